@@ -1,0 +1,37 @@
+"""atomlens: learn a property from structures or formulas, and see which atoms it rests on."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from atomlens.datasets import load_dataset as load_dataset
+    from atomlens.explain import Explanation as Explanation
+    from atomlens.predictor import Prediction as Prediction
+    from atomlens.predictor import Predictor as Predictor
+    from atomlens.predictor import load as load
+    from atomlens.structures import read as read
+    from atomlens.training import train as train
+
+_WHERE = {
+    "read": "structures",
+    "load_dataset": "datasets",
+    "train": "training",
+    "load": "predictor",
+    "Predictor": "predictor",
+    "Prediction": "predictor",
+    "Explanation": "explain",
+}
+__all__ = ["__version__", *_WHERE]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    """Import the public names on first use, so that ``import atomlens`` costs nothing."""
+    if name in _WHERE:
+        return getattr(import_module(f"atomlens.{_WHERE[name]}"), name)
+    raise AttributeError(f"module 'atomlens' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,95 @@
+"""A data set: structures with the values that are to be learned."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.errors import DatasetError, Failure, unknown_name
+from atomlens.structures.arrays import StructureArrays
+from atomlens.targets import Target
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One structure with its targets."""
+
+    atoms: "Atoms"
+    targets: dict[str, float]
+    """Value by target name; NaN where unknown; the class number for a classification."""
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """Structures, targets and, where the source defines them, splits."""
+
+    name: str
+    structures: StructureArrays
+    targets: tuple[Target, ...]
+    values: NDArray[np.float64]
+    """(n, n_targets); NaN where unknown; the class number for a classification."""
+    splits: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    """Indices by part (``train``, ``validation``, ``test``), if the source defines them."""
+    node_labels: tuple[NDArray[np.float64], ...] | None = None
+    """For data whose answer rests on known atoms (``toy``): 1 for those atoms, else 0."""
+    failures: tuple[Failure, ...] = ()
+    """Rows that could not be used, by name, with the reason."""
+
+    def __len__(self) -> int:
+        return len(self.structures)
+
+    def __getitem__(self, index: int) -> Sample:
+        names = [t.name for t in self.targets]
+        return Sample(
+            atoms=self.structures.to_atoms(index),
+            targets=dict(zip(names, self.values[index].tolist(), strict=True)),
+            identifier=self.structures.names[index],
+        )
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[i] for i in range(len(self)))
+
+    def subset(self, indices: "Sequence[int] | NDArray[np.int64]") -> "Dataset":
+        """Return the chosen samples, in the given order; splits of the source are dropped."""
+        chosen = np.asarray(indices, dtype=np.int64)
+        labels = self.node_labels
+        return replace(
+            self,
+            structures=self.structures.subset(chosen),
+            values=self.values[chosen],
+            splits={},
+            node_labels=None if labels is None else tuple(labels[i] for i in chosen),
+        )
+
+    def select_targets(self, names: Sequence[str]) -> "Dataset":
+        """Return the data set with only the named targets."""
+        known = [t.name for t in self.targets]
+        for name in names:
+            if name not in known:
+                raise DatasetError(f"{self.name}: {unknown_name('target', name, known)}")
+        columns = [known.index(n) for n in names]
+        return replace(
+            self,
+            targets=tuple(self.targets[c] for c in columns),
+            values=self.values[:, columns],
+        )
+
+
+class DatasetSource(ABC):
+    """A named source of samples, an entry of ``DATASETS``. Real ones are frozen dataclasses."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    """One line: what it holds and where it comes from."""
+    available_targets: ClassVar[tuple[Target, ...]]
+
+    @abstractmethod
+    def load(self, targets: Sequence[str] = (), limit: int | None = None) -> Dataset:
+        """Load the samples with the named targets (all by default), at most ``limit``."""

@@ -1,0 +1,73 @@
+"""Errors of atomlens.
+
+    AtomlensError
+    ├── StructureError          a file, SMILES or formula that is not a usable structure
+    ├── GraphError              a structure from which no graph can be built
+    ├── DatasetError            a data set that is missing, damaged or lacks a target
+    ├── SettingsError           a setting that does not exist or has an impossible value
+    ├── ModelError              a model folder or checkpoint that cannot be used
+    ├── TrainingError           a training that cannot start or go on
+    ├── ExplanationError        an explanation that this model or structure does not admit
+    └── MissingDependencyError  an optional package that is not installed
+
+Every message names the input, says what is wrong and what to do. The command line prints
+the message alone and exits with 2; a traceback means a bug.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+
+class AtomlensError(Exception):
+    """Base class of every error that atomlens raises on purpose."""
+
+
+class StructureError(AtomlensError):
+    """A file, SMILES or formula that is not a usable structure."""
+
+
+class GraphError(AtomlensError):
+    """A structure from which no graph can be built."""
+
+
+class DatasetError(AtomlensError):
+    """A data set that is missing, damaged or lacks a target."""
+
+
+class SettingsError(AtomlensError):
+    """A setting that does not exist or has an impossible value."""
+
+
+class ModelError(AtomlensError):
+    """A model folder or checkpoint that cannot be used."""
+
+
+class TrainingError(AtomlensError):
+    """A training that cannot start or go on."""
+
+
+class ExplanationError(AtomlensError):
+    """An explanation that this model or structure does not admit."""
+
+
+class MissingDependencyError(AtomlensError):
+    """An optional package that is not installed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One input that could not be used, kept so that nothing is dropped without a word."""
+
+    name: str
+    """What the user called it: file name, SMILES, formula or row."""
+    message: str
+    """One sentence: what is wrong and what to do."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
+    """Return a sentence for a name that does not exist, offering the nearest known one."""
+    names = sorted(known)
+    close = get_close_matches(name, names, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return f"There is no {kind} {name!r}.{hint} Known: {', '.join(names)}."

@@ -1,0 +1,227 @@
+"""Graphs as tensors: one system, many systems laid end to end, and a store of all of them.
+
+Edges point from a neighbour (source) to the atom that looks at it (target) and are always
+sorted by target, so that the edges of one atom stand together. One periodic image of a
+neighbour is one edge; several images of the same atom are several edges.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from atomlens.errors import GraphError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtomGraph:
+    """One system: atoms and neighbour pairs. Lengths in Å, solid angles in sr."""
+
+    atomic_numbers: Int[Tensor, " n_nodes"]
+    edge_index: Int[Tensor, "2 n_edges"]
+    """Rows: source, target; sorted by target."""
+    distances: Float[Tensor, " n_edges"]
+    edge_vectors: Float[Tensor, "n_edges 3"]
+    """From target to source."""
+    images: Int[Tensor, "n_edges 3"]
+    """Lattice translation of the source, in units of the cell vectors."""
+    solid_angles: Float[Tensor, " n_edges"] | None = None
+    """Solid angle of the shared Voronoi face seen from the target."""
+    edge_weights: Float[Tensor, " n_edges"] | None = None
+    """Solid angle over the largest of the target; 1 for builders without faces."""
+    node_weights: Float[Tensor, " n_nodes"] | None = None
+    """Amount of each node in a formula graph; None where every node is one atom."""
+    name: str = ""
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of atoms."""
+        return int(self.atomic_numbers.shape[0])
+
+    @property
+    def n_edges(self) -> int:
+        """Number of directed neighbour pairs."""
+        return int(self.edge_index.shape[1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphBatch:
+    """Several graphs end to end. Optional edge fields are None where nobody asked for them."""
+
+    atomic_numbers: Int[Tensor, " n_nodes"]
+    graph_index: Int[Tensor, " n_nodes"]
+    """Graph of each node, ascending."""
+    node_counts: Int[Tensor, " n_graphs"]
+    edge_index: Int[Tensor, "2 n_edges"]
+    """Rows: source, target, counted over the whole batch; sorted by target."""
+    distances: Float[Tensor, " n_edges"]
+    edge_vectors: Float[Tensor, "n_edges 3"] | None = None
+    solid_angles: Float[Tensor, " n_edges"] | None = None
+    edge_weights: Float[Tensor, " n_edges"] | None = None
+    node_weights: Float[Tensor, " n_nodes"] | None = None
+
+    @property
+    def n_graphs(self) -> int:
+        """Number of graphs in the batch."""
+        return int(self.node_counts.shape[0])
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of atoms in the batch."""
+        return int(self.atomic_numbers.shape[0])
+
+    @property
+    def n_edges(self) -> int:
+        """Number of directed neighbour pairs in the batch."""
+        return int(self.distances.shape[0])
+
+    def to(
+        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> "GraphBatch":
+        """Return the batch on a device, floating-point fields in ``dtype``."""
+        moved: dict[str, Tensor] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None:
+                floating = value.is_floating_point()
+                moved[field.name] = value.to(device=device, dtype=dtype if floating else None)
+        return replace(self, **moved)
+
+
+_EDGE_FIELDS = ("edge_vectors", "solid_angles", "edge_weights")
+
+
+def collate(graphs: Iterable[AtomGraph], dtype: torch.dtype = torch.float32) -> GraphBatch:
+    """Lay graphs end to end, with floating-point fields in ``dtype``.
+
+    A field that only some of the graphs have is an error: batches come from one builder.
+    """
+    return GraphStore.from_graphs(graphs, dtype=dtype).batch()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphStore:
+    """All graphs of a data set as flat tensors, possibly memory-mapped or on a GPU.
+
+    A batch is cut out with a few gathers; nothing is padded and no Python loop runs over
+    graphs. Edge ends are counted inside each graph.
+    """
+
+    node_offsets: Int[Tensor, " n_graphs_plus_1"]
+    edge_offsets: Int[Tensor, " n_graphs_plus_1"]
+    atomic_numbers: Int[Tensor, " n_nodes"]
+    edge_source: Int[Tensor, " n_edges"]
+    edge_target: Int[Tensor, " n_edges"]
+    distances: Float[Tensor, " n_edges"]
+    edge_vectors: Float[Tensor, "n_edges 3"] | None = None
+    solid_angles: Float[Tensor, " n_edges"] | None = None
+    edge_weights: Float[Tensor, " n_edges"] | None = None
+    node_weights: Float[Tensor, " n_nodes"] | None = None
+
+    def __len__(self) -> int:
+        return int(self.node_offsets.shape[0]) - 1
+
+    @property
+    def node_counts(self) -> Int[Tensor, " n_graphs"]:
+        """Number of atoms of each graph."""
+        return self.node_offsets.diff()
+
+    @property
+    def edge_counts(self) -> Int[Tensor, " n_graphs"]:
+        """Number of directed neighbour pairs of each graph."""
+        return self.edge_offsets.diff()
+
+    @classmethod
+    def from_graphs(
+        cls, graphs: Iterable[AtomGraph], dtype: torch.dtype = torch.float32
+    ) -> "GraphStore":
+        """Lay graphs end to end."""
+        items = list(graphs)
+        if not items:
+            raise GraphError("There is no graph to batch: the list of structures is empty.")
+
+        def cat(name: str) -> Tensor | None:
+            values = [getattr(g, name) for g in items]
+            present = [v for v in values if v is not None]
+            if not present:
+                return None
+            if len(present) < len(values):
+                raise GraphError(
+                    f"Some graphs have {name} and some do not; build all with one builder."
+                )
+            return torch.cat(present).to(dtype)
+
+        edges = torch.cat([g.edge_index for g in items], dim=1)
+        return cls(
+            node_offsets=_offsets([g.n_nodes for g in items]),
+            edge_offsets=_offsets([g.n_edges for g in items]),
+            atomic_numbers=torch.cat([g.atomic_numbers for g in items]),
+            edge_source=edges[0],
+            edge_target=edges[1],
+            distances=torch.cat([g.distances for g in items]).to(dtype),
+            edge_vectors=cat("edge_vectors"),
+            solid_angles=cat("solid_angles"),
+            edge_weights=cat("edge_weights"),
+            node_weights=cat("node_weights"),
+        )
+
+    def to(self, device: torch.device | str) -> "GraphStore":
+        """Return the store on a device, so that batches are cut out there."""
+        moved = {
+            f.name: getattr(self, f.name).to(device)
+            for f in fields(self)
+            if getattr(self, f.name) is not None
+        }
+        return replace(self, **moved)
+
+    def select(self, names: Iterable[str]) -> "GraphStore":
+        """Return the store with only the named optional edge fields, so batches stay lean."""
+        keep = set(names)
+        return replace(self, **{name: None for name in _EDGE_FIELDS if name not in keep})
+
+    def batch(self, indices: Int[Tensor, " n_chosen"] | None = None) -> GraphBatch:
+        """Cut out the graphs ``indices`` (all of them by default) as one batch."""
+        device = self.node_offsets.device
+        if indices is None:
+            indices = torch.arange(len(self), device=device)
+        indices = indices.to(device)
+        node_counts, node_rows = _ranges(self.node_offsets, indices)
+        edge_counts, edge_rows = _ranges(self.edge_offsets, indices)
+        graphs = torch.arange(indices.shape[0], device=device)
+        graph_index = torch.repeat_interleave(graphs, node_counts)
+        first_node = torch.repeat_interleave(node_counts.cumsum(0) - node_counts, edge_counts)
+        source = self.edge_source.index_select(0, edge_rows) + first_node
+        target = self.edge_target.index_select(0, edge_rows) + first_node
+
+        def cut(values: Tensor | None, rows: Tensor) -> Tensor | None:
+            return None if values is None else values.index_select(0, rows)
+
+        return GraphBatch(
+            atomic_numbers=self.atomic_numbers.index_select(0, node_rows).long(),
+            graph_index=graph_index,
+            node_counts=node_counts,
+            edge_index=torch.stack([source, target]),
+            distances=self.distances.index_select(0, edge_rows),
+            edge_vectors=cut(self.edge_vectors, edge_rows),
+            solid_angles=cut(self.solid_angles, edge_rows),
+            edge_weights=cut(self.edge_weights, edge_rows),
+            node_weights=cut(self.node_weights, node_rows),
+        )
+
+
+def _offsets(counts: list[int]) -> Int[Tensor, " n_plus_1"]:
+    return torch.tensor([0, *counts]).cumsum(0)
+
+
+def _ranges(
+    offsets: Int[Tensor, " n_plus_1"], indices: Int[Tensor, " n_chosen"]
+) -> tuple[Int[Tensor, " n_chosen"], Int[Tensor, " n_rows"]]:
+    """Return the length of each chosen range, and the rows of all of them end to end."""
+    starts = offsets.index_select(0, indices)
+    counts = offsets.index_select(0, indices + 1) - starts
+    ends = counts.cumsum(0)
+    n_rows = int(ends[-1]) if len(ends) else 0
+    shift = torch.repeat_interleave(starts - (ends - counts), counts, output_size=n_rows)
+    return counts, shift + torch.arange(n_rows, device=offsets.device)

@@ -1,0 +1,58 @@
+"""What every model owes its callers."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from atomlens.graphs import GraphBatch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelOutput:
+    """What a model returns: values, and the attention that produced them."""
+
+    values: Float[Tensor, "n_graphs n_outputs"]
+    """In scaled units; logits for classification targets."""
+    log_scale: Float[Tensor, "n_graphs n_outputs"] | None = None
+    """Logarithm of the predicted noise scale (standard deviation for the Gaussian loss,
+    Laplace b for the robust L1 loss), in scaled units."""
+    node_attention: Float[Tensor, " n_nodes"]
+    """Share of each atom in the readout; adds up to one in every graph."""
+    node_scores: Float[Tensor, " n_nodes"] | None = None
+    """The raw score before normalisation and softmax, where the readout has one."""
+    edge_attention: tuple[Float[Tensor, "n_edges _"], ...] = ()
+    """One tensor a layer, one column a head; adds up to one over the edges of each target."""
+    node_features: Float[Tensor, "n_nodes _"] | None = None
+    graph_features: Float[Tensor, "n_graphs _"] | None = None
+
+
+class PropertyModel(nn.Module, ABC):
+    """A network from a `GraphBatch` to a `ModelOutput`."""
+
+    Config: ClassVar[type]
+    """Frozen dataclass with every setting; has the fields ``n_outputs`` (all models),
+    ``n_elements`` (size of the element table) and ``predict_scale`` (log_scale or not)."""
+    edge_fields: ClassVar[frozenset[str]] = frozenset()
+    """Optional edge fields of the batch that ``forward`` reads."""
+    default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("voronoi", {})
+    """Name and settings of the neighbour builder the paper used, for molecules."""
+    paper: ClassVar[str] = ""
+    """Where the architecture was published."""
+
+    config: Any
+
+    @abstractmethod
+    def forward(self, batch: GraphBatch) -> ModelOutput:
+        """Predict the properties of every graph of the batch."""
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of trainable numbers."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad)
+
+    def regularized_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters on which the paper puts its L2 penalty; none by default."""
+        return []

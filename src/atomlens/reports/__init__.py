@@ -1,0 +1,1 @@
+"""Tables, figures and pages. Knows structures and numbers, not models."""

@@ -1,0 +1,195 @@
+"""Many structures as flat arrays: what builders, caches and worker processes pass around.
+
+This module needs numpy alone, so that a machine without ase can train from a packed file.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.elements import SYMBOLS
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+class Structure(NamedTuple):
+    """One structure of a `StructureArrays`; arrays are views."""
+
+    atomic_numbers: NDArray[np.uint8]
+    """(n_atoms,)"""
+    positions: NDArray[np.float64]
+    """(n_atoms, 3), Å"""
+    cell: NDArray[np.float64]
+    """(3, 3), rows are lattice vectors, Å; zero rows where there is no lattice vector"""
+    pbc: NDArray[np.bool_]
+    """(3,)"""
+    name: str
+    is_formula: bool
+    """True for a bare formula: the positions mean nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StructureArrays:
+    """A list of structures laid end to end."""
+
+    offsets: NDArray[np.int64]
+    """(n + 1,); atoms of structure i stand at ``offsets[i]:offsets[i + 1]``"""
+    atomic_numbers: NDArray[np.uint8]
+    """(n_atoms,)"""
+    positions: NDArray[np.float64]
+    """(n_atoms, 3), Å"""
+    cells: NDArray[np.float64]
+    """(n, 3, 3), Å"""
+    pbc: NDArray[np.bool_]
+    """(n, 3)"""
+    names: tuple[str, ...]
+    is_formula: NDArray[np.bool_]
+    """(n,)"""
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Structure:
+        a, b = self.offsets[index], self.offsets[index + 1]
+        return Structure(
+            self.atomic_numbers[a:b],
+            self.positions[a:b],
+            self.cells[index],
+            self.pbc[index],
+            self.names[index],
+            bool(self.is_formula[index]),
+        )
+
+    def __iter__(self) -> Iterator[Structure]:
+        return (self[i] for i in range(len(self)))
+
+    @property
+    def n_atoms(self) -> NDArray[np.int64]:
+        """(n,) number of atoms of each structure."""
+        return np.diff(self.offsets)
+
+    @classmethod
+    def from_structures(cls, structures: Iterable[Structure]) -> "StructureArrays":
+        """Lay structures end to end."""
+        items = list(structures)
+        counts = [len(s.atomic_numbers) for s in items]
+        n = len(items)
+        return cls(
+            offsets=np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64),
+            atomic_numbers=_concatenate([s.atomic_numbers for s in items], (0,), np.uint8),
+            positions=_concatenate([s.positions for s in items], (0, 3), np.float64),
+            cells=np.array([s.cell for s in items], dtype=np.float64).reshape(n, 3, 3),
+            pbc=np.array([s.pbc for s in items], dtype=np.bool_).reshape(n, 3),
+            names=tuple(s.name for s in items),
+            is_formula=np.array([s.is_formula for s in items], dtype=np.bool_),
+        )
+
+    @classmethod
+    def from_atoms(cls, atoms: "Sequence[Atoms]") -> "StructureArrays":
+        """Convert ase.Atoms; names come from ``info["name"]``, else the formula."""
+        return cls.from_structures(structure_of(a) for a in atoms)
+
+    def to_atoms(self, index: int) -> "Atoms":
+        """Return structure ``index`` as ase.Atoms with its name in ``info``."""
+        from ase import Atoms
+
+        s = self[index]
+        info: dict[str, Any] = {"name": s.name}
+        if s.is_formula:
+            info["is_formula"] = True
+        return Atoms(
+            numbers=s.atomic_numbers.astype(int),
+            positions=s.positions,
+            cell=s.cell,
+            pbc=s.pbc,
+            info=info,
+        )
+
+    def subset(self, indices: "Sequence[int] | NDArray[np.int64]") -> "StructureArrays":
+        """Return the chosen structures, in the given order."""
+        chosen = np.asarray(indices, dtype=np.int64)
+        counts = self.n_atoms[chosen]
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        rows = np.repeat(self.offsets[chosen] - offsets[:-1], counts) + np.arange(offsets[-1])
+        return replace(
+            self,
+            offsets=offsets,
+            atomic_numbers=self.atomic_numbers[rows],
+            positions=self.positions[rows],
+            cells=self.cells[chosen],
+            pbc=self.pbc[chosen],
+            names=tuple(self.names[i] for i in chosen),
+            is_formula=self.is_formula[chosen],
+        )
+
+    def element_counts(self, n_elements: int = 119) -> NDArray[np.float64]:
+        """(n, n_elements) number of atoms of each atomic number in each structure."""
+        counts = np.zeros((len(self), n_elements))
+        rows = np.repeat(np.arange(len(self)), self.n_atoms)
+        np.add.at(counts, (rows, self.atomic_numbers), 1.0)
+        return counts
+
+    def fingerprint(self) -> str:
+        """Return a hash of everything that decides the graphs (names left out)."""
+        digest = hashlib.sha256()
+        for array in (
+            self.offsets,
+            self.atomic_numbers,
+            self.positions,
+            self.cells,
+            self.pbc,
+            self.is_formula,
+        ):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def formula(self, index: int) -> str:
+        """Return the chemical formula in Hill order, for example ``C2H6O``."""
+        return hill_formula(self[index].atomic_numbers)
+
+
+def structure_of(atoms: "Atoms") -> Structure:
+    """Return the arrays of one ase.Atoms."""
+    return Structure(
+        np.asarray(atoms.numbers, dtype=np.uint8),
+        np.asarray(atoms.positions, dtype=np.float64),
+        np.asarray(atoms.cell[:], dtype=np.float64),
+        np.asarray(atoms.pbc, dtype=np.bool_),
+        name_of(atoms),
+        bool(atoms.info.get("is_formula", False)),
+    )
+
+
+def name_of(atoms: "Atoms") -> str:
+    """Return what the user calls this structure: ``info["name"]``, else its formula."""
+    name = atoms.info.get("name")
+    return str(name) if name else hill_formula(atoms.numbers)
+
+
+def hill_formula(atomic_numbers: NDArray[Any]) -> str:
+    """Return the formula in Hill order: carbon, hydrogen, then the alphabet."""
+    numbers, counts = np.unique(np.asarray(atomic_numbers, dtype=np.int64), return_counts=True)
+    amounts = {SYMBOLS[z]: int(n) for z, n in zip(numbers, counts, strict=True)}
+    first = [s for s in ("C", "H") if s in amounts] if "C" in amounts else []
+    order = first + sorted(s for s in amounts if s not in first)
+    return "".join(s + (str(amounts[s]) if amounts[s] > 1 else "") for s in order)
+
+
+def file_stem(name: str) -> str:
+    """Return a name made safe for use as a file name on every system."""
+    safe = "".join(c if c.isalnum() or c in "-_.+" else "_" for c in Path(name).name)
+    return safe.strip("._") or "structure"
+
+
+def _concatenate(
+    arrays: list[NDArray[Any]], empty_shape: tuple[int, ...], dtype: type
+) -> NDArray[Any]:
+    if not arrays:
+        return np.zeros(empty_shape, dtype=dtype)
+    return np.concatenate(arrays).astype(dtype, copy=False)
