@@ -44,6 +44,10 @@ class PropertyModel(nn.Module, ABC):
 
     config: Any
 
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        self.config = config
+
     @abstractmethod
     def forward(self, batch: GraphBatch) -> ModelOutput:
         """Predict the properties of every graph of the batch."""
@@ -56,3 +60,11 @@ class PropertyModel(nn.Module, ABC):
     def regularized_parameters(self) -> list[nn.Parameter]:
         """Return the parameters on which the paper puts its L2 penalty; none by default."""
         return []
+
+
+class ClosedFormModel(PropertyModel):
+    """A model that is fitted by one formula instead of gradient steps."""
+
+    @abstractmethod
+    def fit(self, batch: GraphBatch, targets: Float[Tensor, "n_graphs n_targets"]) -> None:
+        """Set the weights from all training graphs and their scaled targets at once."""

@@ -1,0 +1,97 @@
+"""What every model is measured against: the mean, and a ridge on element counts."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from atomlens.graphs import GraphBatch
+from atomlens.models.base import ClosedFormModel, ModelOutput
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineConfig:
+    """Settings of the closed-form baselines."""
+
+    n_outputs: int = 1
+    n_elements: int = 95
+    predict_scale: bool = False
+    nonnegative: bool = False
+    l2: float = 1e-3
+    """Ridge penalty, relative to the mean squared feature."""
+
+
+def _uniform_attention(batch: GraphBatch) -> Float[Tensor, " n_nodes"]:
+    return 1.0 / batch.node_counts.to(batch.distances.dtype)[batch.graph_index]
+
+
+@final
+class MeanModel(ClosedFormModel):
+    """Predicts the mean of the training values for everything."""
+
+    Config = BaselineConfig
+    default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("formula", {})
+
+    def __init__(self, config: BaselineConfig) -> None:
+        super().__init__(config)
+        self.mean = nn.Parameter(torch.zeros(config.n_outputs))
+
+    def forward(self, batch: GraphBatch) -> ModelOutput:
+        """Return the mean; every atom has the same share."""
+        values = self.mean.expand(batch.n_graphs, -1)
+        return ModelOutput(values=values, node_attention=_uniform_attention(batch))
+
+    @torch.no_grad()
+    def fit(self, batch: GraphBatch, targets: Float[Tensor, "n_graphs n_targets"]) -> None:
+        """Take the mean of the known values of each target."""
+        self.mean.copy_(targets.nanmean(dim=0))
+
+
+@final
+class RidgeModel(ClosedFormModel):
+    """Ridge regression on how many atoms of each element a structure has."""
+
+    Config = BaselineConfig
+    default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("formula", {})
+
+    def __init__(self, config: BaselineConfig) -> None:
+        super().__init__(config)
+        self.linear = nn.Linear(config.n_elements + 2, config.n_outputs)
+
+    def _features(self, batch: GraphBatch) -> Float[Tensor, "n_graphs n_features"]:
+        """Element counts, and the number of atoms (so that a shared slope costs one weight)."""
+        dtype = self.linear.weight.dtype
+        counts = torch.zeros(
+            batch.n_graphs, self.config.n_elements + 2, dtype=dtype, device=batch.distances.device
+        )
+        amounts = (
+            torch.ones_like(batch.atomic_numbers, dtype=dtype)
+            if batch.node_weights is None
+            else batch.node_weights.to(dtype)
+        )
+        counts.index_put_((batch.graph_index, batch.atomic_numbers), amounts, accumulate=True)
+        counts[:, -1] = counts[:, :-1].sum(dim=1)
+        return counts
+
+    def forward(self, batch: GraphBatch) -> ModelOutput:
+        """Return the linear prediction; every atom has the same share."""
+        values = self.linear(self._features(batch))
+        return ModelOutput(values=values, node_attention=_uniform_attention(batch))
+
+    @torch.no_grad()
+    def fit(self, batch: GraphBatch, targets: Float[Tensor, "n_graphs n_targets"]) -> None:
+        """Solve the normal equations in float64, each target on its known rows."""
+        features = self._features(batch).double()
+        for column in range(targets.shape[1]):
+            known = ~targets[:, column].isnan()
+            x, y = features[known], targets[known, column].double()
+            x_mean, y_mean = x.mean(dim=0), y.mean()
+            xc, yc = x - x_mean, y - y_mean
+            gram = xc.T @ xc
+            penalty = self.config.l2 * xc.square().mean().clamp_min(1e-12) * len(xc)
+            gram += penalty * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+            weights = torch.linalg.solve(gram, xc.T @ yc)
+            self.linear.weight[column] = weights.to(self.linear.weight.dtype)
+            self.linear.bias[column] = (y_mean - x_mean @ weights).to(self.linear.bias.dtype)
