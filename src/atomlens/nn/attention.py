@@ -1,6 +1,5 @@
 """SCANN's local attention over the neighbours of each atom, and its edge update."""
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional

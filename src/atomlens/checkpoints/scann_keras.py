@@ -1,0 +1,206 @@
+"""Published SCANN checkpoints (Keras HDF5) into our models, without TensorFlow.
+
+The layout is that of the authors' public code: a settings file with a ``model`` section and an
+HDF5 file that holds one group a layer. Only arrays are read; nothing in the file is executed.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from atomlens.errors import MissingDependencyError, ModelError
+from atomlens.models.scann import Scann, ScannConfig
+
+if TYPE_CHECKING:
+    import h5py
+
+_Arrays = dict[str, NDArray[np.float32]]
+
+
+def read_scann_checkpoint(weights: Path, settings: Path) -> Scann:
+    """Return the model stored in a published SCANN or SCANN+ checkpoint.
+
+    Args:
+        weights: HDF5 file of the whole model, as written by the authors' training.
+        settings: JSON (or YAML) file with the section ``model`` that made it.
+
+    Raises:
+        ModelError: a file is missing or damaged, or holds an option that we do not have.
+        MissingDependencyError: h5py is not installed.
+    """
+    config = _config(_read_settings(settings), settings)
+    arrays = _read_arrays(weights)
+    n_rows = _take(arrays, weights, r"embed_atom/embeddings:0").shape[0]
+    config = ScannConfig(**{**config, "n_elements": n_rows})
+    model = Scann(config)
+    state = _state(arrays, weights, config)
+    for name, expected in model.state_dict().items():
+        if name in state and state[name].shape != expected.shape:
+            raise ModelError(
+                f"{weights}: {name} has shape {tuple(state[name].shape)}, but the settings in "
+                f"{settings} ask for {tuple(expected.shape)}. Give the settings file that was "
+                "used to train this checkpoint."
+            )
+    model.load_state_dict(state)
+    return model.eval()
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: the settings file cannot be read ({error}).") from None
+    try:
+        content = json.loads(text)
+    except ValueError:
+        import yaml
+
+        try:
+            content = yaml.safe_load(text)
+        except yaml.YAMLError:
+            content = None
+    if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
+        raise ModelError(
+            f"{path}: this is not a SCANN settings file: it has no section `model`. Give the "
+            "JSON or YAML file that the authors' training wrote beside the weights."
+        )
+    return content
+
+
+def _config(content: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Translate the authors' option names; refuse what we do not have."""
+    m = content["model"]
+    refused = {
+        "ring flags as input": bool(m.get("use_ring", False)),
+        "92-d element vectors as input": m.get("feature", "atomic") != "atomic",
+        "no normalisation in the local attention": not m.get("use_attn_norm", True),
+        "a score scale other than the square root": float(m.get("scale", 0.5)) != 0.5,
+    }
+    for option, used in refused.items():
+        if used:
+            raise ModelError(f"{path}: the checkpoint uses {option}, which cannot be imported.")
+    try:
+        width = int(m["local_dim"])
+        if {int(m.get("global_dim", width)), int(m.get("dense_out", width))} != {width}:
+            raise ModelError(
+                f"{path}: local_dim, global_dim and dense_out differ, which cannot be imported."
+            )
+        dropout = 0.05 if m.get("use_drop", False) else 0.0
+        return {
+            "n_layers": int(m["n_attention"]),
+            "n_features": width,
+            "n_heads": int(m["num_head"]),
+            "n_embedding": int(m["embedding_dim"]),
+            "edge_update": bool(m.get("g_update", False)),
+            "readout": "reference" if m.get("use_ga_norm", False) else "paper",
+            "cutoff": float(m.get("gaussian_d", 4.0)),
+            "attention_dropout": dropout,
+        }
+    except KeyError as error:
+        raise ModelError(
+            f"{path}: the section `model` lacks {error}. Give the complete settings file."
+        ) from None
+
+
+def _read_arrays(path: Path) -> _Arrays:
+    """Return every array of the file by its path, for example ``after_Lc/kernel:0``."""
+    try:
+        import h5py
+    except ImportError:
+        raise MissingDependencyError(
+            'Reading Keras checkpoints needs h5py: pip install "atomlens[keras]".'
+        ) from None
+    arrays: _Arrays = {}
+
+    def visit(name: str, item: "h5py.Group | h5py.Dataset") -> None:
+        if isinstance(item, h5py.Dataset):
+            parts = list(dict.fromkeys(name.split("/")))
+            arrays["/".join(p for p in parts if p != "model_weights")] = item[()]
+
+    try:
+        with h5py.File(path, "r") as file:
+            group = file["model_weights"] if "model_weights" in file else file
+            group.visititems(visit)
+    except OSError:
+        what = "is no HDF5 file, or is cut short" if path.exists() else "does not exist"
+        raise ModelError(
+            f"{path}: the checkpoint {what}. Give the .h5 file of the trained model."
+        ) from None
+    return arrays
+
+
+def _take(arrays: _Arrays, path: Path, pattern: str) -> NDArray[np.float32]:
+    """Return the one array whose path ends as asked."""
+    found = [name for name in arrays if re.search(rf"(^|/){pattern}$", name)]
+    if len(found) != 1:
+        raise ModelError(
+            f"{path}: expected one array {pattern!r} in the checkpoint, found {len(found)}. "
+            "Is this a SCANN checkpoint, and are these its settings?"
+        )
+    return arrays[found[0]]
+
+
+def _numbered(arrays: _Arrays, prefix: str) -> list[str]:
+    """Return the names of the layers ``prefix``, ``prefix_1``, … in the order they were made."""
+    pattern = re.compile(rf"(?:^|/)({prefix}(?:_(\d+))?)(?=/)")
+    found = {m.group(1): int(m.group(2) or 0) for n in arrays if (m := pattern.search(n))}
+    return sorted(found, key=lambda name: found[name])
+
+
+def _state(arrays: _Arrays, path: Path, config: ScannConfig) -> dict[str, Tensor]:
+    state: dict[str, Tensor] = {}
+
+    def linear(ours: str, theirs: str) -> None:
+        state[f"{ours}.weight"] = torch.from_numpy(
+            np.ascontiguousarray(_take(arrays, path, rf"{theirs}/kernel:0").T)
+        )
+        state[f"{ours}.bias"] = torch.from_numpy(_take(arrays, path, rf"{theirs}/bias:0"))
+
+    def norm(ours: str, theirs: str) -> None:
+        state[f"{ours}.weight"] = torch.from_numpy(_take(arrays, path, rf"{theirs}/gamma:0"))
+        state[f"{ours}.bias"] = torch.from_numpy(_take(arrays, path, rf"{theirs}/beta:0"))
+
+    state["embedding.weight"] = torch.from_numpy(_take(arrays, path, "embed_atom/embeddings:0"))
+    linear("input", "dense_embed")
+    if config.edge_update:
+        linear("distance_input", "neighbor_d")
+        linear("angle_input", "neighbor_w")
+    attentions = _numbered(arrays, "local_attention")
+    residuals = _numbered(arrays, "residual_norm")
+    if not len(attentions) == len(residuals) == config.n_layers:
+        raise ModelError(
+            f"{path}: the checkpoint has {len(attentions)} local attention layers, but the "
+            f"settings say n_attention={config.n_layers}. Give the settings of this checkpoint."
+        )
+    for index, (attention, residual) in enumerate(zip(attentions, residuals, strict=True)):
+        layer = f"layers.{index}"
+        linear(f"{layer}.query", f"{attention}/query")
+        linear(f"{layer}.key", f"{attention}/key")
+        inner = {n: a for n, a in arrays.items() if re.search(rf"(^|/){attention}/", n)}
+        norms = _numbered(inner, "layer_normalization")
+        norm(f"{layer}.norm", f"{attention}/{norms[0]}")
+        if config.edge_update:
+            linear(f"edge_updates.{index}.linear", f"{attention}/filter_geo")
+            norm(f"edge_updates.{index}.norm", f"{attention}/{norms[-1]}")
+        else:
+            linear(f"filters.{index}", f"{attention}/filter_geo")
+        inner = {n: a for n, a in arrays.items() if re.search(rf"(^|/){residual}/", n)}
+        first, second = _numbered(inner, "dense")
+        linear(f"{layer}.feed_forward.0", f"{residual}/{first}")
+        linear(f"{layer}.feed_forward.2", f"{residual}/{second}")
+        norm(
+            f"{layer}.feed_forward_norm",
+            f"{residual}/{_numbered(inner, 'layer_normalization')[0]}",
+        )
+    linear("readout.input", "after_Lc")
+    linear("readout.query", "global_attention/query")
+    linear("readout.key", "global_attention/key")
+    linear("head", "bf_property")
+    linear("output", "predict_property")
+    return state
