@@ -1,0 +1,220 @@
+"""From target values to what a network learns, and back.
+
+    encoded = (value [/ n_atoms if extensive] - element reference - mean) / std
+
+Every number in it comes from the rows that are given to `TargetScaling.fit`: the training
+part. Class numbers and logits pass through untouched.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.errors import DatasetError, ModelError
+from atomlens.structures.arrays import StructureArrays
+from atomlens.targets import Target, output_slices
+
+_PENALTY = 1e-3
+"""Ridge penalty of the element reference; one pure sample of an element weighs 1."""
+_CONSTANT = 1e-10
+"""A spread below this share of the largest value is rounding, not information."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetScaling:
+    """Shift and scale of each target; plain numbers, so that JSON keeps every bit."""
+
+    targets: tuple[Target, ...]
+    means: tuple[float, ...]
+    """By target; 0 for classes and for nonnegative targets, whose zero must stay zero."""
+    stds: tuple[float, ...]
+    """By target, never 0; 1 for classes and for targets that are constant in training."""
+    references: tuple[dict[int, float], ...]
+    """By target: share of each atomic number, weighted with its fraction; may be empty."""
+
+    @classmethod
+    def fit(
+        cls,
+        targets: Sequence[Target],
+        values: NDArray[np.float64],
+        structures: StructureArrays,
+        *,
+        reference: Literal["none", "elements"] = "none",
+        kind: Literal["standard", "none"] = "standard",
+    ) -> "TargetScaling":
+        """Measure the training part.
+
+        Args:
+            targets: What the columns of ``values`` mean.
+            values: (n, n_targets), NaN where unknown; only training rows.
+            structures: The n structures.
+            reference: ``elements`` first takes away a ridge regression on the element
+                fractions, per atom for extensive targets (their atomic reference energies).
+            kind: ``none`` leaves mean and spread alone.
+
+        Raises:
+            DatasetError: a target is unknown for all rows.
+        """
+        means, stds, references = [], [], []
+        for column, target in enumerate(targets):
+            per_atom = _per_atom(values[:, column], target, structures)
+            known = np.isfinite(per_atom)
+            if not known.any():
+                raise DatasetError(
+                    f"Target {target.name!r} has no known value in the training part; "
+                    "choose another split or target."
+                )
+            free = target.kind == "regression" and not target.nonnegative
+            shares: dict[int, float] = {}
+            largest = float(np.abs(per_atom[known]).max())
+            if free and reference == "elements":
+                shares = _element_reference(per_atom, structures, known)
+                per_atom = per_atom - _reference_of(shares, structures)
+            rest = per_atom[known]
+            scaled = kind == "standard" and target.kind == "regression"
+            means.append(float(rest.mean()) if scaled and free else 0.0)
+            stds.append(_spread(rest, largest) if scaled else 1.0)
+            references.append(shares)
+        return cls(
+            targets=tuple(targets),
+            means=tuple(means),
+            stds=tuple(stds),
+            references=tuple(references),
+        )
+
+    def encode(
+        self, values: NDArray[np.float64], structures: StructureArrays
+    ) -> NDArray[np.float32]:
+        """(n, n_targets) values in their units -> (n, n_targets) to be learned; NaN stays."""
+        encoded = np.empty(values.shape, dtype=np.float32)
+        for column, target in enumerate(self.targets):
+            per_atom = _per_atom(values[:, column], target, structures)
+            per_atom = per_atom - _reference_of(self.references[column], structures)
+            encoded[:, column] = (per_atom - self.means[column]) / self.stds[column]
+        return encoded
+
+    def decode(self, outputs: NDArray[Any], structures: StructureArrays) -> NDArray[np.float64]:
+        """(n, n_outputs) of a model -> (n, n_outputs) in units; logits as they are."""
+        decoded = np.array(outputs, dtype=np.float64)
+        for column, (target, place) in enumerate(self._columns()):
+            if target.kind == "classification":
+                continue
+            per_atom = decoded[:, place] * self.stds[column] + self.means[column]
+            per_atom = per_atom + _reference_of(self.references[column], structures)[:, None]
+            decoded[:, place] = per_atom * _amount(target, structures)[:, None]
+        return decoded
+
+    def decode_std(self, std: NDArray[Any], structures: StructureArrays) -> NDArray[np.float64]:
+        """(n, n_outputs) standard deviations of the outputs -> in units."""
+        decoded = np.array(std, dtype=np.float64)
+        for column, (target, place) in enumerate(self._columns()):
+            if target.kind == "regression":
+                decoded[:, place] *= self.stds[column] * _amount(target, structures)[:, None]
+        return decoded
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON, from which `from_dict` makes the same again."""
+        return {
+            "targets": [asdict(t) | {"classes": list(t.classes)} for t in self.targets],
+            "means": list(self.means),
+            "stds": list(self.stds),
+            "references": [{str(z): v for z, v in r.items()} for r in self.references],
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "TargetScaling":
+        """Make a scaling again from `to_dict`.
+
+        Raises:
+            ModelError: the content is not a scaling.
+        """
+        try:
+            scaling = cls(
+                targets=tuple(
+                    Target(**t | {"classes": tuple(t["classes"])}) for t in content["targets"]
+                ),
+                means=tuple(float(v) for v in content["means"]),
+                stds=tuple(float(v) for v in content["stds"]),
+                references=tuple(
+                    {int(z): float(v) for z, v in r.items()} for r in content["references"]
+                ),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as problem:
+            raise ModelError(
+                f"The scaling of the targets is damaged ({problem!r}); restore the file."
+            ) from problem
+        numbers = (scaling.means, scaling.stds, scaling.references)
+        same_length = {len(n) for n in numbers} == {len(scaling.targets)}
+        if not (same_length and np.all(np.isfinite(scaling.means)) and min(scaling.stds) > 0):
+            raise ModelError("The scaling of the targets has impossible numbers; restore the file.")
+        return scaling
+
+    def _columns(self) -> list[tuple[Target, slice]]:
+        return list(zip(self.targets, output_slices(self.targets), strict=True))
+
+
+def element_fractions(
+    structures: StructureArrays, elements: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """(n, n_elements) share of the atoms of each structure that are of each listed element."""
+    column = np.full(256, len(elements), dtype=np.int64)
+    column[elements] = np.arange(len(elements))
+    rows = np.repeat(np.arange(len(structures)), structures.n_atoms)
+    flat = rows * (len(elements) + 1) + column[structures.atomic_numbers]
+    counts = np.bincount(flat, minlength=len(structures) * (len(elements) + 1))
+    counts = counts.reshape(len(structures), len(elements) + 1)[:, :-1]
+    fractions: NDArray[np.float64] = counts / structures.n_atoms[:, None]
+    return fractions
+
+
+def _per_atom(
+    column: NDArray[np.float64], target: Target, structures: StructureArrays
+) -> NDArray[np.float64]:
+    per_atom: NDArray[np.float64] = column / _amount(target, structures)
+    return per_atom
+
+
+def _amount(target: Target, structures: StructureArrays) -> NDArray[np.float64]:
+    """(n,) number of atoms for extensive targets, else 1."""
+    if target.extensive:
+        return structures.n_atoms.astype(np.float64)
+    return np.ones(len(structures))
+
+
+def _element_reference(
+    per_atom: NDArray[np.float64], structures: StructureArrays, known: NDArray[np.bool_]
+) -> dict[int, float]:
+    """Fit ``per_atom`` with a sum of fraction times share; an unseen element gets the mean.
+
+    The fractions of a structure add up to one, so the mean can be a part of every share.
+    """
+    elements = np.unique(structures.atomic_numbers).astype(np.int64)
+    fractions = element_fractions(structures, elements)[known]
+    mean = float(per_atom[known].mean())
+    gram = fractions.T @ fractions + _PENALTY * np.eye(len(elements))
+    shares = np.linalg.solve(gram, fractions.T @ (per_atom[known] - mean)) + mean
+    return {0: mean} | dict(zip(elements.tolist(), shares.tolist(), strict=True))
+
+
+def _reference_of(shares: dict[int, float], structures: StructureArrays) -> NDArray[np.float64]:
+    """(n,) reference of each structure; key 0 holds the share of elements unseen in training."""
+    if not shares:
+        return np.zeros(len(structures))
+    table = np.full(256, shares[0])
+    table[list(shares)] = list(shares.values())
+    sums = np.bincount(
+        np.repeat(np.arange(len(structures)), structures.n_atoms),
+        weights=table[structures.atomic_numbers],
+        minlength=len(structures),
+    )
+    reference: NDArray[np.float64] = sums / structures.n_atoms
+    return reference
+
+
+def _spread(values: NDArray[np.float64], largest: float) -> float:
+    """Return the standard deviation, or 1 where it is only the rounding of ``largest``."""
+    std = float(values.std())
+    return std if std > _CONSTANT * largest else 1.0

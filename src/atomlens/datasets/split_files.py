@@ -1,0 +1,122 @@
+"""Splits on disk: the names of the samples of each part, as JSON or as a table."""
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.datasets.storage import whole_file
+from atomlens.errors import DatasetError, unknown_name
+
+PARTS = ("train", "validation", "test")
+_ALIASES = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "test": "test",
+    "testing": "test",
+}
+
+Parts = dict[str, NDArray[np.int64]]
+"""Indices of the samples by part."""
+
+
+def write_parts(parts: Parts, path: str | Path, names: Sequence[str]) -> None:
+    """Write the names of the samples of each part as JSON."""
+    labels = distinct_names(names)
+    content = {part: [labels[i] for i in rows] for part, rows in parts.items()}
+    with whole_file(Path(path)) as stream:
+        stream.write(json.dumps(content, indent=1, ensure_ascii=False).encode())
+
+
+def read_parts(path: str | Path, names: Sequence[str]) -> Parts:
+    """Return the indices of the samples that a JSON, CSV or TSV file puts into each part.
+
+    Raises:
+        DatasetError: the file is not a split, or mentions a sample that is not there.
+    """
+    path = Path(path)
+    try:
+        table = path.suffix.lower() in {".csv", ".tsv"}
+        lists = _lists_of_table(path) if table else _lists_of_json(path)
+    except (OSError, UnicodeDecodeError, ValueError, csv.Error) as problem:
+        raise DatasetError(f"{path}: this split file cannot be read ({problem}).") from problem
+    return _from_lists(lists, names, path)
+
+
+def distinct_names(names: Sequence[str]) -> list[str]:
+    """Return the names with ``#2``, ``#3`` … after the second and later of equal ones."""
+    seen: dict[str, int] = {}
+    taken = set(names)
+    labels = []
+    for name in names:
+        label = name
+        count = seen.get(name, 0) + 1
+        if count > 1:
+            label = f"{name}#{count}"
+            while label in taken:
+                count += 1
+                label = f"{name}#{count}"
+            taken.add(label)
+        seen[name] = count
+        labels.append(label)
+    return labels
+
+
+def part_name(word: str, path: Path) -> str:
+    """Return ``train``, ``validation`` or ``test`` for the words people write."""
+    part = _ALIASES.get(word.strip().lower())
+    if part is None:
+        raise DatasetError(f"{path}: {unknown_name('part of a split', word, PARTS)}")
+    return part
+
+
+def _lists_of_json(path: Path) -> dict[str, list[Any]]:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict) or not all(isinstance(v, list) for v in content.values()):
+        raise DatasetError(
+            f'{path}: a split file looks like {{"train": [names], "validation": [...], '
+            '"test": [...]}; this one does not.'
+        )
+    return {part_name(str(word), path): entries for word, entries in content.items()}
+
+
+def _lists_of_table(path: Path) -> dict[str, list[Any]]:
+    with path.open(newline="", encoding="utf-8-sig") as stream:
+        reader = csv.DictReader(stream, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
+        columns = {c.strip().lower(): c for c in reader.fieldnames or ()}
+        key = next((columns[c] for c in ("name", "id", "file") if c in columns), None)
+        if key is None or "split" not in columns:
+            raise DatasetError(
+                f"{path}: a split table needs the columns 'name' and 'split'; it has "
+                f"{', '.join(columns) or 'none'}."
+            )
+        lists: dict[str, list[Any]] = {}
+        for row in reader:
+            lists.setdefault(part_name(row[columns["split"]] or "", path), []).append(row[key])
+    return lists
+
+
+def _from_lists(lists: dict[str, list[Any]], names: Sequence[str], path: Path) -> Parts:
+    place = {name: i for i, name in enumerate(distinct_names(names))}
+
+    def index(entry: Any) -> int:
+        if isinstance(entry, int) and not isinstance(entry, bool) and 0 <= entry < len(names):
+            return entry
+        if isinstance(entry, str) and entry in place:
+            return place[entry]
+        raise DatasetError(
+            f"{path}: the split mentions {entry!r}, and the data set has no such sample; use the "
+            "data set (and limit) that the split was made for."
+        )
+
+    found = {part: [index(e) for e in lists.get(part, [])] for part in PARTS}
+    if not found["train"]:
+        raise DatasetError(f"{path}: the split has no training part.")
+    return {part: np.array(rows, dtype=np.int64) for part, rows in found.items()}

@@ -1,0 +1,112 @@
+"""Where files of our own are kept, and how they are written: whole or not at all."""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+_STALE_SECONDS = 24 * 3600
+
+
+def cache_folder() -> Path:
+    """Return the folder for files that can be made again.
+
+    The environment variable ``ATOMLENS_CACHE`` if it is set, else ``atomlens`` in
+    ``XDG_CACHE_HOME``, else ``~/.cache/atomlens``. The folder need not exist.
+    """
+    own = os.environ.get("ATOMLENS_CACHE")
+    if own:
+        return Path(own).expanduser()
+    shared = os.environ.get("XDG_CACHE_HOME")
+    return (Path(shared).expanduser() if shared else Path.home() / ".cache") / "atomlens"
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a temporary sibling of ``path`` that takes its place only if the block succeeds.
+
+    A reader sees the old file or the new one; a kill leaves at most a hidden leftover.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def whole_folder(folder: Path, write: Callable[[Path], None]) -> None:
+    """Let ``write`` fill a temporary sibling, then rename it to ``folder``.
+
+    If another process put its own folder there in the meantime, that one stays.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(folder.parent)
+    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+    try:
+        write(part)
+        for path in part.iterdir():
+            _sync(path)
+        _sync(part)
+        part.chmod(0o777 & ~_umask())
+        try:
+            part.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+        _sync(folder.parent)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def discard_folder(folder: Path) -> None:
+    """Remove a folder in one step: nobody sees it half empty."""
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+    try:
+        folder.rename(aside)
+    except FileNotFoundError:
+        pass  # somebody else was faster
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _remove_leftovers(parent: Path) -> None:
+    """Remove what killed writers left here more than a day ago."""
+    for path in parent.glob(".*.part"):
+        try:
+            old = time.time() - path.stat().st_mtime > _STALE_SECONDS
+        except FileNotFoundError:
+            continue
+        if old and path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    """Ask the system to put a file or folder on disk; folders cannot be synced everywhere."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        if not path.is_dir():
+            raise
+    finally:
+        os.close(handle)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
