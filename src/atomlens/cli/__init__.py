@@ -1,0 +1,25 @@
+"""The command line: one file a command, and `main`, which runs them."""
+
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command as typed and return its exit code.
+
+    0 all good, 1 some inputs failed (listed on stderr), 2 nothing could be done (one
+    sentence on stderr), 130 stopped by Ctrl-C.
+    """
+    from atomlens.cli.guard import run_guarded
+    from atomlens.cli.parser import build_parser
+
+    parser = build_parser()
+    try:
+        options = parser.parse_args(argv)
+    except SystemExit as stop:  # argparse leaves this way after --help and after an error
+        return stop.code if isinstance(stop.code, int) else 2
+    if options.command is None:
+        parser.print_help()
+        return 0
+    return run_guarded(options.run, options)

@@ -1,0 +1,146 @@
+"""``atomlens explain``: which atoms a prediction rests on, as pages, pictures and numbers."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from atomlens.cli.common import add_common_arguments, add_model_and_inputs, add_out_folder
+from atomlens.cli.outputs import emit, exit_code, to_json, usable_folder, write_text
+from atomlens.cli.progress import ProgressLine
+from atomlens.errors import AtomlensError, Failure, SettingsError, unknown_name
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from atomlens.explain import Explanation
+    from atomlens.predictor import Predictor
+
+SUMMARY = "show which atoms a prediction rests on"
+DESCRIPTION = """\
+Explain predictions atom by atom. Writes for every input NAME.html (a page that works
+without a network), NAME.png, NAME.extxyz (column `attention`) and NAME.json, and an
+index.html when there are several."""
+EXAMPLES = """\
+examples:
+  atomlens explain runs/homo thymine.xyz --out pages
+  atomlens explain runs/homo "molecules/*.xyz" "CC(=C)C(C)=C" --out pages
+
+Attention says where the model looks; it does not say what would change without that
+atom, and it can be compared inside one structure only.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of this command."""
+    add_model_and_inputs(parser)
+    add_out_folder(parser, required=True, help_text="folder to write")
+    parser.add_argument("--method", default="attention", help="how to explain (attention)")
+    parser.add_argument("--target", metavar="T", help="which property, if the model has several")
+    add_common_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Explain every input, write its files, print a table."""
+    from atomlens.explain import EXPLAINERS
+
+    if options.method not in EXPLAINERS:
+        message = unknown_name("explanation method", options.method, EXPLAINERS)
+        raise SettingsError(f"--method: {message}")
+    from atomlens.predictor import load
+    from atomlens.structures import read_structures
+
+    model = load(options.model)
+    folder = usable_folder(options.out)
+    items = read_structures(options.inputs).items
+    explanations, failures = explain_all(
+        model, items, method=options.method, target=options.target, quiet=options.quiet
+    )
+    if explanations:
+        stems = write_explanations(explanations, folder, quiet=options.quiet)
+        emit(_table(explanations))
+        first = "index" if len(stems) > 1 else stems[0]
+        emit(f"\nOpen {folder / first}.html in a browser.")
+    return exit_code(failures, len(items))
+
+
+def explain_all(
+    model: "Predictor",
+    items: "Sequence[Atoms | Failure]",
+    *,
+    method: str = "attention",
+    target: str | None = None,
+    quiet: bool = True,
+) -> "tuple[list[Explanation], list[Failure]]":
+    """Explain every structure; one that cannot be explained becomes a failure."""
+    from atomlens.structures.arrays import name_of
+
+    explanations: list[Explanation] = []
+    failures: list[Failure] = []
+    with ProgressLine("explaining", quiet=quiet) as progress:
+        for done, item in enumerate(items, start=1):
+            if isinstance(item, Failure):
+                failures.append(item)
+                continue
+            try:
+                explanations.append(model.explain(item, method=method, target=target))
+            except SettingsError:
+                raise
+            except AtomlensError as error:
+                failures.append(Failure(name=name_of(item), message=str(error)))
+            progress(done, len(items))
+    return explanations, failures
+
+
+def write_explanations(
+    explanations: "Sequence[Explanation]", folder: Path, *, quiet: bool = True
+) -> list[str]:
+    """Write the files of every explanation and, for several, an index; return their names."""
+    from atomlens.reports.page import write_page
+    from atomlens.reports.tables import write_extxyz
+
+    stems = unique_stems([e.name for e in explanations], taken=("index",))
+    with ProgressLine("writing", quiet=quiet) as progress:
+        for done, (stem, explanation) in enumerate(zip(stems, explanations, strict=True), start=1):
+            explanation.to_html(folder / f"{stem}.html")
+            explanation.to_png(folder / f"{stem}.png")
+            write_extxyz(explanation.to_atoms(), folder / f"{stem}.extxyz")
+            write_text(folder / f"{stem}.json", to_json(explanation.to_dict()))
+            progress(done, len(stems))
+    if len(stems) > 1:
+        write_page([e.picture() for e in explanations], folder / "index.html")
+    return stems
+
+
+def unique_stems(names: Sequence[str], taken: Sequence[str] = ()) -> list[str]:
+    """Return one file name without suffix per name, all different on every file system."""
+    from atomlens.structures.arrays import file_stem
+
+    used = {t.lower() for t in taken}
+    stems = []
+    for name in names:
+        stem = candidate = file_stem(name)
+        number = 2
+        while candidate.lower() in used:
+            candidate = f"{stem}-{number}"
+            number += 1
+        used.add(candidate.lower())
+        stems.append(candidate)
+    return stems
+
+
+def _table(explanations: "Sequence[Explanation]") -> str:
+    width = max(4, *(len(e.name) for e in explanations))
+    lines = [f"{'name':<{width}}  {'prediction':<24}  top atoms (share)"]
+    for e in explanations:
+        spread = "" if e.std is None else f" ± {e.std:.3g}"
+        value = f"{e.target} {e.prediction:.4g}{spread} {e.unit}".rstrip()
+        lines.append(f"{e.name:<{width}}  {value:<24}  {top_atoms(e)}")
+    return "\n".join(lines)
+
+
+def top_atoms(explanation: "Explanation", n: int = 3) -> str:
+    """Return the atoms with the largest scores, such as ``O7 0.21, C3 0.15``."""
+    symbols = explanation.atoms.get_chemical_symbols()
+    order = sorted(range(len(symbols)), key=lambda i: (-explanation.scores[i], i))[:n]
+    return ", ".join(f"{symbols[i]}{i} {explanation.scores[i]:.3f}" for i in order)

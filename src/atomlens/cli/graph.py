@@ -1,0 +1,122 @@
+"""``atomlens graph``: the neighbours of every atom, as a model would see them."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from atomlens.cli.common import add_common_arguments, add_inputs, add_set
+from atomlens.cli.outputs import emit, exit_code, to_json, write_text
+from atomlens.cli.progress import ProgressLine
+from atomlens.cli.settings import read_assignments, typed_values
+from atomlens.errors import AtomlensError, Failure, SettingsError, unknown_name
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from atomlens.neighbors.base import GraphBuilder
+
+SUMMARY = "show the neighbours of every atom"
+DESCRIPTION = """\
+Find the neighbours of every atom and print them: target, source, distance (Å), solid
+angle (sr) and weight (solid angle over the largest of the target). The last two are
+null for builders without Voronoi faces. Atoms are counted from 0."""
+EXAMPLES = """\
+examples:
+  atomlens graph water.xyz
+  atomlens graph NaCl.cif --set cutoff=6 --format json
+  atomlens graph NaCl.cif --builder nearest --set n_neighbors=12
+  atomlens graph "CCO" --builder radius --set cutoff=5
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of this command."""
+    add_inputs(parser)
+    parser.add_argument(
+        "--builder", default="voronoi", help="voronoi (default), nearest, radius or formula"
+    )
+    add_set(parser, "FIELD=V", "a setting of the builder; may be repeated")
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write here instead of to stdout")
+    add_common_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the neighbour pairs of every input."""
+    builder = _builder(options.builder, options.assignments)
+    from atomlens.structures import read_structures
+
+    items = read_structures(options.inputs).items
+    records, failures = describe_graphs(builder, items, quiet=options.quiet)
+    as_json = options.format == "json" or (options.out and options.out.suffix == ".json")
+    if as_json or len(failures) < len(items):
+        text = to_json(records) if as_json else _table(records)
+        if options.out is None:
+            emit(text)
+        else:
+            write_text(options.out, text)
+    return exit_code(failures, len(items))
+
+
+def describe_graphs(
+    builder: "GraphBuilder", items: "Sequence[Atoms | Failure]", *, quiet: bool = True
+) -> tuple[list[dict[str, Any]], list[Failure]]:
+    """Return one record per input, in order, and the inputs that failed."""
+    from atomlens.structures.arrays import name_of
+
+    records: list[dict[str, Any]] = []
+    failures: list[Failure] = []
+    with ProgressLine("neighbours", quiet=quiet) as progress:
+        for done, item in enumerate(items, start=1):
+            failure = item if isinstance(item, Failure) else None
+            if not isinstance(item, Failure):
+                try:
+                    records.append(graph_record(builder, item))
+                except AtomlensError as error:
+                    failure = Failure(name=name_of(item), message=str(error))
+            if failure is not None:
+                failures.append(failure)
+                records.append({"name": failure.name, "error": failure.message})
+            progress(done, len(items))
+    return records, failures
+
+
+def graph_record(builder: "GraphBuilder", atoms: "Atoms") -> dict[str, Any]:
+    """Return the name, the number of atoms and the neighbour pairs of one structure."""
+    graph = builder.build(atoms)
+    n_edges = graph.n_edges
+    angles = graph.solid_angles
+    weights = graph.edge_weights
+    columns = (
+        graph.edge_index[1].tolist(),
+        graph.edge_index[0].tolist(),
+        graph.distances.tolist(),
+        [None] * n_edges if angles is None else angles.tolist(),
+        [None] * n_edges if weights is None else weights.tolist(),
+    )
+    edges = [list(edge) for edge in zip(*columns, strict=True)]
+    return {"name": graph.name, "n_atoms": len(atoms), "edges": edges}
+
+
+def _builder(name: str, assignments: list[str]) -> "GraphBuilder":
+    from atomlens.neighbors import BUILDERS, make_builder
+
+    if name not in BUILDERS:
+        raise SettingsError(f"--builder: {unknown_name('builder', name, BUILDERS)}")
+    given = read_assignments(assignments, ["builder"], "builder").get("builder", {})
+    return make_builder(name, **typed_values(BUILDERS[name], given, f"--builder {name}"))
+
+
+def _table(records: list[dict[str, Any]]) -> str:
+    lines = []
+    for record in records:
+        if "error" in record:
+            continue
+        lines.append(f"{record['name']}: {record['n_atoms']} atoms, {len(record['edges'])} pairs")
+        lines.append("  target  source  distance/Å  solid angle/sr  weight")
+        for target, source, distance, angle, weight in record["edges"]:
+            shown = "-" if angle is None else f"{angle:.4f}"
+            share = "-" if weight is None else f"{weight:.4f}"
+            lines.append(f"  {target:6d}  {source:6d}  {distance:10.4f}  {shown:>14}  {share:>6}")
+    return "\n".join(lines)

@@ -1,0 +1,88 @@
+"""From exceptions and warnings to exit codes and single sentences on stderr."""
+
+import argparse
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from atomlens.errors import AtomlensError
+
+INTERRUPTED = 130
+
+
+def run_guarded(command: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
+    """Run a command; turn whatever it raises into one sentence and an exit code."""
+    try:
+        with warnings_as_lines():
+            code = command(options)
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        say("stopped by you. Finished files are whole; nothing half-written is left behind.")
+        return INTERRUPTED
+    except BrokenPipeError:
+        _forget_stdout()
+        return 0
+    except Exception as error:
+        if options.debug:
+            traceback.print_exc()
+        say(sentence_of(error))
+        return 2
+    return code
+
+
+def sentence_of(error: Exception) -> str:
+    """Return what the user reads about an error."""
+    if isinstance(error, AtomlensError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror[0].lower()}{error.strerror[1:]}."
+    if isinstance(error, MemoryError):
+        return "there is not enough memory. Give fewer inputs at once, or a smaller --batch-size."
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(frame.filename).name}:{frame.lineno}"
+    what = " ".join(str(error).split())[:200]
+    return (
+        f"this is a bug in atomlens ({type(error).__name__} at {where}: {what}). Please report it "
+        "with the command, the input and what the same command prints with --debug."
+    )
+
+
+def say(text: str) -> None:
+    """Write one line to stderr, signed with the program's name."""
+    sys.stderr.write(f"atomlens: {text}\n")
+    sys.stderr.flush()
+
+
+@contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """Show every Python warning as one line on stderr, each text once."""
+    seen: set[str] = set()
+
+    def show(message: Warning | str, *_: object) -> None:
+        text = " ".join(str(message).split())
+        if text not in seen:
+            seen.add(text)
+            say(f"warning: {text}")
+
+    before = warnings.showwarning
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = before
+
+
+def _forget_stdout() -> None:
+    """Point stdout nowhere, so that the interpreter does not complain when it closes it."""
+    try:
+        target = sys.stdout.fileno()
+    except (OSError, ValueError):
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, target)
+    os.close(nowhere)

@@ -1,0 +1,120 @@
+"""``atomlens models``: what can be trained, what was trained, and models of other codes."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from atomlens.cli.common import add_common_arguments, add_out_folder
+from atomlens.cli.outputs import emit, to_json
+from atomlens.errors import ModelError, SettingsError, unknown_name
+
+SUMMARY = "list, describe and import models"
+DESCRIPTION = "List the models that can be trained, describe one, or import a published one."
+EXAMPLES = """\
+examples:
+  atomlens models list
+  atomlens models info scann-plus          its paper and every setting for `train --set`
+  atomlens models info runs/homo           what was trained, on what, how well
+  atomlens models import scann FILE.h5 --settings FILE.json --out runs/published
+"""
+IMPORTERS = ("scann",)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of this command."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="models that can be trained")
+    info = actions.add_parser("info", help="one model: a name, or the folder of a trained one")
+    info.add_argument("name", metavar="NAME|DIR")
+    for action in (listing, info):
+        action.add_argument("--format", choices=("table", "json"), default="table")
+    importing = actions.add_parser("import", help="turn the checkpoint of another code into ours")
+    importing.add_argument("kind", metavar="KIND", help=", ".join(IMPORTERS))
+    importing.add_argument("weights", type=Path, metavar="FILE.h5", help="Keras weights")
+    importing.add_argument(
+        "--settings", type=Path, metavar="FILE.json", required=True, help="settings of that model"
+    )
+    add_out_folder(importing, required=True, help_text="folder to write")
+    for action in (listing, info, importing):
+        add_common_arguments(action)
+
+
+def run(options: argparse.Namespace) -> int:
+    """List, describe or import."""
+    if options.action == "import":
+        return _import(options)
+    text = _list(options.format) if options.action == "list" else _info(options)
+    emit(text)
+    return 0
+
+
+def _list(form: str) -> str:
+    from atomlens.models import MODELS, PRESETS, ClosedFormModel, make_model
+
+    rows = [
+        {
+            "model": name,
+            "parameters": 0 if issubclass(kind, ClosedFormModel) else make_model(name).n_parameters,
+            "neighbours": kind.default_builder[0],
+            "presets": ", ".join(f"{k}={v}" for k, v in PRESETS.get(name, {}).items()),
+            "paper": kind.paper,
+        }
+        for name, kind in MODELS.items()
+    ]
+    return _show(rows, form)
+
+
+def _info(options: argparse.Namespace) -> str:
+    from atomlens.cli.settings import settings_table
+    from atomlens.models import MODELS, PRESETS
+
+    folder = Path(options.name)
+    if folder.is_dir():
+        return _trained(folder, options.format)
+    if options.name not in MODELS:
+        raise SettingsError(unknown_name("model or folder", options.name, MODELS))
+    kind = MODELS[options.name]
+    rows = settings_table(kind.Config, PRESETS.get(options.name, {}))
+    if options.format == "json":
+        return to_json({"model": options.name, "paper": kind.paper, "settings": rows})
+    about = " ".join((kind.__doc__ or "").split("\n\n")[0].split())
+    heading = f"{options.name}: {about}\n{kind.paper}".rstrip()
+    return f"{heading}\n\nsettings (`train --set model.SETTING=VALUE`):\n{_show(rows, 'table')}"
+
+
+def _trained(folder: Path, form: str) -> str:
+    parts = {}
+    for name in ("settings", "metrics"):
+        path = folder / f"{name}.json"
+        try:
+            parts[name] = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            parts[name] = {}
+        except (ValueError, OSError) as error:
+            raise ModelError(f"{path}: this file cannot be read ({error}).") from None
+    if not parts["settings"]:
+        raise ModelError(
+            f"{folder}: there is no settings.json, so this is not a trained model. Give the "
+            "folder that `atomlens train --out` wrote."
+        )
+    return to_json(parts) if form == "json" else json.dumps(parts, indent=2, ensure_ascii=False)
+
+
+def _import(options: argparse.Namespace) -> int:
+    if options.kind not in IMPORTERS:
+        raise SettingsError(unknown_name("importer", options.kind, IMPORTERS))
+    from atomlens.checkpoints import import_scann
+
+    import_scann(options.weights, options.settings, options.out)
+    emit(
+        f"Imported to {options.out}. Try:\n  atomlens predict {options.out} INPUT...\n"
+        f"  atomlens explain {options.out} INPUT... --out pages"
+    )
+    return 0
+
+
+def _show(rows: list[dict[str, Any]], form: str) -> str:
+    from atomlens.reports.tables import format_table
+
+    return to_json(rows) if form == "json" else format_table(rows)

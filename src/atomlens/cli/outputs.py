@@ -1,0 +1,61 @@
+"""Where results go: stdout, or a file that is written whole or not at all."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from atomlens.cli.guard import say
+from atomlens.errors import Failure, SettingsError
+
+
+def emit(text: str) -> None:
+    """Write a result to stdout."""
+    sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+
+
+def to_json(value: Any) -> str:
+    """Return JSON that every reader accepts: no NaN, no infinity, letters as they are."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a text file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        draft.write_text(text if text.endswith("\n") else f"{text}\n", encoding="utf-8")
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return path
+
+
+def usable_folder(path: Path) -> Path:
+    """Return a folder for results, made if need be."""
+    if path.exists() and not path.is_dir():
+        raise SettingsError(f"--out {path}: this is a file, a folder is needed. Give another name.")
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def exit_code(failures: Sequence[Failure], n_inputs: int) -> int:
+    """List the inputs that failed on stderr and return the exit code that this calls for."""
+    if not failures:
+        return 0
+    lines = [f"{failure_sentence(f)}" for f in failures]
+    if len(lines) == n_inputs == 1:
+        say(lines[0])
+    else:
+        say(f"{len(lines)} of {n_inputs} inputs could not be used:")
+        sys.stderr.writelines(f"  {line}\n" for line in lines)
+    return 2 if len(lines) >= n_inputs else 1
+
+
+def failure_sentence(failure: Failure) -> str:
+    """Return the name and the reason, the name once."""
+    if failure.message.startswith(failure.name):
+        return failure.message
+    return f"{failure.name}: {failure.message}"

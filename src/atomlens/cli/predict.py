@@ -1,0 +1,60 @@
+"""``atomlens predict``: values with an error estimate for structures of any form."""
+
+import argparse
+from pathlib import Path
+
+from atomlens.cli.common import add_common_arguments, add_model_and_inputs
+from atomlens.cli.outputs import emit, exit_code, to_json
+from atomlens.cli.progress import ProgressLine
+from atomlens.errors import SettingsError
+
+SUMMARY = "predict a property of structures"
+DESCRIPTION = """\
+Predict with a trained model. Every input gives one row, in the order given; an input
+that cannot be used is listed on stderr and stands in its place with the reason."""
+EXAMPLES = """\
+examples:
+  atomlens predict runs/homo molecules/
+  atomlens predict runs/homo "CCO" "c1ccccc1" ethanol.xyz
+  atomlens predict runs/homo "crystals/*.cif" --out gaps.csv
+  atomlens predict runs/homo a.cif b.cif --format json
+
+A MODEL is a folder that `atomlens train` wrote. The column TARGET_std says how far the
+answer may be off (one standard deviation).
+"""
+SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of this command."""
+    add_model_and_inputs(parser)
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help=f"write here: {', '.join(SUFFIXES)}"
+    )
+    parser.add_argument(
+        "--format", choices=("table", "json", "csv"), help="on stdout (default: table)"
+    )
+    add_common_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Predict, print or write the rows, list the failures."""
+    if options.out is not None and options.out.suffix not in SUFFIXES:
+        raise SettingsError(
+            f"--out {options.out}: the name must end with one of {', '.join(SUFFIXES)}."
+        )
+    from atomlens.predictor import load
+    from atomlens.reports.tables import format_table, write_table
+
+    model = load(options.model)
+    with ProgressLine("predicting", quiet=options.quiet) as progress:
+        prediction = model.predict(options.inputs, progress=progress)
+    records = prediction.to_records()
+    n_failed = len(prediction.failures)
+    if options.out is not None and n_failed < len(records):
+        write_table(records, options.out)
+    if options.format == "json":
+        emit(to_json(records))
+    elif n_failed < len(records) and (options.format or options.out is None):
+        emit(format_table(records, options.format or "table"))
+    return exit_code(prediction.failures, len(records))
