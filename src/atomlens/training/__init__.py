@@ -1,0 +1,6 @@
+"""Training: from a data set to a `Predictor`."""
+
+from atomlens.training.progress import TrainingProgress, TrainingState
+from atomlens.training.settings import TrainSettings
+
+__all__ = ["TrainSettings", "TrainingProgress", "TrainingState"]
