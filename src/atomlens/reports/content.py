@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.errors import ExplanationError
+
 if TYPE_CHECKING:
     from ase import Atoms
 
@@ -30,3 +32,24 @@ class ExplainedStructure:
     baseline: float | None
     """what an uninformative explanation would give each atom"""
     model: str
+
+
+def check_content(structure: ExplainedStructure) -> None:
+    """Raise `ExplanationError` unless there is one finite score for each atom."""
+    n_atoms = len(structure.atoms)
+    for label, values in (("scores", structure.scores), ("scores_std", structure.scores_std)):
+        if values is None:
+            continue
+        if np.shape(values) != (n_atoms,):
+            raise ExplanationError(
+                f"{structure.name}: {label} has shape {np.shape(values)} for {n_atoms} atoms. "
+                "Give one number for each atom."
+            )
+        wrong = np.flatnonzero(~np.isfinite(values))
+        if len(wrong):
+            raise ExplanationError(
+                f"{structure.name}: the score of atom {wrong[0]} is {values[wrong[0]]}, so the "
+                "structure cannot be coloured. Check the model that was explained."
+            )
+    if n_atoms == 0:
+        raise ExplanationError(f"{structure.name}: there are no atoms to draw.")

@@ -1,0 +1,93 @@
+"""Matplotlib figures without global state and with the same bytes every time."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from atomlens.errors import SettingsError
+from atomlens.reports.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK = "#1d242b"
+"""Text and axes."""
+QUIET = "#66717c"
+"""Secondary text."""
+FAINT = "#d9dee3"
+"""Grid lines."""
+ACCENT = "#2f6fb5"
+"""The first colour of a chart."""
+WARM = "#c8512f"
+"""The second colour of a chart."""
+
+_STYLE: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10.0,
+    "text.usetex": False,
+    "text.parse_math": False,
+    "text.color": INK,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.unicode_minus": True,
+    "axes.titlesize": 11.0,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "atomlens",
+    "pdf.fonttype": 42,
+    "savefig.bbox": None,
+    "savefig.facecolor": "white",
+    "savefig.transparent": False,
+    "path.simplify": True,
+}
+# what a writer would add on its own: a date, its version
+_METADATA: dict[str, dict[str, Any]] = {
+    ".png": {"Software": None},
+    ".svg": {"Date": None, "Creator": None},
+    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+
+
+@contextmanager
+def new_figure(
+    path: str | Path, size: tuple[float, float], *, dpi: float = 200.0
+) -> Iterator["Figure"]:
+    """Give an empty figure of a size in inches; write it to ``path`` when the block ends.
+
+    The suffix decides the format: .png, .svg or .pdf. Raises `SettingsError` for another one.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in _METADATA:
+        raise SettingsError(
+            f"{path}: pictures are written as {', '.join(_METADATA)}. Change the ending."
+        )
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
+        # a name may hold letters that the font lacks: they are drawn as boxes
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure = Figure(figsize=size, dpi=dpi, facecolor="white")
+        FigureCanvasAgg(figure)
+        yield figure
+        with replacing(path) as draft:
+            figure.savefig(draft, format=suffix[1:], dpi=dpi, metadata=_METADATA[suffix])
+
+
+def plain_axes(axes: "Axes", *, grid: bool = True) -> None:
+    """Give a chart its look: two spines, a faint grid behind the data."""
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    if grid:
+        axes.grid(True, color=FAINT, linewidth=0.6)
+        axes.set_axisbelow(True)

@@ -1,0 +1,148 @@
+"""Names on a picture: symbols on the atoms, the highest atoms with index and score."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.reports.canvas import FAINT, INK, QUIET
+from atomlens.reports.colours import colour_at, score_positions, text_colour
+from atomlens.reports.content import ExplainedStructure
+from atomlens.reports.scene import Scene
+from atomlens.reports.wording import number, top_atoms
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_MAX_SYMBOLS = 90
+"""With more drawn atoms than this the symbols are left out."""
+NAME_SIZE = 9.0
+"""Points; the names of the highest atoms."""
+
+
+class Discs(NamedTuple):
+    """The drawn atoms on paper: x, y and radius in Å, depth (larger is nearer)."""
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    radius: NDArray[np.float64]
+    depth: NDArray[np.float64]
+
+    def is_hidden(self, i: int) -> bool:
+        """Tell whether a nearer atom covers the symbol on atom i."""
+        near = self.depth > self.depth[i] + 1e-6
+        apart = np.hypot(self.x - self.x[i], self.y - self.y[i])
+        return bool(np.any(near & (apart < self.radius + 0.45 * self.radius[i])))
+
+
+def write_symbols(
+    axes: "Axes", structure: ExplainedStructure, scene: Scene, discs: Discs, points: float
+) -> None:
+    """Write the element on every atom that is in view and large enough, hydrogen aside."""
+    symbols = structure.atoms.get_chemical_symbols()
+    if len(scene.atom_index) > _MAX_SYMBOLS:
+        return
+    shades = score_positions(structure.scores)
+    for i, atom in enumerate(scene.atom_index):
+        size = min(1.0 * discs.radius[i] * points, 12.0)
+        plain = symbols[atom] == "H" and set(symbols) != {"H"}
+        if size < 5.0 or plain or discs.is_hidden(i):
+            continue
+        axes.text(
+            discs.x[i],
+            discs.y[i],
+            symbols[atom],
+            fontsize=size * (1.0 if len(symbols[atom]) == 1 else 0.85),
+            color=text_colour(colour_at(shades[atom])),
+            ha="center",
+            va="center_baseline",
+        )
+
+
+def write_names(
+    axes: "Axes",
+    structure: ExplainedStructure,
+    scene: Scene,
+    discs: Discs,
+    n_named: int,
+    points: float,
+) -> None:
+    """Name the highest atoms beside them, where the fewest things are in the way."""
+    taken: list[tuple[float, float, float, float]] = []
+    for atom, text in _names(structure, n_named):
+        drawn = np.flatnonzero(scene.atom_index == atom)
+        i = int(drawn[np.argmax(discs.depth[drawn])])
+        half = (0.29 * NAME_SIZE * len(text) / points, 0.62 * NAME_SIZE / points)
+        x, y = _free_place(axes, discs, i, half, taken)
+        taken.append((x - half[0], y - half[1], x + half[0], y + half[1]))
+        axes.annotate(
+            text,
+            xy=(discs.x[i], discs.y[i]),
+            xytext=(x, y),
+            fontsize=NAME_SIZE,
+            ha="center",
+            va="center",
+            color=INK,
+            bbox={"boxstyle": "round,pad=0.22", "fc": "white", "ec": FAINT, "lw": 0.7},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": QUIET,
+                "lw": 0.7,
+                "shrinkA": 0,
+                "shrinkB": 0.92 * discs.radius[i] * points,
+            },
+        )
+
+
+def _names(structure: ExplainedStructure, n_named: int) -> list[tuple[int, str]]:
+    """Return atoms and what to write beside them; equal atoms are named together."""
+    symbols = structure.atoms.get_chemical_symbols()
+    groups: dict[tuple[str, str], list[int]] = {}
+    for atom in top_atoms(structure.scores, len(symbols)):
+        key = (symbols[atom], number(float(structure.scores[atom])))
+        if key not in groups and len(groups) == n_named:
+            break
+        groups.setdefault(key, []).append(atom)
+    return [
+        (
+            members[0],
+            f"{symbol}{members[0]}  {score}"
+            if len(members) == 1
+            else f"{symbol} × {len(members)}  {score}",
+        )
+        for (symbol, score), members in groups.items()
+    ]
+
+
+def _free_place(
+    axes: "Axes",
+    discs: Discs,
+    i: int,
+    half: tuple[float, float],
+    taken: list[tuple[float, float, float, float]],
+) -> tuple[float, float]:
+    """Return the middle of the box beside atom i that overlaps least."""
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    away = np.arctan2(discs.y[i] - np.mean(discs.y), discs.x[i] - np.mean(discs.x))
+    best, place = np.inf, (float(discs.x[i]), float(discs.y[i]))
+    for ring in (1.25, 1.8, 2.6, 3.6):
+        for step in range(24):
+            angle = away + (step + 1) // 2 * (-1) ** step * np.pi / 12
+            x = discs.x[i] + np.cos(angle) * (ring * discs.radius[i] + half[0])
+            y = discs.y[i] + np.sin(angle) * (ring * discs.radius[i] + half[1])
+            inside = left + half[0] < x < right - half[0] and bottom + half[1] < y < top - half[1]
+            gap_x = np.maximum(np.abs(discs.x - x) - half[0], 0.0)
+            gap_y = np.maximum(np.abs(discs.y - y) - half[1], 0.0)
+            cost = 0.0 if inside else 40.0
+            cost += float(np.maximum(discs.radius - np.hypot(gap_x, gap_y), 0.0).sum() * 6)
+            cost += 20.0 * sum(
+                x - half[0] < b[2] + 0.1
+                and x + half[0] > b[0] - 0.1
+                and y - half[1] < b[3] + 0.1
+                and y + half[1] > b[1] - 0.1
+                for b in taken
+            )
+            cost += 0.35 * ring + 0.02 * step
+            if cost < best:
+                best, place = cost, (float(x), float(y))
+    return place

@@ -1,0 +1,165 @@
+"""A picture of one structure, each atom coloured by its score."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.elements import SYMBOLS
+from atomlens.reports.canvas import INK, QUIET, new_figure
+from atomlens.reports.colours import (
+    SCORE_COLOURS,
+    all_equal,
+    colour_at,
+    element_colour,
+    score_positions,
+    text_colour,
+)
+from atomlens.reports.content import ExplainedStructure, check_content
+from atomlens.reports.labels import NAME_SIZE, Discs, write_names, write_symbols
+from atomlens.reports.scene import Scene, build_scene
+from atomlens.reports.wording import formula_text, number, prediction_text, shortened
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SIZE = (6.4, 4.8)
+"""Inches."""
+_DRAWING = (0.03, 0.15, 0.94, 0.70)
+"""Left, bottom, width and height of the drawing, as shares of the figure."""
+
+
+def draw_structure(
+    structure: ExplainedStructure, path: str | Path, *, dpi: float = 200.0, n_named: int = 5
+) -> Path:
+    """Draw a structure coloured by score, with colour bar and the highest atoms named.
+
+    Atoms keep the colour of the scale; depth shows in size and a slight fading. The suffix
+    chooses .png, .svg or .pdf. ``n_named`` atoms carry their index (from 0) and score.
+    """
+    check_content(structure)
+    with new_figure(path, SIZE, dpi=dpi) as figure:
+        _headline(figure, structure)
+        if structure.atoms.info.get("is_formula"):
+            _draw_composition(figure.add_axes((0.04, 0.15, 0.92, 0.70)), structure)
+        else:
+            _draw_scene(figure.add_axes(_DRAWING), structure, build_scene(structure.atoms), n_named)
+        _colour_bar(figure, structure)
+    return Path(path)
+
+
+def _headline(figure: "Figure", structure: ExplainedStructure) -> None:
+    name, formula = shortened(structure.name, 44), formula_text(structure.atoms.numbers)
+    heading = figure.text(0.04, 0.945, name, fontsize=13, fontweight="bold", va="center")
+    if structure.name != formula and len(formula) <= 24:
+        width = heading.get_window_extent().width / figure.bbox.width
+        figure.text(0.06 + width, 0.945, formula, fontsize=12, color=QUIET, va="center")
+    value = f"{shortened(structure.target, 40)} = {prediction_text(structure)}"
+    figure.text(0.04, 0.888, value, fontsize=11, va="center")
+
+
+def _draw_scene(axes: "Axes", structure: ExplainedStructure, scene: Scene, n_named: int) -> None:
+    from matplotlib.collections import PathCollection
+
+    from atomlens.reports import painting
+
+    view = painting.project_scene(scene)
+    radii = painting.atom_radii(scene, structure.atoms.numbers)
+    shades = score_positions(structure.scores)
+    colours = [colour_at(shades[i]) for i in scene.atom_index]
+    layers = painting.paint_cell(view, scene, radii)
+    layers += painting.paint_bonds(view, scene, radii)
+    layers += painting.paint_atoms(view, scene.positions, radii, colours)
+    layers.sort(key=lambda layer: layer.depth)
+    shapes, fills = [layer.shape for layer in layers], [layer.colour for layer in layers]
+    axes.add_collection(PathCollection(shapes, facecolors=fills, edgecolors="none"))
+    seen = view(scene.positions)
+    grown = radii * view.enlargement(seen[:, 2])
+    discs = Discs(seen[:, 0], seen[:, 1], grown, seen[:, 2])
+    ends = np.array([end for _, end in scene.axes]).reshape(-1, 3)
+    points = _fit(axes, discs, view(np.concatenate([scene.cell_edges.reshape(-1, 3), ends])))
+    write_symbols(axes, structure, scene, discs, points)
+    for (name, _), (x, y, _) in zip(scene.axes, view(ends), strict=True):
+        axes.text(x, y, name, style="italic", color=QUIET, ha="center", va="center")
+    if not all_equal(structure.scores):
+        write_names(axes, structure, scene, discs, n_named, points)
+
+
+def _fit(axes: "Axes", discs: Discs, corners: NDArray[np.float64]) -> float:
+    """Set the limits around everything and return how many points one ångström takes."""
+    margin = 0.35
+    x = np.concatenate([discs.x - discs.radius, discs.x + discs.radius, corners[:, 0]])
+    y = np.concatenate([discs.y - discs.radius, discs.y + discs.radius, corners[:, 1]])
+    wide = 72.0 * SIZE[0] * _DRAWING[2]
+    high = 72.0 * SIZE[1] * _DRAWING[3]
+    names = 2 * 5.2 * NAME_SIZE  # room for a name on either side
+    points = min(
+        (wide - names) / (float(np.ptp(x)) + 2 * margin),
+        (high - 2 * NAME_SIZE) / (float(np.ptp(y)) + 2 * margin),
+        62.0,
+    )
+    middle_x, middle_y = (x.min() + x.max()) / 2, (y.min() + y.max()) / 2
+    axes.set_axis_off()
+    axes.set_xlim(middle_x - wide / points / 2, middle_x + wide / points / 2)
+    axes.set_ylim(middle_y - high / points / 2, middle_y + high / points / 2)
+    return points
+
+
+def _draw_composition(axes: "Axes", structure: ExplainedStructure) -> None:
+    """Draw a bare formula: a bar of its elements, and below it a bar for each element's score."""
+    axes.set_axis_off()
+    axes.set_xlim(0.0, 1.0)
+    axes.set_ylim(0.0, 1.0)
+    numbers, scores = structure.atoms.numbers, np.asarray(structure.scores)
+    elements = [int(z) for z in dict.fromkeys(numbers)]
+    shades = score_positions(scores)
+    highest = max(float(np.abs(scores).max()), 1e-12)
+    left, row = 0.0, min(0.13, 0.62 / len(elements))
+    for order, z in enumerate(elements):
+        members = np.flatnonzero(numbers == z)
+        share, mean = len(members) / len(numbers), float(scores[members].mean())
+        fill = element_colour(z)
+        axes.barh(0.9, share, left=left, height=0.16, color=fill, edgecolor="white")
+        if share > 0.05:
+            text = f"{SYMBOLS[z]} {share:.0%}" if share > 0.12 else SYMBOLS[z]
+            axes.text(
+                left + share / 2, 0.9, text, color=text_colour(fill), ha="center", va="center"
+            )
+        left += share
+        y = 0.66 - order * row
+        colour = colour_at(float(shades[members].mean()))
+        axes.text(0.0, y, f"{SYMBOLS[z]} × {len(members)}", va="center")
+        axes.barh(y, 0.62 * abs(mean) / highest, left=0.13, height=0.62 * row, color=colour)
+        axes.text(0.15 + 0.62 * abs(mean) / highest, y, number(mean), va="center", color=INK)
+
+
+def _colour_bar(figure: "Figure", structure: ExplainedStructure) -> None:
+    """Draw the scale from the lowest to the highest score, with the baseline marked on it."""
+    from matplotlib.colors import ListedColormap
+
+    scores = np.asarray(structure.scores, dtype=float)
+    model = f" ({shortened(structure.model, 24)})" if structure.model else ""
+    title = f"{structure.method.replace('-', ' ')} per atom{model}"
+    figure.text(0.04, 0.068, title, fontsize=9, va="center", color=QUIET)
+    if all_equal(scores):
+        text = f"all atoms score the same within 1 %: {number(float(scores.mean()))}"
+        figure.text(0.96, 0.068, text, fontsize=9, va="center", ha="right")
+        return
+    low, high = float(scores.min()), float(scores.max())
+    bar = figure.add_axes((0.52, 0.052, 0.34, 0.032))
+    bar.imshow(
+        np.linspace(0.0, 1.0, len(SCORE_COLOURS))[None, :],
+        cmap=ListedColormap(list(SCORE_COLOURS)),
+        extent=(low, high, 0.0, 1.0),
+        aspect="auto",
+        interpolation="nearest",
+    )
+    bar.set_axis_off()
+    figure.text(0.508, 0.068, number(low), fontsize=9, ha="right", va="center")
+    figure.text(0.872, 0.068, number(high), fontsize=9, ha="left", va="center")
+    if structure.baseline is not None and low <= structure.baseline <= high:
+        bar.plot([structure.baseline] * 2, [-0.5, 1.5], color=INK, linewidth=1.2, clip_on=False)
+        text = f"even share {number(structure.baseline)}"
+        bar.text(structure.baseline, 1.7, text, fontsize=8, ha="center", va="bottom", color=INK)

@@ -1,0 +1,186 @@
+"""Predictions as tables: files for other programs, text for the terminal, extended XYZ."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from atomlens.errors import MissingDependencyError, SettingsError
+from atomlens.reports.files import replacing, write_text
+from atomlens.reports.wording import shortened
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+Record = Mapping[str, Any]
+"""One row: column name to text, number, truth value or None."""
+
+SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
+_WIDEST = 44
+"""Letters; longer cells are cut in the middle on the terminal."""
+
+
+def write_table(records: Sequence[Record], path: str | Path) -> Path:
+    """Write rows as .csv, .json (one array), .jsonl or .parquet, by the suffix.
+
+    Columns come in the order in which the rows first name them; a row without a column leaves
+    it empty. Numbers keep all their digits; NaN and infinity become empty cells or ``null``.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise SettingsError(
+            f"{path}: tables are written as {', '.join(SUFFIXES)}. Change the ending."
+        )
+    if suffix == ".parquet":
+        return _write_parquet(records, path)
+    writer = {".csv": to_csv, ".json": to_json, ".jsonl": to_json_lines}[suffix]
+    return write_text(writer(records), path)
+
+
+def to_csv(records: Sequence[Record]) -> str:
+    """Return the rows as comma-separated values with a heading."""
+    names = column_names(records)
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([_cell(plain(record.get(name))) for name in names] for record in records)
+    return buffer.getvalue()
+
+
+def to_json(records: Sequence[Record]) -> str:
+    """Return the rows as one JSON array, a row a line."""
+    lines = ",\n".join(_dump(record) for record in records)
+    return f"[\n{lines}\n]\n" if lines else "[]\n"
+
+
+def to_json_lines(records: Sequence[Record]) -> str:
+    """Return one JSON object a line."""
+    return "".join(_dump(record) + "\n" for record in records)
+
+
+def format_table(records: Sequence[Record]) -> str:
+    """Return the rows as aligned text for the terminal, numbers with six significant digits."""
+    names = column_names(records)
+    if not names:
+        return "(no rows)\n"
+    values = [[plain(record.get(name)) for name in names] for record in records]
+    cells = [[_shown(value) for value in row] for row in values]
+    widths = [max(len(name), *(len(row[j]) for row in cells)) for j, name in enumerate(names)]
+    numeric = [
+        all(isinstance(row[j], int | float) for row in values if row[j] is not None)
+        and any(row[j] is not None for row in values)
+        for j in range(len(names))
+    ]
+    lines = [names, ["─" * width for width in widths], *cells]
+    return "".join(
+        "  ".join(
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(line, widths, numeric, strict=True)
+        ).rstrip()
+        + "\n"
+        for line in lines
+    )
+
+
+def column_names(records: Sequence[Record]) -> list[str]:
+    """Return every column that some row has, in the order of first mention."""
+    return list(dict.fromkeys(name for record in records for name in record))
+
+
+def plain(value: Any) -> Any:
+    """Return what JSON can hold: numpy values as numbers and lists, NaN and infinity as None."""
+    if isinstance(value, np.ndarray):
+        return [plain(item) for item in value.tolist()]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return str(value)
+
+
+def write_extxyz(atoms: "Atoms | Sequence[Atoms]", path: str | Path) -> Path:
+    """Write structures as extended XYZ with their per-atom numbers (``attention``) and facts.
+
+    Of ``atoms.info`` the text, numbers and truth values are kept; of the per-atom arrays those
+    of numbers or text. Other things, such as ASE's space group objects, have no place in the
+    format.
+    """
+    from ase import Atoms
+    from ase.io import write
+
+    frames = [_writable(one) for one in ([atoms] if isinstance(atoms, Atoms) else atoms)]
+    if not frames:
+        raise SettingsError(f"{path}: there is no structure to write.")
+    with replacing(path) as draft:
+        write(draft, frames, format="extxyz")
+    return Path(path)
+
+
+def _writable(atoms: "Atoms") -> "Atoms":
+    copy = atoms.copy()
+    copy.calc = None
+    copy.info = {
+        str(key): value.item() if isinstance(value, np.generic) else value
+        for key, value in atoms.info.items()
+        if isinstance(value, str | int | float | bool | np.generic)
+    }
+    for name, array in list(copy.arrays.items()):
+        if array.dtype.kind not in "fiubUS":
+            del copy.arrays[name]
+    return copy
+
+
+def _write_parquet(records: Sequence[Record], path: str | Path) -> Path:
+    try:
+        import pandas
+        import pyarrow  # noqa: F401
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"{path}: Parquet needs the package {error.name}. Install it with "
+            f"`pip install {error.name}`, or write .csv or .jsonl."
+        ) from error
+    names = column_names(records)
+    frame = pandas.DataFrame(
+        {name: [_packed(plain(record.get(name))) for record in records] for name in names}
+    )
+    with replacing(path) as draft:
+        frame.to_parquet(draft, index=False)
+    return Path(path)
+
+
+def _packed(value: Any) -> Any:
+    return _dump_value(value) if isinstance(value, dict | list) else value
+
+
+def _dump(record: Record) -> str:
+    return _dump_value({str(key): plain(value) for key, value in record.items()})
+
+
+def _dump_value(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return _dump_value(value) if isinstance(value, dict | list | bool) else str(value)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    text = _dump_value(value) if isinstance(value, dict | list | bool) else str(value)
+    return shortened(text, _WIDEST)

@@ -1,0 +1,118 @@
+"""Numbers and sentences as readers see them, the same in pictures, pages and tables."""
+
+import math
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.reports.content import ExplainedStructure
+from atomlens.structures.arrays import hill_formula
+
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+STD_SOURCES = {
+    "ensemble": "± is the standard deviation between the members of an ensemble of models.",
+    "heteroscedastic": "± is the error that the model itself expects for this structure.",
+    "validation": "± is the typical error on validation structures, the same for every input.",
+    "none": "This model gives no error estimate.",
+}
+
+_MEANINGS = {
+    "attention": (
+        "The score of an atom is its share in the model's readout: how much of the number above "
+        "is gathered from that atom's site. The shares of one structure add up to 1, so an atom "
+        "that stands out from no other gets one part in the number of atoms (the even share).",
+        "It says where this model looks. It does not say how the value would change if the atom "
+        "were removed or replaced, it is no charge and no orbital population, and it cannot be "
+        "compared between structures of different size. Trust a pattern that stays the same for "
+        "models trained from other seeds and that survives a deletion test.",
+    ),
+    "gradient": (
+        "The score of an atom is the strength with which the predicted value answers to a small "
+        "change of that atom's features.",
+        "It holds for small changes around this structure only. A large score does not say that "
+        "the atom raises the value, and a small one can mean that the answer is saturated.",
+    ),
+    "integrated-gradients": (
+        "The scores share out the difference between this prediction and that for a neutral "
+        "reference input among the atoms.",
+        "They depend on the chosen reference. A positive score says that the atom raises the "
+        "prediction against that reference, not that nature would do the same.",
+    ),
+    "occlusion": (
+        "The score of an atom is the change of the prediction when the model is not shown that "
+        "atom.",
+        "A structure with a hole is one that the model has not been trained on, and atoms that "
+        "stand in for each other can all look unimportant when removed one at a time.",
+    ),
+}
+_ANY_METHOD = (
+    "The score says how strongly the method named above ties this prediction to the atom.",
+    "It describes the model, not nature: check it against models trained from other seeds and "
+    "with a deletion test before drawing a conclusion.",
+)
+
+
+def meaning(method: str) -> tuple[str, str]:
+    """Return what a method's score means, and what it does not mean."""
+    return _MEANINGS.get(method, _ANY_METHOD)
+
+
+def std_sentence(source: str) -> str:
+    """Return in words where the error estimate comes from."""
+    return STD_SOURCES.get(source, f"± comes from: {source}.")
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Return a number with so many significant digits and a real minus sign."""
+    if not math.isfinite(value):
+        return "–"
+    size = 0 if value == 0 else math.floor(math.log10(abs(value)))
+    if size < -4 or size > 6:
+        text = f"{value:.{digits - 1}e}"
+    else:
+        text = f"{value:.{max(digits - 1 - size, 0)}f}"
+    return text.replace("-", "−")
+
+
+def value_with_error(value: float, std: float | None) -> str:
+    """Return a value with as many decimals as its error has in two digits."""
+    if std is None or not math.isfinite(std) or not math.isfinite(value) or std <= 0:
+        return number(value, 4)
+    decimals = 1 - math.floor(math.log10(std))
+    if not -4 <= decimals <= 6 or abs(value) >= 1e7:
+        return f"{number(value, 4)} ± {number(std, 2)}"
+    shown = max(decimals, 0)
+    return f"{value:.{shown}f} ± {std:.{shown}f}".replace("-", "−")
+
+
+def prediction_text(structure: ExplainedStructure) -> str:
+    """Return the prediction with error and unit, such as ``−6.42 ± 0.12 eV``."""
+    text = value_with_error(structure.prediction, structure.std)
+    return f"{text} {structure.unit}".rstrip()
+
+
+def formula_parts(atomic_numbers: NDArray[np.int64]) -> list[tuple[str, int]]:
+    """Return symbols and counts in Hill order."""
+    found = re.findall(r"([A-Z][a-z]?)(\d*)", hill_formula(atomic_numbers))
+    return [(symbol, int(count or 1)) for symbol, count in found]
+
+
+def formula_text(atomic_numbers: NDArray[np.int64]) -> str:
+    """Return the formula with lowered digits, such as ``C₅H₆N₂O₂``."""
+    return hill_formula(atomic_numbers).translate(_SUBSCRIPTS)
+
+
+def shortened(text: str, longest: int) -> str:
+    """Return a text on one line, cut in the middle if it is too long."""
+    line = " ".join(text.split())
+    if len(line) <= longest:
+        return line
+    half = (longest - 1) // 2
+    return f"{line[: longest - 1 - half]}…{line[-half:]}"
+
+
+def top_atoms(scores: NDArray[np.float64], n: int) -> list[int]:
+    """Return the atoms with the largest scores, largest first, ties by index."""
+    return [int(i) for i in np.lexsort((np.arange(len(scores)), -scores))[:n]]
