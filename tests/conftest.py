@@ -6,7 +6,20 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
-install_import_hook(["atomlens.graphs", "atomlens.nn", "atomlens.models"], "beartype.beartype")
+import atomlens
+
+PACKAGE = Path(atomlens.__file__).parent
+COMPILED = {"kernels", "assembly"}
+"""Modules of compiled loops: numba reads their source, so nothing may wrap their functions."""
+
+install_import_hook(
+    [
+        "atomlens.graphs",
+        "atomlens.models",
+        *(f"atomlens.nn.{f.stem}" for f in (PACKAGE / "nn").glob("*.py") if f.stem not in COMPILED),
+    ],
+    "beartype.beartype",
+)
 
 
 @pytest.fixture(scope="session")

@@ -34,10 +34,10 @@ def read_scann_checkpoint(weights: Path, settings: Path) -> Scann:
         ModelError: a file is missing or damaged, or holds an option that we do not have.
         MissingDependencyError: h5py is not installed.
     """
-    config = _config(_read_settings(settings), settings)
+    options = _config(_read_settings(settings), settings)
     arrays = _read_arrays(weights)
-    n_rows = _take(arrays, weights, r"embed_atom/embeddings:0").shape[0]
-    config = ScannConfig(**{**config, "n_elements": n_rows})
+    n_rows = _take(arrays, weights, "embed_atom/embeddings:0").shape[0]
+    config = ScannConfig(**options, n_elements=n_rows)
     model = Scann(config)
     state = _state(arrays, weights, config)
     for name, expected in model.state_dict().items():
@@ -125,7 +125,7 @@ def _read_arrays(path: Path) -> _Arrays:
 
     try:
         with h5py.File(path, "r") as file:
-            group = file["model_weights"] if "model_weights" in file else file
+            group = file.get("model_weights", file)
             group.visititems(visit)
     except OSError:
         what = "is no HDF5 file, or is cut short" if path.exists() else "does not exist"

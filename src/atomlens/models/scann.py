@@ -7,7 +7,7 @@ preprint. Where paper and published code differ we follow the code, as said at e
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, cast, final
 
 import torch
 from jaxtyping import Float
@@ -19,8 +19,9 @@ from atomlens.graphs import GraphBatch
 from atomlens.models.base import ModelOutput, PropertyModel
 from atomlens.nn.attention import EdgeUpdate, LocalAttention
 from atomlens.nn.basis import GaussianBasis
+from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.linear import glorot_linear
-from atomlens.nn.readout import READOUTS, GlobalAttention, LowerBound
+from atomlens.nn.readout import READOUTS, GlobalAttention, lower_bound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,7 @@ class Scann(PropertyModel):
     Config = ScannConfig
     edge_fields: ClassVar[frozenset[str]] = frozenset({"solid_angles", "edge_weights"})
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("voronoi", {})
+    bounds: Tensor
     paper: ClassVar[str] = "SCANN, npj Computational Materials (2023)"
 
     def __init__(self, config: ScannConfig) -> None:
@@ -119,15 +121,16 @@ class Scann(PropertyModel):
         """Predict the properties of every graph of the batch."""
         nodes = functional.silu(self.input(self.embedding(batch.atomic_numbers)))
         nodes = functional.dropout(nodes, self.config.dropout, self.training)
+        layout = EdgeLayout.of(batch.edge_index, batch.n_nodes)
         geometry = self._geometry(batch)
         local: list[Tensor] = []
         for index, layer in enumerate(self.layers):
             if self.config.edge_update:
-                geometry = self.edge_updates[index](nodes, geometry, batch.edge_index)
-                edges = geometry
+                geometry, messages = self.edge_updates[index](nodes, geometry, layout)
             else:
-                edges = self._filter(index, geometry, batch)
-            nodes, attention = layer(nodes, edges, batch.edge_index)
+                filtered = self._filter(index, geometry, batch)
+                messages = nodes.index_select(0, layout.source) * filtered
+            nodes, attention = layer(nodes, messages, layout)
             local.append(attention)
         pooled, attention, scores = self.readout(nodes, batch.graph_index, batch.node_counts)
         values, log_scale = self._predict(pooled)
@@ -148,8 +151,8 @@ class Scann(PropertyModel):
             return basis
         if batch.solid_angles is None:
             raise SettingsError("SCANN+ reads solid angles: use the `voronoi` builder.")
-        by_distance = functional.silu(self.distance_input(basis))
-        by_angle = functional.silu(self.angle_input(self.angle_basis(batch.solid_angles)))
+        by_distance: Tensor = functional.silu(self.distance_input(basis))
+        by_angle: Tensor = functional.silu(self.angle_input(self.angle_basis(batch.solid_angles)))
         return by_distance * by_angle
 
     def _filter(
@@ -158,7 +161,8 @@ class Scann(PropertyModel):
         """SCANN: g_ij = SiLU(W DE(d_ij) + b) w_ij   (Eq 4 of the preprint)."""
         if batch.edge_weights is None:
             raise SettingsError("SCANN reads Voronoi weights: use the `voronoi` builder.")
-        return functional.silu(self.filters[index](basis)) * batch.edge_weights.unsqueeze(1)
+        filtered: Tensor = functional.silu(self.filters[index](basis))
+        return filtered * batch.edge_weights.unsqueeze(1)
 
     def _predict(
         self, pooled: Float[Tensor, "n_graphs n_features"]
@@ -168,7 +172,7 @@ class Scann(PropertyModel):
         if self.config.predict_scale:
             values, log_scale = out.chunk(2, dim=1)
         if self.config.lower_bounds:
-            values = LowerBound.apply(values, self.bounds.to(values.dtype))
+            values = lower_bound(values, self.bounds.to(values.dtype))
         return values, log_scale
 
     def regularized_parameters(self) -> list[nn.Parameter]:
@@ -183,4 +187,4 @@ class Scann(PropertyModel):
             linears += [m.linear for m in self.edge_updates if isinstance(m, EdgeUpdate)]
         else:
             linears += [m for m in self.filters if isinstance(m, nn.Linear)]
-        return [m.weight for m in linears]
+        return [cast(nn.Parameter, m.weight) for m in linears]

@@ -1,9 +1,11 @@
 """SCANN's local attention over the neighbours of each atom, and its edge update."""
 
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from atomlens.nn.edges import EdgeLayout
+from atomlens.nn.fused import fused_attention, fused_edge_update, use_fused
 from atomlens.nn.linear import glorot_linear
 from atomlens.nn.segment import segment_softmax, segment_sum
 
@@ -19,7 +21,6 @@ class EdgeUpdate(nn.Module):
 
     def __init__(self, n_features: int) -> None:
         super().__init__()
-        self.n_features = n_features
         self.linear = glorot_linear(3 * n_features, n_features)
         self.norm = nn.LayerNorm(n_features, eps=LAYER_NORM_EPS)
 
@@ -27,15 +28,29 @@ class EdgeUpdate(nn.Module):
         self,
         nodes: Float[Tensor, "n_nodes n_features"],
         geometry: Float[Tensor, "n_edges n_features"],
-        edge_index: Int[Tensor, "2 n_edges"],
-    ) -> Float[Tensor, "n_edges n_features"]:
-        """Return the new geometry features of every edge."""
-        source, target = edge_index
-        w_target, w_edge, w_source = self.linear.weight.split(self.n_features, dim=1)
-        at_target = functional.linear(nodes, w_target, self.linear.bias).index_select(0, target)
-        at_source = functional.linear(nodes, w_source).index_select(0, source)
-        mixed = functional.linear(geometry, w_edge) + at_target + at_source
-        return self.norm(geometry + functional.silu(mixed))  # type: ignore[no-any-return]
+        layout: EdgeLayout,
+    ) -> tuple[Float[Tensor, "n_edges n_features"], Float[Tensor, "n_edges n_features"]]:
+        """Return the new geometry g' of every edge, and the message c_j ⊙ g'."""
+        w_target, w_edge, w_source = self.linear.weight.chunk(3, dim=1)
+        at_target = functional.linear(nodes, w_target, self.linear.bias)
+        at_source = functional.linear(nodes, w_source)
+        mixed = functional.linear(geometry, w_edge)
+        if use_fused(mixed, layout):
+            return fused_edge_update(
+                layout,
+                LAYER_NORM_EPS,
+                mixed=mixed,
+                at_target=at_target,
+                at_source=at_source,
+                geometry=geometry,
+                nodes=nodes,
+                scale=self.norm.weight,
+                shift=self.norm.bias,
+            )
+        mixed = mixed + at_target.index_select(0, layout.target)
+        mixed = mixed + at_source.index_select(0, layout.source)
+        updated = self.norm(geometry + functional.silu(mixed))
+        return updated, nodes.index_select(0, layout.source) * updated
 
 
 class LocalAttention(nn.Module):
@@ -64,18 +79,34 @@ class LocalAttention(nn.Module):
     def forward(
         self,
         nodes: Float[Tensor, "n_nodes n_features"],
-        geometry: Float[Tensor, "n_edges n_features"],
-        edge_index: Int[Tensor, "2 n_edges"],
+        messages: Float[Tensor, "n_edges n_features"],
+        layout: EdgeLayout,
     ) -> tuple[Float[Tensor, "n_nodes n_features"], Float[Tensor, "n_edges n_heads"]]:
         """Return the new features of every atom, and the attention of every edge and head."""
-        source, target = edge_index
-        n_nodes, n_features = nodes.shape
-        heads = (-1, self.n_heads, n_features // self.n_heads)
         query = self.query(nodes)
-        key = self.key(nodes.index_select(0, source) * geometry).view(heads)
-        scores = (query.index_select(0, target).view(heads) * key).sum(dim=2)
-        attention = segment_softmax(scores * (heads[2] ** -0.5), target, n_nodes)
-        kept = functional.dropout(attention, self.attention_dropout, self.training)
-        context = segment_sum((kept.unsqueeze(2) * key).flatten(1), target, n_nodes)
+        key = self.key(messages)
+        context, attention = self._attend(query, key, layout)
         normed = self.norm(context + query)
         return self.feed_forward_norm(normed + self.feed_forward(normed)), attention
+
+    def _attend(
+        self,
+        query: Float[Tensor, "n_nodes n_features"],
+        key: Float[Tensor, "n_edges n_features"],
+        layout: EdgeLayout,
+    ) -> tuple[Float[Tensor, "n_nodes n_features"], Float[Tensor, "n_edges n_heads"]]:
+        """Return Σ_j a_ij k_ij and a_ij, with dropout on a_ij in the sum while training."""
+        mask = key.new_empty(0, self.n_heads)
+        if self.training and self.attention_dropout > 0:
+            ones = key.new_ones(len(key), self.n_heads)
+            mask = functional.dropout(ones, self.attention_dropout)
+        if use_fused(key, layout):
+            return fused_attention(layout, self.n_heads, mask, query, key)
+        heads = (-1, self.n_heads, key.shape[1] // self.n_heads)
+        key = key.view(heads)
+        scores = (query.index_select(0, layout.target).view(heads) * key).sum(dim=2)
+        scores = scores * (heads[2] ** -0.5)
+        attention = segment_softmax(scores, layout.target, layout.n_nodes)
+        kept = attention * mask if len(mask) else attention
+        weighted = (kept.unsqueeze(2) * key).flatten(1)
+        return segment_sum(weighted, layout.target, layout.n_nodes), attention

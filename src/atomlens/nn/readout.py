@@ -42,7 +42,8 @@ def reference_scores(
     """
     scores = paper_scores(query, key, graph_index, node_counts)
     squares = segment_sum(scores.square(), graph_index, len(node_counts))
-    return scores * (squares + NORM_EPS).rsqrt().index_select(0, graph_index)
+    norm: Tensor = (squares + NORM_EPS).sqrt()
+    return scores / norm.index_select(0, graph_index)
 
 
 def mean_scores(query: _Nodes, key: _Nodes, graph_index: _Index, node_counts: _Counts) -> _Scores:
@@ -87,17 +88,21 @@ class GlobalAttention(nn.Module):
         return pooled, attention, scores
 
 
-class LowerBound(torch.autograd.Function):
-    """max(bound, x) whose backward pass is the identity (straight-through ReLU)."""
-
+class _LowerBound(torch.autograd.Function):
     @staticmethod
-    def forward(  # noqa: D102
+    def forward(
         ctx: object, values: Float[Tensor, "n m"], bounds: Float[Tensor, " m"]
     ) -> Float[Tensor, "n m"]:
         return torch.maximum(values, bounds)
 
     @staticmethod
-    def backward(  # noqa: D102
-        ctx: object, gradient: Float[Tensor, "n m"]
-    ) -> tuple[Float[Tensor, "n m"], None]:
+    def backward(ctx: object, gradient: Float[Tensor, "n m"]) -> tuple[Float[Tensor, "n m"], None]:
         return gradient, None
+
+
+def lower_bound(
+    values: Float[Tensor, "n_graphs n_outputs"], bounds: Float[Tensor, " n_outputs"]
+) -> Float[Tensor, "n_graphs n_outputs"]:
+    """max(bound, x) whose backward pass is the identity (straight-through ReLU)."""
+    bounded: Tensor = _LowerBound.apply(values, bounds)  # type: ignore[no-untyped-call]
+    return bounded

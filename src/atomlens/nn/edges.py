@@ -1,0 +1,30 @@
+"""How the edges of a batch are laid out, worked out once and shared by all layers."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeLayout:
+    """Sources and targets of the edges, sorted by target, and where each target begins."""
+
+    source: Int[Tensor, " n_edges"]
+    target: Int[Tensor, " n_edges"]
+    offsets: Int[Tensor, " n_nodes_plus_1"]
+    """Edges of node i stand at ``offsets[i]:offsets[i + 1]``."""
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes, those without edges included."""
+        return int(self.offsets.shape[0]) - 1
+
+    @classmethod
+    def of(cls, edge_index: Int[Tensor, "2 n_edges"], n_nodes: int) -> "EdgeLayout":
+        """Lay out the edges of a batch; rows are source and target, sorted by target."""
+        source, target = edge_index
+        counts = torch.bincount(target, minlength=n_nodes)
+        offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+        return cls(source=source.contiguous(), target=target.contiguous(), offsets=offsets)

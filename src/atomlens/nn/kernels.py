@@ -1,0 +1,277 @@
+"""Compiled loops for the CPU: SCANN's edge update and local attention, each in one pass.
+
+On a CPU these parts are bound by memory, not arithmetic: written with one tensor operation a
+step, the edge features are read and written some forty times a layer. Here every edge is read
+once, worked on in the first-level cache, and written once. Rows are float32, one an edge; the
+kernels see only the edges ``first_edge:last_edge`` and the nodes ``first_node:last_node``, so
+that threads work on separate graphs.
+
+Numba compiles at first use and keeps the result on disk.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+_Floats = NDArray[np.float32]
+_Ints = NDArray[np.int64]
+_REASSOCIATE = {"reassoc", "contract", "nsz", "arcp"}
+
+
+def _compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return njit(cache=True, nogil=True, error_model="numpy", **options)  # type: ignore[no-any-return]
+
+
+@intrinsic
+def _float_from_bits(typing_context: Any, bits: Any) -> Any:
+    """Reinterpret a 32-bit integer as a float32."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return types.float32(types.int32), generate
+
+
+@_compiled(fastmath={"contract"}, inline="never")
+def _exp(x: Any) -> Any:
+    """Return exp(x) to about 1e-7, in a form that the compiler turns into vector code."""
+    x = min(max(x, np.float32(-87.0)), np.float32(88.0))
+    n = np.floor(x * np.float32(1.44269504) + np.float32(0.5))
+    r = x - n * np.float32(0.693359375)
+    r = r - n * np.float32(-2.12194440e-4)
+    p = np.float32(1.9875691500e-4)
+    p = p * r + np.float32(1.3981999507e-3)
+    p = p * r + np.float32(8.3334519073e-3)
+    p = p * r + np.float32(4.1665795894e-2)
+    p = p * r + np.float32(1.6666665459e-1)
+    p = p * r + np.float32(5.0000001201e-1)
+    p = p * r * r + r + np.float32(1.0)
+    return p * _float_from_bits(np.int32((np.int32(n) + np.int32(127)) << np.int32(23)))
+
+
+@_compiled(fastmath=_REASSOCIATE)
+def edge_update_forward(
+    inputs: tuple[_Floats, ...],
+    ends: tuple[_Ints, _Ints],
+    eps: float,
+    first_edge: int,
+    last_edge: int,
+    results: tuple[_Floats, ...],
+) -> None:
+    """updated = LayerNorm(g + SiLU(mixed + at_target_i + at_source_j)); message = c_j updated.
+
+    Args:
+        inputs: mixed (n_edges, n_features), at_target and at_source (n_nodes, n_features),
+            geometry g (n_edges, n_features), nodes c (n_nodes, n_features), and the scale and
+            shift (n_features,) of the layer norm.
+        ends: source and target node of each edge.
+        eps: added to the variance.
+        first_edge: where to begin.
+        last_edge: where to end.
+        results: filled: updated and message (n_edges, n_features), and the mean and 1/σ
+            (n_edges,) of each row, which the backward pass needs.
+    """
+    mixed, at_target, at_source, geometry, nodes, scale, shift = inputs
+    source, target = ends
+    updated, message, mean, inverse = results
+    width = mixed.shape[1]
+    row = np.empty(width, dtype=np.float32)
+    one = np.float32(1.0)
+    for e in range(first_edge, last_edge):
+        j, i = source[e], target[e]
+        for f in range(width):
+            m = mixed[e, f] + at_target[i, f] + at_source[j, f]
+            row[f] = geometry[e, f] + m / (one + _exp(-m))
+        total = np.float32(0.0)
+        for f in range(width):
+            total += row[f]
+        center = total / np.float32(width)
+        squares = np.float32(0.0)
+        for f in range(width):
+            squares += (row[f] - center) * (row[f] - center)
+        spread = one / np.sqrt(squares / np.float32(width) + np.float32(eps))
+        for f in range(width):
+            value = (row[f] - center) * spread * scale[f] + shift[f]
+            updated[e, f] = value
+            message[e, f] = value * nodes[j, f]
+        mean[e] = center
+        inverse[e] = spread
+
+
+@_compiled(fastmath=_REASSOCIATE)
+def edge_update_backward(
+    inputs: tuple[_Floats, ...],
+    ends: tuple[_Ints, _Ints],
+    saved: tuple[_Floats, ...],
+    first_edge: int,
+    last_edge: int,
+    results: tuple[_Floats, ...],
+) -> None:
+    """Gradients of `edge_update_forward`.
+
+    ``saved`` is mean, 1/σ and the gradients on updated and message. ``results`` are the
+    gradients on the inputs, in another order: mixed and geometry are overwritten; at_target,
+    at_source, nodes, scale and shift are added to.
+    """
+    mixed, at_target, at_source, geometry, nodes, scale, shift = inputs
+    source, target = ends
+    mean, inverse, d_updated, d_message = saved
+    d_mixed, d_geometry, d_at_target, d_at_source, d_nodes, d_scale, d_shift = results
+    width = mixed.shape[1]
+    normed = np.empty(width, dtype=np.float32)
+    slope = np.empty(width, dtype=np.float32)
+    d_row = np.empty(width, dtype=np.float32)
+    one = np.float32(1.0)
+    for e in range(first_edge, last_edge):
+        j, i = source[e], target[e]
+        center, spread = mean[e], inverse[e]
+        for f in range(width):
+            m = mixed[e, f] + at_target[i, f] + at_source[j, f]
+            gate = one / (one + _exp(-m))
+            slope[f] = gate * (one + m * (one - gate))
+            normed[f] = (geometry[e, f] + m * gate - center) * spread
+        sum_d = np.float32(0.0)
+        sum_dn = np.float32(0.0)
+        for f in range(width):
+            value = normed[f] * scale[f] + shift[f]
+            d_value = d_updated[e, f] + d_message[e, f] * nodes[j, f]
+            d_nodes[j, f] += d_message[e, f] * value
+            d_scale[f] += d_value * normed[f]
+            d_shift[f] += d_value
+            d_normed = d_value * scale[f]
+            d_row[f] = d_normed
+            sum_d += d_normed
+            sum_dn += d_normed * normed[f]
+        sum_d /= np.float32(width)
+        sum_dn /= np.float32(width)
+        for f in range(width):
+            d_sum = (d_row[f] - sum_d - normed[f] * sum_dn) * spread
+            d_geometry[e, f] = d_sum
+            d_m = d_sum * slope[f]
+            d_mixed[e, f] = d_m
+            d_at_target[i, f] += d_m
+            d_at_source[j, f] += d_m
+
+
+@_compiled(fastmath=_REASSOCIATE)
+def attention_forward(
+    query: _Floats,
+    key: _Floats,
+    offsets: _Ints,
+    mask: _Floats,
+    n_heads: int,
+    first_node: int,
+    last_node: int,
+    context: _Floats,
+    attention: _Floats,
+) -> None:
+    """Softmax attention of each node over its own edges.
+
+    ``mask`` (n_edges, n_heads) multiplies the attention in the sum (dropout), or has no rows.
+    """
+    n_features = query.shape[1]
+    width = n_features // n_heads
+    scale = np.float32(1.0) / np.sqrt(np.float32(width))
+    masked = mask.shape[0] > 0
+    largest = np.empty(n_heads, dtype=np.float32)
+    total = np.empty(n_heads, dtype=np.float32)
+    for i in range(first_node, last_node):
+        begin, end = offsets[i], offsets[i + 1]
+        largest[:] = -np.inf
+        total[:] = 0.0
+        context[i, :] = 0.0
+        for e in range(begin, end):
+            for h in range(n_heads):
+                score = np.float32(0.0)
+                for f in range(h * width, (h + 1) * width):
+                    score += query[i, f] * key[e, f]
+                score *= scale
+                attention[e, h] = score
+                largest[h] = max(largest[h], score)
+        for e in range(begin, end):
+            for h in range(n_heads):
+                weight = _exp(attention[e, h] - largest[h])
+                attention[e, h] = weight
+                total[h] += weight
+        for e in range(begin, end):
+            for h in range(n_heads):
+                attention[e, h] /= total[h]
+                weight = attention[e, h]
+                if masked:
+                    weight *= mask[e, h]
+                for f in range(h * width, (h + 1) * width):
+                    context[i, f] += weight * key[e, f]
+
+
+@_compiled(fastmath=_REASSOCIATE)
+def attention_backward(
+    query: _Floats,
+    key: _Floats,
+    offsets: _Ints,
+    mask: _Floats,
+    attention: _Floats,
+    d_context: _Floats,
+    d_attention: _Floats,
+    n_heads: int,
+    first_node: int,
+    last_node: int,
+    d_query: _Floats,
+    d_key: _Floats,
+) -> None:
+    """Gradients of `attention_forward`; ``d_attention`` is empty or the gradient on its output."""
+    n_features = query.shape[1]
+    width = n_features // n_heads
+    scale = np.float32(1.0) / np.sqrt(np.float32(width))
+    masked, read = mask.shape[0] > 0, d_attention.shape[0] > 0
+    inner = np.empty(n_heads, dtype=np.float32)
+    most = np.int64(0)
+    for i in range(first_node, last_node):
+        most = max(most, offsets[i + 1] - offsets[i])
+    d_weight = np.empty((most, n_heads), dtype=np.float32)
+    for i in range(first_node, last_node):
+        begin, end = offsets[i], offsets[i + 1]
+        inner[:] = 0.0
+        for e in range(begin, end):
+            for h in range(n_heads):
+                d_a = np.float32(0.0)
+                for f in range(h * width, (h + 1) * width):
+                    d_a += d_context[i, f] * key[e, f]
+                if masked:
+                    d_a *= mask[e, h]
+                if read:
+                    d_a += d_attention[e, h]
+                d_weight[e - begin, h] = d_a
+                inner[h] += d_a * attention[e, h]
+        d_query[i, :] = 0.0
+        for e in range(begin, end):
+            for h in range(n_heads):
+                weight = attention[e, h]
+                d_score = weight * (d_weight[e - begin, h] - inner[h]) * scale
+                if masked:
+                    weight *= mask[e, h]
+                for f in range(h * width, (h + 1) * width):
+                    d_query[i, f] += d_score * key[e, f]
+                    d_key[e, f] = weight * d_context[i, f] + d_score * query[i, f]
+
+
+@_compiled()
+def separable_nodes(source: _Ints, offsets: _Ints, allowed: NDArray[np.bool_]) -> None:
+    """Mark every node boundary that no edge crosses, where work can be cut into pieces."""
+    n_nodes = offsets.shape[0] - 1
+    reach = np.int64(-1)
+    for n in range(n_nodes):
+        allowed[n] = reach < n
+        for e in range(offsets[n], offsets[n + 1]):
+            reach = max(reach, source[e])
+    lowest = np.int64(n_nodes)
+    allowed[n_nodes] = True
+    for n in range(n_nodes - 1, -1, -1):
+        for e in range(offsets[n], offsets[n + 1]):
+            lowest = min(lowest, source[e])
+        if lowest < n:
+            allowed[n] = False

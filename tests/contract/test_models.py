@@ -1,0 +1,111 @@
+"""What every model owes its callers, checked over the table of models."""
+
+import pytest
+import torch
+
+from atomlens.errors import SettingsError
+from atomlens.graphs import GraphBatch, collate
+from atomlens.models import MODELS, ClosedFormModel, ModelOutput, PropertyModel, make_model
+from atomlens.nn.segment import segment_sum
+from graph_makers import lone_atom, random_graph, shuffled
+
+NAMES = sorted(MODELS)
+SMALL = {"n_layers": 2, "n_features": 32, "n_heads": 4, "n_embedding": 8}
+
+
+def small_model(name: str, **settings: object) -> PropertyModel:
+    """A small instance with random weights everywhere, ready for prediction."""
+    torch.manual_seed(0)
+    known = MODELS[name].Config.__dataclass_fields__
+    model = make_model(name, **{k: v for k, v in SMALL.items() if k in known}, **settings)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return model.eval()
+
+
+@torch.no_grad()
+def run(model: PropertyModel, batch: GraphBatch) -> ModelOutput:
+    output = model(batch)
+    assert isinstance(output, ModelOutput)
+    return output
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_order_of_atoms_does_not_matter(name: str) -> None:
+    model, graph = small_model(name).double(), random_graph(9, 4)
+    order = torch.randperm(9, generator=torch.Generator().manual_seed(3))
+    a = run(model, collate([graph], torch.float64))
+    b = run(model, collate([shuffled(graph, order)], torch.float64))
+    torch.testing.assert_close(a.values, b.values)
+    torch.testing.assert_close(a.node_attention[order], b.node_attention)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_graph_does_not_feel_its_batch(name: str) -> None:
+    model = small_model(name).double()
+    graphs = [random_graph(5, 3, seed=1), random_graph(11, 5, seed=2), lone_atom()]
+    together = run(model, collate(graphs, torch.float64))
+    alone = torch.cat([run(model, collate([g], torch.float64)).values for g in graphs])
+    torch.testing.assert_close(together.values, alone)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_attention_adds_up_to_one_in_every_graph(name: str) -> None:
+    batch = collate([random_graph(5, 3), random_graph(40, 6, seed=1), lone_atom()])
+    output = run(small_model(name), batch)
+    totals = segment_sum(output.node_attention, batch.graph_index, batch.n_graphs)
+    torch.testing.assert_close(totals, torch.ones(3))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_local_attention_adds_up_to_one_at_every_target(name: str) -> None:
+    batch = collate([random_graph(5, 3), random_graph(40, 6, seed=1)])
+    for layer in run(small_model(name), batch).edge_attention:
+        totals = segment_sum(layer, batch.edge_index[1], batch.n_nodes)
+        torch.testing.assert_close(totals, torch.ones_like(totals))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("n_nodes", "n_neighbors"), [(1, 0), (1, 6), (3, 0), (500, 14)])
+def test_odd_systems_give_finite_numbers(name: str, n_nodes: int, n_neighbors: int) -> None:
+    output = run(small_model(name), collate([random_graph(n_nodes, n_neighbors)]))
+    assert output.values.isfinite().all()
+    assert output.node_attention.isfinite().all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_single_precision_is_near_double_precision(name: str) -> None:
+    model, graph = small_model(name), random_graph(30, 5)
+    single = run(model, collate([graph]))
+    double = run(model.double(), collate([graph], torch.float64))
+    torch.testing.assert_close(single.values.double(), double.values, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_parameter_gets_a_gradient(name: str) -> None:
+    model = small_model(name, n_outputs=2)
+    if isinstance(model, ClosedFormModel):
+        pytest.skip("fitted by a formula, not by gradients")
+    batch = collate([random_graph(6, 3, seed=s) for s in range(4)])
+    model(batch).values.square().sum().backward()
+    for key, parameter in model.named_parameters():
+        assert parameter.grad is not None, key
+        assert parameter.grad.abs().sum() > 0, key
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_several_targets_give_one_column_each(name: str) -> None:
+    output = run(small_model(name, n_outputs=3), collate([random_graph(6, 3)]))
+    assert output.values.shape == (1, 3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_unknown_setting_names_the_nearest(name: str) -> None:
+    with pytest.raises(SettingsError, match="Did you mean 'n_outputs'"):
+        make_model(name, n_output=2)
+
+
+def test_an_unknown_model_names_the_nearest() -> None:
+    with pytest.raises(SettingsError, match="Did you mean 'scann-plus'"):
+        make_model("scan-plus")

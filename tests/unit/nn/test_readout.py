@@ -1,0 +1,45 @@
+"""Facts about the global attention."""
+
+import math
+
+import torch
+
+from atomlens.nn.readout import mean_scores, paper_scores, reference_scores
+
+QUERY = torch.randn(7, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+KEY = torch.randn(7, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+INDEX = torch.tensor([0, 0, 0, 1, 1, 1, 1])
+COUNTS = torch.tensor([3, 4])
+
+
+def test_the_sum_over_pairs_equals_the_explicit_matrix_without_its_diagonal() -> None:
+    pairs = QUERY @ KEY.T
+    same_graph = (INDEX[:, None] == INDEX[None, :]) & ~torch.eye(7, dtype=torch.bool)
+    explicit = (pairs * same_graph).sum(dim=0)
+    torch.testing.assert_close(paper_scores(QUERY, KEY, INDEX, COUNTS), explicit)
+
+
+def test_the_reference_scores_have_length_one_in_every_graph() -> None:
+    scores = reference_scores(QUERY, KEY, INDEX, COUNTS)
+    for graph in (0, 1):
+        torch.testing.assert_close(scores[graph == INDEX].norm(), torch.tensor(1.0).double())
+
+
+def test_the_reference_attention_spans_at_most_a_factor_of_e_to_the_root_two() -> None:
+    scores = reference_scores(1e3 * QUERY, 1e3 * KEY, INDEX, COUNTS)
+    for graph in (0, 1):
+        part = scores[graph == INDEX]
+        assert (part.max() - part.min()).exp() <= math.exp(math.sqrt(2)) + 1e-9
+
+
+def test_a_lone_atom_has_a_finite_reference_score() -> None:
+    scores = reference_scores(QUERY[:1], KEY[:1], INDEX[:1], torch.tensor([1]))
+    assert scores.isfinite().all()
+
+
+def test_the_mean_scores_are_the_same_in_a_doubled_graph() -> None:
+    once = mean_scores(QUERY[:3], KEY[:3], INDEX[:3], torch.tensor([3]))
+    twice = mean_scores(
+        QUERY[:3].repeat(2, 1), KEY[:3].repeat(2, 1), torch.zeros(6).long(), torch.tensor([6])
+    )
+    torch.testing.assert_close(once.repeat(2), twice)
