@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from atomlens.cli.explain import unique_stems
-from atomlens.cli.outputs import exit_code, to_json, usable_folder, write_text
+from atomlens.cli.outputs import exit_code, to_json, usable_folder
 from atomlens.errors import Failure, SettingsError
 
 BAD = Failure(name="a.cif", message="a.cif: this file is empty. Drop it.")
@@ -38,12 +38,6 @@ def test_all_failed_is_two(capsys: pytest.CaptureFixture[str]) -> None:
 def test_json_refuses_what_is_not_json() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         to_json([float("nan")])
-
-
-def test_a_text_file_is_written_whole_and_leaves_nothing_else(tmp_path: Path) -> None:
-    path = write_text(tmp_path / "new" / "a.json", "[]")
-    assert path.read_text() == "[]\n"
-    assert [p.name for p in path.parent.iterdir()] == ["a.json"]
 
 
 def test_a_file_in_place_of_the_folder_is_a_sentence(tmp_path: Path) -> None:

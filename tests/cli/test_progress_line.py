@@ -2,7 +2,7 @@
 
 import io
 
-from atomlens.cli.progress import ProgressLine, clock, progress_text
+from atomlens.cli.progress import ProgressLine, bar, clock, time_left
 
 
 class _Terminal(io.StringIO):
@@ -11,8 +11,13 @@ class _Terminal(io.StringIO):
 
 
 def test_time_left_follows_from_the_share_done() -> None:
-    text = progress_text("training", 25, 100, 10.0, "MAE 0.2")
-    assert text == "training  [#####...............]  25/100  0:30 left  MAE 0.2"
+    assert time_left(0.25, 10.0) == "0:30 left"
+    assert time_left(1.0, 10.0) == "0:10"
+
+
+def test_the_bar_never_overflows() -> None:
+    assert bar(0.25) == "[#####...............]"
+    assert bar(1.7) == "[####################]"
 
 
 def test_hours_are_shown_from_one_hour_on() -> None:

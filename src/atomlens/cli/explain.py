@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atomlens.cli.common import add_common_arguments, add_model_and_inputs, add_out_folder
-from atomlens.cli.outputs import emit, exit_code, to_json, usable_folder, write_text
+from atomlens.cli.outputs import emit, exit_code, to_json, usable_folder
 from atomlens.cli.progress import ProgressLine
 from atomlens.errors import AtomlensError, Failure, SettingsError, unknown_name
 
@@ -48,6 +48,7 @@ def run(options: argparse.Namespace) -> int:
         message = unknown_name("explanation method", options.method, EXPLAINERS)
         raise SettingsError(f"--method: {message}")
     from atomlens.predictor import load
+    from atomlens.reports.tables import format_table
     from atomlens.structures import read_structures
 
     model = load(options.model)
@@ -58,9 +59,9 @@ def run(options: argparse.Namespace) -> int:
     )
     if explanations:
         stems = write_explanations(explanations, folder, quiet=options.quiet)
-        emit(_table(explanations))
+        emit(format_table(explanation_rows(explanations)))
         first = "index" if len(stems) > 1 else stems[0]
-        emit(f"\nOpen {folder / first}.html in a browser.")
+        emit(f"Open {folder / first}.html in a browser.")
     return exit_code(failures, len(items))
 
 
@@ -96,6 +97,7 @@ def write_explanations(
     explanations: "Sequence[Explanation]", folder: Path, *, quiet: bool = True
 ) -> list[str]:
     """Write the files of every explanation and, for several, an index; return their names."""
+    from atomlens.reports.files import write_text
     from atomlens.reports.page import write_page
     from atomlens.reports.tables import write_extxyz
 
@@ -105,7 +107,7 @@ def write_explanations(
             explanation.to_html(folder / f"{stem}.html")
             explanation.to_png(folder / f"{stem}.png")
             write_extxyz(explanation.to_atoms(), folder / f"{stem}.extxyz")
-            write_text(folder / f"{stem}.json", to_json(explanation.to_dict()))
+            write_text(to_json(explanation.to_dict()) + "\n", folder / f"{stem}.json")
             progress(done, len(stems))
     if len(stems) > 1:
         write_page([e.picture() for e in explanations], folder / "index.html")
@@ -129,18 +131,24 @@ def unique_stems(names: Sequence[str], taken: Sequence[str] = ()) -> list[str]:
     return stems
 
 
-def _table(explanations: "Sequence[Explanation]") -> str:
-    width = max(4, *(len(e.name) for e in explanations))
-    lines = [f"{'name':<{width}}  {'prediction':<24}  top atoms (share)"]
-    for e in explanations:
-        spread = "" if e.std is None else f" ± {e.std:.3g}"
-        value = f"{e.target} {e.prediction:.4g}{spread} {e.unit}".rstrip()
-        lines.append(f"{e.name:<{width}}  {value:<24}  {top_atoms(e)}")
-    return "\n".join(lines)
+def explanation_rows(explanations: "Sequence[Explanation]") -> list[dict[str, str]]:
+    """Return name, prediction with error, and the atoms with the largest scores."""
+    from atomlens.reports.wording import prediction_text
+
+    return [
+        {
+            "name": e.name,
+            e.target: prediction_text(e.picture()),
+            "largest shares" if e.method == "attention" else "largest scores": leading_atoms(e),
+        }
+        for e in explanations
+    ]
 
 
-def top_atoms(explanation: "Explanation", n: int = 3) -> str:
-    """Return the atoms with the largest scores, such as ``O7 0.21, C3 0.15``."""
+def leading_atoms(explanation: "Explanation", n: int = 3) -> str:
+    """Return the atoms with the largest scores, such as ``O7 0.211, C3 0.154``."""
+    from atomlens.reports.wording import top_atoms
+
     symbols = explanation.atoms.get_chemical_symbols()
-    order = sorted(range(len(symbols)), key=lambda i: (-explanation.scores[i], i))[:n]
+    order = top_atoms(explanation.scores, n)
     return ", ".join(f"{symbols[i]}{i} {explanation.scores[i]:.3f}" for i in order)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atomlens.cli.common import add_common_arguments, add_inputs, add_set
-from atomlens.cli.outputs import emit, exit_code, to_json, write_text
+from atomlens.cli.outputs import emit, exit_code, to_json
 from atomlens.cli.progress import ProgressLine
 from atomlens.cli.settings import read_assignments, typed_values
 from atomlens.errors import AtomlensError, Failure, SettingsError, unknown_name
@@ -45,17 +45,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the neighbour pairs of every input."""
     builder = _builder(options.builder, options.assignments)
+    from atomlens.reports.files import write_text
     from atomlens.structures import read_structures
 
     items = read_structures(options.inputs).items
     records, failures = describe_graphs(builder, items, quiet=options.quiet)
     as_json = options.format == "json" or (options.out and options.out.suffix == ".json")
     if as_json or len(failures) < len(items):
-        text = to_json(records) if as_json else _table(records)
+        text = f"{to_json(records) if as_json else _table(records)}\n"
         if options.out is None:
             emit(text)
         else:
-            write_text(options.out, text)
+            write_text(text, options.out)
     return exit_code(failures, len(items))
 
 

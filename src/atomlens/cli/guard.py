@@ -70,7 +70,7 @@ def warnings_as_lines() -> Iterator[None]:
             say(f"warning: {text}")
 
     before = warnings.showwarning
-    warnings.showwarning = show
+    warnings.showwarning = show  # type: ignore[assignment]
     try:
         yield
     finally:

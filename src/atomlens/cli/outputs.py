@@ -1,7 +1,6 @@
-"""Where results go: stdout, or a file that is written whole or not at all."""
+"""Where results go, and which exit code they call for."""
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,18 +18,6 @@ def emit(text: str) -> None:
 def to_json(value: Any) -> str:
     """Return JSON that every reader accepts: no NaN, no infinity, letters as they are."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
-
-
-def write_text(path: Path, text: str) -> Path:
-    """Write a text file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        draft.write_text(text if text.endswith("\n") else f"{text}\n", encoding="utf-8")
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return path
 
 
 def usable_folder(path: Path) -> Path:
@@ -55,7 +42,7 @@ def exit_code(failures: Sequence[Failure], n_inputs: int) -> int:
 
 
 def failure_sentence(failure: Failure) -> str:
-    """Return the name and the reason, the name once."""
-    if failure.message.startswith(failure.name):
+    """Return the name and the reason; most reasons name their input already."""
+    if failure.name in failure.message:
         return failure.message
     return f"{failure.name}: {failure.message}"

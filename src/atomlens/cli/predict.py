@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from atomlens.cli.common import add_common_arguments, add_model_and_inputs
-from atomlens.cli.outputs import emit, exit_code, to_json
+from atomlens.cli.outputs import emit, exit_code
 from atomlens.cli.progress import ProgressLine
 from atomlens.errors import SettingsError
 
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
             f"--out {options.out}: the name must end with one of {', '.join(SUFFIXES)}."
         )
     from atomlens.predictor import load
-    from atomlens.reports.tables import format_table, write_table
+    from atomlens.reports.tables import format_table, to_csv, to_json, write_table
 
     model = load(options.model)
     with ProgressLine("predicting", quiet=options.quiet) as progress:
@@ -56,5 +56,5 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "json":
         emit(to_json(records))
     elif n_failed < len(records) and (options.format or options.out is None):
-        emit(format_table(records, options.format or "table"))
+        emit(to_csv(records) if options.format == "csv" else format_table(records))
     return exit_code(prediction.failures, len(records))

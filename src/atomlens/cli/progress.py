@@ -2,53 +2,60 @@
 
 import sys
 import time
-from collections.abc import Callable
-from typing import TextIO
-
-Progress = Callable[[int, int, str], None]
-"""Called with what is done, what there is, and a word about it."""
+from typing import Self, TextIO
 
 
 class ProgressLine:
-    """A line that rewrites itself. Call it with (done, total, note)."""
+    """A line that rewrites itself. Call it with (done, total)."""
 
     def __init__(self, label: str, *, quiet: bool = False, stream: TextIO | None = None) -> None:
         self.label = label
         self.stream = sys.stderr if stream is None else stream
         self.active = not quiet and self.stream.isatty()
-        self.start = self.last = time.monotonic()
+        self.start = time.monotonic()
+        self.last = 0.0
         self.width = 0
 
-    def __call__(self, done: int, total: int, note: str = "") -> None:
-        """Show how far the work is; at most ten times a second, and always at the end."""
+    def __call__(self, done: int, total: int) -> None:
+        """Show how far the work is; the time left follows from the time spent."""
+        share = done / total if total else 1.0
+        seconds = time.monotonic() - self.start
+        self.show(share, f"{done}/{total}", time_left(share, seconds))
+
+    def show(self, share: float, *notes: str) -> None:
+        """Rewrite the line, at most ten times a second, and always at the end."""
         now = time.monotonic()
-        if not self.active or (now - self.last < 0.1 and done < total):
+        if not self.active or (now - self.last < 0.1 and share < 1):
             return
         self.last = now
-        text = progress_text(self.label, done, total, now - self.start, note)
+        text = "  ".join([self.label, bar(share), *(n for n in notes if n)])
         self.stream.write("\r" + text.ljust(self.width))
         self.stream.flush()
         self.width = len(text)
 
-    def __enter__(self) -> "ProgressLine":
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         """Wipe the line, so that results stand alone."""
         if self.width:
             self.stream.write("\r" + " " * self.width + "\r")
             self.stream.flush()
             self.width = 0
 
+    def __enter__(self) -> Self:
+        return self
 
-def progress_text(label: str, done: int, total: int, seconds: float, note: str = "") -> str:
-    """Return one line such as ``training  [#####.....]  3/6  0:12 left  MAE 0.21``."""
-    share = done / total if total else 1.0
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def bar(share: float) -> str:
+    """Return a bar of twenty signs."""
     filled = round(20 * min(1.0, share))
-    bar = "#" * filled + "." * (20 - filled)
-    left = f"{clock(seconds / share - seconds)} left" if 0 < share < 1 else clock(seconds)
-    parts = [label, f"[{bar}]", f"{done}/{total}", left, note]
-    return "  ".join(p for p in parts if p)
+    return f"[{'#' * filled}{'.' * (20 - filled)}]"
+
+
+def time_left(share: float, seconds: float) -> str:
+    """Return how long the rest takes if it goes on like this; the time spent once it is done."""
+    return f"{clock(seconds / share - seconds)} left" if 0 < share < 1 else clock(seconds)
 
 
 def clock(seconds: float) -> str:

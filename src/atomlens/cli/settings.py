@@ -3,6 +3,7 @@
 import argparse
 import ast
 import inspect
+import itertools
 import textwrap
 import warnings
 from collections.abc import Iterable, Mapping
@@ -141,7 +142,7 @@ def field_notes(settings_class: type) -> dict[str, str]:
         return {}
     body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
     notes: dict[str, str] = {}
-    for statement, following in zip(body, body[1:], strict=False):
+    for statement, following in itertools.pairwise(body):
         if (
             isinstance(statement, ast.AnnAssign)
             and isinstance(statement.target, ast.Name)

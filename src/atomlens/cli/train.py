@@ -1,0 +1,158 @@
+"""``atomlens train``: from a data set to a model folder."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from atomlens.cli.common import add_common_arguments, add_out_folder, add_set
+from atomlens.cli.guard import say
+from atomlens.cli.outputs import emit
+from atomlens.cli.settings import merge, read_assignments, read_config, typed_values
+from atomlens.errors import SettingsError, unknown_name
+
+if TYPE_CHECKING:
+    from atomlens.predictor import Predictor
+    from atomlens.training import TrainSettings
+
+SUMMARY = "train a model on a data set or a table"
+DESCRIPTION = """\
+Train a model. DATA is a data set's name (qm9, toy), a table (CSV, Parquet, JSONL) with a
+column `file`, `smiles`, `formula` or `composition`, an extxyz, an ase.db, a packed file or
+a folder with id_prop.csv."""
+EXAMPLES = """\
+examples:
+  atomlens train table.csv --target gap --out runs/gap
+  atomlens train qm9 --target homo --limit 10000 --epochs 50 --out runs/homo
+  atomlens train table.csv --target gap --model ridge --out runs/ridge
+  atomlens train table.csv --target gap --set model.n_layers=5 --set learning_rate=1e-3
+  atomlens train table.csv --target gap --config settings.yaml --ensemble 5
+  atomlens train table.csv --target gap --out runs/gap --resume
+
+`atomlens models info scann-plus` lists the settings of a model, `atomlens models info
+training` those of the training.
+"""
+GROUPS = ("training", "model", "builder")
+_NAMED = {
+    "epochs": int,
+    "batch_size": int,
+    "seed": int,
+    "split": str,
+    "devices": int,
+    "ensemble": int,
+    "limit": int,
+    "builder": str,
+}
+_HELP = {
+    "epochs": "passes over the training part",
+    "batch_size": "structures a step",
+    "seed": "decides split, first weights and order",
+    "split": "random:.8/.1/.1, stratified:..., composition:..., source, or a file",
+    "devices": "devices that share each step",
+    "ensemble": "models of different seeds; their spread is the error estimate",
+    "limit": "use only this many samples",
+    "builder": "voronoi, nearest, radius or formula; by default the one of the paper",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of this command. Defaults stand in TrainSettings."""
+    parser.add_argument("data", metavar="DATA", help="data set, table, file or folder")
+    parser.add_argument(
+        "--target", metavar="T", action="append", required=True, help="what to learn; may repeat"
+    )
+    parser.add_argument("--model", metavar="M", default="scann-plus", help="default: scann-plus")
+    add_out_folder(parser, required=False, help_text="model folder (default: runs/DATA-TARGET)")
+    for name, kind in _NAMED.items():
+        option = f"--{name.replace('_', '-')}"
+        metavar = "N" if kind is int else name.upper()
+        parser.add_argument(option, type=kind, metavar=metavar, help=_HELP[name])
+    parser.add_argument("--config", type=Path, metavar="FILE.yaml", help="settings in blocks")
+    add_set(parser, "GROUP.FIELD=V", "one setting: training, model or builder; may repeat")
+    parser.add_argument("--resume", action="store_true", help="go on where a run was stopped")
+    add_common_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train, then say how well it went and what to do next."""
+    from atomlens.cli.training_line import TrainingLine
+    from atomlens.datasets import load_dataset
+    from atomlens.training import train
+
+    settings = settings_from(options)
+    out = options.out or Path("runs") / f"{Path(options.data).stem}-{'-'.join(options.target)}"
+    data = load_dataset(
+        options.data, target=options.target, limit=settings.limit, seed=settings.seed
+    )
+    if data.failures:
+        say(f"{len(data.failures)} samples of {options.data} could not be used, among them:")
+        for failure in data.failures[:5]:
+            say(f"  {failure.name}: {failure.message}")
+    with TrainingLine(quiet=options.quiet, unit=data.targets[0].unit) as line:
+        model = train(
+            data,
+            model=options.model,
+            target=options.target,
+            out=out,
+            settings=settings,
+            resume=options.resume,
+            progress=line,
+        )
+    emit(summary(model, out))
+    return 1 if data.failures else 0
+
+
+def settings_from(options: argparse.Namespace) -> "TrainSettings":
+    """Return the settings: defaults, then the config file, then ``--set``, then options."""
+    from atomlens.models import MODELS
+    from atomlens.neighbors import BUILDERS
+    from atomlens.training import TrainSettings
+
+    if options.model not in MODELS:
+        raise SettingsError(f"--model: {unknown_name('model', options.model, MODELS)}")
+    named = {name: getattr(options, name) for name in _NAMED}
+    given = merge(
+        read_config(options.config, GROUPS) if options.config else {},
+        read_assignments(options.assignments, GROUPS, "training"),
+        {"training": {name: value for name, value in named.items() if value is not None}},
+    )
+    training = typed_values(TrainSettings, given.get("training", {}), "training")
+    kind = MODELS[options.model]
+    builder = training.get("builder") or kind.default_builder[0]
+    if builder not in BUILDERS:
+        raise SettingsError(f"builder: {unknown_name('builder', builder, BUILDERS)}")
+    parts = {
+        "model_settings": ("model", kind.Config),
+        "builder_settings": ("builder", BUILDERS[builder]),
+    }
+    for field, (group, settings_class) in parts.items():
+        if given.get(group):
+            training[field] = typed_values(settings_class, given[group], group)
+    return TrainSettings(**training)
+
+
+def summary(model: "Predictor", out: Path) -> str:
+    """Return how well the training went, and what can be done next."""
+    from atomlens.reports.tables import format_table
+
+    rows = []
+    for part in ("validation", "test"):
+        for name, figures in model.metrics.get(part, {}).get("targets", {}).items():
+            error = figures.get("mae", figures.get("accuracy"))
+            baseline = figures.get("mad")
+            rows.append(
+                {
+                    "part": part,
+                    "target": name,
+                    "samples": figures.get("n"),
+                    "MAE" if "mae" in figures else "accuracy": error,
+                    "MAE of the mean": baseline,
+                    "unit": figures.get("unit", ""),
+                }
+            )
+    lines = [format_table(rows)] if rows else []
+    lines.append(
+        f"The model is in {out}. Next:\n"
+        f"  atomlens predict {out} INPUT...\n"
+        f"  atomlens explain {out} INPUT... --out pages"
+    )
+    return "\n".join(lines)
