@@ -5,14 +5,19 @@ sorted by target, so that the edges of one atom stand together. One periodic ima
 neighbour is one edge; several images of the same atom are several edges.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
+from functools import cache
+from inspect import unwrap
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from atomlens.errors import GraphError
+
+_Array = Any  # numpy arrays, left open so that the compiler sees the loops as they are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,21 +184,25 @@ class GraphStore:
     def select(self, names: Iterable[str]) -> "GraphStore":
         """Return the store with only the named optional edge fields, so batches stay lean."""
         keep = set(names)
-        return replace(self, **{name: None for name in _EDGE_FIELDS if name not in keep})
+        dropped: dict[str, Any] = {name: None for name in _EDGE_FIELDS if name not in keep}
+        return replace(self, **dropped)
 
     def batch(self, indices: Int[Tensor, " n_chosen"] | None = None) -> GraphBatch:
         """Cut out the graphs ``indices`` (all of them by default) as one batch."""
         device = self.node_offsets.device
         if indices is None:
             indices = torch.arange(len(self), device=device)
-        indices = indices.to(device)
-        node_counts, node_rows = _ranges(self.node_offsets, indices)
-        edge_counts, edge_rows = _ranges(self.edge_offsets, indices)
-        graphs = torch.arange(indices.shape[0], device=device)
-        graph_index = torch.repeat_interleave(graphs, node_counts)
-        first_node = torch.repeat_interleave(node_counts.cumsum(0) - node_counts, edge_counts)
-        source = self.edge_source.index_select(0, edge_rows) + first_node
-        target = self.edge_target.index_select(0, edge_rows) + first_node
+        indices = indices.to(device=device, dtype=torch.long)
+        if device.type == "cpu" and _loops():
+            return self._copied(indices)
+        return self._gathered(indices)
+
+    def _gathered(self, indices: Int[Tensor, " n_chosen"]) -> GraphBatch:
+        """Cut with gathers, on every device."""
+        node_counts, graph_index, node_rows = _ranges(self.node_offsets, indices)
+        _, edge_graph, edge_rows = _ranges(self.edge_offsets, indices)
+        first_node = (node_counts.cumsum(0) - node_counts).index_select(0, edge_graph)
+        ends = (self.edge_source, self.edge_target)
 
         def cut(values: Tensor | None, rows: Tensor) -> Tensor | None:
             return None if values is None else values.index_select(0, rows)
@@ -202,12 +211,48 @@ class GraphStore:
             atomic_numbers=self.atomic_numbers.index_select(0, node_rows).long(),
             graph_index=graph_index,
             node_counts=node_counts,
-            edge_index=torch.stack([source, target]),
+            edge_index=torch.stack([e.index_select(0, edge_rows) + first_node for e in ends]),
             distances=self.distances.index_select(0, edge_rows),
             edge_vectors=cut(self.edge_vectors, edge_rows),
             solid_angles=cut(self.solid_angles, edge_rows),
             edge_weights=cut(self.edge_weights, edge_rows),
             node_weights=cut(self.node_weights, node_rows),
+        )
+
+    def _copied(self, indices: Int[Tensor, " n_chosen"]) -> GraphBatch:
+        """Cut with compiled loops on the CPU: the rows of a graph stand together."""
+        count, copy_graphs, copy_values = _loops()
+        chosen = indices.numpy()
+        node_offsets, edge_offsets = self.node_offsets.numpy(), self.edge_offsets.numpy()
+        n_nodes, n_edges = count(chosen, node_offsets), count(chosen, edge_offsets)
+        atomic_numbers, graph_index = torch.empty(2, n_nodes, dtype=torch.long).unbind()
+        node_counts = torch.empty(len(chosen), dtype=torch.long)
+        edge_index = torch.empty(2, n_edges, dtype=torch.long)
+        stored = (self.atomic_numbers, self.edge_source, self.edge_target)
+        made = (node_counts, atomic_numbers, graph_index, edge_index)
+        arrays = [tensor.numpy() for tensor in (*stored, *made)]
+        copy_graphs(chosen, node_offsets, edge_offsets, *arrays)
+
+        def cut(values: Tensor, offsets: _Array, n_rows: int) -> Tensor:
+            rows = torch.empty((n_rows, *values.shape[1:]), dtype=values.dtype)
+            width = values.shape[1:].numel()
+            copy_values(chosen, offsets, width, values.reshape(-1).numpy(), rows.view(-1).numpy())
+            return rows
+
+        def cut_edges(values: Tensor | None) -> Tensor | None:
+            return None if values is None else cut(values, edge_offsets, n_edges)
+
+        weights = self.node_weights
+        return GraphBatch(
+            atomic_numbers=atomic_numbers,
+            graph_index=graph_index,
+            node_counts=node_counts,
+            edge_index=edge_index,
+            distances=cut(self.distances, edge_offsets, n_edges),
+            edge_vectors=cut_edges(self.edge_vectors),
+            solid_angles=cut_edges(self.solid_angles),
+            edge_weights=cut_edges(self.edge_weights),
+            node_weights=None if weights is None else cut(weights, node_offsets, n_nodes),
         )
 
 
@@ -217,11 +262,87 @@ def _offsets(counts: list[int]) -> Int[Tensor, " n_plus_1"]:
 
 def _ranges(
     offsets: Int[Tensor, " n_plus_1"], indices: Int[Tensor, " n_chosen"]
-) -> tuple[Int[Tensor, " n_chosen"], Int[Tensor, " n_rows"]]:
-    """Return the length of each chosen range, and the rows of all of them end to end."""
+) -> tuple[Int[Tensor, " n_chosen"], Int[Tensor, " n_rows"], Int[Tensor, " n_rows"]]:
+    """Return the chosen ranges end to end: length of each, and for each row its range and place."""
     starts = offsets.index_select(0, indices)
     counts = offsets.index_select(0, indices + 1) - starts
     ends = counts.cumsum(0)
     n_rows = int(ends[-1]) if len(ends) else 0
-    shift = torch.repeat_interleave(starts - (ends - counts), counts, output_size=n_rows)
-    return counts, shift + torch.arange(n_rows, device=offsets.device)
+    owner = torch.repeat_interleave(counts, output_size=n_rows)
+    rows = torch.arange(n_rows, device=offsets.device)
+    return counts, owner, rows.add_((starts - (ends - counts)).index_select(0, owner))
+
+
+@cache
+def _loops() -> tuple[Callable[..., int], ...]:
+    """Compile the loops below at the first batch; nothing where numba is not installed."""
+    try:
+        from numba import njit
+    except ImportError:
+        return ()
+    loops = [unwrap(loop) for loop in (_count, _copy_graphs, _copy_values)]
+    try:
+        return tuple(njit(cache=True, nogil=True)(loop) for loop in loops)
+    except RuntimeError:  # no folder in which the compiled code could be kept
+        return tuple(njit(nogil=True)(loop) for loop in loops)
+
+
+def _count(indices: _Array, offsets: _Array) -> int:
+    total = 0
+    for i in indices:
+        if i < 0 or i + 1 >= len(offsets):
+            raise IndexError("there is no graph of this number in the store")
+        total += offsets[i + 1] - offsets[i]
+    return total
+
+
+# The first loop of the next two touches every cache line, many at a time: graphs are drawn at
+# random, and waiting for the memory of one after the other would take longer than all the rest.
+
+
+def _copy_graphs(
+    indices: _Array,
+    node_offsets: _Array,
+    edge_offsets: _Array,
+    numbers: _Array,
+    source: _Array,
+    target: _Array,
+    node_counts: _Array,
+    numbers_out: _Array,
+    graph_out: _Array,
+    edges_out: _Array,
+) -> int:
+    touched = 0
+    for i in indices:
+        for k in range(node_offsets[i], node_offsets[i + 1], 8):
+            touched += numbers[k]
+        for k in range(edge_offsets[i], edge_offsets[i + 1], 8):
+            touched += source[k] + target[k]
+    node, edge = 0, 0
+    for graph in range(len(indices)):
+        i = indices[graph]
+        start, n = node_offsets[i], node_offsets[i + 1] - node_offsets[i]
+        node_counts[graph] = n
+        for k in range(n):
+            numbers_out[node + k] = numbers[start + k]
+            graph_out[node + k] = graph
+        start, m = edge_offsets[i], edge_offsets[i + 1] - edge_offsets[i]
+        for k in range(m):
+            edges_out[0, edge + k] = source[start + k] + node
+        for k in range(m):
+            edges_out[1, edge + k] = target[start + k] + node
+        node, edge = node + n, edge + m
+    return touched
+
+
+def _copy_values(indices: _Array, offsets: _Array, width: int, flat: _Array, rows: _Array) -> int:
+    touched, place = 0, 0
+    for i in indices:
+        for k in range(offsets[i] * width, offsets[i + 1] * width, 16):
+            touched += flat[k] != 0
+    for i in indices:
+        start, n = offsets[i] * width, (offsets[i + 1] - offsets[i]) * width
+        for k in range(n):
+            rows[place + k] = flat[start + k]
+        place += n
+    return touched
