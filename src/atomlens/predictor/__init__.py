@@ -1,0 +1,22 @@
+"""A trained model in use: load, save, predict, explain, evaluate."""
+
+from atomlens.predictor.calibration import Calibration, TargetCalibration
+from atomlens.predictor.core import Predictor
+from atomlens.predictor.evaluation import score
+from atomlens.predictor.loading import load
+from atomlens.predictor.metrics import ClassificationMetrics, Metrics, RegressionMetrics
+from atomlens.predictor.prediction import Prediction
+from atomlens.predictor.record import TrainingRecord
+
+__all__ = [
+    "Calibration",
+    "ClassificationMetrics",
+    "Metrics",
+    "Prediction",
+    "Predictor",
+    "RegressionMetrics",
+    "TargetCalibration",
+    "TrainingRecord",
+    "load",
+    "score",
+]

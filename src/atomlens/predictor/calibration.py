@@ -1,0 +1,187 @@
+"""Error estimates and intervals, measured on the validation part.
+
+Everything here is in scaled units, so that an extensive target, which is learned per atom, gets
+an error that grows with the number of atoms when it is decoded.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.errors import ModelError
+
+Values = NDArray[np.float64]
+
+INTERVAL = 0.90
+"""Share of true values that an interval promises to hold."""
+_ENOUGH = 30
+"""With fewer validation values than this, half of the error is taken to follow the spread."""
+_SHARES = np.linspace(0.0, 0.95, 20)
+"""Tried shares of the squared error that follows the predicted spread."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetCalibration:
+    """What the validation part says about the errors of one target, in scaled units."""
+
+    n: int
+    """Validation values it rests on."""
+    rmse: float
+    """Root of the mean squared residual."""
+    spread_factor: float
+    """Predicted spreads are multiplied by it; 0 where a model predicts none."""
+    floor: float
+    """The part of the error that the spread does not tell; added in squares."""
+    quantile: float
+    """|residual| / std below which 90 % of new values lie (split conformal); may be infinite."""
+
+    def std(self, spread: Values | None, n: int) -> Values:
+        """(n,) root of (factor x spread)² + floor²; the floor alone without a spread."""
+        if spread is None:
+            return np.full(n, self.floor)
+        total: Values = np.hypot(self.spread_factor * spread, self.floor)
+        return total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """Calibration of every target; None for classes and where there was no validation part."""
+
+    targets: tuple[TargetCalibration | None, ...]
+
+    @classmethod
+    def nothing(cls, n_targets: int) -> "Calibration":
+        """Return the calibration of a model without a validation part."""
+        return cls(targets=(None,) * n_targets)
+
+    @classmethod
+    def fit(cls, residuals: Values, spread: Values | None) -> "Calibration":
+        """Measure residuals and predicted spreads, (n, n_targets) in scaled units; NaN unknown.
+
+        ``spread`` is what ensemble and noise heads say; None where a model says nothing.
+        """
+        columns = range(residuals.shape[1])
+        return cls(
+            targets=tuple(
+                _calibrate(residuals[:, c], None if spread is None else spread[:, c])
+                for c in columns
+            )
+        )
+
+    def std(self, spread: Values | None, n: int) -> Values:
+        """(n, n_targets) standard deviations in scaled units; NaN where nothing is known."""
+        std = np.full((n, len(self.targets)), np.nan)
+        for column, target in enumerate(self.targets):
+            own = None if spread is None else spread[:, column]
+            if target is not None:
+                std[:, column] = target.std(own, n)
+            elif own is not None:
+                std[:, column] = own
+        return std
+
+    @property
+    def quantiles(self) -> Values:
+        """(n_targets,) half width of the 90 % interval in standard deviations; NaN unknown."""
+        return np.array([math.nan if t is None else t.quantile for t in self.targets])
+
+    def to_list(self) -> list[dict[str, Any] | None]:
+        """Return plain values, ready for JSON (an infinite quantile becomes None)."""
+        return [None if t is None else _plain(t) for t in self.targets]
+
+    @classmethod
+    def from_list(cls, content: Any, n_targets: int) -> "Calibration":
+        """Take back what `to_list` returned.
+
+        Raises:
+            ModelError: the content is not a calibration of so many targets.
+        """
+        try:
+            targets = tuple(None if t is None else _read(t) for t in content)
+        except (KeyError, TypeError, ValueError, AttributeError) as problem:
+            raise ModelError(f"The calibration is damaged ({problem!r}).") from problem
+        if len(targets) != n_targets:
+            raise ModelError(f"The calibration has {len(targets)} targets instead of {n_targets}.")
+        return cls(targets=targets)
+
+
+def conformal_quantile(scores: Values, level: float) -> float:
+    """Return the smallest score that at least ``level`` of new ones stay below, or infinity.
+
+    The k-th smallest of n scores with k = ⌈(n + 1) level⌉ (Vovk; Lei et al., Journal of the
+    American Statistical Association 113, 1094, 2018); exact for exchangeable data.
+    """
+    k = math.ceil((len(scores) + 1) * level - 1e-9)
+    return float(np.sort(scores)[k - 1]) if k <= len(scores) else math.inf
+
+
+def _calibrate(residuals: Values, spread: Values | None) -> TargetCalibration | None:
+    known = np.isfinite(residuals)
+    if not known.any():
+        return None
+    error = np.abs(residuals[known])
+    rmse = float(np.sqrt(np.square(error).mean()))
+    factor, floor = 0.0, rmse
+    if spread is not None:
+        factor, floor = fit_spread(error, spread[known])
+        std = np.hypot(factor * spread[known], floor)
+    else:
+        std = np.full(len(error), rmse)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scores = error / std
+    scores = np.where(np.isnan(scores), 0.0, scores)  # neither error nor spread
+    return TargetCalibration(
+        n=len(error),
+        rmse=rmse,
+        spread_factor=factor,
+        floor=floor,
+        quantile=conformal_quantile(scores, INTERVAL),
+    )
+
+
+def fit_spread(error: Values, spread: Values) -> tuple[float, float]:
+    """Return factor and floor with which (factor x spread)² + floor² is the likely square error.
+
+    The members of an ensemble may agree by chance, and noise heads err as well, so a constant
+    part is added. Its share is the one of highest likelihood for normally distributed errors;
+    the size of both together makes the mean of (error / std)² equal to 1.
+    """
+    mean_square = float(np.square(spread).mean())
+    if not mean_square > 0:
+        return 0.0, float(np.sqrt(np.square(error).mean()))
+    relative = np.square(spread) / mean_square
+    best, chosen, scale = math.inf, 0.0, 0.0
+    for share in _SHARES if len(error) >= _ENOUGH else (0.5,):
+        shape = share * relative + (1 - share)
+        size = float((np.square(error) / shape).mean())
+        cost = len(error) * math.log(max(size, 1e-300)) + float(np.log(shape).sum())
+        if cost < best:
+            best, chosen, scale = cost, float(share), size
+    return math.sqrt(scale * chosen / mean_square), math.sqrt(scale * (1 - chosen))
+
+
+def _plain(target: TargetCalibration) -> dict[str, Any]:
+    return {
+        "n": target.n,
+        "rmse": target.rmse,
+        "spread_factor": target.spread_factor,
+        "floor": target.floor,
+        "quantile": target.quantile if math.isfinite(target.quantile) else None,
+    }
+
+
+def _read(content: Mapping[str, Any]) -> TargetCalibration:
+    quantile = content["quantile"]
+    target = TargetCalibration(
+        n=int(content["n"]),
+        rmse=float(content["rmse"]),
+        spread_factor=float(content["spread_factor"]),
+        floor=float(content["floor"]),
+        quantile=math.inf if quantile is None else float(quantile),
+    )
+    if not min(target.rmse, target.spread_factor, target.floor, target.quantile) >= 0:
+        raise ValueError("impossible numbers")
+    return target

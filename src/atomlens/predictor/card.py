@@ -1,0 +1,170 @@
+"""The model card: what a stranger must know before trusting a model."""
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from atomlens.elements import SYMBOLS
+from atomlens.models import MODELS
+from atomlens.targets import Target
+
+if TYPE_CHECKING:
+    from atomlens.predictor.core import Predictor
+
+_METRICS = {
+    "mae": ("MAE", True),
+    "rmse": ("RMSE", True),
+    "r2": ("R²", False),
+    "spearman": ("Spearman", False),
+    "mad_mae": ("MAD:MAE", False),
+    "interval_coverage": ("inside the 90 % interval", False),
+    "accuracy": ("accuracy", False),
+    "f1": ("F1", False),
+    "auc": ("ROC AUC", False),
+}
+
+
+def model_card(predictor: "Predictor") -> str:
+    """Return the text of ``README.md``."""
+    names = ", ".join(t.name for t in predictor.targets)
+    sections = [
+        f"# {predictor.model_name}: {names}",
+        _what(predictor),
+        "## Data\n\n" + _data(predictor),
+        "## How good it is\n\n" + _metrics(predictor),
+        "## What the numbers do not mean\n\n" + _limits(predictor),
+        "## How it was made\n\n" + _making(predictor),
+        "## Use\n\n" + _USE,
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+_USE = """\
+    atomlens predict THIS_FOLDER molecules/
+    atomlens explain THIS_FOLDER molecule.xyz --out pages
+
+    import atomlens
+    model = atomlens.load("THIS_FOLDER")
+    model.predict("CCO").to_frame()"""
+
+
+def _what(predictor: "Predictor") -> str:
+    kind = MODELS[predictor.model_name]
+    n_weights = sum(p.numel() for p in predictor.models[0].parameters())
+    n = len(predictor.models)
+    members = "One model" if n == 1 else f"An ensemble of {n} models"
+    paper = f" Architecture: {kind.paper}." if kind.paper else ""
+    lines = [
+        f"{members} with {n_weights:,} weights each, over the neighbours that the builder "
+        f"`{predictor.builder.name}` finds.{paper}",
+        "",
+        *(f"- `{t.name}`{_unit(t)}: {_describe(t)}" for t in predictor.targets),
+    ]
+    return "\n".join(lines)
+
+
+def _unit(target: Target) -> str:
+    return f" ({target.unit})" if target.unit else ""
+
+
+def _describe(target: Target) -> str:
+    if target.kind == "classification":
+        return "one of " + ", ".join(target.classes)
+    words = [target.description] if target.description else []
+    words.append("extensive, learned per atom" if target.extensive else "one value a structure")
+    if target.nonnegative:
+        words.append("never below zero")
+    return "; ".join(words)
+
+
+def _data(predictor: "Predictor") -> str:
+    record = predictor.record
+    lines = [f"`{record.data}`." if record.data else "Not recorded."]
+    if record.split:
+        sizes = ", ".join(f"{len(names):,} {part}" for part, names in record.split.items())
+        how = record.settings.get("split", "")
+        lines.append(f"Split `{how}`: {sizes} (names in `split.json`).")
+    if record.failures:
+        lines.append(
+            f"{len(record.failures)} samples could not be used (names and reasons in "
+            "`failures.json`)."
+        )
+    if predictor.elements:
+        lines.append("Elements: " + ", ".join(SYMBOLS[z] for z in predictor.elements) + ".")
+    return "\n".join(lines)
+
+
+def _metrics(predictor: "Predictor") -> str:
+    parts = [p for p in ("validation", "test") if isinstance(predictor.metrics.get(p), Mapping)]
+    if not parts:
+        return "Not measured."
+    lines = []
+    for part in parts:
+        content: Mapping[str, Any] = predictor.metrics[part]
+        for name, figures in content.get("targets", {}).items():
+            unit = figures.get("unit", "")
+            values = [_figure(figures[key], key, unit) for key in _METRICS if _known(figures, key)]
+            lines.append(f"- {part}, `{name}`, {figures.get('n', 0):,} values: {', '.join(values)}")
+    lines.append(
+        "\nThe model was chosen by its validation error, which is therefore a little too good; "
+        "the test part was looked at once, after training."
+    )
+    return "\n".join(lines)
+
+
+def _known(figures: Mapping[str, Any], key: str) -> bool:
+    value = figures.get(key)
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _figure(value: float, key: str, unit: str) -> str:
+    label, has_unit = _METRICS[key]
+    return f"{label} {value:.4g}{' ' + unit if has_unit and unit else ''}"
+
+
+_FITTED = ", rescaled and with a constant part added in squares, both fitted to the validation part"
+_SOURCES = {
+    "ensemble": "the spread of the ensemble's members" + _FITTED,
+    "heteroscedastic": "the noise that the model predicts" + _FITTED,
+    "ensemble + heteroscedastic": "the spread of the ensemble's members and the noise they "
+    "predict" + _FITTED,
+    "validation": "the root mean squared error on the validation part, the same for every "
+    "structure (per atom, for extensive targets)",
+}
+
+
+def _limits(predictor: "Predictor") -> str:
+    lines = [
+        "- The errors hold for structures like the training data. For other elements, sizes or "
+        "kinds of bonding they say nothing.",
+        "- An attention score is the share of an atom in the model's readout. It says where the "
+        "model looks, not what would change if the atom were removed, and it can be compared "
+        "inside one structure only.",
+    ]
+    source = _SOURCES.get(predictor.std_source)
+    if source:
+        lines.append(
+            f"- The error estimate (`_std`) is {source}. The 90 % interval is split conformal: "
+            "nine of ten new values lie inside if they come from where the validation part did."
+        )
+    else:
+        lines.append("- There was no validation part, so there is no error estimate.")
+    return "\n".join(lines)
+
+
+def _making(predictor: "Predictor") -> str:
+    record = predictor.record
+    lines = [record.notes] if record.notes else []
+    if record.ended:
+        lines.append(
+            f"Trained for {record.seconds:,.0f} s on {record.device or 'an unknown device'}; ended "
+            f"because {record.ended}."
+        )
+    if record.settings:
+        lines.append("\n| setting | value |\n|---|---|")
+        lines += [f"| {key} | `{value}` |" for key, value in record.settings.items()]
+    if record.versions:
+        lines.append(
+            "\nVersions: " + ", ".join(f"{k} {v}" for k, v in record.versions.items()) + "."
+        )
+    return "\n".join(lines) or "Not recorded."

@@ -1,0 +1,268 @@
+"""The trained thing: model, builder, targets and scaling together."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from atomlens.datasets.base import Dataset
+from atomlens.datasets.scaling import TargetScaling
+from atomlens.errors import AtomlensError, Failure
+from atomlens.explain import Explanation
+from atomlens.graphs import GraphBatch, GraphStore
+from atomlens.models.base import PropertyModel
+from atomlens.neighbors.base import GraphBuilder
+from atomlens.predictor.calibration import Calibration
+from atomlens.predictor.estimates import Combined, Estimates, Noise, combine, estimate, spread_out
+from atomlens.predictor.evaluation import matching_values, score
+from atomlens.predictor.explaining import explain_one
+from atomlens.predictor.inference import RawOutputs, StepProgress, choose_device, run_models
+from atomlens.predictor.inputs import (
+    Inputs,
+    build_graphs,
+    gather,
+    refuse_elements,
+    unseen_elements,
+)
+from atomlens.predictor.metrics import Metrics
+from atomlens.predictor.prediction import Prediction
+from atomlens.predictor.record import TrainingRecord
+from atomlens.structures.arrays import StructureArrays
+from atomlens.targets import Target
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Predictor:
+    """A trained model with everything that is needed to use it.
+
+    Several ``models`` are an ensemble: the mean is predicted, their spread is the error
+    estimate.
+    """
+
+    model_name: str
+    """Key in ``MODELS``."""
+    models: tuple[PropertyModel, ...]
+    builder: GraphBuilder
+    scaling: TargetScaling
+    calibration: Calibration
+    noise: Noise = "none"
+    """Distribution of the noise that the models predict, if they do."""
+    elements: tuple[int, ...] = ()
+    """Atomic numbers that the training part had; empty if unknown."""
+    metrics: dict[str, Any] = field(default_factory=dict)
+    """Errors on validation and test part, as in ``metrics.json``."""
+    record: TrainingRecord = field(default_factory=TrainingRecord)
+
+    def __post_init__(self) -> None:
+        """Switch training behaviour (dropout) off, and gradients of the weights."""
+        for model in self.models:
+            model.eval().requires_grad_(False)
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """What is predicted."""
+        return self.scaling.targets
+
+    @property
+    def config(self) -> Any:
+        """Settings of the model."""
+        return self.models[0].config
+
+    @property
+    def std_source(self) -> str:
+        """Where error estimates come from."""
+        sources = ["ensemble"] if len(self.models) > 1 else []
+        if self.config.predict_scale and self.noise != "none":
+            sources.append("heteroscedastic")
+        if not sources and any(t is not None for t in self.calibration.targets):
+            return "validation"
+        return " + ".join(sources) or "none"
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Predictor":
+        """Load a model folder. No code in it is executed, nothing is unpickled.
+
+        Raises:
+            ModelError: there is no model, or it is damaged or of a newer version.
+        """
+        from atomlens.predictor.loading import load
+
+        return load(path)
+
+    def save(self, path: str | Path) -> Path:
+        """Write a model folder, whole or not at all; a model that stands there is replaced.
+
+        Raises:
+            ModelError: the folder holds something else.
+        """
+        from atomlens.predictor.saving import save
+
+        return save(self, Path(path))
+
+    def predict(
+        self,
+        structures: Any,
+        *,
+        batch_size: int | None = None,
+        n_workers: int = 1,
+        device: str = "auto",
+        progress: StepProgress | None = None,
+    ) -> Prediction:
+        """Predict the properties of one or many structures.
+
+        Args:
+            structures: Atoms, pymatgen or rdkit objects, SMILES, formulas, paths, globs, a list
+                of any of them, or `StructureArrays`.
+            batch_size: At most so many structures at a time; by default as many as suits
+                their sizes.
+            n_workers: Processes that build graphs.
+            device: ``auto``, ``cpu``, ``cuda`` ...
+            progress: Called with the number of structures done and in all, first while
+                neighbours are searched, then while the model runs.
+
+        Returns:
+            One row per input, in order; an input that failed keeps its place and its reason.
+        """
+        inputs = refuse_elements(gather(structures), self.config.n_elements)
+        inputs, store = build_graphs(inputs, self.builder, n_workers=n_workers, progress=progress)
+        if store is None:
+            return self._prediction(inputs, None)
+        models = self.models_on(device)
+        raw = run_models(
+            models, store, device=choose_device(device), batch_size=batch_size, progress=progress
+        )
+        return self._prediction(inputs, self.estimate(raw, inputs.structures))
+
+    def predict_rows(
+        self, store: GraphStore, structures: StructureArrays, rows: NDArray[np.int64]
+    ) -> Prediction:
+        """Predict some rows of structures whose graphs are at hand, in the same order."""
+        models = self.models_on(str(store.node_offsets.device))
+        chosen = structures.subset(rows)
+        found = self.estimate(run_models(models, store, rows=rows), chosen)
+        return self._prediction(gather(chosen), found)
+
+    def explain(
+        self,
+        structure: Any,
+        *,
+        method: str = "attention",
+        target: str | None = None,
+        device: str = "auto",
+    ) -> Explanation:
+        """Score the atoms of one structure by their part in its prediction.
+
+        Args:
+            structure: Anything that `predict` takes and that is one structure.
+            method: Key in ``EXPLAINERS``.
+            target: Which property; the first by default.
+            device: As in `predict`.
+
+        Returns:
+            Scores averaged over the members of an ensemble, with their spread.
+
+        Raises:
+            StructureError, GraphError: the structure cannot be used.
+            ExplanationError: the input is not one structure.
+            SettingsError: no such method or target.
+        """
+        return explain_one(self, structure, method=method, target=target, device=device)
+
+    def explain_many(
+        self,
+        structures: Any,
+        *,
+        method: str = "attention",
+        target: str | None = None,
+        device: str = "auto",
+    ) -> Iterator[Explanation | Failure]:
+        """Explain one input after the other; one that fails gives its `Failure` in its place."""
+        from atomlens.structures import read_structures
+
+        given: Sequence[Any]
+        if isinstance(structures, StructureArrays):
+            given = [structures.subset([i]) for i in range(len(structures))]
+        else:
+            given = read_structures(structures).items
+        for item in given:
+            if isinstance(item, Failure):
+                yield item
+                continue
+            try:
+                yield self.explain(item, method=method, target=target, device=device)
+            except AtomlensError as problem:
+                name = gather(item).names[0]
+                yield Failure(name=name, message=str(problem))
+
+    def evaluate(
+        self,
+        dataset: Dataset,
+        *,
+        n_workers: int = 1,
+        device: str = "auto",
+        progress: StepProgress | None = None,
+    ) -> Metrics:
+        """Compare predictions with the values of a data set.
+
+        Raises:
+            DatasetError: a target is missing, or has another unit or other classes.
+        """
+        true = matching_values(dataset, self.targets)
+        prediction = self.predict(
+            dataset.structures, n_workers=n_workers, device=device, progress=progress
+        )
+        return score(prediction, true)
+
+    def models_on(self, device: str) -> tuple[PropertyModel, ...]:
+        """Return the models after moving them to a device."""
+        place = choose_device(device)
+        return tuple(model.to(place) for model in self.models)
+
+    @torch.no_grad()
+    def raw_outputs(self, batch: GraphBatch) -> RawOutputs:
+        """Return what each member says about a batch on its device, in scaled units."""
+        outputs = [model(batch) for model in self.models]
+        scales = [o.log_scale.double().cpu().numpy() for o in outputs if o.log_scale is not None]
+        return RawOutputs(
+            values=np.stack([o.values.double().cpu().numpy() for o in outputs]),
+            log_scale=np.stack(scales) if scales else None,
+        )
+
+    def combined(self, raw: RawOutputs) -> Combined:
+        """Average the members, in scaled units."""
+        return combine(raw, self.targets, self.noise)
+
+    def estimate(self, raw: RawOutputs, structures: StructureArrays) -> Estimates:
+        """Turn the outputs of the members into values with error estimates, in units."""
+        return estimate(self.combined(raw), structures, self.scaling, self.calibration)
+
+    def _prediction(self, inputs: Inputs, found: Estimates | None) -> Prediction:
+        """Put the estimates of the usable inputs in their places among all inputs."""
+        n, places = len(inputs.names), inputs.places
+        full = spread_out(found, places, n, self.targets)
+        warnings, formulas = [""] * n, [""] * n
+        n_atoms = np.zeros(n, dtype=np.int64)
+        n_atoms[places] = inputs.structures.n_atoms
+        strange = unseen_elements(inputs.structures, self.elements)
+        for index, place in enumerate(places.tolist()):
+            formulas[place] = inputs.structures.formula(index)
+            warnings[place] = strange[index]
+        return Prediction(
+            names=inputs.names,
+            formulas=tuple(formulas),
+            n_atoms=n_atoms,
+            targets=self.targets,
+            values=full.values,
+            std=full.std,
+            std_source=self.std_source,
+            interval_low=full.low,
+            interval_high=full.high,
+            probabilities=full.probabilities,
+            errors=inputs.errors,
+            warnings=tuple(warnings),
+        )

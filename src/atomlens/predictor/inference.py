@@ -1,0 +1,111 @@
+"""Running models over a store of graphs, batch by batch."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from atomlens.errors import SettingsError
+from atomlens.graphs import GraphStore
+from atomlens.models.base import PropertyModel
+
+Values = NDArray[np.float64]
+StepProgress = Callable[[int, int], None]
+"""Called with the number of structures done and in all."""
+
+_EDGES_IN_A_BATCH = {"cpu": 32_768, "cuda": 524_288}
+"""Nodes plus edges; a single larger structure makes a batch of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawOutputs:
+    """What every member of an ensemble returned, in scaled units."""
+
+    values: Values
+    """(n_members, n_graphs, n_outputs)"""
+    log_scale: Values | None = None
+    """(n_members, n_graphs, n_outputs)"""
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the torch device of a name; ``auto`` is a GPU if there is one.
+
+    Raises:
+        SettingsError: torch does not know the device, or it is not on this machine.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device("cuda" if name == "gpu" else name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise SettingsError(
+            f"device={name!r} cannot be used on this machine; use auto or cpu."
+        ) from None
+    return device
+
+
+def cut_batches(
+    sizes: NDArray[np.int64], *, batch_size: int | None, largest: int
+) -> list[tuple[int, int]]:
+    """Return the ranges of consecutive structures that make batches.
+
+    A batch has at most ``batch_size`` structures whose ``sizes`` add up to at most ``largest``,
+    and at least one structure.
+    """
+    batches, start, filled = [], 0, 0
+    for i, size in enumerate(sizes.tolist()):
+        full = filled + size > largest or (batch_size is not None and i - start >= batch_size)
+        if i > start and full:
+            batches.append((start, i))
+            start, filled = i, 0
+        filled += size
+    if len(sizes) > start:
+        batches.append((start, len(sizes)))
+    return batches
+
+
+@torch.no_grad()
+def run_models(
+    models: Sequence[PropertyModel],
+    store: GraphStore,
+    *,
+    rows: NDArray[np.int64] | None = None,
+    device: torch.device | None = None,
+    batch_size: int | None = None,
+    progress: StepProgress | None = None,
+) -> RawOutputs:
+    """Predict the graphs ``rows`` of a store (all by default), in their order.
+
+    Batches are cut by size, so that a single huge cell and a million molecules both fit. A
+    graph's output does not depend on its companions beyond the rounding of 32-bit numbers.
+    """
+    device = store.node_offsets.device if device is None else device
+    lean = store.select(frozenset().union(*(m.edge_fields for m in models)))
+    chosen = torch.arange(len(store)) if rows is None else torch.from_numpy(rows)
+    sizes = (store.node_counts + store.edge_counts).cpu().numpy().astype(np.int64)
+    largest = _EDGES_IN_A_BATCH.get(device.type, _EDGES_IN_A_BATCH["cpu"])
+    values: list[list[torch.Tensor]] = [[] for _ in models]
+    scales: list[list[torch.Tensor]] = [[] for _ in models]
+    for start, stop in cut_batches(sizes[chosen.numpy()], batch_size=batch_size, largest=largest):
+        batch = lean.batch(chosen[start:stop]).to(device)
+        for member, model in enumerate(models):
+            output = model(batch)
+            values[member].append(output.values.double())
+            if output.log_scale is not None:
+                scales[member].append(output.log_scale.double())
+        if progress is not None:
+            progress(stop, len(chosen))
+    n_outputs = models[0].config.n_outputs
+    return RawOutputs(
+        values=_stack(values, n_outputs),
+        log_scale=_stack(scales, n_outputs) if any(scales) else None,
+    )
+
+
+def _stack(parts: list[list[torch.Tensor]], n_outputs: int) -> Values:
+    empty = torch.zeros(0, n_outputs, dtype=torch.float64)
+    stacked: Values = torch.stack([torch.cat(p) if p else empty for p in parts]).cpu().numpy()
+    return stacked

@@ -1,0 +1,125 @@
+"""Whatever a user has, as structures in a row; what cannot be used keeps its place."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.elements import SYMBOLS
+from atomlens.errors import Failure
+from atomlens.graphs import GraphStore
+from atomlens.neighbors.base import GraphBuilder
+from atomlens.structures.arrays import Structure, StructureArrays, structure_of
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """All inputs of a call: the usable ones as arrays, the others with the reason."""
+
+    structures: StructureArrays
+    """The usable structures."""
+    places: NDArray[np.int64]
+    """(n_usable,) place of each usable structure among all inputs, ascending."""
+    names: tuple[str, ...]
+    """Of all inputs."""
+    errors: tuple[str, ...]
+    """Of all inputs; empty for the usable ones."""
+
+    def without(self, bad: Sequence[int], messages: Sequence[str]) -> "Inputs":
+        """Return the inputs after some of the usable ones (by number) turned out not to be."""
+        errors = list(self.errors)
+        for index, message in zip(bad, messages, strict=True):
+            errors[int(self.places[index])] = message
+        kept = np.setdiff1d(np.arange(len(self.structures)), np.asarray(bad, dtype=np.int64))
+        return replace(
+            self,
+            structures=self.structures.subset(kept),
+            places=self.places[kept],
+            errors=tuple(errors),
+        )
+
+
+def gather(given: Any) -> Inputs:
+    """Return the inputs for one or many of: Atoms, pymatgen, rdkit, text, path, arrays."""
+    if isinstance(given, StructureArrays):
+        n = len(given)
+        return Inputs(structures=given, places=np.arange(n), names=given.names, errors=("",) * n)
+    from atomlens.structures import read_structures
+
+    return from_items(read_structures(given).items)
+
+
+def from_items(items: "Sequence[Atoms | Failure]") -> Inputs:
+    """Return the inputs for structures and failures in order."""
+    structures: list[Structure] = []
+    places, names, errors = [], [], []
+    for place, item in enumerate(items):
+        if isinstance(item, Failure):
+            names.append(item.name)
+            errors.append(item.message)
+            continue
+        structure = structure_of(item)
+        structures.append(structure)
+        places.append(place)
+        names.append(structure.name)
+        errors.append("")
+    return Inputs(
+        structures=StructureArrays.from_structures(structures),
+        places=np.array(places, dtype=np.int64),
+        names=tuple(names),
+        errors=tuple(errors),
+    )
+
+
+def refuse_elements(inputs: Inputs, n_elements: int) -> Inputs:
+    """Return the inputs without structures whose elements the model has no row for."""
+    bad, messages = [], []
+    for index, structure in enumerate(inputs.structures):
+        beyond = np.unique(structure.atomic_numbers[structure.atomic_numbers >= n_elements])
+        if len(beyond):
+            symbols = ", ".join(SYMBOLS[z] if z < len(SYMBOLS) else f"Z={z}" for z in beyond)
+            bad.append(index)
+            messages.append(
+                f"{structure.name}: the model has never heard of {symbols}; its table ends at "
+                f"{SYMBOLS[min(n_elements, len(SYMBOLS)) - 1]}. Train a model on data with it."
+            )
+    return inputs.without(bad, messages) if bad else inputs
+
+
+def build_graphs(
+    inputs: Inputs, builder: GraphBuilder, *, n_workers: int, progress: Any
+) -> tuple[Inputs, GraphStore | None]:
+    """Return the graphs of the usable structures, and the inputs without those that have none."""
+    from atomlens.neighbors import build_store
+
+    if not len(inputs.structures):
+        return inputs, None
+    result = build_store(inputs.structures, builder, n_workers=n_workers, progress=progress)
+    if len(result.kept) == len(inputs.structures):
+        return inputs, result.store
+    bad = np.setdiff1d(np.arange(len(inputs.structures)), result.kept)
+    messages = [failure.message for failure in result.failures]
+    left = inputs.without(bad.tolist(), messages)
+    return left, result.store if len(result.kept) else None
+
+
+def unseen_elements(structures: StructureArrays, seen: tuple[int, ...]) -> tuple[str, ...]:
+    """(n,) a warning for each structure with elements that were not in the training part."""
+    if not seen:
+        return ("",) * len(structures)
+    strange = ~np.isin(structures.atomic_numbers, np.array(seen))
+    owners = np.repeat(np.arange(len(structures)), structures.n_atoms)
+    warnings = [""] * len(structures)
+    for index in np.unique(owners[strange]).tolist():
+        numbers = structures[index].atomic_numbers
+        symbols = ", ".join(SYMBOLS[z] for z in np.unique(numbers) if z not in seen)
+        warnings[index] = (
+            f"the training data had no {symbols}: neither the value nor its error estimate can "
+            "be trusted"
+        )
+    return tuple(warnings)

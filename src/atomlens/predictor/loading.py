@@ -1,0 +1,121 @@
+"""From a model folder to a `Predictor`. Text and tensors are read; nothing is executed."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from atomlens.datasets.scaling import TargetScaling
+from atomlens.errors import AtomlensError, ModelError
+from atomlens.models import make_model
+from atomlens.models.base import PropertyModel
+from atomlens.neighbors import make_builder
+from atomlens.predictor.calibration import Calibration
+from atomlens.predictor.core import Predictor
+from atomlens.predictor.folder import (
+    FAILURES,
+    HISTORY,
+    METRICS,
+    SETTINGS,
+    SPLIT,
+    WEIGHTS,
+    read_failures,
+    read_history,
+    read_optional_json,
+    read_settings,
+    read_weights,
+)
+from atomlens.predictor.record import TrainingRecord
+
+
+def load(path: str | Path) -> Predictor:
+    """Load a model folder. No code in it is executed, nothing is unpickled.
+
+    Raises:
+        ModelError: there is no model, or it is damaged or of a newer version; the message
+            names the file and says what to do.
+    """
+    folder = Path(path)
+    content = read_settings(folder)
+    try:
+        predictor = _without_weights(content)
+        n_members, checksum = int(content["model"]["n_members"]), str(content["weights_sha256"])
+        split = read_optional_json(folder / SPLIT) or {}
+        record = replace(
+            predictor.record,
+            split={str(part): tuple(map(str, names)) for part, names in split.items()},
+        )
+    except ModelError:
+        raise
+    except (AtomlensError, KeyError, TypeError, ValueError, AttributeError) as problem:
+        raise ModelError(
+            f"{folder / SETTINGS}: this file of the model is damaged or not for this version of "
+            f"atomlens ({_reason(problem)})."
+        ) from None
+    models = _models(content, n_members, read_weights(folder, checksum), folder)
+    metrics = read_optional_json(folder / METRICS)
+    return replace(
+        predictor,
+        models=models,
+        metrics=metrics if isinstance(metrics, dict) else {},
+        record=replace(
+            record,
+            history=read_history(folder / HISTORY),
+            failures=read_failures(folder / FAILURES),
+        ),
+    )
+
+
+def _without_weights(content: dict[str, Any]) -> Predictor:
+    """Return the predictor of a settings file, its models not made yet."""
+    scaling = TargetScaling.from_dict(content["scaling"])
+    noise = content["noise"]
+    if noise not in ("none", "laplace", "gaussian"):
+        raise ValueError(f"noise {noise!r}")
+    return Predictor(
+        model_name=str(content["model"]["name"]),
+        models=(),
+        builder=make_builder(content["builder"]["name"], **_tuples(content["builder"]["settings"])),
+        scaling=scaling,
+        calibration=Calibration.from_list(content["calibration"], len(scaling.targets)),
+        noise=noise,
+        elements=tuple(int(z) for z in content["elements"]),
+        record=TrainingRecord.from_dict(content["training"]),
+    )
+
+
+def _models(
+    content: dict[str, Any], n_members: int, tensors: dict[str, Tensor], folder: Path
+) -> tuple[PropertyModel, ...]:
+    """Make the members and fill in their weights; every weight must be there and fit."""
+    members: list[dict[str, Tensor]] = [{} for _ in range(max(1, min(n_members, len(tensors))))]
+    try:
+        for name, tensor in tensors.items():
+            member, _, rest = name.partition(".")
+            members[int(member.removeprefix("member"))][rest] = tensor
+        models = []
+        for state in members:
+            model = make_model(content["model"]["name"], **_tuples(content["model"]["config"]))
+            model.load_state_dict(state)
+            models.append(model.eval().requires_grad_(False))
+    except (AtomlensError, RuntimeError, KeyError, IndexError, TypeError, ValueError) as problem:
+        raise ModelError(
+            f"{folder / WEIGHTS}: the weights do not fit the model that {SETTINGS} describes "
+            f"({_reason(problem)})."
+        ) from None
+    return tuple(models)
+
+
+def _tuples(content: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with lists as tuples, as JSON knows no tuples."""
+    return {
+        str(key): tuple(value) if isinstance(value, list) else value
+        for key, value in content.items()
+    }
+
+
+def _reason(problem: Exception) -> str:
+    text = " ".join(str(problem).split())
+    text = f"{text} is missing" if isinstance(problem, KeyError) else text
+    return text if len(text) <= 200 else text[:197] + "..."

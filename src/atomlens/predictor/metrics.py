@@ -1,0 +1,211 @@
+"""How good predictions are: errors, ranks, and whether the error estimates can be believed."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float64]
+
+LEVELS = (0.50, 0.68, 0.90, 0.95)
+"""Shares of a normal distribution at which the error estimates are checked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegressionMetrics:
+    """Errors of one target over the samples whose value is known."""
+
+    target: str
+    unit: str
+    n: int
+    mae: float
+    rmse: float
+    r2: float
+    """Share of the variance that is predicted; 0 for the mean, NaN if nothing varies."""
+    spearman: float
+    """Rank correlation; NaN if either side is constant."""
+    mad: float
+    """Mean absolute deviation of the true values: the MAE of the best constant near the mean."""
+    mad_mae: float
+    """MAD over MAE: 1 for a mean predictor, above 5 usually called good."""
+    coverage: dict[str, float] | None = None
+    """Share of true values inside mean ± z std, by the share a normal distribution promises."""
+    miscalibration_area: float | None = None
+    """Area between promised and found share for all levels from 0 to 1; 0 is perfect."""
+    interval_coverage: float | None = None
+    """Share of true values inside the interval that promises 90 %."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassificationMetrics:
+    """Errors of one classification target over the samples whose class is known."""
+
+    target: str
+    classes: tuple[str, ...]
+    n: int
+    accuracy: float
+    f1: float
+    """Of the second class if there are two, else the mean over the classes that occur."""
+    auc: float
+    """Area under the ROC curve (mean of one-against-rest); NaN if one class only occurs."""
+    cross_entropy: float
+    """Mean of -log(probability of the true class), in nats."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """Metrics of every target on one data set."""
+
+    n_samples: int
+    n_failed: int
+    """Structures that could not be predicted and are in no figure."""
+    targets: dict[str, RegressionMetrics | ClassificationMetrics]
+
+    def __getitem__(self, target: str) -> RegressionMetrics | ClassificationMetrics:
+        return self.targets[target]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON; what is not a finite number becomes None."""
+        content: dict[str, Any] = finite_or_none(asdict(self))
+        return content
+
+
+def finite_or_none(value: Any) -> Any:
+    """Return nested plain values with NaN and infinity replaced by None."""
+    if isinstance(value, Mapping):
+        return {str(k): finite_or_none(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite_or_none(v) for v in value]
+    if isinstance(value, float | np.floating):
+        return float(value) if math.isfinite(value) else None
+    return value
+
+
+def regression_metrics(
+    true: Values,
+    predicted: Values,
+    *,
+    target: str = "",
+    unit: str = "",
+    std: Values | None = None,
+    low: Values | None = None,
+    high: Values | None = None,
+) -> RegressionMetrics:
+    """Compare predictions with true values, all of shape (n,); pairs with a NaN are left out."""
+    known = np.isfinite(true) & np.isfinite(predicted)
+    t, p = true[known], predicted[known]
+    error = p - t
+    mae = float(np.abs(error).mean()) if len(t) else math.nan
+    deviation = t - t.mean() if len(t) else t
+    mad = float(np.abs(deviation).mean()) if len(t) else math.nan
+    total = float(np.square(deviation).sum())
+    coverage = area = inside = None
+    if std is not None and len(t) and np.all(np.isfinite(std[known])):
+        shares = normal_shares(error, std[known])
+        coverage = {f"{level:.2f}": float((shares <= level).mean()) for level in LEVELS}
+        area = miscalibration_area(shares)
+    if low is not None and high is not None and len(t) and not np.isnan(low[known]).any():
+        inside = float(((low[known] <= t) & (t <= high[known])).mean())
+    return RegressionMetrics(
+        target=target,
+        unit=unit,
+        n=len(t),
+        mae=mae,
+        rmse=float(np.sqrt(np.square(error).mean())) if len(t) else math.nan,
+        r2=1 - float(np.square(error).sum()) / total if total > 0 else math.nan,
+        spearman=spearman(t, p),
+        mad=mad,
+        mad_mae=mad / mae if mae > 0 else math.nan,
+        coverage=coverage,
+        miscalibration_area=area,
+        interval_coverage=inside,
+    )
+
+
+def normal_shares(error: Values, std: Values) -> Values:
+    """(n,) the central share of a normal distribution at whose edge each true value lies."""
+    from scipy.special import erf
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.abs(error) / std
+    z = np.where(np.isnan(z), 0.0, z)  # no error and no spread
+    shares: Values = erf(z / math.sqrt(2))
+    return shares
+
+
+def miscalibration_area(shares: Values) -> float:
+    """Area between the promised share p and the found share F(p), p from 0 to 1, exactly.
+
+    F is the step function that counts the ``shares`` up to p (Tran et al., Machine Learning:
+    Science and Technology 1, 025006, 2020).
+    """
+    edges = np.concatenate([[0.0], np.sort(shares), [1.0]])
+    found = np.arange(len(edges) - 1) / len(shares)
+    a, b = edges[:-1] - found, edges[1:] - found
+    crossing = (a < 0) & (b > 0)
+    straight = np.abs(b * np.abs(b) - a * np.abs(a)) / 2
+    return float(np.where(crossing, (a**2 + b**2) / 2, straight).sum())
+
+
+def spearman(a: Values, b: Values) -> float:
+    """Rank correlation, ties sharing their mean rank; NaN if either side is constant."""
+    from scipy.stats import rankdata
+
+    if len(a) < 2:
+        return math.nan
+    ranks_a, ranks_b = rankdata(a), rankdata(b)
+    if np.ptp(ranks_a) == 0 or np.ptp(ranks_b) == 0:
+        return math.nan
+    return float(np.corrcoef(ranks_a, ranks_b)[0, 1])
+
+
+def classification_metrics(
+    true: Values, probabilities: Values, *, target: str = "", classes: tuple[str, ...] = ()
+) -> ClassificationMetrics:
+    """Compare class probabilities (n, n_classes) with class numbers (n,); NaN is left out."""
+    known = np.isfinite(true) & np.isfinite(probabilities).all(axis=1)
+    labels, p = true[known].astype(np.int64), probabilities[known]
+    if not len(labels):
+        nothing = math.nan
+        return ClassificationMetrics(
+            target=target,
+            classes=classes,
+            n=0,
+            accuracy=nothing,
+            f1=nothing,
+            auc=nothing,
+            cross_entropy=nothing,
+        )
+    predicted = p.argmax(axis=1)
+    n_classes = p.shape[1]
+    f1 = np.array([_f1(labels == c, predicted == c) for c in range(n_classes)])
+    auc = np.array([_auc(labels == c, p[:, c]) for c in range(n_classes)])
+    chosen = p[np.arange(len(labels)), labels]
+    return ClassificationMetrics(
+        target=target,
+        classes=classes,
+        n=len(labels),
+        accuracy=float((predicted == labels).mean()),
+        f1=float(f1[1]) if n_classes == 2 else float(np.nanmean(f1)),
+        auc=float(np.nanmean(auc)) if np.isfinite(auc).any() else math.nan,
+        cross_entropy=float(-np.log(np.maximum(chosen, 1e-300)).mean()),
+    )
+
+
+def _f1(true: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> float:
+    both, either = int((true & predicted).sum()), int(true.sum() + predicted.sum())
+    return 2 * both / either if either else math.nan
+
+
+def _auc(positive: NDArray[np.bool_], score: Values) -> float:
+    """Probability that a positive has a higher score than a negative, ties counting half."""
+    from scipy.stats import rankdata
+
+    n_positive, n_negative = int(positive.sum()), int((~positive).sum())
+    if not n_positive or not n_negative:
+        return math.nan
+    rank_sum = float(rankdata(score)[positive].sum())
+    return (rank_sum - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative)

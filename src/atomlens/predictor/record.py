@@ -1,0 +1,73 @@
+"""How a model came about: kept with it, so that a result can be traced and repeated."""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from atomlens.errors import Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRecord:
+    """Where a model comes from. Everything is empty for a model that was not trained here."""
+
+    data: str = ""
+    """Name of the data set."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Every setting of the training that was really used."""
+    split: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names of the samples of each part."""
+    history: tuple[dict[str, float], ...] = ()
+    """One row per epoch (and member of the ensemble): losses, rates, seconds."""
+    failures: tuple[Failure, ...] = ()
+    """Samples that could not be used, with the reason."""
+    seconds: float = 0.0
+    """Time spent on the training of all members."""
+    ended: str = ""
+    """Why the training ended."""
+    device: str = ""
+    """What it was trained on."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Versions of the packages that made it."""
+    notes: str = ""
+    """Anything else that a reader should know, such as where an imported model comes from."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the part that goes into ``settings.json``: all but split and history."""
+        return {
+            "data": self.data,
+            "settings": self.settings,
+            "seconds": self.seconds,
+            "ended": self.ended,
+            "device": self.device,
+            "versions": self.versions,
+            "notes": self.notes,
+            "n_failed": len(self.failures),
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any], **rest: Any) -> "TrainingRecord":
+        """Take back what `to_dict` returned; ``rest`` are the parts kept in other files."""
+        return cls(
+            data=str(content["data"]),
+            settings=dict(content["settings"]),
+            seconds=float(content["seconds"]),
+            ended=str(content["ended"]),
+            device=str(content["device"]),
+            versions={str(k): str(v) for k, v in content["versions"].items()},
+            notes=str(content["notes"]),
+            **rest,
+        )
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that decide a result."""
+    versions = {"python": platform.python_version()}
+    for name in ("atomlens", "torch", "numpy", "scipy", "numba", "lightning"):
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return versions

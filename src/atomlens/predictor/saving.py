@@ -1,0 +1,82 @@
+"""From a `Predictor` to a model folder."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from atomlens import __version__
+from atomlens.predictor.card import model_card
+from atomlens.predictor.folder import (
+    CARD,
+    FAILURES,
+    FORMAT_VERSION,
+    HISTORY,
+    METRICS,
+    SETTINGS,
+    SPLIT,
+    WEIGHTS,
+    check_writable,
+    checksum_of,
+    history_bytes,
+    json_bytes,
+    tensor_bytes,
+    write_model_folder,
+)
+from atomlens.predictor.metrics import finite_or_none
+
+if TYPE_CHECKING:
+    from atomlens.predictor.core import Predictor
+
+
+def save(predictor: "Predictor", folder: Path) -> Path:
+    """Write a model folder, whole or not at all; a model that stands there is replaced."""
+    check_writable(folder)
+    write_model_folder(folder, model_files(predictor))
+    return folder
+
+
+def model_files(predictor: "Predictor") -> dict[str, bytes]:
+    """Return the content of every file of a model folder."""
+    record = predictor.record
+    weights = tensor_bytes(
+        {
+            f"member{index}.{name}": tensor
+            for index, model in enumerate(predictor.models)
+            for name, tensor in model.state_dict().items()
+        }
+    )
+    files = {
+        SETTINGS: json_bytes(model_settings(predictor, checksum_of(weights))),
+        WEIGHTS: weights,
+        METRICS: json_bytes(finite_or_none(predictor.metrics)),
+        CARD: model_card(predictor).encode(),
+    }
+    if record.split:
+        files[SPLIT] = json_bytes({part: list(names) for part, names in record.split.items()})
+    if record.history:
+        files[HISTORY] = history_bytes(record.history)
+    if record.failures:
+        files[FAILURES] = json_bytes([asdict(failure) for failure in record.failures])
+    return files
+
+
+def model_settings(predictor: "Predictor", checksum: str) -> dict[str, Any]:
+    """Return what ``settings.json`` holds."""
+    return {
+        "format": "atomlens-model",
+        "version": FORMAT_VERSION,
+        "atomlens": __version__,
+        "model": {
+            "name": predictor.model_name,
+            "config": asdict(predictor.config),
+            "n_members": len(predictor.models),
+            "n_parameters": sum(p.numel() for p in predictor.models[0].parameters()),
+        },
+        "builder": {"name": predictor.builder.name, "settings": predictor.builder.settings()},
+        "scaling": predictor.scaling.to_dict(),
+        "noise": predictor.noise,
+        "calibration": predictor.calibration.to_list(),
+        "elements": list(predictor.elements),
+        "training": finite_or_none(predictor.record.to_dict()),
+        "weights_sha256": checksum,
+    }

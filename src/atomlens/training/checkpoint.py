@@ -1,0 +1,58 @@
+"""The state of a training on disk: one file, replaced in one step, never unpickled."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from atomlens.datasets.storage import whole_file
+from atomlens.errors import TrainingError
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """Everything from which a training goes on as if it had never been interrupted."""
+
+    tensors: dict[str, Tensor]
+    """``model.…``, ``best.…``, ``optimizer.…``, ``average.…`` and ``clip.norms``"""
+    state: dict[str, Any]
+    """Plain values: counters, history, schedule."""
+
+    def group(self, prefix: str) -> dict[str, Tensor]:
+        """Return the tensors whose names start with ``prefix.``, without the prefix."""
+        start = f"{prefix}."
+        return {n.removeprefix(start): t for n, t in self.tensors.items() if n.startswith(start)}
+
+    def write(self, folder: Path) -> None:
+        """Replace the checkpoint of a folder; a kill leaves the old one or the new one."""
+        plain = {n: t.detach().cpu().contiguous().clone() for n, t in self.tensors.items()}
+        content = save_tensors(plain, metadata={"state": json.dumps(self.state)})
+        with whole_file(folder / CHECKPOINT) as stream:
+            stream.write(content)
+
+
+def read_checkpoint(folder: Path) -> Checkpoint | None:
+    """Return the checkpoint of a folder, or None if there is none.
+
+    Raises:
+        TrainingError: the file is damaged.
+    """
+    path = folder / CHECKPOINT
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            state = json.loads(file.metadata()["state"])
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as problem:
+        raise TrainingError(
+            f"{path}: the state of the training is damaged ({problem}). Delete the folder "
+            f"{folder} and start again."
+        ) from None
+    return Checkpoint(tensors=tensors, state=state)

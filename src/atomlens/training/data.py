@@ -1,0 +1,191 @@
+"""From what the user names to what a training runs on: graphs, scaled targets, parts."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.datasets import cached_store, load_dataset, make_split
+from atomlens.datasets.base import Dataset, Sample
+from atomlens.datasets.scaling import TargetScaling
+from atomlens.datasets.splits import Split
+from atomlens.errors import DatasetError, Failure, SettingsError, TrainingError
+from atomlens.graphs import GraphStore
+from atomlens.models import MODELS, ClosedFormModel, PropertyModel, model_config
+from atomlens.neighbors import make_builder
+from atomlens.neighbors.base import GraphBuilder
+from atomlens.structures.arrays import StructureArrays
+from atomlens.targets import Target
+from atomlens.training.settings import HETEROSCEDASTIC, TrainSettings
+
+CRYSTAL_CUTOFF = 6.0
+"""Å; distance limit of Voronoi neighbours in data with a periodic structure (spec 2.3)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingData:
+    """Everything of a data set that a training needs, structures without graphs left out."""
+
+    dataset: Dataset
+    split: Split
+    """Rows of ``dataset``."""
+    store: GraphStore
+    """Graph of each row."""
+    builder: GraphBuilder
+    scaling: TargetScaling
+    encoded: NDArray[np.float32]
+    """(n, n_targets) scaled values; NaN where unknown."""
+    failures: tuple[Failure, ...]
+    """Samples that were left out, with the reason."""
+
+
+def as_dataset(
+    data: "Dataset | str | Path | Sequence[Sample]",
+    target: str | Sequence[str] | None,
+    settings: TrainSettings,
+) -> Dataset:
+    """Return the data set that is meant, with the chosen targets only.
+
+    Raises:
+        DatasetError: there is no such data set or target, or it is not said which target.
+    """
+    names = [target] if isinstance(target, str) else list(target or ())
+    if isinstance(data, str | Path):
+        dataset = load_dataset(data, names or None, limit=settings.limit, seed=settings.seed)
+    else:
+        dataset = data if isinstance(data, Dataset) else _from_samples(list(data))
+        if settings.limit is not None and settings.limit < len(dataset):
+            order = np.random.default_rng(settings.seed).permutation(len(dataset))
+            dataset = dataset.subset(np.sort(order[: settings.limit]))
+    if names:
+        dataset = dataset.select_targets(names)
+    if not dataset.targets:
+        raise DatasetError(f"{dataset.name}: there is no target to learn. Name one.")
+    if not names and len(dataset.targets) > 1:
+        known = ", ".join(t.name for t in dataset.targets)
+        raise DatasetError(f"{dataset.name}: say which target to learn; there are {known}.")
+    return dataset
+
+
+def _from_samples(samples: list[Sample]) -> Dataset:
+    if not samples:
+        raise DatasetError("The list of samples is empty; there is nothing to learn from.")
+    names = list(dict.fromkeys(name for s in samples for name in s.targets))
+    structures = StructureArrays.from_structures(
+        structure._replace(name=sample.identifier)
+        for structure, sample in zip(
+            StructureArrays.from_atoms([s.atoms for s in samples]), samples, strict=True
+        )
+    )
+    values = [[s.targets.get(name, np.nan) for name in names] for s in samples]
+    return Dataset(
+        name="samples",
+        structures=structures,
+        targets=tuple(Target(name=name) for name in names),
+        values=np.array(values, dtype=np.float64).reshape(len(samples), len(names)),
+    )
+
+
+def choose_builder(
+    kind: type[PropertyModel], structures: StructureArrays, settings: TrainSettings
+) -> GraphBuilder:
+    """Return the neighbour builder: the one asked for, else the one of the model's paper.
+
+    Voronoi neighbours reach 6 Å where a structure is periodic, as in the papers.
+    """
+    default, preset = kind.default_builder
+    name = settings.builder or default
+    chosen: dict[str, Any] = dict(preset) if name == default else {}
+    if name == "voronoi" and bool(structures.pbc.any()):
+        chosen.setdefault("cutoff", CRYSTAL_CUTOFF)
+    return make_builder(name, **{**chosen, **settings.builder_settings})
+
+
+def choose_config(
+    model: str,
+    targets: tuple[Target, ...],
+    structures: StructureArrays,
+    builder: GraphBuilder,
+    settings: TrainSettings,
+) -> Any:
+    """Return the model's configuration: what the data decide, and what the user overrides.
+
+    Raises:
+        SettingsError: no such model or setting, or a model that cannot learn these targets.
+    """
+    kind = MODELS[model] if model in MODELS else type(model_config(model))
+    known = {f.name for f in fields(kind.Config)}
+    closed = issubclass(kind, ClosedFormModel)
+    if closed and any(t.kind == "classification" for t in targets):
+        raise SettingsError(f"The model {model!r} learns numbers, not classes; choose another.")
+    standard = model_config(model, **settings.model_settings)
+    largest = int(structures.atomic_numbers.max(initial=0)) + 1
+    decided: dict[str, Any] = {
+        "n_outputs": sum(t.n_outputs for t in targets),
+        "n_elements": max(standard.n_elements, largest),
+        "predict_scale": settings.loss in HETEROSCEDASTIC and not closed,
+    }
+    cutoff = builder.settings().get("cutoff")
+    if "cutoff" in known and isinstance(cutoff, float | int):
+        decided["cutoff"] = float(cutoff)
+    bounds = [0.0 if t.nonnegative else None for t in targets for _ in range(t.n_outputs)]
+    if "lower_bounds" in known and any(b is not None for b in bounds):
+        decided["lower_bounds"] = tuple(bounds)
+    return model_config(model, **{**decided, **settings.model_settings})
+
+
+def prepare(
+    dataset: Dataset,
+    builder: GraphBuilder,
+    settings: TrainSettings,
+    progress: Callable[[int, int], None] | None,
+) -> TrainingData:
+    """Split, search neighbours, and scale by the training part.
+
+    Raises:
+        TrainingError: nothing is left to train on.
+    """
+    if not len(dataset):
+        raise TrainingError(f"{dataset.name}: there is no sample to learn from.")
+    split = make_split(settings.split, dataset, settings.seed)
+    result = cached_store(
+        dataset.structures,
+        builder,
+        cache_dir=settings.cache_dir,
+        n_workers=settings.n_workers,
+        progress=progress,
+    )
+    kept = np.asarray(result.kept, dtype=np.int64)
+    failures = (*dataset.failures, *result.failures)
+    row_of = np.full(len(dataset), -1)
+    row_of[kept] = np.arange(len(kept))
+    known: NDArray[np.bool_] = np.isfinite(dataset.values).any(axis=1)
+    parts = {}
+    for part in ("train", "validation", "test"):
+        indices = getattr(split, part)
+        usable = indices[(row_of[indices] >= 0) & known[indices]]
+        parts[part] = row_of[usable].astype(np.int64)
+    if not len(parts["train"]):
+        reason = f" The first reason: {failures[0].message}" if failures else ""
+        raise TrainingError(f"{dataset.name}: no sample of the training part can be used.{reason}")
+    chosen = dataset.subset(kept)
+    train = parts["train"]
+    scaling = TargetScaling.fit(
+        chosen.targets,
+        chosen.values[train],
+        chosen.structures.subset(train),
+        reference=settings.reference,
+        kind=settings.scaling,
+    )
+    return TrainingData(
+        dataset=chosen,
+        split=Split(**parts),
+        store=result.store,
+        builder=builder,
+        scaling=scaling,
+        encoded=scaling.encode(chosen.values, chosen.structures),
+        failures=failures,
+    )

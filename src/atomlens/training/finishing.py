@@ -1,0 +1,142 @@
+"""After the gradient steps: one predictor of all members, calibrated, measured, drawn, saved."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from atomlens.datasets.split_files import distinct_names
+from atomlens.predictor import Calibration, Predictor, TrainingRecord, score
+from atomlens.predictor.estimates import Noise, residuals
+from atomlens.predictor.inference import choose_device, run_models
+from atomlens.predictor.record import package_versions
+from atomlens.training.data import TrainingData
+from atomlens.training.job import Job, MemberResult
+from atomlens.training.settings import HETEROSCEDASTIC
+
+_NOISES: dict[str, Noise] = {"laplace": "laplace", "gaussian": "gaussian"}
+
+
+def finish(job: Job, results: Sequence[MemberResult]) -> Predictor:
+    """Return the predictor of all members, with calibration, metrics and record."""
+    predictor = _assemble(job, results)
+    data = job.data
+    device = choose_device(job.settings.accelerator)
+    store = data.store.select(predictor.models[0].edge_fields)
+    rows = data.split.validation
+    if len(rows):
+        raw = run_models(predictor.models_on(str(device)), store, rows=rows, device=device)
+        combined = predictor.combined(raw)
+        rest = residuals(combined, data.encoded[rows], predictor.targets)
+        predictor = replace(predictor, calibration=Calibration.fit(rest, combined.spread))
+    metrics: dict[str, Any] = {
+        "n_train": len(data.split.train),
+        "n_failed": len(data.failures),
+    }
+    for part in ("validation", "test"):
+        chosen = getattr(data.split, part)
+        if len(chosen):
+            prediction = predictor.predict_rows(store, data.dataset.structures, chosen)
+            metrics[part] = score(prediction, data.dataset.values[chosen]).to_dict()
+    for model in predictor.models:
+        model.to("cpu")
+    return replace(predictor, metrics=metrics)
+
+
+def _assemble(job: Job, results: Sequence[MemberResult]) -> Predictor:
+    models = []
+    for member, result in enumerate(results):
+        model = job.make_model(member)
+        model.load_state_dict(result.best)
+        models.append(model)
+    data, settings = job.data, job.settings
+    predicts_noise = bool(models[0].config.predict_scale)
+    noise = _NOISES.get(HETEROSCEDASTIC.get(settings.loss, ""), "none")
+    return Predictor(
+        model_name=job.model_name,
+        models=tuple(models),
+        builder=data.builder,
+        scaling=data.scaling,
+        calibration=Calibration.nothing(len(data.scaling.targets)),
+        noise=noise if predicts_noise else "none",
+        elements=_elements(data),
+        record=TrainingRecord(
+            data=data.dataset.name,
+            settings=_plain_settings(job),
+            split=_split_names(data),
+            history=tuple(row for result in results for row in result.history),
+            failures=data.failures,
+            seconds=round(sum(r.seconds for r in results), 3),
+            ended="; ".join(dict.fromkeys(r.ended for r in results)),
+            device=device_name(choose_device(settings.accelerator)),
+            versions=package_versions(),
+        ),
+    )
+
+
+def _elements(data: TrainingData) -> tuple[int, ...]:
+    numbers = data.dataset.structures.subset(data.split.train).atomic_numbers
+    return tuple(int(z) for z in np.unique(numbers))
+
+
+def _plain_settings(job: Job) -> dict[str, Any]:
+    """Return every setting with the values that were really used."""
+    used = asdict(job.settings)
+    used["model"] = job.model_name
+    used["builder"] = job.data.builder.name
+    used["builder_settings"] = job.data.builder.settings()
+    return used
+
+
+def _split_names(data: TrainingData) -> dict[str, tuple[str, ...]]:
+    names = distinct_names(data.dataset.structures.names)
+    parts = ("train", "validation", "test")
+    return {part: tuple(names[i] for i in getattr(data.split, part)) for part in parts}
+
+
+def device_name(device: torch.device) -> str:
+    """Return what a reader calls the device."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {torch.get_num_threads()} threads" if device.type == "cpu" else str(device)
+
+
+def draw(predictor: Predictor, data: TrainingData, folder: Path) -> bool:
+    """Draw parity plots of the test part and the learning curve; False without matplotlib."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        return False
+    from atomlens.reports.figures import draw_learning_curve, draw_parity
+
+    rows = data.split.test if len(data.split.test) else data.split.validation
+    part = "test" if len(data.split.test) else "validation"
+    history = predictor.record.history
+    if history:
+        first = [row for row in history if row["member"] == 0]
+        names = [name for name in first[0] if name != "member"]
+        draw_learning_curve(
+            {name: [row[name] for row in first] for name in names}, folder / "learning_curve.png"
+        )
+    if not len(rows):
+        return True
+    store = data.store.select(predictor.models[0].edge_fields)
+    prediction = predictor.predict_rows(store, data.dataset.structures, rows)
+    for column, target in enumerate(predictor.targets):
+        true, found = data.dataset.values[rows, column], prediction.values[:, column]
+        if target.kind == "classification" or not np.isfinite(true).any():
+            continue
+        suffix = f"_{target.name}" if len(predictor.targets) > 1 else ""
+        draw_parity(
+            true,
+            found,
+            std=prediction.std[:, column],
+            target=target.name,
+            unit=target.unit,
+            path=folder / f"parity{suffix}.png",
+            title=f"{predictor.model_name}, {part} part of {data.dataset.name}",
+        )
+    return True

@@ -1,0 +1,108 @@
+"""What is the same for all members of an ensemble, and what a finished member leaves."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from atomlens.errors import TrainingError
+from atomlens.models import make_model
+from atomlens.models.base import PropertyModel
+from atomlens.training.checkpoint import Checkpoint, read_checkpoint
+from atomlens.training.data import TrainingData
+from atomlens.training.progress import TrainingProgress
+from atomlens.training.settings import TrainSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A training, before it is said which member of the ensemble is meant."""
+
+    model_name: str
+    config: Any
+    """The model's configuration."""
+    data: TrainingData
+    settings: TrainSettings
+    folder: Path
+    """Where the members keep their state."""
+    progress: TrainingProgress
+
+    def member_folder(self, member: int) -> Path:
+        """Return where a member keeps its state."""
+        return self.folder / f"member{member}"
+
+    def seed(self, member: int) -> int:
+        """Return the seed of a member's weights, order and dropout."""
+        return self.settings.seed + member
+
+    def make_model(self, member: int) -> PropertyModel:
+        """Return a member with the first weights of its seed; torch's generator is untouched."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed(member))
+            names = self.config.__dataclass_fields__
+            return make_model(self.model_name, **{n: getattr(self.config, n) for n in names})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberResult:
+    """What a member leaves when its training ends, for whatever reason."""
+
+    best: dict[str, Tensor]
+    """Weights of the best epoch."""
+    history: tuple[dict[str, float], ...]
+    seconds: float
+    ended: str
+    """Why it ended."""
+    complete: bool
+    """False if it was stopped by the time budget and can go on."""
+    problem: str = ""
+    """Set if the training went wrong after its best epoch: a sentence."""
+
+
+def read_result(job: Job, member: int) -> MemberResult | None:
+    """Return what a member left, or None if it has no best epoch yet.
+
+    Raises:
+        TrainingError: its file is damaged.
+    """
+    checkpoint = read_checkpoint(job.member_folder(member))
+    if checkpoint is None or not checkpoint.group("best"):
+        return None
+    return result_of(checkpoint)
+
+
+def result_of(checkpoint: Checkpoint) -> MemberResult:
+    """Return the part of a checkpoint that matters once the training has ended."""
+    state = checkpoint.state
+    return MemberResult(
+        best=checkpoint.group("best"),
+        history=tuple(state["history"]),
+        seconds=float(state["seconds"]),
+        ended=str(state["ended"]),
+        complete=bool(state["complete"]),
+        problem=str(state["problem"]),
+    )
+
+
+def fit_in_closed_form(job: Job) -> MemberResult:
+    """Fit a model that has a formula for its weights."""
+    from time import perf_counter
+
+    from atomlens.models import ClosedFormModel
+
+    start = perf_counter()
+    model = job.make_model(0)
+    if not isinstance(model, ClosedFormModel):
+        raise TrainingError(f"The model {job.model_name!r} has no closed form.")
+    rows = torch.from_numpy(job.data.split.train)
+    batch = job.data.store.select(model.edge_fields).batch(rows)
+    model.fit(batch, torch.from_numpy(job.data.encoded[job.data.split.train]))
+    return MemberResult(
+        best=model.state_dict(),
+        history=(),
+        seconds=perf_counter() - start,
+        ended="its weights have a formula",
+        complete=True,
+    )

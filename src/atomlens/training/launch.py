@@ -1,0 +1,116 @@
+"""Devices, precision and processes, by Lightning Fabric."""
+
+import logging
+import os
+import pickle
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from atomlens.errors import SettingsError
+from atomlens.predictor.inference import choose_device
+from atomlens.training.job import Job
+from atomlens.training.settings import TrainSettings
+
+
+def train_member(job: Job, member: int, seconds: float | None) -> None:
+    """Train one member; what it learned is in its folder afterwards.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C was pressed; the state is saved.
+        TrainingError: the loss became not a number before the first good epoch.
+        SettingsError: the devices are not there.
+    """
+    with _quiet():
+        fabric = _fabric(job.settings)
+        if fabric.strategy.launcher is None:
+            _run(fabric, job, member, seconds)
+        elif started_by_others():
+            fabric.launch()
+            _run(fabric, job, member, seconds)
+        else:
+            _check_picklable(job)
+            fabric.launch(_run, job, member, seconds)
+
+
+def _run(fabric: Any, job: Job, member: int, seconds: float | None) -> None:
+    from atomlens.training.member import MemberTraining
+
+    devices = [fabric.device] if fabric.device.type == "cuda" else []
+    with _global_settings(job.settings), torch.random.fork_rng(devices=devices):
+        MemberTraining(fabric, job, member, seconds).run()
+    fabric.barrier()
+
+
+def started_by_others() -> bool:
+    """Return whether torchrun, SLURM or the like has started one process per device."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def is_first_process() -> bool:
+    """Return whether this process is the one that writes files."""
+    return not started_by_others() or int(os.environ.get("RANK", "0")) == 0
+
+
+def _fabric(settings: TrainSettings) -> Any:
+    from lightning.fabric import Fabric
+    from lightning.fabric.plugins.environments import LightningEnvironment
+
+    device = choose_device(settings.accelerator)
+    if device.type == "cuda" and settings.devices > torch.cuda.device_count():
+        raise SettingsError(
+            f"devices={settings.devices}, but this machine has {torch.cuda.device_count()} GPUs."
+        )
+    single = settings.devices == 1 and not started_by_others()
+    strategy = "auto" if single else ("ddp" if started_by_others() else "ddp_spawn")
+    return Fabric(
+        accelerator=device.type,
+        devices=settings.devices,
+        strategy=strategy,
+        precision="32-true" if settings.precision == "32" else settings.precision,
+        plugins=[LightningEnvironment()] if single else None,
+    )
+
+
+def _check_picklable(job: Job) -> None:
+    try:
+        pickle.dumps(job.progress)
+    except (pickle.PicklingError, AttributeError, TypeError) as problem:
+        raise SettingsError(
+            f"With devices={job.settings.devices} the progress object travels to other processes, "
+            f"and this one cannot ({problem}). Define its class at the top level of a module."
+        ) from None
+
+
+@contextmanager
+def _global_settings(settings: TrainSettings) -> Iterator[None]:
+    """Set number of threads and matrix precision, and put them back."""
+    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    try:
+        if settings.n_threads:
+            torch.set_num_threads(settings.n_threads)
+        torch.set_float32_matmul_precision(settings.matmul_precision)
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_float32_matmul_precision(precision)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Lightning's banners and hints to itself; the library never prints."""
+    loggers = [logging.getLogger(name) for name in ("lightning", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            for module in (r"lightning", r"torch\.distributed", r"torch\.jit"):
+                warnings.filterwarnings("ignore", module=module)
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,36 @@
+"""What runs on a device in one step."""
+
+import torch
+from torch import Tensor, nn
+
+from atomlens.graphs import GraphStore
+from atomlens.training.losses import TargetLoss
+
+
+class StepModule(nn.Module):
+    """Rows in, loss out: what runs on each device in a step."""
+
+    def __init__(self, model: nn.Module, loss: TargetLoss, store: GraphStore, encoded: Tensor):
+        super().__init__()
+        self.model = model
+        self.loss = loss
+        self.store = store
+        self.encoded = encoded
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Return the loss of the graphs ``rows`` of the store."""
+        batch = self.store.batch(rows)
+        if batch.distances.device != self.encoded.device:
+            batch = batch.to(self.encoded.device)
+        loss: Tensor = self.loss(self.model(batch), self.encoded.index_select(0, rows))
+        return loss
+
+
+def resident(store: GraphStore, device: torch.device) -> GraphStore:
+    """Return the store on the device if it takes at most half of the free memory there."""
+    if device.type != "cuda":
+        return store.to(device)
+    tensors = [getattr(store, name) for name in store.__dataclass_fields__]
+    size = sum(t.numel() * t.element_size() for t in tensors if t is not None)
+    free, _ = torch.cuda.mem_get_info(device)
+    return store.to(device) if size <= 0.5 * free else store

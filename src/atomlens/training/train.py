@@ -1,0 +1,148 @@
+"""The one function that trains."""
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from atomlens.datasets.base import Dataset, Sample
+from atomlens.errors import SettingsError, TrainingError, unknown_name
+from atomlens.models import MODELS, ClosedFormModel
+from atomlens.predictor import Predictor, load
+from atomlens.training.data import as_dataset, choose_builder, choose_config, prepare
+from atomlens.training.finishing import draw, finish
+from atomlens.training.job import Job, MemberResult, fit_in_closed_form, read_result
+from atomlens.training.launch import is_first_process, train_member
+from atomlens.training.progress import TrainingProgress
+from atomlens.training.run_folder import check_out, close_run, describe_run, is_finished, open_run
+from atomlens.training.settings import TrainSettings
+
+
+def train(
+    data: "Dataset | str | Path | Sequence[Sample]",
+    *,
+    model: str = "scann-plus",
+    target: str | Sequence[str] | None = None,
+    out: str | Path | None = None,
+    settings: TrainSettings | None = None,
+    resume: bool = False,
+    progress: TrainingProgress | None = None,
+    **overrides: Any,
+) -> Predictor:
+    """Train a model and return it, calibrated on the validation part.
+
+    Args:
+        data: A data set, its name or path, or a list of samples.
+        model: Key in ``MODELS``.
+        target: What to learn, one name or several; may be left out if there is only one.
+        out: Folder for model, metrics, history and pictures; also what makes a training
+            resumable. Without it nothing is kept.
+        settings: How to train; defaults if left out.
+        resume: Go on with the training that was interrupted in ``out``. It ends with the same
+            model as without the interruption, on a CPU bit for bit.
+        progress: Hears how it goes.
+        **overrides: Fields of `TrainSettings` to change, such as ``epochs=50``.
+
+    Raises:
+        SettingsError: a setting does not exist or is impossible.
+        DatasetError: the data cannot be used.
+        TrainingError: ``out`` is taken, Ctrl-C was pressed (the state is kept), or the loss
+            became not a number (the best model until then is saved in ``out``).
+    """
+    settings = (settings or TrainSettings()).changed(overrides)
+    if model not in MODELS:
+        raise SettingsError(unknown_name("model", model, MODELS))
+    progress = progress or TrainingProgress()
+    folder = None if out is None else Path(out)
+    if folder is None and resume:
+        raise TrainingError("resume needs the folder `out` in which the training began.")
+    if folder is not None and is_first_process():
+        check_out(folder, resume=resume)
+        if is_finished(folder):
+            return load(folder)
+    try:
+        return _train(data, model, target, folder, settings, progress)
+    except KeyboardInterrupt:
+        if folder is None:
+            raise
+        raise TrainingError(
+            f"The training was stopped; its state is kept in {folder}. Go on with the same "
+            "command and --resume (in Python: resume=True)."
+        ) from None
+
+
+def _train(
+    data: "Dataset | str | Path | Sequence[Sample]",
+    model: str,
+    target: str | Sequence[str] | None,
+    out: Path | None,
+    settings: TrainSettings,
+    progress: TrainingProgress,
+) -> Predictor:
+    kind = MODELS[model]
+    if issubclass(kind, ClosedFormModel):
+        settings = replace(settings, ensemble=1)
+    dataset = as_dataset(data, target, settings)
+    builder = choose_builder(kind, dataset.structures, settings)
+    config = choose_config(model, dataset.targets, dataset.structures, builder, settings)
+    with tempfile.TemporaryDirectory(prefix="atomlens-") as temporary:
+        folder = Path(temporary)
+        if out is not None:
+            described = {"name": builder.name, "settings": builder.settings()}
+            run = describe_run(model, config, described, dataset, settings)
+            folder = open_run(out, run, write=is_first_process())
+        prepared = prepare(dataset, builder, settings, progress.graphs)
+        if len(prepared.dataset) < len(dataset):
+            lost = len(dataset) - len(prepared.dataset)
+            progress.message(
+                f"{lost} of {len(dataset)} structures have no graph and are left out, for example "
+                f"{prepared.failures[-1].name}: {prepared.failures[-1].message}"
+            )
+        job = Job(
+            model_name=model,
+            config=config,
+            data=prepared,
+            settings=settings,
+            folder=folder,
+            progress=progress,
+        )
+        results = [fit_in_closed_form(job)] if issubclass(kind, ClosedFormModel) else _fit(job)
+        predictor = finish(job, results)
+    if out is not None and is_first_process():
+        _write(predictor, job, out, complete=all(r.complete for r in results))
+    problems = [r.problem for r in results if r.problem]
+    if problems:
+        kept = f" The best model until then is saved in {out}." if out is not None else ""
+        raise TrainingError(problems[0] + kept)
+    return predictor
+
+
+def _fit(job: Job) -> list[MemberResult]:
+    """Train all members that are not done, each with its share of the time that is left."""
+    start = time.perf_counter()
+    settings, results = job.settings, []
+    for member in range(settings.ensemble):
+        budget = None
+        if settings.max_seconds is not None:
+            left = max(0.0, settings.max_seconds - (time.perf_counter() - start))
+            budget = left / (settings.ensemble - member)
+        result = read_result(job, member)
+        if result is None or not result.complete:
+            train_member(job, member, budget)
+            result = read_result(job, member)
+        if result is None:
+            raise TrainingError(f"Member {member} of the ensemble has left no weights.")
+        results.append(result)
+    return results
+
+
+def _write(predictor: Predictor, job: Job, out: Path, *, complete: bool) -> None:
+    """Write model and pictures; the states go once everything else is there."""
+    out.mkdir(parents=True, exist_ok=True)
+    predictor.save(out)
+    if not draw(predictor, job.data, out):
+        job.progress.message("There are no pictures, as matplotlib is not installed.")
+    if complete:
+        close_run(job.folder)

@@ -1,0 +1,65 @@
+"""How good a model is on the validation part, after an epoch."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.datasets.scaling import TargetScaling
+from atomlens.graphs import GraphStore
+from atomlens.models.base import PropertyModel
+from atomlens.predictor.estimates import softmax
+from atomlens.predictor.inference import run_models
+from atomlens.structures.arrays import StructureArrays
+from atomlens.targets import output_slices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationResult:
+    """Errors of one model on the validation part."""
+
+    score: float
+    """Mean over the targets of MAE over spread (cross-entropy for classes): what is minimised
+    when the best epoch is chosen. NaN without a validation part."""
+    errors: dict[str, float]
+    """By target: MAE in its unit; share of wrong answers for classes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validation:
+    """The validation part with its true values."""
+
+    store: GraphStore
+    rows: NDArray[np.int64]
+    """Rows of the store."""
+    structures: StructureArrays
+    """Of these rows."""
+    true: NDArray[np.float64]
+    """(n, n_targets) in units."""
+    scaling: TargetScaling
+
+    def measure(self, model: PropertyModel) -> ValidationResult:
+        """Predict and compare; the model must be in evaluation mode."""
+        if not len(self.rows):
+            return ValidationResult(score=math.nan, errors={})
+        outputs = run_models((model,), self.store, rows=self.rows).values[0]
+        decoded = self.scaling.decode(outputs, self.structures)
+        errors, scores = {}, []
+        targets = self.scaling.targets
+        for column, (target, place) in enumerate(zip(targets, output_slices(targets), strict=True)):
+            known = np.isfinite(self.true[:, column])
+            if not known.any():
+                continue
+            true, found = self.true[known, column], decoded[known, place]
+            if target.kind == "classification":
+                labels = true.astype(np.int64)
+                shares = softmax(found)[np.arange(len(labels)), labels]
+                scores.append(float(-np.log(np.maximum(shares, 1e-300)).mean()))
+                errors[target.name] = float((found.argmax(axis=1) != labels).mean())
+                continue
+            absolute = np.abs(true - found[:, 0])
+            errors[target.name] = float(absolute.mean())
+            amount = self.structures.n_atoms[known] if target.extensive else 1
+            scores.append(float((absolute / amount).mean()) / self.scaling.stds[column])
+        return ValidationResult(score=float(np.mean(scores)) if scores else math.nan, errors=errors)
