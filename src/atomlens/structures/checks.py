@@ -1,0 +1,208 @@
+"""What every structure must satisfy before a graph is built from it.
+
+Messages name atoms by index, counted from 0, and symbol. They do not name the file: the
+caller puts that in front.
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.elements import SYMBOLS
+from atomlens.errors import StructureError
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+MINIMUM_DISTANCE = 0.1
+"""Å; two atoms closer than this are one atom written twice, or a wrong unit."""
+
+LARGEST_LENGTH = 1e6
+"""Å; larger coordinates are rubbish and would overflow later."""
+
+
+def check_atoms(atoms: "Atoms") -> None:
+    """Raise a StructureError that names the atom if the structure cannot be used."""
+    if len(atoms) == 0:
+        raise StructureError("there is no atom in it; give a structure with at least one atom")
+    _check_elements(atoms)
+    if atoms.info.get("is_formula"):
+        return
+    _check_positions(atoms)
+    cell, pbc = np.asarray(atoms.cell[:], dtype=float), np.asarray(atoms.pbc, dtype=bool)
+    check_cell(cell, pbc)
+    pair = closest_overlap(atoms.positions, cell, pbc)
+    if pair is not None:
+        raise StructureError(_overlap_message(atoms.numbers, *pair))
+
+
+def atom_label(numbers: NDArray[np.int_], index: int) -> str:
+    """Return for example ``atom 3 (Fe, counted from 0)``."""
+    return f"atom {index} ({_symbol(int(numbers[index]))}, counted from 0)"
+
+
+def closest_overlap(
+    positions: NDArray[np.float64], cell: NDArray[np.float64], pbc: NDArray[np.bool_]
+) -> tuple[int, int, float] | None:
+    """Return the two atoms that are nearest to each other, if nearer than `MINIMUM_DISTANCE`.
+
+    Periodic images count; both indices are equal where an atom meets its own image. Only
+    atoms within the minimum distance of a cell face get an image, so this costs one k-d
+    tree. Returns (first index, second index, distance in Å) or None.
+    """
+    pairs = overlapping_pairs(positions, cell, pbc)
+    if not len(pairs.distances):
+        return None
+    k = int(pairs.distances.argmin())
+    first, second = sorted((int(pairs.first[k]), int(pairs.second[k])))
+    return first, second, float(pairs.distances[k])
+
+
+class OverlappingPairs(NamedTuple):
+    """Pairs of atoms nearer than a distance."""
+
+    first: NDArray[np.int_]
+    """(n_pairs,)"""
+    second: NDArray[np.int_]
+    """(n_pairs,)"""
+    distances: NDArray[np.float64]
+    """(n_pairs,), Å"""
+
+
+def overlapping_pairs(
+    positions: NDArray[np.float64],
+    cell: NDArray[np.float64],
+    pbc: NDArray[np.bool_],
+    distance: float = MINIMUM_DISTANCE,
+) -> OverlappingPairs:
+    """Return all pairs of atoms nearer than ``distance``, periodic images included."""
+    from scipy.spatial import cKDTree
+
+    points, owners = positions, np.arange(len(positions))
+    if pbc.any():
+        points, owners = _with_images(positions, cell, pbc, distance)
+    found = cKDTree(points).query_pairs(distance, output_type="ndarray")
+    distances = np.linalg.norm(points[found[:, 0]] - points[found[:, 1]], axis=1)
+    return OverlappingPairs(owners[found[:, 0]], owners[found[:, 1]], distances)
+
+
+def _with_images(
+    positions: NDArray[np.float64],
+    cell: NDArray[np.float64],
+    pbc: NDArray[np.bool_],
+    distance: float,
+) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
+    """Wrap the atoms and add an image of each that lies within ``distance`` of a face."""
+    basis = _periodic_basis(cell, pbc)
+    if _heights(basis)[pbc].min() < 2 * distance:
+        from ase.geometry import minkowski_reduce
+
+        basis = minkowski_reduce(basis, pbc)[0]
+    heights = _heights(basis)
+    if heights[pbc].min() < 2 * distance:
+        raise StructureError(
+            f"the cell is only {heights[pbc].min():.3g} Å thick, so that atoms meet their own "
+            "periodic images; check the cell's unit (it must be Å)"
+        )
+    fractional = positions @ np.linalg.inv(basis)
+    fractional[:, pbc] -= np.floor(fractional[:, pbc])
+    owners = np.arange(len(positions))
+    for axis in np.flatnonzero(pbc):
+        margin = distance / heights[axis]
+        low = np.flatnonzero(fractional[:, axis] < margin)
+        high = np.flatnonzero(fractional[:, axis] > 1 - margin)
+        shift = np.eye(3)[axis]
+        fractional = np.concatenate([fractional, fractional[low] + shift, fractional[high] - shift])
+        owners = np.concatenate([owners, owners[low], owners[high]])
+    return fractional @ basis, owners
+
+
+def _check_elements(atoms: "Atoms") -> None:
+    bad = np.flatnonzero((atoms.numbers < 1) | (atoms.numbers >= len(SYMBOLS)))
+    if len(bad):
+        raise StructureError(
+            f"{atom_label(atoms.numbers, int(bad[0]))} is a dummy atom, not an element; "
+            "replace it by an element or remove it"
+        )
+
+
+def _check_positions(atoms: "Atoms") -> None:
+    positions = atoms.positions
+    bad = np.flatnonzero(~np.isfinite(positions).all(axis=1))
+    if len(bad):
+        i = int(bad[0])
+        raise StructureError(
+            f"{atom_label(atoms.numbers, i)} has the position {_vector(positions[i])}, which is "
+            "not a point in space; correct or remove it"
+        )
+    far = np.flatnonzero((np.abs(positions) > LARGEST_LENGTH).any(axis=1))
+    if len(far):
+        i = int(far[0])
+        raise StructureError(
+            f"{atom_label(atoms.numbers, i)} is at {_vector(positions[i])} Å, farther than "
+            f"{LARGEST_LENGTH:.0e} Å from the origin; correct its coordinates"
+        )
+
+
+def check_cell(cell: NDArray[np.float64], pbc: NDArray[np.bool_]) -> None:
+    """Raise a StructureError unless the periodic lattice vectors (3, 3) span a volume."""
+    if not pbc.any():
+        return
+    if not np.isfinite(cell).all() or np.abs(cell).max() > LARGEST_LENGTH:
+        row = int(np.flatnonzero(~(np.abs(cell) <= LARGEST_LENGTH).all(axis=1))[0])
+        raise StructureError(
+            f"lattice vector {'abc'[row]} is {_vector(cell[row])}, which is not a length in Å; "
+            "correct the cell"
+        )
+    lengths = np.linalg.norm(cell, axis=1)
+    for axis in np.flatnonzero(pbc & (lengths == 0)):
+        raise StructureError(
+            f"it repeats along {'abc'[axis]} (pbc), but lattice vector {'abc'[axis]} is missing or "
+            "zero, so the cell has no volume; give the vector or switch that direction off in pbc"
+        )
+    if _heights(_periodic_basis(cell, pbc))[pbc].min() < 1e-6 * lengths[pbc].max():
+        vectors = ", ".join(_vector(cell[axis]) for axis in np.flatnonzero(pbc))
+        raise StructureError(
+            f"the cell has zero volume: its lattice vectors {vectors} lie in one plane or line; "
+            "correct the cell"
+        )
+
+
+def _periodic_basis(cell: NDArray[np.float64], pbc: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the periodic vectors, completed by unit vectors at right angles to them."""
+    basis = np.array(cell, dtype=float)
+    _, _, directions = np.linalg.svd(basis[pbc])
+    basis[~pbc] = directions[int(pbc.sum()) :]
+    return basis
+
+
+def _heights(basis: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(3,) distance between opposite faces, Å; zero for a cell without volume."""
+    try:
+        with np.errstate(all="ignore"):
+            return np.asarray(1.0 / np.linalg.norm(np.linalg.inv(basis), axis=0))
+    except np.linalg.LinAlgError:
+        return np.zeros(3)
+
+
+def _overlap_message(numbers: NDArray[np.int_], i: int, j: int, distance: float) -> str:
+    limit = f"less than {MINIMUM_DISTANCE} Å"
+    if i == j:
+        return (
+            f"{atom_label(numbers, i)} and its own periodic image are {distance:.3f} Å apart, "
+            f"{limit}; check the cell's unit (it must be Å)"
+        )
+    return (
+        f"atoms {i} ({_symbol(int(numbers[i]))}) and {j} ({_symbol(int(numbers[j]))}), counted "
+        f"from 0, are {distance:.3f} Å apart, {limit}; remove one of them or correct the "
+        "coordinates"
+    )
+
+
+def _symbol(number: int) -> str:
+    return SYMBOLS[number] if 0 <= number < len(SYMBOLS) else f"Z={number}"
+
+
+def _vector(values: NDArray[np.float64]) -> str:
+    return "(" + ", ".join(f"{x:.6g}" for x in values) + ")"

@@ -1,0 +1,193 @@
+"""Files: which reader reads which, and what to say when a file is of another kind."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+from atomlens.errors import StructureError
+from atomlens.structures.records import Entry, reason
+
+
+class Kind(NamedTuple):
+    """A kind of file."""
+
+    label: str
+    suffixes: tuple[str, ...]
+    module: str
+    """Module of this package with the reader."""
+    reader: str
+    takes_path: bool = False
+    """The reader opens the file itself; others are given its text."""
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind("CIF", (".cif",), "cif", "read_cif"),
+    Kind("POSCAR", (".vasp", ".poscar", ".contcar"), "poscar", "read_poscar"),
+    Kind("XYZ", (".xyz", ".extxyz"), "xyz", "read_xyz"),
+    Kind("SDF", (".sdf", ".sd"), "molecules", "read_sdf"),
+    Kind("MOL", (".mol",), "molecules", "read_sdf"),
+    Kind("ase database", (".db",), "databases", "read_database", True),
+    Kind("JSON", (".json",), "databases", "read_json"),
+)
+"""Files that can be read; POSCAR and CONTCAR are also known by the beginning of their name."""
+
+_POSCAR_NAME = re.compile(r"(POSCAR|CONTCAR)([._-].*)?")
+
+
+def kind_of(path: Path) -> Kind | None:
+    """Return the kind that a file's name announces, or None."""
+    suffix = path.suffix.lower()
+    for kind in KINDS:
+        if suffix in kind.suffixes:
+            return kind
+    return KINDS[1] if _POSCAR_NAME.fullmatch(path.name) else None
+
+
+def known_kinds() -> str:
+    """Return the list of file names that can be read, for messages."""
+    suffixes = ", ".join(suffix for kind in KINDS for suffix in kind.suffixes)
+    return f"{suffixes}, POSCAR*, CONTCAR*"
+
+
+def stem_of(path: Path) -> str:
+    """Return the name that a file gives to its structures."""
+    known = any(path.suffix.lower() in kind.suffixes for kind in KINDS)
+    return (path.stem if known else path.name) or path.name
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return the files of known kinds in a folder and all folders in it, sorted by path.
+
+    Hidden files and folders are left out, and links to folders are not followed.
+    """
+    found: list[Path] = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        paths = (Path(place, name) for name in names if not name.startswith("."))
+        found.extend(path for path in paths if kind_of(path) is not None)
+    return sorted(found)
+
+
+def read_file(path: Path) -> list[Entry]:
+    """Return one entry for each structure of a file, in the order of the file.
+
+    Raises StructureError, without the file's name in front, if nothing in it can be read.
+    """
+    kind = kind_of(path)
+    content = _content(path)
+    if kind is None:
+        looks = _looks_like(content)
+        hint = f"; its content looks like {looks}" if looks else ""
+        raise StructureError(
+            f"this kind of file is not known{hint}; rename it or convert it to one of "
+            f"{known_kinds()}"
+        )
+    if not content.strip():
+        raise StructureError("the file is empty; get a complete copy")
+    try:
+        entries = _read_as(kind, path, content)
+    except StructureError:
+        _refuse_other_kind(kind, content)
+        raise
+    if all(entry.atoms is None for entry in entries):
+        _refuse_other_kind(kind, content)
+    return entries
+
+
+def _read_as(kind: Kind, path: Path, content: bytes) -> list[Entry]:
+    read: Callable[..., list[Entry]] = getattr(
+        import_module(f"atomlens.structures.{kind.module}"), kind.reader
+    )
+    try:
+        entries = read(path if kind.takes_path else _decoded(content))
+    except StructureError:
+        raise
+    except Exception as error:  # a third-party parser met something it did not expect
+        raise StructureError(
+            f"it cannot be read as {kind.label} ({reason(error)}); correct the file or get a "
+            "complete copy"
+        ) from error
+    if not entries:
+        raise StructureError(f"there is no structure in this {kind.label} file; add one")
+    return entries
+
+
+def _refuse_other_kind(kind: Kind, content: bytes) -> None:
+    """Say what a file is that is not of the kind its name announces."""
+    looks = _looks_like(content)
+    if looks and kind.label.split()[-1] not in looks:
+        raise StructureError(
+            f"the name says {kind.label}, but the content looks like {looks}; give the file the "
+            "extension of its real kind or convert it"
+        )
+
+
+def _content(path: Path) -> bytes:
+    if not path.is_file():
+        raise StructureError("it is neither a file nor a folder; give a file with structures")
+    try:
+        return path.read_bytes()
+    except PermissionError as error:
+        raise StructureError(
+            "you have no permission to read it; change its permissions or copy it"
+        ) from error
+    except OSError as error:
+        raise StructureError(f"it cannot be opened ({reason(error)}); check the disk") from error
+
+
+def _decoded(content: bytes) -> str:
+    """Return the text of a file: UTF-8, UTF-16 with its mark, or else Latin-1."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = content.decode("utf-16", errors="replace")
+    else:
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = content.decode("latin-1")
+    strange = sum(ch < " " and ch not in "\t\n\r\f\v" for ch in text[:10_000])
+    if strange > 0.01 * min(len(text), 10_000) or "\0" in text:
+        raise StructureError(
+            "it holds binary data where text is expected; get a correct copy of the file"
+        )
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+_MAGIC = (
+    (b"SQLite format 3", "an ase database"),
+    (b"\x1f\x8b", "a gzip archive (unpack it first)"),
+    (b"PK\x03\x04", "a zip archive (unpack it first)"),
+    (b"BZh", "a bzip2 archive (unpack it first)"),
+    (b"\xfd7zXZ", "an xz archive (unpack it first)"),
+    (b"%PDF", "a PDF"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"\x89HDF", "an HDF5 file"),
+)
+_TEXTS = (
+    (r"\s*<(!DOCTYPE|html|\?xml)", "a web page or XML"),
+    (r"\s*[\[{]\s*(\"|[\[{\]}])", "JSON"),
+    (r"(.*\n)*?(data_\S*\s*\n|_cell_length_a|loop_\s*\n)", "CIF"),
+    (r"[ \t]*\d+[ \t]*\n.*\n[ \t]*[a-z]{1,2}([ \t]+[-+.\d]+){3}", "XYZ"),
+    (r"(.*\n){3}[\d ]{6}.*V[23]000", "MOL or SDF"),
+    (r".*\n[ \t]*[-+.\d]+[ \t]*\n(([ \t]*[-+.\de]+){3}[ \t]*\n){3}", "POSCAR"),
+    (r"(HEADER|ATOM  |HETATM|CRYST1|REMARK)", "PDB"),
+)
+
+
+def _looks_like(content: bytes) -> str:
+    """Return what a file seems to be, or an empty text."""
+    for magic, label in _MAGIC:
+        if content.startswith(magic):
+            return label
+    head = content[:4000].decode("latin-1").replace("\r\n", "\n")
+    return next((label for pattern, label in _TEXTS if re.match(pattern, head, re.IGNORECASE)), "")
+
+
+def numbered(stem: str, entries: list[Entry]) -> Iterator[tuple[str, Entry]]:
+    """Yield a name for each entry of one file: its own, or the file's, numbered if many."""
+    for i, entry in enumerate(entries):
+        own = " ".join(entry.name.split())
+        yield own or (stem if len(entries) == 1 else f"{stem}-{i:04d}"), entry

@@ -1,0 +1,175 @@
+"""Chemical formulas as text: ``Fe2O3``, ``Ca(OH)2``, ``CuSO4·5H2O``, ``Li0.5CoO2``.
+
+A formula becomes ase.Atoms with whole numbers of atoms, all at the origin, without a cell
+and with ``info["is_formula"]``; see ``docs/decisions/0002-formulas-are-atoms.md``.
+"""
+
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+from math import lcm
+from typing import TYPE_CHECKING, NoReturn
+
+from atomlens.elements import SYMBOLS
+from atomlens.errors import StructureError
+from atomlens.structures.records import DEUTERIUM_NOTICE, add_notice, short
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+MOST_ATOMS = 100_000
+"""Whole-number formulas above this are refused: nobody means them, and they fill the memory."""
+
+MOST_ATOMS_OF_FRACTIONS = 10_000
+"""Fractions that need more atoms than this are rounded to that many."""
+
+_OPENING = {"(": ")", "[": "]", "{": "}"}
+_DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉．", "0123456789.")
+_SOLVATE = r"(?:\d+(?:\.\d+)?)?(?:H2O|D2O|NH3|CO2|HCl|CH3OH|C2H5OH)(?![a-z\d])"
+_TOKEN = re.compile(r"(?P<number>\d+/\d+|\d+(?:\.\d+)?|\.\d+)|(?P<element>[A-Z][a-z]?)|(?P<sign>.)")
+
+
+def from_formula(text: str) -> "Atoms":
+    """Return a formula as ase.Atoms; its positions mean nothing.
+
+    Fractions become whole numbers: ``Li0.5CoO2`` is LiCo2O4. Decimals cut or rounded from
+    thirds and sixths (0.33, 0.667) are taken as such. Where exact whole numbers need more
+    than 10,000 atoms (steels), each share is rounded to the nearest of 10,000.
+
+    Raises StructureError for a text that is no formula.
+    """
+    name = text.strip()
+    atoms = atoms_of_amounts(amounts_in_formula(name), name)
+    if re.search(r"[DT](?![a-z])", name):
+        add_notice(atoms, DEUTERIUM_NOTICE)
+    return atoms
+
+
+def atoms_of_amounts(amounts: Mapping[str, Fraction], name: str) -> "Atoms":
+    """Return the amounts of a formula as ase.Atoms, elements in the given order."""
+    from ase import Atoms
+
+    counts = whole_counts(amounts, name)
+    symbols = [symbol for symbol, count in counts.items() for _ in range(count)]
+    info = {"name": name, "is_formula": True}
+    return Atoms(symbols, positions=[[0.0, 0.0, 0.0]] * len(symbols), info=info)
+
+
+def whole_counts(amounts: Mapping[str, Fraction], name: str) -> dict[str, int]:
+    """Return whole numbers of atoms in the proportions of ``amounts``."""
+    factor = lcm(*(amount.denominator for amount in amounts.values()))
+    counts = {symbol: int(amount * factor) for symbol, amount in amounts.items()}
+    total = sum(counts.values())
+    if factor > 1 and total > MOST_ATOMS_OF_FRACTIONS:
+        scale = Fraction(MOST_ATOMS_OF_FRACTIONS, total)
+        counts = {symbol: max(1, round(count * scale)) for symbol, count in counts.items()}
+    elif total > MOST_ATOMS:
+        raise StructureError(
+            f"formula {short(name)} has {total} atoms, more than {MOST_ATOMS}; check its numbers"
+        )
+    return counts
+
+
+def amounts_in_formula(text: str) -> dict[str, Fraction]:
+    """Return the amount of each element, in the order of appearance.
+
+    Raises StructureError for a text that is no formula.
+    """
+    compact = re.sub(r"\s+", "", text).translate(_DIGITS)
+    if not compact:
+        raise StructureError("the formula is empty; write one like Fe2O3")
+    total: dict[str, Fraction] = {}
+    for part in re.split("·", _separated(compact, text)):
+        for symbol, amount in _part_amounts(part, text).items():
+            total[symbol] = total.get(symbol, Fraction(0)) + amount
+    return total
+
+
+def _separated(compact: str, text: str) -> str:
+    """Return the formula with every separator of parts written as ``·``."""
+    marked = re.sub("[•⋅∙*]", "·", compact)
+    marked = re.sub(r"\.(" + _SOLVATE + ")", r"·\1", marked)
+    marked = re.sub(r"\.(?=[A-Z(\[{])", "·", marked)
+    unclear = re.search(r"(?<!\d)\.\d", marked)
+    if unclear:
+        _refuse(text, f"{unclear[0]!r} may be an amount or begin a new part; write 0.5 or ·5")
+    return marked
+
+
+def _part_amounts(part: str, text: str) -> dict[str, Fraction]:
+    """Return the amounts of one part, such as the ``5H2O`` of ``CuSO4·5H2O``."""
+    tokens = list(_TOKEN.finditer(part))
+    factor = Fraction(1)
+    if tokens and tokens[0]["number"]:
+        factor = _amount(tokens.pop(0)[0], text)
+    stack: list[tuple[str, list[tuple[str, Fraction]]]] = [("", [])]
+    position = 0
+    while position < len(tokens):
+        token = tokens[position]
+        position += 1
+        if token[0] in _OPENING:
+            stack.append((_OPENING[token[0]], []))
+            continue
+        if token["element"]:
+            group = [(_element(token["element"], text), Fraction(1))]
+        elif len(stack) > 1 and token[0] == stack[-1][0]:
+            group = stack.pop()[1]
+        else:
+            _refuse(text, _unexpected(token[0]))
+        if position < len(tokens) and tokens[position]["number"]:
+            multiple = _amount(tokens[position][0], text)
+            position += 1
+            group = [(symbol, amount * multiple) for symbol, amount in group]
+        stack[-1][1].extend(group)
+    if len(stack) > 1:
+        _refuse(text, f"a bracket is not closed: {stack[-1][0]!r} is missing")
+    if not stack[0][1]:
+        _refuse(text, "a part of it has no element")
+    amounts: dict[str, Fraction] = {}
+    for symbol, amount in stack[0][1]:
+        amounts[symbol] = amounts.get(symbol, Fraction(0)) + amount * factor
+    return amounts
+
+
+def _element(symbol: str, text: str) -> str:
+    if symbol in ("D", "T"):
+        return "H"
+    if symbol not in SYMBOLS[1:]:
+        _refuse(text, f"{symbol!r} is not an element")
+    return symbol
+
+
+def _amount(number: str, text: str) -> Fraction:
+    """Return a written amount; decimals that stand for thirds or sixths become exact."""
+    if len(number) > 15:
+        _refuse(text, f"the amount {number[:12]}... is too long")
+    try:
+        value = Fraction(number)
+    except ZeroDivisionError:
+        value = Fraction(0)
+    if value == 0:
+        _refuse(text, f"an amount is zero ({number})")
+    decimals = len(number.partition(".")[2])
+    if decimals >= 2 and value.denominator > 6:
+        steps = 10**decimals
+        for exact in (Fraction(round(value * 3), 3), Fraction(round(value * 6), 6)):
+            if value in (
+                Fraction(int(exact * steps), steps),
+                Fraction(round(exact * steps), steps),
+            ):
+                return exact
+    return value
+
+
+def _unexpected(sign: str) -> str:
+    if sign.islower():
+        return f"{sign!r} is neither an element (they begin with a capital) nor a number"
+    if sign in "+-":
+        return f"{sign!r} (a charge or a bond) does not belong in a formula"
+    return f"{sign!r} is out of place"
+
+
+def _refuse(text: str, why: str) -> NoReturn:
+    raise StructureError(
+        f"{short(text)} is not a formula: {why}; write one like Fe2O3, Ca(OH)2 or Li0.5CoO2"
+    )

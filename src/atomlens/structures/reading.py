@@ -1,0 +1,243 @@
+"""Everything a user can give, as ase.Atoms: ``read``, ``read_structures`` and ``to_atoms``."""
+
+import glob
+import os
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from atomlens.errors import Failure, StructureError
+from atomlens.structures.arrays import name_of
+from atomlens.structures.files import files_in, kind_of, known_kinds, numbered, read_file, stem_of
+from atomlens.structures.objects import atoms_of
+from atomlens.structures.records import reason, short, take_notices
+from atomlens.structures.text import forced, from_text, is_smiles
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+Input: TypeAlias = Any
+"""Text, path, ase.Atoms, pymatgen Structure, Molecule or Composition, or rdkit Mol."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadResult:
+    """What came of each input, in the order of the inputs."""
+
+    items: "tuple[Atoms | Failure, ...]"
+    """One for each structure; one Failure for a file of which nothing could be read."""
+
+    @property
+    def structures(self) -> "list[Atoms]":
+        """The good ones, each with a unique ``info["name"]``."""
+        return [item for item in self.items if not isinstance(item, Failure)]
+
+    @property
+    def failures(self) -> list[Failure]:
+        """The bad ones: name, and a sentence that says what is wrong and what to do."""
+        return [item for item in self.items if isinstance(item, Failure)]
+
+
+def read(inputs: Input | Iterable[Input]) -> "list[Atoms]":
+    """Read structures from files, folders, globs, SMILES, formulas or objects.
+
+    Names are in ``info["name"]``, unique in one call; the file is in ``info["source"]``.
+    Structures that cannot be used are left out with one warning that names them.
+
+    Raises StructureError if there is no usable structure.
+    """
+    result = read_structures(inputs)
+    structures, failures = result.structures, result.failures
+    if not structures:
+        raise StructureError(_all_failed(failures))
+    if failures:
+        shown = "; ".join(failure.message for failure in failures[:5])
+        more = f"; and {len(failures) - 5} more" if len(failures) > 5 else ""
+        warnings.warn(
+            f"{len(failures)} of {len(result.items)} structures cannot be used and were left out: "
+            f"{shown}{more}",
+            stacklevel=2,
+        )
+    return structures
+
+
+def read_structures(inputs: Input | Iterable[Input]) -> ReadResult:
+    """Read structures like `read`, with a Failure in the place of each one that is bad.
+
+    Folders are searched with all folders in them, for files of known kinds, in sorted
+    order. A file with many structures gives one item for each. Never raises for a bad
+    input; remarks, such as deuterium read as hydrogen, are warnings.
+    """
+    items = [item for one in _listed(inputs) for item in _items(one)]
+    structures = [item for item in items if not isinstance(item, Failure)]
+    _make_names_unique(structures)
+    _tell_notices(structures)
+    return ReadResult(items=tuple(items))
+
+
+def to_atoms(structure: Input) -> "Atoms":
+    """Return one structure as a new, checked ase.Atoms.
+
+    Raises StructureError if it is bad, or if it is a file or folder with several.
+    """
+    result = read_structures([structure])
+    if result.failures:
+        raise StructureError(result.failures[0].message)
+    if len(result.items) > 1:
+        raise StructureError(
+            f"{structure}: there are {len(result.items)} structures in it where one is asked for; "
+            "use read to have them all"
+        )
+    return result.structures[0]
+
+
+def _all_failed(failures: list[Failure]) -> str:
+    if len(failures) == 1:
+        return failures[0].message
+    if not failures:
+        return "There is no input; give a file, a folder, a SMILES or a formula."
+    return (
+        f"None of {len(failures)} structures can be used; the first problem: {failures[0].message}"
+    )
+
+
+def _listed(inputs: Any) -> list[Any]:
+    if isinstance(inputs, (list, tuple, set, frozenset, Iterator)):
+        return list(inputs)
+    return [inputs]
+
+
+def _items(one: Any) -> "Iterator[Atoms | Failure]":
+    """Yield what one input holds."""
+    try:
+        if isinstance(one, (str, os.PathLike)):
+            yield from _from_text_or_path(one)
+            return
+        yield atoms_of(one)
+    except StructureError as error:
+        yield _failure(_called(one), str(error))
+    except Exception as error:  # an object that its own package would not accept
+        what = _called(one)
+        yield _failure(what, f"{what}: it cannot be used ({reason(error)}); check the object")
+
+
+def _from_text_or_path(one: "str | os.PathLike[str]") -> "Iterator[Atoms | Failure]":
+    if isinstance(one, str):
+        text = one.strip()
+        if not text:
+            raise StructureError("The text is empty; give a file, a folder, a SMILES or a formula.")
+        atoms = forced(text)
+        if atoms is not None:
+            yield atoms
+            return
+        if not _exists(text):
+            paths = _glob(text)
+            if paths is None:
+                yield _text_or_missing_file(text)
+                return
+            for path in paths:
+                yield from _from_path(path)
+            return
+    yield from _from_path(Path(os.path.expanduser(one)))
+
+
+def _exists(text: str) -> bool:
+    return os.path.exists(os.path.expanduser(text))
+
+
+def _glob(text: str) -> list[Path] | None:
+    """Return the files and folders that a pattern matches; None if it is no pattern.
+
+    Of many matches those of unknown kinds are left out, as in a folder. Brackets alone are
+    more likely a SMILES than a pattern.
+    """
+    if not glob.has_magic(text) or "\0" in text:
+        return None
+    if not any(sign in text for sign in "*?") and is_smiles(text):
+        return None
+    paths = sorted(Path(p) for p in glob.glob(os.path.expanduser(text), recursive=True))
+    known = [path for path in paths if path.is_dir() or kind_of(path) is not None]
+    if paths:
+        return known or paths
+    return None
+
+
+def _text_or_missing_file(text: str) -> "Atoms":
+    looks_like_path = os.sep in text or kind_of(Path(text)) is not None
+    if looks_like_path and not is_smiles(text):
+        if glob.has_magic(text):
+            raise StructureError(f"{short(text)}: no file matches this pattern; check it")
+        raise StructureError(f"{short(text)}: there is no such file or folder; check the path")
+    return from_text(text)
+
+
+def _from_path(path: Path) -> "Iterator[Atoms | Failure]":
+    if not path.exists():
+        yield _failure(path.name, f"{path}: there is no such file or folder; check the path")
+    elif path.is_dir():
+        files = files_in(path)
+        for file in files:
+            yield from _from_file(file)
+        if not files:
+            yield _failure(
+                path.name, f"{path}: no structure file is in this folder; known are {known_kinds()}"
+            )
+    else:
+        yield from _from_file(path)
+
+
+def _from_file(path: Path) -> "Iterator[Atoms | Failure]":
+    try:
+        entries = read_file(path)
+    except StructureError as error:
+        yield _failure(path.name, f"{path}: {error}")
+        return
+    for i, (name, entry) in enumerate(numbered(stem_of(path), entries)):
+        if entry.atoms is None:
+            many = len(entries) > 1
+            where = f"{path}, structure {i} (counted from 0)" if many else str(path)
+            yield _failure(name if many else path.name, f"{where}: {entry.problem}")
+        else:
+            entry.atoms.info.update(name=name, source=str(path))
+            yield entry.atoms
+
+
+def _failure(name: str, message: str) -> Failure:
+    return Failure(name=name, message=" ".join(message.split()))
+
+
+def _called(one: Any) -> str:
+    if isinstance(one, (str, os.PathLike)):
+        return " ".join(str(one).split())
+    return f"a {type(one).__name__} object"
+
+
+def _make_names_unique(structures: "list[Atoms]") -> None:
+    """Put the folder's name, then a number, behind names that occur more than once."""
+    counts = Counter(name_of(atoms) for atoms in structures)
+    taken = set(counts)
+    seen: set[str] = set()
+    for atoms in structures:
+        name = name_of(atoms)
+        if counts[name] > 1 and "source" in atoms.info:
+            name = f"{Path(atoms.info['source']).resolve().parent.name}-{name}"
+        unique, number = name, 1
+        while unique in seen or (unique in taken and unique != name_of(atoms)):
+            number += 1
+            unique = f"{name}-{number}"
+        seen.add(unique)
+        atoms.info["name"] = unique
+
+
+def _tell_notices(structures: "list[Atoms]") -> None:
+    """Warn once for each kind of remark, naming the structures."""
+    told: dict[str, list[str]] = {}
+    for atoms in structures:
+        for notice in dict.fromkeys(take_notices(atoms)):
+            told.setdefault(notice, []).append(str(atoms.info["name"]))
+    for notice, names in told.items():
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        warnings.warn(f"{', '.join(names[:5])}{more}: {notice}", stacklevel=3)

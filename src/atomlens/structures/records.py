@@ -1,0 +1,77 @@
+"""What a reader finds in a file, one entry a structure, good or bad."""
+
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from atomlens.errors import StructureError
+from atomlens.structures.checks import check_atoms
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+_NOTICES = "_atomlens_notices"
+DEUTERIUM_NOTICE = "deuterium or tritium is treated as hydrogen"
+
+
+class Entry(NamedTuple):
+    """One structure of a file, or why it cannot be used. Exactly one of the two is there."""
+
+    name: str
+    """The name that the file gives to the structure; empty where it gives none."""
+    atoms: "Atoms | None"
+    problem: str = ""
+    """A sentence without the file's name."""
+
+
+def attempt(name: str, build: "Callable[[], Atoms]", what: str = "structure") -> Entry:
+    """Build and check one structure; whatever goes wrong becomes the entry's problem."""
+    try:
+        with quiet():
+            atoms = build()
+        check_atoms(atoms)
+    except StructureError as error:
+        return Entry(name, None, str(error))
+    except Exception as error:  # a third-party parser met something it did not expect
+        return Entry(name, None, f"the {what} cannot be read ({reason(error)}); correct the file")
+    return Entry(name, atoms)
+
+
+def reason(error: BaseException) -> str:
+    """Return an exception of another package as part of one line."""
+    words = " ".join(str(error).split())
+    text = f"{type(error).__name__}: {words}" if words else type(error).__name__
+    return text if len(text) <= 160 else text[:157] + "..."
+
+
+class quiet(warnings.catch_warnings):  # noqa: N801  used like a function
+    """Keep the warnings of other people's parsers from the user; problems become errors."""
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        warnings.simplefilter("ignore")
+
+
+def add_notice(atoms: "Atoms", notice: str) -> None:
+    """Note on a structure something that the user should hear about, without failing."""
+    atoms.info.setdefault(_NOTICES, []).append(notice)
+
+
+def take_notices(atoms: "Atoms") -> list[str]:
+    """Remove the notices from a structure and return them."""
+    found = atoms.info.pop(_NOTICES, [])
+    return found if isinstance(found, list) else []
+
+
+def keep_results(atoms: "Atoms") -> None:
+    """Copy energies and the like, which ase puts into a calculator, to where targets are."""
+    if atoms.calc is not None:
+        for key, value in atoms.calc.results.items():
+            if isinstance(value, (int, float)):
+                atoms.info.setdefault(key, value)
+
+
+def short(text: str) -> str:
+    """Return a text in quotes, on one line and cut to a readable length."""
+    line = " ".join(text.split())
+    return repr(line if len(line) <= 60 else line[:57] + "...")
