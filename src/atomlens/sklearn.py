@@ -4,10 +4,8 @@ scikit-learn is optional (``pip install "atomlens[sklearn]"``); without it, impo
 module raises a MissingDependencyError.
 """
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, final
 
 import numpy as np
@@ -107,10 +105,7 @@ class AtomlensRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             values=values[:, None],
         )
         settings = TrainSettings(split="random:.9/.1/0").changed(self.settings)
-        with tempfile.TemporaryDirectory() as folder:
-            self.predictor_ = train(
-                data, model=self.model, target=_TARGET, out=Path(folder) / "m", settings=settings
-            )
+        self.predictor_ = train(data, model=self.model, target=_TARGET, settings=settings)
         return self
 
     def predict(self, X: Sequence[Any]) -> NDArray[np.float64]:  # noqa: N803

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from atomlens.cli.guard import run_guarded
-from atomlens.errors import StructureError
+from atomlens.errors import StructureError, TrainingError
 
 
 def _run(command: Callable[[], int], *, debug: bool = False) -> int:
@@ -72,3 +72,14 @@ def test_a_warning_is_one_line_on_stderr_and_shown_once(
     assert _run(command) == 0
     assert capsys.readouterr().err == "atomlens: warning: two lines\n"
     assert warnings.showwarning is before
+
+
+def test_a_training_stopped_by_ctrl_c_is_130_too(capsys: pytest.CaptureFixture[str]) -> None:
+    def command() -> int:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            raise TrainingError("Stopped; go on with --resume.") from None
+
+    assert _run(command) == 130
+    assert capsys.readouterr().err == "atomlens: Stopped; go on with --resume.\n"

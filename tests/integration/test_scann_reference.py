@@ -51,7 +51,7 @@ def test_values_and_attention_equal_those_of_the_authors_code(
     name: str, expected: dict[str, Any], fixtures_dir: Path
 ) -> None:
     folder = fixtures_dir / "scann_reference"
-    model = read_scann_checkpoint(folder / f"{name}.h5", folder / f"{name}.json")
+    model = read_scann_checkpoint(folder / f"{name}.h5", folder / f"{name}.json").model
     checked = 0
     for record in expected.values():
         prediction = record["predictions"][name]

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,11 +77,11 @@ def run_demo(
     start = time.monotonic()
     n_samples = settings.n_train + settings.n_validation + settings.n_test
     data = load_dataset("qm9", target=TARGET, limit=n_samples, seed=settings.seed)
+    _remove_earlier(folder / "model")
     model = train_model(data, "scann-plus", folder / "model", settings, quiet=quiet)
     maes = {"mae": mae_on_test(model)}
     for name in BASELINES:
-        with tempfile.TemporaryDirectory() as place:
-            baseline = train_model(data, name, Path(place) / name, settings, quiet=True)
+        baseline = train_model(data, name, None, settings, quiet=True)
         maes[f"mae_{name}"] = mae_on_test(baseline)
     explanations = [model.explain(atoms) for atoms in molecules()]
     write_explanations(explanations, folder, quiet=quiet)
@@ -99,7 +98,7 @@ def run_demo(
 
 
 def train_model(
-    data: "Dataset", name: str, out: Path, settings: DemoSettings, *, quiet: bool
+    data: "Dataset", name: str, out: Path | None, settings: DemoSettings, *, quiet: bool
 ) -> "Predictor":
     """Train one model on the demo's molecules; all models see the same split."""
     from atomlens.cli.training_line import TrainingLine
@@ -126,6 +125,14 @@ def train_model(
 def mae_on_test(model: "Predictor") -> float:
     """Return the mean absolute error on the molecules that no training has seen."""
     return float(model.metrics["test"]["targets"][TARGET]["mae"])
+
+
+def _remove_earlier(folder: Path) -> None:
+    """Make room for the model; only what an earlier demo wrote is removed."""
+    if (folder / "settings.json").is_file() or (folder / "training").is_dir():
+        from atomlens.datasets.storage import discard_folder
+
+        discard_folder(folder)
 
 
 def molecules() -> "list[Atoms]":

@@ -30,7 +30,7 @@ def run_guarded(command: Callable[[argparse.Namespace], int], options: argparse.
         if options.debug:
             traceback.print_exc()
         say(sentence_of(error))
-        return 2
+        return INTERRUPTED if isinstance(error.__context__, KeyboardInterrupt) else 2
     return code
 
 

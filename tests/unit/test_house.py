@@ -1,0 +1,112 @@
+"""Facts about the package as a whole: what imports what, what is installed, what is shipped."""
+
+import importlib.metadata
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+import atomlens
+
+ROOT = Path(__file__).resolve().parents[2]
+CHEMISTRY = ("ase", "pymatgen", "rdkit", "jsonargparse", "pandas", "matplotlib", "h5py", "sklearn")
+HEAVY = (*CHEMISTRY, "torch", "numpy", "scipy", "numba", "lightning")
+
+
+def _modules_after(code: str, names: tuple[str, ...]) -> list[str]:
+    """Return which of the named packages a fresh interpreter has imported after some code."""
+    script = f"{code}\nimport sys\nprint(*[m for m in {names!r} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    return done.stdout.split("\n")[-2].split()
+
+
+def _project() -> dict[str, object]:
+    project: dict[str, object] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return project
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    assert _modules_after("import atomlens", HEAVY) == []
+
+
+def test_the_core_imports_without_chemistry_packages() -> None:
+    core = ("graphs", "nn", "neighbors", "models", "datasets.packed", "training", "predictor")
+    blocked = f"import sys\nfor name in {CHEMISTRY!r}: sys.modules[name] = None\n"
+    imports = "\n".join(f"import atomlens.{module}" for module in core)
+    done = subprocess.run([sys.executable, "-c", blocked + imports], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_public_name_can_be_reached() -> None:
+    for name in atomlens.__all__:
+        assert getattr(atomlens, name) is not None
+
+
+def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'raed'"):
+        _ = atomlens.raed
+
+
+def test_the_version_is_said_once() -> None:
+    assert atomlens.__version__ == _project()["version"]
+    assert importlib.metadata.version("atomlens") == atomlens.__version__
+
+
+def test_the_changelog_knows_the_version() -> None:
+    assert f"## {atomlens.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_a_cpu_build_of_torch_brings_no_cuda_packages() -> None:
+    import torch
+
+    if torch.version.cuda is not None:
+        pytest.skip("this torch is a CUDA build")
+    names = [d.metadata["Name"].lower() for d in importlib.metadata.distributions()]
+    assert [n for n in names if n.startswith("nvidia-")] == []
+
+
+def test_the_commands_of_the_readme_are_targets_of_the_makefile() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for page in ("README.md", "CONTRIBUTING.md"):
+        used = re.findall(r"(?:`|^ {4})make ([a-z-]+)", (ROOT / page).read_text(), re.MULTILINE)
+        assert used
+        for target in used:
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{page}: make {target}"
+
+
+def test_the_atomlens_commands_in_the_docs_exist() -> None:
+    from atomlens.cli.parser import COMMANDS
+
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    for page in pages:
+        for command in re.findall(r"^ {4}atomlens ([a-z]+)", page.read_text(), re.MULTILINE):
+            assert command in COMMANDS, f"{page.name}: atomlens {command}"
+
+
+def test_links_between_the_pages_lead_somewhere() -> None:
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    for page in pages:
+        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            if not link.startswith("http"):
+                assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+@pytest.mark.parametrize("name", ["py.typed", "reports/page.html", "reports/vendor/LICENSE.3Dmol"])
+def test_data_files_are_shipped(name: str) -> None:
+    assert files("atomlens").joinpath(name).is_file()
+
+
+def test_every_data_file_in_the_package_is_named_in_pyproject() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    patterns = settings["tool"]["setuptools"]["package-data"]["atomlens"]
+    package = ROOT / "src" / "atomlens"
+    shipped = {path for pattern in patterns for path in package.glob(pattern)}
+    for path in package.rglob("*"):
+        if path.is_file() and path.suffix not in (".py", ".pyc", ".nbi", ".nbc"):
+            assert path in shipped, f"{path.relative_to(package)} would not be installed"
