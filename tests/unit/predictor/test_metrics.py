@@ -1,0 +1,124 @@
+"""Metrics, checked by hand and against scipy."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from atomlens.predictor.metrics import (
+    classification_metrics,
+    finite_or_none,
+    miscalibration_area,
+    regression_metrics,
+    spearman,
+)
+
+NAN = math.nan
+
+
+def test_errors_by_hand() -> None:
+    """True 0 1 2 3 6 (mean 2.4), predicted 1 1 2 5 4: errors 1 0 0 2 -2."""
+    m = regression_metrics(np.array([0.0, 1, 2, 3, 6]), np.array([1.0, 1, 2, 5, 4]))
+    assert m.n == 5
+    assert m.mae == pytest.approx(1.0)
+    assert m.rmse == pytest.approx(math.sqrt(9 / 5))
+    assert m.r2 == pytest.approx(1 - 9 / 21.2)
+    assert m.mad == pytest.approx((2.4 + 1.4 + 0.4 + 0.6 + 3.6) / 5)
+    assert m.mad_mae == pytest.approx(m.mad)
+
+
+def test_predicting_the_mean_has_no_r2_and_a_mad_mae_of_one() -> None:
+    true = np.array([1.0, 2, 3, 6])
+    m = regression_metrics(true, np.full(4, true.mean()))
+    assert m.r2 == pytest.approx(0)
+    assert m.mad_mae == pytest.approx(1)
+    assert math.isnan(m.spearman)
+
+
+def test_unknown_values_are_left_out() -> None:
+    m = regression_metrics(np.array([1.0, NAN, 3]), np.array([2.0, 5, NAN]))
+    assert (m.n, m.mae) == (1, 1.0)
+
+
+def test_nothing_known_is_not_a_number_and_no_error() -> None:
+    m = regression_metrics(np.array([NAN]), np.array([1.0]), std=np.array([1.0]))
+    assert m.n == 0
+    assert math.isnan(m.mae)
+    assert math.isnan(m.rmse)
+
+
+def test_rank_correlation_agrees_with_scipy_ties_included() -> None:
+    generator = np.random.default_rng(0)
+    for _ in range(20):
+        a, b = generator.integers(0, 6, (2, 30)).astype(float)
+        assert spearman(a, b) == pytest.approx(spearmanr(a, b).statistic, abs=1e-12)
+
+
+def test_true_normal_errors_are_found_to_be_calibrated() -> None:
+    generator = np.random.default_rng(0)
+    std = generator.uniform(0.5, 2, 40_000)
+    true = generator.normal(size=40_000) * std
+    zero = np.zeros(40_000)
+    m = regression_metrics(true, zero, std=std, low=-1.645 * std, high=1.645 * std)
+    assert m.coverage is not None
+    for level, found in m.coverage.items():
+        assert found == pytest.approx(float(level), abs=0.01)
+    assert m.miscalibration_area == pytest.approx(0, abs=0.01)
+    assert m.interval_coverage == pytest.approx(0.9, abs=0.01)
+
+
+def test_a_model_too_sure_of_itself_is_found_out() -> None:
+    true = np.random.default_rng(0).normal(size=5000)
+    m = regression_metrics(true, np.zeros(5000), std=np.full(5000, 0.1))
+    assert m.coverage is not None
+    assert m.coverage["0.90"] < 0.2
+    assert m.miscalibration_area is not None
+    assert m.miscalibration_area > 0.4
+
+
+def test_the_area_by_hand() -> None:
+    """All values inside the 0 % interval: F = 1 everywhere, area 1/2; all at 1/2: two halves."""
+    assert miscalibration_area(np.zeros(4)) == pytest.approx(0.5)
+    assert miscalibration_area(np.ones(4)) == pytest.approx(0.5)
+    assert miscalibration_area(np.array([0.5])) == pytest.approx(0.25)
+
+
+def test_the_area_agrees_with_a_fine_sum() -> None:
+    shares = np.random.default_rng(1).uniform(0, 1, 13) ** 2
+    p = (np.arange(200_000) + 0.5) / 200_000
+    found = np.searchsorted(np.sort(shares), p, side="right") / 13
+    assert miscalibration_area(shares) == pytest.approx(np.abs(found - p).mean(), abs=1e-5)
+
+
+def test_no_error_and_no_spread_is_calibrated_not_undefined() -> None:
+    m = regression_metrics(np.ones(3), np.ones(3), std=np.zeros(3))
+    assert m.coverage == {"0.50": 1.0, "0.68": 1.0, "0.90": 1.0, "0.95": 1.0}
+
+
+def test_two_classes_by_hand() -> None:
+    """True 0 0 1 1; P(1) = .1 .6 .4 .9: accuracy 1/2, F1 1/2, 3 of 4 pairs in order."""
+    p = np.array([0.1, 0.6, 0.4, 0.9])
+    m = classification_metrics(np.array([0.0, 0, 1, 1]), np.stack([1 - p, p], axis=1))
+    assert m.accuracy == pytest.approx(0.5)
+    assert m.f1 == pytest.approx(0.5)
+    assert m.auc == pytest.approx(0.75)
+    assert m.cross_entropy == pytest.approx(-np.log([0.9, 0.4, 0.4, 0.9]).mean())
+
+
+def test_equal_scores_count_half_in_the_area() -> None:
+    m = classification_metrics(np.array([0.0, 1]), np.full((2, 2), 0.5))
+    assert m.auc == pytest.approx(0.5)
+
+
+def test_three_classes_average_over_those_that_occur() -> None:
+    p = np.eye(3)[[0, 1, 1, 0]]
+    m = classification_metrics(np.array([0.0, 1, 1, NAN]), p)
+    assert (m.n, m.accuracy, m.f1, m.auc) == (3, 1.0, 1.0, 1.0)
+
+
+def test_json_never_holds_nan() -> None:
+    assert finite_or_none({"a": [NAN, 1.0, math.inf], "b": (2, "x")}) == {
+        "a": [None, 1.0, None],
+        "b": [2, "x"],
+    }

@@ -1,0 +1,71 @@
+"""Who may write to the folder of a run, and checkpoints."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from atomlens.errors import TrainingError
+from atomlens.training.checkpoint import CHECKPOINT, Checkpoint, read_checkpoint
+from atomlens.training.run_folder import check_out, first_difference, open_run
+
+
+def test_a_folder_with_other_things_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("do not lose me")
+    for resume in (False, True):
+        with pytest.raises(TrainingError, match=str(tmp_path)):
+            check_out(tmp_path, resume=resume)
+
+
+def test_an_interrupted_training_offers_to_resume(tmp_path: Path) -> None:
+    (tmp_path / "training").mkdir()
+    with pytest.raises(TrainingError, match="--resume"):
+        check_out(tmp_path, resume=False)
+    check_out(tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_new_or_empty_folder_is_welcome(tmp_path: Path, resume: bool) -> None:
+    check_out(tmp_path, resume=resume)
+    check_out(tmp_path / "new", resume=resume)
+
+
+def test_other_data_or_settings_cannot_resume(tmp_path: Path) -> None:
+    run = {"data": "a", "settings": {"epochs": 5, "split": "x"}}
+    open_run(tmp_path, run, write=True)
+    assert open_run(tmp_path, run, write=True) == tmp_path / "training"
+    with pytest.raises(TrainingError, match=r"settings\.epochs was 5 and is now 6"):
+        open_run(tmp_path, {"data": "a", "settings": {"epochs": 6, "split": "x"}}, write=True)
+    with pytest.raises(TrainingError, match="the data are not the same"):
+        open_run(tmp_path, {"data": "b", "settings": {"epochs": 5, "split": "x"}}, write=True)
+
+
+def test_a_missing_setting_is_a_difference() -> None:
+    assert first_difference({"a": {"b": 1}}, {"a": {}}) == "a.b is new or gone"
+
+
+def test_a_checkpoint_keeps_every_bit(tmp_path: Path) -> None:
+    tensors = {"model.w": torch.randn(3, 4), "loop.sum": torch.tensor(0.1, dtype=torch.float64)}
+    state = {"best": math.inf, "rate": 0.1 + 0.2, "history": [{"epoch": 1, "mae": math.nan}]}
+    Checkpoint(tensors=tensors, state=state).write(tmp_path)
+    back = read_checkpoint(tmp_path)
+    assert back is not None
+    assert torch.equal(back.group("model")["w"], tensors["model.w"])
+    assert torch.equal(back.group("loop")["sum"], tensors["loop.sum"])
+    assert back.state["rate"] == 0.1 + 0.2
+    assert back.state["best"] == math.inf
+    assert math.isnan(back.state["history"][0]["mae"])
+
+
+def test_no_checkpoint_is_none(tmp_path: Path) -> None:
+    assert read_checkpoint(tmp_path) is None
+
+
+@pytest.mark.parametrize("keep", [0, 7, 100])
+def test_a_cut_checkpoint_is_a_sentence(tmp_path: Path, keep: int) -> None:
+    Checkpoint(tensors={"model.w": torch.randn(100)}, state={}).write(tmp_path)
+    path = tmp_path / CHECKPOINT
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(TrainingError, match="damaged"):
+        read_checkpoint(tmp_path)

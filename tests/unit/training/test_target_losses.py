@@ -1,0 +1,113 @@
+"""Losses with unknown values, several targets, noise and classes."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from atomlens.errors import TrainingError
+from atomlens.models.base import ModelOutput
+from atomlens.targets import Target
+from atomlens.training.losses import TargetLoss
+from atomlens.training.settings import TrainSettings
+
+NAN = math.nan
+ONE = (Target(name="y"),)
+TWO = (Target(name="a"), Target(name="b"))
+
+
+def loss(
+    kind: str,
+    values: list[list[float]],
+    targets: list[list[float]],
+    *,
+    what: tuple[Target, ...] = ONE,
+    log_scale: list[list[float]] | None = None,
+    **settings: float,
+) -> float:
+    measure = TargetLoss(what, TrainSettings(loss=kind, **settings))  # type: ignore[arg-type]
+    return float(measure(output(values, log_scale), torch.tensor(targets)))
+
+
+def output(values: list[list[float]], log_scale: list[list[float]] | None = None) -> ModelOutput:
+    return ModelOutput(
+        values=torch.tensor(values),
+        log_scale=None if log_scale is None else torch.tensor(log_scale),
+        node_attention=torch.ones(len(values)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("mae", 2.0), ("mse", 5.0), ("rmse", math.sqrt(5)), ("huber", 0.5 * (1.9 / 2 + 5.9 / 2) / 10)],
+)
+def test_the_plain_losses(kind: str, expected: float) -> None:
+    """Errors 1 and 3; huber with delta 0.1 is delta (|d| - delta/2)."""
+    found = loss(kind, [[1.0], [5.0]], [[2.0], [2.0]])
+    assert found == pytest.approx(expected)
+
+
+def test_the_smallest_gaussian_loss_is_at_the_true_noise() -> None:
+    errors = [[1.0], [3.0]]
+    zero = [[0.0], [0.0]]
+    true = 0.5 * math.log(5)  # mean squared error 5
+    at = [
+        loss("gaussian", errors, zero, log_scale=[[s]] * 2) for s in (true - 0.1, true, true + 0.1)
+    ]
+    assert at[1] == min(at)
+    assert at[1] == pytest.approx(0.5 + true)
+
+
+def test_the_smallest_robust_loss_is_at_the_mean_absolute_error() -> None:
+    errors = [[1.0], [3.0]]
+    zero = [[0.0], [0.0]]
+    true = math.log(2)
+    at = [
+        loss("robust-l1", errors, zero, log_scale=[[s]] * 2) for s in (true - 0.1, true, true + 0.1)
+    ]
+    assert at[1] == min(at)
+    assert at[1] == pytest.approx(1 + true)
+
+
+@pytest.mark.parametrize("kind", ["mae", "mse", "rmse", "huber"])
+def test_an_unknown_value_does_not_count(kind: str) -> None:
+    with_unknown = loss(kind, [[1.0, 9.0], [5.0, 1.0]], [[2.0, NAN], [2.0, 2.0]], what=TWO)
+    first = loss(kind, [[1.0], [5.0]], [[2.0], [2.0]])
+    second = loss(kind, [[1.0]], [[2.0]])
+    assert with_unknown == pytest.approx((first + second) / 2)
+
+
+def test_a_target_that_is_unknown_in_the_whole_batch_does_not_count() -> None:
+    found = loss("mae", [[1.0, 9.0], [5.0, 1.0]], [[2.0, NAN], [2.0, NAN]], what=TWO)
+    assert found == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("kind", ["mae", "mse", "rmse", "robust-l1"])
+def test_gradients_stay_finite_with_unknowns_and_perfect_predictions(kind: str) -> None:
+    values = torch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    scale = torch.zeros(2, 2, requires_grad=True)
+    found = ModelOutput(values=values, log_scale=scale, node_attention=torch.ones(2))
+    settings = TrainSettings(loss=kind)  # type: ignore[arg-type]
+    TargetLoss(TWO, settings)(found, torch.tensor([[1.0, NAN], [3.0, NAN]])).backward()
+    for tensor in (values, scale) if kind == "robust-l1" else (values,):
+        assert isinstance(tensor.grad, Tensor)
+        assert tensor.grad.isfinite().all()
+        assert (tensor.grad[:, 1] == 0).all()
+
+
+def test_classes_cost_their_cross_entropy() -> None:
+    colour = (Target(name="c", kind="classification", classes=("red", "green", "blue")),)
+    found = loss("mae", [[0.0, 0.0, 0.0]] * 3, [[0.0], [2.0], [NAN]], what=colour)
+    assert found == pytest.approx(math.log(3))
+
+
+def test_classes_and_numbers_weigh_the_same() -> None:
+    both = (Target(name="c", kind="classification", classes=("no", "yes")), Target(name="y"))
+    found = loss("mae", [[0.0, 0.0, 4.0]], [[1.0, 2.0]], what=both)
+    assert found == pytest.approx((math.log(2) + 2) / 2)
+
+
+def test_a_model_without_noise_is_told_which_losses_it_can_have() -> None:
+    with pytest.raises(TrainingError, match="mae, mse, rmse or huber"):
+        loss("gaussian", [[1.0]], [[1.0]])
