@@ -56,7 +56,8 @@ def _headline(figure: "Figure", structure: ExplainedStructure) -> None:
     if structure.name != formula and len(formula) <= 24:
         width = heading.get_window_extent().width / figure.bbox.width
         figure.text(0.06 + width, 0.945, formula, fontsize=12, color=QUIET, va="center")
-    value = f"{shortened(structure.target, 40)} = {prediction_text(structure)}"
+    target = shortened(structure.target.replace("_", " "), 40)
+    value = f"{target} = {prediction_text(structure)}"
     figure.text(0.04, 0.888, value, fontsize=11, va="center")
 
 

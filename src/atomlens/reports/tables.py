@@ -5,6 +5,7 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,14 +143,14 @@ def _writable(atoms: "Atoms") -> "Atoms":
 
 
 def _write_parquet(records: Sequence[Record], path: str | Path) -> Path:
-    try:
-        import pandas
-        import pyarrow  # noqa: F401
-    except ImportError as error:
+    missing = [name for name in ("pandas", "pyarrow") if find_spec(name) is None]
+    if missing:
         raise MissingDependencyError(
-            f"{path}: Parquet needs the package {error.name}. Install it with "
-            f"`pip install {error.name}`, or write .csv or .jsonl."
-        ) from error
+            f"{path}: Parquet needs the package {missing[0]}. Install it with "
+            f"`pip install {missing[0]}`, or write .csv or .jsonl."
+        )
+    import pandas
+
     names = column_names(records)
     frame = pandas.DataFrame(
         {name: [_packed(plain(record.get(name))) for record in records] for name in names}

@@ -1,0 +1,94 @@
+// Labels, rings and the hint at the pointed atom, on a flat canvas over the 3D picture.
+
+// turn a point by a unit quaternion
+function turn([qx, qy, qz, qw], x, y, z) {
+  const tx = 2 * (qy * z - qz * y), ty = 2 * (qz * x - qx * z), tz = 2 * (qx * y - qy * x);
+  return [x + qw * tx + qy * tz - qz * ty, y + qw * ty + qz * tx - qx * tz, z + qw * tz + qx * ty - qy * tx];
+}
+
+const LABEL_FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif';
+
+function writeHaloed(pen, text, x, y, size, ink, paper, style = "") {
+  pen.font = `${style} 600 ${size}px ${LABEL_FONT}`;
+  pen.textAlign = "center";
+  pen.textBaseline = "middle";
+  pen.lineJoin = "round";
+  pen.lineWidth = size / 3.5;
+  pen.strokeStyle = paper;
+  pen.strokeText(text, x, y);
+  pen.fillStyle = ink;
+  pen.fillText(text, x, y);
+}
+
+function labelText(structure, mode, atom) {
+  const symbol = structure.symbols[atom];
+  if (mode === "numbers") return `${symbol}${atom}`;
+  if (mode === "scores") return shortNumber(structure.scores[atom]);
+  return symbol;
+}
+
+function drawLabels(pen, structure, options, seen, ink, paper) {
+  if (options.labels === "none") return;
+  const few = seen.length <= MANY_ATOMS;
+  const top = new Set(structure.order.slice(0, N_TOP_LABELS));
+  const hydrogenOnly = structure.symbols.every((symbol) => symbol === "H");
+  for (const s of seen) {
+    const atom = s.d.atom;
+    if (options.labels === "scores" || !few ? !top.has(atom) : false) continue;
+    if (options.labels === "symbols" && structure.symbols[atom] === "H" && !hydrogenOnly) continue;
+    const text = labelText(structure, options.labels, atom);
+    const inside = text.length <= 2;
+    const size = inside ? Math.min(17, s.r * 0.95) : Math.min(13, Math.max(10, s.r * 0.8));
+    if (size < 7) continue;
+    if (few && seen.some((o) => o.depth > s.depth + 0.01 && Math.hypot(o.x - s.x, o.y - s.y) < o.r + (inside ? 0.4 * size : 0))) continue;
+    if (!inside) writeHaloed(pen, text, s.x, s.y, size, ink, paper);
+    else {
+      pen.font = `600 ${size}px ${LABEL_FONT}`;
+      pen.textAlign = "center";
+      pen.textBaseline = "middle";
+      pen.fillStyle = Colours.ink(s.d.colour);
+      pen.fillText(text, s.x, s.y + size * 0.05);
+    }
+  }
+}
+
+function drawRings(pen, structure, seen, hot, chosen, ink, paper) {
+  for (const [atom, width] of [[chosen, 3], [hot, 2]]) {
+    if (atom === null) continue;
+    for (const s of seen) {
+      if (s.d.atom !== atom) continue;
+      for (const [extra, colour] of [[2.5, paper], [0, ink]]) {
+        pen.beginPath();
+        pen.arc(s.x, s.y, s.r + 3, 0, 2 * Math.PI);
+        pen.lineWidth = width + extra;
+        pen.strokeStyle = colour;
+        pen.stroke();
+      }
+    }
+  }
+  const named = hot ?? chosen;
+  if (named !== null) drawHint(pen, structure, seen, named, ink, paper);
+}
+
+// a small box beside the nearest copy of the atom: name, score, multiple of the even share
+function drawHint(pen, structure, seen, atom, ink, paper) {
+  const copies = seen.filter((s) => s.d.atom === atom).sort((a, b) => b.depth - a.depth);
+  if (!copies.length) return;
+  const s = copies[0];
+  const share = structure.baseline ? `  ${shortNumber(structure.scores[atom] / structure.baseline, 2)}×` : "";
+  const text = `${structure.symbols[atom]}${atom}  ${shortNumber(structure.scores[atom])}${share}`;
+  pen.font = `600 13px ${LABEL_FONT}`;
+  const width = pen.measureText(text).width + 16;
+  const limit = pen.canvas.width / (window.devicePixelRatio || 1);
+  const x = Math.min(Math.max(4, s.x - width / 2), limit - width - 4);
+  const height = pen.canvas.height / (window.devicePixelRatio || 1);
+  const y = s.y < height / 2 ? Math.max(2, s.y - s.r - 34) : Math.min(height - 26, s.y + s.r + 10);
+  pen.fillStyle = ink;
+  pen.beginPath();
+  pen.roundRect(x, y, width, 24, 6);
+  pen.fill();
+  pen.fillStyle = paper;
+  pen.textAlign = "left";
+  pen.textBaseline = "middle";
+  pen.fillText(text, x + 8, y + 12.5);
+}

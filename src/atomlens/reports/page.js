@@ -1,0 +1,268 @@
+// The page: reads the embedded numbers, shows one structure at a time, keeps all parts in step.
+
+const $ = (id) => document.getElementById(id);
+
+class Page {
+  constructor(data) {
+    this.data = data;
+    this.structures = data.structures.map(prepare);
+    this.mode = "range";
+    this.hot = null;
+    this.chosen = null;
+    this.events = {
+      hover: (atom) => this.hover(atom),
+      choose: (atom) => this.choose(atom === this.chosen ? null : atom),
+      chosen: () => this.chosen,
+    };
+    this.stage = Stage.canDraw() ? this.openStage() : null;
+    this.table = new AtomTable($("atoms"), $("all-rows"), this.events);
+    this.listen();
+    this.fillPicker();
+    this.show(this.fromAddress());
+  }
+
+  openStage() {
+    try {
+      return new Stage($("stage"), this.events);
+    } catch (error) {
+      console.warn(`The 3D view could not be opened: ${error}`);
+      return null;
+    }
+  }
+
+  // ---- one structure
+
+  show(index) {
+    this.index = Math.min(Math.max(index, 0), this.structures.length - 1);
+    const s = this.structure = this.structures[this.index];
+    this.hot = this.chosen = null;
+    if (s.baseline === null && this.mode === "baseline") this.mode = "range";
+    $("name").textContent = s.name;
+    $("formula").replaceChildren(...(s.name === s.formula ? [] : formulaNodes(s)));
+    $("facts").textContent = facts(s);
+    $("target").textContent = `${s.target_text} =`;
+    $("prediction").textContent = s.prediction_text;
+    $("std-words").textContent = s.std_words;
+    $("means").textContent = s.meaning[0];
+    $("means-not").textContent = s.meaning[1];
+    $("live").textContent = `${s.name}: ${s.target_text} ${s.prediction_text}`;
+    this.showDrawing();
+    this.table.show(s, (atom) => this.colourOf(atom));
+    this.refresh();
+    $("scroll").scrollTop = 0;
+    this.markPicker();
+    Object.assign(document.documentElement.dataset, { structure: this.index, renderer: this.renderer, rows: this.table.rows.size });
+    this.report();
+  }
+
+  showDrawing() {
+    const s = this.structure, flat = s.is_formula;
+    this.renderer = flat ? "composition" : this.stage ? "webgl" : s.picture ? "picture" : "none";
+    $("gl").hidden = $("overlay").hidden = this.renderer !== "webgl";
+    $("composition").hidden = !flat;
+    $("picture").hidden = this.renderer !== "picture";
+    $("no-picture").hidden = this.renderer !== "none";
+    if (this.renderer === "picture") {
+      $("picture").src = s.picture;
+      $("picture").alt = `${s.name} with its atoms coloured by score`;
+    }
+    const drawn = this.renderer === "webgl";
+    const periodic = drawn && s.scene.cell_edges.length > 0;
+    document.querySelector('[data-toggle="cell"]').hidden = !periodic;
+    for (const node of document.querySelectorAll('[data-toggle="sizes"], [data-toggle="spin"], #reset')) node.hidden = !drawn;
+    $("labels").parentElement.hidden = $("stage-help").hidden = !drawn;
+    document.querySelector(".toolbar").hidden = !drawn && !flat;
+    document.querySelector('[data-colours="baseline"]').disabled = s.baseline === null;
+    $("save-png").hidden = !drawn && this.renderer !== "picture";
+    $("stage").setAttribute("aria-label", `${s.name}, ${s.symbols.length} atoms, coloured by ${s.method}; highest: ${s.order.slice(0, 3).map((i) => s.symbols[i] + i).join(", ")}`);
+    if (drawn) {
+      Object.assign(this.stage.options, { mode: this.mode, labels: $("labels").value });
+      this.stage.show(s, this.data.scales);
+    }
+  }
+
+  colourOf(atom) {
+    const { scales } = this.data, s = this.structure;
+    if (this.mode === "elements") return scales.elements[s.symbols[atom]].colour;
+    return Colours.at(Colours.scale(s, this.mode, scales), s.scores[atom]);
+  }
+
+  // legend, chart and composition in the colours of the mode
+  refresh() {
+    const { structure: s, mode, data } = this;
+    for (const button of document.querySelectorAll("[data-colours]")) {
+      button.setAttribute("aria-pressed", String(button.dataset.colours === mode));
+    }
+    drawLegend($("legend"), s, this.renderer === "picture" ? "range" : mode, data.scales);
+    drawStrips($("chart"), s, mode, data.scales, this.events);
+    if (s.is_formula) drawComposition($("composition"), s, mode, data.scales);
+    this.mark();
+  }
+
+  setMode(mode) {
+    this.mode = mode;
+    if (this.renderer === "webgl") this.stage.set({ mode });
+    this.table.recolour((atom) => this.colourOf(atom));
+    this.refresh();
+    this.report();
+  }
+
+  // ---- pointing at an atom and choosing one
+
+  hover(atom) {
+    if (atom === this.hot) return;
+    this.hot = atom;
+    this.mark();
+  }
+
+  choose(atom) {
+    this.chosen = atom;
+    this.mark();
+    if (atom !== null) {
+      const s = this.structure;
+      this.table.reveal(atom);
+      $("live").textContent = `${s.symbols[atom]}${atom}: score ${shortNumber(s.scores[atom])}`;
+    }
+    this.report();
+  }
+
+  mark() {
+    if (this.renderer === "webgl") this.stage.mark(this.hot, this.chosen);
+    this.table.mark(this.hot, this.chosen);
+    $("legend").pointTo?.(this.hot ?? this.chosen);
+    for (const node of $("chart").querySelectorAll("circle")) {
+      const atom = Number(node.dataset.atom);
+      node.classList.toggle("hot", atom === this.hot);
+      node.classList.toggle("chosen", atom === this.chosen);
+    }
+  }
+
+  // for scripts and tests: what the page shows, on the root element
+  report() {
+    Object.assign(document.documentElement.dataset, { chosen: this.chosen ?? "", mode: this.mode, ready: "yes" });
+  }
+
+  // ---- the list of structures
+
+  fillPicker() {
+    const many = this.structures.length > 1;
+    $("picker").hidden = !many;
+    $("viewer").classList.toggle("many", many);
+    if (!many) return;
+    $("picker-list").append(...this.structures.map((s, i) => element("li", { role: "option", id: `structure-${i}`, "data-index": i },
+      element("b", { title: s.name }, s.name), element("span", {}, `${s.target_text} ${s.prediction_text}`))));
+    $("picker-list").addEventListener("click", (event) => {
+      const item = event.target.closest("li");
+      if (item) this.go(Number(item.dataset.index));
+    });
+    $("picker-list").addEventListener("keydown", (event) => {
+      const visible = [...$("picker-list").children].filter((item) => !item.hidden);
+      const at = visible.findIndex((item) => Number(item.dataset.index) === this.index);
+      const to = { ArrowDown: at + 1, ArrowRight: at + 1, ArrowUp: at - 1, ArrowLeft: at - 1, Home: 0, End: visible.length - 1 }[event.key];
+      if (to === undefined) return;
+      event.preventDefault();
+      if (visible[to]) this.go(Number(visible[to].dataset.index));
+    });
+    $("picker-search").addEventListener("input", () => this.filterPicker());
+    this.filterPicker();
+  }
+
+  filterPicker() {
+    const wanted = $("picker-search").value.trim().toLowerCase();
+    let n = 0;
+    for (const item of $("picker-list").children) {
+      const s = this.structures[Number(item.dataset.index)];
+      item.hidden = ![s.name, s.formula_plain, s.target].some((text) => text.toLowerCase().includes(wanted));
+      n += item.hidden ? 0 : 1;
+    }
+    $("picker-count").textContent = n === this.structures.length ? `(${n})` : `(${n} of ${this.structures.length})`;
+  }
+
+  markPicker() {
+    for (const item of $("picker-list").children) {
+      const here = Number(item.dataset.index) === this.index;
+      item.setAttribute("aria-selected", String(here));
+      if (!here) continue;
+      $("picker-list").setAttribute("aria-activedescendant", item.id);
+      const list = $("picker-list");
+      list.scrollTop = Math.min(Math.max(list.scrollTop, item.offsetTop + item.offsetHeight - list.offsetTop - list.clientHeight), item.offsetTop - list.offsetTop);
+      list.scrollLeft = Math.min(Math.max(list.scrollLeft, item.offsetLeft + item.offsetWidth - list.offsetLeft - list.clientWidth), item.offsetLeft - list.offsetLeft);
+    }
+  }
+
+  go(index) {
+    history.replaceState(null, "", `#${index}`);
+    this.show(index);
+  }
+
+  // "#3" opens the fourth structure
+  fromAddress() {
+    const index = Number.parseInt(location.hash.slice(1), 10);
+    return Number.isFinite(index) ? index : 0;
+  }
+
+  // ---- buttons
+
+  listen() {
+    for (const button of document.querySelectorAll("[data-colours]")) {
+      button.addEventListener("click", () => this.setMode(button.dataset.colours));
+    }
+    for (const button of document.querySelectorAll("[data-toggle]")) {
+      button.addEventListener("click", () => {
+        const on = button.getAttribute("aria-pressed") !== "true";
+        button.setAttribute("aria-pressed", String(on));
+        if (button.dataset.toggle === "spin") this.stage.spin(on);
+        else this.stage.set({ [button.dataset.toggle]: on });
+      });
+    }
+    $("labels").value = "symbols";
+    $("labels").addEventListener("change", () => this.stage.set({ labels: $("labels").value }));
+    $("reset").addEventListener("click", () => this.stage.resetView());
+    $("save-csv").addEventListener("click", () => save(this.csv(), "text/csv", `${fileStem(this.structure.name)}.csv`));
+    $("save-xyz").addEventListener("click", () => save(this.extxyz(), "text/plain", `${fileStem(this.structure.name)}.extxyz`));
+    $("save-png").addEventListener("click", () => this.savePicture());
+    window.addEventListener("hashchange", () => this.show(this.fromAddress()));
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.stage?.retheme());
+    let width = 0;
+    new ResizeObserver(() => {
+      if (Math.abs($("chart").clientWidth - width) < 2) return;
+      width = $("chart").clientWidth;
+      drawStrips($("chart"), this.structure, this.mode, this.data.scales, this.events);
+      this.mark();
+    }).observe($("chart"));
+  }
+
+  csv() { return toCsv(this.structure); }
+
+  extxyz() { return toExtxyz(this.structure); }
+
+  savePicture() {
+    const name = `${fileStem(this.structure.name)}.png`;
+    if (this.renderer === "picture") {
+      const link = element("a", { href: this.structure.picture, download: name });
+      link.click();
+      return;
+    }
+    toPicture(this.stage, this.structure, this.mode, this.data.scales).toBlob((blob) => save(blob, "image/png", name));
+  }
+}
+
+function prepare(structure) {
+  const order = structure.scores.map((_, i) => i).sort((i, j) => structure.scores[j] - structure.scores[i] || i - j);
+  const range = [structure.scores[order[order.length - 1]], structure.scores[order[0]]];
+  return { ...structure, order, scores_range: range };
+}
+
+function formulaNodes(structure) {
+  return structure.formula_parts.flatMap(([symbol, n]) => (n > 1 ? [symbol, element("sub", {}, String(n))] : [symbol]));
+}
+
+function facts(s) {
+  const n = s.symbols.length;
+  const kind = { formula: "formula only", molecule: "molecule", wire: "repeats in 1 direction", slab: "repeats in 2 directions", crystal: "crystal" }[s.periodicity];
+  const parts = [`${n} atom${n === 1 ? "" : "s"}`, kind, `coloured by ${s.method}`];
+  if (s.model) parts.push(`model ${s.model}`);
+  return `· ${parts.join(" · ")}`;
+}
+
+window.atomlens = new Page(JSON.parse($("atomlens-data").textContent));

@@ -1,0 +1,112 @@
+"""The numbers that a page carries: plain values, ready for JSON."""
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from atomlens.elements import ATOMIC_NUMBERS
+from atomlens.reports.colours import BASELINE_COLOURS, SCORE_COLOURS, all_equal, element_colour
+from atomlens.reports.content import ExplainedStructure, check_content
+from atomlens.reports.scene import Scene, build_scene, drawn_radius, periodicity, quaternion
+from atomlens.reports.wording import (
+    formula_parts,
+    formula_text,
+    meaning,
+    prediction_text,
+    std_sentence,
+)
+from atomlens.structures.arrays import hill_formula
+
+
+def page_payload(
+    structures: Sequence[ExplainedStructure], pictures: Sequence[str | None]
+) -> dict[str, Any]:
+    """Return everything that the page's script reads: colour scales, then the structures."""
+    symbols = sorted({s for e in structures for s in e.atoms.get_chemical_symbols()})
+    return {
+        "scales": {
+            "score": list(SCORE_COLOURS),
+            "baseline": list(BASELINE_COLOURS),
+            "elements": {s: _element(ATOMIC_NUMBERS.get(s, 0)) for s in symbols},
+        },
+        "structures": [
+            structure_payload(structure, picture)
+            for structure, picture in zip(structures, pictures, strict=True)
+        ],
+    }
+
+
+def structure_payload(structure: ExplainedStructure, picture: str | None = None) -> dict[str, Any]:
+    """Return one structure as plain values; ``picture`` is a ``data:`` address of a PNG."""
+    check_content(structure)
+    atoms = structure.atoms
+    is_formula = bool(atoms.info.get("is_formula"))
+    means, means_not = meaning(structure.method)
+    return {
+        "name": structure.name,
+        "formula": formula_text(atoms.numbers),
+        "formula_plain": hill_formula(atoms.numbers),
+        "formula_parts": formula_parts(atoms.numbers),
+        "periodicity": periodicity(atoms),
+        "is_formula": is_formula,
+        "target": structure.target,
+        "target_text": structure.target.replace("_", " "),
+        "unit": structure.unit,
+        "method": structure.method,
+        "model": structure.model,
+        "prediction": _finite(structure.prediction),
+        "prediction_text": prediction_text(structure),
+        "std": None if structure.std is None else _finite(structure.std),
+        "std_words": std_sentence("none" if structure.std is None else structure.std_source),
+        "baseline": None if structure.baseline is None else _finite(structure.baseline),
+        "meaning": [means, means_not],
+        "symbols": atoms.get_chemical_symbols(),
+        "positions": _rounded(atoms.positions),
+        "cell": _rounded(atoms.cell[:]) if atoms.pbc.any() else None,
+        "pbc": [bool(p) for p in atoms.pbc],
+        "scores": np.asarray(structure.scores, dtype=float).tolist(),
+        "scores_std": None
+        if structure.scores_std is None
+        else np.asarray(structure.scores_std, dtype=float).tolist(),
+        "all_equal": all_equal(np.asarray(structure.scores)),
+        "scene": None if is_formula else _scene_payload(build_scene(atoms)),
+        "picture": picture,
+    }
+
+
+def script_json(value: Any) -> str:
+    """Return JSON that may stand inside a ``<script>`` element, whatever the names contain."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for letter in "<>&\u2028\u2029":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return text
+
+
+def _scene_payload(scene: Scene) -> dict[str, Any]:
+    alone = scene.is_copy_free
+    return {
+        "atom_index": None if alone else scene.atom_index.tolist(),
+        "positions": None if alone else _rounded(scene.positions),
+        "bonds": scene.bonds.tolist(),
+        "cell_edges": _rounded(scene.cell_edges),
+        "axes": [[name, _rounded(np.array(end))] for name, end in scene.axes],
+        "quaternion": quaternion(scene.rotation),
+    }
+
+
+def _element(atomic_number: int) -> dict[str, Any]:
+    return {
+        "colour": element_colour(atomic_number),
+        "radius": round(drawn_radius(atomic_number), 3),
+    }
+
+
+def _rounded(values: Any) -> Any:
+    return (np.round(np.asarray(values, dtype=float), 6) + 0.0).tolist()
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
