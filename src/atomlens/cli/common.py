@@ -1,7 +1,9 @@
 """Options that several commands share."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,3 +36,38 @@ def add_set(parser: argparse.ArgumentParser, metavar: str, help_text: str) -> No
 def add_out_folder(parser: argparse.ArgumentParser, *, required: bool, help_text: str) -> None:
     """Add ``--out DIR``."""
     parser.add_argument("--out", type=Path, metavar="DIR", required=required, help=help_text)
+
+
+def add_file_options(parser: argparse.ArgumentParser) -> None:
+    """Add what a user may have to say about a table or folder."""
+    group = parser.add_argument_group("about your own data")
+    group.add_argument("--structure-column", metavar="C", help="column with the structures")
+    group.add_argument("--name-column", metavar="C", help="column with the names")
+
+
+def add_target_options(parser: argparse.ArgumentParser) -> None:
+    """Add what a user may have to say about the targets of a table or folder."""
+    group = parser.add_argument_group("about your own targets")
+    group.add_argument("--unit", metavar="U", help="unit, if the header does not say it as in [eV]")
+    group.add_argument(
+        "--extensive", action="store_true", help="grows with the number of atoms: learn it per atom"
+    )
+    group.add_argument("--nonnegative", action="store_true", help="cannot be below zero")
+    group.add_argument(
+        "--classification", action="store_true", help="the numbers are names of classes"
+    )
+
+
+def file_options(options: argparse.Namespace, targets: Sequence[str]) -> dict[str, Any]:
+    """Return the options of ``load_dataset`` that were given; they hold for all targets."""
+    given = {
+        "structure_column": options.structure_column,
+        "name_column": options.name_column,
+        "units": dict.fromkeys(targets, options.unit) if getattr(options, "unit", None) else None,
+    }
+    if getattr(options, "classification", False):
+        given["kinds"] = dict.fromkeys(targets, "classification")
+    for flag in ("extensive", "nonnegative"):
+        if getattr(options, flag, False):
+            given[flag] = tuple(targets)
+    return {name: value for name, value in given.items() if value is not None}

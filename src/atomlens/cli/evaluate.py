@@ -5,7 +5,12 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from atomlens.cli.common import add_common_arguments, add_out_folder
+from atomlens.cli.common import (
+    add_common_arguments,
+    add_file_options,
+    add_out_folder,
+    file_options,
+)
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit, exit_code, usable_folder
 from atomlens.cli.progress import ProgressLine
@@ -59,23 +64,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--part", choices=PARTS, default="all", help="default: all")
     parser.add_argument("--limit", type=int, metavar="N", help="use only this many samples")
     add_out_folder(parser, required=False, help_text="folder for metrics, predictions, figures")
+    add_file_options(parser)
     add_common_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Predict, compare, print the metrics, write the report."""
-    from atomlens.datasets import load_dataset
     from atomlens.predictor import load, score
     from atomlens.predictor.evaluation import matching_values
     from atomlens.reports.tables import format_table
 
     model = load(options.model)
-    names = [t.name for t in model.targets]
-    data = load_dataset(options.data, target=names, limit=options.limit)
+    data = load_evaluated(model, options)
     unused = data.failures
-    if options.part != "all":
-        data = choose_part(model, data, options.part)
-    else:
+    if options.part == "all":
         _warn_of_training_samples(model, data)
     true = matching_values(data, model.targets)
     with ProgressLine("predicting", quiet=options.quiet) as progress:
@@ -88,6 +90,28 @@ def run(options: argparse.Namespace) -> int:
             emit(f"Written to {options.out}: {', '.join(_files(options.out))}.")
     failures = [*unused, *prediction.failures]
     return exit_code(failures, len(data) + len(unused))
+
+
+def load_evaluated(model: "Predictor", options: argparse.Namespace) -> "Dataset":
+    """Return the samples to predict: the data with the model's targets, the part, the limit."""
+    from atomlens.datasets import DATASETS, load_dataset
+
+    chosen = file_options(options, ())
+    classes = [t.name for t in model.targets if t.kind == "classification"]
+    if classes and options.data not in DATASETS:
+        chosen["kinds"] = dict.fromkeys(classes, "classification")
+    has_part = options.part != "all"
+    data = load_dataset(
+        options.data,
+        [t.name for t in model.targets],
+        limit=None if has_part else options.limit,
+        seed=int(model.record.settings.get("seed", 0)),
+        **chosen,
+    )
+    if not has_part:
+        return data
+    part = choose_part(model, data, options.part)
+    return part if options.limit is None else part.subset(range(min(options.limit, len(part))))
 
 
 def choose_part(model: "Predictor", data: "Dataset", part: str) -> "Dataset":

@@ -15,6 +15,8 @@ EXAMPLES = """\
 examples:
   atomlens models list
   atomlens models info scann-plus          its paper and every setting for `train --set`
+  atomlens models info training            every setting of the training
+  atomlens models info voronoi             every setting of a neighbour builder
   atomlens models info runs/homo           what was trained, on what, how well
   atomlens models import scann FILE.h5 --settings FILE.json --out runs/published
 """
@@ -72,15 +74,31 @@ def _info(options: argparse.Namespace) -> str:
     folder = Path(options.name)
     if folder.is_dir():
         return _trained(folder, options.format)
-    if options.name not in MODELS:
-        raise SettingsError(unknown_name("model or folder", options.name, MODELS))
-    kind = MODELS[options.name]
-    rows = settings_table(kind.Config, PRESETS.get(options.name, {}))
+    described, group = _described(options.name)
+    rows = settings_table(described, PRESETS.get(options.name, {}))
+    kind = MODELS.get(options.name, described)
+    paper = str(getattr(kind, "paper", ""))
     if options.format == "json":
-        return to_json({"model": options.name, "paper": kind.paper, "settings": rows})
+        return to_json({"model": options.name, "paper": paper, "settings": rows})
     about = " ".join((kind.__doc__ or "").split("\n\n")[0].split())
-    heading = f"{options.name}: {about}\n{kind.paper}".rstrip()
-    return f"{heading}\n\nsettings (`train --set model.SETTING=VALUE`):\n{_show(rows, 'table')}"
+    heading = f"{options.name}: {about}\n{paper}".rstrip()
+    return f"{heading}\n\nsettings (`train --set {group}SETTING=VALUE`):\n{_show(rows, 'table')}"
+
+
+def _described(name: str) -> tuple[type, str]:
+    """Return the dataclass that holds the settings of a model, a builder or the training."""
+    from atomlens.models import MODELS
+    from atomlens.neighbors import BUILDERS
+    from atomlens.training import TrainSettings
+
+    if name == "training":
+        return TrainSettings, ""
+    if name in BUILDERS:
+        return BUILDERS[name], "builder."
+    if name not in MODELS:
+        known = [*MODELS, *BUILDERS, "training"]
+        raise SettingsError(unknown_name("model or folder", name, known))
+    return MODELS[name].Config, "model."
 
 
 def _trained(folder: Path, form: str) -> str:

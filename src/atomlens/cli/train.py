@@ -4,7 +4,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from atomlens.cli.common import add_common_arguments, add_out_folder, add_set
+from atomlens.cli.common import (
+    add_common_arguments,
+    add_file_options,
+    add_out_folder,
+    add_set,
+    add_target_options,
+    file_options,
+)
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit
 from atomlens.cli.settings import merge, read_assignments, read_config, typed_values
@@ -69,6 +76,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE.yaml", help="settings in blocks")
     add_set(parser, "GROUP.FIELD=V", "one setting: training, model or builder; may repeat")
     parser.add_argument("--resume", action="store_true", help="go on where a run was stopped")
+    add_file_options(parser)
+    add_target_options(parser)
     add_common_arguments(parser)
 
 
@@ -81,7 +90,11 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_from(options)
     out = options.out or Path("runs") / f"{Path(options.data).stem}-{'-'.join(options.target)}"
     data = load_dataset(
-        options.data, target=options.target, limit=settings.limit, seed=settings.seed
+        options.data,
+        options.target,
+        limit=settings.limit,
+        seed=settings.seed,
+        **file_options(options, options.target),
     )
     if data.failures:
         say(f"{len(data.failures)} samples of {options.data} could not be used, among them:")

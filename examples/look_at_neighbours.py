@@ -1,0 +1,19 @@
+"""Neighbours as a model sees them: rock salt and C60."""
+
+from collections import Counter
+
+from ase.build import bulk, molecule
+
+from atomlens.neighbors import BUILDERS
+
+builder = BUILDERS["voronoi"](cutoff=6.0)
+
+rock_salt = builder.build(bulk("NaCl", "rocksalt", a=5.64))
+print("rock salt: neighbours of each atom", Counter(rock_salt.edge_index[1].tolist()))
+print(f"  all at {rock_salt.distances.min():.3f} to {rock_salt.distances.max():.3f} Å")
+print(f"  each seen under {rock_salt.solid_angles.mean():.3f} sr, a sixth of the full sphere")
+
+c60 = BUILDERS["voronoi"](cutoff=4.0).build(molecule("C60"))
+print(f"C60: {c60.n_edges} directed bonds, {c60.n_edges // c60.n_nodes} an atom")
+lengths = Counter(f"{d:.2f} Å" for d in c60.distances.tolist())
+print("  " + ", ".join(f"{count} of {length}" for length, count in sorted(lengths.items())))

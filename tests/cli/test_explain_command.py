@@ -1,0 +1,88 @@
+"""``atomlens explain``: every file of the contract, for every input."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from atomlens.cli import main
+
+
+def _explain(model: Path, *arguments: object) -> int:
+    return main(["explain", str(model), *map(str, arguments)])
+
+
+def test_one_input_gives_page_picture_structure_and_numbers(
+    model_folder: Path, structures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from ase.io import read
+
+    out = tmp_path / "pages"
+    assert _explain(model_folder, structures / "water.xyz", "--out", out) == 0
+    assert {p.name for p in out.iterdir()} == {
+        f"water.{s}" for s in ("html", "png", "extxyz", "json")
+    }
+    content = json.loads((out / "water.json").read_text())
+    assert {"name", "target", "method", "prediction", "scores", "symbols"} <= set(content)
+    assert content["name"] == "water"
+    assert content["method"] == "attention"
+    assert content["symbols"] == ["O", "H", "H"]
+    assert sum(content["scores"]) == pytest.approx(1.0, abs=1e-5)
+    atoms = read(out / "water.extxyz")
+    assert atoms.arrays["attention"] == pytest.approx(content["scores"], abs=1e-6)
+    assert (out / "water.png").read_bytes().startswith(b"\x89PNG")
+    assert "water" in capsys.readouterr().out
+
+
+def test_the_page_loads_nothing_from_a_network(
+    model_folder: Path, structures: Path, tmp_path: Path
+) -> None:
+    _explain(model_folder, structures / "water.xyz", "--out", tmp_path)
+    page = (tmp_path / "water.html").read_text(encoding="utf-8")
+    assert 'src="http' not in page
+    assert '<link rel="stylesheet"' not in page
+
+
+def test_several_inputs_get_an_index_and_a_bad_one_is_listed(
+    model_folder: Path, structures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "pages"
+    assert _explain(model_folder, structures, "--out", out) == 1
+    names = {p.name for p in out.iterdir()}
+    assert {"index.html", "water.html", "methane.html"} <= names
+    assert "broken.html" not in names
+    shown = capsys.readouterr()
+    assert "broken.xyz" in shown.err
+    assert "index.html" in shown.out
+
+
+def test_a_smiles_makes_file_names_that_every_system_takes(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    assert _explain(model_folder, "C/C=C/C", "F/C=C/F", "--out", tmp_path) == 0
+    pages = [p.name for p in tmp_path.glob("*.html")]
+    assert len(pages) == 3
+    assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyzCF_-+.=0123456789") for name in pages)
+
+
+def test_nothing_usable_is_two(
+    model_folder: Path, structures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _explain(model_folder, structures / "broken.xyz", "--out", tmp_path / "p") == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--method", "atention"], "Did you mean 'attention'?"),
+        (["--target", "sgnal"], "Did you mean 'signal'?"),
+    ],
+)
+def test_a_wrong_choice_is_offered_the_nearest(
+    arguments: list[str], message: str, model_folder: Path, structures: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    code = _explain(model_folder, structures / "water.xyz", "--out", tmp_path, *arguments)
+    assert code == 2
+    assert message in capsys.readouterr().err

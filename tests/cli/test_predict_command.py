@@ -1,0 +1,107 @@
+"""``atomlens predict``: the contract's JSON, files, exit codes."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from atomlens.cli import main
+
+KEYS = {"name", "formula", "n_atoms", "signal", "signal_std", "unit"}
+
+
+def _predict(model: Path, *arguments: object) -> int:
+    return main(["predict", str(model), *map(str, arguments)])
+
+
+def test_json_is_one_array_with_a_failed_input_in_its_place(
+    model_folder: Path, structures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = _predict(
+        model_folder, structures / "water.xyz", structures / "broken.xyz", "CO", "smiles:CCO",
+        "--format", "json",
+    )  # fmt: skip
+    shown = capsys.readouterr()
+    records = json.loads(shown.out)
+    assert code == 1
+    assert set(records[0]) - {"warning"} == KEYS
+    assert records[0]["name"] == "water"
+    assert records[0]["formula"] == "H2O"
+    assert records[0]["n_atoms"] == 3
+    assert records[0]["unit"] == "eV"
+    assert records[0]["signal_std"] > 0
+    assert set(records[1]) == {"name", "error"}
+    assert records[3]["formula"] == "C2H6O"
+    assert "1 of 4 inputs could not be used" in shown.err
+
+
+def test_a_folder_gives_its_files_in_sorted_order(
+    model_folder: Path, structures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _predict(model_folder, structures, "--format", "json") == 1
+    names = [record["name"] for record in json.loads(capsys.readouterr().out)]
+    assert names == ["broken.xyz", "methane", "water"]
+
+
+def test_all_good_is_zero_and_a_table(
+    model_folder: Path, structures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _predict(model_folder, structures / "water.xyz") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:4] == ["name", "formula", "n_atoms", "signal"]
+    assert lines[2].split()[:2] == ["water", "H2O"]
+
+
+def test_nothing_usable_is_two_and_one_sentence(
+    model_folder: Path, structures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _predict(model_folder, structures / "broken.xyz") == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.count("\n") == 1
+    assert "broken.xyz" in shown.err
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".jsonl"])
+def test_a_file_holds_what_stdout_would(
+    suffix: str, model_folder: Path, structures: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    out = tmp_path / f"p{suffix}"
+    assert _predict(model_folder, structures / "water.xyz", "--out", out) == 0
+    assert capsys.readouterr().out == ""
+    text = out.read_text()
+    if suffix == ".csv":
+        (row,) = csv.DictReader(text.splitlines())
+        assert row["name"] == "water"
+        assert float(row["signal"]) == pytest.approx(float(row["signal"]))
+    else:
+        record = json.loads(text) if suffix == ".jsonl" else json.loads(text)[0]
+        assert record["name"] == "water"
+
+
+def test_csv_on_stdout_keeps_all_digits(
+    model_folder: Path, structures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = (model_folder, structures / "water.xyz", "--format")
+    _predict(*arguments, "csv")
+    (row,) = csv.DictReader(capsys.readouterr().out.splitlines())
+    _predict(*arguments, "json")
+    assert float(row["signal"]) == json.loads(capsys.readouterr().out)[0]["signal"]
+
+
+def test_an_unknown_kind_of_table_is_refused_before_any_work(
+    model_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _predict(model_folder, "CCO", "--out", "p.xlsx") == 2
+    assert ".parquet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["missing", "."])
+def test_a_folder_that_is_no_model_is_one_sentence(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a").mkdir()
+    assert _predict(tmp_path / name, "CCO") == 2
+    assert capsys.readouterr().err.count("\n") == 1

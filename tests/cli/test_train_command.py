@@ -1,0 +1,120 @@
+"""``atomlens train``: settings as typed reach the model, and the errors are sentences."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from atomlens.cli import main
+
+SMILES = ["C", "CC", "CCC", "CCCC", "CCCCC", "O", "CO", "CCO", "CCCO", "CCCCO", "N", "CN"]
+TINY = ["--set", "model.n_layers=1", "--set", "model.n_features=16", "--set", "model.n_heads=2"]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """Twelve molecules with a property that counts carbon atoms."""
+    path = tmp_path / "table.csv"
+    rows = [f"{s},{s.count('C') + 0.5}" for s in SMILES]
+    path.write_text("smiles,size [a.u.]\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def _train(table: Path, out: Path, *arguments: object) -> int:
+    fixed = ["train", table, "--target", "size", "--out", out, "--set", f"cache_dir={out.parent}/c"]
+    return main([*map(str, fixed), *map(str, arguments)])
+
+
+def _settings(out: Path) -> dict[str, object]:
+    content: dict[str, object] = json.loads((out / "settings.json").read_text())
+    return content
+
+
+def test_a_table_becomes_a_model_folder(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "model"
+    assert _train(table, out, "--epochs", 2, "--split", "random:.5/.25/.25", *TINY) == 0
+    assert {"settings.json", "model.safetensors", "metrics.json", "split.json", "README.md"} <= {
+        p.name for p in out.iterdir()
+    }
+    settings = _settings(out)
+    assert settings["model"]["config"]["n_layers"] == 1
+    assert settings["training"]["settings"]["epochs"] == 2
+    shown = capsys.readouterr()
+    assert "MAE of the mean" in shown.out
+    assert "a.u." in shown.out
+    assert f"atomlens predict {out}" in shown.out
+    assert main(["predict", str(out), "CCCCCC", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["unit"] == "a.u."
+
+
+def test_options_win_over_set_and_set_over_the_config_file(table: Path, tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        "training: {epochs: 9, batch_size: 4, seed: 3}\nmodel: {n_layers: 2}\n"
+        "builder: {cutoff: 3.5}\n"
+    )
+    out = tmp_path / "model"
+    code = _train(
+        table, out, "--config", config, *TINY, "--set", "epochs=8", "--epochs", 1,
+        "--split", "random:.5/.25/.25",
+    )  # fmt: skip
+    assert code == 0
+    settings = _settings(out)
+    used = settings["training"]["settings"]
+    assert (used["epochs"], used["batch_size"], used["seed"]) == (1, 4, 3)
+    assert settings["model"]["config"]["n_layers"] == 1
+    assert settings["builder"]["settings"]["cutoff"] == 3.5
+
+
+def test_a_baseline_needs_no_epochs(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _train(table, tmp_path / "m", "--model", "ridge", "--split", "random:.5/.25/.25") == 0
+    assert "test" in capsys.readouterr().out
+
+
+def test_a_finished_run_is_not_overwritten_and_resume_takes_it(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--model", "mean", "--split", "random:.5/.25/.25")
+    out = tmp_path / "m"
+    assert _train(table, out, *arguments) == 0
+    assert _train(table, out, *arguments) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert _train(table, out, *arguments, "--resume") == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--set", "model.n_layer=3"], "Did you mean 'n_layers'?"),
+        (["--set", "epoch=3"], "Did you mean 'epochs'?"),
+        (["--set", "epochs=many"], "must be a whole number"),
+        (["--set", "modle.n_layers=3"], "Did you mean 'model'?"),
+        (["--set", "builder.cutof=3"], "Did you mean 'cutoff'?"),
+        (["--set", "loss=mea"], "loss"),
+        (["--model", "scan"], "Did you mean 'scann'?"),
+        (["--builder", "vornoi"], "Did you mean 'voronoi'?"),
+        (["--split", "randon:.8/.1/.1"], "Did you mean 'random'?"),
+        (["--config", "missing.yaml"], "no such file"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence_before_any_training(
+    arguments: list[str], message: str, table: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    out = tmp_path / "m"
+    assert _train(table, out, *arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not (out / "settings.json").exists()
+
+
+def test_an_unknown_target_is_offered_the_nearest(
+    table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(table), "--target", "sise"]) == 2
+    assert "Did you mean 'size'?" in capsys.readouterr().err

@@ -1,0 +1,49 @@
+"""The examples of the documentation run as they are."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run in an empty folder, with a cache of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ATOMLENS_CACHE", str(tmp_path / "cache"))
+
+
+def _run(name: str, capsys: pytest.CaptureFixture[str]) -> str:
+    runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+    return capsys.readouterr().out
+
+
+def test_look_at_neighbours(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = _run("look_at_neighbours.py", capsys)
+    assert "Counter({0: 6, 1: 6})" in shown
+    assert "180 directed bonds, 3 an atom" in shown
+    assert "60 of 1.4" in shown
+    assert "120 of 1.4" in shown
+
+
+def test_train_on_a_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    shown = _run("train_on_a_table.py", capsys)
+    assert "54 molecules, boiling_point in °C" in shown
+    assert "scann-plus: MAE" in shown
+    assert "CCCCCO" in shown
+    assert (tmp_path / "boiling-model" / "README.md").is_file()
+
+
+def test_explain_a_molecule(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    shown = _run("explain_a_molecule.py", capsys)
+    assert "top atom decides in" in shown
+    assert (tmp_path / "explained.html").is_file()
+
+
+def test_cross_validate(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("sklearn")
+    lines = _run("cross_validate.py", capsys).splitlines()
+    errors = {line.split(":")[0]: float(line.split()[2]) for line in lines}
+    assert errors["ridge"] < errors["mean"]
