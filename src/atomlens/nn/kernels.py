@@ -24,7 +24,14 @@ _REASSOCIATE = {"reassoc", "contract", "nsz", "arcp"}
 
 
 def _compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    return njit(cache=True, nogil=True, error_model="numpy", **options)  # type: ignore[no-any-return]
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        settings = {"nogil": True, "error_model": "numpy", **options}
+        try:
+            return njit(cache=True, **settings)(function)  # type: ignore[no-any-return]
+        except RuntimeError:  # no folder in which the compiled code could be kept
+            return njit(**settings)(function)  # type: ignore[no-any-return]
+
+    return decorate
 
 
 @intrinsic
