@@ -83,8 +83,14 @@ def save_packed(
         arrays["node_labels"] = np.concatenate([np.zeros(0), *labels])
     path = Path(path)
     save = np.savez_compressed if compressed else np.savez
-    with whole_file(path) as stream:
-        save(stream, **arrays)  # type: ignore[arg-type]
+    try:
+        with whole_file(path) as stream:
+            save(stream, **arrays)  # type: ignore[arg-type]
+    except OSError as problem:
+        raise DatasetError(
+            f"{path}: the data set cannot be written here ({problem.strerror or problem}); choose "
+            "another place."
+        ) from problem
     return path
 
 

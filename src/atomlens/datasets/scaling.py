@@ -17,8 +17,9 @@ from atomlens.errors import DatasetError, ModelError
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target, output_slices
 
-_PENALTY = 1e-3
-"""Ridge penalty of the element reference; one pure sample of an element weighs 1."""
+_PENALTY_EXTENSIVE, _PENALTY_INTENSIVE = 1e-6, 1e-2
+"""Ridge penalty of the element reference; one pure sample of an element weighs 1. Energies are
+nearly sums over atoms; other values are not, and a rare element must not fit their noise."""
 _CONSTANT = 1e-10
 """A spread below this share of the largest value is rounding, not information."""
 
@@ -71,7 +72,7 @@ class TargetScaling:
             shares: dict[int, float] = {}
             largest = float(np.abs(per_atom[known]).max())
             if free and reference == "elements":
-                shares = _element_reference(per_atom, structures, known)
+                shares = _element_reference(per_atom, structures, known, target.extensive)
                 per_atom = per_atom - _reference_of(shares, structures)
             rest = per_atom[known]
             scaled = kind == "standard" and target.kind == "regression"
@@ -185,7 +186,10 @@ def _amount(target: Target, structures: StructureArrays) -> NDArray[np.float64]:
 
 
 def _element_reference(
-    per_atom: NDArray[np.float64], structures: StructureArrays, known: NDArray[np.bool_]
+    per_atom: NDArray[np.float64],
+    structures: StructureArrays,
+    known: NDArray[np.bool_],
+    extensive: bool,
 ) -> dict[int, float]:
     """Fit ``per_atom`` with a sum of fraction times share; an unseen element gets the mean.
 
@@ -194,7 +198,8 @@ def _element_reference(
     elements = np.unique(structures.atomic_numbers).astype(np.int64)
     fractions = element_fractions(structures, elements)[known]
     mean = float(per_atom[known].mean())
-    gram = fractions.T @ fractions + _PENALTY * np.eye(len(elements))
+    penalty = _PENALTY_EXTENSIVE if extensive else _PENALTY_INTENSIVE
+    gram = fractions.T @ fractions + penalty * np.eye(len(elements))
     shares = np.linalg.solve(gram, fractions.T @ (per_atom[known] - mean)) + mean
     return {0: mean} | dict(zip(elements.tolist(), shares.tolist(), strict=True))
 

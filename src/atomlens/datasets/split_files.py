@@ -31,8 +31,14 @@ def write_parts(parts: Parts, path: str | Path, names: Sequence[str]) -> None:
     """Write the names of the samples of each part as JSON."""
     labels = distinct_names(names)
     content = {part: [labels[i] for i in rows] for part, rows in parts.items()}
-    with whole_file(Path(path)) as stream:
-        stream.write(json.dumps(content, indent=1, ensure_ascii=False).encode())
+    try:
+        with whole_file(Path(path)) as stream:
+            stream.write(json.dumps(content, indent=1, ensure_ascii=False).encode())
+    except OSError as problem:
+        raise DatasetError(
+            f"{path}: the split cannot be written here ({problem.strerror or problem}); choose "
+            "another place."
+        ) from problem
 
 
 def read_parts(path: str | Path, names: Sequence[str]) -> Parts:

@@ -1,0 +1,46 @@
+"""Data sets: structures with the values that are to be learned, splits, scaling, cache.
+
+Importing this package needs numpy alone. ``DATASETS`` is the table of data sets that are
+known by name; a new one is a class in a file of its own, named here.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from atomlens.datasets.base import Dataset, DatasetSource, Sample
+from atomlens.datasets.qm9 import Qm9
+from atomlens.datasets.toy import Toy
+
+if TYPE_CHECKING:
+    from atomlens.datasets.cache import cached_store as cached_store
+    from atomlens.datasets.loading import load_dataset as load_dataset
+    from atomlens.datasets.packed import load_packed as load_packed
+    from atomlens.datasets.packed import save_packed as save_packed
+    from atomlens.datasets.scaling import TargetScaling as TargetScaling
+    from atomlens.datasets.splits import Split as Split
+    from atomlens.datasets.splits import make_split as make_split
+
+DATASETS: dict[str, type[DatasetSource]] = {"qm9": Qm9, "toy": Toy}
+"""Data sets that are known by name."""
+
+_WHERE = {
+    "cached_store": "cache",
+    "load_dataset": "loading",
+    "load_packed": "packed",
+    "save_packed": "packed",
+    "TargetScaling": "scaling",
+    "Split": "splits",
+    "make_split": "splits",
+}
+__all__ = ["DATASETS", "Dataset", "DatasetSource", "Sample", *_WHERE]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the other public names on first use."""
+    if name in _WHERE:
+        return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

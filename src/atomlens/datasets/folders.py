@@ -1,0 +1,94 @@
+"""Folders with ``id_prop.csv``: the way in which CGCNN keeps crystals and their values.
+
+Each row is ``id,value`` or ``id,value,value...``; the structure is ``id.cif`` beside it (or
+another file that we can read). There is no header in the original; one is understood.
+"""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from atomlens.datasets.base import Dataset
+from atomlens.datasets.columns import TargetOptions, target_columns
+from atomlens.datasets.rows import assemble
+from atomlens.errors import DatasetError, StructureError
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+def load_id_prop(
+    folder: Path, wanted: Sequence[str], limit: int | None, seed: int, options: TargetOptions
+) -> Dataset:
+    """Load a folder with ``id_prop.csv``.
+
+    Without a header the targets are called ``value`` (``value_1``, ``value_2`` … if there are
+    several), or as asked for if as many names are asked for.
+
+    Raises:
+        DatasetError: the table is damaged or lacks the target, or no row can be used.
+    """
+    path = folder / "id_prop.csv"
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        rows = [[c.strip() for c in row] for row in csv.reader(text.splitlines()) if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as problem:
+        raise DatasetError(f"{path}: this table cannot be read ({problem}).") from problem
+    if not rows or max(map(len, rows)) < 2:
+        raise DatasetError(f"{path}: each row must be an id and a value with a comma between.")
+    files = _files(folder)
+    has_header = rows[0][0] not in files and not _is_number(rows[0][-1])
+    header = _header(rows[0] if has_header else None, max(map(len, rows)) - 1, wanted)
+    body = rows[1:] if has_header else rows
+    columns = {
+        name: [row[i] if i < len(row) else None for row in body]
+        for i, name in enumerate(header, start=1)
+    }
+    chosen = target_columns(columns, wanted, options, str(path))
+    names = [row[0] for row in body]
+    return assemble(
+        path=folder,
+        chosen=chosen,
+        structure_of_row=lambda row: _read(folder, names[row], files),
+        names=names,
+        limit=limit,
+        seed=seed,
+    )
+
+
+def _header(first: list[str] | None, n: int, wanted: Sequence[str]) -> list[str]:
+    if first is not None:
+        return [name or f"value_{i}" for i, name in enumerate(first[1:], start=1)]
+    if len(wanted) == n:
+        return list(wanted)
+    return ["value"] if n == 1 else [f"value_{i}" for i in range(1, n + 1)]
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """Return the structure files by id: with and without suffix, a CIF before others."""
+    from atomlens.structures.files import kind_of
+
+    known = sorted(p for p in folder.iterdir() if p.is_file() and kind_of(p) is not None)
+    known.sort(key=lambda p: p.suffix.lower() != ".cif")
+    files: dict[str, Path] = {}
+    for path in known:
+        files.setdefault(path.stem, path)
+        files.setdefault(path.name, path)
+    return files
+
+
+def _read(folder: Path, identifier: str, files: dict[str, Path]) -> "Atoms":
+    from atomlens.structures import to_atoms
+
+    if identifier not in files:
+        raise StructureError(f"there is no file {identifier}.cif in this folder; add it")
+    return to_atoms(files[identifier])
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,131 @@
+"""``load_dataset``: whatever a user calls a data set, as a `Dataset`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from atomlens.datasets import DATASETS
+from atomlens.datasets.base import Dataset
+from atomlens.datasets.columns import Kind, TargetOptions
+from atomlens.datasets.folders import load_id_prop
+from atomlens.datasets.packed import load_packed
+from atomlens.datasets.rows import load_inside, load_table
+from atomlens.datasets.sampling import keep_rows, sample_rows
+from atomlens.datasets.tables import is_table
+from atomlens.errors import DatasetError, Failure, SettingsError, unknown_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileOptions:
+    """What ``load_dataset`` may be told about a file or folder."""
+
+    structure_column: str | None = None
+    """Column of a table that holds the structures: files, SMILES or formulas."""
+    name_column: str | None = None
+    """Column of a table that holds the names."""
+    units: Mapping[str, str] | None = None
+    """Unit by target, where the header does not say it as in ``homo [eV]``."""
+    kinds: Mapping[str, Kind] | None = None
+    """``classification`` for a target whose classes are written as numbers."""
+    extensive: Sequence[str] = ()
+    """Targets that grow with the number of atoms; they are learned per atom."""
+    nonnegative: Sequence[str] = ()
+    """Targets that cannot be below zero."""
+
+    def for_targets(self) -> TargetOptions:
+        """Return what concerns the targets."""
+        return TargetOptions(
+            units=self.units or {},
+            kinds=self.kinds or {},
+            extensive=tuple(self.extensive),
+            nonnegative=tuple(self.nonnegative),
+        )
+
+
+def load_dataset(
+    source: str | Path | Dataset,
+    target: str | Sequence[str] | None = None,
+    *,
+    limit: int | None = None,
+    seed: int = 0,
+    **options: Any,
+) -> Dataset:
+    """Load a data set.
+
+    Args:
+        source: A name in ``DATASETS`` (``qm9``, ``toy``); a CSV, JSONL or Parquet table with a
+            column ``file`` (relative to the table), ``smiles``, ``formula`` or ``composition``
+            and target columns; an extxyz file, ase database, ase or pymatgen JSON or packed
+            ``.npz`` file with the targets inside; a folder with ``id_prop.csv`` (CGCNN's
+            habit); or a `Dataset`.
+        target: Name of the target, or names of several; all by default. A table's header may
+            carry the unit, as in ``homo [eV]``.
+        limit: At most this many samples, drawn at random by ``seed``; with one seed, a smaller
+            draw is a part of a larger one.
+        seed: Decides the draw, and what generated data sets generate.
+        options: For names, the fields of the class in ``DATASETS``; for files, those of
+            `FileOptions`.
+
+    Returns:
+        The usable samples. Rows that cannot be used are in ``failures``, with the reason.
+
+    Raises:
+        DatasetError: there is no such data set or target, or nothing in it can be used.
+        SettingsError: an option does not exist.
+        MissingDependencyError: an optional package is needed.
+    """
+    wanted = () if target is None else (target,) if isinstance(target, str) else tuple(target)
+    if isinstance(source, str) and source in DATASETS:
+        known = {f.name for f in fields(DATASETS[source])}  # type: ignore[arg-type]
+        _check_names(options, known, source)
+        return DATASETS[source](**{"seed": seed} | options).load(wanted, limit)
+    if isinstance(source, Dataset):
+        _check_names(options, set(), source.name)
+        return _finished(source, wanted, limit, seed)
+    path = Path(source).expanduser()
+    if not path.exists():
+        hint = unknown_name("data set", str(source), DATASETS)
+        raise DatasetError(f"{source}: there is no such file or folder. {hint}")
+    _check_names(options, {f.name for f in fields(FileOptions)}, str(path))
+    return _from_path(path, wanted, limit, seed, FileOptions(**options))
+
+
+def _from_path(
+    path: Path, wanted: tuple[str, ...], limit: int | None, seed: int, options: FileOptions
+) -> Dataset:
+    if path.suffix.lower() == ".npz":
+        return _finished(load_packed(path), wanted, limit, seed)
+    if path.is_dir() and (path / "id_prop.csv").is_file():
+        return load_id_prop(path, wanted, limit, seed, options.for_targets())
+    if path.is_file() and is_table(path):
+        columns = (options.structure_column, options.name_column)
+        return load_table(path, wanted, limit, seed, options.for_targets(), *columns)
+    return load_inside(path, wanted, limit, seed, options.for_targets())
+
+
+def _finished(dataset: Dataset, wanted: tuple[str, ...], limit: int | None, seed: int) -> Dataset:
+    """Choose targets, leave out samples without any value, and take a random sample."""
+    if wanted:
+        dataset = dataset.select_targets(wanted)
+    known = np.isfinite(dataset.values).any(axis=1)
+    if not known.all():
+        names = dataset.structures.names
+        missing = ", ".join(t.name for t in dataset.targets)
+        failures = tuple(
+            Failure(name=names[i], message=f"{names[i]}: there is no value of {missing}; add one.")
+            for i in np.flatnonzero(~known)
+        )
+        dataset = keep_rows(dataset, np.flatnonzero(known), failures)
+    if len(dataset) == 0:
+        raise DatasetError(f"{dataset.name}: no sample in it can be used; check its values.")
+    rows = sample_rows(len(dataset), limit, seed)
+    return dataset if len(rows) == len(dataset) else keep_rows(dataset, rows)
+
+
+def _check_names(options: Mapping[str, Any], known: set[str], source: str) -> None:
+    for name in options:
+        if name not in known:
+            raise SettingsError(f"{source}: {unknown_name('option', name, known)}")

@@ -1,0 +1,205 @@
+"""Rows with a structure and values, made into a data set; bad rows are named, not lost."""
+
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.datasets.base import Dataset
+from atomlens.datasets.columns import Columns, TargetColumns, TargetOptions, target_columns
+from atomlens.datasets.sampling import sample_rows
+from atomlens.datasets.split_files import part_name
+from atomlens.datasets.tables import read_table
+from atomlens.errors import DatasetError, Failure, StructureError
+from atomlens.structures.arrays import Structure, StructureArrays, name_of, structure_of
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+_NOT_TARGETS = {"name", "source", "is_formula", "comment", "unique_id", "id", "split", "index"}
+_ASE_RESULTS = ("energy", "free_energy")
+"""Total energies in eV, by the definition of ase."""
+
+
+def load_table(
+    path: Path,
+    wanted: Sequence[str],
+    limit: int | None,
+    seed: int,
+    options: TargetOptions,
+    structure_column: str | None = None,
+    name_column: str | None = None,
+) -> Dataset:
+    """Load a CSV, JSONL or Parquet table; see `atomlens.datasets.tables`.
+
+    Raises:
+        DatasetError: the table lacks structures or the target, or no row can be used.
+    """
+    table = read_table(path, structure_column, name_column)
+    columns = table.columns | table.spare if wanted else table.columns
+    chosen = target_columns(columns, wanted, options, str(path))
+    return assemble(
+        path, chosen, table.structure_of, table.names, table.parts, limit=limit, seed=seed
+    )
+
+
+def load_inside(
+    path: Path, wanted: Sequence[str], limit: int | None, seed: int, options: TargetOptions
+) -> Dataset:
+    """Load a file or folder of structures that carry their values: extxyz, ase.db, JSON.
+
+    The values are the plain entries of ``info`` (key-value pairs, results of a calculator).
+
+    Raises:
+        DatasetError: the structures lack the target, or none can be used.
+    """
+    from atomlens.structures import read_structures
+
+    read = read_structures(path)
+    structures = read.structures
+    if not structures:
+        first = read.failures[0].message if read.failures else "it is empty"
+        raise DatasetError(f"{path}: no structure in it can be used; the first problem: {first}")
+    headers = dict.fromkeys(key for atoms in structures for key in atoms.info)
+    columns: Columns = {
+        header: [_plain(atoms.info.get(header)) for atoms in structures]
+        for header in headers
+        if header not in _NOT_TARGETS or header in wanted
+    }
+    columns = {h: c for h, c in columns.items() if any(v is not None for v in c)}
+    if not columns:
+        raise DatasetError(
+            f"{path}: the structures carry no values to learn. Give a table with a column 'file' "
+            "and target columns, or a folder with id_prop.csv."
+        )
+    chosen = target_columns(columns, wanted, _with_energies(columns, options), str(path))
+    parts = [atoms.info.get("split") for atoms in structures]
+    return assemble(
+        path,
+        chosen,
+        lambda row: structures[row],
+        [name_of(atoms) for atoms in structures],
+        parts if any(part is not None for part in parts) else None,
+        limit=limit,
+        seed=seed,
+        failures=read.failures,
+    )
+
+
+def assemble(
+    path: Path,
+    chosen: TargetColumns,
+    structure_of_row: "Callable[[int], Atoms]",
+    names: Sequence[str | None],
+    parts: Sequence[str | None] | None = None,
+    *,
+    limit: int | None,
+    seed: int,
+    failures: Iterable[Failure] = (),
+) -> Dataset:
+    """Read the structures of the usable rows (of a random sample of them).
+
+    Raises:
+        DatasetError: no row can be used.
+    """
+    failed = [*failures, *_bad_rows(path, chosen, names)]
+    known = np.flatnonzero(np.isfinite(chosen.values).any(axis=1)).tolist()
+    usable = [row for row in known if row not in chosen.problems]
+    rows, structures = [], []
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        for row in [usable[i] for i in sample_rows(len(usable), limit, seed)]:
+            result = _structure(path, row, names[row], structure_of_row)
+            if isinstance(result, Failure):
+                failed.append(result)
+            else:
+                rows.append(row)
+                structures.append(result)
+    _tell(path, [str(w.message) for w in heard])
+    if not rows:
+        first = failed[0].message if failed else "there are no rows."
+        raise DatasetError(f"{path}: no row can be used; the first problem: {first}")
+    return Dataset(
+        name=path.name.partition(".")[0] or path.name,
+        structures=StructureArrays.from_structures(structures),
+        targets=chosen.targets,
+        values=chosen.values[rows],
+        splits=_splits(parts, rows, path),
+        failures=tuple(failed),
+    )
+
+
+def _structure(
+    path: Path, row: int, name: str | None, structure_of_row: "Callable[[int], Atoms]"
+) -> Structure | Failure:
+    try:
+        structure = structure_of(structure_of_row(row))
+    except StructureError as problem:
+        called = _called(row, name)
+        return Failure(name=called, message=f"{path}, {called}: {problem}")
+    return structure._replace(name=name or structure.name)
+
+
+def _bad_rows(path: Path, chosen: TargetColumns, names: Sequence[str | None]) -> list[Failure]:
+    """Return the rows whose values cannot be used."""
+    wanted = " and ".join(t.name for t in chosen.targets)
+    problems = dict.fromkeys(
+        np.flatnonzero(np.isnan(chosen.values).all(axis=1)).tolist(),
+        f"there is no value of {wanted}; add one",
+    )
+    problems |= chosen.problems
+    return [
+        Failure(
+            name=_called(row, names[row]), message=f"{path}, {_called(row, names[row])}: {why}."
+        )
+        for row, why in sorted(problems.items())
+    ]
+
+
+def _called(row: int, name: str | None) -> str:
+    return name or f"row {row + 1}"
+
+
+def _splits(
+    parts: Sequence[str | None] | None, rows: Sequence[int], path: Path
+) -> dict[str, NDArray[np.int64]]:
+    if parts is None:
+        return {}
+    places: dict[str, list[int]] = {}
+    for place, row in enumerate(rows):
+        word = parts[row]
+        if word:
+            places.setdefault(part_name(str(word), path), []).append(place)
+    return {part: np.array(found, dtype=np.int64) for part, found in places.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Return a single number or text; None for arrays and the like."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()
+    return value if isinstance(value, (str, int, float, bool, np.number, np.bool_)) else None
+
+
+def _with_energies(columns: Columns, options: TargetOptions) -> TargetOptions:
+    """Say about the energies of ase what ase says about them."""
+    known = [name for name in _ASE_RESULTS if name in columns]
+    return options if not known else _merged(options, known)
+
+
+def _merged(options: TargetOptions, energies: list[str]) -> TargetOptions:
+    return TargetOptions(
+        units=dict.fromkeys(energies, "eV") | dict(options.units),
+        kinds=options.kinds,
+        extensive=tuple(dict.fromkeys([*options.extensive, *energies])),
+        nonnegative=options.nonnegative,
+    )
+
+
+def _tell(path: Path, remarks: list[str]) -> None:
+    """Pass on in one warning what the readers remarked about many rows."""
+    if remarks:
+        more = f" (and {len(remarks) - 1} more remarks)" if len(remarks) > 1 else ""
+        warnings.warn(f"{path}: {remarks[0]}{more}", stacklevel=4)

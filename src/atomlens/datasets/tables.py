@@ -1,0 +1,256 @@
+"""CSV, JSONL and Parquet tables: one structure and its targets a row.
+
+The structure of a row is, in this order of preference, a column ``file`` (relative to the
+table), ``smiles``, ``formula`` or ``composition``; in JSONL also ``structure`` (pymatgen or
+ase), or ``species`` with ``coords`` or with ``frac_coords`` and ``lattice``.
+"""
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from atomlens.datasets.columns import is_missing
+from atomlens.errors import DatasetError, MissingDependencyError, StructureError
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+"""Files that are tables; the text formats may be gzipped (``.csv.gz``)."""
+
+_NAMES = ("name", "id", "identifier", "material_id", "mp_id", "jid")
+_TEXTS = ("file", "smiles", "formula", "composition")
+_HOLDERS = ("structure", "molecule", "atoms")
+_SITES = ("species", "coords", "frac_coords", "lattice")
+_IGNORED = ("", "index", "unnamed: 0", "source")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table taken apart. Every sequence has one entry a row."""
+
+    n_rows: int
+    structure_of: "Callable[[int], Atoms]"
+    """Reads the structure of a row; raises StructureError."""
+    names: tuple[str | None, ...]
+    """What the table calls the rows; None where it gives no name."""
+    parts: tuple[str | None, ...] | None
+    """The column ``split``, if there is one."""
+    columns: dict[str, list[Any]]
+    """What may be a target, by header."""
+    spare: dict[str, list[Any]]
+    """What is a target only if asked for by name."""
+
+
+def is_table(path: Path) -> bool:
+    """Say whether a file's name is that of a table."""
+    return _suffix(path) in SUFFIXES
+
+
+def read_table(path: Path, structure_column: str | None, name_column: str | None) -> Table:
+    """Read a table; no structure is read yet.
+
+    Raises:
+        DatasetError: the file is no table, or has no column with structures.
+    """
+    columns = _columns(path)
+    n_rows = len(next(iter(columns.values()), []))
+    if n_rows == 0:
+        raise DatasetError(f"{path}: there is no row in this table; add some.")
+    known = {header.strip().lower(): header for header in reversed(columns)}
+    for given in (structure_column, name_column):
+        if given is not None and given not in columns:
+            raise DatasetError(f"{path}: there is no column {given!r}; it has {_list(columns)}.")
+    structure_of, used = _structures(path, columns, known, structure_column)
+    name_header = name_column or next((known[n] for n in _NAMES if n in known), None)
+    split_header = known.get("split")
+    special = {*used, name_header, split_header}
+    special |= {known[k] for k in (*_TEXTS, *_NAMES, *_IGNORED) if k in known}
+    return Table(
+        n_rows=n_rows,
+        structure_of=structure_of,
+        names=_texts(columns, name_header) or (None,) * n_rows,
+        parts=_texts(columns, split_header),
+        columns={h: v for h, v in columns.items() if h not in special},
+        spare={h: v for h, v in columns.items() if h in special and h not in used},
+    )
+
+
+def _structures(
+    path: Path, columns: Mapping[str, list[Any]], known: Mapping[str, str], given: str | None
+) -> "tuple[Callable[[int], Atoms], tuple[str, ...]]":
+    """Return how to read the structure of a row, and the headers that takes."""
+    if given is None and "file" not in known:
+        held = [known[k] for k in _HOLDERS if k in known and _any(columns[known[k]], dict)]
+        sites = [known[k] for k in _SITES if k in known]
+        if "species" in known and _any(columns[known["species"]], list) and len(sites) > 1:
+            held = sites
+        if held:
+            lowered = {h.strip().lower(): columns[h] for h in held}
+            return lambda row: _from_record({k: v[row] for k, v in lowered.items()}), tuple(held)
+    header = given or next((known[t] for t in _TEXTS if t in known), None)
+    if header is None:
+        raise DatasetError(
+            f"{path}: there is no column with structures; it has {_list(columns)}. Name one of "
+            "them file, smiles, formula or composition."
+        )
+    cells = columns[header]
+    return lambda row: _from_cell(cells[row], header, path.parent), (header,)
+
+
+def _from_cell(cell: Any, header: str, folder: Path) -> "Atoms":
+    """Return what the cell of a column stands for; the header says how to take a text."""
+    from atomlens.structures import to_atoms
+
+    if isinstance(cell, dict):
+        return _from_record({"structure": cell})
+    if is_missing(cell):
+        raise StructureError(f"the column {header!r} is empty; fill it")
+    text, word = str(cell).strip(), header.strip().lower()
+    if word == "file":
+        return to_atoms(folder / text)
+    if word in _TEXTS:
+        return to_atoms(f"{'smiles' if word == 'smiles' else 'formula'}:{text}")
+    beside = folder / text
+    return to_atoms(beside if beside.is_file() else text)
+
+
+def _from_record(record: Mapping[str, Any]) -> "Atoms":
+    """Return a structure that stands in the row itself."""
+    if isinstance(record.get("species"), list):
+        return _from_sites(record)
+    from atomlens.structures.databases import read_json
+
+    held = next((value for value in record.values() if isinstance(value, dict)), None)
+    if held is None:
+        raise StructureError("there is no structure in this row; add one")
+    entry = read_json(json.dumps({"structure": held}))[0]
+    if entry.atoms is None:
+        raise StructureError(entry.problem)
+    return entry.atoms
+
+
+def _from_sites(record: Mapping[str, Any]) -> "Atoms":
+    from ase import Atoms
+
+    from atomlens.structures import to_atoms
+
+    lattice, fractional = record.get("lattice"), record.get("frac_coords")
+    try:
+        if fractional is not None:
+            atoms = Atoms(
+                record["species"],
+                scaled_positions=fractional,
+                cell=lattice,
+                pbc=lattice is not None,
+            )
+        else:
+            cell = {} if lattice is None else {"cell": lattice, "pbc": True}
+            atoms = Atoms(record["species"], positions=record["coords"], **cell)
+    except (KeyError, ValueError, TypeError, AttributeError) as problem:
+        raise StructureError(
+            f"species, coordinates and lattice do not fit together ({problem}); correct the row"
+        ) from problem
+    return to_atoms(atoms)
+
+
+def _columns(path: Path) -> dict[str, list[Any]]:
+    suffix = _suffix(path)
+    try:
+        if suffix == ".parquet":
+            return _parquet(path)
+        opener = gzip.open if path.suffix.lower() == ".gz" else open
+        with opener(path, "rb") as stream:
+            text = stream.read().decode("utf-8-sig")
+        return _delimited(path, text) if suffix in (".csv", ".tsv") else _lines(path, text)
+    except FileNotFoundError as problem:
+        raise DatasetError(f"{path}: there is no such file; check the path.") from problem
+    except UnicodeDecodeError as problem:
+        raise DatasetError(f"{path}: the text is not UTF-8; save it as UTF-8.") from problem
+    except (OSError, EOFError, csv.Error) as problem:
+        raise DatasetError(f"{path}: this table cannot be read ({problem}).") from problem
+
+
+def _delimited(path: Path, text: str) -> dict[str, list[Any]]:
+    first = text.partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)
+    rows = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row]
+    if not rows:
+        raise DatasetError(f"{path}: this table is empty.")
+    header, *body = rows
+    doubled = sorted({h for h in header if header.count(h) > 1 and h.strip()})
+    if doubled:
+        raise DatasetError(f"{path}: the column {doubled[0]!r} occurs twice; rename one.")
+    width = len(header)
+    for number, row in enumerate(body, start=2):
+        if len(row) > width and any(cell.strip() for cell in row[width:]):
+            raise DatasetError(
+                f"{path}: row {number} has {len(row)} cells where the header has {width}; put "
+                "quotation marks around cells with a comma."
+            )
+    return {
+        name: [row[i].strip() if i < len(row) else None for row in body]
+        for i, name in enumerate(header)
+    }
+
+
+def _lines(path: Path, text: str) -> dict[str, list[Any]]:
+    """Read one JSON object a line; values in ``properties`` or ``targets`` count as columns."""
+    records: list[dict[str, Any]] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as problem:
+            raise DatasetError(f"{path}: line {number} is not JSON ({problem}).") from problem
+        if not isinstance(record, dict):
+            raise DatasetError(f"{path}: line {number} is not a JSON object {{...}}.")
+        for group in ("properties", "targets"):
+            inner = record.pop(group, None)
+            record = (inner if isinstance(inner, dict) else {}) | record
+        records.append(record)
+    headers = dict.fromkeys(header for record in records for header in record)
+    return {header: [record.get(header) for record in records] for header in headers}
+
+
+def _parquet(path: Path) -> dict[str, list[Any]]:
+    try:
+        import pandas
+
+        frame = pandas.read_parquet(path)
+    except ImportError as problem:
+        raise MissingDependencyError(
+            f"{path}: reading Parquet needs the package pyarrow; install it with: "
+            "pip install pyarrow"
+        ) from problem
+    except ValueError as problem:
+        raise DatasetError(f"{path}: this is not a readable Parquet file ({problem}).") from problem
+    return {str(name): frame[name].tolist() for name in frame.columns}
+
+
+def _texts(
+    columns: Mapping[str, Sequence[Any]], header: str | None
+) -> tuple[str | None, ...] | None:
+    if header is None:
+        return None
+    return tuple(None if is_missing(v) else str(v).strip() for v in columns[header])
+
+
+def _any(cells: Sequence[Any], kind: type) -> bool:
+    return any(isinstance(cell, kind) for cell in cells)
+
+
+def _suffix(path: Path) -> str:
+    return Path(path.stem if path.suffix.lower() == ".gz" else path.name).suffix.lower()
+
+
+def _list(columns: Mapping[str, Any]) -> str:
+    shown = list(columns)[:12]
+    more = f" and {len(columns) - len(shown)} more" if len(columns) > len(shown) else ""
+    return (", ".join(shown) or "none") + more

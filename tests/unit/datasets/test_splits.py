@@ -1,0 +1,222 @@
+import json
+
+import numpy as np
+import pytest
+
+from atomlens.datasets import Dataset, Split, make_split
+from atomlens.datasets.split_files import distinct_names
+from atomlens.datasets.splits import part_sizes
+from atomlens.elements import ATOMIC_NUMBERS
+from atomlens.errors import DatasetError, SettingsError
+from atomlens.structures.arrays import Structure, StructureArrays
+from atomlens.targets import Target
+
+
+def dataset(n: int, formulas: list[str] | None = None, values=None, targets=None) -> Dataset:
+    symbols = formulas or ["H"] * n
+    structures = [
+        Structure(
+            np.array([ATOMIC_NUMBERS[s] for s in text.split()], dtype=np.uint8),
+            np.zeros((len(text.split()), 3)),
+            np.zeros((3, 3)),
+            np.zeros(3, dtype=bool),
+            f"s{i}",
+            True,
+        )
+        for i, text in enumerate(symbols)
+    ]
+    column = np.arange(n, dtype=float) if values is None else np.asarray(values, dtype=float)
+    return Dataset(
+        name="made",
+        structures=StructureArrays.from_structures(structures),
+        targets=targets or (Target(name="y"),),
+        values=column[:, None],
+    )
+
+
+def sizes(split: Split) -> tuple[int, int, int]:
+    return len(split.train), len(split.validation), len(split.test)
+
+
+def together(split: Split) -> list[int]:
+    return sorted(np.concatenate([split.train, split.validation, split.test]).tolist())
+
+
+@pytest.mark.parametrize(
+    ("text", "n", "expected"),
+    [
+        (".8/.1/.1", 100, (80, 10, 10)),
+        (".8/.1/.1", 130831, (104665, 13083, 13083)),
+        (".8/.1/.1", 13, (11, 1, 1)),
+        ("110000/rest/10000", 130831, (110000, 10831, 10000)),
+        ("rest/3/4", 10, (3, 3, 4)),
+        ("5/2/1", 10, (5, 2, 1)),
+        (".5/.25/rest", 10, (5, 2, 3)),
+        (".5/.1/.1", 10, (5, 1, 1)),
+        ("4/0/4", 10, (4, 0, 4)),
+    ],
+)
+def test_sizes_are_exact(text, n, expected):
+    assert part_sizes(text, n) == expected
+
+
+@pytest.mark.parametrize("word", ["random", "stratified"])
+def test_parts_are_disjoint_and_as_large_as_asked(word):
+    split = make_split(f"{word}:50/20/25", dataset(100), seed=3)
+    assert sizes(split) == (50, 20, 25)
+    assert len(set(together(split))) == 95
+
+
+@pytest.mark.parametrize("word", ["random", "stratified", "composition"])
+def test_one_seed_gives_one_split_and_another_seed_another(word):
+    data = dataset(60, ["O " * (i % 12 + 1) + "H" for i in range(60)])
+    first, again, other = (make_split(f"{word}:.6/.2/.2", data, seed=s) for s in (0, 0, 1))
+    assert np.array_equal(first.train, again.train)
+    assert np.array_equal(first.test, again.test)
+    assert not np.array_equal(first.train, other.train)
+
+
+def test_the_rest_after_training_and_test_is_validation():
+    order = np.random.default_rng(7).permutation(20)
+    split = make_split("random:10/rest/4", dataset(20), seed=7)
+    assert np.array_equal(split.train, order[:10])
+    assert np.array_equal(split.test, order[10:14])
+    assert np.array_equal(split.validation, order[14:])
+
+
+def test_stratified_parts_have_the_same_quantiles():
+    values = np.random.default_rng(0).gamma(1.0, size=400)
+    split = make_split("stratified:.5/.25/.25", dataset(400, values=values), seed=0)
+    decile = np.argsort(np.argsort(values)) // 40
+    for part in (split.train, split.validation, split.test):
+        shares = np.bincount(decile[part], minlength=10)
+        assert shares == pytest.approx(np.full(10, len(part) / 10), abs=1.01)
+
+
+def test_stratified_parts_keep_the_share_of_a_rare_class():
+    values = [1.0] * 10 + [0.0] * 90
+    target = (Target(name="c", kind="classification", classes=("no", "yes")),)
+    split = make_split("stratified:.8/.1/.1", dataset(100, values=values, targets=target), seed=5)
+    column = np.array(values)
+    assert column[split.train].sum() == 8
+    assert column[split.validation].sum() == 1
+    assert column[split.test].sum() == 1
+
+
+def test_no_reduced_formula_is_on_both_sides():
+    formulas = ["Na Cl", "Na Na Cl Cl", "H H O", "O O H H H H", "Fe", "Fe Fe", "C O", "O C"] * 5
+    split = make_split("composition:.5/.25/.25", dataset(40, formulas), seed=2)
+    kind = np.arange(40) % 8 // 2
+    parts = [set(kind[p].tolist()) for p in (split.train, split.validation, split.test)]
+    assert all(parts)
+    assert not parts[0] & parts[1]
+    assert not parts[0] & parts[2]
+    assert not parts[1] & parts[2]
+    assert together(split) == list(range(40))
+
+
+def test_composition_parts_are_near_the_sizes_asked_for():
+    formulas = ["C " * (i % 40 + 1) + "H" for i in range(400)]
+    split = make_split("composition:.8/.1/.1", dataset(400, formulas), seed=0)
+    assert sizes(split) == pytest.approx((320, 40, 40), abs=20)
+
+
+def test_too_few_formulas_are_an_error():
+    with pytest.raises(SettingsError, match="1 different formulas"):
+        make_split("composition:.5/.25/.25", dataset(8), seed=0)
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("random:.8/.2/.2", "more than 1"),
+        ("random:.8/.2", "not three"),
+        ("random:20/20/20", "20 more than the 40"),
+        ("random:rest/rest/.1", "more than once"),
+        ("random:a/b/c", "neither a fraction"),
+        ("random:-1/1/1", "neither a fraction"),
+        ("random:1.5/.1/.1", "neither a fraction"),
+        ("random:nan/.1/.1", "neither a fraction"),
+        ("random:0/20/20", "none for training"),
+        ("random:.98/.01/.01", "leaves none for test"),
+        ("randon:.8/.1/.1", "Did you mean 'random'"),
+        ("source", "no split of its own"),
+        ("missing.json", "does not exist"),
+    ],
+)
+def test_impossible_splits_say_why(spec, words):
+    with pytest.raises(SettingsError, match=words):
+        make_split(spec, dataset(40))
+
+
+def test_a_sample_in_two_parts_is_an_error():
+    with pytest.raises(DatasetError, match="number 2"):
+        Split(train=np.array([1, 2]), validation=np.array([2]), test=np.array([3]))
+
+
+def test_a_split_comes_back_from_json_even_with_equal_names(tmp_path):
+    names = ["a", "b", "a", "a#2", "c", "a"]
+    split = Split(train=np.array([5, 0, 3]), validation=np.array([2]), test=np.array([1]))
+    split.to_json(tmp_path / "split.json", names)
+    again = Split.from_json(tmp_path / "split.json", names)
+    for part in ("train", "validation", "test"):
+        assert np.array_equal(getattr(again, part), getattr(split, part))
+
+
+def test_distinct_names_are_distinct():
+    names = ["a", "a", "a#2", "a", "b"]
+    labels = distinct_names(names)
+    assert len(set(labels)) == 5
+    assert labels[0] == "a"
+    assert labels[2] == "a#2"
+
+
+def test_a_split_file_may_hold_numbers_and_other_words(tmp_path):
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps({"Training": [0, "s1"], "val": ["s3"], "test": []}))
+    split = make_split(str(path), dataset(5))
+    assert sizes(split) == (2, 1, 0)
+    assert split.validation.tolist() == [3]
+
+
+def test_a_split_may_be_a_table(tmp_path):
+    path = tmp_path / "split.csv"
+    path.write_text("name,split\ns0,train\ns2,test\ns1,valid\n")
+    split = make_split(str(path), dataset(3))
+    assert (split.train.tolist(), split.validation.tolist(), split.test.tolist()) == ([0], [1], [2])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("a.json", "{", "cannot be read"),
+        ("a.json", "[1, 2]", "looks like"),
+        ("a.json", '{"trains": []}', "Did you mean 'train'"),
+        ("a.json", '{"train": ["nobody"]}', "no such sample"),
+        ("a.json", '{"train": [99]}', "no such sample"),
+        ("a.json", '{"test": ["s0"]}', "no training part"),
+        ("a.csv", "name,part\ns0,train\n", "columns 'name' and 'split'"),
+        ("a.csv", "name,split\ns0,tranin\n", "Did you mean 'train'"),
+    ],
+)
+def test_damaged_split_files_say_why(tmp_path, name, text, words):
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(DatasetError, match=words) as caught:
+        make_split(str(path), dataset(3))
+    assert str(path) in str(caught.value)
+
+
+def test_the_split_of_the_source_gets_a_validation_part():
+    parts = {"train": np.arange(20), "test": np.arange(20, 25)}
+    data = dataset(25)
+    own = Dataset(
+        name="own",
+        structures=data.structures,
+        targets=data.targets,
+        values=data.values,
+        splits=parts,
+    )
+    split = make_split("source", own, seed=1)
+    assert sizes(split) == (18, 2, 5)
+    assert together(split) == list(range(25))
