@@ -182,7 +182,7 @@ def _load_arrays(folder: Path) -> _Arrays:
 def _read_cached(path: Path) -> _Arrays | None:
     """Return None for a file that is not there or not whole: it will be made again."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = _Arrays(**{name: archive[name] for name in _Arrays._fields})
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
