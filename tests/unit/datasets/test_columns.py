@@ -1,0 +1,117 @@
+import numpy as np
+import pytest
+
+from atomlens.datasets.columns import TargetOptions, parse_header, target_columns
+from atomlens.errors import DatasetError
+
+
+def columns(wanted=(), options=None, **values):
+    return target_columns(values, wanted, options or TargetOptions(), "t.csv")
+
+
+@pytest.mark.parametrize(
+    ("header", "name", "unit"),
+    [
+        ("homo", "homo", ""),
+        ("homo [eV]", "homo", "eV"),
+        ("homo[eV]", "homo", "eV"),
+        ("homo (eV)", "homo", "eV"),
+        ("homo(eV)", "homo", "eV"),
+        (" bulk modulus  (GPa) ", "bulk modulus", "GPa"),
+        ("cv [cal/(mol K)]", "cv", "cal/(mol K)"),
+        ("log10(K_VRH)", "log10(K_VRH)", ""),
+        ("log10(K_VRH) [GPa]", "log10(K_VRH)", "GPa"),
+        ("[eV]", "[eV]", ""),
+    ],
+)
+def test_a_header_may_carry_a_unit(header, name, unit):
+    assert parse_header(header) == (name, unit)
+
+
+def test_numbers_are_regression_and_missing_ones_unknown():
+    made = columns(y=["1.5", "", "nan", None, "-2e3", "N/A"])
+    assert made.targets[0].kind == "regression"
+    assert np.array_equal(made.values[:, 0], [1.5, *[np.nan] * 3, -2000.0, np.nan], equal_nan=True)
+    assert made.problems == {}
+
+
+@pytest.mark.parametrize("bad", ["abc", "1,5", "1_000", "inf", "-inf", "12 eV"])
+def test_a_value_that_is_no_number_is_a_problem_of_its_row(bad):
+    made = columns(y=["1", "2", bad, "4"])
+    assert list(made.problems) == [2]
+    assert repr(bad) in made.problems[2]
+    assert made.targets[0].kind == "regression"
+
+
+def test_few_texts_that_repeat_are_classes():
+    made = columns(y=["metal", "insulator", "metal", "", "insulator", "metal"])
+    assert made.targets[0].classes == ("insulator", "metal")
+    assert np.array_equal(made.values[:, 0], [1, 0, 1, np.nan, 0, 1], equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    "values", [[True, False, True], ["True", "False", "true"], ["TRUE", "false", "True"]]
+)
+def test_true_and_false_are_classes(values):
+    made = columns(y=values)
+    assert made.targets[0].classes == ("False", "True")
+    assert made.values[:, 0].tolist() == [1, 0, 1]
+
+
+def test_class_numbers_are_classes_if_the_user_says_so():
+    values = ["10", "2", "2.0", 10]
+    assert columns(y=values).targets[0].kind == "regression"
+    made = columns(options=TargetOptions(kinds={"y": "classification"}), y=values)
+    assert made.targets[0].classes == ("2", "10")
+    assert made.values[:, 0].tolist() == [1, 0, 0, 1]
+
+
+def test_comments_are_no_target():
+    texts = [f"remark {i}" for i in range(6)]
+    made = columns(y=range(6), comment=texts, constant=["same"] * 6, lists=[[1]] * 6)
+    assert [t.name for t in made.targets] == ["y"]
+    with pytest.raises(DatasetError, match="6 different texts"):
+        columns(["comment"], y=range(6), comment=texts)
+
+
+def test_a_column_without_values_is_an_error_if_asked_for():
+    with pytest.raises(DatasetError, match="no values to learn"):
+        columns(["y"], y=["", None, "nan"])
+
+
+def test_a_wanted_target_is_found_by_name_header_or_other_case():
+    for wanted in ("homo", "homo [eV]", "HOMO"):
+        made = target_columns({"homo [eV]": [1.0], "x": [2.0]}, [wanted], TargetOptions(), "t")
+        assert made.targets[0].name == "homo"
+        assert made.targets[0].unit == "eV"
+
+
+def test_a_missing_target_names_the_nearest():
+    with pytest.raises(DatasetError, match=r"t\.csv: .*'hommo'.*Did you mean 'homo'"):
+        target_columns({"homo [eV]": [1.0], "x": [2.0]}, ["hommo"], TargetOptions(), "t.csv")
+
+
+def test_wanted_targets_keep_their_order():
+    made = columns(["b", "a"], a=[1.0], b=[2.0])
+    assert [t.name for t in made.targets] == ["b", "a"]
+    assert made.values.tolist() == [[2.0, 1.0]]
+
+
+def test_options_say_what_headers_cannot():
+    options = TargetOptions(units={"e": "eV"}, extensive=["e"], nonnegative=["g"])
+    made = columns(options=options, e=[1.0], g=[2.0])
+    energy, gap = made.targets
+    assert energy.unit == "eV"
+    assert energy.extensive
+    assert gap.nonnegative
+    assert not gap.extensive
+
+
+def test_an_option_about_no_target_is_an_error():
+    with pytest.raises(DatasetError, match="Did you mean 'energy'"):
+        columns(options=TargetOptions(extensive=["energi"]), energy=[1.0])
+
+
+def test_no_target_at_all_is_an_error():
+    with pytest.raises(DatasetError, match="no column with target values; it has note"):
+        columns(note=["a", "b", "c"])
