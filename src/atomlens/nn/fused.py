@@ -1,8 +1,9 @@
 """The compiled CPU loops as differentiable functions; see `atomlens.nn.kernels`.
 
-`use_fused` says when they apply: float32 on a CPU, numba installed, and enough edges to be
-worth it. Everywhere else (CUDA, float64, tiny batches) the plain tensor operations in
-`atomlens.nn.attention` do the same arithmetic.
+`use_fused` says when they apply: on a CPU, numba installed, and enough edges to be worth it.
+Everywhere else (CUDA, float64, tiny batches) the plain tensor operations in
+`atomlens.nn.attention` do the same arithmetic. Under autocast the matrix products around them
+run in bfloat16, the loops themselves in float32.
 """
 
 import os
@@ -35,9 +36,8 @@ def use_fused(values: Tensor, layout: EdgeLayout) -> bool:
     """Tell whether the compiled loops apply to these tensors."""
     return (
         values.device.type == "cpu"
-        and values.dtype == torch.float32
+        and values.dtype in (torch.float32, torch.bfloat16)
         and layout.source.shape[0] >= MIN_EDGES
-        and not torch.is_autocast_enabled("cpu")
         and _has_numba()
     )
 
@@ -81,10 +81,16 @@ def _arrays(*tensors: Tensor) -> tuple[NDArray[Any], ...]:
     return tuple(t.detach().contiguous().numpy() for t in tensors)
 
 
+_backward = torch.amp.custom_bwd(device_type="cpu")
+_in_float32 = torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.float32)
+"""Under autocast: tensors come in as float32, and autocast is off inside."""
+
+
 class _EdgeUpdate(torch.autograd.Function):
     """Arguments and results as in `kernels.edge_update_forward`."""
 
     @staticmethod
+    @_in_float32
     def forward(ctx: Any, layout: EdgeLayout, eps: float, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         from atomlens.nn.kernels import edge_update_forward
 
@@ -106,6 +112,7 @@ class _EdgeUpdate(torch.autograd.Function):
         return updated, message
 
     @staticmethod
+    @_backward
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
         from atomlens.nn.kernels import edge_update_backward
@@ -138,6 +145,7 @@ class _Attention(torch.autograd.Function):
     """Arguments and results as in `kernels.attention_forward`."""
 
     @staticmethod
+    @_in_float32
     def forward(
         ctx: Any, layout: EdgeLayout, n_heads: int, mask: Tensor, query: Tensor, key: Tensor
     ) -> tuple[Tensor, Tensor]:
@@ -159,6 +167,7 @@ class _Attention(torch.autograd.Function):
         return context, attention
 
     @staticmethod
+    @_backward
     @once_differentiable
     def backward(ctx: Any, d_context: Tensor | None, d_attention: Tensor | None) -> tuple[Any, ...]:
         from atomlens.nn.kernels import attention_backward
