@@ -40,7 +40,7 @@ function toExtxyz(structure) {
 
 // the view on white, with name, value and colour scale, as one picture
 function toPicture(stage, structure, mode, tables) {
-  const ratio = 2, { width, height } = stage.root.getBoundingClientRect();
+  const ratio = 2, { clientWidth: width, clientHeight: height } = stage.root;
   const head = 64, foot = 54;
   const canvas = element("canvas");
   canvas.width = width * ratio;

@@ -130,7 +130,7 @@ class Stage {
 
   // fill the stage with the structure as Python turned it
   resetView() {
-    const { width, height } = this.root.getBoundingClientRect();
+    const { clientWidth: width, clientHeight: height } = this.root;
     if (!width || !height) return;
     const q = this.structure.scene.quaternion;
     const points = this.drawn.map((d) => ({ p: turn(q, d.x, d.y, d.z), r: d.radius }));
@@ -153,7 +153,7 @@ class Stage {
   // ---- where things are on the screen
 
   project() {
-    const { width, height } = this.root.getBoundingClientRect();
+    const { clientWidth: width, clientHeight: height } = this.root;
     const [px, py, pz, rz, qx, qy, qz, qw] = this.viewer.getView();
     return (x, y, z) => {
       const [a, b, c] = turn([qx, qy, qz, qw], x + px, y + py, z + pz);
@@ -186,7 +186,7 @@ class Stage {
     const { root } = this;
     const place = (event) => {
       const box = root.getBoundingClientRect();
-      return [event.clientX - box.left, event.clientY - box.top];
+      return [event.clientX - box.left - root.clientLeft, event.clientY - box.top - root.clientTop];
     };
     let pressed = null;
     root.addEventListener("pointerdown", (event) => { pressed = place(event); root.focus({ preventScroll: true }); });
@@ -231,7 +231,7 @@ class Stage {
 
   drawOverlay() {
     if (!this.structure) return;
-    const { width, height } = this.root.getBoundingClientRect();
+    const { clientWidth: width, clientHeight: height } = this.root;
     const ratio = window.devicePixelRatio || 1;
     const canvas = this.overlay;
     if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {

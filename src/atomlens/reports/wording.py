@@ -70,7 +70,8 @@ def number(value: float, digits: int = 3) -> str:
         return "–"
     size = 0 if value == 0 else math.floor(math.log10(abs(value)))
     if size < -4 or size > 6:
-        text = f"{value:.{digits - 1}e}"
+        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+        text = f"{mantissa}e{int(exponent)}"
     else:
         text = f"{value:.{max(digits - 1 - size, 0)}f}"
     return text.replace("-", "−")

@@ -1,0 +1,336 @@
+"""The page as a reader meets it: from a file, in a real browser."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase.build import bulk, molecule
+from ase.io import read
+from chromium import Chromium
+from matplotlib import image
+
+from atomlens.reports.colours import SCORE_COLOURS
+from atomlens.reports.demo_page import write_index
+from atomlens.reports.page import write_page
+from atomlens.reports.scene import build_scene
+from conftest import HOSTILE
+from explained_makers import explained
+
+
+def shown(browser: Chromium) -> dict[str, str]:
+    return json.loads(browser.run("JSON.stringify(document.documentElement.dataset)"))
+
+
+def place(browser: Chromium, atom: int) -> tuple[float, float]:
+    """Return where an atom is drawn in the window."""
+    spot = browser.run(
+        f"(() => {{ const s = atomlens.stage.seen()[{atom}], "
+        "b = document.getElementById('gl').getBoundingClientRect(); "
+        "return [s.x + b.left, s.y + b.top]; })()"
+    )
+    return spot[0], spot[1]
+
+
+def rows(browser: Chromium, state: str = "") -> list[int]:
+    return browser.run(
+        f"[...document.querySelectorAll('tbody tr{state}')].map((r) => Number(r.dataset.atom))"
+    )
+
+
+def centre(browser: Chromium, selector: str) -> tuple[float, float]:
+    box = browser.run(
+        f"(() => {{ const n = document.querySelector({json.dumps(selector)}); "
+        "n.scrollIntoView({block: 'center'}); const b = n.getBoundingClientRect(); "
+        "return [b.left + b.width / 2, b.top + b.height / 2]; })()"
+    )
+    return box[0], box[1]
+
+
+def test_the_page_opens_from_a_file_and_asks_for_nothing(
+    browser: Chromium, methanol_page: Path
+) -> None:
+    browser.open(methanol_page)
+    assert shown(browser)["renderer"] == "webgl"
+    assert browser.requests == [methanol_page.as_uri()]
+    assert browser.complaints == []
+    text = browser.run("document.body.innerText")
+    for part in ("methanol", "−6.42 ± 0.12 eV", "ensemble", "What it does not mean"):
+        assert part in text
+
+
+def test_atoms_are_marked_where_the_viewer_draws_them(
+    browser: Chromium, methanol_page: Path
+) -> None:
+    browser.open(methanol_page)
+    browser.run("void atomlens.stage.viewer.rotate(30, 'y').zoom(1.2)")
+    ours = np.array([place(browser, i) for i in range(6)])
+    theirs = browser.run(
+        "atomlens.stage.viewer.modelToScreen(atomlens.stage.drawn.map(({x, y, z}) => ({x, y, z})))"
+    )
+    scroll = browser.run("[scrollX, scrollY]")
+    assert ours == pytest.approx(np.array([[p["x"], p["y"]] for p in theirs]) - scroll, abs=0.6)
+
+
+def test_the_first_view_is_that_of_the_picture(browser: Chromium, methanol_page: Path) -> None:
+    browser.open(methanol_page)
+    atoms = molecule("CH3OH")
+    on_paper = atoms.positions @ build_scene(atoms).rotation[:2].T
+    on_screen = np.array([place(browser, i) for i in range(6)]) * (1, -1)
+    for axis in (0, 1):
+        assert np.corrcoef(on_paper[:, axis], on_screen[:, axis])[0, 1] > 0.99
+
+
+def test_atoms_have_the_colours_of_the_scale(
+    browser: Chromium, methanol_page: Path, tmp_path: Path
+) -> None:
+    browser.open(methanol_page)
+    browser.run("atomlens.stage.set({labels: 'none'})")
+    last = browser.run("atomlens.structure.order[0]")
+    x, y = place(browser, last)
+    pixels = image.imread(browser.screenshot(tmp_path / "a.png"))[..., :3] * 255
+    seen = pixels[round(y), round(x)]
+    wanted = [int(SCORE_COLOURS[-1][i : i + 2], 16) for i in (1, 3, 5)]
+    assert seen == pytest.approx(wanted, abs=14)
+
+
+def test_pointing_at_an_atom_lights_its_row_and_the_other_way_round(
+    browser: Chromium, methanol_page: Path
+) -> None:
+    browser.open(methanol_page)
+    browser.move(*place(browser, 1))
+    assert rows(browser, ".hot") == [1]
+    browser.move(*centre(browser, "tr[data-atom='0']"))
+    assert browser.run("atomlens.stage.hot") == 0
+
+
+def test_a_click_chooses_an_atom_and_a_click_beside_it_lets_go(
+    browser: Chromium, methanol_page: Path
+) -> None:
+    browser.open(methanol_page)
+    browser.click(*place(browser, 0))
+    assert shown(browser)["chosen"] == "0"
+    assert rows(browser, ".chosen") == [0]
+    left, top = browser.run(
+        "(({left, top}) => [left, top])(document.getElementById('stage').getBoundingClientRect())"
+    )
+    browser.click(left + 6, top + 6)
+    assert shown(browser)["chosen"] == ""
+
+
+def test_the_table_sorts_by_any_column(browser: Chromium, methanol_page: Path) -> None:
+    browser.open(methanol_page)
+    assert rows(browser) == [5, 4, 3, 2, 1, 0]
+    browser.click(*centre(browser, "th[data-key='index'] button"))
+    assert rows(browser) == [0, 1, 2, 3, 4, 5]
+    browser.click(*centre(browser, "th[data-key='z'] button"))
+    z = molecule("CH3OH").positions[:, 2]
+    assert z[rows(browser)] == pytest.approx(np.sort(z))
+    assert browser.run("document.querySelector('th[data-key=z]').ariaSort") == "ascending"
+
+
+def test_the_keyboard_walks_the_table_and_chooses(browser: Chromium, methanol_page: Path) -> None:
+    browser.open(methanol_page)
+    browser.run("document.querySelector('tbody tr').focus()")
+    browser.press("ArrowDown")
+    browser.press("ArrowDown")
+    assert rows(browser, ".hot") == [3]
+    browser.press("Enter")
+    assert shown(browser)["chosen"] == "3"
+    browser.press("Escape")
+    assert shown(browser)["chosen"] == ""
+
+
+def test_the_keyboard_turns_the_structure(browser: Chromium, methanol_page: Path) -> None:
+    browser.open(methanol_page)
+    first = browser.run("atomlens.stage.viewer.getView()")
+    browser.run("document.getElementById('stage').focus()")
+    browser.press("ArrowLeft")
+    browser.press("+")
+    assert browser.run("atomlens.stage.viewer.getView()") != first
+    browser.press("0")
+    assert browser.run("atomlens.stage.viewer.getView()") == pytest.approx(first, abs=1e-6)
+
+
+def test_colours_around_the_even_share_are_shown_everywhere(
+    browser: Chromium, methanol_page: Path
+) -> None:
+    browser.open(methanol_page)
+    first = browser.run("document.querySelector('tr[data-atom=\"0\"] i').style.background")
+    browser.click(*centre(browser, "[data-colours='baseline']"))
+    assert shown(browser)["mode"] == "baseline"
+    now = browser.run("document.querySelector('tr[data-atom=\"0\"] i').style.background")
+    assert now != first
+    style = "getComputedStyle(document.querySelector('{}'))"
+    dot = browser.run(style.format('circle[data-atom="0"]') + ".fill")
+    assert dot == browser.run(style.format('tr[data-atom="0"] i') + ".backgroundColor")
+    assert "even share 1/6" in browser.run("document.getElementById('legend').innerText")
+
+
+def test_the_downloads_hold_the_same_numbers(
+    browser: Chromium, many_page: Path, tmp_path: Path
+) -> None:
+    browser.open(many_page.as_uri() + "#1")
+    layer = bulk("NaCl", "rocksalt", a=5.64, cubic=True)
+    expected = explained(layer)
+    path = tmp_path / "a.extxyz"
+    path.write_text(browser.run("atomlens.extxyz()"), encoding="utf-8")
+    back = read(path)
+    assert back.positions == pytest.approx(layer.positions)
+    assert back.pbc.tolist() == [True, True, False]
+    assert back.arrays["attention"].tolist() == expected.scores.tolist()
+    assert back.info["homo"] == expected.prediction
+    table = np.genfromtxt(
+        io.StringIO(browser.run("atomlens.csv()")),
+        delimiter=",",
+        names=True,
+        dtype=None,
+        encoding="utf-8",
+    )
+    assert table["score"].tolist() == expected.scores.tolist()
+    assert table["score_over_baseline"] == pytest.approx(expected.scores * 8)
+
+
+def test_names_that_look_like_markup_are_shown_as_they_are(
+    browser: Chromium, many_page: Path, tmp_path: Path
+) -> None:
+    browser.open(many_page)
+    assert browser.run("document.getElementById('name').textContent") == HOSTILE
+    assert browser.run("document.title") == HOSTILE
+    assert browser.run("document.querySelectorAll('#name b, .page-head b').length") == 0
+    path = tmp_path / "a.extxyz"
+    path.write_text(browser.run("atomlens.extxyz()"), encoding="utf-8")
+    assert read(path).info["name"] == HOSTILE
+    assert browser.complaints == []
+
+
+def test_structures_are_found_by_name_and_walked_with_arrows(
+    browser: Chromium, many_page: Path
+) -> None:
+    browser.open(many_page)
+    browser.run("document.getElementById('picker-list').focus()")
+    browser.press("ArrowDown")
+    assert browser.run("document.getElementById('name').textContent") == "layer"
+    browser.run(
+        "(() => { const s = document.getElementById('picker-search'); s.value = 'fe2';"
+        " s.dispatchEvent(new Event('input')); })()"
+    )
+    visible = "[...document.querySelectorAll('#picker-list li')].filter((i) => !i.hidden)"
+    assert browser.run(f"{visible}.map((i) => i.querySelector('b').textContent)") == ["rust"]
+
+
+def test_copies_of_an_atom_are_the_atom(browser: Chromium, many_page: Path) -> None:
+    browser.open(many_page.as_uri() + "#1")
+    copies = browser.run("atomlens.stage.drawn.map((d) => d.atom)")
+    atom = copies[-1]
+    assert len(copies) > 8 > atom
+    browser.run(f"atomlens.choose({atom})")
+    assert rows(browser, ".chosen") == [atom]
+    assert browser.run("atomlens.stage.structure.scene.cell_edges.length") == 4
+
+
+def test_a_formula_shows_its_composition(browser: Chromium, many_page: Path) -> None:
+    browser.open(many_page.as_uri() + "#2")
+    assert shown(browser)["renderer"] == "composition"
+    text = browser.run("document.getElementById('composition').innerText")
+    assert "Fe 40 %" in text
+    assert "O × 3" in text
+    assert browser.run("document.querySelector('[data-colours=baseline]').disabled")
+    assert "x / Å" not in browser.run("document.querySelector('thead').innerText")
+
+
+def test_equal_scores_are_said_to_be_equal(browser: Chromium, many_page: Path) -> None:
+    browser.open(many_page.as_uri() + "#3")
+    assert "same within 1 %" in browser.run("document.getElementById('legend').innerText")
+    assert browser.run("new Set(atomlens.stage.drawn.map((d) => d.colour)).size") == 1
+
+
+@pytest.mark.parametrize("page", ["methanol_page", "many_page"])
+@pytest.mark.parametrize("width", [340, 390, 700, 1000])
+def test_nothing_sticks_out_of_a_narrow_window(
+    browser: Chromium, page: str, width: int, request: pytest.FixtureRequest
+) -> None:
+    browser.open(request.getfixturevalue(page), width=width, height=800, touch=width < 500)
+    assert browser.run("document.documentElement.scrollWidth") <= width
+
+
+def test_the_demo_page_fits_a_phone(browser: Chromium, tmp_path: Path) -> None:
+    path = write_index(
+        tmp_path / "index.html",
+        title="A demo with a rather long title in its first line",
+        metrics={
+            "mae": 0.1,
+            "mae_mean": 0.4,
+            "mae_ridge": 0.2,
+            "unit": "eV",
+            "n_train": 2500,
+            "n_test": 500,
+            "seconds": 150.0,
+            "model": "scann-plus",
+        },
+        explained=[explained(molecule("CH4"))],
+        commands=[("predict", "atomlens predict demo/model a_long_file_name.xyz --out table.csv")],
+    )
+    browser.open(path, width=360, height=800, touch=True)
+    assert browser.run("document.documentElement.scrollWidth") <= 360
+    assert browser.complaints == []
+
+
+def test_dark_mode_is_dark_and_its_text_light(browser: Chromium, methanol_page: Path) -> None:
+    browser.open(methanol_page, dark=True)
+    luminance = "((c) => c.match(/\\d+/g).slice(0, 3).reduce((a, b) => a + Number(b), 0) / 765)"
+    background = browser.run(f"{luminance}(getComputedStyle(document.body).backgroundColor)")
+    ink = browser.run(f"{luminance}(getComputedStyle(document.body).color)")
+    assert background < 0.15
+    assert ink > 0.75
+
+
+def test_a_tap_chooses_an_atom(browser: Chromium, methanol_page: Path) -> None:
+    browser.open(methanol_page, width=390, height=844, touch=True)
+    centre(browser, "#stage")
+    x, y = place(browser, 1)
+    browser.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
+    browser.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+    assert shown(browser)["chosen"] == "1"
+
+
+@pytest.mark.slow
+def test_a_crystal_of_five_thousand_atoms_opens(browser: Chromium, tmp_path: Path) -> None:
+    atoms = bulk("NaCl", "rocksalt", a=5.64, cubic=True) * (9, 9, 8)
+    path = write_page([explained(atoms)], tmp_path / "big.html")
+    browser.open(path, width=600, height=500)
+    assert browser.run("atomlens.stage.drawn.length") == len(atoms) == 5184
+    assert shown(browser)["rows"] == "500"
+    browser.run("atomlens.choose(0)")
+    assert rows(browser, ".chosen") == [0]
+
+
+def test_the_saved_picture_is_larger_than_the_view(browser: Chromium, methanol_page: Path) -> None:
+    browser.open(methanol_page)
+    size = browser.run(
+        "new Promise((done) => { HTMLCanvasElement.prototype.toBlob = function () {"
+        " const pen = this.getContext('2d').getImageData(0, 0, this.width, this.height).data;"
+        " let coloured = 0;"
+        " for (let i = 0; i < pen.length; i += 4) coloured += pen[i] > pen[i + 2] + 60;"
+        " done([this.width, this.height, coloured]); };"
+        " document.getElementById('save-png').click(); })"
+    )
+    assert size[0] > 800
+    assert size[1] > 800
+    assert size[2] > 2000
+
+
+def test_without_webgl_the_page_shows_its_picture(
+    methanol_page: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    plain = Chromium(tmp_path_factory.mktemp("plain"), "--disable-3d-apis")
+    try:
+        plain.open(methanol_page)
+        assert shown(plain)["renderer"] == "picture"
+        assert plain.run("document.getElementById('picture').naturalWidth") > 300
+        assert rows(plain) == [5, 4, 3, 2, 1, 0]
+        assert plain.run("document.querySelector('.toolbar').hidden")
+        assert [r for r in plain.requests if not r.startswith("data:")] == [methanol_page.as_uri()]
+    finally:
+        plain.close()

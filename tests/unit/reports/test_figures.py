@@ -1,0 +1,163 @@
+"""Figures are written whole, the same every time, and show what they claim."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk, molecule
+from matplotlib import image
+
+from atomlens.errors import ExplanationError, SettingsError
+from atomlens.reports.colours import SCORE_COLOURS
+from atomlens.reports.figures import (
+    draw_calibration,
+    draw_learning_curve,
+    draw_parity,
+    draw_structure,
+)
+from explained_makers import explained, formula, water
+
+HISTORY = {
+    "epoch": [1.0, 2.0, 3.0],
+    "train_loss": [1.0, 0.3, 0.1],
+    "validation_mae": [0.5, float("nan"), 0.2],
+    "lr": [1e-3, 5e-4, 1e-5],
+}
+
+
+def parity(path: Path) -> Path:
+    true = np.linspace(-1, 1, 30)
+    return draw_parity(true, true**3, std=0.1 + 0 * true, target="gap", unit="eV", path=path)
+
+
+DRAWERS: dict[str, Callable[[Path], Path]] = {
+    "structure": lambda path: draw_structure(explained(water()), path),
+    "parity": parity,
+    "learning": lambda path: draw_learning_curve(HISTORY, path, title="a run"),
+    "calibration": lambda path: draw_calibration([0.5, 0.9], [0.4, 0.8], path),
+}
+
+
+def has_colour(path: Path, colour: str) -> bool:
+    pixels = np.round(image.imread(path)[..., :3] * 255).astype(int)
+    wanted = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
+    return bool((np.abs(pixels - wanted).max(axis=-1) <= 1).sum() > 20)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+@pytest.mark.parametrize("name", list(DRAWERS))
+def test_the_same_input_gives_the_same_bytes(name: str, suffix: str, tmp_path: Path) -> None:
+    first = DRAWERS[name](tmp_path / f"a{suffix}").read_bytes()
+    assert len(first) > 1000
+    assert DRAWERS[name](tmp_path / f"b{suffix}").read_bytes() == first
+
+
+@pytest.mark.parametrize("name", list(DRAWERS))
+def test_another_ending_is_refused_and_nothing_is_left(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"\.png, \.svg, \.pdf"):
+        DRAWERS[name](tmp_path / "a.bmp")
+    assert not list(tmp_path.iterdir())
+
+
+def test_drawing_leaves_global_settings_alone(tmp_path: Path) -> None:
+    before = dict(matplotlib.rcParams)
+    for draw in DRAWERS.values():
+        draw(tmp_path / "a.png")
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_a_missing_folder_is_made(tmp_path: Path) -> None:
+    assert DRAWERS["structure"](tmp_path / "new" / "folder" / "a.png").is_file()
+
+
+def test_a_place_that_is_no_folder_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError, match="cannot be written"):
+        DRAWERS["structure"](tmp_path / "file" / "a.png")
+
+
+def test_the_highest_and_lowest_atom_show_the_ends_of_the_scale(tmp_path: Path) -> None:
+    path = draw_structure(explained(water()), tmp_path / "a.png")
+    assert has_colour(path, SCORE_COLOURS[0])
+    assert has_colour(path, SCORE_COLOURS[-1])
+
+
+def test_equal_scores_are_drawn_in_one_colour(tmp_path: Path) -> None:
+    c60 = molecule("C60")
+    path = draw_structure(explained(c60, scores=np.full(60, 1 / 60)), tmp_path / "a.png")
+    assert not has_colour(path, SCORE_COLOURS[-1])
+
+
+@pytest.mark.parametrize(
+    "atoms",
+    [
+        Atoms("He"),
+        molecule("CO2"),
+        formula("LiFePO4"),
+        bulk("NaCl", "rocksalt", a=5.64, cubic=True),
+        bulk("Cu") * (9, 9, 9),
+    ],
+    ids=["one atom", "linear", "formula", "crystal", "729 atoms"],
+)
+def test_all_kinds_of_structures_can_be_drawn(atoms: Atoms, tmp_path: Path) -> None:
+    assert draw_structure(explained(atoms), tmp_path / "a.png", dpi=60).stat().st_size > 3000
+
+
+@pytest.mark.parametrize("name", ["$x_{1}$ \\frac", "水分子", "a" * 300, "<&>\"'", "two\nlines"])
+def test_odd_names_are_drawn_as_they_are(name: str, tmp_path: Path) -> None:
+    assert draw_structure(explained(water(), name=name), tmp_path / "a.svg").is_file()
+
+
+def test_scores_that_do_not_fit_the_atoms_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ExplanationError, match=r"sample: scores has shape \(2,\) for 3 atoms"):
+        draw_structure(explained(water(), scores=np.ones(2)), tmp_path / "a.png")
+    with pytest.raises(ExplanationError, match="score of atom 1 is nan"):
+        draw_structure(explained(water(), scores=np.array([0, np.nan, 1])), tmp_path / "a.png")
+
+
+def test_no_atoms_cannot_be_drawn(tmp_path: Path) -> None:
+    nothing = explained(Atoms(), scores=np.zeros(0), scores_std=None, baseline=None)
+    with pytest.raises(ExplanationError, match="no atoms"):
+        draw_structure(nothing, tmp_path / "a.png")
+
+
+def test_parity_skips_values_that_are_missing(tmp_path: Path) -> None:
+    path = draw_parity(
+        [1.0, float("nan"), 3.0], [1.1, 2.0, 2.9], target="x", unit="", path=tmp_path / "a.svg"
+    )
+    assert path.is_file()
+
+
+def test_parity_of_nothing_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="at least one pair"):
+        draw_parity([], [], target="x", unit="", path=tmp_path / "a.png")
+    with pytest.raises(SettingsError, match="got 2 and 1"):
+        draw_parity([1, 2], [1], target="x", unit="", path=tmp_path / "a.png")
+
+
+def test_parity_of_many_points_becomes_a_density_and_stays_small(tmp_path: Path) -> None:
+    true = np.random.default_rng(0).normal(size=50_000)
+    path = draw_parity(true, true + 0.1, target="x", unit="eV", path=tmp_path / "a.svg")
+    assert path.stat().st_size < 400_000
+
+
+def test_an_empty_history_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="history is empty"):
+        draw_learning_curve({"epoch": [1.0], "loss": [float("nan")]}, tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        {"train_loss": [1.0]},
+        {"validation mae": [0.3, 0.2, 0.0]},
+        {"lr": [1e-3, 1e-4]},
+        {"loss": [-1.0, -2.0], "val/mae": [1.0, 2.0]},
+        {"epoch": [0, 1], "loss": [2.0, 1.0, 0.5]},
+    ],
+)
+def test_histories_of_any_shape_are_drawn(history: dict[str, list[float]], tmp_path: Path) -> None:
+    assert draw_learning_curve(history, tmp_path / "a.png").is_file()
