@@ -19,7 +19,7 @@ def test_json_is_one_array_with_a_failed_input_in_its_place(
     model_folder: Path, structures: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code = _predict(
-        model_folder, structures / "water.xyz", structures / "broken.xyz", "CO", "smiles:CCO",
+        model_folder, structures / "water.xyz", structures / "broken.xyz", "smiles:CO", "CCO",
         "--format", "json",
     )  # fmt: skip
     shown = capsys.readouterr()
@@ -105,3 +105,14 @@ def test_a_folder_that_is_no_model_is_one_sentence(
     (tmp_path / "a").mkdir()
     assert _predict(tmp_path / name, "CCO") == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_remark_about_an_input_is_one_line_on_stderr(
+    model_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _predict(model_folder, "CO", "--format", "json") == 0
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)[0]["formula"] == "CH4O"
+    assert shown.err.startswith("atomlens: warning: CO: valid as SMILES and as formula")
+    assert shown.err.count("\n") == 1

@@ -153,11 +153,13 @@ def molecules() -> "list[Atoms]":
     """Return thymine and 2,3-dimethylbutadiene (rdkit) and C60 (ase)."""
     from ase.build import molecule
 
-    from atomlens.structures import from_smiles
+    from atomlens.structures import to_atoms
 
-    c60 = molecule("C60")
-    c60.info["name"] = "C60"
-    return [*(from_smiles(smiles, name) for name, smiles in SMILES.items()), c60]
+    named = {name: to_atoms(f"smiles:{smiles}") for name, smiles in SMILES.items()}
+    named["C60"] = molecule("C60")
+    for name, atoms in named.items():
+        atoms.info["name"] = name
+    return list(named.values())
 
 
 def write_demo_page(
