@@ -41,7 +41,7 @@ _SETTINGS = tuple(f.name for f in fields(TrainSettings))
 
 
 @final
-class AtomlensRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class AtomlensRegressor(RegressorMixin, BaseEstimator):
     """Regression on structures, for scikit-learn's tools.
 
     ``X`` is a list with one structure each: ase.Atoms, a file, a SMILES, a formula, or an object

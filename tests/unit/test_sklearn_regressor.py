@@ -1,0 +1,79 @@
+"""AtomlensRegressor behaves as scikit-learn expects."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn")
+
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_score
+
+from atomlens.errors import DatasetError, SettingsError, StructureError
+from atomlens.sklearn import AtomlensRegressor
+
+STRUCTURES = ["C", "CC", "CCC", "CCCC", "CCCCC", "O", "CCO", "CCCO", "N", "CN", "CCN", "CCCN"]
+SIZES = np.array([float(s.count("C")) for s in STRUCTURES])
+
+
+def _smiles() -> list[str]:
+    return [f"smiles:{s}" for s in STRUCTURES]
+
+
+def test_a_linear_property_is_learned_by_ridge() -> None:
+    model = AtomlensRegressor("ridge", split="random:1./0./0.", model_settings={"l2": 1e-8})
+    assert model.fit(_smiles(), SIZES) is model
+    assert model.predict(["smiles:CCCCCC"]) == pytest.approx([6.0], abs=0.05)
+    assert model.score(_smiles(), SIZES) > 0.99
+
+
+def test_a_clone_has_the_same_settings_and_no_model() -> None:
+    model = AtomlensRegressor("ridge", epochs=3, model_settings={"l2": 0.1})
+    model.fit(_smiles(), SIZES)
+    copy = clone(model)
+    assert copy.get_params() == model.get_params()
+    assert not hasattr(copy, "predictor_")
+
+
+def test_settings_can_be_changed_by_name() -> None:
+    model = AtomlensRegressor("ridge").set_params(model="mean", seed=4)
+    assert model.get_params() == {"model": "mean", "extensive": False, "seed": 4}
+
+
+def test_an_unknown_setting_is_offered_the_nearest() -> None:
+    with pytest.raises(SettingsError, match="Did you mean 'epochs'"):
+        AtomlensRegressor(epoch=3)
+    with pytest.raises(SettingsError, match="Did you mean 'epochs'"):
+        AtomlensRegressor().set_params(epoch=3)
+
+
+def test_it_works_in_cross_validation_and_grid_search() -> None:
+    scores = cross_val_score(
+        AtomlensRegressor("mean"), _smiles(), SIZES, cv=3, scoring="neg_mean_absolute_error"
+    )
+    assert scores.shape == (3,)
+    search = GridSearchCV(
+        AtomlensRegressor(split="random:1./0./0."), {"model": ["mean", "ridge"]}, cv=3
+    )
+    assert search.fit(_smiles(), SIZES).best_params_ == {"model": "ridge"}
+
+
+def test_an_unfitted_regressor_says_so() -> None:
+    with pytest.raises(NotFittedError):
+        AtomlensRegressor().predict(["C"])
+
+
+def test_a_bad_structure_is_named_not_dropped() -> None:
+    with pytest.raises(StructureError, match="Xy3"):
+        AtomlensRegressor("mean").fit(["smiles:C", "Xy3"], [1.0, 2.0])
+
+
+@pytest.mark.parametrize("values", [[1.0], [1.0, np.nan], [[1.0, 2.0]]])
+def test_values_that_do_not_fit_are_refused(values: list[float]) -> None:
+    with pytest.raises(DatasetError, match="2 structures need as many finite values"):
+        AtomlensRegressor("mean").fit(["smiles:C", "smiles:CC"], values)
+
+
+def test_the_trained_model_can_explain() -> None:
+    model = AtomlensRegressor("ridge").fit(_smiles(), SIZES)
+    assert model.predictor_.explain("smiles:CO").scores.sum() == pytest.approx(1.0)
