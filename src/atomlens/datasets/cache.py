@@ -101,7 +101,7 @@ def _write(
     folder: Path, identity: dict[str, Any], built: BuildResult, structures: StructureArrays
 ) -> None:
     arrays = {"kept": np.asarray(built.kept, dtype=np.int64)}
-    for name, tensor in _tensors(_compact(built.store)).items():
+    for name, tensor in _tensors(compact(built.store)).items():
         arrays[name] = tensor.contiguous().numpy()
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
@@ -160,7 +160,7 @@ def _tensors(store: GraphStore) -> dict[str, torch.Tensor]:
     }
 
 
-def _compact(store: GraphStore) -> GraphStore:
+def compact(store: GraphStore) -> GraphStore:
     """Return the store with the smallest integers that hold it: less to read for each batch."""
     largest = int(store.node_counts.max()) if len(store) else 0
     ends = torch.int16 if largest <= torch.iinfo(torch.int16).max else torch.int32

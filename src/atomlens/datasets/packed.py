@@ -56,7 +56,7 @@ def save_packed(
             neighbours should stay equal.
         resolution: Round positions to a multiple of the largest power of two that is not
             above this length (Å); the zeros at the end of each number then compress away.
-            0.0001 moves no atom by more than 0.00005 Å and saves about a third.
+            0.0001 moves no atom by more than 0.00005 Å and saves a sixth of QM9 (33 to 28 MiB).
         compressed: With zlib; without, reading and writing are several times faster.
 
     Returns:
