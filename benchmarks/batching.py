@@ -55,8 +55,8 @@ def random_store() -> GraphStore:
 
 
 def memory_mapped(store: GraphStore, folder: Path) -> GraphStore:
-    """Return the store with every tensor mapped from a file."""
-    mapped = {}
+    """Return the store as the graph cache keeps it: small integers, every tensor in a file."""
+    mapped, store = {}, store.compact()
     for field in fields(store):
         value = getattr(store, field.name)
         if value is not None:

@@ -3,8 +3,8 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
-from atomlens import graphs
 from atomlens.graphs import AtomGraph, GraphBatch, GraphStore, collate
+from atomlens.graphs import store as store_module
 
 
 def random_graph(n_nodes: int, n_edges: int, seed: int, weighted: bool = False) -> AtomGraph:
@@ -72,7 +72,7 @@ def test_copied_and_gathered_batches_are_equal(integer, weighted):
 def test_without_numba_batches_are_the_same(store, monkeypatch):
     indices = torch.tensor([3, 3, 0])
     compiled = store.batch(indices)
-    monkeypatch.setattr(graphs, "_loops", tuple)
+    monkeypatch.setattr(store_module, "copy_loops", tuple)
     assert_equal(store.batch(indices), compiled)
 
 
@@ -110,3 +110,9 @@ def test_a_batch_shares_no_memory_with_its_store(store):
     before = store.distances.clone()
     batch.distances.fill_(-1.0)
     assert torch.equal(store.distances, before)
+
+
+def test_a_compact_store_gives_the_same_batches_and_is_smaller(store):
+    small = store.compact()
+    assert small.edge_source.element_size() < store.edge_source.element_size()
+    assert_equal(small.batch(torch.tensor([4, 0])), store.batch(torch.tensor([4, 0])))

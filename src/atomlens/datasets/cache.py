@@ -11,7 +11,7 @@ import json
 import warnings
 import zlib
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,7 @@ def _write(
     folder: Path, identity: dict[str, Any], built: BuildResult, structures: StructureArrays
 ) -> None:
     arrays = {"kept": np.asarray(built.kept, dtype=np.int64)}
-    for name, tensor in _tensors(compact(built.store)).items():
+    for name, tensor in _tensors(built.store.compact()).items():
         arrays[name] = tensor.contiguous().numpy()
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
@@ -158,18 +158,6 @@ def _tensors(store: GraphStore) -> dict[str, torch.Tensor]:
     return {
         f.name: getattr(store, f.name) for f in fields(store) if getattr(store, f.name) is not None
     }
-
-
-def compact(store: GraphStore) -> GraphStore:
-    """Return the store with the smallest integers that hold it: less to read for each batch."""
-    largest = int(store.node_counts.max()) if len(store) else 0
-    ends = torch.int16 if largest <= torch.iinfo(torch.int16).max else torch.int32
-    return replace(
-        store,
-        atomic_numbers=store.atomic_numbers.to(torch.int16),
-        edge_source=store.edge_source.to(ends),
-        edge_target=store.edge_target.to(ends),
-    )
 
 
 def _checksum(array: NDArray[Any]) -> int:

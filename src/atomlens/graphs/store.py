@@ -1,14 +1,7 @@
-"""Graphs as tensors: one system, many systems laid end to end, and a store of all of them.
+"""All graphs of a data set as flat tensors, from which batches are cut."""
 
-Edges point from a neighbour (source) to the atom that looks at it (target) and are always
-sorted by target, so that the edges of one atom stand together. One periodic image of a
-neighbour is one edge; several images of the same atom are several edges.
-"""
-
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from functools import cache
-from inspect import unwrap
 from typing import Any
 
 import torch
@@ -16,84 +9,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from atomlens.errors import GraphError
-
-_Array = Any  # numpy arrays, left open so that the compiler sees the loops as they are
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AtomGraph:
-    """One system: atoms and neighbour pairs. Lengths in Å, solid angles in sr."""
-
-    atomic_numbers: Int[Tensor, " n_nodes"]
-    edge_index: Int[Tensor, "2 n_edges"]
-    """Rows: source, target; sorted by target."""
-    distances: Float[Tensor, " n_edges"]
-    edge_vectors: Float[Tensor, "n_edges 3"]
-    """From target to source."""
-    images: Int[Tensor, "n_edges 3"]
-    """Lattice translation of the source, in units of the cell vectors."""
-    solid_angles: Float[Tensor, " n_edges"] | None = None
-    """Solid angle of the shared Voronoi face seen from the target."""
-    edge_weights: Float[Tensor, " n_edges"] | None = None
-    """Solid angle over the largest of the target; 1 for builders without faces."""
-    node_weights: Float[Tensor, " n_nodes"] | None = None
-    """Amount of each node in a formula graph; None where every node is one atom."""
-    name: str = ""
-
-    @property
-    def n_nodes(self) -> int:
-        """Number of atoms."""
-        return int(self.atomic_numbers.shape[0])
-
-    @property
-    def n_edges(self) -> int:
-        """Number of directed neighbour pairs."""
-        return int(self.edge_index.shape[1])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GraphBatch:
-    """Several graphs end to end. Optional edge fields are None where nobody asked for them."""
-
-    atomic_numbers: Int[Tensor, " n_nodes"]
-    graph_index: Int[Tensor, " n_nodes"]
-    """Graph of each node, ascending."""
-    node_counts: Int[Tensor, " n_graphs"]
-    edge_index: Int[Tensor, "2 n_edges"]
-    """Rows: source, target, counted over the whole batch; sorted by target."""
-    distances: Float[Tensor, " n_edges"]
-    edge_vectors: Float[Tensor, "n_edges 3"] | None = None
-    solid_angles: Float[Tensor, " n_edges"] | None = None
-    edge_weights: Float[Tensor, " n_edges"] | None = None
-    node_weights: Float[Tensor, " n_nodes"] | None = None
-
-    @property
-    def n_graphs(self) -> int:
-        """Number of graphs in the batch."""
-        return int(self.node_counts.shape[0])
-
-    @property
-    def n_nodes(self) -> int:
-        """Number of atoms in the batch."""
-        return int(self.atomic_numbers.shape[0])
-
-    @property
-    def n_edges(self) -> int:
-        """Number of directed neighbour pairs in the batch."""
-        return int(self.distances.shape[0])
-
-    def to(
-        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
-    ) -> "GraphBatch":
-        """Return the batch on a device, floating-point fields in ``dtype``."""
-        moved: dict[str, Tensor] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value is not None:
-                floating = value.is_floating_point()
-                moved[field.name] = value.to(device=device, dtype=dtype if floating else None)
-        return replace(self, **moved)
-
+from atomlens.graphs.batches import AtomGraph, GraphBatch
+from atomlens.graphs.copying import copy_loops
 
 _EDGE_FIELDS = ("edge_vectors", "solid_angles", "edge_weights")
 
@@ -181,6 +98,17 @@ class GraphStore:
         }
         return replace(self, **moved)
 
+    def compact(self) -> "GraphStore":
+        """Return the store with the smallest integers that hold it: less to keep and to read."""
+        largest = int(self.node_counts.max()) if len(self) else 0
+        ends = torch.int16 if largest <= torch.iinfo(torch.int16).max else torch.int32
+        return replace(
+            self,
+            atomic_numbers=self.atomic_numbers.to(torch.int16),
+            edge_source=self.edge_source.to(ends),
+            edge_target=self.edge_target.to(ends),
+        )
+
     def select(self, names: Iterable[str]) -> "GraphStore":
         """Return the store with only the named optional edge fields, so batches stay lean."""
         keep = set(names)
@@ -193,7 +121,7 @@ class GraphStore:
         if indices is None:
             indices = torch.arange(len(self), device=device)
         indices = indices.to(device=device, dtype=torch.long)
-        if device.type == "cpu" and _loops():
+        if device.type == "cpu" and copy_loops():
             return self._copied(indices)
         return self._gathered(indices)
 
@@ -221,7 +149,7 @@ class GraphStore:
 
     def _copied(self, indices: Int[Tensor, " n_chosen"]) -> GraphBatch:
         """Cut with compiled loops on the CPU: the rows of a graph stand together."""
-        count, copy_graphs, copy_values = _loops()
+        count, copy_graphs, copy_values = copy_loops()
         chosen = indices.numpy()
         node_offsets, edge_offsets = self.node_offsets.numpy(), self.edge_offsets.numpy()
         n_nodes, n_edges = count(chosen, node_offsets), count(chosen, edge_offsets)
@@ -233,7 +161,7 @@ class GraphStore:
         arrays = [tensor.numpy() for tensor in (*stored, *made)]
         copy_graphs(chosen, node_offsets, edge_offsets, *arrays)
 
-        def cut(values: Tensor, offsets: _Array, n_rows: int) -> Tensor:
+        def cut(values: Tensor, offsets: Any, n_rows: int) -> Tensor:
             rows = torch.empty((n_rows, *values.shape[1:]), dtype=values.dtype)
             width = values.shape[1:].numel()
             copy_values(chosen, offsets, width, values.reshape(-1).numpy(), rows.view(-1).numpy())
@@ -271,78 +199,3 @@ def _ranges(
     owner = torch.repeat_interleave(counts, output_size=n_rows)
     rows = torch.arange(n_rows, device=offsets.device)
     return counts, owner, rows.add_((starts - (ends - counts)).index_select(0, owner))
-
-
-@cache
-def _loops() -> tuple[Callable[..., int], ...]:
-    """Compile the loops below at the first batch; nothing where numba is not installed."""
-    try:
-        from numba import njit
-    except ImportError:
-        return ()
-    loops = [unwrap(loop) for loop in (_count, _copy_graphs, _copy_values)]
-    try:
-        return tuple(njit(cache=True, nogil=True)(loop) for loop in loops)
-    except RuntimeError:  # no folder in which the compiled code could be kept
-        return tuple(njit(nogil=True)(loop) for loop in loops)
-
-
-def _count(indices: _Array, offsets: _Array) -> int:
-    total = 0
-    for i in indices:
-        if i < 0 or i + 1 >= len(offsets):
-            raise IndexError("there is no graph of this number in the store")
-        total += offsets[i + 1] - offsets[i]
-    return total
-
-
-# The first loop of the next two touches every cache line, many at a time: graphs are drawn at
-# random, and waiting for the memory of one after the other would take longer than all the rest.
-
-
-def _copy_graphs(
-    indices: _Array,
-    node_offsets: _Array,
-    edge_offsets: _Array,
-    numbers: _Array,
-    source: _Array,
-    target: _Array,
-    node_counts: _Array,
-    numbers_out: _Array,
-    graph_out: _Array,
-    edges_out: _Array,
-) -> int:
-    touched = 0
-    for i in indices:
-        for k in range(node_offsets[i], node_offsets[i + 1], 8):
-            touched += numbers[k]
-        for k in range(edge_offsets[i], edge_offsets[i + 1], 8):
-            touched += source[k] + target[k]
-    node, edge = 0, 0
-    for graph in range(len(indices)):
-        i = indices[graph]
-        start, n = node_offsets[i], node_offsets[i + 1] - node_offsets[i]
-        node_counts[graph] = n
-        for k in range(n):
-            numbers_out[node + k] = numbers[start + k]
-            graph_out[node + k] = graph
-        start, m = edge_offsets[i], edge_offsets[i + 1] - edge_offsets[i]
-        for k in range(m):
-            edges_out[0, edge + k] = source[start + k] + node
-        for k in range(m):
-            edges_out[1, edge + k] = target[start + k] + node
-        node, edge = node + n, edge + m
-    return touched
-
-
-def _copy_values(indices: _Array, offsets: _Array, width: int, flat: _Array, rows: _Array) -> int:
-    touched, place = 0, 0
-    for i in indices:
-        for k in range(offsets[i] * width, offsets[i + 1] * width, 16):
-            touched += flat[k] != 0
-    for i in indices:
-        start, n = offsets[i] * width, (offsets[i + 1] - offsets[i]) * width
-        for k in range(n):
-            rows[place + k] = flat[start + k]
-        place += n
-    return touched
