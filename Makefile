@@ -1,9 +1,12 @@
 # make demo   the whole story on real molecules, a few minutes
 # make test   every test
 # make check  what CI runs: format, lint, types, layers, tests
-# Each target creates .venv and installs by itself; only python3.11+, pip, make and gcc are needed.
+# Each target creates .venv and installs by itself; only Python 3.11 to 3.13, pip, make and gcc
+# are needed. `make test PYTHON=python3.12` takes another Python.
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+SUITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c '$(SUITS)' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -13,12 +16,14 @@ INSTALLED := $(VENV)/.installed
 install: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml constraints/cpu.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints/cpu.txt -e ".[dev]"
-	touch $(INSTALLED)
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; none is on the PATH."; exit 1; }
+	@echo "Installing into $(VENV), a few minutes the first time ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints/cpu.txt -e ".[dev]"
+	@touch $(INSTALLED)
 
 demo: $(INSTALLED)
-	$(BIN)/atomlens demo --out demo
+	@$(BIN)/atomlens demo --out demo
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
