@@ -171,6 +171,8 @@ def check_cell(cell: NDArray[np.float64], pbc: NDArray[np.bool_]) -> None:
 
 def _periodic_basis(cell: NDArray[np.float64], pbc: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return the periodic vectors, completed by unit vectors at right angles to them."""
+    if pbc.all():
+        return cell
     basis = np.array(cell, dtype=float)
     _, _, directions = np.linalg.svd(basis[pbc])
     basis[~pbc] = directions[int(pbc.sum()) :]

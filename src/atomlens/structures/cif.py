@@ -1,17 +1,18 @@
-"""CIF files: ase reads the tags (pymatgen where ase gives up), symmetry.py adds the images."""
+"""CIF files: from tags to atoms. cif_tags.py reads the tags, symmetry.py adds the images."""
 
-import warnings
+from collections import Counter
 from collections.abc import Mapping
-from io import StringIO
-from typing import TYPE_CHECKING, Any
+from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import StructureError
 from atomlens.structures.checks import check_cell, overlapping_pairs
-from atomlens.structures.cif_sites import Sites, Tags, column, formula_amounts, number
-from atomlens.structures.records import DEUTERIUM_NOTICE, Entry, add_notice, attempt, quiet, reason
+from atomlens.structures.cif_sites import Sites, column, formula_amounts, number
+from atomlens.structures.cif_tags import Tags, read_tags
+from atomlens.structures.records import DEUTERIUM_NOTICE, Entry, add_notice, attempt
 from atomlens.structures.symmetry import (
     IDENTITY,
     NamedSetting,
@@ -44,7 +45,7 @@ Atoms3D = tuple[NDArray[np.float64], NDArray[np.int_]]
 
 def read_cif(text: str) -> list[Entry]:
     """Return one entry for each data block that holds atoms, named by it if there are many."""
-    with_atoms = [(name, tags) for name, tags in _blocks(text) if _has_atoms(tags)]
+    with_atoms = [(name, tags) for name, tags in read_tags(text) if _has_atoms(tags)]
     if not with_atoms:
         raise StructureError(
             "the CIF holds no atom positions (no loop with _atom_site_fract_x and its fellows "
@@ -59,38 +60,6 @@ def read_cif(text: str) -> list[Entry]:
         )
         for name, tags in with_atoms
     ]
-
-
-def _blocks(text: str) -> list[tuple[str, Tags]]:
-    """Split a CIF into (name of the data block, tags)."""
-    from ase.io.cif import parse_cif
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.filterwarnings("error", message="Wrong number")
-            return [(block.name, _normalised(block)) for block in parse_cif(StringIO(text))]
-    except Exception:  # pymatgen's reader is more patient; its complaint is the one to show
-        return _blocks_with_pymatgen(text)
-
-
-def _blocks_with_pymatgen(text: str) -> list[tuple[str, Tags]]:
-    """Split a CIF that ase cannot split, such as one with unpaired quotes in its labels."""
-    from pymatgen.io.cif import CifFile
-
-    try:
-        with quiet():
-            parsed = CifFile.from_str(text)
-    except Exception as error:
-        raise StructureError(
-            "the text breaks off or breaks the rules of CIF, for example inside a loop or a "
-            f"quoted text ({reason(error)}); get a complete copy of the file"
-        ) from error
-    return [(name, _normalised(block.data)) for name, block in parsed.data.items()]
-
-
-def _normalised(tags: Mapping[str, Any]) -> Tags:
-    return {key.lower().replace(".", "_"): value for key, value in tags.items()}
 
 
 def _has_atoms(tags: Tags) -> bool:
@@ -125,7 +94,7 @@ def _cell(tags: Tags) -> NDArray[np.float64] | None:
     found = [column(tags, tag) for tag in _CELL]
     if not any(found):
         return None
-    values = [number(values[0]) if values else None for values in found]
+    values = [number(*values[:1]) for values in found]
     missing = [tag for tag, value in zip(_CELL, values, strict=True) if value is None]
     if missing:
         raise StructureError(f"{missing[0]} is missing or not a number; complete the cell")
@@ -150,7 +119,7 @@ def _all_atoms(
         return _expanded(parse_operations([str(x) for x in listed]), symbols, fractional, cell)
     names = [f"hall:{x}" for x in column(tags, *_HALL_NAMES)[:1] if str(x).strip(" ?.")]
     names += [str(x) for tag in _GROUP_NAMES for x in column(tags, tag)[:1] if str(x).strip(" ?.")]
-    value = number(next(iter(column(tags, *_GROUP_NUMBERS)), None))
+    value = number(*column(tags, *_GROUP_NUMBERS)[:1])
     group_number = None if value is None else int(value)
     if group_number == 1 or not (names or group_number):
         return _expanded(IDENTITY, symbols, fractional, cell)
@@ -175,7 +144,8 @@ def _by_setting(
         problem = "does not fit the cell" if settings else "is not known"
         raise StructureError(f"{what} {problem}, and no symmetry operations are listed; {advice}")
     results = [(s, _expanded(o, symbols, fractional, cell)) for s, o in fitting]
-    agreeing = [(s, r) for s, r in results if _agrees([symbols[i] for i in r[1]], tags)]
+    amounts, units = formula_amounts(tags), number(*column(tags, "_cell_formula_units_z")[:1])
+    agreeing = [(s, r) for s, r in results if _agrees([symbols[i] for i in r[1]], amounts, units)]
     results = agreeing or results
     if len({setting.choice[:1] for setting, _ in results} & {"1", "2"}) > 1:
         raise StructureError(
@@ -196,36 +166,35 @@ def _expanded(
     if len(rows) == len(fractional):
         return positions, rows
     pbc = np.ones(3, dtype=bool)
+    pairs = overlapping_pairs(positions @ cell, cell, pbc)
+    if not len(pairs.distances):
+        return positions, rows
     direct = overlapping_pairs(fractional @ cell, cell, pbc)
     listed_twice = {tuple(sorted(p)) for p in zip(direct.first, direct.second, strict=True)}
-    pairs = overlapping_pairs(positions @ cell, cell, pbc)
     dropped = set()
     for i, j in zip(pairs.first.tolist(), pairs.second.tolist(), strict=True):
         first, second = sorted((int(rows[i]), int(rows[j])))
-        is_image = first != second and (first, second) not in listed_twice
-        if is_image and symbols[first] == symbols[second]:
+        if symbols[first] == symbols[second] and (first, second) not in listed_twice:
             dropped.add(max(i, j))
     kept = np.array([i not in dropped for i in range(len(rows))])
     return positions[kept], rows[kept]
 
 
-def _agrees(symbols: list[str], tags: Tags, with_units: bool = True) -> bool:
-    """Say whether atoms have the proportions of the sum formula, and the number if given."""
-    counts = {symbol: symbols.count(symbol) for symbol in set(symbols)}
-    amounts = formula_amounts(tags)
+def _agrees(symbols: list[str], amounts: Mapping[str, Fraction], units: float | None) -> bool:
+    """Say whether atoms have the proportions of the sum formula, and the number if known."""
+    counts = Counter(symbols)
     if set(counts) != set(amounts):
         return False
     n_atoms, n_formula = len(symbols), float(sum(amounts.values()))
-    n_units = number(next(iter(column(tags, "_cell_formula_units_z")), None))
-    if with_units and n_units and n_atoms not in (n_formula, n_units * n_formula):
+    if units and n_atoms not in (n_formula, units * n_formula):
         return False  # some programs write the formula of the whole cell next to Z
     return all(abs(counts[s] / n_atoms - float(amounts[s]) / n_formula) < 1e-3 for s in counts)
 
 
 def _compare_with_formula(atoms: "Atoms", tags: Tags, is_cut: bool) -> None:
     """Refuse a file that breaks off after part of its atoms; mention a mismatch otherwise."""
-    symbols = atoms.get_chemical_symbols()
-    if not formula_amounts(tags) or _agrees(symbols, tags, with_units=False):
+    amounts = formula_amounts(tags)
+    if not amounts or _agrees(atoms.get_chemical_symbols(), amounts, None):
         return
     if is_cut:
         raise StructureError(

@@ -2,7 +2,6 @@
 
 import math
 import re
-from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +10,11 @@ from numpy.typing import NDArray
 
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
+from atomlens.structures.cif_tags import Tags
 from atomlens.structures.formulas import amounts_in_formula
 
 if TYPE_CHECKING:
     from ase import Atoms
-
-Tags = Mapping[str, Any]
-"""Lower-case tag, dots as underscores -> value, or list of values for a loop."""
 
 
 def column(tags: Tags, *names: str) -> list[Any]:
@@ -29,7 +26,7 @@ def column(tags: Tags, *names: str) -> list[Any]:
     return []
 
 
-def number(value: Any) -> float | None:
+def number(value: Any = None) -> float | None:
     """Return a CIF number without its uncertainty; None for ``?``, ``.`` and words."""
     try:
         found = float(re.sub(r"\(\d*\)?$", "", value) if isinstance(value, str) else value)

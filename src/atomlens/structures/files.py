@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from atomlens.errors import StructureError
-from atomlens.structures.records import Entry, reason
+from atomlens.structures.records import Entry, one_line, reason
 
 
 class Kind(NamedTuple):
@@ -147,8 +147,8 @@ def _decoded(content: bytes) -> str:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError:
             text = content.decode("latin-1")
-    strange = sum(ch < " " and ch not in "\t\n\r\f\v" for ch in text[:10_000])
-    if strange > 0.01 * min(len(text), 10_000) or "\0" in text:
+    head = text[:10_000]
+    if len(re.findall(r"[\x00-\x08\x0e-\x1f]", head)) > 0.01 * len(head) or "\0" in text:
         raise StructureError(
             "it holds binary data where text is expected; get a correct copy of the file"
         )
@@ -189,5 +189,5 @@ def _looks_like(content: bytes) -> str:
 def numbered(stem: str, entries: list[Entry]) -> Iterator[tuple[str, Entry]]:
     """Yield a name for each entry of one file: its own, or the file's, numbered if many."""
     for i, entry in enumerate(entries):
-        own = " ".join(entry.name.split())
+        own = one_line(entry.name)
         yield own or (stem if len(entries) == 1 else f"{stem}-{i:04d}"), entry

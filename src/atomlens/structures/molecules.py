@@ -18,6 +18,7 @@ from atomlens.structures.records import (
     Entry,
     add_notice,
     attempt,
+    one_line,
     short,
     take_notices,
 )
@@ -88,7 +89,7 @@ def _valence_problem(molecule: Any) -> str:
     try:
         Chem.SanitizeMol(molecule)
     except ValueError as error:
-        return f"{' '.join(str(error).split())}; correct it"
+        return f"{one_line(str(error))}; correct it"
     return "its bonds cannot be understood; correct it"
 
 

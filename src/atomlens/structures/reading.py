@@ -3,7 +3,6 @@
 import glob
 import os
 import warnings
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,8 @@ from atomlens.errors import Failure, StructureError
 from atomlens.structures.arrays import name_of
 from atomlens.structures.files import files_in, kind_of, known_kinds, numbered, read_file, stem_of
 from atomlens.structures.objects import atoms_of
-from atomlens.structures.records import reason, short, take_notices
-from atomlens.structures.text import forced, from_text, is_smiles
+from atomlens.structures.records import one_line, reason, short, take_notices
+from atomlens.structures.text import forced, from_text, is_formula, is_smiles
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -107,6 +106,8 @@ def _all_failed(failures: list[Failure]) -> str:
 def _listed(inputs: Any) -> list[Any]:
     if isinstance(inputs, (list, tuple, set, frozenset, Iterator)):
         return list(inputs)
+    if hasattr(inputs, "tolist"):  # arrays of numpy, columns of pandas
+        return list(inputs.tolist())
     return [inputs]
 
 
@@ -167,7 +168,7 @@ def _glob(text: str) -> list[Path] | None:
 
 def _text_or_missing_file(text: str) -> "Atoms":
     looks_like_path = os.sep in text or kind_of(Path(text)) is not None
-    if looks_like_path and not is_smiles(text):
+    if looks_like_path and not (is_smiles(text) or is_formula(text)):
         if glob.has_magic(text):
             raise StructureError(f"{short(text)}: no file matches this pattern; check it")
         raise StructureError(f"{short(text)}: there is no such file or folder; check the path")
@@ -206,30 +207,36 @@ def _from_file(path: Path) -> "Iterator[Atoms | Failure]":
 
 
 def _failure(name: str, message: str) -> Failure:
-    return Failure(name=name, message=" ".join(message.split()))
+    return Failure(name=one_line(name), message=one_line(message))
 
 
 def _called(one: Any) -> str:
     if isinstance(one, (str, os.PathLike)):
-        return " ".join(str(one).split())
+        return one_line(str(one))
     return f"a {type(one).__name__} object"
 
 
 def _make_names_unique(structures: "list[Atoms]") -> None:
-    """Put the folder's name, then a number, behind names that occur more than once."""
-    counts = Counter(name_of(atoms) for atoms in structures)
-    taken = set(counts)
+    """Tell equal names apart by the folders they come from, then by a number behind them."""
+    folders: dict[str, set[str]] = {}
+    for atoms in structures:
+        folders.setdefault(name_of(atoms), set()).add(_folder(atoms))
     seen: set[str] = set()
     for atoms in structures:
-        name = name_of(atoms)
-        if counts[name] > 1 and "source" in atoms.info:
-            name = f"{Path(atoms.info['source']).resolve().parent.name}-{name}"
-        unique, number = name, 1
-        while unique in seen or (unique in taken and unique != name_of(atoms)):
+        given = name_of(atoms)
+        name = f"{_folder(atoms)}-{given}" if len(folders[given]) > 1 else given
+        unique, number = name.removeprefix("-"), 1
+        while unique in seen or (unique in folders and unique != given):
             number += 1
             unique = f"{name}-{number}"
         seen.add(unique)
         atoms.info["name"] = unique
+
+
+def _folder(atoms: "Atoms") -> str:
+    """Return the name of the folder that a structure was read from; empty for text."""
+    source = atoms.info.get("source")
+    return Path(source).absolute().parent.name if isinstance(source, str) else ""
 
 
 def _tell_notices(structures: "list[Atoms]") -> None:

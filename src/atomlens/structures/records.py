@@ -39,7 +39,7 @@ def attempt(name: str, build: "Callable[[], Atoms]", what: str = "structure") ->
 
 def reason(error: BaseException) -> str:
     """Return an exception of another package as part of one line."""
-    words = " ".join(str(error).split())
+    words = one_line(str(error))
     text = f"{type(error).__name__}: {words}" if words else type(error).__name__
     return text if len(text) <= 160 else text[:157] + "..."
 
@@ -73,5 +73,10 @@ def keep_results(atoms: "Atoms") -> None:
 
 def short(text: str) -> str:
     """Return a text in quotes, on one line and cut to a readable length."""
-    line = " ".join(text.split())
+    line = one_line(text)
     return repr(line if len(line) <= 60 else line[:57] + "...")
+
+
+def one_line(text: str) -> str:
+    """Return a text without line breaks, and with ``?`` for what cannot be printed."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))

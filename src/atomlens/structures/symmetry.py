@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import StructureError
+from atomlens.structures.records import quiet
 
 SITE_TOLERANCE = 0.1
 """Å; images of one atom nearer than this are the same atom on a special position."""
@@ -90,7 +91,8 @@ def setting_operations(setting: NamedSetting) -> Operations:
     """Return the operations of a tabulated setting."""
     import spglib
 
-    table = spglib.get_symmetry_from_database(setting.hall_number)
+    with quiet():
+        table = spglib.get_symmetry_from_database(setting.hall_number)
     return Operations(table["rotations"].astype(float), table["translations"].astype(float))
 
 
@@ -100,7 +102,8 @@ def _settings_table() -> tuple[NamedSetting, ...]:
 
     settings = []
     for hall_number in range(1, 531):
-        group = spglib.get_spacegroup_type(hall_number)
+        with quiet():
+            group = spglib.get_spacegroup_type(hall_number)
         names = {*group.international.split("=")[-2:], group.international_full}
         if group.choice in _STANDARD:
             names.add(group.international_short)
@@ -163,9 +166,7 @@ def expand(
         multiplicity[:, None], 1
     )
     images = _wrapped(_images(np.where(special[:, None], centres, fractional), operations))
-    kept = np.ones(images.shape[:2], dtype=bool)
-    for row in np.flatnonzero(special):
-        kept[row] = _first_occurrences(images[row], cell)
+    kept = _first_occurrences(images)
     return images[kept], np.nonzero(kept)[0]
 
 
@@ -182,13 +183,25 @@ def _wrapped(fractional: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.maximum(inside, 0.0)
 
 
-def _first_occurrences(points: NDArray[np.float64], cell: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(n,) True where no earlier point is the same up to a lattice translation."""
-    shifts = points[:, None] - points[None]
-    shifts -= np.round(shifts)
-    same = _lengths(shifts, cell) < SITE_TOLERANCE
-    return np.asarray(~np.tril(same, -1).any(axis=1))
+def _first_occurrences(images: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(n_sites, n_operations) True where no earlier image of the same site is the same.
+
+    Images of a site on its special position agree to the last digits, so a fine grid tells
+    them apart; the odd origin of the grid keeps its lines away from simple fractions.
+    """
+    n_sites, n_operations, _ = images.shape
+    grid = np.floor((images + 0.0137035999) * 2**20).astype(np.int64) % 2**20
+    keys = (grid[..., 0] * 2**20 + grid[..., 1]) * 2**20 + grid[..., 2]
+    keys = keys.reshape(-1)
+    sites = np.repeat(np.arange(n_sites), n_operations)
+    order = np.lexsort((keys, sites))
+    first = np.ones(len(keys), dtype=bool)
+    first[1:] = (np.diff(keys[order]) != 0) | (np.diff(sites[order]) != 0)
+    kept = np.zeros(len(keys), dtype=bool)
+    kept[order[first]] = True
+    return kept.reshape(n_sites, n_operations)
 
 
 def _lengths(shifts: NDArray[np.float64], cell: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(np.linalg.norm(shifts @ cell, axis=-1))
+    vectors = shifts @ cell
+    return np.asarray(np.sqrt(np.einsum("...i,...i", vectors, vectors)))

@@ -30,6 +30,14 @@ def is_smiles(text: str) -> bool:
     return parse_smiles(text.strip()) is not None
 
 
+def is_formula(text: str) -> bool:
+    """Say whether a text can be read as a formula."""
+    try:
+        return bool(amounts_in_formula(text))
+    except StructureError:
+        return False
+
+
 def from_text(text: str) -> "Atoms":
     """Return a SMILES or, if it is none, a formula as ase.Atoms.
 
@@ -54,11 +62,7 @@ def from_text(text: str) -> "Atoms":
 
 
 def _is_plausible_formula(text: str) -> bool:
-    try:
-        amounts = amounts_in_formula(text)
-    except StructureError:
-        return False
-    return len(re.findall(r"[A-Z]", text)) == len(amounts)
+    return is_formula(text) and len(re.findall(r"[A-Z]", text)) == len(amounts_in_formula(text))
 
 
 def _after(error: StructureError) -> str:

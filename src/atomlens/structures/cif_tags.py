@@ -1,0 +1,173 @@
+"""The tags of a CIF and their values, by the grammar of CIF 1.1.
+
+Hall, Allen and Brown, Acta Cryst. A47, 655 (1991); https://www.iucr.org/resources/cif.
+Two habits of careless programs are understood as well: values with blanks and without
+quotes (``_symmetry_space_group_name_H-M P 21``), and tags in front of the first block.
+``docs/decisions/0004-cif-tags.md`` says why this is not left to ase or pymatgen.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from atomlens.errors import StructureError
+from atomlens.structures.records import short
+
+Tags = Mapping[str, Any]
+"""Lower-case tag, dots as underscores -> text, or list of texts for a loop."""
+
+_LONGEST_QUOTED_LINE = 10_000
+"""Characters; CIF allows 2048. Quotes in longer lines are left as they stand."""
+
+_WORD = re.compile(
+    r"""'(?P<single>(?:[^']|'(?=\S))*)'(?=\s|$)|"(?P<double>(?:[^"]|"(?=\S))*)"(?=\s|$)"""
+    r"""|(?P<comment>\#.*)|(?P<word>\S+)"""
+)
+
+
+class _Quoted(str):
+    """A value in quotes or between semicolons: never a tag or keyword."""
+
+
+class _Line(NamedTuple):
+    """The words of one line, or one text between semicolons."""
+
+    number: int
+    words: list[str]
+
+
+def read_tags(text: str) -> list[tuple[str, Tags]]:
+    """Return (name, tags) of each data block.
+
+    Raises StructureError, with the line, where the text breaks off or breaks the rules.
+    """
+    reader = _Reader()
+    for line in _lines(text):
+        reader.add(line)
+    reader.end_loop()
+    if reader.tag:
+        raise StructureError(f"the file breaks off after {reader.tag}; get a complete copy")
+    return [(name, tags) for name, tags in reader.blocks if tags]
+
+
+def _lines(text: str) -> Iterator[_Line]:
+    """Yield the lines that hold something, split into words."""
+    lines = enumerate(text.split("\n"), start=1)
+    for number, line in lines:
+        if line.startswith(";"):
+            content = [line[1:]]
+            for _, following in lines:
+                if following.startswith(";"):
+                    break
+                content.append(following)
+            else:
+                raise StructureError(
+                    f"the text that begins with ';' in line {number} has no end, so the file is "
+                    "cut off; get a complete copy"
+                )
+            yield _Line(number, [_Quoted("\n".join(content).strip())])
+            line = following[1:]
+        words = _words(line)
+        if words:
+            yield _Line(number, words)
+
+
+def _words(line: str) -> list[str]:
+    if not ("'" in line or '"' in line or "#" in line) or len(line) > _LONGEST_QUOTED_LINE:
+        return line.split()
+    words: list[str] = []
+    for match in _WORD.finditer(line):
+        if match["word"] is not None:
+            words.append(match["word"])
+        elif match["comment"] is None:
+            words.append(_Quoted(match[match.lastgroup or 0]))
+    return words
+
+
+class _Reader:
+    """What has been read so far, and what the next word belongs to."""
+
+    def __init__(self) -> None:
+        self.blocks: list[tuple[str, dict[str, Any]]] = [("", {})]
+        self.tag = ""
+        """A tag that waits for its value."""
+        self.loop: list[str] | None = None
+        """The tags of the loop that is being read."""
+        self.rows: list[_Line] = []
+        """The lines of values of that loop."""
+
+    def add(self, line: _Line) -> None:
+        words = line.words
+        if self.rows and _is_value(words[0]):
+            self.rows.append(line)
+            return
+        for i, word in enumerate(words):
+            if not _is_value(word):
+                self._start(word, line.number)
+            elif self.tag:
+                end = next((j for j in range(i, len(words)) if not _is_value(words[j])), len(words))
+                self.blocks[-1][1][self.tag] = " ".join(words[i:end])
+                self.tag = ""
+                rest = words[end:]
+                if rest:
+                    self.add(_Line(line.number, rest))
+                return
+            elif self.loop:
+                self.rows.append(_Line(line.number, words[i:]))
+                return
+            else:
+                raise StructureError(
+                    f"line {line.number}: {short(word)} belongs to no tag of the CIF; correct or "
+                    "remove it"
+                )
+
+    def _start(self, word: str, number: int) -> None:
+        """Begin a block, a loop, or a tag."""
+        lower = word.lower()
+        if self.tag:
+            raise StructureError(
+                f"line {number}: {self.tag} has no value; write '?' if it is unknown"
+            )
+        if lower.startswith("_"):
+            tag = lower.replace(".", "_")
+            if self.loop is not None and not self.rows:
+                self.loop.append(tag)
+            else:
+                self.end_loop()
+                self.tag = tag
+            return
+        self.end_loop()
+        if lower == "loop_":
+            self.loop = []
+        elif lower.startswith(("data_", "global_")):
+            self.blocks.append((word.partition("_")[2], {}))
+
+    def end_loop(self) -> None:
+        """Store the columns of the loop that ends here."""
+        loop, rows = self.loop, self.rows
+        self.loop, self.rows = None, []
+        if not loop or not rows:
+            return
+        n = len(loop)
+        words = [line.words for line in rows]
+        if loop[-1].endswith("_xyz") and any(len(row) != n for row in words):
+            words = [[*row[: n - 1], " ".join(row[n - 1 :])] for row in words]
+        flat = [word for row in words for word in row]
+        if len(flat) % n == 0:
+            self.blocks[-1][1].update({tag: flat[i::n] for i, tag in enumerate(loop)})
+        elif loop[0].startswith("_atom_site_") and "aniso" not in loop[0]:
+            raise StructureError(
+                f"the loop of atoms ends within a row in line {rows[-1].number} ({len(flat)} "
+                f"values for {n} columns), so the file is cut off or a value is missing; get a "
+                "complete copy"
+            )
+
+
+def _is_value(word: str) -> bool:
+    if isinstance(word, _Quoted):
+        return True
+    if word[0] == "_":
+        return False
+    return word[0] not in "dDlLgGsS" or not word.lower().startswith(
+        ("data_", "loop_", "global_", "save_", "stop_")
+    )

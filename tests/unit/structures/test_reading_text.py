@@ -1,0 +1,153 @@
+"""SMILES and formulas as text."""
+
+import random
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from atomlens.structures import read, read_structures, to_atoms
+from atomlens.structures.formulas import amounts_in_formula
+
+FORMULAS = {
+    "Fe2O3": {"Fe": 2, "O": 3},
+    "Ca(OH)2": {"Ca": 1, "O": 2, "H": 2},
+    "K3[Fe(CN)6]": {"K": 3, "Fe": 1, "C": 6, "N": 6},
+    "CuSO4.5H2O": {"Cu": 1, "S": 1, "O": 9, "H": 10},
+    "CuSO4·5H2O": {"Cu": 1, "S": 1, "O": 9, "H": 10},
+    "Al2O3·H2O": {"Al": 2, "O": 4, "H": 2},
+    "MgO.Al2O3": {"Mg": 1, "Al": 2, "O": 4},
+    "CaSO4·1/2H2O": {"Ca": 2, "S": 2, "O": 9, "H": 2},
+    "CaSO4.0.5H2O": {"Ca": 2, "S": 2, "O": 9, "H": 2},
+    "Li0.5CoO2": {"Li": 1, "Co": 2, "O": 4},
+    "Li0.9CoO2": {"Li": 9, "Co": 10, "O": 20},
+    "LiNi0.33Mn0.33Co0.33O2": {"Li": 3, "Ni": 1, "Mn": 1, "Co": 1, "O": 6},
+    "Fe₂O₃": {"Fe": 2, "O": 3},
+    "Fe 2 O 3": {"Fe": 2, "O": 3},
+    "C60": {"C": 60},
+    "Cs": {"Cs": 1},
+    "InP": {"In": 1, "P": 1},
+}
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_a_formula_becomes_whole_numbers_of_atoms(text: str) -> None:
+    atoms = to_atoms(text)
+    assert dict(Counter(atoms.get_chemical_symbols())) == FORMULAS[text]
+
+
+def test_a_formula_has_no_geometry_and_says_so() -> None:
+    atoms = to_atoms("Fe2O3")
+    assert atoms.info == {"name": "Fe2O3", "is_formula": True}
+    assert not atoms.positions.any()
+    assert not atoms.pbc.any()
+    assert atoms.cell.rank == 0
+
+
+def test_whole_numbers_of_a_formula_are_not_reduced() -> None:
+    assert len(to_atoms("Fe4O6")) == 10
+
+
+def test_a_steel_is_rounded_to_ten_thousand_atoms() -> None:
+    text = "Fe0.620C0.000953Mn0.000521Ni0.192Co0.146Ti0.041526"
+    amounts = {s: float(a) for s, a in amounts_in_formula(text).items()}
+    counts = Counter(to_atoms(text).get_chemical_symbols())
+    for symbol, amount in amounts.items():
+        share = counts[symbol] / counts.total()
+        assert share == pytest.approx(amount / sum(amounts.values()), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "text", ["Li.5CoO2", "Fe0O", "NH4+", "()", "2", "Fe2O3!", "fe2o3", "Fe1/0O"]
+)
+def test_what_is_unclear_in_a_formula_is_refused(text: str) -> None:
+    (failure,) = read_structures(f"formula:{text}").failures
+    assert "formula" in failure.message
+
+
+def test_a_smiles_becomes_a_molecule_with_hydrogens_in_space() -> None:
+    atoms = to_atoms("CCO")
+    assert atoms.get_chemical_formula() == "C2H6O"
+    assert atoms.info == {"name": "CCO", "smiles": "CCO"}
+    assert atoms.get_distance(0, 1) == pytest.approx(1.52, abs=0.03)
+    assert not atoms.pbc.any()
+
+
+def test_the_same_smiles_has_the_same_coordinates_every_time() -> None:
+    first, second = to_atoms("CC(C)C(=O)N"), to_atoms("CC(C)C(=O)N")
+    assert np.array_equal(first.positions, second.positions)
+
+
+def test_a_chiral_smiles_and_its_mirror_image_differ() -> None:
+    left, right = to_atoms("C[C@H](N)C(=O)O"), to_atoms("C[C@@H](N)C(=O)O")
+
+    def handedness(atoms: object) -> float:
+        p = atoms.positions  # type: ignore[attr-defined]
+        return float(np.linalg.det(p[[0, 2, 3]] - p[1]))
+
+    assert handedness(left) * handedness(right) < 0
+
+
+def test_fragments_of_a_smiles_stand_apart() -> None:
+    with pytest.warns(UserWarning, match="3 Å apart"):
+        atoms = to_atoms("[Na+].[Cl-]")
+    assert atoms.get_distance(0, 1) == pytest.approx(3.0)
+
+
+def test_text_that_is_both_is_a_smiles_and_the_user_is_told() -> None:
+    with pytest.warns(UserWarning, match="formula:"):
+        atoms = to_atoms("CO")
+    assert atoms.get_chemical_formula() == "CH4O"
+
+
+@pytest.mark.parametrize(("text", "formula"), [("formula:CO", "CO"), ("smiles:CO", "CH4O")])
+def test_a_prefix_decides_without_a_warning(text: str, formula: str) -> None:
+    atoms = to_atoms(text)
+    assert atoms.get_chemical_formula() == formula
+    assert atoms.info["name"] == "CO"
+
+
+def test_an_everyday_smiles_needs_no_warning() -> None:
+    assert [len(atoms) for atoms in read(["CCO", "c1ccccc1", "C/C=C/C"])] == [9, 12, 12]
+
+
+def test_an_existing_file_goes_before_a_smiles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("CCO").mkdir()
+    Path("CCO/helium.xyz").write_text("1\n\nHe 0 0 0\n")
+    assert to_atoms("CCO").get_chemical_symbols() == ["He"]
+
+
+def test_deuterium_is_hydrogen_and_the_user_is_told() -> None:
+    with pytest.warns(UserWarning, match="deuterium"):
+        assert to_atoms("D2O").get_chemical_formula() == "H2O"
+    with pytest.warns(UserWarning, match="deuterium"):
+        assert to_atoms("[2H]C").get_chemical_formula() == "CH4"
+
+
+def test_a_remark_on_many_structures_is_one_warning() -> None:
+    with pytest.warns(UserWarning, match="deuterium") as told:
+        read(["formula:D2O", "formula:DCl", "formula:DF"])
+    assert len(told) == 1
+    assert "D2O, DCl, DF" in str(told[0].message)
+
+
+def test_any_text_gives_a_structure_or_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = random.Random(7)
+    pieces = [*"CNOFcno123456789()[]=#@+-./%:·*? é\n\0", "Fe", "Cl", "H2O", "smiles:", "formula:"]
+    for _ in range(300):
+        text = "".join(rng.choices(pieces, k=rng.randrange(1, 9))).lstrip("./")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            result = read_structures(text)
+        assert len(result.items) == 1
+        for failure in result.failures:
+            assert failure.message.isprintable()
+            assert 20 < len(failure.message) < 400

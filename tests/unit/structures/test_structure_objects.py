@@ -1,0 +1,104 @@
+"""Objects of ase, pymatgen and rdkit."""
+
+import numpy as np
+import pytest
+from ase.build import fcc111, molecule
+from ase.calculators.singlepoint import SinglePointCalculator
+from pymatgen.core import Composition, Lattice, Molecule, Structure
+from rdkit import Chem
+from rdkit.Chem import rdDistGeom
+
+from atomlens.errors import StructureError
+from atomlens.structures import read, to_atoms
+
+SALT = Structure(Lattice.cubic(5.64), ["Na+", "Cl-"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+
+
+def test_ase_atoms_come_back_as_a_copy_with_their_results() -> None:
+    water = molecule("H2O")
+    water.calc = SinglePointCalculator(water, energy=-14.2)
+    copy = to_atoms(water)
+    copy.positions += 1.0
+    assert water.positions[0, 0] == 0.0
+    assert copy.calc.results["energy"] == -14.2
+    assert water.info == {}
+
+
+def test_a_slab_of_ase_keeps_its_periodicity() -> None:
+    assert to_atoms(fcc111("Cu", (1, 1, 3), vacuum=6.0)).pbc.tolist() == [True, True, False]
+
+
+def test_a_pymatgen_structure_is_periodic() -> None:
+    atoms = to_atoms(SALT)
+    assert atoms.get_chemical_symbols() == ["Na", "Cl"]
+    assert np.allclose(atoms.positions, SALT.cart_coords)
+    assert np.allclose(atoms.cell[:], SALT.lattice.matrix)
+    assert atoms.pbc.all()
+
+
+def test_a_pymatgen_slab_keeps_its_periodicity() -> None:
+    lattice = Lattice.from_parameters(3, 3, 20, 90, 90, 90, pbc=(True, True, False))
+    assert to_atoms(Structure(lattice, ["Cu"], [[0, 0, 0]])).pbc.tolist() == [True, True, False]
+
+
+def test_a_pymatgen_molecule_has_no_cell() -> None:
+    atoms = to_atoms(Molecule(["C", "O"], [[0, 0, 0], [0, 0, 1.13]]))
+    assert not atoms.pbc.any()
+    assert atoms.cell.rank == 0
+
+
+def test_a_pymatgen_composition_is_a_formula() -> None:
+    atoms = to_atoms(Composition({"Li": 0.5, "Co": 1, "O": 2}))
+    assert atoms.info["is_formula"]
+    assert atoms.get_chemical_symbols().count("Co") == 2
+    assert len(atoms) == 7
+
+
+def test_thirds_of_a_composition_are_thirds() -> None:
+    assert len(to_atoms(Composition("Ni0.3333333333Mn0.6666666667O2"))) == 9
+
+
+def test_a_disordered_structure_is_refused_with_its_site() -> None:
+    mixed = Structure(Lattice.cubic(4), ["O", {"Fe": 0.5, "Co": 0.5}], [[0.5] * 3, [0, 0, 0]])
+    with pytest.raises(StructureError, match=r"atom 1 \(Fe.*0\.5 Fe, 0\.5 Co.*disordered"):
+        to_atoms(mixed)
+
+
+def test_a_vacancy_is_refused_with_its_site() -> None:
+    partly = Structure(Lattice.cubic(4), [{"Fe": 0.9}], [[0, 0, 0]])
+    with pytest.raises(StructureError, match=r"atom 0 .*0\.9 Fe"):
+        to_atoms(partly)
+
+
+def test_a_dummy_species_is_refused() -> None:
+    with pytest.raises(StructureError, match="not an element"):
+        to_atoms(Structure(Lattice.cubic(4), ["X0+"], [[0, 0, 0]]))
+
+
+def test_an_rdkit_molecule_with_coordinates_keeps_them() -> None:
+    mol = Chem.AddHs(Chem.MolFromSmiles("CCO"))
+    rdDistGeom.EmbedMolecule(mol, randomSeed=3)
+    assert np.allclose(to_atoms(mol).positions, mol.GetConformer().GetPositions())
+
+
+def test_an_rdkit_molecule_without_coordinates_gets_them() -> None:
+    mol = Chem.MolFromSmiles("CCO")
+    atoms = to_atoms(mol)
+    assert atoms.get_chemical_formula() == "C2H6O"
+    assert mol.GetNumAtoms() == 3
+
+
+def test_objects_of_all_kinds_may_be_mixed() -> None:
+    inputs = [molecule("H2O"), SALT, Composition("Fe2O3"), Chem.MolFromSmiles("C"), "CC"]
+    assert [len(atoms) for atoms in read(inputs)] == [3, 2, 5, 5, 8]
+
+
+def test_an_array_or_column_of_texts_is_a_list() -> None:
+    assert len(read(np.array(["CC", "formula:NaCl"]))) == 2
+
+
+def test_bad_coordinates_in_memory_are_found_too() -> None:
+    water = molecule("H2O")
+    water.positions[2, 1] = np.nan
+    with pytest.raises(StructureError, match=r"H2O: atom 2 \(H"):
+        to_atoms(water)
