@@ -1,1 +1,59 @@
 """Checkpoints that others published, turned into models of ours."""
+
+from pathlib import Path
+
+from atomlens.checkpoints.scann_keras import ScannCheckpoint, read_scann_checkpoint
+from atomlens.datasets.scaling import TargetScaling
+from atomlens.neighbors import make_builder
+from atomlens.predictor import Calibration, Predictor, TrainingRecord
+from atomlens.targets import Target
+
+__all__ = ["ScannCheckpoint", "import_scann", "read_scann_checkpoint"]
+
+
+def import_scann(
+    weights: str | Path,
+    settings: str | Path,
+    out: str | Path | None = None,
+    *,
+    target: str | None = None,
+    unit: str = "",
+    mean: float = 0.0,
+    std: float = 1.0,
+    neighbors: str = "ghost",
+) -> Predictor:
+    """Turn a published SCANN or SCANN+ checkpoint into a model folder, without TensorFlow.
+
+    Args:
+        weights: The Keras HDF5 file of the whole model.
+        settings: The settings file (JSON or YAML) that was written beside it.
+        out: Model folder to write; nothing is written without it.
+        target: Name of the property; by default the one in the settings file.
+        unit: Unit of the predictions. The checkpoint does not say it.
+        mean: Added to the output after it was multiplied by ``std``. The checkpoints of the
+            later code were trained on (value - mean) / std of the whole data set, and do not
+            hold these two numbers; those of the first code on values times 1000 (std=0.001).
+        std: See ``mean``.
+        neighbors: Mode of the ``voronoi`` builder: ``ghost`` (exact), ``reference`` or
+            ``box30`` (as the authors' later and first code found the neighbours of molecules).
+
+    Raises:
+        ModelError: a file is missing or damaged, or holds an option that we do not have.
+        MissingDependencyError: h5py is not installed.
+    """
+    checkpoint = read_scann_checkpoint(Path(weights), Path(settings))
+    learned = Target(name=target or checkpoint.target, unit=unit)
+    predictor = Predictor(
+        model_name="scann-plus" if checkpoint.model.config.edge_update else "scann",
+        models=(checkpoint.model,),
+        builder=make_builder("voronoi", cutoff=checkpoint.model.config.cutoff, mode=neighbors),
+        scaling=TargetScaling(targets=(learned,), means=(mean,), stds=(std,), references=({},)),
+        calibration=Calibration.nothing(1),
+        record=TrainingRecord(
+            data=f"unknown: imported from the published checkpoint {Path(weights).name}",
+            ended="imported",
+        ),
+    )
+    if out is not None:
+        predictor.save(out)
+    return predictor

@@ -6,6 +6,7 @@ HDF5 file that holds one group a layer. Only arrays are read; nothing in the fil
 
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,16 @@ if TYPE_CHECKING:
 _Arrays = dict[str, NDArray[np.float32]]
 
 
-def read_scann_checkpoint(weights: Path, settings: Path) -> Scann:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScannCheckpoint:
+    """What a published checkpoint holds."""
+
+    model: Scann
+    target: str
+    """Name of the property, as in the settings file; ``property`` if it does not say."""
+
+
+def read_scann_checkpoint(weights: Path, settings: Path) -> ScannCheckpoint:
     """Return the model stored in a published SCANN or SCANN+ checkpoint.
 
     Args:
@@ -34,7 +44,8 @@ def read_scann_checkpoint(weights: Path, settings: Path) -> Scann:
         ModelError: a file is missing or damaged, or holds an option that we do not have.
         MissingDependencyError: h5py is not installed.
     """
-    options = _config(_read_settings(settings), settings)
+    content = _read_settings(settings)
+    options = _config(content, settings)
     arrays = _read_arrays(weights)
     n_rows = _take(arrays, weights, "embed_atom/embeddings:0").shape[0]
     config = ScannConfig(**options, n_elements=n_rows)
@@ -48,7 +59,9 @@ def read_scann_checkpoint(weights: Path, settings: Path) -> Scann:
                 "used to train this checkpoint."
             )
     model.load_state_dict(state)
-    return model.eval()
+    hyper = content.get("hyper")
+    target = hyper.get("target") if isinstance(hyper, dict) else None
+    return ScannCheckpoint(model=model.eval(), target=str(target or "property"))
 
 
 def _read_settings(path: Path) -> dict[str, Any]:

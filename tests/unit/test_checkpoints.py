@@ -1,0 +1,145 @@
+"""Published checkpoints are read as arrays, and every defect is named."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from atomlens.checkpoints.scann_keras import read_scann_checkpoint
+from atomlens.errors import ModelError
+from atomlens.models.scann import Scann, ScannConfig
+
+h5py = pytest.importorskip("h5py")
+
+SETTINGS = {
+    "n_atoms": 10,
+    "embedding_dim": 6,
+    "n_attention": 2,
+    "local_dim": 16,
+    "num_head": 4,
+    "global_dim": 16,
+    "dense_out": 16,
+    "scale": 0.5,
+    "use_attn_norm": True,
+    "use_ga_norm": True,
+    "use_ring": False,
+    "g_update": True,
+    "gaussian_d": 4.0,
+    "feature": "atomic",
+    "use_drop": False,
+}
+
+
+def keras_arrays(model: Scann, first: int) -> dict[str, np.ndarray]:
+    """The arrays of a model under the names that Keras gives them, counters from ``first``."""
+
+    def name(stem: str, k: int) -> str:
+        return f"{stem}_{k}" if k else stem
+
+    arrays = {"embed_atom/embed_atom/embeddings:0": model.embedding.weight}
+
+    def linear(theirs: str, ours: torch.nn.Module) -> None:
+        arrays[f"{theirs}/kernel:0"] = ours.weight.T  # type: ignore[union-attr,operator]
+        arrays[f"{theirs}/bias:0"] = ours.bias  # type: ignore[assignment]
+
+    def norm(theirs: str, ours: torch.nn.Module) -> None:
+        arrays[f"{theirs}/gamma:0"] = ours.weight  # type: ignore[assignment]
+        arrays[f"{theirs}/beta:0"] = ours.bias  # type: ignore[assignment]
+
+    linear("dense_embed/dense_embed", model.input)
+    linear("neighbor_d/neighbor_d", model.distance_input)
+    linear("neighbor_w/neighbor_w", model.angle_input)
+    for k in range(2):
+        a, r = name("local_attention", first + k), name("residual_norm", first + k)
+        layer, edge = model.layers[k], model.edge_updates[k]
+        linear(f"{a}/{a}/query", layer.query)  # type: ignore[arg-type]
+        linear(f"{a}/{a}/key", layer.key)  # type: ignore[arg-type]
+        linear(f"{a}/{a}/filter_geo", edge.linear)  # type: ignore[arg-type]
+        norm(f"{a}/{a}/{name('layer_normalization', 3 * k)}", layer.norm)  # type: ignore[arg-type]
+        norm(f"{a}/{a}/{name('layer_normalization', 3 * k + 1)}", edge.norm)  # type: ignore[arg-type]
+        linear(f"{r}/{name('dense', 2 * k)}", layer.feed_forward[0])  # type: ignore[index]
+        linear(f"{r}/{name('dense', 2 * k + 1)}", layer.feed_forward[2])  # type: ignore[index]
+        norm(f"{r}/{r}/{name('layer_normalization', 3 * k + 2)}", layer.feed_forward_norm)  # type: ignore[arg-type]
+    linear("after_Lc/after_Lc", model.readout.input)
+    linear("global_attention/global_attention/query", model.readout.query)
+    linear("global_attention/global_attention/key", model.readout.key)
+    linear("bf_property/bf_property", model.head)
+    linear("predict_property/predict_property", model.output)
+    return {k: v.detach().numpy() for k, v in arrays.items()}
+
+
+@pytest.fixture
+def model() -> Scann:
+    torch.manual_seed(0)
+    made = Scann(ScannConfig(n_layers=2, n_features=16, n_heads=4, n_embedding=6, n_elements=10))
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.add_(torch.randn_like(parameter))
+    return made
+
+
+def write(folder: Path, model: Scann, first: int = 0, **changes: object) -> tuple[Path, Path]:
+    weights, settings = folder / "model.h5", folder / "model.json"
+    with h5py.File(weights, "w") as file:
+        for name, array in keras_arrays(model, first).items():
+            file[f"model_weights/{name}"] = array
+    settings.write_text(json.dumps({"model": {**SETTINGS, **changes}, "hyper": {"target": "lumo"}}))
+    return weights, settings
+
+
+@pytest.mark.parametrize("first", [0, 9])
+def test_every_array_finds_its_place(tmp_path: Path, model: Scann, first: int) -> None:
+    """Also when the counters of the layer names do not begin at zero, or pass ten."""
+    read = read_scann_checkpoint(*write(tmp_path, model, first))
+    assert read.target == "lumo"
+    assert read.model.config.readout == "reference"
+    for name, value in model.state_dict().items():
+        assert torch.equal(read.model.state_dict()[name], value), name
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"n_attention": 3}, "2 local attention layers"),
+        ({"use_ring": True}, "ring flags"),
+        ({"feature": "cgcnn"}, "92-d element vectors"),
+        ({"embedding_dim": 48}, "shape"),
+        ({"global_dim": 64}, "differ"),
+    ],
+)
+def test_settings_that_do_not_fit_are_named(
+    tmp_path: Path, model: Scann, changes: dict[str, object], words: str
+) -> None:
+    with pytest.raises(ModelError, match=words):
+        read_scann_checkpoint(*write(tmp_path, model, **changes))
+
+
+def test_a_truncated_checkpoint_is_named(tmp_path: Path, model: Scann) -> None:
+    weights, settings = write(tmp_path, model)
+    weights.write_bytes(weights.read_bytes()[:5000])
+    with pytest.raises(ModelError, match=r"model\.h5: the checkpoint is no HDF5 file"):
+        read_scann_checkpoint(weights, settings)
+
+
+def test_a_missing_checkpoint_is_named(tmp_path: Path, model: Scann) -> None:
+    weights, settings = write(tmp_path, model)
+    weights.unlink()
+    with pytest.raises(ModelError, match="does not exist"):
+        read_scann_checkpoint(weights, settings)
+
+
+def test_a_settings_file_of_another_kind_is_named(tmp_path: Path, model: Scann) -> None:
+    weights, settings = write(tmp_path, model)
+    settings.write_text("[1, 2]")
+    with pytest.raises(ModelError, match="no section `model`"):
+        read_scann_checkpoint(weights, settings)
+
+
+def test_an_incomplete_settings_file_is_named(tmp_path: Path, model: Scann) -> None:
+    weights, settings = write(tmp_path, model)
+    content = {k: v for k, v in SETTINGS.items() if k != "num_head"}
+    settings.write_text(json.dumps({"model": content}))
+    with pytest.raises(ModelError, match="num_head"):
+        read_scann_checkpoint(weights, settings)
