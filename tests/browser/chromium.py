@@ -124,14 +124,7 @@ class Chromium:
         """Open a page and wait until it says that it is ready."""
         self.requests.clear()
         self.complaints.clear()
-        self.call(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=height,
-            deviceScaleFactor=ratio,
-            mobile=touch,
-        )
-        self.call("Emulation.setTouchEmulationEnabled", enabled=touch)
+        self.resize(width, height, ratio=ratio, touch=touch)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         url = address.as_uri() if isinstance(address, Path) else address
@@ -140,7 +133,18 @@ class Chromium:
         self.wait("document.readyState === 'complete'")
         self.wait("document.documentElement.dataset.ready === 'yes'")
 
-    def wait(self, expression: str, seconds: float = 30.0) -> None:
+    def resize(self, width: int, height: int, *, ratio: float = 1.0, touch: bool = False) -> None:
+        """Give the window another size in pixels of the page; with touch it is a phone."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=ratio,
+            mobile=touch,
+        )
+        self.call("Emulation.setTouchEmulationEnabled", enabled=touch)
+
+    def wait(self, expression: str, seconds: float = 90.0) -> None:
         """Wait until an expression is true."""
         end = time.monotonic() + seconds
         while not self.run(expression):

@@ -23,7 +23,7 @@ function writeHaloed(pen, text, x, y, size, ink, paper, style = "") {
 function labelText(structure, mode, atom) {
   const symbol = structure.symbols[atom];
   if (mode === "numbers") return `${symbol}${atom}`;
-  if (mode === "scores") return shortNumber(structure.scores[atom]);
+  if (mode === "scores") return shortNumber(structure.scores[atom], 2);
   return symbol;
 }
 
@@ -37,10 +37,10 @@ function drawLabels(pen, structure, options, seen, ink, paper) {
     if (options.labels === "scores" || !few ? !top.has(atom) : false) continue;
     if (options.labels === "symbols" && structure.symbols[atom] === "H" && !hydrogenOnly) continue;
     const text = labelText(structure, options.labels, atom);
-    const inside = text.length <= 2;
-    const size = inside ? Math.min(17, s.r * 0.95) : Math.min(13, Math.max(10, s.r * 0.8));
+    const inside = options.labels !== "scores";
+    const size = inside ? Math.min(17, s.r * Math.min(0.95, 1.9 / text.length)) : 12;
     if (size < 7) continue;
-    if (few && seen.some((o) => o.depth > s.depth + 0.01 && Math.hypot(o.x - s.x, o.y - s.y) < o.r + (inside ? 0.4 * size : 0))) continue;
+    if (few && seen.some((o) => o.depth > s.depth + 0.01 && Math.hypot(o.x - s.x, o.y - s.y) < o.r + 0.4 * size * inside)) continue;
     if (!inside) writeHaloed(pen, text, s.x, s.y, size, ink, paper);
     else {
       pen.font = `600 ${size}px ${LABEL_FONT}`;

@@ -28,11 +28,10 @@ class Discs(NamedTuple):
     radius: NDArray[np.float64]
     depth: NDArray[np.float64]
 
-    def is_hidden(self, i: int) -> bool:
-        """Tell whether a nearer atom covers the symbol on atom i."""
-        near = self.depth > self.depth[i] + 1e-6
-        apart = np.hypot(self.x - self.x[i], self.y - self.y[i])
-        return bool(np.any(near & (apart < self.radius + 0.45 * self.radius[i])))
+    def cover(self, x: float, y: float, depth: float, room: float) -> bool:
+        """Tell whether an atom nearer than ``depth`` covers a spot with some room around it."""
+        near = self.depth > depth + 1e-6
+        return bool(np.any(near & (np.hypot(self.x - x, self.y - y) < self.radius + room)))
 
 
 def write_symbols(
@@ -46,7 +45,8 @@ def write_symbols(
     for i, atom in enumerate(scene.atom_index):
         size = min(1.0 * discs.radius[i] * points, 12.0)
         plain = symbols[atom] == "H" and set(symbols) != {"H"}
-        if size < 5.0 or plain or discs.is_hidden(i):
+        hidden = discs.cover(discs.x[i], discs.y[i], discs.depth[i], 0.45 * discs.radius[i])
+        if size < 5.0 or plain or hidden:
             continue
         axes.text(
             discs.x[i],

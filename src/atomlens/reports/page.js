@@ -191,7 +191,9 @@ class Page {
   }
 
   go(index) {
-    history.replaceState(null, "", `#${index}`);
+    try {
+      history.replaceState(null, "", `#${index}`);
+    } catch { /* a page inside a notebook has no address of its own */ }
     this.show(index);
   }
 

@@ -115,8 +115,8 @@ def paint_bonds(view: Projection, scene: Scene, radii: NDArray[np.float64]) -> l
     along = second - first
     length = np.linalg.norm(along, axis=1, keepdims=True)
     along = along / np.maximum(length, 1e-9)
-    start = view(first + 0.8 * radii[scene.bonds[:, 0], None] * along)
-    end = view(second - 0.8 * radii[scene.bonds[:, 1], None] * along)
+    start = view(first + 0.96 * radii[scene.bonds[:, 0], None] * along)
+    end = view(second - 0.96 * radii[scene.bonds[:, 1], None] * along)
     layers = []
     for a, b in zip(start, end, strict=True):
         depth = float(a[2] + b[2]) / 2

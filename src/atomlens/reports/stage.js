@@ -28,6 +28,7 @@ class Stage {
       backgroundColor: Colours.css("--stage") || "#ffffff", antialias: true, disableFog: false,
     });
     this.lighten();
+    this.outline();
     this.viewer.setViewChangeCallback(() => this.drawOverlay());
     this.listen();
     new ResizeObserver(() => this.drawOverlay()).observe(root);
@@ -50,7 +51,6 @@ class Stage {
   // ---- what is shown
 
   show(structure, tables) {
-    const first = this.structure === undefined;
     this.structure = structure;
     this.tables = tables;
     const scene = structure.scene;
@@ -67,12 +67,21 @@ class Stage {
     })));
     this.hasBonds = scene.bonds.length > 0;
     this.hot = this.chosen = null;
-    this.paint();
-    this.resetView();
-    if (first) this.viewer.resize();
+    this.style();
+    this.paintCell();
+    this.resetView(); // before the one costly rendering
+    this.viewer.render();
+    this.drawOverlay();
   }
 
   paint() {
+    this.style();
+    this.paintCell();
+    this.viewer.render();
+    this.drawOverlay();
+  }
+
+  style() {
     const { structure, options } = this;
     this.colours = Colours.scale(structure, options.mode, this.tables);
     const stick = Colours.css("--stick");
@@ -85,10 +94,6 @@ class Stage {
       d.radius = this.radiusOf(d.atom);
       Object.assign(atom.style.sphere, { radius: d.radius, color: d.colour });
     }
-    this.paintCell();
-    this.outline();
-    this.viewer.render();
-    this.drawOverlay();
   }
 
   paintCell() {
@@ -120,6 +125,7 @@ class Stage {
 
   retheme() {
     this.viewer.setBackgroundColor(Colours.css("--stage"), 1);
+    this.outline();
     if (this.structure) this.paint();
   }
 

@@ -82,8 +82,9 @@ def _draw_scene(axes: "Axes", structure: ExplainedStructure, scene: Scene, n_nam
     ends = np.array([end for _, end in scene.axes]).reshape(-1, 3)
     points = _fit(axes, discs, view(np.concatenate([scene.cell_edges.reshape(-1, 3), ends])))
     write_symbols(axes, structure, scene, discs, points)
-    for (name, _), (x, y, _) in zip(scene.axes, view(ends), strict=True):
-        axes.text(x, y, name, style="italic", color=QUIET, ha="center", va="center")
+    for (name, _), (x, y, depth) in zip(scene.axes, view(ends), strict=True):
+        if not discs.cover(x, y, depth, room=0.2):
+            axes.text(x, y, name, style="italic", color=QUIET, ha="center", va="center")
     if not all_equal(structure.scores):
         write_names(axes, structure, scene, discs, n_named, points)
 

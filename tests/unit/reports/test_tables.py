@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -138,9 +139,10 @@ def test_several_structures_go_into_one_extxyz(tmp_path: Path) -> None:
         write_extxyz([], tmp_path / "b.extxyz")
 
 
-def test_tables_need_no_chemistry_packages() -> None:
-    code = "import sys, atomlens.reports.tables; sys.exit(any(m in sys.modules for m in "
-    code += "('ase', 'pandas', 'matplotlib', 'torch', 'rdkit')))"
-    import subprocess
-
+@pytest.mark.parametrize("module", ["tables", "page", "figures", "demo_page"])
+def test_importing_reports_loads_no_heavy_package(module: str) -> None:
+    heavy = "('ase', 'pandas', 'matplotlib', 'torch', 'rdkit', 'scipy')"
+    code = (
+        f"import sys, atomlens.reports.{module}; sys.exit(any(m in sys.modules for m in {heavy}))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
