@@ -41,7 +41,7 @@ _SETTINGS = tuple(f.name for f in fields(TrainSettings))
 
 
 @final
-class AtomlensRegressor(RegressorMixin, BaseEstimator):
+class AtomlensRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Regression on structures, for scikit-learn's tools.
 
     ``X`` is a list with one structure each: ase.Atoms, a file, a SMILES, a formula, or an object
@@ -81,7 +81,7 @@ class AtomlensRegressor(RegressorMixin, BaseEstimator):
         Raises:
             SettingsError: there is no such setting; the nearest one is offered.
         """
-        self.__init__(**{**self.get_params(), **params})  # type: ignore[misc]
+        self.__init__(**{**self.get_params(), **params})
         return self
 
     def fit(self, X: Sequence[Any], y: ArrayLike) -> Self:  # noqa: N803

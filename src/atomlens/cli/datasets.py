@@ -1,7 +1,6 @@
 """``atomlens datasets``: the data sets that are known by name."""
 
 import argparse
-from typing import Any
 
 from atomlens.cli.common import add_common_arguments
 from atomlens.cli.outputs import emit, to_json
@@ -40,10 +39,17 @@ def run(options: argparse.Namespace) -> int:
 
     if options.action == "list":
         rows = [
-            {"dataset": n, "targets": len(s.available_targets), "summary": s.summary}
-            for n, s in DATASETS.items()
+            {
+                "dataset": name,
+                "summary": source.summary,
+                "targets": [t.name for t in source.available_targets],
+            }
+            for name, source in DATASETS.items()
         ]
-        emit(_show(rows, options.format))
+        lines = [
+            f"{r['dataset']}: {r['summary']}\n    targets: {', '.join(r['targets'])}" for r in rows
+        ]
+        emit(to_json(rows) if options.format == "json" else "\n".join(lines))
         return 0
     if options.name not in DATASETS:
         raise DatasetError(unknown_name("data set", options.name, DATASETS))
@@ -59,11 +65,7 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "json":
         emit(to_json({"dataset": options.name, "summary": source.summary, "targets": rows}))
     else:
-        emit(f"{options.name}: {source.summary}\n\n{_show(rows, 'table')}")
+        from atomlens.reports.tables import format_table
+
+        emit(f"{options.name}: {source.summary}\n\n{format_table(rows)}")
     return 0
-
-
-def _show(rows: list[dict[str, Any]], form: str) -> str:
-    from atomlens.reports.tables import format_table
-
-    return to_json(rows) if form == "json" else format_table(rows)

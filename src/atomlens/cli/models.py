@@ -1,13 +1,12 @@
 """``atomlens models``: what can be trained, what was trained, and models of other codes."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 from atomlens.cli.common import add_common_arguments, add_out_folder
 from atomlens.cli.outputs import emit, to_json
-from atomlens.errors import ModelError, SettingsError, unknown_name
+from atomlens.errors import SettingsError, unknown_name
 
 SUMMARY = "list, describe and import models"
 DESCRIPTION = "List the models that can be trained, describe one, or import a published one."
@@ -82,7 +81,11 @@ def _info(options: argparse.Namespace) -> str:
         return to_json({"model": options.name, "paper": paper, "settings": rows})
     about = " ".join((kind.__doc__ or "").split("\n\n")[0].split())
     heading = f"{options.name}: {about}\n{paper}".rstrip()
-    return f"{heading}\n\nsettings (`train --set {group}SETTING=VALUE`):\n{_show(rows, 'table')}"
+    lines = [f"{heading}\n\nsettings (`train --set {group}SETTING=VALUE`):"]
+    for row in rows:
+        lines.append(f"  {row['setting']} = {row['default']}  ({row['type']})")
+        lines += [f"      {row['meaning']}"] if row["meaning"] else []
+    return "\n".join(lines)
 
 
 def _described(name: str) -> tuple[type, str]:
@@ -102,21 +105,14 @@ def _described(name: str) -> tuple[type, str]:
 
 
 def _trained(folder: Path, form: str) -> str:
-    parts = {}
-    for name in ("settings", "metrics"):
-        path = folder / f"{name}.json"
-        try:
-            parts[name] = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            parts[name] = {}
-        except (ValueError, OSError) as error:
-            raise ModelError(f"{path}: this file cannot be read ({error}).") from None
-    if not parts["settings"]:
-        raise ModelError(
-            f"{folder}: there is no settings.json, so this is not a trained model. Give the "
-            "folder that `atomlens train --out` wrote."
-        )
-    return to_json(parts) if form == "json" else json.dumps(parts, indent=2, ensure_ascii=False)
+    """Return the model card, or for scripts the settings and metrics."""
+    from atomlens.predictor.folder import CARD, METRICS, read_optional_json, read_settings
+
+    settings = read_settings(folder)
+    card = folder / CARD
+    if form == "json" or not card.is_file():
+        return to_json({"settings": settings, "metrics": read_optional_json(folder / METRICS)})
+    return card.read_text(encoding="utf-8")
 
 
 def _import(options: argparse.Namespace) -> int:
