@@ -1,6 +1,7 @@
 """Every bad input is answered with one sentence: which file, which atom, what to do."""
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -312,6 +313,46 @@ def test_an_object_that_is_no_structure_is_answered_with_what_is(
 ) -> None:
     with pytest.raises(StructureError, match=r"ase\.Atoms"):
         read(make())
+
+
+HOSTILE: dict[str, str] = {
+    "deep.json": "[" * 100_000,
+    "array.json": '{"numbers": {"__ndarray__": [[1000000000000], "int64", [1]]}, "positions": []}',
+    "count.xyz": "999999999\n\nH 0 0 0\n",
+    "POSCAR_count": POSCAR.replace("1 1\n", "999999999 1\n"),
+    "count.mol": MOL.replace("  2  1  0", "999999  0"),
+    "quotes.cif": CIF[:-1] + " 'a" * 200_000,
+    "operations.cif": CIF.replace(
+        "loop_\n", "loop_\n_symmetry_equiv_pos_as_xyz\n" + "x,y,z\n" * 6_000 + "loop_\n", 1
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_file_made_to_fill_the_memory_is_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(HOSTILE[name])
+    (failure,) = read_structures(tmp_path / name).failures
+    assert name in failure.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["formula:" + "(" * 5000 + "C" + ")9" * 5000, "C" * 100_000, "C1CC1" * 40, "formula:C99999999"],
+)
+def test_a_text_made_to_fill_the_time_is_refused(text: str) -> None:
+    (failure,) = read_structures(text).failures
+    assert len(failure.message) < 300
+    assert len(failure.name) <= 200
+
+
+def test_what_is_neither_file_nor_folder_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.xyz")
+    (tmp_path / "gone.xyz").symlink_to(tmp_path / "nowhere.xyz")
+    (tmp_path / "round").symlink_to(tmp_path)
+    (tmp_path / "good.xyz").write_text(XYZ)
+    result = read_structures(tmp_path)
+    assert [failure.name for failure in result.failures] == ["gone.xyz", "pipe.xyz"]
+    assert [atoms.info["name"] for atoms in result.structures] == ["good"]
 
 
 def test_good_structures_survive_their_bad_neighbours(tmp_path: Path) -> None:

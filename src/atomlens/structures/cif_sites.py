@@ -70,9 +70,7 @@ class Sites:
         found = [self._element(i, types) for i in self.rows]
         self.has_deuterium = any(symbol in ("D", "T") for symbol in found)
         self.symbols = ["H" if symbol in ("D", "T") else symbol for symbol in found]
-        self.coordinates = np.array(
-            [[self._coordinate(i, c[i]) for c in columns] for i in self.rows]
-        ).reshape(-1, 3)
+        self.coordinates = self._positions(columns)
 
     def name(self, row: int) -> str:
         """Return what messages call a row of the atom loop."""
@@ -107,6 +105,16 @@ class Sites:
                 )
             return listed[0]
         return options[0] if options else letters
+
+    def _positions(self, columns: list[list[Any]]) -> NDArray[np.float64]:
+        try:
+            table = np.array([columns[0], columns[1], columns[2]], dtype=float).T[self.rows]
+        except ValueError:  # uncertainties in brackets, or something that is no number
+            table = np.full((1, 3), np.nan)
+        if np.isfinite(table).all():
+            return table
+        rows = [[self._coordinate(i, c[i]) for c in columns] for i in self.rows]
+        return np.array(rows).reshape(-1, 3)
 
     def _coordinate(self, row: int, value: Any) -> float:
         found = number(value)

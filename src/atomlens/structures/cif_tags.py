@@ -16,13 +16,8 @@ from atomlens.structures.records import short
 Tags = Mapping[str, Any]
 """Lower-case tag, dots as underscores -> text, or list of texts for a loop."""
 
-_LONGEST_QUOTED_LINE = 10_000
-"""Characters; CIF allows 2048. Quotes in longer lines are left as they stand."""
-
-_WORD = re.compile(
-    r"""'(?P<single>(?:[^']|'(?=\S))*)'(?=\s|$)|"(?P<double>(?:[^"]|"(?=\S))*)"(?=\s|$)"""
-    r"""|(?P<comment>\#.*)|(?P<word>\S+)"""
-)
+_WORD = re.compile(r"\S+")
+_CLOSING = {"'": re.compile(r"'(?=\s|$)"), '"': re.compile(r'"(?=\s|$)')}
 
 
 class _Quoted(str):
@@ -73,14 +68,22 @@ def _lines(text: str) -> Iterator[_Line]:
 
 
 def _words(line: str) -> list[str]:
-    if not ("'" in line or '"' in line or "#" in line) or len(line) > _LONGEST_QUOTED_LINE:
+    """Split a line; a quote that nothing closes is part of an ordinary word."""
+    if not ("'" in line or '"' in line or "#" in line):
         return line.split()
     words: list[str] = []
-    for match in _WORD.finditer(line):
-        if match["word"] is not None:
-            words.append(match["word"])
-        elif match["comment"] is None:
-            words.append(_Quoted(match[match.lastgroup or 0]))
+    unclosed: set[str] = set()
+    found = _WORD.search(line)
+    while found and line[found.start()] != "#":
+        start = found.start()
+        sign = line[start]
+        end = None
+        if sign in _CLOSING and sign not in unclosed:
+            end = _CLOSING[sign].search(line, start + 1)
+            if end is None:
+                unclosed.add(sign)
+        words.append(found[0] if end is None else _Quoted(line[start + 1 : end.start()]))
+        found = _WORD.search(line, (end or found).end())
     return words
 
 
@@ -101,25 +104,27 @@ class _Reader:
         if self.rows and _is_value(words[0]):
             self.rows.append(line)
             return
-        for i, word in enumerate(words):
-            if not _is_value(word):
-                self._start(word, line.number)
-            elif self.tag:
-                end = next((j for j in range(i, len(words)) if not _is_value(words[j])), len(words))
-                self.blocks[-1][1][self.tag] = " ".join(words[i:end])
-                self.tag = ""
-                rest = words[end:]
-                if rest:
-                    self.add(_Line(line.number, rest))
-                return
-            elif self.loop:
-                self.rows.append(_Line(line.number, words[i:]))
-                return
-            else:
-                raise StructureError(
-                    f"line {line.number}: {short(word)} belongs to no tag of the CIF; correct or "
-                    "remove it"
-                )
+        i = 0
+        while i < len(words):
+            if not _is_value(words[i]):
+                self._start(words[i], line.number)
+                i += 1
+                continue
+            end = next((j for j in range(i, len(words)) if not _is_value(words[j])), len(words))
+            self._give(words[i:end], line.number)
+            i = end
+
+    def _give(self, values: list[str], number: int) -> None:
+        """Give values to the tag or loop that waits for them."""
+        if self.tag:
+            self.blocks[-1][1][self.tag] = " ".join(values)
+            self.tag = ""
+        elif self.loop:
+            self.rows.append(_Line(number, values))
+        else:
+            raise StructureError(
+                f"line {number}: {short(values[0])} belongs to no tag of the CIF; correct the line"
+            )
 
     def _start(self, word: str, number: int) -> None:
         """Begin a block, a loop, or a tag."""

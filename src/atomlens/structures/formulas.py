@@ -120,6 +120,8 @@ def _part_amounts(part: str, text: str) -> dict[str, Fraction]:
             multiple = _amount(tokens[position][0], text)
             position += 1
             group = [(symbol, amount * multiple) for symbol, amount in group]
+            if group and max(amount for _, amount in group) > 10**15:
+                _refuse(text, "its numbers multiply to more atoms than there can be")
         stack[-1][1].extend(group)
     if len(stack) > 1:
         _refuse(text, f"a bracket is not closed: {stack[-1][0]!r} is missing")

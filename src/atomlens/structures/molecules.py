@@ -26,14 +26,16 @@ from atomlens.structures.records import (
 if TYPE_CHECKING:
     from ase import Atoms
 
-MOST_HEAVY_ATOMS = 150
-"""Larger molecules are not embedded: distance geometry takes minutes and then fails."""
+MOST_HEAVY_ATOMS = 80
+"""Larger molecules are not embedded: distance geometry takes minutes and often fails."""
 
 FRAGMENT_GAP = 3.0
 """Å between the fragments of a SMILES with a dot in it."""
 
 _SEED = 20240229
-_SECONDS = 20
+_SECONDS = 10
+"""rdkit looks at the clock between steps, so a large molecule may take twice as long."""
+
 _FLAT_NOTICE = "a flat drawing (no heights, not marked 3D) got 3D coordinates from ETKDG"
 _HYDROGEN_NOTICE = "hydrogens that the file leaves out were added"
 _FRAGMENT_NOTICE = (
@@ -66,7 +68,7 @@ def parse_smiles(text: str) -> Any | None:
     """Return the rdkit molecule of a SMILES, or None if the text is not one."""
     from rdkit import Chem, rdBase
 
-    if not text or re.search(r"\s", text):
+    if not text or not text.isascii() or re.search(r"\s", text):
         return None
     with rdBase.BlockLogs():
         return Chem.MolFromSmiles(text)
@@ -77,7 +79,8 @@ def smiles_problem(text: str) -> str:
     from rdkit import Chem, rdBase
 
     with rdBase.BlockLogs():
-        molecule = Chem.MolFromSmiles(text, sanitize=False) if text else None
+        readable = bool(text) and text.isascii()
+        molecule = Chem.MolFromSmiles(text, sanitize=False) if readable else None
         if molecule is not None:
             return _valence_problem(molecule)
     return "brackets, ring numbers or symbols do not fit; correct it"
@@ -206,10 +209,11 @@ def _embed(molecule: Any, what: str) -> Any:
     parameters: Any = rdDistGeom.ETKDGv3()
     parameters.randomSeed = _SEED
     parameters.timeout = _SECONDS
-    parameters.maxIterations = 30
+    parameters.maxIterations = 10
     failed = rdDistGeom.EmbedMolecule(molecule, parameters) < 0
-    if failed:
+    if failed:  # random coordinates are slower, and better for large or strained molecules
         parameters.useRandomCoords = True
+        parameters.maxIterations = 20
         failed = rdDistGeom.EmbedMolecule(molecule, parameters) < 0
     if failed:
         raise StructureError(

@@ -212,7 +212,8 @@ def _failure(name: str, message: str) -> Failure:
 
 def _called(one: Any) -> str:
     if isinstance(one, (str, os.PathLike)):
-        return one_line(str(one))
+        line = one_line(str(one))
+        return line if len(line) <= 200 else line[:197] + "..."
     return f"a {type(one).__name__} object"
 
 

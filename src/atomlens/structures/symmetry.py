@@ -28,6 +28,9 @@ class Operations(NamedTuple):
     """(n_operations, 3)"""
 
 
+MOST_OPERATIONS = 5_000
+"""Space groups have at most 192; more come from supercells written with all translations."""
+
 _STANDARD = ("", "b", "b1", "1", "2", "H", "R")
 """Settings meant where a file gives a bare number: both origins and both sets of R axes."""
 
@@ -36,6 +39,10 @@ IDENTITY = Operations(np.eye(3)[None], np.zeros((1, 3)))
 
 def parse_operations(texts: Sequence[str]) -> Operations:
     """Return the operations written like ``-y, x-y, z+1/3``."""
+    if len(texts) > MOST_OPERATIONS:
+        raise StructureError(
+            f"it lists {len(texts)} symmetry operations, more than {MOST_OPERATIONS}; check the list"
+        )
     parsed = [_parse_operation(text) for text in texts]
     return Operations(np.array([r for r, _ in parsed]), np.array([t for _, t in parsed]))
 
