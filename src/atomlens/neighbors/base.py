@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from atomlens.errors import GraphError
+from atomlens.errors import Failure, GraphError
 from atomlens.graphs import AtomGraph
-from atomlens.structures.arrays import Structure, structure_of
+from atomlens.structures.arrays import Structure, StructureArrays, structure_of
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -40,6 +40,36 @@ class EdgeArrays:
     """Set together with ``atomic_numbers``: the amount of each node."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackedEdges:
+    """Neighbour pairs of many structures end to end, in the types of a `GraphStore`."""
+
+    kept: NDArray[np.int64]
+    """(n_kept,) which structures these are; all arrays leave the failed ones out"""
+    node_counts: NDArray[np.int64]
+    """(n_kept,)"""
+    edge_counts: NDArray[np.int64]
+    """(n_kept,)"""
+    atomic_numbers: NDArray[np.uint8]
+    """(n_nodes,)"""
+    source: NDArray[np.int32]
+    """(n_edges,) counted inside each structure"""
+    target: NDArray[np.int32]
+    """(n_edges,)"""
+    distances: NDArray[np.float32]
+    """(n_edges,), Å"""
+    vectors: NDArray[np.float32]
+    """(n_edges, 3), Å"""
+    solid_angles: NDArray[np.float32] | None = None
+    """(n_edges,), sr"""
+    weights: NDArray[np.float32] | None = None
+    """(n_edges,)"""
+    node_weights: NDArray[np.float32] | None = None
+    """(n_nodes,)"""
+    failures: tuple[Failure, ...] = ()
+    """The structures that are left out, in order, with the reason."""
+
+
 class GraphBuilder(ABC):
     """Finds the neighbours of every atom. Real builders are frozen dataclasses."""
 
@@ -54,6 +84,38 @@ class GraphBuilder(ABC):
         Raises:
             GraphError: the structure admits no graph; the message names it and says why.
         """
+
+    def pack(self, structures: StructureArrays) -> PackedEdges:
+        """Return the neighbour pairs of many structures; those that fail are listed by name.
+
+        Builders with a compiled loop over structures override this with the same result.
+        """
+        kept, numbers, edges, failures = [], [], [], []
+        for index, structure in enumerate(structures):
+            try:
+                self.check(structure)
+                e = self.edges(structure)
+            except GraphError as error:
+                failures.append(Failure(name=structure.name, message=str(error)))
+                continue
+            kept.append(index)
+            edges.append(e)
+            given = e.atomic_numbers
+            numbers.append(structure.atomic_numbers if given is None else given)
+        return PackedEdges(
+            kept=np.array(kept, dtype=np.int64),
+            node_counts=np.array([len(z) for z in numbers], dtype=np.int64),
+            edge_counts=np.array([len(e.source) for e in edges], dtype=np.int64),
+            atomic_numbers=_join(numbers, np.uint8),
+            source=_join([e.source for e in edges], np.int32),
+            target=_join([e.target for e in edges], np.int32),
+            distances=_join([e.distances for e in edges], np.float32),
+            vectors=_join([e.vectors for e in edges], np.float32, (0, 3)),
+            solid_angles=_join_optional([e.solid_angles for e in edges]),
+            weights=_join_optional([e.weights for e in edges]),
+            node_weights=_join_optional([e.node_weights for e in edges]),
+            failures=tuple(failures),
+        )
 
     def build(self, atoms: "Atoms") -> AtomGraph:
         """Return the graph of one ase.Atoms, in float64."""
@@ -90,3 +152,16 @@ class GraphBuilder(ABC):
     def settings(self) -> dict[str, Any]:
         """Return the settings as plain values, enough to make the same builder again."""
         return asdict(self)  # type: ignore[call-overload,no-any-return]
+
+
+def _join(
+    arrays: list[NDArray[Any]], dtype: type[np.generic], empty: tuple[int, ...] = (0,)
+) -> NDArray[Any]:
+    if not arrays:
+        return np.zeros(empty, dtype=dtype)
+    return np.concatenate(arrays).astype(dtype, copy=False)
+
+
+def _join_optional(arrays: list[NDArray[np.float64] | None]) -> NDArray[np.float32] | None:
+    present = [a for a in arrays if a is not None]
+    return _join(present, np.float32) if present else None

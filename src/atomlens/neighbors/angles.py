@@ -1,0 +1,323 @@
+"""Solid angles of the faces of a cell, seen from its centre.
+
+A face is split into triangles that share its first vertex. Half the solid angle of a
+triangle of directions a, b, c is the argument of the complex number
+``1 + a.b + b.c + c.a + i a.(b x c)`` (van Oosterom and Strackee, IEEE Trans. Biomed. Eng. 30,
+125, 1983), so that of a face is the argument of their product: one arctangent a face.
+
+Around a molecule the cells of the outer atoms are open. They are closed by ghosts that lie
+evenly and densely on a sphere around the molecule. The points nearer to an atom than to any
+ghost fill an ellipsoid with foci in the atom and in the centre of the sphere, and a plane
+meets that ellipsoid in a curve which, seen from the atom, is a circle. So the part of a face
+inside is a polygon of great-circle arcs cut off by a circle, and its solid angle is exact:
+there is no choice of ghost points on which it could depend.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.neighbors._compile import compiled, whole
+from atomlens.neighbors.polytope import N_CUBE, Polytope
+
+Vector = tuple[float, float, float]
+
+
+class Directions(NamedTuple):
+    """Room for measuring the faces of one cell."""
+
+    units: NDArray[np.float64]
+    """(3, capacity) direction of each vertex"""
+    products: NDArray[np.float64]
+    """(3, capacity) of each face: real and imaginary part of the product; its solid angle, sr"""
+    marks: NDArray[np.int32]
+    """(2, capacity) a vertex of each face, -1 where the face is gone; 1 for each vertex beyond
+    the ghost surface"""
+
+
+def empty_directions(capacity: int) -> Directions:
+    """Return room for a cell of the given capacity."""
+    return Directions(
+        np.zeros((3, capacity)), np.zeros((3, capacity)), np.zeros((2, capacity), np.int32)
+    )
+
+
+@compiled
+def measure_faces(cell: Polytope, room: Directions) -> float:
+    """Find the solid angle of every face; return their sum."""
+    u, products, anchor, p = room.units, room.products, room.marks[0], cell.points
+    for f in range(cell.size[1]):
+        anchor[f] = -1
+        products[0, f], products[1, f], products[2, f] = 1.0, 0.0, 0.0
+    for v in range(cell.size[0]):
+        square = p[0, v] * p[0, v] + p[1, v] * p[1, v] + p[2, v] * p[2, v]
+        scale = 1.0 / math.sqrt(square)
+        for c in range(3):
+            u[c, v] = p[c, v] * scale
+            anchor[cell.faces[v, c]] = v
+    for b in range(cell.size[0]):
+        for k in range(3):
+            face = cell.faces[b, k]
+            a, c = anchor[face], cell.next[b, (k + 2) % 3]
+            if a != b and a != c:
+                _multiply(products, face, u, a, b, c)
+    total = 0.0
+    for f in range(cell.size[1]):
+        if anchor[f] >= 0:
+            products[2, f] = 2.0 * math.atan2(products[1, f], products[0, f])
+            total += products[2, f]
+    return total
+
+
+@compiled
+def _multiply(
+    products: NDArray[np.float64], face: int, u: NDArray[np.float64], a: int, b: int, c: int
+) -> None:
+    """Multiply the complex number of triangle a, b, c onto that of its face."""
+    ab = u[0, a] * u[0, b] + u[1, a] * u[1, b] + u[2, a] * u[2, b]
+    bc = u[0, b] * u[0, c] + u[1, b] * u[1, c] + u[2, b] * u[2, c]
+    ca = u[0, c] * u[0, a] + u[1, c] * u[1, a] + u[2, c] * u[2, a]
+    triple = (
+        u[0, a] * (u[1, b] * u[2, c] - u[2, b] * u[1, c])
+        + u[1, a] * (u[2, b] * u[0, c] - u[0, b] * u[2, c])
+        + u[2, a] * (u[0, b] * u[1, c] - u[1, b] * u[0, c])
+    )
+    real, imaginary = 1.0 + ab + bc + ca, abs(triple)
+    old = products[0, face]
+    products[0, face] = old * real - products[1, face] * imaginary
+    products[1, face] = old * imaginary + products[1, face] * real
+
+
+@compiled
+def measure_open_faces(cell: Polytope, room: Directions) -> float:
+    """Measure the faces of a cell of a slab or wire again; return their sum.
+
+    Such a cell may be open, but the directions in which it is have no solid angle. Its far
+    vertices, on faces of the outer cube, stand for points at infinity: there they are
+    replaced by the direction in which their edge runs, so the size of the cube is of no
+    account. Each edge then spans a signed triangle with the normal of the face.
+    """
+    total = 0.0
+    for f in range(cell.size[1]):
+        start = room.marks[0, f]
+        if start < 0:
+            continue
+        area = 0.0
+        if f >= N_CUBE:
+            normal = _unit((cell.planes[f, 0], cell.planes[f, 1], cell.planes[f, 2]))
+            v = start
+            while True:
+                w, q = _step(cell, v, f), _other_face(cell, v, f)
+                a, b = _limit(cell, v, f, normal), _limit(cell, w, f, normal)
+                if q >= N_CUBE and _dot(a, b) < 0.0:
+                    middle = _unit(_foot(cell, f, q))
+                    area += _triangle(a, middle, normal) + _triangle(middle, b, normal)
+                else:
+                    area += _triangle(a, b, normal)
+                v = w
+                if v == start:
+                    break
+        room.products[2, f] = abs(area)
+        total += abs(area)
+    return total
+
+
+@compiled
+def _limit(cell: Polytope, v: int, face: int, normal: Vector) -> Vector:
+    """Return the direction of a vertex, as the outer cube grows beyond all bounds."""
+    n_outer, other = 0, -1
+    for k in range(3):
+        if cell.faces[v, k] < N_CUBE:
+            n_outer += 1
+        elif cell.faces[v, k] != face:
+            other = cell.faces[v, k]
+    p = (cell.points[0, v], cell.points[1, v], cell.points[2, v])
+    if n_outer == 0:
+        return _unit(p)
+    if n_outer > 1:
+        return _unit(_combine(1.0, p, -_dot(p, normal), normal))
+    n = (cell.planes[other, 0], cell.planes[other, 1], cell.planes[other, 2])
+    along = _unit(_cross(normal, n))
+    return _combine(1.0 if _dot(along, p) > 0.0 else -1.0, along, 0.0, p)
+
+
+@compiled
+def _foot(cell: Polytope, f: int, g: int) -> Vector:
+    """Return the point nearest to the origin where two faces meet."""
+    m = (cell.planes[f, 0], cell.planes[f, 1], cell.planes[f, 2])
+    n = (cell.planes[g, 0], cell.planes[g, 1], cell.planes[g, 2])
+    mm, mn, nn = _dot(m, m), _dot(m, n), _dot(n, n)
+    p, q = cell.planes[f, 3], cell.planes[g, 3]
+    return _combine(p * nn - q * mn, m, q * mm - p * mn, n)
+
+
+@compiled
+def _other_face(cell: Polytope, v: int, face: int) -> int:
+    """Return the face beyond the edge by which ``_step`` leaves ``v``."""
+    if cell.faces[v, 0] == face:
+        return whole(cell.faces[v, 1])
+    if cell.faces[v, 1] == face:
+        return whole(cell.faces[v, 2])
+    return whole(cell.faces[v, 0])
+
+
+@compiled
+def trim_faces(
+    cell: Polytope, room: Directions, qx: float, qy: float, qz: float, radius: float
+) -> None:
+    """Replace the angles of faces that pass the ghost surface by those of the parts inside.
+
+    The ghosts stand on a sphere of ``radius`` around q, given relative to the atom. The
+    normals of all faces but those of the outer cube lead to the neighbours.
+    """
+    q = (qx, qy, qz)
+    reach = radius * radius - _dot(q, q)
+    if not _mark_outside(cell, room, q, radius, reach):
+        return
+    for f in range(cell.size[1]):
+        if room.marks[0, f] < 0:
+            continue
+        n = (cell.planes[f, 0], cell.planes[f, 1], cell.planes[f, 2])
+        length = math.sqrt(_dot(n, n))
+        if f < N_CUBE:
+            room.products[2, f] = 0.0
+        elif _any_outside(cell, room, f):
+            # the face is inside the ghost surface where  u . axis >= edge
+            axis = _combine(reach / length, n, length, q)
+            size = math.sqrt(_dot(axis, axis))
+            edge = length * radius / size
+            axis = _combine(1.0 / size, axis, 0.0, q)
+            area = _area_in_circle(cell, room, f, axis, edge) if edge < 1.0 else 0.0
+            room.products[2, f] = area
+
+
+@compiled
+def _mark_outside(cell: Polytope, room: Directions, q: Vector, radius: float, reach: float) -> bool:
+    """Mark the vertices beyond the ghost surface; False if there are none."""
+    any_outside = False
+    for v in range(cell.size[0]):
+        p = (cell.points[0, v], cell.points[1, v], cell.points[2, v])
+        outside = 2.0 * (radius * math.sqrt(_dot(p, p)) - _dot(q, p)) > reach
+        room.marks[1, v] = 1 if outside else 0
+        any_outside = any_outside or outside
+    return any_outside
+
+
+@compiled
+def _any_outside(cell: Polytope, room: Directions, face: int) -> bool:
+    start = room.marks[0, face]
+    v = start
+    while True:
+        if room.marks[1, v] == 1:
+            return True
+        v = _step(cell, v, face)
+        if v == start:
+            return False
+
+
+@compiled
+def _step(cell: Polytope, v: int, face: int) -> int:
+    """Return the vertex after ``v`` on the way around a face."""
+    if cell.faces[v, 0] == face:
+        return whole(cell.next[v, 2])
+    if cell.faces[v, 1] == face:
+        return whole(cell.next[v, 0])
+    return whole(cell.next[v, 1])
+
+
+@compiled
+def _area_in_circle(
+    cell: Polytope, room: Directions, face: int, axis: Vector, edge: float
+) -> float:
+    """Return the area of the spherical polygon inside the circle ``u . axis >= edge``.
+
+    Going round the polygon, each arc adds the signed area between itself and the axis: a
+    triangle where it runs inside the circle, a sector of the circle where it runs outside.
+    """
+    u = room.units
+    start = room.marks[0, face]
+    v = start
+    area = 0.0
+    while True:
+        w = _step(cell, v, face)
+        a = (u[0, v], u[1, v], u[2, v])
+        b = (u[0, w], u[1, w], u[2, w])
+        area += _arc_area(a, b, axis, edge)
+        v = w
+        if v == start:
+            return abs(area)
+
+
+@compiled
+def _arc_area(a: Vector, b: Vector, axis: Vector, edge: float) -> float:
+    """Return the signed area between the axis and the arc from a to b, within the circle."""
+    a_inside, b_inside = _dot(a, axis) >= edge, _dot(b, axis) >= edge
+    if a_inside and b_inside:
+        return _triangle(a, b, axis)
+    pole = _cross(a, b)
+    sine = math.sqrt(_dot(pole, pole))
+    if sine < 1e-150:
+        return 0.0
+    pole = _combine(1.0 / sine, pole, 0.0, pole)
+    tilt = _dot(pole, axis)
+    height = math.sqrt(max(1.0 - tilt * tilt, 0.0))
+    if height <= edge:
+        return _sector(a, b, axis, edge)
+    # the great circle comes nearest to the axis at ``top``, where it runs along ``way``
+    top = _combine(1.0 / height, axis, -tilt / height, pole)
+    way = _cross(pole, top)
+    p = edge / height
+    q = math.sqrt(1.0 - p * p)
+    enters, leaves = _combine(p, top, -q, way), _combine(p, top, q, way)
+    if a_inside:
+        return _triangle(a, leaves, axis) + _sector(leaves, b, axis, edge)
+    if b_inside:
+        return _sector(a, enters, axis, edge) + _triangle(enters, b, axis)
+    if _dot(_cross(a, top), pole) <= 0.0 or _dot(_cross(top, b), pole) <= 0.0:
+        return _sector(a, b, axis, edge)
+    return (
+        _sector(a, enters, axis, edge)
+        + _triangle(enters, leaves, axis)
+        + _sector(leaves, b, axis, edge)
+    )
+
+
+@compiled
+def _triangle(a: Vector, b: Vector, axis: Vector) -> float:
+    """Return the signed solid angle of the triangle axis, a, b."""
+    sums = 1.0 + _dot(a, b) + _dot(a, axis) + _dot(b, axis)
+    return 2.0 * math.atan2(_dot(axis, _cross(a, b)), sums)
+
+
+@compiled
+def _sector(a: Vector, b: Vector, axis: Vector, edge: float) -> float:
+    """Return the signed area of the circle around the axis from the direction of a to b."""
+    along = _dot(a, b) - _dot(a, axis) * _dot(b, axis)
+    return (1.0 - edge) * math.atan2(_dot(axis, _cross(a, b)), along)
+
+
+@compiled
+def _dot(a: Vector, b: Vector) -> float:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+@compiled
+def _cross(a: Vector, b: Vector) -> Vector:
+    return (
+        a[1] * b[2] - a[2] * b[1],
+        a[2] * b[0] - a[0] * b[2],
+        a[0] * b[1] - a[1] * b[0],
+    )
+
+
+@compiled
+def _unit(a: Vector) -> Vector:
+    scale = 1.0 / math.sqrt(_dot(a, a))
+    return (a[0] * scale, a[1] * scale, a[2] * scale)
+
+
+@compiled
+def _combine(s: float, a: Vector, t: float, b: Vector) -> Vector:
+    return (s * a[0] + t * b[0], s * a[1] + t * b[1], s * a[2] + t * b[2])

@@ -1,0 +1,184 @@
+"""From structures to the compiled loops and back: checks, room for results, errors."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.elements import SYMBOLS
+from atomlens.errors import Failure, GraphError
+from atomlens.neighbors import table as outcome
+from atomlens.neighbors.base import EdgeArrays, GraphBuilder, PackedEdges
+from atomlens.neighbors.table import EdgeTable, empty_table, enlarge_table
+from atomlens.structures.arrays import Structure, StructureArrays
+
+Loop = Callable[..., int]
+"""A compiled loop over structures; says which array is too small, and goes on from there."""
+MakeRoom = Callable[[int, int, int], Any]
+"""Its workspace for so many atoms a structure, images, and vertices or faces of a cell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kernel:
+    """A compiled loop with its settings, and structures for it."""
+
+    loop: Loop
+    structures: StructureArrays
+    """As the loop shall see them."""
+    rules: tuple[Any, ...]
+    """What the loop takes between the structures and the workspace."""
+    make_room: MakeRoom
+    edges_per_atom: int
+    """How much room to start with."""
+
+
+class KernelBuilder(GraphBuilder):
+    """A builder whose work is done by a compiled loop over structures."""
+
+    has_faces: ClassVar[bool] = False
+    """Whether the pairs share a face, so that there are solid angles and weights."""
+
+    @abstractmethod
+    def kernel(self, structures: StructureArrays) -> Kernel:
+        """Return the loop to run; this is where the compiler is first imported."""
+
+    def edges(self, structure: Structure) -> EdgeArrays:
+        """Return the neighbour pairs of one structure.
+
+        Raises:
+            GraphError: the structure admits no graph; the message names it and says why.
+        """
+        reason = unusable(structure)
+        if reason:
+            raise GraphError(f"{structure.name}: {reason}")
+        table = run(self.kernel(StructureArrays.from_structures([structure])))
+        if table.status[0, 0] != outcome.FINE:
+            raise GraphError(_explain(structure, table.status[0]))
+        n = int(table.progress[1])
+        ends, values = table.ends[:n].astype(np.int64), table.values[:n]
+        return EdgeArrays(
+            source=ends[:, 1].copy(),
+            target=ends[:, 0].copy(),
+            distances=values[:, 3].copy(),
+            vectors=values[:, :3].copy(),
+            images=ends[:, 2:].copy(),
+            solid_angles=values[:, 4].copy() if self.has_faces else None,
+            weights=values[:, 5].copy() if self.has_faces else np.ones(n),
+        )
+
+    def pack(self, structures: StructureArrays) -> PackedEdges:
+        """Return the neighbour pairs of many structures; those that fail are listed by name."""
+        usable, reasons = self._sift(structures)
+        chosen = structures if len(usable) == len(structures) else structures.subset(usable)
+        table = run(self.kernel(chosen))
+        fine = table.status[:, 0] == outcome.FINE
+        for k in np.flatnonzero(~fine):
+            reasons[int(usable[k])] = _explain(chosen[int(k)], table.status[k])
+        if not fine.all():
+            chosen = chosen.subset(np.flatnonzero(fine))
+        n = int(table.progress[1])
+        values = table.values[:n].astype(np.float32)
+        return PackedEdges(
+            kept=usable[fine],
+            node_counts=chosen.n_atoms,
+            edge_counts=table.counts[fine],
+            atomic_numbers=chosen.atomic_numbers,
+            source=table.ends[:n, 1].copy(),
+            target=table.ends[:n, 0].copy(),
+            distances=values[:, 3].copy(),
+            vectors=values[:, :3].copy(),
+            solid_angles=values[:, 4].copy() if self.has_faces else None,
+            weights=values[:, 5].copy() if self.has_faces else np.ones(n, np.float32),
+            failures=tuple(
+                Failure(name=structures.names[i], message=reasons[i]) for i in sorted(reasons)
+            ),
+        )
+
+    def _sift(self, structures: StructureArrays) -> tuple[NDArray[np.int64], dict[int, str]]:
+        """Return which structures the loop can take, and what is wrong with the others."""
+        odd = structures.is_formula | (structures.n_atoms == 0)
+        bad_rows = ~np.isfinite(structures.positions).all(axis=1)
+        odd[np.searchsorted(structures.offsets, np.flatnonzero(bad_rows), side="right") - 1] = True
+        bad_vectors = ~np.isfinite(structures.cells).all(axis=2)
+        odd |= (bad_vectors & structures.pbc).any(axis=1)
+        reasons: dict[int, str] = {}
+        for index in np.flatnonzero(odd):
+            structure = structures[int(index)]
+            try:
+                self.check(structure)
+                reasons[int(index)] = f"{structure.name}: {unusable(structure)}"
+            except GraphError as error:
+                reasons[int(index)] = str(error)
+        return np.flatnonzero(~odd).astype(np.int64), reasons
+
+
+def run(kernel: Kernel) -> EdgeTable:
+    """Run a loop over its structures, making room as it asks for it."""
+    structures, counts = kernel.structures, kernel.structures.n_atoms
+    n_structures, most = len(counts), int(counts.max(initial=1))
+    table = empty_table(n_structures, kernel.edges_per_atom * int(counts.sum()) + 64)
+    n_images, capacity = max(1024, 3 * most), 96
+    work = kernel.make_room(most, n_images, capacity)
+    positions = np.ascontiguousarray(structures.positions, dtype=np.float64)
+    cells = np.ascontiguousarray(structures.cells, dtype=np.float64)
+    pbc = np.ascontiguousarray(structures.pbc, dtype=np.bool_)
+    offsets = np.ascontiguousarray(structures.offsets, dtype=np.int64)
+    while True:
+        status = kernel.loop(offsets, positions, cells, pbc, *kernel.rules, work, table)
+        if status == outcome.FINE:
+            return table
+        if status == outcome.MORE_EDGES:
+            table = enlarge_table(table, 2 * len(table.values) + 1024)
+            continue
+        if status == outcome.MORE_IMAGES:
+            n_images *= 4
+        else:
+            capacity *= 2
+        work = kernel.make_room(most, n_images, capacity)
+
+
+def unusable(structure: Structure) -> str:
+    """Say what is wrong with numbers that no search can use; empty if nothing is."""
+    rows = np.flatnonzero(~np.isfinite(structure.positions).all(axis=1))
+    if len(rows):
+        return (
+            f"{_atom(structure, int(rows[0]))} has no usable position "
+            f"({', '.join(str(x) for x in structure.positions[rows[0]])}). "
+            "Correct it or drop this structure."
+        )
+    if not np.isfinite(structure.cell[structure.pbc]).all():
+        return "a lattice vector is not a number. Correct the cell or drop this structure."
+    return ""
+
+
+def _atom(structure: Structure, index: int) -> str:
+    return f"atom {index} ({SYMBOLS[structure.atomic_numbers[index]]})"
+
+
+def _explain(structure: Structure, status: NDArray[np.int64]) -> str:
+    """Say in one sentence why a structure has no graph."""
+    code, atom = int(status[0]), int(status[1])
+    if code == outcome.DEGENERATE_CELL:
+        reason = (
+            "its lattice vectors are linearly dependent or shorter than 0.001 Å, so the cell "
+            "has no volume. Correct the cell, or mark those directions as not periodic."
+        )
+    elif code == outcome.CLOSE_ATOMS:
+        reason = (
+            f"{_atom(structure, atom)} stands in the same place as another atom or its own "
+            "image. Remove one of the two."
+        )
+    elif code == outcome.TOO_MANY_IMAGES:
+        reason = (
+            "the cell is so thin that more than ten million periodic images lie within the "
+            "search radius. Correct the cell or lower `cutoff`."
+        )
+    else:
+        reason = (
+            f"the Voronoi cell of {_atom(structure, atom)} does not close. Move that atom a "
+            "little, or drop this structure."
+        )
+    return f"{structure.name}: {reason}"

@@ -1,0 +1,67 @@
+"""The nearest neighbours of each atom."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+from atomlens.errors import SettingsError
+from atomlens.neighbors.kernels import Kernel, KernelBuilder
+from atomlens.structures.arrays import StructureArrays
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearestBuilder(KernelBuilder):
+    """The k nearest atoms or images within a cutoff, as used by CGCNN.
+
+    Where several stand at the last distance, those with the smallest lattice translation
+    (first vector first), then with the smallest index are taken, so that the choice does not
+    hang on rounding. It still hangs on the choice of the cell; with ``keep_shell`` it does
+    not. An atom with fewer than k neighbours keeps what it has; one with none is legal.
+    """
+
+    name: ClassVar[str] = "nearest"
+
+    n_neighbors: int = 12
+    """k"""
+    cutoff: float = 8.0
+    """Å; farther atoms are no neighbours."""
+    keep_shell: bool = False
+    """Keep all that stand at the distance of the k-th, even if those are more than k."""
+    tie_tolerance: float = 1e-5
+    """Å; distances this close to the k-th count as the same."""
+    pad: bool = False
+    """Fill up to k as the published CGCNN code does: edges from atom 0, as far as the cutoff
+    plus 1 Å, with zero vector."""
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        if self.n_neighbors < 1:
+            raise SettingsError(
+                f"nearest builder: `n_neighbors` must be at least 1, got {self.n_neighbors}."
+            )
+        if not (math.isfinite(self.cutoff) and self.cutoff > 0):
+            raise SettingsError(f"nearest builder: `cutoff` must be above 0 Å, got {self.cutoff}.")
+        if not 0 <= self.tie_tolerance < 1:
+            raise SettingsError(
+                f"nearest builder: `tie_tolerance` must be from 0 to 1 Å, got {self.tie_tolerance}."
+            )
+
+    def kernel(self, structures: StructureArrays) -> Kernel:
+        """Return the loop over the structures with these settings."""
+        from atomlens.neighbors.pairs import PairRules, empty_pair_workspace, find_pairs
+
+        rules = PairRules(
+            cutoff=float(self.cutoff),
+            n_neighbors=int(self.n_neighbors),
+            tie_tolerance=float(self.tie_tolerance),
+            keep_shell=bool(self.keep_shell),
+            pad=bool(self.pad),
+        )
+        return Kernel(
+            loop=find_pairs,
+            structures=structures,
+            rules=(rules,),
+            make_room=empty_pair_workspace,
+            edges_per_atom=self.n_neighbors + 2,
+        )

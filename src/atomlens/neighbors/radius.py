@@ -1,0 +1,40 @@
+"""All neighbours within a radius."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+from atomlens.errors import SettingsError
+from atomlens.neighbors.kernels import Kernel, KernelBuilder
+from atomlens.structures.arrays import StructureArrays
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RadiusBuilder(KernelBuilder):
+    """All atoms and images within a cutoff; atoms exactly there are in."""
+
+    name: ClassVar[str] = "radius"
+
+    cutoff: float = 5.0
+    """Å"""
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        if not (math.isfinite(self.cutoff) and self.cutoff > 0):
+            raise SettingsError(f"radius builder: `cutoff` must be above 0 Å, got {self.cutoff}.")
+
+    def kernel(self, structures: StructureArrays) -> Kernel:
+        """Return the loop over the structures with these settings."""
+        from atomlens.neighbors.pairs import PairRules, empty_pair_workspace, find_pairs
+
+        rules = PairRules(
+            cutoff=float(self.cutoff), n_neighbors=0, tie_tolerance=0.0, keep_shell=False, pad=False
+        )
+        return Kernel(
+            loop=find_pairs,
+            structures=structures,
+            rules=(rules,),
+            make_room=empty_pair_workspace,
+            edges_per_atom=64,
+        )

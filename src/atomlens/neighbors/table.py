@@ -1,0 +1,50 @@
+"""Where the compiled loops put their neighbour pairs, and how they say what went wrong."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+FINE = 0
+DEGENERATE_CELL = 1
+CLOSE_ATOMS = 2
+OPEN_CELL = 3
+TOO_MANY_IMAGES = 4
+MORE_EDGES = -1
+"""The loop stopped because an array is full; it can go on with a larger one."""
+MORE_IMAGES = -2
+MORE_FACES = -3
+
+
+class EdgeTable(NamedTuple):
+    """Neighbour pairs of many structures, with room for more."""
+
+    ends: NDArray[np.int32]
+    """(room, 5) target, source, and translation of the source in lattice vectors"""
+    values: NDArray[np.float64]
+    """(room, 6) vector from target to source (Å), distance (Å), solid angle (sr), weight"""
+    counts: NDArray[np.int64]
+    """(n_structures,) number of pairs of each"""
+    status: NDArray[np.int64]
+    """(n_structures, 3) FINE or what happened, and to which atoms"""
+    progress: NDArray[np.int64]
+    """(2,) number of structures done, number of pairs so far"""
+
+
+def empty_table(n_structures: int, room: int) -> EdgeTable:
+    """Return a table without pairs."""
+    return EdgeTable(
+        np.empty((room, 5), np.int32),
+        np.empty((room, 6)),
+        np.zeros(n_structures, np.int64),
+        np.zeros((n_structures, 3), np.int64),
+        np.zeros(2, np.int64),
+    )
+
+
+def enlarge_table(table: EdgeTable, room: int) -> EdgeTable:
+    """Return a table with the same pairs and more room."""
+    done = int(table.progress[1])
+    ends, values = np.empty((room, 5), np.int32), np.empty((room, 6))
+    ends[:done], values[:done] = table.ends[:done], table.values[:done]
+    return table._replace(ends=ends, values=values)

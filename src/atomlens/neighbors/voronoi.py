@@ -1,0 +1,120 @@
+"""Neighbours that share a face of their Voronoi cells."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, final, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.errors import SettingsError, unknown_name
+from atomlens.neighbors.kernels import Kernel, KernelBuilder
+from atomlens.structures.arrays import StructureArrays
+
+Mode = Literal["ghost", "box30", "reference"]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoronoiBuilder(KernelBuilder):
+    """Atoms whose Voronoi cells share a face, with the solid angle of that face.
+
+    M. O'Keeffe, Acta Cryst. A35, 772 (1979), as used by SCANN. Exact for structures that
+    repeat in any number of directions, and the same for every choice of the cell and every
+    orientation. An atom without neighbours is legal.
+    """
+
+    name: ClassVar[str] = "voronoi"
+    has_faces: ClassVar[bool] = True
+
+    cutoff: float | None = None
+    """Å; farther neighbours are dropped. None: 4 for molecules, 6 for periodic structures."""
+    min_solid_angle: float = 0.4
+    """sr; neighbours behind smaller faces are dropped."""
+    min_weight: float = 0.2
+    """The same in parts of the largest face of the atom."""
+    mode: Mode = "ghost"
+    """How the vacuum around a molecule is closed. ``ghost``: by a sphere of ghosts, exact and
+    independent of the orientation. ``box30``: by images of the molecule in a cubic box of
+    30 Å (20 Å more than the molecule if that is larger), as SCANN's first code. ``reference``:
+    what SCANN's second code does, faults included: a box of at least 10 Å whose images count
+    as neighbours, atoms within 7 Å only, open faces dropped, in crystals too."""
+    ghost_distance: float = 100.0
+    """Å from the outermost atom, counted from the centre of the molecule, to the ghosts."""
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        if self.mode not in get_args(Mode):
+            raise SettingsError(
+                unknown_name("mode of the voronoi builder", self.mode, get_args(Mode))
+            )
+        positive = {"ghost_distance": self.ghost_distance}
+        if self.cutoff is not None:
+            positive["cutoff"] = self.cutoff
+        for field, value in positive.items():
+            if not (math.isfinite(value) and value > 0):
+                raise SettingsError(f"voronoi builder: `{field}` must be above 0 Å, got {value}.")
+        if not 0 <= self.min_solid_angle < 4 * math.pi:
+            raise SettingsError(
+                "voronoi builder: `min_solid_angle` must be between 0 and 4π sr, "
+                f"got {self.min_solid_angle}."
+            )
+        if not 0 <= self.min_weight <= 1:
+            raise SettingsError(
+                f"voronoi builder: `min_weight` must be between 0 and 1, got {self.min_weight}."
+            )
+
+    def kernel(self, structures: StructureArrays) -> Kernel:
+        """Return the loop over the structures with these settings."""
+        from atomlens.neighbors.tessellation import Rules, empty_workspace, tessellate
+
+        limits = np.ones((len(structures), 4))
+        default = np.where(structures.pbc.any(axis=1), 6.0, 4.0)
+        limits[:, 0] = default if self.cutoff is None else self.cutoff
+        if self.mode == "box30":
+            limits[:, 1:] = structures.pbc
+        if self.mode != "ghost":
+            structures = in_box(structures, cubic=self.mode == "box30")
+        rules = Rules(
+            min_solid_angle=float(self.min_solid_angle),
+            min_weight=float(self.min_weight),
+            ghost_distance=float(self.ghost_distance),
+            search_radius=7.0 if self.mode == "reference" else 0.0,
+        )
+        return Kernel(
+            loop=tessellate,
+            structures=structures,
+            rules=(limits, rules),
+            make_room=empty_workspace,
+            edges_per_atom=12,
+        )
+
+
+def in_box(structures: StructureArrays, cubic: bool) -> StructureArrays:
+    """Make structures repeat in the directions in which they do not, across a vacuum.
+
+    Cubic: all those edges are 30 Å, or the largest extent + 20 Å if that is more. Else each is
+    10 Å, or the extent along it + 0.1 Å if that is more.
+    """
+    cells = structures.cells.copy()
+    for index in np.flatnonzero(~structures.pbc.all(axis=1)):
+        structure = structures[int(index)]
+        frame = _frame(structure.cell, structure.pbc)
+        free = np.flatnonzero(~structure.pbc)
+        extent = np.ptp(structure.positions @ frame[free].T, axis=0)
+        edges = np.maximum(10.0, extent + 0.1)
+        if cubic:
+            edges = np.full(len(free), max(30.0, extent.max() + 20.0))
+        cells[index, free] = frame[free] * edges[:, None]
+    return replace(structures, cells=cells, pbc=np.ones_like(structures.pbc))
+
+
+def _frame(cell: NDArray[np.float64], pbc: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the lattice vectors, with unit vectors normal to them where there are none."""
+    if not pbc.any():
+        return np.eye(3)
+    frame = np.where(pbc[:, None], cell, 0.0)
+    # the right singular vectors beyond the rank are normal to all lattice vectors
+    normals = np.linalg.svd(frame)[2][int(pbc.sum()) :]
+    frame[~pbc] = normals
+    return frame
