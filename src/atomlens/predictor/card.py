@@ -155,7 +155,7 @@ def _limits(predictor: "Predictor") -> str:
 def _making(predictor: "Predictor") -> str:
     record = predictor.record
     lines = [record.notes] if record.notes else []
-    if record.ended:
+    if record.seconds:
         lines.append(
             f"Trained for {record.seconds:,.0f} s on {record.device or 'an unknown device'}; ended "
             f"because {record.ended}."

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.elements import SYMBOLS
-from atomlens.errors import Failure
+from atomlens.errors import Failure, GraphError
 from atomlens.graphs import GraphStore
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of
@@ -99,13 +99,24 @@ def build_graphs(
 
     if not len(inputs.structures):
         return inputs, None
-    result = build_store(inputs.structures, builder, n_workers=n_workers, progress=progress)
+    try:
+        result = build_store(inputs.structures, builder, n_workers=n_workers, progress=progress)
+    except GraphError:  # not one has a graph: say of each why
+        reasons = [_reason(structure, builder) for structure in inputs.structures]
+        return inputs.without(range(len(reasons)), reasons), None
     if len(result.kept) == len(inputs.structures):
         return inputs, result.store
     bad = np.setdiff1d(np.arange(len(inputs.structures)), result.kept)
     messages = [failure.message for failure in result.failures]
-    left = inputs.without(bad.tolist(), messages)
-    return left, result.store if len(result.kept) else None
+    return inputs.without(bad.tolist(), messages), result.store
+
+
+def _reason(structure: Structure, builder: GraphBuilder) -> str:
+    try:
+        builder.build_structure(structure)
+    except GraphError as problem:
+        return str(problem)
+    return f"{structure.name}: no neighbours were found; check the structure."
 
 
 def unseen_elements(structures: StructureArrays, seen: tuple[int, ...]) -> tuple[str, ...]:

@@ -22,7 +22,8 @@ from atomlens.targets import Target
 from atomlens.training.settings import HETEROSCEDASTIC, TrainSettings
 
 CRYSTAL_CUTOFF = 6.0
-"""Å; distance limit of Voronoi neighbours in data with a periodic structure (spec 2.3)."""
+"""Å; how far the distance basis reaches for data with a periodic structure (spec 2.3 and 3),
+where the builder's own limit depends on the structure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,15 +54,8 @@ def as_dataset(
         DatasetError: there is no such data set or target, or it is not said which target.
     """
     names = [target] if isinstance(target, str) else list(target or ())
-    if isinstance(data, str | Path):
-        dataset = load_dataset(data, names or None, limit=settings.limit, seed=settings.seed)
-    else:
-        dataset = data if isinstance(data, Dataset) else _from_samples(list(data))
-        if settings.limit is not None and settings.limit < len(dataset):
-            order = np.random.default_rng(settings.seed).permutation(len(dataset))
-            dataset = dataset.subset(np.sort(order[: settings.limit]))
-    if names:
-        dataset = dataset.select_targets(names)
+    source = data if isinstance(data, Dataset | str | Path) else _from_samples(list(data))
+    dataset = load_dataset(source, names or None, limit=settings.limit, seed=settings.seed)
     if not dataset.targets:
         raise DatasetError(f"{dataset.name}: there is no target to learn. Name one.")
     if not names and len(dataset.targets) > 1:
@@ -89,18 +83,11 @@ def _from_samples(samples: list[Sample]) -> Dataset:
     )
 
 
-def choose_builder(
-    kind: type[PropertyModel], structures: StructureArrays, settings: TrainSettings
-) -> GraphBuilder:
-    """Return the neighbour builder: the one asked for, else the one of the model's paper.
-
-    Voronoi neighbours reach 6 Å where a structure is periodic, as in the papers.
-    """
+def choose_builder(kind: type[PropertyModel], settings: TrainSettings) -> GraphBuilder:
+    """Return the neighbour builder: the one asked for, else the one of the model's paper."""
     default, preset = kind.default_builder
     name = settings.builder or default
     chosen: dict[str, Any] = dict(preset) if name == default else {}
-    if name == "voronoi" and bool(structures.pbc.any()):
-        chosen.setdefault("cutoff", CRYSTAL_CUTOFF)
     return make_builder(name, **{**chosen, **settings.builder_settings})
 
 
@@ -129,7 +116,9 @@ def choose_config(
         "predict_scale": settings.loss in HETEROSCEDASTIC and not closed,
     }
     cutoff = builder.settings().get("cutoff")
-    if "cutoff" in known and isinstance(cutoff, float | int):
+    if cutoff is None and bool(structures.pbc.any()):
+        cutoff = CRYSTAL_CUTOFF
+    if "cutoff" in known and cutoff is not None:
         decided["cutoff"] = float(cutoff)
     bounds = [0.0 if t.nonnegative else None for t in targets for _ in range(t.n_outputs)]
     if "lower_bounds" in known and any(b is not None for b in bounds):
@@ -154,7 +143,7 @@ def prepare(
     result = cached_store(
         dataset.structures,
         builder,
-        cache_dir=settings.cache_dir,
+        cache_dir=None if settings.cache_dir is None else Path(settings.cache_dir),
         n_workers=settings.n_workers,
         progress=progress,
     )
@@ -162,7 +151,7 @@ def prepare(
     failures = (*dataset.failures, *result.failures)
     row_of = np.full(len(dataset), -1)
     row_of[kept] = np.arange(len(kept))
-    known: NDArray[np.bool_] = np.isfinite(dataset.values).any(axis=1)
+    known = np.asarray(np.isfinite(dataset.values).any(axis=1))
     parts = {}
     for part in ("train", "validation", "test"):
         indices = getattr(split, part)

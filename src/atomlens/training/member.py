@@ -23,7 +23,7 @@ from atomlens.training.optimizer import make_optimizer, optimizer_tensors, resto
 from atomlens.training.order import StepOrder, step_seed
 from atomlens.training.progress import TrainingState
 from atomlens.training.schedules import SCHEDULES
-from atomlens.training.step import StepModule, resident
+from atomlens.training.step import StepModule, resident, seed_dropout
 from atomlens.training.validation import Validation
 
 _TICK = 0.1
@@ -101,8 +101,9 @@ class MemberTraining:
 
     def _one_step(self) -> None:
         rows = self.order.at(self.epoch, self.step)
-        torch.manual_seed(
-            step_seed(self.job.seed(self.member), self.epoch, self.step, self.fabric.global_rank)
+        rank = self.fabric.global_rank
+        seed_dropout(
+            step_seed(self.job.seed(self.member), self.epoch, self.step, rank), self.fabric.device
         )
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate

@@ -34,3 +34,11 @@ def resident(store: GraphStore, device: torch.device) -> GraphStore:
     size = sum(t.numel() * t.element_size() for t in tensors if t is not None)
     free, _ = torch.cuda.mem_get_info(device)
     return store.to(device) if size <= 0.5 * free else store
+
+
+def seed_dropout(seed: int, device: torch.device) -> None:
+    """Seed the generator that dropout uses; torch.manual_seed would take milliseconds."""
+    if device.type == "cuda":
+        torch.cuda.default_generators[device.index or 0].manual_seed(seed)
+    else:
+        torch.default_generator.manual_seed(seed)

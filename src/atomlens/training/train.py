@@ -85,7 +85,7 @@ def _train(
     if issubclass(kind, ClosedFormModel):
         settings = replace(settings, ensemble=1)
     dataset = as_dataset(data, target, settings)
-    builder = choose_builder(kind, dataset.structures, settings)
+    builder = choose_builder(kind, settings)
     config = choose_config(model, dataset.targets, dataset.structures, builder, settings)
     with tempfile.TemporaryDirectory(prefix="atomlens-") as temporary:
         folder = Path(temporary)
