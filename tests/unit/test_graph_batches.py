@@ -54,7 +54,7 @@ def test_a_graph_in_a_batch_is_the_graph_alone(store):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("integer", [torch.int16, torch.int32, torch.int64])
+@pytest.mark.parametrize("integer", [torch.uint8, torch.int16, torch.int32, torch.int64])
 def test_copied_and_gathered_batches_are_equal(integer, weighted):
     pytest.importorskip("numba")
     made = GraphStore.from_graphs(random_graph(n, m, i, weighted) for i, (n, m) in enumerate(SIZES))

@@ -57,9 +57,6 @@ def cached_store(
     Returns:
         The store (memory-mapped), which structures it holds, and the failures. A damaged cache
         is built again, and a folder that cannot be written is done without, with a warning.
-
-    Raises:
-        GraphError: no structure admits a graph.
     """
     identity = _identity(structures, builder)
     folder = (cache_dir or cache_folder() / "graphs") / _key(identity)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Integer
 from torch import Tensor
 
 from atomlens.errors import GraphError
@@ -33,9 +33,9 @@ class GraphStore:
 
     node_offsets: Int[Tensor, " n_graphs_plus_1"]
     edge_offsets: Int[Tensor, " n_graphs_plus_1"]
-    atomic_numbers: Int[Tensor, " n_nodes"]
-    edge_source: Int[Tensor, " n_edges"]
-    edge_target: Int[Tensor, " n_edges"]
+    atomic_numbers: Integer[Tensor, " n_nodes"]
+    edge_source: Integer[Tensor, " n_edges"]
+    edge_target: Integer[Tensor, " n_edges"]
     distances: Float[Tensor, " n_edges"]
     edge_vectors: Float[Tensor, "n_edges 3"] | None = None
     solid_angles: Float[Tensor, " n_edges"] | None = None
@@ -104,7 +104,7 @@ class GraphStore:
         ends = torch.int16 if largest <= torch.iinfo(torch.int16).max else torch.int32
         return replace(
             self,
-            atomic_numbers=self.atomic_numbers.to(torch.int16),
+            atomic_numbers=self.atomic_numbers.to(torch.uint8),
             edge_source=self.edge_source.to(ends),
             edge_target=self.edge_target.to(ends),
         )

@@ -15,7 +15,7 @@ import torch
 from atomlens.datasets import Toy, cache, cached_store
 from atomlens.errors import GraphError
 from atomlens.graphs import GraphBatch, GraphStore
-from atomlens.neighbors import build_store
+from atomlens.neighbors import BUILDERS, build_store
 from atomlens.neighbors.base import EdgeArrays, GraphBuilder
 from atomlens.structures.arrays import Structure, StructureArrays
 
@@ -135,6 +135,21 @@ def test_names_do_not_decide_but_failures_are_told_by_name(
     assert [f.name for f in again.failures] == [f"new{i}" for i in failed]
     for failure in again.failures:
         assert failure.message == f"{failure.name}: too many atoms for {failure.name}."
+
+
+def test_that_no_structure_has_a_graph_is_kept_too(structures, tmp_path):
+    for _ in range(2):
+        result = cached_store(structures, Near(most=0), cache_dir=tmp_path)
+        assert len(result.store) == len(result.kept) == 0
+        assert len(result.failures) == 20
+
+
+@pytest.mark.parametrize("name", sorted(BUILDERS))
+def test_every_builder_has_a_cache(structures, tmp_path, name):
+    builder = BUILDERS[name]()
+    built = build_store(structures, builder)
+    for _ in range(2):
+        assert_same_graphs(cached_store(structures, builder, cache_dir=tmp_path).store, built.store)
 
 
 def truncate(folder: Path) -> None:
