@@ -41,7 +41,8 @@ def parse_operations(texts: Sequence[str]) -> Operations:
     """Return the operations written like ``-y, x-y, z+1/3``."""
     if len(texts) > MOST_OPERATIONS:
         raise StructureError(
-            f"it lists {len(texts)} symmetry operations, more than {MOST_OPERATIONS}; check the list"
+            f"it lists {len(texts)} symmetry operations, more than {MOST_OPERATIONS}; check the "
+            "list"
         )
     parsed = [_parse_operation(text) for text in texts]
     return Operations(np.array([r for r, _ in parsed]), np.array([t for _, t in parsed]))
