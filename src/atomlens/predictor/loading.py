@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from atomlens.datasets.scaling import TargetScaling
@@ -95,8 +96,10 @@ def _models(
             member, _, rest = name.partition(".")
             members[int(member.removeprefix("member"))][rest] = tensor
         models = []
+        name, config = content["model"]["name"], _tuples(content["model"]["config"])
+        _check_sizes(name, config, members[0])
         for state in members:
-            model = make_model(content["model"]["name"], **_tuples(content["model"]["config"]))
+            model = make_model(name, **config)
             model.load_state_dict(state)
             models.append(model.eval().requires_grad_(False))
     except (AtomlensError, RuntimeError, KeyError, IndexError, TypeError, ValueError) as problem:
@@ -105,6 +108,19 @@ def _models(
             f"({_reason(problem)})."
         ) from None
     return tuple(models)
+
+
+def _check_sizes(name: str, config: dict[str, Any], state: dict[str, Tensor]) -> None:
+    """Raise a ValueError for sizes that the weights do not have, before memory is taken."""
+    n_weights = sum(t.numel() for t in state.values())
+    for key, value in config.items():
+        if isinstance(value, int) and value > max(n_weights, 10_000):
+            raise ValueError(f"{key}={value} is too large for {n_weights} weights")
+    with torch.device("meta"):
+        planned = make_model(name, **config).state_dict()
+    n_planned = sum(t.numel() for t in planned.values())
+    if n_planned != n_weights:
+        raise ValueError(f"{n_weights} numbers instead of {n_planned}")
 
 
 def _tuples(content: dict[str, Any]) -> dict[str, Any]:
