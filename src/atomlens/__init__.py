@@ -1,9 +1,14 @@
 """atomlens: learn a property from structures or formulas, and see which atoms it rests on."""
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+# Large tensors in large pages: torch reads this at its first allocation, and trains on a CPU
+# about a tenth faster with it.
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 if TYPE_CHECKING:
     from atomlens.datasets import load_dataset as load_dataset

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from atomlens.errors import SettingsError
 from atomlens.graphs import GraphStore
 from atomlens.models.base import PropertyModel
+from atomlens.nn.memory import keep_freed_memory
 
 Values = NDArray[np.float64]
 StepProgress = Callable[[int, int], None]
@@ -82,6 +83,7 @@ def run_models(
     Batches are cut by size, so that a single huge cell and a million molecules both fit. A
     graph's output does not depend on its companions beyond the rounding of 32-bit numbers.
     """
+    keep_freed_memory()
     device = store.node_offsets.device if device is None else device
     lean = store.select(frozenset().union(*(m.edge_fields for m in models)))
     chosen = torch.arange(len(store)) if rows is None else torch.from_numpy(rows)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from atomlens.errors import SettingsError
+from atomlens.nn.memory import keep_freed_memory
 from atomlens.predictor.inference import choose_device
 from atomlens.training.job import Job
 from atomlens.training.settings import TrainSettings
@@ -90,6 +91,7 @@ def _global_settings(settings: TrainSettings) -> Iterator[None]:
     """Set number of threads and matrix precision, and put them back."""
     threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
     try:
+        keep_freed_memory()
         if settings.n_threads:
             torch.set_num_threads(settings.n_threads)
         torch.set_float32_matmul_precision(settings.matmul_precision)
