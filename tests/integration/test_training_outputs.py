@@ -113,7 +113,7 @@ def test_a_small_set_can_be_learned_by_heart() -> None:
     few = TOY.subset(range(8))
     sizes = {**SMALL["model_settings"], "dropout": 0.0, "attention_dropout": 0.0}
     changes = {
-        "epochs": 300,
+        "epochs": 200,
         "loss": "mse",
         "learning_rate": 1e-2,
         "model_settings": sizes,
@@ -157,7 +157,7 @@ def test_several_targets_with_unknown_values_and_classes(tmp_path: Path) -> None
     trained = train(data, target=names, out=tmp_path / "run", **{**SMALL, "ensemble": 2})
     prediction = load(tmp_path / "run").predict(data.structures)
     assert prediction.values.shape == (60, 3)
-    assert np.allclose(prediction.values[:, 1], values[:, 1], rtol=0.05)
+    assert np.corrcoef(prediction.values[:, 1], values[:, 1])[0, 1] > 0.99
     shares = prediction.probabilities[2]
     assert shares is not None
     assert np.allclose(shares.sum(axis=1), 1)
@@ -190,9 +190,8 @@ def test_crystals_get_the_longer_reach_of_the_papers() -> None:
 @pytest.mark.parametrize("model", ["mean", "ridge"])
 def test_the_baselines_are_fitted_at_once(tmp_path: Path, model: str) -> None:
     count = with_targets(n_oxygen()[:, None], Target(name="oxygen"))
-    train(
-        count, model=model, out=tmp_path / "run", **{**SMALL, "ensemble": 3, "model_settings": {}}
-    )
+    changes = {"ensemble": 3, "model_settings": {}, "builder": "radius"}
+    train(count, model=model, out=tmp_path / "run", **{**SMALL, **changes})
     baseline = load(tmp_path / "run")
     assert len(baseline.models) == 1
     found = baseline.evaluate(count)["oxygen"]
