@@ -90,8 +90,8 @@ class Scann(PropertyModel):
     def __init__(self, config: ScannConfig) -> None:
         super().__init__(config)
         c, width = config, config.n_features
-        self.embedding = nn.Embedding(c.n_elements, c.n_embedding)
-        nn.init.uniform_(self.embedding.weight, -0.05, 0.05)
+        vectors = torch.empty(c.n_elements, c.n_embedding).uniform_(-0.05, 0.05)
+        self.embedding = nn.Embedding.from_pretrained(vectors, freeze=False)
         self.input = glorot_linear(c.n_embedding, width)
         self.distance_basis = GaussianBasis(
             c.cutoff, n_centers=c.n_gaussians, width=c.gaussian_width
