@@ -40,6 +40,8 @@ class Images(NamedTuple):
     """The same before they are sorted into boxes"""
     starts: NDArray[np.int32]
     """First image of each box; boxes are counted with x fastest"""
+    farthest: NDArray[np.float64]
+    """(3,) reduced coordinates, counted from an atom, beyond which nothing need be listed"""
     grid: NDArray[np.float64]
     """(8,) lowest corner, number of boxes along x, y, z, width of a box, reach"""
 
@@ -66,6 +68,7 @@ def empty_images(n_atoms: int, room: int) -> Images:
         np.empty((3, room)),
         np.empty((room, 4), np.int32),
         np.empty((_BOXES + 2) ** 3 + 2, np.int32),
+        np.full(3, np.inf),
         np.empty(8),
     )
 
@@ -106,7 +109,8 @@ def wrap_sites(images: Images, positions: NDArray[np.float64], lattice: Lattice,
 def list_images(images: Images, n_atoms: int, lattice: Lattice, rank: int, reach: float) -> int:
     """List every image within ``reach`` of any atom (and some a little farther away).
 
-    Returns how many there are, NO_ROOM or TOO_MANY.
+    Images beyond ``images.farthest`` are left out. Returns how many images there are, NO_ROOM
+    or TOO_MANY.
     """
     most_a, most_b, most_c = whole(0), whole(0), whole(0)
     total = float(n_atoms)
@@ -115,7 +119,8 @@ def list_images(images: Images, n_atoms: int, lattice: Lattice, rank: int, reach
         for c in range(3):
             density += lattice.inverse[c, k] * lattice.inverse[c, k]
         spread = images.bounds[3, k] - images.bounds[2, k]
-        steps = math.floor(min(reach * math.sqrt(density) + spread + 1e-9, 1e6))
+        steps = min(reach * math.sqrt(density), images.farthest[k])
+        steps = math.floor(min(steps + spread + 1e-9, 1e6))
         total *= 2.0 * steps + 1.0
         if k == 0:
             most_a = whole(steps)

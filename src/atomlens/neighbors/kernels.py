@@ -80,7 +80,7 @@ class KernelBuilder(GraphBuilder):
         if not fine.all():
             chosen = chosen.subset(np.flatnonzero(fine))
         n = int(table.progress[1])
-        values = table.values[:n].astype(np.float32)
+        values = table.values[:n, : 6 if self.has_faces else 4].astype(np.float32)
         return PackedEdges(
             kept=usable[fine],
             node_counts=chosen.n_atoms,

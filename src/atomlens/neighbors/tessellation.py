@@ -50,6 +50,7 @@ __all__ = ["Rules", "empty_workspace", "tessellate"]
 
 _FAR = 1e5
 """Å; half the width of the cube from which cells start that may stay open."""
+_GROWTH = 1.6
 _STEP = 5.0
 """Å; what a fixed search radius grows by while an atom has no closed face."""
 _LARGEST_SEARCH = 30.0
@@ -126,29 +127,35 @@ def _set_scene(points: NDArray[np.float64], rank: int, rules: Rules, work: Works
         _set_radii(n, rank, work)
     else:
         scene[0], scene[1] = rules.search_radius, rules.search_radius
+        for k in range(3):
+            work.images.farthest[k] = 1e6
     return _list_images(n, rank, scene[0], work)
 
 
 @compiled
 def _set_radii(n: int, rank: int, work: Workspace) -> None:
-    """Note the radius to look at first, and the one beyond which nothing matters.
+    """Note the radius to look at first, and beyond what nothing matters.
 
-    A point of an atom's cell lies no farther from it, measured along the lattice directions,
-    than the cell of the bare lattice reaches; nor does the nearest image of any other atom
-    from that point. So images more than twice that far cannot matter, even to an open cell.
+    A point of an atom's cell, counted from the atom, lies in the cell of the bare lattice; so
+    does, counted from that point, the nearest image of any other atom. So images farther away
+    than twice that cell reaches, along any lattice direction, cannot matter even to an open
+    cell.
     """
-    lattice, bounds, p = work.lattice, work.images.bounds, work.start.shape.points
+    lattice, bounds, farthest = work.lattice, work.images.bounds, work.images.farthest
     volume, height, width = cell_volume(lattice), 0.0, 0.0
-    for k in range(rank, 3):
-        extent = bounds[3, k] - bounds[2, k]
-        volume *= extent + 2.5
-        height += extent * extent
+    for k in range(3):
+        farthest[k] = 0.0
+        if k >= rank:
+            extent = bounds[3, k] - bounds[2, k]
+            volume *= extent + 2.5
+            height += extent * extent
     for v in range(work.start.shape.size[0]):
         x, y, z = 0.0, 0.0, 0.0
         for k in range(rank):
             f = 0.0
             for c in range(3):
-                f += p[c, v] * lattice.inverse[c, k]
+                f += work.start.shape.points[c, v] * lattice.inverse[c, k]
+            farthest[k] = max(farthest[k], 2.0 * abs(f) + 1e-6)
             x += f * lattice.basis[k, 0]
             y += f * lattice.basis[k, 1]
             z += f * lattice.basis[k, 2]
@@ -191,7 +198,7 @@ def _cell_of(i: int, points: NDArray[np.float64], rank: int, rules: Rules, work:
             last += _STEP
             inner, radius = radius, last
         else:
-            inner, radius = radius, min(1.5 * radius, last)
+            inner, radius = radius, min(_GROWTH * radius, last)
 
 
 @compiled
