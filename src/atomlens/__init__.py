@@ -28,7 +28,7 @@ _WHERE = {
     "Prediction": "predictor",
     "Explanation": "explain",
 }
-__all__ = ["__version__", *_WHERE]  # noqa: PLE0604
+__all__ = ["__version__", *_WHERE]
 
 
 def __getattr__(name: str) -> Any:

@@ -91,7 +91,7 @@ class Scann(PropertyModel):
         super().__init__(config)
         c, width = config, config.n_features
         vectors = torch.empty(c.n_elements, c.n_embedding).uniform_(-0.05, 0.05)
-        self.embedding = nn.Embedding.from_pretrained(vectors, freeze=False)
+        self.embedding = nn.Embedding(c.n_elements, c.n_embedding, _weight=vectors)
         self.input = glorot_linear(c.n_embedding, width)
         self.distance_basis = GaussianBasis(
             c.cutoff, n_centers=c.n_gaussians, width=c.gaussian_width
@@ -146,14 +146,14 @@ class Scann(PropertyModel):
 
     def _geometry(self, batch: GraphBatch) -> Float[Tensor, "n_edges _"]:
         """Distance basis (SCANN), or embedded distance times embedded solid angle (SCANN+)."""
-        basis = self.distance_basis(batch.distances)
+        basis: Tensor = self.distance_basis(batch.distances)
         if not self.config.edge_update:
             return basis
         if batch.solid_angles is None:
             raise SettingsError("SCANN+ reads solid angles: use the `voronoi` builder.")
-        by_distance: Tensor = functional.silu(self.distance_input(basis))
-        by_angle: Tensor = functional.silu(self.angle_input(self.angle_basis(batch.solid_angles)))
-        return by_distance * by_angle
+        by_distance = functional.silu(self.distance_input(basis))
+        by_angle = functional.silu(self.angle_input(self.angle_basis(batch.solid_angles)))
+        return torch.mul(by_distance, by_angle)
 
     def _filter(
         self, index: int, basis: Float[Tensor, "n_edges _"], batch: GraphBatch
@@ -161,8 +161,8 @@ class Scann(PropertyModel):
         """SCANN: g_ij = SiLU(W DE(d_ij) + b) w_ij   (Eq 4 of the preprint)."""
         if batch.edge_weights is None:
             raise SettingsError("SCANN reads Voronoi weights: use the `voronoi` builder.")
-        filtered: Tensor = functional.silu(self.filters[index](basis))
-        return filtered * batch.edge_weights.unsqueeze(1)
+        filtered = functional.silu(self.filters[index](basis))
+        return torch.mul(filtered, batch.edge_weights.unsqueeze(1))
 
     def _predict(
         self, pooled: Float[Tensor, "n_graphs n_features"]

@@ -42,15 +42,16 @@ def reference_scores(
     """
     scores = paper_scores(query, key, graph_index, node_counts)
     squares = segment_sum(scores.square(), graph_index, len(node_counts))
-    norm: Tensor = (squares + NORM_EPS).sqrt()
-    return scores / norm.index_select(0, graph_index)
+    norm = (squares + NORM_EPS).sqrt()
+    return torch.div(scores, norm.index_select(0, graph_index))
 
 
 def mean_scores(query: _Nodes, key: _Nodes, graph_index: _Index, node_counts: _Counts) -> _Scores:
     """s_j = mean_i(q_i) · k_j / √d over all atoms, self included: the same in a supercell."""
     total = segment_sum(query, graph_index, len(node_counts))
-    scale = (node_counts.to(query.dtype) * query.shape[1] ** 0.5).reciprocal().unsqueeze(1)
-    return ((total * scale).index_select(0, graph_index) * key).sum(dim=1)
+    scale: Tensor = (node_counts.to(query.dtype) * query.shape[1] ** 0.5).reciprocal().unsqueeze(1)
+    shared: Tensor = (total * scale).index_select(0, graph_index)
+    return (shared * key).sum(dim=1)
 
 
 READOUTS: dict[str, Callable[[_Nodes, _Nodes, _Index, _Counts], _Scores]] = {
