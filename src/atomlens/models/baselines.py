@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from atomlens.graphs import GraphBatch
 from atomlens.models.base import ClosedFormModel, ModelOutput
+from atomlens.nn.segment import segment_sum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +24,18 @@ class BaselineConfig:
     """Ridge penalty, relative to the mean squared feature."""
 
 
+def _atom_counts(batch: GraphBatch, dtype: torch.dtype) -> Float[Tensor, " n_nodes"]:
+    """Return how many atoms each node stands for: one, unless it is a node of a formula."""
+    if batch.node_weights is None:
+        return torch.ones_like(batch.atomic_numbers, dtype=dtype)
+    return batch.node_weights.to(dtype)
+
+
 def _uniform_attention(batch: GraphBatch) -> Float[Tensor, " n_nodes"]:
-    return 1.0 / batch.node_counts.to(batch.distances.dtype)[batch.graph_index]
+    """Return the same share for every atom."""
+    counts = _atom_counts(batch, batch.distances.dtype)
+    totals = segment_sum(counts, batch.graph_index, batch.n_graphs)
+    return counts / totals.index_select(0, batch.graph_index)
 
 
 @final
@@ -66,11 +77,7 @@ class RidgeModel(ClosedFormModel):
         counts = torch.zeros(
             batch.n_graphs, self.config.n_elements + 2, dtype=dtype, device=batch.distances.device
         )
-        amounts = (
-            torch.ones_like(batch.atomic_numbers, dtype=dtype)
-            if batch.node_weights is None
-            else batch.node_weights.to(dtype)
-        )
+        amounts = _atom_counts(batch, dtype)
         counts.index_put_((batch.graph_index, batch.atomic_numbers), amounts, accumulate=True)
         counts[:, -1] = counts[:, :-1].sum(dim=1)
         return counts

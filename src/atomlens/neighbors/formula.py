@@ -12,7 +12,7 @@ from atomlens.structures.arrays import Structure
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormulaBuilder(GraphBuilder):
-    """One node for each element, weighted by its share of the atoms, all joined to all.
+    """One node for each element, weighted by its number of atoms, all joined to all.
 
     Each node is joined to itself too. Nodes stand in order of atomic number; distances and
     vectors are zero. Positions are not looked at, so bare formulas will do.
@@ -34,5 +34,5 @@ class FormulaBuilder(GraphBuilder):
             images=np.zeros((n * n, 3), dtype=np.int64),
             weights=np.ones(n * n),
             atomic_numbers=numbers.astype(np.uint8),
-            node_weights=counts / counts.sum(),
+            node_weights=counts.astype(np.float64),
         )

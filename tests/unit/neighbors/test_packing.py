@@ -209,5 +209,5 @@ def test_a_formula_graph_joins_every_element_to_every_element() -> None:
     graph = make_builder("formula").build(Atoms("TiO2Ti", info={"is_formula": True}))
     assert graph.atomic_numbers.tolist() == [8, 22]
     assert graph.edge_index.tolist() == [[0, 1, 0, 1], [0, 0, 1, 1]]
-    assert graph.node_weights.tolist() == [0.5, 0.5]
+    assert graph.node_weights.tolist() == [2.0, 2.0]
     assert not graph.distances.any()
