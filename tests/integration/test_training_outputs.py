@@ -101,8 +101,9 @@ def test_training_leaves_the_random_numbers_of_the_caller_alone() -> None:
 
 
 def test_the_best_epoch_is_kept_not_the_last() -> None:
-    """A huge rate at the end of training spoils the model; the kept one was measured before."""
-    trained = train(TOY, **{**SMALL, "epochs": 8, "learning_rate": 0.1, "clipping": "none"})
+    """A rate that grows to absurd size spoils the model; the kept one was measured before."""
+    growing = {"epochs": 8, "schedule": "constant", "warmup_epochs": 8.0, "learning_rate": 3.0}
+    trained = train(TOY, **{**SMALL, **growing})
     measured = [row["validation_mae_signal"] for row in trained.record.history]
     kept = trained.metrics["validation"]["targets"]["signal"]["mae"]
     assert kept == pytest.approx(min(measured), rel=1e-5)
@@ -288,6 +289,38 @@ def test_lightning_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
         warnings.simplefilter("error")
         train(TOY, **SMALL)
     assert capfd.readouterr() == ("", "")
+
+
+TWO_DEVICES = """
+import sys
+from atomlens.datasets import load_dataset
+from atomlens.training import train
+if __name__ == "__main__":
+    train(load_dataset("toy", limit=60), out=sys.argv[1], devices=2, **eval(sys.argv[2]))
+"""
+
+
+@pytest.mark.slow
+def test_two_devices_learn_what_one_learns(tmp_path: Path) -> None:
+    """Without dropout, twice 8 samples give the gradient of 16."""
+    sizes = {**SMALL["model_settings"], "dropout": 0.0, "attention_dropout": 0.0}
+    settings = {**SMALL, "model_settings": sizes, "accelerator": "cpu", "n_threads": 1}
+    one = train(TOY, **settings)
+    script = tmp_path / "two_devices.py"
+    script.write_text(TWO_DEVICES)
+    shared = repr({**settings, "batch_size": 8})
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "run"), shared],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    two = load(tmp_path / "run")
+    for first, second in zip(one.record.history, two.record.history, strict=True):
+        assert second["train_loss"] == pytest.approx(first["train_loss"], rel=1e-3)
+        assert second["validation_loss"] == pytest.approx(first["validation_loss"], rel=1e-3)
 
 
 BARE = """

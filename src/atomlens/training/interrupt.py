@@ -9,16 +9,18 @@ from typing import Any
 class Interruption:
     """While entered, the first Ctrl-C is remembered; the second one acts at once.
 
-    Outside the main thread, where Python delivers no signals, it does nothing.
+    Outside the main thread, where Python delivers no signals, it does nothing; nor if it is
+    not ``wanted``: one of several devices must not stop while the others wait for it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: bool = True) -> None:
+        self.wanted = wanted
         self.requested = False
         self._before: Any = None
         self._entered = False
 
     def __enter__(self) -> "Interruption":
-        if threading.current_thread() is threading.main_thread():
+        if self.wanted and threading.current_thread() is threading.main_thread():
             before = signal.getsignal(signal.SIGINT)
             if before is signal.default_int_handler:
                 self._before = signal.signal(signal.SIGINT, self._remember)

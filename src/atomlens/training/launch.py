@@ -34,7 +34,19 @@ def train_member(job: Job, member: int, seconds: float | None) -> None:
             _run(fabric, job, member, seconds)
         else:
             _check_picklable(job)
-            fabric.launch(_run, job, member, seconds)
+            fabric.launch(_run_parcel, Parcel(job, member, seconds))
+
+
+class Parcel:
+    """What travels to other processes; Lightning takes frozen dataclasses apart, not this."""
+
+    def __init__(self, job: Job, member: int, seconds: float | None) -> None:
+        self.job, self.member, self.seconds = job, member, seconds
+
+
+def _run_parcel(fabric: Any, parcel: Parcel) -> None:
+    with _quiet():
+        _run(fabric, parcel.job, parcel.member, parcel.seconds)
 
 
 def _run(fabric: Any, job: Job, member: int, seconds: float | None) -> None:
@@ -104,7 +116,9 @@ def _global_settings(settings: TrainSettings) -> Iterator[None]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Lightning's banners and hints to itself; the library never prints."""
-    loggers = [logging.getLogger(name) for name in ("lightning", "lightning.fabric")]
+    import lightning.fabric  # noqa: F401  (sets the levels of its loggers when imported)
+
+    loggers = [logging.getLogger(name) for name in ("lightning.fabric", "lightning.pytorch")]
     levels = [logger.level for logger in loggers]
     try:
         for logger in loggers:

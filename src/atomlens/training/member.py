@@ -84,7 +84,7 @@ class MemberTraining:
             TrainingError: the loss is not a number before there was a first good epoch.
         """
         self.model.train()
-        with Interruption() as interruption:
+        with Interruption(self.alone) as interruption:
             while not self.ended and self.epoch < self.settings.epochs:
                 self._one_step()
                 if self.step == self.order.n_steps:
@@ -93,6 +93,11 @@ class MemberTraining:
         if not self.ended:
             self.ended, self.complete = f"all {self.settings.epochs} epochs were done", True
         self._save()
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is only this device."""
+        return self.order.n_ranks == 1
 
     @property
     def learning_rate(self) -> float:
@@ -128,7 +133,7 @@ class MemberTraining:
 
     def _end_of_epoch(self) -> None:
         """Validate, keep the best weights, write history, decide whether to stop."""
-        rate, loss = self.learning_rate, self._mean_loss()
+        rate, loss = self.learning_rate, self._epoch_loss()
         if not math.isfinite(loss):
             self._diverged(loss)
             return
@@ -178,18 +183,26 @@ class MemberTraining:
         if now - self._ticked >= _TICK and not self.ended:
             self._ticked = now
             loss = self._mean_loss() if self.step else self.history[-1]["train_loss"]
-            if not math.isfinite(loss):
+            if not math.isfinite(loss) and self.alone:
                 self._diverged(loss)
             elif self.fabric.global_rank == 0:
                 self.job.progress.step(self._state(loss, {}, False))
-        over = self.budget is not None and now - self._start >= self.budget
-        if over and self.best and self.epoch < self.settings.epochs and not self.ended:
+        if self._time_is_over(now) and self.best and not self.ended:
             self.ended = f"the time budget of {self.settings.max_seconds:g} s was used up"
         if interruption.requested:
             self._save()
             raise KeyboardInterrupt
         if now - self._saved >= self.settings.checkpoint_seconds and not self.ended:
             self._save()
+
+    def _time_is_over(self, now: float) -> bool:
+        """Several devices must agree, so they ask the first one, after an epoch only."""
+        if self.budget is None or self.epoch == self.settings.epochs:
+            return False
+        over = now - self._start >= self.budget
+        if self.alone:
+            return over
+        return self.step == 0 and bool(self.fabric.broadcast(over))
 
     def _diverged(self, loss: float) -> None:
         """Stop: there is no way back from a loss that is not a number."""
@@ -203,9 +216,15 @@ class MemberTraining:
             raise TrainingError(self.problem)
 
     def _mean_loss(self) -> float:
+        """Mean loss of the running epoch on this device."""
         n_seen = min(self.step * self.order.together, len(self.order.rows))
-        n_ranks = self.order.n_ranks
-        return self.loss_sum.item() * n_ranks / max(1, n_seen)
+        return self.loss_sum.item() * self.order.n_ranks / max(1, n_seen)
+
+    def _epoch_loss(self) -> float:
+        """Mean loss of the epoch on all devices."""
+        if not self.alone:
+            self.loss_sum.copy_(self.fabric.all_reduce(self.loss_sum, reduce_op="mean"))
+        return self._mean_loss()
 
     def _count_time(self) -> None:
         now = time.perf_counter()
