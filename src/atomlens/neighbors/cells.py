@@ -101,11 +101,10 @@ def carve(cell: Cell, images: Images, atom: int, candidates: Candidates, outer: 
         if shell * outer >= reach * n_shells:
             return CLOSED
         for p in range(shells[shell], shells[shell + 1]):
-            candidate = candidates.found[1, p]
-            square = candidates.squares[candidate]
+            square = candidates.squares[1, p]
             if square >= reach:
                 continue
-            m = candidates.found[0, candidate]
+            m = candidates.found[1, p]
             x, y, z = points[0, m] - sx, points[1, m] - sy, points[2, m] - sz
             a, b, c = whole(owners[m, 1]), whole(owners[m, 2]), whole(owners[m, 3])
             owner = whole(owners[m, 0])

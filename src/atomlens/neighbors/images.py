@@ -18,7 +18,7 @@ _FEW = 400
 """Up to this many images, looking at all of them is quicker than sorting them."""
 _BOXES = 30
 """Largest number of boxes along one direction, give or take one."""
-_N_SHELLS = 48
+_N_SHELLS = 64
 _WIDTH, _REACH = 6, 7
 
 
@@ -50,9 +50,9 @@ class Candidates(NamedTuple):
     """Images around one atom, in rough order of distance."""
 
     found: NDArray[np.int32]
-    """(2, room) number of each image; its position in order of shells"""
+    """(2, room) number of each image: as found, and in order of shells"""
     squares: NDArray[np.float64]
-    """(room,) squared distance"""
+    """(2, room) its squared distance"""
     shells: NDArray[np.int32]
     """First candidate of each shell; the shells are equally wide in squared distance"""
 
@@ -76,7 +76,7 @@ def empty_images(n_atoms: int, room: int) -> Images:
 def empty_candidates(room: int) -> Candidates:
     """Return room for so many candidates."""
     return Candidates(
-        np.empty((2, room), np.int32), np.empty(room), np.empty(_N_SHELLS + 2, np.int32)
+        np.empty((2, room), np.int32), np.empty((2, room)), np.empty(_N_SHELLS + 2, np.int32)
     )
 
 
@@ -259,7 +259,7 @@ def find_within(
                 square = dx * dx + dy * dy + dz * dz
                 if square <= limit and square > done:
                     candidates.found[0, count] = m
-                    candidates.squares[count] = square
+                    candidates.squares[0, count] = square
                     count += 1
     return count
 
@@ -272,13 +272,13 @@ def sort_shells(candidates: Candidates, count: int, outer: float) -> None:
         shells[b] = 0
     scale = _N_SHELLS / outer * (1.0 - 1e-12)
     for m in range(count):
-        shells[whole(squares[m] * scale)] += 1
+        shells[whole(squares[0, m] * scale)] += 1
     total = 0
     for b in range(_N_SHELLS + 1):
         total += shells[b]
         shells[b] = total
     for m in range(count - 1, -1, -1):
-        b = whole(squares[m] * scale)
+        b = whole(squares[0, m] * scale)
         p = shells[b] - 1
         shells[b] = p
-        found[1, p] = m
+        found[1, p], squares[1, p] = found[0, m], squares[0, m]

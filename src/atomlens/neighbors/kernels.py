@@ -54,19 +54,19 @@ class KernelBuilder(GraphBuilder):
         reason = unusable(structure)
         if reason:
             raise GraphError(f"{structure.name}: {reason}")
-        table = run(self.kernel(StructureArrays.from_structures([structure])))
+        table = run(self.kernel(_alone(structure)))
         if table.status[0, 0] != outcome.FINE:
             raise GraphError(_explain(structure, table.status[0]))
         n = int(table.progress[1])
-        ends, values = table.ends[:n].astype(np.int64), table.values[:n]
+        ends, values = table.ends[:, :n], table.values[:, :n]
         return EdgeArrays(
-            source=ends[:, 1].copy(),
-            target=ends[:, 0].copy(),
-            distances=values[:, 3].copy(),
-            vectors=values[:, :3].copy(),
-            images=ends[:, 2:].copy(),
-            solid_angles=values[:, 4].copy() if self.has_faces else None,
-            weights=values[:, 5].copy() if self.has_faces else np.ones(n),
+            source=ends[1].astype(np.int64),
+            target=ends[0].astype(np.int64),
+            distances=values[3].copy(),
+            vectors=np.ascontiguousarray(values[:3].T),
+            images=ends[2:].T.astype(np.int64, order="C"),
+            solid_angles=values[4].copy() if self.has_faces else None,
+            weights=values[5].copy() if self.has_faces else np.ones(n),
         )
 
     def pack(self, structures: StructureArrays) -> PackedEdges:
@@ -80,18 +80,18 @@ class KernelBuilder(GraphBuilder):
         if not fine.all():
             chosen = chosen.subset(np.flatnonzero(fine))
         n = int(table.progress[1])
-        values = table.values[:n, : 6 if self.has_faces else 4].astype(np.float32)
+        values = table.values[: 6 if self.has_faces else 4, :n]
         return PackedEdges(
             kept=usable[fine],
             node_counts=chosen.n_atoms,
             edge_counts=table.counts[fine],
             atomic_numbers=chosen.atomic_numbers,
-            source=table.ends[:n, 1].copy(),
-            target=table.ends[:n, 0].copy(),
-            distances=values[:, 3].copy(),
-            vectors=values[:, :3].copy(),
-            solid_angles=values[:, 4].copy() if self.has_faces else None,
-            weights=values[:, 5].copy() if self.has_faces else np.ones(n, np.float32),
+            source=table.ends[1, :n].copy(),
+            target=table.ends[0, :n].copy(),
+            distances=values[3].astype(np.float32),
+            vectors=values[:3].T.astype(np.float32, order="C"),
+            solid_angles=values[4].astype(np.float32) if self.has_faces else None,
+            weights=values[5].astype(np.float32) if self.has_faces else np.ones(n, np.float32),
             failures=tuple(
                 Failure(name=structures.names[i], message=reasons[i]) for i in sorted(reasons)
             ),
@@ -120,7 +120,7 @@ def run(kernel: Kernel) -> EdgeTable:
     structures, counts = kernel.structures, kernel.structures.n_atoms
     n_structures, most = len(counts), int(counts.max(initial=1))
     table = empty_table(n_structures, kernel.edges_per_atom * int(counts.sum()) + 64)
-    n_images, capacity = max(1024, 3 * most), 96
+    n_images, capacity = 8192 + 4 * most, 96
     work = kernel.make_room(most, n_images, capacity)
     positions = np.ascontiguousarray(structures.positions, dtype=np.float64)
     cells = np.ascontiguousarray(structures.cells, dtype=np.float64)
@@ -131,7 +131,7 @@ def run(kernel: Kernel) -> EdgeTable:
         if status == outcome.FINE:
             return table
         if status == outcome.MORE_EDGES:
-            table = enlarge_table(table, 2 * len(table.values) + 1024)
+            table = enlarge_table(table, 2 * table.values.shape[1] + 1024)
             continue
         if status == outcome.MORE_IMAGES:
             n_images *= 4
@@ -140,10 +140,23 @@ def run(kernel: Kernel) -> EdgeTable:
         work = kernel.make_room(most, n_images, capacity)
 
 
+def _alone(structure: Structure) -> StructureArrays:
+    """Return a list of one structure, without copying it."""
+    return StructureArrays(
+        offsets=np.array([0, len(structure.atomic_numbers)], dtype=np.int64),
+        atomic_numbers=structure.atomic_numbers,
+        positions=structure.positions,
+        cells=structure.cell[None],
+        pbc=structure.pbc[None],
+        names=(structure.name,),
+        is_formula=np.array([structure.is_formula]),
+    )
+
+
 def unusable(structure: Structure) -> str:
     """Say what is wrong with numbers that no search can use; empty if nothing is."""
-    rows = np.flatnonzero(~np.isfinite(structure.positions).all(axis=1))
-    if len(rows):
+    if not np.isfinite(structure.positions).all():
+        rows = np.flatnonzero(~np.isfinite(structure.positions).all(axis=1))
         return (
             f"{_atom(structure, int(rows[0]))} has no usable position "
             f"({', '.join(str(x) for x in structure.positions[rows[0]])}). "

@@ -51,23 +51,12 @@ class PairWorkspace(NamedTuple):
     lattice: Lattice
     images: Images
     candidates: Candidates
-    order: NDArray[np.int32]
-    """(room,) rows of ``shifts`` and ``vectors``, nearest first"""
-    shifts: NDArray[np.int32]
-    """(room, 4) each neighbour: atom, translation in lattice vectors of the structure"""
-    vectors: NDArray[np.float64]
-    """(room, 4) vector and distance to each"""
 
 
 def empty_pair_workspace(n_atoms: int, n_images: int, _capacity: int) -> PairWorkspace:
     """Return room for so many atoms a structure, and images."""
     return PairWorkspace(
-        empty_lattice(),
-        empty_images(n_atoms, n_images),
-        empty_candidates(n_images),
-        np.empty(n_images, np.int32),
-        np.empty((n_images, 4), np.int32),
-        np.empty((n_images, 4)),
+        empty_lattice(), empty_images(n_atoms, n_images), empty_candidates(n_images)
     )
 
 
@@ -143,126 +132,143 @@ def _neighbors_of(
 ) -> int:
     """Write the neighbours of atom ``i``, looking farther until there are enough."""
     radius, cutoff = start, rules.cutoff + _TOLERANCE
+    squares, k = work.candidates.squares, rules.n_neighbors
     while True:
         if radius > work.images.grid[7] and rank > 0:
             outcome = _list(points.shape[0], rank, radius, work)
             if outcome != FINE:
                 return outcome
         count = find_within(work.images, i, -1.0, radius, work.candidates)
-        enough = rules.n_neighbors == 0 or count > rules.n_neighbors
-        if enough or radius >= cutoff:
+        if k == 0 or count > k or radius >= cutoff:
             sort_shells(work.candidates, count, radius * radius)
-            count = _locate(i, points, vectors, rank, count, work)
-            if count < 0:
-                return CLOSE_ATOMS
-            if rules.n_neighbors == 0 or radius >= cutoff:
+            _sort_within_shells(work.candidates, count)
+            if k == 0 or radius >= cutoff:
                 break
-            farthest = work.vectors[work.order[rules.n_neighbors - 1], 3]
-            if farthest + rules.tie_tolerance < radius:
+            # the nearest candidate is the atom itself
+            if math.sqrt(squares[1, k]) + rules.tie_tolerance < radius:
                 break
         radius = min(1.3 * radius, cutoff)
-    if rules.n_neighbors > 0 and count > rules.n_neighbors:
-        count = _choose(count, rules, work)
-    return _write(i, count, rules, work, table)
+    if count > 1 and squares[1, 1] < SHORTEST * SHORTEST:
+        return CLOSE_ATOMS
+    if k > 0 and count > k + 1:
+        count = _choose(i, rank, count, rules, work)
+    return _write(i, points, vectors, rank, count, rules, work, table)
 
 
 @compiled
-def _locate(
+def _sort_within_shells(candidates: Candidates, count: int) -> None:
+    """Finish the sorting by distance; nothing has far to go."""
+    squares, found = candidates.squares, candidates.found
+    for p in range(1, count):
+        square, m, place = squares[1, p], found[1, p], p
+        while place > 0 and squares[1, place - 1] > square:
+            squares[1, place], found[1, place] = squares[1, place - 1], found[1, place - 1]
+            place -= 1
+        squares[1, place], found[1, place] = square, m
+
+
+@compiled
+def _choose(i: int, rank: int, count: int, rules: PairRules, work: PairWorkspace) -> int:
+    """Decide which of the neighbours at the last distance belong to the nearest ones.
+
+    Candidate 0 is the atom itself. Returns how many candidates are left, itself included.
+    """
+    squares, k = work.candidates.squares, rules.n_neighbors
+    last = math.sqrt(squares[1, k])
+    start, stop = k, k + 1
+    while start > 1 and math.sqrt(squares[1, start - 1]) >= last - rules.tie_tolerance:
+        start -= 1
+    while stop < count and math.sqrt(squares[1, stop]) <= last + rules.tie_tolerance:
+        stop += 1
+    if rules.keep_shell:
+        return stop
+    found = work.candidates.found
+    for p in range(start + 1, stop if stop > k + 1 else start):
+        square, m, place = squares[1, p], found[1, p], p
+        while place > start and _precedes(m, found[1, place - 1], i, rank, work):
+            squares[1, place], found[1, place] = squares[1, place - 1], found[1, place - 1]
+            place -= 1
+        squares[1, place], found[1, place] = square, m
+    return k + 1
+
+
+@compiled
+def _precedes(m: int, n: int, i: int, rank: int, work: PairWorkspace) -> bool:
+    """Order of neighbours that are equally far: image, then atom."""
+    for c in range(3):
+        a, b = _translation(m, i, c, rank, work), _translation(n, i, c, rank, work)
+        if a != b:
+            return bool(a < b)
+    return bool(work.images.owners[m, 0] < work.images.owners[n, 0])
+
+
+@compiled
+def _translation(m: int, i: int, c: int, rank: int, work: PairWorkspace) -> int:
+    """Return by how many of lattice vector ``c`` image ``m`` is away from its atom, seen from i."""
+    owners, moves, total = work.images.owners, work.images.moves, whole(0)
+    j = owners[m, 0]
+    for k in range(rank):
+        steps = owners[m, 1 + k] + moves[j, k] - moves[i, k]
+        total += steps * work.lattice.transform[k, c]
+    return total
+
+
+@compiled
+def _write(
     i: int,
     points: NDArray[np.float64],
     vectors: NDArray[np.float64],
     rank: int,
     count: int,
+    rules: PairRules,
     work: PairWorkspace,
+    table: EdgeTable,
 ) -> int:
-    """Find vector and distance of each candidate and sort them; -1 if two atoms coincide."""
-    owners, moves, transform = work.images.owners, work.images.moves, work.lattice.transform
-    shifts, found, n = work.shifts, work.candidates.found, whole(0)
-    for p in range(count):
-        m = found[0, found[1, p]]
-        j = owners[m, 0]
-        shifts[n, 0], square = j, 0.0
-        for c in range(3):
-            steps = 0
-            for k in range(rank):
-                steps += (owners[m, 1 + k] + moves[j, k] - moves[i, k]) * transform[k, c]
-            shifts[n, 1 + c] = steps
-        for c in range(3):
-            d = points[j, c] - points[i, c]
-            for k in range(3):
-                d += shifts[n, 1 + k] * vectors[k, c]
-            work.vectors[n, c] = d
-            square += d * d
-        work.vectors[n, 3] = math.sqrt(square)
-        if square < SHORTEST * SHORTEST:
-            if j != i or shifts[n, 1] != 0 or shifts[n, 2] != 0 or shifts[n, 3] != 0:
-                return -1
-            continue
-        work.order[n] = n
-        n += 1
-    _sort_part(n - n, n, True, work)
-    return n
-
-
-@compiled
-def _precedes(f: int, g: int, by_distance: bool, work: PairWorkspace) -> bool:
-    """Order of neighbours: distance (if it counts), then image, then atom."""
-    if by_distance and work.vectors[f, 3] != work.vectors[g, 3]:
-        return bool(work.vectors[f, 3] < work.vectors[g, 3])
-    for c in range(1, 4):
-        if work.shifts[f, c] != work.shifts[g, c]:
-            return bool(work.shifts[f, c] < work.shifts[g, c])
-    return bool(work.shifts[f, 0] < work.shifts[g, 0])
-
-
-@compiled
-def _choose(count: int, rules: PairRules, work: PairWorkspace) -> int:
-    """Decide which of the neighbours at the last distance belong to the nearest ones."""
-    order, k = work.order, rules.n_neighbors
-    last = work.vectors[order[k - 1], 3]
-    start, stop = k - 1, k
-    while start > 0 and work.vectors[order[start - 1], 3] >= last - rules.tie_tolerance:
-        start -= 1
-    while stop < count and work.vectors[order[stop], 3] <= last + rules.tie_tolerance:
-        stop += 1
-    if rules.keep_shell:
-        return stop
-    if stop > k:
-        _sort_part(start, stop, False, work)
-        _sort_part(start, k, True, work)
-    return k
-
-
-@compiled
-def _sort_part(start: int, stop: int, by_distance: bool, work: PairWorkspace) -> None:
-    order = work.order
-    for p in range(start + 1, stop):
-        row, place = order[p], p
-        while place > start and _precedes(row, order[place - 1], by_distance, work):
-            order[place] = order[place - 1]
-            place -= 1
-        order[place] = row
-
-
-@compiled
-def _write(i: int, count: int, rules: PairRules, work: PairWorkspace, table: EdgeTable) -> int:
-    """Add the neighbours to the table, in order."""
-    row = table.progress[1]
-    if row + max(count, rules.n_neighbors) > table.values.shape[0]:
+    """Add all candidates but the atom itself to the table, nearest first."""
+    first = table.progress[1]
+    ends, values, found = table.ends, table.values, work.candidates.found
+    if first + max(count, rules.n_neighbors) > values.shape[1]:
         return MORE_EDGES
-    for p in range(count):
-        n = work.order[p]
-        table.ends[row, 0] = i
-        for c in range(4):
-            table.ends[row, 1 + c] = work.shifts[n, c]
-            table.values[row, c] = work.vectors[n, c]
+    row = first
+    for p in range(1, count):
+        m = found[1, p]
+        j = work.images.owners[m, 0]
+        a, b, c = whole(0), whole(0), whole(0)
+        if rank > 0:
+            a, b = _translation(m, i, 0, rank, work), _translation(m, i, 1, rank, work)
+            c = _translation(m, i, 2, rank, work)
+        square = 0.0
+        for d in range(3):
+            x = points[j, d] - points[i, d]
+            x += a * vectors[0, d] + b * vectors[1, d] + c * vectors[2, d]
+            values[d, row] = x
+            square += x * x
+        values[3, row] = math.sqrt(square)
+        ends[0, row], ends[1, row] = i, j
+        ends[2, row], ends[3, row], ends[4, row] = a, b, c
+        _settle(values, ends, first, row)
         row += 1
     if rules.pad:
-        for _ in range(count, rules.n_neighbors):
-            table.ends[row, 0] = i
+        for _ in range(count - 1, rules.n_neighbors):
             for c in range(4):
-                table.ends[row, 1 + c] = 0
-                table.values[row, c] = rules.cutoff + 1.0 if c == 3 else 0.0
+                ends[1 + c, row] = 0
+                values[c, row] = rules.cutoff + 1.0 if c == 3 else 0.0
+            ends[0, row] = i
             row += 1
     table.progress[1] = row
     return FINE
+
+
+@compiled
+def _settle(values: NDArray[np.float64], ends: NDArray[np.int32], first: int, row: int) -> None:
+    """Move the last row before those that rounding put before it."""
+    while row > first and values[3, row] < values[3, row - 1]:
+        for c in range(4):
+            x = values[c, row]
+            values[c, row] = values[c, row - 1]
+            values[c, row - 1] = x
+        for c in range(5):
+            e = ends[c, row]
+            ends[c, row] = ends[c, row - 1]
+            ends[c, row - 1] = e
+        row -= 1

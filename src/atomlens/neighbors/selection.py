@@ -30,7 +30,7 @@ def write_edges(
     """Add the faces that pass the filter to the table, nearest neighbour first."""
     owners, angle, n_faces = work.cell.owners, work.room.products[2], work.cell.shape.size[1]
     row = table.progress[1]
-    if row + n_faces > table.values.shape[0]:
+    if row + n_faces > table.values.shape[1]:
         return MORE_EDGES
     largest, n_chosen = 0.0, 0
     for f in range(n_faces):
@@ -54,12 +54,12 @@ def write_edges(
         n_chosen += 1
     for p in range(n_chosen):
         f = work.chosen[p, 0]
-        table.ends[row, 0], table.ends[row, 1] = i, owners[f, 0]
+        table.ends[0, row], table.ends[1, row] = i, owners[f, 0]
         for c in range(3):
-            table.ends[row, 2 + c] = work.chosen[f, 1 + c]
+            table.ends[2 + c, row] = work.chosen[f, 1 + c]
         for c in range(4):
-            table.values[row, c] = work.vectors[f, c]
-        table.values[row, 4], table.values[row, 5] = angle[f], angle[f] / largest
+            table.values[c, row] = work.vectors[f, c]
+        table.values[4, row], table.values[5, row] = angle[f], angle[f] / largest
         row += 1
     table.progress[1] = row
     return FINE

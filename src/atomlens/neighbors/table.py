@@ -20,9 +20,9 @@ class EdgeTable(NamedTuple):
     """Neighbour pairs of many structures, with room for more."""
 
     ends: NDArray[np.int32]
-    """(room, 5) target, source, and translation of the source in lattice vectors"""
+    """(5, room) target, source, and translation of the source in lattice vectors"""
     values: NDArray[np.float64]
-    """(room, 6) vector from target to source (Å), distance (Å), solid angle (sr), weight"""
+    """(6, room) vector from target to source (Å), distance (Å), solid angle (sr), weight"""
     counts: NDArray[np.int64]
     """(n_structures,) number of pairs of each"""
     status: NDArray[np.int64]
@@ -34,8 +34,8 @@ class EdgeTable(NamedTuple):
 def empty_table(n_structures: int, room: int) -> EdgeTable:
     """Return a table without pairs."""
     return EdgeTable(
-        np.empty((room, 5), np.int32),
-        np.empty((room, 6)),
+        np.empty((5, room), np.int32),
+        np.empty((6, room)),
         np.zeros(n_structures, np.int64),
         np.zeros((n_structures, 3), np.int64),
         np.zeros(2, np.int64),
@@ -45,6 +45,6 @@ def empty_table(n_structures: int, room: int) -> EdgeTable:
 def enlarge_table(table: EdgeTable, room: int) -> EdgeTable:
     """Return a table with the same pairs and more room."""
     done = int(table.progress[1])
-    ends, values = np.empty((room, 5), np.int32), np.empty((room, 6))
-    ends[:done], values[:done] = table.ends[:done], table.values[:done]
+    ends, values = np.empty((5, room), np.int32), np.empty((6, room))
+    ends[:, :done], values[:, :done] = table.ends[:, :done], table.values[:, :done]
     return table._replace(ends=ends, values=values)
