@@ -15,5 +15,5 @@ print(f"  each seen under {rock_salt.solid_angles.mean():.3f} sr, a sixth of the
 
 c60 = BUILDERS["voronoi"](cutoff=4.0).build(molecule("C60"))
 print(f"C60: {c60.n_edges} directed bonds, {c60.n_edges // c60.n_nodes} an atom")
-lengths = Counter(f"{d:.2f} Å" for d in c60.distances.tolist())
-print("  " + ", ".join(f"{count} of {length}" for length, count in sorted(lengths.items())))
+short = int((c60.distances < 1.41).sum())
+print(f"  {short} between two hexagons, {c60.n_edges - short} between a hexagon and a pentagon")

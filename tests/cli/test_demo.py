@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from atomlens.cli import main
-from atomlens.cli.demo import DemoSettings, molecules, run_demo, story
+from atomlens.cli.demo import DemoSettings, buckminsterfullerene, molecules, run_demo, story
 
 SMALL = DemoSettings(
     n_train=60, n_validation=20, n_test=20, epochs=2, n_layers=1, n_features=16, max_seconds=60
@@ -25,6 +25,13 @@ def test_the_molecules_are_the_ones_that_are_named() -> None:
         "2,3-dimethylbutadiene": "C6H10",
         "C60": "C60",
     }
+
+
+def test_every_atom_of_c60_has_one_short_and_two_long_bonds() -> None:
+    distances = buckminsterfullerene().get_all_distances()
+    short, long = np.isclose(distances, 1.401), np.isclose(distances, 1.458)
+    assert short.sum(axis=1).tolist() == [1] * 60
+    assert long.sum(axis=1).tolist() == [2] * 60
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +70,7 @@ def test_all_atoms_of_c60_get_the_same_share(
     demo: tuple[Path, dict[str, Any], list[Any]],
 ) -> None:
     scores = demo[2][2].scores
-    assert scores == pytest.approx(np.full(60, 1 / 60), rel=1e-2)
+    assert scores == pytest.approx(np.full(60, 1 / 60), rel=1e-4)
 
 
 def test_the_story_names_the_errors_and_the_next_commands(

@@ -24,8 +24,7 @@ def test_look_at_neighbours(capsys: pytest.CaptureFixture[str]) -> None:
     shown = _run("look_at_neighbours.py", capsys)
     assert "Counter({0: 6, 1: 6})" in shown
     assert "180 directed bonds, 3 an atom" in shown
-    assert "60 of 1.4" in shown
-    assert "120 of 1.4" in shown
+    assert "60 between two hexagons, 120 between a hexagon and a pentagon" in shown
 
 
 def test_train_on_a_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

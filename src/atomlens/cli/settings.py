@@ -9,11 +9,20 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, Literal, get_args, get_origin
 
 from atomlens.errors import SettingsError, unknown_name
 
 Groups = dict[str, dict[str, Any]]
+
+_WORDS: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "text",
+    NoneType: "null",
+}
 
 
 def read_config(path: Path, groups: Iterable[str]) -> Groups:
@@ -106,12 +115,16 @@ def _as_declared(value: Any) -> Any:
 
 def type_name(field: "Field[Any]") -> str:
     """Return a field's type in words that fit a sentence."""
-    kind = field.type if isinstance(field.type, str) else getattr(field.type, "__name__", "")
-    if not kind or "[" in str(field.type) or "|" in str(field.type):
-        kind = str(field.type)
-    text = kind.replace("typing.", "").replace("pathlib.", "").replace("Literal", "one of ")
-    plain = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
-    return plain.get(text, text)
+    parts = get_args(field.type) if isinstance(field.type, UnionType) else (field.type,)
+    return " or ".join(_in_words(part) for part in parts)
+
+
+def _in_words(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return "one of " + ", ".join(map(str, get_args(kind)))
+    if kind in _WORDS:
+        return _WORDS[kind]
+    return str(kind).replace("typing.", "").replace("pathlib.", "")
 
 
 def settings_table(settings_class: type, presets: Mapping[str, Any]) -> list[dict[str, str]]:
