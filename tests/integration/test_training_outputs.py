@@ -191,7 +191,7 @@ def test_crystals_get_the_longer_reach_of_the_papers() -> None:
 @pytest.mark.parametrize("model", ["mean", "ridge"])
 def test_the_baselines_are_fitted_at_once(tmp_path: Path, model: str) -> None:
     count = with_targets(n_oxygen()[:, None], Target(name="oxygen"))
-    changes = {"ensemble": 3, "model_settings": {}, "builder": "radius"}
+    changes = {"ensemble": 3, "model_settings": {}}
     train(count, model=model, out=tmp_path / "run", **{**SMALL, **changes})
     baseline = load(tmp_path / "run")
     assert len(baseline.models) == 1

@@ -91,8 +91,8 @@ def test_a_killed_training_ends_as_if_nothing_had_happened(
 KILLED = """
 import os, signal, sys
 from atomlens.datasets import load_dataset
-from atomlens.training import TrainingProgress, member, train
-member._TICK = 0.0
+from atomlens.training import TrainingProgress, counters, train
+counters._TICK = 0.0
 class Kill(TrainingProgress):
     def step(self, state):
         if state.epoch == 2: os.kill(os.getpid(), signal.SIGKILL)

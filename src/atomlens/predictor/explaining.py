@@ -9,6 +9,7 @@ from atomlens.errors import ExplanationError, SettingsError, StructureError, unk
 from atomlens.explain import EXPLAINERS, Explanation
 from atomlens.explain.base import NodeScores
 from atomlens.graphs import AtomGraph, collate
+from atomlens.predictor.estimates import Estimates
 from atomlens.predictor.inputs import gather, refuse_elements
 from atomlens.structures.arrays import Structure, StructureArrays
 from atomlens.targets import output_slices
@@ -33,16 +34,11 @@ def explain_one(
     batch = collate([graph]).to(next(models[0].parameters()).device)
     estimates = predictor.estimate(predictor.raw_outputs(batch), structures)
     chosen = predictor.targets[column]
-    place = output_slices(predictor.targets)[column]
-    value, unit, output_index = float(estimates.values[0, column]), chosen.unit, place.start
-    probabilities = estimates.probabilities[column]
-    if probabilities is not None:
-        output_index += int(value)
-        unit = f"probability of {chosen.classes[int(value)]}"
-        value = float(probabilities[0].max())
+    value, unit, output_index = _explained_output(predictor, estimates, column)
     explainer = EXPLAINERS[method]()
     members = [explainer.explain(model, batch, output_index) for model in models]
     scores = np.stack([atom_scores(m.scores, graph, structure) for m in members])
+    has_edges = _nodes_are_atoms(graph, structure)
     std = float(estimates.std[0, column])
     return Explanation(
         name=structure.name,
@@ -55,26 +51,41 @@ def explain_one(
         std_source=predictor.std_source if np.isfinite(std) else "none",
         scores=scores.mean(axis=0),
         scores_std=scores.std(axis=0, ddof=1) if len(members) > 1 else None,
-        edge_index=graph.edge_index.numpy().astype(np.int64)
-        if _has_edges(graph, structure)
-        else None,
-        edge_scores=_mean_edges(members) if _has_edges(graph, structure) else None,
+        edge_index=graph.edge_index.numpy().astype(np.int64) if has_edges else None,
+        edge_scores=_mean_edges(members) if has_edges else None,
         baseline=1 / scores.shape[1] if method == "attention" else None,
         model=predictor.model_name,
     )
 
 
+def _explained_output(
+    predictor: "Predictor", estimates: Estimates, column: int
+) -> tuple[float, str, int]:
+    """Return the value that is explained, its unit, and which output of the model it is.
+
+    For classes it is the probability of the most probable one.
+    """
+    target = predictor.targets[column]
+    value = float(estimates.values[0, column])
+    first = output_slices(predictor.targets)[column].start
+    probabilities = estimates.probabilities[column]
+    if probabilities is None:
+        return value, target.unit, first
+    label = int(value)
+    return float(probabilities[0, label]), f"probability of {target.classes[label]}", first + label
+
+
 def atom_scores(scores: Values, graph: AtomGraph, structure: Structure) -> Values:
     """(n_atoms,) scores of the atoms; a node that stands for several atoms shares its score."""
-    numbers = structure.atomic_numbers.astype(np.int64)
-    if graph.n_nodes == len(numbers) and graph.node_weights is None:
+    if _nodes_are_atoms(graph, structure):
         return scores
+    numbers = structure.atomic_numbers.astype(np.int64)
     shared = np.zeros(256)
     np.add.at(shared, graph.atomic_numbers.numpy(), scores)
     return shared[numbers] / np.bincount(numbers, minlength=256)[numbers]
 
 
-def _has_edges(graph: AtomGraph, structure: Structure) -> bool:
+def _nodes_are_atoms(graph: AtomGraph, structure: Structure) -> bool:
     return graph.n_nodes == len(structure.atomic_numbers) and graph.node_weights is None
 
 

@@ -149,19 +149,12 @@ def prepare(
     )
     kept = np.asarray(result.kept, dtype=np.int64)
     failures = (*dataset.failures, *result.failures)
-    row_of = np.full(len(dataset), -1)
-    row_of[kept] = np.arange(len(kept))
-    known = np.asarray(np.isfinite(dataset.values).any(axis=1))
-    parts = {}
-    for part in ("train", "validation", "test"):
-        indices = getattr(split, part)
-        usable = indices[(row_of[indices] >= 0) & known[indices]]
-        parts[part] = row_of[usable].astype(np.int64)
-    if not len(parts["train"]):
+    parts = _usable_parts(split, kept, dataset)
+    train = parts["train"]
+    if not len(train):
         reason = f" The first reason: {failures[0].message}" if failures else ""
         raise TrainingError(f"{dataset.name}: no sample of the training part can be used.{reason}")
     chosen = dataset.subset(kept)
-    train = parts["train"]
     scaling = TargetScaling.fit(
         chosen.targets,
         chosen.values[train],
@@ -178,3 +171,18 @@ def prepare(
         encoded=scaling.encode(chosen.values, chosen.structures),
         failures=failures,
     )
+
+
+def _usable_parts(
+    split: Split, kept: NDArray[np.int64], dataset: Dataset
+) -> dict[str, NDArray[np.int64]]:
+    """Return the parts in rows of ``kept``, without samples that lack graph or value."""
+    row_of = np.full(len(dataset), -1)
+    row_of[kept] = np.arange(len(kept))
+    known = np.asarray(np.isfinite(dataset.values).any(axis=1))
+    parts = {}
+    for part in ("train", "validation", "test"):
+        indices = getattr(split, part)
+        usable = indices[(row_of[indices] >= 0) & known[indices]]
+        parts[part] = row_of[usable].astype(np.int64)
+    return parts

@@ -11,6 +11,7 @@ from atomlens.errors import TrainingError
 from atomlens.models import make_model
 from atomlens.models.base import PropertyModel
 from atomlens.training.checkpoint import Checkpoint, read_checkpoint
+from atomlens.training.counters import Counters
 from atomlens.training.data import TrainingData
 from atomlens.training.progress import TrainingProgress
 from atomlens.training.settings import TrainSettings
@@ -75,14 +76,14 @@ def read_result(job: Job, member: int) -> MemberResult | None:
 
 def result_of(checkpoint: Checkpoint) -> MemberResult:
     """Return the part of a checkpoint that matters once the training has ended."""
-    state = checkpoint.state
+    at = Counters(**checkpoint.state["counters"])
     return MemberResult(
         best=checkpoint.group("best"),
-        history=tuple(state["history"]),
-        seconds=float(state["seconds"]),
-        ended=str(state["ended"]),
-        complete=bool(state["complete"]),
-        problem=str(state["problem"]),
+        history=tuple(at.history),
+        seconds=at.seconds,
+        ended=at.ended,
+        complete=at.complete,
+        problem=at.problem,
     )
 
 

@@ -94,11 +94,12 @@ def _train(
             run = describe_run(model, config, described, dataset, settings)
             folder = open_run(out, run, write=is_first_process())
         prepared = prepare(dataset, builder, settings, progress.graphs)
-        if len(prepared.dataset) < len(dataset):
-            lost = len(dataset) - len(prepared.dataset)
+        lost = len(dataset) - len(prepared.dataset)
+        if lost:
+            example = prepared.failures[-1]
             progress.message(
                 f"{lost} of {len(dataset)} structures have no graph and are left out, for example "
-                f"{prepared.failures[-1].name}: {prepared.failures[-1].message}"
+                f"{example.name}: {example.message}"
             )
         job = Job(
             model_name=model,

@@ -13,6 +13,7 @@ from atomlens.predictor.estimates import softmax
 from atomlens.predictor.inference import run_models
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import output_slices
+from atomlens.training.data import TrainingData
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,11 @@ class ValidationResult:
     when the best epoch is chosen. NaN without a validation part."""
     errors: dict[str, float]
     """By target: MAE in its unit; share of wrong answers for classes."""
+
+    @property
+    def is_sound(self) -> bool:
+        """False if the model's answers are not numbers."""
+        return not self.errors or math.isfinite(self.score)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +44,18 @@ class Validation:
     true: NDArray[np.float64]
     """(n, n_targets) in units."""
     scaling: TargetScaling
+
+    @classmethod
+    def of(cls, data: TrainingData, store: GraphStore) -> "Validation":
+        """Return the validation part of the data, with its graphs on a device."""
+        rows = data.split.validation
+        return cls(
+            store=store,
+            rows=rows,
+            structures=data.dataset.structures.subset(rows),
+            true=data.dataset.values[rows],
+            scaling=data.scaling,
+        )
 
     def measure(self, model: PropertyModel) -> ValidationResult:
         """Predict and compare; the model must be in evaluation mode."""

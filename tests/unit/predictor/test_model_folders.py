@@ -1,0 +1,201 @@
+"""Saving and loading models: whole or not at all, and never by unpickling."""
+
+import json
+import pickle
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from made_predictors import ETHANOL, EVERY_KIND, WATER, make_predictor
+
+from atomlens.errors import ModelError
+from atomlens.predictor import TrainingRecord, load
+
+
+@pytest.mark.parametrize("kind", sorted(EVERY_KIND))
+def test_saving_and_loading_changes_no_bit(tmp_path: Path, kind: str) -> None:
+    made = EVERY_KIND[kind]
+    back = load(made.save(tmp_path / "model"))
+    assert back.record == made.record
+    assert back.metrics == made.metrics
+    assert (back.config, back.builder, back.scaling) == (made.config, made.builder, made.scaling)
+    assert (back.calibration, back.elements, back.noise) == (
+        made.calibration,
+        made.elements,
+        made.noise,
+    )
+    one, other = (p.predict([WATER, ETHANOL]) for p in (made, back))
+    for field in ("values", "std", "interval_low", "interval_high"):
+        assert np.array_equal(getattr(one, field), getattr(other, field), equal_nan=True)
+    again = load(back.save(tmp_path / "again"))
+    files = ["settings.json", "model.safetensors", "metrics.json", "README.md", "history.csv"]
+    assert all(
+        (tmp_path / "model" / f).read_bytes() == (tmp_path / "again" / f).read_bytes()
+        for f in files
+    )
+    assert again.model_name == made.model_name
+
+
+def test_loading_never_unpickles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_predictor().save(tmp_path / "model")
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("something was unpickled")
+
+    for name in ("load", "loads", "Unpickler"):
+        monkeypatch.setattr(pickle, name, refuse)
+    monkeypatch.setattr(torch, "load", refuse)
+    load(folder)
+
+
+def test_a_pickle_in_place_of_the_weights_is_refused(tmp_path: Path) -> None:
+    folder = make_predictor().save(tmp_path / "model")
+    content = json.loads((folder / "settings.json").read_text())
+    evil = pickle.dumps({"a": 1})
+    (folder / "model.safetensors").write_bytes(evil)
+    import hashlib
+
+    content["weights_sha256"] = hashlib.sha256(evil).hexdigest()
+    (folder / "settings.json").write_text(json.dumps(content))
+    with pytest.raises(ModelError, match="cannot be read"):
+        load(folder)
+
+
+FILES = ["settings.json", "model.safetensors", "metrics.json", "split.json", "failures.json"]
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.95])
+def test_a_cut_file_is_a_sentence_with_its_name(tmp_path: Path, name: str, share: float) -> None:
+    folder = make_predictor().save(tmp_path / "model")
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ModelError, match=name):
+        load(folder)
+
+
+def test_flipped_characters_in_the_settings_never_give_a_traceback(tmp_path: Path) -> None:
+    folder = make_predictor().save(tmp_path / "model")
+    path = folder / "settings.json"
+    text = path.read_text()
+    generator = np.random.default_rng(0)
+    refused = []
+    for _ in range(150):
+        place = int(generator.integers(len(text)))
+        piece = generator.choice(["x", "null", "-1", "[]", "{", '"', "", "1e999"])
+        path.write_text(text[:place] + str(piece) + text[place + int(generator.integers(9)) :])
+        try:
+            load(folder)
+        except ModelError as problem:
+            refused.append(str(problem))
+    assert len(refused) > 75
+    assert not any("\n" in message for message in refused)
+
+
+def test_a_flipped_bit_in_the_weights_is_noticed(tmp_path: Path) -> None:
+    folder = make_predictor().save(tmp_path / "model")
+    content = bytearray((folder / "model.safetensors").read_bytes())
+    content[-5] ^= 1
+    (folder / "model.safetensors").write_bytes(bytes(content))
+    with pytest.raises(ModelError, match="damaged"):
+        load(folder)
+
+
+def changed_settings(folder: Path, change: dict[str, Any]) -> None:
+    path = folder / "settings.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"version": 99}, "Upgrade atomlens"),
+        ({"version": "1"}, "Upgrade atomlens"),
+        ({"format": "other"}, "not the settings file of a model"),
+        ({"builder": {"name": "voronoy", "settings": {}}}, "Did you mean 'voronoi'"),
+        ({"model": {"name": "skann", "config": {}, "n_members": 1}}, "Did you mean 'scann'"),
+        ({"model": {"name": "scann", "config": {"layers": 3}, "n_members": 1}}, "n_layers"),
+        ({"noise": "loud"}, "loud"),
+        ({"elements": None}, "damaged"),
+        ({"calibration": []}, "calibration"),
+    ],
+)
+def test_settings_that_make_no_model_are_a_sentence(
+    tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    folder = make_predictor().save(tmp_path / "model")
+    changed_settings(folder, change)
+    with pytest.raises(ModelError, match=message):
+        load(folder)
+
+
+def test_weights_of_another_size_are_a_sentence(tmp_path: Path) -> None:
+    folder = make_predictor().save(tmp_path / "model")
+    content = json.loads((folder / "settings.json").read_text())
+    content["model"]["config"]["n_features"] = 32
+    changed_settings(folder, content)
+    with pytest.raises(ModelError, match="do not fit"):
+        load(folder)
+
+
+@pytest.mark.parametrize("name", ["n_features", "n_layers", "n_elements"])
+def test_huge_sizes_are_refused_without_trying(tmp_path: Path, name: str) -> None:
+    folder = make_predictor().save(tmp_path / "model")
+    content = json.loads((folder / "settings.json").read_text())
+    content["model"]["config"][name] = 10**12
+    changed_settings(folder, content)
+    with pytest.raises(ModelError, match="do not fit"):
+        load(folder)
+
+
+def test_what_is_no_model_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no such model"):
+        load(tmp_path / "nothing")
+    with pytest.raises(ModelError, match="not a trained model"):
+        load(tmp_path)
+    (tmp_path / "training").mkdir()
+    with pytest.raises(ModelError, match="--resume"):
+        load(tmp_path)
+
+
+def test_saving_spares_other_peoples_folders(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("x")
+    with pytest.raises(ModelError, match="not empty"):
+        make_predictor().save(tmp_path)
+    assert [f.name for f in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_saving_again_replaces_the_model_whole(tmp_path: Path) -> None:
+    make_predictor().save(tmp_path / "model")
+    bare = replace(make_predictor(n_members=2), record=TrainingRecord())
+    bare.save(tmp_path / "model")
+    assert len(load(tmp_path / "model").models) == 2
+    assert load(tmp_path / "model").record == TrainingRecord()
+
+
+def test_a_kill_while_saving_leaves_no_half_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import os
+
+    before = os.replace
+
+    def fatal(source: Any, target: Any) -> None:
+        if str(target).endswith("README.md"):
+            raise KeyboardInterrupt
+        before(source, target)
+
+    monkeypatch.setattr(os, "replace", fatal)
+    with pytest.raises(KeyboardInterrupt):
+        make_predictor().save(tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_card_says_what_a_score_does_not_mean(tmp_path: Path) -> None:
+    card = (make_predictor(n_members=2).save(tmp_path / "model") / "README.md").read_text()
+    assert "not what would change if the atom were removed" in card
+    assert "An ensemble of 2 models" in card
+    assert "MAE 0.1 eV" in card
