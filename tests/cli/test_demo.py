@@ -11,9 +11,7 @@ import pytest
 from atomlens.cli import main
 from atomlens.cli.demo import DemoSettings, buckminsterfullerene, molecules, run_demo, story
 
-SMALL = DemoSettings(
-    n_train=60, n_validation=20, n_test=20, epochs=2, n_layers=1, n_features=16, max_seconds=60
-)
+SMALL = DemoSettings(n_train=60, n_validation=20, n_test=20, epochs=2, n_layers=1, n_features=16)
 
 
 def test_the_molecules_are_the_ones_that_are_named() -> None:

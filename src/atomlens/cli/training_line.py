@@ -1,13 +1,12 @@
 """The progress line of a training."""
 
-from typing import Self, final
+from typing import Self
 
 from atomlens.cli.guard import say
 from atomlens.cli.progress import ProgressLine, clock
 from atomlens.training.progress import TrainingProgress, TrainingState
 
 
-@final
 class TrainingLine(TrainingProgress):
     """Shows a training as one line on stderr: epochs, time left, best validation so far."""
 
