@@ -37,6 +37,17 @@ def compiled(function: Function) -> Function:
     return njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function)  # type: ignore[no-any-return]
 
 
+def inlined(function: Function) -> Function:
+    """Write a function into those that call it.
+
+    For small parts of the innermost loops: handing over all the arrays takes longer than
+    what these functions do.
+    """
+    if njit is None:
+        return function
+    return njit(inline="always", **_OPTIONS)(function)  # type: ignore[no-any-return]
+
+
 def entry_point(function: Function) -> Function:
     """Compile a function that Python calls, and keep the compiled code on disk."""
     if njit is None:

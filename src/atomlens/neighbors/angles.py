@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.neighbors._compile import compiled, whole
+from atomlens.neighbors._compile import compiled, inlined, whole
 from atomlens.neighbors.polytope import N_CUBE, Polytope
 
 Vector = tuple[float, float, float]
@@ -71,7 +71,7 @@ def measure_faces(cell: Polytope, room: Directions) -> float:
     return total
 
 
-@compiled
+@inlined
 def _multiply(
     products: NDArray[np.float64], face: int, u: NDArray[np.float64], a: int, b: int, c: int
 ) -> None:
@@ -124,7 +124,7 @@ def measure_open_faces(cell: Polytope, room: Directions) -> float:
     return total
 
 
-@compiled
+@inlined
 def _limit(cell: Polytope, v: int, face: int, normal: Vector) -> Vector:
     """Return the direction of a vertex, as the outer cube grows beyond all bounds."""
     n_outer, other = 0, -1
@@ -143,7 +143,7 @@ def _limit(cell: Polytope, v: int, face: int, normal: Vector) -> Vector:
     return _combine(1.0 if _dot(along, p) > 0.0 else -1.0, along, 0.0, p)
 
 
-@compiled
+@inlined
 def _foot(cell: Polytope, f: int, g: int) -> Vector:
     """Return the point nearest to the origin where two faces meet."""
     m = (cell.planes[f, 0], cell.planes[f, 1], cell.planes[f, 2])
@@ -153,7 +153,7 @@ def _foot(cell: Polytope, f: int, g: int) -> Vector:
     return _combine(p * nn - q * mn, m, q * mm - p * mn, n)
 
 
-@compiled
+@inlined
 def _other_face(cell: Polytope, v: int, face: int) -> int:
     """Return the face beyond the edge by which ``_step`` leaves ``v``."""
     if cell.faces[v, 0] == face:
@@ -193,7 +193,7 @@ def trim_faces(
             room.products[2, f] = area
 
 
-@compiled
+@inlined
 def _mark_outside(cell: Polytope, room: Directions, q: Vector, radius: float, reach: float) -> bool:
     """Mark the vertices beyond the ghost surface; False if there are none."""
     any_outside = False
@@ -205,7 +205,7 @@ def _mark_outside(cell: Polytope, room: Directions, q: Vector, radius: float, re
     return any_outside
 
 
-@compiled
+@inlined
 def _any_outside(cell: Polytope, room: Directions, face: int) -> bool:
     start = room.marks[0, face]
     v = start
@@ -217,7 +217,7 @@ def _any_outside(cell: Polytope, room: Directions, face: int) -> bool:
             return False
 
 
-@compiled
+@inlined
 def _step(cell: Polytope, v: int, face: int) -> int:
     """Return the vertex after ``v`` on the way around a face."""
     if cell.faces[v, 0] == face:
@@ -227,7 +227,7 @@ def _step(cell: Polytope, v: int, face: int) -> int:
     return whole(cell.next[v, 1])
 
 
-@compiled
+@inlined
 def _area_in_circle(
     cell: Polytope, room: Directions, face: int, axis: Vector, edge: float
 ) -> float:

@@ -6,16 +6,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.neighbors._compile import compiled, whole
+from atomlens.neighbors._compile import compiled, inlined, whole
 from atomlens.neighbors.images import Candidates, Images
 from atomlens.neighbors.lattice import SHORTEST, Lattice
 from atomlens.neighbors.polytope import (
     CUT,
     MISSED,
     Polytope,
-    clip,
     copy_polytope,
+    cut_off,
     empty_polytope,
+    find_heights,
     set_cube,
     squared_radius,
 )
@@ -75,11 +76,12 @@ def start_cell(cell: Cell, lattice: Lattice, rank: int, half_width: float) -> No
         z = a * basis[0, 2] + b * basis[1, 2] + c * basis[2, 2]
         square = x * x + y * y + z * z
         slack = _SLACK * square + _ROUNDING * math.sqrt(square * squared_radius(cell.shape))
-        if clip(cell.shape, x, y, z, 0.5 * square, slack) == CUT:
+        highest = find_heights(cell.shape, x, y, z, 0.5 * square)
+        if highest > slack and cut_off(cell.shape, x, y, z, 0.5 * square, slack) == CUT:
             _own(cell, whole(ITSELF), a, b, c)
 
 
-@compiled
+@inlined
 def _own(cell: Cell, atom: int, a: int, b: int, c: int) -> None:
     """Note what stands behind the newest face."""
     f = cell.shape.size[1] - 1
@@ -113,7 +115,9 @@ def carve(cell: Cell, images: Images, atom: int, candidates: Candidates, outer: 
                     continue
                 return TOUCHING
             slack = _SLACK * square + _ROUNDING * math.sqrt(square * reach)
-            status = clip(cell.shape, x, y, z, 0.5 * square, slack)
+            if find_heights(cell.shape, x, y, z, 0.5 * square) <= slack:
+                continue
+            status = cut_off(cell.shape, x, y, z, 0.5 * square, slack)
             if status == MISSED:
                 continue
             if status != CUT:

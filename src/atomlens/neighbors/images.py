@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.neighbors._compile import compiled, whole
+from atomlens.neighbors._compile import compiled, inlined, whole
 from atomlens.neighbors.lattice import Lattice
 
 MOST_IMAGES = 10_000_000
@@ -220,7 +220,7 @@ def _sort_into_boxes(images: Images, count: int, reach: float) -> None:
             images.owners[p, c] = images.raw_owners[m, c]
 
 
-@compiled
+@inlined
 def _box(
     points: NDArray[np.float64], m: int, grid: NDArray[np.float64], n_x: int, n_y: int, n_z: int
 ) -> int:

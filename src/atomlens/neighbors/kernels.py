@@ -1,9 +1,10 @@
 """From structures to the compiled loops and back: checks, room for results, errors."""
 
+import threading
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +32,25 @@ class Kernel:
     rules: tuple[Any, ...]
     """What the loop takes between the structures and the workspace."""
     make_room: MakeRoom
-    edges_per_atom: int
-    """How much room to start with."""
+    n_edges: int
+    """How many pairs to expect; more are found all the same, but not as fast."""
+
+
+class _Room(NamedTuple):
+    """A workspace and its sizes."""
+
+    n_atoms: int
+    n_images: int
+    capacity: int
+    work: Any
+
+
+_LONGEST = 1e7
+"""Å; longer vectors are a mistake in the input."""
+_KEPT_ATOMS = 1000
+"""Workspaces for larger structures are given back at once."""
+_kept = threading.local()
+"""Workspaces of each thread, so that single small structures need not wait for memory."""
 
 
 class KernelBuilder(GraphBuilder):
@@ -100,9 +118,9 @@ class KernelBuilder(GraphBuilder):
     def _sift(self, structures: StructureArrays) -> tuple[NDArray[np.int64], dict[int, str]]:
         """Return which structures the loop can take, and what is wrong with the others."""
         odd = structures.is_formula | (structures.n_atoms == 0)
-        bad_rows = ~np.isfinite(structures.positions).all(axis=1)
+        bad_rows = ~_in_range(structures.positions).all(axis=1)
         odd[np.searchsorted(structures.offsets, np.flatnonzero(bad_rows), side="right") - 1] = True
-        bad_vectors = ~np.isfinite(structures.cells).all(axis=2)
+        bad_vectors = ~_in_range(structures.cells).all(axis=2)
         odd |= (bad_vectors & structures.pbc).any(axis=1)
         reasons: dict[int, str] = {}
         for index in np.flatnonzero(odd):
@@ -119,25 +137,41 @@ def run(kernel: Kernel) -> EdgeTable:
     """Run a loop over its structures, making room as it asks for it."""
     structures, counts = kernel.structures, kernel.structures.n_atoms
     n_structures, most = len(counts), int(counts.max(initial=1))
-    table = empty_table(n_structures, kernel.edges_per_atom * int(counts.sum()) + 64)
-    n_images, capacity = 8192 + 4 * most, 96
-    work = kernel.make_room(most, n_images, capacity)
+    table = empty_table(n_structures, kernel.n_edges + 64)
+    room = _kept_room(kernel, most)
     positions = np.ascontiguousarray(structures.positions, dtype=np.float64)
     cells = np.ascontiguousarray(structures.cells, dtype=np.float64)
     pbc = np.ascontiguousarray(structures.pbc, dtype=np.bool_)
     offsets = np.ascontiguousarray(structures.offsets, dtype=np.int64)
     while True:
-        status = kernel.loop(offsets, positions, cells, pbc, *kernel.rules, work, table)
+        status = kernel.loop(offsets, positions, cells, pbc, *kernel.rules, room.work, table)
         if status == outcome.FINE:
             return table
         if status == outcome.MORE_EDGES:
             table = enlarge_table(table, 2 * table.values.shape[1] + 1024)
             continue
-        if status == outcome.MORE_IMAGES:
-            n_images *= 4
-        else:
-            capacity *= 2
-        work = kernel.make_room(most, n_images, capacity)
+        more_images = status == outcome.MORE_IMAGES
+        room = _make_room(
+            kernel.make_room,
+            most,
+            room.n_images * (4 if more_images else 1),
+            room.capacity * (1 if more_images else 2),
+        )
+
+
+def _kept_room(kernel: Kernel, n_atoms: int) -> _Room:
+    """Return the workspace this thread used last, if it is large enough."""
+    rooms: dict[MakeRoom, _Room] = _kept.__dict__.setdefault("rooms", {})
+    room = rooms.get(kernel.make_room)
+    if room is None or room.n_atoms < n_atoms:
+        room = _make_room(kernel.make_room, max(n_atoms, 64), 8192 + 4 * n_atoms, 96)
+        if n_atoms <= _KEPT_ATOMS:
+            rooms[kernel.make_room] = room
+    return room
+
+
+def _make_room(make: MakeRoom, n_atoms: int, n_images: int, capacity: int) -> _Room:
+    return _Room(n_atoms, n_images, capacity, make(n_atoms, n_images, capacity))
 
 
 def _alone(structure: Structure) -> StructureArrays:
@@ -155,16 +189,25 @@ def _alone(structure: Structure) -> StructureArrays:
 
 def unusable(structure: Structure) -> str:
     """Say what is wrong with numbers that no search can use; empty if nothing is."""
-    if not np.isfinite(structure.positions).all():
-        rows = np.flatnonzero(~np.isfinite(structure.positions).all(axis=1))
+    rows = _in_range(structure.positions).all(axis=1)
+    if not rows.all():
+        row = int(np.argmin(rows))
         return (
-            f"{_atom(structure, int(rows[0]))} has no usable position "
-            f"({', '.join(str(x) for x in structure.positions[rows[0]])}). "
+            f"{_atom(structure, row)} has no usable position "
+            f"({', '.join(str(x) for x in structure.positions[row])}). "
             "Correct it or drop this structure."
         )
-    if not np.isfinite(structure.cell[structure.pbc]).all():
-        return "a lattice vector is not a number. Correct the cell or drop this structure."
+    if not _in_range(structure.cell[structure.pbc]).all():
+        return (
+            "a lattice vector is not a number, or absurdly long. Correct the cell or drop this "
+            "structure."
+        )
     return ""
+
+
+def _in_range(lengths: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Where lengths are numbers that a search can handle."""
+    return np.abs(lengths) <= _LONGEST
 
 
 def _atom(structure: Structure, index: int) -> str:

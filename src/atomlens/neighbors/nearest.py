@@ -63,5 +63,5 @@ class NearestBuilder(KernelBuilder):
             structures=structures,
             rules=(rules,),
             make_room=empty_pair_workspace,
-            edges_per_atom=self.n_neighbors + 2,
+            n_edges=(self.n_neighbors + 2) * int(structures.offsets[-1]),
         )

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.neighbors._compile import compiled, entry_point, whole
+from atomlens.neighbors._compile import compiled, entry_point, inlined, whole
 from atomlens.neighbors.images import (
     NO_ROOM,
     TOO_MANY,
@@ -152,7 +152,7 @@ def _neighbors_of(
         return CLOSE_ATOMS
     if k > 0 and count > k + 1:
         count = _choose(i, rank, count, rules, work)
-    return _write(i, points, vectors, rank, count, rules, work, table)
+    return _write(i, points, vectors, count, rules, work, table)
 
 
 @compiled
@@ -202,7 +202,7 @@ def _precedes(m: int, n: int, i: int, rank: int, work: PairWorkspace) -> bool:
     return bool(work.images.owners[m, 0] < work.images.owners[n, 0])
 
 
-@compiled
+@inlined
 def _translation(m: int, i: int, c: int, rank: int, work: PairWorkspace) -> int:
     """Return by how many of lattice vector ``c`` image ``m`` is away from its atom, seen from i."""
     owners, moves, total = work.images.owners, work.images.moves, whole(0)
@@ -218,7 +218,6 @@ def _write(
     i: int,
     points: NDArray[np.float64],
     vectors: NDArray[np.float64],
-    rank: int,
     count: int,
     rules: PairRules,
     work: PairWorkspace,
@@ -227,16 +226,19 @@ def _write(
     """Add all candidates but the atom itself to the table, nearest first."""
     first = table.progress[1]
     ends, values, found = table.ends, table.values, work.candidates.found
+    owners, moves, transform = work.images.owners, work.images.moves, work.lattice.transform
     if first + max(count, rules.n_neighbors) > values.shape[1]:
         return MORE_EDGES
     row = first
     for p in range(1, count):
         m = found[1, p]
-        j = work.images.owners[m, 0]
-        a, b, c = whole(0), whole(0), whole(0)
-        if rank > 0:
-            a, b = _translation(m, i, 0, rank, work), _translation(m, i, 1, rank, work)
-            c = _translation(m, i, 2, rank, work)
+        j = owners[m, 0]
+        da = owners[m, 1] + moves[j, 0] - moves[i, 0]
+        db = owners[m, 2] + moves[j, 1] - moves[i, 1]
+        dc = owners[m, 3] + moves[j, 2] - moves[i, 2]
+        a = da * transform[0, 0] + db * transform[1, 0] + dc * transform[2, 0]
+        b = da * transform[0, 1] + db * transform[1, 1] + dc * transform[2, 1]
+        c = da * transform[0, 2] + db * transform[1, 2] + dc * transform[2, 2]
         square = 0.0
         for d in range(3):
             x = points[j, d] - points[i, d]
@@ -259,7 +261,7 @@ def _write(
     return FINE
 
 
-@compiled
+@inlined
 def _settle(values: NDArray[np.float64], ends: NDArray[np.int32], first: int, row: int) -> None:
     """Move the last row before those that rounding put before it."""
     while row > first and values[3, row] < values[3, row - 1]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.neighbors._compile import compiled, whole
+from atomlens.neighbors._compile import compiled, inlined, whole
 
 MISSED = 0
 CUT = 1
@@ -104,7 +104,7 @@ def copy_polytope(source: Polytope, target: Polytope) -> None:
     target.size[0], target.size[1] = n, source.size[1]
 
 
-@compiled
+@inlined
 def squared_radius(cell: Polytope) -> float:
     """Return the squared distance of the farthest vertex from the origin."""
     p = cell.points
@@ -115,25 +115,28 @@ def squared_radius(cell: Polytope) -> float:
     return largest
 
 
-@compiled
-def clip(cell: Polytope, nx: float, ny: float, nz: float, offset: float, slack: float) -> int:
-    """Keep what lies on the origin's side of the plane ``n . r = offset``.
-
-    Returns MISSED, CUT (the new face is number ``size[1] - 1``), FULL or TORN; after the
-    latter two the cell is unchanged.
-    """
+@inlined
+def find_heights(cell: Polytope, nx: float, ny: float, nz: float, offset: float) -> float:
+    """Note the height of each vertex over the plane ``n . r = offset``; return the largest."""
     p = cell.points
     highest = -1.0
     for v in range(cell.size[0]):
         height = nx * p[0, v] + ny * p[1, v] + nz * p[2, v] - offset
         p[3, v] = height
         highest = max(highest, height)
-    if highest <= slack:
-        return MISSED
-    face, status = cell.size[1], TORN
-    if face == p.shape[1]:
+    return highest
+
+
+@compiled
+def cut_off(cell: Polytope, nx: float, ny: float, nz: float, offset: float, slack: float) -> int:
+    """Keep what lies on the origin's side of the plane whose heights have been found.
+
+    Returns MISSED, CUT (the new face is number ``size[1] - 1``), FULL or TORN; after the
+    latter two the cell is unchanged.
+    """
+    face, status, planes = cell.size[1], TORN, cell.planes
+    if face == planes.shape[0]:
         return FULL
-    planes = cell.planes
     planes[face, 0], planes[face, 1], planes[face, 2], planes[face, 3] = nx, ny, nz, offset
     for _ in range(6):
         status = _cut(cell, slack)
@@ -143,7 +146,7 @@ def clip(cell: Polytope, nx: float, ny: float, nz: float, offset: float, slack: 
     return status
 
 
-@compiled
+@inlined
 def _cut(cell: Polytope, slack: float) -> int:
     """Cut off the vertices higher than ``slack`` and close the hole with a new face."""
     height = cell.points[3]
@@ -172,7 +175,7 @@ def _cut(cell: Polytope, slack: float) -> int:
     return CUT
 
 
-@compiled
+@inlined
 def _new_vertex(cell: Polytope, new: int, v: int, w: int, k: int) -> None:
     """Note the vertex where the plane crosses the edge from ``v`` (cut off) to ``w`` (kept)."""
     p, q, a, b = (
@@ -216,7 +219,7 @@ def _meet(
         points[row, d] = (planes[a, 3] * bc + planes[b, 3] * ca + planes[c, 3] * ab) / volume
 
 
-@compiled
+@inlined
 def _link_rim(cell: Polytope, n_new: int) -> bool:
     """Find which new vertices are neighbours; False unless they form one closed ring."""
     rim = cell.rim
@@ -238,7 +241,7 @@ def _link_rim(cell: Polytope, n_new: int) -> bool:
     return False
 
 
-@compiled
+@inlined
 def _place_new(cell: Polytope, n_new: int, n_removed: int) -> None:
     """Put the new vertices where the removed ones stood, then close the gaps."""
     rim, n_vertices, face = cell.rim, cell.size[0], cell.size[1]
@@ -267,7 +270,7 @@ def _place_new(cell: Polytope, n_new: int, n_removed: int) -> None:
     cell.size[0] = shift + n_new
 
 
-@compiled
+@inlined
 def _move_vertex(cell: Polytope, old: int, new: int) -> None:
     for k in range(3):
         cell.points[k, new] = cell.points[k, old]

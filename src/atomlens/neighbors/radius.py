@@ -8,6 +8,8 @@ from atomlens.errors import SettingsError
 from atomlens.neighbors.kernels import Kernel, KernelBuilder
 from atomlens.structures.arrays import StructureArrays
 
+_MOST_EXPECTED = 4_000_000
+
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,5 +38,6 @@ class RadiusBuilder(KernelBuilder):
             structures=structures,
             rules=(rules,),
             make_room=empty_pair_workspace,
-            edges_per_atom=64,
+            # room that is not used is never touched, and costs nothing
+            n_edges=int(min(structures.offsets[-1] * 0.8 * self.cutoff**3, _MOST_EXPECTED)),
         )

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.neighbors._compile import compiled
+from atomlens.neighbors._compile import compiled, inlined
 from atomlens.neighbors.cells import ITSELF, OUTSIDE
 from atomlens.neighbors.table import FINE, MORE_EDGES, EdgeTable
 from atomlens.neighbors.workspace import Rules, Workspace
@@ -65,7 +65,7 @@ def write_edges(
     return FINE
 
 
-@compiled
+@inlined
 def _locate(
     f: int,
     i: int,
@@ -95,7 +95,7 @@ def _locate(
     return allowed
 
 
-@compiled
+@inlined
 def _is_nearer(f: int, g: int, work: Workspace) -> bool:
     """Order of the edges of one atom: distance, then atom, then image."""
     if work.vectors[f, 3] != work.vectors[g, 3]:

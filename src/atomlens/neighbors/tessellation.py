@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.neighbors._compile import compiled, entry_point, whole
+from atomlens.neighbors._compile import compiled, entry_point, inlined, whole
 from atomlens.neighbors.angles import (
     measure_faces,
     measure_open_faces,
@@ -165,7 +165,7 @@ def _set_radii(n: int, rank: int, work: Workspace) -> None:
     work.scene[0] = work.scene[1] if rank == 0 and n <= 64 else min(first, work.scene[1])
 
 
-@compiled
+@inlined
 def _list_images(n: int, rank: int, radius: float, work: Workspace) -> int:
     count = list_images(work.images, n, work.lattice, rank, radius)
     if count == TOO_MANY:
@@ -217,7 +217,7 @@ def _measure(i: int, points: NDArray[np.float64], rank: int, rules: Rules, work:
     return abs(total - 4.0 * math.pi) < 1e-6
 
 
-@compiled
+@inlined
 def _is_open(work: Workspace) -> bool:
     """Whether the cell reaches the outer cube."""
     n_reached = 0
@@ -226,7 +226,7 @@ def _is_open(work: Workspace) -> bool:
     return n_reached > 0
 
 
-@compiled
+@inlined
 def _drop_open_faces(work: Workspace) -> None:
     """Give faces that reach the outer cube no solid angle."""
     shape = work.cell.shape
@@ -239,7 +239,7 @@ def _drop_open_faces(work: Workspace) -> None:
                 work.room.products[2, shape.faces[v, k]] = 0.0
 
 
-@compiled
+@inlined
 def _has_face(work: Workspace) -> bool:
     largest = 0.0
     for f in range(work.cell.shape.size[1]):

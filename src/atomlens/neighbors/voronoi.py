@@ -86,7 +86,7 @@ class VoronoiBuilder(KernelBuilder):
             structures=structures,
             rules=(limits, rules),
             make_room=empty_workspace,
-            edges_per_atom=12,
+            n_edges=12 * int(structures.offsets[-1]),
         )
 
 

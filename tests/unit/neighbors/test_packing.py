@@ -113,6 +113,8 @@ def test_a_store_of_nothing_is_empty() -> None:
         (Atoms("C", cell=[0, 5, 5], pbc=True), "volume"),
         (Atoms("C", cell=[1e-5, 5, 5], pbc=True), "volume"),
         (Atoms("C", [[np.nan, 0, 0]]), "position"),
+        (Atoms("C2", [[0, 0, 0], [1e200, 0, 0]]), "position"),
+        (Atoms("C", cell=[1e300, 5, 5], pbc=True), "lattice"),
         (Atoms("C", cell=[np.nan, 5, 5], pbc=True), "lattice"),
         (Atoms(), "no atoms"),
     ],
