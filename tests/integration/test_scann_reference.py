@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from atomlens.checkpoints.scann_keras import read_scann_checkpoint
+from atomlens.checkpoints import import_scann, read_scann_checkpoint
 from atomlens.graphs import AtomGraph, GraphBatch, collate
+from atomlens.predictor import load
 
 pytestmark = pytest.mark.reference
 MODELS = ("scann", "scann_ganorm", "scann_plus", "scann_plus_mp")
@@ -61,3 +62,32 @@ def test_values_and_attention_equal_those_of_the_authors_code(
         np.testing.assert_allclose(output.node_attention.numpy(), prediction["ga"], atol=1e-4)
         checked += 1
     assert checked >= 10
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_an_imported_model_folder_predicts_the_same_from_crystals(
+    name: str, expected: dict[str, Any], fixtures_dir: Path, tmp_path: Path
+) -> None:
+    """Our own neighbours, our own folder: only crystals, whose published neighbours are exact."""
+    from ase import Atoms
+
+    folder = fixtures_dir / "scann_reference"
+    import_scann(folder / f"{name}.h5", folder / f"{name}.json", tmp_path / "model", unit="eV")
+    model = load(tmp_path / "model")
+    checked = 0
+    for key, record in expected.items():
+        if record["cell"] is None:
+            continue
+        atoms = Atoms(
+            numbers=record["atomic_numbers"],
+            positions=record["positions"],
+            cell=record["cell"],
+            pbc=True,
+            info={"name": key},
+        )
+        prediction = record["predictions"][name]
+        value = model.predict(atoms).values[0, 0]
+        assert value == pytest.approx(prediction["value"], abs=1e-4), key
+        np.testing.assert_allclose(model.explain(atoms).scores, prediction["ga"], atol=1e-4)
+        checked += 1
+    assert checked >= 4

@@ -50,8 +50,7 @@ def import_scann(
         scaling=TargetScaling(targets=(learned,), means=(mean,), stds=(std,), references=({},)),
         calibration=Calibration.nothing(1),
         record=TrainingRecord(
-            data=f"unknown: imported from the published checkpoint {Path(weights).name}",
-            ended="imported",
+            notes=f"Imported from the published checkpoint {Path(weights).name}.",
         ),
     )
     if out is not None:
