@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 
 from atomlens.neighbors._compile import compiled, inlined, whole
 from atomlens.neighbors.polytope import N_CUBE, Polytope
-
-Vector = tuple[float, float, float]
+from atomlens.neighbors.triples import Vector, combine, cross, dot, triangle
 
 
 class Directions(NamedTuple):
@@ -91,79 +90,6 @@ def _multiply(
 
 
 @compiled
-def measure_open_faces(cell: Polytope, room: Directions) -> float:
-    """Measure the faces of a cell of a slab or wire again; return their sum.
-
-    Such a cell may be open, but the directions in which it is have no solid angle. Its far
-    vertices, on faces of the outer cube, stand for points at infinity: there they are
-    replaced by the direction in which their edge runs, so the size of the cube is of no
-    account. Each edge then spans a signed triangle with the normal of the face.
-    """
-    total = 0.0
-    for f in range(cell.size[1]):
-        start = room.marks[0, f]
-        if start < 0:
-            continue
-        area = 0.0
-        if f >= N_CUBE:
-            normal = _unit((cell.planes[f, 0], cell.planes[f, 1], cell.planes[f, 2]))
-            v = start
-            while True:
-                w, q = _step(cell, v, f), _other_face(cell, v, f)
-                a, b = _limit(cell, v, f, normal), _limit(cell, w, f, normal)
-                if q >= N_CUBE and _dot(a, b) < 0.0:
-                    middle = _unit(_foot(cell, f, q))
-                    area += _triangle(a, middle, normal) + _triangle(middle, b, normal)
-                else:
-                    area += _triangle(a, b, normal)
-                v = w
-                if v == start:
-                    break
-        room.products[2, f] = abs(area)
-        total += abs(area)
-    return total
-
-
-@inlined
-def _limit(cell: Polytope, v: int, face: int, normal: Vector) -> Vector:
-    """Return the direction of a vertex, as the outer cube grows beyond all bounds."""
-    n_outer, other = 0, -1
-    for k in range(3):
-        if cell.faces[v, k] < N_CUBE:
-            n_outer += 1
-        elif cell.faces[v, k] != face:
-            other = cell.faces[v, k]
-    p = (cell.points[0, v], cell.points[1, v], cell.points[2, v])
-    if n_outer == 0:
-        return _unit(p)
-    if n_outer > 1:
-        return _unit(_combine(1.0, p, -_dot(p, normal), normal))
-    n = (cell.planes[other, 0], cell.planes[other, 1], cell.planes[other, 2])
-    along = _unit(_cross(normal, n))
-    return _combine(1.0 if _dot(along, p) > 0.0 else -1.0, along, 0.0, p)
-
-
-@inlined
-def _foot(cell: Polytope, f: int, g: int) -> Vector:
-    """Return the point nearest to the origin where two faces meet."""
-    m = (cell.planes[f, 0], cell.planes[f, 1], cell.planes[f, 2])
-    n = (cell.planes[g, 0], cell.planes[g, 1], cell.planes[g, 2])
-    mm, mn, nn = _dot(m, m), _dot(m, n), _dot(n, n)
-    p, q = cell.planes[f, 3], cell.planes[g, 3]
-    return _combine(p * nn - q * mn, m, q * mm - p * mn, n)
-
-
-@inlined
-def _other_face(cell: Polytope, v: int, face: int) -> int:
-    """Return the face beyond the edge by which ``_step`` leaves ``v``."""
-    if cell.faces[v, 0] == face:
-        return whole(cell.faces[v, 1])
-    if cell.faces[v, 1] == face:
-        return whole(cell.faces[v, 2])
-    return whole(cell.faces[v, 0])
-
-
-@compiled
 def trim_faces(
     cell: Polytope, room: Directions, qx: float, qy: float, qz: float, radius: float
 ) -> None:
@@ -173,22 +99,22 @@ def trim_faces(
     normals of all faces but those of the outer cube lead to the neighbours.
     """
     q = (qx, qy, qz)
-    reach = radius * radius - _dot(q, q)
+    reach = radius * radius - dot(q, q)
     if not _mark_outside(cell, room, q, radius, reach):
         return
     for f in range(cell.size[1]):
         if room.marks[0, f] < 0:
             continue
         n = (cell.planes[f, 0], cell.planes[f, 1], cell.planes[f, 2])
-        length = math.sqrt(_dot(n, n))
+        length = math.sqrt(dot(n, n))
         if f < N_CUBE:
             room.products[2, f] = 0.0
         elif _any_outside(cell, room, f):
             # the face is inside the ghost surface where  u . axis >= edge
-            axis = _combine(reach / length, n, length, q)
-            size = math.sqrt(_dot(axis, axis))
+            axis = combine(reach / length, n, length, q)
+            size = math.sqrt(dot(axis, axis))
             edge = length * radius / size
-            axis = _combine(1.0 / size, axis, 0.0, q)
+            axis = combine(1.0 / size, axis, 0.0, q)
             area = _area_in_circle(cell, room, f, axis, edge) if edge < 1.0 else 0.0
             room.products[2, f] = area
 
@@ -199,7 +125,7 @@ def _mark_outside(cell: Polytope, room: Directions, q: Vector, radius: float, re
     any_outside = False
     for v in range(cell.size[0]):
         p = (cell.points[0, v], cell.points[1, v], cell.points[2, v])
-        outside = 2.0 * (radius * math.sqrt(_dot(p, p)) - _dot(q, p)) > reach
+        outside = 2.0 * (radius * math.sqrt(dot(p, p)) - dot(q, p)) > reach
         room.marks[1, v] = 1 if outside else 0
         any_outside = any_outside or outside
     return any_outside
@@ -212,13 +138,13 @@ def _any_outside(cell: Polytope, room: Directions, face: int) -> bool:
     while True:
         if room.marks[1, v] == 1:
             return True
-        v = _step(cell, v, face)
+        v = step_around(cell, v, face)
         if v == start:
             return False
 
 
 @inlined
-def _step(cell: Polytope, v: int, face: int) -> int:
+def step_around(cell: Polytope, v: int, face: int) -> int:
     """Return the vertex after ``v`` on the way around a face."""
     if cell.faces[v, 0] == face:
         return whole(cell.next[v, 2])
@@ -241,7 +167,7 @@ def _area_in_circle(
     v = start
     area = 0.0
     while True:
-        w = _step(cell, v, face)
+        w = step_around(cell, v, face)
         a = (u[0, v], u[1, v], u[2, v])
         b = (u[0, w], u[1, w], u[2, w])
         area += _arc_area(a, b, axis, edge)
@@ -253,71 +179,39 @@ def _area_in_circle(
 @compiled
 def _arc_area(a: Vector, b: Vector, axis: Vector, edge: float) -> float:
     """Return the signed area between the axis and the arc from a to b, within the circle."""
-    a_inside, b_inside = _dot(a, axis) >= edge, _dot(b, axis) >= edge
+    a_inside, b_inside = dot(a, axis) >= edge, dot(b, axis) >= edge
     if a_inside and b_inside:
-        return _triangle(a, b, axis)
-    pole = _cross(a, b)
-    sine = math.sqrt(_dot(pole, pole))
+        return triangle(a, b, axis)
+    pole = cross(a, b)
+    sine = math.sqrt(dot(pole, pole))
     if sine < 1e-150:
         return 0.0
-    pole = _combine(1.0 / sine, pole, 0.0, pole)
-    tilt = _dot(pole, axis)
+    pole = combine(1.0 / sine, pole, 0.0, pole)
+    tilt = dot(pole, axis)
     height = math.sqrt(max(1.0 - tilt * tilt, 0.0))
     if height <= edge:
         return _sector(a, b, axis, edge)
     # the great circle comes nearest to the axis at ``top``, where it runs along ``way``
-    top = _combine(1.0 / height, axis, -tilt / height, pole)
-    way = _cross(pole, top)
+    top = combine(1.0 / height, axis, -tilt / height, pole)
+    way = cross(pole, top)
     p = edge / height
     q = math.sqrt(1.0 - p * p)
-    enters, leaves = _combine(p, top, -q, way), _combine(p, top, q, way)
+    enters, leaves = combine(p, top, -q, way), combine(p, top, q, way)
     if a_inside:
-        return _triangle(a, leaves, axis) + _sector(leaves, b, axis, edge)
+        return triangle(a, leaves, axis) + _sector(leaves, b, axis, edge)
     if b_inside:
-        return _sector(a, enters, axis, edge) + _triangle(enters, b, axis)
-    if _dot(_cross(a, top), pole) <= 0.0 or _dot(_cross(top, b), pole) <= 0.0:
+        return _sector(a, enters, axis, edge) + triangle(enters, b, axis)
+    if dot(cross(a, top), pole) <= 0.0 or dot(cross(top, b), pole) <= 0.0:
         return _sector(a, b, axis, edge)
     return (
         _sector(a, enters, axis, edge)
-        + _triangle(enters, leaves, axis)
+        + triangle(enters, leaves, axis)
         + _sector(leaves, b, axis, edge)
     )
 
 
 @compiled
-def _triangle(a: Vector, b: Vector, axis: Vector) -> float:
-    """Return the signed solid angle of the triangle axis, a, b."""
-    sums = 1.0 + _dot(a, b) + _dot(a, axis) + _dot(b, axis)
-    return 2.0 * math.atan2(_dot(axis, _cross(a, b)), sums)
-
-
-@compiled
 def _sector(a: Vector, b: Vector, axis: Vector, edge: float) -> float:
     """Return the signed area of the circle around the axis from the direction of a to b."""
-    along = _dot(a, b) - _dot(a, axis) * _dot(b, axis)
-    return (1.0 - edge) * math.atan2(_dot(axis, _cross(a, b)), along)
-
-
-@compiled
-def _dot(a: Vector, b: Vector) -> float:
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-
-
-@compiled
-def _cross(a: Vector, b: Vector) -> Vector:
-    return (
-        a[1] * b[2] - a[2] * b[1],
-        a[2] * b[0] - a[0] * b[2],
-        a[0] * b[1] - a[1] * b[0],
-    )
-
-
-@compiled
-def _unit(a: Vector) -> Vector:
-    scale = 1.0 / math.sqrt(_dot(a, a))
-    return (a[0] * scale, a[1] * scale, a[2] * scale)
-
-
-@compiled
-def _combine(s: float, a: Vector, t: float, b: Vector) -> Vector:
-    return (s * a[0] + t * b[0], s * a[1] + t * b[1], s * a[2] + t * b[2])
+    along = dot(a, b) - dot(a, axis) * dot(b, axis)
+    return (1.0 - edge) * math.atan2(dot(axis, cross(a, b)), along)

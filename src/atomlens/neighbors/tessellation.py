@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from atomlens.neighbors._compile import compiled, entry_point, inlined, whole
 from atomlens.neighbors.angles import (
     measure_faces,
-    measure_open_faces,
     trim_faces,
 )
 from atomlens.neighbors.cells import (
@@ -32,6 +31,7 @@ from atomlens.neighbors.lattice import (
     lattice_size,
     reduce_lattice,
 )
+from atomlens.neighbors.open_cells import measure_open_faces
 from atomlens.neighbors.polytope import FULL, N_CUBE
 from atomlens.neighbors.selection import SMALLEST_FACE, write_edges
 from atomlens.neighbors.table import (
