@@ -86,3 +86,14 @@ def test_a_wrong_choice_is_offered_the_nearest(
     code = _explain(model_folder, structures / "water.xyz", "--out", tmp_path, *arguments)
     assert code == 2
     assert message in capsys.readouterr().err
+
+
+def test_an_element_that_the_training_data_lacked_is_pointed_out(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "gold.xyz").write_text("2\ngold hydride\nAu 0 0 0\nH 0 0 1.52\n")
+    out = tmp_path / "pages"
+    assert _explain(model_folder, tmp_path / "gold.xyz", "--out", out) == 0
+    assert "the training data had no Au" in json.loads((out / "gold.json").read_text())["warning"]
+    assert "the training data had no Au" in (out / "gold.html").read_text()
+    assert "gold: the training data had no Au" in capsys.readouterr().err

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atomlens.cli.common import add_common_arguments, add_model_and_inputs, add_out_folder
+from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit, exit_code, to_json, usable_folder
 from atomlens.cli.progress import ProgressLine
 from atomlens.errors import AtomlensError, Failure, SettingsError, unknown_name
@@ -62,6 +63,9 @@ def run(options: argparse.Namespace) -> int:
         emit(format_table(explanation_rows(explanations)))
         first = "index" if len(stems) > 1 else stems[0]
         emit(f"Open {folder / first}.html in a browser.")
+        for e in explanations:
+            if e.warning:
+                say(f"{e.name}: {e.warning}")
     return exit_code(failures, len(items))
 
 

@@ -89,6 +89,8 @@ class Explanation:
     """What an uninformative explanation would give each atom (1/n for attention)."""
     model: str = ""
     """Name of the model that was explained."""
+    warning: str = ""
+    """Why prediction and scores should not be trusted, if there is a reason."""
 
     def to_atoms(self) -> "Atoms":
         """Return the structure with the per-atom array ``attention`` (the scores)."""
@@ -115,6 +117,7 @@ class Explanation:
             "scores_std": None if self.scores_std is None else self.scores_std.tolist(),
             "baseline": self.baseline,
             "symbols": list(self.atoms.get_chemical_symbols()),
+            **({"warning": self.warning} if self.warning else {}),
         }
 
     def to_html(self, path: str | Path) -> Path:
@@ -146,6 +149,7 @@ class Explanation:
             scores_std=self.scores_std,
             baseline=self.baseline,
             model=self.model,
+            warning=self.warning,
         )
 
 

@@ -10,7 +10,7 @@ from atomlens.explain import EXPLAINERS, Explanation
 from atomlens.explain.base import NodeScores
 from atomlens.graphs import AtomGraph, collate
 from atomlens.predictor.estimates import Estimates
-from atomlens.predictor.inputs import gather, refuse_elements
+from atomlens.predictor.inputs import gather, refuse_elements, unseen_elements
 from atomlens.structures.arrays import Structure, StructureArrays
 from atomlens.targets import output_slices
 
@@ -55,6 +55,7 @@ def explain_one(
         edge_scores=_mean_edges(members) if has_edges else None,
         baseline=1 / scores.shape[1] if method == "attention" else None,
         model=predictor.model_name,
+        warning=unseen_elements(structures, predictor.elements)[0],
     )
 
 

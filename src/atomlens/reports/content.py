@@ -32,6 +32,8 @@ class ExplainedStructure:
     baseline: float | None
     """what an uninformative explanation would give each atom"""
     model: str
+    warning: str = ""
+    """why prediction and scores should not be trusted, if there is a reason"""
 
 
 def check_content(structure: ExplainedStructure) -> None:

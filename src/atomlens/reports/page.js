@@ -43,6 +43,7 @@ class Page {
     $("target").textContent = `${s.target_text} =`;
     $("prediction").textContent = s.prediction_text;
     $("std-words").textContent = s.std_words;
+    $("warning").textContent = s.warning ? `⚠ ${s.warning}` : "";
     $("means").textContent = s.meaning[0];
     $("means-not").textContent = s.meaning[1];
     $("live").textContent = `${s.name}: ${s.target_text} ${s.prediction_text}`;

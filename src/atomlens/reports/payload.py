@@ -61,6 +61,7 @@ def structure_payload(structure: ExplainedStructure, picture: str | None = None)
         "prediction_text": prediction_text(structure),
         "std": None if structure.std is None else _finite(structure.std),
         "std_words": std_sentence("none" if structure.std is None else structure.std_source),
+        "warning": structure.warning,
         "baseline": None if structure.baseline is None else _finite(structure.baseline),
         "meaning": [means, means_not],
         "symbols": atoms.get_chemical_symbols(),
