@@ -26,7 +26,7 @@ demo: $(INSTALLED)
 	@$(BIN)/atomlens demo --out demo
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 check: $(INSTALLED)
 	scripts/check
