@@ -182,7 +182,7 @@ def each(function: Callable[..., Any], items: list[Any], *args: Any) -> Callable
 
 def voronoi_rows(present: set[str]) -> Iterator[Row]:
     voronoi = VoronoiBuilder()
-    groups = [("molecules of about 16", molecules(), ">= 250")] if "rdkit" in present else []
+    groups = [("molecules of about 16", molecules() * 3, ">= 250")] if "rdkit" in present else []
     groups += [(f"crystals of about {n}", crystals(n), ">= 300") for n in (13, 50, 216)]
     for name, structures, target in groups:
         ours = packed(voronoi, structures)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from atomlens.neighbors._compile import compiled, inlined, whole
 from atomlens.neighbors.polytope import N_CUBE, Polytope
-from atomlens.neighbors.triples import Vector, combine, cross, dot, triangle
+from atomlens.neighbors.triples import Complex, Vector, combine, cross, dot, multiply
 
 
 class Directions(NamedTuple):
@@ -161,36 +161,42 @@ def _area_in_circle(
 
     Going round the polygon, each arc adds the signed area between itself and the axis: a
     triangle where it runs inside the circle, a sector of the circle where it runs outside.
+    The triangles' complex numbers are multiplied, and those of the sectors.
     """
     u = room.units
     start = room.marks[0, face]
     v = start
-    area = 0.0
+    triangles, sectors = (1.0, 0.0), (1.0, 0.0)
     while True:
         w = step_around(cell, v, face)
         a = (u[0, v], u[1, v], u[2, v])
         b = (u[0, w], u[1, w], u[2, w])
-        area += _arc_area(a, b, axis, edge)
+        triangles, sectors = _add_arc(a, b, axis, edge, triangles, sectors)
         v = w
         if v == start:
-            return abs(area)
+            break
+    inner = 2.0 * math.atan2(triangles[1], triangles[0])
+    outer = 2.0 * math.atan2(sectors[1], sectors[0])
+    return abs(inner + (1.0 - edge) * outer)
 
 
 @compiled
-def _arc_area(a: Vector, b: Vector, axis: Vector, edge: float) -> float:
-    """Return the signed area between the axis and the arc from a to b, within the circle."""
+def _add_arc(
+    a: Vector, b: Vector, axis: Vector, edge: float, triangles: Complex, sectors: Complex
+) -> tuple[Complex, Complex]:
+    """Multiply what lies between the axis and the arc from a to b onto the two products."""
     a_inside, b_inside = dot(a, axis) >= edge, dot(b, axis) >= edge
     if a_inside and b_inside:
-        return triangle(a, b, axis)
+        return _triangle(a, b, axis, triangles), sectors
     pole = cross(a, b)
     sine = math.sqrt(dot(pole, pole))
     if sine < 1e-150:
-        return 0.0
+        return triangles, sectors
     pole = combine(1.0 / sine, pole, 0.0, pole)
     tilt = dot(pole, axis)
     height = math.sqrt(max(1.0 - tilt * tilt, 0.0))
     if height <= edge:
-        return _sector(a, b, axis, edge)
+        return triangles, _sector(a, b, axis, sectors)
     # the great circle comes nearest to the axis at ``top``, where it runs along ``way``
     top = combine(1.0 / height, axis, -tilt / height, pole)
     way = cross(pole, top)
@@ -198,20 +204,26 @@ def _arc_area(a: Vector, b: Vector, axis: Vector, edge: float) -> float:
     q = math.sqrt(1.0 - p * p)
     enters, leaves = combine(p, top, -q, way), combine(p, top, q, way)
     if a_inside:
-        return triangle(a, leaves, axis) + _sector(leaves, b, axis, edge)
+        return _triangle(a, leaves, axis, triangles), _sector(leaves, b, axis, sectors)
     if b_inside:
-        return _sector(a, enters, axis, edge) + triangle(enters, b, axis)
+        return _triangle(enters, b, axis, triangles), _sector(a, enters, axis, sectors)
     if dot(cross(a, top), pole) <= 0.0 or dot(cross(top, b), pole) <= 0.0:
-        return _sector(a, b, axis, edge)
-    return (
-        _sector(a, enters, axis, edge)
-        + triangle(enters, leaves, axis)
-        + _sector(leaves, b, axis, edge)
-    )
+        return triangles, _sector(a, b, axis, sectors)
+    triangles = _triangle(enters, leaves, axis, triangles)
+    return triangles, _sector(leaves, b, axis, _sector(a, enters, axis, sectors))
 
 
 @compiled
-def _sector(a: Vector, b: Vector, axis: Vector, edge: float) -> float:
-    """Return the signed area of the circle around the axis from the direction of a to b."""
-    along = dot(a, b) - dot(a, axis) * dot(b, axis)
-    return (1.0 - edge) * math.atan2(dot(axis, cross(a, b)), along)
+def _triangle(a: Vector, b: Vector, axis: Vector, product: Complex) -> Complex:
+    """Multiply the number whose argument is half the solid angle of axis, a, b."""
+    sums = 1.0 + dot(a, b) + dot(a, axis) + dot(b, axis)
+    return multiply((sums, dot(axis, cross(a, b))), product)
+
+
+@compiled
+def _sector(a: Vector, b: Vector, axis: Vector, product: Complex) -> Complex:
+    """Multiply the number whose argument is half the angle from a to b around the axis."""
+    am, bm = dot(a, axis), dot(b, axis)
+    along = dot(a, b) - am * bm
+    both = math.sqrt(max((1.0 - am * am) * (1.0 - bm * bm), 0.0))
+    return multiply((along + both, dot(axis, cross(a, b))), product)

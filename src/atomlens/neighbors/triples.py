@@ -5,6 +5,7 @@ import math
 from atomlens.neighbors._compile import compiled
 
 Vector = tuple[float, float, float]
+Complex = tuple[float, float]
 
 
 @compiled
@@ -41,3 +42,9 @@ def triangle(a: Vector, b: Vector, axis: Vector) -> float:
     """Return the signed solid angle of the triangle axis, a, b."""
     sums = 1.0 + dot(a, b) + dot(a, axis) + dot(b, axis)
     return 2.0 * math.atan2(dot(axis, cross(a, b)), sums)
+
+
+@compiled
+def multiply(a: Complex, b: Complex) -> Complex:
+    """Return the product of two complex numbers."""
+    return (a[0] * b[0] - a[1] * b[1], a[0] * b[1] + a[1] * b[0])
