@@ -39,6 +39,9 @@ def for_each(function: Callable[..., Any], batches: list[Any]) -> Callable[[], N
 
 
 def our_tasks(sets: dict[str, Arrays], batch_size: int) -> tuple[Tasks, dict[str, str]]:
+    from atomlens.nn.memory import keep_freed_memory  # before torch: it reads what this sets
+
+    keep_freed_memory()  # as training and prediction do
     import torch
 
     torch.set_num_threads(1)
