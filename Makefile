@@ -19,7 +19,7 @@ $(INSTALLED): pyproject.toml constraints/cpu.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; none is on the PATH."; exit 1; }
 	@echo "Installing into $(VENV), a few minutes the first time ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints/cpu.txt -e ".[dev]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 -c constraints/cpu.txt -e ".[dev]"
 	@touch $(INSTALLED)
 
 demo: $(INSTALLED)

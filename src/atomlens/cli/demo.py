@@ -75,7 +75,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the demo and tell its story."""
     folder = usable_folder(options.out)
-    metrics, explanations = run_demo(folder, quiet=options.quiet)
+    from atomlens.cli.demo_training import one_thread
+
+    with one_thread():
+        metrics, explanations = run_demo(folder, quiet=options.quiet)
     emit(story(metrics, explanations, folder))
     return 0
 
@@ -116,15 +119,13 @@ def train_scann(
     data: "Dataset", out: Path, settings: DemoSettings, *, quiet: bool = True
 ) -> "Predictor":
     """Train SCANN+ into a folder, in the time that there is."""
-    from atomlens.cli.demo_training import Attempt, PacedLine, train_in_time
+    from atomlens.cli.demo_training import PacedLine, train_in_time
     from atomlens.training import train
 
-    def run(attempt: Attempt) -> "Predictor":
+    def run(chosen: "TrainSettings", seconds: float) -> "Predictor":
         _remove_earlier(out)
-        with PacedLine(attempt.seconds, quiet=quiet, unit=data.targets[0].unit) as line:
-            return train(
-                data, model="scann-plus", out=out, settings=attempt.settings, progress=line
-            )
+        with PacedLine(seconds, quiet=quiet, unit=data.targets[0].unit) as line:
+            return train(data, model="scann-plus", out=out, settings=chosen, progress=line)
 
     sizes = {"n_layers": settings.n_layers, "n_features": settings.n_features}
     chosen = replace(
@@ -133,9 +134,10 @@ def train_scann(
         batch_size=32,
         learning_rate=1e-3,
         ema_decay=0.99,
+        n_threads=1,  # see `one_thread`
         model_settings=sizes,
     )
-    return train_in_time(chosen, chosen.n_workers, settings.seconds, run)
+    return train_in_time(chosen, settings.seconds, run)
 
 
 def shared_settings(settings: DemoSettings) -> "TrainSettings":

@@ -1,9 +1,13 @@
 """Training inside a time budget, on a machine whose speed nobody knows beforehand."""
 
+import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TypeVar
+
+import torch
 
 from atomlens.cli.training_line import TrainingLine
 from atomlens.training.progress import TrainingState
@@ -11,8 +15,10 @@ from atomlens.training.settings import TrainSettings
 
 Trained = TypeVar("Trained")
 
-_WARM_UP, _JUDGED = 10, 50
-"""Steps before the clock starts, and steps until the pace is judged."""
+_WARM_UP = 3
+"""Steps before the clock starts; loops are compiled in them."""
+_STEPS, _SECONDS = 50, 10.0
+"""The pace is judged after so many steps or so much time."""
 
 
 class TooSlowError(Exception):
@@ -38,40 +44,39 @@ class PacedLine(TrainingLine):
         now = time.monotonic()
         if self.started is None and state.n_done >= _WARM_UP:
             self.started = state.n_done, now
-        elif self.started is not None and state.n_done >= _JUDGED and not self.judged:
-            n_before, before = self.started
-            expected = (now - before) / (state.n_done - n_before) * state.n_total
-            self.judged = True
-            if expected > self.seconds:
-                raise TooSlowError(expected)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One try at training in time."""
-
-    settings: TrainSettings
-    seconds: float
-    """It is given up if it would take longer."""
+        elif self.started is not None and not self.judged:
+            n_steps, spent = state.n_done - self.started[0], now - self.started[1]
+            if n_steps >= _STEPS or spent >= _SECONDS:
+                self.judged = True
+                expected = spent / n_steps * state.n_total
+                if expected > self.seconds:
+                    raise TooSlowError(expected)
 
 
 def train_in_time(
-    settings: TrainSettings, n_cores: int, seconds: float, run: Callable[[Attempt], Trained]
+    settings: TrainSettings, seconds: float, run: Callable[[TrainSettings, float], Trained]
 ) -> Trained:
-    """Train with all cores; else with one, as threads hinder each other on a busy machine; else
-    with fewer epochs, so that the learning rate still comes to its end.
+    """Train; if that would take too long, train with fewer epochs, so that the learning rate
+    still comes to its end.
 
-    ``run`` trains and raises `TooSlowError` if the attempt would take too long.
+    ``run`` is given the settings and the seconds it may take, and raises `TooSlowError`.
     """
     deadline = time.monotonic() + seconds
-    for n_threads in sorted({n_cores, 1}, reverse=True):
-        plan = replace(settings, n_threads=n_threads)
-        left = deadline - time.monotonic()
-        try:
-            return run(Attempt(settings=plan, seconds=left))
-        except TooSlowError as slow:
-            expected = slow.seconds
-    left = max(deadline - time.monotonic(), 0.2 * seconds)
-    epochs = max(3, int(settings.epochs * left / expected))
-    last = replace(plan, epochs=min(epochs, settings.epochs), max_seconds=1.5 * left)
-    return run(Attempt(settings=last, seconds=float("inf")))
+    try:
+        return run(settings, seconds)
+    except TooSlowError as slow:
+        left = max(deadline - time.monotonic(), 0.5 * seconds)
+        epochs = max(3, int(settings.epochs * left / slow.seconds))
+        return run(replace(settings, epochs=epochs, max_seconds=1.5 * left), math.inf)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Calculate with one thread: for small batches a second one gains a fifth at best, and on a
+    machine that has other work to do the two wait for each other, a hundred times longer."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
