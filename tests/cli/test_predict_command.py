@@ -116,3 +116,14 @@ def test_a_remark_about_an_input_is_one_line_on_stderr(
     assert json.loads(shown.out)[0]["formula"] == "CH4O"
     assert shown.err.startswith("atomlens: warning: CO: valid as SMILES and as formula")
     assert shown.err.count("\n") == 1
+
+
+def test_an_element_that_training_did_not_have_is_a_warning(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "hydrogen chloride.xyz"
+    path.write_text("2\n\nCl 0 0 0\nH 0 0 1.27\n")
+    assert _predict(model_folder, path, "--format", "json") == 0
+    shown = capsys.readouterr()
+    assert "no Cl" in json.loads(shown.out)[0]["warning"]
+    assert shown.err.startswith("atomlens: warning: hydrogen chloride: the training data had no Cl")

@@ -2,8 +2,10 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from atomlens.cli.common import add_common_arguments, add_model_and_inputs
+from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit, exit_code
 from atomlens.cli.progress import ProgressLine
 from atomlens.errors import SettingsError
@@ -57,4 +59,14 @@ def run(options: argparse.Namespace) -> int:
         emit(to_json(records))
     elif n_failed < len(records) and (options.format or options.out is None):
         emit(to_csv(records) if options.format == "csv" else format_table(records))
+    tell_warnings(records)
     return exit_code(prediction.failures, len(records))
+
+
+def tell_warnings(records: list[dict[str, Any]], most: int = 5) -> None:
+    """Say on stderr which numbers should be mistrusted, and why."""
+    doubtful = [r for r in records if "warning" in r]
+    for record in doubtful[:most]:
+        say(f"warning: {record['name']}: {record['warning']}")
+    if len(doubtful) > most:
+        say(f"warning: and {len(doubtful) - most} more; they have a `warning` in the output")
