@@ -118,3 +118,45 @@ def test_an_unknown_target_is_offered_the_nearest(
 ) -> None:
     assert main(["train", str(table), "--target", "sise"]) == 2
     assert "Did you mean 'size'?" in capsys.readouterr().err
+
+
+def test_a_bad_row_is_named_and_the_others_are_learned(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table.write_text(table.read_text() + "C(C,3.5\n")
+    out = tmp_path / "m"
+    assert _train(table, out, "--model", "ridge", "--split", "random:.5/.25/.25") == 1
+    shown = capsys.readouterr()
+    assert shown.err.startswith("atomlens: 1 of 13 samples cannot be used and are left out:\n")
+    assert "row 13" in shown.err
+    assert "C(C" in shown.err
+    assert "test" in shown.out
+    (failure,) = json.loads((out / "failures.json").read_text())
+    assert "C(C" in failure["message"]
+
+
+def test_the_only_target_needs_no_name_and_several_do(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ["train", str(table), "--model", "mean", "--split", "random:.5/.25/.25"]
+    assert main(arguments) == 0
+    assert Path("runs/table-size/settings.json").is_file()
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([f"{lines[0]},second", *(f"{line},1" for line in lines[1:])]))
+    assert main(arguments) == 2
+    assert "size, second" in capsys.readouterr().err
+    assert main([*arguments, "--unit", "eV"]) == 2
+    assert "--target" in capsys.readouterr().err
+
+
+def test_what_a_table_does_not_say_can_be_said(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("text,label\n" + "\n".join(f"smiles:{s},{len(s) % 2}" for s in SMILES) + "\n")
+    out = tmp_path / "m"
+    code = main([
+        "train", str(path), "--target", "label", "--classification", "--structure-column", "text",
+        "--split", "random:.5/.25/.25", "--epochs", "1", "--out", str(out), *TINY,
+    ])  # fmt: skip
+    assert code == 0
+    assert '"classes": [' in (out / "settings.json").read_text()

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from atomlens.errors import SettingsError
+
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that every command has."""
@@ -59,8 +61,16 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
 
 
 def file_options(options: argparse.Namespace, targets: Sequence[str]) -> dict[str, Any]:
-    """Return the options of ``load_dataset`` that were given; they hold for all targets."""
-    given = {
+    """Return the options of ``load_dataset`` that were given; they hold for all targets.
+
+    Raises:
+        SettingsError: something is said about the targets, but no target is named.
+    """
+    flags = ("unit", "classification", "extensive", "nonnegative")
+    said = [flag for flag in flags if getattr(options, flag, None)]
+    if said and not targets:
+        raise SettingsError(f"--{said[0]} says something about a target; name it with --target.")
+    given: dict[str, Any] = {
         "structure_column": options.structure_column,
         "name_column": options.name_column,
         "units": dict.fromkeys(targets, options.unit) if getattr(options, "unit", None) else None,

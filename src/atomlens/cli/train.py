@@ -1,8 +1,10 @@
 """``atomlens train``: from a data set to a model folder."""
 
 import argparse
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from atomlens.cli.common import (
     add_common_arguments,
@@ -13,9 +15,9 @@ from atomlens.cli.common import (
     file_options,
 )
 from atomlens.cli.guard import say
-from atomlens.cli.outputs import emit
+from atomlens.cli.outputs import emit, failure_sentence
 from atomlens.cli.settings import merge, read_assignments, read_config, typed_values
-from atomlens.errors import SettingsError, unknown_name
+from atomlens.errors import Failure, SettingsError, unknown_name
 
 if TYPE_CHECKING:
     from atomlens.predictor import Predictor
@@ -64,9 +66,7 @@ _HELP = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this command. Defaults stand in TrainSettings."""
     parser.add_argument("data", metavar="DATA", help="data set, table, file or folder")
-    parser.add_argument(
-        "--target", metavar="T", action="append", required=True, help="what to learn; may repeat"
-    )
+    parser.add_argument("--target", metavar="T", action="append", help="what to learn; may repeat")
     parser.add_argument("--model", metavar="M", default="scann-plus", help="default: scann-plus")
     add_out_folder(parser, required=False, help_text="model folder (default: runs/DATA-TARGET)")
     for name, kind in _NAMED.items():
@@ -88,23 +88,21 @@ def run(options: argparse.Namespace) -> int:
     from atomlens.training import train
 
     settings = settings_from(options)
-    out = options.out or Path("runs") / f"{Path(options.data).stem}-{'-'.join(options.target)}"
     data = load_dataset(
         options.data,
         options.target,
         limit=settings.limit,
         seed=settings.seed,
-        **file_options(options, options.target),
+        **file_options(options, options.target or ()),
     )
-    if data.failures:
-        say(f"{len(data.failures)} samples of {options.data} could not be used, among them:")
-        for failure in data.failures[:5]:
-            say(f"  {failure.name}: {failure.message}")
+    names = [t.name for t in data.targets]
+    out = options.out or Path("runs") / "-".join([Path(options.data).stem, *names])
+    tell_failures(data.failures, len(data) + len(data.failures), out)
     with TrainingLine(quiet=options.quiet, unit=data.targets[0].unit) as line:
         model = train(
             data,
             model=options.model,
-            target=options.target,
+            target=options.target,  # may be left out if there is only one
             out=out,
             settings=settings,
             resume=options.resume,
@@ -143,25 +141,26 @@ def settings_from(options: argparse.Namespace) -> "TrainSettings":
     return TrainSettings(**training)
 
 
+def tell_failures(failures: "Sequence[Failure]", n_samples: int, out: Path) -> None:
+    """Say on stderr which samples are left out; a long list stands in the model folder."""
+    if not failures:
+        return
+    say(f"{len(failures)} of {n_samples} samples cannot be used and are left out:")
+    for failure in failures[:10]:
+        sys.stderr.write(f"  {failure_sentence(failure)}\n")
+    if len(failures) > 10:
+        sys.stderr.write(f"  ... all of them will be in {out / 'failures.json'}\n")
+
+
 def summary(model: "Predictor", out: Path) -> str:
     """Return how well the training went, and what can be done next."""
     from atomlens.reports.tables import format_table
 
-    rows = []
-    for part in ("validation", "test"):
-        for name, figures in model.metrics.get(part, {}).get("targets", {}).items():
-            error = figures.get("mae", figures.get("accuracy"))
-            baseline = figures.get("mad")
-            rows.append(
-                {
-                    "part": part,
-                    "target": name,
-                    "samples": figures.get("n"),
-                    "MAE" if "mae" in figures else "accuracy": error,
-                    "MAE of the mean": baseline,
-                    "unit": figures.get("unit", ""),
-                }
-            )
+    rows = [
+        result_row(part, name, figures)
+        for part in ("validation", "test")
+        for name, figures in model.metrics.get(part, {}).get("targets", {}).items()
+    ]
     lines = [format_table(rows)] if rows else []
     lines.append(
         f"The model is in {out}. Next:\n"
@@ -169,3 +168,13 @@ def summary(model: "Predictor", out: Path) -> str:
         f"  atomlens explain {out} INPUT... --out pages"
     )
     return "\n".join(lines)
+
+
+def result_row(part: str, target: str, figures: "Mapping[str, Any]") -> dict[str, Any]:
+    """Return one row of the table that stands at the end of a training."""
+    row: dict[str, Any] = {"part": part, "target": target, "samples": figures.get("n")}
+    unit = figures.get("unit", "")
+    for field, label in (("mae", "MAE"), ("mad", "MAE of the mean"), ("accuracy", "accuracy")):
+        if figures.get(field) is not None:
+            row[label] = f"{figures[field]:.4g} {unit}".rstrip()
+    return row
