@@ -70,3 +70,19 @@ def test_fetching_what_needs_no_fetching_says_so(capsys: pytest.CaptureFixture[s
 def test_an_unknown_data_set_is_offered_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["datasets", "info", "qm"]) == 2
     assert "Did you mean 'qm9'?" in capsys.readouterr().err
+
+
+@pytest.mark.reference
+def test_a_published_checkpoint_becomes_a_model_that_predicts_and_explains(
+    fixtures_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = fixtures_dir / "scann_reference", tmp_path / "published"
+    arguments = ["models", "import", "scann", source / "scann_plus.h5", "--settings"]
+    arguments += [source / "scann_plus.json", "--out", out, "--target", "homo", "--unit", "eV"]
+    assert main([*map(str, arguments), "--mean", "-6.5", "--std", "0.6"]) == 0
+    assert f"atomlens predict {out}" in capsys.readouterr().out
+    assert main(["predict", str(out), "smiles:CCO", "--format", "json"]) == 0
+    (record,) = json.loads(capsys.readouterr().out)
+    assert record["unit"] == "eV"
+    assert record["homo_std"] is None
+    assert main(["explain", str(out), "smiles:CCO", "--out", str(tmp_path / "pages")]) == 0

@@ -37,6 +37,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--settings", type=Path, metavar="FILE.json", required=True, help="settings of that model"
     )
     add_out_folder(importing, required=True, help_text="folder to write")
+    importing.add_argument("--target", metavar="T", help="name of the property")
+    importing.add_argument("--unit", metavar="U", default="", help="unit of the predictions")
+    importing.add_argument(
+        "--mean", type=float, default=0.0, metavar="X", help="added to the output (see the docs)"
+    )
+    importing.add_argument(
+        "--std", type=float, default=1.0, metavar="X", help="the output is multiplied by it first"
+    )
+    importing.add_argument(
+        "--neighbors",
+        default="ghost",
+        choices=("ghost", "reference", "box30"),
+        help="exact (default), or as the authors' later or first code finds those of molecules",
+    )
     for action in (listing, info, importing):
         add_common_arguments(action)
 
@@ -120,7 +134,16 @@ def _import(options: argparse.Namespace) -> int:
         raise SettingsError(unknown_name("importer", options.kind, IMPORTERS))
     from atomlens.checkpoints import import_scann
 
-    import_scann(options.weights, options.settings, options.out)
+    import_scann(
+        options.weights,
+        options.settings,
+        options.out,
+        target=options.target,
+        unit=options.unit,
+        mean=options.mean,
+        std=options.std,
+        neighbors=options.neighbors,
+    )
     emit(
         f"Imported to {options.out}. Try:\n  atomlens predict {options.out} INPUT...\n"
         f"  atomlens explain {options.out} INPUT... --out pages"
