@@ -60,9 +60,8 @@ def test_a_smiles_makes_file_names_that_every_system_takes(
     model_folder: Path, tmp_path: Path
 ) -> None:
     assert _explain(model_folder, "C/C=C/C", "F/C=C/F", "--out", tmp_path) == 0
-    pages = [p.name for p in tmp_path.glob("*.html")]
-    assert len(pages) == 3
-    assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyzCF_-+.=0123456789") for name in pages)
+    pages = {p.name for p in tmp_path.glob("*.html")}
+    assert pages == {"C_C_C_C.html", "F_C_C_F.html", "index.html"}
 
 
 def test_nothing_usable_is_two(

@@ -47,7 +47,7 @@ def test_a_file_in_place_of_the_folder_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_equal_names_get_different_files_and_none_is_the_index() -> None:
-    assert unique_stems(["a.cif", "b/A.cif", "index"], taken=("index",)) == [
+    assert unique_stems(["a.cif", "A.cif", "index"], taken=("index",)) == [
         "a.cif",
         "A.cif-2",
         "index-2",

@@ -125,7 +125,7 @@ def unique_stems(names: Sequence[str], taken: Sequence[str] = ()) -> list[str]:
     used = {t.lower() for t in taken}
     stems = []
     for name in names:
-        stem = candidate = file_stem(name)
+        stem = candidate = file_stem(name.replace("/", "_"))
         number = 2
         while candidate.lower() in used:
             candidate = f"{stem}-{number}"
