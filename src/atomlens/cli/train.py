@@ -16,7 +16,8 @@ from atomlens.cli.common import (
 )
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit, failure_sentence
-from atomlens.cli.settings import merge, read_assignments, read_config, typed_values
+from atomlens.cli.recipes import RECIPE, recipe_from
+from atomlens.cli.settings import Groups, merge, read_assignments, read_config, typed_values
 from atomlens.errors import Failure, SettingsError, unknown_name
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ SUMMARY = "train a model on a data set or a table"
 DESCRIPTION = """\
 Train a model. DATA is a data set's name (qm9, toy), a table (CSV, Parquet, JSONL) with a
 column `file`, `smiles`, `formula` or `composition`, an extxyz, an ase.db, a packed file or
-a folder with id_prop.csv."""
+a folder with id_prop.csv. A recipe (--config) can name it instead."""
 EXAMPLES = """\
 examples:
   atomlens train table.csv --target gap --out runs/gap
@@ -36,11 +37,13 @@ examples:
   atomlens train table.csv --target gap --set model.n_layers=5 --set learning_rate=1e-3
   atomlens train table.csv --target gap --config settings.yaml --ensemble 5
   atomlens train table.csv --target gap --out runs/gap --resume
+  atomlens train --config recipes/qm9-homo-scann-plus.yaml --subset 10000
 
 `atomlens models info scann-plus` lists the settings of a model, `atomlens models info
 training` those of the training.
 """
 GROUPS = ("training", "model", "builder")
+DEFAULT_MODEL = "scann-plus"
 _NAMED = {
     "epochs": int,
     "batch_size": int,
@@ -49,6 +52,7 @@ _NAMED = {
     "devices": int,
     "ensemble": int,
     "limit": int,
+    "subset": int,
     "builder": str,
 }
 _HELP = {
@@ -59,21 +63,29 @@ _HELP = {
     "devices": "devices that share each step",
     "ensemble": "models of different seeds; their spread is the error estimate",
     "limit": "use only this many samples",
+    "subset": "use only this many training samples, with the same test part",
     "builder": "voronoi, nearest, radius or formula; by default the one of the paper",
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this command. Defaults stand in TrainSettings."""
-    parser.add_argument("data", metavar="DATA", help="data set, table, file or folder")
+    parser.add_argument(
+        "data",
+        metavar="DATA",
+        nargs="?",
+        help="data set, table, file or folder; may be in --config",
+    )
     parser.add_argument("--target", metavar="T", action="append", help="what to learn; may repeat")
-    parser.add_argument("--model", metavar="M", default="scann-plus", help="default: scann-plus")
+    parser.add_argument("--model", metavar="M", help=f"default: {DEFAULT_MODEL}")
     add_out_folder(parser, required=False, help_text="model folder (default: runs/DATA-TARGET)")
     for name, kind in _NAMED.items():
         option = f"--{name.replace('_', '-')}"
         metavar = "N" if kind is int else name.upper()
         parser.add_argument(option, type=kind, metavar=metavar, help=_HELP[name])
-    parser.add_argument("--config", type=Path, metavar="FILE.yaml", help="settings in blocks")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE.yaml", help="settings in blocks, or a recipe"
+    )
     add_set(parser, "GROUP.FIELD=V", "one setting: training, model or builder; may repeat")
     parser.add_argument("--resume", action="store_true", help="go on where a run was stopped")
     add_file_options(parser)
@@ -87,7 +99,8 @@ def run(options: argparse.Namespace) -> int:
     from atomlens.datasets import load_dataset
     from atomlens.training import train
 
-    settings = settings_from(options)
+    config = take_recipe(options)
+    settings = settings_from(options, config)
     data = load_dataset(
         options.data,
         options.target,
@@ -112,7 +125,30 @@ def run(options: argparse.Namespace) -> int:
     return 1 if data.failures else 0
 
 
-def settings_from(options: argparse.Namespace) -> "TrainSettings":
+def take_recipe(options: argparse.Namespace) -> Groups:
+    """Fill in what a recipe says about data, target and model; return its blocks of settings.
+
+    Raises:
+        SettingsError: the file is no config or recipe, or nothing says what to train on.
+    """
+    config = {} if options.config is None else read_config(options.config, (*GROUPS, *RECIPE))
+    recipe = recipe_from(config, options.config)
+    options.data = options.data or recipe.data
+    options.target = options.target or list(recipe.targets) or None
+    options.model = options.model or recipe.model or DEFAULT_MODEL
+    if options.data is None:
+        raise SettingsError(
+            "There is no DATA to train on; name a data set, table, file or folder, or give a "
+            "recipe with --config."
+        )
+    if options.out is None and options.config is not None and recipe.data:
+        size = "" if options.subset is None else f"-{options.subset}"
+        options.out = Path("runs") / f"{options.config.stem}{size}"
+    blocks = {group: config[group] for group in GROUPS if group in config}
+    return merge(blocks, recipe.reduced) if options.subset is not None else blocks
+
+
+def settings_from(options: argparse.Namespace, config: Groups) -> "TrainSettings":
     """Return the settings: defaults, then the config file, then ``--set``, then options."""
     from atomlens.models import MODELS
     from atomlens.neighbors import BUILDERS
@@ -122,7 +158,7 @@ def settings_from(options: argparse.Namespace) -> "TrainSettings":
         raise SettingsError(f"--model: {unknown_name('model', options.model, MODELS)}")
     named = {name: getattr(options, name) for name in _NAMED}
     given = merge(
-        read_config(options.config, GROUPS) if options.config else {},
+        config,
         read_assignments(options.assignments, GROUPS, "training"),
         {"training": {name: value for name, value in named.items() if value is not None}},
     )

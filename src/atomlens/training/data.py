@@ -1,7 +1,7 @@
 """From what the user names to what a training runs on: graphs, scaled targets, parts."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +140,10 @@ def prepare(
     if not len(dataset):
         raise TrainingError(f"{dataset.name}: there is no sample to learn from.")
     split = make_split(settings.split, dataset, settings.seed)
+    if settings.subset is not None:
+        dataset, split = _take_subset(dataset, split, settings.subset, settings.seed)
+    if settings.shuffle_targets:
+        dataset = _shuffle_targets(dataset, split, settings.seed)
     result = cached_store(
         dataset.structures,
         builder,
@@ -171,6 +175,43 @@ def prepare(
         encoded=scaling.encode(chosen.values, chosen.structures),
         failures=failures,
     )
+
+
+SMALLEST_VALIDATION = 500
+"""Samples of the validation part that even a small subset keeps."""
+
+
+def _take_subset(dataset: Dataset, split: Split, n_train: int, seed: int) -> tuple[Dataset, Split]:
+    """Keep some of the training part, a like share of the validation part, the whole test part.
+
+    Raises:
+        SettingsError: the training part is smaller.
+    """
+    if n_train > len(split.train):
+        raise SettingsError(
+            f"subset={n_train} is more than the {len(split.train)} samples of the training part "
+            f"of {dataset.name}; lower it."
+        )
+    share = round(len(split.validation) * n_train / len(split.train))
+    sizes = {
+        "train": n_train,
+        "validation": min(max(share, SMALLEST_VALIDATION), len(split.validation)),
+        "test": len(split.test),
+    }
+    rows, parts, first = [], {}, 0
+    for part, size in sizes.items():
+        order = np.random.default_rng(seed).permutation(len(getattr(split, part)))[:size]
+        rows.append(getattr(split, part)[np.sort(order)])
+        parts[part] = np.arange(first, first + size, dtype=np.int64)
+        first += size
+    return dataset.subset(np.concatenate(rows)), Split(**parts)
+
+
+def _shuffle_targets(dataset: Dataset, split: Split, seed: int) -> Dataset:
+    values = dataset.values.copy()
+    for rows in (split.train, split.validation):
+        values[rows] = values[np.random.default_rng(seed).permutation(rows)]
+    return replace(dataset, values=values)
 
 
 def _usable_parts(

@@ -17,6 +17,10 @@ from atomlens.training.data import TrainingData
 from atomlens.training.job import Job, MemberResult
 from atomlens.training.settings import HETEROSCEDASTIC
 
+_CONTROL = (
+    "A control, not for use: the values of its training part were dealt out at random, so it "
+    "cannot have learned anything about structures."
+)
 _NOISES: dict[str, Noise] = {"laplace": "laplace", "gaussian": "gaussian"}
 
 
@@ -73,6 +77,7 @@ def _assemble(job: Job, results: Sequence[MemberResult]) -> Predictor:
             ended="; ".join(dict.fromkeys(r.ended for r in results)),
             device=device_name(choose_device(settings.accelerator)),
             versions=package_versions(),
+            notes=_CONTROL if settings.shuffle_targets else "",
         ),
     )
 

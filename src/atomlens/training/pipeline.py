@@ -94,11 +94,11 @@ def _train(
             run = describe_run(model, config, described, dataset, settings)
             folder = open_run(out, run, write=is_first_process())
         prepared = prepare(dataset, builder, settings, progress.graphs)
-        lost = len(dataset) - len(prepared.dataset)
+        lost = len(prepared.failures) - len(dataset.failures)
         if lost:
             example = prepared.failures[-1]
             progress.message(
-                f"{lost} of {len(dataset)} structures have no graph and are left out, for example "
+                f"{lost} of {lost + len(prepared.dataset)} structures have no graph and are left out, for example "
                 f"{example.name}: {example.message}"
             )
         job = Job(

@@ -82,6 +82,12 @@ class TrainSettings:
     """Threads for tensor arithmetic; 0 leaves it as it is."""
     limit: int | None = None
     """Use only this many samples of the data set."""
+    subset: int | None = None
+    """Use only this many samples of the training part (and as large a share of the validation
+    part, 500 at least); the test part stays whole. Smaller subsets are parts of larger ones."""
+    shuffle_targets: bool = False
+    """A control: deal the values of training and validation part out anew, so that there is
+    nothing to learn; the test part keeps its own."""
     builder: str | None = None
     """Neighbour builder; by default the one of the model's paper."""
     builder_settings: dict[str, Any] = field(default_factory=dict)
@@ -147,6 +153,7 @@ _SMALLEST: dict[str, float] = {
     "n_workers": 1,
     "n_threads": 0,
     "limit": 1,
+    "subset": 1,
     "max_seconds": 0,
     "checkpoint_seconds": 0,
 }

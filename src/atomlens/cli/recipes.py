@@ -1,0 +1,57 @@
+"""Recipes: config files that also say on what to train, and what was published and measured.
+
+A recipe has, beside the blocks ``training``, ``model`` and ``builder`` of every config file:
+
+    recipe:     data, target(s) and model, and where the number was published
+    published:  the published figures: never ours, never read by the training
+    reduced:    blocks that replace some settings when only a ``--subset`` is trained on
+    results:    what we measured so far, with the command; never read by the training
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from atomlens.cli.settings import Groups
+from atomlens.errors import SettingsError, unknown_name
+
+RECIPE = ("recipe", "published", "reduced", "results")
+"""Blocks of a recipe that are no settings."""
+_FIELDS = ("data", "target", "model", "title", "source", "note")
+_GROUPS = ("training", "model", "builder")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What a recipe says beside the settings; empty for a plain config file."""
+
+    data: str | None = None
+    targets: tuple[str, ...] = ()
+    model: str | None = None
+    reduced: Groups = field(default_factory=dict)
+
+
+def recipe_from(config: Mapping[str, Any], path: Path | None) -> Recipe:
+    """Return the recipe in a config file that was read.
+
+    Raises:
+        SettingsError: a field or block of the recipe does not exist.
+    """
+    said = config.get("recipe", {})
+    for name in said:
+        if name not in _FIELDS:
+            raise SettingsError(f"--config {path}: recipe: {unknown_name('field', name, _FIELDS)}")
+    reduced = config.get("reduced", {})
+    for name, block in reduced.items():
+        if name not in _GROUPS:
+            raise SettingsError(f"--config {path}: reduced: {unknown_name('block', name, _GROUPS)}")
+        if not isinstance(block, Mapping):
+            raise SettingsError(f"--config {path}: reduced.{name} must be `field: value` lines.")
+    target = said.get("target", ())
+    return Recipe(
+        data=said.get("data"),
+        targets=(target,) if isinstance(target, str) else tuple(target),
+        model=said.get("model"),
+        reduced={name: dict(block) for name, block in reduced.items()},
+    )
