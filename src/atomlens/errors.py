@@ -8,6 +8,7 @@
     ├── ModelError              a model folder or checkpoint that cannot be used
     ├── TrainingError           a training that cannot start or go on
     ├── ExplanationError        an explanation that this model or structure does not admit
+    ├── StudyError              a study without the models or structures that it needs
     └── MissingDependencyError  an optional package that is not installed
 
 Every message names the input, says what is wrong and what to do. The command line prints
@@ -49,6 +50,10 @@ class TrainingError(AtomlensError):
 
 class ExplanationError(AtomlensError):
     """An explanation that this model or structure does not admit."""
+
+
+class StudyError(AtomlensError):
+    """A study without the models or structures that it needs."""
 
 
 class MissingDependencyError(AtomlensError):

@@ -14,6 +14,7 @@ COMMANDS: tuple[str, ...] = (
     "predict",
     "explain",
     "evaluate",
+    "study",
     "graph",
     "datasets",
     "models",

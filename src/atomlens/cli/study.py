@@ -1,0 +1,214 @@
+"""``atomlens study``: a claim about attention, measured, with controls."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from atomlens.cli.common import add_common_arguments, add_out_folder, add_set
+from atomlens.cli.guard import say
+from atomlens.cli.outputs import emit, exit_code, to_json, usable_folder
+from atomlens.cli.progress import ProgressLine
+from atomlens.cli.settings import read_assignments, settings_table, typed_values
+from atomlens.errors import SettingsError, StudyError, unknown_name
+
+if TYPE_CHECKING:
+    from atomlens.datasets.base import Dataset
+    from atomlens.predictor import Predictor
+    from atomlens.studies import Study, StudyResult
+
+SUMMARY = "measure a claim about attention, with controls"
+DESCRIPTION = """\
+Measure a claim about attention: effect size, confidence interval, and the same number of an
+untrained network and of a model trained on shuffled labels. `atomlens study list` names the
+studies, `atomlens study info NAME` the settings of one.
+
+INPUT is a data set's name, a table, a structure file, a folder or a glob. Samples that a
+model was trained on are left out unless --all is given."""
+EXAMPLES = """\
+examples:
+  atomlens study list
+  atomlens study relative-attention qm9 --limit 5000 --model runs/homo --model runs/lumo \\
+      --shuffled runs/homo-shuffled --out studies/relative-attention
+  atomlens study orbits C60.xyz --model runs/homo --out studies/orbits --set tolerance=0.05
+
+The control is trained like its model, with: --set training.shuffle_targets=true
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of this command."""
+    parser.add_argument("study", metavar="NAME", help="a study, or `list`, or `info`")
+    parser.add_argument("inputs", metavar="INPUT", nargs="*", help="data set, table, structures")
+    parser.add_argument(
+        "--model", metavar="M", action="append", default=[], help="trained model; may repeat"
+    )
+    parser.add_argument(
+        "--shuffled",
+        metavar="M",
+        action="append",
+        default=[],
+        help="control: a model trained on shuffled labels; may repeat",
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="use only this many structures")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="draws them (default 0)")
+    parser.add_argument(
+        "--all", action="store_true", help="use also what the models were trained on"
+    )
+    add_set(parser, "FIELD=V", "one setting of the study; may repeat")
+    add_out_folder(parser, required=False, help_text="folder for figures, tables, study.json")
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    add_common_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the study, show its effects and claims, write everything."""
+    if options.study in ("list", "info"):
+        return describe(options)
+    from atomlens.studies import STUDIES, StudyInput
+
+    if options.study not in STUDIES:
+        raise SettingsError(unknown_name("study", options.study, STUDIES))
+    if options.out is None:
+        raise SettingsError("A study writes figures and tables: name a folder with --out.")
+    study = make_study(STUDIES[options.study], options.assignments)
+    if not options.model:
+        raise StudyError(f"{study.name}: give at least one trained model with --model.")
+    models = load_all(options.model)
+    data = load_inputs(study, options, models)
+    folder = usable_folder(options.out)
+    with ProgressLine(study.name, quiet=options.quiet) as progress:
+        result = study.run(
+            StudyInput(
+                models=models,
+                data=data,
+                shuffled=load_all(options.shuffled),
+                progress=progress,
+            )
+        )
+    result.save(folder)
+    study.draw(result, folder)
+    emit(to_json(result.to_dict()) if options.format == "json" else report(result, folder))
+    failures = (*data.failures, *result.failures)
+    return exit_code(failures, max(len(data) + len(data.failures), len(failures) + 1))
+
+
+def describe(options: argparse.Namespace) -> int:
+    """List the studies, or describe one with its settings."""
+    from atomlens.reports.tables import format_table
+    from atomlens.studies import STUDIES
+
+    if options.study == "list":
+        rows = [{"study": name, "question": study.summary} for name, study in STUDIES.items()]
+        emit(to_json(rows) if options.format == "json" else format_table(rows))
+        return 0
+    if len(options.inputs) != 1 or options.inputs[0] not in STUDIES:
+        asked = options.inputs[0] if options.inputs else ""
+        raise SettingsError(unknown_name("study", asked, STUDIES))
+    study = STUDIES[options.inputs[0]]
+    settings = settings_table(study.Settings, {})
+    if options.format == "json":
+        emit(to_json({"study": study.name, "question": study.summary, "settings": settings}))
+    else:
+        emit(f"{study.name}: {study.summary}\n\n{format_table(settings)}")
+    return 0
+
+
+def make_study(kind: "type[Study]", assignments: list[str]) -> "Study":
+    """Return the study with the settings that were typed."""
+    given = read_assignments(assignments, ["study"], "study").get("study", {})
+    return kind(kind.Settings(**typed_values(kind.Settings, given, kind.name)))
+
+
+def load_all(paths: list[str]) -> "tuple[Predictor, ...]":
+    """Load model folders."""
+    from atomlens.predictor import load
+
+    return tuple(load(path) for path in paths)
+
+
+def load_inputs(
+    study: "Study", options: argparse.Namespace, models: "tuple[Predictor, ...]"
+) -> "Dataset":
+    """Return the structures of the inputs, without what the models were trained on.
+
+    Raises:
+        StudyError: there is no input, or nothing is left.
+    """
+    if not options.inputs:
+        if study.needs_data:
+            raise StudyError(f"{study.name}: name the structures or the data set to study.")
+        return _as_dataset([])
+    data = _read(options.inputs, options.seed)
+    if not options.all:
+        trained = {name for m in models for name in m.record.split.get("train", ())}
+        rows = [i for i, name in enumerate(data.structures.names) if name not in trained]
+        if not rows:
+            raise StudyError(
+                f"{study.name}: the models were trained on every one of the {len(data)} "
+                "structures; give others, or use --all."
+            )
+        if len(rows) < len(data):
+            say(f"{len(data) - len(rows)} structures are left out: the models were trained on them")
+        data = _keep(data, rows)
+    if options.limit is not None:
+        from atomlens.datasets.sampling import sample_rows
+
+        data = _keep(data, sample_rows(len(data), options.limit, options.seed).tolist())
+    return data
+
+
+def _keep(data: "Dataset", rows: list[int]) -> "Dataset":
+    return data if len(rows) == len(data) else data.subset(rows)
+
+
+def _read(inputs: list[str], seed: int) -> "Dataset":
+    """Read one data set or table with its values, or any number of structures without."""
+    from atomlens.datasets import DATASETS, load_dataset
+    from atomlens.structures import read_structures
+
+    if len(inputs) == 1:
+        path = Path(inputs[0])
+        if inputs[0] in DATASETS or path.suffix.lower() in {".npz", ".csv", ".jsonl", ".parquet"}:
+            return load_dataset(inputs[0], seed=seed)
+        if (path / "id_prop.csv").is_file():
+            return load_dataset(path, seed=seed)
+    found = read_structures(inputs)
+    data = _as_dataset(found.structures)
+    from dataclasses import replace
+
+    return replace(data, failures=tuple(found.failures))
+
+
+def _as_dataset(structures: Any) -> "Dataset":
+    import numpy as np
+
+    from atomlens.datasets.base import Dataset
+    from atomlens.structures.arrays import StructureArrays
+
+    arrays = StructureArrays.from_atoms(list(structures))
+    return Dataset(name="inputs", structures=arrays, targets=(), values=np.zeros((len(arrays), 0)))
+
+
+def report(result: "StudyResult", folder: Path) -> str:
+    """Return effects, claims and notes as text."""
+    from atomlens.reports.tables import format_table
+
+    rows = [
+        {
+            "effect": e.name,
+            "value": f"{e.value:.3g} {e.unit}".rstrip(),
+            "95 % interval": f"{e.low:.3g} to {e.high:.3g}" if e.low == e.low else "",
+            "n": e.n,
+            **{name: f"{value:.3g}" for name, value in e.controls.items()},
+        }
+        for e in result.effects
+    ]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [result.question, ""]
+    lines.append(format_table([{name: row.get(name, "") for name in names} for row in rows]))
+    for claim in result.claims:
+        lines += ["", f"{claim.identifier} {claim.verdict}: {claim.statement}"]
+        lines += [f"    criterion: {claim.criterion}", f"    found: {claim.evidence}"]
+    lines += ["", *result.notes] if result.notes else []
+    lines += ["", f"Figures, tables and study.json are in {folder}."]
+    return "\n".join(lines)

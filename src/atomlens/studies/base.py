@@ -1,0 +1,164 @@
+"""What every study owes its reader: numbers with intervals, controls, and verdicts.
+
+A study asks one question about what attention shows. Its answer is a `StudyResult`: effects
+(a number, its confidence interval, the same number of the controls), claims (a published
+statement, its criterion, whether it holds here), tables, and what could not be used.
+"""
+
+import json
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from atomlens.datasets.base import Dataset
+from atomlens.errors import Failure
+
+if TYPE_CHECKING:
+    from atomlens.predictor import Predictor
+
+Verdict = Literal["holds", "fails", "not tested"]
+Row = Mapping[str, object]
+Progress = Callable[[int, int], None]
+"""Called with the number of steps done and in all."""
+
+
+def no_progress(done: int, total: int) -> None:
+    """Say nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """One measured number, with what the controls give in its place."""
+
+    name: str
+    value: float
+    low: float
+    """Lower end of the 95 % confidence interval; NaN if there is none."""
+    high: float
+    """Upper end of the 95 % confidence interval; NaN if there is none."""
+    n: int
+    """Units that were resampled for the interval (molecules, crystals, atoms: see meaning)."""
+    unit: str = ""
+    meaning: str = ""
+    controls: Mapping[str, float] = field(default_factory=dict)
+    """The same number of ``untrained``, ``shuffled labels`` and whatever else is a control."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A statement of a paper, and what we find."""
+
+    identifier: str
+    """As in the list of claims of the documentation, such as S6."""
+    statement: str
+    criterion: str
+    """What must be found for the claim to hold, fixed beforehand."""
+    verdict: Verdict
+    evidence: str
+    """The numbers that decide, also those of the controls."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyResult:
+    """The answer of a study."""
+
+    study: str
+    question: str
+    models: tuple[str, ...]
+    settings: Mapping[str, object]
+    n_structures: int
+    """Structures that were used."""
+    effects: tuple[Effect, ...]
+    claims: tuple[Claim, ...] = ()
+    tables: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    """Rows by the name of the table; each is written as a CSV file."""
+    failures: tuple[Failure, ...] = ()
+    """Structures that could not be used, with the reason."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know to judge the numbers."""
+
+    def noted(self, *notes: str) -> "StudyResult":
+        """Return the result with more notes."""
+        return replace(self, notes=(*self.notes, *notes))
+
+    def effect(self, name: str) -> Effect:
+        """Return the effect of a name."""
+        return next(e for e in self.effects if e.name == name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON; numbers that are not finite become None."""
+        content = asdict(self)
+        del content["tables"]
+        plain: dict[str, Any] = _plain(content)
+        return plain
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Write ``study.json`` and a CSV file for each table; return what was written."""
+        from atomlens.reports.files import write_text
+        from atomlens.reports.tables import write_table
+
+        out = Path(folder)
+        out.mkdir(parents=True, exist_ok=True)
+        written = []
+        for name, rows in self.tables.items():
+            if rows:
+                write_table([dict(row) for row in rows], out / f"{name}.csv")
+                written.append(out / f"{name}.csv")
+        text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
+        write_text(text + "\n", out / "study.json")
+        return [*written, out / "study.json"]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyInput:
+    """What a study works on."""
+
+    models: tuple["Predictor", ...]
+    """Trained models, in the order given; studies tell them apart by their target."""
+    data: Dataset
+    """Structures, with values where the source has them."""
+    shuffled: tuple["Predictor", ...] = ()
+    """Control: models of the same kinds, trained on shuffled labels (`shuffle_targets`)."""
+    progress: Progress = no_progress
+
+
+class Study(ABC):
+    """A question about what attention shows; an entry of ``STUDIES``."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    """One line: the question."""
+    Settings: ClassVar[type]
+    """Frozen dataclass of the settings, each with a default and a line of explanation."""
+    needs_data: ClassVar[bool] = True
+    """Whether structures must be given."""
+
+    def __init__(self, settings: Any = None) -> None:
+        self.settings = self.Settings() if settings is None else settings
+
+    @abstractmethod
+    def run(self, given: StudyInput) -> StudyResult:
+        """Answer the question.
+
+        Raises:
+            StudyError: nothing that was given can be used.
+        """
+
+    @abstractmethod
+    def draw(self, result: StudyResult, folder: Path) -> list[Path]:
+        """Draw the figures of a result from its tables; return the files."""
