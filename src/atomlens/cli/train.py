@@ -37,6 +37,7 @@ examples:
   atomlens train table.csv --target gap --set model.n_layers=5 --set learning_rate=1e-3
   atomlens train table.csv --target gap --config settings.yaml --ensemble 5
   atomlens train table.csv --target gap --out runs/gap --resume
+  atomlens train table.csv --target gap --from runs/homo --set learning_rate=1e-4
   atomlens train --config recipes/qm9-homo-scann-plus.yaml --subset 10000
 
 `atomlens models info scann-plus` lists the settings of a model, `atomlens models info
@@ -55,6 +56,7 @@ _NAMED = {
     "subset": int,
     "builder": str,
 }
+_TRANSFER = ("start_from", "frozen_layers", "fresh_output")
 _HELP = {
     "epochs": "passes over the training part",
     "batch_size": "structures a step",
@@ -85,6 +87,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(option, type=kind, metavar=metavar, help=_HELP[name])
     parser.add_argument(
         "--config", type=Path, metavar="FILE.yaml", help="settings in blocks, or a recipe"
+    )
+    parser.add_argument(
+        "--from", dest="start_from", metavar="MODEL", help="fine-tune this trained model"
+    )
+    parser.add_argument(
+        "--freeze",
+        dest="frozen_layers",
+        type=int,
+        metavar="N",
+        help="with --from: its first N layers, and all before them, stay as they are",
+    )
+    parser.add_argument(
+        "--fresh-output",
+        action="store_const",
+        const=True,
+        help="with --from: the last linear layer starts anew",
     )
     add_set(parser, "GROUP.FIELD=V", "one setting: training, model or builder; may repeat")
     parser.add_argument("--resume", action="store_true", help="go on where a run was stopped")
@@ -135,7 +153,7 @@ def take_recipe(options: argparse.Namespace) -> Groups:
     recipe = recipe_from(config, options.config)
     options.data = options.data or recipe.data
     options.target = options.target or list(recipe.targets) or None
-    options.model = options.model or recipe.model or DEFAULT_MODEL
+    options.model = options.model or recipe.model
     if options.data is None:
         raise SettingsError(
             "There is no DATA to train on; name a data set, table, file or folder, or give a "
@@ -154,17 +172,18 @@ def settings_from(options: argparse.Namespace, config: Groups) -> "TrainSettings
     from atomlens.neighbors import BUILDERS
     from atomlens.training import TrainSettings
 
-    if options.model not in MODELS:
+    if options.model is not None and options.model not in MODELS:
         raise SettingsError(f"--model: {unknown_name('model', options.model, MODELS)}")
-    named = {name: getattr(options, name) for name in _NAMED}
+    named = {name: getattr(options, name) for name in (*_NAMED, *_TRANSFER)}
     given = merge(
         config,
         read_assignments(options.assignments, GROUPS, "training"),
         {"training": {name: value for name, value in named.items() if value is not None}},
     )
     training = typed_values(TrainSettings, given.get("training", {}), "training")
-    kind = MODELS[options.model]
-    builder = training.get("builder") or kind.default_builder[0]
+    model, default_builder = names_from(options, training.get("start_from"))
+    kind = MODELS[model]
+    builder = training.get("builder") or default_builder
     if builder not in BUILDERS:
         raise SettingsError(f"builder: {unknown_name('builder', builder, BUILDERS)}")
     parts = {
@@ -175,6 +194,18 @@ def settings_from(options: argparse.Namespace, config: Groups) -> "TrainSettings
         if given.get(group):
             training[field] = typed_values(settings_class, given[group], group)
     return TrainSettings(**training)
+
+
+def names_from(options: argparse.Namespace, start_from: str | None) -> tuple[str, str]:
+    """Return model and default builder, whose settings are meant: those of ``--from``, if any."""
+    from atomlens.models import MODELS
+    from atomlens.training.transfer import recorded_names
+
+    recorded = None if start_from is None else recorded_names(start_from, options.out)
+    if recorded is not None and options.model in (None, recorded[0]):
+        return recorded
+    model = options.model or DEFAULT_MODEL
+    return model, MODELS[model].default_builder[0]
 
 
 def tell_failures(failures: "Sequence[Failure]", n_samples: int, out: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from atomlens.errors import SettingsError
 from atomlens.graphs import GraphBatch
 
 
@@ -41,6 +42,14 @@ class PropertyModel(nn.Module, ABC):
     """Name and settings of the neighbour builder the paper used, for molecules."""
     paper: ClassVar[str] = ""
     """Where the architecture was published."""
+    element_tables: ClassVar[tuple[str, ...]] = ()
+    """Names of the parameters that have one learned row per atomic number."""
+    output_layers: ClassVar[tuple[str, ...]] = ()
+    """Names of the linear layers that make the outputs: their rows are the values and then,
+    with ``predict_scale``, the logarithms of the noise."""
+    free_settings: ClassVar[frozenset[str]] = frozenset()
+    """Fields of ``Config`` that may change when trained weights are trained further: those that
+    matter while training only."""
 
     config: Any
 
@@ -60,6 +69,17 @@ class PropertyModel(nn.Module, ABC):
     def regularized_parameters(self) -> list[nn.Parameter]:
         """Return the parameters on which the paper puts its L2 penalty; none by default."""
         return []
+
+    def frozen_parts(self, n_layers: int) -> list[nn.Module]:
+        """Return the first layers and everything before them, which fine-tuning can freeze.
+
+        Raises:
+            SettingsError: the model has fewer layers, or none that could be frozen.
+        """
+        raise SettingsError(
+            f"frozen_layers={n_layers}: a {type(self).__name__} has no layers that can be frozen; "
+            "leave it at 0."
+        )
 
 
 class ClosedFormModel(PropertyModel):

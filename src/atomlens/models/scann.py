@@ -84,6 +84,9 @@ class Scann(PropertyModel):
     Config = ScannConfig
     edge_fields: ClassVar[frozenset[str]] = frozenset({"solid_angles", "edge_weights"})
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("voronoi", {})
+    element_tables: ClassVar[tuple[str, ...]] = ("embedding.weight",)
+    output_layers: ClassVar[tuple[str, ...]] = ("output",)
+    free_settings: ClassVar[frozenset[str]] = frozenset({"dropout", "attention_dropout"})
     bounds: Tensor
     paper: ClassVar[str] = "SCANN, npj Computational Materials (2023)"
 
@@ -188,3 +191,15 @@ class Scann(PropertyModel):
         else:
             linears += [m for m in self.filters if isinstance(m, nn.Linear)]
         return [cast(nn.Parameter, m.weight) for m in linears]
+
+    def frozen_parts(self, n_layers: int) -> list[nn.Module]:
+        """Return embedding, input layers and the first local layers with their geometry."""
+        if n_layers > len(self.layers):
+            raise SettingsError(
+                f"frozen_layers={n_layers} is more than the {len(self.layers)} local layers of "
+                "this model."
+            )
+        parts: list[nn.Module] = [self.embedding, self.input, *self.layers[:n_layers]]
+        if not self.config.edge_update:
+            return [*parts, *self.filters[:n_layers]]
+        return [*parts, self.distance_input, self.angle_input, *self.edge_updates[:n_layers]]

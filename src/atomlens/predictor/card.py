@@ -152,9 +152,21 @@ def _limits(predictor: "Predictor") -> str:
     return "\n".join(lines)
 
 
+def _start(origin: Mapping[str, Any]) -> str:
+    learned = ", ".join(f"`{name}`" for name in origin["targets"])
+    sentences = [
+        f"Fine-tuned: it started from `{origin['name']}` ({origin['model']}, learned {learned}; "
+        f"SHA-256 of the weights {origin['weights_sha256']}).",
+        *origin["notes"],
+    ]
+    return " ".join(sentences)
+
+
 def _making(predictor: "Predictor") -> str:
     record = predictor.record
     lines = [record.notes] if record.notes else []
+    if record.started_from:
+        lines.append(_start(record.started_from))
     if record.seconds:
         lines.append(
             f"Trained for {record.seconds:,.0f} s on {record.device or 'an unknown device'}; ended "

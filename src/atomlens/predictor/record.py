@@ -33,6 +33,9 @@ class TrainingRecord:
     """Versions of the packages that made it."""
     notes: str = ""
     """Anything else that a reader should know, such as where an imported model comes from."""
+    started_from: dict[str, Any] = field(default_factory=dict)
+    """Fine-tuning: ``name``, ``model``, ``targets`` and ``weights_sha256`` of the pretrained
+    model, and ``notes``, a sentence on everything that was fresh or frozen."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the part that goes into ``settings.json``: all but split and history."""
@@ -44,6 +47,7 @@ class TrainingRecord:
             "device": self.device,
             "versions": self.versions,
             "notes": self.notes,
+            "started_from": self.started_from,
             "n_failed": len(self.failures),
         }
 
@@ -58,6 +62,7 @@ class TrainingRecord:
             device=str(content["device"]),
             versions={str(k): str(v) for k, v in content["versions"].items()},
             notes=str(content["notes"]),
+            started_from=dict(content.get("started_from", {})),
             **rest,
         )
 

@@ -38,13 +38,7 @@ def save(predictor: "Predictor", folder: Path) -> Path:
 def model_files(predictor: "Predictor") -> dict[str, bytes]:
     """Return the content of every file of a model folder."""
     record = predictor.record
-    weights = tensor_bytes(
-        {
-            f"member{index}.{name}": tensor
-            for index, model in enumerate(predictor.models)
-            for name, tensor in model.state_dict().items()
-        }
-    )
+    weights = weight_bytes(predictor)
     files = {
         SETTINGS: json_bytes(model_settings(predictor, checksum_of(weights))),
         WEIGHTS: weights,
@@ -58,6 +52,17 @@ def model_files(predictor: "Predictor") -> dict[str, bytes]:
     if record.failures:
         files[FAILURES] = json_bytes([asdict(failure) for failure in record.failures])
     return files
+
+
+def weight_bytes(predictor: "Predictor") -> bytes:
+    """Return the weights of all members as they stand in ``model.safetensors``."""
+    return tensor_bytes(
+        {
+            f"member{index}.{name}": tensor
+            for index, model in enumerate(predictor.models)
+            for name, tensor in model.state_dict().items()
+        }
+    )
 
 
 def model_settings(predictor: "Predictor", checksum: str) -> dict[str, Any]:

@@ -78,6 +78,7 @@ def _assemble(job: Job, results: Sequence[MemberResult]) -> Predictor:
             device=device_name(choose_device(settings.accelerator)),
             versions=package_versions(),
             notes=_CONTROL if settings.shuffle_targets else "",
+            started_from={} if job.transfer is None else job.transfer.origin,
         ),
     )
 

@@ -15,6 +15,7 @@ from atomlens.training.counters import Counters
 from atomlens.training.data import TrainingData
 from atomlens.training.progress import TrainingProgress
 from atomlens.training.settings import TrainSettings
+from atomlens.training.transfer import Transfer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,8 @@ class Job:
     folder: Path
     """Where the members keep their state."""
     progress: TrainingProgress
+    transfer: Transfer | None = None
+    """What the members take from a pretrained model."""
 
     def member_folder(self, member: int) -> Path:
         """Return where a member keeps its state."""
@@ -39,11 +42,17 @@ class Job:
         return self.settings.seed + member
 
     def make_model(self, member: int) -> PropertyModel:
-        """Return a member with the first weights of its seed; torch's generator is untouched."""
+        """Return a member with its first weights: those of its seed, or pretrained ones.
+
+        torch's generator is untouched.
+        """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed(member))
             names = self.config.__dataclass_fields__
-            return make_model(self.model_name, **{n: getattr(self.config, n) for n in names})
+            model = make_model(self.model_name, **{n: getattr(self.config, n) for n in names})
+        if self.transfer is not None:
+            self.transfer.apply(model, member)
+        return model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from atomlens.training.order import StepOrder, step_seed
 from atomlens.training.progress import TrainingState
 from atomlens.training.schedules import SCHEDULES
 from atomlens.training.step import StepModule, resident, seed_dropout
+from atomlens.training.transfer import train_mode
 from atomlens.training.validation import Validation, ValidationResult
 
 
@@ -69,7 +70,7 @@ class MemberTraining:
             KeyboardInterrupt: Ctrl-C was pressed; the state is saved.
             TrainingError: the loss is not a number before there was a first good epoch.
         """
-        self.model.train()
+        train_mode(self.model)
         with Interruption(self.alone) as interruption:
             while not self.at.ended and self.at.epoch < self.settings.epochs:
                 self._one_step()
@@ -162,7 +163,7 @@ class MemberTraining:
                 self.best = {name: t.detach().cpu().clone() for name, t in state.items()}
         if self.average is not None:
             self.average.swap()
-        self.model.train()
+        train_mode(self.model)
         return result
 
     def _after_step(self, interruption: Interruption) -> None:

@@ -18,15 +18,25 @@ from atomlens.training.launch import is_first_process, train_member
 from atomlens.training.progress import TrainingProgress
 from atomlens.training.run_folder import check_out, close_run, describe_run, is_finished, open_run
 from atomlens.training.settings import TrainSettings
+from atomlens.training.transfer import (
+    Pretrained,
+    Transfer,
+    find_pretrained,
+    keep_pretrained,
+    name_of,
+)
+
+DEFAULT_MODEL = "scann-plus"
 
 
 def train(
     data: "Dataset | str | Path | Sequence[Sample]",
     *,
-    model: str = "scann-plus",
+    model: str | None = None,
     target: str | Sequence[str] | None = None,
     out: str | Path | None = None,
     settings: TrainSettings | None = None,
+    start_from: "Predictor | str | Path | None" = None,
     resume: bool = False,
     progress: TrainingProgress | None = None,
     **overrides: Any,
@@ -35,11 +45,14 @@ def train(
 
     Args:
         data: A data set, its name or path, or a list of samples.
-        model: Key in ``MODELS``.
+        model: Key in ``MODELS``; by default that of ``start_from``, else ``scann-plus``.
         target: What to learn, one name or several; may be left out if there is only one.
         out: Folder for model, metrics, history and pictures; also what makes a training
             resumable. Without it nothing is kept.
         settings: How to train; defaults if left out.
+        start_from: Fine-tuning: a trained model, or its folder, whose architecture, neighbours
+            and weights are taken. ``frozen_layers`` and ``fresh_output`` in the settings say
+            what of it shall stay, and what shall not be taken.
         resume: Go on with the training that was interrupted in ``out``. It ends with the same
             model as without the interruption, on a CPU bit for bit.
         progress: Hears how it goes.
@@ -52,7 +65,10 @@ def train(
             became not a number (the best model until then is saved in ``out``).
     """
     settings = (settings or TrainSettings()).changed(overrides)
-    if model not in MODELS:
+    start_from = settings.start_from if start_from is None else start_from
+    if start_from is not None:
+        settings = replace(settings, start_from=name_of(start_from))
+    if model is not None and model not in MODELS:
         raise SettingsError(unknown_name("model", model, MODELS))
     progress = progress or TrainingProgress()
     folder = None if out is None else Path(out)
@@ -62,8 +78,9 @@ def train(
         check_out(folder, resume=resume)
         if is_finished(folder):
             return load(folder)
+    pretrained = find_pretrained(start_from, settings, folder)
     try:
-        return _train(data, model, target, folder, settings, progress)
+        return _train(data, model, target, folder, settings, pretrained, progress)
     except KeyboardInterrupt:
         if folder is None:
             raise
@@ -75,21 +92,31 @@ def train(
 
 def _train(
     data: "Dataset | str | Path | Sequence[Sample]",
-    model: str,
+    model: str | None,
     target: str | Sequence[str] | None,
     out: Path | None,
     settings: TrainSettings,
+    pretrained: Pretrained | None,
     progress: TrainingProgress,
 ) -> Predictor:
+    dataset = as_dataset(data, target, settings)
+    if pretrained is not None:
+        model, settings = pretrained.adopt(model, settings, dataset)
+    model = model or DEFAULT_MODEL
     kind = MODELS[model]
     if issubclass(kind, ClosedFormModel):
         settings = replace(settings, ensemble=1)
-    dataset = as_dataset(data, target, settings)
     builder = choose_builder(kind, settings)
     config = choose_config(model, dataset.targets, dataset.structures, builder, settings)
+    transfer = None
+    if pretrained is not None:
+        transfer = Transfer.plan(pretrained, config, dataset, settings)
+        progress.message(" ".join([f"Fine-tuning {pretrained.name}.", *transfer.origin["notes"]]))
     with tempfile.TemporaryDirectory(prefix="atomlens-") as temporary:
         folder = Path(temporary)
         if out is not None:
+            if pretrained is not None and is_first_process():
+                keep_pretrained(pretrained, out)
             described = {"name": builder.name, "settings": builder.settings()}
             run = describe_run(model, config, described, dataset, settings)
             folder = open_run(out, run, write=is_first_process())
@@ -108,6 +135,7 @@ def _train(
             settings=settings,
             folder=folder,
             progress=progress,
+            transfer=transfer,
         )
         results = [fit_in_closed_form(job)] if issubclass(kind, ClosedFormModel) else _fit(job)
         predictor = finish(job, results)

@@ -94,7 +94,7 @@ def open_run(out: Path, description: dict[str, Any], *, write: bool) -> Path:
                 f"{path}: this file is damaged, so the training cannot be resumed. Start again in "
                 "another folder."
             ) from None
-        difference = first_difference(before, description)
+        difference = first_difference(_completed(before, description), description)
         if difference:
             raise TrainingError(
                 f"{out}: the training in this folder is another one ({difference}). Resume with "
@@ -104,6 +104,14 @@ def open_run(out: Path, description: dict[str, Any], *, write: bool) -> Path:
         with whole_file(path) as stream:
             stream.write(json.dumps(description, indent=1).encode())
     return folder
+
+
+def _completed(before: Any, now: dict[str, Any]) -> Any:
+    """Return the description of a run with the defaults of settings that are newer than it."""
+    if not isinstance(before, dict) or not isinstance(before.get("settings"), dict):
+        return before
+    newer = {k: v for k, v in asdict(TrainSettings()).items() if k in now["settings"]}
+    return {**before, "settings": {**newer, **before["settings"]}}
 
 
 def close_run(folder: Path) -> None:

@@ -88,6 +88,13 @@ class TrainSettings:
     shuffle_targets: bool = False
     """A control: deal the values of training and validation part out anew, so that there is
     nothing to learn; the test part keeps its own."""
+    start_from: str | None = None
+    """Fine-tuning: folder of a trained model whose architecture, neighbours and weights are
+    taken; the scaling of the targets is that of the new data."""
+    frozen_layers: int = 0
+    """Fine-tuning: so many of the first layers, and all before them, stay as they are."""
+    fresh_output: bool = False
+    """Fine-tuning: the last linear layer starts from random weights."""
     builder: str | None = None
     """Neighbour builder; by default the one of the model's paper."""
     builder_settings: dict[str, Any] = field(default_factory=dict)
@@ -154,6 +161,7 @@ _SMALLEST: dict[str, float] = {
     "n_threads": 0,
     "limit": 1,
     "subset": 1,
+    "frozen_layers": 0,
     "max_seconds": 0,
     "checkpoint_seconds": 0,
 }

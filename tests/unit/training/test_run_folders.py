@@ -41,6 +41,13 @@ def test_other_data_or_settings_cannot_resume(tmp_path: Path) -> None:
         open_run(tmp_path, {"data": "b", "settings": {"epochs": 5, "split": "x"}}, write=True)
 
 
+def test_a_run_from_before_a_setting_existed_had_its_default(tmp_path: Path) -> None:
+    open_run(tmp_path, {"settings": {"epochs": 5}}, write=True)
+    open_run(tmp_path, {"settings": {"epochs": 5, "frozen_layers": 0}}, write=True)
+    with pytest.raises(TrainingError, match=r"settings\.frozen_layers was 0 and is now 2"):
+        open_run(tmp_path, {"settings": {"epochs": 5, "frozen_layers": 2}}, write=True)
+
+
 def test_a_missing_setting_is_a_difference() -> None:
     assert first_difference({"a": {"b": 1}}, {"a": {}}) == "a.b is new or gone"
 

@@ -1,0 +1,296 @@
+"""Fine-tuning: a training that starts from the weights of a trained model.
+
+The architecture and the neighbours are those of the pretrained model, and all its weights are
+taken; the scaling of the targets is that of the new data. What cannot be taken is fresh, and
+is said: the output layer for another number of outputs, the embeddings of elements that the
+pretrained model has not learned. The pretrained model is copied into the folder of the run, so
+that a resumed run needs nothing else (spec section 10).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from atomlens.datasets.base import Dataset
+from atomlens.elements import SYMBOLS
+from atomlens.errors import ModelError, SettingsError, TrainingError
+from atomlens.models import MODELS, ClosedFormModel
+from atomlens.models.base import PropertyModel
+from atomlens.predictor import Predictor, load
+from atomlens.predictor.folder import SETTINGS, TRAINING, checksum_of, read_settings
+from atomlens.predictor.saving import weight_bytes
+from atomlens.training.run_folder import RUN
+from atomlens.training.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from atomlens.targets import Target
+
+PRETRAINED = "pretrained"
+"""Subfolder of the states of a run: the model from which it started."""
+_DECIDED_BY_DATA = {"n_outputs", "n_elements", "predict_scale", "lower_bounds"}
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pretrained:
+    """A trained model from which another training starts."""
+
+    name: str
+    """Its folder as the user typed it, or a few words on a model in memory."""
+    predictor: Predictor
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the weights, as in the ``settings.json`` of their folder."""
+        return checksum_of(weight_bytes(self.predictor))
+
+    def adopt(
+        self, model: str | None, settings: TrainSettings, dataset: Dataset
+    ) -> tuple[str, TrainSettings]:
+        """Return model name and settings with the architecture and neighbours filled in.
+
+        Raises:
+            SettingsError: the model cannot be fine-tuned, or a setting contradicts it.
+        """
+        given = self.predictor
+        kind = MODELS[given.model_name]
+        if issubclass(kind, ClosedFormModel):
+            raise SettingsError(
+                f"{self.name}: a model of kind {given.model_name!r} is solved by a formula, so "
+                "there is nothing to fine-tune; start from a model trained with gradient steps."
+            )
+        self._agree("model", model, given.model_name)
+        self._agree("builder", settings.builder, given.builder.name)
+        neighbours = given.builder.settings()
+        for key, value in settings.builder_settings.items():
+            self._agree(f"builder.{key}", value, neighbours.get(key))
+        before = {key: getattr(given.config, key) for key in given.config.__dataclass_fields__}
+        fixed = {key: value for key, value in before.items() if key not in _DECIDED_BY_DATA}
+        for key in fixed.keys() & settings.model_settings.keys() - kind.free_settings:
+            self._agree(f"model.{key}", settings.model_settings[key], fixed[key])
+        rows = int(dataset.structures.atomic_numbers.max(initial=0)) + 1
+        wanted = settings.model_settings.get("n_elements", 0)
+        fixed["n_elements"] = max(given.config.n_elements, rows, wanted)
+        return given.model_name, replace(
+            settings,
+            builder=given.builder.name,
+            builder_settings=neighbours,
+            model_settings={**fixed, **settings.model_settings, "n_elements": fixed["n_elements"]},
+        )
+
+    def _agree(self, setting: str, asked: Any, found: Any) -> None:
+        """Raise a SettingsError if the user asks for something else than the model has."""
+        if asked is not None and asked != found:
+            raise SettingsError(
+                f"{setting}={asked!r} contradicts the pretrained model {self.name}, which has "
+                f"{found!r}; leave this setting out, or train from scratch."
+            )
+
+
+def find_pretrained(
+    start_from: "Predictor | str | Path | None", settings: TrainSettings, out: Path | None
+) -> Pretrained | None:
+    """Return the model to start from: the copy in the folder of the run, else what is named.
+
+    Raises:
+        ModelError: there is no such model.
+        SettingsError: something is to be frozen or made fresh, but there is nothing to start from.
+        TrainingError: the run in ``out`` has started from another model.
+    """
+    if start_from is None:
+        for name in ("frozen_layers", "fresh_output"):
+            if getattr(settings, name):
+                raise SettingsError(
+                    f"{name} is for fine-tuning and needs a model to start from (--from, in "
+                    "Python start_from)."
+                )
+        return None
+    name, given = name_of(start_from), start_from if isinstance(start_from, Predictor) else None
+    if out is None or not (out / TRAINING / PRETRAINED / SETTINGS).is_file():
+        return Pretrained(name=name, predictor=load(str(start_from)) if given is None else given)
+    kept = Pretrained(name=name, predictor=load(out / TRAINING / PRETRAINED))
+    if given is not None and kept.checksum != Pretrained(name=name, predictor=given).checksum:
+        raise TrainingError(
+            f"{out}: the training in this folder started from another model; resume with that "
+            "one, or give another folder."
+        )
+    return kept
+
+
+def name_of(start_from: "Predictor | str | Path") -> str:
+    """Return what the model to start from is called in settings, messages and model card."""
+    if not isinstance(start_from, Predictor):
+        return str(start_from)
+    learned = ", ".join(t.name for t in start_from.targets)
+    return f"a {start_from.model_name} model in memory ({learned})"
+
+
+def keep_pretrained(pretrained: Pretrained, out: Path) -> None:
+    """Copy the model to start from into the folder of a run that begins."""
+    folder = out / TRAINING
+    if not (folder / RUN).is_file():
+        record = replace(pretrained.predictor.record, split={}, history=(), failures=())
+        replace(pretrained.predictor, record=record).save(folder / PRETRAINED)
+
+
+def recorded_names(start_from: str, out: Path | None) -> tuple[str, str] | None:
+    """Return the names of model and builder of a model to start from; None if it is nowhere."""
+    places = [] if out is None else [out / TRAINING / PRETRAINED]
+    for folder in (*places, Path(start_from)):
+        if (folder / SETTINGS).is_file():
+            content = read_settings(folder)
+            return str(content["model"]["name"]), str(content["builder"]["name"])
+    return None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """What each member takes from the pretrained model."""
+
+    weights: tuple[dict[str, Tensor], ...]
+    """Of each pretrained member; member i starts from number i modulo their number."""
+    new_elements: tuple[int, ...]
+    """Atomic numbers whose embeddings are fresh."""
+    n_output_rows: int
+    """Rows of the output layer that are taken; 0: the layer is fresh."""
+    n_frozen_layers: int
+    origin: dict[str, Any]
+    """For the record: name, model, targets and weights_sha256 of the pretrained model, and
+    ``notes``, a sentence on everything that was not simply taken."""
+
+    @classmethod
+    def plan(
+        cls, pretrained: Pretrained, config: Any, dataset: Dataset, settings: TrainSettings
+    ) -> "Transfer":
+        """Decide what is taken and what is fresh.
+
+        Raises:
+            SettingsError: more layers are to be frozen than there are.
+        """
+        source = pretrained.predictor
+        new = _new_elements(source, np.unique(dataset.structures.atomic_numbers).tolist())
+        n_rows, about_output = _output_rows(source, config, dataset.targets, settings)
+        notes = [*_about_elements(new), *about_output]
+        frozen = settings.frozen_layers
+        if frozen:
+            source.models[0].frozen_parts(frozen)  # refuses too many before any work is done
+            what = "The first layer" if frozen == 1 else f"The first {frozen} layers"
+            rest = "everything before it" if frozen == 1 else "everything before them"
+            notes.append(f"{what} and {rest} are frozen{_but_tables(new, source)}.")
+        n_given = len(source.models)
+        if n_given > settings.ensemble:
+            notes.append(
+                f"It is an ensemble of {n_given}, of which the first {settings.ensemble} "
+                f"{'is' if settings.ensemble == 1 else 'are'} used."
+            )
+        return cls(
+            weights=tuple(
+                {name: t.detach().cpu().clone() for name, t in model.state_dict().items()}
+                for model in source.models
+            ),
+            new_elements=new,
+            n_output_rows=n_rows,
+            n_frozen_layers=frozen,
+            origin={
+                "name": pretrained.name,
+                "model": source.model_name,
+                "targets": [t.name for t in source.targets],
+                "weights_sha256": pretrained.checksum,
+                "notes": notes,
+            },
+        )
+
+    @torch.no_grad()
+    def apply(self, model: PropertyModel, member: int) -> None:
+        """Give a fresh member the pretrained weights, and freeze what shall not change."""
+        given = self.weights[member % len(self.weights)]
+        state = model.state_dict()
+        for name, own in state.items():
+            if name in model.element_tables:
+                new = torch.tensor(self.new_elements, dtype=torch.long)
+                rows = torch.arange(len(given[name]))
+                rows = rows[~torch.isin(rows, new)]
+            elif name.rpartition(".")[0] in model.output_layers:
+                rows = torch.arange(self.n_output_rows)
+            elif own.shape != given[name].shape:
+                raise ModelError(
+                    f"{self.origin['name']}: {name} has shape {tuple(given[name].shape)} and "
+                    f"must have {tuple(own.shape)}; the model cannot be fine-tuned."
+                )
+            else:
+                own.copy_(given[name])
+                continue
+            own[rows] = given[name][rows]
+        if self.n_frozen_layers:
+            for part in model.frozen_parts(self.n_frozen_layers):
+                part.requires_grad_(False)
+            if self.new_elements:
+                for table in model.element_tables:
+                    model.get_parameter(table).requires_grad_(True)
+
+
+def train_mode(model: nn.Module) -> None:
+    """Switch training behaviour on, except inside parts all of whose weights are frozen.
+
+    So a frozen part has no dropout, and its running statistics, if it has any, stay.
+    """
+    model.train()
+    for module in model.modules():
+        weights = list(module.parameters())
+        if weights and not any(p.requires_grad for p in weights):
+            module.eval()
+
+
+def _new_elements(source: Predictor, present: Iterable[int]) -> tuple[int, ...]:
+    """Return the elements without a learned embedding; an import knows only its table."""
+    known = set(source.elements) or set(range(source.config.n_elements))
+    known &= set(range(source.config.n_elements))
+    return tuple(z for z in present if z not in known)
+
+
+def _about_elements(new: tuple[int, ...]) -> list[str]:
+    if not new:
+        return []
+    symbols = ", ".join(SYMBOLS[z] for z in new)
+    return [f"The pretrained model has not learned {symbols}, which get fresh embeddings."]
+
+
+def _but_tables(new: tuple[int, ...], source: Predictor) -> str:
+    tables = bool(new) and bool(source.models[0].element_tables)
+    return ", but not the embeddings, as some are fresh" if tables else ""
+
+
+def _output_rows(
+    source: Predictor, config: Any, targets: "tuple[Target, ...]", settings: TrainSettings
+) -> tuple[int, list[str]]:
+    """Return how many rows of the output layer are taken, and a sentence if not simply all.
+
+    The rows are the values and then, with ``predict_scale``, as many logarithms of the noise.
+    """
+    before, now = source.config, config
+    if settings.fresh_output:
+        return 0, ["The output layer is fresh, as asked for."]
+    if before.n_outputs != now.n_outputs:
+        return 0, [f"The output layer is fresh: it had {before.n_outputs} outputs and now has "
+                   f"{now.n_outputs}."]  # fmt: skip
+    if [t.kind for t in source.targets] != [t.kind for t in targets]:
+        return 0, ["The output layer is fresh: it predicted classes and now numbers, or the other "
+                   "way round."]  # fmt: skip
+    if before.predict_scale and now.predict_scale:
+        return 2 * now.n_outputs, []
+    if now.predict_scale:
+        return now.n_outputs, [
+            f"The log-scale outputs are fresh: loss={settings.loss} needs the noise of every "
+            "prediction, which the pretrained model does not predict."
+        ]
+    if before.predict_scale:
+        return now.n_outputs, [
+            f"The log-scale outputs are left out: loss={settings.loss} does not use them."
+        ]
+    return now.n_outputs, []
