@@ -209,6 +209,8 @@ def report(result: "StudyResult", folder: Path) -> str:
     for claim in result.claims:
         lines += ["", f"{claim.identifier} {claim.verdict}: {claim.statement}"]
         lines += [f"    criterion: {claim.criterion}", f"    found: {claim.evidence}"]
+    if result.counts:
+        lines += ["", "; ".join(f"{name}: {n}" for name, n in result.counts.items())]
     lines += ["", *result.notes] if result.notes else []
     lines += ["", f"Figures, tables and study.json are in {folder}."]
     return "\n".join(lines)

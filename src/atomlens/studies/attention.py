@@ -1,16 +1,21 @@
-"""The attention of many structures at once."""
+"""The attention of many structures at once, in trained networks and their controls."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from atomlens.errors import Failure, StudyError
+from atomlens.graphs import GraphStore
 from atomlens.predictor import Predictor
 from atomlens.predictor.inference import cut_batches
+from atomlens.predictor.inputs import Inputs, build_graphs, gather, refuse_elements
 from atomlens.structures.arrays import StructureArrays
-from atomlens.studies.base import Progress, no_progress
+from atomlens.studies.base import Progress, StudyInput, no_progress
+from atomlens.studies.controls import named_controls
 
 Values = NDArray[np.float64]
 
@@ -31,17 +36,33 @@ class Attention:
     failures: tuple[Failure, ...] = ()
 
 
-@torch.no_grad()
-def attention_of(
-    predictor: Predictor, structures: StructureArrays, progress: Progress = no_progress
-) -> Attention:
-    """Return attention and predictions of all structures that have a graph.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """Graphs of structures, for all networks that have the same graph builder."""
+
+    inputs: Inputs
+    store: GraphStore
+    failures: tuple[Failure, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """The attention of one trained model and of its controls, on the same structures."""
+
+    label: str
+    """The model's targets; with a number if several models have the same."""
+    predictor: Predictor
+    trained: Attention
+    controls: Mapping[str, tuple[Attention, ...]] = field(default_factory=dict)
+    """Networks of each control, such as several untrained ones."""
+
+
+def prepare(predictor: Predictor, structures: StructureArrays) -> Prepared:
+    """Build the graphs of all structures that have one.
 
     Raises:
         StudyError: not one structure can be used.
     """
-    from atomlens.predictor.inputs import build_graphs, gather, refuse_elements
-
     inputs = refuse_elements(gather(structures), predictor.config.n_elements)
     inputs, store = build_graphs(inputs, predictor.builder, n_workers=1, progress=None)
     failures = tuple(
@@ -52,6 +73,23 @@ def attention_of(
     if store is None:
         reason = f" The first reason: {failures[0].message}" if failures else ""
         raise StudyError(f"None of the {len(structures)} structures can be used.{reason}")
+    return Prepared(inputs=inputs, store=store, failures=failures)
+
+
+@torch.no_grad()
+def attention_of(
+    predictor: Predictor,
+    structures: StructureArrays | Prepared,
+    progress: Progress = no_progress,
+) -> Attention:
+    """Return attention and predictions of all structures that have a graph.
+
+    Raises:
+        StudyError: not one structure can be used.
+    """
+    if isinstance(structures, StructureArrays):
+        structures = prepare(predictor, structures)
+    inputs, store = structures.inputs, structures.store
     lean = store.select(predictor.models[0].edge_fields)
     sizes = (store.node_counts + store.edge_counts).cpu().numpy().astype(np.int64)
     device = next(predictor.models[0].parameters()).device
@@ -71,5 +109,65 @@ def attention_of(
         scores=tuple(scores),
         values=np.concatenate(values),
         kept=inputs.places,
-        failures=failures,
+        failures=structures.failures,
     )
+
+
+def measure(given: StudyInput, structures: StructureArrays) -> tuple[Measured, ...]:
+    """Return the attention of every model of a study and of its controls.
+
+    Graphs are built once for each graph builder; the progress runs over all networks.
+
+    Raises:
+        StudyError: not one structure can be used, or a control is none.
+    """
+    controls = [named_controls(model, given.shuffled) for model in given.models]
+    n_networks = sum(1 + sum(map(len, networks.values())) for networks in controls)
+    n_done = 0
+    graphs: dict[tuple[object, ...], Prepared] = {}
+
+    def run(predictor: Predictor) -> Attention:
+        nonlocal n_done
+        key = (predictor.builder, predictor.config.n_elements)
+        if key not in graphs:
+            graphs[key] = prepare(predictor, structures)
+        n = len(graphs[key].store)
+        before = n_done * n
+        found = attention_of(
+            predictor,
+            graphs[key],
+            lambda done, total: given.progress(before + done, n_networks * total),
+        )
+        n_done += 1
+        return found
+
+    return tuple(
+        Measured(
+            label=label,
+            predictor=model,
+            trained=run(model),
+            controls={
+                name: tuple(run(network) for network in networks)
+                for name, networks in of_model.items()
+            },
+        )
+        for label, model, of_model in zip(labels(given.models), given.models, controls, strict=True)
+    )
+
+
+def labels(models: Sequence[Predictor]) -> tuple[str, ...]:
+    """Return a name for each model: its targets, with a number where several share them."""
+    names = [" + ".join(t.name for t in model.targets) for model in models]
+    return tuple(
+        f"{name} ({names[:i].count(name) + 1})" if names.count(name) > 1 else name
+        for i, name in enumerate(names)
+    )
+
+
+def predicts(predictor: Predictor, word: str) -> bool:
+    """Say whether a model has a single target whose name has this word, such as ``homo``.
+
+    The gap between two orbitals is neither of them.
+    """
+    words = [re.split(r"[^a-z0-9]+", t.name.lower()) for t in predictor.targets]
+    return len(words) == 1 and word in words[0] and "gap" not in words[0]

@@ -75,6 +75,8 @@ class StudyResult:
     claims: tuple[Claim, ...] = ()
     tables: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     """Rows by the name of the table; each is written as a CSV file."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """How many structures were given, left out for a reason that is no fault, and so on."""
     failures: tuple[Failure, ...] = ()
     """Structures that could not be used, with the reason."""
     notes: tuple[str, ...] = ()

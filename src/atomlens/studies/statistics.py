@@ -1,6 +1,7 @@
 """Effect sizes with confidence intervals, by resampling."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -62,6 +63,78 @@ def bootstrap_groups(
         ]
     )
     return Interval(float(statistic(samples)), *_percentiles(found))
+
+
+def bootstrap_units(
+    n_units: int, statistic: Callable[[Values], Values], *, seed: int = 0
+) -> list[Interval]:
+    """Return several numbers with their intervals where each unit holds many values.
+
+    Atoms of one molecule are no independent observations: molecules are drawn, and all atoms of
+    a molecule come with it.
+
+    Args:
+        n_units: Independent units, such as molecules.
+        statistic: From how often each unit was drawn, shape (n_units,), to k numbers.
+        seed: Decides the resampling.
+
+    Returns:
+        k numbers with percentile intervals; NaN bounds for fewer than two units.
+    """
+    values = statistic(np.ones(n_units))
+    if n_units < 2:
+        return [Interval(float(v), np.nan, np.nan) for v in values]
+    random = np.random.default_rng(seed)
+    found = np.stack(
+        [
+            statistic(
+                np.bincount(random.integers(0, n_units, n_units), minlength=n_units).astype(float)
+            )
+            for _ in range(N_RESAMPLES)
+        ]
+    )
+    return [Interval(float(v), *_percentiles(f)) for v, f in zip(values, found.T, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Values and the unit of each, sorted, for statistics of units drawn with repetition."""
+
+    values: Values
+    """(n,) ascending"""
+    units: NDArray[np.int64]
+    """(n,)"""
+
+    @classmethod
+    def of(cls, values: Values, units: NDArray[np.int64]) -> "Sample":
+        """Sort values with their units."""
+        order = np.argsort(values, kind="stable")
+        return cls(np.asarray(values, dtype=np.float64)[order], units[order])
+
+    def median(self, drawn: Values) -> float:
+        """Return the median where unit i was drawn ``drawn[i]`` times; NaN without values."""
+        filled = np.cumsum(drawn[self.units])
+        if not len(filled) or filled[-1] == 0:
+            return np.nan
+        below = np.searchsorted(filled, filled[-1] / 2, side="left")
+        above = np.searchsorted(filled, filled[-1] / 2, side="right")
+        return float(self.values[below] + self.values[above]) / 2
+
+
+def resampled_delta(low: Sample, high: Sample) -> Callable[[Values], float]:
+    """Return Cliff's delta as a function of how often each unit was drawn."""
+    first = np.searchsorted(low.values, high.values, side="left")
+    last = np.searchsorted(low.values, high.values, side="right")
+
+    def delta(drawn: Values) -> float:
+        below = np.concatenate([[0.0], np.cumsum(drawn[low.units])])
+        weights = drawn[high.units]
+        n_pairs = below[-1] * weights.sum()
+        if n_pairs == 0:
+            return np.nan
+        return float((weights * (below[first] + below[last])).sum() / n_pairs) - 1
+
+    return delta
 
 
 def _percentiles(found: Values) -> tuple[float, float]:
