@@ -1,12 +1,12 @@
 """Hybridisation of carbon atoms from positions alone.
 
-Bonds are pairs nearer than 1.25 times the sum of their covalent radii (Cordero et al., Dalton
+Bonds are pairs nearer than 1.15 times the sum of their covalent radii (Cordero et al., Dalton
 Trans. 2008, 2832). RDKit finds the bond orders of a neutral molecule from them (Kim and Kim,
 Bull. Korean Chem. Soc. 36, 1769, 2015); where it cannot, and in crystals, the number of bonded
 atoms decides.
 """
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,8 @@ from atomlens.structures.records import quiet
 
 Method = Literal["rdkit", "coordination"]
 
-REACH = 1.25
-"""Longest bond, in sums of covalent radii."""
+REACH = 1.15
+"""Longest bond, in sums of covalent radii; 1.25 would join atoms across the rings of cages."""
 _LARGEST_FOR_RDKIT = 200
 """Atoms; the search for bond orders in larger molecules may take minutes."""
 _LARGEST_FOR_MATRIX = 500
@@ -42,7 +42,7 @@ def find_hybridisation(structure: Structure, method: Method = "rdkit") -> Hybrid
     """
     bonds = find_bonds(structure)
     n = len(structure.atomic_numbers)
-    if method == "rdkit" and not structure.pbc.any() and n <= _LARGEST_FOR_RDKIT:
+    if method == "rdkit" and not structure.pbc.any():
         perceived = _from_rdkit(structure.atomic_numbers, bonds)
         if perceived is not None:
             return Hybridisation(perceived, "rdkit")
@@ -76,6 +76,24 @@ def _from_rdkit(
     atomic_numbers: NDArray[np.uint8], bonds: NDArray[np.int64]
 ) -> tuple[str, ...] | None:
     """Return the kinds, or None if no bond orders make a neutral molecule."""
+    molecule = perceive_molecule(atomic_numbers, bonds, orders=True)
+    if molecule is None:
+        return None
+    return tuple(
+        _BY_RDKIT.get(str(atom.GetHybridization()), "") if atom.GetAtomicNum() == 6 else ""
+        for atom in molecule.GetAtoms()
+    )
+
+
+def perceive_molecule(
+    atomic_numbers: NDArray[np.uint8], bonds: NDArray[np.int64], *, orders: bool
+) -> Any:
+    """Return the RDKit molecule of these bonds, (n, 2), all single or with their orders.
+
+    None if no bond orders make a neutral molecule, or it has more than 200 atoms.
+    """
+    if orders and len(atomic_numbers) > _LARGEST_FOR_RDKIT:
+        return None
     from rdkit import Chem, rdBase
     from rdkit.Chem import rdDetermineBonds
 
@@ -86,6 +104,8 @@ def _from_rdkit(
         molecule.AddAtom(atom)
     for first, second in bonds[bonds[:, 0] < bonds[:, 1]].tolist():
         molecule.AddBond(first, second, Chem.BondType.SINGLE)
+    if not orders:
+        return molecule
     with rdBase.BlockLogs(), quiet():
         try:
             rdDetermineBonds.DetermineBondOrders(
@@ -94,7 +114,4 @@ def _from_rdkit(
             Chem.SanitizeMol(molecule)
         except (ValueError, RuntimeError):
             return None
-    return tuple(
-        _BY_RDKIT.get(str(atom.GetHybridization()), "") if atom.GetAtomicNum() == 6 else ""
-        for atom in molecule.GetAtoms()
-    )
+    return molecule

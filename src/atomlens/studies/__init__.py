@@ -4,8 +4,9 @@
 """
 
 from atomlens.studies.base import Claim, Effect, Study, StudyInput, StudyResult
+from atomlens.studies.relative_attention import RelativeAttention
 
-STUDIES: dict[str, type[Study]] = {}
+STUDIES: dict[str, type[Study]] = {s.name: s for s in (RelativeAttention,)}
 """Studies by the name of ``atomlens study NAME``."""
 
 __all__ = ["STUDIES", "Claim", "Effect", "Study", "StudyInput", "StudyResult"]
