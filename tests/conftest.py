@@ -1,12 +1,14 @@
 """Test set-up: shapes are checked, files of other people's code are found or skipped."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from jaxtyping import install_import_hook
 
 import atomlens
+from small_deposits import DepositServer
 
 PACKAGE = Path(atomlens.__file__).parent
 COMPILED = {"kernels", "assembly"}
@@ -29,3 +31,15 @@ def fixtures_dir() -> Path:
     if not folder.is_dir():
         pytest.skip("the reference outputs are not on this machine (set ATOMLENS_FIXTURES)")
     return folder
+
+
+@pytest.fixture
+def deposit_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[DepositServer]:
+    """A mirror of the public deposits on this machine, and an empty cache folder."""
+    server = DepositServer()
+    monkeypatch.setenv("ATOMLENS_DATA_MIRROR", server.url)
+    monkeypatch.setenv("ATOMLENS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr("atomlens.datasets.download.WAITS", (0.0, 0.0, 0.0))
+    yield server
+    server.close()

@@ -1,10 +1,16 @@
 """``atomlens datasets``: the data sets that are known by name."""
 
 import argparse
+from typing import TYPE_CHECKING, Any
 
 from atomlens.cli.common import add_common_arguments
+from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit, to_json
-from atomlens.errors import DatasetError, unknown_name
+from atomlens.cli.progress import ProgressLine
+from atomlens.errors import AtomlensError, DatasetError, unknown_name
+
+if TYPE_CHECKING:
+    from atomlens.datasets import DatasetSource
 
 SUMMARY = "list and describe the data sets known by name"
 DESCRIPTION = "List the data sets known by name, or describe one with its targets and units."
@@ -12,6 +18,7 @@ EXAMPLES = """\
 examples:
   atomlens datasets list
   atomlens datasets info qm9
+  atomlens datasets fetch fullerene-md
   atomlens train qm9 --target homo --out runs/homo
 
 Your own data needs no name: a table, an extxyz, an ase.db or a folder with id_prop.csv
@@ -24,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="every data set")
     info = actions.add_parser("info", help="one data set and its targets")
-    fetch = actions.add_parser("fetch", help="make sure that a data set is on this machine")
+    fetch = actions.add_parser("fetch", help="download a data set if it is not on this machine")
     for action in (info, fetch):
         action.add_argument("name", metavar="NAME")
     for action in (listing, info):
@@ -38,34 +45,98 @@ def run(options: argparse.Namespace) -> int:
     from atomlens.datasets import DATASETS
 
     if options.action == "list":
-        rows = [
-            {
-                "dataset": name,
-                "summary": source.summary,
-                "targets": [t.name for t in source.available_targets],
-            }
-            for name, source in DATASETS.items()
-        ]
-        lines = [
-            f"{r['dataset']}: {r['summary']}\n    targets: {', '.join(r['targets'])}" for r in rows
-        ]
-        emit(to_json(rows) if options.format == "json" else "\n".join(lines))
-        return 0
+        return _list(options)
     if options.name not in DATASETS:
         raise DatasetError(unknown_name("data set", options.name, DATASETS))
-    source = DATASETS[options.name]
-    if options.action == "fetch":
-        source().load(limit=1)
-        emit(f"{options.name}: nothing to fetch, it is on this machine.")
-        return 0
+    return _fetch(options) if options.action == "fetch" else _info(options)
+
+
+def _list(options: argparse.Namespace) -> int:
+    from atomlens.datasets import DATASETS
+
+    rows = [
+        {
+            "dataset": name,
+            "summary": kind.summary,
+            "targets": [t.name for t in kind.available_targets],
+            **_whereabouts(kind()),
+        }
+        for name, kind in DATASETS.items()
+    ]
+    lines = [
+        f"{r['dataset']}: {r['summary']}\n    targets: {', '.join(r['targets'])}\n"
+        f"    {_whereabouts_line(r)}"
+        for r in rows
+    ]
+    emit(to_json(rows) if options.format == "json" else "\n".join(lines))
+    return 0
+
+
+def _info(options: argparse.Namespace) -> int:
+    from atomlens.datasets import DATASETS
+
+    kind = DATASETS[options.name]
+    where = _whereabouts(kind())
     rows = [
         {"target": t.name, "unit": t.unit, "kind": t.kind, "description": t.description}
-        for t in source.available_targets
+        for t in kind.available_targets
     ]
     if options.format == "json":
-        emit(to_json({"dataset": options.name, "summary": source.summary, "targets": rows}))
+        record = {"dataset": options.name, "summary": kind.summary, "targets": rows, **where}
+        emit(to_json(record))
     else:
         from atomlens.reports.tables import format_table
 
-        emit(f"{options.name}: {source.summary}\n\n{format_table(rows)}")
+        head = f"{options.name}: {kind.summary}\n{_whereabouts_line(where)}"
+        emit(f"{head}\n\n{format_table(rows)}")
     return 0
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    """Bring the files here and read them once, so that the next command starts at once."""
+    from atomlens.datasets import DATASETS
+
+    source = DATASETS[options.name]()
+    was_here = _whereabouts(source)["here"]
+    with ProgressLine(f"fetching {options.name}", quiet=options.quiet) as line:
+        files = source.fetch(lambda done, total: _show_bytes(line, done, total))
+    if was_here:
+        source.load(limit=1)
+        emit(f"{options.name}: nothing to fetch, it is on this machine ({source.origin}).")
+        return 0
+    if not options.quiet:
+        say(f"reading {options.name}; this is done once.")
+    read = source.load()
+    lost = f" ({len(read.failures)} more cannot be used)" if read.failures else ""
+    emit(f"{options.name}: {len(read)} samples{lost}, in {files[0].parent}.")
+    return 0
+
+
+def _show_bytes(line: ProgressLine, done: int, total: int) -> None:
+    share = done / total if total else 0.0
+    line.show(share, f"{done / 1e6:.1f}/{total / 1e6:.1f} MB")
+
+
+def _whereabouts(source: "DatasetSource") -> dict[str, Any]:
+    """Say whether a data set is on this machine, how large, from where and how licensed."""
+    try:
+        files = source.files()
+    except AtomlensError:
+        here, n_bytes = False, 0
+    else:
+        here, n_bytes = True, sum(path.stat().st_size for path in files)
+    return {
+        "here": here,
+        "n_bytes": n_bytes,
+        "origin": source.origin,
+        "licence": source.stated_licence(),
+    }
+
+
+def _whereabouts_line(where: dict[str, Any]) -> str:
+    if where["here"]:
+        size = f" ({where['n_bytes'] / 1e6:.1f} MB)" if where["n_bytes"] else ""
+        here = f"on this machine{size}"
+    else:
+        here = "not on this machine"
+    return f"{here}; source: {where['origin']}; licence: {where['licence']}"

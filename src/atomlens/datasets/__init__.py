@@ -8,7 +8,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from atomlens.datasets.base import Dataset, DatasetSource, Sample
+from atomlens.datasets.mp2018 import Mp2018
 from atomlens.datasets.qm9 import Qm9
+from atomlens.datasets.qm9_figshare import Qm9Figshare
+from atomlens.datasets.scann_deposit import FullereneMd, PtGrapheneMd, SmFe12Cd
 from atomlens.datasets.toy import Toy
 
 if TYPE_CHECKING:
@@ -20,7 +23,15 @@ if TYPE_CHECKING:
     from atomlens.datasets.splits import Split as Split
     from atomlens.datasets.splits import make_split as make_split
 
-DATASETS: dict[str, type[DatasetSource]] = {"qm9": Qm9, "toy": Toy}
+DATASETS: dict[str, type[DatasetSource]] = {
+    "qm9": Qm9,
+    "qm9-figshare": Qm9Figshare,
+    "mp-2018": Mp2018,
+    "fullerene-md": FullereneMd,
+    "pt-graphene-md": PtGrapheneMd,
+    "smfe12-cd": SmFe12Cd,
+    "toy": Toy,
+}
 """Data sets that are known by name."""
 
 _WHERE = {

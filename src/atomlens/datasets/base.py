@@ -1,8 +1,9 @@
 """A data set: structures with the values that are to be learned."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -89,7 +90,30 @@ class DatasetSource(ABC):
     summary: ClassVar[str]
     """One line: what it holds and where it comes from."""
     available_targets: ClassVar[tuple[Target, ...]]
+    origin: ClassVar[str]
+    """Where its values come from: a web page, a package, or a generator."""
+    licence: ClassVar[str]
+    """Under which the values may be used."""
 
     @abstractmethod
     def load(self, targets: Sequence[str] = (), limit: int | None = None) -> Dataset:
         """Load the samples with the named targets (all by default), at most ``limit``."""
+
+    def files(self) -> list[Path]:
+        """Return the files on this machine that it is read from; none if it is generated.
+
+        Raises:
+            DatasetError, MissingDependencyError: they are not here; the message says what to do.
+        """
+        return []
+
+    def fetch(self, progress: Callable[[int, int], None] | None = None) -> list[Path]:
+        """Bring the files onto this machine and return them; most need no bringing.
+
+        ``progress`` is called with (bytes that are here, bytes in all).
+        """
+        return self.files()
+
+    def stated_licence(self) -> str:
+        """Return the licence, from the deposit itself where it was asked."""
+        return self.licence

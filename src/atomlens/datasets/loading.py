@@ -5,17 +5,15 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from atomlens.datasets import DATASETS
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.columns import Kind, TargetOptions
 from atomlens.datasets.folders import load_id_prop
 from atomlens.datasets.packed import load_packed
 from atomlens.datasets.rows import load_inside, load_table
-from atomlens.datasets.sampling import keep_rows, sample_rows
+from atomlens.datasets.sampling import keep_rows, sample_rows, usable
 from atomlens.datasets.tables import is_table
-from atomlens.errors import DatasetError, Failure, SettingsError, unknown_name
+from atomlens.errors import DatasetError, SettingsError, unknown_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,19 +106,7 @@ def _from_path(
 
 def _finished(dataset: Dataset, wanted: tuple[str, ...], limit: int | None, seed: int) -> Dataset:
     """Choose targets, leave out samples without any value, and take a random sample."""
-    if wanted:
-        dataset = dataset.select_targets(wanted)
-    known = np.isfinite(dataset.values).any(axis=1)
-    if not known.all():
-        names = dataset.structures.names
-        missing = ", ".join(t.name for t in dataset.targets)
-        failures = tuple(
-            Failure(name=names[i], message=f"{names[i]}: there is no value of {missing}; add one.")
-            for i in np.flatnonzero(~known)
-        )
-        dataset = keep_rows(dataset, np.flatnonzero(known), failures)
-    if len(dataset) == 0:
-        raise DatasetError(f"{dataset.name}: no sample in it can be used; check its values.")
+    dataset = usable(dataset, wanted)
     rows = sample_rows(len(dataset), limit, seed)
     return dataset if len(rows) == len(dataset) else keep_rows(dataset, rows)
 

@@ -18,49 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset, DatasetSource
-from atomlens.datasets.sampling import sample_rows
+from atomlens.datasets.qm9_columns import N_TEST, N_TRAIN, QM9_COLUMNS
+from atomlens.datasets.sampling import sample_rows, split_in_order
 from atomlens.datasets.storage import cache_folder, whole_file
 from atomlens.errors import DatasetError, MissingDependencyError, unknown_name
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
-from atomlens.units import HARTREE_IN_EV
-
-N_MOLECULES = 130_831
-N_TRAIN, N_TEST = 110_000, 10_000
 
 _FILES = ("qm9_part1.csv", "qm9_part2.csv", "qm9_part3.csv")
 _VERSION = 1
 """Raise it when the meaning of the cached arrays changes."""
-
-
-class _Column(NamedTuple):
-    header: str
-    factor: float
-    target: Target
-
-
-def _column(
-    header: str, name: str, unit: str, about: str, factor: float = 1.0, extensive: bool = False
-) -> _Column:
-    target = Target(name=name, unit=unit, extensive=extensive, description=about)
-    return _Column(header, factor, target)
-
-
-_EV = HARTREE_IN_EV
-_COLUMNS = (
-    _column("HOMO_au", "homo", "eV", "highest occupied orbital energy", _EV),
-    _column("LUMO_au", "lumo", "eV", "lowest unoccupied orbital energy", _EV),
-    _column("HOMO_LUMO_gap_au", "gap", "eV", "LUMO minus HOMO", _EV),
-    _column("Polarizability_bohr3", "alpha", "bohr^3", "isotropic polarizability"),
-    _column("Heatcapacity_Cv_cal_mol_K", "cv", "cal/(mol K)", "heat capacity at 298.15 K"),
-    _column("Dipole_debye", "mu", "D", "dipole moment"),
-    _column("R2_bohr2", "r2", "bohr^2", "electronic spatial extent"),
-    _column("ZPVE_au", "zpve", "eV", "zero-point vibrational energy", _EV, True),
-    _column("InternalEnergy_0K_au", "u0", "eV", "internal energy at 0 K", _EV, True),
-    _column("InternalEnergy_298K_au", "u298", "eV", "internal energy at 298.15 K", _EV, True),
-    _column("Enthalphy_298K_au", "h298", "eV", "enthalpy at 298.15 K", _EV, True),
-    _column("GibbsFreeEnergy_298K_au", "g298", "eV", "free energy at 298.15 K", _EV, True),
-)
 
 
 class _Arrays(NamedTuple):
@@ -95,7 +62,9 @@ class Qm9(DatasetSource):
         "130,831 small organic molecules (H, C, N, O, F; up to 9 heavy atoms), B3LYP/6-31G(2df,p), "
         "Ramakrishnan et al. 2014, from the package qm9pack"
     )
-    available_targets: ClassVar[tuple[Target, ...]] = tuple(c.target for c in _COLUMNS)
+    available_targets: ClassVar[tuple[Target, ...]] = tuple(c.target for c in QM9_COLUMNS)
+    origin: ClassVar[str] = "the package qm9pack"
+    licence: ClassVar[str] = "CC0 1.0"
 
     seed: int = 0
     """Decides which molecules ``limit`` takes, and the data set's own split."""
@@ -119,8 +88,8 @@ class Qm9(DatasetSource):
         if len(rows) < len(structures):
             structures = structures.subset(rows)
         else:
-            splits = _published_split(len(rows), self.seed)
-        factors = np.array([c.factor for c in _COLUMNS])
+            splits = split_in_order(len(rows), N_TRAIN, N_TEST, self.seed)
+        factors = np.array([c.factor for c in QM9_COLUMNS])
         return Dataset(
             name=self.name,
             structures=structures,
@@ -129,14 +98,15 @@ class Qm9(DatasetSource):
             splits=splits,
         )
 
+    def files(self) -> list[Path]:
+        """Return the files of qm9pack.
 
-def _published_split(n: int, seed: int) -> dict[str, NDArray[np.int64]]:
-    order = np.random.default_rng(seed).permutation(n).astype(np.int64)
-    return {
-        "train": order[:N_TRAIN],
-        "test": order[N_TRAIN : N_TRAIN + N_TEST],
-        "validation": order[N_TRAIN + N_TEST :],
-    }
+        Raises:
+            MissingDependencyError: it is not installed.
+            DatasetError: it lacks a file.
+        """
+        folder = _data_folder()
+        return [folder / name for name in _FILES]
 
 
 def _data_folder() -> Path:
@@ -199,7 +169,7 @@ def _parse(path: Path) -> _Arrays:
     header, *lines = path.read_bytes().splitlines()
     names = header.decode().split(",")
     try:
-        columns = [names.index(c.header) - _N_TEXT_COLUMNS for c in _COLUMNS]
+        columns = [names.index(c.header) - _N_TEXT_COLUMNS for c in QM9_COLUMNS]
         fields = [line.split(b'"') for line in lines]
         numbers = np.array([int(f[2][1:-1]) for f in fields], dtype=np.int32)
         n_atoms = np.array([int(f[6][1:-1]) for f in fields], dtype=np.uint8)

@@ -1,12 +1,13 @@
 """Taking fewer samples than there are."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
-from atomlens.errors import Failure, SettingsError
+from atomlens.errors import DatasetError, Failure, SettingsError
 
 
 def sample_rows(n: int, limit: int | None, seed: int) -> NDArray[np.int64]:
@@ -33,3 +34,41 @@ def keep_rows(
     splits = {part: place[old][place[old] >= 0] for part, old in dataset.splits.items()}
     kept = dataset.subset(rows)
     return replace(kept, splits=splits, failures=dataset.failures + failures)
+
+
+def usable(dataset: Dataset, wanted: Sequence[str]) -> Dataset:
+    """Return only the wanted targets (all if none is named) and the samples with a value of them.
+
+    Raises:
+        DatasetError: a target is unknown, or no sample is left.
+    """
+    if wanted:
+        dataset = dataset.select_targets(wanted)
+    known = np.isfinite(dataset.values).any(axis=1)
+    if not known.all():
+        names = dataset.structures.names
+        missing = ", ".join(t.name for t in dataset.targets)
+        failures = tuple(
+            Failure(name=names[i], message=f"{names[i]}: there is no value of {missing}; add one.")
+            for i in np.flatnonzero(~known)
+        )
+        dataset = keep_rows(dataset, np.flatnonzero(known), failures)
+    if len(dataset) == 0:
+        raise DatasetError(f"{dataset.name}: no sample in it can be used; check its values.")
+    return dataset
+
+
+def split_in_order(n: int, n_train: int, n_test: int, seed: int) -> dict[str, NDArray[np.int64]]:
+    """Return the published kind of split: one permutation by seed; first train, then test.
+
+    What is left is for validation. Where fewer than ``n_train + n_test`` samples are there,
+    there is no such split, and nothing is returned.
+    """
+    if n < n_train + n_test:
+        return {}
+    order = np.random.default_rng(seed).permutation(n).astype(np.int64)
+    return {
+        "train": order[:n_train],
+        "test": order[n_train : n_train + n_test],
+        "validation": order[n_train + n_test :],
+    }
