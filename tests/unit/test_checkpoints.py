@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from atomlens.checkpoints import import_scann
 from atomlens.checkpoints.scann_keras import read_scann_checkpoint
 from atomlens.errors import ModelError
 from atomlens.models.scann import Scann, ScannConfig
@@ -48,6 +49,8 @@ def keras_arrays(model: Scann, first: int) -> dict[str, np.ndarray]:
         arrays[f"{theirs}/gamma:0"] = ours.weight  # type: ignore[assignment]
         arrays[f"{theirs}/beta:0"] = ours.bias  # type: ignore[assignment]
 
+    if model.config.ring_features:
+        linear("extra_embed/extra_embed", model.ring_input)
     linear("dense_embed/dense_embed", model.input)
     linear("neighbor_d/neighbor_d", model.distance_input)
     linear("neighbor_w/neighbor_w", model.angle_input)
@@ -99,11 +102,56 @@ def test_every_array_finds_its_place(tmp_path: Path, model: Scann, first: int) -
         assert torch.equal(read.model.state_dict()[name], value), name
 
 
+def test_a_checkpoint_with_ring_flags_is_imported_with_a_builder_that_makes_them(
+    tmp_path: Path,
+) -> None:
+    torch.manual_seed(0)
+    small = {"n_layers": 2, "n_features": 16, "n_heads": 4, "n_embedding": 6, "n_elements": 10}
+    made = Scann(ScannConfig(**small, ring_features=True))  # type: ignore[arg-type]
+    predictor = import_scann(*write(tmp_path, made, use_ring=True))
+    assert torch.equal(
+        predictor.models[0].state_dict()["ring_input.weight"], made.ring_input.weight
+    )
+    assert predictor.builder.settings()["ring_flags"] is True
+    assert np.isfinite(predictor.predict("c1ccccc1").values).all()
+
+
+@pytest.mark.parametrize(
+    ("hyper", "given", "scaling"),
+    [
+        ({}, {}, (0.0, 1.0)),
+        ({"target_mean": "-6.5", "target_std": "0.6"}, {}, (-6.5, 0.6)),
+        ({"target_mean": "-6.5", "target_std": "0.6"}, {"mean": 0.0, "std": 2.0}, (0.0, 2.0)),
+    ],
+)
+def test_the_scaling_is_that_of_the_settings_file_unless_it_is_given(
+    tmp_path: Path,
+    model: Scann,
+    hyper: dict[str, str],
+    given: dict[str, float],
+    scaling: tuple[float, float],
+) -> None:
+    weights, settings = write(tmp_path, model)
+    settings.write_text(json.dumps({"model": SETTINGS, "hyper": hyper}))
+    found = import_scann(weights, settings, **given).scaling  # type: ignore[arg-type]
+    assert (found.means[0], found.stds[0]) == scaling
+
+
+@pytest.mark.parametrize("value", ["0", "nan", "much"])
+def test_an_impossible_scaling_in_the_settings_file_is_named(
+    tmp_path: Path, model: Scann, value: str
+) -> None:
+    weights, settings = write(tmp_path, model)
+    settings.write_text(json.dumps({"model": SETTINGS, "hyper": {"target_std": value}}))
+    with pytest.raises(ModelError, match="target_std"):
+        import_scann(weights, settings)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"n_attention": 3}, "2 local attention layers"),
-        ({"use_ring": True}, "ring flags"),
+        ({"use_ring": True}, "extra_embed"),
         ({"feature": "cgcnn"}, "92-d element vectors"),
         ({"embedding_dim": 48}, "shape"),
         ({"global_dim": 64}, "differ"),

@@ -18,8 +18,8 @@ def import_scann(
     *,
     target: str | None = None,
     unit: str = "",
-    mean: float = 0.0,
-    std: float = 1.0,
+    mean: float | None = None,
+    std: float | None = None,
     neighbors: str = "ghost",
 ) -> Predictor:
     """Turn a published SCANN or SCANN+ checkpoint into a model folder, without TensorFlow.
@@ -30,10 +30,11 @@ def import_scann(
         out: Model folder to write; nothing is written without it.
         target: Name of the property; by default the one in the settings file.
         unit: Unit of the predictions. The checkpoint does not say it.
-        mean: Added to the output after it was multiplied by ``std``. The checkpoints of the
-            later code were trained on (value - mean) / std of the whole data set, and do not
-            hold these two numbers; those of the first code on values times 1000 (std=0.001).
-        std: See ``mean``.
+        mean: Added to the output after it was multiplied by ``std``; by default
+            ``target_mean`` of the settings file, else 0. The checkpoints of the later code were
+            trained on (value - mean) / std of the whole data set, and its last version notes
+            the two numbers; those of the first code on values times 1000 (std=0.001).
+        std: See ``mean``; by default ``target_std`` of the settings file, else 1.
         neighbors: Mode of the ``voronoi`` builder: ``ghost`` (exact), ``reference`` or
             ``box30`` (as the authors' later and first code found the neighbours of molecules).
 
@@ -42,11 +43,15 @@ def import_scann(
         MissingDependencyError: h5py is not installed.
     """
     checkpoint = read_scann_checkpoint(Path(weights), Path(settings))
+    mean = checkpoint.mean or 0.0 if mean is None else mean
+    std = checkpoint.std or 1.0 if std is None else std
+    config = checkpoint.model.config
+    flags = {"ring_flags": True} if config.ring_features else {}
     learned = Target(name=target or checkpoint.target, unit=unit)
     predictor = Predictor(
-        model_name="scann-plus" if checkpoint.model.config.edge_update else "scann",
+        model_name="scann-plus" if config.edge_update else "scann",
         models=(checkpoint.model,),
-        builder=make_builder("voronoi", cutoff=checkpoint.model.config.cutoff, mode=neighbors),
+        builder=make_builder("voronoi", cutoff=config.cutoff, mode=neighbors, **flags),
         scaling=TargetScaling(targets=(learned,), means=(mean,), stds=(std,), references=({},)),
         calibration=Calibration.nothing(1),
         record=TrainingRecord(

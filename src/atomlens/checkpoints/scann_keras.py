@@ -5,6 +5,7 @@ HDF5 file that holds one group a layer. Only arrays are read; nothing in the fil
 """
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,10 @@ class ScannCheckpoint:
     model: Scann
     target: str
     """Name of the property, as in the settings file; ``property`` if it does not say."""
+    mean: float | None = None
+    """Mean of the values that it learned from, if the settings file says it."""
+    std: float | None = None
+    """Their standard deviation, by which they were divided, if the settings file says it."""
 
 
 def read_scann_checkpoint(weights: Path, settings: Path) -> ScannCheckpoint:
@@ -59,9 +64,13 @@ def read_scann_checkpoint(weights: Path, settings: Path) -> ScannCheckpoint:
                 "used to train this checkpoint."
             )
     model.load_state_dict(state)
-    hyper = content.get("hyper")
-    target = hyper.get("target") if isinstance(hyper, dict) else None
-    return ScannCheckpoint(model=model.eval(), target=str(target or "property"))
+    hyper = content["hyper"] if isinstance(content.get("hyper"), dict) else {}
+    return ScannCheckpoint(
+        model=model.eval(),
+        target=str(hyper.get("target") or "property"),
+        mean=_number(hyper, "target_mean", settings),
+        std=_number(hyper, "target_std", settings),
+    )
 
 
 def _read_settings(path: Path) -> dict[str, Any]:
@@ -86,11 +95,26 @@ def _read_settings(path: Path) -> dict[str, Any]:
     return content
 
 
+def _number(hyper: dict[str, Any], name: str, path: Path) -> float | None:
+    """Return a number that the settings file may hold, as text or not."""
+    if hyper.get(name) is None:
+        return None
+    try:
+        value = float(hyper[name])
+    except (TypeError, ValueError):
+        value = math.nan
+    if not math.isfinite(value) or (name == "target_std" and value <= 0):
+        raise ModelError(
+            f"{path}: {name} is {hyper[name]!r}, which is no possible scaling. Correct it, or take "
+            "the line out and give the scaling yourself."
+        )
+    return value
+
+
 def _config(content: dict[str, Any], path: Path) -> dict[str, Any]:
     """Translate the authors' option names; refuse what we do not have."""
     m = content["model"]
     refused = {
-        "ring flags as input": bool(m.get("use_ring", False)),
         "92-d element vectors as input": m.get("feature", "atomic") != "atomic",
         "no normalisation in the local attention": not m.get("use_attn_norm", True),
         "a score scale other than the square root": float(m.get("scale", 0.5)) != 0.5,
@@ -110,6 +134,7 @@ def _config(content: dict[str, Any], path: Path) -> dict[str, Any]:
             "n_features": width,
             "n_heads": int(m["num_head"]),
             "n_embedding": int(m["embedding_dim"]),
+            "ring_features": bool(m.get("use_ring", False)),
             "edge_update": bool(m.get("g_update", False)),
             "readout": "reference" if m.get("use_ga_norm", False) else "paper",
             "cutoff": float(m.get("gaussian_d", 4.0)),
@@ -180,6 +205,8 @@ def _state(arrays: _Arrays, path: Path, config: ScannConfig) -> dict[str, Tensor
         state[f"{ours}.bias"] = torch.from_numpy(_take(arrays, path, rf"{theirs}/beta:0"))
 
     state["embedding.weight"] = torch.from_numpy(_take(arrays, path, "embed_atom/embeddings:0"))
+    if config.ring_features:
+        linear("ring_input", "extra_embed")
     linear("input", "dense_embed")
     if config.edge_update:
         linear("distance_input", "neighbor_d")

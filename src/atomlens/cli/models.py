@@ -40,10 +40,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     importing.add_argument("--target", metavar="T", help="name of the property")
     importing.add_argument("--unit", metavar="U", default="", help="unit of the predictions")
     importing.add_argument(
-        "--mean", type=float, default=0.0, metavar="X", help="added to the output (see the docs)"
+        "--mean",
+        type=float,
+        metavar="X",
+        help="added to the output; default: as the settings file says, else 0",
     )
     importing.add_argument(
-        "--std", type=float, default=1.0, metavar="X", help="the output is multiplied by it first"
+        "--std",
+        type=float,
+        metavar="X",
+        help="the output is multiplied by it first; default: as the settings file says, else 1",
     )
     importing.add_argument(
         "--neighbors",

@@ -30,6 +30,12 @@ class AtomGraph:
     """Solid angle over the largest of the target; 1 for builders without faces."""
     node_weights: Float[Tensor, " n_nodes"] | None = None
     """Amount of each node in a formula graph; None where every node is one atom."""
+    ring_flags: Float[Tensor, "n_nodes 2"] | None = None
+    """1 where an atom is in a ring, and 1 where it is aromatic; None where nobody asked."""
+    charges: Float[Tensor, " n_nodes"] | None = None
+    """Partial charges, e; 0 where unknown."""
+    cell: Float[Tensor, "3 3"] | None = None
+    """Rows are lattice vectors; zero rows where there is none."""
     name: str = ""
 
     @property
@@ -58,6 +64,9 @@ class GraphBatch:
     solid_angles: Float[Tensor, " n_edges"] | None = None
     edge_weights: Float[Tensor, " n_edges"] | None = None
     node_weights: Float[Tensor, " n_nodes"] | None = None
+    ring_flags: Float[Tensor, "n_nodes 2"] | None = None
+    charges: Float[Tensor, " n_nodes"] | None = None
+    cells: Float[Tensor, "n_graphs 3 3"] | None = None
 
     @property
     def n_graphs(self) -> int:

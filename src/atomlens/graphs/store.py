@@ -12,7 +12,7 @@ from atomlens.errors import GraphError
 from atomlens.graphs.batches import AtomGraph, GraphBatch
 from atomlens.graphs.copying import copy_loops
 
-_EDGE_FIELDS = ("edge_vectors", "solid_angles", "edge_weights")
+_OPTIONAL = ("edge_vectors", "solid_angles", "edge_weights", "charges", "cells")
 
 
 def collate(graphs: Iterable[AtomGraph], dtype: torch.dtype = torch.float32) -> GraphBatch:
@@ -41,6 +41,9 @@ class GraphStore:
     solid_angles: Float[Tensor, " n_edges"] | None = None
     edge_weights: Float[Tensor, " n_edges"] | None = None
     node_weights: Float[Tensor, " n_nodes"] | None = None
+    ring_flags: Float[Tensor, "n_nodes 2"] | None = None
+    charges: Float[Tensor, " n_nodes"] | None = None
+    cells: Float[Tensor, "n_graphs 3 3"] | None = None
 
     def __len__(self) -> int:
         return int(self.node_offsets.shape[0]) - 1
@@ -87,6 +90,9 @@ class GraphStore:
             solid_angles=cat("solid_angles"),
             edge_weights=cat("edge_weights"),
             node_weights=cat("node_weights"),
+            ring_flags=cat("ring_flags"),
+            charges=cat("charges"),
+            cells=_stacked_cells(items, dtype),
         )
 
     def to(self, device: torch.device | str) -> "GraphStore":
@@ -110,9 +116,9 @@ class GraphStore:
         )
 
     def select(self, names: Iterable[str]) -> "GraphStore":
-        """Return the store with only the named optional edge fields, so batches stay lean."""
+        """Return the store with only the named optional fields, so batches stay lean."""
         keep = set(names)
-        dropped: dict[str, Any] = {name: None for name in _EDGE_FIELDS if name not in keep}
+        dropped: dict[str, Any] = {name: None for name in _OPTIONAL if name not in keep}
         return replace(self, **dropped)
 
     def batch(self, indices: Int[Tensor, " n_chosen"] | None = None) -> GraphBatch:
@@ -145,6 +151,9 @@ class GraphStore:
             solid_angles=cut(self.solid_angles, edge_rows),
             edge_weights=cut(self.edge_weights, edge_rows),
             node_weights=cut(self.node_weights, node_rows),
+            ring_flags=cut(self.ring_flags, node_rows),
+            charges=cut(self.charges, node_rows),
+            cells=cut(self.cells, indices),
         )
 
     def _copied(self, indices: Int[Tensor, " n_chosen"]) -> GraphBatch:
@@ -170,7 +179,9 @@ class GraphStore:
         def cut_edges(values: Tensor | None) -> Tensor | None:
             return None if values is None else cut(values, edge_offsets, n_edges)
 
-        weights = self.node_weights
+        def cut_nodes(values: Tensor | None) -> Tensor | None:
+            return None if values is None else cut(values, node_offsets, n_nodes)
+
         return GraphBatch(
             atomic_numbers=atomic_numbers,
             graph_index=graph_index,
@@ -180,8 +191,18 @@ class GraphStore:
             edge_vectors=cut_edges(self.edge_vectors),
             solid_angles=cut_edges(self.solid_angles),
             edge_weights=cut_edges(self.edge_weights),
-            node_weights=None if weights is None else cut(weights, node_offsets, n_nodes),
+            node_weights=cut_nodes(self.node_weights),
+            ring_flags=cut_nodes(self.ring_flags),
+            charges=cut_nodes(self.charges),
+            cells=None if self.cells is None else self.cells.index_select(0, indices),
         )
+
+
+def _stacked_cells(
+    graphs: list[AtomGraph], dtype: torch.dtype
+) -> Float[Tensor, "n_graphs 3 3"] | None:
+    cells = [g.cell for g in graphs if g.cell is not None]
+    return torch.stack(cells).to(dtype) if len(cells) == len(graphs) else None
 
 
 def _offsets(counts: list[int]) -> Int[Tensor, " n_plus_1"]:

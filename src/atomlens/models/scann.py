@@ -23,6 +23,9 @@ from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.linear import glorot_linear
 from atomlens.nn.readout import READOUTS, GlobalAttention, lower_bound
 
+RING_FEATURES = 10
+"""Width to which the two ring flags are mapped, without activation (spec section 3)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScannConfig:
@@ -37,6 +40,9 @@ class ScannConfig:
     """Length of the learned element vector (the papers use 128 for the Materials Project)."""
     n_elements: int = 95
     """Rows of the element table: atomic numbers 0 (unused) to n_elements - 1."""
+    ring_features: bool = False
+    """Also read whether an atom is in a ring and aromatic (the published base models of QM9 do);
+    needs the setting ``ring_flags`` of the `voronoi` builder, which training switches on."""
     edge_update: bool = True
     """SCANN+: solid angles are embedded and edges change from layer to layer."""
     readout: str = "reference"
@@ -95,7 +101,9 @@ class Scann(PropertyModel):
         c, width = config, config.n_features
         vectors = torch.empty(c.n_elements, c.n_embedding).uniform_(-0.05, 0.05)
         self.embedding = nn.Embedding(c.n_elements, c.n_embedding, _weight=vectors)
-        self.input = glorot_linear(c.n_embedding, width)
+        if c.ring_features:
+            self.ring_input = glorot_linear(2, RING_FEATURES)
+        self.input = glorot_linear(c.n_embedding + (RING_FEATURES if c.ring_features else 0), width)
         self.distance_basis = GaussianBasis(
             c.cutoff, n_centers=c.n_gaussians, width=c.gaussian_width
         )
@@ -122,7 +130,7 @@ class Scann(PropertyModel):
 
     def forward(self, batch: GraphBatch) -> ModelOutput:
         """Predict the properties of every graph of the batch."""
-        nodes = functional.silu(self.input(self.embedding(batch.atomic_numbers)))
+        nodes = functional.silu(self.input(self._elements(batch)))
         nodes = functional.dropout(nodes, self.config.dropout, self.training)
         layout = EdgeLayout.of(batch.edge_index, batch.n_nodes)
         geometry = self._geometry(batch)
@@ -146,6 +154,17 @@ class Scann(PropertyModel):
             node_features=nodes,
             graph_features=pooled,
         )
+
+    def _elements(self, batch: GraphBatch) -> Float[Tensor, "n_nodes _"]:
+        """Return the element vectors, joined by a linear map of the ring flags if they are read."""
+        vectors: Tensor = self.embedding(batch.atomic_numbers)
+        if not self.config.ring_features:
+            return vectors
+        if batch.ring_flags is None:
+            raise SettingsError(
+                "ring_features reads ring flags: set ring_flags=true of the `voronoi` builder."
+            )
+        return torch.cat([vectors, self.ring_input(batch.ring_flags.to(vectors.dtype))], dim=1)
 
     def _geometry(self, batch: GraphBatch) -> Float[Tensor, "n_edges _"]:
         """Distance basis (SCANN), or embedded distance times embedded solid angle (SCANN+)."""
@@ -200,6 +219,8 @@ class Scann(PropertyModel):
                 "this model."
             )
         parts: list[nn.Module] = [self.embedding, self.input, *self.layers[:n_layers]]
+        if self.config.ring_features:
+            parts.append(self.ring_input)
         if not self.config.edge_update:
             return [*parts, *self.filters[:n_layers]]
         return [*parts, self.distance_input, self.angle_input, *self.edge_updates[:n_layers]]

@@ -66,6 +66,8 @@ class PackedEdges:
     """(n_edges,)"""
     node_weights: NDArray[np.float32] | None = None
     """(n_nodes,)"""
+    ring_flags: NDArray[np.float32] | None = None
+    """(n_nodes, 2) in a ring, aromatic"""
     failures: tuple[Failure, ...] = ()
     """The structures that are left out, in order, with the reason."""
 
@@ -126,6 +128,7 @@ class GraphBuilder(ABC):
         self.check(structure)
         e = self.edges(structure)
         numbers = structure.atomic_numbers if e.atomic_numbers is None else e.atomic_numbers
+        structure_size = len(structure.atomic_numbers)
         return AtomGraph(
             atomic_numbers=torch.from_numpy(numbers.astype(np.int64)),
             edge_index=torch.from_numpy(np.stack([e.source, e.target])),
@@ -135,6 +138,8 @@ class GraphBuilder(ABC):
             solid_angles=None if e.solid_angles is None else torch.from_numpy(e.solid_angles),
             edge_weights=None if e.weights is None else torch.from_numpy(e.weights),
             node_weights=None if e.node_weights is None else torch.from_numpy(e.node_weights),
+            charges=_known_charges(structure) if len(numbers) == structure_size else None,
+            cell=torch.from_numpy(structure.cell),
             name=structure.name,
         )
 
@@ -152,6 +157,12 @@ class GraphBuilder(ABC):
     def settings(self) -> dict[str, Any]:
         """Return the settings as plain values, enough to make the same builder again."""
         return asdict(self)  # type: ignore[call-overload,no-any-return]
+
+
+def _known_charges(structure: Structure) -> torch.Tensor | None:
+    if structure.charges is None:
+        return None
+    return torch.from_numpy(structure.charges.astype(np.float64))
 
 
 def _join(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -54,12 +54,29 @@ def build_store(
             done += len(shard)
             if progress is not None:
                 progress(done, len(structures))
-    kept = [shard[part.kept] for shard, part in zip(shards, parts, strict=True)]
+    chosen_rows = [shard[part.kept] for shard, part in zip(shards, parts, strict=True)]
+    kept = np.concatenate(chosen_rows) if chosen_rows else np.zeros(0, dtype=np.int64)
     return BuildResult(
-        store=_join(parts),
-        kept=np.concatenate(kept) if kept else np.zeros(0, dtype=np.int64),
+        store=with_structure_fields(_join(parts), structures, kept),
+        kept=kept,
         failures=tuple(failure for part in parts for failure in part.failures),
     )
+
+
+def with_structure_fields(
+    store: GraphStore, structures: StructureArrays, kept: NDArray[np.int64]
+) -> GraphStore:
+    """Return the store with what graphs take from their structures as it is: cells, charges.
+
+    Charges are left out where nodes are not atoms, and 0 where a structure has none.
+    """
+    charges = None
+    if structures.charges is not None and store.node_weights is None:
+        found = structures.subset(kept).charges
+        assert found is not None
+        charges = torch.from_numpy(np.nan_to_num(found))
+    cells = torch.from_numpy(structures.cells[kept].astype(np.float32))
+    return replace(store, cells=cells, charges=charges)
 
 
 def _shards(structures: StructureArrays) -> Iterator[NDArray[np.int64]]:
@@ -99,4 +116,5 @@ def _join(parts: list[PackedEdges]) -> GraphStore:
         solid_angles=join_optional("solid_angles"),
         edge_weights=join_optional("weights"),
         node_weights=join_optional("node_weights"),
+        ring_flags=join_optional("ring_flags"),
     )

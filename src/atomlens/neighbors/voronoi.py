@@ -2,14 +2,17 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, final, get_args
+from typing import Any, ClassVar, Literal, final, get_args
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from atomlens.errors import SettingsError, unknown_name
+from atomlens.errors import GraphError, SettingsError, unknown_name
+from atomlens.graphs import AtomGraph
+from atomlens.neighbors.base import PackedEdges
 from atomlens.neighbors.kernels import Kernel, KernelBuilder
-from atomlens.structures.arrays import StructureArrays
+from atomlens.structures.arrays import Structure, StructureArrays
 
 Mode = Literal["ghost", "box30", "reference"]
 
@@ -41,6 +44,9 @@ class VoronoiBuilder(KernelBuilder):
     as neighbours, atoms within 7 Å only, open faces dropped, in crystals too."""
     ghost_distance: float = 100.0
     """Å from the outermost atom, counted from the centre of the molecule, to the ghosts."""
+    ring_flags: bool = False
+    """Also say of each atom whether it is in a ring, and whether it is aromatic (RDKit); for
+    molecules only."""
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -63,6 +69,47 @@ class VoronoiBuilder(KernelBuilder):
             raise SettingsError(
                 f"voronoi builder: `min_weight` must be between 0 and 1, got {self.min_weight}."
             )
+
+    # the base is named below, as super() does not work in a class with slots
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings; ``ring_flags`` only where it is on, as older graphs know none."""
+        found = KernelBuilder.settings(self)
+        return {k: v for k, v in found.items() if k != "ring_flags" or v}
+
+    def check(self, structure: Structure) -> None:
+        """Raise a GraphError for a structure that cannot be used, with the reason."""
+        KernelBuilder.check(self, structure)
+        if self.ring_flags and structure.pbc.any():
+            raise GraphError(_no_rings(structure.name))
+
+    def build_structure(self, structure: Structure) -> AtomGraph:
+        """Return the graph of one structure, in float64."""
+        graph = KernelBuilder.build_structure(self, structure)
+        if not self.ring_flags:
+            return graph
+        from atomlens.structures.rings import find_rings
+
+        return replace(graph, ring_flags=torch.from_numpy(find_rings(structure)).double())
+
+    def pack(self, structures: StructureArrays) -> PackedEdges:
+        """Return the neighbour pairs of many structures; those that fail are listed by name."""
+        packed = KernelBuilder.pack(self, structures)
+        if not self.ring_flags or not len(packed.kept):
+            return packed
+        from atomlens.structures.rings import find_rings
+
+        flags = [find_rings(structures[index]) for index in packed.kept.tolist()]
+        return replace(packed, ring_flags=np.concatenate(flags))
+
+    def _sift(self, structures: StructureArrays) -> tuple[NDArray[np.int64], dict[int, str]]:
+        usable, reasons = KernelBuilder._sift(self, structures)
+        if not self.ring_flags:
+            return usable, reasons
+        periodic = structures.pbc[usable].any(axis=1)
+        for index in usable[periodic].tolist():
+            reasons[index] = _no_rings(structures.names[index])
+        return usable[~periodic], reasons
 
     def kernel(self, structures: StructureArrays) -> Kernel:
         """Return the loop over the structures with these settings."""
@@ -88,6 +135,13 @@ class VoronoiBuilder(KernelBuilder):
             make_room=empty_workspace,
             n_edges=12 * int(structures.offsets[-1]),
         )
+
+
+def _no_rings(name: str) -> str:
+    return (
+        f"{name}: this structure is periodic, and rings are perceived in molecules only. Use a "
+        "model without ring_features."
+    )
 
 
 def in_box(structures: StructureArrays, cubic: bool) -> StructureArrays:

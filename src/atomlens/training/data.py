@@ -88,6 +88,8 @@ def choose_builder(kind: type[PropertyModel], settings: TrainSettings) -> GraphB
     default, preset = kind.default_builder
     name = settings.builder or default
     chosen: dict[str, Any] = dict(preset) if name == default else {}
+    if settings.model_settings.get("ring_features") and name == "voronoi":
+        chosen["ring_flags"] = True
     return make_builder(name, **{**chosen, **settings.builder_settings})
 
 

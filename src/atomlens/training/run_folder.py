@@ -17,6 +17,7 @@ import numpy as np
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.storage import discard_folder, whole_file
 from atomlens.errors import TrainingError
+from atomlens.models import MODELS, model_config
 from atomlens.predictor.folder import SETTINGS, TRAINING
 from atomlens.training.settings import TrainSettings
 
@@ -108,10 +109,17 @@ def open_run(out: Path, description: dict[str, Any], *, write: bool) -> Path:
 
 def _completed(before: Any, now: dict[str, Any]) -> Any:
     """Return the description of a run with the defaults of settings that are newer than it."""
-    if not isinstance(before, dict) or not isinstance(before.get("settings"), dict):
+    if not isinstance(before, dict):
         return before
-    newer = {k: v for k, v in asdict(TrainSettings()).items() if k in now["settings"]}
-    return {**before, "settings": {**newer, **before["settings"]}}
+    defaults: dict[str, dict[str, Any]] = {"settings": asdict(TrainSettings())}
+    if before.get("model") in MODELS:
+        defaults["config"] = asdict(model_config(before["model"]))
+    filled = dict(before)
+    for part, values in json.loads(json.dumps(defaults)).items():
+        if isinstance(before.get(part), dict) and part in now:
+            newer = {k: v for k, v in values.items() if k in now[part]}
+            filled[part] = {**newer, **before[part]}
+    return filled
 
 
 def close_run(folder: Path) -> None:

@@ -15,6 +15,8 @@ from graph_makers import doubled, random_graph
     ("name", "settings", "published"),
     [
         ("scann", {"n_layers": 8, "n_elements": 10}, 626_913),
+        ("scann", {"n_layers": 8, "n_elements": 10, "ring_features": True}, 628_223),
+        ("scann", {"n_layers": 11, "n_elements": 80, "ring_features": True}, 839_327),
         ("scann-plus", {"n_layers": 7, "n_elements": 10}, 890_977),
         ("scann-plus", {"n_layers": 9, "n_elements": 95, "n_embedding": 128}, 1_145_089),
         ("scann", {"n_layers": 9, "n_elements": 70}, 699_041),

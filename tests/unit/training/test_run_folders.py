@@ -48,6 +48,15 @@ def test_a_run_from_before_a_setting_existed_had_its_default(tmp_path: Path) -> 
         open_run(tmp_path, {"settings": {"epochs": 5, "frozen_layers": 2}}, write=True)
 
 
+def test_the_same_holds_for_the_settings_of_a_model(tmp_path: Path) -> None:
+    before = {"model": "scann", "config": {"n_layers": 8}}
+    open_run(tmp_path, before, write=True)
+    open_run(tmp_path, {**before, "config": {"n_layers": 8, "ring_features": False}}, write=True)
+    changed = {**before, "config": {"n_layers": 8, "ring_features": True}}
+    with pytest.raises(TrainingError, match=r"config\.ring_features was False and is now True"):
+        open_run(tmp_path, changed, write=True)
+
+
 def test_a_missing_setting_is_a_difference() -> None:
     assert first_difference({"a": {"b": 1}}, {"a": {}}) == "a.b is new or gone"
 
