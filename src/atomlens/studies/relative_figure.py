@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _CARBONS = {"C(sp3)": "#9aa3ad", "C(sp2)": "#6c7681", "C(sp)": "#3c444d", "C(other)": "#c3cad1"}
+_HYDROGEN = "#aebcc9"
+"""Darker than in pictures of molecules, for a density to be seen on white."""
 _CONTROL_STYLES = ("--", ":", "-.")
-_TALLEST = 1.35
+_TALLEST = 1.6
 """Height of the tallest density, in distances between two lines."""
 _MOST_CLASSES = 9
 
@@ -46,9 +48,7 @@ def draw_distributions(densities: Sequence[Row], medians: Sequence[Row], path: P
         first = panels[0][0]
         first.set_xlim(0, right)
         first.set_ylim(-0.25, len(kinds) - 1 + _TALLEST + 0.05)
-        counts = {str(row["class"]): row["n_atoms"] for row in medians}
-        ticks = [f"{kind}\nn = {counts[kind]:,}".replace(",", " ") for kind in kinds]
-        first.set_yticks(range(len(kinds)), ticks, fontsize=9)
+        first.set_yticks(range(len(kinds)), kinds)
         figure.supxlabel("attention over the mean of the molecule's sp3 carbons", fontsize=10)
         figure.legend(
             *_legend(densities), loc="outside upper center", ncols=4, frameon=False, fontsize=9
@@ -62,14 +62,14 @@ def _draw_panel(axes: "Axes", rows: Sequence[Row], kinds: Sequence[str]) -> None
     axes.spines["left"].set_visible(False)
     axes.axvline(1.0, color=QUIET, linewidth=1.0, zorder=0)
     networks = list(dict.fromkeys(str(row["network"]) for row in rows))
-    highest = max(float(str(row["density"])) for row in rows if row["network"] == "trained")
+    highest = max(float(str(row["density"])) for row in rows)
     for line, kind in enumerate(kinds):
         axes.axhline(line, color=FAINT, linewidth=0.8, zorder=0)
         for order, network in enumerate(networks):
             own = [r for r in rows if r["class"] == kind and r["network"] == network]
             x = np.array([r["ratio"] for r in own], dtype=float)
             y = np.array([r["density"] for r in own], dtype=float)
-            height = line + np.minimum(y / highest, 1.0) * _TALLEST
+            height = line + y / highest * _TALLEST
             depth = 2.0 + len(kinds) - line
             if network == "trained":
                 colour = class_colour(kind)
@@ -85,12 +85,17 @@ def _write_medians(axes: "Axes", rows: Sequence[Row], kinds: Sequence[str], righ
         if row["network"] != "trained" or row["class"] not in kinds:
             continue
         line, median = kinds.index(str(row["class"])), float(str(row["median"]))
-        axes.plot([median] * 2, [line, line + 0.22], color="white", linewidth=2.0, zorder=40)
-        axes.text(right * 0.995, line + 0.1, f"{median:.2f}", ha="right", fontsize=9, zorder=41)
+        axes.plot([median] * 2, [line - 0.05, line + 0.2], color="white", linewidth=3.4, zorder=40)
+        axes.plot([median] * 2, [line - 0.05, line + 0.2], color=INK, linewidth=1.6, zorder=41)
+        axes.text(right, line + 0.1, f"{median:.2f}", ha="right", fontsize=9, zorder=41)
+        counted = f"n = {row['n_atoms']:,}".replace(",", " ")
+        axes.text(0.02, line + 0.1, counted, color=QUIET, fontsize=8, zorder=41)
 
 
 def class_colour(kind: str) -> str:
     """Return greys for the kinds of carbon, the element's colour for others."""
+    if kind == "H":
+        return _HYDROGEN
     return _CARBONS.get(kind) or element_colour(ATOMIC_NUMBERS.get(kind, 0))
 
 
