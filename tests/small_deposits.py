@@ -130,7 +130,7 @@ def qm9_members() -> dict[str, str]:
 UNCHARACTERIZED = """\
 List of molecules that failed
 =============================
-3 columns
+Columns: 3
     Index   Before   After
         1   O        OO
         2   C        CO

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from atomlens.cli import main
+from small_deposits import DepositServer, small_deposit
 
 
 def test_every_model_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,3 +87,49 @@ def test_a_published_checkpoint_becomes_a_model_that_predicts_and_explains(
     assert record["unit"] == "eV"
     assert record["homo_std"] is None
     assert main(["explain", str(out), "smiles:CCO", "--out", str(tmp_path / "pages")]) == 0
+
+
+def test_a_data_set_is_fetched_read_and_then_on_this_machine(
+    deposit_server: DepositServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deposit_server.add_zenodo("8435481", small_deposit("fullerene-md"))
+    assert main(["datasets", "info", "fullerene-md"]) == 0
+    assert "not on this machine; source: https://zenodo.org" in capsys.readouterr().out
+    assert main(["datasets", "fetch", "fullerene-md"]) == 0
+    folder = tmp_path / "cache" / "downloads" / "fullerene-md"
+    expected = f"fullerene-md: 36 samples (1 more cannot be used), in {folder}.\n"
+    assert capsys.readouterr().out == expected
+    assert main(["datasets", "info", "fullerene-md"]) == 0
+    shown = capsys.readouterr().out
+    assert "\non this machine (0.0 MB); " in shown
+    assert "licence: cc-by-4.0" in shown
+    assert main(["datasets", "fetch", "fullerene-md"]) == 0
+    assert "nothing to fetch" in capsys.readouterr().out
+
+
+def test_a_fetch_without_a_network_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ATOMLENS_DATA_MIRROR", "http://127.0.0.1:9")
+    monkeypatch.setenv("ATOMLENS_CACHE", str(tmp_path))
+    monkeypatch.setattr("atomlens.datasets.download.WAITS", ())
+    assert main(["datasets", "fetch", "smfe12-cd"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "could not be reached" in line
+    assert f"by hand into {tmp_path / 'downloads' / 'smfe12-cd'}." in line
+
+
+def test_training_on_what_was_not_fetched_names_the_command(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ATOMLENS_CACHE", str(tmp_path))
+    assert main(["train", "mp-2018", "--target", "band_gap", "--out", str(tmp_path / "m")]) == 2
+    assert "Run: atomlens datasets fetch mp-2018" in capsys.readouterr().err
+
+
+def test_qm9_is_said_to_come_with_its_package(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("atomlens.datasets.qm9.util.find_spec", lambda name: None)
+    assert main(["datasets", "fetch", "qm9"]) == 2
+    assert 'pip install "atomlens[data]"' in capsys.readouterr().err

@@ -24,6 +24,7 @@ from atomlens.errors import Failure
 from atomlens.graphs import GraphStore
 from atomlens.neighbors import BuildResult, build_store
 from atomlens.neighbors.base import GraphBuilder
+from atomlens.neighbors.pack import with_structure_fields
 from atomlens.structures.arrays import StructureArrays
 
 FORMAT_VERSION = 1
@@ -141,6 +142,7 @@ def _read(folder: Path, identity: dict[str, Any], structures: StructureArrays) -
             raise ValueError(f"{name}.npy is not what was written")
     kept = np.array(arrays.pop("kept"))
     store = GraphStore(**{name: torch.from_numpy(array) for name, array in arrays.items()})
+    store = with_structure_fields(store, structures, kept)
     failures = _renamed(header["failures"], kept, structures.names)
     return BuildResult(store=store, kept=kept, failures=failures)
 
@@ -152,8 +154,11 @@ def _map(path: Path) -> NDArray[Any]:
 
 
 def _tensors(store: GraphStore) -> dict[str, torch.Tensor]:
+    """Return what is kept on disk: all but what comes from the structures as it is."""
     return {
-        f.name: getattr(store, f.name) for f in fields(store) if getattr(store, f.name) is not None
+        f.name: getattr(store, f.name)
+        for f in fields(store)
+        if f.name not in ("cells", "charges") and getattr(store, f.name) is not None
     }
 
 

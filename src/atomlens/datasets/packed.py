@@ -10,6 +10,7 @@ An ``.npz`` archive of plain arrays (nothing in it can be unpickled), compressed
     positions        (n_atoms, 3) Å
     cells            (n, 3, 3) Å, left out if all are zero
     pbc, is_formula  (n, 3), (n,), left out if all are False
+    charges          (n_atoms,) partial charges in e, NaN where unknown, left out if none is known
     values           (n, n_targets)
     split_PART       indices of a part of the data set's own split
     node_labels      (n_atoms,), left out if there are none
@@ -74,6 +75,8 @@ def save_packed(
         "positions": _stored_positions(s, precision, resolution),
         "values": dataset.values,
     }
+    if s.charges is not None:
+        arrays["charges"] = s.charges
     for name in ("cells", "pbc", "is_formula"):
         if np.any(getattr(s, name)):
             arrays[name] = getattr(s, name)
@@ -173,6 +176,7 @@ def _dataset(arrays: dict[str, NDArray[Any]]) -> Dataset:
         pbc=arrays.get("pbc", np.zeros((n, 3), dtype=np.bool_)).astype(np.bool_),
         names=names,
         is_formula=arrays.get("is_formula", np.zeros(n, dtype=np.bool_)).astype(np.bool_),
+        charges=arrays["charges"].astype(np.float32) if "charges" in arrays else None,
     )
     targets = tuple(Target(**t | {"classes": tuple(t["classes"])}) for t in header["targets"])
     values = arrays["values"].astype(np.float64)
@@ -210,6 +214,7 @@ def _check(
         and s.cells.shape == (n, 3, 3)
         and s.pbc.shape == (n, 3)
         and s.is_formula.shape == (n,)
+        and (s.charges is None or s.charges.shape == (n_atoms,))
         and values.shape == (n, n_targets)
         and bool(np.all((s.atomic_numbers > 0) & (s.atomic_numbers < 119)))
         and bool(np.all(np.isfinite(s.positions)))

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from numbers import Real
 from typing import TYPE_CHECKING, NamedTuple
 
 from atomlens.errors import StructureError
@@ -67,7 +68,7 @@ def keep_results(atoms: "Atoms") -> None:
     """Copy energies and the like, which ase puts into a calculator, to where targets are."""
     if atoms.calc is not None:
         for key, value in atoms.calc.results.items():
-            if isinstance(value, (int, float)):
+            if isinstance(value, Real):  # also the integers of numpy
                 atoms.info.setdefault(key, value)
 
 
