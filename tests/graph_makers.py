@@ -22,6 +22,8 @@ def random_graph(
         images=torch.zeros(n_edges, 3, dtype=torch.int64),
         solid_angles=(torch.rand(n_edges, generator=generator) * 4 + 0.4).to(dtype),
         edge_weights=torch.rand(n_edges, generator=generator).to(dtype),
+        charges=torch.randn(n_nodes, generator=generator).to(dtype) / 4,
+        cell=(8 * torch.eye(3) + torch.rand(3, 3, generator=generator)).to(dtype),
     )
 
 
@@ -38,6 +40,7 @@ def shuffled(graph: AtomGraph, order: torch.Tensor) -> AtomGraph:
     rows = torch.argsort(edges[1], stable=True)
     assert graph.solid_angles is not None
     assert graph.edge_weights is not None
+    assert graph.charges is not None
     return AtomGraph(
         atomic_numbers=graph.atomic_numbers[order],
         edge_index=edges[:, rows],
@@ -46,6 +49,8 @@ def shuffled(graph: AtomGraph, order: torch.Tensor) -> AtomGraph:
         images=graph.images[rows],
         solid_angles=graph.solid_angles[rows],
         edge_weights=graph.edge_weights[rows],
+        charges=graph.charges[order],
+        cell=graph.cell,
     )
 
 
@@ -53,6 +58,7 @@ def doubled(graph: AtomGraph) -> AtomGraph:
     """Two copies of the graph as one system: what a supercell is to a periodic graph."""
     assert graph.solid_angles is not None
     assert graph.edge_weights is not None
+    assert graph.charges is not None
     n = graph.n_nodes
     return AtomGraph(
         atomic_numbers=graph.atomic_numbers.repeat(2),
@@ -62,4 +68,6 @@ def doubled(graph: AtomGraph) -> AtomGraph:
         images=graph.images.repeat(2, 1),
         solid_angles=graph.solid_angles.repeat(2),
         edge_weights=graph.edge_weights.repeat(2),
+        charges=graph.charges.repeat(2),
+        cell=graph.cell,
     )

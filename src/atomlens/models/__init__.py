@@ -6,19 +6,43 @@ from typing import Any
 from atomlens.errors import SettingsError, unknown_name
 from atomlens.models.base import ClosedFormModel, ModelOutput, PropertyModel
 from atomlens.models.baselines import MeanModel, RidgeModel
+from atomlens.models.cgcnn import Cgcnn
+from atomlens.models.geo_cgnn import GeoCgnn
 from atomlens.models.scann import Scann
 
 MODELS: dict[str, type[PropertyModel]] = {
     "scann": Scann,
     "scann-plus": Scann,
+    "cgcnn": Cgcnn,
+    "cgcnn-edge": Cgcnn,
+    "cgcnn-attention": Cgcnn,
+    "cgcnn-charge-geometry": Cgcnn,
+    "ae-cgcnn-2": Cgcnn,
+    "ae-cgcnn": Cgcnn,
+    "ae-cgcnn-pool": Cgcnn,
+    "geo-cgcnn": GeoCgnn,
     "mean": MeanModel,
     "ridge": RidgeModel,
 }
 """Class of every model by name."""
 
+_EDGE: dict[str, Any] = {"edge_update": True, "n_edge_features": 42}
+_ATTENTION: dict[str, Any] = {**_EDGE, "attention": "channel", "activation": "relu"}
+_CHARGE_GEOMETRY: dict[str, Any] = {**_ATTENTION, "charges": "value", "cell": True}
+_HEADS: dict[str, Any] = {**_CHARGE_GEOMETRY, "n_heads": 3}
+_COMBINED: dict[str, Any] = {**_HEADS, "combine": "attention"}
+
 PRESETS: dict[str, dict[str, Any]] = {
     "scann": {"n_layers": 8, "edge_update": False},
     "scann-plus": {"n_layers": 7, "edge_update": True},
+    "cgcnn": {},
+    "cgcnn-edge": _EDGE,
+    "cgcnn-attention": _ATTENTION,
+    "cgcnn-charge-geometry": _CHARGE_GEOMETRY,
+    "ae-cgcnn-2": _HEADS,
+    "ae-cgcnn": _COMBINED,
+    "ae-cgcnn-pool": {**_COMBINED, "pooling": "attention"},
+    "geo-cgcnn": {},
 }
 """Settings of the class's ``Config`` that a name stands for; any of them can be overridden."""
 

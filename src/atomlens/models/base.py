@@ -37,7 +37,7 @@ class PropertyModel(nn.Module, ABC):
     """Frozen dataclass with every setting; has the fields ``n_outputs`` (all models),
     ``n_elements`` (size of the element table) and ``predict_scale`` (log_scale or not)."""
     edge_fields: ClassVar[frozenset[str]] = frozenset()
-    """Optional edge fields of the batch that ``forward`` reads."""
+    """Optional fields of the batch that ``forward`` reads, of edges, atoms or the whole."""
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("voronoi", {})
     """Name and settings of the neighbour builder the paper used, for molecules."""
     paper: ClassVar[str] = ""

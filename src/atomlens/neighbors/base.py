@@ -128,7 +128,6 @@ class GraphBuilder(ABC):
         self.check(structure)
         e = self.edges(structure)
         numbers = structure.atomic_numbers if e.atomic_numbers is None else e.atomic_numbers
-        structure_size = len(structure.atomic_numbers)
         return AtomGraph(
             atomic_numbers=torch.from_numpy(numbers.astype(np.int64)),
             edge_index=torch.from_numpy(np.stack([e.source, e.target])),
@@ -138,7 +137,7 @@ class GraphBuilder(ABC):
             solid_angles=None if e.solid_angles is None else torch.from_numpy(e.solid_angles),
             edge_weights=None if e.weights is None else torch.from_numpy(e.weights),
             node_weights=None if e.node_weights is None else torch.from_numpy(e.node_weights),
-            charges=_known_charges(structure) if len(numbers) == structure_size else None,
+            charges=_known_charges(structure) if e.atomic_numbers is None else None,
             cell=torch.from_numpy(structure.cell),
             name=structure.name,
         )

@@ -1,5 +1,7 @@
 """Numbers spread out on a row of Gaussians."""
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -23,3 +25,29 @@ class GaussianBasis(nn.Module):
         """Return one column a centre."""
         scaled = (values.unsqueeze(1) - self.centers.to(values.dtype)) / self.width
         return scaled.square_().neg_().exp_()
+
+
+class SmoothBasis(nn.Module):
+    """GeoCGNN's radial functions, which fade out smoothly at the cutoff.
+
+    f_n(d) = φ(d) exp(-β (e^-d - μ_n)²) with φ = 1 - 6x⁵ + 15x⁴ - 10x³, x = d / cutoff,
+    μ_n = e^-cutoff + (1 - e^-cutoff) n / 64 for n = 1 to 64, and β = (2 / 64 (1 - e^-cutoff))^-2.
+    """
+
+    n_functions: int = 64
+    centers: Tensor
+
+    def __init__(self, cutoff: float) -> None:
+        super().__init__()
+        self.cutoff = cutoff
+        last = math.exp(-cutoff)
+        self.beta = (2 / self.n_functions * (1 - last)) ** -2
+        numbers = torch.arange(1, self.n_functions + 1) / self.n_functions
+        self.register_buffer("centers", last + (1 - last) * numbers, persistent=False)
+
+    def forward(self, values: Float[Tensor, " n_rows"]) -> Float[Tensor, "n_rows n_functions"]:
+        """Return one column a function; zero from the cutoff on."""
+        x = (values / self.cutoff).clamp(max=1)
+        envelope = 1 - 6 * x**5 + 15 * x**4 - 10 * x**3
+        offsets = values.neg().exp().unsqueeze(1) - self.centers.to(values.dtype)
+        return envelope.unsqueeze(1) * (-self.beta * offsets.square()).exp()

@@ -32,6 +32,8 @@ class Structure(NamedTuple):
     name: str
     is_formula: bool
     """True for a bare formula: the positions mean nothing."""
+    charges: NDArray[np.float32] | None = None
+    """(n_atoms,) partial charges, e; None where the structure has none"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +53,15 @@ class StructureArrays:
     names: tuple[str, ...]
     is_formula: NDArray[np.bool_]
     """(n,)"""
+    charges: NDArray[np.float32] | None = None
+    """(n_atoms,) partial charges, e; NaN for structures without; None if no structure has any"""
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __getitem__(self, index: int) -> Structure:
         a, b = self.offsets[index], self.offsets[index + 1]
+        charges = None if self.charges is None else self.charges[a:b]
         return Structure(
             self.atomic_numbers[a:b],
             self.positions[a:b],
@@ -64,6 +69,7 @@ class StructureArrays:
             self.pbc[index],
             self.names[index],
             bool(self.is_formula[index]),
+            None if charges is None or np.isnan(charges).any() else charges,
         )
 
     def __iter__(self) -> Iterator[Structure]:
@@ -88,6 +94,7 @@ class StructureArrays:
             pbc=np.array([s.pbc for s in items], dtype=np.bool_).reshape(n, 3),
             names=tuple(s.name for s in items),
             is_formula=np.array([s.is_formula for s in items], dtype=np.bool_),
+            charges=_joined_charges(items),
         )
 
     @classmethod
@@ -109,6 +116,7 @@ class StructureArrays:
             cell=s.cell,
             pbc=s.pbc,
             info=info,
+            charges=s.charges,
         )
 
     def subset(self, indices: "Sequence[int] | NDArray[np.int64]") -> "StructureArrays":
@@ -126,6 +134,7 @@ class StructureArrays:
             pbc=self.pbc[chosen],
             names=tuple(self.names[i] for i in chosen),
             is_formula=self.is_formula[chosen],
+            charges=None if self.charges is None else self.charges[rows],
         )
 
     def element_counts(self, n_elements: int = 119) -> NDArray[np.float64]:
@@ -163,7 +172,20 @@ def structure_of(atoms: "Atoms") -> Structure:
         np.asarray(atoms.pbc, dtype=np.bool_),
         name_of(atoms),
         bool(atoms.info.get("is_formula", False)),
+        charges_of(atoms),
     )
+
+
+def charges_of(atoms: "Atoms") -> NDArray[np.float32] | None:
+    """Return the partial charges (n_atoms,) that a structure carries, in e; None if it has none.
+
+    They are ase's initial charges, where the reader of CIF files puts ``_atom_site_charge``.
+    """
+    for name in ("initial_charges", "charges", "charge"):
+        found = atoms.arrays.get(name)
+        if found is not None and found.shape == (len(atoms),) and np.isfinite(found).all():
+            return np.asarray(found, dtype=np.float32)
+    return None
 
 
 def name_of(atoms: "Atoms") -> str:
@@ -185,6 +207,14 @@ def file_stem(name: str) -> str:
     """Return a name made safe for use as a file name on every system."""
     safe = "".join(c if c.isalnum() or c in "-_.+" else "_" for c in Path(name).name)
     return safe.strip("._") or "structure"
+
+
+def _joined_charges(items: list[Structure]) -> NDArray[np.float32] | None:
+    if all(s.charges is None for s in items):
+        return None
+    unknown = (np.full(len(s.atomic_numbers), np.nan) for s in items)
+    parts = [u if s.charges is None else s.charges for s, u in zip(items, unknown, strict=True)]
+    return np.concatenate(parts).astype(np.float32)
 
 
 def _concatenate(

@@ -78,8 +78,13 @@ def _build(tags: Tags, is_cut: bool) -> "Atoms":
         kept = sites.full_sites(fractional, cell)
         symbols = [sites.symbols[i] for i in kept]
         positions, rows = _all_atoms(tags, symbols, fractional[kept], cell)
+        charges = sites.charges()
         atoms = Atoms(
-            [symbols[row] for row in rows], scaled_positions=positions, cell=cell, pbc=True
+            [symbols[row] for row in rows],
+            scaled_positions=positions,
+            cell=cell,
+            pbc=True,
+            charges=None if charges is None else charges[kept][rows],
         )
     if sites.has_deuterium:
         add_notice(atoms, DEUTERIUM_NOTICE)

@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 
+_CHARGE_TAGS = (
+    "_atom_site_charge",
+    "_atom_type_partial_charge",
+    "_atom_site_partial_charge",
+    "_atom_site_charges",
+)
+
+
 def column(tags: Tags, *names: str) -> list[Any]:
     """Return the values of the first of the tags that is there; empty if none is."""
     for name in names:
@@ -142,6 +150,16 @@ class Sites:
             )
         self.full_sites(self.coordinates, np.eye(3))
         return Atoms(self.symbols, positions=self.coordinates)
+
+    def charges(self) -> NDArray[np.float64] | None:
+        """(n_sites,) partial charges of the file, e; None unless every atom has one.
+
+        The tags are those that force-field and MOF programs write beside the IUCr's own.
+        """
+        listed = column(self.tags, *_CHARGE_TAGS)
+        values = [number(listed[i]) if i < len(listed) else None for i in self.rows]
+        known = [v for v in values if v is not None]
+        return np.array(known) if known and len(known) == len(values) else None
 
     def full_sites(
         self, fractional: NDArray[np.float64], cell: NDArray[np.float64]

@@ -1,0 +1,208 @@
+"""GeoCGNN: gated convolutions on radial functions and plane waves.
+
+Cheng, Zhang and Dong, "A geometric-information-enhanced crystal graph network for predicting
+properties of materials", Communications Materials 2, 92 (2021), as in its published code.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from atomlens.errors import SettingsError
+from atomlens.graphs import GraphBatch
+from atomlens.models.base import ModelOutput, PropertyModel
+from atomlens.nn.basis import SmoothBasis
+from atomlens.nn.convolution import RowNorm, mean_pooling
+from atomlens.nn.edges import EdgeLayout
+from atomlens.nn.readout import lower_bound
+from atomlens.nn.segment import segment_sum
+
+PLANE_WAVE_STEPS = (-3 / 8, -1 / 8, 1 / 8, 3 / 8)
+"""Fractions of the reciprocal vectors: a 4 x 4 x 4 Monkhorst-Pack set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeoCgnnConfig:
+    """Settings of GeoCGNN."""
+
+    n_layers: int = 5
+    n_features: int = 192
+    plane_waves: bool = True
+    """Also feed cos(k · r) / √V of 64 wave vectors k of the cell; off: radial functions alone."""
+    pooling: Literal["mean", "sum"] = "mean"
+    """mean: as the paper means it, and right for properties per atom; sum: as its code does."""
+    cutoff: float = 8.0
+    """Å; where the radial functions end."""
+    n_elements: int = 101
+    """Rows of the element table: atomic numbers 0 (unused) to n_elements - 1."""
+    n_outputs: int = 1
+    predict_scale: bool = False
+    """Also predict the logarithm of the noise scale of every output."""
+    lower_bounds: tuple[float | None, ...] = ()
+    """Smallest possible value of each output in scaled units (straight-through ReLU)."""
+
+    def __post_init__(self) -> None:
+        """Check what would otherwise fail deep inside a layer."""
+        if min(self.n_layers, self.n_outputs) < 1 or self.n_features < 4:
+            raise SettingsError("n_layers and n_outputs must be at least 1, n_features at least 4.")
+        if self.lower_bounds and len(self.lower_bounds) != self.n_outputs:
+            raise SettingsError(
+                f"lower_bounds has {len(self.lower_bounds)} entries for {self.n_outputs} outputs."
+            )
+
+
+class GeometricConvolution(nn.Module):
+    """n_i' = n_i + Σ_j gate_ij ⊙ core_ij ⊙ (W_3 radial_ij + W_4 (p_ij ⊙ σ(BN(W_5 p_ij)))).
+
+    Gate and core read [n_i ; n_j ; (n_i - n_j) / d_ij]; their maps are applied once per atom.
+    """
+
+    def __init__(self, n_features: int, *, plane_waves: bool) -> None:
+        super().__init__()
+        n_functions = SmoothBasis.n_functions
+        self.target, self.source, self.slope = (
+            nn.Linear(n_features, 2 * n_features, bias=False) for _ in range(3)
+        )
+        self.norm = RowNorm(2 * n_features)
+        self.radial = nn.Linear(n_functions, n_features, bias=False)
+        n_waves = len(PLANE_WAVE_STEPS) ** 3
+        self.wave_gate = nn.Linear(n_waves, n_waves, bias=False) if plane_waves else None
+        self.wave_norm = RowNorm(n_waves) if plane_waves else None
+        self.waves = nn.Linear(n_waves, n_features, bias=False) if plane_waves else None
+
+    def forward(
+        self,
+        nodes: Float[Tensor, "n_nodes n_features"],
+        radial: Float[Tensor, "n_edges n_functions"],
+        waves: Float[Tensor, "n_edges n_waves"] | None,
+        distances: Float[Tensor, " n_edges"],
+        layout: EdgeLayout,
+    ) -> Float[Tensor, "n_nodes n_features"]:
+        """Refine the atoms by what their neighbours say."""
+        slope = self.slope(nodes)
+        difference = slope.index_select(0, layout.target) - slope.index_select(0, layout.source)
+        z = self.target(nodes).index_select(0, layout.target)
+        z = z + self.source(nodes).index_select(0, layout.source)
+        z = self.norm(z + difference / distances.clamp(min=1e-6).unsqueeze(1))
+        gate, core = z.chunk(2, dim=1)
+        geometry = self.radial(radial)
+        if waves is not None and self.waves is not None:
+            assert self.wave_gate is not None
+            assert self.wave_norm is not None
+            gated = waves * torch.sigmoid(self.wave_norm(self.wave_gate(waves)))
+            geometry = geometry + self.waves(gated)
+        messages = torch.sigmoid(gate) * functional.elu(core) * geometry
+        return nodes + segment_sum(messages, layout.target, layout.n_nodes)
+
+
+class GatedPooling(nn.Module):
+    """ELU(BN(U_1 n_i)) ⊙ (U_2 n_i), to be added up over the atoms."""
+
+    def __init__(self, n_features: int) -> None:
+        super().__init__()
+        self.gate = nn.Linear(n_features, n_features, bias=False)
+        self.norm = RowNorm(n_features)
+        self.value = nn.Linear(n_features, n_features, bias=False)
+
+    def forward(
+        self, nodes: Float[Tensor, "n_nodes n_features"]
+    ) -> Float[Tensor, "n_nodes n_features"]:
+        """Return what each atom adds to the structure's vector."""
+        gated: Tensor = functional.elu(self.norm(self.gate(nodes))) * self.value(nodes)
+        return gated
+
+
+@final
+class GeoCgnn(PropertyModel):
+    """Gated convolutions on radial functions and plane waves, pooled after every block.
+
+    It has no attention: every atom has the same share.
+    """
+
+    Config = GeoCgnnConfig
+    edge_fields: ClassVar[frozenset[str]] = frozenset({"edge_vectors", "cells"})
+    default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("nearest", {})
+    bounds: Tensor
+    steps: Tensor
+    paper: ClassVar[str] = "GeoCGNN, Communications Materials (2021)"
+
+    def __init__(self, config: GeoCgnnConfig) -> None:
+        super().__init__(config)
+        c, width = config, config.n_features
+        self.element = nn.Linear(c.n_elements, width, bias=False)
+        self.basis = SmoothBasis(c.cutoff)
+        self.layers = nn.ModuleList(
+            GeometricConvolution(width, plane_waves=c.plane_waves) for _ in range(c.n_layers)
+        )
+        self.pools = nn.ModuleList(GatedPooling(width) for _ in range(c.n_layers))
+        self.transitions = nn.ModuleList(
+            nn.Sequential(nn.Linear(width, width, bias=False), RowNorm(width), nn.ELU())
+            for _ in range(c.n_layers - 1)
+        )
+        halves = [width, width // 2, width // 4]
+        self.head = nn.Sequential(
+            *(
+                part
+                for a, b in ((halves[0], halves[1]), (halves[1], halves[2]))
+                for part in (nn.Linear(a, b, bias=False), RowNorm(b), nn.ELU())
+            )
+        )
+        self.output = nn.Linear(halves[2], c.n_outputs * (2 if c.predict_scale else 1))
+        steps = torch.tensor(PLANE_WAVE_STEPS)
+        self.register_buffer("steps", torch.cartesian_prod(steps, steps, steps), persistent=False)
+        bounds = [-math.inf if b is None else b for b in c.lower_bounds]
+        self.register_buffer("bounds", torch.tensor(bounds), persistent=False)
+
+    def forward(self, batch: GraphBatch) -> ModelOutput:
+        """Predict the properties of every graph of the batch."""
+        layout = EdgeLayout.of(batch.edge_index, batch.n_nodes)
+        radial = self.basis(batch.distances)
+        waves = self._plane_waves(batch) if self.config.plane_waves else None
+        nodes = torch.sigmoid(self.element.weight.t().index_select(0, batch.atomic_numbers))
+        total = nodes.new_zeros(batch.n_nodes, self.config.n_features)
+        for index, (layer, pool) in enumerate(zip(self.layers, self.pools, strict=True)):
+            nodes = layer(nodes, radial, waves, batch.distances, layout)
+            total = total + pool(nodes)
+            if index < len(self.transitions):
+                nodes = self.transitions[index](nodes)
+        mean, attention = mean_pooling(total, batch.graph_index, batch.node_counts)
+        counts = batch.node_counts.to(mean.dtype).unsqueeze(1)
+        pooled = mean if self.config.pooling == "mean" else mean * counts
+        values, log_scale = self.output(self.head(pooled)), None
+        if self.config.predict_scale:
+            values, log_scale = values.chunk(2, dim=1)
+        if self.config.lower_bounds:
+            values = lower_bound(values, self.bounds.to(values.dtype))
+        return ModelOutput(
+            values=values,
+            log_scale=log_scale,
+            node_attention=attention,
+            node_features=nodes,
+            graph_features=pooled,
+        )
+
+    def _plane_waves(self, batch: GraphBatch) -> Float[Tensor, "n_edges 64"]:
+        """cos(k · r) / √V for k = Σ_a u_a b_a: 2π u · (fractional coordinates of r).
+
+        Zero for a structure that does not repeat in all directions: it has no wave vectors.
+        """
+        if batch.edge_vectors is None or batch.cells is None:
+            raise SettingsError(
+                "GeoCGNN with plane waves reads edge vectors and the cell; build the batch with "
+                "both, or set plane_waves=false."
+            )
+        volumes = torch.linalg.det(batch.cells).abs()
+        periodic = volumes > 1e-6
+        identity = torch.eye(3, dtype=batch.cells.dtype, device=batch.cells.device)
+        inverse = torch.linalg.inv(torch.where(periodic[:, None, None], batch.cells, identity))
+        amplitude = torch.where(periodic, volumes.clamp(min=1e-6).rsqrt(), 0)
+        graph = batch.graph_index.index_select(0, batch.edge_index[1])
+        fractional = (batch.edge_vectors.unsqueeze(1) @ inverse[graph]).squeeze(1)
+        phases = 2 * math.pi * (fractional @ self.steps.to(fractional.dtype).t())
+        waves: Tensor = phases.cos() * amplitude[graph].unsqueeze(1)
+        return waves

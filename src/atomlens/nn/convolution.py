@@ -1,0 +1,226 @@
+"""Convolutions over crystal graphs: gates (CGCNN) and attention in their place (AE-CGCNN).
+
+CGCNN: Xie and Grossman, Phys. Rev. Lett. 120, 145301 (2018), with the batch normalisations of
+the published code. AE-CGCNN: Cong et al., Eqs 4 to 8; where the paper leaves a choice, the
+setting of the model names it.
+"""
+
+from typing import Literal, NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from atomlens.nn.edges import EdgeLayout
+from atomlens.nn.segment import segment_softmax, segment_sum
+
+HeadSoftmax = Literal["joint", "per-head"]
+Combine = Literal["mean", "attention", "extra"]
+
+
+class RowNorm(nn.BatchNorm1d):
+    """Batch normalisation over rows that falls back on its running statistics.
+
+    A single row has no spread, and a batch without edges has no row: both are normalised as in
+    evaluation.
+    """
+
+    def forward(self, rows: Float[Tensor, "n_rows n_features"]) -> Float[Tensor, "n_rows _"]:
+        """Normalise each column."""
+        if self.training and len(rows) > 1:
+            normed: Tensor = super().forward(rows)
+            return normed
+        mean, variance = self.running_mean, self.running_var
+        return functional.batch_norm(rows, mean, variance, self.weight, self.bias, eps=self.eps)
+
+
+class PairLinear(nn.Module):
+    """One linear map of [v_i ; v_j ; e_ij], as in CGCNN.
+
+    The part of each atom is worked out once per atom and then handed to its edges, instead of
+    once per edge: the same numbers for a fraction of the work.
+    """
+
+    def __init__(self, n_node: int, n_edge: int, n_out: int) -> None:
+        super().__init__()
+        self.n_node = n_node
+        self.linear = nn.Linear(2 * n_node + n_edge, n_out)
+
+    def forward(
+        self,
+        nodes: Float[Tensor, "n_nodes n_node"],
+        edges: Float[Tensor, "n_edges n_edge"],
+        layout: EdgeLayout,
+    ) -> Float[Tensor, "n_edges n_out"]:
+        """Return one row an edge."""
+        target, source, geometry = torch.split(
+            self.linear.weight,
+            [self.n_node, self.n_node, self.linear.in_features - 2 * self.n_node],
+            dim=1,
+        )
+        out = functional.linear(edges, geometry, self.linear.bias)
+        out = out + functional.linear(nodes, target).index_select(0, layout.target)
+        return out + functional.linear(nodes, source).index_select(0, layout.source)
+
+
+class Convolved(NamedTuple):
+    """What a convolution returns."""
+
+    nodes: Float[Tensor, "n_nodes n_features"]
+    aggregated: Float[Tensor, "n_nodes n_features"]
+    """What the neighbours said, normalised, before residual and activation."""
+    attention: Float[Tensor, "n_edges n_heads"] | None
+    """Share of each neighbour; adds up to one over the edges of each atom. None for gates."""
+
+
+class GatedConvolution(nn.Module):
+    """CGCNN: v_i' = g(v_i + BN(Σ_j σ(z_f) ⊙ g(z_s))), (z_f, z_s) = BN(W [v_i ; v_j ; e_ij])."""
+
+    def __init__(self, n_features: int, n_edge: int, activation: nn.Module) -> None:
+        super().__init__()
+        self.pair = PairLinear(n_features, n_edge, 2 * n_features)
+        self.edge_norm = RowNorm(2 * n_features)
+        self.node_norm = RowNorm(n_features)
+        self.activation = activation
+
+    def forward(
+        self,
+        nodes: Float[Tensor, "n_nodes n_features"],
+        edges: Float[Tensor, "n_edges n_edge"],
+        layout: EdgeLayout,
+    ) -> Convolved:
+        """Refine the atoms by what their neighbours say."""
+        gate, core = self.edge_norm(self.pair(nodes, edges, layout)).chunk(2, dim=1)
+        messages = torch.sigmoid(gate) * self.activation(core)
+        aggregated = self.node_norm(segment_sum(messages, layout.target, layout.n_nodes))
+        return Convolved(self.activation(nodes + aggregated), aggregated, None)
+
+
+class AttentionConvolution(nn.Module):
+    """AE-CGCNN, Eqs 6 and 7: a softmax over the neighbours where CGCNN has a gate.
+
+    h_im = Σ_j S_ijm ⊙ g(z_ij W_s^m + b), with S the softmax of z_ij W_f^m + b over the
+    neighbours j (and, ``joint``, over the heads m), for each channel by itself or (``scalar``)
+    one for all channels; heads are combined by their mean, by a softmax over m of the h_im
+    (``attention``) or of one extra output a head (``extra``); v_i' = g(v_i + BN(Σ_m β_m ⊙ h_im)).
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_edge: int,
+        activation: nn.Module,
+        *,
+        n_heads: int,
+        head_softmax: HeadSoftmax,
+        combine: Combine,
+        scalar: bool,
+    ) -> None:
+        super().__init__()
+        self.n_features, self.n_heads = n_features, n_heads
+        self.joint = head_softmax == "joint"
+        self.n_scores = 1 if scalar else n_features
+        self.pair = PairLinear(n_features, n_edge, n_heads * (self.n_scores + n_features))
+        self.edge_norm = RowNorm(n_heads * (self.n_scores + n_features))
+        self.node_norm = RowNorm(n_features)
+        self.activation = activation
+        self.combine = combine
+        self.extra = nn.Linear(n_features, 1) if combine == "extra" else None
+
+    def forward(
+        self,
+        nodes: Float[Tensor, "n_nodes n_features"],
+        edges: Float[Tensor, "n_edges n_edge"],
+        layout: EdgeLayout,
+    ) -> Convolved:
+        """Refine the atoms by what their neighbours say."""
+        z = self.edge_norm(self.pair(nodes, edges, layout))
+        n_edges, heads = len(z), self.n_heads
+        scores, core = z.split([heads * self.n_scores, heads * self.n_features], dim=1)
+        shares = self._softmax(scores.reshape(n_edges, heads, self.n_scores), layout)
+        core = self.activation(core).reshape(n_edges, heads, self.n_features)
+        summed = segment_sum(shares * core, layout.target, layout.n_nodes)
+        aggregated = self.node_norm(self._combined(summed))
+        attention = self._per_head(shares.mean(dim=2), layout)
+        return Convolved(self.activation(nodes + aggregated), aggregated, attention)
+
+    def _softmax(
+        self, scores: Float[Tensor, "n_edges n_heads n_scores"], layout: EdgeLayout
+    ) -> Float[Tensor, "n_edges n_heads n_scores"]:
+        if not self.joint or self.n_heads == 1:
+            return segment_softmax(scores, layout.target, layout.n_nodes)
+        rows = layout.target.repeat_interleave(self.n_heads)
+        flat = segment_softmax(scores.flatten(0, 1), rows, layout.n_nodes)
+        return flat.view_as(scores)
+
+    def _combined(
+        self, summed: Float[Tensor, "n_nodes n_heads n_features"]
+    ) -> Float[Tensor, "n_nodes n_features"]:
+        if self.combine == "mean" or self.n_heads == 1:
+            return summed.mean(dim=1)
+        logits = summed if self.extra is None else self.extra(summed)
+        return (torch.softmax(logits, dim=1) * summed).sum(dim=1)
+
+    def _per_head(
+        self, shares: Float[Tensor, "n_edges n_heads"], layout: EdgeLayout
+    ) -> Float[Tensor, "n_edges n_heads"]:
+        """Scale the shares so that each head adds up to one at every atom."""
+        if not self.joint or self.n_heads == 1:
+            return shares
+        totals = segment_sum(shares, layout.target, layout.n_nodes)
+        return shares / totals.index_select(0, layout.target)
+
+
+class EdgeConvolution(nn.Module):
+    """AE-CGCNN, Eqs 4 and 5: e_ij' = e_ij + ReLU(BN(W [v_i ; v_j ; e_ij]))."""
+
+    def __init__(self, n_features: int, n_edge: int, *, residual: bool) -> None:
+        super().__init__()
+        self.pair = PairLinear(n_features, n_edge, n_edge)
+        self.norm = RowNorm(n_edge)
+        self.residual = residual
+
+    def forward(
+        self,
+        nodes: Float[Tensor, "n_nodes n_features"],
+        edges: Float[Tensor, "n_edges n_edge"],
+        layout: EdgeLayout,
+    ) -> Float[Tensor, "n_edges n_edge"]:
+        """Refine the edges by the atoms at their ends."""
+        changed = functional.relu(self.norm(self.pair(nodes, edges, layout)))
+        return edges + changed if self.residual else changed
+
+
+class AttentionPooling(nn.Module):
+    """AE-CGCNN, Eq 8: c = Σ_i softmax_i(a_i) v_i, a_i = w · (what the neighbours said) + b."""
+
+    def __init__(self, n_features: int, *, channelwise: bool) -> None:
+        super().__init__()
+        self.score = nn.Linear(n_features, n_features if channelwise else 1)
+
+    def forward(
+        self,
+        nodes: Float[Tensor, "n_nodes n_features"],
+        aggregated: Float[Tensor, "n_nodes n_features"],
+        graph_index: Int[Tensor, " n_nodes"],
+        n_graphs: int,
+    ) -> tuple[
+        Float[Tensor, "n_graphs n_features"], Float[Tensor, " n_nodes"], Float[Tensor, " n_nodes"]
+    ]:
+        """Return the pooled features, the attention of every atom, and its raw score."""
+        scores = self.score(aggregated)
+        shares = segment_softmax(scores, graph_index, n_graphs)
+        pooled = segment_sum(shares * nodes, graph_index, n_graphs)
+        return pooled, shares.mean(dim=1), scores.mean(dim=1)
+
+
+def mean_pooling(
+    nodes: Float[Tensor, "n_nodes n_features"],
+    graph_index: Int[Tensor, " n_nodes"],
+    node_counts: Int[Tensor, " n_graphs"],
+) -> tuple[Float[Tensor, "n_graphs n_features"], Float[Tensor, " n_nodes"]]:
+    """Return the mean of the atoms of each graph, and the share 1/n of each atom."""
+    counts = node_counts.to(nodes.dtype)
+    pooled = segment_sum(nodes, graph_index, len(node_counts)) / counts.unsqueeze(1)
+    return pooled, counts.reciprocal().index_select(0, graph_index)
