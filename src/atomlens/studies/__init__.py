@@ -4,9 +4,20 @@
 """
 
 from atomlens.studies.base import Claim, Effect, Study, StudyInput, StudyResult
+from atomlens.studies.orbitals import Orbitals
+from atomlens.studies.orbits import OrbitsStudy
 from atomlens.studies.relative_attention import RelativeAttention
+from atomlens.studies.substitution import Substitution
 
-STUDIES: dict[str, type[Study]] = {s.name: s for s in (RelativeAttention,)}
+STUDIES: dict[str, type[Study]] = {
+    study.name: study
+    for study in (
+        RelativeAttention,
+        OrbitsStudy,
+        Orbitals,
+        Substitution,
+    )
+}
 """Studies by the name of ``atomlens study NAME``."""
 
 __all__ = ["STUDIES", "Claim", "Effect", "Study", "StudyInput", "StudyResult"]
