@@ -34,7 +34,7 @@ class OrbitalGrid:
 
 
 def orbital_grid(
-    atoms: "Atoms", orbital: Orbital, settings: OrbitalSettings, name: str, spacing: float = 0.25
+    atoms: "Atoms", orbital: Orbital, settings: OrbitalSettings, name: str, spacing: float = 0.3
 ) -> OrbitalGrid:
     """Calculate a molecule and evaluate one of its frontier orbitals around it.
 
