@@ -173,7 +173,7 @@ def _open(url: str, start: int, advice: str) -> HTTPResponse:
         answer: HTTPResponse = urlopen(Request(address, headers=headers), timeout=TIMEOUT)
     except HTTPError as refusal:
         refusal.close()
-        if refusal.code == 416:  # the part is no beginning of this file
+        if refusal.code == 416 and start:  # the part is no beginning of this file
             return _open(url, 0, advice)
         if refusal.code in _FOR_A_WHILE:
             raise _LostError(f"the server answers {refusal.code} {refusal.reason}") from refusal

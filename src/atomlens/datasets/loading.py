@@ -54,11 +54,11 @@ def load_dataset(
     """Load a data set.
 
     Args:
-        source: A name in ``DATASETS`` (``qm9``, ``toy``); a CSV, JSONL or Parquet table with a
-            column ``file`` (relative to the table), ``smiles``, ``formula`` or ``composition``
-            and target columns; an extxyz file, ase database, ase or pymatgen JSON or packed
-            ``.npz`` file with the targets inside; a folder with ``id_prop.csv`` (CGCNN's
-            habit); or a `Dataset`.
+        source: A name in ``DATASETS`` (``qm9``, ``mp-2018``, ...); a CSV, JSONL or Parquet table
+            with a column ``file`` (relative to the table), ``smiles``, ``formula`` or
+            ``composition`` and target columns; an extxyz file, ase database, ase or pymatgen JSON
+            or packed ``.npz`` file with the targets inside; a folder with ``id_prop.csv``
+            (CGCNN's habit); or a `Dataset`.
         target: Name of the target, or names of several; all by default. A table's header may
             carry the unit, as in ``homo [eV]``.
         limit: At most this many samples, drawn at random by ``seed``; with one seed, a smaller

@@ -120,7 +120,7 @@ class SmFe12Cd(DownloadedSource):
     def parse(self, files: Sequence[Path]) -> Dataset:
         """Read the frames; a title has the lattice and the formation energy."""
         called = ("formationenergy", "ef", "eform", "formationenergyperatom", "formenergy")
-        more = ("formationenergyevatom", "deltae", "deltah", "energy")
+        more = ("formationenergyevatom", "deltae", "deltah")
         return _read(self, files, {"formation_energy": called + more}, lambda v: v, crystal=True)
 
 

@@ -19,7 +19,7 @@ from atomlens.datasets import (
     load_dataset,
 )
 from atomlens.datasets.sampling import split_in_order
-from atomlens.errors import DatasetError
+from atomlens.errors import DatasetError, SettingsError
 from small_deposits import put, tar_of, zip_of
 
 
@@ -334,3 +334,15 @@ def test_both_sources_of_qm9_are_split_alike():
     ours = split_in_order(130_831, 110_000, 10_000, 3)
     theirs = Qm9Figshare(seed=3).own_split(130_831)
     assert all(np.array_equal(ours[part], theirs[part]) for part in ours)
+
+
+def test_files_of_one_name_in_two_folders_are_told_apart(tmp_path):
+    text = "2\n1 2 3\nC 0 0 0\nC 0 0 1.4\n"
+    for folder in ("one", "two"):
+        archive(tmp_path / folder, "C60.xyz", text.encode())
+    assert FullereneMd(folder=tmp_path).load().structures.names == ("C60", "C60-2")
+
+
+def test_an_option_that_does_not_exist_offers_the_nearest():
+    with pytest.raises(SettingsError, match="drop_single_atom"):
+        load_dataset("mp-2018", drop_single_atoms=True)
