@@ -28,6 +28,8 @@ class Orbits:
     heights: NDArray[np.float64] | None
     """(n_atoms,) Å above or below the plane through the centre of a molecule, perpendicular to
     its main axis; None for crystals and where no axis stands out"""
+    wyckoff: tuple[str, ...] = ()
+    """(n_atoms,) Wyckoff letters of a crystal's atoms"""
 
     @property
     def sizes(self) -> NDArray[np.int64]:
@@ -89,7 +91,7 @@ def _of_molecule(structure: Structure, tolerance: float) -> Orbits:
 def _of_crystal(structure: Structure, tolerance: float) -> Orbits:
     import spglib
 
-    fractional = np.linalg.solve(structure.cell.T, structure.positions.T).T
+    fractional = np.asarray(structure.positions @ np.linalg.inv(structure.cell), dtype=np.float64)
     cell = (structure.cell, fractional, structure.atomic_numbers.astype(int))
     with quiet():
         try:
@@ -111,6 +113,7 @@ def _of_crystal(structure: Structure, tolerance: float) -> Orbits:
             fractional, structure, np.asarray(found.rotations), np.asarray(found.translations)
         ),
         heights=None,
+        wyckoff=tuple(found.wyckoffs),
     )
 
 

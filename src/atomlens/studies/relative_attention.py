@@ -177,12 +177,12 @@ def _in_order(found: NDArray[np.str_]) -> tuple[str, ...]:
 def _sum_effect(measured: tuple[Measured, ...]) -> Effect:
     sums = [np.array([s.sum() for s in m.trained.scores]) for m in measured]
     return Effect(
-        name="largest deviation of a sum of attention from one",
+        name="largest deviation of a sum from one",
         value=max(float(np.abs(s - 1).max()) for s in sums),
         low=np.nan,
         high=np.nan,
         n=sum(len(s) for s in sums),
-        meaning="over all structures and models",
+        meaning="of the attention of a structure, over all structures and models",
     )
 
 

@@ -20,7 +20,7 @@ from atomlens.studies.statistics import (
 ELEMENTS = ("C", "N", "O")
 PAIRS = (("O", "N"), ("N", "C"), ("C(sp2)", "C(sp3)"), ("C(sp)", "C(sp3)"))
 """Of claim S6: the first is said to be above the second."""
-SPREAD = "spread of the medians of C, N, O"
+SPREAD = "spread of medians, C N O"
 
 _GRID = np.linspace(0.0, 4.0, 201)
 _FEWEST_FOR_DENSITY = 20
@@ -75,7 +75,7 @@ class NetworkNumbers:
         """Name of each number, and the molecules that it rests on."""
         medians = [(f"median of {k}", len(self.molecules[k].values)) for k in (*self.classes, "C")]
         deltas = [
-            (f"Cliff's delta, {high} above {low}", len(self.molecules[high].values))
+            (f"Cliff's delta {high} > {low}", len(self.molecules[high].values))
             for high, low in self.pairs
         ]
         return [*medians, (SPREAD, self.n_units), *deltas]
