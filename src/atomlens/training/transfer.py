@@ -186,7 +186,7 @@ class Transfer:
         n_given = len(source.models)
         if n_given > settings.ensemble:
             notes.append(
-                f"It is an ensemble of {n_given}, of which the first {settings.ensemble} "
+                f"The pretrained model is an ensemble of {n_given}, of which the first {settings.ensemble} "
                 f"{'is' if settings.ensemble == 1 else 'are'} used."
             )
         return cls(
@@ -277,11 +277,12 @@ def _output_rows(
     if settings.fresh_output:
         return 0, ["The output layer is fresh, as asked for."]
     if before.n_outputs != now.n_outputs:
-        return 0, [f"The output layer is fresh: it had {before.n_outputs} outputs and now has "
-                   f"{now.n_outputs}."]  # fmt: skip
+        sizes = f"{before.n_outputs} and must be {now.n_outputs}"
+        return 0, [f"The output layer is fresh: the number of outputs was {sizes}."]
     if [t.kind for t in source.targets] != [t.kind for t in targets]:
-        return 0, ["The output layer is fresh: it predicted classes and now numbers, or the other "
-                   "way round."]  # fmt: skip
+        return 0, [
+            "The output layer is fresh: classes take the place of numbers, or numbers theirs."
+        ]
     if before.predict_scale and now.predict_scale:
         return 2 * now.n_outputs, []
     if now.predict_scale:

@@ -150,7 +150,7 @@ def test_another_number_of_outputs_has_a_fresh_layer_and_says_so(
     tuned = train(double, target=["signal", "twice"], start_from=folder, progress=listener, **STILL)
     assert changed(tuned, load(folder)) == {"output.weight", "output.bias"}
     assert weights(tuned)["output.weight"].shape == (2, 16)
-    assert "it had 1 outputs and now has 2" in listener.heard
+    assert "the number of outputs was 1 and must be 2" in listener.heard
 
 
 def test_the_output_layer_can_be_fresh(folder: Path, toy: Dataset) -> None:
