@@ -186,8 +186,8 @@ class Transfer:
         n_given = len(source.models)
         if n_given > settings.ensemble:
             notes.append(
-                f"The pretrained model is an ensemble of {n_given}, of which the first {settings.ensemble} "
-                f"{'is' if settings.ensemble == 1 else 'are'} used."
+                f"The pretrained model is an ensemble of {n_given}, of which the first "
+                f"{settings.ensemble} {'is' if settings.ensemble == 1 else 'are'} used."
             )
         return cls(
             weights=tuple(
