@@ -2,13 +2,73 @@
 
 from pathlib import Path
 
+from atomlens.checkpoints.cgcnn_torch import UNITS, CgcnnCheckpoint, read_cgcnn_checkpoint
 from atomlens.checkpoints.scann_keras import ScannCheckpoint, read_scann_checkpoint
 from atomlens.datasets.scaling import TargetScaling
 from atomlens.neighbors import make_builder
 from atomlens.predictor import Calibration, Predictor, TrainingRecord
 from atomlens.targets import Target
 
-__all__ = ["ScannCheckpoint", "import_scann", "read_scann_checkpoint"]
+__all__ = [
+    "CgcnnCheckpoint",
+    "ScannCheckpoint",
+    "import_cgcnn",
+    "import_scann",
+    "read_cgcnn_checkpoint",
+    "read_scann_checkpoint",
+]
+
+
+def import_cgcnn(
+    weights: str | Path,
+    out: str | Path | None = None,
+    *,
+    target: str | None = None,
+    unit: str | None = None,
+    classes: tuple[str, str] | None = None,
+) -> Predictor:
+    """Turn a published CGCNN checkpoint into a model folder, without running code from it.
+
+    Neighbours are found as the published code does: the 12 nearest within 8 Å, an atom with
+    fewer filled up by edges of 9 Å.
+
+    Args:
+        weights: The ``.pth.tar`` file.
+        out: Model folder to write; nothing is written without it.
+        target: Name of the property; by default the one that the checkpoint notes.
+        unit: Unit of the predictions; by default the one of the published models.
+        classes: For a classification, what outputs 0 and 1 mean; by default ``0`` and ``1``,
+            for the published model semiconductor and metal.
+
+    Raises:
+        ModelError: the file is missing, damaged, or no checkpoint of that code.
+    """
+    checkpoint = read_cgcnn_checkpoint(Path(weights))
+    name = target or checkpoint.target
+    if checkpoint.classification:
+        published = "semi-metal" in Path(weights).name
+        named = classes or (("semiconductor", "metal") if published else ("0", "1"))
+        learned = Target(name=name, kind="classification", classes=named)
+    else:
+        learned = Target(name=name, unit=UNITS.get(name, "") if unit is None else unit)
+    predictor = Predictor(
+        model_name="cgcnn",
+        models=(checkpoint.model,),
+        builder=make_builder("nearest", pad=True),
+        scaling=TargetScaling(
+            targets=(learned,),
+            means=(checkpoint.mean,),
+            stds=(checkpoint.std,),
+            references=({},),
+        ),
+        calibration=Calibration.nothing(1),
+        record=TrainingRecord(
+            notes=f"Imported from the published checkpoint {Path(weights).name}.",
+        ),
+    )
+    if out is not None:
+        predictor.save(out)
+    return predictor
 
 
 def import_scann(

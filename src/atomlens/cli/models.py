@@ -18,8 +18,9 @@ examples:
   atomlens models info voronoi             every setting of a neighbour builder
   atomlens models info runs/homo           what was trained, on what, how well
   atomlens models import scann FILE.h5 --settings FILE.json --out runs/published
+  atomlens models import cgcnn FILE.pth.tar --out runs/published
 """
-IMPORTERS = ("scann",)
+IMPORTERS = ("scann", "cgcnn")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,13 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action.add_argument("--format", choices=("table", "json"), default="table")
     importing = actions.add_parser("import", help="turn the checkpoint of another code into ours")
     importing.add_argument("kind", metavar="KIND", help=", ".join(IMPORTERS))
-    importing.add_argument("weights", type=Path, metavar="FILE.h5", help="Keras weights")
     importing.add_argument(
-        "--settings", type=Path, metavar="FILE.json", required=True, help="settings of that model"
+        "weights", type=Path, metavar="FILE", help="Keras .h5 (scann) or .pth.tar (cgcnn)"
+    )
+    importing.add_argument(
+        "--settings", type=Path, metavar="FILE.json", help="scann: settings of that model"
     )
     add_out_folder(importing, required=True, help_text="folder to write")
     importing.add_argument("--target", metavar="T", help="name of the property")
-    importing.add_argument("--unit", metavar="U", default="", help="unit of the predictions")
+    importing.add_argument("--unit", metavar="U", help="unit of the predictions")
     importing.add_argument(
         "--mean",
         type=float,
@@ -138,18 +141,23 @@ def _trained(folder: Path, form: str) -> str:
 def _import(options: argparse.Namespace) -> int:
     if options.kind not in IMPORTERS:
         raise SettingsError(unknown_name("importer", options.kind, IMPORTERS))
-    from atomlens.checkpoints import import_scann
+    from atomlens.checkpoints import import_cgcnn, import_scann
 
-    import_scann(
-        options.weights,
-        options.settings,
-        options.out,
-        target=options.target,
-        unit=options.unit,
-        mean=options.mean,
-        std=options.std,
-        neighbors=options.neighbors,
-    )
+    if options.kind == "cgcnn":
+        import_cgcnn(options.weights, options.out, target=options.target, unit=options.unit)
+    elif options.settings is None:
+        raise SettingsError("import scann: name the settings file of that model with --settings.")
+    else:
+        import_scann(
+            options.weights,
+            options.settings,
+            options.out,
+            target=options.target,
+            unit=options.unit or "",
+            mean=options.mean,
+            std=options.std,
+            neighbors=options.neighbors,
+        )
     emit(
         f"Imported to {options.out}. Try:\n  atomlens predict {options.out} INPUT...\n"
         f"  atomlens explain {options.out} INPUT... --out pages"

