@@ -1,0 +1,47 @@
+"""Predictors with random weights and structures for the tests of studies."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from ase import Atoms
+
+from atomlens.datasets.base import Dataset
+from atomlens.datasets.scaling import TargetScaling
+from atomlens.models import make_model
+from atomlens.neighbors import make_builder
+from atomlens.predictor import Calibration, Predictor, TrainingRecord
+from atomlens.structures.arrays import StructureArrays
+from atomlens.targets import Target
+
+SIZES = {"n_layers": 1, "n_features": 16, "n_heads": 2, "n_embedding": 8}
+
+
+def make_predictor(target: str = "homo", *, seed: int = 7, n_members: int = 1) -> Predictor:
+    """A model of one target with random weights."""
+    torch.manual_seed(seed)
+    return Predictor(
+        model_name="scann-plus",
+        models=tuple(make_model("scann-plus", n_outputs=1, **SIZES) for _ in range(n_members)),
+        builder=make_builder("voronoi"),
+        scaling=TargetScaling(
+            targets=(Target(name=target, unit="eV"),),
+            means=(0.0,),
+            stds=(1.0,),
+            references=({},),
+        ),
+        calibration=Calibration(targets=(None,)),
+    )
+
+
+def trained_on_noise(predictor: Predictor) -> Predictor:
+    """The same model, as if its labels had been shuffled."""
+    record: dict[str, Any] = {"shuffle_targets": True}
+    return replace(predictor, record=TrainingRecord(settings=record))
+
+
+def dataset(*atoms: Atoms) -> Dataset:
+    """Structures without values."""
+    arrays = StructureArrays.from_atoms(list(atoms))
+    return Dataset(name="made", structures=arrays, targets=(), values=np.zeros((len(arrays), 0)))

@@ -1,0 +1,88 @@
+"""Controls have the architecture of their model and nothing of what it learned."""
+
+import numpy as np
+import pytest
+import torch
+from ase.build import molecule
+
+from atomlens.errors import StudyError
+from atomlens.studies.attention import attention_of
+from atomlens.studies.controls import (
+    N_UNTRAINED,
+    control_for,
+    named_controls,
+    untrained,
+    untrained_networks,
+)
+from study_makers import dataset, make_predictor, trained_on_noise
+
+ETHANOL = dataset(molecule("CH3CH2OH")).structures
+
+
+def test_an_untrained_network_looks_elsewhere():
+    model = make_predictor()
+    own, control = (attention_of(m, ETHANOL).scores[0] for m in (model, untrained(model)))
+    assert np.abs(own - control).max() > 1e-3
+
+
+def test_an_untrained_network_has_the_same_architecture():
+    model = make_predictor()
+    control = untrained(model)
+    assert control.config == model.config
+    shapes = [
+        {name: tuple(p.shape) for name, p in m.models[0].state_dict().items()}
+        for m in (model, control)
+    ]
+    assert shapes[0] == shapes[1]
+
+
+def test_the_original_stays_as_it_is():
+    model = make_predictor()
+    before = {k: v.clone() for k, v in model.models[0].state_dict().items()}
+    untrained(model)
+    after = model.models[0].state_dict()
+    assert all(torch.equal(before[k], after[k]) for k in before)
+
+
+def test_a_seed_gives_the_same_network_and_another_seed_another():
+    model = make_predictor()
+    first, again, other = (untrained(model, seed).models[0].state_dict() for seed in (1, 1, 2))
+    assert all(torch.equal(first[k], again[k]) for k in first)
+    assert not all(torch.equal(first[k], other[k]) for k in first)
+
+
+def test_making_a_control_leaves_the_random_numbers_of_others_alone():
+    model = make_predictor()
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    untrained(model)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_the_networks_of_an_ensembles_control_are_single_and_different():
+    networks = untrained_networks(make_predictor(n_members=2))
+    assert len(networks) == N_UNTRAINED
+    assert all(len(n.models) == 1 for n in networks)
+    scores = [attention_of(n, ETHANOL).scores[0] for n in networks]
+    assert np.abs(scores[0] - scores[1]).max() > 1e-4
+
+
+def test_a_control_belongs_to_the_model_of_its_target():
+    homo, lumo = (trained_on_noise(make_predictor(t)) for t in ("homo", "lumo"))
+    assert control_for(make_predictor("lumo"), (homo, lumo)) is lumo
+    assert control_for(make_predictor("gap"), (homo, lumo)) is None
+
+
+def test_a_model_of_true_labels_is_no_control():
+    with pytest.raises(StudyError, match="not trained on shuffled labels"):
+        control_for(make_predictor(), (make_predictor(),))
+
+
+def test_both_kinds_of_controls_have_names():
+    model = make_predictor()
+    assert list(named_controls(model, ())) == ["untrained"]
+    assert list(named_controls(model, (trained_on_noise(model),))) == [
+        "untrained",
+        "shuffled labels",
+    ]

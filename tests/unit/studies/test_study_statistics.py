@@ -1,0 +1,141 @@
+"""Intervals cover the truth, effect sizes agree with a count by hand."""
+
+import numpy as np
+import pytest
+
+from atomlens.studies.statistics import (
+    Sample,
+    area_under_curve,
+    bootstrap,
+    bootstrap_groups,
+    bootstrap_units,
+    cliffs_delta,
+    mann_whitney_p,
+    resampled_delta,
+    spearman,
+)
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says():
+    random = np.random.default_rng(0)
+    hits = 0
+    for seed in range(100):
+        _, low, high = bootstrap(random.normal(3.0, 1.0, 40), seed=seed)
+        hits += low <= 3.0 <= high
+    assert 86 <= hits <= 99
+
+
+def test_a_larger_sample_has_a_narrower_interval():
+    values = np.random.default_rng(1).normal(size=1000)
+    few, many = bootstrap(values[:50]), bootstrap(values)
+    assert many.high - many.low < (few.high - few.low) / 2
+
+
+def test_one_value_has_no_interval():
+    value, low, high = bootstrap([2.5])
+    assert value == 2.5
+    assert np.isnan([low, high]).all()
+
+
+def test_no_value_has_no_mean():
+    assert np.isnan(bootstrap([])).all()
+
+
+def test_the_same_seed_gives_the_same_interval():
+    values = np.random.default_rng(2).normal(size=20)
+    assert bootstrap(values, seed=4) == bootstrap(values, seed=4)
+    assert bootstrap(values, seed=4) != bootstrap(values, seed=5)
+
+
+def test_the_interval_of_a_difference_covers_it():
+    random = np.random.default_rng(3)
+    groups = [random.normal(1.0, 0.5, 100), random.normal(0.0, 0.5, 80)]
+    value, low, high = bootstrap_groups(groups, lambda g: float(g[0].mean() - g[1].mean()))
+    assert low < 1.0 < high
+    assert value == pytest.approx(groups[0].mean() - groups[1].mean())
+
+
+def test_an_empty_group_has_no_difference():
+    found = bootstrap_groups([np.ones(3), np.ones(0)], lambda g: float(g[0].mean() - g[1].mean()))
+    assert np.isnan(found).all()
+
+
+def test_the_area_under_the_curve_is_the_share_of_pairs_in_order():
+    # pairs: 1<2, 1<3, 2=2 (half), 2<3
+    assert area_under_curve(np.array([1.0, 2.0]), np.array([2.0, 3.0])) == 3.5 / 4
+
+
+def test_the_area_needs_both_samples():
+    assert np.isnan(area_under_curve(np.zeros(0), np.ones(3)))
+
+
+def test_cliffs_delta_is_one_above_and_minus_one_below():
+    low, high = np.arange(5.0), np.arange(5.0) + 10
+    assert cliffs_delta(low, high) == 1
+    assert cliffs_delta(high, low) == -1
+    assert cliffs_delta(low, low) == 0
+
+
+def test_the_test_tells_different_samples_apart_and_equal_ones_not():
+    random = np.random.default_rng(4)
+    same, other = random.normal(size=(2, 200))
+    assert mann_whitney_p(same, other) > 1e-3
+    assert mann_whitney_p(same, other + 1) < 1e-10
+
+
+def test_rank_correlation_sees_order_alone():
+    x = np.array([1.0, 2.0, 3.0, 4.0])
+    assert spearman(x, np.exp(x)) == pytest.approx(1)
+    assert spearman(x, -(x**3)) == pytest.approx(-1)
+    assert spearman(x, np.array([1.0, 3.0, 2.0, 4.0])) == pytest.approx(0.8)  # 1 - 6 * 2 / 60
+
+
+def test_a_constant_has_no_rank_correlation():
+    assert np.isnan(spearman(np.ones(4), np.arange(4.0)))
+
+
+@pytest.mark.parametrize("n_values", [1, 2, 7, 10])
+def test_the_median_of_units_drawn_once_is_the_median(n_values):
+    values = np.random.default_rng(n_values).normal(size=n_values)
+    sample = Sample.of(values, np.arange(n_values))
+    assert sample.median(np.ones(n_values)) == pytest.approx(np.median(values))
+
+
+def test_the_median_of_units_drawn_several_times_is_that_of_repeated_values():
+    random = np.random.default_rng(5)
+    values, units = random.normal(size=30), random.integers(0, 6, 30)
+    drawn = np.array([0.0, 2.0, 1.0, 0.0, 3.0, 1.0])
+    repeated = np.repeat(values, drawn[units].astype(int))
+    assert Sample.of(values, units).median(drawn) == pytest.approx(np.median(repeated))
+
+
+def test_units_that_were_not_drawn_have_no_median():
+    assert np.isnan(Sample.of(np.ones(3), np.zeros(3, dtype=int)).median(np.zeros(1)))
+
+
+def test_delta_of_units_drawn_several_times_is_that_of_repeated_values():
+    random = np.random.default_rng(6)
+    low, high = random.integers(0, 5, (2, 20)).astype(float)  # many ties
+    units = np.arange(20)
+    drawn = random.integers(0, 3, 20).astype(float)
+    found = resampled_delta(Sample.of(low, units), Sample.of(high, units))(drawn)
+    times = drawn.astype(int)
+    assert found == pytest.approx(cliffs_delta(np.repeat(low, times), np.repeat(high, times)))
+
+
+def test_copies_of_an_atom_in_its_molecule_do_not_narrow_the_interval():
+    values = np.random.default_rng(7).normal(size=40)
+    units = np.arange(40)
+    alone = Sample.of(values, units)
+    copied = Sample.of(np.repeat(values, 9), np.repeat(units, 9))
+    one, nine = (
+        bootstrap_units(40, lambda drawn, s=s: np.array([s.median(drawn)]))[0]
+        for s in (alone, copied)
+    )
+    assert nine.high - nine.low == pytest.approx(one.high - one.low, rel=0.1)
+
+
+def test_one_unit_has_no_interval():
+    (found,) = bootstrap_units(1, lambda drawn: drawn * 3)
+    assert found.value == 3
+    assert np.isnan([found.low, found.high]).all()
