@@ -25,6 +25,7 @@ from atomlens.studies.substituted import (
 )
 from atomlens.studies.substitution_claims import all_claims
 from atomlens.studies.substitution_numbers import (
+    CORRELATION,
     Ratios,
     effects_of,
     element_rows,
@@ -127,7 +128,10 @@ class Substitution(Study):
             suffix = f"-{number + 1}" if len(result.models) > 1 else ""
             if any(row["site"] for row in rows):
                 drawn.append(draw_map(rows, folder / f"substitution-map{suffix}.png"))
-            drawn.append(draw_scatter(rows, folder / f"ratio-against-value{suffix}.png"))
+            found = result.effect(f"{model}: {CORRELATION}")
+            correlations = {"trained": found.value, **found.controls}
+            path = folder / f"ratio-against-value{suffix}.png"
+            drawn.append(draw_scatter(rows, correlations, path))
         return drawn
 
 

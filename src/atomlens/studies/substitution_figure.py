@@ -1,6 +1,6 @@
 """Figures of substitution: ratios by site and element, ratios against the values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from atomlens.reports.canvas import ACCENT, INK, QUIET, WARM, new_figure, plain_
 from atomlens.reports.colours import BASELINE_COLOURS, colour_at, text_colour
 from atomlens.reports.wording import shortened
 from atomlens.studies.base import Row
-from atomlens.studies.statistics import Values, spearman
+from atomlens.studies.statistics import Values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _MOST_SITES = 24
 """Rows of the heat map; further sites are in the table."""
+_MOST_SYMBOLS = 60
+"""With more structures than this, dots are drawn instead of symbols."""
 _GROUP_COLOURS = {"low": ACCENT, "high": WARM, "": QUIET}
 _NETWORK = "ratio, "
 """Columns of controls begin with this."""
@@ -70,7 +72,7 @@ def _draw_cells(figure: "Figure", axes: "Axes", ratios: Values, changes: Values)
         if not np.isfinite(ratios[i, j]):
             continue
         colour = text_colour(colour_at(float(scale(ratios[i, j])), BASELINE_COLOURS))
-        text = f"{change:+.3f}".replace("-", "−") if np.isfinite(change) else ""
+        text = f"{round(change, 3) + 0.0:+.3f}".replace("-", "−") if np.isfinite(change) else ""
         axes.text(j, i, text, color=colour, fontsize=8.5, ha="center", va="center")
     axes.set_xticks(np.arange(1, ratios.shape[1]) - 0.5, minor=True)
     axes.set_yticks(np.arange(1, ratios.shape[0]) - 0.5, minor=True)
@@ -78,87 +80,82 @@ def _draw_cells(figure: "Figure", axes: "Axes", ratios: Values, changes: Values)
     axes.tick_params(which="both", length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    bar = figure.colorbar(image, ax=axes, fraction=0.05, pad=0.02)
+    bar = figure.colorbar(image, ax=axes, fraction=0.05, pad=0.02, format="%.2f")
     bar.ax.set_ylim(max(finite.min() - 0.02, 1 - reach), min(finite.max() + 0.02, 1 + reach))
     bar.outline.set_visible(False)
     bar.set_label("attention of the substituent\nover the lowest host atom", fontsize=9)
 
 
-def draw_scatter(rows: Sequence[Row], path: Path) -> Path:
-    """Draw ratio against value, a panel for the model and each control."""
+def draw_scatter(rows: Sequence[Row], correlations: Mapping[str, float], path: Path) -> Path:
+    """Draw ratio against value, a panel for the model and each control.
+
+    Args:
+        rows: Of the table ``substitutions``, of one model.
+        correlations: Spearman's by ``trained`` and the names of the controls; several networks
+            of a control are drawn as their mean ratio, and their correlations averaged.
+        path: .png, .svg or .pdf.
+    """
     networks = ["ratio", *(str(name) for name in rows[0] if str(name).startswith(_NETWORK))]
     values = np.array([_float(row["value"]) for row in rows])
     target = str(rows[0]["target"]).replace("_", " ")
-    with new_figure(path, (1.0 + 3.1 * len(networks), 3.7)) as figure:
+    with new_figure(path, (1.2 + 3.0 * len(networks), 3.9)) as figure:
         figure.set_layout_engine("constrained")
-        panels = figure.subplots(1, len(networks), sharex=True, sharey=True, squeeze=False)[0]
+        panels = figure.subplots(1, len(networks), sharex=True, squeeze=False)[0]
         for axes, network in zip(panels, networks, strict=True):
             ratios = np.array([_float(row[network]) for row in rows])
-            _draw_dots(axes, rows, values, ratios)
-            title = "trained" if network == "ratio" else network.removeprefix(_NETWORK)
-            axes.set_title(title)
+            _draw_points(axes, rows, values, ratios)
+            name = "trained" if network == "ratio" else network.removeprefix(_NETWORK)
+            axes.set_title(name)
+            if np.isfinite(correlations[name]):
+                text = f"Spearman {correlations[name]:.2f}".replace("-", "−")
+                axes.set_title(text, loc="right", fontsize=9.5, fontweight="normal", color=INK)
         panels[0].set_ylabel("attention of the substituent\nover the lowest host atom")
         figure.supxlabel(target + _bracket(rows[0]["unit"]), fontsize=10)
-        _legend(panels[0], {str(row["group"]) for row in rows})
+        _legend(figure, {str(row["group"]) for row in rows})
     return path
 
 
-def _draw_dots(axes: "Axes", rows: Sequence[Row], values: Values, ratios: Values) -> None:
+def _draw_points(axes: "Axes", rows: Sequence[Row], values: Values, ratios: Values) -> None:
+    """Draw few structures as the symbol of their element, many as dots."""
     plain_axes(axes)
     axes.margins(x=0.09, y=0.09)
     axes.axhline(1.0, color=QUIET, linewidth=1.0, zorder=1)
-    groups = np.array([str(row["group"]) for row in rows])
-    elements = np.array([str(row["element"]) for row in rows])
-    few = len(rows) <= 60
-    for group in ("", "low", "high"):
-        own = groups == group
-        axes.scatter(
-            values[own],
-            ratios[own],
-            s=30 if few else 12,
-            color=_GROUP_COLOURS[group],
-            alpha=0.85 if few else 0.5,
-            linewidths=0,
+    good = np.isfinite(values) & np.isfinite(ratios)
+    few = int(good.sum()) <= _MOST_SYMBOLS
+    colours = np.array([_GROUP_COLOURS[str(row["group"])] for row in rows])
+    size = 0.0 if few else 12.0
+    axes.scatter(values[good], ratios[good], s=size, c=colours[good], alpha=0.6, linewidths=0)
+    for i in np.flatnonzero(good) if few else []:
+        axes.text(
+            values[i],
+            ratios[i],
+            str(rows[i]["element"]),
+            color=colours[i],
+            fontsize=9,
+            fontweight="bold",
+            ha="center",
+            va="center",
             zorder=3,
         )
-    for element in dict.fromkeys(elements.tolist()):
-        own = np.flatnonzero((elements == element) & np.isfinite(values) & np.isfinite(ratios))
-        if len(own):
-            _write_element(axes, element, values[own], ratios[own])
-    good = np.isfinite(values) & np.isfinite(ratios)
-    found = spearman(values[good], ratios[good])
-    text = f"Spearman {found:.2f}".replace("-", "−") if np.isfinite(found) else ""
-    axes.text(0.98, 0.98, text, transform=axes.transAxes, ha="right", va="top", color=INK)
 
 
-def _write_element(axes: "Axes", element: str, values: Values, ratios: Values) -> None:
-    """Write the symbol at the dot nearest to the middle of its element."""
-    spread = np.array([np.ptp(values) or 1.0, np.ptp(ratios) or 1.0])
-    middle = np.array([np.median(values), np.median(ratios)])
-    apart = np.linalg.norm((np.stack([values, ratios], axis=1) - middle) / spread, axis=1)
-    nearest = int(np.argmin(apart))
-    axes.annotate(
-        element,
-        (values[nearest], ratios[nearest]),
-        xytext=(5, 4),
-        textcoords="offset points",
-        fontsize=8.5,
-        color=INK,
-        zorder=5,
-    )
-
-
-def _legend(axes: "Axes", groups: set[str]) -> None:
+def _legend(figure: "Figure", groups: set[str]) -> None:
     from matplotlib.lines import Line2D
 
-    words = {"low": "said to be low", "high": "said to be high"}
+    words = {"low": "group said to be low", "high": "group said to be high", "": "other elements"}
     handles = [
-        Line2D([], [], color=_GROUP_COLOURS[g], marker="o", linestyle="", ms=5, label=words[g])
+        Line2D([], [], color=_GROUP_COLOURS[g], marker="s", linestyle="", ms=6, label=words[g])
         for g in words
         if g in groups
     ]
-    if handles:
-        axes.legend(handles=handles, frameon=False, fontsize=8.5, loc="lower left", handletextpad=0)
+    figure.legend(
+        handles=handles,
+        frameon=False,
+        fontsize=9,
+        loc="outside upper center",
+        ncols=3,
+        handletextpad=0.2,
+    )
 
 
 def _in_groups(rows: Sequence[Row]) -> list[str]:
