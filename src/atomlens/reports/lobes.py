@@ -124,7 +124,7 @@ def _first_hits(
 def _normals(volume: Volume, points: Values, sign: Values) -> Values:
     """Return unit vectors (n, 3) out of the lobes."""
     slopes = np.gradient(volume.values, volume.spacing)
-    slope = np.column_stack([_sample(along, volume, points) for along in slopes])
+    slope = np.column_stack([_sample(np.asarray(along), volume, points) for along in slopes])
     normals: Values = -slope * sign[:, None]
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
     return normals

@@ -34,6 +34,8 @@ _HEAD = 0.36
 _FOOT = 0.10
 _TILT = np.radians(-52.0)
 """From looking onto the molecule's plane towards looking along it, to see both sides."""
+_UNFADED = (-1e12, 0.0)
+"""A range of depths so wide that nothing fades: colours stand for numbers here."""
 _FIRST, _COLUMN = 0.012, 0.329
 """Left end of the first column and width of each, as shares of the figure."""
 
@@ -81,7 +83,7 @@ def _draw_row(figure: "Figure", row: OrbitalRow, top: float, height: float) -> N
     width = heading.get_window_extent().width / figure.bbox.width
     figure.text(0.035 + width, top - 0.05 * height, row.remark, color=QUIET, va="center")
     scene = _tilted(build_scene(row.atoms))
-    view = painting.project_scene(scene)
+    view = replace(painting.project_scene(scene), depth_range=_UNFADED)
     place = (0.74 * height, top - 0.86 * height)  # height and bottom of the drawings
     window = _window(scene, view, row, _COLUMN * _WIDTH / (place[0] * figure.get_figheight()))
     elements = [element_colour(int(z)) for z in row.atoms.numbers]

@@ -93,9 +93,11 @@ def gather_cases(given: StudyInput, settings: OrbitalsSettings) -> Cases:
     if not first.found:
         reason = f" The first reason: {first.failures[0].message}" if first.failures else ""
         raise StudyError(f"No orbital of the {len(wanted)} molecules could be calculated.{reason}")
+    origins: list[Origin] = [origin] * len(first.found)
+    origins += ["paper"] * len(paper.found)
     return Cases(
         orbitals=(*first.found, *paper.found),
-        origins=(*[origin] * len(first.found), *["paper" for _ in paper.found]),
+        origins=tuple(origins),
         shipped=replace(shipped, orbitals=tuple(sample)),
         is_shipped=as_shipped,
         failures=(*first.failures, *paper.failures),

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import MissingDependencyError, StudyError
+from atomlens.structures.records import quiet
 from atomlens.units import HARTREE_IN_EV
 
 if TYPE_CHECKING:
@@ -162,13 +163,14 @@ def converged_field(atoms: "Atoms", settings: OrbitalSettings, name: str) -> tup
             "leave this molecule out or give its charge."
         )
     try:
-        molecule = gto.M(
-            atom=list(zip(atoms.numbers.tolist(), atoms.positions.tolist(), strict=True)),
-            basis=settings.basis,
-            charge=charge,
-            unit="Angstrom",
-            verbose=0,
-        )
+        with quiet():
+            molecule = gto.M(
+                atom=list(zip(atoms.numbers.tolist(), atoms.positions.tolist(), strict=True)),
+                basis=settings.basis,
+                charge=charge,
+                unit="Angstrom",
+                verbose=0,
+            )
     except (KeyError, RuntimeError) as error:
         elements = ", ".join(sorted(set(atoms.get_chemical_symbols())))
         raise StudyError(
@@ -186,7 +188,8 @@ def _converge(dft: Any, molecule: Any, settings: OrbitalSettings, name: str) -> 
         field.grids.level = settings.grid_level
         field.conv_tol = settings.convergence
         field.max_cycle = 100
-        field.kernel()
+        with quiet():
+            field.kernel()
     except (KeyError, ValueError, RuntimeError, np.linalg.LinAlgError) as error:
         raise StudyError(
             f"{name}: pyscf cannot calculate it ({' '.join(str(error).split())[:160]}); check "
