@@ -152,11 +152,14 @@ def pair_rows(networks: Sequence[NetworkNumbers]) -> list[Row]:
 
 
 def densities(networks: Sequence[NetworkNumbers]) -> list[Row]:
-    """Return Gaussian kernel densities (Silverman's width), averaged over networks."""
+    """Return Gaussian kernel densities (Silverman's width), averaged over networks.
+
+    Classes of few atoms are left out unless all are of few.
+    """
     rows: list[Row] = []
-    for kind in networks[0].classes:
-        if len(networks[0].atoms[kind].values) < _FEWEST_FOR_DENSITY:
-            continue
+    counts = {kind: len(networks[0].atoms[kind].values) for kind in networks[0].classes}
+    common = [kind for kind, n in counts.items() if n >= _FEWEST_FOR_DENSITY]
+    for kind in common or counts:
         mean = np.mean([_density(n.atoms[kind].values) for n in networks], axis=0)
         rows += [
             {"class": kind, "ratio": round(float(x), 3), "density": float(f"{y:.5g}")}
@@ -169,7 +172,7 @@ def _density(values: Values) -> Values:
     """(n_grid,) density from counts in fine bins, each blurred by a Gaussian."""
     quartiles = np.subtract(*np.quantile(values, [0.75, 0.25]))
     spread = min(values.std(), quartiles / 1.349) or values.std()
-    width = max(0.9 * float(spread) * len(values) ** -0.2, 0.005)
+    width = max(0.9 * float(spread) * len(values) ** -0.2, 0.02)
     edges = np.linspace(0.0, 4.0, 1601)
     counts, _ = np.histogram(values, edges)
     centres = (edges[1:] + edges[:-1]) / 2

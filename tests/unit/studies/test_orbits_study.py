@@ -1,0 +1,205 @@
+"""Attention and symmetry orbits: numbers by hand, what symmetry forces, verdicts."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import molecule
+from ase.spacegroup import crystal
+from scipy.stats import f_oneway
+
+from atomlens.errors import StudyError
+from atomlens.structures.arrays import structure_of
+from atomlens.structures.orbits import Orbits, find_orbits
+from atomlens.studies import STUDIES, StudyInput
+from atomlens.studies.orbit_claims import all_claims, recognised, ring_minus_rest
+from atomlens.studies.orbit_numbers import OrbitNumbers, Symmetric
+from atomlens.studies.orbits import OrbitsSettings
+from study_makers import dataset, make_predictor, trained_on_noise
+
+
+def run(*atoms, targets=("homo",), **settings):
+    models = tuple(make_predictor(t, seed=i) for i, t in enumerate(targets))
+    study = STUDIES["orbits"](OrbitsSettings(**settings))
+    return study.run(StudyInput(models=models, data=dataset(*atoms)))
+
+
+def smfe12() -> Atoms:
+    sites = [(0, 0, 0), (0.25, 0.25, 0.25), (0.36, 0, 0), (0.28, 0.5, 0)]
+    return crystal(
+        ["Sm", "Fe", "Fe", "Fe"], sites, spacegroup=139, cellpar=[8.5, 8.5, 4.77, 90, 90, 90]
+    )
+
+
+def barrel(n_ring: int, n_cap: int) -> Orbits:
+    """A ring of carbons at the equator and two caps, as orbits."""
+    return Orbits(
+        labels=np.repeat([0, 1], [n_ring, n_cap]),
+        group="D6d",
+        deviation=0.0,
+        heights=np.repeat([0.5, 3.0], [n_ring, n_cap]),
+    )
+
+
+def c72(scores_by_model: dict[str, tuple[float, float]]) -> Symmetric:
+    """A stand-in for C72: two orbits are shared out as four, with scores of ring and caps."""
+    labels = np.repeat([0, 1, 2, 3], [24, 24, 12, 12])
+    heights = np.array([0.5, 1.8, 2.4, 2.9])[labels]
+    orbits = Orbits(labels=labels, group="D6d", deviation=0.0, heights=heights)
+    structure = structure_of(Atoms("C72", positions=np.random.default_rng(0).normal(size=(72, 3))))
+    networks = {}
+    for label, (ring, caps) in scores_by_model.items():
+        noise = 1 + 1e-6 * np.random.default_rng(1).normal(size=72)
+        scores = np.where(labels == 0, ring, caps) * noise
+        networks[label] = {"trained": [OrbitNumbers.of(scores / scores.sum(), orbits)]}
+    return Symmetric("C72", structure, orbits, networks)
+
+
+def claims_of(one: Symmetric):
+    return all_claims([one], {label: make_predictor(label) for label in one.networks})
+
+
+def test_spreads_and_f_ratio_are_those_of_the_textbook():
+    attention = np.array([0.1, 0.2, 0.3, 0.15, 0.25])
+    orbits = barrel(3, 2)
+    found = OrbitNumbers.of(attention, orbits)
+    assert found.spreads == pytest.approx([0.2 / 0.2, 0.1 / 0.2])
+    assert found.within == pytest.approx(1.0)
+    expected = f_oneway(attention[:3], attention[3:]).statistic
+    assert found.f_ratio == pytest.approx(expected, abs=1e-9)
+    assert 0 <= found.share <= 1
+
+
+def test_orbits_that_decide_everything_share_no_variance_inside():
+    found = OrbitNumbers.of(np.array([0.3, 0.3, 0.2, 0.2]), barrel(2, 2))
+    assert found.share == pytest.approx(1.0)
+    assert found.f_ratio > 1e10
+
+
+def test_a_single_orbit_has_no_f_ratio():
+    one = Orbits(labels=np.zeros(3, dtype=int), group="D3h", deviation=0.0, heights=None)
+    found = OrbitNumbers.of(np.full(3, 1 / 3), one)
+    assert np.isnan([found.f_ratio, found.share, found.between]).all()
+
+
+@pytest.mark.parametrize("name", ["CH4", "C2H6", "C6H6", "C60"])
+def test_symmetry_alone_makes_attention_equal_inside_orbits(name):
+    result = run(molecule(name))
+    effect = result.effect("homo: spread inside orbits")
+    assert effect.value < 0.02
+    assert effect.controls["untrained"] < 0.02
+
+
+def test_c60_is_tested_and_the_control_holds_too():
+    (claim,) = run(molecule("C60")).claims
+    assert (claim.identifier, claim.verdict) == ("S2", "holds")
+    assert "symmetry, not learning" in claim.evidence
+    assert "no model of the LUMO energy was given" in claim.evidence
+
+
+def test_claims_appear_for_their_structures_alone():
+    assert run(molecule("CH4")).claims == ()
+
+
+def test_c60_without_a_frontier_orbital_is_not_tested():
+    (claim,) = run(molecule("C60"), targets=("energy",)).claims
+    assert claim.verdict == "not tested"
+
+
+def test_smfe12_is_known_and_its_iron_compared_over_all_sites():
+    result = run(smfe12(), targets=("formation_energy",))
+    (claim,) = result.claims
+    assert claim.identifier == "S10"
+    iron = [float(r["score"]) for r in result.tables["atoms"] if r["symbol"] == "Fe"]
+    spread = np.ptp(iron) / np.mean(iron)
+    assert claim.verdict == ("holds" if spread < 0.05 else "fails")
+    assert all(site in claim.evidence for site in ("Fe f", "Fe i", "Fe j", "inside a site"))
+
+
+def test_smfe12_with_broken_symmetry_is_not_mistaken_for_it():
+    atoms = smfe12()
+    atoms.positions[3] += [0.3, 0.0, 0.0]
+    orbits = find_orbits(structure_of(atoms), 0.05)
+    assert recognised(Symmetric("x", structure_of(atoms), orbits, {})) == ""
+
+
+def test_c72_holds_with_opposite_signs():
+    (claim,) = claims_of(c72({"homo": (0.9, 1.1), "lumo": (1.2, 0.9)}))
+    assert (claim.identifier, claim.verdict) == ("S4", "holds")
+
+
+@pytest.mark.parametrize(
+    ("homo", "lumo"), [((1.1, 0.9), (1.2, 0.9)), ((1.1, 0.9), (0.9, 1.1)), ((0.9, 1.1), (0.8, 1.1))]
+)
+def test_c72_fails_with_other_signs(homo, lumo):
+    (claim,) = claims_of(c72({"homo": homo, "lumo": lumo}))
+    assert claim.verdict == "fails"
+
+
+def test_c72_with_one_model_is_not_tested():
+    (claim,) = claims_of(c72({"homo": (0.9, 1.1)}))
+    assert claim.verdict == "not tested"
+
+
+def test_the_ring_is_the_orbit_at_the_equator():
+    one = c72({"homo": (0.9, 1.1)})
+    (difference,) = ring_minus_rest(one, "homo")["trained"]
+    scale = 72 / (24 * 0.9 + 48 * 1.1)
+    assert difference == pytest.approx(-0.2 * scale, abs=1e-4)
+
+
+def test_structures_without_symmetry_are_counted_and_named():
+    crooked = molecule("CH4")
+    crooked.rattle(0.05, seed=1)
+    crooked.info["name"] = "crooked"
+    result = run(crooked, molecule("CH4"), tolerance=0.03)
+    assert result.counts["left out, all atoms different"] == 1
+    (row,) = result.tables["without_symmetry"]
+    assert row["name"] == "crooked"
+    assert row["symmetric_within"] == pytest.approx(0.09)
+
+
+def test_noise_everywhere_is_an_error_that_offers_a_tolerance():
+    atoms = molecule("C60")
+    atoms.rattle(0.02, seed=1)
+    with pytest.raises(StudyError, match=r"has the symmetry Ih within 0\.15 Å"):
+        run(atoms, tolerance=0.015)
+
+
+def test_a_molecule_of_different_atoms_is_an_error():
+    with pytest.raises(StudyError, match="nor within a larger tolerance"):
+        run(molecule("HCN"))
+
+
+def test_a_slab_is_a_failure_and_the_rest_goes_on():
+    slab = molecule("C6H6")
+    slab.set_cell([10, 10, 10])
+    slab.pbc = (True, True, False)
+    result = run(slab, molecule("CH4"))
+    assert len(result.failures) == 1
+    assert result.n_structures == 1
+
+
+def test_a_tolerance_of_zero_is_refused():
+    with pytest.raises(StudyError, match="tolerance=0"):
+        run(molecule("CH4"), tolerance=0.0)
+
+
+def test_two_structures_of_one_name_stay_two(tmp_path):
+    study = STUDIES["orbits"]()
+    homo = make_predictor()
+    given = StudyInput(
+        models=(homo,),
+        data=dataset(molecule("C2H6"), molecule("C2H6")),
+        shuffled=(trained_on_noise(homo),),
+    )
+    result = study.run(given)
+    assert {row["structure"] for row in result.tables["orbits"]} == {"C2H6", "C2H6 (2)"}
+    pictures = study.draw(result, tmp_path)
+    assert len(set(pictures)) == 2
+    assert all(p.read_bytes().startswith(b"\x89PNG") for p in pictures)
+    result.save(tmp_path)
+
+
+def test_only_the_first_structures_are_drawn(tmp_path):
+    result = run(molecule("CH4"), molecule("C2H6"), n_pictures=1)
+    assert len(STUDIES["orbits"]().draw(result, tmp_path)) == 1
