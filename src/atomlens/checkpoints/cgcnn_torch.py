@@ -7,6 +7,7 @@ from them and refuses everything else.
 
 import codecs
 import pickle
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,7 +100,8 @@ def _read(path: Path) -> Mapping[str, Any]:
         codecs.encode,
     ]
     try:
-        with torch.serialization.safe_globals(harmless):
+        with torch.serialization.safe_globals(harmless), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what cannot be read raises below
             content = torch.load(path, map_location="cpu", weights_only=True)
     except (
         pickle.UnpicklingError,
@@ -123,8 +125,8 @@ def _renamed(weights: Mapping[str, torch.Tensor], config: CgcnnConfig) -> dict[s
     """Return the weights under our names."""
     vectors = torch.from_numpy(cgcnn_vectors(config.n_elements))
     ours = {
-        "element.weight": weights["embedding.weight"] @ vectors.t(),
-        "element.bias": weights["embedding.bias"],
+        "embedding.weight": vectors @ weights["embedding.weight"].t(),
+        "offset": weights["embedding.bias"],
     }
     for name, value in weights.items():
         parts = name.split(".")

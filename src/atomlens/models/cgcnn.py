@@ -30,6 +30,7 @@ from atomlens.nn.convolution import (
     mean_pooling,
 )
 from atomlens.nn.edges import EdgeLayout
+from atomlens.nn.linear import element_embedding
 from atomlens.nn.readout import lower_bound
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"softplus": nn.Softplus, "relu": nn.ReLU}
@@ -126,6 +127,8 @@ class Cgcnn(PropertyModel):
     Config = CgcnnConfig
     edge_fields: ClassVar[frozenset[str]] = frozenset({"charges", "cells"})
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("nearest", {})
+    element_tables: ClassVar[tuple[str, ...]] = ("embedding.weight",)
+    output_layers: ClassVar[tuple[str, ...]] = ("output",)
     bounds: Tensor
     paper: ClassVar[str] = "CGCNN, Phys. Rev. Lett. (2018); AE-CGCNN (Cong et al.)"
 
@@ -134,7 +137,8 @@ class Cgcnn(PropertyModel):
         c = config
         activation = _ACTIVATIONS[c.activation]()
         n_edge = c.n_edge_features or c.n_basis
-        self.element = nn.Linear(c.n_elements, c.n_features)
+        self.embedding = element_embedding(c.n_elements, c.n_features)
+        self.offset = nn.Parameter(torch.zeros(c.n_features))
         self.extra = nn.Linear(c.n_extra, c.n_features, bias=False) if c.n_extra else None
         self.basis: nn.Module = (
             SmoothBasis(c.cutoff)
@@ -210,13 +214,13 @@ class Cgcnn(PropertyModel):
 
     def _nodes(self, batch: GraphBatch) -> Float[Tensor, "n_nodes _"]:
         """Embed the elements (a linear map of their one-hot vectors), charges and cell."""
-        nodes = self.element.weight.t().index_select(0, batch.atomic_numbers) + self.element.bias
+        nodes: Tensor = self.embedding(batch.atomic_numbers) + self.offset
         if self.extra is None:
             return nodes
         extra = (
             charge_features(batch, self.config.charges) + [cell_features(batch)] * self.config.cell
         )
-        return nodes + self.extra(torch.cat(extra, dim=1).to(nodes.dtype))
+        return torch.add(nodes, self.extra(torch.cat(extra, dim=1).to(nodes.dtype)))
 
     def _edges(self, batch: GraphBatch) -> Float[Tensor, "n_edges _"]:
         basis: Tensor = self.basis(batch.distances)
@@ -243,6 +247,16 @@ class Cgcnn(PropertyModel):
         if self.config.lower_bounds:
             values = lower_bound(values, self.bounds.to(values.dtype))
         return values, log_scale
+
+    def frozen_parts(self, n_layers: int) -> list[nn.Module]:
+        """Return embedding, input layers and the first convolutions with their edge updates."""
+        if n_layers > len(self.layers):
+            raise SettingsError(
+                f"frozen_layers={n_layers} is more than the {len(self.layers)} convolutions of "
+                "this model."
+            )
+        inputs = [m for m in (self.embedding, self.extra, self.edge_input) if m is not None]
+        return [*inputs, *self.layers[:n_layers], *self.edge_updates[:n_layers]]
 
 
 def charge_features(

@@ -19,6 +19,7 @@ from atomlens.models.base import ModelOutput, PropertyModel
 from atomlens.nn.basis import SmoothBasis
 from atomlens.nn.convolution import RowNorm, mean_pooling
 from atomlens.nn.edges import EdgeLayout
+from atomlens.nn.linear import element_embedding
 from atomlens.nn.readout import lower_bound
 from atomlens.nn.segment import segment_sum
 
@@ -127,6 +128,8 @@ class GeoCgnn(PropertyModel):
     Config = GeoCgnnConfig
     edge_fields: ClassVar[frozenset[str]] = frozenset({"edge_vectors", "cells"})
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("nearest", {})
+    element_tables: ClassVar[tuple[str, ...]] = ("embedding.weight",)
+    output_layers: ClassVar[tuple[str, ...]] = ("output",)
     bounds: Tensor
     steps: Tensor
     paper: ClassVar[str] = "GeoCGNN, Communications Materials (2021)"
@@ -134,7 +137,7 @@ class GeoCgnn(PropertyModel):
     def __init__(self, config: GeoCgnnConfig) -> None:
         super().__init__(config)
         c, width = config, config.n_features
-        self.element = nn.Linear(c.n_elements, width, bias=False)
+        self.embedding = element_embedding(c.n_elements, width)
         self.basis = SmoothBasis(c.cutoff)
         self.layers = nn.ModuleList(
             GeometricConvolution(width, plane_waves=c.plane_waves) for _ in range(c.n_layers)
@@ -163,7 +166,7 @@ class GeoCgnn(PropertyModel):
         layout = EdgeLayout.of(batch.edge_index, batch.n_nodes)
         radial = self.basis(batch.distances)
         waves = self._plane_waves(batch) if self.config.plane_waves else None
-        nodes = torch.sigmoid(self.element.weight.t().index_select(0, batch.atomic_numbers))
+        nodes = torch.sigmoid(self.embedding(batch.atomic_numbers))
         total = nodes.new_zeros(batch.n_nodes, self.config.n_features)
         for index, (layer, pool) in enumerate(zip(self.layers, self.pools, strict=True)):
             nodes = layer(nodes, radial, waves, batch.distances, layout)

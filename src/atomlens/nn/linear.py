@@ -1,5 +1,6 @@
-"""Linear maps with the initialisation of the published SCANN code."""
+"""Linear maps with the initialisations of the published codes."""
 
+import torch
 from torch import nn
 
 
@@ -9,3 +10,10 @@ def glorot_linear(n_in: int, n_out: int) -> nn.Linear:
     nn.init.xavier_uniform_(layer.weight)
     nn.init.zeros_(layer.bias)
     return layer
+
+
+def element_embedding(n_elements: int, n_features: int) -> nn.Embedding:
+    """Return one learned row an element: a linear map of one-hot vectors, begun as torch does."""
+    bound = n_elements**-0.5
+    rows = torch.empty(n_elements, n_features).uniform_(-bound, bound)
+    return nn.Embedding(n_elements, n_features, _weight=rows)
