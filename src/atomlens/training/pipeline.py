@@ -125,9 +125,8 @@ def _train(
         if lost:
             example = prepared.failures[-1]
             progress.message(
-                f"{lost} of {lost + len(prepared.dataset)} structures have no graph and are left out, "
-                f"for example "
-                f"{example.name}: {example.message}"
+                f"{lost} of {lost + len(prepared.dataset)} structures have no graph and are left "
+                f"out, for example {example.name}: {example.message}"
             )
         job = Job(
             model_name=model,
