@@ -148,7 +148,14 @@ def _default(field: "Field[Any]") -> Any:
 
 
 def field_notes(settings_class: type) -> dict[str, str]:
-    """Return the docstring below each field of a class, from its source."""
+    """Return the docstring below each field of a class and of its bases, from their source."""
+    notes: dict[str, str] = {}
+    for one in reversed(settings_class.__mro__):
+        notes |= _own_notes(one)
+    return notes
+
+
+def _own_notes(settings_class: type) -> dict[str, str]:
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(settings_class)))
     except (OSError, TypeError):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from atomlens.cli.common import add_common_arguments, add_out_folder, add_set
 from atomlens.cli.guard import say
-from atomlens.cli.outputs import emit, exit_code, to_json, usable_folder
+from atomlens.cli.outputs import emit, exit_code, failure_sentence, to_json, usable_folder
 from atomlens.cli.progress import ProgressLine
 from atomlens.cli.settings import read_assignments, settings_table, typed_values
 from atomlens.errors import SettingsError, StudyError, unknown_name
@@ -22,8 +22,8 @@ Measure a claim about attention: effect size, confidence interval, and the same 
 untrained network and of a model trained on shuffled labels. `atomlens study list` names the
 studies, `atomlens study info NAME` the settings of one.
 
-INPUT is a data set's name, a table, a structure file, a folder or a glob. Samples that a
-model was trained on are left out unless --all is given."""
+INPUT is a data set's name, a table, a structure file, a folder, a glob or a SMILES. Samples that
+a model was trained on are left out unless --all is given."""
 EXAMPLES = """\
 examples:
   atomlens study list
@@ -70,6 +70,8 @@ def run(options: argparse.Namespace) -> int:
         raise SettingsError(unknown_name("study", options.study, STUDIES))
     if options.out is None:
         raise SettingsError("A study writes figures and tables: name a folder with --out.")
+    if options.limit is not None and options.limit < 1:
+        raise SettingsError(f"--limit {options.limit}: it must be 1 or more.")
     study = make_study(STUDIES[options.study], options.assignments)
     if not options.model:
         raise StudyError(f"{study.name}: give at least one trained model with --model.")
@@ -101,9 +103,10 @@ def describe(options: argparse.Namespace) -> int:
         rows = [{"study": name, "question": study.summary} for name, study in STUDIES.items()]
         emit(to_json(rows) if options.format == "json" else format_table(rows))
         return 0
-    if len(options.inputs) != 1 or options.inputs[0] not in STUDIES:
-        asked = options.inputs[0] if options.inputs else ""
-        raise SettingsError(unknown_name("study", asked, STUDIES))
+    if len(options.inputs) != 1:
+        raise SettingsError(f"Which study? Known: {', '.join(sorted(STUDIES))}.")
+    if options.inputs[0] not in STUDIES:
+        raise SettingsError(unknown_name("study", options.inputs[0], STUDIES))
     study = STUDIES[options.inputs[0]]
     settings = settings_table(study.Settings, {})
     if options.format == "json":
@@ -139,6 +142,9 @@ def load_inputs(
             raise StudyError(f"{study.name}: name the structures or the data set to study.")
         return _as_dataset([])
     data = _read(options.inputs, options.seed)
+    if not len(data):
+        reason = f" {failure_sentence(data.failures[0])}" if data.failures else ""
+        raise StudyError(f"{study.name}: there is no structure to study.{reason}")
     if not options.all:
         trained = {name for m in models for name in m.record.split.get("train", ())}
         rows = [i for i, name in enumerate(data.structures.names) if name not in trained]
