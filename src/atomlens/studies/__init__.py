@@ -4,6 +4,7 @@
 """
 
 from atomlens.studies.base import Claim, Effect, Study, StudyInput, StudyResult
+from atomlens.studies.deformation import Deformation
 from atomlens.studies.orbitals import Orbitals
 from atomlens.studies.orbits import OrbitsStudy
 from atomlens.studies.relative_attention import RelativeAttention
@@ -16,6 +17,7 @@ STUDIES: dict[str, type[Study]] = {
         OrbitsStudy,
         Orbitals,
         Substitution,
+        Deformation,
     )
 }
 """Studies by the name of ``atomlens study NAME``."""
