@@ -32,12 +32,15 @@ class OrbitalSettings:
     method: Literal["dft", "huckel"] = "dft"
     """``dft`` needs pyscf; ``huckel`` is the p_z model for conjugated molecules, without it."""
     functional: str = "b3lyp"
+    """Exchange-correlation functional, as pyscf names it."""
     basis: str = "6-31g*"
+    """Basis set, as pyscf names it."""
     grid_level: int = 0
     """Integration grid of pyscf, 0 (coarse) to 9."""
     convergence: float = 1e-6
     """Change of the energy, in hartree, at which the calculation has converged."""
     population: Literal["lowdin", "mulliken"] = "lowdin"
+    """How an orbital is shared among the atoms."""
     degeneracy: float = 0.01
     """Orbitals this near to the frontier orbital, in eV, are averaged with it."""
 
