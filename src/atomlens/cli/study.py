@@ -1,6 +1,7 @@
 """``atomlens study``: a claim about attention, measured, with controls."""
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit, exit_code, failure_sentence, to_json, usable_folder
 from atomlens.cli.progress import ProgressLine
 from atomlens.cli.settings import read_assignments, settings_table, typed_values
-from atomlens.errors import SettingsError, StudyError, unknown_name
+from atomlens.errors import DatasetError, SettingsError, StudyError, unknown_name
 
 if TYPE_CHECKING:
     from atomlens.datasets.base import Dataset
@@ -170,12 +171,16 @@ def _keep(data: "Dataset", rows: list[int]) -> "Dataset":
 def _read(inputs: list[str], seed: int) -> "Dataset":
     """Read one data set or table with its values, or any number of structures without."""
     from atomlens.datasets import DATASETS, load_dataset
+    from atomlens.datasets.tables import is_table
     from atomlens.structures import read_structures
 
     if len(inputs) == 1:
         path = Path(inputs[0])
-        if inputs[0] in DATASETS or path.suffix.lower() in {".npz", ".csv", ".jsonl", ".parquet"}:
+        if inputs[0] in DATASETS or path.suffix.lower() == ".npz" or is_table(path):
             return load_dataset(inputs[0], seed=seed)
+        if path.suffix.lower() in {".extxyz", ".db"} and path.is_file():
+            with suppress(DatasetError):  # there are no values in it
+                return load_dataset(path, seed=seed)
         if (path / "id_prop.csv").is_file():
             return load_dataset(path, seed=seed)
     found = read_structures(inputs)
