@@ -123,15 +123,24 @@ def _crystal_deviation(
     rotations: NDArray[np.int_],
     translations: NDArray[np.float64],
 ) -> float:
-    """Return how far, in Å, an operation takes an atom from the nearest one of its element."""
+    """Return how far, in Å, an operation takes an atom from the nearest one."""
+    from scipy.spatial import cKDTree
+
+    tree = cKDTree(_wrapped(fractional), boxsize=1.0)
     worst = 0.0
-    alike = structure.atomic_numbers[:, None] == structure.atomic_numbers
     for rotation, translation in zip(rotations, translations, strict=True):
-        shifts = (fractional @ rotation.T + translation)[:, None] - fractional
-        distances = np.linalg.norm((shifts - np.round(shifts)) @ structure.cell, axis=2)
-        nearest = np.where(alike, distances, np.inf).min(axis=1)
-        worst = max(worst, float(nearest.max()))
+        moved = fractional @ rotation.T + translation
+        nearest = tree.query(_wrapped(moved))[1]
+        shifts = moved - fractional[nearest]
+        distances = np.linalg.norm((shifts - np.round(shifts)) @ structure.cell, axis=1)
+        worst = max(worst, float(distances.max()))
     return worst
+
+
+def _wrapped(fractional: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return coordinates from 0 to below 1."""
+    inside = fractional - np.floor(fractional)
+    return np.where(inside < 1.0, inside, 0.0)
 
 
 def _renumbered(labels: NDArray[np.integer]) -> NDArray[np.int64]:
