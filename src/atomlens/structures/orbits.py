@@ -1,5 +1,6 @@
 """Symmetry orbits: sets of atoms that symmetry exchanges, in molecules and crystals."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -27,7 +28,7 @@ class Orbits:
     """Å; the smallest tolerance at which these orbits appear"""
     heights: NDArray[np.float64] | None
     """(n_atoms,) Å above or below the plane through the centre of a molecule, perpendicular to
-    its main axis; None for crystals and where no axis stands out"""
+    its main axis; None for crystals and where no axis of three-fold or higher order stands out"""
     wyckoff: tuple[str, ...] = ()
     """(n_atoms,) Wyckoff letters of a crystal's atoms"""
 
@@ -77,8 +78,9 @@ def _of_molecule(structure: Structure, tolerance: float) -> Orbits:
         )
     positions = structure.positions
     found = find_symmetry(structure.atomic_numbers, positions, tolerance)
+    order = re.search(r"[\d∞]+", found.group)
     heights = None
-    if found.axis is not None:
+    if found.axis is not None and order is not None and order[0] not in ("1", "2"):
         heights = np.abs((positions - positions.mean(axis=0)) @ found.axis)
     return Orbits(
         labels=_renumbered(orbits_of(found.permutations)),

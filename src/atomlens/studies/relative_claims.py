@@ -68,10 +68,14 @@ def ordered(numbers: NetworkNumbers) -> bool:
 
 def _order_evidence(numbers: NetworkNumbers) -> str:
     medians = ", ".join(f"{k} {numbers.median(k):.3f}" for k in ("O", "N", "C", *_KINDS[2::-1]))
-    tests = ", ".join(f"{a} and {b} {numbers.p_value(a, b):.0e}" for a, b in PAIRS)
+    tests = ", ".join(f"{a} and {b} {_p_words(numbers.p_value(a, b))}" for a, b in PAIRS)
     broken = [f"{a} > {b}" for a, b in PAIRS if not numbers.median(a) > numbers.median(b)]
     wrong = f"; not so: {', '.join(broken)}" if broken else ""
     return f"medians {medians}; p: {tests}{wrong}"
+
+
+def _p_words(p: float) -> str:
+    return "below 1e-300" if p < 1e-300 else f"{p:.0e}"
 
 
 def _control_orders(controls: Mapping[str, Sequence[NetworkNumbers]]) -> list[str]:
