@@ -1,11 +1,21 @@
 """Elements as vectors of known properties, for networks that start from them.
 
+Two tables are built in; the others are read from packages by `atomlens.datasets`.
 CGCNN's vector has 92 numbers: nine properties, each cut into classes, of which one is 1. The
 classes are facts about the elements as listed with the published CGCNN code (MIT licence).
 """
 
 import numpy as np
 from numpy.typing import NDArray
+
+ELEMENT_VECTORS: dict[str, int] = {
+    "one-hot": 118,
+    "cgcnn92": 92,
+    "mat2vec": 200,
+    "megnet16": 16,
+    "magpie": 22,
+}
+"""Numbers in the vector of an element, by the name of the table."""
 
 CGCNN_BLOCKS: dict[str, int] = {
     "group": 19,
@@ -50,3 +60,23 @@ def cgcnn_vectors(n_elements: int = 101) -> NDArray[np.float32]:
             if digit != ".":
                 vectors[number, start + int(digit, 36)] = 1
     return vectors
+
+
+def one_hot_vectors(n_elements: int = 119) -> NDArray[np.float32]:
+    """Return vectors with a 1 in the column of the element.
+
+    Returns:
+        (n_elements, 118); row Z is the vector of atomic number Z, zero for 0.
+    """
+    return np.eye(n_elements, ELEMENT_VECTORS["one-hot"], k=-1, dtype=np.float32)
+
+
+def built_in_vectors(name: str, n_elements: int) -> NDArray[np.float32] | None:
+    """Return a table of element vectors; None for those that another package has.
+
+    Returns:
+        (n_elements, n_numbers); a row of zeros where the table has no vector.
+    """
+    if name == "one-hot":
+        return one_hot_vectors(n_elements)
+    return cgcnn_vectors(n_elements) if name == "cgcnn92" else None

@@ -7,6 +7,7 @@ from atomlens.errors import SettingsError, unknown_name
 from atomlens.models.base import ClosedFormModel, ModelOutput, PropertyModel
 from atomlens.models.baselines import MeanModel, RidgeModel
 from atomlens.models.cgcnn import Cgcnn
+from atomlens.models.finder import Finder
 from atomlens.models.geo_cgnn import GeoCgnn
 from atomlens.models.scann import Scann
 
@@ -21,6 +22,7 @@ MODELS: dict[str, type[PropertyModel]] = {
     "ae-cgcnn": Cgcnn,
     "ae-cgcnn-pool": Cgcnn,
     "geo-cgcnn": GeoCgnn,
+    "finder": Finder,
     "mean": MeanModel,
     "ridge": RidgeModel,
 }
@@ -43,6 +45,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "ae-cgcnn": _COMBINED,
     "ae-cgcnn-pool": {**_COMBINED, "pooling": "attention"},
     "geo-cgcnn": {},
+    "finder": {},
 }
 """Settings of the class's ``Config`` that a name stands for; any of them can be overridden."""
 

@@ -40,6 +40,8 @@ class PropertyModel(nn.Module, ABC):
     """Optional fields of the batch that ``forward`` reads, of edges, atoms or the whole."""
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("voronoi", {})
     """Name and settings of the neighbour builder the paper used, for molecules."""
+    formula_builder: ClassVar[tuple[str, dict[str, Any]] | None] = None
+    """The same for bare formulas, if the model can learn from either."""
     paper: ClassVar[str] = ""
     """Where the architecture was published."""
     element_tables: ClassVar[tuple[str, ...]] = ()
@@ -65,6 +67,18 @@ class PropertyModel(nn.Module, ABC):
     def n_parameters(self) -> int:
         """Number of trainable numbers."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
+
+    @property
+    def element_table_name(self) -> str:
+        """Name of the table of element vectors that training puts into ``element_table``.
+
+        That is a buffer of shape (n_elements, n_numbers), with zeros in the rows of elements
+        that have no vector. Empty for models that learn their own vectors or need none.
+        """
+        return ""
+
+    def constrain_weights(self) -> None:
+        """Bring the weights back into the range the paper allows; called after every step."""
 
     def regularized_parameters(self) -> list[nn.Parameter]:
         """Return the parameters on which the paper puts its L2 penalty; none by default."""

@@ -1,12 +1,18 @@
 """All neighbours within a radius."""
 
 import math
-from dataclasses import dataclass
-from typing import ClassVar, final
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, final
 
-from atomlens.errors import SettingsError
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.errors import SettingsError, unknown_name
+from atomlens.neighbors.base import EdgeArrays, PackedEdges
 from atomlens.neighbors.kernels import Kernel, KernelBuilder
-from atomlens.structures.arrays import StructureArrays
+from atomlens.structures.arrays import Structure, StructureArrays
+
+Images = Literal["all", "minimum"]
 
 _MOST_EXPECTED = 4_000_000
 
@@ -20,11 +26,51 @@ class RadiusBuilder(KernelBuilder):
 
     cutoff: float = 5.0
     """Å"""
+    images: Images = "all"
+    """all: every image is a neighbour of its own; minimum: only the nearest image of each other
+    atom, and none of the atom itself."""
 
     def __post_init__(self) -> None:
         """Check the values."""
         if not (math.isfinite(self.cutoff) and self.cutoff > 0):
             raise SettingsError(f"radius builder: `cutoff` must be above 0 Å, got {self.cutoff}.")
+        if self.images not in ("all", "minimum"):
+            kinds = ("all", "minimum")
+            raise SettingsError(unknown_name("choice of images", self.images, kinds))
+
+    def edges(self, structure: Structure) -> EdgeArrays:
+        """Return the neighbour pairs of one structure."""
+        found = KernelBuilder.edges(self, structure)
+        if self.images == "all":
+            return found
+        kept = _nearest_images(found.source, found.target)
+        return replace(
+            found,
+            source=found.source[kept],
+            target=found.target[kept],
+            distances=found.distances[kept],
+            vectors=found.vectors[kept],
+            images=found.images[kept],
+            weights=np.ones(len(kept)),
+        )
+
+    def pack(self, structures: StructureArrays) -> PackedEdges:
+        """Return the neighbour pairs of many structures; those that fail are listed by name."""
+        found = KernelBuilder.pack(self, structures)
+        if self.images == "all":
+            return found
+        owner = np.repeat(np.arange(len(found.kept)), found.edge_counts)
+        first_node = (np.cumsum(found.node_counts) - found.node_counts)[owner]
+        kept = _nearest_images(found.source + first_node, found.target + first_node)
+        return replace(
+            found,
+            edge_counts=np.bincount(owner[kept], minlength=len(found.kept)),
+            source=found.source[kept],
+            target=found.target[kept],
+            distances=found.distances[kept],
+            vectors=found.vectors[kept],
+            weights=np.ones(len(kept), dtype=np.float32),
+        )
 
     def kernel(self, structures: StructureArrays) -> Kernel:
         """Return the loop over the structures with these settings."""
@@ -41,3 +87,12 @@ class RadiusBuilder(KernelBuilder):
             # room that is not used is never touched, and costs nothing
             n_edges=int(min(structures.offsets[-1] * 0.8 * self.cutoff**3, _MOST_EXPECTED)),
         )
+
+
+def _nearest_images(source: NDArray[np.int64], target: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the first edge of each pair of different atoms; edges stand nearest first."""
+    n_nodes = int(max(source.max(initial=0), target.max(initial=0))) + 1
+    _, first = np.unique(target * n_nodes + source, return_index=True)
+    kept = np.sort(first)
+    others: NDArray[np.int64] = kept[source[kept] != target[kept]]
+    return others
