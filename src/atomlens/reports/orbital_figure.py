@@ -12,6 +12,7 @@ from atomlens.reports import painting
 from atomlens.reports.canvas import INK, QUIET, new_figure
 from atomlens.reports.colours import (
     SCORE_COLOURS,
+    all_equal,
     colour_at,
     element_colour,
     score_positions,
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 ROW_HEIGHT = 2.15
 """Inches."""
-_WIDTH = 9.0
+_COLUMN = 2.96
+"""Inches, the width of a drawing."""
 _HEAD = 0.36
 """Inches above the rows, for the titles of the columns."""
 _FOOT = 0.10
@@ -36,8 +38,10 @@ _TILT = np.radians(-52.0)
 """From looking onto the molecule's plane towards looking along it, to see both sides."""
 _UNFADED = (-1e12, 0.0)
 """A range of depths so wide that nothing fades: colours stand for numbers here."""
-_FIRST, _COLUMN = 0.012, 0.329
-"""Left end of the first column and width of each, as shares of the figure."""
+_MARGIN = 0.11
+"""Inches at the left and right end."""
+_MAX_SYMBOLS = 40
+"""In molecules of more atoms the symbols are left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +57,7 @@ class OrbitalRow:
     scores: NDArray[np.float64]
     """(n_atoms,)"""
     volume: Volume | None = None
-    """The orbital in space; without it the first place stays empty."""
+    """The orbital in space, if it is known."""
 
 
 def draw_orbitals(
@@ -62,21 +66,29 @@ def draw_orbitals(
     """Draw molecules one below the other: orbital, its share on the atoms, score of the atoms.
 
     The surface of the orbital holds 65 % of its density; its two colours are its two signs.
-    Each colour scale runs from the lowest to the highest atom of one molecule.
+    Each colour scale runs from the lowest to the highest atom of one molecule. If no orbital is
+    known in space, its column is left out.
     """
     height = _HEAD + ROW_HEIGHT * len(rows) + _FOOT
-    titles = ("orbital", "share of the orbital on each atom", score_title)
-    with new_figure(path, (_WIDTH, height), dpi=dpi) as figure:
-        for column, title in enumerate(titles):
-            x = _FIRST + _COLUMN * (column + 0.5)
+    titles = ["orbital", "share of the orbital on each atom", score_title]
+    if all(row.volume is None for row in rows):
+        del titles[0]
+    width = 2 * _MARGIN + _COLUMN * len(titles)
+    lefts = [(_MARGIN + _COLUMN * i) / width for i in range(len(titles))]
+    with new_figure(path, (width, height), dpi=dpi) as figure:
+        for left, title in zip(lefts, titles, strict=True):
+            x = left + _COLUMN / width / 2
             figure.text(x, 1 - 0.20 / height, title, ha="center", va="center", color=QUIET)
         for order, row in enumerate(rows):
             top = 1 - (_HEAD + order * ROW_HEIGHT) / height
-            _draw_row(figure, row, top, ROW_HEIGHT / height)
+            _draw_row(figure, row, lefts, top, ROW_HEIGHT / height)
     return Path(path)
 
 
-def _draw_row(figure: "Figure", row: OrbitalRow, top: float, height: float) -> None:
+def _draw_row(
+    figure: "Figure", row: OrbitalRow, lefts: Sequence[float], top: float, height: float
+) -> None:
+    column = _COLUMN / figure.get_figwidth()
     heading = figure.text(
         0.02, top - 0.05 * height, shortened(row.name, 40), fontweight="bold", va="center"
     )
@@ -85,11 +97,11 @@ def _draw_row(figure: "Figure", row: OrbitalRow, top: float, height: float) -> N
     scene = _tilted(build_scene(row.atoms))
     view = replace(painting.project_scene(scene), depth_range=_UNFADED)
     place = (0.74 * height, top - 0.86 * height)  # height and bottom of the drawings
-    window = _window(scene, view, row, _COLUMN * _WIDTH / (place[0] * figure.get_figheight()))
+    window = _window(scene, view, row, _COLUMN / (place[0] * figure.get_figheight()))
     elements = [element_colour(int(z)) for z in row.atoms.numbers]
-    for column, values in enumerate((None, row.shares, row.scores)):
-        left = _FIRST + _COLUMN * column
-        axes = figure.add_axes((left, place[1], _COLUMN, place[0]))
+    drawn = (None, row.shares, row.scores)[-len(lefts) :]
+    for left, values in zip(lefts, drawn, strict=True):
+        axes = figure.add_axes((left, place[1], column, place[0]))
         axes.set_axis_off()
         axes.set(xlim=window[:2], ylim=window[2:])
         if values is None and row.volume is None:
@@ -101,7 +113,7 @@ def _draw_row(figure: "Figure", row: OrbitalRow, top: float, height: float) -> N
         if values is None:
             _draw_lobes(axes, row, view, window)
         else:
-            _colour_bar(figure, values, left, top - 0.92 * height, 0.035 * height)
+            _colour_bar(figure, values, (left, top - 0.92 * height, column, 0.035 * height))
 
 
 def _tilted(scene: Scene) -> Scene:
@@ -143,14 +155,14 @@ def _draw_molecule(
     layers.sort(key=lambda layer: layer.depth)
     shapes, fills = [layer.shape for layer in layers], [layer.colour for layer in layers]
     axes.add_collection(PathCollection(shapes, facecolors=fills, edgecolors="none"))
-    if not named:
+    if not named or len(row.atoms) > _MAX_SYMBOLS:
         return
     seen = view(scene.positions)
     symbols = row.atoms.get_chemical_symbols()
     for i, atom in enumerate(scene.atom_index):
         nearer = seen[:, 2] > seen[i, 2] + 1e-6
         apart = np.hypot(seen[:, 0] - seen[i, 0], seen[:, 1] - seen[i, 1])
-        if symbols[atom] == "H" or np.any(nearer & (apart < 0.8 * radii)):
+        if symbols[atom] == "H" or np.any(nearer & (apart < 0.9 * radii + 0.12)):
             continue
         x, y, _ = seen[i]
         colour = text_colour(colours[atom])
@@ -166,12 +178,19 @@ def _draw_lobes(axes: "Axes", row: OrbitalRow, view: painting.Projection, window
 
 
 def _colour_bar(
-    figure: "Figure", values: NDArray[np.float64], left: float, bottom: float, height: float
+    figure: "Figure", values: NDArray[np.float64], place: tuple[float, float, float, float]
 ) -> None:
     """Draw the scale from the lowest to the highest atom."""
     from matplotlib.colors import ListedColormap
 
-    bar = figure.add_axes((left + 0.3 * _COLUMN, bottom, 0.4 * _COLUMN, height))
+    left, bottom, width, height = place
+    middle = bottom + height / 2
+    if all_equal(values):
+        text = f"all atoms alike: {values.mean():.3f}"
+        x = left + 0.5 * width
+        figure.text(x, middle, text, fontsize=8, color=INK, ha="center", va="center")
+        return
+    bar = figure.add_axes((left + 0.3 * width, bottom, 0.4 * width, height))
     bar.imshow(
         np.linspace(0.0, 1.0, len(SCORE_COLOURS))[None, :],
         cmap=ListedColormap(list(SCORE_COLOURS)),
@@ -180,7 +199,5 @@ def _colour_bar(
     )
     bar.set_axis_off()
     for x, value, side in ((0.285, values.min(), "right"), (0.715, values.max(), "left")):
-        place = (left + x * _COLUMN, bottom + height / 2)
-        figure.text(
-            *place, f"{max(float(value), 0.0):.3f}", fontsize=8, color=INK, ha=side, va="center"
-        )
+        text = f"{max(float(value), 0.0):.3f}"
+        figure.text(left + x * width, middle, text, fontsize=8, color=INK, ha=side, va="center")

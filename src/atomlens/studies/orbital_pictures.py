@@ -132,7 +132,7 @@ def _row(
     grid = grid_of(molecule, orbital, settings, rows[0]["set"] == "paper")
     return OrbitalRow(
         name=key[1],
-        remark=f"{orbital.upper()}, Spearman {found[key]:+.2f} over heavy atoms",
+        remark=f"{orbital.upper()}, {_in_words(found[key])}",
         atoms=molecule,
         shares=np.array([r["share"] for r in rows], dtype=float),
         scores=np.array([r["attention"] for r in rows], dtype=float),
@@ -140,6 +140,12 @@ def _row(
         if grid is None
         else Volume(values=grid.values, origin=grid.origin, spacing=grid.spacing),
     )
+
+
+def _in_words(correlation: float) -> str:
+    if not np.isfinite(correlation):
+        return "heavy atoms that cannot be ranked"
+    return f"Spearman {correlation:+.2f} over heavy atoms".replace("-", "\N{MINUS SIGN}")
 
 
 def _molecule(name: str, rows: Sequence[Row]) -> "Atoms":
