@@ -1,7 +1,6 @@
 """Figures of deformation: attention against geometry, and one structure coloured by both."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,12 +51,12 @@ def draw_relations(
             for axes, network in zip(line, networks, strict=True):
                 name = network.removeprefix(_NETWORK)
                 _draw_density(axes, x, _column(rows, network))
+                axes.set_xlabel(_AXIS[measure].format(unit))
                 if measure == _SHOWN[0]:
                     axes.set_title(name)
                 if effect is not None:
                     value = effect.value if name == "trained" else effect.controls[name]
                     _write_correlation(axes, value)
-            line[len(networks) // 2].set_xlabel(_AXIS[measure].format(unit))
         figure.supylabel("attention over the mean of the structure's carbons", fontsize=10)
     return path
 
@@ -102,33 +101,27 @@ def _running_quartiles(x: Values, y: Values) -> tuple[Values, Values]:
 
 
 def _write_correlation(axes: "Axes", value: float) -> None:
-    text = f"mean Spearman {value:.2f}".replace("-", "−")
-    axes.text(
-        0.97,
-        0.97,
-        text if np.isfinite(value) else "no spread",
-        transform=axes.transAxes,
-        ha="right",
-        va="top",
-        fontsize=9,
-        zorder=6,
-        bbox={"boxstyle": "round,pad=0.25", "fc": "white", "ec": "none", "alpha": 0.8},
-    )
+    text = f"Spearman {value:.2f}".replace("-", "−") if np.isfinite(value) else "no spread"
+    axes.set_title(text, loc="right", fontsize=9.5, fontweight="normal", color=INK)
 
 
 def draw_example(rows: Sequence[Row], path: Path, *, unit: str) -> Path:
-    """Draw one structure three times: coloured by attention and by both measures."""
+    """Draw one structure three times: coloured by attention and by both measures.
+
+    Atoms that are not compared, others than three-coordinated carbons, are left pale.
+    """
     titles = {
         "attention": "attention",
         "elongation": "elongation (Å)",
         "pyramidalisation": f"pyramidalisation ({unit})",
     }
+    compared = np.isfinite(_column(rows, "elongation"))
     with new_figure(path, (9.6, 3.9)) as figure:
         figure.text(0.02, 0.945, shortened(str(rows[0]["structure"]), 50), fontweight="bold")
         for order, (name, title) in enumerate(titles.items()):
             left = 0.01 + 0.33 * order
             axes = figure.add_axes((left, 0.16, 0.32, 0.72))
-            values = _column(rows, name)
+            values = np.where(compared, _column(rows, name), np.nan)
             _draw_atoms(axes, rows, values)
             finite = values[np.isfinite(values)]
             figure.text(left + 0.16, 0.885, title, ha="center", color=QUIET)
@@ -146,7 +139,7 @@ def _draw_atoms(axes: "Axes", rows: Sequence[Row], values: Values) -> None:
     numbers = np.array([int(str(row["atomic_number"])) for row in rows])
     positions = np.stack([_column(rows, axis) for axis in "xyz"], axis=1)
     scene = build_scene(Atoms(numbers=numbers, positions=positions))
-    view = replace(painting.project_scene(scene), depth_range=(-1e12, 0.0))
+    view = painting.project_scene(scene)
     known = np.isfinite(values)
     colours = np.full(len(rows), _NO_VALUE, dtype=object)
     colours[known] = [colour_at(s) for s in score_positions(values[known])]

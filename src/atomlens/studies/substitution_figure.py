@@ -119,6 +119,7 @@ def _draw_points(axes: "Axes", rows: Sequence[Row], values: Values, ratios: Valu
     """Draw few structures as the symbol of their element, many as dots."""
     plain_axes(axes)
     axes.margins(x=0.09, y=0.09)
+    axes.locator_params(axis="x", nbins=5)
     axes.axhline(1.0, color=QUIET, linewidth=1.0, zorder=1)
     good = np.isfinite(values) & np.isfinite(ratios)
     few = int(good.sum()) <= _MOST_SYMBOLS
