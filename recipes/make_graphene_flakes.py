@@ -22,6 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from ase import Atoms, units
 from ase.calculators.calculator import CalculationFailed
+from ase.io import read, write
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from ase.optimize import BFGS
@@ -116,8 +117,6 @@ def attach(atoms: Atoms) -> None:
 
 def relaxed(n_rings: int, metal: str, folder: Path) -> tuple[float, Atoms]:
     """Return the lowest relaxed energy over the starting sites (eV) and its structure."""
-    from ase.io import read, write
-
     path = folder / "relaxed.extxyz"
     if not path.exists():
         best: Atoms | None = None
@@ -226,6 +225,7 @@ def main() -> None:
         print(f"{plan.name}: {len(found['energies'])} snapshots, mean {mean:.2f} eV", flush=True)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     pack(plans, elements, zero, options.work, options.out)
+    write(options.out.with_name("graphene-flake-relaxed.xyz"), elements, format="xyz")
 
 
 if __name__ == "__main__":
