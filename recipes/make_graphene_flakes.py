@@ -161,15 +161,18 @@ def simulate(atoms: Atoms, plan: Trajectory, n_snapshots: int) -> dict[str, NDAr
     return {"positions": np.array(positions), "energies": np.array(energies)}
 
 
-def pack(plans: list[Trajectory], elements: Atoms, zero: float, folder: Path, out: Path) -> None:
+def pack(
+    plans: list[Trajectory], elements: Atoms, zero: float, folder: Path, out: Path, n_snapshots: int
+) -> None:
     """Write all snapshots into one file, with the split by trajectory."""
     structures, energies, failures = [], [], []
     parts: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
     for plan in plans:
         with np.load(folder / f"{plan.name}.npz") as found:
             positions, values = found["positions"], found["energies"]
-        if not len(values):
-            failures.append(Failure(name=plan.name, message="the dynamics broke off at once"))
+        if len(values) < n_snapshots:
+            message = f"it broke off after {len(values)} of {n_snapshots} snapshots"
+            failures.append(Failure(name=plan.name, message=message))
         key = (plan.site, plan.temperature)
         part = "test" if key in TEST else "validation" if key in VALIDATION else "train"
         for number, (where, energy) in enumerate(zip(positions, values, strict=True)):
@@ -192,6 +195,8 @@ def pack(plans: list[Trajectory], elements: Atoms, zero: float, folder: Path, ou
     )
     save_packed(data, out, precision="float32", resolution=0.0005)
     sizes = ", ".join(f"{part} {len(rows)}" for part, rows in parts.items())
+    for failure in failures:
+        print(f"{failure.name}: {failure.message}")
     print(f"{out}: {len(data)} snapshots ({sizes}), {out.stat().st_size / 1e6:.2f} MB")
 
 
@@ -207,6 +212,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
+    if start(options.rings, options.metal, SITES[0]).numbers.sum() % 2:
+        print(f"With {options.metal} the number of electrons is odd: all states are doublets.")
     zero, elements = relaxed(options.rings, options.metal, options.work)
     plans = [
         Trajectory(site, temperature, options.seed)
@@ -224,7 +231,7 @@ def main() -> None:
         mean = float(found["energies"].mean()) - zero if len(found["energies"]) else np.nan
         print(f"{plan.name}: {len(found['energies'])} snapshots, mean {mean:.2f} eV", flush=True)
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    pack(plans, elements, zero, options.work, options.out)
+    pack(plans, elements, zero, options.work, options.out, options.snapshots)
     write(options.out.with_name("graphene-flake-relaxed.xyz"), elements, format="xyz")
 
 
