@@ -119,7 +119,7 @@ class AttentionConvolution(nn.Module):
     ) -> None:
         super().__init__()
         self.n_features, self.n_heads = n_features, n_heads
-        self.joint = head_softmax == "joint"
+        self.joint = head_softmax == "joint" and n_heads > 1
         self.n_scores = 1 if scalar else n_features
         self.pair = PairLinear(n_features, n_edge, n_heads * (self.n_scores + n_features))
         self.edge_norm = RowNorm(n_heads * (self.n_scores + n_features))
@@ -138,21 +138,46 @@ class AttentionConvolution(nn.Module):
         z = self.edge_norm(self.pair(nodes, edges, layout))
         n_edges, heads = len(z), self.n_heads
         scores, core = z.split([heads * self.n_scores, heads * self.n_features], dim=1)
-        shares = self._softmax(scores.reshape(n_edges, heads, self.n_scores), layout)
+        weights, totals = self._weights(scores.reshape(n_edges, heads, self.n_scores), layout)
         core = self.activation(core).reshape(n_edges, heads, self.n_features)
-        summed = segment_sum(shares * core, layout.target, layout.n_nodes)
+        summed = segment_sum(weights * core, layout.target, layout.n_nodes) / totals
         aggregated = self.node_norm(self._combined(summed))
-        attention = self._per_head(shares.mean(dim=2), layout)
+        attention = self._attention(weights, totals, layout)
         return Convolved(self.activation(nodes + aggregated), aggregated, attention)
 
-    def _softmax(
+    def _weights(
         self, scores: Float[Tensor, "n_edges n_heads n_scores"], layout: EdgeLayout
-    ) -> Float[Tensor, "n_edges n_heads n_scores"]:
-        if not self.joint or self.n_heads == 1:
-            return segment_softmax(scores, layout.target, layout.n_nodes)
-        rows = layout.target.repeat_interleave(self.n_heads)
-        flat = segment_softmax(scores.flatten(0, 1), rows, layout.n_nodes)
-        return flat.view_as(scores)
+    ) -> tuple[
+        Float[Tensor, "n_edges n_heads n_scores"], Float[Tensor, "n_nodes n_one_or_heads n_scores"]
+    ]:
+        """Return exp(score - largest score of the atom), and their sum at every atom.
+
+        The softmax is one over the other. Dividing after the sum over the neighbours spares a
+        pass over the edges.
+        """
+        compared = scores.amax(dim=1, keepdim=True) if self.joint else scores
+        with torch.no_grad():
+            index = layout.target.view(-1, 1, 1).expand_as(compared)
+            largest = scores.new_full((layout.n_nodes, *compared.shape[1:]), -torch.inf)
+            largest = largest.scatter_reduce_(0, index, compared, "amax")
+        weights = (scores - largest.index_select(0, layout.target)).exp()
+        added = weights.sum(dim=1, keepdim=True) if self.joint else weights
+        totals = segment_sum(added, layout.target, layout.n_nodes)
+        return weights, torch.where(totals > 0, totals, 1)
+
+    @torch.no_grad()
+    def _attention(
+        self,
+        weights: Float[Tensor, "n_edges n_heads n_scores"],
+        totals: Float[Tensor, "n_nodes n_one_or_heads n_scores"],
+        layout: EdgeLayout,
+    ) -> Float[Tensor, "n_edges n_heads"]:
+        """Return the mean share over the channels, scaled to add up to one in each head."""
+        shares = (weights / totals.index_select(0, layout.target)).mean(dim=2)
+        if not self.joint:
+            return shares
+        per_head = segment_sum(shares, layout.target, layout.n_nodes)
+        return shares / per_head.index_select(0, layout.target)
 
     def _combined(
         self, summed: Float[Tensor, "n_nodes n_heads n_features"]
@@ -161,15 +186,6 @@ class AttentionConvolution(nn.Module):
             return summed.mean(dim=1)
         logits = summed if self.extra is None else self.extra(summed)
         return (torch.softmax(logits, dim=1) * summed).sum(dim=1)
-
-    def _per_head(
-        self, shares: Float[Tensor, "n_edges n_heads"], layout: EdgeLayout
-    ) -> Float[Tensor, "n_edges n_heads"]:
-        """Scale the shares so that each head adds up to one at every atom."""
-        if not self.joint or self.n_heads == 1:
-            return shares
-        totals = segment_sum(shares, layout.target, layout.n_nodes)
-        return shares / totals.index_select(0, layout.target)
 
 
 class EdgeConvolution(nn.Module):

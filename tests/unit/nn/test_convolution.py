@@ -63,15 +63,21 @@ def test_the_joint_softmax_shares_one_between_neighbours_and_heads(scalar: bool)
     _, edges, layout = inputs()
     layer = attending(scalar=scalar)
     n_scores = 1 if scalar else N
-    shares = layer._softmax(torch.randn(len(edges), 3, n_scores), layout)
-    totals = segment_sum(shares.sum(dim=1), layout.target, 6)
-    torch.testing.assert_close(totals, torch.ones(6, n_scores))
+    scores = 50 * torch.randn(len(edges), 3, n_scores)
+    weights, totals = layer._weights(scores, layout)
+    for atom in range(6):
+        rows = layout.target == atom
+        expected = scores[rows].flatten(0, 1).softmax(dim=0).view(-1, 3, n_scores)
+        torch.testing.assert_close(weights[rows] / totals[atom], expected)
 
 
 def test_the_softmax_of_each_head_shares_one_in_each_head() -> None:
     _, edges, layout = inputs()
-    shares = attending(head_softmax="per-head")._softmax(torch.randn(len(edges), 3, N), layout)
-    torch.testing.assert_close(segment_sum(shares, layout.target, 6), torch.ones(6, 3, N))
+    layer, scores = attending(head_softmax="per-head"), torch.randn(len(edges), 3, N)
+    weights, totals = layer._weights(scores, layout)
+    for atom in range(6):
+        rows = layout.target == atom
+        torch.testing.assert_close(weights[rows] / totals[atom], scores[rows].softmax(dim=0))
 
 
 @pytest.mark.parametrize("combine", ["mean", "attention", "extra"])
