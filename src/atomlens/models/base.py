@@ -4,7 +4,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from atomlens.errors import SettingsError
@@ -68,14 +69,21 @@ class PropertyModel(nn.Module, ABC):
         """Number of trainable numbers."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
 
-    @property
-    def element_table_name(self) -> str:
-        """Name of the table of element vectors that training puts into ``element_table``.
+    @classmethod
+    def element_table_name(cls, _config: Any) -> str:
+        """Return the name of the fixed element vectors that a configuration asks for.
 
-        That is a buffer of shape (n_elements, n_numbers), with zeros in the rows of elements
-        that have no vector. Empty for models that learn their own vectors or need none.
+        Training puts them into the buffer ``element_table`` of shape (n_elements, n_numbers);
+        rows of zeros stand for elements without a vector. Empty: the model needs no table.
         """
         return ""
+
+    def knows_elements(self) -> Bool[Tensor, " n_elements"]:
+        """Return which atomic numbers the model can take."""
+        table = dict(self.named_buffers()).get("element_table")
+        if table is None:
+            return torch.ones(self.config.n_elements, dtype=torch.bool)
+        return table.ne(0).any(dim=1).cpu()
 
     def constrain_weights(self) -> None:
         """Bring the weights back into the range the paper allows; called after every step."""

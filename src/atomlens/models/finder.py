@@ -129,10 +129,10 @@ class Finder(PropertyModel):
         n_last = c.n_hidden[-1] if c.post_processing else width
         self.output = glorot_linear(n_last, c.n_outputs * (2 if c.predict_scale else 1))
 
-    @property
-    def element_table_name(self) -> str:
-        """Name of the table of element vectors."""
-        return str(self.config.element_vectors)
+    @classmethod
+    def element_table_name(cls, config: FinderConfig) -> str:
+        """Return the name of the table of element vectors."""
+        return config.element_vectors
 
     def forward(self, batch: GraphBatch) -> ModelOutput:
         """Predict the properties of every graph of the batch."""

@@ -128,7 +128,7 @@ class Predictor:
         Returns:
             One row per input, in order; an input that failed keeps its place and its reason.
         """
-        inputs = refuse_elements(gather(structures), self.config.n_elements)
+        inputs = refuse_elements(gather(structures), self.models[0])
         inputs, store = build_graphs(inputs, self.builder, n_workers=n_workers, progress=progress)
         if store is None:
             return self._prediction(inputs, None)

@@ -9,6 +9,7 @@ from atomlens.errors import ExplanationError, SettingsError, StructureError, unk
 from atomlens.explain import EXPLAINERS, Explanation
 from atomlens.explain.base import NodeScores
 from atomlens.graphs import AtomGraph, collate
+from atomlens.models.base import PropertyModel
 from atomlens.predictor.estimates import Estimates
 from atomlens.predictor.inputs import gather, refuse_elements, unseen_elements
 from atomlens.structures.arrays import Structure, StructureArrays
@@ -27,7 +28,7 @@ def explain_one(
     if method not in EXPLAINERS:
         raise SettingsError(unknown_name("explanation method", method, EXPLAINERS))
     column = _target_column(predictor, target)
-    structures = _only_one(given, predictor.config.n_elements)
+    structures = _only_one(given, predictor.models[0])
     structure = structures[0]
     graph = predictor.builder.build_structure(structure)
     models = predictor.models_on(device)
@@ -107,9 +108,9 @@ def _target_column(predictor: "Predictor", target: str | None) -> int:
     return names.index(target)
 
 
-def _only_one(given: Any, n_elements: int) -> StructureArrays:
+def _only_one(given: Any, model: PropertyModel) -> StructureArrays:
     """Return the one structure that is meant, or raise the reason why it cannot be used."""
-    inputs = refuse_elements(gather(given), n_elements)
+    inputs = refuse_elements(gather(given), model)
     for error in inputs.errors:
         if error:
             raise StructureError(error)

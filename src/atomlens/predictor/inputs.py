@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from atomlens.elements import SYMBOLS
 from atomlens.errors import Failure, GraphError
 from atomlens.graphs import GraphStore
+from atomlens.models.base import PropertyModel
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of
 
@@ -76,8 +77,10 @@ def from_items(items: "Sequence[Atoms | Failure]") -> Inputs:
     )
 
 
-def refuse_elements(inputs: Inputs, n_elements: int) -> Inputs:
-    """Return the inputs without structures whose elements the model has no row for."""
+def refuse_elements(inputs: Inputs, model: PropertyModel) -> Inputs:
+    """Return the inputs without structures whose elements the model has no vector for."""
+    known = model.knows_elements().numpy()
+    n_elements = len(known)
     bad, messages = [], []
     for index, structure in enumerate(inputs.structures):
         beyond = np.unique(structure.atomic_numbers[structure.atomic_numbers >= n_elements])
@@ -87,6 +90,14 @@ def refuse_elements(inputs: Inputs, n_elements: int) -> Inputs:
             messages.append(
                 f"{structure.name}: the model has never heard of {symbols}; its table ends at "
                 f"{SYMBOLS[min(n_elements, len(SYMBOLS)) - 1]}. Train a model on data with it."
+            )
+        elif not known[structure.atomic_numbers].all():
+            numbers = np.unique(structure.atomic_numbers)
+            symbols = ", ".join(SYMBOLS[z] for z in numbers if not known[z])
+            bad.append(index)
+            messages.append(
+                f"{structure.name}: the model's table of element vectors has none for {symbols}. "
+                "Train a model with another table (--set model.element_vectors)."
             )
     return inputs.without(bad, messages) if bad else inputs
 

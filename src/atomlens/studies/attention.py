@@ -63,7 +63,7 @@ def prepare(predictor: Predictor, structures: StructureArrays) -> Prepared:
     Raises:
         StudyError: not one structure can be used.
     """
-    inputs = refuse_elements(gather(structures), predictor.config.n_elements)
+    inputs = refuse_elements(gather(structures), predictor.models[0])
     inputs, store = build_graphs(inputs, predictor.builder, n_workers=1, progress=None)
     failures = tuple(
         Failure(name=name, message=error)

@@ -1,6 +1,6 @@
 """From what the user names to what a training runs on: graphs, scaled targets, parts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from atomlens.neighbors import make_builder
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
+from atomlens.training.elements import without_vectors
 from atomlens.training.settings import HETEROSCEDASTIC, TrainSettings
 
 CRYSTAL_CUTOFF = 6.0
@@ -83,11 +84,18 @@ def _from_samples(samples: list[Sample]) -> Dataset:
     )
 
 
-def choose_builder(kind: type[PropertyModel], settings: TrainSettings) -> GraphBuilder:
-    """Return the neighbour builder: the one asked for, else the one of the model's paper."""
-    default, preset = kind.default_builder
-    name = settings.builder or default
-    chosen: dict[str, Any] = dict(preset) if name == default else {}
+def choose_builder(
+    kind: type[PropertyModel], settings: TrainSettings, structures: StructureArrays
+) -> GraphBuilder:
+    """Return the neighbour builder: the one asked for, else the one of the model's paper.
+
+    A model that learns from formulas as well does so if the data are nothing but formulas.
+    """
+    papers = [kind.default_builder]
+    if kind.formula_builder is not None:
+        papers.insert(0 if structures.is_formula.all() else 1, kind.formula_builder)
+    name = settings.builder or papers[0][0]
+    chosen = dict(dict(papers).get(name, {}))
     if settings.model_settings.get("ring_features") and name == "voronoi":
         chosen["ring_flags"] = True
     return make_builder(name, **{**chosen, **settings.builder_settings})
@@ -120,6 +128,8 @@ def choose_config(
     cutoff = builder.settings().get("cutoff")
     if cutoff is None and bool(structures.pbc.any()):
         cutoff = CRYSTAL_CUTOFF
+    if "mode" in known:
+        decided["mode"] = "formula" if builder.name == "formula" else "structure"
     if "cutoff" in known and cutoff is not None:
         decided["cutoff"] = float(cutoff)
     bounds = [0.0 if t.nonnegative else None for t in targets for _ in range(t.n_outputs)]
@@ -133,8 +143,11 @@ def prepare(
     builder: GraphBuilder,
     settings: TrainSettings,
     progress: Callable[[int, int], None] | None,
+    element_table: NDArray[np.float32] | None = None,
 ) -> TrainingData:
     """Split, search neighbours, and scale by the training part.
+
+    Samples with an element that has no row in ``element_table`` are left out.
 
     Raises:
         TrainingError: nothing is left to train on.
@@ -154,8 +167,9 @@ def prepare(
         progress=progress,
     )
     kept = np.asarray(result.kept, dtype=np.int64)
-    failures = (*dataset.failures, *result.failures)
-    parts = _usable_parts(split, kept, dataset)
+    vectorless = without_vectors(dataset.structures, element_table)
+    failures = (*dataset.failures, *result.failures, *vectorless.values())
+    parts = _usable_parts(split, kept, dataset, vectorless)
     train = parts["train"]
     if not len(train):
         reason = f" The first reason: {failures[0].message}" if failures else ""
@@ -217,11 +231,12 @@ def _shuffle_targets(dataset: Dataset, split: Split, seed: int) -> Dataset:
 
 
 def _usable_parts(
-    split: Split, kept: NDArray[np.int64], dataset: Dataset
+    split: Split, kept: NDArray[np.int64], dataset: Dataset, left_out: Iterable[int]
 ) -> dict[str, NDArray[np.int64]]:
-    """Return the parts in rows of ``kept``, without samples that lack graph or value."""
+    """Return the parts in rows of ``kept``, without samples that lack graph, value or vector."""
     row_of = np.full(len(dataset), -1)
     row_of[kept] = np.arange(len(kept))
+    row_of[list(left_out)] = -1
     known = np.asarray(np.isfinite(dataset.values).any(axis=1))
     parts = {}
     for part in ("train", "validation", "test"):

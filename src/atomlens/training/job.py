@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from atomlens.errors import TrainingError
@@ -32,6 +34,8 @@ class Job:
     progress: TrainingProgress
     transfer: Transfer | None = None
     """What the members take from a pretrained model."""
+    element_table: NDArray[np.float32] | None = None
+    """(n_elements, n_numbers) fixed element vectors, for models that start from them."""
 
     def member_folder(self, member: int) -> Path:
         """Return where a member keeps its state."""
@@ -50,6 +54,8 @@ class Job:
             torch.manual_seed(self.seed(member))
             names = self.config.__dataclass_fields__
             model = make_model(self.model_name, **{n: getattr(self.config, n) for n in names})
+        if self.element_table is not None:
+            model.get_buffer("element_table").copy_(torch.from_numpy(self.element_table))
         if self.transfer is not None:
             self.transfer.apply(model, member)
         return model

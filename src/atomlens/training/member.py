@@ -103,6 +103,7 @@ class MemberTraining:
         self.fabric.backward(loss)
         self._clip()
         self.optimizer.step()
+        self.model.constrain_weights()
         if self.average is not None:
             self.average.update()
         self.loss_sum += loss.detach() * len(rows)

@@ -12,6 +12,7 @@ from atomlens.errors import SettingsError, TrainingError, unknown_name
 from atomlens.models import MODELS, ClosedFormModel
 from atomlens.predictor import Predictor, load
 from atomlens.training.data import as_dataset, choose_builder, choose_config, prepare
+from atomlens.training.elements import choose_element_table
 from atomlens.training.finishing import draw, finish
 from atomlens.training.job import Job, MemberResult, fit_in_closed_form, read_result
 from atomlens.training.launch import is_first_process, train_member
@@ -106,7 +107,7 @@ def _train(
     kind = MODELS[model]
     if issubclass(kind, ClosedFormModel):
         settings = replace(settings, ensemble=1)
-    builder = choose_builder(kind, settings)
+    builder = choose_builder(kind, settings, dataset.structures)
     config = choose_config(model, dataset.targets, dataset.structures, builder, settings)
     transfer = None
     if pretrained is not None:
@@ -120,7 +121,8 @@ def _train(
             described = {"name": builder.name, "settings": builder.settings()}
             run = describe_run(model, config, described, dataset, settings)
             folder = open_run(out, run, write=is_first_process())
-        prepared = prepare(dataset, builder, settings, progress.graphs)
+        table = choose_element_table(kind, config, pretrained)
+        prepared = prepare(dataset, builder, settings, progress.graphs, table)
         lost = len(prepared.failures) - len(dataset.failures)
         if lost:
             example = prepared.failures[-1]
@@ -136,6 +138,7 @@ def _train(
             folder=folder,
             progress=progress,
             transfer=transfer,
+            element_table=table,
         )
         results = [fit_in_closed_form(job)] if issubclass(kind, ClosedFormModel) else _fit(job)
         predictor = finish(job, results)

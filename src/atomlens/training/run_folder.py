@@ -18,6 +18,7 @@ from atomlens.datasets.base import Dataset
 from atomlens.datasets.storage import discard_folder, whole_file
 from atomlens.errors import TrainingError
 from atomlens.models import MODELS, model_config
+from atomlens.neighbors import BUILDERS, make_builder
 from atomlens.predictor.folder import SETTINGS, TRAINING
 from atomlens.training.settings import TrainSettings
 
@@ -119,6 +120,10 @@ def _completed(before: Any, now: dict[str, Any]) -> Any:
         if isinstance(before.get(part), dict) and part in now:
             newer = {k: v for k, v in values.items() if k in now[part]}
             filled[part] = {**newer, **before[part]}
+    builder = filled.get("builder")
+    if isinstance(builder, dict) and builder.get("name") in BUILDERS:
+        standard = make_builder(builder["name"]).settings()
+        filled["builder"] = {**builder, "settings": {**standard, **builder.get("settings", {})}}
     return filled
 
 

@@ -140,11 +140,20 @@ class Plateau(LearningRate):
         self.current, self.waited = float(state["current"]), int(state["waited"])
 
 
+class Exponential(LearningRate):
+    """Multiplied by ``decay`` after every epoch, down to the lowest rate."""
+
+    def planned(self, epoch: float) -> float:
+        """Return the rate, the same throughout an epoch."""
+        return max(self.lowest, self.highest * self.settings.decay ** math.floor(epoch))
+
+
 SCHEDULES: dict[str, type[LearningRate]] = {
     "cosine": Cosine,
     "cosine-half": CosineHalf,
     "restarts": Restarts,
     "plateau": Plateau,
+    "exponential": Exponential,
     "constant": Constant,
 }
 """Learning-rate schedules by name."""

@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from atomlens.errors import SettingsError, unknown_name
 
-Schedule = Literal["cosine", "cosine-half", "restarts", "plateau", "constant"]
+Schedule = Literal["cosine", "cosine-half", "restarts", "plateau", "exponential", "constant"]
 Loss = Literal["mae", "mse", "rmse", "huber", "robust-l1", "gaussian"]
 HETEROSCEDASTIC: dict[str, str] = {"robust-l1": "laplace", "gaussian": "gaussian"}
 """Losses for which the model also predicts its noise, and the noise they assume."""
@@ -25,7 +25,8 @@ class TrainSettings:
     min_learning_rate: float = 1e-5
     """Step size at the end of a cosine, of a restart cycle or of all plateaus."""
     schedule: Schedule = "cosine"
-    """How the step size falls: cosine, cosine-half, restarts, plateau, constant."""
+    """How the step size falls: cosine, cosine-half, restarts, plateau, exponential,
+    constant."""
     warmup_epochs: float = 0.0
     """Epochs over which the step size first grows from zero; may be a fraction."""
     restart_epochs: int = 50
@@ -34,6 +35,8 @@ class TrainSettings:
     """restarts: the cycles begin when the validation MAE of the first target is below this."""
     plateau_patience: int = 10
     """plateau: halve the step size after this many epochs without a better validation."""
+    decay: float = 0.999
+    """exponential: factor of the step size after every epoch."""
     optimizer: Literal["adam", "adamw"] = "adam"
     """adam (with `regularization`) or adamw (with `weight_decay`)."""
     beta1: float = 0.9
@@ -145,6 +148,7 @@ _SMALLEST: dict[str, float] = {
     "restart_epochs": 1,
     "restart_below": 0,
     "plateau_patience": 1,
+    "decay": 0,
     "beta1": 0,
     "beta2": 0,
     "ema_decay": 0,

@@ -174,7 +174,9 @@ class Transfer:
             SettingsError: more layers are to be frozen than there are.
         """
         source = pretrained.predictor
-        new = _new_elements(source, np.unique(dataset.structures.atomic_numbers).tolist())
+        learned = not source.models[0].element_table_name(source.config)
+        present = np.unique(dataset.structures.atomic_numbers).tolist()
+        new = _new_elements(source, present if learned else ())
         n_rows, about_output = _output_rows(source, config, dataset.targets, settings)
         notes = [*_about_elements(new), *about_output]
         frozen = settings.frozen_layers

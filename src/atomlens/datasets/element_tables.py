@@ -1,0 +1,122 @@
+"""Tables of element vectors by name: our own, and those that other packages ship as files.
+
+Only the files of a package are read; its code is not imported. A table travels with the trained
+model, so a model folder can be used where the package is not installed.
+"""
+
+import json
+from importlib import util
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.element_vectors import ELEMENT_VECTORS, built_in_vectors
+from atomlens.elements import SYMBOLS
+from atomlens.errors import DatasetError, MissingDependencyError
+
+MAGPIE_PROPERTIES = (
+    "Number MendeleevNumber AtomicWeight MeltingT Column Row CovalentRadius Electronegativity "
+    "NsValence NpValence NdValence NfValence NValence NsUnfilled NpUnfilled NdUnfilled NfUnfilled "
+    "NUnfilled GSvolume_pa GSbandgap GSmagmom SpaceGroupNumber"
+).split()
+"""Elemental properties of Magpie (Ward et al., npj Comput. Mater. 2, 16028, 2016)."""
+
+
+class _Shipped(NamedTuple):
+    """Where a package keeps a table."""
+
+    package: str
+    install: str
+    """What pip calls the package."""
+    path: str
+
+
+_SHIPPED = {
+    "mat2vec": _Shipped("aviary", "aviary-models", "embeddings/element/matscholar200.json"),
+    "megnet16": _Shipped("aviary", "aviary-models", "embeddings/element/megnet16.json"),
+    "magpie": _Shipped("matminer", "matminer", "utils/data_files/magpie_elementdata"),
+}
+
+
+def element_table(name: str, n_elements: int) -> NDArray[np.float32]:
+    """Return a table of element vectors.
+
+    ``magpie`` holds raw properties of very different size: each is shifted and scaled to mean 0
+    and deviation 1 over the elements, and an unknown value is 0.
+
+    Args:
+        name: Key in ``ELEMENT_VECTORS``.
+        n_elements: Rows.
+
+    Returns:
+        (n_elements, n_numbers); row Z is the vector of atomic number Z, zeros where the table
+        has none.
+
+    Raises:
+        MissingDependencyError: the package that has the table is not installed.
+        DatasetError: the package has another table than expected.
+    """
+    vectors = built_in_vectors(name, n_elements)
+    if vectors is not None:
+        return vectors
+    place = _place(name)
+    try:
+        rows = _magpie_rows(place) if name == "magpie" else _json_rows(place)
+    except (OSError, ValueError, TypeError, AttributeError) as problem:
+        raise DatasetError(
+            f"{place}: the table of element vectors {name!r} cannot be read ({problem}); "
+            f"reinstall {_SHIPPED[name].install}."
+        ) from None
+    width = ELEMENT_VECTORS[name]
+    table = np.zeros((n_elements, width), dtype=np.float32)
+    for number, vector in rows.items():
+        if len(vector) != width:
+            raise DatasetError(
+                f"{place}: the vector of {SYMBOLS[number]} has {len(vector)} numbers instead of "
+                f"{width}; install another version of {_SHIPPED[name].install}."
+            )
+        if number < n_elements:
+            table[number] = vector
+    return table
+
+
+def _place(name: str) -> Path:
+    """Return the file or folder of a table without importing its package."""
+    package, install, path = _SHIPPED[name]
+    spec = util.find_spec(package)
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        if (Path(folder) / path).exists():
+            return Path(folder) / path
+    raise MissingDependencyError(
+        f"The element vectors {name!r} are read from the package {install}: pip install "
+        f"{install}; or do without them: --set model.element_vectors=cgcnn92."
+    )
+
+
+def _json_rows(path: Path) -> dict[int, list[float]]:
+    """Read a JSON object of one list a symbol; keys that are no element are left out."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return {SYMBOLS.index(key): value for key, value in content.items() if key in SYMBOLS[1:]}
+
+
+def _magpie_rows(folder: Path) -> dict[int, list[float]]:
+    """Read one file a property, in which line Z is element Z, and bring them to one scale."""
+    columns = [_numbers(folder / f"{name}.table") for name in MAGPIE_PROPERTIES]
+    n_rows = min(len(column) for column in columns)
+    table = np.array([column[:n_rows] for column in columns]).T
+    mean, std = np.nanmean(table, axis=0), np.nanstd(table, axis=0)
+    scaled = np.nan_to_num((table - mean) / np.where(std > 0, std, 1))
+    return dict(enumerate(scaled.tolist(), start=1))
+
+
+def _numbers(path: Path) -> list[float]:
+    """Return one number a line; NaN where there is a word in its place."""
+    numbers = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            numbers.append(float(line))
+        except ValueError:
+            numbers.append(np.nan)
+    return numbers
