@@ -181,7 +181,7 @@ def _sum_effect(measured: tuple[Measured, ...]) -> Effect:
         value=max(float(np.abs(s - 1).max()) for s in sums),
         low=np.nan,
         high=np.nan,
-        n=sum(len(s) for s in sums),
+        n=max(len(s) for s in sums),
         meaning="of the attention of a structure, over all structures and models",
     )
 

@@ -34,7 +34,8 @@ def _sums_to_one(deviation: Effect) -> Claim:
         statement="Attention adds up to one in every structure.",
         criterion="exact to 1e-5",
         verdict="holds" if deviation.value <= 1e-5 else "fails",
-        evidence=f"the largest deviation in {deviation.n} structures is {deviation.value:.1e}",
+        evidence=f"the largest deviation in {deviation.n} structures and all models is "
+        f"{deviation.value:.1e}",
     )
 
 

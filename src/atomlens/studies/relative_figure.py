@@ -43,7 +43,8 @@ def draw_distributions(densities: Sequence[Row], medians: Sequence[Row], path: P
         for axes, model in zip(panels[0], models, strict=False):
             own = [row for row in densities if row["model"] == model]
             _draw_panel(axes, own, kinds)
-            _write_medians(axes, [row for row in medians if row["model"] == model], kinds, right)
+            numbers = [row for row in medians if row["model"] == model]
+            _write_medians(axes, numbers, kinds, right, counted=axes is panels[0][0])
             axes.set_title(shortened(model, 34))
         first = panels[0][0]
         first.set_xlim(0, right)
@@ -80,7 +81,9 @@ def _draw_panel(axes: "Axes", rows: Sequence[Row], kinds: Sequence[str]) -> None
                 axes.plot(x, height, style, color=INK, linewidth=0.9, zorder=depth + 0.4)
 
 
-def _write_medians(axes: "Axes", rows: Sequence[Row], kinds: Sequence[str], right: float) -> None:
+def _write_medians(
+    axes: "Axes", rows: Sequence[Row], kinds: Sequence[str], right: float, *, counted: bool
+) -> None:
     for row in rows:
         if row["network"] != "trained" or row["class"] not in kinds:
             continue
@@ -88,8 +91,9 @@ def _write_medians(axes: "Axes", rows: Sequence[Row], kinds: Sequence[str], righ
         axes.plot([median] * 2, [line - 0.05, line + 0.2], color="white", linewidth=3.4, zorder=40)
         axes.plot([median] * 2, [line - 0.05, line + 0.2], color=INK, linewidth=1.6, zorder=41)
         axes.text(right, line + 0.1, f"{median:.2f}", ha="right", fontsize=9, zorder=41)
-        counted = f"n = {row['n_atoms']:,}".replace(",", " ")
-        axes.text(0.02, line + 0.1, counted, color=QUIET, fontsize=8, zorder=41)
+        if counted:
+            n_atoms = f"n = {row['n_atoms']:,}".replace(",", " ")
+            axes.text(0.02, line + 0.1, n_atoms, color=QUIET, fontsize=8, zorder=41)
 
 
 def class_colour(kind: str) -> str:
