@@ -1,10 +1,12 @@
 """Figures of deformation: attention against geometry, and one structure coloured by both."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from atomlens.reports.canvas import ACCENT, INK, QUIET, WARM, new_figure, plain_axes
 from atomlens.reports.colours import SCORE_COLOURS, colour_at, score_positions, text_colour
@@ -14,8 +16,13 @@ from atomlens.studies.deformation_numbers import CORRELATION
 from atomlens.studies.statistics import Values
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from atomlens.reports.scene import Scene
+
+Integers = NDArray[np.int64]
 
 _SHOWN = ("elongation", "pyramidalisation")
 _AXIS = {
@@ -26,8 +33,9 @@ _NETWORK = "attention, "
 """Columns of networks begin with this."""
 _N_STEPS = 12
 """Points of the running median."""
-_NO_VALUE = "#eceff2"
-"""Atoms that have no deformation: others than three-coordinated carbons."""
+_NETWORK_ELEMENTS = (1, 6)
+_NO_VALUE = "#f1f3f5"
+"""Atoms that are not compared, others than three-coordinated carbons; drawn small."""
 
 
 def draw_relations(
@@ -58,7 +66,16 @@ def draw_relations(
                     value = effect.value if name == "trained" else effect.controls[name]
                     _write_correlation(axes, value)
         figure.supylabel("attention over the mean of the structure's carbons", fontsize=10)
+        figure.legend(*_legend(), loc="outside upper center", ncols=2, frameon=False, fontsize=9)
     return path
+
+
+def _legend() -> "tuple[list[Artist], list[str]]":
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    median = Line2D([], [], color=WARM, linewidth=2.0)
+    return [median, Patch(color=WARM, alpha=0.22, lw=0)], ["running median", "quartiles"]
 
 
 def _column(rows: Sequence[Row], name: str) -> Values:
@@ -108,7 +125,7 @@ def _write_correlation(axes: "Axes", value: float) -> None:
 def draw_example(rows: Sequence[Row], path: Path, *, unit: str) -> Path:
     """Draw one structure three times: coloured by attention and by both measures.
 
-    Atoms that are not compared, others than three-coordinated carbons, are left pale.
+    Atoms that are not compared, others than three-coordinated carbons, are pale and small.
     """
     titles = {
         "attention": "attention",
@@ -138,12 +155,13 @@ def _draw_atoms(axes: "Axes", rows: Sequence[Row], values: Values) -> None:
 
     numbers = np.array([int(str(row["atomic_number"])) for row in rows])
     positions = np.stack([_column(rows, axis) for axis in "xyz"], axis=1)
-    scene = build_scene(Atoms(numbers=numbers, positions=positions))
+    scene = _adsorbed_in_front(build_scene(Atoms(numbers=numbers, positions=positions)), numbers)
     view = painting.project_scene(scene)
     known = np.isfinite(values)
     colours = np.full(len(rows), _NO_VALUE, dtype=object)
     colours[known] = [colour_at(s) for s in score_positions(values[known])]
     radii = painting.atom_radii(scene, numbers)
+    radii[(~known & np.isin(numbers, _NETWORK_ELEMENTS))[scene.atom_index]] *= 0.6
     layers = painting.paint_bonds(view, scene, radii)
     layers += painting.paint_atoms(view, scene.positions, radii, list(colours[scene.atom_index]))
     layers.sort(key=lambda layer: layer.depth)
@@ -151,12 +169,21 @@ def _draw_atoms(axes: "Axes", rows: Sequence[Row], values: Values) -> None:
     axes.add_collection(PathCollection(shapes, facecolors=fills, edgecolors="none"))
     seen = view(scene.positions)
     for i, atom in enumerate(scene.atom_index):
-        if numbers[atom] not in (1, 6):
+        if numbers[atom] not in _NETWORK_ELEMENTS:
             _write_symbol(axes, int(numbers[atom]), seen[i], str(colours[atom]))
     axes.set_axis_off()
     axes.set_aspect("equal")
     low, high = seen[:, :2].min(axis=0) - 0.7, seen[:, :2].max(axis=0) + 0.7
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+
+
+def _adsorbed_in_front(scene: "Scene", numbers: Integers) -> "Scene":
+    """Turn the structure round if what is adsorbed is behind it."""
+    adsorbed = ~np.isin(numbers[scene.atom_index], _NETWORK_ELEMENTS)
+    depths = scene.positions @ scene.rotation[2]
+    if adsorbed.any() and depths[adsorbed].mean() < depths.mean():
+        return replace(scene, rotation=np.diag([-1.0, 1.0, -1.0]) @ scene.rotation)
+    return scene
 
 
 def _write_symbol(axes: "Axes", atomic_number: int, place: Values, colour: str) -> None:
