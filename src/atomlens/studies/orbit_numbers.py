@@ -173,7 +173,7 @@ def orbit_rows(one: Symmetric) -> list[Row]:
 def atom_rows(everything: Sequence[Symmetric], n_structures: int) -> list[Row]:
     """Return a row for every atom of the first structures and every trained model."""
     rows: list[Row] = []
-    for one in everything[:n_structures]:
+    for one in everything[: max(n_structures, 0)]:
         place = {orbit: i for i, orbit in enumerate(one.order())}
         for label, networks in one.networks.items():
             scores = networks["trained"][0].scores

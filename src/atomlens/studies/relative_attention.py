@@ -1,7 +1,8 @@
 """Attention relative to the sp3 carbons of the same molecule, by element and hybridisation.
 
-SCANN, section 11 of our notes and the paper's figure of relative global attention (claims S6
-and S7): a molecule is its own ruler, so that thousands of molecules can be laid over each other.
+After the figure of relative global attention in the paper of SCANN (Vu et al., npj Comput. Mater.
+9, 215, 2023; claims S6 and S7): a molecule is its own ruler, so that thousands of molecules can be
+laid over each other.
 """
 
 from dataclasses import dataclass
