@@ -14,6 +14,7 @@ ELEMENT_VECTORS: dict[str, int] = {
     "mat2vec": 200,
     "megnet16": 16,
     "magpie": 22,
+    "facts": 22,
 }
 """Numbers in the vector of an element, by the name of the table."""
 

@@ -27,6 +27,8 @@ def small_model(name: str, **settings: object) -> PropertyModel:
     small = {k: v for k, v in SMALL.items() if hasattr(config, k)}
     if getattr(config, "n_heads", 1) == 1:  # this step of a ladder has no heads
         small.pop("n_heads", None)
+    if isinstance(getattr(config, "n_hidden", None), tuple):
+        small["n_hidden"] = (16, 16, 16, 16)
     model = make_model(name, **small, **settings)
     with torch.no_grad():
         for parameter in model.parameters():

@@ -8,7 +8,9 @@ from atomlens.models.base import ClosedFormModel, ModelOutput, PropertyModel
 from atomlens.models.baselines import MeanModel, RidgeModel
 from atomlens.models.cgcnn import Cgcnn
 from atomlens.models.finder import Finder
+from atomlens.models.forest import ForestModel
 from atomlens.models.geo_cgnn import GeoCgnn
+from atomlens.models.rescnn import ResCnn
 from atomlens.models.scann import Scann
 
 MODELS: dict[str, type[PropertyModel]] = {
@@ -23,6 +25,8 @@ MODELS: dict[str, type[PropertyModel]] = {
     "ae-cgcnn-pool": Cgcnn,
     "geo-cgcnn": GeoCgnn,
     "finder": Finder,
+    "rescnn": ResCnn,
+    "rf-magpie": ForestModel,
     "mean": MeanModel,
     "ridge": RidgeModel,
 }
@@ -46,6 +50,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "ae-cgcnn-pool": {**_COMBINED, "pooling": "attention"},
     "geo-cgcnn": {},
     "finder": {},
+    "rescnn": {},
+    "rf-magpie": {},
 }
 """Settings of the class's ``Config`` that a name stands for; any of them can be overridden."""
 

@@ -24,16 +24,16 @@ class BaselineConfig:
     """Ridge penalty, relative to the mean squared feature."""
 
 
-def _atom_counts(batch: GraphBatch, dtype: torch.dtype) -> Float[Tensor, " n_nodes"]:
+def atom_counts(batch: GraphBatch, dtype: torch.dtype) -> Float[Tensor, " n_nodes"]:
     """Return how many atoms each node stands for: one, unless it is a node of a formula."""
     if batch.node_weights is None:
         return torch.ones_like(batch.atomic_numbers, dtype=dtype)
     return batch.node_weights.to(dtype)
 
 
-def _uniform_attention(batch: GraphBatch) -> Float[Tensor, " n_nodes"]:
+def uniform_attention(batch: GraphBatch) -> Float[Tensor, " n_nodes"]:
     """Return the same share for every atom."""
-    counts = _atom_counts(batch, batch.distances.dtype)
+    counts = atom_counts(batch, batch.distances.dtype)
     totals = segment_sum(counts, batch.graph_index, batch.n_graphs)
     return counts / totals.index_select(0, batch.graph_index)
 
@@ -52,7 +52,7 @@ class MeanModel(ClosedFormModel):
     def forward(self, batch: GraphBatch) -> ModelOutput:
         """Return the mean; every atom has the same share."""
         values = self.mean.expand(batch.n_graphs, -1)
-        return ModelOutput(values=values, node_attention=_uniform_attention(batch))
+        return ModelOutput(values=values, node_attention=uniform_attention(batch))
 
     @torch.no_grad()
     def fit(self, batch: GraphBatch, targets: Float[Tensor, "n_graphs n_targets"]) -> None:
@@ -77,7 +77,7 @@ class RidgeModel(ClosedFormModel):
         counts = torch.zeros(
             batch.n_graphs, self.config.n_elements + 2, dtype=dtype, device=batch.distances.device
         )
-        amounts = _atom_counts(batch, dtype)
+        amounts = atom_counts(batch, dtype)
         counts.index_put_((batch.graph_index, batch.atomic_numbers), amounts, accumulate=True)
         counts[:, -1] = counts[:, :-1].sum(dim=1)
         return counts
@@ -85,7 +85,7 @@ class RidgeModel(ClosedFormModel):
     def forward(self, batch: GraphBatch) -> ModelOutput:
         """Return the linear prediction; every atom has the same share."""
         values = self.linear(self._features(batch))
-        return ModelOutput(values=values, node_attention=_uniform_attention(batch))
+        return ModelOutput(values=values, node_attention=uniform_attention(batch))
 
     @torch.no_grad()
     def fit(self, batch: GraphBatch, targets: Float[Tensor, "n_graphs n_targets"]) -> None:

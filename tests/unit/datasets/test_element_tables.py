@@ -1,5 +1,6 @@
 """Tables of element vectors: ours, and those of packages made for the test."""
 
+import csv
 import json
 import sys
 from pathlib import Path
@@ -92,3 +93,24 @@ def test_the_shipped_tables_are_those_of_the_paper(fixtures_dir: Path) -> None:
     table = element_table("mat2vec", 119)
     np.testing.assert_allclose(table[38], vectors["Sr"], rtol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(table[1:104], axis=1), 1, rtol=1e-5)
+
+
+def test_facts_are_known_of_every_element_up_to_lawrencium() -> None:
+    table = element_table("facts", 119)
+    assert np.flatnonzero(table.any(axis=1)).tolist() == list(range(1, 104))
+    np.testing.assert_allclose(table[1:104].mean(axis=0), 0, atol=0.2)
+    assert table[9, 8] == table[:, 8].max()  # fluorine is the most electronegative
+    assert np.isfinite(table).all()
+
+
+@pytest.mark.reference
+def test_valence_electrons_are_those_of_magpie(fixtures_dir: Path) -> None:
+    path = fixtures_dir.parent / "data" / "element-embeddings" / "magpie.csv"
+    with path.open(encoding="utf-8") as stream:
+        rows = {int(float(row["Number"])): row for row in csv.DictReader(stream)}
+    names = MAGPIE_PROPERTIES[8:18]
+    table = element_table("facts", 119)[:, -10:]
+    known = sorted(rows)
+    magpie = np.array([[float(rows[z][name]) for name in names] for z in known])
+    for ours, theirs in zip(table[known].T, magpie.T, strict=True):
+        assert np.corrcoef(ours, theirs)[0, 1] > 1 - 1e-6

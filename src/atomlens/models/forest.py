@@ -1,0 +1,248 @@
+"""A random forest on statistics of elemental properties: the baseline for formulas.
+
+Statistics as in Magpie: Ward, Agrawal, Choudhary and Wolverton, npj Comput. Mater. 2, 16028
+(2016). The forest is grown by scikit-learn; its trees are kept as plain tensors and walked
+here, so that a saved model is read without unpickling and without scikit-learn.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, NamedTuple, final
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from atomlens.element_vectors import ELEMENT_VECTORS
+from atomlens.errors import MissingDependencyError, SettingsError, unknown_name
+from atomlens.graphs import GraphBatch
+from atomlens.models.base import ClosedFormModel, ModelOutput
+from atomlens.models.baselines import atom_counts, uniform_attention
+from atomlens.nn.segment import segment_sum
+
+N_STATISTICS = 6
+"""Minimum, maximum, range, mean, mean deviation and mode of each property."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForestConfig:
+    """Settings of the random forest; the defaults are those of scikit-learn."""
+
+    element_vectors: str = "facts"
+    """Table of elemental properties: facts (pymatgen's) or magpie (matminer's)."""
+    n_trees: int = 100
+    max_depth: int = 0
+    """Levels of a tree; 0: until every leaf is pure."""
+    min_samples_leaf: int = 1
+    max_features: float = 1.0
+    """Share of the statistics that each split chooses from."""
+    seed: int = 0
+    """Decides the samples of each tree."""
+    n_elements: int = 119
+    n_outputs: int = 1
+    predict_scale: bool = False
+    n_nodes: int = 0
+    """Nodes of all trees; filled in when the forest is grown."""
+
+    def __post_init__(self) -> None:
+        """Check what scikit-learn would refuse later."""
+        if self.element_vectors not in ELEMENT_VECTORS:
+            raise SettingsError(
+                unknown_name("table of element vectors", self.element_vectors, ELEMENT_VECTORS)
+            )
+        if min(self.n_trees, self.min_samples_leaf, self.n_outputs) < 1 or self.max_depth < 0:
+            raise SettingsError(
+                "n_trees, min_samples_leaf and n_outputs must be at least 1, max_depth 0."
+            )
+        if not 0 < self.max_features <= 1:
+            raise SettingsError(f"max_features={self.max_features} must be above 0 and at most 1.")
+
+
+class _Trees(NamedTuple):
+    """Nodes of several trees end to end; children stand behind their parents."""
+
+    left: NDArray[np.int32]
+    """(n_nodes,) -1 in a leaf"""
+    right: NDArray[np.int32]
+    feature: NDArray[np.int16]
+    threshold: NDArray[np.float32]
+    """Left if the feature is at most this."""
+    value: NDArray[np.float32]
+    roots: NDArray[np.int32]
+    """(n_trees,)"""
+
+
+@final
+class ForestModel(ClosedFormModel):
+    """Random forest on Magpie statistics; one forest for each target, on its known rows."""
+
+    Config = ForestConfig
+    default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("formula", {})
+    paper: ClassVar[str] = "Magpie, npj Computational Materials (2016)"
+    element_table: Tensor
+    left: Tensor
+    right: Tensor
+    feature: Tensor
+    threshold: Tensor
+    value: Tensor
+    roots: Tensor
+
+    def __init__(self, config: ForestConfig) -> None:
+        super().__init__(config)
+        n = config.n_nodes
+        table = torch.zeros(config.n_elements, ELEMENT_VECTORS[config.element_vectors])
+        self.register_buffer("element_table", table)
+        self.register_buffer("left", torch.full((n,), -1, dtype=torch.int32))
+        self.register_buffer("right", torch.full((n,), -1, dtype=torch.int32))
+        self.register_buffer("feature", torch.zeros(n, dtype=torch.int16))
+        self.register_buffer("threshold", torch.zeros(n))
+        self.register_buffer("value", torch.zeros(n))
+        roots = torch.zeros(config.n_outputs, config.n_trees, dtype=torch.int32)
+        self.register_buffer("roots", roots)
+
+    @classmethod
+    def element_table_name(cls, config: ForestConfig) -> str:
+        """Return the name of the table of elemental properties."""
+        return config.element_vectors
+
+    def forward(self, batch: GraphBatch) -> ModelOutput:
+        """Return the mean of the trees; every atom has the same share."""
+        if self.config.n_nodes == 0:  # not grown yet
+            values = torch.zeros(batch.n_graphs, self.config.n_outputs, device=self.value.device)
+        else:
+            values = self._walk(self.statistics(batch))
+        return ModelOutput(
+            values=values.to(batch.distances.dtype), node_attention=uniform_attention(batch)
+        )
+
+    def statistics(self, batch: GraphBatch) -> Float[Tensor, "n_graphs n_statistics"]:
+        """Return minimum, maximum, range, mean, mean deviation and mode of each property.
+
+        Mean and mean absolute deviation are weighted by the amounts of the elements; the mode
+        is the property of the most abundant element, the smallest where several are. Columns
+        stand statistic by statistic, in float32 as scikit-learn has them.
+        """
+        keys = batch.graph_index * self.config.n_elements + batch.atomic_numbers
+        pairs, place = torch.unique(keys, return_inverse=True)  # element by element, in order
+        graph = pairs // self.config.n_elements
+        amounts = segment_sum(atom_counts(batch, torch.float64), place, len(pairs))
+        table = self.element_table.double()
+        properties = table.index_select(0, pairs % self.config.n_elements)
+        n_graphs, rows = batch.n_graphs, graph.unsqueeze(1).expand_as(properties)
+        totals = segment_sum(amounts, graph, n_graphs)
+        shares = (amounts / totals.index_select(0, graph)).unsqueeze(1)
+
+        def extreme(values: Tensor, kind: str) -> Tensor:
+            start = values.new_zeros(n_graphs, values.shape[1])
+            return start.scatter_reduce(0, rows, values, kind, include_self=False)
+
+        lowest, highest = extreme(properties, "amin"), extreme(properties, "amax")
+        mean = segment_sum(shares * properties, graph, n_graphs)
+        distance = (properties - mean.index_select(0, graph)).abs()
+        deviation = segment_sum(shares * distance, graph, n_graphs)
+        most = amounts.new_zeros(n_graphs).scatter_reduce(0, graph, amounts, "amax")
+        abundant = (amounts == most.index_select(0, graph)).unsqueeze(1)
+        mode = extreme(torch.where(abundant, properties, torch.inf), "amin")
+        columns = [lowest, highest, highest - lowest, mean, deviation, mode]
+        return torch.cat(columns, dim=1).float()
+
+    def _walk(self, features: Float[Tensor, "n_graphs n_features"]) -> Float[Tensor, "n_graphs _"]:
+        """Go down all trees at once, and average over those of a target."""
+        n_graphs = len(features)
+        node = self.roots.long().flatten().repeat(n_graphs, 1)
+        left, right, feature = self.left.long(), self.right.long(), self.feature.long()
+        while True:
+            inner = left[node] >= 0
+            if not inner.any():
+                break
+            goes_left = features.gather(1, feature[node]) <= self.threshold[node]
+            node = torch.where(inner, torch.where(goes_left, left[node], right[node]), node)
+        values = self.value[node].double().view(n_graphs, *self.roots.shape)
+        return values.mean(dim=2)
+
+    def fit(self, batch: GraphBatch, targets: Float[Tensor, "n_graphs n_targets"]) -> None:
+        """Grow the trees of each target on the rows where it is known.
+
+        Raises:
+            MissingDependencyError: scikit-learn is not installed.
+        """
+        features = self.statistics(batch).numpy()
+        grown: list[Any] = []
+        for column in targets.double().numpy().T:
+            known = ~np.isnan(column)
+            grown += _grown(self.config, features[known], column[known])
+        starts = np.cumsum([0, *(tree.node_count for tree in grown)])
+        trees = [_tree(tree, int(start)) for tree, start in zip(grown, starts, strict=False)]
+        arrays = _Trees(*(np.concatenate(parts) for parts in zip(*trees, strict=True)))
+        state = {name: torch.from_numpy(array) for name, array in arrays._asdict().items()}
+        state["roots"] = state["roots"].view(targets.shape[1], -1)
+        self._take(state)
+
+    def _take(self, state: dict[str, Tensor]) -> None:
+        for name, tensor in state.items():
+            self.register_buffer(name, tensor.to(self.element_table.device))
+        self.config = replace(self.config, n_nodes=len(state["left"]))
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        """Make room for as many nodes as there are, and refuse trees that cannot be walked."""
+        state = {n: state_dict[prefix + n] for n in _Trees._fields if prefix + n in state_dict}
+        if len(state) == len(_Trees._fields):
+            _check(state, N_STATISTICS * self.element_table.shape[1])
+            self._take({name: torch.empty_like(tensor) for name, tensor in state.items()})
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+
+def _check(state: dict[str, Tensor], n_features: int) -> None:
+    """Raise a ValueError for trees with ends or features that do not exist."""
+    n = len(state["left"])
+    place = torch.arange(n)
+    leaf = state["left"] < 0
+    for side in ("left", "right"):
+        child = state[side].cpu().long()
+        if not (leaf.cpu() | ((child > place) & (child < n))).all():
+            raise ValueError("a tree of the forest has a branch that leads nowhere")
+    if n and not (0 <= int(state["feature"].min()) <= int(state["feature"].max()) < n_features):
+        raise ValueError("a tree of the forest asks for a property that does not exist")
+    if n and not (0 <= int(state["roots"].min()) <= int(state["roots"].max()) < n):
+        raise ValueError("a tree of the forest has no root")
+
+
+def _grown(
+    config: ForestConfig,
+    features: Float[NDArray[np.float32], "n_rows n_features"],
+    values: Float[NDArray[np.float64], " n_rows"],
+) -> list[Any]:
+    """Grow a forest, and return its trees as scikit-learn has them."""
+    try:
+        from sklearn.ensemble import RandomForestRegressor
+    except ImportError:
+        raise MissingDependencyError(
+            'The model rf-magpie is grown by scikit-learn: pip install "atomlens[sklearn]".'
+        ) from None
+    forest = RandomForestRegressor(
+        n_estimators=config.n_trees,
+        max_depth=config.max_depth or None,
+        min_samples_leaf=config.min_samples_leaf,
+        max_features=config.max_features,
+        random_state=config.seed,
+    ).fit(features, values)
+    return [tree.tree_ for tree in forest.estimators_]
+
+
+def _tree(tree: Any, start: int) -> _Trees:
+    """Return one tree of scikit-learn, its first node being number ``start``."""
+    inner = tree.children_left >= 0
+    # features are float32: x <= t for the float64 t is x <= the nearest float32 not above t
+    threshold = tree.threshold.astype(np.float32)
+    below = np.nextafter(threshold, np.float32(-np.inf))
+    return _Trees(
+        left=np.where(inner, tree.children_left + start, -1).astype(np.int32),
+        right=np.where(inner, tree.children_right + start, -1).astype(np.int32),
+        feature=np.where(inner, tree.feature, 0).astype(np.int16),
+        threshold=np.where(threshold > tree.threshold, below, threshold),
+        value=tree.value[:, 0, 0].astype(np.float32),
+        roots=np.array([start], dtype=np.int32),
+    )
