@@ -132,7 +132,7 @@ def claims_of(labels: Sequence[str], effects: Sequence[Effect]) -> tuple[Claim, 
                     criterion="mean Spearman above 0, and atoms of highest attention above the "
                     "mean of all; both intervals above 0",
                     verdict="not tested" if len(found) < 2 else "holds" if held else "fails",
-                    evidence="; ".join(_words(e, label) for e in found)
+                    evidence="; ".join([*(_words(e, label) for e in found), *_caution(found)])
                     or f"no structure has a spread of attention and of {measure}",
                 )
             )
@@ -141,6 +141,16 @@ def claims_of(labels: Sequence[str], effects: Sequence[Effect]) -> tuple[Claim, 
 
 def _above_zero(effect: Effect) -> bool:
     return effect.value > 0 and not effect.low <= 0
+
+
+def _caution(found: Sequence[Effect]) -> list[str]:
+    """Say which controls show at least as much in every effect."""
+    names = [
+        name
+        for name in (found[0].controls if found else {})
+        if all(e.controls[name] >= e.value > 0 for e in found)
+    ]
+    return [f"as much without having learned: {', '.join(names)}"] if names else []
 
 
 def _words(effect: Effect, label: str) -> str:

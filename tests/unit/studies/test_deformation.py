@@ -187,6 +187,9 @@ def test_claims_need_both_intervals_above_zero() -> None:
     assert [c.verdict for c in claims_of(result.models, above)] == ["holds", "holds"]
     across = [replace(above[0], low=-0.1), *above[1:]]
     assert claims_of(result.models, across)[0].verdict == "fails"
+    as_much = [replace(e, controls={"untrained": 0.6, "shuffled labels": 0.1}) for e in above]
+    evidence = claims_of(result.models, as_much)[0].evidence
+    assert evidence.endswith("as much without having learned: untrained")
     assert all({"untrained", "shuffled labels"} <= set(e.controls) for e in result.effects)
 
 
