@@ -23,6 +23,10 @@ MOST_ATOMS = 100_000
 MOST_ATOMS_OF_FRACTIONS = 10_000
 """Fractions that need more atoms than this are rounded to that many."""
 
+THIRDS_NOTICE = "decimals such as 0.33 and 0.167 are taken as thirds and sixths"
+ROUNDED_NOTICE = "the amounts are rounded to shares of 10,000 atoms"
+
+_DECIMAL = re.compile(r"\d*\.\d+")
 _OPENING = {"(": ")", "[": "]", "{": "}"}
 _DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉．", "0123456789.")
 _SOLVATE = r"(?:\d+(?:\.\d+)?)?(?:H2O|D2O|NH3|CO2|HCl|CH3OH|C2H5OH)(?![a-z\d])"
@@ -34,7 +38,7 @@ def from_formula(text: str) -> "Atoms":
 
     Fractions become whole numbers: ``Li0.5CoO2`` is LiCo2O4. Decimals cut or rounded from
     thirds and sixths (0.33, 0.667) are taken as such. Where exact whole numbers need more
-    than 10,000 atoms (steels), each share is rounded to the nearest of 10,000.
+    than 10,000 atoms (steels), each share is rounded to the nearest of 10,000. Either is noted.
 
     Raises StructureError for a text that is no formula.
     """
@@ -42,6 +46,8 @@ def from_formula(text: str) -> "Atoms":
     atoms = atoms_of_amounts(amounts_in_formula(name), name)
     if re.search(r"[DT](?![a-z])", name):
         add_notice(atoms, DEUTERIUM_NOTICE)
+    if any(_third_or_sixth(number) is not None for number in _DECIMAL.findall(name)):
+        add_notice(atoms, THIRDS_NOTICE)
     return atoms
 
 
@@ -52,7 +58,16 @@ def atoms_of_amounts(amounts: Mapping[str, Fraction], name: str) -> "Atoms":
     counts = whole_counts(amounts, name)
     symbols = [symbol for symbol, count in counts.items() for _ in range(count)]
     info = {"name": name, "is_formula": True}
-    return Atoms(symbols, positions=[[0.0, 0.0, 0.0]] * len(symbols), info=info)
+    atoms = Atoms(symbols, positions=[[0.0, 0.0, 0.0]] * len(symbols), info=info)
+    if _is_rounded(counts, amounts):
+        add_notice(atoms, ROUNDED_NOTICE)
+    return atoms
+
+
+def _is_rounded(counts: Mapping[str, int], amounts: Mapping[str, Fraction]) -> bool:
+    symbol, whole = next(iter(counts.items()))
+    factor = Fraction(whole) / amounts[symbol]
+    return any(amounts[symbol] * factor != count for symbol, count in counts.items())
 
 
 def whole_counts(amounts: Mapping[str, Fraction], name: str) -> dict[str, int]:
@@ -151,16 +166,19 @@ def _amount(number: str, text: str) -> Fraction:
         value = Fraction(0)
     if value == 0:
         _refuse(text, f"an amount is zero ({number})")
-    decimals = len(number.partition(".")[2])
-    if decimals >= 2 and value.denominator > 6:
-        steps = 10**decimals
-        for exact in (Fraction(round(value * 3), 3), Fraction(round(value * 6), 6)):
-            if value in (
-                Fraction(int(exact * steps), steps),
-                Fraction(round(exact * steps), steps),
-            ):
-                return exact
-    return value
+    return _third_or_sixth(number) or value
+
+
+def _third_or_sixth(number: str) -> Fraction | None:
+    """Return the third or sixth that decimals like 0.33 or 0.667 were cut or rounded from."""
+    value, decimals = Fraction(number), len(number.partition(".")[2])
+    if decimals < 2 or value.denominator <= 6:
+        return None
+    steps = 10**decimals
+    for exact in (Fraction(round(value * 3), 3), Fraction(round(value * 6), 6)):
+        if value in (Fraction(int(exact * steps), steps), Fraction(round(exact * steps), steps)):
+            return exact
+    return None
 
 
 def _unexpected(sign: str) -> str:
