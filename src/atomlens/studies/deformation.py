@@ -82,7 +82,8 @@ class Deformation(Study):
         chosen = structures.subset(list(carbons))
         carbons = dict(enumerate(carbons.values()))
         measured = measure(given, chosen)
-        rows = [r for r in carbons if all(r in set(m.trained.kept.tolist()) for m in measured)]
+        usable = set.intersection(*(set(m.trained.kept.tolist()) for m in measured))
+        rows = [row for row in carbons if row in usable]
         if not rows:
             raise StudyError("No structure with such carbons can be used by all of the models.")
         units = self._units([carbons[row] for row in rows])
