@@ -45,6 +45,12 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("about your own data")
     group.add_argument("--structure-column", metavar="C", help="column with the structures")
     group.add_argument("--name-column", metavar="C", help="column with the names")
+    group.add_argument(
+        "--polymorphs",
+        metavar="HOW",
+        help="rows of one formula: keep (default), mean, or lowest by --energy-column",
+    )
+    group.add_argument("--energy-column", metavar="C", help="column with energies per atom")
 
 
 def add_target_options(parser: argparse.ArgumentParser) -> None:
@@ -73,6 +79,8 @@ def file_options(options: argparse.Namespace, targets: Sequence[str]) -> dict[st
     given: dict[str, Any] = {
         "structure_column": options.structure_column,
         "name_column": options.name_column,
+        "polymorphs": options.polymorphs,
+        "energy_column": options.energy_column,
         "units": dict.fromkeys(targets, options.unit) if getattr(options, "unit", None) else None,
     }
     if getattr(options, "classification", False):

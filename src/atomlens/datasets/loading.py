@@ -3,13 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+
+import numpy as np
 
 from atomlens.datasets import DATASETS
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.columns import Kind, TargetOptions
+from atomlens.datasets.columns import Kind, TargetOptions, parse_header
 from atomlens.datasets.folders import load_id_prop
 from atomlens.datasets.packed import load_packed
+from atomlens.datasets.polymorphs import Polymorphs, merge_polymorphs
 from atomlens.datasets.rows import load_inside, load_table
 from atomlens.datasets.sampling import keep_rows, sample_rows, usable
 from atomlens.datasets.tables import is_table
@@ -32,6 +35,17 @@ class FileOptions:
     """Targets that grow with the number of atoms; they are learned per atom."""
     nonnegative: Sequence[str] = ()
     """Targets that cannot be below zero."""
+    polymorphs: Polymorphs = "keep"
+    """Rows of one reduced formula: keep all, their mean, or the one of lowest energy."""
+    energy_column: str | None = None
+    """Column with the energies (per atom) that decide which polymorph is the lowest."""
+
+    def __post_init__(self) -> None:
+        """Check the choice."""
+        if self.polymorphs not in get_args(Polymorphs):
+            raise SettingsError(
+                unknown_name("choice of polymorphs", self.polymorphs, get_args(Polymorphs))
+            )
 
     def for_targets(self) -> TargetOptions:
         """Return what concerns the targets."""
@@ -88,7 +102,29 @@ def load_dataset(
         hint = unknown_name("data set", str(source), DATASETS)
         raise DatasetError(f"{source}: there is no such file or folder. {hint}")
     _check_names(options, {f.name for f in fields(FileOptions)}, str(path))
-    return _from_path(path, wanted, limit, seed, FileOptions(**options))
+    about = FileOptions(**options)
+    if about.polymorphs == "keep":
+        return _from_path(path, wanted, limit, seed, about)
+    return _without_polymorphs(path, wanted, limit, seed, about)
+
+
+def _without_polymorphs(
+    path: Path, wanted: tuple[str, ...], limit: int | None, seed: int, options: FileOptions
+) -> Dataset:
+    """Load all rows, the energies beside the targets, and take one row a formula."""
+    energy = options.energy_column if options.polymorphs == "lowest" else None
+    names = wanted if energy is None or energy in wanted or not wanted else (*wanted, energy)
+    dataset = _from_path(path, names, None, seed, options)
+    energies = None
+    if energy is not None:
+        name = parse_header(energy)[0]
+        energies = dataset.select_targets([name]).values[:, 0]
+        rest = [t.name for t in dataset.targets if t.name != name or name in wanted]
+        dataset = dataset.select_targets(rest)
+        known = np.isfinite(dataset.values).any(axis=1)
+        energies = energies[known]
+    dataset = merge_polymorphs(usable(dataset, ()), options.polymorphs, energies)
+    return _finished(dataset, (), limit, seed)
 
 
 def _from_path(

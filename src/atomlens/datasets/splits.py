@@ -193,7 +193,7 @@ def _stratified(counts: tuple[int, int, int], dataset: Dataset, seed: int) -> Sp
 
 def _by_composition(counts: tuple[int, int, int], dataset: Dataset, seed: int) -> Split:
     """Put whole formulas into the parts, at random in proportion to the room that is left."""
-    _, group = np.unique(_reduced_formulas(dataset), return_inverse=True)
+    _, group = np.unique(reduced_formulas(dataset), return_inverse=True)
     group = group.reshape(-1)
     sizes = np.bincount(group)
     wanted = sum(c > 0 for c in counts)
@@ -226,7 +226,7 @@ def _by_composition(counts: tuple[int, int, int], dataset: Dataset, seed: int) -
     return Split(train=train, validation=validation, test=test)
 
 
-def _reduced_formulas(dataset: Dataset) -> NDArray[np.str_]:
+def reduced_formulas(dataset: Dataset) -> NDArray[np.str_]:
     """(n,) a key that two samples share if their elements stand in the same ratio."""
     keys = []
     for structure in dataset.structures:

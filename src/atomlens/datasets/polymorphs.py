@@ -1,0 +1,81 @@
+"""Several rows of one reduced formula: keep them, average them, or take the most stable one."""
+
+import warnings
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.datasets.base import Dataset
+from atomlens.datasets.sampling import keep_rows
+from atomlens.datasets.splits import reduced_formulas
+from atomlens.errors import SettingsError
+
+Polymorphs = Literal["keep", "mean", "lowest"]
+
+
+def merge_polymorphs(
+    dataset: Dataset, how: Polymorphs, energies: NDArray[np.float64] | None = None
+) -> Dataset:
+    """Return the data set with one row a reduced formula; says in a warning how many there were.
+
+    Args:
+        dataset: Fe2O3 and Fe4O6 are one formula.
+        how: ``mean`` gives the first row of each formula the mean of the known values;
+            ``lowest`` keeps the row of lowest energy, of equal ones the first; ``keep`` changes
+            nothing.
+        energies: (n,) for ``lowest``; rows without one (NaN) come last.
+
+    Raises:
+        SettingsError: a mean of classes, or the lowest of nothing, is asked for.
+    """
+    if how == "keep":
+        return dataset
+    classes = [t.name for t in dataset.targets if t.kind == "classification"]
+    if how == "mean" and classes:
+        raise SettingsError(
+            f"{dataset.name}: classes such as {classes[0]} have no mean; use polymorphs=lowest or "
+            "keep."
+        )
+    if how == "lowest" and energies is None:
+        raise SettingsError(
+            f"{dataset.name}: polymorphs=lowest needs to know the energies: name their column "
+            "with energy_column (--energy-column)."
+        )
+    _, group = np.unique(reduced_formulas(dataset), return_inverse=True)
+    group = group.reshape(-1)
+    order = np.arange(len(dataset))
+    if energies is not None and how == "lowest":
+        order = np.lexsort((order, np.nan_to_num(energies, nan=np.inf, posinf=np.inf)))
+    _, place = np.unique(group[order], return_index=True)
+    chosen = order[place]  # of each group in turn
+    if how == "mean":
+        values = dataset.values.copy()
+        values[chosen] = _means(values, group, len(chosen))
+        dataset = replace(dataset, values=values)
+    _tell(dataset, np.bincount(group), how)
+    return keep_rows(dataset, np.sort(chosen).astype(np.int64))
+
+
+def _means(
+    values: NDArray[np.float64], group: NDArray[np.int64], n_groups: int
+) -> NDArray[np.float64]:
+    """(n_groups, n_targets) means of the known values; NaN where none is known."""
+    known = np.isfinite(values)
+    sums = np.zeros((n_groups, values.shape[1]))
+    counts = np.zeros_like(sums)
+    np.add.at(sums, group, np.where(known, values, 0))
+    np.add.at(counts, group, known)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+
+def _tell(dataset: Dataset, sizes: NDArray[np.int64], how: Polymorphs) -> None:
+    several = sizes[sizes > 1]
+    if len(several):
+        what = "their means are" if how == "mean" else "the row of lowest energy of each is"
+        warnings.warn(
+            f"{dataset.name}: {several.sum()} rows are polymorphs of {len(several)} formulas; "
+            f"{what} kept, {len(sizes)} rows in all.",
+            stacklevel=4,
+        )

@@ -1,0 +1,67 @@
+"""Rows of one reduced formula: all, their mean, or the most stable one."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from atomlens.datasets import load_dataset
+from atomlens.errors import SettingsError
+
+ROWS = [
+    "id,formula,gap [eV],energy,metal",
+    "rutile,TiO2,3.0,-8.8,no",
+    "anatase,Ti2O4,3.2,-8.9,no",
+    "brookite,O2Ti,3.4,,yes",
+    "salt,NaCl,5.0,-3.4,no",
+    "double,Ti4O8,,-9.5,no",
+    "iron,Fe,0.0,-8.3,yes",
+]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "table.csv"
+    path.write_text("\n".join(ROWS))
+    return path
+
+
+def test_all_rows_are_kept_unless_something_else_is_said(table: Path) -> None:
+    assert len(load_dataset(table, "gap")) == 5
+
+
+def test_the_polymorph_of_lowest_energy_with_a_value_is_kept_and_counted(table: Path) -> None:
+    with pytest.warns(UserWarning, match=r"3 rows are polymorphs of 1 formulas; .* 3 rows in all"):
+        data = load_dataset(table, "gap", polymorphs="lowest", energy_column="energy")
+    assert data.structures.names == ("anatase", "salt", "iron")
+    assert [t.name for t in data.targets] == ["gap"]
+    np.testing.assert_allclose(data.values[:, 0], [3.2, 5.0, 0.0])
+    assert [f.name for f in data.failures] == ["double"]
+
+
+def test_the_energy_may_itself_be_the_target(table: Path) -> None:
+    with pytest.warns(UserWarning, match="3 rows"):
+        data = load_dataset(table, "energy", polymorphs="lowest", energy_column="energy")
+    assert data.structures.names == ("salt", "double", "iron")
+
+
+def test_the_mean_of_polymorphs_leaves_out_what_is_unknown(table: Path) -> None:
+    with pytest.warns(UserWarning, match="their means are kept"):
+        data = load_dataset(table, ["gap", "energy"], polymorphs="mean")
+    assert data.structures.names == ("rutile", "salt", "iron")
+    np.testing.assert_allclose(data.values[0], [3.2, (-8.8 - 8.9 - 9.5) / 3])
+
+
+def test_a_smaller_sample_is_taken_after_the_polymorphs_are_merged(table: Path) -> None:
+    with pytest.warns(UserWarning, match="3 rows in all"):
+        data = load_dataset(table, "gap", polymorphs="mean", limit=2)
+    assert len(data) == 2
+
+
+def test_what_makes_no_sense_is_refused(table: Path) -> None:
+    with pytest.raises(SettingsError, match="--energy-column"):
+        load_dataset(table, "gap", polymorphs="lowest")
+    with pytest.raises(SettingsError, match="classes such as metal have no mean"):
+        load_dataset(table, "metal", polymorphs="mean")
+    with pytest.raises(SettingsError, match="Did you mean 'lowest'"):
+        load_dataset(table, "gap", polymorphs="low")
