@@ -58,6 +58,7 @@ def _draw_panel(axes: "Axes", rows: Sequence[Row], scores: Sequence[str]) -> Non
     plain_axes(axes, grid=False)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
+    axes.spines["bottom"].set_bounds(-1.0, 1.0)
     axes.set_xticks([-1.0, -0.5, 0.0, 0.5, 1.0])
     axes.axvline(0.0, color=QUIET, linewidth=0.8, zorder=0)
     axes.set(xlim=(-1.02, 1.32), ylim=(-0.35, len(scores) - 0.05))
@@ -80,7 +81,8 @@ def _draw_line(axes: "Axes", values: NDArray[np.float64], line: int, colour: str
     if np.isfinite(mean.low):
         axes.plot([mean.low, mean.high], [line, line], color=INK, linewidth=2.2, zorder=4)
     axes.plot([mean.value], [line], "o", color=INK, markersize=4.5, zorder=5)
-    axes.text(1.06, line, f"{mean.value:+.2f}", va="center", fontsize=9, color=INK)
+    text = f"{mean.value:+.2f}".replace("-", "\N{MINUS SIGN}")
+    axes.text(1.06, line, text, va="center", fontsize=9, color=INK)
 
 
 def draw_molecules(
