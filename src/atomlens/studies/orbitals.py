@@ -19,7 +19,7 @@ from atomlens.predictor import Predictor
 from atomlens.studies.attention import Attention, Measured, measure, predicts
 from atomlens.studies.base import Claim, Effect, Row, Study, StudyInput, StudyResult
 from atomlens.studies.orbital_cases import Cases, OrbitalsSettings, gather_cases
-from atomlens.studies.orbital_claims import orbital_claim, untested_claim
+from atomlens.studies.orbital_claims import LEAST, orbital_claim, untested_claim
 from atomlens.studies.orbital_numbers import (
     ELEMENT,
     ENVIRONMENT,
@@ -174,6 +174,7 @@ def effects(compared: Compared, cases: Cases, seed: int) -> list[Effect]:
         )
         if field == "heavy":
             found += _advantages(compared.label, names, table, seed)
+            found.append(_frequency(compared.label, names, table, seed))
     return found
 
 
@@ -194,6 +195,28 @@ def _advantages(label: str, names: Sequence[str], table: Values, seed: int) -> l
             )
         )
     return advantages
+
+
+def _frequency(label: str, names: Sequence[str], table: Values, seed: int) -> Effect:
+    """Return how often a molecule meets the criterion of S5: the base rate of the claim.
+
+    Untrained networks are left out: their mean over several is no correlation of one network.
+    """
+    meets = (table > LEAST).astype(np.float64)
+    interval = bootstrap(meets[:, 0], seed=seed)
+    return Effect(
+        name=f"{label}: molecules with Spearman > {LEAST}",
+        value=interval.value,
+        low=interval.low,
+        high=interval.high,
+        n=len(meets),
+        meaning="share of the molecules that meet the criterion of S5, heavy atoms",
+        controls={
+            name: float(meets[:, i].mean()) if len(meets) else np.nan
+            for i, name in enumerate(names)
+            if name not in (TRAINED, "untrained")
+        },
+    )
 
 
 def claims(compared: Sequence[Compared], cases: Cases) -> tuple[Claim, ...]:
