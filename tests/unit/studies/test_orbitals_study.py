@@ -58,6 +58,19 @@ def test_the_advantage_is_the_difference_to_the_control(result: StudyResult) -> 
     assert above.value == pytest.approx(mean.value - mean.controls["untrained"])
 
 
+def test_the_base_rate_of_the_criterion_counts_molecules() -> None:
+    result = STUDIES["orbitals"]().run(StudyInput(models=(make_predictor("lumo"),), data=dataset()))
+    values = [
+        float(str(row["spearman_heavy"]))
+        for row in result.tables["molecules"]
+        if row["set"] == "sample" and row["score"] == "attention"
+    ]
+    finite = [v for v in values if v == v]
+    rate = result.effect("lumo: molecules with Spearman > 0.6")
+    assert rate.n == len(finite)
+    assert rate.value == pytest.approx(sum(v > 0.6 for v in finite) / len(finite))
+
+
 def test_the_papers_molecules_are_judged_where_the_model_is_of_their_orbital(
     result: StudyResult,
 ) -> None:
