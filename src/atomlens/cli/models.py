@@ -74,13 +74,21 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _list(form: str) -> str:
+    import torch
+
     from atomlens.models import MODELS, PRESETS, ClosedFormModel, make_model
+
+    def n_parameters(name: str) -> int:
+        with torch.device("meta"):  # sizes without memory
+            return make_model(name).n_parameters
 
     rows = [
         {
             "model": name,
-            "parameters": 0 if issubclass(kind, ClosedFormModel) else make_model(name).n_parameters,
-            "neighbours": kind.default_builder[0],
+            "parameters": 0 if issubclass(kind, ClosedFormModel) else n_parameters(name),
+            "neighbours": " or ".join(
+                paper[0] for paper in (kind.default_builder, kind.formula_builder) if paper
+            ),
             "presets": ", ".join(f"{k}={v}" for k, v in PRESETS.get(name, {}).items()),
             "paper": kind.paper,
         }

@@ -33,7 +33,7 @@ class FinderConfig:
     """What joins two atoms: a number predicted from them, or their distance. Training decides
     by the graphs: those of the `formula` builder have no distances."""
     element_vectors: str = "cgcnn92"
-    """Table of fixed element vectors: one-hot, cgcnn92, mat2vec, megnet16, magpie."""
+    """Table of fixed element vectors: one-hot, cgcnn92, facts, mat2vec, megnet16, magpie."""
     n_layers: int = 2
     """Message-passing layers."""
     n_features: int = 200
