@@ -126,7 +126,7 @@ def _draw_points(axes: "Axes", rows: Sequence[Row], values: Values, ratios: Valu
     colours = np.array([_GROUP_COLOURS[str(row["group"])] for row in rows])
     size = 0.0 if few else 12.0
     axes.scatter(values[good], ratios[good], s=size, c=colours[good], alpha=0.6, linewidths=0)
-    for i in np.flatnonzero(good) if few else []:
+    for i in np.flatnonzero(good & few).tolist():
         axes.text(
             values[i],
             ratios[i],
