@@ -284,7 +284,8 @@ def _notes(cases: Cases, settings: OrbitalsSettings) -> tuple[str, ...]:
         else f"{settings.functional.upper()}/{settings.basis.upper()}, {settings.population} "
         f"shares, grid level {settings.grid_level}, density fitting"
     )
-    source = f"pyscf {said['pyscf']}, {said['date']}" if cases.is_shipped else "calculated now"
+    as_shipped = cases.is_shipped and "inputs" not in cases.origins
+    source = f"pyscf {said['pyscf']}, {said['date']}" if as_shipped else "calculated now"
     return (
         f"Orbitals: {how} ({source}).",
         "Chemistry baselines give every atom the mean share of its kind in the other molecules of "
