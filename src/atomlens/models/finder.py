@@ -18,6 +18,7 @@ from atomlens.errors import SettingsError, unknown_name
 from atomlens.graphs import GraphBatch
 from atomlens.models.base import ModelOutput, PropertyModel
 from atomlens.nn.basis import GaussianBasis
+from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.linear import glorot_linear
 from atomlens.nn.pairs import Aggregate, GatedPooling, MeanPooling, PairAttention, PairLayout
 
@@ -136,7 +137,7 @@ class Finder(PropertyModel):
 
     def forward(self, batch: GraphBatch) -> ModelOutput:
         """Predict the properties of every graph of the batch."""
-        layout = PairLayout.of(batch)
+        layout = _layout(batch)
         nodes = self.element_table.index_select(0, batch.atomic_numbers)
         edges = self._distances(batch)
         pooled: list[Tensor] = []
@@ -182,7 +183,7 @@ class Finder(PropertyModel):
                 "The edge attribute matrix is predicted in formula mode only; in structure mode "
                 "an edge has its distance instead."
             )
-        layout = PairLayout.of(batch)
+        layout = _layout(batch)
         nodes = self.element_table.index_select(0, batch.atomic_numbers)
         for layer in self.layers:
             nodes, attributes, _ = layer(nodes, None, layout)
@@ -273,6 +274,11 @@ class PostProcessing(nn.Module):
         for linear, beside in zip(self.dense[1:], (pooled[:-1], pooled[-1:], [flat]), strict=True):
             hidden = functional.relu(linear(torch.cat([hidden, *beside], dim=1)))
         return hidden
+
+
+def _layout(batch: GraphBatch) -> PairLayout:
+    edges = EdgeLayout.of(batch.edge_index, batch.n_nodes)
+    return PairLayout.of(edges, batch.node_weights, batch.distances.dtype)
 
 
 def _first_table(name: str, n_elements: int) -> Float[Tensor, "n_elements _"]:

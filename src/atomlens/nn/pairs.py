@@ -18,7 +18,6 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from atomlens.graphs import GraphBatch
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.linear import glorot_linear
 from atomlens.nn.segment import segment_softmax, segment_sum
@@ -39,17 +38,20 @@ class PairLayout:
     """Neighbours of each atom of a node."""
 
     @classmethod
-    def of(cls, batch: GraphBatch) -> "PairLayout":
-        """Lay out the pairs of a batch."""
-        edges = EdgeLayout.of(batch.edge_index, batch.n_nodes)
-        atoms = batch.node_weights
-        if atoms is None:
-            degrees = edges.offsets.diff().to(batch.distances.dtype)
+    def of(
+        cls,
+        edges: EdgeLayout,
+        node_copies: Float[Tensor, " n_nodes"] | None,
+        dtype: torch.dtype,
+    ) -> "PairLayout":
+        """Count the neighbours of a batch; ``node_copies`` are the atoms of each node."""
+        if node_copies is None:
+            degrees = edges.offsets.diff().to(dtype)
             return cls(edges=edges, node_copies=None, edge_copies=None, n_neighbors=degrees)
-        copies = atoms.index_select(0, edges.source)
+        copies = node_copies.index_select(0, edges.source)
         copies = copies - (edges.source == edges.target).to(copies.dtype)
-        total = segment_sum(copies, edges.target, batch.n_nodes)
-        return cls(edges=edges, node_copies=atoms, edge_copies=copies, n_neighbors=total)
+        total = segment_sum(copies, edges.target, edges.n_nodes)
+        return cls(edges=edges, node_copies=node_copies, edge_copies=copies, n_neighbors=total)
 
     def mean_at_target(
         self, rows: Float[Tensor, "n_edges n_features"]
