@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from atomlens.errors import ExplanationError
 from atomlens.graphs import GraphBatch
 from atomlens.models.base import ModelOutput, PropertyModel
 
@@ -34,6 +35,9 @@ class Explainer(ABC):
     """Key in ``EXPLAINERS``."""
     summary: ClassVar[str]
     """What the score means, and what it does not mean."""
+    in_target_units: ClassVar[bool] = False
+    """Whether scores are changes of the (scaled) prediction, to be shown in the target's unit;
+    otherwise they are shares."""
 
     @abstractmethod
     def explain(self, model: PropertyModel, batch: GraphBatch, output_index: int) -> NodeScores:
@@ -52,7 +56,16 @@ class AttentionExplainer(Explainer):
 
     @torch.no_grad()
     def explain(self, model: PropertyModel, batch: GraphBatch, output_index: int) -> NodeScores:
-        """Read the attention that the model returns; the same for every output."""
+        """Read the attention that the model returns; the same for every output.
+
+        Raises:
+            ExplanationError: the model has no attention over atoms.
+        """
+        if not model.attends_to_atoms:
+            raise ExplanationError(
+                f"This {type(model).__name__} has no attention over atoms, each has the same "
+                "share; use another method, such as occlusion."
+            )
         output = model(batch)
         edges = None
         if output.edge_attention:
@@ -86,7 +99,8 @@ class Explanation:
     edge_scores: NDArray[np.float64] | None = None
     """(n_edges,)"""
     baseline: float | None = None
-    """What an uninformative explanation would give each atom (1/n for attention)."""
+    """What an uninformative explanation would give each atom: 1/n for attention, 0 for changes
+    of the prediction that can have either sign."""
     model: str = ""
     """Name of the model that was explained."""
     warning: str = ""

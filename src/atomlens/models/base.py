@@ -60,6 +60,11 @@ class PropertyModel(nn.Module, ABC):
         super().__init__()
         self.config = config
 
+    @property
+    def attends_to_atoms(self) -> bool:
+        """Whether ``node_attention`` can differ from atom to atom."""
+        return True
+
     @abstractmethod
     def forward(self, batch: GraphBatch) -> ModelOutput:
         """Predict the properties of every graph of the batch."""
@@ -106,6 +111,11 @@ class PropertyModel(nn.Module, ABC):
 
 class ClosedFormModel(PropertyModel):
     """A model that is fitted by one formula instead of gradient steps."""
+
+    @property
+    def attends_to_atoms(self) -> bool:
+        """No: every atom has the same share."""
+        return False
 
     @abstractmethod
     def fit(self, batch: GraphBatch, targets: Float[Tensor, "n_graphs n_targets"]) -> None:

@@ -166,6 +166,11 @@ class Cgcnn(PropertyModel):
         bounds = [-math.inf if b is None else b for b in c.lower_bounds]
         self.register_buffer("bounds", torch.tensor(bounds), persistent=False)
 
+    @property
+    def attends_to_atoms(self) -> bool:
+        """Only with attention pooling; the mean gives every atom the same share."""
+        return self.pooling is not None
+
     def _convolution(self, n_edge: int, activation: nn.Module) -> nn.Module:
         c = self.config
         if c.attention == "none":

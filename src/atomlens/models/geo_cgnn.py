@@ -161,6 +161,11 @@ class GeoCgnn(PropertyModel):
         bounds = [-math.inf if b is None else b for b in c.lower_bounds]
         self.register_buffer("bounds", torch.tensor(bounds), persistent=False)
 
+    @property
+    def attends_to_atoms(self) -> bool:
+        """No: what the atoms add is averaged."""
+        return False
+
     def forward(self, batch: GraphBatch) -> ModelOutput:
         """Predict the properties of every graph of the batch."""
         layout = EdgeLayout.of(batch.edge_index, batch.n_nodes)

@@ -83,6 +83,11 @@ class ResCnn(PropertyModel):
         self.dense = nn.ModuleList(glorot_linear(n_in, n_out) for n_in, n_out in sizes)
         self.output = glorot_linear(last, c.n_outputs * (2 if c.predict_scale else 1))
 
+    @property
+    def attends_to_atoms(self) -> bool:
+        """No: every atom has the same share."""
+        return False
+
     def forward(self, batch: GraphBatch) -> ModelOutput:
         """Predict the properties of every graph of the batch."""
         rows = self._fractions(batch).unsqueeze(1)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from atomlens.errors import ExplanationError, SettingsError, StructureError, unknown_name
 from atomlens.explain import EXPLAINERS, Explanation
-from atomlens.explain.base import NodeScores
+from atomlens.explain.base import Explainer, NodeScores
 from atomlens.graphs import AtomGraph, collate
 from atomlens.models.base import PropertyModel
 from atomlens.predictor.estimates import Estimates
@@ -39,6 +39,8 @@ def explain_one(
     explainer = EXPLAINERS[method]()
     members = [explainer.explain(model, batch, output_index) for model in models]
     scores = np.stack([atom_scores(m.scores, graph, structure) for m in members])
+    if explainer.in_target_units:
+        scores = scores * _unit_of_output(predictor, column, len(structure.atomic_numbers))
     has_edges = _nodes_are_atoms(graph, structure)
     std = float(estimates.std[0, column])
     return Explanation(
@@ -54,10 +56,22 @@ def explain_one(
         scores_std=scores.std(axis=0, ddof=1) if len(members) > 1 else None,
         edge_index=graph.edge_index.numpy().astype(np.int64) if has_edges else None,
         edge_scores=_mean_edges(members) if has_edges else None,
-        baseline=1 / scores.shape[1] if method == "attention" else None,
+        baseline=_baseline(explainer, scores),
         model=predictor.model_name,
         warning=unseen_elements(structures, predictor.elements)[0],
     )
+
+
+def _unit_of_output(predictor: "Predictor", column: int, n_atoms: int) -> float:
+    """Return by how much the prediction rises when the model's output rises by one."""
+    target = predictor.targets[column]
+    return predictor.scaling.stds[column] * (n_atoms if target.extensive else 1)
+
+
+def _baseline(explainer: Explainer, scores: Values) -> float | None:
+    if not explainer.in_target_units:
+        return 1 / int(scores.shape[1])
+    return 0.0 if bool((scores < 0).any()) else None
 
 
 def _explained_output(

@@ -24,7 +24,8 @@ function drawLegend(root, structure, mode, tables) {
     const at = share(structure.baseline);
     bar.append(element("span", { class: "mark", style: `left:${at}%` }));
     under.append(element("span", { style: `left:${at}%;transform:translateX(-${at}%)` },
-      `even share 1/${structure.symbols.length} = ${shortNumber(structure.baseline)}`));
+      structure.baseline === 0 ? "no effect"
+        : `even share 1/${structure.symbols.length} = ${shortNumber(structure.baseline)}`));
   }
   const pointer = element("span", { class: "pointer", hidden: true });
   bar.append(pointer);
@@ -96,7 +97,8 @@ function drawAxis(marks, structure, low, high, x, y) {
   if (structure.baseline === null || structure.baseline < low || structure.baseline > high) return;
   const at = x(structure.baseline);
   marks.append(element("line", { class: "even", x1: at, x2: at, y1: 16, y2: y + 3 }),
-    element("text", { x: Math.max(at, 66), y: 11, "text-anchor": "middle" }, "even share"));
+    element("text", { x: Math.max(at, 66), y: 11, "text-anchor": "middle" },
+      structure.baseline === 0 ? "no effect" : "even share"));
 }
 
 function dot(structure, atom, cx, cy, r, fill) {

@@ -14,7 +14,7 @@ function save(content, type, name) {
 }
 
 function toCsv(structure) {
-  const spread = structure.scores_std !== null, share = structure.baseline !== null;
+  const spread = structure.scores_std !== null, share = Boolean(structure.baseline);
   const lines = [["index", "element", "x", "y", "z", "score", ...(share ? ["score_over_baseline"] : []), ...(spread ? ["score_std"] : [])]];
   structure.symbols.forEach((symbol, i) => lines.push([
     i, symbol, ...(structure.is_formula ? ["", "", ""] : structure.positions[i]), structure.scores[i],

@@ -163,5 +163,6 @@ def _colour_bar(figure: "Figure", structure: ExplainedStructure) -> None:
     figure.text(0.872, 0.068, number(high), fontsize=9, ha="left", va="center")
     if structure.baseline is not None and low <= structure.baseline <= high:
         bar.plot([structure.baseline] * 2, [-0.5, 1.5], color=INK, linewidth=1.2, clip_on=False)
-        text = f"even share {number(structure.baseline)}"
+        share = f"even share {number(structure.baseline)}"
+        text = share if structure.baseline else "no effect"
         bar.text(structure.baseline, 1.7, text, fontsize=8, ha="center", va="bottom", color=INK)

@@ -35,8 +35,8 @@ _MEANINGS = {
         "the atom raises the value, and a small one can mean that the answer is saturated.",
     ),
     "integrated-gradients": (
-        "The scores share out the difference between this prediction and that for a neutral "
-        "reference input among the atoms.",
+        "The scores share out among the atoms the difference between this prediction and that for "
+        "the same geometry with the structure's average atom at every site.",
         "They depend on the chosen reference. A positive score says that the atom raises the "
         "prediction against that reference, not that nature would do the same.",
     ),
