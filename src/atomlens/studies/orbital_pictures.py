@@ -146,7 +146,7 @@ def _row(
 
 def _in_words(correlation: float) -> str:
     if not np.isfinite(correlation):
-        return "heavy atoms that cannot be ranked"
+        return "too few different heavy atoms to rank"
     return f"Spearman {correlation:+.2f} over heavy atoms".replace("-", "\N{MINUS SIGN}")
 
 
