@@ -14,10 +14,16 @@ from atomlens.models import (
     model_config,
 )
 from atomlens.nn.segment import segment_sum
+from finder_graphs import collapsed_graph
 from graph_makers import lone_atom, random_graph, shuffled
 
 NAMES = sorted(MODELS)
-SMALL = {"n_layers": 2, "n_features": 32, "n_heads": 4, "n_embedding": 8}
+SMALL = {"n_layers": 2, "n_features": 32, "n_heads": 4, "n_embedding": 8, "n_trees": 5}
+FORMULA_NAMES = [
+    name
+    for name, kind in sorted(MODELS.items())
+    if kind.formula_builder is not None or kind.default_builder[0] == "formula"
+]
 
 
 def small_model(name: str, **settings: object) -> PropertyModel:
@@ -33,6 +39,12 @@ def small_model(name: str, **settings: object) -> PropertyModel:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
+    if isinstance(model, ClosedFormModel):
+        for name_of_buffer, table in model.named_buffers():
+            if name_of_buffer == "element_table":
+                table.normal_()
+        batch = collate([random_graph(6, 3, seed=s) for s in range(12)])
+        model.fit(batch, torch.randn(12, model.config.n_outputs))
     return model.eval()
 
 
@@ -110,6 +122,18 @@ def test_every_parameter_gets_a_gradient(name: str) -> None:
 def test_several_targets_give_one_column_each(name: str) -> None:
     output = run(small_model(name, n_outputs=3), collate([random_graph(6, 3)]))
     assert output.values.shape == (1, 3)
+
+
+@pytest.mark.parametrize("name", FORMULA_NAMES)
+def test_a_formula_does_not_feel_its_batch_and_its_shares_add_up_to_one(name: str) -> None:
+    model = small_model(name).double()
+    graphs = [collapsed_graph(f) for f in ([8, 8, 22], [26], [1, 1, 6, 7], [11, 17])]
+    batch = collate(graphs, torch.float64)
+    together = run(model, batch)
+    alone = torch.cat([run(model, collate([g], torch.float64)).values for g in graphs])
+    torch.testing.assert_close(together.values, alone)
+    totals = segment_sum(together.node_attention, batch.graph_index, batch.n_graphs)
+    torch.testing.assert_close(totals, torch.ones_like(totals))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -135,6 +135,11 @@ class Finder(PropertyModel):
         """Return the name of the table of element vectors."""
         return config.element_vectors
 
+    @property
+    def attends_to_atoms(self) -> bool:
+        """Whether the pooling weighs the atoms."""
+        return bool(self.config.pooling_attention)
+
     def forward(self, batch: GraphBatch) -> ModelOutput:
         """Predict the properties of every graph of the batch."""
         layout = _layout(batch)

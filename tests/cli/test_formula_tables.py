@@ -1,0 +1,41 @@
+"""``atomlens train`` on a table of formulas, as typed."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from atomlens.cli import main
+
+FORMULAS = "NaCl KCl MgO CaO TiO2 Ti2O4 Fe2O3 Al2O3 SiO2 GaAs ZnS ZnO LiF Cu Fe".split()
+TINY = ["--set", "model.n_features=8", "--set", "model.n_hidden=[8,8,8,8]", "--epochs", "1"]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "table.csv"
+    rows = [f"{formula},{number / 4},{-number}" for number, formula in enumerate(FORMULAS)]
+    path.write_text("\n".join(["formula,gap [eV],energy", *rows]))
+    return path
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("model", ["finder", "rescnn", "rf-magpie"])
+def test_a_table_of_formulas_is_the_whole_story(
+    model: str, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "model"
+    typed = ["train", str(table), "--target", "gap", "--model", model, "--out", str(out)]
+    fewer = ["--set", "model.n_trees=3"] if model == "rf-magpie" else TINY
+    cache = ["--set", f"cache_dir={tmp_path}/cache"]
+    choice = ["--polymorphs", "lowest", "--energy-column", "energy"]
+    assert main([*typed, *fewer, *cache, *choice]) == 0
+    assert "2 rows are polymorphs of 1 formulas" in capsys.readouterr().err
+    split = json.loads((out / "split.json").read_text())
+    names = {name for part in split.values() for name in part}
+    assert len(names) == len(FORMULAS) - 1
+    assert "TiO2" not in names
+    assert main(["predict", str(out), "TiO2", "Ti3O6", "--format", "json"]) == 0
+    first, second = json.loads(capsys.readouterr().out)
+    assert first["gap"] == pytest.approx(second["gap"])
+    assert first["unit"] == "eV"
