@@ -58,6 +58,19 @@ def merge_polymorphs(
     return keep_rows(dataset, np.sort(chosen).astype(np.int64))
 
 
+def about_shared_formulas(dataset: Dataset) -> str:
+    """Return a sentence on formulas that stand in several rows; empty if there are none."""
+    _, sizes = np.unique(reduced_formulas(dataset), return_counts=True)
+    several = sizes[sizes > 1]
+    if not len(several):
+        return ""
+    return (
+        f"{several.sum()} of {len(dataset)} rows share their formula with another row, so that a "
+        "random split puts some formulas on both sides. Use --split composition:.8/.1/.1, or "
+        "--polymorphs mean."
+    )
+
+
 def _means(
     values: NDArray[np.float64], group: NDArray[np.int64], n_groups: int
 ) -> NDArray[np.float64]:

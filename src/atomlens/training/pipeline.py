@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from atomlens.datasets.base import Dataset, Sample
+from atomlens.datasets.polymorphs import about_shared_formulas
 from atomlens.errors import SettingsError, TrainingError, unknown_name
 from atomlens.models import MODELS, ClosedFormModel
 from atomlens.predictor import Predictor, load
@@ -121,6 +122,7 @@ def _train(
             described = {"name": builder.name, "settings": builder.settings()}
             run = describe_run(model, config, described, dataset, settings)
             folder = open_run(out, run, write=is_first_process())
+        _tell_shared_formulas(dataset, settings, progress)
         table = choose_element_table(kind, config, pretrained)
         prepared = prepare(dataset, builder, settings, progress.graphs, table)
         lost = len(prepared.failures) - len(dataset.failures)
@@ -149,6 +151,16 @@ def _train(
         kept = f" The best model until then is saved in {out}." if out is not None else ""
         raise TrainingError(problems[0] + kept)
     return predictor
+
+
+def _tell_shared_formulas(
+    dataset: Dataset, settings: TrainSettings, progress: TrainingProgress
+) -> None:
+    """Say that a random split of nothing but formulas puts some of them on both sides."""
+    if dataset.structures.is_formula.all() and settings.split.startswith("random"):
+        remark = about_shared_formulas(dataset)
+        if remark:
+            progress.message(remark)
 
 
 def _fit(job: Job) -> list[MemberResult]:

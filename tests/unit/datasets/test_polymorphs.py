@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from atomlens.datasets import load_dataset
+from atomlens.datasets.polymorphs import about_shared_formulas
 from atomlens.errors import SettingsError
 
 ROWS = [
@@ -56,6 +57,12 @@ def test_a_smaller_sample_is_taken_after_the_polymorphs_are_merged(table: Path) 
     with pytest.warns(UserWarning, match="3 rows in all"):
         data = load_dataset(table, "gap", polymorphs="mean", limit=2)
     assert len(data) == 2
+
+
+def test_formulas_in_several_rows_are_counted(table: Path) -> None:
+    data = load_dataset(table, "gap")
+    assert about_shared_formulas(data).startswith("3 of 5 rows share their formula")
+    assert about_shared_formulas(data.subset([0, 3, 4])) == ""
 
 
 def test_what_makes_no_sense_is_refused(table: Path) -> None:
