@@ -55,7 +55,7 @@ class IntegratedGradientsExplainer(Explainer):
     name = "integrated-gradients"
     summary = (
         "shares out the difference between the prediction and that for the same geometry with the "
-        "structure's average atom everywhere; positive raises the prediction against that reference."
+        "structure's average atom everywhere; positive: the atom raises the prediction against it."
     )
     in_target_units = True
 

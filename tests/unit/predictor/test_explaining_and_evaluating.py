@@ -45,9 +45,8 @@ def test_an_explanation_carries_the_prediction_it_explains() -> None:
 
 
 def test_a_bare_formula_is_explained_atom_by_atom() -> None:
-    explained = make_predictor(builder="formula").explain("Fe2O3")
+    explained = make_predictor(builder="formula").explain("Fe2O3", method="occlusion")
     assert explained.scores.shape == (5,)
-    assert explained.scores.sum() == pytest.approx(1, abs=1e-5)
     symbols = np.array(explained.atoms.get_chemical_symbols())
     assert np.ptp(explained.scores[symbols == "O"]) == pytest.approx(0)
     assert explained.edge_scores is None
