@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.elements import NONMETALS
+
 if TYPE_CHECKING:
     from ase import Atoms
 
@@ -19,9 +21,6 @@ MAX_ATOMS_WITH_COPIES = 400
 """Larger cells are drawn without repeating the atoms on their faces."""
 _FACE = 0.1
 """Å; an atom this near to a face of the cell is drawn on the opposite face as well."""
-_NONMETALS = frozenset(
-    [1, 2, 5, 6, 7, 8, 9, 10, 14, 15, 16, 17, 18, 32, 33, 34, 35, 36, 51, 52, 53, 54, 85, 86]
-)
 _FEW_ANIONS = 3
 """A metal with as many nonmetal neighbours is drawn without bonds to other metals."""
 _MANY_ANIONS = 8
@@ -155,7 +154,7 @@ def _worth_drawing(
     numbers: NDArray[np.int64], first: NDArray[np.int64], second: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Leave out contacts that chemists do not draw: cation to cation, and crowded large cations."""
-    metal = ~np.isin(numbers, list(_NONMETALS))
+    metal = ~np.isin(numbers, list(NONMETALS))
     mixed = metal[first] & ~metal[second]
     anions = np.bincount(first[mixed], minlength=len(numbers))
     cation, crowded = anions >= _FEW_ANIONS, anions > _MANY_ANIONS
