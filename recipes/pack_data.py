@@ -2,6 +2,7 @@
 
     python recipes/pack_data.py mp-crystals mp_crystals_shared.npz mp.npz [--limit 13000]
     python recipes/pack_data.py fullerenes fullerenes.jsonl.gz fullerenes.npz
+    python recipes/pack_data.py mof-bw-co2 mof_bw_co2.jsonl.gz mof.npz
 
 Two forms: crystals as one ``.npz`` of flat arrays (``id``, ``n_atoms``, ``Z``, ``frac``, ``cell``
 as lengths and angles, one array per property), and structures as gzipped JSON lines
@@ -39,6 +40,13 @@ PROPERTIES = {
         "n": Target(name="n", nonnegative=True),
         "poly_total": Target(name="eps_total", nonnegative=True),
         "band_gap": Target(name="band_gap", unit="eV", nonnegative=True),
+    },
+    "mof-bw-co2": {
+        "largest_free_sphere_diameter(PLD)[A]": Target(name="pld", unit="Å", nonnegative=True),
+        "CO2/N2_selectivity": Target(name="selectivity", nonnegative=True),
+        "CO2_uptake_P0.15bar_T298K [mmol/g]": Target(
+            name="uptake_015", unit="mmol/g", nonnegative=True
+        ),
     },
 }
 TARGETS = {name: tuple(properties.values()) for name, properties in PROPERTIES.items()}
