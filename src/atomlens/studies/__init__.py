@@ -5,6 +5,7 @@
 
 from atomlens.studies.base import Claim, Effect, Study, StudyInput, StudyResult
 from atomlens.studies.deformation import Deformation
+from atomlens.studies.motifs import Motifs
 from atomlens.studies.orbitals import Orbitals
 from atomlens.studies.orbits import OrbitsStudy
 from atomlens.studies.relative_attention import RelativeAttention
@@ -18,6 +19,7 @@ STUDIES: dict[str, type[Study]] = {
         Orbitals,
         Substitution,
         Deformation,
+        Motifs,
     )
 }
 """Studies by the name of ``atomlens study NAME``."""
