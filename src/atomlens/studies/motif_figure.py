@@ -87,13 +87,14 @@ def _draw_panel(axes: "Axes", rows: Sequence[Row], heights: dict[str, float]) ->
     axes.axvline(1.0, color=QUIET, linewidth=1.0, zorder=1)
     markers = dict(zip(_controls(rows), _CONTROL_MARKERS * 2, strict=False))
     for row in rows:
-        height, value = heights[str(row["class"])], _number(row["enrichment"])
+        height, value = heights[str(row["class"])], max(_number(row["enrichment"]), _LEAST)
         if row["network"] in markers:
             axes.plot(value, height, marker=markers[str(row["network"])], **_HOLLOW)
             continue
         colour = _GROUP_COLOURS[str(row["grouping"])]
-        width = max(value, _LEAST) - 1.0
-        axes.barh(height, width, left=1.0, height=0.66, color=colour, alpha=0.8, lw=0, zorder=2)
+        axes.barh(
+            height, value - 1.0, left=1.0, height=0.66, color=colour, alpha=0.8, lw=0, zorder=2
+        )
         ends = [_number(row["enrichment_low"]), _number(row["enrichment_high"])]
         if np.isfinite(ends).all():
             axes.plot(ends, [height, height], color=INK, linewidth=1.4, zorder=3)
