@@ -253,6 +253,10 @@ class Cgcnn(PropertyModel):
             values = lower_bound(values, self.bounds.to(values.dtype))
         return values, log_scale
 
+    def regularized_parameters(self) -> list[nn.Parameter]:
+        """Return all parameters: AE-CGCNN's penalty is the weight decay of its optimiser."""
+        return list(self.parameters())
+
     def frozen_parts(self, n_layers: int) -> list[nn.Module]:
         """Return embedding, input layers and the first convolutions with their edge updates."""
         if n_layers > len(self.layers):
