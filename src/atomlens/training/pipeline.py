@@ -123,6 +123,7 @@ def _train(
             run = describe_run(model, config, described, dataset, settings)
             folder = open_run(out, run, write=is_first_process())
         _tell_shared_formulas(dataset, settings, progress)
+        _tell_missing_charges(dataset, config, progress)
         table = choose_element_table(kind, config, pretrained)
         prepared = prepare(dataset, builder, settings, progress.graphs, table)
         lost = len(prepared.failures) - len(dataset.failures)
@@ -161,6 +162,19 @@ def _tell_shared_formulas(
         remark = about_shared_formulas(dataset)
         if remark:
             progress.message(remark)
+
+
+def _tell_missing_charges(dataset: Dataset, config: Any, progress: TrainingProgress) -> None:
+    """Say which structures a model that reads partial charges takes as uncharged."""
+    if getattr(config, "charges", "none") == "none":
+        return
+    missing = [s.name for s in dataset.structures if s.charges is None]
+    if missing:
+        progress.message(
+            f"{len(missing)} of {len(dataset)} structures have no partial charges, which this "
+            f"model reads, for example {missing[0]}; their charges are taken as 0. They come with "
+            "CIF files (_atom_site_charge); model.charges=none does without."
+        )
 
 
 def _fit(job: Job) -> list[MemberResult]:
