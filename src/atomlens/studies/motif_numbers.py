@@ -98,10 +98,14 @@ class ModelShares:
         """Classes that at least one structure has."""
         return np.flatnonzero(self.trained.atoms.any(axis=0)).tolist()
 
-    def control_enrichment(self, index: int) -> dict[str, float]:
-        """Return the mean enrichment of a class in each control, over networks and structures."""
+    def control_means(self, field: str, index: int) -> dict[str, float]:
+        """Return the mean of a field of `Shares` of a class in each control.
+
+        Over its networks, and the structures that have the class.
+        """
+        having = self.trained.atoms[:, index] > 0
         return {
-            name: float(np.nanmean([network.enrichment[:, index] for network in networks]))
+            name: float(np.mean([getattr(network, field)[having, index] for network in networks]))
             for name, networks in self.controls.items()
         }
 

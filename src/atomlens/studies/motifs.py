@@ -6,7 +6,7 @@ is its statement that metals almost never do.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, final
 
@@ -95,13 +95,13 @@ class Motifs(Study):
             study=self.name,
             question=f"{self.summary[0].upper()}{self.summary[1:]}",
             models=tuple(m.label for m in measured),
-            settings={
-                "largest_ring": self.settings.largest_ring,
-                "n_pictures": self.settings.n_pictures,
-                "seed": self.settings.seed,
-            },
+            settings=asdict(self.settings),
             n_structures=max(len(one.names) for one in shares),
-            effects=tuple(effect for one, found in pairs for effect in _effects(one, found)),
+            effects=tuple(
+                effect
+                for one, found in pairs
+                for effect in _effects(one, found, self.settings.seed)
+            ),
             claims=(metals_ignored(shares[0], intervals[0]),),
             tables={
                 "classes": [row for one, found in pairs for row in one.class_rows(found)],
@@ -197,20 +197,41 @@ def _intervals(one: ModelShares, seed: int) -> dict[int, Interval]:
     }
 
 
-def _effects(one: ModelShares, intervals: dict[int, Interval]) -> list[Effect]:
-    return [
-        Effect(
-            name=f"{one.label}: enrichment of {CLASSES[index]}",
-            value=interval.value,
-            low=interval.low,
-            high=interval.high,
-            n=int((one.trained.atoms[:, index] > 0).sum()),
-            meaning="attention on the class over its share of the atoms, 1 is an even share; "
-            "mean of the structures that have the class",
-            controls=one.control_enrichment(index),
+def _effects(one: ModelShares, intervals: dict[int, Interval], seed: int) -> list[Effect]:
+    """Return the enrichment of every class, and how often metals are among the highest atoms."""
+    effects = [
+        _effect(
+            f"{one.label}: enrichment of {CLASSES[index]}",
+            interval,
+            int((one.trained.atoms[:, index] > 0).sum()),
+            "attention on the class over its share of the atoms, 1 is an even share; mean of the "
+            "structures that have the class",
+            one.control_means("enrichment", index),
         )
         for index, interval in intervals.items()
     ]
+    if METAL in intervals:
+        having = one.trained.atoms[:, METAL] > 0
+        effects += [
+            _effect(
+                f"{one.label}: metals among the {words}",
+                bootstrap(getattr(one.trained, field)[having, METAL], seed=seed),
+                int(having.sum()),
+                "share of these atoms that are metals; mean of the structures with metals",
+                one.control_means(field, METAL),
+            )
+            for field, words in (("first", "highest atoms"), ("first_three", "three highest"))
+        ]
+    return effects
+
+
+def _effect(
+    name: str, interval: Interval, n: int, meaning: str, controls: dict[str, float]
+) -> Effect:
+    value, low, high = interval
+    return Effect(
+        name=name, value=value, low=low, high=high, n=n, meaning=meaning, controls=controls
+    )
 
 
 def metals_ignored(one: ModelShares, intervals: dict[int, Interval]) -> Claim:
@@ -227,7 +248,8 @@ def metals_ignored(one: ModelShares, intervals: dict[int, Interval]) -> Claim:
         else:
             evidence += "; one structure gives no interval"
         evidence += "".join(
-            f"; {name} {found:.3f}" for name, found in one.control_enrichment(METAL).items()
+            f"; {name} {found:.3f}"
+            for name, found in one.control_means("enrichment", METAL).items()
         )
         first, three = (
             float(share[one.trained.atoms[:, METAL] > 0, METAL].mean())

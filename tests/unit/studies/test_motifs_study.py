@@ -87,7 +87,11 @@ def test_even_attention_enriches_nothing() -> None:
     for parameter in model.models[0].pooling.parameters():
         torch.nn.init.zeros_(parameter)
     result = run(boxed("C6H6", "Cu"), boxed("CH3OH"), models=(model,))
-    assert_allclose([effect.value for effect in result.effects], 1.0, atol=1e-5)
+    enriched = [e.value for e in result.effects if "enrichment" in e.name]
+    assert_allclose(enriched, 1.0, atol=1e-5)
+    # one of 13 atoms is a metal, and all tie
+    assert result.effect("uptake: metals among the highest atoms").value == pytest.approx(1 / 13)
+    assert result.effect("uptake: metals among the three highest").value == pytest.approx(1 / 13)
 
 
 def test_the_enrichment_weighted_by_the_atoms_is_one_in_each_grouping() -> None:
