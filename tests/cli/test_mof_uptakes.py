@@ -66,7 +66,7 @@ def test_uptakes_at_two_pressures_are_one_model(
 ) -> None:
     table, out = write_folder(tmp_path / "mofs"), tmp_path / "model"
     assert train(table, out) == 0
-    assert "partial charges" not in capsys.readouterr().err
+    assert "charges, which this model reads" not in capsys.readouterr().err
     settings = json.loads((out / "settings.json").read_text())
     assert settings["model"]["config"]["n_outputs"] == 2
     assert main(["predict", str(out), str(table.parent / "mof3.cif"), "--format", "json"]) == 0
@@ -104,7 +104,7 @@ def test_missing_charges_are_said_once(tmp_path: Path, capsys: pytest.CaptureFix
     table = write_folder(tmp_path / "mofs", uncharged=(4, 7))
     assert train(table, tmp_path / "model") == 0
     said = capsys.readouterr().err
-    assert said.count(f"2 of {N} structures have no partial charges") == 1
+    assert said.count(f"are missing in 2 of {N} structures") == 1
     assert "mof4" in said
 
 
@@ -112,7 +112,7 @@ def test_a_model_that_reads_no_charges_does_not_ask_for_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert train(write_folder(tmp_path / "mofs", tuple(range(N))), tmp_path / "m", "cgcnn") == 0
-    assert "partial charges" not in capsys.readouterr().err
+    assert "charges, which this model reads" not in capsys.readouterr().err
 
 
 def test_the_penalty_of_the_recipes_is_a_weight_decay_of_all_parameters() -> None:

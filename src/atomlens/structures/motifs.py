@@ -19,8 +19,8 @@ ELEMENT_CLASSES = ("metal", "C", "N", "O", "H", "halogen", "other")
 GRAPH_CLASSES = ("metal node", "ring", "chain", "leaf", "isolated")
 """Places in the bond graph, in the order in which they are decided, `graph_classes`."""
 
-REACH = 1.15
-"""Longest bond between nonmetals, in sums of covalent radii."""
+REACH = 1.2
+"""Longest bond between nonmetals, in sums of covalent radii: some C-H of drawn MOFs are long."""
 METAL_REACH = 1.25
 """Longest bond of a metal, in sums of covalent radii: the long bonds of copper are found."""
 LARGEST_RING = 12

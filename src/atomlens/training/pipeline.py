@@ -171,9 +171,9 @@ def _tell_missing_charges(dataset: Dataset, config: Any, progress: TrainingProgr
     missing = [s.name for s in dataset.structures if s.charges is None]
     if missing:
         progress.message(
-            f"{len(missing)} of {len(dataset)} structures have no partial charges, which this "
-            f"model reads, for example {missing[0]}; their charges are taken as 0. They come with "
-            "CIF files (_atom_site_charge); model.charges=none does without."
+            f"Partial charges, which this model reads, are missing in {len(missing)} of "
+            f"{len(dataset)} structures, for example {missing[0]}; they are taken as 0. CIF files "
+            "hold them as _atom_site_charge; model.charges=none does without."
         )
 
 
