@@ -20,6 +20,7 @@ examples:
   atomlens predict runs/homo "CCO" "c1ccccc1" ethanol.xyz
   atomlens predict runs/homo "crystals/*.cif" --out gaps.csv
   atomlens predict runs/homo a.cif b.cif --format json
+  atomlens predict runs/homo molecules/ --embedding vectors.npz
 
 A MODEL is a folder that `atomlens train` wrote. The column TARGET_std says how far the
 answer may be off (one standard deviation).
@@ -34,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, metavar="FILE", help=f"write here: {', '.join(SUFFIXES)}"
     )
     parser.add_argument(
+        "--embedding",
+        type=Path,
+        metavar="FILE.npz",
+        help="also write the vector that the model makes of each structure",
+    )
+    parser.add_argument(
         "--format", choices=("table", "json", "csv"), help="on stdout (default: table)"
     )
     add_common_arguments(parser)
@@ -45,12 +52,16 @@ def run(options: argparse.Namespace) -> int:
         raise SettingsError(
             f"--out {options.out}: the name must end with one of {', '.join(SUFFIXES)}."
         )
+    if options.embedding is not None and options.embedding.suffix != ".npz":
+        raise SettingsError(f"--embedding {options.embedding}: the name must end with .npz.")
     from atomlens.predictor import load
+    from atomlens.predictor.inputs import gather
     from atomlens.reports.tables import format_table, to_csv, to_json, write_table
 
     model = load(options.model)
+    inputs = gather(options.inputs)
     with ProgressLine("predicting", quiet=options.quiet) as progress:
-        prediction = model.predict(options.inputs, progress=progress)
+        prediction = model.predict(inputs, progress=progress)
     records = prediction.to_records()
     n_failed = len(prediction.failures)
     if options.out is not None and n_failed < len(records):
@@ -59,6 +70,8 @@ def run(options: argparse.Namespace) -> int:
         emit(to_json(records))
     elif n_failed < len(records) and (options.format or options.out is None):
         emit(to_csv(records) if options.format == "csv" else format_table(records))
+    if options.embedding is not None:
+        model.embed(inputs).save(options.embedding)
     tell_warnings(records)
     return exit_code(prediction.failures, len(records))
 

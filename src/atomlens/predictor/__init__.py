@@ -2,6 +2,7 @@
 
 from atomlens.predictor.calibration import Calibration, TargetCalibration
 from atomlens.predictor.core import Predictor
+from atomlens.predictor.embedding import Embeddings
 from atomlens.predictor.evaluation import score
 from atomlens.predictor.loading import load
 from atomlens.predictor.metrics import ClassificationMetrics, Metrics, RegressionMetrics
@@ -11,6 +12,7 @@ from atomlens.predictor.record import TrainingRecord
 __all__ = [
     "Calibration",
     "ClassificationMetrics",
+    "Embeddings",
     "Metrics",
     "Prediction",
     "Predictor",

@@ -17,6 +17,7 @@ from atomlens.graphs import GraphBatch, GraphStore
 from atomlens.models.base import PropertyModel
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.predictor.calibration import Calibration
+from atomlens.predictor.embedding import Embeddings, embed
 from atomlens.predictor.estimates import Combined, Estimates, Noise, combine, estimate, spread_out
 from atomlens.predictor.evaluation import matching_values, score
 from atomlens.predictor.explaining import explain_one
@@ -146,6 +147,23 @@ class Predictor:
         chosen = structures.subset(rows)
         found = self.estimate(run_models(models, store, rows=rows), chosen)
         return self._prediction(gather(chosen), found)
+
+    def embed(
+        self, structures: Any, *, device: str = "auto", progress: StepProgress | None = None
+    ) -> Embeddings:
+        """Return the vector that the model makes of each structure before it predicts.
+
+        Of an ensemble the first member is taken: the vectors of others have other directions.
+
+        Args:
+            structures: As in `predict`.
+            device: As in `predict`.
+            progress: Called with the number of structures done and in all.
+
+        Raises:
+            ModelError: the model makes no such vector (``mean``, ``ridge``, ``rf-magpie``).
+        """
+        return embed(self, structures, device=device, progress=progress)
 
     def explain(
         self,

@@ -47,6 +47,8 @@ class Inputs:
 
 def gather(given: Any) -> Inputs:
     """Return the inputs for one or many of: Atoms, pymatgen, rdkit, text, path, arrays."""
+    if isinstance(given, Inputs):
+        return given
     if isinstance(given, StructureArrays):
         n = len(given)
         return Inputs(structures=given, places=np.arange(n), names=given.names, errors=("",) * n)

@@ -1,0 +1,71 @@
+"""The vector that a model makes of a whole structure, before it predicts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from atomlens.datasets.storage import whole_file
+from atomlens.errors import ModelError
+from atomlens.predictor.inference import StepProgress, choose_device, cut_batches
+from atomlens.predictor.inputs import build_graphs, gather, refuse_elements
+
+if TYPE_CHECKING:
+    from atomlens.predictor.core import Predictor
+
+_LARGEST_BATCH = 32_768
+"""Nodes plus edges."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embeddings:
+    """One vector for each input, in order."""
+
+    names: tuple[str, ...]
+    vectors: NDArray[np.float32]
+    """(n, n_features); NaN for an input that could not be used"""
+    errors: tuple[str, ...]
+    """Why an input could not be used; empty for the others."""
+
+    def save(self, path: str | Path) -> Path:
+        """Write an ``.npz`` file with the arrays ``names``, ``vectors`` and ``errors``."""
+        with whole_file(Path(path)) as stream:
+            np.savez(
+                stream,
+                names=np.array(self.names, dtype=np.str_),
+                vectors=self.vectors,
+                errors=np.array(self.errors, dtype=np.str_),
+            )
+        return Path(path)
+
+
+@torch.no_grad()
+def embed(
+    predictor: "Predictor", given: Any, *, device: str, progress: StepProgress | None
+) -> Embeddings:
+    """Return the pooled features of the structures; see `Predictor.embed`."""
+    inputs = refuse_elements(gather(given), predictor.models[0])
+    inputs, store = build_graphs(inputs, predictor.builder, n_workers=1, progress=None)
+    model = predictor.models_on(device)[0]
+    found: list[NDArray[np.float32]] = []
+    if store is not None:
+        lean = store.select(model.edge_fields)
+        sizes = (store.node_counts + store.edge_counts).cpu().numpy().astype(np.int64)
+        for start, stop in cut_batches(sizes, batch_size=None, largest=_LARGEST_BATCH):
+            output = model(lean.batch(torch.arange(start, stop)).to(choose_device(device)))
+            if output.graph_features is None:
+                raise ModelError(
+                    f"The model {predictor.model_name!r} makes no vector of a structure; an "
+                    "embedding needs one of the networks."
+                )
+            found.append(output.graph_features.float().cpu().numpy())
+            if progress is not None:
+                progress(stop, len(sizes))
+    n_features = found[0].shape[1] if found else 0
+    vectors = np.full((len(inputs.names), n_features), np.nan, dtype=np.float32)
+    if found:
+        vectors[inputs.places] = np.concatenate(found)
+    return Embeddings(names=inputs.names, vectors=vectors, errors=inputs.errors)
