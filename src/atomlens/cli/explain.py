@@ -154,5 +154,5 @@ def leading_atoms(explanation: "Explanation", n: int = 3) -> str:
     from atomlens.reports.wording import top_atoms
 
     symbols = explanation.atoms.get_chemical_symbols()
-    order = top_atoms(explanation.scores, n)
+    order = top_atoms(explanation.scores, n, explanation.baseline)
     return ", ".join(f"{symbols[i]}{i} {explanation.scores[i]:.3f}" for i in order)

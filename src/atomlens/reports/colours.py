@@ -129,6 +129,27 @@ def score_positions(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return (values - low) / (high - low)
 
 
+def atom_colours(scores: NDArray[np.float64], baseline: float | None) -> list[str]:
+    """Return the colour of each atom, shape (n,).
+
+    Shares run from the lowest to the highest; changes of the prediction (``baseline`` 0) from
+    blue (it is lowered) over grey (no effect) to red (it is raised), alike on both sides.
+    """
+    if baseline != 0 or all_equal(scores):
+        return [colour_at(x) for x in score_positions(scores)]
+    half = float(np.abs(scores).max(initial=0.0))
+    return [colour_at(0.5 + x / (2 * half), BASELINE_COLOURS) for x in scores.tolist()]
+
+
+def scale_colours(low: float, high: float, baseline: float | None) -> list[str]:
+    """Return the colours of a legend that runs from the lowest to the highest score."""
+    if baseline != 0:
+        return list(SCORE_COLOURS)
+    half = max(abs(low), abs(high))
+    steps = np.linspace(low, high, N_STEPS)
+    return [colour_at(0.5 + float(x) / (2 * half), BASELINE_COLOURS) for x in steps]
+
+
 def all_equal(scores: NDArray[np.float64]) -> bool:
     """Tell whether the scores differ by less than a hundredth, too little to be coloured."""
     values = np.asarray(scores, dtype=np.float64)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.reports.canvas import FAINT, INK, QUIET
-from atomlens.reports.colours import colour_at, score_positions, text_colour
+from atomlens.reports.colours import atom_colours, text_colour
 from atomlens.reports.content import ExplainedStructure
 from atomlens.reports.scene import Scene
 from atomlens.reports.wording import number, top_atoms
@@ -41,7 +41,7 @@ def write_symbols(
     symbols = structure.atoms.get_chemical_symbols()
     if len(scene.atom_index) > _MAX_SYMBOLS:
         return
-    shades = score_positions(structure.scores)
+    colours = atom_colours(structure.scores, structure.baseline)
     for i, atom in enumerate(scene.atom_index):
         size = min(1.0 * discs.radius[i] * points, 12.0)
         plain = symbols[atom] == "H" and set(symbols) != {"H"}
@@ -53,7 +53,7 @@ def write_symbols(
             discs.y[i],
             symbols[atom],
             fontsize=size * (1.0 if len(symbols[atom]) == 1 else 0.85),
-            color=text_colour(colour_at(shades[atom])),
+            color=text_colour(colours[atom]),
             ha="center",
             va="center_baseline",
         )
@@ -98,7 +98,7 @@ def _names(structure: ExplainedStructure, n_named: int) -> list[tuple[int, str]]
     """Return atoms and what to write beside them; equal atoms are named together."""
     symbols = structure.atoms.get_chemical_symbols()
     groups: dict[tuple[str, str], list[int]] = {}
-    for atom in top_atoms(structure.scores, len(symbols)):
+    for atom in top_atoms(structure.scores, len(symbols), structure.baseline):
         key = (symbols[atom], number(float(structure.scores[atom])))
         if key not in groups and len(groups) == n_named:
             break

@@ -37,6 +37,7 @@ class Page {
     const s = this.structure = this.structures[this.index];
     this.hot = this.chosen = null;
     if (s.baseline === null && this.mode === "baseline") this.mode = "range";
+    if (s.baseline === 0 && this.mode === "range") this.mode = "baseline"; // lowered or raised
     $("name").textContent = s.name;
     $("formula").replaceChildren(...(s.name === s.formula ? [] : formulaNodes(s)));
     $("facts").textContent = facts(s);
@@ -73,7 +74,9 @@ class Page {
     for (const node of document.querySelectorAll('[data-toggle="sizes"], [data-toggle="spin"], #reset')) node.hidden = !drawn;
     $("labels").parentElement.hidden = $("stage-help").hidden = !drawn;
     document.querySelector(".toolbar").hidden = !drawn && !flat;
-    document.querySelector('[data-colours="baseline"]').disabled = s.baseline === null;
+    const around = document.querySelector('[data-colours="baseline"]');
+    around.disabled = s.baseline === null;
+    around.textContent = s.baseline === 0 ? "Around no effect" : "Around even share";
     $("save-png").hidden = !drawn && this.renderer !== "picture";
     $("stage").setAttribute("aria-label", `${s.name}, ${s.symbols.length} atoms, coloured by ${s.method}; highest: ${s.order.slice(0, 3).map((i) => s.symbols[i] + i).join(", ")}`);
     if (drawn) {

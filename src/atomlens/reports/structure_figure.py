@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from atomlens.elements import SYMBOLS
 from atomlens.reports.canvas import INK, QUIET, new_figure
 from atomlens.reports.colours import (
-    SCORE_COLOURS,
     all_equal,
+    atom_colours,
     colour_at,
     element_colour,
+    scale_colours,
     score_positions,
     text_colour,
 )
@@ -68,8 +69,8 @@ def _draw_scene(axes: "Axes", structure: ExplainedStructure, scene: Scene, n_nam
 
     view = painting.project_scene(scene)
     radii = painting.atom_radii(scene, structure.atoms.numbers)
-    shades = score_positions(structure.scores)
-    colours = [colour_at(shades[i]) for i in scene.atom_index]
+    shades = atom_colours(structure.scores, structure.baseline)
+    colours = [shades[i] for i in scene.atom_index]
     layers = painting.paint_cell(view, scene, radii)
     layers += painting.paint_bonds(view, scene, radii)
     layers += painting.paint_atoms(view, scene.positions, radii, colours)
@@ -143,7 +144,8 @@ def _colour_bar(figure: "Figure", structure: ExplainedStructure) -> None:
 
     scores = np.asarray(structure.scores, dtype=float)
     model = f" ({shortened(structure.model, 24)})" if structure.model else ""
-    title = f"{structure.method.replace('-', ' ')} per atom{model}"
+    unit = f", {structure.unit}" if structure.baseline == 0 and structure.unit else ""
+    title = f"{structure.method.replace('-', ' ')} per atom{unit}{model}"
     figure.text(0.04, 0.068, title, fontsize=9, va="center", color=QUIET)
     if all_equal(scores):
         text = f"all atoms score the same within 1 %: {number(float(scores.mean()))}"
@@ -151,9 +153,10 @@ def _colour_bar(figure: "Figure", structure: ExplainedStructure) -> None:
         return
     low, high = float(scores.min()), float(scores.max())
     bar = figure.add_axes((0.52, 0.052, 0.34, 0.032))
+    colours = scale_colours(low, high, structure.baseline)
     bar.imshow(
-        np.linspace(0.0, 1.0, len(SCORE_COLOURS))[None, :],
-        cmap=ListedColormap(list(SCORE_COLOURS)),
+        np.linspace(0.0, 1.0, len(colours))[None, :],
+        cmap=ListedColormap(colours),
         extent=(low, high, 0.0, 1.0),
         aspect="auto",
         interpolation="nearest",

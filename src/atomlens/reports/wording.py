@@ -114,6 +114,10 @@ def shortened(text: str, longest: int) -> str:
     return f"{line[: longest - 1 - half]}…{line[-half:]}"
 
 
-def top_atoms(scores: NDArray[np.float64], n: int) -> list[int]:
-    """Return the atoms with the largest scores, largest first, ties by index."""
-    return [int(i) for i in np.lexsort((np.arange(len(scores)), -scores))[:n]]
+def top_atoms(scores: NDArray[np.float64], n: int, baseline: float | None = None) -> list[int]:
+    """Return the atoms with the largest scores, largest first, ties by index.
+
+    Around a ``baseline`` of 0 (no effect) the sign does not count.
+    """
+    sizes = np.abs(scores) if baseline == 0 else scores
+    return [int(i) for i in np.lexsort((np.arange(len(sizes)), -sizes))[:n]]
