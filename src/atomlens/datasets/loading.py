@@ -1,7 +1,7 @@
 """``load_dataset``: whatever a user calls a data set, as a `Dataset`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -78,8 +78,8 @@ def load_dataset(
         limit: At most this many samples, drawn at random by ``seed``; with one seed, a smaller
             draw is a part of a larger one.
         seed: Decides the draw, and what generated data sets generate.
-        options: For names, the fields of the class in ``DATASETS``; for files, those of
-            `FileOptions`.
+        options: For names, the fields of the class in ``DATASETS``, and ``extensive`` and
+            ``nonnegative`` as in `FileOptions`; for files, those of `FileOptions`.
 
     Returns:
         The usable samples. Rows that cannot be used are in ``failures``, with the reason.
@@ -92,8 +92,10 @@ def load_dataset(
     wanted = () if target is None else (target,) if isinstance(target, str) else tuple(target)
     if isinstance(source, str) and source in DATASETS:
         known = {f.name for f in fields(DATASETS[source])}  # type: ignore[arg-type]
-        _check_names(options, known, source)
-        return DATASETS[source](**{"seed": seed} | options).load(wanted, limit)
+        said = {name: options.pop(name) for name in _ABOUT_TARGETS if name in options}
+        _check_names(options, {*known, *_ABOUT_TARGETS}, source)
+        dataset = DATASETS[source](**{"seed": seed} | options).load(wanted, limit)
+        return _declared(dataset, said)
     if isinstance(source, Dataset):
         _check_names(options, set(), source.name)
         return _finished(source, wanted, limit, seed)
@@ -145,6 +147,27 @@ def _finished(dataset: Dataset, wanted: tuple[str, ...], limit: int | None, seed
     dataset = usable(dataset, wanted)
     rows = sample_rows(len(dataset), limit, seed)
     return dataset if len(rows) == len(dataset) else keep_rows(dataset, rows)
+
+
+_ABOUT_TARGETS = ("extensive", "nonnegative")
+"""What may be said about the targets of a data set known by name, too."""
+
+
+def _declared(dataset: Dataset, said: Mapping[str, Sequence[str]]) -> Dataset:
+    """Return the data set with properties of its targets as they were said."""
+    known = [t.name for t in dataset.targets]
+    for name in (name for names in said.values() for name in names):
+        if name not in known:
+            raise DatasetError(f"{dataset.name}: {unknown_name('target', name, known)}")
+    targets = tuple(
+        replace(
+            t,
+            extensive=t.extensive or t.name in said.get("extensive", ()),
+            nonnegative=t.nonnegative or t.name in said.get("nonnegative", ()),
+        )
+        for t in dataset.targets
+    )
+    return replace(dataset, targets=targets)
 
 
 def _check_names(options: Mapping[str, Any], known: set[str], source: str) -> None:
