@@ -244,12 +244,7 @@ class Predictor:
     @torch.no_grad()
     def raw_outputs(self, batch: GraphBatch) -> RawOutputs:
         """Return what each member says about a batch on its device, in scaled units."""
-        outputs = [model(batch) for model in self.models]
-        scales = [o.log_scale.double().cpu().numpy() for o in outputs if o.log_scale is not None]
-        return RawOutputs(
-            values=np.stack([o.values.double().cpu().numpy() for o in outputs]),
-            log_scale=np.stack(scales) if scales else None,
-        )
+        return RawOutputs.of([model(batch) for model in self.models])
 
     def combined(self, raw: RawOutputs) -> Combined:
         """Average the members, in scaled units."""

@@ -5,19 +5,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from atomlens.datasets.storage import whole_file
 from atomlens.errors import ModelError
-from atomlens.predictor.inference import StepProgress, choose_device, cut_batches
+from atomlens.predictor.inference import StepProgress, choose_device, model_outputs
 from atomlens.predictor.inputs import build_graphs, gather, refuse_elements
 
 if TYPE_CHECKING:
     from atomlens.predictor.core import Predictor
-
-_LARGEST_BATCH = 32_768
-"""Nodes plus edges."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +38,6 @@ class Embeddings:
         return Path(path)
 
 
-@torch.no_grad()
 def embed(
     predictor: "Predictor", given: Any, *, device: str, progress: StepProgress | None
 ) -> Embeddings:
@@ -52,18 +47,14 @@ def embed(
     model = predictor.models_on(device)[0]
     found: list[NDArray[np.float32]] = []
     if store is not None:
-        lean = store.select(model.edge_fields)
-        sizes = (store.node_counts + store.edge_counts).cpu().numpy().astype(np.int64)
-        for start, stop in cut_batches(sizes, batch_size=None, largest=_LARGEST_BATCH):
-            output = model(lean.batch(torch.arange(start, stop)).to(choose_device(device)))
+        place = choose_device(device)
+        for (output,) in model_outputs([model], store, device=place, progress=progress):
             if output.graph_features is None:
                 raise ModelError(
                     f"The model {predictor.model_name!r} makes no vector of a structure; an "
                     "embedding needs one of the networks."
                 )
             found.append(output.graph_features.float().cpu().numpy())
-            if progress is not None:
-                progress(stop, len(sizes))
     n_features = found[0].shape[1] if found else 0
     vectors = np.full((len(inputs.names), n_features), np.nan, dtype=np.float32)
     if found:

@@ -1,6 +1,6 @@
 """Running models over a store of graphs, batch by batch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from atomlens.errors import SettingsError
 from atomlens.graphs import GraphStore
-from atomlens.models.base import PropertyModel
+from atomlens.models.base import ModelOutput, PropertyModel
 from atomlens.nn.memory import keep_freed_memory
 
 Values = NDArray[np.float64]
@@ -28,6 +28,15 @@ class RawOutputs:
     """(n_members, n_graphs, n_outputs)"""
     log_scale: Values | None = None
     """(n_members, n_graphs, n_outputs)"""
+
+    @classmethod
+    def of(cls, outputs: Sequence[ModelOutput]) -> "RawOutputs":
+        """Take what each member returned for one batch."""
+        scales = [o.log_scale.double().cpu().numpy() for o in outputs if o.log_scale is not None]
+        return cls(
+            values=np.stack([o.values.double().cpu().numpy() for o in outputs]),
+            log_scale=np.stack(scales) if scales else None,
+        )
 
 
 def choose_device(name: str) -> torch.device:
@@ -69,7 +78,7 @@ def cut_batches(
 
 
 @torch.no_grad()
-def run_models(
+def model_outputs(
     models: Sequence[PropertyModel],
     store: GraphStore,
     *,
@@ -77,8 +86,8 @@ def run_models(
     device: torch.device | None = None,
     batch_size: int | None = None,
     progress: StepProgress | None = None,
-) -> RawOutputs:
-    """Predict the graphs ``rows`` of a store (all by default), in their order.
+) -> Iterator[list[ModelOutput]]:
+    """Give the outputs of all models for one batch after the other, in the order of the rows.
 
     Batches are cut by size, so that a single huge cell and a million molecules both fit. A
     graph's output does not depend on its companions beyond the rounding of 32-bit numbers.
@@ -89,17 +98,32 @@ def run_models(
     chosen = torch.arange(len(store)) if rows is None else torch.from_numpy(rows)
     sizes = (store.node_counts + store.edge_counts).cpu().numpy().astype(np.int64)
     largest = _EDGES_IN_A_BATCH.get(device.type, _EDGES_IN_A_BATCH["cpu"])
-    values: list[list[torch.Tensor]] = [[] for _ in models]
-    scales: list[list[torch.Tensor]] = [[] for _ in models]
     for start, stop in cut_batches(sizes[chosen.numpy()], batch_size=batch_size, largest=largest):
         batch = lean.batch(chosen[start:stop]).to(device)
-        for member, model in enumerate(models):
-            output = model(batch)
+        yield [model(batch) for model in models]
+        if progress is not None:
+            progress(stop, len(chosen))
+
+
+def run_models(
+    models: Sequence[PropertyModel],
+    store: GraphStore,
+    *,
+    rows: NDArray[np.int64] | None = None,
+    device: torch.device | None = None,
+    batch_size: int | None = None,
+    progress: StepProgress | None = None,
+) -> RawOutputs:
+    """Predict the graphs ``rows`` of a store (all by default), in their order."""
+    values: list[list[torch.Tensor]] = [[] for _ in models]
+    scales: list[list[torch.Tensor]] = [[] for _ in models]
+    for outputs in model_outputs(
+        models, store, rows=rows, device=device, batch_size=batch_size, progress=progress
+    ):
+        for member, output in enumerate(outputs):
             values[member].append(output.values.double())
             if output.log_scale is not None:
                 scales[member].append(output.log_scale.double())
-        if progress is not None:
-            progress(stop, len(chosen))
     n_outputs = models[0].config.n_outputs
     return RawOutputs(
         values=_stack(values, n_outputs),

@@ -11,16 +11,13 @@ from numpy.typing import NDArray
 from atomlens.errors import Failure, StudyError
 from atomlens.graphs import GraphStore
 from atomlens.predictor import Predictor
-from atomlens.predictor.inference import cut_batches
+from atomlens.predictor.inference import RawOutputs, model_outputs
 from atomlens.predictor.inputs import Inputs, build_graphs, gather, refuse_elements
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import Progress, StudyInput, no_progress
 from atomlens.studies.controls import named_controls
 
 Values = NDArray[np.float64]
-
-_LARGEST_BATCH = 32_768
-"""Nodes plus edges."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +73,6 @@ def prepare(predictor: Predictor, structures: StructureArrays) -> Prepared:
     return Prepared(inputs=inputs, store=store, failures=failures)
 
 
-@torch.no_grad()
 def attention_of(
     predictor: Predictor,
     structures: StructureArrays | Prepared,
@@ -90,21 +86,17 @@ def attention_of(
     if isinstance(structures, StructureArrays):
         structures = prepare(predictor, structures)
     inputs, store = structures.inputs, structures.store
-    lean = store.select(predictor.models[0].edge_fields)
-    sizes = (store.node_counts + store.edge_counts).cpu().numpy().astype(np.int64)
     device = next(predictor.models[0].parameters()).device
+    counts = store.node_counts.tolist()
     scores: list[Values] = []
-    values = []
-    for start, stop in cut_batches(sizes, batch_size=None, largest=_LARGEST_BATCH):
-        rows = torch.arange(start, stop)
-        batch = lean.batch(rows).to(device)
-        outputs = [model(batch) for model in predictor.models]
+    values: list[Values] = []
+    for outputs in model_outputs(predictor.models, store, device=device, progress=progress):
+        start = len(scores)
+        stop = start + len(outputs[0].values)
         mean = torch.stack([o.node_attention for o in outputs]).double().mean(dim=0)
-        counts = store.node_counts[rows].tolist()
-        scores += [part.cpu().numpy() for part in torch.split(mean, counts)]
-        raw = predictor.raw_outputs(batch)
-        values.append(predictor.estimate(raw, inputs.structures.subset(rows.numpy())).values)
-        progress(stop, len(sizes))
+        scores += [part.cpu().numpy() for part in torch.split(mean, counts[start:stop])]
+        chosen = inputs.structures.subset(np.arange(start, stop))
+        values.append(predictor.estimate(RawOutputs.of(outputs), chosen).values)
     return Attention(
         scores=tuple(scores),
         values=np.concatenate(values),
