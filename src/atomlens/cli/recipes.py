@@ -19,7 +19,8 @@ from atomlens.errors import SettingsError, unknown_name
 RECIPE = ("recipe", "published", "reduced", "results")
 """Blocks of a recipe that are no settings."""
 _FIELDS = ("data", "target", "model", "title", "source", "note")
-_GROUPS = ("training", "model", "builder")
+GROUPS = ("training", "model", "builder")
+"""Blocks of settings, in every config file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +45,8 @@ def recipe_from(config: Mapping[str, Any], path: Path | None) -> Recipe:
             raise SettingsError(f"--config {path}: recipe: {unknown_name('field', name, _FIELDS)}")
     reduced = config.get("reduced", {})
     for name, block in reduced.items():
-        if name not in _GROUPS:
-            raise SettingsError(f"--config {path}: reduced: {unknown_name('block', name, _GROUPS)}")
+        if name not in GROUPS:
+            raise SettingsError(f"--config {path}: reduced: {unknown_name('block', name, GROUPS)}")
         if not isinstance(block, Mapping):
             raise SettingsError(f"--config {path}: reduced.{name} must be `field: value` lines.")
     target = said.get("target", ())

@@ -16,7 +16,7 @@ from atomlens.cli.common import (
 )
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit, failure_sentence
-from atomlens.cli.recipes import RECIPE, recipe_from
+from atomlens.cli.recipes import GROUPS, RECIPE, recipe_from
 from atomlens.cli.settings import Groups, merge, read_assignments, read_config, typed_values
 from atomlens.errors import Failure, SettingsError, unknown_name
 
@@ -43,7 +43,6 @@ examples:
 `atomlens models info scann-plus` lists the settings of a model, `atomlens models info
 training` those of the training.
 """
-GROUPS = ("training", "model", "builder")
 DEFAULT_MODEL = "scann-plus"
 _NAMED = {
     "epochs": int,

@@ -31,7 +31,7 @@ from atomlens.nn.convolution import (
 )
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.linear import element_embedding
-from atomlens.nn.readout import lower_bound
+from atomlens.nn.readout import bounds_tensor, check_bounds, values_and_scale
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"softplus": nn.Softplus, "relu": nn.ReLU}
 
@@ -96,10 +96,7 @@ class CgcnnConfig:
             raise SettingsError(
                 f"n_heads={self.n_heads} needs attention; set attention=channel or scalar."
             )
-        if self.lower_bounds and len(self.lower_bounds) != self.n_outputs:
-            raise SettingsError(
-                f"lower_bounds has {len(self.lower_bounds)} entries for {self.n_outputs} outputs."
-            )
+        check_bounds(self.lower_bounds, self.n_outputs)
 
     @property
     def n_basis(self) -> int:
@@ -163,8 +160,7 @@ class Cgcnn(PropertyModel):
         self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
         self.output = nn.Linear(widths[-1], c.n_outputs * (2 if c.predict_scale else 1))
         self.activation = activation
-        bounds = [-math.inf if b is None else b for b in c.lower_bounds]
-        self.register_buffer("bounds", torch.tensor(bounds), persistent=False)
+        self.register_buffer("bounds", bounds_tensor(c.lower_bounds), persistent=False)
 
     @property
     def attends_to_atoms(self) -> bool:
@@ -246,12 +242,9 @@ class Cgcnn(PropertyModel):
         hidden = self.activation(pooled)
         for linear in self.hidden:
             hidden = self.activation(linear(hidden))
-        values, log_scale = self.output(hidden), None
-        if self.config.predict_scale:
-            values, log_scale = values.chunk(2, dim=1)
-        if self.config.lower_bounds:
-            values = lower_bound(values, self.bounds.to(values.dtype))
-        return values, log_scale
+        return values_and_scale(
+            self.output(hidden), predict_scale=self.config.predict_scale, bounds=self.bounds
+        )
 
     def regularized_parameters(self) -> list[nn.Parameter]:
         """Return all parameters: AE-CGCNN's penalty is the weight decay of its optimiser."""

@@ -21,6 +21,7 @@ from atomlens.nn.basis import GaussianBasis
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.linear import glorot_linear
 from atomlens.nn.pairs import Aggregate, GatedPooling, MeanPooling, PairAttention, PairLayout
+from atomlens.nn.readout import values_and_scale
 
 _N_FILTERS = 64
 _LARGEST_LOG_SCALE = 10.0
@@ -159,9 +160,8 @@ class Finder(PropertyModel):
                 )
                 pooled.append(vector)
         out = self.output(pooled[-1] if self.tail is None else self.tail(pooled))
-        values, log_scale = out, None
-        if self.config.predict_scale:
-            values, log_scale = out.chunk(2, dim=1)
+        values, log_scale = values_and_scale(out, predict_scale=self.config.predict_scale)
+        if log_scale is not None:
             log_scale = log_scale.clamp(-_LARGEST_LOG_SCALE, _LARGEST_LOG_SCALE)
         return ModelOutput(
             values=values,

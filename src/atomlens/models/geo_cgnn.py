@@ -20,7 +20,7 @@ from atomlens.nn.basis import SmoothBasis
 from atomlens.nn.convolution import RowNorm, mean_pooling
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.linear import element_embedding
-from atomlens.nn.readout import lower_bound
+from atomlens.nn.readout import bounds_tensor, check_bounds, values_and_scale
 from atomlens.nn.segment import segment_sum
 
 PLANE_WAVE_STEPS = (-3 / 8, -1 / 8, 1 / 8, 3 / 8)
@@ -51,10 +51,7 @@ class GeoCgnnConfig:
         """Check what would otherwise fail deep inside a layer."""
         if min(self.n_layers, self.n_outputs) < 1 or self.n_features < 4:
             raise SettingsError("n_layers and n_outputs must be at least 1, n_features at least 4.")
-        if self.lower_bounds and len(self.lower_bounds) != self.n_outputs:
-            raise SettingsError(
-                f"lower_bounds has {len(self.lower_bounds)} entries for {self.n_outputs} outputs."
-            )
+        check_bounds(self.lower_bounds, self.n_outputs)
 
 
 class GeometricConvolution(nn.Module):
@@ -158,8 +155,7 @@ class GeoCgnn(PropertyModel):
         self.output = nn.Linear(halves[2], c.n_outputs * (2 if c.predict_scale else 1))
         steps = torch.tensor(PLANE_WAVE_STEPS)
         self.register_buffer("steps", torch.cartesian_prod(steps, steps, steps), persistent=False)
-        bounds = [-math.inf if b is None else b for b in c.lower_bounds]
-        self.register_buffer("bounds", torch.tensor(bounds), persistent=False)
+        self.register_buffer("bounds", bounds_tensor(c.lower_bounds), persistent=False)
 
     @property
     def attends_to_atoms(self) -> bool:
@@ -181,11 +177,11 @@ class GeoCgnn(PropertyModel):
         mean, attention = mean_pooling(total, batch.graph_index, batch.node_counts)
         counts = batch.node_counts.to(mean.dtype).unsqueeze(1)
         pooled = mean if self.config.pooling == "mean" else mean * counts
-        values, log_scale = self.output(self.head(pooled)), None
-        if self.config.predict_scale:
-            values, log_scale = values.chunk(2, dim=1)
-        if self.config.lower_bounds:
-            values = lower_bound(values, self.bounds.to(values.dtype))
+        values, log_scale = values_and_scale(
+            self.output(self.head(pooled)),
+            predict_scale=self.config.predict_scale,
+            bounds=self.bounds,
+        )
         return ModelOutput(
             values=values,
             log_scale=log_scale,

@@ -18,6 +18,7 @@ from atomlens.graphs import GraphBatch
 from atomlens.models.base import ModelOutput, PropertyModel
 from atomlens.models.baselines import atom_counts, uniform_attention
 from atomlens.nn.linear import glorot_linear
+from atomlens.nn.readout import values_and_scale
 
 _KERNEL = 3
 
@@ -101,9 +102,9 @@ class ResCnn(PropertyModel):
         for linear, again in zip(self.dense, beside, strict=True):
             hidden = functional.relu(linear(torch.cat([hidden, again], dim=1)))
             hidden = functional.dropout(hidden, self.config.dropout, self.training)
-        values, log_scale = self.output(hidden), None
-        if self.config.predict_scale:
-            values, log_scale = values.chunk(2, dim=1)
+        values, log_scale = values_and_scale(
+            self.output(hidden), predict_scale=self.config.predict_scale
+        )
         return ModelOutput(
             values=values,
             log_scale=log_scale,

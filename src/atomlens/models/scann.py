@@ -21,7 +21,13 @@ from atomlens.nn.attention import EdgeUpdate, LocalAttention
 from atomlens.nn.basis import GaussianBasis
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.linear import glorot_linear
-from atomlens.nn.readout import READOUTS, GlobalAttention, lower_bound
+from atomlens.nn.readout import (
+    READOUTS,
+    GlobalAttention,
+    bounds_tensor,
+    check_bounds,
+    values_and_scale,
+)
 
 RING_FEATURES = 10
 """Width to which the two ring flags are mapped, without activation (spec section 3)."""
@@ -72,10 +78,7 @@ class ScannConfig:
             raise SettingsError(unknown_name("readout", self.readout, READOUTS))
         if min(self.n_layers, self.n_heads, self.n_embedding, self.n_outputs) < 1:
             raise SettingsError("n_layers, n_heads, n_embedding and n_outputs must be at least 1.")
-        if self.lower_bounds and len(self.lower_bounds) != self.n_outputs:
-            raise SettingsError(
-                f"lower_bounds has {len(self.lower_bounds)} entries for {self.n_outputs} outputs."
-            )
+        check_bounds(self.lower_bounds, self.n_outputs)
 
 
 @final
@@ -125,8 +128,7 @@ class Scann(PropertyModel):
         self.readout = GlobalAttention(width, c.readout)
         self.head = glorot_linear(width, width)
         self.output = glorot_linear(width, c.n_outputs * (2 if c.predict_scale else 1))
-        bounds = [-math.inf if b is None else b for b in c.lower_bounds]
-        self.register_buffer("bounds", torch.tensor(bounds), persistent=False)
+        self.register_buffer("bounds", bounds_tensor(c.lower_bounds), persistent=False)
 
     def forward(self, batch: GraphBatch) -> ModelOutput:
         """Predict the properties of every graph of the batch."""
@@ -144,7 +146,11 @@ class Scann(PropertyModel):
             nodes, attention = layer(nodes, messages, layout)
             local.append(attention)
         pooled, attention, scores = self.readout(nodes, batch.graph_index, batch.node_counts)
-        values, log_scale = self._predict(pooled)
+        values, log_scale = values_and_scale(
+            self.output(functional.silu(self.head(pooled))),
+            predict_scale=self.config.predict_scale,
+            bounds=self.bounds,
+        )
         return ModelOutput(
             values=values,
             log_scale=log_scale,
@@ -185,17 +191,6 @@ class Scann(PropertyModel):
             raise SettingsError("SCANN reads Voronoi weights: use the `voronoi` builder.")
         filtered = functional.silu(self.filters[index](basis))
         return torch.mul(filtered, batch.edge_weights.unsqueeze(1))
-
-    def _predict(
-        self, pooled: Float[Tensor, "n_graphs n_features"]
-    ) -> tuple[Float[Tensor, "n_graphs _"], Float[Tensor, "n_graphs _"] | None]:
-        out = self.output(functional.silu(self.head(pooled)))
-        values, log_scale = out, None
-        if self.config.predict_scale:
-            values, log_scale = out.chunk(2, dim=1)
-        if self.config.lower_bounds:
-            values = lower_bound(values, self.bounds.to(values.dtype))
-        return values, log_scale
 
     def regularized_parameters(self) -> list[nn.Parameter]:
         """Return the kernels of query, key, filter, feed-forward, y and head (spec section 7)."""

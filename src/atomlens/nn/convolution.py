@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from atomlens.nn.edges import EdgeLayout
-from atomlens.nn.segment import segment_softmax, segment_sum
+from atomlens.nn.segment import segment_max, segment_softmax, segment_sum
 
 HeadSoftmax = Literal["joint", "per-head"]
 Combine = Literal["mean", "attention", "extra"]
@@ -156,10 +156,7 @@ class AttentionConvolution(nn.Module):
         pass over the edges.
         """
         compared = scores.amax(dim=1, keepdim=True) if self.joint else scores
-        with torch.no_grad():
-            index = layout.target.view(-1, 1, 1).expand_as(compared)
-            largest = scores.new_full((layout.n_nodes, *compared.shape[1:]), -torch.inf)
-            largest = largest.scatter_reduce_(0, index, compared, "amax")
+        largest = segment_max(compared, layout.target, layout.n_nodes)
         weights = (scores - largest.index_select(0, layout.target)).exp()
         added = weights.sum(dim=1, keepdim=True) if self.joint else weights
         totals = segment_sum(added, layout.target, layout.n_nodes)

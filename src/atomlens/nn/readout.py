@@ -5,13 +5,15 @@ s_j = k_j · (Q - q_j) with Q the sum of all queries, it costs O(atoms) and neve
 matrix of pairs.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from atomlens.errors import SettingsError
 from atomlens.nn.linear import glorot_linear
 from atomlens.nn.segment import segment_softmax, segment_sum
 
@@ -107,3 +109,31 @@ def lower_bound(
     """max(bound, x) whose backward pass is the identity (straight-through ReLU)."""
     bounded: Tensor = _LowerBound.apply(values, bounds)  # type: ignore[no-untyped-call]
     return bounded
+
+
+def bounds_tensor(lower_bounds: Sequence[float | None]) -> Float[Tensor, " n_bounds"]:
+    """Return the smallest possible value of each output; nothing if no output has one."""
+    return torch.tensor([-math.inf if b is None else b for b in lower_bounds])
+
+
+def check_bounds(lower_bounds: Sequence[float | None], n_outputs: int) -> None:
+    """Raise a SettingsError unless there is one bound for each output, or none at all."""
+    if lower_bounds and len(lower_bounds) != n_outputs:
+        raise SettingsError(
+            f"lower_bounds has {len(lower_bounds)} entries for {n_outputs} outputs."
+        )
+
+
+def values_and_scale(
+    out: Float[Tensor, "n_graphs n_columns"],
+    *,
+    predict_scale: bool,
+    bounds: Float[Tensor, " n_bounds"] | None = None,
+) -> tuple[Float[Tensor, "n_graphs n_outputs"], Float[Tensor, "n_graphs n_outputs"] | None]:
+    """Return what the columns of the last layer are: values, and with ``predict_scale`` scales."""
+    values, log_scale = out, None
+    if predict_scale:
+        values, log_scale = out.chunk(2, dim=1)
+    if bounds is not None and bounds.numel():
+        values = lower_bound(values, bounds.to(values.dtype))
+    return values, log_scale
