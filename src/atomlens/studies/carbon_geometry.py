@@ -58,8 +58,6 @@ def carbon_geometry(
     Raises:
         StudyError: the reference has other atoms, or there is no adsorbed atom where asked for.
     """
-    from ase.neighborlist import neighbor_list
-
     if reference is not None and not np.array_equal(
         structure.atomic_numbers, reference.atomic_numbers
     ):
@@ -67,6 +65,29 @@ def carbon_geometry(
             f"{structure.name}: its atoms are not those of the reference {reference.name}, in the "
             "same order; give another reference or none."
         )
+    atoms, neighbours, lengths, bonds = _bonds_of_three(structure, longest_bond)
+    relaxed = reference_bond if reference is None else _lengths(reference, atoms, neighbours)
+    normals, heights, angles = _pyramids(bonds)
+    side, distance = _sides(structure, atoms, normals, outward)
+    signs = np.where(side == 0, 1.0, np.sign(heights) * side)
+    return CarbonGeometry(
+        atoms=atoms,
+        elongation=lengths.mean(axis=1) - relaxed,
+        height=np.abs(heights) * signs,
+        angle=angles * signs,
+        distance=distance,
+    )
+
+
+def _bonds_of_three(
+    structure: Structure, longest_bond: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the carbons (n,) with exactly three neighbours, all carbon, and their bonds.
+
+    The bonds are neighbours (n, 3), lengths (n, 3) and vectors (n, 3, 3), in Å.
+    """
+    from ase.neighborlist import neighbor_list
+
     cutoffs = {("C", "C"): longest_bond, ("C", "H"): 1.3}
     first, second, lengths, vectors = neighbor_list("ijdD", _atoms(structure), cutoffs)
     of_carbon = structure.atomic_numbers[first] == _CARBON
@@ -80,22 +101,7 @@ def carbon_geometry(
     atoms = np.flatnonzero((n_neighbours == 3) & (carbons == 3))
     unsorted = np.flatnonzero(np.isin(first, atoms))
     rows = unsorted[np.argsort(first[unsorted], kind="stable")].reshape(-1, 3)
-    bonds = vectors[rows]
-    elongation = (
-        lengths[rows].mean(axis=1) - reference_bond
-        if reference is None
-        else lengths[rows].mean(axis=1) - _lengths(reference, atoms, second[rows])
-    )
-    normals, heights, angles = _pyramids(bonds)
-    side, distance = _sides(structure, atoms, normals, outward)
-    signs = np.where(side == 0, 1.0, np.sign(heights) * side)
-    return CarbonGeometry(
-        atoms=atoms,
-        elongation=elongation,
-        height=np.abs(heights) * signs,
-        angle=angles * signs,
-        distance=distance,
-    )
+    return atoms, second[rows], lengths[rows], vectors[rows]
 
 
 def _atoms(structure: Structure) -> object:

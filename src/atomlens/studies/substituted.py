@@ -117,16 +117,7 @@ def substitute(
         host_row = len(made)
         made.append(host)
         formulas.append(reduced_formula(host.atomic_numbers))
-        rows.append(
-            {
-                "host": host.name,
-                "formula": formulas[-1],
-                "space_group": sites.orbits.group,
-                "tolerance": tolerance,
-                "deviation": sites.orbits.deviation,
-                "sites": ", ".join(sites.labels),
-            }
-        )
+        rows.append(_host_row(host, formulas[-1], sites, tolerance))
         for atoms, label in zip(sites.atoms, sites.labels, strict=True):
             for element in elements:
                 if element == host.atomic_numbers[atoms[0]]:
@@ -144,6 +135,17 @@ def substitute(
         counts={"hosts": len(rows), "substituted structures": len(items)},
         failures=tuple(failures),
     )
+
+
+def _host_row(host: Structure, formula: str, sites: _Sites, tolerance: float) -> Row:
+    return {
+        "host": host.name,
+        "formula": formula,
+        "space_group": sites.orbits.group,
+        "tolerance": tolerance,
+        "deviation": sites.orbits.deviation,
+        "sites": ", ".join(sites.labels),
+    }
 
 
 def _replace(
@@ -222,32 +224,27 @@ def recognise(
     known = {host_element, *(spectators or set.intersection(*present))}
     host_row = next((row for row, found in enumerate(present) if found == known), None)
     items: list[Substituted] = []
-    formulas: list[str] = []
     counts = {"one substituted element": 0, "unsubstituted": 0, "several substituted elements": 0}
     failures: list[Failure] = []
     for row, (structure, found) in enumerate(zip(structures, present, strict=True)):
         numbers, strange = structure.atomic_numbers, found - known
-        if host_element not in found or len(strange) != 1:
-            if host_element not in found:
-                message = f"{structure.name}: no {SYMBOLS[host_element]} is left to compare with."
-                failures.append(Failure(name=structure.name, message=message))
-            else:
-                counts["several substituted elements" if strange else "unsubstituted"] += 1
+        if host_element not in found:
+            message = f"{structure.name}: no {SYMBOLS[host_element]} is left to compare with."
+            failures.append(Failure(name=structure.name, message=message))
             continue
-        counts["one substituted element"] += 1
+        if len(strange) != 1:
+            counts["several substituted elements" if strange else "unsubstituted"] += 1
+            continue
         (element,) = strange
-        replaced = np.flatnonzero(numbers == element)
-        whole = np.where(numbers == element, np.uint8(host_element), numbers)
-        formulas.append(reduced_formula(whole))
         items.append(
             Substituted(
                 row=row,
-                host=formulas[-1],
+                host=reduced_formula(np.where(numbers == element, np.uint8(host_element), numbers)),
                 host_row=host_row,
                 site="",
                 multiplicity=1,
                 element=element,
-                replaced=replaced,
+                replaced=np.flatnonzero(numbers == element),
                 host_atoms=np.flatnonzero(numbers == host_element),
             )
         )
@@ -257,6 +254,8 @@ def recognise(
             f"{SYMBOLS[host_element]}; check host_element, and name the other elements of the "
             "host with spectators."
         )
+    counts["one substituted element"] = len(items)
+    formulas = [item.host for item in items]
     unique = tuple(dict.fromkeys(formulas))
     name = structures.names[host_row] if host_row is not None else ""
     return Substitutions(
