@@ -27,6 +27,7 @@ from ase import Atoms
 from ase.spacegroup import crystal
 from torch import nn
 
+from atomlens.checkpoints.cgcnn_torch import renamed_weights
 from atomlens.element_vectors import cgcnn_vectors
 from atomlens.graphs import GraphBatch
 from atomlens.models import make_model
@@ -119,20 +120,7 @@ def their_step(network: nn.Module, batch: GraphBatch) -> Callable[[], None]:
 def same_weights(network: nn.Module) -> nn.Module:
     """Our network with the weights of theirs."""
     model = make_model("cgcnn", n_layers=3)
-    theirs = dict(network.state_dict())
-    vectors = torch.from_numpy(cgcnn_vectors())
-    ours = {
-        "embedding.weight": vectors @ theirs["embedding.weight"].t(),
-        "offset": theirs["embedding.bias"],
-    }
-    names = {"fc_full": "pair.linear", "bn1": "edge_norm", "bn2": "node_norm"}
-    for name, value in theirs.items():
-        first, *rest = name.split(".")
-        if first == "convs":
-            ours[f"layers.{rest[0]}.{names[rest[1]]}.{rest[2]}"] = value.clone()
-        elif first in ("conv_to_fc", "fc_out"):
-            ours[f"{'hidden.0' if first == 'conv_to_fc' else 'output'}.{rest[0]}"] = value.clone()
-    model.load_state_dict(ours)
+    model.load_state_dict(renamed_weights(network.state_dict(), model.config))
     return model
 
 

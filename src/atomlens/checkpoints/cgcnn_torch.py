@@ -69,7 +69,7 @@ def read_cgcnn_checkpoint(path: Path) -> CgcnnCheckpoint:
                 n_outputs=len(weights["fc_out.bias"]),
             )
         )
-        model.load_state_dict(_renamed(weights, model.config), strict=True)
+        model.load_state_dict(renamed_weights(weights, model.config), strict=True)
         scaling = content["normalizer"]
         mean, std = float(scaling["mean"]), float(scaling["std"])
     except (KeyError, RuntimeError, TypeError, ValueError, AttributeError) as problem:
@@ -121,8 +121,10 @@ def _read(path: Path) -> Mapping[str, Any]:
     return content
 
 
-def _renamed(weights: Mapping[str, torch.Tensor], config: CgcnnConfig) -> dict[str, torch.Tensor]:
-    """Return the weights under our names."""
+def renamed_weights(
+    weights: Mapping[str, torch.Tensor], config: CgcnnConfig
+) -> dict[str, torch.Tensor]:
+    """Return the weights of the published network under our names."""
     vectors = torch.from_numpy(cgcnn_vectors(config.n_elements))
     ours = {
         "embedding.weight": vectors @ weights["embedding.weight"].t(),

@@ -2,6 +2,7 @@
 
 import argparse
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -185,8 +186,6 @@ def _read(inputs: list[str], seed: int) -> "Dataset":
             return load_dataset(path, seed=seed)
     found = read_structures(inputs)
     data = _as_dataset(found.structures)
-    from dataclasses import replace
-
     return replace(data, failures=tuple(found.failures))
 
 
