@@ -1,7 +1,7 @@
 """Predictors with random weights and structures for the tests of studies."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -27,6 +27,38 @@ def make_predictor(target: str = "homo", *, seed: int = 7, n_members: int = 1) -
         builder=make_builder("voronoi"),
         scaling=TargetScaling(
             targets=(Target(name=target, unit="eV"),),
+            means=(0.0,),
+            stds=(1.0,),
+            references=({},),
+        ),
+        calibration=Calibration(targets=(None,)),
+    )
+
+
+def finder_predictor(
+    mode: Literal["formula", "structure"], *, target: str = "energy", seed: int = 7
+) -> Predictor:
+    """A small Finder with random weights and element vectors."""
+    torch.manual_seed(seed)
+    network = make_model(
+        "finder",
+        mode=mode,
+        n_features=12,
+        n_hidden=(8, 8, 8, 8),
+        element_vectors="mat2vec",
+        predict_scale=True,
+    )
+    vectors = torch.from_numpy(np.random.default_rng(0).normal(size=(119, 200)))
+    network.get_buffer("element_table").copy_(vectors)
+    formula = mode == "formula"
+    return Predictor(
+        model_name="finder",
+        models=(network.eval(),),
+        builder=make_builder("formula", reduce=True)
+        if formula
+        else make_builder("radius", cutoff=4.0, images="minimum"),
+        scaling=TargetScaling(
+            targets=(Target(name=target, unit="eV/atom"),),
             means=(0.0,),
             stds=(1.0,),
             references=({},),

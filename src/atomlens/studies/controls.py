@@ -13,10 +13,17 @@ N_UNTRAINED = 3
 
 
 def untrained(predictor: Predictor, seed: int = 0) -> Predictor:
-    """Return the same architecture with fresh random weights; the original stays as it is."""
+    """Return the same architecture with fresh random weights; the original stays as it is.
+
+    Fixed element vectors are no weights: the network keeps them.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         models = tuple(MODELS[predictor.model_name](m.config) for m in predictor.models)
+    for model, original in zip(models, predictor.models, strict=True):
+        if original.element_table_name(original.config):
+            table = original.get_buffer("element_table")
+            model.get_buffer("element_table").copy_(table)
     return replace(predictor, models=models)
 
 
@@ -27,7 +34,7 @@ def untrained_networks(predictor: Predictor) -> tuple[Predictor, ...]:
 
 
 def control_for(predictor: Predictor, shuffled: tuple[Predictor, ...]) -> Predictor | None:
-    """Return the model of the same target that was trained on shuffled labels, if given.
+    """Return the model of the same kind and target, trained on shuffled labels, if given.
 
     Raises:
         StudyError: a model given as this control was not trained on shuffled labels.
@@ -38,8 +45,13 @@ def control_for(predictor: Predictor, shuffled: tuple[Predictor, ...]) -> Predic
                 "A model given with --shuffled was not trained on shuffled labels; train it with "
                 "--set training.shuffle_targets=true."
             )
-    names = [t.name for t in predictor.targets]
-    return next((c for c in shuffled if [t.name for t in c.targets] == names), None)
+    return next((c for c in shuffled if _kind(c) == _kind(predictor)), None)
+
+
+def _kind(predictor: Predictor) -> tuple[object, ...]:
+    """Return what a control has in common with its model: targets, model, formulas or sites."""
+    targets = tuple(t.name for t in predictor.targets)
+    return targets, predictor.model_name, predictor.builder.needs_positions
 
 
 def named_controls(

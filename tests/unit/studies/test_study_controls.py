@@ -14,7 +14,7 @@ from atomlens.studies.controls import (
     untrained,
     untrained_networks,
 )
-from study_makers import dataset, make_predictor, trained_on_noise
+from study_makers import dataset, finder_predictor, make_predictor, trained_on_noise
 
 ETHANOL = dataset(molecule("CH3CH2OH")).structures
 
@@ -86,3 +86,20 @@ def test_both_kinds_of_controls_have_names():
         "untrained",
         "shuffled labels",
     ]
+
+
+def test_an_untrained_network_keeps_the_fixed_element_vectors():
+    model = finder_predictor("formula")
+    table = torch.rand(119, 200)
+    model.models[0].get_buffer("element_table").copy_(table)
+    control = untrained(model).models[0]
+    assert torch.equal(control.get_buffer("element_table"), table)
+    assert not torch.equal(control.output.weight, model.models[0].output.weight)
+
+
+def test_a_control_reads_what_its_model_reads():
+    formula, structure = finder_predictor("formula"), finder_predictor("structure")
+    controls = trained_on_noise(structure), trained_on_noise(formula)
+    assert control_for(formula, controls) is controls[1]
+    assert control_for(structure, controls) is controls[0]
+    assert control_for(formula, controls[:1]) is None
