@@ -9,6 +9,7 @@
     ├── TrainingError           a training that cannot start or go on
     ├── ExplanationError        an explanation that this model or structure does not admit
     ├── StudyError              a study without the models or structures that it needs
+    ├── LabelError              a structure for which a simulation cannot give a label
     └── MissingDependencyError  an optional package that is not installed
 
 Every message names the input, says what is wrong and what to do. The command line prints
@@ -54,6 +55,10 @@ class ExplanationError(AtomlensError):
 
 class StudyError(AtomlensError):
     """A study without the models or structures that it needs."""
+
+
+class LabelError(AtomlensError):
+    """A structure for which a simulation cannot give a label."""
 
 
 class MissingDependencyError(AtomlensError):

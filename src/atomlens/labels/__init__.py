@@ -1,0 +1,41 @@
+"""Labels from physics: what a simulation says about a structure, with its uncertainty.
+
+Importing this package is free: the simulation engine and ase are imported by the functions
+that need them.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from atomlens.labels.adsorption import AdsorptionLabels as AdsorptionLabels
+    from atomlens.labels.adsorption import label_adsorption as label_adsorption
+    from atomlens.labels.force_fields import FORCE_FIELDS as FORCE_FIELDS
+    from atomlens.labels.framework import make_framework as make_framework
+    from atomlens.labels.gases import GASES as GASES
+    from atomlens.labels.gcmc import Adsorption as Adsorption
+    from atomlens.labels.gcmc import GcmcSettings as GcmcSettings
+    from atomlens.labels.gcmc import simulate as simulate
+
+_WHERE = {
+    "Adsorption": "gcmc",
+    "AdsorptionLabels": "adsorption",
+    "FORCE_FIELDS": "force_fields",
+    "GASES": "gases",
+    "GcmcSettings": "gcmc",
+    "label_adsorption": "adsorption",
+    "make_framework": "framework",
+    "simulate": "gcmc",
+}
+__all__ = list(_WHERE)
+
+
+def __getattr__(name: str) -> Any:
+    """Import the public names on first use."""
+    if name in _WHERE:
+        return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,144 @@
+"""Uptakes of many crystals at several pressures: one after the other, failures kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from atomlens.errors import Failure, LabelError, SettingsError, unknown_name
+from atomlens.labels.force_fields import FORCE_FIELDS
+from atomlens.labels.framework import Charges, Framework, make_framework
+from atomlens.labels.gases import GASES
+from atomlens.labels.gcmc import Adsorption, GcmcSettings, Progress, import_raspalib, simulate
+from atomlens.structures.arrays import hill_formula, name_of
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdsorptionLabels:
+    """What `label_adsorption` found."""
+
+    records: tuple[dict[str, Any], ...]
+    """One row for each input and pressure, in the order given; a failed input is one row
+    ``{"name", "error"}``."""
+    failures: tuple[Failure, ...]
+
+
+def label_adsorption(
+    structures: "Sequence[Atoms | Failure]",
+    pressures: Sequence[float],
+    *,
+    gas: str = "CO2",
+    force_field: str = "uff",
+    charges: Charges = "file",
+    settings: GcmcSettings | None = None,
+    progress: Progress | None = None,
+) -> AdsorptionLabels:
+    """Simulate the adsorption of a gas in each crystal at each pressure (bar).
+
+    Raises:
+        MissingDependencyError: raspalib is not installed.
+        SettingsError: there is no such gas or force field, or a pressure is not above zero.
+    """
+    for kind, name, known in (("gas", gas, GASES), ("force field", force_field, FORCE_FIELDS)):
+        if name not in known:
+            raise SettingsError(unknown_name(kind, name, known))
+    if not pressures or not all(p > 0 for p in pressures):
+        raise SettingsError("Pressures are given in bar, one at least, each above zero.")
+    import_raspalib()
+    settings = settings or GcmcSettings()
+    used: Charges = charges if GASES[gas].is_charged else "none"
+    about = {"gas": gas, "force_field": force_field, "charges": used}
+    records: list[dict[str, Any]] = []
+    failures: list[Failure] = []
+    report = _Shares(progress, len(structures), len(pressures))
+    for item in structures:
+        try:
+            if isinstance(item, Failure):
+                raise LabelError(item.message)
+            framework = make_framework(
+                item, FORCE_FIELDS[force_field], cutoff=settings.cutoff, charges=used
+            )
+            found = []
+            for pressure in pressures:
+                found.append(simulate(framework, GASES[gas], pressure, settings, report.part))
+                report.finish_part()
+            records += [_record(item, framework, one, about, settings) for one in found]
+        except LabelError as error:
+            name = item.name if isinstance(item, Failure) else name_of(item)
+            failures.append(Failure(name=name, message=str(error)))
+            records.append({"name": name, "error": str(error)})
+        report.finish_structure()
+    return AdsorptionLabels(records=tuple(records), failures=tuple(failures))
+
+
+def training_rows(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return one row for each structure, one column for each pressure, as training wants them.
+
+    The columns are ``file`` (or ``name`` for structures that come from no file) and
+    ``GAS_PRESSUREbar_TEMPERATUREK [mmol/g]``. Failed inputs have no row.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    for record in records:
+        if "error" in record:
+            continue
+        row = rows.setdefault(record["name"], {"file": record["file"], "name": record["name"]})
+        title = f"{record['gas']}_{record['pressure']:g}bar_{record['temperature']:g}K [mmol/g]"
+        row[title] = record["uptake"]
+    return list(rows.values())
+
+
+def _record(
+    atoms: "Atoms",
+    framework: Framework,
+    found: Adsorption,
+    about: dict[str, str],
+    settings: GcmcSettings,
+) -> dict[str, Any]:
+    return {
+        "name": framework.name,
+        "formula": hill_formula(atoms.numbers),
+        "n_atoms": len(atoms),
+        "gas": about["gas"],
+        "pressure": found.pressure,
+        "temperature": settings.temperature,
+        "uptake": found.uptake,
+        "uptake_error": found.uptake_error,
+        "unit": "mmol/g",
+        "uptake_mg_per_g": found.milligrams,
+        "molecules_per_cell": found.molecules,
+        "molecules_per_cell_error": found.molecules_error,
+        "heat_of_adsorption_kJ_per_mol": found.heat,
+        "heat_of_adsorption_error": found.heat_error,
+        "force_field": about["force_field"],
+        "charges": about["charges"],
+        "cells": "x".join(str(n) for n in framework.replicas),
+        "file": atoms.info.get("source"),
+    }
+
+
+class _Shares:
+    """Progress of one simulation as progress of all of them, in thousandths."""
+
+    def __init__(self, progress: Progress | None, n_structures: int, n_pressures: int) -> None:
+        self.progress = progress
+        self.n_pressures = n_pressures
+        self.n_parts = n_structures * n_pressures
+        self.n_structures_done = 0
+        self.n_parts_done = 0
+
+    def part(self, done: int, total: int) -> None:
+        """Hear how far the simulation is that is running."""
+        if self.progress is not None:
+            share = (self.n_parts_done + done / total) / self.n_parts
+            self.progress(int(1000 * share), 1000)
+
+    def finish_part(self) -> None:
+        self.n_parts_done += 1
+
+    def finish_structure(self) -> None:
+        """Count a structure as done, also if it failed before its first simulation."""
+        self.n_structures_done += 1
+        self.n_parts_done = self.n_structures_done * self.n_pressures
+        self.part(0, 1)

@@ -1,0 +1,116 @@
+"""A crystal as the rigid host of a gas: parameters, charges and copies of the cell."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.errors import LabelError
+from atomlens.labels.force_fields import ForceField, LennardJones
+from atomlens.structures.arrays import charges_of, name_of
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+Charges = Literal["file", "none"]
+"""Partial charges of the framework: those of the input, or none at all."""
+
+LARGEST_NET_CHARGE = 0.005
+"""e per atom; rounding in files stays far below it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Framework:
+    """A rigid crystal. Lengths in Å, angles in degrees, charges in e."""
+
+    name: str
+    symbols: tuple[str, ...]
+    """The elements in it."""
+    lennard_jones: tuple[LennardJones, ...]
+    """Of each element."""
+    masses: tuple[float, ...]
+    """Of each element, g/mol."""
+    kinds: NDArray[np.int64]
+    """(n_atoms,) number of each atom's element in ``symbols``."""
+    fractional: NDArray[np.float64]
+    """(n_atoms, 3) within [0, 1)"""
+    charges: NDArray[np.float64]
+    """(n_atoms,) they add up to zero"""
+    cell_parameters: NDArray[np.float64]
+    """(6,) a, b, c, alpha, beta, gamma"""
+    replicas: tuple[int, int, int]
+    """Copies of the cell along its vectors in the box of the simulation."""
+
+    @property
+    def mass(self) -> float:
+        """Mass of one cell, g/mol."""
+        return float(np.asarray(self.masses)[self.kinds].sum())
+
+    @property
+    def n_replicas(self) -> int:
+        """Number of cells in the box."""
+        return int(np.prod(self.replicas))
+
+
+def make_framework(
+    atoms: "Atoms", force_field: ForceField, *, cutoff: float, charges: Charges = "file"
+) -> Framework:
+    """Return a crystal with parameters, neutral charges and enough copies of its cell.
+
+    The box is at least twice the ``cutoff`` (Å) wide between each pair of faces. A rest of
+    charge from rounding is taken off all atoms alike.
+
+    Raises:
+        LabelError: it does not repeat in three directions, an element has no parameters, or
+            charges are wanted and missing or far from neutral.
+    """
+    name = name_of(atoms)
+    if not atoms.pbc.all() or atoms.info.get("is_formula"):
+        raise LabelError(
+            f"{name}: gas is adsorbed by crystals, which repeat in three directions; this "
+            "structure does not. Give a crystal with its cell, for example a CIF file."
+        )
+    elements = atoms.get_chemical_symbols()
+    symbols = tuple(sorted(set(elements)))
+    try:
+        parameters = tuple(force_field.of(symbol) for symbol in symbols)
+    except LabelError as error:
+        raise LabelError(f"{name}: {error}.") from None
+    masses = dict(zip(elements, atoms.get_masses().tolist(), strict=True))
+    return Framework(
+        name=name,
+        symbols=symbols,
+        lennard_jones=parameters,
+        masses=tuple(masses[symbol] for symbol in symbols),
+        kinds=np.array([symbols.index(e) for e in elements], dtype=np.int64),
+        fractional=np.asarray(atoms.get_scaled_positions(wrap=True), dtype=np.float64),
+        charges=np.zeros(len(atoms)) if charges == "none" else _neutral_charges(atoms, name),
+        cell_parameters=np.asarray(atoms.cell.cellpar(), dtype=np.float64),
+        replicas=replicas_for(np.asarray(atoms.cell[:], dtype=np.float64), cutoff),
+    )
+
+
+def replicas_for(cell: NDArray[np.float64], cutoff: float) -> tuple[int, int, int]:
+    """Return how many copies of a cell (3, 3) make each width at least twice the cutoff."""
+    widths = 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
+    a, b, c = np.ceil(2 * cutoff / widths - 1e-9).astype(int).clip(min=1).tolist()
+    return a, b, c
+
+
+def _neutral_charges(atoms: "Atoms", name: str) -> NDArray[np.float64]:
+    found = charges_of(atoms)
+    if found is None or not np.abs(found).max() > 1e-6:
+        raise LabelError(
+            f"{name}: it has no partial charges, which this gas feels; add the column "
+            "_atom_site_charge to the CIF, or say --charges none to leave them out (the uptake is "
+            "then too low)."
+        )
+    values = np.asarray(found, dtype=np.float64)
+    net = float(values.sum())
+    if abs(net) > LARGEST_NET_CHARGE * len(values):
+        raise LabelError(
+            f"{name}: its partial charges add up to {net:+.3g} e in the cell, but a framework is "
+            "neutral; correct them or add the missing ions."
+        )
+    return values - net / len(values)

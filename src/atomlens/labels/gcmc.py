@@ -1,0 +1,258 @@
+"""Grand-canonical Monte Carlo of one gas in one rigid crystal, by raspalib (RASPA3).
+
+Moves: translation, rotation, reinsertion and exchange with the reservoir, the last two with
+configurational bias. Electrostatics by Ewald summation. The reservoir's fugacity follows from
+the pressure by the Peng-Robinson equation of state.
+"""
+
+import math
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from atomlens.errors import LabelError, MissingDependencyError, SettingsError
+from atomlens.labels.framework import Framework
+from atomlens.labels.gases import Gas
+
+PASCAL_PER_BAR = 1e5
+GAS_CONSTANT = 8.31446261815324e-3
+"""kJ/mol/K"""
+N_BLOCKS = 5
+
+Progress = Callable[[int, int], None]
+"""Called with (cycles done, cycles in all)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GcmcSettings:
+    """How long and with which interactions a simulation runs."""
+
+    temperature: float = 298.0
+    """K"""
+    cutoff: float = 12.8
+    """Å, of Lennard-Jones and of the real part of the electrostatics."""
+    shifted: bool = False
+    """Shift the Lennard-Jones potential to zero at the cutoff instead of cutting it off."""
+    tail_corrections: bool = False
+    """Add what a homogeneous fluid beyond the cutoff would contribute."""
+    equilibration: int = 2000
+    """Cycles before averages are taken; a cycle is as many moves as molecules, 20 at least."""
+    cycles: int = 5000
+    """Cycles that are averaged over."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if not (math.isfinite(self.temperature) and self.temperature > 0):
+            raise SettingsError(f"temperature {self.temperature:g} K: it must be above 0 K.")
+        if not 6 <= self.cutoff <= 50:
+            raise SettingsError(f"cutoff {self.cutoff:g} Å: it must be between 6 and 50 Å.")
+        if self.equilibration < 0:
+            raise SettingsError(f"equilibration {self.equilibration}: it cannot be below 0.")
+        if self.cycles < 10 * N_BLOCKS:
+            raise SettingsError(
+                f"cycles {self.cycles}: {10 * N_BLOCKS} at least are needed for {N_BLOCKS} blocks."
+            )
+        if not 0 <= self.seed < 2**31:
+            raise SettingsError(f"seed {self.seed}: it must be between 0 and {2**31 - 1}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adsorption:
+    """Average loading at one pressure.
+
+    Errors are half the width of the 95 % confidence interval from the averages of five blocks.
+    """
+
+    pressure: float
+    """bar"""
+    molecules: float
+    """Per cell of the input, absolute (not excess)."""
+    molecules_error: float
+    uptake: float
+    """mmol/g"""
+    uptake_error: float
+    milligrams: float
+    """mg/g"""
+    heat: float
+    """Isosteric heat of adsorption, kJ/mol; positive when heat is set free; NaN if unknown."""
+    heat_error: float
+
+
+def simulate(
+    framework: Framework,
+    gas: Gas,
+    pressure: float,
+    settings: GcmcSettings,
+    progress: Progress | None = None,
+) -> Adsorption:
+    """Return the loading of a crystal at one pressure (bar).
+
+    The same seed gives the same numbers on the same processor and version of raspalib.
+
+    Raises:
+        MissingDependencyError: raspalib is not installed.
+        SettingsError: the pressure is not above zero.
+        LabelError: raspalib cannot run this system.
+    """
+    if not (math.isfinite(pressure) and pressure > 0):
+        raise SettingsError(f"pressure {pressure:g} bar: it must be above 0 bar.")
+    raspalib = import_raspalib()
+    try:
+        system = _run(raspalib, framework, gas, pressure, settings, progress)
+        number, number_error = system.average_loadings.average_loading_number_of_molecules(0)
+        enthalpy, enthalpy_error = system.average_enthalpies_of_adsorption.result()[0]
+    except (RuntimeError, ValueError, IndexError) as problem:
+        raise LabelError(
+            f"{framework.name}: raspalib stopped at {pressure:g} bar ({problem}); check the "
+            "structure and the settings."
+        ) from problem
+    cells = framework.n_replicas
+    to_uptake = 1000.0 / (cells * framework.mass)
+    known = number > 0 and math.isfinite(enthalpy) and math.isfinite(enthalpy_error)
+    return Adsorption(
+        pressure=pressure,
+        molecules=number / cells,
+        molecules_error=number_error / cells,
+        uptake=number * to_uptake,
+        uptake_error=number_error * to_uptake,
+        milligrams=number * to_uptake * gas.mass,
+        heat=-enthalpy * GAS_CONSTANT if known else math.nan,
+        heat_error=enthalpy_error * GAS_CONSTANT if known else math.nan,
+    )
+
+
+def import_raspalib() -> Any:
+    """Return the module; its notice about graphics cards is of no use here.
+
+    Raises:
+        MissingDependencyError: it is not installed, or not for this machine.
+    """
+    os.environ.setdefault("RASPALIB_QUIET", "1")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return import_module("raspalib")
+    except ImportError as problem:
+        raise MissingDependencyError(
+            "Grand-canonical Monte Carlo needs the package raspalib; install it with: "
+            'pip install "atomlens[gcmc]"'
+        ) from problem
+
+
+def _run(
+    raspalib: Any,
+    framework: Framework,
+    gas: Gas,
+    pressure: float,
+    settings: GcmcSettings,
+    progress: Progress | None,
+) -> Any:
+    """Run the simulation and return raspalib's system with its averages."""
+    force_field = _force_field(raspalib, framework, gas, settings)
+    system = raspalib.System(
+        force_field,
+        external_temperature=settings.temperature,
+        external_pressure=pressure * PASCAL_PER_BAR,
+        framework_components=_host(raspalib, force_field, framework),
+        components=[_guest(raspalib, force_field, framework, gas)],
+        initial_number_of_molecules=[0],
+        number_of_blocks=N_BLOCKS,
+    )
+    run = raspalib.MonteCarlo(
+        settings.cycles,
+        settings.equilibration,
+        systems=[system],
+        random_seed=settings.seed,
+        number_of_blocks=N_BLOCKS,
+    )
+    total = settings.equilibration + settings.cycles
+    every = max(1, min(100, total // 100))
+
+    def counter(before: int, most: int) -> Callable[[], None]:
+        calls = 0
+
+        def tell() -> None:
+            nonlocal calls
+            if progress is not None:
+                progress(before + min(most, calls * every), total)
+            calls += 1
+
+        return tell
+
+    run.setup()
+    run.initialize(counter(0, settings.equilibration), every)
+    run.production(counter(settings.equilibration, settings.cycles), every)
+    run.tear_down()
+    if progress is not None:
+        progress(total, total)
+    return run.systems[0]
+
+
+def _force_field(raspalib: Any, framework: Framework, gas: Gas, settings: GcmcSettings) -> Any:
+    """Return the interactions: first the framework's elements, then the sites of the gas."""
+    from atomlens.elements import ATOMIC_NUMBERS
+
+    kinds = [
+        raspalib.PseudoAtom(symbol, True, mass, 0.0, 0.0, ATOMIC_NUMBERS[symbol])
+        for symbol, mass in zip(framework.symbols, framework.masses, strict=True)
+    ]
+    kinds += [
+        raspalib.PseudoAtom(
+            f"{gas.name}-{i}", False, s.mass, s.charge, 0.0, ATOMIC_NUMBERS[s.symbol]
+        )
+        for i, s in enumerate(gas.sites)
+    ]
+    parameters = [*framework.lennard_jones, *(site.lennard_jones for site in gas.sites)]
+    return raspalib.ForceField(
+        kinds,
+        [raspalib.VDWParameters(p.epsilon, p.sigma) for p in parameters],
+        mixing_rule=raspalib.ForceField.MixingRule.LORENTZ_BERTHELOT,
+        cutoff_framework_vdw=settings.cutoff,
+        cutoff_molecule_vdw=settings.cutoff,
+        cutoff_coulomb=settings.cutoff,
+        shifted=settings.shifted,
+        tail_corrections=settings.tail_corrections,
+        use_charge=gas.is_charged,
+    )
+
+
+def _host(raspalib: Any, force_field: Any, framework: Framework) -> Any:
+    atoms = [
+        raspalib.Atom(tuple(place), charge, 1.0, 0, kind, 0, False, False)
+        for place, charge, kind in zip(
+            framework.fractional.tolist(),
+            framework.charges.tolist(),
+            framework.kinds.tolist(),
+            strict=True,
+        )
+    ]
+    box = raspalib.SimulationBox(*framework.cell_parameters.tolist())
+    return raspalib.Framework(force_field, "framework", box, 1, atoms, list(framework.replicas))
+
+
+def _guest(raspalib: Any, force_field: Any, framework: Framework, gas: Gas) -> Any:
+    first = len(framework.symbols)
+    sites = [
+        raspalib.Atom((0.0, 0.0, s.height), s.charge, 1.0, 0, first + i, 0, False, False)
+        for i, s in enumerate(gas.sites)
+    ]
+    moves = raspalib.MCMoveProbabilities(
+        translation_probability=0.5,
+        rotation_probability=0.5 if len(sites) > 1 else 0.0,
+        reinsertion_cbmc_probability=0.5,
+        swap_cbmc_probability=1.0,
+    )
+    return raspalib.Component(
+        force_field,
+        gas.name,
+        gas.critical_temperature,
+        gas.critical_pressure,
+        gas.acentric_factor,
+        sites,
+        number_of_blocks=N_BLOCKS,
+        particle_probabilities=moves,
+    )
