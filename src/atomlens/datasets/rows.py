@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.columns import Columns, TargetColumns, TargetOptions, target_columns
 from atomlens.datasets.sampling import sample_rows
-from atomlens.datasets.split_files import part_name
+from atomlens.datasets.split_files import fold_key, part_name
 from atomlens.datasets.tables import read_table
 from atomlens.errors import DatasetError, Failure, StructureError
 from atomlens.structures.arrays import Structure, StructureArrays, name_of, structure_of
@@ -42,7 +42,14 @@ def load_table(
     columns = table.columns | table.spare if wanted else table.columns
     chosen = target_columns(columns, wanted, options, str(path))
     return assemble(
-        path, chosen, table.structure_of, table.names, table.parts, limit=limit, seed=seed
+        path,
+        chosen,
+        table.structure_of,
+        table.names,
+        table.parts,
+        table.folds,
+        limit=limit,
+        seed=seed,
     )
 
 
@@ -95,6 +102,7 @@ def assemble(
     structure_of_row: "Callable[[int], Atoms]",
     names: Sequence[str | None],
     parts: Sequence[str | None] | None = None,
+    folds: Sequence[str | None] | None = None,
     *,
     limit: int | None,
     seed: int,
@@ -127,7 +135,8 @@ def assemble(
         structures=StructureArrays.from_structures(structures),
         targets=chosen.targets,
         values=chosen.values[rows],
-        splits=_splits(parts, rows, path),
+        splits=_places(parts, rows, lambda word: part_name(word, path))
+        | _places(folds, rows, fold_key),
         failures=tuple(failed),
     )
 
@@ -163,17 +172,16 @@ def _called(row: int, name: str | None) -> str:
     return name or f"row {row + 1}"
 
 
-def _splits(
-    parts: Sequence[str | None] | None, rows: Sequence[int], path: Path
+def _places(
+    words: Sequence[str | None] | None, rows: Sequence[int], key_of: Callable[[str], str]
 ) -> dict[str, NDArray[np.int64]]:
-    if parts is None:
-        return {}
+    """Return the places of the rows by the key of the word that stands in each."""
     places: dict[str, list[int]] = {}
     for place, row in enumerate(rows):
-        word = parts[row]
+        word = None if words is None else words[row]
         if word:
-            places.setdefault(part_name(str(word), path), []).append(place)
-    return {part: np.array(found, dtype=np.int64) for part, found in places.items()}
+            places.setdefault(key_of(str(word)), []).append(place)
+    return {key: np.array(found, dtype=np.int64) for key, found in places.items()}
 
 
 def _plain(value: Any) -> Any:

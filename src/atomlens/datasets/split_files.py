@@ -83,6 +83,11 @@ def part_name(word: str, path: Path) -> str:
     return part
 
 
+def fold_key(word: str) -> str:
+    """Return the key of a cross-validation fold among the splits of a data set."""
+    return f"fold {word.strip()}"
+
+
 def _lists_of_json(path: Path) -> dict[str, list[Any]]:
     content = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict) or not all(isinstance(v, list) for v in content.values()):

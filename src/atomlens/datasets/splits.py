@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.split_files import PARTS, read_parts, write_parts
+from atomlens.datasets.split_files import PARTS, fold_key, read_parts, write_parts
 from atomlens.errors import DatasetError, SettingsError, unknown_name
 
-_WORDS = ("random", "stratified", "composition", "source")
+_WORDS = ("random", "stratified", "composition")
 
 Indices = NDArray[np.int64]
 
@@ -66,10 +66,12 @@ def make_split(spec: str, dataset: Dataset, seed: int = 0) -> Split:
         spec: ``random:SIZES``, ``stratified:SIZES`` (each part sees the whole range of the
             first target, or all classes in proportion), ``composition:SIZES`` (no reduced
             formula is in two parts), ``source`` (as the data set itself says; without a
-            validation part, a tenth of its training part becomes one), or the path of a JSON
-            file (see `Split.from_json`) or of a CSV file with the columns ``name`` and
-            ``split``. SIZES is ``train/validation/test``: fractions (with a dot), numbers of
-            samples (without), or ``rest`` once; ``.8/.1/.1`` if left out.
+            validation part, a tenth of its training part becomes one), ``fold:K`` (tests on the
+            samples that the data set puts into fold K of a cross-validation, and divides the
+            others like ``source``), or the path of a JSON file (see `Split.from_json`) or of a
+            CSV file with the columns ``name`` and ``split``. SIZES is ``train/validation/test``:
+            fractions (with a dot), numbers of samples (without), or ``rest`` once;
+            ``.8/.1/.1`` if left out.
         dataset: What is divided.
         seed: Decides the random order. One permutation is cut into training, then test, then
             validation part, so that ``random:110000/rest/10000`` is the published QM9 split
@@ -80,7 +82,7 @@ def make_split(spec: str, dataset: Dataset, seed: int = 0) -> Split:
         DatasetError: a split file does not fit the data set.
     """
     word, _, sizes = spec.partition(":")
-    if word in _WORDS and word != "source":
+    if word in _WORDS:
         counts = part_sizes(sizes or ".8/.1/.1", len(dataset))
         if word == "random":
             return _random(counts, len(dataset), seed)
@@ -89,12 +91,16 @@ def make_split(spec: str, dataset: Dataset, seed: int = 0) -> Split:
         return _by_composition(counts, dataset, seed)
     if spec == "source":
         return _from_source(dataset, seed)
+    if word == "fold":
+        return _from_fold(dataset, sizes, seed)
     path = Path(spec)
     if path.suffix.lower() in {".json", ".csv", ".tsv"} or path.exists():
         if not path.is_file():
             raise SettingsError(f"The split file {path} does not exist; check the path.")
         return Split.from_json(path, dataset.structures.names)
-    raise SettingsError(unknown_name("split", word, [*_WORDS, "FILE.json", "FILE.csv"]))
+    raise SettingsError(
+        unknown_name("split", word, [*_WORDS, "source", "fold", "FILE.json", "FILE.csv"])
+    )
 
 
 def part_sizes(text: str, n: int) -> tuple[int, int, int]:
@@ -246,7 +252,28 @@ def _from_source(dataset: Dataset, seed: int) -> Split:
     train = dataset.splits["train"]
     validation = dataset.splits.get("validation", nothing)
     if len(validation) == 0:
-        shuffled = np.random.default_rng(seed).permutation(train)
-        tenth = len(train) // 10
-        validation, train = shuffled[:tenth], shuffled[tenth:]
+        validation, train = _tenth(train, seed)
     return Split(train=train, validation=validation, test=dataset.splits.get("test", nothing))
+
+
+def _from_fold(dataset: Dataset, fold: str, seed: int) -> Split:
+    folds = {key: rows for key, rows in dataset.splits.items() if key.startswith(fold_key(""))}
+    if not folds:
+        raise SettingsError(
+            f"{dataset.name}: the split fold:{fold} needs a column 'fold' or 'test_fold' with the "
+            "fold in which each row is tested."
+        )
+    wanted = fold_key(fold)
+    if wanted not in folds:
+        raise SettingsError(f"{dataset.name}: {unknown_name('fold', wanted, sorted(folds))}")
+    others = [rows for key, rows in folds.items() if key != wanted]
+    if not others:
+        raise SettingsError(f"{dataset.name}: every row is in {wanted}; there is none to train on.")
+    validation, train = _tenth(np.sort(np.concatenate(others)), seed)
+    return Split(train=train, validation=validation, test=folds[wanted])
+
+
+def _tenth(rows: Indices, seed: int) -> tuple[Indices, Indices]:
+    """Return a random tenth of the rows, and the others."""
+    shuffled = np.random.default_rng(seed).permutation(rows)
+    return shuffled[: len(rows) // 10], shuffled[len(rows) // 10 :]

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 """Files that are tables; the text formats may be gzipped (``.csv.gz``)."""
 
-_NAMES = ("name", "id", "identifier", "material_id", "mp_id", "jid")
+_NAMES = ("name", "id", "identifier", "material_id", "mp_id", "jid", "mbid")
+_FOLDS = ("fold", "test_fold")
 _TEXTS = ("file", "smiles", "formula", "composition")
 _HOLDERS = ("structure", "molecule", "atoms")
 _SITES = ("species", "coords", "frac_coords", "lattice")
@@ -41,6 +42,8 @@ class Table:
     """What the table calls the rows; None where it gives no name."""
     parts: tuple[str | None, ...] | None
     """The column ``split``, if there is one."""
+    folds: tuple[str | None, ...] | None
+    """The column ``fold`` or ``test_fold``: in which round of a cross-validation to test it."""
     columns: dict[str, list[Any]]
     """What may be a target, by header."""
     spare: dict[str, list[Any]]
@@ -69,13 +72,15 @@ def read_table(path: Path, structure_column: str | None, name_column: str | None
     structure_of, used = _structures(path, columns, known, structure_column)
     name_header = name_column or next((known[n] for n in _NAMES if n in known), None)
     split_header = known.get("split")
-    special = {*used, name_header, split_header}
+    fold_header = next((known[f] for f in _FOLDS if f in known), None)
+    special = {*used, name_header, split_header, fold_header}
     special |= {known[k] for k in (*_TEXTS, *_NAMES, *_IGNORED) if k in known}
     return Table(
         n_rows=n_rows,
         structure_of=structure_of,
         names=_texts(columns, name_header) or (None,) * n_rows,
         parts=_texts(columns, split_header),
+        folds=_texts(columns, fold_header),
         columns={h: v for h, v in columns.items() if h not in special},
         spare={h: v for h, v in columns.items() if h in special and h not in used},
     )

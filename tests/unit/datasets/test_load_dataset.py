@@ -68,6 +68,18 @@ def test_a_split_column_is_the_split_of_the_source(files_table):
     assert split.test.tolist() == []
 
 
+def test_a_fold_column_is_no_target_but_the_folds_of_a_cross_validation(tmp_path):
+    path = tmp_path / "matbench.csv"
+    path.write_text("mbid,composition,gap,test_fold\nmb-1,NaCl,5.0,0\nmb-2,Q,1,1\nmb-3,Si,1.1,1\n")
+    data = load_dataset(path)
+    assert [t.name for t in data.targets] == ["gap"]
+    assert data.structures.names == ("mb-1", "mb-3")
+    assert {fold: rows.tolist() for fold, rows in data.splits.items()} == {
+        "fold 0": [0],
+        "fold 1": [1],
+    }
+
+
 def test_nothing_usable_is_an_error_that_says_the_first_reason(files_table):
     path = write_table(files_table.parent / "b.csv", "file,y", "none.cif,1", "s/bad.cif,2")
     with pytest.raises(DatasetError, match=r"no row can be used.*no such file"):

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -141,6 +142,7 @@ def test_too_few_formulas_are_an_error():
         ("random:.98/.01/.01", "leaves none for test"),
         ("randon:.8/.1/.1", "Did you mean 'random'"),
         ("source", "no split of its own"),
+        ("fold:0", "needs a column 'fold'"),
         ("missing.json", "does not exist"),
     ],
 )
@@ -220,3 +222,26 @@ def test_the_split_of_the_source_gets_a_validation_part():
     split = make_split("source", own, seed=1)
     assert sizes(split) == (18, 2, 5)
     assert together(split) == list(range(25))
+
+
+def folded(n: int) -> Dataset:
+    folds = {f"fold {k}": np.arange(k, n, 3) for k in range(3)}
+    return replace(dataset(n), splits=folds)
+
+
+def test_a_fold_is_the_test_part_and_a_tenth_of_the_others_validates():
+    split = make_split("fold:1", folded(33), seed=0)
+    assert sizes(split) == (20, 2, 11)
+    assert sorted(split.test.tolist()) == list(range(1, 33, 3))
+    assert together(split) == list(range(33))
+
+
+def test_a_fold_that_is_not_there_offers_those_that_are():
+    with pytest.raises(SettingsError, match="fold 2"):
+        make_split("fold:7", folded(33))
+
+
+def test_a_cross_validation_of_one_fold_has_nothing_to_train_on():
+    alone = replace(dataset(5), splits={"fold 0": np.arange(5)})
+    with pytest.raises(SettingsError, match="none to train on"):
+        make_split("fold:0", alone)
