@@ -182,3 +182,24 @@ def spearman(first: Values, second: Values) -> float:
     if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return np.nan
     return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1])
+
+
+def partial_spearman(first: Values, second: Values, given: Values) -> float:
+    """Return Spearman's correlation of two variables at equal ranks of a third, all (n,).
+
+    NaN if one of them is constant, or follows the third exactly.
+    """
+    a, b, c = spearman(first, second), spearman(first, given), spearman(second, given)
+    scale = np.sqrt((1 - b**2) * (1 - c**2))
+    return float((a - b * c) / scale) if scale > 1e-6 else np.nan
+
+
+def drawn_pairs(drawn: Values) -> NDArray[np.int64]:
+    """Return pairs of units, each as often as both were drawn.
+
+    Pairs stand in the order of ``numpy.triu_indices(n, 1)``; a unit drawn twice is no pair with
+    itself.
+    """
+    rows, columns = np.triu_indices(len(drawn), 1)
+    times = (drawn[rows] * drawn[columns]).astype(np.int64)
+    return np.repeat(np.arange(len(rows)), times)
