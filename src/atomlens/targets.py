@@ -1,7 +1,14 @@
-"""What a model predicts: a name, a unit, and how it behaves when the system grows."""
+"""What a model predicts: a name, a unit, and how it behaves when the system grows.
 
-from dataclasses import dataclass
-from typing import Literal
+Two ways to count: a row of a data set or prediction has ``n_values`` columns a target, a row of
+a model's outputs ``n_outputs``. Only classes differ, whose number is one value.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any, Literal
 
 from atomlens.errors import SettingsError
 
@@ -22,9 +29,17 @@ class Target:
     nonnegative: bool = False
     """Cannot be below zero (band gaps): the output passes a straight-through ReLU."""
     description: str = ""
+    grid: tuple[float, ...] = ()
+    """For a spectrum: where its values stand, ascending; empty for a single number."""
+    grid_name: str = "energy"
+    """What the grid is of."""
+    grid_unit: str = "eV"
 
     def __post_init__(self) -> None:
-        """Check that the kind and the classes agree."""
+        """Check that the kind agrees with the classes and the grid."""
+        if self.grid:
+            object.__setattr__(self, "grid", tuple(map(float, self.grid)))
+            _check_grid(self)
         if self.kind == "classification" and len(self.classes) < 2:
             raise SettingsError(
                 f"Target {self.name!r}: a classification needs at least two classes, "
@@ -34,15 +49,58 @@ class Target:
             raise SettingsError(f"Target {self.name!r}: a class label cannot be extensive.")
 
     @property
+    def is_spectrum(self) -> bool:
+        """Whether it has a value at each point of a grid."""
+        return bool(self.grid)
+
+    @property
+    def n_values(self) -> int:
+        """Number of columns of a data set or prediction that belong to this target."""
+        return len(self.grid) or 1
+
+    @property
     def n_outputs(self) -> int:
         """Number of model outputs that belong to this target."""
-        return len(self.classes) if self.kind == "classification" else 1
+        return len(self.classes) if self.kind == "classification" else self.n_values
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON; the grid only if there is one."""
+        content = asdict(self) | {"classes": list(self.classes), "grid": list(self.grid)}
+        if not self.grid:
+            for name in ("grid", "grid_name", "grid_unit"):
+                del content[name]
+        return content
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "Target":
+        """Take back what `to_dict` returned; raises TypeError, KeyError for other content."""
+        lists = {"classes": tuple(content["classes"]), "grid": tuple(content.get("grid", ()))}
+        return cls(**{**content, **lists})
 
 
 def output_slices(targets: tuple[Target, ...]) -> tuple[slice, ...]:
     """Return where each target's outputs stand in a row of model outputs."""
+    return _slices([target.n_outputs for target in targets])
+
+
+def value_slices(targets: tuple[Target, ...]) -> tuple[slice, ...]:
+    """Return where each target's values stand in a row of a data set or prediction."""
+    return _slices([target.n_values for target in targets])
+
+
+def _slices(sizes: list[int]) -> tuple[slice, ...]:
     slices, start = [], 0
-    for target in targets:
-        slices.append(slice(start, start + target.n_outputs))
-        start += target.n_outputs
+    for size in sizes:
+        slices.append(slice(start, start + size))
+        start += size
     return tuple(slices)
+
+
+def _check_grid(target: Target) -> None:
+    if target.kind == "classification":
+        raise SettingsError(f"Target {target.name!r}: classes have no grid.")
+    finite = all(map(math.isfinite, target.grid))
+    if len(target.grid) < 2 or not finite or any(b <= a for a, b in pairwise(target.grid)):
+        raise SettingsError(
+            f"Target {target.name!r}: a grid needs at least two finite points in ascending order."
+        )

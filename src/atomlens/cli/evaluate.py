@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -170,33 +171,56 @@ def write_evaluation(
 ) -> None:
     """Write metrics.json, predictions.csv and, for each number that is predicted, figures."""
     from atomlens.cli.outputs import to_json
+    from atomlens.predictor.spectra import axis_labels, compared_spectra
     from atomlens.reports.figures import draw_calibration, draw_parity
     from atomlens.reports.files import write_text
+    from atomlens.reports.spectrum_figure import draw_spectra
     from atomlens.reports.tables import write_table
+    from atomlens.targets import value_slices
 
-    records = prediction.to_records()
-    for record, values in zip(records, true, strict=True):
-        for target, value in zip(prediction.targets, values.tolist(), strict=True):
-            known = target.classes[int(value)] if target.classes and math.isfinite(value) else value
-            record[f"{target.name}_true"] = known
-    write_table(records, folder / "predictions.csv")
-    for column, target in enumerate(prediction.targets):
+    write_table(compared_rows(prediction, true), folder / "predictions.csv")
+    for target, place in zip(prediction.targets, value_slices(prediction.targets), strict=True):
         if target.kind != "regression" or not metrics[target.name].n:
             continue
         stem = "" if len(prediction.targets) == 1 else f"-{target.name}"
-        found, std = prediction.values[:, column], prediction.std[:, column]
+        found, std = prediction.values[:, place], prediction.std[:, place]
+        if target.is_spectrum:
+            panels = compared_spectra(prediction, true[:, place], target.name)
+            x_label, y_label = axis_labels(target)
+            draw_spectra(panels, folder / f"spectra{stem}.png", x_label=x_label, y_label=y_label)
         draw_parity(
-            true[:, column],
-            found,
+            true[:, place].ravel(),
+            found.ravel(),
             target=target.name,
             unit=target.unit,
-            std=std,
+            std=std.ravel(),
             path=folder / f"parity{stem}.png",
         )
-        curve = _calibration_curve(found - true[:, column], std)
+        curve = _calibration_curve((found - true[:, place]).ravel(), std.ravel())
         if curve is not None:
             draw_calibration(*curve, folder / f"calibration{stem}.png", title=target.name)
     write_text(to_json(metrics.to_dict()) + "\n", folder / "metrics.json")
+
+
+def compared_rows(prediction: "Prediction", true: "Values") -> list[dict[str, Any]]:
+    """Return the rows of the prediction with the true values (column ``TARGET_true``) beside."""
+    from atomlens.targets import value_slices
+
+    if prediction.has_spectra:
+        beside = replace(prediction, std=true)  # one column more, in the place of the errors
+        rows = prediction.to_rows()
+        for row, other in zip(rows, beside.to_rows(), strict=True):
+            for target in prediction.targets:
+                if f"{target.name}_std" in other:
+                    row[f"{target.name}_true"] = other[f"{target.name}_std"]
+        return rows
+    records = prediction.to_records()
+    places = [p.start for p in value_slices(prediction.targets)]
+    for record, values in zip(records, true, strict=True):
+        for target, value in zip(prediction.targets, values[places].tolist(), strict=True):
+            known = target.classes[int(value)] if target.classes and math.isfinite(value) else value
+            record[f"{target.name}_true"] = known
+    return records
 
 
 def _calibration_curve(error: "Values", std: "Values") -> "tuple[Values, Values] | None":

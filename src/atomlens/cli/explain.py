@@ -38,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_out_folder(parser, required=True, help_text="folder to write")
     parser.add_argument("--method", default="attention", help="how to explain (attention)")
     parser.add_argument("--target", metavar="T", help="which property, if the model has several")
+    parser.add_argument(
+        "--at", type=float, metavar="X", help="of a spectrum: the energy (default: its mean)"
+    )
     add_common_arguments(parser)
 
 
@@ -56,7 +59,12 @@ def run(options: argparse.Namespace) -> int:
     folder = usable_folder(options.out)
     items = read_structures(options.inputs).items
     explanations, failures = explain_all(
-        model, items, method=options.method, target=options.target, quiet=options.quiet
+        model,
+        items,
+        method=options.method,
+        target=options.target,
+        at=options.at,
+        quiet=options.quiet,
     )
     if explanations:
         stems = write_explanations(explanations, folder, quiet=options.quiet)
@@ -75,6 +83,7 @@ def explain_all(
     *,
     method: str = "attention",
     target: str | None = None,
+    at: float | None = None,
     quiet: bool = True,
 ) -> "tuple[list[Explanation], list[Failure]]":
     """Explain every structure; one that cannot be explained becomes a failure."""
@@ -88,7 +97,7 @@ def explain_all(
                 failures.append(item)
                 continue
             try:
-                explanations.append(model.explain(item, method=method, target=target))
+                explanations.append(model.explain(item, method=method, target=target, at=at))
             except SettingsError:
                 raise
             except AtomlensError as error:

@@ -2,13 +2,16 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from atomlens.cli.common import add_common_arguments, add_model_and_inputs
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit, exit_code
 from atomlens.cli.progress import ProgressLine
 from atomlens.errors import SettingsError
+
+if TYPE_CHECKING:
+    from atomlens.predictor import Prediction
 
 SUMMARY = "predict a property of structures"
 DESCRIPTION = """\
@@ -21,6 +24,7 @@ examples:
   atomlens predict runs/homo "crystals/*.cif" --out gaps.csv
   atomlens predict runs/homo a.cif b.cif --format json
   atomlens predict runs/homo molecules/ --embedding vectors.npz
+  atomlens predict runs/eps TiO2 ZnS --plot spectra.png
 
 A MODEL is a folder that `atomlens train` wrote. The column TARGET_std says how far the
 answer may be off (one standard deviation).
@@ -39,6 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE.npz",
         help="also write the vector that the model makes of each structure",
+    )
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE", help="draw predicted spectra: .png, .svg or .pdf"
     )
     parser.add_argument(
         "--format", choices=("table", "json", "csv"), help="on stdout (default: table)"
@@ -65,15 +72,33 @@ def run(options: argparse.Namespace) -> int:
     records = prediction.to_records()
     n_failed = len(prediction.failures)
     if options.out is not None and n_failed < len(records):
-        write_table(records, options.out)
+        flat = options.out.suffix in (".csv", ".parquet")
+        write_table(prediction.to_rows() if flat else records, options.out)
     if options.format == "json":
         emit(to_json(records))
     elif n_failed < len(records) and (options.format or options.out is None):
-        emit(to_csv(records) if options.format == "csv" else format_table(records))
+        as_csv = options.format == "csv"
+        emit(to_csv(prediction.to_rows()) if as_csv else format_table(prediction.to_summary()))
+    if options.plot is not None and n_failed < len(records):
+        plot_spectra(prediction, options.plot)
     if options.embedding is not None:
         model.embed(inputs).save(options.embedding)
     tell_warnings(records)
     return exit_code(prediction.failures, len(records))
+
+
+def plot_spectra(prediction: "Prediction", path: Path) -> None:
+    """Draw the predicted spectra of the first inputs, and say how many are left out."""
+    from atomlens.predictor.spectra import axis_labels, spectrum_panels
+    from atomlens.reports.spectrum_figure import MOST_PANELS, draw_spectra
+
+    x_label, y_label = axis_labels(prediction.spectrum_target())
+    several = sum(t.is_spectrum for t in prediction.targets) > 1
+    panels = spectrum_panels(prediction, MOST_PANELS)
+    draw_spectra(panels, path, x_label=x_label, y_label="" if several else y_label)
+    n_left = int(prediction.ok.sum()) - len(panels)
+    if n_left:
+        say(f"The picture shows the first {len(panels)} spectra and leaves out {n_left}.")
 
 
 def tell_warnings(records: list[dict[str, Any]], most: int = 5) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from atomlens.errors import DatasetError, Failure, unknown_name
 from atomlens.structures.arrays import StructureArrays
-from atomlens.targets import Target
+from atomlens.targets import Target, value_slices
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -22,8 +22,9 @@ class Sample:
     """One structure with its targets."""
 
     atoms: "Atoms"
-    targets: dict[str, float]
-    """Value by target name; NaN where unknown; the class number for a classification."""
+    targets: "dict[str, float | NDArray[np.float64]]"
+    """Value by target name; NaN where unknown; the class number for a classification; for a
+    spectrum (n_grid,) values."""
     identifier: str
 
 
@@ -35,9 +36,11 @@ class Dataset:
     structures: StructureArrays
     targets: tuple[Target, ...]
     values: NDArray[np.float64]
-    """(n, n_targets); NaN where unknown; the class number for a classification."""
+    """(n, n_values) one column a target, for a spectrum one a point of its grid (see
+    `value_slices`); NaN where unknown; the class number for a classification."""
     splits: dict[str, NDArray[np.int64]] = field(default_factory=dict)
-    """Indices by part (``train``, ``validation``, ``test``), if the source defines them."""
+    """Indices by part (``train``, ``validation``, ``test``) and by fold of a cross-validation
+    (``fold 0`` and so on), if the source defines them."""
     node_labels: tuple[NDArray[np.float64], ...] | None = None
     """For data whose answer rests on known atoms (``toy``): 1 for those atoms, else 0."""
     failures: tuple[Failure, ...] = ()
@@ -47,10 +50,11 @@ class Dataset:
         return len(self.structures)
 
     def __getitem__(self, index: int) -> Sample:
-        names = [t.name for t in self.targets]
+        row = self.values[index]
+        places = zip(self.targets, value_slices(self.targets), strict=True)
         return Sample(
             atoms=self.structures.to_atoms(index),
-            targets=dict(zip(names, self.values[index].tolist(), strict=True)),
+            targets={t.name: row[p] if t.is_spectrum else float(row[p.start]) for t, p in places},
             identifier=self.structures.names[index],
         )
 
@@ -75,11 +79,14 @@ class Dataset:
         for name in names:
             if name not in known:
                 raise DatasetError(f"{self.name}: {unknown_name('target', name, known)}")
-        columns = [known.index(n) for n in names]
+        chosen = [known.index(n) for n in names]
+        places = value_slices(self.targets)
+        columns = [np.zeros(0, dtype=np.int64)]
+        columns += [np.arange(places[c].start, places[c].stop) for c in chosen]
         return replace(
             self,
-            targets=tuple(self.targets[c] for c in columns),
-            values=self.values[:, columns],
+            targets=tuple(self.targets[c] for c in chosen),
+            values=self.values[:, np.concatenate(columns)],
         )
 
 

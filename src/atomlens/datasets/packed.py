@@ -11,7 +11,7 @@ An ``.npz`` archive of plain arrays (nothing in it can be unpickled), compressed
     cells            (n, 3, 3) Å, left out if all are zero
     pbc, is_formula  (n, 3), (n,), left out if all are False
     charges          (n_atoms,) partial charges in e, NaN where unknown, left out if none is known
-    values           (n, n_targets)
+    values           (n, n_values), one column a target, for a spectrum one a point of its grid
     split_PART       indices of a part of the data set's own split
     node_labels      (n_atoms,), left out if there are none
 """
@@ -135,7 +135,7 @@ def _header(dataset: Dataset) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "name": dataset.name,
-        "targets": [asdict(t) for t in dataset.targets],
+        "targets": [t.to_dict() for t in dataset.targets],
         "failures": [asdict(f) for f in dataset.failures],
     }
 
@@ -178,10 +178,10 @@ def _dataset(arrays: dict[str, NDArray[Any]]) -> Dataset:
         is_formula=arrays.get("is_formula", np.zeros(n, dtype=np.bool_)).astype(np.bool_),
         charges=arrays["charges"].astype(np.float32) if "charges" in arrays else None,
     )
-    targets = tuple(Target(**t | {"classes": tuple(t["classes"])}) for t in header["targets"])
+    targets = tuple(Target.from_dict(t) for t in header["targets"])
     values = arrays["values"].astype(np.float64)
     labels = arrays.get("node_labels")
-    _check(structures, values, len(targets), labels)
+    _check(structures, values, sum(t.n_values for t in targets), labels)
     splits = {
         name.removeprefix("split_"): rows.astype(np.int64)
         for name, rows in arrays.items()
@@ -201,7 +201,7 @@ def _dataset(arrays: dict[str, NDArray[Any]]) -> Dataset:
 
 
 def _check(
-    s: StructureArrays, values: NDArray[Any], n_targets: int, labels: NDArray[Any] | None
+    s: StructureArrays, values: NDArray[Any], n_values: int, labels: NDArray[Any] | None
 ) -> None:
     """Raise a ValueError unless all arrays have the length that the others ask for."""
     n, n_atoms = len(s.names), len(s.atomic_numbers)
@@ -215,7 +215,7 @@ def _check(
         and s.pbc.shape == (n, 3)
         and s.is_formula.shape == (n,)
         and (s.charges is None or s.charges.shape == (n_atoms,))
-        and values.shape == (n, n_targets)
+        and values.shape == (n, n_values)
         and bool(np.all((s.atomic_numbers > 0) & (s.atomic_numbers < 119)))
         and bool(np.all(np.isfinite(s.positions)))
         and bool(np.all(np.isfinite(s.cells)))

@@ -3,19 +3,21 @@
     encoded = (value [/ n_atoms if extensive] - element reference - mean) / std
 
 Every number in it comes from the rows that are given to `TargetScaling.fit`: the training
-part. Class numbers and logits pass through untouched.
+part. Class numbers and logits pass through untouched. A spectrum has one mean and one std for
+its whole grid, so that its shape is kept and every point weighs as much as its values vary;
+with an L1 loss that is the loss of the raw values up to a factor.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.errors import DatasetError, ModelError
+from atomlens.errors import DatasetError, ModelError, SettingsError
 from atomlens.structures.arrays import StructureArrays
-from atomlens.targets import Target, output_slices
+from atomlens.targets import Target, output_slices, value_slices
 
 _PENALTY_EXTENSIVE, _PENALTY_INTENSIVE = 1e-6, 1e-2
 """Ridge penalty of the element reference; one pure sample of an element weighs 1. Energies are
@@ -50,30 +52,39 @@ class TargetScaling:
 
         Args:
             targets: What the columns of ``values`` mean.
-            values: (n, n_targets), NaN where unknown; only training rows.
+            values: (n, n_values), NaN where unknown; only training rows.
             structures: The n structures.
             reference: ``elements`` first takes away a ridge regression on the element
                 fractions, per atom for extensive targets (their atomic reference energies).
             kind: ``none`` leaves mean and spread alone.
 
         Raises:
-            DatasetError: a target is unknown for all rows.
+            DatasetError: a target, or a point of a spectrum, is unknown for all rows.
+            SettingsError: an element reference of a spectrum.
         """
         means, stds, references = [], [], []
-        for column, target in enumerate(targets):
-            per_atom = _per_atom(values[:, column], target, structures)
+        for target, place in zip(targets, value_slices(tuple(targets)), strict=True):
+            per_atom = _per_atom(values[:, place], target, structures)
             known = np.isfinite(per_atom)
             if not known.any():
                 raise DatasetError(
                     f"Target {target.name!r} has no known value in the training part; "
                     "choose another split or target."
                 )
+            _check_points(target, known)
             free = target.kind == "regression" and not target.nonnegative
             shares: dict[int, float] = {}
             largest = float(np.abs(per_atom[known]).max())
             if free and reference == "elements":
-                shares = _element_reference(per_atom, structures, known, target.extensive)
-                per_atom = per_atom - _reference_of(shares, structures)
+                if target.is_spectrum:
+                    raise SettingsError(
+                        f"reference=elements is for single numbers, and {target.name!r} is a "
+                        "spectrum; use reference=none."
+                    )
+                shares = _element_reference(
+                    per_atom[:, 0], structures, known[:, 0], target.extensive
+                )
+                per_atom = per_atom - _reference_of(shares, structures)[:, None]
             rest = per_atom[known]
             scaled = kind == "standard" and target.kind == "regression"
             means.append(float(rest.mean()) if scaled and free else 0.0)
@@ -89,12 +100,13 @@ class TargetScaling:
     def encode(
         self, values: NDArray[np.float64], structures: StructureArrays
     ) -> NDArray[np.float32]:
-        """(n, n_targets) values in their units -> (n, n_targets) to be learned; NaN stays."""
+        """(n, n_values) values in their units -> (n, n_values) to be learned; NaN stays."""
         encoded = np.empty(values.shape, dtype=np.float32)
-        for column, target in enumerate(self.targets):
-            per_atom = _per_atom(values[:, column], target, structures)
-            per_atom = per_atom - _reference_of(self.references[column], structures)
-            encoded[:, column] = (per_atom - self.means[column]) / self.stds[column]
+        places = zip(self.targets, value_slices(self.targets), strict=True)
+        for index, (target, place) in enumerate(places):
+            per_atom = _per_atom(values[:, place], target, structures)
+            per_atom = per_atom - _reference_of(self.references[index], structures)[:, None]
+            encoded[:, place] = (per_atom - self.means[index]) / self.stds[index]
         return encoded
 
     def decode(self, outputs: NDArray[Any], structures: StructureArrays) -> NDArray[np.float64]:
@@ -119,7 +131,7 @@ class TargetScaling:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON, from which `from_dict` makes the same again."""
         return {
-            "targets": [asdict(t) | {"classes": list(t.classes)} for t in self.targets],
+            "targets": [t.to_dict() for t in self.targets],
             "means": list(self.means),
             "stds": list(self.stds),
             "references": [{str(z): v for z, v in r.items()} for r in self.references],
@@ -134,9 +146,7 @@ class TargetScaling:
         """
         try:
             scaling = cls(
-                targets=tuple(
-                    Target(**t | {"classes": tuple(t["classes"])}) for t in content["targets"]
-                ),
+                targets=tuple(Target.from_dict(t) for t in content["targets"]),
                 means=tuple(float(v) for v in content["means"]),
                 stds=tuple(float(v) for v in content["stds"]),
                 references=tuple(
@@ -172,10 +182,22 @@ def element_fractions(
 
 
 def _per_atom(
-    column: NDArray[np.float64], target: Target, structures: StructureArrays
+    columns: NDArray[np.float64], target: Target, structures: StructureArrays
 ) -> NDArray[np.float64]:
-    per_atom: NDArray[np.float64] = column / _amount(target, structures)
+    per_atom: NDArray[np.float64] = columns / _amount(target, structures)[:, None]
     return per_atom
+
+
+def _check_points(target: Target, known: NDArray[np.bool_]) -> None:
+    """Raise a DatasetError if nothing can be learned about a point of the grid."""
+    missing = np.flatnonzero(~known.any(axis=0))
+    if len(missing):
+        points = np.array(target.grid)[missing]
+        raise DatasetError(
+            f"Target {target.name!r} has no known value in the training part at {len(missing)} of "
+            f"the {len(target.grid)} points of its grid (between {points[0]:g} and "
+            f"{points[-1]:g} {target.grid_unit}); choose a grid inside the data."
+        )
 
 
 def _amount(target: Target, structures: StructureArrays) -> NDArray[np.float64]:

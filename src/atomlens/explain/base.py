@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from numpy.typing import NDArray
+from torch import Tensor
 
 from atomlens.errors import ExplanationError
 from atomlens.graphs import GraphBatch
@@ -15,6 +17,17 @@ from atomlens.models.base import ModelOutput, PropertyModel
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+
+Outputs = int | slice
+"""What is explained: one output of a model, or the mean of several (a spectrum's)."""
+
+
+def explained_output(
+    values: Float[Tensor, "n_graphs n_outputs"], outputs: Outputs
+) -> Float[Tensor, " n_graphs"]:
+    """Return the output that is explained, of each graph."""
+    return values[:, outputs] if isinstance(outputs, int) else values[:, outputs].mean(dim=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +53,9 @@ class Explainer(ABC):
     otherwise they are shares."""
 
     @abstractmethod
-    def explain(self, model: PropertyModel, batch: GraphBatch, output_index: int) -> NodeScores:
-        """Score the atoms of a batch of one graph for one output of the model."""
+    def explain(self, model: PropertyModel, batch: GraphBatch, outputs: Outputs) -> NodeScores:
+        """Score the atoms of a batch of one graph for one output of the model, or the mean of
+        several."""
 
 
 class AttentionExplainer(Explainer):
@@ -55,7 +69,7 @@ class AttentionExplainer(Explainer):
     )
 
     @torch.no_grad()
-    def explain(self, model: PropertyModel, batch: GraphBatch, output_index: int) -> NodeScores:
+    def explain(self, model: PropertyModel, batch: GraphBatch, outputs: Outputs) -> NodeScores:
         """Read the attention that the model returns; the same for every output.
 
         Raises:

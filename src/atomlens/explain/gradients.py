@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from atomlens.errors import ExplanationError
-from atomlens.explain.base import Explainer, NodeScores
+from atomlens.explain.base import Explainer, NodeScores, Outputs, explained_output
 from atomlens.graphs import GraphBatch
 from atomlens.models.base import ModelOutput, PropertyModel
 
@@ -35,10 +35,10 @@ class GradientExplainer(Explainer):
     )
     in_target_units = True
 
-    def explain(self, model: PropertyModel, batch: GraphBatch, output_index: int) -> NodeScores:
+    def explain(self, model: PropertyModel, batch: GraphBatch, outputs: Outputs) -> NodeScores:
         """Take the length of the gradient of each atom."""
         vectors, run = _by_atom(model, batch)
-        gradient, output = _gradient(run, vectors, output_index)
+        gradient, output = _gradient(run, vectors, outputs)
         return NodeScores(scores=gradient.norm(dim=1).double().cpu().numpy(), output=output)
 
 
@@ -59,14 +59,14 @@ class IntegratedGradientsExplainer(Explainer):
     )
     in_target_units = True
 
-    def explain(self, model: PropertyModel, batch: GraphBatch, output_index: int) -> NodeScores:
+    def explain(self, model: PropertyModel, batch: GraphBatch, outputs: Outputs) -> NodeScores:
         """Average the gradients along the path, times the way."""
         vectors, run = _by_atom(model, batch)
         way = vectors - vectors.mean(dim=0)
         total = torch.zeros_like(vectors)
         for step in range(N_STEPS):
             left = 1 - (step + 0.5) / N_STEPS
-            gradient, _ = _gradient(run, vectors - left * way, output_index)
+            gradient, _ = _gradient(run, vectors - left * way, outputs)
             total += gradient
         scores = (total / N_STEPS * way).sum(dim=1)
         with torch.no_grad():
@@ -100,10 +100,10 @@ def _by_atom(
 
 
 def _gradient(
-    run: Callable[[_Vectors], ModelOutput], vectors: _Vectors, output_index: int
+    run: Callable[[_Vectors], ModelOutput], vectors: _Vectors, outputs: Outputs
 ) -> tuple[_Vectors, ModelOutput]:
     with torch.enable_grad():
         varied = vectors.detach().clone().requires_grad_()
         output = run(varied)
-        (gradient,) = torch.autograd.grad(output.values[0, output_index], varied)
+        (gradient,) = torch.autograd.grad(explained_output(output.values, outputs)[0], varied)
     return gradient, output

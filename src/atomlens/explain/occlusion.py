@@ -9,7 +9,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from atomlens.errors import ExplanationError
-from atomlens.explain.base import Explainer, NodeScores
+from atomlens.explain.base import Explainer, NodeScores, Outputs, explained_output
 from atomlens.graphs import AtomGraph, GraphBatch, collate
 from atomlens.models.base import PropertyModel
 
@@ -35,7 +35,7 @@ class OcclusionExplainer(Explainer):
     in_target_units = True
 
     @torch.no_grad()
-    def explain(self, model: PropertyModel, batch: GraphBatch, output_index: int) -> NodeScores:
+    def explain(self, model: PropertyModel, batch: GraphBatch, outputs: Outputs) -> NodeScores:
         """Predict the structure once without each atom."""
         if batch.n_nodes < 2:
             raise ExplanationError(
@@ -49,8 +49,9 @@ class OcclusionExplainer(Explainer):
         for start in range(0, batch.n_nodes, step):
             stop = min(start + step, batch.n_nodes)
             holed = collate((without(batch, atom) for atom in range(start, stop)), _dtype(batch))
-            values.append(model(holed.to(batch.distances.device)).values[:, output_index])
-        change = output.values[0, output_index] - torch.cat(values)
+            holed_output = model(holed.to(batch.distances.device))
+            values.append(explained_output(holed_output.values, outputs))
+        change = explained_output(output.values, outputs)[0] - torch.cat(values)
         return NodeScores(scores=change.double().cpu().numpy().astype(np.float64), output=output)
 
 

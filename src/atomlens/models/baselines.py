@@ -56,7 +56,7 @@ class MeanModel(ClosedFormModel):
 
     @torch.no_grad()
     def fit(self, batch: GraphBatch, targets: Float[Tensor, "n_graphs n_targets"]) -> None:
-        """Take the mean of the known values of each target."""
+        """Take the mean of the known values of each output."""
         self.mean.copy_(targets.nanmean(dim=0))
 
 
@@ -89,16 +89,20 @@ class RidgeModel(ClosedFormModel):
 
     @torch.no_grad()
     def fit(self, batch: GraphBatch, targets: Float[Tensor, "n_graphs n_targets"]) -> None:
-        """Solve the normal equations in float64, each target on its known rows."""
-        features = self._features(batch).double()
-        for column in range(targets.shape[1]):
-            known = ~targets[:, column].isnan()
-            x, y = features[known], targets[known, column].double()
-            x_mean, y_mean = x.mean(dim=0), y.mean()
+        """Solve the normal equations in float64, each output on its known rows.
+
+        Outputs that are known on the same rows (the points of a spectrum) are solved at once.
+        """
+        features, missing = self._features(batch).double(), targets.isnan()
+        patterns, owner = torch.unique(missing, dim=1, return_inverse=True)
+        for number in range(patterns.shape[1]):
+            columns, known = torch.nonzero(owner == number).squeeze(1), ~patterns[:, number]
+            x, y = features[known], targets[known][:, columns].double()
+            x_mean, y_mean = x.mean(dim=0), y.mean(dim=0)
             xc, yc = x - x_mean, y - y_mean
             gram = xc.T @ xc
             penalty = self.config.l2 * xc.square().mean().clamp_min(1e-12) * len(xc)
             gram += penalty * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
             weights = torch.linalg.solve(gram, xc.T @ yc)
-            self.linear.weight[column] = weights.to(self.linear.weight.dtype)
-            self.linear.bias[column] = (y_mean - x_mean @ weights).to(self.linear.bias.dtype)
+            self.linear.weight[columns] = weights.T.to(self.linear.weight.dtype)
+            self.linear.bias[columns] = (y_mean - x_mean @ weights).to(self.linear.bias.dtype)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple, final
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -21,6 +21,8 @@ from atomlens.models.base import ClosedFormModel, ModelOutput
 from atomlens.models.baselines import atom_counts, uniform_attention
 from atomlens.nn.segment import segment_sum
 
+_LARGEST_FOREST = 8
+"""GiB"""
 N_STATISTICS = 6
 """Minimum, maximum, range, mean, mean deviation and mode of each property."""
 
@@ -39,6 +41,8 @@ class ForestConfig:
     """Share of the statistics that each split chooses from."""
     seed: int = 0
     """Decides the samples of each tree."""
+    shared: bool = False
+    """One forest for all outputs, as training chooses for spectra; else one for each."""
     n_elements: int = 119
     n_outputs: int = 1
     predict_scale: bool = False
@@ -69,13 +73,17 @@ class _Trees(NamedTuple):
     threshold: NDArray[np.float32]
     """Left if the feature is at most this."""
     value: NDArray[np.float32]
+    """(n_nodes, 1), (n_nodes, n_outputs) in a shared forest"""
     roots: NDArray[np.int32]
     """(n_trees,)"""
 
 
 @final
 class ForestModel(ClosedFormModel):
-    """Random forest on Magpie statistics; one forest for each target, on its known rows."""
+    """Random forest on Magpie statistics.
+
+    One forest for each output, on its known rows; or one for all, on the rows without a gap.
+    """
 
     Config = ForestConfig
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("formula", {})
@@ -97,8 +105,10 @@ class ForestModel(ClosedFormModel):
         self.register_buffer("right", torch.full((n,), -1, dtype=torch.int32))
         self.register_buffer("feature", torch.zeros(n, dtype=torch.int16))
         self.register_buffer("threshold", torch.zeros(n))
-        self.register_buffer("value", torch.zeros(n))
-        roots = torch.zeros(config.n_outputs, config.n_trees, dtype=torch.int32)
+        shape = (n, config.n_outputs) if config.shared else (n,)
+        self.register_buffer("value", torch.zeros(shape))
+        n_forests = 1 if config.shared else config.n_outputs
+        roots = torch.zeros(n_forests, config.n_trees, dtype=torch.int32)
         self.register_buffer("roots", roots)
 
     @classmethod
@@ -158,25 +168,36 @@ class ForestModel(ClosedFormModel):
                 break
             goes_left = features.gather(1, feature[node]) <= self.threshold[node]
             node = torch.where(inner, torch.where(goes_left, left[node], right[node]), node)
+        if self.config.shared:
+            return self._mean_leaf(node)
         values = self.value[node].double().view(n_graphs, *self.roots.shape)
         return values.mean(dim=2)
 
+    def _mean_leaf(self, leaf: Int[Tensor, "n_graphs n_trees"]) -> Float[Tensor, "n_graphs _"]:
+        """Average the rows of the leaves, one tree after the other: they may be long."""
+        total = self.value.new_zeros(len(leaf), self.config.n_outputs, dtype=torch.float64)
+        for tree in leaf.T:
+            total += self.value[tree]
+        return total / leaf.shape[1]
+
     def fit(self, batch: GraphBatch, targets: Float[Tensor, "n_graphs n_targets"]) -> None:
-        """Grow the trees of each target on the rows where it is known.
+        """Grow the trees of each output on the rows where it is known.
 
         Raises:
             MissingDependencyError: scikit-learn is not installed.
+            SettingsError: a shared forest has no row without a gap, or takes too much memory.
         """
-        features = self.statistics(batch).numpy()
+        features, values = self.statistics(batch).numpy(), targets.double().numpy()
         grown: list[Any] = []
-        for column in targets.double().numpy().T:
-            known = ~np.isnan(column)
-            grown += _grown(self.config, features[known], column[known])
+        for columns in [values] if self.config.shared else values.T:
+            known = ~np.isnan(columns) if columns.ndim == 1 else ~np.isnan(columns).any(axis=1)
+            _check_size(self.config, int(known.sum()))
+            grown += _grown(self.config, features[known], columns[known])
         starts = np.cumsum([0, *(tree.node_count for tree in grown)])
         trees = [_tree(tree, int(start)) for tree, start in zip(grown, starts, strict=False)]
         arrays = _Trees(*(np.concatenate(parts) for parts in zip(*trees, strict=True)))
         state = {name: torch.from_numpy(array) for name, array in arrays._asdict().items()}
-        state["roots"] = state["roots"].view(targets.shape[1], -1)
+        state["roots"] = state["roots"].view(-1, self.config.n_trees)
         self._take(state)
 
     def _take(self, state: dict[str, Tensor]) -> None:
@@ -210,10 +231,29 @@ def _check(state: dict[str, Tensor], n_features: int) -> None:
         raise ValueError("a tree of the forest has no root")
 
 
+def _check_size(config: ForestConfig, n_rows: int) -> None:
+    """Raise a SettingsError for a shared forest that cannot be grown here."""
+    if not config.shared:
+        return
+    if not n_rows:
+        raise SettingsError(
+            "rf-magpie learns spectra without gaps only, and every material of the training part "
+            "has one; choose a smaller grid, or hold the last values beyond the end."
+        )
+    n_leaves = config.n_trees * max(1, n_rows // config.min_samples_leaf)
+    size = 2 * n_leaves * config.n_outputs * 8 / 2**30  # GiB, as scikit-learn keeps it
+    if size > _LARGEST_FOREST:
+        raise SettingsError(
+            f"A forest of {config.n_trees} trees on {n_rows} spectra of {config.n_outputs} points "
+            f"takes up to {size:.0f} GiB; choose a coarser grid, fewer trees (model.n_trees) or "
+            "larger leaves (model.min_samples_leaf)."
+        )
+
+
 def _grown(
     config: ForestConfig,
     features: Float[NDArray[np.float32], "n_rows n_features"],
-    values: Float[NDArray[np.float64], " n_rows"],
+    values: Float[NDArray[np.float64], "n_rows ..."],
 ) -> list[Any]:
     """Grow a forest, and return its trees as scikit-learn has them."""
     try:
@@ -232,6 +272,11 @@ def _grown(
     return [tree.tree_ for tree in forest.estimators_]
 
 
+def _leaf_values(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a number a node if there is one output, else a row a node."""
+    return values[:, 0] if values.shape[1] == 1 else values
+
+
 def _tree(tree: Any, start: int) -> _Trees:
     """Return one tree of scikit-learn, its first node being number ``start``."""
     inner = tree.children_left >= 0
@@ -243,6 +288,6 @@ def _tree(tree: Any, start: int) -> _Trees:
         right=np.where(inner, tree.children_right + start, -1).astype(np.int32),
         feature=np.where(inner, tree.feature, 0).astype(np.int16),
         threshold=np.where(threshold > tree.threshold, below, threshold),
-        value=tree.value[:, 0, 0].astype(np.float32),
+        value=_leaf_values(tree.value[:, :, 0].astype(np.float32)),
         roots=np.array([start], dtype=np.int32),
     )

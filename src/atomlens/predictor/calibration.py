@@ -1,7 +1,8 @@
 """Error estimates and intervals, measured on the validation part.
 
 Everything here is in scaled units, so that an extensive target, which is learned per atom, gets
-an error that grows with the number of atoms when it is decoded.
+an error that grows with the number of atoms when it is decoded. Each point of a spectrum has a
+calibration of its own, as each single number has: errors differ along the grid.
 """
 
 import math
@@ -26,7 +27,7 @@ _SHARES = np.linspace(0.0, 0.95, 20)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetCalibration:
-    """What the validation part says about the errors of one target, in scaled units."""
+    """What the validation part says about the errors of one value, in scaled units."""
 
     n: int
     """Validation values it rests on."""
@@ -49,18 +50,19 @@ class TargetCalibration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """Calibration of every target; None for classes and where there was no validation part."""
+    """Calibration of every value; None for classes and where there was no validation part."""
 
     targets: tuple[TargetCalibration | None, ...]
+    """(n_values,) one a target, for a spectrum one a point of its grid."""
 
     @classmethod
-    def nothing(cls, n_targets: int) -> "Calibration":
+    def nothing(cls, n_values: int) -> "Calibration":
         """Return the calibration of a model without a validation part."""
-        return cls(targets=(None,) * n_targets)
+        return cls(targets=(None,) * n_values)
 
     @classmethod
     def fit(cls, residuals: Values, spread: Values | None) -> "Calibration":
-        """Measure residuals and predicted spreads, (n, n_targets) in scaled units; NaN unknown.
+        """Measure residuals and predicted spreads, (n, n_values) in scaled units; NaN unknown.
 
         ``spread`` is what ensemble and noise heads say; None where a model says nothing.
         """
@@ -73,7 +75,7 @@ class Calibration:
         )
 
     def std(self, spread: Values | None, n: int) -> Values:
-        """(n, n_targets) standard deviations in scaled units; NaN where nothing is known."""
+        """(n, n_values) standard deviations in scaled units; NaN where nothing is known."""
         std = np.full((n, len(self.targets)), np.nan)
         for column, target in enumerate(self.targets):
             own = None if spread is None else spread[:, column]
@@ -85,7 +87,7 @@ class Calibration:
 
     @property
     def quantiles(self) -> Values:
-        """(n_targets,) half width of the 90 % interval in standard deviations; NaN unknown."""
+        """(n_values,) half width of the 90 % interval in standard deviations; NaN unknown."""
         return np.array([math.nan if t is None else t.quantile for t in self.targets])
 
     def to_list(self) -> list[dict[str, Any] | None]:
@@ -93,18 +95,18 @@ class Calibration:
         return [None if t is None else _plain(t) for t in self.targets]
 
     @classmethod
-    def from_list(cls, content: Any, n_targets: int) -> "Calibration":
+    def from_list(cls, content: Any, n_values: int) -> "Calibration":
         """Take back what `to_list` returned.
 
         Raises:
-            ModelError: the content is not a calibration of so many targets.
+            ModelError: the content is not a calibration of so many values.
         """
         try:
             targets = tuple(None if t is None else _read(t) for t in content)
         except (KeyError, TypeError, ValueError, AttributeError) as problem:
             raise ModelError(f"The calibration is damaged ({problem!r}).") from problem
-        if len(targets) != n_targets:
-            raise ModelError(f"The calibration has {len(targets)} targets instead of {n_targets}.")
+        if len(targets) != n_values:
+            raise ModelError(f"The calibration has {len(targets)} values instead of {n_values}.")
         return cls(targets=targets)
 
 

@@ -171,6 +171,7 @@ class Predictor:
         *,
         method: str = "attention",
         target: str | None = None,
+        at: float | None = None,
         device: str = "auto",
     ) -> Explanation:
         """Score the atoms of one structure by their part in its prediction.
@@ -179,6 +180,8 @@ class Predictor:
             structure: Anything that `predict` takes and that is one structure.
             method: Key in ``EXPLAINERS``.
             target: Which property; the first by default.
+            at: For a spectrum, the energy (or other point of the grid) whose value is
+                explained; by default its mean over the grid.
             device: As in `predict`.
 
         Returns:
@@ -187,9 +190,9 @@ class Predictor:
         Raises:
             StructureError, GraphError: the structure cannot be used.
             ExplanationError: the input is not one structure.
-            SettingsError: no such method or target.
+            SettingsError: no such method, target or point of its grid.
         """
-        return explain_one(self, structure, method=method, target=target, device=device)
+        return explain_one(self, structure, method=method, target=target, at=at, device=device)
 
     def explain_many(
         self,
@@ -197,6 +200,7 @@ class Predictor:
         *,
         method: str = "attention",
         target: str | None = None,
+        at: float | None = None,
         device: str = "auto",
     ) -> Iterator[Explanation | Failure]:
         """Explain one input after the other; one that fails gives its `Failure` in its place."""
@@ -212,7 +216,7 @@ class Predictor:
                 yield item
                 continue
             try:
-                yield self.explain(item, method=method, target=target, device=device)
+                yield self.explain(item, method=method, target=target, at=at, device=device)
             except AtomlensError as problem:
                 name = gather(item).names[0]
                 yield Failure(name=name, message=str(problem))

@@ -10,7 +10,7 @@ from atomlens.datasets.scaling import TargetScaling
 from atomlens.predictor.calibration import Calibration
 from atomlens.predictor.inference import RawOutputs
 from atomlens.structures.arrays import StructureArrays
-from atomlens.targets import Target, output_slices
+from atomlens.targets import Target, output_slices, value_slices
 
 Values = NDArray[np.float64]
 Noise = Literal["none", "laplace", "gaussian"]
@@ -24,7 +24,7 @@ class Combined:
     values: Values
     """(n, n_outputs) mean over the members; logarithms of the mean probabilities for classes."""
     spread: Values | None
-    """(n, n_targets) root of (variance over the members + mean noise variance), NaN for
+    """(n, n_values) root of (variance over the members + mean noise variance), NaN for
     classes; None if the model says nothing about its error."""
 
 
@@ -33,13 +33,13 @@ class Estimates:
     """Values with an error estimate for n structures, in the units of the targets."""
 
     values: Values
-    """(n, n_targets); the most probable class's number for classes"""
+    """(n, n_values); the most probable class's number for classes"""
     std: Values
-    """(n, n_targets)"""
+    """(n, n_values)"""
     low: Values
-    """(n, n_targets)"""
+    """(n, n_values)"""
     high: Values
-    """(n, n_targets)"""
+    """(n, n_values)"""
     probabilities: tuple[Values | None, ...]
     """(n, n_classes) for each classification target"""
 
@@ -53,20 +53,25 @@ def combine(raw: RawOutputs, targets: tuple[Target, ...], noise: Noise) -> Combi
     n_members, n = raw.values.shape[:2]
     mean = raw.values.mean(axis=0)
     has_spread = n_members > 1 or raw.log_scale is not None
-    variance = np.zeros((n, len(targets)))
-    for column, (target, place) in enumerate(zip(targets, output_slices(targets), strict=True)):
+    variance = np.zeros((n, sum(t.n_values for t in targets)))
+    for target, place, columns in _places(targets):
         members = raw.values[:, :, place]
         if target.kind == "classification":
             mean[:, place] = np.log(np.maximum(softmax(members).mean(axis=0), 1e-300))
-            variance[:, column] = np.nan
+            variance[:, columns] = np.nan
             continue
         if n_members > 1:
-            variance[:, column] += members[:, :, 0].var(axis=0, ddof=1)
+            variance[:, columns] += members.var(axis=0, ddof=1)
         if raw.log_scale is not None:
             factor = 2.0 if noise == "laplace" else 1.0
-            log_scale = np.clip(raw.log_scale[:, :, place.start], -50, 50)
-            variance[:, column] += factor * np.exp(2 * log_scale).mean(axis=0)
+            log_scale = np.clip(raw.log_scale[:, :, place], -50, 50)
+            variance[:, columns] += factor * np.exp(2 * log_scale).mean(axis=0)
     return Combined(values=mean, spread=np.sqrt(variance) if has_spread else None)
+
+
+def _places(targets: tuple[Target, ...]) -> list[tuple[Target, slice, slice]]:
+    """Return each target with its place among the outputs, and that among the values."""
+    return list(zip(targets, output_slices(targets), value_slices(targets), strict=True))
 
 
 def softmax(logits: Values) -> Values:
@@ -79,11 +84,11 @@ def softmax(logits: Values) -> Values:
 def residuals(
     combined: Combined, encoded: NDArray[np.float32], targets: tuple[Target, ...]
 ) -> Values:
-    """(n, n_targets) scaled true value minus scaled prediction; NaN for classes and unknowns."""
+    """(n, n_values) scaled true value minus scaled prediction; NaN for classes and unknowns."""
     rest = np.full(encoded.shape, np.nan)
-    for column, (target, place) in enumerate(zip(targets, output_slices(targets), strict=True)):
+    for target, place, columns in _places(targets):
         if target.kind == "regression":
-            rest[:, column] = encoded[:, column] - combined.values[:, place.start]
+            rest[:, columns] = encoded[:, columns] - combined.values[:, place]
     return rest
 
 
@@ -94,31 +99,39 @@ def estimate(
     calibration: Calibration,
 ) -> Estimates:
     """Return values, standard deviations and 90 % intervals in units."""
-    n, targets = len(structures), scaling.targets
-    places = output_slices(targets)
+    n, places = len(structures), _places(scaling.targets)
     decoded = scaling.decode(combined.values, structures)
     std_outputs = np.zeros_like(decoded)
     std_scaled = calibration.std(combined.spread, n)
-    for column, place in enumerate(places):
-        std_outputs[:, place] = std_scaled[:, column, None]
-    first = [p.start for p in places]
+    for target, place, columns in places:
+        if target.kind == "regression":
+            std_outputs[:, place] = std_scaled[:, columns]
+    first = np.concatenate([np.arange(p.start, p.start + t.n_values) for t, p, _ in places])
     std = scaling.decode_std(std_outputs, structures)[:, first]
     values = decoded[:, first]
     probabilities: list[Values | None] = []
-    for column, (target, place) in enumerate(zip(targets, places, strict=True)):
+    for target, place, columns in places:
         shares = None
         if target.kind == "classification":
             shares = softmax(decoded[:, place])
-            values[:, column] = shares.argmax(axis=1)
-            std[:, column] = np.nan
+            values[:, columns.start] = shares.argmax(axis=1)
+            std[:, columns] = np.nan
         probabilities.append(shares)
-    half = calibration.quantiles * std
+    half = _half_widths(calibration.quantiles, std)
     low, high = values - half, values + half
-    for column, target in enumerate(targets):
+    for target, _, columns in places:
         if target.nonnegative:
             for array in (values, low, high):
-                array[:, column] = np.maximum(array[:, column], 0.0)
+                array[:, columns] = np.maximum(array[:, columns], 0.0)
     return Estimates(values=values, std=std, low=low, high=high, probabilities=tuple(probabilities))
+
+
+def _half_widths(quantiles: Values, std: Values) -> Values:
+    """(n, n_values) of the intervals; infinite wherever the quantile is, even for a std of 0."""
+    with np.errstate(invalid="ignore"):
+        half: Values = quantiles * std
+    half[:, np.isinf(quantiles)] = np.inf
+    return half
 
 
 def spread_out(
@@ -132,8 +145,8 @@ def spread_out(
             rows[places] = values
         return rows
 
-    width = len(targets)
-    shares = (None,) * width if found is None else found.probabilities
+    width = sum(t.n_values for t in targets)
+    shares = (None,) * len(targets) if found is None else found.probabilities
     return Estimates(
         values=full(None if found is None else found.values, width),
         std=full(None if found is None else found.std, width),

@@ -13,43 +13,48 @@ from atomlens.predictor.metrics import (
     regression_metrics,
 )
 from atomlens.predictor.prediction import Prediction
-from atomlens.targets import Target
+from atomlens.targets import Target, value_slices
 
 Values = NDArray[np.float64]
 
 
 def score(prediction: Prediction, true: Values) -> Metrics:
-    """Return the metrics of predictions against true values (n, n_targets); NaN is left out."""
+    """Return the metrics of predictions against true values (n, n_values); NaN is left out.
+
+    Those of a spectrum are over all materials and points of the grid together.
+    """
     targets: dict[str, RegressionMetrics | ClassificationMetrics] = {}
-    for column, target in enumerate(prediction.targets):
-        probabilities = prediction.probabilities[column]
+    places = zip(prediction.targets, value_slices(prediction.targets), strict=True)
+    for (target, place), probabilities in zip(places, prediction.probabilities, strict=True):
         if probabilities is not None:
             targets[target.name] = classification_metrics(
-                true[:, column], probabilities, target=target.name, classes=target.classes
+                true[:, place.start], probabilities, target=target.name, classes=target.classes
             )
             continue
-        known_std = np.isfinite(prediction.std[prediction.ok, column]).all()
+        known_std = np.isfinite(prediction.std[prediction.ok, place]).all()
         targets[target.name] = regression_metrics(
-            true[:, column],
-            prediction.values[:, column],
+            true[:, place].ravel(),
+            prediction.values[:, place].ravel(),
             target=target.name,
             unit=target.unit,
-            std=prediction.std[:, column] if known_std else None,
-            low=prediction.interval_low[:, column] if known_std else None,
-            high=prediction.interval_high[:, column] if known_std else None,
+            std=prediction.std[:, place].ravel() if known_std else None,
+            low=prediction.interval_low[:, place].ravel() if known_std else None,
+            high=prediction.interval_high[:, place].ravel() if known_std else None,
         )
     return Metrics(n_samples=len(prediction), n_failed=len(prediction.failures), targets=targets)
 
 
 def matching_values(dataset: Dataset, targets: tuple[Target, ...]) -> Values:
-    """(n, n_targets) the data set's values of a model's targets, classes as the model has them.
+    """(n, n_values) the data set's values of a model's targets, classes as the model has them.
 
     Raises:
-        DatasetError: a target is missing, or has another unit or other classes.
+        DatasetError: a target is missing, or has another unit, other classes or another grid.
     """
     chosen = dataset.select_targets([t.name for t in targets])
     values = np.array(chosen.values, dtype=np.float64)
-    for column, (theirs, ours) in enumerate(zip(chosen.targets, targets, strict=True)):
+    places = [place.start for place in value_slices(chosen.targets)]
+    for column, theirs, ours in zip(places, chosen.targets, targets, strict=True):
+        _check_grid(theirs, ours, dataset.name)
         if theirs.unit and ours.unit and theirs.unit != ours.unit:
             raise DatasetError(
                 f"{dataset.name}: {ours.name!r} is in {theirs.unit}, and the model predicts it in "
@@ -58,6 +63,23 @@ def matching_values(dataset: Dataset, targets: tuple[Target, ...]) -> Values:
         if ours.kind == "classification" and theirs.classes != ours.classes:
             values[:, column] = _renumber(values[:, column], theirs, ours, dataset.name)
     return values
+
+
+def _check_grid(theirs: Target, ours: Target, name: str) -> None:
+    """Raise a DatasetError unless the values stand where the model predicts them."""
+    same = len(theirs.grid) == len(ours.grid) and np.allclose(theirs.grid, ours.grid, atol=1e-9)
+    if not same:
+        raise DatasetError(
+            f"{name}: {ours.name!r} is {_described(theirs)}, and the model predicts "
+            f"{_described(ours)}. Bring the data onto the grid of the model."
+        )
+
+
+def _described(target: Target) -> str:
+    if not target.is_spectrum:
+        return "a single number"
+    first, last, unit = target.grid[0], target.grid[-1], target.grid_unit
+    return f"a spectrum at {len(target.grid)} points from {first:g} to {last:g} {unit}".rstrip()
 
 
 def _renumber(column: Values, theirs: Target, ours: Target, name: str) -> Values:

@@ -1,19 +1,20 @@
 """Explaining one prediction: the members' scores, averaged, on the atoms of the structure."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import ExplanationError, SettingsError, StructureError, unknown_name
 from atomlens.explain import EXPLAINERS, Explanation
-from atomlens.explain.base import Explainer, NodeScores
+from atomlens.explain.base import Explainer, NodeScores, Outputs
 from atomlens.graphs import AtomGraph, collate
 from atomlens.models.base import PropertyModel
 from atomlens.predictor.estimates import Estimates
+from atomlens.predictor.inference import choose_device
 from atomlens.predictor.inputs import gather, refuse_elements, unseen_elements
 from atomlens.structures.arrays import Structure, StructureArrays
-from atomlens.targets import output_slices
+from atomlens.targets import Target, output_slices, value_slices
 
 if TYPE_CHECKING:
     from atomlens.predictor.core import Predictor
@@ -22,34 +23,41 @@ Values = NDArray[np.float64]
 
 
 def explain_one(
-    predictor: "Predictor", given: Any, *, method: str, target: str | None, device: str
+    predictor: "Predictor",
+    given: Any,
+    *,
+    method: str,
+    target: str | None,
+    at: float | None,
+    device: str,
 ) -> Explanation:
     """Explain the prediction for one structure; see `Predictor.explain`."""
     if method not in EXPLAINERS:
         raise SettingsError(unknown_name("explanation method", method, EXPLAINERS))
     column = _target_column(predictor, target)
+    chosen = predictor.targets[column]
+    point = None if at is None else _grid_point(chosen, at)
     structures = _only_one(given, predictor.models[0])
     structure = structures[0]
     graph = predictor.builder.build_structure(structure)
     models = predictor.models_on(device)
-    batch = collate([graph]).to(next(models[0].parameters()).device)
+    batch = collate([graph]).to(choose_device(device))
     estimates = predictor.estimate(predictor.raw_outputs(batch), structures)
-    chosen = predictor.targets[column]
-    value, unit, output_index = _explained_output(predictor, estimates, column)
+    explained = _explained(predictor, estimates, column, point)
     explainer = EXPLAINERS[method]()
-    members = [explainer.explain(model, batch, output_index) for model in models]
+    members = [explainer.explain(model, batch, explained.outputs) for model in models]
     scores = np.stack([atom_scores(m.scores, graph, structure) for m in members])
     if explainer.in_target_units:
         scores = scores * _unit_of_output(predictor, column, len(structure.atomic_numbers))
     has_edges = _nodes_are_atoms(graph, structure)
-    std = float(estimates.std[0, column])
+    std = explained.std
     return Explanation(
         name=structure.name,
         atoms=structures.to_atoms(0),
         target=chosen.name,
-        unit=unit,
+        unit=explained.unit,
         method=method,
-        prediction=value,
+        prediction=explained.value,
         std=std if np.isfinite(std) else None,
         std_source=predictor.std_source if np.isfinite(std) else "none",
         scores=scores.mean(axis=0),
@@ -74,21 +82,58 @@ def _baseline(explainer: Explainer, scores: Values) -> float | None:
     return 0.0 if bool((scores < 0).any()) else None
 
 
-def _explained_output(
-    predictor: "Predictor", estimates: Estimates, column: int
-) -> tuple[float, str, int]:
-    """Return the value that is explained, its unit, and which output of the model it is.
+class _Explained(NamedTuple):
+    """What is explained: a number, and which outputs of the model it is the mean of."""
 
-    For classes it is the probability of the most probable one.
+    value: float
+    std: float
+    """NaN where nothing is known."""
+    unit: str
+    outputs: Outputs
+
+
+def _explained(
+    predictor: "Predictor", estimates: Estimates, column: int, point: int | None
+) -> _Explained:
+    """Return what is explained of a target.
+
+    Of classes the probability of the most probable one, of a spectrum one point of its grid, or
+    the mean over all of them, of whose error nothing is known.
     """
     target = predictor.targets[column]
-    value = float(estimates.values[0, column])
-    first = output_slices(predictor.targets)[column].start
+    place = output_slices(predictor.targets)[column]
+    own = value_slices(predictor.targets)[column]
+    values, stds = estimates.values[0, own], estimates.std[0, own]
     probabilities = estimates.probabilities[column]
-    if probabilities is None:
-        return value, target.unit, first
-    label = int(value)
-    return float(probabilities[0, label]), f"probability of {target.classes[label]}", first + label
+    if probabilities is not None:
+        label = int(values[0])
+        unit = f"probability of {target.classes[label]}"
+        return _Explained(float(probabilities[0, label]), float(stds[0]), unit, place.start + label)
+    if target.is_spectrum and point is None:
+        unit = f"{target.unit} (mean over {target.grid_name})".strip()
+        return _Explained(float(values.mean()), float("nan"), unit, place)
+    unit = target.unit
+    if point is not None:
+        unit = f"{unit} (at {target.grid[point]:g} {target.grid_unit})".strip()
+    index = point or 0
+    return _Explained(float(values[index]), float(stds[index]), unit, place.start + index)
+
+
+def _grid_point(target: Target, at: float) -> int:
+    """Return the point of a spectrum's grid that is nearest to a value.
+
+    Raises:
+        SettingsError: the target is a single number, or the value is not inside the grid.
+    """
+    if not target.is_spectrum:
+        raise SettingsError(f"at={at:g} chooses a point of a spectrum; {target.name!r} is none.")
+    first, last = target.grid[0], target.grid[-1]
+    if not first <= at <= last:
+        raise SettingsError(
+            f"at={at:g} is outside the grid of {target.name!r}, which goes from {first:g} to "
+            f"{last:g} {target.grid_unit}."
+        )
+    return int(np.abs(np.array(target.grid) - at).argmin())
 
 
 def atom_scores(scores: Values, graph: AtomGraph, structure: Structure) -> Values:

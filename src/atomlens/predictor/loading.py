@@ -79,7 +79,9 @@ def _without_weights(content: dict[str, Any]) -> Predictor:
         models=(),
         builder=make_builder(content["builder"]["name"], **_tuples(content["builder"]["settings"])),
         scaling=scaling,
-        calibration=Calibration.from_list(content["calibration"], len(scaling.targets)),
+        calibration=Calibration.from_list(
+            content["calibration"], sum(t.n_values for t in scaling.targets)
+        ),
         noise=noise,
         elements=tuple(int(z) for z in content["elements"]),
         record=TrainingRecord.from_dict(content["training"]),

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.errors import Failure
-from atomlens.targets import Target
+from atomlens.errors import Failure, SettingsError, unknown_name
+from atomlens.predictor.spectra import long_rows, summary_rows
+from atomlens.targets import Target, value_slices
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,15 +30,16 @@ class Prediction:
     """(n,)"""
     targets: tuple[Target, ...]
     values: Values
-    """(n, n_targets) in the unit of each target; the most probable class's number for classes."""
+    """(n, n_values) in the unit of each target, one column a target, for a spectrum one a point
+    of its grid; the most probable class's number for classes."""
     std: Values
-    """(n, n_targets) standard deviation of the error; NaN where unknown and for classes."""
+    """(n, n_values) standard deviation of the error; NaN where unknown and for classes."""
     std_source: str
     """ensemble, heteroscedastic, ensemble + heteroscedastic, validation or none."""
     interval_low: Values
-    """(n, n_targets) lower end of the interval that holds the true value in 90 % of cases."""
+    """(n, n_values) lower end of the interval that holds the true value in 90 % of cases."""
     interval_high: Values
-    """(n, n_targets) upper end; infinite if the validation part was too small to say."""
+    """(n, n_values) upper end; infinite if the validation part was too small to say."""
     probabilities: tuple[Values | None, ...]
     """For each classification target (n, n_classes), None for a regression target."""
     errors: tuple[str, ...]
@@ -64,15 +66,63 @@ class Prediction:
         """(n,) True for the inputs that did not fail."""
         return np.array([not error for error in self.errors], dtype=np.bool_)
 
+    def spectrum(self, target: str | None = None) -> Values:
+        """(n, n_grid) values of a spectrum, the first one by default; NaN for failed inputs.
+
+        Where they stand is said by ``Target.grid``.
+
+        Raises:
+            SettingsError: there is no such spectrum.
+        """
+        return self.values[:, self._spectrum_place(target)]
+
+    def spectrum_std(self, target: str | None = None) -> Values:
+        """(n, n_grid) standard deviation of the error at each point; NaN where unknown."""
+        return self.std[:, self._spectrum_place(target)]
+
+    def spectrum_interval(self, target: str | None = None) -> tuple[Values, Values]:
+        """Lower and upper end, (n, n_grid) each, of the 90 % interval at each point."""
+        place = self._spectrum_place(target)
+        return self.interval_low[:, place], self.interval_high[:, place]
+
+    def spectrum_target(self, target: str | None = None) -> Target:
+        """Return the target of a spectrum, which has the grid."""
+        spectra = {t.name: t for t in self.targets if t.is_spectrum}
+        if not spectra:
+            raise SettingsError("This model predicts single numbers and no spectrum.")
+        if target is None:
+            return next(iter(spectra.values()))
+        if target not in spectra:
+            raise SettingsError(unknown_name("spectrum", target, spectra))
+        return spectra[target]
+
+    def _spectrum_place(self, target: str | None) -> slice:
+        chosen = self.spectrum_target(target)
+        return dict(zip(self.targets, value_slices(self.targets), strict=True))[chosen]
+
     def to_records(self) -> list[dict[str, Any]]:
         """Return one dictionary per input, ready for JSON.
 
         ``{"name", "formula", "n_atoms", "<target>", "<target>_std", "unit"}``; ``unit`` is a
         dictionary by target if there are several; a class is its name, with the probabilities
         of all classes instead of a standard deviation; ``warning`` is there only if there is
-        one; a failed input is ``{"name", "error"}``.
+        one; a failed input is ``{"name", "error"}``. A spectrum and its std are lists over
+        ``grid``: ``{"name", "unit", "values"}``, by target if there are several grids.
         """
         return [self._record(i) for i in range(len(self))]
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return rows for a CSV file: the records, or for spectra one row a point of the grid."""
+        return long_rows(self) if self.has_spectra else self.to_records()
+
+    def to_summary(self) -> list[dict[str, Any]]:
+        """Return one row per input for the terminal: of spectra, a few points."""
+        return summary_rows(self) if self.has_spectra else self.to_records()
+
+    @property
+    def has_spectra(self) -> bool:
+        """Whether one of the targets is a spectrum."""
+        return any(t.is_spectrum for t in self.targets)
 
     def _record(self, i: int) -> dict[str, Any]:
         if self.errors[i]:
@@ -82,40 +132,53 @@ class Prediction:
             "formula": self.formulas[i],
             "n_atoms": int(self.n_atoms[i]),
         }
-        for column, target in enumerate(self.targets):
-            record |= self._target_record(i, column, target)
+        for index, (target, place) in enumerate(self._places()):
+            record |= self.target_record(i, index, target, place)
+        record |= _grids(self.targets)
         units = {t.name: t.unit for t in self.targets}
         record["unit"] = units if len(units) > 1 else self.targets[0].unit
         if self.warnings[i]:
             record["warning"] = self.warnings[i]
         return record
 
-    def _target_record(self, i: int, column: int, target: Target) -> dict[str, Any]:
-        value = float(self.values[i, column])
-        probabilities = self.probabilities[column]
+    def _places(self) -> list[tuple[Target, slice]]:
+        return list(zip(self.targets, value_slices(self.targets), strict=True))
+
+    def target_record(self, i: int, index: int, target: Target, place: slice) -> dict[str, Any]:
+        """Return what the record of input ``i`` says about target number ``index``."""
+        if target.is_spectrum:
+            names = (target.name, f"{target.name}_std")
+            arrays = (self.values[i, place], self.std[i, place])
+            return {n: _finite_list(a) for n, a in zip(names, arrays, strict=True)}
+        value = float(self.values[i, place.start])
+        probabilities = self.probabilities[index]
         if probabilities is not None:
             shares = dict(zip(target.classes, probabilities[i].tolist(), strict=True))
             name = target.classes[int(value)]
             return {target.name: name, f"{target.name}_probabilities": shares}
-        std = float(self.std[i, column])
+        std = float(self.std[i, place.start])
         return {target.name: value, f"{target.name}_std": std if math.isfinite(std) else None}
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return a table with one row per input.
+        """Return a table with one row per input, for spectra one per input and point.
 
         Columns ``name``, ``formula``, ``n_atoms``, for each target its value, ``_std``, ``_low``
         and ``_high`` (ends of the 90 % interval) or, for a class, its name and one column of
-        probability per class; then ``unit`` (joined by ``;``), ``warning`` and ``error``.
+        probability per class; then ``unit`` (joined by ``;``), ``warning`` and ``error``. The
+        points of a spectrum stand in a column called as its grid is (``energy``).
         """
         import pandas as pd
+
+        if self.has_spectra:
+            return pd.DataFrame(long_rows(self, intervals=True))
 
         columns: dict[str, Any] = {
             "name": list(self.names),
             "formula": list(self.formulas),
             "n_atoms": self.n_atoms,
         }
-        for column, target in enumerate(self.targets):
-            columns |= self._target_columns(column, target)
+        for index, target in enumerate(self.targets):
+            columns |= self._target_columns(index, target)
         columns["unit"] = ";".join(self.units)
         columns["warning"] = list(self.warnings)
         columns["error"] = list(self.errors)
@@ -135,3 +198,22 @@ class Prediction:
             f"{target.name}_low": self.interval_low[:, column],
             f"{target.name}_high": self.interval_high[:, column],
         }
+
+
+def _finite_list(values: Values) -> list[float | None]:
+    """Return the numbers, None where one is not finite."""
+    return [v if math.isfinite(v) else None for v in values.tolist()]
+
+
+def _grids(targets: tuple[Target, ...]) -> dict[str, Any]:
+    """Return the entry ``grid`` of a record; nothing without spectra."""
+    grids = {
+        t.name: {"name": t.grid_name, "unit": t.grid_unit, "values": list(t.grid)}
+        for t in targets
+        if t.is_spectrum
+    }
+    if not grids:
+        return {}
+    first = next(iter(grids.values()))
+    same = all(grid == first for grid in grids.values())
+    return {"grid": first if same else grids}

@@ -39,7 +39,7 @@ class TrainingData:
     builder: GraphBuilder
     scaling: TargetScaling
     encoded: NDArray[np.float32]
-    """(n, n_targets) scaled values; NaN where unknown."""
+    """(n, n_values) scaled values; NaN where unknown."""
     failures: tuple[Failure, ...]
     """Samples that were left out, with the reason."""
 
@@ -69,6 +69,13 @@ def _from_samples(samples: list[Sample]) -> Dataset:
     if not samples:
         raise DatasetError("The list of samples is empty; there is nothing to learn from.")
     names = list(dict.fromkeys(name for s in samples for name in s.targets))
+    for sample in samples:
+        for name, value in sample.targets.items():
+            if np.ndim(value):
+                raise DatasetError(
+                    f"{sample.identifier}: {name!r} has several values, and a sample does not say "
+                    "on which grid; give a Dataset whose Target has the grid."
+                )
     structures = StructureArrays.from_structures(
         structure._replace(name=sample.identifier)
         for structure, sample in zip(
@@ -125,6 +132,8 @@ def choose_config(
         "n_elements": max(standard.n_elements, largest),
         "predict_scale": settings.loss in HETEROSCEDASTIC and not closed,
     }
+    if "shared" in known and any(t.is_spectrum for t in targets):
+        decided["shared"] = True
     cutoff = builder.settings().get("cutoff")
     if cutoff is None and bool(structures.pbc.any()):
         cutoff = CRYSTAL_CUTOFF

@@ -7,16 +7,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from atomlens.datasets.split_files import distinct_names
-from atomlens.predictor import Calibration, Predictor, TrainingRecord, score
+from atomlens.predictor import Calibration, Prediction, Predictor, TrainingRecord, score
 from atomlens.predictor.estimates import Noise, residuals
 from atomlens.predictor.inference import choose_device, run_models
 from atomlens.predictor.record import package_versions
+from atomlens.predictor.spectra import axis_labels, compared_spectra
+from atomlens.targets import value_slices
 from atomlens.training.data import TrainingData
 from atomlens.training.job import Job, MemberResult
 from atomlens.training.settings import HETEROSCEDASTIC
 
+Values = NDArray[np.float64]
 _CONTROL = (
     "A control, not for use: the values of its training part were dealt out at random, so it "
     "cannot have learned anything about structures."
@@ -64,7 +68,7 @@ def _assemble(job: Job, results: Sequence[MemberResult]) -> Predictor:
         models=tuple(models),
         builder=data.builder,
         scaling=data.scaling,
-        calibration=Calibration.nothing(len(data.scaling.targets)),
+        calibration=Calibration.nothing(sum(t.n_values for t in data.scaling.targets)),
         noise=noise if predicts_noise else "none",
         elements=_elements(data),
         record=TrainingRecord(
@@ -116,7 +120,7 @@ def draw(predictor: Predictor, data: TrainingData, folder: Path) -> bool:
         import matplotlib  # noqa: F401
     except ImportError:
         return False
-    from atomlens.reports.figures import draw_learning_curve, draw_parity
+    from atomlens.reports.figures import draw_learning_curve
 
     rows = data.split.test if len(data.split.test) else data.split.validation
     part = "test" if len(data.split.test) else "validation"
@@ -131,18 +135,34 @@ def draw(predictor: Predictor, data: TrainingData, folder: Path) -> bool:
         return True
     store = data.store.select(predictor.models[0].edge_fields)
     prediction = predictor.predict_rows(store, data.dataset.structures, rows)
-    for column, target in enumerate(predictor.targets):
-        true, found = data.dataset.values[rows, column], prediction.values[:, column]
-        if target.kind == "classification" or not np.isfinite(true).any():
+    title = f"{predictor.model_name}, {part} part of {data.dataset.name}"
+    _draw_targets(prediction, data.dataset.values[rows], folder, title)
+    return True
+
+
+def _draw_targets(prediction: Prediction, true: Values, folder: Path, title: str) -> None:
+    """Draw a parity plot of every number, and the best to worst spectra."""
+    from atomlens.reports.figures import draw_parity
+    from atomlens.reports.spectrum_figure import draw_spectra
+
+    targets = prediction.targets
+    for target, place in zip(targets, value_slices(targets), strict=True):
+        known = np.isfinite(true[:, place])
+        if target.kind == "classification" or not known.any():
             continue
-        suffix = f"_{target.name}" if len(predictor.targets) > 1 else ""
+        suffix = f"_{target.name}" if len(targets) > 1 else ""
+        if target.is_spectrum:
+            panels = compared_spectra(prediction, true[:, place], target.name)
+            x_label, y_label = axis_labels(target)
+            path = folder / f"spectra{suffix}.png"
+            draw_spectra(panels, path, x_label=x_label, y_label=y_label, title=title)
+            continue
         draw_parity(
-            true,
-            found,
-            std=prediction.std[:, column],
+            true[:, place.start],
+            prediction.values[:, place.start],
+            std=prediction.std[:, place.start],
             target=target.name,
             unit=target.unit,
             path=folder / f"parity{suffix}.png",
-            title=f"{predictor.model_name}, {part} part of {data.dataset.name}",
+            title=title,
         )
-    return True

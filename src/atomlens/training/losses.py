@@ -1,7 +1,8 @@
 """Losses between what a model returns and the scaled targets; unknown values are left out.
 
 Every loss is averaged over the known values of each target first, then over the targets that
-have a known value in the batch, so that a rare target weighs as much as a common one.
+have a known value in the batch, so that a rare target weighs as much as a common one, and a
+spectrum as much as a single number.
 """
 
 from collections.abc import Callable
@@ -13,10 +14,10 @@ from torch.nn import functional
 
 from atomlens.errors import TrainingError
 from atomlens.models.base import ModelOutput
-from atomlens.targets import Target, output_slices
+from atomlens.targets import Target, output_slices, value_slices
 from atomlens.training.settings import HETEROSCEDASTIC, TrainSettings
 
-_Errors = Float[Tensor, "n_graphs n_regression"]
+_Errors = Float[Tensor, "n_graphs n_numbers"]
 Elementwise = Callable[[_Errors, _Errors], _Errors]
 
 
@@ -43,14 +44,17 @@ class TargetLoss:
     def __init__(self, targets: tuple[Target, ...], settings: TrainSettings) -> None:
         self.settings = settings
         self.needs_scale = settings.loss in HETEROSCEDASTIC
-        pairs = list(zip(targets, output_slices(targets), strict=True))
-        self.columns = [i for i, (t, _) in enumerate(pairs) if t.kind == "regression"]
-        self.outputs = [s.start for t, s in pairs if t.kind == "regression"]
-        self.classes = [(i, s) for i, (t, s) in enumerate(pairs) if t.kind == "classification"]
+        places = list(zip(targets, output_slices(targets), value_slices(targets), strict=True))
+        numbers = [(t, out, own) for t, out, own in places if t.kind == "regression"]
+        self.columns = [i for _, _, own in numbers for i in range(own.start, own.stop)]
+        self.outputs = [i for _, out, _ in numbers for i in range(out.start, out.stop)]
+        self.sizes = [t.n_values for t, _, _ in numbers]
+        self.classes = [(own.start, out) for t, out, own in places if t.kind == "classification"]
         self.all_regression = not self.classes
+        self.all_single = set(self.sizes) <= {1}
 
     def __call__(
-        self, output: ModelOutput, targets: Float[Tensor, "n_graphs n_targets"]
+        self, output: ModelOutput, targets: Float[Tensor, "n_graphs n_values"]
     ) -> Float[Tensor, ""]:
         """Return the loss in scaled units, in 32 bits."""
         if self.needs_scale and output.log_scale is None:
@@ -72,7 +76,7 @@ class TargetLoss:
         return total.sum() / count.sum().clamp_min(1)
 
     def _regression(
-        self, output: ModelOutput, targets: Float[Tensor, "n_graphs n_targets"]
+        self, output: ModelOutput, targets: Float[Tensor, "n_graphs n_values"]
     ) -> tuple[Float[Tensor, " n_regression"], Float[Tensor, " n_regression"]]:
         """Return the loss of each regression target, 0 where nothing is known, and which are."""
         values, log_scale = output.values, output.log_scale
@@ -82,8 +86,11 @@ class TargetLoss:
         mask = ~targets.isnan()
         error = torch.where(mask, values.float() - targets, 0.0)
         each = self._elementwise(error, None if log_scale is None else log_scale.float())
-        count = mask.sum(dim=0)
-        mean = torch.where(mask, each, 0.0).sum(dim=0) / count.clamp_min(1)
+        count, total = mask.sum(dim=0), torch.where(mask, each, 0.0).sum(dim=0)
+        if not self.all_single:  # the points of a spectrum are one target
+            count = torch.stack([part.sum() for part in torch.split(count, self.sizes)])
+            total = torch.stack([part.sum() for part in torch.split(total, self.sizes)])
+        mean = total / count.clamp_min(1)
         if self.settings.loss == "rmse":
             mean = mean.clamp_min(1e-12).sqrt()
         present = (count > 0).to(mean.dtype)

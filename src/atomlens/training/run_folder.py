@@ -72,7 +72,7 @@ def describe_run(
         "model": model,
         "config": asdict(config),
         "builder": builder,
-        "targets": [asdict(t) for t in dataset.targets],
+        "targets": [t.to_dict() for t in dataset.targets],
         "data": digest.hexdigest(),
         "settings": decisive,
     }

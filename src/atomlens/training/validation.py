@@ -12,7 +12,7 @@ from atomlens.models.base import PropertyModel
 from atomlens.predictor.estimates import softmax
 from atomlens.predictor.inference import run_models
 from atomlens.structures.arrays import StructureArrays
-from atomlens.targets import output_slices
+from atomlens.targets import output_slices, value_slices
 from atomlens.training.data import TrainingData
 
 
@@ -24,7 +24,8 @@ class ValidationResult:
     """Mean over the targets of MAE over spread (cross-entropy for classes): what is minimised
     when the best epoch is chosen. NaN without a validation part."""
     errors: dict[str, float]
-    """By target: MAE in its unit; share of wrong answers for classes."""
+    """By target: MAE in its unit (over all known points of a spectrum); share of wrong answers
+    for classes."""
 
     @property
     def is_sound(self) -> bool:
@@ -42,7 +43,7 @@ class Validation:
     structures: StructureArrays
     """Of these rows."""
     true: NDArray[np.float64]
-    """(n, n_targets) in units."""
+    """(n, n_values) in units."""
     scaling: TargetScaling
 
     @classmethod
@@ -65,19 +66,22 @@ class Validation:
         decoded = self.scaling.decode(outputs, self.structures)
         errors, scores = {}, []
         targets = self.scaling.targets
-        for column, (target, place) in enumerate(zip(targets, output_slices(targets), strict=True)):
-            known = np.isfinite(self.true[:, column])
+        places = zip(targets, output_slices(targets), value_slices(targets), strict=True)
+        for index, (target, place, columns) in enumerate(places):
+            known = np.isfinite(self.true[:, columns])
             if not known.any():
                 continue
-            true, found = self.true[known, column], decoded[known, place]
+            true, found = self.true[:, columns], decoded[:, place]
             if target.kind == "classification":
-                labels = true.astype(np.int64)
-                shares = softmax(found)[np.arange(len(labels)), labels]
+                rows = known[:, 0]
+                labels = true[rows, 0].astype(np.int64)
+                shares = softmax(found[rows])[np.arange(len(labels)), labels]
                 scores.append(float(-np.log(np.maximum(shares, 1e-300)).mean()))
-                errors[target.name] = float((found.argmax(axis=1) != labels).mean())
+                errors[target.name] = float((found[rows].argmax(axis=1) != labels).mean())
                 continue
-            absolute = np.abs(true - found[:, 0])
-            errors[target.name] = float(absolute.mean())
-            amount = self.structures.n_atoms[known] if target.extensive else 1
-            scores.append(float((absolute / amount).mean()) / self.scaling.stds[column])
+            absolute = np.abs(true - found)
+            errors[target.name] = float(absolute[known].mean())
+            if target.extensive:
+                absolute = absolute / self.structures.n_atoms[:, None]
+            scores.append(float(absolute[known].mean()) / self.scaling.stds[index])
         return ValidationResult(score=float(np.mean(scores)) if scores else math.nan, errors=errors)
