@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from atomlens.labels.adsorption import AdsorptionLabels as AdsorptionLabels
     from atomlens.labels.adsorption import label_adsorption as label_adsorption
+    from atomlens.labels.adsorption import training_rows as training_rows
     from atomlens.labels.force_fields import FORCE_FIELDS as FORCE_FIELDS
     from atomlens.labels.framework import make_framework as make_framework
     from atomlens.labels.gases import GASES as GASES
@@ -26,6 +27,7 @@ _WHERE = {
     "label_adsorption": "adsorption",
     "make_framework": "framework",
     "simulate": "gcmc",
+    "training_rows": "adsorption",
 }
 __all__ = list(_WHERE)
 

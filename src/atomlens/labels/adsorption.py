@@ -1,7 +1,9 @@
 """Uptakes of many crystals at several pressures: one after the other, failures kept."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atomlens.errors import Failure, LabelError, SettingsError, unknown_name
@@ -73,17 +75,19 @@ def label_adsorption(
     return AdsorptionLabels(records=tuple(records), failures=tuple(failures))
 
 
-def training_rows(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one row for each structure, one column for each pressure, as training wants them.
+def training_rows(records: Sequence[dict[str, Any]], folder: str | Path) -> list[dict[str, Any]]:
+    """Return one row for each structure file, one column for each pressure.
 
-    The columns are ``file`` (or ``name`` for structures that come from no file) and
-    ``GAS_PRESSUREbar_TEMPERATUREK [mmol/g]``. Failed inputs have no row.
+    This is a table for training when it is written into ``folder``: the column ``file`` is
+    relative to it, and the uptakes are called ``GAS_PRESSUREbar_TEMPERATUREK [mmol/g]``. Failed
+    inputs, and structures that come from no file, have no row.
     """
     rows: dict[str, dict[str, Any]] = {}
     for record in records:
-        if "error" in record:
+        if "error" in record or not record["file"]:
             continue
-        row = rows.setdefault(record["name"], {"file": record["file"], "name": record["name"]})
+        file = os.path.relpath(record["file"], folder)
+        row = rows.setdefault(record["name"], {"file": file, "name": record["name"]})
         title = f"{record['gas']}_{record['pressure']:g}bar_{record['temperature']:g}K [mmol/g]"
         row[title] = record["uptake"]
     return list(rows.values())

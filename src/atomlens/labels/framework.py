@@ -48,6 +48,13 @@ class Framework:
         return float(np.asarray(self.masses)[self.kinds].sum())
 
     @property
+    def volume(self) -> float:
+        """Volume of one cell, Å³."""
+        a, b, c = self.cell_parameters[:3]
+        x, y, z = np.cos(np.radians(self.cell_parameters[3:]))
+        return float(a * b * c * np.sqrt(1 - x * x - y * y - z * z + 2 * x * y * z))
+
+    @property
     def n_replicas(self) -> int:
         """Number of cells in the box."""
         return int(np.prod(self.replicas))

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
 from atomlens.errors import LabelError, MissingDependencyError, SettingsError
 from atomlens.labels.framework import Framework
 from atomlens.labels.gases import Gas
@@ -230,7 +232,13 @@ def _host(raspalib: Any, force_field: Any, framework: Framework) -> Any:
             strict=True,
         )
     ]
-    box = raspalib.SimulationBox(*framework.cell_parameters.tolist())
+    lengths, angles = framework.cell_parameters[:3], np.radians(framework.cell_parameters[3:])
+    box = raspalib.SimulationBox(*lengths.tolist(), *angles.tolist())
+    if not math.isclose(box.volume, framework.volume, rel_tol=1e-6):
+        raise LabelError(
+            f"{framework.name}: raspalib makes a cell of {box.volume:.6g} Å³ of the cell's lengths "
+            f"and angles instead of {framework.volume:.6g} Å³; this version of it is not supported."
+        )
     return raspalib.Framework(force_field, "framework", box, 1, atoms, list(framework.replicas))
 
 

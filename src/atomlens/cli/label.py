@@ -1,0 +1,169 @@
+"""``atomlens label``: what a physical simulation says about structures, with its uncertainty."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from atomlens.cli.common import add_common_arguments, add_inputs
+from atomlens.cli.guard import say
+from atomlens.cli.outputs import emit, exit_code
+from atomlens.cli.progress import ProgressLine
+from atomlens.errors import SettingsError
+
+SUMMARY = "compute an uptake of gas by Monte Carlo"
+DESCRIPTION = """\
+Simulate the adsorption of a gas in rigid crystals by grand-canonical Monte Carlo and
+print the loading at each pressure, with the 95 % confidence interval from five blocks.
+Partial charges come from the CIF (_atom_site_charge). Needs: pip install "atomlens[gcmc]"."""
+EXAMPLES = """\
+examples:
+  atomlens label mof.cif --with gcmc --gas CO2 --pressure 0.15 --temperature 298
+  atomlens label mofs/ --with gcmc --gas CO2 --pressure 0.15 16 --out uptakes.csv
+  atomlens label mof.cif --with gcmc --gas CH4 --pressure 5.8 65 --format json
+  atomlens label mofs/ --with gcmc --gas N2 --pressure 0.85 --training-table n2.csv
+
+The time grows with atoms, molecules and cycles: minutes for a crystal of 400 atoms.
+"""
+SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
+_ON_THE_TERMINAL = {
+    "name": "name",
+    "gas": "gas",
+    "pressure": "bar",
+    "temperature": "K",
+    "uptake": "mmol/g",
+    "uptake_error": "± mmol/g",
+    "uptake_mg_per_g": "mg/g",
+    "molecules_per_cell": "molecules/cell",
+    "heat_of_adsorption_kJ_per_mol": "heat kJ/mol",
+    "heat_of_adsorption_error": "± kJ/mol",
+    "charges": "charges",
+}
+"""Heading of each column that is shown."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of this command."""
+    add_inputs(parser)
+    parser.add_argument("--with", dest="method", choices=("gcmc",), required=True, help="how")
+    parser.add_argument("--gas", choices=("CO2", "N2", "CH4"), default="CO2", help="default: CO2")
+    parser.add_argument(
+        "--pressure", type=float, nargs="+", required=True, metavar="P", help="bar; one or several"
+    )
+    parser.add_argument(
+        "--temperature", type=float, default=298.0, metavar="T", help="K (default: 298)"
+    )
+    add_interactions(parser)
+    add_length(parser)
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help=f"write here: {', '.join(SUFFIXES)}"
+    )
+    parser.add_argument(
+        "--training-table",
+        type=Path,
+        metavar="FILE.csv",
+        help="also write one row a structure and one column a pressure, for atomlens train",
+    )
+    parser.add_argument(
+        "--format", choices=("table", "json", "csv"), help="on stdout (default: table)"
+    )
+    add_common_arguments(parser)
+
+
+def add_interactions(parser: argparse.ArgumentParser) -> None:
+    """Declare what the simulation computes energies from."""
+    group = parser.add_argument_group("interactions")
+    group.add_argument(
+        "--force-field",
+        choices=("uff", "dreiding", "trappe-zeo"),
+        default="uff",
+        help="Lennard-Jones parameters of the crystal (default: uff)",
+    )
+    group.add_argument(
+        "--charges",
+        choices=("file", "none"),
+        default="file",
+        help="partial charges of the crystal: of the file (default; a file without them fails) "
+        "or none",
+    )
+    group.add_argument("--cutoff", type=float, default=12.8, metavar="R", help="Å (default: 12.8)")
+    group.add_argument(
+        "--shifted", action="store_true", help="shift the potential to zero at the cutoff"
+    )
+    group.add_argument(
+        "--tail-corrections", action="store_true", help="add what lies beyond the cutoff"
+    )
+
+
+def add_length(parser: argparse.ArgumentParser) -> None:
+    """Declare how long the simulation runs."""
+    group = parser.add_argument_group("length of the simulation")
+    group.add_argument(
+        "--cycles", type=int, default=5000, metavar="N", help="averaged over (default: 5000)"
+    )
+    group.add_argument(
+        "--equilibration", type=int, default=2000, metavar="N", help="before (default: 2000)"
+    )
+    group.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Simulate, print or write the rows, list the failures."""
+    _check_outputs(options)
+    from atomlens.labels import GcmcSettings, label_adsorption
+    from atomlens.structures import read_structures
+
+    settings = GcmcSettings(
+        temperature=options.temperature,
+        cutoff=options.cutoff,
+        shifted=options.shifted,
+        tail_corrections=options.tail_corrections,
+        equilibration=options.equilibration,
+        cycles=options.cycles,
+        seed=options.seed,
+    )
+    items = read_structures(options.inputs).items
+    with ProgressLine("simulating", quiet=options.quiet) as progress:
+        labels = label_adsorption(
+            items,
+            options.pressure,
+            gas=options.gas,
+            force_field=options.force_field,
+            charges=options.charges,
+            settings=settings,
+            progress=progress,
+        )
+    _show(labels.records, len(labels.failures) < len(items), options)
+    if options.charges == "none" and options.gas != "CH4":
+        say(f"warning: without partial charges of the crystal the uptake of {options.gas} is rough")
+    return exit_code(labels.failures, len(items))
+
+
+def _check_outputs(options: argparse.Namespace) -> None:
+    """Refuse names of files that cannot be written before hours of work."""
+    if options.out is not None and options.out.suffix not in SUFFIXES:
+        raise SettingsError(
+            f"--out {options.out}: the name must end with one of {', '.join(SUFFIXES)}."
+        )
+    table = options.training_table
+    if table is not None and table.suffix != ".csv":
+        raise SettingsError(f"--training-table {table}: the name must end with .csv.")
+
+
+def _show(records: Sequence[dict[str, Any]], some: bool, options: argparse.Namespace) -> None:
+    """Write the rows where they are wanted; ``some`` says whether any input succeeded."""
+    from atomlens.labels import training_rows
+    from atomlens.reports.tables import format_table, to_csv, to_json, write_table
+
+    if options.out is not None and some:
+        write_table(records, options.out)
+    if options.training_table is not None and some:
+        write_table(training_rows(records, options.training_table.parent), options.training_table)
+    if options.format == "json":
+        emit(to_json(records))
+    elif some and options.format == "csv":
+        emit(to_csv(records))
+    elif some and (options.format or options.out is None):
+        good = [record for record in records if "error" not in record]
+        shown = [{title: r[key] for key, title in _ON_THE_TERMINAL.items()} for r in good]
+        emit(format_table(shown))
