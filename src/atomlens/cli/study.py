@@ -86,6 +86,7 @@ def run(options: argparse.Namespace) -> int:
                 models=models,
                 data=data,
                 shuffled=load_all(options.shuffled),
+                use_known=options.all,
                 progress=progress,
             )
         )
@@ -143,11 +144,12 @@ def load_inputs(
         if study.needs_data:
             raise StudyError(f"{study.name}: name the structures or the data set to study.")
         return _as_dataset([])
-    data = _read(options.inputs, options.seed)
+    own = study.read(options.inputs)
+    data = _read(options.inputs, options.seed) if own is None else own
     if not len(data):
         reason = f" {failure_sentence(data.failures[0])}" if data.failures else ""
         raise StudyError(f"{study.name}: there is no structure to study.{reason}")
-    if not options.all:
+    if own is None and not options.all:
         trained = {name for m in models for name in m.record.split.get("train", ())}
         rows = [i for i, name in enumerate(data.structures.names) if name not in trained]
         if not rows:
@@ -216,6 +218,8 @@ def report(result: "StudyResult", folder: Path) -> str:
     names = list(dict.fromkeys(name for row in rows for name in row))
     lines = [result.question, ""]
     lines.append(format_table([{name: row.get(name, "") for name in names} for row in rows]))
+    if result.shown:
+        lines += ["", format_table(result.shown)]
     for claim in result.claims:
         lines += ["", f"{claim.identifier} {claim.verdict}: {claim.statement}"]
         lines += [f"    criterion: {claim.criterion}", f"    found: {claim.evidence}"]

@@ -5,6 +5,7 @@
 
 from atomlens.studies.base import Claim, Effect, Study, StudyInput, StudyResult
 from atomlens.studies.deformation import Deformation
+from atomlens.studies.edge_attributes import EdgeAttributes
 from atomlens.studies.motifs import Motifs
 from atomlens.studies.orbitals import Orbitals
 from atomlens.studies.orbits import OrbitsStudy
@@ -20,6 +21,7 @@ STUDIES: dict[str, type[Study]] = {
         Substitution,
         Deformation,
         Motifs,
+        EdgeAttributes,
     )
 }
 """Studies by the name of ``atomlens study NAME``."""

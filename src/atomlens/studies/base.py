@@ -81,6 +81,8 @@ class StudyResult:
     """Structures that could not be used, with the reason."""
     notes: tuple[str, ...] = ()
     """What a reader must know to judge the numbers."""
+    shown: Sequence[Row] = ()
+    """Rows for the terminal, such as the first ones of a ranked table."""
 
     def noted(self, *notes: str) -> "StudyResult":
         """Return the result with more notes."""
@@ -93,7 +95,7 @@ class StudyResult:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON; numbers that are not finite become None."""
         content = asdict(self)
-        del content["tables"]
+        del content["tables"], content["shown"]
         plain: dict[str, Any] = _plain(content)
         return plain
 
@@ -136,6 +138,9 @@ class StudyInput:
     """Structures, with values where the source has them."""
     shuffled: tuple["Predictor", ...] = ()
     """Control: models of the same kinds, trained on shuffled labels (`shuffle_targets`)."""
+    use_known: bool = False
+    """Also judge what the models were trained on (``--all``), for studies that read their own
+    inputs; of other inputs that was left out before."""
     progress: Progress = no_progress
 
 
@@ -152,6 +157,13 @@ class Study(ABC):
 
     def __init__(self, settings: Any = None) -> None:
         self.settings = self.Settings() if settings is None else settings
+
+    def read(self, inputs: Sequence[str]) -> Dataset | None:
+        """Read the inputs of the command in a way of its own; None to have them read as usual.
+
+        A study that does also leaves out by itself what the models were trained on.
+        """
+        return None
 
     @abstractmethod
     def run(self, given: StudyInput) -> StudyResult:

@@ -1,5 +1,6 @@
 """Controls: what an attention map looks like when nothing was learned."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -39,13 +40,17 @@ def control_for(predictor: Predictor, shuffled: tuple[Predictor, ...]) -> Predic
     Raises:
         StudyError: a model given as this control was not trained on shuffled labels.
     """
-    for control in shuffled:
-        if not control.record.settings.get("shuffle_targets"):
-            raise StudyError(
-                "A model given with --shuffled was not trained on shuffled labels; train it with "
-                "--set training.shuffle_targets=true."
-            )
+    refuse_unshuffled(shuffled)
     return next((c for c in shuffled if _kind(c) == _kind(predictor)), None)
+
+
+def refuse_unshuffled(controls: Sequence[Predictor]) -> None:
+    """Raise a StudyError if a model given as this control was not trained on shuffled labels."""
+    if not all(control.record.settings.get("shuffle_targets") for control in controls):
+        raise StudyError(
+            "A model given with --shuffled was not trained on shuffled labels; train it with "
+            "--set training.shuffle_targets=true."
+        )
 
 
 def _kind(predictor: Predictor) -> tuple[object, ...]:

@@ -1,0 +1,181 @@
+"""Predicted crossings beside those of known spectra: found or not, how far off, how sure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.studies.base import Effect, Row
+from atomlens.studies.enz_numbers import mean_and_std
+from atomlens.studies.enz_screening import Reading
+from atomlens.studies.statistics import bootstrap, spearman
+
+Values = NDArray[np.float64]
+
+MEAN_OF_OTHERS = "mean of the others"
+"""Control without a network: the mean true crossover of all other materials."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """Materials with known spectra, and what the members of an ensemble say about them."""
+
+    names: tuple[str, ...]
+    true: Values
+    """(n,) eV; NaN where the material does not cross in the known range"""
+    seen_by: Values
+    """(n,) share of the members that see a crossing"""
+    energy: Values
+    """(n,) eV, mean over the members that see one; NaN where none does"""
+    std: Values
+    """(n,) eV, spread over the members; NaN where fewer than two see one"""
+
+    @classmethod
+    def of(
+        cls, names: Sequence[str], true: Sequence[Reading], found: Sequence[Sequence[Reading]]
+    ) -> "Check":
+        """Compare true readings with those of the members, by material."""
+        energies = [[r.crossing.energy for r in rs if r.crossing is not None] for rs in found]
+        spreads = [mean_and_std(e) for e in energies]
+        return cls(
+            names=tuple(names),
+            true=np.array([np.nan if r.crossing is None else r.crossing.energy for r in true]),
+            seen_by=np.array([len(e) / len(rs) for e, rs in zip(energies, found, strict=True)]),
+            energy=np.array([mean for mean, _ in spreads]),
+            std=np.array([std for _, std in spreads]),
+        )
+
+    @property
+    def crosses(self) -> NDArray[np.bool_]:
+        """(n,) whether there is a crossing."""
+        return np.isfinite(self.true)
+
+    @property
+    def predicted(self) -> NDArray[np.bool_]:
+        """(n,) whether at least half of the members see one."""
+        return self.seen_by >= 0.5
+
+    @property
+    def both(self) -> NDArray[np.bool_]:
+        """(n,) whether there is a crossing and it is predicted."""
+        return self.crosses & self.predicted
+
+    @property
+    def errors(self) -> Values:
+        """(n_both,) absolute error of the crossover where one is and is predicted, eV."""
+        return np.abs(self.energy - self.true)[self.both]
+
+    def confusion_rows(self, network: str) -> list[Row]:
+        """Return how many materials are of each of the four kinds."""
+        kinds = [(t, p) for t in (True, False) for p in (True, False)]
+        return [
+            {
+                "network": network,
+                "crosses": "yes" if true else "no",
+                "predicted": "yes" if predicted else "no",
+                "n": int(((self.crosses == true) & (self.predicted == predicted)).sum()),
+            }
+            for true, predicted in kinds
+        ]
+
+    def material_rows(self) -> list[Row]:
+        """Return true and predicted crossover of each material."""
+        columns = zip(self.names, self.true, self.seen_by, self.energy, self.std, strict=True)
+        names = ("formula", "true [eV]", "seen_by", "predicted [eV]", "std [eV]")
+        return [dict(zip(names, row, strict=True)) for row in columns]
+
+    def found_share(self) -> float:
+        """Return the share of the crossings that are predicted."""
+        return _mean(self.predicted[self.crosses])
+
+    def invented_share(self) -> float:
+        """Return the share of the materials without a crossing for which one is predicted."""
+        return _mean(self.predicted[~self.crosses])
+
+    def error(self) -> float:
+        """Return the mean absolute error of the crossover, eV."""
+        return _mean(self.errors)
+
+    def error_of_mean(self) -> float:
+        """Return the error of the mean of all other true crossovers, same materials, eV."""
+        true = self.true[self.crosses]
+        if len(true) < 2:
+            return np.nan
+        others = (true.sum() - true) / (len(true) - 1)
+        return _mean(np.abs(others - true)[self.predicted[self.crosses]])
+
+    def sureness(self) -> float:
+        """Return Spearman's correlation of the members' spread with the error."""
+        pairs = self._spread_and_error()
+        return spearman(pairs[:, 0], pairs[:, 1])
+
+    def _spread_and_error(self) -> Values:
+        pairs = np.stack([self.std[self.both], self.errors], axis=1)
+        known: Values = pairs[np.isfinite(pairs).all(axis=1)]
+        return known
+
+
+def _mean(values: "NDArray[np.bool_] | Values") -> float:
+    return float(values.mean()) if len(values) else np.nan
+
+
+def check_effects(check: Check, controls: dict[str, Check], seed: int) -> list[Effect]:
+    """Return what the check says, with the same numbers of the controls; materials resampled."""
+    of_mean = {MEAN_OF_OTHERS: check.error_of_mean()}
+    pairs = check._spread_and_error()
+    return [
+        _effect(
+            "crossings that are predicted",
+            check.predicted[check.crosses].astype(float),
+            "share of the materials that cross for which at least half of the members see it",
+            {name: c.found_share() for name, c in controls.items()},
+            seed,
+        ),
+        _effect(
+            "crossings that are invented",
+            check.predicted[~check.crosses].astype(float),
+            "share of the materials that do not cross for which at least half of the members do",
+            {name: c.invented_share() for name, c in controls.items()},
+            seed,
+        ),
+        _effect(
+            "error of the crossover",
+            check.errors,
+            "mean absolute error where there is a crossing and it is predicted",
+            {name: c.error() for name, c in controls.items()} | of_mean,
+            seed,
+            unit="eV",
+        ),
+        _effect(
+            "Spearman of spread and error",
+            pairs,
+            "does the spread of the members tell the error of the crossover?",
+            {name: c.sureness() for name, c in controls.items()},
+            seed,
+            statistic=lambda p: spearman(p[:, 0], p[:, 1]),
+        ),
+    ]
+
+
+def _effect(
+    name: str,
+    values: Values,
+    meaning: str,
+    controls: dict[str, float],
+    seed: int,
+    *,
+    unit: str = "",
+    statistic: Callable[[Values], float] = _mean,
+) -> Effect:
+    value, low, high = bootstrap(values, statistic, seed=seed)
+    return Effect(
+        name=name,
+        value=value,
+        low=low,
+        high=high,
+        n=len(values),
+        unit=unit,
+        meaning=meaning,
+        controls=controls,
+    )
