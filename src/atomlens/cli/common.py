@@ -51,6 +51,11 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
         help="rows of one formula: keep (default), mean, or lowest by --energy-column",
     )
     group.add_argument("--energy-column", metavar="C", help="column with energies per atom")
+    group.add_argument("--grid", metavar="FIRST:LAST:N", help="bring spectra onto this grid")
+    group.add_argument(
+        "--beyond", choices=("hold", "mask"), help="where a spectrum has ended (default: hold)"
+    )
+    group.add_argument("--grid-column", metavar="C", help="column with the points of spectra")
 
 
 def add_target_options(parser: argparse.ArgumentParser) -> None:
@@ -81,6 +86,9 @@ def file_options(options: argparse.Namespace, targets: Sequence[str]) -> dict[st
         "name_column": options.name_column,
         "polymorphs": options.polymorphs,
         "energy_column": options.energy_column,
+        "grid": options.grid,
+        "beyond": options.beyond,
+        "grid_column": options.grid_column,
         "units": dict.fromkeys(targets, options.unit) if getattr(options, "unit", None) else None,
     }
     if getattr(options, "classification", False):

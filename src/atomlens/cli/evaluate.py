@@ -98,6 +98,9 @@ def load_evaluated(model: "Predictor", options: argparse.Namespace) -> "Dataset"
     from atomlens.datasets import DATASETS, load_dataset
 
     chosen = file_options(options, ())
+    spectra = [t for t in model.targets if t.is_spectrum]
+    if spectra and not options.data.endswith(".npz"):
+        chosen.setdefault("grid", spectra[0].grid)
     classes = [t.name for t in model.targets if t.kind == "classification"]
     if classes and options.data not in DATASETS:
         chosen["kinds"] = dict.fromkeys(classes, "classification")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from atomlens.datasets.base import Dataset, DatasetSource, Sample
 from atomlens.datasets.mp2018 import Mp2018
+from atomlens.datasets.optical_nk import OpticalNk
 from atomlens.datasets.qm9 import Qm9
 from atomlens.datasets.qm9_figshare import Qm9Figshare
 from atomlens.datasets.scann_deposit import FullereneMd, PtGrapheneMd, SmFe12Cd
@@ -30,6 +31,7 @@ DATASETS: dict[str, type[DatasetSource]] = {
     "fullerene-md": FullereneMd,
     "pt-graphene-md": PtGrapheneMd,
     "smfe12-cd": SmFe12Cd,
+    "optical-nk": OpticalNk,
     "toy": Toy,
 }
 """Data sets that are known by name."""

@@ -43,6 +43,8 @@ class Dataset:
     (``fold 0`` and so on), if the source defines them."""
     node_labels: tuple[NDArray[np.float64], ...] | None = None
     """For data whose answer rests on known atoms (``toy``): 1 for those atoms, else 0."""
+    held: NDArray[np.bool_] | None = None
+    """(n, n_values) where a spectrum had ended and its last value is held; None if nowhere."""
     failures: tuple[Failure, ...] = ()
     """Rows that could not be used, by name, with the reason."""
 
@@ -64,11 +66,12 @@ class Dataset:
     def subset(self, indices: "Sequence[int] | NDArray[np.int64]") -> "Dataset":
         """Return the chosen samples, in the given order; splits of the source are dropped."""
         chosen = np.asarray(indices, dtype=np.int64)
-        labels = self.node_labels
+        labels, held = self.node_labels, self.held
         return replace(
             self,
             structures=self.structures.subset(chosen),
             values=self.values[chosen],
+            held=None if held is None else held[chosen],
             splits={},
             node_labels=None if labels is None else tuple(labels[i] for i in chosen),
         )
@@ -83,10 +86,12 @@ class Dataset:
         places = value_slices(self.targets)
         columns = [np.zeros(0, dtype=np.int64)]
         columns += [np.arange(places[c].start, places[c].stop) for c in chosen]
+        kept, held = np.concatenate(columns), self.held
         return replace(
             self,
             targets=tuple(self.targets[c] for c in chosen),
-            values=self.values[:, np.concatenate(columns)],
+            values=self.values[:, kept],
+            held=None if held is None else held[:, kept],
         )
 
 

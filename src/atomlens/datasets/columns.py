@@ -53,9 +53,11 @@ class TargetColumns:
 
     targets: tuple[Target, ...]
     values: NDArray[np.float64]
-    """(n_rows, n_targets), NaN where unknown"""
+    """(n_rows, n_values), NaN where unknown"""
     problems: dict[int, str]
     """Why a row cannot be used, by row; part of a sentence."""
+    held: NDArray[np.bool_] | None = None
+    """(n_rows, n_values) see `Dataset.held`"""
 
 
 def parse_header(header: str) -> tuple[str, str]:

@@ -11,11 +11,13 @@ from atomlens.datasets import DATASETS
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.columns import Kind, TargetOptions, parse_header
 from atomlens.datasets.folders import load_id_prop
+from atomlens.datasets.grids import Beyond, GridOptions
+from atomlens.datasets.optical_nk import is_optical, optical_dataset
 from atomlens.datasets.packed import load_packed
 from atomlens.datasets.polymorphs import Polymorphs, merge_polymorphs
-from atomlens.datasets.rows import load_inside, load_table
+from atomlens.datasets.rows import dataset_of_table, load_inside
 from atomlens.datasets.sampling import keep_rows, sample_rows, usable
-from atomlens.datasets.tables import is_table
+from atomlens.datasets.tables import is_table, read_table
 from atomlens.errors import DatasetError, SettingsError, unknown_name
 
 
@@ -39,6 +41,12 @@ class FileOptions:
     """Rows of one reduced formula: keep all, their mean, or the one of lowest energy."""
     energy_column: str | None = None
     """Column with the energies (per atom) that decide which polymorph is the lowest."""
+    grid: str | Sequence[float] | None = None
+    """Spectra: the grid they are brought onto, ``FIRST:LAST:N`` or a name in ``GRIDS``."""
+    beyond: Beyond = "hold"
+    """Spectra that end before the grid does: hold their last value, or mask."""
+    grid_column: str | None = None
+    """Column with the points of each spectrum, if it is not called ``energy``."""
 
     def __post_init__(self) -> None:
         """Check the choice."""
@@ -46,6 +54,10 @@ class FileOptions:
             raise SettingsError(
                 unknown_name("choice of polymorphs", self.polymorphs, get_args(Polymorphs))
             )
+
+    def for_grid(self) -> GridOptions:
+        """Return what concerns the grid of spectra."""
+        return GridOptions(grid=self.grid, beyond=self.beyond, grid_column=self.grid_column)
 
     def for_targets(self) -> TargetOptions:
         """Return what concerns the targets."""
@@ -137,8 +149,13 @@ def _from_path(
     if path.is_dir() and (path / "id_prop.csv").is_file():
         return load_id_prop(path, wanted, limit, seed, options.for_targets())
     if path.is_file() and is_table(path):
-        columns = (options.structure_column, options.name_column)
-        return load_table(path, wanted, limit, seed, options.for_targets(), *columns)
+        table = read_table(path, options.structure_column, options.name_column)
+        if is_optical(table.columns):
+            optical = optical_dataset(table, str(path), options.grid, path.name.partition(".")[0])
+            return _finished(optical, wanted, limit, seed)
+        return dataset_of_table(
+            path, table, wanted, limit, seed, options.for_targets(), options.for_grid()
+        )
     return load_inside(path, wanted, limit, seed, options.for_targets())
 
 

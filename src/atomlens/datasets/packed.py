@@ -12,6 +12,7 @@ An ``.npz`` archive of plain arrays (nothing in it can be unpickled), compressed
     pbc, is_formula  (n, 3), (n,), left out if all are False
     charges          (n_atoms,) partial charges in e, NaN where unknown, left out if none is known
     values           (n, n_values), one column a target, for a spectrum one a point of its grid
+    held             (n, ⌈n_values / 8⌉) bits, where a spectrum's last value is held; if anywhere
     split_PART       indices of a part of the data set's own split
     node_labels      (n_atoms,), left out if there are none
 """
@@ -82,6 +83,8 @@ def save_packed(
             arrays[name] = getattr(s, name)
     for part, rows in dataset.splits.items():
         arrays[f"split_{part}"] = rows
+    if dataset.held is not None:
+        arrays["held"] = np.packbits(dataset.held, axis=1)
     if labels is not None:
         arrays["node_labels"] = np.concatenate([np.zeros(0), *labels])
     path = Path(path)
@@ -181,6 +184,11 @@ def _dataset(arrays: dict[str, NDArray[Any]]) -> Dataset:
     targets = tuple(Target.from_dict(t) for t in header["targets"])
     values = arrays["values"].astype(np.float64)
     labels = arrays.get("node_labels")
+    held = None
+    if "held" in arrays:
+        held = np.unpackbits(arrays["held"], axis=1, count=values.shape[1]).astype(np.bool_)
+        if held.shape != values.shape:
+            raise ValueError("its arrays do not fit together")
     _check(structures, values, sum(t.n_values for t in targets), labels)
     splits = {
         name.removeprefix("split_"): rows.astype(np.int64)
@@ -195,6 +203,7 @@ def _dataset(arrays: dict[str, NDArray[Any]]) -> Dataset:
         targets=targets,
         values=values,
         splits=splits,
+        held=held,
         node_labels=None if labels is None else tuple(np.split(labels, structures.offsets[1:-1])),
         failures=tuple(Failure(**f) for f in header["failures"]),
     )

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.columns import Columns, TargetColumns, TargetOptions, target_columns
+from atomlens.datasets.grids import GridOptions
 from atomlens.datasets.sampling import sample_rows
+from atomlens.datasets.spectra import has_spectra, spectrum_columns
 from atomlens.datasets.split_files import fold_key, part_name
-from atomlens.datasets.tables import read_table
+from atomlens.datasets.tables import Table
 from atomlens.errors import DatasetError, Failure, StructureError
 from atomlens.structures.arrays import Structure, StructureArrays, name_of, structure_of
 
@@ -24,23 +26,25 @@ _ASE_RESULTS = ("energy", "free_energy")
 """Total energies in eV, by the definition of ase."""
 
 
-def load_table(
+def dataset_of_table(
     path: Path,
+    table: Table,
     wanted: Sequence[str],
     limit: int | None,
     seed: int,
     options: TargetOptions,
-    structure_column: str | None = None,
-    name_column: str | None = None,
+    grid: GridOptions,
 ) -> Dataset:
-    """Load a CSV, JSONL or Parquet table; see `atomlens.datasets.tables`.
+    """Return the samples of a table; columns of arrays are spectra, brought onto one grid.
 
     Raises:
-        DatasetError: the table lacks structures or the target, or no row can be used.
+        DatasetError: the table lacks the target, or no row can be used.
     """
-    table = read_table(path, structure_column, name_column)
     columns = table.columns | table.spare if wanted else table.columns
-    chosen = target_columns(columns, wanted, options, str(path))
+    if has_spectra(table.columns):
+        chosen = spectrum_columns(columns, wanted, options, grid, str(path))
+    else:
+        chosen = target_columns(columns, wanted, options, str(path))
     return assemble(
         path,
         chosen,
@@ -135,6 +139,7 @@ def assemble(
         structures=StructureArrays.from_structures(structures),
         targets=chosen.targets,
         values=chosen.values[rows],
+        held=None if chosen.held is None else chosen.held[rows],
         splits=_places(parts, rows, lambda word: part_name(word, path))
         | _places(folds, rows, fold_key),
         failures=tuple(failed),

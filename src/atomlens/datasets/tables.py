@@ -114,9 +114,10 @@ def _from_cell(cell: Any, header: str, folder: Path) -> "Atoms":
 
     if isinstance(cell, dict):
         return _from_record({"structure": cell})
-    if is_missing(cell):
-        raise StructureError(f"the column {header!r} is empty; fill it")
     text, word = str(cell).strip(), header.strip().lower()
+    sodium = text == "Na" and word in ("formula", "composition")
+    if is_missing(cell) and not sodium:
+        raise StructureError(f"the column {header!r} is empty; fill it")
     if word == "file":
         return to_atoms(folder / text)
     if word in _TEXTS:
