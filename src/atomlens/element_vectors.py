@@ -81,3 +81,15 @@ def built_in_vectors(name: str, n_elements: int) -> NDArray[np.float32] | None:
     if name == "one-hot":
         return one_hot_vectors(n_elements)
     return cgcnn_vectors(n_elements) if name == "cgcnn92" else None
+
+
+def first_vectors(name: str, n_elements: int) -> NDArray[np.float32]:
+    """Return what a fresh model starts from: a built-in table, else zeros until training.
+
+    Returns:
+        (n_elements, n_numbers)
+    """
+    vectors = built_in_vectors(name, n_elements)
+    if vectors is None:
+        return np.zeros((n_elements, ELEMENT_VECTORS[name]), dtype=np.float32)
+    return vectors

@@ -6,7 +6,7 @@ from typing import Any
 
 from atomlens.cli.common import add_common_arguments, add_out_folder
 from atomlens.cli.outputs import emit, to_json
-from atomlens.errors import SettingsError, unknown_name
+from atomlens.errors import MissingDependencyError, SettingsError, unknown_name
 
 SUMMARY = "list, describe and import models"
 DESCRIPTION = "List the models that can be trained, describe one, or import a published one."
@@ -78,9 +78,12 @@ def _list(form: str) -> str:
 
     from atomlens.models import MODELS, PRESETS, ClosedFormModel, make_model
 
-    def n_parameters(name: str) -> int:
-        with torch.device("meta"):  # sizes without memory
-            return make_model(name).n_parameters
+    def n_parameters(name: str) -> int | None:
+        try:
+            with torch.device("meta"):  # sizes without memory
+                return make_model(name).n_parameters
+        except MissingDependencyError:
+            return None
 
     rows = [
         {

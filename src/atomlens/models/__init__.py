@@ -11,6 +11,7 @@ from atomlens.models.finder import Finder
 from atomlens.models.forest import ForestModel
 from atomlens.models.geo_cgnn import GeoCgnn
 from atomlens.models.rescnn import ResCnn
+from atomlens.models.roost import Roost
 from atomlens.models.scann import Scann
 
 MODELS: dict[str, type[PropertyModel]] = {
@@ -26,6 +27,7 @@ MODELS: dict[str, type[PropertyModel]] = {
     "geo-cgcnn": GeoCgnn,
     "finder": Finder,
     "rescnn": ResCnn,
+    "roost": Roost,
     "rf-magpie": ForestModel,
     "mean": MeanModel,
     "ridge": RidgeModel,
@@ -51,6 +53,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "geo-cgcnn": {},
     "finder": {},
     "rescnn": {},
+    "roost": {},
     "rf-magpie": {},
 }
 """Settings of the class's ``Config`` that a name stands for; any of them can be overridden."""

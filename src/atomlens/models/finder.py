@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from atomlens.element_vectors import ELEMENT_VECTORS, built_in_vectors
+from atomlens.element_vectors import ELEMENT_VECTORS, first_vectors
 from atomlens.errors import SettingsError, unknown_name
 from atomlens.graphs import GraphBatch
 from atomlens.models.base import ModelOutput, PropertyModel
@@ -106,7 +106,8 @@ class Finder(PropertyModel):
         super().__init__(config)
         c, width = config, config.n_features
         n_vector = ELEMENT_VECTORS[c.element_vectors]
-        self.register_buffer("element_table", _first_table(c.element_vectors, c.n_elements))
+        table = first_vectors(c.element_vectors, c.n_elements)
+        self.register_buffer("element_table", torch.from_numpy(table))
         formula = c.mode == "formula"
         self.basis = GaussianBasis(
             (c.n_gaussians - 1) * c.gaussian_step, n_centers=c.n_gaussians, width=c.gaussian_width
@@ -284,11 +285,3 @@ class PostProcessing(nn.Module):
 def _layout(batch: GraphBatch) -> PairLayout:
     edges = EdgeLayout.of(batch.edge_index, batch.n_nodes)
     return PairLayout.of(edges, batch.node_weights, batch.distances.dtype)
-
-
-def _first_table(name: str, n_elements: int) -> Float[Tensor, "n_elements _"]:
-    """Return the table if it is ours, else zeros in its place until training fills it in."""
-    vectors = built_in_vectors(name, n_elements)
-    if vectors is None:
-        return torch.zeros(n_elements, ELEMENT_VECTORS[name])
-    return torch.from_numpy(vectors)

@@ -135,7 +135,8 @@ def refuse_without_attention(models: Sequence[Predictor]) -> None:
     named = zip(labels(models), models, strict=True)
     without = [f"{label} ({m.model_name})" for label, m in named if not _attends(m)]
     if without:
-        others = [name for name in MODELS if make_model(name).attends_to_atoms]
+        of_structures = (n for n, kind in MODELS.items() if kind.default_builder[0] != "formula")
+        others = [name for name in of_structures if make_model(name).attends_to_atoms]
         raise StudyError(
             f"motifs: there is no attention over atoms in {', '.join(without)}; train one of "
             f"{', '.join(others)}."
