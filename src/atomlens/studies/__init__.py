@@ -6,6 +6,7 @@
 from atomlens.studies.base import Claim, Effect, Study, StudyInput, StudyResult
 from atomlens.studies.deformation import Deformation
 from atomlens.studies.edge_attributes import EdgeAttributes
+from atomlens.studies.embeddings import Embeddings
 from atomlens.studies.enz import Enz
 from atomlens.studies.motifs import Motifs
 from atomlens.studies.orbitals import Orbitals
@@ -23,6 +24,7 @@ STUDIES: dict[str, type[Study]] = {
         Deformation,
         Motifs,
         EdgeAttributes,
+        Embeddings,
         Enz,
     )
 }

@@ -1,0 +1,213 @@
+"""Embeddings: components, held-out correlations and regression by hand; the study's claims."""
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+from numpy.testing import assert_allclose
+
+from atomlens.errors import StudyError
+from atomlens.predictor import TrainingRecord
+from atomlens.studies import STUDIES, StudyInput
+from atomlens.studies.base import Effect
+from atomlens.studies.embedding_effects import SECOND, compared, larger_error_estimates
+from atomlens.studies.embedding_maps import lay_out, refuse_missing_package
+from atomlens.studies.embedding_networks import input_labels, usable_by_all
+from atomlens.studies.embedding_numbers import (
+    canonical_pairs,
+    correlation,
+    explained_share,
+    make_folds,
+    predicted_from,
+    principal_components,
+    squared_sums,
+)
+from atomlens.studies.embeddings import EmbeddingsSettings
+from atomlens.targets import Target
+from study_makers import dataset, finder_predictor, make_predictor, trained_on_noise
+
+RANDOM = np.random.default_rng(0)
+METALS = ("Li", "Na", "K", "Mg", "Ca", "Sr", "Mn", "Fe", "Ni", "Cd")
+ANIONS = ("O", "S", "Se", "Te")
+
+
+def rock_salts(n: int = 40) -> list[Atoms]:
+    """Crystals of two elements, all different."""
+    crystals = []
+    for i in range(n):
+        metal, anion = METALS[i % len(METALS)], ANIONS[i // len(METALS)]
+        crystal = bulk(f"{metal}{anion}", "rocksalt", a=4.5 + 0.05 * i)
+        crystal.info["name"] = f"{metal}{anion}"
+        crystals.append(crystal)
+    return crystals
+
+
+def with_values(n: int = 40):
+    """The crystals with an energy each."""
+    data = dataset(*rock_salts(n))
+    values = np.random.default_rng(1).normal(size=(n, 1))
+    return replace(data, targets=(Target(name="energy", unit="eV/atom"),), values=values)
+
+
+def run(*models, data=None, shuffled=(), **settings):
+    study = STUDIES["embeddings"](EmbeddingsSettings(**settings))
+    data = with_values() if data is None else data
+    given = StudyInput(models=models, data=data, shuffled=shuffled)
+    return study, study.run(given)
+
+
+def test_principal_components_are_the_axes_of_largest_variance():
+    plane = RANDOM.normal(size=(500, 2)) * [5.0, 1.0]
+    turned = plane @ np.linalg.qr(RANDOM.normal(size=(2, 2)))[0]
+    scores, shares = principal_components(turned)
+    assert correlation(np.column_stack([scores[:, 0], plane[:, 0]])) > 0.99
+    assert_allclose(shares, [25 / 26, 1 / 26], atol=0.01)
+
+
+def test_canonical_correlations_do_not_feel_linear_maps():
+    hidden = RANDOM.normal(size=(400, 3))
+    first, second = (hidden @ RANDOM.normal(size=(3, 6)) for _ in range(2))
+    u, v = canonical_pairs(first, second, make_folds(400, 0))
+    for k in range(3):
+        assert correlation(np.column_stack([u[:, k], v[:, k]])) > 0.99
+
+
+def test_unrelated_vectors_have_no_canonical_correlation_on_held_out_rows():
+    first, second = RANDOM.normal(size=(2, 400, 30))
+    u, v = canonical_pairs(first, second, make_folds(400, 0))
+    assert correlation(np.column_stack([u[:, 0], v[:, 0]])) < 0.2
+
+
+def test_ridge_predicts_a_linear_map_of_held_out_rows_and_nothing_of_noise():
+    first = RANDOM.normal(size=(400, 8))
+    second = first @ RANDOM.normal(size=(8, 5)) + 3.0
+    folds = make_folds(400, 0)
+    linear = squared_sums(predicted_from(first, second, folds), second)
+    assert explained_share(linear) > 0.99
+    noise = RANDOM.normal(size=(400, 5))
+    assert explained_share(squared_sums(predicted_from(first, noise, folds), noise)) < 0.05
+
+
+def test_features_that_never_fire_do_no_harm():
+    first = np.hstack([RANDOM.normal(size=(60, 2)), np.zeros((60, 4))])
+    numbers = compared(first, first, seed=0)
+    undefined = [name for name, number in numbers.items() if not np.isfinite(number.value)]
+    assert undefined == ["canonical correlation 3"]  # two directions are all there are
+    assert numbers[SECOND].value == pytest.approx(1.0)
+
+
+def test_maps_of_two_models_start_from_the_same_places():
+    pytest.importorskip("sklearn")
+    vectors = RANDOM.normal(size=(40, 6))
+    assert_allclose(lay_out(vectors, "tsne", 3), lay_out(vectors.copy(), "tsne", 3))
+
+
+def test_tsne_keeps_far_clusters_apart():
+    pytest.importorskip("sklearn")
+    vectors = RANDOM.normal(size=(60, 5)) + 100.0 * (np.arange(60) < 30)[:, None]
+    places = lay_out(vectors, "tsne", 0)
+    first, second = places[:30], places[30:]
+    gap = np.linalg.norm(first.mean(axis=0) - second.mean(axis=0))
+    assert gap > first.std() + second.std()
+
+
+def test_a_missing_package_is_named_with_what_to_do(monkeypatch):
+    monkeypatch.setitem(sys.modules, "umap", None)
+    monkeypatch.setattr("atomlens.studies.embedding_maps.find_spec", lambda name: None)
+    with pytest.raises(StudyError, match=r"umap-learn.*atomlens\[explain\].*map=pca"):
+        refuse_missing_package("umap")
+    refuse_missing_package("pca")
+
+
+def test_formula_and_structure_models_are_compared_and_the_claim_is_tested(tmp_path):
+    models = finder_predictor("formula"), finder_predictor("structure")
+    study, result = run(*models)
+    assert result.models == ("energy, formulas", "energy, structures")
+    second = result.effect(SECOND)
+    claim = result.claims[0]
+    assert claim.identifier == "F6"
+    assert claim.verdict == ("holds" if second.value >= 0.94 else "fails")
+    assert 0 <= second.low <= second.value <= second.high <= 1
+    assert set(second.controls) == {"untrained"}
+    result.save(tmp_path)
+    names = [path.name for path in study.draw(result, tmp_path)]
+    assert names == ["embeddings.png", "embedding-components.png"]
+
+
+def test_shuffled_controls_count_where_both_models_have_one():
+    models = finder_predictor("formula"), finder_predictor("structure")
+    noise = tuple(trained_on_noise(replace(m)) for m in models)
+    assert "shuffled labels" not in run(*models, shuffled=noise[:1])[1].effect(SECOND).controls
+    assert "shuffled labels" in run(*models, shuffled=noise)[1].effect(SECOND).controls
+
+
+def test_two_formula_models_do_not_test_the_claim():
+    models = finder_predictor("formula"), finder_predictor("formula", seed=2)
+    _, result = run(*models)
+    assert result.models == ("energy, formulas (1)", "energy, formulas (2)")
+    assert result.claims[0].verdict == "not tested"
+
+
+def test_one_model_gives_maps_alone(tmp_path):
+    study, result = run(finder_predictor("structure"), data=dataset(*rock_salts(8)))
+    assert [path.name for path in study.draw(result, tmp_path)] == ["embeddings.png"]
+    assert result.effects == ()
+    assert {row["class"] for row in result.tables["map"]} == {"oxide"}
+    assert [claim.verdict for claim in result.claims] == ["not tested", "not tested"]
+
+
+def test_materials_a_model_was_validated_on_say_nothing_about_its_errors():
+    data = with_values()
+    record = TrainingRecord(split={"validation": data.structures.names[:10]})
+    model = replace(finder_predictor("structure"), record=record)
+    effect = run(model, data=data)[1].effect("energy, structures: foreseen errors")
+    assert effect.n == 30
+
+
+def test_foreseen_errors_hold_only_if_the_whole_interval_is_above_the_limit():
+    def claim(low: float):
+        effect = Effect(name="m: foreseen errors", value=0.5, low=low, high=0.7, n=9)
+        return larger_error_estimates([effect]).verdict
+
+    assert claim(0.31) == "holds"
+    assert claim(0.29) == "fails"
+    assert claim(np.nan) == "not tested"
+
+
+def test_too_many_models_and_too_few_materials_are_refused():
+    model = finder_predictor("structure")
+    with pytest.raises(StudyError, match="give one, or two"):
+        run(model, model, model)
+    with pytest.raises(StudyError, match="30 to compare"):
+        run(model, finder_predictor("formula"), data=dataset(*rock_salts(8)))
+
+
+def test_models_that_make_no_vector_are_refused():
+    from atomlens.models import make_model
+    from atomlens.neighbors import make_builder
+
+    mean = make_model("mean", n_outputs=1).eval()
+    model = replace(
+        make_predictor(), model_name="mean", models=(mean,), builder=make_builder("formula")
+    )
+    with pytest.raises(StudyError, match="makes no vector"):
+        run(model)
+
+
+def test_what_one_model_cannot_take_is_left_out_for_both():
+    crystals = rock_salts(4)
+    model = finder_predictor("formula")
+    model.models[0].get_buffer("element_table")[12] = 0.0  # no vector for magnesium
+    rows, failures = usable_by_all(
+        (model, finder_predictor("structure", seed=3)), dataset(*crystals).structures
+    )
+    assert rows == [0, 1, 2]
+    assert [failure.name for failure in failures] == ["MgO"]
+
+
+def test_labels_say_what_a_model_reads():
+    models = finder_predictor("formula"), finder_predictor("structure", target="gap")
+    assert input_labels(models) == ("energy, formulas", "gap, structures")
