@@ -1,4 +1,4 @@
-"""Figures of motifs: enrichment by class, and a framework coloured by attention."""
+"""The figure of motifs, enrichment by class, and which frameworks are drawn."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,8 @@ import numpy as np
 
 from atomlens.reports.canvas import ACCENT, INK, QUIET, WARM, new_figure, plain_axes
 from atomlens.reports.wording import shortened
-from atomlens.structures.arrays import Structure, StructureArrays
+from atomlens.structures.arrays import StructureArrays
+from atomlens.studies.attended_structure import atom_row, head_row
 from atomlens.studies.attention import Measured
 from atomlens.studies.base import Row
 from atomlens.studies.motif_numbers import CLASSES, METAL, Members
@@ -131,43 +132,6 @@ def _legend(figure: "Figure", rows: Sequence[Row]) -> None:
     figure.legend(handles, names, loc="outside upper center", ncols=2, frameon=False, fontsize=9)
 
 
-def draw_attended(head: Row, atoms: Sequence[Row], path: Path) -> Path:
-    """Draw a framework coloured by attention, its highest atoms named.
-
-    Args:
-        head: A row of ``pictures.csv``: cell, model and prediction.
-        atoms: The rows of ``atoms.csv`` of this picture.
-        path: .png, .svg or .pdf.
-    """
-    from ase import Atoms
-
-    from atomlens.reports.content import ExplainedStructure
-    from atomlens.reports.structure_figure import draw_structure
-
-    cell = [[_number(head[f"{letter}_{axis}"]) for axis in "xyz"] for letter in "abc"]
-    framework = Atoms(
-        numbers=[int(_number(row["atomic_number"])) for row in atoms],
-        positions=[[_number(row[axis]) for axis in "xyz"] for row in atoms],
-        cell=cell,
-        pbc=[bool(head[f"{letter}_repeats"]) for letter in "abc"],
-    )
-    content = ExplainedStructure(
-        name=str(head["structure"]),
-        atoms=framework,
-        target=str(head["target"]),
-        unit=str(head["unit"]),
-        method="attention",
-        prediction=_number(head["prediction"]),
-        std=None,
-        std_source="none",
-        scores=np.array([row["attention"] for row in atoms], dtype=float),
-        scores_std=None,
-        baseline=1 / len(atoms),
-        model=str(head["model_kind"]),
-    )
-    return draw_structure(content, path)
-
-
 def rows_to_draw(
     one: Measured, structures: StructureArrays, members: Sequence[Members], n_pictures: int
 ) -> dict[str, list[Row]]:
@@ -175,42 +139,20 @@ def rows_to_draw(
     places = {int(row): place for place, row in enumerate(one.trained.kept)}
     with_metal = [row for row in places if members[row][METAL].any()]
     smallest = sorted(with_metal, key=lambda row: len(structures[row].atomic_numbers))
-    target = one.predictor.targets[0]
     heads: list[Row] = []
     atoms: list[Row] = []
     for picture, row in enumerate(smallest[:n_pictures]):
         structure = structures[row]
-        head: dict[str, object] = {
-            "picture": picture,
-            "structure": structure.name,
-            "model": one.label,
-            "model_kind": one.predictor.model_name,
-            "target": target.name,
-            "unit": target.unit,
-            "prediction": float(one.trained.values[places[row], 0]),
-        }
-        for i, letter in enumerate("abc"):
-            head |= {
-                f"{letter}_{axis}": float(structure.cell[i, k]) for k, axis in enumerate("xyz")
-            }
-            head[f"{letter}_repeats"] = bool(structure.pbc[i])
-        heads.append(head)
+        heads.append(head_row(one, structure, places[row], picture))
         scores = one.trained.scores[places[row]]
         atoms += [
-            {"picture": picture, **_atom_row(structure, atom, members[row]), "attention": score}
+            atom_row(structure, atom, score, picture) | _classes(atom, members[row])
             for atom, score in enumerate(scores.tolist())
         ]
     return {"pictures": heads, "atoms": atoms}
 
 
-def _atom_row(structure: Structure, atom: int, members: Members) -> Row:
-    """Return where an atom is, and its two classes."""
+def _classes(atom: int, members: Members) -> dict[str, object]:
+    """Return the two classes of an atom."""
     element, place = (CLASSES[i] for i in np.flatnonzero(members[:, atom]))
-    return {
-        "structure": structure.name,
-        "atom": atom,
-        "atomic_number": int(structure.atomic_numbers[atom]),
-        "element": element,
-        "bond_graph": place,
-        **{axis: float(structure.positions[atom, k]) for k, axis in enumerate("xyz")},
-    }
+    return {"element": element, "bond_graph": place}

@@ -17,9 +17,10 @@ from atomlens.models import MODELS, make_model
 from atomlens.predictor import Predictor
 from atomlens.structures.arrays import StructureArrays, file_stem
 from atomlens.structures.motifs import LARGEST_RING
+from atomlens.studies.attended_structure import draw_attended
 from atomlens.studies.attention import Attention, Measured, labels, measure
 from atomlens.studies.base import Claim, Effect, Study, StudyInput, StudyResult, Verdict
-from atomlens.studies.motif_figure import draw_attended, draw_enrichment, rows_to_draw
+from atomlens.studies.motif_figure import draw_enrichment, rows_to_draw
 from atomlens.studies.motif_numbers import (
     CLASSES,
     METAL,
