@@ -12,6 +12,7 @@ from torch import Tensor
 from atomlens.errors import TrainingError
 from atomlens.models import make_model
 from atomlens.models.base import PropertyModel
+from atomlens.targets import Target, output_slices
 from atomlens.training.checkpoint import Checkpoint, read_checkpoint
 from atomlens.training.counters import Counters
 from atomlens.training.data import TrainingData
@@ -54,11 +55,28 @@ class Job:
             torch.manual_seed(self.seed(member))
             names = self.config.__dataclass_fields__
             model = make_model(self.model_name, **{n: getattr(self.config, n) for n in names})
+        begin_alike(model, self.data.scaling.targets)
         if self.element_table is not None:
             model.get_buffer("element_table").copy_(torch.from_numpy(self.element_table))
         if self.transfer is not None:
             self.transfer.apply(model, member)
         return model
+
+
+@torch.no_grad()
+def begin_alike(model: PropertyModel, targets: tuple[Target, ...]) -> None:
+    """Give all points of a spectrum the same first weights in the output layer.
+
+    Weights of their own would be noise from point to point that few samples cannot remove;
+    neighbouring points that begin alike and have similar values stay alike.
+    """
+    spectra = [p for t, p in zip(targets, output_slices(targets), strict=True) if t.is_spectrum]
+    for layer in model.output_layers:
+        for name in ("weight", "bias"):
+            rows = model.get_parameter(f"{layer}.{name}")
+            for start in range(0, len(rows), model.config.n_outputs):  # values, then log-scales
+                for place in spectra:
+                    rows[start + place.start : start + place.stop] = rows[start + place.start]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
