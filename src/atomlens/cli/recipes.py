@@ -2,7 +2,7 @@
 
 A recipe has, beside the blocks ``training``, ``model`` and ``builder`` of every config file:
 
-    recipe:     data, target(s) and model, and where the number was published
+    recipe:     data (of spectra also the grid), target(s) and model, and where it was published
     published:  the published figures: never ours, never read by the training
     reduced:    blocks that replace some settings when only a ``--subset`` is trained on
     results:    what we measured so far, with the command; never read by the training
@@ -18,7 +18,7 @@ from atomlens.errors import SettingsError, unknown_name
 
 RECIPE = ("recipe", "published", "reduced", "results")
 """Blocks of a recipe that are no settings."""
-_FIELDS = ("data", "target", "model", "title", "source", "note")
+_FIELDS = ("data", "grid", "target", "model", "title", "source", "note")
 GROUPS = ("training", "model", "builder")
 """Blocks of settings, in every config file."""
 
@@ -28,6 +28,8 @@ class Recipe:
     """What a recipe says beside the settings; empty for a plain config file."""
 
     data: str | None = None
+    grid: str | None = None
+    """Of spectra."""
     targets: tuple[str, ...] = ()
     model: str | None = None
     reduced: Groups = field(default_factory=dict)
@@ -49,9 +51,13 @@ def recipe_from(config: Mapping[str, Any], path: Path | None) -> Recipe:
             raise SettingsError(f"--config {path}: reduced: {unknown_name('block', name, GROUPS)}")
         if not isinstance(block, Mapping):
             raise SettingsError(f"--config {path}: reduced.{name} must be `field: value` lines.")
+    grid = said.get("grid")
+    if grid is not None and not isinstance(grid, str):  # YAML takes 1:30:50 for a time
+        raise SettingsError(f'--config {path}: recipe: write the grid in quotes, "0:30:300".')
     target = said.get("target", ())
     return Recipe(
         data=said.get("data"),
+        grid=grid,
         targets=(target,) if isinstance(target, str) else tuple(target),
         model=said.get("model"),
         reduced={name: dict(block) for name, block in reduced.items()},

@@ -151,6 +151,7 @@ def take_recipe(options: argparse.Namespace) -> Groups:
     config = {} if options.config is None else read_config(options.config, (*GROUPS, *RECIPE))
     recipe = recipe_from(config, options.config)
     options.data = options.data or recipe.data
+    options.grid = options.grid or recipe.grid
     options.target = options.target or list(recipe.targets) or None
     options.model = options.model or recipe.model
     if options.data is None:

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from atomlens.datasets.base import Dataset, DatasetSource, Sample
+from atomlens.datasets.jarvis_optical import JarvisOptical
 from atomlens.datasets.mp2018 import Mp2018
 from atomlens.datasets.optical_nk import OpticalNk
 from atomlens.datasets.qm9 import Qm9
@@ -32,6 +33,7 @@ DATASETS: dict[str, type[DatasetSource]] = {
     "pt-graphene-md": PtGrapheneMd,
     "smfe12-cd": SmFe12Cd,
     "optical-nk": OpticalNk,
+    "jarvis-optical": JarvisOptical,
     "toy": Toy,
 }
 """Data sets that are known by name."""

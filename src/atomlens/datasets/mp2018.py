@@ -129,7 +129,7 @@ def _entries(path: Path) -> Iterator[dict[str, Any]]:
         n_files += 1
         try:
             with open_member() as stream:
-                yield from _items(stream)
+                yield from json_objects(stream)
         except (ValueError, *DAMAGE) as problem:
             raise DatasetError(
                 f"{path}: this is not a whole JSON list of crystals ({problem}); get a complete "
@@ -139,7 +139,7 @@ def _entries(path: Path) -> Iterator[dict[str, Any]]:
         raise DatasetError(f"{path}: there is no JSON file in it; get the archive again.")
 
 
-def _items(stream: IO[bytes]) -> Iterator[dict[str, Any]]:
+def json_objects(stream: IO[bytes]) -> Iterator[dict[str, Any]]:
     """Yield the objects of a JSON list with no more than one of them in memory."""
     decoder, to_text = json.JSONDecoder(), codecs.getincrementaldecoder("utf-8")()
     text, place = "", -1  # -1 until the list has begun
