@@ -6,6 +6,7 @@
 from atomlens.studies.base import Claim, Effect, Study, StudyInput, StudyResult
 from atomlens.studies.deformation import Deformation
 from atomlens.studies.edge_attributes import EdgeAttributes
+from atomlens.studies.element_attention import ElementAttention
 from atomlens.studies.embeddings import Embeddings
 from atomlens.studies.enz import Enz
 from atomlens.studies.motifs import Motifs
@@ -25,6 +26,7 @@ STUDIES: dict[str, type[Study]] = {
         Motifs,
         EdgeAttributes,
         Embeddings,
+        ElementAttention,
         Enz,
     )
 }

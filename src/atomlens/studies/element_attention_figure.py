@@ -1,0 +1,83 @@
+"""The figure of element attention: one material, and all elements of all materials."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from atomlens.reports.canvas import ACCENT, FAINT, INK, QUIET, WARM, new_figure, plain_axes
+from atomlens.reports.wording import shortened
+from atomlens.studies.base import Row
+from atomlens.studies.statistics import Values
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_BARS = (
+    ("share_of_atoms", "atoms", FAINT),
+    ("attention_formula", "attention, formula", ACCENT),
+    ("attention_structure", "attention, structure", WARM),
+)
+_LEAST = 1e-3
+"""Smallest enrichment that is drawn."""
+
+
+def draw_elements(rows: Sequence[Row], name: str, path: Path) -> Path:
+    """Draw the rows of ``elements.csv``: shares in one material, enrichments in all.
+
+    Args:
+        rows: One for each element of each material.
+        name: Of the material on the left.
+        path: .png, .svg or .pdf.
+    """
+    own = [row for row in rows if row["structure"] == name]
+    with new_figure(path, (8.4, 3.7), dpi=150) as figure:
+        figure.set_layout_engine("constrained")
+        left, right = figure.subplots(1, 2)
+        _draw_bars(left, own)
+        left.set_title(shortened(name, 34))
+        _draw_enrichments(right, rows)
+    return path
+
+
+def _draw_bars(axes: "Axes", rows: Sequence[Row]) -> None:
+    plain_axes(axes)
+    axes.grid(False, axis="x")
+    places = np.arange(len(rows))
+    for k, (column, label, colour) in enumerate(_BARS):
+        heights = _column(rows, column)
+        axes.bar(places + 0.27 * (k - 1), heights, width=0.25, color=colour, label=label)
+        for x, height in zip(places + 0.27 * (k - 1), heights, strict=True):
+            axes.text(x, height, f"{height:.2f}", fontsize=7.5, ha="center", va="bottom", color=INK)
+    axes.set_xticks(places, [str(row["element"]) for row in rows])
+    axes.tick_params(axis="x", length=0)
+    axes.set_ylabel("share")
+    axes.margins(y=0.22)
+    axes.legend(loc="upper left", fontsize=8, frameon=False, ncols=3, columnspacing=1.0)
+
+
+def _draw_enrichments(axes: "Axes", rows: Sequence[Row]) -> None:
+    from matplotlib.ticker import FormatStrFormatter
+
+    plain_axes(axes)
+    atoms = _column(rows, "share_of_atoms")
+    x, y = (
+        np.maximum(_column(rows, column) / atoms, _LEAST)
+        for column in ("attention_formula", "attention_structure")
+    )
+    axes.axvline(1.0, color=QUIET, linewidth=0.8, zorder=1)
+    axes.axhline(1.0, color=QUIET, linewidth=0.8, zorder=1)
+    axes.scatter(x, y, s=8, color=ACCENT, alpha=0.4, linewidths=0, zorder=2)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FormatStrFormatter("%g"))
+        axis.set_minor_formatter(FormatStrFormatter(""))
+    axes.set_title("all elements of all materials")
+    axes.set_xlabel("enrichment, formula network")
+    axes.set_ylabel("enrichment, structure network")
+
+
+def _column(rows: Sequence[Row], name: str) -> Values:
+    return np.array([float(str(row[name])) for row in rows], dtype=np.float64)
