@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from atomlens.datasets.base import Dataset, DatasetSource, Sample
+from atomlens.datasets.core_mof import CoreMof, CoreMofFsr
 from atomlens.datasets.jarvis_optical import JarvisOptical
 from atomlens.datasets.mp2018 import Mp2018
 from atomlens.datasets.optical_nk import OpticalNk
@@ -29,6 +30,8 @@ DATASETS: dict[str, type[DatasetSource]] = {
     "qm9": Qm9,
     "qm9-figshare": Qm9Figshare,
     "mp-2018": Mp2018,
+    "core-mof": CoreMof,
+    "core-mof-fsr": CoreMofFsr,
     "fullerene-md": FullereneMd,
     "pt-graphene-md": PtGrapheneMd,
     "smfe12-cd": SmFe12Cd,
