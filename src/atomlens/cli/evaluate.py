@@ -50,6 +50,7 @@ ROWS = (
     ("spearman", "Spearman", False),
     ("interval_coverage", "inside the 90 % interval", False),
     ("miscalibration_area", "miscalibration area", False),
+    ("foreseen_errors", "Spearman of error and estimate", False),
     ("accuracy", "accuracy", False),
     ("f1", "F1", False),
     ("auc", "ROC AUC", False),

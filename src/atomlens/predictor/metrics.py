@@ -37,6 +37,8 @@ class RegressionMetrics:
     """Area between promised and found share for all levels from 0 to 1; 0 is perfect."""
     interval_coverage: float | None = None
     """Share of true values inside the interval that promises 90 %."""
+    foreseen_errors: float | None = None
+    """Rank correlation of absolute and estimated error; NaN if all estimates are equal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,11 +104,12 @@ def regression_metrics(
     deviation = t - t.mean() if len(t) else t
     mad = float(np.abs(deviation).mean()) if len(t) else math.nan
     total = float(np.square(deviation).sum())
-    coverage = area = inside = None
+    coverage = area = inside = foreseen = None
     if std is not None and len(t) and np.all(np.isfinite(std[known])):
         shares = normal_shares(error, std[known])
         coverage = {f"{level:.2f}": float((shares <= level).mean()) for level in LEVELS}
         area = miscalibration_area(shares)
+        foreseen = spearman(np.abs(error), std[known])
     if low is not None and high is not None and len(t) and not np.isnan(low[known]).any():
         inside = float(((low[known] <= t) & (t <= high[known])).mean())
     return RegressionMetrics(
@@ -122,6 +125,7 @@ def regression_metrics(
         coverage=coverage,
         miscalibration_area=area,
         interval_coverage=inside,
+        foreseen_errors=foreseen,
     )
 
 

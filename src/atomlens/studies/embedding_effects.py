@@ -109,7 +109,7 @@ def against_values(model: ModelVectors, values: Values, seed: int) -> list[Effec
             seed,
         )
         for name, number in (("target", first_component), ("foreseen errors", foreseen_errors))
-        if len(number(model.trained, values).rows) > 2
+        if np.isfinite(number(model.trained, values).value)
     ]
 
 

@@ -77,6 +77,17 @@ def test_a_model_too_sure_of_itself_is_found_out() -> None:
     assert m.miscalibration_area > 0.4
 
 
+def test_errors_are_foreseen_if_larger_where_larger_ones_were_expected() -> None:
+    std = np.random.default_rng(0).uniform(0.1, 2, 500)
+    zero = np.zeros(500)
+    assert regression_metrics(std, zero, std=std).foreseen_errors == pytest.approx(1)
+    assert regression_metrics(2 - std, zero, std=std).foreseen_errors == pytest.approx(-1)
+    equal = regression_metrics(std, zero, std=zero + 1).foreseen_errors
+    assert equal is not None
+    assert np.isnan(equal)
+    assert regression_metrics(std, zero).foreseen_errors is None
+
+
 def test_the_area_by_hand() -> None:
     """All values inside the 0 % interval: F = 1 everywhere, area 1/2; all at 1/2: two halves."""
     assert miscalibration_area(np.zeros(4)) == pytest.approx(0.5)

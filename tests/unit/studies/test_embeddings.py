@@ -211,3 +211,10 @@ def test_what_one_model_cannot_take_is_left_out_for_both():
 def test_labels_say_what_a_model_reads():
     models = finder_predictor("formula"), finder_predictor("structure", target="gap")
     assert input_labels(models) == ("energy, formulas", "gap, structures")
+
+
+def test_a_model_with_equal_error_estimates_foresees_nothing():
+    data = with_values()
+    _, result = run(make_predictor("energy"), data=data)
+    assert [e.name for e in result.effects] == ["energy, structures: target"]
+    assert result.claims[1].verdict == "not tested"
