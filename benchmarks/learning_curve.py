@@ -5,6 +5,8 @@
 
 Each folder gives a point: training samples and MAE of the test part, as in its metrics.json. The
 line of the mean predictor is the MAE that always saying the mean of the training part would have.
+``--fit`` adds the power law MAE = c n^m of each curve, fitted as log MAE = log c + m log n over all
+points, and prints m with its 95 % interval (Student's t) and c.
 Several figures side by side: repeat ``--title`` and give each its ``--curve`` options after it.
 """
 
@@ -14,11 +16,12 @@ import json
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 
 matplotlib.use("Agg")
 from matplotlib import pyplot
 
-COLOURS = ("#59616b", "#c8352f", "#2f6fb5")
+COLOURS = ("#59616b", "#c8352f", "#2f6fb5", "#b8860b")
 
 
 def points(pattern: str) -> tuple[list[tuple[int, float]], float, str]:
@@ -37,11 +40,23 @@ def points(pattern: str) -> tuple[list[tuple[int, float]], float, str]:
     return sorted(found), mean, unit
 
 
+def power_law(found: list[tuple[int, float]]) -> tuple[float, float, float]:
+    """Exponent m, half the width of its 95 % interval, and factor c of MAE = c n^m."""
+    from scipy.stats import linregress, t
+
+    if len(found) < 3:
+        raise SystemExit("A power law and its interval need three models at least.")
+    line = linregress(*np.log(np.array(found, dtype=float)).T)
+    half = t.ppf(0.975, len(found) - 2) * line.stderr
+    return line.slope, half, float(np.exp(line.intercept))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--title", action="append", required=True)
     parser.add_argument("--curve", action="append", required=True, metavar="LABEL=FOLDERS")
+    parser.add_argument("--fit", action="store_true", help="power law of each curve")
     options = parser.parse_args()
     per_panel = len(options.curve) // len(options.title)
     figure, panels = pyplot.subplots(
@@ -53,9 +68,18 @@ def main() -> None:
             label, _, pattern = curve.partition("=")
             found, mean, unit = points(pattern)
             x, y = zip(*found, strict=True)
-            axes.plot(x, y, "o-", color=COLOURS[order], label=label, markersize=5)
+            style = "o" if options.fit else "o-"
+            if options.fit:
+                slope, half, factor = power_law(found)
+                ends = np.array([min(x), max(x)], dtype=float)
+                axes.plot(ends, factor * ends**slope, color=COLOURS[order], linewidth=1.2)
+                print(f"{label}: MAE = {factor:.2f} n^m, m = {slope:.3f} ± {half:.3f}")
+                label = f"{label}, m = {slope:.2f}"
+            axes.plot(x, y, style, color=COLOURS[order], label=label, markersize=5)
         axes.axhline(mean, color="#9aa3ad", linewidth=1, linestyle="--", label="mean predictor")
         axes.set_xscale("log")
+        if options.fit:
+            axes.set_yscale("log")
         axes.set_title(title, loc="left", fontweight="bold", fontsize=11)
         axes.set_xlabel("training samples")
         axes.set_ylabel(f"test MAE / {unit}" if column == 0 else "")
