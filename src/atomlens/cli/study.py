@@ -149,7 +149,7 @@ def load_inputs(
     if not len(data):
         reason = f" {failure_sentence(data.failures[0])}" if data.failures else ""
         raise StudyError(f"{study.name}: there is no structure to study.{reason}")
-    if own is None and not options.all:
+    if not (study.leaves_out_known or options.all):
         trained = {name for m in models for name in m.record.split.get("train", ())}
         rows = [i for i, name in enumerate(data.structures.names) if name not in trained]
         if not rows:

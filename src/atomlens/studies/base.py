@@ -139,8 +139,8 @@ class StudyInput:
     shuffled: tuple["Predictor", ...] = ()
     """Control: models of the same kinds, trained on shuffled labels (`shuffle_targets`)."""
     use_known: bool = False
-    """Also judge what the models were trained on (``--all``), for studies that read their own
-    inputs; of other inputs that was left out before."""
+    """Also judge what the models were trained on (``--all``); for studies that leave it out by
+    themselves, in the data of the others it is left out already."""
     progress: Progress = no_progress
 
 
@@ -154,15 +154,14 @@ class Study(ABC):
     """Frozen dataclass of the settings, each with a default and a line of explanation."""
     needs_data: ClassVar[bool] = True
     """Whether structures must be given."""
+    leaves_out_known: ClassVar[bool] = False
+    """Whether it finds out by itself what the models were trained on, unless `use_known`."""
 
     def __init__(self, settings: Any = None) -> None:
         self.settings = self.Settings() if settings is None else settings
 
     def read(self, inputs: Sequence[str]) -> Dataset | None:
-        """Read the inputs of the command in a way of its own; None to have them read as usual.
-
-        A study that does also leaves out by itself what the models were trained on.
-        """
+        """Read the inputs of the command in a way of its own; None to have them read as usual."""
         return None
 
     @abstractmethod

@@ -85,6 +85,7 @@ class Enz(Study):
     name: ClassVar[str] = "enz"
     summary: ClassVar[str] = "which formulas have a permittivity near zero, and how sure is that?"
     Settings: ClassVar[type] = EnzSettings
+    leaves_out_known: ClassVar[bool] = True
 
     def __init__(self, settings: Any = None) -> None:
         super().__init__(settings)
@@ -145,7 +146,7 @@ class Enz(Study):
             },
             counts=counts | {"judged": len(order), "candidates": len(passing)},
             failures=judged.failures,
-            notes=_notes(judges, order),
+            notes=_notes(judges, order, data=given.data),
             shown=[{name: row[name] for name in _SHOWN} for row in rows[:_N_SHOWN]],
         )
 
@@ -221,7 +222,7 @@ class Enz(Study):
         found: list[Row] = []
         for candidate in order[: self.settings.n_drawn]:
             real, imaginary = members_of(judges, task, candidate.row)
-            found += band_rows(candidate.name, judges[0].energies, real, imaginary)
+            found += band_rows(candidate.formula, judges[0].energies, real, imaginary)
         return found
 
     def draw(self, result: StudyResult, folder: Path) -> list[Path]:
@@ -255,7 +256,7 @@ def _check_tables(judged: Judged, control: Judged | None) -> dict[str, Sequence[
     return {"check": judged.check.material_rows(), "confusion": confusion}
 
 
-def _notes(judges: Sequence[Judge], order: Sequence[Candidate]) -> tuple[str, ...]:
+def _notes(judges: Sequence[Judge], order: Sequence[Candidate], data: Dataset) -> tuple[str, ...]:
     energies = judges[0].energies
     members = {len(c.readings) for c in order}
     n_members = " or ".join(map(str, sorted(members)))
@@ -263,8 +264,8 @@ def _notes(judges: Sequence[Judge], order: Sequence[Candidate]) -> tuple[str, ..
         f"Each formula is judged by {n_members} members; the models see {energies[0]:g} to "
         f"{energies[-1]:g} eV in {len(energies)} points, and no crossing outside."
     ]
-    n_unknown = max(judge.n_unknown for judge in judges)
-    if n_unknown or not all(judge.known for judge in judges):
+    names = set(data.structures.names)
+    if any(j.n_unknown or not j.samples for j in judges if not j.samples & names):
         notes.append(
             "A model does not say all formulas that it was trained on (samples named otherwise): "
             "list them in a file and give --set exclude=FILE."

@@ -12,6 +12,7 @@ from atomlens.datasets.base import Dataset
 from atomlens.datasets.columns import is_missing, parse_header
 from atomlens.datasets.splits import reduced_formulas
 from atomlens.datasets.tables import is_table, read_table
+from atomlens.elements import SYMBOLS
 from atomlens.errors import DatasetError, Failure, StructureError, StudyError
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of
 from atomlens.targets import Target
@@ -151,6 +152,17 @@ def formula_keys(structures: StructureArrays) -> NDArray[np.str_]:
     """(n,) a key that two formulas share if their elements stand in the same ratio."""
     values = np.zeros((len(structures), 0))
     return reduced_formulas(Dataset(name="", structures=structures, targets=(), values=values))
+
+
+def formula_as_written(atomic_numbers: NDArray[np.uint8]) -> str:
+    """Return the smallest whole formula with the elements in the order of the atoms."""
+    numbers, first, counts = np.unique(atomic_numbers, return_index=True, return_counts=True)
+    counts //= np.gcd.reduce(counts)
+    order = np.argsort(first)
+    return "".join(
+        SYMBOLS[z] + (str(n) if n > 1 else "")
+        for z, n in zip(numbers[order].tolist(), counts[order].tolist(), strict=True)
+    )
 
 
 def keys_of_names(names: Iterable[str]) -> tuple[frozenset[str], int]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from atomlens.studies.base import Effect, Row
 from atomlens.studies.enz_numbers import mean_and_std
 from atomlens.studies.enz_screening import Reading
-from atomlens.studies.statistics import bootstrap, spearman
+from atomlens.studies.statistics import area_under_curve, bootstrap, spearman
 
 Values = NDArray[np.float64]
 
@@ -93,6 +93,14 @@ class Check:
         """Return the share of the materials without a crossing for which one is predicted."""
         return _mean(self.predicted[~self.crosses])
 
+    def told_apart(self) -> float:
+        """Return how often a material that crosses is seen to by more members than one that not."""
+        return _area(self.seen_and_crosses())
+
+    def seen_and_crosses(self) -> Values:
+        """(n, 2) share of the members that see a crossing, and 1 where there is one."""
+        return np.stack([self.seen_by, self.crosses.astype(np.float64)], axis=1)
+
     def error(self) -> float:
         """Return the mean absolute error of the crossover, eV."""
         return _mean(self.errors)
@@ -107,10 +115,10 @@ class Check:
 
     def sureness(self) -> float:
         """Return Spearman's correlation of the members' spread with the error."""
-        pairs = self._spread_and_error()
-        return spearman(pairs[:, 0], pairs[:, 1])
+        return _correlation(self.spread_and_error())
 
-    def _spread_and_error(self) -> Values:
+    def spread_and_error(self) -> Values:
+        """(n_known, 2) spread of the members and error of the crossover, eV."""
         pairs = np.stack([self.std[self.both], self.errors], axis=1)
         known: Values = pairs[np.isfinite(pairs).all(axis=1)]
         return known
@@ -120,10 +128,18 @@ def _mean(values: "NDArray[np.bool_] | Values") -> float:
     return float(values.mean()) if len(values) else np.nan
 
 
+def _area(pairs: Values) -> float:
+    crosses = pairs[:, 1] > 0
+    return area_under_curve(pairs[~crosses, 0], pairs[crosses, 0])
+
+
+def _correlation(pairs: Values) -> float:
+    return spearman(pairs[:, 0], pairs[:, 1])
+
+
 def check_effects(check: Check, controls: dict[str, Check], seed: int) -> list[Effect]:
     """Return what the check says, with the same numbers of the controls; materials resampled."""
     of_mean = {MEAN_OF_OTHERS: check.error_of_mean()}
-    pairs = check._spread_and_error()
     return [
         _effect(
             "crossings that are predicted",
@@ -140,6 +156,14 @@ def check_effects(check: Check, controls: dict[str, Check], seed: int) -> list[E
             seed,
         ),
         _effect(
+            "materials that cross told apart",
+            check.seen_and_crosses(),
+            "area under the ROC curve of the share of the members that see one; 0.5 is chance",
+            {name: c.told_apart() for name, c in controls.items()},
+            seed,
+            statistic=_area,
+        ),
+        _effect(
             "error of the crossover",
             check.errors,
             "mean absolute error where there is a crossing and it is predicted",
@@ -149,11 +173,11 @@ def check_effects(check: Check, controls: dict[str, Check], seed: int) -> list[E
         ),
         _effect(
             "Spearman of spread and error",
-            pairs,
+            check.spread_and_error(),
             "does the spread of the members tell the error of the crossover?",
             {name: c.sureness() for name, c in controls.items()},
             seed,
-            statistic=lambda p: spearman(p[:, 0], p[:, 1]),
+            statistic=_correlation,
         ),
     ]
 

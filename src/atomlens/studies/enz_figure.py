@@ -71,15 +71,15 @@ def _draw_panel(axes: "Axes", head: Row, points: Sequence[Row]) -> None:
     margin = 0.08 * (top - bottom)
     axes.set_ylim(min(bottom - margin, -1.5), max(top + margin, 1.5))
     axes.set_xlim(energies[0], energies[-1])
-    axes.set_title(shortened(_title(head, crossover), 40), fontsize=10)
+    axes.set_title(_title(head, crossover), fontsize=10)
     plain_axes(axes)
 
 
 def _title(head: Row, crossover: float) -> str:
-    share = f"passes in {_number(head['passes']):.0%} of {head['members']}"
-    return (
-        f"{head['formula']}: {crossover:.2f} eV, {share}" if crossover > 0 else f"{head['formula']}"
-    )
+    formula = shortened(str(head["formula"]), 16)
+    if not np.isfinite(crossover):
+        return f"{formula}: no crossover"
+    return f"{formula}: {crossover:.2f} eV, {_number(head['passes']):.0%} of {head['members']}"
 
 
 def _column(points: Sequence[Row], name: str) -> Values:

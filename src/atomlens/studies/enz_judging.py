@@ -11,6 +11,7 @@ from atomlens.datasets.base import Dataset
 from atomlens.elements import SYMBOLS
 from atomlens.errors import Failure
 from atomlens.studies.base import Progress, no_progress
+from atomlens.studies.enz_candidates import formula_as_written
 from atomlens.studies.enz_check import Check
 from atomlens.studies.enz_members import Judge, Spectra, predict_members
 from atomlens.studies.enz_numbers import Criteria
@@ -89,10 +90,19 @@ class Judged:
 
 
 def may_judge(judge: Judge, task: Task) -> NDArray[np.int64]:
-    """Return the rows that a judge may judge: all that it was not trained on."""
+    """Return the rows that a judge may judge: all that it was not trained on.
+
+    They are told by their formula, and where samples are named otherwise by their name.
+    """
     if task.judge_known:
         return task.rows
-    return np.array([r for r in task.rows.tolist() if task.keys[r] not in judge.known], dtype=int)
+    names = task.data.structures.names
+    unknown = [
+        row
+        for row in task.rows.tolist()
+        if task.keys[row] not in judge.known and names[row] not in judge.samples
+    ]
+    return np.array(unknown, dtype=np.int64)
 
 
 def judge_all(judges: Sequence[Judge], task: Task, progress: Progress = no_progress) -> Judged:
@@ -147,6 +157,7 @@ def _candidate(
     return Candidate(
         row=row,
         name=structure.name,
+        formula=formula_as_written(structure.atomic_numbers),
         elements=tuple(SYMBOLS[z] for z in np.unique(structure.atomic_numbers).tolist()),
         hull_energy=float(task.hull_energies[row]),
         readings=tuple(readings),
@@ -162,7 +173,7 @@ def _check(task: Task, covered: dict[int, list[Reading]], energies: Values) -> C
     if truth is None or not rows:
         return None
     return Check.of(
-        [task.data.structures.names[r] for r in rows],
+        [formula_as_written(task.data.structures[r].atomic_numbers) for r in rows],
         [truth.reading(r, energies, task.choice) for r in rows],
         [covered[r] for r in rows],
     )

@@ -31,10 +31,12 @@ class Judge:
     """The same object as ``real`` if that model predicts both."""
     names: tuple[str, str]
     """Of their targets."""
+    samples: frozenset[str]
+    """Names of the samples that it was trained on, or chosen by."""
     known: frozenset[str]
-    """Keys of the formulas that it was trained on, or chosen by."""
+    """Keys of those names that are formulas."""
     n_unknown: int
-    """Training samples whose names are no formulas."""
+    """How many of those names are none."""
 
     @property
     def energies(self) -> Values:
@@ -120,11 +122,18 @@ def _judge(first: Predictor, second: Predictor, names: tuple[str, str]) -> Judge
             f"enz: the ensemble of {names[0]!r} has {len(first.models)} members and that of "
             f"{names[1]!r} {len(second.models)}; train both with the same --ensemble."
         )
-    samples = {
+    samples = frozenset(
         name for m in (first, second) for p in _KNOWN_PARTS for name in m.record.split.get(p, ())
-    }
+    )
     known, n_unknown = keys_of_names(sorted(samples))
-    return Judge(real=first, imaginary=second, names=names, known=known, n_unknown=n_unknown)
+    return Judge(
+        real=first,
+        imaginary=second,
+        names=names,
+        samples=samples,
+        known=known,
+        n_unknown=n_unknown,
+    )
 
 
 def predict_members(judge: Judge, structures: StructureArrays) -> Spectra:

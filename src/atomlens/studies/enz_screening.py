@@ -63,6 +63,8 @@ class Candidate:
     row: int
     """In the list of formulas."""
     name: str
+    """What the list calls it."""
+    formula: str
     elements: tuple[str, ...]
     hull_energy: float
     """eV/atom; NaN where unknown"""
@@ -94,7 +96,8 @@ class Candidate:
         loss, loss_std = mean_and_std(self.losses)
         windows = [r.window for r in self.readings if r.window is not None]
         return {
-            "formula": self.name,
+            "formula": self.formula,
+            "name": self.name,
             "passes": self.share,
             "crosses": len(self.energies) / len(self.readings),
             "members": len(self.readings),
@@ -119,12 +122,12 @@ def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
     def place(candidate: Candidate) -> tuple[float, float, float, str]:
         loss, _ = mean_and_std(candidate.losses)
         crosses = len(candidate.energies) / len(candidate.readings)
-        return -candidate.share, -crosses, float(np.nan_to_num(loss, nan=np.inf)), candidate.name
+        return -candidate.share, -crosses, float(np.nan_to_num(loss, nan=np.inf)), candidate.formula
 
     return sorted(candidates, key=place)
 
 
-def band_rows(name: str, energies: Values, eps_re: Values, eps_im: Values) -> list[Row]:
+def band_rows(formula: str, energies: Values, eps_re: Values, eps_im: Values) -> list[Row]:
     """Return the mean and spread over the members (n_members, n_points), a row a point."""
 
     def mean_std(members: Values) -> tuple[Values, Values]:
@@ -136,4 +139,4 @@ def band_rows(name: str, energies: Values, eps_re: Values, eps_im: Values) -> li
     columns = (energies, real, real_std, imaginary, imaginary_std)
     names = ("energy [eV]", "eps_re", "eps_re_std", "eps_im", "eps_im_std")
     points = zip(*(column.tolist() for column in columns), strict=True)
-    return [{"formula": name, **dict(zip(names, point, strict=True))} for point in points]
+    return [{"formula": formula, **dict(zip(names, point, strict=True))} for point in points]

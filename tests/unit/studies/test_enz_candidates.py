@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 
 from atomlens.errors import DatasetError, StudyError
 from atomlens.studies.enz_candidates import (
+    formula_as_written,
     formula_keys,
     hull_energies,
     keys_in_file,
@@ -90,6 +91,12 @@ def test_inputs_of_several_kinds_are_joined(tmp_path: Path) -> None:
 def test_multiples_of_a_formula_share_their_key() -> None:
     keys = formula_keys(read_candidates(["Fe2O3", "O6Fe4", "FeO"]).structures)
     assert keys[0] == keys[1] != keys[2]
+
+
+def test_a_formula_keeps_its_order_of_elements() -> None:
+    structures = read_candidates(["Na2Cr4Fe2O16", "Ca(OH)2", "Ag"]).structures
+    written = [formula_as_written(s.atomic_numbers) for s in structures]
+    assert written == ["NaCr2FeO8", "CaO2H2", "Ag"]
 
 
 def test_names_that_are_no_formulas_are_counted() -> None:

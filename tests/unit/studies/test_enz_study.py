@@ -150,6 +150,16 @@ def test_a_model_does_not_judge_what_it_was_trained_on() -> None:
     assert alone.counts["left out, the models were trained on them"] == 1
 
 
+def test_samples_that_are_named_otherwise_are_told_by_their_name() -> None:
+    data = known(("Ag", 3.0), ("Au", 2.0))
+    data = replace(data, structures=replace(data.structures, names=("Ag/Babar", "Au/Babar")))
+    knows = predictor({"Au": (2.0, 0.5)}, train=("Ag/Babar",))
+    result = run(models=(knows,), data=data)
+    assert list(rows(result)) == ["Au"]
+    assert rows(result)["Au"]["name"] == "Au/Babar"
+    assert not any("exclude" in note for note in result.notes)
+
+
 def test_all_keeps_what_the_models_were_trained_on() -> None:
     knows = predictor({"Ag": (9.0, 0.5)}, train=("Ag",))
     assert list(rows(run("Ag", models=(knows,), use_known=True))) == ["Ag"]
@@ -265,6 +275,8 @@ def test_predictions_stand_beside_known_spectra() -> None:
     assert result.effect("crossings that are invented").value == pytest.approx(1 / 2)
     error = result.effect("error of the crossover")
     assert (error.value, error.n) == (pytest.approx(0.25, abs=1e-5), 2)
+    told = result.effect("materials that cross told apart")
+    assert (told.value, told.n) == (pytest.approx(3.5 / 6), 5)  # of 6 pairs 2 in order, 3 tie
     counts = {(r["crosses"], r["predicted"]): r["n"] for r in result.tables["confusion"]}
     assert counts == {("yes", "yes"): 2, ("yes", "no"): 1, ("no", "yes"): 1, ("no", "no"): 1}
 
