@@ -73,8 +73,16 @@ class JarvisOptical(DatasetSource):
         "from files that you have"
     )
     available_targets: ClassVar[tuple[Target, ...]] = (
-        Target(name="eps_re", description="real part of the relative permittivity, xx"),
-        Target(name="eps_im", description="imaginary part of the relative permittivity, xx"),
+        Target(
+            name="eps_re",
+            description="real part of the relative permittivity, xx",
+            grid=parse_grid(DEFAULT_GRID),
+        ),
+        Target(
+            name="eps_im",
+            description="imaginary part of the relative permittivity, xx",
+            grid=parse_grid(DEFAULT_GRID),
+        ),
     )
     origin: ClassVar[str] = "https://jarvis.nist.gov"
     licence: ClassVar[str] = "public domain (NIST)"

@@ -20,6 +20,7 @@ from atomlens.datasets.base import Dataset, DatasetSource
 from atomlens.datasets.grids import Spectrum, numbers_of, on_grid, parse_grid
 from atomlens.datasets.sampling import keep_rows, sample_rows, usable
 from atomlens.datasets.splits import reduced_formulas
+from atomlens.datasets.storage import cache_folder
 from atomlens.datasets.tables import Table, read_table
 from atomlens.errors import DatasetError, Failure, StructureError, unknown_name
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of
@@ -110,7 +111,8 @@ class OpticalNk(DatasetSource):
     grid: str | Sequence[float] | None = None
     """Energies in eV, ``FIRST:LAST:N``; 1.5:3:151 by default."""
     file: str | Path | None = None
-    """A table of the measurements (JSONL) instead of the archive in matminer."""
+    """A table of the measurements (JSONL); by default one in ``downloads/optical-nk`` of the cache
+    folder, else the archive in matminer."""
 
     def load(self, targets: Sequence[str] = (), limit: int | None = None) -> Dataset:
         """Load the averaged spectra.
@@ -123,7 +125,7 @@ class OpticalNk(DatasetSource):
             if name not in known:
                 raise DatasetError(f"{self.name}: {unknown_name('target', name, known)}")
         (path,) = self.files()
-        if self.file is None:
+        if path.suffix == ".xz":
             points = parse_grid(self.grid or DEFAULT_GRID)
             dataset = _averaged(_archived(path), points, self.name, self.name)
         else:
@@ -138,6 +140,9 @@ class OpticalNk(DatasetSource):
         """Return the one file that it is read from."""
         if self.file is not None:
             return [Path(self.file).expanduser()]
+        own = sorted((cache_folder() / "downloads" / self.name).glob("*.jsonl*"))
+        if own:
+            return own[:1]
         found = util.find_spec("matminer")
         if found is not None and found.origin is not None:
             path = Path(found.origin).parent / _ARCHIVE
@@ -145,7 +150,7 @@ class OpticalNk(DatasetSource):
                 return [path]
         raise DatasetError(
             f"{self.name}: its measurements come with matminer, which is not installed: pip "
-            "install matminer, or name a table with formula, wavelength_um, n and k as DATA."
+            "install matminer, or name a table (JSONL) with formula, wavelength_um, n, k as DATA."
         )
 
 
@@ -209,14 +214,14 @@ def _one_a_formula(every: Dataset, n_short: int, where: str) -> Dataset:
     np.add.at(sums, group, every.values)
     order = np.argsort(first)  # formulas in the order of their first entry
     kept = keep_rows(every, first[order].astype(np.int64))
-    several = int((sizes > 1).sum())
-    points = every.targets[0].grid
-    warnings.warn(
-        f"{where}: {len(every)} entries of {len(sizes)} formulas cover {points[0]:g} to "
-        f"{points[-1]:g} eV ({n_short} others do not and are left out); those of the {several} "
-        "formulas with several entries are averaged.",
-        stacklevel=4,
-    )
+    several, points = int((sizes > 1).sum()), every.targets[0].grid
+    if several or n_short:
+        warnings.warn(
+            f"{where}: {len(every)} entries of {len(sizes)} formulas cover {points[0]:g} to "
+            f"{points[-1]:g} eV ({n_short} others do not and are left out); those of the "
+            f"{several} formulas with several entries are averaged.",
+            stacklevel=4,
+        )
     return replace(kept, values=(sums / sizes[:, None])[order])
 
 
