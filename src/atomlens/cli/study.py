@@ -78,6 +78,7 @@ def run(options: argparse.Namespace) -> int:
     if not options.model:
         raise StudyError(f"{study.name}: give at least one trained model with --model.")
     models = load_all(options.model)
+    study.check_models(models)
     data = load_inputs(study, options, models)
     folder = usable_folder(options.out)
     with ProgressLine(study.name, quiet=options.quiet) as progress:

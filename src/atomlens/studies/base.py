@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from atomlens.datasets.base import Dataset
-from atomlens.errors import Failure
+from atomlens.errors import Failure, StudyError
 
 if TYPE_CHECKING:
     from atomlens.predictor import Predictor
@@ -157,8 +157,20 @@ class Study(ABC):
     leaves_out_known: ClassVar[bool] = False
     """Whether it finds out by itself what the models were trained on, unless `use_known`."""
 
+    takes_spectra: ClassVar[bool] = False
+    """Whether it is about models of spectra, not of single numbers."""
+
     def __init__(self, settings: Any = None) -> None:
         self.settings = self.Settings() if settings is None else settings
+
+    def check_models(self, models: "Sequence[Predictor]") -> None:
+        """Raise a StudyError for a model of a spectrum in a study of single numbers."""
+        for target in (t for model in models for t in model.targets):
+            if target.is_spectrum and not self.takes_spectra:
+                raise StudyError(
+                    f"{self.name}: {target.name!r} is a spectrum, and this study is about single "
+                    "numbers; give a model of one."
+                )
 
     def read(self, inputs: Sequence[str]) -> Dataset | None:
         """Read the inputs of the command in a way of its own; None to have them read as usual."""

@@ -86,6 +86,7 @@ class Enz(Study):
     summary: ClassVar[str] = "which formulas have a permittivity near zero, and how sure is that?"
     Settings: ClassVar[type] = EnzSettings
     leaves_out_known: ClassVar[bool] = True
+    takes_spectra: ClassVar[bool] = True
 
     def __init__(self, settings: Any = None) -> None:
         super().__init__(settings)
