@@ -75,6 +75,66 @@ def test_uptakes_at_two_pressures_are_one_model(
     assert [t.unit for t in load_dataset(table, TARGETS).targets] == ["mmol/g"] * 2
 
 
+def write_published(folder: Path) -> Path:
+    """A table as Moosavi et al. (2020) published theirs: names without ending, CIFs elsewhere."""
+    write_folder(folder / "cifs")
+    rows = ["MOFname,Di,density [g/cm^3],pure_uptake_CO2_298.00_15000,logKH_CO2"]
+    rows += [f"mof{i},{4 + i},1.5,{0.1 * i},{-5.0 - i}" for i in range(N)]
+    table = folder / "full_CoRE2019_alldata.csv"
+    table.write_text("\n".join(rows) + "\n")
+    return table
+
+
+def test_a_published_table_finds_its_structures_in_their_folder(tmp_path: Path) -> None:
+    table = write_published(tmp_path)
+    data = load_dataset(
+        table,
+        "pure_uptake_CO2_298.00_15000",
+        structure_column="MOFname",
+        structure_folder=tmp_path / "cifs",
+        units={"pure_uptake_CO2_298.00_15000": "mmol/g"},
+    )
+    assert len(data) == N
+    assert data.structures.names[3] == "mof3"
+    assert data.values[3, 0] == pytest.approx(0.3)
+    assert data.targets[0].unit == "mmol/g"
+    assert data.structures[0].charges is not None
+
+
+def test_a_published_table_trains_as_typed(tmp_path: Path) -> None:
+    table = write_published(tmp_path)
+    code = main(
+        [
+            *("train", str(table), "--structure-column", "MOFname"),
+            *("--structure-folder", str(tmp_path / "cifs")),
+            *("--target", "pure_uptake_CO2_298.00_15000", "--unit", "mmol/g"),
+            *("--model", "ae-cgcnn", "--out", str(tmp_path / "model")),
+            *("--set", f"cache_dir={tmp_path}/cache"),
+            *TINY,
+        ]
+    )
+    assert code == 0
+
+
+def test_files_beside_the_table_need_no_ending(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "mofs").parent
+    table = folder / "named.csv"
+    table.write_text("file,uptake\nmof1,0.1\nmof2.cif,0.2\nmof99,0.3\n")
+    data = load_dataset(table)
+    assert data.structures.names == ("mof1", "mof2")
+    (failure,) = data.failures
+    assert "mof99: there is no such file" in failure.message
+
+
+def test_a_folder_of_structures_that_does_not_exist_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = str(write_published(tmp_path))
+    about = ("--structure-column", "MOFname", "--structure-folder", "nowhere", "--target", "Di")
+    assert main(["train", table, *about, "--out", str(tmp_path / "model")]) == 2
+    assert "nowhere: there is no such folder of structures." in capsys.readouterr().err
+
+
 def test_predictions_feel_the_charges_of_a_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

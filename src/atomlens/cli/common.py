@@ -44,6 +44,9 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
     """Add what a user may have to say about a table or folder."""
     group = parser.add_argument_group("about your own data")
     group.add_argument("--structure-column", metavar="C", help="column with the structures")
+    group.add_argument(
+        "--structure-folder", metavar="DIR", help="folder of the files that the table names"
+    )
     group.add_argument("--name-column", metavar="C", help="column with the names")
     group.add_argument(
         "--polymorphs",
@@ -83,6 +86,7 @@ def file_options(options: argparse.Namespace, targets: Sequence[str]) -> dict[st
         raise SettingsError(f"--{said[0]} says something about a target; name it with --target.")
     given: dict[str, Any] = {
         "structure_column": options.structure_column,
+        "structure_folder": options.structure_folder,
         "name_column": options.name_column,
         "polymorphs": options.polymorphs,
         "energy_column": options.energy_column,

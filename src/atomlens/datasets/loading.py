@@ -29,6 +29,8 @@ class FileOptions:
     """Column of a table that holds the structures: files, SMILES or formulas."""
     name_column: str | None = None
     """Column of a table that holds the names."""
+    structure_folder: str | Path | None = None
+    """Folder of the files that a table names; that of the table itself by default."""
     units: Mapping[str, str] | None = None
     """Unit by target, where the header does not say it as in ``homo [eV]``."""
     kinds: Mapping[str, Kind] | None = None
@@ -149,7 +151,13 @@ def _from_path(
     if path.is_dir() and (path / "id_prop.csv").is_file():
         return load_id_prop(path, wanted, limit, seed, options.for_targets())
     if path.is_file() and is_table(path):
-        table = read_table(path, options.structure_column, options.name_column)
+        folder = options.structure_folder
+        table = read_table(
+            path,
+            options.structure_column,
+            options.name_column,
+            None if folder is None else Path(folder).expanduser(),
+        )
         if is_optical(table.columns):
             optical = optical_dataset(table, str(path), options.grid, path.name.partition(".")[0])
             return _finished(optical, wanted, limit, seed)

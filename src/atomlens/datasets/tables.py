@@ -11,6 +11,7 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from os.path import isfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,8 +56,13 @@ def is_table(path: Path) -> bool:
     return _suffix(path) in SUFFIXES
 
 
-def read_table(path: Path, structure_column: str | None, name_column: str | None) -> Table:
-    """Read a table; no structure is read yet.
+def read_table(
+    path: Path,
+    structure_column: str | None,
+    name_column: str | None,
+    structure_folder: Path | None = None,
+) -> Table:
+    """Read a table; no structure is read yet. ``structure_folder`` holds the files it names.
 
     Raises:
         DatasetError: the file is no table, or has no column with structures.
@@ -69,7 +75,9 @@ def read_table(path: Path, structure_column: str | None, name_column: str | None
     for given in (structure_column, name_column):
         if given is not None and given not in columns:
             raise DatasetError(f"{path}: there is no column {given!r}; it has {_list(columns)}.")
-    structure_of, used = _structures(path, columns, known, structure_column)
+    if structure_folder is not None and not structure_folder.is_dir():
+        raise DatasetError(f"{structure_folder}: there is no such folder of structures.")
+    structure_of, used = _structures(path, columns, known, structure_column, structure_folder)
     name_header = name_column or next((known[n] for n in _NAMES if n in known), None)
     split_header = known.get("split")
     fold_header = next((known[f] for f in _FOLDS if f in known), None)
@@ -87,7 +95,11 @@ def read_table(path: Path, structure_column: str | None, name_column: str | None
 
 
 def _structures(
-    path: Path, columns: Mapping[str, list[Any]], known: Mapping[str, str], given: str | None
+    path: Path,
+    columns: Mapping[str, list[Any]],
+    known: Mapping[str, str],
+    given: str | None,
+    folder: Path | None,
 ) -> "tuple[Callable[[int], Atoms], tuple[str, ...]]":
     """Return how to read the structure of a row, and the headers that takes."""
     if given is None and "file" not in known:
@@ -105,25 +117,32 @@ def _structures(
             "them file, smiles, formula or composition."
         )
     cells = columns[header]
-    return lambda row: _from_cell(cells[row], header, path.parent), (header,)
+    word = "file" if folder is not None else header.strip().lower()
+    return lambda row: _from_cell(cells[row], header, word, folder or path.parent), (header,)
 
 
-def _from_cell(cell: Any, header: str, folder: Path) -> "Atoms":
-    """Return what the cell of a column stands for; the header says how to take a text."""
+def _from_cell(cell: Any, header: str, word: str, folder: Path) -> "Atoms":
+    """Return what the cell of a column stands for; ``word`` says how to take a text."""
     from atomlens.structures import to_atoms
 
     if isinstance(cell, dict):
         return _from_record({"structure": cell})
-    text, word = str(cell).strip(), header.strip().lower()
+    text = str(cell).strip()
     sodium = text == "Na" and word in ("formula", "composition")
     if is_missing(cell) and not sodium:
         raise StructureError(f"the column {header!r} is empty; fill it")
     if word == "file":
-        return to_atoms(folder / text)
+        return to_atoms(_file_called(folder / text))
     if word in _TEXTS:
         return to_atoms(f"{'smiles' if word == 'smiles' else 'formula'}:{text}")
-    beside = folder / text
-    return to_atoms(beside if beside.is_file() else text)
+    beside = _file_called(folder / text)
+    return to_atoms(beside if isfile(beside) else text)
+
+
+def _file_called(path: Path) -> Path:
+    """Return the path; with ``.cif`` behind it where only that exists, as MOF tables mean it."""
+    crystal = path.with_name(f"{path.name}.cif")
+    return crystal if not isfile(path) and isfile(crystal) else path
 
 
 def _from_record(record: Mapping[str, Any]) -> "Atoms":
