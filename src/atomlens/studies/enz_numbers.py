@@ -85,9 +85,7 @@ def zero_crossings(energies: Values, eps_re: Values, eps_im: Values) -> tuple[Cr
 
 
 def _checked(energies: Values, eps_re: Values, eps_im: Values) -> tuple[Values, Values, Values]:
-    grid, real, imaginary = (
-        np.ma.filled(np.ma.asarray(a, dtype=np.float64), np.nan) for a in (energies, eps_re, eps_im)
-    )
+    grid, real, imaginary = _plain(energies), _plain(eps_re), _plain(eps_im)
     if grid.ndim != 1 or real.shape != grid.shape or imaginary.shape != grid.shape:
         raise StudyError(
             f"Energies {grid.shape}, real part {real.shape} and imaginary part {imaginary.shape} "
@@ -96,6 +94,14 @@ def _checked(energies: Values, eps_re: Values, eps_im: Values) -> tuple[Values, 
     if not np.all(np.diff(grid) > 0):
         raise StudyError("The energies of a spectrum do not ascend; sort them.")
     return grid, real, imaginary
+
+
+def _plain(values: Values) -> Values:
+    """Return an array of floats, NaN where it is masked."""
+    if isinstance(values, np.ma.MaskedArray):
+        filled: Values = np.ma.filled(values.astype(np.float64), np.nan)
+        return filled
+    return np.asarray(values, dtype=np.float64)
 
 
 def _crossing(energies: Values, real: Values, imaginary: Values, left: int, right: int) -> Crossing:
