@@ -163,26 +163,35 @@ def _against_reference(name: str) -> Callable[[Network], float]:
 
 
 def between_models(measured: Sequence[ModelMatrices], seed: int) -> list[Effect]:
-    """Return how alike the matrices of one formula are in each pair of models."""
+    """Return what each pair of models has in common; for untrained ones, of other weights."""
     effects = []
     for first, second in combinations(measured, 2):
-        found = same_formula(first.trained, second.trained)
-        untrained = [
-            same_formula(a, b)
-            for a, b in zip(
-                first.controls["untrained"], second.controls["untrained"][1:], strict=False
-            )
-        ]
-        effects.append(
-            _effect(
-                f"{first.label} and {second.label}",
-                bootstrap(found, seed=seed),
-                len(found),
-                "Pearson's correlation of the matrices of both models, mean over the formulas; "
-                "untrained: two networks of other random weights",
-                {"untrained": _mean(map(_mean, untrained))},
-            )
+        both = f"{first.label} and {second.label}"
+        others = list(
+            zip(first.controls["untrained"], second.controls["untrained"][1:], strict=False)
         )
+        same = same_formula(first.trained, second.trained)
+        alike = same_order(first.trained, second.trained)
+        (order,) = bootstrap_units(len(first.names), alike, seed=seed)
+        once = np.ones(len(first.names))
+        effects += [
+            _effect(
+                f"{both}: same formula",
+                bootstrap(same, seed=seed),
+                len(same),
+                "similarity of the matrices of one formula in both models, mean over formulas; the "
+                "sign of a matrix is arbitrary",
+                {"untrained": _mean(_mean(same_formula(a, b)) for a, b in others)},
+            ),
+            _effect(
+                f"{both}: same pairs",
+                order,
+                len(first.names),
+                "Spearman over all pairs of formulas of their similarity in both models, which no "
+                "sign changes",
+                {"untrained": _mean(float(same_order(a, b)(once)[0]) for a, b in others)},
+            ),
+        ]
     return effects
 
 
@@ -191,6 +200,20 @@ def same_formula(first: Network, second: Network) -> Values:
     others = {m.name: m for m in second.matrices}
     found = [similarity(m, others[m.name]) for m in first.matrices if m.name in others]
     return np.array([value for value in found if np.isfinite(value)], dtype=np.float64)
+
+
+def same_order(first: Network, second: Network) -> Callable[[Values], Values]:
+    """Return how far two networks find the same pairs alike, if both took all formulas."""
+    a, b = first.similarities, second.similarities
+
+    def statistic(drawn: Values) -> Values:
+        if len(a) != len(b):
+            return np.array([np.nan])
+        pairs = drawn_pairs(drawn)
+        pairs = pairs[np.isfinite(a[pairs]) & np.isfinite(b[pairs])]
+        return np.array([spearman(a[pairs], b[pairs])])
+
+    return statistic
 
 
 def alike_matrices(one: ModelMatrices) -> Claim:

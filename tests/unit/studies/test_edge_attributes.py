@@ -11,8 +11,10 @@ from atomlens.neighbors import make_builder
 from atomlens.structures.formulas import from_formula
 from atomlens.studies import STUDIES, StudyInput
 from atomlens.studies.attention import prepare
+from atomlens.studies.edge_attribute_effects import Network, same_formula, same_order
 from atomlens.studies.edge_attribute_numbers import (
     EdgeMatrix,
+    all_similarities,
     asymmetry,
     edge_matrices,
     element_distances,
@@ -156,12 +158,22 @@ def test_without_the_four_formulas_the_claim_is_not_tested():
     assert result.claims[0].verdict == "not tested"
 
 
-def test_two_models_are_compared_formula_by_formula():
+def test_two_models_are_compared_formula_by_formula_and_pair_by_pair():
     models = (finder_predictor("formula"), finder_predictor("formula", target="gap", seed=1))
     _, result = run(models=models)
-    effect = result.effect("energy and gap")
-    assert -1 <= effect.low <= effect.value <= effect.high <= 1
-    assert "untrained" in effect.controls
+    for name in ("energy and gap: same formula", "energy and gap: same pairs"):
+        effect = result.effect(name)
+        assert -1 <= effect.low <= effect.value <= effect.high <= 1
+        assert set(effect.controls) == {"untrained"}
+
+
+def test_a_matrix_of_the_other_sign_finds_the_same_pairs_alike():
+    random = np.random.default_rng(0)
+    made = [matrix(random.normal(size=(3, 3)), name=str(i)) for i in range(6)]
+    turned = [replace(m, values=-m.values) for m in made]
+    first, second = (Network(m, all_similarities(m)) for m in (made, turned))
+    assert_allclose(same_formula(first, second), -1.0)
+    assert_allclose(same_order(first, second)(np.ones(6)), 1.0)
 
 
 def test_a_model_of_shuffled_labels_is_a_control():
