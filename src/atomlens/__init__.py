@@ -1,8 +1,9 @@
 """atomlens: learn a property from structures or formulas, and see which atoms it rests on."""
 
 import os
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from atomlens.lazy import lazy_names
 
 __version__ = "0.1.0"
 
@@ -29,14 +30,4 @@ _WHERE = {
     "Explanation": "explain",
 }
 __all__ = ["__version__", *_WHERE]
-
-
-def __getattr__(name: str) -> Any:
-    """Import the public names on first use, so that ``import atomlens`` costs nothing."""
-    if name in _WHERE:
-        return getattr(import_module(f"atomlens.{_WHERE[name]}"), name)
-    raise AttributeError(f"module 'atomlens' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, _WHERE, ("__version__",))

@@ -4,8 +4,7 @@ Importing this package needs numpy alone. ``DATASETS`` is the table of data sets
 known by name; a new one is a class in a file of its own, named here.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from atomlens.datasets.base import Dataset, DatasetSource, Sample
 from atomlens.datasets.core_mof import CoreMof, CoreMofFsr
@@ -16,6 +15,7 @@ from atomlens.datasets.qm9 import Qm9
 from atomlens.datasets.qm9_figshare import Qm9Figshare
 from atomlens.datasets.scann_deposit import FullereneMd, PtGrapheneMd, SmFe12Cd
 from atomlens.datasets.toy import Toy
+from atomlens.lazy import lazy_names
 
 if TYPE_CHECKING:
     from atomlens.datasets.cache import cached_store as cached_store
@@ -51,14 +51,6 @@ _WHERE = {
     "make_split": "splits",
 }
 __all__ = ["DATASETS", "Dataset", "DatasetSource", "Sample", *_WHERE]
-
-
-def __getattr__(name: str) -> Any:
-    """Import the other public names on first use."""
-    if name in _WHERE:
-        return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(
+    __name__, _WHERE, ("DATASETS", "Dataset", "DatasetSource", "Sample")
+)

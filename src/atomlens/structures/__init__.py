@@ -4,8 +4,9 @@ Importing this package is free: ase, rdkit and pymatgen are imported by the func
 need them.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from atomlens.lazy import lazy_names
 
 if TYPE_CHECKING:
     from atomlens.structures.reading import ReadResult as ReadResult
@@ -20,14 +21,4 @@ _WHERE = {
     "to_atoms": "reading",
 }
 __all__ = list(_WHERE)
-
-
-def __getattr__(name: str) -> Any:
-    """Import the public names on first use."""
-    if name in _WHERE:
-        return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, _WHERE)
