@@ -166,6 +166,8 @@ def metric_rows(metrics: "Metrics") -> list[dict[str, Any]]:
                 continue
             unit = figures.get("unit", "") if has_unit else ""
             text = str(value) if isinstance(value, int) else f"{value:.4g}"
+            points = field == "n" and value > metrics.n_samples
+            label = "values" if points else label
             rows.setdefault(label, {"": label})[name] = f"{text} {unit}".rstrip()
     return list(rows.values())
 

@@ -224,7 +224,7 @@ def summary(model: "Predictor", out: Path) -> str:
     from atomlens.reports.tables import format_table
 
     rows = [
-        result_row(part, name, figures)
+        result_row(part, name, figures, "values" if model.has_spectra else "samples")
         for part in ("validation", "test")
         for name, figures in model.metrics.get(part, {}).get("targets", {}).items()
     ]
@@ -237,9 +237,11 @@ def summary(model: "Predictor", out: Path) -> str:
     return "\n".join(lines)
 
 
-def result_row(part: str, target: str, figures: "Mapping[str, Any]") -> dict[str, Any]:
+def result_row(
+    part: str, target: str, figures: "Mapping[str, Any]", counted: str
+) -> dict[str, Any]:
     """Return one row of the table that stands at the end of a training."""
-    row: dict[str, Any] = {"part": part, "target": target, "samples": figures.get("n")}
+    row: dict[str, Any] = {"part": part, "target": target, counted: figures.get("n")}
     unit = figures.get("unit", "")
     for field, label in (("mae", "MAE"), ("mad", "MAE of the mean"), ("accuracy", "accuracy")):
         if figures.get(field) is not None:

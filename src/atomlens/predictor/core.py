@@ -70,6 +70,11 @@ class Predictor:
         return self.scaling.targets
 
     @property
+    def has_spectra(self) -> bool:
+        """Whether one of the targets is a spectrum."""
+        return any(t.is_spectrum for t in self.targets)
+
+    @property
     def config(self) -> Any:
         """Settings of the model."""
         return self.models[0].config
