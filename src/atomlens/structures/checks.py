@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 MINIMUM_DISTANCE = 0.1
 """Å; two atoms closer than this are one atom written twice, or a wrong unit."""
 
+SHORTEST_BOND = 0.5
+"""Å; no two atoms bond at less (H2: 0.74 Å). Nearer ones are alternatives of one another."""
+
 LARGEST_LENGTH = 1e6
 """Å; larger coordinates are rubbish and would overflow later."""
 
@@ -57,6 +60,17 @@ def closest_overlap(
     k = int(pairs.distances.argmin())
     first, second = sorted((int(pairs.first[k]), int(pairs.second[k])))
     return first, second, float(pairs.distances[k])
+
+
+def atoms_overlap(atoms: "Atoms") -> bool:
+    """Say whether two atoms are nearer than any bond, as alternatives of a disordered part are."""
+    cell, pbc = np.asarray(atoms.cell[:], dtype=float), np.asarray(atoms.pbc, dtype=bool)
+    try:
+        check_cell(cell, pbc)
+        pairs = overlapping_pairs(atoms.positions, cell, pbc, SHORTEST_BOND)
+    except (StructureError, ValueError):
+        return False  # positions or cell are worse than that, and `check_atoms` says how
+    return len(pairs.distances) > 0
 
 
 class OverlappingPairs(NamedTuple):

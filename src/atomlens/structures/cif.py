@@ -9,10 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import StructureError
-from atomlens.structures.checks import check_cell, overlapping_pairs
+from atomlens.structures.checks import atoms_overlap, check_cell, overlapping_pairs
 from atomlens.structures.cif_sites import Sites, column, formula_amounts, number
 from atomlens.structures.cif_tags import Tags, read_tags
-from atomlens.structures.records import DEUTERIUM_NOTICE, Entry, add_notice, attempt
+from atomlens.structures.records import (
+    DEUTERIUM_NOTICE,
+    OVERLAP_NOTICE,
+    Entry,
+    add_notice,
+    attempt,
+)
 from atomlens.structures.symmetry import (
     IDENTITY,
     NamedSetting,
@@ -88,6 +94,8 @@ def _build(tags: Tags, is_cut: bool) -> "Atoms":
         )
     if sites.has_deuterium:
         add_notice(atoms, DEUTERIUM_NOTICE)
+    if atoms_overlap(atoms):
+        add_notice(atoms, OVERLAP_NOTICE)
     _compare_with_formula(atoms, tags, is_cut)
     return atoms
 

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 _NOTICES = "_atomlens_notices"
 DEUTERIUM_NOTICE = "deuterium or tritium is treated as hydrogen"
+OVERLAP_NOTICE = (
+    "atoms stand closer than 0.5 Å to each other, as alternatives of a disordered part do; all of "
+    "them are used, so numbers for it mean little; keep one alternative"
+)
 
 
 class Entry(NamedTuple):
