@@ -1,5 +1,6 @@
 """Lists of formulas, with energies above the convex hull where they are known."""
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -48,13 +49,17 @@ def read_candidates(inputs: Sequence[str]) -> Dataset:
     structures: list[Structure] = []
     energies: list[float] = []
     failures: list[Failure] = []
-    for text in inputs:
-        for found in _read(text):
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        for found in (found for text in inputs for found in _read(text)):
             if isinstance(found, Failure):
                 failures.append(found)
             else:
                 structures.append(found[0])
                 energies.append(found[1])
+    if heard:  # the readers remark on single formulas; of many, one is enough
+        more = f" (and {len(heard) - 1} more remarks)" if len(heard) > 1 else ""
+        warnings.warn(f"{heard[0].message}{more}", stacklevel=2)
     known = bool(np.isfinite(energies).any())
     return Dataset(
         name="candidates",

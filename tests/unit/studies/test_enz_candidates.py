@@ -88,6 +88,12 @@ def test_inputs_of_several_kinds_are_joined(tmp_path: Path) -> None:
     assert_allclose(hull_energies(data), [0.5, np.nan])
 
 
+def test_remarks_on_many_formulas_are_one_warning() -> None:
+    with pytest.warns(UserWarning, match=r"thirds and sixths \(and 1 more remarks\)") as heard:
+        read_candidates(["Na0.33Cl0.67", "K0.33Cl0.67", "Ag"])
+    assert len(heard) == 1
+
+
 def test_multiples_of_a_formula_share_their_key() -> None:
     keys = formula_keys(read_candidates(["Fe2O3", "O6Fe4", "FeO"]).structures)
     assert keys[0] == keys[1] != keys[2]
