@@ -212,6 +212,7 @@ def element_rows(structures: StructureArrays, shares: ElementShares) -> list[Row
     return [
         {
             "structure": structures.names[material],
+            "formula": structures.formula(material),
             "element": SYMBOLS[element],
             "share_of_atoms": atoms,
             "attention_formula": formula,

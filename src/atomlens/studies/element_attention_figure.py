@@ -19,8 +19,8 @@ _BARS = (
     ("attention_formula", "attention, formula", ACCENT),
     ("attention_structure", "attention, structure", WARM),
 )
-_LEAST = 1e-3
-"""Smallest enrichment that is drawn."""
+_MOST_NUMBERS = 3
+"""Elements up to which the shares are written above the bars."""
 
 
 def draw_elements(rows: Sequence[Row], name: str, path: Path) -> Path:
@@ -36,7 +36,8 @@ def draw_elements(rows: Sequence[Row], name: str, path: Path) -> Path:
         figure.set_layout_engine("constrained")
         left, right = figure.subplots(1, 2)
         _draw_bars(left, own)
-        left.set_title(shortened(name, 34))
+        formula = str(own[0]["formula"])
+        left.set_title(shortened(name if name == formula else f"{name}, {formula}", 40))
         _draw_enrichments(right, rows)
     return path
 
@@ -49,31 +50,27 @@ def _draw_bars(axes: "Axes", rows: Sequence[Row]) -> None:
         heights = _column(rows, column)
         axes.bar(places + 0.27 * (k - 1), heights, width=0.25, color=colour, label=label)
         for x, height in zip(places + 0.27 * (k - 1), heights, strict=True):
-            axes.text(x, height, f"{height:.2f}", fontsize=7.5, ha="center", va="bottom", color=INK)
+            if len(rows) <= _MOST_NUMBERS:
+                text = f"{height:.3f}"
+                axes.text(x, height, text, fontsize=7.5, ha="center", va="bottom", color=INK)
     axes.set_xticks(places, [str(row["element"]) for row in rows])
     axes.tick_params(axis="x", length=0)
     axes.set_ylabel("share")
     axes.margins(y=0.22)
-    axes.legend(loc="upper left", fontsize=8, frameon=False, ncols=3, columnspacing=1.0)
+    axes.legend(
+        loc="upper left", fontsize=8, frameon=False, ncols=3, columnspacing=0.9, handlelength=1.0
+    )
 
 
 def _draw_enrichments(axes: "Axes", rows: Sequence[Row]) -> None:
-    from matplotlib.ticker import FormatStrFormatter
-
     plain_axes(axes)
     atoms = _column(rows, "share_of_atoms")
     x, y = (
-        np.maximum(_column(rows, column) / atoms, _LEAST)
-        for column in ("attention_formula", "attention_structure")
+        _column(rows, column) / atoms for column in ("attention_formula", "attention_structure")
     )
     axes.axvline(1.0, color=QUIET, linewidth=0.8, zorder=1)
     axes.axhline(1.0, color=QUIET, linewidth=0.8, zorder=1)
     axes.scatter(x, y, s=8, color=ACCENT, alpha=0.4, linewidths=0, zorder=2)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(FormatStrFormatter("%g"))
-        axis.set_minor_formatter(FormatStrFormatter(""))
     axes.set_title("all elements of all materials")
     axes.set_xlabel("enrichment, formula network")
     axes.set_ylabel("enrichment, structure network")
