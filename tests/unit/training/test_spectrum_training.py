@@ -108,6 +108,12 @@ def test_samples_with_arrays_are_refused_as_they_say_no_grid() -> None:
         train(samples, model="mean", target="eps")
 
 
+def test_finder_for_3000_points_has_the_published_number_of_weights() -> None:
+    """13,795,626 in the authors' code for dielectric functions, with 200 numbers an element."""
+    model = make_model("finder", n_outputs=3000, element_vectors="mat2vec")
+    assert model.n_parameters == 13_795_626
+
+
 def test_all_points_of_a_spectrum_begin_alike_and_numbers_as_before() -> None:
     torch.manual_seed(0)
     model = make_model("finder", n_outputs=4, predict_scale=True, **SMALL)
