@@ -33,7 +33,10 @@ class Truth:
 
     @classmethod
     def of(cls, data: Dataset, real: str, imaginary: str) -> "Truth | None":
-        """Return the spectra of a data set; None if it has none of both, on one grid in eV."""
+        """Return the spectra of a data set; None if it has none of both, on one grid in eV.
+
+        Where a spectrum had ended and its last value is held, it is unknown.
+        """
         targets = {t.name: t for t in data.targets if t.is_spectrum}
         if not {real, imaginary} <= set(targets):
             return None
@@ -42,8 +45,8 @@ class Truth:
             return None
         return cls(
             energies=np.array(grid),
-            eps_re=data.select_targets([real]).values,
-            eps_im=data.select_targets([imaginary]).values,
+            eps_re=_known_values(data.select_targets([real])),
+            eps_im=_known_values(data.select_targets([imaginary])),
         )
 
     def known(self, row: int, energies: Values) -> NDArray[np.bool_]:
@@ -59,6 +62,10 @@ class Truth:
         seen = (self.energies >= energies[0]) & (self.energies <= energies[-1])
         real = np.where(seen, self.eps_re[row], np.nan)
         return read_spectrum(self.energies, real, self.eps_im[row], choice)
+
+
+def _known_values(data: Dataset) -> Values:
+    return data.values if data.held is None else np.where(data.held, np.nan, data.values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -302,6 +302,14 @@ def test_no_crossing_is_expected_where_the_spectrum_is_unknown() -> None:
     assert rows(result)["Ag"]["crosses"] == 1
 
 
+def test_held_values_are_no_known_spectrum() -> None:
+    data = known(("Ag", 3.0), ("Au", 2.0))
+    held = np.zeros(data.values.shape, dtype=np.bool_)
+    held[0, : len(GRID)] = GRID > 2.5  # Ag ends before its zero
+    result = run(models=(CHECKED,), data=replace(data, held=held))
+    assert result.effect("crossings that are predicted").n == 1
+
+
 def test_models_of_shuffled_labels_stand_beside() -> None:
     noise = predictor({"Ag": (1.0, 9.0)})
     noise = replace(noise, record=replace(noise.record, settings={"shuffle_targets": True}))
