@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from atomlens.cli import main
+from atomlens.cli.parser import build_parser
 from atomlens.datasets import load_dataset
+from atomlens.labels import FORCE_FIELDS, GASES
 from label_makers import argon_crystal, needs_raspalib
 
 SHORT = ("--cutoff", "8", "--cycles", "50", "--equilibration", "20")
@@ -72,7 +74,27 @@ def test_missing_charges_fail_unless_they_are_left_out(
     assert main(["label", str(crystal), *dioxide, "--charges", "none"]) == 0
     said = capsys.readouterr()
     assert "none" in said.out
-    assert "without partial charges" in said.err
+    assert "without the crystal's partial charges" in said.err
+
+
+def test_the_command_offers_what_the_tables_hold() -> None:
+    commands = next(a for a in build_parser()._actions if a.dest == "command")
+    assert isinstance(commands.choices, dict)
+    choices = {a.dest: a.choices for a in commands.choices["label"]._actions}
+    assert set(choices["gas"]) == set(GASES)
+    assert set(choices["force_field"]) == set(FORCE_FIELDS)
+
+
+@needs_raspalib
+def test_nothing_is_left_behind_in_the_folder(
+    crystal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    long = ("--cycles", "6000", "--equilibration", "10")
+    assert main(["label", str(crystal), *METHANE, *long, "--quiet"]) == 0
+    assert list(folder.iterdir()) == []
 
 
 @needs_raspalib
