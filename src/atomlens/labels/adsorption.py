@@ -1,10 +1,11 @@
 """Uptakes of many crystals at several pressures: one after the other, failures kept."""
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from atomlens.errors import Failure, LabelError, SettingsError, unknown_name
 from atomlens.labels.force_fields import FORCE_FIELDS
@@ -15,6 +16,14 @@ from atomlens.structures.arrays import hill_formula, name_of
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+
+class _About(TypedDict):
+    """What all simulations of a call have in common."""
+
+    gas: str
+    force_field: str
+    charges: Charges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,33 +55,44 @@ def label_adsorption(
     for kind, name, known in (("gas", gas, GASES), ("force field", force_field, FORCE_FIELDS)):
         if name not in known:
             raise SettingsError(unknown_name(kind, name, known))
-    if not pressures or not all(p > 0 for p in pressures):
+    if not pressures or not all(0 < p < math.inf for p in pressures):
         raise SettingsError("Pressures are given in bar, one at least, each above zero.")
     import_raspalib()
     settings = settings or GcmcSettings()
     used: Charges = charges if GASES[gas].is_charged else "none"
-    about = {"gas": gas, "force_field": force_field, "charges": used}
+    about: _About = {"gas": gas, "force_field": force_field, "charges": used}
     records: list[dict[str, Any]] = []
     failures: list[Failure] = []
     report = _Shares(progress, len(structures), len(pressures))
     for item in structures:
         try:
-            if isinstance(item, Failure):
-                raise LabelError(item.message)
-            framework = make_framework(
-                item, FORCE_FIELDS[force_field], cutoff=settings.cutoff, charges=used
-            )
-            found = []
-            for pressure in pressures:
-                found.append(simulate(framework, GASES[gas], pressure, settings, report.part))
-                report.finish_part()
-            records += [_record(item, framework, one, about, settings) for one in found]
+            records += _isotherm(item, pressures, about, settings, report)
         except LabelError as error:
             name = item.name if isinstance(item, Failure) else name_of(item)
             failures.append(Failure(name=name, message=str(error)))
             records.append({"name": name, "error": str(error)})
         report.finish_structure()
     return AdsorptionLabels(records=tuple(records), failures=tuple(failures))
+
+
+def _isotherm(
+    item: "Atoms | Failure",
+    pressures: Sequence[float],
+    about: _About,
+    settings: GcmcSettings,
+    report: "_Shares",
+) -> list[dict[str, Any]]:
+    """Return one row for each pressure; raises LabelError if the structure cannot be used."""
+    if isinstance(item, Failure):
+        raise LabelError(item.message)
+    field, gas = FORCE_FIELDS[about["force_field"]], GASES[about["gas"]]
+    framework = make_framework(item, field, cutoff=settings.cutoff, charges=about["charges"])
+    rows = []
+    for pressure in pressures:
+        found = simulate(framework, gas, pressure, settings, report.part)
+        rows.append(_record(item, framework, found, about, settings))
+        report.finish_part()
+    return rows
 
 
 def training_rows(records: Sequence[dict[str, Any]], folder: str | Path) -> list[dict[str, Any]]:
@@ -97,7 +117,7 @@ def _record(
     atoms: "Atoms",
     framework: Framework,
     found: Adsorption,
-    about: dict[str, str],
+    about: _About,
     settings: GcmcSettings,
 ) -> dict[str, Any]:
     return {

@@ -5,6 +5,7 @@ configurational bias. Electrostatics by Ewald summation. The reservoir's fugacit
 the pressure by the Peng-Robinson equation of state.
 """
 
+import itertools
 import math
 import os
 import warnings
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from atomlens.elements import ATOMIC_NUMBERS
 from atomlens.errors import LabelError, MissingDependencyError, SettingsError
 from atomlens.labels.framework import Framework
 from atomlens.labels.gases import Gas
@@ -173,31 +175,23 @@ def _run(
     )
     total = settings.equilibration + settings.cycles
     every = max(1, min(100, total // 100))
-
-    def counter(before: int, most: int) -> Callable[[], None]:
-        calls = 0
-
-        def tell() -> None:
-            nonlocal calls
-            if progress is not None:
-                progress(before + min(most, calls * every), total)
-            calls += 1
-
-        return tell
-
+    tell = progress or (lambda done, total: None)
     run.setup()
-    run.initialize(counter(0, settings.equilibration), every)
-    run.production(counter(settings.equilibration, settings.cycles), every)
+    run.initialize(_counter(tell, 0, settings.equilibration, total, every), every)
+    run.production(_counter(tell, settings.equilibration, total, total, every), every)
     run.tear_down()
-    if progress is not None:
-        progress(total, total)
+    tell(total, total)
     return run.systems[0]
+
+
+def _counter(tell: Progress, first: int, last: int, total: int, every: int) -> Callable[[], None]:
+    """Return what is called after each ``every`` cycles of a stage, to pass on how far it is."""
+    done = itertools.count(first, every)
+    return lambda: tell(min(last, next(done)), total)
 
 
 def _force_field(raspalib: Any, framework: Framework, gas: Gas, settings: GcmcSettings) -> Any:
     """Return the interactions: first the framework's elements, then the sites of the gas."""
-    from atomlens.elements import ATOMIC_NUMBERS
-
     kinds = [
         raspalib.PseudoAtom(symbol, True, mass, 0.0, 0.0, ATOMIC_NUMBERS[symbol])
         for symbol, mass in zip(framework.symbols, framework.masses, strict=True)
