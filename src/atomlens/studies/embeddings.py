@@ -6,6 +6,7 @@ have learned one target must share that much, and two that see the same elements
 before they learn anything: hence the controls.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar, final
@@ -69,11 +70,7 @@ class Embeddings(Study):
                 "to compare two models."
             )
         known = [true_values(given, model, measured.rows) for model in models]
-        seed = self.settings.seed
-        effects: list[Effect] = compare(*models, seed) if len(models) == 2 else []
-        for model, values in zip(models, known, strict=True):
-            validated = np.isin(chosen.names, model.predictor.record.split.get("validation", ()))
-            effects += against_values(model, np.where(validated, np.nan, values), seed)
+        effects = self.effects(models, chosen, known)
         return StudyResult(
             study=self.name,
             question=f"{self.summary[0].upper()}{self.summary[1:]}",
@@ -102,6 +99,17 @@ class Embeddings(Study):
         if len(result.models) == 2:
             pictures.append(draw_components(rows, folder / "embedding-components.png"))
         return pictures
+
+    def effects(
+        self, models: Sequence[ModelVectors], chosen: StructureArrays, known: Sequence[Values]
+    ) -> list[Effect]:
+        """Return what two models have in common, and what each has to do with the true values."""
+        seed = self.settings.seed
+        effects = compare(models[0], models[1], seed) if len(models) == 2 else []
+        for model, values in zip(models, known, strict=True):
+            validated = np.isin(chosen.names, model.predictor.record.split.get("validation", ()))
+            effects += against_values(model, np.where(validated, np.nan, values), seed)
+        return effects
 
     def map_rows(self, model: ModelVectors, chosen: StructureArrays, values: Values) -> list[Row]:
         """Return where each material stands, with its class and its value."""
