@@ -214,7 +214,8 @@ class Enz(Study):
         if judged.check is None:
             return []
         known = {"shuffled labels": control.check} if control and control.check else {}
-        return check_effects(judged.check, known, self.settings.seed)
+        s = self.settings
+        return check_effects(judged.check, known, s.least_share, s.seed)
 
     def _spectra(
         self, order: Sequence[Candidate], judges: Sequence[Judge], task: Task

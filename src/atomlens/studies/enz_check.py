@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.studies.base import Effect, Row
-from atomlens.studies.enz_numbers import mean_and_std
+from atomlens.studies.enz_numbers import Criteria, mean_and_std
 from atomlens.studies.enz_screening import Reading
 from atomlens.studies.statistics import area_under_curve, bootstrap, spearman
 
@@ -30,10 +30,18 @@ class Check:
     """(n,) eV, mean over the members that see one; NaN where none does"""
     std: Values
     """(n,) eV, spread over the members; NaN where fewer than two see one"""
+    passes: NDArray[np.bool_]
+    """(n,) whether the known spectrum passes the criteria"""
+    passed_by: Values
+    """(n,) share of the members in which the material passes"""
 
     @classmethod
     def of(
-        cls, names: Sequence[str], true: Sequence[Reading], found: Sequence[Sequence[Reading]]
+        cls,
+        names: Sequence[str],
+        true: Sequence[Reading],
+        found: Sequence[Sequence[Reading]],
+        criteria: Criteria,
     ) -> "Check":
         """Compare true readings with those of the members, by material."""
         energies = [[r.crossing.energy for r in rs if r.crossing is not None] for rs in found]
@@ -44,6 +52,10 @@ class Check:
             seen_by=np.array([len(e) / len(rs) for e, rs in zip(energies, found, strict=True)]),
             energy=np.array([mean for mean, _ in spreads]),
             std=np.array([std for _, std in spreads]),
+            passes=np.array([criteria.passes(r.crossing) for r in true], dtype=np.bool_),
+            passed_by=np.array(
+                [np.mean([criteria.passes(r.crossing) for r in readings]) for readings in found]
+            ),
         )
 
     @property
@@ -81,9 +93,10 @@ class Check:
 
     def material_rows(self) -> list[Row]:
         """Return true and predicted crossover of each material."""
-        columns = zip(self.names, self.true, self.seen_by, self.energy, self.std, strict=True)
         names = ("formula", "true [eV]", "seen_by", "predicted [eV]", "std [eV]")
-        return [dict(zip(names, row, strict=True)) for row in columns]
+        columns = [self.names, self.true, self.seen_by, self.energy, self.std]
+        rows = zip(*columns, self.passes, self.passed_by, strict=True)
+        return [dict(zip((*names, "passes", "passed_by"), row, strict=True)) for row in rows]
 
     def found_share(self) -> float:
         """Return the share of the crossings that are predicted."""
@@ -92,6 +105,14 @@ class Check:
     def invented_share(self) -> float:
         """Return the share of the materials without a crossing for which one is predicted."""
         return _mean(self.predicted[~self.crosses])
+
+    def right(self, least_share: float) -> NDArray[np.bool_]:
+        """(n_candidates,) whether the known spectra of the candidates pass the criteria."""
+        return self.passes[self.passed_by >= least_share]
+
+    def candidates(self, least_share: float) -> NDArray[np.bool_]:
+        """(n_passing,) whether what passes the criteria is a candidate."""
+        return self.passed_by[self.passes] >= least_share
 
     def told_apart(self) -> float:
         """Return how often a material that crosses is seen to by more members than one that not."""
@@ -137,7 +158,9 @@ def _correlation(pairs: Values) -> float:
     return spearman(pairs[:, 0], pairs[:, 1])
 
 
-def check_effects(check: Check, controls: dict[str, Check], seed: int) -> list[Effect]:
+def check_effects(
+    check: Check, controls: dict[str, Check], least_share: float, seed: int
+) -> list[Effect]:
     """Return what the check says, with the same numbers of the controls; materials resampled."""
     of_mean = {MEAN_OF_OTHERS: check.error_of_mean()}
     return [
@@ -178,6 +201,20 @@ def check_effects(check: Check, controls: dict[str, Check], seed: int) -> list[E
             {name: c.sureness() for name, c in controls.items()},
             seed,
             statistic=_correlation,
+        ),
+        _effect(
+            "candidates that are right",
+            check.right(least_share).astype(float),
+            "share of the candidates whose known spectrum passes the criteria",
+            {name: _mean(c.right(least_share)) for name, c in controls.items()},
+            seed,
+        ),
+        _effect(
+            "low-loss zeros that are found",
+            check.candidates(least_share).astype(float),
+            "share of the known spectra that pass the criteria whose material is a candidate",
+            {name: _mean(c.candidates(least_share)) for name, c in controls.items()},
+            seed,
         ),
     ]
 

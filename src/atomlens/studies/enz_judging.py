@@ -183,6 +183,7 @@ def _check(task: Task, covered: dict[int, list[Reading]], energies: Values) -> C
         [formula_as_written(task.data.structures[r].atomic_numbers) for r in rows],
         [truth.reading(r, energies, task.choice) for r in rows],
         [covered[r] for r in rows],
+        task.criteria,
     )
 
 

@@ -281,6 +281,16 @@ def test_predictions_stand_beside_known_spectra() -> None:
     assert counts == {("yes", "yes"): 2, ("yes", "no"): 1, ("no", "yes"): 1, ("no", "no"): 1}
 
 
+def test_candidates_are_compared_with_what_truly_passes() -> None:
+    data = known(("Ag", 3.0), ("Au", 12.5), ("Na", None), ("H", 5.0))
+    result = run(models=(CHECKED,), data=data)  # Ag, Au and Na are candidates; Ag and H pass
+    right, found = (
+        result.effect(n) for n in ("candidates that are right", "low-loss zeros that are found")
+    )
+    assert (right.value, right.n) == (pytest.approx(1 / 3), 3)
+    assert (found.value, found.n) == (0.5, 2)
+
+
 def test_the_mean_of_the_others_is_a_control_of_the_error() -> None:
     result = run(models=(CHECKED,), data=known(("Ag", 3.0), ("Au", 2.0)))
     assert result.effect("error of the crossover").controls == {"mean of the others": 1.0}
