@@ -66,7 +66,7 @@ def _frame(prediction: "Prediction", i: int) -> tuple[Row, Row]:
         "formula": prediction.formulas[i],
         "n_atoms": int(prediction.n_atoms[i]),
     }
-    end: Row = {"unit": ";".join(prediction.units)}
+    end: Row = {"unit": ";".join(prediction.units) if any(prediction.units) else ""}
     if prediction.warnings[i]:
         end["warning"] = prediction.warnings[i]
     return start, end

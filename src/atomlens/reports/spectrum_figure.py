@@ -22,6 +22,8 @@ MOST_PANELS = 12
 _COLOURS = (ACCENT, WARM, "#5b8f3a", "#8657b8")
 _DASHES = ("-", "--", "-.", ":")
 """Told apart without colours, too."""
+_WIDEST = 2.0
+"""How far a band may widen the picture beyond the curves, in spans of the curves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,7 @@ def draw_spectra(
 ) -> Path:
     """Draw a panel a material: predicted curves with a band of one standard deviation.
 
-    A reference is a black line. The vertical range is that of the curves, so that a wide band
+    A reference is a black line. A band that is much wider than the curves is cut, so that it
     does not press them flat. At most `MOST_PANELS` materials.
 
     Raises:
@@ -68,7 +70,7 @@ def draw_spectra(
             f"{path}: one picture shows 1 to {MOST_PANELS} spectra, and there are {len(panels)}; "
             "give fewer materials."
         )
-    n_columns = min(3, len(panels))
+    n_columns = 2 if len(panels) == 4 else min(3, len(panels))
     n_rows = math.ceil(len(panels) / n_columns)
     with new_figure(path, (1.0 + 3.4 * n_columns, 0.9 + 2.7 * n_rows)) as figure:
         figure.set_layout_engine("constrained")
@@ -91,12 +93,18 @@ def _draw_panel(axes: "Axes", panel: SpectrumPanel) -> None:
     axes.axhline(0.0, color=QUIET, linewidth=0.8)
     several = len(panel.curves) > 1
     for order, curve in enumerate(panel.curves):
-        colour, dashes = _COLOURS[order % 4], _DASHES[order // 4 % 4]
+        colour, dashes = _COLOURS[order % 4], _DASHES[order % 4]
         if np.isfinite(curve.std).any():
             low, high = curve.predicted - curve.std, curve.predicted + curve.std
             band = "± one std" if order == 0 else None
             axes.fill_between(
-                curve.grid, low, high, color=colour, alpha=0.22, linewidth=0, label=band
+                curve.grid,
+                low,
+                high,
+                color=colour,
+                alpha=0.15 if several else 0.22,
+                linewidth=0,
+                label=band,
             )
         label = f"{curve.label} predicted" if curve.true is not None else curve.label
         axes.plot(curve.grid, curve.predicted, dashes, color=colour, linewidth=1.6, label=label)
@@ -108,12 +116,19 @@ def _draw_panel(axes: "Axes", panel: SpectrumPanel) -> None:
 
 
 def _range(panel: SpectrumPanel) -> tuple[float, float]:
-    """Return the range of the curves with a margin, zero included."""
+    """Return the range of the curves, zero included, and of the bands as far as is readable."""
     parts = [np.zeros(1)]
     for curve in panel.curves:
         parts += [curve.predicted] if curve.true is None else [curve.predicted, curve.true]
-    values = np.concatenate(parts)
-    values = values[np.isfinite(values)]
-    low, high = float(values.min()), float(values.max())
-    margin = 0.12 * (high - low) or 1.0
+    low, high = _extremes(np.concatenate(parts))
+    span = high - low or 1.0
+    bands = [b for c in panel.curves for b in (c.predicted - c.std, c.predicted + c.std)]
+    band_low, band_high = _extremes(np.concatenate([*parts, *bands]))
+    low, high = max(band_low, low - _WIDEST * span), min(band_high, high + _WIDEST * span)
+    margin = 0.06 * (high - low) or 1.0
     return low - margin, high + margin
+
+
+def _extremes(values: Values) -> tuple[float, float]:
+    known = values[np.isfinite(values)]
+    return float(known.min()), float(known.max())
