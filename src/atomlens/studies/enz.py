@@ -14,6 +14,7 @@ import numpy as np
 
 from atomlens.datasets.base import Dataset
 from atomlens.errors import StudyError
+from atomlens.predictor import Predictor
 from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
 from atomlens.studies.controls import refuse_unshuffled
 from atomlens.studies.enz_candidates import (
@@ -115,30 +116,22 @@ class Enz(Study):
         shuffled = judges_of(given.shuffled, s.real, s.imaginary) if given.shuffled else ()
         task, counts = self._task(given, judges)
         judged = judge_all(judges, task, given.progress)
-        if not judged.candidates:
-            first = f" {judged.failures[0].message}" if judged.failures else ""
-            raise StudyError(f"enz: none of the {len(task.rows)} formulas can be judged.{first}")
+        _refuse_nothing(judged, task)
         control = judge_all(shuffled, task) if shuffled else None
         order = ranked(judged.candidates)
         passing = [c for c in order if c.share >= s.least_share]
         pairs = element_pairs(c.elements for c in passing)
         rows = [c.table_row() for c in order]
+        keys = dict(enumerate(task.keys))
+        found = Screened.of(order, passing, keys, pairs, judges, given.models)
         return StudyResult(
             study=self.name,
             question=f"{self.summary[0].upper()}{self.summary[1:]}",
-            models=tuple(
-                f"{m.model_name} ({m.record.data or 'unknown data'})" for m in given.models
-            ),
+            models=tuple(_called(model) for model in given.models),
             settings=asdict(s),
             n_structures=len(order),
             effects=(*self._screening(judged, control), *self._check(judged, control)),
-            claims=(
-                papers_list(
-                    Screened.of(
-                        order, passing, dict(enumerate(task.keys)), pairs, judges, given.models
-                    )
-                ),
-            ),
+            claims=(papers_list(found),),
             tables={
                 "candidates": rows,
                 "pairs": [{"first": a, "second": b, "n": n} for (a, b), n in pairs.items()],
@@ -243,6 +236,16 @@ class Enz(Study):
         if check:
             pictures.append(draw_check(check, folder / "check.png"))
         return pictures
+
+
+def _refuse_nothing(judged: Judged, task: Task) -> None:
+    if not judged.candidates:
+        first = f" {judged.failures[0].message}" if judged.failures else ""
+        raise StudyError(f"enz: none of the {len(task.rows)} formulas can be judged.{first}")
+
+
+def _called(model: Predictor) -> str:
+    return f"{model.model_name} ({model.record.data or 'unknown data'})"
 
 
 def _n_passing(judged: Judged, level: float) -> float:

@@ -1,7 +1,8 @@
 """Predicted crossings beside those of known spectra: found or not, how far off, how sure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ Values = NDArray[np.float64]
 
 MEAN_OF_OTHERS = "mean of the others"
 """Control without a network: the mean true crossover of all other materials."""
+_ERROR = "error of the crossover"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,14 +100,6 @@ class Check:
         rows = zip(*columns, self.passes, self.passed_by, strict=True)
         return [dict(zip((*names, "passes", "passed_by"), row, strict=True)) for row in rows]
 
-    def found_share(self) -> float:
-        """Return the share of the crossings that are predicted."""
-        return _mean(self.predicted[self.crosses])
-
-    def invented_share(self) -> float:
-        """Return the share of the materials without a crossing for which one is predicted."""
-        return _mean(self.predicted[~self.crosses])
-
     def right(self, least_share: float) -> NDArray[np.bool_]:
         """(n_candidates,) whether the known spectra of the candidates pass the criteria."""
         return self.passes[self.passed_by >= least_share]
@@ -114,17 +108,9 @@ class Check:
         """(n_passing,) whether what passes the criteria is a candidate."""
         return self.passed_by[self.passes] >= least_share
 
-    def told_apart(self) -> float:
-        """Return how often a material that crosses is seen to by more members than one that not."""
-        return _area(self.seen_and_crosses())
-
     def seen_and_crosses(self) -> Values:
         """(n, 2) share of the members that see a crossing, and 1 where there is one."""
         return np.stack([self.seen_by, self.crosses.astype(np.float64)], axis=1)
-
-    def error(self) -> float:
-        """Return the mean absolute error of the crossover, eV."""
-        return _mean(self.errors)
 
     def error_of_mean(self) -> float:
         """Return the error of the mean of all other true crossovers, same materials, eV."""
@@ -134,10 +120,6 @@ class Check:
         others = (true.sum() - true) / (len(true) - 1)
         return _mean(np.abs(others - true)[self.predicted[self.crosses]])
 
-    def sureness(self) -> float:
-        """Return Spearman's correlation of the members' spread with the error."""
-        return _correlation(self.spread_and_error())
-
     def spread_and_error(self) -> Values:
         """(n_known, 2) spread of the members and error of the crossover, eV."""
         pairs = np.stack([self.std[self.both], self.errors], axis=1)
@@ -145,7 +127,7 @@ class Check:
         return known
 
 
-def _mean(values: "NDArray[np.bool_] | Values") -> float:
+def _mean(values: Values) -> float:
     return float(values.mean()) if len(values) else np.nan
 
 
@@ -158,85 +140,88 @@ def _correlation(pairs: Values) -> float:
     return spearman(pairs[:, 0], pairs[:, 1])
 
 
-def check_effects(
-    check: Check, controls: dict[str, Check], least_share: float, seed: int
-) -> list[Effect]:
-    """Return what the check says, with the same numbers of the controls; materials resampled."""
-    of_mean = {MEAN_OF_OTHERS: check.error_of_mean()}
-    return [
-        _effect(
-            "crossings that are predicted",
-            check.predicted[check.crosses].astype(float),
-            "share of the materials that cross for which at least half of the members see it",
-            {name: c.found_share() for name, c in controls.items()},
-            seed,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Measure:
+    """One number of a check: what of each material goes into it, and how."""
+
+    name: str
+    meaning: str
+    values: Callable[[Check], Any]
+    """(n, ...) of the materials that count"""
+    statistic: Callable[[Values], float] = _mean
+    unit: str = ""
+
+
+def _measures(least_share: float) -> tuple[_Measure, ...]:
+    return (
+        _Measure(
+            name="crossings that are predicted",
+            meaning="share of the materials that cross for which at least half of the members see "
+            "a crossing",
+            values=lambda c: c.predicted[c.crosses],
         ),
-        _effect(
-            "crossings that are invented",
-            check.predicted[~check.crosses].astype(float),
-            "share of the materials that do not cross for which at least half of the members do",
-            {name: c.invented_share() for name, c in controls.items()},
-            seed,
+        _Measure(
+            name="crossings that are invented",
+            meaning="the same share of the materials that do not cross",
+            values=lambda c: c.predicted[~c.crosses],
         ),
-        _effect(
-            "materials that cross told apart",
-            check.seen_and_crosses(),
-            "area under the ROC curve of the share of the members that see one; 0.5 is chance",
-            {name: c.told_apart() for name, c in controls.items()},
-            seed,
+        _Measure(
+            name="materials that cross told apart",
+            meaning="area under the ROC curve of the share of the members that see a crossing; "
+            "0.5 is chance",
+            values=Check.seen_and_crosses,
             statistic=_area,
         ),
-        _effect(
-            "error of the crossover",
-            check.errors,
-            "mean absolute error where there is a crossing and it is predicted",
-            {name: c.error() for name, c in controls.items()} | of_mean,
-            seed,
+        _Measure(
+            name=_ERROR,
+            meaning="mean absolute error where there is a crossing and it is predicted",
+            values=lambda c: c.errors,
             unit="eV",
         ),
-        _effect(
-            "Spearman of spread and error",
-            check.spread_and_error(),
-            "does the spread of the members tell the error of the crossover?",
-            {name: c.sureness() for name, c in controls.items()},
-            seed,
+        _Measure(
+            name="Spearman of spread and error",
+            meaning="does the spread of the members tell the error of the crossover?",
+            values=Check.spread_and_error,
             statistic=_correlation,
         ),
-        _effect(
-            "candidates that are right",
-            check.right(least_share).astype(float),
-            "share of the candidates whose known spectrum passes the criteria",
-            {name: _mean(c.right(least_share)) for name, c in controls.items()},
-            seed,
+        _Measure(
+            name="candidates that are right",
+            meaning="share of the candidates whose known spectrum passes the criteria",
+            values=lambda c: c.right(least_share),
         ),
-        _effect(
-            "low-loss zeros that are found",
-            check.candidates(least_share).astype(float),
-            "share of the known spectra that pass the criteria whose material is a candidate",
-            {name: _mean(c.candidates(least_share)) for name, c in controls.items()},
-            seed,
+        _Measure(
+            name="low-loss zeros that are found",
+            meaning="share of the known spectra that pass the criteria whose material is a "
+            "candidate",
+            values=lambda c: c.candidates(least_share),
         ),
-    ]
-
-
-def _effect(
-    name: str,
-    values: Values,
-    meaning: str,
-    controls: dict[str, float],
-    seed: int,
-    *,
-    unit: str = "",
-    statistic: Callable[[Values], float] = _mean,
-) -> Effect:
-    value, low, high = bootstrap(values, statistic, seed=seed)
-    return Effect(
-        name=name,
-        value=value,
-        low=low,
-        high=high,
-        n=len(values),
-        unit=unit,
-        meaning=meaning,
-        controls=controls,
     )
+
+
+def check_effects(
+    check: Check, controls: Mapping[str, Check], least_share: float, seed: int
+) -> list[Effect]:
+    """Return what the check says, with the same numbers of the controls; materials resampled."""
+    effects = []
+    for measure in _measures(least_share):
+        values = np.asarray(measure.values(check), dtype=np.float64)
+        value, low, high = bootstrap(values, measure.statistic, seed=seed)
+        beside = {
+            name: measure.statistic(np.asarray(measure.values(c), dtype=np.float64))
+            for name, c in controls.items()
+        }
+        if measure.name == _ERROR:
+            beside[MEAN_OF_OTHERS] = check.error_of_mean()
+        effects.append(
+            Effect(
+                name=measure.name,
+                value=value,
+                low=low,
+                high=high,
+                n=len(values),
+                unit=measure.unit,
+                meaning=measure.meaning,
+                controls=beside,
+            )
+        )
+    return effects

@@ -149,6 +149,17 @@ def pair_layout(elements: Sequence[str], pairs: dict[Pair, int]) -> Values:
     return place
 
 
+def _draw_rim(axes: "Axes", rim: float, missed: Values, invented: Values) -> None:
+    """Draw crossovers that only the known or only the predicted spectra have."""
+    rims = np.full(len(missed), rim), np.full(len(invented), rim)
+    for xs, ys, marker, label in (
+        (missed, rims[0], "v", "missed"),
+        (rims[1], invented, "<", "invented"),
+    ):
+        name = f"{label} ({len(xs)})"
+        axes.plot(xs, ys, marker, color=WARM, markersize=5, linestyle="none", label=name)
+
+
 def draw_check(materials: Sequence[Row], path: Path) -> Path:
     """Draw predicted over true crossovers; those that only one side has stand at the rim.
 
@@ -178,14 +189,9 @@ def draw_check(materials: Sequence[Row], path: Path) -> Path:
             elinewidth=0.8,
             label=f"both ({both.sum()})",
         )
-        missed = np.isfinite(true) & ~found
-        invented = found & ~np.isfinite(true)
-        for xs, ys, marker, label in (
-            (true[missed], np.full(missed.sum(), rim), "v", "missed"),
-            (np.full(invented.sum(), rim), predicted[invented], "<", "invented"),
-        ):
-            name = f"{label} ({len(xs)})"
-            axes.plot(xs, ys, marker, color=WARM, markersize=5, linestyle="none", label=name)
+        _draw_rim(
+            axes, rim, true[np.isfinite(true) & ~found], predicted[found & ~np.isfinite(true)]
+        )
         axes.set_xlabel("crossover of the known spectrum (eV)")
         axes.set_ylabel("predicted crossover (eV)")
         axes.legend(frameon=False, fontsize=9, loc="best")
