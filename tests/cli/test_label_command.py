@@ -4,6 +4,7 @@ import csv
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -133,3 +134,25 @@ def test_a_missing_package_is_one_sentence(
     said = capsys.readouterr().err
     assert 'pip install "atomlens[gcmc]"' in said
     assert said.count("\n") == 1
+
+
+@needs_raspalib
+def test_a_batch_that_is_stopped_keeps_what_was_finished(
+    crystal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from atomlens.labels import adsorption
+
+    simulate, calls = adsorption.simulate, []
+
+    def stopped(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return simulate(*arguments)
+
+    monkeypatch.setattr(adsorption, "simulate", stopped)
+    second = tmp_path / "second.cif"
+    second.write_text(crystal.read_text())
+    out = tmp_path / "labels.csv"
+    assert main(["label", str(crystal), str(second), *METHANE, "--out", str(out)]) == 130
+    assert [row["name"] for row in csv.DictReader(out.read_text().splitlines())] == ["argon"]

@@ -132,6 +132,7 @@ def run(options: argparse.Namespace) -> int:
             charges=options.charges,
             settings=settings,
             progress=progress,
+            finished=lambda records: _keep(records, options),
         )
     _show(labels.records, len(labels.failures) < len(items), options)
     uncharged = options.charges == "none" and options.gas != "CH4"
@@ -153,15 +154,23 @@ def _check_outputs(options: argparse.Namespace) -> None:
         raise SettingsError(f"--training-table {table}: the name must end with .csv.")
 
 
-def _show(records: Sequence[dict[str, Any]], some: bool, options: argparse.Namespace) -> None:
-    """Write the rows where they are wanted; ``some`` says whether any input succeeded."""
+def _keep(records: Sequence[dict[str, Any]], options: argparse.Namespace) -> None:
+    """Write the rows found so far, so that stopping a long batch loses one crystal at most."""
     from atomlens.labels import training_rows
-    from atomlens.reports.tables import format_table, to_csv, to_json, write_table
+    from atomlens.reports.tables import write_table
 
-    if options.out is not None and some:
+    if all("error" in record for record in records):
+        return
+    if options.out is not None:
         write_table(records, options.out)
-    if options.training_table is not None and some:
+    if options.training_table is not None:
         write_table(training_rows(records, options.training_table.parent), options.training_table)
+
+
+def _show(records: Sequence[dict[str, Any]], some: bool, options: argparse.Namespace) -> None:
+    """Print the rows as wanted; ``some`` says whether any input succeeded."""
+    from atomlens.reports.tables import format_table, to_csv, to_json
+
     if options.format == "json":
         emit(to_json(records))
     elif some and options.format == "csv":

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -45,8 +45,11 @@ def label_adsorption(
     charges: Charges = "file",
     settings: GcmcSettings | None = None,
     progress: Progress | None = None,
+    finished: Callable[[Sequence[dict[str, Any]]], None] | None = None,
 ) -> AdsorptionLabels:
     """Simulate the adsorption of a gas in each crystal at each pressure (bar).
+
+    ``finished`` is called after each crystal with the rows of all so far, to keep them.
 
     Raises:
         MissingDependencyError: raspalib is not installed.
@@ -72,6 +75,8 @@ def label_adsorption(
             failures.append(Failure(name=name, message=str(error)))
             records.append({"name": name, "error": str(error)})
         report.finish_structure()
+        if finished is not None:
+            finished(records)
     return AdsorptionLabels(records=tuple(records), failures=tuple(failures))
 
 

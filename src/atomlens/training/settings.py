@@ -68,7 +68,7 @@ class TrainSettings:
     seed: int = 0
     """Decides split, first weights, order of the samples and dropout."""
     split: str = "random:.8/.1/.1"
-    """Training, validation and test part: random, stratified, composition, source, fold:K, or a file."""
+    """The three parts: random, stratified, composition, source, fold:K, or a file."""
     scaling: Literal["standard", "none"] = "standard"
     """standard: learn (value - mean) / std of the training part."""
     reference: Literal["none", "elements"] = "none"
