@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from atomlens.datasets.base import Dataset
 from atomlens.errors import Failure, StudyError
+from atomlens.studies.statistics import Interval
 
 if TYPE_CHECKING:
     from atomlens.predictor import Predictor
@@ -45,6 +46,21 @@ class Effect:
     meaning: str = ""
     controls: Mapping[str, float] = field(default_factory=dict)
     """The same number of ``untrained``, ``shuffled labels`` and whatever else is a control."""
+
+    @classmethod
+    def within(
+        cls,
+        name: str,
+        interval: Interval,
+        n: int,
+        meaning: str,
+        controls: Mapping[str, float],
+    ) -> "Effect":
+        """Return a number with the interval that it was measured with."""
+        value, low, high = interval
+        return cls(
+            name=name, value=value, low=low, high=high, n=n, meaning=meaning, controls=controls
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

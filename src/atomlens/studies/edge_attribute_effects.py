@@ -125,7 +125,7 @@ def effects_of(one: ModelMatrices, seed: int) -> list[Effect]:
     """Return the similarities of claim F8, what all pairs say, and the asymmetry."""
     n = len(one.names)
     effects = [
-        _effect(
+        Effect.within(
             f"{one.label}: {REFERENCE} and {name}",
             Interval(one.trained.between(REFERENCE, name), np.nan, np.nan),
             1,
@@ -144,11 +144,13 @@ def effects_of(one: ModelMatrices, seed: int) -> list[Effect]:
     for place, (name, meaning) in enumerate(PAIR_STATISTICS.items()):
         if np.isfinite(intervals[place].value):
             controls = {control: float(found[place]) for control, found in beside.items()}
-            effects.append(_effect(f"{one.label}: {name}", intervals[place], n, meaning, controls))
+            effects.append(
+                Effect.within(f"{one.label}: {name}", intervals[place], n, meaning, controls)
+            )
     odd = one.trained.asymmetries
     return [
         *effects,
-        _effect(
+        Effect.within(
             f"{one.label}: asymmetry",
             bootstrap(odd, seed=seed),
             len(odd),
@@ -175,7 +177,7 @@ def between_models(measured: Sequence[ModelMatrices], seed: int) -> list[Effect]
         (order,) = bootstrap_units(len(first.names), alike, seed=seed)
         once = np.ones(len(first.names))
         effects += [
-            _effect(
+            Effect.within(
                 f"{both}: same formula",
                 bootstrap(same, seed=seed),
                 len(same),
@@ -183,7 +185,7 @@ def between_models(measured: Sequence[ModelMatrices], seed: int) -> list[Effect]
                 "sign of a matrix is arbitrary",
                 {"untrained": _mean(_mean(same_formula(a, b)) for a, b in others)},
             ),
-            _effect(
+            Effect.within(
                 f"{both}: same pairs",
                 order,
                 len(first.names),
@@ -288,15 +290,6 @@ def pair_rows(one: ModelMatrices) -> list[Row]:
         }
         for place, (first, second) in enumerate(combinations(one.names, 2))
     ]
-
-
-def _effect(
-    name: str, interval: Interval, n: int, meaning: str, controls: dict[str, float]
-) -> Effect:
-    value, low, high = interval
-    return Effect(
-        name=name, value=value, low=low, high=high, n=n, meaning=meaning, controls=controls
-    )
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -40,16 +40,8 @@ class Compared(NamedTuple):
 
     def effect(self, name: str, controls: Mapping[str, float], seed: int) -> Effect:
         """Return it with its interval."""
-        value, low, high = bootstrap(self.rows, self.statistic, seed=seed)
-        return Effect(
-            name=name,
-            value=value,
-            low=low,
-            high=high,
-            n=len(self.rows),
-            meaning=self.meaning,
-            controls=controls,
-        )
+        interval = bootstrap(self.rows, self.statistic, seed=seed)
+        return Effect.within(name, interval, len(self.rows), self.meaning, controls)
 
 
 def compare(first: ModelVectors, second: ModelVectors, seed: int) -> list[Effect]:

@@ -202,7 +202,7 @@ def _intervals(one: ModelShares, seed: int) -> dict[int, Interval]:
 def _effects(one: ModelShares, intervals: dict[int, Interval], seed: int) -> list[Effect]:
     """Return the enrichment of every class, and how often metals are among the highest atoms."""
     effects = [
-        _effect(
+        Effect.within(
             f"{one.label}: enrichment of {CLASSES[index]}",
             interval,
             int((one.trained.atoms[:, index] > 0).sum()),
@@ -215,7 +215,7 @@ def _effects(one: ModelShares, intervals: dict[int, Interval], seed: int) -> lis
     if METAL in intervals:
         having = one.trained.atoms[:, METAL] > 0
         effects += [
-            _effect(
+            Effect.within(
                 f"{one.label}: metals among the {words}",
                 bootstrap(getattr(one.trained, field)[having, METAL], seed=seed),
                 int(having.sum()),
@@ -225,15 +225,6 @@ def _effects(one: ModelShares, intervals: dict[int, Interval], seed: int) -> lis
             for field, words in (("first", "highest atoms"), ("first_three", "three highest"))
         ]
     return effects
-
-
-def _effect(
-    name: str, interval: Interval, n: int, meaning: str, controls: dict[str, float]
-) -> Effect:
-    value, low, high = interval
-    return Effect(
-        name=name, value=value, low=low, high=high, n=n, meaning=meaning, controls=controls
-    )
 
 
 def metals_ignored(one: ModelShares, intervals: dict[int, Interval]) -> Claim:
