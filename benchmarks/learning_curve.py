@@ -13,6 +13,7 @@ Several figures side by side: repeat ``--title`` and give each its ``--curve`` o
 import argparse
 import glob
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import matplotlib
@@ -20,6 +21,8 @@ import numpy as np
 
 matplotlib.use("Agg")
 from matplotlib import pyplot
+from matplotlib.axis import Axis
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 COLOURS = ("#59616b", "#c8352f", "#2f6fb5", "#b8860b")
 
@@ -51,6 +54,13 @@ def power_law(found: list[tuple[int, float]]) -> tuple[float, float, float]:
     return line.slope, half, float(np.exp(line.intercept))
 
 
+def plain_ticks(axis: Axis, ticks: Iterable[float]) -> None:
+    """Write numbers out at the ticks of a logarithmic axis and nowhere else."""
+    axis.set_major_locator(FixedLocator(sorted(ticks)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axis.set_minor_locator(NullLocator())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
@@ -60,14 +70,15 @@ def main() -> None:
     options = parser.parse_args()
     per_panel = len(options.curve) // len(options.title)
     figure, panels = pyplot.subplots(
-        1, len(options.title), figsize=(4.2 * len(options.title), 3.4), squeeze=False
+        1, len(options.title), figsize=(4.6 * len(options.title), 3.4), squeeze=False
     )
     for column, title in enumerate(options.title):
-        axes = panels[0, column]
+        axes, sizes = panels[0, column], set[int]()
         for order, curve in enumerate(options.curve[column * per_panel :][:per_panel]):
             label, _, pattern = curve.partition("=")
             found, mean, unit = points(pattern)
             x, y = zip(*found, strict=True)
+            sizes |= set(x)
             style = "o" if options.fit else "o-"
             if options.fit:
                 slope, half, factor = power_law(found)
@@ -78,11 +89,13 @@ def main() -> None:
             axes.plot(x, y, style, color=COLOURS[order], label=label, markersize=5)
         axes.axhline(mean, color="#9aa3ad", linewidth=1, linestyle="--", label="mean predictor")
         axes.set_xscale("log")
+        plain_ticks(axes.xaxis, sizes)
         if options.fit:
             axes.set_yscale("log")
+            plain_ticks(axes.yaxis, (0.1, 0.2, 0.5, 1))
         axes.set_title(title, loc="left", fontweight="bold", fontsize=11)
         axes.set_xlabel("training samples")
-        axes.set_ylabel(f"test MAE / {unit}" if column == 0 else "")
+        axes.set_ylabel((f"test MAE / {unit}" if unit else "test MAE") if column == 0 else "")
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(True, color="#e8ebee")
     panels[0, 0].legend(frameon=False, fontsize=9)
