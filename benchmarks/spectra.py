@@ -8,13 +8,12 @@ One thread, CPU time of the process (user and system), interleaved rounds, media
 """
 
 import argparse
-import time
 from collections.abc import Callable
 from statistics import median
 
 import numpy as np
 import torch
-from finder import graphs_of, made_up_formulas
+from finder import graphs_of, made_up_formulas, seconds
 
 from atomlens.graphs import GraphStore
 from atomlens.models import make_model
@@ -48,13 +47,6 @@ def training_step(store: GraphStore, target: Target) -> tuple[Callable[[], None]
         model.constrain_weights()
 
     return step, sum(p.numel() for p in model.parameters())
-
-
-def seconds(work: Callable[[], object], repeats: int) -> float:
-    start = time.process_time()
-    for _ in range(repeats):
-        work()
-    return (time.process_time() - start) / repeats
 
 
 def main() -> None:
