@@ -265,7 +265,8 @@ def _from_fold(dataset: Dataset, fold: str, seed: int) -> Split:
         )
     wanted = fold_key(fold)
     if wanted not in folds:
-        raise SettingsError(f"{dataset.name}: {unknown_name('fold', wanted, sorted(folds))}")
+        known = sorted(key.removeprefix(fold_key("")) for key in folds)
+        raise SettingsError(f"{dataset.name}: {unknown_name('fold', fold, known)}")
     others = [rows for key, rows in folds.items() if key != wanted]
     if not others:
         raise SettingsError(f"{dataset.name}: every row is in {wanted}; there is none to train on.")
