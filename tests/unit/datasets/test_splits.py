@@ -237,7 +237,7 @@ def test_a_fold_is_the_test_part_and_a_tenth_of_the_others_validates():
 
 
 def test_a_fold_that_is_not_there_offers_those_that_are():
-    with pytest.raises(SettingsError, match="no fold '7'.*Known: 0, 1, 2"):
+    with pytest.raises(SettingsError, match=r"no fold '7'.*Known: 0, 1, 2"):
         make_split("fold:7", folded(33))
 
 
