@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 
 import atomlens as al
-from atomlens.studies.orbital_cache import orbitals_of_many
-from atomlens.studies.orbital_grids import orbital_grid
-from atomlens.studies.orbital_populations import OrbitalSettings
-from atomlens.studies.orbital_sample import PAPER_MOLECULES, save_sample
+from atomlens.studies.orbitals.cache import orbitals_of_many
+from atomlens.studies.orbitals.grids import orbital_grid
+from atomlens.studies.orbitals.populations import OrbitalSettings
+from atomlens.studies.orbitals.sample import PAPER_MOLECULES, save_sample
 
-OUT = Path(__file__).parents[1] / "src/atomlens/studies/data/qm9_orbitals.npz"
+OUT = Path(__file__).parents[1] / "src/atomlens/studies/orbitals/data/qm9_orbitals.npz"
 
 
 def main() -> None:

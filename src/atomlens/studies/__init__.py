@@ -1,19 +1,19 @@
 """Studies: the claims about attention, as measurements with controls.
 
-``STUDIES`` is the table of studies; a new one is a class in a file of its own, named here.
+``STUDIES`` is the table of studies; a new one is a class in ``NAME/study.py``, named here.
 """
 
 from atomlens.studies.base import Claim, Effect, Study, StudyInput, StudyResult
-from atomlens.studies.deformation import Deformation
-from atomlens.studies.edge_attributes import EdgeAttributes
-from atomlens.studies.element_attention import ElementAttention
-from atomlens.studies.embeddings import Embeddings
-from atomlens.studies.enz import Enz
-from atomlens.studies.motifs import Motifs
-from atomlens.studies.orbitals import Orbitals
-from atomlens.studies.orbits import OrbitsStudy
-from atomlens.studies.relative_attention import RelativeAttention
-from atomlens.studies.substitution import Substitution
+from atomlens.studies.deformation.study import Deformation
+from atomlens.studies.edge_attributes.study import EdgeAttributes
+from atomlens.studies.element_attention.study import ElementAttention
+from atomlens.studies.embeddings.study import Embeddings
+from atomlens.studies.enz.study import Enz
+from atomlens.studies.motifs.study import Motifs
+from atomlens.studies.orbitals.study import Orbitals
+from atomlens.studies.orbits.study import OrbitsStudy
+from atomlens.studies.relative_attention.study import RelativeAttention
+from atomlens.studies.substitution.study import Substitution
 
 STUDIES: dict[str, type[Study]] = {
     study.name: study

@@ -11,9 +11,9 @@ from ase.build import graphene, molecule
 from atomlens.errors import SettingsError, StudyError
 from atomlens.structures.arrays import Structure, structure_of
 from atomlens.studies.base import StudyInput
-from atomlens.studies.carbon_geometry import carbon_geometry
-from atomlens.studies.deformation import Deformation, DeformationSettings
-from atomlens.studies.deformation_numbers import claims_of, numbers_of
+from atomlens.studies.deformation.carbon_geometry import carbon_geometry
+from atomlens.studies.deformation.numbers import claims_of, numbers_of
+from atomlens.studies.deformation.study import Deformation, DeformationSettings
 from study_makers import dataset, make_predictor, trained_on_noise
 
 

@@ -11,8 +11,8 @@ from atomlens.neighbors import make_builder
 from atomlens.structures.formulas import from_formula
 from atomlens.studies import STUDIES, StudyInput
 from atomlens.studies.attention import prepare
-from atomlens.studies.edge_attribute_effects import Network, same_formula, same_order
-from atomlens.studies.edge_attribute_numbers import (
+from atomlens.studies.edge_attributes.effects import Network, same_formula, same_order
+from atomlens.studies.edge_attributes.numbers import (
     EdgeMatrix,
     all_similarities,
     asymmetry,
@@ -20,7 +20,7 @@ from atomlens.studies.edge_attribute_numbers import (
     element_distances,
     similarity,
 )
-from atomlens.studies.edge_attributes import PEROVSKITES, EdgeAttributesSettings
+from atomlens.studies.edge_attributes.study import PEROVSKITES, EdgeAttributesSettings
 from atomlens.studies.statistics import drawn_pairs, partial_spearman
 from study_makers import dataset, finder_predictor, make_predictor, trained_on_noise
 

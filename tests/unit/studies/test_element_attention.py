@@ -11,14 +11,14 @@ from numpy.testing import assert_allclose
 from atomlens.errors import StudyError
 from atomlens.studies import STUDIES, StudyInput
 from atomlens.studies.attention import Attention
-from atomlens.studies.element_attention import ElementAttentionSettings
-from atomlens.studies.element_attention_numbers import (
+from atomlens.studies.element_attention.numbers import (
     ElementShares,
     agreement_beyond_elements,
     element_shares,
     pairs_in_order,
     rank_agreement,
 )
+from atomlens.studies.element_attention.study import ElementAttentionSettings
 from study_makers import dataset, finder_predictor, make_predictor, trained_on_noise
 
 FORMULA, STRUCTURE = finder_predictor("formula"), finder_predictor("structure")

@@ -13,10 +13,10 @@ from atomlens.errors import StudyError
 from atomlens.predictor import TrainingRecord
 from atomlens.studies import STUDIES, StudyInput
 from atomlens.studies.base import Effect
-from atomlens.studies.embedding_effects import SECOND, compared, larger_error_estimates
-from atomlens.studies.embedding_maps import lay_out, refuse_missing_package
-from atomlens.studies.embedding_networks import input_labels, usable_by_all
-from atomlens.studies.embedding_numbers import (
+from atomlens.studies.embeddings.effects import SECOND, compared, larger_error_estimates
+from atomlens.studies.embeddings.maps import lay_out, refuse_missing_package
+from atomlens.studies.embeddings.networks import input_labels, usable_by_all
+from atomlens.studies.embeddings.numbers import (
     canonical_pairs,
     correlation,
     explained_share,
@@ -25,7 +25,7 @@ from atomlens.studies.embedding_numbers import (
     principal_components,
     squared_sums,
 )
-from atomlens.studies.embeddings import EmbeddingsSettings
+from atomlens.studies.embeddings.study import EmbeddingsSettings
 from atomlens.targets import Target
 from study_makers import dataset, finder_predictor, make_predictor, trained_on_noise
 
@@ -116,7 +116,7 @@ def test_tsne_keeps_far_clusters_apart():
 
 def test_a_missing_package_is_named_with_what_to_do(monkeypatch):
     monkeypatch.setitem(sys.modules, "umap", None)
-    monkeypatch.setattr("atomlens.studies.embedding_maps.find_spec", lambda name: None)
+    monkeypatch.setattr("atomlens.studies.embeddings.maps.find_spec", lambda name: None)
     with pytest.raises(StudyError, match=r"umap-learn.*atomlens\[explain\].*map=pca"):
         refuse_missing_package("umap")
     refuse_missing_package("pca")

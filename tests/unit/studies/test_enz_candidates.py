@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from atomlens.errors import DatasetError, StudyError
-from atomlens.studies.enz_candidates import (
+from atomlens.studies.enz.candidates import (
     formula_as_written,
     formula_keys,
     hull_energies,

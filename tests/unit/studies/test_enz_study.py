@@ -16,10 +16,10 @@ from atomlens.models import make_model
 from atomlens.neighbors import make_builder
 from atomlens.predictor import Calibration, Predictor, TrainingRecord
 from atomlens.studies import StudyInput, StudyResult
-from atomlens.studies.enz import Enz, EnzSettings
-from atomlens.studies.enz_candidates import read_candidates
-from atomlens.studies.enz_claim import Screened, papers_list
-from atomlens.studies.enz_figure import pair_layout
+from atomlens.studies.enz.candidates import read_candidates
+from atomlens.studies.enz.claim import Screened, papers_list
+from atomlens.studies.enz.figure import pair_layout
+from atomlens.studies.enz.study import Enz, EnzSettings
 from atomlens.targets import Target
 
 GRID = np.linspace(0.2, 12.6, 125)

@@ -6,7 +6,7 @@ from ase import Atoms
 from ase.build import molecule
 
 from atomlens.errors import StudyError
-from atomlens.studies.orbital_populations import OrbitalSettings, frontier_orbitals
+from atomlens.studies.orbitals.populations import OrbitalSettings, frontier_orbitals
 
 HUCKEL = OrbitalSettings(method="huckel")
 

@@ -15,8 +15,8 @@ from atomlens.models import make_model
 from atomlens.neighbors import make_builder
 from atomlens.predictor import Calibration, Predictor
 from atomlens.studies import STUDIES, StudyInput
-from atomlens.studies.motif_numbers import CLASSES, METAL, ModelShares, Shares, highest
-from atomlens.studies.motifs import MotifsSettings, metals_ignored
+from atomlens.studies.motifs.numbers import CLASSES, METAL, ModelShares, Shares, highest
+from atomlens.studies.motifs.study import MotifsSettings, metals_ignored
 from atomlens.studies.statistics import Interval
 from atomlens.targets import Target
 from study_makers import dataset, make_predictor, trained_on_noise

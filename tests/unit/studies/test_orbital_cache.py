@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from ase.build import molecule
 
-from atomlens.studies import orbital_cache
-from atomlens.studies.orbital_cache import orbital_key, orbitals_of_many
-from atomlens.studies.orbital_populations import OrbitalSettings
+from atomlens.studies.orbitals import cache as orbital_cache
+from atomlens.studies.orbitals.cache import orbital_key, orbitals_of_many
+from atomlens.studies.orbitals.populations import OrbitalSettings
 
 HUCKEL = OrbitalSettings(method="huckel")
 MOLECULES = [molecule(name) for name in ("C2H4", "CH4", "C6H6")]

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from ase.build import molecule
 
-from atomlens.studies.orbital_claims import published_order
-from atomlens.studies.orbital_numbers import (
+from atomlens.studies.orbitals.claims import published_order
+from atomlens.studies.orbitals.numbers import (
     ELEMENT,
     ENVIRONMENT,
     ChemistryBaseline,
     agreement,
     n_leading,
 )
-from atomlens.studies.orbital_populations import FrontierOrbitals
+from atomlens.studies.orbitals.populations import FrontierOrbitals
 
 CARBONS = np.array([6, 6, 6, 6, 1, 1])
 SHARES = np.array([0.4, 0.3, 0.2, 0.1, 0.0, 0.0])

@@ -8,8 +8,8 @@ from ase import Atoms
 from ase.build import bulk, molecule
 
 from atomlens.errors import MissingDependencyError, StudyError
-from atomlens.studies.orbital_grids import BOHR, orbital_grid
-from atomlens.studies.orbital_populations import (
+from atomlens.studies.orbitals.grids import BOHR, orbital_grid
+from atomlens.studies.orbitals.populations import (
     OrbitalSettings,
     frontier_orbitals,
     frontier_rows,

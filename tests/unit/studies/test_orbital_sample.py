@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from atomlens.studies.orbital_sample import PAPER_MOLECULES, load_sample, save_sample
+from atomlens.studies.orbitals.sample import PAPER_MOLECULES, load_sample, save_sample
 
 SAMPLE = load_sample()
 
@@ -27,7 +27,7 @@ def test_every_orbital_adds_up_to_one() -> None:
 def test_the_file_says_how_it_was_made_and_is_small() -> None:
     assert SAMPLE.provenance["settings"]["functional"] == "b3lyp"
     assert {"pyscf", "date", "made_by", "geometries"} <= set(SAMPLE.provenance)
-    folder = resources.files("atomlens.studies").joinpath("data")
+    folder = resources.files("atomlens.studies.orbitals").joinpath("data")
     sizes = [len(path.read_bytes()) for path in folder.iterdir() if "orbitals" in path.name]
     assert sum(sizes) < 500_000
 

@@ -9,8 +9,8 @@ from ase.build import molecule
 from atomlens.errors import StudyError
 from atomlens.predictor import TrainingRecord
 from atomlens.studies import STUDIES, StudyInput, StudyResult
-from atomlens.studies.orbital_cases import OrbitalsSettings
-from atomlens.studies.orbital_sample import load_sample
+from atomlens.studies.orbitals.cases import OrbitalsSettings
+from atomlens.studies.orbitals.sample import load_sample
 from study_makers import dataset, make_predictor
 
 GIVEN = ("C6H6", "butadiene", "CH4")

@@ -11,9 +11,9 @@ from atomlens.errors import StudyError
 from atomlens.structures.arrays import structure_of
 from atomlens.structures.orbits import Orbits, find_orbits
 from atomlens.studies import STUDIES, StudyInput
-from atomlens.studies.orbit_claims import all_claims, recognised, ring_minus_rest
-from atomlens.studies.orbit_numbers import OrbitNumbers, Symmetric
-from atomlens.studies.orbits import OrbitsSettings
+from atomlens.studies.orbits.claims import all_claims, recognised, ring_minus_rest
+from atomlens.studies.orbits.numbers import OrbitNumbers, Symmetric
+from atomlens.studies.orbits.study import OrbitsSettings
 from study_makers import dataset, make_predictor, trained_on_noise
 
 

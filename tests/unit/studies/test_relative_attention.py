@@ -9,9 +9,9 @@ from ase.build import molecule
 from atomlens.errors import StudyError
 from atomlens.studies import STUDIES, StudyInput
 from atomlens.studies.attention import attention_of
-from atomlens.studies.relative_attention import classify, relative
-from atomlens.studies.relative_claims import ordered
-from atomlens.studies.relative_numbers import NetworkNumbers, densities
+from atomlens.studies.relative_attention.claims import ordered
+from atomlens.studies.relative_attention.numbers import NetworkNumbers, densities
+from atomlens.studies.relative_attention.study import classify, relative
 from study_makers import dataset, make_predictor, trained_on_noise
 
 NAMES = ("CH3CH2OH", "CH3CHO", "CH3CN", "CH3CONH2", "C2H6", "CH3OH", "C6H6", "H2O")

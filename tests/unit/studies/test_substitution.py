@@ -15,16 +15,16 @@ from atomlens.errors import SettingsError, StudyError
 from atomlens.predictor import Predictor
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import StudyInput
-from atomlens.studies.substituted import (
+from atomlens.studies.substitution.claims import all_claims
+from atomlens.studies.substitution.numbers import ratio
+from atomlens.studies.substitution.study import Substitution, SubstitutionSettings
+from atomlens.studies.substitution.substituted import (
     Substituted,
     parse_elements,
     recognise,
     reduced_formula,
     substitute,
 )
-from atomlens.studies.substitution import Substitution, SubstitutionSettings
-from atomlens.studies.substitution_claims import all_claims
-from atomlens.studies.substitution_numbers import ratio
 from atomlens.targets import Target
 from study_makers import make_predictor
 

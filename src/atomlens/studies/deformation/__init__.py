@@ -1,0 +1,1 @@
+"""Does attention look at strained and curved carbon?"""

@@ -1,0 +1,174 @@
+"""Attention against deformation: numbers of one network, and what they say together."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from atomlens.reports.colours import all_equal
+from atomlens.studies.attention import Attention, Measured
+from atomlens.studies.base import Claim, Effect, Row
+from atomlens.studies.deformation.carbon_geometry import CarbonGeometry
+from atomlens.studies.statistics import Values, bootstrap, spearman
+
+MEASURES = {"elongation": "Å", "pyramidalisation": "", "nearness": "Å"}
+"""What attention is held against; the unit of pyramidalisation is Å or degrees."""
+CORRELATION = "Spearman of attention and {}"
+TOP = "{} of the top atoms above the mean"
+_CLAIMS = {
+    "S8": ("elongation", "Attention is high on carbons with elongated bonds."),
+    "S9": ("pyramidalisation", "Attention is high on convex carbons."),
+}
+
+
+class Numbers(NamedTuple):
+    """One network on all structures; NaN where all carbons have the same attention (within 1 %) or
+    the same measure, as symmetry may have it."""
+
+    correlations: Mapping[str, Values]
+    """(n_structures,) by measure."""
+    tops: Mapping[str, Values]
+    """(n_structures,) by measure: mean of the atoms of highest attention minus mean of all."""
+
+
+def measures_of(carbons: CarbonGeometry, kind: str) -> dict[str, Values]:
+    """Return the measures of a structure, (n_carbons,) each; larger is more."""
+    found = {
+        "elongation": carbons.elongation,
+        "pyramidalisation": carbons.angle if kind == "angle" else carbons.height,
+    }
+    if np.isfinite(carbons.distance).all():
+        found["nearness"] = -carbons.distance
+    return found
+
+
+def numbers_of(
+    attention: Attention,
+    carbons: Mapping[int, CarbonGeometry],
+    rows: Sequence[int],
+    kind: str,
+    share: float,
+) -> Numbers:
+    """Return correlations and tops of one network.
+
+    Args:
+        attention: Of all structures that the network can take.
+        carbons: Geometry by row of the structures.
+        rows: Structures that are used.
+        kind: ``height`` or ``angle``.
+        share: Of the carbons of a structure that count as the top.
+    """
+    place = {int(row): i for i, row in enumerate(attention.kept)}
+    correlations = {name: np.full(len(rows), np.nan) for name in MEASURES}
+    tops = {name: np.full(len(rows), np.nan) for name in MEASURES}
+    for i, row in enumerate(rows):
+        scores = attention.scores[place[row]][carbons[row].atoms]
+        if all_equal(scores):
+            continue
+        n_top = max(round(share * len(scores)), 1)
+        highest = np.argsort(-scores, kind="stable")[:n_top]
+        for name, values in measures_of(carbons[row], kind).items():
+            if np.ptp(values) > 1e-6:
+                correlations[name][i] = spearman(scores, values)
+                tops[name][i] = values[highest].mean() - values.mean()
+    return Numbers(correlations, tops)
+
+
+def effects_of(
+    one: Measured,
+    trained: Numbers,
+    controls: Mapping[str, Sequence[Numbers]],
+    units: Mapping[str, str],
+    seed: int,
+) -> list[Effect]:
+    """Return mean correlations and tops of one model, with intervals over structures."""
+    effects = []
+    for name, unit in units.items():
+        for title, own, others, scale in (
+            (CORRELATION, trained.correlations, "correlations", ""),
+            (TOP, trained.tops, "tops", unit),
+        ):
+            values = own[name][np.isfinite(own[name])]
+            if not len(values):
+                continue
+            found = bootstrap(values, seed=seed)
+            effects.append(
+                Effect(
+                    name=f"{one.label}: {title.format(name)}",
+                    value=found.value,
+                    low=found.low,
+                    high=found.high,
+                    n=len(values),
+                    unit=scale,
+                    meaning="mean over structures, which were resampled",
+                    controls={
+                        control: float(np.mean([_mean(getattr(n, others)[name]) for n in networks]))
+                        for control, networks in controls.items()
+                    },
+                )
+            )
+    return effects
+
+
+def _mean(values: Values) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else np.nan
+
+
+def claims_of(labels: Sequence[str], effects: Sequence[Effect]) -> tuple[Claim, ...]:
+    """Return claims S8 and S9 for each model."""
+    by_name = {e.name: e for e in effects}
+    claims = []
+    for label in labels:
+        suffix = f" ({label})" if len(labels) > 1 else ""
+        for identifier, (measure, statement) in _CLAIMS.items():
+            names = [f"{label}: {title.format(measure)}" for title in (CORRELATION, TOP)]
+            found = [by_name[name] for name in names if name in by_name]
+            held = len(found) == 2 and all(_above_zero(e) for e in found)
+            claims.append(
+                Claim(
+                    identifier=f"{identifier}{suffix}",
+                    statement=statement,
+                    criterion="mean Spearman above 0, and atoms of highest attention above the "
+                    "mean of all; both intervals above 0",
+                    verdict="not tested" if len(found) < 2 else "holds" if held else "fails",
+                    evidence="; ".join([*(_words(e, label) for e in found), *_caution(found)])
+                    or f"no structure has a spread of attention and of {measure}",
+                )
+            )
+    return tuple(claims)
+
+
+def _above_zero(effect: Effect) -> bool:
+    return effect.value > 0 and not effect.low <= 0
+
+
+def _caution(found: Sequence[Effect]) -> list[str]:
+    """Say which controls show at least as much in every effect."""
+    names = [
+        name
+        for name in (found[0].controls if found else {})
+        if all(e.controls[name] >= e.value > 0 for e in found)
+    ]
+    return [f"as much without having learned: {', '.join(names)}"] if names else []
+
+
+def _words(effect: Effect, label: str) -> str:
+    controls = ", ".join(f"{name} {value:.3g}" for name, value in effect.controls.items())
+    unit = f" {effect.unit}" if effect.unit else ""
+    name = effect.name.removeprefix(f"{label}: ")
+    return f"{name} {effect.value:.3g}{unit} ({effect.low:.3g} to {effect.high:.3g}; {controls})"
+
+
+def structure_rows(label: str, names: Sequence[str], sizes: Sequence[int], n: Numbers) -> list[Row]:
+    """Return a row for each structure of one model."""
+    return [
+        {
+            "model": label,
+            "structure": name,
+            "n_carbons": size,
+            **{f"spearman_{m}": n.correlations[m][i] for m in MEASURES},
+            **{f"top_{m}": n.tops[m][i] for m in MEASURES},
+        }
+        for i, (name, size) in enumerate(zip(names, sizes, strict=True))
+    ]

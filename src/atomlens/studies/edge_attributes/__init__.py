@@ -1,0 +1,1 @@
+"""Are the edge attribute matrices of alike materials alike?"""

@@ -1,0 +1,1 @@
+"""Do formula and structure networks attend to the same elements?"""

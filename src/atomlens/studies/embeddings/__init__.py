@@ -1,0 +1,1 @@
+"""Do a formula and a structure network arrange materials alike?"""

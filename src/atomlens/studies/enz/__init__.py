@@ -1,0 +1,1 @@
+"""Which formulas have a permittivity near zero, and how sure is that?"""

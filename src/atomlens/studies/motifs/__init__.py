@@ -1,0 +1,1 @@
+"""Does attention go to metals, rings, chains or leaves of frameworks?"""

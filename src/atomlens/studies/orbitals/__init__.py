@@ -1,0 +1,1 @@
+"""Does attention look where the frontier orbital is?"""

@@ -1,0 +1,1 @@
+"""Does attention follow symmetry?"""

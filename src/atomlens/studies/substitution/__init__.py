@@ -1,0 +1,1 @@
+"""Does attention tell substituting elements apart?"""
