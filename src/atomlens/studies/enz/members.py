@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import Failure, StudyError
+from atomlens.graphs import GraphStore
 from atomlens.predictor import Predictor
 from atomlens.predictor.inference import choose_device, run_models
-from atomlens.predictor.inputs import Inputs, build_graphs, gather, refuse_elements, unseen_elements
+from atomlens.predictor.inputs import build_graphs, gather, refuse_elements, unseen_elements
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.enz.candidates import keys_of_names
 from atomlens.targets import Target, value_slices
@@ -142,10 +143,12 @@ def predict_members(judge: Judge, structures: StructureArrays) -> Spectra:
     models = tuple(dict.fromkeys((judge.real, judge.imaginary)))
     for model in models:
         inputs = refuse_elements(inputs, model.models[0])
-        inputs, _ = build_graphs(inputs, model.builder, n_workers=1, progress=None)
-    values = {model: _member_values(model, inputs) for model in models}
-    real, imaginary = (
-        values[model][:, :, _columns(model, name)]
+    found: dict[Predictor, tuple[NDArray[np.int64], Values]] = {}
+    for model in models:
+        inputs, store = build_graphs(inputs, model.builder, n_workers=1, progress=None)
+        found[model] = inputs.places, _member_values(model, inputs.structures, store)
+    real, imaginary = (  # what the second model's builder refused, the first has predicted
+        found[model][1][:, np.isin(found[model][0], inputs.places), _columns(model, name)]
         for model, name in zip((judge.real, judge.imaginary), judge.names, strict=True)
     )
     return Spectra(
@@ -161,14 +164,15 @@ def predict_members(judge: Judge, structures: StructureArrays) -> Spectra:
     )
 
 
-def _member_values(model: Predictor, inputs: Inputs) -> Values:
+def _member_values(
+    model: Predictor, structures: StructureArrays, store: GraphStore | None
+) -> Values:
     """(n_members, n_kept, n_values) in the targets' units."""
-    inputs, store = build_graphs(inputs, model.builder, n_workers=1, progress=None)
     if store is None:
         return np.zeros((len(model.models), 0, sum(t.n_values for t in model.targets)))
     raw = run_models(model.models_on("auto"), store, device=choose_device("auto"))
     members = (replace(raw, values=one[None], log_scale=None) for one in raw.values)
-    return np.stack([model.estimate(one, inputs.structures).values for one in members])
+    return np.stack([model.estimate(one, structures).values for one in members])
 
 
 def _columns(model: Predictor, name: str) -> slice:
