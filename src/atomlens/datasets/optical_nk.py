@@ -22,7 +22,7 @@ from atomlens.datasets.sampling import keep_rows, sample_rows, usable
 from atomlens.datasets.splits import reduced_formulas
 from atomlens.datasets.storage import cache_folder
 from atomlens.datasets.tables import Table, read_table
-from atomlens.errors import DatasetError, Failure, StructureError, unknown_name
+from atomlens.errors import DatasetError, Failure, StructureError
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of
 from atomlens.targets import Target
 from atomlens.units import EV_NANOMETRE
@@ -96,7 +96,7 @@ class OpticalNk(DatasetSource):
     )
     available_targets: ClassVar[tuple[Target, ...]] = tuple(
         Target(
-            name=name, description=text, nonnegative=name == "eps_im", grid=parse_grid("1.5:3:151")
+            name=name, description=text, nonnegative=name == "eps_im", grid=parse_grid(DEFAULT_GRID)
         )
         for name, text in (
             ("eps_re", "real part of the relative permittivity, n² - k²"),
@@ -120,10 +120,7 @@ class OpticalNk(DatasetSource):
         Raises:
             DatasetError: neither matminer nor a file is here, or a target is unknown.
         """
-        known = [t.name for t in self.available_targets]
-        for name in targets:
-            if name not in known:
-                raise DatasetError(f"{self.name}: {unknown_name('target', name, known)}")
+        self.check_targets(targets)
         (path,) = self.files()
         if path.suffix == ".xz":
             points = parse_grid(self.grid or DEFAULT_GRID)
@@ -207,7 +204,9 @@ def _averaged(entries: Iterable[_Entry], grid: tuple[float, ...], where: str, na
 
 
 def _one_a_formula(every: Dataset, n_short: int, where: str) -> Dataset:
-    _, first, group = np.unique(reduced_formulas(every), return_index=True, return_inverse=True)
+    _, first, group = np.unique(
+        reduced_formulas(every.structures), return_index=True, return_inverse=True
+    )
     group = group.reshape(-1)
     sizes = np.bincount(group)
     sums = np.zeros((len(sizes), every.values.shape[1]))

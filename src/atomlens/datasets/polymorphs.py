@@ -43,7 +43,7 @@ def merge_polymorphs(
             f"{dataset.name}: polymorphs=lowest needs to know the energies: name their column "
             "with energy_column (--energy-column)."
         )
-    _, group = np.unique(reduced_formulas(dataset), return_inverse=True)
+    _, group = np.unique(reduced_formulas(dataset.structures), return_inverse=True)
     group = group.reshape(-1)
     order = np.arange(len(dataset))
     if energies is not None and how == "lowest":
@@ -60,7 +60,7 @@ def merge_polymorphs(
 
 def about_shared_formulas(dataset: Dataset) -> str:
     """Return a sentence on formulas that stand in several rows; empty if there are none."""
-    _, sizes = np.unique(reduced_formulas(dataset), return_counts=True)
+    _, sizes = np.unique(reduced_formulas(dataset.structures), return_counts=True)
     several = sizes[sizes > 1]
     if not len(several):
         return ""

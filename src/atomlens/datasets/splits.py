@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.split_files import PARTS, fold_key, read_parts, write_parts
 from atomlens.errors import DatasetError, SettingsError, unknown_name
+from atomlens.structures.arrays import StructureArrays
 
 _WORDS = ("random", "stratified", "composition")
 
@@ -199,7 +200,7 @@ def _stratified(counts: tuple[int, int, int], dataset: Dataset, seed: int) -> Sp
 
 def _by_composition(counts: tuple[int, int, int], dataset: Dataset, seed: int) -> Split:
     """Put whole formulas into the parts, at random in proportion to the room that is left."""
-    _, group = np.unique(reduced_formulas(dataset), return_inverse=True)
+    _, group = np.unique(reduced_formulas(dataset.structures), return_inverse=True)
     group = group.reshape(-1)
     sizes = np.bincount(group)
     wanted = sum(c > 0 for c in counts)
@@ -232,10 +233,10 @@ def _by_composition(counts: tuple[int, int, int], dataset: Dataset, seed: int) -
     return Split(train=train, validation=validation, test=test)
 
 
-def reduced_formulas(dataset: Dataset) -> NDArray[np.str_]:
-    """(n,) a key that two samples share if their elements stand in the same ratio."""
+def reduced_formulas(structures: StructureArrays) -> NDArray[np.str_]:
+    """(n,) a key that two structures share if their elements stand in the same ratio."""
     keys = []
-    for structure in dataset.structures:
+    for structure in structures:
         numbers, amounts = np.unique(structure.atomic_numbers, return_counts=True)
         divisor = int(np.gcd.reduce(amounts)) if len(amounts) else 1
         pairs = zip(numbers.tolist(), (amounts // divisor).tolist(), strict=True)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from atomlens.datasets.splits import reduced_formulas
 from atomlens.errors import DatasetError, StudyError
 from atomlens.studies.enz.candidates import (
     formula_as_written,
-    formula_keys,
     hull_energies,
     keys_in_file,
     keys_of_names,
@@ -95,7 +95,7 @@ def test_remarks_on_many_formulas_are_one_warning() -> None:
 
 
 def test_multiples_of_a_formula_share_their_key() -> None:
-    keys = formula_keys(read_candidates(["Fe2O3", "O6Fe4", "FeO"]).structures)
+    keys = reduced_formulas(read_candidates(["Fe2O3", "O6Fe4", "FeO"]).structures)
     assert keys[0] == keys[1] != keys[2]
 
 
@@ -107,7 +107,7 @@ def test_a_formula_keeps_its_order_of_elements() -> None:
 
 def test_names_that_are_no_formulas_are_counted() -> None:
     keys, n_unknown = keys_of_names(["Fe4O6", "mp-149", "Ag/Babar"])
-    assert keys == frozenset(formula_keys(read_candidates(["Fe2O3"]).structures).tolist())
+    assert keys == frozenset(reduced_formulas(read_candidates(["Fe2O3"]).structures).tolist())
     assert n_unknown == 2
 
 

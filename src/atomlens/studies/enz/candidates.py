@@ -153,12 +153,6 @@ def _energy(cell: Any, factor: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def formula_keys(structures: StructureArrays) -> NDArray[np.str_]:
-    """(n,) a key that two formulas share if their elements stand in the same ratio."""
-    values = np.zeros((len(structures), 0))
-    return reduced_formulas(Dataset(name="", structures=structures, targets=(), values=values))
-
-
 def formula_as_written(atomic_numbers: NDArray[np.uint8]) -> str:
     """Return the smallest whole formula with the elements in the order of the atoms."""
     numbers, first, counts = np.unique(atomic_numbers, return_index=True, return_counts=True)
@@ -180,7 +174,7 @@ def keys_of_names(names: Iterable[str]) -> tuple[frozenset[str], int]:
             structures.append(structure_of(from_formula(name)))
         except StructureError:
             n_unknown += 1
-    keys = formula_keys(StructureArrays.from_structures(structures))
+    keys = reduced_formulas(StructureArrays.from_structures(structures))
     return frozenset(keys.tolist()), n_unknown
 
 
@@ -194,7 +188,7 @@ def keys_in_file(path: Path) -> frozenset[str]:
     if not len(data):
         first = f" {data.failures[0].message}" if data.failures else ""
         raise StudyError(f"{path}: there is no formula to leave out in it.{first}")
-    return frozenset(formula_keys(data.structures).tolist())
+    return frozenset(reduced_formulas(data.structures).tolist())
 
 
 def hull_energies(data: Dataset) -> NDArray[np.float64]:

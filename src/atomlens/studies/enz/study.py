@@ -13,12 +13,12 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from atomlens.datasets.base import Dataset
+from atomlens.datasets.splits import reduced_formulas
 from atomlens.errors import StudyError
 from atomlens.predictor import Predictor
 from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
 from atomlens.studies.controls import refuse_unshuffled
 from atomlens.studies.enz.candidates import (
-    formula_keys,
     hull_energies,
     keys_in_file,
     most_stable,
@@ -147,7 +147,7 @@ class Enz(Study):
     def _task(self, given: StudyInput, judges: Sequence[Judge]) -> tuple[Task, dict[str, int]]:
         """Return what is to be judged, and what was left out."""
         s, data = self.settings, given.data
-        keys, energies = formula_keys(data.structures), hull_energies(data)
+        keys, energies = reduced_formulas(data.structures), hull_energies(data)
         excluded = keys_in_file(Path(s.exclude)) if s.exclude else frozenset()
         rows = most_stable(keys, energies)
         left = np.array([r for r in rows.tolist() if keys[r] not in excluded], dtype=np.int64)
