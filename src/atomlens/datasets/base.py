@@ -111,6 +111,13 @@ class DatasetSource(ABC):
     def load(self, targets: Sequence[str] = (), limit: int | None = None) -> Dataset:
         """Load the samples with the named targets (all by default), at most ``limit``."""
 
+    def check_targets(self, targets: Sequence[str]) -> None:
+        """Raise a DatasetError that offers the nearest name for a target that it has not."""
+        known = [t.name for t in self.available_targets]
+        for name in targets:
+            if name not in known:
+                raise DatasetError(f"{self.name}: {unknown_name('target', name, known)}")
+
     def files(self) -> list[Path]:
         """Return the files on this machine that it is read from; none if it is generated.
 

@@ -27,7 +27,6 @@ from atomlens.errors import (
     Failure,
     MissingDependencyError,
     StructureError,
-    unknown_name,
 )
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of
 from atomlens.structures.cif import read_cif
@@ -94,10 +93,7 @@ class _CoreMof(DatasetSource, ABC):
             MissingDependencyError: the package CoRE-MOF is not installed.
             DatasetError: its files are damaged, a target is unknown, or nothing can be used.
         """
-        known = [t.name for t in self.available_targets]
-        for name in targets:
-            if name not in known:
-                raise DatasetError(f"{self.name}: {unknown_name('target', name, known)}")
+        self.check_targets(targets)
         table_path, archive = self.files()
         table = _read_table(table_path)
         rows = sample_rows(len(table.names), limit, self.seed)

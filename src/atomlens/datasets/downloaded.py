@@ -16,7 +16,7 @@ from atomlens.datasets.download import Progress
 from atomlens.datasets.packed import load_packed, save_packed
 from atomlens.datasets.sampling import keep_rows, sample_rows, usable
 from atomlens.datasets.storage import cache_folder
-from atomlens.errors import DatasetError, unknown_name
+from atomlens.errors import DatasetError
 
 _VERSION = 1
 """Raise it when any of these data sets is parsed in another way."""
@@ -54,10 +54,7 @@ class DownloadedSource(DatasetSource):
             DatasetError: the files are not on this machine (it says how to get them) or damaged,
                 or a target is unknown.
         """
-        known = [t.name for t in self.available_targets]
-        for name in targets:
-            if name not in known:
-                raise DatasetError(f"{self.name}: {unknown_name('target', name, known)}")
+        self.check_targets(targets)
         dataset = usable(self.choose(self._parsed()), targets)
         rows = sample_rows(len(dataset), limit, self.seed)
         if len(rows) < len(dataset):

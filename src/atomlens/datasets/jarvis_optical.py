@@ -28,7 +28,7 @@ from atomlens.datasets.polymorphs import merge_polymorphs
 from atomlens.datasets.sampling import keep_rows, sample_rows, usable
 from atomlens.datasets.storage import cache_folder
 from atomlens.elements import SYMBOLS
-from atomlens.errors import DatasetError, Failure, StructureError, unknown_name
+from atomlens.errors import DatasetError, Failure, StructureError
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of
 from atomlens.targets import Target
 
@@ -102,10 +102,7 @@ class JarvisOptical(DatasetSource):
         Raises:
             DatasetError: there is no file, nothing in it can be used, or a target is unknown.
         """
-        known = [t.name for t in self.available_targets]
-        for name in targets:
-            if name not in known:
-                raise DatasetError(f"{self.name}: {unknown_name('target', name, known)}")
+        self.check_targets(targets)
         grid = parse_grid(self.grid or DEFAULT_GRID)
         materials: list[_Material] = []
         failures: list[Failure] = []

@@ -21,7 +21,7 @@ from atomlens.datasets.base import Dataset, DatasetSource
 from atomlens.datasets.qm9_columns import N_TEST, N_TRAIN, QM9_COLUMNS
 from atomlens.datasets.sampling import sample_rows, split_in_order
 from atomlens.datasets.storage import cache_folder, whole_file
-from atomlens.errors import DatasetError, MissingDependencyError, unknown_name
+from atomlens.errors import DatasetError, MissingDependencyError
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
 
@@ -76,10 +76,8 @@ class Qm9(DatasetSource):
             MissingDependencyError: the package qm9pack is not installed.
             DatasetError: its files are damaged, or a target is unknown.
         """
+        self.check_targets(targets)
         known = [t.name for t in self.available_targets]
-        for name in targets:
-            if name not in known:
-                raise DatasetError(f"qm9: {unknown_name('target', name, known)}")
         columns = [known.index(t) for t in targets] or list(range(len(known)))
         arrays = _load_arrays(_data_folder())
         rows = sample_rows(len(arrays.numbers), limit, self.seed)
