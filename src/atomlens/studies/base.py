@@ -54,12 +54,20 @@ class Effect:
         interval: Interval,
         n: int,
         meaning: str,
-        controls: Mapping[str, float],
+        controls: Mapping[str, float] | None = None,
+        unit: str = "",
     ) -> "Effect":
         """Return a number with the interval that it was measured with."""
         value, low, high = interval
         return cls(
-            name=name, value=value, low=low, high=high, n=n, meaning=meaning, controls=controls
+            name=name,
+            value=value,
+            low=low,
+            high=high,
+            n=n,
+            unit=unit,
+            meaning=meaning,
+            controls=controls or {},
         )
 
 

@@ -93,11 +93,9 @@ def effects_of(
                 continue
             found = bootstrap(values, seed=seed)
             effects.append(
-                Effect(
-                    name=f"{one.label}: {title.format(name)}",
-                    value=found.value,
-                    low=found.low,
-                    high=found.high,
+                Effect.within(
+                    f"{one.label}: {title.format(name)}",
+                    found,
                     n=len(values),
                     unit=scale,
                     meaning="mean over structures, which were resampled",

@@ -175,16 +175,14 @@ def compare(
         for name, networks in controls.items()
     }
     return [
-        Effect(
-            name=name,
-            value=value,
-            low=low,
-            high=high,
+        Effect.within(
+            name,
+            interval,
             n=n,
             meaning=meaning,
             controls={control: float(numbers[place]) for control, numbers in beside.items()},
         )
-        for place, ((name, meaning), (value, low, high)) in enumerate(
+        for place, ((name, meaning), interval) in enumerate(
             zip(_MEANINGS.items(), found, strict=True)
         )
     ]

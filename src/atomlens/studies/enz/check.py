@@ -205,7 +205,7 @@ def check_effects(
     effects = []
     for measure in _measures(least_share):
         values = np.asarray(measure.values(check), dtype=np.float64)
-        value, low, high = bootstrap(values, measure.statistic, seed=seed)
+        interval = bootstrap(values, measure.statistic, seed=seed)
         beside = {
             name: measure.statistic(np.asarray(measure.values(c), dtype=np.float64))
             for name, c in controls.items()
@@ -213,11 +213,9 @@ def check_effects(
         if measure.name == _ERROR:
             beside[MEAN_OF_OTHERS] = check.error_of_mean()
         effects.append(
-            Effect(
-                name=measure.name,
-                value=value,
-                low=low,
-                high=high,
+            Effect.within(
+                measure.name,
+                interval,
                 n=len(values),
                 unit=measure.unit,
                 meaning=measure.meaning,

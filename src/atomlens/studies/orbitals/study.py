@@ -162,11 +162,9 @@ def effects(compared: Compared, cases: Cases, seed: int) -> list[Effect]:
         means = table.mean(axis=0) if len(table) else np.full(len(names), np.nan)
         interval = bootstrap(table[:, 0], seed=seed)
         found.append(
-            Effect(
-                name=f"{compared.label}: {title}",
-                value=interval.value,
-                low=interval.low,
-                high=interval.high,
+            Effect.within(
+                f"{compared.label}: {title}",
+                interval,
                 n=len(table),
                 meaning=f"attention against the {compared.orbital.upper()}, mean over molecules",
                 controls=dict(zip(names[1:], means[1:].tolist(), strict=True)),
@@ -185,11 +183,9 @@ def _advantages(label: str, names: Sequence[str], table: Values, seed: int) -> l
         above = table[:, 0] - table[:, column]
         interval = bootstrap(above[np.isfinite(above)], seed=seed)
         advantages.append(
-            Effect(
-                name=f"{label}: Spearman above {name}",
-                value=interval.value,
-                low=interval.low,
-                high=interval.high,
+            Effect.within(
+                f"{label}: Spearman above {name}",
+                interval,
                 n=int(np.isfinite(above).sum()),
                 meaning="heavy atoms, difference in the same molecule, mean over molecules",
             )
@@ -204,11 +200,9 @@ def _frequency(label: str, names: Sequence[str], table: Values, seed: int) -> Ef
     """
     meets = (table > LEAST).astype(np.float64)
     interval = bootstrap(meets[:, 0], seed=seed)
-    return Effect(
-        name=f"{label}: molecules with Spearman > {LEAST}",
-        value=interval.value,
-        low=interval.low,
-        high=interval.high,
+    return Effect.within(
+        f"{label}: molecules with Spearman > {LEAST}",
+        interval,
         n=len(meets),
         meaning="share of the molecules that meet the criterion of S5, heavy atoms",
         controls={

@@ -217,11 +217,9 @@ def _summaries(everything: list[Symmetric], seed: int) -> list[Effect]:
                 continue
             interval = bootstrap(known, lambda v: float(np.median(v)), seed=seed)
             effects.append(
-                Effect(
-                    name=f"{label}: {field.title}",
-                    value=interval.value,
-                    low=interval.low,
-                    high=interval.high,
+                Effect.within(
+                    f"{label}: {field.title}",
+                    interval,
                     n=len(known),
                     meaning=f"{field.meaning}; median of structures",
                     controls={

@@ -203,11 +203,9 @@ def _effects(
         for i, (name, n_units) in enumerate(numbers.names):
             interval = intervals[start + i]
             effects.append(
-                Effect(
-                    name=f"{label}: {name}",
-                    value=interval.value,
-                    low=interval.low,
-                    high=interval.high,
+                Effect.within(
+                    f"{label}: {name}",
+                    interval,
                     n=n_units,
                     meaning=numbers.meaning(name),
                     controls={control: float(v[i]) for control, v in beside.items()},

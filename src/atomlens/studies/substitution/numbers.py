@@ -70,20 +70,16 @@ def effects_of(one: Measured, found: Ratios, groups: Mapping[int, str], seed: in
         correlations[name] = float(np.mean([_correlation(r, found.values) for r in networks]))
         separations[name] = float(np.mean([area_under_curve(*_split(r, marks)) for r in networks]))
     return [
-        Effect(
-            name=f"{one.label}: {CORRELATION}",
-            value=correlation.value,
-            low=correlation.low,
-            high=correlation.high,
+        Effect.within(
+            f"{one.label}: {CORRELATION}",
+            correlation,
             n=len(pairs),
             meaning="over substituted structures, which were resampled",
             controls=correlations,
         ),
-        Effect(
-            name=f"{one.label}: {SEPARATION}",
-            value=separation.value,
-            low=separation.low,
-            high=separation.high,
+        Effect.within(
+            f"{one.label}: {SEPARATION}",
+            separation,
             n=int((marks != "").sum()),
             meaning="0.5 if the ratio does not tell the groups apart, 1 if it always does",
             controls=separations,

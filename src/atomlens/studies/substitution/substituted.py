@@ -235,19 +235,7 @@ def recognise(
         if len(strange) != 1:
             counts["several substituted elements" if strange else "unsubstituted"] += 1
             continue
-        (element,) = strange
-        items.append(
-            Substituted(
-                row=row,
-                host=reduced_formula(np.where(numbers == element, np.uint8(host_element), numbers)),
-                host_row=host_row,
-                site="",
-                multiplicity=1,
-                element=element,
-                replaced=np.flatnonzero(numbers == element),
-                host_atoms=np.flatnonzero(numbers == host_element),
-            )
-        )
+        items.append(_substituted(row, numbers, host_element, strange.pop(), host_row))
     if not items:
         raise StudyError(
             f"Not one of the {len(structures)} structures has exactly one element that stands for "
@@ -268,4 +256,25 @@ def recognise(
         formulas=unique,
         counts=counts,
         failures=tuple(failures),
+    )
+
+
+def _substituted(
+    row: int,
+    atomic_numbers: NDArray[np.uint8],
+    host_element: int,
+    element: int,
+    host_row: int | None,
+) -> Substituted:
+    """Return a structure in which an element stands on sites of the host."""
+    replaced = atomic_numbers == element
+    return Substituted(
+        row=row,
+        host=reduced_formula(np.where(replaced, np.uint8(host_element), atomic_numbers)),
+        host_row=host_row,
+        site="",
+        multiplicity=1,
+        element=element,
+        replaced=np.flatnonzero(replaced),
+        host_atoms=np.flatnonzero(atomic_numbers == host_element),
     )
