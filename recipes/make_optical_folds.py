@@ -24,12 +24,13 @@ from numpy.typing import NDArray
 
 from atomlens.datasets import save_packed
 from atomlens.datasets.base import Dataset
+from atomlens.datasets.grids import on_grid
+from atomlens.datasets.optical_nk import over_energy
 from atomlens.datasets.split_files import fold_key
 from atomlens.errors import StructureError
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of
 from atomlens.structures.formulas import from_formula
 from atomlens.targets import Target
-from atomlens.units import EV_NANOMETRE
 
 Values = NDArray[np.float64]
 
@@ -46,17 +47,10 @@ class Measured(NamedTuple):
     """Points of the grid that it covers."""
 
 
-def on_grid(entry: dict[str, list[float]], grid: Values) -> Measured:
+def measured_on_grid(entry: dict[str, list[float]], grid: Values) -> Measured:
     """Return (n + ik)² on a grid of photon energies, by linear interpolation."""
-    energies = EV_NANOMETRE / 1000 / np.array(entry["wavelength_um"], dtype=np.float64)
-    order = np.argsort(energies)
-    index = np.array(entry["n"], dtype=np.complex128) + 1j * np.array(entry["k"])
-    squared = index[order] ** 2
-    energies = energies[order]
-    inside = (grid >= energies[0]) & (grid <= energies[-1])
-    parts = [np.interp(grid, energies, part) for part in (squared.real, squared.imag)]
-    found = np.where(inside, parts[0] + 1j * parts[1], complex(np.nan, np.nan))
-    return Measured(found, int(inside.sum()))
+    parts = [on_grid(part, grid, "mask")[0] for part in over_energy(entry)]
+    return Measured(parts[0] + 1j * parts[1], int(np.isfinite(parts[0]).sum()))
 
 
 def best_of(measured: list[Measured]) -> Measured:
@@ -73,7 +67,7 @@ def read_spectra(path: Path, grid: Values, least: int) -> dict[str, Measured]:
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         for line in lines:
             entry = json.loads(line)
-            measured = on_grid(entry, grid)
+            measured = measured_on_grid(entry, grid)
             if measured.n_covered >= least and len(entry["n"]) >= FEWEST_POINTS:
                 found[entry["formula"]].append(measured)
     return {formula: best_of(measured) for formula, measured in sorted(found.items())}

@@ -224,13 +224,15 @@ def _one_a_formula(every: Dataset, n_short: int, where: str) -> Dataset:
     return replace(kept, values=(sums / sizes[:, None])[order])
 
 
-def _measured(entry: _Entry) -> _Measured:
-    """Return an entry over energy; wavelengths that are listed twice are averaged.
+def over_energy(columns: Mapping[str, Any]) -> tuple[Spectrum, Spectrum]:
+    """Return real and imaginary part over photon energy in eV, of arrays named as in ``COLUMNS``.
+
+    Wavelengths that are listed twice are averaged.
 
     Raises:
-        ValueError, StructureError: it cannot be used; a part of a sentence says why.
+        ValueError: they cannot be used; a part of a sentence says why.
     """
-    wavelength, n, k = (numbers_of(entry.columns.get(c), c) for c in COLUMNS)
+    wavelength, n, k = (numbers_of(columns.get(c), c) for c in COLUMNS)
     if not len(wavelength) == len(n) == len(k) or len(n) < 2:
         raise ValueError(
             f"wavelength_um, n and k have {len(wavelength)}, {len(n)} and {len(k)} entries; give "
@@ -244,4 +246,14 @@ def _measured(entry: _Entry) -> _Measured:
     times = np.bincount(place)
     means = (np.bincount(place, weights=part) / times for part in permittivity(n, k))
     eps_re, eps_im = (Spectrum(points=energies, values=mean) for mean in means)
+    return eps_re, eps_im
+
+
+def _measured(entry: _Entry) -> _Measured:
+    """Return an entry as structure and spectra.
+
+    Raises:
+        ValueError, StructureError: it cannot be used; a part of a sentence says why.
+    """
+    eps_re, eps_im = over_energy(entry.columns)
     return _Measured(structure_of(entry.read()), eps_re, eps_im)
