@@ -140,6 +140,7 @@ def _header(dataset: Dataset) -> dict[str, Any]:
         "name": dataset.name,
         "targets": [t.to_dict() for t in dataset.targets],
         "failures": [asdict(f) for f in dataset.failures],
+        "warnings": {str(i): list(w) for i, w in enumerate(dataset.structures.warnings) if w},
     }
 
 
@@ -171,6 +172,7 @@ def _dataset(arrays: dict[str, NDArray[Any]]) -> Dataset:
     ends = arrays["name_offsets"].tolist()
     names = tuple(text[a:b].decode() for a, b in pairwise(ends))
     n = len(names)
+    doubts: dict[str, list[str]] = header.get("warnings", {})
     structures = StructureArrays(
         offsets=arrays["offsets"].astype(np.int64),
         atomic_numbers=arrays["atomic_numbers"].astype(np.uint8),
@@ -180,6 +182,7 @@ def _dataset(arrays: dict[str, NDArray[Any]]) -> Dataset:
         names=names,
         is_formula=arrays.get("is_formula", np.zeros(n, dtype=np.bool_)).astype(np.bool_),
         charges=arrays["charges"].astype(np.float32) if "charges" in arrays else None,
+        warnings=tuple(tuple(doubts.get(str(i), ())) for i in range(n)) if doubts else (),
     )
     targets = tuple(Target.from_dict(t) for t in header["targets"])
     values = arrays["values"].astype(np.float64)

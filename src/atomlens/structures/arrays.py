@@ -34,6 +34,8 @@ class Structure(NamedTuple):
     """True for a bare formula: the positions mean nothing."""
     charges: NDArray[np.float32] | None = None
     """(n_atoms,) partial charges, e; None where the structure has none"""
+    warnings: tuple[str, ...] = ()
+    """What its reader found doubtful, one sentence each; kept in ``info["warnings"]``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,8 @@ class StructureArrays:
     """(n,)"""
     charges: NDArray[np.float32] | None = None
     """(n_atoms,) partial charges, e; NaN for structures without; None if no structure has any"""
+    warnings: tuple[tuple[str, ...], ...] = ()
+    """Sentences about each structure (see `Structure.warnings`); empty if no structure has any"""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -70,6 +74,7 @@ class StructureArrays:
             self.names[index],
             bool(self.is_formula[index]),
             None if charges is None or np.isnan(charges).any() else charges,
+            self.warnings[index] if self.warnings else (),
         )
 
     def __iter__(self) -> Iterator[Structure]:
@@ -95,6 +100,7 @@ class StructureArrays:
             names=tuple(s.name for s in items),
             is_formula=np.array([s.is_formula for s in items], dtype=np.bool_),
             charges=_joined_charges(items),
+            warnings=_if_any(tuple(s.warnings for s in items)),
         )
 
     @classmethod
@@ -110,6 +116,8 @@ class StructureArrays:
         info: dict[str, Any] = {"name": s.name}
         if s.is_formula:
             info["is_formula"] = True
+        if s.warnings:
+            info["warnings"] = list(s.warnings)
         return Atoms(
             numbers=s.atomic_numbers.astype(int),
             positions=s.positions,
@@ -135,6 +143,7 @@ class StructureArrays:
             names=tuple(self.names[i] for i in chosen),
             is_formula=self.is_formula[chosen],
             charges=None if self.charges is None else self.charges[rows],
+            warnings=_if_any(tuple(self.warnings[i] for i in chosen)) if self.warnings else (),
         )
 
     def element_counts(self, n_elements: int = 119) -> NDArray[np.float64]:
@@ -173,7 +182,17 @@ def structure_of(atoms: "Atoms") -> Structure:
         name_of(atoms),
         bool(atoms.info.get("is_formula", False)),
         charges_of(atoms),
+        tuple(warnings_of(atoms)),
     )
+
+
+def warnings_of(atoms: "Atoms") -> list[str]:
+    """Return what the reader of a structure found doubtful: the sentences in ``info["warnings"]``.
+
+    Something else of that name, such as a number that a file gives, is no warning.
+    """
+    found = atoms.info.get("warnings")
+    return [w for w in found if isinstance(w, str)] if isinstance(found, (list, tuple)) else []
 
 
 def charges_of(atoms: "Atoms") -> NDArray[np.float32] | None:
@@ -207,6 +226,10 @@ def file_stem(name: str) -> str:
     """Return a name made safe for use as a file name on every system."""
     safe = "".join(c if c.isalnum() or c in "-_.+" else "_" for c in Path(name).name)
     return safe.strip("._") or "structure"
+
+
+def _if_any(warnings: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+    return warnings if any(warnings) else ()
 
 
 def _joined_charges(items: list[Structure]) -> NDArray[np.float32] | None:

@@ -16,7 +16,7 @@ from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
     OVERLAP_NOTICE,
     Entry,
-    add_notice,
+    add_warning,
     attempt,
 )
 from atomlens.structures.symmetry import (
@@ -93,9 +93,9 @@ def _build(tags: Tags, is_cut: bool) -> "Atoms":
             charges=None if charges is None else charges[kept][rows],
         )
     if sites.has_deuterium:
-        add_notice(atoms, DEUTERIUM_NOTICE)
+        add_warning(atoms, DEUTERIUM_NOTICE)
     if atoms_overlap(atoms):
-        add_notice(atoms, OVERLAP_NOTICE)
+        add_warning(atoms, OVERLAP_NOTICE)
     _compare_with_formula(atoms, tags, is_cut)
     return atoms
 
@@ -214,4 +214,6 @@ def _compare_with_formula(atoms: "Atoms", tags: Tags, is_cut: bool) -> None:
             f"its atoms are {atoms.get_chemical_formula()}, its sum formula is another one, and "
             "its last line has no end, so the file is cut off; get a complete copy"
         )
-    add_notice(atoms, "the atoms do not agree with the sum formula of the CIF; some may be missing")
+    add_warning(
+        atoms, "the atoms do not agree with the sum formula of the CIF; some may be missing"
+    )

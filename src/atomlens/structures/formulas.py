@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
-from atomlens.structures.records import DEUTERIUM_NOTICE, add_notice, short
+from atomlens.structures.records import DEUTERIUM_NOTICE, add_warning, short
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -45,9 +45,9 @@ def from_formula(text: str) -> "Atoms":
     name = text.strip()
     atoms = atoms_of_amounts(amounts_in_formula(name), name)
     if re.search(r"[DT](?![a-z])", name):
-        add_notice(atoms, DEUTERIUM_NOTICE)
+        add_warning(atoms, DEUTERIUM_NOTICE)
     if any(_third_or_sixth(number) is not None for number in _DECIMAL.findall(name)):
-        add_notice(atoms, THIRDS_NOTICE)
+        add_warning(atoms, THIRDS_NOTICE)
     return atoms
 
 
@@ -60,7 +60,7 @@ def atoms_of_amounts(amounts: Mapping[str, Fraction], name: str) -> "Atoms":
     info = {"name": name, "is_formula": True}
     atoms = Atoms(symbols, positions=[[0.0, 0.0, 0.0]] * len(symbols), info=info)
     if _is_rounded(counts, amounts):
-        add_notice(atoms, ROUNDED_NOTICE)
+        add_warning(atoms, ROUNDED_NOTICE)
     return atoms
 
 

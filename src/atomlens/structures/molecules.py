@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
+from atomlens.structures.arrays import warnings_of
 from atomlens.structures.checks import check_atoms
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
     Entry,
-    add_notice,
+    add_warning,
     attempt,
     one_line,
     short,
-    take_notices,
 )
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def _with_file_geometry(molecule: Any, block: str) -> "Atoms":
                 f"the flat drawing makes no molecule: {_valence_problem(molecule)}"
             )
         atoms = _embedded(drawn, "the flat drawing")
-        add_notice(atoms, _FLAT_NOTICE)
+        add_warning(atoms, _FLAT_NOTICE)
         return atoms
     if all(atom.GetAtomicNum() != 1 for atom in molecule.GetAtoms()):
         try:
@@ -167,7 +167,7 @@ def _with_file_geometry(molecule: Any, block: str) -> "Atoms":
         molecule = Chem.AddHs(molecule, addCoords=True)
         atoms = _with_conformer(molecule)
         if len(atoms) > n_before:
-            add_notice(atoms, _HYDROGEN_NOTICE)
+            add_warning(atoms, _HYDROGEN_NOTICE)
         return atoms
     return _with_conformer(molecule)
 
@@ -195,10 +195,10 @@ def _embedded(molecule: Any, what: str) -> "Atoms":
         shift = atoms.positions[:, 0].max() - piece.positions[:, 0].min() + FRAGMENT_GAP
         piece.positions[:, 0] += shift
         atoms += piece
-    for notice in [notice for piece in pieces for notice in take_notices(piece)]:
-        add_notice(atoms, notice)
+    for sentence in [sentence for piece in pieces for sentence in warnings_of(piece)]:
+        add_warning(atoms, sentence)
     if len(pieces) > 1:
-        add_notice(atoms, _FRAGMENT_NOTICE)
+        add_warning(atoms, _FRAGMENT_NOTICE)
     return atoms
 
 
@@ -242,7 +242,7 @@ def _with_conformer(molecule: Any) -> "Atoms":
     positions: NDArray[np.float64] = molecule.GetConformer().GetPositions()
     atoms = Atoms(numbers, positions=positions)
     if any(a.GetAtomicNum() == 1 and a.GetIsotope() > 1 for a in molecule.GetAtoms()):
-        add_notice(atoms, DEUTERIUM_NOTICE)
+        add_warning(atoms, DEUTERIUM_NOTICE)
     return atoms
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
-from atomlens.structures.records import DEUTERIUM_NOTICE, Entry, add_notice, attempt, short
+from atomlens.structures.records import DEUTERIUM_NOTICE, Entry, add_warning, attempt, short
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -30,7 +30,7 @@ def _build(text: str) -> "Atoms":
     atoms: Atoms = read_vasp(StringIO(body))
     atoms.set_constraint()
     if has_deuterium:
-        add_notice(atoms, DEUTERIUM_NOTICE)
+        add_warning(atoms, DEUTERIUM_NOTICE)
     return atoms
 
 

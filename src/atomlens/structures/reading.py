@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from atomlens.errors import Failure, StructureError
-from atomlens.structures.arrays import name_of
+from atomlens.structures.arrays import name_of, warnings_of
 from atomlens.structures.files import files_in, kind_of, known_kinds, numbered, read_file, stem_of
 from atomlens.structures.objects import atoms_of
-from atomlens.structures.records import one_line, reason, short, take_notices
+from atomlens.structures.records import one_line, reason, short
 from atomlens.structures.text import forced, from_text, is_formula, is_smiles
 
 if TYPE_CHECKING:
@@ -68,12 +68,13 @@ def read_structures(inputs: Input | Iterable[Input]) -> ReadResult:
 
     Folders are searched with all folders in them, for files of known kinds, in sorted
     order. A file with many structures gives one item for each. Never raises for a bad
-    input; remarks, such as deuterium read as hydrogen, are warnings.
+    input; remarks, such as deuterium read as hydrogen, are warnings, and stay with their
+    structure in ``info["warnings"]``.
     """
     items = [item for one in _listed(inputs) for item in _items(one)]
     structures = [item for item in items if not isinstance(item, Failure)]
     _make_names_unique(structures)
-    _tell_notices(structures)
+    _tell_warnings(structures)
     return ReadResult(items=tuple(items))
 
 
@@ -240,12 +241,12 @@ def _folder(atoms: "Atoms") -> str:
     return Path(source).absolute().parent.name if isinstance(source, str) else ""
 
 
-def _tell_notices(structures: "list[Atoms]") -> None:
-    """Warn once for each kind of remark, naming the structures."""
+def _tell_warnings(structures: "list[Atoms]") -> None:
+    """Warn once for each kind of remark, naming the structures; each keeps its own as well."""
     told: dict[str, list[str]] = {}
     for atoms in structures:
-        for notice in dict.fromkeys(take_notices(atoms)):
-            told.setdefault(notice, []).append(str(atoms.info["name"]))
-    for notice, names in told.items():
+        for sentence in warnings_of(atoms):
+            told.setdefault(sentence, []).append(str(atoms.info["name"]))
+    for sentence, names in told.items():
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-        warnings.warn(f"{', '.join(names[:5])}{more}: {notice}", stacklevel=3)
+        warnings.warn(f"{', '.join(names[:5])}{more}: {sentence}", stacklevel=3)

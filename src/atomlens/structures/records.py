@@ -6,12 +6,12 @@ from numbers import Real
 from typing import TYPE_CHECKING, NamedTuple
 
 from atomlens.errors import StructureError
+from atomlens.structures.arrays import warnings_of
 from atomlens.structures.checks import check_atoms
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-_NOTICES = "_atomlens_notices"
 DEUTERIUM_NOTICE = "deuterium or tritium is treated as hydrogen"
 OVERLAP_NOTICE = (
     "atoms stand closer than 0.5 Å to each other, as alternatives of a disordered part do; all of "
@@ -57,15 +57,10 @@ class quiet(warnings.catch_warnings):  # noqa: N801  used like a function
         warnings.simplefilter("ignore")
 
 
-def add_notice(atoms: "Atoms", notice: str) -> None:
-    """Note on a structure something that the user should hear about, without failing."""
-    atoms.info.setdefault(_NOTICES, []).append(notice)
-
-
-def take_notices(atoms: "Atoms") -> list[str]:
-    """Remove the notices from a structure and return them."""
-    found = atoms.info.pop(_NOTICES, [])
-    return found if isinstance(found, list) else []
+def add_warning(atoms: "Atoms", sentence: str) -> None:
+    """Note on a structure something doubtful, in ``info["warnings"]``, without failing."""
+    known = warnings_of(atoms)
+    atoms.info["warnings"] = known if sentence in known else [*known, sentence]
 
 
 def keep_results(atoms: "Atoms") -> None:

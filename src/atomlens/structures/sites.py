@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
-from atomlens.structures.records import DEUTERIUM_NOTICE, add_notice, short
+from atomlens.structures.records import DEUTERIUM_NOTICE, add_warning, short
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -33,7 +33,7 @@ def atoms_of_sites(
     else:
         atoms = Atoms(plain, positions=positions, cell=cell, pbc=pbc)
     if plain != symbols:
-        add_notice(atoms, DEUTERIUM_NOTICE)
+        add_warning(atoms, DEUTERIUM_NOTICE)
     return atoms
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from atomlens.errors import StructureError
 from atomlens.structures.formulas import amounts_in_formula, from_formula
 from atomlens.structures.molecules import from_smiles, parse_smiles, smiles_problem
-from atomlens.structures.records import add_notice, short
+from atomlens.structures.records import add_warning, short
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -48,7 +48,7 @@ def from_text(text: str) -> "Atoms":
     if is_smiles(text):
         atoms = from_smiles(text)
         if _is_plausible_formula(text):
-            add_notice(atoms, BOTH_NOTICE)
+            add_warning(atoms, BOTH_NOTICE)
         return atoms
     try:
         return from_formula(text)

@@ -10,7 +10,7 @@ from atomlens.errors import StructureError
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
     Entry,
-    add_notice,
+    add_warning,
     attempt,
     keep_results,
     reason,
@@ -99,7 +99,7 @@ def _build(frame: _Frame) -> "Atoms":
     if not atoms.pbc.any():
         atoms.cell[:] = 0.0
     if has_deuterium:
-        add_notice(atoms, DEUTERIUM_NOTICE)
+        add_warning(atoms, DEUTERIUM_NOTICE)
     return atoms
 
 
