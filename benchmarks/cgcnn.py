@@ -28,7 +28,7 @@ from ase.spacegroup import crystal
 from torch import nn
 
 from atomlens.checkpoints.cgcnn_torch import renamed_weights
-from atomlens.element_vectors import cgcnn_vectors
+from atomlens.elements.vectors import cgcnn_vectors
 from atomlens.graphs import GraphBatch
 from atomlens.models import make_model
 from atomlens.neighbors import build_store, make_builder

@@ -17,7 +17,7 @@ from pathlib import Path
 MAKE_MODEL = """
 import sys
 import atomlens as al
-from atomlens.datasets.toy import Toy
+from atomlens.datasets.sources.toy import Toy
 al.train(Toy(n=60).load(), model="scann-plus", out=sys.argv[1], epochs=1,
          model_settings={"n_layers": 7})
 """

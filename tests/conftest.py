@@ -16,9 +16,10 @@ COMPILED = {"kernels", "assembly"}
 
 install_import_hook(
     [
-        "atomlens.graphs",
-        "atomlens.models",
-        *(f"atomlens.nn.{f.stem}" for f in (PACKAGE / "nn").glob("*.py") if f.stem not in COMPILED),
+        ".".join(("atomlens", *file.relative_to(PACKAGE).with_suffix("").parts))
+        for package in ("graphs", "models", "nn")
+        for file in (PACKAGE / package).rglob("*.py")
+        if file.stem not in COMPILED
     ],
     "beartype.beartype",
 )
@@ -40,6 +41,6 @@ def deposit_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
     monkeypatch.setenv("ATOMLENS_DATA_MIRROR", server.url)
     monkeypatch.setenv("ATOMLENS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr("atomlens.datasets.download.WAITS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("atomlens.datasets.sources.download.WAITS", (0.0, 0.0, 0.0))
     yield server
     server.close()

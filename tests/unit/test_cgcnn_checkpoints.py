@@ -12,7 +12,7 @@ import torch
 
 from atomlens.checkpoints import import_cgcnn, read_cgcnn_checkpoint
 from atomlens.cli import main
-from atomlens.element_vectors import CGCNN_BLOCKS, cgcnn_vectors
+from atomlens.elements.vectors import CGCNN_BLOCKS, cgcnn_vectors
 from atomlens.errors import ModelError
 
 WIDTH, HIDDEN, LAYERS = 8, 4, 2

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from atomlens.checkpoints.cgcnn_torch import UNITS, CgcnnCheckpoint, read_cgcnn_checkpoint
 from atomlens.checkpoints.scann_keras import ScannCheckpoint, read_scann_checkpoint
-from atomlens.datasets.scaling import TargetScaling
 from atomlens.neighbors import make_builder
 from atomlens.predictor import Calibration, Predictor, TrainingRecord
 from atomlens.targets import Target
+from atomlens.targets.scaling import TargetScaling
 
 __all__ = [
     "CgcnnCheckpoint",

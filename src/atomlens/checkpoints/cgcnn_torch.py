@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from atomlens.element_vectors import cgcnn_vectors
+from atomlens.elements.vectors import cgcnn_vectors
 from atomlens.errors import ModelError
 from atomlens.models.cgcnn import Cgcnn, CgcnnConfig
 

@@ -160,7 +160,7 @@ def mae_on_test(model: "Predictor") -> float:
 def _remove_earlier(folder: Path) -> None:
     """Make room for the model; only what an earlier demo wrote is removed."""
     if (folder / "settings.json").is_file() or (folder / "training").is_dir():
-        from atomlens.datasets.storage import discard_folder
+        from atomlens.files import discard_folder
 
         discard_folder(folder)
 

@@ -177,7 +177,7 @@ def write_evaluation(
 ) -> None:
     """Write metrics.json, predictions.csv and, for each number that is predicted, figures."""
     from atomlens.cli.outputs import to_json
-    from atomlens.predictor.spectra import axis_labels, compared_spectra
+    from atomlens.predictor.report import axis_labels, compared_spectra
     from atomlens.reports.figures import draw_calibration, draw_parity
     from atomlens.reports.files import write_text
     from atomlens.reports.spectrum_figure import draw_spectra

@@ -89,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
 
 def plot_spectra(prediction: "Prediction", path: Path) -> None:
     """Draw the predicted spectra of the first inputs, and say how many are left out."""
-    from atomlens.predictor.spectra import axis_labels, spectrum_panels
+    from atomlens.predictor.report import axis_labels, spectrum_panels
     from atomlens.reports.spectrum_figure import MOST_PANELS, draw_spectra
 
     x_label, y_label = axis_labels(prediction.spectrum_target())

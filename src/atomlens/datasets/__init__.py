@@ -1,4 +1,4 @@
-"""Data sets: structures with the values that are to be learned, splits, scaling, cache.
+"""Data sets: structures with the values that are to be learned, and splits.
 
 Importing this package needs numpy alone. ``DATASETS`` is the table of data sets that are
 known by name; a new one is a class in a file of its own, named here.
@@ -7,22 +7,20 @@ known by name; a new one is a class in a file of its own, named here.
 from typing import TYPE_CHECKING
 
 from atomlens.datasets.base import Dataset, DatasetSource, Sample
-from atomlens.datasets.core_mof import CoreMof, CoreMofFsr
-from atomlens.datasets.jarvis_optical import JarvisOptical
-from atomlens.datasets.mp2018 import Mp2018
-from atomlens.datasets.optical_nk import OpticalNk
-from atomlens.datasets.qm9 import Qm9
-from atomlens.datasets.qm9_figshare import Qm9Figshare
-from atomlens.datasets.scann_deposit import FullereneMd, PtGrapheneMd, SmFe12Cd
-from atomlens.datasets.toy import Toy
+from atomlens.datasets.sources.core_mof import CoreMof, CoreMofFsr
+from atomlens.datasets.sources.jarvis_optical import JarvisOptical
+from atomlens.datasets.sources.mp2018 import Mp2018
+from atomlens.datasets.sources.optical_nk import OpticalNk
+from atomlens.datasets.sources.qm9 import Qm9
+from atomlens.datasets.sources.qm9_figshare import Qm9Figshare
+from atomlens.datasets.sources.scann_deposit import FullereneMd, PtGrapheneMd, SmFe12Cd
+from atomlens.datasets.sources.toy import Toy
 from atomlens.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from atomlens.datasets.cache import cached_store as cached_store
     from atomlens.datasets.loading import load_dataset as load_dataset
     from atomlens.datasets.packed import load_packed as load_packed
     from atomlens.datasets.packed import save_packed as save_packed
-    from atomlens.datasets.scaling import TargetScaling as TargetScaling
     from atomlens.datasets.splits import Split as Split
     from atomlens.datasets.splits import make_split as make_split
 
@@ -42,11 +40,9 @@ DATASETS: dict[str, type[DatasetSource]] = {
 """Data sets that are known by name."""
 
 _WHERE = {
-    "cached_store": "cache",
     "load_dataset": "loading",
     "load_packed": "packed",
     "save_packed": "packed",
-    "TargetScaling": "scaling",
     "Split": "splits",
     "make_split": "splits",
 }

@@ -12,11 +12,11 @@ from atomlens.datasets.base import Dataset
 from atomlens.datasets.columns import Kind, TargetOptions, parse_header
 from atomlens.datasets.folders import load_id_prop
 from atomlens.datasets.grids import Beyond, GridOptions
-from atomlens.datasets.optical_nk import is_optical, optical_dataset
 from atomlens.datasets.packed import load_packed
 from atomlens.datasets.polymorphs import Polymorphs, merge_polymorphs
 from atomlens.datasets.rows import dataset_of_table, load_inside
 from atomlens.datasets.sampling import keep_rows, sample_rows, usable
+from atomlens.datasets.sources.optical_nk import is_optical, optical_dataset
 from atomlens.datasets.tables import is_table, read_table
 from atomlens.errors import DatasetError, SettingsError, unknown_name
 

@@ -30,8 +30,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.storage import whole_file
 from atomlens.errors import AtomlensError, DatasetError, Failure, SettingsError
+from atomlens.files import whole_file
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
 

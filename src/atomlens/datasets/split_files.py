@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.datasets.storage import whole_file
 from atomlens.errors import DatasetError, unknown_name
+from atomlens.files import whole_file
 
 PARTS = ("train", "validation", "test")
 _ALIASES = {

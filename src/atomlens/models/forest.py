@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from atomlens.element_vectors import ELEMENT_VECTORS
+from atomlens.elements.vectors import ELEMENT_VECTORS
 from atomlens.errors import MissingDependencyError, SettingsError, unknown_name
 from atomlens.graphs import GraphBatch
 from atomlens.models.base import ClosedFormModel, ModelOutput
@@ -252,10 +252,16 @@ def _check_size(config: ForestConfig, n_rows: int) -> None:
 
 def _grown(
     config: ForestConfig,
-    features: Float[NDArray[np.float32], "n_rows n_features"],
-    values: Float[NDArray[np.float64], "n_rows ..."],
+    features: NDArray[np.float32],
+    values: NDArray[np.float64],
 ) -> list[Any]:
-    """Grow a forest, and return its trees as scikit-learn has them."""
+    """Grow a forest, and return its trees as scikit-learn has them.
+
+    Args:
+        config: How many trees, and how large.
+        features: (n_rows, n_features)
+        values: (n_rows, ...)
+    """
     try:
         from sklearn.ensemble import RandomForestRegressor
     except ImportError:

@@ -16,8 +16,8 @@ from torch.nn import functional
 from atomlens.errors import SettingsError
 from atomlens.graphs import GraphBatch
 from atomlens.models.base import ModelOutput, PropertyModel
+from atomlens.models.cgcnn.layers import RowNorm, mean_pooling
 from atomlens.nn.basis import SmoothBasis
-from atomlens.nn.convolution import RowNorm, mean_pooling
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.linear import element_embedding
 from atomlens.nn.readout import bounds_tensor, check_bounds, values_and_scale

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from atomlens.element_vectors import ELEMENT_VECTORS, first_vectors
+from atomlens.elements.vectors import ELEMENT_VECTORS, first_vectors
 from atomlens.errors import MissingDependencyError, SettingsError, unknown_name
 from atomlens.graphs import GraphBatch
 from atomlens.models.base import ModelOutput, PropertyModel

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.neighbors._compile import compiled, inlined, whole
+from atomlens.machine import compiled, inlined, whole
 from atomlens.neighbors.polytope import N_CUBE, Polytope
 from atomlens.neighbors.triples import Complex, Vector, combine, cross, dot, multiply
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.neighbors._compile import compiled, inlined, whole
+from atomlens.machine import compiled, inlined, whole
 from atomlens.neighbors.images import Candidates, Images
 from atomlens.neighbors.lattice import SHORTEST, Lattice
 from atomlens.neighbors.polytope import (

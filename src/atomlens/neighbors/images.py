@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.neighbors._compile import compiled, inlined, whole
+from atomlens.machine import compiled, inlined, whole
 from atomlens.neighbors.lattice import Lattice
 
 MOST_IMAGES = 10_000_000

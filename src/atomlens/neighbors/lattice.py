@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.neighbors._compile import compiled, whole
+from atomlens.machine import compiled, whole
 
 SHORTEST = 1e-3
 """Å; a lattice vector or a distance between atoms below this is a mistake in the input."""

@@ -1,6 +1,6 @@
 """Solid angles of the faces of cells that stay open: those of slabs and wires."""
 
-from atomlens.neighbors._compile import compiled, inlined, whole
+from atomlens.machine import compiled, inlined, whole
 from atomlens.neighbors.angles import Directions, step_around
 from atomlens.neighbors.polytope import N_CUBE, Polytope
 from atomlens.neighbors.triples import Vector, combine, cross, dot, triangle, unit

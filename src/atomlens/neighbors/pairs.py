@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.neighbors._compile import compiled, entry_point, inlined, whole
+from atomlens.machine import compiled, entry_point, inlined, whole
 from atomlens.neighbors.images import (
     NO_ROOM,
     TOO_MANY,

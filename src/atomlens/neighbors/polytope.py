@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.neighbors._compile import compiled, inlined, whole
+from atomlens.machine import compiled, inlined, whole
 
 MISSED = 0
 CUT = 1

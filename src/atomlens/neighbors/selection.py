@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.neighbors._compile import compiled, inlined
+from atomlens.machine import compiled, inlined
 from atomlens.neighbors.cells import ITSELF, OUTSIDE
 from atomlens.neighbors.table import FINE, MORE_EDGES, EdgeTable
 from atomlens.neighbors.workspace import Rules, Workspace

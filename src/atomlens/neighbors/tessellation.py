@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.neighbors._compile import compiled, entry_point, inlined, whole
+from atomlens.machine import compiled, entry_point, inlined, whole
 from atomlens.neighbors.angles import (
     measure_faces,
     trim_faces,

@@ -2,7 +2,7 @@
 
 import math
 
-from atomlens.neighbors._compile import compiled
+from atomlens.machine import compiled
 
 Vector = tuple[float, float, float]
 Complex = tuple[float, float]

@@ -88,7 +88,7 @@ class VoronoiBuilder(KernelBuilder):
         graph = KernelBuilder.build_structure(self, structure)
         if not self.ring_flags:
             return graph
-        from atomlens.structures.rings import find_rings
+        from atomlens.chemistry.rings import find_rings
 
         return replace(graph, ring_flags=torch.from_numpy(find_rings(structure)).double())
 
@@ -97,7 +97,7 @@ class VoronoiBuilder(KernelBuilder):
         packed = KernelBuilder.pack(self, structures)
         if not self.ring_flags or not len(packed.kept):
             return packed
-        from atomlens.structures.rings import find_rings
+        from atomlens.chemistry.rings import find_rings
 
         flags = [find_rings(structures[index]) for index in packed.kept.tolist()]
         return replace(packed, ring_flags=np.concatenate(flags))

@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.scaling import TargetScaling
 from atomlens.errors import AtomlensError, Failure
 from atomlens.explain import Explanation
 from atomlens.graphs import GraphBatch, GraphStore
@@ -34,6 +33,7 @@ from atomlens.predictor.prediction import Prediction
 from atomlens.predictor.record import TrainingRecord
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
+from atomlens.targets.scaling import TargetScaling
 
 
 @final

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.datasets.storage import whole_file
 from atomlens.errors import ModelError
+from atomlens.files import whole_file
 from atomlens.predictor.inference import StepProgress, choose_device, model_outputs
 from atomlens.predictor.inputs import build_graphs, gather, refuse_elements
 

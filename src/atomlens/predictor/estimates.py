@@ -6,11 +6,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.datasets.scaling import TargetScaling
 from atomlens.predictor.calibration import Calibration
 from atomlens.predictor.inference import RawOutputs
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target, output_slices, value_slices
+from atomlens.targets.scaling import TargetScaling
 
 Values = NDArray[np.float64]
 Noise = Literal["none", "laplace", "gaussian"]

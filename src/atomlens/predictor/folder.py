@@ -22,8 +22,8 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from atomlens.datasets.storage import whole_file, whole_folder
 from atomlens.errors import Failure, ModelError
+from atomlens.files import whole_file, whole_folder
 
 FORMAT_VERSION = 1
 SETTINGS, WEIGHTS, METRICS = "settings.json", "model.safetensors", "metrics.json"

@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from atomlens.datasets.scaling import TargetScaling
 from atomlens.errors import AtomlensError, ModelError
 from atomlens.models import make_model
 from atomlens.models.base import PropertyModel
@@ -28,6 +27,7 @@ from atomlens.predictor.folder import (
     read_weights,
 )
 from atomlens.predictor.record import TrainingRecord
+from atomlens.targets.scaling import TargetScaling
 
 
 def load(path: str | Path) -> Predictor:

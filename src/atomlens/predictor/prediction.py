@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import Failure, SettingsError, unknown_name
-from atomlens.predictor.spectra import long_rows, summary_rows
+from atomlens.predictor.report import long_rows, summary_rows
 from atomlens.targets import Target, value_slices
 
 if TYPE_CHECKING:

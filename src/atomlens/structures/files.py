@@ -24,7 +24,7 @@ class Kind(NamedTuple):
 
 
 KINDS: tuple[Kind, ...] = (
-    Kind("CIF", (".cif",), "cif", "read_cif"),
+    Kind("CIF", (".cif",), "cif.atoms", "read_cif"),
     Kind("POSCAR", (".vasp", ".poscar", ".contcar"), "poscar", "read_poscar"),
     Kind("XYZ", (".xyz", ".extxyz"), "xyz", "read_xyz"),
     Kind("SDF", (".sdf", ".sd"), "molecules", "read_sdf"),

@@ -3,33 +3,23 @@
 ``STUDIES`` is the table of studies; a new one is a class in ``NAME/study.py``, named here.
 """
 
+from atomlens.lazy import LateTable
 from atomlens.studies.base import Claim, Effect, Study, StudyInput, StudyResult
-from atomlens.studies.deformation.study import Deformation
-from atomlens.studies.edge_attributes.study import EdgeAttributes
-from atomlens.studies.element_attention.study import ElementAttention
-from atomlens.studies.embeddings.study import Embeddings
-from atomlens.studies.enz.study import Enz
-from atomlens.studies.motifs.study import Motifs
-from atomlens.studies.orbitals.study import Orbitals
-from atomlens.studies.orbits.study import OrbitsStudy
-from atomlens.studies.relative_attention.study import RelativeAttention
-from atomlens.studies.substitution.study import Substitution
 
-STUDIES: dict[str, type[Study]] = {
-    study.name: study
-    for study in (
-        RelativeAttention,
-        OrbitsStudy,
-        Orbitals,
-        Substitution,
-        Deformation,
-        Motifs,
-        EdgeAttributes,
-        Embeddings,
-        ElementAttention,
-        Enz,
-    )
-}
-"""Studies by the name of ``atomlens study NAME``."""
+STUDIES: LateTable[type[Study]] = LateTable(
+    {
+        "relative-attention": "atomlens.studies.relative_attention.study:RelativeAttention",
+        "orbits": "atomlens.studies.orbits.study:OrbitsStudy",
+        "orbitals": "atomlens.studies.orbitals.study:Orbitals",
+        "substitution": "atomlens.studies.substitution.study:Substitution",
+        "deformation": "atomlens.studies.deformation.study:Deformation",
+        "motifs": "atomlens.studies.motifs.study:Motifs",
+        "edge-attributes": "atomlens.studies.edge_attributes.study:EdgeAttributes",
+        "embeddings": "atomlens.studies.embeddings.study:Embeddings",
+        "element-attention": "atomlens.studies.element_attention.study:ElementAttention",
+        "enz": "atomlens.screening.enz:Enz",
+    }
+)
+"""Studies by the name of ``atomlens study NAME``, imported when they are asked for."""
 
 __all__ = ["STUDIES", "Claim", "Effect", "Study", "StudyInput", "StudyResult"]

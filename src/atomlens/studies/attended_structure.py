@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from atomlens.structures.arrays import Structure
-from atomlens.studies.attention import Measured
 from atomlens.studies.base import Row
+from atomlens.studies.networks import Measured
 
 
 def head_row(one: Measured, structure: Structure, place: int, picture: int) -> Row:

@@ -9,8 +9,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from atomlens.datasets.storage import whole_file
 from atomlens.errors import TrainingError
+from atomlens.files import whole_file
 
 CHECKPOINT = "checkpoint.safetensors"
 

@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.datasets import cached_store, load_dataset, make_split
+from atomlens.datasets import load_dataset, make_split
 from atomlens.datasets.base import Dataset, Sample
-from atomlens.datasets.scaling import TargetScaling
 from atomlens.datasets.splits import Split
 from atomlens.errors import DatasetError, Failure, SettingsError, TrainingError
 from atomlens.graphs import GraphStore
 from atomlens.models import MODELS, ClosedFormModel, PropertyModel, model_config
 from atomlens.neighbors import make_builder
 from atomlens.neighbors.base import GraphBuilder
+from atomlens.neighbors.cache import cached_store
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
+from atomlens.targets.scaling import TargetScaling
 from atomlens.training.elements import without_vectors
 from atomlens.training.settings import HETEROSCEDASTIC, TrainSettings
 

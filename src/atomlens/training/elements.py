@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.datasets.element_tables import element_table
 from atomlens.elements import SYMBOLS
+from atomlens.elements.tables import element_table
 from atomlens.errors import Failure
 from atomlens.models import PropertyModel
 from atomlens.structures.arrays import StructureArrays

@@ -14,7 +14,7 @@ from atomlens.predictor import Calibration, Prediction, Predictor, TrainingRecor
 from atomlens.predictor.estimates import Noise, residuals
 from atomlens.predictor.inference import choose_device, run_models
 from atomlens.predictor.record import package_versions
-from atomlens.predictor.spectra import axis_labels, compared_spectra
+from atomlens.predictor.report import axis_labels, compared_spectra
 from atomlens.targets import value_slices
 from atomlens.training.data import TrainingData
 from atomlens.training.job import Job, MemberResult

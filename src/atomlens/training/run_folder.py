@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.storage import discard_folder, whole_file
 from atomlens.errors import TrainingError
+from atomlens.files import discard_folder, whole_file
 from atomlens.models import MODELS, model_config
 from atomlens.neighbors import BUILDERS, make_builder
 from atomlens.predictor.folder import SETTINGS, TRAINING

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.datasets.scaling import TargetScaling
 from atomlens.graphs import GraphStore
 from atomlens.models.base import PropertyModel
 from atomlens.predictor.estimates import softmax
 from atomlens.predictor.inference import run_models
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import output_slices, value_slices
+from atomlens.targets.scaling import TargetScaling
 from atomlens.training.data import TrainingData
 
 

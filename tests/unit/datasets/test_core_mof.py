@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from atomlens.datasets import DATASETS, load_dataset
-from atomlens.datasets.core_mof import CoreMof
+from atomlens.datasets.sources.core_mof import CoreMof
 from atomlens.errors import DatasetError, MissingDependencyError
 from small_frameworks import cif, put_frameworks
 

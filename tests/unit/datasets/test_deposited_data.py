@@ -240,7 +240,7 @@ def test_both_deposits_of_qm9_hold_the_same(tmp_path, monkeypatch):
         chosen = [rows[0], *(rows[1:] if part == 1 else rows[1:1])]
         (package / "data" / f"qm9_part{part}.csv").write_text("\n".join(chosen) + "\n")
     monkeypatch.syspath_prepend(str(package.parent))
-    monkeypatch.setattr("atomlens.datasets.qm9._FILES", ("qm9_part1.csv",))
+    monkeypatch.setattr("atomlens.datasets.sources.qm9._FILES", ("qm9_part1.csv",))
     folder = archive(tmp_path / "d", "dsgdb9nsd.xyz.tar.bz2", tar_of(members, "bz2"))
     (folder / "uncharacterized.txt").write_text(small.UNCHARACTERIZED)
     ours, theirs = Qm9().load(), Qm9Figshare(folder=folder).load()
@@ -297,7 +297,7 @@ def test_lone_atoms_can_be_left_out(tmp_path):
 def test_a_list_is_read_across_the_borders_of_its_pieces(tmp_path, monkeypatch):
     whole = Mp2018(folder=put("mp-2018", tmp_path / "d")).load()
     text = json.dumps(small.mp_entries(), indent=1).replace("Na", "N\u0061")
-    monkeypatch.setattr("atomlens.datasets.mp2018._CHUNK", 61)
+    monkeypatch.setattr("atomlens.datasets.sources.mp2018._CHUNK", 61)
     pieces = Mp2018(folder=archive(tmp_path / "e", "mp.2018.6.1.json", text.encode())).load()
     assert pieces.structures.fingerprint() == whole.structures.fingerprint()
 

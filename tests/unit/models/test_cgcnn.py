@@ -9,7 +9,8 @@ import torch
 from atomlens.errors import SettingsError
 from atomlens.graphs import AtomGraph, collate
 from atomlens.models import make_model, model_config
-from atomlens.models.cgcnn import Cgcnn, CgcnnConfig, cell_features, charge_features
+from atomlens.models.cgcnn import Cgcnn, CgcnnConfig
+from atomlens.models.cgcnn.model import cell_features, charge_features
 from graph_makers import doubled, random_graph
 
 LADDER = (

@@ -5,12 +5,12 @@ from typing import Any
 import torch
 from ase.build import molecule
 
-from atomlens.datasets.scaling import TargetScaling
 from atomlens.errors import Failure
 from atomlens.models import make_model
 from atomlens.neighbors import make_builder
 from atomlens.predictor import Calibration, Predictor, TargetCalibration, TrainingRecord
 from atomlens.targets import Target
+from atomlens.targets.scaling import TargetScaling
 
 WATER, METHANE, ETHANOL = (molecule(name) for name in ("H2O", "CH4", "CH3CH2OH"))
 SIZES = {"n_layers": 1, "n_features": 16, "n_heads": 2, "n_embedding": 8}

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from atomlens.datasets.scaling import TargetScaling
 from atomlens.predictor.calibration import Calibration
 from atomlens.predictor.estimates import combine, estimate
 from atomlens.predictor.inference import RawOutputs, cut_batches
 from atomlens.structures.arrays import Structure, StructureArrays
 from atomlens.targets import Target
+from atomlens.targets.scaling import TargetScaling
 
 ONE = (Target(name="y"),)
 

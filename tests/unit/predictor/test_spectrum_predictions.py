@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from atomlens import Predictor
-from atomlens.datasets.scaling import TargetScaling
 from atomlens.errors import DatasetError, SettingsError
 from atomlens.models import make_model
 from atomlens.neighbors import make_builder
 from atomlens.predictor import Calibration, score
 from atomlens.predictor.evaluation import matching_values
-from atomlens.predictor.spectra import compared_spectra
+from atomlens.predictor.report import compared_spectra
 from atomlens.reports.spectrum_figure import MOST_PANELS, draw_spectra
 from atomlens.targets import Target
+from atomlens.targets.scaling import TargetScaling
 from spectrum_makers import FORMULAS, GRID, oscillators
 
 GAP = Target(name="gap", unit="eV")

@@ -11,8 +11,8 @@ from pymatgen.core import Lattice, Structure
 from pymatgen.io.cif import CifParser, CifWriter
 
 from atomlens.structures import read, read_structures, to_atoms
+from atomlens.structures.cif.operations import expand, named_settings, parse_operations
 from atomlens.structures.records import quiet
-from atomlens.structures.symmetry import expand, named_settings, parse_operations
 
 HEADER = """data_x
 _cell_length_a {a}

@@ -3,7 +3,7 @@
 import pytest
 
 from atomlens.errors import StructureError
-from atomlens.structures.cif_tags import Tags, read_tags
+from atomlens.structures.cif.tags import Tags, read_tags
 
 
 def tags_of(text: str) -> Tags:

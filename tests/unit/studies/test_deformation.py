@@ -164,7 +164,7 @@ def test_attention_that_is_the_elongation_gives_full_correlation() -> None:
     data = dataset(bumpy_sheet("a", 1))
     result = Deformation().run(StudyInput(models=(make_predictor(),), data=data))
     carbons = measured(bumpy_sheet("a", 1))
-    from atomlens.studies.attention import Attention
+    from atomlens.studies.networks import Attention
 
     scores = np.exp(carbons.elongation)
     attention = Attention(

@@ -10,7 +10,6 @@ from atomlens.errors import StudyError
 from atomlens.neighbors import make_builder
 from atomlens.structures.formulas import from_formula
 from atomlens.studies import STUDIES, StudyInput
-from atomlens.studies.attention import prepare
 from atomlens.studies.edge_attributes.effects import Network, same_formula, same_order
 from atomlens.studies.edge_attributes.numbers import (
     EdgeMatrix,
@@ -21,6 +20,7 @@ from atomlens.studies.edge_attributes.numbers import (
     similarity,
 )
 from atomlens.studies.edge_attributes.study import PEROVSKITES, EdgeAttributesSettings
+from atomlens.studies.networks import prepare
 from atomlens.studies.statistics import drawn_pairs, partial_spearman
 from study_makers import dataset, finder_predictor, make_predictor, trained_on_noise
 

@@ -10,7 +10,6 @@ from numpy.testing import assert_allclose
 
 from atomlens.errors import StudyError
 from atomlens.studies import STUDIES, StudyInput
-from atomlens.studies.attention import Attention
 from atomlens.studies.element_attention.numbers import (
     ElementShares,
     agreement_beyond_elements,
@@ -19,6 +18,7 @@ from atomlens.studies.element_attention.numbers import (
     rank_agreement,
 )
 from atomlens.studies.element_attention.study import ElementAttentionSettings
+from atomlens.studies.networks import Attention
 from study_makers import dataset, finder_predictor, make_predictor, trained_on_noise
 
 FORMULA, STRUCTURE = finder_predictor("formula"), finder_predictor("structure")

@@ -9,7 +9,6 @@ from ase import Atoms
 from ase.build import bulk, molecule
 from numpy.testing import assert_allclose
 
-from atomlens.datasets.scaling import TargetScaling
 from atomlens.errors import StudyError
 from atomlens.models import make_model
 from atomlens.neighbors import make_builder
@@ -19,6 +18,7 @@ from atomlens.studies.motifs.numbers import CLASSES, METAL, ModelShares, Shares,
 from atomlens.studies.motifs.study import MotifsSettings, metals_ignored
 from atomlens.studies.statistics import Interval
 from atomlens.targets import Target
+from atomlens.targets.scaling import TargetScaling
 from study_makers import dataset, make_predictor, trained_on_noise
 
 SIZES = {"n_layers": 1, "n_features": 8, "n_edge_features": 8, "n_heads": 1, "n_hidden": 8}

@@ -7,9 +7,9 @@ from ase.build import molecule
 from ase.spacegroup import crystal
 from scipy.stats import f_oneway
 
+from atomlens.chemistry.orbits import Orbits, find_orbits
 from atomlens.errors import StudyError
 from atomlens.structures.arrays import structure_of
-from atomlens.structures.orbits import Orbits, find_orbits
 from atomlens.studies import STUDIES, StudyInput
 from atomlens.studies.orbits.claims import all_claims, recognised, ring_minus_rest
 from atomlens.studies.orbits.numbers import OrbitNumbers, Symmetric

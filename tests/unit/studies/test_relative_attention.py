@@ -8,7 +8,7 @@ from ase.build import molecule
 
 from atomlens.errors import StudyError
 from atomlens.studies import STUDIES, StudyInput
-from atomlens.studies.attention import attention_of
+from atomlens.studies.networks import attention_of
 from atomlens.studies.relative_attention.claims import ordered
 from atomlens.studies.relative_attention.numbers import NetworkNumbers, densities
 from atomlens.studies.relative_attention.study import classify, relative

@@ -7,7 +7,7 @@ from ase.build import molecule
 
 from atomlens.errors import StudyError
 from atomlens.studies import StudyInput
-from atomlens.studies.attention import attention_of, labels, measure, predicts
+from atomlens.studies.networks import attention_of, labels, measure, predicts
 from study_makers import dataset, make_predictor, trained_on_noise
 
 MOLECULES = dataset(*(molecule(name) for name in ("CH4", "CH3CH2OH", "H2O"))).structures

@@ -6,7 +6,6 @@ import torch
 from ase.build import molecule
 
 from atomlens.errors import StudyError
-from atomlens.studies.attention import attention_of
 from atomlens.studies.controls import (
     N_UNTRAINED,
     control_for,
@@ -14,6 +13,7 @@ from atomlens.studies.controls import (
     untrained,
     untrained_networks,
 )
+from atomlens.studies.networks import attention_of
 from study_makers import dataset, finder_predictor, make_predictor, trained_on_noise
 
 ETHANOL = dataset(molecule("CH3CH2OH")).structures

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from atomlens.datasets.base import Sample
-from atomlens.datasets.scaling import TargetScaling
 from atomlens.errors import DatasetError, SettingsError
 from atomlens.models import make_model
 from atomlens.models.base import ModelOutput
 from atomlens.structures.arrays import StructureArrays
 from atomlens.structures.formulas import from_formula
 from atomlens.targets import Target, output_slices, value_slices
+from atomlens.targets.scaling import TargetScaling
 from atomlens.training import TrainSettings, train
 from atomlens.training.job import begin_alike
 from atomlens.training.losses import TargetLoss

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from atomlens.reports.colours import all_equal
-from atomlens.studies.attention import Attention, Measured
 from atomlens.studies.base import Claim, Effect, Row
 from atomlens.studies.deformation.carbon_geometry import CarbonGeometry
+from atomlens.studies.networks import Attention, Measured
 from atomlens.studies.statistics import Values, bootstrap, spearman
 
 MEASURES = {"elongation": "Å", "pyramidalisation": "", "nearness": "Å"}

@@ -13,7 +13,6 @@ import numpy as np
 
 from atomlens.errors import Failure, SettingsError, StudyError
 from atomlens.structures.arrays import Structure, StructureArrays
-from atomlens.studies.attention import Attention, Measured, measure
 from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
 from atomlens.studies.deformation.carbon_geometry import CarbonGeometry, Outward, carbon_geometry
 from atomlens.studies.deformation.numbers import (
@@ -24,6 +23,7 @@ from atomlens.studies.deformation.numbers import (
     numbers_of,
     structure_rows,
 )
+from atomlens.studies.networks import Attention, Measured, measure
 from atomlens.studies.statistics import Values
 
 _FEWEST = 5

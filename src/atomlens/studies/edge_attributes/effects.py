@@ -9,7 +9,6 @@ import numpy as np
 
 from atomlens.elements import SYMBOLS
 from atomlens.predictor import Predictor
-from atomlens.studies.attention import Prepared
 from atomlens.studies.base import Claim, Effect, Row, Verdict
 from atomlens.studies.edge_attributes.numbers import (
     EdgeMatrix,
@@ -18,6 +17,7 @@ from atomlens.studies.edge_attributes.numbers import (
     edge_matrices,
     similarity,
 )
+from atomlens.studies.networks import Prepared
 from atomlens.studies.statistics import (
     Interval,
     Values,

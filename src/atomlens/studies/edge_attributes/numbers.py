@@ -14,7 +14,7 @@ import torch
 from atomlens.errors import StudyError
 from atomlens.models.finder import Finder
 from atomlens.predictor import Predictor
-from atomlens.studies.attention import Prepared
+from atomlens.studies.networks import Prepared
 from atomlens.studies.statistics import Values
 
 MOST_FORMULAS = 300

@@ -13,11 +13,10 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from atomlens.chemistry.material_classes import material_class
 from atomlens.errors import StudyError
 from atomlens.predictor import Predictor
 from atomlens.structures.arrays import StructureArrays
-from atomlens.structures.material_classes import material_class
-from atomlens.studies.attention import Prepared, attention_of, labels, prepare
 from atomlens.studies.base import Study, StudyInput, StudyResult
 from atomlens.studies.controls import named_controls
 from atomlens.studies.edge_attributes.effects import (
@@ -39,6 +38,7 @@ from atomlens.studies.edge_attributes.numbers import (
     element_distances,
     refuse_other_models,
 )
+from atomlens.studies.networks import Prepared, attention_of, labels, prepare
 
 PEROVSKITES = (
     "SrTiO3 BaTiO3 KNbO3 CsPbI3 CaTiO3 PbTiO3 NaNbO3 KTaO3 NaTaO3 LaAlO3 LaGaO3 YAlO3 GdScO3 "

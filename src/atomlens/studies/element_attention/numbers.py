@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.structures.arrays import StructureArrays
-from atomlens.studies.attention import Attention
+from atomlens.studies.networks import Attention
 from atomlens.studies.statistics import Values, spearman
 
 _FEWEST = 3

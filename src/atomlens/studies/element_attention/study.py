@@ -17,7 +17,6 @@ from atomlens.errors import StudyError
 from atomlens.predictor import Predictor
 from atomlens.structures.arrays import StructureArrays, file_stem
 from atomlens.studies.attended_structure import atom_row, draw_attended, head_row
-from atomlens.studies.attention import Measured, measure
 from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
 from atomlens.studies.element_attention.figure import draw_elements
 from atomlens.studies.element_attention.numbers import (
@@ -28,6 +27,7 @@ from atomlens.studies.element_attention.numbers import (
     rank_agreement,
 )
 from atomlens.studies.embeddings.networks import input_labels, usable_by_all
+from atomlens.studies.networks import Measured, measure
 from atomlens.studies.statistics import Values, bootstrap_units
 
 _SMALL = 20

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from atomlens.chemistry.material_classes import MATERIAL_CLASSES
 from atomlens.reports.canvas import ACCENT, INK, QUIET, new_figure, plain_axes
 from atomlens.reports.colours import SCORE_COLOURS
 from atomlens.reports.wording import shortened
-from atomlens.structures.material_classes import MATERIAL_CLASSES
 from atomlens.studies.base import Row
 from atomlens.studies.embeddings.numbers import correlation
 from atomlens.studies.statistics import Values

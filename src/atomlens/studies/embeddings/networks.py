@@ -9,9 +9,9 @@ from atomlens.errors import Failure, StudyError
 from atomlens.predictor import Predictor
 from atomlens.predictor.inference import RawOutputs, model_outputs
 from atomlens.structures.arrays import StructureArrays
-from atomlens.studies.attention import Prepared, prepare
 from atomlens.studies.base import StudyInput
 from atomlens.studies.controls import named_controls
+from atomlens.studies.networks import Prepared, prepare
 from atomlens.studies.statistics import Values
 
 

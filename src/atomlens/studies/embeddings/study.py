@@ -13,9 +13,9 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from atomlens.chemistry.material_classes import material_class
 from atomlens.errors import StudyError
 from atomlens.structures.arrays import StructureArrays
-from atomlens.structures.material_classes import material_class
 from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
 from atomlens.studies.embeddings.effects import (
     against_values,

@@ -10,9 +10,9 @@ from atomlens.reports.canvas import ACCENT, INK, QUIET, WARM, new_figure, plain_
 from atomlens.reports.wording import shortened
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.attended_structure import atom_row, head_row
-from atomlens.studies.attention import Measured
 from atomlens.studies.base import Row
 from atomlens.studies.motifs.numbers import CLASSES, METAL, Members
+from atomlens.studies.networks import Measured
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

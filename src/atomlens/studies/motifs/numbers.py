@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.structures.arrays import Structure
-from atomlens.structures.motifs import (
+from atomlens.chemistry.motifs import (
     ELEMENT_CLASSES,
     GRAPH_CLASSES,
     element_classes,
     graph_classes,
 )
+from atomlens.structures.arrays import Structure
 from atomlens.studies.base import Row
 from atomlens.studies.statistics import Interval, Values
 

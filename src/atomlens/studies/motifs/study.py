@@ -12,13 +12,12 @@ from typing import Any, ClassVar, NamedTuple, final
 
 import numpy as np
 
+from atomlens.chemistry.motifs import LARGEST_RING
 from atomlens.errors import Failure, StudyError
 from atomlens.models import MODELS, make_model
 from atomlens.predictor import Predictor
 from atomlens.structures.arrays import StructureArrays, file_stem
-from atomlens.structures.motifs import LARGEST_RING
 from atomlens.studies.attended_structure import draw_attended
-from atomlens.studies.attention import Attention, Measured, labels, measure
 from atomlens.studies.base import Claim, Effect, Study, StudyInput, StudyResult, Verdict
 from atomlens.studies.motifs.figure import draw_enrichment, rows_to_draw
 from atomlens.studies.motifs.numbers import (
@@ -29,6 +28,7 @@ from atomlens.studies.motifs.numbers import (
     Shares,
     members_of,
 )
+from atomlens.studies.networks import Attention, Measured, labels, measure
 from atomlens.studies.statistics import Interval, bootstrap
 
 _LIMIT = 0.5

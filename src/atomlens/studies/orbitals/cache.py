@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from atomlens.datasets.storage import cache_folder, whole_file
 from atomlens.errors import Failure, StudyError
+from atomlens.files import cache_folder, whole_file
 from atomlens.studies.base import Progress, no_progress
 from atomlens.studies.orbitals.populations import (
     FrontierOrbitals,

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from atomlens.elements import ATOMIC_NUMBERS
 from atomlens.reports.canvas import ACCENT, FAINT, INK, QUIET, new_figure, plain_axes
-from atomlens.reports.lobes import Volume
-from atomlens.reports.orbital_figure import OrbitalRow, draw_orbitals
 from atomlens.reports.wording import shortened
 from atomlens.studies.base import Row
 from atomlens.studies.orbitals.cases import OrbitalsSettings, grid_of
+from atomlens.studies.orbitals.lobes import Volume
+from atomlens.studies.orbitals.orbital_figure import OrbitalRow, draw_orbitals
 from atomlens.studies.orbitals.populations import Orbital
 from atomlens.studies.orbitals.sample import PAPER_MOLECULES
 from atomlens.studies.statistics import bootstrap

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from atomlens.datasets.storage import whole_file
+from atomlens.files import whole_file
 from atomlens.studies.orbitals.grids import OrbitalGrid
 from atomlens.studies.orbitals.populations import FrontierOrbitals, Orbital
 

@@ -16,8 +16,8 @@ import numpy as np
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StudyError
 from atomlens.predictor import Predictor
-from atomlens.studies.attention import Attention, Measured, measure, predicts
 from atomlens.studies.base import Claim, Effect, Row, Study, StudyInput, StudyResult
+from atomlens.studies.networks import Attention, Measured, measure, predicts
 from atomlens.studies.orbitals.cases import Cases, OrbitalsSettings, gather_cases
 from atomlens.studies.orbitals.claims import LEAST, orbital_claim, untested_claim
 from atomlens.studies.orbitals.numbers import (

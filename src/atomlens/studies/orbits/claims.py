@@ -11,8 +11,8 @@ import numpy as np
 from atomlens.elements import SYMBOLS
 from atomlens.predictor import Predictor
 from atomlens.structures.arrays import hill_formula
-from atomlens.studies.attention import predicts
 from atomlens.studies.base import Claim, Verdict
+from atomlens.studies.networks import predicts
 from atomlens.studies.orbits.numbers import OrbitNumbers, Symmetric, spread
 
 _SIZES = {

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from atomlens.chemistry.orbits import Orbits
 from atomlens.elements import SYMBOLS
 from atomlens.structures.arrays import Structure
-from atomlens.structures.orbits import Orbits
 from atomlens.studies.base import Row
 from atomlens.studies.statistics import Values
 

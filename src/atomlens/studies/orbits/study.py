@@ -11,11 +11,11 @@ from typing import Any, ClassVar, NamedTuple, final
 
 import numpy as np
 
+from atomlens.chemistry.orbits import Orbits, find_orbits
 from atomlens.errors import Failure, StructureError, StudyError
 from atomlens.structures.arrays import StructureArrays, file_stem
-from atomlens.structures.orbits import Orbits, find_orbits
-from atomlens.studies.attention import Measured, measure
 from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
+from atomlens.studies.networks import Measured, measure
 from atomlens.studies.orbits.claims import all_claims
 from atomlens.studies.orbits.numbers import (
     FIELDS,

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from atomlens.studies.attention import Measured, predicts
 from atomlens.studies.base import Claim, Effect, Verdict
+from atomlens.studies.networks import Measured, predicts
 from atomlens.studies.relative_attention.numbers import ELEMENTS, PAIRS, SPREAD, NetworkNumbers
 
 Numbers = Mapping[str, NetworkNumbers]

@@ -12,12 +12,12 @@ from typing import ClassVar, NamedTuple, final
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.chemistry.hybridisation import Method, find_hybridisation
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StudyError
 from atomlens.structures.arrays import StructureArrays
-from atomlens.structures.hybridisation import Method, find_hybridisation
-from atomlens.studies.attention import Attention, Measured, measure
 from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
+from atomlens.studies.networks import Attention, Measured, measure
 from atomlens.studies.relative_attention.claims import all_claims
 from atomlens.studies.relative_attention.numbers import NetworkNumbers, densities, pair_rows
 from atomlens.studies.statistics import Interval, Values, bootstrap_units

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.elements import SYMBOLS
-from atomlens.studies.attention import Measured
 from atomlens.studies.base import Effect, Row
+from atomlens.studies.networks import Measured
 from atomlens.studies.statistics import (
     Values,
     area_under_curve,

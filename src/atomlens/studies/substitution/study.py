@@ -13,8 +13,8 @@ import numpy as np
 
 from atomlens.elements import SYMBOLS
 from atomlens.errors import Failure, SettingsError, StudyError
-from atomlens.studies.attention import Attention, Measured, measure
 from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
+from atomlens.studies.networks import Attention, Measured, measure
 from atomlens.studies.statistics import Values
 from atomlens.studies.substitution.claims import all_claims
 from atomlens.studies.substitution.numbers import (

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.chemistry.orbits import Orbits, find_orbits
 from atomlens.elements import ATOMIC_NUMBERS, SYMBOLS
 from atomlens.errors import Failure, SettingsError, StructureError, StudyError, unknown_name
 from atomlens.structures.arrays import Structure, StructureArrays
-from atomlens.structures.orbits import Orbits, find_orbits
 from atomlens.studies.base import Row
 
 Atoms = NDArray[np.int64]

@@ -1,0 +1,1 @@
+"""What positions say of a structure: bonds, rings, hybridisation, symmetry, classes."""

@@ -1,0 +1,1 @@
+"""Published data sets, and how their files are fetched. Named in ``DATASETS``."""

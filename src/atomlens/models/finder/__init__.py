@@ -1,0 +1,5 @@
+"""Finder: self-attention over formulas or crystal graphs."""
+
+from atomlens.models.finder.model import Finder, FinderConfig
+
+__all__ = ["Finder", "FinderConfig"]

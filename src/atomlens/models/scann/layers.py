@@ -1,0 +1,112 @@
+"""SCANN's local attention over the neighbours of each atom, and its edge update."""
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from atomlens.models.scann.fused import fused_attention, fused_edge_update, use_fused
+from atomlens.nn.edges import EdgeLayout
+from atomlens.nn.linear import glorot_linear
+from atomlens.nn.segment import segment_softmax, segment_sum
+
+LAYER_NORM_EPS = 1e-6
+
+
+class EdgeUpdate(nn.Module):
+    """g' = LayerNorm(g + SiLU(W [c_i ; g ; c_j] + b))   (SCANN+, spec section 5).
+
+    The product with W is split, so that the parts that depend on one atom alone are computed
+    once an atom and not once an edge.
+    """
+
+    def __init__(self, n_features: int) -> None:
+        super().__init__()
+        self.linear = glorot_linear(3 * n_features, n_features)
+        self.norm = nn.LayerNorm(n_features, eps=LAYER_NORM_EPS)
+
+    def forward(
+        self,
+        nodes: Float[Tensor, "n_nodes n_features"],
+        geometry: Float[Tensor, "n_edges n_features"],
+        layout: EdgeLayout,
+    ) -> tuple[Float[Tensor, "n_edges n_features"], Float[Tensor, "n_edges n_features"]]:
+        """Return the new geometry g' of every edge, and the message c_j ⊙ g'."""
+        w_target, w_edge, w_source = self.linear.weight.chunk(3, dim=1)
+        at_target = functional.linear(nodes, w_target, self.linear.bias)
+        at_source = functional.linear(nodes, w_source)
+        mixed = functional.linear(geometry, w_edge)
+        if use_fused(mixed, layout):
+            return fused_edge_update(
+                layout,
+                LAYER_NORM_EPS,
+                mixed=mixed,
+                at_target=at_target,
+                at_source=at_source,
+                geometry=geometry,
+                nodes=nodes,
+                scale=self.norm.weight,
+                shift=self.norm.bias,
+            )
+        mixed = mixed + at_target.index_select(0, layout.target)
+        mixed = mixed + at_source.index_select(0, layout.source)
+        updated = self.norm(geometry + functional.silu(mixed))
+        return updated, nodes.index_select(0, layout.source) * updated
+
+
+class LocalAttention(nn.Module):
+    """Multi-head attention of an atom over its neighbours (spec section 4).
+
+    Query W_q c_i, key = value = W_k (c_j ⊙ g_ij), scores over √(head width), and the residual
+    is the projected query. Then LayerNorm, a feed-forward part and LayerNorm again, as in the
+    published code (the paper's Eq 5 shows one head and neither norm nor feed-forward part).
+    """
+
+    def __init__(self, n_features: int, n_heads: int, attention_dropout: float, dropout: float):
+        super().__init__()
+        self.n_heads = n_heads
+        self.attention_dropout = attention_dropout
+        self.query = glorot_linear(n_features, n_features)
+        self.key = glorot_linear(n_features, n_features)
+        self.norm = nn.LayerNorm(n_features, eps=LAYER_NORM_EPS)
+        self.feed_forward = nn.Sequential(
+            glorot_linear(n_features, n_features),
+            nn.SiLU(),
+            glorot_linear(n_features, n_features),
+            nn.Dropout(dropout),
+        )
+        self.feed_forward_norm = nn.LayerNorm(n_features, eps=LAYER_NORM_EPS)
+
+    def forward(
+        self,
+        nodes: Float[Tensor, "n_nodes n_features"],
+        messages: Float[Tensor, "n_edges n_features"],
+        layout: EdgeLayout,
+    ) -> tuple[Float[Tensor, "n_nodes n_features"], Float[Tensor, "n_edges n_heads"]]:
+        """Return the new features of every atom, and the attention of every edge and head."""
+        query = self.query(nodes)
+        key = self.key(messages)
+        context, attention = self._attend(query, key, layout)
+        normed = self.norm(context + query)
+        return self.feed_forward_norm(normed + self.feed_forward(normed)), attention
+
+    def _attend(
+        self,
+        query: Float[Tensor, "n_nodes n_features"],
+        key: Float[Tensor, "n_edges n_features"],
+        layout: EdgeLayout,
+    ) -> tuple[Float[Tensor, "n_nodes n_features"], Float[Tensor, "n_edges n_heads"]]:
+        """Return Σ_j a_ij k_ij and a_ij, with dropout on a_ij in the sum while training."""
+        mask = key.new_empty(0, self.n_heads)
+        if self.training and self.attention_dropout > 0:
+            ones = key.new_ones(len(key), self.n_heads)
+            mask = functional.dropout(ones, self.attention_dropout)
+        if use_fused(key, layout):
+            return fused_attention(layout, self.n_heads, mask, query, key)
+        heads = (-1, self.n_heads, key.shape[1] // self.n_heads)
+        key = key.view(heads)
+        scores = (query.index_select(0, layout.target).view(heads) * key).sum(dim=2)
+        scores = scores * (heads[2] ** -0.5)
+        attention = segment_softmax(scores, layout.target, layout.n_nodes)
+        kept = attention * mask if len(mask) else attention
+        weighted = (kept.unsqueeze(2) * key).flatten(1)
+        return segment_sum(weighted, layout.target, layout.n_nodes), attention

@@ -1,0 +1,221 @@
+"""SCANN and SCANN+: self-consistent attention over neighbours.
+
+Vu, Nguyen, Dam and co-workers, "Towards understanding structure-property relations in
+materials with interpretable deep learning", npj Computational Materials 2023, and its
+preprint. Where paper and published code differ we follow the code, as said at each layer.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar, cast, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from atomlens.errors import SettingsError, unknown_name
+from atomlens.graphs import GraphBatch
+from atomlens.models.base import ModelOutput, PropertyModel
+from atomlens.models.scann.layers import EdgeUpdate, LocalAttention
+from atomlens.nn.basis import GaussianBasis
+from atomlens.nn.edges import EdgeLayout
+from atomlens.nn.linear import glorot_linear
+from atomlens.nn.readout import (
+    READOUTS,
+    GlobalAttention,
+    bounds_tensor,
+    check_bounds,
+    values_and_scale,
+)
+
+RING_FEATURES = 10
+"""Width to which the two ring flags are mapped, without activation (spec section 3)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScannConfig:
+    """Settings of SCANN (``edge_update`` off) and SCANN+ (on)."""
+
+    n_layers: int = 7
+    """Local attention layers."""
+    n_features: int = 128
+    """Width of atoms, edges and heads together."""
+    n_heads: int = 8
+    n_embedding: int = 48
+    """Length of the learned element vector (the papers use 128 for the Materials Project)."""
+    n_elements: int = 95
+    """Rows of the element table: atomic numbers 0 (unused) to n_elements - 1."""
+    ring_features: bool = False
+    """Also read whether an atom is in a ring and aromatic (the published base models of QM9 do);
+    needs the setting ``ring_flags`` of the `voronoi` builder, which training switches on."""
+    edge_update: bool = True
+    """SCANN+: solid angles are embedded and edges change from layer to layer."""
+    readout: str = "reference"
+    """Scores of the global attention: paper, reference (normed) or mean (supercell-proof)."""
+    cutoff: float = 4.0
+    """Largest distance of the Gaussian basis in Å; 6 for crystals."""
+    n_gaussians: int = 20
+    gaussian_width: float = 0.5
+    """Å for distances, sr for solid angles."""
+    dropout: float = 0.1
+    """After the input layer and in the feed-forward parts."""
+    attention_dropout: float = 0.05
+    n_outputs: int = 1
+    predict_scale: bool = False
+    """Also predict the logarithm of the noise scale of every output."""
+    lower_bounds: tuple[float | None, ...] = ()
+    """Smallest possible value of each output in scaled units (straight-through ReLU), for
+    targets that cannot be negative; empty: none."""
+
+    def __post_init__(self) -> None:
+        """Check what would otherwise fail deep inside a layer."""
+        if self.n_features % self.n_heads:
+            raise SettingsError(
+                f"n_features={self.n_features} is not a multiple of n_heads={self.n_heads}."
+            )
+        if self.readout not in READOUTS:
+            raise SettingsError(unknown_name("readout", self.readout, READOUTS))
+        if min(self.n_layers, self.n_heads, self.n_embedding, self.n_outputs) < 1:
+            raise SettingsError("n_layers, n_heads, n_embedding and n_outputs must be at least 1.")
+        check_bounds(self.lower_bounds, self.n_outputs)
+
+
+@final
+class Scann(PropertyModel):
+    """Local attention over Voronoi neighbours, then global attention over atoms.
+
+    Embed the elements, refine atoms (and, in SCANN+, edges) layer by layer, pool by global
+    attention, predict. The global attention is returned as ``node_attention``, its raw scores
+    as ``node_scores``, the local attention of each layer and head as ``edge_attention``.
+    """
+
+    Config = ScannConfig
+    edge_fields: ClassVar[frozenset[str]] = frozenset({"solid_angles", "edge_weights"})
+    default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("voronoi", {})
+    element_tables: ClassVar[tuple[str, ...]] = ("embedding.weight",)
+    output_layers: ClassVar[tuple[str, ...]] = ("output",)
+    free_settings: ClassVar[frozenset[str]] = frozenset({"dropout", "attention_dropout"})
+    bounds: Tensor
+    paper: ClassVar[str] = "SCANN, npj Computational Materials (2023)"
+
+    def __init__(self, config: ScannConfig) -> None:
+        super().__init__(config)
+        c, width = config, config.n_features
+        vectors = torch.empty(c.n_elements, c.n_embedding).uniform_(-0.05, 0.05)
+        self.embedding = nn.Embedding(c.n_elements, c.n_embedding, _weight=vectors)
+        if c.ring_features:
+            self.ring_input = glorot_linear(2, RING_FEATURES)
+        self.input = glorot_linear(c.n_embedding + (RING_FEATURES if c.ring_features else 0), width)
+        self.distance_basis = GaussianBasis(
+            c.cutoff, n_centers=c.n_gaussians, width=c.gaussian_width
+        )
+        self.layers = nn.ModuleList(
+            LocalAttention(width, c.n_heads, c.attention_dropout, c.dropout)
+            for _ in range(c.n_layers)
+        )
+        if c.edge_update:
+            self.angle_basis = GaussianBasis(
+                2 * math.pi, n_centers=c.n_gaussians, width=c.gaussian_width
+            )
+            self.distance_input = glorot_linear(c.n_gaussians, width)
+            self.angle_input = glorot_linear(c.n_gaussians, width)
+            self.edge_updates = nn.ModuleList(EdgeUpdate(width) for _ in range(c.n_layers))
+        else:
+            self.filters = nn.ModuleList(
+                glorot_linear(c.n_gaussians, width) for _ in range(c.n_layers)
+            )
+        self.readout = GlobalAttention(width, c.readout)
+        self.head = glorot_linear(width, width)
+        self.output = glorot_linear(width, c.n_outputs * (2 if c.predict_scale else 1))
+        self.register_buffer("bounds", bounds_tensor(c.lower_bounds), persistent=False)
+
+    def forward(self, batch: GraphBatch) -> ModelOutput:
+        """Predict the properties of every graph of the batch."""
+        nodes = functional.silu(self.input(self._elements(batch)))
+        nodes = functional.dropout(nodes, self.config.dropout, self.training)
+        layout = EdgeLayout.of(batch.edge_index, batch.n_nodes)
+        geometry = self._geometry(batch)
+        local: list[Tensor] = []
+        for index, layer in enumerate(self.layers):
+            if self.config.edge_update:
+                geometry, messages = self.edge_updates[index](nodes, geometry, layout)
+            else:
+                filtered = self._filter(index, geometry, batch)
+                messages = nodes.index_select(0, layout.source) * filtered
+            nodes, attention = layer(nodes, messages, layout)
+            local.append(attention)
+        pooled, attention, scores = self.readout(nodes, batch.graph_index, batch.node_counts)
+        values, log_scale = values_and_scale(
+            self.output(functional.silu(self.head(pooled))),
+            predict_scale=self.config.predict_scale,
+            bounds=self.bounds,
+        )
+        return ModelOutput(
+            values=values,
+            log_scale=log_scale,
+            node_attention=attention,
+            node_scores=scores,
+            edge_attention=tuple(local),
+            node_features=nodes,
+            graph_features=pooled,
+        )
+
+    def _elements(self, batch: GraphBatch) -> Float[Tensor, "n_nodes _"]:
+        """Return the element vectors, joined by a linear map of the ring flags if they are read."""
+        vectors: Tensor = self.embedding(batch.atomic_numbers)
+        if not self.config.ring_features:
+            return vectors
+        if batch.ring_flags is None:
+            raise SettingsError(
+                "ring_features reads ring flags: set ring_flags=true of the `voronoi` builder."
+            )
+        return torch.cat([vectors, self.ring_input(batch.ring_flags.to(vectors.dtype))], dim=1)
+
+    def _geometry(self, batch: GraphBatch) -> Float[Tensor, "n_edges _"]:
+        """Distance basis (SCANN), or embedded distance times embedded solid angle (SCANN+)."""
+        basis: Tensor = self.distance_basis(batch.distances)
+        if not self.config.edge_update:
+            return basis
+        if batch.solid_angles is None:
+            raise SettingsError("SCANN+ reads solid angles: use the `voronoi` builder.")
+        by_distance = functional.silu(self.distance_input(basis))
+        by_angle = functional.silu(self.angle_input(self.angle_basis(batch.solid_angles)))
+        return torch.mul(by_distance, by_angle)
+
+    def _filter(
+        self, index: int, basis: Float[Tensor, "n_edges _"], batch: GraphBatch
+    ) -> Float[Tensor, "n_edges _"]:
+        """SCANN: g_ij = SiLU(W DE(d_ij) + b) w_ij   (Eq 4 of the preprint)."""
+        if batch.edge_weights is None:
+            raise SettingsError("SCANN reads Voronoi weights: use the `voronoi` builder.")
+        filtered = functional.silu(self.filters[index](basis))
+        return torch.mul(filtered, batch.edge_weights.unsqueeze(1))
+
+    def regularized_parameters(self) -> list[nn.Parameter]:
+        """Return the kernels of query, key, filter, feed-forward, y and head (spec section 7)."""
+        linears: list[nn.Linear] = [self.readout.input, self.readout.query, self.readout.key]
+        linears.append(self.head)
+        for layer in self.layers:
+            assert isinstance(layer, LocalAttention)
+            linears += [layer.query, layer.key]
+            linears += [m for m in layer.feed_forward if isinstance(m, nn.Linear)]
+        if self.config.edge_update:
+            linears += [m.linear for m in self.edge_updates if isinstance(m, EdgeUpdate)]
+        else:
+            linears += [m for m in self.filters if isinstance(m, nn.Linear)]
+        return [cast(nn.Parameter, m.weight) for m in linears]
+
+    def frozen_parts(self, n_layers: int) -> list[nn.Module]:
+        """Return embedding, input layers and the first local layers with their geometry."""
+        if n_layers > len(self.layers):
+            raise SettingsError(
+                f"frozen_layers={n_layers} is more than the {len(self.layers)} local layers of "
+                "this model."
+            )
+        parts: list[nn.Module] = [self.embedding, self.input, *self.layers[:n_layers]]
+        if self.config.ring_features:
+            parts.append(self.ring_input)
+        if not self.config.edge_update:
+            return [*parts, *self.filters[:n_layers]]
+        return [*parts, self.distance_input, self.angle_input, *self.edge_updates[:n_layers]]

@@ -1,0 +1,1 @@
+"""Screening: many candidates judged by an ensemble, and ranked."""

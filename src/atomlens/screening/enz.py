@@ -1,0 +1,280 @@
+"""Epsilon near zero: which formulas have a low-loss zero of their permittivity (F10)?
+
+After Ihalage and Hao, "Formula graph self-attention network for representation-domain independent
+materials discovery", Advanced Science (2022), whose screening this follows. What it adds: every
+member of an ensemble judges by itself, and where spectra are known, predictions stand beside them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, final
+
+import numpy as np
+
+from atomlens.datasets.base import Dataset
+from atomlens.datasets.splits import reduced_formulas
+from atomlens.errors import StudyError
+from atomlens.predictor import Predictor
+from atomlens.screening.candidates import (
+    hull_energies,
+    keys_in_file,
+    most_stable,
+    read_candidates,
+    reads_spectra,
+)
+from atomlens.screening.check import check_effects
+from atomlens.screening.claim import Screened, papers_list
+from atomlens.screening.figure import draw_check, draw_dispersion, draw_pairs
+from atomlens.screening.judging import Judged, Task, Truth, judge_all, may_judge, members_of
+from atomlens.screening.members import Judge, judges_of
+from atomlens.screening.numbers import (
+    Criteria,
+    Pick,
+    Wanted,
+    element_pairs,
+    frequent_pairs,
+)
+from atomlens.screening.ranking import Candidate, Choice, band_rows, ranked
+from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
+from atomlens.studies.controls import refuse_unshuffled
+
+_SHOWN = ("formula", "passes", "crossover [eV]", "crossover_std [eV]", "range", "loss", "loss_std")
+_N_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnzSettings:
+    """Settings of ``enz``; the defaults are the criteria of the paper."""
+
+    real: str = "eps_re"
+    """target name of the real part of the permittivity"""
+    imaginary: str = "eps_im"
+    """target name of the imaginary part"""
+    direction: Wanted = "down"
+    """which zeros count: from positive to negative with rising energy, up, or both"""
+    pick: Pick = "first"
+    """of several, the first one or the one of lowest-loss"""
+    above: float = 0.1
+    """eV; zeros at or below it do not count"""
+    limit: float = 1.0
+    """the window is where the absolute real part is below it"""
+    lowest: float = 0.5
+    """eV; criterion: the crossover is not below it"""
+    highest: float = 12.4
+    """eV; criterion: the crossover is not above it"""
+    largest_loss: float = 2.0
+    """criterion: the imaginary part at the crossover is below it"""
+    largest_hull_energy: float = 0.025
+    """eV/atom; criterion: the energy above the convex hull is below it, where it is known"""
+    least_share: float = 0.5
+    """a candidate passes in at least this share of the members"""
+    least_pairs: int = 5
+    """pairs of elements in fewer candidates are not drawn"""
+    exclude: str = ""
+    """file with formulas to leave out, such as those that the models were trained on"""
+    n_drawn: int = 4
+    """candidates whose dielectric function is drawn"""
+    seed: int = 0
+    """decides the resampling of the intervals"""
+
+
+@final
+class Enz(Study):
+    """Which formulas are predicted to have a low-loss zero of their permittivity?"""
+
+    name: ClassVar[str] = "enz"
+    summary: ClassVar[str] = "which formulas have a permittivity near zero, and how sure is that?"
+    Settings: ClassVar[type] = EnzSettings
+    leaves_out_known: ClassVar[bool] = True
+    takes_spectra: ClassVar[bool] = True
+
+    def __init__(self, settings: Any = None) -> None:
+        super().__init__(settings)
+        s = self.settings
+        for name in ("limit", "least_share", "least_pairs", "n_drawn"):
+            if not getattr(s, name) > 0:
+                raise StudyError(
+                    f"enz: {name}={getattr(s, name)} cannot be used; it must be above 0."
+                )
+        if not s.lowest < s.highest:
+            raise StudyError(f"enz: lowest={s.lowest:g} is not below highest={s.highest:g}.")
+
+    def read(self, inputs: Sequence[str]) -> Dataset | None:
+        """Read formulas, lists and tables of them; data with known spectra are read as usual."""
+        return None if reads_spectra(inputs) else read_candidates(inputs)
+
+    def run(self, given: StudyInput) -> StudyResult:
+        """Judge every formula that the models do not know.
+
+        Raises:
+            StudyError: models do not fit together, or no formula is left.
+        """
+        s = self.settings
+        judges = judges_of(given.models, s.real, s.imaginary)
+        refuse_unshuffled(given.shuffled)
+        shuffled = judges_of(given.shuffled, s.real, s.imaginary) if given.shuffled else ()
+        task, counts = self._task(given, judges)
+        judged = judge_all(judges, task, given.progress)
+        _refuse_nothing(judged, task)
+        control = judge_all(shuffled, task) if shuffled else None
+        order = ranked(judged.candidates)
+        passing = [c for c in order if c.share >= s.least_share]
+        pairs = element_pairs(c.elements for c in passing)
+        rows = [c.table_row() for c in order]
+        keys = dict(enumerate(task.keys))
+        found = Screened.of(order, passing, keys, pairs, judges, given.models)
+        return StudyResult(
+            study=self.name,
+            question=f"{self.summary[0].upper()}{self.summary[1:]}",
+            models=tuple(_called(model) for model in given.models),
+            settings=asdict(s),
+            n_structures=len(order),
+            effects=(*self._screening(judged, control), *self._check(judged, control)),
+            claims=(papers_list(found),),
+            tables={
+                "candidates": rows,
+                "pairs": [{"first": a, "second": b, "n": n} for (a, b), n in pairs.items()],
+                "spectra": self._spectra(order, judges, task),
+                **_check_tables(judged, control),
+            },
+            counts=counts | {"judged": len(order), "candidates": len(passing)},
+            failures=judged.failures,
+            notes=_notes(judges, order, data=given.data),
+            shown=[{name: row[name] for name in _SHOWN} for row in rows[:_N_SHOWN]],
+        )
+
+    def _task(self, given: StudyInput, judges: Sequence[Judge]) -> tuple[Task, dict[str, int]]:
+        """Return what is to be judged, and what was left out."""
+        s, data = self.settings, given.data
+        keys, energies = reduced_formulas(data.structures), hull_energies(data)
+        excluded = keys_in_file(Path(s.exclude)) if s.exclude else frozenset()
+        rows = most_stable(keys, energies)
+        left = np.array([r for r in rows.tolist() if keys[r] not in excluded], dtype=np.int64)
+        task = Task(
+            data=data,
+            rows=left,
+            keys=keys,
+            hull_energies=energies,
+            truth=Truth.of(data, s.real, s.imaginary),
+            choice=Choice(direction=s.direction, above=s.above, pick=s.pick, limit=s.limit),
+            criteria=Criteria(
+                lowest=s.lowest,
+                highest=s.highest,
+                largest_loss=s.largest_loss,
+                largest_hull_energy=s.largest_hull_energy,
+            ),
+            judge_known=given.use_known,
+        )
+        n_left = len(set().union(*(may_judge(judge, task).tolist() for judge in judges)))
+        counts = {
+            "formulas given": len(data),
+            "the same formula again": len(data) - len(rows),
+            "left out, in the list to exclude": len(rows) - len(left),
+            "left out, the models were trained on them": len(left) - n_left,
+            "without energy above the hull": int(np.isnan(energies[left]).sum()),
+        }
+        if not n_left:
+            raise StudyError(
+                f"enz: none of the {len(data)} formulas is left to judge: the models were trained "
+                "on them, or they are in the list to exclude; give others, or use --all."
+            )
+        return task, counts
+
+    def _screening(self, judged: Judged, control: Judged | None) -> list[Effect]:
+        """Return how many candidates there are, and how many of them all members agree on."""
+        s = self.settings
+        n = len(judged.candidates)
+        levels = (
+            (f"candidates in {s.least_share:.0%} of the members", s.least_share),
+            ("candidates in every member", 1.0),
+        )
+        return [
+            Effect(
+                name=name,
+                value=_n_passing(judged, level),
+                low=np.nan,
+                high=np.nan,
+                n=n,
+                meaning="formulas that pass the criteria, of n that were judged",
+                controls={} if control is None else {"shuffled labels": _n_passing(control, level)},
+            )
+            for name, level in levels
+        ]
+
+    def _check(self, judged: Judged, control: Judged | None) -> list[Effect]:
+        """Return how right the crossovers are, where spectra are known."""
+        if judged.check is None:
+            return []
+        known = {"shuffled labels": control.check} if control and control.check else {}
+        s = self.settings
+        return check_effects(judged.check, known, s.least_share, s.seed)
+
+    def _spectra(
+        self, order: Sequence[Candidate], judges: Sequence[Judge], task: Task
+    ) -> list[Row]:
+        """Return the dielectric functions of the first candidates, a row a point."""
+        found: list[Row] = []
+        for candidate in order[: self.settings.n_drawn]:
+            real, imaginary = members_of(judges, task, candidate.row)
+            found += band_rows(candidate.formula, judges[0].energies, real, imaginary)
+        return found
+
+    def draw(self, result: StudyResult, folder: Path) -> list[Path]:
+        """Draw the first candidates, and the network of their elements if there is one."""
+        spectra = result.tables["spectra"]
+        pictures = [
+            draw_dispersion(result.tables["candidates"], spectra, folder / "dispersion.png")
+        ]
+        pairs = {
+            (str(r["first"]), str(r["second"])): int(str(r["n"])) for r in result.tables["pairs"]
+        }
+        frequent = frequent_pairs(pairs, self.settings.least_pairs)
+        if frequent:
+            pictures.append(draw_pairs(frequent, folder / "pairs.png"))
+        check = result.tables.get("check")
+        if check:
+            pictures.append(draw_check(check, folder / "check.png"))
+        return pictures
+
+
+def _refuse_nothing(judged: Judged, task: Task) -> None:
+    if not judged.candidates:
+        first = f" {judged.failures[0].message}" if judged.failures else ""
+        raise StudyError(f"enz: none of the {len(task.rows)} formulas can be judged.{first}")
+
+
+def _called(model: Predictor) -> str:
+    return f"{model.model_name} ({model.record.data or 'unknown data'})"
+
+
+def _n_passing(judged: Judged, level: float) -> float:
+    return float(sum(c.share >= level for c in judged.candidates))
+
+
+def _check_tables(judged: Judged, control: Judged | None) -> dict[str, Sequence[Row]]:
+    if judged.check is None:
+        return {}
+    confusion = judged.check.confusion_rows("trained")
+    if control is not None and control.check is not None:
+        confusion += control.check.confusion_rows("shuffled labels")
+    return {"check": judged.check.material_rows(), "confusion": confusion}
+
+
+def _notes(judges: Sequence[Judge], order: Sequence[Candidate], data: Dataset) -> tuple[str, ...]:
+    energies = judges[0].energies
+    members = {len(c.readings) for c in order}
+    n_members = " or ".join(map(str, sorted(members)))
+    notes = [
+        f"Each formula is judged by {n_members} members; the models see {energies[0]:g} to "
+        f"{energies[-1]:g} eV in {len(energies)} points, and no crossing outside."
+    ]
+    names = set(data.structures.names)
+    if any(j.n_unknown or not j.samples for j in judges if not j.samples & names):
+        notes.append(
+            "A model does not say all formulas that it was trained on (samples named otherwise): "
+            "list them in a file and give --set exclude=FILE."
+        )
+    if max(members) == 1:
+        notes.append("One member alone says nothing about how sure it is: train with --ensemble 5.")
+    return tuple(notes)

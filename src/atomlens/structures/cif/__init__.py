@@ -1,0 +1,1 @@
+"""CIF: its tags, sites and symmetry operations, as ase.Atoms."""

@@ -1,1 +1,0 @@
-"""Which formulas have a permittivity near zero, and how sure is that?"""
