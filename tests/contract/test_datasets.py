@@ -9,7 +9,6 @@ import pytest
 from atomlens.datasets import (
     DATASETS,
     Dataset,
-    TargetScaling,
     load_dataset,
     load_packed,
     make_split,
@@ -17,6 +16,7 @@ from atomlens.datasets import (
 )
 from atomlens.errors import DatasetError, SettingsError
 from atomlens.targets import value_slices
+from atomlens.targets.scaling import TargetScaling
 from small_deposits import DEPOSITED, put
 from small_frameworks import SUBSETS, put_frameworks
 from spectrum_makers import SPECTRA, put_spectra
