@@ -95,11 +95,12 @@ def training_atoms(*, formulas: bool) -> list[Atoms]:
     """What the models have learned: molecules and crystals, or formulas."""
     if formulas:
         return [from_formula(f) for f in FORMULAS]
-    from atomlens.datasets.sources.toy import Toy
+    from atomlens.datasets import DATASETS
 
     atoms = []
-    for toy in (Toy(n=40), Toy(kind="crystals", n=20)):
-        structures = toy.load().structures
+    toy: Any = DATASETS["toy"]
+    for source in (toy(n=40), toy(kind="crystals", n=20)):
+        structures = source.load().structures
         atoms += [structures.to_atoms(i) for i in range(len(structures))]
     for i, a in enumerate(atoms):
         a.info["name"] = f"sample-{i}"

@@ -1,4 +1,4 @@
-"""CIF files: from tags to atoms. cif_tags.py reads the tags, symmetry.py adds the images."""
+"""CIF files: from tags to atoms. tags.py reads the tags, operations.py adds the images."""
 
 from collections import Counter
 from collections.abc import Mapping
