@@ -1,27 +1,36 @@
 """From columns of a table to targets: which columns, which unit, numbers or classes.
 
-The rule for a column's values, missing ones left out:
+What the user says of a target (``kinds``, ``classes``) holds. Otherwise, empty cells left out:
 
-* all are true or false, or ``kinds`` says classification: classes;
-* at least half are numbers: regression, and a row with anything else there is a failure;
-* few different texts (2 to 20, each used twice on average): classes;
+* all are true or false: classes;
+* at least half are numbers (see `numerals`): regression, and a row with anything else there is a
+  failure;
+* few different texts (2 to 20, each used twice on average): classes, unless they look like numbers
+  with something about them (``<0.1``, ``1.5 eV``), which is an error;
 * otherwise the column is no target: an error if it was asked for by name.
+
+Words such as ``NA`` and ``none`` stand for an empty cell among numbers, truth values and numbers
+of classes. Among the words of classes they are a class of their own, and a warning says so.
 """
 
 import math
 import re
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.datasets.numerals import looks_like_a_number, read_numerals
 from atomlens.errors import DatasetError, unknown_name
 from atomlens.targets import Target
 
 MOST_CLASSES = 20
 _MISSING = {"", "-", "?", "na", "n/a", "nan", "none", "null"}
+_FEW = 4
+"""So few different whole numbers may be names of classes."""
 _TRUTH = {"true": "True", "false": "False"}
 _UNIT = r"m?eV(/\w+)?|k?Ha|hartree|k(J|cal)/mol|[GM]Pa|Å|bohr(\^\d)?|Å\^\d|cm\^?-1"
 _HEADER = re.compile(
@@ -41,10 +50,14 @@ class TargetOptions:
     """Units that the headers do not say."""
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     """Targets whose kind is not to be guessed: class numbers 0, 1, 2 look like values."""
+    classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Targets whose classes are known, those of a model; the data may have fewer of them."""
     extensive: Sequence[str] = ()
     """Targets that grow with the number of atoms."""
     nonnegative: Sequence[str] = ()
     """Targets that cannot be below zero."""
+    comma_is_decimal: bool = False
+    """What the comma of ``1,234`` is, where the column does not tell (see `read_numerals`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,34 +100,38 @@ def target_columns(
         DatasetError: a wanted column is not there or holds neither numbers nor classes, or no
             column can be a target.
     """
-    names = {header: parse_header(header)[0] for header in columns}
-    headers = [_find(w, names, where) for w in wanted] if wanted else list(columns)
+    names = _names(columns)
+    headers = list(dict.fromkeys(_find(w, names, where) for w in wanted)) or list(columns)
+    options = _by_name(options, names, headers, where)
     n_rows = len(next(iter(columns.values()), ()))
-    targets, values = [], []
+    targets, values, reasons = [], [], []
     problems: dict[int, str] = {}
     for header in headers:
-        name, unit = parse_header(header)
-        kind, classes = _kind(columns[header], options.kinds.get(name))
-        if kind is None:
+        name = names[header]
+        column = _Column.read(columns[header], name, options, where)
+        if not column.kind:
             if wanted:
-                raise DatasetError(_no_target(columns[header], name, where))
+                raise DatasetError(column.problem)
+            reasons.append(column.problem)
             continue
         targets.append(
             Target(
                 name=name,
-                unit=options.units.get(name, unit),
-                kind=kind,
-                classes=classes,
+                unit=options.units.get(name, parse_header(header)[1]),
+                kind=column.kind,
+                classes=column.classes,
                 extensive=name in options.extensive,
                 nonnegative=name in options.nonnegative,
             )
         )
-        numbers, bad = _numbers(columns[header], name, classes)
-        values.append(numbers)
-        problems = bad | problems
+        values.append(column.numbers)
+        problems = column.problems | problems
     if not targets:
+        first = reasons[0] if len(reasons) == 1 else ""
         there = ", ".join(columns) or "none"
-        raise DatasetError(f"{where}: there is no column with target values; it has {there}.")
+        raise DatasetError(
+            first or f"{where}: there is no column with target values; it has {there}."
+        )
     stacked = np.stack(values, axis=1) if n_rows else np.zeros((0, len(targets)))
     _check_options(options, [t.name for t in targets], where)
     return TargetColumns(targets=tuple(targets), values=stacked, problems=problems)
@@ -129,91 +146,264 @@ def is_missing(value: Any) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
+def _names(columns: Columns) -> dict[str, str]:
+    """Return the target's name by header; the whole header where two would be called the same."""
+    short = {header: parse_header(header)[0] for header in columns}
+    often = [name for name in short.values() if list(short.values()).count(name) > 1]
+    return {header: header if name in often else name for header, name in short.items()}
+
+
 def _find(wanted: str, names: Mapping[str, str], where: str) -> str:
-    """Return the header of a wanted target."""
+    """Return the header of a wanted target, called by its name or header in letters of any case.
+
+    Raises:
+        DatasetError: there is none, or more than one.
+    """
     if wanted in names:
         return wanted
+    found: list[str] = []
     for same in (str, str.lower):
-        found = [h for h, name in names.items() if same(wanted.strip()) in (same(name), same(h))]
+        word = same(wanted.strip())
+        found = [
+            h for h, n in names.items() if word in (same(n), same(h), same(parse_header(h)[0]))
+        ]
         if len(found) == 1:
             return found[0]
+        if found:
+            raise DatasetError(
+                f"{where}: {wanted!r} may be any of the columns {', '.join(found)}; write the "
+                "whole header."
+            )
     raise DatasetError(f"{where}: {unknown_name('target column', wanted, set(names.values()))}")
 
 
-def _kind(values: Sequence[Any], forced: Kind | None) -> tuple[Kind | None, tuple[str, ...]]:
-    """Return what a column can be, and its classes."""
-    known = [v for v in values if not is_missing(v)]
-    texts = sorted({_text(v) for v in known}, key=_class_order)
-    truth = bool(known) and all(_text(v) in _TRUTH.values() for v in known)
-    if forced == "classification" or (truth and forced is None):
-        return ("classification", tuple(texts)) if len(texts) > 1 else (None, ())
-    n_numbers = sum(_number(v) is not None for v in known)
-    if n_numbers and (forced == "regression" or 2 * n_numbers >= len(known)):
-        return "regression", ()
-    if forced is None and 2 <= len(texts) <= min(MOST_CLASSES, len(known) // 2):
-        return "classification", tuple(texts)
-    return None, ()
+def _by_name(
+    options: TargetOptions, names: Mapping[str, str], headers: Sequence[str], where: str
+) -> TargetOptions:
+    """Return the options with every target called by its name, however the user called it."""
+    chosen = {header: names[header] for header in headers}
 
-
-def _numbers(
-    values: Sequence[Any], name: str, classes: tuple[str, ...]
-) -> tuple[NDArray[np.float64], dict[int, str]]:
-    """(n_rows,) numbers or class numbers, and the rows that have neither."""
-    numbers = np.full(len(values), np.nan)
-    problems: dict[int, str] = {}
-    for row, value in enumerate(values):
-        if is_missing(value):
-            continue
-        number = float(classes.index(_text(value))) if classes else _number(value)
-        if number is None:
-            problems[row] = f"the target {name!r} is {value!r}, which is not a number; correct it"
-        elif not math.isfinite(number):
-            problems[row] = f"the target {name!r} is {value!r}, which is not finite; correct it"
-        else:
-            numbers[row] = number
-    return numbers, problems
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, (bool, np.bool_)):
-        return None
-    if isinstance(value, (int, float, np.number)):
-        return float(value)
-    if isinstance(value, str) and "_" not in value:
+    def name_of(word: str) -> str:
         try:
-            return float(value)
-        except ValueError:
-            return None
-    return None
+            return chosen[_find(word, chosen, where)]
+        except DatasetError:
+            raise DatasetError(
+                f"{where}: {unknown_name('target', word, chosen.values())}"
+            ) from None
+
+    return TargetOptions(
+        units={name_of(w): u for w, u in options.units.items()},
+        kinds={name_of(w): k for w, k in options.kinds.items()},
+        classes={name_of(w): c for w, c in options.classes.items()},
+        extensive=[name_of(w) for w in options.extensive],
+        nonnegative=[name_of(w) for w in options.nonnegative],
+        comma_is_decimal=options.comma_is_decimal,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Column:
+    """A column taken as a target, or the reason why it is none."""
+
+    kind: Kind | None = None
+    classes: tuple[str, ...] = ()
+    numbers: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    """(n_rows,) numbers or class numbers, NaN where unknown"""
+    problems: dict[int, str] = field(default_factory=dict)
+    """Why a row cannot be used; part of a sentence."""
+    problem: str = ""
+    """Why the column is no target; a sentence."""
+
+    @classmethod
+    def read(
+        cls, values: Sequence[Any], name: str, options: TargetOptions, where: str
+    ) -> "_Column":
+        """Take a column as what the user says it is, else as what it looks like.
+
+        Raises:
+            DatasetError: its numbers can be read in two ways.
+        """
+        kind = options.kinds.get(name)
+        known = options.classes.get(name)
+        if known:
+            return cls._of_known_classes(values, name, tuple(map(_text, known)))
+        if kind == "classification":
+            return cls._of_classes(values, name, where, asked_for=True)
+        truth = [_text(v) for v in values if not is_missing(v)]
+        if kind is None and truth and all(text in _TRUTH.values() for text in truth):
+            return cls._of_classes(values, name, where)
+        numerals = read_numerals(
+            [None if is_missing(v) else v for v in values],
+            comma_is_decimal=options.comma_is_decimal,
+        )
+        n_numbers = sum(v is not None for v in numerals.numbers)
+        if n_numbers and (kind == "regression" or 2 * n_numbers >= len(truth)):
+            if numerals.problem:
+                raise DatasetError(f"{where}: the column {name!r} {numerals.problem}.")
+            return cls._of_numbers(values, numerals.numbers, name, where, hint=kind is None)
+        if kind is None:
+            return cls._of_classes(values, name, where)
+        return cls(problem=_no_target(values, name, where))
+
+    @classmethod
+    def _of_numbers(
+        cls,
+        values: Sequence[Any],
+        numbers: Sequence[float | None],
+        name: str,
+        where: str,
+        *,
+        hint: bool,
+    ) -> "_Column":
+        problems: dict[int, str] = {}
+        found = np.full(len(values), np.nan)
+        for row, (value, number) in enumerate(zip(values, numbers, strict=True)):
+            if is_missing(value):
+                continue
+            said = f"the target {name!r} is {_short(value)}"
+            if number is None:
+                problems[row] = f"{said}, which is not a number; correct it"
+            elif not math.isfinite(number):
+                problems[row] = f"{said}, which is not finite; correct it"
+            else:
+                found[row] = number
+        if hint:
+            _tell_few_numbers(found, name, where)
+        return cls(kind="regression", numbers=found, problems=problems)
+
+    @classmethod
+    def _of_classes(
+        cls, values: Sequence[Any], name: str, where: str, *, asked_for: bool = False
+    ) -> "_Column":
+        """Take the texts as classes; whether words for nothing are a class depends on the rest."""
+        texts = [None if _is_empty(v) else _text(v) for v in values]
+        plain = {
+            t for t, v in zip(texts, values, strict=True) if t is not None and not is_missing(v)
+        }
+        if plain and all(t in _TRUTH.values() or _is_number(t) for t in plain):
+            texts = [None if is_missing(v) else t for t, v in zip(texts, values, strict=True)]
+        classes = sorted({t for t in texts if t is not None}, key=_class_order)
+        n_known = sum(t is not None for t in texts)
+        if len(classes) < 2 or not (asked_for or len(classes) <= min(MOST_CLASSES, n_known // 2)):
+            if not asked_for and plain <= set(_TRUTH.values()) and len(plain) == 2:
+                return cls._numbered(texts, tuple(classes))
+            return cls(problem=_no_target(values, name, where))
+        odd = [t for t in classes if looks_like_a_number(t)]
+        if not asked_for and 2 * len(odd) >= len(classes):
+            return cls(
+                problem=f"{where}: the column {name!r} holds {odd[0]!r}, which is neither a plain "
+                "number nor the name of a class; write plain numbers with the unit in the header, "
+                "or say that these are classes (--classification)."
+            )
+        _tell_odd_classes(classes, name, where)
+        return cls._numbered(texts, tuple(classes))
+
+    @classmethod
+    def _of_known_classes(
+        cls, values: Sequence[Any], name: str, classes: tuple[str, ...]
+    ) -> "_Column":
+        """Take the texts as classes of a model; others are problems of their rows."""
+        texts = [
+            None if _is_empty(v) or (is_missing(v) and _text(v) not in classes) else _text(v)
+            for v in values
+        ]
+        problems = {
+            row: f"the class {text!r} of {name!r} is none of {', '.join(classes)}; correct it"
+            for row, text in enumerate(texts)
+            if text is not None and text not in classes
+        }
+        return replace(
+            cls._numbered([t if t in classes else None for t in texts], classes), problems=problems
+        )
+
+    @classmethod
+    def _numbered(cls, texts: Sequence[str | None], classes: tuple[str, ...]) -> "_Column":
+        number = {text: float(i) for i, text in enumerate(classes)}
+        numbers = np.array([np.nan if t is None else number[t] for t in texts], dtype=np.float64)
+        return cls(kind="classification", classes=classes, numbers=numbers)
+
+
+def _is_empty(value: Any) -> bool:
+    """Say whether there is nothing in a cell, not even a word for nothing."""
+    return is_missing(value) and not (isinstance(value, str) and value.strip())
+
+
+def _is_number(text: str) -> bool:
+    return read_numerals([text], comma_is_decimal=True).numbers[0] is not None
 
 
 def _text(value: Any) -> str:
     """Return a class as text: 1, 1.0 and '1' are one class, as are True and 'true'."""
     text = str(value).strip()
-    number = _number(value)
-    if number is not None and number.is_integer():
+    try:
+        number = float(text) if "_" not in text and not isinstance(value, bool) else math.nan
+    except ValueError:
+        number = math.nan
+    if math.isfinite(number) and number.is_integer():
         return str(int(number))
     return _TRUTH.get(text.lower(), text)
 
 
 def _class_order(text: str) -> tuple[int, float, str]:
-    number = _number(text)
-    return (0, number, text) if number is not None else (1, 0.0, text)
+    try:
+        return 0, float(text), text
+    except ValueError:
+        return 1, 0.0, text
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _no_target(values: Sequence[Any], name: str, where: str) -> str:
-    n_texts = len({_text(v) for v in values if not is_missing(v)})
-    if n_texts < 2:
+    texts = list(dict.fromkeys(_text(v) for v in values if not is_missing(v)))
+    if len(texts) < 2:
         return f"{where}: the column {name!r} has no values to learn; fill it or choose another."
     return (
-        f"{where}: the column {name!r} holds {n_texts} different texts, neither numbers nor at "
-        f"most {MOST_CLASSES} classes that repeat; choose another column."
+        f"{where}: the column {name!r} holds {len(texts)} different texts, such as "
+        f"{_short(texts[0])}, neither numbers nor at most {MOST_CLASSES} classes that repeat; "
+        "choose another column."
     )
+
+
+def _tell_few_numbers(numbers: NDArray[np.float64], name: str, where: str) -> None:
+    """Warn of numbers that are likely the names of classes; they are learned as numbers."""
+    known = numbers[np.isfinite(numbers)]
+    different = np.unique(known)
+    whole = bool(np.all(different == np.round(different)))
+    if whole and 2 <= len(different) <= _FEW and len(known) >= 5 * len(different):
+        shown = ", ".join(f"{v:g}" for v in different)
+        warnings.warn(
+            f"{where}: {name!r} holds only the numbers {shown} and is learned as a number; if "
+            "they are names of classes, say --classification.",
+            stacklevel=6,
+        )
+
+
+def _tell_odd_classes(classes: Sequence[str], name: str, where: str) -> None:
+    """Warn of a class that may mean an empty cell, and of classes that differ in case only."""
+    nothing = [c for c in classes if is_missing(c)]
+    if nothing:
+        warnings.warn(
+            f"{where}: {nothing[0]!r} is a class of {name!r} like the others; leave the cells "
+            "empty if it means that nothing is known.",
+            stacklevel=6,
+        )
+    lowered = [c.lower() for c in classes]
+    alike = [c for c in classes if lowered.count(c.lower()) > 1]
+    if alike:
+        warnings.warn(
+            f"{where}: {alike[0]!r} and {alike[1]!r} are two classes of {name!r}; write them in "
+            "one way if they are one.",
+            stacklevel=6,
+        )
 
 
 def _check_options(options: TargetOptions, names: list[str], where: str) -> None:
     """Raise an error if an option is about a target that does not exist."""
-    for group in (options.units, options.kinds, options.extensive, options.nonnegative):
+    groups = (options.units, options.kinds, options.classes, options.extensive)
+    for group in (*groups, options.nonnegative):
         for name in group:
             if name not in names:
                 raise DatasetError(f"{where}: {unknown_name('target', name, names)}")

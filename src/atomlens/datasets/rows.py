@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,7 @@ def dataset_of_table(
         DatasetError: the table lacks the target, or no row can be used.
     """
     columns = table.columns | table.spare if wanted else table.columns
+    options = replace(options, comma_is_decimal=table.comma_is_decimal)
     if has_spectra(table.columns):
         chosen = spectrum_columns(columns, wanted, options, grid, str(path))
     else:
@@ -203,11 +205,10 @@ def _with_energies(columns: Columns, options: TargetOptions) -> TargetOptions:
 
 
 def _merged(options: TargetOptions, energies: list[str]) -> TargetOptions:
-    return TargetOptions(
+    return replace(
+        options,
         units=dict.fromkeys(energies, "eV") | dict(options.units),
-        kinds=options.kinds,
         extensive=tuple(dict.fromkeys([*options.extensive, *energies])),
-        nonnegative=options.nonnegative,
     )
 
 

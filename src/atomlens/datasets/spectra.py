@@ -196,9 +196,11 @@ def _side_by_side(
 
 def _about(options: TargetOptions, names: Sequence[str]) -> TargetOptions:
     """Return what is said about some of the targets."""
-    return TargetOptions(
+    return replace(
+        options,
         units={n: u for n, u in options.units.items() if n in names},
         kinds={n: k for n, k in options.kinds.items() if n in names},
+        classes={n: c for n, c in options.classes.items() if n in names},
         extensive=[n for n in options.extensive if n in names],
         nonnegative=[n for n in options.nonnegative if n in names],
     )

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,19 +115,71 @@ def _lists_of_table(path: Path) -> dict[str, list[Any]]:
 
 
 def _from_lists(lists: dict[str, list[Any]], names: Sequence[str], path: Path) -> Parts:
-    place = {name: i for i, name in enumerate(distinct_names(names))}
-
-    def index(entry: Any) -> int:
-        if isinstance(entry, int) and not isinstance(entry, bool) and 0 <= entry < len(names):
-            return entry
-        if isinstance(entry, str) and entry in place:
-            return place[entry]
-        raise DatasetError(
-            f"{path}: the split mentions {entry!r}, and the data set has no such sample; use the "
-            "data set (and limit) that the split was made for."
-        )
-
-    found = {part: [index(e) for e in lists.get(part, [])] for part in PARTS}
+    """Return the rows of each part, whose samples are called by name or by number from 0."""
+    rows_of = _rows_by_entry(lists, names, path)
+    found = {part: [row for e in lists.get(part, []) for row in rows_of(e)] for part in PARTS}
     if not found["train"]:
         raise DatasetError(f"{path}: the split has no training part.")
     return {part: np.array(rows, dtype=np.int64) for part, rows in found.items()}
+
+
+def _rows_by_entry(
+    lists: dict[str, list[Any]], names: Sequence[str], path: Path
+) -> Callable[[Any], list[int]]:
+    """Return how to find the rows of an entry.
+
+    Names go before numbers: ``{"test": [51, 52]}`` means the samples called 51 and 52 if there
+    are such. A name of several rows means all of them, unless the file tells them apart itself
+    (``name#2``, as `distinct_names` writes).
+    """
+    place = {name: i for i, name in enumerate(distinct_names(names))}
+    entries = [e for part in lists.values() for e in part]
+    numbers = {e for e in entries if isinstance(e, int) and not isinstance(e, bool)}
+    called = {n for n in numbers if str(n) in place}
+    if called and called != numbers:
+        raise DatasetError(
+            f"{path}: some numbers in the split are names of samples ({min(called)}) and others "
+            f"are not ({min(numbers - called)}); write them all as names, in quotes, or count all "
+            "samples from 0."
+        )
+    groups: dict[str, list[int]] = {}
+    for row, name in enumerate(names):
+        groups.setdefault(name, []).append(row)
+    texts = {str(e) for e in entries}
+    told_apart = {n for n, rows in groups.items() if _labels(n, rows, place) & texts}
+    parts_of: dict[str, set[str]] = {}
+    for part, members in lists.items():
+        for entry in members:
+            parts_of.setdefault(str(entry), set()).add(part)
+    seen: set[str] = set()
+
+    def rows_of(entry: Any) -> list[int]:
+        number = isinstance(entry, int) and not isinstance(entry, bool)
+        if number and not called and 0 <= entry < len(names):
+            return [entry]
+        name = str(entry) if isinstance(entry, str) or (number and called) else None
+        if name not in place:
+            raise DatasetError(
+                f"{path}: the split mentions {entry!r}, and the data set has no such sample; use "
+                "the data set (and limit) that the split was made for."
+            )
+        rows = groups.get(name, [])
+        if len(rows) < 2 or name in told_apart:
+            return [place[name]]
+        if len(parts_of[name]) > 1:
+            raise DatasetError(
+                f"{path}: {len(rows)} samples are called {name!r}, and the split puts the name "
+                "into several parts; give every row a name of its own (column name)."
+            )
+        new = name not in seen
+        seen.add(name)
+        return rows if new else []
+
+    return rows_of
+
+
+def _labels(name: str, rows: list[int], place: dict[str, int]) -> set[str]:
+    """Return what the second and later rows of a name are called."""
+    later = set(rows[1:])
+    candidates = (f"{name}#{k}" for k in range(2, len(rows) + 2))
+    return {label for label in candidates if place.get(label) in later}

@@ -49,10 +49,10 @@ class Split:
 
     @classmethod
     def from_json(cls, path: str | Path, names: Sequence[str]) -> "Split":
-        """Read a split by the names of the samples, or by their numbers from 0.
+        """Read a split by the names of the samples, or by their numbers from 0; names go first.
 
-        A CSV file with the columns ``name`` and ``split`` is read as well. Samples that the
-        file does not mention are in no part.
+        A name that several samples have means all of them. A CSV file with the columns ``name``
+        and ``split`` is read as well. Samples that the file does not mention are in no part.
 
         Raises:
             DatasetError: the file is not a split, or mentions a sample that is not there.

@@ -1,8 +1,10 @@
-"""CSV, JSONL and Parquet tables: one structure and its targets a row.
+"""CSV, TSV, JSONL, Parquet, Excel and SMILES tables: one structure and its targets a row.
 
 The structure of a row is, in this order of preference, a column ``file`` (relative to the
 table), ``smiles``, ``formula`` or ``composition``; in JSONL also ``structure`` (pymatgen or
-ase), or ``species`` with ``coords`` or with ``frac_coords`` and ``lattice``.
+ase), or ``species`` with ``coords`` or with ``frac_coords`` and ``lattice``. A row of a ``.smi``
+file is a SMILES, then a name, then numbers if there are any; a first row that begins with
+``smiles`` names the columns.
 """
 
 import csv
@@ -11,6 +13,7 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from os.path import isfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +24,10 @@ from atomlens.errors import DatasetError, MissingDependencyError, StructureError
 if TYPE_CHECKING:
     from ase import Atoms
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".smi", ".smiles", ".parquet", ".xlsx")
 """Files that are tables; the text formats may be gzipped (``.csv.gz``)."""
+_BINARY = {".parquet": ("pyarrow", "Parquet"), ".xlsx": ("openpyxl", "Excel")}
+"""What pandas needs for tables that are no text."""
 
 _NAMES = ("name", "id", "identifier", "material_id", "mp_id", "jid", "mbid")
 _FOLDS = ("fold", "test_fold")
@@ -49,6 +54,10 @@ class Table:
     """What may be a target, by header."""
     spare: dict[str, list[Any]]
     """What is a target only if asked for by name."""
+    cells: dict[str, list[Any]]
+    """All columns as they stand in the file."""
+    comma_is_decimal: bool = False
+    """Cells are separated by semicolons, as where 1,234 is less than two."""
 
 
 def is_table(path: Path) -> bool:
@@ -67,7 +76,7 @@ def read_table(
     Raises:
         DatasetError: the file is no table, or has no column with structures.
     """
-    columns = _columns(path)
+    columns, comma_is_decimal = _columns(path)
     n_rows = len(next(iter(columns.values()), []))
     if n_rows == 0:
         raise DatasetError(f"{path}: there is no row in this table; add some.")
@@ -91,6 +100,8 @@ def read_table(
         folds=_texts(columns, fold_header),
         columns={h: v for h, v in columns.items() if h not in special},
         spare={h: v for h, v in columns.items() if h in special and h not in used},
+        cells=columns,
+        comma_is_decimal=comma_is_decimal,
     )
 
 
@@ -184,15 +195,23 @@ def _from_sites(record: Mapping[str, Any]) -> "Atoms":
     return to_atoms(atoms)
 
 
-def _columns(path: Path) -> dict[str, list[Any]]:
+def _columns(path: Path) -> tuple[dict[str, list[Any]], bool]:
+    """Return the columns by header, and whether the separator makes commas decimal."""
     suffix = _suffix(path)
     try:
-        if suffix == ".parquet":
-            return _parquet(path)
+        if suffix in _BINARY:
+            return _frame(path, suffix), False
         opener = gzip.open if path.suffix.lower() == ".gz" else open
         with opener(path, "rb") as stream:
-            text = stream.read().decode("utf-8-sig")
-        return _delimited(path, text) if suffix in (".csv", ".tsv") else _lines(path, text)
+            content = stream.read()
+        wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+        text = content.decode("utf-16" if wide else "utf-8-sig")
+        if suffix in (".smi", ".smiles"):
+            return _smiles_lines(path, text), False
+        if suffix in (".csv", ".tsv"):
+            delimiter = max(",;\t", key=text.partition("\n")[0].count)
+            return _delimited(path, text, delimiter), delimiter == ";"
+        return _lines(path, text), False
     except FileNotFoundError as problem:
         raise DatasetError(f"{path}: there is no such file; check the path.") from problem
     except UnicodeDecodeError as problem:
@@ -201,9 +220,43 @@ def _columns(path: Path) -> dict[str, list[Any]]:
         raise DatasetError(f"{path}: this table cannot be read ({problem}).") from problem
 
 
-def _delimited(path: Path, text: str) -> dict[str, list[Any]]:
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
+def _smiles_lines(path: Path, text: str) -> dict[str, list[Any]]:
+    """Read lines of a SMILES, a name and numbers, with tabs or blanks between."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    rows = [line.split("\t") if "\t" in line else line.split() for line in lines]
+    if not rows:
+        raise DatasetError(f"{path}: this table is empty.")
+    first = [cell.strip().lower() for cell in rows[0]]
+    if first[0] in ("smiles", "smi"):
+        header, rows = ["smiles", *(cell.strip() for cell in rows[0][1:])], rows[1:]
+    else:
+        width = min(map(len, rows))
+        n_values = 0
+        while n_values < width - 1 and all(_is_float(row[-1 - n_values]) for row in rows):
+            n_values += 1
+        if n_values == width - 1 and width > 2:
+            n_values -= 1  # a name that is a number
+        rows = [
+            [row[0], " ".join(row[1 : len(row) - n_values]), *row[len(row) - n_values :]]
+            for row in rows
+        ]
+        values = ["value"] if n_values == 1 else [f"value_{i}" for i in range(1, n_values + 1)]
+        header = ["smiles", "name", *values]
+    return {
+        name: [row[i].strip() if i < len(row) else None for row in rows]
+        for i, name in enumerate(header)
+    }
+
+
+def _is_float(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _delimited(path: Path, text: str, delimiter: str) -> dict[str, list[Any]]:
     rows = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row]
     if not rows:
         raise DatasetError(f"{path}: this table is empty.")
@@ -244,19 +297,33 @@ def _lines(path: Path, text: str) -> dict[str, list[Any]]:
     return {header: [record.get(header) for record in records] for header in headers}
 
 
-def _parquet(path: Path) -> dict[str, list[Any]]:
-    try:
-        import pandas
+def _frame(path: Path, suffix: str) -> dict[str, list[Any]]:
+    """Read a table that is no text, with pandas; of an Excel file the first sheet."""
+    package, what = _BINARY[suffix]
+    missing = MissingDependencyError(
+        f"{path}: reading {what} needs the package {package}; install it with: "
+        f"pip install {package}"
+    )
+    if find_spec(package) is None:
+        raise missing
+    import pandas
 
-        frame = pandas.read_parquet(path)
-    except ImportError as problem:
-        raise MissingDependencyError(
-            f"{path}: reading Parquet needs the package pyarrow; install it with: "
-            "pip install pyarrow"
-        ) from problem
-    except ValueError as problem:
-        raise DatasetError(f"{path}: this is not a readable Parquet file ({problem}).") from problem
-    return {str(name): frame[name].tolist() for name in frame.columns}
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    try:
+        if suffix == ".parquet":
+            frame = pandas.read_parquet(path)
+        else:  # NaN is a formula, NA a class
+            frame = pandas.read_excel(path, keep_default_na=False, na_values=[""])
+    except ImportError:
+        raise missing from None
+    except Exception as problem:  # the packages below raise whatever they like
+        reason = " ".join(str(problem).split())[:120]
+        raise DatasetError(f"{path}: this is not a readable {what} file ({reason}).") from problem
+    return {
+        str(name): [None if value is pandas.NA else value for value in frame[name].tolist()]
+        for name in frame.columns
+    }
 
 
 def _texts(

@@ -35,7 +35,7 @@ def test_numbers_are_regression_and_missing_ones_unknown():
     assert made.problems == {}
 
 
-@pytest.mark.parametrize("bad", ["abc", "1,5", "1_000", "inf", "-inf", "12 eV"])
+@pytest.mark.parametrize("bad", ["abc", "1,2,5", "1_000", "inf", "-inf", "12 eV"])
 def test_a_value_that_is_no_number_is_a_problem_of_its_row(bad):
     made = columns(y=["1", "2", bad, "4"])
     assert list(made.problems) == [2]
@@ -113,5 +113,91 @@ def test_an_option_about_no_target_is_an_error():
 
 
 def test_no_target_at_all_is_an_error():
-    with pytest.raises(DatasetError, match="no column with target values; it has note"):
+    with pytest.raises(DatasetError, match="holds 3 different texts"):
         columns(note=["a", "b", "c"])
+
+
+def test_decimal_commas_are_numbers():
+    made = columns(y=["0,25", "2,75", "", "-3", "2,75"] * 4)
+    assert made.targets[0].kind == "regression"
+    assert made.values[:5, 0].tolist()[:2] == [0.25, 2.75]
+    assert made.problems == {}
+
+
+@pytest.mark.parametrize("cells", [["1,234", "2,345"], ["2,75", "1.5"], ["1,500.5", "2,7"]])
+def test_numbers_that_can_be_read_in_two_ways_are_refused(cells):
+    with pytest.raises(DatasetError, match=r"t\.csv: the column 'y' .*write"):
+        columns(y=cells)
+
+
+def test_a_table_with_semicolons_has_decimal_commas():
+    options = TargetOptions(comma_is_decimal=True)
+    assert columns(options=options, y=["1,234", "2,345"]).values[:, 0].tolist() == [1.234, 2.345]
+
+
+@pytest.mark.parametrize("nothing", ["none", "NA", "null", "-", "n/a"])
+def test_a_word_for_nothing_among_classes_is_a_class_and_is_told(nothing):
+    with pytest.warns(UserWarning, match=f"'{nothing}' is a class of 'y'"):
+        made = columns(y=[nothing, "low", "high", ""] * 3)
+    assert set(made.targets[0].classes) == {nothing, "low", "high"}
+    assert np.isnan(made.values[3, 0])
+    assert np.isfinite(made.values[0, 0])
+
+
+def test_a_word_for_nothing_among_truth_values_and_numbers_is_nothing():
+    assert columns(y=["TRUE", "FALSE", "NA"]).targets[0].classes == ("False", "True")
+    numbered = columns(options=TargetOptions(kinds={"y": "classification"}), y=["0", "1", "NA"])
+    assert numbered.targets[0].classes == ("0", "1")
+    assert np.isnan(numbered.values[2, 0])
+
+
+@pytest.mark.parametrize(
+    "odd", [["<0.1", ">10"], ["1.5 eV", "2 eV"], ["12%", "50%"], ["1-2", "3-4"]]
+)
+def test_texts_that_look_like_numbers_are_no_classes_unless_the_user_says_so(odd):
+    with pytest.raises(DatasetError, match="neither a plain number"):
+        columns(["y"], y=odd * 4)
+    asked = columns(options=TargetOptions(kinds={"y": "classification"}), y=odd * 4)
+    assert set(asked.targets[0].classes) == set(odd)
+
+
+def test_classes_that_begin_with_a_digit_are_classes():
+    assert columns(y=["2D", "3D"] * 3).targets[0].classes == ("2D", "3D")
+
+
+def test_few_whole_numbers_are_numbers_with_a_hint():
+    with pytest.warns(UserWarning, match=r"only the numbers 0, 1 and .*--classification"):
+        assert columns(y=["0", "1"] * 8).targets[0].kind == "regression"
+
+
+def test_the_classes_of_a_model_win_over_the_look_of_a_column():
+    options = TargetOptions(classes={"y": ("none", "low", "high")})
+    made = columns(options=options, y=["low", "none", "", "NA", "lows"])
+    assert made.targets[0].classes == ("none", "low", "high")
+    assert np.array_equal(made.values[:, 0], [1, 0, np.nan, np.nan, np.nan], equal_nan=True)
+    assert list(made.problems) == [4]
+
+
+def test_options_find_their_target_as_targets_are_found():
+    options = TargetOptions(units={"GAP": "meV"}, extensive=["Gap [eV]"])
+    (target,) = target_columns({"Gap [eV]": [1.0]}, ["gap"], options, "t").targets
+    assert (target.name, target.unit, target.extensive) == ("Gap", "meV", True)
+
+
+def test_two_columns_of_one_name_are_told_apart_by_their_headers():
+    both = {"gap [eV]": [1.0, 2.0], "gap [meV]": [3.0, 4.0]}
+    made = target_columns(both, (), TargetOptions(), "t")
+    assert [t.name for t in made.targets] == ["gap [eV]", "gap [meV]"]
+    with pytest.raises(DatasetError, match="write the whole header"):
+        target_columns(both, ["gap"], TargetOptions(), "t")
+
+
+def test_a_target_named_twice_is_one_target():
+    assert (
+        len(target_columns({"a [eV]": [1.0]}, ["a", "a [eV]"], TargetOptions(), "t").targets) == 1
+    )
+
+
+def test_classes_that_differ_in_case_are_told():
+    with pytest.warns(UserWarning, match="two classes of 'y'"):
+        columns(y=["Yes", "yes", "no"] * 3)

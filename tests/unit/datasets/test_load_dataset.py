@@ -364,3 +364,46 @@ def test_remarks_of_the_readers_come_as_one_warning(tmp_path):
     with pytest.warns(UserWarning, match=r"t\.csv: .*treated as hydrogen") as heard:
         load_dataset(path)
     assert len(heard) == 1
+
+
+def test_a_european_table_has_decimal_commas(tmp_path):
+    path = write_table(
+        tmp_path / "t.csv", "smiles;y;z", "C;0,25;1,234", "CC;2,75;2,345", "CCC;0,25;3"
+    )
+    data = load_dataset(path)
+    assert [t.kind for t in data.targets] == ["regression", "regression"]
+    assert data.values.tolist() == [[0.25, 1.234], [2.75, 2.345], [0.25, 3.0]]
+
+
+def test_a_list_of_smiles_has_names_and_numbers(tmp_path):
+    (tmp_path / "a.smi").write_text("# made here\nCCO ethyl alcohol 1.5\nC\tmethane\t2\n")
+    data = load_dataset(tmp_path / "a.smi")
+    assert data.structures.names == ("ethyl alcohol", "methane")
+    assert [t.name for t in data.targets] == ["value"]
+    assert data.values[:, 0].tolist() == [1.5, 2.0]
+    (tmp_path / "b.smi").write_text("SMILES name y\nCCO a 1\nC b 2\n")
+    assert load_dataset(tmp_path / "b.smi", "y").structures.names == ("a", "b")
+
+
+def test_a_table_in_utf_16_is_read(tmp_path):
+    (tmp_path / "t.csv").write_bytes("smiles\ty\nC\t1\n".encode("utf-16"))
+    assert load_dataset(tmp_path / "t.csv").values.tolist() == [[1.0]]
+
+
+def test_an_excel_file_is_read_or_its_package_is_named(tmp_path):
+    path = tmp_path / "t.xlsx"
+    try:
+        import openpyxl
+    except ImportError:
+        path.write_bytes(b"PK")
+        with pytest.raises(MissingDependencyError, match="pip install openpyxl"):
+            load_dataset(path)
+        return
+    book = openpyxl.Workbook()
+    for row in (["smiles", "y [eV]", "c"], ["C", 1.5, "NA"], ["CC", None, "EU"], ["CCC", 2, "NA"]):
+        book.active.append(row)
+    book.save(path)
+    data = load_dataset(path, "y")
+    assert data.structures.names == ("C", "CCC")
+    assert data.values[:, 0].tolist() == [1.5, 2.0]
+    assert data.targets[0].unit == "eV"

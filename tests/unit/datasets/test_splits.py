@@ -245,3 +245,28 @@ def test_a_cross_validation_of_one_fold_has_nothing_to_train_on():
     alone = replace(dataset(5), splits={"fold 0": np.arange(5)})
     with pytest.raises(SettingsError, match="none to train on"):
         make_split("fold:0", alone)
+
+
+def named(path, content: dict, names) -> tuple[list[int], list[int]]:
+    path.write_text(json.dumps(content))
+    split = Split.from_json(path, names)
+    return split.train.tolist(), split.test.tolist()
+
+
+def test_numbers_that_are_names_are_names(tmp_path):
+    names = [str(i) for i in range(1, 7)]
+    parts = {"train": [1, 2, 3], "test": [5, 6]}
+    assert named(tmp_path / "s.json", parts, names) == ([0, 1, 2], [4, 5])
+    others = ["a", "b", "c", "d", "e", "f", "g"]
+    assert named(tmp_path / "s.json", parts, others) == ([1, 2, 3], [5, 6])
+    with pytest.raises(DatasetError, match="are names of samples"):
+        named(tmp_path / "s.json", {"train": [0, 1], "test": [2]}, names)
+
+
+def test_a_name_of_several_samples_means_all_of_them(tmp_path):
+    names = ["a", "b", "a", "c", "a"]
+    assert named(tmp_path / "s.json", {"train": ["a"], "test": ["b"]}, names) == ([0, 2, 4], [1])
+    told = {"train": ["a", "a#3"], "test": ["a#2", "c"]}
+    assert named(tmp_path / "s.json", told, names) == ([0, 4], [2, 3])
+    with pytest.raises(DatasetError, match="3 samples are called 'a'"):
+        named(tmp_path / "s.json", {"train": ["a", "b"], "test": ["a"]}, names)

@@ -1,0 +1,172 @@
+"""Numbers as people write them in tables: 2.75, 2,75, 1,500.5, 1.5(2), 3.5 ± 0.1, −4.
+
+What a comma or a point means is decided for a whole column: one cell such as ``2,75`` makes every
+comma of its column a decimal comma. Where the cells contradict one another, or allow two
+readings, nothing is guessed.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+_SPACES = "\u00a0\u2009\u202f "
+_NUMERAL = re.compile(
+    r"(?P<body>[+-]?(\d+([.,'" + _SPACES + r"]\d+)*[.,]?|[.,]\d+))"
+    r"(\(\d+\))?"
+    r"(?P<exponent>([eE]|\s*[x×*·]\s*10\s*(\^|\*\*)?)[+-]?\d+)?"
+    r"(\(\d+\)|\s*(±|\+/-|\+-)\s*[\d.,eE+-]+)?"
+)
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}([" + _SPACES + r"']\d{3})+(?=$|[.,])")
+_DECIMAL = r"[+-]?\d*{0}\d*"
+_WORDS = {"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity", "nan"}
+_DECORATED = re.compile(
+    r"[<>≤≥~≈=]+\s*[+-]?[\d.,]+.*"
+    r"|[+-]?\d[\d.,]*\s*(%|\*+|m?eV(/\w+)?|k?Ha|hartree|k?(J|cal)(/mol)?|[kMG]?Pa|Å|nm|K|°C|g/cm3)"
+    r"|[+-]?\d[\d.,]*\s*(-|–|to|\.\.\.?)\s*[+-]?\d[\d.,]*\s*\D*"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numerals:
+    """A column read as numbers."""
+
+    numbers: tuple[float | None, ...]
+    """None where a cell is no number; infinite or NaN where it says so."""
+    problem: str = ""
+    """Why the numbers of this column cannot be told; part of a sentence, empty if they can."""
+
+
+def read_numerals(values: Sequence[Any], *, comma_is_decimal: bool = False) -> Numerals:
+    """Read the cells of one column.
+
+    Args:
+        values: Numbers or texts; anything else is no number.
+        comma_is_decimal: How to take a column of nothing but cells like ``1,234``, which is
+            1.234 in one country and 1234 in another; known for a table whose cells are
+            separated by semicolons. Otherwise such a column is a problem.
+    """
+    if not any(isinstance(v, str) and "," in v for v in values):
+        return Numerals(numbers=tuple(map(_one_number, values)))
+    bodies = [_body(v) if isinstance(v, str) else None for v in values]
+    mark, problem = _decimal_mark([b for b, _ in filter(None, bodies)], comma_is_decimal)
+    numbers: list[float | None] = []
+    for value, body in zip(values, bodies, strict=True):
+        if isinstance(value, str):
+            numbers.append(_word(value) if body is None else _value(*body, mark))
+        else:
+            numbers.append(_plain_number(value))
+    return Numerals(numbers=tuple(numbers), problem=problem)
+
+
+def _one_number(value: Any) -> float | None:
+    """Return the number of a cell without a comma, which needs no column to be understood."""
+    if not isinstance(value, str):
+        return _plain_number(value)
+    if "_" not in value:
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    body = _body(value)
+    return None if body is None else _value(*body, ".")
+
+
+def looks_like_a_number(text: str) -> bool:
+    """Say whether a text is a number with something about it: ``<0.1``, ``1.5 eV``, ``12%``."""
+    return _DECORATED.fullmatch(text.strip()) is not None
+
+
+def _plain_number(value: Any) -> float | None:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
+        return None
+    if isinstance(value, np.complexfloating):
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # an integer of four hundred digits
+        return math.inf
+
+
+def _word(text: str) -> float | None:
+    return float(text.strip()) if text.strip().lower() in _WORDS else None
+
+
+def _body(text: str) -> tuple[str, int] | None:
+    """Return the digits of a numeral with their marks, and its power of ten."""
+    found = _NUMERAL.fullmatch(text.strip().replace("\u2212", "-"))
+    if found is None:
+        return None
+    body = found["body"]
+    if any(space in body for space in _SPACES + "'"):
+        grouped = _GROUPED.match(body)
+        if grouped is None or any(s in body[grouped.end() :] for s in _SPACES + "'"):
+            return None
+        body = re.sub(f"[{_SPACES}']", "", body)
+    power = found["exponent"]
+    exponent = (
+        0 if power is None else int(re.sub(r"^([eE]|\s*[x×*·]\s*10\s*(\^|\*\*)?)", "", power))
+    )
+    return (body, exponent) if _is_number(body) else None
+
+
+def _is_number(body: str) -> bool:
+    """Say whether digits with commas and points can be a number in some country."""
+    return any(_digits(body, mark) is not None for mark in ".,")
+
+
+def _digits(body: str, mark: str) -> str | None:
+    """Return a numeral as Python writes it, if ``mark`` divides its decimals."""
+    other = "," if mark == "." else "."
+    if re.fullmatch(_DECIMAL.format(re.escape(mark) + "?"), body):
+        return body.replace(mark, ".")
+    groups = rf"[+-]?[1-9]\d{{0,2}}({re.escape(other)}\d{{3}})+({re.escape(mark)}\d*)?"
+    if re.fullmatch(groups, body):
+        return body.replace(other, "").replace(mark, ".")
+    return None
+
+
+def _decimal_mark(bodies: Sequence[str], comma_is_decimal: bool) -> tuple[str, str]:
+    """Return the decimal mark of a column, and a problem if there cannot be one."""
+    readings: dict[str, str] = {}  # decimal mark to a cell that allows no other
+    open_cells = []
+    for body in bodies:
+        if "," not in body and "." not in body:
+            continue
+        possible = [mark for mark in ".," if _digits(body, mark) is not None]
+        if len(possible) == 1:
+            readings.setdefault(possible[0], body)
+        elif "," in body:
+            open_cells.append(body)
+        else:
+            readings.setdefault("point", body)
+    if "," in readings:
+        contrary = readings.get(".") or readings.get("point")
+        if contrary is not None:
+            return ",", (
+                f"has decimal commas ({readings[',']!r}) and points ({contrary!r}); write all "
+                "numbers in one way"
+            )
+        return ",", ""
+    if open_cells and not readings:
+        if comma_is_decimal:
+            return ",", ""
+        cell = open_cells[0]
+        return ".", (
+            f"holds {cell!r}, which may be {cell.replace(',', '')} or {cell.replace(',', '.')}; "
+            "write it with a decimal point, or without a separator of thousands"
+        )
+    return ".", ""
+
+
+def _value(body: str, exponent: int, mark: str) -> float | None:
+    digits = _digits(body, mark)
+    if digits is None:
+        return None
+    try:
+        return float(f"{digits}e{exponent}")
+    except ValueError:
+        return None
