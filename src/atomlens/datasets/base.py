@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,14 @@ class Dataset:
     """(n, n_values) where a spectrum had ended and its last value is held; None if nowhere."""
     failures: tuple[Failure, ...] = ()
     """Rows that could not be used, by name, with the reason."""
+    without_value: tuple[str, ...] = ()
+    """Names of rows that were left out because no value of the targets is known."""
+    row_numbers: NDArray[np.int64] | None = None
+    """(n,) number of each sample among all rows of its source, from 0; None if unknown."""
+    reading: dict[str, Any] = field(default_factory=dict)
+    """Options with which the source was read, as plain values; those left out are not in it."""
+    remarks: tuple[str, ...] = ()
+    """What was warned of while the source was read, a sentence each."""
 
     def __len__(self) -> int:
         return len(self.structures)
@@ -73,6 +81,7 @@ class Dataset:
             values=self.values[chosen],
             held=None if held is None else held[chosen],
             splits={},
+            row_numbers=None if self.row_numbers is None else self.row_numbers[chosen],
             node_labels=None if labels is None else tuple(labels[i] for i in chosen),
         )
 

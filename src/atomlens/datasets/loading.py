@@ -1,6 +1,7 @@
 """``load_dataset``: whatever a user calls a data set, as a `Dataset`."""
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -35,6 +36,8 @@ class FileOptions:
     """Unit by target, where the header does not say it as in ``homo [eV]``."""
     kinds: Mapping[str, Kind] | None = None
     """``classification`` for a target whose classes are written as numbers."""
+    classes: Mapping[str, Sequence[str]] | None = None
+    """Classes of a target that are known, such as those of a model; the data may have fewer."""
     extensive: Sequence[str] = ()
     """Targets that grow with the number of atoms; they are learned per atom."""
     nonnegative: Sequence[str] = ()
@@ -66,6 +69,7 @@ class FileOptions:
         return TargetOptions(
             units=self.units or {},
             kinds=self.kinds or {},
+            classes=self.classes or {},
             extensive=tuple(self.extensive),
             nonnegative=tuple(self.nonnegative),
         )
@@ -104,6 +108,26 @@ def load_dataset(
         MissingDependencyError: an optional package is needed.
     """
     wanted = () if target is None else (target,) if isinstance(target, str) else tuple(target)
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        dataset = _load(source, wanted, limit, seed, options)
+    for warning in heard:
+        warnings.warn(warning.message, warning.category, stacklevel=2)
+    if isinstance(source, Dataset):
+        return dataset
+    said = [str(w.message) for w in heard if issubclass(w.category, UserWarning)]
+    reading = {name: _plain(value) for name, value in options.items() if value is not None}
+    return replace(dataset, reading=reading, remarks=tuple(dict.fromkeys(said)))
+
+
+def _load(
+    source: str | Path | Dataset,
+    wanted: tuple[str, ...],
+    limit: int | None,
+    seed: int,
+    given: Mapping[str, Any],
+) -> Dataset:
+    options = dict(given)
     if isinstance(source, str) and source in DATASETS:
         known = {f.name for f in fields(DATASETS[source])}  # type: ignore[arg-type]
         said = {name: options.pop(name) for name in _ABOUT_TARGETS if name in options}
@@ -122,6 +146,17 @@ def load_dataset(
     if about.polymorphs == "keep":
         return _from_path(path, wanted, limit, seed, about)
     return _without_polymorphs(path, wanted, limit, seed, about)
+
+
+def _plain(value: Any) -> Any:
+    """Return an option as JSON can hold it."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, str | int | float | bool):
+        return value
+    if isinstance(value, Path):
+        return str(value)
+    return [_plain(item) for item in value] if isinstance(value, Iterable) else str(value)
 
 
 def _without_polymorphs(

@@ -120,6 +120,12 @@ def assemble(
         DatasetError: no row can be used.
     """
     failed = [*failures, *_bad_rows(path, chosen, names)]
+    empty = np.isnan(chosen.values).all(axis=1)
+    without_value = tuple(
+        _called(row, names[row])
+        for row in np.flatnonzero(empty).tolist()
+        if row not in chosen.problems
+    )
     known = np.flatnonzero(np.isfinite(chosen.values).any(axis=1)).tolist()
     usable = [row for row in known if row not in chosen.problems]
     rows, structures = [], []
@@ -134,7 +140,8 @@ def assemble(
                 structures.append(result)
     _tell(path, [str(w.message) for w in heard])
     if not rows:
-        first = failed[0].message if failed else "there are no rows."
+        wanted = " and ".join(t.name for t in chosen.targets)
+        first = failed[0].message if failed else f"there is no value of {wanted}; add one."
         raise DatasetError(f"{path}: no row can be used; the first problem: {first}")
     return Dataset(
         name=path.name.partition(".")[0] or path.name,
@@ -145,6 +152,8 @@ def assemble(
         splits=_places(parts, rows, lambda word: part_name(word, path))
         | _places(folds, rows, fold_key),
         failures=tuple(failed),
+        without_value=without_value,
+        row_numbers=np.array(rows, dtype=np.int64),
     )
 
 
@@ -161,17 +170,11 @@ def _structure(
 
 def _bad_rows(path: Path, chosen: TargetColumns, names: Sequence[str | None]) -> list[Failure]:
     """Return the rows whose values cannot be used."""
-    wanted = " and ".join(t.name for t in chosen.targets)
-    problems = dict.fromkeys(
-        np.flatnonzero(np.isnan(chosen.values).all(axis=1)).tolist(),
-        f"there is no value of {wanted}; add one",
-    )
-    problems |= chosen.problems
     return [
         Failure(
             name=_called(row, names[row]), message=f"{path}, {_called(row, names[row])}: {why}."
         )
-        for row, why in sorted(problems.items())
+        for row, why in sorted(chosen.problems.items())
     ]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
-from atomlens.errors import DatasetError, Failure, SettingsError
+from atomlens.errors import DatasetError, SettingsError
 
 
 def sample_rows(n: int, limit: int | None, seed: int) -> NDArray[np.int64]:
@@ -26,14 +26,14 @@ def sample_rows(n: int, limit: int | None, seed: int) -> NDArray[np.int64]:
 
 
 def keep_rows(
-    dataset: Dataset, rows: NDArray[np.int64], failures: tuple[Failure, ...] = ()
+    dataset: Dataset, rows: NDArray[np.int64], without_value: tuple[str, ...] = ()
 ) -> Dataset:
-    """Return the chosen samples; splits of the source follow them, failures are added."""
+    """Return the chosen samples; splits of the source follow them, rows without value are added."""
     place = np.full(len(dataset), -1, dtype=np.int64)
     place[rows] = np.arange(len(rows))
     splits = {part: place[old][place[old] >= 0] for part, old in dataset.splits.items()}
     kept = dataset.subset(rows)
-    return replace(kept, splits=splits, failures=dataset.failures + failures)
+    return replace(kept, splits=splits, without_value=dataset.without_value + without_value)
 
 
 def usable(dataset: Dataset, wanted: Sequence[str]) -> Dataset:
@@ -46,13 +46,8 @@ def usable(dataset: Dataset, wanted: Sequence[str]) -> Dataset:
         dataset = dataset.select_targets(wanted)
     known = np.isfinite(dataset.values).any(axis=1)
     if not known.all():
-        names = dataset.structures.names
-        missing = ", ".join(t.name for t in dataset.targets)
-        failures = tuple(
-            Failure(name=names[i], message=f"{names[i]}: there is no value of {missing}; add one.")
-            for i in np.flatnonzero(~known)
-        )
-        dataset = keep_rows(dataset, np.flatnonzero(known), failures)
+        names = tuple(dataset.structures.names[i] for i in np.flatnonzero(~known))
+        dataset = keep_rows(dataset, np.flatnonzero(known), names)
     if len(dataset) == 0:
         raise DatasetError(f"{dataset.name}: no sample in it can be used; check its values.")
     return dataset

@@ -53,10 +53,10 @@ def test_a_table_of_files_gives_structures_values_and_units(files_table):
 
 def test_bad_rows_are_named_with_the_reason_and_the_rest_goes_on(files_table):
     failures = {f.name: f.message for f in load_dataset(str(files_table), "gap").failures}
-    assert set(failures) == {"gone", "bad", "text", "empty"}
+    assert set(failures) == {"gone", "bad", "text"}
+    assert load_dataset(files_table, "gap").without_value == ("empty",)
     assert "no such file" in failures["gone"]
     assert "'large'" in failures["text"]
-    assert "no value of gap" in failures["empty"]
     assert all("table.csv" in m and n in m for n, m in failures.items())
 
 
@@ -219,7 +219,8 @@ def test_a_folder_with_id_prop(cgcnn_folder):
     assert data.structures.names == ("1000", "1001")
     assert data.targets[0].name == "value"
     assert data.values.tolist() == [[1.5], [2.5]]
-    assert {f.name for f in data.failures} == {"1002", "9999"}
+    assert {f.name for f in data.failures} == {"9999"}
+    assert data.without_value == ("1002",)
     assert data.name == "crystals"
 
 
@@ -284,7 +285,7 @@ def test_a_data_set_passes_through_and_its_split_follows_the_limit(files_table):
             assert old in data.splits[part]
 
 
-def test_samples_without_any_value_are_failures():
+def test_samples_without_any_value_are_left_out_and_named():
     toy = Toy(n=4).load()
     values = toy.values.copy()
     values[1] = np.nan
@@ -292,7 +293,8 @@ def test_samples_without_any_value_are_failures():
         type(toy)(name="t", structures=toy.structures, targets=toy.targets, values=values)
     )
     assert len(holed) == 3
-    assert holed.failures[0].name == "toy-00001"
+    assert holed.without_value == ("toy-00001",)
+    assert holed.failures == ()
 
 
 def test_options_reach_the_targets(tmp_path):
@@ -407,3 +409,17 @@ def test_an_excel_file_is_read_or_its_package_is_named(tmp_path):
     assert data.structures.names == ("C", "CCC")
     assert data.values[:, 0].tolist() == [1.5, 2.0]
     assert data.targets[0].unit == "eV"
+
+
+def test_a_data_set_knows_its_rows_its_reading_and_what_was_said(tmp_path):
+    path = write_table(tmp_path / "t.csv", "mol,y", "C,none", "C(C,2", "CC,3", "CCC,4", "CCO,5")
+    data = load_dataset(path, "y", structure_column="mol", units={"y": "eV"})
+    assert data.row_numbers.tolist() == [2, 3, 4]
+    assert data.subset([2, 0]).row_numbers.tolist() == [4, 2]
+    assert data.without_value == ("row 1",)
+    assert data.reading == {"structure_column": "mol", "units": {"y": "eV"}}
+    path = write_table(
+        tmp_path / "u.csv", "smiles,c", *(f"{'C' * (i + 1)},{i % 2}" for i in range(12))
+    )
+    with pytest.warns(UserWarning, match="names of classes"):
+        assert "names of classes" in load_dataset(path).remarks[0]

@@ -37,7 +37,7 @@ def test_the_polymorph_of_lowest_energy_with_a_value_is_kept_and_counted(table: 
     assert data.structures.names == ("anatase", "salt", "iron")
     assert [t.name for t in data.targets] == ["gap"]
     np.testing.assert_allclose(data.values[:, 0], [3.2, 5.0, 0.0])
-    assert [f.name for f in data.failures] == ["double"]
+    assert data.without_value == ("double",)
 
 
 def test_the_energy_may_itself_be_the_target(table: Path) -> None:
