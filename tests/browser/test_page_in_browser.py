@@ -336,3 +336,115 @@ def test_without_webgl_the_page_shows_its_picture(
         assert [r for r in plain.requests if not r.startswith("data:")] == [methanol_page.as_uri()]
     finally:
         plain.close()
+
+
+def test_without_scripts_the_page_shows_its_picture(browser: Chromium, many_page: Path) -> None:
+    browser.call("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        browser.call("Page.navigate", url=many_page.as_uri())
+        browser.wait("document.readyState === 'complete'")
+        widths = browser.run("[...document.querySelectorAll('.still img')].map((i) => i.width)")
+        assert len(widths) == 4
+        assert min(widths) > 300
+        assert browser.run("document.getElementById('viewer').hidden")
+    finally:
+        browser.call("Emulation.setScriptExecutionDisabled", value=False)
+
+
+def test_print_has_the_structure_as_it_is_seen(browser: Chromium, methanol_page: Path) -> None:
+    browser.open(methanol_page, dark=True)
+    browser.run("dispatchEvent(new Event('beforeprint'))")
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    snapshot = "document.querySelector('.snapshot canvas')"
+    assert browser.run(f"{snapshot}.getBoundingClientRect().height") > 200
+    assert (
+        browser.run(
+            f"(() => {{ const c = {snapshot}; let n = 0;"
+            " const pen = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+            " for (let i = 0; i < pen.length; i += 4) n += pen[i] > pen[i + 2] + 60; return n; })()"
+        )
+        > 1000
+    )
+    assert browser.run("getComputedStyle(document.getElementById('gl')).display") == "none"
+    assert browser.run("getComputedStyle(document.body).color") == "rgb(29, 36, 43)"
+    assert browser.run("document.getElementById('scroll').scrollHeight") <= browser.run(
+        "document.getElementById('scroll').clientHeight"
+    )
+    browser.call("Emulation.setEmulatedMedia", media="")
+
+
+def test_scores_have_their_unit_wherever_they_stand(browser: Chromium, tmp_path: Path) -> None:
+    changes = explained(
+        molecule("CH3OH"), scores=np.linspace(-0.2, 0.4, 6), baseline=0.0, score_unit="eV"
+    )
+    browser.open(write_page([changes], tmp_path / "a.html"))
+    assert browser.run("document.getElementById('legend').textContent").endswith(
+        "0.400 eVno effect"
+    )
+    headings = browser.run("[...document.querySelectorAll('h3')].map((h) => h.textContent)")
+    assert headings[:2] == ["Scores by element · scores in eV", "Atoms · scores in eV"]
+    assert "0.400 eV" in browser.run("document.querySelector('#chart title').textContent")
+
+
+def test_scores_that_differ_little_are_pale_and_it_is_said(
+    browser: Chromium, tmp_path: Path
+) -> None:
+    scores = np.linspace(0.94, 1.04, 6) / 6
+    path = write_page([explained(molecule("CH3OH"), scores=scores)], tmp_path / "a.html")
+    browser.open(path)
+    assert "differ little: 0.94 to 1.04" in browser.run(
+        "document.getElementById('legend').textContent"
+    )
+    colour = browser.run("atomlens.stage.drawn.find((d) => d.atom === 5).colour")
+    assert 0 < SCORE_COLOURS.index(colour) < len(SCORE_COLOURS) / 3
+
+
+@pytest.mark.parametrize("labels", ["symbols", "numbers", "scores"])
+def test_labels_do_not_pile_up(browser: Chromium, tmp_path: Path, labels: str) -> None:
+    atoms = bulk("NaCl", "rocksalt", a=5.64, cubic=True) * (2, 2, 2)
+    browser.open(write_page([explained(atoms)], tmp_path / "a.html"), width=900, height=600)
+    boxes = browser.run(
+        "(() => { const boxes = [], fill = CanvasRenderingContext2D.prototype.fillText;"
+        " CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {"
+        "  const size = parseFloat(this.font.match(/([\\d.]+)px/)[1]);"
+        "  boxes.push([x, y, this.measureText(text).width / 2, size * 0.36]); };"
+        f" atomlens.stage.set({{ labels: '{labels}', cell: false }});"
+        " CanvasRenderingContext2D.prototype.fillText = fill; return boxes; })()"
+    )
+    boxes = sorted(set(map(tuple, boxes)))  # the view may have been drawn twice
+    assert len(boxes) > 3
+    piled = [
+        (a, b)
+        for i, a in enumerate(boxes)
+        for b in boxes[:i]
+        if abs(a[0] - b[0]) < a[2] + b[2] and abs(a[1] - b[1]) < a[3] + b[3]
+    ]
+    assert piled == []
+
+
+def test_plots_of_the_demo_are_dark_in_the_dark(browser: Chromium, tmp_path: Path) -> None:
+    from atomlens.reports.figures import draw_parity
+
+    plot = draw_parity([0, 1], [0, 1], target="x", unit="", path=tmp_path / "plot.png")
+    metrics = {"mae": 1.0, "mae_mean": 2.0, "mae_ridge": 1.5, "unit": "eV"}
+    page = write_index(
+        tmp_path / "index.html",
+        title="demo",
+        metrics=metrics | {"n_train": 10, "n_test": 2, "seconds": 3.0},
+        explained=[explained(molecule("CH3OH"))],
+        figures={"parity": plot},
+    )
+
+    def corner(dark: bool) -> float:
+        browser.open(page, width=900, height=900, dark=dark)
+        x, y = centre(browser, ".figures img")
+        picture = image.imread(io.BytesIO(browser.screenshot(tmp_path / "s.png").read_bytes()))
+        box = browser.run(
+            "(() => { const b = document.querySelector('.figures img').getBoundingClientRect();"
+            " return [b.left, b.top, b.width, b.height]; })()"
+        )
+        assert box[0] < x < box[0] + box[2]
+        return float(np.median(picture[int(box[1]) + 5 : int(y), int(x) - 100 : int(x) + 100, :3]))
+
+    assert corner(dark=False) > 0.9
+    assert corner(dark=True) < 0.2

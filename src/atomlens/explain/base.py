@@ -115,6 +115,8 @@ class Explanation:
     baseline: float | None = None
     """What an uninformative explanation would give each atom: 1/n for attention, 0 for changes
     of the prediction that can have either sign."""
+    score_unit: str = ""
+    """Unit of the scores; empty for shares."""
     model: str = ""
     """Name of the model that was explained."""
     warning: str = ""
@@ -143,6 +145,7 @@ class Explanation:
             "std_source": self.std_source,
             "scores": self.scores.tolist(),
             "scores_std": None if self.scores_std is None else self.scores_std.tolist(),
+            "score_unit": self.score_unit,
             "baseline": self.baseline,
             "symbols": list(self.atoms.get_chemical_symbols()),
             **({"warning": self.warning} if self.warning else {}),
@@ -176,6 +179,7 @@ class Explanation:
             scores=self.scores,
             scores_std=self.scores_std,
             baseline=self.baseline,
+            score_unit=self.score_unit,
             model=self.model,
             warning=self.warning,
         )

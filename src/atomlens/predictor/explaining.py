@@ -65,6 +65,7 @@ def explain_one(
         edge_index=graph.edge_index.numpy().astype(np.int64) if has_edges else None,
         edge_scores=_mean_edges(members) if has_edges else None,
         baseline=_baseline(explainer, scores),
+        score_unit=explained.unit if explainer.in_target_units else "",
         model=predictor.model_name,
         warning=unseen_elements(structures, predictor.elements)[0],
     )

@@ -27,14 +27,21 @@ function drawLegend(root, structure, mode, tables) {
       structure.baseline === 0 ? "no effect"
         : `even share 1/${structure.symbols.length} = ${shortNumber(structure.baseline)}`));
   }
+  if (structure.little_difference) root.append(element("p", { class: "quiet" }, structure.little_difference));
   const pointer = element("span", { class: "pointer", hidden: true });
   bar.append(pointer);
-  root.append(element("div", { class: "scale" },
-    element("span", {}, shortNumber(low)), bar, element("span", {}, shortNumber(high)), under));
+  root.prepend(element("div", { class: "scale" },
+    element("span", {}, shortNumber(low)), bar, element("span", {}, scoreText(structure, high)), under));
   root.pointTo = (atom) => {
     pointer.hidden = atom === null;
     if (atom !== null) pointer.style.left = `${share(structure.scores[atom])}%`;
   };
+}
+
+// a score with its unit, if that is short enough to stand beside a number
+function scoreText(structure, score) {
+  const unit = structure.score_unit.length <= 8 ? structure.score_unit : "";
+  return `${shortNumber(score)} ${unit}`.trim();
 }
 
 // round numbers that divide a range into about five parts
@@ -103,7 +110,7 @@ function drawAxis(marks, structure, low, high, x, y) {
 
 function dot(structure, atom, cx, cy, r, fill) {
   return element("circle", { cx: cx.toFixed(1), cy: cy.toFixed(1), r, fill, "data-atom": atom },
-    element("title", {}, `${structure.symbols[atom]}${atom}  ${shortNumber(structure.scores[atom])}`));
+    element("title", {}, `${structure.symbols[atom]}${atom}  ${scoreText(structure, structure.scores[atom])}`));
 }
 
 // stack dots that would overlap, up and down in turn

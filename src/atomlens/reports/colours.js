@@ -3,13 +3,15 @@
 const Colours = {
   // the ends of the scale and its colours for one structure and one mode
   scale(structure, mode, tables) {
-    const [low, high] = structure.scores_range;
-    if (mode === "baseline" && structure.baseline !== null) {
-      const half = Math.max(high - structure.baseline, structure.baseline - low);
-      const flat = structure.all_equal || half <= 0;
-      return { low: structure.baseline - half, high: structure.baseline + half, colours: tables.baseline, flat, rest: 0.5 };
-    }
-    return { low, high, colours: tables.score, flat: structure.all_equal || high <= low, rest: 0 };
+    const around = mode === "baseline" && structure.baseline !== null;
+    const [low, high] = structure.scale_ends[around ? "baseline" : "range"];
+    return {
+      low,
+      high,
+      colours: around ? tables.baseline : tables.score,
+      flat: structure.all_equal || high <= low,
+      rest: around ? 0.5 : 0,
+    };
   },
 
   position(scale, score) {

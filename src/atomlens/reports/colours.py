@@ -30,6 +30,9 @@ _COLD_TO_WARM: _LCH = (
 )
 EQUAL_WITHIN = 0.01
 """Scores whose spread is at most this share of the largest are called equal."""
+LEAST_WIDTH = 0.5
+"""A scale of shares is at least this wide, in even shares (or in mean scores, where there is no
+even share): what differs little looks alike."""
 N_STEPS = 65
 """Number of colours in a scale; odd, so that the middle has a colour of its own."""
 
@@ -129,25 +132,58 @@ def score_positions(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return (values - low) / (high - low)
 
 
+def scale_ends(scores: NDArray[np.float64], baseline: float | None) -> tuple[float, float]:
+    """Return the scores at both ends of the scale: the lowest and, as a rule, the highest.
+
+    The scale of shares that differ little reaches beyond the highest. That of changes of the
+    prediction (``baseline`` 0) is alike on both sides of "no effect".
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    low, high = float(values.min(initial=np.inf)), float(values.max(initial=-np.inf))
+    if baseline == 0:
+        half = max(abs(low), abs(high))
+        return -half, half
+    size = float(np.abs(values).mean()) if baseline is None else abs(baseline)
+    return low, max(high, low + LEAST_WIDTH * size)
+
+
+def around_baseline(scores: NDArray[np.float64], baseline: float) -> tuple[float, float]:
+    """Return both ends of the scale that is alike on both sides of the baseline."""
+    half = float(np.abs(np.asarray(scores) - baseline).max(initial=0.0))
+    half = max(half, LEAST_WIDTH / 2 * abs(baseline))
+    return baseline - half, baseline + half
+
+
+def differs_little(scores: NDArray[np.float64], baseline: float | None) -> bool:
+    """Tell whether the scale is wider than the scores, as these differ little."""
+    if baseline == 0 or all_equal(scores):
+        return False
+    return scale_ends(scores, baseline)[1] > float(np.max(scores))
+
+
 def atom_colours(scores: NDArray[np.float64], baseline: float | None) -> list[str]:
     """Return the colour of each atom, shape (n,).
 
     Shares run from the lowest to the highest; changes of the prediction (``baseline`` 0) from
     blue (it is lowered) over grey (no effect) to red (it is raised), alike on both sides.
     """
-    if baseline != 0 or all_equal(scores):
-        return [colour_at(x) for x in score_positions(scores)]
-    half = float(np.abs(scores).max(initial=0.0))
-    return [colour_at(0.5 + x / (2 * half), BASELINE_COLOURS) for x in scores.tolist()]
+    if all_equal(scores):
+        return [SCORE_COLOURS[0]] * len(scores)
+    return _between(np.asarray(scores), scale_ends(scores, baseline), baseline)
 
 
-def scale_colours(low: float, high: float, baseline: float | None) -> list[str]:
+def legend_colours(scores: NDArray[np.float64], baseline: float | None) -> list[str]:
     """Return the colours of a legend that runs from the lowest to the highest score."""
-    if baseline != 0:
-        return list(SCORE_COLOURS)
-    half = max(abs(low), abs(high))
-    steps = np.linspace(low, high, N_STEPS)
-    return [colour_at(0.5 + float(x) / (2 * half), BASELINE_COLOURS) for x in steps]
+    steps = np.linspace(float(np.min(scores)), float(np.max(scores)), N_STEPS)
+    return _between(steps, scale_ends(scores, baseline), baseline)
+
+
+def _between(
+    values: NDArray[np.float64], ends: tuple[float, float], baseline: float | None
+) -> list[str]:
+    low, high = ends
+    colours = BASELINE_COLOURS if baseline == 0 else SCORE_COLOURS
+    return [colour_at((x - low) / (high - low), colours) for x in values.tolist()]
 
 
 def all_equal(scores: NDArray[np.float64]) -> bool:

@@ -32,6 +32,8 @@ class ExplainedStructure:
     baseline: float | None
     """what an uninformative explanation would give each atom"""
     model: str
+    score_unit: str = ""
+    """unit of the scores; empty for shares"""
     warning: str = ""
     """why prediction and scores should not be trusted, if there is a reason"""
 

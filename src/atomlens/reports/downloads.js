@@ -77,7 +77,7 @@ function drawScale(pen, structure, scale, width, y) {
   pen.font = `13px ${LABEL_FONT}`;
   pen.textAlign = "left";
   pen.fillText(title, 16, y + 11);
-  const lowText = shortNumber(low), highText = shortNumber(high);
+  const lowText = shortNumber(low), highText = scoreText(structure, high);
   const left = 48 + pen.measureText(title).width + pen.measureText(lowText).width;
   const right = width - 24 - pen.measureText(highText).width;
   pen.fillText(lowText, left - 8 - pen.measureText(lowText).width, y + 11);
@@ -91,5 +91,5 @@ function drawScale(pen, structure, scale, width, y) {
   pen.fillStyle = "#1d242b";
   pen.fillRect(at - 1, y - 4, 2, 20);
   pen.textAlign = "center";
-  pen.fillText("even share", Math.min(Math.max(at, left + 40), right - 40), y + 30);
+  pen.fillText(structure.baseline === 0 ? "no effect" : "even share", Math.min(Math.max(at, left + 40), right - 40), y + 30);
 }

@@ -31,8 +31,12 @@ function drawLabels(pen, structure, options, seen, ink, paper) {
   if (options.labels === "none") return;
   const few = seen.length <= MANY_ATOMS;
   const top = new Set(structure.order.slice(0, N_TOP_LABELS));
+  const taken = []; // boxes of the labels written so far
   const hydrogenOnly = structure.symbols.every((symbol) => symbol === "H");
-  for (const s of seen) {
+  // near atoms first, of the top scores the highest: what would be written over them stays away
+  const rank = new Map(structure.order.map((atom, place) => [atom, place]));
+  const inOrder = [...seen].sort((a, b) => (options.labels === "scores" && rank.get(a.d.atom) - rank.get(b.d.atom)) || b.depth - a.depth);
+  for (const s of inOrder) {
     const atom = s.d.atom;
     if (options.labels === "scores" || !few ? !top.has(atom) : false) continue;
     if (options.labels === "symbols" && structure.symbols[atom] === "H" && !hydrogenOnly) continue;
@@ -41,6 +45,9 @@ function drawLabels(pen, structure, options, seen, ink, paper) {
     const size = inside ? Math.min(17, s.r * Math.min(0.95, 1.9 / text.length)) : 12;
     if (size < 7) continue;
     if (few && seen.some((o) => o.depth > s.depth + 0.01 && Math.hypot(o.x - s.x, o.y - s.y) < o.r + 0.4 * size * inside)) continue;
+    const box = { x: s.x, y: s.y, w: (0.31 * text.length + 0.1) * size, h: 0.55 * size };
+    if (taken.some((o) => Math.abs(o.x - box.x) < o.w + box.w && Math.abs(o.y - box.y) < o.h + box.h)) continue;
+    taken.push(box);
     if (!inside) writeHaloed(pen, text, s.x, s.y, size, ink, paper);
     else {
       pen.font = `600 ${size}px ${LABEL_FONT}`;
@@ -75,8 +82,8 @@ function drawHint(pen, structure, seen, atom, ink, paper) {
   const copies = seen.filter((s) => s.d.atom === atom).sort((a, b) => b.depth - a.depth);
   if (!copies.length) return;
   const s = copies[0];
-  const share = structure.baseline ? `  ${shortNumber(structure.scores[atom] / structure.baseline, 2)}×` : "";
-  const text = `${structure.symbols[atom]}${atom}  ${shortNumber(structure.scores[atom])}${share}`;
+  const share = structure.baseline ? `  ${shortNumber(structure.scores[atom] / structure.baseline)}×` : "";
+  const text = `${structure.symbols[atom]}${atom}  ${scoreText(structure, structure.scores[atom])}${share}`;
   pen.font = `600 13px ${LABEL_FONT}`;
   const width = pen.measureText(text).width + 16;
   const limit = pen.canvas.width / (window.devicePixelRatio || 1);

@@ -125,16 +125,19 @@ def _free_place(
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     away = np.arctan2(discs.y[i] - np.mean(discs.y), discs.x[i] - np.mean(discs.x))
     best, place = np.inf, (float(discs.x[i]), float(discs.y[i]))
-    for ring in (1.25, 1.8, 2.6, 3.6):
+    rings = [r * discs.radius[i] for r in (1.25, 1.8, 2.6, 3.6)]
+    rings += [rings[-1] + n * half[1] for n in (2, 4, 7, 11, 16, 22)]
+    for order, ring in enumerate(rings):
         for step in range(24):
             angle = away + (step + 1) // 2 * (-1) ** step * np.pi / 12
-            x = discs.x[i] + np.cos(angle) * (ring * discs.radius[i] + half[0])
-            y = discs.y[i] + np.sin(angle) * (ring * discs.radius[i] + half[1])
+            x = discs.x[i] + np.cos(angle) * (ring + half[0])
+            y = discs.y[i] + np.sin(angle) * (ring + half[1])
             inside = left + half[0] < x < right - half[0] and bottom + half[1] < y < top - half[1]
             gap_x = np.maximum(np.abs(discs.x - x) - half[0], 0.0)
             gap_y = np.maximum(np.abs(discs.y - y) - half[1], 0.0)
             cost = 0.0 if inside else 40.0
-            cost += float(np.maximum(discs.radius - np.hypot(gap_x, gap_y), 0.0).sum() * 6)
+            covered = np.maximum(discs.radius - np.hypot(gap_x, gap_y), 0.0)
+            cost += float(covered.sum() * 6) + 0.8 * int(np.count_nonzero(covered))
             cost += 20.0 * sum(
                 x - half[0] < b[2] + 0.1
                 and x + half[0] > b[0] - 0.1
@@ -142,7 +145,7 @@ def _free_place(
                 and y + half[1] > b[1] - 0.1
                 for b in taken
             )
-            cost += 0.35 * ring + 0.02 * step
+            cost += 0.5 * order + 0.02 * step
             if cost < best:
                 best, place = cost, (float(x), float(y))
     return place

@@ -4,6 +4,7 @@ const $ = (id) => document.getElementById(id);
 
 class Page {
   constructor(data) {
+    $("viewer").hidden = false; // it was, for browsers without JavaScript
     this.data = data;
     this.structures = data.structures.map(prepare);
     this.mode = "range";
@@ -45,6 +46,7 @@ class Page {
     $("prediction").textContent = s.prediction_text;
     $("std-words").textContent = s.std_words;
     $("warning").textContent = s.warning ? `⚠ ${s.warning}` : "";
+    for (const node of document.querySelectorAll("[data-score-unit]")) node.textContent = s.score_unit && `· scores in ${s.score_unit}`;
     $("means").textContent = s.meaning[0];
     $("means-not").textContent = s.meaning[1];
     $("live").textContent = `${s.name}: ${s.target_text} ${s.prediction_text}`;
@@ -59,6 +61,7 @@ class Page {
 
   showDrawing() {
     const s = this.structure, flat = s.is_formula;
+    if (!flat && !this.stage) s.picture ??= stillOf(this.index);
     this.renderer = flat ? "composition" : this.stage ? "webgl" : s.picture ? "picture" : "none";
     $("gl").hidden = $("overlay").hidden = this.renderer !== "webgl";
     $("composition").hidden = !flat;
@@ -97,7 +100,7 @@ class Page {
     for (const button of document.querySelectorAll("[data-colours]")) {
       button.setAttribute("aria-pressed", String(button.dataset.colours === mode));
     }
-    drawLegend($("legend"), s, this.renderer === "picture" ? "range" : mode, data.scales);
+    drawLegend($("legend"), s, this.renderer === "picture" ? drawnMode(s) : mode, data.scales);
     drawStrips($("chart"), s, mode, data.scales, this.events);
     if (s.is_formula) drawComposition($("composition"), s, mode, data.scales);
     this.mark();
@@ -229,6 +232,7 @@ class Page {
     $("save-png").addEventListener("click", () => this.savePicture());
     window.addEventListener("hashchange", () => this.show(this.fromAddress()));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.stage?.retheme());
+    window.addEventListener("beforeprint", () => this.snapshot());
     let width = 0;
     new ResizeObserver(() => {
       if (Math.abs($("chart").clientWidth - width) < 2) return;
@@ -242,6 +246,12 @@ class Page {
 
   extxyz() { return toExtxyz(this.structure); }
 
+  // a printer gets the view as it stands, on white
+  snapshot() {
+    if (this.renderer !== "webgl") return;
+    $("snapshot").replaceChildren(toPicture(this.stage, this.structure, this.mode, this.data.scales));
+  }
+
   savePicture() {
     const name = `${fileStem(this.structure.name)}.png`;
     if (this.renderer === "picture") {
@@ -251,6 +261,17 @@ class Page {
     }
     toPicture(this.stage, this.structure, this.mode, this.data.scales).toBlob((blob) => save(blob, "image/png", name));
   }
+}
+
+// the picture that a browser without JavaScript would show
+function stillOf(index) {
+  const stills = new DOMParser().parseFromString($("stills").textContent, "text/html");
+  return stills.querySelector(`[data-structure="${index}"]`)?.getAttribute("src") ?? null;
+}
+
+// the colours of the picture that Python has drawn
+function drawnMode(structure) {
+  return structure.baseline === 0 ? "baseline" : "range";
 }
 
 function prepare(structure) {

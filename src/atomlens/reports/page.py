@@ -13,9 +13,10 @@ from atomlens.errors import ExplanationError
 from atomlens.reports.content import ExplainedStructure
 from atomlens.reports.files import write_text
 from atomlens.reports.payload import page_payload, script_json
+from atomlens.reports.wording import prediction_text
 
 MAX_PICTURES = 12
-"""So many structures of one page carry a picture for browsers without WebGL."""
+"""So many structures of one page carry a picture for browsers without JavaScript or WebGL."""
 _SCRIPTS = ("colours.js", "labels.js", "stage.js", "charts.js", "table.js", "downloads.js")
 
 
@@ -57,7 +58,7 @@ def render_page(
         "title": html.escape(title),
         "style": resource("page.css") + style,
         "before": before,
-        "viewer": fill(resource("viewer.html"), {"heading": heading}) if structures else "",
+        "viewer": _viewer(structures, heading) if structures else "",
         "after": after,
         "scripts": _scripts(structures) if structures else "",
     }
@@ -92,9 +93,31 @@ def data_address(picture: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(picture).decode("ascii")
 
 
+def _viewer(structures: Sequence[ExplainedStructure], heading: str) -> str:
+    stills = "".join(_still(i, s) for i, s in enumerate(structures[:MAX_PICTURES]))
+    return fill(resource("viewer.html"), {"heading": heading, "stills": _WITHOUT_SCRIPT + stills})
+
+
+_WITHOUT_SCRIPT = (
+    "<p class='card'>Without JavaScript the page shows pictures alone; nothing is loaded from "
+    "anywhere.</p>"
+)
+
+
+def _still(index: int, structure: ExplainedStructure) -> str:
+    """Return the picture that stands in for the viewer, which also takes it from here."""
+    name = html.escape(structure.name)
+    target = html.escape(structure.target.replace("_", " "))
+    return (
+        f"<figure class='card still'><img src='{_picture(structure)}' data-structure='{index}' "
+        f"alt='{name} with its atoms coloured by score'>"
+        f"<figcaption>{name}: {target} = {html.escape(prediction_text(structure))}</figcaption>"
+        "</figure>"
+    )
+
+
 def _scripts(structures: Sequence[ExplainedStructure]) -> str:
-    pictures = [_picture(s) if i < MAX_PICTURES else None for i, s in enumerate(structures)]
-    data = script_json(page_payload(structures, pictures))
+    data = script_json(page_payload(structures))
     licence = resource("vendor/VERSION") + resource("vendor/LICENSE.3Dmol")
     library = resource("vendor/3Dmol-min.js")
     own = "".join(resource(name) for name in (*_SCRIPTS, "page.js"))
@@ -105,10 +128,8 @@ def _scripts(structures: Sequence[ExplainedStructure]) -> str:
     )
 
 
-def _picture(structure: ExplainedStructure) -> str | None:
-    """Draw the structure for browsers without WebGL; a formula is drawn by the page itself."""
-    if structure.atoms.info.get("is_formula"):
-        return None
+def _picture(structure: ExplainedStructure) -> str:
+    """Draw the structure for browsers without JavaScript or WebGL."""
     from atomlens.reports.structure_figure import draw_structure
 
     with TemporaryDirectory() as folder:

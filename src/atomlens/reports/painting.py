@@ -13,6 +13,10 @@ from atomlens.reports.scene import Scene, drawn_radius
 
 BOND_RADIUS = 0.10
 """Å"""
+_DASH = 0.56
+"""Å; a dash of a cell line and the gap behind it."""
+_MOST_DASHES = 60
+"""Of one line of the cell."""
 _EYE = 5.0
 """Distance of the eye from the middle, in half sizes of the scene."""
 _MOST_FADING = 0.30
@@ -135,22 +139,33 @@ def paint_bonds(view: Projection, scene: Scene, radii: NDArray[np.float64]) -> l
 _STICK = ((1.0, "#5d656e"), (0.72, "#98a1aa"), (0.28, "#bcc3ca"))
 
 
-def paint_cell(
-    view: Projection, scene: Scene, radii: NDArray[np.float64], *, n_pieces: int = 24
-) -> list[Layer]:
-    """Return the lines of the cell in short pieces that end where they enter an atom."""
+def paint_cell(view: Projection, scene: Scene, radii: NDArray[np.float64]) -> list[Layer]:
+    """Return the lines of the cell, dashed, so that none looks like a bond, and outside atoms."""
     layers = []
     for start, end in scene.cell_edges:
-        points = start + (end - start) * np.linspace(0.0, 1.0, n_pieces + 1)[:, None]
-        middles = (points[:-1] + points[1:]) / 2
-        apart = np.linalg.norm(middles[:, None] - scene.positions[None], axis=2)
-        outside = np.all(apart > radii, axis=1)
-        seen = view(points)
-        for a, b in zip(seen[:-1][outside], seen[1:][outside], strict=True):
+        n_dashes = int(np.clip(np.linalg.norm(end - start) / _DASH, 6, _MOST_DASHES))
+        begin = (np.arange(n_dashes) + 0.2) / n_dashes
+        first = start + (end - start) * begin[:, None]
+        last = start + (end - start) * (begin + 0.6 / n_dashes)[:, None]
+        apart = np.linalg.norm(((first + last) / 2)[:, None] - scene.positions[None], axis=2)
+        outside = np.all(apart > radii, axis=1) & ~_on_bond((first + last) / 2, scene)
+        for a, b in zip(view(first[outside]), view(last[outside]), strict=True):
             depth = float(a[2] + b[2]) / 2
-            colour = mix("#3d4650", "#ffffff", 2.0 * view.fade(depth))
-            layers.append(Layer(depth, _stripe(a, b, 0.022, view), colour))
+            colour = mix("#3d4650", "#ffffff", 1.5 * view.fade(depth))
+            layers.append(Layer(depth, _stripe(a, b, 0.03, view), colour))
     return layers
+
+
+def _on_bond(points: NDArray[np.float64], scene: Scene) -> NDArray[np.bool_]:
+    """(n_points,) Tell which points a bond hides."""
+    if not len(scene.bonds):
+        return np.zeros(len(points), dtype=np.bool_)
+    start, end = scene.positions[scene.bonds[:, 0]], scene.positions[scene.bonds[:, 1]]
+    along = end - start
+    share = ((points[:, None] - start) * along).sum(axis=2) / (along * along).sum(axis=1)
+    nearest = start + np.clip(share, 0.0, 1.0)[:, :, None] * along
+    apart = np.linalg.norm(points[:, None] - nearest, axis=2)
+    return np.asarray((apart < BOND_RADIUS).any(axis=1))
 
 
 def _stripe(

@@ -8,12 +8,21 @@ from typing import Any
 import numpy as np
 
 from atomlens.elements import ATOMIC_NUMBERS
-from atomlens.reports.colours import BASELINE_COLOURS, SCORE_COLOURS, all_equal, element_colour
+from atomlens.reports.colours import (
+    BASELINE_COLOURS,
+    SCORE_COLOURS,
+    all_equal,
+    around_baseline,
+    differs_little,
+    element_colour,
+    scale_ends,
+)
 from atomlens.reports.content import ExplainedStructure, check_content
 from atomlens.reports.scene import Scene, build_scene, drawn_radius, periodicity, quaternion
 from atomlens.reports.wording import (
     formula_parts,
     formula_text,
+    little_difference,
     meaning,
     prediction_text,
     std_sentence,
@@ -21,9 +30,7 @@ from atomlens.reports.wording import (
 from atomlens.structures.arrays import hill_formula
 
 
-def page_payload(
-    structures: Sequence[ExplainedStructure], pictures: Sequence[str | None]
-) -> dict[str, Any]:
+def page_payload(structures: Sequence[ExplainedStructure]) -> dict[str, Any]:
     """Return everything that the page's script reads: colour scales, then the structures."""
     symbols = sorted({s for e in structures for s in e.atoms.get_chemical_symbols()})
     return {
@@ -32,19 +39,18 @@ def page_payload(
             "baseline": list(BASELINE_COLOURS),
             "elements": {s: _element(ATOMIC_NUMBERS.get(s, 0)) for s in symbols},
         },
-        "structures": [
-            structure_payload(structure, picture)
-            for structure, picture in zip(structures, pictures, strict=True)
-        ],
+        "structures": [structure_payload(structure) for structure in structures],
     }
 
 
-def structure_payload(structure: ExplainedStructure, picture: str | None = None) -> dict[str, Any]:
-    """Return one structure as plain values; ``picture`` is a ``data:`` address of a PNG."""
+def structure_payload(structure: ExplainedStructure) -> dict[str, Any]:
+    """Return one structure as plain values."""
     check_content(structure)
     atoms = structure.atoms
     is_formula = bool(atoms.info.get("is_formula"))
     means, means_not = meaning(structure.method)
+    scores, baseline = np.asarray(structure.scores, dtype=np.float64), structure.baseline
+    little = differs_little(scores, baseline)
     return {
         "name": structure.name,
         "formula": formula_text(atoms.numbers),
@@ -62,19 +68,24 @@ def structure_payload(structure: ExplainedStructure, picture: str | None = None)
         "std": None if structure.std is None else _finite(structure.std),
         "std_words": std_sentence("none" if structure.std is None else structure.std_source),
         "warning": structure.warning,
-        "baseline": None if structure.baseline is None else _finite(structure.baseline),
+        "baseline": None if baseline is None else _finite(baseline),
         "meaning": [means, means_not],
         "symbols": atoms.get_chemical_symbols(),
         "positions": _rounded(atoms.positions),
         "cell": _rounded(atoms.cell[:]) if atoms.pbc.any() else None,
         "pbc": [bool(p) for p in atoms.pbc],
-        "scores": np.asarray(structure.scores, dtype=float).tolist(),
+        "scores": scores.tolist(),
         "scores_std": None
         if structure.scores_std is None
         else np.asarray(structure.scores_std, dtype=float).tolist(),
-        "all_equal": all_equal(np.asarray(structure.scores)),
+        "score_unit": structure.score_unit,
+        "all_equal": all_equal(scores),
+        "scale_ends": {
+            "range": _ends(scale_ends(scores, baseline or None)),
+            "baseline": None if baseline is None else _ends(around_baseline(scores, baseline)),
+        },
+        "little_difference": little_difference(scores, baseline) if little else "",
         "scene": None if is_formula else _scene_payload(build_scene(atoms)),
-        "picture": picture,
     }
 
 
@@ -103,6 +114,10 @@ def _element(atomic_number: int) -> dict[str, Any]:
         "colour": element_colour(atomic_number),
         "radius": round(drawn_radius(atomic_number), 3),
     }
+
+
+def _ends(ends: tuple[float, float]) -> list[float]:
+    return [float(end) for end in ends]
 
 
 def _rounded(values: Any) -> Any:

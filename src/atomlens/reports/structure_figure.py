@@ -11,16 +11,21 @@ from atomlens.reports.canvas import INK, QUIET, new_figure
 from atomlens.reports.colours import (
     all_equal,
     atom_colours,
-    colour_at,
+    differs_little,
     element_colour,
-    scale_colours,
-    score_positions,
+    legend_colours,
     text_colour,
 )
 from atomlens.reports.content import ExplainedStructure, check_content
 from atomlens.reports.labels import NAME_SIZE, Discs, write_names, write_symbols
 from atomlens.reports.scene import Scene, build_scene
-from atomlens.reports.wording import formula_text, number, prediction_text, shortened
+from atomlens.reports.wording import (
+    formula_text,
+    little_difference,
+    number,
+    prediction_text,
+    shortened,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -117,7 +122,7 @@ def _draw_composition(axes: "Axes", structure: ExplainedStructure) -> None:
     axes.set_ylim(0.0, 1.0)
     numbers, scores = structure.atoms.numbers, np.asarray(structure.scores)
     elements = [int(z) for z in dict.fromkeys(numbers)]
-    shades = score_positions(scores)
+    shades = atom_colours(scores, structure.baseline)
     highest = max(float(np.abs(scores).max()), 1e-12)
     left, row = 0.0, min(0.13, 0.62 / len(elements))
     for order, z in enumerate(elements):
@@ -132,7 +137,7 @@ def _draw_composition(axes: "Axes", structure: ExplainedStructure) -> None:
             )
         left += share
         y = 0.66 - order * row
-        colour = colour_at(float(shades[members].mean()))
+        colour = shades[members[0]]  # the atoms of an element score alike
         axes.text(0.0, y, f"{SYMBOLS[z]} × {len(members)}", va="center")
         axes.barh(y, 0.62 * abs(mean) / highest, left=0.13, height=0.62 * row, color=colour)
         axes.text(0.15 + 0.62 * abs(mean) / highest, y, number(mean), va="center", color=INK)
@@ -144,7 +149,7 @@ def _colour_bar(figure: "Figure", structure: ExplainedStructure) -> None:
 
     scores = np.asarray(structure.scores, dtype=float)
     model = f" ({shortened(structure.model, 24)})" if structure.model else ""
-    unit = f", {structure.unit}" if structure.baseline == 0 and structure.unit else ""
+    unit = f", {shortened(structure.score_unit, 24)}" if structure.score_unit else ""
     title = f"{structure.method.replace('-', ' ')} per atom{unit}{model}"
     figure.text(0.04, 0.068, title, fontsize=9, va="center", color=QUIET)
     if all_equal(scores):
@@ -153,7 +158,7 @@ def _colour_bar(figure: "Figure", structure: ExplainedStructure) -> None:
         return
     low, high = float(scores.min()), float(scores.max())
     bar = figure.add_axes((0.52, 0.052, 0.34, 0.032))
-    colours = scale_colours(low, high, structure.baseline)
+    colours = legend_colours(scores, structure.baseline)
     bar.imshow(
         np.linspace(0.0, 1.0, len(colours))[None, :],
         cmap=ListedColormap(colours),
@@ -162,6 +167,10 @@ def _colour_bar(figure: "Figure", structure: ExplainedStructure) -> None:
         interpolation="nearest",
     )
     bar.set_axis_off()
+    if differs_little(scores, structure.baseline):
+        figure.text(
+            0.04, 0.03, little_difference(scores, structure.baseline), fontsize=9, color=QUIET
+        )
     figure.text(0.508, 0.068, number(low), fontsize=9, ha="right", va="center")
     figure.text(0.872, 0.068, number(high), fontsize=9, ha="left", va="center")
     if structure.baseline is not None and low <= structure.baseline <= high:

@@ -47,7 +47,7 @@ class AtomTable {
     const value = this.value(key, atom);
     if (key === "index") return String(value);
     if (key === "symbol") return value;
-    if (key === "ratio") return `${shortNumber(value, 2)}×`;
+    if (key === "ratio") return `${shortNumber(value)}×`;
     if (key === "score") return shortNumber(value);
     if (key === "std") return shortNumber(value, 2);
     return fixed(value, 2);

@@ -94,6 +94,14 @@ def prediction_text(structure: ExplainedStructure) -> str:
     return f"{text} {structure.unit}".rstrip()
 
 
+def little_difference(scores: NDArray[np.float64], baseline: float | None) -> str:
+    """Return a sentence on scores that differ little, such as ``... 0.94 to 1.04 even shares``."""
+    low, high = float(np.min(scores)), float(np.max(scores))
+    if not baseline:
+        return f"The scores differ little: {number(low)} to {number(high)}."
+    return f"The scores differ little: {low / baseline:.2f} to {high / baseline:.2f} even shares."
+
+
 def formula_parts(atomic_numbers: NDArray[np.int64]) -> list[tuple[str, int]]:
     """Return symbols and counts in Hill order."""
     found = re.findall(r"([A-Z][a-z]?)(\d*)", hill_formula(atomic_numbers))

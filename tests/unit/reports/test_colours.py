@@ -8,9 +8,14 @@ from atomlens.reports.colours import (
     BASELINE_COLOURS,
     SCORE_COLOURS,
     all_equal,
+    around_baseline,
+    atom_colours,
     colour_at,
+    differs_little,
     element_colour,
+    legend_colours,
     mix,
+    scale_ends,
     score_positions,
     text_colour,
 )
@@ -66,6 +71,29 @@ def test_equal_scores_stand_out_nowhere() -> None:
     assert all_equal(scores)
     assert not score_positions(scores).any()
     assert not all_equal(np.array([0.3, 0.7]))
+
+
+@pytest.mark.parametrize("baseline", [0.01, None])
+def test_shares_that_differ_little_look_alike(baseline: float | None) -> None:
+    little = np.linspace(0.94, 1.04, 100) * 0.01
+    assert differs_little(little, baseline)
+    place = SCORE_COLOURS.index(atom_colours(little, baseline)[-1])
+    assert 0 < place < len(SCORE_COLOURS) / 3
+    assert legend_colours(little, baseline)[-1] == SCORE_COLOURS[place]
+    much = np.linspace(0.5, 1.5, 100) * 0.01
+    assert not differs_little(much, baseline)
+    assert atom_colours(much, baseline)[-1] == SCORE_COLOURS[-1]
+
+
+def test_around_the_even_share_little_differences_are_pale_on_both_sides() -> None:
+    low, high = around_baseline(np.array([0.94, 1.04]) / 100, 0.01)
+    assert (low, high) == pytest.approx((0.0075, 0.0125))
+    assert around_baseline(np.array([0.0, 0.03]), 0.01) == pytest.approx((-0.01, 0.03))
+
+
+def test_the_scale_of_changes_is_as_wide_as_the_largest_change() -> None:
+    assert scale_ends(np.array([-0.001, 0.003]), 0.0) == (-0.003, 0.003)
+    assert not differs_little(np.array([-0.001, 0.003]), 0.0)
 
 
 def test_a_position_beyond_the_scale_takes_its_end() -> None:
