@@ -39,7 +39,7 @@ def for_each(function: Callable[..., Any], batches: list[Any]) -> Callable[[], N
 
 
 def our_tasks(sets: dict[str, Arrays], batch_size: int) -> tuple[Tasks, dict[str, str]]:
-    from atomlens.nn.memory import keep_freed_memory  # before torch: it reads what this sets
+    from atomlens.machine import keep_freed_memory
 
     keep_freed_memory()  # as training and prediction do
     import torch

@@ -19,8 +19,8 @@ import numpy as np
 import atomlens as al
 from atomlens.studies.orbitals.cache import orbitals_of_many
 from atomlens.studies.orbitals.grids import orbital_grid
-from atomlens.studies.orbitals.populations import OrbitalSettings
 from atomlens.studies.orbitals.sample import PAPER_MOLECULES, save_sample
+from atomlens.studies.orbitals.solution import OrbitalSettings
 
 OUT = Path(__file__).parents[1] / "src/atomlens/studies/orbitals/data/qm9_orbitals.npz"
 

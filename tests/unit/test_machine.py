@@ -1,14 +1,28 @@
-"""Freed memory stays with the process."""
+"""Freed memory stays with the process; compiled code is that of the sources as they are now."""
 
+import os
+import re
+import shutil
 import subprocess
 import sys
+from importlib import import_module
+from pathlib import Path
 
 import pytest
+
+import atomlens
+from atomlens.machine import compiler
+
+PACKAGE = Path(atomlens.__file__).parent
+KERNELS = ("neighbors", "graphs", "models/scann")
+"""Folders with compiled loops."""
+
+needs_numba = pytest.mark.skipif(compiler() is None, reason="numba is not installed")
 
 PROGRAM = """
 import resource, torch
 torch.set_num_threads(1)
-from atomlens.nn.memory import keep_freed_memory
+from atomlens.machine import keep_freed_memory
 keep_freed_memory()
 def step():
     return [torch.ones(1_000_000) for _ in range(8)]
@@ -23,8 +37,82 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 def test_a_second_step_touches_no_new_pages() -> None:
     """32 MB in pages of 4 kB are 8,000 faults, unless the memory was kept."""
     program = PROGRAM
-    environment = {"THP_MEM_ALLOC_ENABLE": "0", "PATH": "/usr/bin:/bin"}
+    environment = {"THP_MEM_ALLOC_ENABLE": "0", "PYTHONPATH": str(PACKAGE.parent)}
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True
     )
     assert int(run.stdout) < 1000
+
+
+MEASURE = """
+from ase.build import molecule
+from atomlens.neighbors import make_builder
+graph = make_builder("radius", cutoff=3.0).build(molecule("CH3CH2OH"))
+from atomlens.neighbors import pairs
+entries = [f for f in vars(pairs).values() if getattr(f, "stats", None) is not None]
+hits = sum(sum(f.stats.cache_hits.values()) for f in entries)
+print(repr(float(graph.distances.sum())), hits)
+"""
+
+
+@needs_numba
+def test_a_change_in_a_called_kernel_is_seen_with_a_warm_cache(tmp_path: Path) -> None:
+    """numba by itself looks at the file of the entry point alone (pairs.py), not at the others."""
+    source = tmp_path / "source"
+    shutil.copytree(PACKAGE, source / "atomlens", ignore=shutil.ignore_patterns("__pycache__"))
+    environment = os.environ | {
+        "PYTHONPATH": str(source),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "NUMBA_CACHE_DIR": str(tmp_path / "compiled"),
+    }
+
+    def measure() -> tuple[float, int]:
+        run = subprocess.run(
+            [sys.executable, "-c", MEASURE],
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=True,
+        )
+        total, hits = run.stdout.split()
+        return float(total), int(hits)
+
+    cold, first_hits = measure()
+    warm, hits = measure()
+    assert first_hits == 0
+    assert hits > 0, "nothing was kept, so this test shows nothing"
+    assert warm == cold
+    kernel = source / "atomlens" / "neighbors" / "images.py"
+    text = kernel.read_text()
+    changed_text = text.replace(
+        "limit, done, width = radius * radius,", "limit, done, width = 2.0,"
+    )
+    assert changed_text != text
+    kernel.write_text(changed_text)
+    changed, hits = measure()
+    assert hits == 0
+    assert changed < cold
+
+
+@needs_numba
+@pytest.mark.parametrize("folder", KERNELS)
+def test_what_compiled_code_calls_stands_in_its_folder(folder: str) -> None:
+    """The key of the kept code is a digest of one folder: what it calls must be in there."""
+    n_called = 0
+    for path in sorted((PACKAGE / folder).glob("*.py")):
+        module = import_module(".".join(("atomlens", *folder.split("/"), path.stem)))
+        for function in [f for f in vars(module).values() if hasattr(f, "py_func")]:
+            for name in function.py_func.__code__.co_names:
+                called = function.py_func.__globals__.get(name)
+                if hasattr(called, "py_func"):
+                    file = Path(called.py_func.__code__.co_filename)
+                    assert file.parent == PACKAGE / folder, f"{path.name}: {name}"
+                    n_called += 1
+    assert n_called or folder == "graphs"
+
+
+def test_only_the_machine_compiles() -> None:
+    """So that nothing is kept under numba's own key."""
+    for path in PACKAGE.rglob("*.py"):
+        if path.name != "machine.py":
+            assert not re.search(r"\bnjit\b|cache=True", path.read_text()), path.name

@@ -89,7 +89,7 @@ def run_demo(
     """Train, compare, explain, write everything; return the metrics and the explanations."""
     from atomlens.cli.explain import write_explanations
     from atomlens.datasets import load_dataset
-    from atomlens.reports.files import write_text
+    from atomlens.files import write_text
     from atomlens.training import train
 
     settings = settings or DemoSettings()

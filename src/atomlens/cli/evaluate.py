@@ -141,7 +141,7 @@ def choose_part(model: "Predictor", data: "Dataset", part: str) -> "Dataset":
 
 
 def _rows_named(data: "Dataset", wanted: set[str]) -> list[int]:
-    from atomlens.datasets.split_files import distinct_names
+    from atomlens.datasets.splits import distinct_names
 
     names = distinct_names(data.structures.names)
     return [i for i, name in enumerate(names) if name in wanted]
@@ -177,9 +177,9 @@ def write_evaluation(
 ) -> None:
     """Write metrics.json, predictions.csv and, for each number that is predicted, figures."""
     from atomlens.cli.outputs import to_json
+    from atomlens.files import write_text
     from atomlens.predictor.report import axis_labels, compared_spectra
     from atomlens.reports.figures import draw_calibration, draw_parity
-    from atomlens.reports.files import write_text
     from atomlens.reports.spectrum_figure import draw_spectra
     from atomlens.reports.tables import write_table
     from atomlens.targets import value_slices

@@ -110,7 +110,7 @@ def write_explanations(
     explanations: "Sequence[Explanation]", folder: Path, *, quiet: bool = True
 ) -> list[str]:
     """Write the files of every explanation and, for several, an index; return their names."""
-    from atomlens.reports.files import write_text
+    from atomlens.files import write_text
     from atomlens.reports.page import write_page
     from atomlens.reports.tables import write_extxyz
 

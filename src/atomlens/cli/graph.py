@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the neighbour pairs of every input."""
     builder = _builder(options.builder, options.assignments)
-    from atomlens.reports.files import write_text
+    from atomlens.files import write_text
     from atomlens.structures import read_structures
 
     items = read_structures(options.inputs).items

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
+from atomlens.datasets.splits import Split
 from atomlens.errors import DatasetError, SettingsError
 
 
@@ -67,3 +68,40 @@ def split_in_order(n: int, n_train: int, n_test: int, seed: int) -> dict[str, ND
         "test": order[n_train : n_train + n_test],
         "validation": order[n_train + n_test :],
     }
+
+
+SMALLEST_VALIDATION = 500
+"""Samples of the validation part that even a small subset keeps."""
+
+
+def _take_subset(dataset: Dataset, split: Split, n_train: int, seed: int) -> tuple[Dataset, Split]:
+    """Keep some of the training part, a like share of the validation part, the whole test part.
+
+    Raises:
+        SettingsError: the training part is smaller.
+    """
+    if n_train > len(split.train):
+        raise SettingsError(
+            f"subset={n_train} is more than the {len(split.train)} samples of the training part "
+            f"of {dataset.name}; lower it."
+        )
+    share = round(len(split.validation) * n_train / len(split.train))
+    sizes = {
+        "train": n_train,
+        "validation": min(max(share, SMALLEST_VALIDATION), len(split.validation)),
+        "test": len(split.test),
+    }
+    rows, parts, first = [], {}, 0
+    for part, size in sizes.items():
+        order = np.random.default_rng(seed).permutation(len(getattr(split, part)))[:size]
+        rows.append(getattr(split, part)[np.sort(order)])
+        parts[part] = np.arange(first, first + size, dtype=np.int64)
+        first += size
+    return dataset.subset(np.concatenate(rows)), Split(**parts)
+
+
+def _shuffle_targets(dataset: Dataset, split: Split, seed: int) -> Dataset:
+    values = dataset.values.copy()
+    for rows in (split.train, split.validation):
+        values[rows] = values[np.random.default_rng(seed).permutation(rows)]
+    return replace(dataset, values=values)

@@ -9,6 +9,8 @@ from functools import cache
 from inspect import unwrap
 from typing import Any
 
+from atomlens.machine import compiler, kept
+
 _Array = Any  # numpy arrays, left open so that the compiler sees the loops as they are
 
 
@@ -19,15 +21,9 @@ def copy_loops() -> tuple[Callable[..., int], ...]:
     Returns:
         ``count(indices, offsets)``, ``copy_graphs`` and ``copy_values``.
     """
-    try:
-        from numba import njit
-    except ImportError:
+    if compiler() is None:
         return ()
-    loops = [unwrap(loop) for loop in (_count, _copy_graphs, _copy_values)]
-    try:
-        return tuple(njit(cache=True, nogil=True)(loop) for loop in loops)
-    except RuntimeError:  # no folder in which the compiled code could be kept
-        return tuple(njit(nogil=True)(loop) for loop in loops)
+    return tuple(kept(nogil=True)(unwrap(loop)) for loop in (_count, _copy_graphs, _copy_values))
 
 
 def _count(indices: _Array, offsets: _Array) -> int:

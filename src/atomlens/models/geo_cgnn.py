@@ -16,11 +16,11 @@ from torch.nn import functional
 from atomlens.errors import SettingsError
 from atomlens.graphs import GraphBatch
 from atomlens.models.base import ModelOutput, PropertyModel
-from atomlens.models.cgcnn.layers import RowNorm, mean_pooling
 from atomlens.nn.basis import SmoothBasis
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.linear import element_embedding
-from atomlens.nn.readout import bounds_tensor, check_bounds, values_and_scale
+from atomlens.nn.norm import RowNorm
+from atomlens.nn.readout import bounds_tensor, check_bounds, mean_pooling, values_and_scale
 from atomlens.nn.segment import segment_sum
 
 PLANE_WAVE_STEPS = (-3 / 8, -1 / 8, 1 / 8, 3 / 8)

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.machine import compiled, inlined, whole
+from atomlens.neighbors.arithmetic import whole
+from atomlens.machine import compiled, inlined
 
 MISSED = 0
 CUT = 1

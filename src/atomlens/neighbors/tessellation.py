@@ -5,7 +5,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.machine import compiled, entry_point, inlined, whole
+from atomlens.neighbors.arithmetic import whole
+from atomlens.machine import compiled, entry_point, inlined
 from atomlens.neighbors.angles import (
     measure_faces,
     trim_faces,

@@ -137,3 +137,14 @@ def values_and_scale(
     if bounds is not None and bounds.numel():
         values = lower_bound(values, bounds.to(values.dtype))
     return values, log_scale
+
+
+def mean_pooling(
+    nodes: Float[Tensor, "n_nodes n_features"],
+    graph_index: Int[Tensor, " n_nodes"],
+    node_counts: Int[Tensor, " n_graphs"],
+) -> tuple[Float[Tensor, "n_graphs n_features"], Float[Tensor, " n_nodes"]]:
+    """Return the mean of the atoms of each graph, and the share 1/n of each atom."""
+    counts = node_counts.to(nodes.dtype)
+    pooled = segment_sum(nodes, graph_index, len(node_counts)) / counts.unsqueeze(1)
+    return pooled, counts.reciprocal().index_select(0, graph_index)

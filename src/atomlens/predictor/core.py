@@ -13,6 +13,7 @@ from atomlens.datasets.base import Dataset
 from atomlens.errors import AtomlensError, Failure
 from atomlens.explain import Explanation
 from atomlens.graphs import GraphBatch, GraphStore
+from atomlens.machine import choose_device
 from atomlens.models.base import PropertyModel
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.predictor.calibration import Calibration
@@ -20,7 +21,7 @@ from atomlens.predictor.embedding import Embeddings, embed
 from atomlens.predictor.estimates import Combined, Estimates, Noise, combine, estimate, spread_out
 from atomlens.predictor.evaluation import matching_values, score
 from atomlens.predictor.explaining import explain_one
-from atomlens.predictor.inference import RawOutputs, StepProgress, choose_device, run_models
+from atomlens.predictor.inference import RawOutputs, StepProgress, run_models
 from atomlens.predictor.inputs import (
     Inputs,
     build_graphs,

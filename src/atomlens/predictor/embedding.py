@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from atomlens.errors import ModelError
 from atomlens.files import whole_file
-from atomlens.predictor.inference import StepProgress, choose_device, model_outputs
+from atomlens.machine import choose_device
+from atomlens.predictor.inference import StepProgress, model_outputs
 from atomlens.predictor.inputs import build_graphs, gather, refuse_elements
 
 if TYPE_CHECKING:

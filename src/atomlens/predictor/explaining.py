@@ -9,9 +9,9 @@ from atomlens.errors import ExplanationError, SettingsError, StructureError, unk
 from atomlens.explain import EXPLAINERS, Explanation
 from atomlens.explain.base import Explainer, NodeScores, Outputs
 from atomlens.graphs import AtomGraph, collate
+from atomlens.machine import choose_device
 from atomlens.models.base import PropertyModel
 from atomlens.predictor.estimates import Estimates
-from atomlens.predictor.inference import choose_device
 from atomlens.predictor.inputs import gather, refuse_elements, unseen_elements
 from atomlens.structures.arrays import Structure, StructureArrays
 from atomlens.targets import Target, output_slices, value_slices

@@ -7,10 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from atomlens.errors import SettingsError
 from atomlens.graphs import GraphStore
+from atomlens.machine import keep_freed_memory
 from atomlens.models.base import ModelOutput, PropertyModel
-from atomlens.nn.memory import keep_freed_memory
 
 Values = NDArray[np.float64]
 StepProgress = Callable[[int, int], None]
@@ -37,24 +36,6 @@ class RawOutputs:
             values=np.stack([o.values.double().cpu().numpy() for o in outputs]),
             log_scale=np.stack(scales) if scales else None,
         )
-
-
-def choose_device(name: str) -> torch.device:
-    """Return the torch device of a name; ``auto`` is a GPU if there is one.
-
-    Raises:
-        SettingsError: torch does not know the device, or it is not on this machine.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device("cuda" if name == "gpu" else name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError):
-        raise SettingsError(
-            f"device={name!r} cannot be used on this machine; use auto or cpu."
-        ) from None
-    return device
 
 
 def cut_batches(

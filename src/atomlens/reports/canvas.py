@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atomlens.errors import SettingsError
-from atomlens.reports.files import replacing
+from atomlens.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from atomlens.errors import SettingsError
+from atomlens.files import write_text
 from atomlens.reports.content import ExplainedStructure
-from atomlens.reports.files import write_text
 from atomlens.reports.page import render_page, resource
 from atomlens.reports.wording import number
 

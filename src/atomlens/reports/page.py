@@ -10,8 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from atomlens.errors import ExplanationError
+from atomlens.files import write_text
 from atomlens.reports.content import ExplainedStructure
-from atomlens.reports.files import write_text
 from atomlens.reports.payload import page_payload, script_json
 from atomlens.reports.wording import prediction_text
 

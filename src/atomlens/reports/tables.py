@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from atomlens.errors import MissingDependencyError, SettingsError
-from atomlens.reports.files import replacing, write_text
+from atomlens.files import replacing, write_text
 from atomlens.reports.wording import shortened
 
 if TYPE_CHECKING:

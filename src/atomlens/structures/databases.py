@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import StructureError
+from atomlens.structures.objects import atoms_of_json
 from atomlens.structures.records import Entry, attempt, keep_results, reason
-from atomlens.structures.sites import atoms_of_json
 
 if TYPE_CHECKING:
     from ase import Atoms

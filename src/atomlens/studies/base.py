@@ -125,7 +125,7 @@ class StudyResult:
 
     def save(self, folder: str | Path) -> list[Path]:
         """Write ``study.json`` and a CSV file for each table; return what was written."""
-        from atomlens.reports.files import write_text
+        from atomlens.files import write_text
         from atomlens.reports.tables import write_table
 
         out = Path(folder)

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from atomlens.datasets.split_files import distinct_names
+from atomlens.datasets.splits import distinct_names
+from atomlens.machine import choose_device
 from atomlens.predictor import Calibration, Prediction, Predictor, TrainingRecord, score
 from atomlens.predictor.estimates import Noise, residuals
-from atomlens.predictor.inference import choose_device, run_models
+from atomlens.predictor.inference import run_models
 from atomlens.predictor.record import package_versions
 from atomlens.predictor.report import axis_labels, compared_spectra
 from atomlens.targets import value_slices

@@ -11,8 +11,7 @@ from typing import Any
 import torch
 
 from atomlens.errors import SettingsError
-from atomlens.nn.memory import keep_freed_memory
-from atomlens.predictor.inference import choose_device
+from atomlens.machine import choose_device, keep_freed_memory
 from atomlens.training.job import Job
 from atomlens.training.settings import TrainSettings
 

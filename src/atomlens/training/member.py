@@ -13,14 +13,19 @@ import torch
 from torch import Tensor
 
 from atomlens.errors import TrainingError
-from atomlens.training.averaging import WeightAverage
 from atomlens.training.checkpoint import Checkpoint, read_checkpoint
-from atomlens.training.clipping import AutoClip, clip_by_norm
 from atomlens.training.counters import Counters, Stopwatch
 from atomlens.training.interrupt import Interruption
 from atomlens.training.job import Job
 from atomlens.training.losses import TargetLoss
-from atomlens.training.optimizer import make_optimizer, optimizer_tensors, restore_optimizer
+from atomlens.training.optimizer import (
+    AutoClip,
+    WeightAverage,
+    clip_by_norm,
+    make_optimizer,
+    optimizer_tensors,
+    restore_optimizer,
+)
 from atomlens.training.order import StepOrder, step_seed
 from atomlens.training.progress import TrainingState
 from atomlens.training.schedules import SCHEDULES

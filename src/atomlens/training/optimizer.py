@@ -1,6 +1,7 @@
 """The optimiser, and its state as named tensors."""
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.optim import Adam, AdamW, Optimizer
 
@@ -56,3 +57,98 @@ def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
         state.setdefault(int(number), {})[name] = tensor
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def clip_by_norm(parameters: list[nn.Parameter], largest: float) -> None:
+    """Scale all gradients together so that their common norm is at most ``largest``."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    if gradients:
+        norms = torch.stack(torch._foreach_norm(gradients))
+        factor = (largest / (norms.norm() + 1e-12)).clamp_max(1.0)
+        torch._foreach_mul_(gradients, factor)
+
+
+class AutoClip:
+    """Limit every gradient tensor to a percentile of the norms seen so far.
+
+    Seetharaman et al., AutoClip, MLSP 2020, in the form in which SCANN was trained: the total
+    norms of the last 10,000 steps are kept, the present one included, and the norm of each
+    single gradient tensor is limited to their 10th percentile.
+    """
+
+    def __init__(self, length: int = 10_000, percentile: float = 10.0) -> None:
+        self.length = length
+        self.quantile = percentile / 100
+        self.norms: Float[Tensor, " n_seen"] = torch.zeros(0)
+        self.n_seen = 0
+
+    def __call__(self, parameters: list[nn.Parameter]) -> None:
+        """Clip the gradients in place."""
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        if not gradients:
+            return
+        norms = torch.stack(torch._foreach_norm(gradients))
+        limit = self._limit(norms.norm())
+        factors = (limit / (norms + 1e-12)).clamp_max(1.0)
+        torch._foreach_mul_(gradients, list(factors.unbind()))
+
+    def _limit(self, total: Float[Tensor, ""]) -> Float[Tensor, ""]:
+        if self.norms.numel() != self.length or self.norms.device != total.device:
+            kept = self.norms[: self.length].to(total.device)
+            self.norms = torch.zeros(self.length, device=total.device)
+            self.norms[: len(kept)] = kept
+        self.norms[self.n_seen % self.length] = total
+        self.n_seen += 1
+        return self.norms[: min(self.n_seen, self.length)].quantile(self.quantile)
+
+    def state(self) -> Float[Tensor, " n_kept"]:
+        """Return the norms kept so far, oldest first."""
+        if self.n_seen <= self.length:
+            return self.norms[: self.n_seen].clone()
+        return self.norms.roll(-(self.n_seen % self.length)).clone()
+
+    def restore(self, norms: Float[Tensor, " n_kept"]) -> None:
+        """Take back what `state` returned."""
+        self.norms, self.n_seen = norms.clone(), len(norms)
+
+
+class WeightAverage:
+    """average <- d average + (1 - d) weights, with d = min(decay, (1 + t) / (10 + t)).
+
+    The bound lets the average follow the first steps t, when the weights move fast. Buffers
+    (running statistics) are not averaged: the present ones are used.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.n_steps = 0
+        named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+        self.names = [name for name, _ in named]
+        self.weights = [p for _, p in named]
+        self.average = [p.detach().clone() for p in self.weights]
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Follow the weights by one step."""
+        decay = min(self.decay, (1 + self.n_steps) / (10 + self.n_steps))
+        torch._foreach_lerp_(self.average, [p.detach() for p in self.weights], 1 - decay)
+        self.n_steps += 1
+
+    @torch.no_grad()
+    def swap(self) -> None:
+        """Exchange weights and average; a second call restores both, bit for bit."""
+        for weight, average in zip(self.weights, self.average, strict=True):
+            kept = weight.detach().clone()
+            weight.copy_(average)
+            average.copy_(kept)
+
+    def state(self) -> dict[str, Float[Tensor, "..."]]:
+        """Return the averages by name of the parameter."""
+        return dict(zip(self.names, self.average, strict=True))
+
+    @torch.no_grad()
+    def restore(self, state: dict[str, Float[Tensor, "..."]], n_steps: int) -> None:
+        """Take back what `state` returned."""
+        self.n_steps = n_steps
+        for name, average in zip(self.names, self.average, strict=True):
+            average.copy_(state[name])

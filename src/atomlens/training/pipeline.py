@@ -8,15 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from atomlens.datasets.base import Dataset, Sample
-from atomlens.datasets.polymorphs import about_shared_formulas
 from atomlens.errors import SettingsError, TrainingError, unknown_name
 from atomlens.models import MODELS, ClosedFormModel
 from atomlens.predictor import Predictor, load
-from atomlens.training.data import as_dataset, choose_builder, choose_config, prepare
-from atomlens.training.elements import choose_element_table
+from atomlens.training.data import prepare
 from atomlens.training.finishing import draw, finish
 from atomlens.training.job import Job, MemberResult, fit_in_closed_form, read_result
 from atomlens.training.launch import is_first_process, train_member
+from atomlens.training.plan import (
+    _tell_missing_charges,
+    _tell_shared_formulas,
+    as_dataset,
+    choose_builder,
+    choose_config,
+    choose_element_table,
+)
 from atomlens.training.progress import TrainingProgress
 from atomlens.training.run_folder import check_out, close_run, describe_run, is_finished, open_run
 from atomlens.training.settings import TrainSettings
@@ -152,29 +158,6 @@ def _train(
         kept = f" The best model until then is saved in {out}." if out is not None else ""
         raise TrainingError(problems[0] + kept)
     return predictor
-
-
-def _tell_shared_formulas(
-    dataset: Dataset, settings: TrainSettings, progress: TrainingProgress
-) -> None:
-    """Say that a random split of nothing but formulas puts some of them on both sides."""
-    if dataset.structures.is_formula.all() and settings.split.startswith("random"):
-        remark = about_shared_formulas(dataset)
-        if remark:
-            progress.message(remark)
-
-
-def _tell_missing_charges(dataset: Dataset, config: Any, progress: TrainingProgress) -> None:
-    """Say which structures a model that reads partial charges takes as uncharged."""
-    if getattr(config, "charges", "none") == "none":
-        return
-    missing = [s.name for s in dataset.structures if s.charges is None]
-    if missing:
-        progress.message(
-            f"Partial charges, which this model reads, are missing in {len(missing)} of "
-            f"{len(dataset)} structures, for example {missing[0]}; they are taken as 0. CIF files "
-            "hold them as _atom_site_charge; model.charges=none does without."
-        )
 
 
 def _fit(job: Job) -> list[MemberResult]:

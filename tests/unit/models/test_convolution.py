@@ -10,10 +10,10 @@ from atomlens.models.cgcnn.layers import (
     EdgeConvolution,
     GatedConvolution,
     PairLinear,
-    RowNorm,
 )
 from atomlens.nn.basis import GaussianBasis, SmoothBasis
 from atomlens.nn.edges import EdgeLayout
+from atomlens.nn.norm import RowNorm
 from atomlens.nn.segment import segment_sum
 from graph_makers import random_graph
 

@@ -6,7 +6,8 @@ from ase import Atoms
 from ase.build import molecule
 
 from atomlens.errors import StudyError
-from atomlens.studies.orbitals.populations import OrbitalSettings, frontier_orbitals
+from atomlens.studies.orbitals.populations import frontier_orbitals
+from atomlens.studies.orbitals.solution import OrbitalSettings
 
 HUCKEL = OrbitalSettings(method="huckel")
 

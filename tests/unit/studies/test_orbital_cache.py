@@ -8,7 +8,7 @@ from ase.build import molecule
 
 from atomlens.studies.orbitals import cache as orbital_cache
 from atomlens.studies.orbitals.cache import orbital_key, orbitals_of_many
-from atomlens.studies.orbitals.populations import OrbitalSettings
+from atomlens.studies.orbitals.solution import OrbitalSettings
 
 HUCKEL = OrbitalSettings(method="huckel")
 MOLECULES = [molecule(name) for name in ("C2H4", "CH4", "C6H6")]

@@ -12,7 +12,7 @@ from atomlens.studies.orbitals.numbers import (
     agreement,
     n_leading,
 )
-from atomlens.studies.orbitals.populations import FrontierOrbitals
+from atomlens.studies.orbitals.solution import FrontierOrbitals
 
 CARBONS = np.array([6, 6, 6, 6, 1, 1])
 SHARES = np.array([0.4, 0.3, 0.2, 0.1, 0.0, 0.0])

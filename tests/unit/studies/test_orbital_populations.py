@@ -9,11 +9,8 @@ from ase.build import bulk, molecule
 
 from atomlens.errors import MissingDependencyError, StudyError
 from atomlens.studies.orbitals.grids import BOHR, orbital_grid
-from atomlens.studies.orbitals.populations import (
-    OrbitalSettings,
-    frontier_orbitals,
-    frontier_rows,
-)
+from atomlens.studies.orbitals.populations import frontier_orbitals, frontier_rows
+from atomlens.studies.orbitals.solution import OrbitalSettings
 
 SMALL = OrbitalSettings(basis="sto-3g")
 

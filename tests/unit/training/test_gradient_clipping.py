@@ -5,8 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from atomlens.training.averaging import WeightAverage
-from atomlens.training.clipping import AutoClip, clip_by_norm
+from atomlens.training.optimizer import AutoClip, WeightAverage, clip_by_norm
 
 
 def parameters(*gradients: list[float]) -> list[nn.Parameter]:

@@ -13,26 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from atomlens.nn.edges import EdgeLayout
+from atomlens.nn.norm import RowNorm
 from atomlens.nn.segment import segment_max, segment_softmax, segment_sum
 
 HeadSoftmax = Literal["joint", "per-head"]
 Combine = Literal["mean", "attention", "extra"]
-
-
-class RowNorm(nn.BatchNorm1d):
-    """Batch normalisation over rows that falls back on its running statistics.
-
-    A single row has no spread, and a batch without edges has no row: both are normalised as in
-    evaluation.
-    """
-
-    def forward(self, rows: Float[Tensor, "n_rows n_features"]) -> Float[Tensor, "n_rows _"]:
-        """Normalise each column."""
-        if self.training and len(rows) > 1:
-            normed: Tensor = super().forward(rows)
-            return normed
-        mean, variance = self.running_mean, self.running_var
-        return functional.batch_norm(rows, mean, variance, self.weight, self.bias, eps=self.eps)
 
 
 class PairLinear(nn.Module):
@@ -226,14 +211,3 @@ class AttentionPooling(nn.Module):
         shares = segment_softmax(scores, graph_index, n_graphs)
         pooled = segment_sum(shares * nodes, graph_index, n_graphs)
         return pooled, shares.mean(dim=1), scores.mean(dim=1)
-
-
-def mean_pooling(
-    nodes: Float[Tensor, "n_nodes n_features"],
-    graph_index: Int[Tensor, " n_nodes"],
-    node_counts: Int[Tensor, " n_graphs"],
-) -> tuple[Float[Tensor, "n_graphs n_features"], Float[Tensor, " n_nodes"]]:
-    """Return the mean of the atoms of each graph, and the share 1/n of each atom."""
-    counts = node_counts.to(nodes.dtype)
-    pooled = segment_sum(nodes, graph_index, len(node_counts)) / counts.unsqueeze(1)
-    return pooled, counts.reciprocal().index_select(0, graph_index)

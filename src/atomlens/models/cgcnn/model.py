@@ -26,12 +26,11 @@ from atomlens.models.cgcnn.layers import (
     EdgeConvolution,
     GatedConvolution,
     HeadSoftmax,
-    mean_pooling,
 )
 from atomlens.nn.basis import GaussianBasis, SmoothBasis
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.linear import element_embedding
-from atomlens.nn.readout import bounds_tensor, check_bounds, values_and_scale
+from atomlens.nn.readout import bounds_tensor, check_bounds, mean_pooling, values_and_scale
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"softplus": nn.Softplus, "relu": nn.ReLU}
 

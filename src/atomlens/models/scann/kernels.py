@@ -10,28 +10,23 @@ Numba compiles at first use and keeps the result on disk.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
+
+from atomlens.machine import kept
 
 _Floats = NDArray[np.float32]
 _Ints = NDArray[np.int64]
 _REASSOCIATE = {"reassoc", "contract", "nsz", "arcp"}
 
 
-def _compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        settings = {"nogil": True, "error_model": "numpy", **options}
-        try:
-            return njit(cache=True, **settings)(function)  # type: ignore[no-any-return]
-        except RuntimeError:  # no folder in which the compiled code could be kept
-            return njit(**settings)(function)  # type: ignore[no-any-return]
-
-    return decorate
+_compiled: Callable[..., Callable[[Any], Any]] = partial(kept, nogil=True, error_model="numpy")
 
 
 @intrinsic

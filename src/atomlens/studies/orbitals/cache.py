@@ -15,11 +15,8 @@ import numpy as np
 from atomlens.errors import Failure, StudyError
 from atomlens.files import cache_folder, whole_file
 from atomlens.studies.base import Progress, no_progress
-from atomlens.studies.orbitals.populations import (
-    FrontierOrbitals,
-    OrbitalSettings,
-    frontier_orbitals,
-)
+from atomlens.studies.orbitals.populations import frontier_orbitals
+from atomlens.studies.orbitals.solution import FrontierOrbitals, OrbitalSettings
 
 if TYPE_CHECKING:
     from ase import Atoms

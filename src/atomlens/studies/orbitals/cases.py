@@ -9,8 +9,8 @@ from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import StudyInput
 from atomlens.studies.orbitals.cache import ManyOrbitals, orbitals_of_many
 from atomlens.studies.orbitals.grids import OrbitalGrid, orbital_grid
-from atomlens.studies.orbitals.populations import FrontierOrbitals, Orbital, OrbitalSettings
 from atomlens.studies.orbitals.sample import PAPER_MOLECULES, OrbitalSample, load_sample
+from atomlens.studies.orbitals.solution import FrontierOrbitals, Orbital, OrbitalSettings
 
 if TYPE_CHECKING:
     from ase import Atoms

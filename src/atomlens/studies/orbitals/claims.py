@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from atomlens.studies.base import Claim, Verdict
 from atomlens.studies.orbitals.huckel import bonded
 from atomlens.studies.orbitals.numbers import Agreement
-from atomlens.studies.orbitals.populations import FrontierOrbitals, Values
 from atomlens.studies.orbitals.sample import PaperMolecule
+from atomlens.studies.orbitals.solution import FrontierOrbitals, Values
 
 LEAST = 0.6
 """Spearman's correlation over the heavy atoms, fixed beforehand."""

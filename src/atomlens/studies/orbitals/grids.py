@@ -6,11 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.studies.orbitals.populations import (
-    Orbital,
-    OrbitalSettings,
-    converged_field,
-)
+from atomlens.studies.orbitals.dft import converged_field
+from atomlens.studies.orbitals.solution import Orbital, OrbitalSettings
 
 if TYPE_CHECKING:
     from ase import Atoms

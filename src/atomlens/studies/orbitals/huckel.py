@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import StudyError
-from atomlens.studies.orbitals.populations import Solution
+from atomlens.studies.orbitals.solution import Solution
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.studies.orbitals.huckel import bonded
-from atomlens.studies.orbitals.populations import FrontierOrbitals, Orbital, Values
+from atomlens.studies.orbitals.solution import FrontierOrbitals, Orbital, Values
 from atomlens.studies.statistics import spearman
 
 FEWEST_ATOMS = 3

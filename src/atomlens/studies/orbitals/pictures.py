@@ -14,8 +14,8 @@ from atomlens.studies.base import Row
 from atomlens.studies.orbitals.cases import OrbitalsSettings, grid_of
 from atomlens.studies.orbitals.lobes import Volume
 from atomlens.studies.orbitals.orbital_figure import OrbitalRow, draw_orbitals
-from atomlens.studies.orbitals.populations import Orbital
 from atomlens.studies.orbitals.sample import PAPER_MOLECULES
+from atomlens.studies.orbitals.solution import Orbital
 from atomlens.studies.statistics import bootstrap
 
 if TYPE_CHECKING:

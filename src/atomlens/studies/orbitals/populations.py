@@ -8,83 +8,23 @@ an option. Orbitals that lie within ``degeneracy`` of the frontier are averaged:
 equal orbitals of C60 the solver returns first means nothing, their sum does.
 """
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.errors import MissingDependencyError, StudyError
-from atomlens.structures.records import quiet
-from atomlens.units import HARTREE_IN_EV
+from atomlens.errors import StudyError
+from atomlens.studies.orbitals.dft import _solution, converged_field
+from atomlens.studies.orbitals.solution import (
+    FrontierOrbitals,
+    Orbital,
+    OrbitalSettings,
+    Solution,
+    Values,
+)
 
 if TYPE_CHECKING:
     from ase import Atoms
-
-Values = NDArray[np.float64]
-Orbital = Literal["homo", "lumo"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrbitalSettings:
-    """How orbitals are calculated and shared among the atoms."""
-
-    method: Literal["dft", "huckel"] = "dft"
-    """``dft`` needs pyscf; ``huckel`` is the p_z model for conjugated molecules, without it."""
-    functional: str = "b3lyp"
-    """Exchange-correlation functional, as pyscf names it."""
-    basis: str = "6-31g*"
-    """Basis set, as pyscf names it."""
-    grid_level: int = 0
-    """Integration grid of pyscf, 0 (coarse) to 9."""
-    convergence: float = 1e-6
-    """Change of the energy, in hartree, at which the calculation has converged."""
-    population: Literal["lowdin", "mulliken"] = "lowdin"
-    """How an orbital is shared among the atoms."""
-    degeneracy: float = 0.01
-    """Orbitals this near to the frontier orbital, in eV, are averaged with it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrontierOrbitals:
-    """Highest occupied and lowest unoccupied orbital of one molecule, as shares of the atoms."""
-
-    name: str
-    atomic_numbers: NDArray[np.int64]
-    """(n_atoms,)"""
-    positions: Values
-    """(n_atoms, 3), Å"""
-    homo: Values
-    """(n_atoms,) share of each atom; adds up to one"""
-    lumo: Values
-    """(n_atoms,)"""
-    homo_energy: float
-    """eV; with Hückel's model in units of |β| above α"""
-    lumo_energy: float
-    n_homo: int
-    """Orbitals that were averaged."""
-    n_lumo: int
-
-    def shares(self, orbital: Orbital) -> Values:
-        """Return the shares of the atoms in one of the two orbitals."""
-        return self.homo if orbital == "homo" else self.lumo
-
-    def to_atoms(self) -> "Atoms":
-        """Return the molecule with its name in ``info``."""
-        from ase import Atoms
-
-        return Atoms(self.atomic_numbers, positions=self.positions, info={"name": self.name})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Solution:
-    """Orbitals of one molecule in a basis of functions that stand on atoms."""
-
-    energies: Values
-    """(n_orbitals,), rising"""
-    shares: Values
-    """(n_atoms, n_orbitals) share of each atom in each orbital"""
-    n_occupied: int
 
 
 def frontier_orbitals(
@@ -152,82 +92,3 @@ def frontier_rows(
     near = np.abs(energies - energies[frontier]) <= degeneracy
     occupied = np.arange(len(energies)) < n_occupied
     return np.flatnonzero(near & (occupied == (orbital == "homo")))
-
-
-def converged_field(atoms: "Atoms", settings: OrbitalSettings, name: str) -> tuple[Any, Any]:
-    """Return pyscf's molecule and its converged restricted Kohn-Sham field."""
-    dft, gto, lib = _pyscf()
-    lib.num_threads(1)
-    charge = int(atoms.info.get("charge", 0))
-    n_electrons = int(atoms.numbers.sum()) - charge
-    if n_electrons % 2:
-        raise StudyError(
-            f"{name}: it has {n_electrons} electrons, an odd number, and no closed shell; "
-            "leave this molecule out or give its charge."
-        )
-    try:
-        with quiet():
-            molecule = gto.M(
-                atom=list(zip(atoms.numbers.tolist(), atoms.positions.tolist(), strict=True)),
-                basis=settings.basis,
-                charge=charge,
-                unit="Angstrom",
-                verbose=0,
-            )
-    except (KeyError, RuntimeError) as error:
-        elements = ", ".join(sorted(set(atoms.get_chemical_symbols())))
-        raise StudyError(
-            f"{name}: pyscf has no basis {settings.basis!r} for all of {elements}; choose another "
-            "with --set basis=def2-svp."
-        ) from error
-    return molecule, _converge(dft, molecule, settings, name)
-
-
-def _converge(dft: Any, molecule: Any, settings: OrbitalSettings, name: str) -> Any:
-    field = dft.RKS(molecule)
-    try:
-        field.xc = settings.functional
-        field = field.density_fit()
-        field.grids.level = settings.grid_level
-        field.conv_tol = settings.convergence
-        field.max_cycle = 100
-        with quiet():
-            field.kernel()
-    except (KeyError, ValueError, RuntimeError, np.linalg.LinAlgError) as error:
-        raise StudyError(
-            f"{name}: pyscf cannot calculate it ({' '.join(str(error).split())[:160]}); check "
-            "functional, basis and geometry."
-        ) from error
-    if not field.converged:
-        raise StudyError(
-            f"{name}: the orbitals have not converged after {field.max_cycle} rounds; check the "
-            "geometry (overlapping atoms?) or leave this molecule out."
-        )
-    return field
-
-
-def _solution(molecule: Any, field: Any, settings: OrbitalSettings) -> Solution:
-    overlap, coefficients = np.asarray(field.get_ovlp()), np.asarray(field.mo_coeff)
-    if settings.population == "lowdin":
-        values, vectors = np.linalg.eigh(overlap)
-        root = (vectors * np.sqrt(values)) @ vectors.T
-        by_function = (root @ coefficients) ** 2
-    else:
-        by_function = coefficients * (overlap @ coefficients)
-    first = molecule.aoslice_by_atom()[:, 2]
-    return Solution(
-        energies=np.asarray(field.mo_energy) * HARTREE_IN_EV,
-        shares=np.add.reduceat(by_function, first, axis=0),
-        n_occupied=molecule.nelectron // 2,
-    )
-
-
-def _pyscf() -> tuple[Any, Any, Any]:
-    try:
-        from pyscf import dft, gto, lib
-    except ImportError as error:
-        raise MissingDependencyError(
-            'Orbitals need the package pyscf; install it with: pip install "atomlens[qm]" '
-            "(or use --set method=huckel for conjugated molecules)"
-        ) from error
-    return dft, gto, lib

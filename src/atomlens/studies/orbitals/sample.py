@@ -18,7 +18,7 @@ import numpy as np
 
 from atomlens.files import whole_file
 from atomlens.studies.orbitals.grids import OrbitalGrid
-from atomlens.studies.orbitals.populations import FrontierOrbitals, Orbital
+from atomlens.studies.orbitals.solution import FrontierOrbitals, Orbital
 
 
 class PaperMolecule(NamedTuple):

@@ -29,8 +29,8 @@ from atomlens.studies.orbitals.numbers import (
     agreement,
     n_leading,
 )
-from atomlens.studies.orbitals.populations import Orbital, Values
 from atomlens.studies.orbitals.sample import PAPER_MOLECULES
+from atomlens.studies.orbitals.solution import Orbital, Values
 from atomlens.studies.statistics import bootstrap
 
 TRAINED = "attention"

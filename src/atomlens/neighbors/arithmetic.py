@@ -1,11 +1,23 @@
-"""Vectors as three numbers, which compiled code keeps in registers."""
+"""Small compiled arithmetic: vectors as three numbers, kept in registers, and whole numbers."""
 
 import math
+
+import numpy as np
 
 from atomlens.machine import compiled
 
 Vector = tuple[float, float, float]
 Complex = tuple[float, float]
+
+
+@compiled
+def whole(number: float) -> int:
+    """Return a number, cut off towards zero, as a 64-bit integer.
+
+    Counters that start as ``whole(0)`` are no constants to the compiler, which would otherwise
+    compile the functions they are passed to a second time, for that one value.
+    """
+    return np.int64(number)  # type: ignore[return-value]
 
 
 @compiled

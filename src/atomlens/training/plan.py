@@ -1,0 +1,194 @@
+"""What a training is going to do, before any of it is done: data, neighbours, model, vectors."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.datasets import load_dataset
+from atomlens.datasets.base import Dataset, Sample
+from atomlens.datasets.polymorphs import about_shared_formulas
+from atomlens.elements import SYMBOLS
+from atomlens.elements.tables import element_table
+from atomlens.errors import DatasetError, Failure, SettingsError
+from atomlens.models import MODELS, ClosedFormModel, PropertyModel, model_config
+from atomlens.neighbors import make_builder
+from atomlens.neighbors.base import GraphBuilder
+from atomlens.structures.arrays import StructureArrays
+from atomlens.targets import Target
+from atomlens.training.progress import TrainingProgress
+from atomlens.training.settings import HETEROSCEDASTIC, TrainSettings
+from atomlens.training.transfer import Pretrained
+
+CRYSTAL_CUTOFF = 6.0
+"""Å; how far the distance basis reaches for data with a periodic structure (spec 2.3 and 3),
+where the builder's own limit depends on the structure."""
+
+
+def as_dataset(
+    data: "Dataset | str | Path | Sequence[Sample]",
+    target: str | Sequence[str] | None,
+    settings: TrainSettings,
+) -> Dataset:
+    """Return the data set that is meant, with the chosen targets only.
+
+    Raises:
+        DatasetError: there is no such data set or target, or it is not said which target.
+    """
+    names = [target] if isinstance(target, str) else list(target or ())
+    source = data if isinstance(data, Dataset | str | Path) else _from_samples(list(data))
+    dataset = load_dataset(source, names or None, limit=settings.limit, seed=settings.seed)
+    if not dataset.targets:
+        raise DatasetError(f"{dataset.name}: there is no target to learn. Name one.")
+    if not names and len(dataset.targets) > 1:
+        known = ", ".join(t.name for t in dataset.targets)
+        raise DatasetError(f"{dataset.name}: say which target to learn; there are {known}.")
+    return dataset
+
+
+def _from_samples(samples: list[Sample]) -> Dataset:
+    if not samples:
+        raise DatasetError("The list of samples is empty; there is nothing to learn from.")
+    names = list(dict.fromkeys(name for s in samples for name in s.targets))
+    for sample in samples:
+        for name, value in sample.targets.items():
+            if np.ndim(value):
+                raise DatasetError(
+                    f"{sample.identifier}: {name!r} has several values, and a sample does not say "
+                    "on which grid; give a Dataset whose Target has the grid."
+                )
+    structures = StructureArrays.from_structures(
+        structure._replace(name=sample.identifier)
+        for structure, sample in zip(
+            StructureArrays.from_atoms([s.atoms for s in samples]), samples, strict=True
+        )
+    )
+    values = [[s.targets.get(name, np.nan) for name in names] for s in samples]
+    return Dataset(
+        name="samples",
+        structures=structures,
+        targets=tuple(Target(name=name) for name in names),
+        values=np.array(values, dtype=np.float64).reshape(len(samples), len(names)),
+    )
+
+
+def choose_builder(
+    kind: type[PropertyModel], settings: TrainSettings, structures: StructureArrays
+) -> GraphBuilder:
+    """Return the neighbour builder: the one asked for, else the one of the model's paper.
+
+    A model that learns from formulas as well does so if the data are nothing but formulas.
+    """
+    papers = [kind.default_builder]
+    if kind.formula_builder is not None:
+        papers.insert(0 if structures.is_formula.all() else 1, kind.formula_builder)
+    name = settings.builder or papers[0][0]
+    chosen = dict(dict(papers).get(name, {}))
+    if settings.model_settings.get("ring_features") and name == "voronoi":
+        chosen["ring_flags"] = True
+    return make_builder(name, **{**chosen, **settings.builder_settings})
+
+
+def choose_config(
+    model: str,
+    targets: tuple[Target, ...],
+    structures: StructureArrays,
+    builder: GraphBuilder,
+    settings: TrainSettings,
+) -> Any:
+    """Return the model's configuration: what the data decide, and what the user overrides.
+
+    Raises:
+        SettingsError: no such model or setting, or a model that cannot learn these targets.
+    """
+    kind = MODELS[model] if model in MODELS else type(model_config(model))
+    known = {f.name for f in fields(kind.Config)}
+    closed = issubclass(kind, ClosedFormModel)
+    if closed and any(t.kind == "classification" for t in targets):
+        raise SettingsError(f"The model {model!r} learns numbers, not classes; choose another.")
+    standard = model_config(model, **settings.model_settings)
+    largest = int(structures.atomic_numbers.max(initial=0)) + 1
+    decided: dict[str, Any] = {
+        "n_outputs": sum(t.n_outputs for t in targets),
+        "n_elements": max(standard.n_elements, largest),
+        "predict_scale": settings.loss in HETEROSCEDASTIC and not closed,
+    }
+    if "shared" in known and any(t.is_spectrum for t in targets):
+        decided["shared"] = True
+    cutoff = builder.settings().get("cutoff")
+    if cutoff is None and bool(structures.pbc.any()):
+        cutoff = CRYSTAL_CUTOFF
+    if "mode" in known:
+        decided["mode"] = "formula" if builder.name == "formula" else "structure"
+    if "cutoff" in known and cutoff is not None:
+        decided["cutoff"] = float(cutoff)
+    bounds = [0.0 if t.nonnegative else None for t in targets for _ in range(t.n_outputs)]
+    if "lower_bounds" in known and any(b is not None for b in bounds):
+        decided["lower_bounds"] = tuple(bounds)
+    return model_config(model, **{**decided, **settings.model_settings})
+
+
+def _tell_shared_formulas(
+    dataset: Dataset, settings: TrainSettings, progress: TrainingProgress
+) -> None:
+    """Say that a random split of nothing but formulas puts some of them on both sides."""
+    if dataset.structures.is_formula.all() and settings.split.startswith("random"):
+        remark = about_shared_formulas(dataset)
+        if remark:
+            progress.message(remark)
+
+
+def _tell_missing_charges(dataset: Dataset, config: Any, progress: TrainingProgress) -> None:
+    """Say which structures a model that reads partial charges takes as uncharged."""
+    if getattr(config, "charges", "none") == "none":
+        return
+    missing = [s.name for s in dataset.structures if s.charges is None]
+    if missing:
+        progress.message(
+            f"Partial charges, which this model reads, are missing in {len(missing)} of "
+            f"{len(dataset)} structures, for example {missing[0]}; they are taken as 0. CIF files "
+            "hold them as _atom_site_charge; model.charges=none does without."
+        )
+
+
+def choose_element_table(
+    kind: type[PropertyModel], config: Any, pretrained: Pretrained | None
+) -> NDArray[np.float32] | None:
+    """Return the element vectors that a model starts from: those of a pretrained one, if any.
+
+    Raises:
+        MissingDependencyError: the package that has them is not installed.
+    """
+    name = kind.element_table_name(config)
+    if not name:
+        return None
+    if pretrained is not None:
+        given = pretrained.predictor.models[0].get_buffer("element_table")
+        table: NDArray[np.float32] = given.detach().cpu().numpy()
+        return table
+    return element_table(name, config.n_elements)
+
+
+def without_vectors(
+    structures: StructureArrays, table: NDArray[np.float32] | None
+) -> dict[int, Failure]:
+    """Return the structures with an element that has no vector, by row, with the reason."""
+    if table is None:
+        return {}
+    known: NDArray[np.bool_] = np.any(table, axis=1)
+    unknown = ~known[structures.atomic_numbers]
+    owners = np.repeat(np.arange(len(structures)), structures.n_atoms)
+    failures = {}
+    for row in np.unique(owners[unknown]).tolist():
+        structure = structures[row]
+        missing = np.unique(structure.atomic_numbers[~known[structure.atomic_numbers]])
+        symbols = ", ".join(SYMBOLS[z] for z in missing)
+        failures[row] = Failure(
+            name=structure.name,
+            message=f"{structure.name}: the table of element vectors has none for {symbols}; "
+            "choose another table with --set model.element_vectors, or drop this row.",
+        )
+    return failures
