@@ -4,8 +4,7 @@ import os
 from typing import TYPE_CHECKING
 
 from atomlens.lazy import lazy_names
-
-__version__ = "0.1.0"
+from atomlens.version import __version__
 
 # Large tensors in large pages: torch reads this at its first allocation, and trains on a CPU
 # about a tenth faster with it.

@@ -1,5 +1,6 @@
 """Where files of our own are kept, and how they are written: whole or not at all."""
 
+import json
 import os
 import shutil
 import tempfile
@@ -7,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from atomlens.errors import SettingsError
 
@@ -144,3 +145,8 @@ def write_text(text: str, path: str | Path) -> Path:
     with replacing(path) as draft:
         draft.write_text(text, encoding="utf-8", newline="\n")
     return Path(path)
+
+
+def to_json(value: Any) -> str:
+    """Return JSON that every reader accepts: no NaN, no infinity, letters as they are."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

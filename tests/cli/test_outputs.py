@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from atomlens.cli.explain import unique_stems
-from atomlens.cli.outputs import exit_code, to_json, usable_folder
+from atomlens.cli.outputs import exit_code, usable_folder
 from atomlens.errors import Failure, SettingsError
+from atomlens.files import to_json
+from atomlens.predictor.report import unique_stems
 
 BAD = Failure(name="a.cif", message="a.cif: this file is empty. Drop it.")
 

@@ -6,15 +6,9 @@ from typing import Literal
 
 import pytest
 
-from atomlens.cli.settings import (
-    field_notes,
-    merge,
-    read_assignments,
-    read_config,
-    settings_table,
-    typed_values,
-)
+from atomlens.cli.settings import merge, read_assignments, read_config
 from atomlens.errors import SettingsError
+from atomlens.settings import field_notes, settings_table, typed_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

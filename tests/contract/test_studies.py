@@ -4,7 +4,7 @@ from dataclasses import fields, is_dataclass
 
 import pytest
 
-from atomlens.cli.settings import field_notes
+from atomlens.settings import field_notes
 from atomlens.studies import STUDIES
 
 

@@ -1,9 +1,8 @@
 """Hybridisation of carbon atoms from positions alone.
 
-Bonds are pairs nearer than 1.15 times the sum of their covalent radii (Cordero et al., Dalton
-Trans. 2008, 2832). RDKit finds the bond orders of a neutral molecule from them (Kim and Kim,
-Bull. Korean Chem. Soc. 36, 1769, 2015); where it cannot, and in crystals, the number of bonded
-atoms decides.
+Bonds are those of `bonds.py`. RDKit finds the bond orders of a neutral molecule from them (Kim and
+Kim, Bull. Korean Chem. Soc. 36, 1769, 2015); where it cannot, and in crystals, the number of
+bonded atoms decides.
 """
 
 from typing import Any, Literal, NamedTuple
@@ -11,16 +10,14 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.chemistry.bonds import find_bonds
 from atomlens.structures.arrays import Structure
 from atomlens.structures.records import quiet
 
 Method = Literal["rdkit", "coordination"]
 
-REACH = 1.15
-"""Longest bond, in sums of covalent radii; 1.25 would join atoms across the rings of cages."""
 _LARGEST_FOR_RDKIT = 200
 """Atoms; the search for bond orders in larger molecules may take minutes."""
-_LARGEST_FOR_MATRIX = 500
 _BY_COORDINATION = {4: "sp3", 3: "sp2", 2: "sp"}
 _BY_RDKIT = {"SP3": "sp3", "SP2": "sp2", "SP": "sp"}
 
@@ -52,24 +49,6 @@ def find_hybridisation(structure: Structure, method: Method = "rdkit") -> Hybrid
         for z, count in zip(structure.atomic_numbers.tolist(), counts.tolist(), strict=True)
     )
     return Hybridisation(kinds, "coordination")
-
-
-def find_bonds(structure: Structure) -> NDArray[np.int64]:
-    """Return bonded atoms, (n, 2); every bond twice, a bond to each periodic image."""
-    from ase.data import covalent_radii
-
-    radii = REACH * covalent_radii[structure.atomic_numbers]
-    if structure.pbc.any() or len(radii) > _LARGEST_FOR_MATRIX:
-        from ase.neighborlist import primitive_neighbor_list
-
-        pairs = primitive_neighbor_list(
-            "ij", structure.pbc, structure.cell, structure.positions, radii
-        )
-        return np.stack(pairs, axis=1).astype(np.int64)
-    shifts = structure.positions[:, None] - structure.positions
-    near = np.linalg.norm(shifts, axis=2) < radii[:, None] + radii
-    np.fill_diagonal(near, False)
-    return np.argwhere(near)
 
 
 def _from_rdkit(

@@ -1,17 +1,13 @@
 """What an atom is in a framework: its kind of element, and its place in the bond graph.
 
-Bonds are pairs nearer than a multiple of the sum of their covalent radii (Cordero et al., Dalton
-Trans. 2008, 2832), also across the faces of a periodic cell. Bonds of metals are longer for their
-radii and kept apart: a ring that closes through a metal says little about the linker, so that
-rings are those of the other bonds alone.
+Bonds are those of `bonds.py`, also across the faces of a periodic cell. A ring that closes through
+a metal says little about the linker, so that rings are those of the other bonds alone.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.elements import NONMETALS
+from atomlens.chemistry.bonds import Bonds, find_framework_bonds, is_metal
 from atomlens.structures.arrays import Structure
 
 ELEMENT_CLASSES = ("metal", "C", "N", "O", "H", "halogen", "other")
@@ -19,10 +15,6 @@ ELEMENT_CLASSES = ("metal", "C", "N", "O", "H", "halogen", "other")
 GRAPH_CLASSES = ("metal node", "ring", "chain", "leaf", "isolated")
 """Places in the bond graph, in the order in which they are decided, `graph_classes`."""
 
-REACH = 1.2
-"""Longest bond between nonmetals, in sums of covalent radii: some C-H of drawn MOFs are long."""
-METAL_REACH = 1.25
-"""Longest bond of a metal, in sums of covalent radii: the long bonds of copper are found."""
 LARGEST_RING = 12
 """Atoms; the rings of linkers and of guests are smaller, the pores are larger."""
 
@@ -30,15 +22,6 @@ _HALOGENS = (9, 17, 35, 53, 85)
 
 Place = tuple[int, int, int, int]
 """An atom and the lattice translation of its image."""
-
-
-class Bonds(NamedTuple):
-    """Bonds of a structure, each one twice, from either end."""
-
-    ends: NDArray[np.int64]
-    """(n_bonds, 2) first and second atom"""
-    images: NDArray[np.int64]
-    """(n_bonds, 3) lattice translation of the second atom"""
 
 
 def element_classes(structure: Structure) -> NDArray[np.str_]:
@@ -50,11 +33,6 @@ def element_classes(structure: Structure) -> NDArray[np.str_]:
         np.isin(numbers, _HALOGENS),
     ]
     return np.select(conditions, ELEMENT_CLASSES[:6], default=ELEMENT_CLASSES[6])
-
-
-def is_metal(atomic_numbers: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return which elements are metals; B, Si, Ge, As, Sb and Te are none."""
-    return ~np.isin(atomic_numbers, list(NONMETALS))
 
 
 def graph_classes(structure: Structure, largest_ring: int = LARGEST_RING) -> NDArray[np.str_]:
@@ -80,26 +58,6 @@ def graph_classes(structure: Structure, largest_ring: int = LARGEST_RING) -> NDA
         n_bonds == 1,
     ]
     return np.select(conditions, GRAPH_CLASSES[:4], default=GRAPH_CLASSES[4])
-
-
-def find_framework_bonds(structure: Structure) -> Bonds:
-    """Return the bonds between nonmetals, and those of metals with nonmetals.
-
-    Metals are not bonded to each other here: no class asks for it.
-    """
-    from ase.data import covalent_radii
-    from ase.neighborlist import primitive_neighbor_list
-
-    numbers = structure.atomic_numbers
-    radii, metal = covalent_radii[numbers], is_metal(numbers)
-    first, second, distances, images = primitive_neighbor_list(
-        "ijdS", structure.pbc, structure.cell, structure.positions, METAL_REACH * radii
-    )
-    reach = np.where(metal[first] | metal[second], METAL_REACH, REACH)
-    bonded = distances < reach * (radii[first] + radii[second])
-    bonded &= ~(metal[first] & metal[second])
-    ends = np.stack([first, second], axis=1)[bonded].astype(np.int64)
-    return Bonds(ends, images[bonded].astype(np.int64))
 
 
 def atoms_in_rings(n_atoms: int, bonds: Bonds, largest: int = LARGEST_RING) -> NDArray[np.bool_]:

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.chemistry.hybridisation import find_bonds, perceive_molecule
+from atomlens.chemistry.bonds import find_bonds
+from atomlens.chemistry.hybridisation import perceive_molecule
 from atomlens.structures.arrays import Structure
 
 

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from atomlens.cli.common import add_common_arguments
 from atomlens.cli.guard import say
-from atomlens.cli.outputs import emit, to_json
+from atomlens.cli.outputs import emit
 from atomlens.cli.progress import ProgressLine
 from atomlens.errors import AtomlensError, DatasetError, unknown_name
+from atomlens.files import to_json
 
 if TYPE_CHECKING:
     from atomlens.datasets import DatasetSource

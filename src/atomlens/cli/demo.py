@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atomlens.cli.common import add_common_arguments, add_out_folder
-from atomlens.cli.outputs import emit, to_json, usable_folder
-from atomlens.cli.progress import clock
+from atomlens.cli.outputs import emit, usable_folder
+from atomlens.cli.progress import ProgressLine, clock
+from atomlens.files import to_json
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -87,9 +88,9 @@ def run_demo(
     folder: Path, settings: DemoSettings | None = None, *, quiet: bool = True
 ) -> "tuple[dict[str, Any], list[Explanation]]":
     """Train, compare, explain, write everything; return the metrics and the explanations."""
-    from atomlens.cli.explain import write_explanations
     from atomlens.datasets import load_dataset
     from atomlens.files import write_text
+    from atomlens.predictor.report import write_explanations
     from atomlens.training import train
 
     settings = settings or DemoSettings()
@@ -102,7 +103,8 @@ def run_demo(
         baseline = train(data, model=name, settings=shared_settings(settings))
         maes[f"mae_{name}"] = mae_on_test(baseline)
     explanations = [model.explain(atoms) for atoms in molecules()]
-    write_explanations(explanations, folder, quiet=quiet)
+    with ProgressLine("writing", quiet=quiet) as progress:
+        write_explanations(explanations, folder, progress)
     metrics = {
         **maes,
         "unit": model.targets[0].unit,

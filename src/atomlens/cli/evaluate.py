@@ -1,8 +1,6 @@
 """``atomlens evaluate``: how far predictions are from known values."""
 
 import argparse
-import math
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +16,8 @@ from atomlens.cli.progress import ProgressLine
 from atomlens.errors import DatasetError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from atomlens.datasets.base import Dataset
-    from atomlens.predictor import Metrics, Prediction, Predictor
-
-    Values = NDArray[np.float64]
+    from atomlens.predictor import Metrics, Predictor
 
 SUMMARY = "compare predictions with known values"
 DESCRIPTION = """\
@@ -74,6 +67,7 @@ def run(options: argparse.Namespace) -> int:
     """Predict, compare, print the metrics, write the report."""
     from atomlens.predictor import load, score
     from atomlens.predictor.evaluation import matching_values
+    from atomlens.predictor.report import write_evaluation
     from atomlens.reports.tables import format_table
 
     model = load(options.model)
@@ -170,77 +164,6 @@ def metric_rows(metrics: "Metrics") -> list[dict[str, Any]]:
             label = "values" if points else label
             rows.setdefault(label, {"": label})[name] = f"{text} {unit}".rstrip()
     return list(rows.values())
-
-
-def write_evaluation(
-    prediction: "Prediction", true: "Values", metrics: "Metrics", folder: Path
-) -> None:
-    """Write metrics.json, predictions.csv and, for each number that is predicted, figures."""
-    from atomlens.cli.outputs import to_json
-    from atomlens.files import write_text
-    from atomlens.predictor.report import axis_labels, compared_spectra
-    from atomlens.reports.figures import draw_calibration, draw_parity
-    from atomlens.reports.spectrum_figure import draw_spectra
-    from atomlens.reports.tables import write_table
-    from atomlens.targets import value_slices
-
-    write_table(compared_rows(prediction, true), folder / "predictions.csv")
-    for target, place in zip(prediction.targets, value_slices(prediction.targets), strict=True):
-        if target.kind != "regression" or not metrics[target.name].n:
-            continue
-        stem = "" if len(prediction.targets) == 1 else f"-{target.name}"
-        found, std = prediction.values[:, place], prediction.std[:, place]
-        if target.is_spectrum:
-            panels = compared_spectra(prediction, true[:, place], target.name)
-            x_label, y_label = axis_labels(target)
-            draw_spectra(panels, folder / f"spectra{stem}.png", x_label=x_label, y_label=y_label)
-        draw_parity(
-            true[:, place].ravel(),
-            found.ravel(),
-            target=target.name,
-            unit=target.unit,
-            std=std.ravel(),
-            path=folder / f"parity{stem}.png",
-        )
-        curve = _calibration_curve((found - true[:, place]).ravel(), std.ravel())
-        if curve is not None:
-            draw_calibration(*curve, folder / f"calibration{stem}.png", title=target.name)
-    write_text(to_json(metrics.to_dict()) + "\n", folder / "metrics.json")
-
-
-def compared_rows(prediction: "Prediction", true: "Values") -> list[dict[str, Any]]:
-    """Return the rows of the prediction with the true values (column ``TARGET_true``) beside."""
-    from atomlens.targets import value_slices
-
-    if prediction.has_spectra:
-        beside = replace(prediction, std=true)  # one column more, in the place of the errors
-        rows = prediction.to_rows()
-        for row, other in zip(rows, beside.to_rows(), strict=True):
-            for target in prediction.targets:
-                if f"{target.name}_std" in other:
-                    row[f"{target.name}_true"] = other[f"{target.name}_std"]
-        return rows
-    records = prediction.to_records()
-    places = [p.start for p in value_slices(prediction.targets)]
-    for record, values in zip(records, true, strict=True):
-        for target, value in zip(prediction.targets, values[places].tolist(), strict=True):
-            known = target.classes[int(value)] if target.classes and math.isfinite(value) else value
-            record[f"{target.name}_true"] = known
-    return records
-
-
-def _calibration_curve(error: "Values", std: "Values") -> "tuple[Values, Values] | None":
-    """Return promised and found shares inside the error estimates, from 5 to 95 %."""
-    import numpy as np
-
-    from atomlens.predictor.metrics import normal_shares
-
-    known = np.isfinite(error) & np.isfinite(std)
-    if not known.any():
-        return None
-    shares = normal_shares(error[known], std[known])
-    promised = np.linspace(0.05, 0.95, 19)
-    return promised, (shares[:, None] <= promised).mean(axis=0)
 
 
 def _files(folder: Path) -> list[str]:

@@ -2,12 +2,11 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atomlens.cli.common import add_common_arguments, add_model_and_inputs, add_out_folder
 from atomlens.cli.guard import say
-from atomlens.cli.outputs import emit, exit_code, to_json, usable_folder
+from atomlens.cli.outputs import emit, exit_code, usable_folder
 from atomlens.cli.progress import ProgressLine
 from atomlens.errors import AtomlensError, Failure, SettingsError, unknown_name
 
@@ -52,6 +51,7 @@ def run(options: argparse.Namespace) -> int:
         message = unknown_name("explanation method", options.method, EXPLAINERS)
         raise SettingsError(f"--method: {message}")
     from atomlens.predictor import load
+    from atomlens.predictor.report import write_explanations
     from atomlens.reports.tables import format_table
     from atomlens.structures import read_structures
 
@@ -67,7 +67,8 @@ def run(options: argparse.Namespace) -> int:
         quiet=options.quiet,
     )
     if explanations:
-        stems = write_explanations(explanations, folder, quiet=options.quiet)
+        with ProgressLine("writing", quiet=options.quiet) as progress:
+            stems = write_explanations(explanations, folder, progress)
         emit(format_table(explanation_rows(explanations)))
         first = "index" if len(stems) > 1 else stems[0]
         emit(f"Open {folder / first}.html in a browser.")
@@ -104,44 +105,6 @@ def explain_all(
                 failures.append(Failure(name=name_of(item), message=str(error)))
             progress(done, len(items))
     return explanations, failures
-
-
-def write_explanations(
-    explanations: "Sequence[Explanation]", folder: Path, *, quiet: bool = True
-) -> list[str]:
-    """Write the files of every explanation and, for several, an index; return their names."""
-    from atomlens.files import write_text
-    from atomlens.reports.page import write_page
-    from atomlens.reports.tables import write_extxyz
-
-    stems = unique_stems([e.name for e in explanations], taken=("index",))
-    with ProgressLine("writing", quiet=quiet) as progress:
-        for done, (stem, explanation) in enumerate(zip(stems, explanations, strict=True), start=1):
-            explanation.to_html(folder / f"{stem}.html")
-            explanation.to_png(folder / f"{stem}.png")
-            write_extxyz(explanation.to_atoms(), folder / f"{stem}.extxyz")
-            write_text(to_json(explanation.to_dict()) + "\n", folder / f"{stem}.json")
-            progress(done, len(stems))
-    if len(stems) > 1:
-        write_page([e.picture() for e in explanations], folder / "index.html")
-    return stems
-
-
-def unique_stems(names: Sequence[str], taken: Sequence[str] = ()) -> list[str]:
-    """Return one file name without suffix per name, all different on every file system."""
-    from atomlens.structures.arrays import file_stem
-
-    used = {t.lower() for t in taken}
-    stems = []
-    for name in names:
-        stem = candidate = file_stem(name.replace("/", "_"))
-        number = 2
-        while candidate.lower() in used:
-            candidate = f"{stem}-{number}"
-            number += 1
-        used.add(candidate.lower())
-        stems.append(candidate)
-    return stems
 
 
 def explanation_rows(explanations: "Sequence[Explanation]") -> list[dict[str, str]]:

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atomlens.cli.common import add_common_arguments, add_inputs, add_set
-from atomlens.cli.outputs import emit, exit_code, to_json
+from atomlens.cli.outputs import emit, exit_code
 from atomlens.cli.progress import ProgressLine
-from atomlens.cli.settings import read_assignments, typed_values
+from atomlens.cli.settings import read_assignments
 from atomlens.errors import AtomlensError, Failure, SettingsError, unknown_name
+from atomlens.files import to_json
+from atomlens.settings import typed_values
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from atomlens.cli.common import add_common_arguments, add_out_folder
-from atomlens.cli.outputs import emit, to_json
+from atomlens.cli.outputs import emit
 from atomlens.errors import MissingDependencyError, SettingsError, unknown_name
+from atomlens.files import to_json
 
 SUMMARY = "list, describe and import models"
 DESCRIPTION = "List the models that can be trained, describe one, or import a published one."
@@ -101,8 +102,8 @@ def _list(form: str) -> str:
 
 
 def _info(options: argparse.Namespace) -> str:
-    from atomlens.cli.settings import settings_table
     from atomlens.models import MODELS, PRESETS
+    from atomlens.settings import settings_table
 
     folder = Path(options.name)
     if folder.is_dir():

@@ -1,10 +1,8 @@
 """Where results go, and which exit code they call for."""
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from atomlens.cli.guard import say
 from atomlens.errors import Failure, SettingsError
@@ -13,11 +11,6 @@ from atomlens.errors import Failure, SettingsError
 def emit(text: str) -> None:
     """Write a result to stdout."""
     sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
-
-
-def to_json(value: Any) -> str:
-    """Return JSON that every reader accepts: no NaN, no infinity, letters as they are."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def usable_folder(path: Path) -> Path:

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import NoReturn
 
-from atomlens import __version__
+from atomlens.version import __version__
 
 COMMANDS: tuple[str, ...] = (
     "demo",

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from atomlens.cli.common import add_common_arguments, add_out_folder, add_set
 from atomlens.cli.guard import say
-from atomlens.cli.outputs import emit, exit_code, failure_sentence, to_json, usable_folder
+from atomlens.cli.outputs import emit, exit_code, failure_sentence, usable_folder
 from atomlens.cli.progress import ProgressLine
-from atomlens.cli.settings import read_assignments, settings_table, typed_values
+from atomlens.cli.settings import read_assignments
 from atomlens.errors import DatasetError, SettingsError, StudyError, unknown_name
+from atomlens.files import to_json
+from atomlens.settings import settings_table, typed_values
 
 if TYPE_CHECKING:
     from atomlens.datasets.base import Dataset

@@ -17,8 +17,9 @@ from atomlens.cli.common import (
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit, failure_sentence
 from atomlens.cli.recipes import GROUPS, RECIPE, recipe_from
-from atomlens.cli.settings import Groups, merge, read_assignments, read_config, typed_values
+from atomlens.cli.settings import Groups, merge, read_assignments, read_config
 from atomlens.errors import Failure, SettingsError, unknown_name
+from atomlens.settings import typed_values
 
 if TYPE_CHECKING:
     from atomlens.predictor import Predictor

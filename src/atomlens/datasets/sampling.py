@@ -74,7 +74,7 @@ SMALLEST_VALIDATION = 500
 """Samples of the validation part that even a small subset keeps."""
 
 
-def _take_subset(dataset: Dataset, split: Split, n_train: int, seed: int) -> tuple[Dataset, Split]:
+def take_subset(dataset: Dataset, split: Split, n_train: int, seed: int) -> tuple[Dataset, Split]:
     """Keep some of the training part, a like share of the validation part, the whole test part.
 
     Raises:
@@ -100,7 +100,8 @@ def _take_subset(dataset: Dataset, split: Split, n_train: int, seed: int) -> tup
     return dataset.subset(np.concatenate(rows)), Split(**parts)
 
 
-def _shuffle_targets(dataset: Dataset, split: Split, seed: int) -> Dataset:
+def shuffle_targets(dataset: Dataset, split: Split, seed: int) -> Dataset:
+    """Deal the values of training and validation part out anew: a control that learns nothing."""
     values = dataset.values.copy()
     for rows in (split.train, split.validation):
         values[rows] = values[np.random.default_rng(seed).permutation(rows)]

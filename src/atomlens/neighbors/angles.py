@@ -19,14 +19,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.neighbors.arithmetic import whole
 from atomlens.machine import compiled, inlined
+from atomlens.neighbors.arithmetic import (
+    Complex,
+    Vector,
+    combine,
+    cross,
+    dot,
+    multiply,
+    triangle,
+    unit,
+    whole,
+)
 from atomlens.neighbors.polytope import N_CUBE, Polytope
-from atomlens.neighbors.arithmetic import Complex, Vector, combine, cross, dot, multiply
-from atomlens.neighbors.arithmetic import whole
-from atomlens.machine import compiled, inlined
-from atomlens.neighbors.polytope import N_CUBE, Polytope
-from atomlens.neighbors.arithmetic import Vector, combine, cross, dot, triangle, unit
 
 
 class Directions(NamedTuple):

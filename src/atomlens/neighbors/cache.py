@@ -24,7 +24,7 @@ from atomlens.files import cache_folder, discard_folder, whole_folder
 from atomlens.graphs import GraphStore
 from atomlens.neighbors import BuildResult, build_store
 from atomlens.neighbors.base import GraphBuilder
-from atomlens.neighbors.pack import with_structure_fields
+from atomlens.neighbors.features import with_structure_fields
 from atomlens.structures.arrays import StructureArrays
 
 FORMAT_VERSION = 1

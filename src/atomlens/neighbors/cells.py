@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.neighbors.arithmetic import whole
 from atomlens.machine import compiled, inlined
+from atomlens.neighbors.arithmetic import whole
 from atomlens.neighbors.images import Candidates, Images
 from atomlens.neighbors.lattice import SHORTEST, Lattice
 from atomlens.neighbors.polytope import (

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.neighbors.arithmetic import whole
 from atomlens.machine import compiled, inlined
+from atomlens.neighbors.arithmetic import whole
 from atomlens.neighbors.lattice import Lattice
 
 MOST_IMAGES = 10_000_000

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.neighbors.arithmetic import whole
 from atomlens.machine import compiled
+from atomlens.neighbors.arithmetic import whole
 
 SHORTEST = 1e-3
 """Å; a lattice vector or a distance between atoms below this is a mistake in the input."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from atomlens.errors import Failure, SettingsError
 from atomlens.graphs import GraphStore
 from atomlens.neighbors.base import GraphBuilder, PackedEdges
+from atomlens.neighbors.features import with_structure_fields
 from atomlens.structures.arrays import StructureArrays
 
 _ATOMS_IN_SHARD = 20_000
@@ -61,22 +62,6 @@ def build_store(
         kept=kept,
         failures=tuple(failure for part in parts for failure in part.failures),
     )
-
-
-def with_structure_fields(
-    store: GraphStore, structures: StructureArrays, kept: NDArray[np.int64]
-) -> GraphStore:
-    """Return the store with what graphs take from their structures as it is: cells, charges.
-
-    Charges are left out where nodes are not atoms, and 0 where a structure has none.
-    """
-    charges = None
-    if structures.charges is not None and store.node_weights is None:
-        found = structures.subset(kept).charges
-        assert found is not None
-        charges = torch.from_numpy(np.nan_to_num(found))
-    cells = torch.from_numpy(structures.cells[kept].astype(np.float32))
-    return replace(store, cells=cells, charges=charges)
 
 
 def _shards(structures: StructureArrays) -> Iterator[NDArray[np.int64]]:

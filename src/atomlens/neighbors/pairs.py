@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.neighbors.arithmetic import whole
 from atomlens.machine import compiled, entry_point, inlined
+from atomlens.neighbors.arithmetic import whole
 from atomlens.neighbors.images import (
     NO_ROOM,
     TOO_MANY,

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.neighbors.arithmetic import whole
 from atomlens.machine import compiled, inlined
+from atomlens.neighbors.arithmetic import whole
 
 MISSED = 0
 CUT = 1

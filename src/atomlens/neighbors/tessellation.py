@@ -5,12 +5,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.neighbors.arithmetic import whole
 from atomlens.machine import compiled, entry_point, inlined
 from atomlens.neighbors.angles import (
     measure_faces,
+    measure_open_faces,
     trim_faces,
 )
+from atomlens.neighbors.arithmetic import whole
 from atomlens.neighbors.cells import (
     CLOSED,
     TOUCHING,
@@ -32,7 +33,6 @@ from atomlens.neighbors.lattice import (
     lattice_size,
     reduce_lattice,
 )
-from atomlens.neighbors.open_cells import measure_open_faces
 from atomlens.neighbors.polytope import FULL, N_CUBE
 from atomlens.neighbors.selection import SMALLEST_FACE, write_edges
 from atomlens.neighbors.table import (

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from atomlens.errors import GraphError, SettingsError, unknown_name
 from atomlens.graphs import AtomGraph
 from atomlens.neighbors.base import PackedEdges
+from atomlens.neighbors.features import ring_flags, why_no_rings
 from atomlens.neighbors.kernels import Kernel, KernelBuilder
 from atomlens.structures.arrays import Structure, StructureArrays
 
@@ -81,26 +82,22 @@ class VoronoiBuilder(KernelBuilder):
         """Raise a GraphError for a structure that cannot be used, with the reason."""
         KernelBuilder.check(self, structure)
         if self.ring_flags and structure.pbc.any():
-            raise GraphError(_no_rings(structure.name))
+            raise GraphError(why_no_rings(structure.name))
 
     def build_structure(self, structure: Structure) -> AtomGraph:
         """Return the graph of one structure, in float64."""
         graph = KernelBuilder.build_structure(self, structure)
         if not self.ring_flags:
             return graph
-        from atomlens.chemistry.rings import find_rings
-
-        return replace(graph, ring_flags=torch.from_numpy(find_rings(structure)).double())
+        return replace(graph, ring_flags=torch.from_numpy(ring_flags([structure])).double())
 
     def pack(self, structures: StructureArrays) -> PackedEdges:
         """Return the neighbour pairs of many structures; those that fail are listed by name."""
         packed = KernelBuilder.pack(self, structures)
         if not self.ring_flags or not len(packed.kept):
             return packed
-        from atomlens.chemistry.rings import find_rings
-
-        flags = [find_rings(structures[index]) for index in packed.kept.tolist()]
-        return replace(packed, ring_flags=np.concatenate(flags))
+        kept = (structures[index] for index in packed.kept.tolist())
+        return replace(packed, ring_flags=ring_flags(kept))
 
     def _sift(self, structures: StructureArrays) -> tuple[NDArray[np.int64], dict[int, str]]:
         usable, reasons = KernelBuilder._sift(self, structures)
@@ -108,7 +105,7 @@ class VoronoiBuilder(KernelBuilder):
             return usable, reasons
         periodic = structures.pbc[usable].any(axis=1)
         for index in usable[periodic].tolist():
-            reasons[index] = _no_rings(structures.names[index])
+            reasons[index] = why_no_rings(structures.names[index])
         return usable[~periodic], reasons
 
     def kernel(self, structures: StructureArrays) -> Kernel:
@@ -135,13 +132,6 @@ class VoronoiBuilder(KernelBuilder):
             make_room=empty_workspace,
             n_edges=12 * int(structures.offsets[-1]),
         )
-
-
-def _no_rings(name: str) -> str:
-    return (
-        f"{name}: this structure is periodic, and rings are perceived in molecules only. Use a "
-        "model without ring_features."
-    )
 
 
 def in_box(structures: StructureArrays, cubic: bool) -> StructureArrays:

@@ -1,13 +1,13 @@
 """A trained model in use: load, save, predict, explain, evaluate."""
 
 from atomlens.predictor.calibration import Calibration, TargetCalibration
-from atomlens.predictor.core import Predictor
+from atomlens.predictor.core import Predictor, load
 from atomlens.predictor.embedding import Embeddings
 from atomlens.predictor.evaluation import score
-from atomlens.predictor.loading import load
 from atomlens.predictor.metrics import ClassificationMetrics, Metrics, RegressionMetrics
 from atomlens.predictor.prediction import Prediction
 from atomlens.predictor.record import TrainingRecord
+from atomlens.predictor.trained import TrainedModel
 
 __all__ = [
     "Calibration",
@@ -18,6 +18,7 @@ __all__ = [
     "Predictor",
     "RegressionMetrics",
     "TargetCalibration",
+    "TrainedModel",
     "TrainingRecord",
     "load",
     "score",

@@ -2,14 +2,12 @@
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from atomlens.elements import SYMBOLS
 from atomlens.models import MODELS
+from atomlens.predictor.trained import TrainedModel
 from atomlens.targets import Target
-
-if TYPE_CHECKING:
-    from atomlens.predictor.core import Predictor
 
 _METRICS = {
     "mae": ("MAE", True),
@@ -24,7 +22,7 @@ _METRICS = {
 }
 
 
-def model_card(predictor: "Predictor") -> str:
+def model_card(predictor: TrainedModel) -> str:
     """Return the text of ``README.md``."""
     names = ", ".join(t.name for t in predictor.targets)
     sections = [
@@ -48,7 +46,7 @@ _USE = """\
     model.predict("CCO").to_frame()"""
 
 
-def _what(predictor: "Predictor") -> str:
+def _what(predictor: TrainedModel) -> str:
     kind = MODELS[predictor.model_name]
     n_weights = sum(p.numel() for p in predictor.models[0].parameters())
     n = len(predictor.models)
@@ -77,7 +75,7 @@ def _describe(target: Target) -> str:
     return "; ".join(words)
 
 
-def _data(predictor: "Predictor") -> str:
+def _data(predictor: TrainedModel) -> str:
     record = predictor.record
     lines = [f"`{record.data}`." if record.data else "Not recorded."]
     if record.split:
@@ -94,7 +92,7 @@ def _data(predictor: "Predictor") -> str:
     return "\n".join(lines)
 
 
-def _metrics(predictor: "Predictor") -> str:
+def _metrics(predictor: TrainedModel) -> str:
     parts = [p for p in ("validation", "test") if isinstance(predictor.metrics.get(p), Mapping)]
     if not parts:
         return "Not measured."
@@ -133,7 +131,7 @@ _SOURCES = {
 }
 
 
-def _limits(predictor: "Predictor") -> str:
+def _limits(predictor: TrainedModel) -> str:
     lines = [
         "- The errors hold for structures like the training data. For other elements, sizes or "
         "kinds of bonding they say nothing.",
@@ -162,7 +160,7 @@ def _start(origin: Mapping[str, Any]) -> str:
     return " ".join(sentences)
 
 
-def _making(predictor: "Predictor") -> str:
+def _making(predictor: TrainedModel) -> str:
     record = predictor.record
     lines = [record.notes] if record.notes else []
     if record.started_from:

@@ -1,27 +1,23 @@
-"""The trained thing: model, builder, targets and scaling together."""
+"""A trained model in use: load, save, predict, embed, explain, evaluate."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
 from atomlens.errors import AtomlensError, Failure
 from atomlens.explain import Explanation
-from atomlens.graphs import GraphBatch, GraphStore
+from atomlens.graphs import GraphStore
 from atomlens.machine import choose_device
-from atomlens.models.base import PropertyModel
-from atomlens.neighbors.base import GraphBuilder
-from atomlens.predictor.calibration import Calibration
 from atomlens.predictor.embedding import Embeddings, embed
-from atomlens.predictor.estimates import Combined, Estimates, Noise, combine, estimate, spread_out
+from atomlens.predictor.estimates import Estimates, spread_out
 from atomlens.predictor.evaluation import matching_values, score
 from atomlens.predictor.explaining import explain_one
-from atomlens.predictor.inference import RawOutputs, StepProgress, run_models
+from atomlens.predictor.inference import StepProgress, run_models
 from atomlens.predictor.inputs import (
     Inputs,
     build_graphs,
@@ -29,66 +25,22 @@ from atomlens.predictor.inputs import (
     refuse_elements,
     unseen_elements,
 )
+from atomlens.predictor.loading import load_trained
 from atomlens.predictor.metrics import Metrics
 from atomlens.predictor.prediction import Prediction
-from atomlens.predictor.record import TrainingRecord
+from atomlens.predictor.saving import save
+from atomlens.predictor.trained import TrainedModel
 from atomlens.structures.arrays import StructureArrays
-from atomlens.targets import Target
-from atomlens.targets.scaling import TargetScaling
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Predictor:
-    """A trained model with everything that is needed to use it.
+class Predictor(TrainedModel):
+    """A trained model, ready for use.
 
     Several ``models`` are an ensemble: the mean is predicted, their spread is the error
     estimate.
     """
-
-    model_name: str
-    """Key in ``MODELS``."""
-    models: tuple[PropertyModel, ...]
-    builder: GraphBuilder
-    scaling: TargetScaling
-    calibration: Calibration
-    noise: Noise = "none"
-    """Distribution of the noise that the models predict, if they do."""
-    elements: tuple[int, ...] = ()
-    """Atomic numbers that the training part had; empty if unknown."""
-    metrics: dict[str, Any] = field(default_factory=dict)
-    """Errors on validation and test part, as in ``metrics.json``."""
-    record: TrainingRecord = field(default_factory=TrainingRecord)
-
-    def __post_init__(self) -> None:
-        """Switch training behaviour (dropout) off, and gradients of the weights."""
-        for model in self.models:
-            model.eval().requires_grad_(False)
-
-    @property
-    def targets(self) -> tuple[Target, ...]:
-        """What is predicted."""
-        return self.scaling.targets
-
-    @property
-    def has_spectra(self) -> bool:
-        """Whether one of the targets is a spectrum."""
-        return any(t.is_spectrum for t in self.targets)
-
-    @property
-    def config(self) -> Any:
-        """Settings of the model."""
-        return self.models[0].config
-
-    @property
-    def std_source(self) -> str:
-        """Where error estimates come from."""
-        sources = ["ensemble"] if len(self.models) > 1 else []
-        if self.config.predict_scale and self.noise != "none":
-            sources.append("heteroscedastic")
-        if not sources and any(t is not None for t in self.calibration.targets):
-            return "validation"
-        return " + ".join(sources) or "none"
 
     @classmethod
     def load(cls, path: str | Path) -> "Predictor":
@@ -97,9 +49,8 @@ class Predictor:
         Raises:
             ModelError: there is no model, or it is damaged or of a newer version.
         """
-        from atomlens.predictor.loading import load
-
-        return load(path)
+        trained = load_trained(path)
+        return cls(**{f.name: getattr(trained, f.name) for f in fields(trained)})
 
     def save(self, path: str | Path) -> Path:
         """Write a model folder, whole or not at all; a model that stands there is replaced.
@@ -107,8 +58,6 @@ class Predictor:
         Raises:
             ModelError: the folder holds something else.
         """
-        from atomlens.predictor.saving import save
-
         return save(self, Path(path))
 
     def predict(
@@ -246,24 +195,6 @@ class Predictor:
         )
         return score(prediction, true)
 
-    def models_on(self, device: str) -> tuple[PropertyModel, ...]:
-        """Return the models after moving them to a device."""
-        place = choose_device(device)
-        return tuple(model.to(place) for model in self.models)
-
-    @torch.no_grad()
-    def raw_outputs(self, batch: GraphBatch) -> RawOutputs:
-        """Return what each member says about a batch on its device, in scaled units."""
-        return RawOutputs.of([model(batch) for model in self.models])
-
-    def combined(self, raw: RawOutputs) -> Combined:
-        """Average the members, in scaled units."""
-        return combine(raw, self.targets, self.noise)
-
-    def estimate(self, raw: RawOutputs, structures: StructureArrays) -> Estimates:
-        """Turn the outputs of the members into values with error estimates, in units."""
-        return estimate(self.combined(raw), structures, self.scaling, self.calibration)
-
     def _prediction(self, inputs: Inputs, found: Estimates | None) -> Prediction:
         """Put the estimates of the usable inputs in their places among all inputs."""
         n, places = len(inputs.names), inputs.places
@@ -289,3 +220,13 @@ class Predictor:
             errors=inputs.errors,
             warnings=tuple(warnings),
         )
+
+
+def load(path: str | Path) -> Predictor:
+    """Load a model folder. No code in it is executed, nothing is unpickled.
+
+    Raises:
+        ModelError: there is no model, or it is damaged or of a newer version; the message
+            names the file and says what to do.
+    """
+    return Predictor.load(path)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,7 @@ from atomlens.files import whole_file
 from atomlens.machine import choose_device
 from atomlens.predictor.inference import StepProgress, model_outputs
 from atomlens.predictor.inputs import build_graphs, gather, refuse_elements
-
-if TYPE_CHECKING:
-    from atomlens.predictor.core import Predictor
+from atomlens.predictor.trained import TrainedModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +38,7 @@ class Embeddings:
 
 
 def embed(
-    predictor: "Predictor", given: Any, *, device: str, progress: StepProgress | None
+    predictor: TrainedModel, given: Any, *, device: str, progress: StepProgress | None
 ) -> Embeddings:
     """Return the pooled features of the structures; see `Predictor.embed`."""
     inputs = refuse_elements(gather(given), predictor.models[0])

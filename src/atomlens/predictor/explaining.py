@@ -1,6 +1,6 @@
 """Explaining one prediction: the members' scores, averaged, on the atoms of the structure."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,17 +13,15 @@ from atomlens.machine import choose_device
 from atomlens.models.base import PropertyModel
 from atomlens.predictor.estimates import Estimates
 from atomlens.predictor.inputs import gather, refuse_elements, unseen_elements
+from atomlens.predictor.trained import TrainedModel
 from atomlens.structures.arrays import Structure, StructureArrays
 from atomlens.targets import Target, output_slices, value_slices
-
-if TYPE_CHECKING:
-    from atomlens.predictor.core import Predictor
 
 Values = NDArray[np.float64]
 
 
 def explain_one(
-    predictor: "Predictor",
+    predictor: TrainedModel,
     given: Any,
     *,
     method: str,
@@ -71,7 +69,7 @@ def explain_one(
     )
 
 
-def _unit_of_output(predictor: "Predictor", column: int, n_atoms: int) -> float:
+def _unit_of_output(predictor: TrainedModel, column: int, n_atoms: int) -> float:
     """Return by how much the prediction rises when the model's output rises by one."""
     target = predictor.targets[column]
     return predictor.scaling.stds[column] * (n_atoms if target.extensive else 1)
@@ -94,7 +92,7 @@ class _Explained(NamedTuple):
 
 
 def _explained(
-    predictor: "Predictor", estimates: Estimates, column: int, point: int | None
+    predictor: TrainedModel, estimates: Estimates, column: int, point: int | None
 ) -> _Explained:
     """Return what is explained of a target.
 
@@ -159,7 +157,7 @@ def _mean_edges(members: list[NodeScores]) -> Values | None:
     return mean
 
 
-def _target_column(predictor: "Predictor", target: str | None) -> int:
+def _target_column(predictor: TrainedModel, target: str | None) -> int:
     names = [t.name for t in predictor.targets]
     if target is None:
         return 0

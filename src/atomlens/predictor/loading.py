@@ -1,4 +1,4 @@
-"""From a model folder to a `Predictor`. Text and tensors are read; nothing is executed."""
+"""From a model folder to a `TrainedModel`. Text and tensors are read; nothing is executed."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,6 @@ from atomlens.models import make_model
 from atomlens.models.base import PropertyModel
 from atomlens.neighbors import make_builder
 from atomlens.predictor.calibration import Calibration
-from atomlens.predictor.core import Predictor
 from atomlens.predictor.folder import (
     FAILURES,
     HISTORY,
@@ -27,10 +26,11 @@ from atomlens.predictor.folder import (
     read_weights,
 )
 from atomlens.predictor.record import TrainingRecord
+from atomlens.predictor.trained import TrainedModel
 from atomlens.targets.scaling import TargetScaling
 
 
-def load(path: str | Path) -> Predictor:
+def load_trained(path: str | Path) -> TrainedModel:
     """Load a model folder. No code in it is executed, nothing is unpickled.
 
     Raises:
@@ -40,11 +40,11 @@ def load(path: str | Path) -> Predictor:
     folder = Path(path)
     content = read_settings(folder)
     try:
-        predictor = _without_weights(content)
+        trained = _without_weights(content)
         n_members, checksum = int(content["model"]["n_members"]), str(content["weights_sha256"])
         split = read_optional_json(folder / SPLIT) or {}
         record = replace(
-            predictor.record,
+            trained.record,
             split={str(part): tuple(map(str, names)) for part, names in split.items()},
         )
     except ModelError:
@@ -57,7 +57,7 @@ def load(path: str | Path) -> Predictor:
     models = _models(content, n_members, read_weights(folder, checksum), folder)
     metrics = read_optional_json(folder / METRICS)
     return replace(
-        predictor,
+        trained,
         models=models,
         metrics=metrics if isinstance(metrics, dict) else {},
         record=replace(
@@ -68,13 +68,13 @@ def load(path: str | Path) -> Predictor:
     )
 
 
-def _without_weights(content: dict[str, Any]) -> Predictor:
-    """Return the predictor of a settings file, its models not made yet."""
+def _without_weights(content: dict[str, Any]) -> TrainedModel:
+    """Return the trained model of a settings file, its models not made yet."""
     scaling = TargetScaling.from_dict(content["scaling"])
     noise = content["noise"]
     if noise not in ("none", "laplace", "gaussian"):
         raise ValueError(f"noise {noise!r}")
-    return Predictor(
+    return TrainedModel(
         model_name=str(content["model"]["name"]),
         models=(),
         builder=make_builder(content["builder"]["name"], **_tuples(content["builder"]["settings"])),

@@ -2,13 +2,13 @@
 
 import math
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import Failure, SettingsError, unknown_name
-from atomlens.predictor.report import long_rows, summary_rows
 from atomlens.targets import Target, value_slices
 
 if TYPE_CHECKING:
@@ -217,3 +217,113 @@ def _grids(targets: tuple[Target, ...]) -> dict[str, Any]:
     first = next(iter(grids.values()))
     same = all(grid == first for grid in grids.values())
     return {"grid": first if same else grids}
+
+
+Row = dict[str, Any]
+
+
+_SHOWN = 5
+"""Points of a grid that a summary shows."""
+
+
+def long_rows(prediction: Prediction, *, intervals: bool = False) -> list[Row]:
+    """Return one row per input and point of the grid, ready for a CSV file.
+
+    Columns ``name``, ``formula``, ``n_atoms``, the point (called as the grid is, ``energy``), for
+    each target its value and ``_std``, with ``intervals`` also ``_low`` and ``_high``, then
+    ``unit`` and, where there is one, ``warning``. Targets with different grids follow one
+    another, their columns empty in each other's rows; single numbers stand in every row. A
+    failed input is one row with ``error``.
+    """
+    rows: list[Row] = []
+    for i in range(len(prediction)):
+        if prediction.errors[i]:
+            rows.append({"name": prediction.names[i], "error": prediction.errors[i]})
+            continue
+        start, end = _frame(prediction, i)
+        start |= _single_numbers(prediction, i)
+        for targets in _shared_grids(prediction.targets):
+            columns = _columns(prediction, i, targets, intervals)
+            points = zip(*columns.values(), strict=True)
+            rows += [start | dict(zip(columns, point, strict=True)) | end for point in points]
+    return rows
+
+
+def summary_rows(prediction: Prediction) -> list[Row]:
+    """Return one row per input with a few points of each spectrum, for the terminal."""
+    rows: list[Row] = []
+    places = target_places(prediction.targets)
+    for i in range(len(prediction)):
+        if prediction.errors[i]:
+            rows.append({"name": prediction.names[i], "error": prediction.errors[i]})
+            continue
+        start, end = _frame(prediction, i)
+        row = start | _single_numbers(prediction, i)
+        for target, place in places.items():
+            if target.is_spectrum:
+                row |= _shown_points(target, prediction.values[i, place].tolist())
+        rows.append(row | end)
+    return rows
+
+
+def _frame(prediction: Prediction, i: int) -> tuple[Row, Row]:
+    """Return what stands at the beginning and at the end of every row of an input."""
+    start = {
+        "name": prediction.names[i],
+        "formula": prediction.formulas[i],
+        "n_atoms": int(prediction.n_atoms[i]),
+    }
+    end: Row = {"unit": ";".join(prediction.units) if any(prediction.units) else ""}
+    if prediction.warnings[i]:
+        end["warning"] = prediction.warnings[i]
+    return start, end
+
+
+def _single_numbers(prediction: Prediction, i: int) -> Row:
+    """Return the columns of the targets that are no spectra."""
+    row: Row = {}
+    for index, (target, place) in enumerate(target_places(prediction.targets).items()):
+        if not target.is_spectrum:
+            row |= prediction.target_record(i, index, target, place)
+    return row
+
+
+def _shared_grids(targets: tuple[Target, ...]) -> list[list[Target]]:
+    """Return the spectra in groups that share their grid, in the order of first mention."""
+    spectra = [t for t in targets if t.is_spectrum]
+    order = list(dict.fromkeys(_grid(t) for t in spectra))
+    spectra.sort(key=lambda t: order.index(_grid(t)))
+    return [list(group) for _, group in groupby(spectra, key=_grid)]
+
+
+def _grid(target: Target) -> tuple[str, str, tuple[float, ...]]:
+    return target.grid_name, target.grid_unit, target.grid
+
+
+def _columns(
+    prediction: Prediction, i: int, targets: list[Target], intervals: bool
+) -> dict[str, list[float | None]]:
+    """Return the columns of the points of one input."""
+    columns: dict[str, list[float | None]] = {targets[0].grid_name: list(targets[0].grid)}
+    places = target_places(prediction.targets)
+    arrays = {"": prediction.values, "_std": prediction.std}
+    if intervals:
+        arrays |= {"_low": prediction.interval_low, "_high": prediction.interval_high}
+    for target in targets:
+        for ending, array in arrays.items():
+            values = array[i, places[target]].tolist()
+            columns[f"{target.name}{ending}"] = [None if math.isnan(v) else v for v in values]
+    return columns
+
+
+def _shown_points(target: Target, values: list[float]) -> Row:
+    """Return a few values of a spectrum, evenly along its grid, with both ends."""
+    n = len(target.grid)
+    chosen = np.unique(np.linspace(0, n - 1, min(n, _SHOWN)).round().astype(int))
+    points = {j: f"{target.grid[j]:.4g} {target.grid_unit}".rstrip() for j in chosen}
+    return {f"{target.name} {point}": values[j] for j, point in points.items()}
+
+
+def target_places(targets: tuple[Target, ...]) -> dict[Target, slice]:
+    """Return each target with its place among the values."""
+    return dict(zip(targets, value_slices(targets), strict=True))

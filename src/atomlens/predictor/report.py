@@ -1,129 +1,29 @@
-"""Predicted spectra as rows (one a point of the grid, or one a material) and as curves."""
+"""What is written and drawn of predictions, evaluations and explanations."""
 
 import math
-from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.explain import Explanation
+from atomlens.files import to_json, write_text
+from atomlens.predictor.inference import StepProgress
+from atomlens.predictor.metrics import Metrics, normal_shares
+from atomlens.predictor.prediction import Prediction, target_places
 from atomlens.reports.spectrum_figure import SpectrumCurve, SpectrumPanel
+from atomlens.structures.arrays import file_stem
 from atomlens.targets import Target, value_slices
 
-if TYPE_CHECKING:
-    from atomlens.predictor.prediction import Prediction
-
-Row = dict[str, Any]
 Values = NDArray[np.float64]
-_SHOWN = 5
-"""Points of a grid that a summary shows."""
 
 
-def long_rows(prediction: "Prediction", *, intervals: bool = False) -> list[Row]:
-    """Return one row per input and point of the grid, ready for a CSV file.
-
-    Columns ``name``, ``formula``, ``n_atoms``, the point (called as the grid is, ``energy``), for
-    each target its value and ``_std``, with ``intervals`` also ``_low`` and ``_high``, then
-    ``unit`` and, where there is one, ``warning``. Targets with different grids follow one
-    another, their columns empty in each other's rows; single numbers stand in every row. A
-    failed input is one row with ``error``.
-    """
-    rows: list[Row] = []
-    for i in range(len(prediction)):
-        if prediction.errors[i]:
-            rows.append({"name": prediction.names[i], "error": prediction.errors[i]})
-            continue
-        start, end = _frame(prediction, i)
-        start |= _single_numbers(prediction, i)
-        for targets in _grids(prediction.targets):
-            columns = _columns(prediction, i, targets, intervals)
-            points = zip(*columns.values(), strict=True)
-            rows += [start | dict(zip(columns, point, strict=True)) | end for point in points]
-    return rows
-
-
-def summary_rows(prediction: "Prediction") -> list[Row]:
-    """Return one row per input with a few points of each spectrum, for the terminal."""
-    rows: list[Row] = []
-    places = _places(prediction.targets)
-    for i in range(len(prediction)):
-        if prediction.errors[i]:
-            rows.append({"name": prediction.names[i], "error": prediction.errors[i]})
-            continue
-        start, end = _frame(prediction, i)
-        row = start | _single_numbers(prediction, i)
-        for target, place in places.items():
-            if target.is_spectrum:
-                row |= _shown_points(target, prediction.values[i, place].tolist())
-        rows.append(row | end)
-    return rows
-
-
-def _frame(prediction: "Prediction", i: int) -> tuple[Row, Row]:
-    """Return what stands at the beginning and at the end of every row of an input."""
-    start = {
-        "name": prediction.names[i],
-        "formula": prediction.formulas[i],
-        "n_atoms": int(prediction.n_atoms[i]),
-    }
-    end: Row = {"unit": ";".join(prediction.units) if any(prediction.units) else ""}
-    if prediction.warnings[i]:
-        end["warning"] = prediction.warnings[i]
-    return start, end
-
-
-def _single_numbers(prediction: "Prediction", i: int) -> Row:
-    """Return the columns of the targets that are no spectra."""
-    row: Row = {}
-    for index, (target, place) in enumerate(_places(prediction.targets).items()):
-        if not target.is_spectrum:
-            row |= prediction.target_record(i, index, target, place)
-    return row
-
-
-def _grids(targets: tuple[Target, ...]) -> list[list[Target]]:
-    """Return the spectra in groups that share their grid, in the order of first mention."""
-    spectra = [t for t in targets if t.is_spectrum]
-    order = list(dict.fromkeys(_grid(t) for t in spectra))
-    spectra.sort(key=lambda t: order.index(_grid(t)))
-    return [list(group) for _, group in groupby(spectra, key=_grid)]
-
-
-def _grid(target: Target) -> tuple[str, str, tuple[float, ...]]:
-    return target.grid_name, target.grid_unit, target.grid
-
-
-def _columns(
-    prediction: "Prediction", i: int, targets: list[Target], intervals: bool
-) -> dict[str, list[float | None]]:
-    """Return the columns of the points of one input."""
-    columns: dict[str, list[float | None]] = {targets[0].grid_name: list(targets[0].grid)}
-    places = _places(prediction.targets)
-    arrays = {"": prediction.values, "_std": prediction.std}
-    if intervals:
-        arrays |= {"_low": prediction.interval_low, "_high": prediction.interval_high}
-    for target in targets:
-        for ending, array in arrays.items():
-            values = array[i, places[target]].tolist()
-            columns[f"{target.name}{ending}"] = [None if math.isnan(v) else v for v in values]
-    return columns
-
-
-def _shown_points(target: Target, values: list[float]) -> Row:
-    """Return a few values of a spectrum, evenly along its grid, with both ends."""
-    n = len(target.grid)
-    chosen = np.unique(np.linspace(0, n - 1, min(n, _SHOWN)).round().astype(int))
-    points = {j: f"{target.grid[j]:.4g} {target.grid_unit}".rstrip() for j in chosen}
-    return {f"{target.name} {point}": values[j] for j, point in points.items()}
-
-
-def _places(targets: tuple[Target, ...]) -> dict[Target, slice]:
-    return dict(zip(targets, value_slices(targets), strict=True))
-
-
-def spectrum_panels(prediction: "Prediction", most: int) -> list[SpectrumPanel]:
+def spectrum_panels(prediction: Prediction, most: int) -> list[SpectrumPanel]:
     """Return what is drawn of the first inputs that did not fail, at most ``most``."""
-    spectra = {t: p for t, p in _places(prediction.targets).items() if t.is_spectrum}
+    spectra = {t: p for t, p in target_places(prediction.targets).items() if t.is_spectrum}
     return [
         SpectrumPanel(
             title=prediction.names[i],
@@ -141,7 +41,7 @@ def spectrum_panels(prediction: "Prediction", most: int) -> list[SpectrumPanel]:
     ]
 
 
-def compared_spectra(prediction: "Prediction", true: Values, target: str) -> list[SpectrumPanel]:
+def compared_spectra(prediction: Prediction, true: Values, target: str) -> list[SpectrumPanel]:
     """Return what is drawn of the best, the median and the worst material, by their MAE.
 
     Args:
@@ -178,3 +78,125 @@ def axis_labels(target: Target) -> tuple[str, str]:
     """Return what stands at the axes of a spectrum: ``energy (eV)``, ``eps_re``."""
     x = f"{target.grid_name} ({target.grid_unit})" if target.grid_unit else target.grid_name
     return x, f"{target.name} ({target.unit})" if target.unit else target.name
+
+
+def write_evaluation(prediction: Prediction, true: Values, metrics: Metrics, folder: Path) -> None:
+    """Write metrics.json, predictions.csv and, for each number that is predicted, figures."""
+    from atomlens.reports.figures import draw_calibration, draw_parity
+    from atomlens.reports.spectrum_figure import draw_spectra
+    from atomlens.reports.tables import write_table
+
+    write_table(compared_rows(prediction, true), folder / "predictions.csv")
+    for target, place in zip(prediction.targets, value_slices(prediction.targets), strict=True):
+        if target.kind != "regression" or not metrics[target.name].n:
+            continue
+        stem = "" if len(prediction.targets) == 1 else f"-{target.name}"
+        found, std = prediction.values[:, place], prediction.std[:, place]
+        if target.is_spectrum:
+            panels = compared_spectra(prediction, true[:, place], target.name)
+            x_label, y_label = axis_labels(target)
+            draw_spectra(panels, folder / f"spectra{stem}.png", x_label=x_label, y_label=y_label)
+        draw_parity(
+            true[:, place].ravel(),
+            found.ravel(),
+            target=target.name,
+            unit=target.unit,
+            std=std.ravel(),
+            path=folder / f"parity{stem}.png",
+        )
+        curve = _calibration_curve((found - true[:, place]).ravel(), std.ravel())
+        if curve is not None:
+            draw_calibration(*curve, folder / f"calibration{stem}.png", title=target.name)
+    write_text(to_json(metrics.to_dict()) + "\n", folder / "metrics.json")
+
+
+def compared_rows(prediction: Prediction, true: Values) -> list[dict[str, Any]]:
+    """Return the rows of the prediction with the true values (column ``TARGET_true``) beside."""
+    if prediction.has_spectra:
+        beside = replace(prediction, std=true)  # one column more, in the place of the errors
+        rows = prediction.to_rows()
+        for row, other in zip(rows, beside.to_rows(), strict=True):
+            for target in prediction.targets:
+                if f"{target.name}_std" in other:
+                    row[f"{target.name}_true"] = other[f"{target.name}_std"]
+        return rows
+    records = prediction.to_records()
+    places = [p.start for p in value_slices(prediction.targets)]
+    for record, values in zip(records, true, strict=True):
+        for target, value in zip(prediction.targets, values[places].tolist(), strict=True):
+            known = target.classes[int(value)] if target.classes and math.isfinite(value) else value
+            record[f"{target.name}_true"] = known
+    return records
+
+
+def _calibration_curve(error: Values, std: Values) -> tuple[Values, Values] | None:
+    """Return promised and found shares inside the error estimates, from 5 to 95 %."""
+    known = np.isfinite(error) & np.isfinite(std)
+    if not known.any():
+        return None
+    shares = normal_shares(error[known], std[known])
+    promised = np.linspace(0.05, 0.95, 19)
+    return promised, (shares[:, None] <= promised).mean(axis=0)
+
+
+def write_explanations(
+    explanations: Sequence[Explanation], folder: Path, progress: StepProgress | None = None
+) -> list[str]:
+    """Write the files of every explanation and, for several, an index; return their names."""
+    from atomlens.reports.page import write_page
+    from atomlens.reports.tables import write_extxyz
+
+    stems = unique_stems([e.name for e in explanations], taken=("index",))
+    for done, (stem, explanation) in enumerate(zip(stems, explanations, strict=True), start=1):
+        explanation.to_html(folder / f"{stem}.html")
+        explanation.to_png(folder / f"{stem}.png")
+        write_extxyz(explanation.to_atoms(), folder / f"{stem}.extxyz")
+        write_text(to_json(explanation.to_dict()) + "\n", folder / f"{stem}.json")
+        if progress is not None:
+            progress(done, len(stems))
+    if len(stems) > 1:
+        write_page([e.picture() for e in explanations], folder / "index.html")
+    return stems
+
+
+def unique_stems(names: Sequence[str], taken: Sequence[str] = ()) -> list[str]:
+    """Return one file name without suffix per name, all different on every file system."""
+    used = {t.lower() for t in taken}
+    stems = []
+    for name in names:
+        stem = candidate = file_stem(name.replace("/", "_"))
+        number = 2
+        while candidate.lower() in used:
+            candidate = f"{stem}-{number}"
+            number += 1
+        used.add(candidate.lower())
+        stems.append(candidate)
+    return stems
+
+
+def draw_targets(prediction: Prediction, true: Values, folder: Path, title: str) -> None:
+    """Draw a parity plot of every number, and the best to worst spectra."""
+    from atomlens.reports.figures import draw_parity
+    from atomlens.reports.spectrum_figure import draw_spectra
+
+    targets = prediction.targets
+    for target, place in zip(targets, value_slices(targets), strict=True):
+        known = np.isfinite(true[:, place])
+        if target.kind == "classification" or not known.any():
+            continue
+        suffix = f"_{target.name}" if len(targets) > 1 else ""
+        if target.is_spectrum:
+            panels = compared_spectra(prediction, true[:, place], target.name)
+            x_label, y_label = axis_labels(target)
+            path = folder / f"spectra{suffix}.png"
+            draw_spectra(panels, path, x_label=x_label, y_label=y_label, title=title)
+            continue
+        draw_parity(
+            true[:, place.start],
+            prediction.values[:, place.start],
+            std=prediction.std[:, place.start],
+            target=target.name,
+            unit=target.unit,
+            path=folder / f"parity{suffix}.png",
+            title=title,
+        )

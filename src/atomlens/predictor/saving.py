@@ -1,10 +1,9 @@
-"""From a `Predictor` to a model folder."""
+"""From a `TrainedModel` to a model folder."""
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from atomlens import __version__
 from atomlens.predictor.card import model_card
 from atomlens.predictor.folder import (
     CARD,
@@ -23,19 +22,18 @@ from atomlens.predictor.folder import (
     write_model_folder,
 )
 from atomlens.predictor.metrics import finite_or_none
+from atomlens.predictor.trained import TrainedModel
+from atomlens.version import __version__
 
-if TYPE_CHECKING:
-    from atomlens.predictor.core import Predictor
 
-
-def save(predictor: "Predictor", folder: Path) -> Path:
+def save(predictor: TrainedModel, folder: Path) -> Path:
     """Write a model folder, whole or not at all; a model that stands there is replaced."""
     check_writable(folder)
     write_model_folder(folder, model_files(predictor))
     return folder
 
 
-def model_files(predictor: "Predictor") -> dict[str, bytes]:
+def model_files(predictor: TrainedModel) -> dict[str, bytes]:
     """Return the content of every file of a model folder."""
     record = predictor.record
     weights = weight_bytes(predictor)
@@ -54,7 +52,7 @@ def model_files(predictor: "Predictor") -> dict[str, bytes]:
     return files
 
 
-def weight_bytes(predictor: "Predictor") -> bytes:
+def weight_bytes(predictor: TrainedModel) -> bytes:
     """Return the weights of all members as they stand in ``model.safetensors``."""
     return tensor_bytes(
         {
@@ -65,7 +63,7 @@ def weight_bytes(predictor: "Predictor") -> bytes:
     )
 
 
-def model_settings(predictor: "Predictor", checksum: str) -> dict[str, Any]:
+def model_settings(predictor: TrainedModel, checksum: str) -> dict[str, Any]:
     """Return what ``settings.json`` holds."""
     return {
         "format": "atomlens-model",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.elements import NONMETALS
+from atomlens.chemistry.bonds import MOLECULE_REACH, is_metal, near_pairs, radii_of
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -21,6 +21,8 @@ MAX_ATOMS_WITH_COPIES = 400
 """Larger cells are drawn without repeating the atoms on their faces."""
 _FACE = 0.1
 """Å; an atom this near to a face of the cell is drawn on the opposite face as well."""
+_DRAWN_FARTHER = 0.05
+"""Å, by which the spheres that must overlap are larger than those of a molecule's bonds."""
 _FEW_ANIONS = 3
 """A metal with as many nonmetal neighbours is drawn without bonds to other metals."""
 _MANY_ANIONS = 8
@@ -127,16 +129,13 @@ def _bonds(
     none = np.zeros((0, 2), dtype=np.int64)
     if not 1 < len(positions) <= MAX_ATOMS_WITH_BONDS:
         return none
-    from ase.data import covalent_radii
-    from ase.neighborlist import primitive_neighbor_list
     from scipy.spatial import cKDTree
 
-    reach = 1.15 * covalent_radii[atoms.numbers] + 0.05
-    first, second, vectors = primitive_neighbor_list(
-        "ijD", [axis in repeats for axis in range(3)], atoms.cell[:], atoms.positions, list(reach)
-    )
-    keep = _worth_drawing(atoms.numbers, first, second)
-    first, second, vectors = first[keep], second[keep], vectors[keep]
+    radii = MOLECULE_REACH * radii_of(atoms.numbers) + _DRAWN_FARTHER
+    repeating = np.isin(np.arange(3), repeats)
+    pairs = near_pairs(atoms.positions, atoms.cell[:], repeating, radii)
+    keep = _worth_drawing(atoms.numbers, pairs.first, pairs.second)
+    first, vectors = pairs.first[keep], pairs.vectors[keep]
     if not len(first):
         return none
     order = np.argsort(first, kind="stable")
@@ -154,7 +153,7 @@ def _worth_drawing(
     numbers: NDArray[np.int64], first: NDArray[np.int64], second: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Leave out contacts that chemists do not draw: cation to cation, and crowded large cations."""
-    metal = ~np.isin(numbers, list(NONMETALS))
+    metal = is_metal(numbers)
     mixed = metal[first] & ~metal[second]
     anions = np.bincount(first[mixed], minlength=len(numbers))
     cation, crowded = anions >= _FEW_ANIONS, anions > _MANY_ANIONS

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from atomlens.datasets import make_split
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.sampling import _shuffle_targets, _take_subset
+from atomlens.datasets.sampling import shuffle_targets, take_subset
 from atomlens.datasets.splits import Split
 from atomlens.errors import Failure, TrainingError
 from atomlens.graphs import GraphStore
@@ -55,9 +55,9 @@ def prepare(
         raise TrainingError(f"{dataset.name}: there is no sample to learn from.")
     split = make_split(settings.split, dataset, settings.seed)
     if settings.subset is not None:
-        dataset, split = _take_subset(dataset, split, settings.subset, settings.seed)
+        dataset, split = take_subset(dataset, split, settings.subset, settings.seed)
     if settings.shuffle_targets:
-        dataset = _shuffle_targets(dataset, split, settings.seed)
+        dataset = shuffle_targets(dataset, split, settings.seed)
     result = cached_store(
         dataset.structures,
         builder,

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from atomlens.datasets.splits import distinct_names
 from atomlens.machine import choose_device
-from atomlens.predictor import Calibration, Prediction, Predictor, TrainingRecord, score
+from atomlens.predictor import Calibration, Predictor, TrainingRecord, score
 from atomlens.predictor.estimates import Noise, residuals
 from atomlens.predictor.inference import run_models
 from atomlens.predictor.record import package_versions
-from atomlens.predictor.report import axis_labels, compared_spectra
-from atomlens.targets import value_slices
+from atomlens.predictor.report import draw_targets
 from atomlens.training.data import TrainingData
 from atomlens.training.job import Job, MemberResult
 from atomlens.training.settings import HETEROSCEDASTIC
@@ -137,33 +136,5 @@ def draw(predictor: Predictor, data: TrainingData, folder: Path) -> bool:
     store = data.store.select(predictor.models[0].edge_fields)
     prediction = predictor.predict_rows(store, data.dataset.structures, rows)
     title = f"{predictor.model_name}, {part} part of {data.dataset.name}"
-    _draw_targets(prediction, data.dataset.values[rows], folder, title)
+    draw_targets(prediction, data.dataset.values[rows], folder, title)
     return True
-
-
-def _draw_targets(prediction: Prediction, true: Values, folder: Path, title: str) -> None:
-    """Draw a parity plot of every number, and the best to worst spectra."""
-    from atomlens.reports.figures import draw_parity
-    from atomlens.reports.spectrum_figure import draw_spectra
-
-    targets = prediction.targets
-    for target, place in zip(targets, value_slices(targets), strict=True):
-        known = np.isfinite(true[:, place])
-        if target.kind == "classification" or not known.any():
-            continue
-        suffix = f"_{target.name}" if len(targets) > 1 else ""
-        if target.is_spectrum:
-            panels = compared_spectra(prediction, true[:, place], target.name)
-            x_label, y_label = axis_labels(target)
-            path = folder / f"spectra{suffix}.png"
-            draw_spectra(panels, path, x_label=x_label, y_label=y_label, title=title)
-            continue
-        draw_parity(
-            true[:, place.start],
-            prediction.values[:, place.start],
-            std=prediction.std[:, place.start],
-            target=target.name,
-            unit=target.unit,
-            path=folder / f"parity{suffix}.png",
-            title=title,
-        )

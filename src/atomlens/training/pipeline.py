@@ -16,12 +16,12 @@ from atomlens.training.finishing import draw, finish
 from atomlens.training.job import Job, MemberResult, fit_in_closed_form, read_result
 from atomlens.training.launch import is_first_process, train_member
 from atomlens.training.plan import (
-    _tell_missing_charges,
-    _tell_shared_formulas,
     as_dataset,
     choose_builder,
     choose_config,
     choose_element_table,
+    tell_missing_charges,
+    tell_shared_formulas,
 )
 from atomlens.training.progress import TrainingProgress
 from atomlens.training.run_folder import check_out, close_run, describe_run, is_finished, open_run
@@ -128,8 +128,8 @@ def _train(
             described = {"name": builder.name, "settings": builder.settings()}
             run = describe_run(model, config, described, dataset, settings)
             folder = open_run(out, run, write=is_first_process())
-        _tell_shared_formulas(dataset, settings, progress)
-        _tell_missing_charges(dataset, config, progress)
+        tell_shared_formulas(dataset, settings, progress)
+        tell_missing_charges(dataset, config, progress)
         table = choose_element_table(kind, config, pretrained)
         prepared = prepare(dataset, builder, settings, progress.graphs, table)
         lost = len(prepared.failures) - len(dataset.failures)

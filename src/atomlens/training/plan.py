@@ -131,7 +131,7 @@ def choose_config(
     return model_config(model, **{**decided, **settings.model_settings})
 
 
-def _tell_shared_formulas(
+def tell_shared_formulas(
     dataset: Dataset, settings: TrainSettings, progress: TrainingProgress
 ) -> None:
     """Say that a random split of nothing but formulas puts some of them on both sides."""
@@ -141,7 +141,7 @@ def _tell_shared_formulas(
             progress.message(remark)
 
 
-def _tell_missing_charges(dataset: Dataset, config: Any, progress: TrainingProgress) -> None:
+def tell_missing_charges(dataset: Dataset, config: Any, progress: TrainingProgress) -> None:
     """Say which structures a model that reads partial charges takes as uncharged."""
     if getattr(config, "charges", "none") == "none":
         return

@@ -4,7 +4,8 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, graphene, molecule
 
-from atomlens.chemistry.hybridisation import find_bonds, find_hybridisation
+from atomlens.chemistry.bonds import find_bonds
+from atomlens.chemistry.hybridisation import find_hybridisation
 from atomlens.structures.arrays import structure_of
 
 KNOWN = {

@@ -7,13 +7,8 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, graphene, molecule
 
-from atomlens.chemistry.motifs import (
-    Bonds,
-    atoms_in_rings,
-    element_classes,
-    find_framework_bonds,
-    graph_classes,
-)
+from atomlens.chemistry.bonds import Bonds, find_framework_bonds
+from atomlens.chemistry.motifs import atoms_in_rings, element_classes, graph_classes
 from atomlens.structures.arrays import Structure, structure_of
 
 

@@ -93,7 +93,7 @@ def test_a_model_with_foreign_vectors_trains_further_without_their_package(
     def shipped(name: str, n_elements: int) -> np.ndarray:
         return np.ones((n_elements, 16), dtype=np.float32)
 
-    monkeypatch.setattr("atomlens.training.elements.element_table", shipped)
+    monkeypatch.setattr("atomlens.training.plan.element_table", shipped)
     foreign = {"model_settings": {**SMALL, "element_vectors": "megnet16"}}
     first = small_training(table, **foreign)
     monkeypatch.undo()

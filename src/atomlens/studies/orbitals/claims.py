@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.chemistry.bonds import REACH, bond_matrix
 from atomlens.studies.base import Claim, Verdict
-from atomlens.studies.orbitals.huckel import bonded
 from atomlens.studies.orbitals.numbers import Agreement
 from atomlens.studies.orbitals.sample import PaperMolecule
 from atomlens.studies.orbitals.solution import FrontierOrbitals, Values
@@ -76,7 +76,10 @@ def published_order(molecule: FrontierOrbitals, scores: Values) -> bool:
 
 def _ester_atoms(molecule: FrontierOrbitals) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return vinyl carbons and carbonyl oxygens, and methyl carbons and ester oxygens."""
-    numbers, bonds = molecule.atomic_numbers, bonded(molecule.to_atoms())
+    numbers, bonds = (
+        molecule.atomic_numbers,
+        bond_matrix(molecule.atomic_numbers, molecule.positions, REACH),
+    )
     n_neighbours = bonds.sum(axis=1)
     to_oxygen = (bonds & (numbers == 8)).any(axis=1)
     vinyl = (numbers == 6) & (n_neighbours == 3) & ~to_oxygen

@@ -68,7 +68,8 @@ def _converge(dft: Any, molecule: Any, settings: OrbitalSettings, name: str) -> 
     return field
 
 
-def _solution(molecule: Any, field: Any, settings: OrbitalSettings) -> Solution:
+def shared_orbitals(molecule: Any, field: Any, settings: OrbitalSettings) -> Solution:
+    """Return the orbitals of a converged field, shared among the atoms."""
     overlap, coefficients = np.asarray(field.get_ovlp()), np.asarray(field.mo_coeff)
     if settings.population == "lowdin":
         values, vectors = np.linalg.eigh(overlap)

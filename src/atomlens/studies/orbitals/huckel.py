@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.chemistry.bonds import REACH, bond_matrix
 from atomlens.errors import StudyError
 from atomlens.studies.orbitals.solution import Solution
 
@@ -33,8 +34,6 @@ _IMINE = Site(0.5, 1.0, 1)
 _AMINE = Site(1.5, 0.8, 2)
 _CARBONYL = Site(1.0, 1.0, 1)
 _ETHER = Site(2.0, 0.8, 2)
-_REACH = 1.2
-"""Bond lengths in sums of covalent radii."""
 
 
 def solve_huckel(atoms: "Atoms", name: str) -> Solution:
@@ -43,7 +42,7 @@ def solve_huckel(atoms: "Atoms", name: str) -> Solution:
     Raises:
         StudyError: nothing is conjugated, or the number of π electrons is odd.
     """
-    bonds = bonded(atoms)
+    bonds = bond_matrix(atoms.numbers, atoms.positions, REACH)
     sites = conjugated_sites(np.asarray(atoms.numbers), bonds)
     members = sorted(sites)
     n_electrons = sum(sites[i].n_electrons for i in members)
@@ -63,17 +62,6 @@ def solve_huckel(atoms: "Atoms", name: str) -> Solution:
     shares = np.zeros((len(atoms), len(members)))
     shares[members] = coefficients**2
     return Solution(energies=energies, shares=shares, n_occupied=n_electrons // 2)
-
-
-def bonded(atoms: "Atoms") -> NDArray[np.bool_]:
-    """Tell which atoms (n_atoms, n_atoms) of a molecule are bonded, by their distance."""
-    from ase.data import covalent_radii
-
-    radii = covalent_radii[atoms.numbers]
-    apart = np.linalg.norm(atoms.positions[:, None] - atoms.positions[None], axis=2)
-    near: NDArray[np.bool_] = apart < _REACH * (radii[:, None] + radii[None])
-    np.fill_diagonal(near, False)
-    return near
 
 
 def conjugated_sites(numbers: NDArray[np.int64], bonds: NDArray[np.bool_]) -> dict[int, Site]:

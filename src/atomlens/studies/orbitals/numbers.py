@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.studies.orbitals.huckel import bonded
+from atomlens.chemistry.bonds import REACH, bond_matrix
 from atomlens.studies.orbitals.solution import FrontierOrbitals, Orbital, Values
 from atomlens.studies.statistics import spearman
 
@@ -122,5 +122,7 @@ class ChemistryBaseline:
         numbers = molecule.atomic_numbers.tolist()
         if self._kind == ELEMENT:
             return list(numbers)
-        n_neighbours = bonded(molecule.to_atoms()).sum(axis=1).tolist()
+        n_neighbours = (
+            bond_matrix(molecule.atomic_numbers, molecule.positions, REACH).sum(axis=1).tolist()
+        )
         return list(zip(numbers, n_neighbours, strict=True))

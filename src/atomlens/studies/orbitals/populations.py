@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import StudyError
-from atomlens.studies.orbitals.dft import _solution, converged_field
+from atomlens.studies.orbitals.dft import converged_field, shared_orbitals
+from atomlens.studies.orbitals.huckel import solve_huckel
 from atomlens.studies.orbitals.solution import (
     FrontierOrbitals,
     Orbital,
@@ -47,12 +48,10 @@ def frontier_orbitals(
             "cut a molecule out of it."
         )
     if settings.method == "huckel":
-        from atomlens.studies.orbitals.huckel import solve_huckel
-
         solution = solve_huckel(atoms, called)
     else:
         molecule, field = converged_field(atoms, settings, called)
-        solution = _solution(molecule, field, settings)
+        solution = shared_orbitals(molecule, field, settings)
     return _frontier(atoms, called, solution, settings.degeneracy)
 
 

@@ -1,0 +1,89 @@
+"""What a training leaves: models, neighbours, targets and scaling, and their answer in units."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from atomlens.graphs import GraphBatch
+from atomlens.machine import choose_device
+from atomlens.models.base import PropertyModel
+from atomlens.neighbors.base import GraphBuilder
+from atomlens.predictor.calibration import Calibration
+from atomlens.predictor.estimates import Combined, Estimates, Noise, combine, estimate
+from atomlens.predictor.inference import RawOutputs
+from atomlens.predictor.record import TrainingRecord
+from atomlens.structures.arrays import StructureArrays
+from atomlens.targets import Target
+from atomlens.targets.scaling import TargetScaling
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrainedModel:
+    """A trained model with everything that is needed to read its answers.
+
+    Several ``models`` are an ensemble: the mean is predicted, their spread is the error
+    estimate.
+    """
+
+    model_name: str
+    """Key in ``MODELS``."""
+    models: tuple[PropertyModel, ...]
+    builder: GraphBuilder
+    scaling: TargetScaling
+    calibration: Calibration
+    noise: Noise = "none"
+    """Distribution of the noise that the models predict, if they do."""
+    elements: tuple[int, ...] = ()
+    """Atomic numbers that the training part had; empty if unknown."""
+    metrics: dict[str, Any] = field(default_factory=dict)
+    """Errors on validation and test part, as in ``metrics.json``."""
+    record: TrainingRecord = field(default_factory=TrainingRecord)
+
+    def __post_init__(self) -> None:
+        """Switch training behaviour (dropout) off, and gradients of the weights."""
+        for model in self.models:
+            model.eval().requires_grad_(False)
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """What is predicted."""
+        return self.scaling.targets
+
+    @property
+    def has_spectra(self) -> bool:
+        """Whether one of the targets is a spectrum."""
+        return any(t.is_spectrum for t in self.targets)
+
+    @property
+    def config(self) -> Any:
+        """Settings of the model."""
+        return self.models[0].config
+
+    @property
+    def std_source(self) -> str:
+        """Where error estimates come from."""
+        sources = ["ensemble"] if len(self.models) > 1 else []
+        if self.config.predict_scale and self.noise != "none":
+            sources.append("heteroscedastic")
+        if not sources and any(t is not None for t in self.calibration.targets):
+            return "validation"
+        return " + ".join(sources) or "none"
+
+    def models_on(self, device: str) -> tuple[PropertyModel, ...]:
+        """Return the models after moving them to a device."""
+        place = choose_device(device)
+        return tuple(model.to(place) for model in self.models)
+
+    @torch.no_grad()
+    def raw_outputs(self, batch: GraphBatch) -> RawOutputs:
+        """Return what each member says about a batch on its device, in scaled units."""
+        return RawOutputs.of([model(batch) for model in self.models])
+
+    def combined(self, raw: RawOutputs) -> Combined:
+        """Average the members, in scaled units."""
+        return combine(raw, self.targets, self.noise)
+
+    def estimate(self, raw: RawOutputs, structures: StructureArrays) -> Estimates:
+        """Turn the outputs of the members into values with error estimates, in units."""
+        return estimate(self.combined(raw), structures, self.scaling, self.calibration)
