@@ -20,9 +20,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from atomlens.printing import LONGEST_MESSAGE, clean_name, cut, one_line, printable, shown
+
+_MOST_NAMES, _LONGEST_NAME = 40, 60
+"""So many names are listed in a message, each no longer than this."""
+
 
 class AtomlensError(Exception):
     """Base class of every error that atomlens raises on purpose."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(cut(printable(str(message)[: 2 * LONGEST_MESSAGE]), LONGEST_MESSAGE))
 
 
 class StructureError(AtomlensError):
@@ -74,10 +82,20 @@ class Failure:
     message: str
     """One sentence: what is wrong and what to do."""
 
+    def __post_init__(self) -> None:
+        """Make both fit to be shown: names and messages hold what strangers' files say."""
+        object.__setattr__(self, "name", clean_name(self.name))
+        message = cut(one_line(self.message[: 2 * LONGEST_MESSAGE]), LONGEST_MESSAGE)
+        object.__setattr__(self, "message", message)
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
+
+def unknown_name(kind: str, name: object, known: Iterable[object]) -> str:
     """Return a sentence for a name that does not exist, offering the nearest known one."""
-    names = sorted(known)
-    close = get_close_matches(name, names, n=1)
+    names = sorted(cut(one_line(str(one)), _LONGEST_NAME) for one in known)
+    asked = cut(one_line(name), _LONGEST_NAME) if isinstance(name, str) else shown(name)
+    close = get_close_matches(asked, names[:500], n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
-    return f"There is no {kind} {name!r}.{hint} Known: {', '.join(names)}."
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    listed = ", ".join(names[:_MOST_NAMES])
+    called = repr(asked) if isinstance(name, str) else asked
+    return f"There is no {kind} {called}.{hint} Known: {listed}{more}."

@@ -1,5 +1,6 @@
 """Where files of our own are kept, and how they are written: whole or not at all."""
 
+import ctypes
 import json
 import os
 import shutil
@@ -13,6 +14,8 @@ from typing import Any, BinaryIO
 from atomlens.errors import SettingsError
 
 _STALE_SECONDS = 24 * 3600
+_HERE, _RENAME_EXCHANGE = -100, 2
+"""Constants of Linux: paths are relative to the working folder; exchange two names."""
 
 
 def cache_folder() -> Path:
@@ -70,6 +73,59 @@ def whole_folder(folder: Path, write: Callable[[Path], None]) -> None:
         _sync(folder.parent)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def exchange_folder(
+    folder: Path, write: Callable[[Path], None], *, is_old: Callable[[str], bool]
+) -> None:
+    """Let ``write`` fill a temporary sibling, then exchange it with ``folder`` in one step.
+
+    What the old folder holds beside the entries for which ``is_old`` is true is kept. Nothing
+    of the old folder is touched before the new one is whole.
+    """
+    _remove_leftovers(folder.parent)
+    part = Path(tempfile.mkdtemp(prefix=f".{folder.name[:40]}.", suffix=".part", dir=folder.parent))
+    try:
+        write(part)
+        for entry in folder.iterdir():
+            if not is_old(entry.name) and not (part / entry.name).exists():
+                _link(entry, part / entry.name)
+        part.chmod(folder.stat().st_mode & 0o7777)
+        _sync(part)
+        _exchange(part, folder)
+        _sync(folder.parent)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Give a file or folder a second name; copy it where the file system has no such links."""
+    if source.is_dir() and not source.is_symlink():
+        target.mkdir()
+        for entry in source.iterdir():
+            _link(entry, target / entry.name)
+        return
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except (OSError, NotImplementedError):
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _exchange(first: Path, second: Path) -> None:
+    """Exchange two folders: in one step where the system can, else in three renames."""
+    with suppress(OSError, AttributeError, TypeError):
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+        names = (os.fsencode(first.absolute()), os.fsencode(second.absolute()))
+        if rename(_HERE, names[0], _HERE, names[1], _RENAME_EXCHANGE) == 0:
+            return
+    aside = first.with_name(f"{first.name}.old")
+    second.rename(aside)
+    try:
+        first.rename(second)
+    except OSError:
+        aside.rename(second)
+        raise
+    aside.rename(first)
 
 
 def discard_folder(folder: Path) -> None:

@@ -6,7 +6,8 @@ from them and refuses everything else.
 """
 
 import codecs
-import pickle
+import io
+import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,9 +17,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from atomlens.boundary import net, read_bytes
 from atomlens.elements.vectors import cgcnn_vectors
 from atomlens.errors import ModelError
 from atomlens.models.cgcnn import Cgcnn, CgcnnConfig
+from atomlens.predictor.folder import check_weights
+from atomlens.printing import reason
 
 UNITS = {
     "band_gap": "eV",
@@ -31,6 +35,7 @@ UNITS = {
 }
 """Units of the published models, as their list says."""
 
+_ANOTHER = "get the file of that code, in the version of its paper"
 _RENAMED = {"fc_full": "pair.linear", "bn1": "edge_norm", "bn2": "node_norm"}
 
 
@@ -56,29 +61,30 @@ def read_cgcnn_checkpoint(path: Path) -> CgcnnCheckpoint:
         ModelError: the file is missing, damaged, of another kind, or of an unusual shape.
     """
     content = _read(path)
-    try:
+    with net(ModelError, f"{path}: this is no checkpoint of the published CGCNN code", _ANOTHER):
         weights, sizes = content["state_dict"], content["args"]
         sizes = sizes if isinstance(sizes, Mapping) else vars(sizes)
         classification = sizes["task"] == "classification"
-        model = Cgcnn(
-            CgcnnConfig(
-                n_layers=int(sizes["n_conv"]),
-                n_features=int(sizes["atom_fea_len"]),
-                n_hidden=int(sizes["h_fea_len"]),
-                n_hidden_layers=int(sizes["n_h"]),
-                n_outputs=len(weights["fc_out.bias"]),
-            )
+        config = CgcnnConfig(
+            n_layers=int(sizes["n_conv"]),
+            n_features=int(sizes["atom_fea_len"]),
+            n_hidden=int(sizes["h_fea_len"]),
+            n_hidden_layers=int(sizes["n_h"]),
+            n_outputs=len(weights["fc_out.bias"]),
         )
-        model.load_state_dict(renamed_weights(weights, model.config), strict=True)
+        state = renamed_weights(weights, config)
+        with torch.device("meta"):  # sizes without memory
+            planned = {name: t.shape for name, t in Cgcnn(config).state_dict().items()}
+        if planned != {name: t.shape for name, t in state.items()}:
+            raise ValueError("the weights have other sizes than `args` says")
+        model = Cgcnn(config)
+        model.load_state_dict(state, strict=True)
+        check_weights(weights, str(path))
         scaling = content["normalizer"]
         mean, std = float(scaling["mean"]), float(scaling["std"])
-    except (KeyError, RuntimeError, TypeError, ValueError, AttributeError) as problem:
-        reason = " ".join(str(problem).split())
-        raise ModelError(
-            f"{path}: this is no checkpoint of the published CGCNN code, or one of another "
-            f"version ({reason[:200]})."
-        ) from None
-    options = [str(o) for o in sizes.get("data_options", ())]
+        if not (math.isfinite(mean) and 0 < std < math.inf):
+            raise ValueError(f"mean {mean} and std {std} are no possible scaling")
+        options = [str(o) for o in sizes.get("data_options") or ()]
     return CgcnnCheckpoint(
         model=model,
         target=options[-1] if len(options) > 2 else path.name.split(".")[0].replace("-", "_"),
@@ -89,7 +95,7 @@ def read_cgcnn_checkpoint(path: Path) -> CgcnnCheckpoint:
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    if not path.is_file():
+    if not path.exists():
         raise ModelError(f"{path}: there is no such file; check the path.")
     scalar = np.float64(0).__reduce__()[0]  # how numpy writes a single number
     harmless: list[Any] = [
@@ -99,22 +105,16 @@ def _read(path: Path) -> Mapping[str, Any]:
         type(np.dtype("float64")),
         codecs.encode,
     ]
+    with net(ModelError, f"{path}, a checkpoint", "get the original file"):
+        source = io.BytesIO(read_bytes(path))
     try:
         with torch.serialization.safe_globals(harmless), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what cannot be read raises below
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        pickle.UnpicklingError,
-        RuntimeError,
-        EOFError,
-        ValueError,
-        KeyError,
-        OSError,
-    ) as problem:
-        reason = str(problem).strip().split("\n")[0]
+            content = torch.load(source, map_location="cpu", weights_only=True)
+    except Exception as problem:  # a damaged pickle makes its reader raise anything
         raise ModelError(
             f"{path}: this checkpoint cannot be read without running code from it, or it is "
-            f"damaged ({reason[:160]}). Get the original file."
+            f"damaged ({reason(problem)}). Get the original file."
         ) from None
     if not isinstance(content, Mapping):
         raise ModelError(f"{path}: this is no checkpoint of the published CGCNN code.")

@@ -4,7 +4,6 @@ The layout is that of the authors' public code: a settings file with a ``model``
 HDF5 file that holds one group a layer. Only arrays are read; nothing in the file is executed.
 """
 
-import json
 import math
 import re
 from dataclasses import dataclass
@@ -16,13 +15,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from atomlens.boundary import (
+    CONFIG_BYTES,
+    net,
+    parse_json,
+    parse_yaml,
+    read_text,
+    regular_size,
+)
 from atomlens.errors import MissingDependencyError, ModelError
 from atomlens.models.scann import Scann, ScannConfig
+from atomlens.predictor.folder import check_weights
+from atomlens.printing import shown
 
 if TYPE_CHECKING:
     import h5py
 
 _Arrays = dict[str, NDArray[np.float32]]
+_COMPLETE = "give the complete settings file that the authors' training wrote"
+_PACKING = 100
+"""Weights are hardly packed; a file that announces more than this is a trap."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,20 +62,25 @@ def read_scann_checkpoint(weights: Path, settings: Path) -> ScannCheckpoint:
         MissingDependencyError: h5py is not installed.
     """
     content = _read_settings(settings)
-    options = _config(content, settings)
+    with net(ModelError, f"{settings}, the settings of the model", _COMPLETE):
+        options = _config(content, settings)
     arrays = _read_arrays(weights)
-    n_rows = _take(arrays, weights, "embed_atom/embeddings:0").shape[0]
-    config = ScannConfig(**options, n_elements=n_rows)
-    model = Scann(config)
-    state = _state(arrays, weights, config)
-    for name, expected in model.state_dict().items():
-        if name in state and state[name].shape != expected.shape:
-            raise ModelError(
-                f"{weights}: {name} has shape {tuple(state[name].shape)}, but the settings in "
-                f"{settings} ask for {tuple(expected.shape)}. Give the settings file that was "
-                "used to train this checkpoint."
-            )
-    model.load_state_dict(state)
+    with net(ModelError, f"{weights}, a SCANN checkpoint", "get a complete copy"):
+        n_rows = _take(arrays, weights, "embed_atom/embeddings:0").shape[0]
+        config = ScannConfig(**options, n_elements=n_rows)
+        state = _state(arrays, weights, config)
+        with torch.device("meta"):  # sizes without memory
+            planned = Scann(config).state_dict()
+        for name, expected in planned.items():
+            if name in state and state[name].shape != expected.shape:
+                raise ModelError(
+                    f"{weights}: {name} has shape {tuple(state[name].shape)}, but the settings in "
+                    f"{settings} ask for {tuple(expected.shape)}. Give the settings file that was "
+                    "used to train this checkpoint."
+                )
+        check_weights(state, str(weights))
+        model = Scann(config)
+        model.load_state_dict(state)
     hyper = content["hyper"] if isinstance(content.get("hyper"), dict) else {}
     return ScannCheckpoint(
         model=model.eval(),
@@ -74,19 +91,15 @@ def read_scann_checkpoint(weights: Path, settings: Path) -> ScannCheckpoint:
 
 
 def _read_settings(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path}: the settings file cannot be read ({error}).") from None
-    try:
-        content = json.loads(text)
-    except ValueError:
-        import yaml
-
+    with net(ModelError, f"{path}, the settings of the model", _COMPLETE):
+        text = read_text(path, most=CONFIG_BYTES)
         try:
-            content = yaml.safe_load(text)
-        except yaml.YAMLError:
-            content = None
+            content = parse_json(text)
+        except ValueError:
+            try:
+                content = parse_yaml(text)
+            except ValueError:
+                content = None
     if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
         raise ModelError(
             f"{path}: this is not a SCANN settings file: it has no section `model`. Give the "
@@ -101,12 +114,12 @@ def _number(hyper: dict[str, Any], name: str, path: Path) -> float | None:
         return None
     try:
         value = float(hyper[name])
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, ArithmeticError):
         value = math.nan
     if not math.isfinite(value) or (name == "target_std" and value <= 0):
         raise ModelError(
-            f"{path}: {name} is {hyper[name]!r}, which is no possible scaling. Correct it, or take "
-            "the line out and give the scaling yourself."
+            f"{path}: {name} is {shown(hyper[name])}, which is no possible scaling. Correct it, or "
+            "take the line out and give the scaling yourself."
         )
     return value
 
@@ -155,21 +168,26 @@ def _read_arrays(path: Path) -> _Arrays:
             'Reading Keras checkpoints needs h5py: pip install "atomlens[keras]".'
         ) from None
     arrays: _Arrays = {}
+    if not path.exists():
+        raise ModelError(f"{path}: the checkpoint does not exist. Give the .h5 file of the model.")
+    where = f"{path}: the checkpoint is no HDF5 file, or is damaged"
+    with net(ModelError, where, "give the .h5 file of the trained model"):
+        room = regular_size(path) * _PACKING
 
-    def visit(name: str, item: "h5py.Group | h5py.Dataset") -> None:
-        if isinstance(item, h5py.Dataset):
+        def visit(name: str, item: "h5py.Group | h5py.Dataset") -> None:
+            nonlocal room
+            if not isinstance(item, h5py.Dataset) or item.dtype.kind != "f":
+                return
+            room -= item.size * item.dtype.itemsize
+            if room < 0:
+                raise ValueError(f"{shown(name)} announces more than the file holds")
             parts = list(dict.fromkeys(name.split("/")))
-            arrays["/".join(p for p in parts if p != "model_weights")] = item[()]
+            array = np.asarray(item[()], dtype=np.float32)
+            arrays["/".join(p for p in parts if p != "model_weights")] = array
 
-    try:
         with h5py.File(path, "r") as file:
             group = file.get("model_weights", file)
             group.visititems(visit)
-    except OSError:
-        what = "is no HDF5 file, or is cut short" if path.exists() else "does not exist"
-        raise ModelError(
-            f"{path}: the checkpoint {what}. Give the .h5 file of the trained model."
-        ) from None
     return arrays
 
 

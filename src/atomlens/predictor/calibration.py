@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import ModelError
+from atomlens.printing import reason
 
 Values = NDArray[np.float64]
 
@@ -103,8 +104,8 @@ class Calibration:
         """
         try:
             targets = tuple(None if t is None else _read(t) for t in content)
-        except (KeyError, TypeError, ValueError, AttributeError) as problem:
-            raise ModelError(f"The calibration is damaged ({problem!r}).") from problem
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as problem:
+            raise ModelError(f"The calibration is damaged ({reason(problem)}).") from problem
         if len(targets) != n_values:
             raise ModelError(f"The calibration has {len(targets)} values instead of {n_values}.")
         return cls(targets=targets)
@@ -184,6 +185,7 @@ def _read(content: Mapping[str, Any]) -> TargetCalibration:
         floor=float(content["floor"]),
         quantile=math.inf if quantile is None else float(quantile),
     )
-    if not min(target.rmse, target.spread_factor, target.floor, target.quantile) >= 0:
+    sizes = (target.rmse, target.spread_factor, target.floor)
+    if not (min(*sizes, target.quantile) >= 0 and max(sizes) < math.inf):
         raise ValueError("impossible numbers")
     return target

@@ -1,12 +1,14 @@
 """The model card: what a stranger must know before trusting a model."""
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from atomlens.elements import SYMBOLS
 from atomlens.models import MODELS
 from atomlens.predictor.trained import TrainedModel
+from atomlens.printing import one_line
 from atomlens.targets import Target
 
 _METRICS = {
@@ -24,7 +26,7 @@ _METRICS = {
 
 def model_card(predictor: TrainedModel) -> str:
     """Return the text of ``README.md``."""
-    names = ", ".join(t.name for t in predictor.targets)
+    names = ", ".join(_plain(t.name) for t in predictor.targets)
     sections = [
         f"# {predictor.model_name}: {names}",
         _what(predictor),
@@ -46,6 +48,16 @@ _USE = """\
     model.predict("CCO").to_frame()"""
 
 
+def _plain(text: str) -> str:
+    """Return a name as plain text: no link, no picture, no tag in a card that a browser shows."""
+    return re.sub(r"([\\\[\]<>`|*!])", r"\\\1", one_line(text))
+
+
+def _code(text: object) -> str:
+    """Return a name between backticks."""
+    return f"`{one_line(str(text)).replace('`', chr(39))}`"
+
+
 def _what(predictor: TrainedModel) -> str:
     kind = MODELS[predictor.model_name]
     n_weights = sum(p.numel() for p in predictor.models[0].parameters())
@@ -56,19 +68,19 @@ def _what(predictor: TrainedModel) -> str:
         f"{members} with {n_weights:,} weights each, over the neighbours that the builder "
         f"`{predictor.builder.name}` finds.{paper}",
         "",
-        *(f"- `{t.name}`{_unit(t)}: {_describe(t)}" for t in predictor.targets),
+        *(f"- {_code(t.name)}{_unit(t)}: {_describe(t)}" for t in predictor.targets),
     ]
     return "\n".join(lines)
 
 
 def _unit(target: Target) -> str:
-    return f" ({target.unit})" if target.unit else ""
+    return f" ({_plain(target.unit)})" if target.unit else ""
 
 
 def _describe(target: Target) -> str:
     if target.kind == "classification":
-        return "one of " + ", ".join(target.classes)
-    words = [target.description] if target.description else []
+        return "one of " + ", ".join(map(_plain, target.classes))
+    words = [_plain(target.description)] if target.description else []
     words.append("extensive, learned per atom" if target.extensive else "one value a structure")
     if target.nonnegative:
         words.append("never below zero")
@@ -81,7 +93,7 @@ def _data(predictor: TrainedModel) -> str:
     if record.split:
         sizes = ", ".join(f"{len(names):,} {part}" for part, names in record.split.items())
         how = record.settings.get("split", "")
-        lines.append(f"Split `{how}`: {sizes} (names in `split.json`).")
+        lines.append(f"Split {_code(how)}: {sizes} (names in `split.json`).")
     if record.failures:
         lines.append(
             f"{len(record.failures)} samples could not be used (names and reasons in "
@@ -102,7 +114,9 @@ def _metrics(predictor: TrainedModel) -> str:
         for name, figures in content.get("targets", {}).items():
             unit = figures.get("unit", "")
             values = [_figure(figures[key], key, unit) for key in _METRICS if _known(figures, key)]
-            lines.append(f"- {part}, `{name}`, {figures.get('n', 0):,} values: {', '.join(values)}")
+            lines.append(
+                f"- {part}, {_code(name)}, {figures.get('n', 0):,} values: {', '.join(values)}"
+            )
     lines.append(
         "\nThe model was chosen by its validation error, which is therefore a little too good; "
         "the test part was looked at once, after training."
@@ -117,7 +131,7 @@ def _known(figures: Mapping[str, Any], key: str) -> bool:
 
 def _figure(value: float, key: str, unit: str) -> str:
     label, has_unit = _METRICS[key]
-    return f"{label} {value:.4g}{' ' + unit if has_unit and unit else ''}"
+    return f"{label} {value:.4g}{' ' + _plain(unit) if has_unit and unit else ''}"
 
 
 _FITTED = ", rescaled and with a constant part added in squares, both fitted to the validation part"
@@ -151,10 +165,10 @@ def _limits(predictor: TrainedModel) -> str:
 
 
 def _start(origin: Mapping[str, Any]) -> str:
-    learned = ", ".join(f"`{name}`" for name in origin["targets"])
+    learned = ", ".join(_code(name) for name in origin["targets"])
     sentences = [
-        f"Fine-tuned: it started from `{origin['name']}` ({origin['model']}, learned {learned}; "
-        f"SHA-256 of the weights {origin['weights_sha256']}).",
+        f"Fine-tuned: it started from {_code(origin['name'])} ({origin['model']}, learned "
+        f"{learned}; SHA-256 of the weights {origin['weights_sha256']}).",
         *origin["notes"],
     ]
     return " ".join(sentences)
@@ -172,7 +186,7 @@ def _making(predictor: TrainedModel) -> str:
         )
     if record.settings:
         lines.append("\n| setting | value |\n|---|---|")
-        lines += [f"| {key} | `{value}` |" for key, value in record.settings.items()]
+        lines += [f"| {_plain(key)} | {_code(value)} |" for key, value in record.settings.items()]
     if record.versions:
         lines.append(
             "\nVersions: " + ", ".join(f"{k} {v}" for k, v in record.versions.items()) + "."

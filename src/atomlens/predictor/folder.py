@@ -14,16 +14,18 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
+from atomlens.boundary import check_finite, net, parse_json, read_bytes, read_text
 from atomlens.errors import Failure, ModelError
-from atomlens.files import whole_file, whole_folder
+from atomlens.files import exchange_folder, whole_file, whole_folder
+from atomlens.printing import encodable
 
 FORMAT_VERSION = 1
 SETTINGS, WEIGHTS, METRICS = "settings.json", "model.safetensors", "metrics.json"
@@ -32,22 +34,38 @@ TRAINING = "training"
 """Subfolder that holds the state of a training that is not finished."""
 
 
+_PICTURES = ("learning_curve.png", "parity*.png", "spectra*.png", "index.html")
+_RESTORE = "restore the folder from a copy, or train again"
+
+
 def write_model_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write the files of a model, so that a reader finds all of them or no model.
 
-    A new folder appears in one step. In a folder that exists, ``settings.json``, without which
-    there is no model, is removed first and comes back last.
+    The new folder is written beside and takes the place of the old one in one step. The state of
+    a training and files that are not ours move along; what else the old model left goes.
+
+    Raises:
+        ModelError: there is a file of that name, or the place cannot be written to; what stood
+            there stands there still.
     """
-    if not folder.exists():
-        whole_folder(folder, lambda part: _write_files(part, files))
-        return
-    if not folder.is_dir():
+    if folder.exists() and not folder.is_dir():
         raise ModelError(f"{folder}: this is a file; give the name of a folder.")
-    (folder / SETTINGS).unlink(missing_ok=True)
-    for name in (HISTORY, SPLIT, FAILURES):
-        if name not in files:
-            (folder / name).unlink(missing_ok=True)
-    _write_files(folder, files)
+    try:
+        if folder.exists():
+            exchange_folder(folder, lambda part: _write_files(part, files), is_old=_is_ours)
+        else:
+            whole_folder(folder, lambda part: _write_files(part, files))
+    except OSError as problem:
+        raise ModelError(
+            f"{folder}: the model cannot be written here ({problem.strerror or problem}); what "
+            "stood there is as it was. Make room or choose another folder."
+        ) from problem
+
+
+def _is_ours(name: str) -> bool:
+    """Say whether a file of that name belongs to the model, so that a new one replaces it."""
+    known = (SETTINGS, WEIGHTS, METRICS, SPLIT, HISTORY, FAILURES, CARD, *_PICTURES)
+    return any(fnmatch(name, pattern) for pattern in known)
 
 
 def _write_files(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -68,7 +86,7 @@ def check_writable(folder: Path) -> None:
 def json_bytes(content: Any) -> bytes:
     """Return readable JSON; what is not a finite number is an error here, not in the reader."""
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-    return (text + "\n").encode()
+    return (encodable(text) + "\n").encode()
 
 
 def tensor_bytes(tensors: Mapping[str, Tensor]) -> bytes:
@@ -84,7 +102,7 @@ def history_bytes(rows: tuple[dict[str, float], ...]) -> bytes:
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows([{k: _number(v) for k, v in row.items()} for row in rows])
-    return text.getvalue().encode()
+    return encodable(text.getvalue()).encode()
 
 
 def _number(value: float) -> str:
@@ -125,13 +143,10 @@ def read_settings(folder: Path) -> dict[str, Any]:
 
 def read_json(path: Path) -> Any:
     """Return the content of a JSON file of a model folder; a ModelError says what is wrong."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as problem:
-        raise ModelError(
-            f"{path}: this file of the model cannot be read ({_short(problem)}). Restore the "
-            "folder from a copy, or train again."
-        ) from None
+    with net(ModelError, f"{path}, a file of the model", _RESTORE):
+        content = parse_json(read_text(path))
+        check_finite(content)
+        return content
 
 
 def read_optional_json(path: Path) -> Any:
@@ -146,50 +161,44 @@ def read_weights(folder: Path, checksum: str) -> dict[str, Tensor]:
         ModelError: the file is missing, damaged, or does not belong to the settings.
     """
     path = folder / WEIGHTS
-    try:
-        content = path.read_bytes()
+    with net(ModelError, f"{path}, the weights of the model", _RESTORE):
+        content = read_bytes(path)
         if hashlib.sha256(content).hexdigest() != checksum:
             raise ModelError(
                 f"{path}: the weights are damaged, or belong to another settings.json. Restore "
                 "the folder from a copy, or train again."
             )
         tensors: dict[str, Tensor] = load_tensors(content)
-    except (OSError, SafetensorError, ValueError, KeyError) as problem:
-        raise ModelError(
-            f"{path}: the weights cannot be read ({_short(problem)}). Restore the folder from a "
-            "copy, or train again."
-        ) from None
+    check_weights(tensors, str(path))
     return tensors
+
+
+def check_weights(tensors: Mapping[str, Tensor], where: str) -> None:
+    """Raise a ModelError that names a weight which is not a finite number."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise ModelError(
+                f"{where}: the weights {name} hold numbers that are none (NaN or infinite), so the "
+                "model cannot predict; take an earlier copy, or train again."
+            )
 
 
 def read_history(path: Path) -> tuple[dict[str, float], ...]:
     """Return the rows of a ``history.csv``; empty if there is none."""
     if not path.exists():
         return ()
-    try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            return tuple({k: float(v) for k, v in row.items()} for row in csv.DictReader(stream))
-    except (OSError, ValueError, TypeError, csv.Error) as problem:
-        raise ModelError(
-            f"{path}: this file of the model cannot be read ({_short(problem)}). Delete it; the "
-            "model works without."
-        ) from None
+    with net(ModelError, f"{path}, a file of the model", "delete it; the model works without"):
+        rows = csv.DictReader(io.StringIO(read_text(path)))
+        return tuple({str(k): float(v) for k, v in row.items()} for row in rows)
 
 
 def read_failures(path: Path) -> tuple[Failure, ...]:
     """Return the failures kept beside a model; empty if there are none."""
     content = read_optional_json(path) or []
-    try:
+    with net(ModelError, f"{path}, a file of the model", "delete it; the model works without"):
         return tuple(Failure(name=str(f["name"]), message=str(f["message"])) for f in content)
-    except (TypeError, KeyError) as problem:
-        raise ModelError(f"{path}: this file of the model is damaged ({problem!r}).") from None
 
 
 def checksum_of(content: bytes) -> str:
     """Return the SHA-256 of some bytes."""
     return hashlib.sha256(content).hexdigest()
-
-
-def _short(problem: Exception) -> str:
-    text = " ".join(str(problem).split())
-    return text if len(text) <= 120 else text[:117] + "..."

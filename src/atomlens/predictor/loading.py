@@ -1,13 +1,18 @@
 """From a model folder to a `TrainedModel`. Text and tensors are read; nothing is executed."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from atomlens.errors import AtomlensError, ModelError
+from atomlens.boundary import net
+from atomlens.elements import SYMBOLS
+from atomlens.errors import AtomlensError, MissingDependencyError, ModelError
 from atomlens.models import make_model
 from atomlens.models.base import PropertyModel
 from atomlens.neighbors import make_builder
@@ -27,6 +32,7 @@ from atomlens.predictor.folder import (
 )
 from atomlens.predictor.record import TrainingRecord
 from atomlens.predictor.trained import TrainedModel
+from atomlens.printing import cut, one_line, shown
 from atomlens.targets.scaling import TargetScaling
 
 
@@ -39,23 +45,16 @@ def load_trained(path: str | Path) -> TrainedModel:
     """
     folder = Path(path)
     content = read_settings(folder)
-    try:
+    with _settings_net(folder):
         trained = _without_weights(content)
         n_members, checksum = int(content["model"]["n_members"]), str(content["weights_sha256"])
-        split = read_optional_json(folder / SPLIT) or {}
-        record = replace(
-            trained.record,
-            split={str(part): tuple(map(str, names)) for part, names in split.items()},
-        )
-    except ModelError:
-        raise
-    except (AtomlensError, KeyError, TypeError, ValueError, AttributeError) as problem:
-        raise ModelError(
-            f"{folder / SETTINGS}: this file of the model is damaged or not for this version of "
-            f"atomlens ({_reason(problem)})."
-        ) from None
+    split = read_optional_json(folder / SPLIT) or {}
+    with net(ModelError, f"{folder / SPLIT}, a file of the model", "delete it; the model works"):
+        record = replace(trained.record, split=_parts(split))
     models = _models(content, n_members, read_weights(folder, checksum), folder)
     metrics = read_optional_json(folder / METRICS)
+    with net(ModelError, f"{folder / METRICS}, a file of the model", "delete it; the model works"):
+        _check_metrics(metrics)
     return replace(
         trained,
         models=models,
@@ -66,6 +65,27 @@ def load_trained(path: str | Path) -> TrainedModel:
             failures=read_failures(folder / FAILURES),
         ),
     )
+
+
+@contextmanager
+def _settings_net(folder: Path) -> Iterator[None]:
+    """Turn whatever odd settings make a class raise into one sentence about settings.json."""
+    where = f"{folder / SETTINGS}, the settings of the model"
+    advice = "it is damaged or not for this version of atomlens; restore it from a copy"
+    try:
+        with net(ModelError, where, advice):
+            yield
+    except ModelError:
+        raise
+    except AtomlensError as problem:
+        raise ModelError(f"{where}: {problem}; {advice}.") from problem
+
+
+def _parts(content: Any) -> dict[str, tuple[str, ...]]:
+    """Return the names of the samples of each part, as ``split.json`` holds them."""
+    if not all(isinstance(names, list) for names in content.values()):
+        raise ValueError("a part is not a list of names")
+    return {str(part): tuple(map(str, names)) for part, names in content.items()}
 
 
 def _without_weights(content: dict[str, Any]) -> TrainedModel:
@@ -83,9 +103,27 @@ def _without_weights(content: dict[str, Any]) -> TrainedModel:
             content["calibration"], sum(t.n_values for t in scaling.targets)
         ),
         noise=noise,
-        elements=tuple(int(z) for z in content["elements"]),
+        elements=_elements(content["elements"]),
         record=TrainingRecord.from_dict(content["training"]),
     )
+
+
+def _check_metrics(metrics: Any) -> None:
+    """Raise a TypeError for metrics of which no model card could be written."""
+    for part in ("validation", "test"):
+        said = metrics.get(part) if isinstance(metrics, dict) else None
+        for name, figures in (said or {}).get("targets", {}).items():
+            for key, value in figures.items():
+                kind = str if key == "unit" else int | float | list | dict | NoneType | str
+                if not isinstance(value, kind) or (key == "n" and not isinstance(value, int)):
+                    raise TypeError(f"{part}, {shown(name)}: {key} is {shown(value)}")
+
+
+def _elements(numbers: Any) -> tuple[int, ...]:
+    """Return atomic numbers, checked."""
+    if not all(isinstance(z, int) and 0 < z < len(SYMBOLS) for z in numbers):
+        raise ValueError(f"elements {shown(numbers)} are no atomic numbers")
+    return tuple(numbers)
 
 
 def _models(
@@ -104,7 +142,9 @@ def _models(
             model = make_model(name, **config)
             model.load_state_dict(state)
             models.append(model.eval().requires_grad_(False))
-    except (AtomlensError, RuntimeError, KeyError, IndexError, TypeError, ValueError) as problem:
+    except MissingDependencyError:
+        raise
+    except Exception as problem:  # odd values in settings.json reach the model's own classes
         raise ModelError(
             f"{folder / WEIGHTS}: the weights do not fit the model that {SETTINGS} describes "
             f"({_reason(problem)})."
@@ -134,6 +174,5 @@ def _tuples(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _reason(problem: Exception) -> str:
-    text = " ".join(str(problem).split())
-    text = f"{text} is missing" if isinstance(problem, KeyError) else text
-    return text if len(text) <= 200 else text[:197] + "..."
+    text = one_line(str(problem))
+    return cut(f"{text} is missing" if isinstance(problem, KeyError) else text, 200)

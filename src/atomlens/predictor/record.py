@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from atomlens.errors import Failure
+from atomlens.printing import one_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,15 +57,26 @@ class TrainingRecord:
         """Take back what `to_dict` returned; ``rest`` are the parts kept in other files."""
         return cls(
             data=str(content["data"]),
-            settings=dict(content["settings"]),
+            settings={one_line(str(k)): v for k, v in content["settings"].items()},
             seconds=float(content["seconds"]),
             ended=str(content["ended"]),
             device=str(content["device"]),
             versions={str(k): str(v) for k, v in content["versions"].items()},
             notes=str(content["notes"]),
-            started_from=dict(content.get("started_from", {})),
+            started_from=_start(content.get("started_from", {})),
             **rest,
         )
+
+
+def _start(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is known of the start of a fine-tuning, checked; empty if it was none."""
+    found = dict(content)
+    if found:
+        texts = [found["name"], found["model"], found["weights_sha256"]]
+        texts += [*found["targets"], *found["notes"]]
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("`started_from` holds something else than texts")
+    return found
 
 
 def package_versions() -> dict[str, str]:

@@ -6,11 +6,12 @@ a model's outputs ``n_outputs``. Only classes differ, whose number is one value.
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
 from typing import Any, Literal
 
 from atomlens.errors import SettingsError
+from atomlens.printing import clean_name, shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,11 @@ class Target:
     grid_unit: str = "eV"
 
     def __post_init__(self) -> None:
-        """Check that the kind agrees with the classes and the grid."""
+        """Make the texts fit to be shown; check that the kind agrees with classes and grid."""
+        for field in ("name", "unit", "description", "grid_name", "grid_unit"):
+            object.__setattr__(self, field, clean_name(getattr(self, field)))
+        if not self.name:
+            raise SettingsError("A target has no name that can be shown; give it one.")
         if self.grid:
             object.__setattr__(self, "grid", tuple(map(float, self.grid)))
             _check_grid(self)
@@ -75,7 +80,16 @@ class Target:
     def from_dict(cls, content: Mapping[str, Any]) -> "Target":
         """Take back what `to_dict` returned; raises TypeError, KeyError for other content."""
         lists = {"classes": tuple(content["classes"]), "grid": tuple(content.get("grid", ()))}
-        return cls(**{**content, **lists})
+        made = {**content, **lists}
+        for field in fields(cls):
+            kind = {"extensive": bool, "nonnegative": bool}.get(field.name, str)
+            if field.name in made and field.name not in lists:
+                _check_type(field.name, made[field.name], kind)
+        for name in lists["classes"]:
+            _check_type("classes", name, str)
+        if made.get("kind", "regression") not in ("regression", "classification"):
+            raise TypeError(f"a target of the kind {shown(made['kind'])}")
+        return cls(**made)
 
 
 def output_slices(targets: tuple[Target, ...]) -> tuple[slice, ...]:
@@ -94,6 +108,11 @@ def _slices(sizes: list[int]) -> tuple[slice, ...]:
         slices.append(slice(start, start + size))
         start += size
     return tuple(slices)
+
+
+def _check_type(name: str, value: Any, kind: type) -> None:
+    if not isinstance(value, kind):
+        raise TypeError(f"`{name}` of a target is {shown(value)}")
 
 
 def _check_grid(target: Target) -> None:

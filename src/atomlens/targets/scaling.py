@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import DatasetError, ModelError, SettingsError
+from atomlens.printing import reason
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target, output_slices, value_slices
 
@@ -153,13 +154,22 @@ class TargetScaling:
                     {int(z): float(v) for z, v in r.items()} for r in content["references"]
                 ),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as problem:
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as problem:
             raise ModelError(
-                f"The scaling of the targets is damaged ({problem!r}); restore the file."
+                f"The scaling of the targets is damaged ({reason(problem)}); restore the file."
             ) from problem
         numbers = (scaling.means, scaling.stds, scaling.references)
         same_length = {len(n) for n in numbers} == {len(scaling.targets)}
-        if not (same_length and np.all(np.isfinite(scaling.means)) and min(scaling.stds) > 0):
+        shares = [share for reference in scaling.references for share in reference.values()]
+        sound = (
+            same_length
+            and len({t.name for t in scaling.targets}) == len(scaling.targets) > 0
+            and bool(np.isfinite([*scaling.means, *scaling.stds, *shares]).all())
+            and min(scaling.stds) > 0
+            and all(0 <= z < 119 for r in scaling.references for z in r)
+            and all(0 in r for r in scaling.references if r)
+        )
+        if not sound:
             raise ModelError("The scaling of the targets has impossible numbers; restore the file.")
         return scaling
 

@@ -1,0 +1,304 @@
+"""Reading what comes from outside: only regular files, with bounds, and one net for odd content.
+
+Every reader of a table, configuration, split, cache, checkpoint or model folder opens files and
+parses text with the functions of this module, inside a `net`: whatever a stranger's file makes a
+parser do, the user reads one sentence that names the file.
+"""
+
+import errno
+import gzip
+import io
+import json
+import math
+import os
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from struct import error as struct_error
+from typing import IO, TYPE_CHECKING, Any
+
+from atomlens.errors import AtomlensError
+from atomlens.printing import reason, shown
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+BINARY_SHARE, TEXT_SHARE = 0.5, 0.1
+"""Largest file, in parts of the machine's memory; text grows when it is taken apart."""
+CONFIG_BYTES = 4 << 20
+"""Largest file of settings written by people."""
+_DEEPEST_YAML = 20
+_PACKING = 1100
+"""zlib packs no data more tightly than 1 to 1,032."""
+
+
+@contextmanager
+def net(kind: type[AtomlensError], where: str, advice: str) -> Iterator[None]:
+    """Turn whatever odd content makes a block raise into one sentence of ours.
+
+    Args:
+        kind: The error that is raised instead.
+        where: What is being read; stands in front of the sentence.
+        advice: What to do; ends the sentence.
+    """
+    try:
+        yield
+    except AtomlensError:
+        raise
+    except OSError as problem:
+        raise kind(f"{where}: it cannot be read ({_of_system(problem)}); {advice}.") from problem
+    except Exception as problem:
+        raise kind(f"{where}: it cannot be read ({reason(problem)}); {advice}.") from problem
+
+
+def _of_system(problem: OSError) -> str:
+    """Return what the system says, without the name of the file."""
+    text = problem.strerror or reason(problem)
+    return f"{text[:1].lower()}{text[1:]}"
+
+
+def read_bytes(path: str | Path, *, most: float | None = None) -> bytes:
+    """Return the content of a regular file; pipes, devices and files beyond bounds are refused.
+
+    Args:
+        path: The file.
+        most: Largest size in bytes; by default half of the machine's memory.
+
+    Raises:
+        OSError: the file cannot be opened, is no regular file or is too large.
+    """
+    limit = int(BINARY_SHARE * machine_memory() if most is None else most)
+    _check_regular(os.stat(path), path, limit)
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with open(handle, "rb") as stream:
+        status = os.fstat(handle)
+        _check_regular(status, path, limit)
+        content = stream.read(status.st_size + 1)
+        if len(content) > status.st_size:  # it grows, or the system does not know its size
+            content += _rest(stream, limit - len(content))
+    return content
+
+
+def regular_size(path: str | Path) -> int:
+    """Return the bytes of a regular file that another package shall open.
+
+    Raises:
+        OSError: it is no regular file, or larger than half of the machine's memory.
+    """
+    status = os.stat(path)
+    _check_regular(status, path, int(BINARY_SHARE * machine_memory()))
+    return status.st_size
+
+
+def _check_regular(status: os.stat_result, path: str | Path, limit: int) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "this is a folder, a file is needed", str(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "this is a pipe or device, not a file", str(path))
+    if status.st_size > limit:
+        raise OSError(errno.EFBIG, _too_large(limit), str(path))
+
+
+def _too_large(limit: int) -> str:
+    return f"the file is larger than the {limit / 1e6:,.0f} MB that fit into memory safely"
+
+
+def read_text(path: str | Path, *, most: float | None = None) -> str:
+    """Return the text of a regular file: UTF-8, UTF-16 with its mark, unpacked if gzipped.
+
+    Raises:
+        OSError: see `read_bytes`; or the packed data are damaged.
+        UnicodeDecodeError: the text is in neither encoding.
+    """
+    limit = TEXT_SHARE * machine_memory() if most is None else most
+    content = read_bytes(path, most=limit)
+    if content.startswith(b"\x1f\x8b"):
+        content = unpacked(content, most=int(limit))
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16")
+    return content.decode("utf-8-sig")
+
+
+def unpacked(content: bytes, *, most: int) -> bytes:
+    """Return what gzipped bytes hold, at most so many.
+
+    Raises:
+        OSError: they are damaged, or hold more.
+    """
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
+            return _rest(stream, most)
+    except (EOFError, zlib.error, ValueError) as problem:
+        raise OSError(errno.EIO, f"the gzipped data are damaged, {reason(problem)}") from problem
+
+
+def _rest(stream: IO[bytes], most: int) -> bytes:
+    """Return what a stream still holds, piece by piece, as a read takes room for all it asks."""
+    pieces, size = [], 0
+    while piece := stream.read(1 << 20):
+        pieces.append(piece)
+        size += len(piece)
+        if size > most:
+            raise OSError(errno.EFBIG, _too_large(most))
+    return b"".join(pieces)
+
+
+def machine_memory() -> int:
+    """Return the bytes of memory of this machine (of this container, if it says so)."""
+    try:
+        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return 8 << 30
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            total = min(total, int(Path(path).read_text(encoding="ascii")))
+        except (OSError, ValueError):
+            continue
+    return max(total, 1 << 28)
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Return what JSON says; whole numbers beyond 64 bits become floating-point numbers.
+
+    Raises:
+        ValueError: it is no JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(text, parse_int=_whole_number)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _whole_number(text: str) -> int | float:
+    if len(text) <= 18:
+        return int(text)
+    number = float(text)
+    return int(text) if abs(number) < 9.2e18 and len(text) < 40 else number
+
+
+def check_finite(value: Any, where: str = "") -> None:
+    """Raise a ValueError that names the place of a number that is none, at any depth.
+
+    Args:
+        value: What `parse_json` returned.
+        where: Name of the place of ``value`` itself.
+    """
+    waiting = [(where, value)]
+    while waiting:
+        place, one = waiting.pop()
+        if isinstance(one, float) and not math.isfinite(one):
+            raise ValueError(f"{place or 'it'} is {one}, which is no number")
+        if isinstance(one, dict):
+            waiting += [(f"{place}.{key}" if place else str(key), v) for key, v in one.items()]
+        elif isinstance(one, list):
+            waiting += [(f"{place}[{i}]", v) for i, v in enumerate(one)]
+
+
+def parse_yaml(text: str) -> Any:
+    """Return what YAML says: blocks, lists, numbers, texts; dates stay text.
+
+    Raises:
+        ValueError: it is no YAML, nested too deeply, refers to itself, or names a key twice.
+    """
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """Without what settings need not: aliases, dates, depth."""
+
+        depth = 0
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.YAMLError("aliases (*name) are not understood")
+            self.depth += 1
+            if self.depth > _DEEPEST_YAML:
+                raise yaml.YAMLError(f"it is nested more than {_DEEPEST_YAML} deep")
+            try:
+                return super().compose_node(parent, index)
+            finally:
+                self.depth -= 1
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            pairs = [self.construct_object(key, deep=True) for key, _ in node.value]
+            for place, key in enumerate(pairs):
+                if key in pairs[:place]:
+                    raise yaml.YAMLError(f"the key {shown(key)} stands there twice")
+            return super().construct_mapping(node, deep=deep)
+
+    Loader.yaml_implicit_resolvers = {
+        sign: [(tag, pattern) for tag, pattern in pairs if not tag.endswith(":timestamp")]
+        for sign, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    deepest = max((len(line) - len(line.lstrip(" -?[{:")) for line in text.split("\n")), default=0)
+    if deepest > 50 * _DEEPEST_YAML:
+        raise ValueError(f"it is nested more than {_DEEPEST_YAML} deep")
+    try:
+        return yaml.load(text, Loader)
+    except (yaml.YAMLError, RecursionError, ArithmeticError, AttributeError, TypeError) as problem:
+        words = " ".join(str(problem).split()) or reason(problem)
+        raise ValueError(words) from None
+
+
+def read_arrays(path: str | Path) -> "dict[str, NDArray[Any]]":
+    """Return the arrays of an ``.npz`` file, whose headers are held against the bytes there are.
+
+    Nothing is unpickled.
+
+    Raises:
+        OSError: see `read_bytes`.
+        ValueError: the file is damaged, or announces more than it holds.
+    """
+    import numpy as np
+
+    content = read_bytes(path)
+    arrays: dict[str, NDArray[Any]] = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            total = 0
+            for info in archive.infolist():
+                total += info.file_size
+                if info.file_size > _PACKING * info.compress_size + 1024 or (
+                    info.compress_size > len(content)
+                ):
+                    raise ValueError(f"{shown(info.filename)} announces more than it holds")
+                if total > BINARY_SHARE * machine_memory():
+                    raise ValueError("its arrays are too large for this machine")
+            for info in archive.infolist():
+                with archive.open(info) as stream:
+                    arrays[info.filename.removesuffix(".npy")] = _array(stream.read(), np)
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        OverflowError,
+        struct_error,
+    ) as problem:
+        raise ValueError(reason(problem)) from None
+    return arrays
+
+
+def _array(content: bytes, np: Any) -> Any:
+    """Return the array of an ``.npy`` file, whose length must be what its header announces."""
+    stream = io.BytesIO(content)
+    version = np.lib.format.read_magic(stream)
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"an array is written in version {shown(version)}")
+    read = (
+        np.lib.format.read_array_header_1_0
+        if version == (1, 0)
+        else np.lib.format.read_array_header_2_0
+    )
+    shape, by_column, kind = read(stream)
+    if kind.hasobject:
+        raise ValueError("an array holds Python objects, which are never read")
+    size = math.prod(int(n) for n in shape) * kind.itemsize
+    rest = content[stream.tell() :]
+    if any(n < 0 for n in shape) or size != len(rest):
+        raise ValueError(f"an array announces {size} bytes and holds {len(rest)}")
+    array = np.frombuffer(rest, dtype=kind)
+    return array.reshape(shape[::-1]).T.copy() if by_column else array.reshape(shape).copy()

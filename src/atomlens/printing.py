@@ -1,0 +1,132 @@
+"""Text from outside made safe to show: on one line, printable, of a bounded length.
+
+Names of files, titles in files and cells of tables come from strangers. Whatever of them goes to
+a terminal, a file or a message goes through here, so that no escape sequence, no byte that is no
+text and no endless name leaves the program.
+"""
+
+import re
+from pathlib import PurePath
+from reprlib import Repr
+from typing import Any
+
+LONGEST_NAME = 200
+"""Letters of the name of a structure; longer ones are cut."""
+LONGEST_MESSAGE = 2000
+"""Letters of a message."""
+_LONGEST_STEM = 120
+"""Bytes of a file name without its ending; file systems take 255 with it."""
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
+)
+"""Control signs other than line feed and tab, and signs that turn the direction of writing."""
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+_FORMULA = ("=", "+", "-", "@")
+
+
+def printable(text: str) -> str:
+    """Return a text of any number of lines without what a terminal would obey.
+
+    Bytes of a file name that are no text become the replacement sign, other control signs ``?``.
+    """
+    return _CONTROLS.sub("?", encodable(text))
+
+
+def encodable(text: str) -> str:
+    """Return a text that can be written as UTF-8: lone surrogates become the replacement sign."""
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
+
+
+def one_line(text: str) -> str:
+    """Return a text without line breaks, and with ``?`` for what cannot be printed."""
+    if text.isascii() and text.isprintable() and "  " not in text:
+        return text.strip()
+    line = encodable(" ".join(text.split()))
+    return line if line.isprintable() else "".join(c if c.isprintable() else "?" for c in line)
+
+
+def cut(text: str, most: int) -> str:
+    """Return a text, its end replaced by three dots if it is longer than ``most`` letters."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def short(text: str, most: int = 60) -> str:
+    """Return a text in quotes, on one line and cut to a readable length."""
+    return repr(cut(one_line(text[: 4 * most]), most))
+
+
+def clean_name(text: str) -> str:
+    """Return the name of a structure as it is kept and shown; may be empty."""
+    return cut(one_line(text[: 20 * LONGEST_NAME]), LONGEST_NAME)
+
+
+class _Shown(Repr):
+    """Short forms of values of any depth and size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxdict, self.maxlist, self.maxtuple, self.maxset = 3, 4, 4, 4, 4
+        self.maxstring, self.maxother, self.maxlong = 60, 60, 40
+
+    def repr_int(self, x: Any, level: int) -> str:
+        """Return a whole number; those that Python does not write out are only described."""
+        if abs(x).bit_length() > 1000:
+            return f"a whole number of {abs(x).bit_length()} bits"
+        return super().repr_int(x, level)
+
+
+_SHOWN = _Shown()
+
+
+def shown(value: Any) -> str:
+    """Return a value of a file as it can stand in a message: short, on one line."""
+    return cut(one_line(_SHOWN.repr(value)), 100)
+
+
+def reason(problem: BaseException) -> str:
+    """Return an exception of another package as part of one line."""
+    if isinstance(problem, MemoryError):
+        return "it needs more memory than there is"
+    if isinstance(problem, RecursionError):
+        return "it is nested too deeply"
+    words = one_line(str(problem)[:1000])
+    text = f"{type(problem).__name__}: {words}" if words else type(problem).__name__
+    return cut(text, 160)
+
+
+def cell(text: str) -> str:
+    """Return a text as a cell of a table that no spreadsheet runs as a formula.
+
+    A text that begins with ``=``, ``+``, ``-`` or ``@`` gets an apostrophe in front, unless it
+    is a number; `uncell` takes it away again.
+    """
+    text = printable(text)
+    begin = text.lstrip()
+    if begin.startswith(_FORMULA) and not _is_number(begin):
+        return f"'{text}"
+    return text
+
+
+def uncell(text: str) -> str:
+    """Return what `cell` was given."""
+    return text[1:] if text.startswith("'") and text[1:].lstrip().startswith(_FORMULA) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def file_stem(name: str) -> str:
+    """Return a name made safe for use as a file name, without ending, on every system."""
+    last = PurePath(name.replace("\0", "_")).name
+    safe = "".join(c if c.isalnum() or c in "-_.+" else "_" for c in encodable(last))
+    while len(safe.encode()) > _LONGEST_STEM:
+        safe = safe[: max(1, len(safe) * _LONGEST_STEM // (len(safe.encode()) + 1))]
+    safe = safe.strip("._")
+    return f"{safe}_" if _RESERVED.fullmatch(safe) else safe or "structure"

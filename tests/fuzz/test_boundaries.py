@@ -1,0 +1,427 @@
+"""Odd content at every boundary: readers, tables, configurations, splits, caches, importers,
+model folders. What comes of it is a result or one sentence, in bounded time and memory.
+
+``ATOMLENS_FUZZ_CASES=10`` tries ten times as many cases.
+"""
+
+import argparse
+import gzip
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from ase.build import bulk, molecule
+from ase.db import connect
+from ase.io import write
+
+from atomlens.datasets import Toy, load_dataset, make_split, save_packed
+from atomlens.errors import Failure
+from atomlens.neighbors import make_builder
+from atomlens.predictor import load
+from atomlens.structures import read_structures
+from hostile import altered, answered, as_json, damaged, seeds
+
+WATER_XYZ = b"3\nwater\nO 0 0 0.1\nH 0 0.76 -0.5\nH 0 -0.76 -0.5\n"
+CIF = b"""data_salt
+_cell_length_a 5.64(1)
+_cell_length_b 5.64(1)
+_cell_length_c 5.64(1)
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+_symmetry_space_group_name_H-M 'F m -3 m'
+_symmetry_Int_Tables_number 225
+_chemical_formula_sum 'Na Cl'
+_cell_formula_units_Z 4
+loop_
+_symmetry_equiv_pos_as_xyz
+'x, y, z'
+'x+1/2, y+1/2, z'
+'x+1/2, y, z+1/2'
+'x, y+1/2, z+1/2'
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+_atom_site_occupancy
+_atom_site_charge
+Na1 Na 0.0 0.0 0.0 1.0 0.8
+Cl1 Cl 0.5 0.5 0.5 1.0 -0.8
+"""
+SITE = {"species": [{"element": "Fe", "occu": 1}], "abc": [0, 0, 0], "xyz": [0, 0, 0]}
+IRON = {"lattice": {"matrix": [[2.8, 0, 0], [0, 2.8, 0], [0, 0, 2.8]]}, "sites": [SITE]}
+ARRAYS = {"numbers": [8, 1, 1], "positions": [[0, 0, 0], [0, 0, 1], [0, 1, 0]]}
+OPTIMADE = {
+    "data": [
+        {
+            "id": "x",
+            "attributes": {
+                "lattice_vectors": [[4, 0, 0], [0, 4, 0], [0, 0, 4]],
+                "cartesian_site_positions": [[0, 0, 0]],
+                "species_at_sites": ["Po"],
+                "species": [{"name": "Po", "chemical_symbols": ["Po"], "concentration": [1.0]}],
+            },
+        }
+    ]
+}
+JARVIS = [
+    {
+        "jid": "J-1",
+        "atoms": {
+            "lattice_mat": [[4, 0, 0], [0, 4, 0], [0, 0, 4]],
+            "coords": [[0, 0, 0]],
+            "elements": ["Po"],
+            "cartesian": False,
+        },
+    }
+]
+JSONS: tuple[Any, ...] = (
+    IRON,
+    [{"material_id": "a", "structure": IRON, "gap": 1.5}],
+    {"a": ARRAYS},
+    {"1": ARRAYS | {"key_value_pairs": {"name": "w"}}, "ids": [1], "nextid": 2},
+    OPTIMADE,
+    JARVIS,
+    {"index": [0], "columns": ["structure", "y"], "data": [[IRON, 1.0]]},
+    {"structure": {"0": IRON, "1": IRON}, "y": {"0": 1.0, "1": 2.0}},
+)
+TEXTS = (
+    "CCO",
+    "c1ccc2ccccc2c1",
+    "[Na+].[Cl-]",
+    "Fe2O3",
+    "Li0.5CoO2",
+    "(NH4)2[Fe(CN)6].6H2O",
+    "smiles:C#N",
+    "formula:NaCl",
+)
+CONFIG = {
+    "training": {"epochs": 3, "batch_size": 8, "learning_rate": 0.001, "split": "random"},
+    "model": {"n_layers": 2, "n_features": 16},
+    "builder": {"cutoff": 4.0},
+    "recipe": {"data": "toy", "target": "toy", "model": "scann-plus", "title": "a recipe"},
+    "reduced": {"training": {"epochs": 1}},
+}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, bytes]]:
+    folder = tmp_path_factory.mktemp("good")
+    salt = bulk("NaCl", "rocksalt", a=5.64, cubic=True)
+    ethanol = molecule("CH3CH2OH")
+    ethanol.info.update(name="ethanol", homo=-7.1)
+    write(folder / "POSCAR", salt)
+    write(folder / "frames.extxyz", [ethanol, salt])
+    with connect(folder / "rows.db", use_lock_file=False) as database:
+        for atoms in (salt, ethanol):
+            database.write(atoms, gap=1.5)
+    made = [(path.name, path.read_bytes()) for path in sorted(folder.iterdir())]
+    made += [("salt.cif", CIF)] * 3 + [("water.xyz", WATER_XYZ)] * 2
+    from rdkit import Chem
+    from rdkit.Chem import rdDistGeom
+
+    mol = Chem.AddHs(Chem.MolFromSmiles("CCO"))
+    rdDistGeom.EmbedMolecule(mol, randomSeed=1)
+    block = Chem.MolToMolBlock(mol).encode()
+    return [*made, ("a.mol", block), ("a.sdf", (block + b"> <homo>\n-7\n\n$$$$\n") * 2)]
+
+
+def check_structures(result: Any, case: str) -> None:
+    assert result.items, case
+    for item in result.items:
+        if isinstance(item, Failure):
+            assert item.message, case
+            assert item.message.isprintable(), (case, item)
+            assert item.name.isprintable(), (case, item)
+            assert "more memory than" not in item.message, (case, item)
+            continue
+        assert len(item) > 0, case
+        assert np.isfinite(item.positions).all(), case
+        name = item.info["name"]
+        assert name, case
+        assert name.isprintable(), (case, name)
+        assert len(name) < 300, case
+
+
+def test_readers_of_structures(files: list[tuple[str, bytes]], tmp_path: Path) -> None:
+    for case, rng in seeds("reader", 500):
+        name, content = rng.choice(files)
+        path = tmp_path / name
+        path.write_bytes(damaged(content, rng))
+        check_structures(answered(lambda path=path: read_structures(path), case), case)
+        path.unlink()
+
+
+def test_structures_in_json(tmp_path: Path) -> None:
+    for case, rng in seeds("json", 300):
+        content = as_json(altered(rng.choice(JSONS), rng))
+        path = tmp_path / "a.json"
+        path.write_bytes(content if rng.random() < 0.8 else damaged(content, rng))
+        check_structures(answered(lambda path=path: read_structures(path), case), case)
+
+
+def test_texts() -> None:
+    for case, rng in seeds("text", 200):
+        text = damaged(rng.choice(TEXTS).encode(), rng).decode("utf-8", errors="replace")
+        result = answered(lambda text=text: read_structures([text]), case)
+        check_structures(result, case)
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("tables")
+    water = molecule("H2O")
+    water.info["y"] = 1.5
+    write(folder / "a.extxyz", [water, water], format="extxyz")
+    save_packed(Toy(n=3).load(), folder / "a.npz")
+    rows = [
+        {"id": "a", "species": ["O", "H"], "coords": [[0, 0, 0], [0, 0, 1]], "y": 1},
+        {"id": "b", "structure": IRON, "targets": {"y": 2.5}},
+        {
+            "id": "c",
+            "species": ["Fe"],
+            "frac_coords": [[0, 0, 0]],
+            "lattice": [3, 3, 3, 90, 90, 90],
+            "y": 3,
+        },
+        {"id": "d", "formula": "NaCl", "y": 1.5},
+    ]
+    spectra = [{"formula": f, "energy": [1, 2, 3], "eps": [1.0, 2.0, 3.0]} for f in ("NaCl", "MgO")]
+    csv = b"name,smiles,y [eV],split,fold\na,CCO,1.5,train,0\nb,C1CC1,2.5,test,1\nc,O,3,val,0\n"
+    made = {
+        "t.csv": csv,
+        "t.tsv": csv.replace(b",", b"\t"),
+        "s.csv": b"formula;y;z\nFe2O3;1;a\nLi0.5CoO2;2;b\nNaCl;3;a\nKCl;4;b\n",
+        "f.csv": b"file,y\nwater.xyz,1.5\nwater.xyz,2\n",
+        "t.csv.gz": gzip.compress(csv, mtime=0),
+        "t.jsonl": b"\n".join(json.dumps(row).encode() for row in rows),
+        "spectra.jsonl": b"\n".join(json.dumps(row).encode() for row in spectra),
+        "a.extxyz": (folder / "a.extxyz").read_bytes(),
+        "a.npz": (folder / "a.npz").read_bytes(),
+        "id_prop.csv": b"water,1.5\nsalt,2.5\n",
+    }
+    return made
+
+
+def check_data(data: Any, case: str) -> None:
+    if isinstance(data, str):
+        return
+    assert len(data) > 0, case
+    assert data.values.shape == (len(data), sum(t.n_values for t in data.targets)), case
+    assert not np.isinf(data.values).any(), case
+    for name in data.structures.names:
+        assert name.isprintable(), (case, name)
+    for failure in data.failures:
+        assert failure.message.isprintable(), (case, failure)
+
+
+def test_tables(tables: dict[str, bytes], tmp_path: Path) -> None:
+    (tmp_path / "water.xyz").write_bytes(WATER_XYZ)
+    (tmp_path / "salt.cif").write_bytes(CIF)
+    for case, rng in seeds("table", 500):
+        name = rng.choice(list(tables))
+        content = tables[name]
+        if name.endswith("l") and rng.random() < 0.6:
+            rows = [json.loads(line) for line in content.splitlines()]
+            content = b"\n".join(as_json(row) for row in as_list(altered(rows, rng)))
+        else:
+            content = damaged(content, rng)
+        path = tmp_path / name
+        path.write_bytes(content)
+        source = tmp_path if name == "id_prop.csv" else path
+        target = rng.choice((None, None, "y"))
+        check_data(answered(lambda s=source, t=target: load_dataset(s, t), case), case)
+        path.unlink()
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_configurations(tmp_path: Path) -> None:
+    import yaml
+
+    from atomlens.cli.train import add_arguments, settings_from, take_recipe
+
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    path = tmp_path / "c.yaml"
+
+    def read() -> Any:
+        options = parser.parse_args(["--config", str(path)])
+        config = take_recipe(options)
+        return settings_from(options, config)
+
+    for case, rng in seeds("config", 250):
+        if rng.random() < 0.6:
+            text = yaml.safe_dump(altered(CONFIG, rng), allow_unicode=True)
+            path.write_bytes(text.encode("utf-8", errors="replace"))
+        else:
+            path.write_bytes(damaged(yaml.safe_dump(CONFIG).encode(), rng))
+        answered(read, case)
+
+
+def test_splits(tmp_path: Path) -> None:
+    data = Toy(n=6).load()
+    names = list(data.structures.names)
+    parts = {"train": [names[0], names[2], names[4]], "test": [1], "validation": [names[5]]}
+    table = "name,split\n" + "".join(f"{n},{p}\n" for p in ("train", "test") for n in names[:2])
+    for case, rng in seeds("split", 250):
+        kind = rng.choice(("json", "csv"))
+        path = tmp_path / f"split.{kind}"
+        good = json.dumps(parts).encode() if kind == "json" else table.encode()
+        if kind == "json" and rng.random() < 0.5:
+            path.write_bytes(as_json(altered(parts, rng)))
+        else:
+            path.write_bytes(damaged(good, rng))
+        split = answered(lambda path=path: make_split(str(path), data), case)
+        if not isinstance(split, str):
+            assert len(split.train) > 0, case
+
+
+def test_caches_of_graphs(tmp_path: Path) -> None:
+    from atomlens.datasets.cache import cached_store
+
+    structures = Toy(n=4).load().structures
+    builder = make_builder("radius", cutoff=3.0)
+    whole = cached_store(structures, builder, cache_dir=tmp_path)
+    expected = whole.store.distances.numpy().copy()
+    (folder,) = [p for p in tmp_path.iterdir() if p.is_dir()]
+    good = {p.name: p.read_bytes() for p in folder.iterdir()}
+    for case, rng in seeds("cache", 150):
+        name = rng.choice(sorted(good))
+        if name.endswith(".json") and rng.random() < 0.6:
+            (folder / name).write_bytes(as_json(altered(json.loads(good[name]), rng)))
+        else:
+            (folder / name).write_bytes(damaged(good[name], rng))
+        found = answered(lambda: cached_store(structures, builder, cache_dir=tmp_path), case)
+        assert np.array_equal(found.store.distances.numpy(), expected), case
+        assert np.array_equal(found.kept, whole.kept), case
+        for name, content in good.items():
+            (folder / name).write_bytes(content)
+
+
+@pytest.fixture(scope="module")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from atomlens import train
+
+    folder = tmp_path_factory.mktemp("models") / "ensemble"
+    train(
+        Toy(n=40).load(),
+        model="cgcnn",
+        out=folder,
+        epochs=1,
+        ensemble=2,
+        model_settings={"n_features": 8, "n_hidden": 8},
+    )
+    return folder
+
+
+def check_prediction(folder: Path, out: Path) -> bool:
+    """Load, predict and save; whatever succeeds must be finite and loadable again."""
+    model = load(folder)
+    prediction = model.predict(["formula:NaCl", "C"], device="cpu")
+    for i in np.flatnonzero(prediction.ok):
+        assert np.isfinite(prediction.values[i]).all()
+    prediction.to_frame()
+    records = prediction.to_records()
+    json.dumps(records, allow_nan=False)
+    model.save(out)
+    load(out)
+    shutil.rmtree(out)
+    return True
+
+
+def test_model_folders(model_folder: Path, tmp_path: Path) -> None:
+    good = {p.name: p.read_bytes() for p in model_folder.iterdir() if p.is_file()}
+    names = [n for n in sorted(good) if n.endswith((".json", ".safetensors", ".csv"))]
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for case, rng in seeds("model", 250):
+        for name, content in good.items():
+            (folder / name).write_bytes(content)
+        name = rng.choice([*names, "settings.json", "settings.json"])
+        if name.endswith(".json") and rng.random() < 0.8:
+            changed = altered(json.loads(good[name]), rng)
+            (folder / name).write_bytes(as_json(changed))
+        else:
+            (folder / name).write_bytes(damaged(good[name], rng))
+        answered(lambda: check_prediction(folder, tmp_path / "again"), (case, name))
+
+
+def test_weights_that_are_no_numbers_are_refused(model_folder: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load as load_tensors
+    from safetensors.torch import save as save_tensors
+
+    from atomlens.predictor.folder import checksum_of
+
+    tensors = load_tensors((model_folder / "model.safetensors").read_bytes())
+    floats = [name for name, t in tensors.items() if t.is_floating_point()]
+    folder = tmp_path / "model"
+    shutil.copytree(model_folder, folder)
+    settings = json.loads((folder / "settings.json").read_text())
+    for case, rng in seeds("weights", 20):
+        name = rng.choice(floats)
+        changed = {n: t.clone() for n, t in tensors.items()}
+        flat = changed[name].view(-1)
+        flat[rng.randrange(len(flat))] = rng.choice((math.nan, math.inf, -math.inf))
+        content = save_tensors(changed)
+        (folder / "model.safetensors").write_bytes(content)
+        settings["weights_sha256"] = checksum_of(content)
+        (folder / "settings.json").write_text(json.dumps(settings))
+        said = answered(lambda: load(folder), case)
+        assert isinstance(said, str), case
+        assert name in said, (case, said)
+
+
+def test_checkpoints_of_cgcnn(tmp_path: Path) -> None:
+    from atomlens.checkpoints import import_cgcnn
+    from checkpoint_makers import cgcnn_checkpoint
+
+    path = tmp_path / "band-gap.pth.tar"
+    torch.save(cgcnn_checkpoint(), path)
+    good = path.read_bytes()
+    assert import_cgcnn(path).targets
+    for case, rng in seeds("cgcnn", 100):
+        if rng.random() < 0.5:
+            content = cgcnn_checkpoint()
+            group = rng.choice(
+                (content, content["args"], content["normalizer"], content["state_dict"])
+            )
+            odd = rng.choice(
+                (None, "x", -1, 10**9, math.nan, [], {}, torch.zeros(0), torch.full((3,), math.nan))
+            )
+            group[rng.choice(sorted(group))] = odd
+            torch.save(content, path)
+        else:
+            path.write_bytes(damaged(good, rng))
+        answered(lambda: import_cgcnn(path, tmp_path / "out"), case)
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+
+
+def test_checkpoints_of_scann(tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    from atomlens.checkpoints import import_scann
+    from checkpoint_makers import scann_checkpoint
+
+    weights, settings = scann_checkpoint(tmp_path)
+    good, said = weights.read_bytes(), json.loads(settings.read_text())
+    assert import_scann(weights, settings).targets
+    for case, rng in seeds("scann", 150):
+        weights.write_bytes(good)
+        settings.write_bytes(as_json(said))
+        if rng.random() < 0.5:
+            weights.write_bytes(damaged(good, rng))
+        elif rng.random() < 0.8:
+            settings.write_bytes(as_json(altered(said, rng)))
+        else:
+            settings.write_bytes(damaged(as_json(said), rng))
+        answered(lambda: import_scann(weights, settings, tmp_path / "out"), case)
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)

@@ -1,0 +1,253 @@
+"""Odd content made from good content, and what must come of it: an answer or one sentence.
+
+A case is one damaged input at one boundary of the program. `answered` runs it within bounds of
+time and memory and says what came of it; anything but a result or an `AtomlensError` fails.
+"""
+
+import json
+import os
+import random
+import re
+import resource
+import signal
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from atomlens.errors import AtomlensError
+
+N_CASES = int(os.environ.get("ATOMLENS_FUZZ_CASES", "1"))
+"""Multiplies the number of cases: 1 in the test suite, more before a release."""
+SECONDS, MEGABYTES = 10.0, 1500
+"""Bounds of one case: seconds of CPU time, and memory beyond what the process had before."""
+
+ODD_VALUES: tuple[Any, ...] = (
+    None,
+    True,
+    -1,
+    0,
+    10**9,
+    10**19,
+    10**400,
+    1e308,
+    1e-320,
+    float("nan"),
+    float("inf"),
+    "",
+    "x",
+    "nan",
+    "\x1b[31mred",
+    "\ud800",
+    "=1+1",
+    "../../etc/passwd",
+    "a" * 5000,
+    [],
+    {},
+    [1, 2],
+    [[[[[[1]]]]]],
+    {"a": {"b": {}}},
+    [None],
+)
+ODD_BYTES = (
+    b"",
+    b"\n",
+    b",",
+    b'"',
+    b"'",
+    b"\x00",
+    b"\xff",
+    b"\x1b[2J",
+    b"nan",
+    b"-inf",
+    b"1e999",
+    b"9" * 400,
+    b"999999999",
+    b"-1",
+    b"{",
+    b"[" * 60,
+    b"(" * 60,
+    b"\\",
+    b"\r",
+    b"\xe2\x80\xae",
+    b"?",
+    b".",
+    b"_",
+    b"=",
+    b"*",
+    b"1:2:3",
+    b"2024-01-01",
+    b"&a [*a]",
+)
+
+
+class TooSlow(BaseException):
+    """A case that took longer than its bound."""
+
+
+@contextmanager
+def bounded() -> Iterator[None]:
+    """Let no case take more than its share of time and memory."""
+
+    def stop(*_: object) -> None:
+        raise TooSlow
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (_address_space() + (MEGABYTES << 20), hard))
+    signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def _address_space() -> int:
+    with open("/proc/self/statm", encoding="ascii") as stream:
+        return int(stream.read().split()[0]) * resource.getpagesize()
+
+
+def answered(call: Callable[[], Any], case: object) -> Any:
+    """Return the result of a call or the sentence of our error; fail for anything else."""
+    start = time.process_time()
+    try:
+        with bounded(), warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            result = call()
+    except AtomlensError as problem:
+        check_sentence(str(problem), case)
+        return str(problem)
+    except TooSlow:
+        raise AssertionError(f"{case}: more than {SECONDS} s") from None
+    except BaseException as problem:
+        raise AssertionError(f"{case}: {type(problem).__name__}: {problem}") from problem
+    for warning in told:
+        assert issubclass(warning.category, UserWarning), (case, warning.message)
+        check_sentence(str(warning.message), case)
+    assert time.process_time() - start < SECONDS, case
+    return result
+
+
+def check_sentence(text: str, case: object) -> None:
+    """Check that a message is one line that a terminal can show, of a bounded length."""
+    assert text.strip(), case
+    assert "\n" not in text, (case, text)
+    assert text.isprintable(), (case, text)
+    assert len(text) <= 2000, (case, text)
+    assert "more memory than" not in text, (case, text)
+    assert "this is a bug" not in text, (case, text)
+
+
+def damaged(content: bytes, rng: random.Random) -> bytes:
+    """Return bytes after one to three accidents."""
+    for _ in range(rng.choice((1, 1, 2, 3))):
+        content = rng.choice(_ACCIDENTS)(content, rng)
+    return content
+
+
+def _truncate(data: bytes, rng: random.Random) -> bytes:
+    return data[: rng.randrange(len(data) + 1)]
+
+
+def _flip(data: bytes, rng: random.Random) -> bytes:
+    changed = bytearray(data)
+    for _ in range(rng.choice((1, 3, 30)) if data else 0):
+        changed[rng.randrange(len(changed))] ^= 1 << rng.randrange(8)
+    return bytes(changed)
+
+
+def _insert(data: bytes, rng: random.Random) -> bytes:
+    place = rng.randrange(len(data) + 1)
+    return data[:place] + rng.choice(ODD_BYTES) + data[place + rng.randrange(12) :]
+
+
+def _change_word(data: bytes, rng: random.Random) -> bytes:
+    words = re.split(rb"(\s+|,)", data)
+    words[rng.randrange(len(words))] = rng.choice(ODD_BYTES)
+    return b"".join(words)
+
+
+def _lose_lines(data: bytes, rng: random.Random) -> bytes:
+    lines = data.split(b"\n")
+    for _ in range(rng.choice((1, 2, 5))):
+        if lines:
+            del lines[rng.randrange(len(lines))]
+    return b"\n".join(lines)
+
+
+def _repeat_lines(data: bytes, rng: random.Random) -> bytes:
+    lines = data.split(b"\n")
+    i = rng.randrange(len(lines))
+    again = lines[i : i + rng.choice((1, 4))] * rng.choice((1, 1, 50))
+    return b"\n".join(lines[:i] + again + lines[i:])
+
+
+def _swap(data: bytes, rng: random.Random) -> bytes:
+    a, b = sorted(rng.randrange(len(data) + 1) for _ in range(2))
+    return data[b:] + data[a:b] + data[:a]
+
+
+def _stretch(data: bytes, rng: random.Random) -> bytes:
+    """Repeat one piece very often: what is read must not take its square."""
+    a = rng.randrange(len(data) + 1)
+    piece = data[a : a + rng.choice((1, 2, 5))]
+    return data[:a] + piece * rng.choice((100, 5000)) + data[a:]
+
+
+_ACCIDENTS = (
+    _truncate,
+    _flip,
+    _insert,
+    _insert,
+    _change_word,
+    _change_word,
+    _lose_lines,
+    _repeat_lines,
+    _swap,
+    _stretch,
+)
+
+
+def altered(value: Any, rng: random.Random) -> Any:
+    """Return JSON-like content with one or two values or keys replaced by odd ones."""
+    value = json.loads(json.dumps(value))
+    for _ in range(rng.choice((1, 1, 2))):
+        place, key = _somewhere(value, rng)
+        if place is None:
+            return rng.choice(ODD_VALUES)
+        what = rng.random()
+        if what < 0.75 or not isinstance(place, dict):
+            place[key] = rng.choice(ODD_VALUES)
+        elif what < 0.9:
+            del place[key]
+        else:
+            place[str(rng.choice(ODD_VALUES[:-6]))[:200]] = place.pop(key)
+    return value
+
+
+def _somewhere(value: Any, rng: random.Random) -> tuple[Any, Any]:
+    """Return a container in the tree and one of its keys."""
+    places = []
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        keys = list(one) if isinstance(one, dict) else range(len(one))
+        for key in keys if isinstance(one, dict | list) else ():
+            places.append((one, key))
+            if isinstance(one[key], dict | list):
+                waiting.append(one[key])
+    return rng.choice(places) if places else (None, None)
+
+
+def as_json(value: Any) -> bytes:
+    """Return content as JSON, odd numbers as some programs write them."""
+    return json.dumps(value).encode("utf-8", errors="surrogatepass")
+
+
+def seeds(name: str, n: int) -> Iterator[tuple[str, random.Random]]:
+    """Yield a name and a generator for each case of a boundary, always the same ones."""
+    for seed in range(n * N_CASES):
+        yield f"{name} {seed}", random.Random(f"{name} {seed}")
