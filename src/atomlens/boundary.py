@@ -117,6 +117,8 @@ def read_text(path: str | Path, *, most: float | None = None) -> str:
     content = read_bytes(path, most=limit)
     if content.startswith(b"\x1f\x8b"):
         content = unpacked(content, most=int(limit))
+    elif str(path).lower().endswith(".gz"):
+        raise OSError(errno.EIO, "it is called .gz and is not gzipped", str(path))
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16")
     return content.decode("utf-8-sig")

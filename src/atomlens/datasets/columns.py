@@ -16,6 +16,7 @@ of classes. Among the words of classes they are a class of their own, and a warn
 import math
 import re
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 
 from atomlens.datasets.numerals import looks_like_a_number, read_numerals
 from atomlens.errors import DatasetError, unknown_name
+from atomlens.printing import clean_name, cut, shown
 from atomlens.targets import Target
 
 MOST_CLASSES = 20
@@ -33,10 +35,6 @@ _FEW = 4
 """So few different whole numbers may be names of classes."""
 _TRUTH = {"true": "True", "false": "False"}
 _UNIT = r"m?eV(/\w+)?|k?Ha|hartree|k(J|cal)/mol|[GM]Pa|Å|bohr(\^\d)?|Å\^\d|cm\^?-1"
-_HEADER = re.compile(
-    r"(?P<name>.*?\S)(\s*\[(?P<unit>[^\]]*)\]|\s+\((?P<unit2>.*)\)|\((?P<unit3>" + _UNIT + r")\))"
-)
-
 Kind = Literal["regression", "classification"]
 Columns = Mapping[str, Sequence[Any]]
 """Values by header; every column has one value a row, None where there is none."""
@@ -79,10 +77,18 @@ def parse_header(header: str) -> tuple[str, str]:
     Without a space in front, parentheses must hold a usual unit: ``log10(K_VRH)`` is a name, but
     ``homo(eV)`` has a unit.
     """
-    match = _HEADER.fullmatch(header.strip())
-    if match is None:
-        return header.strip(), ""
-    return match["name"], (match["unit"] or match["unit2"] or match["unit3"] or "").strip()
+    header = clean_name(header)
+    name, unit = header, ""
+    if header.endswith("]"):
+        place = header.find("[", header.rfind("]", 0, len(header) - 1) + 1)
+        name, unit = header[:place].rstrip(), header[place + 1 : -1]
+    elif header.endswith(")"):
+        found = re.search(r"\s\(", header)
+        place = header.rfind("(") if found is None else found.end() - 1
+        name, unit = header[:place].rstrip(), header[place + 1 : -1]
+        if found is None and not re.fullmatch(_UNIT, unit):
+            name = ""
+    return (name, unit.strip()) if name else (header, "")
 
 
 def target_columns(
@@ -128,7 +134,7 @@ def target_columns(
         problems = column.problems | problems
     if not targets:
         first = reasons[0] if len(reasons) == 1 else ""
-        there = ", ".join(columns) or "none"
+        there = cut(", ".join(map(str, columns)), 500) or "none"
         raise DatasetError(
             first or f"{where}: there is no column with target values; it has {there}."
         )
@@ -149,8 +155,8 @@ def is_missing(value: Any) -> bool:
 def _names(columns: Columns) -> dict[str, str]:
     """Return the target's name by header; the whole header where two would be called the same."""
     short = {header: parse_header(header)[0] for header in columns}
-    often = [name for name in short.values() if list(short.values()).count(name) > 1]
-    return {header: header if name in often else name for header, name in short.items()}
+    often = Counter(short.values())
+    return {header: header if often[name] > 1 else name for header, name in short.items()}
 
 
 def _find(wanted: str, names: Mapping[str, str], where: str) -> str:
@@ -352,8 +358,7 @@ def _class_order(text: str) -> tuple[int, float, str]:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return repr(value) if isinstance(value, float) else shown(value)
 
 
 def _no_target(values: Sequence[Any], name: str, where: str) -> str:
@@ -391,7 +396,8 @@ def _tell_odd_classes(classes: Sequence[str], name: str, where: str) -> None:
             stacklevel=6,
         )
     lowered = [c.lower() for c in classes]
-    alike = [c for c in classes if lowered.count(c.lower()) > 1]
+    often = Counter(lowered)
+    alike = [c for c in classes if often[c.lower()] > 1]
     if alike:
         warnings.warn(
             f"{where}: {alike[0]!r} and {alike[1]!r} are two classes of {name!r}; write them in "

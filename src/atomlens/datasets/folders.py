@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from atomlens.boundary import net, read_text
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.columns import TargetOptions, target_columns
 from atomlens.datasets.rows import assemble
@@ -30,11 +31,9 @@ def load_id_prop(
         DatasetError: the table is damaged or lacks the target, or no row can be used.
     """
     path = folder / "id_prop.csv"
-    try:
-        text = path.read_text(encoding="utf-8-sig")
+    with net(DatasetError, f"{path}, the table", "get a complete copy"):
+        text = read_text(path)
         rows = [[c.strip() for c in row] for row in csv.reader(text.splitlines()) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as problem:
-        raise DatasetError(f"{path}: this table cannot be read ({problem}).") from problem
     if not rows or max(map(len, rows)) < 2:
         raise DatasetError(f"{path}: each row must be an id and a value with a comma between.")
     files = _files(folder)

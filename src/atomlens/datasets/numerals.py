@@ -21,6 +21,8 @@ _NUMERAL = re.compile(
     r"(\(\d+\)|\s*(±|\+/-|\+-)\s*[\d.,eE+-]+)?"
 )
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}([" + _SPACES + r"']\d{3})+(?=$|[.,])")
+_LONGEST = 100
+"""Letters; no number is longer."""
 _DECIMAL = r"[+-]?\d*{0}\d*"
 _WORDS = {"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity", "nan"}
 _DECORATED = re.compile(
@@ -77,7 +79,7 @@ def _one_number(value: Any) -> float | None:
 
 def looks_like_a_number(text: str) -> bool:
     """Say whether a text is a number with something about it: ``<0.1``, ``1.5 eV``, ``12%``."""
-    return _DECORATED.fullmatch(text.strip()) is not None
+    return len(text) <= _LONGEST and _DECORATED.fullmatch(text.strip()) is not None
 
 
 def _plain_number(value: Any) -> float | None:
@@ -97,6 +99,8 @@ def _word(text: str) -> float | None:
 
 def _body(text: str) -> tuple[str, int] | None:
     """Return the digits of a numeral with their marks, and its power of ten."""
+    if len(text) > _LONGEST:
+        return None
     found = _NUMERAL.fullmatch(text.strip().replace("\u2212", "-"))
     if found is None:
         return None

@@ -17,10 +17,7 @@ An ``.npz`` archive of plain arrays (nothing in it can be unpickled), compressed
     node_labels      (n_atoms,), left out if there are none
 """
 
-import io
 import json
-import zipfile
-import zlib
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
@@ -29,9 +26,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.boundary import net, parse_json, read_arrays
 from atomlens.datasets.base import Dataset
 from atomlens.errors import AtomlensError, DatasetError, Failure, SettingsError
 from atomlens.files import whole_file
+from atomlens.printing import clean_name
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
 
@@ -107,31 +106,16 @@ def load_packed(path: str | Path) -> Dataset:
         DatasetError: the file is missing, damaged or of another kind.
     """
     path = Path(path)
+    if not path.exists():
+        raise DatasetError(f"{path}: there is no such file; check the path.")
+    where = f"{path}: this is not an undamaged packed data set of atomlens"
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        dataset = _dataset(arrays)
-    except FileNotFoundError as problem:
-        raise DatasetError(f"{path}: there is no such file; check the path.") from problem
-    except (
-        AtomlensError,
-        OSError,
-        EOFError,
-        KeyError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        IndexError,
-        zipfile.BadZipFile,
-        zlib.error,
-        NotImplementedError,
-        RuntimeError,
-    ) as problem:
-        raise DatasetError(
-            f"{path}: this is not an undamaged packed data set of atomlens ({problem}). Write it "
-            "again with save_packed."
-        ) from problem
-    return dataset
+        with net(DatasetError, where, "write it again with save_packed"):
+            return _dataset(read_arrays(path))
+    except DatasetError:
+        raise
+    except AtomlensError as problem:
+        raise DatasetError(f"{where} ({problem}); write it again with save_packed.") from problem
 
 
 def _header(dataset: Dataset) -> dict[str, Any]:
@@ -165,12 +149,12 @@ def _stored_positions(
 
 
 def _dataset(arrays: dict[str, NDArray[Any]]) -> Dataset:
-    header = json.loads(arrays["header"].tobytes().decode())
+    header = parse_json(arrays["header"].tobytes())
     if header["format"] != FORMAT:
         raise ValueError(f"format {header['format']!r}, not {FORMAT!r}")
     text = arrays["names"].tobytes()
     ends = arrays["name_offsets"].tolist()
-    names = tuple(text[a:b].decode() for a, b in pairwise(ends))
+    names = tuple(clean_name(text[a:b].decode()) for a, b in pairwise(ends))
     n = len(names)
     doubts: dict[str, list[str]] = header.get("warnings", {})
     structures = StructureArrays(

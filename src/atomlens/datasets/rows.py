@@ -17,6 +17,7 @@ from atomlens.datasets.spectra import has_spectra, spectrum_columns
 from atomlens.datasets.splits import fold_key, part_name
 from atomlens.datasets.tables import Table
 from atomlens.errors import DatasetError, Failure, StructureError
+from atomlens.printing import reason
 from atomlens.structures.arrays import Structure, StructureArrays, name_of, structure_of
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def dataset_of_table(
         chosen = spectrum_columns(columns, wanted, options, grid, str(path))
     else:
         chosen = target_columns(columns, wanted, options, str(path))
+    chosen = replace(chosen, problems=chosen.problems | table.problems)
     return assemble(
         path,
         chosen,
@@ -165,6 +167,10 @@ def _structure(
     except StructureError as problem:
         called = _called(row, name)
         return Failure(name=called, message=f"{path}, {called}: {problem}")
+    except Exception as problem:  # odd content of one row must not take the others with it
+        called = _called(row, name)
+        said = f"the structure cannot be read ({reason(problem)}); correct it"
+        return Failure(name=called, message=f"{path}, {called}: {said}")
     return structure._replace(name=name or structure.name)
 
 

@@ -5,6 +5,7 @@ exact except for ``composition``, whose groups cannot be cut.
 """
 
 import csv
+import io
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -15,9 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.boundary import net, parse_json, read_text
 from atomlens.datasets.base import Dataset
 from atomlens.errors import DatasetError, SettingsError, unknown_name
 from atomlens.files import whole_file
+from atomlens.printing import cut, encodable, shown, uncell
 from atomlens.structures.arrays import StructureArrays
 
 _WORDS = ("random", "stratified", "composition")
@@ -308,7 +311,8 @@ def write_parts(parts: Parts, path: str | Path, names: Sequence[str]) -> None:
     content = {part: [labels[i] for i in rows] for part, rows in parts.items()}
     try:
         with whole_file(Path(path)) as stream:
-            stream.write(json.dumps(content, indent=1, ensure_ascii=False).encode())
+            text = json.dumps(content, indent=1, ensure_ascii=False)
+            stream.write(encodable(text).encode())
     except OSError as problem:
         raise DatasetError(
             f"{path}: the split cannot be written here ({problem.strerror or problem}); choose "
@@ -323,12 +327,10 @@ def read_parts(path: str | Path, names: Sequence[str]) -> Parts:
         DatasetError: the file is not a split, or mentions a sample that is not there.
     """
     path = Path(path)
-    try:
+    with net(DatasetError, f"{path}, the split", "get a complete copy"):
         table = path.suffix.lower() in {".csv", ".tsv"}
         lists = _lists_of_table(path) if table else _lists_of_json(path)
-    except (OSError, UnicodeDecodeError, ValueError, csv.Error) as problem:
-        raise DatasetError(f"{path}: this split file cannot be read ({problem}).") from problem
-    return _from_lists(lists, names, path)
+        return _from_lists(lists, names, path)
 
 
 def distinct_names(names: Sequence[str]) -> list[str]:
@@ -364,7 +366,7 @@ def fold_key(word: str) -> str:
 
 
 def _lists_of_json(path: Path) -> dict[str, list[Any]]:
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = parse_json(read_text(path))
     if not isinstance(content, dict) or not all(isinstance(v, list) for v in content.values()):
         raise DatasetError(
             f'{path}: a split file looks like {{"train": [names], "validation": [...], '
@@ -374,18 +376,19 @@ def _lists_of_json(path: Path) -> dict[str, list[Any]]:
 
 
 def _lists_of_table(path: Path) -> dict[str, list[Any]]:
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        reader = csv.DictReader(stream, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
-        columns = {c.strip().lower(): c for c in reader.fieldnames or ()}
-        key = next((columns[c] for c in ("name", "id", "file") if c in columns), None)
-        if key is None or "split" not in columns:
-            raise DatasetError(
-                f"{path}: a split table needs the columns 'name' and 'split'; it has "
-                f"{', '.join(columns) or 'none'}."
-            )
-        lists: dict[str, list[Any]] = {}
-        for row in reader:
-            lists.setdefault(part_name(row[columns["split"]] or "", path), []).append(row[key])
+    stream = io.StringIO(read_text(path))
+    reader = csv.DictReader(stream, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
+    columns = {c.strip().lower(): c for c in reader.fieldnames or ()}
+    key = next((columns[c] for c in ("name", "id", "file") if c in columns), None)
+    if key is None or "split" not in columns:
+        raise DatasetError(
+            f"{path}: a split table needs the columns 'name' and 'split'; it has "
+            f"{cut(', '.join(columns), 300) or 'none'}."
+        )
+    lists: dict[str, list[Any]] = {}
+    for row in reader:
+        part = part_name(row[columns["split"]] or "", path)
+        lists.setdefault(part, []).append(uncell(row[key] or ""))
     return lists
 
 
@@ -435,8 +438,8 @@ def _rows_by_entry(
         name = str(entry) if isinstance(entry, str) or (number and called) else None
         if name not in place:
             raise DatasetError(
-                f"{path}: the split mentions {entry!r}, and the data set has no such sample; use "
-                "the data set (and limit) that the split was made for."
+                f"{path}: the split mentions {shown(entry)}, and the data set has no such sample; "
+                "use the data set (and limit) that the split was made for."
             )
         rows = groups.get(name, [])
         if len(rows) < 2 or name in told_apart:

@@ -7,19 +7,22 @@ file is a SMILES, then a name, then numbers if there are any; a first row that b
 ``smiles`` names the columns.
 """
 
+import ast
 import csv
-import gzip
 import io
-import json
+import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from os.path import isfile
+from os.path import isdir, isfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from atomlens.boundary import net, parse_json, read_text, regular_size
 from atomlens.datasets.columns import is_missing
 from atomlens.errors import DatasetError, MissingDependencyError, StructureError
+from atomlens.printing import clean_name, cut, reason, uncell
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -32,7 +35,7 @@ _BINARY = {".parquet": ("pyarrow", "Parquet"), ".xlsx": ("openpyxl", "Excel")}
 _NAMES = ("name", "id", "identifier", "material_id", "mp_id", "jid", "mbid")
 _FOLDS = ("fold", "test_fold")
 _TEXTS = ("file", "smiles", "formula", "composition")
-_HOLDERS = ("structure", "molecule", "atoms")
+_HOLDERS = ("structure", "molecule", "atoms", "cif", "poscar")
 _SITES = ("species", "coords", "frac_coords", "lattice")
 _IGNORED = ("", "index", "unnamed: 0", "source")
 
@@ -56,6 +59,8 @@ class Table:
     """What is a target only if asked for by name."""
     cells: dict[str, list[Any]]
     """All columns as they stand in the file."""
+    problems: dict[int, str]
+    """Rows that cannot be told apart, with the reason; part of a sentence."""
     comma_is_decimal: bool = False
     """Cells are separated by semicolons, as where 1,234 is less than two."""
 
@@ -76,7 +81,7 @@ def read_table(
     Raises:
         DatasetError: the file is no table, or has no column with structures.
     """
-    columns, comma_is_decimal = _columns(path)
+    columns, comma_is_decimal, problems = _columns(path)
     n_rows = len(next(iter(columns.values()), []))
     if n_rows == 0:
         raise DatasetError(f"{path}: there is no row in this table; add some.")
@@ -101,6 +106,7 @@ def read_table(
         columns={h: v for h, v in columns.items() if h not in special},
         spare={h: v for h, v in columns.items() if h in special and h not in used},
         cells=columns,
+        problems=problems,
         comma_is_decimal=comma_is_decimal,
     )
 
@@ -114,7 +120,7 @@ def _structures(
 ) -> "tuple[Callable[[int], Atoms], tuple[str, ...]]":
     """Return how to read the structure of a row, and the headers that takes."""
     if given is None and "file" not in known:
-        held = [known[k] for k in _HOLDERS if k in known and _any(columns[known[k]], dict)]
+        held = [known[k] for k in _HOLDERS if k in known and _holds(columns[known[k]])]
         sites = [known[k] for k in _SITES if k in known]
         if "species" in known and _any(columns[known["species"]], list) and len(sites) > 1:
             held = sites
@@ -136,39 +142,73 @@ def _from_cell(cell: Any, header: str, word: str, folder: Path) -> "Atoms":
     """Return what the cell of a column stands for; ``word`` says how to take a text."""
     from atomlens.structures import to_atoms
 
-    if isinstance(cell, dict):
+    if _is_structure(cell):
         return _from_record({"structure": cell})
     text = str(cell).strip()
     sodium = text == "Na" and word in ("formula", "composition")
     if is_missing(cell) and not sodium:
         raise StructureError(f"the column {header!r} is empty; fill it")
     if word == "file":
-        return to_atoms(_file_called(folder / text))
+        return to_atoms(_only_file(_file_called(folder, text)))
     if word in _TEXTS:
         return to_atoms(f"{'smiles' if word == 'smiles' else 'formula'}:{text}")
-    beside = _file_called(folder / text)
+    beside = _file_called(folder, text)
     return to_atoms(beside if isfile(beside) else text)
 
 
-def _file_called(path: Path) -> Path:
-    """Return the path; with ``.cif`` behind it where only that exists, as MOF tables mean it."""
-    crystal = path.with_name(f"{path.name}.cif")
-    return crystal if not isfile(path) and isfile(crystal) else path
+def _file_called(folder: Path, text: str) -> Path:
+    """Return the path that a cell means: as Windows writes it, or without its ``.cif``.
+
+    Tables made on Windows have backslashes; tables of MOFs leave the ending out.
+    """
+    asked = folder / text
+    for name in dict.fromkeys((text, text.replace("\\", "/"))):
+        for ending in ("", ".cif"):
+            path = folder / f"{name}{ending}"
+            if isfile(path):
+                return path
+    return asked
+
+
+def _only_file(path: Path) -> Path:
+    if isdir(path):
+        raise StructureError(f"{path}: this is a folder; name the file of one structure")
+    return path
+
+
+def _is_structure(cell: Any) -> bool:
+    """Say whether a cell holds a structure itself: a dictionary, or JSON or CIF as text."""
+    if isinstance(cell, str):
+        begin = cell[:200].lstrip()
+        return begin.startswith(("{", "data_")) or "_cell_length_a" in cell
+    return isinstance(cell, dict)
+
+
+def _holds(cells: Sequence[Any]) -> bool:
+    return any(_is_structure(cell) for cell in cells)
 
 
 def _from_record(record: Mapping[str, Any]) -> "Atoms":
     """Return a structure that stands in the row itself."""
     if isinstance(record.get("species"), list):
         return _from_sites(record)
-    from atomlens.structures.databases import read_json
+    from atomlens.structures.databases import read_value
 
-    held = next((value for value in record.values() if isinstance(value, dict)), None)
+    held = next((value for value in record.values() if _is_structure(value)), None)
     if held is None:
         raise StructureError("there is no structure in this row; add one")
-    entry = read_json(json.dumps({"structure": held}))[0]
+    entry = read_value({"structure": _literal(held)})
     if entry.atoms is None:
         raise StructureError(entry.problem)
     return entry.atoms
+
+
+def _literal(cell: Any) -> Any:
+    """Return a dictionary that was written as Python writes it, as pandas does into a CSV."""
+    if isinstance(cell, str) and cell.lstrip().startswith("{'"):
+        with net(StructureError, "the cell with the structure", "write it as JSON"):
+            return ast.literal_eval(cell.strip())
+    return cell
 
 
 def _from_sites(record: Mapping[str, Any]) -> "Atoms":
@@ -188,36 +228,37 @@ def _from_sites(record: Mapping[str, Any]) -> "Atoms":
         else:
             cell = {} if lattice is None else {"cell": lattice, "pbc": True}
             atoms = Atoms(record["species"], positions=record["coords"], **cell)
-    except (KeyError, ValueError, TypeError, AttributeError) as problem:
+    except Exception as problem:  # ase checks some things with assertions, others not at all
         raise StructureError(
-            f"species, coordinates and lattice do not fit together ({problem}); correct the row"
+            "species, coordinates and lattice do not fit together "
+            f"({reason(problem)}); correct the row"
         ) from problem
     return to_atoms(atoms)
 
 
-def _columns(path: Path) -> tuple[dict[str, list[Any]], bool]:
-    """Return the columns by header, and whether the separator makes commas decimal."""
+_Content = tuple[dict[str, list[Any]], bool, dict[int, str]]
+"""Columns by header, whether the separator makes commas decimal, rows with a problem."""
+
+
+def _columns(path: Path) -> _Content:
     suffix = _suffix(path)
     try:
-        if suffix in _BINARY:
-            return _frame(path, suffix), False
-        opener = gzip.open if path.suffix.lower() == ".gz" else open
-        with opener(path, "rb") as stream:
-            content = stream.read()
-        wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-        text = content.decode("utf-16" if wide else "utf-8-sig")
-        if suffix in (".smi", ".smiles"):
-            return _smiles_lines(path, text), False
-        if suffix in (".csv", ".tsv"):
-            delimiter = max(",;\t", key=text.partition("\n")[0].count)
-            return _delimited(path, text, delimiter), delimiter == ";"
-        return _lines(path, text), False
-    except FileNotFoundError as problem:
-        raise DatasetError(f"{path}: there is no such file; check the path.") from problem
-    except UnicodeDecodeError as problem:
-        raise DatasetError(f"{path}: the text is not UTF-8; save it as UTF-8.") from problem
-    except (OSError, EOFError, csv.Error) as problem:
-        raise DatasetError(f"{path}: this table cannot be read ({problem}).") from problem
+        with net(DatasetError, str(path), "get a complete copy, or save the table again"):
+            if suffix in _BINARY:
+                return _frame(path, suffix), False, {}
+            text = read_text(path)
+            if suffix in (".smi", ".smiles"):
+                return _smiles_lines(path, text), False, {}
+            if suffix in (".csv", ".tsv"):
+                return _delimited(path, text)
+            columns, problems = _lines(path, text)
+            return columns, False, problems
+    except DatasetError as problem:
+        if isinstance(problem.__cause__, FileNotFoundError):
+            raise DatasetError(f"{path}: there is no such file; check the path.") from problem
+        if isinstance(problem.__cause__, UnicodeDecodeError):
+            raise DatasetError(f"{path}: the text is not UTF-8; save it as UTF-8.") from problem
+        raise
 
 
 def _smiles_lines(path: Path, text: str) -> dict[str, list[Any]]:
@@ -256,45 +297,79 @@ def _is_float(text: str) -> bool:
     return True
 
 
-def _delimited(path: Path, text: str, delimiter: str) -> dict[str, list[Any]]:
-    rows = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row]
+def _delimited(path: Path, text: str) -> _Content:
+    """Read comma-separated values: header, rows, and lines of comment that begin with ``#``."""
+    csv.field_size_limit(sys.maxsize)
+    text = text.rstrip("\x1a\0")
+    start = _start(text)
+    delimiter = max(",;\t", key=text[start:].partition("\n")[0].count)
+    rows = [row for row in csv.reader(io.StringIO(text[start:]), delimiter=delimiter) if row]
     if not rows:
         raise DatasetError(f"{path}: this table is empty.")
-    header, *body = rows
-    doubled = sorted({h for h in header if header.count(h) > 1 and h.strip()})
+    header = [name.strip() if name.startswith((" ", "\t")) else name for name in rows[0]]
+    header[0] = header[0].lstrip("# ") if header[0].startswith("#") else header[0]
+    header = [uncell(name) for name in header]
+    width = len(header)
+    body = [r for r in rows[1:] if not (r[0].startswith("#") and len(r) != width)]
+    doubled = sorted(name for name, n in Counter(header).items() if n > 1 and name.strip())
     if doubled:
         raise DatasetError(f"{path}: the column {doubled[0]!r} occurs twice; rename one.")
-    width = len(header)
-    for number, row in enumerate(body, start=2):
-        if len(row) > width and any(cell.strip() for cell in row[width:]):
-            raise DatasetError(
-                f"{path}: row {number} has {len(row)} cells where the header has {width}; put "
-                "quotation marks around cells with a comma."
-            )
-    return {
-        name: [row[i].strip() if i < len(row) else None for row in body]
+    problems = {
+        place: f"it has {len(row)} cells where the header has {width}; put quotation marks around "
+        "cells with a comma"
+        for place, row in enumerate(body)
+        if len(row) > width and any(cell.strip() for cell in row[width:])
+    }
+    if 2 * len(problems) >= len(body) > 0:
+        first, said = next(iter(problems.items()))
+        raise DatasetError(f"{path}: row {first + 2} {said.removeprefix('it ')}.")
+    columns = {
+        name: [uncell(row[i].strip()) if i < len(row) else None for row in body]
         for i, name in enumerate(header)
     }
+    return columns, delimiter == ";", problems
 
 
-def _lines(path: Path, text: str) -> dict[str, list[Any]]:
+def _start(text: str) -> int:
+    """Return where the header begins: behind lines of comment, unless it begins with # itself."""
+    start, last = 0, 0
+    while text.startswith("#", start):
+        last = start
+        start = text.find("\n", start) + 1
+        if start == 0:
+            return last
+    if start:
+        above, first = text[last:start], text[start:].partition("\n")[0]
+        delimiter = max(",;\t", key=above.count)
+        n = above.count(delimiter)
+        if n and n == first.count(delimiter) and not any(map(_is_float, above.split(delimiter))):
+            values = next(csv.reader([first], delimiter=delimiter), [])
+            return last if any(map(_is_float, values)) else start
+    return start
+
+
+def _lines(path: Path, text: str) -> tuple[dict[str, list[Any]], dict[int, str]]:
     """Read one JSON object a line; values in ``properties`` or ``targets`` count as columns."""
     records: list[dict[str, Any]] = []
+    problems: dict[int, str] = {}
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as problem:
-            raise DatasetError(f"{path}: line {number} is not JSON ({problem}).") from problem
+            record, said = parse_json(line), "not a JSON object {...}"
+        except ValueError as problem:
+            record, said = None, f"not JSON ({reason(problem)})"
         if not isinstance(record, dict):
-            raise DatasetError(f"{path}: line {number} is not a JSON object {{...}}.")
+            problems[len(records)] = f"line {number} is {said}; correct it"
+            record = {}
         for group in ("properties", "targets"):
             inner = record.pop(group, None)
             record = (inner if isinstance(inner, dict) else {}) | record
         records.append(record)
+    if problems and len(problems) == len(records):
+        raise DatasetError(f"{path}: {problems[0]}.")
     headers = dict.fromkeys(header for record in records for header in record)
-    return {header: [record.get(header) for record in records] for header in headers}
+    return {header: [record.get(header) for record in records] for header in headers}, problems
 
 
 def _frame(path: Path, suffix: str) -> dict[str, list[Any]]:
@@ -308,8 +383,8 @@ def _frame(path: Path, suffix: str) -> dict[str, list[Any]]:
         raise missing
     import pandas
 
-    if not path.is_file():
-        raise FileNotFoundError(path)
+    if regular_size(path) == 0:
+        raise DatasetError(f"{path}: the file is empty; get a complete copy.")
     try:
         if suffix == ".parquet":
             frame = pandas.read_parquet(path)
@@ -318,8 +393,8 @@ def _frame(path: Path, suffix: str) -> dict[str, list[Any]]:
     except ImportError:
         raise missing from None
     except Exception as problem:  # the packages below raise whatever they like
-        reason = " ".join(str(problem).split())[:120]
-        raise DatasetError(f"{path}: this is not a readable {what} file ({reason}).") from problem
+        said = reason(problem)
+        raise DatasetError(f"{path}: this is not a readable {what} file ({said}).") from problem
     return {
         str(name): [None if value is pandas.NA else value for value in frame[name].tolist()]
         for name in frame.columns
@@ -331,7 +406,7 @@ def _texts(
 ) -> tuple[str | None, ...] | None:
     if header is None:
         return None
-    return tuple(None if is_missing(v) else str(v).strip() for v in columns[header])
+    return tuple(None if is_missing(v) else clean_name(str(v)) for v in columns[header])
 
 
 def _any(cells: Sequence[Any], kind: type) -> bool:
@@ -343,6 +418,6 @@ def _suffix(path: Path) -> str:
 
 
 def _list(columns: Mapping[str, Any]) -> str:
-    shown = list(columns)[:12]
-    more = f" and {len(columns) - len(shown)} more" if len(columns) > len(shown) else ""
-    return (", ".join(shown) or "none") + more
+    listed = [cut(name, 60) for name in list(columns)[:12]]
+    more = f" and {len(columns) - len(listed)} more" if len(columns) > len(listed) else ""
+    return (", ".join(listed) or "none") + more

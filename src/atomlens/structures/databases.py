@@ -4,7 +4,6 @@ JSON is taken apart here instead of by the decoders of ase and monty, which buil
 object a file asks for.
 """
 
-import json
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -14,42 +13,102 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.boundary import parse_json
 from atomlens.errors import StructureError
-from atomlens.structures.objects import atoms_of_json
+from atomlens.structures.objects import atoms_of_json, atoms_of_sites
 from atomlens.structures.records import Entry, attempt, keep_results, reason
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-_HOLDERS = ("structure", "molecule", "atoms")
+_HOLDERS = ("structure", "molecule", "atoms", "attributes", "cif", "poscar")
 _NAMES = ("name", "material_id", "identifier", "id", "mp_id", "jid")
 _ROW_FIELDS = ("cell", "numbers", "pbc", "positions", "data", "key_value_pairs")
+_DEEPEST = 6
+"""So many records may stand in one another around a structure."""
 
 
 def read_json(text: str) -> list[Entry]:
-    """Return one entry for each structure of an ase or pymatgen JSON file.
+    """Return one entry for each structure of a JSON file.
 
-    Understood are one pymatgen Structure or Molecule, one ase.Atoms, an ase database, a
-    list of any of these, a dictionary name -> structure, and records that hold a structure
-    next to other values, which go to ``info``.
+    Understood are the structures of pymatgen, ase, JARVIS and OPTIMADE, alone, in a list, in a
+    dictionary name -> structure, one a line, in the answer of a server (``data``), in a table as
+    pandas writes it in any orientation (as matbench does), in an ase database, and in records
+    that hold a structure, or its JSON or CIF as text, next to other values, which go to ``info``.
     """
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise StructureError(
-            f"the text breaks off or is not JSON ({reason(error)}); get a complete copy"
-        ) from error
+        data = parse_json(text)
+    except ValueError as error:
+        lines = _json_lines(text)
+        if lines is None:
+            raise StructureError(
+                f"the text breaks off or is not JSON ({reason(error)}); get a complete copy"
+            ) from error
+        return lines
+    return _json_entries(data)
+
+
+def read_value(data: Any) -> Entry:
+    """Return the one structure that a value parsed from JSON holds."""
+    return _json_entry("", data)
+
+
+def _json_lines(text: str) -> list[Entry] | None:
+    """Return one entry a line of JSON lines; None if not even the first line is an object."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    entries = []
+    for number, line in enumerate(lines):
+        try:
+            record = parse_json(line)
+        except ValueError as error:
+            if number == 0:
+                return None
+            problem = f"line {number + 1} is not JSON ({reason(error)}); correct it"
+            entries.append(Entry("", None, problem))
+            continue
+        if not isinstance(record, dict):
+            return None
+        entries.append(_json_entry("", record))
+    return entries if len(lines) > 1 else None
+
+
+def _json_entries(data: Any) -> list[Entry]:
+    """Return the entries of a JSON value, whatever container it is."""
     if isinstance(data, dict) and isinstance(data.get("ids"), list) and "nextid" in data:
         return [_json_row(data, row) for row in data["ids"]]
     if _builder(data) is not None:
         return [_json_entry("", data)]
     if isinstance(data, list) and data:
         return [_json_entry("", item) for item in data]
-    if isinstance(data, dict) and any(_builder(value) is not None for value in data.values()):
-        return [_json_entry(str(name), value) for name, value in data.items()]
+    if isinstance(data, dict):
+        records = _pandas_records(data)
+        if records is None and isinstance(data.get("data"), list | dict):
+            records = data["data"] if isinstance(data["data"], list) else [data["data"]]
+        if records:
+            return [_json_entry("", record) for record in records]
+        if any(_builder(value) is not None for value in data.values()):
+            return [_json_entry(str(name), value) for name, value in data.items()]
     raise StructureError(
         "the JSON holds no structure; write one with ase or with pymatgen's to(fmt='json')"
     )
+
+
+def _pandas_records(data: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """Return the rows of a table that pandas wrote as ``split`` or by columns; None for others."""
+    columns, rows = data.get("columns"), data.get("data")
+    if isinstance(columns, list) and isinstance(rows, list):
+        names = [str(column) for column in columns]
+        return [
+            dict(zip(names, row, strict=False)) if isinstance(row, list) else {"row": row}
+            for row in rows
+        ]
+    held = [data[key] for key in data if key in _HOLDERS and isinstance(data[key], dict)]
+    if not held or any(_builder(column) is not None for column in held):
+        return None
+    by_row = [column for column in data.values() if isinstance(column, dict)]
+    if len(by_row) < len(data) or not any(_builder({"structure": v}) for v in held[0].values()):
+        return None
+    return [{name: column.get(row) for name, column in data.items()} for row in held[0]]
 
 
 def _json_row(data: Mapping[str, Any], row: Any) -> Entry:
@@ -67,25 +126,89 @@ def _json_entry(name: str, item: Any) -> Entry:
         return Entry(
             name,
             None,
-            "this entry of the JSON has neither sites nor numbers and positions; remove it",
+            "this entry of the JSON holds no structure of pymatgen, ase, JARVIS or OPTIMADE, not "
+            "under `structure`, `atoms` or `cif` either; correct or remove it",
         )
     given = next((str(item[key]) for key in _NAMES if _is_plain(item.get(key))), "")
     return attempt(name or given, build, "entry")
 
 
-def _builder(item: Any) -> "Callable[[], Atoms] | None":
+def _builder(item: Any, depth: int = 0) -> "Callable[[], Atoms] | None":
     """Return the function that makes ase.Atoms of a JSON value, or None if nothing can."""
-    if not isinstance(item, dict):
+    if not isinstance(item, dict) or depth > _DEEPEST:
         return None
     if isinstance(item.get("sites"), list):
         return lambda: atoms_of_json(item)
     if "positions" in item and "numbers" in item:
         return lambda: _atoms_of_ase(item)
+    if "lattice_mat" in item and "coords" in item:
+        return lambda: _atoms_of_jarvis(item)
+    if "cartesian_site_positions" in item and "species_at_sites" in item:
+        return lambda: _atoms_of_optimade(item)
     for key in _HOLDERS:
-        inner = _builder(item.get(key))
+        value = item.get(key)
+        inner = (
+            _text_builder(value, depth) if isinstance(value, str) else _builder(value, depth + 1)
+        )
         if inner is not None:
-            return lambda: _with_values(inner(), item)
+            return lambda inner=inner: _with_values(inner(), item)  # type: ignore[misc]
     return None
+
+
+def _text_builder(text: str, depth: int) -> "Callable[[], Atoms] | None":
+    """Return the function for a structure that stands in a record as JSON or CIF text."""
+    if text.lstrip().startswith("{"):
+        try:
+            return _builder(parse_json(text), depth)
+        except ValueError:
+            return None
+    if "_cell_length_a" in text:
+        return lambda: _atoms_of_cif(text)
+    return None
+
+
+def _atoms_of_cif(text: str) -> "Atoms":
+    from atomlens.structures.cif.atoms import read_cif
+
+    entry = read_cif(text)[0]
+    if entry.atoms is None:
+        raise StructureError(entry.problem)
+    return entry.atoms
+
+
+def _atoms_of_jarvis(item: Mapping[str, Any]) -> "Atoms":
+    """Return the atoms of JARVIS, whose coordinates are in parts of the cell unless it says so."""
+    cell = np.array(item["lattice_mat"], dtype=float).reshape(3, 3)
+    positions = np.array(item["coords"], dtype=float).reshape(-1, 3)
+    if not item.get("cartesian", False):
+        positions = positions @ cell
+    species = [{str(symbol).strip(): 1.0} for symbol in item["elements"]]
+    _check_number(len(species), positions)
+    return atoms_of_sites(species, positions, cell, (True,) * 3)
+
+
+def _atoms_of_optimade(item: Mapping[str, Any]) -> "Atoms":
+    """Return the structure of an OPTIMADE entry; its species may be mixtures, which are refused."""
+    positions = np.array(item["cartesian_site_positions"], dtype=float).reshape(-1, 3)
+    kinds = {
+        str(kind["name"]): dict(zip(kind["chemical_symbols"], kind["concentration"], strict=True))
+        for kind in item.get("species") or []
+    }
+    species = [kinds.get(str(name), {str(name): 1.0}) for name in item["species_at_sites"]]
+    _check_number(len(species), positions)
+    lattice = item.get("lattice_vectors")
+    if lattice is None:
+        return atoms_of_sites(species, positions, None, (False,) * 3)
+    vectors = [[0.0 if x is None else x for x in vector] for vector in lattice]
+    pbc = [bool(flag) for flag in item.get("dimension_types") or (1, 1, 1)]
+    return atoms_of_sites(species, positions, np.array(vectors, dtype=float).reshape(3, 3), pbc)
+
+
+def _check_number(n_species: int, positions: NDArray[np.float64]) -> None:
+    if n_species != len(positions):
+        raise StructureError(
+            f"there are {n_species} elements and {len(positions)} positions; correct the entry"
+        )
 
 
 def _with_values(atoms: "Atoms", record: Mapping[str, Any]) -> "Atoms":

@@ -6,6 +6,9 @@ from numbers import Real
 from typing import TYPE_CHECKING, NamedTuple
 
 from atomlens.errors import StructureError
+from atomlens.printing import one_line as one_line
+from atomlens.printing import reason as reason
+from atomlens.printing import short as short
 from atomlens.structures.arrays import warnings_of
 from atomlens.structures.checks import check_atoms
 
@@ -42,13 +45,6 @@ def attempt(name: str, build: "Callable[[], Atoms]", what: str = "structure") ->
     return Entry(name, atoms)
 
 
-def reason(error: BaseException) -> str:
-    """Return an exception of another package as part of one line."""
-    words = one_line(str(error))
-    text = f"{type(error).__name__}: {words}" if words else type(error).__name__
-    return text if len(text) <= 160 else text[:157] + "..."
-
-
 class quiet(warnings.catch_warnings):  # noqa: N801  used like a function
     """Keep the warnings of other people's parsers from the user; problems become errors."""
 
@@ -69,14 +65,3 @@ def keep_results(atoms: "Atoms") -> None:
         for key, value in atoms.calc.results.items():
             if isinstance(value, Real):  # also the integers of numpy
                 atoms.info.setdefault(key, value)
-
-
-def short(text: str) -> str:
-    """Return a text in quotes, on one line and cut to a readable length."""
-    line = one_line(text)
-    return repr(line if len(line) <= 60 else line[:57] + "...")
-
-
-def one_line(text: str) -> str:
-    """Return a text without line breaks, and with ``?`` for what cannot be printed."""
-    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
