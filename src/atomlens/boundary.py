@@ -137,7 +137,7 @@ def unpacked(content: bytes, *, most: int) -> bytes:
         raise OSError(errno.EIO, f"the gzipped data are damaged, {reason(problem)}") from problem
 
 
-def _rest(stream: IO[bytes], most: int) -> bytes:
+def _rest(stream: IO[bytes] | gzip.GzipFile, most: int) -> bytes:
     """Return what a stream still holds, piece by piece, as a read takes room for all it asks."""
     pieces, size = [], 0
     while piece := stream.read(1 << 20):

@@ -1,6 +1,5 @@
 """What a setting is: a field of a dataclass, with its type, default and a line of explanation."""
 
-import argparse
 import ast
 import inspect
 import itertools
@@ -11,7 +10,9 @@ from dataclasses import MISSING, Field, fields
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin
 
+from atomlens.boundary import net
 from atomlens.errors import SettingsError, unknown_name
+from atomlens.printing import shown
 
 _WORDS: dict[Any, str] = {
     int: "a whole number",
@@ -43,12 +44,13 @@ def typed_values(settings_class: type, values: Mapping[str, Any], where: str) ->
         for key, value in values.items():
             try:
                 parser.parse_object({"settings": {key: value}})
-            except (argparse.ArgumentError, TypeError, ValueError):
+            except Exception:  # jsonargparse meets odd values in many ways
                 kind = type_name(known[key])
                 raise SettingsError(
-                    f"{where}: {key} cannot be {value!r}, it must be {kind}."
+                    f"{where}: {key} cannot be {shown(value)}, it must be {kind}."
                 ) from None
-        parsed = parser.parse_object({"settings": dict(values)})["settings"]
+        with net(SettingsError, where, "correct the settings"):
+            parsed = parser.parse_object({"settings": dict(values)})["settings"]
     return {key: _as_declared(parsed[key]) for key in values}
 
 

@@ -195,7 +195,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     ]
     spectra = [{"formula": f, "energy": [1, 2, 3], "eps": [1.0, 2.0, 3.0]} for f in ("NaCl", "MgO")]
     csv = b"name,smiles,y [eV],split,fold\na,CCO,1.5,train,0\nb,C1CC1,2.5,test,1\nc,O,3,val,0\n"
-    made = {
+    return {
         "t.csv": csv,
         "t.tsv": csv.replace(b",", b"\t"),
         "s.csv": b"formula;y;z\nFe2O3;1;a\nLi0.5CoO2;2;b\nNaCl;3;a\nKCl;4;b\n",
@@ -207,7 +207,6 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         "a.npz": (folder / "a.npz").read_bytes(),
         "id_prop.csv": b"water,1.5\nsalt,2.5\n",
     }
-    return made
 
 
 def check_data(data: Any, case: str) -> None:
@@ -287,7 +286,7 @@ def test_splits(tmp_path: Path) -> None:
 
 
 def test_caches_of_graphs(tmp_path: Path) -> None:
-    from atomlens.datasets.cache import cached_store
+    from atomlens.neighbors.cache import cached_store
 
     structures = Toy(n=4).load().structures
     builder = make_builder("radius", cutoff=3.0)

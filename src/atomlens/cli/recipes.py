@@ -15,6 +15,7 @@ from typing import Any
 
 from atomlens.cli.settings import Groups
 from atomlens.errors import SettingsError, unknown_name
+from atomlens.printing import shown
 
 RECIPE = ("recipe", "published", "reduced", "results")
 """Blocks of a recipe that are no settings."""
@@ -45,20 +46,29 @@ def recipe_from(config: Mapping[str, Any], path: Path | None) -> Recipe:
     for name in said:
         if name not in _FIELDS:
             raise SettingsError(f"--config {path}: recipe: {unknown_name('field', name, _FIELDS)}")
+    for name in ("data", "model", "grid"):
+        if said.get(name) is not None and not isinstance(said[name], str):
+            raise SettingsError(
+                f"--config {path}: recipe: {name} is {shown(said[name])} and must be text; write "
+                "it in quotes."
+            )
     reduced = config.get("reduced", {})
     for name, block in reduced.items():
         if name not in GROUPS:
             raise SettingsError(f"--config {path}: reduced: {unknown_name('block', name, GROUPS)}")
         if not isinstance(block, Mapping):
             raise SettingsError(f"--config {path}: reduced.{name} must be `field: value` lines.")
-    grid = said.get("grid")
-    if grid is not None and not isinstance(grid, str):  # YAML takes 1:30:50 for a time
-        raise SettingsError(f'--config {path}: recipe: write the grid in quotes, "0:30:300".')
     target = said.get("target", ())
+    targets = (target,) if isinstance(target, str) else target
+    if not isinstance(targets, list | tuple) or not all(isinstance(t, str) for t in targets):
+        raise SettingsError(
+            f"--config {path}: recipe: target is {shown(target)} and must be a name or a list of "
+            "names."
+        )
     return Recipe(
         data=said.get("data"),
-        grid=grid,
-        targets=(target,) if isinstance(target, str) else tuple(target),
+        grid=said.get("grid"),
+        targets=tuple(targets),
         model=said.get("model"),
         reduced={name: dict(block) for name, block in reduced.items()},
     )

@@ -4,27 +4,28 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from atomlens.boundary import CONFIG_BYTES, net, parse_yaml, read_text
 from atomlens.errors import SettingsError, unknown_name
+from atomlens.printing import shown
 
 Groups = dict[str, dict[str, Any]]
 
 
 def read_config(path: Path, groups: Iterable[str]) -> Groups:
     """Read a YAML file with one block of settings per group; no includes, no expressions."""
-    import yaml
-
     known = sorted(groups)
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SettingsError(f"--config {path}: there is no such file.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise SettingsError(f"--config {path}: this is not valid YAML ({reason}).") from None
+    if not path.exists():
+        raise SettingsError(f"--config {path}: there is no such file.")
+    with net(SettingsError, f"--config {path}", "correct the file"):
+        text = read_text(path, most=CONFIG_BYTES)
+        try:
+            content = parse_yaml(text)
+        except ValueError as error:
+            raise SettingsError(f"--config {path}: this is not valid YAML ({error}).") from None
     settings: Groups = {}
     for group, values in ({} if content is None else _mapping(content, path)).items():
         if group not in known:
-            raise SettingsError(f"--config {path}: {unknown_name('block', str(group), known)}")
+            raise SettingsError(f"--config {path}: {unknown_name('block', group, known)}")
         settings[group] = {} if values is None else dict(_mapping(values, path))
     return settings
 
@@ -32,7 +33,7 @@ def read_config(path: Path, groups: Iterable[str]) -> Groups:
 def _mapping(value: Any, path: Path) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise SettingsError(
-            f"--config {path}: expected blocks of `field: value` lines, got {value!r}."
+            f"--config {path}: expected blocks of `field: value` lines, got {shown(value)}."
         )
     return value
 

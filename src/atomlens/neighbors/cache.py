@@ -11,7 +11,9 @@ import json
 import warnings
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields
+from os.path import isdir
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from atomlens.boundary import parse_json, read_text, regular_size
 from atomlens.errors import Failure
 from atomlens.files import cache_folder, discard_folder, whole_folder
 from atomlens.graphs import GraphStore
 from atomlens.neighbors import BuildResult, build_store
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.neighbors.features import with_structure_fields
+from atomlens.printing import reason
 from atomlens.structures.arrays import StructureArrays
 
 FORMAT_VERSION = 1
@@ -115,24 +119,27 @@ def _read_or_discard(
     folder: Path, identity: dict[str, Any], structures: StructureArrays
 ) -> BuildResult | None:
     """Return what the folder holds; None if there is none or it is damaged (then removed)."""
-    if not folder.is_dir():
+    if not isdir(folder):
         return None
     try:
         return _read(folder, identity, structures)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError) as problem:
+    except Exception as problem:  # whatever happened to the files, the graphs can be made again
         warnings.warn(
-            f"{folder}: the cached graphs are damaged ({problem}); they are built again.",
+            f"{folder}: the cached graphs are damaged ({reason(problem)}); they are built again.",
             stacklevel=3,
         )
-        discard_folder(folder)
+        with suppress(OSError):
+            discard_folder(folder)
         return None
 
 
 def _read(folder: Path, identity: dict[str, Any], structures: StructureArrays) -> BuildResult:
-    header = json.loads((folder / _HEADER).read_text(encoding="utf-8"))
+    header = parse_json(read_text(folder / _HEADER))
     if header["identity"] != identity:
         raise ValueError("the header belongs to other graphs")
     described = header["arrays"]
+    if not set(described) <= {"kept", *(f.name for f in fields(GraphStore))}:
+        raise ValueError("the header names arrays that no graph has")
     arrays = {name: _map(folder / f"{name}.npy") for name in described}
     check_bytes = sum(a.nbytes for a in arrays.values()) <= _CHECKED_BYTES
     for name, array in arrays.items():
@@ -149,6 +156,7 @@ def _read(folder: Path, identity: dict[str, Any], structures: StructureArrays) -
 
 def _map(path: Path) -> NDArray[Any]:
     """Map a file copy-on-write: torch may not see read-only memory, and no one writes to it."""
+    regular_size(path)
     array: NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)
     return np.asarray(array)
 

@@ -14,8 +14,8 @@ from atomlens.files import to_json, write_text
 from atomlens.predictor.inference import StepProgress
 from atomlens.predictor.metrics import Metrics, normal_shares
 from atomlens.predictor.prediction import Prediction, target_places
+from atomlens.printing import file_stem
 from atomlens.reports.spectrum_figure import SpectrumCurve, SpectrumPanel
-from atomlens.structures.arrays import file_stem
 from atomlens.targets import Target, value_slices
 
 Values = NDArray[np.float64]
@@ -161,15 +161,17 @@ def write_explanations(
 
 def unique_stems(names: Sequence[str], taken: Sequence[str] = ()) -> list[str]:
     """Return one file name without suffix per name, all different on every file system."""
-    used = {t.lower() for t in taken}
+    used = {t.casefold() for t in taken}
+    numbers: dict[str, int] = {}
     stems = []
     for name in names:
         stem = candidate = file_stem(name.replace("/", "_"))
-        number = 2
-        while candidate.lower() in used:
-            candidate = f"{stem}-{number}"
+        number = numbers.get(stem, 1)
+        while candidate.casefold() in used:
             number += 1
-        used.add(candidate.lower())
+            candidate = f"{stem}-{number}"
+        numbers[stem] = number
+        used.add(candidate.casefold())
         stems.append(candidate)
     return stems
 

@@ -6,13 +6,13 @@ This module needs numpy alone, so that a machine without ase can train from a pa
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.elements import SYMBOLS
+from atomlens.printing import clean_name
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -210,7 +210,7 @@ def charges_of(atoms: "Atoms") -> NDArray[np.float32] | None:
 def name_of(atoms: "Atoms") -> str:
     """Return what the user calls this structure: ``info["name"]``, else its formula."""
     name = atoms.info.get("name")
-    return str(name) if name else hill_formula(atoms.numbers)
+    return (clean_name(str(name)) if name else "") or hill_formula(atoms.numbers)
 
 
 def hill_formula(atomic_numbers: NDArray[Any]) -> str:
@@ -220,12 +220,6 @@ def hill_formula(atomic_numbers: NDArray[Any]) -> str:
     first = [s for s in ("C", "H") if s in amounts] if "C" in amounts else []
     order = first + sorted(s for s in amounts if s not in first)
     return "".join(s + (str(amounts[s]) if amounts[s] > 1 else "") for s in order)
-
-
-def file_stem(name: str) -> str:
-    """Return a name made safe for use as a file name on every system."""
-    safe = "".join(c if c.isalnum() or c in "-_.+" else "_" for c in Path(name).name)
-    return safe.strip("._") or "structure"
 
 
 def _if_any(warnings: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:

@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
+from atomlens.boundary import TEXT_SHARE, machine_memory, read_bytes, regular_size
 from atomlens.errors import StructureError
 from atomlens.structures.records import Entry, one_line, reason
 
@@ -34,6 +35,8 @@ KINDS: tuple[Kind, ...] = (
 )
 """Files that can be read; POSCAR and CONTCAR are also known by the beginning of their name."""
 
+_HEAD = 4000
+"""Bytes that show of which kind a file is."""
 _POSCAR_NAME = re.compile(r"(POSCAR|CONTCAR)([._-].*)?")
 
 
@@ -77,7 +80,7 @@ def read_file(path: Path) -> list[Entry]:
     Raises StructureError, without the file's name in front, if nothing in it can be read.
     """
     kind = kind_of(path)
-    content = _content(path)
+    content = _content(path, kind)
     if kind is None:
         looks = _looks_like(content)
         hint = f"; its content looks like {looks}" if looks else ""
@@ -125,11 +128,15 @@ def _refuse_other_kind(kind: Kind, content: bytes) -> None:
         )
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path, kind: Kind | None) -> bytes:
     if not path.is_file():
         raise StructureError("it is neither a file nor a folder; give a file with structures")
     try:
-        return path.read_bytes()
+        if kind is not None and kind.takes_path:
+            regular_size(path)
+            with path.open("rb") as stream:
+                return stream.read(_HEAD)
+        return read_bytes(path, most=TEXT_SHARE * machine_memory())
     except PermissionError as error:
         raise StructureError(
             "you have no permission to read it; change its permissions or copy it"
@@ -147,6 +154,9 @@ def _decoded(content: bytes) -> str:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError:
             text = content.decode("latin-1")
+    body = text.rstrip("\x1a\0 \t\r\n")
+    if "\x1a" in text[len(body) :]:  # how DOS marked the end of a file
+        text = f"{body}\n"
     head = text[:10_000]
     if len(re.findall(r"[\x00-\x08\x0e-\x1f]", head)) > 0.01 * len(head) or "\0" in text:
         raise StructureError(
@@ -182,7 +192,7 @@ def _looks_like(content: bytes) -> str:
     for magic, label in _MAGIC:
         if content.startswith(magic):
             return label
-    head = content[:4000].decode("latin-1").replace("\r\n", "\n")
+    head = content[:_HEAD].decode("latin-1").replace("\r\n", "\n")
     return next((label for pattern, label in _TEXTS if re.match(pattern, head, re.IGNORECASE)), "")
 
 

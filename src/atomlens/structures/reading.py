@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from atomlens.errors import Failure, StructureError
+from atomlens.printing import clean_name
 from atomlens.structures.arrays import name_of, warnings_of
 from atomlens.structures.files import files_in, kind_of, known_kinds, numbered, read_file, stem_of
 from atomlens.structures.formulas import amounts_in_formula, from_formula
@@ -205,7 +206,7 @@ def _from_file(path: Path) -> "Iterator[Atoms | Failure]":
             where = f"{path}, structure {i} (counted from 0)" if many else str(path)
             yield _failure(name if many else path.name, f"{where}: {entry.problem}")
         else:
-            entry.atoms.info.update(name=name, source=str(path))
+            entry.atoms.info.update(name=clean_name(name), source=str(path))
             yield entry.atoms
 
 
@@ -226,13 +227,15 @@ def _make_names_unique(structures: "list[Atoms]") -> None:
     for atoms in structures:
         folders.setdefault(name_of(atoms), set()).add(_folder(atoms))
     seen: set[str] = set()
+    numbers: dict[str, int] = {}
     for atoms in structures:
         given = name_of(atoms)
         name = f"{_folder(atoms)}-{given}" if len(folders[given]) > 1 else given
-        unique, number = name.removeprefix("-"), 1
+        unique, number = name.removeprefix("-"), numbers.get(name, 1)
         while unique in seen or (unique in folders and unique != given):
             number += 1
             unique = f"{name}-{number}"
+        numbers[name] = number
         seen.add(unique)
         atoms.info["name"] = unique
 
@@ -240,7 +243,7 @@ def _make_names_unique(structures: "list[Atoms]") -> None:
 def _folder(atoms: "Atoms") -> str:
     """Return the name of the folder that a structure was read from; empty for text."""
     source = atoms.info.get("source")
-    return Path(source).absolute().parent.name if isinstance(source, str) else ""
+    return one_line(Path(source).absolute().parent.name) if isinstance(source, str) else ""
 
 
 def _tell_warnings(structures: "list[Atoms]") -> None:

@@ -15,7 +15,8 @@ import numpy as np
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StudyError
 from atomlens.predictor import Predictor
-from atomlens.structures.arrays import StructureArrays, file_stem
+from atomlens.printing import file_stem
+from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.attended_structure import atom_row, draw_attended, head_row
 from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
 from atomlens.studies.element_attention.figure import draw_elements

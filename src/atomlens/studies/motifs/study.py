@@ -16,7 +16,8 @@ from atomlens.chemistry.motifs import LARGEST_RING
 from atomlens.errors import Failure, StudyError
 from atomlens.models import MODELS, make_model
 from atomlens.predictor import Predictor
-from atomlens.structures.arrays import StructureArrays, file_stem
+from atomlens.printing import file_stem
+from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.attended_structure import draw_attended
 from atomlens.studies.base import Claim, Effect, Study, StudyInput, StudyResult, Verdict
 from atomlens.studies.motifs.figure import draw_enrichment, rows_to_draw

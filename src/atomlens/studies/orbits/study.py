@@ -13,7 +13,8 @@ import numpy as np
 
 from atomlens.chemistry.orbits import Orbits, find_orbits
 from atomlens.errors import Failure, StructureError, StudyError
-from atomlens.structures.arrays import StructureArrays, file_stem
+from atomlens.printing import file_stem
+from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
 from atomlens.studies.networks import Measured, measure
 from atomlens.studies.orbits.claims import all_claims
