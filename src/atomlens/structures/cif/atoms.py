@@ -33,21 +33,9 @@ from atomlens.structures.records import (
 if TYPE_CHECKING:
     from ase import Atoms
 
-_OPERATIONS = ("_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz")
-_GROUP_NAMES = (
-    "_space_group_name_h-m_alt",
-    "_symmetry_space_group_name_h-m",
-    "_space_group_name_h-m_full",
-)
-_HALL_NAMES = ("_space_group_name_hall", "_symmetry_space_group_name_hall")
-_GROUP_NUMBERS = ("_space_group_it_number", "_symmetry_int_tables_number")
 _CELL = tuple(f"_cell_length_{x}" for x in "abc") + tuple(
     f"_cell_angle_{x}" for x in ("alpha", "beta", "gamma")
 )
-
-Atoms3D = tuple[NDArray[np.float64], NDArray[np.int_]]
-"""Fractional coordinates (n_atoms, 3), and the site (n_atoms,) that each atom comes from."""
-
 
 def read_cif(text: str) -> list[Entry]:
     """Return one entry for each data block that holds atoms, named by it if there are many."""
@@ -123,91 +111,19 @@ def _cell(tags: Tags) -> NDArray[np.float64] | None:
     return cell
 
 
-def _all_atoms(
-    tags: Tags, symbols: list[str], fractional: NDArray[np.float64], cell: NDArray[np.float64]
-) -> Atoms3D:
-    """Apply the operations that the file lists, or those of the space group that it names."""
-    listed = column(tags, *_OPERATIONS)
-    if listed:
-        return _expanded(parse_operations([str(x) for x in listed]), symbols, fractional, cell)
-    names = [f"hall:{x}" for x in column(tags, *_HALL_NAMES)[:1] if str(x).strip(" ?.")]
-    names += [str(x) for tag in _GROUP_NAMES for x in column(tags, tag)[:1] if str(x).strip(" ?.")]
-    value = number(*column(tags, *_GROUP_NUMBERS)[:1])
-    group_number = None if value is None else int(value)
-    if group_number == 1 or not (names or group_number):
-        return _expanded(IDENTITY, symbols, fractional, cell)
-    settings = next(filter(None, (named_settings(n, None) for n in names)), [])
-    settings = settings or named_settings("", group_number)
-    what = f"space group {names[-1].removeprefix('hall:') if names else group_number}"
-    return _by_setting(settings, what, tags, symbols, fractional, cell)
-
-
-def _by_setting(
-    settings: list[NamedSetting],
-    what: str,
-    tags: Tags,
-    symbols: list[str],
-    fractional: NDArray[np.float64],
-    cell: NDArray[np.float64],
-) -> Atoms3D:
-    """Choose between the settings of a group by the cell, then by the sum formula."""
-    advice = "write the file again with its symmetry operations (_space_group_symop_operation_xyz)"
-    fitting = [(s, o) for s in settings if fits_cell(o := setting_operations(s), cell)]
-    if not fitting:
-        problem = "does not fit the cell" if settings else "is not known"
-        raise StructureError(f"{what} {problem}, and no symmetry operations are listed; {advice}")
-    results = [(s, _expanded(o, symbols, fractional, cell)) for s, o in fitting]
-    amounts, units = formula_amounts(tags), number(*column(tags, "_cell_formula_units_z")[:1])
-    agreeing = [(s, r) for s, r in results if _agrees([symbols[i] for i in r[1]], amounts, units)]
-    results = agreeing or results
-    if len({setting.choice[:1] for setting, _ in results} & {"1", "2"}) > 1:
-        raise StructureError(
-            f"{what} has two origins that give different crystals, and no symmetry operations "
-            f"are listed; {advice}"
-        )
-    return results[0][1]
-
-
-def _expanded(
-    operations: Operations,
-    symbols: list[str],
-    fractional: NDArray[np.float64],
-    cell: NDArray[np.float64],
-) -> Atoms3D:
-    """Return all atoms, once each even where the file lists equivalent atoms as well."""
-    positions, rows = expand(fractional, operations, cell)
-    if len(rows) == len(fractional):
-        return positions, rows
-    pbc = np.ones(3, dtype=bool)
-    pairs = overlapping_pairs(positions @ cell, cell, pbc)
-    if not len(pairs.distances):
-        return positions, rows
-    direct = overlapping_pairs(fractional @ cell, cell, pbc)
-    listed_twice = {tuple(sorted(p)) for p in zip(direct.first, direct.second, strict=True)}
-    dropped = set()
-    for i, j in zip(pairs.first.tolist(), pairs.second.tolist(), strict=True):
-        first, second = sorted((int(rows[i]), int(rows[j])))
-        if symbols[first] == symbols[second] and (first, second) not in listed_twice:
-            dropped.add(max(i, j))
-    kept = np.array([i not in dropped for i in range(len(rows))])
-    return positions[kept], rows[kept]
-
-
-def _agrees(symbols: list[str], amounts: Mapping[str, Fraction], units: float | None) -> bool:
-    """Say whether atoms have the proportions of the sum formula, and the number if known."""
+def _agrees(symbols: list[str], amounts: Mapping[str, Fraction]) -> bool:
+    """Say whether atoms have the proportions of the sum formula."""
     counts = Counter(symbols)
     if set(counts) != set(amounts):
         return False
     n_atoms, n_formula = len(symbols), float(sum(amounts.values()))
-    if units and n_atoms not in (n_formula, units * n_formula):
-        return False  # some programs write the formula of the whole cell next to Z
     return all(abs(counts[s] / n_atoms - float(amounts[s]) / n_formula) < 1e-3 for s in counts)
 
 
 def _compare_with_formula(atoms: "Atoms", tags: Tags, is_cut: bool) -> None:
     """Refuse a file that breaks off after part of its atoms; mention a mismatch otherwise."""
     amounts = formula_amounts(tags)
-    if not amounts or _agrees(atoms.get_chemical_symbols(), amounts, None):
+    if not amounts or _agrees(atoms.get_chemical_symbols(), amounts):
         return
     if is_cut:
         raise StructureError(

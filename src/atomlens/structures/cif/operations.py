@@ -18,6 +18,12 @@ from atomlens.structures.records import quiet
 SITE_TOLERANCE = 0.1
 """Å; images of one atom nearer than this are the same atom on a special position."""
 
+ROUNDED_TOLERANCE = 0.5
+"""Å; the same for an atom whose coordinates are written with few digits; no bond is shorter."""
+
+MULTIPLICITY_TOLERANCE = 1.0
+"""Å; the same for an atom whose multiplicity the file gives."""
+
 
 class Operations(NamedTuple):
     """Symmetry operations on fractional coordinates: ``x' = rotation @ x + translation``."""
@@ -50,19 +56,97 @@ def parse_operations(texts: Sequence[str]) -> Operations:
 
 @lru_cache(maxsize=4096)
 def _parse_operation(text: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return rotation and translation; a time reversal and coordinates beyond three are dropped.
+
+    ``x,y+1/2,z,-1`` is an operation of a magnetic crystal, ``x1,-x2,x3+1/2,-x4,+1`` one of a
+    modulated crystal, whose first three coordinates are those of its average.
+    """
     from ase.spacegroup.spacegroup import parse_sitesym
 
     compact = re.sub(r"[\s'\"]", "", text).lower()
+    if re.search(r"x\d", compact):
+        compact = re.sub(r"x([1-3])", lambda match: "xyz"[int(match[1]) - 1], compact)
+        compact = ",".join(compact.split(",")[:3])
+    compact = re.sub(r",([-+]?1|m|-m)$", "", compact) if compact.count(",") == 3 else compact
     valid = re.fullmatch(r"[-+xyz\d./]+(,[-+xyz\d./]+){2}", compact)
     try:
-        rotations, translations = parse_sitesym([compact])
-    except (ValueError, ZeroDivisionError):
+        if valid:
+            rotations, translations = parse_sitesym([compact])
+    except (ValueError, ZeroDivisionError, IndexError):
         valid = None
     if not valid or abs(round(float(np.linalg.det(rotations[0])))) != 1:
         raise StructureError(
             f"the symmetry operation {text!r} cannot be understood; write it like '-x, y+1/2, -z'"
         )
     return rotations[0].astype(float), translations[0].astype(float)
+
+
+def composed(first: Operations, second: Operations) -> Operations:
+    """Return every product of the two lists, as of magnetic operations and their centrings."""
+    rotations = np.einsum("aij,bjk->abik", first.rotations, second.rotations)
+    translations = (
+        np.einsum("aij,bj->abi", first.rotations, second.translations)
+        + first.translations[:, None]
+    )
+    return distinct(Operations(rotations.reshape(-1, 3, 3), translations.reshape(-1, 3)))
+
+
+def distinct(operations: Operations) -> Operations:
+    """Return the operations without repetitions; lattice translations do not count."""
+    kept = np.sort(_first_of_each(operations)[1])
+    return Operations(operations.rotations[kept], operations.translations[kept])
+
+
+def _first_of_each(operations: Operations) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+    """Return which distinct operation each is (n,), and the first of each distinct one.
+
+    Translations that differ by less than 0.01, as thirds with two digits do, are the same.
+    """
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
+    n = len(operations.rotations)
+    turned = np.round(operations.rotations).reshape(n, 9) * 10.0
+    inside = operations.translations % 1.0
+    angles = 2 * np.pi * inside  # a point on a circle is near to itself after a whole turn
+    points = np.concatenate([turned, np.cos(angles), np.sin(angles)], axis=1)
+    pairs = cKDTree(points).query_pairs(2 * np.pi * 0.01, output_type="ndarray")
+    links = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    _, groups = connected_components(links, directed=False)
+    _, first, which = np.unique(groups, return_index=True, return_inverse=True)
+    return np.asarray(which), np.asarray(first)
+
+
+def closure(operations: Operations) -> Operations | None:
+    """Return the group that operations generate; None if it is larger than any space group."""
+    found = distinct(
+        Operations(
+            np.concatenate([IDENTITY.rotations, operations.rotations]),
+            np.concatenate([IDENTITY.translations, operations.translations]),
+        )
+    )
+    generators = found
+    while len(found.rotations) <= 192:
+        grown = composed(found, generators)
+        if len(grown.rotations) == len(found.rotations):
+            return found
+        found = grown
+    return None
+
+
+def group_number(operations: Operations) -> int | None:
+    """Return the number of the space group that operations are; None if they are no group."""
+    import spglib
+
+    rotations = np.round(operations.rotations).astype(np.intc)
+    if len(rotations) == 1 and (rotations[0] == np.eye(3)).all():
+        return 1
+    with quiet():
+        found = spglib.get_spacegroup_type_from_symmetry(
+            rotations, operations.translations, symprec=0.01
+        )
+    return None if found is None else int(found.number)
 
 
 class NamedSetting(NamedTuple):
@@ -146,19 +230,42 @@ def fits_cell(operations: Operations, cell: NDArray[np.float64]) -> bool:
     return bool(np.abs(moved - metric).max() < 0.02 * np.abs(metric).max())
 
 
+class Images(NamedTuple):
+    """All atoms that symmetry makes of the listed ones."""
+
+    positions: NDArray[np.float64]
+    """(n_atoms, 3) fractional, in [0, 1)"""
+    sites: NDArray[np.int_]
+    """(n_atoms,) the listed atom that each comes from"""
+    operations: NDArray[np.int_]
+    """(n_atoms,) the operation that makes it"""
+
+
 def expand(
-    fractional: NDArray[np.float64], operations: Operations, cell: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
-    """Return the images of all sites, each once, and the site each comes from.
+    fractional: NDArray[np.float64],
+    operations: Operations,
+    cell: NDArray[np.float64],
+    rounding: NDArray[np.float64] | None = None,
+    multiplicities: NDArray[np.float64] | None = None,
+) -> Images:
+    """Return the images of all sites, each once.
 
     A site within `SITE_TOLERANCE` of a special position is moved onto it, by averaging over
     the operations that leave it in place, so that rounded coordinates do no harm.
 
-    Returns fractional coordinates in [0, 1), shape (n_atoms, 3), and sites (n_atoms,).
+    Args:
+        fractional: (n_sites, 3) coordinates as listed.
+        operations: Those of the space group, all of them.
+        cell: (3, 3) lattice vectors, Å.
+        rounding: (n_sites, 3) the last digit written of each coordinate: the tolerance grows
+            with what it may do to an image, up to `ROUNDED_TOLERANCE`.
+        multiplicities: (n_sites,) how many images each site must have; NaN where unknown.
     """
     n_operations = len(operations.rotations)
     if n_operations == 1:
-        return _wrapped(fractional), np.arange(len(fractional))
+        whole = np.zeros(len(fractional), dtype=int)
+        moved = fractional + operations.translations[0]
+        return Images(_wrapped(moved), np.arange(len(fractional)), whole)
     if n_operations * len(fractional) > 5_000_000:
         raise StructureError(
             f"{n_operations} symmetry operations on {len(fractional)} atoms make more than 5 "
@@ -167,7 +274,10 @@ def expand(
     images = _images(fractional, operations)
     shifts = images - fractional[:, None]
     shifts -= np.round(shifts)
-    stays = _lengths(shifts, cell) < SITE_TOLERANCE
+    lengths = _lengths(shifts, cell)
+    stays = lengths < _tolerances(operations, cell, rounding)
+    if multiplicities is not None:
+        stays = _stays_by_multiplicity(stays, lengths, multiplicities)
     multiplicity = stays.sum(axis=1)
     special = multiplicity > 1
     centres = fractional + (shifts * stays[..., None]).sum(axis=1) / np.maximum(
@@ -175,7 +285,35 @@ def expand(
     )
     images = _wrapped(_images(np.where(special[:, None], centres, fractional), operations))
     kept = _first_occurrences(images)
-    return images[kept], np.nonzero(kept)[0]
+    return Images(images[kept], *np.nonzero(kept))
+
+
+def _tolerances(
+    operations: Operations, cell: NDArray[np.float64], rounding: NDArray[np.float64] | None
+) -> NDArray[np.float64] | float:  # (n_sites, n_operations)
+    if rounding is None:
+        return SITE_TOLERANCE
+    change = np.abs(operations.rotations - np.eye(3))
+    spread = np.einsum("nij,sj->sni", change, rounding) @ np.linalg.norm(cell, axis=1)
+    return np.clip(spread, SITE_TOLERANCE, ROUNDED_TOLERANCE)
+
+
+def _stays_by_multiplicity(
+    stays: NDArray[np.bool_], lengths: NDArray[np.float64], multiplicities: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Let more images coincide where the file says that the site has fewer."""
+    n_operations = stays.shape[1]
+    wanted = np.where(multiplicities > 0, n_operations / multiplicities, 1.0)
+    changed = stays.copy()
+    for site in np.flatnonzero(wanted > stays.sum(axis=1)):
+        order = int(round(wanted[site]))
+        if abs(order - wanted[site]) > 1e-6:
+            continue
+        reach = np.sort(lengths[site])[order - 1] + 1e-6
+        nearer = lengths[site] <= reach
+        if reach < MULTIPLICITY_TOLERANCE and nearer.sum() == order:
+            changed[site] = nearer
+    return changed
 
 
 def _images(

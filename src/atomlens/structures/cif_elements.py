@@ -1,0 +1,138 @@
+"""The element of each atom of a CIF: from its type, else its label, both held against the formula.
+
+A label is a name, not an element: ``CA1`` may be calcium or an alpha carbon, ``Wat`` is the
+oxygen of a water, ``T1`` a tetrahedral site. What the sum formula does not have is not guessed.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from atomlens.elements import SYMBOLS
+from atomlens.errors import StructureError
+from atomlens.structures.records import short
+
+_WATER = re.compile(r"(wat(er)?|w?h2o|hoh|wtr|aqua?|oh2)\d*[a-z']*", re.IGNORECASE)
+_HYDROXYL = re.compile(r"(oh|hydroxyl?)\d*[a-z']*", re.IGNORECASE)
+_TYPE = re.compile(r"([A-Za-z]{1,2})(?:\d*(?:\.\d+)?[+-]+\d*|[+-]?\d*(?:\.\d+)?)")
+"""An element, with a charge or a number behind it."""
+
+_CLOSED = frozenset("HCNOFS")
+"""Elements whose labels often go on with a small letter that is no part of the symbol (``Ow``)."""
+
+
+class Element(NamedTuple):
+    """What an atom is, and what its name says besides."""
+
+    symbol: str
+    """An element, or D or T."""
+    hydrogens: int = 0
+    """Hydrogens of a water or hydroxyl that its name stands for."""
+    guessed: bool = False
+    """The label alone says it, and it might say something else."""
+    corrected: str = ""
+    """The element that its type says, where the sum formula has another one."""
+
+
+def element_of(row: str, label: str, kind: str, formula: Mapping[str, object]) -> Element:
+    """Return the element of an atom.
+
+    Args:
+        row: What messages call it.
+        label: Its label; empty if it has none.
+        kind: Its type symbol; empty if it has none.
+        formula: The elements of the sum formula; empty if the file has none.
+
+    Raises StructureError where nothing says for certain which element it is.
+    """
+    if kind:
+        found = _by_type(kind, formula)
+        if found is not None:
+            return found
+        if _is_element_like(kind) or not label:
+            raise StructureError(
+                f"{row}: {kind!r} is not an element; correct _atom_site_type_symbol or remove the "
+                "atom"
+            )
+        return _by_label(row, kind, formula, "_atom_site_type_symbol")
+    return _by_label(row, label, formula, "the label")
+
+
+def _is_element_like(kind: str) -> bool:
+    return _WATER.fullmatch(kind) is None and _HYDROXYL.fullmatch(kind) is None
+
+
+def _by_type(kind: str, formula: Mapping[str, object]) -> Element | None:
+    match = _TYPE.fullmatch(kind.strip()) or re.fullmatch(r"([A-Za-z]{1,2})[^A-Za-z].*", kind)
+    if match is None or _WATER.fullmatch(kind) or _HYDROXYL.fullmatch(kind):
+        return None
+    symbol = match[1].capitalize()
+    if symbol == "T" and "T" not in formula:
+        return None
+    if not _is_element(symbol):
+        return None
+    first = symbol[0]
+    if formula and len(symbol) == 2 and symbol not in formula and first in formula:
+        if kind[:2].isupper():  # CA and CD are names of atoms as well
+            return Element(first, corrected=symbol)
+    return Element(symbol)
+
+
+def _by_label(row: str, label: str, formula: Mapping[str, object], what: str) -> Element:
+    if _WATER.fullmatch(label) or _HYDROXYL.fullmatch(label):
+        n = 2 if _WATER.fullmatch(label) else 1
+        if not formula or "O" in formula:
+            return Element("O", hydrogens=n)
+    match = re.match(r"\s*([A-Za-z]*)", label)
+    letters = match[1] if match else ""
+    one, two = letters[:1].capitalize(), letters[:2].capitalize()
+    options = [s for s in dict.fromkeys((two, one)) if _is_element(s)]
+    if formula:
+        return _by_formula(row, label, letters, options, formula)
+    options = [s for s in options if s != "T"]
+    if not options:
+        raise StructureError(
+            f"{row}: {label!r} is not an element; correct _atom_site_type_symbol or remove the atom"
+        )
+    tail = letters[len(options[0]) :]
+    if len(options) == 2 and not letters[1:2].islower():
+        _refuse_two(row, one, two)
+    if (options[0] not in _CLOSED and tail[:1].islower()) or len(tail) > 3:
+        raise StructureError(
+            f"{row}: {what} {short(label)} names no element for certain; add the column "
+            "_atom_site_type_symbol or the sum formula"
+        )
+    return Element(options[0], guessed=len(options) == 2)
+
+
+def _by_formula(
+    row: str, label: str, letters: str, options: list[str], formula: Mapping[str, object]
+) -> Element:
+    """Choose what the sum formula has."""
+    listed = [s for s in options if s in formula or (s == "D" and "H" in formula)]
+    if len(listed) == 2 and not letters[1:2].islower():
+        _refuse_two(row, listed[1], listed[0])
+    if listed:
+        return Element(listed[0])
+    if not options and _is_element(letters.capitalize()):
+        return Element(letters.capitalize())
+    if letters[:1].upper() == "W" and "O" in formula and "H" in formula:
+        return Element("O", hydrogens=2)
+    shown = " ".join(formula)
+    reading = f"reads as {' or '.join(options)}, which is" if options else "names no element that is"
+    raise StructureError(
+        f"{row}: the label {short(label)} {reading} not in the sum formula (its elements: {shown}); "
+        "correct the one that is wrong or add the column _atom_site_type_symbol"
+        if options
+        else f"{row}: {label!r} is not an element; correct _atom_site_type_symbol or remove the atom"
+    )
+
+
+def _refuse_two(row: str, one: str, two: str) -> None:
+    raise StructureError(
+        f"{row}: the label may mean {one} or {two}; add the column _atom_site_type_symbol"
+    )
+
+
+def _is_element(symbol: str) -> bool:
+    return symbol in SYMBOLS[1:] or symbol in ("D", "T")
