@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.elements import SYMBOLS
+from atomlens.elements import NONMETALS, SYMBOLS
 from atomlens.errors import StructureError
 
 if TYPE_CHECKING:
@@ -20,6 +20,15 @@ MINIMUM_DISTANCE = 0.1
 
 SHORTEST_BOND = 0.5
 """Å; no two atoms bond at less (H2: 0.74 Å). Nearer ones are alternatives of one another."""
+
+SHORTEST_OF_METALS = 0.72
+"""Sums of covalent radii; the bonds of M=O and M≡N are longer."""
+
+SHORTEST_OF_GASES = 2.0
+"""Å; no compound of He, Ne or Ar is nearer that anyone gives as a file."""
+
+LONGEST_OF_HYDROGEN = 2.0
+"""Å; a hydrogen is nearer to something: metal hydrides come up to 1.9."""
 
 LARGEST_LENGTH = 1e6
 """Å; larger coordinates are rubbish and would overflow later."""
@@ -73,6 +82,42 @@ def atoms_overlap(atoms: "Atoms") -> bool:
     return len(pairs.distances) > 0
 
 
+def impossible_neighbour(atoms: "Atoms", suspects: NDArray[np.int_]) -> tuple[int, str] | None:
+    """Return a suspect that stands where no atom of its element can, and why.
+
+    Metals do not come nearer to their neighbours than `SHORTEST_OF_METALS` sums of covalent
+    radii, light noble gases not nearer than `SHORTEST_OF_GASES` Å, and a hydrogen has a
+    neighbour within `LONGEST_OF_HYDROGEN` Å. Such places are signs that a name was read as
+    another element: an alpha carbon as calcium, a type of LAMMPS as helium.
+
+    Returns (index, part of a sentence) or None.
+    """
+    from ase.data import covalent_radii
+
+    cell, pbc = np.asarray(atoms.cell[:], dtype=float), np.asarray(atoms.pbc, dtype=bool)
+    numbers = atoms.numbers
+    chosen = np.zeros(len(atoms), dtype=bool)
+    chosen[suspects] = True
+    is_metal = chosen & ~np.isin(numbers, sorted(NONMETALS))
+    is_gas, is_hydrogen = chosen & np.isin(numbers, (2, 10, 18)), chosen & (numbers == 1)
+    if not (is_metal | is_gas | is_hydrogen).any() or len(atoms) < 2:
+        return None
+    pairs = pairs_within(atoms.positions, cell, pbc, 2.6)
+    near = dict.fromkeys(np.flatnonzero(is_hydrogen).tolist(), (LONGEST_OF_HYDROGEN, -1))
+    for i, j, d in zip(
+        pairs.first.tolist(), pairs.second.tolist(), pairs.distances.tolist(), strict=True
+    ):
+        limit = SHORTEST_OF_METALS * float(covalent_radii[numbers[i]] + covalent_radii[numbers[j]])
+        if (is_metal[i] and d < limit) or (is_gas[i] and d < SHORTEST_OF_GASES):
+            return i, f"it is {d:.2f} Å from atom {j} ({_symbol(int(numbers[j]))}), too near for it"
+        if is_hydrogen[i] and d < near[i][0]:
+            near[i] = (d, j)
+    lonely = next((k for k, (_, j) in near.items() if j < 0), None)
+    if lonely is not None:
+        return lonely, f"no atom is within {LONGEST_OF_HYDROGEN} Å of it, too far for a hydrogen"
+    return None
+
+
 class OverlappingPairs(NamedTuple):
     """Pairs of atoms nearer than a distance."""
 
@@ -99,6 +144,47 @@ def overlapping_pairs(
     found = cKDTree(points).query_pairs(distance, output_type="ndarray")
     distances = np.linalg.norm(points[found[:, 0]] - points[found[:, 1]], axis=1)
     return OverlappingPairs(owners[found[:, 0]], owners[found[:, 1]], distances)
+
+
+def pairs_within(
+    positions: NDArray[np.float64],
+    cell: NDArray[np.float64],
+    pbc: NDArray[np.bool_],
+    distance: float,
+) -> OverlappingPairs:
+    """Return all pairs nearer than ``distance``, which may be longer than the cell.
+
+    Unlike `overlapping_pairs`, each pair stands twice, as (i, j) and (j, i), and an atom may
+    meet several images of another.
+    """
+    from scipy.spatial import cKDTree
+
+    n = len(positions)
+    points, owners = positions, np.arange(n)
+    if pbc.any():
+        from ase.geometry import minkowski_reduce
+
+        basis = minkowski_reduce(_periodic_basis(cell, pbc), pbc)[0]
+        heights = _heights(basis)
+        fractional = positions @ np.linalg.inv(basis)
+        fractional[:, pbc] -= np.floor(fractional[:, pbc])
+        positions = fractional @ basis
+        reach = np.where(pbc, np.ceil(distance / heights), 0).astype(int)
+        axes = [np.arange(-k, k + 1) for k in reach]
+        shifts = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+        shifts = shifts[np.argsort((shifts != 0).any(axis=1), kind="stable")]
+        margin = np.where(pbc, distance / heights, np.inf)
+        low, high = fractional.min(axis=0) - margin, fractional.max(axis=0) + margin
+        images = (fractional[None] + shifts[:, None]).reshape(-1, 3)
+        inside = ((images >= low) & (images <= high)).all(axis=1)
+        owners = np.tile(owners, len(shifts))[inside]
+        points = images[inside] @ basis
+    found = cKDTree(positions).query_ball_point(points, distance)
+    second = np.repeat(np.arange(len(points)), [len(f) for f in found])
+    first = np.fromiter((i for f in found for i in f), dtype=int, count=len(second))
+    distances = np.linalg.norm(positions[first] - points[second], axis=1)
+    other = (first != second) if not pbc.any() else (first != owners[second]) | (distances > 1e-6)
+    return OverlappingPairs(first[other], owners[second[other]], distances[other])
 
 
 def _with_images(

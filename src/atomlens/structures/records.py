@@ -34,15 +34,29 @@ class Entry(NamedTuple):
 
 def attempt(name: str, build: "Callable[[], Atoms]", what: str = "structure") -> Entry:
     """Build and check one structure; whatever goes wrong becomes the entry's problem."""
+    (entry,) = attempt_all(name, lambda: [build()], what)
+    return entry
+
+
+def attempt_all(
+    name: str, build: "Callable[[], list[Atoms]]", what: str = "structure"
+) -> list[Entry]:
+    """Build and check the structures of one place, such as the ordered models of a crystal.
+
+    If one cannot be used, none is: the one entry left says why.
+    """
     try:
         with quiet():
-            atoms = build()
-        check_atoms(atoms)
+            found = build()
+        for atoms in found:
+            check_atoms(atoms)
     except StructureError as error:
-        return Entry(name, None, str(error))
+        return [Entry(name, None, str(error))]
     except Exception as error:  # a third-party parser met something it did not expect
-        return Entry(name, None, f"the {what} cannot be read ({reason(error)}); correct the file")
-    return Entry(name, atoms)
+        return [Entry(name, None, f"the {what} cannot be read ({reason(error)}); correct the file")]
+    if len(found) == 1 or not name:
+        return [Entry(name, atoms) for atoms in found]
+    return [Entry(f"{name}-{i:04d}", atoms) for i, atoms in enumerate(found)]
 
 
 class quiet(warnings.catch_warnings):  # noqa: N801  used like a function

@@ -1,33 +1,36 @@
-"""CIF files: from tags to atoms. tags.py reads the tags, operations.py adds the images."""
+"""CIF files as ase.Atoms: one for each data block, model and ordered model.
 
+tags.py reads the tags, sites.py the atom loop, symmetry.py adds the images.
+"""
+
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import StructureError
-from atomlens.structures.checks import atoms_overlap, check_cell, overlapping_pairs
-from atomlens.structures.cif.operations import (
-    IDENTITY,
-    NamedSetting,
-    Operations,
-    expand,
-    fits_cell,
-    named_settings,
-    parse_operations,
-    setting_operations,
-)
+from atomlens.structures.checks import atoms_overlap, check_cell, impossible_neighbour
+from atomlens.structures.cif.operations import Images
 from atomlens.structures.cif.sites import Sites, column, formula_amounts, number
+from atomlens.structures.cif.symmetry import Cell, all_atoms
 from atomlens.structures.cif.tags import Tags, read_tags
+from atomlens.structures.disorder import (
+    REFUSE,
+    DisorderChoice,
+    PartialAtoms,
+    is_disordered,
+    ordered_models,
+)
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
     OVERLAP_NOTICE,
     Entry,
     add_warning,
-    attempt,
+    attempt_all,
 )
 
 if TYPE_CHECKING:
@@ -36,9 +39,14 @@ if TYPE_CHECKING:
 _CELL = tuple(f"_cell_length_{x}" for x in "abc") + tuple(
     f"_cell_angle_{x}" for x in ("alpha", "beta", "gamma")
 )
+_MODEL = "_atom_site_pdbx_pdb_model_num"
 
-def read_cif(text: str) -> list[Entry]:
-    """Return one entry for each data block that holds atoms, named by it if there are many."""
+
+def read_cif(text: str, disorder: DisorderChoice = REFUSE) -> list[Entry]:
+    """Return the entries of each data block that holds atoms, named by it if there are many.
+
+    A block gives one structure, or one for each model of an mmCIF, or for each ordered model.
+    """
     with_atoms = [(name, tags) for name, tags in read_tags(text) if _has_atoms(tags)]
     if not with_atoms:
         raise StructureError(
@@ -46,46 +54,205 @@ def read_cif(text: str) -> list[Entry]:
             "that has a row); it may be cut off, or hold only a cell or a powder pattern"
         )
     is_cut = not text.endswith(("\n", "\r"))
-    return [
-        attempt(
-            name if len(with_atoms) > 1 else "",
-            lambda tags=tags: _build(tags, is_cut),  # type: ignore[misc]
-            "data block",
-        )
-        for name, tags in with_atoms
-    ]
+    entries: list[Entry] = []
+    for block, tags in with_atoms:
+        for model, part in _models(tags):
+            name = block + (f"-model-{model}" if model else "") if len(with_atoms) > 1 else ""
+            entries += attempt_all(
+                name,
+                lambda part=part: _build(part, is_cut, disorder),  # type: ignore[misc]
+                "data block",
+            )
+    return entries
 
 
 def _has_atoms(tags: Tags) -> bool:
     return bool(column(tags, "_atom_site_fract_x", "_atom_site_cartn_x"))
 
 
-def _build(tags: Tags, is_cut: bool) -> "Atoms":
+def _models(tags: Tags) -> Iterator[tuple[str, Tags]]:
+    """Yield number and tags of each model of an mmCIF; other files are one without a number."""
+    numbers = [str(x) for x in column(tags, _MODEL)]
+    names = list(dict.fromkeys(numbers))
+    if len(names) < 2:
+        yield "", tags
+        return
+    for name in names:
+        rows = [i for i, one in enumerate(numbers) if one == name]
+        yield (
+            name,
+            {
+                tag: [value[i] for i in rows] if _is_of_atoms(tag, value, len(numbers)) else value
+                for tag, value in tags.items()
+            },
+        )
+
+
+def _is_of_atoms(tag: str, value: Any, n: int) -> bool:
+    return tag.startswith("_atom_site_") and isinstance(value, list) and len(value) == n
+
+
+def _build(tags: Tags, is_cut: bool, disorder: DisorderChoice) -> "list[Atoms]":
+    """Return the structure of a data block, or its ordered models."""
+    _refuse_modulated(tags)
+    sites, cell, doubts = Sites(tags), _cell(tags), []
+    if cell is None and sites.axes == "fract":
+        raise StructureError(
+            "the CIF has fractional coordinates but no cell (_cell_length_a and its fellows); "
+            "add the cell"
+        )
+    if cell is not None and _is_dummy(cell):
+        if sites.axes == "fract":
+            doubts.append("a cell of 1 Å is none; the coordinates were taken as Å of a molecule")
+        cell = None
+    places = sites.coordinates if cell is None else sites.fractional(cell)
+    kept, shares = sites.occupied(places)
+    if disorder.how == "refuse" and (shares < 1).any():
+        first = int(np.flatnonzero(shares < 1)[0])
+        raise StructureError(
+            sites.disorder_message(int(kept[first]), float(shares[first]), places, cell)
+        )
+    images = Images(places[kept], np.arange(len(kept)), np.zeros(len(kept), dtype=int))
+    if cell is not None:
+        images, found = all_atoms(_listed(tags, sites, kept, shares, cell))
+        doubts += found + _volume_doubts(tags, cell)
+    whole = _atoms(sites, kept, images, cell)
+    for doubt in (*sites.doubts, *doubts, *_modulation_doubts(tags)):
+        add_warning(whole, doubt)
+    partial = PartialAtoms(
+        whole.numbers,
+        whole.positions,
+        cell,
+        shares[images.sites],
+        images.sites,
+        images.operations,
+        [sites.groups[kept[i]] for i in images.sites],
+    )
+    guessed = sites.guessed[kept][images.sites]
+    if not is_disordered(partial):
+        return [_finished(whole, guessed, tags, sites, kept[images.sites], is_cut)]
+    if disorder.how == "refuse":
+        group = next(i for i in range(len(kept)) if sites.groups[kept[i]] is not None)
+        raise StructureError(sites.disorder_message(int(kept[group]), 1.0, places, cell))
+    models = []
+    for model in ordered_models(partial, disorder):
+        atoms = whole[model.kept]
+        atoms.info = {"warnings": list(whole.info.get("warnings", []))}
+        add_warning(atoms, model.said)
+        atoms.info["disorder"] = disorder.how
+        rows = kept[images.sites[model.kept]]
+        models.append(_finished(atoms, guessed[model.kept], None, sites, rows, is_cut))
+    return models
+
+
+def _listed(
+    tags: Tags,
+    sites: Sites,
+    kept: NDArray[np.int_],
+    shares: NDArray[np.float64],
+    cell: NDArray[np.float64],
+) -> Cell:
+    multiplicities = sites.multiplicities()
+    return Cell(
+        tags,
+        [sites.symbols[i] for i in kept],
+        sites.fractional(cell)[kept],
+        sites.rounding()[kept],
+        None if multiplicities is None else multiplicities[kept],
+        shares,
+        cell,
+    )
+
+
+def _atoms(
+    sites: Sites, kept: NDArray[np.int_], images: Images, cell: NDArray[np.float64] | None
+) -> "Atoms":
     from ase import Atoms
 
-    sites = Sites(tags)
-    cell = _cell(tags)
+    symbols = [sites.symbols[kept[i]] for i in images.sites]
+    charges = sites.charges()
+    given = None if charges is None else charges[kept][images.sites]
     if cell is None:
-        atoms = sites.molecule()
-    else:
-        fractional = sites.fractional(cell)
-        kept = sites.full_sites(fractional, cell)
-        symbols = [sites.symbols[i] for i in kept]
-        positions, rows = _all_atoms(tags, symbols, fractional[kept], cell)
-        charges = sites.charges()
-        atoms = Atoms(
-            [symbols[row] for row in rows],
-            scaled_positions=positions,
-            cell=cell,
-            pbc=True,
-            charges=None if charges is None else charges[kept][rows],
-        )
+        return Atoms(symbols, positions=images.positions, charges=given)
+    return Atoms(symbols, scaled_positions=images.positions, cell=cell, pbc=True, charges=given)
+
+
+def _finished(
+    atoms: "Atoms",
+    guessed: NDArray[np.bool_],
+    tags: Tags | None,
+    sites: Sites,
+    rows: NDArray[np.int_],
+    is_cut: bool,
+) -> "Atoms":
+    """Add what there is to say of the atoms; ``tags`` is None where the formula is another."""
     if sites.has_deuterium:
         add_warning(atoms, DEUTERIUM_NOTICE)
+    absent = float(sites.hydrogens[rows].sum())
+    if absent:
+        add_warning(
+            atoms,
+            f"{absent:g} hydrogens that belong to its atoms have no position in the file and are "
+            "missing",
+        )
     if atoms_overlap(atoms):
         add_warning(atoms, OVERLAP_NOTICE)
-    _compare_with_formula(atoms, tags, is_cut)
+    elif guessed.any():
+        found = impossible_neighbour(atoms, np.flatnonzero(guessed))
+        if found is not None:
+            i, said = found
+            raise StructureError(
+                f"{sites.name(sites.rows[rows[i]])} reads as {atoms.symbols[i]}, but {said}; add "
+                "the column _atom_site_type_symbol"
+            )
+    if tags is not None:
+        _compare_with_formula(atoms, tags, is_cut, absent)
     return atoms
+
+
+def _refuse_modulated(tags: Tags) -> None:
+    """Refuse structures of which the listed atoms are no average that could be used."""
+    subsystems = number(*column(tags, "_cell_subsystems_number")[:1])
+    if subsystems is not None and subsystems > 1:
+        raise StructureError(
+            f"it is a composite of {subsystems:g} crystals with cells of their own; give an "
+            "approximant in one cell"
+        )
+    waves = [t for t in tags if re.match(r"_atom_site_(occ_special_func|occ_fourier)", t)]
+    if waves:
+        raise StructureError(
+            f"the occupancies of its atoms are modulated ({waves[0]}); give an approximant in a "
+            "commensurate cell"
+        )
+
+
+def _modulation_doubts(tags: Tags) -> list[str]:
+    dimension = number(*column(tags, "_cell_modulation_dimension")[:1])
+    is_modulated = bool(dimension) or any(
+        re.match(r"_atom_site_displace_(fourier|special_func)|_cell_wave_vector_", t) for t in tags
+    )
+    if not is_modulated:
+        return []
+    return ["the crystal is modulated; its average structure was taken"]
+
+
+def _volume_doubts(tags: Tags, cell: NDArray[np.float64]) -> list[str]:
+    said, ours = number(*column(tags, "_cell_volume")[:1]), float(abs(np.linalg.det(cell)))
+    if said is None or said <= 0 or abs(said - ours) < 0.02 * ours:
+        return []
+    return [
+        f"_cell_volume is {said:g} Å3, but the cell's lengths and angles make {ours:.6g} Å3; the "
+        "lengths and angles were taken"
+    ]
+
+
+def _is_dummy(cell: NDArray[np.float64]) -> bool:
+    """Say whether a cell only stands in for none, as the cube of 1 Å does in entries of NMR."""
+    return bool(np.allclose(cell, np.eye(3), atol=1e-6))
+
+
+def _has_cartesian(tags: Tags) -> bool:
+    return not column(tags, "_atom_site_fract_x")
 
 
 def _cell(tags: Tags) -> NDArray[np.float64] | None:
@@ -93,9 +260,9 @@ def _cell(tags: Tags) -> NDArray[np.float64] | None:
     from ase.geometry import cellpar_to_cell
 
     found = [column(tags, tag) for tag in _CELL]
-    if not any(found):
-        return None
     values = [number(*values[:1]) for values in found]
+    if not any(values) or (not any(values[:3]) and _has_cartesian(tags)):
+        return None
     missing = [tag for tag, value in zip(_CELL, values, strict=True) if value is None]
     if missing:
         raise StructureError(f"{missing[0]} is missing or not a number; complete the cell")
@@ -120,16 +287,31 @@ def _agrees(symbols: list[str], amounts: Mapping[str, Fraction]) -> bool:
     return all(abs(counts[s] / n_atoms - float(amounts[s]) / n_formula) < 1e-3 for s in counts)
 
 
-def _compare_with_formula(atoms: "Atoms", tags: Tags, is_cut: bool) -> None:
+def _compare_with_formula(atoms: "Atoms", tags: Tags, is_cut: bool, absent: float) -> None:
     """Refuse a file that breaks off after part of its atoms; mention a mismatch otherwise."""
-    amounts = formula_amounts(tags)
-    if not amounts or _agrees(atoms.get_chemical_symbols(), amounts):
+    amounts, symbols = formula_amounts(tags), atoms.get_chemical_symbols()
+    if not amounts or _agrees(symbols, amounts):
         return
     if is_cut:
         raise StructureError(
             f"its atoms are {atoms.get_chemical_formula()}, its sum formula is another one, and "
             "its last line has no end, so the file is cut off; get a complete copy"
         )
+    shown = " ".join(f"{s}{float(n):g}" if n != 1 else s for s, n in amounts.items())
+    heavy = {s: n for s, n in amounts.items() if s != "H"}
+    n_hydrogen, listed = amounts.get("H", Fraction(0)), symbols.count("H")
+    if heavy and n_hydrogen and _agrees([s for s in symbols if s != "H"], heavy):
+        n_units = (len(symbols) - listed) / float(sum(heavy.values()))
+        said = n_units * float(n_hydrogen)
+        if said > listed:
+            if not absent:
+                add_warning(
+                    atoms,
+                    f"{said - listed:g} of the {said:g} hydrogens of the sum formula ({shown}) "
+                    "have no position in the file and are missing",
+                )
+            return
     add_warning(
-        atoms, "the atoms do not agree with the sum formula of the CIF; some may be missing"
+        atoms,
+        f"the atoms do not agree with the sum formula ({shown}) of the CIF; some may be missing",
     )

@@ -85,8 +85,7 @@ def composed(first: Operations, second: Operations) -> Operations:
     """Return every product of the two lists, as of magnetic operations and their centrings."""
     rotations = np.einsum("aij,bjk->abik", first.rotations, second.rotations)
     translations = (
-        np.einsum("aij,bj->abi", first.rotations, second.translations)
-        + first.translations[:, None]
+        np.einsum("aij,bj->abi", first.rotations, second.translations) + first.translations[:, None]
     )
     return distinct(Operations(rotations.reshape(-1, 3, 3), translations.reshape(-1, 3)))
 
@@ -295,7 +294,7 @@ def _tolerances(
         return SITE_TOLERANCE
     change = np.abs(operations.rotations - np.eye(3))
     spread = np.einsum("nij,sj->sni", change, rounding) @ np.linalg.norm(cell, axis=1)
-    return np.clip(spread, SITE_TOLERANCE, ROUNDED_TOLERANCE)
+    return np.asarray(np.clip(spread, SITE_TOLERANCE, ROUNDED_TOLERANCE))
 
 
 def _stays_by_multiplicity(
@@ -306,7 +305,7 @@ def _stays_by_multiplicity(
     wanted = np.where(multiplicities > 0, n_operations / multiplicities, 1.0)
     changed = stays.copy()
     for site in np.flatnonzero(wanted > stays.sum(axis=1)):
-        order = int(round(wanted[site]))
+        order = round(wanted[site])
         if abs(order - wanted[site]) > 1e-6:
             continue
         reach = np.sort(lengths[site])[order - 1] + 1e-6

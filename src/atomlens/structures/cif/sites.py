@@ -1,21 +1,17 @@
-"""The atoms that a CIF lists, before symmetry; disorder and unknown elements are refused."""
+"""The atoms that a CIF lists, before symmetry: elements, places, shares and alternatives."""
 
 import math
 import re
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
+from atomlens.structures.cif.elements import Element, element_of
 from atomlens.structures.cif.tags import Tags
 from atomlens.structures.formulas import amounts_in_formula
-
-if TYPE_CHECKING:
-    from ase import Atoms
-
 
 _CHARGE_TAGS = (
     "_atom_site_charge",
@@ -23,6 +19,18 @@ _CHARGE_TAGS = (
     "_atom_site_partial_charge",
     "_atom_site_charges",
 )
+_MULTIPLICITY_TAGS = (
+    "_atom_site_symmetry_multiplicity",
+    "_atom_site_site_symmetry_multiplicity",
+)
+_GROUP_TAGS = ("_atom_site_disorder_group", "_atom_site_label_alt_id")
+_LABEL_TAGS = ("_atom_site_label", "_atom_site_label_atom_id", "_atom_site_auth_atom_id")
+
+_SLACK = 1.5e-3
+"""An occupancy this near to 1 is 1: thirds and the last of three digits."""
+
+_SLACK_ABOVE = 0.05
+"""More than everything is refinement noise up to here."""
 
 
 def column(tags: Tags, *names: str) -> list[Any]:
@@ -43,6 +51,15 @@ def number(value: Any = None) -> float | None:
     return found if math.isfinite(found) else None
 
 
+def last_digit(value: Any) -> float:
+    """Return the size of the last digit written; 0 for simple fractions such as 0, .5 and 0.25."""
+    text = re.sub(r"\(\d*\)?$", "", str(value).strip())
+    found = number(text)
+    if found is None or abs(found * 24 - round(found * 24)) < 1e-9 or "e" in text.lower():
+        return 0.0
+    return 10.0 ** -len(text.partition(".")[2])
+
+
 def formula_amounts(tags: Tags) -> dict[str, Fraction]:
     """Return the sum formula of the file; empty if it has none."""
     text = " ".join(str(x) for x in column(tags, "_chemical_formula_sum"))
@@ -53,14 +70,13 @@ def formula_amounts(tags: Tags) -> dict[str, Fraction]:
 
 
 class Sites:
-    """The rows of the atom loop, with disorder and unknown elements refused."""
+    """The rows of the atom loop that stand for atoms; unknown elements are refused."""
 
     def __init__(self, tags: Tags) -> None:
         self.tags = tags
         self.axes = "fract" if column(tags, "_atom_site_fract_x") else "cartn"
         columns = [column(tags, f"_atom_site_{self.axes}_{axis}") for axis in "xyz"]
-        labels = column(tags, "_atom_site_label") or []
-        types = column(tags, "_atom_site_type_symbol") or []
+        labels, types = column(tags, *_LABEL_TAGS), column(tags, "_atom_site_type_symbol")
         n = len(columns[0])
         if any(len(c) != n for c in columns) or any(len(c) not in (0, n) for c in (labels, types)):
             raise StructureError(
@@ -72,47 +88,83 @@ class Sites:
                 "the loop of atoms has neither _atom_site_type_symbol nor _atom_site_label, so "
                 "the elements are unknown; add one of them"
             )
-        dummy = [str(x).lower() == "dum" for x in column(tags, "_atom_site_calc_flag") or [""] * n]
-        self.rows = [i for i in range(n) if not dummy[i]] if len(dummy) == n else list(range(n))
+        self.doubts: list[str] = []
+        self._n_listed = n
+        self.rows = self._rows()
         self.labels = [str(x) for x in (labels or types)]
-        found = [self._element(i, types) for i in self.rows]
-        self.has_deuterium = any(symbol in ("D", "T") for symbol in found)
-        self.symbols = ["H" if symbol in ("D", "T") else symbol for symbol in found]
+        found = self._elements(labels, types)
+        self.has_deuterium = any(e.symbol in ("D", "T") for e in found)
+        self.symbols = ["H" if e.symbol in ("D", "T") else e.symbol for e in found]
+        self.guessed = np.array([e.guessed for e in found], dtype=bool)
+        self.hydrogens = self._hydrogens(found)
         self.coordinates = self._positions(columns)
+        self.groups = self._groups()
+
+    def _rows(self) -> list[int]:
+        """Return the rows to read: no dummies, and no atoms that are there in no cell."""
+        n = self._n_listed
+        flags = self._values("_atom_site_calc_flag")
+        rows = [i for i in range(n) if flags[i] is None or str(flags[i]).lower() != "dum"]
+        shares = self._values("_atom_site_occupancy")
+        empty = [i for i in rows if number(shares[i]) == 0]
+        if empty and len(empty) < len(rows):
+            self.doubts.append(
+                f"{len(empty)} atoms of its list have the occupancy 0 and were left out"
+            )
+            rows = [i for i in rows if i not in set(empty)]
+        return rows
+
+    def _elements(self, labels: list[Any], types: list[Any]) -> list[Element]:
+        formula: dict[str, object] = dict(formula_amounts(self.tags))
+        written = " ".join(str(x) for x in column(self.tags, "_chemical_formula_sum"))
+        if re.search(r"T(?![a-z])", written):
+            formula["T"] = 1
+        found = [
+            element_of(
+                self.name(i),
+                _known(labels[i]) if labels else "",
+                _known(types[i]) if types else "",
+                formula,
+            )
+            for i in self.rows
+        ]
+        corrected = sorted({(e.corrected, e.symbol) for e in found if e.corrected})
+        self.doubts += [
+            f"the type symbols say {said}, which is not in the sum formula; {taken} was taken"
+            for said, taken in corrected
+        ]
+        return found
+
+    def _hydrogens(self, found: list[Element]) -> NDArray[np.float64]:
+        """(n_sites,) hydrogens that belong to a site and have no position."""
+        attached = [number(x) for x in self._values("_atom_site_attached_hydrogens")]
+        listed_h = "H" in self.symbols
+        return np.array(
+            [
+                attached[row] or (0 if listed_h else e.hydrogens)
+                for row, e in zip(self.rows, found, strict=True)
+            ],
+            dtype=float,
+        )
+
+    def _values(self, *names: str) -> list[Any]:
+        """(n_listed,) the values of a column of the atom loop; None where it has none."""
+        values = column(self.tags, *names)
+        return values if len(values) == self._n_listed else [None] * self._n_listed
+
+    def _groups(self) -> list[tuple[str, str] | None]:
+        """(n_sites,) assembly and group of disorder; None where the file gives none."""
+        assemblies = self._values("_atom_site_disorder_assembly")
+        groups = [self._values(tag) for tag in _GROUP_TAGS]
+        found: list[tuple[str, str] | None] = []
+        for row in self.rows:
+            group = next((g for values in groups if (g := _known(values[row]))), "")
+            found.append(None if group in ("", "0") else (_known(assemblies[row]), group))
+        return found
 
     def name(self, row: int) -> str:
         """Return what messages call a row of the atom loop."""
         return f"atom {row} ({self.labels[row]}, row of the atom loop counted from 0)"
-
-    def _element(self, row: int, types: list[Any]) -> str:
-        text = str(types[row]) if types else self.labels[row]
-        letters = re.match(r"\s*([A-Za-z]*)", text)
-        symbol = letters[1] if letters else ""
-        if not types:
-            symbol = self._element_of_label(row, symbol)
-        symbol = symbol.capitalize()
-        if symbol in ("D", "T") or symbol in SYMBOLS[1:]:
-            return symbol
-        raise StructureError(
-            f"{self.name(row)}: {text!r} is not an element; correct _atom_site_type_symbol or "
-            "remove the atom"
-        )
-
-    def _element_of_label(self, row: int, letters: str) -> str:
-        """Return the element that a label like ``Fe1``, ``O2A`` or ``CL3`` starts with."""
-        one, two = letters[:1].capitalize(), letters[:2].capitalize()
-        options = [s for s in dict.fromkeys((two, one)) if s in SYMBOLS[1:] or s in ("D", "T")]
-        if len(options) == 2:
-            if letters[1:2].islower():
-                return two
-            listed = [s for s in options if s in formula_amounts(self.tags)]
-            if len(listed) != 1:
-                raise StructureError(
-                    f"{self.name(row)}: the label may mean {one} or {two}; add the column "
-                    "_atom_site_type_symbol"
-                )
-            return listed[0]
-        return options[0] if options else letters
 
     def _positions(self, columns: list[list[Any]]) -> NDArray[np.float64]:
         try:
@@ -139,17 +191,20 @@ class Sites:
             return self.coordinates
         return np.asarray(np.linalg.solve(cell.T, self.coordinates.T).T)
 
-    def molecule(self) -> "Atoms":
-        """Return the sites of a file without a cell as they stand."""
-        from ase import Atoms
+    def rounding(self) -> NDArray[np.float64]:
+        """(n_sites, 3) the last digit that the file writes of each fractional coordinate."""
+        if self.axes != "fract":
+            return np.zeros((len(self.rows), 3))
+        columns = [column(self.tags, f"_atom_site_fract_{axis}") for axis in "xyz"]
+        return np.array([[last_digit(c[i]) for c in columns] for i in self.rows]).reshape(-1, 3)
 
-        if self.axes == "fract":
-            raise StructureError(
-                "the CIF has fractional coordinates but no cell (_cell_length_a and its fellows); "
-                "add the cell"
-            )
-        self.full_sites(self.coordinates, np.eye(3))
-        return Atoms(self.symbols, positions=self.coordinates)
+    def multiplicities(self) -> NDArray[np.float64] | None:
+        """(n_sites,) multiplicities that the file gives, NaN where unknown; None without any."""
+        values = self._values(*_MULTIPLICITY_TAGS)
+        found = [number(values[i]) for i in self.rows]
+        if not any(v is not None and v >= 1 for v in found):
+            return None
+        return np.array([v if v is not None and v >= 1 else np.nan for v in found])
 
     def charges(self) -> NDArray[np.float64] | None:
         """(n_sites,) partial charges of the file, e; None unless every atom has one.
@@ -161,39 +216,77 @@ class Sites:
         known = [v for v in values if v is not None]
         return np.array(known) if known and len(known) == len(values) else None
 
-    def full_sites(
-        self, fractional: NDArray[np.float64], cell: NDArray[np.float64]
-    ) -> NDArray[np.int_]:
-        """Return the sites to keep, each fully occupied by one element.
+    def occupied(
+        self, fractional: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int_], NDArray[np.float64]]:
+        """Return the sites to keep, and the occupancy of each.
 
-        Entries of one element at one place, such as Fe2+ and Fe3+, are added up first.
+        Entries of one element at one place, such as Fe2+ and Fe3+, are added up. What differs
+        from 1 by no more than the digits written and the uncertainty given is 1.
         """
         n = len(self.symbols)
-        listed = column(self.tags, "_atom_site_occupancy")
-        if not listed:
-            return np.arange(n)
-        values = [number(listed[i]) if i < len(listed) else None for i in self.rows]
+        texts = self._values("_atom_site_occupancy")
+        values = [number(texts[i]) for i in self.rows]
         occupancies = np.array([1.0 if v is None else v for v in values])
-        if np.abs(occupancies - 1).max(initial=0) < 1e-3:
-            return np.arange(n)
-        places: dict[tuple[str, ...], list[int]] = {}
+        if (occupancies == 1).all():
+            return np.arange(n), occupancies
+        slacks = np.array([_slack(texts[i]) for i in self.rows])
+        places: dict[tuple[object, ...], list[int]] = {}
         for i, (symbol, place) in enumerate(zip(self.symbols, fractional, strict=True)):
-            places.setdefault((symbol, *(f"{x % 1:.4f}" for x in place)), []).append(i)
+            key = (symbol, self.groups[i], *(f"{x % 1:.4f}" for x in place))
+            places.setdefault(key, []).append(i)
+        kept, shares = [], []
         for members in places.values():
             total = float(occupancies[members].sum())
-            if abs(total - 1) > 1e-3:
-                raise StructureError(self._disorder_message(members[0], total, fractional, cell))
-        return np.array(sorted(members[0] for members in places.values()))
+            slack = max(_SLACK, float(slacks[members].sum()))
+            if total > 1 + max(slack, _SLACK_ABOVE) + 1e-9:
+                i = members[0]
+                raise StructureError(
+                    f"{self.name(self.rows[i])} is occupied by {total:g} {self.symbols[i]}, more "
+                    "than one atom; correct its occupancy"
+                )
+            kept.append(members[0])
+            shares.append(1.0 if total > 1 or abs(total - 1) <= slack + 1e-9 else total)
+        order = np.argsort(kept)
+        return np.array(kept)[order], np.array(shares)[order]
 
-    def _disorder_message(
-        self, i: int, total: float, fractional: NDArray[np.float64], cell: NDArray[np.float64]
+    def disorder_message(
+        self,
+        i: int,
+        total: float,
+        fractional: NDArray[np.float64],
+        cell: NDArray[np.float64] | None,
     ) -> str:
+        """Say which site of a disordered structure is not one whole atom."""
         shifts = fractional - fractional[i]
-        near = np.linalg.norm((shifts - np.round(shifts)) @ cell, axis=1) < 0.1
+        if cell is not None:
+            shifts = (shifts - np.round(shifts)) @ cell
+        near = np.linalg.norm(shifts, axis=1) < 0.1
         others = sorted({self.symbols[j] for j in np.flatnonzero(near)} - {self.symbols[i]})
         shared = f" and shares its place with {', '.join(others)}" if others else ""
+        group = self.groups[i]
+        which = f" in disorder group {group[1]}" if group is not None else ""
         return (
-            f"{self.name(self.rows[i])} is occupied by {total:g} {self.symbols[i]}{shared}: the "
-            "structure is disordered; make an ordered model of it, for example with pymatgen's "
-            "OrderDisorderedStructureTransformation"
+            f"{self.name(self.rows[i])} is occupied by {total:g} {self.symbols[i]}{shared}{which}: "
+            "the structure is disordered; read ordered models of it with `--disorder majority` or "
+            "`--disorder enumerate`"
         )
+
+
+def _known(value: Any) -> str:
+    """Return a value as text; empty for ``?``, ``.`` and nothing."""
+    text = "" if value is None else str(value).strip()
+    return "" if text in ("?", ".") else text
+
+
+def _slack(value: Any) -> float:
+    """Return how far an occupancy may be from what is meant: half its last digit, or twice its su.
+
+    An occupancy of at least 0.95 only: what is written 0.9 is 0.9.
+    """
+    text = _known(value)
+    match = re.fullmatch(r"([-+]?\d*\.?(\d*))\((\d+)\)", text)
+    if match:
+        return min(2 * int(match[3]) * 10.0 ** -len(match[2]), _SLACK_ABOVE)
+    digits = len(text.partition(".")[2])
+    return 0.5 * 10.0**-digits if digits >= 2 else 0.0

@@ -72,9 +72,9 @@ def _by_type(kind: str, formula: Mapping[str, object]) -> Element | None:
     if not _is_element(symbol):
         return None
     first = symbol[0]
-    if formula and len(symbol) == 2 and symbol not in formula and first in formula:
-        if kind[:2].isupper():  # CA and CD are names of atoms as well
-            return Element(first, corrected=symbol)
+    is_name = len(symbol) == 2 and kind[:2].isupper()  # CA and CD are names of atoms as well
+    if is_name and symbol not in formula and first in formula:
+        return Element(first, corrected=symbol)
     return Element(symbol)
 
 
@@ -118,13 +118,14 @@ def _by_formula(
         return Element(letters.capitalize())
     if letters[:1].upper() == "W" and "O" in formula and "H" in formula:
         return Element("O", hydrogens=2)
-    shown = " ".join(formula)
-    reading = f"reads as {' or '.join(options)}, which is" if options else "names no element that is"
+    if not options:
+        raise StructureError(
+            f"{row}: {label!r} is not an element; correct _atom_site_type_symbol or remove the atom"
+        )
     raise StructureError(
-        f"{row}: the label {short(label)} {reading} not in the sum formula (its elements: {shown}); "
-        "correct the one that is wrong or add the column _atom_site_type_symbol"
-        if options
-        else f"{row}: {label!r} is not an element; correct _atom_site_type_symbol or remove the atom"
+        f"{row}: the label {short(label)} reads as {' or '.join(options)}, which the sum formula "
+        f"does not have (it has {', '.join(formula)}); correct the one that is wrong or add the "
+        "column _atom_site_type_symbol"
     )
 
 

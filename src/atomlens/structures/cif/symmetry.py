@@ -15,13 +15,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.elements import ATOMIC_NUMBERS
 from atomlens.errors import StructureError
-from atomlens.structures.checks import overlapping_pairs
-from atomlens.structures.cif_evidence import Evidence, weigh
-from atomlens.structures.cif_sites import column, number
-from atomlens.structures.cif_tags import Tags
-from atomlens.structures.records import quiet
-from atomlens.structures.symmetry import (
+from atomlens.structures.checks import overlapping_pairs, pairs_within
+from atomlens.structures.cif.evidence import Evidence, weigh
+from atomlens.structures.cif.operations import (
     IDENTITY,
     Images,
     Operations,
@@ -34,6 +32,9 @@ from atomlens.structures.symmetry import (
     parse_operations,
     setting_operations,
 )
+from atomlens.structures.cif.sites import column, number
+from atomlens.structures.cif.tags import Tags
+from atomlens.structures.records import quiet
 
 _LISTS = (
     ("_space_group_symop_operation_xyz", ""),
@@ -69,6 +70,9 @@ _MAGNETIC_TRANSFORMS = (
     "_space_group_magn_transform_og_pp_abc",
 )
 _SYSTEMS = ("_space_group_crystal_system", "_symmetry_cell_setting", "_symmetry_crystal_system")
+
+_SHORTEST = 0.55
+"""Sums of covalent radii; a reading that brings atoms nearer than that cannot be meant."""
 
 _MOST_COMPARED = 3_000
 """Atoms; two readings of a larger cell count as different crystals."""
@@ -204,16 +208,16 @@ def _chosen(readings: Sequence[Reading], listed: Cell) -> tuple[Filled, list[str
     conflict = f"it gives {names}, which exclude each other"
     best = _best(possible)
     supported = [one for one in best if one.evidence.agrees and not one.evidence.contradicts]
-    if possible and _same(possible):
+    left = {one.said for one in possible}
+    if len(left) == len(readings) and _same(possible):
         return possible[0], _judged(possible[0])
     if supported and _same(supported):
         why = " and ".join(supported[0].evidence.agrees)
         return supported[0], [f"{conflict}; {supported[0].said} was taken, since it fits {why}"]
-    if best and _same(best) and not best[0].evidence.contradicts:
-        if {one.said for one in possible} == {best[0].said}:
-            others = [said for said, _ in readings if said != best[0].said]
-            why = f"with {' or '.join(others)} atoms would overlap or the cell would not fit"
-            return best[0], [f"{conflict}; {best[0].said} was taken, since {why}"]
+    if len(left) == 1 and _same(best) and not best[0].evidence.contradicts:
+        others = [said for said, _ in readings if said not in left]
+        why = f"with {' or '.join(others)} atoms would overlap or the cell would not fit"
+        return best[0], [f"{conflict}; {best[0].said} was taken, since {why}"]
     by_list = [one for one in best if one.said.startswith("the operations")]
     if by_list and _only_default_names(readings) and not by_list[0].evidence.contradicts:
         return by_list[0], [
@@ -348,12 +352,22 @@ def _expanded(operations: Operations, listed: Cell) -> Images:
 
 def _overlaps(images: Images, listed: Cell) -> bool:
     """Say whether symmetry brings fully occupied atoms nearer than any bond."""
-    full = listed.occupancies > 0.99
-    chosen = full[images.sites]
+    everyone = np.arange(len(listed.symbols))
+    before = _closest(listed.fractional, everyone, listed)
+    return _closest(images.positions, images.sites, listed) < min(_SHORTEST, before)
+
+
+def _closest(fractional: NDArray[np.float64], sites: NDArray[np.int_], listed: Cell) -> float:
+    """Return the shortest distance between full atoms, in sums of covalent radii."""
+    from ase.data import covalent_radii
+
+    full = listed.occupancies[sites] > 0.99
+    numbers = [ATOMIC_NUMBERS[listed.symbols[i]] for i in sites[full]]
+    radii = covalent_radii[numbers]
+    reach = 2 * _SHORTEST * float(radii.max(initial=0))
     pbc = np.ones(3, dtype=bool)
-    before = overlapping_pairs((listed.fractional @ listed.cell)[full], listed.cell, pbc, 0.5)
-    after = overlapping_pairs((images.positions @ listed.cell)[chosen], listed.cell, pbc, 0.5)
-    return len(after.distances) > 0 and len(before.distances) == 0
+    pairs = pairs_within(fractional[full] @ listed.cell, listed.cell, pbc, reach)
+    return float((pairs.distances / (radii[pairs.first] + radii[pairs.second])).min(initial=np.inf))
 
 
 class _List(NamedTuple):

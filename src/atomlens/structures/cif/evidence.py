@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.elements import ATOMIC_NUMBERS
-from atomlens.structures.cif_sites import column, formula_amounts, number
-from atomlens.structures.cif_tags import Tags
+from atomlens.structures.cif.sites import column, formula_amounts, number
+from atomlens.structures.cif.tags import Tags
 
 _DALTON_PER_A3 = 1.66053907
 """g/cm3 of one dalton per cubic ångström."""
