@@ -115,7 +115,7 @@ def _build(tags: Tags, is_cut: bool, disorder: DisorderChoice) -> "list[Atoms]":
     images = Images(places[kept], np.arange(len(kept)), np.zeros(len(kept), dtype=int))
     if cell is not None:
         images, found = all_atoms(_listed(tags, sites, kept, shares, cell))
-        doubts += found + _volume_doubts(tags, cell)
+        doubts += found + _volume_doubts(tags, cell) + _solvent_doubts(tags)
     whole = _atoms(sites, kept, images, cell)
     for doubt in (*sites.doubts, *doubts, *_modulation_doubts(tags)):
         add_warning(whole, doubt)
@@ -157,7 +157,7 @@ def _listed(
         tags,
         [sites.symbols[i] for i in kept],
         sites.fractional(cell)[kept],
-        sites.rounding()[kept],
+        lambda: sites.rounding()[kept],
         None if multiplicities is None else multiplicities[kept],
         shares,
         cell,
@@ -244,6 +244,18 @@ def _volume_doubts(tags: Tags, cell: NDArray[np.float64]) -> list[str]:
         f"_cell_volume is {said:g} Å3, but the cell's lengths and angles make {ours:.6g} Å3; the "
         "lengths and angles were taken"
     ]
+
+
+def _solvent_doubts(tags: Tags) -> list[str]:
+    """Say how many electrons were taken out of the data as solvent, so that no atom has them."""
+    for tag in ("_platon_squeeze_void_count_electrons", "_smtbx_masks_void_count_electrons"):
+        electrons = [number(x) or 0.0 for x in column(tags, tag)]
+        if sum(electrons) >= 1:
+            return [
+                f"{sum(electrons):g} electrons of solvent in its voids have no atoms in the file "
+                f"({tag}) and are missing"
+            ]
+    return []
 
 
 def _is_dummy(cell: NDArray[np.float64]) -> bool:

@@ -5,8 +5,9 @@ oxygen of a water, ``T1`` a tetrahedral site. What the sum formula does not have
 """
 
 import re
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple, NoReturn
 
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
@@ -34,11 +35,11 @@ class Element(NamedTuple):
     """The element that its type says, where the sum formula has another one."""
 
 
-def element_of(row: str, label: str, kind: str, formula: Mapping[str, object]) -> Element:
+def element_of(row: Callable[[], str], label: str, kind: str, formula: frozenset[str]) -> Element:
     """Return the element of an atom.
 
     Args:
-        row: What messages call it.
+        row: Returns what messages call it.
         label: Its label; empty if it has none.
         kind: Its type symbol; empty if it has none.
         formula: The elements of the sum formula; empty if the file has none.
@@ -50,10 +51,7 @@ def element_of(row: str, label: str, kind: str, formula: Mapping[str, object]) -
         if found is not None:
             return found
         if _is_element_like(kind) or not label:
-            raise StructureError(
-                f"{row}: {kind!r} is not an element; correct _atom_site_type_symbol or remove the "
-                "atom"
-            )
+            _refuse_unknown(row, kind)
         return _by_label(row, kind, formula, "_atom_site_type_symbol")
     return _by_label(row, label, formula, "the label")
 
@@ -62,7 +60,8 @@ def _is_element_like(kind: str) -> bool:
     return _WATER.fullmatch(kind) is None and _HYDROXYL.fullmatch(kind) is None
 
 
-def _by_type(kind: str, formula: Mapping[str, object]) -> Element | None:
+@lru_cache(maxsize=1024)
+def _by_type(kind: str, formula: frozenset[str]) -> Element | None:
     match = _TYPE.fullmatch(kind.strip()) or re.fullmatch(r"([A-Za-z]{1,2})[^A-Za-z].*", kind)
     if match is None or _WATER.fullmatch(kind) or _HYDROXYL.fullmatch(kind):
         return None
@@ -78,7 +77,7 @@ def _by_type(kind: str, formula: Mapping[str, object]) -> Element | None:
     return Element(symbol)
 
 
-def _by_label(row: str, label: str, formula: Mapping[str, object], what: str) -> Element:
+def _by_label(row: Callable[[], str], label: str, formula: frozenset[str], what: str) -> Element:
     if _WATER.fullmatch(label) or _HYDROXYL.fullmatch(label):
         n = 2 if _WATER.fullmatch(label) else 1
         if not formula or "O" in formula:
@@ -91,22 +90,20 @@ def _by_label(row: str, label: str, formula: Mapping[str, object], what: str) ->
         return _by_formula(row, label, letters, options, formula)
     options = [s for s in options if s != "T"]
     if not options:
-        raise StructureError(
-            f"{row}: {label!r} is not an element; correct _atom_site_type_symbol or remove the atom"
-        )
+        _refuse_unknown(row, label)
     tail = letters[len(options[0]) :]
     if len(options) == 2 and not letters[1:2].islower():
         _refuse_two(row, one, two)
     if (options[0] not in _CLOSED and tail[:1].islower()) or len(tail) > 3:
         raise StructureError(
-            f"{row}: {what} {short(label)} names no element for certain; add the column "
+            f"{row()}: {what} {short(label)} names no element for certain; add the column "
             "_atom_site_type_symbol or the sum formula"
         )
     return Element(options[0], guessed=len(options) == 2)
 
 
 def _by_formula(
-    row: str, label: str, letters: str, options: list[str], formula: Mapping[str, object]
+    row: Callable[[], str], label: str, letters: str, options: list[str], formula: frozenset[str]
 ) -> Element:
     """Choose what the sum formula has."""
     listed = [s for s in options if s in formula or (s == "D" and "H" in formula)]
@@ -119,19 +116,24 @@ def _by_formula(
     if letters[:1].upper() == "W" and "O" in formula and "H" in formula:
         return Element("O", hydrogens=2)
     if not options:
-        raise StructureError(
-            f"{row}: {label!r} is not an element; correct _atom_site_type_symbol or remove the atom"
-        )
+        _refuse_unknown(row, label)
     raise StructureError(
-        f"{row}: the label {short(label)} reads as {' or '.join(options)}, which the sum formula "
-        f"does not have (it has {', '.join(formula)}); correct the one that is wrong or add the "
-        "column _atom_site_type_symbol"
+        f"{row()}: the label {short(label)} reads as {' or '.join(options)}, which the sum formula "
+        f"does not have (it has {', '.join(sorted(formula))}); correct the one that is wrong or "
+        "add the column _atom_site_type_symbol"
     )
 
 
-def _refuse_two(row: str, one: str, two: str) -> None:
+def _refuse_unknown(row: Callable[[], str], text: str) -> NoReturn:
+    shown = text or "?"
     raise StructureError(
-        f"{row}: the label may mean {one} or {two}; add the column _atom_site_type_symbol"
+        f"{row()}: {shown!r} is not an element; correct _atom_site_type_symbol or remove the atom"
+    )
+
+
+def _refuse_two(row: Callable[[], str], one: str, two: str) -> NoReturn:
+    raise StructureError(
+        f"{row()}: the label may mean {one} or {two}; add the column _atom_site_type_symbol"
     )
 
 

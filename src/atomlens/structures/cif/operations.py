@@ -101,6 +101,20 @@ def _first_of_each(operations: Operations) -> tuple[NDArray[np.int_], NDArray[np
 
     Translations that differ by less than 0.01, as thirds with two digits do, are the same.
     """
+    n = len(operations.rotations)
+    steps = operations.translations * 24
+    snapped = np.round(steps)
+    if np.abs(steps - snapped).max(initial=0) < 0.24:  # all but supercells
+        rows = np.concatenate(
+            [np.round(operations.rotations).reshape(n, 9), snapped % 24], axis=1
+        ).astype(np.int8)
+        keys = np.ascontiguousarray(rows).view([("", rows.dtype)] * 12).ravel()
+        _, first, which = np.unique(keys, return_index=True, return_inverse=True)
+        return np.asarray(which), np.asarray(first)
+    return _first_of_near(operations)
+
+
+def _first_of_near(operations: Operations) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
     from scipy.spatial import cKDTree
@@ -115,6 +129,23 @@ def _first_of_each(operations: Operations) -> tuple[NDArray[np.int_], NDArray[np
     _, groups = connected_components(links, directed=False)
     _, first, which = np.unique(groups, return_index=True, return_inverse=True)
     return np.asarray(which), np.asarray(first)
+
+
+def is_group(operations: Operations) -> bool:
+    """Say whether every product of two operations is one of them.
+
+    Lists of more than 192, which are supercells with all their translations, are tried with
+    some of their operations only.
+    """
+    own = distinct(operations)
+    n = len(own.rotations)
+    factors = own if n <= 192 else Operations(own.rotations[:: n // 8], own.translations[:: n // 8])
+    both = composed(own, factors)
+    together = Operations(
+        np.concatenate([own.rotations, both.rotations]),
+        np.concatenate([own.translations, both.translations]),
+    )
+    return len(distinct(together).rotations) == n
 
 
 def closure(operations: Operations) -> Operations | None:

@@ -103,10 +103,10 @@ class Sites:
     def _rows(self) -> list[int]:
         """Return the rows to read: no dummies, and no atoms that are there in no cell."""
         n = self._n_listed
-        flags = self._values("_atom_site_calc_flag")
-        rows = [i for i in range(n) if flags[i] is None or str(flags[i]).lower() != "dum"]
-        shares = self._values("_atom_site_occupancy")
-        empty = [i for i in rows if number(shares[i]) == 0]
+        flags = [str(x).lower() for x in self._values("_atom_site_calc_flag")]
+        rows = [i for i in range(n) if flags[i] != "dum"]
+        self._shares = self._numbers("_atom_site_occupancy")
+        empty = [i for i in rows if self._shares[i] == 0]
         if empty and len(empty) < len(rows):
             self.doubts.append(
                 f"{len(empty)} atoms of its list have the occupancy 0 and were left out"
@@ -115,13 +115,13 @@ class Sites:
         return rows
 
     def _elements(self, labels: list[Any], types: list[Any]) -> list[Element]:
-        formula: dict[str, object] = dict(formula_amounts(self.tags))
+        formula = frozenset(formula_amounts(self.tags))
         written = " ".join(str(x) for x in column(self.tags, "_chemical_formula_sum"))
         if re.search(r"T(?![a-z])", written):
-            formula["T"] = 1
+            formula |= {"T"}
         found = [
             element_of(
-                self.name(i),
+                lambda i=i: self.name(i),  # type: ignore[misc]
                 _known(labels[i]) if labels else "",
                 _known(types[i]) if types else "",
                 formula,
@@ -137,23 +137,30 @@ class Sites:
 
     def _hydrogens(self, found: list[Element]) -> NDArray[np.float64]:
         """(n_sites,) hydrogens that belong to a site and have no position."""
-        attached = [number(x) for x in self._values("_atom_site_attached_hydrogens")]
-        listed_h = "H" in self.symbols
-        return np.array(
-            [
-                attached[row] or (0 if listed_h else e.hydrogens)
-                for row, e in zip(self.rows, found, strict=True)
-            ],
-            dtype=float,
-        )
+        attached = np.nan_to_num(self._numbers("_atom_site_attached_hydrogens")[self.rows])
+        by_name = np.array([e.hydrogens for e in found], dtype=float)
+        return attached if "H" in self.symbols else np.where(attached > 0, attached, by_name)
 
     def _values(self, *names: str) -> list[Any]:
         """(n_listed,) the values of a column of the atom loop; None where it has none."""
         values = column(self.tags, *names)
         return values if len(values) == self._n_listed else [None] * self._n_listed
 
+    def _numbers(self, *names: str) -> NDArray[np.float64]:
+        """(n_listed,) the numbers of a column of the atom loop; NaN where it has none."""
+        values = column(self.tags, *names)
+        if len(values) != self._n_listed:
+            return np.full(self._n_listed, np.nan)
+        try:
+            found = np.array(values, dtype=float)
+        except ValueError:
+            found = np.array([np.nan if (x := number(v)) is None else x for v in values])
+        return np.where(np.isfinite(found), found, np.nan)
+
     def _groups(self) -> list[tuple[str, str] | None]:
         """(n_sites,) assembly and group of disorder; None where the file gives none."""
+        if not column(self.tags, *_GROUP_TAGS):
+            return [None] * len(self.rows)
         assemblies = self._values("_atom_site_disorder_assembly")
         groups = [self._values(tag) for tag in _GROUP_TAGS]
         found: list[tuple[str, str] | None] = []
@@ -200,11 +207,9 @@ class Sites:
 
     def multiplicities(self) -> NDArray[np.float64] | None:
         """(n_sites,) multiplicities that the file gives, NaN where unknown; None without any."""
-        values = self._values(*_MULTIPLICITY_TAGS)
-        found = [number(values[i]) for i in self.rows]
-        if not any(v is not None and v >= 1 for v in found):
-            return None
-        return np.array([v if v is not None and v >= 1 else np.nan for v in found])
+        found = self._numbers(*_MULTIPLICITY_TAGS)[self.rows]
+        known = found >= 1
+        return np.where(known, found, np.nan) if known.any() else None
 
     def charges(self) -> NDArray[np.float64] | None:
         """(n_sites,) partial charges of the file, e; None unless every atom has one.
@@ -225,11 +230,11 @@ class Sites:
         from 1 by no more than the digits written and the uncertainty given is 1.
         """
         n = len(self.symbols)
-        texts = self._values("_atom_site_occupancy")
-        values = [number(texts[i]) for i in self.rows]
-        occupancies = np.array([1.0 if v is None else v for v in values])
+        occupancies = self._shares[self.rows]
+        occupancies[np.isnan(occupancies)] = 1.0
         if (occupancies == 1).all():
             return np.arange(n), occupancies
+        texts = self._values("_atom_site_occupancy")
         slacks = np.array([_slack(texts[i]) for i in self.rows])
         places: dict[tuple[object, ...], list[int]] = {}
         for i, (symbol, place) in enumerate(zip(self.symbols, fractional, strict=True)):

@@ -7,8 +7,7 @@ decides, the file is refused with both sides named.
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -25,9 +24,11 @@ from atomlens.structures.cif.operations import (
     Operations,
     closure,
     composed,
+    distinct,
     expand,
     fits_cell,
     group_number,
+    is_group,
     named_settings,
     parse_operations,
     setting_operations,
@@ -88,6 +89,8 @@ class Group(NamedTuple):
     """Space-group types that it may mean."""
     choices: tuple[tuple[str, Operations], ...]
     """Settings that it may mean: choice of origin or axes, and operations."""
+    name: str = ""
+    """The symbol, where it tells axes as well; empty for a number or type."""
 
 
 class Filled(NamedTuple):
@@ -107,8 +110,8 @@ class Cell(NamedTuple):
     """One for each listed atom."""
     fractional: NDArray[np.float64]
     """(n_sites, 3)"""
-    rounding: NDArray[np.float64]
-    """(n_sites, 3) the last digit written"""
+    rounding: Callable[[], NDArray[np.float64]]
+    """Returns the last digit written of each coordinate (n_sites, 3)"""
     multiplicities: NDArray[np.float64] | None
     """(n_sites,) as the file gives them; NaN where it gives none"""
     occupancies: NDArray[np.float64]
@@ -138,6 +141,15 @@ def all_atoms(listed: Cell) -> tuple[Images, list[str]]:
             f"{groups[0].said} is given in axes of its own, and no symmetry operations are listed; "
             f"{_ADVICE}"
         )
+    if lists:
+        doubts += [
+            f"{lists[0].said} are not those of {group.said}, but of other axes or glides; the "
+            "operations were taken"
+            for group in groups
+            if group.name
+            and lists[0].number in group.numbers
+            and not any(_same_setting(one.texts, group.name, group.said) for one in lists)
+        ][:1]
     if unknown and not lists:
         doubts.append(f"{unknown[0]} is not known; {readings[0][0]} was taken")
     if len(readings) == 1:
@@ -146,7 +158,29 @@ def all_atoms(listed: Cell) -> tuple[Images, list[str]]:
     else:
         filled, doubt = _chosen(readings, listed)
         doubts += doubt
+    for one in lists:
+        if one.said == filled.said and one.part is not None:
+            doubts.append(_completed(one, one.part, filled, groups, listed))
     return filled.images, doubts
+
+
+def _completed(
+    one: "_List", part: Operations, filled: Filled, groups: list[Group], listed: Cell
+) -> str:
+    """Return a warning that a list lacks products, or refuse it if they make other atoms."""
+    n, n_all = len(part.rotations), len(one.operations.rotations)
+    said = (
+        f"the {n} symmetry operations that it lists are no group, since their products make {n_all}"
+    )
+    only_identity = n_all == n + 1 and not np.isclose(part.rotations, np.eye(3)).all((1, 2)).any()
+    is_meant = (
+        only_identity
+        or any(one.number in g.numbers for g in groups)
+        or (bool(filled.evidence.agrees) and not filled.evidence.contradicts)
+    )
+    if is_meant or _same([filled, _filled("", "", part, listed)], listed):
+        return f"{said}; all {n_all} were taken"
+    raise StructureError(f"{said}; complete the list")
 
 
 Reading = tuple[str, tuple[tuple[str, Operations], ...]]
@@ -190,7 +224,7 @@ def _one_reading(reading: Reading, listed: Cell) -> Filled:
         )
     filled = [_filled(said, choice, operations, listed) for choice, operations in fitting]
     filled = _best(filled)
-    if len({one.choice[:1] for one in filled} & {"1", "2"}) > 1 and not _same(filled):
+    if len({one.choice[:1] for one in filled} & {"1", "2"}) > 1 and not _same(filled, listed):
         raise StructureError(
             f"{said} has two origins that give different crystals, and no symmetry operations "
             f"are listed; {_ADVICE}"
@@ -209,12 +243,12 @@ def _chosen(readings: Sequence[Reading], listed: Cell) -> tuple[Filled, list[str
     best = _best(possible)
     supported = [one for one in best if one.evidence.agrees and not one.evidence.contradicts]
     left = {one.said for one in possible}
-    if len(left) == len(readings) and _same(possible):
+    if len(left) == len(readings) and _same(possible, listed):
         return possible[0], _judged(possible[0])
-    if supported and _same(supported):
+    if supported and _same(supported, listed):
         why = " and ".join(supported[0].evidence.agrees)
         return supported[0], [f"{conflict}; {supported[0].said} was taken, since it fits {why}"]
-    if len(left) == 1 and _same(best) and not best[0].evidence.contradicts:
+    if len(left) == 1 and _same(best, listed) and not best[0].evidence.contradicts:
         others = [said for said, _ in readings if said not in left]
         why = f"with {' or '.join(others)} atoms would overlap or the cell would not fit"
         return best[0], [f"{conflict}; {best[0].said} was taken, since {why}"]
@@ -275,20 +309,18 @@ def _one_of_each(filled: list[Filled]) -> list[Filled]:
     return list({one.said: one for one in filled}.values())
 
 
-def _same(filled: Sequence[Filled]) -> bool:
+def _same(filled: Sequence[Filled], listed: Cell) -> bool:
     """Say whether all make the same atoms."""
+    symbols = np.array(listed.symbols)
     first = filled[0].images
     for other in (one.images for one in filled[1:]):
-        if len(first.sites) != len(other.sites):
-            return False
-        if Counter(first.sites.tolist()) != Counter(other.sites.tolist()):
-            return False
-        if len(first.sites) > _MOST_COMPARED:
+        n = len(first.sites)
+        if n != len(other.sites) or n > _MOST_COMPARED:
             return False
         shifts = first.positions[:, None] - other.positions[None]
         near = np.abs(shifts - np.round(shifts)).max(axis=2) < 1e-3
-        alike = first.sites[:, None] == other.sites[None]
-        if not (near & alike).any(axis=1).all():
+        alike = symbols[first.sites][:, None] == symbols[other.sites][None]
+        if not ((near & alike).any(axis=1).all() and (near & alike).any(axis=0).all()):
             return False
     return True
 
@@ -327,12 +359,14 @@ def _filled(said: str, choice: str, operations: Operations, listed: Cell) -> Fil
 def _expanded(operations: Operations, listed: Cell) -> Images:
     """Return all atoms, once each even where the file lists equivalent atoms as well."""
     fractional, cell, symbols = listed.fractional, listed.cell, listed.symbols
-    images = expand(fractional, operations, cell, listed.rounding)
     given, n = listed.multiplicities, len(operations.rotations)
-    if given is not None and n > 1:
+    if n == 1:
+        return expand(fractional, operations, cell)
+    images = expand(fractional, operations, cell, listed.rounding())
+    if given is not None:
         found = np.bincount(images.sites, minlength=len(fractional))
         if not (found * given == n)[np.isfinite(given)].all():
-            images = expand(fractional, operations, cell, listed.rounding, given)
+            images = expand(fractional, operations, cell, listed.rounding(), given)
     if len(images.sites) == len(fractional):
         return images
     pbc = np.ones(3, dtype=bool)
@@ -374,6 +408,9 @@ class _List(NamedTuple):
     said: str
     operations: Operations
     number: int | None
+    texts: tuple[tuple[str, ...], tuple[str, ...]]
+    part: Operations | None
+    """What is listed, where that is no group; ``operations`` are then all products."""
 
 
 def _lists(tags: Tags) -> list[_List]:
@@ -400,7 +437,8 @@ def _listed(texts: tuple[str, ...], centres: tuple[str, ...]) -> _List:
     operations = parse_operations(texts)
     if centres:
         operations = composed(parse_operations(centres), operations)
-    kind = group_number(operations)
+    operations = distinct(operations)
+    kind = group_number(operations) if is_group(operations) else None
     if kind is None:
         whole = closure(operations)
         kind = None if whole is None else group_number(whole)
@@ -409,26 +447,36 @@ def _listed(texts: tuple[str, ...], centres: tuple[str, ...]) -> _List:
                 f"the {len(operations.rotations)} symmetry operations that it lists are no group "
                 "(the product of two is not in the list); correct the list"
             )
-        operations = _without_products(operations, whole)
-    n = len(operations.rotations)
-    return _List(f"the operations ({n}, a group of type {kind})", operations, kind)
+        said = f"the operations ({len(whole.rotations)} by their products, type {kind})"
+        return _List(said, whole, kind, (texts, centres), operations)
+    said = f"the operations ({len(operations.rotations)}, a group of type {kind})"
+    return _List(said, operations, kind, (texts, centres), None)
 
 
-def _without_products(operations: Operations, whole: Operations) -> Operations:
-    """Refuse a list that lacks operations, unless only the identity or repetitions differ."""
-    missing = len(whole.rotations) - len(operations.rotations)
-    if missing > 1 or (missing == 1 and _has_identity(operations)):
-        raise StructureError(
-            f"the {len(operations.rotations)} symmetry operations that it lists are no group: "
-            f"their products make {len(whole.rotations)}; complete the list"
-        )
-    return whole
+def _same_but_for_origin(first: Operations, second: Operations) -> bool:
+    """Say whether a shift of the origin, by 24ths of the cell, makes two lists the same."""
+    one, two = _by_rotation(first), _by_rotation(second)
+    if set(one) != set(two) or len(first.rotations) != len(second.rotations):
+        return False
+    identity = tuple(np.eye(3, dtype=int).ravel().tolist())
+    centrings = one[identity]
+    shifts = np.stack(np.meshgrid(*[np.arange(24) / 24] * 3), axis=-1).reshape(-1, 3)
+    for rotation, translations in one.items():
+        change = np.eye(3) - np.array(rotation).reshape(3, 3)
+        left = two[rotation][0] + shifts @ change.T - translations[0]
+        gaps = left[:, None] - centrings
+        shifts = shifts[(np.abs(gaps - np.round(gaps)).max(axis=2) < 0.01).any(axis=1)]
+        if not len(shifts):
+            return False
+    return True
 
 
-def _has_identity(operations: Operations) -> bool:
-    shifts = operations.translations - np.round(operations.translations)
-    turned = np.abs(operations.rotations - np.eye(3)).max(axis=(1, 2))
-    return bool(((turned < 1e-6) & (np.abs(shifts).max(axis=1) < 1e-3)).any())
+def _by_rotation(operations: Operations) -> dict[tuple[int, ...], list[NDArray[np.float64]]]:
+    found: dict[tuple[int, ...], list[NDArray[np.float64]]] = {}
+    for rotation, translation in zip(*operations, strict=True):
+        key = tuple(np.round(rotation).astype(int).ravel().tolist())
+        found.setdefault(key, []).append(translation)
+    return found
 
 
 def _texts(tags: Tags, tag: str) -> tuple[str, ...]:
@@ -494,7 +542,14 @@ def _first(tags: Tags, names: Sequence[str]) -> str:
 def _named_group(name: str, said: str) -> Group:
     settings = named_settings(name, None)
     choices = tuple((s.choice, setting_operations(s)) for s in settings)
-    return Group(said, frozenset(s.number for s in settings), choices)
+    return Group(said, frozenset(s.number for s in settings), choices, name)
+
+
+@lru_cache(maxsize=512)
+def _same_setting(texts: tuple[tuple[str, ...], tuple[str, ...]], name: str, said: str) -> bool:
+    """Say whether operations are those of a named setting, wherever its origin is."""
+    listed = _listed(*texts).operations
+    return any(_same_but_for_origin(listed, o) for _, o in _named_group(name, said).choices)
 
 
 @lru_cache(maxsize=256)
