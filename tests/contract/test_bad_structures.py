@@ -287,10 +287,10 @@ def test_a_file_without_permission_is_answered_with_a_sentence(
     path = tmp_path / "closed.xyz"
     path.write_text(XYZ)
 
-    def refuse(self: Path) -> bytes:
+    def refuse(path: Path, most: float) -> bytes:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr("atomlens.structures.files.read_bytes", refuse)
     (failure,) = read_structures(path).failures
     assert "permission" in failure.message
     assert str(path) in failure.message

@@ -273,8 +273,8 @@ class Sites:
         which = f" in disorder group {group[1]}" if group is not None else ""
         return (
             f"{self.name(self.rows[i])} is occupied by {total:g} {self.symbols[i]}{shared}{which}: "
-            "the structure is disordered; read ordered models of it with `--disorder majority` or "
-            "`--disorder enumerate`"
+            "the structure is disordered; read ordered models of it with --disorder majority or "
+            "--disorder enumerate"
         )
 
 
