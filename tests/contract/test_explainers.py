@@ -1,15 +1,25 @@
 """What every explainer owes its callers, over the tables of explainers and models."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
+from ase import Atoms
+from ase.build import molecule
 
 from atomlens.errors import ExplanationError
-from atomlens.explain import EXPLAINERS
-from atomlens.graphs import collate
+from atomlens.explain import EXPLAINERS, Question
+from atomlens.explain.occlusion import without
+from atomlens.graphs import AtomGraph, collate
 from atomlens.models import MODELS, PropertyModel
+from atomlens.neighbors import make_builder
+from atomlens.predictor import Predictor
+from atomlens.structures.arrays import StructureArrays
+from atomlens.targets import Target
 from graph_makers import random_graph, shuffled
 from model_makers import small_model
+from question_makers import asked, trained_around
 
 NAMES = sorted(MODELS)
 METHODS = sorted(EXPLAINERS)
@@ -19,13 +29,16 @@ def frozen_model(name: str) -> PropertyModel:
     return small_model(name, n_outputs=2).requires_grad_(False).double()
 
 
-def scores_of(method: str, model: PropertyModel, graph: object, output: int = 0) -> np.ndarray:
+def skip_if_impossible(method: str, model: PropertyModel) -> None:
     if method == "attention" and not model.attends_to_atoms:
         pytest.skip("the model has no attention over atoms")
     if "gradient" in method and not model.element_tables:
         pytest.skip("the model learns no vector for each element")
-    batch = collate([graph], torch.float64)  # type: ignore[list-item]
-    return EXPLAINERS[method]().explain(model, batch, output).scores
+
+
+def scores_of(method: str, model: PropertyModel, graph: AtomGraph, output: int = 0) -> np.ndarray:
+    skip_if_impossible(method, model)
+    return EXPLAINERS[method]().explain(asked(model, graph, output)).scores
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -60,11 +73,205 @@ def test_the_chosen_output_is_explained(name: str, method: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_model_without_attention_says_so(name: str) -> None:
-    model, batch = frozen_model(name), collate([random_graph(6, 4)], torch.float64)
-    shares = model(batch).node_attention
+    model, graph = frozen_model(name), random_graph(6, 4)
+    shares = model(collate([graph], torch.float64)).node_attention
     if model.attends_to_atoms:
         assert float(shares.max() - shares.min()) > 1e-6
     else:
         torch.testing.assert_close(shares, torch.full_like(shares, 1 / len(shares)))
         with pytest.raises(ExplanationError, match="occlusion"):
-            EXPLAINERS["attention"]().explain(model, batch, 0)
+            EXPLAINERS["attention"]().explain(asked(model, graph))
+
+
+# ---- in the unit of the target, for every kind of target
+
+GRID = (0.5, 1.0, 2.0, 4.0)
+KINDS: dict[str, Target] = {
+    "intensive": Target(name="y", unit="eV"),
+    "extensive": Target(name="y", unit="eV", extensive=True),
+    "referenced": Target(name="y", unit="eV", extensive=True),
+    "referenced-intensive": Target(name="y", unit="eV"),
+    "nonnegative": Target(name="y", unit="eV", nonnegative=True),
+    "class": Target(name="y", kind="classification", classes=("a", "b", "c")),
+    "spectrum": Target(name="y", grid=GRID),
+}
+SHARES = {0: -1.0, 1: -0.5, 6: -3.0, 8: -2.0}
+MEAN, STD = -6.0, 0.7
+
+
+@cache
+def two_members(name: str, kind: str) -> Predictor:
+    """An ensemble of two with random weights, in double precision."""
+    target = KINDS[kind]
+    first = small_model(name, n_outputs=target.n_outputs).double()
+    second = small_model(name, n_outputs=target.n_outputs).double()
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in (*second.parameters(), *second.buffers()):
+            if parameter.is_floating_point() and parameter.dim() and "mean" not in name:
+                noise = torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
+                parameter.add_(0.02 * noise)
+    builder, settings = MODELS[name].default_builder
+    return trained_around(
+        first,
+        second,
+        builder=make_builder(builder, **settings),
+        targets=(target,),
+        mean=MEAN,
+        std=STD,
+        shares=SHARES if kind.startswith("referenced") else None,
+    )
+
+
+def question(name: str, kind: str, atoms: Atoms, at: float | None = None) -> Question:
+    structures = StructureArrays.from_atoms([atoms])
+    trained = two_members(name, kind)
+    return Question.about(trained, structures, at=at, device="cpu", dtype=torch.float64)
+
+
+def answer_by_hand(q: Question, graph: AtomGraph, numbers: np.ndarray) -> float:
+    """What `predict` says, from the outputs of the networks and the definition of the target."""
+    batch = collate([graph], torch.float64)
+    outputs = np.stack([m(batch).values[0].detach().numpy() for m in q.models])
+    target, n = q.target, len(numbers)
+    if target.kind == "classification":
+        exponents = np.exp(outputs)
+        return float((exponents / exponents.sum(axis=1, keepdims=True)).mean(axis=0)[q.label])
+    values = outputs.mean(axis=0) * STD + (0.0 if target.nonnegative else MEAN)
+    if q.trained.scaling.references[0]:
+        values = values + np.mean([SHARES.get(z, SHARES[0]) for z in numbers.tolist()])
+    values = values * (n if target.extensive else 1)
+    if target.nonnegative:
+        values = np.maximum(values, 0)
+    return float(values.mean() if q.point is None else values[q.point])
+
+
+CASES = [(name, kind) for name in NAMES for kind in KINDS]
+ETHANOL = molecule("CH3CH2OH")
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_the_answer_is_what_predict_says(name: str, kind: str) -> None:
+    q = question(name, kind, ETHANOL)
+    by_hand = answer_by_hand(q, q.graph, ETHANOL.numbers)
+    assert q.value == pytest.approx(by_hand, rel=1e-9, abs=1e-12)
+    outputs = [model(q.batch) for model in q.models]
+    assert float(q.answer_to(outputs)) == pytest.approx(by_hand, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_occlusion_is_what_predict_says_less_what_it_says_without(name: str, kind: str) -> None:
+    atoms = molecule("CH3OH")
+    q = question(name, kind, atoms)
+    found = EXPLAINERS["occlusion"]().explain(q)
+    expected = []
+    for i in range(len(atoms)):
+        rest = atoms[[j for j in range(len(atoms)) if j != i]]
+        # the neighbours of the others stay; a graph of a formula is made anew
+        graph = without(q.batch, i) if q.nodes_are_atoms else q.trained.builder.build(rest)
+        expected.append(q.value - answer_by_hand(q, graph, rest.numbers))
+    np.testing.assert_allclose(found.scores, expected, rtol=1e-8, atol=1e-10)
+    assert found.by_member.shape == (2, len(atoms))
+    if kind != "nonnegative":
+        np.testing.assert_allclose(found.by_member.mean(axis=0), expected, rtol=1e-8, atol=1e-10)
+
+
+def with_tables(q: Question, rows: list[torch.Tensor]) -> float:
+    """What `predict` says if each member has other vectors of the elements."""
+    tables = [m.get_parameter(m.element_tables[0]) for m in q.models]
+    before = [table.detach().clone() for table in tables]
+    try:
+        with torch.no_grad():
+            for table, row in zip(tables, rows, strict=True):
+                table.copy_(row)
+        return float(q.answers(q.batch, q.structures).values[0])
+    finally:
+        for table, row in zip(tables, before, strict=True):
+            table.data.copy_(row)
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_integrated_gradients_add_up_to_the_difference_of_what_predict_says(
+    name: str, kind: str
+) -> None:
+    q = question(name, kind, ETHANOL)
+    skip_if_impossible("integrated-gradients", q.models[0])
+    found = EXPLAINERS["integrated-gradients"]().explain(q)
+    average = []
+    for model in q.models:
+        table = model.get_parameter(model.element_tables[0]).detach()
+        average.append(table[q.batch.atomic_numbers].mean(dim=0).expand_as(table))
+    difference = q.value - with_tables(q, average)
+    size = float(np.abs(found.scores).sum())
+    assert found.scores.sum() == pytest.approx(difference, abs=0.02 * size + 1e-9)
+    np.testing.assert_allclose(found.by_member.mean(axis=0), found.scores, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_the_gradient_is_how_fast_predict_answers(name: str, kind: str) -> None:
+    q = question(name, kind, molecule("CO"))  # each element once: its row is the atom's vector
+    skip_if_impossible("gradient", q.models[0])
+    found = EXPLAINERS["gradient"]().explain(q)
+    model = q.models[0]
+    table = model.get_parameter(model.element_tables[0]).detach().clone()
+    others = [m.get_parameter(m.element_tables[0]).detach().clone() for m in q.models[1:]]
+    slopes, step = [], 1e-6
+    for place in range(table.shape[1]):
+        moved = []
+        for sign in (1, -1):
+            shifted = table.clone()
+            shifted[6, place] += sign * step
+            moved.append(with_tables(q, [shifted, *others]))
+        slopes.append((moved[0] - moved[1]) / (2 * step))
+    carbon = int(np.flatnonzero(q.structure.atomic_numbers == 6)[0])
+    length = len(q.models) * float(np.linalg.norm(slopes))
+    assert found.by_member[0, carbon] == pytest.approx(length, rel=1e-3, abs=1e-7)
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_attention_adds_up_to_one_whatever_the_target(name: str, kind: str) -> None:
+    q = question(name, kind, ETHANOL)
+    skip_if_impossible("attention", q.models[0])
+    found = EXPLAINERS["attention"]().explain(q)
+    assert found.scores.sum() == pytest.approx(1)
+    np.testing.assert_allclose(found.by_member.sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("name", ["cgcnn", "ridge", "finder"])
+def test_one_point_of_a_spectrum_is_asked_for(name: str) -> None:
+    whole = EXPLAINERS["occlusion"]().explain(question(name, "spectrum", ETHANOL)).scores
+    points = [
+        EXPLAINERS["occlusion"]().explain(question(name, "spectrum", ETHANOL, at=at)).scores
+        for at in GRID
+    ]
+    np.testing.assert_allclose(np.mean(points, axis=0), whole, rtol=1e-9, atol=1e-12)
+    assert np.ptp(points, axis=0).max() > 1e-6
+
+
+def test_each_atom_of_propane_has_its_eleventh_of_an_extensive_mean() -> None:
+    import atomlens as al
+    from atomlens.datasets import Dataset
+
+    propane = molecule("C3H8")
+    data = Dataset(
+        name="propane",
+        structures=StructureArrays.from_atoms([propane] * 10),
+        targets=(Target(name="energy", unit="eV", extensive=True),),
+        values=np.full((10, 1), 22.0),
+    )
+    explained = al.train(data, model="mean").explain(propane, method="occlusion")
+    assert explained.prediction == pytest.approx(22)
+    np.testing.assert_allclose(explained.scores, 2.0, rtol=1e-6)
+    assert explained.score_unit == "eV"
+
+
+def test_an_atom_of_a_formula_is_one_of_its_element() -> None:
+    ridge = two_members("ridge", "intensive")
+    structures = StructureArrays.from_atoms([Atoms("Fe2O3", info={"is_formula": True})])
+    q = Question.about(ridge, structures, device="cpu", dtype=torch.float64)
+    found = EXPLAINERS["occlusion"]().explain(q).scores
+    builder = make_builder("formula")
+    for atom, rest in ((0, "FeO3"), (4, "Fe2O2")):
+        graph = builder.build(Atoms(rest, info={"is_formula": True}))
+        expected = q.value - answer_by_hand(q, graph, Atoms(rest).numbers)
+        assert found[atom] == pytest.approx(expected, rel=1e-9)

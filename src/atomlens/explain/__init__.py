@@ -1,8 +1,9 @@
 """Explainers, and the tests of explanations."""
 
-from atomlens.explain.base import AttentionExplainer, Explainer, Explanation, NodeScores
+from atomlens.explain.base import AtomScores, AttentionExplainer, Explainer, Explanation
 from atomlens.explain.gradients import GradientExplainer, IntegratedGradientsExplainer
 from atomlens.explain.occlusion import OcclusionExplainer
+from atomlens.explain.question import Answers, Question
 
 EXPLAINERS: dict[str, type[Explainer]] = {
     explainer.name: explainer
@@ -17,11 +18,13 @@ EXPLAINERS: dict[str, type[Explainer]] = {
 
 __all__ = [
     "EXPLAINERS",
+    "Answers",
+    "AtomScores",
     "AttentionExplainer",
     "Explainer",
     "Explanation",
     "GradientExplainer",
     "IntegratedGradientsExplainer",
-    "NodeScores",
     "OcclusionExplainer",
+    "Question",
 ]

@@ -7,38 +7,25 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from numpy.typing import NDArray
-from torch import Tensor
 
 from atomlens.errors import ExplanationError
-from atomlens.graphs import GraphBatch
-from atomlens.models.base import ModelOutput, PropertyModel
+from atomlens.explain.question import Question
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 
-Outputs = int | slice
-"""What is explained: one output of a model, or the mean of several (a spectrum's)."""
-
-
-def explained_output(
-    values: Float[Tensor, "n_graphs n_outputs"], outputs: Outputs
-) -> Float[Tensor, " n_graphs"]:
-    """Return the output that is explained, of each graph."""
-    return values[:, outputs] if isinstance(outputs, int) else values[:, outputs].mean(dim=1)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NodeScores:
-    """What an explainer returns for one graph and one model."""
+class AtomScores:
+    """What an explainer returns."""
 
     scores: NDArray[np.float64]
-    """(n_nodes,)"""
+    """(n_atoms,) of what `predict` says, so of the ensemble as one"""
+    by_member: NDArray[np.float64]
+    """(n_members, n_atoms) of each member by itself, for the spread"""
     edge_scores: NDArray[np.float64] | None = None
     """(n_edges,) share of each neighbour pair, where the method gives one"""
-    output: ModelOutput
 
 
 class Explainer(ABC):
@@ -46,48 +33,56 @@ class Explainer(ABC):
 
     name: ClassVar[str]
     """Key in ``EXPLAINERS``."""
-    summary: ClassVar[str]
-    """What the score means, and what it does not mean."""
     in_target_units: ClassVar[bool] = False
-    """Whether scores are changes of the (scaled) prediction, to be shown in the target's unit;
-    otherwise they are shares."""
+    """Whether scores are changes of what `predict` says, in its unit; otherwise they are
+    shares."""
 
     @abstractmethod
-    def explain(self, model: PropertyModel, batch: GraphBatch, outputs: Outputs) -> NodeScores:
-        """Score the atoms of a batch of one graph for one output of the model, or the mean of
-        several."""
+    def explain(self, question: Question) -> AtomScores:
+        """Score the atoms of a structure by their part in the answer to a question.
+
+        Raises:
+            ExplanationError: the method cannot be used on this model or structure.
+        """
 
 
 class AttentionExplainer(Explainer):
-    """The model's own readout attention (global attention score for SCANN)."""
+    """The model's own readout attention (global attention score for SCANN).
+
+    The share of each atom in the readout: where the model looks, not what would change if the
+    atom were removed. The shares of one structure add up to 1, and can be compared only inside
+    it. They are the same for every target.
+    """
 
     name = "attention"
-    summary = (
-        "share of each atom in the model's readout; the shares of one structure add up to 1. "
-        "It says where the model looks, not what would change if the atom were removed, and it "
-        "can be compared only inside one structure."
-    )
 
     @torch.no_grad()
-    def explain(self, model: PropertyModel, batch: GraphBatch, outputs: Outputs) -> NodeScores:
-        """Read the attention that the model returns; the same for every output.
+    def explain(self, question: Question) -> AtomScores:
+        """Read the attention that the models return.
 
         Raises:
             ExplanationError: the model has no attention over atoms.
         """
+        model = question.models[0]
         if not model.attends_to_atoms:
             raise ExplanationError(
                 f"This {type(model).__name__} has no attention over atoms, each has the same "
                 "share; use another method, such as occlusion."
             )
-        output = model(batch)
+        outputs = [model(question.batch) for model in question.models]
+        shares = [question.per_atom(_array(o.node_attention)) for o in outputs]
         edges = None
-        if output.edge_attention:
-            layers = torch.stack([a.mean(dim=1) for a in output.edge_attention])
-            edges = layers.mean(dim=0).double().cpu().numpy()
-        return NodeScores(
-            scores=output.node_attention.double().cpu().numpy(), edge_scores=edges, output=output
+        if all(o.edge_attention for o in outputs):  # mean over heads, layers and members
+            layers = [torch.stack([a.mean(dim=1) for a in o.edge_attention]) for o in outputs]
+            edges = np.mean([_array(a.mean(dim=0)) for a in layers], axis=0)
+        return AtomScores(
+            scores=np.mean(shares, axis=0), by_member=np.stack(shares), edge_scores=edges
         )
+
+
+def _array(tensor: torch.Tensor) -> NDArray[np.float64]:
+    array: NDArray[np.float64] = tensor.double().cpu().numpy()
+    return array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,10 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from atomlens.errors import ExplanationError
-from atomlens.explain.base import Explainer, NodeScores, Outputs, explained_output
+from atomlens.explain.base import AtomScores, Explainer
+from atomlens.explain.question import Answers, Question
 from atomlens.graphs import AtomGraph, GraphBatch, collate
-from atomlens.models.base import PropertyModel
+from atomlens.structures.arrays import Structure, StructureArrays
 
 _NODES_AND_EDGES = 32_768
 """Of the holed structures that are predicted at once."""
@@ -24,39 +25,64 @@ class OcclusionExplainer(Explainer):
     """f(structure) - f(structure without the atom), neighbours of the others unchanged.
 
     The graph loses the atom and its edges; no new neighbours are searched, so that what is
-    measured is the atom and not the repaired structure around the hole.
+    measured is the atom and not the repaired structure around the hole. The graph of a formula
+    is that of the formula with one atom less. Size and elements change with the atom, which
+    matters to an extensive property and to one that is learned on top of a sum over elements.
     """
 
     name = "occlusion"
-    summary = (
-        "change of the prediction, in its unit, when the model is not shown the atom; a structure "
-        "with a hole is one that the model has not been trained on."
-    )
     in_target_units = True
 
-    @torch.no_grad()
-    def explain(self, model: PropertyModel, batch: GraphBatch, outputs: Outputs) -> NodeScores:
-        """Predict the structure once without each atom."""
-        if batch.n_nodes < 2:
+    def explain(self, question: Question) -> AtomScores:
+        """Ask again without each atom.
+
+        Raises:
+            ExplanationError: there is only one atom.
+        """
+        structure = question.structure
+        n_atoms = len(structure.atomic_numbers)
+        if n_atoms < 2:
             raise ExplanationError(
-                "Occlusion takes one atom away at a time, and this structure has only one node; "
+                "Occlusion takes one atom away at a time, and this structure has only one atom; "
                 "use another method."
             )
-        output = model(batch)
-        size = batch.n_nodes + batch.n_edges
-        step = max(1, _NODES_AND_EDGES // size)
-        values = []
-        for start in range(0, batch.n_nodes, step):
-            stop = min(start + step, batch.n_nodes)
-            holed = collate((without(batch, atom) for atom in range(start, stop)), _dtype(batch))
-            holed_output = model(holed.to(batch.distances.device))
-            values.append(explained_output(holed_output.values, outputs))
-        change = explained_output(output.values, outputs)[0] - torch.cat(values)
-        return NodeScores(scores=change.double().cpu().numpy().astype(np.float64), output=output)
+        # atoms of one element cannot be told apart in the graph of a formula
+        atoms, place = np.arange(n_atoms), np.arange(n_atoms)
+        if not question.nodes_are_atoms:
+            _, atoms, place = np.unique(
+                structure.atomic_numbers, return_index=True, return_inverse=True
+            )
+        whole = question.answers(question.batch, question.structures)
+        step = max(1, _NODES_AND_EDGES // (question.graph.n_nodes + question.graph.n_edges))
+        parts = [
+            _answers_without(question, atoms[start : start + step].tolist())
+            for start in range(0, len(atoms), step)
+        ]
+        values = np.concatenate([part.values for part in parts])
+        by_member = np.concatenate([part.by_member for part in parts], axis=1)
+        return AtomScores(
+            scores=(whole.values - values)[place], by_member=(whole.by_member - by_member)[:, place]
+        )
 
 
-def _dtype(batch: GraphBatch) -> torch.dtype:
-    return batch.distances.dtype
+def _answers_without(question: Question, atoms: list[int]) -> Answers:
+    """Return what the model says when it is not shown an atom, one after the other."""
+    structures = [_structure_without(question.structure, atom) for atom in atoms]
+    if question.nodes_are_atoms:
+        graphs = [without(question.batch, atom) for atom in atoms]
+    else:
+        graphs = [question.trained.builder.build_structure(s) for s in structures]
+    batch = collate(graphs, question.batch.distances.dtype).to(question.batch.distances.device)
+    return question.answers(batch, StructureArrays.from_structures(structures))
+
+
+def _structure_without(structure: Structure, atom: int) -> Structure:
+    kept = np.arange(len(structure.atomic_numbers)) != atom
+    return structure._replace(
+        atomic_numbers=structure.atomic_numbers[kept],
+        positions=structure.positions[kept],
+        charges=None if structure.charges is None else structure.charges[kept],
+    )
 
 
 def without(batch: GraphBatch, atom: int) -> AtomGraph:

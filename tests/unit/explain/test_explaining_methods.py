@@ -1,7 +1,7 @@
 """Gradients, integrated gradients and occlusion on models whose answer is known."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -11,10 +11,12 @@ from torch import nn
 from atomlens.errors import ExplanationError
 from atomlens.explain import EXPLAINERS
 from atomlens.explain.occlusion import without
-from atomlens.graphs import GraphBatch, collate
+from atomlens.graphs import AtomGraph, GraphBatch, collate
 from atomlens.models import ModelOutput, PropertyModel, make_model
 from atomlens.nn.segment import segment_sum
+from atomlens.targets import Target
 from graph_makers import lone_atom, random_graph
+from question_makers import asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,41 +44,42 @@ class SumOfAtoms(PropertyModel):
         return ModelOutput(values=values, node_attention=torch.ones_like(terms) / len(terms))
 
 
-def known(power: int = 1) -> tuple[SumOfAtoms, GraphBatch, np.ndarray]:
+def known(power: int = 1) -> tuple[SumOfAtoms, AtomGraph, np.ndarray]:
     torch.manual_seed(0)
     model = SumOfAtoms(SumConfig(power=power)).eval().requires_grad_(False)
-    batch = collate([random_graph(6, 3)], torch.float64)
-    terms = (model.embedding(batch.atomic_numbers) @ model.weight).numpy()
-    return model, batch, terms
+    graph = random_graph(6, 3)
+    terms = (model.embedding(graph.atomic_numbers) @ model.weight).numpy()
+    return model, graph, terms
 
 
-def scores(method: str, model: PropertyModel, batch: GraphBatch) -> np.ndarray:
-    return EXPLAINERS[method]().explain(model, batch, 0).scores
+def scores(method: str, model: PropertyModel, graph: AtomGraph, **scaling: Any) -> np.ndarray:
+    return EXPLAINERS[method]().explain(asked(model, graph, **scaling)).scores
 
 
 def test_a_sum_of_atoms_is_shared_out_exactly() -> None:
-    model, batch, terms = known()
-    np.testing.assert_allclose(scores("occlusion", model, batch), terms, rtol=1e-10)
-    found = scores("integrated-gradients", model, batch)
+    model, graph, terms = known()
+    np.testing.assert_allclose(scores("occlusion", model, graph), terms, rtol=1e-10)
+    found = scores("integrated-gradients", model, graph)
     np.testing.assert_allclose(found, terms - terms.mean(), rtol=1e-9, atol=1e-12)
 
 
 def test_occlusion_finds_the_cube_of_each_atom() -> None:
-    model, batch, terms = known(power=3)
-    np.testing.assert_allclose(scores("occlusion", model, batch), terms**3, rtol=1e-9, atol=1e-12)
+    model, graph, terms = known(power=3)
+    np.testing.assert_allclose(scores("occlusion", model, graph), terms**3, rtol=1e-9, atol=1e-12)
 
 
 def test_the_gradient_of_a_sum_is_as_long_as_its_weights() -> None:
-    model, batch, _ = known()
-    np.testing.assert_allclose(scores("gradient", model, batch), 5.25**0.5, rtol=1e-10)
+    model, graph, _ = known()
+    np.testing.assert_allclose(scores("gradient", model, graph), 5.25**0.5, rtol=1e-10)
 
 
 @pytest.mark.parametrize("name", ["scann", "scann-plus", "cgcnn", "ae-cgcnn-pool"])
 def test_integrated_gradients_add_up_to_the_difference_to_the_reference(name: str) -> None:
     torch.manual_seed(0)
     model = make_model(name, n_layers=2).eval().requires_grad_(False).double()
-    batch = collate([random_graph(8, 4)], torch.float64)
-    total = scores("integrated-gradients", model, batch).sum()
+    graph = random_graph(8, 4)
+    batch = collate([graph], torch.float64)
+    total = scores("integrated-gradients", model, graph).sum()
     value = float(model(batch).values)
     table = model.get_parameter(model.element_tables[0])
     table[:] = table[batch.atomic_numbers].mean(dim=0)
@@ -95,12 +98,51 @@ def test_a_hole_has_no_edges_and_the_others_keep_theirs() -> None:
 
 def test_a_lone_atom_cannot_be_occluded() -> None:
     model, _, _ = known()
-    with pytest.raises(ExplanationError, match="only one node"):
-        scores("occlusion", model, collate([lone_atom()], torch.float64))
+    with pytest.raises(ExplanationError, match="only one atom"):
+        scores("occlusion", model, lone_atom())
 
 
 @pytest.mark.parametrize("method", ["gradient", "integrated-gradients"])
 def test_a_model_without_element_vectors_has_no_gradients(method: str) -> None:
     model = make_model("ridge").double()
     with pytest.raises(ExplanationError, match="occlusion"):
-        scores(method, model, collate([random_graph(4, 2)], torch.float64))
+        scores(method, model, random_graph(4, 2))
+
+
+SHARES = {0: 9.0, 1: -0.5, 6: -3.0, 7: -2.0, 8: -1.0}
+"""A sum over elements that a model is trained on top of; 0 stands for all other elements."""
+
+
+def test_an_atom_is_worth_its_part_of_an_extensive_sum() -> None:
+    """y = n Σ_i (t_i std + mean) is no sum of atoms: without atom i all others count less."""
+    model, graph, terms = known()
+    extensive = (Target(name="energy", extensive=True),)
+    found = scores("occlusion", model, graph, targets=extensive, mean=2.0, std=0.5)
+    n, total = len(terms), terms.sum()
+    without = (n - 1) * ((total - terms) * 0.5 + 2.0)
+    np.testing.assert_allclose(found, n * (total * 0.5 + 2.0) - without, rtol=1e-10)
+    found = scores("integrated-gradients", model, graph, targets=extensive, mean=2.0, std=0.5)
+    np.testing.assert_allclose(found, n * 0.5 * (terms - terms.mean()), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("extensive", [True, False])
+def test_the_sum_over_elements_belongs_to_the_answer(extensive: bool) -> None:
+    model, graph, terms = known()
+    target = (Target(name="energy", extensive=extensive),)
+    shares = np.array([SHARES[z] for z in graph.atomic_numbers.tolist()])
+    plain, with_sum = (
+        {
+            m: scores(m, model, graph, targets=target, shares=s)
+            for m in EXPLAINERS
+            if m != "attention"
+        }
+        for s in (None, SHARES)
+    )
+    n = len(terms)
+    mean_without = (shares.sum() - shares) / (n - 1)
+    expected = shares if extensive else shares.mean() - mean_without
+    np.testing.assert_allclose(with_sum["occlusion"] - plain["occlusion"], expected, rtol=1e-9)
+    added = with_sum["integrated-gradients"] - plain["integrated-gradients"]
+    size = 1 if extensive else n
+    np.testing.assert_allclose(added, (shares - shares.mean()) / size, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(with_sum["gradient"], plain["gradient"], rtol=1e-12)
