@@ -27,6 +27,11 @@ class ModelOutput:
     """The raw score before normalisation and softmax, where the readout has one."""
     edge_attention: tuple[Float[Tensor, "n_edges _"], ...] = ()
     """One tensor a layer, one column a head; adds up to one over the edges of each target."""
+    node_terms: Float[Tensor, "n_nodes n_outputs"] | None = None
+    """What each atom adds to each output, in scaled units, where the model is a sum of such
+    terms: they add up to the values (before a lower bound)."""
+    node_target_attention: Float[Tensor, "n_nodes n_outputs"] | None = None
+    """The attention of each output, where each has its own; ``node_attention`` is their mean."""
     node_features: Float[Tensor, "n_nodes _"] | None = None
     graph_features: Float[Tensor, "n_graphs _"] | None = None
 

@@ -24,7 +24,7 @@ class EdgeLayout:
     @classmethod
     def of(cls, edge_index: Int[Tensor, "2 n_edges"], n_nodes: int) -> "EdgeLayout":
         """Lay out the edges of a batch; rows are source and target, sorted by target."""
-        source, target = edge_index
-        counts = torch.bincount(target, minlength=n_nodes)
-        offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-        return cls(source=source.contiguous(), target=target.contiguous(), offsets=offsets)
+        source, target = (ends.contiguous() for ends in edge_index)
+        nodes = torch.arange(n_nodes + 1, device=target.device)
+        # not bincount: on a GPU it waits for the device
+        return cls(source=source, target=target, offsets=torch.searchsorted(target, nodes))

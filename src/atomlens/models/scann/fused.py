@@ -7,6 +7,7 @@ them run in bfloat16, the loops themselves in float32.
 """
 
 import os
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
@@ -32,14 +33,34 @@ def _has_numba() -> bool:
     return find_spec("numba") is not None
 
 
+@cache
+def _has_triton() -> bool:
+    return find_spec("triton") is not None and os.environ.get("ATOMLENS_TRITON", "1") != "0"
+
+
 def use_fused(values: Tensor, layout: EdgeLayout) -> bool:
-    """Tell whether the compiled loops apply to these tensors."""
+    """Tell whether the loops compiled for the CPU apply to these tensors."""
     return (
         values.device.type == "cpu"
         and values.dtype in (torch.float32, torch.bfloat16)
         and layout.source.shape[0] >= MIN_EDGES
         and _has_numba()
     )
+
+
+def fused_kernels(values: Tensor, layout: EdgeLayout) -> Any:
+    """Return the module whose `fused_edge_update` and `fused_attention` apply, or None.
+
+    On a CPU this module, on CUDA `atomlens.models.scann.triton_kernels`; None where neither does, for
+    float64 and for tiny batches: the plain tensor operations do the same arithmetic.
+    """
+    if use_fused(values, layout):
+        return sys.modules[__name__]
+    if values.is_cuda and values.dtype == torch.float32 and _has_triton():
+        from atomlens.models.scann import triton_kernels
+
+        return triton_kernels if triton_kernels.fits(values.shape[1]) else None
+    return None
 
 
 @lru_cache(maxsize=1)
@@ -147,14 +168,20 @@ class _Attention(torch.autograd.Function):
     @staticmethod
     @_in_float32
     def forward(
-        ctx: Any, layout: EdgeLayout, n_heads: int, mask: Tensor, query: Tensor, key: Tensor
+        ctx: Any,
+        layout: EdgeLayout,
+        n_heads: int,
+        mask: Tensor,
+        bias: Tensor,
+        query: Tensor,
+        key: Tensor,
     ) -> tuple[Tensor, Tensor]:
         from atomlens.models.scann.kernels import attention_forward
 
         query, key = query.contiguous(), key.contiguous()
         context = torch.empty_like(query)
         attention = key.new_empty(len(key), n_heads)
-        arrays = _arrays(query, key, layout.offsets, mask)
+        arrays = _arrays(query, key, layout.offsets, mask, bias)
         results = _arrays(context, attention)
 
         def work(piece: int, first: int, last: int) -> None:
@@ -185,7 +212,7 @@ class _Attention(torch.autograd.Function):
             attention_backward(*arrays, *gradients, ctx.n_heads, first, last, *results)
 
         _run(layout, work)
-        return None, None, None, d_query, d_key
+        return None, None, None, None, d_query, d_key
 
 
 def fused_edge_update(
@@ -211,11 +238,16 @@ def fused_attention(
     layout: EdgeLayout,
     n_heads: int,
     mask: Float[Tensor, "n_masked n_heads"],
+    bias: Float[Tensor, " n_biased"],
     query: Float[Tensor, "n_nodes n_features"],
     key: Float[Tensor, "n_edges n_features"],
 ) -> tuple[Float[Tensor, "n_nodes n_features"], Float[Tensor, "n_edges n_heads"]]:
-    """Return Σ_j a_ij k_ij and a_ij; ``mask`` multiplies a_ij in the sum, or has no rows."""
+    """Return Σ_j a_ij k_ij and a_ij.
+
+    ``mask`` multiplies a_ij in the sum, ``bias`` is added to the scores of all heads; either may
+    have no rows. Neither gets a gradient.
+    """
     context, attention = _Attention.apply(  # type: ignore[no-untyped-call]
-        layout, n_heads, mask, query, key
+        layout, n_heads, mask, bias, query, key
     )
     return context, attention

@@ -166,6 +166,7 @@ def attention_forward(
     key: _Floats,
     offsets: _Ints,
     mask: _Floats,
+    bias: _Floats,
     n_heads: int,
     first_node: int,
     last_node: int,
@@ -175,11 +176,12 @@ def attention_forward(
     """Softmax attention of each node over its own edges.
 
     ``mask`` (n_edges, n_heads) multiplies the attention in the sum (dropout), or has no rows.
+    ``bias`` (n_edges,) is added to the scores of all heads, or has no rows.
     """
     n_features = query.shape[1]
     width = n_features // n_heads
     scale = np.float32(1.0) / np.sqrt(np.float32(width))
-    masked = mask.shape[0] > 0
+    masked, biased = mask.shape[0] > 0, bias.shape[0] > 0
     largest = np.empty(n_heads, dtype=np.float32)
     total = np.empty(n_heads, dtype=np.float32)
     for i in range(first_node, last_node):
@@ -193,6 +195,8 @@ def attention_forward(
                 for f in range(h * width, (h + 1) * width):
                     score += query[i, f] * key[e, f]
                 score *= scale
+                if biased:
+                    score += bias[e]
                 attention[e, h] = score
                 largest[h] = max(largest[h], score)
         for e in range(begin, end):

@@ -6,6 +6,8 @@ from torch.nn import functional
 
 from atomlens.models.scann.fused import fused_attention, fused_edge_update, use_fused
 from atomlens.nn.edges import EdgeLayout
+from atomlens.models.scann.fused import fused_kernels
+from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.linear import glorot_linear
 from atomlens.nn.segment import segment_softmax, segment_sum
 
@@ -35,8 +37,9 @@ class EdgeUpdate(nn.Module):
         at_target = functional.linear(nodes, w_target, self.linear.bias)
         at_source = functional.linear(nodes, w_source)
         mixed = functional.linear(geometry, w_edge)
-        if use_fused(mixed, layout):
-            return fused_edge_update(
+        fused = fused_kernels(mixed, layout)
+        if fused is not None:
+            return fused.fused_edge_update(
                 layout,
                 LAYER_NORM_EPS,
                 mixed=mixed,
@@ -81,11 +84,17 @@ class LocalAttention(nn.Module):
         nodes: Float[Tensor, "n_nodes n_features"],
         messages: Float[Tensor, "n_edges n_features"],
         layout: EdgeLayout,
+        bias: Float[Tensor, " n_biased"] | None = None,
+        keep: Float[Tensor, " n_kept"] | None = None,
     ) -> tuple[Float[Tensor, "n_nodes n_features"], Float[Tensor, "n_edges n_heads"]]:
-        """Return the new features of every atom, and the attention of every edge and head."""
+        """Return the new features of every atom, and the attention of every edge and head.
+
+        ``bias`` is added to the scores of each edge, ``keep`` multiplies its attention in the
+        sum (0 for an edge that is not there).
+        """
         query = self.query(nodes)
         key = self.key(messages)
-        context, attention = self._attend(query, key, layout)
+        context, attention = self._attend(query, key, layout, bias, keep)
         normed = self.norm(context + query)
         return self.feed_forward_norm(normed + self.feed_forward(normed)), attention
 
@@ -94,18 +103,28 @@ class LocalAttention(nn.Module):
         query: Float[Tensor, "n_nodes n_features"],
         key: Float[Tensor, "n_edges n_features"],
         layout: EdgeLayout,
+        bias: Float[Tensor, " n_biased"] | None,
+        keep: Float[Tensor, " n_kept"] | None,
     ) -> tuple[Float[Tensor, "n_nodes n_features"], Float[Tensor, "n_edges n_heads"]]:
         """Return Σ_j a_ij k_ij and a_ij, with dropout on a_ij in the sum while training."""
         mask = key.new_empty(0, self.n_heads)
         if self.training and self.attention_dropout > 0:
             ones = key.new_ones(len(key), self.n_heads)
             mask = functional.dropout(ones, self.attention_dropout)
-        if use_fused(key, layout):
-            return fused_attention(layout, self.n_heads, mask, query, key)
+        if keep is not None:
+            kept = keep.unsqueeze(1).expand(-1, self.n_heads)
+            mask = mask * kept if len(mask) else kept.contiguous()
+        if bias is None:
+            bias = key.new_empty(0)
+        fused = fused_kernels(key, layout)
+        if fused is not None and not bias.requires_grad:
+            return fused.fused_attention(layout, self.n_heads, mask, bias, query, key)
         heads = (-1, self.n_heads, key.shape[1] // self.n_heads)
         key = key.view(heads)
         scores = (query.index_select(0, layout.target).view(heads) * key).sum(dim=2)
         scores = scores * (heads[2] ** -0.5)
+        if len(bias):
+            scores = scores + bias.unsqueeze(1)
         attention = segment_softmax(scores, layout.target, layout.n_nodes)
         kept = attention * mask if len(mask) else attention
         weighted = (kept.unsqueeze(2) * key).flatten(1)

@@ -1,0 +1,81 @@
+"""The additive readout: a value and a share for every atom and output, which add up.
+
+The score of atom j for output t is the mean over the structure of that output's queries, times
+the key of j, over √d, so that a supercell has the attention of its cell. With a = softmax(score)
+over the atoms of the structure and u = head(key), the output is Σ_j a_jt u_jt: every atom has a
+term, and the terms add up to the output.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from atomlens.nn.linear import glorot_linear
+from atomlens.nn.segment import segment_softmax, segment_sum
+
+ABSENT = -1e4
+"""Added to the score of what is not there: its share underflows to zero."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Additive:
+    """What the readout returns."""
+
+    values: Float[Tensor, "n_graphs n_outputs"]
+    terms: Float[Tensor, "n_nodes n_outputs"]
+    """a u; adds up to ``values`` in every graph."""
+    attention: Float[Tensor, "n_nodes n_outputs"]
+    """a; adds up to one in every graph."""
+    scores: Float[Tensor, "n_nodes n_outputs"]
+    pooled: Float[Tensor, "n_graphs n_features"]
+    """Σ_j ā_j key_j with ā the mean of the outputs' attention."""
+
+
+class AdditiveReadout(nn.Module):
+    """One attention and one value an atom and output; the outputs are sums of their products."""
+
+    def __init__(self, n_features: int, n_outputs: int) -> None:
+        super().__init__()
+        self.n_outputs = n_outputs
+        self.input = glorot_linear(n_features, n_features)
+        self.query = glorot_linear(n_features, n_outputs * n_features)
+        self.key = glorot_linear(n_features, n_features)
+        self.head = glorot_linear(n_features, n_features)
+        self.output = glorot_linear(n_features, n_outputs)
+
+    def forward(
+        self,
+        nodes: Float[Tensor, "n_nodes n_features"],
+        graph_index: Int[Tensor, " n_nodes"],
+        node_counts: Int[Tensor, " n_graphs"],
+        keep: Float[Tensor, " n_nodes"] | None = None,
+    ) -> Additive:
+        """Read out every graph; ``keep`` is 0 for atoms that are not there, 1 for the others."""
+        n_graphs, width = len(node_counts), nodes.shape[1]
+        hidden = functional.silu(self.input(nodes))
+        key = self.key(hidden)
+        query = self.query(hidden)
+        counts = node_counts.to(key.dtype)
+        if keep is not None:
+            query = query * keep.unsqueeze(1)
+            counts = segment_sum(keep, graph_index, n_graphs).clamp(min=1)
+        mean = segment_sum(query, graph_index, n_graphs) / counts.unsqueeze(1)
+        shared = mean.index_select(0, graph_index).view(-1, self.n_outputs, width)
+        scores = torch.einsum("ntd,nd->nt", shared, key) * width**-0.5
+        if keep is not None:
+            scores = scores + ABSENT * (1 - keep).unsqueeze(1)
+        attention = segment_softmax(scores, graph_index, n_graphs)
+        terms = attention * self.output(functional.silu(self.head(key)))
+        if keep is not None:
+            terms = terms * keep.unsqueeze(1)
+        pooled = segment_sum(attention.mean(dim=1, keepdim=True) * key, graph_index, n_graphs)
+        return Additive(
+            values=segment_sum(terms, graph_index, n_graphs),
+            terms=terms,
+            attention=attention,
+            scores=scores,
+            pooled=pooled,
+        )
