@@ -35,7 +35,9 @@ def crystals(folder: Path, split: Path) -> Dataset:
     with np.load(folder / "mp_crystals_shared.npz") as pack:
         n = pack["n_atoms"].astype(np.int64)
         cells = cell_vectors(pack["cell"])
-        positions = np.einsum("nk,nkl->nl", pack["frac"].astype(np.float64), np.repeat(cells, n, axis=0))
+        positions = np.einsum(
+            "nk,nkl->nl", pack["frac"].astype(np.float64), np.repeat(cells, n, axis=0)
+        )
         values = np.stack([pack["formation_energy_per_atom_2019"], pack["band_gap_2018"]], axis=1)
         names = tuple(str(i, "utf-8") for i in pack["id"])
         numbers = pack["Z"]
@@ -53,7 +55,8 @@ def crystals(folder: Path, split: Path) -> Dataset:
     rows_train = splits["train"][n[splits["train"]] <= LARGEST_CELL]
     splits["train"] = rows_train
     used = np.sort(np.concatenate(list(splits.values())))
-    place = np.full(len(n), -1); place[used] = np.arange(len(used))
+    place = np.full(len(n), -1)
+    place[used] = np.arange(len(used))
     return Dataset(
         name="mp-crystals",
         structures=structures.subset(used),

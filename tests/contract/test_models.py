@@ -100,7 +100,8 @@ def test_several_targets_give_one_column_each(name: str) -> None:
 
 @pytest.mark.parametrize("name", FORMULA_NAMES)
 def test_a_formula_does_not_feel_its_batch_and_its_shares_add_up_to_one(name: str) -> None:
-    model = small_model(name).double()
+    mode = {"mode": "formula"} if hasattr(MODELS[name].Config, "mode") else {}
+    model = small_model(name, **mode).double()
     graphs = [collapsed_graph(f) for f in ([8, 8, 22], [26], [1, 1, 6, 7], [11, 17])]
     batch = collate(graphs, torch.float64)
     together = run(model, batch)

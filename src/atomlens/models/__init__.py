@@ -10,11 +10,13 @@ from atomlens.models.cgcnn import Cgcnn
 from atomlens.models.finder import Finder
 from atomlens.models.forest import ForestModel
 from atomlens.models.geo_cgnn import GeoCgnn
+from atomlens.models.lens import Lens
 from atomlens.models.rescnn import ResCnn
 from atomlens.models.roost import Roost
 from atomlens.models.scann import Scann
 
 MODELS: dict[str, type[PropertyModel]] = {
+    "lens": Lens,
     "scann": Scann,
     "scann-plus": Scann,
     "cgcnn": Cgcnn,
@@ -41,6 +43,7 @@ _HEADS: dict[str, Any] = {**_CHARGE_GEOMETRY, "n_heads": 3}
 _COMBINED: dict[str, Any] = {**_HEADS, "combine": "attention"}
 
 PRESETS: dict[str, dict[str, Any]] = {
+    "lens": {},
     "scann": {"n_layers": 8, "edge_update": False},
     "scann-plus": {"n_layers": 7, "edge_update": True},
     "cgcnn": {},

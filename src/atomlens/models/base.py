@@ -95,6 +95,16 @@ class PropertyModel(nn.Module, ABC):
             return torch.ones(self.config.n_elements, dtype=torch.bool)
         return table.ne(0).any(dim=1).cpu()
 
+    def auxiliary_loss(
+        self, _batch: GraphBatch, _output: ModelOutput, _step: int
+    ) -> Float[Tensor, ""] | None:
+        """Return what the model adds to the loss of its targets in a training step, if anything.
+
+        Random numbers are drawn from torch's own generator of the device, which training seeds
+        anew for every step.
+        """
+        return None
+
     def constrain_weights(self) -> None:
         """Bring the weights back into the range the paper allows; called after every step."""
 

@@ -103,7 +103,8 @@ class MemberTraining:
         seed_dropout(step_seed(self.job.seed(self.member), at.epoch, at.step, rank), device)
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate
-        loss = self.step_module(torch.from_numpy(rows).to(device, non_blocking=True))
+        step = at.epoch * self.order.n_steps + at.step
+        loss = self.step_module(torch.from_numpy(rows).to(device, non_blocking=True), step)
         self.optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
         self._clip()

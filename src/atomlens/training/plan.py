@@ -128,6 +128,9 @@ def choose_config(
     bounds = [0.0 if t.nonnegative else None for t in targets for _ in range(t.n_outputs)]
     if "lower_bounds" in known and any(b is not None for b in bounds):
         decided["lower_bounds"] = tuple(bounds)
+    grows = [t.extensive for t in targets for _ in range(t.n_outputs)]
+    if "extensive" in known and any(grows):
+        decided["extensive"] = tuple(grows)
     return model_config(model, **{**decided, **settings.model_settings})
 
 

@@ -4,26 +4,29 @@ import torch
 from torch import Tensor, nn
 
 from atomlens.graphs import GraphStore
+from atomlens.models import PropertyModel
 from atomlens.training.losses import TargetLoss
 
 
 class StepModule(nn.Module):
     """Rows in, loss out: what runs on each device in a step."""
 
-    def __init__(self, model: nn.Module, loss: TargetLoss, store: GraphStore, encoded: Tensor):
+    def __init__(self, model: PropertyModel, loss: TargetLoss, store: GraphStore, encoded: Tensor):
         super().__init__()
         self.model = model
         self.loss = loss
         self.store = store
         self.encoded = encoded
 
-    def forward(self, rows: Tensor) -> Tensor:
-        """Return the loss of the graphs ``rows`` of the store."""
+    def forward(self, rows: Tensor, step: int) -> Tensor:
+        """Return the loss of the graphs ``rows`` of the store in training step ``step``."""
         batch = self.store.batch(rows)
         if batch.distances.device != self.encoded.device:
             batch = batch.to(self.encoded.device)
-        loss: Tensor = self.loss(self.model(batch), self.encoded.index_select(0, rows))
-        return loss
+        output = self.model(batch)
+        loss: Tensor = self.loss(output, self.encoded.index_select(0, rows))
+        more = self.model.auxiliary_loss(batch, output, step)
+        return loss if more is None else loss + more
 
 
 def resident(store: GraphStore, device: torch.device) -> GraphStore:

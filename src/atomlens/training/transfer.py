@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 PRETRAINED = "pretrained"
 """Subfolder of the states of a run: the model from which it started."""
-_DECIDED_BY_DATA = {"n_outputs", "n_elements", "predict_scale", "lower_bounds"}
+_DECIDED_BY_DATA = {"n_outputs", "n_elements", "predict_scale", "lower_bounds", "extensive"}
 
 
 @final

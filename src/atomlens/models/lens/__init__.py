@@ -1,5 +1,5 @@
 """`lens`: local attention and a readout made to be read."""
 
-from atomlens.models.lens.model import Absence, Lens, LensConfig
+from atomlens.models.lens.model import Lens, LensConfig
 
-__all__ = ["Absence", "Lens", "LensConfig"]
+__all__ = ["Lens", "LensConfig"]

@@ -1,28 +1,30 @@
 """`lens`: SCANN+'s local attention, made smooth, under a readout whose terms add up.
 
 The local layers are those of SCANN+ (Vu et al., npj Computational Materials 2023; see
-`atomlens.models.scann`). Two things are ours. A neighbour's attention fades to nothing as its
+`atomlens.models.scann`). Three things are ours. A neighbour's attention fades to nothing as its
 Voronoi face shrinks to the builder's threshold or its distance grows to the cutoff, so that the
-prediction does not jump when a face appears. And the readout is a sum of one term an atom and
-target (`atomlens.models.lens.readout`), each with an attention of its own; trained with
-``consistency`` (see `atomlens.training`), a term is also what the prediction loses without the
-atom.
+prediction does not jump when a face appears (unless it is the only one of an atom). The readout
+is a sum of one term an atom and target, each with an attention of its own
+(`atomlens.nn.additive`). And training makes a term be what the prediction loses without the atom
+(`atomlens.models.lens.consistency`).
 """
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast, final
+from typing import Any, ClassVar, Literal, cast, final
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from atomlens.errors import SettingsError
+from atomlens.elements.vectors import ELEMENT_VECTORS, first_vectors
+from atomlens.errors import SettingsError, unknown_name
 from atomlens.graphs import GraphBatch
 from atomlens.models.base import ModelOutput, PropertyModel
-from atomlens.models.lens.readout import ABSENT, AdditiveReadout
+from atomlens.models.lens.consistency import Meaning, consistency_loss
 from atomlens.models.scann.layers import EdgeUpdate, LocalAttention
+from atomlens.nn.additive import ABSENT, Absence, AdditiveReadout
 from atomlens.nn.basis import GaussianBasis
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.linear import glorot_linear
@@ -30,17 +32,24 @@ from atomlens.nn.readout import bounds_tensor, check_bounds, lower_bound
 
 MASK = 0
 """Row of the element table that stands for a masked atom; no element has this number."""
+_MEANINGS: tuple[Meaning, ...] = ("graph", "mask")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LensConfig:
     """Settings of `lens`."""
 
+    mode: Literal["structure", "formula"] = "structure"
+    """What joins two atoms: a Voronoi face, or that both are in the formula. Training decides by
+    the graphs: those of the `formula` builder have no geometry."""
     n_layers: int = 4
     """Local attention layers."""
     n_features: int = 64
     """Width of atoms, edges and heads together."""
     n_heads: int = 8
+    element_vectors: str = "learned"
+    """``learned``, or a table of fixed element vectors: one-hot, cgcnn92, facts, mat2vec,
+    megnet16, magpie."""
     n_embedding: int = 48
     """Length of the learned element vector."""
     n_elements: int = 95
@@ -57,13 +66,21 @@ class LensConfig:
     smallest_weight: float = 0.2
     """The same of the share of the largest face: the builder's ``min_weight``."""
     dropout: float = 0.0
+    """After the input layer and in the feed-forward parts."""
     attention_dropout: float = 0.0
+    consistency: float = 1.2
+    """Weight of the loss that makes a term be what the prediction loses without the atom; 0: the
+    terms add up and promise nothing more."""
+    consistency_every: int = 4
+    """On every how many-th batch; atoms are masked and taken from the graph in turns."""
     n_outputs: int = 1
     predict_scale: bool = False
     """Also predict the logarithm of the noise scale of every output."""
     lower_bounds: tuple[float | None, ...] = ()
     """Smallest possible value of each output in scaled units, for targets that cannot be
     negative; empty: none. The terms add up to the value before the bound."""
+    extensive: tuple[bool, ...] = ()
+    """Which outputs grow with the number of atoms; empty: none."""
 
     def __post_init__(self) -> None:
         """Check what would otherwise fail deep inside a layer."""
@@ -73,46 +90,67 @@ class LensConfig:
             )
         if min(self.n_layers, self.n_heads, self.n_embedding, self.n_outputs) < 1:
             raise SettingsError("n_layers, n_heads, n_embedding and n_outputs must be at least 1.")
+        if self.consistency < 0 or self.consistency_every < 1:
+            raise SettingsError("consistency must not be negative, consistency_every at least 1.")
+        if self.element_vectors not in ("learned", *ELEMENT_VECTORS):
+            known = ("learned", *ELEMENT_VECTORS)
+            raise SettingsError(
+                unknown_name("table of element vectors", self.element_vectors, known)
+            )
+        if self.extensive and len(self.extensive) != self.n_outputs:
+            raise SettingsError(
+                f"extensive has {len(self.extensive)} entries for {self.n_outputs} outputs."
+            )
         check_bounds(self.lower_bounds, self.n_outputs)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Absence:
-    """Atoms of a batch that the model must do without."""
-
-    masked: Bool[Tensor, " n_nodes"] | None = None
-    """Atoms whose element is hidden; their neighbours still see that somebody is there."""
-    removed: Bool[Tensor, " n_nodes"] | None = None
-    """Atoms taken out of the graph, with their edges."""
 
 
 @final
 class Lens(PropertyModel):
-    """Local attention over Voronoi neighbours, then a sum of one term an atom and target."""
+    """Local attention over Voronoi neighbours, then a sum of one term an atom and target.
+
+    The terms are returned as ``node_terms``, the attention of each target as
+    ``node_target_attention`` and their mean as ``node_attention``. In a formula graph a node is an
+    element, and its term and share are those of all its atoms.
+    """
 
     Config = LensConfig
-    edge_fields: ClassVar[frozenset[str]] = frozenset({"solid_angles", "edge_weights"})
+    edge_fields: ClassVar[frozenset[str]] = frozenset(
+        {"solid_angles", "edge_weights", "node_weights"}
+    )
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("voronoi", {})
+    formula_builder: ClassVar[tuple[str, dict[str, Any]] | None] = ("formula", {"reduce": True})
     element_tables: ClassVar[tuple[str, ...]] = ("embedding.weight",)
     output_layers: ClassVar[tuple[str, ...]] = ("readout.output",)
-    free_settings: ClassVar[frozenset[str]] = frozenset({"dropout", "attention_dropout"})
+    free_settings: ClassVar[frozenset[str]] = frozenset(
+        {"dropout", "attention_dropout", "consistency", "consistency_every", "extensive"}
+    )
     bounds: Tensor
-    paper: ClassVar[str] = "SCANN's local layers (2023) with an additive readout, atomlens"
+    extensive: Tensor
+    element_table: Tensor
+    paper: ClassVar[str] = "the additive readout of atomlens on the local layers of SCANN+ (2023)"
 
     def __init__(self, config: LensConfig) -> None:
         super().__init__(config)
         c, width = config, config.n_features
-        vectors = torch.empty(c.n_elements, c.n_embedding).uniform_(-0.05, 0.05)
-        self.embedding = nn.Embedding(c.n_elements, c.n_embedding, _weight=vectors)
-        self.input = glorot_linear(c.n_embedding, width)
-        self.distance_basis = GaussianBasis(
-            c.cutoff, n_centers=c.n_gaussians, width=c.gaussian_width
-        )
-        self.angle_basis = GaussianBasis(
-            2 * math.pi, n_centers=c.n_gaussians, width=c.gaussian_width
-        )
-        self.distance_input = glorot_linear(c.n_gaussians, width)
-        self.angle_input = glorot_linear(c.n_gaussians, width)
+        if c.element_vectors == "learned":
+            vectors = torch.empty(c.n_elements, c.n_embedding).uniform_(-0.05, 0.05)
+            self.embedding = nn.Embedding(c.n_elements, c.n_embedding, _weight=vectors)
+            self.input = glorot_linear(c.n_embedding, width)
+        else:
+            table = first_vectors(c.element_vectors, c.n_elements)
+            self.register_buffer("element_table", torch.from_numpy(table))
+            self.input = glorot_linear(ELEMENT_VECTORS[c.element_vectors], width)
+        if c.mode == "structure":
+            self.distance_basis = GaussianBasis(
+                c.cutoff, n_centers=c.n_gaussians, width=c.gaussian_width
+            )
+            self.angle_basis = GaussianBasis(
+                2 * math.pi, n_centers=c.n_gaussians, width=c.gaussian_width
+            )
+            self.distance_input = glorot_linear(c.n_gaussians, width)
+            self.angle_input = glorot_linear(c.n_gaussians, width)
+        else:
+            self.pair = nn.Parameter(torch.ones(width))
         self.edge_updates = nn.ModuleList(EdgeUpdate(width) for _ in range(c.n_layers))
         self.layers = nn.ModuleList(
             LocalAttention(width, c.n_heads, c.attention_dropout, c.dropout)
@@ -122,18 +160,21 @@ class Lens(PropertyModel):
         if c.predict_scale:
             self.noise = glorot_linear(width, c.n_outputs)
         self.register_buffer("bounds", bounds_tensor(c.lower_bounds), persistent=False)
+        grows = torch.tensor(c.extensive or (False,) * c.n_outputs)
+        self.register_buffer("extensive", grows, persistent=False)
+
+    @classmethod
+    def element_table_name(cls, config: LensConfig) -> str:
+        """Return the name of the table of fixed element vectors, if there is one."""
+        return "" if config.element_vectors == "learned" else config.element_vectors
 
     def forward(self, batch: GraphBatch, absence: Absence | None = None) -> ModelOutput:
         """Predict the properties of every graph of the batch, without the absent atoms."""
         absence = Absence() if absence is None else absence
-        numbers = batch.atomic_numbers
-        if absence.masked is not None:
-            numbers = numbers.masked_fill(absence.masked, MASK)
-        nodes = functional.silu(self.input(self.embedding(numbers)))
+        nodes = functional.silu(self.input(self._elements(batch, absence)))
         nodes = functional.dropout(nodes, self.config.dropout, self.training)
         layout = EdgeLayout.of(batch.edge_index, batch.n_nodes)
-        geometry = self._geometry(batch)
-        bias = self._fading(batch) if self.config.smooth else None
+        geometry, bias = self._geometry(batch, nodes), self._fading(batch, layout)
         keep = kept_edges = None
         if absence.removed is not None:
             keep = (~absence.removed).to(nodes.dtype)
@@ -145,13 +186,16 @@ class Lens(PropertyModel):
             geometry, messages = update(nodes, geometry, layout)
             nodes, attention = layer(nodes, messages, layout, bias, kept_edges)
             local.append(attention)
-        read = self.readout(nodes, batch.graph_index, batch.node_counts, keep)
-        values = read.values
+        amounts = batch.node_weights if self.config.mode == "formula" else None
+        read = self.readout(nodes, batch.graph_index, batch.node_counts, amounts=amounts, keep=keep)
+        values, log_scale = read.values, None
+        if self.config.predict_scale:
+            log_scale = self.noise(functional.silu(read.pooled))
         if self.bounds.numel():
             values = lower_bound(values, self.bounds.to(values.dtype))
         return ModelOutput(
             values=values,
-            log_scale=self.noise(functional.silu(read.pooled)) if self.config.predict_scale else None,
+            log_scale=log_scale,
             node_attention=read.attention.mean(dim=1),
             node_scores=read.scores.mean(dim=1),
             node_terms=read.terms,
@@ -161,17 +205,61 @@ class Lens(PropertyModel):
             graph_features=read.pooled,
         )
 
-    def _geometry(self, batch: GraphBatch) -> Float[Tensor, "n_edges _"]:
-        """Embedded distance times embedded solid angle."""
+    def auxiliary_loss(
+        self, batch: GraphBatch, output: ModelOutput, step: int
+    ) -> Float[Tensor, ""] | None:
+        """Return the weighted consistency of terms and effects, on every few-th step."""
+        every = self.config.consistency_every
+        if not self.config.consistency or step % every:
+            return None
+        assert output.node_terms is not None
+
+        def terms_of(absence: Absence) -> Float[Tensor, "n_nodes n_outputs"]:
+            terms = self(batch, absence).node_terms
+            assert terms is not None
+            return terms
+
+        meaning = _MEANINGS[step // every % len(_MEANINGS)]
+        loss = consistency_loss(terms_of, output.node_terms, batch, meaning, self.extensive)
+        return self.config.consistency * loss
+
+    def _elements(self, batch: GraphBatch, absence: Absence) -> Float[Tensor, "n_nodes _"]:
+        """Return the element vectors, those of masked atoms exchanged for that of nobody."""
+        numbers = batch.atomic_numbers
+        if absence.masked is not None:
+            numbers = numbers.masked_fill(absence.masked, MASK)
+        if self.config.element_vectors == "learned":
+            learned: Tensor = self.embedding(numbers)
+            return learned
+        return self.element_table.index_select(0, numbers)
+
+    def _geometry(
+        self, batch: GraphBatch, nodes: Float[Tensor, "n_nodes _"]
+    ) -> Float[Tensor, "n_edges _"]:
+        """Embedded distance times embedded solid angle; in a formula, one vector for all pairs."""
+        if self.config.mode == "formula":
+            return self.pair.expand(batch.n_edges, -1).to(nodes.dtype)
         if batch.solid_angles is None:
-            raise SettingsError("lens reads solid angles: use the `voronoi` builder.")
+            raise SettingsError(
+                "lens reads solid angles: use the `voronoi` builder, or `formula` for formulas."
+            )
         by_distance = functional.silu(self.distance_input(self.distance_basis(batch.distances)))
         by_angle = functional.silu(self.angle_input(self.angle_basis(batch.solid_angles)))
         return torch.mul(by_distance, by_angle)
 
-    def _fading(self, batch: GraphBatch) -> Float[Tensor, " n_edges"]:
-        """Logarithm of a factor that falls to (nearly) zero at each of the builder's thresholds."""
+    def _fading(self, batch: GraphBatch, layout: EdgeLayout) -> Float[Tensor, " n_edges"] | None:
+        """Return what is added to the attention's scores.
+
+        In a formula the logarithm of the source's number of atoms; else that of a factor that
+        falls to (nearly) zero at each of the builder's thresholds.
+        """
         c = self.config
+        if c.mode == "formula":
+            if batch.node_weights is None:
+                return None
+            return batch.node_weights.log().index_select(0, layout.source)
+        if not c.smooth:
+            return None
         if batch.solid_angles is None or batch.edge_weights is None:
             raise SettingsError("lens reads Voronoi faces: use the `voronoi` builder.")
         factor = _rise(batch.solid_angles, c.smallest_angle, 2 * c.smallest_angle)
@@ -196,8 +284,13 @@ class Lens(PropertyModel):
                 f"frozen_layers={n_layers} is more than the {len(self.layers)} local layers of "
                 "this model."
             )
-        parts: list[nn.Module] = [self.embedding, self.input, *self.layers[:n_layers]]
-        return [*parts, self.distance_input, self.angle_input, *self.edge_updates[:n_layers]]
+        parts: list[nn.Module] = [self.input, *self.layers[:n_layers]]
+        parts += self.edge_updates[:n_layers]
+        if self.config.element_vectors == "learned":
+            parts.append(self.embedding)
+        if self.config.mode == "structure":
+            parts += [self.distance_input, self.angle_input]
+        return parts
 
 
 def _rise(values: Float[Tensor, " n"], start: float, stop: float) -> Float[Tensor, " n"]:

@@ -4,8 +4,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from atomlens.models.scann.fused import fused_attention, fused_edge_update, use_fused
-from atomlens.nn.edges import EdgeLayout
 from atomlens.models.scann.fused import fused_kernels
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.linear import glorot_linear

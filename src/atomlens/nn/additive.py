@@ -9,7 +9,7 @@ term, and the terms add up to the output.
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -18,6 +18,16 @@ from atomlens.nn.segment import segment_softmax, segment_sum
 
 ABSENT = -1e4
 """Added to the score of what is not there: its share underflows to zero."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absence:
+    """Atoms of a batch that a model must do without, in two meanings never to be mixed up."""
+
+    masked: Bool[Tensor, " n_nodes"] | None = None
+    """Atoms whose element is hidden; their neighbours still see that somebody is there."""
+    removed: Bool[Tensor, " n_nodes"] | None = None
+    """Atoms taken out of the graph, with their edges."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,20 +61,34 @@ class AdditiveReadout(nn.Module):
         nodes: Float[Tensor, "n_nodes n_features"],
         graph_index: Int[Tensor, " n_nodes"],
         node_counts: Int[Tensor, " n_graphs"],
+        *,
+        amounts: Float[Tensor, " n_nodes"] | None = None,
         keep: Float[Tensor, " n_nodes"] | None = None,
     ) -> Additive:
-        """Read out every graph; ``keep`` is 0 for atoms that are not there, 1 for the others."""
+        """Read out every graph.
+
+        Args:
+            nodes: Features of the atoms.
+            graph_index: Graph of each atom, ascending.
+            node_counts: Number of atoms of each graph.
+            amounts: How many atoms a node stands for (formulas); its share is that of them all.
+            keep: 0 for atoms that are not there, 1 for the others.
+        """
         n_graphs, width = len(node_counts), nodes.shape[1]
         hidden = functional.silu(self.input(nodes))
-        key = self.key(hidden)
-        query = self.query(hidden)
-        counts = node_counts.to(key.dtype)
-        if keep is not None:
-            query = query * keep.unsqueeze(1)
-            counts = segment_sum(keep, graph_index, n_graphs).clamp(min=1)
-        mean = segment_sum(query, graph_index, n_graphs) / counts.unsqueeze(1)
+        key, query = self.key(hidden), self.query(hidden)
+        weights = amounts if keep is None else keep if amounts is None else keep * amounts
+        if weights is None:
+            counts = node_counts.to(key.dtype)
+        else:
+            query = query * weights.unsqueeze(1)
+            counts = segment_sum(weights, graph_index, n_graphs)
+        least = torch.finfo(key.dtype).tiny  # a graph of which nothing is left
+        mean = segment_sum(query, graph_index, n_graphs) / counts.clamp(min=least).unsqueeze(1)
         shared = mean.index_select(0, graph_index).view(-1, self.n_outputs, width)
         scores = torch.einsum("ntd,nd->nt", shared, key) * width**-0.5
+        if amounts is not None:
+            scores = scores + amounts.log().unsqueeze(1)
         if keep is not None:
             scores = scores + ABSENT * (1 - keep).unsqueeze(1)
         attention = segment_softmax(scores, graph_index, n_graphs)

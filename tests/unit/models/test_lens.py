@@ -1,0 +1,147 @@
+"""What `lens` promises: terms that add up, a smooth prediction, atoms that can be left out."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from atomlens.errors import SettingsError
+from atomlens.graphs import AtomGraph, collate
+from atomlens.models.lens import Lens, LensConfig
+from atomlens.nn.additive import Absence
+from atomlens.nn.segment import segment_sum
+from finder_graphs import collapsed_graph
+from graph_makers import doubled, random_graph
+from model_makers import small_model
+
+
+def lens(**settings: object) -> Lens:
+    model = small_model("lens", **settings)
+    assert isinstance(model, Lens)
+    return model.double()
+
+
+def without(graph: AtomGraph, gone: list[int]) -> AtomGraph:
+    """The graph after atoms and their edges were taken out by hand."""
+    there = torch.ones(graph.n_nodes, dtype=torch.bool)
+    there[gone] = False
+    place = there.cumsum(0) - 1
+    kept = there[graph.edge_index].all(dim=0)
+    return dataclasses.replace(
+        graph,
+        atomic_numbers=graph.atomic_numbers[there],
+        edge_index=place[graph.edge_index[:, kept]],
+        distances=graph.distances[kept],
+        edge_vectors=graph.edge_vectors[kept],
+        images=graph.images[kept],
+        solid_angles=graph.solid_angles[kept],
+        edge_weights=graph.edge_weights[kept],
+        charges=graph.charges[there],
+    )
+
+
+def test_the_terms_add_up_to_the_values() -> None:
+    batch = collate([random_graph(7, 4), random_graph(3, 2, seed=1)], torch.float64)
+    output = lens(n_outputs=3)(batch)
+    torch.testing.assert_close(segment_sum(output.node_terms, batch.graph_index, 2), output.values)
+
+
+def test_every_target_has_an_attention_of_its_own_that_adds_up_to_one() -> None:
+    batch = collate([random_graph(7, 4)], torch.float64)
+    attention = lens(n_outputs=2)(batch).node_target_attention
+    torch.testing.assert_close(attention.sum(dim=0), torch.ones(2, dtype=torch.float64))
+    assert (attention[:, 0] - attention[:, 1]).abs().max() > 1e-3
+
+
+def test_a_doubled_cell_has_the_same_value_and_half_the_term_on_each_copy() -> None:
+    model, graph = lens(), random_graph(6, 4)
+    once = model(collate([graph], torch.float64))
+    twice = model(collate([doubled(graph)], torch.float64))
+    torch.testing.assert_close(once.values, twice.values)
+    torch.testing.assert_close(once.node_terms / 2, twice.node_terms[:6])
+
+
+def test_removing_atoms_is_the_same_as_a_graph_without_them() -> None:
+    model, graph, gone = lens(), random_graph(9, 4), [2, 5, 6]
+    removed = torch.zeros(9, dtype=torch.bool)
+    removed[gone] = True
+    marked = model(collate([graph], torch.float64), Absence(removed=removed))
+    cut = model(collate([without(graph, gone)], torch.float64))
+    torch.testing.assert_close(marked.values, cut.values)
+    torch.testing.assert_close(marked.node_terms[~removed], cut.node_terms)
+    assert marked.node_terms[removed].abs().max() == 0
+
+
+def test_masking_hides_the_element_and_nothing_else() -> None:
+    model, graph = lens(), random_graph(6, 4)
+    masked = torch.tensor([True, False, False, False, False, False])
+    numbers = graph.atomic_numbers.clone()
+    numbers[0] = 0
+    hidden = dataclasses.replace(graph, atomic_numbers=numbers)
+    a = model(collate([graph], torch.float64), Absence(masked=masked))
+    b = model(collate([hidden], torch.float64))
+    torch.testing.assert_close(a.values, b.values)
+
+
+@pytest.mark.parametrize("smooth", [True, False])
+def test_a_face_that_appears_at_the_threshold_changes_nothing(smooth: bool) -> None:
+    model, graph = lens(smooth=smooth), random_graph(6, 4)
+    angles = graph.solid_angles.clone()
+    angles[3] = 0.4 + 1e-6
+    small = dataclasses.replace(graph, solid_angles=angles)
+    kept = torch.arange(graph.n_edges) != 3
+    gone = dataclasses.replace(
+        small,
+        edge_index=small.edge_index[:, kept],
+        distances=small.distances[kept],
+        edge_vectors=small.edge_vectors[kept],
+        images=small.images[kept],
+        solid_angles=angles[kept],
+        edge_weights=small.edge_weights[kept],
+    )
+    values = [model(collate([g], torch.float64)).values for g in (small, gone)]
+    jump = (values[0] - values[1]).abs().max().item()
+    assert jump < 1e-6 if smooth else jump > 1e-4
+
+
+def test_the_terms_of_a_formula_are_those_of_all_atoms_of_an_element() -> None:
+    model = lens(mode="formula")
+    batch = collate([collapsed_graph([8] * 4 + [22] * 2), collapsed_graph([8] * 6 + [22] * 3)])
+    output = model(batch.to(dtype=torch.float64))
+    torch.testing.assert_close(output.values[0], output.values[1])  # Ti2O4 is Ti3O6
+    torch.testing.assert_close(output.node_terms[:2].sum(dim=0), output.values[0])
+
+
+@pytest.mark.parametrize("meaning", [0, 4])
+@pytest.mark.parametrize("mode", ["structure", "formula"])
+def test_consistency_is_trained_in_both_meanings(meaning: int, mode: str) -> None:
+    model = lens(mode=mode, n_outputs=2, extensive=(True, False)).train()
+    graphs = [random_graph(7, 4), random_graph(1, 0), random_graph(4, 2)]
+    if mode == "formula":
+        graphs = [collapsed_graph(f) for f in ([8, 8, 22], [26], [1, 1, 6, 7])]
+    batch = collate(graphs, torch.float64)
+    torch.manual_seed(0)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    losses = []
+    for _ in range(60):
+        loss = model.auxiliary_loss(batch, model(batch), meaning)
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert sum(losses[-10:]) < 0.5 * sum(losses[:10])
+
+
+def test_consistency_can_be_switched_off_and_comes_on_every_few_steps() -> None:
+    batch = collate([random_graph(7, 4)], torch.float64)
+    off, on = lens(consistency=0.0), lens()
+    assert off.auxiliary_loss(batch, off(batch), 0) is None
+    assert on.auxiliary_loss(batch, on(batch), 1) is None
+    assert on.auxiliary_loss(batch, on(batch), 8) is not None
+
+
+def test_settings_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(SettingsError, match="extensive has 1 entries for 2 outputs"):
+        LensConfig(n_outputs=2, extensive=(True,))
+    with pytest.raises(SettingsError, match="Did you mean 'learned'"):
+        LensConfig(element_vectors="lerned")
