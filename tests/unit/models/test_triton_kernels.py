@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from atomlens.models.scann import layers
+from atomlens.models.scann.fused import Kernels
 from atomlens.models.scann.layers import EdgeUpdate, LocalAttention
 from atomlens.nn.edges import EdgeLayout
 
@@ -19,7 +20,9 @@ pytest.importorskip("triton", reason="Triton is not installed: make test-triton"
 N_NODES, N_EDGES, WIDTH, HEADS = 13, 57, 32, 4
 
 
-def results(kernels: object, monkeypatch: pytest.MonkeyPatch, **edges: Tensor) -> list[Tensor]:
+def results(
+    kernels: Kernels | None, monkeypatch: pytest.MonkeyPatch, **edges: Tensor
+) -> list[Tensor]:
     """Values and gradients of an edge update and an attention with the given kernels."""
     monkeypatch.setattr(layers, "fused_kernels", lambda _values, _layout: kernels)
     torch.manual_seed(0)
@@ -50,6 +53,7 @@ def test_triton_gives_the_values_and_gradients_of_the_plain_path(
     keep = (torch.rand(N_EDGES, generator=generator) > 0.3).float()
     given = {"plain": {}, "biased": {"bias": bias}, "kept": {"bias": bias, "keep": keep}}[edges]
     expected = results(None, monkeypatch, **given)
-    found = results(triton_kernels, monkeypatch, **given)
+    kernels = Kernels(triton_kernels.fused_edge_update, triton_kernels.fused_attention)
+    found = results(kernels, monkeypatch, **given)
     for a, b in zip(expected, found, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)

@@ -215,13 +215,13 @@ class Lens(PropertyModel):
         assert output.node_terms is not None
 
         def terms_of(absence: Absence) -> Float[Tensor, "n_nodes n_outputs"]:
-            terms = self(batch, absence).node_terms
+            terms: Tensor | None = self(batch, absence).node_terms
             assert terms is not None
             return terms
 
         meaning = _MEANINGS[step // every % len(_MEANINGS)]
         loss = consistency_loss(terms_of, output.node_terms, batch, meaning, self.extensive)
-        return self.config.consistency * loss
+        return torch.mul(loss, self.config.consistency)
 
     def _elements(self, batch: GraphBatch, absence: Absence) -> Float[Tensor, "n_nodes _"]:
         """Return the element vectors, those of masked atoms exchanged for that of nobody."""

@@ -7,13 +7,12 @@ them run in bfloat16, the loops themselves in float32.
 """
 
 import os
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -48,18 +47,28 @@ def use_fused(values: Tensor, layout: EdgeLayout) -> bool:
     )
 
 
-def fused_kernels(values: Tensor, layout: EdgeLayout) -> Any:
-    """Return the module whose `fused_edge_update` and `fused_attention` apply, or None.
+class Kernels(NamedTuple):
+    """The two fused functions for one kind of device."""
 
-    On a CPU this module, on CUDA `atomlens.models.scann.triton_kernels`; None where neither does, for
-    float64 and for tiny batches: the plain tensor operations do the same arithmetic.
+    edge_update: Callable[..., tuple[Tensor, Tensor]]
+    """As `fused_edge_update`."""
+    attention: Callable[..., tuple[Tensor, Tensor]]
+    """As `fused_attention`."""
+
+
+def fused_kernels(values: Tensor, layout: EdgeLayout) -> Kernels | None:
+    """Return the fused functions that apply to these tensors, if any do.
+
+    On a CPU those of this module, on CUDA those of `atomlens.models.scann.triton_kernels`; none
+    for float64 and for tiny batches, where plain tensor operations do the same arithmetic.
     """
     if use_fused(values, layout):
-        return sys.modules[__name__]
+        return Kernels(fused_edge_update, fused_attention)
     if values.is_cuda and values.dtype == torch.float32 and _has_triton():
         from atomlens.models.scann import triton_kernels
 
-        return triton_kernels if triton_kernels.fits(values.shape[1]) else None
+        if triton_kernels.fits(values.shape[1]):
+            return Kernels(triton_kernels.fused_edge_update, triton_kernels.fused_attention)
     return None
 
 

@@ -37,7 +37,7 @@ class EdgeUpdate(nn.Module):
         mixed = functional.linear(geometry, w_edge)
         fused = fused_kernels(mixed, layout)
         if fused is not None:
-            return fused.fused_edge_update(
+            return fused.edge_update(
                 layout,
                 LAYER_NORM_EPS,
                 mixed=mixed,
@@ -116,7 +116,7 @@ class LocalAttention(nn.Module):
             bias = key.new_empty(0)
         fused = fused_kernels(key, layout)
         if fused is not None and not bias.requires_grad:
-            return fused.fused_attention(layout, self.n_heads, mask, bias, query, key)
+            return fused.attention(layout, self.n_heads, mask, bias, query, key)
         heads = (-1, self.n_heads, key.shape[1] // self.n_heads)
         key = key.view(heads)
         scores = (query.index_select(0, layout.target).view(heads) * key).sum(dim=2)

@@ -1,9 +1,9 @@
 """SCANN's edge update and local attention on CUDA, each as one pair of Triton kernels.
 
-The contracts of `atomlens.models.scann.fused`, whose CPU loops do the same arithmetic. Every edge row is
-read once and written once; the edge update works on tiles of edges, the attention on the sorted
-edges of one node. Gradients that go to the source of an edge are added atomically, so their last
-bits differ from run to run.
+The contracts of `atomlens.models.scann.fused`, whose CPU loops do the same arithmetic. Every edge
+row is read once and written once; the edge update works on tiles of edges, the attention on the
+sorted edges of one node. Gradients that go to the source of an edge are added atomically, so
+their last bits differ from run to run.
 """
 
 from typing import Any
