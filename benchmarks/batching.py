@@ -17,7 +17,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import fields, replace
 from pathlib import Path
 from statistics import median
 
@@ -57,13 +56,10 @@ def random_store() -> GraphStore:
 def memory_mapped(store: GraphStore, folder: Path) -> GraphStore:
     """Return the store as the graph cache keeps it: small integers, every tensor in a file."""
     mapped, store = {}, store.compact()
-    for field in fields(store):
-        value = getattr(store, field.name)
-        if value is not None:
-            np.save(folder / f"{field.name}.npy", value.numpy())
-            array = np.load(folder / f"{field.name}.npy", mmap_mode="c")
-            mapped[field.name] = torch.from_numpy(array)
-    return replace(store, **mapped)
+    for name, tensor in store.parts().items():
+        np.save(folder / f"{name}.npy", tensor.numpy())
+        mapped[name] = torch.from_numpy(np.load(folder / f"{name}.npy", mmap_mode="c"))
+    return GraphStore.of(mapped)
 
 
 def peer_graphs(store: GraphStore) -> list:
@@ -111,7 +107,7 @@ def step_seconds(batch: GraphBatch, n: int = 4) -> float:
 
     model_class = MODELS["scann-plus"]
     model = model_class(model_class.Config())
-    batch = replace(batch, solid_angles=batch.edge_weights)
+    batch = batch.with_fields(solid_angles=batch.edge_weights)
     optimiser = torch.optim.Adam(model.parameters())
     times = []
     for _ in range(n + 1):

@@ -1,23 +1,18 @@
 """Occlusion: what the prediction loses with each atom."""
 
-from dataclasses import fields, replace
 from typing import Any, final
 
 import numpy as np
 import torch
-from jaxtyping import Bool
-from torch import Tensor
 
 from atomlens.errors import ExplanationError
 from atomlens.explain.base import AtomScores, Explainer
 from atomlens.explain.question import Answers, Question
-from atomlens.graphs import AtomGraph, GraphBatch, collate
+from atomlens.graphs import FIELDS, AtomGraph, GraphBatch, collate
 from atomlens.structures.arrays import Structure, StructureArrays
 
 _NODES_AND_EDGES = 32_768
 """Of the holed structures that are predicted at once."""
-_OF_NODES = ("charges", "node_weights", "ring_flags")
-_OF_EDGES = ("distances", "edge_vectors", "solid_angles", "edge_weights")
 
 
 @final
@@ -90,22 +85,11 @@ def without(batch: GraphBatch, atom: int) -> AtomGraph:
     kept = torch.arange(batch.n_nodes, device=batch.graph_index.device) != atom
     edges = kept[batch.edge_index].all(dim=0)
     place = kept.cumsum(0) - 1
-    chosen: dict[str, Any] = _rows(batch, _OF_NODES, kept) | _rows(batch, _OF_EDGES, edges)
-    n_edges = int(edges.sum())
-    vectors = chosen.pop("edge_vectors", None)
-    graph = AtomGraph(
+    rows: dict[str, Any] = {"node": kept, "edge": edges, "graph": 0}
+    return AtomGraph(
         atomic_numbers=batch.atomic_numbers[kept],
         edge_index=place[batch.edge_index[:, edges]],
-        edge_vectors=batch.distances.new_zeros(n_edges, 3) if vectors is None else vectors,
-        images=batch.edge_index.new_zeros(n_edges, 3),
-        **chosen,
+        distances=batch.distances[edges],
+        images=batch.edge_index.new_zeros(int(edges.sum()), 3),
+        fields={name: values[rows[FIELDS[name].scope]] for name, values in batch.fields.items()},
     )
-    return graph if batch.cells is None else replace(graph, cell=batch.cells[0])
-
-
-def _rows(
-    batch: GraphBatch, names: tuple[str, ...], chosen: Bool[Tensor, " n_rows"]
-) -> dict[str, Tensor]:
-    known = {f.name for f in fields(batch)}
-    found = {name: getattr(batch, name) for name in names if name in known}
-    return {name: value[chosen] for name, value in found.items() if value is not None}

@@ -3,40 +3,55 @@
 Edges point from a neighbour (source) to the atom that looks at it (target) and are always
 sorted by target, so that the edges of one atom stand together. One periodic image of a
 neighbour is one edge; several images of the same atom are several edges.
+
+What they hold besides atoms and pairs stands in ``FIELDS`` and is had as an attribute:
+``batch.charges`` is a tensor, or None where nobody asked for it.
 """
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from atomlens.graphs.fields import Counts, HasFields, given_fields
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AtomGraph:
+
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
+class AtomGraph(HasFields):
     """One system: atoms and neighbour pairs. Lengths in Å, solid angles in sr."""
 
     atomic_numbers: Int[Tensor, " n_nodes"]
     edge_index: Int[Tensor, "2 n_edges"]
     """Rows: source, target; sorted by target."""
     distances: Float[Tensor, " n_edges"]
-    edge_vectors: Float[Tensor, "n_edges 3"]
-    """From target to source."""
     images: Int[Tensor, "n_edges 3"]
     """Lattice translation of the source, in units of the cell vectors."""
-    solid_angles: Float[Tensor, " n_edges"] | None = None
-    """Solid angle of the shared Voronoi face seen from the target."""
-    edge_weights: Float[Tensor, " n_edges"] | None = None
-    """Solid angle over the largest of the target; 1 for builders without faces."""
-    node_weights: Float[Tensor, " n_nodes"] | None = None
-    """Amount of each node in a formula graph; None where every node is one atom."""
-    ring_flags: Float[Tensor, "n_nodes 2"] | None = None
-    """1 where an atom is in a ring, and 1 where it is aromatic; None where nobody asked."""
-    charges: Float[Tensor, " n_nodes"] | None = None
-    """Partial charges, e; 0 where unknown."""
-    cell: Float[Tensor, "3 3"] | None = None
-    """Rows are lattice vectors; zero rows where there is none."""
-    name: str = ""
+    name: str
+    fields: Mapping[str, Tensor]
+    """By name in ``FIELDS``; those of the whole graph without an axis for it."""
+
+    def __init__(
+        self,
+        *,
+        atomic_numbers: Int[Tensor, " n_nodes"],
+        edge_index: Int[Tensor, "2 n_edges"],
+        distances: Float[Tensor, " n_edges"],
+        images: Int[Tensor, "n_edges 3"],
+        name: str = "",
+        fields: Mapping[str, Tensor] = {},
+        **more: Tensor | None,
+    ) -> None:
+        counts: Counts = {"node": len(atomic_numbers), "edge": len(distances), "graph": None}
+        self.fill(
+            atomic_numbers=atomic_numbers,
+            edge_index=edge_index,
+            distances=distances,
+            images=images,
+            name=name,
+            fields=given_fields(fields, more, counts),
+        )
 
     @property
     def n_nodes(self) -> int:
@@ -49,9 +64,9 @@ class AtomGraph:
         return int(self.edge_index.shape[1])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GraphBatch:
-    """Several graphs end to end. Optional edge fields are None where nobody asked for them."""
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
+class GraphBatch(HasFields):
+    """Several graphs end to end."""
 
     atomic_numbers: Int[Tensor, " n_nodes"]
     graph_index: Int[Tensor, " n_nodes"]
@@ -60,13 +75,33 @@ class GraphBatch:
     edge_index: Int[Tensor, "2 n_edges"]
     """Rows: source, target, counted over the whole batch; sorted by target."""
     distances: Float[Tensor, " n_edges"]
-    edge_vectors: Float[Tensor, "n_edges 3"] | None = None
-    solid_angles: Float[Tensor, " n_edges"] | None = None
-    edge_weights: Float[Tensor, " n_edges"] | None = None
-    node_weights: Float[Tensor, " n_nodes"] | None = None
-    ring_flags: Float[Tensor, "n_nodes 2"] | None = None
-    charges: Float[Tensor, " n_nodes"] | None = None
-    cells: Float[Tensor, "n_graphs 3 3"] | None = None
+    fields: Mapping[str, Tensor]
+    """By name in ``FIELDS``, with a row a node, an edge or a graph."""
+
+    def __init__(
+        self,
+        *,
+        atomic_numbers: Int[Tensor, " n_nodes"],
+        graph_index: Int[Tensor, " n_nodes"],
+        node_counts: Int[Tensor, " n_graphs"],
+        edge_index: Int[Tensor, "2 n_edges"],
+        distances: Float[Tensor, " n_edges"],
+        fields: Mapping[str, Tensor] = {},
+        **more: Tensor | None,
+    ) -> None:
+        counts: Counts = {
+            "node": len(atomic_numbers),
+            "edge": len(distances),
+            "graph": len(node_counts),
+        }
+        self.fill(
+            atomic_numbers=atomic_numbers,
+            graph_index=graph_index,
+            node_counts=node_counts,
+            edge_index=edge_index,
+            distances=distances,
+            fields=given_fields(fields, more, counts),
+        )
 
     @property
     def n_graphs(self) -> int:
@@ -87,10 +122,16 @@ class GraphBatch:
         self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
     ) -> "GraphBatch":
         """Return the batch on a device, floating-point fields in ``dtype``."""
-        moved: dict[str, Tensor] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value is not None:
-                floating = value.is_floating_point()
-                moved[field.name] = value.to(device=device, dtype=dtype if floating else None)
-        return replace(self, **moved)
+
+        def moved(value: Tensor) -> Tensor:
+            return value.to(device=device, dtype=dtype if value.is_floating_point() else None)
+
+        return replace(
+            self,
+            atomic_numbers=moved(self.atomic_numbers),
+            graph_index=moved(self.graph_index),
+            node_counts=moved(self.node_counts),
+            edge_index=moved(self.edge_index),
+            distances=moved(self.distances),
+            fields={name: moved(value) for name, value in self.fields.items()},
+        )

@@ -1,7 +1,7 @@
 """All graphs of a data set as flat tensors, from which batches are cut."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,8 +11,17 @@ from torch import Tensor
 from atomlens.errors import GraphError
 from atomlens.graphs.batches import AtomGraph, GraphBatch
 from atomlens.graphs.copying import copy_loops
+from atomlens.graphs.fields import FIELDS, Counts, HasFields, Scope, common_fields, given_fields
 
-_OPTIONAL = ("edge_vectors", "solid_angles", "edge_weights", "charges", "cells")
+CORE = (
+    "node_offsets",
+    "edge_offsets",
+    "atomic_numbers",
+    "edge_source",
+    "edge_target",
+    "distances",
+)
+"""Tensors of every store; the others are those of ``FIELDS``."""
 
 
 def collate(graphs: Iterable[AtomGraph], dtype: torch.dtype = torch.float32) -> GraphBatch:
@@ -23,8 +32,8 @@ def collate(graphs: Iterable[AtomGraph], dtype: torch.dtype = torch.float32) -> 
     return GraphStore.from_graphs(graphs, dtype=dtype).batch()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GraphStore:
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
+class GraphStore(HasFields):
     """All graphs of a data set as flat tensors, possibly memory-mapped or on a GPU.
 
     A batch is cut out with a few gathers; nothing is padded and no Python loop runs over
@@ -37,13 +46,35 @@ class GraphStore:
     edge_source: Integer[Tensor, " n_edges"]
     edge_target: Integer[Tensor, " n_edges"]
     distances: Float[Tensor, " n_edges"]
-    edge_vectors: Float[Tensor, "n_edges 3"] | None = None
-    solid_angles: Float[Tensor, " n_edges"] | None = None
-    edge_weights: Float[Tensor, " n_edges"] | None = None
-    node_weights: Float[Tensor, " n_nodes"] | None = None
-    ring_flags: Float[Tensor, "n_nodes 2"] | None = None
-    charges: Float[Tensor, " n_nodes"] | None = None
-    cells: Float[Tensor, "n_graphs 3 3"] | None = None
+    fields: Mapping[str, Tensor]
+    """By name in ``FIELDS``, with a row a node, an edge or a graph."""
+
+    def __init__(
+        self,
+        *,
+        node_offsets: Int[Tensor, " n_graphs_plus_1"],
+        edge_offsets: Int[Tensor, " n_graphs_plus_1"],
+        atomic_numbers: Integer[Tensor, " n_nodes"],
+        edge_source: Integer[Tensor, " n_edges"],
+        edge_target: Integer[Tensor, " n_edges"],
+        distances: Float[Tensor, " n_edges"],
+        fields: Mapping[str, Tensor] = {},
+        **more: Tensor | None,
+    ) -> None:
+        counts: Counts = {
+            "node": len(atomic_numbers),
+            "edge": len(distances),
+            "graph": len(node_offsets) - 1,
+        }
+        self.fill(
+            node_offsets=node_offsets,
+            edge_offsets=edge_offsets,
+            atomic_numbers=atomic_numbers,
+            edge_source=edge_source,
+            edge_target=edge_target,
+            distances=distances,
+            fields=given_fields(fields, more, counts),
+        )
 
     def __len__(self) -> int:
         return int(self.node_offsets.shape[0]) - 1
@@ -67,16 +98,10 @@ class GraphStore:
         if not items:
             raise GraphError("There is no graph to batch: the list of structures is empty.")
 
-        def cat(name: str) -> Tensor | None:
-            values = [getattr(g, name) for g in items]
-            present = [v for v in values if v is not None]
-            if not present:
-                return None
-            if len(present) < len(values):
-                raise GraphError(
-                    f"Some graphs have {name} and some do not; build all with one builder."
-                )
-            return torch.cat(present).to(dtype)
+        def joined(name: str, values: list[Tensor]) -> Tensor:
+            row = FIELDS[name]
+            rows = torch.stack(values) if row.scope == "graph" else torch.cat(values)
+            return rows.to(dtype if rows.is_floating_point() else rows.dtype)
 
         edges = torch.cat([g.edge_index for g in items], dim=1)
         return cls(
@@ -86,23 +111,26 @@ class GraphStore:
             edge_source=edges[0],
             edge_target=edges[1],
             distances=torch.cat([g.distances for g in items]).to(dtype),
-            edge_vectors=cat("edge_vectors"),
-            solid_angles=cat("solid_angles"),
-            edge_weights=cat("edge_weights"),
-            node_weights=cat("node_weights"),
-            ring_flags=cat("ring_flags"),
-            charges=cat("charges"),
-            cells=_stacked_cells(items, dtype),
+            fields={
+                name: joined(name, values)
+                for name, values in common_fields([g.fields for g in items]).items()
+            },
         )
 
     def to(self, device: torch.device | str) -> "GraphStore":
         """Return the store on a device, so that batches are cut out there."""
-        moved = {
-            f.name: getattr(self, f.name).to(device)
-            for f in fields(self)
-            if getattr(self, f.name) is not None
-        }
-        return replace(self, **moved)
+        return self.of({name: tensor.to(device) for name, tensor in self.parts().items()})
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, Tensor]) -> "GraphStore":
+        """Return the store of these tensors, such as the `parts` of another one.
+
+        Raises:
+            GraphError: a name or shape that is none of the fields of graphs.
+            KeyError: there are no atoms or pairs.
+        """
+        core = {name: tensors[name] for name in CORE}
+        return cls(**core, fields={n: t for n, t in tensors.items() if n not in CORE})
 
     def compact(self) -> "GraphStore":
         """Return the store with the smallest integers that hold it: less to keep and to read."""
@@ -118,8 +146,8 @@ class GraphStore:
     def select(self, names: Iterable[str]) -> "GraphStore":
         """Return the store with only the named optional fields, so batches stay lean."""
         keep = set(names)
-        dropped: dict[str, Any] = {name: None for name in _OPTIONAL if name not in keep}
-        return replace(self, **dropped)
+        chosen = {n: v for n, v in self.fields.items() if n in keep or FIELDS[n].always}
+        return replace(self, fields=chosen)
 
     def batch(self, indices: Int[Tensor, " n_chosen"] | None = None) -> GraphBatch:
         """Cut out the graphs ``indices`` (all of them by default) as one batch."""
@@ -138,22 +166,17 @@ class GraphStore:
         first_node = (node_counts.cumsum(0) - node_counts).index_select(0, edge_graph)
         ends = (self.edge_source, self.edge_target)
 
-        def cut(values: Tensor | None, rows: Tensor) -> Tensor | None:
-            return None if values is None else values.index_select(0, rows)
-
+        rows = {"node": node_rows, "edge": edge_rows, "graph": indices}
         return GraphBatch(
             atomic_numbers=self.atomic_numbers.index_select(0, node_rows).long(),
             graph_index=graph_index,
             node_counts=node_counts,
             edge_index=torch.stack([e.index_select(0, edge_rows) + first_node for e in ends]),
             distances=self.distances.index_select(0, edge_rows),
-            edge_vectors=cut(self.edge_vectors, edge_rows),
-            solid_angles=cut(self.solid_angles, edge_rows),
-            edge_weights=cut(self.edge_weights, edge_rows),
-            node_weights=cut(self.node_weights, node_rows),
-            ring_flags=cut(self.ring_flags, node_rows),
-            charges=cut(self.charges, node_rows),
-            cells=cut(self.cells, indices),
+            fields={
+                name: values.index_select(0, rows[FIELDS[name].scope])
+                for name, values in self.fields.items()
+            },
         )
 
     def _copied(self, indices: Int[Tensor, " n_chosen"]) -> GraphBatch:
@@ -176,33 +199,19 @@ class GraphStore:
             copy_values(chosen, offsets, width, values.reshape(-1).numpy(), rows.view(-1).numpy())
             return rows
 
-        def cut_edges(values: Tensor | None) -> Tensor | None:
-            return None if values is None else cut(values, edge_offsets, n_edges)
-
-        def cut_nodes(values: Tensor | None) -> Tensor | None:
-            return None if values is None else cut(values, node_offsets, n_nodes)
-
+        cut_rows: dict[Scope, Callable[[Tensor], Tensor]] = {
+            "node": lambda values: cut(values, node_offsets, n_nodes),
+            "edge": lambda values: cut(values, edge_offsets, n_edges),
+            "graph": lambda values: values.index_select(0, indices),
+        }
         return GraphBatch(
             atomic_numbers=atomic_numbers,
             graph_index=graph_index,
             node_counts=node_counts,
             edge_index=edge_index,
             distances=cut(self.distances, edge_offsets, n_edges),
-            edge_vectors=cut_edges(self.edge_vectors),
-            solid_angles=cut_edges(self.solid_angles),
-            edge_weights=cut_edges(self.edge_weights),
-            node_weights=cut_nodes(self.node_weights),
-            ring_flags=cut_nodes(self.ring_flags),
-            charges=cut_nodes(self.charges),
-            cells=None if self.cells is None else self.cells.index_select(0, indices),
+            fields={n: cut_rows[FIELDS[n].scope](v) for n, v in self.fields.items()},
         )
-
-
-def _stacked_cells(
-    graphs: list[AtomGraph], dtype: torch.dtype
-) -> Float[Tensor, "n_graphs 3 3"] | None:
-    cells = [g.cell for g in graphs if g.cell is not None]
-    return torch.stack(cells).to(dtype) if len(cells) == len(graphs) else None
 
 
 def _offsets(counts: list[int]) -> Int[Tensor, " n_plus_1"]:

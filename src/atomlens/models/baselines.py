@@ -28,7 +28,8 @@ def atom_counts(batch: GraphBatch, dtype: torch.dtype) -> Float[Tensor, " n_node
     """Return how many atoms each node stands for: one, unless it is a node of a formula."""
     if batch.node_weights is None:
         return torch.ones_like(batch.atomic_numbers, dtype=dtype)
-    return batch.node_weights.to(dtype)
+    amounts: Tensor = batch.node_weights.to(dtype)
+    return amounts
 
 
 def uniform_attention(batch: GraphBatch) -> Float[Tensor, " n_nodes"]:

@@ -123,7 +123,7 @@ class GeoCgnn(PropertyModel):
     """
 
     Config = GeoCgnnConfig
-    edge_fields: ClassVar[frozenset[str]] = frozenset({"edge_vectors", "cells"})
+    edge_fields: ClassVar[frozenset[str]] = frozenset({"edge_vectors", "cell"})
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("nearest", {})
     element_tables: ClassVar[tuple[str, ...]] = ("embedding.weight",)
     output_layers: ClassVar[tuple[str, ...]] = ("output",)
@@ -195,15 +195,15 @@ class GeoCgnn(PropertyModel):
 
         Zero for a structure that does not repeat in all directions: it has no wave vectors.
         """
-        if batch.edge_vectors is None or batch.cells is None:
+        if batch.edge_vectors is None or batch.cell is None:
             raise SettingsError(
                 "GeoCGNN with plane waves reads edge vectors and the cell; build the batch with "
                 "both, or set plane_waves=false."
             )
-        volumes = torch.linalg.det(batch.cells).abs()
+        volumes = torch.linalg.det(batch.cell).abs()
         periodic = volumes > 1e-6
-        identity = torch.eye(3, dtype=batch.cells.dtype, device=batch.cells.device)
-        inverse = torch.linalg.inv(torch.where(periodic[:, None, None], batch.cells, identity))
+        identity = torch.eye(3, dtype=batch.cell.dtype, device=batch.cell.device)
+        inverse = torch.linalg.inv(torch.where(periodic[:, None, None], batch.cell, identity))
         amplitude = torch.where(periodic, volumes.clamp(min=1e-6).rsqrt(), 0)
         graph = batch.graph_index.index_select(0, batch.edge_index[1])
         fractional = (batch.edge_vectors.unsqueeze(1) @ inverse[graph]).squeeze(1)

@@ -1,6 +1,7 @@
 """From a structure to its neighbour pairs."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,14 +11,15 @@ from numpy.typing import NDArray
 
 from atomlens.errors import Failure, GraphError
 from atomlens.graphs import AtomGraph
+from atomlens.graphs.fields import FIELDS, Counts, HasFields, Scope, common_fields, given_fields
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EdgeArrays:
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
+class EdgeArrays(HasFields):
     """Directed neighbour pairs of one structure, sorted by target (then distance)."""
 
     source: NDArray[np.int64]
@@ -26,22 +28,39 @@ class EdgeArrays:
     """(n_edges,)"""
     distances: NDArray[np.float64]
     """(n_edges,), Å"""
-    vectors: NDArray[np.float64]
-    """(n_edges, 3), Å, from target to source"""
     images: NDArray[np.int64]
     """(n_edges, 3), lattice translation of the source"""
-    solid_angles: NDArray[np.float64] | None = None
-    """(n_edges,), sr"""
-    weights: NDArray[np.float64] | None = None
-    """(n_edges,), solid angle over the largest of the target"""
-    atomic_numbers: NDArray[np.uint8] | None = None
-    """Set by builders whose nodes are not the atoms (formula): the nodes' elements."""
-    node_weights: NDArray[np.float64] | None = None
-    """Set together with ``atomic_numbers``: the amount of each node."""
+    atomic_numbers: NDArray[np.uint8] | None
+    """(n_nodes,) set by builders whose nodes are not the atoms (formula): the nodes' elements"""
+    fields: Mapping[str, NDArray[Any]]
+    """By name in ``FIELDS``; those of the whole graph without an axis for it."""
+
+    def __init__(
+        self,
+        *,
+        source: NDArray[np.int64],
+        target: NDArray[np.int64],
+        distances: NDArray[np.float64],
+        images: NDArray[np.int64],
+        atomic_numbers: NDArray[np.uint8] | None = None,
+        fields: Mapping[str, NDArray[Any]] = {},
+        **more: NDArray[Any] | None,
+    ) -> None:
+        counts: dict[Scope, int | None] = {"edge": len(distances), "graph": None}
+        if atomic_numbers is not None:
+            counts["node"] = len(atomic_numbers)
+        self.fill(
+            source=source,
+            target=target,
+            distances=distances,
+            images=images,
+            atomic_numbers=atomic_numbers,
+            fields=given_fields(fields, more, counts),
+        )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackedEdges:
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
+class PackedEdges(HasFields):
     """Neighbour pairs of many structures end to end, in the types of a `GraphStore`."""
 
     kept: NDArray[np.int64]
@@ -58,18 +77,37 @@ class PackedEdges:
     """(n_edges,)"""
     distances: NDArray[np.float32]
     """(n_edges,), Å"""
-    vectors: NDArray[np.float32]
-    """(n_edges, 3), Å"""
-    solid_angles: NDArray[np.float32] | None = None
-    """(n_edges,), sr"""
-    weights: NDArray[np.float32] | None = None
-    """(n_edges,)"""
-    node_weights: NDArray[np.float32] | None = None
-    """(n_nodes,)"""
-    ring_flags: NDArray[np.float32] | None = None
-    """(n_nodes, 2) in a ring, aromatic"""
-    failures: tuple[Failure, ...] = ()
+    fields: Mapping[str, NDArray[Any]]
+    """By name in ``FIELDS``, with a row a node, an edge or a graph."""
+    failures: tuple[Failure, ...]
     """The structures that are left out, in order, with the reason."""
+
+    def __init__(
+        self,
+        *,
+        kept: NDArray[np.int64],
+        node_counts: NDArray[np.int64],
+        edge_counts: NDArray[np.int64],
+        atomic_numbers: NDArray[np.uint8],
+        source: NDArray[np.int32],
+        target: NDArray[np.int32],
+        distances: NDArray[np.float32],
+        fields: Mapping[str, NDArray[Any]] = {},
+        failures: tuple[Failure, ...] = (),
+        **more: NDArray[Any] | None,
+    ) -> None:
+        counts: Counts = {"node": len(atomic_numbers), "edge": len(distances), "graph": len(kept)}
+        self.fill(
+            kept=kept,
+            node_counts=node_counts,
+            edge_counts=edge_counts,
+            atomic_numbers=atomic_numbers,
+            source=source,
+            target=target,
+            distances=distances,
+            fields=given_fields(fields, more, counts),
+            failures=failures,
+        )
 
 
 class GraphBuilder(ABC):
@@ -112,10 +150,7 @@ class GraphBuilder(ABC):
             source=_join([e.source for e in edges], np.int32),
             target=_join([e.target for e in edges], np.int32),
             distances=_join([e.distances for e in edges], np.float32),
-            vectors=_join([e.vectors for e in edges], np.float32, (0, 3)),
-            solid_angles=_join_optional([e.solid_angles for e in edges]),
-            weights=_join_optional([e.weights for e in edges]),
-            node_weights=_join_optional([e.node_weights for e in edges]),
+            fields=packed_fields(edges),
             failures=tuple(failures),
         )
 
@@ -132,13 +167,10 @@ class GraphBuilder(ABC):
             atomic_numbers=torch.from_numpy(numbers.astype(np.int64)),
             edge_index=torch.from_numpy(np.stack([e.source, e.target])),
             distances=torch.from_numpy(e.distances),
-            edge_vectors=torch.from_numpy(e.vectors),
             images=torch.from_numpy(e.images),
-            solid_angles=None if e.solid_angles is None else torch.from_numpy(e.solid_angles),
-            edge_weights=None if e.weights is None else torch.from_numpy(e.weights),
-            node_weights=None if e.node_weights is None else torch.from_numpy(e.node_weights),
             charges=_known_charges(structure) if e.atomic_numbers is None else None,
             cell=torch.from_numpy(structure.cell),
+            fields={name: torch.from_numpy(values) for name, values in e.fields.items()},
             name=structure.name,
         )
 
@@ -164,14 +196,17 @@ def _known_charges(structure: Structure) -> torch.Tensor | None:
     return torch.from_numpy(structure.charges.astype(np.float64))
 
 
-def _join(
-    arrays: list[NDArray[Any]], dtype: type[np.generic], empty: tuple[int, ...] = (0,)
-) -> NDArray[Any]:
+def packed_fields(edges: list[EdgeArrays]) -> dict[str, NDArray[Any]]:
+    """Return the fields of many structures end to end, in the types that stores have."""
+    return {
+        name: (np.stack if FIELDS[name].scope == "graph" else np.concatenate)(values).astype(
+            FIELDS[name].dtype, copy=False
+        )
+        for name, values in common_fields([e.fields for e in edges]).items()
+    }
+
+
+def _join(arrays: list[NDArray[Any]], dtype: type[np.generic]) -> NDArray[Any]:
     if not arrays:
-        return np.zeros(empty, dtype=dtype)
+        return np.zeros(0, dtype=dtype)
     return np.concatenate(arrays).astype(dtype, copy=False)
-
-
-def _join_optional(arrays: list[NDArray[np.float64] | None]) -> NDArray[np.float32] | None:
-    present = [a for a in arrays if a is not None]
-    return _join(present, np.float32) if present else None

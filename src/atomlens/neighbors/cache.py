@@ -12,7 +12,6 @@ import warnings
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import fields
 from os.path import isdir
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,8 @@ from numpy.typing import NDArray
 from atomlens.boundary import parse_json, read_text, regular_size
 from atomlens.errors import Failure
 from atomlens.files import cache_folder, discard_folder, whole_folder
-from atomlens.graphs import GraphStore
+from atomlens.graphs import FIELDS, GraphStore
+from atomlens.graphs.store import CORE
 from atomlens.neighbors import BuildResult, build_store
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.neighbors.features import with_structure_fields
@@ -39,7 +39,6 @@ GRAPH_VERSION = 1
 _HEADER = "header.json"
 _CHECKED_BYTES = 2 << 30
 """Caches up to this size are compared with their checksums; larger ones by size alone."""
-_OPTIONAL = ("edge_vectors", "solid_angles", "edge_weights", "node_weights")
 
 
 def cached_store(
@@ -138,7 +137,7 @@ def _read(folder: Path, identity: dict[str, Any], structures: StructureArrays) -
     if header["identity"] != identity:
         raise ValueError("the header belongs to other graphs")
     described = header["arrays"]
-    if not set(described) <= {"kept", *(f.name for f in fields(GraphStore))}:
+    if not set(described) <= {"kept", *CORE, *FIELDS}:
         raise ValueError("the header names arrays that no graph has")
     arrays = {name: _map(folder / f"{name}.npy") for name in described}
     check_bytes = sum(a.nbytes for a in arrays.values()) <= _CHECKED_BYTES
@@ -148,7 +147,8 @@ def _read(folder: Path, identity: dict[str, Any], structures: StructureArrays) -
         if not whole or (check_bytes and _checksum(array) != checksum):
             raise ValueError(f"{name}.npy is not what was written")
     kept = np.array(arrays.pop("kept"))
-    store = GraphStore(**{name: torch.from_numpy(array) for name, array in arrays.items()})
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    store = GraphStore.of(tensors)
     store = with_structure_fields(store, structures, kept)
     failures = _renamed(header["failures"], kept, structures.names)
     return BuildResult(store=store, kept=kept, failures=failures)
@@ -163,11 +163,8 @@ def _map(path: Path) -> NDArray[Any]:
 
 def _tensors(store: GraphStore) -> dict[str, torch.Tensor]:
     """Return what is kept on disk: all but what comes from the structures as it is."""
-    return {
-        f.name: getattr(store, f.name)
-        for f in fields(store)
-        if f.name not in ("cells", "charges") and getattr(store, f.name) is not None
-    }
+    tensors = store.parts()
+    return {n: t for n, t in tensors.items() if n not in FIELDS or FIELDS[n].cached}
 
 
 def _checksum(array: NDArray[Any]) -> int:

@@ -1,7 +1,6 @@
 """What a graph takes from its structure as it is: charges, cell, and flags of rings."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -24,7 +23,7 @@ def with_structure_fields(
         assert found is not None
         charges = torch.from_numpy(np.nan_to_num(found))
     cells = torch.from_numpy(structures.cells[kept].astype(np.float32))
-    return replace(store, cells=cells, charges=charges)
+    return store.with_fields(cell=cells, charges=charges)
 
 
 def why_no_rings(name: str) -> str:

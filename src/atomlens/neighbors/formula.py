@@ -38,9 +38,9 @@ class FormulaBuilder(GraphBuilder):
             source=source,
             target=target,
             distances=np.zeros(len(source)),
-            vectors=np.zeros((len(source), 3)),
+            edge_vectors=np.zeros((len(source), 3)),
             images=np.zeros((len(source), 3), dtype=np.int64),
-            weights=np.ones(len(source)),
+            edge_weights=np.ones(len(source)),
             atomic_numbers=numbers.astype(np.uint8),
             node_weights=counts.astype(np.float64),
         )

@@ -81,10 +81,10 @@ class KernelBuilder(GraphBuilder):
             source=ends[1].astype(np.int64),
             target=ends[0].astype(np.int64),
             distances=values[3].copy(),
-            vectors=np.ascontiguousarray(values[:3].T),
+            edge_vectors=np.ascontiguousarray(values[:3].T),
             images=ends[2:].T.astype(np.int64, order="C"),
             solid_angles=values[4].copy() if self.has_faces else None,
-            weights=values[5].copy() if self.has_faces else np.ones(n),
+            edge_weights=values[5].copy() if self.has_faces else np.ones(n),
         )
 
     def pack(self, structures: StructureArrays) -> PackedEdges:
@@ -107,9 +107,9 @@ class KernelBuilder(GraphBuilder):
             source=table.ends[1, :n].copy(),
             target=table.ends[0, :n].copy(),
             distances=values[3].astype(np.float32),
-            vectors=values[:3].T.astype(np.float32, order="C"),
+            edge_vectors=values[:3].T.astype(np.float32, order="C"),
             solid_angles=values[4].astype(np.float32) if self.has_faces else None,
-            weights=values[5].astype(np.float32) if self.has_faces else np.ones(n, np.float32),
+            edge_weights=values[5].astype(np.float32) if self.has_faces else np.ones(n, np.float32),
             failures=tuple(
                 Failure(name=structures.names[i], message=reasons[i]) for i in sorted(reasons)
             ),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from atomlens.errors import Failure, SettingsError
 from atomlens.graphs import GraphStore
+from atomlens.graphs.fields import FIELDS, common_fields
 from atomlens.neighbors.base import GraphBuilder, PackedEdges
 from atomlens.neighbors.features import with_structure_fields
 from atomlens.structures.arrays import StructureArrays
@@ -78,14 +80,10 @@ def _shards(structures: StructureArrays) -> Iterator[NDArray[np.int64]]:
 def _join(parts: list[PackedEdges]) -> GraphStore:
     """Lay the parts end to end."""
 
-    def join(name: str, dtype: type[np.generic], shape: tuple[int, ...] = (0,)) -> torch.Tensor:
-        arrays = [getattr(part, name) for part in parts if len(part.kept)]
-        joined = np.concatenate(arrays) if arrays else np.zeros(shape, dtype)
-        return torch.from_numpy(np.ascontiguousarray(joined, dtype=dtype))
+    filled = [part for part in parts if len(part.kept)]
 
-    def join_optional(name: str) -> torch.Tensor | None:
-        present = any(getattr(part, name) is not None for part in parts if len(part.kept))
-        return join(name, np.float32) if present else None
+    def join(name: str, dtype: type[np.generic]) -> torch.Tensor:
+        return _tensor([getattr(part, name) for part in filled], np.dtype(dtype))
 
     def offsets(name: str) -> torch.Tensor:
         return torch.cat([torch.zeros(1, dtype=torch.int64), join(name, np.int64).cumsum(0)])
@@ -97,9 +95,13 @@ def _join(parts: list[PackedEdges]) -> GraphStore:
         edge_source=join("source", np.int32),
         edge_target=join("target", np.int32),
         distances=join("distances", np.float32),
-        edge_vectors=join("vectors", np.float32, (0, 3)),
-        solid_angles=join_optional("solid_angles"),
-        edge_weights=join_optional("weights"),
-        node_weights=join_optional("node_weights"),
-        ring_flags=join_optional("ring_flags"),
+        fields={
+            name: _tensor(values, np.dtype(FIELDS[name].dtype))
+            for name, values in common_fields([part.fields for part in filled]).items()
+        },
     )
+
+
+def _tensor(arrays: list[NDArray[Any]], dtype: np.dtype[Any]) -> torch.Tensor:
+    joined = np.concatenate(arrays) if arrays else np.zeros(0, dtype)
+    return torch.from_numpy(np.ascontiguousarray(joined, dtype=dtype))

@@ -1,13 +1,15 @@
 """All neighbours within a radius."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, final
+from typing import Any, ClassVar, Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import SettingsError, unknown_name
+from atomlens.graphs.fields import FIELDS
 from atomlens.neighbors.base import EdgeArrays, PackedEdges
 from atomlens.neighbors.kernels import Kernel, KernelBuilder
 from atomlens.structures.arrays import Structure, StructureArrays
@@ -49,9 +51,8 @@ class RadiusBuilder(KernelBuilder):
             source=found.source[kept],
             target=found.target[kept],
             distances=found.distances[kept],
-            vectors=found.vectors[kept],
             images=found.images[kept],
-            weights=np.ones(len(kept)),
+            fields=_of_edges(found.fields, kept),
         )
 
     def pack(self, structures: StructureArrays) -> PackedEdges:
@@ -68,8 +69,7 @@ class RadiusBuilder(KernelBuilder):
             source=found.source[kept],
             target=found.target[kept],
             distances=found.distances[kept],
-            vectors=found.vectors[kept],
-            weights=np.ones(len(kept), dtype=np.float32),
+            fields=_of_edges(found.fields, kept),
         )
 
     def kernel(self, structures: StructureArrays) -> Kernel:
@@ -87,6 +87,13 @@ class RadiusBuilder(KernelBuilder):
             # room that is not used is never touched, and costs nothing
             n_edges=int(min(structures.offsets[-1] * 0.8 * self.cutoff**3, _MOST_EXPECTED)),
         )
+
+
+def _of_edges(
+    fields: Mapping[str, NDArray[Any]], kept: NDArray[np.int64]
+) -> dict[str, NDArray[Any]]:
+    """Return the fields with only some rows of those of edges."""
+    return {n: v[kept] if FIELDS[n].scope == "edge" else v for n, v in fields.items()}
 
 
 def _nearest_images(source: NDArray[np.int64], target: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -89,7 +89,7 @@ class VoronoiBuilder(KernelBuilder):
         graph = KernelBuilder.build_structure(self, structure)
         if not self.ring_flags:
             return graph
-        return replace(graph, ring_flags=torch.from_numpy(ring_flags([structure])).double())
+        return graph.with_fields(ring_flags=torch.from_numpy(ring_flags([structure])).double())
 
     def pack(self, structures: StructureArrays) -> PackedEdges:
         """Return the neighbour pairs of many structures; those that fail are listed by name."""
@@ -97,7 +97,7 @@ class VoronoiBuilder(KernelBuilder):
         if not self.ring_flags or not len(packed.kept):
             return packed
         kept = (structures[index] for index in packed.kept.tolist())
-        return replace(packed, ring_flags=ring_flags(kept))
+        return packed.with_fields(ring_flags=ring_flags(kept))
 
     def _sift(self, structures: StructureArrays) -> tuple[NDArray[np.int64], dict[int, str]]:
         usable, reasons = KernelBuilder._sift(self, structures)

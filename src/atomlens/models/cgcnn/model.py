@@ -121,7 +121,7 @@ class Cgcnn(PropertyModel):
     """
 
     Config = CgcnnConfig
-    edge_fields: ClassVar[frozenset[str]] = frozenset({"charges", "cells"})
+    edge_fields: ClassVar[frozenset[str]] = frozenset({"charges", "cell"})
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("nearest", {})
     element_tables: ClassVar[tuple[str, ...]] = ("embedding.weight",)
     output_layers: ClassVar[tuple[str, ...]] = ("output",)
@@ -279,7 +279,7 @@ def cell_features(batch: GraphBatch) -> Float[Tensor, "n_nodes 6"]:
 
     A direction without a lattice vector has length and angles 0.
     """
-    cells = batch.cells
+    cells = batch.cell
     if cells is None:
         return batch.distances.new_zeros(batch.n_nodes, 6)
     lengths = cells.norm(dim=2)

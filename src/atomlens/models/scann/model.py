@@ -91,7 +91,9 @@ class Scann(PropertyModel):
     """
 
     Config = ScannConfig
-    edge_fields: ClassVar[frozenset[str]] = frozenset({"solid_angles", "edge_weights"})
+    edge_fields: ClassVar[frozenset[str]] = frozenset(
+        {"solid_angles", "edge_weights", "ring_flags"}
+    )
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("voronoi", {})
     element_tables: ClassVar[tuple[str, ...]] = ("embedding.weight",)
     output_layers: ClassVar[tuple[str, ...]] = ("output",)

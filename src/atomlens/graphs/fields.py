@@ -1,0 +1,145 @@
+"""What a graph can hold besides its atoms and its pairs: one row a field.
+
+Stores, batches, caches, packing and occlusion read this table. A new feature of atoms, pairs or
+whole graphs is a row here, a line in the builder that makes it (``EdgeArrays(..., name=array)``)
+and its name in the ``edge_fields`` of the models that read it (``batch.name``); nothing in
+between has to know of it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from dataclasses import fields as fields_of
+from typing import Any, Literal, TypeVar
+
+from atomlens.errors import GraphError
+
+Scope = Literal["node", "edge", "graph"]
+Counts = Mapping[Scope, int | None]
+"""Rows of the fields of each scope. None: a single row, without an axis for it; a scope that is
+missing has any number."""
+T = TypeVar("T")
+Holder = TypeVar("Holder", bound="HasFields")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphField:
+    """One optional field of graphs."""
+
+    scope: Scope
+    """Whether it has one row a node, one an edge, or one a graph."""
+    shape: tuple[int, ...] = ()
+    """Of one row."""
+    dtype: str = "float32"
+    """In stores and on disk; floating-point fields of single graphs and batches follow the rest."""
+    meaning: str
+    """With its unit."""
+    always: bool = False
+    """Stays in batches whether the model names it or not."""
+    cached: bool = True
+    """Whether it is kept with the graphs; if not, it is taken from the structures as it is."""
+
+
+FIELDS: dict[str, GraphField] = {
+    "edge_vectors": GraphField(scope="edge", shape=(3,), meaning="from target to source, Å"),
+    "solid_angles": GraphField(
+        scope="edge", meaning="solid angle of the shared Voronoi face seen from the target, sr"
+    ),
+    "edge_weights": GraphField(
+        scope="edge",
+        meaning="solid angle over the largest of the target; 1 for builders without faces",
+    ),
+    "node_weights": GraphField(
+        scope="node",
+        meaning="amount of each node in a formula graph; missing where every node is one atom",
+        always=True,
+    ),
+    "ring_flags": GraphField(
+        scope="node", shape=(2,), meaning="1 where an atom is in a ring, and where it is aromatic"
+    ),
+    "charges": GraphField(
+        scope="node", meaning="partial charges, e; 0 where unknown", cached=False
+    ),
+    "cell": GraphField(
+        scope="graph",
+        shape=(3, 3),
+        meaning="rows are lattice vectors, Å; zero rows where there is none",
+        cached=False,
+    ),
+}
+"""Every field by name. Plain: whoever has one more puts it in."""
+
+
+class HasFields:
+    """Gives the fields as attributes; one that is not there is None."""
+
+    __slots__ = ()
+    fields: Mapping[str, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a field by its name in ``FIELDS``."""
+        if name in FIELDS:
+            return self.fields.get(name)
+        raise AttributeError(f"a {type(self).__name__} has no {name!r}")
+
+    def with_fields(self: Holder, **fields: Any) -> Holder:
+        """Return the same with more fields, or with none where one is None."""
+        return replace(self, fields={**self.fields, **fields})  # type: ignore[type-var]
+
+    def parts(self) -> dict[str, Any]:
+        """Return everything it holds by name, fields included."""
+        own = {f.name: getattr(self, f.name) for f in fields_of(self) if f.name != "fields"}  # type: ignore[arg-type]
+        return own | dict(self.fields)
+
+    def fill(self, **values: object) -> None:
+        """Set the attributes of a frozen object that is being made."""
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+
+def given_fields(
+    fields: Mapping[str, T], more: Mapping[str, T | None], counts: Counts
+) -> dict[str, T]:
+    """Return fields without those that are None, after a check of their names and shapes.
+
+    Args:
+        fields: By name.
+        more: The same, as named arguments; they win.
+        counts: Rows of the fields of each scope.
+
+    Raises:
+        GraphError: a name that is not in the table, or another shape than it has there.
+    """
+    chosen = {name: value for name, value in {**fields, **more}.items() if value is not None}
+    for name, value in chosen.items():
+        if name not in FIELDS:
+            raise GraphError(
+                f"{name!r} is no field of graphs; put it into atomlens.graphs.FIELDS, which has "
+                f"{', '.join(FIELDS)}."
+            )
+        row = FIELDS[name]
+        found: tuple[int, ...] = tuple(value.shape)  # type: ignore[attr-defined]
+        count = counts.get(row.scope, found[0] if found else 0)
+        expected = row.shape if count is None else (count, *row.shape)
+        if found != expected:
+            raise GraphError(f"The field {name!r} has the shape {found} instead of {expected}.")
+    return chosen
+
+
+def common_fields(parts: list[Mapping[str, T]]) -> dict[str, list[T]]:
+    """Return the fields of graphs from one builder, part by part.
+
+    Fields of whole graphs that only some have are left out.
+
+    Raises:
+        GraphError: only some have a field of nodes or edges.
+    """
+    found = {}
+    for name in dict.fromkeys(name for part in parts for name in part):
+        values = [part[name] for part in parts if name in part]
+        if len(values) == len(parts):
+            found[name] = values
+        elif FIELDS[name].scope != "graph":
+            raise GraphError(
+                f"Some graphs have {name} and some do not; build all with one builder."
+            )
+    return found
