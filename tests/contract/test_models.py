@@ -6,12 +6,16 @@ import torch
 from atomlens.errors import SettingsError
 from atomlens.graphs import GraphBatch, collate
 from atomlens.models import MODELS, ClosedFormModel, ModelOutput, PropertyModel, make_model
+from atomlens.neighbors import make_builder
 from atomlens.nn.segment import segment_sum
+from atomlens.structures import to_atoms
+from atomlens.structures.arrays import structure_of
 from finder_graphs import collapsed_graph
 from graph_makers import lone_atom, random_graph, shuffled
 from model_makers import small_model
 
 NAMES = sorted(MODELS)
+FORMULAS = ("CN", "C9N", "CN9", "C99N")
 FORMULA_NAMES = [
     name
     for name, kind in sorted(MODELS.items())
@@ -120,3 +124,30 @@ def test_an_unknown_setting_names_the_nearest(name: str) -> None:
 def test_an_unknown_model_names_the_nearest() -> None:
     with pytest.raises(SettingsError, match="Did you mean 'scann-plus'"):
         make_model("scan-plus")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_before_the_readout_moves_when_all_layers_are_frozen(name: str) -> None:
+    model = small_model(name)
+    try:
+        parts = model.frozen_parts(model.config.n_layers)
+    except (SettingsError, AttributeError):
+        pytest.skip("this model cannot be frozen")
+    for part in parts:
+        part.requires_grad_(False)
+    output = model(collate([random_graph(9, 4), random_graph(5, 3)]))
+    assert output.node_features is not None
+    assert not output.node_features.requires_grad
+    assert output.values.requires_grad
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_that_takes_formulas_tells_amounts_apart(name: str) -> None:
+    if name == "mean" or not MODELS[name].takes_formulas():
+        pytest.skip("takes no formulas, or says the same of all")
+    builder = make_builder("formula")
+    graphs = [builder.build_structure(structure_of(to_atoms(f"formula:{f}"))) for f in FORMULAS]
+    model = small_model(name, **({"mode": "formula"} if name == "finder" else {}))
+    if isinstance(model, ClosedFormModel):
+        model.fit(collate(graphs), torch.arange(4.0).unsqueeze(1))
+    assert run(model, collate(graphs)).values.std() > 1e-6

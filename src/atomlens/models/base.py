@@ -65,6 +65,15 @@ class PropertyModel(nn.Module, ABC):
         super().__init__()
         self.config = config
 
+    @classmethod
+    def takes_formulas(cls) -> bool:
+        """Whether ``forward`` reads the amounts of the elements (``node_weights``).
+
+        To other models all formulas of the same elements look alike: Fe2O3 and Fe3O4.
+        """
+        builders = [cls.default_builder, cls.formula_builder]
+        return any(builder is not None and builder[0] == "formula" for builder in builders)
+
     @property
     def attends_to_atoms(self) -> bool:
         """Whether ``node_attention`` can differ from atom to atom."""
@@ -112,8 +121,10 @@ class PropertyModel(nn.Module, ABC):
         """Return the parameters on which the paper puts its L2 penalty; none by default."""
         return []
 
-    def frozen_parts(self, n_layers: int) -> list[nn.Module]:
+    def frozen_parts(self, n_layers: int) -> list[nn.Module | nn.Parameter]:
         """Return the first layers and everything before them, which fine-tuning can freeze.
+
+        Parameters that belong to no module of their own are parts, too.
 
         Raises:
             SettingsError: the model has fewer layers, or none that could be frozen.

@@ -5,7 +5,9 @@ model.safetensors   weights, ``member0.…`` and so on
 metrics.json        errors on validation and test part
 split.json          names of the samples of each part
 history.csv         one row per epoch
+samples.safetensors digests of the samples of all parts: what a model was trained on, by content
 failures.json       samples that could not be used, if there are any
+warnings.json       what readers found doubtful in samples that were used, if anything
 README.md           model card
 """
 
@@ -30,6 +32,7 @@ from atomlens.printing import encodable
 FORMAT_VERSION = 1
 SETTINGS, WEIGHTS, METRICS = "settings.json", "model.safetensors", "metrics.json"
 SPLIT, HISTORY, FAILURES, CARD = "split.json", "history.csv", "failures.json", "README.md"
+SAMPLES, WARNINGS = "samples.safetensors", "warnings.json"
 TRAINING = "training"
 """Subfolder that holds the state of a training that is not finished."""
 
@@ -64,7 +67,8 @@ def write_model_folder(folder: Path, files: Mapping[str, bytes]) -> None:
 
 def _is_ours(name: str) -> bool:
     """Say whether a file of that name belongs to the model, so that a new one replaces it."""
-    known = (SETTINGS, WEIGHTS, METRICS, SPLIT, HISTORY, FAILURES, CARD, *_PICTURES)
+    ours = (SETTINGS, WEIGHTS, METRICS, SPLIT, HISTORY, FAILURES, CARD, SAMPLES, WARNINGS)
+    known = (*ours, *_PICTURES)
     return any(fnmatch(name, pattern) for pattern in known)
 
 

@@ -21,8 +21,10 @@ from atomlens.predictor.folder import (
     FAILURES,
     HISTORY,
     METRICS,
+    SAMPLES,
     SETTINGS,
     SPLIT,
+    WARNINGS,
     WEIGHTS,
     read_failures,
     read_history,
@@ -31,6 +33,7 @@ from atomlens.predictor.folder import (
     read_weights,
 )
 from atomlens.predictor.record import TrainingRecord
+from atomlens.predictor.samples import TrainingSamples, read_samples
 from atomlens.predictor.trained import TrainedModel
 from atomlens.printing import cut, one_line, shown
 from atomlens.targets.scaling import TargetScaling
@@ -63,6 +66,8 @@ def load_trained(path: str | Path) -> TrainedModel:
             record,
             history=read_history(folder / HISTORY),
             failures=read_failures(folder / FAILURES),
+            warnings=read_failures(folder / WARNINGS),
+            samples=_samples(folder / SAMPLES, record),
         ),
     )
 
@@ -86,6 +91,22 @@ def _parts(content: Any) -> dict[str, tuple[str, ...]]:
     if not all(isinstance(names, list) for names in content.values()):
         raise ValueError("a part is not a list of names")
     return {str(part): tuple(map(str, names)) for part, names in content.items()}
+
+
+def _samples(path: Path, record: TrainingRecord) -> TrainingSamples | None:
+    """Return the samples of the training by content, if the folder holds them."""
+    if not path.is_file():
+        return None
+    try:
+        samples = read_samples(path.read_bytes(), str(path))
+    except OSError as problem:
+        raise ModelError(f"{path}: this file of the model cannot be read ({problem}).") from None
+    if len(samples) != sum(map(len, record.split.values())):
+        raise ModelError(
+            f"{path}: this file of the model and {SPLIT} are of two trainings. Restore the folder "
+            "from a copy, or delete this file; the model works without."
+        )
+    return samples
 
 
 def _without_weights(content: dict[str, Any]) -> TrainedModel:

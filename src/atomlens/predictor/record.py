@@ -8,6 +8,7 @@ from typing import Any
 
 from atomlens.errors import Failure
 from atomlens.printing import one_line
+from atomlens.predictor.samples import TrainingSamples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,22 @@ class TrainingRecord:
     started_from: dict[str, Any] = field(default_factory=dict)
     """Fine-tuning: ``name``, ``model``, ``targets`` and ``weights_sha256`` of the pretrained
     model, and ``notes``, a sentence on everything that was fresh or frozen."""
+    samples: TrainingSamples | None = None
+    """The samples of all parts by content; None if unknown (folders of atomlens 0.1)."""
+    run: dict[str, Any] = field(default_factory=dict)
+    """SHA-256 of ``data``, ``charges``, ``held`` and ``split``, and ``reading``, the options with
+    which the data were read; empty for models of atomlens 0.1."""
+    n_without_value: int = 0
+    """Rows that were left out because no value of the targets is known."""
+    remarks: tuple[str, ...] = ()
+    """What was warned of while the data were read and the training was set up."""
+    warnings: tuple[Failure, ...] = ()
+    """What the readers found doubtful in structures that were used."""
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """Options with which the data were read, as plain values; those left out are not in it."""
+        return dict(self.run.get("reading", {}))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the part that goes into ``settings.json``: all but split and history."""
@@ -50,6 +67,9 @@ class TrainingRecord:
             "notes": self.notes,
             "started_from": self.started_from,
             "n_failed": len(self.failures),
+            "n_without_value": self.n_without_value,
+            "run": self.run,
+            "remarks": list(self.remarks),
         }
 
     @classmethod
@@ -64,6 +84,9 @@ class TrainingRecord:
             versions={str(k): str(v) for k, v in content["versions"].items()},
             notes=str(content["notes"]),
             started_from=_start(content.get("started_from", {})),
+            run=dict(content.get("run", {})),
+            n_without_value=int(content.get("n_without_value", 0)),
+            remarks=tuple(map(str, content.get("remarks", ()))),
             **rest,
         )
 

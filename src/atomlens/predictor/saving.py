@@ -11,8 +11,10 @@ from atomlens.predictor.folder import (
     FORMAT_VERSION,
     HISTORY,
     METRICS,
+    SAMPLES,
     SETTINGS,
     SPLIT,
+    WARNINGS,
     WEIGHTS,
     check_writable,
     checksum_of,
@@ -45,6 +47,10 @@ def model_files(predictor: TrainedModel) -> dict[str, bytes]:
     }
     if record.split:
         files[SPLIT] = json_bytes({part: list(names) for part, names in record.split.items()})
+    if record.samples is not None:
+        files[SAMPLES] = record.samples.to_bytes()
+    if record.warnings:
+        files[WARNINGS] = json_bytes([asdict(warning) for warning in record.warnings])
     if record.history:
         files[HISTORY] = history_bytes(record.history)
     if record.failures:

@@ -15,6 +15,7 @@ from atomlens.errors import Failure, TrainingError
 from atomlens.graphs import GraphStore
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.neighbors.cache import cached_store
+from atomlens.predictor.samples import TrainingSamples
 from atomlens.targets.scaling import TargetScaling
 from atomlens.training.plan import without_vectors
 from atomlens.training.settings import TrainSettings
@@ -35,6 +36,8 @@ class TrainingData:
     """(n, n_values) scaled values; NaN where unknown."""
     failures: tuple[Failure, ...]
     """Samples that were left out, with the reason."""
+    samples: TrainingSamples
+    """The samples of all parts by content, their values as given."""
 
 
 def prepare(
@@ -43,6 +46,7 @@ def prepare(
     settings: TrainSettings,
     progress: Callable[[int, int], None] | None,
     element_table: NDArray[np.float32] | None = None,
+    split: Split | None = None,
 ) -> TrainingData:
     """Split, search neighbours, and scale by the training part.
 
@@ -53,9 +57,10 @@ def prepare(
     """
     if not len(dataset):
         raise TrainingError(f"{dataset.name}: there is no sample to learn from.")
-    split = make_split(settings.split, dataset, settings.seed)
+    split = split or make_split(settings.split, dataset, settings.seed)
     if settings.subset is not None:
         dataset, split = take_subset(dataset, split, settings.subset, settings.seed)
+    as_given = dataset
     if settings.shuffle_targets:
         dataset = shuffle_targets(dataset, split, settings.seed)
     result = cached_store(
@@ -89,6 +94,7 @@ def prepare(
         scaling=scaling,
         encoded=scaling.encode(chosen.values, chosen.structures),
         failures=failures,
+        samples=TrainingSamples.of(as_given.subset(kept), parts),
     )
 
 

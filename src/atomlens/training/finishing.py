@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from atomlens.datasets.splits import distinct_names
+from atomlens.errors import Failure
 from atomlens.machine import choose_device
 from atomlens.predictor import Calibration, Predictor, TrainingRecord, score
 from atomlens.predictor.estimates import Noise, residuals
@@ -77,6 +78,11 @@ def _assemble(job: Job, results: Sequence[MemberResult]) -> Predictor:
             split=_split_names(data),
             history=tuple(row for result in results for row in result.history),
             failures=data.failures,
+            samples=data.samples,
+            run=job.run,
+            n_without_value=len(data.dataset.without_value),
+            remarks=job.remarks,
+            warnings=_warnings(data),
             seconds=round(sum(r.seconds for r in results), 3),
             ended="; ".join(dict.fromkeys(r.ended for r in results)),
             device=device_name(choose_device(settings.accelerator)),
@@ -90,6 +96,16 @@ def _assemble(job: Job, results: Sequence[MemberResult]) -> Predictor:
 def _elements(data: TrainingData) -> tuple[int, ...]:
     numbers = data.dataset.structures.subset(data.split.train).atomic_numbers
     return tuple(int(z) for z in np.unique(numbers))
+
+
+def _warnings(data: TrainingData) -> tuple[Failure, ...]:
+    """Return what the readers found doubtful in the samples that were used."""
+    used = np.sort(np.concatenate([data.split.train, data.split.validation, data.split.test]))
+    structures = data.dataset.structures
+    if not structures.warnings:
+        return ()
+    found = ((structures.names[i], structures.warnings[i]) for i in used.tolist())
+    return tuple(Failure(name=name, message="; ".join(said)) for name, said in found if said)
 
 
 def _plain_settings(job: Job) -> dict[str, Any]:

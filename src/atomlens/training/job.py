@@ -1,6 +1,6 @@
 """What is the same for all members of an ensemble, and what a finished member leaves."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,10 @@ class Job:
     """What the members take from a pretrained model."""
     element_table: NDArray[np.float32] | None = None
     """(n_elements, n_numbers) fixed element vectors, for models that start from them."""
+    run: dict[str, Any] = field(default_factory=dict)
+    """What the model folder keeps of the description of the run (see `run_folder.rest_of`)."""
+    remarks: tuple[str, ...] = ()
+    """What was said before the first step."""
 
     def member_folder(self, member: int) -> Path:
         """Return where a member keeps its state."""

@@ -3,14 +3,17 @@
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from atomlens.datasets.base import Dataset, Sample
+from atomlens.datasets.splits import make_split
 from atomlens.errors import SettingsError, TrainingError, unknown_name
 from atomlens.models import MODELS, ClosedFormModel
 from atomlens.predictor import Predictor, load
+from atomlens.predictor.folder import TRAINING
 from atomlens.training.data import prepare
 from atomlens.training.finishing import draw, finish
 from atomlens.training.job import Job, MemberResult, fit_in_closed_form, read_result
@@ -20,11 +23,25 @@ from atomlens.training.plan import (
     choose_builder,
     choose_config,
     choose_element_table,
-    tell_missing_charges,
-    tell_shared_formulas,
 )
 from atomlens.training.progress import TrainingProgress
-from atomlens.training.run_folder import check_out, close_run, describe_run, is_finished, open_run
+from atomlens.training.remarks import (
+    check_builder,
+    check_values,
+    ignored_settings,
+    tell_about_data,
+    tell_about_parts,
+)
+from atomlens.training.run_folder import (
+    check_finished,
+    check_out,
+    claimed,
+    close_run,
+    describe_run,
+    is_finished,
+    open_run,
+    rest_of,
+)
 from atomlens.training.settings import TrainSettings
 from atomlens.training.transfer import (
     Pretrained,
@@ -84,13 +101,11 @@ def train(
         raise TrainingError("resume needs the folder `out` in which the training began.")
     if folder is not None and is_first_process():
         check_out(folder, resume=resume)
-        if is_finished(folder):
-            return load(folder)
     pretrained = find_pretrained(start_from, settings, folder)
     try:
         return _train(data, model, target, folder, settings, pretrained, progress)
     except KeyboardInterrupt:
-        if folder is None:
+        if folder is None or not (folder / TRAINING).is_dir():
             raise
         raise TrainingError(
             f"The training was stopped; its state is kept in {folder}. Go on with the same "
@@ -107,38 +122,46 @@ def _train(
     pretrained: Pretrained | None,
     progress: TrainingProgress,
 ) -> Predictor:
+    said = _Said(progress)
     dataset = as_dataset(data, target, settings)
+    check_values(dataset)
     if pretrained is not None:
         model, settings = pretrained.adopt(model, settings, dataset)
     model = model or DEFAULT_MODEL
     kind = MODELS[model]
+    for remark in ignored_settings(kind, model, settings):
+        said.message(remark)
     if issubclass(kind, ClosedFormModel):
         settings = replace(settings, ensemble=1)
     builder = choose_builder(kind, settings, dataset.structures)
     config = choose_config(model, dataset.targets, dataset.structures, builder, settings)
+    check_builder(model, config, builder)
+    split = make_split(settings.split, dataset, settings.seed)
     transfer = None
     if pretrained is not None:
         transfer = Transfer.plan(pretrained, config, dataset, settings)
-        progress.message(" ".join([f"Fine-tuning {pretrained.name}.", *transfer.origin["notes"]]))
-    with tempfile.TemporaryDirectory(prefix="atomlens-") as temporary:
-        folder = Path(temporary)
-        if out is not None:
-            if pretrained is not None and is_first_process():
-                keep_pretrained(pretrained, out)
-            described = {"name": builder.name, "settings": builder.settings()}
-            run = describe_run(model, config, described, dataset, settings)
+    described = {"name": builder.name, "settings": builder.settings()}
+    checksum = "" if pretrained is None else pretrained.checksum
+    run = describe_run(model, config, described, dataset, settings, split, checksum)
+    if out is not None and is_finished(out):
+        predictor = load(out)
+        progress.message(check_finished(out, predictor, run))
+        return predictor
+    if pretrained is not None and transfer is not None:
+        said.message(" ".join([f"Fine-tuning {pretrained.name}.", *transfer.origin["notes"]]))
+    with ExitStack() as stack:
+        if out is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="atomlens-")))
+        else:
+            if is_first_process():
+                stack.enter_context(claimed(out))
+                if pretrained is not None:
+                    keep_pretrained(pretrained, out)
             folder = open_run(out, run, write=is_first_process())
-        tell_shared_formulas(dataset, settings, progress)
-        tell_missing_charges(dataset, config, progress)
+        tell_about_data(dataset, split, settings, config, said.message)
         table = choose_element_table(kind, config, pretrained)
-        prepared = prepare(dataset, builder, settings, progress.graphs, table)
-        lost = len(prepared.failures) - len(dataset.failures)
-        if lost:
-            example = prepared.failures[-1]
-            progress.message(
-                f"{lost} of {lost + len(prepared.dataset)} structures have no graph and are left "
-                f"out, for example {example.name}: {example.message}"
-            )
+        prepared = prepare(dataset, builder, settings, progress.graphs, table, split)
+        tell_about_parts(prepared, len(dataset.failures), said.message)
         job = Job(
             model_name=model,
             config=config,
@@ -148,16 +171,30 @@ def _train(
             progress=progress,
             transfer=transfer,
             element_table=table,
+            run=rest_of(run),
+            remarks=(*dataset.remarks, *said.remarks),
         )
         results = [fit_in_closed_form(job)] if issubclass(kind, ClosedFormModel) else _fit(job)
         predictor = finish(job, results)
-    if out is not None and is_first_process():
-        _write(predictor, job, out, complete=all(r.complete for r in results))
+        if out is not None and is_first_process():
+            _write(predictor, job, out, complete=all(r.complete for r in results))
     problems = [r.problem for r in results if r.problem]
     if problems:
         kept = f" The best model until then is saved in {out}." if out is not None else ""
         raise TrainingError(problems[0] + kept)
     return predictor
+
+
+class _Said:
+    """Passes sentences on and remembers them for the model card."""
+
+    def __init__(self, progress: TrainingProgress) -> None:
+        self.progress = progress
+        self.remarks: list[str] = []
+
+    def message(self, text: str) -> None:
+        self.progress.message(text)
+        self.remarks.append(text)
 
 
 def _fit(job: Job) -> list[MemberResult]:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from atomlens.datasets import load_dataset
 from atomlens.datasets.base import Dataset, Sample
-from atomlens.datasets.polymorphs import about_shared_formulas
 from atomlens.elements import SYMBOLS
 from atomlens.elements.tables import element_table
 from atomlens.errors import DatasetError, Failure, SettingsError
@@ -19,7 +18,6 @@ from atomlens.neighbors import make_builder
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
-from atomlens.training.progress import TrainingProgress
 from atomlens.training.settings import HETEROSCEDASTIC, TrainSettings
 from atomlens.training.transfer import Pretrained
 
@@ -132,29 +130,6 @@ def choose_config(
     if "extensive" in known and any(grows):
         decided["extensive"] = tuple(grows)
     return model_config(model, **{**decided, **settings.model_settings})
-
-
-def tell_shared_formulas(
-    dataset: Dataset, settings: TrainSettings, progress: TrainingProgress
-) -> None:
-    """Say that a random split of nothing but formulas puts some of them on both sides."""
-    if dataset.structures.is_formula.all() and settings.split.startswith("random"):
-        remark = about_shared_formulas(dataset)
-        if remark:
-            progress.message(remark)
-
-
-def tell_missing_charges(dataset: Dataset, config: Any, progress: TrainingProgress) -> None:
-    """Say which structures a model that reads partial charges takes as uncharged."""
-    if getattr(config, "charges", "none") == "none":
-        return
-    missing = [s.name for s in dataset.structures if s.charges is None]
-    if missing:
-        progress.message(
-            f"Partial charges, which this model reads, are missing in {len(missing)} of "
-            f"{len(dataset)} structures, for example {missing[0]}; they are taken as 0. CIF files "
-            "hold them as _atom_site_charge; model.charges=none does without."
-        )
 
 
 def choose_element_table(

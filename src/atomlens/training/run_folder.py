@@ -1,6 +1,7 @@
 """The folder of a run: who may write to it, and what may be resumed in it.
 
 OUT/training/run.json       what is trained on what
+OUT/training/lock           held by the process that trains
 OUT/training/memberN/       the state of each member
 OUT/…                       the model, once there is one (see `atomlens.predictor.folder`)
 """
@@ -8,6 +9,8 @@ OUT/…                       the model, once there is one (see `atomlens.predic
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,14 +18,17 @@ from typing import Any
 import numpy as np
 
 from atomlens.datasets.base import Dataset
-from atomlens.errors import TrainingError
+from atomlens.datasets.splits import Split
+from atomlens.errors import AtomlensError, TrainingError
 from atomlens.files import discard_folder, whole_file
 from atomlens.models import MODELS, model_config
 from atomlens.neighbors import BUILDERS, make_builder
+from atomlens.predictor import Predictor
 from atomlens.predictor.folder import SETTINGS, TRAINING
+from atomlens.training.checkpoint import CHECKPOINT
 from atomlens.training.settings import TrainSettings
 
-RUN = "run.json"
+RUN, LOCK = "run.json", "lock"
 _MAY_CHANGE = {
     "max_seconds",
     "n_workers",
@@ -33,10 +39,16 @@ _MAY_CHANGE = {
     "cache_dir",
 }
 """Settings that do not decide what is learned (number of threads: only its rounding)."""
+_ELSEWHERE = {"model", "builder", "builder_settings", "model_settings", "start_from"}
+"""Settings whose effect stands in the description beside the settings."""
+_SINCE_0_2 = ("charges", "held", "split", "reading", "pretrained")
+"""Parts of a description that runs and models of atomlens 0.1 do not have."""
 
 
 def check_out(out: Path, *, resume: bool) -> None:
     """Refuse a folder that holds something else, before any work is done.
+
+    What a start left that failed or was killed before its first state is in nobody's way.
 
     Raises:
         TrainingError: the folder is not empty and shall not or cannot be resumed.
@@ -46,6 +58,10 @@ def check_out(out: Path, *, resume: bool) -> None:
     if not out.is_dir() or not any(out.iterdir()):
         return
     ours = (out / SETTINGS).is_file() or (out / TRAINING).is_dir()
+    if not resume and [p.name for p in out.iterdir()] == [TRAINING] and not _has_state(out):
+        with _lock(out):
+            _clear(out / TRAINING)
+        return
     if not resume:
         hint = "go on with what is there (--resume, in Python resume=True), or " if ours else ""
         raise TrainingError(f"{out}: this folder is not empty; {hint}give another folder.")
@@ -60,24 +76,164 @@ def is_finished(out: Path) -> bool:
     return (out / SETTINGS).is_file() and not (out / TRAINING).is_dir()
 
 
+@contextmanager
+def claimed(out: Path) -> Iterator[None]:
+    """Hold the folder of a run, so that no other process trains in it.
+
+    A start that fails before its first state leaves the folder as it found it.
+
+    Raises:
+        TrainingError: another process trains in it.
+    """
+    was_there, began = out.is_dir(), (out / TRAINING).is_dir()
+    with _lock(out):
+        try:
+            yield
+        except AtomlensError:
+            if not began and not _has_state(out):
+                close_run(out / TRAINING)
+                if not was_there and out.is_dir() and not any(out.iterdir()):
+                    out.rmdir()
+            raise
+
+
+@contextmanager
+def _lock(out: Path) -> Iterator[None]:
+    """Hold ``OUT/training/lock``; the system lets go of it when the process ends in any way."""
+    try:
+        import fcntl
+    except ImportError:  # not on this system
+        yield
+        return
+    path = out / TRAINING / LOCK
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise TrainingError(
+                f"{out}: another process trains in this folder now; wait for it, or give another "
+                "folder."
+            ) from None
+        except OSError:  # a file system without locks
+            pass
+        yield
+
+
+def _has_state(out: Path) -> bool:
+    return any((out / TRAINING).glob(f"member*/{CHECKPOINT}"))
+
+
+def _clear(folder: Path) -> None:
+    """Remove everything from a folder but the lock that is held."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != LOCK:
+            path.unlink(missing_ok=True)
+
+
 def describe_run(
-    model: str, config: Any, builder: dict[str, Any], dataset: Dataset, settings: TrainSettings
+    model: str,
+    config: Any,
+    builder: dict[str, Any],
+    dataset: Dataset,
+    settings: TrainSettings,
+    split: Split,
+    pretrained: str = "",
 ) -> dict[str, Any]:
-    """Return what must be the same when a training is resumed, as plain values."""
+    """Return what must be the same when a training is resumed, as plain values.
+
+    Args:
+        model: Name.
+        config: Of the model.
+        builder: ``name`` and ``settings``.
+        dataset: All samples.
+        settings: Those of the training.
+        split: Of the samples.
+        pretrained: SHA-256 of the weights that fine-tuning starts from.
+    """
     digest = hashlib.sha256(dataset.structures.fingerprint().encode())
     digest.update(np.ascontiguousarray(dataset.values).tobytes())
     digest.update("\0".join(dataset.structures.names).encode())
-    decisive = {k: v for k, v in asdict(settings).items() if k not in _MAY_CHANGE}
     content = {
         "model": model,
         "config": asdict(config),
         "builder": builder,
         "targets": [t.to_dict() for t in dataset.targets],
         "data": digest.hexdigest(),
-        "settings": decisive,
+        "charges": _sha256(dataset.structures.charges),
+        "held": _sha256(dataset.held),
+        "split": _sha256(split.train, split.validation, split.test),
+        "reading": dataset.reading,
+        "pretrained": pretrained,
+        "settings": _decisive(asdict(settings)),
     }
     plain: dict[str, Any] = json.loads(json.dumps(content))
     return plain
+
+
+def describe_model(predictor: Predictor) -> dict[str, Any]:
+    """Return the description of the run that made a model, as far as its folder knows it."""
+    record = predictor.record
+    content = {
+        "model": predictor.model_name,
+        "config": asdict(predictor.config),
+        "builder": {"name": predictor.builder.name, "settings": predictor.builder.settings()},
+        "targets": [t.to_dict() for t in predictor.targets],
+        **record.run,
+        "settings": _decisive(record.settings),
+    }
+    if record.started_from:
+        content["pretrained"] = record.started_from["weights_sha256"]
+    plain: dict[str, Any] = json.loads(json.dumps(content))
+    return plain
+
+
+def rest_of(description: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of a description that a model folder holds nowhere else."""
+    return {key: description[key] for key in ("data", "charges", "held", "split", "reading")}
+
+
+def _decisive(settings: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in settings.items() if k not in _MAY_CHANGE | _ELSEWHERE}
+
+
+def _sha256(*arrays: Any) -> str:
+    """Return a digest of arrays; empty if they are None."""
+    if any(a is None for a in arrays):
+        return ""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def check_finished(out: Path, predictor: Predictor, description: dict[str, Any]) -> str:
+    """Return a sentence on a training that is over, after making sure that it is the one asked for.
+
+    Raises:
+        TrainingError: it is another one.
+    """
+    before = describe_model(predictor)
+    known = "data" in before
+    before = _completed(before, description)
+    if not known:
+        before["data"] = description["data"]
+    difference = first_difference(before, description)
+    if difference:
+        raise TrainingError(
+            f"{out}: the training in this folder is over, and it was another one ({difference}). "
+            "Give another folder, or start from this model with --from (in Python start_from)."
+        )
+    names = ", ".join(t.name for t in predictor.targets)
+    said = f"Nothing to do: {out} holds this training of {predictor.model_name} for {names}"
+    if predictor.record.ended:
+        said += f", which ended because {predictor.record.ended}"
+    if not known:
+        said += "; atomlens 0.1 wrote it, so whether the data are the same is unknown"
+    return f"{said}."
 
 
 def open_run(out: Path, description: dict[str, Any], *, write: bool) -> Path:
@@ -112,14 +268,16 @@ def _completed(before: Any, now: dict[str, Any]) -> Any:
     """Return the description of a run with the defaults of settings that are newer than it."""
     if not isinstance(before, dict):
         return before
-    defaults: dict[str, dict[str, Any]] = {"settings": asdict(TrainSettings())}
+    defaults: dict[str, dict[str, Any]] = {"settings": _decisive(asdict(TrainSettings()))}
     if before.get("model") in MODELS:
         defaults["config"] = asdict(model_config(before["model"]))
-    filled = dict(before)
+    filled = {**{key: now[key] for key in _SINCE_0_2 if key in now}, **before}
+    if isinstance(filled.get("settings"), dict):
+        filled["settings"] = _decisive(filled["settings"])
     for part, values in json.loads(json.dumps(defaults)).items():
-        if isinstance(before.get(part), dict) and part in now:
+        if isinstance(filled.get(part), dict) and part in now:
             newer = {k: v for k, v in values.items() if k in now[part]}
-            filled[part] = {**newer, **before[part]}
+            filled[part] = {**newer, **filled[part]}
     builder = filled.get("builder")
     if isinstance(builder, dict) and builder.get("name") in BUILDERS:
         standard = make_builder(builder["name"]).settings()
@@ -132,6 +290,15 @@ def close_run(folder: Path) -> None:
     if folder.is_dir():
         discard_folder(folder)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+_NOT_SHOWN = {
+    "data": "the data",
+    "charges": "the partial charges in the data",
+    "held": "the ends of the spectra",
+    "split": "the parts of the split",
+    "pretrained": "the weights that it starts from",
+}
 
 
 def first_difference(before: Any, now: Any, name: str = "") -> str:
@@ -147,6 +314,6 @@ def first_difference(before: Any, now: Any, name: str = "") -> str:
         return ""
     if before == now:
         return ""
-    if name == "data":
-        return "the data are not the same"
+    if name in _NOT_SHOWN:
+        return f"{_NOT_SHOWN[name]} are not the same"
     return f"{name} was {before!r} and is now {now!r}"

@@ -24,6 +24,7 @@ from atomlens.models.base import PropertyModel
 from atomlens.predictor import Predictor, load
 from atomlens.predictor.folder import SETTINGS, TRAINING, checksum_of, read_settings
 from atomlens.predictor.saving import weight_bytes
+from atomlens.targets import output_slices
 from atomlens.training.run_folder import RUN
 from atomlens.training.settings import TrainSettings
 
@@ -114,6 +115,8 @@ def find_pretrained(
     if out is None or not (out / TRAINING / PRETRAINED / SETTINGS).is_file():
         return Pretrained(name=name, predictor=load(str(start_from)) if given is None else given)
     kept = Pretrained(name=name, predictor=load(out / TRAINING / PRETRAINED))
+    if given is None and (Path(name) / SETTINGS).is_file():
+        given = load(name)
     if given is not None and kept.checksum != Pretrained(name=name, predictor=given).checksum:
         raise TrainingError(
             f"{out}: the training in this folder started from another model; resume with that "
@@ -157,8 +160,8 @@ class Transfer:
     """Of each pretrained member; member i starts from number i modulo their number."""
     new_elements: tuple[int, ...]
     """Atomic numbers whose embeddings are fresh."""
-    n_output_rows: int
-    """Rows of the output layer that are taken; 0: the layer is fresh."""
+    output_rows: tuple[tuple[int, int], ...]
+    """Rows of the output layer that are taken: to which, from which; the others are fresh."""
     n_frozen_layers: int
     origin: dict[str, Any]
     """For the record: name, model, targets and weights_sha256 of the pretrained model, and
@@ -177,7 +180,7 @@ class Transfer:
         learned = not source.models[0].element_table_name(source.config)
         present = np.unique(dataset.structures.atomic_numbers).tolist()
         new = _new_elements(source, present if learned else ())
-        n_rows, about_output = _output_rows(source, config, dataset.targets, settings)
+        output_rows, about_output = _output_rows(source, config, dataset.targets, settings)
         notes = [*_about_elements(new), *about_output]
         frozen = settings.frozen_layers
         if frozen:
@@ -197,7 +200,7 @@ class Transfer:
                 for model in source.models
             ),
             new_elements=new,
-            n_output_rows=n_rows,
+            output_rows=output_rows,
             n_frozen_layers=frozen,
             origin={
                 "name": pretrained.name,
@@ -219,7 +222,9 @@ class Transfer:
                 rows = torch.arange(len(given[name]))
                 rows = rows[~torch.isin(rows, new)]
             elif name.rpartition(".")[0] in model.output_layers:
-                rows = torch.arange(self.n_output_rows)
+                for to, origin in self.output_rows:
+                    own[to] = given[name][origin]
+                continue
             elif own.shape != given[name].shape:
                 raise ModelError(
                     f"{self.origin['name']}: {name} has shape {tuple(given[name].shape)} and "
@@ -270,30 +275,72 @@ def _but_tables(new: tuple[int, ...], source: Predictor) -> str:
 
 def _output_rows(
     source: Predictor, config: Any, targets: "tuple[Target, ...]", settings: TrainSettings
-) -> tuple[int, list[str]]:
-    """Return how many rows of the output layer are taken, and a sentence if not simply all.
+) -> tuple[tuple[tuple[int, int], ...], list[str]]:
+    """Return which rows of the output layer are taken from where, and what is to be said.
 
-    The rows are the values and then, with ``predict_scale``, as many logarithms of the noise.
+    Outputs are matched by the names of targets and classes, and by the points of a grid; where
+    both models have a single number, it is taken whatever it is called. The rows are the values
+    and then, with ``predict_scale``, as many logarithms of the noise.
     """
     before, now = source.config, config
     if settings.fresh_output:
-        return 0, ["The output layer is fresh, as asked for."]
-    if before.n_outputs != now.n_outputs:
-        sizes = f"{before.n_outputs} and must be {now.n_outputs}"
-        return 0, [f"The output layer is fresh: the number of outputs was {sizes}."]
-    if [t.kind for t in source.targets] != [t.kind for t in targets]:
-        return 0, [
-            "The output layer is fresh: classes take the place of numbers, or numbers theirs."
-        ]
+        return (), ["The output layer is fresh, as asked for."]
+    pairs, notes = _matched_outputs(source.targets, targets)
+    if not pairs:
+        return (), notes
     if before.predict_scale and now.predict_scale:
-        return 2 * now.n_outputs, []
-    if now.predict_scale:
-        return now.n_outputs, [
+        pairs += [(to + now.n_outputs, origin + before.n_outputs) for to, origin in pairs]
+    elif now.predict_scale:
+        notes.append(
             f"The log-scale outputs are fresh: loss={settings.loss} needs the noise of every "
             "prediction, which the pretrained model does not predict."
-        ]
-    if before.predict_scale:
-        return now.n_outputs, [
-            f"The log-scale outputs are left out: loss={settings.loss} does not use them."
-        ]
-    return now.n_outputs, []
+        )
+    elif before.predict_scale:
+        notes.append(f"The log-scale outputs are left out: loss={settings.loss} does not use them.")
+    return tuple(pairs), notes
+
+
+def _matched_outputs(
+    given: "tuple[Target, ...]", wanted: "tuple[Target, ...]"
+) -> tuple[list[tuple[int, int]], list[str]]:
+    """Return pairs of outputs, own and given, and sentences on those that are fresh."""
+    named = {t.name: (t, p) for t, p in zip(given, output_slices(given), strict=True)}
+    single = [t.name for t in given if t.kind == "regression" and not t.is_spectrum]
+    pairs: list[tuple[int, int]] = []
+    notes: list[str] = []
+    fresh: list[str] = []
+    for target, place in zip(wanted, output_slices(wanted), strict=True):
+        number = target.kind == "regression" and not target.is_spectrum
+        if target.name not in named and number and len(wanted) == len(given) == len(single) == 1:
+            pairs.append((0, 0))
+            notes.append(f"The output of {single[0]} is taken for {target.name}.")
+            continue
+        before, origin = named.get(target.name, (None, slice(0)))
+        if before is None:
+            fresh.append(f"{target.name} (not learned before)")
+            continue
+        keys, known = _output_keys(target), _output_keys(before)
+        found = {key: origin.start + i for i, key in enumerate(known)}
+        taken = [(place.start + i, found[key]) for i, key in enumerate(keys) if key in found]
+        pairs += taken
+        if not taken:
+            why = "classes take the place of numbers, or numbers theirs"
+            if target.kind == before.kind:
+                why = "it has other classes" if target.classes else "it has another grid"
+            fresh.append(f"{target.name} ({why})")
+        elif len(taken) < len(keys):
+            fresh.append(f"{len(keys) - len(taken)} of the {len(keys)} outputs of {target.name}")
+    if fresh and not pairs:
+        notes.append(f"The output layer is fresh: {', '.join(fresh)}.")
+    elif fresh:
+        notes.append(f"Some outputs are fresh: {', '.join(fresh)}.")
+    return pairs, notes
+
+
+def _output_keys(target: "Target") -> list[Any]:
+    """Return what each output of a target means; equal keys mean the same."""
+    if target.kind == "classification":
+        return [("class", name) for name in target.classes]
+    if target.is_spectrum:
+        return [("point", round(point, 9)) for point in target.grid]
+    return ["number"]

@@ -138,9 +138,7 @@ def test_what_agrees_with_it_and_dropout_may_be_said(folder: Path, toy: Dataset)
     assert (tuned.config.dropout, tuned.config.attention_dropout) == (0.0, 0.3)
 
 
-def test_another_number_of_outputs_has_a_fresh_layer_and_says_so(
-    folder: Path, toy: Dataset
-) -> None:
+def test_outputs_that_are_new_are_fresh_and_said_so(folder: Path, toy: Dataset) -> None:
     double = replace(
         toy,
         targets=(toy.targets[0], replace(toy.targets[0], name="twice")),
@@ -150,7 +148,10 @@ def test_another_number_of_outputs_has_a_fresh_layer_and_says_so(
     tuned = train(double, target=["signal", "twice"], start_from=folder, progress=listener, **STILL)
     assert changed(tuned, load(folder)) == {"output.weight", "output.bias"}
     assert weights(tuned)["output.weight"].shape == (2, 16)
-    assert "the number of outputs was 1 and must be 2" in listener.heard
+    assert "Some outputs are fresh: twice (not learned before)" in listener.heard
+    assert torch.equal(
+        weights(tuned)["output.weight"][0], weights(load(folder))["output.weight"][0]
+    )
 
 
 def test_the_output_layer_can_be_fresh(folder: Path, toy: Dataset) -> None:
@@ -334,3 +335,55 @@ def test_a_run_is_not_resumed_from_another_model(
     train(toy, start_from=source, out=out, max_seconds=0.0, **{**QUICK, "epochs": 3})
     with pytest.raises(TrainingError, match="started from another model"):
         train(toy, start_from=other, out=out, resume=True, **{**QUICK, "epochs": 3})
+
+
+def test_outputs_are_taken_by_name_and_not_by_place(folder: Path, toy: Dataset) -> None:
+    both = (toy.targets[0], replace(toy.targets[0], name="other"))
+    values = np.hstack([toy.values, 3 - 2 * toy.values])
+    source = train(
+        replace(toy, targets=both, values=values),
+        target=["signal", "other"],
+        start_from=folder,
+        **QUICK,
+    )
+    turned = train(
+        replace(toy, targets=both[::-1], values=values[:, ::-1]),
+        target=["other", "signal"],
+        start_from=source,
+        **STILL,
+    )
+    np.testing.assert_allclose(
+        turned.predict(toy.structures).values[:, ::-1],
+        source.predict(toy.structures).values,
+        rtol=1e-5,
+    )
+    alone = train(toy, start_from=source, **STILL)
+    np.testing.assert_allclose(
+        alone.predict(toy.structures).values[:, 0],
+        source.predict(toy.structures).values[:, 0],
+        rtol=1e-5,
+    )
+
+
+def test_classes_are_taken_by_their_labels(folder: Path, toy: Dataset) -> None:
+    def labelled(*classes: str) -> Dataset:
+        kind = replace(toy.targets[0], kind="classification", classes=classes, unit="")
+        names = ("low", "high")
+        high = (toy.values > np.median(toy.values)).astype(int)
+        numbers = [[float(classes.index(names[v]))] for v in high[:, 0]]
+        return replace(toy, targets=(kind,), values=np.array(numbers))
+
+    source = train(labelled("low", "high"), start_from=folder, **QUICK)
+    turned = train(labelled("high", "low"), start_from=source, **STILL)
+    here, there = (m.predict(toy.structures).probabilities[0] for m in (source, turned))
+    assert here is not None
+    assert there is not None
+    np.testing.assert_allclose(there[:, ::-1], here, atol=1e-6)
+
+
+def test_a_number_of_another_name_is_taken_and_that_is_said(folder: Path, toy: Dataset) -> None:
+    listener = Listener()
+    renamed = replace(toy, targets=(replace(toy.targets[0], name="gap"),))
+    tuned = train(renamed, start_from=folder, progress=listener, **STILL)
+    assert not changed(tuned, load(folder))
+    assert "The output of signal is taken for gap." in listener.heard

@@ -249,15 +249,15 @@ class Cgcnn(PropertyModel):
         """Return all parameters: AE-CGCNN's penalty is the weight decay of its optimiser."""
         return list(self.parameters())
 
-    def frozen_parts(self, n_layers: int) -> list[nn.Module]:
-        """Return embedding, input layers and the first convolutions with their edge updates."""
+    def frozen_parts(self, n_layers: int) -> list[nn.Module | nn.Parameter]:
+        """Return embedding, offset, input layers, first convolutions and their edge updates."""
         if n_layers > len(self.layers):
             raise SettingsError(
                 f"frozen_layers={n_layers} is more than the {len(self.layers)} convolutions of "
                 "this model."
             )
         inputs = [m for m in (self.embedding, self.extra, self.edge_input) if m is not None]
-        return [*inputs, *self.layers[:n_layers], *self.edge_updates[:n_layers]]
+        return [self.offset, *inputs, *self.layers[:n_layers], *self.edge_updates[:n_layers]]
 
 
 def charge_features(

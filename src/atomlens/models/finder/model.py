@@ -228,6 +228,8 @@ class Finder(PropertyModel):
                 limits += [(linear, 1.0) for linear in (pooling.gate[0], pooling.gate[2])]
         for linear, limit in limits:
             weight = cast(Tensor, linear.weight)
+            if not weight.requires_grad:  # frozen
+                continue
             weight.copy_(torch.renorm(weight, p=2, dim=0, maxnorm=limit))
 
     def regularized_parameters(self) -> list[nn.Parameter]:
@@ -248,7 +250,7 @@ class Finder(PropertyModel):
             networks += list(self.tail.dense)
         return [cast(nn.Parameter, linear.weight) for linear in networks]
 
-    def frozen_parts(self, n_layers: int) -> list[nn.Module]:
+    def frozen_parts(self, n_layers: int) -> list[nn.Module | nn.Parameter]:
         """Return the first message-passing layers."""
         if n_layers > len(self.layers):
             raise SettingsError(

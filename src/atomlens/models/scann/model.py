@@ -208,14 +208,18 @@ class Scann(PropertyModel):
             linears += [m for m in self.filters if isinstance(m, nn.Linear)]
         return [cast(nn.Parameter, m.weight) for m in linears]
 
-    def frozen_parts(self, n_layers: int) -> list[nn.Module]:
+    def frozen_parts(self, n_layers: int) -> list[nn.Module | nn.Parameter]:
         """Return embedding, input layers and the first local layers with their geometry."""
         if n_layers > len(self.layers):
             raise SettingsError(
                 f"frozen_layers={n_layers} is more than the {len(self.layers)} local layers of "
                 "this model."
             )
-        parts: list[nn.Module] = [self.embedding, self.input, *self.layers[:n_layers]]
+        parts: list[nn.Module | nn.Parameter] = [
+            self.embedding,
+            self.input,
+            *self.layers[:n_layers],
+        ]
         if self.config.ring_features:
             parts.append(self.ring_input)
         if not self.config.edge_update:

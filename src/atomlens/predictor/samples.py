@@ -1,0 +1,264 @@
+"""On which samples a model was trained, known by their content: whatever they are called later."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save as save_arrays
+
+from atomlens.datasets.base import Dataset
+from atomlens.errors import DatasetError, ModelError
+from atomlens.structures.arrays import StructureArrays
+from atomlens.structures.identity import row_digests, structure_digests
+
+PARTS = ("train", "validation", "test")
+UNKNOWN = "unknown"
+"""What is said of a structure if the model folder does not know its samples by content."""
+_NO_STRUCTURE = np.zeros(1, dtype=np.uint64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSamples:
+    """The samples of all parts of a training, in the order of the names in ``split.json``."""
+
+    structures: NDArray[np.uint64]
+    """(n,) digests of the structures"""
+    values: NDArray[np.uint64]
+    """(n,) digests of the values of all targets"""
+    row_numbers: NDArray[np.int64]
+    """(n,) number of the row in its source, from 0; -1 if unknown"""
+    parts: NDArray[np.uint8]
+    """(n,) place in ``PARTS``"""
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    @classmethod
+    def of(cls, dataset: Dataset, parts: Mapping[str, NDArray[np.int64]]) -> "TrainingSamples":
+        """Return the samples of the given parts (rows of the data set)."""
+        rows = np.concatenate([parts[part] for part in PARTS])
+        numbers = dataset.row_numbers
+        sizes = [len(parts[part]) for part in PARTS]
+        return cls(
+            structures=structure_digests(dataset.structures.subset(rows)),
+            values=value_digests(dataset.values[rows]),
+            row_numbers=np.full(len(rows), -1) if numbers is None else numbers[rows],
+            parts=np.repeat(np.arange(len(PARTS)), sizes).astype(np.uint8),
+        )
+
+    def part_of(self, structures: StructureArrays) -> tuple[str, ...]:
+        """(n,) in which part of the training each structure was; empty if in none.
+
+        Of a structure that was in several, the part is named that makes a prediction look best.
+        """
+        place: dict[int, int] = {}
+        for digest, part in zip(self.structures.tolist(), self.parts.tolist(), strict=True):
+            place[digest] = min(part, place.get(digest, len(PARTS)))
+        found = structure_digests(structures).tolist()
+        return tuple(PARTS[place[d]] if d in place else "" for d in found)
+
+    def to_bytes(self) -> bytes:
+        """Return the content of the file ``samples.safetensors``."""
+        content: bytes = save_arrays(
+            {
+                "structures": self.structures,
+                "values": self.values,
+                "row_numbers": self.row_numbers.astype(np.int64),
+                "parts": self.parts,
+            }
+        )
+        return content
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> "TrainingSamples":
+        """Take back what `to_bytes` returned.
+
+        Raises:
+            ValueError: the content is something else.
+        """
+        try:
+            arrays: dict[str, NDArray[Any]] = load_arrays(content)
+            samples = cls(
+                structures=arrays["structures"].astype(np.uint64),
+                values=arrays["values"].astype(np.uint64),
+                row_numbers=arrays["row_numbers"].astype(np.int64),
+                parts=arrays["parts"].astype(np.uint8),
+            )
+        except (SafetensorError, KeyError, TypeError, ValueError) as problem:
+            raise ValueError(f"it does not hold the samples of a training ({problem!r})") from None
+        shapes = {a.shape for a in (samples.structures, samples.values, samples.row_numbers)}
+        if shapes != {samples.parts.shape} or samples.parts.ndim != 1:
+            raise ValueError("its arrays have different lengths")
+        if len(samples) and int(samples.parts.max()) >= len(PARTS):
+            raise ValueError("it names a part that does not exist")
+        return samples
+
+
+def value_digests(values: NDArray[np.float64]) -> NDArray[np.uint64]:
+    """(n,) one number of the values (n, n_values) of each sample."""
+    return row_digests(np.repeat(_NO_STRUCTURE, len(values)), values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundPart:
+    """Rows of a data set that belong to a part of a training."""
+
+    rows: tuple[int, ...]
+    remarks: tuple[str, ...]
+    """What is not as it was in the training, a sentence each."""
+
+
+def find_part(
+    samples: TrainingSamples,
+    part: str,
+    names: Sequence[str],
+    dataset: Dataset,
+    values: NDArray[np.float64],
+) -> FoundPart:
+    """Return the rows of a data set that were in one part of a training, found by content.
+
+    First by structure and values, then by structure alone, then by name and values where only
+    the positions differ. Rows of another part are never taken for rows of this one.
+
+    Args:
+        samples: Those of the training.
+        part: ``train``, ``validation`` or ``test``.
+        names: Of the samples of this part, as in ``split.json``.
+        dataset: The data, which may be in another order, have other names, more or fewer rows.
+        values: (n, n_values) of the targets of the model, with its class numbers.
+
+    Raises:
+        DatasetError: not one of the samples is in the data.
+    """
+    own = np.flatnonzero(samples.parts == PARTS.index(part))
+    structures = structure_digests(dataset.structures).tolist()
+    digests = value_digests(values).tolist()
+    search = _Search(samples, own, names, dataset, part)
+    wanted_structures = samples.structures[own].tolist()
+    wanted_values = samples.values[own].tolist()
+    pairs = list(zip(structures, digests, strict=True))
+    search.match(list(zip(wanted_structures, wanted_values, strict=True)), pairs)
+    others = np.flatnonzero(samples.parts != PARTS.index(part))
+    search.keep_out(
+        zip(samples.structures[others].tolist(), samples.values[others].tolist(), strict=True),
+        pairs,
+    )
+    n_other_values = search.match(wanted_structures, structures)
+    called = dataset.structures.names
+    n_by_name = search.match(
+        list(zip(names, wanted_values, strict=True)), list(zip(called, digests, strict=True))
+    )
+    return search.result(n_other_values, n_by_name, shared_with=set(wanted_structures))
+
+
+class _Search:
+    """Pairs the samples of a part with rows of a data set, each at most once."""
+
+    def __init__(
+        self,
+        samples: TrainingSamples,
+        own: NDArray[np.int64],
+        names: Sequence[str],
+        dataset: Dataset,
+        part: str,
+    ) -> None:
+        self.samples, self.own, self.names, self.part = samples, own, list(names), part
+        self.dataset = dataset
+        self.row_of: dict[int, int] = {}  # sample of the part to row
+        self.free = set(range(len(dataset)))
+        numbers = dataset.row_numbers
+        self.numbers = [-1] * len(dataset) if numbers is None else numbers.tolist()
+
+    def match(self, wanted: Sequence[Any], keys: Sequence[Any]) -> int:
+        """Pair samples and rows of equal keys; of several rows the one of the same number first.
+
+        Returns how many pairs were made.
+        """
+        rows: dict[Any, list[int]] = defaultdict(list)
+        for row in sorted(self.free):
+            rows[keys[row]].append(row)
+        open_samples = [i for i in range(len(self.own)) if i not in self.row_of]
+        before = len(self.row_of)
+        for same_number in (True, False):
+            for i in open_samples:
+                if i in self.row_of:
+                    continue
+                number = int(self.samples.row_numbers[self.own[i]])
+                candidates = [
+                    r
+                    for r in rows.get(wanted[i], ())
+                    if r in self.free and (not same_number or self.numbers[r] == number >= 0)
+                ]
+                if candidates:
+                    self.row_of[i] = candidates[0]
+                    self.free.discard(candidates[0])
+        return len(self.row_of) - before
+
+    def keep_out(self, others: Any, pairs: Sequence[Any]) -> None:
+        """Leave rows out that are samples of another part."""
+        taken = set(others)
+        self.free = {row for row in self.free if pairs[row] not in taken}
+
+    def result(self, n_other_values: int, n_by_name: int, shared_with: set[int]) -> FoundPart:
+        n, where = len(self.own), self.dataset.name
+        missing = [self.names[i] for i in range(n) if i not in self.row_of]
+        called = set(self.dataset.structures.names)
+        n_renamed = sum(name in called for name in missing)
+        if not self.row_of:
+            hint = (
+                f" {n_renamed} of its samples have their names there, but with other structures "
+                "or values."
+                if n_renamed
+                else ""
+            )
+            raise DatasetError(
+                f"--part {self.part}: {where} has none of the {n} samples of the model's "
+                f"{self.part} part.{hint} Give the data it was trained on, read in the same way, "
+                "or use --part all."
+            )
+        remarks = []
+        if n_other_values:
+            remarks.append(
+                f"{n_other_values} of the {n} samples of the {self.part} part have other values "
+                f"in {where} than in the training."
+            )
+        if n_by_name:
+            remarks.append(
+                f"{n_by_name} of the {n} samples of the {self.part} part have other positions in "
+                f"{where} than in the training; they are known by name and value."
+            )
+        if missing:
+            again = f"; {n_renamed} have their names there, but are others" if n_renamed else ""
+            remarks.append(
+                f"{len(missing)} of the {n} samples of the {self.part} part are not in {where}, "
+                f"for example {missing[0]}{again}."
+            )
+        if self.part != "train":
+            trained = self.samples.structures[self.samples.parts == 0]
+            leaked = shared_with & set(trained.tolist())
+            if leaked:
+                remarks.append(
+                    f"{len(leaked)} structures of the {self.part} part were in the training part "
+                    "too, in other rows, so the error is too small."
+                )
+        return FoundPart(rows=tuple(sorted(self.row_of.values())), remarks=tuple(remarks))
+
+
+def read_samples(content: bytes, where: str) -> TrainingSamples:
+    """Return the samples in a file of a model folder.
+
+    Raises:
+        ModelError: the file is damaged.
+    """
+    try:
+        return TrainingSamples.from_bytes(content)
+    except ValueError as problem:
+        raise ModelError(
+            f"{where}: this file of the model is damaged ({problem}). Delete it; the model works "
+            "without, but does not know what it was trained on."
+        ) from None

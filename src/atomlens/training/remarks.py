@@ -1,0 +1,186 @@
+"""What is refused or said of data and settings before a training begins."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from atomlens.datasets.base import Dataset
+from atomlens.datasets.polymorphs import about_shared_formulas
+from atomlens.datasets.splits import Split
+from atomlens.errors import DatasetError, SettingsError
+from atomlens.machine import choose_device
+from atomlens.models import MODELS, ClosedFormModel, PropertyModel
+from atomlens.neighbors.base import GraphBuilder
+from atomlens.predictor.samples import PARTS
+from atomlens.targets import value_slices
+from atomlens.training.data import TrainingData
+from atomlens.training.settings import TrainSettings
+
+Tell = Callable[[str], None]
+_WITH_FORMULA = {
+    "seed",
+    "split",
+    "scaling",
+    "reference",
+    "accelerator",
+    "n_workers",
+    "limit",
+    "subset",
+    "shuffle_targets",
+    "start_from",
+    "frozen_layers",
+    "fresh_output",
+    "builder",
+    "builder_settings",
+    "model_settings",
+    "cache_dir",
+}
+"""Settings that matter for a model whose weights have a formula."""
+_ONLY_WITH: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "restart_epochs": ("schedule", ("restarts",)),
+    "restart_below": ("schedule", ("restarts",)),
+    "plateau_patience": ("schedule", ("plateau",)),
+    "decay": ("schedule", ("exponential",)),
+    "min_learning_rate": ("schedule", ("cosine", "cosine-half", "restarts", "plateau")),
+    "regularization": ("optimizer", ("adam",)),
+    "weight_decay": ("optimizer", ("adamw",)),
+    "huber_delta": ("loss", ("huber",)),
+    "clip_norm": ("clipping", ("norm",)),
+}
+"""Settings that are read only if another one has one of these values."""
+
+
+def ignored_settings(
+    kind: type[PropertyModel], model: str, settings: TrainSettings
+) -> Iterator[str]:
+    """Yield a sentence on each group of settings that were given and change nothing."""
+    standard = TrainSettings()
+    given = [
+        f.name for f in fields(settings) if getattr(settings, f.name) != getattr(standard, f.name)
+    ]
+    if issubclass(kind, ClosedFormModel):
+        idle = [name for name in given if name not in _WITH_FORMULA]
+        if idle:
+            yield (
+                f"{', '.join(idle)} {'is' if len(idle) == 1 else 'are'} ignored: the weights of "
+                f"{model!r} have a formula, so there is one member and no gradient step."
+            )
+        return
+    for name in given:
+        if name in _ONLY_WITH:
+            other, values = _ONLY_WITH[name]
+            if getattr(settings, other) not in values:
+                yield (
+                    f"{name} is ignored: it belongs to {other}={' or '.join(map(str, values))}, "
+                    f"and {other} is {getattr(settings, other)}."
+                )
+    if settings.precision == "16-mixed" and choose_device(settings.accelerator).type == "cpu":
+        yield "precision=16-mixed is for GPUs; on a CPU the forward pass is in bf16 instead."
+
+
+def check_values(dataset: Dataset) -> None:
+    """Refuse values that contradict what is said of their target.
+
+    Raises:
+        DatasetError: a nonnegative target has values below zero.
+    """
+    for target, place in zip(dataset.targets, value_slices(dataset.targets), strict=True):
+        if not target.nonnegative:
+            continue
+        below = np.flatnonzero((dataset.values[:, place] < 0).any(axis=1))
+        if len(below):
+            row = int(below[0])
+            raise DatasetError(
+                f"{dataset.name}: {target.name!r} is said to be never below zero, but "
+                f"{len(below)} of {len(dataset)} values are, for example that of "
+                f"{dataset.structures.names[row]} ({np.nanmin(dataset.values[row, place]):g}); "
+                "correct them, or leave out --nonnegative."
+            )
+
+
+def check_builder(model: str, config: Any, builder: GraphBuilder) -> None:
+    """Refuse neighbours whose meaning the model does not read.
+
+    Raises:
+        SettingsError: formulas for a model that knows no amounts, or ring flags that it leaves
+            unread.
+    """
+    if builder.name == "formula" and not MODELS[model].takes_formulas():
+        known = ", ".join(sorted(name for name, kind in MODELS.items() if kind.takes_formulas()))
+        raise SettingsError(
+            f"The model {model!r} does not read amounts, so Fe2O3 and Fe3O4 would be the same to "
+            f"it: builder=formula is for {known}."
+        )
+    if getattr(builder, "ring_flags", False) and not getattr(config, "ring_features", False):
+        raise SettingsError(
+            f"builder.ring_flags=true is for models that read them (model.ring_features=true); "
+            f"{model!r} does not. Leave it out."
+        )
+
+
+def tell_about_data(
+    dataset: Dataset, split: Split, settings: TrainSettings, config: Any, tell: Tell
+) -> None:
+    """Say what of the data is not used, or used in a way that one may not expect."""
+    n_empty = len(dataset.without_value)
+    if n_empty:
+        names = " and ".join(t.name for t in dataset.targets)
+        tell(
+            f"{n_empty} of {n_empty + len(dataset) + len(dataset.failures)} rows have no value of "
+            f"{names} and are not used."
+        )
+    n_free = len(dataset) - sum(len(getattr(split, part)) for part in PARTS)
+    if n_free and settings.split.partition(":")[0] not in ("random", "stratified", "composition"):
+        tell(f"{n_free} of {len(dataset)} samples are in no part of the split and are not used.")
+    if dataset.structures.is_formula.all() and settings.split.startswith("random"):
+        remark = about_shared_formulas(dataset)
+        if remark:
+            tell(remark)
+    _tell_missing_charges(dataset, config, tell)
+    doubtful = [s for s in dataset.structures if s.warnings] if dataset.structures.warnings else []
+    if doubtful:
+        tell(
+            f"{len(doubtful)} of {len(dataset)} structures were read with a warning, for example "
+            f"{doubtful[0].name}: {doubtful[0].warnings[0]}. All of them are in warnings.json of "
+            "the model."
+        )
+
+
+def _tell_missing_charges(dataset: Dataset, config: Any, tell: Tell) -> None:
+    """Say which structures a model that reads partial charges takes as uncharged."""
+    if getattr(config, "charges", "none") == "none":
+        return
+    missing = [s.name for s in dataset.structures if s.charges is None]
+    if missing:
+        tell(
+            f"Partial charges, which this model reads, are missing in {len(missing)} of "
+            f"{len(dataset)} structures, for example {missing[0]}; they are taken as 0. CIF files "
+            "hold them as _atom_site_charge; model.charges=none does without."
+        )
+
+
+def tell_about_parts(data: TrainingData, n_failed_before: int, tell: Tell) -> None:
+    """Say which structures have no graph, and which stand on both sides of the split."""
+    lost = len(data.failures) - n_failed_before
+    if lost:
+        example = data.failures[-1]
+        tell(
+            f"{lost} of {lost + len(data.dataset)} structures have no graph and are left out, for "
+            f"example {example.name}: {example.message}"
+        )
+    samples = data.samples
+    trained = samples.structures[samples.parts == 0]
+    for part in ("test", "validation"):
+        own = samples.structures[samples.parts == PARTS.index(part)]
+        shared = np.isin(own, trained)
+        if shared.any():
+            row = getattr(data.split, part)[int(np.flatnonzero(shared)[0])]
+            tell(
+                f"{int(shared.sum())} of {len(own)} samples of the {part} part have their "
+                f"structure in the training part too, in another row (for example "
+                f"{data.dataset.structures.names[row]}), so the error there is too small for new "
+                "structures. Use --split composition:.8/.1/.1, which keeps them together."
+            )
+            break
