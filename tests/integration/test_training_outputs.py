@@ -56,6 +56,7 @@ def test_a_run_leaves_the_files_of_the_contract(tmp_path: Path) -> None:
         "model.safetensors",
         "metrics.json",
         "split.json",
+        "samples.safetensors",
         "history.csv",
         "README.md",
         "parity.png",

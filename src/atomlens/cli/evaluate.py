@@ -13,7 +13,6 @@ from atomlens.cli.common import (
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit, exit_code, usable_folder
 from atomlens.cli.progress import ProgressLine
-from atomlens.errors import DatasetError
 
 if TYPE_CHECKING:
     from atomlens.datasets.base import Dataset
@@ -71,10 +70,10 @@ def run(options: argparse.Namespace) -> int:
     from atomlens.reports.tables import format_table
 
     model = load(options.model)
-    data = load_evaluated(model, options)
+    data, remarks = load_evaluated(model, options)
+    for remark in remarks:
+        say(remark)
     unused = data.failures
-    if options.part == "all":
-        _warn_of_training_samples(model, data)
     true = matching_values(data, model.targets)
     with ProgressLine("predicting", quiet=options.quiet) as progress:
         prediction = model.predict(data.structures, progress=progress)
@@ -88,66 +87,32 @@ def run(options: argparse.Namespace) -> int:
     return exit_code(failures, len(data) + len(unused))
 
 
-def load_evaluated(model: "Predictor", options: argparse.Namespace) -> "Dataset":
-    """Return the samples to predict: the data with the model's targets, the part, the limit."""
-    from atomlens.datasets import DATASETS, load_dataset
+def load_evaluated(
+    model: "Predictor", options: argparse.Namespace
+) -> "tuple[Dataset, tuple[str, ...]]":
+    """Return the samples to predict, and what is to be said of them.
 
-    chosen = file_options(options, ())
-    spectra = [t for t in model.targets if t.is_spectrum]
-    if spectra and not options.data.endswith(".npz"):
-        chosen.setdefault("grid", spectra[0].grid)
-    classes = [t.name for t in model.targets if t.kind == "classification"]
-    if classes and options.data not in DATASETS:
-        chosen["kinds"] = dict.fromkeys(classes, "classification")
+    They are read as the training data were; of these the part, of that the limit.
+    """
+    from atomlens.datasets import load_dataset
+    from atomlens.predictor.evaluation import about_known_structures, choose_part
+    from atomlens.predictor.reading import reading_for
+
     has_part = options.part != "all"
+    reading = reading_for(model, options.data, file_options(options, ()), strictly=has_part)
     data = load_dataset(
         options.data,
         [t.name for t in model.targets],
         limit=None if has_part else options.limit,
         seed=int(model.record.settings.get("seed", 0)),
-        **chosen,
+        **reading.options,
     )
     if not has_part:
-        return data
-    part = choose_part(model, data, options.part)
-    return part if options.limit is None else part.subset(range(min(options.limit, len(part))))
-
-
-def choose_part(model: "Predictor", data: "Dataset", part: str) -> "Dataset":
-    """Return the samples of a data set that were in one part of the model's split.
-
-    Raises:
-        DatasetError: the model has no such part, or the data set has none of its samples.
-    """
-    wanted = set(model.record.split.get(part, ()))
-    if not wanted:
-        raise DatasetError(
-            f"--part {part}: the model does not know which samples its {part} part had. Use "
-            "--part all on data that it was not trained on."
-        )
-    rows = _rows_named(data, wanted)
-    if not rows:
-        raise DatasetError(
-            f"--part {part}: {data.name} has none of the {len(wanted)} samples of the model's "
-            f"{part} part. Give the data it was trained on, or use --part all."
-        )
-    return data.subset(rows)
-
-
-def _rows_named(data: "Dataset", wanted: set[str]) -> list[int]:
-    from atomlens.datasets.splits import distinct_names
-
-    names = distinct_names(data.structures.names)
-    return [i for i, name in enumerate(names) if name in wanted]
-
-
-def _warn_of_training_samples(model: "Predictor", data: "Dataset") -> None:
-    known = _rows_named(data, set(model.record.split.get("train", ())))
-    if known and model.record.data == data.name:
-        say(
-            f"warning: {len(known)} of the {len(data)} samples were in the training part, so the "
-            "error is too small. --part test leaves them out."
-        )
+        known = about_known_structures(model, data)
+        return data, (*reading.remarks, *([f"warning: {known}"] if known else []))
+    rows, remarks = choose_part(model, data, options.part)
+    part = data.subset(rows if options.limit is None else rows[: options.limit])
+    return part, (*reading.remarks, *(f"warning: {remark}" for remark in remarks))
 
 
 def metric_rows(metrics: "Metrics") -> list[dict[str, Any]]:

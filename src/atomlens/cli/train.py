@@ -133,7 +133,7 @@ def run(options: argparse.Namespace) -> int:
         model = train(
             data,
             model=options.model,
-            target=options.target,  # may be left out if there is only one
+            target=names if options.target else None,  # may be left out if there is only one
             out=out,
             settings=settings,
             resume=options.resume,

@@ -70,6 +70,15 @@ def is_table(path: Path) -> bool:
     return _suffix(path) in SUFFIXES
 
 
+def headers_of(path: Path) -> tuple[str, ...]:
+    """Return the headers of a table.
+
+    Raises:
+        DatasetError: the file is no table.
+    """
+    return tuple(_columns(path)[0])
+
+
 def read_table(
     path: Path,
     structure_column: str | None,

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
+from atomlens.datasets.splits import distinct_names
 from atomlens.errors import DatasetError
 from atomlens.predictor.metrics import (
     ClassificationMetrics,
@@ -13,6 +14,8 @@ from atomlens.predictor.metrics import (
     regression_metrics,
 )
 from atomlens.predictor.prediction import Prediction
+from atomlens.predictor.samples import find_part
+from atomlens.predictor.trained import TrainedModel
 from atomlens.targets import Target, value_slices
 
 Values = NDArray[np.float64]
@@ -42,6 +45,68 @@ def score(prediction: Prediction, true: Values) -> Metrics:
             high=prediction.interval_high[:, place].ravel() if known_std else None,
         )
     return Metrics(n_samples=len(prediction), n_failed=len(prediction.failures), targets=targets)
+
+
+def choose_part(
+    model: TrainedModel, data: Dataset, part: str
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Return the rows of a data set that were in one part of a model's training, and remarks.
+
+    The rows are known by their content, whatever they are called and in whatever order they
+    stand; by name only for models whose folder holds no digests (atomlens 0.1), which is said.
+
+    Args:
+        model: Whose part it is.
+        data: With the targets of the model.
+        part: ``train``, ``validation`` or ``test``.
+
+    Raises:
+        DatasetError: the model has no such part, or the data set has none of its samples.
+    """
+    names = model.record.split.get(part, ())
+    if not names:
+        raise DatasetError(
+            f"--part {part}: the model does not know which samples its {part} part had. Use "
+            "--part all on data that it was not trained on."
+        )
+    if model.record.samples is not None:
+        true = matching_values(data, model.targets)
+        found = find_part(model.record.samples, part, names, data, true)
+        return np.array(found.rows, dtype=np.int64), found.remarks
+    wanted = set(names)
+    rows = [i for i, n in enumerate(distinct_names(data.structures.names)) if n in wanted]
+    if not rows:
+        raise DatasetError(
+            f"--part {part}: {data.name} has none of the {len(names)} samples of the model's "
+            f"{part} part. Give the data it was trained on, or use --part all."
+        )
+    return np.array(rows, dtype=np.int64), (NAMES_ONLY,)
+
+
+NAMES_ONLY = (
+    "The model's folder was written by atomlens 0.1 and knows its samples by name only: whether "
+    "these are the same structures is unknown."
+)
+
+
+def about_known_structures(model: TrainedModel, data: Dataset) -> str:
+    """Return a sentence on samples of a data set that the model has seen; empty if it has none."""
+    if model.record.samples is None:
+        return NAMES_ONLY if model.record.split else ""
+    parts = model.record.samples.part_of(data.structures)
+    seen = {p: parts.count(p) for p in ("train", "pretraining", "validation") if p in parts}
+    if not seen:
+        return ""
+    words = {
+        "train": "in the training part",
+        "pretraining": "in the pretraining",
+        "validation": "in the validation part",
+    }
+    counted = " and ".join(f"{n} {words[p]}" for p, n in seen.items())
+    return (
+        f"Of the {len(data)} structures {counted} were known to the model, so the error is too "
+        "small for new ones. --part test takes the test part alone."
+    )
 
 
 def matching_values(dataset: Dataset, targets: tuple[Target, ...]) -> Values:

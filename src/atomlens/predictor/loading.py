@@ -101,7 +101,7 @@ def _samples(path: Path, record: TrainingRecord) -> TrainingSamples | None:
         samples = read_samples(path.read_bytes(), str(path))
     except OSError as problem:
         raise ModelError(f"{path}: this file of the model cannot be read ({problem}).") from None
-    if len(samples) != sum(map(len, record.split.values())):
+    if record.split and samples.n_own != sum(map(len, record.split.values())):
         raise ModelError(
             f"{path}: this file of the model and {SPLIT} are of two trainings. Restore the folder "
             "from a copy, or delete this file; the model works without."

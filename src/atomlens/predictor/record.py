@@ -7,8 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from atomlens.errors import Failure
-from atomlens.printing import one_line
 from atomlens.predictor.samples import TrainingSamples
+from atomlens.printing import one_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

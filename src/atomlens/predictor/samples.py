@@ -1,6 +1,6 @@
 """On which samples a model was trained, known by their content: whatever they are called later."""
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,9 @@ from atomlens.structures.arrays import StructureArrays
 from atomlens.structures.identity import row_digests, structure_digests
 
 PARTS = ("train", "validation", "test")
+PRETRAINING = "pretraining"
+"""Part of the samples that only the model saw from which a fine-tuning started."""
+_WORDS = (*PARTS, PRETRAINING)
 UNKNOWN = "unknown"
 """What is said of a structure if the model folder does not know its samples by content."""
 _NO_STRUCTURE = np.zeros(1, dtype=np.uint64)
@@ -33,10 +36,15 @@ class TrainingSamples:
     row_numbers: NDArray[np.int64]
     """(n,) number of the row in its source, from 0; -1 if unknown"""
     parts: NDArray[np.uint8]
-    """(n,) place in ``PARTS``"""
+    """(n,) place in ``PARTS``; behind them come the structures of a pretraining"""
 
     def __len__(self) -> int:
         return len(self.parts)
+
+    @property
+    def n_own(self) -> int:
+        """Samples of this training, those of a pretraining left out."""
+        return int((self.parts < len(PARTS)).sum())
 
     @classmethod
     def of(cls, dataset: Dataset, parts: Mapping[str, NDArray[np.int64]]) -> "TrainingSamples":
@@ -51,16 +59,32 @@ class TrainingSamples:
             parts=np.repeat(np.arange(len(PARTS)), sizes).astype(np.uint8),
         )
 
+    def after(self, earlier: "TrainingSamples | None") -> "TrainingSamples":
+        """Return these samples with those that a model learned from before it was fine-tuned."""
+        if earlier is None:
+            return self
+        seen = earlier.parts != PARTS.index("test")
+        return TrainingSamples(
+            structures=np.concatenate([self.structures, earlier.structures[seen]]),
+            values=np.concatenate([self.values, earlier.values[seen]]),
+            row_numbers=np.concatenate([self.row_numbers, np.full(int(seen.sum()), -1)]),
+            parts=np.concatenate([self.parts, np.full(int(seen.sum()), len(PARTS), np.uint8)]),
+        )
+
     def part_of(self, structures: StructureArrays) -> tuple[str, ...]:
         """(n,) in which part of the training each structure was; empty if in none.
 
-        Of a structure that was in several, the part is named that makes a prediction look best.
+        ``pretraining`` is the training and validation part of the model that a fine-tuning started
+        from. Of a structure that was in several parts, the first of train, pretraining, validation
+        and test is named: the one that makes a prediction look best.
         """
+        rank = [0, 2, 3, 1]
         place: dict[int, int] = {}
         for digest, part in zip(self.structures.tolist(), self.parts.tolist(), strict=True):
-            place[digest] = min(part, place.get(digest, len(PARTS)))
+            if digest not in place or rank[part] < rank[place[digest]]:
+                place[digest] = part
         found = structure_digests(structures).tolist()
-        return tuple(PARTS[place[d]] if d in place else "" for d in found)
+        return tuple(_WORDS[place[d]] if d in place else "" for d in found)
 
     def to_bytes(self) -> bytes:
         """Return the content of the file ``samples.safetensors``."""
@@ -94,7 +118,7 @@ class TrainingSamples:
         shapes = {a.shape for a in (samples.structures, samples.values, samples.row_numbers)}
         if shapes != {samples.parts.shape} or samples.parts.ndim != 1:
             raise ValueError("its arrays have different lengths")
-        if len(samples) and int(samples.parts.max()) >= len(PARTS):
+        if len(samples) and int(samples.parts.max()) >= len(_WORDS):
             raise ValueError("it names a part that does not exist")
         return samples
 
@@ -179,25 +203,29 @@ class _Search:
 
         Returns how many pairs were made.
         """
-        rows: dict[Any, list[int]] = defaultdict(list)
+        rows: dict[Any, deque[int]] = defaultdict(deque)
+        numbered: dict[tuple[Any, int], int] = {}
         for row in sorted(self.free):
             rows[keys[row]].append(row)
-        open_samples = [i for i in range(len(self.own)) if i not in self.row_of]
+            numbered.setdefault((keys[row], self.numbers[row]), row)
         before = len(self.row_of)
-        for same_number in (True, False):
-            for i in open_samples:
-                if i in self.row_of:
-                    continue
-                number = int(self.samples.row_numbers[self.own[i]])
-                candidates = [
-                    r
-                    for r in rows.get(wanted[i], ())
-                    if r in self.free and (not same_number or self.numbers[r] == number >= 0)
-                ]
-                if candidates:
-                    self.row_of[i] = candidates[0]
-                    self.free.discard(candidates[0])
+        for i in self._open():
+            number = int(self.samples.row_numbers[self.own[i]])
+            if number >= 0:
+                self._pair(i, numbered.get((wanted[i], number)))
+        for i in self._open():
+            candidates = rows.get(wanted[i], deque())
+            while candidates and i not in self.row_of:
+                self._pair(i, candidates.popleft())
         return len(self.row_of) - before
+
+    def _open(self) -> list[int]:
+        return [i for i in range(len(self.own)) if i not in self.row_of]
+
+    def _pair(self, sample: int, row: int | None) -> None:
+        if row in self.free:
+            self.row_of[sample] = row
+            self.free.discard(row)
 
     def keep_out(self, others: Any, pairs: Sequence[Any]) -> None:
         """Leave rows out that are samples of another part."""
@@ -205,7 +233,7 @@ class _Search:
         self.free = {row for row in self.free if pairs[row] not in taken}
 
     def result(self, n_other_values: int, n_by_name: int, shared_with: set[int]) -> FoundPart:
-        n, where = len(self.own), self.dataset.name
+        n, where = len(self.own), f"the data set {self.dataset.name}"
         missing = [self.names[i] for i in range(n) if i not in self.row_of]
         called = set(self.dataset.structures.names)
         n_renamed = sum(name in called for name in missing)
@@ -217,9 +245,9 @@ class _Search:
                 else ""
             )
             raise DatasetError(
-                f"--part {self.part}: {where} has none of the {n} samples of the model's "
-                f"{self.part} part.{hint} Give the data it was trained on, read in the same way, "
-                "or use --part all."
+                f"--part {self.part}: {self.dataset.name} has none of the {n} samples of the "
+                f"model's {self.part} part.{hint} Give the data it was trained on, read in the same "
+                "way, or use --part all."
             )
         remarks = []
         if n_other_values:
@@ -239,13 +267,14 @@ class _Search:
                 f"for example {missing[0]}{again}."
             )
         if self.part != "train":
-            trained = self.samples.structures[self.samples.parts == 0]
-            leaked = shared_with & set(trained.tolist())
-            if leaked:
-                remarks.append(
-                    f"{len(leaked)} structures of the {self.part} part were in the training part "
-                    "too, in other rows, so the error is too small."
-                )
+            for place, what in ((0, "training part"), (len(PARTS), "pretraining")):
+                trained = self.samples.structures[self.samples.parts == place]
+                leaked = shared_with & set(trained.tolist())
+                if leaked:
+                    remarks.append(
+                        f"{len(leaked)} structures of the {self.part} part were in the {what} too, "
+                        "so the error is too small."
+                    )
         return FoundPart(rows=tuple(sorted(self.row_of.values())), remarks=tuple(remarks))
 
 

@@ -78,7 +78,7 @@ def _assemble(job: Job, results: Sequence[MemberResult]) -> Predictor:
             split=_split_names(data),
             history=tuple(row for result in results for row in result.history),
             failures=data.failures,
-            samples=data.samples,
+            samples=data.samples.after(None if job.transfer is None else job.transfer.earlier),
             run=job.run,
             n_without_value=len(data.dataset.without_value),
             remarks=job.remarks,

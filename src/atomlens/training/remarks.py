@@ -170,6 +170,8 @@ def tell_about_parts(data: TrainingData, n_failed_before: int, tell: Tell) -> No
             f"{lost} of {lost + len(data.dataset)} structures have no graph and are left out, for "
             f"example {example.name}: {example.message}"
         )
+    if data.dataset.structures.is_formula.all() and about_shared_formulas(data.dataset):
+        return  # said before
     samples = data.samples
     trained = samples.structures[samples.parts == 0]
     for part in ("test", "validation"):

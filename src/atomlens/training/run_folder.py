@@ -292,6 +292,23 @@ def close_run(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def _told_first(key: str) -> tuple[bool, str]:
+    """Sort what a user chose before what follows from it."""
+    return key in ("builder", "config"), "" if key == "model" else key
+
+
+def _other_targets(before: Any, now: Any) -> str:
+    """Return a few words on targets that differ in name or in what is said of them."""
+    names = [", ".join(str(t.get("name")) for t in targets) for targets in (before, now)]
+    if names[0] != names[1] or len(before) != len(now):
+        return f"target was {names[0]!r} and is now {names[1]!r}"
+    for old, new in zip(before, now, strict=True):
+        found = first_difference(old, new, str(new.get("name")))
+        if found:
+            return found
+    return ""
+
+
 _NOT_SHOWN = {
     "data": "the data",
     "charges": "the partial charges in the data",
@@ -304,7 +321,7 @@ _NOT_SHOWN = {
 def first_difference(before: Any, now: Any, name: str = "") -> str:
     """Return a few words on the first value that differs, or nothing."""
     if isinstance(before, dict) and isinstance(now, dict):
-        for key in sorted(set(before) | set(now)):
+        for key in sorted(set(before) | set(now), key=_told_first):
             place = f"{name}.{key}" if name else key
             if key not in before or key not in now:
                 return f"{place} is new or gone"
@@ -314,6 +331,8 @@ def first_difference(before: Any, now: Any, name: str = "") -> str:
         return ""
     if before == now:
         return ""
+    if name == "targets":
+        return _other_targets(before, now)
     if name in _NOT_SHOWN:
         return f"{_NOT_SHOWN[name]} are not the same"
     return f"{name} was {before!r} and is now {now!r}"

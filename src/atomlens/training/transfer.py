@@ -23,6 +23,7 @@ from atomlens.models import MODELS, ClosedFormModel
 from atomlens.models.base import PropertyModel
 from atomlens.predictor import Predictor, load
 from atomlens.predictor.folder import SETTINGS, TRAINING, checksum_of, read_settings
+from atomlens.predictor.samples import TrainingSamples
 from atomlens.predictor.saving import weight_bytes
 from atomlens.targets import output_slices
 from atomlens.training.run_folder import RUN
@@ -163,6 +164,8 @@ class Transfer:
     output_rows: tuple[tuple[int, int], ...]
     """Rows of the output layer that are taken: to which, from which; the others are fresh."""
     n_frozen_layers: int
+    earlier: TrainingSamples | None
+    """What the pretrained model learned from, by content."""
     origin: dict[str, Any]
     """For the record: name, model, targets and weights_sha256 of the pretrained model, and
     ``notes``, a sentence on everything that was not simply taken."""
@@ -202,6 +205,7 @@ class Transfer:
             new_elements=new,
             output_rows=output_rows,
             n_frozen_layers=frozen,
+            earlier=source.record.samples,
             origin={
                 "name": pretrained.name,
                 "model": source.model_name,

@@ -8,7 +8,7 @@ import torch
 
 from atomlens.errors import TrainingError
 from atomlens.training.checkpoint import CHECKPOINT, Checkpoint, read_checkpoint
-from atomlens.training.run_folder import check_out, first_difference, open_run
+from atomlens.training.run_folder import check_out, claimed, first_difference, open_run
 
 
 def test_a_folder_with_other_things_is_refused(tmp_path: Path) -> None:
@@ -18,8 +18,39 @@ def test_a_folder_with_other_things_is_refused(tmp_path: Path) -> None:
             check_out(tmp_path, resume=resume)
 
 
+def put_state(out: Path) -> None:
+    folder = out / "training" / "member0"
+    folder.mkdir(parents=True)
+    (folder / CHECKPOINT).touch()
+
+
+def test_what_a_failed_start_left_is_in_nobodys_way(tmp_path: Path) -> None:
+    open_run(tmp_path, {"data": "a"}, write=True)
+    check_out(tmp_path, resume=False)
+    open_run(tmp_path, {"data": "b"}, write=True)
+
+
+def test_a_failed_start_leaves_nothing_and_a_state_stays(tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "run"
+    with pytest.raises(TrainingError, match="no"), claimed(out):
+        raise TrainingError("no")
+    assert not out.exists()
+    put_state(out)
+    with pytest.raises(TrainingError, match="no"), claimed(out):
+        raise TrainingError("no")
+    assert (out / "training" / "member0").is_dir()
+
+
+def test_only_one_process_trains_in_a_folder(tmp_path: Path) -> None:
+    held = claimed(tmp_path)
+    with held, pytest.raises(TrainingError, match="another process trains"), claimed(tmp_path):
+        pass
+    with claimed(tmp_path):
+        pass
+
+
 def test_an_interrupted_training_offers_to_resume(tmp_path: Path) -> None:
-    (tmp_path / "training").mkdir()
+    put_state(tmp_path)
     with pytest.raises(TrainingError, match="--resume"):
         check_out(tmp_path, resume=False)
     check_out(tmp_path, resume=True)

@@ -1,0 +1,93 @@
+"""Reading data for a model in the way in which its training data were read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from atomlens.datasets import DATASETS
+from atomlens.datasets.loading import FileOptions
+from atomlens.datasets.tables import headers_of, is_table
+from atomlens.errors import SettingsError
+from atomlens.predictor.trained import TrainedModel
+
+_PLACES = ("structure_column", "name_column", "structure_folder", "energy_column", "grid_column")
+"""Options that say where in a file something stands, which may differ from file to file."""
+_OF_TARGETS = ("units", "kinds", "classes", "extensive", "nonnegative")
+"""Options about targets, which the model knows itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How data are read for a model."""
+
+    options: dict[str, Any]
+    """For ``load_dataset``."""
+    remarks: tuple[str, ...] = ()
+    """What was taken over from the training, and what differs from it; a sentence each."""
+
+
+def reading_for(
+    model: TrainedModel, source: str | Path, given: Mapping[str, Any], *, strictly: bool = False
+) -> Reading:
+    """Return the options with which data are read for a model: those of its training.
+
+    Args:
+        model: Whose targets, classes and reading options hold.
+        source: What is read: a name in ``DATASETS``, a file or a folder.
+        given: Options of the user, which go first.
+        strictly: The rows must be those of the training, so other options are refused.
+
+    Raises:
+        SettingsError: an option contradicts the training.
+    """
+    named = str(source) in DATASETS
+    kept = {k: v for k, v in model.record.reading.items() if k not in _OF_TARGETS}
+    known = {f.name for f in fields(FileOptions)}
+    if named or Path(source).suffix.lower() == ".npz":
+        same = named and str(source) == model.record.data
+        kept = {k: v for k, v in kept.items() if same and k not in known}
+        return Reading(options={**kept, **given}, remarks=_told(kept, given))
+    kept = {k: v for k, v in kept.items() if k in known and _fits(k, v, source)}
+    differing = [
+        name
+        for name, value in kept.items()
+        if name in given and name not in _PLACES and _plain(given[name]) != _plain(value)
+    ]
+    remarks: tuple[str, ...] = ()
+    if differing:
+        name = differing[0]
+        words = (
+            f"--{name.replace('_', '-')} {given[name]} is not how the model's training data were "
+            f"read ({kept[name]})"
+        )
+        if strictly:
+            raise SettingsError(f"{words}; leave it out.")
+        remarks = (f"{words}, so the rows are not comparable with its own.",)
+    options = {**kept, **given}
+    spectra = [t for t in model.targets if t.is_spectrum]
+    if spectra:
+        options.setdefault("grid", spectra[0].grid)
+    single = [t for t in model.targets if not t.is_spectrum]
+    options.setdefault("kinds", {t.name: t.kind for t in single})
+    options.setdefault("classes", {t.name: t.classes for t in single if t.classes})
+    return Reading(options=options, remarks=(*_told(kept, given), *remarks))
+
+
+def _told(kept: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, ...]:
+    taken = [f"{k.replace('_', '-')} {v}" for k, v in kept.items() if k not in given]
+    return (f"Read as the training data were: {', '.join(taken)}.",) if taken else ()
+
+
+def _fits(name: str, value: Any, source: str | Path) -> bool:
+    """Say whether an option of the training can hold for this source."""
+    path = Path(source).expanduser()
+    if name == "structure_folder":
+        return Path(str(value)).expanduser().is_dir()
+    if name in _PLACES:
+        return path.is_file() and is_table(path) and str(value) in headers_of(path)
+    return True
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value

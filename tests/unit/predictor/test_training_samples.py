@@ -1,0 +1,118 @@
+"""Which rows of a data set a model was trained on, by content and not by name."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ase.build import molecule
+
+from atomlens.datasets.base import Dataset
+from atomlens.errors import DatasetError
+from atomlens.predictor.samples import PARTS, FoundPart, TrainingSamples, find_part
+from atomlens.structures.arrays import StructureArrays
+from atomlens.targets import Target
+
+NAMES = ["H2O", "CH4", "NH3", "CO2", "C2H6", "N2", "CO", "CH3OH", "SH2", "O2"]
+
+
+def dataset(names=NAMES, values=None, called=None) -> Dataset:
+    atoms = [molecule(name) for name in names]
+    for one, name in zip(atoms, called or names, strict=True):
+        one.info["name"] = name
+    numbers = np.arange(float(len(names))) if values is None else np.array(values, dtype=float)
+    return Dataset(
+        name="data",
+        structures=StructureArrays.from_atoms(atoms),
+        targets=(Target(name="y"),),
+        values=numbers[:, None],
+        row_numbers=np.arange(len(names)),
+    )
+
+
+def parts(train, validation, test) -> dict[str, np.ndarray]:
+    chosen = zip(PARTS, (train, validation, test), strict=True)
+    return {part: np.array(rows, dtype=np.int64) for part, rows in chosen}
+
+
+DATA = dataset()
+SPLIT = parts(range(6), [6, 7], [8, 9])
+SAMPLES = TrainingSamples.of(DATA, SPLIT)
+
+
+def found(part: str, data: Dataset, samples=SAMPLES, names=("SH2", "O2")) -> FoundPart:
+    return find_part(samples, part, names, data, data.values)
+
+
+def test_rows_are_found_in_another_order_under_other_names() -> None:
+    order = [9, 3, 8, 0, 1]
+    called = [f"x{i}" for i in range(5)]
+    names, values = [NAMES[i] for i in order], [float(i) for i in order]
+    result = found("test", dataset(names, values, called))
+    assert result == FoundPart(rows=(0, 2), remarks=())
+
+
+def test_a_row_of_the_training_part_is_never_a_row_of_the_test_part() -> None:
+    repeated = dataset(["H2O", "H2O", "H2O", "CH4"], [1, 2, 3, 4])
+    samples = TrainingSamples.of(repeated, parts([0, 3], [], [2]))
+    result = found("test", repeated, samples, ["H2O#2"])
+    assert result.rows == (2,)
+    assert "were in the training part too" in result.remarks[0]
+
+
+def test_equal_rows_are_counted() -> None:
+    equal = dataset(["H2O"] * 4, [1, 1, 1, 1])
+    samples = TrainingSamples.of(equal, parts([0, 1], [], [3]))
+    assert found("test", equal, samples, ["H2O#4"]).rows == (3,)
+    assert found("train", equal, samples, ["H2O", "H2O#2"]).rows == (0, 1)
+
+
+def test_other_values_are_said() -> None:
+    measured_again = dataset(values=[*range(8), 80, 90])
+    result = found("test", measured_again)
+    assert result.rows == (8, 9)
+    assert "2 of the 2 samples of the test part have other values" in result.remarks[0]
+
+
+def test_other_positions_of_one_name_and_value_are_said() -> None:
+    moved = dataset()
+    positions = moved.structures.positions + np.random.default_rng(0).normal(0, 0.1, (1, 3))
+    positions[moved.structures.offsets[8] :] *= 1.1
+    moved = replace(moved, structures=replace(moved.structures, positions=positions))
+    result = found("test", moved)
+    assert result.rows == (8, 9)
+    assert "other positions" in result.remarks[0]
+
+
+def test_other_structures_and_values_under_the_same_names_are_refused() -> None:
+    names, values = NAMES[:8][::-1], [float(10 * i) for i in range(8)]
+    other = dataset([*names[:6], "C2H4", "C2H2"], values, NAMES[2:])
+    with pytest.raises(DatasetError, match=r"none of the 2 samples.*2 of its samples have their"):
+        found("test", other)
+
+
+def test_missing_samples_are_counted_and_named() -> None:
+    result = found("test", dataset(NAMES[:9]))
+    assert result.rows == (8,)
+    assert "1 of the 2 samples of the test part are not in the data set" in result.remarks[0]
+
+
+def test_the_part_of_a_structure_does_not_depend_on_its_name() -> None:
+    asked = dataset(["CH4", "O2", "C2H2", "CO"], called=list("abcd")).structures
+    assert SAMPLES.part_of(asked) == ("train", "test", "", "validation")
+
+
+def test_a_pretraining_is_remembered() -> None:
+    tuned = TrainingSamples.of(dataset(["C2H2", "H2O"]), parts([0], [], [1])).after(SAMPLES)
+    asked = dataset(["C2H2", "CH4", "O2", "H2O"]).structures
+    assert tuned.part_of(asked) == ("train", "pretraining", "", "pretraining")
+    assert tuned.n_own == 2
+
+
+def test_samples_survive_a_file_and_damage_is_an_error() -> None:
+    content = SAMPLES.to_bytes()
+    assert TrainingSamples.from_bytes(content).part_of(DATA.structures) == SAMPLES.part_of(
+        DATA.structures
+    )
+    for damaged in (content[:40], b"", content[:-8]):
+        with pytest.raises(ValueError, match="samples"):
+            TrainingSamples.from_bytes(damaged)
