@@ -5,7 +5,14 @@ import torch
 
 from atomlens.errors import SettingsError
 from atomlens.graphs import GraphBatch, collate
-from atomlens.models import MODELS, ClosedFormModel, ModelOutput, PropertyModel, make_model
+from atomlens.models import (
+    MODELS,
+    ClosedFormModel,
+    ModelOutput,
+    PropertyModel,
+    make_model,
+    model_config,
+)
 from atomlens.neighbors import make_builder
 from atomlens.nn.segment import segment_sum
 from atomlens.structures import to_atoms
@@ -126,16 +133,30 @@ def test_an_unknown_model_names_the_nearest() -> None:
         make_model("scan-plus")
 
 
+def formula_mode(name: str) -> dict[str, object]:
+    """The setting with which a model that reads structures, too, reads formulas."""
+    return {"mode": "formula"} if hasattr(model_config(name), "mode") else {}
+
+
+@pytest.mark.parametrize("formulas", [False, True])
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_before_the_readout_moves_when_all_layers_are_frozen(name: str) -> None:
-    model = small_model(name)
+def test_nothing_before_the_readout_moves_when_all_layers_are_frozen(
+    name: str, formulas: bool
+) -> None:
+    if formulas and not formula_mode(name):
+        pytest.skip("has no mode for formulas")
+    model = small_model(name, **(formula_mode(name) if formulas else {}))
+    graphs = [random_graph(9, 4), random_graph(5, 3)]
+    if formulas:
+        builder = make_builder("formula")
+        graphs = [builder.build_structure(structure_of(to_atoms(f"formula:{f}"))) for f in FORMULAS]
     try:
         parts = model.frozen_parts(model.config.n_layers)
     except (SettingsError, AttributeError):
         pytest.skip("this model cannot be frozen")
     for part in parts:
         part.requires_grad_(False)
-    output = model(collate([random_graph(9, 4), random_graph(5, 3)]))
+    output = model(collate(graphs))
     assert output.node_features is not None
     assert not output.node_features.requires_grad
     assert output.values.requires_grad
@@ -147,7 +168,7 @@ def test_a_model_that_takes_formulas_tells_amounts_apart(name: str) -> None:
         pytest.skip("takes no formulas, or says the same of all")
     builder = make_builder("formula")
     graphs = [builder.build_structure(structure_of(to_atoms(f"formula:{f}"))) for f in FORMULAS]
-    model = small_model(name, **({"mode": "formula"} if name == "finder" else {}))
+    model = small_model(name, **formula_mode(name))
     if isinstance(model, ClosedFormModel):
         model.fit(collate(graphs), torch.arange(4.0).unsqueeze(1))
     assert run(model, collate(graphs)).values.std() > 1e-6

@@ -246,8 +246,8 @@ class _Search:
             )
             raise DatasetError(
                 f"--part {self.part}: {self.dataset.name} has none of the {n} samples of the "
-                f"model's {self.part} part.{hint} Give the data it was trained on, read in the same "
-                "way, or use --part all."
+                f"model's {self.part} part.{hint} Give the data it was trained on, read in the "
+                "same way, or use --part all."
             )
         remarks = []
         if n_other_values:

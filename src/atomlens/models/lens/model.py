@@ -257,7 +257,8 @@ class Lens(PropertyModel):
         if c.mode == "formula":
             if batch.node_weights is None:
                 return None
-            return batch.node_weights.log().index_select(0, layout.source)
+            amounts: Tensor = batch.node_weights.log().index_select(0, layout.source)
+            return amounts
         if not c.smooth:
             return None
         if batch.solid_angles is None or batch.edge_weights is None:
@@ -277,19 +278,21 @@ class Lens(PropertyModel):
         linears += [m.linear for m in self.edge_updates if isinstance(m, EdgeUpdate)]
         return [cast(nn.Parameter, m.weight) for m in linears]
 
-    def frozen_parts(self, n_layers: int) -> list[nn.Module]:
+    def frozen_parts(self, n_layers: int) -> list[nn.Module | nn.Parameter]:
         """Return embedding, input layers and the first local layers with their geometry."""
         if n_layers > len(self.layers):
             raise SettingsError(
                 f"frozen_layers={n_layers} is more than the {len(self.layers)} local layers of "
                 "this model."
             )
-        parts: list[nn.Module] = [self.input, *self.layers[:n_layers]]
+        parts: list[nn.Module | nn.Parameter] = [self.input, *self.layers[:n_layers]]
         parts += self.edge_updates[:n_layers]
         if self.config.element_vectors == "learned":
             parts.append(self.embedding)
         if self.config.mode == "structure":
             parts += [self.distance_input, self.angle_input]
+        else:
+            parts.append(self.pair)
         return parts
 
 
