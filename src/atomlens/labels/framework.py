@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 Charges = Literal["file", "none"]
 """Partial charges of the framework: those of the input, or none at all."""
 
-LARGEST_NET_CHARGE = 0.005
-"""e per atom; rounding in files stays far below it."""
+LARGEST_NET_CHARGE = 0.1
+"""e in the cell, whatever the charges are rounded to."""
+_MOST_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,9 +116,28 @@ def _neutral_charges(atoms: "Atoms", name: str) -> NDArray[np.float64]:
         )
     values = np.asarray(found, dtype=np.float64)
     net = float(values.sum())
-    if abs(net) > LARGEST_NET_CHARGE * len(values):
+    if abs(net) > rounding_of_the_sum(values):
+        whole = round(net)
+        near = whole != 0 and abs(net - whole) <= LARGEST_NET_CHARGE
+        said = f"about {whole:+d} e, as if counter-ions were missing," if near else "not zero,"
         raise LabelError(
-            f"{name}: its partial charges add up to {net:+.3g} e in the cell, but a framework is "
-            "neutral; correct them or add the missing ions."
+            f"{name}: its partial charges add up to {net:+.3g} e in the cell, {said} but a "
+            "framework is neutral; add the missing ions or correct the charges."
         )
     return values - net / len(values)
+
+
+def rounding_of_the_sum(charges: NDArray[np.float64]) -> float:
+    """Return what the sum of neutral charges (n_atoms,) may differ from zero by rounding, e.
+
+    One unit of the last digit written, times √n if all are rounded apart; equal charges are
+    rounded alike, and their errors add up. Never more than `LARGEST_NET_CHARGE`.
+    """
+    written = np.round(charges, _MOST_DIGITS)
+    digits = next(
+        (d for d in range(_MOST_DIGITS) if np.allclose(written, np.round(written, d), atol=1e-7)),
+        _MOST_DIGITS,
+    )
+    _, counts = np.unique(written, return_counts=True)
+    spread = 10.0**-digits * float(np.sqrt(np.square(counts.astype(np.float64)).sum()))
+    return min(LARGEST_NET_CHARGE, spread)

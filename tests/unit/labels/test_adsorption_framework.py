@@ -7,7 +7,7 @@ from ase.build import bulk, molecule
 
 from atomlens.errors import LabelError
 from atomlens.labels import FORCE_FIELDS, make_framework
-from atomlens.labels.framework import Framework, replicas_for
+from atomlens.labels.framework import Framework, replicas_for, rounding_of_the_sum
 
 UFF = FORCE_FIELDS["uff"]
 
@@ -47,12 +47,32 @@ def test_the_volume_of_a_skewed_cell_follows_from_lengths_and_angles() -> None:
 
 
 def test_a_rest_of_charge_from_rounding_is_taken_off() -> None:
-    framework = _framework(_charged([0.9, -0.896]))
-    np.testing.assert_allclose(framework.charges, [0.898, -0.898], atol=1e-6)
+    framework = _framework(_charged([0.9, -0.899]))
+    np.testing.assert_allclose(framework.charges, [0.8995, -0.8995], atol=1e-6)
+
+
+def test_rounding_is_judged_by_the_digits_written_and_by_how_many_atoms_share_a_charge() -> None:
+    assert rounding_of_the_sum(np.array([0.9, -0.899])) == pytest.approx(0.001 * 2**0.5)
+    apart = np.random.default_rng(0).permutation(10_000)[:101] / 10_000
+    alike = np.repeat([0.1234, -0.1234], 50)
+    assert rounding_of_the_sum(apart) == pytest.approx(0.0001 * np.sqrt(101))
+    assert rounding_of_the_sum(alike) == pytest.approx(0.0001 * np.sqrt(2 * 50**2))
+    assert rounding_of_the_sum(np.repeat([1.0, -1.0], 500)) == 0.1
+
+
+def test_a_large_cell_with_a_whole_charge_too_many_is_refused_as_short_of_ions() -> None:
+    atoms = bulk("NaCl", "rocksalt", a=5.64, cubic=True).repeat(4)  # 512 atoms
+    charges = np.where(atoms.numbers == 11, 0.9, -0.9)
+    charges[:4] += 0.5
+    atoms.set_initial_charges(charges)
+    with pytest.raises(LabelError, match=r"add up to \+2 e.*about \+2 e, as if counter-ions"):
+        _framework(atoms)
 
 
 def test_charges_that_do_not_cancel_are_refused() -> None:
-    with pytest.raises(LabelError, match=r"salt: its partial charges add up to \+1 e"):
+    with pytest.raises(
+        LabelError, match=r"salt: its partial charges add up to \+1 e in the cell, about \+1 e"
+    ):
         _framework(_charged([1.0, 0.0]))
 
 

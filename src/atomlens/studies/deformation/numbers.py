@@ -138,7 +138,7 @@ def claims_of(labels: Sequence[str], effects: Sequence[Effect]) -> tuple[Claim, 
 
 
 def _above_zero(effect: Effect) -> bool:
-    return effect.value > 0 and not effect.low <= 0
+    return effect.value > 0 and effect.low > 0  # without an interval (NaN) nothing is shown
 
 
 def _caution(found: Sequence[Effect]) -> list[str]:
