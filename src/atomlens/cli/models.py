@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from atomlens.cli.common import add_common_arguments, add_out_folder
+from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit
 from atomlens.errors import MissingDependencyError, SettingsError, unknown_name
 from atomlens.files import to_json
@@ -86,18 +87,23 @@ def _list(form: str) -> str:
         except MissingDependencyError:
             return None
 
-    rows = [
-        {
+    def row(name: str) -> dict[str, Any]:
+        kind = MODELS[name]
+        builders = (kind.default_builder, kind.formula_builder)
+        return {
             "model": name,
             "parameters": 0 if issubclass(kind, ClosedFormModel) else n_parameters(name),
-            "neighbours": " or ".join(
-                paper[0] for paper in (kind.default_builder, kind.formula_builder) if paper
-            ),
+            "neighbours": " or ".join(builder[0] for builder in builders if builder),
             "presets": ", ".join(f"{k}={v}" for k, v in PRESETS.get(name, {}).items()),
             "paper": kind.paper,
         }
-        for name, kind in MODELS.items()
-    ]
+
+    rows = []
+    for name in MODELS:
+        try:
+            rows.append(row(name))
+        except SettingsError as problem:  # of another package
+            say(str(problem))
     return _show(rows, form)
 
 

@@ -1,4 +1,8 @@
-"""Models by name. To add one, write ``models/mine.py`` and name it here."""
+"""Models by name. To add one of ours, write ``models/mine.py`` and name it here.
+
+A model from outside needs no entry: `train` takes its class or its configuration, and packages
+offer theirs in the entry point group ``atomlens.models``.
+"""
 
 from dataclasses import fields
 from typing import Any
@@ -14,8 +18,9 @@ from atomlens.models.lens import Lens
 from atomlens.models.rescnn import ResCnn
 from atomlens.models.roost import Roost
 from atomlens.models.scann import Scann
+from atomlens.models.table import ModelTable, check_kind, kind_of_config
 
-MODELS: dict[str, type[PropertyModel]] = {
+_OURS: dict[str, type[PropertyModel]] = {
     "lens": Lens,
     "scann": Scann,
     "scann-plus": Scann,
@@ -34,7 +39,8 @@ MODELS: dict[str, type[PropertyModel]] = {
     "mean": MeanModel,
     "ridge": RidgeModel,
 }
-"""Class of every model by name."""
+MODELS = ModelTable(_OURS)
+"""Class of every model by name: ours, those of installed packages, those defined here."""
 
 _EDGE: dict[str, Any] = {"edge_update": True, "n_edge_features": 42}
 _ATTENTION: dict[str, Any] = {**_EDGE, "attention": "channel", "activation": "relu"}
@@ -78,6 +84,41 @@ def model_config(name: str, **settings: Any) -> Any:
     return config(**{**PRESETS.get(name, {}), **settings})
 
 
+def named_model(given: "str | type[PropertyModel] | Any") -> tuple[str, dict[str, Any]]:
+    """Return the name of a model, and the settings in which it differs from what the name means.
+
+    Args:
+        given: A name in ``MODELS``, a class of models, or the configuration of one.
+
+    Raises:
+        SettingsError: there is no such model, or the class cannot be trained.
+    """
+    if isinstance(given, str):
+        if given not in MODELS:
+            raise SettingsError(unknown_name("model", given, MODELS))
+        return given, {}
+    kind: Any = given if isinstance(given, type) else kind_of_config(given)
+    check_kind(kind)
+    names = MODELS.names_of(kind)
+    if not names:
+        raise SettingsError(
+            f"There is another model called {kind.__name__.lower()!r}; give the class "
+            f"{kind.__name__} another name, under which its trained models can be found."
+        )
+    values = _values(kind.Config() if isinstance(given, type) else given)
+
+    def different(name: str) -> dict[str, Any]:
+        standard = _values(model_config(name))
+        return {key: value for key, value in values.items() if value != standard[key]}
+
+    nearest = min(names, key=lambda name: len(different(name)))
+    return nearest, different(nearest)
+
+
+def _values(config: Any) -> dict[str, Any]:
+    return {f.name: getattr(config, f.name) for f in fields(config)}
+
+
 def make_model(name: str, **settings: Any) -> PropertyModel:
     """Return a freshly initialised model; the initial weights follow torch's global seed."""
     config = model_config(name, **settings)
@@ -92,4 +133,5 @@ __all__ = [
     "PropertyModel",
     "make_model",
     "model_config",
+    "named_model",
 ]

@@ -13,7 +13,7 @@ from torch import Tensor
 from atomlens.boundary import net
 from atomlens.elements import SYMBOLS
 from atomlens.errors import AtomlensError, MissingDependencyError, ModelError
-from atomlens.models import make_model
+from atomlens.models import MODELS, make_model
 from atomlens.models.base import PropertyModel
 from atomlens.neighbors import make_builder
 from atomlens.predictor.calibration import Calibration
@@ -51,6 +51,7 @@ def load_trained(path: str | Path) -> TrainedModel:
     with _settings_net(folder):
         trained = _without_weights(content)
         n_members, checksum = int(content["model"]["n_members"]), str(content["weights_sha256"])
+    _check_known(content["model"], folder)
     split = read_optional_json(folder / SPLIT) or {}
     with net(ModelError, f"{folder / SPLIT}, a file of the model", "delete it; the model works"):
         record = replace(trained.record, split=_parts(split))
@@ -69,6 +70,20 @@ def load_trained(path: str | Path) -> TrainedModel:
             warnings=read_failures(folder / WARNINGS),
             samples=_samples(folder / SAMPLES, record),
         ),
+    )
+
+
+def _check_known(model: dict[str, Any], folder: Path) -> None:
+    """Raise a ModelError for a model from outside whose class is not at hand.
+
+    Where it was defined is told, not imported: a model folder must not choose what is run.
+    """
+    if model["name"] in MODELS or "class" not in model:
+        return
+    raise ModelError(
+        f"{folder}: this model is of the kind {shown(model['name'])}, which is not known here. "
+        f"Import the module that defines its class ({shown(model['class'])}) first, or install "
+        "the package that offers it."
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from atomlens.models import MODELS
 from atomlens.predictor.card import model_card
 from atomlens.predictor.folder import (
     CARD,
@@ -69,6 +70,13 @@ def weight_bytes(predictor: TrainedModel) -> bytes:
     )
 
 
+def _origin(predictor: TrainedModel) -> dict[str, str]:
+    """Return what a reader has to import for a model from outside; nothing for ours."""
+    kind = type(predictor.models[0])
+    outside = predictor.model_name not in MODELS.ours()
+    return {"class": f"{kind.__module__}.{kind.__qualname__}"} if outside else {}
+
+
 def model_settings(predictor: TrainedModel, checksum: str) -> dict[str, Any]:
     """Return what ``settings.json`` holds."""
     return {
@@ -77,6 +85,7 @@ def model_settings(predictor: TrainedModel, checksum: str) -> dict[str, Any]:
         "atomlens": __version__,
         "model": {
             "name": predictor.model_name,
+            **_origin(predictor),
             "config": asdict(predictor.config),
             "n_members": len(predictor.models),
             "n_parameters": sum(p.numel() for p in predictor.models[0].parameters()),

@@ -10,8 +10,8 @@ from typing import Any
 
 from atomlens.datasets.base import Dataset, Sample
 from atomlens.datasets.splits import make_split
-from atomlens.errors import SettingsError, TrainingError, unknown_name
-from atomlens.models import MODELS, ClosedFormModel
+from atomlens.errors import TrainingError
+from atomlens.models import MODELS, ClosedFormModel, PropertyModel, named_model
 from atomlens.predictor import Predictor, load
 from atomlens.predictor.folder import TRAINING
 from atomlens.training.data import prepare
@@ -57,7 +57,7 @@ DEFAULT_MODEL = "scann-plus"
 def train(
     data: "Dataset | str | Path | Sequence[Sample]",
     *,
-    model: str | None = None,
+    model: str | type[PropertyModel] | Any | None = None,
     target: str | Sequence[str] | None = None,
     out: str | Path | None = None,
     settings: TrainSettings | None = None,
@@ -70,7 +70,9 @@ def train(
 
     Args:
         data: A data set, its name or path, or a list of samples.
-        model: Key in ``MODELS``; by default that of ``start_from``, else ``scann-plus``.
+        model: Key in ``MODELS``, a class of models, or its configuration such as
+            ``MyConfig(n_layers=2)``; by default the model of ``start_from``, else
+            ``scann-plus``.
         target: What to learn, one name or several; may be left out if there is only one.
         out: Folder for model, metrics, history and pictures; also what makes a training
             resumable. Without it nothing is kept.
@@ -93,8 +95,10 @@ def train(
     start_from = settings.start_from if start_from is None else start_from
     if start_from is not None:
         settings = replace(settings, start_from=name_of(start_from))
-    if model is not None and model not in MODELS:
-        raise SettingsError(unknown_name("model", model, MODELS))
+    if model is not None:
+        model, different = named_model(model)
+        chosen = {**different, **settings.model_settings}
+        settings = replace(settings, model_settings=chosen)
     progress = progress or TrainingProgress()
     folder = None if out is None else Path(out)
     if folder is None and resume:

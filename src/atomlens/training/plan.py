@@ -114,6 +114,12 @@ def choose_config(
         "n_elements": max(standard.n_elements, largest),
         "predict_scale": settings.loss in HETEROSCEDASTIC and not closed,
     }
+    n_outputs = settings.model_settings.get("n_outputs", decided["n_outputs"])
+    if n_outputs != decided["n_outputs"]:
+        raise SettingsError(
+            f"model.n_outputs={n_outputs!r}: these targets need {decided['n_outputs']} outputs; "
+            "leave it out, training fills it in."
+        )
     if "shared" in known and any(t.is_spectrum for t in targets):
         decided["shared"] = True
     cutoff = builder.settings().get("cutoff")
