@@ -4,9 +4,12 @@ A formula becomes ase.Atoms with whole numbers of atoms, all at the origin, with
 and with ``info["is_formula"]``; see ``docs/decisions/0002-formulas-are-atoms.md``.
 """
 
+import html
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from math import lcm
 from typing import TYPE_CHECKING, NoReturn
 
@@ -28,8 +31,15 @@ ROUNDED_NOTICE = "the amounts are rounded to shares of 10,000 atoms"
 
 _DECIMAL = re.compile(r"\d*\.\d+")
 _OPENING = {"(": ")", "[": "]", "{": "}"}
-_DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉．", "0123456789.")
-_SOLVATE = r"(?:\d+(?:\.\d+)?)?(?:H2O|D2O|NH3|CO2|HCl|CH3OH|C2H5OH)(?![a-z\d])"
+_DOTS = "•⋅∙‧・･ꞏ●◦*×"
+_FRACTIONS = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅙": "1/6", "⅚": "5/6"}
+_MOLECULE = r"(?:H2O|D2O|NH3|CO2|HCl|CH3OH|C2H5OH)"
+_SOLVATE = rf"(?:\d+(?:\.\d+|/\d+)?)?(?:{_MOLECULE}(?![a-z\d])|\({_MOLECULE}\))"
+_MOST_DOTS = 8
+"""Formulas with more dots that may be either are decimals: nobody writes such adducts."""
+
+_ACRONYM = re.compile(r"(?<![A-Za-z])(?=[A-Z]*[DT])(?![HDTO]+(?![A-Za-z]))[A-Z]{3,}(?![a-z\d])")
+_GROUPS = re.compile(r"OAc(?![a-z])|AcOH(?![a-z])|(?<=\()OPr(?=\))")
 _TOKEN = re.compile(r"(?P<number>\d+/\d+|\d+(?:\.\d+)?|\.\d+)|(?P<element>[A-Z][a-z]?)|(?P<sign>.)")
 
 
@@ -43,10 +53,12 @@ def from_formula(text: str) -> "Atoms":
     Raises StructureError for a text that is no formula.
     """
     name = text.strip()
-    atoms = atoms_of_amounts(amounts_in_formula(name), name)
+    parts = _parts(name)
+    atoms = atoms_of_amounts(_sum(parts, name), name)
     if re.search(r"[DT](?![a-z])", name):
         add_warning(atoms, DEUTERIUM_NOTICE)
-    if any(_third_or_sixth(number) is not None for number in _DECIMAL.findall(name)):
+    numbers = [number for part in parts for number in _DECIMAL.findall(part)]
+    if any(_third_or_sixth(number) is not None for number in numbers):
         add_warning(atoms, THIRDS_NOTICE)
     return atoms
 
@@ -85,30 +97,117 @@ def whole_counts(amounts: Mapping[str, Fraction], name: str) -> dict[str, int]:
     return counts
 
 
-def amounts_in_formula(text: str) -> dict[str, Fraction]:
+def amounts_in_formula(text: str, *, adducts: bool = True) -> dict[str, Fraction]:
     """Return the amount of each element, in the order of appearance.
 
-    Raises StructureError for a text that is no formula.
+    Args:
+        text: The formula. Subscripts of Unicode, LaTeX and HTML are understood.
+        adducts: Whether a dot before a number may begin a new part (``Al2O3.2SiO2``); in the
+            sum formula of a CIF it never does.
+
+    Raises StructureError for a text that is no formula, or one with two meanings.
     """
-    compact = re.sub(r"\s+", "", text).translate(_DIGITS)
-    if not compact:
-        raise StructureError("the formula is empty; write one like Fe2O3")
+    return _sum(_parts(text, adducts=adducts), text)
+
+
+def _sum(parts: Sequence[str], text: str) -> dict[str, Fraction]:
     total: dict[str, Fraction] = {}
-    for part in re.split("·", _separated(compact, text)):
+    for part in parts:
         for symbol, amount in _part_amounts(part, text).items():
             total[symbol] = total.get(symbol, Fraction(0)) + amount
     return total
 
 
-def _separated(compact: str, text: str) -> str:
-    """Return the formula with every separator of parts written as ``·``."""
-    marked = re.sub("[•⋅∙*]", "·", compact)
-    marked = re.sub(r"\.(" + _SOLVATE + ")", r"·\1", marked)
+def _parts(text: str, *, adducts: bool = True) -> list[str]:
+    """Return the parts that separators stand between."""
+    compact = _without_typography(text)
+    if not compact:
+        raise StructureError("the formula is empty; write one like Fe2O3")
+    if adducts:
+        acronym = _ACRONYM.search(re.sub(r"[\d.·]+", "·", compact)) or _GROUPS.search(compact)
+        if acronym and compact not in ("DTO",):
+            _refuse(text, f"{acronym[0]!r} looks like an abbreviation, not like elements")
+    marked = re.sub(f"[{_DOTS}]", "·", compact)
+    if adducts:
+        marked = re.sub(r"(?<![.\d]0)\.(" + _SOLVATE + ")", r"·\1", marked)
     marked = re.sub(r"\.(?=[A-Z(\[{])", "·", marked)
-    unclear = re.search(r"(?<!\d)\.\d", marked)
-    if unclear:
-        _refuse(text, f"{unclear[0]!r} may be an amount or begin a new part; write 0.5 or ·5")
-    return marked
+    parts = marked.split("·")
+    return [p for part in parts for p in _split(part, text)] if adducts else parts
+
+
+def _without_typography(text: str) -> str:
+    """Return a formula without what only makes it look well."""
+    if re.fullmatch(r"[A-Za-z\d.()]+", text):
+        return text
+    plain = html.unescape(text)
+    if re.search(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]|<sup>|\^", plain):
+        _refuse(text, "it has superscripts, which are charges or isotopes")
+    plain = re.sub(r"</?(sub|i|b|em|span)\s*>", "", plain, flags=re.IGNORECASE)
+    for _ in range(3):
+        plain = re.sub(r"\\(?:mathrm|ce|text|rm|mathbf)\s*\{(.*)\}", r"\1", plain)
+    plain = re.sub(r"\\(cdot|bullet|times)\b", "·", plain)
+    plain = re.sub(r"_\{?([\d./]+)\}?", r"\1", plain.replace("\\,", "")).replace("$", "")
+    plain = re.sub(r"\s+[x×]\s+(?=[\d(\s]*[A-Z])", "·", plain)
+    plain = re.sub(f"(\\d*)([{''.join(_FRACTIONS)}])", _as_fraction, plain)
+    plain = "".join(c for c in unicodedata.normalize("NFKC", plain) if c.isprintable())
+    plain = re.sub(r"(?<=[A-Za-z\d])@(?=C\d{2,3}(?!\d))", "·", plain)
+    return re.sub(r"\s+", "", plain)
+
+
+def _as_fraction(match: re.Match[str]) -> str:
+    value = Fraction(int(match[1] or 0)) + Fraction(_FRACTIONS[match[2]])
+    return f"{value.numerator}/{value.denominator}"
+
+
+def _split(part: str, text: str) -> list[str]:
+    """Split one part at the dots between a digit and a number that begin a new part.
+
+    ``Al2O3.2SiO2`` is two compounds, ``Li1.2Ni0.8O2`` one with decimals. A reading stands if
+    each part can be a compound; where two stand, or a dot that is no decimal point stands
+    for nothing else, the formula is refused.
+    """
+    unclear = re.search(r"(?<!\d)\.\d", part)
+    dots = [m.start() for m in re.finditer(r"(?<!\d)\.\d|\.(?=[\d.]*\d[A-Z(\[{])", part)]
+    if not dots or (len(dots) > _MOST_DOTS and not unclear):
+        return [part]
+    standing: dict[tuple[tuple[str, Fraction], ...], list[str]] = {}
+    whole_possible = False
+    for chosen in range(2 ** min(len(dots), _MOST_DOTS)):
+        cuts = [dot for k, dot in enumerate(dots) if chosen >> k & 1]
+        ends = [-1, *cuts, len(part)]
+        pieces = [part[a + 1 : b] for a, b in pairwise(ends)]
+        if any(re.search(r"(?<!\d)\.\d|\.\d+\.", piece) for piece in pieces):
+            continue
+        try:
+            amounts = [_unit_amounts(piece, text) for piece in pieces]
+            total = _sum(pieces, text)
+        except StructureError:
+            continue
+        if not cuts:
+            whole_possible = True
+        if all(_stands(piece, a, not cuts) for piece, a in zip(pieces, amounts, strict=True)):
+            standing.setdefault(tuple(sorted(total.items())), pieces)
+    if len(standing) > 1 or not (standing or whole_possible):
+        shown = part[dots[0] : dots[0] + 2]
+        _refuse(text, f"{shown!r} may be an amount or begin a new part; write 0.5 or ·5")
+    return next(iter(standing.values()), [part])
+
+
+def _unit_amounts(piece: str, text: str) -> dict[str, Fraction]:
+    """Return the amounts of a part without the number in front of it."""
+    return _part_amounts(re.sub(r"^\d+(\.\d+|/\d+)?(?=\D)", "", piece), text)
+
+
+def _stands(piece: str, amounts: Mapping[str, Fraction], is_whole: bool) -> bool:
+    """Say whether a part can be a compound; nobody writes ``SiO1`` for one of an adduct.
+
+    Decimals belong to formulas of one part, or in front of a part.
+    """
+    from atomlens.structures.valences import is_compound, is_mixed
+
+    if all(amount.denominator == 1 for amount in amounts.values()):
+        return is_compound(amounts) and not re.search(r"(?<![\d.])1$", piece)
+    return is_whole and is_mixed(amounts)
 
 
 def _part_amounts(part: str, text: str) -> dict[str, Fraction]:

@@ -3,6 +3,7 @@
 import random
 import warnings
 from collections import Counter
+from math import gcd
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,71 @@ FORMULAS = {
 def test_a_formula_becomes_whole_numbers_of_atoms(text: str) -> None:
     atoms = to_atoms(text)
     assert dict(Counter(atoms.get_chemical_symbols())) == FORMULAS[text]
+
+
+ADDUCTS = {
+    "CaO.Al2O3.2SiO2.4H2O": {"Ca": 1, "Al": 2, "Si": 2, "O": 12, "H": 8},
+    "MgCl2.6(CH3OH)": {"Mg": 1, "Cl": 2, "C": 6, "H": 24, "O": 6},
+    "ZnO.2.5B2O3.3.5H2O": {"Zn": 2, "B": 10, "O": 24, "H": 14},
+    "ZnCl2.2C5H5N": {"Zn": 1, "Cl": 2, "C": 10, "H": 10, "N": 2},
+    "CdCl2.5/2H2O": {"Cd": 2, "Cl": 4, "O": 5, "H": 10},
+    "3CaO.2SiO2": {"Ca": 3, "Si": 2, "O": 7},
+    "NH4Cl.2KCl": {"N": 1, "H": 4, "Cl": 3, "K": 2},
+    "Na2SO4.10H2O": {"Na": 2, "S": 1, "O": 14, "H": 20},
+}
+DECIMALS = {
+    "Li1.2Ni0.6Mn0.2O2": {"Li": 6, "Ni": 3, "Mn": 1, "O": 10},
+    "La1.8Sr1.2Mn2O7": {"La": 9, "Sr": 6, "Mn": 10, "O": 35},
+    "Fe1.5Ni2.5Co3": {"Fe": 3, "Ni": 5, "Co": 6},
+    "CH3NH3PbI2.5Br0.5": {"C": 2, "H": 12, "N": 2, "Pb": 2, "I": 5, "Br": 1},
+    "Ti3.2SiC2": {"Ti": 16, "Si": 5, "C": 10},
+    "Pb2B3O7.5H2": {"Pb": 4, "B": 6, "O": 15, "H": 4},
+    "K2.15Sb8.15Pb1.7Se15": {"K": 43, "Sb": 163, "Pb": 34, "Se": 300},
+}
+TYPOGRAPHY = {
+    "Ti_{0.5}Zr_{0.5}O_2": {"Ti": 1, "Zr": 1, "O": 4},
+    r"$\mathrm{Cr_2O_3}$": {"Cr": 2, "O": 3},
+    r"\ce{NiSO4}": {"Ni": 1, "S": 1, "O": 4},
+    "Cr<sub>2</sub>O<SUB>3</SUB>": {"Cr": 2, "O": 3},
+    "Ｃｒ２Ｏ３": {"Cr": 2, "O": 3},
+    "NiSO4&middot;6H2O": {"Ni": 1, "S": 1, "O": 10, "H": 12},
+    "NiSO4●6H2O": {"Ni": 1, "S": 1, "O": 10, "H": 12},
+    "NiSO4 x 6 H2O": {"Ni": 1, "S": 1, "O": 10, "H": 12},
+    "K2CO3·1½H2O": {"K": 4, "C": 2, "O": 9, "H": 6},
+    "La@C82": {"La": 1, "C": 82},
+}
+
+
+@pytest.mark.parametrize("text", [*ADDUCTS, *DECIMALS, *TYPOGRAPHY])
+def test_dots_and_typography_of_formulas_are_read_as_they_are_meant(text: str) -> None:
+    expected = (ADDUCTS | DECIMALS | TYPOGRAPHY)[text]
+    whole = dict(Counter(to_atoms(f"formula:{text}").get_chemical_symbols()))
+    unit = gcd(*whole.values())
+    assert {s: n // unit for s, n in whole.items()} == {
+        s: n // gcd(*expected.values()) for s, n in expected.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "TiCl4.2THF",  # tetrahydrofuran, not tritium, hydrogen and fluorine
+        "CuI.TBP",
+        "Zn(OAc)2",  # acetate, not actinium
+        "CaCl2.2EtOH",
+        "SO4²⁻",
+        "Ca²⁺",
+    ],
+)
+def test_abbreviations_and_charges_are_no_elements(text: str) -> None:
+    (failure,) = read_structures(f"formula:{text}").failures
+    assert "is not a formula" in failure.message
+
+
+def test_a_dot_with_two_meanings_is_asked_about() -> None:
+    # strontium titanate with a vacancy in 2.5 oxygens, or strontium titanite with 5 titania
+    (failure,) = read_structures("formula:SrTiO2.5TiO2").failures
+    assert "may be an amount or begin a new part" in failure.message
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def formula_amounts(tags: Tags) -> dict[str, Fraction]:
     """Return the sum formula of the file; empty if it has none."""
     text = " ".join(str(x) for x in column(tags, "_chemical_formula_sum"))
     try:
-        return amounts_in_formula(text)
+        return amounts_in_formula(text, adducts=False)
     except StructureError:
         return {}
 
