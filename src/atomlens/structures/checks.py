@@ -14,6 +14,7 @@ from atomlens.errors import StructureError
 
 if TYPE_CHECKING:
     from ase import Atoms
+    from scipy.spatial import cKDTree
 
 MINIMUM_DISTANCE = 0.1
 """Å; two atoms closer than this are one atom written twice, or a wrong unit."""
@@ -23,6 +24,9 @@ SHORTEST_BOND = 0.5
 
 SHORTEST_OF_METALS = 0.72
 """Sums of covalent radii; the bonds of M=O and M≡N are longer."""
+
+SHORTEST_OF_ALL = 0.62
+"""The same where nothing else makes an element doubtful."""
 
 SHORTEST_OF_GASES = 2.0
 """Å; no compound of He, Ne or Ar is nearer that anyone gives as a file."""
@@ -82,13 +86,15 @@ def atoms_overlap(atoms: "Atoms") -> bool:
     return len(pairs.distances) > 0
 
 
-def impossible_neighbour(atoms: "Atoms", suspects: NDArray[np.int_]) -> tuple[int, str] | None:
+def impossible_neighbour(
+    atoms: "Atoms", suspects: NDArray[np.int_], shortest: float = SHORTEST_OF_METALS
+) -> tuple[int, str] | None:
     """Return a suspect that stands where no atom of its element can, and why.
 
-    Metals do not come nearer to their neighbours than `SHORTEST_OF_METALS` sums of covalent
-    radii, light noble gases not nearer than `SHORTEST_OF_GASES` Å, and a hydrogen has a
-    neighbour within `LONGEST_OF_HYDROGEN` Å. Such places are signs that a name was read as
-    another element: an alpha carbon as calcium, a type of LAMMPS as helium.
+    Metals do not come nearer to their neighbours than ``shortest`` sums of covalent radii,
+    light noble gases not nearer than `SHORTEST_OF_GASES` Å, and a hydrogen has a neighbour
+    within `LONGEST_OF_HYDROGEN` Å. Such places are signs that a name was read as another
+    element: an alpha carbon as calcium, a type of LAMMPS as helium.
 
     Returns (index, part of a sentence) or None.
     """
@@ -107,7 +113,7 @@ def impossible_neighbour(atoms: "Atoms", suspects: NDArray[np.int_]) -> tuple[in
     for i, j, d in zip(
         pairs.first.tolist(), pairs.second.tolist(), pairs.distances.tolist(), strict=True
     ):
-        limit = SHORTEST_OF_METALS * float(covalent_radii[numbers[i]] + covalent_radii[numbers[j]])
+        limit = shortest * float(covalent_radii[numbers[i]] + covalent_radii[numbers[j]])
         if (is_metal[i] and d < limit) or (is_gas[i] and d < SHORTEST_OF_GASES):
             return i, f"it is {d:.2f} Å from atom {j} ({_symbol(int(numbers[j]))}), too near for it"
         if is_hydrogen[i] and d < near[i][0]:
@@ -116,6 +122,21 @@ def impossible_neighbour(atoms: "Atoms", suspects: NDArray[np.int_]) -> tuple[in
     if lonely is not None:
         return lonely, f"no atom is within {LONGEST_OF_HYDROGEN} Å of it, too far for a hydrogen"
     return None
+
+
+def is_stretched(atoms: "Atoms") -> bool:
+    """Say whether a molecule of nonmetals has hydrogens, but none near to anything.
+
+    That is what a molecule in bohr looks like where Å are expected.
+    """
+    hydrogens = np.flatnonzero(atoms.numbers == 1)
+    if not len(hydrogens) or atoms.pbc.any() or len(atoms) < 2:
+        return False
+    if not np.isin(atoms.numbers, sorted(NONMETALS)).all():
+        return False
+    pairs = pairs_within(atoms.positions, np.zeros((3, 3)), atoms.pbc, 3.0)
+    nearest = pairs.distances[np.isin(pairs.first, hydrogens)].min(initial=np.inf)
+    return bool(1.4 < nearest < 3.0)
 
 
 class OverlappingPairs(NamedTuple):
@@ -141,9 +162,21 @@ def overlapping_pairs(
     points, owners = positions, np.arange(len(positions))
     if pbc.any():
         points, owners = _with_images(positions, cell, pbc, distance)
-    found = cKDTree(points).query_pairs(distance, output_type="ndarray")
+    tree = cKDTree(points)
+    _refuse_crowd(tree, tree, distance, 20)
+    found = tree.query_pairs(distance, output_type="ndarray")
     distances = np.linalg.norm(points[found[:, 0]] - points[found[:, 1]], axis=1)
     return OverlappingPairs(owners[found[:, 0]], owners[found[:, 1]], distances)
+
+
+def _refuse_crowd(tree: "cKDTree", other: "cKDTree", distance: float, most: int) -> None:
+    """Refuse atoms at one point before their pairs fill the memory; counting takes none."""
+    n = tree.n
+    if n > 1000 and tree.count_neighbors(other, distance) > (most + 1) * max(n, other.n):
+        raise StructureError(
+            f"its {n} atoms have more than {most} others each within {distance:g} Å, so that they "
+            "lie on one another; correct the positions"
+        )
 
 
 def pairs_within(
@@ -179,7 +212,9 @@ def pairs_within(
         inside = ((images >= low) & (images <= high)).all(axis=1)
         owners = np.tile(owners, len(shifts))[inside]
         points = images[inside] @ basis
-    found = cKDTree(positions).query_ball_point(points, distance)
+    tree = cKDTree(positions)
+    _refuse_crowd(tree, cKDTree(points), distance, 300)
+    found = tree.query_ball_point(points, distance)
     second = np.repeat(np.arange(len(points)), [len(f) for f in found])
     first = np.fromiter((i for f in found for i in f), dtype=int, count=len(second))
     distances = np.linalg.norm(positions[first] - points[second], axis=1)

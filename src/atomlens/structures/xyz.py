@@ -5,8 +5,18 @@ from collections.abc import Iterator
 from io import StringIO
 from typing import TYPE_CHECKING, NamedTuple
 
-from atomlens.elements import SYMBOLS
+import numpy as np
+
+from atomlens.elements import NONMETALS, SYMBOLS
 from atomlens.errors import StructureError
+from atomlens.structures.checks import (
+    SHORTEST_OF_ALL,
+    atoms_overlap,
+    check_cell,
+    impossible_neighbour,
+    is_stretched,
+    pairs_within,
+)
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
     Entry,
@@ -16,11 +26,25 @@ from atomlens.structures.records import (
     reason,
     short,
 )
+from atomlens.structures.xyz_comment import Comment, read_comment
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 _DEFAULT_COLUMNS = "species:S:1:pos:R:3"
+_COLUMN_NAMES = {
+    **dict.fromkeys(("species", "element", "elements", "symbol", "symbols", "atom"), "species"),
+    **dict.fromkeys(("pos", "position", "positions", "coords", "coordinates", "xyz"), "pos"),
+    **dict.fromkeys(("z", "numbers", "number", "atomic_number", "atomic_numbers"), "Z"),
+}
+LONGEST_H = 1.3
+"""Å; what is called T or 1 and has no neighbour that near is no hydrogen."""
+
+NEAR_NOTICE = "atoms stand closer than 0.5 Å to each other; check the unit, which must be Å"
+STRETCHED_NOTICE = (
+    "no hydrogen has a neighbour within 1.4 Å, so the coordinates may be in bohr; check the unit, "
+    "which must be Å"
+)
 
 
 class _Frame(NamedTuple):
@@ -82,13 +106,16 @@ def _build(frame: _Frame) -> "Atoms":
 
     if not frame.rows:
         raise StructureError("there is no atom in it; give a structure with at least one atom")
-    properties = re.search(r'Properties\s*=\s*"?([^\s"]+)', frame.comment, re.IGNORECASE)
-    columns = properties[1] if properties else _DEFAULT_COLUMNS
-    rows, has_deuterium = frame.rows, False
-    if columns.startswith("species:S:1:pos:R:3"):
-        rows, has_deuterium = _with_elements(frame)
-    comment = frame.comment if "=" in frame.comment else ""
-    source = StringIO("\n".join([str(len(rows)), comment, *rows, ""]))
+    said = read_comment(frame.comment)
+    properties = re.search(r'Properties=\s*"?([^\s"]+)', said.plain)
+    columns = _usual_columns(properties[1]) if properties else _DEFAULT_COLUMNS
+    names = _Names(list(frame.rows), False, False, (), ())
+    if columns.startswith("species:S:1"):
+        names = _with_elements(frame)
+    comment = said.plain if "=" in said.plain else ""
+    if properties:
+        comment = comment.replace(properties[0], f"Properties={columns}")
+    source = StringIO("\n".join([str(len(names.rows)), comment, *names.rows, ""]))
     try:
         atoms: Atoms = next(iter(read_extended(source, index=slice(None))))
     except Exception as error:
@@ -96,30 +123,155 @@ def _build(frame: _Frame) -> "Atoms":
     if not comment and frame.comment.strip():
         atoms.info["comment"] = frame.comment.strip()
     keep_results(atoms)
-    if not atoms.pbc.any():
-        atoms.cell[:] = 0.0
-    if has_deuterium:
+    _place(atoms, said)
+    for doubt in said.doubts:
+        add_warning(atoms, doubt)
+    if names.has_deuterium:
         add_warning(atoms, DEUTERIUM_NOTICE)
+    _doubt_geometry(atoms, names, frame)
     return atoms
 
 
-def _with_elements(frame: _Frame) -> tuple[list[str], bool]:
-    """Return the rows with proper symbols in the first column, and if there was deuterium."""
-    rows, has_deuterium = [], False
+def _place(atoms: "Atoms", said: Comment) -> None:
+    """Give the atoms their cell, and their positions in Å."""
+    if said.cell is not None:
+        atoms.set_cell(said.cell)
+        atoms.pbc = True
+    if said.pbc is not None:
+        atoms.pbc = said.pbc
+    if said.scaled:
+        if said.cell is None:
+            raise StructureError(
+                "its title says that the coordinates are fractions of a cell, but gives no cell; "
+                "add it"
+            )
+        atoms.positions = atoms.positions @ said.cell
+    elif said.unit != 1.0:
+        atoms.positions *= said.unit
+    if not atoms.pbc.any():
+        atoms.cell[:] = 0.0
+
+
+def _usual_columns(columns: str) -> str:
+    """Return the columns of ``Properties`` under ase's names; refuse those without elements."""
+    words = columns.split(":")
+    if len(words) % 3:
+        return columns  # ase says what is wrong
+    for k in range(0, len(words), 3):
+        words[k] = _COLUMN_NAMES.get(words[k].lower(), words[k])
+        if words[k] == "species" and words[k + 1].upper() == "I":
+            words[k] = "Z"
+    names = words[::3]
+    if "pos" not in names:
+        raise StructureError(
+            "its Properties have no column pos with the positions; name the column of three "
+            "coordinates pos:R:3"
+        )
+    if "species" not in names and "Z" not in names:
+        raise StructureError(
+            "its Properties have neither species nor Z, so the elements are unknown; add one of "
+            "the two (types of LAMMPS are no elements)"
+        )
+    return ":".join(words)
+
+
+class _Names(NamedTuple):
+    """The first column, as elements."""
+
+    rows: list[str]
+    has_deuterium: bool
+    are_numbers: bool
+    """Whether all are whole numbers, atomic numbers or types of LAMMPS"""
+    capitals: tuple[int, ...]
+    """Atoms whose symbol of two capitals may be a name: CA, CD, HG"""
+    tritium: tuple[int, ...]
+    """Atoms that are called T"""
+
+
+def _with_elements(frame: _Frame) -> _Names:
+    """Return the rows with proper symbols in the first column."""
+    first_words = [row.split(None, 1)[0] if row.strip() else "" for row in frame.rows]
+    are_numbers = all(word.isdecimal() for word in first_words)
+    if are_numbers:
+        _refuse_types(frame, {int(word) for word in first_words})
+    rows: list[str] = []
+    capitals: list[int] = []
+    tritium: list[int] = []
+    has_deuterium = False
     for i, row in enumerate(frame.rows):
         first, rest = [*row.split(None, 1), "", ""][:2]
         symbol = first.capitalize()
         if symbol.isdecimal() and 0 < int(symbol) < len(SYMBOLS):
             symbol = SYMBOLS[int(symbol)]
         elif symbol in ("D", "T"):
+            if symbol == "T":
+                tritium.append(i)
             symbol, has_deuterium = "H", True
         elif symbol not in SYMBOLS[1:]:
             raise StructureError(
                 f"atom {i} (counted from 0, line {frame.line + 2 + i}): {short(first)} is not an "
                 "element; correct or remove the atom"
             )
+        elif len(symbol) == 2 and first.isupper() and first[0] in SYMBOLS:
+            capitals.append(i)
         rows.append(f"{symbol} {rest.replace('*^', 'e')}")
-    return rows, has_deuterium
+    return _Names(rows, has_deuterium, are_numbers, tuple(capitals), tuple(tritium))
+
+
+def _refuse_types(frame: _Frame, numbers: set[int]) -> None:
+    """Refuse the numbers of LAMMPS's types; nobody has hydrogen, helium, lithium in a row."""
+    is_dump = re.search(r"timestep|item:", frame.comment, re.IGNORECASE) is not None
+    in_a_row = len(numbers) > 1 and numbers == set(range(1, len(numbers) + 1))
+    if is_dump or in_a_row:
+        shown = ", ".join(str(n) for n in sorted(numbers)[:5])
+        raise StructureError(
+            f"the first column holds the numbers {shown}, which look like types of LAMMPS and not "
+            "like atomic numbers; write the symbols of the elements"
+        )
+
+
+def _lonely(atoms: "Atoms", names: _Names) -> tuple[int, str] | None:
+    """Return a hydrogen that is none: a T that is no tritium, or the only type of LAMMPS."""
+    chosen = set(names.tritium)
+    if names.are_numbers and (atoms.numbers == 1).all():
+        chosen = set(range(len(atoms)))
+    if not chosen:
+        return None
+    pairs = pairs_within(
+        atoms.positions, np.asarray(atoms.cell[:], dtype=float), np.asarray(atoms.pbc), LONGEST_H
+    )
+    lonely = chosen - set(pairs.first.tolist())
+    return (min(lonely), f"no atom is within {LONGEST_H} Å of it") if lonely else None
+
+
+def _doubt_geometry(atoms: "Atoms", names: _Names, frame: _Frame) -> None:
+    """Refuse names that stand where their element cannot be, and tell of odd distances."""
+    if len(atoms) < 2 or not np.isfinite(atoms.positions).all():
+        return
+    try:
+        check_cell(np.asarray(atoms.cell[:], dtype=float), np.asarray(atoms.pbc, dtype=bool))
+    except StructureError:
+        return  # the cell is worse than that, and the checks say how
+    suspects = np.arange(len(atoms)) if names.are_numbers else np.array(names.capitals, dtype=int)
+    found = impossible_neighbour(atoms, suspects) if len(suspects) else None
+    found = found or _lonely(atoms, names)
+    if found is not None:
+        i, why = found
+        word = frame.rows[i].split(None, 1)[0]
+        raise StructureError(
+            f"atom {i} (counted from 0, line {frame.line + 2 + i}): {short(word)} reads as "
+            f"{atoms.symbols[i]}, but {why}; write the symbol of its element (Ca for calcium, C "
+            "for an alpha carbon)"
+        )
+    if atoms_overlap(atoms):
+        add_warning(atoms, NEAR_NOTICE)
+    elif is_stretched(atoms):
+        add_warning(atoms, STRETCHED_NOTICE)
+    metals = np.flatnonzero(~np.isin(atoms.numbers, sorted(NONMETALS)))
+    near = impossible_neighbour(atoms, metals, SHORTEST_OF_ALL) if len(metals) else None
+    if near is not None:
+        i, why = near
+        add_warning(atoms, f"atom {i} ({atoms.symbols[i]}, counted from 0) stands oddly: {why}")
 
 
 def _diagnosis(frame: _Frame, columns: str, error: Exception) -> str:

@@ -1,0 +1,227 @@
+"""The comment line of XYZ: cell, flags and units as several programs write them.
+
+Extended XYZ (Lattice, Properties, pbc) is read in any case of letters; cells of i-PI, OpenMX,
+CRYST1 and under other keys are understood, and so are units other than Å. What speaks of a cell
+and is not understood is told.
+"""
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.errors import StructureError
+from atomlens.structures.records import short
+
+BOHR = 0.529177210544
+"""Å, CODATA 2022"""
+
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?"
+_KEY = (
+    r"(?<![\w.])(?P<key>lattice(?:[_ ]?vectors?)?|(?:unit|super|simulation|sim)?[_ ]?cell"
+    r"(?:[_ ]?(?:vectors?|matrix|parameters|lengths))?|box(?:[_ ]?(?:vectors?|size))?|cryst1|"
+    r"supercell)(?P<kind>[({\[][a-zA-Z]+[)}\]])?"
+)
+_CELL = re.compile(
+    rf"{_KEY}\s*[=:]?\s*(?P<open>[\"'{{\[(]*)\s*(?P<numbers>{_NUMBER}(?:[\s,;\]\[]+{_NUMBER})*)"
+    r"\s*[\"'}\])]*",
+    re.IGNORECASE,
+)
+_PARAMETERS = re.compile(
+    rf"(?=.*\balpha\s*=)(?:\b(?:a|b|c|alpha|beta|gamma)\s*=\s*{_NUMBER}[\s,;]*){{6}}", re.IGNORECASE
+)
+_UNIT_WORDS = {
+    "angstrom": 1.0,
+    "angstroms": 1.0,
+    "ang": 1.0,
+    "å": 1.0,
+    "a": 1.0,
+    "bohr": BOHR,
+    "bohrs": BOHR,
+    "au": BOHR,
+    "a.u.": BOHR,
+    "a.u": BOHR,
+    "atomic_unit": BOHR,
+    "atomic_units": BOHR,
+    "atomic": BOHR,
+    "nm": 10.0,
+    "nanometer": 10.0,
+    "nanometers": 10.0,
+    "nanometre": 10.0,
+    "pm": 0.01,
+    "picometer": 0.01,
+    "picometers": 0.01,
+    "m": 1e10,
+    "meter": 1e10,
+}
+_OTHER_UNITS = frozenset(
+    ("ev", "mev", "hartree", "ha", "ry", "rydberg", "kcal", "kj", "metal", "real", "k", "gpa", "fs")
+)
+"""Units of energies and the like, and LAMMPS's names of systems whose length is Å."""
+_SCALED = frozenset(("fractional", "scaled", "reduced", "crystal", "direct", "frac"))
+_UNIT = re.compile(
+    r"(?<![\w/*])(?P<what>(?:length|position|coordinate|coord|distance|cell|lattice|xyz)?s?"
+    r"[_ ]?(?:units?)|positions?|coordinates?|coords?|cell|xyz)"
+    r"\s*(?:=|:|\bin\b|\bare\b|[{(\[])+\s*[\"'{(\[]*(?:units? of\s+)?"
+    r"(?P<unit>atomic[_ ]units?|[a-zå][a-zå._]*)",
+    re.IGNORECASE,
+)
+_BOHR_WORD = re.compile(r"(?<![\w/*^.])bohrs?(?![\w^*/-])", re.IGNORECASE)
+_ATOMIC_WORD = re.compile(r"(?<!\w)(?:a\.\s?u\.|atomic[ _]units?)", re.IGNORECASE)
+_ENERGY_WORD = re.compile(r"energ|force|dipole|charge|grad|(?<!\w)E\s*[=:]|gnorm", re.IGNORECASE)
+_SCALED_WORD = re.compile(
+    r"(?<!\w)(?:fractional|scaled|reduced|crystal|direct)[_ ](?:coordinates|coords|positions)"
+    r"|(?<!\w)(?:coordinates|coords|positions)\s*(?:=|:|in|are)?\s*(?:fractional|scaled|reduced)",
+    re.IGNORECASE,
+)
+_CELL_WORD = re.compile(
+    r"(?<![\w-])(?:lattice|(?:unit|super)?[_ ]?cell|box|pbc|cryst1?|periodic|vec1)(?![a-z])",
+    re.IGNORECASE,
+)
+_FLAGS = {
+    **dict.fromkeys(("t", "true", "1", "yes", "y", "p", "on", ".true."), True),
+    **dict.fromkeys(("f", "false", "0", "no", "n", "s", "m", "off", ".false."), False),
+}
+
+
+class Comment(NamedTuple):
+    """What a comment line says of the geometry."""
+
+    plain: str
+    """The line for ase: keys of extended XYZ in their usual case, without what is read here"""
+    cell: NDArray[np.float64] | None
+    """(3, 3) rows are lattice vectors, Å"""
+    pbc: tuple[bool, bool, bool] | None
+    unit: float
+    """Å in one unit of the coordinates"""
+    scaled: bool
+    """Whether the coordinates are fractions of the cell"""
+    doubts: tuple[str, ...]
+
+
+def read_comment(text: str) -> Comment:
+    """Take a comment line apart; raises StructureError for a cell or flag that makes no sense."""
+    doubts: list[str] = []
+    units = _units(text)
+    unit = units.get("positions", 1.0)
+    scaled = units.get("scaled", 0.0) > 0 or _SCALED_WORD.search(text) is not None
+    if "positions" not in units and not scaled:
+        if _BOHR_WORD.search(text):
+            unit = BOHR
+        elif _ATOMIC_WORD.search(text) and not _ENERGY_WORD.search(text):
+            doubts.append("its title speaks of atomic units; the coordinates were taken as Å")
+    plain = re.sub(r"(?<![\w.])properties\s*=\s*", "Properties=", text, flags=re.IGNORECASE)
+    plain, pbc = _without_flags(plain)
+    plain, cell = _without_cell(plain, units.get("cell", unit if unit != 1.0 else 1.0))
+    if cell is None and _CELL_WORD.search(text) and not (pbc is not None and not any(pbc)):
+        doubts.append(
+            f"its title speaks of a cell that was not understood ({short(text.strip())}); it was "
+            "read as a molecule"
+        )
+    if cell is None and re.fullmatch(
+        rf"\s*(?:{_NUMBER}[\s,]+){{5}}(?:(?:{_NUMBER}[\s,]+){{3}})?"
+        rf"{_NUMBER}\s*",
+        text,
+    ):
+        doubts.append("its title is a row of numbers that may be a cell; it was read as a molecule")
+    return Comment(plain, cell, pbc, unit, scaled, tuple(doubts))
+
+
+def _units(text: str) -> dict[str, float]:
+    """Return what the line says of units: ``positions``, ``cell`` (Å), ``scaled``."""
+    found: dict[str, float] = {}
+    is_ipi = re.search(r"#?\s*CELL\s*[({\[](abcABC|H|GENH)[)}\]]", text) is not None
+    for match in _UNIT.finditer(text):
+        word = match["unit"].lower().replace(" ", "_").rstrip(".,;")
+        word = word if word in _UNIT_WORDS else f"{word}."
+        what = "cell" if match["what"].lower().startswith(("cell", "lattice")) else "positions"
+        if word.rstrip(".") in _SCALED:
+            found["scaled"] = 1.0
+        elif word in _UNIT_WORDS:
+            found[what] = _UNIT_WORDS[word]
+        elif re.search(r"units$|length.?unit$", match["what"], re.IGNORECASE) and (
+            "=" in match[0] and word.rstrip(".") not in _OTHER_UNITS
+        ):
+            raise StructureError(
+                f"its title gives the unit {short(match['unit'])}, which is not known; write the "
+                "coordinates in Å"
+            )
+    if is_ipi and "positions" not in found:
+        raise StructureError(
+            "the title is i-PI's, but does not give the unit of the positions; write "
+            "positions{angstrom} or positions{atomic_unit}"
+        )
+    if is_ipi:
+        found.setdefault("cell", BOHR)
+    return found
+
+
+def _without_flags(text: str) -> tuple[str, tuple[bool, bool, bool] | None]:
+    match = re.search(
+        r"(?<![\w.])pbc\s*=\s*(\"[^\"]*\"|'[^']*'|\[[^\]]*\]|\{[^}]*\}|\S+)", text, re.IGNORECASE
+    )
+    if match is None:
+        return text, None
+    inside = match[1].strip("\"'[]{} ").lower()
+    words = [w for w in re.split(r"[\s,;]+", inside) if w]
+    if len(words) == 1 and words[0] not in _FLAGS:
+        if re.fullmatch(r"[tfpsmn01]{3}", words[0]):
+            words = list(words[0])
+        elif re.fullmatch(r"[xyz]{1,3}", words[0]):
+            words = ["t" if axis in words[0] else "f" for axis in "xyz"]
+        elif words[0] in ("none", "nonperiodic", "molecule"):
+            words = ["f"]
+        elif words[0] == "all":
+            words = ["t"]
+    words = words * 3 if len(words) == 1 else words
+    if len(words) != 3 or any(w not in _FLAGS for w in words):
+        raise StructureError(f'pbc is {short(match[1])}; write for example pbc="T T F"')
+    flags = (_FLAGS[words[0]], _FLAGS[words[1]], _FLAGS[words[2]])
+    return text[: match.start()] + text[match.end() :], flags
+
+
+def _without_cell(text: str, unit: float) -> tuple[str, NDArray[np.float64] | None]:
+    from ase.geometry import cellpar_to_cell
+
+    match = next((m for m in _CELL.finditer(text) if _means_cell(m)), None)
+    if match is None:
+        six = _PARAMETERS.search(text)
+        if six is None:
+            return text, None
+        pairs = re.findall(rf"\b(a|b|c|alpha|beta|gamma)\s*=\s*({_NUMBER})", six[0], re.IGNORECASE)
+        given = {key.lower(): float(value) for key, value in pairs}
+        numbers = [given.get(key, np.nan) for key in ("a", "b", "c", "alpha", "beta", "gamma")]
+        start, end = six.span()
+        kind = ""
+    else:
+        words = re.split(r"[\s,;\]\[]+", match["numbers"])
+        numbers = [float(w.lower().replace("d", "e")) for w in words]
+        start, end = match.span()
+        kind = (match["kind"] or "").strip("(){}[]")
+    rest = text[:start] + " " + text[end:]
+    if len(numbers) == 9:
+        cell = np.array(numbers).reshape(3, 3) * unit
+        return rest, cell.T if kind in ("H", "GENH") else cell
+    if len(numbers) == 6:
+        with np.errstate(all="ignore"):
+            try:
+                cell = np.asarray(cellpar_to_cell(numbers), dtype=float)
+            except AssertionError:
+                cell = np.full((3, 3), np.nan)
+        if not np.isfinite(cell).all():
+            shown = ", ".join(f"{n:g}" for n in numbers)
+            raise StructureError(f"lengths and angles {shown} do not form a cell; correct them")
+        return rest, cell * unit
+    if len(numbers) == 3:
+        return rest, np.diag(numbers) * unit
+    raise StructureError(
+        f"its title gives a cell of {len(numbers)} numbers ({short(text[start:end].strip())}); "
+        "give the three lattice vectors, nine numbers"
+    )
+
+
+def _means_cell(match: re.Match[str]) -> bool:
+    """Say whether a key with numbers behind it is a cell, and not, say, the number of one."""
+    n = len(re.split(r"[\s,;\]\[]+", match["numbers"]))
+    return n in (3, 6, 9) or match["key"].lower() == "lattice"
