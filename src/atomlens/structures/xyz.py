@@ -10,6 +10,7 @@ import numpy as np
 from atomlens.elements import NONMETALS, SYMBOLS
 from atomlens.errors import StructureError
 from atomlens.structures.checks import (
+    SHORTEST_BOND,
     SHORTEST_OF_ALL,
     atoms_overlap,
     check_cell,
@@ -37,6 +38,7 @@ _COLUMN_NAMES = {
     **dict.fromkeys(("pos", "position", "positions", "coords", "coordinates", "xyz"), "pos"),
     **dict.fromkeys(("z", "numbers", "number", "atomic_number", "atomic_numbers"), "Z"),
 }
+_IS_NONMETAL = np.isin(np.arange(len(SYMBOLS)), sorted(NONMETALS))
 LONGEST_H = 1.3
 """Å; what is called T or 1 and has no neighbour that near is no hydrogen."""
 
@@ -263,11 +265,21 @@ def _doubt_geometry(atoms: "Atoms", names: _Names, frame: _Frame) -> None:
             f"{atoms.symbols[i]}, but {why}; write the symbol of its element (Ca for calcium, C "
             "for an alpha carbon)"
         )
-    if atoms_overlap(atoms):
+    if len(atoms) <= 100 and not atoms.pbc.any():  # most molecules: faster than two trees
+        shifts = atoms.positions[:, None] - atoms.positions[None]
+        distances = np.einsum("ijk,ijk->ij", shifts, shifts)
+        np.fill_diagonal(distances, np.inf)
+        nearest = np.sqrt(distances.min(axis=1))
+        is_usual = nearest.min() >= SHORTEST_BOND and (
+            nearest[atoms.numbers == 1].min(initial=np.inf) <= 1.4
+        )
+    else:
+        is_usual = False
+    if not is_usual and atoms_overlap(atoms):
         add_warning(atoms, NEAR_NOTICE)
-    elif is_stretched(atoms):
+    elif not is_usual and is_stretched(atoms):
         add_warning(atoms, STRETCHED_NOTICE)
-    metals = np.flatnonzero(~np.isin(atoms.numbers, sorted(NONMETALS)))
+    metals = np.flatnonzero(~_IS_NONMETAL[atoms.numbers])
     near = impossible_neighbour(atoms, metals, SHORTEST_OF_ALL) if len(metals) else None
     if near is not None:
         i, why = near
