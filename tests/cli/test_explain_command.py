@@ -1,11 +1,20 @@
 """``atomlens explain``: every file of the contract, for every input."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from atomlens.cli import main
+from atomlens.neighbors import make_builder
+from atomlens.predictor import load
+from atomlens.reports.wording import sum_sentence
+from atomlens.targets import Target
+from model_makers import small_model
+from question_makers import trained_around
 
 
 def _explain(model: Path, *arguments: object) -> int:
@@ -96,3 +105,54 @@ def test_an_element_that_the_training_data_lacked_is_pointed_out(
     assert "the training data had no Au" in json.loads((out / "gold.json").read_text())["warning"]
     assert "the training data had no Au" in (out / "gold.html").read_text()
     assert "gold: the training data had no Au" in capsys.readouterr().err
+
+
+def additive_model(folder: Path, **target: Any) -> Path:
+    """A `lens` with random weights, whose training values had a mean of -6 eV."""
+    trained = trained_around(
+        small_model("lens").float(),
+        builder=make_builder("voronoi"),
+        targets=(Target(name="homo", unit="eV", **target),),
+        mean=-6.0,
+        std=0.5,
+    )
+    return replace(trained, model_name="lens").save(folder)
+
+
+def test_an_additive_model_shows_signed_contributions_that_add_up(
+    structures: Path, tmp_path: Path
+) -> None:
+    from ase.io import read
+
+    model, out = additive_model(tmp_path / "model"), tmp_path / "pages"
+    assert _explain(model, structures / "water.xyz", "--out", out) == 0
+    content = json.loads((out / "water.json").read_text())
+    assert content["method"] == "contribution"
+    assert content["score_unit"] == "eV"
+    assert content["baseline"] == 0
+    assert content["offset"] == -6.0
+    assert content["offset"] + sum(content["scores"]) == pytest.approx(
+        content["prediction"], rel=1e-5
+    )
+    atoms = read(out / "water.extxyz")
+    assert atoms.arrays["contribution"] == pytest.approx(content["scores"], abs=1e-6)
+    page = (out / "water.html").read_text(encoding="utf-8")
+    assert "−6.000 (mean of the training values)" in page
+
+
+def test_a_value_that_a_bound_has_changed_is_told(structures: Path, tmp_path: Path) -> None:
+    model = additive_model(tmp_path / "model", nonnegative=True)
+    explained = load(model).explain(structures / "water.xyz")
+    below = replace(explained, prediction=0.0, scores=-np.abs(explained.scores))
+    assert "0 is predicted" in sum_sentence(below.picture())
+    assert "0 is predicted" not in sum_sentence(
+        replace(explained, prediction=float(explained.scores.sum())).picture()
+    )
+
+
+def test_a_method_that_a_model_lacks_names_those_it_has(
+    model_folder: Path, structures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = (structures / "water.xyz", "--method", "contribution", "--out", tmp_path / "x")
+    assert _explain(model_folder, *given) == 2
+    assert "attention, occlusion" in capsys.readouterr().err

@@ -9,9 +9,9 @@ from ase import Atoms
 from ase.build import molecule
 
 from atomlens.errors import ExplanationError
-from atomlens.explain import EXPLAINERS, Question
-from atomlens.explain.occlusion import without
-from atomlens.graphs import AtomGraph, collate
+from atomlens.explain import EXPLAINERS, Question, default_method, methods_of
+from atomlens.explain.vectors import vector_table
+from atomlens.graphs import AtomGraph, GraphBatch, collate, keep_nodes
 from atomlens.models import MODELS, PropertyModel
 from atomlens.neighbors import make_builder
 from atomlens.predictor import Predictor
@@ -22,18 +22,28 @@ from model_makers import small_model
 from question_makers import asked, trained_around
 
 NAMES = sorted(MODELS)
-METHODS = sorted(EXPLAINERS)
+REBUILT = "occlusion-rebuilt"  # needs structures that graphs can be built of
+METHODS = sorted(set(EXPLAINERS) - {REBUILT})
 
 
 def frozen_model(name: str) -> PropertyModel:
     return small_model(name, n_outputs=2).requires_grad_(False).double()
 
 
-def skip_if_impossible(method: str, model: PropertyModel) -> None:
+def impossible(method: str, model: PropertyModel) -> str:
     if method == "attention" and not model.attends_to_atoms:
-        pytest.skip("the model has no attention over atoms")
-    if "gradient" in method and not model.element_tables:
-        pytest.skip("the model learns no vector for each element")
+        return "the model has no attention over atoms"
+    if ("gradient" in method or "mask" in method) and vector_table(model) is None:
+        return "the model starts from no vector of each element"
+    if method == "contribution" and not model.is_additive:
+        return "the model is no sum over atoms"
+    return ""
+
+
+def skip_if_impossible(method: str, model: PropertyModel) -> None:
+    reason = impossible(method, model)
+    if reason:
+        pytest.skip(reason)
 
 
 def scores_of(method: str, model: PropertyModel, graph: AtomGraph, output: int = 0) -> np.ndarray:
@@ -63,11 +73,11 @@ def test_explaining_leaves_the_weights_alone(name: str, method: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("method", ["gradient", "integrated-gradients", "occlusion"])
+@pytest.mark.parametrize("method", sorted({*METHODS} - {"attention"}))
 def test_the_chosen_output_is_explained(name: str, method: str) -> None:
     model, graph = frozen_model(name), random_graph(6, 4)
     first, second = (scores_of(method, model, graph, output) for output in (0, 1))
-    if name != "mean":  # which no atom changes
+    if (name, method) != ("mean", "occlusion"):  # which no atom changes
         assert not np.allclose(first, second)
 
 
@@ -129,9 +139,8 @@ def question(name: str, kind: str, atoms: Atoms, at: float | None = None) -> Que
     return Question.about(trained, structures, at=at, device="cpu", dtype=torch.float64)
 
 
-def answer_by_hand(q: Question, graph: AtomGraph, numbers: np.ndarray) -> float:
+def answer_by_hand(q: Question, batch: GraphBatch, numbers: np.ndarray) -> float:
     """What `predict` says, from the outputs of the networks and the definition of the target."""
-    batch = collate([graph], torch.float64)
     outputs = np.stack([m(batch).values[0].detach().numpy() for m in q.models])
     target, n = q.target, len(numbers)
     if target.kind == "classification":
@@ -146,6 +155,10 @@ def answer_by_hand(q: Question, graph: AtomGraph, numbers: np.ndarray) -> float:
     return float(values.mean() if q.point is None else values[q.point])
 
 
+def graph_of(q: Question, atoms: Atoms) -> GraphBatch:
+    return collate([q.trained.builder.build(atoms)], torch.float64)
+
+
 CASES = [(name, kind) for name in NAMES for kind in KINDS]
 ETHANOL = molecule("CH3CH2OH")
 
@@ -153,7 +166,7 @@ ETHANOL = molecule("CH3CH2OH")
 @pytest.mark.parametrize(("name", "kind"), CASES)
 def test_the_answer_is_what_predict_says(name: str, kind: str) -> None:
     q = question(name, kind, ETHANOL)
-    by_hand = answer_by_hand(q, q.graph, ETHANOL.numbers)
+    by_hand = answer_by_hand(q, q.batch, ETHANOL.numbers)
     assert q.value == pytest.approx(by_hand, rel=1e-9, abs=1e-12)
     outputs = [model(q.batch) for model in q.models]
     assert float(q.answer_to(outputs)) == pytest.approx(by_hand, rel=1e-9, abs=1e-12)
@@ -168,17 +181,108 @@ def test_occlusion_is_what_predict_says_less_what_it_says_without(name: str, kin
     for i in range(len(atoms)):
         rest = atoms[[j for j in range(len(atoms)) if j != i]]
         # the neighbours of the others stay; a graph of a formula is made anew
-        graph = without(q.batch, i) if q.nodes_are_atoms else q.trained.builder.build(rest)
-        expected.append(q.value - answer_by_hand(q, graph, rest.numbers))
+        kept = torch.arange(q.batch.n_nodes) != i
+        batch = keep_nodes(q.batch, kept) if q.nodes_are_atoms else graph_of(q, rest)
+        expected.append(q.value - answer_by_hand(q, batch, rest.numbers))
     np.testing.assert_allclose(found.scores, expected, rtol=1e-8, atol=1e-10)
     assert found.by_member.shape == (2, len(atoms))
     if kind != "nonnegative":
         np.testing.assert_allclose(found.by_member.mean(axis=0), expected, rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_a_rebuilt_hole_is_what_predict_says_of_the_structure_without_the_atom(
+    name: str, kind: str
+) -> None:
+    atoms = molecule("CH3OH")
+    q = question(name, kind, atoms)
+    found = EXPLAINERS[REBUILT]().explain(q)
+    for i in range(len(atoms)):
+        rest = atoms[[j for j in range(len(atoms)) if j != i]]
+        expected = q.value - answer_by_hand(q, graph_of(q, rest), rest.numbers)
+        assert found.scores[i] == pytest.approx(expected, rel=1e-4, abs=1e-5)  # edges in float32
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_a_structure_does_not_feel_those_that_are_explained_with_it(name: str, kind: str) -> None:
+    trained = two_members(name, kind)
+    molecules = [molecule(m) for m in ("CH3OH", "CO", "CH3CH2OH")]
+    together = Question.about(
+        trained, StructureArrays.from_atoms(molecules), device="cpu", dtype=torch.float64
+    )
+    for method in METHODS:
+        if impossible(method, trained.models[0]):
+            continue
+        found = EXPLAINERS[method]().explain(together)
+        alone = [EXPLAINERS[method]().explain(question(name, kind, m)) for m in molecules]
+        expected = np.concatenate([a.scores for a in alone])
+        np.testing.assert_allclose(found.scores, expected, rtol=1e-6, atol=1e-9)
+        expected = np.concatenate([a.by_member for a in alone], axis=1)
+        np.testing.assert_allclose(found.by_member, expected, rtol=1e-6, atol=1e-9)
+
+
+# ---- contributions
+
+ADDITIVE = [name for name in NAMES if name != "roost" and small_model(name).is_additive]
+
+
+@pytest.mark.parametrize("name", ADDITIVE)
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_contributions_add_up_to_the_prediction_less_the_mean(name: str, kind: str) -> None:
+    q = question(name, kind, ETHANOL)
+    found = EXPLAINERS["contribution"]().explain(q)
+    outputs = np.stack([m(q.batch).values[0].numpy() for m in q.models])
+    if kind == "class":
+        others = (outputs.sum(axis=1) - outputs[:, q.label]) / 2
+        expected = outputs[:, q.label] - others
+    else:
+        per_atom = outputs * STD + (0.0 if kind == "nonnegative" else MEAN)
+        expected = per_atom.mean(axis=1)
+        if kind.startswith("referenced"):
+            expected = expected + np.mean([SHARES[z] for z in ETHANOL.numbers.tolist()])
+        if q.target.extensive:
+            expected = expected * len(ETHANOL)
+        # what a user calls the mean of the training values: that of the element reference
+        mean = {"intensive": MEAN, "spectrum": MEAN, "referenced-intensive": SHARES[0]}
+        expected = expected - mean.get(kind, 0.0)
+        assert q.offset == mean.get(kind, 0.0)
+        if kind != "nonnegative":
+            assert found.scores.sum() + q.offset == pytest.approx(q.value, rel=1e-9)
+    np.testing.assert_allclose(found.by_member.sum(axis=1), expected, rtol=1e-9)
+    assert found.scores.sum() == pytest.approx(expected.mean(), rel=1e-9)
+    assert np.ptp(found.scores) > 1e-4
+
+
+@pytest.mark.parametrize("name", ADDITIVE)
+def test_each_target_has_its_own_attention(name: str) -> None:
+    model, graph = frozen_model(name), random_graph(6, 4)
+    output = model(collate([graph], torch.float64))
+    for target in (0, 1):
+        found = scores_of("attention", model, graph, target)
+        expected = output.node_target_attention[:, target].numpy()
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", sorted({*NAMES} - {*ADDITIVE}))
+def test_a_model_without_terms_names_the_methods_that_it_has(name: str) -> None:
+    model = frozen_model(name)
+    with pytest.raises(ExplanationError, match=r"no contributions; use another method: .*occlu"):
+        EXPLAINERS["contribution"]().explain(asked(model, random_graph(6, 4)))
+    for method in methods_of(model):
+        assert np.isfinite(scores_of(method, model, random_graph(6, 4))).all()
+    assert default_method(model) == ("attention" if model.attends_to_atoms else "occlusion")
+
+
+def table_of(model: PropertyModel) -> torch.Tensor:
+    """The vectors of the elements, as they stand in the model."""
+    found = vector_table(model)
+    assert found is not None
+    return found[1]
+
+
 def with_tables(q: Question, rows: list[torch.Tensor]) -> float:
     """What `predict` says if each member has other vectors of the elements."""
-    tables = [m.get_parameter(m.element_tables[0]) for m in q.models]
+    tables = [table_of(m) for m in q.models]
     before = [table.detach().clone() for table in tables]
     try:
         with torch.no_grad():
@@ -199,11 +303,11 @@ def test_integrated_gradients_add_up_to_the_difference_of_what_predict_says(
     found = EXPLAINERS["integrated-gradients"]().explain(q)
     average = []
     for model in q.models:
-        table = model.get_parameter(model.element_tables[0]).detach()
+        table = table_of(model)
         average.append(table[q.batch.atomic_numbers].mean(dim=0).expand_as(table))
     difference = q.value - with_tables(q, average)
     size = float(np.abs(found.scores).sum())
-    assert found.scores.sum() == pytest.approx(difference, abs=0.02 * size + 1e-9)
+    assert found.scores.sum() == pytest.approx(difference, abs=0.03 * size + 1e-9)
     np.testing.assert_allclose(found.by_member.mean(axis=0), found.scores, rtol=1e-9, atol=1e-12)
 
 
@@ -213,8 +317,8 @@ def test_the_gradient_is_how_fast_predict_answers(name: str, kind: str) -> None:
     skip_if_impossible("gradient", q.models[0])
     found = EXPLAINERS["gradient"]().explain(q)
     model = q.models[0]
-    table = model.get_parameter(model.element_tables[0]).detach().clone()
-    others = [m.get_parameter(m.element_tables[0]).detach().clone() for m in q.models[1:]]
+    table = table_of(model).clone()
+    others = [table_of(m).clone() for m in q.models[1:]]
     slopes, step = [], 1e-6
     for place in range(table.shape[1]):
         moved = []
@@ -270,8 +374,7 @@ def test_an_atom_of_a_formula_is_one_of_its_element() -> None:
     structures = StructureArrays.from_atoms([Atoms("Fe2O3", info={"is_formula": True})])
     q = Question.about(ridge, structures, device="cpu", dtype=torch.float64)
     found = EXPLAINERS["occlusion"]().explain(q).scores
-    builder = make_builder("formula")
     for atom, rest in ((0, "FeO3"), (4, "Fe2O2")):
-        graph = builder.build(Atoms(rest, info={"is_formula": True}))
-        expected = q.value - answer_by_hand(q, graph, Atoms(rest).numbers)
+        batch = graph_of(q, Atoms(rest, info={"is_formula": True}))
+        expected = q.value - answer_by_hand(q, batch, Atoms(rest).numbers)
         assert found[atom] == pytest.approx(expected, rel=1e-9)

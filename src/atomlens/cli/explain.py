@@ -19,15 +19,16 @@ if TYPE_CHECKING:
 SUMMARY = "show which atoms a prediction rests on"
 DESCRIPTION = """\
 Explain predictions atom by atom. Writes for every input NAME.html (a page that works
-without a network), NAME.png, NAME.extxyz (column `attention`) and NAME.json, and an
-index.html when there are several."""
+without a network), NAME.png, NAME.extxyz (column `contribution` or `attention`) and NAME.json,
+and an index.html when there are several."""
 EXAMPLES = """\
 examples:
   atomlens explain runs/homo thymine.xyz --out pages
   atomlens explain runs/homo "molecules/*.xyz" "CC(=C)C(C)=C" --out pages
 
-Attention says where the model looks; it does not say what would change without that
-atom, and it can be compared inside one structure only.
+Contributions are the terms whose sum the prediction is: signed, in its unit. Attention says
+where the model looks; it does not say what would change without that atom, and it can be
+compared inside one structure only.
 """
 
 
@@ -35,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this command."""
     add_model_and_inputs(parser)
     add_out_folder(parser, required=True, help_text="folder to write")
-    parser.add_argument("--method", default="attention", help="how to explain (attention)")
+    parser.add_argument(
+        "--method", help="how to explain (contribution, attention or occlusion: what the model has)"
+    )
     parser.add_argument("--target", metavar="T", help="which property, if the model has several")
     parser.add_argument(
         "--at", type=float, metavar="X", help="of a spectrum: the energy (default: its mean)"
@@ -47,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     """Explain every input, write its files, print a table."""
     from atomlens.explain import EXPLAINERS
 
-    if options.method not in EXPLAINERS:
+    if options.method is not None and options.method not in EXPLAINERS:
         message = unknown_name("explanation method", options.method, EXPLAINERS)
         raise SettingsError(f"--method: {message}")
     from atomlens.predictor import load
@@ -82,7 +85,7 @@ def explain_all(
     model: "Predictor",
     items: "Sequence[Atoms | Failure]",
     *,
-    method: str = "attention",
+    method: str | None = None,
     target: str | None = None,
     at: float | None = None,
     quiet: bool = True,

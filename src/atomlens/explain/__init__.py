@@ -1,30 +1,48 @@
 """Explainers, and the tests of explanations."""
 
-from atomlens.explain.base import AtomScores, AttentionExplainer, Explainer, Explanation
+from atomlens.explain.base import AtomScores, AttentionExplainer, Explainer, Explanation, methods_of
+from atomlens.explain.contributions import ContributionExplainer
 from atomlens.explain.gradients import GradientExplainer, IntegratedGradientsExplainer
-from atomlens.explain.occlusion import OcclusionExplainer
+from atomlens.explain.occlusion import (
+    MaskedOcclusionExplainer,
+    OcclusionExplainer,
+    RebuiltOcclusionExplainer,
+)
 from atomlens.explain.question import Answers, Question
+from atomlens.models.base import PropertyModel
 
 EXPLAINERS: dict[str, type[Explainer]] = {
     explainer.name: explainer
     for explainer in (
+        ContributionExplainer,
         AttentionExplainer,
         GradientExplainer,
         IntegratedGradientsExplainer,
         OcclusionExplainer,
+        MaskedOcclusionExplainer,
+        RebuiltOcclusionExplainer,
     )
 }
 """Every explanation method by name."""
+
+
+def default_method(model: PropertyModel) -> str:
+    """Return the most exact method that a model has: contribution, attention or occlusion."""
+    return methods_of(model)[0]
+
 
 __all__ = [
     "EXPLAINERS",
     "Answers",
     "AtomScores",
     "AttentionExplainer",
+    "ContributionExplainer",
     "Explainer",
     "Explanation",
     "GradientExplainer",
     "IntegratedGradientsExplainer",
     "OcclusionExplainer",
     "Question",
+    "default_method",
+    "methods_of",
 ]

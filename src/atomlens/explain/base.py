@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from atomlens.errors import ExplanationError
 from atomlens.explain.question import Question
+from atomlens.explain.vectors import vector_table
+from atomlens.models.base import ModelOutput, PropertyModel
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -36,6 +38,11 @@ class Explainer(ABC):
     in_target_units: ClassVar[bool] = False
     """Whether scores are changes of what `predict` says, in its unit; otherwise they are
     shares."""
+    signed: ClassVar[bool] = False
+    """Whether scores are above or below "no effect", whichever signs one structure happens to
+    have."""
+    adds_up: ClassVar[bool] = False
+    """Whether the scores add up to the prediction less the question's ``offset``."""
 
     @abstractmethod
     def explain(self, question: Question) -> AtomScores:
@@ -44,6 +51,25 @@ class Explainer(ABC):
         Raises:
             ExplanationError: the method cannot be used on this model or structure.
         """
+
+    def score_unit(self, question: Question) -> str:
+        """Return the unit of the scores; empty for shares."""
+        return question.unit if self.in_target_units else ""
+
+
+def methods_of(model: PropertyModel) -> tuple[str, ...]:
+    """Return the names of the basic methods that a model has, the most exact one first."""
+    return (
+        *(["contribution"] if model.is_additive else []),
+        *(["attention"] if model.attends_to_atoms else []),
+        "occlusion",
+        *(["gradient", "integrated-gradients"] if vector_table(model) else []),
+    )
+
+
+def methods_sentence(model: PropertyModel) -> str:
+    """Return in words which methods a model has."""
+    return f"use another method: {', '.join(methods_of(model))}."
 
 
 class AttentionExplainer(Explainer):
@@ -67,10 +93,10 @@ class AttentionExplainer(Explainer):
         if not model.attends_to_atoms:
             raise ExplanationError(
                 f"This {type(model).__name__} has no attention over atoms, each has the same "
-                "share; use another method, such as occlusion."
+                f"share; {methods_sentence(model)}"
             )
         outputs = [model(question.batch) for model in question.models]
-        shares = [question.per_atom(_array(o.node_attention)) for o in outputs]
+        shares = [question.per_atom(_array(_attention(question, o))) for o in outputs]
         edges = None
         if all(o.edge_attention for o in outputs):  # mean over heads, layers and members
             layers = [torch.stack([a.mean(dim=1) for a in o.edge_attention]) for o in outputs]
@@ -78,6 +104,13 @@ class AttentionExplainer(Explainer):
         return AtomScores(
             scores=np.mean(shares, axis=0), by_member=np.stack(shares), edge_scores=edges
         )
+
+
+def _attention(question: Question, output: ModelOutput) -> torch.Tensor:
+    """Return the attention for the target that is asked about."""
+    if output.node_target_attention is None:
+        return output.node_attention
+    return question.outputs_of_target(output.node_target_attention)
 
 
 def _array(tensor: torch.Tensor) -> NDArray[np.float64]:
@@ -112,17 +145,24 @@ class Explanation:
     of the prediction that can have either sign."""
     score_unit: str = ""
     """Unit of the scores; empty for shares."""
+    offset: float | None = None
+    """What the scores start from, where offset and scores add up to the prediction: the mean of
+    the training values, or 0."""
     model: str = ""
     """Name of the model that was explained."""
     warning: str = ""
     """Why prediction and scores should not be trusted, if there is a reason."""
 
     def to_atoms(self) -> "Atoms":
-        """Return the structure with the per-atom array ``attention`` (the scores)."""
+        """Return the structure with the scores as a per-atom array.
+
+        It is called ``contribution`` for this method, and ``attention`` for all others.
+        """
         atoms = self.atoms.copy()
-        atoms.set_array("attention", np.asarray(self.scores, dtype=float))
+        column = "contribution" if self.method == "contribution" else "attention"
+        atoms.set_array(column, np.asarray(self.scores, dtype=float))
         if self.scores_std is not None:
-            atoms.set_array("attention_std", np.asarray(self.scores_std, dtype=float))
+            atoms.set_array(f"{column}_std", np.asarray(self.scores_std, dtype=float))
         atoms.info.update(name=self.name, target=self.target, method=self.method)
         atoms.info[self.target] = self.prediction
         return atoms
@@ -142,6 +182,7 @@ class Explanation:
             "scores_std": None if self.scores_std is None else self.scores_std.tolist(),
             "score_unit": self.score_unit,
             "baseline": self.baseline,
+            **({} if self.offset is None else {"offset": self.offset}),
             "symbols": list(self.atoms.get_chemical_symbols()),
             **({"warning": self.warning} if self.warning else {}),
         }
@@ -175,6 +216,7 @@ class Explanation:
             scores_std=self.scores_std,
             baseline=self.baseline,
             score_unit=self.score_unit,
+            offset=self.offset,
             model=self.model,
             warning=self.warning,
         )

@@ -1,30 +1,22 @@
-"""Gradients of the prediction with respect to what each atom starts from.
+"""Gradients of the prediction with respect to the vector that each atom starts from."""
 
-Every atom begins as the learned vector of its element. Here each atom gets a vector of its own
-in place of its element's, so that the answer to a change of this one atom can be asked for.
-"""
-
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import final
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor
-from torch.func import functional_call
 
 from atomlens.errors import ExplanationError
-from atomlens.explain.base import AtomScores, Explainer
+from atomlens.explain.absence import mean_vectors
+from atomlens.explain.base import AtomScores, Explainer, methods_sentence
 from atomlens.explain.question import Question
-from atomlens.graphs import GraphBatch
-from atomlens.models.base import ModelOutput, PropertyModel
+from atomlens.explain.vectors import Run, Vectors, own_vectors
 
 N_STEPS = 32
-"""Points on the path of integrated gradients (midpoints)."""
-
-_Vectors = Float[Tensor, "n_nodes n_features"]
-_Run = Callable[[_Vectors], ModelOutput]
+"""Points on the path of integrated gradients (midpoints: many networks have kinks)."""
+_NODES_AND_EDGES = 32_768
+"""Of the graphs whose gradients are taken at once."""
 
 
 @final
@@ -41,8 +33,8 @@ class GradientExplainer(Explainer):
 
     def explain(self, question: Question) -> AtomScores:
         """Take the length of the gradient of each atom."""
-        vectors, runs = _by_atom(question)
-        lengths = [g.norm(dim=1) for g in _gradients(question, runs, vectors)]
+        vectors, runs = by_atom(question)
+        lengths = [g.norm(dim=1) for g in gradients(question, runs, vectors)]
         return _scores(question, lengths)
 
 
@@ -63,22 +55,47 @@ class IntegratedGradientsExplainer(Explainer):
     in_target_units = True
 
     def explain(self, question: Question) -> AtomScores:
-        """Average the gradients along the path, times the way."""
-        vectors, runs = _by_atom(question)
-        weights = question.batch.node_weights
-        weights = torch.ones_like(vectors[0][:, 0]) if weights is None else weights
-        ways = [v - (weights @ v) / weights.sum() for v in vectors]
-        totals = [torch.zeros_like(v) for v in vectors]
-        for step in range(N_STEPS):
-            left = 1 - (step + 0.5) / N_STEPS
-            there = [v - left * way for v, way in zip(vectors, ways, strict=True)]
-            for total, gradient in zip(totals, _gradients(question, runs, there), strict=True):
-                total += gradient
-        parts = zip(totals, ways, strict=True)
-        found = _scores(question, [(total / N_STEPS * way).sum(dim=1) for total, way in parts])
+        """Integrate the gradients along the path, times the way."""
+        vectors, _ = by_atom(question)
+        found = _scores(question, integrated(question, _means(question, vectors)))
         elements = question.element_sum()
-        elements = elements - elements.mean()
+        index = question.structure_index
+        sums = np.bincount(index, weights=elements)
+        elements = elements - (sums / question.structures.n_atoms)[index]
         return AtomScores(scores=found.scores + elements, by_member=found.by_member + elements)
+
+
+def integrated(question: Question, references: Sequence[Vectors]) -> list[Tensor]:
+    """Return each atom's part of the difference to a reference, for each member.
+
+    Args:
+        question: What is explained.
+        references: For each member, the vectors that the paths start from.
+    """
+    own, _ = by_atom(question)
+    ways = [v - reference for v, reference in zip(own, references, strict=True)]
+    points = (np.arange(N_STEPS) + 0.5) / N_STEPS
+    totals = [torch.zeros_like(v) for v in own]
+    at_once = max(1, _NODES_AND_EDGES // (question.batch.n_nodes + question.batch.n_edges))
+    for start in range(0, N_STEPS, at_once):
+        chosen = slice(start, start + at_once)
+        left = own[0].new_tensor(1 - points[chosen])
+        _, runs = by_atom(question, len(left))
+        there = [
+            (v - left[:, None, None] * w).flatten(0, 1) for v, w in zip(own, ways, strict=True)
+        ]
+        found = gradients(question, runs, there, len(left))
+        for total, gradient in zip(totals, found, strict=True):
+            total += gradient.view(len(left), *total.shape).sum(dim=0) / N_STEPS
+    return [(total * way).sum(dim=1) for total, way in zip(totals, ways, strict=True)]
+
+
+def _means(question: Question, vectors: list[Vectors]) -> list[Vectors]:
+    """Return, for each member, the mean vector of its structure at every atom."""
+    batch = question.batch
+    weights = batch.node_weights
+    weights = torch.ones_like(vectors[0][:, 0]) if weights is None else weights
+    return [mean_vectors(v, weights, batch).index_select(0, batch.graph_index) for v in vectors]
 
 
 def _scores(question: Question, by_member: list[Tensor]) -> AtomScores:
@@ -87,41 +104,34 @@ def _scores(question: Question, by_member: list[Tensor]) -> AtomScores:
     return AtomScores(scores=found.mean(axis=0), by_member=found)
 
 
-def _by_atom(question: Question) -> tuple[list[_Vectors], list[_Run]]:
+def by_atom(question: Question, n_copies: int = 1) -> tuple[list[Vectors], list[Run]]:
     """Return the vector of each atom, and each member as a function of these vectors.
 
     Raises:
-        ExplanationError: the model learns no vector for each element.
+        ExplanationError: the model starts from no vector of each element.
     """
-    pairs = [_member_by_atom(model, question.batch) for model in question.models]
-    return [vectors for vectors, _ in pairs], [run for _, run in pairs]
-
-
-def _member_by_atom(model: PropertyModel, batch: GraphBatch) -> tuple[_Vectors, _Run]:
-    if len(model.element_tables) != 1:
+    pairs = [own_vectors(model, question.batch, n_copies) for model in question.models]
+    found = [pair for pair in pairs if pair is not None]
+    if len(found) < len(pairs):
+        model = question.models[0]
         raise ExplanationError(
-            f"A {type(model).__name__} learns no vector for each element, so it has no gradient "
-            "for each atom; use the method occlusion."
+            f"A {type(model).__name__} starts from no vector of each element, so it has no "
+            f"gradient for each atom; {methods_sentence(model)}"
         )
-    name = model.element_tables[0]
-    table = model.get_parameter(name).detach()
-    vectors = table.index_select(0, batch.atomic_numbers)
-    own = replace(batch, atomic_numbers=torch.arange(batch.n_nodes, device=vectors.device))
-
-    def run(vectors: _Vectors) -> ModelOutput:
-        output: ModelOutput = functional_call(model, {name: vectors}, (own,))
-        return output
-
-    return vectors, run
+    return [vectors for vectors, _ in found], [run for _, run in found]
 
 
-def _gradients(question: Question, runs: list[_Run], vectors: list[_Vectors]) -> list[_Vectors]:
+def gradients(
+    question: Question, runs: list[Run], vectors: list[Vectors], n_copies: int = 1
+) -> list[Vectors]:
     """Return, for each member, the gradient that the answer would have if all were like it.
 
     The answer rests on the members in equal parts, so that is its gradient times their number.
     """
+    of = np.tile(np.arange(len(question.structures)), n_copies)
     with torch.enable_grad():
         varied = [v.detach().clone().requires_grad_() for v in vectors]
         outputs = [run(v) for run, v in zip(runs, varied, strict=True)]
-        found = torch.autograd.grad(question.answer_to(outputs), varied)
+        answer = question.answer_to(outputs, of).sum()
+        found = torch.autograd.grad(answer, varied)
     return [len(runs) * gradient for gradient in found]

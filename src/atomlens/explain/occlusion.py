@@ -1,21 +1,15 @@
 """Occlusion: what the prediction loses with each atom."""
 
-from typing import Any, final
+from typing import ClassVar, final
 
 import numpy as np
-import torch
 
 from atomlens.errors import ExplanationError
+from atomlens.explain.absence import Meaning, one_by_one, rebuilt, without
 from atomlens.explain.base import AtomScores, Explainer
-from atomlens.explain.question import Answers, Question
-from atomlens.graphs import FIELDS, AtomGraph, GraphBatch, collate
-from atomlens.structures.arrays import Structure, StructureArrays
-
-_NODES_AND_EDGES = 32_768
-"""Of the holed structures that are predicted at once."""
+from atomlens.explain.question import Answers, Indices, Question, Values
 
 
-@final
 class OcclusionExplainer(Explainer):
     """f(structure) - f(structure without the atom), neighbours of the others unchanged.
 
@@ -27,69 +21,77 @@ class OcclusionExplainer(Explainer):
 
     name = "occlusion"
     in_target_units = True
+    meaning: ClassVar[Meaning] = "graph"
 
     def explain(self, question: Question) -> AtomScores:
         """Ask again without each atom.
 
         Raises:
-            ExplanationError: there is only one atom.
+            ExplanationError: there is only one atom, or nothing that is left has a graph.
         """
-        structure = question.structure
-        n_atoms = len(structure.atomic_numbers)
-        if n_atoms < 2:
+        if question.structures.n_atoms.min() < 2:
             raise ExplanationError(
                 "Occlusion takes one atom away at a time, and this structure has only one atom; "
                 "use another method."
             )
-        # atoms of one element cannot be told apart in the graph of a formula
-        atoms, place = np.arange(n_atoms), np.arange(n_atoms)
-        if not question.nodes_are_atoms:
-            _, atoms, place = np.unique(
-                structure.atomic_numbers, return_index=True, return_inverse=True
+        found, place, shares = _losses(question, self.meaning)
+        if not np.isfinite(found.values).all():
+            raise ExplanationError(
+                "What is left without one of the atoms has no graph; use the method occlusion, "
+                "which searches no new neighbours."
             )
-        whole = question.answers(question.batch, question.structures)
-        step = max(1, _NODES_AND_EDGES // (question.graph.n_nodes + question.graph.n_edges))
-        parts = [
-            _answers_without(question, atoms[start : start + step].tolist())
-            for start in range(0, len(atoms), step)
-        ]
-        values = np.concatenate([part.values for part in parts])
-        by_member = np.concatenate([part.by_member for part in parts], axis=1)
+        whole = question.answers(
+            question.batch, question.structures, np.arange(len(question.structures))
+        )
+        own = question.structure_index
         return AtomScores(
-            scores=(whole.values - values)[place], by_member=(whole.by_member - by_member)[:, place]
+            scores=(whole.values[own] - found.values[place]) * shares,
+            by_member=(whole.by_member[:, own] - found.by_member[:, place]) * shares,
         )
 
 
-def _answers_without(question: Question, atoms: list[int]) -> Answers:
-    """Return what the model says when it is not shown an atom, one after the other."""
-    structures = [_structure_without(question.structure, atom) for atom in atoms]
+@final
+class MaskedOcclusionExplainer(OcclusionExplainer):
+    """f(structure) - f(structure with the element of the atom hidden).
+
+    The atom stays where it is, and its neighbours see that somebody is there. Of a formula all
+    atoms of an element are hidden together, and each has its part of the loss.
+    """
+
+    name = "occlusion-mask"
+    meaning = "mask"
+
+
+@final
+class RebuiltOcclusionExplainer(OcclusionExplainer):
+    """f(structure) - f(structure read anew without the atom).
+
+    Neighbours are searched again, so the atoms around the hole see each other: what is measured
+    is another structure.
+    """
+
+    name = "occlusion-rebuilt"
+    meaning = "rebuilt"
+
+
+def _losses(question: Question, meaning: Meaning) -> tuple[Answers, Indices, Values]:
+    """Return the answers without one atom, for each atom which of them is its, and its share."""
+    structures = question.structures
+    n_atoms = len(structures.atomic_numbers)
+    of, absent = (np.concatenate(parts) for parts in zip(*one_by_one(structures), strict=True))
     if question.nodes_are_atoms:
-        graphs = [without(question.batch, atom) for atom in atoms]
-    else:
-        graphs = [question.trained.builder.build_structure(s) for s in structures]
-    batch = collate(graphs, question.batch.distances.dtype).to(question.batch.distances.device)
-    return question.answers(batch, StructureArrays.from_structures(structures))
-
-
-def _structure_without(structure: Structure, atom: int) -> Structure:
-    kept = np.arange(len(structure.atomic_numbers)) != atom
-    return structure._replace(
-        atomic_numbers=structure.atomic_numbers[kept],
-        positions=structure.positions[kept],
-        charges=None if structure.charges is None else structure.charges[kept],
+        found = without(question, of, absent, meaning)
+        return found, np.arange(n_atoms), np.ones(n_atoms)
+    # atoms of one element cannot be told apart in the graph of a formula
+    keys = question.structure_index * 256 + structures.atomic_numbers
+    _, first, place, counts = np.unique(
+        keys, return_index=True, return_inverse=True, return_counts=True
     )
-
-
-def without(batch: GraphBatch, atom: int) -> AtomGraph:
-    """Return the one graph of a batch without an atom and the edges that end at it."""
-    kept = torch.arange(batch.n_nodes, device=batch.graph_index.device) != atom
-    edges = kept[batch.edge_index].all(dim=0)
-    place = kept.cumsum(0) - 1
-    rows: dict[str, Any] = {"node": kept, "edge": edges, "graph": 0}
-    return AtomGraph(
-        atomic_numbers=batch.atomic_numbers[kept],
-        edge_index=place[batch.edge_index[:, edges]],
-        distances=batch.distances[edges],
-        images=batch.edge_index.new_zeros(int(edges.sum()), 3),
-        fields={name: values[rows[FIELDS[name].scope]] for name, values in batch.fields.items()},
-    )
+    if meaning == "mask":
+        sets = [keys[question.structure_index == of[i]] == keys[i] for i in first]
+        found = without(question, of[first], np.concatenate(sets), meaning)
+        return found, place, 1 / counts[place]
+    ends = np.concatenate([[0], np.cumsum(structures.n_atoms[of])])
+    chosen = np.concatenate([absent[ends[i] : ends[i + 1]] for i in first])
+    left = structures.subset(of[first]).keep_atoms(~chosen)
+    return rebuilt(question, of[first], left), place, np.ones(n_atoms)

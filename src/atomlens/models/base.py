@@ -79,6 +79,16 @@ class PropertyModel(nn.Module, ABC):
         """Whether ``node_attention`` can differ from atom to atom."""
         return True
 
+    @property
+    def is_additive(self) -> bool:
+        """Whether the values are sums of ``node_terms``, one of each atom."""
+        return False
+
+    @property
+    def knows_masks(self) -> bool:
+        """Whether training has taught the network row 0 of its elements: an atom unnamed."""
+        return False
+
     @abstractmethod
     def forward(self, batch: GraphBatch) -> ModelOutput:
         """Predict the properties of every graph of the batch."""

@@ -124,7 +124,7 @@ class Predictor(TrainedModel):
         self,
         structure: Any,
         *,
-        method: str = "attention",
+        method: str | None = None,
         target: str | None = None,
         at: float | None = None,
         device: str = "auto",
@@ -133,7 +133,8 @@ class Predictor(TrainedModel):
 
         Args:
             structure: Anything that `predict` takes and that is one structure.
-            method: Key in ``EXPLAINERS``.
+            method: Key in ``EXPLAINERS``; by default the most exact one that the model has:
+                contribution, attention or occlusion.
             target: Which property; the first by default.
             at: For a spectrum, the energy (or other point of the grid) whose value is
                 explained; by default its mean over the grid.
@@ -153,7 +154,7 @@ class Predictor(TrainedModel):
         self,
         structures: Any,
         *,
-        method: str = "attention",
+        method: str | None = None,
         target: str | None = None,
         at: float | None = None,
         device: str = "auto",

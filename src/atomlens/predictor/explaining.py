@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import ExplanationError, SettingsError, StructureError, unknown_name
-from atomlens.explain import EXPLAINERS, Explainer, Explanation, Question
+from atomlens.explain import EXPLAINERS, Explainer, Explanation, Question, default_method
 from atomlens.models.base import PropertyModel
 from atomlens.predictor.inputs import gather, refuse_elements, unseen_elements
 from atomlens.predictor.trained import TrainedModel
@@ -17,12 +17,13 @@ def explain_one(
     predictor: TrainedModel,
     given: Any,
     *,
-    method: str,
+    method: str | None,
     target: str | None,
     at: float | None,
     device: str,
 ) -> Explanation:
     """Explain the prediction for one structure; see `Predictor.explain`."""
+    method = default_method(predictor.models[0]) if method is None else method
     if method not in EXPLAINERS:
         raise SettingsError(unknown_name("explanation method", method, EXPLAINERS))
     structures = _only_one(given, predictor.models[0])
@@ -41,10 +42,11 @@ def explain_one(
         std_source=predictor.std_source if has_std else "none",
         scores=found.scores,
         scores_std=found.by_member.std(axis=0, ddof=1) if len(found.by_member) > 1 else None,
-        edge_index=question.graph.edge_index.numpy().astype(np.int64) if has_edges else None,
+        edge_index=question.batch.edge_index.cpu().numpy().astype(np.int64) if has_edges else None,
         edge_scores=found.edge_scores if has_edges else None,
         baseline=_baseline(explainer, found.scores),
-        score_unit=question.unit if explainer.in_target_units else "",
+        score_unit=explainer.score_unit(question),
+        offset=question.offset if explainer.adds_up and question.labels is None else None,
         model=predictor.model_name,
         warning=unseen_elements(structures, predictor.elements)[0],
     )
@@ -53,7 +55,7 @@ def explain_one(
 def _baseline(explainer: Explainer, scores: NDArray[np.float64]) -> float | None:
     if not explainer.in_target_units:
         return 1 / len(scores)
-    return 0.0 if bool((scores < 0).any()) else None
+    return 0.0 if explainer.signed or bool((scores < 0).any()) else None
 
 
 def _only_one(given: Any, model: PropertyModel) -> StructureArrays:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from atomlens.graphs import GraphStore
+from atomlens.graphs import GraphStore, cut_batches
 from atomlens.machine import keep_freed_memory
 from atomlens.models.base import ModelOutput, PropertyModel
 
@@ -36,26 +36,6 @@ class RawOutputs:
             values=np.stack([o.values.double().cpu().numpy() for o in outputs]),
             log_scale=np.stack(scales) if scales else None,
         )
-
-
-def cut_batches(
-    sizes: NDArray[np.int64], *, batch_size: int | None, largest: int
-) -> list[tuple[int, int]]:
-    """Return the ranges of consecutive structures that make batches.
-
-    A batch has at most ``batch_size`` structures whose ``sizes`` add up to at most ``largest``,
-    and at least one structure.
-    """
-    batches, start, filled = [], 0, 0
-    for i, size in enumerate(sizes.tolist()):
-        full = filled + size > largest or (batch_size is not None and i - start >= batch_size)
-        if i > start and full:
-            batches.append((start, i))
-            start, filled = i, 0
-        filled += size
-    if len(sizes) > start:
-        batches.append((start, len(sizes)))
-    return batches
 
 
 @torch.no_grad()

@@ -1,5 +1,6 @@
 """What a training leaves: models, neighbours, targets and scaling, and their answer in units."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,7 +8,7 @@ import torch
 
 from atomlens.graphs import GraphBatch
 from atomlens.machine import choose_device
-from atomlens.models.base import PropertyModel
+from atomlens.models.base import ModelOutput, PropertyModel
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.predictor.calibration import Calibration
 from atomlens.predictor.estimates import Combined, Estimates, Noise, combine, estimate
@@ -79,6 +80,10 @@ class TrainedModel:
     def raw_outputs(self, batch: GraphBatch) -> RawOutputs:
         """Return what each member says about a batch on its device, in scaled units."""
         return RawOutputs.of([model(batch) for model in self.models])
+
+    def raw_of(self, outputs: Sequence[ModelOutput]) -> RawOutputs:
+        """Return what each member has returned, as `estimate` takes it."""
+        return RawOutputs.of(outputs)
 
     def combined(self, raw: RawOutputs) -> Combined:
         """Average the members, in scaled units."""

@@ -34,6 +34,8 @@ class ExplainedStructure:
     model: str
     score_unit: str = ""
     """unit of the scores; empty for shares"""
+    offset: float | None = None
+    """what the scores start from, where offset and scores add up to the prediction"""
     warning: str = ""
     """why prediction and scores should not be trusted, if there is a reason"""
 

@@ -26,7 +26,8 @@ function toExtxyz(structure) {
   const quoted = (text) => `"${String(text).replace(/[\r\n]+/g, " ").replace(/\\/g, "\\\\").replace(/"/g, '\\"')}"`;
   const facts = [];
   if (structure.cell) facts.push(`Lattice="${structure.cell.flat().join(" ")}"`);
-  const columns = "species:S:1:pos:R:3:attention:R:1" + (structure.scores_std ? ":attention_std:R:1" : "");
+  const score = structure.method === "contribution" ? "contribution" : "attention"; // as `explain` writes it
+  const columns = `species:S:1:pos:R:3:${score}:R:1` + (structure.scores_std ? `:${score}_std:R:1` : "");
   facts.push(`Properties=${columns}`, `name=${quoted(structure.name)}`, `target=${quoted(structure.target)}`,
     `method=${quoted(structure.method)}`);
   const key = /^[A-Za-z_][\w.-]*$/.test(structure.target) ? structure.target : "prediction";

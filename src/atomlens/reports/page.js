@@ -44,7 +44,7 @@ class Page {
     $("facts").textContent = facts(s);
     $("target").textContent = `${s.target_text} =`;
     $("prediction").textContent = s.prediction_text;
-    $("std-words").textContent = s.std_words;
+    $("std-words").textContent = s.sum_words ? `${s.sum_words} ${s.std_words}` : s.std_words;
     $("warning").textContent = s.warning ? `⚠ ${s.warning}` : "";
     for (const node of document.querySelectorAll("[data-score-unit]")) node.textContent = s.score_unit && `· scores in ${s.score_unit}`;
     $("means").textContent = s.meaning[0];

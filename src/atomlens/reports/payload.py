@@ -26,6 +26,7 @@ from atomlens.reports.wording import (
     meaning,
     prediction_text,
     std_sentence,
+    sum_sentence,
 )
 from atomlens.structures.arrays import hill_formula
 
@@ -67,6 +68,7 @@ def structure_payload(structure: ExplainedStructure) -> dict[str, Any]:
         "prediction_text": prediction_text(structure),
         "std": None if structure.std is None else _finite(structure.std),
         "std_words": std_sentence("none" if structure.std is None else structure.std_source),
+        "sum_words": sum_sentence(structure),
         "warning": structure.warning,
         "baseline": None if baseline is None else _finite(baseline),
         "meaning": [means, means_not],

@@ -28,6 +28,13 @@ _MEANINGS = {
         "compared between structures of different size. Trust a pattern that stays the same for "
         "models trained from other seeds and that survives a deletion test.",
     ),
+    "contribution": (
+        "The prediction of this model is a sum over atoms, and the score of an atom is its term "
+        "in that sum: by how much it raises (or, if negative, lowers) the value.",
+        "A sum can be split in many ways: a term says how this model shares out its prediction, "
+        "not what nature would lose without the atom. Whether terms are also effects is "
+        "measured by `atomlens faithful`.",
+    ),
     "gradient": (
         "The score of an atom is the strength with which the predicted value answers to a small "
         "change of that atom's features.",
@@ -39,6 +46,16 @@ _MEANINGS = {
         "the same geometry with the structure's average atom at every site.",
         "They depend on the chosen reference. A positive score says that the atom raises the "
         "prediction against that reference, not that nature would do the same.",
+    ),
+    "occlusion-mask": (
+        "The score of an atom is the change of the prediction when the model is not told the "
+        "atom's element; its neighbours still see that somebody is there.",
+        "A nameless atom is no vacancy: what is measured is the element, not the site.",
+    ),
+    "occlusion-rebuilt": (
+        "The score of an atom is the change of the prediction when the structure is read again "
+        "without that atom, so that its neighbours see each other.",
+        "It compares with another structure, which mixes the atom with what its hole does.",
     ),
     "occlusion": (
         "The score of an atom is the change of the prediction when the model is not shown that "
@@ -92,6 +109,31 @@ def prediction_text(structure: ExplainedStructure) -> str:
     """Return the prediction with error and unit, such as ``−6.42 ± 0.12 eV``."""
     text = value_with_error(structure.prediction, structure.std)
     return f"{text} {structure.unit}".rstrip()
+
+
+def sum_sentence(structure: ExplainedStructure) -> str:
+    """Return a sentence on how the scores make up the prediction; empty where they do not.
+
+    Such as ``−6.54 (mean of the training values) + 0.12 (sum of the atoms) = −6.42 eV.``
+    """
+    if structure.offset is None:
+        return ""
+    total = float(np.sum(structure.scores))
+    scale = max(abs(total), abs(structure.offset), 1e-300)
+    decimals = min(max(3 - math.floor(math.log10(scale)), 0), 6)
+
+    def shown(value: float) -> str:
+        return f"{value:.{decimals}f}".replace("-", "−")
+
+    atoms = f"{shown(total)} (sum of the atoms)"
+    if structure.offset:
+        sign, size = ("−", -total) if total < 0 else ("+", total)
+        mean = f"{shown(structure.offset)} (mean of the training values)"
+        atoms = f"{mean} {sign} {shown(size)} (sum of the atoms)"
+    text = f"{atoms} = {shown(structure.offset + total)} {structure.unit}".rstrip() + "."
+    if abs(structure.prediction - structure.offset - total) > 1e-3 * scale:
+        text += " A value of this property cannot be below zero, so 0 is predicted."
+    return text
 
 
 def little_difference(scores: NDArray[np.float64], baseline: float | None) -> str:

@@ -146,6 +146,21 @@ class StructureArrays:
             warnings=_if_any(tuple(self.warnings[i] for i in chosen)) if self.warnings else (),
         )
 
+    def keep_atoms(self, kept: NDArray[np.bool_]) -> "StructureArrays":
+        """Return the structures with some of their atoms.
+
+        Args:
+            kept: (n_atoms,) which.
+        """
+        before = np.concatenate([[0], np.cumsum(kept, dtype=np.int64)])
+        return replace(
+            self,
+            offsets=before[self.offsets],
+            atomic_numbers=self.atomic_numbers[kept],
+            positions=self.positions[kept],
+            charges=None if self.charges is None else self.charges[kept],
+        )
+
     def element_counts(self, n_elements: int = 119) -> NDArray[np.float64]:
         """(n, n_elements) number of atoms of each atomic number in each structure."""
         counts = np.zeros((len(self), n_elements))

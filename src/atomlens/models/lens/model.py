@@ -163,6 +163,16 @@ class Lens(PropertyModel):
         grows = torch.tensor(c.extensive or (False,) * c.n_outputs)
         self.register_buffer("extensive", grows, persistent=False)
 
+    @property
+    def is_additive(self) -> bool:
+        """Yes: one term an atom and target."""
+        return True
+
+    @property
+    def knows_masks(self) -> bool:
+        """Yes, where terms were trained to be effects."""
+        return bool(self.config.consistency)
+
     @classmethod
     def element_table_name(cls, config: LensConfig) -> str:
         """Return the name of the table of fixed element vectors, if there is one."""
