@@ -57,8 +57,10 @@ def matbench(tasks: dict[str, tuple[str, Target]]) -> Callable[[Path], Dataset]:
             parts.append(replace(one, targets=(target,)))
         first = parts[0]
         for other in parts[1:]:
-            if other.structures.names != first.structures.names:
-                raise SystemExit("the tables of one entry must have the same rows")
+            a, b = first.structures, other.structures
+            same = np.array_equal(a.offsets, b.offsets)
+            if not same or not np.array_equal(a.atomic_numbers, b.atomic_numbers):
+                raise SystemExit(f"{first.name} and {other.name} must have the same rows.")
         joined = replace(
             first,
             name=" and ".join(f"matbench_{task}" for task in tasks),
