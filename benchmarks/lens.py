@@ -1,6 +1,6 @@
 """What the parts of `lens` cost in accuracy, at equal CPU seconds.
 
-    python benchmarks/lens.py [--seconds 380] [--train 10000] [--variants NAME ...] [--out FILE.json]
+    python benchmarks/lens.py [--seconds 380] [--train 10000] [--variants NAME ...] [--out F.json]
 
 HOMO energies of QM9: 10,000 training molecules of the published split, 2,000 of its
 validation part; 4 layers of 64, AdamW, batches of 32, 200 warm-up steps, then a cosine over the CPU
