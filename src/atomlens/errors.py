@@ -65,6 +65,10 @@ class StudyError(AtomlensError):
     """A study without the models or structures that it needs."""
 
 
+class StudySettingsError(StudyError, SettingsError):
+    """A setting of a study is impossible."""
+
+
 class LabelError(AtomlensError):
     """A structure for which a simulation cannot give a label."""
 

@@ -1,14 +1,20 @@
-"""What a setting is: a field of a dataclass, with its type, default and a line of explanation."""
+"""What a setting is: a field of a dataclass, with its type, bounds, default and an explanation.
+
+A class of settings derives from `Settings` and writes bounds where the field stands, as in
+``epochs: int = bounded(100, least=1)``. Whoever makes one gets it checked; whoever types one (on a
+command line, in a file) gets it converted first.
+"""
 
 import ast
 import inspect
 import itertools
 import textwrap
+import types
 import warnings
-from collections.abc import Mapping
-from dataclasses import MISSING, Field, fields
+from collections.abc import Collection, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
 from types import NoneType, UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, ClassVar, Literal, Union, get_args, get_origin
 
 from atomlens.boundary import net
 from atomlens.errors import SettingsError, unknown_name
@@ -21,6 +27,154 @@ _WORDS: dict[Any, str] = {
     str: "text",
     NoneType: "null",
 }
+_SEVERAL: dict[Any, str] = {
+    int: "a list of whole numbers",
+    float: "a list of numbers",
+    float | None: "a list of numbers and nulls",
+}
+
+
+_LARGEST = 2**63
+"""What no setting reaches: beyond it numbers do not fit into the arrays that they describe."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """Between what a number must lie; also the numbers of a tuple."""
+
+    least: float | None = None
+    above: float | None = None
+    below: float | None = None
+    most: float | None = None
+    unit: str = ""
+
+    def hold(self, value: float) -> bool:
+        """Say whether a number lies inside."""
+        return (
+            (self.least is None or value >= self.least)
+            and (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
+            and (self.most is None or value <= self.most)
+            and abs(value) < _LARGEST
+        )
+
+    def __str__(self) -> str:
+        ends = (
+            ("at least", self.least),
+            ("above", self.above),
+            ("below", self.below),
+            ("at most", self.most),
+        )
+        words = " and ".join(f"{word} {end:g}" for word, end in ends if end is not None)
+        return f"{words} {self.unit}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """A table out of which a text is a name."""
+
+    table: Collection[str]
+    kind: str
+    """What the names are of."""
+
+
+def bounded(
+    default: Any,
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    most: float | None = None,
+    unit: str = "",
+) -> Any:
+    """Return the field of a number, or of a tuple of numbers, with its bounds."""
+    bounds = Bounds(least=least, above=above, below=below, most=most, unit=unit)
+    return field(default=default, metadata={"bounds": bounds})
+
+
+def name_of(table: Collection[str], default: str, kind: str) -> Any:
+    """Return the field of a text that must be a name in a table."""
+    return field(default=default, metadata={"names": Names(table, kind)})
+
+
+class Settings:
+    """Base of the classes of settings: frozen dataclasses that check themselves."""
+
+    __slots__ = ()
+    error: ClassVar[type[SettingsError]] = SettingsError
+
+    @property
+    def whose(self) -> str:
+        """What stands in front of every complaint, such as ``voronoi builder: ``."""
+        return ""
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values before any work is done.
+
+        Raises:
+            SettingsError: a value of another type or beyond its bounds, or two that contradict
+                each other.
+        """
+        check_settings(self, self.whose, self.error)
+        self.check_together()
+
+    def check_together(self) -> None:
+        """Refuse values that are possible alone and impossible together."""
+
+
+def check_settings(
+    settings: Any, whose: str = "", error: type[SettingsError] = SettingsError
+) -> None:
+    """Check every field of a dataclass against its type and bounds.
+
+    Raises:
+        SettingsError: the first value that does not fit; for a misspelt name the nearest one is
+            offered.
+    """
+    for one in fields(settings):
+        _check_setting(one, getattr(settings, one.name), whose, error)
+
+
+def _check_setting(one: "Field[Any]", value: Any, whose: str, error: type[SettingsError]) -> None:
+    names: Names | None = one.metadata.get("names")
+    if names is not None and not (isinstance(value, str) and value in names.table):
+        raise error(f"{whose}{unknown_name(names.kind, str(value), names.table)}")
+    if get_origin(one.type) is Literal and not fits(value, one.type):
+        choices = list(map(str, get_args(one.type)))
+        raise error(f"{whose}{one.name}: {unknown_name('choice', str(value), choices)}")
+    bounds: Bounds | None = one.metadata.get("bounds")
+    if not fits(value, one.type):
+        raise error(f"{whose}{one.name}={shown(value)} must be {type_name(one)}.")
+    if bounds is not None and not _inside(value, bounds):
+        raise error(f"{whose}{one.name}={shown(value)} must be {bounds}.")
+
+
+def fits(value: Any, kind: Any) -> bool:
+    """Say whether a value is of a type as fields declare it; a whole number is a number, too."""
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        return any(fits(value, part) for part in get_args(kind))
+    if origin is Literal:
+        return any(value is part or value == part for part in get_args(kind))
+    if origin is tuple:
+        inner, *others = get_args(kind)
+        if not isinstance(value, tuple):
+            return False
+        if others == [...]:
+            return all(fits(part, inner) for part in value)
+        return len(value) == 1 + len(others) and all(map(fits, value, (inner, *others)))
+    if kind in (int, float):
+        numbers = (int,) if kind is int else (int, float)
+        return isinstance(value, numbers) and not isinstance(value, bool) and value == value
+    if kind is None:
+        return value is None
+    declared = origin or kind
+    return isinstance(value, declared) if isinstance(declared, type) else True
+
+
+def _inside(value: Any, bounds: Bounds) -> bool:
+    numbers = value if isinstance(value, tuple) else (value,)
+    return all(n is None or bounds.hold(n) for n in numbers)
 
 
 def typed_values(settings_class: type, values: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -59,14 +213,20 @@ def _as_declared(value: Any) -> Any:
 
 
 def type_name(field: "Field[Any]") -> str:
-    """Return a field's type in words that fit a sentence."""
+    """Return a field's type and bounds in words that fit a sentence."""
     parts = get_args(field.type) if isinstance(field.type, UnionType) else (field.type,)
-    return " or ".join(_in_words(part) for part in parts)
+    bounds: Bounds | None = field.metadata.get("bounds")
+    return " or ".join(_in_words(part, bounds) for part in parts)
 
 
-def _in_words(kind: Any) -> str:
+def _in_words(kind: Any, bounds: Bounds | None) -> str:
+    between = "" if bounds is None else f" {bounds}".replace(" at ", " of at ", 1)
     if get_origin(kind) is Literal:
         return "one of " + ", ".join(map(str, get_args(kind)))
+    if get_origin(kind) is tuple and get_args(kind)[0] in _SEVERAL:
+        return _SEVERAL[get_args(kind)[0]] + between
+    if kind in (int, float):
+        return _WORDS[kind] + between
     if kind in _WORDS:
         return _WORDS[kind]
     return str(kind).replace("typing.", "").replace("pathlib.", "")

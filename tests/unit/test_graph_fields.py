@@ -13,7 +13,7 @@ import atomlens as al
 from atomlens.datasets.base import Dataset
 from atomlens.errors import GraphError
 from atomlens.graphs import FIELDS, GraphBatch, GraphField, GraphStore, collate, keep_nodes
-from atomlens.models import MODELS, ModelOutput, PropertyModel
+from atomlens.models import ModelOutput, PropertyModel
 from atomlens.neighbors import BUILDERS, EdgeArrays, GraphBuilder
 from atomlens.nn.readout import mean_pooling
 from atomlens.structures.arrays import Structure, StructureArrays
@@ -67,10 +67,9 @@ class HeightModel(PropertyModel):
 
 @pytest.fixture
 def height(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One row in the table, and the names of a builder and of a model."""
+    """One row in the table, and the name of a builder."""
     monkeypatch.setitem(FIELDS, "height", GraphField(scope="node", meaning="z, Å"))
     monkeypatch.setitem(BUILDERS, "height", HeightBuilder)
-    monkeypatch.setitem(MODELS, "height", HeightModel)
 
 
 def towers(n: int = 60) -> Dataset:
@@ -90,9 +89,9 @@ def test_a_model_learns_from_a_field_that_was_added_from_outside(
 ) -> None:
     settings: dict[str, Any] = {"epochs": 60, "batch_size": 8, "learning_rate": 0.05}
     settings |= {"cache_dir": str(tmp_path / "graphs"), "regularization": 0.0}
-    trained = al.train(towers(), model="height", **settings)
+    trained = al.train(towers(), model=HeightModel, **settings)
     assert trained.metrics["test"]["targets"]["z"]["mae"] < 0.05
-    from_cache = al.train(towers(), model="height", **settings)
+    from_cache = al.train(towers(), model=HeightModel, **settings)
     assert from_cache.metrics == trained.metrics
     assert len(list((tmp_path / "graphs").iterdir())) == 1
     trained.save(tmp_path / "model")

@@ -19,6 +19,7 @@ from atomlens.models.rescnn import ResCnn
 from atomlens.models.roost import Roost
 from atomlens.models.scann import Scann
 from atomlens.models.table import ModelTable, check_kind, kind_of_config
+from atomlens.settings import check_settings
 
 _OURS: dict[str, type[PropertyModel]] = {
     "lens": Lens,
@@ -81,7 +82,9 @@ def model_config(name: str, **settings: Any) -> Any:
     for key in settings:
         if key not in known:
             raise SettingsError(f"Model {name!r}: {unknown_name('setting', key, known)}")
-    return config(**{**PRESETS.get(name, {}), **settings})
+    made = config(**{**PRESETS.get(name, {}), **settings})
+    check_settings(made, f"Model {name!r}: ")
+    return made
 
 
 def named_model(given: "str | type[PropertyModel] | Any") -> tuple[str, dict[str, Any]]:

@@ -2,14 +2,36 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from typing_extensions import TypeVar
 
 from atomlens.errors import SettingsError
 from atomlens.graphs import GraphBatch
+
+
+@runtime_checkable
+class ModelConfig(Protocol):
+    """What every dataclass of a model's settings has, whatever else it has."""
+
+    @property
+    def n_outputs(self) -> int:
+        """Numbers that are predicted for each graph."""
+
+    @property
+    def n_elements(self) -> int:
+        """Size of the element table; atomic numbers are below it."""
+
+    @property
+    def predict_scale(self) -> bool:
+        """Whether the model also predicts ``log_scale``."""
+
+
+ConfigT = TypeVar("ConfigT", bound=ModelConfig, default=Any)
+"""The dataclass of a model's settings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +58,7 @@ class ModelOutput:
     graph_features: Float[Tensor, "n_graphs _"] | None = None
 
 
-class PropertyModel(nn.Module, ABC):
+class PropertyModel(nn.Module, ABC, Generic[ConfigT]):
     """A network from a `GraphBatch` to a `ModelOutput`."""
 
     Config: ClassVar[type]
@@ -59,9 +81,9 @@ class PropertyModel(nn.Module, ABC):
     """Fields of ``Config`` that may change when trained weights are trained further: those that
     matter while training only."""
 
-    config: Any
+    config: ConfigT
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: ConfigT) -> None:
         super().__init__()
         self.config = config
 
@@ -145,7 +167,7 @@ class PropertyModel(nn.Module, ABC):
         )
 
 
-class ClosedFormModel(PropertyModel):
+class ClosedFormModel(PropertyModel[ConfigT]):
     """A model that is fitted by one formula instead of gradient steps."""
 
     @property

@@ -10,17 +10,18 @@ from torch import Tensor, nn
 from atomlens.graphs import GraphBatch
 from atomlens.models.base import ClosedFormModel, ModelOutput
 from atomlens.nn.segment import segment_sum
+from atomlens.settings import Settings, bounded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BaselineConfig:
+class BaselineConfig(Settings):
     """Settings of the closed-form baselines."""
 
-    n_outputs: int = 1
-    n_elements: int = 95
+    n_outputs: int = bounded(1, least=1)
+    n_elements: int = bounded(95, least=1)
     predict_scale: bool = False
     nonnegative: bool = False
-    l2: float = 1e-3
+    l2: float = bounded(1e-3, least=0)
     """Ridge penalty, relative to the mean squared feature."""
 
 
@@ -40,7 +41,7 @@ def uniform_attention(batch: GraphBatch) -> Float[Tensor, " n_nodes"]:
 
 
 @final
-class MeanModel(ClosedFormModel):
+class MeanModel(ClosedFormModel[BaselineConfig]):
     """Predicts the mean of the training values for everything."""
 
     Config = BaselineConfig
@@ -62,7 +63,7 @@ class MeanModel(ClosedFormModel):
 
 
 @final
-class RidgeModel(ClosedFormModel):
+class RidgeModel(ClosedFormModel[BaselineConfig]):
     """Ridge regression on how many atoms of each element a structure has."""
 
     Config = BaselineConfig
@@ -96,8 +97,8 @@ class RidgeModel(ClosedFormModel):
         """
         features, missing = self._features(batch).double(), targets.isnan()
         patterns, owner = torch.unique(missing, dim=1, return_inverse=True)
-        for number in range(patterns.shape[1]):
-            columns, known = torch.nonzero(owner == number).squeeze(1), ~patterns[:, number]
+        for pattern in range(patterns.shape[1]):
+            columns, known = torch.nonzero(owner == pattern).squeeze(1), ~patterns[:, pattern]
             x, y = features[known], targets[known][:, columns].double()
             x_mean, y_mean = x.mean(dim=0), y.mean(dim=0)
             xc, yc = x - x_mean, y - y_mean

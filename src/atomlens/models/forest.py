@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from atomlens.elements.vectors import ELEMENT_VECTORS
-from atomlens.errors import MissingDependencyError, SettingsError, unknown_name
+from atomlens.errors import MissingDependencyError, SettingsError
 from atomlens.graphs import GraphBatch
 from atomlens.models.base import ClosedFormModel, ModelOutput
 from atomlens.models.baselines import atom_counts, uniform_attention
 from atomlens.nn.segment import segment_sum
+from atomlens.settings import Settings, bounded, name_of
 
 _LARGEST_FOREST = 8
 """GiB"""
@@ -28,39 +29,26 @@ N_STATISTICS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ForestConfig:
+class ForestConfig(Settings):
     """Settings of the random forest; the defaults are those of scikit-learn."""
 
-    element_vectors: str = "facts"
+    element_vectors: str = name_of(ELEMENT_VECTORS, "facts", "table of element vectors")
     """Table of elemental properties: facts (pymatgen's) or magpie (matminer's)."""
-    n_trees: int = 100
-    max_depth: int = 0
+    n_trees: int = bounded(100, least=1)
+    max_depth: int = bounded(0, least=0)
     """Levels of a tree; 0: until every leaf is pure."""
-    min_samples_leaf: int = 1
-    max_features: float = 1.0
+    min_samples_leaf: int = bounded(1, least=1)
+    max_features: float = bounded(1.0, above=0, most=1)
     """Share of the statistics that each split chooses from."""
-    seed: int = 0
+    seed: int = bounded(0, least=0)
     """Decides the samples of each tree."""
     shared: bool = False
     """One forest for all outputs, as training chooses for spectra; else one for each."""
-    n_elements: int = 119
-    n_outputs: int = 1
+    n_elements: int = bounded(119, least=1)
+    n_outputs: int = bounded(1, least=1)
     predict_scale: bool = False
-    n_nodes: int = 0
+    n_nodes: int = bounded(0, least=0)
     """Nodes of all trees; filled in when the forest is grown."""
-
-    def __post_init__(self) -> None:
-        """Check what scikit-learn would refuse later."""
-        if self.element_vectors not in ELEMENT_VECTORS:
-            raise SettingsError(
-                unknown_name("table of element vectors", self.element_vectors, ELEMENT_VECTORS)
-            )
-        if min(self.n_trees, self.min_samples_leaf, self.n_outputs) < 1 or self.max_depth < 0:
-            raise SettingsError(
-                "n_trees, min_samples_leaf and n_outputs must be at least 1, max_depth 0."
-            )
-        if not 0 < self.max_features <= 1:
-            raise SettingsError(f"max_features={self.max_features} must be above 0 and at most 1.")
 
 
 class _Trees(NamedTuple):
@@ -79,7 +67,7 @@ class _Trees(NamedTuple):
 
 
 @final
-class ForestModel(ClosedFormModel):
+class ForestModel(ClosedFormModel[ForestConfig]):
     """Random forest on Magpie statistics.
 
     One forest for each output, on its known rows; or one for all, on the rows without a gap.

@@ -22,35 +22,34 @@ from atomlens.nn.linear import element_embedding
 from atomlens.nn.norm import RowNorm
 from atomlens.nn.readout import bounds_tensor, check_bounds, mean_pooling, values_and_scale
 from atomlens.nn.segment import segment_sum
+from atomlens.settings import Settings, bounded
 
 PLANE_WAVE_STEPS = (-3 / 8, -1 / 8, 1 / 8, 3 / 8)
 """Fractions of the reciprocal vectors: a 4 x 4 x 4 Monkhorst-Pack set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GeoCgnnConfig:
+class GeoCgnnConfig(Settings):
     """Settings of GeoCGNN."""
 
-    n_layers: int = 5
-    n_features: int = 192
+    n_layers: int = bounded(5, least=1)
+    n_features: int = bounded(192, least=4)
     plane_waves: bool = True
     """Also feed cos(k · r) / √V of 64 wave vectors k of the cell; off: radial functions alone."""
     pooling: Literal["mean", "sum"] = "mean"
     """mean: as the paper means it, and right for properties per atom; sum: as its code does."""
-    cutoff: float = 8.0
+    cutoff: float = bounded(8.0, above=0, unit="Å")
     """Å; where the radial functions end."""
-    n_elements: int = 101
+    n_elements: int = bounded(101, least=1)
     """Rows of the element table: atomic numbers 0 (unused) to n_elements - 1."""
-    n_outputs: int = 1
+    n_outputs: int = bounded(1, least=1)
     predict_scale: bool = False
     """Also predict the logarithm of the noise scale of every output."""
     lower_bounds: tuple[float | None, ...] = ()
     """Smallest possible value of each output in scaled units (straight-through ReLU)."""
 
-    def __post_init__(self) -> None:
-        """Check what would otherwise fail deep inside a layer."""
-        if min(self.n_layers, self.n_outputs) < 1 or self.n_features < 4:
-            raise SettingsError("n_layers and n_outputs must be at least 1, n_features at least 4.")
+    def check_together(self) -> None:
+        """Refuse bounds of other outputs."""
         check_bounds(self.lower_bounds, self.n_outputs)
 
 
@@ -116,7 +115,7 @@ class GatedPooling(nn.Module):
 
 
 @final
-class GeoCgnn(PropertyModel):
+class GeoCgnn(PropertyModel[GeoCgnnConfig]):
     """Gated convolutions on radial functions and plane waves, pooled after every block.
 
     It has no attention: every atom has the same share.

@@ -19,34 +19,33 @@ from atomlens.models.base import ModelOutput, PropertyModel
 from atomlens.models.baselines import atom_counts, uniform_attention
 from atomlens.nn.linear import glorot_linear
 from atomlens.nn.readout import values_and_scale
+from atomlens.settings import Settings, bounded
 
 _KERNEL = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResCnnConfig:
+class ResCnnConfig(Settings):
     """Settings of ResCNN."""
 
-    n_features: int = 64
+    n_features: int = bounded(64, least=1)
     """Filters of the first convolution; the next ones have 2, 4 and 4 times as many."""
-    n_hidden: tuple[int, ...] = (1024, 1024, 2048, 512)
+    n_hidden: tuple[int, ...] = bounded((1024, 1024, 2048, 512), least=1)
     """Widths of the four dense layers."""
     finder_tail: bool = False
     """Dense layers as wide as Finder's (512, 1024, 1024, 256) instead of ``n_hidden``."""
-    dropout: float = 0.2
+    dropout: float = bounded(0.2, least=0, below=1)
     """After every dense layer."""
-    n_elements: int = 104
+    n_elements: int = bounded(104, least=4 * (_KERNEL - 1) + 2)
     """Positions of the input plus one: atomic numbers 1 to n_elements - 1."""
-    n_outputs: int = 1
+    n_outputs: int = bounded(1, least=1)
     predict_scale: bool = False
     """Also predict the logarithm of the noise scale of every output."""
 
-    def __post_init__(self) -> None:
-        """Check what would otherwise fail deep inside a layer."""
-        if len(self.n_hidden) != 4 or min(*self.n_hidden, self.n_features, self.n_outputs) < 1:
-            raise SettingsError("n_hidden must be four widths, and all sizes at least 1.")
-        if self.n_elements < 4 * (_KERNEL - 1) + 2:
-            raise SettingsError(f"n_elements={self.n_elements} is too small for the convolutions.")
+    def check_together(self) -> None:
+        """Refuse another number of widths."""
+        if len(self.n_hidden) != 4:
+            raise SettingsError(f"n_hidden={list(self.n_hidden)} must be four widths.")
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -55,7 +54,7 @@ class ResCnnConfig:
 
 
 @final
-class ResCnn(PropertyModel):
+class ResCnn(PropertyModel[ResCnnConfig]):
     """Convolutions along the fractions of the elements, then dense layers that see them again.
 
     h1 = max over positions of conv4, d1 = W h1, d2 = W [d1 ; conv3], d3 = W [d2 ; conv2],

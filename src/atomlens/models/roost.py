@@ -14,53 +14,47 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from atomlens.elements.vectors import ELEMENT_VECTORS, first_vectors
-from atomlens.errors import MissingDependencyError, SettingsError, unknown_name
+from atomlens.errors import MissingDependencyError, SettingsError
 from atomlens.graphs import GraphBatch
 from atomlens.models.base import ModelOutput, PropertyModel
 from atomlens.models.baselines import uniform_attention
 from atomlens.nn.readout import values_and_scale
 from atomlens.nn.segment import segment_softmax
+from atomlens.settings import Settings, bounded, name_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RoostConfig:
+class RoostConfig(Settings):
     """Settings of Roost."""
 
-    element_vectors: str = "mat2vec"
+    element_vectors: str = name_of(ELEMENT_VECTORS, "mat2vec", "table of element vectors")
     """Table of element vectors; the authors' own is mat2vec."""
-    n_layers: int = 3
+    n_layers: int = bounded(3, least=1)
     """Message-passing layers."""
-    n_features: int = 64
+    n_features: int = bounded(64, least=2)
     """Numbers of an element between the layers."""
-    n_heads: int = 3
+    n_heads: int = bounded(3, least=1)
     """Heads of each message-passing layer, and of the pooling."""
-    n_gate: int = 256
+    n_gate: int = bounded(256, least=1)
     """Width of the hidden layer of every gate and every message."""
-    trunk: tuple[int, ...] = (1024, 512)
+    trunk: tuple[int, ...] = bounded((1024, 512), least=1)
     """Hidden widths between pooling and output network."""
-    n_hidden: tuple[int, ...] = (256, 128, 64)
+    n_hidden: tuple[int, ...] = bounded((256, 128, 64), least=1)
     """Input width of the output network, and its hidden widths."""
-    n_elements: int = 119
+    n_elements: int = bounded(119, least=1)
     """Rows of the element table: atomic numbers 0 (unused) to n_elements - 1."""
-    n_outputs: int = 1
+    n_outputs: int = bounded(1, least=1)
     predict_scale: bool = False
     """Also predict the logarithm of the noise scale of every output."""
 
-    def __post_init__(self) -> None:
-        """Check what would otherwise fail deep inside a layer."""
-        sizes = (self.n_layers, self.n_heads, self.n_gate, self.n_outputs)
-        if min(*sizes, *self.trunk, *self.n_hidden) < 1 or self.n_features < 2:
-            raise SettingsError("All sizes must be at least 1, and n_features at least 2.")
+    def check_together(self) -> None:
+        """Refuse networks without layers."""
         if not self.trunk or not self.n_hidden:
             raise SettingsError("trunk and n_hidden must hold one width at least.")
-        if self.element_vectors not in ELEMENT_VECTORS:
-            raise SettingsError(
-                unknown_name("table of element vectors", self.element_vectors, ELEMENT_VECTORS)
-            )
 
 
 @final
-class Roost(PropertyModel):
+class Roost(PropertyModel[RoostConfig]):
     """Elements of a formula send each other messages, weighed by attention and by amount.
 
     ``node_attention`` is the share of each element in the pooling, mean over its heads.

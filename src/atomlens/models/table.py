@@ -41,7 +41,8 @@ class ModelTable(Mapping[str, type[PropertyModel]]):
             return _imported(_offered()[name])
         for kind in reversed(_defined_here()):
             if kind.__name__.lower() == name:
-                return kind
+                found: type[PropertyModel] = kind
+                return found
         raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:

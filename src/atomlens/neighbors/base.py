@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from atomlens.errors import Failure, GraphError
 from atomlens.graphs import AtomGraph
 from atomlens.graphs.fields import FIELDS, Counts, HasFields, Scope, common_fields, given_fields
+from atomlens.settings import Settings
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of
 
 if TYPE_CHECKING:
@@ -110,12 +111,17 @@ class PackedEdges(HasFields):
         )
 
 
-class GraphBuilder(ABC):
+class GraphBuilder(Settings, ABC):
     """Finds the neighbours of every atom. Real builders are frozen dataclasses."""
 
     name: ClassVar[str]
     """Key in ``BUILDERS``."""
     needs_positions: ClassVar[bool] = True
+
+    @property
+    def whose(self) -> str:
+        """Name the builder in front of complaints about its settings."""
+        return f"{self.name} builder: "
 
     @abstractmethod
     def edges(self, structure: Structure) -> EdgeArrays:

@@ -1,11 +1,10 @@
 """The nearest neighbours of each atom."""
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from atomlens.errors import SettingsError
 from atomlens.neighbors.kernels import Kernel, KernelBuilder
+from atomlens.settings import bounded
 from atomlens.structures.arrays import StructureArrays
 
 
@@ -22,30 +21,17 @@ class NearestBuilder(KernelBuilder):
 
     name: ClassVar[str] = "nearest"
 
-    n_neighbors: int = 12
+    n_neighbors: int = bounded(12, least=1)
     """k"""
-    cutoff: float = 8.0
+    cutoff: float = bounded(8.0, above=0, unit="Å")
     """Å; farther atoms are no neighbours."""
     keep_shell: bool = False
     """Keep all that stand at the distance of the k-th, even if those are more than k."""
-    tie_tolerance: float = 1e-5
+    tie_tolerance: float = bounded(1e-5, least=0, below=1, unit="Å")
     """Å; distances this close to the k-th count as the same."""
     pad: bool = False
     """Fill up to k as the published CGCNN code does: edges from atom 0, as far as the cutoff
     plus 1 Å, with zero vector."""
-
-    def __post_init__(self) -> None:
-        """Check the values."""
-        if self.n_neighbors < 1:
-            raise SettingsError(
-                f"nearest builder: `n_neighbors` must be at least 1, got {self.n_neighbors}."
-            )
-        if not (math.isfinite(self.cutoff) and self.cutoff > 0):
-            raise SettingsError(f"nearest builder: `cutoff` must be above 0 Å, got {self.cutoff}.")
-        if not 0 <= self.tie_tolerance < 1:
-            raise SettingsError(
-                f"nearest builder: `tie_tolerance` must be from 0 to 1 Å, got {self.tie_tolerance}."
-            )
 
     def kernel(self, structures: StructureArrays) -> Kernel:
         """Return the loop over the structures with these settings."""

@@ -1,6 +1,5 @@
 """All neighbours within a radius."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, final
@@ -8,10 +7,10 @@ from typing import Any, ClassVar, Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.errors import SettingsError, unknown_name
 from atomlens.graphs.fields import FIELDS
 from atomlens.neighbors.base import EdgeArrays, PackedEdges
 from atomlens.neighbors.kernels import Kernel, KernelBuilder
+from atomlens.settings import bounded
 from atomlens.structures.arrays import Structure, StructureArrays
 
 Images = Literal["all", "minimum"]
@@ -26,19 +25,11 @@ class RadiusBuilder(KernelBuilder):
 
     name: ClassVar[str] = "radius"
 
-    cutoff: float = 5.0
+    cutoff: float = bounded(5.0, above=0, unit="Å")
     """Å"""
     images: Images = "all"
     """all: every image is a neighbour of its own; minimum: only the nearest image of each other
     atom, and none of the atom itself."""
-
-    def __post_init__(self) -> None:
-        """Check the values."""
-        if not (math.isfinite(self.cutoff) and self.cutoff > 0):
-            raise SettingsError(f"radius builder: `cutoff` must be above 0 Å, got {self.cutoff}.")
-        if self.images not in ("all", "minimum"):
-            kinds = ("all", "minimum")
-            raise SettingsError(unknown_name("choice of images", self.images, kinds))
 
     def edges(self, structure: Structure) -> EdgeArrays:
         """Return the neighbour pairs of one structure."""

@@ -2,17 +2,18 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, final, get_args
+from typing import Any, ClassVar, Literal, final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from atomlens.errors import GraphError, SettingsError, unknown_name
+from atomlens.errors import GraphError
 from atomlens.graphs import AtomGraph
 from atomlens.neighbors.base import PackedEdges
 from atomlens.neighbors.features import ring_flags, why_no_rings
 from atomlens.neighbors.kernels import Kernel, KernelBuilder
+from atomlens.settings import bounded
 from atomlens.structures.arrays import Structure, StructureArrays
 
 Mode = Literal["ghost", "box30", "reference"]
@@ -31,11 +32,11 @@ class VoronoiBuilder(KernelBuilder):
     name: ClassVar[str] = "voronoi"
     has_faces: ClassVar[bool] = True
 
-    cutoff: float | None = None
+    cutoff: float | None = bounded(None, above=0, unit="Å")
     """Å; farther neighbours are dropped. None: 4 for molecules, 6 for periodic structures."""
-    min_solid_angle: float = 0.4
+    min_solid_angle: float = bounded(0.4, least=0, below=4 * math.pi, unit="sr")
     """sr; neighbours behind smaller faces are dropped."""
-    min_weight: float = 0.2
+    min_weight: float = bounded(0.2, least=0, most=1)
     """The same in parts of the largest face of the atom."""
     mode: Mode = "ghost"
     """How the vacuum around a molecule is closed. ``ghost``: by a sphere of ghosts, exact and
@@ -43,33 +44,11 @@ class VoronoiBuilder(KernelBuilder):
     30 Å (20 Å more than the molecule if that is larger), as SCANN's first code. ``reference``:
     what SCANN's second code does, faults included: a box of at least 10 Å whose images count
     as neighbours, atoms within 7 Å only, open faces dropped, in crystals too."""
-    ghost_distance: float = 100.0
+    ghost_distance: float = bounded(100.0, above=0, unit="Å")
     """Å from the outermost atom, counted from the centre of the molecule, to the ghosts."""
     ring_flags: bool = False
     """Also say of each atom whether it is in a ring, and whether it is aromatic (RDKit); for
     molecules only."""
-
-    def __post_init__(self) -> None:
-        """Check the values."""
-        if self.mode not in get_args(Mode):
-            raise SettingsError(
-                unknown_name("mode of the voronoi builder", self.mode, get_args(Mode))
-            )
-        positive = {"ghost_distance": self.ghost_distance}
-        if self.cutoff is not None:
-            positive["cutoff"] = self.cutoff
-        for field, value in positive.items():
-            if not (math.isfinite(value) and value > 0):
-                raise SettingsError(f"voronoi builder: `{field}` must be above 0 Å, got {value}.")
-        if not 0 <= self.min_solid_angle < 4 * math.pi:
-            raise SettingsError(
-                "voronoi builder: `min_solid_angle` must be between 0 and 4π sr, "
-                f"got {self.min_solid_angle}."
-            )
-        if not 0 <= self.min_weight <= 1:
-            raise SettingsError(
-                f"voronoi builder: `min_weight` must be between 0 and 1, got {self.min_weight}."
-            )
 
     # the base is named below, as super() does not work in a class with slots
 

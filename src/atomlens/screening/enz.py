@@ -8,7 +8,7 @@ member of an ensemble judges by itself, and where spectra are known, predictions
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 import numpy as np
 
@@ -36,7 +36,8 @@ from atomlens.screening.numbers import (
     frequent_pairs,
 )
 from atomlens.screening.ranking import Candidate, Choice, band_rows, ranked
-from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
+from atomlens.settings import bounded
+from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult, StudySettings
 from atomlens.studies.controls import refuse_unshuffled
 
 _SHOWN = ("formula", "passes", "crossover [eV]", "crossover_std [eV]", "range", "loss", "loss_std")
@@ -44,7 +45,7 @@ _N_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EnzSettings:
+class EnzSettings(StudySettings):
     """Settings of ``enz``; the defaults are the criteria of the paper."""
 
     real: str = "eps_re"
@@ -55,28 +56,33 @@ class EnzSettings:
     """which zeros count: from positive to negative with rising energy, up, or both"""
     pick: Pick = "first"
     """of several, the first one or the one of lowest-loss"""
-    above: float = 0.1
+    above: float = bounded(0.1, least=0)
     """eV; zeros at or below it do not count"""
-    limit: float = 1.0
+    limit: float = bounded(1.0, above=0)
     """the window is where the absolute real part is below it"""
-    lowest: float = 0.5
+    lowest: float = bounded(0.5, above=0, unit="eV")
     """eV; criterion: the crossover is not below it"""
-    highest: float = 12.4
+    highest: float = bounded(12.4, above=0, unit="eV")
     """eV; criterion: the crossover is not above it"""
-    largest_loss: float = 2.0
+    largest_loss: float = bounded(2.0, above=0)
     """criterion: the imaginary part at the crossover is below it"""
-    largest_hull_energy: float = 0.025
+    largest_hull_energy: float = bounded(0.025, least=0)
     """eV/atom; criterion: the energy above the convex hull is below it, where it is known"""
-    least_share: float = 0.5
+    least_share: float = bounded(0.5, above=0, most=1)
     """a candidate passes in at least this share of the members"""
-    least_pairs: int = 5
+    least_pairs: int = bounded(5, least=1)
     """pairs of elements in fewer candidates are not drawn"""
     exclude: str = ""
     """file with formulas to leave out, such as those that the models were trained on"""
-    n_drawn: int = 4
+    n_drawn: int = bounded(4, least=1)
     """candidates whose dielectric function is drawn"""
-    seed: int = 0
+    seed: int = bounded(0, least=0)
     """decides the resampling of the intervals"""
+
+    def check_together(self) -> None:
+        """Refuse an empty range of crossovers."""
+        if self.lowest >= self.highest:
+            raise StudyError(f"enz: lowest={self.lowest:g} is not below highest={self.highest:g}.")
 
 
 @final
@@ -88,17 +94,6 @@ class Enz(Study):
     Settings: ClassVar[type] = EnzSettings
     leaves_out_known: ClassVar[bool] = True
     takes_spectra: ClassVar[bool] = True
-
-    def __init__(self, settings: Any = None) -> None:
-        super().__init__(settings)
-        s = self.settings
-        for name in ("limit", "least_share", "least_pairs", "n_drawn"):
-            if not getattr(s, name) > 0:
-                raise StudyError(
-                    f"enz: {name}={getattr(s, name)} cannot be used; it must be above 0."
-                )
-        if not s.lowest < s.highest:
-            raise StudyError(f"enz: lowest={s.lowest:g} is not below highest={s.highest:g}.")
 
     def read(self, inputs: Sequence[str]) -> Dataset | None:
         """Read formulas, lists and tables of them; data with known spectra are read as usual."""

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from atomlens.datasets.base import Dataset
-from atomlens.errors import Failure, StudyError
+from atomlens.errors import Failure, SettingsError, StudyError, StudySettingsError
+from atomlens.settings import Settings
 from atomlens.studies.statistics import Interval
 
 if TYPE_CHECKING:
@@ -166,6 +167,13 @@ class StudyInput:
     """Also judge what the models were trained on (``--all``); for studies that leave it out by
     themselves, in the data of the others it is left out already."""
     progress: Progress = no_progress
+
+
+class StudySettings(Settings):
+    """Base of the settings of studies."""
+
+    __slots__ = ()
+    error: ClassVar[type[SettingsError]] = StudySettingsError
 
 
 class Study(ABC):

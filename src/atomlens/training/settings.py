@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal
 
 from atomlens.errors import SettingsError, unknown_name
+from atomlens.settings import Settings, bounded
 
 Schedule = Literal["cosine", "cosine-half", "restarts", "plateau", "exponential", "constant"]
 Loss = Literal["mae", "mse", "rmse", "huber", "robust-l1", "gaussian"]
@@ -13,59 +14,59 @@ HETEROSCEDASTIC: dict[str, str] = {"robust-l1": "laplace", "gaussian": "gaussian
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainSettings:
+class TrainSettings(Settings):
     """How a model is trained. The defaults suit some thousand to some hundred thousand samples."""
 
-    epochs: int = 100
+    epochs: int = bounded(100, least=1)
     """Passes over the training part."""
-    batch_size: int = 128
+    batch_size: int = bounded(128, least=1)
     """Structures a step (on each device)."""
-    learning_rate: float = 5e-4
+    learning_rate: float = bounded(5e-4, least=0)
     """Largest step size of the optimiser."""
-    min_learning_rate: float = 1e-5
+    min_learning_rate: float = bounded(1e-5, least=0)
     """Step size at the end of a cosine, of a restart cycle or of all plateaus."""
     schedule: Schedule = "cosine"
     """How the step size falls: cosine, cosine-half, restarts, plateau, exponential,
     constant."""
-    warmup_epochs: float = 0.0
+    warmup_epochs: float = bounded(0.0, least=0)
     """Epochs over which the step size first grows from zero; may be a fraction."""
-    restart_epochs: int = 50
+    restart_epochs: int = bounded(50, least=1)
     """restarts: length of the first cycle; each cycle is twice as long as the one before."""
-    restart_below: float | None = None
+    restart_below: float | None = bounded(None, least=0)
     """restarts: the cycles begin when the validation MAE of the first target is below this."""
-    plateau_patience: int = 10
+    plateau_patience: int = bounded(10, least=1)
     """plateau: halve the step size after this many epochs without a better validation."""
-    decay: float = 0.999
+    decay: float = bounded(0.999, least=0)
     """exponential: factor of the step size after every epoch."""
     optimizer: Literal["adam", "adamw"] = "adam"
     """adam (with `regularization`) or adamw (with `weight_decay`)."""
-    beta1: float = 0.9
+    beta1: float = bounded(0.9, least=0, below=1)
     """Memory of the optimiser for gradients."""
-    beta2: float = 0.999
+    beta2: float = bounded(0.999, least=0, below=1)
     """Memory of the optimiser for squared gradients."""
-    epsilon: float = 1e-7
+    epsilon: float = bounded(1e-7, least=0)
     """Added to the root of the squared gradients, against division by zero."""
-    regularization: float = 1e-5
+    regularization: float = bounded(1e-5, least=0)
     """adam: L2 penalty, this times the sum of squares of the kernels the paper penalises."""
-    weight_decay: float = 0.01
+    weight_decay: float = bounded(0.01, least=0)
     """adamw: share of the same kernels (of all matrices, if the model names none) removed."""
     loss: Loss = "mae"
     """What is minimised; robust-l1 and gaussian also learn the noise of every prediction."""
-    huber_delta: float = 0.1
+    huber_delta: float = bounded(0.1, least=0)
     """huber: quadratic below this error, in scaled units."""
     clipping: Literal["none", "norm", "autoclip"] = "norm"
     """Limit of the gradients: none, their common norm, or autoclip (10th percentile so far)."""
-    clip_norm: float = 5.0
+    clip_norm: float = bounded(5.0, least=0)
     """norm: largest norm of all gradients together, in scaled units."""
-    ema_decay: float = 0.0
+    ema_decay: float = bounded(0.0, least=0, below=1)
     """Validate and keep an exponential moving average of the weights; 0 is off, 0.999 usual."""
-    patience: int = 0
+    patience: int = bounded(0, least=0)
     """Stop after this many epochs without a better validation; 0 never stops early."""
     precision: Literal["32", "bf16-mixed", "16-mixed"] = "32"
     """Numbers in the forward pass; weights and validation stay in 32 bits."""
     matmul_precision: Literal["highest", "high", "medium"] = "highest"
     """high lets a GPU multiply matrices in TF32, several times faster, 3 digits."""
-    seed: int = 0
+    seed: int = bounded(0, least=0)
     """Decides split, first weights, order of the samples and dropout."""
     split: str = "random:.8/.1/.1"
     """The three parts: random, stratified, composition, source, fold:K, or a file."""
@@ -73,19 +74,19 @@ class TrainSettings:
     """standard: learn (value - mean) / std of the training part."""
     reference: Literal["none", "elements"] = "none"
     """elements: first subtract a linear fit on the element fractions of the training part."""
-    ensemble: int = 1
+    ensemble: int = bounded(1, least=1)
     """Models of consecutive seeds; their spread becomes the error estimate."""
-    devices: int = 1
+    devices: int = bounded(1, least=1)
     """Devices that share each step."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     """auto takes a GPU if there is one."""
-    n_workers: int = 1
+    n_workers: int = bounded(1, least=1)
     """Processes that build graphs."""
-    n_threads: int = 0
+    n_threads: int = bounded(0, least=0)
     """Threads for tensor arithmetic; 0 leaves it as it is."""
-    limit: int | None = None
+    limit: int | None = bounded(None, least=1)
     """Use only this many samples of the data set."""
-    subset: int | None = None
+    subset: int | None = bounded(None, least=1)
     """Use only this many samples of the training part (and as large a share of the validation
     part, 500 at least); the test part stays whole. Smaller subsets are parts of larger ones."""
     shuffle_targets: bool = False
@@ -94,7 +95,7 @@ class TrainSettings:
     start_from: str | None = None
     """Fine-tuning: folder of a trained model whose architecture, neighbours and weights are
     taken; the scaling of the targets is that of the new data."""
-    frozen_layers: int = 0
+    frozen_layers: int = bounded(0, least=0)
     """Fine-tuning: so many of the first layers, and all before them, stay as they are."""
     fresh_output: bool = False
     """Fine-tuning: the last linear layer starts from random weights."""
@@ -104,22 +105,15 @@ class TrainSettings:
     """Settings of the neighbour builder that differ from its defaults."""
     model_settings: dict[str, Any] = field(default_factory=dict)
     """Settings of the model that differ from its defaults."""
-    max_seconds: float | None = None
+    max_seconds: float | None = bounded(None, least=0)
     """Stop cleanly before this many seconds of gradient steps; can be resumed."""
-    checkpoint_seconds: float = 30.0
+    checkpoint_seconds: float = bounded(30.0, least=0)
     """Save the state of the training whenever this many seconds have passed."""
     cache_dir: str | None = None
     """Folder of the graph cache; by default the user's cache folder."""
 
-    def __post_init__(self) -> None:
-        """Refuse impossible values before any work is done."""
-        for f in fields(self):
-            _check_choice(f.name, getattr(self, f.name), f.type)
-        for name, smallest in _SMALLEST.items():
-            _check_number(name, getattr(self, name), smallest)
-        for name in ("ema_decay", "beta1", "beta2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise SettingsError(f"{name}={getattr(self, name)} must be at least 0 and below 1.")
+    def check_together(self) -> None:
+        """Refuse a step size that grows in the end."""
         if self.min_learning_rate > self.learning_rate:
             raise SettingsError(
                 f"min_learning_rate={self.min_learning_rate:g} is above "
@@ -137,51 +131,3 @@ class TrainSettings:
             if name not in known:
                 raise SettingsError(f"Training: {unknown_name('setting', name, known)}")
         return replace(self, **overrides)
-
-
-_SMALLEST: dict[str, float] = {
-    "epochs": 1,
-    "batch_size": 1,
-    "learning_rate": 0,
-    "min_learning_rate": 0,
-    "warmup_epochs": 0,
-    "restart_epochs": 1,
-    "restart_below": 0,
-    "plateau_patience": 1,
-    "decay": 0,
-    "beta1": 0,
-    "beta2": 0,
-    "ema_decay": 0,
-    "epsilon": 0,
-    "regularization": 0,
-    "weight_decay": 0,
-    "huber_delta": 0,
-    "clip_norm": 0,
-    "patience": 0,
-    "seed": 0,
-    "ensemble": 1,
-    "devices": 1,
-    "n_workers": 1,
-    "n_threads": 0,
-    "limit": 1,
-    "subset": 1,
-    "frozen_layers": 0,
-    "max_seconds": 0,
-    "checkpoint_seconds": 0,
-}
-_WHOLE = {name for name in _SMALLEST if TrainSettings.__annotations__[name] in (int, int | None)}
-
-
-def _check_choice(name: str, value: Any, kind: Any) -> None:
-    if get_origin(kind) is Literal and value not in get_args(kind):
-        raise SettingsError(f"{name}: {unknown_name('choice', str(value), get_args(kind))}")
-
-
-def _check_number(name: str, value: Any, smallest: float) -> None:
-    if value is None and "None" in str(TrainSettings.__annotations__[name]):
-        return
-    whole = name in _WHOLE
-    kinds = (int,) if whole else (int, float)
-    if not isinstance(value, kinds) or isinstance(value, bool) or not smallest <= value < 2**63:
-        kind = "a whole number" if whole else "a number"
-        raise SettingsError(f"{name}={value!r} must be {kind} of at least {smallest:g}.")

@@ -31,19 +31,20 @@ from atomlens.nn.basis import GaussianBasis, SmoothBasis
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.linear import element_embedding
 from atomlens.nn.readout import bounds_tensor, check_bounds, mean_pooling, values_and_scale
+from atomlens.settings import Settings, bounded
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"softplus": nn.Softplus, "relu": nn.ReLU}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CgcnnConfig:
+class CgcnnConfig(Settings):
     """Settings of CGCNN and of every step of the ladder to AE-CGCNN."""
 
-    n_layers: int = 4
+    n_layers: int = bounded(4, least=1)
     """Convolutions (published CGCNN code: 3 by default, 4 in its published weights)."""
-    n_features: int = 64
+    n_features: int = bounded(64, least=1)
     """Width of the atoms."""
-    n_edge_features: int = 0
+    n_edge_features: int = bounded(0, least=0)
     """Width of the edges if edges are updated; 0 feeds the distance basis as it is."""
     edge_update: bool = False
     """Ladder, step 1: edges change from layer to layer (Eqs 4 and 5)."""
@@ -59,7 +60,7 @@ class CgcnnConfig:
     cell: bool = False
     """Ladder, step 3: lengths (log(1 + a / 10 Å)) and angles (over 180°) of the cell as atom
     features. They depend on the chosen cell."""
-    n_heads: int = 1
+    n_heads: int = bounded(1, least=1)
     """Ladder, step 4: heads of attention (Eq 7)."""
     head_softmax: HeadSoftmax = "joint"
     """Softmax over neighbours and heads together (as printed), or in each head by itself."""
@@ -68,29 +69,25 @@ class CgcnnConfig:
     pooling: Literal["mean", "attention", "channel-attention"] = "mean"
     """Ladder, step 6: mean of the atoms, or attention over them (Eq 8)."""
     activation: Literal["softplus", "relu"] = "softplus"
-    n_hidden: int = 128
+    n_hidden: int = bounded(128, least=1)
     """Width of the hidden layers of the head."""
-    n_hidden_layers: int = 1
+    n_hidden_layers: int = bounded(1, least=1)
     basis: Literal["gaussian", "smooth"] = "gaussian"
     """gaussian: CGCNN's, 41 centres for 8 Å; smooth: the 64 radial functions of GeoCGNN."""
-    cutoff: float = 8.0
+    cutoff: float = bounded(8.0, above=0, unit="Å")
     """Å; where the distance basis ends."""
-    gaussian_step: float = 0.2
+    gaussian_step: float = bounded(0.2, above=0, unit="Å")
     """Å between the centres of the Gaussian basis, and their width."""
-    n_elements: int = 101
+    n_elements: int = bounded(101, least=1)
     """Rows of the element table: atomic numbers 0 (unused) to n_elements - 1."""
-    n_outputs: int = 1
+    n_outputs: int = bounded(1, least=1)
     predict_scale: bool = False
     """Also predict the logarithm of the noise scale of every output."""
     lower_bounds: tuple[float | None, ...] = ()
     """Smallest possible value of each output in scaled units (straight-through ReLU)."""
 
-    def __post_init__(self) -> None:
-        """Check what would otherwise fail deep inside a layer."""
-        if min(self.n_layers, self.n_features, self.n_heads, self.n_outputs, self.n_hidden) < 1:
-            raise SettingsError(
-                "n_layers, n_features, n_heads, n_outputs and n_hidden must be at least 1."
-            )
+    def check_together(self) -> None:
+        """Refuse heads without attention, and bounds of other outputs."""
         if self.n_heads > 1 and self.attention == "none":
             raise SettingsError(
                 f"n_heads={self.n_heads} needs attention; set attention=channel or scalar."
@@ -111,7 +108,7 @@ class CgcnnConfig:
 
 
 @final
-class Cgcnn(PropertyModel):
+class Cgcnn(PropertyModel[CgcnnConfig]):
     """Convolutions over the nearest neighbours, a mean or attention over atoms, a small head.
 
     With attention, the share of each neighbour is returned as ``edge_attention`` (one tensor a

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from atomlens.elements.vectors import ELEMENT_VECTORS, first_vectors
-from atomlens.errors import SettingsError, unknown_name
+from atomlens.errors import SettingsError
 from atomlens.graphs import GraphBatch
 from atomlens.models.base import ModelOutput, PropertyModel
 from atomlens.models.finder.layers import (
@@ -28,23 +28,24 @@ from atomlens.nn.basis import GaussianBasis
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.linear import glorot_linear
 from atomlens.nn.readout import values_and_scale
+from atomlens.settings import Settings, bounded, name_of
 
 _N_FILTERS = 64
 _LARGEST_LOG_SCALE = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FinderConfig:
+class FinderConfig(Settings):
     """Settings of Finder; the defaults are those of the published network."""
 
     mode: Literal["formula", "structure"] = "formula"
     """What joins two atoms: a number predicted from them, or their distance. Training decides
     by the graphs: those of the `formula` builder have no distances."""
-    element_vectors: str = "cgcnn92"
+    element_vectors: str = name_of(ELEMENT_VECTORS, "cgcnn92", "table of element vectors")
     """Table of fixed element vectors: one-hot, cgcnn92, facts, mat2vec, megnet16, magpie."""
-    n_layers: int = 2
+    n_layers: int = bounded(2, least=1)
     """Message-passing layers."""
-    n_features: int = 200
+    n_features: int = bounded(200, least=1)
     """Channels."""
     attention: bool = True
     """Self-attention over the neighbours; without, all messages count the same."""
@@ -60,36 +61,28 @@ class FinderConfig:
     """Constant factor of every message: 1/√0.501, the code's normalisation with fixed variance."""
     max_norm: bool = True
     """Keep the weight vectors of queries, keys and gates at length 1 and of values at 2."""
-    n_hidden: tuple[int, ...] = (512, 1024, 1024, 256)
+    n_hidden: tuple[int, ...] = bounded((512, 1024, 1024, 256), least=1)
     """Widths of the four dense layers."""
-    n_gaussians: int = 20
+    n_gaussians: int = bounded(20, least=1)
     """Gaussians for distances (structure mode)."""
-    gaussian_step: float = 0.25
+    gaussian_step: float = bounded(0.25, above=0)
     """Å between their centres, the first of which is at 0."""
-    gaussian_width: float = 0.5
+    gaussian_width: float = bounded(0.5, above=0)
     """Å"""
-    n_elements: int = 119
+    n_elements: int = bounded(119, least=1)
     """Rows of the element table: atomic numbers 0 (unused) to n_elements - 1."""
-    n_outputs: int = 1
+    n_outputs: int = bounded(1, least=1)
     predict_scale: bool = False
     """Also predict the logarithm of the noise scale of every output, between -10 and 10."""
 
-    def __post_init__(self) -> None:
-        """Check what would otherwise fail deep inside a layer."""
-        if min(self.n_layers, self.n_features, self.n_outputs, self.n_gaussians) < 1:
-            raise SettingsError(
-                "n_layers, n_features, n_outputs and n_gaussians must be at least 1."
-            )
-        if len(self.n_hidden) != 4 or min(self.n_hidden) < 1:
+    def check_together(self) -> None:
+        """Refuse another number of widths."""
+        if len(self.n_hidden) != 4:
             raise SettingsError(f"n_hidden={list(self.n_hidden)} must be four widths.")
-        if self.element_vectors not in ELEMENT_VECTORS:
-            raise SettingsError(
-                unknown_name("table of element vectors", self.element_vectors, ELEMENT_VECTORS)
-            )
 
 
 @final
-class Finder(PropertyModel):
+class Finder(PropertyModel[FinderConfig]):
     """Self-attention between all atoms of a formula, or between the neighbours in a structure.
 
     The share of each element or site in the last pooling (mean over the channels) is returned

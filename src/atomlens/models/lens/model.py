@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from atomlens.elements.vectors import ELEMENT_VECTORS, first_vectors
-from atomlens.errors import SettingsError, unknown_name
+from atomlens.errors import SettingsError
 from atomlens.graphs import GraphBatch
 from atomlens.models.base import ModelOutput, PropertyModel
 from atomlens.models.lens.consistency import Meaning, consistency_loss
@@ -29,6 +29,7 @@ from atomlens.nn.basis import GaussianBasis
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.linear import glorot_linear
 from atomlens.nn.readout import bounds_tensor, check_bounds, lower_bound
+from atomlens.settings import Settings, bounded, name_of
 
 MASK = 0
 """Row of the element table that stands for a masked atom; no element has this number."""
@@ -36,44 +37,46 @@ _MEANINGS: tuple[Meaning, ...] = ("graph", "mask")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LensConfig:
+class LensConfig(Settings):
     """Settings of `lens`."""
 
     mode: Literal["structure", "formula"] = "structure"
     """What joins two atoms: a Voronoi face, or that both are in the formula. Training decides by
     the graphs: those of the `formula` builder have no geometry."""
-    n_layers: int = 4
+    n_layers: int = bounded(4, least=1)
     """Local attention layers."""
-    n_features: int = 64
+    n_features: int = bounded(64, least=1)
     """Width of atoms, edges and heads together."""
-    n_heads: int = 8
-    element_vectors: str = "learned"
+    n_heads: int = bounded(8, least=1)
+    element_vectors: str = name_of(
+        ("learned", *ELEMENT_VECTORS), "learned", "table of element vectors"
+    )
     """``learned``, or a table of fixed element vectors: one-hot, cgcnn92, facts, mat2vec,
     megnet16, magpie."""
-    n_embedding: int = 48
+    n_embedding: int = bounded(48, least=1)
     """Length of the learned element vector."""
-    n_elements: int = 95
+    n_elements: int = bounded(95, least=1)
     """Rows of the element table; row 0 stands for a masked atom."""
-    cutoff: float = 4.0
+    cutoff: float = bounded(4.0, above=0, unit="Å")
     """Largest distance in Å; 6 for crystals."""
-    n_gaussians: int = 20
-    gaussian_width: float = 0.5
+    n_gaussians: int = bounded(20, least=1)
+    gaussian_width: float = bounded(0.5, above=0, unit="Å")
     """Å for distances, sr for solid angles."""
     smooth: bool = True
     """Let a neighbour's attention fade out towards the thresholds of the builder."""
-    smallest_angle: float = 0.4
+    smallest_angle: float = bounded(0.4, above=0, unit="sr")
     """sr; where the fading ends: the builder's ``min_solid_angle``."""
-    smallest_weight: float = 0.2
+    smallest_weight: float = bounded(0.2, above=0, most=1)
     """The same of the share of the largest face: the builder's ``min_weight``."""
-    dropout: float = 0.0
+    dropout: float = bounded(0.0, least=0, below=1)
     """After the input layer and in the feed-forward parts."""
-    attention_dropout: float = 0.0
-    consistency: float = 1.2
+    attention_dropout: float = bounded(0.0, least=0, below=1)
+    consistency: float = bounded(1.2, least=0)
     """Weight of the loss that makes a term be what the prediction loses without the atom; 0: the
     terms add up and promise nothing more."""
-    consistency_every: int = 4
+    consistency_every: int = bounded(4, least=1)
     """On every how many-th batch; atoms are masked and taken from the graph in turns."""
-    n_outputs: int = 1
+    n_outputs: int = bounded(1, least=1)
     predict_scale: bool = False
     """Also predict the logarithm of the noise scale of every output."""
     lower_bounds: tuple[float | None, ...] = ()
@@ -82,20 +85,11 @@ class LensConfig:
     extensive: tuple[bool, ...] = ()
     """Which outputs grow with the number of atoms; empty: none."""
 
-    def __post_init__(self) -> None:
-        """Check what would otherwise fail deep inside a layer."""
+    def check_together(self) -> None:
+        """Refuse heads that do not share out the features, and lists for other outputs."""
         if self.n_features % self.n_heads:
             raise SettingsError(
                 f"n_features={self.n_features} is not a multiple of n_heads={self.n_heads}."
-            )
-        if min(self.n_layers, self.n_heads, self.n_embedding, self.n_outputs) < 1:
-            raise SettingsError("n_layers, n_heads, n_embedding and n_outputs must be at least 1.")
-        if self.consistency < 0 or self.consistency_every < 1:
-            raise SettingsError("consistency must not be negative, consistency_every at least 1.")
-        if self.element_vectors not in ("learned", *ELEMENT_VECTORS):
-            known = ("learned", *ELEMENT_VECTORS)
-            raise SettingsError(
-                unknown_name("table of element vectors", self.element_vectors, known)
             )
         if self.extensive and len(self.extensive) != self.n_outputs:
             raise SettingsError(
@@ -105,7 +99,7 @@ class LensConfig:
 
 
 @final
-class Lens(PropertyModel):
+class Lens(PropertyModel[LensConfig]):
     """Local attention over Voronoi neighbours, then a sum of one term an atom and target.
 
     The terms are returned as ``node_terms``, the attention of each target as

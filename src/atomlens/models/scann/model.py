@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from atomlens.errors import SettingsError, unknown_name
+from atomlens.errors import SettingsError
 from atomlens.graphs import GraphBatch
 from atomlens.models.base import ModelOutput, PropertyModel
 from atomlens.models.scann.layers import EdgeUpdate, LocalAttention
@@ -28,61 +28,58 @@ from atomlens.nn.readout import (
     check_bounds,
     values_and_scale,
 )
+from atomlens.settings import Settings, bounded, name_of
 
 RING_FEATURES = 10
 """Width to which the two ring flags are mapped, without activation (spec section 3)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScannConfig:
+class ScannConfig(Settings):
     """Settings of SCANN (``edge_update`` off) and SCANN+ (on)."""
 
-    n_layers: int = 7
+    n_layers: int = bounded(7, least=1)
     """Local attention layers."""
-    n_features: int = 128
+    n_features: int = bounded(128, least=1)
     """Width of atoms, edges and heads together."""
-    n_heads: int = 8
-    n_embedding: int = 48
+    n_heads: int = bounded(8, least=1)
+    n_embedding: int = bounded(48, least=1)
     """Length of the learned element vector (the papers use 128 for the Materials Project)."""
-    n_elements: int = 95
+    n_elements: int = bounded(95, least=1)
     """Rows of the element table: atomic numbers 0 (unused) to n_elements - 1."""
     ring_features: bool = False
     """Also read whether an atom is in a ring and aromatic (the published base models of QM9 do);
     needs the setting ``ring_flags`` of the `voronoi` builder, which training switches on."""
     edge_update: bool = True
     """SCANN+: solid angles are embedded and edges change from layer to layer."""
-    readout: str = "reference"
+    readout: str = name_of(READOUTS, "reference", "readout")
     """Scores of the global attention: paper, reference (normed) or mean (supercell-proof)."""
-    cutoff: float = 4.0
+    cutoff: float = bounded(4.0, above=0, unit="Å")
     """Largest distance of the Gaussian basis in Å; 6 for crystals."""
-    n_gaussians: int = 20
-    gaussian_width: float = 0.5
+    n_gaussians: int = bounded(20, least=1)
+    gaussian_width: float = bounded(0.5, above=0, unit="Å")
     """Å for distances, sr for solid angles."""
-    dropout: float = 0.1
+    dropout: float = bounded(0.1, least=0, below=1)
     """After the input layer and in the feed-forward parts."""
-    attention_dropout: float = 0.05
-    n_outputs: int = 1
+    attention_dropout: float = bounded(0.05, least=0, below=1)
+    n_outputs: int = bounded(1, least=1)
     predict_scale: bool = False
     """Also predict the logarithm of the noise scale of every output."""
     lower_bounds: tuple[float | None, ...] = ()
     """Smallest possible value of each output in scaled units (straight-through ReLU), for
     targets that cannot be negative; empty: none."""
 
-    def __post_init__(self) -> None:
-        """Check what would otherwise fail deep inside a layer."""
+    def check_together(self) -> None:
+        """Refuse heads that do not share out the features, and bounds of other outputs."""
         if self.n_features % self.n_heads:
             raise SettingsError(
                 f"n_features={self.n_features} is not a multiple of n_heads={self.n_heads}."
             )
-        if self.readout not in READOUTS:
-            raise SettingsError(unknown_name("readout", self.readout, READOUTS))
-        if min(self.n_layers, self.n_heads, self.n_embedding, self.n_outputs) < 1:
-            raise SettingsError("n_layers, n_heads, n_embedding and n_outputs must be at least 1.")
         check_bounds(self.lower_bounds, self.n_outputs)
 
 
 @final
-class Scann(PropertyModel):
+class Scann(PropertyModel[ScannConfig]):
     """Local attention over Voronoi neighbours, then global attention over atoms.
 
     Embed the elements, refine atoms (and, in SCANN+, edges) layer by layer, pool by global

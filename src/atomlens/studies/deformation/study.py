@@ -12,8 +12,9 @@ from typing import ClassVar, Literal, final
 import numpy as np
 
 from atomlens.errors import Failure, SettingsError, StudyError
+from atomlens.settings import bounded
 from atomlens.structures.arrays import Structure, StructureArrays
-from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
+from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult, StudySettings
 from atomlens.studies.deformation.carbon_geometry import CarbonGeometry, Outward, carbon_geometry
 from atomlens.studies.deformation.numbers import (
     Numbers,
@@ -33,10 +34,10 @@ _MOST_ATOMS = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeformationSettings:
+class DeformationSettings(StudySettings):
     """Settings of ``deformation``."""
 
-    reference_bond: float = 1.42
+    reference_bond: float = bounded(1.42, above=0, unit="Å")
     """Å, length of a bond without strain"""
     reference: str = ""
     """file of a relaxed structure with the same atoms; its bonds are then the reference"""
@@ -44,18 +45,16 @@ class DeformationSettings:
     """Å above the plane of the three neighbours, or the angle of Haddon's axis vector"""
     outward: Outward = "auto"
     """the convex side: adsorbed (atom), centre (away from it), none, auto (the first allowed)"""
-    longest_bond: float = 1.8
+    longest_bond: float = bounded(1.8, above=0, unit="Å")
     """Å; carbons nearer than this are bonded"""
-    top: float = 0.1
+    top: float = bounded(0.1, above=0, below=1)
     """share of a structure's carbons, of highest attention, that are held against all"""
-    seed: int = 0
+    seed: int = bounded(0, least=0)
     """decides the resampling of the intervals"""
 
-    def __post_init__(self) -> None:
-        """Refuse impossible values."""
-        if not 0 < self.top < 1:
-            raise SettingsError(f"top={self.top} must be above 0 and below 1.")
-        if not 0 < self.reference_bond < self.longest_bond:
+    def check_together(self) -> None:
+        """Refuse bonds that are longer than the longest."""
+        if self.reference_bond >= self.longest_bond:
             raise SettingsError(
                 f"reference_bond={self.reference_bond} must be above 0 and below "
                 f"longest_bond={self.longest_bond}."

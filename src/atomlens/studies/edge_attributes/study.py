@@ -16,8 +16,9 @@ import numpy as np
 from atomlens.chemistry.material_classes import material_class
 from atomlens.errors import StudyError
 from atomlens.predictor import Predictor
+from atomlens.settings import bounded
 from atomlens.structures.arrays import StructureArrays
-from atomlens.studies.base import Study, StudyInput, StudyResult
+from atomlens.studies.base import Study, StudyInput, StudyResult, StudySettings
 from atomlens.studies.controls import named_controls
 from atomlens.studies.edge_attributes.effects import (
     ModelMatrices,
@@ -49,12 +50,12 @@ PEROVSKITES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EdgeAttributesSettings:
+class EdgeAttributesSettings(StudySettings):
     """Settings of ``edge-attributes``."""
 
-    n_drawn: int = 4
+    n_drawn: int = bounded(4, least=0)
     """matrices that are drawn: those of the first formulas"""
-    seed: int = 0
+    seed: int = bounded(0, least=0)
     """decides the resampling of the intervals"""
 
 

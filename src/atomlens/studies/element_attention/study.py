@@ -16,9 +16,10 @@ from atomlens.elements import SYMBOLS
 from atomlens.errors import StudyError
 from atomlens.predictor import Predictor
 from atomlens.printing import file_stem
+from atomlens.settings import bounded
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.attended_structure import atom_row, draw_attended, head_row
-from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
+from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult, StudySettings
 from atomlens.studies.element_attention.figure import draw_elements
 from atomlens.studies.element_attention.numbers import (
     ElementShares,
@@ -36,13 +37,13 @@ _SMALL = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ElementAttentionSettings:
+class ElementAttentionSettings(StudySettings):
     """Settings of ``element-attention``."""
 
     material: str = ""
     """name of the structure that is drawn; by default the first of 20 sites at most with the
     most elements"""
-    seed: int = 0
+    seed: int = bounded(0, least=0)
     """decides the resampling of the intervals"""
 
 

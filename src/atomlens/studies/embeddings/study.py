@@ -15,8 +15,9 @@ import numpy as np
 
 from atomlens.chemistry.material_classes import material_class
 from atomlens.errors import StudyError
+from atomlens.settings import bounded
 from atomlens.structures.arrays import StructureArrays
-from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
+from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult, StudySettings
 from atomlens.studies.embeddings.effects import (
     against_values,
     compare,
@@ -34,12 +35,12 @@ FEWEST = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EmbeddingsSettings:
+class EmbeddingsSettings(StudySettings):
     """Settings of ``embeddings``."""
 
     map: MapMethod = "pca"
     """how vectors are laid out in the plane: pca, tsne (perplexity 30) or umap"""
-    seed: int = 0
+    seed: int = bounded(0, least=0)
     """decides folds, the start of the map and the resampling of the intervals"""
 
 

@@ -8,7 +8,7 @@ is its statement that metals almost never do.
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, final
+from typing import ClassVar, NamedTuple, final
 
 import numpy as np
 
@@ -17,9 +17,18 @@ from atomlens.errors import Failure, StudyError
 from atomlens.models import MODELS, make_model
 from atomlens.predictor import Predictor
 from atomlens.printing import file_stem
+from atomlens.settings import bounded
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.attended_structure import draw_attended
-from atomlens.studies.base import Claim, Effect, Study, StudyInput, StudyResult, Verdict
+from atomlens.studies.base import (
+    Claim,
+    Effect,
+    Study,
+    StudyInput,
+    StudyResult,
+    StudySettings,
+    Verdict,
+)
 from atomlens.studies.motifs.figure import draw_enrichment, rows_to_draw
 from atomlens.studies.motifs.numbers import (
     CLASSES,
@@ -37,14 +46,14 @@ _LIMIT = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MotifsSettings:
+class MotifsSettings(StudySettings):
     """Settings of ``motifs``."""
 
-    largest_ring: int = LARGEST_RING
+    largest_ring: int = bounded(LARGEST_RING, least=3)
     """atoms of the largest ring that counts as one; larger ones are pores"""
-    n_pictures: int = 1
+    n_pictures: int = bounded(1, least=0)
     """structures that are drawn, coloured by attention: the smallest ones with a metal"""
-    seed: int = 0
+    seed: int = bounded(0, least=0)
     """decides the resampling of the intervals"""
 
 
@@ -67,14 +76,6 @@ class Motifs(Study):
     name: ClassVar[str] = "motifs"
     summary: ClassVar[str] = "does attention go to metals, rings, chains or leaves of frameworks?"
     Settings: ClassVar[type] = MotifsSettings
-
-    def __init__(self, settings: Any = None) -> None:
-        super().__init__(settings)
-        if self.settings.largest_ring < 3:
-            raise StudyError(
-                f"motifs: largest_ring={self.settings.largest_ring} cannot be used; the smallest "
-                "ring has 3 atoms."
-            )
 
     def run(self, given: StudyInput) -> StudyResult:
         """Measure the enrichment of every class in every model and its controls.

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.settings import bounded
+from atomlens.studies.base import StudySettings
+
 if TYPE_CHECKING:
     from ase import Atoms
 
@@ -17,7 +20,7 @@ Orbital = Literal["homo", "lumo"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrbitalSettings:
+class OrbitalSettings(StudySettings):
     """How orbitals are calculated and shared among the atoms."""
 
     method: Literal["dft", "huckel"] = "dft"
@@ -26,13 +29,13 @@ class OrbitalSettings:
     """Exchange-correlation functional, as pyscf names it."""
     basis: str = "6-31g*"
     """Basis set, as pyscf names it."""
-    grid_level: int = 0
+    grid_level: int = bounded(0, least=0, most=9)
     """Integration grid of pyscf, 0 (coarse) to 9."""
-    convergence: float = 1e-6
+    convergence: float = bounded(1e-6, least=0, unit="hartree")
     """Change of the energy, in hartree, at which the calculation has converged."""
     population: Literal["lowdin", "mulliken"] = "lowdin"
     """How an orbital is shared among the atoms."""
-    degeneracy: float = 0.01
+    degeneracy: float = bounded(0.01, least=0, unit="eV")
     """Orbitals this near to the frontier orbital, in eV, are averaged with it."""
 
 

@@ -14,8 +14,9 @@ import numpy as np
 from atomlens.chemistry.orbits import Orbits, find_orbits
 from atomlens.errors import Failure, StructureError, StudyError
 from atomlens.printing import file_stem
+from atomlens.settings import bounded
 from atomlens.structures.arrays import StructureArrays
-from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
+from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult, StudySettings
 from atomlens.studies.networks import Measured, measure
 from atomlens.studies.orbits.claims import all_claims
 from atomlens.studies.orbits.numbers import (
@@ -33,14 +34,14 @@ _MOST_SINGLE = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrbitsSettings:
+class OrbitsSettings(StudySettings):
     """Settings of ``orbits``."""
 
-    tolerance: float = 0.05
+    tolerance: float = bounded(0.05, above=0, most=_LARGEST_TOLERANCE, unit="Å")
     """Å; how far an operation may take an atom from the place of another"""
-    n_pictures: int = 12
+    n_pictures: int = bounded(12, least=0)
     """structures that are drawn, the first ones"""
-    seed: int = 0
+    seed: int = bounded(0, least=0)
     """decides the resampling of the intervals"""
 
 
@@ -63,14 +64,6 @@ class OrbitsStudy(Study):
     name: ClassVar[str] = "orbits"
     summary: ClassVar[str] = "does attention follow the symmetry orbits of molecules and crystals?"
     Settings: ClassVar[type] = OrbitsSettings
-
-    def __init__(self, settings: Any = None) -> None:
-        super().__init__(settings)
-        if not 0 < self.settings.tolerance <= _LARGEST_TOLERANCE:
-            raise StudyError(
-                f"orbits: tolerance={self.settings.tolerance:g} cannot be used; it must be above 0 "
-                f"and at most {_LARGEST_TOLERANCE} Å."
-            )
 
     def run(self, given: StudyInput) -> StudyResult:
         """Compare attention inside and between orbits in every model and its controls.

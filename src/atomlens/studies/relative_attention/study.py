@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from atomlens.chemistry.hybridisation import Method, find_hybridisation
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StudyError
+from atomlens.settings import bounded
 from atomlens.structures.arrays import StructureArrays
-from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
+from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult, StudySettings
 from atomlens.studies.networks import Attention, Measured, measure
 from atomlens.studies.relative_attention.claims import all_claims
 from atomlens.studies.relative_attention.numbers import NetworkNumbers, densities, pair_rows
@@ -28,12 +29,12 @@ CLASSES = (RULER, "C(sp2)", "C(sp)", "N", "O", "F", "H")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RelativeAttentionSettings:
+class RelativeAttentionSettings(StudySettings):
     """Settings of ``relative-attention``."""
 
     hybridisation: Method = "rdkit"
     """how carbons are sorted: bond orders by rdkit where it finds them, or coordination alone"""
-    seed: int = 0
+    seed: int = bounded(0, least=0)
     """decides the resampling of the intervals"""
 
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from atomlens.elements import SYMBOLS
 from atomlens.errors import Failure, SettingsError, StudyError
-from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
+from atomlens.settings import bounded
+from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult, StudySettings
 from atomlens.studies.networks import Attention, Measured, measure
 from atomlens.studies.statistics import Values
 from atomlens.studies.substitution.claims import all_claims
@@ -35,7 +36,7 @@ from atomlens.studies.substitution.substituted import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SubstitutionSettings:
+class SubstitutionSettings(StudySettings):
     """Settings of ``substitution``."""
 
     elements: str = "Al,Co,Cu,Ga,Mo,Ti,Zn"
@@ -44,7 +45,7 @@ class SubstitutionSettings:
     """element of the host that is replaced; by default the most frequent one"""
     all_sites: bool = False
     """replace every atom, not one of each set that symmetry makes alike"""
-    tolerance: float = 0.01
+    tolerance: float = bounded(0.01, above=0, unit="Å")
     """Å, for the symmetry of the host"""
     host_element: str = ""
     """the structures are substituted already: the element that was replaced in them"""
@@ -56,7 +57,7 @@ class SubstitutionSettings:
     """elements whose ratio is said to be low"""
     high_group: str = "Al,Ti,Co,Ga"
     """elements whose ratio is said to be high"""
-    seed: int = 0
+    seed: int = bounded(0, least=0)
     """decides the resampling of the intervals"""
 
 
