@@ -14,8 +14,8 @@ from atomlens.graphs import AtomGraph, GraphBatch, collate, keep_nodes
 from atomlens.models import ModelOutput, PropertyModel, make_model
 from atomlens.nn.segment import segment_sum
 from atomlens.targets import Target
+from atomlens.testing.questions import asked
 from graph_makers import lone_atom, random_graph
-from question_makers import asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
