@@ -14,6 +14,7 @@ calls therefore stand in its folder.
 
 import ctypes
 import hashlib
+import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -56,6 +57,13 @@ def choose_device(name: str) -> "torch.device":
             f"device={name!r} cannot be used on this machine; use auto or cpu."
         ) from None
     return device
+
+
+def n_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @cache

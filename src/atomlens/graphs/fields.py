@@ -35,23 +35,31 @@ class GraphField:
     """With its unit."""
     always: bool = False
     """Stays in batches whether the model names it or not."""
+    filler: float = 0.0
+    """Value in the made-up graph that fills a batch of fixed size (see `graphs.padding`)."""
     cached: bool = True
     """Whether it is kept with the graphs; if not, it is taken from the structures as it is."""
 
 
 FIELDS: dict[str, GraphField] = {
-    "edge_vectors": GraphField(scope="edge", shape=(3,), meaning="from target to source, Å"),
+    "edge_vectors": GraphField(
+        scope="edge", shape=(3,), meaning="from target to source, Å", filler=1.0
+    ),
     "solid_angles": GraphField(
-        scope="edge", meaning="solid angle of the shared Voronoi face seen from the target, sr"
+        scope="edge",
+        meaning="solid angle of the shared Voronoi face seen from the target, sr",
+        filler=2.0,
     ),
     "edge_weights": GraphField(
         scope="edge",
         meaning="solid angle over the largest of the target; 1 for builders without faces",
+        filler=1.0,
     ),
     "node_weights": GraphField(
         scope="node",
         meaning="amount of each node in a formula graph; missing where every node is one atom",
         always=True,
+        filler=1.0,
     ),
     "ring_flags": GraphField(
         scope="node", shape=(2,), meaning="1 where an atom is in a ring, and where it is aromatic"

@@ -1,6 +1,7 @@
 """What every model owes its callers."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, runtime_checkable
 
@@ -137,12 +138,24 @@ class PropertyModel(nn.Module, ABC, Generic[ConfigT]):
         return table.ne(0).any(dim=1).cpu()
 
     def auxiliary_loss(
-        self, _batch: GraphBatch, _output: ModelOutput, _step: int
+        self,
+        _batch: GraphBatch,
+        _output: ModelOutput,
+        _step: int,
+        _real: Bool[Tensor, " n_graphs"] | None = None,
     ) -> Float[Tensor, ""] | None:
         """Return what the model adds to the loss of its targets in a training step, if anything.
 
         Random numbers are drawn from torch's own generator of the device, which training seeds
-        anew for every step.
+        anew for every step. Graphs that are not real only fill a batch of fixed size; they must
+        not count.
+        """
+        return None
+
+    def step_kind(self, _step: int) -> Hashable:
+        """Return a name for what `auxiliary_loss` does in a step.
+
+        Steps of one kind run the same operations; on CUDA each kind is recorded once.
         """
         return None
 

@@ -202,7 +202,8 @@ class GeoCgnn(PropertyModel[GeoCgnnConfig]):
         volumes = torch.linalg.det(batch.cell).abs()
         periodic = volumes > 1e-6
         identity = torch.eye(3, dtype=batch.cell.dtype, device=batch.cell.device)
-        inverse = torch.linalg.inv(torch.where(periodic[:, None, None], batch.cell, identity))
+        cells = torch.where(periodic[:, None, None], batch.cell, identity)
+        inverse = torch.linalg.inv_ex(cells).inverse  # inv would wait for a GPU
         amplitude = torch.where(periodic, volumes.clamp(min=1e-6).rsqrt(), 0)
         graph = batch.graph_index.index_select(0, batch.edge_index[1])
         fractional = (batch.edge_vectors.unsqueeze(1) @ inverse[graph]).squeeze(1)

@@ -49,6 +49,10 @@ class Stopwatch:
         passed, self._lap = now - self._lap, now
         return passed
 
+    def since_lap(self) -> float:
+        """Return the seconds since the last `lap`, which go on counting."""
+        return time.perf_counter() - self._lap
+
     def is_over(self) -> bool:
         """Return whether the time budget is used up."""
         return self.budget is not None and time.perf_counter() - self._start >= self.budget
@@ -85,15 +89,20 @@ class Stopwatch:
         done = at.epoch * n_steps + at.step
         spent = time.perf_counter() - self._start
         a_step = spent / max(1, done - self.done_before)
-        left = (s.epochs * n_steps - done) * a_step
+        n_epochs, whole = s.epochs, s.epochs * n_steps * a_step
+        left = whole - done * a_step
+        if s.schedule_seconds is not None:
+            whole, left = s.schedule_seconds, max(0.0, s.schedule_seconds - at.seconds)
+            share = max(at.seconds / s.schedule_seconds, 1e-9)
+            n_epochs = max(at.epoch, math.ceil(min(done / share, 1e9) / n_steps))
         if self.budget is not None:
             left = min(left, max(0.0, self.budget - spent))
-        later = (s.ensemble - 1 - member) * s.epochs * n_steps * a_step
+        later = (s.ensemble - 1 - member) * whole
         return TrainingState(
             member=member,
             n_members=s.ensemble,
             epoch=at.epoch,
-            n_epochs=s.epochs,
+            n_epochs=n_epochs,
             step=at.step,
             n_steps=n_steps,
             seconds=at.seconds,

@@ -13,6 +13,7 @@ from atomlens.datasets.sampling import shuffle_targets, take_subset
 from atomlens.datasets.splits import Split
 from atomlens.errors import Failure, TrainingError
 from atomlens.graphs import GraphStore
+from atomlens.machine import n_cores
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.neighbors.cache import cached_store
 from atomlens.predictor.samples import TrainingSamples
@@ -67,7 +68,7 @@ def prepare(
         dataset.structures,
         builder,
         cache_dir=None if settings.cache_dir is None else Path(settings.cache_dir),
-        n_workers=settings.n_workers,
+        n_workers=settings.n_workers or n_cores(),
         progress=progress,
     )
     kept = np.asarray(result.kept, dtype=np.int64)

@@ -14,6 +14,7 @@ from atomlens.errors import SettingsError
 from atomlens.machine import choose_device, keep_freed_memory
 from atomlens.training.job import Job
 from atomlens.training.settings import TrainSettings
+from atomlens.training.step import matmul_precision
 
 
 def train_member(job: Job, member: int, seconds: float | None) -> None:
@@ -52,7 +53,7 @@ def _run(fabric: Any, job: Job, member: int, seconds: float | None) -> None:
     from atomlens.training.member import MemberTraining
 
     devices = [fabric.device] if fabric.device.type == "cuda" else []
-    with _global_settings(job.settings), torch.random.fork_rng(devices=devices):
+    with _global_settings(job.settings, fabric.device), torch.random.fork_rng(devices=devices):
         MemberTraining(fabric, job, member, seconds).run()
     fabric.barrier()
 
@@ -98,14 +99,14 @@ def _check_picklable(job: Job) -> None:
 
 
 @contextmanager
-def _global_settings(settings: TrainSettings) -> Iterator[None]:
+def _global_settings(settings: TrainSettings, device: torch.device) -> Iterator[None]:
     """Set number of threads and matrix precision, and put them back."""
     threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
     try:
         keep_freed_memory()
         if settings.n_threads:
             torch.set_num_threads(settings.n_threads)
-        torch.set_float32_matmul_precision(settings.matmul_precision)
+        torch.set_float32_matmul_precision(matmul_precision(settings, device))
         yield
     finally:
         torch.set_num_threads(threads)

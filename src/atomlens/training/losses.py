@@ -46,8 +46,8 @@ class TargetLoss:
         self.needs_scale = settings.loss in HETEROSCEDASTIC
         places = list(zip(targets, output_slices(targets), value_slices(targets), strict=True))
         numbers = [(t, out, own) for t, out, own in places if t.kind == "regression"]
-        self.columns = [i for _, _, own in numbers for i in range(own.start, own.stop)]
-        self.outputs = [i for _, out, _ in numbers for i in range(out.start, out.stop)]
+        self.columns = [own for _, _, own in numbers]
+        self.outputs = [out for _, out, _ in numbers]
         self.sizes = [t.n_values for t, _, _ in numbers]
         self.classes = [(own.start, out) for t, out, own in places if t.kind == "classification"]
         self.all_regression = not self.classes
@@ -81,8 +81,8 @@ class TargetLoss:
         """Return the loss of each regression target, 0 where nothing is known, and which are."""
         values, log_scale = output.values, output.log_scale
         if not self.all_regression:
-            values, targets = values[:, self.outputs], targets[:, self.columns]
-            log_scale = None if log_scale is None else log_scale[:, self.outputs]
+            values, targets = _columns(values, self.outputs), _columns(targets, self.columns)
+            log_scale = None if log_scale is None else _columns(log_scale, self.outputs)
         mask = ~targets.isnan()
         error = torch.where(mask, values.float() - targets, 0.0)
         each = self._elementwise(error, None if log_scale is None else log_scale.float())
@@ -108,6 +108,11 @@ class TargetLoss:
         if loss in HETEROSCEDASTIC and log_scale is not None:
             return (laplace_nll if loss == "robust-l1" else gaussian_nll)(error, log_scale)
         return error.square()
+
+
+def _columns(values: Float[Tensor, "n _"], places: list[slice]) -> Float[Tensor, "n _"]:
+    """Return the columns in these places; a list of numbers would be copied to the device."""
+    return torch.cat([values[:, place] for place in places], dim=1)
 
 
 def _cross_entropy(

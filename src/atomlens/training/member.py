@@ -6,13 +6,15 @@ on the CPU, as one that was left alone.
 """
 
 import math
+from collections.abc import Hashable
 from dataclasses import asdict
 from typing import Any, final
 
 import torch
 from torch import Tensor
 
-from atomlens.errors import TrainingError
+from atomlens.errors import SettingsError, TrainingError
+from atomlens.training.capture import RecordedSteps, can_record
 from atomlens.training.checkpoint import Checkpoint, read_checkpoint
 from atomlens.training.counters import Counters, Stopwatch
 from atomlens.training.interrupt import Interruption
@@ -25,11 +27,18 @@ from atomlens.training.optimizer import (
     make_optimizer,
     optimizer_tensors,
     restore_optimizer,
+    set_rate,
 )
-from atomlens.training.order import StepOrder, step_seed
+from atomlens.training.order import FixedSteps, StepOrder, step_seed
 from atomlens.training.progress import TrainingState
 from atomlens.training.schedules import SCHEDULES
-from atomlens.training.step import StepModule, resident, seed_dropout
+from atomlens.training.step import (
+    StepModule,
+    capacity_for,
+    matmul_precision,
+    resident,
+    seed_dropout,
+)
 from atomlens.training.transfer import train_mode
 from atomlens.training.validation import Validation, ValidationResult
 
@@ -40,13 +49,16 @@ class MemberTraining:
 
     def __init__(self, fabric: Any, job: Job, member: int, seconds: float | None) -> None:
         s, data = job.settings, job.data
+        if s.schedule_seconds is not None and fabric.world_size > 1:
+            raise SettingsError("schedule_seconds needs one device: several clocks do not agree.")
         self.fabric, self.job, self.member, self.settings = fabric, job, member, s
         self.model = job.make_model(member).to(fabric.device)
         store = resident(data.store.select(self.model.edge_fields), fabric.device)
         encoded = torch.from_numpy(data.encoded).to(fabric.device)
         loss = TargetLoss(data.scaling.targets, s)
+        capacity = capacity_for(self.model, store, data.split.train, s.batch_size)
         self.step_module, self.optimizer = fabric.setup(
-            StepModule(self.model, loss, store, encoded),
+            StepModule(self.model, loss, store, encoded, capacity),
             make_optimizer(self.model, s, fabric.device),
         )
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
@@ -57,6 +69,9 @@ class MemberTraining:
             rank=fabric.global_rank,
             n_ranks=fabric.world_size,
         )
+        self.steps = None
+        if capacity is not None:
+            self.steps = FixedSteps(self.order, capacity, store, fabric.device)
         self.validation = Validation.of(data, store)
         self.schedule = SCHEDULES[s.schedule](s)
         self.average = WeightAverage(self.model, s.ema_decay) if s.ema_decay else None
@@ -65,8 +80,10 @@ class MemberTraining:
         self.best: dict[str, Tensor] = {}
         self.at = Counters()
         self._restore()
+        self.recorded = self._recorded_steps()
         done = self.at.epoch * self.order.n_steps + self.at.step
         self.watch = Stopwatch(s, seconds, done)
+        self._tell_how()
 
     def run(self) -> None:
         """Train until the end, early stopping, the time budget or an interruption.
@@ -77,13 +94,18 @@ class MemberTraining:
         """
         train_mode(self.model)
         with Interruption(self.alone) as interruption:
-            while not self.at.ended and self.at.epoch < self.settings.epochs:
+            while not self.at.ended and not self._is_done():
                 self._one_step()
                 if self.at.step == self.order.n_steps:
                     self._end_of_epoch()
                 self._after_step(interruption)
+            if not self.at.ended and self.at.step:  # the clock ended it inside an epoch
+                self._end_of_epoch()
+        s = self.settings
         if not self.at.ended:
-            self.at.ended = f"all {self.settings.epochs} epochs were done"
+            self.at.ended = f"all {s.epochs} epochs were done"
+            if s.schedule_seconds is not None:
+                self.at.ended = f"the {s.schedule_seconds:g} s of its schedule were over"
             self.at.complete = True
         self._save()
 
@@ -95,25 +117,96 @@ class MemberTraining:
     @property
     def learning_rate(self) -> float:
         """The rate of the next step."""
+        planned = self.settings.schedule_seconds
+        if planned is not None:
+            share = min(1.0, (self.at.seconds + self.watch.since_lap()) / planned)
+            return self.schedule.rate(share * self.settings.epochs)
         return self.schedule.rate(self.at.epoch + self.at.step / self.order.n_steps)
+
+    def _is_done(self) -> bool:
+        """Return whether the schedule is at its end."""
+        planned = self.settings.schedule_seconds
+        if planned is not None:
+            return self.at.seconds + self.watch.since_lap() >= planned
+        return self.at.epoch >= self.settings.epochs
 
     def _one_step(self) -> None:
         at, device, rank = self.at, self.fabric.device, self.fabric.global_rank
-        rows = self.order.at(at.epoch, at.step)
+        number = at.epoch * self.order.n_steps + at.step
+        kind = self.model.step_kind(number)
+        if self.recorded is not None:
+            self._record(kind, number)
         seed_dropout(step_seed(self.job.seed(self.member), at.epoch, at.step, rank), device)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate
-        step = at.epoch * self.order.n_steps + at.step
-        loss = self.step_module(torch.from_numpy(rows).to(device, non_blocking=True), step)
+        set_rate(self.optimizer.optimizer, self.learning_rate)
+        if self.steps is None:
+            rows = torch.from_numpy(self.order.at(at.epoch, at.step))
+            self._work(rows.to(device, non_blocking=True), number, len(rows))
+        else:
+            self.steps.go_to(at.epoch, at.step)
+            if self.average is not None:
+                self.steps.share.fill_(self.average.advance())
+            if self.recorded is None:
+                self._fixed_work(number)
+            else:
+                self.recorded.replay(kind)
+        at.step += 1
+
+    def _work(self, rows: Tensor, number: int, n_rows: int | Tensor) -> None:
+        """Do one step on the device."""
+        loss = self.step_module(rows, number)
         self.optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
         self._clip()
         self.optimizer.step()
         self.model.constrain_weights()
         if self.average is not None:
-            self.average.update()
-        self.loss_sum += loss.detach() * len(rows)
-        at.step += 1
+            share = self.average.advance() if self.steps is None else self.steps.share
+            self.average.follow(share)
+        self.loss_sum += loss.detach() * n_rows
+
+    def _fixed_work(self, number: int) -> None:
+        """Do one step of fixed size; nothing here waits for the device or depends on its turn."""
+        assert self.steps is not None
+        self._work(self.steps.rows, number, (self.steps.rows >= 0).sum())
+
+    def _recorded_steps(self) -> RecordedSteps | None:
+        if self.steps is None or not can_record(self.settings, self.fabric.device):
+            return None
+        tensors = [*self.model.parameters(), *self.model.buffers(), self.loss_sum]
+        if self.average is not None:
+            tensors += self.average.average
+        return RecordedSteps(self._fixed_work, tensors, self.optimizer.optimizer)
+
+    def _tell_how(self) -> None:
+        """Say how a GPU is used; on a CPU there is nothing to choose."""
+        device = self.fabric.device
+        if device.type != "cuda" or self.fabric.global_rank != 0:
+            return
+        said = [f"Training on {torch.cuda.get_device_name(device)}"]
+        if matmul_precision(self.settings, device) != "highest":
+            said.append("matrix products in TF32 (matmul_precision=highest: full 32 bits)")
+        if self.steps is None:
+            said.append("batches as large as their graphs")
+        else:
+            c = self.steps.capacity
+            said.append(f"batches filled to {c.n_nodes:,} atoms and {c.n_edges:,} neighbour pairs")
+        alone = "operations started one by one"
+        said.append("steps recorded as CUDA graphs" if self.recorded is not None else alone)
+        self.job.progress.message("; ".join(said) + ".")
+
+    def _record(self, kind: Hashable, number: int) -> None:
+        assert self.recorded is not None
+        assert self.steps is not None
+        self.steps.go_to(self.at.epoch, self.at.step)
+        try:
+            self.recorded.record(kind, number)
+        except RuntimeError as problem:
+            self.recorded = None
+            reason = str(problem).strip().splitlines()[0]
+            self.job.progress.message(
+                f"The steps cannot be recorded as CUDA graphs ({reason}); every operation is "
+                "started on its own, which is slower and gives the same numbers."
+            )
 
     def _clip(self) -> None:
         if self.settings.clipping == "none":
@@ -182,7 +275,7 @@ class MemberTraining:
                 self._diverged(loss)
             elif self.fabric.global_rank == 0:
                 self.job.progress.step(self._report(loss, {}))
-        if not at.ended and self.best and at.epoch < self.settings.epochs and self._time_is_over():
+        if not at.ended and self.best and not self._is_done() and self._time_is_over():
             at.ended = f"the time budget of {self.settings.max_seconds:g} s was used up"
         if interruption.requested:
             self._save()

@@ -1,5 +1,7 @@
 """The optimiser, and its state as named tensors."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -15,6 +17,7 @@ def make_optimizer(
     """Return Adam or AdamW with the penalty on the kernels that the model names.
 
     An L2 penalty λ Σ W² adds 2 λ W to the gradient, which is what Adam's ``weight_decay`` does.
+    On CUDA the rate is a tensor there, so that a recorded step can be replayed with another one.
     """
     penalised = {id(p) for p in _penalised(model, settings)}
     parameters = [p for p in model.parameters() if p.requires_grad]
@@ -25,13 +28,25 @@ def make_optimizer(
         {"params": [p for p in parameters if id(p) not in penalised], "weight_decay": 0.0},
     ]
     fused = device.type in ("cpu", "cuda") and settings.precision != "16-mixed"
+    recordable = fused and device.type == "cuda"
+    rate = torch.tensor(settings.learning_rate, device=device) if recordable else None
     return (Adam if adam else AdamW)(
         [g for g in groups if g["params"]],
-        lr=settings.learning_rate,
+        lr=settings.learning_rate if rate is None else rate,
         betas=(settings.beta1, settings.beta2),
         eps=settings.epsilon,
         fused=fused,
+        capturable=recordable,
     )
+
+
+def set_rate(optimizer: Optimizer, rate: float) -> None:
+    """Set the rate of the next step, without waiting for the device."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
 def _penalised(model: PropertyModel, settings: TrainSettings) -> list[nn.Parameter]:
@@ -57,6 +72,21 @@ def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
         state.setdefault(int(number), {})[name] = tensor
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def set_state_aside(optimizer: Optimizer) -> dict[Any, dict[str, Tensor]]:
+    """Return a copy of the state, by parameter."""
+    return {p: {n: t.clone() for n, t in one.items()} for p, one in optimizer.state.items()}
+
+
+def put_state_back(optimizer: Optimizer, kept: dict[Any, dict[str, Tensor]]) -> None:
+    """Write a copy of the state into its tensors; those that were not there yet become zero."""
+    for p, one in optimizer.state.items():
+        for name, tensor in one.items():
+            if p in kept:
+                tensor.copy_(kept[p][name])
+            else:
+                tensor.zero_()
 
 
 def clip_by_norm(parameters: list[nn.Parameter], largest: float) -> None:
@@ -127,12 +157,26 @@ class WeightAverage:
         self.weights = [p for _, p in named]
         self.average = [p.detach().clone() for p in self.weights]
 
-    @torch.no_grad()
     def update(self) -> None:
         """Follow the weights by one step."""
+        self.follow(self.advance())
+
+    def advance(self) -> float:
+        """Count a step, and return 1 - d of it."""
         decay = min(self.decay, (1 + self.n_steps) / (10 + self.n_steps))
-        torch._foreach_lerp_(self.average, [p.detach() for p in self.weights], 1 - decay)
         self.n_steps += 1
+        return 1 - decay
+
+    @torch.no_grad()
+    def follow(self, share: float | Float[Tensor, ""]) -> None:
+        """Move by a share of the way to the weights."""
+        weights = [p.detach() for p in self.weights]
+        if isinstance(share, Tensor):
+            way = torch._foreach_sub(weights, self.average)
+            torch._foreach_mul_(way, share)
+            torch._foreach_add_(self.average, way)
+        else:
+            torch._foreach_lerp_(self.average, weights, share)
 
     @torch.no_grad()
     def swap(self) -> None:

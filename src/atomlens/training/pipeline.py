@@ -11,6 +11,7 @@ from typing import Any
 from atomlens.datasets.base import Dataset, Sample
 from atomlens.datasets.splits import make_split
 from atomlens.errors import TrainingError
+from atomlens.machine import compiler
 from atomlens.models import MODELS, ClosedFormModel, PropertyModel, named_model
 from atomlens.predictor import Predictor, load
 from atomlens.predictor.folder import TRAINING
@@ -52,6 +53,10 @@ from atomlens.training.transfer import (
 )
 
 DEFAULT_MODEL = "scann-plus"
+WITHOUT_NUMBA = (
+    "numba is not installed, so neighbours are searched in plain Python, some hundred times "
+    "slower; pip install numba."
+)
 
 
 def train(
@@ -164,6 +169,8 @@ def _train(
             folder = open_run(out, run, write=is_first_process())
         tell_about_data(dataset, split, settings, config, said.message)
         table = choose_element_table(kind, config, pretrained)
+        if compiler() is None:
+            progress.message(WITHOUT_NUMBA)
         prepared = prepare(dataset, builder, settings, progress.graphs, table, split)
         tell_about_parts(prepared, len(dataset.failures), said.message)
         job = Job(

@@ -35,10 +35,12 @@ _MAY_CHANGE = {
     "n_threads",
     "devices",
     "accelerator",
+    "matmul_precision",
+    "record_steps",
     "checkpoint_seconds",
     "cache_dir",
 }
-"""Settings that do not decide what is learned (number of threads: only its rounding)."""
+"""Settings that do not decide what is learned (some of them: only its rounding)."""
 _ELSEWHERE = {"model", "builder", "builder_settings", "model_settings", "start_from"}
 """Settings whose effect stands in the description beside the settings."""
 _SINCE_0_2 = ("charges", "held", "split", "reading", "pretrained")

@@ -11,6 +11,8 @@ Schedule = Literal["cosine", "cosine-half", "restarts", "plateau", "exponential"
 Loss = Literal["mae", "mse", "rmse", "huber", "robust-l1", "gaussian"]
 HETEROSCEDASTIC: dict[str, str] = {"robust-l1": "laplace", "gaussian": "gaussian"}
 """Losses for which the model also predicts its noise, and the noise they assume."""
+BY_TIME = ("cosine", "cosine-half", "exponential", "constant")
+"""Schedules that can run over seconds instead of epochs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +20,10 @@ class TrainSettings(Settings):
     """How a model is trained. The defaults suit some thousand to some hundred thousand samples."""
 
     epochs: int = bounded(100, least=1)
-    """Passes over the training part."""
+    """Passes over the training part; with `schedule_seconds` the unit of the schedule only."""
+    schedule_seconds: float | None = bounded(None, least=1)
+    """Run the schedule over so many seconds (of each model) instead of `epochs`, and end there;
+    for cosine, cosine-half, exponential and constant, on one device."""
     batch_size: int = bounded(128, least=1)
     """Structures a step (on each device)."""
     learning_rate: float = bounded(5e-4, least=0)
@@ -64,8 +69,9 @@ class TrainSettings(Settings):
     """Stop after this many epochs without a better validation; 0 never stops early."""
     precision: Literal["32", "bf16-mixed", "16-mixed"] = "32"
     """Numbers in the forward pass; weights and validation stay in 32 bits."""
-    matmul_precision: Literal["highest", "high", "medium"] = "highest"
-    """high lets a GPU multiply matrices in TF32, several times faster, 3 digits."""
+    matmul_precision: Literal["auto", "highest", "high", "medium"] = "auto"
+    """high multiplies matrices in TF32 on a GPU, several times faster, 3 digits; auto: high
+    where a GPU trains, highest elsewhere."""
     seed: int = bounded(0, least=0)
     """Decides split, first weights, order of the samples and dropout."""
     split: str = "random:.8/.1/.1"
@@ -80,8 +86,11 @@ class TrainSettings(Settings):
     """Devices that share each step."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     """auto takes a GPU if there is one."""
-    n_workers: int = bounded(1, least=1)
-    """Processes that build graphs."""
+    record_steps: bool = True
+    """On one GPU: record whole steps as CUDA graphs, which spares the processor starting every
+    operation."""
+    n_workers: int = bounded(0, least=0)
+    """Threads that build graphs; 0: one a core."""
     n_threads: int = bounded(0, least=0)
     """Threads for tensor arithmetic; 0 leaves it as it is."""
     limit: int | None = bounded(None, least=1)
@@ -119,6 +128,16 @@ class TrainSettings(Settings):
                 f"min_learning_rate={self.min_learning_rate:g} is above "
                 f"learning_rate={self.learning_rate:g}; lower it."
             )
+        if self.schedule_seconds is not None:
+            if self.schedule not in BY_TIME:
+                raise SettingsError(
+                    f"schedule={self.schedule} follows the validation of whole epochs, not the "
+                    f"clock; with schedule_seconds choose {', '.join(BY_TIME)}."
+                )
+            if self.devices > 1:
+                raise SettingsError(
+                    "schedule_seconds needs devices=1: the clocks of several do not agree."
+                )
 
     def changed(self, overrides: Mapping[str, Any]) -> "TrainSettings":
         """Return the settings with some fields replaced.

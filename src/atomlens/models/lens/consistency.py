@@ -27,6 +27,7 @@ def consistency_loss(
     batch: GraphBatch,
     meaning: Meaning,
     extensive: Bool[Tensor, " n_outputs"],
+    real: Bool[Tensor, " n_graphs"] | None = None,
 ) -> Float[Tensor, ""]:
     """Return the mean over graphs and outputs, in scaled units.
 
@@ -37,6 +38,7 @@ def consistency_loss(
         meaning: In which meaning the atoms are absent.
         extensive: Which outputs are multiplied by the number of atoms afterwards; when atoms are
             taken out of the graph, there are fewer of them.
+        real: Graphs that count; all by default.
     """
     index, n_graphs = batch.graph_index, batch.n_graphs
     share = 0.5 * torch.rand(n_graphs, device=terms.device)
@@ -57,4 +59,7 @@ def consistency_loss(
     else:
         absence = Absence(masked=absent)
     got = segment_sum(terms_of(absence), index, n_graphs)
-    return (got - expected).abs().mean()
+    error = (got - expected).abs()
+    if real is None:
+        return error.mean()
+    return error.mean(dim=1).mul(real).sum() / real.sum().clamp(min=1)

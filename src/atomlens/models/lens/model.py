@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, cast, final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -209,12 +209,23 @@ class Lens(PropertyModel[LensConfig]):
             graph_features=read.pooled,
         )
 
+    def step_kind(self, step: int) -> Meaning | None:
+        """Return in which meaning atoms are absent in the second part of a step's loss, if any."""
+        every: int = self.config.consistency_every
+        if not self.config.consistency or step % every:
+            return None
+        return _MEANINGS[step // every % len(_MEANINGS)]
+
     def auxiliary_loss(
-        self, batch: GraphBatch, output: ModelOutput, step: int
+        self,
+        batch: GraphBatch,
+        output: ModelOutput,
+        step: int,
+        real: Bool[Tensor, " n_graphs"] | None = None,
     ) -> Float[Tensor, ""] | None:
         """Return the weighted consistency of terms and effects, on every few-th step."""
-        every = self.config.consistency_every
-        if not self.config.consistency or step % every:
+        meaning = self.step_kind(step)
+        if meaning is None:
             return None
         assert output.node_terms is not None
 
@@ -223,8 +234,7 @@ class Lens(PropertyModel[LensConfig]):
             assert terms is not None
             return terms
 
-        meaning = _MEANINGS[step // every % len(_MEANINGS)]
-        loss = consistency_loss(terms_of, output.node_terms, batch, meaning, self.extensive)
+        loss = consistency_loss(terms_of, output.node_terms, batch, meaning, self.extensive, real)
         return torch.mul(loss, self.config.consistency)
 
     def _elements(self, batch: GraphBatch, absence: Absence) -> Float[Tensor, "n_nodes _"]:
