@@ -78,6 +78,9 @@ class PropertyModel(nn.Module, ABC, Generic[ConfigT]):
     output_layers: ClassVar[tuple[str, ...]] = ()
     """Names of the linear layers that make the outputs: their rows are the values and then,
     with ``predict_scale``, the logarithms of the noise."""
+    noise_layer: ClassVar[str] = ""
+    """Name of the linear layer that makes the logarithms of the noise, and nothing else, of
+    silu(``graph_features``); empty where there is no such layer."""
     free_settings: ClassVar[frozenset[str]] = frozenset()
     """Fields of ``Config`` that may change when trained weights are trained further: those that
     matter while training only."""

@@ -29,6 +29,7 @@ def model_card(predictor: TrainedModel) -> str:
     names = ", ".join(_plain(t.name) for t in predictor.targets)
     sections = [
         f"# {predictor.model_name}: {names}",
+        *([] if predictor.record.about is None else [predictor.record.about.summary]),
         _what(predictor),
         "## Data\n\n" + _data(predictor),
         "## How good it is\n\n" + _metrics(predictor),
@@ -89,8 +90,11 @@ def _describe(target: Target) -> str:
 
 def _data(predictor: TrainedModel) -> str:
     record = predictor.record
+    about = record.about
     lines = [f"`{record.data}`." if record.data else "Not recorded."]
-    if record.split:
+    if about is not None:
+        lines += [f"{about.data}\n", f"Licence: {about.licence}\n", f"Split: {about.split}\n"]
+    elif record.split:
         sizes = ", ".join(f"{len(names):,} {part}" for part, names in record.split.items())
         how = record.settings.get("split", "")
         lines.append(f"Split {_code(how)}: {sizes} (names in `split.json`).")
@@ -120,7 +124,56 @@ def _metrics(predictor: TrainedModel) -> str:
     lines.append(
         "\nThe model was chosen by its validation error, which is therefore a little too good; "
         "the test part was looked at once, after training."
+        if "test" in parts
+        else "\nThe test part has not been looked at yet."
     )
+    lines += [_beside_others(predictor), _agreement(predictor)]
+    return "\n".join(line for line in lines if line)
+
+
+def _beside_others(predictor: TrainedModel) -> str:
+    """Return a table of the test error beside those of other models; empty without any."""
+    others: dict[str, Mapping[str, Any]] = dict(predictor.metrics.get("others", {}))
+    about = predictor.record.about
+    if about is not None and about.published:
+        others[about.published_by] = about.published
+    own = predictor.metrics.get("test")
+    if not others or not isinstance(own, Mapping):
+        return ""
+    heads = ["target", "this model", *map(_plain, others)]
+    lines = [
+        "\nMean absolute error on the test part, and that of others:\n",
+        f"| {' | '.join(heads)} |",
+        "|---" * len(heads) + "|",
+    ]
+    for target in predictor.targets:
+        mae = own.get("targets", {}).get(target.name, {}).get("mae")
+        cells = [_code(target.name) + _unit(target), _rounded(mae)]
+        cells += [_rounded(errors.get(target.name)) for errors in others.values()]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _rounded(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, int | float) else ""
+
+
+def _agreement(predictor: TrainedModel) -> str:
+    """Return how well terms and effects agree; empty if nobody measured."""
+    measured = predictor.metrics.get("agreement")
+    if not isinstance(measured, Mapping) or not measured:
+        return ""
+    lines = [
+        "\nDo the atoms' terms say what the prediction loses without the atom? Pearson's "
+        "correlation inside a structure (mean over validation structures; 1: the term is the "
+        "effect up to a factor), of the network without the sum over elements:\n",
+        "| target | element hidden | atom taken out of the graph | structures |",
+        "|---|---|---|---|",
+    ]
+    for name, by_meaning in measured.items():
+        mask, graph = by_meaning.get("mask", {}), by_meaning.get("graph", {})
+        cells = [_code(name), _rounded(mask.get("mean")), _rounded(graph.get("mean"))]
+        lines.append(f"| {' | '.join([*cells, str(graph.get('n', 0))])} |")
     return "\n".join(lines)
 
 
@@ -153,6 +206,14 @@ def _limits(predictor: TrainedModel) -> str:
         "model looks, not what would change if the atom were removed, and it can be compared "
         "inside one structure only.",
     ]
+    about = predictor.record.about
+    lines += [] if about is None else [f"- {sentence}" for sentence in about.not_for]
+    if predictor.familiarity is not None:
+        lines.append(
+            "- `unlike` is the share of the validation part (in percent) that is nearer to the "
+            "training data than the input, as the network sees them. Above 99 there is a warning. "
+            "A low number is no promise: two structures may look alike and differ."
+        )
     source = _SOURCES.get(predictor.std_source)
     if source:
         lines.append(
@@ -177,6 +238,9 @@ def _start(origin: Mapping[str, Any]) -> str:
 def _making(predictor: TrainedModel) -> str:
     record = predictor.record
     lines = [record.notes] if record.notes else []
+    if record.about is not None:
+        lines += [*record.about.making, f"\n    {one_line(record.about.command)}\n"]
+        lines.append(record.about.compute)
     if record.started_from:
         lines.append(_start(record.started_from))
     if record.seconds:

@@ -23,7 +23,6 @@ from atomlens.predictor.inputs import (
     build_graphs,
     gather,
     refuse_elements,
-    unseen_elements,
 )
 from atomlens.predictor.loading import load_trained
 from atomlens.predictor.metrics import Metrics
@@ -87,12 +86,16 @@ class Predictor(TrainedModel):
         inputs = refuse_elements(gather(structures), self.models[0])
         inputs, store = build_graphs(inputs, self.builder, n_workers=n_workers, progress=progress)
         if store is None:
-            return self._prediction(inputs, None)
-        models = self.models_on(device)
+            return self._prediction(inputs, None, None)
         raw = run_models(
-            models, store, device=choose_device(device), batch_size=batch_size, progress=progress
+            self.models_on(device),
+            store,
+            device=choose_device(device),
+            batch_size=batch_size,
+            progress=progress,
+            features=self.familiarity is not None,
         )
-        return self._prediction(inputs, self.estimate(raw, inputs.structures))
+        return self._prediction(inputs, self.estimate(raw, inputs.structures), self.unlike(raw))
 
     def predict_rows(
         self, store: GraphStore, structures: StructureArrays, rows: NDArray[np.int64]
@@ -100,8 +103,8 @@ class Predictor(TrainedModel):
         """Predict some rows of structures whose graphs are at hand, in the same order."""
         models = self.models_on(str(store.node_offsets.device))
         chosen = structures.subset(rows)
-        found = self.estimate(run_models(models, store, rows=rows), chosen)
-        return self._prediction(gather(chosen), found)
+        raw = run_models(models, store, rows=rows, features=self.familiarity is not None)
+        return self._prediction(gather(chosen), self.estimate(raw, chosen), self.unlike(raw))
 
     def embed(
         self, structures: Any, *, device: str = "auto", progress: StepProgress | None = None
@@ -196,14 +199,19 @@ class Predictor(TrainedModel):
         )
         return score(prediction, true)
 
-    def _prediction(self, inputs: Inputs, found: Estimates | None) -> Prediction:
+    def _prediction(
+        self, inputs: Inputs, found: Estimates | None, unlike: NDArray[np.float64] | None
+    ) -> Prediction:
         """Put the estimates of the usable inputs in their places among all inputs."""
         n, places = len(inputs.names), inputs.places
         full = spread_out(found, places, n, self.targets)
         warnings, formulas = [""] * n, [""] * n
         n_atoms = np.zeros(n, dtype=np.int64)
         n_atoms[places] = inputs.structures.n_atoms
-        strange = unseen_elements(inputs.structures, self.elements)
+        strange = self.doubts(inputs.structures, unlike)
+        shares = None if self.familiarity is None else np.full(n, np.nan)
+        if shares is not None and unlike is not None:
+            shares[places] = unlike
         for index, place in enumerate(places.tolist()):
             formulas[place] = inputs.structures.formula(index)
             warnings[place] = strange[index]
@@ -220,6 +228,7 @@ class Predictor(TrainedModel):
             probabilities=full.probabilities,
             errors=inputs.errors,
             warnings=tuple(warnings),
+            unlike=shares,
         )
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from atomlens.errors import ExplanationError, SettingsError, StructureError, unknown_name
 from atomlens.explain import EXPLAINERS, Explainer, Explanation, Question, default_method
 from atomlens.models.base import PropertyModel
-from atomlens.predictor.inputs import gather, refuse_elements, unseen_elements
+from atomlens.predictor.inputs import gather, refuse_elements
 from atomlens.predictor.trained import TrainedModel
 from atomlens.structures.arrays import StructureArrays
 
@@ -48,8 +48,16 @@ def explain_one(
         score_unit=explainer.score_unit(question),
         offset=question.offset if explainer.adds_up and question.labels is None else None,
         model=predictor.model_name,
-        warning=unseen_elements(structures, predictor.elements)[0],
+        warning=_doubt(question),
     )
+
+
+def _doubt(question: Question) -> str:
+    """Return why the prediction should be mistrusted, if it should; see `TrainedModel.doubts`."""
+    trained = question.trained
+    known = trained.familiarity is not None
+    unlike = trained.unlike(trained.raw_outputs(question.batch)) if known else None
+    return trained.doubts(question.structures, unlike)[0]
 
 
 def _baseline(explainer: Explainer, scores: NDArray[np.float64]) -> float | None:

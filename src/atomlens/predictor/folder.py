@@ -8,6 +8,7 @@ history.csv         one row per epoch
 samples.safetensors digests of the samples of all parts: what a model was trained on, by content
 failures.json       samples that could not be used, if there are any
 warnings.json       what readers found doubtful in samples that were used, if anything
+familiarity.safetensors   what is needed to say how unlike the training data an input is, if known
 README.md           model card
 """
 
@@ -33,6 +34,7 @@ FORMAT_VERSION = 1
 SETTINGS, WEIGHTS, METRICS = "settings.json", "model.safetensors", "metrics.json"
 SPLIT, HISTORY, FAILURES, CARD = "split.json", "history.csv", "failures.json", "README.md"
 SAMPLES, WARNINGS = "samples.safetensors", "warnings.json"
+FAMILIARITY = "familiarity.safetensors"
 TRAINING = "training"
 """Subfolder that holds the state of a training that is not finished."""
 
@@ -68,7 +70,7 @@ def write_model_folder(folder: Path, files: Mapping[str, bytes]) -> None:
 def _is_ours(name: str) -> bool:
     """Say whether a file of that name belongs to the model, so that a new one replaces it."""
     ours = (SETTINGS, WEIGHTS, METRICS, SPLIT, HISTORY, FAILURES, CARD, SAMPLES, WARNINGS)
-    known = (*ours, *_PICTURES)
+    known = (*ours, FAMILIARITY, *_PICTURES)
     return any(fnmatch(name, pattern) for pattern in known)
 
 
@@ -158,13 +160,13 @@ def read_optional_json(path: Path) -> Any:
     return read_json(path) if path.exists() else None
 
 
-def read_weights(folder: Path, checksum: str) -> dict[str, Tensor]:
-    """Return the tensors of a model folder, checked against their SHA-256.
+def read_weights(folder: Path, checksum: str, name: str = WEIGHTS) -> dict[str, Tensor]:
+    """Return the tensors of a file of a model folder, checked against their SHA-256.
 
     Raises:
         ModelError: the file is missing, damaged, or does not belong to the settings.
     """
-    path = folder / WEIGHTS
+    path = folder / name
     with net(ModelError, f"{path}, the weights of the model", _RESTORE):
         content = read_bytes(path)
         if hashlib.sha256(content).hexdigest() != checksum:

@@ -27,6 +27,8 @@ class RawOutputs:
     """(n_members, n_graphs, n_outputs)"""
     log_scale: Values | None = None
     """(n_members, n_graphs, n_outputs)"""
+    features: Values | None = None
+    """(n_graphs, n_features) vectors of the structures, of the first member; if asked for"""
 
     @classmethod
     def of(cls, outputs: Sequence[ModelOutput]) -> "RawOutputs":
@@ -35,7 +37,16 @@ class RawOutputs:
         return cls(
             values=np.stack([o.values.double().cpu().numpy() for o in outputs]),
             log_scale=np.stack(scales) if scales else None,
+            features=_features(outputs[0]),
         )
+
+
+def _features(output: ModelOutput) -> Values | None:
+    """(n_graphs, n_features) vectors of the structures, if the model makes some."""
+    if output.graph_features is None:
+        return None
+    features: Values = output.graph_features.detach().double().cpu().numpy()
+    return features
 
 
 @torch.no_grad()
@@ -74,13 +85,20 @@ def run_models(
     device: torch.device | None = None,
     batch_size: int | None = None,
     progress: StepProgress | None = None,
+    features: bool = False,
 ) -> RawOutputs:
-    """Predict the graphs ``rows`` of a store (all by default), in their order."""
+    """Predict the graphs ``rows`` of a store (all by default), in their order.
+
+    With ``features`` also keep the vectors that the first member makes of the structures.
+    """
+    vectors: list[Values] = []
     values: list[list[torch.Tensor]] = [[] for _ in models]
     scales: list[list[torch.Tensor]] = [[] for _ in models]
     for outputs in model_outputs(
         models, store, rows=rows, device=device, batch_size=batch_size, progress=progress
     ):
+        own = _features(outputs[0]) if features else None
+        vectors += [] if own is None else [own]
         for member, output in enumerate(outputs):
             values[member].append(output.values.double())
             if output.log_scale is not None:
@@ -89,6 +107,7 @@ def run_models(
     return RawOutputs(
         values=_stack(values, n_outputs),
         log_scale=_stack(scales, n_outputs) if any(scales) else None,
+        features=np.concatenate(vectors) if vectors else None,
     )
 
 

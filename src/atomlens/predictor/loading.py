@@ -16,9 +16,12 @@ from atomlens.errors import AtomlensError, MissingDependencyError, ModelError
 from atomlens.models import MODELS, make_model
 from atomlens.models.base import PropertyModel
 from atomlens.neighbors import make_builder
+from atomlens.predictor.box import model_place
 from atomlens.predictor.calibration import Calibration
+from atomlens.predictor.familiarity import Familiarity
 from atomlens.predictor.folder import (
     FAILURES,
+    FAMILIARITY,
     HISTORY,
     METRICS,
     SAMPLES,
@@ -40,13 +43,15 @@ from atomlens.targets.scaling import TargetScaling
 
 
 def load_trained(path: str | Path) -> TrainedModel:
-    """Load a model folder. No code in it is executed, nothing is unpickled.
+    """Load a model folder, or the model of the box that is called so.
+
+    No code in it is executed, nothing is unpickled.
 
     Raises:
         ModelError: there is no model, or it is damaged or of a newer version; the message
             names the file and says what to do.
     """
-    folder = Path(path)
+    folder = model_place(path)
     content = read_settings(folder)
     with _settings_net(folder):
         trained = _without_weights(content)
@@ -62,6 +67,7 @@ def load_trained(path: str | Path) -> TrainedModel:
     return replace(
         trained,
         models=models,
+        familiarity=_familiarity(folder, content.get("familiarity")),
         metrics=metrics if isinstance(metrics, dict) else {},
         record=replace(
             record,
@@ -85,6 +91,16 @@ def _check_known(model: dict[str, Any], folder: Path) -> None:
         f"Import the module that defines its class ({shown(model['class'])}) first, or install "
         "the package that offers it."
     )
+
+
+def _familiarity(folder: Path, content: Any) -> Familiarity | None:
+    """Return what the folder keeps of its training data, if it keeps something."""
+    if content is None:
+        return None
+    where = f"{folder / FAMILIARITY}, a file of the model"
+    with net(ModelError, where, "restore the folder from a copy"):
+        tensors = read_weights(folder, str(content["sha256"]), FAMILIARITY)
+        return Familiarity.read(content, tensors)
 
 
 @contextmanager
@@ -153,6 +169,12 @@ def _check_metrics(metrics: Any) -> None:
                 kind = str if key == "unit" else int | float | list | dict | NoneType | str
                 if not isinstance(value, kind) or (key == "n" and not isinstance(value, int)):
                     raise TypeError(f"{part}, {shown(name)}: {key} is {shown(value)}")
+    tables = metrics if isinstance(metrics, dict) else {}
+    others = list(tables.get("others", {}).values())
+    agreements = list(tables.get("agreement", {}).values())
+    measured = [m for a in agreements if isinstance(a, dict) for m in a.values()]
+    if not all(isinstance(table, dict) for table in (*others, *agreements, *measured)):
+        raise TypeError("`others` or `agreement` hold something else than tables")
 
 
 def _elements(numbers: Any) -> tuple[int, ...]:

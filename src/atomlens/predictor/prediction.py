@@ -46,6 +46,9 @@ class Prediction:
     """By input: why it failed; empty where it did not."""
     warnings: tuple[str, ...]
     """By input: why its numbers should be mistrusted; empty where nothing is known."""
+    unlike: Values | None = None
+    """(n,) how unlike the training data each input is: the share in percent of the validation
+    part that is nearer to it; NaN for failed inputs; None if the model cannot say."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -104,7 +107,8 @@ class Prediction:
         """Return one dictionary per input, ready for JSON.
 
         ``{"name", "formula", "n_atoms", "<target>", "<target>_std", "unit"}``; ``unit`` is a
-        dictionary by target if there are several; a class is its name, with the probabilities
+        dictionary by target if there are several; ``unlike`` is there if the model can say it;
+        a class is its name, with the probabilities
         of all classes instead of a standard deviation; ``warning`` is there only if there is
         one; a failed input is ``{"name", "error"}``. A spectrum and its std are lists over
         ``grid``: ``{"name", "unit", "values"}``, by target if there are several grids.
@@ -135,11 +139,16 @@ class Prediction:
         for index, (target, place) in enumerate(self._places()):
             record |= self.target_record(i, index, target, place)
         record |= _grids(self.targets)
+        record |= self.unlike_record(i)
         units = {t.name: t.unit for t in self.targets}
         record["unit"] = units if len(units) > 1 else self.targets[0].unit
         if self.warnings[i]:
             record["warning"] = self.warnings[i]
         return record
+
+    def unlike_record(self, i: int) -> dict[str, float]:
+        """Return what the record of input ``i`` says about its likeness to the training data."""
+        return {} if self.unlike is None else {"unlike": round(float(self.unlike[i]), 1)}
 
     def _places(self) -> list[tuple[Target, slice]]:
         return list(zip(self.targets, value_slices(self.targets), strict=True))
@@ -179,6 +188,8 @@ class Prediction:
         }
         for index, target in enumerate(self.targets):
             columns |= self._target_columns(index, target)
+        if self.unlike is not None:
+            columns["unlike"] = self.unlike
         columns["unit"] = ";".join(self.units)
         columns["warning"] = list(self.warnings)
         columns["error"] = list(self.errors)
@@ -273,7 +284,8 @@ def _frame(prediction: Prediction, i: int) -> tuple[Row, Row]:
         "formula": prediction.formulas[i],
         "n_atoms": int(prediction.n_atoms[i]),
     }
-    end: Row = {"unit": ";".join(prediction.units) if any(prediction.units) else ""}
+    end: Row = prediction.unlike_record(i)
+    end |= {"unit": ";".join(prediction.units) if any(prediction.units) else ""}
     if prediction.warnings[i]:
         end["warning"] = prediction.warnings[i]
     return start, end

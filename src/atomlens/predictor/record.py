@@ -2,13 +2,54 @@
 
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from atomlens.errors import Failure
 from atomlens.predictor.samples import TrainingSamples
 from atomlens.printing import one_line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What a stranger must know of a model that is given away; sentences for its card."""
+
+    summary: str
+    """A line: what it predicts, for what, learned from what."""
+    data: str
+    """Where the data come from, and which of them were taken."""
+    licence: str
+    """Of the data, with the attribution that it asks for."""
+    split: str
+    """How the parts were made."""
+    command: str
+    """That trains it again."""
+    compute: str
+    """Seconds of all its training, and of what."""
+    needs: str
+    """Which data set `models verify` takes."""
+    making: tuple[str, ...] = ()
+    """What was done on which part, a sentence each."""
+    not_for: tuple[str, ...] = ()
+    """What it is not for, a sentence each."""
+    published: dict[str, float] = field(default_factory=dict)
+    """Mean absolute error of a published model, by target in its unit."""
+    published_by: str = ""
+    """Which model that is."""
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "About":
+        """Take back plain values, each a text or the like; a TypeError says what is not."""
+        given = {f.name: content[f.name] for f in fields(cls)}
+        for name in ("making", "not_for"):
+            given[name] = tuple(given[name])
+        given["published"] = {str(k): float(v) for k, v in given["published"].items()}
+        texts = [v for v in given.values() if not isinstance(v, tuple | dict)]
+        texts += [*given["making"], *given["not_for"]]
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("`about` holds something else than texts")
+        return cls(**given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +90,8 @@ class TrainingRecord:
     """What was warned of while the data were read and the training was set up."""
     warnings: tuple[Failure, ...] = ()
     """What the readers found doubtful in structures that were used."""
+    about: About | None = None
+    """What the makers of the model say of it; those of the box have it."""
 
     @property
     def reading(self) -> dict[str, Any]:
@@ -70,6 +113,7 @@ class TrainingRecord:
             "n_without_value": self.n_without_value,
             "run": self.run,
             "remarks": list(self.remarks),
+            **({} if self.about is None else {"about": asdict(self.about)}),
         }
 
     @classmethod
@@ -87,6 +131,7 @@ class TrainingRecord:
             run=dict(content.get("run", {})),
             n_without_value=int(content.get("n_without_value", 0)),
             remarks=tuple(map(str, content.get("remarks", ()))),
+            about=None if content.get("about") is None else About.from_dict(content["about"]),
             **rest,
         )
 

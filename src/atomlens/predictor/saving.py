@@ -9,6 +9,7 @@ from atomlens.predictor.card import model_card
 from atomlens.predictor.folder import (
     CARD,
     FAILURES,
+    FAMILIARITY,
     FORMAT_VERSION,
     HISTORY,
     METRICS,
@@ -17,6 +18,7 @@ from atomlens.predictor.folder import (
     SPLIT,
     WARNINGS,
     WEIGHTS,
+    check_weights,
     check_writable,
     checksum_of,
     history_bytes,
@@ -29,23 +31,44 @@ from atomlens.predictor.trained import TrainedModel
 from atomlens.version import __version__
 
 
-def save(predictor: TrainedModel, folder: Path) -> Path:
-    """Write a model folder, whole or not at all; a model that stands there is replaced."""
+def save(predictor: TrainedModel, folder: Path, *, half: bool = False) -> Path:
+    """Write a model folder, whole or not at all; a model that stands there is replaced.
+
+    ``half`` keeps the weights in 16 bits; use it after `in_half_precision`, and nothing is lost.
+    """
     check_writable(folder)
-    write_model_folder(folder, model_files(predictor))
+    write_model_folder(folder, model_files(predictor, half=half))
     return folder
 
 
-def model_files(predictor: TrainedModel) -> dict[str, bytes]:
+def in_half_precision(predictor: TrainedModel) -> None:
+    """Round the weights to 16 bits, where they are.
+
+    Raises:
+        ModelError: a weight is too large for 16 bits.
+    """
+    for model in predictor.models:
+        for name, tensor in model.state_dict().items():
+            if tensor.is_floating_point():
+                tensor.copy_(tensor.half())
+                check_weights({name: tensor}, "in 16 bits")
+
+
+def model_files(predictor: TrainedModel, *, half: bool = False) -> dict[str, bytes]:
     """Return the content of every file of a model folder."""
     record = predictor.record
-    weights = weight_bytes(predictor)
+    weights, familiarity = weight_bytes(predictor, half=half), predictor.familiarity
+    settings = model_settings(predictor, checksum_of(weights))
     files = {
-        SETTINGS: json_bytes(model_settings(predictor, checksum_of(weights))),
         WEIGHTS: weights,
         METRICS: json_bytes(finite_or_none(predictor.metrics)),
         CARD: model_card(predictor).encode(),
     }
+    if familiarity is not None:
+        files[FAMILIARITY] = tensor_bytes(familiarity.tensors())
+        checksum = checksum_of(files[FAMILIARITY])
+        settings["familiarity"] = {**familiarity.to_dict(), "sha256": checksum}
+    files[SETTINGS] = json_bytes(settings)
     if record.split:
         files[SPLIT] = json_bytes({part: list(names) for part, names in record.split.items()})
     if record.samples is not None:
@@ -59,11 +82,13 @@ def model_files(predictor: TrainedModel) -> dict[str, bytes]:
     return files
 
 
-def weight_bytes(predictor: TrainedModel) -> bytes:
+def weight_bytes(predictor: TrainedModel, *, half: bool = False) -> bytes:
     """Return the weights of all members as they stand in ``model.safetensors``."""
     return tensor_bytes(
         {
-            f"member{index}.{name}": tensor
+            f"member{index}.{name}": tensor.half()
+            if half and tensor.is_floating_point()
+            else tensor
             for index, model in enumerate(predictor.models)
             for name, tensor in model.state_dict().items()
         }

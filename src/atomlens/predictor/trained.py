@@ -12,6 +12,7 @@ from atomlens.models.base import ModelOutput, PropertyModel
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.predictor.calibration import Calibration
 from atomlens.predictor.estimates import Combined, Estimates, Noise, combine, estimate
+from atomlens.predictor.familiarity import Familiarity, Values, doubts
 from atomlens.predictor.inference import RawOutputs
 from atomlens.predictor.record import TrainingRecord
 from atomlens.structures.arrays import StructureArrays
@@ -37,6 +38,8 @@ class TrainedModel:
     """Distribution of the noise that the models predict, if they do."""
     elements: tuple[int, ...] = ()
     """Atomic numbers that the training part had; empty if unknown."""
+    familiarity: Familiarity | None = None
+    """What is known of the training data, to say how unlike it an input is; None: nothing."""
     metrics: dict[str, Any] = field(default_factory=dict)
     """Errors on validation and test part, as in ``metrics.json``."""
     record: TrainingRecord = field(default_factory=TrainingRecord)
@@ -92,3 +95,13 @@ class TrainedModel:
     def estimate(self, raw: RawOutputs, structures: StructureArrays) -> Estimates:
         """Turn the outputs of the members into values with error estimates, in units."""
         return estimate(self.combined(raw), structures, self.scaling, self.calibration)
+
+    def unlike(self, raw: RawOutputs) -> Values | None:
+        """(n,) how unlike the training data the structures are, in percent; None: unknown."""
+        if self.familiarity is None or raw.features is None:
+            return None
+        return self.familiarity.percentages(raw.features)
+
+    def doubts(self, structures: StructureArrays, unlike: Values | None) -> tuple[str, ...]:
+        """(n,) why the answers about some structures should be mistrusted, if they should."""
+        return doubts(structures, self.elements, self.familiarity, unlike)

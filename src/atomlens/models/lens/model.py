@@ -115,6 +115,7 @@ class Lens(PropertyModel[LensConfig]):
     formula_builder: ClassVar[tuple[str, dict[str, Any]] | None] = ("formula", {"reduce": True})
     element_tables: ClassVar[tuple[str, ...]] = ("embedding.weight",)
     output_layers: ClassVar[tuple[str, ...]] = ("readout.output",)
+    noise_layer: ClassVar[str] = "noise"
     free_settings: ClassVar[frozenset[str]] = frozenset(
         {"dropout", "attention_dropout", "consistency", "consistency_every", "extensive"}
     )

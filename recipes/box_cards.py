@@ -1,0 +1,69 @@
+"""What the cards of the models in the box say that no program can measure."""
+
+from atomlens.predictor.record import About
+
+_MAKING = (
+    "The weights are an exponential average over the steps (0.999). Every fourth step also asks "
+    "that a term be what the prediction loses without the atom (`consistency`).",
+    "After training, one half of the validation part (drawn with seed 0) taught the layer that "
+    "speaks of the noise, with everything else frozen; the other half calibrated the intervals. "
+    "Landmarks for `unlike` were chosen among 20,000 training structures, its percentages are "
+    "those of the validation part.",
+)
+_SHARED = (
+    "It is not for force fields or dynamics: it has never seen a structure out of equilibrium.",
+)
+
+ABOUT = {
+    "qm9": About(
+        summary="Five properties of small organic molecules, learned from QM9 by one network.",
+        data="QM9: 130,831 molecules of up to 9 atoms of C, N, O and F with their hydrogens; "
+        "B3LYP/6-31G(2df,p) at the geometry of the same method (R. Ramakrishnan, P. O. Dral, "
+        "M. Rupp, O. A. von Lilienfeld, Scientific Data 1, 140022, 2014).",
+        licence="CC0 1.0.",
+        split="the data set's own (`source`, seed 0): 110,000 molecules for training, 10,831 for "
+        "validation, 10,000 for the test.",
+        command="python recipes/box.py qm9",
+        compute="All its training: 325 s of one NVIDIA H200.",
+        needs="`qm9`, which comes with `pip install 'atomlens[data]'`",
+        making=_MAKING,
+        not_for=(
+            "It is for neutral, closed-shell molecules of H, C, N, O and F at their geometry of "
+            "minimal energy. Geometries from a force field, as SMILES get them, move HOMO and "
+            "LUMO by some hundredths to tenths of an eV.",
+            "Ions, radicals, excited states, solvents, polymers, crystals and metals were never "
+            "seen.",
+            *_SHARED,
+        ),
+        published={"homo": 0.032, "lumo": 0.031, "gap": 0.052, "alpha": 0.115, "cv": 0.041},
+        published_by="SCANN+ (2023), another split",
+    ),
+    "mp": About(
+        summary="Formation energy and band gap of crystals, learned from the Materials Project "
+        "by an ensemble of two networks.",
+        data="101,222 crystals of the Materials Project: structures of 2024, formation energies "
+        "of 2019, band gaps of 2018 (PBE) where known. The training part has cells of up to 100 "
+        "atoms.",
+        licence="CC BY 4.0. The data are from the Materials Project (A. Jain et al., APL "
+        "Materials 1, 011002, 2013; materialsproject.org); they were joined by identifier and "
+        "rounded, not changed otherwise.",
+        split="by random permutation of the identifiers: 94,222 crystals for training, 2,000 for "
+        "validation, 5,000 for the test. Polymorphs of one formula may stand in several parts.",
+        command="python recipes/box.py mp",
+        compute="All its training: 225 s and 178 s of one NVIDIA H200, for one member each; the "
+        "second was trained with dropout (0.1, attention 0.05), which is off when it predicts.",
+        needs="the packed file of `recipes/pack_box.py`, by --data FILE",
+        making=_MAKING,
+        not_for=(
+            "The gaps are those of PBE, which are too small by a third and more, and zero for "
+            "some semiconductors. The formation energies are those of the Materials Project with "
+            "its corrections, per atom, against the elements.",
+            "It does not say whether a crystal is stable: that takes the energies of all "
+            "competing phases, to better than its error.",
+            "Molecules, surfaces, defects, disordered crystals and magnetic order were never seen.",
+            *_SHARED,
+        ),
+        published={"formation_energy": 0.028, "band_gap": 0.225},
+        published_by="SCANN+ (2023), another selection and split",
+    ),
+}

@@ -1,0 +1,319 @@
+"""From trained weights to a model of the box: noise, calibration, likeness, errors, card.
+
+    python recipes/box_finish.py qm9 --data qm9.npz --weights run/qm9.safetensors
+    python recipes/box_finish.py mp --data mp.npz --weights a/mp.safetensors b/mp.safetensors
+    python recipes/box_finish.py qm9 --data qm9.npz --weights run/qm9.safetensors --test
+
+Beside each file of weights lies a ``.json`` with ``config``, ``scaling``, ``history`` and
+``seconds``. Half of the validation part teaches the layer that speaks of the noise, the other half
+calibrates the intervals. The test part is looked at with ``--test`` only, once for each set of
+weights: the numbers are kept in the folder and used again.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from box_cards import ABOUT
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+
+import atomlens as al
+from atomlens.datasets import load_packed
+from atomlens.datasets.base import Dataset
+from atomlens.errors import ModelError
+from atomlens.explain.agreement import agreement
+from atomlens.graphs import GraphStore
+from atomlens.models import make_model
+from atomlens.neighbors import build_store, make_builder
+from atomlens.predictor import Calibration, Predictor, TrainingRecord, score
+from atomlens.predictor.box import BOX
+from atomlens.predictor.estimates import residuals
+from atomlens.predictor.familiarity import Familiarity
+from atomlens.predictor.folder import METRICS, read_optional_json
+from atomlens.predictor.inference import model_outputs, run_models
+from atomlens.predictor.noise import fit_noise
+from atomlens.predictor.record import About, package_versions
+from atomlens.predictor.samples import TrainingSamples
+from atomlens.predictor.saving import in_half_precision, save
+from atomlens.targets.scaling import TargetScaling
+from atomlens.training import TrainSettings, train
+
+Values = NDArray[np.float64]
+Rows = NDArray[np.int64]
+
+SEED = 0
+N_FAMILIAR = 20_000
+"""Training structures among which landmarks are chosen."""
+N_AGREEMENT = 300
+"""Validation structures on which terms are held against effects."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """What a training left."""
+
+    weights: dict[str, torch.Tensor]
+    config: dict[str, Any]
+    scaling: TargetScaling
+    history: tuple[dict[str, float], ...]
+    seconds: float
+    device: str
+    settings: dict[str, Any]
+
+    @classmethod
+    def read(cls, weights: Path) -> "Member":
+        """Read a file of weights and the ``.json`` beside it."""
+        told = json.loads(weights.with_suffix(".json").read_text())
+        config = {k: tuple(v) if isinstance(v, list) else v for k, v in told["config"].items()}
+        numbers = ("epoch", "seconds", "loss", "consistency")
+        settings = ("epochs", "steps", "batch_size", "learning_rate", "weight_decay", "consistency")
+        return cls(
+            weights=load_file(weights),
+            config=config,
+            scaling=TargetScaling.from_dict(told["scaling"]),
+            history=tuple({k: row[k] for k in numbers if k in row} for row in told["history"]),
+            seconds=float(told["seconds"]),
+            device=str(told["device"]),
+            settings={k: told[k] for k in settings if k in told}
+            | {k: config[k] for k in ("dropout", "attention_dropout") if k in config},
+        )
+
+
+def assemble(
+    members: Sequence[Member],
+    data: Dataset,
+    about: About,
+    *,
+    model: str = "lens",
+    builder: tuple[str, dict[str, Any]] = ("voronoi", {}),
+) -> Predictor:
+    """Return the members as one predictor, nothing calibrated or measured yet.
+
+    The members may differ in settings that matter while training only; those of the first hold.
+    """
+    scaling = members[0].scaling
+    if any(m.scaling != scaling for m in members):
+        raise ModelError("The members were trained on differently scaled values.")
+    config = members[0].config | {"extensive": tuple(t.extensive for t in scaling.targets)}
+    models = []
+    for member in members:
+        network = make_model(model, **config)
+        network.load_state_dict(member.weights)
+        models.append(network)
+    train_rows = data.splits["train"]
+    elements = np.unique(data.structures.subset(train_rows).atomic_numbers)
+    history = [{"member": i, **row} for i, m in enumerate(members) for row in m.history]
+    parts = {p: np.sort(data.splits[p]) for p in ("train", "validation", "test")}
+    settings = {
+        key: values[0] if len(set(values)) == 1 else values
+        for key in members[0].settings
+        if (values := [m.settings.get(key) for m in members])
+    }
+    return Predictor(
+        model_name=model,
+        models=tuple(models),
+        builder=make_builder(builder[0], **builder[1]),
+        scaling=scaling,
+        calibration=Calibration.nothing(sum(t.n_values for t in scaling.targets)),
+        elements=tuple(int(z) for z in elements),
+        record=TrainingRecord(
+            data=data.name,
+            settings=settings,
+            split={p: tuple(data.structures.names[i] for i in rows) for p, rows in parts.items()},
+            samples=TrainingSamples.of(data, parts),
+            history=tuple(history),
+            seconds=round(sum(m.seconds for m in members), 1),
+            ended="the time was over, at the end of the schedule",
+            device=members[0].device,
+            versions=package_versions(),
+            about=about,
+        ),
+    )
+
+
+def finish(
+    predictor: Predictor,
+    data: Dataset,
+    *,
+    half: bool = True,
+    noise: bool = True,
+    test: bool = False,
+    known: dict[str, Any] | None = None,
+) -> Predictor:
+    """Return the predictor with noise, calibration, likeness and metrics.
+
+    Args:
+        predictor: As `assemble` returns it; its weights are rounded in place with ``half``.
+        data: With its own parts ``train``, ``validation`` and ``test``.
+        half: Round the weights to 16 bits first, so that what is measured is what is stored.
+        noise: Teach the noise layer on one half of the validation part.
+        test: Look at the test part.
+        known: Metrics of an earlier call: those of the same weights are taken from it.
+    """
+    if half:
+        in_half_precision(predictor)
+    rows = data.splits["validation"]
+    kept, store = graphs(predictor, data, rows)
+    inputs, truth = data.structures.subset(kept), data.values[kept]
+    encoded = predictor.scaling.encode(truth, inputs)
+    order = np.random.default_rng(SEED).permutation(len(kept)).astype(np.int64)
+    taught, rest = (np.sort(part) for part in np.array_split(order, 2))
+    if noise:
+        predictor = fit_noise(predictor, store, taught, encoded[taught])
+        if half:
+            in_half_precision(predictor)
+    else:
+        rest = np.sort(order)
+    raw = run_models(predictor.models, store, features=True)
+    say(f"validation: {len(kept)} structures")
+    combined = predictor.combined(raw)
+    spread = None if combined.spread is None else combined.spread[rest]
+    left = residuals(combined, encoded, predictor.targets)[rest]
+    predictor = replace(predictor, calibration=Calibration.fit(left, spread))
+    if raw.features is not None:
+        vectors = training_vectors(predictor, data)
+        whole = data.structures.subset(data.splits["train"])
+        familiarity = Familiarity.fit(vectors, raw.features, whole, seed=SEED)
+        predictor = replace(predictor, familiarity=familiarity)
+    prediction = predictor.predict_rows(store, inputs, np.arange(len(kept)))
+    metrics: dict[str, Any] = {
+        "n_train": len(data.splits["train"]),
+        "n_failed": len(rows) - len(kept),
+        "validation": score(prediction, truth).to_dict(),
+    }
+    chosen = np.sort(order[:N_AGREEMENT])
+    measured = agreement(predictor, store, chosen)
+    metrics["agreement"] = {
+        t.name: {a.meaning: a.to_dict() for a in measured if a.target == t.name}
+        for t in predictor.targets
+    }
+    digest = digest_of(predictor)
+    metrics["weights"] = digest
+    earlier = known or {}
+    if "test" in earlier and earlier.get("weights") == digest:
+        metrics |= {key: earlier[key] for key in ("test", "others")}
+    elif test:
+        say("the test part, once")
+        kept, store = graphs(predictor, data, data.splits["test"])
+        seen = predictor.predict_rows(store, data.structures.subset(kept), np.arange(len(kept)))
+        metrics["test"] = score(seen, data.values[kept]).to_dict()
+        metrics["others"] = baselines(data)
+    return replace(predictor, metrics=metrics)
+
+
+def graphs(predictor: Predictor, data: Dataset, rows: Rows) -> tuple[Rows, GraphStore]:
+    """Return the graphs of some rows, and the rows that have one."""
+    rows = np.sort(rows)
+    result = build_store(data.structures.subset(rows), predictor.builder)
+    return rows[np.asarray(result.kept, dtype=np.int64)], result.store
+
+
+def training_vectors(predictor: Predictor, data: Dataset) -> Values:
+    """(n, n_features) vectors of a sample of the training part, by the first member."""
+    rows = data.splits["train"]
+    chosen = np.random.default_rng(SEED).permutation(rows)[:N_FAMILIAR]
+    _, store = graphs(predictor, data, chosen)
+    outputs = model_outputs(predictor.models[:1], store)
+    return np.concatenate([o[0].graph_features.double().numpy() for o in outputs])
+
+
+def baselines(data: Dataset) -> dict[str, dict[str, float]]:
+    """Return the test errors of the mean and of a ridge on element counts, by target."""
+    found = {}
+    for label, name in (("mean", "mean"), ("ridge on element counts", "ridge")):
+        model = train(data, model=name, settings=TrainSettings(split="source"))
+        targets = model.metrics["test"]["targets"]
+        found[label] = {target: figures["mae"] for target, figures in targets.items()}
+    return found
+
+
+def digest_of(predictor: Predictor) -> str:
+    """Return the SHA-256 of all weights, the noise layer's included."""
+    found = hashlib.sha256()
+    for model in predictor.models:
+        for name, tensor in sorted(model.state_dict().items()):
+            found.update(name.encode() + tensor.float().numpy().tobytes())
+    return found.hexdigest()
+
+
+def add(
+    name: str,
+    members: Sequence[Member],
+    data: Dataset,
+    *,
+    folder: Path | None = None,
+    about: About | None = None,
+    builder: tuple[str, dict[str, Any]] = ("voronoi", {}),
+    half: bool = True,
+    test: bool = False,
+) -> Path:
+    """Finish a model and put it into the box (or into a folder elsewhere)."""
+    place = BOX / name if folder is None else folder
+    draft = assemble(members, data, about or ABOUT[name], builder=builder)
+    known = read_optional_json(place / METRICS) if place.is_dir() else None
+    return save(finish(draft, data, half=half, test=test, known=known), place, half=half)
+
+
+def add_trained(
+    name: str, folder: Path, data: Dataset, *, place: Path | None = None, test: bool = False
+) -> Path:
+    """Put what ``atomlens train`` wrote into the box: an ensemble, or a model of its noise.
+
+    Args:
+        name: In the box.
+        folder: Of the trained model.
+        data: What it was trained on, with the parts ``train``, ``validation`` and ``test``.
+        place: Where it is written, if not into the box.
+        test: Look at the test part.
+    """
+    trained = Predictor.load(folder)
+    names = data.structures.names
+    parts = {p: np.sort(data.splits[p]) for p in ("train", "validation", "test")}
+    split = {p: tuple(names[i] for i in rows) for p, rows in parts.items()}
+    samples = TrainingSamples.of(data, parts)
+    record = replace(trained.record, about=ABOUT[name], split=split, samples=samples)
+    place = BOX / name if place is None else place
+    known = read_optional_json(place / METRICS) if place.is_dir() else None
+    draft = replace(trained, record=record)
+    has_spread = len(trained.models) > 1 or trained.noise != "none"
+    return save(finish(draft, data, noise=not has_spread, test=test, known=known), place, half=True)
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("name", choices=sorted(ABOUT))
+    parser.add_argument("--data", type=Path, required=True, help="packed, with its own parts")
+    parser.add_argument("--weights", type=Path, nargs="+", required=True)
+    parser.add_argument("--builder", default="voronoi", help="formula for models of formulas")
+    parser.add_argument("--full", action="store_true", help="keep 32 bits")
+    parser.add_argument("--test", action="store_true", help="look at the test part")
+    parser.add_argument("--out", type=Path, help="default: the box in the package")
+    options = parser.parse_args()
+    settings = {"reduce": True} if options.builder == "formula" else {}
+    place = add(
+        options.name,
+        [Member.read(path) for path in options.weights],
+        load_packed(options.data),
+        folder=options.out,
+        builder=(options.builder, settings),
+        half=not options.full,
+        test=options.test,
+    )
+    say(f"written to {place}")
+    print(al.load(place).metrics["validation"]["targets"])
+
+
+if __name__ == "__main__":
+    main()
