@@ -110,6 +110,7 @@ def load_dataset(
     wanted = () if target is None else (target,) if isinstance(target, str) else tuple(target)
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
+        warnings.simplefilter("ignore", DeprecationWarning)  # of other packages
         dataset = _load(source, wanted, limit, seed, options)
     for warning in heard:
         warnings.warn(warning.message, warning.category, stacklevel=2)

@@ -133,6 +133,7 @@ def assemble(
     rows, structures = [], []
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
+        warnings.simplefilter("ignore", DeprecationWarning)  # of other packages
         for row in [usable[i] for i in sample_rows(len(usable), limit, seed)]:
             result = _structure(path, row, names[row], structure_of_row)
             if isinstance(result, Failure):

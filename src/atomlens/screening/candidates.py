@@ -51,6 +51,7 @@ def read_candidates(inputs: Sequence[str]) -> Dataset:
     failures: list[Failure] = []
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
+        warnings.simplefilter("ignore", DeprecationWarning)  # of other packages
         for found in (found for text in inputs for found in _read(text)):
             if isinstance(found, Failure):
                 failures.append(found)

@@ -14,7 +14,6 @@ from atomlens.errors import StructureError
 
 if TYPE_CHECKING:
     from ase import Atoms
-    from scipy.spatial import cKDTree
 
 MINIMUM_DISTANCE = 0.1
 """Å; two atoms closer than this are one atom written twice, or a wrong unit."""
@@ -36,6 +35,17 @@ LONGEST_OF_HYDROGEN = 2.0
 
 LARGEST_LENGTH = 1e6
 """Å; larger coordinates are rubbish and would overflow later."""
+
+
+_CROWD = 100
+"""Atoms; so many never fit into a box of half an ångström."""
+
+
+_MOST_IMAGES = 5_000_000
+
+
+class CrowdError(StructureError):
+    """More atoms at one place than any structure has."""
 
 
 def check_atoms(atoms: "Atoms") -> None:
@@ -81,6 +91,8 @@ def atoms_overlap(atoms: "Atoms") -> bool:
     try:
         check_cell(cell, pbc)
         pairs = overlapping_pairs(atoms.positions, cell, pbc, SHORTEST_BOND)
+    except CrowdError:
+        return True
     except (StructureError, ValueError):
         return False  # positions or cell are worse than that, and `check_atoms` says how
     return len(pairs.distances) > 0
@@ -162,20 +174,24 @@ def overlapping_pairs(
     points, owners = positions, np.arange(len(positions))
     if pbc.any():
         points, owners = _with_images(positions, cell, pbc, distance)
-    tree = cKDTree(points)
-    _refuse_crowd(tree, tree, distance, 20)
-    found = tree.query_pairs(distance, output_type="ndarray")
+    _refuse_crowd(points, distance)
+    found = cKDTree(points).query_pairs(distance, output_type="ndarray")
     distances = np.linalg.norm(points[found[:, 0]] - points[found[:, 1]], axis=1)
     return OverlappingPairs(owners[found[:, 0]], owners[found[:, 1]], distances)
 
 
-def _refuse_crowd(tree: "cKDTree", other: "cKDTree", distance: float, most: int) -> None:
-    """Refuse atoms at one point before their pairs fill the memory; counting takes none."""
-    n = tree.n
-    if n > 1000 and tree.count_neighbors(other, distance) > (most + 1) * max(n, other.n):
-        raise StructureError(
-            f"its {n} atoms have more than {most} others each within {distance:g} Å, so that they "
-            "lie on one another; correct the positions"
+def _refuse_crowd(points: NDArray[np.float64], distance: float) -> None:
+    """Raise a StructureError for atoms so many at one place that their pairs fill the memory."""
+    if len(points) <= _CROWD:
+        return
+    boxes = np.floor((points - points.min(axis=0)) / distance)
+    order = np.lexsort(boxes.T)
+    changes = np.flatnonzero(np.any(np.diff(boxes[order], axis=0) != 0, axis=1))
+    most = int(np.diff(np.concatenate([[-1], changes, [len(points) - 1]])).max())
+    if most > max(_CROWD, 2 * distance**3):
+        raise CrowdError(
+            f"{most} atoms stand within {distance:g} Å of one another; check the unit of the "
+            "coordinates (it must be Å), and remove atoms that are written more than once"
         )
 
 
@@ -204,6 +220,12 @@ def pairs_within(
         positions = fractional @ basis
         reach = np.where(pbc, np.ceil(distance / heights), 0).astype(int)
         axes = [np.arange(-k, k + 1) for k in reach]
+        n_shifts = int(np.prod(2.0 * np.minimum(reach, 1e6) + 1))
+        if n_shifts * n > _MOST_IMAGES:
+            raise StructureError(
+                f"the cell is so thin that {n_shifts} of its images lie within {distance:g} Å; "
+                "check the cell's unit (it must be Å)"
+            )
         shifts = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
         shifts = shifts[np.argsort((shifts != 0).any(axis=1), kind="stable")]
         margin = np.where(pbc, distance / heights, np.inf)
@@ -212,9 +234,8 @@ def pairs_within(
         inside = ((images >= low) & (images <= high)).all(axis=1)
         owners = np.tile(owners, len(shifts))[inside]
         points = images[inside] @ basis
-    tree = cKDTree(positions)
-    _refuse_crowd(tree, cKDTree(points), distance, 300)
-    found = tree.query_ball_point(points, distance)
+    _refuse_crowd(points, distance)
+    found = cKDTree(positions).query_ball_point(points, distance)
     second = np.repeat(np.arange(len(points)), [len(f) for f in found])
     first = np.fromiter((i for f in found for i in f), dtype=int, count=len(second))
     distances = np.linalg.norm(positions[first] - points[second], axis=1)

@@ -5,6 +5,7 @@ a file keeps the coordinates it has.
 """
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 MOST_HEAVY_ATOMS = 80
 """Larger molecules are not embedded: distance geometry takes minutes and often fails."""
+
+LONGEST_SMILES = 3000
+"""Letters; rdkit's time grows with the square of the length of what is no molecule."""
 
 FRAGMENT_GAP = 3.0
 """Å between the fragments of a SMILES with a dot in it."""
@@ -68,7 +72,7 @@ def parse_smiles(text: str) -> Any | None:
     """Return the rdkit molecule of a SMILES, or None if the text is not one."""
     from rdkit import Chem, rdBase
 
-    if not text or not text.isascii() or re.search(r"\s", text):
+    if not text or len(text) > LONGEST_SMILES or not text.isascii() or re.search(r"\s", text):
         return None
     with rdBase.BlockLogs():
         return Chem.MolFromSmiles(text)
@@ -78,6 +82,8 @@ def smiles_problem(text: str) -> str:
     """Say why a text is not a SMILES and what to do."""
     from rdkit import Chem, rdBase
 
+    if len(text) > LONGEST_SMILES:
+        return f"it is longer than {LONGEST_SMILES} letters; give a file with coordinates"
     with rdBase.BlockLogs():
         readable = bool(text) and text.isascii()
         molecule = Chem.MolFromSmiles(text, sanitize=False) if readable else None
@@ -249,12 +255,16 @@ def _with_conformer(molecule: Any) -> "Atoms":
 def _data_fields(block: str) -> dict[str, Any]:
     """Return the data fields of an SDF record; numbers as numbers."""
     fields: dict[str, Any] = {}
-    for match in re.finditer(r"^> .*?<([^>\n]+)>[^\n]*\n(.*)$", block, flags=re.MULTILINE):
-        value = match[2].strip()
+    lines = block.split("\n")
+    for line, following in pairwise(lines):
+        name = line[line.find("<") + 1 : line.find(">", line.find("<"))]
+        if not line.startswith("> ") or "<" not in line or not name or len(name) > 200:
+            continue
+        value = following.strip()
         try:
-            fields[match[1]] = float(value) if not value.isdecimal() else int(value)
+            fields[name] = float(value) if not value.isdecimal() else int(value)
         except ValueError:
-            fields[match[1]] = value
+            fields[name] = value
     return fields
 
 

@@ -14,12 +14,14 @@ from atomlens.printing import clean_name
 from atomlens.structures.arrays import name_of, warnings_of
 from atomlens.structures.files import files_in, kind_of, known_kinds, numbered, read_file, stem_of
 from atomlens.structures.formulas import amounts_in_formula, from_formula
-from atomlens.structures.molecules import from_smiles, parse_smiles, smiles_problem
+from atomlens.structures.molecules import LONGEST_SMILES, from_smiles, parse_smiles, smiles_problem
 from atomlens.structures.objects import atoms_of
 from atomlens.structures.records import add_warning, one_line, reason, short
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+_LONGEST_PATTERN, _MOST_FOLDERS = 1000, 100_000
 
 Input: TypeAlias = Any
 """Text, path, ase.Atoms, pymatgen Structure, Molecule or Composition, or rdkit Mol."""
@@ -159,15 +161,42 @@ def _glob(text: str) -> list[Path] | None:
     Of many matches those of unknown kinds are left out, as in a folder. Brackets alone are
     more likely a SMILES than a pattern.
     """
-    if not glob.has_magic(text) or "\0" in text:
+    if not glob.has_magic(text) or "\0" in text or len(text) > _LONGEST_PATTERN:
         return None
     if not any(sign in text for sign in "*?") and is_smiles(text):
         return None
-    paths = sorted(Path(p) for p in glob.glob(os.path.expanduser(text), recursive=True))
+    paths = sorted(Path(p) for p in _matches(os.path.expanduser(text)))
     known = [path for path in paths if path.is_dir() or kind_of(path) is not None]
     if paths:
         return known or paths
     return None
+
+
+def _matches(pattern: str) -> Iterator[str]:
+    """Yield what a pattern matches; ``**`` stands for folders of any depth, links not followed."""
+    parts = pattern.split(os.sep)
+    parts = [part for i, part in enumerate(parts) if part != "**" or parts[i - 1 : i] != ["**"]]
+    if "**" not in parts:
+        yield from glob.iglob(pattern)
+        return
+    place = parts.index("**")
+    before, after = os.sep.join(parts[:place]), parts[place + 1 :]
+    if "**" in after:
+        raise StructureError(f"{short(pattern)}: a pattern can have one **; leave the others out")
+    roots = [os.sep] if place and not before else glob.glob(before) if before else [""]
+    n_folders = 0
+    for root in roots:
+        for folder, folders, _ in os.walk(root or os.curdir):
+            n_folders += 1
+            if n_folders > _MOST_FOLDERS:
+                raise StructureError(
+                    f"{short(pattern)}: more than {_MOST_FOLDERS} folders would be searched; name "
+                    "the folder to begin with"
+                )
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            inside = os.sep.join(after) or "*"
+            for found in glob.iglob(inside, root_dir=folder):
+                yield os.path.normpath(os.path.join(folder, found))
 
 
 def _text_or_missing_file(text: str) -> "Atoms":
@@ -291,6 +320,11 @@ def from_text(text: str) -> "Atoms":
     as SMILES with a notice. Raises StructureError for a text that is neither.
     """
     text = text.strip()
+    if len(text) > LONGEST_SMILES:
+        raise StructureError(
+            f"{short(text)} has {len(text)} letters, too many for a SMILES or formula (at most "
+            f"{LONGEST_SMILES}); give a file"
+        )
     if is_smiles(text):
         atoms = from_smiles(text)
         if _is_plausible_formula(text):

@@ -32,6 +32,8 @@ from atomlens.structures.xyz_comment import Comment, read_comment
 if TYPE_CHECKING:
     from ase import Atoms
 
+_LONGEST_COMMENT = 20_000
+"""Letters; ase takes more than a line's time to take longer ones apart."""
 _DEFAULT_COLUMNS = "species:S:1:pos:R:3"
 _COLUMN_NAMES = {
     **dict.fromkeys(("species", "element", "elements", "symbol", "symbols", "atom"), "species"),
@@ -108,9 +110,15 @@ def _build(frame: _Frame) -> "Atoms":
 
     if not frame.rows:
         raise StructureError("there is no atom in it; give a structure with at least one atom")
+    if len(frame.comment) > _LONGEST_COMMENT:
+        raise StructureError(
+            f"the comment line {frame.line + 1} has {len(frame.comment)} letters, more than "
+            f"{_LONGEST_COMMENT}; shorten it"
+        )
     said = read_comment(frame.comment)
     properties = re.search(r'Properties=\s*"?([^\s"]+)', said.plain)
     columns = _usual_columns(properties[1]) if properties else _DEFAULT_COLUMNS
+    _check_columns(frame, columns)
     names = _Names(list(frame.rows), False, False, (), ())
     if columns.startswith("species:S:1"):
         names = _with_elements(frame)
@@ -132,6 +140,17 @@ def _build(frame: _Frame) -> "Atoms":
         add_warning(atoms, DEUTERIUM_NOTICE)
     _doubt_geometry(atoms, names, frame)
     return atoms
+
+
+def _check_columns(frame: _Frame, columns: str) -> None:
+    """Refuse a comment line that announces more columns than the lines have."""
+    numbers = [int(word) for word in columns.split(":")[2::3] if word.isdecimal()]
+    n_words = len(frame.rows[0].split())
+    if sum(numbers) > n_words:
+        raise StructureError(
+            f"line {frame.line + 1} announces {sum(numbers)} columns (Properties), and line "
+            f"{frame.line + 2} has {n_words}; correct one of them"
+        )
 
 
 def _place(atoms: "Atoms", said: Comment) -> None:

@@ -37,6 +37,9 @@ class Operations(NamedTuple):
 MOST_OPERATIONS = 5_000
 """Space groups have at most 192; more come from supercells written with all translations."""
 
+MOST_ATOMS = 500_000
+"""Atoms of a cell before those on special positions are merged."""
+
 _STANDARD = ("", "b", "b1", "1", "2", "H", "R")
 """Settings meant where a file gives a bare number: both origins and both sets of R axes."""
 
@@ -296,10 +299,10 @@ def expand(
         whole = np.zeros(len(fractional), dtype=int)
         moved = fractional + operations.translations[0]
         return Images(_wrapped(moved), np.arange(len(fractional)), whole)
-    if n_operations * len(fractional) > 5_000_000:
+    if n_operations * len(fractional) > MOST_ATOMS:
         raise StructureError(
-            f"{n_operations} symmetry operations on {len(fractional)} atoms make more than 5 "
-            "million atoms; check the list of operations"
+            f"{n_operations} symmetry operations on {len(fractional)} atoms make more than "
+            f"{MOST_ATOMS:,} atoms; check the list of operations"
         )
     images = _images(fractional, operations)
     shifts = images - fractional[:, None]
