@@ -3,17 +3,25 @@
 import ctypes
 import json
 import os
+import platform
+import re
 import shutil
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from atomlens.errors import SettingsError
+from atomlens.printing import encodable
 
 _STALE_SECONDS = 24 * 3600
+_MARKED = re.compile(r"\.p(\d{1,9})-([0-9a-f]{8})\.")
+"""Process and machine in the name of a temporary sibling."""
+_looked_through: set[Path] = set()
 _HERE, _RENAME_EXCHANGE = -100, 2
 """Constants of Linux: paths are relative to the working folder; exchange two names."""
 
@@ -24,11 +32,25 @@ def cache_folder() -> Path:
     The environment variable ``ATOMLENS_CACHE`` if it is set, else ``atomlens`` in
     ``XDG_CACHE_HOME``, else ``~/.cache/atomlens``. The folder need not exist.
     """
-    own = os.environ.get("ATOMLENS_CACHE")
-    if own:
-        return Path(own).expanduser()
-    shared = os.environ.get("XDG_CACHE_HOME")
-    return (Path(shared).expanduser() if shared else Path.home() / ".cache") / "atomlens"
+    for variable, inside in (("ATOMLENS_CACHE", ""), ("XDG_CACHE_HOME", "atomlens")):
+        said = os.environ.get(variable, "").strip()
+        if said:
+            return Path(os.path.expanduser(said)).absolute() / inside
+    home = os.path.expanduser("~")
+    if home != "~" and (os.path.isdir(home) or os.access(os.path.dirname(home), os.W_OK)):
+        return Path(home) / ".cache" / "atomlens"
+    return _folder_without_home()
+
+
+def _folder_without_home() -> Path:
+    """Return a folder of this user's own beside the temporary files, for users without a home."""
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    folder = Path(tempfile.gettempdir()) / f"atomlens-{user}"
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.lstat().st_uid == user and not folder.is_symlink():
+            return folder
+    return Path(tempfile.mkdtemp(prefix="atomlens-"))
 
 
 @contextmanager
@@ -38,7 +60,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     A reader sees the old file or the new one; a kill leaves at most a hidden leftover.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    _remove_leftovers(path.parent)
+    handle, name = tempfile.mkstemp(prefix=_mark(path.name), suffix=".part", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
             yield stream
@@ -58,7 +81,7 @@ def whole_folder(folder: Path, write: Callable[[Path], None]) -> None:
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(folder.parent)
-    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+    part = Path(tempfile.mkdtemp(prefix=_mark(folder.name), suffix=".part", dir=folder.parent))
     try:
         write(part)
         for path in part.iterdir():
@@ -84,7 +107,7 @@ def exchange_folder(
     of the old folder is touched before the new one is whole.
     """
     _remove_leftovers(folder.parent)
-    part = Path(tempfile.mkdtemp(prefix=f".{folder.name[:40]}.", suffix=".part", dir=folder.parent))
+    part = Path(tempfile.mkdtemp(prefix=_mark(folder.name), suffix=".part", dir=folder.parent))
     try:
         write(part)
         for entry in folder.iterdir():
@@ -130,7 +153,7 @@ def _exchange(first: Path, second: Path) -> None:
 
 def discard_folder(folder: Path) -> None:
     """Remove a folder in one step: nobody sees it half empty."""
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+    aside = Path(tempfile.mkdtemp(prefix=_mark(folder.name), suffix=".part", dir=folder.parent))
     try:
         folder.rename(aside)
     except FileNotFoundError:
@@ -139,15 +162,51 @@ def discard_folder(folder: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def _mark(name: str) -> str:
+    """Return the beginning of the names of this process's temporary siblings of a file."""
+    short = name.encode(errors="replace")[:60].decode(errors="ignore")
+    return f".{short}.p{os.getpid()}-{_machine()}."
+
+
+@cache
+def _machine() -> str:
+    """Return a mark of this machine: the numbers of processes of others mean nothing here."""
+    return f"{zlib.crc32(platform.node().encode(errors='replace')):08x}"
+
+
 def _remove_leftovers(parent: Path) -> None:
-    """Remove what killed writers left here more than a day ago."""
-    for path in parent.glob(".*.part"):
+    """Remove what killed writers left in a folder: their process is gone, or a day has passed.
+
+    Each folder is looked through once a process, as a folder may hold a hundred thousand files.
+    """
+    place = parent.absolute()
+    if place in _looked_through or not parent.is_dir():
+        return
+    _looked_through.add(place)
+    for path in parent.glob(".*.part*"):
+        found = _MARKED.search(path.name)
         try:
-            old = time.time() - path.stat().st_mtime > _STALE_SECONDS
-        except FileNotFoundError:
+            old = time.time() - path.lstat().st_mtime > _STALE_SECONDS
+        except OSError:
             continue
-        if old and path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
+        gone = found is not None and found[2] == _machine() and not _is_running(int(found[1]))
+        if gone or (old and (found is not None or path.is_dir())):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with suppress(OSError):
+                    path.unlink()
+
+
+def _is_running(process: int) -> bool:
+    """Say whether a process of that number may be running on this machine."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 def _sync(path: Path) -> None:
@@ -179,14 +238,13 @@ def replacing(path: str | Path) -> Iterator[Path]:
     by it. Raises `SettingsError` if the place cannot be written to.
     """
     target = Path(path)
-    draft = target.with_name(f".{target.stem[:100]}.{os.getpid()}.part{target.suffix}")
+    draft = target.with_name(f"{_mark(target.stem)}part{target.suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(target.parent)
         yield draft
         os.replace(draft, target)
     except OSError as error:
-        if error.filename is None:
-            raise
         reason = error.strerror or str(error)
         raise SettingsError(
             f"{target}: this cannot be written ({reason}). Choose another place."
@@ -199,7 +257,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 def write_text(text: str, path: str | Path) -> Path:
     """Write text as UTF-8, whole or not at all."""
     with replacing(path) as draft:
-        draft.write_text(text, encoding="utf-8", newline="\n")
+        draft.write_text(encodable(text), encoding="utf-8", newline="\n")
     return Path(path)
 
 

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 
+LARGEST_CUTOFF = 1e6
+"""Å; the largest radius that a builder takes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class EdgeArrays(HasFields):
     """Directed neighbour pairs of one structure, sorted by target (then distance)."""

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from atomlens.machine import compiled, inlined
 from atomlens.neighbors.arithmetic import whole
 from atomlens.neighbors.lattice import Lattice
+from atomlens.neighbors.table import MOST_IMAGES
 
-MOST_IMAGES = 10_000_000
-"""More images than this in one search mean a cell far too thin for its search radius."""
 NO_ROOM = -1
 TOO_MANY = -2
 
@@ -129,7 +128,7 @@ def list_images(images: Images, n_atoms: int, lattice: Lattice, rank: int, reach
             most_b = whole(steps)
         else:
             most_c = whole(steps)
-    if total > MOST_IMAGES:
+    if total > max(float(MOST_IMAGES), 30.0 * n_atoms):
         return TOO_MANY
     count = _collect(images, n_atoms, lattice, most_a, most_b, most_c, reach)
     if count >= 0:

@@ -13,7 +13,13 @@ from atomlens.elements import SYMBOLS
 from atomlens.errors import Failure, GraphError
 from atomlens.neighbors import table as outcome
 from atomlens.neighbors.base import EdgeArrays, GraphBuilder, PackedEdges
-from atomlens.neighbors.table import EdgeTable, empty_table, enlarge_table
+from atomlens.neighbors.table import (
+    MOST_IMAGES,
+    MOST_PAIRS,
+    EdgeTable,
+    empty_table,
+    enlarge_table,
+)
 from atomlens.structures.arrays import Structure, StructureArrays
 
 Loop = Callable[..., int]
@@ -47,6 +53,8 @@ class _Room(NamedTuple):
 
 _LONGEST = 1e7
 """Å; longer vectors are a mistake in the input."""
+_EXPECTED_PAIRS = 4_000_000
+"""Room for more is made only when it is needed."""
 _KEPT_ATOMS = 1000
 """Workspaces for larger structures are given back at once."""
 _kept = threading.local()
@@ -137,7 +145,7 @@ def run(kernel: Kernel) -> EdgeTable:
     """Run a loop over its structures, making room as it asks for it."""
     structures, counts = kernel.structures, kernel.structures.n_atoms
     n_structures, most = len(counts), int(counts.max(initial=1))
-    table = empty_table(n_structures, kernel.n_edges + 64)
+    table = empty_table(n_structures, min(kernel.n_edges, _EXPECTED_PAIRS) + 64)
     room = _kept_room(kernel, most)
     positions = np.ascontiguousarray(structures.positions, dtype=np.float64)
     cells = np.ascontiguousarray(structures.cells, dtype=np.float64)
@@ -148,6 +156,11 @@ def run(kernel: Kernel) -> EdgeTable:
         if status == outcome.FINE:
             return table
         if status == outcome.MORE_EDGES:
+            done, n_pairs = table.progress.tolist()
+            if table.values.shape[1] - n_pairs >= MOST_PAIRS:
+                table.status[done, 0] = outcome.TOO_MANY_PAIRS
+                table.progress[0] = done + 1
+                continue
             table = enlarge_table(table, 2 * table.values.shape[1] + 1024)
             continue
         more_images = status == outcome.MORE_IMAGES
@@ -229,8 +242,13 @@ def _explain(structure: Structure, status: NDArray[np.int64]) -> str:
         )
     elif code == outcome.TOO_MANY_IMAGES:
         reason = (
-            "the cell is so thin that more than ten million periodic images lie within the "
-            "search radius. Correct the cell or lower `cutoff`."
+            f"more than {MOST_IMAGES:,} periodic images lie within the search radius: the cell is "
+            "too thin or the radius too large. Correct the cell or lower `cutoff`."
+        )
+    elif code == outcome.TOO_MANY_PAIRS:
+        reason = (
+            f"it has more than {MOST_PAIRS:,} pairs of neighbours. Lower `cutoff` or "
+            "`n_neighbors`, or drop this structure."
         )
     else:
         reason = (

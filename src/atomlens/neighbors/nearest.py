@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, final
 
+from atomlens.neighbors.base import LARGEST_CUTOFF
 from atomlens.neighbors.kernels import Kernel, KernelBuilder
 from atomlens.settings import bounded
 from atomlens.structures.arrays import StructureArrays
@@ -21,9 +22,9 @@ class NearestBuilder(KernelBuilder):
 
     name: ClassVar[str] = "nearest"
 
-    n_neighbors: int = bounded(12, least=1)
+    n_neighbors: int = bounded(12, least=1, most=100_000)
     """k"""
-    cutoff: float = bounded(8.0, above=0, unit="Å")
+    cutoff: float = bounded(8.0, above=0, most=LARGEST_CUTOFF, unit="Å")
     """Å; farther atoms are no neighbours."""
     keep_shell: bool = False
     """Keep all that stand at the distance of the k-th, even if those are more than k."""

@@ -8,14 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.graphs.fields import FIELDS
-from atomlens.neighbors.base import EdgeArrays, PackedEdges
+from atomlens.neighbors.base import LARGEST_CUTOFF, EdgeArrays, PackedEdges
 from atomlens.neighbors.kernels import Kernel, KernelBuilder
 from atomlens.settings import bounded
 from atomlens.structures.arrays import Structure, StructureArrays
 
 Images = Literal["all", "minimum"]
-
-_MOST_EXPECTED = 4_000_000
 
 
 @final
@@ -25,7 +23,7 @@ class RadiusBuilder(KernelBuilder):
 
     name: ClassVar[str] = "radius"
 
-    cutoff: float = bounded(5.0, above=0, unit="Å")
+    cutoff: float = bounded(5.0, above=0, most=LARGEST_CUTOFF, unit="Å")
     """Å"""
     images: Images = "all"
     """all: every image is a neighbour of its own; minimum: only the nearest image of each other
@@ -76,7 +74,7 @@ class RadiusBuilder(KernelBuilder):
             rules=(rules,),
             make_room=empty_pair_workspace,
             # room that is not used is never touched, and costs nothing
-            n_edges=int(min(structures.offsets[-1] * 0.8 * self.cutoff**3, _MOST_EXPECTED)),
+            n_edges=int(min(structures.offsets[-1] * 0.8 * self.cutoff**3, 1e9)),
         )
 
 

@@ -5,11 +5,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+MOST_IMAGES = 2_000_000
+"""More images than this (or 30 an atom) in one search mean a cell too thin for the radius."""
+MOST_PAIRS = 10_000_000
+"""Neighbour pairs of one structure; they take 700 MB."""
+
 FINE = 0
 DEGENERATE_CELL = 1
 CLOSE_ATOMS = 2
 OPEN_CELL = 3
 TOO_MANY_IMAGES = 4
+TOO_MANY_PAIRS = 5
 MORE_EDGES = -1
 """The loop stopped because an array is full; it can go on with a larger one."""
 MORE_IMAGES = -2

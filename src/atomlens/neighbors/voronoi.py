@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from atomlens.errors import GraphError
 from atomlens.graphs import AtomGraph
-from atomlens.neighbors.base import PackedEdges
+from atomlens.neighbors.base import LARGEST_CUTOFF, PackedEdges
 from atomlens.neighbors.features import ring_flags, why_no_rings
 from atomlens.neighbors.kernels import Kernel, KernelBuilder
 from atomlens.settings import bounded
@@ -32,7 +32,7 @@ class VoronoiBuilder(KernelBuilder):
     name: ClassVar[str] = "voronoi"
     has_faces: ClassVar[bool] = True
 
-    cutoff: float | None = bounded(None, above=0, unit="Å")
+    cutoff: float | None = bounded(None, above=0, most=LARGEST_CUTOFF, unit="Å")
     """Å; farther neighbours are dropped. None: 4 for molecules, 6 for periodic structures."""
     min_solid_angle: float = bounded(0.4, least=0, below=4 * math.pi, unit="sr")
     """sr; neighbours behind smaller faces are dropped."""
@@ -44,7 +44,7 @@ class VoronoiBuilder(KernelBuilder):
     30 Å (20 Å more than the molecule if that is larger), as SCANN's first code. ``reference``:
     what SCANN's second code does, faults included: a box of at least 10 Å whose images count
     as neighbours, atoms within 7 Å only, open faces dropped, in crystals too."""
-    ghost_distance: float = bounded(100.0, above=0, unit="Å")
+    ghost_distance: float = bounded(100.0, above=0, most=1e6, unit="Å")
     """Å from the outermost atom, counted from the centre of the molecule, to the ghosts."""
     ring_flags: bool = False
     """Also say of each atom whether it is in a ring, and whether it is aromatic (RDKit); for

@@ -29,7 +29,7 @@ _CELL = re.compile(
     re.IGNORECASE,
 )
 _PARAMETERS = re.compile(
-    rf"(?=.*\balpha\s*=)(?:\b(?:a|b|c|alpha|beta|gamma)\s*=\s*{_NUMBER}[\s,;]*){{6}}", re.IGNORECASE
+    rf"(?:\b(?:a|b|c|alpha|beta|gamma)\s*=\s*{_NUMBER}[\s,;]*){{6}}", re.IGNORECASE
 )
 _UNIT_WORDS = {
     "angstrom": 1.0,
@@ -186,7 +186,7 @@ def _without_cell(text: str, unit: float) -> tuple[str, NDArray[np.float64] | No
 
     match = next((m for m in _CELL.finditer(text) if _means_cell(m)), None)
     if match is None:
-        six = _PARAMETERS.search(text)
+        six = _PARAMETERS.search(text) if re.search(r"\balpha\s*=", text, re.IGNORECASE) else None
         if six is None:
             return text, None
         pairs = re.findall(rf"\b(a|b|c|alpha|beta|gamma)\s*=\s*({_NUMBER})", six[0], re.IGNORECASE)
