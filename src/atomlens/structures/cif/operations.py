@@ -5,7 +5,7 @@ space group, they come from spglib's table of the 530 settings of International 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -190,6 +190,20 @@ class NamedSetting(NamedTuple):
     choice: str
     hall_symbol: str
     names: frozenset[str]
+    centring: tuple[tuple[float, float, float], ...] = ()
+    """Translations beside those of the tabulated operations."""
+
+
+_CHOICE = re.compile(r"(?::\s*|\s)(O?[12]|HR|RS|HS|H|R|S|Z)\s*$", re.IGNORECASE)
+_CHOICES = {"S": "1", "Z": "2", "HR": "H", "HS": "H", "RS": "R"}
+"""Choices of origin and axes as databases write them; others are the last letter."""
+_CENTRINGS = {
+    "a": ((0.0, 0.5, 0.5),),
+    "b": ((0.5, 0.0, 0.5),),
+    "c": ((0.5, 0.5, 0.0),),
+    "i": ((0.5, 0.5, 0.5),),
+    "f": ((0.0, 0.5, 0.5), (0.5, 0.0, 0.5), (0.5, 0.5, 0.0)),
+}
 
 
 def named_settings(name: str, number: int | None) -> list[NamedSetting]:
@@ -200,16 +214,80 @@ def named_settings(name: str, number: int | None) -> list[NamedSetting]:
     if name.startswith("hall:"):
         hall = _compact_hall(name.removeprefix("hall:"))
         return [s for s in _settings_table() if s.hall_symbol == hall]
-    match = re.search(r"(?::\s*|\s)(1|2|H|R|S|Z|HR)\s*$", name)
-    choice = {"S": "1", "Z": "2", "HR": "H"}.get(match[1], match[1]) if match else ""
+    for variant in _variants(name):
+        found = _settings_called(variant)
+        if found:
+            return found
+    return [s for s in _settings_table() if s.number == number and s.choice in _STANDARD]
+
+
+def _settings_called(name: str) -> list[NamedSetting]:
+    """Return the settings of a Hermann-Mauguin symbol, with or without a choice behind it."""
+    match = _CHOICE.search(name)
+    choice = _CHOICES.get(match[1].upper(), match[1][-1:]) if match else ""
     whole, bare = _compact(name), _compact(name[: match.start()] if match else name)
     table = _settings_table()
     found = [s for s in table if whole in s.names]
     if not found and match:
         found = [s for s in table if bare in s.names and s.choice.startswith(choice)]
-    if not found and number is not None:
-        found = [s for s in table if s.number == number and s.choice in _STANDARD]
-    return found
+    if not found:
+        found = _by_old_name(whole) or [s for s in _by_old_name(bare) if s.choice == choice]
+    return found or _centred(bare)
+
+
+def _variants(name: str) -> Iterator[str]:
+    """Yield a symbol as it stands, then as other programs mean it."""
+    name = re.sub(r"[\u2010-\u2015\u2212]", "-", name.strip())
+    yield name
+    name = re.sub(r"\s*[\[(]?\s*(?:no\.?|nr\.?|#)\s*\d+\s*[\])]?\s*$", "", name, flags=re.I)
+    name = re.sub(r"(?<=\S)\s*\(\d{2,3}\)\s*$", "", name)
+    yield name
+    if re.fullmatch(r"\S{3,}[SZHRszhr]", name):  # Fd-3mS, R-3cH
+        yield f"{name[:-1]}:{name[-1].upper()}"
+    if name[:1] in "Hh":  # the Protein Data Bank calls R in hexagonal axes H
+        yield f"R{name[1:]}:H"
+
+
+def _by_old_name(compact: str) -> list[NamedSetting]:
+    """Return the settings of a symbol of before 1992 (Cmca), or without the bar (Fm3m).
+
+    Only if all of them belong to one group.
+    """
+    found = _old_names().get(compact, ()) or _names_without_bars().get(compact.replace("-", ""), ())
+    return list(found) if len({s.number for s in found}) == 1 else []
+
+
+@lru_cache(maxsize=1)
+def _old_names() -> Mapping[str, tuple[NamedSetting, ...]]:
+    """Settings by names in which the glide plane e is called a, b or c, as until 1992."""
+    names: dict[str, dict[NamedSetting, None]] = {}
+    for setting in _settings_table():
+        for name in setting.names:
+            for letter in "abc" if "e" in name else "":
+                names.setdefault(name.replace("e", letter), {})[setting] = None
+    return {name: tuple(found) for name, found in names.items()}
+
+
+@lru_cache(maxsize=1)
+def _names_without_bars() -> Mapping[str, tuple[NamedSetting, ...]]:
+    """Settings of the cubic groups by names without the bar over the 3, as until 1983."""
+    names: dict[str, dict[NamedSetting, None]] = {}
+    for setting in _settings_table():
+        for name in setting.names if setting.number >= 195 else ():
+            names.setdefault(name.replace("-", ""), {})[setting] = None
+    return {name: tuple(found) for name, found in names.items()}
+
+
+def _centred(compact: str) -> list[NamedSetting]:
+    """Return the settings of a primitive symbol with the centring that the name begins with.
+
+    ``C 1 21 1`` is P 1 21 1 in a cell twice as large.
+    """
+    vectors = _CENTRINGS.get(compact[:1])
+    if not vectors:
+        return []
+    primitive = [s for s in _settings_table() if f"p{compact[1:]}" in s.names]
+    return [s._replace(centring=vectors, hall_symbol="") for s in primitive]
 
 
 def setting_operations(setting: NamedSetting) -> Operations:
@@ -218,7 +296,10 @@ def setting_operations(setting: NamedSetting) -> Operations:
 
     with quiet():
         table = spglib.get_symmetry_from_database(setting.hall_number)
-    return Operations(table["rotations"].astype(float), table["translations"].astype(float))
+    rotations, translations = table["rotations"].astype(float), table["translations"].astype(float)
+    shifts = np.array([(0.0, 0.0, 0.0), *setting.centring])
+    moved = (translations[None] + shifts[:, None]).reshape(-1, 3) % 1.0
+    return Operations(np.tile(rotations, (len(shifts), 1, 1)), moved)
 
 
 @lru_cache(maxsize=1)
