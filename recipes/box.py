@@ -1,18 +1,20 @@
 """Train the models of the box, one after another, for as long as you like.
 
-    python recipes/box.py --minutes 60 --data DATA [--only NAME ...] [--threads N] [--device cpu]
+    python recipes/box.py --minutes 60 --data DATA [NAME ...] [--threads N] [--device cpu]
 
 Works through QUEUE in the order of use. Each entry is trained in ``runs/box/NAME`` and goes on
-where the last call stopped, on a CPU bit for bit; what is done is finished (error estimate,
-calibration, card) and takes the place of the shipped model if it is better on the validation
-part. The test part is no part of the training: finishing looks at it once.
+where the last call stopped, on a CPU bit for bit. What is done is finished (noise, calibration,
+likeness, card: `recipes/box_finish.py`) and takes the place of the shipped model if it is better
+on the validation part; only then is the test part looked at, once. What was done before is not
+done again.
 
 DATA is a folder with ``matbench_*.csv.gz`` (columns ``composition``, the target, ``test_fold``: the
-tasks of Matbench v0.1 without their structures) and the packed files of ``recipes/pack_box.py``;
-entries whose data are missing are passed over, and that is said.
+tasks of Matbench v0.1 without their structures) and with ``qm9.npz`` and ``mp.npz`` as
+``recipes/pack_box.py`` packs them; entries whose data are missing are passed over and named.
 """
 
 import argparse
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -21,15 +23,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from box_finish import add_trained
 
 from atomlens.datasets import Dataset, load_dataset
 from atomlens.datasets.packed import load_packed
 from atomlens.datasets.splits import make_split
 from atomlens.errors import AtomlensError
+from atomlens.predictor import Predictor
+from atomlens.predictor.box import BOX, boxed_names
 from atomlens.targets import Target
 from atomlens.training import TrainSettings, train
 
 RUNS = Path("runs/box")
+DONE = "done"
+"""An empty file in the folder of an entry: it was finished and compared."""
 TEST_FOLD = 0
 """Of the five official folds of Matbench, the one that tests; a tenth of the others validates."""
 
@@ -87,6 +94,8 @@ _COMMON: dict[str, Any] = {
     "schedule": "cosine",
     "min_learning_rate": 1e-5,
 }
+_LARGE: dict[str, Any] = {"learning_rate": 1.2e-3, "warmup_epochs": 4.0, "matmul_precision": "high"}
+"""For a GPU; one epoch takes a second or two there and a quarter of an hour on a core."""
 _FORMULA: dict[str, Any] = {"element_vectors": "cgcnn92", "n_layers": 3, "n_features": 128}
 
 QUEUE = (
@@ -171,6 +180,18 @@ QUEUE = (
         },
         model={**_FORMULA, "n_features": 64, "dropout": 0.1},
     ),
+    Entry(
+        name="qm9",
+        load=packed("qm9.npz"),
+        settings={**_COMMON, **_LARGE, "epochs": 240, "batch_size": 1024},
+        model={"n_layers": 7, "n_features": 128, "n_embedding": 64},
+    ),
+    Entry(
+        name="mp",
+        load=packed("mp.npz"),
+        settings={**_COMMON, **_LARGE, "epochs": 90, "batch_size": 512, "ensemble": 2},
+        model={"n_layers": 7, "n_features": 128, "n_embedding": 64},
+    ),
 )
 
 
@@ -190,47 +211,88 @@ def without_test(dataset: Dataset) -> Dataset:
     )
 
 
-def run(entry: Entry, data: Path, seconds: float, changes: dict[str, Any], out: Path) -> bool:
+def train_entry(entry: Entry, dataset: Dataset, seconds: float, out: Path, **more: Any) -> bool:
     """Train an entry for at most so many seconds; tell whether it is done."""
-    dataset = without_test(entry.load(data))
     settings = TrainSettings(
-        **{**entry.settings, **changes, "split": "source", "max_seconds": seconds},
+        **{**entry.settings, **more, "split": "source", "max_seconds": seconds},
         model_settings=entry.model,
     )
     predictor = train(
-        dataset,
+        without_test(dataset),
         model="lens",
         target=[t.name for t in dataset.targets],
         out=out,
         settings=settings,
         resume=(out / "training").exists() or (out / "settings.json").exists(),
     )
-    error = {k: v["mae"] for k, v in predictor.metrics["validation"]["targets"].items()}
-    print(f"{entry.name}: {predictor.record.ended}; validation {error}", flush=True)
+    say(f"{entry.name}: {predictor.record.ended}; validation {errors_of(predictor)}")
     return not (out / "training").exists()
+
+
+def errors_of(predictor: Predictor) -> dict[str, float]:
+    """Return the mean absolute errors on the validation part by target."""
+    targets = predictor.metrics["validation"]["targets"]
+    return {name: round(figures["mae"], 5) for name, figures in targets.items()}
+
+
+def is_better(new: Predictor, old: Predictor) -> bool:
+    """Tell whether the mean over the targets of MAE/MAD on the validation part is smaller."""
+
+    def score(predictor: Predictor) -> float:
+        targets = predictor.metrics["validation"]["targets"].values()
+        return float(np.mean([figures["mae"] / figures["mad"] for figures in targets]))
+
+    return score(new) < score(old)
+
+
+def finish_entry(entry: Entry, dataset: Dataset, out: Path, box: Path) -> None:
+    """Finish a trained entry and exchange the shipped model for it if it is better."""
+    candidate = out / "finished"
+    add_trained(entry.name, out, dataset, place=candidate)
+    shipped = box / entry.name
+    if entry.name in boxed_names() and not is_better(
+        Predictor.load(candidate), Predictor.load(shipped)
+    ):
+        say(f"{entry.name}: the shipped model is better on the validation part and stays")
+    else:
+        shutil.rmtree(shipped, ignore_errors=True)
+        add_trained(entry.name, out, dataset, place=shipped, test=True)
+        say(f"{entry.name}: now in the box; validation {errors_of(Predictor.load(shipped))}")
+    (out / DONE).touch()
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="default: all, in order of use")
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--out", type=Path, default=RUNS)
-    parser.add_argument("--only", nargs="+", choices=[e.name for e in QUEUE])
+    parser.add_argument("--box", type=Path, default=BOX, help="where finished models go")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto")
     options = parser.parse_args()
+    unknown = set(options.names) - {e.name for e in QUEUE}
+    if unknown:
+        known = ", ".join(e.name for e in QUEUE)
+        parser.error(f"no entry is called {', '.join(sorted(unknown))}; there are {known}")
     end = time.monotonic() + 60 * options.minutes
-    changes = {"n_threads": options.threads, "accelerator": options.device}
     for entry in QUEUE:
-        if options.only and entry.name not in options.only:
+        out, left = options.out / entry.name, end - time.monotonic()
+        if (options.names and entry.name not in options.names) or (out / DONE).exists():
             continue
-        left = end - time.monotonic()
         if left < 1:
             break
         try:
-            run(entry, options.data, left, changes, options.out / entry.name)
+            dataset = entry.load(options.data)
+            settings = {"n_threads": options.threads, "accelerator": options.device}
+            if train_entry(entry, dataset, left, out, **settings):
+                finish_entry(entry, dataset, out, options.box)
         except AtomlensError as problem:
-            print(f"{entry.name}: {problem}", file=sys.stderr, flush=True)
+            print(f"{entry.name}: passed over: {problem}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

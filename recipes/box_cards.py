@@ -14,6 +14,49 @@ _SHARED = (
     "It is not for force fields or dynamics: it has never seen a structure out of equilibrium.",
 )
 
+_FORMULAS = (
+    "It knows nothing of the structure: polymorphs get one value, and the best value for a formula "
+    "with several is none of theirs.",
+    "Formulas far from the inorganic crystals of the Materials Project (organic compounds, alloys "
+    "with small additions, glasses, ions) were never seen; `unlike` warns of many, not of all.",
+)
+_OF_THE_PARTS = (
+    "The weights are an exponential average over the steps (0.999), of the epoch that was best on "
+    "the validation part; the intervals were calibrated on the same part, so they are a little "
+    "narrow. Every fourth step also asks that a term be what the prediction loses without the "
+    "element (`consistency`).",
+)
+
+
+def _formulas(
+    what: str,
+    task: str,
+    size: str,
+    compute: str,
+    published: dict[str, float],
+    published_by: str,
+    beyond: str,
+    source: str = "",
+) -> About:
+    """Return the card of a model that reads bare formulas of a task of Matbench."""
+    return About(
+        summary=f"{what} of inorganic crystals from the formula alone, learned from {task}.",
+        data=f"{task} of Matbench v0.1 without its structures: {size} compositions "
+        f"(A. Dunn et al., npj Computational Materials 6, 138, 2020{source}).",
+        licence="Matbench: modified BSD; values derived from the Materials Project: CC BY 4.0 "
+        "(A. Jain et al., APL Materials 1, 011002, 2013; materialsproject.org).",
+        split="official fold 0 for the test, a tenth of the other four (seed 0) for validation. "
+        "Polymorphs of one formula may stand in several parts, as in the official folds.",
+        command="python recipes/box.py NAME --data FOLDER",
+        compute=compute,
+        needs="the folder of `matbench_*.csv.gz`, by --data",
+        making=_OF_THE_PARTS,
+        not_for=(*_FORMULAS, beyond),
+        published=published,
+        published_by=published_by,
+    )
+
+
 ABOUT = {
     "qm9": About(
         summary="Five properties of small organic molecules, learned from QM9 by one network.",
@@ -65,5 +108,59 @@ ABOUT = {
         ),
         published={"formation_energy": 0.028, "band_gap": 0.225},
         published_by="SCANN+ (2023), another selection and split",
+    ),
+    "formula-formation-energy": _formulas(
+        "Formation energies",
+        "matbench_mp_e_form",
+        "132,752",
+        "All its training: 20 epochs, about 800 CPU seconds of one core (Intel Xeon, AVX-512).",
+        {"formation_energy": 0.0862},
+        "CrabNet, mean of the five official folds",
+        "Formation energies are of the Materials Project with its corrections; whether a compound "
+        "is stable depends on its competitors and needs a smaller error than this.",
+    ),
+    "formula-gap": _formulas(
+        "Band gaps (PBE)",
+        "matbench_mp_gap",
+        "106,113",
+        "All its training: 16 epochs, about 550 CPU seconds of one core (Intel Xeon, AVX-512).",
+        {"band_gap": 0.2308},
+        "Finder, composition only, mean of the five official folds",
+        "Gaps of PBE are too small by a third and more, and zero for some semiconductors.",
+    ),
+    "formula-moduli": _formulas(
+        "Bulk and shear moduli",
+        "matbench_log_kvrh and matbench_log_gvrh",
+        "10,987",
+        "All its training: three members of 50 epochs, about 400 CPU seconds of one core (Intel "
+        "Xeon, AVX-512).",
+        {"log_bulk_modulus": 0.0764, "log_shear_modulus": 0.0996},
+        "Finder, composition only, mean of the five official folds",
+        "The values are decimal logarithms of Voigt-Reuss-Hill averages in GPa; an error of 0.1 "
+        "is a quarter.",
+        "; M. de Jong et al., Scientific Data 2, 150009, 2015",
+    ),
+    "formula-phonons": _formulas(
+        "The highest peak of the phonon density of states",
+        "matbench_phonons",
+        "1,265",
+        "All its training: five members of 150 epochs, about 200 CPU seconds of one core (Intel "
+        "Xeon, AVX-512).",
+        {"last_phonon_peak": 55.1},
+        "CrabNet, mean of the five official folds",
+        "The last peak is a single number of a curve; it says little about heat capacity or "
+        "stability.",
+        "; G. Petretto et al., Scientific Data 5, 180065, 2018",
+    ),
+    "formula-refractive-index": _formulas(
+        "Refractive indices",
+        "matbench_dielectric",
+        "4,764",
+        "All its training: three members of 60 epochs, about 250 CPU seconds of one core (Intel "
+        "Xeon, AVX-512).",
+        {"refractive_index": 0.3204},
+        "Finder, composition only, mean of the five official folds",
+        "A few materials of nearly no gap have indices above 10, and the error is mostly theirs.",
+        "; I. Petousis et al., Scientific Data 4, 160134, 2017",
     ),
 }
