@@ -3,15 +3,27 @@
 import pytest
 import torch
 
-from atomlens.models import PropertyModel, make_model, model_config
+from atomlens.models import MODELS, PropertyModel, make_model, model_config
 from atomlens.testing.models import made_ready
 
 SMALL = {"n_layers": 2, "n_features": 32, "n_heads": 4, "n_embedding": 8, "n_trees": 5}
 
 
+ADDITIVE_HEADS = ("scann:additive", "scann-plus:additive", "cgcnn:additive", "finder:additive")
+"""Models of the table with the additive head in place of their own."""
+
+
+def kind_of(name: str) -> type[PropertyModel]:
+    """The class of a model of the table, or of one with another head."""
+    return MODELS[name.partition(":")[0]]
+
+
 def small_model(name: str, **settings: object) -> PropertyModel:
     """A small instance with random weights everywhere, ready for prediction."""
     torch.manual_seed(0)
+    name, _, head = name.partition(":")
+    if head:
+        settings = {"head": head, **settings}
     if name == "roost":
         pytest.importorskip("aviary.roost.model", exc_type=ImportError)
     config = model_config(name)

@@ -21,7 +21,7 @@ from atomlens.targets import Target
 from atomlens.testing import EXPLAINER_CHECKS
 from atomlens.testing.questions import asked, trained_around
 from graph_makers import random_graph
-from model_makers import small_model
+from model_makers import ADDITIVE_HEADS, kind_of, small_model
 
 NAMES = sorted(MODELS.ours())
 REBUILT = "occlusion-rebuilt"  # needs structures that graphs can be built of
@@ -110,7 +110,7 @@ def two_members(name: str, kind: str) -> Predictor:
             if parameter.is_floating_point() and parameter.dim() and "mean" not in name:
                 noise = torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
                 parameter.add_(0.02 * noise)
-    builder, settings = MODELS[name].default_builder
+    builder, settings = kind_of(name).default_builder
     return trained_around(
         first,
         second,
@@ -212,7 +212,7 @@ def test_a_structure_does_not_feel_those_that_are_explained_with_it(name: str, k
 
 # ---- contributions
 
-ADDITIVE = [name for name in NAMES if name != "roost" and small_model(name).is_additive]
+ADDITIVE = ["lens", *ADDITIVE_HEADS]
 
 
 @pytest.mark.parametrize("name", ADDITIVE)

@@ -10,7 +10,7 @@ from torch import Tensor
 from atomlens.errors import ExplanationError
 from atomlens.explain.absence import mean_vectors
 from atomlens.explain.base import AtomScores, Explainer, methods_sentence
-from atomlens.explain.question import Question
+from atomlens.explain.question import Question, Values
 from atomlens.explain.vectors import Run, Vectors, own_vectors
 
 N_STEPS = 32
@@ -88,6 +88,16 @@ def integrated(question: Question, references: Sequence[Vectors]) -> list[Tensor
         for total, gradient in zip(totals, found, strict=True):
             total += gradient.view(len(left), *total.shape).sum(dim=0) / N_STEPS
     return [(total * way).sum(dim=1) for total, way in zip(totals, ways, strict=True)]
+
+
+@torch.no_grad()
+def reference_answers(question: Question) -> Values:
+    """(n,) what `predict` says where every atom is the average one of its structure."""
+    vectors, runs = by_atom(question)
+    means = _means(question, vectors)
+    outputs = [run(mean) for run, mean in zip(runs, means, strict=True)]
+    values: Values = question.answer_to(outputs).cpu().numpy()
+    return values
 
 
 def _means(question: Question, vectors: list[Vectors]) -> list[Vectors]:

@@ -75,10 +75,12 @@ class PropertyModel(nn.Module, ABC, Generic[ConfigT]):
     """Where the architecture was published."""
     element_tables: ClassVar[tuple[str, ...]] = ()
     """Names of the parameters that have one learned row per atomic number."""
-    output_layers: ClassVar[tuple[str, ...]] = ()
+    output_layers: tuple[str, ...] = ()
     """Names of the linear layers that make the outputs: their rows are the values and then,
-    with ``predict_scale``, the logarithms of the noise."""
-    noise_layer: ClassVar[str] = ""
+    with ``predict_scale``, the logarithms of the noise (if these have no layer of their own)."""
+    output_blocks: tuple[str, ...] = ()
+    """Names of other layers whose rows are blocks, one an output."""
+    noise_layer: str = ""
     """Name of the linear layer that makes the logarithms of the noise, and nothing else, of
     silu(``graph_features``); empty where there is no such layer."""
     free_settings: ClassVar[frozenset[str]] = frozenset()

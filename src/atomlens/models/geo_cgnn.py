@@ -125,7 +125,7 @@ class GeoCgnn(PropertyModel[GeoCgnnConfig]):
     edge_fields: ClassVar[frozenset[str]] = frozenset({"edge_vectors", "cell"})
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("nearest", {})
     element_tables: ClassVar[tuple[str, ...]] = ("embedding.weight",)
-    output_layers: ClassVar[tuple[str, ...]] = ("output",)
+    output_layers: tuple[str, ...] = ("output",)
     bounds: Tensor
     steps: Tensor
     paper: ClassVar[str] = "GeoCGNN, Communications Materials (2021)"

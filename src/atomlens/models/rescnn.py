@@ -64,7 +64,7 @@ class ResCnn(PropertyModel[ResCnnConfig]):
 
     Config = ResCnnConfig
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("formula", {})
-    output_layers: ClassVar[tuple[str, ...]] = ("output",)
+    output_layers: tuple[str, ...] = ("output",)
     free_settings: ClassVar[frozenset[str]] = frozenset({"dropout"})
     paper: ClassVar[str] = "ResCNN, Advanced Science (2022)"
 

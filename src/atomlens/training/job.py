@@ -81,6 +81,13 @@ def begin_alike(model: PropertyModel, targets: tuple[Target, ...]) -> None:
             for start in range(0, len(rows), model.config.n_outputs):  # values, then log-scales
                 for place in spectra:
                     rows[start + place.start : start + place.stop] = rows[start + place.start]
+    parameters = dict(model.named_parameters())
+    for name in (f"{layer}.{kind}" for layer in model.output_blocks for kind in ("weight", "bias")):
+        if name in parameters:
+            rows = parameters[name]
+            blocks = rows.view(model.config.n_outputs, -1, *rows.shape[1:])
+            for place in spectra:
+                blocks[place] = blocks[place.start].clone()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

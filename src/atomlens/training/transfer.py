@@ -227,7 +227,11 @@ class Transfer:
                 rows = rows[~torch.isin(rows, new)]
             elif name.rpartition(".")[0] in model.output_layers:
                 for to, origin in self.output_rows:
-                    own[to] = given[name][origin]
+                    if to < len(own) and origin < len(given[name]):  # noise may stand elsewhere
+                        own[to] = given[name][origin]
+                continue
+            elif name.rpartition(".")[0] in model.output_blocks:
+                self._take_blocks(model, own, given.get(name))
                 continue
             elif own.shape != given[name].shape:
                 raise ModelError(
@@ -244,6 +248,15 @@ class Transfer:
             if self.new_elements:
                 for table in model.element_tables:
                     model.get_parameter(table).requires_grad_(True)
+
+    def _take_blocks(self, model: PropertyModel, own: Tensor, given: Tensor | None) -> None:
+        """Take what belongs to outputs that stay: one block of rows each."""
+        if given is None:
+            return
+        width = len(own) // model.config.n_outputs
+        for to, origin in self.output_rows:
+            if to < model.config.n_outputs and (origin + 1) * width <= len(given):
+                own[to * width : (to + 1) * width] = given[origin * width : (origin + 1) * width]
 
 
 def train_mode(model: nn.Module) -> None:

@@ -7,16 +7,27 @@ papers leave choices open; each is a setting, its default the reading we recomme
 """
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar, Literal, final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from atomlens.errors import SettingsError
 from atomlens.graphs import GraphBatch
+from atomlens.models.additive import (
+    FREE,
+    HEAD_BLOCKS,
+    HEAD_LAYERS,
+    HEAD_NOISE,
+    Head,
+    additive_output,
+    is_checked,
+    masked_consistency,
+)
 from atomlens.models.base import ModelOutput, PropertyModel
 from atomlens.models.cgcnn.layers import (
     AttentionConvolution,
@@ -27,6 +38,7 @@ from atomlens.models.cgcnn.layers import (
     GatedConvolution,
     HeadSoftmax,
 )
+from atomlens.nn.additive import AdditiveReadout
 from atomlens.nn.basis import GaussianBasis, SmoothBasis
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.linear import element_embedding
@@ -68,6 +80,13 @@ class CgcnnConfig(Settings):
     """Ladder, step 5: how heads become one: mean, attention (softmax over heads), extra."""
     pooling: Literal["mean", "attention", "channel-attention"] = "mean"
     """Ladder, step 6: mean of the atoms, or attention over them (Eq 8)."""
+    head: Head = "published"
+    """``additive``: the prediction is a sum of one term an atom (`atomlens.models.additive`)."""
+    consistency: float = bounded(1.2, least=0)
+    """Additive head: weight of the loss that makes a term be what the prediction loses when the
+    atom's element is hidden; 0: the terms add up and promise nothing more."""
+    consistency_every: int = bounded(4, least=1)
+    """On every how many-th batch."""
     activation: Literal["softplus", "relu"] = "softplus"
     n_hidden: int = bounded(128, least=1)
     """Width of the hidden layers of the head."""
@@ -121,9 +140,14 @@ class Cgcnn(PropertyModel[CgcnnConfig]):
     edge_fields: ClassVar[frozenset[str]] = frozenset({"charges", "cell"})
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("nearest", {})
     element_tables: ClassVar[tuple[str, ...]] = ("embedding.weight",)
-    output_layers: ClassVar[tuple[str, ...]] = ("output",)
+    output_layers: tuple[str, ...] = ("output",)
+    free_settings: ClassVar[frozenset[str]] = FREE
     bounds: Tensor
     paper: ClassVar[str] = "CGCNN, Phys. Rev. Lett. (2018); AE-CGCNN (Cong et al.)"
+
+    pooling: AttentionPooling | None
+    readout: AdditiveReadout | None
+    noise: nn.Linear | None
 
     def __init__(self, config: CgcnnConfig) -> None:
         super().__init__(config)
@@ -147,21 +171,50 @@ class Cgcnn(PropertyModel[CgcnnConfig]):
             EdgeConvolution(c.n_features, n_edge, residual=c.edge_residual)
             for _ in range(n_updates)
         )
-        self.pooling = (
-            None
-            if c.pooling == "mean"
-            else AttentionPooling(c.n_features, channelwise=c.pooling == "channel-attention")
-        )
-        widths = [c.n_features] + [c.n_hidden] * c.n_hidden_layers
-        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
-        self.output = nn.Linear(widths[-1], c.n_outputs * (2 if c.predict_scale else 1))
+        self.pooling = self.readout = self.noise = None
+        if c.head == "additive":
+            self.output_layers, self.output_blocks = HEAD_LAYERS, HEAD_BLOCKS
+            self.noise_layer = HEAD_NOISE
+            self.readout = AdditiveReadout(c.n_features, c.n_outputs)
+            self.noise = nn.Linear(c.n_features, c.n_outputs) if c.predict_scale else None
+        else:
+            if c.pooling != "mean":
+                channelwise = c.pooling == "channel-attention"
+                self.pooling = AttentionPooling(c.n_features, channelwise=channelwise)
+            widths = [c.n_features] + [c.n_hidden] * c.n_hidden_layers
+            self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
+            self.output = nn.Linear(widths[-1], c.n_outputs * (2 if c.predict_scale else 1))
         self.activation = activation
         self.register_buffer("bounds", bounds_tensor(c.lower_bounds), persistent=False)
 
     @property
     def attends_to_atoms(self) -> bool:
-        """Only with attention pooling; the mean gives every atom the same share."""
-        return self.pooling is not None
+        """Only with attention pooling or the additive head; a mean shares evenly."""
+        return self.pooling is not None or self.readout is not None
+
+    @property
+    def is_additive(self) -> bool:
+        """With the additive head: one term an atom and target."""
+        return bool(self.config.head == "additive")
+
+    @property
+    def knows_masks(self) -> bool:
+        """With the additive head, where terms were trained to be effects."""
+        return bool(self.is_additive and self.config.consistency)
+
+    def step_kind(self, step: int) -> Hashable:
+        """Whether terms are held against effects in this step."""
+        return is_checked(self, step)
+
+    def auxiliary_loss(
+        self,
+        batch: GraphBatch,
+        output: ModelOutput,
+        step: int,
+        real: Bool[Tensor, " n_graphs"] | None = None,
+    ) -> Float[Tensor, ""] | None:
+        """Return the consistency of terms and effects, with the additive head."""
+        return masked_consistency(self, batch, output, step, real)
 
     def _convolution(self, n_edge: int, activation: nn.Module) -> nn.Module:
         c = self.config
@@ -191,6 +244,9 @@ class Cgcnn(PropertyModel[CgcnnConfig]):
             nodes = found.nodes
             if found.attention is not None:
                 local.append(found.attention)
+        if self.readout is not None:
+            bounds = self.bounds
+            return additive_output(self.readout, self.noise, batch, nodes, local, bounds=bounds)
         scores = None
         if self.pooling is None:
             pooled, attention = mean_pooling(nodes, batch.graph_index, batch.node_counts)

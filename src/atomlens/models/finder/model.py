@@ -5,17 +5,28 @@ materials discovery", Advanced Science (2022). Where the paper and its published
 the code is followed and a comment says so.
 """
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, cast, final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
 from atomlens.elements.vectors import ELEMENT_VECTORS, first_vectors
 from atomlens.errors import SettingsError
 from atomlens.graphs import GraphBatch
+from atomlens.models.additive import (
+    FREE,
+    HEAD_BLOCKS,
+    HEAD_LAYERS,
+    HEAD_NOISE,
+    Head,
+    additive_output,
+    is_checked,
+    masked_consistency,
+)
 from atomlens.models.base import ModelOutput, PropertyModel
 from atomlens.models.finder.layers import (
     Aggregate,
@@ -24,6 +35,7 @@ from atomlens.models.finder.layers import (
     PairAttention,
     PairLayout,
 )
+from atomlens.nn.additive import AdditiveReadout
 from atomlens.nn.basis import GaussianBasis
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.linear import glorot_linear
@@ -53,6 +65,13 @@ class FinderConfig(Settings):
     """Attention over the atoms; without, their mean."""
     gate: Literal["channel", "scalar"] = "channel"
     """Pooling with one softmax a channel, or one for all channels."""
+    head: Head = "published"
+    """``additive``: the prediction is a sum of one term an atom (`atomlens.models.additive`)."""
+    consistency: float = bounded(1.2, least=0)
+    """Additive head: weight of the loss that makes a term be what the prediction loses when the
+    atom's element is hidden; 0: the terms add up and promise nothing more."""
+    consistency_every: int = bounded(4, least=1)
+    """On every how many-th batch."""
     post_processing: bool = True
     """The convolution and the dense layers before the output; without, one linear map."""
     aggregate: Aggregate = "mean"
@@ -97,9 +116,13 @@ class Finder(PropertyModel[FinderConfig]):
         {"cutoff": 4.0, "images": "minimum"},
     )
     formula_builder: ClassVar[tuple[str, dict[str, Any]] | None] = ("formula", {"reduce": True})
-    output_layers: ClassVar[tuple[str, ...]] = ("output",)
+    output_layers: tuple[str, ...] = ("output",)
+    free_settings: ClassVar[frozenset[str]] = FREE
     paper: ClassVar[str] = "Finder, Advanced Science (2022)"
     element_table: Tensor
+    tail: "PostProcessing | None"
+    readout: AdditiveReadout | None
+    noise: nn.Linear | None
 
     def __init__(self, config: FinderConfig) -> None:
         super().__init__(config)
@@ -122,12 +145,21 @@ class Finder(PropertyModel[FinderConfig]):
             )
             for index in range(c.n_layers)
         )
+        self.poolings, self.tail = nn.ModuleList(), None
+        self.readout = self.noise = None
+        if c.head == "additive":
+            self.output_layers, self.output_blocks = HEAD_LAYERS, HEAD_BLOCKS
+            self.noise_layer = HEAD_NOISE
+            self.readout = AdditiveReadout(width, c.n_outputs)
+            self.noise = glorot_linear(width, c.n_outputs) if c.predict_scale else None
+            return
         n_gates = 1 if c.gate == "scalar" else width
         self.poolings = nn.ModuleList(  # without post-processing only the last one is read
             GatedPooling(width, 256, n_gates) if c.pooling_attention else MeanPooling()
             for _ in range(c.n_layers if c.post_processing else 1)
         )
-        self.tail = PostProcessing(width, c.n_layers, c.n_hidden) if c.post_processing else None
+        if c.post_processing:
+            self.tail = PostProcessing(width, c.n_layers, c.n_hidden)
         n_last = c.n_hidden[-1] if c.post_processing else width
         self.output = glorot_linear(n_last, c.n_outputs * (2 if c.predict_scale else 1))
 
@@ -139,7 +171,31 @@ class Finder(PropertyModel[FinderConfig]):
     @property
     def attends_to_atoms(self) -> bool:
         """Whether the pooling weighs the atoms."""
-        return bool(self.config.pooling_attention)
+        return bool(self.config.pooling_attention) or self.is_additive
+
+    @property
+    def is_additive(self) -> bool:
+        """With the additive head: one term an atom and target."""
+        return bool(self.config.head == "additive")
+
+    @property
+    def knows_masks(self) -> bool:
+        """With the additive head, where terms were trained to be effects."""
+        return bool(self.is_additive and self.config.consistency)
+
+    def step_kind(self, step: int) -> Hashable:
+        """Whether terms are held against effects in this step."""
+        return is_checked(self, step)
+
+    def auxiliary_loss(
+        self,
+        batch: GraphBatch,
+        output: ModelOutput,
+        step: int,
+        real: Bool[Tensor, " n_graphs"] | None = None,
+    ) -> Float[Tensor, ""] | None:
+        """Return the consistency of terms and effects, with the additive head."""
+        return masked_consistency(self, batch, output, step, real)
 
     def forward(self, batch: GraphBatch) -> ModelOutput:
         """Predict the properties of every graph of the batch."""
@@ -153,19 +209,22 @@ class Finder(PropertyModel[FinderConfig]):
             nodes, _, shares = layer(nodes, edges, layout)
             if shares is not None:
                 local.append(shares.mean(dim=1, keepdim=True))
-            if index >= first_pooled:
+            if self.readout is None and index >= first_pooled:
                 pooling = self.poolings[index - first_pooled]
                 vector, attention = pooling(
                     nodes, layout.node_copies, batch.graph_index, batch.n_graphs
                 )
                 pooled.append(vector)
+        if self.readout is not None:
+            found = additive_output(
+                self.readout, self.noise, batch, nodes, local, amounts=batch.node_weights
+            )
+            return replace(found, log_scale=_clamped(found.log_scale))
         out = self.output(pooled[-1] if self.tail is None else self.tail(pooled))
         values, log_scale = values_and_scale(out, predict_scale=self.config.predict_scale)
-        if log_scale is not None:
-            log_scale = log_scale.clamp(-_LARGEST_LOG_SCALE, _LARGEST_LOG_SCALE)
         return ModelOutput(
             values=values,
-            log_scale=log_scale,
+            log_scale=_clamped(log_scale),
             node_attention=attention,
             edge_attention=tuple(local),
             node_features=nodes,
@@ -231,6 +290,8 @@ class Finder(PropertyModel[FinderConfig]):
         The published code penalises queries, keys and values a hundred times less: here not.
         """
         networks: list[nn.Module] = []
+        if self.readout is not None:
+            networks += [self.readout.input, self.readout.head]
         for layer in self.layers:
             assert isinstance(layer, PairAttention)
             networks += list(layer.message.linears)[:-1]
@@ -281,6 +342,10 @@ class PostProcessing(nn.Module):
         for linear, beside in zip(self.dense[1:], (pooled[:-1], pooled[-1:], [flat]), strict=True):
             hidden = functional.relu(linear(torch.cat([hidden, *beside], dim=1)))
         return hidden
+
+
+def _clamped(log_scale: Tensor | None) -> Tensor | None:
+    return None if log_scale is None else log_scale.clamp(-_LARGEST_LOG_SCALE, _LARGEST_LOG_SCALE)
 
 
 def _layout(batch: GraphBatch) -> PairLayout:

@@ -6,7 +6,7 @@ Voronoi face shrinks to the builder's threshold or its distance grows to the cut
 prediction does not jump when a face appears (unless it is the only one of an atom). The readout
 is a sum of one term an atom and target, each with an attention of its own
 (`atomlens.nn.additive`). And training makes a term be what the prediction loses without the atom
-(`atomlens.models.lens.consistency`).
+(`atomlens.models.consistency`).
 """
 
 import math
@@ -22,7 +22,7 @@ from atomlens.elements.vectors import ELEMENT_VECTORS, first_vectors
 from atomlens.errors import SettingsError
 from atomlens.graphs import GraphBatch
 from atomlens.models.base import ModelOutput, PropertyModel
-from atomlens.models.lens.consistency import Meaning, consistency_loss
+from atomlens.models.consistency import Meaning, consistency_loss
 from atomlens.models.scann.layers import EdgeUpdate, LocalAttention
 from atomlens.nn.additive import ABSENT, Absence, AdditiveReadout
 from atomlens.nn.basis import GaussianBasis
@@ -114,8 +114,9 @@ class Lens(PropertyModel[LensConfig]):
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("voronoi", {})
     formula_builder: ClassVar[tuple[str, dict[str, Any]] | None] = ("formula", {"reduce": True})
     element_tables: ClassVar[tuple[str, ...]] = ("embedding.weight",)
-    output_layers: ClassVar[tuple[str, ...]] = ("readout.output",)
-    noise_layer: ClassVar[str] = "noise"
+    output_layers: tuple[str, ...] = ("readout.output",)
+    output_blocks: tuple[str, ...] = ("readout.query", "noise")
+    noise_layer: str = "noise"
     free_settings: ClassVar[frozenset[str]] = frozenset(
         {"dropout", "attention_dropout", "consistency", "consistency_every", "extensive"}
     )

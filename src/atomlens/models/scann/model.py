@@ -6,18 +6,30 @@ preprint. Where paper and published code differ we follow the code, as said at e
 """
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast, final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
 from atomlens.errors import SettingsError
 from atomlens.graphs import GraphBatch
+from atomlens.models.additive import (
+    FREE,
+    HEAD_BLOCKS,
+    HEAD_LAYERS,
+    HEAD_NOISE,
+    Head,
+    additive_output,
+    is_checked,
+    masked_consistency,
+)
 from atomlens.models.base import ModelOutput, PropertyModel
 from atomlens.models.scann.layers import EdgeUpdate, LocalAttention
+from atomlens.nn.additive import AdditiveReadout
 from atomlens.nn.basis import GaussianBasis
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.linear import glorot_linear
@@ -54,6 +66,13 @@ class ScannConfig(Settings):
     """SCANN+: solid angles are embedded and edges change from layer to layer."""
     readout: str = name_of(READOUTS, "reference", "readout")
     """Scores of the global attention: paper, reference (normed) or mean (supercell-proof)."""
+    head: Head = "published"
+    """``additive``: the prediction is a sum of one term an atom (`atomlens.models.additive`)."""
+    consistency: float = bounded(1.2, least=0)
+    """Additive head: weight of the loss that makes a term be what the prediction loses when the
+    atom's element is hidden; 0: the terms add up and promise nothing more."""
+    consistency_every: int = bounded(4, least=1)
+    """On every how many-th batch."""
     cutoff: float = bounded(4.0, above=0, unit="Å")
     """Largest distance of the Gaussian basis in Å; 6 for crystals."""
     n_gaussians: int = bounded(20, least=1)
@@ -93,8 +112,8 @@ class Scann(PropertyModel[ScannConfig]):
     )
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("voronoi", {})
     element_tables: ClassVar[tuple[str, ...]] = ("embedding.weight",)
-    output_layers: ClassVar[tuple[str, ...]] = ("output",)
-    free_settings: ClassVar[frozenset[str]] = frozenset({"dropout", "attention_dropout"})
+    output_layers: tuple[str, ...] = ("output",)
+    free_settings: ClassVar[frozenset[str]] = frozenset({"dropout", "attention_dropout"}) | FREE
     bounds: Tensor
     paper: ClassVar[str] = "SCANN, npj Computational Materials (2023)"
 
@@ -124,10 +143,42 @@ class Scann(PropertyModel[ScannConfig]):
             self.filters = nn.ModuleList(
                 glorot_linear(c.n_gaussians, width) for _ in range(c.n_layers)
             )
-        self.readout = GlobalAttention(width, c.readout)
-        self.head = glorot_linear(width, width)
-        self.output = glorot_linear(width, c.n_outputs * (2 if c.predict_scale else 1))
+        self.noise: nn.Linear | None = None
+        self.readout: nn.Module
+        if c.head == "additive":
+            self.output_layers, self.output_blocks = HEAD_LAYERS, HEAD_BLOCKS
+            self.noise_layer = HEAD_NOISE
+            self.readout = AdditiveReadout(width, c.n_outputs)
+            self.noise = glorot_linear(width, c.n_outputs) if c.predict_scale else None
+        else:
+            self.readout = GlobalAttention(width, c.readout)
+            self.head = glorot_linear(width, width)
+            self.output = glorot_linear(width, c.n_outputs * (2 if c.predict_scale else 1))
         self.register_buffer("bounds", bounds_tensor(c.lower_bounds), persistent=False)
+
+    @property
+    def is_additive(self) -> bool:
+        """With the additive head: one term an atom and target."""
+        return bool(self.config.head == "additive")
+
+    @property
+    def knows_masks(self) -> bool:
+        """With the additive head, where terms were trained to be effects."""
+        return bool(self.is_additive and self.config.consistency)
+
+    def step_kind(self, step: int) -> Hashable:
+        """Whether terms are held against effects in this step."""
+        return is_checked(self, step)
+
+    def auxiliary_loss(
+        self,
+        batch: GraphBatch,
+        output: ModelOutput,
+        step: int,
+        real: Bool[Tensor, " n_graphs"] | None = None,
+    ) -> Float[Tensor, ""] | None:
+        """Return the consistency of terms and effects, with the additive head."""
+        return masked_consistency(self, batch, output, step, real)
 
     def forward(self, batch: GraphBatch) -> ModelOutput:
         """Predict the properties of every graph of the batch."""
@@ -144,6 +195,9 @@ class Scann(PropertyModel[ScannConfig]):
                 messages = nodes.index_select(0, layout.source) * filtered
             nodes, attention = layer(nodes, messages, layout)
             local.append(attention)
+        if isinstance(self.readout, AdditiveReadout):
+            bounds = self.bounds
+            return additive_output(self.readout, self.noise, batch, nodes, local, bounds=bounds)
         pooled, attention, scores = self.readout(nodes, batch.graph_index, batch.node_counts)
         values, log_scale = values_and_scale(
             self.output(functional.silu(self.head(pooled))),
@@ -193,8 +247,9 @@ class Scann(PropertyModel[ScannConfig]):
 
     def regularized_parameters(self) -> list[nn.Parameter]:
         """Return the kernels of query, key, filter, feed-forward, y and head (spec section 7)."""
-        linears: list[nn.Linear] = [self.readout.input, self.readout.query, self.readout.key]
-        linears.append(self.head)
+        readout = cast(AdditiveReadout | GlobalAttention, self.readout)
+        linears: list[nn.Linear] = [readout.input, readout.query, readout.key]
+        linears.append(readout.head if isinstance(readout, AdditiveReadout) else self.head)
         for layer in self.layers:
             assert isinstance(layer, LocalAttention)
             linears += [layer.query, layer.key]
