@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.elements import SYMBOLS
+from atomlens.elements import NONMETALS, SYMBOLS
 from atomlens.errors import StructureError
-from atomlens.structures.arrays import warnings_of
 from atomlens.structures.checks import check_atoms
+from atomlens.structures.embedding import geometry_problem, positions_of
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
     Entry,
@@ -36,12 +36,12 @@ LONGEST_SMILES = 3000
 FRAGMENT_GAP = 3.0
 """Å between the fragments of a SMILES with a dot in it."""
 
-_SEED = 20240229
-_SECONDS = 10
-"""rdkit looks at the clock between steps, so a large molecule may take twice as long."""
-
-_FLAT_NOTICE = "a flat drawing (no heights, not marked 3D) got 3D coordinates from ETKDG"
+_FLAT_NOTICE = "a flat drawing (all its heights are zero) got 3D coordinates from ETKDG"
 _HYDROGEN_NOTICE = "hydrogens that the file leaves out were added"
+_ABSENT_NOTICE = (
+    "{n} hydrogens that its valences ask for are not in it, and it was read without them; add them "
+    "unless it is a radical"
+)
 _FRAGMENT_NOTICE = (
     f"the molecules of the SMILES were set {FRAGMENT_GAP:g} Å apart, since it does not say where "
     "they are"
@@ -51,9 +51,9 @@ _FRAGMENT_NOTICE = (
 def from_smiles(smiles: str, name: str | None = None) -> "Atoms":
     """Return a SMILES as ase.Atoms with hydrogens and 3D coordinates.
 
-    Coordinates come from ETKDG with a fixed seed (Riniker and Landrum, J. Chem. Inf. Model.
-    55, 2562, 2015), relaxed with MMFF94 or else UFF; the same SMILES gives the same
-    coordinates every time. Fragments separated by a dot are set `FRAGMENT_GAP` apart.
+    The coordinates depend on the molecule, not on how its SMILES is written (see
+    `atomlens.structures.embedding`); atoms stand in the order of the SMILES, then the
+    hydrogens. Fragments separated by a dot are set `FRAGMENT_GAP` apart.
 
     Raises StructureError for a text that is no SMILES, and where no geometry can be made.
     Remarks for the user wait in ``info``; `atomlens.structures.to_atoms` tells them.
@@ -108,8 +108,8 @@ def read_sdf(text: str) -> list[Entry]:
     Where there are many, each is named by its title line.
 
     Coordinates are kept. A flat drawing (all heights zero and not marked 3D) gets
-    hydrogens and 3D coordinates like a SMILES. A 3D molecule without any hydrogen gets
-    those that its valences ask for. Both are told with a warning.
+    hydrogens and 3D coordinates like a SMILES. A 3D molecule that lacks hydrogens gets those
+    that its valences ask for (see `_completed`). Both are told with a warning.
     """
     records = re.split(r"^\$\$\$\$.*$", text, flags=re.MULTILINE)
     blocks = [record.removeprefix("\n") if i else record for i, record in enumerate(records)]
@@ -127,7 +127,7 @@ def from_molecule(molecule: Any) -> "Atoms":
 
     with rdBase.BlockLogs():
         if molecule.GetNumConformers() and molecule.GetConformer().Is3D():
-            return _with_conformer(molecule)
+            return _completed(Chem.Mol(molecule))
         copy = Chem.Mol(molecule)
         copy.UpdatePropertyCache(strict=False)
         return _embedded(copy, "the rdkit molecule")
@@ -164,22 +164,90 @@ def _with_file_geometry(molecule: Any, block: str) -> "Atoms":
         atoms = _embedded(drawn, "the flat drawing")
         add_warning(atoms, _FLAT_NOTICE)
         return atoms
-    if all(atom.GetAtomicNum() != 1 for atom in molecule.GetAtoms()):
+    return _completed(molecule)
+
+
+def _completed(molecule: Any) -> "Atoms":
+    """Return a molecule in space with the hydrogens that its valences ask for.
+
+    Hydrogens are added where most are absent, as in files of docking programs and crystals. A
+    molecule that lacks few of many may be a radical: it is read as it stands, with a warning,
+    and so is one where no place for them can be found.
+    """
+    from rdkit import Chem
+
+    try:
+        whole = _with_dative_bonds(molecule)
+        Chem.SanitizeMol(whole)
+    except (ValueError, RuntimeError):  # odd valences: the coordinates are all there is to go by
+        return _with_conformer(molecule)
+    absent = sum(atom.GetTotalNumHs() for atom in whole.GetAtoms())
+    if not absent:
+        return _with_conformer(molecule)
+    present = sum(atom.GetAtomicNum() == 1 for atom in molecule.GetAtoms())
+    n_before = molecule.GetNumAtoms()
+    if not present or absent > present / 3:
         try:
-            Chem.SanitizeMol(molecule)
-        except ValueError:  # odd valences: the coordinates are all there is to go by
-            return _with_conformer(molecule)
-        n_before = molecule.GetNumAtoms()
-        molecule = Chem.AddHs(molecule, addCoords=True)
-        atoms = _with_conformer(molecule)
-        if len(atoms) > n_before:
-            add_warning(atoms, _HYDROGEN_NOTICE)
-        return atoms
-    return _with_conformer(molecule)
+            with_hydrogens = Chem.AddHs(whole, addCoords=True)
+            new = np.arange(with_hydrogens.GetNumAtoms()) >= n_before
+            if _is_placed(with_hydrogens, new):
+                atoms = _with_conformer(with_hydrogens)
+                add_warning(atoms, _HYDROGEN_NOTICE)
+                return atoms
+        except (ValueError, RuntimeError):  # bonds that the tables do not know
+            pass
+    atoms = _with_conformer(molecule)
+    add_warning(atoms, _ABSENT_NOTICE.format(n=absent))
+    return atoms
+
+
+def _is_placed(molecule: Any, new: NDArray[np.bool_]) -> bool:
+    """Say whether added hydrogens stand where hydrogens can, after a relaxation if need be."""
+    from rdkit.Chem import rdForceFieldHelpers
+
+    positions = molecule.GetConformer().GetPositions()
+    if not geometry_problem(molecule, positions, new):
+        return True
+    if not rdForceFieldHelpers.UFFHasAllMoleculeParams(molecule):
+        return False
+    field = rdForceFieldHelpers.UFFGetMoleculeForceField(molecule)
+    for i in np.flatnonzero(~new).tolist():
+        field.AddFixedPoint(i)
+    field.Initialize()
+    field.Minimize(maxIts=500)
+    return not geometry_problem(molecule, molecule.GetConformer().GetPositions(), new)
+
+
+def _with_dative_bonds(molecule: Any) -> Any:
+    """Return a copy in which bonds of no order between a metal and a nonmetal are dative.
+
+    A dative bond that a file writes from the metal is turned around.
+
+    Metals get no hydrogens of their own.
+    """
+    from rdkit import Chem
+
+    copy = Chem.RWMol(molecule)
+    for atom in copy.GetAtoms():
+        if atom.GetAtomicNum() not in NONMETALS:
+            atom.SetNoImplicit(True)
+    unclear = (Chem.BondType.UNSPECIFIED, Chem.BondType.ZERO, Chem.BondType.OTHER)
+    for bond in molecule.GetBonds():
+        metal = [
+            a.GetAtomicNum() not in NONMETALS for a in (bond.GetBeginAtom(), bond.GetEndAtom())
+        ]
+        is_backward = bond.GetBondType() == Chem.BondType.DATIVE and metal[0]
+        if metal[0] != metal[1] and (bond.GetBondType() in unclear or is_backward):
+            ends = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
+            copy.RemoveBond(*ends)
+            donor, acceptor = reversed(ends) if metal[0] else ends
+            copy.AddBond(donor, acceptor, Chem.BondType.DATIVE)
+    return copy.GetMol()
 
 
 def _embedded(molecule: Any, what: str) -> "Atoms":
-    """Return a sanitized molecule with hydrogens and coordinates from distance geometry."""
+    """Return a sanitized molecule with hydrogens and made coordinates, its parts set apart."""
+    from ase import Atoms
     from rdkit import Chem, rdBase
 
     dummies = [atom.GetIdx() for atom in molecule.GetAtoms() if atom.GetAtomicNum() == 0]
@@ -194,51 +262,29 @@ def _embedded(molecule: Any, what: str) -> "Atoms":
             f"coordinates (at most {MOST_HEAVY_ATOMS}); give a file with coordinates"
         )
     with rdBase.BlockLogs():
-        parts = Chem.GetMolFrags(Chem.AddHs(molecule), asMols=True, sanitizeFrags=False)
-        pieces = [_with_conformer(_embed(part, what)) for part in parts]
-    atoms = pieces[0]
-    for piece in pieces[1:]:
-        shift = atoms.positions[:, 0].max() - piece.positions[:, 0].min() + FRAGMENT_GAP
-        piece.positions[:, 0] += shift
-        atoms += piece
-    for sentence in [sentence for piece in pieces for sentence in warnings_of(piece)]:
-        add_warning(atoms, sentence)
-    if len(pieces) > 1:
+        whole = Chem.AddHs(molecule)
+        members = Chem.GetMolFrags(whole)
+        parts = Chem.GetMolFrags(whole, asMols=True)
+        made = [positions_of(part, what) for part in parts]
+        order = sorted(range(len(parts)), key=lambda k: (Chem.MolToSmiles(parts[k]), k))
+    positions = np.zeros((whole.GetNumAtoms(), 3))
+    edge = 0.0
+    for k in order:  # the order of the parts' names, so that the way they are written is no matter
+        placed = made[k].copy()
+        if k != order[0]:
+            placed[:, 0] += edge + FRAGMENT_GAP - placed[:, 0].min()
+        positions[list(members[k])] = placed
+        edge = float(placed[:, 0].max())
+    atoms = Atoms([a.GetAtomicNum() for a in whole.GetAtoms()], positions=positions)
+    _tell_isotopes(atoms, whole)
+    if len(parts) > 1:
         add_warning(atoms, _FRAGMENT_NOTICE)
     return atoms
 
 
-def _embed(molecule: Any, what: str) -> Any:
-    """Give one connected molecule 3D coordinates in place."""
-    from rdkit.Chem import rdDistGeom
-
-    parameters: Any = rdDistGeom.ETKDGv3()
-    parameters.randomSeed = _SEED
-    parameters.timeout = _SECONDS
-    parameters.maxIterations = 10
-    failed = rdDistGeom.EmbedMolecule(molecule, parameters) < 0
-    if failed:  # random coordinates are slower, and better for large or strained molecules
-        parameters.useRandomCoords = True
-        parameters.maxIterations = 20
-        failed = rdDistGeom.EmbedMolecule(molecule, parameters) < 0
-    if failed:
-        raise StructureError(
-            f"{what}: no 3D coordinates satisfy its bonds; check rings and stereo centres or give "
-            "a file with coordinates"
-        )
-    _relax(molecule)
-    return molecule
-
-
-def _relax(molecule: Any) -> None:
-    from rdkit.Chem import rdForceFieldHelpers
-
-    if molecule.GetNumAtoms() < 2:
-        return
-    if rdForceFieldHelpers.MMFFHasAllMoleculeParams(molecule):
-        rdForceFieldHelpers.MMFFOptimizeMolecule(molecule, maxIters=500)
-    elif rdForceFieldHelpers.UFFHasAllMoleculeParams(molecule):
-        rdForceFieldHelpers.UFFOptimizeMolecule(molecule, maxIters=500)
+def _tell_isotopes(atoms: "Atoms", molecule: Any) -> None:
+    if any(a.GetAtomicNum() == 1 and a.GetIsotope() > 1 for a in molecule.GetAtoms()):
+        add_warning(atoms, DEUTERIUM_NOTICE)
 
 
 def _with_conformer(molecule: Any) -> "Atoms":
@@ -247,8 +293,7 @@ def _with_conformer(molecule: Any) -> "Atoms":
     numbers = [atom.GetAtomicNum() for atom in molecule.GetAtoms()]
     positions: NDArray[np.float64] = molecule.GetConformer().GetPositions()
     atoms = Atoms(numbers, positions=positions)
-    if any(a.GetAtomicNum() == 1 and a.GetIsotope() > 1 for a in molecule.GetAtoms()):
-        add_warning(atoms, DEUTERIUM_NOTICE)
+    _tell_isotopes(atoms, molecule)
     return atoms
 
 

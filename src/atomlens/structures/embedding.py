@@ -1,0 +1,413 @@
+"""3D coordinates for a molecule that has none, and the checks that they must pass.
+
+Coordinates come from ETKDG (Riniker and Landrum, J. Chem. Inf. Model. 55, 2562, 2015) with a
+fixed seed, relaxed with MMFF94 or else UFF. They depend on the molecule alone: its canonical
+SMILES is embedded, whatever order its atoms were given in, and of two mirror images one is the
+reflection of the other. Centres with five and more neighbours, which the force fields do not
+know, get the polyhedron of VSEPR. What is made is tried before it is used: no bond is far from
+the sum of its radii, no two atoms lie on one another; else other ways are tried.
+"""
+
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.elements import NONMETALS, SYMBOLS
+from atomlens.errors import StructureError
+from atomlens.structures.records import reason
+
+_SEED = 20240229
+_SECONDS = 10
+"""rdkit looks at the clock between steps, so a large molecule may take twice as long."""
+
+_SHORTEST_BOND, _LONGEST_BOND = 0.65, 1.4
+"""Sums of covalent radii."""
+_LONGEST_OF_METALS = 1.6
+_SHORTEST_CONTACT = 1.15
+"""Sums of covalent radii between atoms that are not bonded; the cage of [1.1.1] has 1.23."""
+_SHORTEST_OF_METALS = 1.0
+_SHORTEST_H_H = 1.2
+"""Å"""
+
+_SQUARE_PLANAR = frozenset((46, 78, 79))
+"""Pd, Pt, Au with four neighbours."""
+_LONE_PAIRS = {(17, 5), (35, 5), (53, 5), (54, 5)}
+"""Atomic number and neighbours of centres whose sixth corner is a lone pair: BrF5, IF5."""
+
+_TRIANGLE = [(np.cos(a), np.sin(a), 0.0) for a in (0, 2 * np.pi / 3, 4 * np.pi / 3)]
+_PENTAGON = [(np.cos(2 * np.pi * k / 5), np.sin(2 * np.pi * k / 5), 0.0) for k in range(5)]
+_AXIS = [(0.0, 0.0, 1.0), (0.0, 0.0, -1.0)]
+_CROSS = [(1.0, 0.0, 0.0), (-1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, -1.0, 0.0)]
+_POLYHEDRA: dict[int, list[tuple[float, float, float]]] = {
+    4: _CROSS,
+    5: [*_AXIS, *_TRIANGLE],
+    6: [*_AXIS, *_CROSS],
+    7: [*_AXIS, *_PENTAGON],
+    8: [
+        (np.sin(b) * np.cos(a), np.sin(b) * np.sin(a), np.cos(b))
+        for b, turn in ((np.radians(59.25), 0.0), (np.radians(120.75), np.pi / 4))
+        for a in (turn, turn + np.pi / 2, turn + np.pi, turn + 3 * np.pi / 2)
+    ],
+}
+
+
+class _Centre(NamedTuple):
+    """An atom whose neighbours stand on a polyhedron."""
+
+    atom: int
+    neighbours: list[int]
+    places: NDArray[np.float64]
+    """(n_neighbours, 3) relative to the centre, Å"""
+
+
+def positions_of(molecule: Any, what: str) -> NDArray[np.float64]:
+    """Return coordinates for a connected molecule with all its hydrogens.
+
+    Args:
+        molecule: Sanitized; the hydrogens are atoms.
+        what: What messages call it.
+
+    Returns:
+        (n_atoms, 3) Å, in the order of the molecule's atoms.
+
+    Raises:
+        StructureError: no way leads to coordinates that a molecule can have.
+    """
+    try:
+        found = _canonical_positions(molecule, what)
+        return found if found is not None else _embedded(molecule, what)
+    except StructureError:
+        raise
+    except Exception as error:  # rdkit met bonds that its tables do not know
+        raise StructureError(
+            f"{what}: no 3D coordinates can be made for {_odd_parts(molecule)} ({reason(error)}); "
+            "give a file with coordinates"
+        ) from error
+
+
+def _odd_parts(molecule: Any) -> str:
+    metals = sorted(
+        {a.GetSymbol() for a in molecule.GetAtoms() if a.GetAtomicNum() not in NONMETALS}
+    )
+    return f"the bonds of {', '.join(metals)}" if metals else "its bonds"
+
+
+def _canonical_positions(molecule: Any, what: str) -> NDArray[np.float64] | None:
+    """Return the coordinates of the canonical form; None if the two cannot be matched."""
+    from rdkit import Chem
+
+    tracked = Chem.Mol(molecule)
+    for atom in tracked.GetAtoms():
+        atom.SetIntProp("_given", atom.GetIdx())
+    heavy = Chem.RemoveHs(tracked)
+    smiles = Chem.MolToSmiles(heavy)
+    given = [heavy.GetAtomWithIdx(i).GetIntProp("_given") for i in _output_order(heavy)]
+    mirrored = Chem.Mol(heavy)
+    for atom in mirrored.GetAtoms():
+        atom.InvertChirality()
+    mirror_smiles = Chem.MolToSmiles(mirrored)
+    reflect = mirror_smiles < smiles
+    if reflect:
+        smiles = mirror_smiles
+        given = [heavy.GetAtomWithIdx(i).GetIntProp("_given") for i in _output_order(mirrored)]
+    plain = Chem.MolFromSmiles(smiles)
+    if plain is None or plain.GetNumAtoms() != len(given):
+        return None
+    canonical = Chem.AddHs(plain)
+    order = _matched(canonical, molecule, given)
+    if order is None:
+        return None
+    made = _embedded(canonical, what)
+    if reflect:
+        made = made * np.array([-1.0, 1.0, 1.0])
+    positions = np.empty_like(made)
+    positions[order] = made
+    return positions
+
+
+def _output_order(molecule: Any) -> list[int]:
+    return [int(i) for i in molecule.GetPropsAsDict(True, True)["_smilesAtomOutputOrder"]]
+
+
+def _matched(canonical: Any, molecule: Any, given: list[int]) -> NDArray[np.int_] | None:
+    """Return the given atom (n_atoms,) that each atom of the canonical form is."""
+    order = np.full(canonical.GetNumAtoms(), -1)
+    order[: len(given)] = given
+    taken = set(given)
+    for k, i in enumerate(given):
+        own = [
+            a.GetIdx()
+            for a in canonical.GetAtomWithIdx(k).GetNeighbors()
+            if a.GetIdx() >= len(given)
+        ]
+        theirs = [
+            a.GetIdx()
+            for a in molecule.GetAtomWithIdx(i).GetNeighbors()
+            if a.GetAtomicNum() == 1 and a.GetIdx() not in taken
+        ]
+        if len(own) != len(theirs):
+            return None
+        order[own] = theirs
+    if len(order) != molecule.GetNumAtoms() or sorted(order.tolist()) != list(range(len(order))):
+        return None
+    numbers = [a.GetAtomicNum() for a in molecule.GetAtoms()]
+    same = all(a.GetAtomicNum() == numbers[order[a.GetIdx()]] for a in canonical.GetAtoms())
+    return order if same else None
+
+
+def _embedded(molecule: Any, what: str) -> NDArray[np.float64]:
+    """Return coordinates that pass the checks, by the first way that gives some."""
+    from rdkit.Chem import rdMolDescriptors
+
+    centres = _centres(molecule)
+    alone = _lone_centre(molecule, centres)
+    if alone is not None:
+        return alone
+    problem = ""
+    for seed, random in ((_SEED, False), (_SEED, True), (_SEED + 1, True), (_SEED + 2, True)):
+        made = _distance_geometry(molecule, centres, seed, random)
+        if made is None:
+            continue
+        for relaxed in (_relaxed(made, centres), made):
+            positions = _snapped(relaxed, centres)
+            problem = geometry_problem(relaxed, positions)
+            if not problem:
+                return positions
+    if not problem:
+        raise StructureError(
+            f"{what}: no 3D coordinates satisfy its bonds; check rings and stereo centres or give "
+            "a file with coordinates"
+        )
+    raise StructureError(
+        f"{what}: the 3D coordinates that can be made for it are no molecule's ({problem}); give a "
+        f"file with coordinates of {rdMolDescriptors.CalcMolFormula(molecule)}"
+    )
+
+
+def _distance_geometry(
+    molecule: Any, centres: list[_Centre], seed: int, random: bool
+) -> Any | None:
+    """Return a copy with a conformer, or None if no coordinates satisfy the bounds."""
+    from rdkit import Chem, DistanceGeometry
+    from rdkit.Chem import rdDistGeom
+
+    copy = Chem.Mol(molecule)
+    parameters: Any = rdDistGeom.ETKDGv3()
+    parameters.randomSeed = seed
+    parameters.timeout = _SECONDS
+    parameters.useRandomCoords = random
+    parameters.maxIterations = 20 if random else 10
+    if centres:
+        bounds = rdDistGeom.GetMoleculeBoundsMatrix(copy)
+        for centre in centres:
+            _bind(bounds, centre, copy)
+        if not DistanceGeometry.DoTriangleSmoothing(bounds):
+            return None
+        parameters.SetBoundsMat(bounds)
+    if rdDistGeom.EmbedMolecule(copy, parameters) < 0:
+        return None
+    return copy
+
+
+def _bind(bounds: NDArray[np.float64], centre: _Centre, molecule: Any) -> None:
+    """Fix the distances of a centre's polyhedron in a matrix of bounds.
+
+    What hangs on its corners is set free of the other corners: rdkit's bounds between them
+    belong to angles that the centre does not have.
+    """
+    ring = {centre.atom, *centre.neighbours}
+    for other in molecule.GetAtoms():
+        attached = {a.GetIdx() for a in other.GetNeighbors()}
+        for corner in ring - attached if other.GetIdx() not in ring else ():
+            low, high = sorted((other.GetIdx(), corner))
+            shortest = 1.3 * _bond_length(other, molecule.GetAtomWithIdx(corner))
+            longest = 30.0
+            if corner == centre.atom and attached & ring:  # an angle of 90 to 180 degrees
+                k = centre.neighbours.index(next(iter(attached & ring)))
+                first = float(np.linalg.norm(centre.places[k]))
+                second = _bond_length(other, molecule.GetAtomWithIdx(centre.neighbours[k]))
+                shortest, longest = float(np.hypot(first, second)), first + second
+            bounds[high, low] = min(bounds[high, low], shortest)
+            bounds[low, high] = max(bounds[low, high], longest)
+    atoms = [centre.atom, *centre.neighbours]
+    places = np.concatenate([np.zeros((1, 3)), centre.places])
+    for a, b in combinations(range(len(atoms)), 2):
+        distance = float(np.linalg.norm(places[a] - places[b]))
+        slack = 0.01 if a == 0 else 0.05
+        low, high = sorted((atoms[a], atoms[b]))
+        bounds[low, high], bounds[high, low] = distance + slack, distance - slack
+
+
+def _relaxed(molecule: Any, centres: list[_Centre]) -> Any:
+    """Return a relaxed copy; the centres' polyhedra stay as they are."""
+    from rdkit import Chem
+    from rdkit.Chem import rdForceFieldHelpers
+
+    copy = Chem.Mol(molecule)
+    if copy.GetNumAtoms() < 2:
+        return copy
+    fixed = [i for centre in centres for i in (centre.atom, *centre.neighbours)]
+    if rdForceFieldHelpers.MMFFHasAllMoleculeParams(copy):
+        if not fixed:
+            rdForceFieldHelpers.MMFFOptimizeMolecule(copy, maxIters=500)
+            return copy
+        properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(copy)
+        field = rdForceFieldHelpers.MMFFGetMoleculeForceField(copy, properties)
+    elif rdForceFieldHelpers.UFFHasAllMoleculeParams(copy):
+        if not fixed:
+            rdForceFieldHelpers.UFFOptimizeMolecule(copy, maxIters=500)
+            return copy
+        field = rdForceFieldHelpers.UFFGetMoleculeForceField(copy)
+    else:
+        return copy
+    for i in fixed:
+        field.AddFixedPoint(i)
+    field.Initialize()
+    field.Minimize(maxIts=500)
+    return copy
+
+
+def _centres(molecule: Any) -> list[_Centre]:
+    """Return the atoms whose neighbours need a polyhedron, with its corners given out."""
+    centres = []
+    for atom in molecule.GetAtoms():
+        n, number = atom.GetDegree(), atom.GetAtomicNum()
+        is_square = n == 4 and (number in _SQUARE_PLANAR or number == 54)
+        if not (is_square or (5 <= n <= 8)) or _has_stereo(atom):
+            continue
+        neighbours = [a.GetIdx() for a in atom.GetNeighbors()]
+        corners = np.array(_POLYHEDRA[6][:5] if (number, n) in _LONE_PAIRS else _POLYHEDRA[n])
+        if (number, n) in _LONE_PAIRS:
+            corners = np.array([_AXIS[0], *_CROSS])
+        neighbours = _given_out(molecule, neighbours, corners)
+        lengths = [_bond_length(atom, molecule.GetAtomWithIdx(i)) for i in neighbours]
+        centres.append(_Centre(atom.GetIdx(), neighbours, corners * np.array(lengths)[:, None]))
+    return centres
+
+
+def _bond_length(atom: Any, other: Any) -> float:
+    """Return the sum of covalent radii, Å; bonds of metals, and those to fluorine, are shorter."""
+    from ase.data import covalent_radii
+
+    one, two = atom.GetAtomicNum(), other.GetAtomicNum()
+    total = float(covalent_radii[one] + covalent_radii[two])
+    if one not in NONMETALS or two not in NONMETALS:
+        return 0.96 * total
+    return total - (0.05 if 9 in (one, two) else 0.0)
+
+
+def _has_stereo(atom: Any) -> bool:
+    """Say whether the SMILES itself gives the corners (``@OH1``, ``@SP2``): rdkit knows them."""
+    return str(atom.GetChiralTag()) in (
+        "CHI_OCTAHEDRAL",
+        "CHI_SQUAREPLANAR",
+        "CHI_TRIGONALBIPYRAMIDAL",
+    )
+
+
+def _given_out(molecule: Any, neighbours: list[int], corners: NDArray[np.float64]) -> list[int]:
+    """Return the neighbours in the order of the corners.
+
+    Small rings do not reach across, and the axis of a trigonal bipyramid belongs to the most
+    electronegative.
+    """
+    rings = [set(ring) for ring in molecule.GetRingInfo().AtomRings() if len(ring) <= 7]
+    opposite = [
+        (a, b) for a, b in combinations(range(len(corners)), 2) if corners[a] @ corners[b] < -0.8
+    ]
+
+    def strain(order: list[int]) -> int:
+        pairs = [{order[a], order[b]} for a, b in opposite]
+        return sum(pair <= ring for pair in pairs for ring in rings)
+
+    order = list(neighbours)
+    if len(order) == 5 and len(opposite) == 1:
+        rank = {9: 0, 8: 1, 7: 2, 17: 3, 35: 4, 53: 5}
+        numbers = {i: molecule.GetAtomWithIdx(i).GetAtomicNum() for i in order}
+        order.sort(key=lambda i: rank.get(numbers[i], 9))
+    for _ in range(20):
+        best = min(
+            (_exchanged(order, a, b) for a, b in combinations(range(len(order)), 2)), key=strain
+        )
+        if strain(best) >= strain(order):
+            break
+        order = best
+    return order
+
+
+def _exchanged(order: list[int], a: int, b: int) -> list[int]:
+    changed = list(order)
+    changed[a], changed[b] = changed[b], changed[a]
+    return changed
+
+
+def _lone_centre(molecule: Any, centres: list[_Centre]) -> NDArray[np.float64] | None:
+    """Return the coordinates of a molecule that is one polyhedron, such as SF6."""
+    if len(centres) != 1 or molecule.GetNumAtoms() != 1 + len(centres[0].neighbours):
+        return None
+    positions = np.zeros((molecule.GetNumAtoms(), 3))
+    positions[centres[0].neighbours] = centres[0].places
+    return positions
+
+
+def _snapped(molecule: Any, centres: list[_Centre]) -> NDArray[np.float64]:
+    """Return coordinates with neighbours of a centre that bear nothing else on their corners."""
+    positions = np.array(molecule.GetConformer().GetPositions())
+    for centre in centres:
+        corners = positions[centre.neighbours] - positions[centre.atom]
+        left, _, right = np.linalg.svd(centre.places.T @ corners)
+        turn = left @ np.diag([1.0, 1.0, np.sign(np.linalg.det(left @ right))]) @ right
+        ideal = positions[centre.atom] + centre.places @ turn
+        for i, place in zip(centre.neighbours, ideal, strict=True):
+            if molecule.GetAtomWithIdx(i).GetDegree() == 1:
+                positions[i] = place
+    return positions
+
+
+def geometry_problem(
+    molecule: Any, positions: NDArray[np.float64], only: NDArray[np.bool_] | None = None
+) -> str:
+    """Say what is wrong with made coordinates; empty where nothing is.
+
+    Args:
+        molecule: Its bonds say which atoms may be near to each other.
+        positions: (n_atoms, 3) Å
+        only: (n_atoms,) atoms that are judged, against all; by default all of them
+    """
+    from ase.data import covalent_radii
+
+    if not np.isfinite(positions).all():
+        return "a position is no number"
+    n = len(positions)
+    if n < 2:
+        return ""
+    numbers = np.array([a.GetAtomicNum() for a in molecule.GetAtoms()])
+    radii = covalent_radii[numbers]
+    metal = ~np.isin(numbers, sorted(NONMETALS))
+    bonded = np.zeros((n, n), dtype=bool)
+    for bond in molecule.GetBonds():
+        a, b = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
+        bonded[a, b] = bonded[b, a] = True
+    distances = np.linalg.norm(positions[:, None] - positions[None], axis=2)
+    sums = radii[:, None] + radii[None]
+    with_metal = metal[:, None] | metal[None]
+    longest = np.where(with_metal, _LONGEST_OF_METALS, _LONGEST_BOND) * sums
+    contact = np.where(with_metal, _SHORTEST_OF_METALS, _SHORTEST_CONTACT) * sums
+    both_hydrogen = (numbers[:, None] == 1) & (numbers[None] == 1)
+    contact[both_hydrogen] = _SHORTEST_H_H
+    wrong = np.where(
+        bonded, (distances < _SHORTEST_BOND * sums) | (distances > longest), distances < contact
+    )
+    np.fill_diagonal(wrong, False)
+    if only is not None:
+        wrong &= only[:, None] | only[None]
+    if not wrong.any():
+        return ""
+    i, j = (int(k) for k in np.argwhere(wrong)[0])
+    kind = "bonded" if bonded[i, j] else "not bonded"
+    return (
+        f"atoms {i} ({SYMBOLS[numbers[i]]}) and {j} ({SYMBOLS[numbers[j]]}), {kind}, are "
+        f"{distances[i, j]:.2f} Å apart"
+    )
