@@ -5,10 +5,12 @@ parses text with the functions of this module, inside a `net`: whatever a strang
 parser do, the user reads one sentence that names the file.
 """
 
+import bz2
 import errno
 import gzip
 import io
 import json
+import lzma
 import math
 import os
 import stat
@@ -125,19 +127,32 @@ def read_text(path: str | Path, *, most: float | None = None) -> str:
 
 
 def unpacked(content: bytes, *, most: int) -> bytes:
-    """Return what gzipped bytes hold, at most so many.
+    """Return what bytes packed by gzip, bzip2 or xz hold, at most so many.
 
     Raises:
-        OSError: they are damaged, or hold more.
+        OSError: they are damaged, packed otherwise, or hold more.
     """
     try:
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
+        with _unpacking(content) as stream:
             return _rest(stream, most)
-    except (EOFError, zlib.error, ValueError) as problem:
-        raise OSError(errno.EIO, f"the gzipped data are damaged, {reason(problem)}") from problem
+    except (EOFError, zlib.error, lzma.LZMAError, ValueError) as problem:
+        raise OSError(errno.EIO, f"the packed data are damaged, {reason(problem)}") from problem
+    except OSError as problem:
+        if problem.errno is not None:
+            raise
+        raise OSError(errno.EIO, f"the packed data are damaged, {reason(problem)}") from problem
 
 
-def _rest(stream: IO[bytes] | gzip.GzipFile, most: int) -> bytes:
+def _unpacking(content: bytes) -> gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile:
+    packed = io.BytesIO(content)
+    if content.startswith(b"BZh"):
+        return bz2.BZ2File(packed)
+    if content.startswith(b"\xfd7zXZ"):
+        return lzma.LZMAFile(packed)
+    return gzip.GzipFile(fileobj=packed)
+
+
+def _rest(stream: IO[bytes] | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile, most: int) -> bytes:
     """Return what a stream still holds, piece by piece, as a read takes room for all it asks."""
     pieces, size = [], 0
     while piece := stream.read(1 << 20):

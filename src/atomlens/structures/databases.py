@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from atomlens.boundary import parse_json
 from atomlens.errors import StructureError
+from atomlens.structures.disorder import REFUSE, DisorderChoice
 from atomlens.structures.objects import atoms_of_json, atoms_of_sites
-from atomlens.structures.records import Entry, attempt, keep_results, reason
+from atomlens.structures.records import Entry, attempt, attempt_all, keep_results, reason
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -28,7 +29,7 @@ _DEEPEST = 6
 """So many records may stand in one another around a structure."""
 
 
-def read_json(text: str) -> list[Entry]:
+def read_json(text: str, disorder: DisorderChoice = REFUSE) -> list[Entry]:
     """Return one entry for each structure of a JSON file.
 
     Understood are the structures of pymatgen, ase, JARVIS and OPTIMADE, alone, in a list, in a
@@ -39,24 +40,24 @@ def read_json(text: str) -> list[Entry]:
     try:
         data = parse_json(text)
     except ValueError as error:
-        lines = _json_lines(text)
+        lines = _json_lines(text, disorder)
         if lines is None:
             raise StructureError(
                 f"the text breaks off or is not JSON ({reason(error)}); get a complete copy"
             ) from error
         return lines
-    return _json_entries(data)
+    return _json_entries(data, disorder)
 
 
 def read_value(data: Any) -> Entry:
     """Return the one structure that a value parsed from JSON holds."""
-    return _json_entry("", data)
+    return _json_entry("", data, REFUSE)[0]
 
 
-def _json_lines(text: str) -> list[Entry] | None:
+def _json_lines(text: str, disorder: DisorderChoice) -> list[Entry] | None:
     """Return one entry a line of JSON lines; None if not even the first line is an object."""
     lines = [line for line in text.split("\n") if line.strip()]
-    entries = []
+    entries: list[Entry] = []
     for number, line in enumerate(lines):
         try:
             record = parse_json(line)
@@ -68,26 +69,30 @@ def _json_lines(text: str) -> list[Entry] | None:
             continue
         if not isinstance(record, dict):
             return None
-        entries.append(_json_entry("", record))
+        entries += _json_entry("", record, disorder)
     return entries if len(lines) > 1 else None
 
 
-def _json_entries(data: Any) -> list[Entry]:
+def _json_entries(data: Any, disorder: DisorderChoice) -> list[Entry]:
     """Return the entries of a JSON value, whatever container it is."""
     if isinstance(data, dict) and isinstance(data.get("ids"), list) and "nextid" in data:
         return [_json_row(data, row) for row in data["ids"]]
     if _builder(data) is not None:
-        return [_json_entry("", data)]
+        return _json_entry("", data, disorder)
     if isinstance(data, list) and data:
-        return [_json_entry("", item) for item in data]
+        return [entry for item in data for entry in _json_entry("", item, disorder)]
     if isinstance(data, dict):
         records = _pandas_records(data)
         if records is None and isinstance(data.get("data"), list | dict):
             records = data["data"] if isinstance(data["data"], list) else [data["data"]]
         if records:
-            return [_json_entry("", record) for record in records]
+            return [entry for record in records for entry in _json_entry("", record, disorder)]
         if any(_builder(value) is not None for value in data.values()):
-            return [_json_entry(str(name), value) for name, value in data.items()]
+            return [
+                entry
+                for name, value in data.items()
+                for entry in _json_entry(str(name), value, disorder)
+            ]
     raise StructureError(
         "the JSON holds no structure; write one with ase or with pymatgen's to(fmt='json')"
     )
@@ -120,63 +125,70 @@ def _json_row(data: Mapping[str, Any], row: Any) -> Entry:
     return attempt(name, lambda: _atoms_of_ase(record), f"row {row}")
 
 
-def _json_entry(name: str, item: Any) -> Entry:
-    build = _builder(item)
+def _json_entry(name: str, item: Any, disorder: DisorderChoice) -> list[Entry]:
+    """Return the entry of a JSON value, or those of its ordered models."""
+    build = _builder(item, disorder)
     if build is None:
-        return Entry(
-            name,
-            None,
+        problem = (
             "this entry of the JSON holds no structure of pymatgen, ase, JARVIS or OPTIMADE, not "
-            "under `structure`, `atoms` or `cif` either; correct or remove it",
+            "under `structure`, `atoms` or `cif` either; correct or remove it"
         )
+        return [Entry(name, None, problem)]
     given = next((str(item[key]) for key in _NAMES if _is_plain(item.get(key))), "")
-    return attempt(name or given, build, "entry")
+    return attempt_all(name or given, build, "entry")
 
 
-def _builder(item: Any, depth: int = 0) -> "Callable[[], Atoms] | None":
+def _builder(
+    item: Any, disorder: DisorderChoice = REFUSE, depth: int = 0
+) -> "Callable[[], list[Atoms]] | None":
     """Return the function that makes ase.Atoms of a JSON value, or None if nothing can."""
     if not isinstance(item, dict) or depth > _DEEPEST:
         return None
     if isinstance(item.get("sites"), list):
-        return lambda: atoms_of_json(item)
+        return lambda: atoms_of_json(item, disorder)
     if "positions" in item and "numbers" in item:
-        return lambda: _atoms_of_ase(item)
+        return lambda: [_atoms_of_ase(item)]
     if "lattice_mat" in item and "coords" in item:
-        return lambda: _atoms_of_jarvis(item)
+        return lambda: _atoms_of_jarvis(item, disorder)
     if "cartesian_site_positions" in item and "species_at_sites" in item:
-        return lambda: _atoms_of_optimade(item)
+        return lambda: _atoms_of_optimade(item, disorder)
     for key in _HOLDERS:
         value = item.get(key)
         inner = (
-            _text_builder(value, depth) if isinstance(value, str) else _builder(value, depth + 1)
+            _text_builder(value, disorder, depth)
+            if isinstance(value, str)
+            else _builder(value, disorder, depth + 1)
         )
         if inner is not None:
             return lambda inner=inner: _with_values(inner(), item)  # type: ignore[misc]
     return None
 
 
-def _text_builder(text: str, depth: int) -> "Callable[[], Atoms] | None":
+def _text_builder(
+    text: str, disorder: DisorderChoice, depth: int
+) -> "Callable[[], list[Atoms]] | None":
     """Return the function for a structure that stands in a record as JSON or CIF text."""
     if text.lstrip().startswith("{"):
         try:
-            return _builder(parse_json(text), depth)
+            return _builder(parse_json(text), disorder, depth)
         except ValueError:
             return None
     if "_cell_length_a" in text:
-        return lambda: _atoms_of_cif(text)
+        return lambda: _atoms_of_cif(text, disorder)
     return None
 
 
-def _atoms_of_cif(text: str) -> "Atoms":
+def _atoms_of_cif(text: str, disorder: DisorderChoice) -> "list[Atoms]":
     from atomlens.structures.cif.atoms import read_cif
 
-    entry = read_cif(text)[0]
-    if entry.atoms is None:
-        raise StructureError(entry.problem)
-    return entry.atoms
+    entries = read_cif(text, disorder)
+    found = [entry.atoms for entry in entries if entry.atoms is not None]
+    if len(found) < len(entries):
+        raise StructureError(next(entry.problem for entry in entries if entry.atoms is None))
+    return found
 
 
-def _atoms_of_jarvis(item: Mapping[str, Any]) -> "Atoms":
+def _atoms_of_jarvis(item: Mapping[str, Any], disorder: DisorderChoice) -> "list[Atoms]":
     """Return the atoms of JARVIS, whose coordinates are in parts of the cell unless it says so."""
     cell = np.array(item["lattice_mat"], dtype=float).reshape(3, 3)
     positions = np.array(item["coords"], dtype=float).reshape(-1, 3)
@@ -184,11 +196,11 @@ def _atoms_of_jarvis(item: Mapping[str, Any]) -> "Atoms":
         positions = positions @ cell
     species = [{str(symbol).strip(): 1.0} for symbol in item["elements"]]
     _check_number(len(species), positions)
-    return atoms_of_sites(species, positions, cell, (True,) * 3)
+    return atoms_of_sites(species, positions, cell, (True,) * 3, disorder)
 
 
-def _atoms_of_optimade(item: Mapping[str, Any]) -> "Atoms":
-    """Return the structure of an OPTIMADE entry; its species may be mixtures, which are refused."""
+def _atoms_of_optimade(item: Mapping[str, Any], disorder: DisorderChoice) -> "list[Atoms]":
+    """Return the structure of an OPTIMADE entry, or its ordered models if species are mixtures."""
     positions = np.array(item["cartesian_site_positions"], dtype=float).reshape(-1, 3)
     kinds = {
         str(kind["name"]): dict(zip(kind["chemical_symbols"], kind["concentration"], strict=True))
@@ -198,10 +210,11 @@ def _atoms_of_optimade(item: Mapping[str, Any]) -> "Atoms":
     _check_number(len(species), positions)
     lattice = item.get("lattice_vectors")
     if lattice is None:
-        return atoms_of_sites(species, positions, None, (False,) * 3)
+        return atoms_of_sites(species, positions, None, (False,) * 3, disorder)
     vectors = [[0.0 if x is None else x for x in vector] for vector in lattice]
     pbc = [bool(flag) for flag in item.get("dimension_types") or (1, 1, 1)]
-    return atoms_of_sites(species, positions, np.array(vectors, dtype=float).reshape(3, 3), pbc)
+    cell = np.array(vectors, dtype=float).reshape(3, 3)
+    return atoms_of_sites(species, positions, cell, pbc, disorder)
 
 
 def _check_number(n_species: int, positions: NDArray[np.float64]) -> None:
@@ -211,9 +224,10 @@ def _check_number(n_species: int, positions: NDArray[np.float64]) -> None:
         )
 
 
-def _with_values(atoms: "Atoms", record: Mapping[str, Any]) -> "Atoms":
-    atoms.info.update({k: v for k, v in record.items() if _is_plain(v)})
-    return atoms
+def _with_values(models: "list[Atoms]", record: Mapping[str, Any]) -> "list[Atoms]":
+    for atoms in models:
+        atoms.info.update({k: v for k, v in record.items() if _is_plain(v) and k != "warnings"})
+    return models
 
 
 def _is_plain(value: Any) -> bool:

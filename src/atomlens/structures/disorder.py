@@ -8,13 +8,16 @@ Each set of alternatives takes what its occupancies add up to; see
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.elements import SYMBOLS
 from atomlens.errors import SettingsError, unknown_name
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 Disorder = Literal["refuse", "majority", "enumerate"]
 """What to do with a disordered crystal."""
@@ -68,6 +71,8 @@ class PartialAtoms(NamedTuple):
     """(n_atoms,) the symmetry operation that made it"""
     groups: Sequence[tuple[str, str] | None]
     """(n_atoms,) assembly and group of each; None for an atom that belongs to none"""
+    kinds: NDArray[np.int_] | None = None
+    """(n_atoms,) the same for atoms of sites that stand for one another; by default their sites"""
 
 
 class OrderedModel(NamedTuple):
@@ -110,6 +115,29 @@ def ordered_models(atoms: PartialAtoms, choice: DisorderChoice) -> list[OrderedM
         _model(atoms, kept, f"ordered model {i + 1} of {n}, drawn by the occupancies")
         for i, kept in enumerate(found.values())
     ]
+
+
+def models_of(
+    whole: "Atoms", atoms: PartialAtoms, choice: DisorderChoice
+) -> "list[tuple[Atoms, NDArray[np.int_]]]":
+    """Return ordered models as ase.Atoms, and the atoms that each keeps.
+
+    What was taken is among the warnings of each.
+
+    ``info["disorder"]`` says how; the models of ``enumerate`` are numbered by
+    ``info["ordered_model"]``, counted from 0.
+    """
+    from atomlens.structures.records import add_warning
+
+    models = []
+    for i, model in enumerate(ordered_models(atoms, choice)):
+        one = whole[model.kept]
+        one.info = {"warnings": list(whole.info.get("warnings", [])), "disorder": choice.how}
+        if choice.how == "enumerate":
+            one.info["ordered_model"] = i
+        add_warning(one, model.said)
+        models.append((one, model.kept))
+    return models
 
 
 def _model(atoms: PartialAtoms, kept: NDArray[np.int_], what: str) -> OrderedModel:
@@ -197,8 +225,8 @@ class _Cluster(NamedTuple):
     """(n_units,)"""
     excluded: NDArray[np.bool_]
     """(n_units, n_units)"""
-    kind: tuple[tuple[int, ...], ...]
-    """The listed sites of its units: clusters of one kind are equivalent by symmetry."""
+    kind: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
+    """Sites and elements of its units: clusters of one kind stand for one another."""
 
     def majority(self) -> NDArray[np.int_]:
         """Return the units of the largest occupancies that can be there together."""
@@ -234,13 +262,20 @@ def _clusters(atoms: PartialAtoms, units: NDArray[np.int_]) -> list[_Cluster]:
     excluded = _conflicts(atoms, units)
     n = len(excluded)
     occupancies = np.array([atoms.occupancies[units == u].mean() for u in range(n)])
-    sites = [tuple(sorted(set(atoms.sites[units == u].tolist()))) for u in range(n)]
+    kinds = atoms.sites if atoms.kinds is None else atoms.kinds
+    sites = [
+        (
+            tuple(sorted(set(kinds[units == u].tolist()))),
+            tuple(sorted(set(atoms.numbers[units == u].tolist()))),
+        )
+        for u in range(n)
+    ]
     _, labels = connected_components(csr_matrix(excluded), directed=False)
     clusters = []
     for label in range(int(labels.max(initial=-1)) + 1):
         members = np.flatnonzero(labels == label)
         # symmetry-equal units keep one order, so that all clusters of a kind choose alike
-        members = members[np.lexsort((members, [sites[u] and sites[u][0] for u in members]))]
+        members = np.array(sorted(members.tolist(), key=lambda u: (sites[u], u)))
         clusters.append(
             _Cluster(
                 members,
@@ -255,7 +290,7 @@ def _clusters(atoms: PartialAtoms, units: NDArray[np.int_]) -> list[_Cluster]:
 def _drawn(clusters: list[_Cluster], rng: np.random.Generator) -> list[NDArray[np.int_]]:
     """Draw each cluster; equivalent ones together keep the composition as nearly as they can."""
     chosen: list[NDArray[np.int_]] = []
-    by_kind: dict[tuple[tuple[int, ...], ...], list[_Cluster]] = {}
+    by_kind: dict[object, list[_Cluster]] = {}
     for cluster in clusters:
         if cluster.excludes_all():
             by_kind.setdefault(cluster.kind, []).append(cluster)

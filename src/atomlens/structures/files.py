@@ -1,5 +1,6 @@
 """Files: which reader reads which, and what to say when a file is of another kind."""
 
+import errno
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -7,8 +8,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
-from atomlens.boundary import TEXT_SHARE, machine_memory, read_bytes, regular_size
+from atomlens.boundary import TEXT_SHARE, machine_memory, read_bytes, regular_size, unpacked
 from atomlens.errors import StructureError
+from atomlens.structures.disorder import REFUSE, DisorderChoice
 from atomlens.structures.records import Entry, one_line, reason
 
 
@@ -22,60 +24,89 @@ class Kind(NamedTuple):
     reader: str
     takes_path: bool = False
     """The reader opens the file itself; others are given its text."""
+    takes_disorder: bool = False
+    """The reader is told what to do with a disordered crystal."""
 
 
 KINDS: tuple[Kind, ...] = (
-    Kind("CIF", (".cif",), "cif.atoms", "read_cif"),
+    Kind("CIF", (".cif", ".mcif", ".mmcif"), "cif.atoms", "read_cif", takes_disorder=True),
     Kind("POSCAR", (".vasp", ".poscar", ".contcar"), "poscar", "read_poscar"),
     Kind("XYZ", (".xyz", ".extxyz"), "xyz", "read_xyz"),
     Kind("SDF", (".sdf", ".sd"), "molecules", "read_sdf"),
     Kind("MOL", (".mol",), "molecules", "read_sdf"),
     Kind("ase database", (".db",), "databases", "read_database", True),
-    Kind("JSON", (".json",), "databases", "read_json"),
+    Kind("JSON", (".json",), "databases", "read_json", takes_disorder=True),
 )
-"""Files that can be read; POSCAR and CONTCAR are also known by the beginning of their name."""
+"""Files that can be read; VASP's are also known by POSCAR, CONTCAR or XDATCAR in their name."""
+
+PACKED = (".gz", ".bz2", ".xz")
+"""Endings of packed files, which are unpacked in memory."""
 
 _HEAD = 4000
 """Bytes that show of which kind a file is."""
-_POSCAR_NAME = re.compile(r"(POSCAR|CONTCAR)([._-].*)?")
+_POSCAR_NAME = re.compile(r"(.*[-_. ])?(POSCAR|CONTCAR|XDATCAR)(\d.*|[-_. ].*)?", re.IGNORECASE)
+_OTHER_SUFFIXES = frozenset(
+    ".py .sh .txt .md .png .jpg .jpeg .pdf .svg .log .out .csv .html .yaml .yml .ipynb .zip .tar "
+    ".pkl .npz .h5 .xml .toml".split()
+)
 
 
 def kind_of(path: Path) -> Kind | None:
-    """Return the kind that a file's name announces, or None."""
-    suffix = path.suffix.lower()
+    """Return the kind that a file's name announces, packed or not; None if it is not known."""
+    plain = _unpacked_name(path)
+    suffix = plain.suffix.lower()
     for kind in KINDS:
         if suffix in kind.suffixes:
             return kind
-    return KINDS[1] if _POSCAR_NAME.fullmatch(path.name) else None
+    if suffix in _OTHER_SUFFIXES or not _POSCAR_NAME.fullmatch(plain.name):
+        return None
+    return KINDS[1]
+
+
+def _unpacked_name(path: Path) -> Path:
+    return path.with_suffix("") if path.suffix.lower() in PACKED and path.stem else path
 
 
 def known_kinds() -> str:
     """Return the list of file names that can be read, for messages."""
     suffixes = ", ".join(suffix for kind in KINDS for suffix in kind.suffixes)
-    return f"{suffixes}, POSCAR*, CONTCAR*"
+    return f"{suffixes}, POSCAR*, CONTCAR*, XDATCAR*, each also packed ({', '.join(PACKED)})"
 
 
 def stem_of(path: Path) -> str:
     """Return the name that a file gives to its structures."""
-    known = any(path.suffix.lower() in kind.suffixes for kind in KINDS)
-    return (path.stem if known else path.name) or path.name
+    plain = _unpacked_name(path)
+    known = any(plain.suffix.lower() in kind.suffixes for kind in KINDS)
+    return (plain.stem if known else plain.name) or path.name
 
 
-def files_in(folder: Path) -> list[Path]:
-    """Return the files of known kinds in a folder and all folders in it, sorted by path.
+class Found(NamedTuple):
+    """What is in a folder and in all folders in it."""
+
+    known: list[Path]
+    """Files of known kinds, sorted by path"""
+    others: list[Path]
+    """Files of other kinds, sorted by path"""
+
+
+def files_in(folder: Path) -> Found:
+    """Return the files in a folder and all folders in it.
 
     Hidden files and folders are left out, and links to folders are not followed.
     """
-    found: list[Path] = []
+    known: list[Path] = []
+    others: list[Path] = []
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        paths = (Path(place, name) for name in names if not name.startswith("."))
-        found.extend(path for path in paths if kind_of(path) is not None)
-    return sorted(found)
+        for path in (Path(place, name) for name in names if not name.startswith(".")):
+            (others if kind_of(path) is None else known).append(path)
+    return Found(sorted(known), sorted(others))
 
 
-def read_file(path: Path) -> list[Entry]:
+def read_file(path: Path, disorder: DisorderChoice = REFUSE) -> list[Entry]:
     """Return one entry for each structure of a file, in the order of the file.
+
+    A disordered crystal gives one entry for each ordered model, if models are asked for.
 
     Raises StructureError, without the file's name in front, if nothing in it can be read.
     """
@@ -91,7 +122,7 @@ def read_file(path: Path) -> list[Entry]:
     if not content.strip():
         raise StructureError("the file is empty; get a complete copy")
     try:
-        entries = _read_as(kind, path, content)
+        entries = _read_as(kind, path, content, disorder)
     except StructureError:
         _refuse_other_kind(kind, content)
         raise
@@ -100,12 +131,17 @@ def read_file(path: Path) -> list[Entry]:
     return entries
 
 
-def _read_as(kind: Kind, path: Path, content: bytes) -> list[Entry]:
+def _read_as(kind: Kind, path: Path, content: bytes, disorder: DisorderChoice) -> list[Entry]:
     read: Callable[..., list[Entry]] = getattr(
         import_module(f"atomlens.structures.{kind.module}"), kind.reader
     )
     try:
-        entries = read(path if kind.takes_path else _decoded(content))
+        if kind.takes_path:
+            entries = read(path)
+        elif kind.takes_disorder:
+            entries = read(_decoded(content), disorder)
+        else:
+            entries = read(_decoded(content))
     except StructureError:
         raise
     except Exception as error:  # a third-party parser met something it did not expect
@@ -133,15 +169,25 @@ def _content(path: Path, kind: Kind | None) -> bytes:
         raise StructureError("it is neither a file nor a folder; give a file with structures")
     try:
         if kind is not None and kind.takes_path:
+            if path.suffix.lower() in PACKED:
+                raise StructureError(f"it is a packed {kind.label}; unpack it first")
             regular_size(path)
             with path.open("rb") as stream:
                 return stream.read(_HEAD)
-        return read_bytes(path, most=TEXT_SHARE * machine_memory())
+        most = TEXT_SHARE * machine_memory()
+        content = read_bytes(path, most=most)
+        if kind is None or path.suffix.lower() not in PACKED:
+            return content
+        return unpacked(content, most=int(most))
     except PermissionError as error:
         raise StructureError(
             "you have no permission to read it; change its permissions or copy it"
         ) from error
     except OSError as error:
+        if error.errno == errno.EIO and path.suffix.lower() in PACKED:
+            raise StructureError(
+                f"it cannot be unpacked ({error.strerror}); get a complete copy"
+            ) from error
         raise StructureError(f"it cannot be opened ({reason(error)}); check the disk") from error
 
 

@@ -11,42 +11,44 @@ from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
 from atomlens.structures.arrays import hill_formula, name_of
 from atomlens.structures.checks import check_atoms
+from atomlens.structures.disorder import REFUSE, DisorderChoice, PartialAtoms, models_of
 from atomlens.structures.records import DEUTERIUM_NOTICE, add_warning, short
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 
-def atoms_of(thing: Any) -> "Atoms":
-    """Return an object as a new ase.Atoms with a name.
+def atoms_of(thing: Any, disorder: DisorderChoice = REFUSE) -> "list[Atoms]":
+    """Return an object as a new ase.Atoms with a name, or the ordered models of a disordered one.
 
     Accepted are ase.Atoms, pymatgen Structure, Molecule and Composition (and their
     relatives), and rdkit Mol. Raises StructureError for others and for bad structures.
     """
-    atoms = _converted(thing)
-    name = name_of(atoms) if len(atoms) else type(thing).__name__
-    try:
-        check_atoms(atoms)
-    except StructureError as error:
-        raise StructureError(f"{name}: {error}") from error
-    atoms.info["name"] = name
-    return atoms
+    models = _converted(thing, disorder)
+    for i, atoms in enumerate(models):
+        name = name_of(atoms) if len(atoms) else type(thing).__name__
+        try:
+            check_atoms(atoms)
+        except StructureError as error:
+            raise StructureError(f"{name}: {error}") from error
+        atoms.info["name"] = name if len(models) == 1 else f"{name}-{i:04d}"
+    return models
 
 
-def _converted(thing: Any) -> "Atoms":
+def _converted(thing: Any, disorder: DisorderChoice) -> "list[Atoms]":
     packages = {cls.__module__.partition(".")[0] for cls in type(thing).__mro__}
     if "ase" in packages:
         from ase import Atoms
 
         if isinstance(thing, Atoms):
-            return _copy(thing)
+            return [_copy(thing)]
     if "pymatgen" in packages:
-        return _from_pymatgen(thing)
+        return _from_pymatgen(thing, disorder)
     if "rdkit" in packages:
         from rdkit.Chem import Mol
 
         if isinstance(thing, Mol):
-            return _from_rdkit(thing)
+            return [_from_rdkit(thing)]
     raise StructureError(
         f"a {type(thing).__name__} object is not a structure; give a path, SMILES or formula as "
         "text, ase.Atoms, a pymatgen Structure, Molecule or Composition, or an rdkit Mol"
@@ -59,13 +61,13 @@ def _copy(atoms: "Atoms") -> "Atoms":
     return copy
 
 
-def _from_pymatgen(thing: Any) -> "Atoms":
+def _from_pymatgen(thing: Any, disorder: DisorderChoice) -> "list[Atoms]":
     from pymatgen.core import Composition
     from pymatgen.core.structure import SiteCollection
 
     if isinstance(thing, SiteCollection):
         try:
-            return atoms_of_object(thing)
+            return atoms_of_object(thing, disorder)
         except StructureError as error:
             raise StructureError(f"{thing.formula}: {error}") from error
     if isinstance(thing, Composition):
@@ -76,7 +78,7 @@ def _from_pymatgen(thing: Any) -> "Atoms":
             amounts[element.symbol] = amounts.get(element.symbol, Fraction(0)) + Fraction(
                 amount
             ).limit_denominator(1000)
-        return atoms_of_amounts(amounts, thing.formula.replace(" ", ""))
+        return [atoms_of_amounts(amounts, thing.formula.replace(" ", ""))]
     raise StructureError(
         f"a pymatgen {type(thing).__name__} is not a structure; give a Structure, Molecule or "
         "Composition"
@@ -97,46 +99,76 @@ def atoms_of_sites(
     positions: NDArray[np.float64],
     cell: NDArray[np.float64] | None,
     pbc: Sequence[bool],
-) -> "Atoms":
-    """Return sites as ase.Atoms; ``species`` holds symbol -> occupancy for each site.
+    disorder: DisorderChoice = REFUSE,
+) -> "list[Atoms]":
+    """Return sites as ase.Atoms, or as ordered models if some are shared or partly empty.
 
-    Raises StructureError for a site that is shared, partly empty or not an element.
+    Args:
+        species: Symbol -> occupancy for each site.
+        positions: (n_sites, 3) Å
+        cell: (3, 3) rows are lattice vectors, Å; None for a molecule.
+        pbc: Along which of them the structure repeats.
+        disorder: What to do with sites that are no whole atoms.
+
+    Raises StructureError for a site that is not an element, or that is disordered unless
+    ordered models are asked for.
     """
     from ase import Atoms
 
-    symbols = [_only_element(i, dict(site)) for i, site in enumerate(species)]
+    shared = [_elements(i, dict(site), disorder) for i, site in enumerate(species)]
+    sites = np.repeat(np.arange(len(shared)), [len(site) for site in shared])
+    symbols = [symbol for site in shared for symbol in site]
+    shares = np.array([share for site in shared for share in site.values()])
     plain = ["H" if symbol in ("D", "T") else symbol for symbol in symbols]
-    if cell is None:
-        atoms = Atoms(plain, positions=positions)
-    else:
-        atoms = Atoms(plain, positions=positions, cell=cell, pbc=pbc)
+    given = {} if cell is None else {"cell": cell, "pbc": pbc}
+    whole = Atoms(plain, positions=positions[sites], **given)
     if plain != symbols:
-        add_warning(atoms, DEUTERIUM_NOTICE)
-    return atoms
+        add_warning(whole, DEUTERIUM_NOTICE)
+    if (shares == 1).all():
+        return [whole]
+    partial = PartialAtoms(
+        whole.numbers,
+        whole.positions,
+        cell,
+        shares,
+        sites,
+        np.zeros(len(sites), dtype=int),
+        [None] * len(sites),
+        _kinds(shared)[sites],
+    )
+    return [atoms for atoms, _ in models_of(whole, partial, disorder)]
 
 
-def atoms_of_json(data: Mapping[str, Any]) -> "Atoms":
+def _kinds(shared: list[dict[str, float]]) -> NDArray[np.int_]:
+    """(n_sites,) the same number for sites that are shared alike: these are drawn together."""
+    known: dict[tuple[tuple[str, float], ...], int] = {}
+    keys = [tuple((s, round(share, 4)) for s, share in site.items()) for site in shared]
+    return np.array([known.setdefault(key, len(known)) for key in keys], dtype=int)
+
+
+def atoms_of_json(data: Mapping[str, Any], disorder: DisorderChoice = REFUSE) -> "list[Atoms]":
     """Return the dictionary form of a pymatgen Structure or Molecule as ase.Atoms."""
     sites = list(data["sites"])
     species = [_species_of_json(site["species"]) for site in sites]
     lattice = data.get("lattice")
     if lattice is None:
         positions = np.array([site["xyz"] for site in sites], dtype=float).reshape(-1, 3)
-        return atoms_of_sites(species, positions, None, (False,) * 3)
+        return atoms_of_sites(species, positions, None, (False,) * 3, disorder)
     cell = np.array(lattice["matrix"], dtype=float).reshape(3, 3)
     fractional = np.array([site["abc"] for site in sites], dtype=float).reshape(-1, 3)
     pbc = [bool(x) for x in lattice.get("pbc", (True,) * 3)]
-    return atoms_of_sites(species, fractional @ cell, cell, pbc)
+    return atoms_of_sites(species, fractional @ cell, cell, pbc, disorder)
 
 
-def atoms_of_object(structure: Any) -> "Atoms":
+def atoms_of_object(structure: Any, disorder: DisorderChoice = REFUSE) -> "list[Atoms]":
     """Return a pymatgen Structure or Molecule as ase.Atoms."""
     species = [_summed((s.symbol, n) for s, n in site.species.items()) for site in structure]
     lattice = getattr(structure, "lattice", None)
     positions = np.array(structure.cart_coords, dtype=float).reshape(-1, 3)
     if lattice is None:
-        return atoms_of_sites(species, positions, None, (False,) * 3)
-    return atoms_of_sites(species, positions, np.array(lattice.matrix), lattice.pbc)
+        return atoms_of_sites(species, positions, None, (False,) * 3, disorder)
+    cell = np.array(lattice.matrix)
+    return atoms_of_sites(species, positions, cell, lattice.pbc, disorder)
 
 
 def _species_of_json(entries: Sequence[Mapping[str, Any]]) -> dict[str, float]:
@@ -151,19 +183,35 @@ def _summed(entries: Any) -> dict[str, float]:
     return total
 
 
-def _only_element(index: int, site: dict[str, float]) -> str:
+_EMPTY = frozenset(("X", "Vac", "vacancy", "Va", "vac", ""))
+"""Names of an empty share of a site, as OPTIMADE and others write it."""
+
+
+def _elements(index: int, site: dict[str, float], disorder: DisorderChoice) -> dict[str, float]:
+    """Return the elements of a site and their shares; one whole element unless models are asked."""
     shown = ", ".join(f"{amount:g} {symbol}" for symbol, amount in site.items())
-    if len(site) != 1 or abs(sum(site.values()) - 1) > 1e-3:
+    total = sum(site.values())
+    if total > 1.05:
+        raise StructureError(
+            f"atom {index} (counted from 0) is occupied by {shown}, more than one atom; correct it"
+        )
+    if len(site) == 1 and abs(total - 1) <= 1.5e-3:
+        site = dict.fromkeys(site, 1.0)
+    elif disorder.how == "refuse":
         first = next(iter(site), "empty")
         raise StructureError(
             f"atom {index} ({first}, counted from 0) is occupied by {shown or 'nothing'}: the "
-            "structure is disordered; make an ordered model of it, for example with pymatgen's "
-            "OrderDisorderedStructureTransformation"
+            "structure is disordered; read ordered models of it with --disorder majority or "
+            "--disorder enumerate"
         )
-    symbol = next(iter(site))
-    if symbol not in SYMBOLS[1:] and symbol not in ("D", "T"):
-        raise StructureError(
-            f"atom {index} (counted from 0): {short(symbol)} is not an element; replace it or "
-            "remove the atom"
-        )
-    return symbol
+    else:
+        site = {s: share for s, share in site.items() if s not in _EMPTY and share > 0}
+        if abs(total - 1) <= 1.5e-3 and len(site) == 1 and next(iter(site.values())) > 0.999:
+            site = dict.fromkeys(site, 1.0)
+    for symbol in site:
+        if symbol not in SYMBOLS[1:] and symbol not in ("D", "T"):
+            raise StructureError(
+                f"atom {index} (counted from 0): {short(symbol)} is not an element; replace it or "
+                "remove the atom"
+            )
+    return site

@@ -1,8 +1,10 @@
 """POSCAR and CONTCAR: checked line by line for clear messages, then read by ase."""
 
 import math
+import re
+from collections.abc import Iterator
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
@@ -13,21 +15,88 @@ if TYPE_CHECKING:
 
 
 def read_poscar(text: str) -> list[Entry]:
-    """Return the one structure of a POSCAR, periodic in all directions."""
-    return [attempt("", lambda: _build(text), "POSCAR")]
+    """Return the structures of a POSCAR or XDATCAR, periodic in all directions.
+
+    A POSCAR holds one, and further ones if they stand behind it; an XDATCAR one a frame.
+    """
+    lines = text.splitlines()
+    try:
+        frames = list(_frames(lines))
+    except StructureError as error:
+        return [Entry("", None, str(error))]
+    return [
+        frame
+        if isinstance(frame, Entry)
+        else attempt("", lambda frame=frame: _build(frame), "POSCAR")  # type: ignore[misc]
+        for frame in frames
+    ]
 
 
-def _build(text: str) -> "Atoms":
+class _Frame(NamedTuple):
+    """The lines of one structure."""
+
+    header: list[str]
+    """Up to the line that says direct or Cartesian"""
+    rows: list[str]
+    first_row: int
+    """Line number of the first row, counted from 0"""
+    counts: list[int]
+
+
+def _frames(lines: list[str]) -> Iterator["_Frame | Entry"]:
+    """Yield the frames, or an entry with the problem where a later one breaks off."""
+    n_header, counts = _check_header(lines)
+    header, start, n_atoms = lines[:n_header], n_header, sum(counts)
+    while True:
+        yield _Frame(header, lines[start : start + n_atoms], start, counts)
+        end = start + n_atoms
+        while end < len(lines) and not lines[end].strip():
+            end += 1
+        if end < len(lines) and _CONFIGURATION.match(lines[end]):
+            start = end + 1
+            continue
+        following = _next_header(lines, end)
+        if following is None:
+            return  # velocities and the like
+        try:
+            n_header, counts = _check_header(lines[following:])
+        except StructureError as error:
+            yield Entry("", None, f"the structure from line {following + 1} on: {error}")
+            return
+        header = lines[following : following + n_header]
+        start, n_atoms = following + n_header, sum(counts)
+
+
+_CONFIGURATION = re.compile(
+    r"\s*(Direct|Cartesian|Konfig\w*)\s*(configuration)?\s*=", re.IGNORECASE
+)
+"""The line that begins a frame of an XDATCAR."""
+
+
+def _next_header(lines: list[str], start: int) -> int | None:
+    """Return the line where another structure begins; velocities and cells of MD are none."""
+    for i in range(start, len(lines) - 6):
+        if len(lines[i + 1].split()) != 1 or len(_numbers(lines[i + 1])) != 1:
+            continue
+        if any(len(_numbers(line)) < 3 for line in lines[i + 2 : i + 5]):
+            continue
+        words, numbers = lines[i + 5].split(), lines[i + 6].split()
+        if not words or not numbers:
+            continue
+        names = [w.split("/")[0].split("_")[0] for w in words]
+        if all(n in SYMBOLS[1:] for n in names) and all(n.isdecimal() for n in numbers):
+            return i
+    return None
+
+
+def _build(frame: _Frame) -> "Atoms":
     from ase.io.vasp import read_vasp
 
-    lines = text.splitlines()
-    n_header, counts = _check_header(lines)
-    n_atoms = sum(counts)
-    rows = lines[n_header : n_header + n_atoms]
-    _check_rows(rows, n_atoms, n_header)
-    lines, has_deuterium = _without_deuterium(lines)
-    body = "\n".join(lines[: n_header + n_atoms]) + "\n"
-    atoms: Atoms = read_vasp(StringIO(body))
+    _check_rows(frame.rows, sum(frame.counts), frame.first_row)
+    header, has_deuterium = _without_deuterium(frame.header)
+    if _CONFIGURATION.match(header[-1]):
+        header = [*header[:-1], header[-1].split("=")[0]]
+    atoms: Atoms = read_vasp(StringIO("\n".join([*header, *frame.rows]) + "\n"))
     atoms.set_constraint()
     if has_deuterium:
         add_warning(atoms, DEUTERIUM_NOTICE)
@@ -86,9 +155,12 @@ def _counts(lines: list[str], i: int) -> list[int]:
 
 
 def _symbols_of_title(lines: list[str]) -> list[str]:
-    """Return the elements of the old format (VASP 4), which stand in the title if anywhere."""
+    """Return the elements of the old format (VASP 4), which are the title if it has them.
+
+    A title of other words is none, though some of them may look like elements (``In As bulk``).
+    """
     symbols = lines[0].split()
-    if not symbols or any(s not in SYMBOLS[1:] for s in symbols[: len(lines[5].split())]):
+    if len(symbols) != len(lines[5].split()) or any(s not in SYMBOLS[1:] for s in symbols):
         raise StructureError(
             "the line of elements above the numbers of atoms is missing (the old format of VASP "
             "4); add it"

@@ -7,11 +7,12 @@ import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from atomlens.errors import Failure, StructureError
 from atomlens.printing import clean_name
 from atomlens.structures.arrays import name_of, warnings_of
+from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice
 from atomlens.structures.files import files_in, kind_of, known_kinds, numbered, read_file, stem_of
 from atomlens.structures.formulas import amounts_in_formula, from_formula
 from atomlens.structures.molecules import LONGEST_SMILES, from_smiles, parse_smiles, smiles_problem
@@ -45,15 +46,40 @@ class ReadResult:
         return [item for item in self.items if isinstance(item, Failure)]
 
 
-def read(inputs: Input | Iterable[Input]) -> "list[Atoms]":
+class _Job(NamedTuple):
+    """How one call reads, and what it leaves out."""
+
+    disorder: DisorderChoice
+    left_out: list[str]
+    """A sentence for each folder or pattern"""
+
+    def note_left_out(self, where: str, others: list[Path]) -> None:
+        """Name the files that are not read since their kind is not known."""
+        if others:
+            more = f" and {len(others) - 5} more" if len(others) > 5 else ""
+            names = ", ".join(clean_name(path.name) for path in others[:5])
+            self.left_out.append(
+                f"{one_line(where)}: left out, since they are of no known kind: {names}{more}"
+            )
+
+
+def read(
+    inputs: Input | Iterable[Input], *, disorder: Disorder = "refuse", n_models: int = N_MODELS
+) -> "list[Atoms]":
     """Read structures from files, folders, globs, SMILES, formulas or objects.
+
+    Args:
+        inputs: One of them or several.
+        disorder: What to do with a disordered crystal: ``refuse`` it, take the ``majority`` of
+            each place or group, or ``enumerate`` ordered models drawn by the occupancies.
+        n_models: How many models ``enumerate`` makes at most.
 
     Names are in ``info["name"]``, unique in one call; the file is in ``info["source"]``.
     Structures that cannot be used are left out with one warning that names them.
 
     Raises StructureError if there is no usable structure.
     """
-    result = read_structures(inputs)
+    result = read_structures(inputs, disorder=disorder, n_models=n_models)
     structures, failures = result.structures, result.failures
     if not structures:
         raise StructureError(_all_failed(failures))
@@ -68,7 +94,9 @@ def read(inputs: Input | Iterable[Input]) -> "list[Atoms]":
     return structures
 
 
-def read_structures(inputs: Input | Iterable[Input]) -> ReadResult:
+def read_structures(
+    inputs: Input | Iterable[Input], *, disorder: Disorder = "refuse", n_models: int = N_MODELS
+) -> ReadResult:
     """Read structures like `read`, with a Failure in the place of each one that is bad.
 
     Folders are searched with all folders in them, for files of known kinds, in sorted
@@ -76,19 +104,22 @@ def read_structures(inputs: Input | Iterable[Input]) -> ReadResult:
     input; remarks, such as deuterium read as hydrogen, are warnings, and stay with their
     structure in ``info["warnings"]``.
     """
-    items = [item for one in _listed(inputs) for item in _items(one)]
+    job = _Job(DisorderChoice(how=disorder, n_models=n_models), [])
+    items = [item for one in _listed(inputs) for item in _items(one, job)]
     structures = [item for item in items if not isinstance(item, Failure)]
     _make_names_unique(structures)
     _tell_warnings(structures)
+    for sentence in job.left_out:
+        warnings.warn(sentence, stacklevel=2)
     return ReadResult(items=tuple(items))
 
 
-def to_atoms(structure: Input) -> "Atoms":
-    """Return one structure as a new, checked ase.Atoms.
+def to_atoms(structure: Input, *, disorder: Disorder = "refuse") -> "Atoms":
+    """Return one structure as a new, checked ase.Atoms; see `read` for ``disorder``.
 
     Raises StructureError if it is bad, or if it is a file or folder with several.
     """
-    result = read_structures([structure])
+    result = read_structures([structure], disorder=disorder)
     if result.failures:
         raise StructureError(result.failures[0].message)
     if len(result.items) > 1:
@@ -117,13 +148,13 @@ def _listed(inputs: Any) -> list[Any]:
     return [inputs]
 
 
-def _items(one: Any) -> "Iterator[Atoms | Failure]":
+def _items(one: Any, job: _Job) -> "Iterator[Atoms | Failure]":
     """Yield what one input holds."""
     try:
         if isinstance(one, (str, os.PathLike)):
-            yield from _from_text_or_path(one)
+            yield from _from_text_or_path(one, job)
             return
-        yield atoms_of(one)
+        yield from atoms_of(one, job.disorder)
     except StructureError as error:
         yield _failure(_called(one), str(error))
     except Exception as error:  # an object that its own package would not accept
@@ -131,7 +162,7 @@ def _items(one: Any) -> "Iterator[Atoms | Failure]":
         yield _failure(what, f"{what}: it cannot be used ({reason(error)}); check the object")
 
 
-def _from_text_or_path(one: "str | os.PathLike[str]") -> "Iterator[Atoms | Failure]":
+def _from_text_or_path(one: "str | os.PathLike[str]", job: _Job) -> "Iterator[Atoms | Failure]":
     if isinstance(one, str):
         text = one.strip()
         if not text:
@@ -141,21 +172,21 @@ def _from_text_or_path(one: "str | os.PathLike[str]") -> "Iterator[Atoms | Failu
             yield atoms
             return
         if not _exists(text):
-            paths = _glob(text)
+            paths = _glob(text, job)
             if paths is None:
                 yield _text_or_missing_file(text)
                 return
             for path in paths:
-                yield from _from_path(path)
+                yield from _from_path(path, job)
             return
-    yield from _from_path(Path(os.path.expanduser(one)))
+    yield from _from_path(Path(os.path.expanduser(one)), job)
 
 
 def _exists(text: str) -> bool:
     return os.path.exists(os.path.expanduser(text))
 
 
-def _glob(text: str) -> list[Path] | None:
+def _glob(text: str, job: _Job) -> list[Path] | None:
     """Return the files and folders that a pattern matches; None if it is no pattern.
 
     Of many matches those of unknown kinds are left out, as in a folder. Brackets alone are
@@ -167,6 +198,8 @@ def _glob(text: str) -> list[Path] | None:
         return None
     paths = sorted(Path(p) for p in _matches(os.path.expanduser(text)))
     known = [path for path in paths if path.is_dir() or kind_of(path) is not None]
+    if known:
+        job.note_left_out(text, [path for path in paths if path not in set(known)])
     if paths:
         return known or paths
     return None
@@ -208,24 +241,26 @@ def _text_or_missing_file(text: str) -> "Atoms":
     return from_text(text)
 
 
-def _from_path(path: Path) -> "Iterator[Atoms | Failure]":
+def _from_path(path: Path, job: _Job) -> "Iterator[Atoms | Failure]":
     if not path.exists():
         yield _failure(path.name, f"{path}: there is no such file or folder; check the path")
     elif path.is_dir():
-        files = files_in(path)
+        files, others = files_in(path)
         for file in files:
-            yield from _from_file(file)
-        if not files:
+            yield from _from_file(file, job)
+        if files:
+            job.note_left_out(str(path), others)
+        else:
             yield _failure(
                 path.name, f"{path}: no structure file is in this folder; known are {known_kinds()}"
             )
     else:
-        yield from _from_file(path)
+        yield from _from_file(path, job)
 
 
-def _from_file(path: Path) -> "Iterator[Atoms | Failure]":
+def _from_file(path: Path, job: _Job) -> "Iterator[Atoms | Failure]":
     try:
-        entries = read_file(path)
+        entries = read_file(path, job.disorder)
     except StructureError as error:
         yield _failure(path.name, f"{path}: {error}")
         return

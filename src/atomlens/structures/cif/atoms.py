@@ -23,7 +23,7 @@ from atomlens.structures.disorder import (
     DisorderChoice,
     PartialAtoms,
     is_disordered,
-    ordered_models,
+    models_of,
 )
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
@@ -134,15 +134,10 @@ def _build(tags: Tags, is_cut: bool, disorder: DisorderChoice) -> "list[Atoms]":
     if disorder.how == "refuse":
         group = next(i for i in range(len(kept)) if sites.groups[kept[i]] is not None)
         raise StructureError(sites.disorder_message(int(kept[group]), 1.0, places, cell))
-    models = []
-    for model in ordered_models(partial, disorder):
-        atoms = whole[model.kept]
-        atoms.info = {"warnings": list(whole.info.get("warnings", []))}
-        add_warning(atoms, model.said)
-        atoms.info["disorder"] = disorder.how
-        rows = kept[images.sites[model.kept]]
-        models.append(_finished(atoms, guessed[model.kept], None, sites, rows, is_cut))
-    return models
+    return [
+        _finished(atoms, guessed[own], None, sites, kept[images.sites[own]], is_cut)
+        for atoms, own in models_of(whole, partial, disorder)
+    ]
 
 
 def _listed(
