@@ -11,7 +11,17 @@ from atomlens import __version__
 from atomlens.cli import main
 from atomlens.cli.parser import COMMANDS
 
-HEAVY = ("torch", "ase", "rdkit", "pymatgen", "numba", "pandas", "matplotlib", "numpy", "lightning")
+HEAVY = (
+    "torch",
+    "ase",
+    "rdkit",
+    "pymatgen",
+    "numba",
+    "pandas",
+    "matplotlib",
+    "numpy",
+    "lightning_fabric",
+)
 
 
 def test_help_names_every_command_and_exits_zero(capsys: pytest.CaptureFixture[str]) -> None:

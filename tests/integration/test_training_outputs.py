@@ -327,7 +327,7 @@ def test_two_devices_learn_what_one_learns(tmp_path: Path) -> None:
 BARE = """
 import sys
 from importlib.machinery import PathFinder
-import lightning.fabric  # looks for these packages itself, and does without
+import lightning_fabric  # looks for these packages itself, and does without
 ABSENT = {"ase", "pymatgen", "rdkit", "jsonargparse", "pandas", "matplotlib", "h5py", "sklearn"}
 for name in [n for n in sys.modules if n.partition(".")[0] in ABSENT]:
     del sys.modules[name]

@@ -1,6 +1,7 @@
 """Facts about the package as a whole: what imports what, what is installed, what is shipped."""
 
 import importlib.metadata
+import json
 import re
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import atomlens
 
 ROOT = Path(__file__).resolve().parents[2]
 CHEMISTRY = ("ase", "pymatgen", "rdkit", "jsonargparse", "pandas", "matplotlib", "h5py", "sklearn")
-HEAVY = (*CHEMISTRY, "torch", "numpy", "scipy", "numba", "lightning")
+HEAVY = (*CHEMISTRY, "torch", "numpy", "scipy", "numba", "lightning_fabric")
 
 
 def _modules_after(code: str, names: tuple[str, ...]) -> list[str]:
@@ -110,3 +111,37 @@ def test_every_data_file_in_the_package_is_named_in_pyproject() -> None:
     for path in package.rglob("*"):
         if path.is_file() and path.suffix not in (".py", ".pyc", ".nbi", ".nbc"):
             assert path in shipped, f"{path.relative_to(package)} would not be installed"
+
+
+def test_reading_does_without_pymatgen(tmp_path: Path) -> None:
+    """It is an extra: needed by who gives its objects, or takes its facts about elements."""
+    from ase.build import bulk
+    from ase.io import write
+
+    write(tmp_path / "salt.cif", bulk("NaCl", "rocksalt", a=5.64))
+    write(tmp_path / "POSCAR", bulk("NaCl", "rocksalt", a=5.64))
+    sites = [{"species": [{"element": "He", "occu": 1}], "xyz": [0, 0, 0]}]
+    (tmp_path / "one.json").write_text(json.dumps({"@class": "Molecule", "sites": sites}))
+    script = (
+        "import sys; sys.modules['pymatgen'] = None\n"
+        "import atomlens as al\n"
+        "found = al.read([*sys.argv[1:], 'CCO', 'Fe2O3'])\n"
+        "print(*(atoms.get_chemical_formula() for atoms in found))\n"
+    )
+    paths = [str(tmp_path / name) for name in ("salt.cif", "POSCAR", "one.json")]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *paths], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["ClNa", "ClNa", "He", "C2H6O", "Fe2O3"]
+
+
+def test_every_package_that_is_asked_for_is_imported_somewhere() -> None:
+    """A dependency that nothing imports is weight for everybody."""
+    modules = {"pyyaml": "yaml", "typing-extensions": "typing_extensions"}
+    source = "\n".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
+    dependencies = _project()["dependencies"]
+    assert isinstance(dependencies, list)
+    for requirement in dependencies:
+        name = re.split(r"[<>=!\[ ]", requirement)[0].lower()
+        module = modules.get(name, name.replace("-", "_"))
+        assert re.search(rf"^\s*(import|from) {module}\b", source, re.MULTILINE), requirement

@@ -127,8 +127,13 @@ def _magpie_rows(folder: Path) -> dict[int, list[float]]:
 
 def _facts() -> dict[int, list[float]]:
     """Ask pymatgen for the properties of the elements up to Lr, and bring them to one scale."""
-    from pymatgen.core import Element
-
+    try:
+        from pymatgen.core import Element
+    except ImportError:
+        raise MissingDependencyError(
+            "The element vectors 'facts' are what pymatgen knows of the elements: pip install "
+            '"atomlens[pymatgen]"; or do without them: --set model.element_vectors=cgcnn92.'
+        ) from None
     rows = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pymatgen warns where it does not know a property

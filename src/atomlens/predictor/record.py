@@ -150,7 +150,7 @@ def _start(content: Mapping[str, Any]) -> dict[str, Any]:
 def package_versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that decide a result."""
     versions = {"python": platform.python_version()}
-    for name in ("atomlens", "torch", "numpy", "scipy", "numba", "lightning"):
+    for name in ("atomlens", "torch", "numpy", "scipy", "numba", "lightning-fabric"):
         try:
             versions[name] = version(name)
         except PackageNotFoundError:

@@ -69,8 +69,8 @@ def is_first_process() -> bool:
 
 
 def _fabric(settings: TrainSettings) -> Any:
-    from lightning.fabric import Fabric
-    from lightning.fabric.plugins.environments import LightningEnvironment
+    from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments import LightningEnvironment
 
     device = choose_device(settings.accelerator)
     if device.type == "cuda" and settings.devices > torch.cuda.device_count():
@@ -116,17 +116,15 @@ def _global_settings(settings: TrainSettings, device: torch.device) -> Iterator[
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Lightning's banners and hints to itself; the library never prints."""
-    import lightning.fabric  # noqa: F401  (sets the levels of its loggers when imported)
+    import lightning_fabric  # noqa: F401  (sets the level of its logger when imported)
 
-    loggers = [logging.getLogger(name) for name in ("lightning.fabric", "lightning.pytorch")]
-    levels = [logger.level for logger in loggers]
+    logger = logging.getLogger("lightning_fabric")
+    level = logger.level
     try:
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
+        logger.setLevel(logging.ERROR)
         with warnings.catch_warnings():
             for module in (r"lightning", r"torch\.distributed", r"torch\.jit"):
                 warnings.filterwarnings("ignore", module=module)
             yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        logger.setLevel(level)
