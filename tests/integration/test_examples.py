@@ -1,5 +1,6 @@
 """The examples of the documentation run as they are."""
 
+import re
 import runpy
 from pathlib import Path
 
@@ -46,3 +47,21 @@ def test_cross_validate(capsys: pytest.CaptureFixture[str]) -> None:
     lines = _run("cross_validate.py", capsys).splitlines()
     errors = {line.split(":")[0]: float(line.split()[2]) for line in lines}
     assert errors["ridge"] < errors["mean"]
+
+
+def test_a_model_of_your_own(capsys: pytest.CaptureFixture[str]) -> None:
+    said, found, explained = _run("a_model_of_your_own.py", capsys).splitlines()
+    assert said == "SchNet keeps its promises"
+    error, mean = re.findall(r"(\d+)(?: °C on|\))", found)
+    assert int(error) < int(mean)
+    prediction, total = re.findall(r"([\d.]+) °C", explained)
+    assert prediction == total
+
+
+def test_the_page_about_a_model_of_your_own_shows_that_file() -> None:
+    page = (EXAMPLES.parent / "docs" / "a-model-of-your-own.md").read_text(encoding="utf-8")
+    script = (EXAMPLES / "a_model_of_your_own.py").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) >= 5
+    for block in blocks:
+        assert block in script
