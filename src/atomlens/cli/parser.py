@@ -15,6 +15,7 @@ COMMANDS: tuple[str, ...] = (
     "explain",
     "evaluate",
     "study",
+    "faithful",
     "label",
     "graph",
     "datasets",

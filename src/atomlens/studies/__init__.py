@@ -17,6 +17,7 @@ STUDIES: LateTable[type[Study]] = LateTable(
         "edge-attributes": "atomlens.studies.edge_attributes.study:EdgeAttributes",
         "embeddings": "atomlens.studies.embeddings.study:Embeddings",
         "element-attention": "atomlens.studies.element_attention.study:ElementAttention",
+        "faithful": "atomlens.studies.faithful.study:Faithful",
         "enz": "atomlens.screening.enz:Enz",
     }
 )

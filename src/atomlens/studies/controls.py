@@ -6,7 +6,6 @@ from dataclasses import replace
 import torch
 
 from atomlens.errors import StudyError
-from atomlens.models import MODELS
 from atomlens.predictor import Predictor
 
 N_UNTRAINED = 3
@@ -20,7 +19,7 @@ def untrained(predictor: Predictor, seed: int = 0) -> Predictor:
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        models = tuple(MODELS[predictor.model_name](m.config) for m in predictor.models)
+        models = tuple(type(m)(m.config) for m in predictor.models)
     for model, original in zip(models, predictor.models, strict=True):
         if original.element_table_name(original.config):
             table = original.get_buffer("element_table")

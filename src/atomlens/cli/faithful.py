@@ -1,0 +1,96 @@
+"""``atomlens faithful``: do explanations of a model say what it would lose without the atoms?"""
+
+import argparse
+
+from atomlens.cli.common import add_common_arguments, add_out_folder, add_set
+from atomlens.cli.outputs import emit, exit_code, usable_folder
+from atomlens.cli.progress import ProgressLine
+from atomlens.cli.study import load_all, load_inputs, make_study
+from atomlens.errors import SettingsError
+from atomlens.files import to_json, write_text
+
+SUMMARY = "test whether explanations say what the model loses without the atoms"
+DESCRIPTION = """\
+Test the explanations of one model: deletion and insertion curves in three meanings (element
+hidden, taken from the graph, structure read again), over chance and beside tables that know an
+atom's element, neighbours or environment; agreement of scores with effects; random weights,
+displaced atoms, larger cells, equal sites. Writes faithful.json, faithful.csv, curves.csv,
+checks.csv and faithful.png.
+
+DATA is a data set's name, a table, a structure file, a folder, a glob or a SMILES. Samples that
+the model was trained on are left out unless --all is given."""
+EXAMPLES = """\
+examples:
+  atomlens faithful runs/homo qm9 --limit 300 --out faithful-homo
+  atomlens faithful runs/homo "molecules/*.xyz" --methods contribution,attention --out check
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of this command."""
+    parser.add_argument("model", metavar="MODEL", help="folder of a trained model")
+    parser.add_argument("inputs", metavar="DATA", nargs="+", help="data set, table, structures")
+    add_out_folder(parser, required=True, help_text="folder for numbers, tables and the figure")
+    parser.add_argument("--methods", metavar="A,B", help="methods of explain (all basic ones)")
+    parser.add_argument("--target", metavar="T", help="which property, if the model has several")
+    parser.add_argument(
+        "--shuffled",
+        metavar="M",
+        action="append",
+        default=[],
+        help="control: the same model trained on shuffled labels; may repeat",
+    )
+    parser.add_argument("--limit", type=int, default=300, metavar="N", help="structures (300)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="draws them (default 0)")
+    parser.add_argument("--all", action="store_true", help="use also what the model was trained on")
+    add_set(parser, "FIELD=V", "one setting of the study; may repeat")
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    add_common_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, write everything, print the table and what it says."""
+    from atomlens.reports.tables import format_table
+    from atomlens.studies.base import StudyInput
+    from atomlens.studies.faithful.study import Faithful, as_json, check_table
+
+    if options.limit < 1:
+        raise SettingsError(f"--limit {options.limit}: it must be 1 or more.")
+    study = make_study(Faithful, _assignments(options))
+    models = load_all([options.model])
+    data = load_inputs(study, options, models)
+    folder = usable_folder(options.out)
+    with ProgressLine("faithful", quiet=options.quiet) as progress:
+        shuffled = load_all(options.shuffled)
+        given = StudyInput(
+            models=models,
+            data=data,
+            shuffled=shuffled,
+            use_known=options.all,
+            progress=progress,
+        )
+        result = study.run(given)
+    content = to_json(as_json(result))
+    result.save(folder)
+    study.draw(result, folder)
+    write_text(content + "\n", folder / "faithful.json")
+    if options.format == "json":
+        emit(content)
+    else:
+        emit(format_table([dict(row) for row in result.shown]))
+        emit("\n" + format_table(check_table(result)))
+        emit("\n" + "\n\n".join(result.notes))
+        emit(f"\nFigure, tables and faithful.json are in {folder}.")
+    failures = (*data.failures, *result.failures)
+    return exit_code(failures, max(len(data) + len(data.failures), len(failures) + 1))
+
+
+def _assignments(options: argparse.Namespace) -> list[str]:
+    """Return the settings of the study, those with an option of their own among them."""
+    given = list(options.assignments)
+    if options.methods is not None:
+        given.append("methods=" + ",".join(m.strip() for m in options.methods.split(",")))
+    if options.target is not None:
+        given.append(f"target={options.target}")
+    given.append(f"seed={options.seed}")
+    return given

@@ -1,0 +1,1 @@
+"""Do scores of atoms say what the model would lose without them?"""

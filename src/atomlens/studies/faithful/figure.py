@@ -1,0 +1,98 @@
+"""How much more than by chance the prediction changes, for methods and for their controls."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from atomlens.reports.canvas import INK, QUIET, new_figure, plain_axes
+from atomlens.studies.base import Row
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_TITLES = {
+    "mask": "element hidden",
+    "graph": "taken from the graph",
+    "rebuilt": "structure read again",
+}
+_MARKERS = {
+    "table by element": ("|", "#0072b2"),
+    "table by element and neighbours": ("x", "#0072b2"),
+    "table by environment": ("d", "#0072b2"),
+    "untrained": ("s", "#8c8c8c"),
+    "shuffled labels": ("^", "#8c8c8c"),
+    "reversed": ("<", "#e69f00"),
+}
+
+
+def draw_faithful(rows: Sequence[Row], path: Path) -> Path:
+    """Draw one panel a meaning: a bar with interval for each method, a mark for each control.
+
+    Args:
+        rows: Of ``faithful.csv``.
+        path: .png, .svg or .pdf.
+    """
+    meanings = list(dict.fromkeys(str(row["meaning"]) for row in rows))
+    methods = list(dict.fromkeys(str(row["method"]) for row in rows))
+    height = 1.9 + 0.42 * len(methods)
+    with new_figure(path, (2.2 + 2.9 * len(meanings), height)) as figure:
+        panels = figure.subplots(1, len(meanings), sharey=True, squeeze=False)[0]
+        for axes, meaning in zip(panels, meanings, strict=True):
+            _draw_panel(axes, [r for r in rows if r["meaning"] == meaning], methods)
+            axes.set_title(_TITLES[meaning], fontsize=10, color=INK)
+        panels[0].set_yticks(range(len(methods)), methods)
+        panels[0].invert_yaxis()
+        handles, labels = panels[0].get_legend_handles_labels()
+        width = 2.2 + 2.9 * len(meanings)
+        figure.subplots_adjust(
+            left=1.75 / width, right=1 - 0.15 / width, top=1 - 0.65 / height, bottom=1.15 / height
+        )
+        figure.legend(handles, labels, loc="lower center", ncols=4, frameon=False, fontsize=8.5)
+        figure.text(
+            0.5,
+            0.72 / height,
+            "change of the prediction over the first half of the deletions, "
+            "over that of a random order",
+            ha="center",
+            fontsize=9,
+            color=QUIET,
+        )
+        figure.suptitle(
+            f"{rows[0]['n']} structures · 95 % intervals · green: above chance and the best table",
+            fontsize=9,
+            color=QUIET,
+            y=1 - 0.1 / height,
+        )
+    return path
+
+
+def _draw_panel(axes: "Axes", rows: Sequence[Row], methods: Sequence[str]) -> None:
+    plain_axes(axes)
+    axes.axvline(1, color=INK, linewidth=1, linestyle=(0, (3, 2)))
+    for row in rows:
+        y = methods.index(str(row["method"]))
+        value, low, high = (_float(row[f"deletion{e}"]) for e in ("", "_low", "_high"))
+        passed = row["verdict"] == "yes"
+        axes.barh(y, value, height=0.55, color="#009e73" if passed else "#c9ccd1", zorder=1)
+        axes.plot([low, high], [y, y], color=INK, linewidth=1.6, zorder=3)
+    for name, (marker, colour) in _MARKERS.items():
+        known = [r for r in rows if np.isfinite(_float(r.get(name)))]
+        if not known:
+            continue
+        axes.scatter(
+            [_float(r[name]) for r in known],
+            [methods.index(str(r["method"])) for r in known],
+            marker=marker,
+            s=46,
+            color=colour,
+            linewidth=1.5,
+            zorder=4,
+            label=name,
+        )
+    axes.set_xlim(left=0)
+
+
+def _float(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) else np.nan

@@ -1,0 +1,81 @@
+"""What the numbers of `faithful` say, in plain words."""
+
+import math
+from collections.abc import Sequence
+
+from atomlens.studies.base import Row
+from atomlens.studies.faithful.asked import Asked
+from atomlens.studies.statistics import Interval
+
+_HIDDEN = {
+    "mask": "when elements are hidden",
+    "graph": "when atoms are taken from the graph",
+    "rebuilt": "when the structure is read again without the atoms",
+}
+
+
+def verdict(deletion: Interval, above: Interval) -> str:
+    """Return whether an order is better than chance and than the best table of its scores."""
+    if not math.isfinite(deletion.low):
+        return "not decided"
+    if deletion.low <= 1:
+        return "no: not better than chance"
+    if not above.low > 0:
+        return "no: not better than a table"
+    return "yes"
+
+
+def passes(rows: Sequence[Row], method: str) -> bool:
+    """Tell whether a method passes in both meanings that ask the network itself."""
+    own = [r for r in rows if r["method"] == method and r["meaning"] != "rebuilt"]
+    return bool(own) and all(r["verdict"] == "yes" for r in own)
+
+
+def paragraph(rows: Sequence[Row], checks: Sequence[Row], asked: Asked) -> str:
+    """Return what was found, for readers who have not seen such a table before."""
+    n, target = len(asked.structures), asked.questions[0].target.name
+    sentences = [
+        f"For {n} structures and the property {target!r}, the most important half of the atoms was "
+        "taken away step by step, and the change of the prediction was compared with that of a "
+        "random order (1) and of orders from tables that know an atom's element, neighbours or "
+        "environment only."
+    ]
+    for method in dict.fromkeys(str(row["method"]) for row in rows):
+        own = [row for row in rows if row["method"] == method]
+        parts = ", ".join(
+            f"{_value(row, 'deletion')} {_HIDDEN[str(row['meaning'])]} "
+            f"(best table {_value(row, 'table ' + str(row['best_table']))})"
+            for row in own
+        )
+        word = "passes" if passes(rows, method) else "does not pass"
+        sentences.append(f"The {method} of this model {word}: {parts}.")
+        sums = [c for c in checks if (c["method"], c["check"]) == (method, _SUM)]
+        if sums:
+            sentences.append(f"Its scores add up as promised to within {_value(sums[0], 'value')}.")
+        best = max(own, key=lambda row: _float(row["pearson"]))
+        if math.isfinite(_float(best["pearson"])):
+            agreement = " and ".join(f"{_value(r, 'pearson')} ({r['meaning']})" for r in own)
+            sentences.append(
+                f"Inside a structure its scores correlate with what the prediction loses without "
+                f"each atom: {agreement}."
+            )
+    sentences.append(
+        "To pass, an order must be better than chance and than the best of its tables, with 95 % "
+        "intervals, both with masks and in the graph. It is a statement on this model and these "
+        "structures, not on nature."
+    )
+    return " ".join(sentences)
+
+
+_SUM = "error of the promised sum"
+
+
+def _float(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) else math.nan
+
+
+def _value(row: Row, name: str) -> str:
+    value = _float(row[name])
+    if not math.isfinite(value):
+        return "unknown"
+    return f"{value:.1e}" if 0 < abs(value) < 0.005 else f"{value:.2f}"

@@ -1,0 +1,265 @@
+"""Deletion, tables and sanity checks on models whose answers are known."""
+
+import json
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+from ase.build import bulk, molecule
+from torch import nn
+
+from atomlens.cli import main
+from atomlens.datasets.base import Dataset
+from atomlens.errors import SettingsError, StudyError
+from atomlens.graphs import GraphBatch
+from atomlens.models import ModelOutput, PropertyModel
+from atomlens.neighbors import make_builder
+from atomlens.nn.segment import segment_sum
+from atomlens.predictor import Predictor
+from atomlens.structures.arrays import StructureArrays
+from atomlens.studies.base import StudyInput, StudyResult
+from atomlens.studies.faithful import checks
+from atomlens.studies.faithful.asked import Asked
+from atomlens.studies.faithful.curves import follow, over_random
+from atomlens.studies.faithful.orders import by_size, random_orders, reversed_order, table_scores
+from atomlens.studies.faithful.study import Faithful, FaithfulSettings, as_json
+from atomlens.targets import Target
+from atomlens.testing.questions import trained_around
+from model_makers import small_model
+
+MOLECULES = ["CH3CH2OH", "CH3OCH3", "CH3CHO", "HCOOH", "CH3NO2", "C2H6CHOH", "CH3CN", "C6H6"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermsConfig:
+    n_outputs: int = 1
+    n_elements: int = 20
+    predict_scale: bool = False
+
+
+class Terms(PropertyModel):
+    """y = Σ_i t(element of i), and attention that does not know of it."""
+
+    Config = TermsConfig
+    element_tables: ClassVar[tuple[str, ...]] = ("table.weight",)
+
+    def __init__(self, config: TermsConfig) -> None:
+        super().__init__(config)
+        self.table = nn.Embedding(config.n_elements, 1)
+
+    @property
+    def is_additive(self) -> bool:
+        return True
+
+    def forward(self, batch: GraphBatch) -> ModelOutput:
+        terms = self.table(batch.atomic_numbers)
+        shares = 1 / batch.node_counts[batch.graph_index]
+        return ModelOutput(
+            values=segment_sum(terms, batch.graph_index, batch.n_graphs),
+            node_terms=terms,
+            node_attention=shares,
+        )
+
+
+def terms_predictor() -> Predictor:
+    torch.manual_seed(0)
+    model = Terms(TermsConfig())
+    with torch.no_grad():
+        model.table.weight.zero_()
+        for z, value in ((1, 0.1), (6, 1.0), (7, 5.0), (8, 2.0)):
+            model.table.weight[z] = value
+    return trained_around(
+        model, builder=make_builder("voronoi"), targets=(Target(name="y", unit="eV"),)
+    )
+
+
+def lens_predictor(**target: object) -> Predictor:
+    model = small_model("lens").float()
+    found = trained_around(
+        model, builder=make_builder("voronoi"), targets=(Target(name="y", unit="eV", **target),)
+    )
+    return replace(found, model_name="lens")
+
+
+def molecules() -> StructureArrays:
+    return StructureArrays.from_atoms([molecule(m) for m in MOLECULES])
+
+
+def data(structures: StructureArrays) -> Dataset:
+    values = np.zeros((len(structures), 0))
+    return Dataset(name="inputs", structures=structures, targets=(), values=values)
+
+
+def studied(predictor: Predictor, structures: StructureArrays, **settings: object) -> StudyResult:
+    study = Faithful(FaithfulSettings(n_random=2, n_steps=3, n_checked=4, **settings))
+    return study.run(StudyInput(models=(predictor,), data=data(structures)))
+
+
+@pytest.mark.parametrize("meaning", ["graph", "rebuilt"])
+def test_the_order_of_the_true_terms_takes_away_most(meaning) -> None:
+    asked = Asked.about(terms_predictor(), molecules(), None)
+    scores, _ = asked.scores("contribution")
+    best = by_size(asked.by_unit(scores))
+    orders = {"best": best, "worst": reversed_order(best)}
+    orders |= {f"random {i}": o for i, o in enumerate(random_orders(asked.n_units, 5, 0))}
+    found = follow(asked, orders, meaning, n_steps=4, inserted=frozenset(orders))
+    for name in orders:
+        assert (found.deletion["best"] >= found.deletion[name] - 1e-9).all()
+        assert (found.deletion["worst"] <= found.deletion[name] + 1e-9).all()
+        assert (found.insertion["best"] <= found.insertion[name] + 1e-9).all()
+    first = asked.by_unit(scores)[0][best[0]]
+    expected = np.mean([first[:k].sum() for k in (1, 2, 3, 4)])
+    assert found.deletion["best"][0] == pytest.approx(expected, rel=1e-6)
+    ratio = over_random(found.deletion["best"], found.deletion["random 0"], 0)
+    assert ratio.low > 1
+
+
+def test_what_is_lost_without_each_atom_is_its_term() -> None:
+    asked = Asked.about(terms_predictor(), molecules(), None)
+    for meaning in ("graph", "rebuilt"):
+        np.testing.assert_allclose(
+            asked.losses(meaning), asked.scores("contribution")[0], rtol=1e-5
+        )
+
+
+def test_a_table_never_looks_at_the_structure_that_it_is_asked_about() -> None:
+    scores = np.array([1.0, 3.0, 10.0, 20.0, 7.0])
+    known = [("C",), ("C",), ("C",), ("H",), ("N",)]
+    owner = np.array([0, 0, 1, 1, 1])
+    coarse = np.arange(5.0)
+    found = table_scores(scores, known, [coarse], owner)
+    np.testing.assert_allclose(found, [10.0, 10.0, 2.0, 3.0, 4.0])
+
+
+def test_equal_scores_say_nothing_about_the_order_of_a_file() -> None:
+    orders = [by_size([np.full(9, 0.3)], seed)[0] for seed in range(200)]
+    assert all(sorted(order) == list(range(9)) for order in orders)
+    assert np.mean([order[0] for order in orders]) == pytest.approx(4, abs=0.7)
+    almost = np.array([1.0, 1.0 + 1e-9, 2.0])
+    assert {tuple(by_size([almost], seed)[0]) for seed in range(20)} == {(2, 0, 1), (2, 1, 0)}
+
+
+def test_an_exact_method_agrees_with_effects_and_attention_that_knows_nothing_does_not() -> None:
+    result = studied(terms_predictor(), molecules(), methods="contribution,attention,gradient")
+    rows = {(r["method"], r["meaning"]): r for r in result.tables["faithful"]}
+    for meaning in ("graph", "rebuilt"):
+        row = rows["contribution", meaning]
+        assert row["pearson"] == pytest.approx(1.0, abs=1e-5)
+        assert row["mean_difference"] == pytest.approx(0.0, abs=1e-5)
+        assert row["deletion_low"] > 1
+        # an element is all that a term depends on, so no table of elements can be beaten
+        assert row["table by element"] == pytest.approx(row["deletion"], rel=1e-6)
+        assert row["verdict"] == "no: not better than a table"
+        assert rows["attention", meaning]["verdict"] == "no: not better than chance"
+    sums = [c for c in result.tables["checks"] if c["check"] == "error of the promised sum"]
+    assert [c["method"] for c in sums] == ["contribution"]
+    assert sums[0]["value"] < 1e-6
+
+
+def test_every_control_and_check_is_there_for_a_lens() -> None:
+    crystals = [bulk("NaCl", "rocksalt", a=5.64), bulk("MgO", "rocksalt", a=4.21, cubic=True)]
+    for atoms in crystals:
+        atoms.rattle(0.02, seed=1)
+    both = StructureArrays.from_atoms([*(molecule(m) for m in MOLECULES[:4]), *crystals])
+    result = studied(lens_predictor(), both, methods="contribution,attention")
+    found = as_json(result)
+    for method in ("contribution", "attention"):
+        own = found["methods"][method]
+        assert set(own["meanings"]) == {"mask", "graph", "rebuilt"}
+        assert own["passes"] is False  # random weights
+        for row in own["meanings"].values():
+            assert {"untrained", "reversed", "heavy_first", "best_table", "insertion"} <= set(row)
+        names = set(own["checks"])
+        assert {"random weights: all", "atoms displaced by 0.01 Å"} <= names
+        assert own["checks"]["change of a doubled cell"]["value"] < 1e-4
+        assert own["checks"]["change of a doubled cell"]["n"] == 2
+    assert found["methods"]["contribution"]["checks"]["error of the promised sum"]["value"] < 1e-5
+    assert "does not pass" in found["says"]
+    json.dumps(found, allow_nan=False)
+
+
+def test_random_weights_are_those_of_other_networks() -> None:
+    predictor = lens_predictor()
+    before = {k: v.clone() for k, v in predictor.models[0].state_dict().items()}
+    stages = checks.random_from_the_readout(predictor, 0)
+    after = predictor.models[0].state_dict()
+    assert all(torch.equal(v, after[k]) for k, v in before.items())
+    changed = [
+        {k for k, v in stage.predictor.models[0].state_dict().items() if not v.equal(before[k])}
+        for stage in stages
+    ]
+    assert all(k.startswith("readout.") for k in changed[0])
+    assert changed[0]
+    assert all(a < b for a, b in pairwise(changed))
+    assert changed[-1] == {name for name, _ in predictor.models[0].named_parameters()}
+
+
+def test_elements_of_formulas_are_taken_away_together() -> None:
+    torch.manual_seed(0)
+    model = small_model("lens", mode="formula").float()
+    trained = trained_around(
+        model, builder=make_builder("formula", reduce=True), targets=(Target(name="y"),)
+    )
+    formulas = [Atoms(f, info={"is_formula": True}) for f in ("Fe2O3", "NaCl", "CaTiO3", "Cu")]
+    trained = replace(trained, model_name="lens")
+    result = studied(trained, StructureArrays.from_atoms(formulas), methods="contribution")
+    assert result.n_structures == 3
+    assert result.counts["left out: one atom only"] == 1
+    assert {r["meaning"] for r in result.tables["faithful"]} == {"mask", "graph", "rebuilt"}
+
+
+def test_what_cannot_be_measured_is_said_and_the_rest_is() -> None:
+    model = small_model("ridge").float()
+    trained = trained_around(
+        model, builder=make_builder("voronoi"), targets=(Target(name="y", unit="eV"),)
+    )
+    trained = replace(trained, model_name="ridge")
+    given = [molecule("CH3CH2OH"), Atoms("He"), molecule("H2O")]
+    result = studied(trained, StructureArrays.from_atoms(given), methods="attention,occlusion")
+    assert result.n_structures == 2
+    assert {r["method"] for r in result.tables["faithful"]} == {"occlusion"}
+    assert {r["meaning"] for r in result.tables["faithful"]} == {"graph", "rebuilt"}
+    said = " ".join(result.notes)
+    assert "attention is left out" in said
+    assert "'mask' is left out" in said
+    assert "too few for a useful interval" in said
+
+
+def test_bad_input_is_one_sentence() -> None:
+    with pytest.raises(StudyError, match="at least two atoms"):
+        studied(lens_predictor(), StructureArrays.from_atoms([Atoms("He")]))
+    with pytest.raises(SettingsError, match="'x'"):
+        studied(lens_predictor(), molecules(), target="x")
+    with pytest.raises(SettingsError, match="explanation method"):
+        studied(lens_predictor(), molecules(), methods="contributions")
+    model = small_model("cgcnn").float()
+    trained = trained_around(model, builder=make_builder("nearest"), targets=(Target(name="y"),))
+    with pytest.raises(StudyError, match="no contributions"):
+        studied(trained, molecules(), methods="contribution")
+
+
+def test_the_command_writes_its_numbers_and_a_figure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from ase.io import write
+
+    folder = lens_predictor().save(tmp_path / "model")
+    write(tmp_path / "molecules.xyz", [molecule(m) for m in MOLECULES[:4]])
+    out = tmp_path / "out"
+    given = ["faithful", str(folder), str(tmp_path / "molecules.xyz"), "--out", str(out)]
+    given += ["--methods", "contribution,attention", "--set", "n_checked=2", "--quiet"]
+    assert main(given) == 0
+    assert {p.name for p in out.iterdir()} == {
+        *("faithful.json", "faithful.csv", "curves.csv", "checks.csv", "faithful.png"),
+        "study.json",
+    }
+    shown = capsys.readouterr().out
+    assert "contribution" in shown
+    assert "It is a statement on this model" in shown
+    found = json.loads((out / "faithful.json").read_text())
+    assert found["target"] == "y"
