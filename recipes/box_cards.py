@@ -29,6 +29,7 @@ _OF_THE_PARTS = (
 
 
 def _formulas(
+    name: str,
     what: str,
     task: str,
     size: str,
@@ -47,8 +48,9 @@ def _formulas(
         "(A. Jain et al., APL Materials 1, 011002, 2013; materialsproject.org).",
         split="official fold 0 for the test, a tenth of the other four (seed 0) for validation. "
         "Polymorphs of one formula may stand in several parts, as in the official folds.",
-        command="python recipes/box.py NAME --data FOLDER",
-        compute=compute,
+        command=f"python recipes/box.py {name} --data FOLDER",
+        compute=f"All its training: {compute}, on one thread of an Intel Xeon (AVX-512) that did "
+        "other work beside it.",
         needs="the folder of `matbench_*.csv.gz`, by --data",
         making=_OF_THE_PARTS,
         not_for=(*_FORMULAS, beyond),
@@ -110,30 +112,32 @@ ABOUT = {
         published_by="SCANN+ (2023), another selection and split",
     ),
     "formula-formation-energy": _formulas(
+        "formula-formation-energy",
         "Formation energies",
         "matbench_mp_e_form",
         "132,752",
-        "All its training: 20 epochs, about 800 CPU seconds of one core (Intel Xeon, AVX-512).",
+        "one member of 20 epochs",
         {"formation_energy": 0.0862},
         "CrabNet, mean of the five official folds",
         "Formation energies are of the Materials Project with its corrections; whether a compound "
         "is stable depends on its competitors and needs a smaller error than this.",
     ),
     "formula-gap": _formulas(
+        "formula-gap",
         "Band gaps (PBE)",
         "matbench_mp_gap",
         "106,113",
-        "All its training: 16 epochs, about 550 CPU seconds of one core (Intel Xeon, AVX-512).",
+        "one member of 16 epochs",
         {"band_gap": 0.2308},
         "Finder, composition only, mean of the five official folds",
         "Gaps of PBE are too small by a third and more, and zero for some semiconductors.",
     ),
     "formula-moduli": _formulas(
+        "formula-moduli",
         "Bulk and shear moduli",
         "matbench_log_kvrh and matbench_log_gvrh",
         "10,987",
-        "All its training: three members of 50 epochs, about 400 CPU seconds of one core (Intel "
-        "Xeon, AVX-512).",
+        "three members of 50 epochs",
         {"log_bulk_modulus": 0.0764, "log_shear_modulus": 0.0996},
         "Finder, composition only, mean of the five official folds",
         "The values are decimal logarithms of Voigt-Reuss-Hill averages in GPa; an error of 0.1 "
@@ -141,11 +145,11 @@ ABOUT = {
         "; M. de Jong et al., Scientific Data 2, 150009, 2015",
     ),
     "formula-phonons": _formulas(
+        "formula-phonons",
         "The highest peak of the phonon density of states",
         "matbench_phonons",
         "1,265",
-        "All its training: five members of 150 epochs, about 200 CPU seconds of one core (Intel "
-        "Xeon, AVX-512).",
+        "five members of 150 epochs",
         {"last_phonon_peak": 55.1},
         "CrabNet, mean of the five official folds",
         "The last peak is a single number of a curve; it says little about heat capacity or "
@@ -153,11 +157,11 @@ ABOUT = {
         "; G. Petretto et al., Scientific Data 5, 180065, 2018",
     ),
     "formula-refractive-index": _formulas(
+        "formula-refractive-index",
         "Refractive indices",
         "matbench_dielectric",
         "4,764",
-        "All its training: three members of 60 epochs, about 250 CPU seconds of one core (Intel "
-        "Xeon, AVX-512).",
+        "three members of 60 epochs",
         {"refractive_index": 0.3204},
         "Finder, composition only, mean of the five official folds",
         "A few materials of nearly no gap have indices above 10, and the error is mostly theirs.",
