@@ -2,10 +2,16 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from atomlens.errors import SettingsError
+from atomlens.errors import Failure, SettingsError
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from atomlens.datasets.base import Dataset
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,16 +22,67 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_model_and_inputs(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments MODEL and INPUT...."""
+    """Add the arguments MODEL and INPUT..., and what may have to be said about tables."""
     parser.add_argument("model", metavar="MODEL", help="folder of a trained model")
-    add_inputs(parser)
+    add_inputs(parser, "file, folder, glob, table, SMILES or formula")
+    group = parser.add_argument_group("about tables (.csv, .tsv, .jsonl, .xlsx, .parquet, .smi)")
+    _add_places(group)
 
 
-def add_inputs(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments INPUT...."""
+def add_strict(parser: argparse.ArgumentParser) -> None:
+    """Add ``--strict``."""
     parser.add_argument(
-        "inputs", metavar="INPUT", nargs="+", help="file, folder, glob, SMILES or formula"
+        "--strict", action="store_true", help="structures read with a warning are failures"
     )
+
+
+def strictly(items: "Sequence[Atoms | Failure]") -> "list[Atoms | Failure]":
+    """Return the structures; those that were read with a warning as failures (``--strict``)."""
+    from atomlens.structures.arrays import name_of, warnings_of
+
+    found: list[Atoms | Failure] = []
+    for item in items:
+        said = [] if isinstance(item, Failure) else warnings_of(item)
+        if isinstance(item, Failure) or not said:
+            found.append(item)
+            continue
+        name = name_of(item)
+        found.append(Failure(name=name, message=f"{name}: {'; '.join(said)} (--strict)"))
+    return found
+
+
+def strict_dataset(data: "Dataset") -> "Dataset":
+    """Return the data set; samples that were read with a warning as failures (``--strict``)."""
+    import numpy as np
+
+    from atomlens.datasets.sampling import keep_rows
+
+    said = data.structures.warnings
+    doubtful = np.array([bool(sentences) for sentences in said], dtype=np.bool_)
+    if not doubtful.any():
+        return data
+    failures = tuple(
+        Failure(name=data.structures.names[i], message=f"{'; '.join(said[i])} (--strict)")
+        for i in np.flatnonzero(doubtful).tolist()
+    )
+    kept = keep_rows(data, np.flatnonzero(~doubtful).astype(np.int64))
+    return replace(kept, failures=(*data.failures, *failures))
+
+
+def add_inputs(
+    parser: argparse.ArgumentParser, help_text: str = "file, folder, glob, SMILES or formula"
+) -> None:
+    """Add the arguments INPUT...."""
+    parser.add_argument("inputs", metavar="INPUT", nargs="+", help=help_text)
+
+
+def _add_places(group: Any) -> None:
+    """Add the options that say where in a table something stands."""
+    group.add_argument("--structure-column", metavar="C", help="column with the structures")
+    group.add_argument(
+        "--structure-folder", metavar="DIR", help="folder of the files that the table names"
+    )
+    group.add_argument("--name-column", metavar="C", help="column with the names")
 
 
 def add_set(parser: argparse.ArgumentParser, metavar: str, help_text: str) -> None:
@@ -43,11 +100,7 @@ def add_out_folder(parser: argparse.ArgumentParser, *, required: bool, help_text
 def add_file_options(parser: argparse.ArgumentParser) -> None:
     """Add what a user may have to say about a table or folder."""
     group = parser.add_argument_group("about your own data")
-    group.add_argument("--structure-column", metavar="C", help="column with the structures")
-    group.add_argument(
-        "--structure-folder", metavar="DIR", help="folder of the files that the table names"
-    )
-    group.add_argument("--name-column", metavar="C", help="column with the names")
+    _add_places(group)
     group.add_argument(
         "--polymorphs",
         metavar="HOW",
@@ -72,6 +125,12 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--classification", action="store_true", help="the numbers are names of classes"
     )
+
+
+def table_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what was said about where in a table something stands."""
+    names = ("structure_column", "structure_folder", "name_column")
+    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
 
 def file_options(options: argparse.Namespace, targets: Sequence[str]) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from atomlens.cli.common import (
     add_common_arguments,
     add_file_options,
     add_out_folder,
+    add_strict,
     file_options,
+    strict_dataset,
 )
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit, exit_code, usable_folder
@@ -59,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, metavar="N", help="use only this many samples")
     add_out_folder(parser, required=False, help_text="folder for metrics, predictions, figures")
     add_file_options(parser)
+    add_strict(parser)
     add_common_arguments(parser)
 
 
@@ -107,6 +110,8 @@ def load_evaluated(
         seed=int(model.record.settings.get("seed", 0)),
         **reading.options,
     )
+    if options.strict:
+        data = strict_dataset(data)
     if not has_part:
         known = about_known_structures(model, data)
         return data, (*reading.remarks, *([f"warning: {known}"] if known else []))

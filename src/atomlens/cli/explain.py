@@ -1,12 +1,19 @@
 """``atomlens explain``: which atoms a prediction rests on, as pages, pictures and numbers."""
 
 import argparse
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from atomlens.cli.common import add_common_arguments, add_model_and_inputs, add_out_folder
+from atomlens.cli.common import (
+    add_common_arguments,
+    add_model_and_inputs,
+    add_out_folder,
+    add_strict,
+    strictly,
+    table_options,
+)
 from atomlens.cli.guard import say
-from atomlens.cli.outputs import emit, exit_code, usable_folder
+from atomlens.cli.outputs import emit, exit_code, tell_unfinished, usable_folder
 from atomlens.cli.progress import ProgressLine
 from atomlens.errors import AtomlensError, Failure, SettingsError, unknown_name
 
@@ -32,17 +39,33 @@ compared inside one structure only.
 """
 
 
+METHODS = (
+    "contribution",
+    "attention",
+    "gradient",
+    "integrated-gradients",
+    "occlusion",
+    "occlusion-mask",
+    "occlusion-rebuilt",
+)
+"""Every explanation method; a test holds it against ``EXPLAINERS``, which is heavy to import."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this command."""
     add_model_and_inputs(parser)
     add_out_folder(parser, required=True, help_text="folder to write")
     parser.add_argument(
-        "--method", help="how to explain (contribution, attention or occlusion: what the model has)"
+        "--method",
+        metavar="M",
+        help=f"{', '.join(METHODS)} (default: contribution, attention or occlusion, the first that "
+        "the model has)",
     )
     parser.add_argument("--target", metavar="T", help="which property, if the model has several")
     parser.add_argument(
         "--at", type=float, metavar="X", help="of a spectrum: the energy (default: its mean)"
     )
+    add_strict(parser)
     add_common_arguments(parser)
 
 
@@ -54,13 +77,19 @@ def run(options: argparse.Namespace) -> int:
         message = unknown_name("explanation method", options.method, EXPLAINERS)
         raise SettingsError(f"--method: {message}")
     from atomlens.predictor import load
+    from atomlens.predictor.inputs import read_inputs
+    from atomlens.predictor.reading import inputs_reading
     from atomlens.predictor.report import write_explanations
     from atomlens.reports.tables import format_table
-    from atomlens.structures import read_structures
 
     model = load(options.model)
     folder = usable_folder(options.out)
-    items = read_structures(options.inputs).items
+    tell_unfinished(options.model)
+    items, cells = read_inputs(
+        options.inputs, inputs_reading(model, options.inputs, table_options(options))
+    )
+    if options.strict:
+        items = strictly(items)
     explanations, failures = explain_all(
         model,
         items,
@@ -68,6 +97,7 @@ def run(options: argparse.Namespace) -> int:
         target=options.target,
         at=options.at,
         quiet=options.quiet,
+        cells=cells,
     )
     if explanations:
         with ProgressLine("writing", quiet=options.quiet) as progress:
@@ -89,8 +119,12 @@ def explain_all(
     target: str | None = None,
     at: float | None = None,
     quiet: bool = True,
+    cells: "Sequence[Mapping[str, Any]]" = (),
 ) -> "tuple[list[Explanation], list[Failure]]":
-    """Explain every structure; one that cannot be explained becomes a failure."""
+    """Explain every structure; one that cannot be explained becomes a failure.
+
+    ``cells`` are those of the table that each structure came from; they go with it.
+    """
     from atomlens.structures.arrays import name_of
 
     explanations: list[Explanation] = []
@@ -101,7 +135,13 @@ def explain_all(
                 failures.append(item)
                 continue
             try:
-                explanations.append(model.explain(item, method=method, target=target, at=at))
+                explanation = model.explain(item, method=method, target=target, at=at)
+                if cells:
+                    taken = {*explanation.atoms.info, "target", "method", explanation.target}
+                    explanation.atoms.info.update(
+                        {(f"{k}_input" if k in taken else k): v for k, v in cells[done - 1].items()}
+                    )
+                explanations.append(explanation)
             except SettingsError:
                 raise
             except AtomlensError as error:

@@ -21,6 +21,29 @@ def usable_folder(path: Path) -> Path:
     return path
 
 
+def refuse_to_overwrite(out: Path, inputs: Sequence[str]) -> None:
+    """Refuse an output that is one of the inputs, before any work is done.
+
+    Raises:
+        SettingsError: it is.
+    """
+    for one in inputs:
+        path = Path(one).expanduser()
+        if path.is_file() and out.exists() and path.samefile(out):
+            raise SettingsError(f"--out {out}: this is an input; give the output another name.")
+
+
+def tell_unfinished(model: str) -> None:
+    """Say that the training of a model was stopped and could go on."""
+    from atomlens.predictor.folder import TRAINING
+
+    if (Path(model) / TRAINING).is_dir():
+        say(
+            f"{model}: the training of this model was stopped before its end; this is the best "
+            "model until then. Go on with its command and --resume."
+        )
+
+
 def exit_code(failures: Sequence[Failure], n_inputs: int) -> int:
     """List the inputs that failed on stderr and return the exit code that this calls for."""
     if not failures:

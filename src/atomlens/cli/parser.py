@@ -1,10 +1,11 @@
 """The grammar of the command line. Imports nothing heavy, so that ``--help`` answers at once."""
 
 import argparse
+import re
 import sys
 from difflib import get_close_matches
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from atomlens.version import __version__
 
@@ -37,13 +38,93 @@ Exit codes: 0 all good, 1 some inputs failed (listed), 2 nothing could be done.
 """
 
 
+_SETTINGS = {
+    "lr": "learning_rate",
+    "rate": "learning_rate",
+    "wd": "weight_decay",
+    "l2": "regularization",
+    "optim": "optimizer",
+    "earlystopping": "patience",
+    "ema": "ema_decay",
+    "amp": "precision",
+    "gpu": "accelerator",
+    "device": "accelerator",
+    "threads": "n_threads",
+    "workers": "n_workers",
+    "timelimit": "max_seconds",
+    "dropout": "model.dropout",
+    "layers": "model.n_layers",
+    "nlayers": "model.n_layers",
+    "hidden": "model.n_hidden",
+    "features": "model.n_features",
+    "cutoff": "builder.cutoff",
+    **{
+        name.replace("_", ""): name
+        for name in (
+            "learning_rate",
+            "min_learning_rate",
+            "schedule",
+            "warmup_epochs",
+            "plateau_patience",
+            "decay",
+            "optimizer",
+            "weight_decay",
+            "regularization",
+            "loss",
+            "clipping",
+            "clip_norm",
+            "ema_decay",
+            "patience",
+            "precision",
+            "scaling",
+            "reference",
+            "accelerator",
+            "n_workers",
+            "n_threads",
+            "max_seconds",
+            "checkpoint_seconds",
+            "cache_dir",
+        )
+    },
+}
+"""Settings by what people type as an option; a test holds them against ``TrainSettings``."""
+
+
+def _key(word: str) -> str:
+    return word.lower().replace("-", "").replace("_", "")
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one sentence and offer the nearest known word."""
 
     def error(self, message: str) -> NoReturn:
         """Print one sentence to stderr and leave with 2."""
+        message += self._hint(message)
         sys.stderr.write(f"{self.prog}: {message}. See `{self.prog} --help`.\n")
         raise SystemExit(2)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse; a command refuses what it does not know itself, as it knows what is near."""
+        found, strange = super().parse_known_args(args, namespace)
+        if strange and " " in self.prog:
+            self.error(f"unrecognized arguments: {' '.join(strange)}")
+        return found, strange
+
+    def _hint(self, message: str) -> str:
+        """Return the nearest known option for one that does not exist."""
+        strange = re.findall(r"(?<!\S)--?[A-Za-z][\w-]*", message.partition("arguments:")[2])
+        if not strange:
+            return ""
+        word = strange[0].lstrip("-")
+        if "--set" in self._option_string_actions and _key(word) in _SETTINGS:
+            return f"; did you mean --set {_SETTINGS[_key(word)]}=VALUE"
+        close = get_close_matches(strange[0], self._option_string_actions, n=1)
+        if close:
+            return f"; did you mean {close[0]}"
+        settings = get_close_matches(_key(word), _SETTINGS, n=1)
+        if "--set" in self._option_string_actions and settings:
+            return f"; did you mean --set {_SETTINGS[settings[0]]}=VALUE"
+        return ""
 
     def _check_value(self, action: argparse.Action, value: object) -> None:
         if action.choices is None or value in action.choices:

@@ -2,16 +2,22 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from atomlens.cli.common import add_common_arguments, add_model_and_inputs
+from atomlens.cli.common import (
+    add_common_arguments,
+    add_model_and_inputs,
+    add_strict,
+    table_options,
+)
 from atomlens.cli.guard import say
-from atomlens.cli.outputs import emit, exit_code
+from atomlens.cli.outputs import emit, exit_code, refuse_to_overwrite, tell_unfinished
 from atomlens.cli.progress import ProgressLine
 from atomlens.errors import SettingsError
 
 if TYPE_CHECKING:
     from atomlens.predictor import Prediction
+    from atomlens.predictor.inputs import Inputs
 
 SUMMARY = "predict a property of structures"
 DESCRIPTION = """\
@@ -21,13 +27,16 @@ EXAMPLES = """\
 examples:
   atomlens predict runs/homo molecules/
   atomlens predict runs/homo "CCO" "c1ccccc1" ethanol.xyz
+  atomlens predict runs/homo table.csv --out predicted.csv
   atomlens predict runs/homo "crystals/*.cif" --out gaps.csv
   atomlens predict runs/homo a.cif b.cif --format json
   atomlens predict runs/homo molecules/ --embedding vectors.npz
   atomlens predict runs/eps TiO2 ZnS --plot spectra.png
 
 A MODEL is a folder that `atomlens train` wrote. The column TARGET_std says how far the
-answer may be off (one standard deviation).
+answer may be off (one standard deviation), `seen_in` whether the model was trained on
+the structure. A table (column `file`, `smiles`, `formula` or `composition`) gives one
+prediction a row, beside its own columns.
 """
 SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
 
@@ -50,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=("table", "json", "csv"), help="on stdout (default: table)"
     )
+    add_strict(parser)
     add_common_arguments(parser)
 
 
@@ -63,17 +73,30 @@ def run(options: argparse.Namespace) -> int:
         raise SettingsError(f"--embedding {options.embedding}: the name must end with .npz.")
     from atomlens.predictor import load
     from atomlens.predictor.inputs import gather
-    from atomlens.reports.tables import format_table, to_csv, to_json, write_table
+    from atomlens.predictor.reading import inputs_reading
+    from atomlens.reports.tables import check_table, format_table, to_csv, to_json, write_table
 
+    if options.out is not None:
+        check_table(options.out)
+        refuse_to_overwrite(options.out, options.inputs)
     model = load(options.model)
-    inputs = gather(options.inputs)
+    if options.plot is not None and not model.has_spectra:
+        raise SettingsError(f"--plot {options.plot}: this model predicts numbers, no spectra.")
+    tell_unfinished(options.model)
+    inputs = gather(options.inputs, inputs_reading(model, options.inputs, table_options(options)))
+    vectors = model.embed(inputs) if options.embedding is not None else None
     with ProgressLine("predicting", quiet=options.quiet) as progress:
         prediction = model.predict(inputs, progress=progress)
+    if options.strict:
+        prediction = prediction.strictly()
     records = prediction.to_records()
     n_failed = len(prediction.failures)
     if options.out is not None and n_failed < len(records):
         flat = options.out.suffix in (".csv", ".parquet")
+        replaced = options.out.exists()
         write_table(prediction.to_rows() if flat else records, options.out)
+        if replaced and not options.quiet:
+            say(f"{options.out} stood there and was replaced.")
     if options.format == "json":
         emit(to_json(records))
     elif n_failed < len(records) and (options.format or options.out is None):
@@ -81,9 +104,9 @@ def run(options: argparse.Namespace) -> int:
         emit(to_csv(prediction.to_rows()) if as_csv else format_table(prediction.to_summary()))
     if options.plot is not None and n_failed < len(records):
         plot_spectra(prediction, options.plot)
-    if options.embedding is not None:
-        model.embed(inputs).save(options.embedding)
-    tell_warnings(records)
+    if vectors is not None:
+        vectors.save(options.embedding)
+    tell_doubts(prediction, inputs)
     return exit_code(prediction.failures, len(records))
 
 
@@ -101,10 +124,18 @@ def plot_spectra(prediction: "Prediction", path: Path) -> None:
         say(f"The picture shows the first {len(panels)} spectra and leaves out {n_left}.")
 
 
-def tell_warnings(records: list[dict[str, Any]], most: int = 5) -> None:
-    """Say on stderr which numbers should be mistrusted, and why."""
-    doubtful = [r for r in records if "warning" in r]
-    for record in doubtful[:most]:
-        say(f"warning: {record['name']}: {record['warning']}")
+def tell_doubts(prediction: "Prediction", inputs: "Inputs", most: int = 5) -> None:
+    """Say on stderr which numbers should be mistrusted, and why; the readers spoke before."""
+    places = inputs.places.tolist()
+    read = dict(zip(places, inputs.structures.warnings or ((),) * len(places), strict=True))
+    doubtful = []
+    for place, (name, warning) in enumerate(
+        zip(prediction.names, prediction.warnings, strict=True)
+    ):
+        doubt = warning.removeprefix("; ".join(read.get(place, ()))).removeprefix("; ")
+        if doubt and not prediction.errors[place]:
+            doubtful.append(f"warning: {name}: {doubt}")
+    for sentence in doubtful[:most]:
+        say(sentence)
     if len(doubtful) > most:
         say(f"warning: and {len(doubtful) - most} more; they have a `warning` in the output")

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from typing import Self, TextIO
+from typing import Any, Self, TextIO
 
 
 class ProgressLine:
@@ -32,6 +32,14 @@ class ProgressLine:
         self.stream.write("\r" + text.ljust(self.width))
         self.stream.flush()
         self.width = len(text)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Travel to another process without the stream, which is stderr there."""
+        return {**self.__dict__, "stream": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.stream = sys.stderr
 
     def close(self) -> None:
         """Wipe the line, so that results stand alone."""

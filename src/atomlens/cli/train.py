@@ -11,8 +11,10 @@ from atomlens.cli.common import (
     add_file_options,
     add_out_folder,
     add_set,
+    add_strict,
     add_target_options,
     file_options,
+    strict_dataset,
 )
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit, failure_sentence
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 SUMMARY = "train a model on a data set or a table"
 DESCRIPTION = """\
-Train a model. DATA is a data set's name (qm9, toy), a table (CSV, Parquet, JSONL) with a
+Train a model. DATA is a data set's name (qm9, toy), a table (CSV, Excel, Parquet, JSONL) with a
 column `file`, `smiles`, `formula` or `composition`, an extxyz, an ase.db, a packed file or
 a folder with id_prop.csv. A recipe (--config) can name it instead."""
 EXAMPLES = """\
@@ -79,7 +81,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="data set, table, file or folder; may be in --config",
     )
     parser.add_argument("--target", metavar="T", action="append", help="what to learn; may repeat")
-    parser.add_argument("--model", metavar="M", help=f"default: {DEFAULT_MODEL}")
+    parser.add_argument(
+        "--model", metavar="M", help=f"default: {DEFAULT_MODEL}; for formulas rf-magpie"
+    )
     add_out_folder(parser, required=False, help_text="model folder (default: runs/DATA-TARGET)")
     for name, kind in _NAMED.items():
         option = f"--{name.replace('_', '-')}"
@@ -108,6 +112,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on where a run was stopped")
     add_file_options(parser)
     add_target_options(parser)
+    add_strict(parser)
     add_common_arguments(parser)
 
 
@@ -115,10 +120,14 @@ def run(options: argparse.Namespace) -> int:
     """Train, then say how well it went and what to do next."""
     from atomlens.cli.training_line import TrainingLine
     from atomlens.datasets import load_dataset
-    from atomlens.training import train
+    from atomlens.training import TrainSettings, train
+    from atomlens.training.pipeline import default_model
 
     config = take_recipe(options)
-    settings = settings_from(options, config)
+    given = given_settings(options, config)
+    training = training_values(options, given)
+    known = options.model is not None or training.get("start_from") is not None
+    settings = settings_from(options, config) if known else TrainSettings(**training)
     data = load_dataset(
         options.data,
         options.target,
@@ -126,6 +135,10 @@ def run(options: argparse.Namespace) -> int:
         seed=settings.seed,
         **file_options(options, options.target or ()),
     )
+    if options.strict:
+        data = strict_dataset(data)
+    if not known:
+        settings = settings_from(options, config, default_model(data))
     names = [t.name for t in data.targets]
     out = options.out or Path("runs") / "-".join([Path(options.data).stem, *names])
     tell_failures(data.failures, len(data) + len(data.failures), out)
@@ -167,22 +180,41 @@ def take_recipe(options: argparse.Namespace) -> Groups:
     return merge(blocks, recipe.reduced) if options.subset is not None else blocks
 
 
-def settings_from(options: argparse.Namespace, config: Groups) -> "TrainSettings":
+def given_settings(options: argparse.Namespace, config: Groups) -> Groups:
+    """Return what was set: in the config file, then by ``--set``, then by options."""
+    named = {name: getattr(options, name) for name in (*_NAMED, *_TRANSFER)}
+    return merge(
+        config,
+        read_assignments(options.assignments, GROUPS, "training"),
+        {"training": {name: value for name, value in named.items() if value is not None}},
+    )
+
+
+def training_values(options: argparse.Namespace, given: Groups) -> dict[str, Any]:
+    """Return the settings of the training itself, typed.
+
+    Raises:
+        SettingsError: there is no such setting or model.
+    """
+    from atomlens.models import MODELS
+    from atomlens.training import TrainSettings
+
+    if options.model is not None and options.model not in MODELS:
+        raise SettingsError(f"--model: {unknown_name('model', options.model, MODELS)}")
+    return typed_values(TrainSettings, given.get("training", {}), "training")
+
+
+def settings_from(
+    options: argparse.Namespace, config: Groups, default_model: str = DEFAULT_MODEL
+) -> "TrainSettings":
     """Return the settings: defaults, then the config file, then ``--set``, then options."""
     from atomlens.models import MODELS
     from atomlens.neighbors import BUILDERS
     from atomlens.training import TrainSettings
 
-    if options.model is not None and options.model not in MODELS:
-        raise SettingsError(f"--model: {unknown_name('model', options.model, MODELS)}")
-    named = {name: getattr(options, name) for name in (*_NAMED, *_TRANSFER)}
-    given = merge(
-        config,
-        read_assignments(options.assignments, GROUPS, "training"),
-        {"training": {name: value for name, value in named.items() if value is not None}},
-    )
-    training = typed_values(TrainSettings, given.get("training", {}), "training")
-    model, default_builder = names_from(options, training.get("start_from"))
+    given = given_settings(options, config)
+    training = training_values(options, given)
+    model, default_builder = names_from(options, training.get("start_from"), default_model)
     kind = MODELS[model]
     builder = training.get("builder") or default_builder
     if builder not in BUILDERS:
@@ -197,7 +229,9 @@ def settings_from(options: argparse.Namespace, config: Groups) -> "TrainSettings
     return TrainSettings(**training)
 
 
-def names_from(options: argparse.Namespace, start_from: str | None) -> tuple[str, str]:
+def names_from(
+    options: argparse.Namespace, start_from: str | None, default_model: str = DEFAULT_MODEL
+) -> tuple[str, str]:
     """Return model and default builder, whose settings are meant: those of ``--from``, if any."""
     from atomlens.models import MODELS
     from atomlens.training.transfer import recorded_names
@@ -205,7 +239,7 @@ def names_from(options: argparse.Namespace, start_from: str | None) -> tuple[str
     recorded = None if start_from is None else recorded_names(start_from, options.out)
     if recorded is not None and options.model in (None, recorded[0]):
         return recorded
-    model = options.model or DEFAULT_MODEL
+    model = options.model or default_model
     return model, MODELS[model].default_builder[0]
 
 

@@ -88,10 +88,7 @@ class Dataset:
     def select_targets(self, names: Sequence[str]) -> "Dataset":
         """Return the data set with only the named targets."""
         known = [t.name for t in self.targets]
-        for name in names:
-            if name not in known:
-                raise DatasetError(f"{self.name}: {unknown_name('target', name, known)}")
-        chosen = [known.index(n) for n in names]
+        chosen = list(dict.fromkeys(self._place_of(name, known) for name in names))
         places = value_slices(self.targets)
         columns = [np.zeros(0, dtype=np.int64)]
         columns += [np.arange(places[c].start, places[c].stop) for c in chosen]
@@ -102,6 +99,15 @@ class Dataset:
             values=self.values[:, kept],
             held=None if held is None else held[:, kept],
         )
+
+    def _place_of(self, name: str, known: list[str]) -> int:
+        """Return the place of a target; letters of another case will do if only one fits."""
+        if name in known:
+            return known.index(name)
+        alike = [i for i, other in enumerate(known) if other.lower() == name.strip().lower()]
+        if len(alike) == 1:
+            return alike[0]
+        raise DatasetError(f"{self.name}: {unknown_name('target', name, known)}")
 
 
 class DatasetSource(ABC):

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
@@ -18,8 +18,11 @@ from atomlens.datasets.polymorphs import Polymorphs, merge_polymorphs
 from atomlens.datasets.rows import dataset_of_table, load_inside
 from atomlens.datasets.sampling import keep_rows, sample_rows, usable
 from atomlens.datasets.sources.optical_nk import is_optical, optical_dataset
-from atomlens.datasets.tables import is_table, read_table
+from atomlens.datasets.tables import frame_table, is_frame, is_table, read_table
 from atomlens.errors import DatasetError, SettingsError, unknown_name
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +79,7 @@ class FileOptions:
 
 
 def load_dataset(
-    source: str | Path | Dataset,
+    source: "str | Path | Dataset | pd.DataFrame",
     target: str | Sequence[str] | None = None,
     *,
     limit: int | None = None,
@@ -90,7 +93,7 @@ def load_dataset(
             with a column ``file`` (relative to the table), ``smiles``, ``formula`` or
             ``composition`` and target columns; an extxyz file, ase database, ase or pymatgen JSON
             or packed ``.npz`` file with the targets inside; a folder with ``id_prop.csv``
-            (CGCNN's habit); or a `Dataset`.
+            (CGCNN's habit); a DataFrame with the columns of a table; or a `Dataset`.
         target: Name of the target, or names of several; all by default. A table's header may
             carry the unit, as in ``homo [eV]``.
         limit: At most this many samples, drawn at random by ``seed``; with one seed, a smaller
@@ -122,7 +125,7 @@ def load_dataset(
 
 
 def _load(
-    source: str | Path | Dataset,
+    source: Any,
     wanted: tuple[str, ...],
     limit: int | None,
     seed: int,
@@ -138,15 +141,29 @@ def _load(
     if isinstance(source, Dataset):
         _check_names(options, set(), source.name)
         return _finished(source, wanted, limit, seed)
+    if is_frame(source):
+        return _read(Path("DataFrame"), wanted, limit, seed, options, source)
     path = Path(source).expanduser()
     if not path.exists():
         hint = unknown_name("data set", str(source), DATASETS)
         raise DatasetError(f"{source}: there is no such file or folder. {hint}")
+    return _read(path, wanted, limit, seed, options, None)
+
+
+def _read(
+    path: Path,
+    wanted: tuple[str, ...],
+    limit: int | None,
+    seed: int,
+    options: Mapping[str, Any],
+    frame: Any,
+) -> Dataset:
+    """Read a file or folder, or a DataFrame that is called ``path``."""
     _check_names(options, {f.name for f in fields(FileOptions)}, str(path))
     about = FileOptions(**options)
     if about.polymorphs == "keep":
-        return _from_path(path, wanted, limit, seed, about)
-    return _without_polymorphs(path, wanted, limit, seed, about)
+        return _from_path(path, wanted, limit, seed, about, frame)
+    return _without_polymorphs(path, wanted, limit, seed, about, frame)
 
 
 def _plain(value: Any) -> Any:
@@ -161,12 +178,17 @@ def _plain(value: Any) -> Any:
 
 
 def _without_polymorphs(
-    path: Path, wanted: tuple[str, ...], limit: int | None, seed: int, options: FileOptions
+    path: Path,
+    wanted: tuple[str, ...],
+    limit: int | None,
+    seed: int,
+    options: FileOptions,
+    frame: Any,
 ) -> Dataset:
     """Load all rows, the energies beside the targets, and take one row a formula."""
     energy = options.energy_column if options.polymorphs == "lowest" else None
     names = wanted if energy is None or energy in wanted or not wanted else (*wanted, energy)
-    dataset = _from_path(path, names, None, seed, options)
+    dataset = _from_path(path, names, None, seed, options, frame)
     energies = None
     if energy is not None:
         name = parse_header(energy)[0]
@@ -180,20 +202,25 @@ def _without_polymorphs(
 
 
 def _from_path(
-    path: Path, wanted: tuple[str, ...], limit: int | None, seed: int, options: FileOptions
+    path: Path,
+    wanted: tuple[str, ...],
+    limit: int | None,
+    seed: int,
+    options: FileOptions,
+    frame: Any,
 ) -> Dataset:
     if path.suffix.lower() == ".npz":
         return _finished(load_packed(path), wanted, limit, seed)
     if path.is_dir() and (path / "id_prop.csv").is_file():
         return load_id_prop(path, wanted, limit, seed, options.for_targets())
-    if path.is_file() and is_table(path):
+    if frame is not None or (path.is_file() and is_table(path)):
         folder = options.structure_folder
-        table = read_table(
-            path,
+        places = (
             options.structure_column,
             options.name_column,
             None if folder is None else Path(folder).expanduser(),
         )
+        table = read_table(path, *places) if frame is None else frame_table(frame, *places)
         if is_optical(table.columns):
             optical = optical_dataset(table, str(path), options.grid, path.name.partition(".")[0])
             return _finished(optical, wanted, limit, seed)

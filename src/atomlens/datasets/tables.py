@@ -90,7 +90,53 @@ def read_table(
     Raises:
         DatasetError: the file is no table, or has no column with structures.
     """
-    columns, comma_is_decimal, problems = _columns(path)
+    return _taken_apart(path, *_columns(path), structure_column, name_column, structure_folder)
+
+
+def is_frame(given: Any) -> bool:
+    """Say whether an object is a table of pandas, without importing it."""
+    return type(given).__name__ == "DataFrame" and hasattr(given, "columns")
+
+
+def frame_table(
+    frame: Any,
+    structure_column: str | None = None,
+    name_column: str | None = None,
+    structure_folder: Path | None = None,
+) -> Table:
+    """Take a DataFrame of pandas as a table; files that it names are relative to this folder.
+
+    Raises:
+        DatasetError: it has no column with structures.
+    """
+    return _taken_apart(
+        Path("DataFrame"),
+        _of_frame(frame),
+        False,
+        {},
+        structure_column,
+        name_column,
+        structure_folder,
+    )
+
+
+def _of_frame(frame: Any) -> dict[str, list[Any]]:
+    return {
+        str(name): [None if type(v).__name__ == "NAType" else v for v in frame[name].tolist()]
+        for name in frame.columns
+    }
+
+
+def _taken_apart(
+    path: Path,
+    columns: dict[str, list[Any]],
+    comma_is_decimal: bool,
+    problems: dict[int, str],
+    structure_column: str | None,
+    name_column: str | None,
+    structure_folder: Path | None,
+) -> Table:
+    """Find out which column is what."""
     n_rows = len(next(iter(columns.values()), []))
     if n_rows == 0:
         raise DatasetError(f"{path}: there is no row in this table; add some.")
@@ -404,10 +450,7 @@ def _frame(path: Path, suffix: str) -> dict[str, list[Any]]:
     except Exception as problem:  # the packages below raise whatever they like
         said = reason(problem)
         raise DatasetError(f"{path}: this is not a readable {what} file ({said}).") from problem
-    return {
-        str(name): [None if value is pandas.NA else value for value in frame[name].tolist()]
-        for name in frame.columns
-    }
+    return _of_frame(frame)
 
 
 def _texts(

@@ -103,6 +103,17 @@ def _data(predictor: TrainedModel) -> str:
             f"{len(record.failures)} samples could not be used (names and reasons in "
             "`failures.json`)."
         )
+    if record.n_without_value:
+        lines.append(f"{record.n_without_value} rows have no value and were not used.")
+    if record.warnings:
+        lines.append(
+            f"{len(record.warnings)} samples were read with a warning (names and sentences in "
+            "`warnings.json`)."
+        )
+    if record.reading:
+        said = ", ".join(f"{_plain(k)} {_code(v)}" for k, v in record.reading.items())
+        lines.append(f"Read with {said}.")
+    lines += [f"- {_plain(remark)}" for remark in record.remarks]
     if predictor.elements:
         lines.append("Elements: " + ", ".join(SYMBOLS[z] for z in predictor.elements) + ".")
     return "\n".join(lines)

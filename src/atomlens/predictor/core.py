@@ -1,5 +1,6 @@
 """A trained model in use: load, save, predict, embed, explain, evaluate."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -22,11 +23,14 @@ from atomlens.predictor.inputs import (
     Inputs,
     build_graphs,
     gather,
+    read_inputs,
     refuse_elements,
+    with_readers,
 )
 from atomlens.predictor.loading import load_trained
 from atomlens.predictor.metrics import Metrics
 from atomlens.predictor.prediction import Prediction
+from atomlens.predictor.samples import UNKNOWN
 from atomlens.predictor.saving import save
 from atomlens.predictor.trained import TrainedModel
 from atomlens.structures.arrays import StructureArrays
@@ -71,8 +75,9 @@ class Predictor(TrainedModel):
         """Predict the properties of one or many structures.
 
         Args:
-            structures: Atoms, pymatgen or rdkit objects, SMILES, formulas, paths, globs, a list
-                of any of them, or `StructureArrays`.
+            structures: Atoms, pymatgen or rdkit objects, SMILES, formulas, paths, globs, tables
+                (CSV, TSV, JSONL, Parquet, Excel, ``.smi``; one input a row), a list of any of
+                them, or `StructureArrays`.
             batch_size: At most so many structures at a time; by default as many as suits
                 their sizes.
             n_workers: Processes that build graphs.
@@ -81,9 +86,12 @@ class Predictor(TrainedModel):
                 neighbours are searched, then while the model runs.
 
         Returns:
-            One row per input, in order; an input that failed keeps its place and its reason.
+            One row per input, in order; an input that failed keeps its place and its reason, and
+            a warning counts them.
         """
-        inputs = refuse_elements(gather(structures), self.models[0])
+        inputs = gather(structures)
+        _tell_failed(structures, inputs)
+        inputs = refuse_elements(inputs, self.models[0])
         inputs, store = build_graphs(inputs, self.builder, n_workers=n_workers, progress=progress)
         if store is None:
             return self._prediction(inputs, None, None)
@@ -96,6 +104,15 @@ class Predictor(TrainedModel):
             features=self.familiarity is not None,
         )
         return self._prediction(inputs, self.estimate(raw, inputs.structures), self.unlike(raw))
+
+    def seen_in(self, structures: StructureArrays) -> tuple[str, ...]:
+        """(n,) in which part of the model's training each structure was, whatever it is called.
+
+        ``train``, ``validation``, ``test``, ``pretraining`` or nothing; ``unknown`` if the model's
+        folder does not say (imported models, folders of atomlens 0.1).
+        """
+        samples = self.record.samples
+        return (UNKNOWN,) * len(structures) if samples is None else samples.part_of(structures)
 
     def predict_rows(
         self, store: GraphStore, structures: StructureArrays, rows: NDArray[np.int64]
@@ -134,22 +151,20 @@ class Predictor(TrainedModel):
     ) -> Explanation:
         """Score the atoms of one structure by their part in its prediction.
 
-        Args:
-            structure: Anything that `predict` takes and that is one structure.
-            method: Key in ``EXPLAINERS``; by default the most exact one that the model has:
-                contribution, attention or occlusion.
-            target: Which property; the first by default.
-            at: For a spectrum, the energy (or other point of the grid) whose value is
-                explained; by default its mean over the grid.
-            device: As in `predict`.
+                Args:
+                    structure: Anything that `predict` takes and that is one structure.
+        a            target: Which property; the first by default.
+                    at: For a spectrum, the energy (or other point of the grid) whose value is
+                        explained; by default its mean over the grid.
+                    device: As in `predict`.
 
-        Returns:
-            Scores averaged over the members of an ensemble, with their spread.
+                Returns:
+                    Scores averaged over the members of an ensemble, with their spread.
 
-        Raises:
-            StructureError, GraphError: the structure cannot be used.
-            ExplanationError: the input is not one structure.
-            SettingsError: no such method, target or point of its grid.
+                Raises:
+                    StructureError, GraphError: the structure cannot be used.
+                    ExplanationError: the input is not one structure.
+                    SettingsError: no such method, target or point of its grid.
         """
         return explain_one(self, structure, method=method, target=target, at=at, device=device)
 
@@ -163,13 +178,11 @@ class Predictor(TrainedModel):
         device: str = "auto",
     ) -> Iterator[Explanation | Failure]:
         """Explain one input after the other; one that fails gives its `Failure` in its place."""
-        from atomlens.structures import read_structures
-
         given: Sequence[Any]
         if isinstance(structures, StructureArrays):
             given = [structures.subset([i]) for i in range(len(structures))]
         else:
-            given = read_structures(structures).items
+            given = read_inputs(structures)[0]
         for item in given:
             if isinstance(item, Failure):
                 yield item
@@ -205,16 +218,20 @@ class Predictor(TrainedModel):
         """Put the estimates of the usable inputs in their places among all inputs."""
         n, places = len(inputs.names), inputs.places
         full = spread_out(found, places, n, self.targets)
-        warnings, formulas = [""] * n, [""] * n
+        said, formulas = [""] * n, [""] * n
         n_atoms = np.zeros(n, dtype=np.int64)
         n_atoms[places] = inputs.structures.n_atoms
         strange = self.doubts(inputs.structures, unlike)
+        doubts = with_readers(inputs.structures, strange)
         shares = None if self.familiarity is None else np.full(n, np.nan)
         if shares is not None and unlike is not None:
             shares[places] = unlike
+        known = self.seen_in(inputs.structures)
+        seen = [""] * n
         for index, place in enumerate(places.tolist()):
             formulas[place] = inputs.structures.formula(index)
-            warnings[place] = strange[index]
+            said[place] = doubts[index]
+            seen[place] = known[index]
         return Prediction(
             names=inputs.names,
             formulas=tuple(formulas),
@@ -227,8 +244,21 @@ class Predictor(TrainedModel):
             interval_high=full.high,
             probabilities=full.probabilities,
             errors=inputs.errors,
-            warnings=tuple(warnings),
+            warnings=tuple(said),
             unlike=shares,
+            seen=tuple(seen),
+            carried=inputs.carried,
+        )
+
+
+def _tell_failed(given: Any, inputs: Inputs) -> None:
+    """Warn of inputs that could not be read, unless the caller has read them itself."""
+    bad = [message for message in inputs.errors if message]
+    if bad and not isinstance(given, Inputs):
+        more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+        warnings.warn(
+            f"{len(bad)} of {len(inputs.errors)} inputs could not be used: {bad[0]}{more}",
+            stacklevel=3,
         )
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from atomlens.errors import ExplanationError, SettingsError, StructureError, unknown_name
 from atomlens.explain import EXPLAINERS, Explainer, Explanation, Question, default_method
 from atomlens.models.base import PropertyModel
-from atomlens.predictor.inputs import gather, refuse_elements
+from atomlens.predictor.inputs import gather, refuse_elements, with_readers
 from atomlens.predictor.trained import TrainedModel
 from atomlens.structures.arrays import StructureArrays
 
@@ -48,7 +48,7 @@ def explain_one(
         score_unit=explainer.score_unit(question),
         offset=question.offset if explainer.adds_up and question.labels is None else None,
         model=predictor.model_name,
-        warning=_doubt(question),
+        warning=with_readers(structures, (_doubt(question),))[0],
     )
 
 

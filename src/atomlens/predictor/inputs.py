@@ -1,14 +1,19 @@
 """Whatever a user has, as structures in a row; what cannot be used keeps its place."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.datasets.tables import frame_table, is_frame, is_table, read_table
 from atomlens.elements import SYMBOLS
-from atomlens.errors import Failure, GraphError
+from atomlens.errors import AtomlensError, DatasetError, Failure, GraphError
 from atomlens.graphs import GraphStore
 from atomlens.models.base import PropertyModel
 from atomlens.neighbors.base import GraphBuilder
@@ -30,6 +35,8 @@ class Inputs:
     """Of all inputs."""
     errors: tuple[str, ...]
     """Of all inputs; empty for the usable ones."""
+    carried: tuple[dict[str, Any], ...] = ()
+    """Of all inputs: the cells of the table that each came from. Empty if there is no table."""
 
     def without(self, bad: Sequence[int], messages: Sequence[str]) -> "Inputs":
         """Return the inputs after some of the usable ones (by number) turned out not to be."""
@@ -45,16 +52,109 @@ class Inputs:
         )
 
 
-def gather(given: Any) -> Inputs:
-    """Return the inputs for one or many of: Atoms, pymatgen, rdkit, text, path, arrays."""
+def gather(given: Any, reading: Mapping[str, Any] | None = None) -> Inputs:
+    """Return the inputs for one or many of: Atoms, pymatgen, rdkit, text, path, table, arrays.
+
+    Args:
+        given: Anything that can be read. A table gives one input a row.
+        reading: How tables are read: ``structure_column``, ``name_column``, ``structure_folder``.
+    """
     if isinstance(given, Inputs):
         return given
     if isinstance(given, StructureArrays):
         n = len(given)
         return Inputs(structures=given, places=np.arange(n), names=given.names, errors=("",) * n)
+    items, carried = read_inputs(given, reading)
+    return replace(from_items(items), carried=tuple(carried) if any(carried) else ())
+
+
+def read_inputs(
+    given: Any, reading: Mapping[str, Any] | None = None
+) -> "tuple[list[Atoms | Failure], list[dict[str, Any]]]":
+    """Return what came of each input, and the cells of the table that it came from.
+
+    Files of tables (CSV, TSV, JSONL, Parquet, Excel, SMILES) give one for each row, everything
+    else is read by `read_structures`.
+    """
     from atomlens.structures import read_structures
 
-    return from_items(read_structures(given).items)
+    listed = list(given) if isinstance(given, list | tuple) else [given]
+    if not any(map(_is_table, listed)):
+        read = list(read_structures(given).items)
+        return read, [{}] * len(read)
+    items: list[Atoms | Failure] = []
+    carried: list[dict[str, Any]] = []
+    for is_one, group in groupby(listed, key=_is_table):
+        if not is_one:
+            found = list(read_structures(list(group)).items)
+            items += found
+            carried += [{}] * len(found)
+            continue
+        for one in group:
+            rows, cells = _rows_of(one, reading or {})
+            items += rows
+            carried += cells
+    return items, carried
+
+
+def _is_table(given: Any) -> bool:
+    if is_frame(given):
+        return True
+    return isinstance(given, str | PathLike) and is_table(Path(given)) and "\0" not in str(given)
+
+
+def _rows_of(
+    given: Any, reading: Mapping[str, Any]
+) -> "tuple[list[Atoms | Failure], list[dict[str, Any]]]":
+    """Return the structure of each row of a table, and its cells."""
+    folder = reading.get("structure_folder")
+    places = (
+        reading.get("structure_column"),
+        reading.get("name_column"),
+        None if folder is None else Path(folder).expanduser(),
+    )
+    path = Path("DataFrame" if is_frame(given) else given).expanduser()
+    try:
+        if is_frame(given):
+            table = frame_table(given, *places)
+        elif not path.is_file():
+            raise DatasetError(f"{path}: there is no such file or folder; check the path")
+        else:
+            table = read_table(path, *places)
+    except AtomlensError as problem:
+        return [Failure(name=path.name, message=str(problem))], [{}]
+    items: list[Atoms | Failure] = []
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        for row in range(table.n_rows):
+            called = table.names[row] or f"row {row + 1}"
+            if row in table.problems:
+                message = f"{path}, {called}: {table.problems[row]}"
+                items.append(Failure(name=called, message=message))
+                continue
+            try:
+                atoms = table.structure_of(row)
+            except AtomlensError as problem:
+                items.append(Failure(name=called, message=f"{path}, {called}: {problem}"))
+                continue
+            if table.names[row]:
+                atoms.info["name"] = table.names[row]
+            items.append(atoms)
+    if heard:
+        more = f" (and {len(heard) - 1} more remarks)" if len(heard) > 1 else ""
+        warnings.warn(f"{path}: {heard[0].message}{more}", stacklevel=4)
+    plain = {h: c for h, c in table.cells.items() if not any(_is_nested(v) for v in c)}
+    return items, [{h: c[row] for h, c in plain.items()} for row in range(table.n_rows)]
+
+
+def _is_nested(cell: Any) -> bool:
+    return isinstance(cell, dict | list | tuple | np.ndarray)
+
+
+def with_readers(structures: StructureArrays, doubts: Sequence[str]) -> tuple[str, ...]:
+    """(n,) what the readers say of each structure, and then what else is doubtful about it."""
+    said = structures.warnings or ((),) * len(structures)
+    return tuple("; ".join([*s, *([d] if d else [])]) for s, d in zip(said, doubts, strict=True))
 
 
 def from_items(items: "Sequence[Atoms | Failure]") -> Inputs:
@@ -138,12 +238,12 @@ def unseen_elements(structures: StructureArrays, seen: tuple[int, ...]) -> tuple
         return ("",) * len(structures)
     strange = ~np.isin(structures.atomic_numbers, np.array(seen))
     owners = np.repeat(np.arange(len(structures)), structures.n_atoms)
-    warnings = [""] * len(structures)
+    sentences = [""] * len(structures)
     for index in np.unique(owners[strange]).tolist():
         numbers = structures[index].atomic_numbers
         symbols = ", ".join(SYMBOLS[z] for z in np.unique(numbers) if z not in seen)
-        warnings[index] = (
+        sentences[index] = (
             f"the training data had no {symbols}: neither the value nor its error estimate can "
             "be trusted"
         )
-    return tuple(warnings)
+    return tuple(sentences)

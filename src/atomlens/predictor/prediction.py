@@ -1,7 +1,7 @@
 """Numbers with names, units and an error estimate."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import Failure, SettingsError, unknown_name
+from atomlens.predictor.columns import ColumnNames
+from atomlens.predictor.samples import UNKNOWN
 from atomlens.targets import Target, value_slices
 
 if TYPE_CHECKING:
@@ -49,6 +51,12 @@ class Prediction:
     unlike: Values | None = None
     """(n,) how unlike the training data each input is: the share in percent of the validation
     part that is nearer to it; NaN for failed inputs; None if the model cannot say."""
+    seen: tuple[str, ...] = ()
+    """By input: in which part of the model's training its structure was (``train``,
+    ``validation``, ``test``, ``pretraining``), by content and not by name; empty if in none,
+    ``unknown`` if the model folder does not say. Empty if nobody looked."""
+    carried: tuple[dict[str, Any], ...] = ()
+    """By input: the cells of the table that it came from. Empty if there is none."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -68,6 +76,15 @@ class Prediction:
     def ok(self) -> NDArray[np.bool_]:
         """(n,) True for the inputs that did not fail."""
         return np.array([not error for error in self.errors], dtype=np.bool_)
+
+    def strictly(self) -> "Prediction":
+        """Return the prediction with every input that there is a warning of as a failed one."""
+        pairs = zip(self.names, self.errors, self.warnings, strict=True)
+        errors = tuple(
+            error or (f"{name}: {warning} (--strict)" if warning else "")
+            for name, error, warning in pairs
+        )
+        return replace(self, errors=errors)
 
     def spectrum(self, target: str | None = None) -> Values:
         """(n, n_grid) values of a spectrum, the first one by default; NaN for failed inputs.
@@ -103,112 +120,180 @@ class Prediction:
         chosen = self.spectrum_target(target)
         return dict(zip(self.targets, value_slices(self.targets), strict=True))[chosen]
 
+    @property
+    def columns(self) -> ColumnNames:
+        """What the columns are called, all different."""
+        return ColumnNames(self.targets, (header for cells in self.carried for header in cells))
+
     def to_records(self) -> list[dict[str, Any]]:
         """Return one dictionary per input, ready for JSON.
 
-        ``{"name", "formula", "n_atoms", "<target>", "<target>_std", "unit"}``; ``unit`` is a
-        dictionary by target if there are several; ``unlike`` is there if the model can say it;
-        a class is its name, with the probabilities
-        of all classes instead of a standard deviation; ``warning`` is there only if there is
-        one; a failed input is ``{"name", "error"}``. A spectrum and its std are lists over
-        ``grid``: ``{"name", "unit", "values"}``, by target if there are several grids.
+        ``{"name", "formula", "n_atoms", "<target>", "<target>_std", "unit"}`` behind the cells of
+        the table that the input came from; ``unit`` is a dictionary by target if there are
+        several; a class is its name, with the probabilities of all classes instead of a standard
+        deviation; ``unlike`` is there if the model can say it, ``seen_in`` and ``warning`` only if
+        there is something to say; a failed input is ``{"name", "error"}``. A spectrum and its std
+        are lists over ``grid``: ``{"name", "unit", "values"}``, by target if there are several
+        grids. What would be called like a target is called differently (see `ColumnNames`).
         """
-        return [self._record(i) for i in range(len(self))]
+        names = self.columns
+        return [self._record(i, names) for i in range(len(self))]
 
     def to_rows(self) -> list[dict[str, Any]]:
-        """Return rows for a CSV file: the records, or for spectra one row a point of the grid."""
-        return long_rows(self) if self.has_spectra else self.to_records()
+        """Return rows for a CSV file, all with the same columns whatever the inputs were.
+
+        The cells of a table that the inputs came from, then ``name``, ``formula``, ``n_atoms``, for
+        each target its value and ``_std``, for a class its name and the probability of each as
+        ``TARGET_CLASS``; ``unit`` (``TARGET_unit`` for several targets), ``seen_in``, ``warning``
+        and ``error``. Spectra have one row a point of the grid.
+        """
+        if self.has_spectra:
+            return long_rows(self)
+        names = self.columns
+        return [
+            self.carried_cells(i, names)
+            | self.frame_cells(i, names)
+            | self.single_cells(i, names)
+            | self.end_cells(i, names)
+            for i in range(len(self))
+        ]
 
     def to_summary(self) -> list[dict[str, Any]]:
         """Return one row per input for the terminal: of spectra, a few points."""
-        return summary_rows(self) if self.has_spectra else self.to_records()
+        return summary_rows(self)
 
     @property
     def has_spectra(self) -> bool:
         """Whether one of the targets is a spectrum."""
         return any(t.is_spectrum for t in self.targets)
 
-    def _record(self, i: int) -> dict[str, Any]:
+    def _record(self, i: int, names: ColumnNames) -> dict[str, Any]:
+        carried = self.carried_cells(i, names)
         if self.errors[i]:
-            return {"name": self.names[i], "error": self.errors[i]}
-        record: dict[str, Any] = {
-            "name": self.names[i],
-            "formula": self.formulas[i],
-            "n_atoms": int(self.n_atoms[i]),
-        }
+            return carried | {names["name"]: self.names[i], names["error"]: self.errors[i]}
+        record = carried | self.frame_cells(i, names)
         for index, (target, place) in enumerate(self._places()):
-            record |= self.target_record(i, index, target, place)
-        record |= _grids(self.targets)
-        record |= self.unlike_record(i)
+            record |= self.target_record(i, index, target, place, names)
+        record |= _grids(self.targets, names)
+        record |= self.unlike_record(i, names)
         units = {t.name: t.unit for t in self.targets}
-        record["unit"] = units if len(units) > 1 else self.targets[0].unit
-        if self.warnings[i]:
-            record["warning"] = self.warnings[i]
-        return record
+        record[names["unit"]] = units if len(units) > 1 else self.targets[0].unit
+        return record | self.remark_cells(i, names)
 
-    def unlike_record(self, i: int) -> dict[str, float]:
+    def carried_cells(self, i: int, names: ColumnNames) -> dict[str, Any]:
+        """Return the cells of the table that an input came from."""
+        cells = self.carried[i] if self.carried else {}
+        return {column: cells.get(header) for header, column in names.carried.items()}
+
+    def frame_cells(self, i: int, names: ColumnNames) -> dict[str, Any]:
+        """Return name, formula and number of atoms of an input; a failed one has its name only."""
+        failed = bool(self.errors[i])
+        return {
+            names["name"]: self.names[i],
+            names["formula"]: None if failed else self.formulas[i],
+            names["n_atoms"]: None if failed else int(self.n_atoms[i]),
+        }
+
+    def remark_cells(self, i: int, names: ColumnNames) -> dict[str, Any]:
+        """Return what is known of an input beside its numbers, without empty columns."""
+        seen = self.seen[i] if self.seen else ""
+        cells = {names["seen_in"]: seen, names["warning"]: self.warnings[i]}
+        return {column: text for column, text in cells.items() if text and text != UNKNOWN}
+
+    def end_cells(self, i: int, names: ColumnNames) -> dict[str, Any]:
+        """Return what stands at the end of every row of a table."""
+        seen = self.seen[i] if self.seen else ""
+        return (
+            self.unlike_record(i, names)
+            | names.units(self.targets)
+            | {
+                names["seen_in"]: seen or None,
+                names["warning"]: self.warnings[i] or None,
+                names["error"]: self.errors[i] or None,
+            }
+        )
+
+    def unlike_record(self, i: int, names: ColumnNames) -> dict[str, float | None]:
         """Return what the record of input ``i`` says about its likeness to the training data."""
-        return {} if self.unlike is None else {"unlike": round(float(self.unlike[i]), 1)}
+        if self.unlike is None:
+            return {}
+        share = float(self.unlike[i])
+        return {names["unlike"]: round(share, 1) if math.isfinite(share) else None}
 
     def _places(self) -> list[tuple[Target, slice]]:
         return list(zip(self.targets, value_slices(self.targets), strict=True))
 
-    def target_record(self, i: int, index: int, target: Target, place: slice) -> dict[str, Any]:
+    def target_record(
+        self, i: int, index: int, target: Target, place: slice, names: ColumnNames
+    ) -> dict[str, Any]:
         """Return what the record of input ``i`` says about target number ``index``."""
+        spread = names.of(target, "_std")
         if target.is_spectrum:
-            names = (target.name, f"{target.name}_std")
             arrays = (self.values[i, place], self.std[i, place])
-            return {n: _finite_list(a) for n, a in zip(names, arrays, strict=True)}
+            both = zip((target.name, spread), arrays, strict=True)
+            return {n: _finite_list(a) for n, a in both}
         value = float(self.values[i, place.start])
         probabilities = self.probabilities[index]
         if probabilities is not None:
             shares = dict(zip(target.classes, probabilities[i].tolist(), strict=True))
-            name = target.classes[int(value)]
-            return {target.name: name, f"{target.name}_probabilities": shares}
+            return {
+                target.name: target.classes[int(value)],
+                names.of(target, "_probabilities"): shares,
+            }
         std = float(self.std[i, place.start])
-        return {target.name: value, f"{target.name}_std": std if math.isfinite(std) else None}
+        return {target.name: value, spread: std if math.isfinite(std) else None}
+
+    def single_cells(
+        self, i: int, names: ColumnNames, *, intervals: bool = False
+    ) -> dict[str, Any]:
+        """Return the cells of the targets that are no spectra; None for a failed input."""
+        cells: dict[str, Any] = {}
+        for index, (target, place) in enumerate(self._places()):
+            if target.is_spectrum:
+                continue
+            column, probabilities = place.start, self.probabilities[index]
+            value = math.nan if self.errors[i] else float(self.values[i, column])
+            if probabilities is not None:
+                known = math.isfinite(value)
+                cells[target.name] = target.classes[int(value)] if known else None
+                for label, share in zip(target.classes, probabilities[i].tolist(), strict=True):
+                    cells[names.of(target, f"_{label}")] = share if known else None
+                continue
+            cells[target.name] = value if math.isfinite(value) else None
+            arrays = {"_std": self.std}
+            if intervals:
+                arrays |= {"_low": self.interval_low, "_high": self.interval_high}
+            for ending, array in arrays.items():
+                number = math.nan if self.errors[i] else float(array[i, column])
+                cells[names.of(target, ending)] = None if math.isnan(number) else number
+        return cells
 
     def to_frame(self) -> "pd.DataFrame":
         """Return a table with one row per input, for spectra one per input and point.
 
-        Columns ``name``, ``formula``, ``n_atoms``, for each target its value, ``_std``, ``_low``
-        and ``_high`` (ends of the 90 % interval) or, for a class, its name and one column of
-        probability per class; then ``unit`` (joined by ``;``), ``warning`` and ``error``. The
-        points of a spectrum stand in a column called as its grid is (``energy``).
+        The columns of `to_rows`, and for each number the ends of its 90 % interval, ``_low`` and
+        ``_high``. The points of a spectrum stand in a column called as its grid is (``energy``).
         """
         import pandas as pd
 
         if self.has_spectra:
             return pd.DataFrame(long_rows(self, intervals=True))
-
-        columns: dict[str, Any] = {
-            "name": list(self.names),
-            "formula": list(self.formulas),
-            "n_atoms": self.n_atoms,
-        }
-        for index, target in enumerate(self.targets):
-            columns |= self._target_columns(index, target)
-        if self.unlike is not None:
-            columns["unlike"] = self.unlike
-        columns["unit"] = ";".join(self.units)
-        columns["warning"] = list(self.warnings)
-        columns["error"] = list(self.errors)
-        return pd.DataFrame(columns)
-
-    def _target_columns(self, column: int, target: Target) -> dict[str, Any]:
-        values, probabilities = self.values[:, column], self.probabilities[column]
-        if probabilities is not None:
-            names = [target.classes[int(v)] if math.isfinite(v) else "" for v in values]
-            shares = {
-                f"{target.name}_{c}": probabilities[:, j] for j, c in enumerate(target.classes)
-            }
-            return {target.name: names, **shares}
-        return {
-            target.name: values,
-            f"{target.name}_std": self.std[:, column],
-            f"{target.name}_low": self.interval_low[:, column],
-            f"{target.name}_high": self.interval_high[:, column],
-        }
+        names = self.columns
+        rows = [
+            self.carried_cells(i, names)
+            | self.frame_cells(i, names)
+            | self.single_cells(i, names, intervals=True)
+            | self.end_cells(i, names)
+            for i in range(len(self))
+        ]
+        frame = pd.DataFrame(rows)
+        texts = [names[word] for word in ("formula", "seen_in", "warning", "error")]
+        for column in (*texts, *(t.name for t in self.targets if t.classes)):
+            if column in frame:
+                frame[column] = frame[column].fillna("")
+        if names["n_atoms"] in frame:
+            frame[names["n_atoms"]] = self.n_atoms
+        return frame
 
 
 def _finite_list(values: Values) -> list[float | None]:
@@ -216,7 +301,7 @@ def _finite_list(values: Values) -> list[float | None]:
     return [v if math.isfinite(v) else None for v in values.tolist()]
 
 
-def _grids(targets: tuple[Target, ...]) -> dict[str, Any]:
+def _grids(targets: tuple[Target, ...], names: ColumnNames) -> dict[str, Any]:
     """Return the entry ``grid`` of a record; nothing without spectra."""
     grids = {
         t.name: {"name": t.grid_name, "unit": t.grid_unit, "values": list(t.grid)}
@@ -227,7 +312,7 @@ def _grids(targets: tuple[Target, ...]) -> dict[str, Any]:
         return {}
     first = next(iter(grids.values()))
     same = all(grid == first for grid in grids.values())
-    return {"grid": first if same else grids}
+    return {names["grid"]: first if same else grids}
 
 
 Row = dict[str, Any]
@@ -240,64 +325,47 @@ _SHOWN = 5
 def long_rows(prediction: Prediction, *, intervals: bool = False) -> list[Row]:
     """Return one row per input and point of the grid, ready for a CSV file.
 
-    Columns ``name``, ``formula``, ``n_atoms``, the point (called as the grid is, ``energy``), for
-    each target its value and ``_std``, with ``intervals`` also ``_low`` and ``_high``, then
-    ``unit`` and, where there is one, ``warning``. Targets with different grids follow one
-    another, their columns empty in each other's rows; single numbers stand in every row. A
-    failed input is one row with ``error``.
+    The columns of `Prediction.to_rows`, with the point (called as the grid is, ``energy``) before
+    the values and, with ``intervals``, their ``_low`` and ``_high``. Targets with different grids
+    follow one another, their columns empty in each other's rows; single numbers stand in every
+    row. A failed input is one row with ``error``.
     """
     rows: list[Row] = []
+    names, groups = prediction.columns, _shared_grids(prediction.targets)
     for i in range(len(prediction)):
+        start = prediction.carried_cells(i, names) | prediction.frame_cells(i, names)
+        start |= prediction.single_cells(i, names)
+        end = prediction.end_cells(i, names)
+        columns = [_columns(prediction, i, targets, intervals, names) for targets in groups]
+        empty = dict.fromkeys(column for group in columns for column in group)
         if prediction.errors[i]:
-            rows.append({"name": prediction.names[i], "error": prediction.errors[i]})
+            rows.append(start | empty | end)
             continue
-        start, end = _frame(prediction, i)
-        start |= _single_numbers(prediction, i)
-        for targets in _shared_grids(prediction.targets):
-            columns = _columns(prediction, i, targets, intervals)
-            points = zip(*columns.values(), strict=True)
-            rows += [start | dict(zip(columns, point, strict=True)) | end for point in points]
+        for group in columns:
+            points = zip(*group.values(), strict=True)
+            rows += [start | empty | dict(zip(group, point, strict=True)) | end for point in points]
     return rows
 
 
 def summary_rows(prediction: Prediction) -> list[Row]:
-    """Return one row per input with a few points of each spectrum, for the terminal."""
+    """Return one row per input for the terminal, of each spectrum a few points."""
     rows: list[Row] = []
-    places = target_places(prediction.targets)
+    places, names = target_places(prediction.targets), prediction.columns
+    units = names.units(prediction.targets)
     for i in range(len(prediction)):
         if prediction.errors[i]:
-            rows.append({"name": prediction.names[i], "error": prediction.errors[i]})
+            rows.append({names["name"]: prediction.names[i], names["error"]: prediction.errors[i]})
             continue
-        start, end = _frame(prediction, i)
-        row = start | _single_numbers(prediction, i)
-        for target, place in places.items():
+        row = prediction.frame_cells(i, names)
+        for index, (target, place) in enumerate(places.items()):
             if target.is_spectrum:
                 row |= _shown_points(target, prediction.values[i, place].tolist())
-        rows.append(row | end)
+            else:
+                cells = prediction.target_record(i, index, target, place, names)
+                row |= cells
+        row |= prediction.unlike_record(i, names)
+        rows.append(row | units | prediction.remark_cells(i, names))
     return rows
-
-
-def _frame(prediction: Prediction, i: int) -> tuple[Row, Row]:
-    """Return what stands at the beginning and at the end of every row of an input."""
-    start = {
-        "name": prediction.names[i],
-        "formula": prediction.formulas[i],
-        "n_atoms": int(prediction.n_atoms[i]),
-    }
-    end: Row = prediction.unlike_record(i)
-    end |= {"unit": ";".join(prediction.units) if any(prediction.units) else ""}
-    if prediction.warnings[i]:
-        end["warning"] = prediction.warnings[i]
-    return start, end
-
-
-def _single_numbers(prediction: Prediction, i: int) -> Row:
-    """Return the columns of the targets that are no spectra."""
-    row: Row = {}
-    for index, (target, place) in enumerate(target_places(prediction.targets).items()):
-        if not target.is_spectrum:
-            row |= prediction.target_record(i, index, target, place)
-    return row
 
 
 def _shared_grids(targets: tuple[Target, ...]) -> list[list[Target]]:
@@ -313,10 +381,10 @@ def _grid(target: Target) -> tuple[str, str, tuple[float, ...]]:
 
 
 def _columns(
-    prediction: Prediction, i: int, targets: list[Target], intervals: bool
+    prediction: Prediction, i: int, targets: list[Target], intervals: bool, names: ColumnNames
 ) -> dict[str, list[float | None]]:
     """Return the columns of the points of one input."""
-    columns: dict[str, list[float | None]] = {targets[0].grid_name: list(targets[0].grid)}
+    columns: dict[str, list[float | None]] = {names.grid(targets[0]): list(targets[0].grid)}
     places = target_places(prediction.targets)
     arrays = {"": prediction.values, "_std": prediction.std}
     if intervals:
@@ -324,7 +392,7 @@ def _columns(
     for target in targets:
         for ending, array in arrays.items():
             values = array[i, places[target]].tolist()
-            columns[f"{target.name}{ending}"] = [None if math.isnan(v) else v for v in values]
+            columns[names.of(target, ending)] = [None if math.isnan(v) else v for v in values]
     return columns
 
 

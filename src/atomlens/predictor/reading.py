@@ -1,6 +1,6 @@
 """Reading data for a model in the way in which its training data were read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,16 @@ def reading_for(
     options.setdefault("kinds", {t.name: t.kind for t in single})
     options.setdefault("classes", {t.name: t.classes for t in single if t.classes})
     return Reading(options=options, remarks=(*_told(kept, given), *remarks))
+
+
+def inputs_reading(
+    model: TrainedModel, inputs: Sequence[str | Path], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return how tables among the inputs are read: as for the training, where that is possible."""
+    kept = {k: v for k, v in model.record.reading.items() if k in _PLACES[:3] and k not in given}
+    tables = [p for p in inputs if Path(p).is_file() and is_table(Path(p))]
+    fitting = {k: v for k, v in kept.items() if tables and all(_fits(k, v, p) for p in tables)}
+    return {**fitting, **given}
 
 
 def _told(kept: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, ...]:

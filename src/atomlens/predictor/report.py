@@ -112,21 +112,20 @@ def write_evaluation(prediction: Prediction, true: Values, metrics: Metrics, fol
 
 def compared_rows(prediction: Prediction, true: Values) -> list[dict[str, Any]]:
     """Return the rows of the prediction with the true values (column ``TARGET_true``) beside."""
+    names = prediction.columns
+    rows = prediction.to_rows()
     if prediction.has_spectra:
         beside = replace(prediction, std=true)  # one column more, in the place of the errors
-        rows = prediction.to_rows()
         for row, other in zip(rows, beside.to_rows(), strict=True):
             for target in prediction.targets:
-                if f"{target.name}_std" in other:
-                    row[f"{target.name}_true"] = other[f"{target.name}_std"]
+                row[names.of(target, "_true")] = other[names.of(target, "_std")]
         return rows
-    records = prediction.to_records()
     places = [p.start for p in value_slices(prediction.targets)]
-    for record, values in zip(records, true, strict=True):
+    for row, values in zip(rows, true, strict=True):
         for target, value in zip(prediction.targets, values[places].tolist(), strict=True):
             known = target.classes[int(value)] if target.classes and math.isfinite(value) else value
-            record[f"{target.name}_true"] = known
-    return records
+            row[names.of(target, "_true")] = known
+    return rows
 
 
 def _calibration_curve(error: Values, std: Values) -> tuple[Values, Values] | None:

@@ -3,6 +3,7 @@
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ UNKNOWN = "unknown"
 _NO_STRUCTURE = np.zeros(1, dtype=np.uint64)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainingSamples:
     """The samples of all parts of a training, in the order of the names in ``split.json``."""
 
@@ -78,13 +79,18 @@ class TrainingSamples:
         from. Of a structure that was in several parts, the first of train, pretraining, validation
         and test is named: the one that makes a prediction look best.
         """
+        found = structure_digests(structures).tolist()
+        return tuple(_WORDS[self._places[d]] if d in self._places else "" for d in found)
+
+    @cached_property
+    def _places(self) -> dict[int, int]:
+        """Part by structure."""
         rank = [0, 2, 3, 1]
         place: dict[int, int] = {}
         for digest, part in zip(self.structures.tolist(), self.parts.tolist(), strict=True):
             if digest not in place or rank[part] < rank[place[digest]]:
                 place[digest] = part
-        found = structure_digests(structures).tolist()
-        return tuple(_WORDS[place[d]] if d in place else "" for d in found)
+        return place
 
     def to_bytes(self) -> bytes:
         """Return the content of the file ``samples.safetensors``."""

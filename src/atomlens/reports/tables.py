@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,17 +27,34 @@ _WIDEST = 44
 """Letters; longer cells are cut in the middle on the terminal."""
 
 
-def write_table(records: Sequence[Record], path: str | Path) -> Path:
-    """Write rows as .csv, .json (one array), .jsonl or .parquet, by the suffix.
+def check_table(path: str | Path) -> None:
+    """Refuse a table that cannot be written, before any work is done.
 
-    Columns come in the order in which the rows first name them; a row without a column leaves
-    it empty. Numbers keep all their digits; NaN and infinity become empty cells or ``null``.
+    Raises:
+        SettingsError: the ending is none of ``SUFFIXES``.
+        MissingDependencyError: a package for it is not installed.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
         raise SettingsError(
             f"{path}: tables are written as {', '.join(SUFFIXES)}. Change the ending."
         )
+    missing = [name for name in ("pandas", "pyarrow") if find_spec(name) is None]
+    if suffix == ".parquet" and missing:
+        raise MissingDependencyError(
+            f"{path}: Parquet needs the package {missing[0]}. Install it with "
+            f"`pip install {missing[0]}`, or write .csv or .jsonl."
+        )
+
+
+def write_table(records: Sequence[Record], path: str | Path) -> Path:
+    """Write rows as .csv, .json (one array), .jsonl or .parquet, by the suffix.
+
+    Columns come in the order in which the rows first name them; a row without a column leaves
+    it empty. Numbers keep all their digits; NaN and infinity become empty cells or ``null``.
+    """
+    check_table(path)
+    suffix = Path(path).suffix.lower()
     if suffix == ".parquet":
         return _write_parquet(records, path)
     writer = {".csv": to_csv, ".json": to_json, ".jsonl": to_json_lines}[suffix]
@@ -64,13 +82,18 @@ def to_json_lines(records: Sequence[Record]) -> str:
     return "".join(_dump(record) + "\n" for record in records)
 
 
-def format_table(records: Sequence[Record]) -> str:
-    """Return the rows as aligned text for the terminal, numbers with six significant digits."""
+def format_table(records: Sequence[Record], widest: int | None = None) -> str:
+    """Return the rows as aligned text, numbers with six significant digits.
+
+    Texts longer than ``widest`` letters are cut in the middle; by default only on a terminal.
+    """
+    if widest is None and sys.stdout.isatty():
+        widest = _WIDEST
     names = column_names(records)
     if not names:
         return "(no rows)\n"
     values = [[plain(record.get(name)) for name in names] for record in records]
-    cells = [[_shown(value) for value in row] for row in values]
+    cells = [[_shown(value, widest) for value in row] for row in values]
     widths = [max(len(name), *(len(row[j]) for row in cells)) for j, name in enumerate(names)]
     numeric = [
         all(isinstance(row[j], int | float) for row in values if row[j] is not None)
@@ -143,12 +166,6 @@ def _writable(atoms: "Atoms") -> "Atoms":
 
 
 def _write_parquet(records: Sequence[Record], path: str | Path) -> Path:
-    missing = [name for name in ("pandas", "pyarrow") if find_spec(name) is None]
-    if missing:
-        raise MissingDependencyError(
-            f"{path}: Parquet needs the package {missing[0]}. Install it with "
-            f"`pip install {missing[0]}`, or write .csv or .jsonl."
-        )
     import pandas
 
     names = column_names(records)
@@ -178,10 +195,11 @@ def _cell(value: Any) -> str:
     return _dump_value(value) if isinstance(value, dict | list | bool) else str(value)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, widest: int | None) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
         return f"{value:.6g}"
     text = _dump_value(value) if isinstance(value, dict | list | bool) else str(value)
-    return shortened(text, _WIDEST)
+    text = " ".join(text.split())
+    return text if widest is None else shortened(text, widest)

@@ -1,6 +1,6 @@
 """What a training is going to do, before any of it is done: data, neighbours, model, vectors."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from atomlens.datasets import load_dataset
 from atomlens.datasets.base import Dataset, Sample
+from atomlens.datasets.tables import is_frame
 from atomlens.elements import SYMBOLS
 from atomlens.elements.tables import element_table
 from atomlens.errors import DatasetError, Failure, SettingsError
@@ -37,7 +38,8 @@ def as_dataset(
         DatasetError: there is no such data set or target, or it is not said which target.
     """
     names = [target] if isinstance(target, str) else list(target or ())
-    source = data if isinstance(data, Dataset | str | Path) else _from_samples(list(data))
+    whole = isinstance(data, Dataset | str | Path) or is_frame(data)
+    source: Any = data if whole else _from_samples(data)
     dataset = load_dataset(source, names or None, limit=settings.limit, seed=settings.seed)
     if not dataset.targets:
         raise DatasetError(f"{dataset.name}: there is no target to learn. Name one.")
@@ -47,7 +49,15 @@ def as_dataset(
     return dataset
 
 
-def _from_samples(samples: list[Sample]) -> Dataset:
+def _from_samples(given: Any) -> Dataset:
+    samples: list[Sample] = list(given) if isinstance(given, Iterable) else [given]
+    for sample in samples:
+        if not isinstance(sample, Sample):
+            raise DatasetError(
+                f"The data to learn from are a {type(given).__name__} with a "
+                f"{type(sample).__name__} in it; give a Dataset, the name of one, a path, a "
+                "DataFrame or a list of atomlens.datasets.Sample."
+            )
     if not samples:
         raise DatasetError("The list of samples is empty; there is nothing to learn from.")
     names = list(dict.fromkeys(name for s in samples for name in s.targets))

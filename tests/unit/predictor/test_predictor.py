@@ -37,7 +37,8 @@ def test_text_and_rdkit_molecules_are_read() -> None:
 def test_a_failed_input_keeps_its_place(tmp_path: Path) -> None:
     (tmp_path / "bad.xyz").write_text("not a structure")
     model = make_predictor()
-    found = model.predict([WATER, tmp_path / "bad.xyz", "NaCl", METHANE])
+    with pytest.warns(UserWarning, match=r"1 of 4 inputs could not be used: .*bad\.xyz"):
+        found = model.predict([WATER, tmp_path / "bad.xyz", "NaCl", METHANE])
     assert found.ok.tolist() == [True, False, False, True]
     assert np.isnan(found.values[1:3]).all()
     assert found.values[3] == pytest.approx(model.predict(METHANE).values[0], abs=1e-5)

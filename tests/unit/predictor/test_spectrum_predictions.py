@@ -19,6 +19,8 @@ from atomlens.targets import Target
 from atomlens.targets.scaling import TargetScaling
 from spectrum_makers import FORMULAS, GRID, oscillators
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*could not be used")
+
 GAP = Target(name="gap", unit="eV")
 RE, IM = Target(name="eps_re", grid=GRID), Target(name="eps_im", grid=GRID, nonnegative=True)
 OTHER = Target(name="dos", unit="1/eV", grid=(1.0, 2.0), grid_name="frequency", grid_unit="THz")
@@ -101,17 +103,21 @@ def test_rows_of_a_table_are_points() -> None:
     rows = found.to_rows()
     assert len(rows) == 2 * len(GRID) + 1
     assert list(rows[0]) == ["name", "formula", "n_atoms", "gap", "gap_std", "energy", "eps_re",
-                             "eps_re_std", "eps_im", "eps_im_std", "unit"]  # fmt: skip
+                             "eps_re_std", "eps_im", "eps_im_std", "gap_unit", "eps_re_unit",
+                             "eps_im_unit", "seen_in", "warning", "error"]  # fmt: skip
     assert [r["energy"] for r in rows[: len(GRID)]] == list(GRID)
     assert rows[5]["eps_im"] == found.spectrum("eps_im")[0, 5]
-    assert set(rows[len(GRID)]) == {"name", "error"}
+    assert {tuple(row) for row in rows} == {tuple(rows[0])}
+    failed = {k: v for k, v in rows[len(GRID)].items() if v and not k.endswith("_unit")}
+    assert set(failed) == {"name", "error"}
 
 
 def test_targets_on_other_grids_follow_one_another() -> None:
     rows = predictor(RE, OTHER).predict("MgO").to_rows()
     assert len(rows) == len(GRID) + 2
-    assert "frequency" in rows[-1]
-    assert "eps_re" not in rows[-1]
+    assert rows[-1]["frequency"] is not None
+    assert rows[-1]["eps_re"] is None
+    assert rows[0]["frequency"] is None
 
 
 def test_the_terminal_shows_a_few_points() -> None:

@@ -104,10 +104,13 @@ def test_terminal_tables_are_aligned_with_numbers_to_the_right() -> None:
     ]
 
 
-def test_terminal_tables_cut_long_names_and_keep_one_line_a_row() -> None:
-    text = format_table([{"name": "x" * 200 + "\ny"}])
+def test_tables_keep_one_line_a_row_and_cut_long_texts_on_a_terminal_only(monkeypatch) -> None:
+    rows = [{"name": "x" * 200 + "\ny"}]
+    text = format_table(rows)
     assert len(text.splitlines()) == 3
-    assert max(map(len, text.splitlines())) <= 44
+    assert "x" * 200 + " y" in text
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert max(map(len, format_table(rows).splitlines())) <= 44
 
 
 def test_extxyz_keeps_attention_cell_and_partial_periodicity(tmp_path: Path) -> None:
