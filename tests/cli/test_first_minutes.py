@@ -65,7 +65,7 @@ def test_the_methods_of_explain_are_in_its_help(capsys) -> None:
 
     assert set(METHODS) == set(EXPLAINERS)
     assert ran("explain", "--help") == 0
-    shown = " ".join(capsys.readouterr().out.split())
+    shown = " ".join(capsys.readouterr().out.split()).replace("- ", "-")
     assert all(method in shown for method in METHODS)
 
 

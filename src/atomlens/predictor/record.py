@@ -128,7 +128,7 @@ class TrainingRecord:
             versions={str(k): str(v) for k, v in content["versions"].items()},
             notes=str(content["notes"]),
             started_from=_start(content.get("started_from", {})),
-            run=dict(content.get("run", {})),
+            run=_run(content.get("run", {})),
             n_without_value=int(content.get("n_without_value", 0)),
             remarks=tuple(map(str, content.get("remarks", ()))),
             about=None if content.get("about") is None else About.from_dict(content["about"]),
@@ -145,6 +145,20 @@ def _start(content: Mapping[str, Any]) -> dict[str, Any]:
         if not all(isinstance(text, str) for text in texts):
             raise TypeError("`started_from` holds something else than texts")
     return found
+
+
+def _run(content: Any) -> dict[str, Any]:
+    """Return the description of a run.
+
+    Raises:
+        ValueError: the content is something else.
+    """
+    run = dict(content)
+    reading = run.get("reading", {})
+    digests = (value for key, value in run.items() if key != "reading")
+    if not isinstance(reading, dict) or not all(isinstance(d, str) for d in digests):
+        raise ValueError("the description of the run is none")
+    return run
 
 
 def package_versions() -> dict[str, str]:
