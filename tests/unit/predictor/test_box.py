@@ -96,6 +96,7 @@ def strange_predictor() -> Predictor:
     return replace(plain, familiarity=Familiarity.fit(flat, flat, given.structures))
 
 
+@pytest.mark.filterwarnings("ignore:.*could not be used")
 def test_likeness_is_a_column_and_its_reasons_are_warnings(tmp_path: Path) -> None:
     model = load(strange_predictor().save(tmp_path / "model"))
     prediction = model.predict([WATER, bulk("C"), molecule("NH3"), "no such file.xyz"])
