@@ -145,3 +145,33 @@ def test_every_package_that_is_asked_for_is_imported_somewhere() -> None:
         name = re.split(r"[<>=!\[ ]", requirement)[0].lower()
         module = modules.get(name, name.replace("-", "_"))
         assert re.search(rf"^\s*(import|from) {module}\b", source, re.MULTILINE), requirement
+
+
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+PACKAGE = ROOT / "src" / "atomlens"
+
+
+def test_the_architecture_page_draws_the_layers_that_are_checked() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layers = next(c["layers"] for c in settings["contracts"] if c["type"] == "layers")
+    drawn = ARCHITECTURE.partition("## Layers")[2].partition("`nn`, `graphs`")[0]
+    assert [line.strip() for line in drawn.splitlines() if line.startswith("    ")] == layers
+
+
+def test_the_architecture_page_says_where_every_room_is() -> None:
+    rooms = ARCHITECTURE.partition("## Where is")[2].partition("## Layers")[0]
+    for path in PACKAGE.iterdir():
+        if path.is_dir() and (path / "__init__.py").is_file():
+            assert f"`{path.name}/" in rooms, path.name
+        elif path.suffix == ".py" and path.stem != "__init__":
+            assert f"`{path.name}`" in rooms, path.name
+
+
+def test_what_the_pages_for_newcomers_point_to_exists() -> None:
+    for page in ("docs/architecture.md", "CONTRIBUTING.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        named = re.findall(r"`((?:[a-z_]+/)*[a-z_]+(?:\.py|/))`", text)
+        assert len(named) > 8
+        for name in named:
+            if "mine" not in name:
+                assert (PACKAGE / name).exists() or (ROOT / name).exists(), f"{page}: {name}"
