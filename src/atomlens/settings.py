@@ -12,11 +12,12 @@ import textwrap
 import types
 import warnings
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import MISSING, Field, dataclass, field, fields
 from types import NoneType, UnionType
 from typing import Any, ClassVar, Literal, Union, get_args, get_origin
 
-from atomlens.boundary import net
+from atomlens.boundary import net, parse_json
 from atomlens.errors import SettingsError, unknown_name
 from atomlens.printing import shown
 
@@ -189,7 +190,10 @@ def typed_values(settings_class: type, values: Mapping[str, Any], where: str) ->
             raise SettingsError(f"{where}: {unknown_name('setting', key, known)}")
     if not values:
         return {}
-    import jsonargparse
+    try:
+        import jsonargparse
+    except ImportError:  # a machine that only trains has the packages of training alone
+        return {key: _plainly_typed(known[key], value, where) for key, value in values.items()}
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -206,6 +210,46 @@ def typed_values(settings_class: type, values: Mapping[str, Any], where: str) ->
         with net(SettingsError, where, "correct the settings"):
             parsed = parser.parse_object({"settings": dict(values)})["settings"]
     return {key: _as_declared(parsed[key]) for key in values}
+
+
+def _plainly_typed(field: "Field[Any]", value: Any, where: str) -> Any:
+    """Return a value converted to the type of a field: numbers, texts, choices, lists, blocks."""
+    try:
+        return _converted(value, field.type)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise SettingsError(
+            f"{where}: {field.name} cannot be {shown(value)}, it must be {type_name(field)}."
+        ) from None
+
+
+def _converted(value: Any, kind: Any) -> Any:
+    """Return a typed text, or what a file holds, as a value of a type, or raise a ValueError."""
+    if get_origin(kind) in (Union, types.UnionType):
+        for part in sorted(get_args(kind), key=lambda part: part is str):  # text fits everything
+            with suppress(ValueError, TypeError, KeyError):
+                return _converted(value, part)
+        raise ValueError
+    if isinstance(value, str):
+        value = _read(value.strip(), kind)
+    if isinstance(value, list):
+        value = tuple(value)
+    if not fits(value, kind):
+        raise ValueError
+    return float(value) if kind is float else value
+
+
+def _read(text: str, kind: Any) -> Any:
+    if kind in (int, float):
+        return kind(text)
+    if kind is bool:
+        return {"true": True, "false": False}[text.lower()]
+    if kind is None or kind is NoneType:
+        return {"null": None, "None": None}[text]
+    if get_origin(kind) is Literal:
+        return next((choice for choice in get_args(kind) if str(choice) == text), text)
+    if (get_origin(kind) or kind) in (tuple, list, dict):
+        return parse_json(text)
+    return text
 
 
 def _as_declared(value: Any) -> Any:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from atomlens.explain import Explanation
     from atomlens.predictor import Predictor
+    from atomlens.structures.arrays import Structure
 
 SUMMARY = "show which atoms a prediction rests on"
 DESCRIPTION = """\
@@ -113,7 +114,7 @@ def run(options: argparse.Namespace) -> int:
 
 def explain_all(
     model: "Predictor",
-    items: "Sequence[Atoms | Failure]",
+    items: "Sequence[Atoms | Structure | Failure]",
     *,
     method: str | None = None,
     target: str | None = None,
@@ -125,7 +126,7 @@ def explain_all(
 
     ``cells`` are those of the table that each structure came from; they go with it.
     """
-    from atomlens.structures.arrays import name_of
+    from atomlens.predictor.inputs import gather
 
     explanations: list[Explanation] = []
     failures: list[Failure] = []
@@ -145,7 +146,7 @@ def explain_all(
             except SettingsError:
                 raise
             except AtomlensError as error:
-                failures.append(Failure(name=name_of(item), message=str(error)))
+                failures.append(Failure(name=gather(item).names[0], message=str(error)))
             progress(done, len(items))
     return explanations, failures
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
@@ -115,12 +116,23 @@ class Predictor(TrainedModel):
         return (UNKNOWN,) * len(structures) if samples is None else samples.part_of(structures)
 
     def predict_rows(
-        self, store: GraphStore, structures: StructureArrays, rows: NDArray[np.int64]
+        self,
+        store: GraphStore,
+        structures: StructureArrays,
+        rows: NDArray[np.int64],
+        *,
+        device: torch.device | None = None,
     ) -> Prediction:
-        """Predict some rows of structures whose graphs are at hand, in the same order."""
-        models = self.models_on(str(store.node_offsets.device))
+        """Predict some rows of structures whose graphs are at hand, in the same order.
+
+        The models run on the device of the store, or on another ``device``.
+        """
+        device = store.node_offsets.device if device is None else device
+        models = self.models_on(str(device))
         chosen = structures.subset(rows)
-        raw = run_models(models, store, rows=rows, features=self.familiarity is not None)
+        raw = run_models(
+            models, store, rows=rows, device=device, features=self.familiarity is not None
+        )
         return self._prediction(gather(chosen), self.estimate(raw, chosen), self.unlike(raw))
 
     def embed(

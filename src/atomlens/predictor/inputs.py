@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.datasets.packed import load_packed
 from atomlens.datasets.tables import frame_table, is_frame, is_table, read_table
 from atomlens.elements import SYMBOLS
 from atomlens.errors import AtomlensError, DatasetError, Failure, GraphError
@@ -64,37 +65,69 @@ def gather(given: Any, reading: Mapping[str, Any] | None = None) -> Inputs:
     if isinstance(given, StructureArrays):
         n = len(given)
         return Inputs(structures=given, places=np.arange(n), names=given.names, errors=("",) * n)
+    if isinstance(given, Structure):
+        return from_items([given])
+    one = given[0] if isinstance(given, list | tuple) and len(given) == 1 else given
+    if is_packed(one):
+        return gather(load_packed(Path(one).expanduser()).structures)
     items, carried = read_inputs(given, reading)
     return replace(from_items(items), carried=tuple(carried) if any(carried) else ())
 
 
 def read_inputs(
     given: Any, reading: Mapping[str, Any] | None = None
-) -> "tuple[list[Atoms | Failure], list[dict[str, Any]]]":
+) -> "tuple[list[Atoms | Structure | Failure], list[dict[str, Any]]]":
     """Return what came of each input, and the cells of the table that it came from.
 
-    Files of tables (CSV, TSV, JSONL, Parquet, Excel, SMILES) give one for each row, everything
-    else is read by `read_structures`.
+    Files of tables (CSV, TSV, JSONL, Parquet, Excel, SMILES) give one for each row, packed files
+    one for each structure, everything else is read by `read_structures`.
     """
     from atomlens.structures import read_structures
 
     listed = list(given) if isinstance(given, list | tuple) else [given]
-    if not any(map(_is_table, listed)):
-        read = list(read_structures(given).items)
+    if not any(map(_has_rows, listed)):
+        read: list[Atoms | Structure | Failure] = [*read_structures(given).items]
         return read, [{}] * len(read)
-    items: list[Atoms | Failure] = []
+    items: list[Atoms | Structure | Failure] = []
     carried: list[dict[str, Any]] = []
-    for is_one, group in groupby(listed, key=_is_table):
+    for is_one, group in groupby(listed, key=_has_rows):
         if not is_one:
             found = list(read_structures(list(group)).items)
             items += found
             carried += [{}] * len(found)
             continue
         for one in group:
-            rows, cells = _rows_of(one, reading or {})
+            rows, cells = _unpacked(one) if is_packed(one) else _rows_of(one, reading or {})
             items += rows
             carried += cells
     return items, carried
+
+
+def _has_rows(given: Any) -> bool:
+    return is_packed(given) or _is_table(given)
+
+
+def is_packed(given: Any) -> bool:
+    """Return whether an input is a packed file, which no other package is needed to read."""
+    try:
+        return (
+            isinstance(given, str | PathLike)
+            and Path(given).suffix == ".npz"
+            and Path(given).expanduser().is_file()
+        )
+    except (ValueError, RuntimeError):  # a text that is no path, or nobody's home
+        return False
+
+
+def _unpacked(
+    path: Any,
+) -> "tuple[list[Atoms | Structure | Failure], list[dict[str, Any]]]":
+    items: list[Atoms | Structure | Failure] = []
+    try:
+        items += load_packed(Path(path).expanduser()).structures
+    except DatasetError as problem:
+        items.append(Failure(name=Path(path).name, message=str(problem)))
+    return items, [{}] * len(items)
 
 
 def _is_table(given: Any) -> bool:
@@ -105,7 +138,7 @@ def _is_table(given: Any) -> bool:
 
 def _rows_of(
     given: Any, reading: Mapping[str, Any]
-) -> "tuple[list[Atoms | Failure], list[dict[str, Any]]]":
+) -> "tuple[list[Atoms | Structure | Failure], list[dict[str, Any]]]":
     """Return the structure of each row of a table, and its cells."""
     folder = reading.get("structure_folder")
     places = (
@@ -123,7 +156,7 @@ def _rows_of(
             table = read_table(path, *places)
     except AtomlensError as problem:
         return [Failure(name=path.name, message=str(problem))], [{}]
-    items: list[Atoms | Failure] = []
+    items: list[Atoms | Structure | Failure] = []
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         for row in range(table.n_rows):
@@ -157,7 +190,7 @@ def with_readers(structures: StructureArrays, doubts: Sequence[str]) -> tuple[st
     return tuple("; ".join([*s, *([d] if d else [])]) for s, d in zip(said, doubts, strict=True))
 
 
-def from_items(items: "Sequence[Atoms | Failure]") -> Inputs:
+def from_items(items: "Sequence[Atoms | Structure | Failure]") -> Inputs:
     """Return the inputs for structures and failures in order."""
     structures: list[Structure] = []
     places, names, errors = [], [], []
@@ -166,7 +199,7 @@ def from_items(items: "Sequence[Atoms | Failure]") -> Inputs:
             names.append(item.name)
             errors.append(item.message)
             continue
-        structure = structure_of(item)
+        structure = item if isinstance(item, Structure) else structure_of(item)
         structures.append(structure)
         places.append(place)
         names.append(structure.name)

@@ -164,7 +164,7 @@ def _run(content: Any) -> dict[str, Any]:
 def package_versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that decide a result."""
     versions = {"python": platform.python_version()}
-    for name in ("atomlens", "torch", "numpy", "scipy", "numba", "lightning-fabric"):
+    for name in ("atomlens", "torch", "numpy", "scipy", "numba", "triton", "lightning-fabric"):
         try:
             versions[name] = version(name)
         except PackageNotFoundError:

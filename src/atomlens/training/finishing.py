@@ -20,6 +20,7 @@ from atomlens.predictor.report import draw_targets
 from atomlens.training.data import TrainingData
 from atomlens.training.job import Job, MemberResult
 from atomlens.training.settings import HETEROSCEDASTIC
+from atomlens.training.step import resident
 
 Values = NDArray[np.float64]
 _CONTROL = (
@@ -34,7 +35,7 @@ def finish(job: Job, results: Sequence[MemberResult]) -> Predictor:
     predictor = _assemble(job, results)
     data = job.data
     device = choose_device(job.settings.accelerator)
-    store = data.store.select(predictor.models[0].edge_fields)
+    store = resident(data.store.select(predictor.models[0].edge_fields), device)
     rows = data.split.validation
     if len(rows):
         raw = run_models(predictor.models_on(str(device)), store, rows=rows, device=device)
@@ -48,7 +49,9 @@ def finish(job: Job, results: Sequence[MemberResult]) -> Predictor:
     for part in ("validation", "test"):
         chosen = getattr(data.split, part)
         if len(chosen):
-            prediction = predictor.predict_rows(store, data.dataset.structures, chosen)
+            prediction = predictor.predict_rows(
+                store, data.dataset.structures, chosen, device=device
+            )
             metrics[part] = score(prediction, data.dataset.values[chosen]).to_dict()
     for model in predictor.models:
         model.to("cpu")
@@ -130,8 +133,11 @@ def device_name(device: torch.device) -> str:
     return f"CPU, {torch.get_num_threads()} threads" if device.type == "cpu" else str(device)
 
 
-def draw(predictor: Predictor, data: TrainingData, folder: Path) -> bool:
-    """Draw parity plots of the test part and the learning curve; False without matplotlib."""
+def draw(predictor: Predictor, data: TrainingData, folder: Path, accelerator: str = "cpu") -> bool:
+    """Draw parity plots of the test part and the learning curve; False without matplotlib.
+
+    The predictions are made on the device that ``accelerator`` names.
+    """
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -150,7 +156,10 @@ def draw(predictor: Predictor, data: TrainingData, folder: Path) -> bool:
     if not len(rows):
         return True
     store = data.store.select(predictor.models[0].edge_fields)
-    prediction = predictor.predict_rows(store, data.dataset.structures, rows)
+    device = choose_device(accelerator)
+    prediction = predictor.predict_rows(store, data.dataset.structures, rows, device=device)
+    for model in predictor.models:
+        model.to("cpu")
     title = f"{predictor.model_name}, {part} part of {data.dataset.name}"
     draw_targets(prediction, data.dataset.values[rows], folder, title)
     return True

@@ -244,7 +244,7 @@ def _write(predictor: Predictor, job: Job, out: Path, *, complete: bool) -> None
     """Write model and pictures; the states go once everything else is there."""
     out.mkdir(parents=True, exist_ok=True)
     predictor.save(out)
-    if not draw(predictor, job.data, out):
+    if not draw(predictor, job.data, out, job.settings.accelerator):
         job.progress.message("There are no pictures, as matplotlib is not installed.")
     if complete:
         close_run(job.folder)
