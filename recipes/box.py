@@ -120,8 +120,8 @@ QUEUE = (
         ),
         settings={
             **_COMMON,
-            "loss": "robust-l1",
-            "epochs": 16,
+            "loss": "mae",
+            "epochs": 14,
             "batch_size": 256,
             "learning_rate": 1e-3,
             "warmup_epochs": 0.5,

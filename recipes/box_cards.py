@@ -127,7 +127,7 @@ ABOUT = {
         "Band gaps (PBE)",
         "matbench_mp_gap",
         "106,113",
-        "one member of 16 epochs",
+        "one member of 14 epochs",
         {"band_gap": 0.2308},
         "Finder, composition only, mean of the five official folds",
         "Gaps of PBE are too small by a third and more, and zero for some semiconductors.",

@@ -33,6 +33,9 @@ from atomlens.settings import Settings, bounded, name_of
 
 MASK = 0
 """Row of the element table that stands for a masked atom; no element has this number."""
+LARGEST_LOG_SCALE = 5.0
+"""Values that are met exactly (gaps of metals) would make a learned noise vanish, and the next
+one that is missed explode."""
 _MEANINGS: tuple[Meaning, ...] = ("graph", "mask")
 
 
@@ -197,6 +200,7 @@ class Lens(PropertyModel[LensConfig]):
         values, log_scale = read.values, None
         if self.config.predict_scale:
             log_scale = self.noise(functional.silu(read.pooled))
+            log_scale = log_scale.clamp(-LARGEST_LOG_SCALE, LARGEST_LOG_SCALE)
         if self.bounds.numel():
             values = lower_bound(values, self.bounds.to(values.dtype))
         return ModelOutput(
