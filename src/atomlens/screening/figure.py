@@ -11,6 +11,7 @@ from atomlens.reports.canvas import ACCENT, INK, QUIET, WARM, new_figure, plain_
 from atomlens.reports.wording import shortened
 from atomlens.screening.numbers import Pair
 from atomlens.studies.base import Row
+from atomlens.studies.rows import as_number, numbers_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,16 +54,16 @@ def draw_dispersion(candidates: Sequence[Row], spectra: Sequence[Row], path: Pat
 
 
 def _draw_panel(axes: "Axes", head: Row, points: Sequence[Row]) -> None:
-    energies = _column(points, "energy [eV]")
+    energies = numbers_of(points, "energy [eV]")
     shown: list[Values] = []
     for name, colour, label in _PARTS:
-        mean, std = _column(points, name), np.nan_to_num(_column(points, f"{name}_std"))
+        mean, std = numbers_of(points, name), np.nan_to_num(numbers_of(points, f"{name}_std"))
         axes.plot(energies, mean, color=colour, linewidth=1.4, label=label)
         axes.fill_between(energies, mean - std, mean + std, color=colour, alpha=0.22, linewidth=0)
         shown += [mean - std, mean + std]
     axes.axhline(0, color=QUIET, linewidth=0.8)
     low, high, crossover = (
-        _number(head[name]) for name in ("window_low [eV]", "window_high [eV]", "crossover [eV]")
+        as_number(head[name]) for name in ("window_low [eV]", "window_high [eV]", "crossover [eV]")
     )
     if np.isfinite([low, high, crossover]).all():
         axes.axvspan(low, high, color=_WINDOW, zorder=0, label="near zero")
@@ -79,15 +80,7 @@ def _title(head: Row, crossover: float) -> str:
     formula = shortened(str(head["formula"]), 16)
     if not np.isfinite(crossover):
         return f"{formula}: no crossover"
-    return f"{formula}: {crossover:.2f} eV, {_number(head['passes']):.0%} of {head['members']}"
-
-
-def _column(points: Sequence[Row], name: str) -> Values:
-    return np.array([_number(row[name]) for row in points])
-
-
-def _number(value: object) -> float:
-    return np.nan if value is None else float(str(value))
+    return f"{formula}: {crossover:.2f} eV, {as_number(head['passes']):.0%} of {head['members']}"
 
 
 def draw_pairs(pairs: dict[Pair, int], path: Path) -> Path:
@@ -168,7 +161,8 @@ def draw_check(materials: Sequence[Row], path: Path) -> Path:
         path: .png, .svg or .pdf.
     """
     true, seen_by, predicted, std = (
-        _column(materials, name) for name in ("true [eV]", "seen_by", "predicted [eV]", "std [eV]")
+        numbers_of(materials, name)
+        for name in ("true [eV]", "seen_by", "predicted [eV]", "std [eV]")
     )
     found = seen_by >= 0.5
     both = np.isfinite(true) & found

@@ -8,6 +8,7 @@ import numpy as np
 from atomlens.structures.arrays import Structure
 from atomlens.studies.base import Row
 from atomlens.studies.networks import Measured
+from atomlens.studies.rows import as_number
 
 
 def head_row(one: Measured, structure: Structure, place: int, picture: int) -> Row:
@@ -61,9 +62,9 @@ def draw_attended(head: Row, atoms: Sequence[Row], path: Path) -> Path:
     from atomlens.reports.structure_figure import draw_structure
 
     drawn = Atoms(
-        numbers=[int(_number(row["atomic_number"])) for row in atoms],
-        positions=[[_number(row[axis]) for axis in "xyz"] for row in atoms],
-        cell=[[_number(head[f"{letter}_{axis}"]) for axis in "xyz"] for letter in "abc"],
+        numbers=[int(as_number(row["atomic_number"])) for row in atoms],
+        positions=[[as_number(row[axis]) for axis in "xyz"] for row in atoms],
+        cell=[[as_number(head[f"{letter}_{axis}"]) for axis in "xyz"] for letter in "abc"],
         pbc=[bool(head[f"{letter}_repeats"]) for letter in "abc"],
     )
     content = ExplainedStructure(
@@ -72,7 +73,7 @@ def draw_attended(head: Row, atoms: Sequence[Row], path: Path) -> Path:
         target=str(head["target"]),
         unit=str(head["unit"]),
         method="attention",
-        prediction=_number(head["prediction"]),
+        prediction=as_number(head["prediction"]),
         std=None,
         std_source="none",
         scores=np.array([row["attention"] for row in atoms], dtype=float),
@@ -81,7 +82,3 @@ def draw_attended(head: Row, atoms: Sequence[Row], path: Path) -> Path:
         model=str(head["model_kind"]),
     )
     return draw_structure(content, path)
-
-
-def _number(value: object) -> float:
-    return np.nan if value is None else float(str(value))

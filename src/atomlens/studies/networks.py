@@ -1,8 +1,9 @@
-"""The attention of many structures at once, in trained networks and their controls."""
+"""One question to many networks: trained models and their controls, on the same graphs."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -42,16 +43,24 @@ class Prepared:
     failures: tuple[Failure, ...]
 
 
+Answer = TypeVar("Answer")
+"""What a study asks a network for."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """The attention of one trained model and of its controls, on the same structures."""
+class Answers(Generic[Answer]):
+    """What one trained model and its controls answered, on the same structures."""
 
     label: str
     """The model's targets; with a number if several models have the same."""
     predictor: Predictor
-    trained: Attention
-    controls: Mapping[str, tuple[Attention, ...]] = field(default_factory=dict)
+    trained: Answer
+    controls: Mapping[str, tuple[Answer, ...]] = field(default_factory=dict)
     """Networks of each control, such as several untrained ones."""
+
+
+Measured = Answers[Attention]
+"""The attention of one trained model and of its controls."""
 
 
 def prepare(predictor: Predictor, structures: StructureArrays) -> Prepared:
@@ -105,10 +114,35 @@ def attention_of(
     )
 
 
-def measure(given: StudyInput, structures: StructureArrays) -> tuple[Measured, ...]:
-    """Return the attention of every model of a study and of its controls.
+def graphs_of(structures: StructureArrays) -> Callable[[Predictor], Prepared]:
+    """Return what gives a network the graphs of the structures, built once for each builder.
 
-    Graphs are built once for each graph builder; the progress runs over all networks.
+    The function raises a StudyError if not one structure can be used.
+    """
+    graphs: dict[tuple[object, ...], Prepared] = {}
+
+    def of(predictor: Predictor) -> Prepared:
+        key = (predictor.builder, predictor.config.n_elements)
+        if key not in graphs:
+            graphs[key] = prepare(predictor, structures)
+        return graphs[key]
+
+    return of
+
+
+def measure(
+    given: StudyInput,
+    ask: Callable[[Predictor, Prepared, Progress], Answer],
+    graphs: Callable[[Predictor], Prepared],
+    names: Sequence[str] | None = None,
+) -> tuple[Answers[Answer], ...]:
+    """Ask every model of a study, and its controls, the same question.
+
+    Args:
+        given: The models, and those trained on shuffled labels.
+        ask: The question to one network, which tells its progress in structures.
+        graphs: As `graphs_of` returns.
+        names: What the models are called; by default after their targets.
 
     Raises:
         StudyError: not one structure can be used, or a control is none.
@@ -116,35 +150,40 @@ def measure(given: StudyInput, structures: StructureArrays) -> tuple[Measured, .
     controls = [named_controls(model, given.shuffled) for model in given.models]
     n_networks = sum(1 + sum(map(len, networks.values())) for networks in controls)
     n_done = 0
-    graphs: dict[tuple[object, ...], Prepared] = {}
 
-    def run(predictor: Predictor) -> Attention:
+    def answer(predictor: Predictor) -> Answer:
         nonlocal n_done
-        key = (predictor.builder, predictor.config.n_elements)
-        if key not in graphs:
-            graphs[key] = prepare(predictor, structures)
-        n = len(graphs[key].store)
-        before = n_done * n
-        found = attention_of(
+        prepared = graphs(predictor)
+        n, before = len(prepared.store), n_done
+        found = ask(
             predictor,
-            graphs[key],
-            lambda done, total: given.progress(before + done, n_networks * total),
+            prepared,
+            lambda done, total: given.progress(before * n + done, n_networks * n),
         )
         n_done += 1
+        given.progress(n_done * n, n_networks * n)
         return found
 
     return tuple(
-        Measured(
+        Answers(
             label=label,
             predictor=model,
-            trained=run(model),
-            controls={
-                name: tuple(run(network) for network in networks)
-                for name, networks in of_model.items()
-            },
+            trained=answer(model),
+            controls={name: tuple(map(answer, networks)) for name, networks in of_model.items()},
         )
-        for label, model, of_model in zip(labels(given.models), given.models, controls, strict=True)
+        for label, model, of_model in zip(
+            names or labels(given.models), given.models, controls, strict=True
+        )
     )
+
+
+def measure_attention(given: StudyInput, structures: StructureArrays) -> tuple[Measured, ...]:
+    """Return the attention of every model of a study and of its controls.
+
+    Raises:
+        StudyError: not one structure can be used, or a control is none.
+    """
+    return measure(given, attention_of, graphs_of(structures))
 
 
 def labels(models: Sequence[Predictor]) -> tuple[str, ...]:

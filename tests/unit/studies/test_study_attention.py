@@ -7,7 +7,7 @@ from ase.build import molecule
 
 from atomlens.errors import StudyError
 from atomlens.studies import StudyInput
-from atomlens.studies.networks import attention_of, labels, measure, predicts
+from atomlens.studies.networks import attention_of, labels, measure_attention, predicts
 from study_makers import dataset, make_predictor, trained_on_noise
 
 MOLECULES = dataset(*(molecule(name) for name in ("CH4", "CH3CH2OH", "H2O"))).structures
@@ -54,7 +54,7 @@ def test_a_model_of_the_homo_is_known_by_its_target(target, is_homo):
 def test_controls_are_measured_beside_their_model_with_one_progress():
     model = make_predictor()
     steps = []
-    (found,) = measure(
+    (found,) = measure_attention(
         StudyInput(
             models=(model,),
             data=dataset(),

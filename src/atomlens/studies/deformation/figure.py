@@ -13,6 +13,7 @@ from atomlens.reports.colours import SCORE_COLOURS, colour_at, score_positions, 
 from atomlens.reports.wording import number, shortened
 from atomlens.studies.base import Effect, Row
 from atomlens.studies.deformation.numbers import CORRELATION
+from atomlens.studies.rows import numbers_of
 from atomlens.studies.statistics import Values
 
 if TYPE_CHECKING:
@@ -54,11 +55,11 @@ def draw_relations(
         figure.set_layout_engine("constrained")
         panels = figure.subplots(2, len(networks), sharey="col", sharex="row", squeeze=False)
         for measure, line in zip(_SHOWN, panels, strict=True):
-            x = _column(rows, measure)
+            x = numbers_of(rows, measure)
             effect = effects.get(CORRELATION.format(measure))
             for axes, network in zip(line, networks, strict=True):
                 name = network.removeprefix(_NETWORK)
-                _draw_density(axes, x, _column(rows, network))
+                _draw_density(axes, x, numbers_of(rows, network))
                 axes.set_xlabel(_AXIS[measure].format(unit))
                 if measure == _SHOWN[0]:
                     axes.set_title(name)
@@ -76,10 +77,6 @@ def _legend() -> "tuple[list[Artist], list[str]]":
 
     median = Line2D([], [], color=WARM, linewidth=2.0)
     return [median, Patch(color=WARM, alpha=0.22, lw=0)], ["running median", "quartiles"]
-
-
-def _column(rows: Sequence[Row], name: str) -> Values:
-    return np.array([np.nan if r.get(name) is None else float(str(r[name])) for r in rows])
 
 
 def _draw_density(axes: "Axes", x: Values, y: Values) -> None:
@@ -132,13 +129,13 @@ def draw_example(rows: Sequence[Row], path: Path, *, unit: str) -> Path:
         "elongation": "elongation (Å)",
         "pyramidalisation": f"pyramidalisation ({unit})",
     }
-    compared = np.isfinite(_column(rows, "elongation"))
+    compared = np.isfinite(numbers_of(rows, "elongation"))
     with new_figure(path, (9.6, 3.9)) as figure:
         figure.text(0.02, 0.945, shortened(str(rows[0]["structure"]), 50), fontweight="bold")
         for order, (name, title) in enumerate(titles.items()):
             left = 0.01 + 0.33 * order
             axes = figure.add_axes((left, 0.16, 0.32, 0.72))
-            values = np.where(compared, _column(rows, name), np.nan)
+            values = np.where(compared, numbers_of(rows, name), np.nan)
             _draw_atoms(axes, rows, values)
             finite = values[np.isfinite(values)]
             figure.text(left + 0.16, 0.885, title, ha="center", color=QUIET)
@@ -154,7 +151,7 @@ def _draw_atoms(axes: "Axes", rows: Sequence[Row], values: Values) -> None:
     from atomlens.reports.scene import build_scene
 
     numbers = np.array([int(str(row["atomic_number"])) for row in rows])
-    positions = np.stack([_column(rows, axis) for axis in "xyz"], axis=1)
+    positions = np.stack([numbers_of(rows, axis) for axis in "xyz"], axis=1)
     scene = _adsorbed_in_front(build_scene(Atoms(numbers=numbers, positions=positions)), numbers)
     view = painting.project_scene(scene)
     known = np.isfinite(values)

@@ -24,7 +24,7 @@ from atomlens.studies.deformation.numbers import (
     numbers_of,
     structure_rows,
 )
-from atomlens.studies.networks import Attention, Measured, measure
+from atomlens.studies.networks import Attention, Measured, measure_attention
 from atomlens.studies.statistics import Values
 
 _FEWEST = 5
@@ -80,7 +80,7 @@ class Deformation(Study):
         carbons, failures, n_without = self._geometry(structures)
         chosen = structures.subset(list(carbons))
         carbons = dict(enumerate(carbons.values()))
-        measured = measure(given, chosen)
+        measured = measure_attention(given, chosen)
         usable = set.intersection(*(set(m.trained.kept.tolist()) for m in measured))
         rows = [row for row in carbons if row in usable]
         if not rows:

@@ -10,6 +10,7 @@ from atomlens.reports.canvas import ACCENT, QUIET, WARM, new_figure, plain_axes
 from atomlens.reports.colours import BASELINE_COLOURS, colour_at, text_colour
 from atomlens.reports.wording import shortened
 from atomlens.studies.base import Row
+from atomlens.studies.rows import as_number
 from atomlens.studies.statistics import Values
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def draw_matrices(rows: Sequence[Row], path: Path) -> Path:
         panels = figure.subplots(len(models), len(formulas), squeeze=False)
         for line, model in zip(panels, models, strict=True):
             own = [row for row in rows if row["model"] == model]
-            reach = max(abs(_number(row["edge_attribute"])) for row in own)
+            reach = max(abs(as_number(row["edge_attribute"])) for row in own)
             for axes, formula in zip(line, formulas, strict=True):
                 entries = [row for row in own if row["formula"] == formula]
                 _draw_matrix(axes, entries, max(reach, 1e-12))
@@ -53,11 +54,11 @@ def _draw_matrix(axes: "Axes", entries: Sequence[Row], reach: float) -> None:
     if not entries:
         axes.set_axis_off()
         return
-    symbols = {int(_number(row["receiver"])): str(row["receiver_element"]) for row in entries}
+    symbols = {int(as_number(row["receiver"])): str(row["receiver_element"]) for row in entries}
     names = [symbols[i] for i in sorted(symbols)]
     matrix = np.full((len(names), len(names)), np.nan)
     for row in entries:
-        matrix[int(_number(row["receiver"])), int(_number(row["sender"]))] = _number(
+        matrix[int(as_number(row["receiver"])), int(as_number(row["sender"]))] = as_number(
             row["edge_attribute"]
         )
     scale = ListedColormap(list(BASELINE_COLOURS))
@@ -103,7 +104,7 @@ def _colour_bar(figure: "Figure", line: "Sequence[Axes]", reach: float, name: st
 
 def comparable_pairs(rows: Sequence[Row]) -> list[Row]:
     """Return the rows of ``pairs.csv`` that have a distance: pairs of one prototype."""
-    return [row for row in rows if np.isfinite(_number(row["distance"]))]
+    return [row for row in rows if np.isfinite(as_number(row["distance"]))]
 
 
 def draw_similarities(rows: Sequence[Row], path: Path) -> Path:
@@ -118,8 +119,8 @@ def draw_similarities(rows: Sequence[Row], path: Path) -> Path:
             plain_axes(axes)
             for same, colour, name in ((False, ACCENT, "other pairs"), (True, WARM, "same class")):
                 chosen = [r for r in own if bool(r["same_class"]) == same]
-                x = [_number(r["distance"]) for r in chosen]
-                y = [_number(r[column]) for r in chosen]
+                x = [as_number(r["distance"]) for r in chosen]
+                y = [as_number(r[column]) for r in chosen]
                 axes.scatter(x, y, s=9, color=colour, alpha=0.6, linewidths=0, label=name)
             network = column.removeprefix("similarity").removeprefix(", ")
             network = f"{network}, mean of 3" if network == "untrained" else network
@@ -129,7 +130,3 @@ def draw_similarities(rows: Sequence[Row], path: Path) -> Path:
         panels[0].legend(loc="lower left", fontsize=8, frameon=False, handletextpad=0.1)
         figure.supxlabel("distance of the element vectors", fontsize=10)
     return path
-
-
-def _number(value: object) -> float:
-    return np.nan if value is None else float(str(value))

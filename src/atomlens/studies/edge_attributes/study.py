@@ -5,7 +5,7 @@ KNbO3 look alike and that of CsPbI3 does not. Whether they would in a network th
 nothing is what the controls say.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
@@ -19,7 +19,6 @@ from atomlens.predictor import Predictor
 from atomlens.settings import bounded
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import Study, StudyInput, StudyResult, StudySettings
-from atomlens.studies.controls import named_controls
 from atomlens.studies.edge_attributes.effects import (
     ModelMatrices,
     Network,
@@ -39,7 +38,7 @@ from atomlens.studies.edge_attributes.numbers import (
     element_distances,
     refuse_other_models,
 )
-from atomlens.studies.networks import Prepared, attention_of, labels, prepare
+from atomlens.studies.networks import Prepared, attention_of, graphs_of, measure
 
 PEROVSKITES = (
     "SrTiO3 BaTiO3 KNbO3 CsPbI3 CaTiO3 PbTiO3 NaNbO3 KTaO3 NaTaO3 LaAlO3 LaGaO3 YAlO3 GdScO3 "
@@ -77,8 +76,8 @@ class EdgeAttributes(Study):
         """
         refuse_other_models(given.models, self.name)
         structures = chosen_formulas(given)
-        prepared = [prepare(model, structures) for model in given.models]
-        measured = measure_matrices(given, prepared)
+        graphs = graphs_of(structures)
+        measured = measure_matrices(given, graphs)
         seed = self.settings.seed
         return StudyResult(
             study=self.name,
@@ -96,7 +95,7 @@ class EdgeAttributes(Study):
                 "pairs": [row for one in measured for row in pair_rows(one)],
             },
             counts={"formulas": len(structures)},
-            failures=tuple({f.name: f for p in prepared for f in p.failures}.values()),
+            failures=tuple({f.name: f for m in given.models for f in graphs(m).failures}.values()),
             notes=_NOTES,
         )
 
@@ -132,33 +131,23 @@ def chosen_formulas(given: StudyInput) -> StructureArrays:
     return structures.subset(sorted(rows.values()))
 
 
-def measure_matrices(given: StudyInput, prepared: Sequence[Prepared]) -> tuple[ModelMatrices, ...]:
+def measure_matrices(
+    given: StudyInput, graphs: Callable[[Predictor], Prepared]
+) -> tuple[ModelMatrices, ...]:
     """Return the matrices of every model and of its controls; progress runs over networks."""
-    controls = [named_controls(model, given.shuffled) for model in given.models]
-    n_networks = sum(1 + sum(map(len, networks.values())) for networks in controls)
-    n_done = 0
-
-    def ask(predictor: Predictor, graphs: Prepared) -> Network:
-        nonlocal n_done
-        network = Network.of(predictor, graphs)
-        n_done += 1
-        given.progress(n_done, n_networks)
-        return network
-
+    answers = measure(given, lambda network, prepared, _: Network.of(network, prepared), graphs)
     measured = []
-    for label, model, of_model, graphs in zip(
-        labels(given.models), given.models, controls, prepared, strict=True
-    ):
-        trained = ask(model, graphs)
-        values = attention_of(model, graphs).values[:, 0]
-        classes = [material_class(s.atomic_numbers) for s in graphs.inputs.structures]
+    for one in answers:
+        model, prepared = one.predictor, graphs(one.predictor)
+        values = attention_of(model, prepared).values[:, 0]
+        classes = [material_class(s.atomic_numbers) for s in prepared.inputs.structures]
         vectors = model.models[0].get_buffer("element_table").double().numpy()
         measured.append(
             ModelMatrices(
-                label=label,
-                trained=trained,
-                controls={name: [ask(n, graphs) for n in ns] for name, ns in of_model.items()},
-                distances=element_distances(trained.matrices, vectors),
+                label=one.label,
+                trained=one.trained,
+                controls=one.controls,
+                distances=element_distances(one.trained.matrices, vectors),
                 value_differences=np.array([abs(a - b) for a, b in combinations(values, 2)]),
                 same_class=np.array([float(a == b) for a, b in combinations(classes, 2)]),
             )

@@ -9,7 +9,7 @@ import numpy as np
 from atomlens.reports.canvas import ACCENT, FAINT, INK, QUIET, WARM, new_figure, plain_axes
 from atomlens.reports.wording import shortened
 from atomlens.studies.base import Row
-from atomlens.studies.statistics import Values
+from atomlens.studies.rows import numbers_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,7 +47,7 @@ def _draw_bars(axes: "Axes", rows: Sequence[Row]) -> None:
     axes.grid(False, axis="x")
     places = np.arange(len(rows))
     for k, (column, label, colour) in enumerate(_BARS):
-        heights = _column(rows, column)
+        heights = numbers_of(rows, column)
         axes.bar(places + 0.27 * (k - 1), heights, width=0.25, color=colour, label=label)
         for x, height in zip(places + 0.27 * (k - 1), heights, strict=True):
             if len(rows) <= _MOST_NUMBERS:
@@ -64,9 +64,9 @@ def _draw_bars(axes: "Axes", rows: Sequence[Row]) -> None:
 
 def _draw_enrichments(axes: "Axes", rows: Sequence[Row]) -> None:
     plain_axes(axes)
-    atoms = _column(rows, "share_of_atoms")
+    atoms = numbers_of(rows, "share_of_atoms")
     x, y = (
-        _column(rows, column) / atoms for column in ("attention_formula", "attention_structure")
+        numbers_of(rows, column) / atoms for column in ("attention_formula", "attention_structure")
     )
     axes.axvline(1.0, color=QUIET, linewidth=0.8, zorder=1)
     axes.axhline(1.0, color=QUIET, linewidth=0.8, zorder=1)
@@ -74,7 +74,3 @@ def _draw_enrichments(axes: "Axes", rows: Sequence[Row]) -> None:
     axes.set_title("all elements of all materials")
     axes.set_xlabel("enrichment, formula network")
     axes.set_ylabel("enrichment, structure network")
-
-
-def _column(rows: Sequence[Row], name: str) -> Values:
-    return np.array([float(str(row[name])) for row in rows], dtype=np.float64)

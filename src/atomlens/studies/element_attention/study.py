@@ -29,7 +29,7 @@ from atomlens.studies.element_attention.numbers import (
     rank_agreement,
 )
 from atomlens.studies.embeddings.networks import input_labels, usable_by_all
-from atomlens.studies.networks import Measured, measure
+from atomlens.studies.networks import Measured, measure_attention
 from atomlens.studies.statistics import Values, bootstrap_units
 
 _SMALL = 20
@@ -72,7 +72,7 @@ class ElementAttention(Study):
             )
         chosen = given.data.structures.subset(rows)
         drawn = self.drawn_row(chosen)
-        formula, structure = measure(given, chosen)
+        formula, structure = measure_attention(given, chosen)
         trained = element_shares(chosen, formula.trained, structure.trained)
         controls = shares_of_controls(chosen, formula, structure)
         return StudyResult(

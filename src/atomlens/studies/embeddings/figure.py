@@ -12,7 +12,7 @@ from atomlens.reports.colours import SCORE_COLOURS
 from atomlens.reports.wording import shortened
 from atomlens.studies.base import Row
 from atomlens.studies.embeddings.numbers import correlation
-from atomlens.studies.statistics import Values
+from atomlens.studies.rows import as_number, numbers_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,15 +54,15 @@ def draw_maps(rows: Sequence[Row], method: str, path: Path) -> Path:
 def _colour_by_value(figure: "Figure", axes: "Axes", rows: Sequence[Row]) -> None:
     from matplotlib.colors import ListedColormap
 
-    values = np.array([_number(row["value"]) for row in rows])
+    values = np.array([as_number(row["value"]) for row in rows])
     is_known = bool(np.isfinite(values).any())
     if not is_known:
-        values = np.array([_number(row["prediction"]) for row in rows])
+        values = np.array([as_number(row["prediction"]) for row in rows])
     shown = np.isfinite(values)
     low, high = np.quantile(values[shown], [0.02, 0.98])
     points = axes.scatter(
-        _column(rows, "x")[shown],
-        _column(rows, "y")[shown],
+        numbers_of(rows, "x")[shown],
+        numbers_of(rows, "y")[shown],
         c=values[shown],
         cmap=ListedColormap(list(SCORE_COLOURS)),
         vmin=low,
@@ -78,7 +78,7 @@ def _colour_by_value(figure: "Figure", axes: "Axes", rows: Sequence[Row]) -> Non
 
 
 def _colour_by_class(axes: "Axes", rows: Sequence[Row]) -> None:
-    x, y = _column(rows, "x"), _column(rows, "y")
+    x, y = numbers_of(rows, "x"), numbers_of(rows, "y")
     kinds = np.array([str(row["class"]) for row in rows])
     for name in MATERIAL_CLASSES:
         chosen = kinds == name
@@ -104,7 +104,7 @@ def draw_components(rows: Sequence[Row], path: Path) -> Path:
         figure.set_layout_engine("constrained")
         panels = figure.subplots(1, 2)
         for axes, word in zip(panels, ("first", "second"), strict=True):
-            x, y = (_column(side, f"{word}_component") for side in sides)
+            x, y = (numbers_of(side, f"{word}_component") for side in sides)
             plain_axes(axes)
             axes.scatter(x, y, s=8, color=ACCENT, alpha=0.5, linewidths=0)
             size = correlation(np.column_stack([x, y]))
@@ -112,11 +112,3 @@ def draw_components(rows: Sequence[Row], path: Path) -> Path:
             axes.set_xlabel(shortened(models[0].replace("_", " "), 36))
         panels[0].set_ylabel(shortened(models[1].replace("_", " "), 36), color=INK)
     return path
-
-
-def _column(rows: Sequence[Row], name: str) -> Values:
-    return np.array([_number(row[name]) for row in rows], dtype=np.float64)
-
-
-def _number(value: object) -> float:
-    return np.nan if value is None else float(str(value))

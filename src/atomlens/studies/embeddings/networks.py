@@ -1,6 +1,6 @@
 """The vectors and predictions of trained networks and their controls, on the same materials."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +9,8 @@ from atomlens.errors import Failure, StudyError
 from atomlens.predictor import Predictor
 from atomlens.predictor.inference import RawOutputs, model_outputs
 from atomlens.structures.arrays import StructureArrays
-from atomlens.studies.base import StudyInput
-from atomlens.studies.controls import named_controls
-from atomlens.studies.networks import Prepared, prepare
+from atomlens.studies.base import Progress, StudyInput
+from atomlens.studies.networks import Answers, Prepared, graphs_of, measure, prepare
 from atomlens.studies.statistics import Values
 
 
@@ -27,14 +26,8 @@ class Outputs:
     """(n,) their predicted error; NaN where the model has none"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelVectors:
-    """One trained model with its controls."""
-
-    label: str
-    predictor: Predictor
-    trained: Outputs
-    controls: Mapping[str, Sequence[Outputs]]
+ModelVectors = Answers[Outputs]
+"""One trained model with its controls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +68,7 @@ def usable_by_all(
     return sorted(rows), tuple(failures.values())
 
 
-def outputs_of(predictor: Predictor, prepared: Prepared) -> Outputs:
+def outputs_of(predictor: Predictor, prepared: Prepared, progress: Progress) -> Outputs:
     """Ask one network about all materials.
 
     Raises:
@@ -85,7 +78,9 @@ def outputs_of(predictor: Predictor, prepared: Prepared) -> Outputs:
     values: list[Values] = []
     std: list[Values] = []
     device = next(predictor.models[0].parameters()).device
-    for outputs in model_outputs(predictor.models, prepared.store, device=device):
+    for outputs in model_outputs(
+        predictor.models, prepared.store, device=device, progress=progress
+    ):
         features = outputs[0].graph_features
         if features is None:
             raise StudyError(
@@ -107,21 +102,6 @@ def measure_vectors(given: StudyInput) -> SameMaterials:
     """Return the vectors of all models and controls; the progress runs over networks."""
     structures = given.data.structures
     rows, failures = usable_by_all(given.models, structures)
-    chosen = structures.subset(rows)
-    controls = [named_controls(model, given.shuffled) for model in given.models]
-    n_networks = sum(1 + sum(map(len, networks.values())) for networks in controls)
-    n_done = 0
-    measured = []
-    for label, model, of_model in zip(
-        input_labels(given.models), given.models, controls, strict=True
-    ):
-        prepared = prepare(model, chosen)
-        found: dict[str, list[Outputs]] = {}
-        for name, networks in {"trained": (model,), **of_model}.items():
-            for network in networks:
-                found.setdefault(name, []).append(outputs_of(network, prepared))
-                n_done += 1
-                given.progress(n_done, n_networks)
-        trained = found.pop("trained")[0]
-        measured.append(ModelVectors(label=label, predictor=model, trained=trained, controls=found))
-    return SameMaterials(rows=rows, models=tuple(measured), failures=failures)
+    graphs = graphs_of(structures.subset(rows))
+    models = measure(given, outputs_of, graphs, input_labels(given.models))
+    return SameMaterials(rows=rows, models=models, failures=failures)

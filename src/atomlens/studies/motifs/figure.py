@@ -13,6 +13,7 @@ from atomlens.studies.attended_structure import atom_row, head_row
 from atomlens.studies.base import Row
 from atomlens.studies.motifs.numbers import CLASSES, METAL, Members
 from atomlens.studies.networks import Measured
+from atomlens.studies.rows import as_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,7 +71,7 @@ def _set_scale(axes: "Axes", rows: Sequence[Row]) -> None:
     from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 
     names = ("enrichment", "enrichment_low", "enrichment_high")
-    values = np.array([_number(row[name]) for row in rows for name in names])
+    values = np.array([as_number(row[name]) for row in rows for name in names])
     values = values[np.isfinite(values)]
     low, high = min(0.5, values.min()), max(2.0, values.max())
     axes.set_xscale("log")
@@ -88,7 +89,7 @@ def _draw_panel(axes: "Axes", rows: Sequence[Row], heights: dict[str, float]) ->
     axes.axvline(1.0, color=QUIET, linewidth=1.0, zorder=1)
     markers = dict(zip(_controls(rows), _CONTROL_MARKERS * 2, strict=False))
     for row in rows:
-        height, value = heights[str(row["class"])], max(_number(row["enrichment"]), _LEAST)
+        height, value = heights[str(row["class"])], max(as_number(row["enrichment"]), _LEAST)
         if row["network"] in markers:
             axes.plot(value, height, marker=markers[str(row["network"])], **_HOLLOW)
             continue
@@ -96,7 +97,7 @@ def _draw_panel(axes: "Axes", rows: Sequence[Row], heights: dict[str, float]) ->
         axes.barh(
             height, value - 1.0, left=1.0, height=0.66, color=colour, alpha=0.8, lw=0, zorder=2
         )
-        ends = [_number(row["enrichment_low"]), _number(row["enrichment_high"])]
+        ends = [as_number(row["enrichment_low"]), as_number(row["enrichment_high"])]
         if np.isfinite(ends).all():
             axes.plot(ends, [height, height], color=INK, linewidth=1.4, zorder=3)
         axes.annotate(
@@ -107,10 +108,6 @@ def _draw_panel(axes: "Axes", rows: Sequence[Row], heights: dict[str, float]) ->
             fontsize=8,
             color=QUIET,
         )
-
-
-def _number(value: object) -> float:
-    return np.nan if value is None else float(str(value))
 
 
 def _controls(rows: Sequence[Row]) -> list[str]:

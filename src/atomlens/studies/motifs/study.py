@@ -38,7 +38,7 @@ from atomlens.studies.motifs.numbers import (
     Shares,
     members_of,
 )
-from atomlens.studies.networks import Attention, Measured, labels, measure
+from atomlens.studies.networks import Attention, Measured, labels, measure_attention
 from atomlens.studies.statistics import Interval, bootstrap
 
 _LIMIT = 0.5
@@ -89,7 +89,7 @@ class Motifs(Study):
         if not sorted_.rows:
             raise StudyError(_nothing_left(structures, sorted_))
         chosen = structures.subset(sorted_.rows)
-        measured = measure(given, chosen)
+        measured = measure_attention(given, chosen)
         shares = [_shares(one, chosen, sorted_.members) for one in measured]
         intervals = [_intervals(one, self.settings.seed) for one in shares]
         pairs = list(zip(shares, intervals, strict=True))

@@ -16,6 +16,7 @@ from atomlens.studies.orbitals.lobes import Volume
 from atomlens.studies.orbitals.orbital_figure import OrbitalRow, draw_orbitals
 from atomlens.studies.orbitals.sample import PAPER_MOLECULES
 from atomlens.studies.orbitals.solution import Orbital
+from atomlens.studies.rows import as_number
 from atomlens.studies.statistics import bootstrap
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def draw_molecules(
     model; of the sample none is drawn. Orbitals that are not at hand are calculated.
     """
     found = {
-        (str(r["model"]), str(r["molecule"])): float(str(r["spearman_heavy"]))
+        (str(r["model"]), str(r["molecule"])): as_number(r["spearman_heavy"])
         for r in tables["molecules"]
         if r["score"] == "attention"
     }

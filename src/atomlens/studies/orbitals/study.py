@@ -17,7 +17,7 @@ from atomlens.elements import SYMBOLS
 from atomlens.errors import StudyError
 from atomlens.predictor import Predictor
 from atomlens.studies.base import Claim, Effect, Row, Study, StudyInput, StudyResult
-from atomlens.studies.networks import Attention, Measured, measure, predicts
+from atomlens.studies.networks import Attention, Measured, measure_attention, predicts
 from atomlens.studies.orbitals.cases import Cases, OrbitalsSettings, gather_cases
 from atomlens.studies.orbitals.claims import LEAST, orbital_claim, untested_claim
 from atomlens.studies.orbitals.numbers import (
@@ -74,7 +74,7 @@ class Orbitals(Study):
                 "example on qm9 with --target homo."
             )
         cases = gather_cases(given, self.settings)
-        measured = measure(given, cases.structures())
+        measured = measure_attention(given, cases.structures())
         compared = [
             compare_model(m, orbital, cases, self.settings.top_k)
             for m in measured

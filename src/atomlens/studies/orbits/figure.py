@@ -9,6 +9,7 @@ import numpy as np
 from atomlens.reports.canvas import INK, QUIET, new_figure, plain_axes
 from atomlens.reports.wording import shortened
 from atomlens.studies.base import Row
+from atomlens.studies.rows import as_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -127,7 +128,7 @@ def _draw_panel(axes: "Axes", atoms: Sequence[Row], orbits: Sequence[Row], n_orb
             names[orbit] = str(row["atoms"]).replace(" ", "\n", 1)
             if row["network"] in markers:
                 marker = markers[str(row["network"])]
-                axes.plot(orbit, float(str(row["mean_score"])), marker=marker, **_HOLLOW)
+                axes.plot(orbit, as_number(row["mean_score"]), marker=marker, **_HOLLOW)
     axes.set_xlim(-0.6, n_orbits - 0.4)
     shown = names if n_orbits <= _MOST_NAMED else [""] * n_orbits
     axes.set_xticks(range(n_orbits), shown, fontsize=9)

@@ -17,7 +17,7 @@ from atomlens.printing import file_stem
 from atomlens.settings import bounded
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult, StudySettings
-from atomlens.studies.networks import Measured, measure
+from atomlens.studies.networks import Measured, measure_attention
 from atomlens.studies.orbits.claims import all_claims
 from atomlens.studies.orbits.numbers import (
     FIELDS,
@@ -76,7 +76,7 @@ class OrbitsStudy(Study):
         if not found.rows:
             raise StudyError(_nothing_found(found, self.settings.tolerance))
         symmetric = structures.subset(found.rows)
-        measured = measure(given, symmetric)
+        measured = measure_attention(given, symmetric)
         everything = _all_numbers(measured, symmetric, found.orbits)
         summaries = _summaries(everything, self.settings.seed)
         single = _single_effects(everything) if len(found.rows) <= _MOST_SINGLE else []

@@ -11,6 +11,7 @@ from atomlens.reports.canvas import FAINT, INK, QUIET, new_figure, plain_axes
 from atomlens.reports.colours import element_colour
 from atomlens.reports.wording import shortened
 from atomlens.studies.base import Row
+from atomlens.studies.rows import as_number
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -63,7 +64,7 @@ def _draw_panel(axes: "Axes", rows: Sequence[Row], kinds: Sequence[str]) -> None
     axes.spines["left"].set_visible(False)
     axes.axvline(1.0, color=QUIET, linewidth=1.0, zorder=0)
     networks = list(dict.fromkeys(str(row["network"]) for row in rows))
-    highest = max(float(str(row["density"])) for row in rows)
+    highest = max(as_number(row["density"]) for row in rows)
     for line, kind in enumerate(kinds):
         axes.axhline(line, color=FAINT, linewidth=0.8, zorder=0)
         for order, network in enumerate(networks):
@@ -87,7 +88,7 @@ def _write_medians(
     for row in rows:
         if row["network"] != "trained" or row["class"] not in kinds:
             continue
-        line, median = kinds.index(str(row["class"])), float(str(row["median"]))
+        line, median = kinds.index(str(row["class"])), as_number(row["median"])
         axes.plot([median] * 2, [line - 0.05, line + 0.2], color="white", linewidth=3.4, zorder=40)
         axes.plot([median] * 2, [line - 0.05, line + 0.2], color=INK, linewidth=1.6, zorder=41)
         axes.text(right, line + 0.1, f"{median:.2f}", ha="right", fontsize=9, zorder=41)
@@ -118,8 +119,6 @@ def _legend(rows: Sequence[Row]) -> tuple[list["Artist"], list[str]]:
 def _right_end(rows: Sequence[Row]) -> float:
     """Return where all trained densities have come down to a hundredth of the highest."""
     trained = [row for row in rows if row["network"] == "trained"]
-    highest = max(float(str(row["density"])) for row in trained)
-    seen = [
-        float(str(row["ratio"])) for row in trained if float(str(row["density"])) > highest / 100
-    ]
+    highest = max(as_number(row["density"]) for row in trained)
+    seen = [as_number(row["ratio"]) for row in trained if as_number(row["density"]) > highest / 100]
     return min(max(seen) * 1.15, 4.0)

@@ -18,7 +18,7 @@ from atomlens.errors import StudyError
 from atomlens.settings import bounded
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult, StudySettings
-from atomlens.studies.networks import Attention, Measured, measure
+from atomlens.studies.networks import Attention, Measured, measure_attention
 from atomlens.studies.relative_attention.claims import all_claims
 from atomlens.studies.relative_attention.numbers import NetworkNumbers, densities, pair_rows
 from atomlens.studies.statistics import Interval, Values, bootstrap_units
@@ -69,7 +69,7 @@ class RelativeAttention(Study):
                 f"Not one of the {len(structures)} structures has an sp3 carbon, to which the "
                 "attention of the others is compared; give other molecules."
             )
-        measured = measure(given, structures)
+        measured = measure_attention(given, structures)
         used = rows_of_all(measured, with_ruler)
         trained, controls = self._numbers(measured, classes, used)
         intervals = bootstrap_units(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from atomlens.studies.base import Claim, Effect, Row, Verdict
+from atomlens.studies.rows import as_number
 
 HOST = "Fe12Sm"
 """Reduced formula, symbols in alphabetical order."""
@@ -32,7 +33,9 @@ def _element_ratios(suffix: str, formulas: Sequence[str], rows: Mapping[str, Row
     verdict: Verdict = "not tested"
     evidence = _reason(formulas, set(_RATIOS) - set(rows))
     if not evidence:
-        held = [low <= _number(rows[e]["mean_ratio"]) <= high for e, (low, high) in _RATIOS.items()]
+        held = [
+            low <= as_number(rows[e]["mean_ratio"]) <= high for e, (low, high) in _RATIOS.items()
+        ]
         verdict = "holds" if all(held) else "fails"
         evidence = "; ".join(_element_words(rows[e]) for e in _RATIOS)
     return Claim(
@@ -80,18 +83,14 @@ def _reason(formulas: Sequence[str], missing: set[str]) -> str:
 
 def _element_words(row: Row) -> str:
     controls = ", ".join(
-        f"{str(name).removeprefix('mean ratio, ')} {_number(value):.3f}"
+        f"{str(name).removeprefix('mean ratio, ')} {as_number(value):.3f}"
         for name, value in row.items()
         if str(name).startswith("mean ratio, ")
     )
-    interval = f"{_number(row['low']):.3f} to {_number(row['high']):.3f}"
-    return f"{row['element']} {_number(row['mean_ratio']):.3f} ({interval}; {controls})"
+    interval = f"{as_number(row['low']):.3f} to {as_number(row['high']):.3f}"
+    return f"{row['element']} {as_number(row['mean_ratio']):.3f} ({interval}; {controls})"
 
 
 def _effect_words(effect: Effect) -> str:
     controls = ", ".join(f"{name} {value:.2f}" for name, value in effect.controls.items())
     return f"{effect.value:.2f} ({effect.low:.2f} to {effect.high:.2f}; {controls})"
-
-
-def _number(value: object) -> float:
-    return value if isinstance(value, float) else float(str(value))

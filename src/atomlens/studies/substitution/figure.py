@@ -10,6 +10,7 @@ from atomlens.reports.canvas import ACCENT, INK, QUIET, WARM, new_figure, plain_
 from atomlens.reports.colours import BASELINE_COLOURS, colour_at, text_colour
 from atomlens.reports.wording import shortened
 from atomlens.studies.base import Row
+from atomlens.studies.rows import as_number
 from atomlens.studies.statistics import Values
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def draw_map(rows: Sequence[Row], path: Path) -> Path:
         key = (str(row["host"]), str(row["site"]))
         if key in sites:
             cell = (sites.index(key), elements.index(str(row["element"])))
-            ratios[cell], changes[cell] = _float(row["ratio"]), _float(row["change"])
+            ratios[cell], changes[cell] = as_number(row["ratio"]), as_number(row["change"])
     size = (2.6 + 0.78 * len(elements), 2.0 + 0.52 * len(sites))
     with new_figure(path, size) as figure:
         figure.set_layout_engine("constrained")
@@ -96,13 +97,13 @@ def draw_scatter(rows: Sequence[Row], correlations: Mapping[str, float], path: P
         path: .png, .svg or .pdf.
     """
     networks = ["ratio", *(str(name) for name in rows[0] if str(name).startswith(_NETWORK))]
-    values = np.array([_float(row["value"]) for row in rows])
+    values = np.array([as_number(row["value"]) for row in rows])
     target = str(rows[0]["target"]).replace("_", " ")
     with new_figure(path, (1.2 + 3.0 * len(networks), 3.9)) as figure:
         figure.set_layout_engine("constrained")
         panels = figure.subplots(1, len(networks), sharex=True, squeeze=False)[0]
         for axes, network in zip(panels, networks, strict=True):
-            ratios = np.array([_float(row[network]) for row in rows])
+            ratios = np.array([as_number(row[network]) for row in rows])
             _draw_points(axes, rows, values, ratios)
             name = "trained" if network == "ratio" else network.removeprefix(_NETWORK)
             axes.set_title(name)
@@ -168,7 +169,3 @@ def _in_groups(rows: Sequence[Row]) -> list[str]:
 
 def _bracket(unit: object) -> str:
     return f" ({unit})" if unit else ""
-
-
-def _float(value: object) -> float:
-    return np.nan if value is None else float(str(value))

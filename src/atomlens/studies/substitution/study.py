@@ -15,7 +15,7 @@ from atomlens.elements import SYMBOLS
 from atomlens.errors import Failure, SettingsError, StudyError
 from atomlens.settings import bounded
 from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult, StudySettings
-from atomlens.studies.networks import Attention, Measured, measure
+from atomlens.studies.networks import Attention, Measured, measure_attention
 from atomlens.studies.statistics import Values
 from atomlens.studies.substitution.claims import all_claims
 from atomlens.studies.substitution.numbers import (
@@ -81,7 +81,7 @@ class Substitution(Study):
         effects: list[Effect] = []
         tables: dict[str, list[Row]] = {"substitutions": [], "elements": []}
         tables["hosts"] = list(found.hosts)
-        measured = measure(given, found.structures)
+        measured = measure_attention(given, found.structures)
         for one in measured:
             ratios = _ratios(one, found, given, settings.compatible)
             effects += effects_of(one, ratios, groups, settings.seed)

@@ -1,0 +1,18 @@
+"""Numbers out of the rows of a study's tables, whose cells may be of any type or missing."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def as_number(value: object) -> float:
+    """Return a cell as a number; NaN where it is empty."""
+    if value is None:
+        return float("nan")
+    return float(value) if isinstance(value, int | float) else float(str(value))
+
+
+def numbers_of(rows: Sequence[Mapping[str, object]], name: str) -> NDArray[np.float64]:
+    """Return one column, (n_rows,); NaN where a row lacks it."""
+    return np.array([as_number(row.get(name)) for row in rows], dtype=np.float64)
