@@ -1,5 +1,6 @@
 """The command line: one file a command, and `main`, which runs them."""
 
+import sys
 from collections.abc import Sequence
 
 __all__ = ["main"]
@@ -11,6 +12,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 all good, 1 some inputs failed (listed on stderr), 2 nothing could be done (one
     sentence on stderr), 130 stopped by Ctrl-C.
     """
+    try:
+        return _main(argv)
+    except KeyboardInterrupt:  # pressed before the command itself began
+        sys.stderr.write("atomlens: stopped by you.\n")
+        return 130
+
+
+def _main(argv: Sequence[str] | None) -> int:
     from atomlens.cli.guard import run_guarded
     from atomlens.cli.parser import build_parser
 

@@ -8,8 +8,10 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from atomlens.errors import AtomlensError
+from atomlens.printing import cut, one_line, printable
 
 INTERRUPTED = 130
 
@@ -30,8 +32,20 @@ def run_guarded(command: Callable[[argparse.Namespace], int], options: argparse.
         if options.debug:
             traceback.print_exc()
         say(sentence_of(error))
-        return INTERRUPTED if isinstance(error.__context__, KeyboardInterrupt) else 2
+        return INTERRUPTED if _was_interrupted(error) else 2
     return code
+
+
+def _was_interrupted(error: BaseException) -> bool:
+    """Say whether Ctrl-C stands behind an error: packages turn it into errors of their own."""
+    seen: set[int] = set()
+    one: BaseException | None = error
+    while one is not None and id(one) not in seen:
+        if isinstance(one, KeyboardInterrupt):
+            return True
+        seen.add(id(one))
+        one = one.__cause__ or one.__context__
+    return False
 
 
 def sentence_of(error: Exception) -> str:
@@ -42,10 +56,10 @@ def sentence_of(error: Exception) -> str:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror[0].lower()}{error.strerror[1:]}."
     if isinstance(error, MemoryError):
-        return "there is not enough memory. Give fewer inputs at once, or a smaller --batch-size."
+        return "there is not enough memory. Give fewer inputs at once, or smaller ones."
     frame = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(frame.filename).name}:{frame.lineno}"
-    what = " ".join(str(error).split())[:200]
+    what = cut(one_line(str(error)[:1000]), 200)
     return (
         f"this is a bug in atomlens ({type(error).__name__} at {where}: {what}). Please report it "
         "with the command, the input and what the same command prints with --debug."
@@ -54,8 +68,17 @@ def sentence_of(error: Exception) -> str:
 
 def say(text: str) -> None:
     """Write one line to stderr, signed with the program's name."""
-    sys.stderr.write(f"atomlens: {text}\n")
+    write(sys.stderr, f"atomlens: {printable(text)}\n")
     sys.stderr.flush()
+
+
+def write(stream: TextIO, text: str) -> None:
+    """Write a text; letters that the terminal's encoding lacks become question marks."""
+    try:
+        stream.write(text)
+    except UnicodeEncodeError:
+        encoding = stream.encoding or "ascii"
+        stream.write(text.encode(encoding, errors="replace").decode(encoding))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit, exit_code
 from atomlens.cli.progress import ProgressLine
 from atomlens.errors import SettingsError
+from atomlens.files import only_writer
 
 SUMMARY = "compute an uptake of gas by Monte Carlo"
 DESCRIPTION = """\
@@ -21,6 +23,7 @@ examples:
   atomlens label mof.cif --with gcmc --gas CO2 --pressure 0.15 --temperature 298
   atomlens label mofs/ --with gcmc --gas CO2 --pressure 0.15 16 --out uptakes.csv
   atomlens label mof.cif --with gcmc --gas CH4 --pressure 5.8 65 --format json
+  atomlens label mofs/ --with gcmc --gas CO2 --pressure 0.15 --out uptakes.csv --resume
   atomlens label mofs/ --with gcmc --gas N2 --pressure 0.85 --training-table n2.csv
 
 The time grows with atoms, molecules and cycles: minutes for a crystal of 400 atoms.
@@ -57,6 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_length(parser)
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help=f"write here: {', '.join(SUFFIXES)}"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="take over the finished crystals that stand in --out"
     )
     parser.add_argument(
         "--training-table",
@@ -123,7 +129,9 @@ def run(options: argparse.Namespace) -> int:
         seed=options.seed,
     )
     items = read_structures(options.inputs).items
-    with ProgressLine("simulating", quiet=options.quiet) as progress:
+    holding = nullcontext() if options.out is None else only_writer(options.out)
+    with holding, ProgressLine("simulating", quiet=options.quiet) as progress:
+        known = _known(options)
         labels = label_adsorption(
             items,
             options.pressure,
@@ -132,8 +140,10 @@ def run(options: argparse.Namespace) -> int:
             charges=options.charges,
             settings=settings,
             progress=progress,
-            finished=lambda records: _keep(records, options),
+            finished=lambda records: _keep(records, known, options),
+            known=known,
         )
+        _keep(labels.records, known, options)
     _show(labels.records, len(labels.failures) < len(items), options)
     uncharged = options.charges == "none" and options.gas != "CH4"
     if uncharged and len(labels.failures) < len(items):
@@ -152,19 +162,52 @@ def _check_outputs(options: argparse.Namespace) -> None:
     table = options.training_table
     if table is not None and table.suffix != ".csv":
         raise SettingsError(f"--training-table {table}: the name must end with .csv.")
+    if options.resume and options.out is None:
+        raise SettingsError("--resume: name the file to go on with by --out.")
+    if options.out is not None and options.out.exists() and not options.resume:
+        raise SettingsError(
+            f"--out {options.out}: this file exists. Go on with what is in it (--resume), or give "
+            "another name."
+        )
 
 
-def _keep(records: Sequence[dict[str, Any]], options: argparse.Namespace) -> None:
-    """Write the rows found so far, so that stopping a long batch loses one crystal at most."""
+def _known(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Return the rows of an earlier run that is gone on with."""
+    from atomlens.reports.tables import read_rows
+
+    if not options.resume or not options.out.exists():
+        return []
+    rows = [row for row in read_rows(options.out) if not row.get("error")]
+    say(f"{options.out} holds {len(rows)} finished rows; what fits is taken over.")
+    return rows
+
+
+def _keep(
+    records: Sequence[dict[str, Any]],
+    known: Sequence[dict[str, Any]],
+    options: argparse.Namespace,
+) -> None:
+    """Write the rows found so far, so that stopping a long batch loses one crystal at most.
+
+    Finished rows of an earlier run stay, those of other crystals and settings too.
+    """
     from atomlens.labels import training_rows
     from atomlens.reports.tables import write_table
 
-    if all("error" in record for record in records):
+    if all("error" in record for record in records) and not known:
         return
     if options.out is not None:
-        write_table(records, options.out)
+        present = {_key(record) for record in records}
+        rest = [row for row in known if _key(row) not in present]
+        write_table([*records, *rest], options.out)
     if options.training_table is not None:
         write_table(training_rows(records, options.training_table.parent), options.training_table)
+
+
+def _key(record: dict[str, Any]) -> tuple[str, ...]:
+    """Return what two rows share only if they say the same."""
+    names = ("name", "digest", "simulation", "gas", "pressure", "temperature")
+    return tuple(str(record.get(name)) for name in names)
 
 
 def _show(records: Sequence[dict[str, Any]], some: bool, options: argparse.Namespace) -> None:

@@ -4,13 +4,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from atomlens.cli.guard import say
+from atomlens.cli.guard import say, write
 from atomlens.errors import Failure, SettingsError
+from atomlens.printing import printable
 
 
 def emit(text: str) -> None:
-    """Write a result to stdout."""
-    sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+    """Write a result to stdout, without what a terminal would obey."""
+    write(sys.stdout, printable(text if text.endswith("\n") else f"{text}\n"))
 
 
 def usable_folder(path: Path) -> Path:
@@ -53,7 +54,8 @@ def exit_code(failures: Sequence[Failure], n_inputs: int) -> int:
         say(lines[0])
     else:
         say(f"{len(lines)} of {n_inputs} inputs could not be used:")
-        sys.stderr.writelines(f"  {line}\n" for line in lines)
+        for line in lines:
+            write(sys.stderr, f"  {printable(line)}\n")
     return 2 if len(lines) >= n_inputs else 1
 
 

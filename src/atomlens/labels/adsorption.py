@@ -1,9 +1,10 @@
 """Uptakes of many crystals at several pressures: one after the other, failures kept."""
 
+import hashlib
 import math
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -12,7 +13,7 @@ from atomlens.labels.force_fields import FORCE_FIELDS
 from atomlens.labels.framework import Charges, Framework, make_framework
 from atomlens.labels.gases import GASES
 from atomlens.labels.gcmc import Adsorption, GcmcSettings, Progress, import_raspalib, simulate
-from atomlens.structures.arrays import hill_formula, name_of
+from atomlens.structures.arrays import StructureArrays, hill_formula, name_of
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -46,38 +47,104 @@ def label_adsorption(
     settings: GcmcSettings | None = None,
     progress: Progress | None = None,
     finished: Callable[[Sequence[dict[str, Any]]], None] | None = None,
+    known: Sequence[Mapping[str, Any]] = (),
 ) -> AdsorptionLabels:
     """Simulate the adsorption of a gas in each crystal at each pressure (bar).
 
-    ``finished`` is called after each crystal with the rows of all so far, to keep them.
+    ``finished`` is called after each crystal with the rows of all so far, to keep them. ``known``
+    are rows of an earlier call: a crystal is not simulated again whose atoms, pressures and
+    settings are among them.
 
     Raises:
         MissingDependencyError: raspalib is not installed.
         SettingsError: there is no such gas or force field, or a pressure is not above zero.
     """
-    for kind, name, known in (("gas", gas, GASES), ("force field", force_field, FORCE_FIELDS)):
-        if name not in known:
-            raise SettingsError(unknown_name(kind, name, known))
+    for kind, name, table in (("gas", gas, GASES), ("force field", force_field, FORCE_FIELDS)):
+        if name not in table:
+            raise SettingsError(unknown_name(kind, name, table))
     if not pressures or not all(0 < p < math.inf for p in pressures):
         raise SettingsError("Pressures are given in bar, one at least, each above zero.")
     import_raspalib()
     settings = settings or GcmcSettings()
     used: Charges = charges if GASES[gas].is_charged else "none"
     about: _About = {"gas": gas, "force_field": force_field, "charges": used}
-    records: list[dict[str, Any]] = []
-    failures: list[Failure] = []
+    earlier = _Known(known)
+    done: dict[int, list[dict[str, Any]]] = {}
+    for place, item in enumerate(structures):
+        found = [] if isinstance(item, Failure) else earlier.rows(item, pressures, about, settings)
+        if found:
+            done[place] = found
+    failures: dict[int, Failure] = {}
     report = _Shares(progress, len(structures), len(pressures))
-    for item in structures:
-        try:
-            records += _isotherm(item, pressures, about, settings, report)
-        except LabelError as error:
-            name = item.name if isinstance(item, Failure) else name_of(item)
-            failures.append(Failure(name=name, message=str(error)))
-            records.append({"name": name, "error": str(error)})
+    for place, item in enumerate(structures):
+        if place not in done:
+            try:
+                done[place] = _isotherm(item, pressures, about, settings, report)
+            except LabelError as error:
+                name = item.name if isinstance(item, Failure) else name_of(item)
+                failures[place] = Failure(name=name, message=str(error))
+                done[place] = [{"name": name, "error": failures[place].message}]
+            if finished is not None:
+                finished([row for rows in _in_order(done) for row in rows])
         report.finish_structure()
-        if finished is not None:
-            finished(records)
-    return AdsorptionLabels(records=tuple(records), failures=tuple(failures))
+    return AdsorptionLabels(
+        records=tuple(row for rows in _in_order(done) for row in rows),
+        failures=tuple(failures[place] for place in sorted(failures)),
+    )
+
+
+def _in_order(done: Mapping[int, list[dict[str, Any]]]) -> list[list[dict[str, Any]]]:
+    return [done[place] for place in sorted(done)]
+
+
+class _Known:
+    """Rows of an earlier call, found by crystal, pressure and settings."""
+
+    def __init__(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        self.by_key: dict[tuple[str, ...], dict[str, Any]] = {}
+        for row in rows:
+            if row.get("uptake") is not None and row.get("simulation"):
+                key = (row.get("digest"), row.get("simulation"), _number(row.get("pressure")))
+                self.by_key[tuple(map(str, key))] = dict(row)
+
+    def rows(
+        self,
+        atoms: "Atoms",
+        pressures: Sequence[float],
+        about: "_About",
+        settings: GcmcSettings,
+    ) -> list[dict[str, Any]]:
+        """Return the rows of a crystal under its present name; empty if one is missing."""
+        if not self.by_key:
+            return []
+        digest, simulation = digest_of(atoms), _in_words(about, settings)
+        keys = [(digest, simulation, _number(pressure)) for pressure in pressures]
+        found = [self.by_key.get(key) for key in keys]
+        beside = {"name": name_of(atoms), "file": atoms.info.get("source")}
+        complete = [row | beside for row in found if row is not None]
+        return complete if len(complete) == len(pressures) else []
+
+
+def _number(value: Any) -> str:
+    """Return a pressure as a key, the same for 5, 5.0 and '5'."""
+    try:
+        return repr(float(value))
+    except (TypeError, ValueError):
+        return ""
+
+
+def digest_of(atoms: "Atoms") -> str:
+    """Return a mark of everything of a crystal that a simulation sees."""
+    structure = StructureArrays.from_atoms([atoms])
+    charges = b"" if structure.charges is None else structure.charges.tobytes()
+    content = structure.fingerprint().encode() + charges
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _in_words(about: "_About", settings: GcmcSettings) -> str:
+    """Return everything that decides a simulation but crystal and pressure."""
+    said = {**about, **asdict(settings)}
+    return " ".join(f"{name}={value}" for name, value in sorted(said.items()))
 
 
 def _isotherm(
@@ -109,7 +176,7 @@ def training_rows(records: Sequence[dict[str, Any]], folder: str | Path) -> list
     """
     rows: dict[str, dict[str, Any]] = {}
     for record in records:
-        if "error" in record or not record["file"]:
+        if "error" in record or not record.get("file"):
             continue
         file = os.path.relpath(record["file"], folder)
         row = rows.setdefault(record["name"], {"file": file, "name": record["name"]})
@@ -144,6 +211,8 @@ def _record(
         "charges": about["charges"],
         "cells": "x".join(str(n) for n in framework.replicas),
         "file": atoms.info.get("source"),
+        "digest": digest_of(atoms),
+        "simulation": _in_words(about, settings),
     }
 
 

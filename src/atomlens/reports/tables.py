@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from atomlens.boundary import net, parse_json, read_text
 from atomlens.errors import MissingDependencyError, SettingsError
 from atomlens.files import replacing, write_text
+from atomlens.printing import cell as safe_cell
+from atomlens.printing import encodable, printable, uncell
 from atomlens.reports.wording import shortened
 
 if TYPE_CHECKING:
@@ -61,12 +64,49 @@ def write_table(records: Sequence[Record], path: str | Path) -> Path:
     return write_text(writer(records), path)
 
 
+def read_rows(path: str | Path) -> list[dict[str, Any]]:
+    """Return the rows that `write_table` wrote: texts as they are, numbers as numbers.
+
+    Raises:
+        SettingsError: the file is damaged or none of ours.
+    """
+    suffix = Path(path).suffix.lower()
+    with net(SettingsError, f"{path}, a table of an earlier run", "move it away and begin anew"):
+        if suffix == ".parquet":
+            import pandas
+
+            frame = pandas.read_parquet(path)
+            return [{k: plain(v) for k, v in row.items()} for row in frame.to_dict("records")]
+        text = read_text(path)
+        if suffix == ".csv":
+            rows = csv.DictReader(io.StringIO(text))
+            return [{str(k): _value_of(v) for k, v in row.items() if v} for row in rows]
+        content = (
+            parse_json(text)
+            if suffix == ".json"
+            else [parse_json(line) for line in text.splitlines() if line.strip()]
+        )
+        if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
+            raise ValueError("it is no list of rows")
+        return content
+
+
+def _value_of(cell: str) -> Any:
+    """Return a cell of a CSV file as the number or text that it was."""
+    for kind in (int, float):
+        try:
+            return kind(cell)
+        except ValueError:
+            continue
+    return uncell(cell)
+
+
 def to_csv(records: Sequence[Record]) -> str:
     """Return the rows as comma-separated values with a heading."""
     names = column_names(records)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(names)
+    writer.writerow([safe_cell(name) for name in names])
     writer.writerows([_cell(plain(record.get(name))) for name in names] for record in records)
     return buffer.getvalue()
 
@@ -155,7 +195,7 @@ def _writable(atoms: "Atoms") -> "Atoms":
     copy = atoms.copy()
     copy.calc = None
     copy.info = {
-        str(key): value.item() if isinstance(value, np.generic) else value
+        printable(str(key)): _plain_info(value)
         for key, value in atoms.info.items()
         if isinstance(value, str | int | float | bool | np.generic)
     }
@@ -163,6 +203,11 @@ def _writable(atoms: "Atoms") -> "Atoms":
         if array.dtype.kind not in "fiubUS":
             del copy.arrays[name]
     return copy
+
+
+def _plain_info(value: Any) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
+    return printable(value) if isinstance(value, str) else value
 
 
 def _write_parquet(records: Sequence[Record], path: str | Path) -> Path:
@@ -178,7 +223,9 @@ def _write_parquet(records: Sequence[Record], path: str | Path) -> Path:
 
 
 def _packed(value: Any) -> Any:
-    return _dump_value(value) if isinstance(value, dict | list) else value
+    if isinstance(value, dict | list):
+        return encodable(_dump_value(value))
+    return encodable(value) if isinstance(value, str) else value
 
 
 def _dump(record: Record) -> str:
@@ -192,7 +239,9 @@ def _dump_value(value: Any) -> str:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    return _dump_value(value) if isinstance(value, dict | list | bool) else str(value)
+    if isinstance(value, dict | list | bool):
+        return _dump_value(value)
+    return safe_cell(value) if isinstance(value, str) else str(value)
 
 
 def _shown(value: Any, widest: int | None) -> str:

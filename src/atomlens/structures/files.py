@@ -89,14 +89,15 @@ class Found(NamedTuple):
     """Files of other kinds, sorted by path"""
 
 
-def files_in(folder: Path) -> Found:
+def files_in(folder: Path, unread: "Callable[[OSError], None] | None" = None) -> Found:
     """Return the files in a folder and all folders in it.
 
-    Hidden files and folders are left out, and links to folders are not followed.
+    Hidden files and folders are left out, and links to folders are not followed. ``unread``
+    hears of each folder that cannot be looked into.
     """
     known: list[Path] = []
     others: list[Path] = []
-    for place, folders, names in os.walk(folder):
+    for place, folders, names in os.walk(folder, onerror=unread):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for path in (Path(place, name) for name in names if not name.startswith(".")):
             (others if kind_of(path) is None else known).append(path)

@@ -245,12 +245,17 @@ def _from_path(path: Path, job: _Job) -> "Iterator[Atoms | Failure]":
     if not path.exists():
         yield _failure(path.name, f"{path}: there is no such file or folder; check the path")
     elif path.is_dir():
-        files, others = files_in(path)
+        unread: list[OSError] = []
+        files, others = files_in(path, unread.append)
         for file in files:
             yield from _from_file(file, job)
+        for problem in unread:
+            folder = str(problem.filename)
+            why = f"this folder cannot be looked into ({problem.strerror}); change its permissions"
+            yield _failure(Path(folder).name, f"{folder}: {why}")
         if files:
             job.note_left_out(str(path), others)
-        else:
+        elif not unread:
             yield _failure(
                 path.name, f"{path}: no structure file is in this folder; known are {known_kinds()}"
             )
@@ -294,8 +299,9 @@ def _make_names_unique(structures: "list[Atoms]") -> None:
     numbers: dict[str, int] = {}
     for atoms in structures:
         given = name_of(atoms)
-        name = f"{_folder(atoms)}-{given}" if len(folders[given]) > 1 else given
-        unique, number = name.removeprefix("-"), numbers.get(name, 1)
+        folder = _folder(atoms) if len(folders[given]) > 1 else ""
+        name = f"{folder}-{given}" if folder else given
+        unique, number = name, numbers.get(name, 1)
         while unique in seen or (unique in folders and unique != given):
             number += 1
             unique = f"{name}-{number}"
