@@ -37,7 +37,9 @@ def test_a_training_killed_again_and_again_ends_with_the_same_model(tmp_path: Pa
     """The graphs' cache is killed with it."""
     whole, out = tmp_path / "whole", tmp_path / "killed"
     cache = {"ATOMLENS_CACHE": str(tmp_path / "cache")}
-    assert start(*TRAIN, *SMALL, "--out", str(whole)).wait() == 0
+    process = start(*TRAIN, *SMALL, "--out", str(whole))
+    process.communicate()
+    assert process.returncode == 0
     began = False
     for seconds in (1.2, 1.9, 2.6, 3.3):
         again = ("--resume",) if out.is_dir() and any(out.iterdir()) else ()
