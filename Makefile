@@ -1,5 +1,6 @@
 # make demo   the whole story on real molecules, a few minutes
 # make test   every test
+# make test-triton  the CUDA kernels in Triton's interpreter; no GPU is needed, but 1 GB for Triton
 # make check  what CI runs: format, lint, types, layers, tests
 # Each target creates .venv and installs by itself; only Python 3.11 to 3.13, pip, make and gcc
 # are needed. `make test PYTHON=python3.12` takes another Python.
@@ -11,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: install demo test check check-fast clean
+.PHONY: install demo test test-triton check check-fast clean
 
 install: $(INSTALLED)
 
@@ -27,6 +28,13 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+
+test-triton: $(VENV)/.triton
+	OMP_NUM_THREADS=1 TRITON_INTERPRET=1 $(BIN)/python -m pytest tests/unit/models/test_triton_kernels.py
+
+$(VENV)/.triton: $(INSTALLED)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints/cpu.txt triton
+	@touch $@
 
 check: $(INSTALLED)
 	scripts/check

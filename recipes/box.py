@@ -8,9 +8,10 @@ likeness, card: `recipes/box_finish.py`) and takes the place of the shipped mode
 on the validation part; only then is the test part looked at, once. What was done before is not
 done again.
 
-DATA is a folder with ``matbench_*.csv.gz`` (columns ``composition``, the target, ``test_fold``: the
-tasks of Matbench v0.1 without their structures) and with ``qm9.npz`` and ``mp.npz`` as
-``recipes/pack_box.py`` packs them; entries whose data are missing are passed over and named.
+DATA is a folder with ``NAME.npz`` for every entry, as ``recipes/pack_box.py`` packs them. In the
+place of packed formulas there may be ``matbench_*.csv.gz`` (columns ``composition``, the target,
+``test_fold``: the tasks of Matbench v0.1 without their structures). Entries whose data are missing
+are passed over and named.
 """
 
 import argparse
@@ -31,6 +32,7 @@ from atomlens.datasets.splits import make_split
 from atomlens.errors import AtomlensError
 from atomlens.predictor import Predictor
 from atomlens.predictor.box import BOX, boxed_names
+from atomlens.settings import typed_values
 from atomlens.targets import Target
 from atomlens.training import TrainSettings, train
 
@@ -274,7 +276,14 @@ def main() -> None:
     parser.add_argument("--box", type=Path, default=BOX, help="where finished models go")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto")
+    parser.add_argument("--subset", type=int, help="a rehearsal: so many training samples")
+    parser.add_argument(
+        "--set", dest="changes", action="append", default=[], metavar="FIELD=VALUE",
+        help="a setting of the training that differs from the queue's",
+    )  # fmt: skip
     options = parser.parse_args()
+    changes = dict(one.partition("=")[::2] for one in options.changes)
+    changed = typed_values(TrainSettings, changes, "--set")
     unknown = set(options.names) - {e.name for e in QUEUE}
     if unknown:
         known = ", ".join(e.name for e in QUEUE)
@@ -287,12 +296,19 @@ def main() -> None:
         if left < 1:
             break
         try:
-            dataset = entry.load(options.data)
-            settings = {"n_threads": options.threads, "accelerator": options.device}
+            packed_file = options.data / f"{entry.name}.npz"
+            found = packed_file.is_file()
+            dataset = load_packed(packed_file) if found else entry.load(options.data)
+            settings = {"n_threads": options.threads, "accelerator": options.device, **changed}
+            if options.subset is not None:
+                settings["subset"] = min(options.subset, len(dataset.splits["train"]))
             if train_entry(entry, dataset, left, out, **settings):
                 finish_entry(entry, dataset, out, options.box)
         except AtomlensError as problem:
             print(f"{entry.name}: passed over: {problem}", file=sys.stderr, flush=True)
+    chosen = options.names or [entry.name for entry in QUEUE]
+    undone = [name for name in chosen if not (options.out / name / DONE).exists()]
+    say(f"to be done: {', '.join(undone)}" if undone else "all done")
 
 
 if __name__ == "__main__":
