@@ -65,6 +65,24 @@ def test_several_inputs_get_an_index_and_a_bad_one_is_listed(
     assert "index.html" in shown.out
 
 
+def test_an_index_can_be_the_only_page(model_folder: Path, tmp_path: Path) -> None:
+    several, one = tmp_path / "several", tmp_path / "one"
+    assert _explain(model_folder, "CCO", "CCN", "CC", "--index-only", "--out", several) == 0
+    assert [p.name for p in several.glob("*.html")] == ["index.html"]
+    assert len(list(several.glob("*.png"))) == len(list(several.glob("*.json"))) == 3
+    assert _explain(model_folder, "CCO", "--index-only", "--out", one) == 0
+    assert [p.name for p in one.glob("*.html")] == ["CCO.html"]  # there is no index
+
+
+def test_the_largest_scores_have_their_unit(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unit = load(model_folder).targets[0].unit
+    assert _explain(model_folder, "CCO", "--method", "occlusion", "--out", tmp_path) == 0
+    assert f"largest scores ({unit})" in capsys.readouterr().out
+    assert json.loads((tmp_path / "CCO.json").read_text())["score_unit"] == unit
+
+
 def test_a_smiles_makes_file_names_that_every_system_takes(
     model_folder: Path, tmp_path: Path
 ) -> None:

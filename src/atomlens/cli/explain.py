@@ -66,6 +66,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--at", type=float, metavar="X", help="of a spectrum: the energy (default: its mean)"
     )
+    parser.add_argument(
+        "--index-only",
+        action="store_true",
+        help="of several inputs write no page of their own; index.html shows them all",
+    )
     add_strict(parser)
     add_common_arguments(parser)
 
@@ -102,7 +107,9 @@ def run(options: argparse.Namespace) -> int:
     )
     if explanations:
         with ProgressLine("writing", quiet=options.quiet) as progress:
-            stems = write_explanations(explanations, folder, progress)
+            stems = write_explanations(
+                explanations, folder, progress, single_pages=not options.index_only
+            )
         emit(format_table(explanation_rows(explanations)))
         first = "index" if len(stems) > 1 else stems[0]
         emit(f"Open {folder / first}.html in a browser.")
@@ -159,16 +166,24 @@ def explanation_rows(explanations: "Sequence[Explanation]") -> list[dict[str, st
         {
             "name": e.name,
             e.target: prediction_text(e.picture()),
-            "largest shares" if e.method == "attention" else "largest scores": leading_atoms(e),
+            _largest(e): leading_atoms(e),
         }
         for e in explanations
     ]
 
 
+def _largest(explanation: "Explanation") -> str:
+    """Return the heading over the atoms with the largest scores, with the unit of these."""
+    if explanation.method == "attention":
+        return "largest shares"
+    unit = explanation.score_unit
+    return f"largest scores ({unit})" if unit else "largest scores"
+
+
 def leading_atoms(explanation: "Explanation", n: int = 3) -> str:
     """Return the atoms with the largest scores, such as ``O7 0.211, C3 0.154``."""
-    from atomlens.reports.wording import top_atoms
+    from atomlens.reports.wording import number, top_atoms
 
     symbols = explanation.atoms.get_chemical_symbols()
     order = top_atoms(explanation.scores, n, explanation.baseline)
-    return ", ".join(f"{symbols[i]}{i} {explanation.scores[i]:.3f}" for i in order)
+    return ", ".join(f"{symbols[i]}{i} {number(explanation.scores[i])}" for i in order)

@@ -139,15 +139,23 @@ def _calibration_curve(error: Values, std: Values) -> tuple[Values, Values] | No
 
 
 def write_explanations(
-    explanations: Sequence[Explanation], folder: Path, progress: StepProgress | None = None
+    explanations: Sequence[Explanation],
+    folder: Path,
+    progress: StepProgress | None = None,
+    *,
+    single_pages: bool = True,
 ) -> list[str]:
-    """Write the files of every explanation and, for several, an index; return their names."""
+    """Write the files of every explanation and, for several, an index; return their names.
+
+    Without ``single_pages`` the index is the only page; the viewer alone takes 0.6 MB a page.
+    """
     from atomlens.reports.page import write_page
     from atomlens.reports.tables import write_extxyz
 
     stems = unique_stems([e.name for e in explanations], taken=("index",))
     for done, (stem, explanation) in enumerate(zip(stems, explanations, strict=True), start=1):
-        explanation.to_html(folder / f"{stem}.html")
+        if single_pages or len(stems) == 1:
+            explanation.to_html(folder / f"{stem}.html")
         explanation.to_png(folder / f"{stem}.png")
         write_extxyz(explanation.to_atoms(), folder / f"{stem}.extxyz")
         write_text(to_json(explanation.to_dict()) + "\n", folder / f"{stem}.json")
