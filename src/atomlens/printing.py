@@ -129,4 +129,4 @@ def file_stem(name: str) -> str:
     while len(safe.encode()) > _LONGEST_STEM:
         safe = safe[: max(1, len(safe) * _LONGEST_STEM // (len(safe.encode()) + 1))]
     safe = safe.strip("._")
-    return f"{safe}_" if _RESERVED.fullmatch(safe) else safe or "structure"
+    return f"_{safe}" if _RESERVED.fullmatch(safe) else safe or "structure"

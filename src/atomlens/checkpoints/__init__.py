@@ -4,6 +4,7 @@ from pathlib import Path
 
 from atomlens.checkpoints.cgcnn_torch import UNITS, CgcnnCheckpoint, read_cgcnn_checkpoint
 from atomlens.checkpoints.scann_keras import ScannCheckpoint, read_scann_checkpoint
+from atomlens.errors import ModelError
 from atomlens.neighbors import make_builder
 from atomlens.predictor import Calibration, Predictor, TrainingRecord
 from atomlens.targets import Target
@@ -43,6 +44,7 @@ def import_cgcnn(
     Raises:
         ModelError: the file is missing, damaged, or no checkpoint of that code.
     """
+    _check_free(out)
     checkpoint = read_cgcnn_checkpoint(Path(weights))
     name = target or checkpoint.target
     if checkpoint.classification:
@@ -102,6 +104,7 @@ def import_scann(
         ModelError: a file is missing or damaged, or holds an option that we do not have.
         MissingDependencyError: h5py is not installed.
     """
+    _check_free(out)
     checkpoint = read_scann_checkpoint(Path(weights), Path(settings))
     mean = checkpoint.mean or 0.0 if mean is None else mean
     std = checkpoint.std or 1.0 if std is None else std
@@ -121,3 +124,14 @@ def import_scann(
     if out is not None:
         predictor.save(out)
     return predictor
+
+
+def _check_free(out: str | Path | None) -> None:
+    """Refuse to write over a model, or into a folder that holds something else."""
+    if out is None or not Path(out).exists():
+        return
+    if not Path(out).is_dir() or any(Path(out).iterdir()):
+        raise ModelError(
+            f"{out}: something stands there already, and importing would replace it; choose "
+            "another folder, or remove it first."
+        )

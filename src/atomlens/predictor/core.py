@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, final
 
@@ -228,6 +228,8 @@ class Predictor(TrainedModel):
         self, inputs: Inputs, found: Estimates | None, unlike: NDArray[np.float64] | None
     ) -> Prediction:
         """Put the estimates of the usable inputs in their places among all inputs."""
+        if found is not None:
+            inputs, found, unlike = _only_numbers(inputs, found, unlike)
         n, places = len(inputs.names), inputs.places
         full = spread_out(found, places, n, self.targets)
         said, formulas = [""] * n, [""] * n
@@ -261,6 +263,30 @@ class Predictor(TrainedModel):
             seen=tuple(seen),
             carried=inputs.carried,
         )
+
+
+def _only_numbers(
+    inputs: Inputs, found: Estimates, unlike: NDArray[np.float64] | None
+) -> tuple[Inputs, Estimates, NDArray[np.float64] | None]:
+    """Return the inputs whose answers are numbers; the others fail, with the reason."""
+    sound = np.isfinite(found.values).all(axis=1) & ~np.isinf(found.std).any(axis=1)
+    if sound.all():
+        return inputs, found, unlike
+    bad = np.flatnonzero(~sound).tolist()
+    messages = [
+        f"{inputs.structures.names[i]}: the model's answer is no number (NaN or infinite); the "
+        "structure is too unlike its training data, or the model is damaged."
+        for i in bad
+    ]
+    kept = replace(
+        found,
+        values=found.values[sound],
+        std=found.std[sound],
+        low=found.low[sound],
+        high=found.high[sound],
+        probabilities=tuple(None if p is None else p[sound] for p in found.probabilities),
+    )
+    return inputs.without(bad, messages), kept, None if unlike is None else unlike[sound]
 
 
 def _tell_failed(given: Any, inputs: Inputs) -> None:

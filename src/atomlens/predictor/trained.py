@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 
 from atomlens.graphs import GraphBatch
@@ -94,7 +95,8 @@ class TrainedModel:
 
     def estimate(self, raw: RawOutputs, structures: StructureArrays) -> Estimates:
         """Turn the outputs of the members into values with error estimates, in units."""
-        return estimate(self.combined(raw), structures, self.scaling, self.calibration)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is no number is told by input
+            return estimate(self.combined(raw), structures, self.scaling, self.calibration)
 
     def unlike(self, raw: RawOutputs) -> Values | None:
         """(n,) how unlike the training data the structures are, in percent; None: unknown."""

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 _HOLDERS = ("structure", "molecule", "atoms", "attributes", "cif", "poscar")
 _NAMES = ("name", "material_id", "identifier", "id", "mp_id", "jid")
 _ROW_FIELDS = ("cell", "numbers", "pbc", "positions", "data", "key_value_pairs")
+_TABLES = ("systems", "keys", "text_key_values", "number_key_values", "species", "information")
+_STEPS_A_ROW, _STEPS_OF_ALL = 20_000, 1_000_000
+"""Thousands of steps of SQLite's machine; a row of ase takes a few hundred steps."""
+_LARGEST_VALUE = 500_000_000
+"""Bytes of one value."""
 _DEEPEST = 6
 """So many records may stand in one another around a structure."""
 
@@ -272,11 +277,26 @@ def read_database(path: Path) -> list[Entry]:
     ids = _row_ids(path)
     entries = []
     with connect(str(path), type="db", use_lock_file=False) as database:
+        connection = getattr(database, "connection", None)
         for row_id in ids:
+            if isinstance(connection, sqlite3.Connection):
+                _bound(connection, _STEPS_A_ROW)
             entry = attempt("", lambda row_id=row_id: _row(database, row_id), f"row {row_id}")  # type: ignore[misc]
             name = entry.atoms.info.get("name", "") if entry.atoms is not None else ""
             entries.append(entry._replace(name=str(name)))
     return entries
+
+
+def _bound(connection: sqlite3.Connection, most: int) -> None:
+    """Let a query take at most so many thousand steps, and no value more than its share."""
+    left = [most]
+
+    def step() -> int:
+        left[0] -= 1
+        return int(left[0] < 0)
+
+    connection.set_progress_handler(step, 1000)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST_VALUE)
 
 
 def _row(database: Any, row_id: int) -> "Atoms":
@@ -295,8 +315,15 @@ def _row_ids(path: Path) -> list[int]:
     try:
         uri = f"{path.absolute().as_uri()}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True)) as connection:
+            _bound(connection, _STEPS_OF_ALL)
+            kinds = dict(connection.execute("SELECT name, type FROM sqlite_master").fetchall())
+            if any(kinds.get(name, "table") != "table" for name in _TABLES):
+                raise StructureError(
+                    "its table of structures is a view, which is a program and is not run; export "
+                    "the rows into a database of ase's own"
+                )
             return [int(row[0]) for row in connection.execute("SELECT id FROM systems ORDER BY id")]
-    except sqlite3.Error as error:
+    except (sqlite3.Error, ValueError, TypeError) as error:
         raise StructureError(
             f"it is not a readable ase database ({reason(error)}); get a complete copy or give the "
             "file the extension of its real kind"
