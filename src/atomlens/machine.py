@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -74,6 +75,12 @@ def compiler() -> Callable[..., Any] | None:
     except ImportError:
         return None
     return njit  # type: ignore[no-any-return]
+
+
+@cache
+def has_triton() -> bool:
+    """Return whether Triton's kernels can be used; ``ATOMLENS_TRITON=0`` says not to."""
+    return find_spec("triton") is not None and os.environ.get("ATOMLENS_TRITON", "1") != "0"
 
 
 def compiled(function: Function) -> Function:

@@ -57,3 +57,30 @@ def test_triton_gives_the_values_and_gradients_of_the_plain_path(
     found = results(kernels, monkeypatch, **given)
     for a, b in zip(expected, found, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 31, 256, 257, 1000])
+@pytest.mark.parametrize("width", [16, 64])
+def test_rows_are_added_up(n_rows: int, width: int) -> None:
+    from atomlens.nn.triton_sums import column_sums
+
+    rows = torch.randn(n_rows, 2 * width)[:, ::2]  # not contiguous
+    torch.testing.assert_close(column_sums(rows), rows.sum(dim=0), rtol=1e-4, atol=1e-4)
+
+
+def test_a_linear_map_of_many_rows_has_the_gradients_of_an_ordinary_one() -> None:
+    from atomlens.nn.linear import _RowLinear
+
+    torch.manual_seed(0)
+    rows, weight, bias = torch.randn(300, 24), torch.randn(32, 24), torch.randn(32)
+    found = []
+    for linear in (torch.nn.functional.linear, _RowLinear.apply):
+        given = [t.clone().requires_grad_() for t in (rows, weight, bias)]
+        out = linear(*given)
+        (out.square() * torch.linspace(0, 1, 32)).sum().backward()
+        found.append([out.detach(), *(t.grad for t in given)])
+    for a, b in zip(*found, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-3)
+    frozen = rows.clone()
+    _RowLinear.apply(frozen, weight, bias.clone().requires_grad_()).sum().backward()
+    assert frozen.grad is None

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from atomlens.machine import has_triton
 from atomlens.nn.edges import EdgeLayout
 
 MIN_EDGES = 512
@@ -30,11 +31,6 @@ MIN_EDGES = 512
 @cache
 def _has_numba() -> bool:
     return find_spec("numba") is not None
-
-
-@cache
-def _has_triton() -> bool:
-    return find_spec("triton") is not None and os.environ.get("ATOMLENS_TRITON", "1") != "0"
 
 
 def use_fused(values: Tensor, layout: EdgeLayout) -> bool:
@@ -64,7 +60,7 @@ def fused_kernels(values: Tensor, layout: EdgeLayout) -> Kernels | None:
     """
     if use_fused(values, layout):
         return Kernels(fused_edge_update, fused_attention)
-    if values.is_cuda and values.dtype == torch.float32 and _has_triton():
+    if values.is_cuda and values.dtype == torch.float32 and has_triton():
         from atomlens.models.scann import triton_kernels
 
         if triton_kernels.fits(values.shape[1]):
