@@ -11,6 +11,7 @@ from ase.build import molecule
 
 from atomlens.errors import ExplanationError
 from atomlens.explain import EXPLAINERS, Question, default_method, methods_of
+from atomlens.explain.shapley import baseline_answers
 from atomlens.explain.vectors import vector_table
 from atomlens.graphs import AtomGraph, GraphBatch, collate, keep_nodes
 from atomlens.models import MODELS, PropertyModel
@@ -32,11 +33,29 @@ def frozen_model(name: str) -> PropertyModel:
     return small_model(name, n_outputs=2).requires_grad_(False).double()
 
 
+NEED_VECTORS = {
+    "gradient",
+    "gradient-x-input",
+    "integrated-gradients",
+    "integrated-gradients-mask",
+    "expected-gradients",
+    "shapley",
+    "learnt-mask",
+    "occlusion-mask",
+}
+
+
 def impossible(method: str, model: PropertyModel) -> str:
     if method == "attention" and not model.attends_to_atoms:
         return "the model has no attention over atoms"
-    if ("gradient" in method or "mask" in method) and vector_table(model) is None:
+    if method == "attention-rollout":
+        dtype = next(iter(model.parameters()), torch.zeros(0)).dtype
+        if not model(collate([random_graph(4, 2)], dtype)).edge_attention:
+            return "the model has no attention over neighbours"
+    if method in NEED_VECTORS and vector_table(model) is None:
         return "the model starts from no vector of each element"
+    if method == "integrated-gradients-mask" and not model.knows_masks:
+        return "the model has not learned masks"
     if method == "contribution" and not model.is_additive:
         return "the model is no sum over atoms"
     return ""
@@ -205,6 +224,10 @@ def test_a_structure_does_not_feel_those_that_are_explained_with_it(name: str, k
         found = EXPLAINERS[method]().explain(together)
         alone = [EXPLAINERS[method]().explain(question(name, kind, m)) for m in molecules]
         expected = np.concatenate([a.scores for a in alone])
+        if method == "expected-gradients":  # draws other references
+            assert found.errors is not None
+            assert (np.abs(found.scores - expected) <= 8 * found.errors + 1e-9).all()
+            continue
         np.testing.assert_allclose(found.scores, expected, rtol=1e-6, atol=1e-9)
         expected = np.concatenate([a.by_member for a in alone], axis=1)
         np.testing.assert_allclose(found.by_member, expected, rtol=1e-6, atol=1e-9)
@@ -260,6 +283,46 @@ def test_a_model_without_terms_names_the_methods_that_it_has(name: str) -> None:
     for method in methods_of(model):
         assert np.isfinite(scores_of(method, model, random_graph(6, 4))).all()
     assert default_method(model) == ("attention" if model.attends_to_atoms else "occlusion")
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_shapley_values_add_up_to_the_difference_to_hidden_elements(name: str, kind: str) -> None:
+    q = question(name, kind, molecule("CH3OH"))
+    skip_if_impossible("shapley", q.models[0])
+    found = EXPLAINERS["shapley"]().explain(q)
+    difference = q.value - baseline_answers(q)[0]
+    assert found.scores.sum() == pytest.approx(difference, rel=1e-7, abs=1e-9)
+    assert found.errors is not None
+    assert found.errors.shape == (6,)
+
+
+@pytest.mark.parametrize("name", ADDITIVE)
+def test_shapley_values_of_a_sum_are_its_terms(name: str) -> None:
+    """A network that was made to be a sum of element terms: every order says the same."""
+    model = small_model(name, consistency=1.0).double()
+    with torch.no_grad():
+        model.readout.query.weight.zero_()
+        model.readout.query.bias.zero_()  # even attention
+        for layer in model.layers:
+            for parameter in layer.parameters():
+                parameter.zero_()
+    if not name.startswith("lens"):
+        pytest.skip("other layers do not become the identity")
+    q = asked(model, random_graph(6, 3))
+    found = EXPLAINERS["shapley"]().explain(q)
+    alone = EXPLAINERS["occlusion-mask"]().explain(q)
+    np.testing.assert_allclose(found.scores, alone.scores, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(found.errors, 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ADDITIVE)
+def test_integrated_gradients_from_masks_add_up(name: str) -> None:
+    for kind in ("intensive", "extensive", "referenced", "referenced-intensive"):
+        q = question(name, kind, ETHANOL)
+        found = EXPLAINERS["integrated-gradients-mask"]().explain(q)
+        size = float(np.abs(found.scores).sum())
+        difference = q.value - baseline_answers(q)[0]
+        assert found.scores.sum() == pytest.approx(difference, abs=0.02 * size)
 
 
 def table_of(model: PropertyModel) -> torch.Tensor:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from atomlens.datasets.base import Dataset, DatasetSource, Sample
 from atomlens.datasets.sources.core_mof import CoreMof, CoreMofFsr
+from atomlens.datasets.sources.crippen import CrippenLogp
+from atomlens.datasets.sources.emt_alloys import EmtAlloys
 from atomlens.datasets.sources.jarvis_optical import JarvisOptical
 from atomlens.datasets.sources.mp2018 import Mp2018
 from atomlens.datasets.sources.optical_nk import OpticalNk
@@ -36,6 +38,8 @@ DATASETS: dict[str, type[DatasetSource]] = {
     "optical-nk": OpticalNk,
     "jarvis-optical": JarvisOptical,
     "toy": Toy,
+    "crippen-logp": CrippenLogp,
+    "emt-alloys": EmtAlloys,
 }
 """Data sets that are known by name."""
 

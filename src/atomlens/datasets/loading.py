@@ -17,6 +17,7 @@ from atomlens.datasets.packed import load_packed
 from atomlens.datasets.polymorphs import Polymorphs, merge_polymorphs
 from atomlens.datasets.rows import dataset_of_table, load_inside
 from atomlens.datasets.sampling import keep_rows, sample_rows, usable
+from atomlens.datasets.sources import attribution
 from atomlens.datasets.sources.optical_nk import is_optical, optical_dataset
 from atomlens.datasets.tables import frame_table, is_frame, is_table, read_table
 from atomlens.errors import DatasetError, SettingsError, unknown_name
@@ -143,6 +144,11 @@ def _load(
         return _finished(source, wanted, limit, seed)
     if is_frame(source):
         return _read(Path("DataFrame"), wanted, limit, seed, options, source)
+    if isinstance(source, str) and source.startswith(attribution.PREFIX):
+        _check_names(options, set(), source)
+        task = attribution.read_task(source)
+        rows = sample_rows(len(task.smiles), limit, seed)
+        return usable(attribution.task_dataset(task, rows), wanted)
     path = Path(source).expanduser()
     if not path.exists():
         hint = unknown_name("data set", str(source), DATASETS)

@@ -1,14 +1,29 @@
 """Explainers, and the tests of explanations."""
 
-from atomlens.explain.base import AtomScores, AttentionExplainer, Explainer, Explanation, methods_of
+from atomlens.explain.base import (
+    AtomScores,
+    AttentionExplainer,
+    Explainer,
+    Explanation,
+    RolloutExplainer,
+    methods_of,
+)
 from atomlens.explain.contributions import ContributionExplainer
-from atomlens.explain.gradients import GradientExplainer, IntegratedGradientsExplainer
+from atomlens.explain.gradients import (
+    ExpectedGradientsExplainer,
+    GradientExplainer,
+    GradientXInputExplainer,
+    IntegratedGradientsExplainer,
+    MaskedIntegratedGradientsExplainer,
+)
+from atomlens.explain.masks import LearntMaskExplainer
 from atomlens.explain.occlusion import (
     MaskedOcclusionExplainer,
     OcclusionExplainer,
     RebuiltOcclusionExplainer,
 )
 from atomlens.explain.question import Answers, Question
+from atomlens.explain.shapley import ShapleyExplainer
 from atomlens.models.base import PropertyModel
 
 EXPLAINERS: dict[str, type[Explainer]] = {
@@ -16,8 +31,14 @@ EXPLAINERS: dict[str, type[Explainer]] = {
     for explainer in (
         ContributionExplainer,
         AttentionExplainer,
+        RolloutExplainer,
         GradientExplainer,
+        GradientXInputExplainer,
         IntegratedGradientsExplainer,
+        MaskedIntegratedGradientsExplainer,
+        ExpectedGradientsExplainer,
+        ShapleyExplainer,
+        LearntMaskExplainer,
         OcclusionExplainer,
         MaskedOcclusionExplainer,
         RebuiltOcclusionExplainer,

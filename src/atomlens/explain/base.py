@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 import torch
@@ -28,6 +28,8 @@ class AtomScores:
     """(n_members, n_atoms) of each member by itself, for the spread"""
     edge_scores: NDArray[np.float64] | None = None
     """(n_edges,) share of each neighbour pair, where the method gives one"""
+    errors: NDArray[np.float64] | None = None
+    """(n_atoms,) standard error of scores that were sampled"""
 
 
 class Explainer(ABC):
@@ -38,6 +40,8 @@ class Explainer(ABC):
     in_target_units: ClassVar[bool] = False
     """Whether scores are changes of what `predict` says, in its unit; otherwise they are
     shares."""
+    cost: ClassVar[str] = "one pass"
+    """In passes of the structure through the network."""
     signed: ClassVar[bool] = False
     """Whether scores are above or below "no effect", whichever signs one structure happens to
     have."""
@@ -106,6 +110,47 @@ class AttentionExplainer(Explainer):
         )
 
 
+@final
+class RolloutExplainer(Explainer):
+    """The readout's attention, handed down through the attention over neighbours, layer by layer.
+
+    Abnar and Zuidema, "Quantifying attention flow in transformers" (2020): in each layer an atom
+    keeps half of its share (the residual path) and gives the other half to the neighbours that it
+    attends to. What is left at the bottom are shares of the atoms as they came in, while plain
+    attention weighs atoms that have seen their surroundings already.
+    """
+
+    name = "attention-rollout"
+
+    @torch.no_grad()
+    def explain(self, question: Question) -> AtomScores:
+        """Hand the shares down.
+
+        Raises:
+            ExplanationError: the model does not attend to neighbours.
+        """
+        model = question.models[0]
+        outputs = [m(question.batch) for m in question.models]
+        if not all(o.edge_attention for o in outputs):
+            raise ExplanationError(
+                f"This {type(model).__name__} has no attention over neighbours that could be "
+                f"followed; {methods_sentence(model)}"
+            )
+        shares = [question.per_atom(_array(_rolled(question, o))) for o in outputs]
+        return AtomScores(scores=np.mean(shares, axis=0), by_member=np.stack(shares))
+
+
+def _rolled(question: Question, output: ModelOutput) -> torch.Tensor:
+    source, target = question.batch.edge_index
+    share = _attention(question, output)
+    for layer in reversed(output.edge_attention):
+        weights = layer.mean(dim=1)
+        given = torch.zeros_like(share).index_add_(0, target, weights)  # one, or none without edges
+        handed = torch.zeros_like(share).index_add_(0, source, weights * share[target])
+        share = (1 - 0.5 * given) * share + 0.5 * handed
+    return share
+
+
 def _attention(question: Question, output: ModelOutput) -> torch.Tensor:
     """Return the attention for the target that is asked about."""
     if output.node_target_attention is None:
@@ -135,7 +180,8 @@ class Explanation:
     scores: NDArray[np.float64]
     """(n_atoms,), mean over the members of an ensemble."""
     scores_std: NDArray[np.float64] | None = None
-    """(n_atoms,), spread over the members of an ensemble."""
+    """(n_atoms,), spread over the members of an ensemble; of one network that of sampling, where
+    scores were sampled."""
     edge_index: NDArray[np.int64] | None = None
     """(2, n_edges): source, target"""
     edge_scores: NDArray[np.float64] | None = None

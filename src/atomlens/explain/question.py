@@ -79,6 +79,7 @@ class Question:
         device: str = "auto",
         dtype: torch.dtype = torch.float32,
         graphs: Sequence[AtomGraph] | None = None,
+        label: int | None = None,
     ) -> "Question":
         """Ask about structures.
 
@@ -90,6 +91,7 @@ class Question:
             device: Where the models run: ``auto``, ``cpu``, ``cuda`` ...
             dtype: Of the graphs; that of the models.
             graphs: Those of the structures, where they are at hand.
+            label: Of classes: whose probability; the most probable one by default.
 
         Raises:
             GraphError: a structure has no graph.
@@ -107,6 +109,8 @@ class Question:
         own = value_slices(trained.targets)[column]
         classes = chosen.kind == "classification"
         labels = found.values[:, own.start].astype(np.int64) if classes else None
+        if labels is not None and label is not None:
+            labels = np.full_like(labels, label)
         std = found.std[:, own][:, point or 0]
         mean = chosen.is_spectrum and point is None
         return cls(

@@ -41,7 +41,9 @@ def explain_one(
         std=question.std if has_std else None,
         std_source=predictor.std_source if has_std else "none",
         scores=found.scores,
-        scores_std=found.by_member.std(axis=0, ddof=1) if len(found.by_member) > 1 else None,
+        scores_std=found.by_member.std(axis=0, ddof=1)
+        if len(found.by_member) > 1
+        else found.errors,
         edge_index=question.batch.edge_index.cpu().numpy().astype(np.int64) if has_edges else None,
         edge_scores=found.edge_scores if has_edges else None,
         baseline=_baseline(explainer, found.scores),

@@ -47,6 +47,39 @@ _MEANINGS = {
         "They depend on the chosen reference. A positive score says that the atom raises the "
         "prediction against that reference, not that nature would do the same.",
     ),
+    "attention-rollout": (
+        "The score of an atom is its share in the readout after the attention over neighbours was "
+        "followed down through all layers. The shares of one structure add up to 1.",
+        "Half of every share is taken to stay in place in each layer, which is a convention, and "
+        "what the layers do besides attending is left out.",
+    ),
+    "gradient-x-input": (
+        "The score of an atom is the slope of the prediction along the atom's own vector.",
+        "It is exact for a linear model only, and depends on where the vectors have their zero.",
+    ),
+    "integrated-gradients-mask": (
+        "The scores share out among the atoms the difference between this prediction and that for "
+        "the same geometry with every element hidden.",
+        "They depend on that reference. A positive score says that the atom raises the prediction "
+        "against it, not that nature would do the same.",
+    ),
+    "expected-gradients": (
+        "The scores share out among the atoms the difference between this prediction and the mean "
+        "one with other elements in their places. ± beside a score is its error of sampling.",
+        "Many of those references are no possible molecules or crystals.",
+    ),
+    "shapley": (
+        "The score of an atom is the change of the prediction when its element is named, averaged "
+        "over orders in which all elements are. ± beside a score is its error of sampling.",
+        "Structures with half of their elements hidden are unlike what chemistry knows, and each "
+        "score mixes the atom with all that it acts together with.",
+    ),
+    "learnt-mask": (
+        "The score of an atom is how much of its element it must keep for the prediction to stay, "
+        "as a share; the shares of one structure add up to 1.",
+        "Other masks can keep the prediction as well: a small score does not say that the atom "
+        "plays no part.",
+    ),
     "occlusion-mask": (
         "The score of an atom is the change of the prediction when the model is not told the "
         "atom's element; its neighbours still see that somebody is there.",

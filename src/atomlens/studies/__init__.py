@@ -18,6 +18,7 @@ STUDIES: LateTable[type[Study]] = LateTable(
         "embeddings": "atomlens.studies.embeddings.study:Embeddings",
         "element-attention": "atomlens.studies.element_attention.study:ElementAttention",
         "faithful": "atomlens.studies.faithful.study:Faithful",
+        "truth": "atomlens.studies.truth.study:TruthStudy",
         "enz": "atomlens.screening.enz:Enz",
     }
 )

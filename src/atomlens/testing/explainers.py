@@ -87,10 +87,12 @@ def scores_follow_the_atoms(explainer: type[Explainer], make: "MakeModel") -> No
     """The same structure written in another order."""
     graph = random_graph(7, 4)
     order = torch.randperm(7, generator=torch.Generator().manual_seed(1))
-    before, after = (
-        _scores(explainer, _question(make, g)) for g in (graph, shuffled(graph, order))
-    )
-    same = np.allclose(before[order.numpy()], after, rtol=1e-6, atol=1e-9)
+    found = [explainer().explain(_question(make, g)) for g in (graph, shuffled(graph, order))]
+    before, after = (f.scores for f in found)
+    allowed: float | NDArray[np.float64] = 1e-9
+    if found[1].errors is not None:  # sampled anew
+        allowed = 8 * found[1].errors + 1e-9
+    same = bool((np.abs(before[order.numpy()] - after) <= 1e-6 * np.abs(after) + allowed).all())
     assert same, "scores do not follow the atoms into another order"
 
 

@@ -34,12 +34,18 @@ class Asked:
 
     @classmethod
     def about(
-        cls, predictor: Predictor, structures: StructureArrays, target: str | None
+        cls,
+        predictor: Predictor,
+        structures: StructureArrays,
+        target: str | None,
+        label: int | None = None,
     ) -> "Asked":
-        """Ask about structures, all of which the model can take."""
+        """Ask about structures, all of which the model can take; see `Question.about`."""
         cuts = cut_batches(structures.n_atoms, batch_size=None, largest=_ATOMS_AT_ONCE)
         questions = tuple(
-            Question.about(predictor, structures.subset(np.arange(a, b)), target=target)
+            Question.about(
+                predictor, structures.subset(np.arange(a, b)), target=target, label=label
+            )
             for a, b in cuts
         )
         return cls(

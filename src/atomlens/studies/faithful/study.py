@@ -36,7 +36,7 @@ from atomlens.studies.faithful.orders import (
 from atomlens.studies.faithful.words import paragraph, passes, verdict
 from atomlens.studies.statistics import Interval, bootstrap, spearman
 
-_COSTLY = ("occlusion", "integrated-gradients")
+_COSTLY = ("occlusion", "integrated-gradients", "expected-gradients", "shapley", "learnt-mask")
 _FEW = 20
 """With fewer structures an interval says little."""
 
@@ -396,6 +396,8 @@ _SIGNED = frozenset(
         "occlusion-mask",
         "occlusion-rebuilt",
         "integrated-gradients",
+        "integrated-gradients-mask",
+        "expected-gradients",
         "gradient-x-input",
         "shapley",
     }

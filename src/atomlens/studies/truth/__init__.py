@@ -1,0 +1,1 @@
+"""Do scores of atoms find what the answer is known to rest on?"""

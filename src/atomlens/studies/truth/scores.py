@@ -1,0 +1,80 @@
+"""How well scores find the atoms, or the atom terms, that an answer is known to rest on."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.explain.question import Values
+from atomlens.studies.statistics import spearman
+
+Score = Callable[[Values, Values], float]
+"""From the truth (n_atoms, n_columns) and scores (n_atoms,) to a number; NaN if undefined."""
+
+
+def auroc(truth: Values, scores: Values) -> float:
+    """Return the area under the ROC curve against the best of several sets of atoms.
+
+    As published (Sanchez-Lengeling et al. 2020): for each column alone, and then the largest.
+    """
+    found = [_auroc_of(column > 0, scores) for column in truth.T]
+    known = [value for value in found if np.isfinite(value)]
+    return max(known) if known else np.nan
+
+
+def _auroc_of(positive: NDArray[np.bool_], scores: Values) -> float:
+    from scipy.stats import rankdata
+
+    n_positive = int(positive.sum())
+    n_negative = len(positive) - n_positive
+    if not n_positive or not n_negative:
+        return np.nan
+    above = rankdata(scores)[positive].sum() - n_positive * (n_positive + 1) / 2
+    return float(above / (n_positive * n_negative))
+
+
+def kendall(truth: Values, scores: Values) -> float:
+    """Return Kendall's tau b with the true terms, as published for crippen."""
+    from scipy.stats import kendalltau
+
+    own = truth[:, -1]
+    if len(own) < 2 or np.ptp(own) == 0 or np.ptp(scores) == 0:
+        return np.nan
+    return float(kendalltau(own, scores).statistic)
+
+
+def pearson(truth: Values, scores: Values) -> float:
+    """Return Pearson's correlation with the true terms."""
+    own = truth[:, -1]
+    if len(own) < 2 or np.ptp(own) == 0 or np.ptp(scores) == 0:
+        return np.nan
+    return float(np.corrcoef(own, scores)[0, 1])
+
+
+def rank(truth: Values, scores: Values) -> float:
+    """Return Spearman's correlation with the true terms."""
+    return spearman(truth[:, -1], scores)
+
+
+def top_three(truth: Values, scores: Values) -> float:
+    """Return which share of the three largest true terms is among the three largest scores."""
+    sizes = np.abs(truth[:, -1])
+    if np.ptp(sizes) == 0:
+        return np.nan
+    n = min(3, len(sizes))
+    own, other = (np.argsort(-np.abs(s), kind="stable")[:n] for s in (sizes, scores))
+    return len(np.intersect1d(own, other)) / n
+
+
+def by_structure(truth: Sequence[Values], scores: Sequence[Values], score: Score) -> Values:
+    """(n,) the score of each structure."""
+    return np.array([score(t, s) for t, s in zip(truth, scores, strict=True)])
+
+
+BINARY: dict[str, Score] = {"auroc": auroc}
+TERMS: dict[str, Score] = {
+    "pearson": pearson,
+    "spearman": rank,
+    "tau": kendall,
+    "top three": top_three,
+}

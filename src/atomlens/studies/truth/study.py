@@ -1,0 +1,352 @@
+"""Scores of atoms held against atoms, or atom terms, that are known to make the answer.
+
+By construction (`toy`, `crippen-logp`, `emt-alloys`, and the published attribution tasks) it is
+known what an answer rests on. Every method of every model is scored against it, beside chance and
+beside tables that know an atom's element, neighbours or environment only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.chemistry.bonds import find_bonds
+from atomlens.datasets.base import Dataset
+from atomlens.datasets.sources import attribution
+from atomlens.errors import Failure, SettingsError, StudyError, unknown_name
+from atomlens.explain import EXPLAINERS, methods_of
+from atomlens.explain.question import Indices, Values
+from atomlens.predictor import Predictor
+from atomlens.predictor.inputs import build_graphs, gather, refuse_elements
+from atomlens.settings import Settings, bounded
+from atomlens.structures.arrays import Structure, StructureArrays
+from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
+from atomlens.studies.faithful.asked import Asked, has_method
+from atomlens.studies.faithful.orders import TABLES, environments, tables
+from atomlens.studies.statistics import bootstrap
+from atomlens.studies.truth.scores import BINARY, TERMS, Score, by_structure
+
+Truth = tuple[Values, ...]
+"""For each structure (n_atoms or n_heavy_atoms, n_columns)."""
+YES = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TruthSettings(Settings):
+    """Settings of ``truth``."""
+
+    methods: str = ""
+    """methods of `atomlens explain` with commas between; empty: all basic ones of the model"""
+    most: int = bounded(300, least=1)
+    """molecules of the test part of an attribution task that are made in 3D"""
+    seed: int = bounded(0, least=0)
+    """draws them, and decides the resampling of intervals"""
+
+    def chosen(self) -> tuple[str, ...]:
+        """Return the methods that are asked for.
+
+        Raises:
+            SettingsError: one is no method.
+        """
+        methods = tuple(m.strip() for m in self.methods.split(",") if m.strip())
+        for method in methods:
+            if method not in EXPLAINERS:
+                raise SettingsError(unknown_name("explanation method", method, EXPLAINERS))
+        return methods
+
+
+@final
+class TruthStudy(Study):
+    """The study. Inputs: ``toy``, ``crippen-logp``, ``emt-alloys``, ``attribution-tasks:PATH``."""
+
+    name = "truth"
+    summary = "do scores of atoms find what the answer is known to rest on?"
+    Settings = TruthSettings
+
+    def __init__(self, settings: Any = None) -> None:
+        super().__init__(settings)
+        self._task: attribution.AttributionTask | None = None
+
+    def read(self, inputs: Sequence[str]) -> Dataset | None:
+        """Read the test part of an attribution task; other data as usual."""
+        if len(inputs) != 1 or not inputs[0].startswith(attribution.PREFIX):
+            return None
+        self._task = task = attribution.read_task(inputs[0])
+        draw = np.random.default_rng(self.settings.seed)
+        rows = draw.permutation(task.test)
+        if task.is_classification:  # only molecules with the answer yes have a score
+            yes, no = rows[task.y[rows] == 1], rows[task.y[rows] != 1]
+            rows = np.concatenate([yes, no[: max(len(yes) // 4, 1)]])
+        return attribution.task_dataset(task, np.sort(rows[: self.settings.most]))
+
+    def run(self, given: StudyInput) -> StudyResult:
+        """Score every method of every model.
+
+        Raises:
+            StudyError: nothing is known of the data's atoms, or no structure or method is left.
+        """
+        chosen = self.settings.chosen()
+        truth, binary = _truth_of(given.data, self._task)
+        rows: list[Row] = []
+        notes: list[str] = []
+        failures: list[Failure] = []
+        names = [_label(m, i, given.models) for i, m in enumerate(given.models)]
+        for done, (predictor, name) in enumerate(zip(given.models, names, strict=True), start=1):
+            kept, bad = _usable(predictor, given.data.structures)
+            failures += bad
+            structures = given.data.structures.subset(kept)
+            own = tuple(truth[i] for i in kept.tolist())
+            judged = _Judged(
+                predictor, name, structures, own, binary, given.data.values[kept], self.settings
+            )
+            rows += judged.rows(chosen or methods_of(predictor.models[0]))
+            notes += judged.notes
+            given.progress(done, len(given.models))
+        if not rows:
+            raise StudyError(f"truth: no method is left. {' '.join(notes)}")
+        return StudyResult(
+            study=self.name,
+            question="Do scores of atoms find what the answer is known to rest on?",
+            models=tuple(names),
+            settings=asdict(self.settings),
+            n_structures=len(given.data),
+            effects=tuple(_effect(row) for row in rows if row["main"]),
+            tables={"truth": rows},
+            counts={"given": len(given.data)},
+            failures=tuple(failures),
+            notes=tuple(notes),
+            shown=_shown(rows),
+        )
+
+    def draw(self, result: StudyResult, folder: Path) -> list[Path]:
+        """Draw the score of every method with its tables."""
+        from atomlens.studies.truth.figure import draw_truth
+
+        rows = [row for row in result.tables["truth"] if row["main"]]
+        return [draw_truth(rows, folder / "truth.png")]
+
+
+class _Judged:
+    """One model, held against the truth."""
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        name: str,
+        structures: StructureArrays,
+        truth: Truth,
+        binary: bool,
+        values: Values,
+        settings: TruthSettings,
+    ) -> None:
+        self.name, self.settings, self.binary, self.notes = name, settings, binary, list[str]()
+        classes = predictor.targets[0].kind == "classification"
+        self.asked = Asked.about(predictor, structures, None, YES if classes else None)
+        self.structures, self.truth = structures, truth
+        self.positive = np.array([bool((t != 0).any()) for t in truth])
+        self.folding = [_folds(s, len(t)) for s, t in zip(structures, truth, strict=True)]
+        said = self.asked.values
+        if classes:
+            right = np.mean((said > 0.5) == (values[:, 0] == YES))
+            self.notes.append(f"{name} is right on {100 * right:.1f} % of these structures.")
+        else:
+            error = float(np.mean(np.abs(said - values[:, 0])))
+            self.notes.append(f"{name} has a mean absolute error of {error:.3g} on these.")
+
+    def rows(self, methods: Sequence[str]) -> list[Row]:
+        """Return a row for each method, metric and way to treat hydrogens."""
+        rows: list[Row] = []
+        owner = np.repeat(np.arange(len(self.structures)), self.structures.n_atoms)
+        known = environments(self.structures)
+        random = np.random.default_rng(self.settings.seed).random(len(owner))
+        rows += self._scored("random", random, {})
+        labels = self._known_terms()
+        if labels is not None:  # what the true terms themselves look like in a table
+            for table, own in tables(labels, known, owner).items():
+                rows += self._scored(f"table of the truth {table}", own, {})
+        for method in methods:
+            reason = has_method(self.asked, method)
+            if reason:
+                self.notes.append(f"{self.name}: {method} is left out: {reason}")
+                continue
+            scores, _ = self.asked.scores(method)
+            rows += self._scored(method, scores, tables(scores, known, owner))
+            self._spread(method, scores)
+        return rows
+
+    def _known_terms(self) -> Values | None:
+        """(n_atoms,) the truth of all atoms: terms, or in how many rationales an atom is."""
+        if any(len(t) != n for t, n in zip(self.truth, self.structures.n_atoms, strict=True)):
+            padded = []
+            for truth, n in zip(self.truth, self.structures.n_atoms.tolist(), strict=True):
+                own = np.zeros(n)
+                own[: len(truth)] = truth.mean(axis=1)
+                padded.append(own)
+            return np.concatenate(padded)
+        return np.concatenate([t.mean(axis=1) for t in self.truth])
+
+    def _scored(self, method: str, scores: Values, by_table: dict[str, Values]) -> list[Row]:
+        folds = any(f is not None for f in self.folding)
+        rows: list[Row] = []
+        for folded in (False, True) if folds else (False,):
+            parts = self._cut(scores, folded)
+            table_parts = {t: self._cut(own, folded) for t, own in by_table.items()}
+            for number, (metric, score) in enumerate((BINARY if self.binary else TERMS).items()):
+                rows.append(
+                    self._row(method, metric, score, parts, table_parts)
+                    | {
+                        "hydrogens": "folded" if folded else "as they are",
+                        "main": number == 0 and not folded,
+                    }
+                )
+        return rows
+
+    def _row(
+        self,
+        method: str,
+        metric: str,
+        score: Score,
+        parts: list[Values],
+        table_parts: dict[str, list[Values]],
+    ) -> dict[str, object]:
+        found = by_structure(self.truth, parts, score)
+        known = found[np.isfinite(found)]
+        interval = bootstrap(known, seed=self.settings.seed)
+        beside = {
+            f"table {t}": float(np.nanmean(by_structure(self.truth, own, score)))
+            for t, own in table_parts.items()
+        }
+        return {
+            "model": self.name,
+            "method": method,
+            "metric": metric,
+            "value": interval.value,
+            "low": interval.low,
+            "high": interval.high,
+            "n": len(known),
+            **{f"table {t}": beside.get(f"table {t}", np.nan) for t in TABLES},
+        }
+
+    def _cut(self, scores: Values, folded: bool) -> list[Values]:
+        """Return the scores of the atoms that the truth is about."""
+        parts = np.split(scores, self.structures.offsets[1:-1])
+        found = []
+        for own, truth, owners in zip(parts, self.truth, self.folding, strict=True):
+            whole: Values = own
+            if folded and owners is not None:
+                whole = np.bincount(owners, weights=own, minlength=len(truth)).astype(np.float64)
+            found.append(whole[: len(truth)])
+        return found
+
+    def _spread(self, method: str, scores: Values) -> None:
+        """Say how far scores spread where there is nothing to find."""
+        if not self.binary or self.positive.all() or not self.positive.any():
+            return
+        parts = self._cut(scores, folded=False)
+        spreads = np.array([part.std() for part in parts])
+        no, yes = spreads[~self.positive].mean(), spreads[self.positive].mean()
+        self.notes.append(
+            f"{self.name}: the scores of {method} spread {no / max(yes, 1e-300):.2f} times as far "
+            "in molecules without anything to find as in the others."
+        )
+
+
+def _folds(structure: Structure, n_truth: int) -> Indices | None:
+    """(n_atoms,) the heavy atom of each atom, where the truth is about heavy atoms alone."""
+    numbers = structure.atomic_numbers
+    if n_truth == len(numbers):
+        return None
+    owners = np.arange(len(numbers))
+    for first, second in find_bonds(structure).tolist():
+        if first >= n_truth > second:
+            owners[first] = second
+    lost = np.flatnonzero(owners >= n_truth)
+    for atom in lost.tolist():  # no bond was seen: the nearest heavy atom
+        apart = np.linalg.norm(structure.positions[:n_truth] - structure.positions[atom], axis=1)
+        owners[atom] = int(apart.argmin())
+    return owners
+
+
+def _truth_of(data: Dataset, task: attribution.AttributionTask | None) -> tuple[Truth, bool]:
+    """Return what is known of the atoms, and whether it is yes or no."""
+    if task is not None:
+        assert data.row_numbers is not None
+        found = tuple(task.rationales[row] for row in data.row_numbers.tolist())
+        for structure, truth in zip(data.structures, found, strict=True):
+            numbers = structure.atomic_numbers
+            if len(truth) not in (len(numbers), int((numbers > 1).sum())):
+                raise StudyError(
+                    f"truth: {structure.name} has {len(numbers)} atoms, and its attribution is "
+                    f"about {len(truth)}; the files do not belong together."
+                )
+        return found, task.is_classification
+    if data.node_labels is None:
+        raise StudyError(
+            f"truth: nothing is known of the atoms of {data.name!r}; use toy, crippen-logp, "
+            "emt-alloys or attribution-tasks:PATH."
+        )
+    labels = tuple(np.asarray(own, dtype=np.float64)[:, None] for own in data.node_labels)
+    binary = all(bool(np.isin(own, (0, 1)).all()) for own in labels)
+    return labels, binary
+
+
+def _usable(
+    predictor: Predictor, structures: StructureArrays
+) -> tuple[NDArray[np.int64], list[Failure]]:
+    inputs = refuse_elements(gather(structures), predictor.models[0])
+    inputs, _ = build_graphs(inputs, predictor.builder, n_workers=1, progress=None)
+    failures = [
+        Failure(name=name, message=error)
+        for name, error in zip(inputs.names, inputs.errors, strict=True)
+        if error
+    ]
+    if not len(inputs.places):
+        raise StudyError(f"truth: no structure can be used. {failures[0].message}")
+    return inputs.places, failures
+
+
+def _label(predictor: Predictor, index: int, models: Sequence[Predictor]) -> str:
+    names = [m.model_name for m in models]
+    if names.count(predictor.model_name) == 1:
+        return predictor.model_name
+    return f"{predictor.model_name} {index + 1}"
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) else np.nan
+
+
+def _effect(row: Row) -> Effect:
+    return Effect(
+        name=f"{row['model']}, {row['method']}",
+        value=_number(row["value"]),
+        low=_number(row["low"]),
+        high=_number(row["high"]),
+        n=int(_number(row["n"])),
+        meaning=f"{row['metric']} inside a structure, mean over structures",
+        controls={t: _number(row[f"table {t}"]) for t in TABLES},
+    )
+
+
+def _shown(rows: Sequence[Row]) -> list[Row]:
+    return [
+        {
+            "model": row["model"],
+            "method": row["method"],
+            "hydrogens": row["hydrogens"],
+            "metric": row["metric"],
+            "value": f"{_number(row['value']):.3f} ({_number(row['low']):.3f} to "
+            f"{_number(row['high']):.3f})",
+            **{
+                f"table {t}": f"{_number(row[f'table {t}']):.3f}"
+                if np.isfinite(_number(row[f"table {t}"]))
+                else ""
+                for t in TABLES
+            },
+            "n": row["n"],
+        }
+        for row in rows
+    ]

@@ -1,0 +1,210 @@
+"""Scores against a known truth, and the published tasks read from both kinds of files."""
+
+import json
+import pickle
+from collections import OrderedDict
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from atomlens.cli import main
+from atomlens.datasets import load_dataset
+from atomlens.datasets.sources.attribution import read_task
+from atomlens.errors import DatasetError, StudyError
+from atomlens.neighbors import make_builder
+from atomlens.predictor import Predictor
+from atomlens.studies.base import StudyInput
+from atomlens.studies.truth.scores import auroc, kendall, pearson
+from atomlens.studies.truth.study import TruthSettings, TruthStudy
+from atomlens.targets import Target
+from atomlens.testing.questions import trained_around
+from model_makers import small_model
+
+SMILES = ("CC(=O)CF", "CCO", "c1ccccc1C(=O)CF", "CCN", "FCC(=O)OC", "CC#N")
+Y = np.array([1.0, 0, 1, 0, 1, 0])
+RATIONALES = (
+    np.array([[0, 1, 1, 0, 1]]).T,
+    np.zeros((3, 1)),
+    np.array([[0, 0, 0, 0, 0, 0, 1, 1, 0, 1], [1, 1, 1, 1, 1, 1, 0, 0, 0, 0]]).T,
+    np.zeros((3, 1)),
+    np.array([[1, 0, 1, 1, 0, 0]]).T,
+    np.zeros((3, 1)),
+)
+TRAIN, TEST = np.array([0, 1, 2]), np.array([2, 3, 4, 5])
+
+
+@pytest.fixture
+def packed(tmp_path: Path) -> Path:
+    path = tmp_path / "ketone.npz"
+    np.savez(
+        path,
+        smiles=np.array([s.encode() for s in SMILES]),
+        y=Y,
+        train=TRAIN,
+        test=TEST,
+        n_atoms=np.array([len(r) for r in RATIONALES]),
+        n_rationales=np.array([r.shape[1] for r in RATIONALES]),
+        attribution=np.concatenate([r.ravel() for r in RATIONALES]).astype(np.int8),
+    )
+    return path
+
+
+def repository(folder: Path, dictionaries: list[object]) -> Path:
+    task = folder / "ketone"
+    task.mkdir()
+    rows = [f"name {i},{s}" for i, s in enumerate(SMILES)]
+    (task / "ketone_smiles.csv").write_text("\n".join(["id,smiles", *rows]) + "\n")
+    np.savez(task / "ketone_traintest_indices.npz", train_index=TRAIN, test_index=TEST)
+    np.savez(task / "y_true.npz", y=Y[:, None])
+    objects = np.empty(len(dictionaries), dtype=object)
+    objects[:] = dictionaries
+    np.savez(task / "true_raw_attribution_datadicts.npz", datadict_list=objects)
+    return task
+
+
+def test_both_kinds_of_files_hold_the_same_task(packed: Path, tmp_path: Path) -> None:
+    given = [
+        {"nodes": r.astype(float), "n_node": np.int32(len(r)), "edges": None} for r in RATIONALES
+    ]
+    found = [read_task(packed), read_task(f"attribution-tasks:{repository(tmp_path, given)}")]
+    for task in found:
+        assert task.name == "ketone"
+        assert task.smiles == SMILES
+        assert task.is_classification
+        np.testing.assert_array_equal(task.y, Y)
+        np.testing.assert_array_equal(task.test, TEST)
+        for own, expected in zip(task.rationales, RATIONALES, strict=True):
+            np.testing.assert_array_equal(own, expected)
+
+
+class Evil:
+    def __reduce__(self) -> tuple[object, ...]:
+        return (print, ("this must not be printed",))
+
+
+@pytest.mark.parametrize("odd", [Evil(), OrderedDict(nodes=np.zeros((3, 1)))])
+def test_nothing_but_arrays_is_unpickled(
+    odd: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = repository(tmp_path, [odd] * 6)
+    with pytest.raises(DatasetError, match="no array"):
+        read_task(folder)
+    assert "must not" not in capsys.readouterr().out
+    assert pickle.loads(pickle.dumps(1)) == 1  # the ordinary reader would have run it
+
+
+def test_files_that_do_not_belong_together_are_refused(packed: Path, tmp_path: Path) -> None:
+    with np.load(packed) as file:
+        content = dict(file)
+    np.savez(tmp_path / "short.npz", **{**content, "y": Y[:3]})
+    with pytest.raises(DatasetError, match="do not belong together"):
+        read_task(tmp_path / "short.npz")
+    np.savez(tmp_path / "cut.npz", **{**content, "attribution": content["attribution"][:5]})
+    with pytest.raises(DatasetError, match=r"cut\.npz"):
+        read_task(tmp_path / "cut.npz")
+    with pytest.raises(DatasetError, match="no attribution task"):
+        load_dataset("attribution-tasks:nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DatasetError, match=r"there is no empty_smiles\.csv"):
+        read_task(tmp_path / "empty")
+
+
+def test_a_task_is_a_data_set_with_its_published_split(packed: Path) -> None:
+    data = load_dataset(f"attribution-tasks:{packed}")
+    assert len(data) == 6
+    assert data.targets[0].kind == "classification"
+    np.testing.assert_array_equal(data.values[:, 0], Y)
+    np.testing.assert_array_equal(data.splits["test"], TEST)
+    for structure, rationale in zip(data.structures, RATIONALES, strict=True):
+        n_heavy = len(rationale)  # heavy atoms first, in the order of the SMILES
+        assert (structure.atomic_numbers[:n_heavy] > 1).all()
+        assert (structure.atomic_numbers[n_heavy:] == 1).all()
+
+
+def test_the_best_rationale_counts_and_a_molecule_without_one_does_not() -> None:
+    two = np.array([[1, 0], [1, 0], [0, 1], [0, 0]])
+    assert auroc(two, np.array([0.0, 0.1, 0.9, 0.2])) == 1.0
+    assert auroc(two, np.array([0.9, 0.8, 0.1, 0.2])) == 1.0
+    assert auroc(two[:, :1], np.array([0.1, 0.3, 0.2, 0.4])) == pytest.approx(0.25)
+    assert auroc(two[:, :1], np.full(4, 0.5)) == pytest.approx(0.5)
+    assert np.isnan(auroc(np.zeros((4, 1)), np.arange(4.0)))
+    truth = np.array([[1.0], [2.0], [3.0]])
+    assert kendall(truth, np.array([1.0, 3.0, 2.0])) == pytest.approx(1 / 3)
+    assert pearson(truth, np.array([-1.0, -2.0, -3.0])) == pytest.approx(-1)
+
+
+@pytest.mark.parametrize("name", ["emt-alloys", "crippen-logp"])
+def test_true_terms_add_up_to_the_value(name: str) -> None:
+    data = load_dataset(name, limit=8)
+    assert len(data) == 8
+    assert data.targets[0].extensive
+    for structure, own, value in zip(data.structures, data.node_labels, data.values, strict=True):
+        assert len(own) == len(structure.atomic_numbers)
+        assert own.sum() == pytest.approx(value[0], rel=1e-9)
+    again = load_dataset(name, limit=4)
+    np.testing.assert_array_equal(again.values, data.values[:4])
+
+
+def lens_predictor(**target: object) -> Predictor:
+    n_outputs = len(target.get("classes", ("",)))
+    found = trained_around(
+        small_model("lens", n_outputs=n_outputs).float(),
+        builder=make_builder("voronoi"),
+        targets=(Target(name="y", **target),),
+    )
+    return replace(found, model_name="lens")
+
+
+def test_a_model_that_says_the_true_terms_scores_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    from atomlens.studies.faithful.asked import Asked
+
+    data = load_dataset("emt-alloys", limit=4)
+    truth = np.concatenate(data.node_labels)
+    monkeypatch.setattr(Asked, "scores", lambda self, method: (2 * truth + 1, truth[None]))
+    study = TruthStudy(TruthSettings(methods="contribution"))
+    result = study.run(StudyInput(models=(lens_predictor(extensive=True),), data=data))
+    rows = {
+        (r["method"], r["metric"]): r for r in result.tables["truth"] if r["method"] != "random"
+    }
+    assert rows["contribution", "pearson"]["value"] == pytest.approx(1)
+    assert rows["contribution", "tau"]["value"] == pytest.approx(1)
+    table = rows["table of the truth by element", "pearson"]["value"]
+    assert 0 < table < 1
+    assert rows["contribution", "pearson"]["table by element"] == pytest.approx(table)
+
+
+def test_the_published_score_is_taken_over_molecules_with_the_answer_yes(packed: Path) -> None:
+    study = TruthStudy(TruthSettings(methods="contribution,attention"))
+    data = study.read([f"attribution-tasks:{packed}"])
+    assert data is not None
+    model = lens_predictor(kind="classification", classes=("no", "yes"))
+    result = study.run(StudyInput(models=(model,), data=data))
+    rows = [r for r in result.tables["truth"] if r["method"] == "contribution"]
+    assert {r["hydrogens"] for r in rows} == {"as they are", "folded"}
+    assert all(r["metric"] == "auroc" and r["n"] == 2 for r in rows)
+    assert all(0 <= r["value"] <= 1 for r in rows)
+    assert "is right on" in " ".join(result.notes)
+    assert "times as far in molecules without anything to find" in " ".join(result.notes)
+
+
+def test_data_of_which_nothing_is_known_is_refused() -> None:
+    data = replace(load_dataset("toy", limit=3), node_labels=None)
+    with pytest.raises(StudyError, match="nothing is known of the atoms"):
+        TruthStudy().run(StudyInput(models=(lens_predictor(),), data=data))
+
+
+def test_the_command_scores_a_model_on_toy_data(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = lens_predictor().save(tmp_path / "model")
+    given = ["study", "truth", "toy", "--limit", "6", "--model", str(folder)]
+    assert main([*given, "--out", str(tmp_path / "out"), "--quiet"]) == 0
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {
+        "study.json",
+        "truth.csv",
+        "truth.png",
+    }
+    assert "auroc" in capsys.readouterr().out
+    assert json.loads((tmp_path / "out" / "study.json").read_text())["study"] == "truth"
