@@ -81,7 +81,7 @@ def test_every_explainer(check: Callable[..., None], method: str, name: str) -> 
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("method", sorted({*METHODS} - {"attention"}))
+@pytest.mark.parametrize("method", sorted({*METHODS} - {"attention", "attention-rollout"}))
 def test_the_chosen_output_is_explained(name: str, method: str) -> None:
     model, graph = frozen_model(name), random_graph(6, 4)
     first, second = (scores_of(method, model, graph, output) for output in (0, 1))
@@ -322,7 +322,7 @@ def test_integrated_gradients_from_masks_add_up(name: str) -> None:
         found = EXPLAINERS["integrated-gradients-mask"]().explain(q)
         size = float(np.abs(found.scores).sum())
         difference = q.value - baseline_answers(q)[0]
-        assert found.scores.sum() == pytest.approx(difference, abs=0.02 * size)
+        assert found.scores.sum() == pytest.approx(difference, abs=0.04 * size)
 
 
 def table_of(model: PropertyModel) -> torch.Tensor:

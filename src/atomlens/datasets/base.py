@@ -42,7 +42,8 @@ class Dataset:
     """Indices by part (``train``, ``validation``, ``test``) and by fold of a cross-validation
     (``fold 0`` and so on), if the source defines them."""
     node_labels: tuple[NDArray[np.float64], ...] | None = None
-    """For data whose answer rests on known atoms (``toy``): 1 for those atoms, else 0."""
+    """For data whose answer rests on known atoms: 1 for those, else 0 (``toy``), or the term of
+    each atom, which add up to the value (``crippen-logp``, ``emt-alloys``)."""
     held: NDArray[np.bool_] | None = None
     """(n, n_values) where a spectrum had ended and its last value is held; None if nowhere."""
     failures: tuple[Failure, ...] = ()

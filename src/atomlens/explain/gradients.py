@@ -144,9 +144,8 @@ class ExpectedGradientsExplainer(Explainer):
     def explain(self, question: Question) -> AtomScores:
         """Average gradient times way over references and places."""
         vectors, _ = by_atom(question)
-        elements = np.array(
-            question.trained.elements or np.unique(question.structures.atomic_numbers)
-        )
+        known = np.flatnonzero(question.models[0].knows_elements().numpy())
+        elements = np.array(question.trained.elements or known[known > 0])
         draw = np.random.default_rng(0)
         n_nodes = question.batch.n_nodes
         at_once = _at_once(question)

@@ -119,13 +119,15 @@ def classes_are_numbers_of_classes(data: Dataset) -> None:
 
 
 def node_labels_fit_the_atoms(data: Dataset) -> None:
-    """Where the answer rests on known atoms: 1 for those, else 0."""
+    """Where the answer rests on known atoms: 1 for those, else 0; or terms that add up to it."""
     if data.node_labels is None:
         return
     lengths = [len(labels) for labels in data.node_labels]
     assert lengths == data.structures.n_atoms.tolist(), "node_labels do not fit the atoms"
-    for labels in data.node_labels:
-        assert set(labels.tolist()) <= {0.0, 1.0}, "a node label is neither 0 nor 1"
+    for labels, value in zip(data.node_labels, data.values[:, 0], strict=True):
+        terms = np.isclose(labels.sum(), value, rtol=1e-6, atol=1e-9)
+        flags = set(labels.tolist()) <= {0.0, 1.0}
+        assert flags or terms, "node labels are neither 0 and 1 nor terms that add up to the value"
         assert labels.any(), "a structure has no labelled atom"
 
 
