@@ -2,11 +2,14 @@
 
 import csv
 import json
+import warnings
 from pathlib import Path
 
 import pytest
+from ase import Atoms
 
 from atomlens.cli import main
+from atomlens.structures.records import quiet
 
 KEYS = {"name", "formula", "n_atoms", "signal", "signal_std", "unit"}
 
@@ -127,3 +130,69 @@ def test_an_element_that_training_did_not_have_is_a_warning(
     shown = capsys.readouterr()
     assert "no Cl" in json.loads(shown.out)[0]["warning"]
     assert shown.err.startswith("atomlens: warning: hydrogen chloride: the training data had no Cl")
+
+
+DISORDERED = (
+    "data_x\n_cell_length_a 4\n_cell_length_b 4\n_cell_length_c 8\n_cell_angle_alpha 90\n"
+    "_cell_angle_beta 90\n_cell_angle_gamma 90\nloop_\n_atom_site_label\n_atom_site_fract_x\n"
+    "_atom_site_fract_y\n_atom_site_fract_z\n_atom_site_occupancy\n"
+    "N1 0 0 0 0.5\nO1 0 0 0 0.5\nN2 0 0 0.5 0.5\nO2 0 0 0.5 0.5\nC1 0.5 0.5 0.25 1\n"
+)
+
+
+def test_a_disordered_crystal_is_answered_by_choice(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mixed.cif"
+    path.write_text(DISORDERED)
+    assert _predict(model_folder, path) == 2
+    assert "--disorder" in capsys.readouterr().err
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert _predict(model_folder, path, "--disorder", "majority", "--format", "json") == 0
+    shown = capsys.readouterr()
+    assert "majority of each place was taken: C N2 for C N O" in shown.err
+    (one,) = json.loads(shown.out)
+    assert one["name"] == "mixed"
+    choice = ("--disorder", "enumerate", "--ordered-models", "4", "--format", "json")
+    with quiet():
+        assert _predict(model_folder, path, structure_of_methane(tmp_path), *choice) == 0
+    mean, methane = json.loads(capsys.readouterr().out)
+    assert (mean["name"], mean["ordered_models"]) == ("mixed", 4)
+    assert mean["signal_spread"] > 0
+    assert mean["signal_std"] > mean["signal_spread"]
+    assert "mean of 4 ordered models; they spread by signal" in mean["warning"]
+    assert "ordered_models" not in methane
+
+
+def test_the_row_of_a_disordered_crystal_is_the_mean_of_its_models(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    from atomlens import load, read
+
+    path = tmp_path / "mixed.cif"
+    path.write_text(DISORDERED)
+    model = load(model_folder)
+    with quiet():
+        whole = model.predict(path, disorder="enumerate", n_models=4)
+        single = model.predict([a.copy() for a in unmarked(read(path, disorder="enumerate"))])
+    assert len(whole) == 1
+    assert len(single) == 4
+    assert whole.values[0, 0] == pytest.approx(single.values[:, 0].mean())
+    assert whole.spread is not None
+    assert whole.spread[0, 0] == pytest.approx(single.values[:, 0].std())
+
+
+def unmarked(structures: list[Atoms]) -> list[Atoms]:
+    for atoms in structures:
+        del atoms.info["ordered_model"]
+    return structures
+
+
+def structure_of_methane(folder: Path) -> Path:
+    path = folder / "methane.xyz"
+    path.write_text(
+        "5\nmethane\nC 0 0 0\nH 0.63 0.63 0.63\nH -0.63 -0.63 0.63\n"
+        "H -0.63 0.63 -0.63\nH 0.63 -0.63 -0.63\n"
+    )
+    return path

@@ -36,6 +36,24 @@ def add_strict(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_disorder(parser: argparse.ArgumentParser) -> None:
+    """Add ``--disorder`` and ``--ordered-models``."""
+    parser.add_argument(
+        "--disorder",
+        choices=("refuse", "majority", "enumerate"),
+        default="refuse",
+        help="disordered crystals: refuse them (default), take the majority of each place, or "
+        "enumerate ordered models drawn by the occupancies",
+    )
+    parser.add_argument(
+        "--ordered-models",
+        type=int,
+        default=8,
+        metavar="N",
+        help="models that `enumerate` makes at most (default: 8)",
+    )
+
+
 def strictly(items: "Sequence[Atoms | Failure]") -> "list[Atoms | Failure]":
     """Return the structures; those that were read with a warning as failures (``--strict``)."""
     from atomlens.structures.arrays import name_of, warnings_of

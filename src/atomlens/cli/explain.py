@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from atomlens.cli.common import (
     add_common_arguments,
+    add_disorder,
     add_model_and_inputs,
     add_out_folder,
     add_strict,
@@ -71,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="of several inputs write no page of their own; index.html shows them all",
     )
+    add_disorder(parser)
     add_strict(parser)
     add_common_arguments(parser)
 
@@ -92,7 +94,10 @@ def run(options: argparse.Namespace) -> int:
     folder = usable_folder(options.out)
     tell_unfinished(options.model)
     items, cells = read_inputs(
-        options.inputs, inputs_reading(model, options.inputs, table_options(options))
+        options.inputs,
+        inputs_reading(model, options.inputs, table_options(options)),
+        disorder=options.disorder,
+        n_models=options.ordered_models,
     )
     if options.strict:
         items = strictly(items)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from atomlens.cli.common import add_common_arguments, add_inputs, add_set
+from atomlens.cli.common import add_common_arguments, add_disorder, add_inputs, add_set
 from atomlens.cli.outputs import emit, exit_code
 from atomlens.cli.progress import ProgressLine
 from atomlens.cli.settings import read_assignments
@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_set(parser, "FIELD=V", "a setting of the builder; may be repeated")
     parser.add_argument("--format", choices=("table", "json"), default="table")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write here instead of to stdout")
+    add_disorder(parser)
     add_common_arguments(parser)
 
 
@@ -50,7 +51,9 @@ def run(options: argparse.Namespace) -> int:
     from atomlens.files import write_text
     from atomlens.structures import read_structures
 
-    items = read_structures(options.inputs).items
+    items = read_structures(
+        options.inputs, disorder=options.disorder, n_models=options.ordered_models
+    ).items
     records, failures = describe_graphs(builder, items, quiet=options.quiet)
     as_json = options.format == "json" or (options.out and options.out.suffix == ".json")
     if as_json or len(failures) < len(items):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from atomlens.cli.common import (
     add_common_arguments,
+    add_disorder,
     add_model_and_inputs,
     add_strict,
     table_options,
@@ -59,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=("table", "json", "csv"), help="on stdout (default: table)"
     )
+    add_disorder(parser)
     add_strict(parser)
     add_common_arguments(parser)
 
@@ -83,7 +85,12 @@ def run(options: argparse.Namespace) -> int:
     if options.plot is not None and not model.has_spectra:
         raise SettingsError(f"--plot {options.plot}: this model predicts numbers, no spectra.")
     tell_unfinished(options.model)
-    inputs = gather(options.inputs, inputs_reading(model, options.inputs, table_options(options)))
+    inputs = gather(
+        options.inputs,
+        inputs_reading(model, options.inputs, table_options(options)),
+        disorder=options.disorder,
+        n_models=options.ordered_models,
+    )
     vectors = model.embed(inputs) if options.embedding is not None else None
     with ProgressLine("predicting", quiet=options.quiet) as progress:
         prediction = model.predict(inputs, progress=progress)

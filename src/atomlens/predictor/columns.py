@@ -4,9 +4,20 @@ from collections.abc import Iterable
 
 from atomlens.targets import Target
 
-FRAME = ("name", "formula", "n_atoms", "unlike", "unit", "grid", "seen_in", "warning", "error")
+FRAME = (
+    "name",
+    "formula",
+    "n_atoms",
+    "unlike",
+    "ordered_models",
+    "unit",
+    "grid",
+    "seen_in",
+    "warning",
+    "error",
+)
 """Columns that do not belong to a target."""
-_ENDINGS = ("_std", "_low", "_high", "_true", "_unit", "_probabilities")
+_ENDINGS = ("_std", "_low", "_high", "_true", "_unit", "_probabilities", "_spread")
 
 
 class ColumnNames:

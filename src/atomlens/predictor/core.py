@@ -30,11 +30,13 @@ from atomlens.predictor.inputs import (
 )
 from atomlens.predictor.loading import load_trained
 from atomlens.predictor.metrics import Metrics
+from atomlens.predictor.ordered import one_row_each
 from atomlens.predictor.prediction import Prediction
 from atomlens.predictor.samples import UNKNOWN
 from atomlens.predictor.saving import save
 from atomlens.predictor.trained import TrainedModel
 from atomlens.structures.arrays import StructureArrays
+from atomlens.structures.disorder import N_MODELS, Disorder
 
 
 @final
@@ -68,6 +70,8 @@ class Predictor(TrainedModel):
         self,
         structures: Any,
         *,
+        disorder: Disorder = "refuse",
+        n_models: int = N_MODELS,
         batch_size: int | None = None,
         n_workers: int = 1,
         device: str = "auto",
@@ -79,6 +83,10 @@ class Predictor(TrainedModel):
             structures: Atoms, pymatgen or rdkit objects, SMILES, formulas, paths, globs, tables
                 (CSV, TSV, JSONL, Parquet, Excel, ``.smi``; one input a row), a list of any of
                 them, or `StructureArrays`.
+            disorder: What to do with a disordered crystal: ``refuse`` it, take the ``majority``
+                of each place or group, or ``enumerate`` ordered models, of which the row is
+                the mean, with their spread.
+            n_models: How many models ``enumerate`` makes at most.
             batch_size: At most so many structures at a time; by default as many as suits
                 their sizes.
             n_workers: Processes that build graphs.
@@ -90,7 +98,7 @@ class Predictor(TrainedModel):
             One row per input, in order; an input that failed keeps its place and its reason, and
             a warning counts them.
         """
-        inputs = gather(structures)
+        inputs = gather(structures, disorder=disorder, n_models=n_models)
         _tell_failed(structures, inputs)
         inputs = refuse_elements(inputs, self.models[0])
         inputs, store = build_graphs(inputs, self.builder, n_workers=n_workers, progress=progress)
@@ -246,7 +254,7 @@ class Predictor(TrainedModel):
             formulas[place] = inputs.structures.formula(index)
             said[place] = doubts[index]
             seen[place] = known[index]
-        return Prediction(
+        rows = Prediction(
             names=inputs.names,
             formulas=tuple(formulas),
             n_atoms=n_atoms,
@@ -263,6 +271,7 @@ class Predictor(TrainedModel):
             seen=tuple(seen),
             carried=inputs.carried,
         )
+        return one_row_each(rows, inputs.ordered) if inputs.ordered else rows
 
 
 def _only_numbers(

@@ -19,6 +19,7 @@ from atomlens.graphs import GraphStore
 from atomlens.models.base import PropertyModel
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of
+from atomlens.structures.disorder import N_MODELS, Disorder
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -38,6 +39,9 @@ class Inputs:
     """Of all inputs; empty for the usable ones."""
     carried: tuple[dict[str, Any], ...] = ()
     """Of all inputs: the cells of the table that each came from. Empty if there is no table."""
+    ordered: tuple[int, ...] = ()
+    """Of all inputs: which ordered model of a disordered crystal it is, counted from 0; -1 for
+    others. Empty if there is no such model."""
 
     def without(self, bad: Sequence[int], messages: Sequence[str]) -> "Inputs":
         """Return the inputs after some of the usable ones (by number) turned out not to be."""
@@ -53,12 +57,21 @@ class Inputs:
         )
 
 
-def gather(given: Any, reading: Mapping[str, Any] | None = None) -> Inputs:
+def gather(
+    given: Any,
+    reading: Mapping[str, Any] | None = None,
+    *,
+    disorder: Disorder = "refuse",
+    n_models: int = N_MODELS,
+) -> Inputs:
     """Return the inputs for one or many of: Atoms, pymatgen, rdkit, text, path, table, arrays.
 
     Args:
         given: Anything that can be read. A table gives one input a row.
         reading: How tables are read: ``structure_column``, ``name_column``, ``structure_folder``.
+        disorder: See `atomlens.read`; rows of a table are one structure each, so their
+            disordered crystals are refused.
+        n_models: See `atomlens.read`.
     """
     if isinstance(given, Inputs):
         return given
@@ -70,12 +83,16 @@ def gather(given: Any, reading: Mapping[str, Any] | None = None) -> Inputs:
     one = given[0] if isinstance(given, list | tuple) and len(given) == 1 else given
     if is_packed(one):
         return gather(load_packed(Path(one).expanduser()).structures)
-    items, carried = read_inputs(given, reading)
+    items, carried = read_inputs(given, reading, disorder=disorder, n_models=n_models)
     return replace(from_items(items), carried=tuple(carried) if any(carried) else ())
 
 
 def read_inputs(
-    given: Any, reading: Mapping[str, Any] | None = None
+    given: Any,
+    reading: Mapping[str, Any] | None = None,
+    *,
+    disorder: Disorder = "refuse",
+    n_models: int = N_MODELS,
 ) -> "tuple[list[Atoms | Structure | Failure], list[dict[str, Any]]]":
     """Return what came of each input, and the cells of the table that it came from.
 
@@ -86,13 +103,15 @@ def read_inputs(
 
     listed = list(given) if isinstance(given, list | tuple) else [given]
     if not any(map(_has_rows, listed)):
-        read: list[Atoms | Structure | Failure] = [*read_structures(given).items]
+        found_all = read_structures(given, disorder=disorder, n_models=n_models)
+        read: list[Atoms | Structure | Failure] = [*found_all.items]
         return read, [{}] * len(read)
     items: list[Atoms | Structure | Failure] = []
     carried: list[dict[str, Any]] = []
     for is_one, group in groupby(listed, key=_has_rows):
         if not is_one:
-            found = list(read_structures(list(group)).items)
+            result = read_structures(list(group), disorder=disorder, n_models=n_models)
+            found = list(result.items)
             items += found
             carried += [{}] * len(found)
             continue
@@ -193,8 +212,11 @@ def with_readers(structures: StructureArrays, doubts: Sequence[str]) -> tuple[st
 def from_items(items: "Sequence[Atoms | Structure | Failure]") -> Inputs:
     """Return the inputs for structures and failures in order."""
     structures: list[Structure] = []
-    places, names, errors = [], [], []
+    places, names, errors, ordered = [], [], [], []
     for place, item in enumerate(items):
+        info = {} if isinstance(item, Failure | Structure) else item.info
+        number = info.get("ordered_model", -1)
+        ordered.append(number if isinstance(number, int) else -1)
         if isinstance(item, Failure):
             names.append(item.name)
             errors.append(item.message)
@@ -209,6 +231,7 @@ def from_items(items: "Sequence[Atoms | Structure | Failure]") -> Inputs:
         places=np.array(places, dtype=np.int64),
         names=tuple(names),
         errors=tuple(errors),
+        ordered=tuple(ordered) if max(ordered, default=-1) >= 0 else (),
     )
 
 

@@ -57,6 +57,11 @@ class Prediction:
     ``unknown`` if the model folder does not say. Empty if nobody looked."""
     carried: tuple[dict[str, Any], ...] = ()
     """By input: the cells of the table that it came from. Empty if there is none."""
+    spread: Values | None = None
+    """(n, n_values) standard deviation between the ordered models of a disordered crystal; NaN for
+    other inputs and for classes; None if there is no such crystal."""
+    ordered_models: NDArray[np.int64] | None = None
+    """(n,) ordered models behind each row; 0 for inputs that are no disordered crystal."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -198,13 +203,15 @@ class Prediction:
         """Return what is known of an input beside its numbers, without empty columns."""
         seen = self.seen[i] if self.seen else ""
         cells = {names["seen_in"]: seen, names["warning"]: self.warnings[i]}
-        return {column: text for column, text in cells.items() if text and text != UNKNOWN}
+        said = {column: text for column, text in cells.items() if text and text != UNKNOWN}
+        return {k: v for k, v in self.ordered_cells(i, names).items() if v} | said
 
     def end_cells(self, i: int, names: ColumnNames) -> dict[str, Any]:
         """Return what stands at the end of every row of a table."""
         seen = self.seen[i] if self.seen else ""
         return (
             self.unlike_record(i, names)
+            | self.ordered_cells(i, names)
             | names.units(self.targets)
             | {
                 names["seen_in"]: seen or None,
@@ -212,6 +219,12 @@ class Prediction:
                 names["error"]: self.errors[i] or None,
             }
         )
+
+    def ordered_cells(self, i: int, names: ColumnNames) -> dict[str, int | None]:
+        """Return how many ordered models of a disordered crystal stand behind a row."""
+        if self.ordered_models is None:
+            return {}
+        return {names["ordered_models"]: int(self.ordered_models[i]) or None}
 
     def unlike_record(self, i: int, names: ColumnNames) -> dict[str, float | None]:
         """Return what the record of input ``i`` says about its likeness to the training data."""
@@ -241,7 +254,10 @@ class Prediction:
                 names.of(target, "_probabilities"): shares,
             }
         std = float(self.std[i, place.start])
-        return {target.name: value, spread: std if math.isfinite(std) else None}
+        record = {target.name: value, spread: std if math.isfinite(std) else None}
+        if self.spread is not None and math.isfinite(self.spread[i, place.start]):
+            record[names.of(target, "_spread")] = float(self.spread[i, place.start])
+        return record
 
     def single_cells(
         self, i: int, names: ColumnNames, *, intervals: bool = False
@@ -261,6 +277,8 @@ class Prediction:
                 continue
             cells[target.name] = value if math.isfinite(value) else None
             arrays = {"_std": self.std}
+            if self.spread is not None:
+                arrays["_spread"] = self.spread
             if intervals:
                 arrays |= {"_low": self.interval_low, "_high": self.interval_high}
             for ending, array in arrays.items():

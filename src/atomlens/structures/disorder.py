@@ -3,7 +3,7 @@
 Atoms that go together (a disorder group, or one atom of no group) are a unit. Units that
 cannot be there at once, since they overlap or are groups of one assembly, are alternatives.
 Each set of alternatives takes what its occupancies add up to; see
-``docs/decisions/0014-disorder-by-choice.md``.
+``docs/decisions/0017-disorder-by-choice.md``.
 """
 
 from collections.abc import Sequence

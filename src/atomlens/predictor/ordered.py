@@ -1,0 +1,98 @@
+"""One answer for a disordered crystal that was read as several ordered models."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.predictor.prediction import Prediction
+from atomlens.targets import Target, value_slices
+
+
+def one_row_each(prediction: Prediction, models: Sequence[int]) -> Prediction:
+    """Return a prediction with one row for the ordered models of each disordered crystal.
+
+    The value is the mean over the models, the probabilities of classes too; the standard
+    deviation holds the spread between the models, which is a column of its own as well.
+
+    Args:
+        prediction: One row a model.
+        models: By row: which model of its crystal it is, counted from 0; -1 for others.
+    """
+    groups: list[list[int]] = []
+    for row, number in enumerate(models):
+        if number > 0 and groups and models[groups[-1][-1]] == number - 1:
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    if not any(models[g[0]] >= 0 for g in groups):
+        return prediction
+    rows = [_usable(prediction, group) for group in groups]
+    first = [group[0] for group in rows]
+    p = prediction
+    values, std = np.array(p.values[first]), np.array(p.std[first])
+    low, high = np.array(p.interval_low[first]), np.array(p.interval_high[first])
+    spread = np.full_like(values, np.nan)
+    shares = [None if given is None else np.array(given[first]) for given in p.probabilities]
+    counts = np.zeros(len(groups), dtype=np.int64)
+    names = [p.names[i] for i in first]
+    warnings = [p.warnings[i] for i in first]
+    places = list(zip(p.targets, value_slices(p.targets), strict=True))
+    for k, (group, own) in enumerate(zip(groups, rows, strict=True)):
+        if models[group[0]] < 0:
+            continue
+        names[k] = re.sub(r"-\d{4}$", "", names[k])
+        counts[k] = len(own)
+        if p.errors[own[0]]:
+            continue
+        values[k] = p.values[own].mean(axis=0)
+        spread[k] = p.values[own].std(axis=0)
+        std[k] = np.sqrt((p.std[own] ** 2).mean(axis=0) + spread[k] ** 2)
+        low[k] = p.interval_low[own].mean(axis=0) - spread[k]
+        high[k] = p.interval_high[own].mean(axis=0) + spread[k]
+        for index, (_, place) in enumerate(places):
+            given, mean = p.probabilities[index], shares[index]
+            if given is not None and mean is not None:
+                mean[k] = given[own].mean(axis=0)
+                values[k, place] = int(mean[k].argmax())
+                spread[k, place] = np.nan
+        warnings[k] = _words(p, own, spread[k], places)
+    return replace(
+        p,
+        names=tuple(names),
+        formulas=tuple(p.formulas[i] for i in first),
+        n_atoms=p.n_atoms[first],
+        values=values,
+        std=std,
+        interval_low=low,
+        interval_high=high,
+        probabilities=tuple(shares),
+        errors=tuple(p.errors[i] for i in first),
+        warnings=tuple(warnings),
+        unlike=None if p.unlike is None else p.unlike[first],
+        seen=tuple(p.seen[i] for i in first) if p.seen else (),
+        carried=tuple(p.carried[i] for i in first) if p.carried else (),
+        spread=spread,
+        ordered_models=counts,
+    )
+
+
+def _usable(prediction: Prediction, group: list[int]) -> list[int]:
+    """Return the models with numbers, or the first if none has."""
+    return [i for i in group if not prediction.errors[i]] or group[:1]
+
+
+def _words(
+    p: Prediction, rows: list[int], spread: NDArray[np.float64], places: list[tuple[Target, slice]]
+) -> str:
+    parts = [
+        f"{target.name} {float(spread[place.start]):.3g} {target.unit}".strip()
+        for target, place in places
+        if not target.is_spectrum and np.isfinite(spread[place.start])
+    ]
+    between = f"; they spread by {', '.join(parts)}" if parts else ""
+    mean = f"the mean of {len(rows)} ordered models{between}"
+    others = [re.sub(r"ordered model \d+ of \d+", "ordered models", p.warnings[i]) for i in rows]
+    return "; ".join(dict.fromkeys([mean, *(o for o in others if o)][:2]))

@@ -1,0 +1,292 @@
+"""Small inputs of every format, what comes of them, and the page that says so.
+
+``python tests/reading_cases.py`` writes docs/what-is-read.md; a test holds both together.
+"""
+
+import bz2
+import gzip
+import json
+import tempfile
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+PAGE = Path(__file__).parents[1] / "docs" / "what-is-read.md"
+
+
+class Case(NamedTuple):
+    """One input."""
+
+    shows: str
+    """What is in it"""
+    content: str | bytes
+    """Of the file; a text given as such has no file"""
+    name: str = ""
+    """Of the file; empty for a text"""
+    disorder: str = "refuse"
+
+
+class Outcome(NamedTuple):
+    """What came of it."""
+
+    kind: str
+    """read, warned or refused"""
+    words: str
+    """Formulas, with the warning or the reason"""
+
+
+def cif(
+    rows: str = "Na1 Na 0 0 0\nCl1 Cl 0.5 0.5 0.5\n",
+    symmetry: str = "_symmetry_space_group_name_H-M 'F m -3 m'\n",
+    columns: str = "",
+    a: float = 5.64,
+) -> str:
+    """A cubic crystal."""
+    return (
+        f"data_x\n_cell_length_a {a}\n_cell_length_b {a}\n_cell_length_c {a}\n"
+        "_cell_angle_alpha 90\n_cell_angle_beta 90\n_cell_angle_gamma 90\n"
+        f"{symmetry}loop_\n_atom_site_label\n_atom_site_type_symbol\n_atom_site_fract_x\n"
+        f"_atom_site_fract_y\n_atom_site_fract_z\n{columns}{rows}"
+    )
+
+
+def operations(*texts: str, tag: str = "_space_group_symop_operation_xyz") -> str:
+    """A loop of symmetry operations."""
+    return f"loop_\n{tag}\n" + "".join(f"'{text}'\n" for text in texts)
+
+
+IDENTITY = operations("x,y,z")
+LABELS = cif("L1 0 0 0\n").replace("_atom_site_type_symbol\n", "")
+POSCAR = "CsCl\n1.0\n4.12 0 0\n0 4.12 0\n0 0 4.12\nCs Cl\n1 1\nDirect\n0 0 0\n.5 .5 .5\n"
+WATER = "3\n{}\nO 0 0 0\nH 0.96 0 0\nH -0.24 0.93 0\n"
+DIMER = "2\n{}\nCs 0 0 0\nCl 2.06 2.06 2.06\n"
+MOL = (
+    "x\n  test              {dim}\n\n  3  2  0  0  0  0            999 V2000\n"
+    "    0.0000    0.0000    0.0000 C   0  0\n    1.2000    0.9000    {z} C   0  0\n"
+    "    2.4000    0.1000    0.0000 {last}   0  0\n  1  2  1  0\n  2  3  1  0\nM  END\n"
+)
+SITES = [{"species": [{"element": "Fe", "occu": 1}], "abc": [0, 0, 0], "label": "Fe"}]
+STRUCTURE = {"lattice": {"matrix": [[2.87, 0, 0], [0, 2.87, 0], [0, 0, 2.87]]}, "sites": SITES}
+GROUPS = "_atom_site_occupancy\n_atom_site_disorder_group\n"
+
+CASES: dict[str, list[Case]] = {
+    "CIF: `.cif`, `.mcif`, `.mmcif`": [
+        Case(
+            "symmetry operations, or a space group by name, number or Hall symbol", cif(), "a.cif"
+        ),
+        Case(
+            "magnetic operations and centrings; BNS and OG numbers",
+            cif(symmetry="_space_group_magn.number_BNS 225.117\n"),
+            "a.mcif",
+        ),
+        Case("several data blocks", cif() + cif().replace("data_x", "data_y"), "a.cif"),
+        Case(
+            "models of an mmCIF; a cell of 1 Å or of `?` is none",
+            "data_x\nloop_\n_atom_site.type_symbol\n_atom_site.label_atom_id\n_atom_site.Cartn_x\n"
+            "_atom_site.Cartn_y\n_atom_site.Cartn_z\n_atom_site.pdbx_PDB_model_num\n"
+            "C C 0 0 0 1\nO O 1.2 0 0 1\nC C 0 0 0 2\nO O 1.3 0 0 2\n",
+            "a.cif",
+        ),
+        Case(
+            "operations and a group that exclude each other, and Z or a density that decides",
+            "_chemical_formula_sum 'Cl Na'\n_cell_formula_units_Z 4\n".join(
+                ["data_x\n", cif(symmetry=f"_space_group_IT_number 225\n{IDENTITY}")[7:]]
+            ),
+            "a.cif",
+        ),
+        Case(
+            "the same, and nothing that decides",
+            cif(symmetry=f"_space_group_IT_number 225\n{IDENTITY}"),
+            "a.cif",
+        ),
+        Case(
+            "no symmetry, and fewer atoms than Z says",
+            cif(symmetry="_chemical_formula_sum 'Cl Na'\n_cell_formula_units_Z 4\n"),
+            "a.cif",
+        ),
+        Case(
+            "operations whose products are not in the list",
+            cif(symmetry=operations("x,y,z", "-x,-y,z+1/2", "-x,y,-z"), rows="Fe1 Fe .1 .2 .3\n"),
+            "a.cif",
+        ),
+        Case(
+            "a modulated crystal",
+            cif(
+                symmetry="_cell_modulation_dimension 1\n"
+                + operations("x1,x2,x3,x4", tag="_space_group_symop_ssg_operation_algebraic")
+            ),
+            "a.cif",
+        ),
+        Case(
+            "a shared or partly filled site",
+            cif("Fe1 Fe 0 0 0 0.7\nCo1 Co 0 0 0 0.3\n", columns="_atom_site_occupancy\n"),
+            "a.cif",
+        ),
+        Case(
+            "the same with `--disorder majority`",
+            cif("Fe1 Fe 0 0 0 0.7\nCo1 Co 0 0 0 0.3\n", columns="_atom_site_occupancy\n", a=3.6),
+            "a.cif",
+            "majority",
+        ),
+        Case(
+            "disorder groups",
+            cif(
+                "C1 C 0 0 0 1 .\nO1 O .2 0 0 .5 1\nO2 O .2 .05 0 .5 2\n",
+                symmetry=IDENTITY,
+                columns=GROUPS,
+            ),
+            "a.cif",
+        ),
+        Case(
+            "hydrogens that are counted and have no position",
+            cif("C1 C .1 .1 .1 4\n", symmetry=IDENTITY, columns="_atom_site_attached_hydrogens\n"),
+            "a.cif",
+        ),
+        Case("a label alone: `Fe1`, `O2A`", LABELS.replace("L1", "Fe1"), "a.cif"),
+        Case("a label alone: `Wat`", LABELS.replace("L1", "Wat"), "a.cif"),
+        Case("a label alone that may be two elements: `CA1`", LABELS.replace("L1", "CA1"), "a.cif"),
+        Case(
+            "the same with a sum formula",
+            LABELS.replace("L1", "CA1").replace("loop_", "_chemical_formula_sum 'Ca'\nloop_"),
+            "a.cif",
+        ),
+        Case("a label alone that is no element: `T1`", LABELS.replace("L1", "T1"), "a.cif"),
+        Case("a file that breaks off within a row", cif()[:-8], "a.cif"),
+    ],
+    "POSCAR, CONTCAR, XDATCAR: `.vasp`, `.poscar`, `.contcar`, or in the name": [
+        Case("VASP 5, direct or Cartesian, three scales, velocities", POSCAR, "POSCAR1"),
+        Case(
+            "VASP 4 with the elements as title",
+            POSCAR.replace("CsCl", "Cs Cl").replace("Cs Cl\n1 1", "1 1"),
+            "NaCl-POSCAR",
+        ),
+        Case(
+            "the frames of an XDATCAR, structures behind a POSCAR",
+            POSCAR.replace("Direct", "Direct configuration= 1")
+            + "Direct configuration= 2\n0 0 0\n.52 .5 .5\n",
+            "XDATCAR",
+        ),
+        Case("VASP 4 with another title", POSCAR.replace("Cs Cl\n1 1", "1 1"), "POSCAR"),
+        Case("fewer positions than atoms", POSCAR[:-9], "POSCAR"),
+    ],
+    "XYZ: `.xyz`, `.extxyz`": [
+        Case("plain, one frame or many", WATER.format("") * 2, "a.xyz"),
+        Case(
+            "extended: Lattice, Properties and pbc in any case; columns become `info`",
+            DIMER.format('lattice="4.12 0 0 0 4.12 0 0 0 4.12" PBC="T T F"'),
+            "a.xyz",
+        ),
+        Case(
+            "cells and units of i-PI, OpenMX, CRYST1; bohr, nm, fractions of the cell",
+            DIMER.format(
+                "# CELL(abcABC): 7.79 7.79 7.79 90 90 90 cell{atomic_unit} positions{angstrom}"
+            ),
+            "a.xyz",
+        ),
+        Case(
+            "atomic numbers for elements",
+            WATER.replace("O", "8").replace("H", "1").format(""),
+            "a.xyz",
+        ),
+        Case(
+            "a title that speaks of a cell and is not understood",
+            DIMER.format("cubic cell"),
+            "a.xyz",
+        ),
+        Case("hydrogens far from everything, as in bohr", "2\n\nH 0 0 0\nF 1.73 0 0\n", "a.xyz"),
+        Case("types of LAMMPS", "3\n\n2 0 0 0\n1 0.96 0 0\n1 -0.24 0.93 0\n", "a.xyz"),
+        Case("names of atoms: `CA`", "3\n\nN 0 0 0\nCA 1.46 0 0\nC 2 1.42 0\n", "a.xyz"),
+        Case("fewer rows than atoms", "5\n\nC 0 0 0\n", "a.xyz"),
+    ],
+    "MOL, SDF: `.mol`, `.sdf`, `.sd`": [
+        Case(
+            "several records; data fields become `info`",
+            (MOL.format(dim="3D", z="0.3000", last="O") + "$$$$\n"),
+            "a.sdf",
+        ),
+        Case("a flat drawing", MOL.format(dim="2D", z="0.0000", last="O"), "a.mol"),
+        Case(
+            "a placeholder or a list of elements",
+            MOL.format(dim="2D", z="0.0000", last="A"),
+            "a.mol",
+        ),
+    ],
+    "JSON: `.json`": [
+        Case(
+            "pymatgen, ase, JARVIS, OPTIMADE; lists, records, tables of pandas, lines",
+            json.dumps([STRUCTURE]),
+            "a.json",
+        ),
+        Case("something else", "{}", "a.json"),
+    ],
+    "ase database: `.db`": [Case("another SQLite file", b"SQLite format 3\0" + bytes(100), "a.db")],
+    "Any of them packed: `.gz`, `.bz2`, `.xz`": [
+        Case("one file", gzip.compress(cif().encode()), "a.cif.gz"),
+        Case("damaged", bz2.compress(cif().encode())[:40], "a.cif.bz2"),
+    ],
+    "SMILES as text": [
+        Case("molecules; the coordinates do not depend on the spelling", "smiles:CCO"),
+        Case("salts and solvates", "smiles:CC(=O)[O-].[Na+]"),
+        Case("five to eight neighbours: PF6-, SF6, metals", "smiles:F[P-](F)(F)(F)(F)F"),
+        Case("deuterium", "smiles:[2H]O[2H]"),
+        Case("text that is a SMILES and a formula", "CO"),
+        Case("a placeholder", "smiles:C*"),
+    ],
+    "Formulas as text": [
+        Case("brackets, decimals, hydrates and adducts", "formula:Al2O3.2SiO2.2H2O"),
+        Case("subscripts of Unicode, LaTeX and HTML, `½`, `@`", "formula:Fe$_2$O$_3$"),
+        Case("decimals of thirds", "formula:Na0.33Cl0.67"),
+        Case("a dot with two meanings", "formula:SrTiO2.5TiO2"),
+        Case("abbreviations", "formula:TiCl4.2THF"),
+        Case("charges", "formula:SO4²⁻"),
+    ],
+}
+
+
+def outcome(case: Case, folder: Path) -> Outcome:
+    """Read a case and say what came of it, without the folder's name."""
+    from atomlens.structures import read_structures
+    from atomlens.structures.arrays import warnings_of
+
+    given: object = case.content
+    if case.name:
+        path = folder / case.name
+        path.write_bytes(case.content if isinstance(case.content, bytes) else case.content.encode())
+        given = path
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        result = read_structures(given, disorder=case.disorder)  # type: ignore[arg-type]
+    if result.failures:
+        message = result.failures[0].message.replace(f"{folder}/", "")
+        return Outcome("refused", message.removeprefix(f"{case.name}: "))
+    formulas = ", ".join(a.get_chemical_formula() for a in result.structures)
+    said = list(dict.fromkeys(s for a in result.structures for s in warnings_of(a)))
+    return (
+        Outcome("warned", f"{formulas}: {'; '.join(said)}") if said else Outcome("read", formulas)
+    )
+
+
+def page() -> str:
+    """Return the text of docs/what-is-read.md."""
+    lines = [
+        "# What is read",
+        "",
+        "Every line of these tables is a test (`tests/reading_cases.py` writes them): an input of",
+        "the format, and what comes of it. *Read* shows the formula; *warned* what goes to the",
+        'terminal, the table, the JSON, the page and `atoms.info["warnings"]`, and what `--strict`',
+        "makes a failure; *refused* the sentence that stands in the place of the answer, while the",
+        "other inputs go on.",
+        "",
+    ]
+    with tempfile.TemporaryDirectory() as name:
+        for title, cases in CASES.items():
+            lines += [f"## {title}", "", "| in the file | comes out | in words |", "|---|---|---|"]
+            for case in cases:
+                kind, words = outcome(case, Path(name))
+                lines.append(f"| {case.shows} | {kind} | {words.replace('|', '¦')} |")
+            lines.append("")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
