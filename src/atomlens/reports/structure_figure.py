@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 SIZE = (6.4, 4.8)
 """Inches."""
+_LONGEST_TITLE = 36
+"""Letters that have room to the left of the scale."""
 _DRAWING = (0.03, 0.15, 0.94, 0.70)
 """Left, bottom, width and height of the drawing, as shares of the figure."""
 
@@ -143,15 +145,30 @@ def _draw_composition(axes: "Axes", structure: ExplainedStructure) -> None:
         axes.text(0.15 + 0.62 * abs(mean) / highest, y, number(mean), va="center", color=INK)
 
 
+def scale_title(structure: ExplainedStructure) -> tuple[str, str]:
+    """Return what stands beside the scale, and on the line below what has no room there."""
+    title, more = f"{structure.method.replace('-', ' ')} per atom", []
+    for fact, short, long in (
+        (structure.score_unit, ", {}", "scores in {}"),
+        (structure.model, " ({})", "model {}"),
+    ):
+        if fact and len(title) + len(short.format(fact)) <= _LONGEST_TITLE:
+            title += short.format(fact)
+        elif fact:
+            more.append(shortened(long.format(fact), 48))
+    if differs_little(structure.scores, structure.baseline):
+        more.append(little_difference(structure.scores, structure.baseline).rstrip("."))
+    return shortened(title, _LONGEST_TITLE), "; ".join(more)
+
+
 def _colour_bar(figure: "Figure", structure: ExplainedStructure) -> None:
     """Draw the scale from the lowest to the highest score, with the baseline marked on it."""
     from matplotlib.colors import ListedColormap
 
     scores = np.asarray(structure.scores, dtype=float)
-    model = f" ({shortened(structure.model, 24)})" if structure.model else ""
-    unit = f", {shortened(structure.score_unit, 24)}" if structure.score_unit else ""
-    title = f"{structure.method.replace('-', ' ')} per atom{unit}{model}"
+    title, more = scale_title(structure)
     figure.text(0.04, 0.068, title, fontsize=9, va="center", color=QUIET)
+    figure.text(0.04, 0.03, more, fontsize=9, va="center", color=QUIET)
     if all_equal(scores):
         text = f"all atoms score the same within 1 %: {number(float(scores.mean()))}"
         figure.text(0.96, 0.068, text, fontsize=9, va="center", ha="right")
@@ -167,10 +184,6 @@ def _colour_bar(figure: "Figure", structure: ExplainedStructure) -> None:
         interpolation="nearest",
     )
     bar.set_axis_off()
-    if differs_little(scores, structure.baseline):
-        figure.text(
-            0.04, 0.03, little_difference(scores, structure.baseline), fontsize=9, color=QUIET
-        )
     figure.text(0.508, 0.068, number(low), fontsize=9, ha="right", va="center")
     figure.text(0.872, 0.068, number(high), fontsize=9, ha="left", va="center")
     if structure.baseline is not None and low <= structure.baseline <= high:

@@ -18,6 +18,7 @@ from atomlens.reports.figures import (
     draw_parity,
     draw_structure,
 )
+from atomlens.reports.structure_figure import scale_title
 from explained_makers import explained, formula, water
 
 HISTORY = {
@@ -161,3 +162,19 @@ def test_an_empty_history_is_a_sentence(tmp_path: Path) -> None:
 )
 def test_histories_of_any_shape_are_drawn(history: dict[str, list[float]], tmp_path: Path) -> None:
     assert draw_learning_curve(history, tmp_path / "a.png").is_file()
+
+
+def test_what_stands_beside_the_scale_has_room_there() -> None:
+    plain = explained(water())
+    assert scale_title(plain) == ("attention per atom (scann-plus)", "")
+    changes = explained(
+        water(),
+        method="integrated-gradients",
+        score_unit="probability of yes",
+        model="cgcnn-charge-geometry",
+    )
+    title, more = scale_title(changes)
+    assert title == "integrated gradients per atom"
+    assert more == "scores in probability of yes; model cgcnn-charge-geometry"
+    little = explained(water(), scores=np.array([0.94, 1.02, 1.04]) / 3)
+    assert scale_title(little)[1] == "The scores differ little: 0.94 to 1.04 even shares"
