@@ -1,7 +1,6 @@
 """``atomlens demo``: the whole story on real molecules, in a few minutes."""
 
 import argparse
-import os
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -146,11 +145,9 @@ def shared_settings(settings: DemoSettings) -> "TrainSettings":
     """Return what all models have in common: the same molecules in the same parts."""
     from atomlens.training import TrainSettings
 
-    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return TrainSettings(
         seed=settings.seed,
         split=f"random:{settings.n_train}/{settings.n_validation}/{settings.n_test}",
-        n_workers=n_cores or 1,
     )
 
 

@@ -55,7 +55,7 @@ def cached_store(
         structures: What the graphs are built from.
         builder: Finds the neighbours.
         cache_dir: Folder that holds the caches; ``graphs`` in the user's cache folder if None.
-        n_workers: Processes for building.
+        n_workers: Threads for building; 0: one a core.
         progress: Called with (done, total) while graphs are built.
 
     Returns:

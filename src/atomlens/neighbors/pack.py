@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from atomlens.errors import Failure, SettingsError
 from atomlens.graphs import GraphStore
 from atomlens.graphs.fields import FIELDS, common_fields
+from atomlens.machine import n_cores
 from atomlens.neighbors.base import GraphBuilder, PackedEdges
 from atomlens.neighbors.features import with_structure_fields
 from atomlens.structures.arrays import StructureArrays
@@ -40,13 +41,14 @@ def build_store(
 ) -> BuildResult:
     """Build the graphs of all structures: fields in float32, ends of edges in int32.
 
-    ``n_workers`` threads share the work (the compiled loops run beside each other); the
-    result does not depend on how many. ``progress`` is called with the number of structures
-    done and their total. Structures that fail are left out and listed.
+    ``n_workers`` threads, or 0 for one a core, share the work (the compiled loops run beside each
+    other); the result does not depend on how many. ``progress`` is called with the number of
+    structures done and their total. Structures that fail are left out and listed.
     """
-    if n_workers < 1:
-        raise SettingsError(f"`n_workers` must be at least 1, got {n_workers}.")
+    if n_workers < 0:
+        raise SettingsError(f"`n_workers` must be at least 0, got {n_workers}.")
     shards = list(_shards(structures))
+    n_workers = min(n_workers or n_cores(), max(1, len(shards)))
     parts: list[PackedEdges] = []
     with ThreadPoolExecutor(max_workers=n_workers) as pool:
         chosen = (structures.subset(shard) for shard in shards)

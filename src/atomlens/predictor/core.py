@@ -73,7 +73,7 @@ class Predictor(TrainedModel):
         disorder: Disorder = "refuse",
         n_models: int = N_MODELS,
         batch_size: int | None = None,
-        n_workers: int = 1,
+        n_workers: int = 0,
         device: str = "auto",
         progress: StepProgress | None = None,
     ) -> Prediction:
@@ -89,7 +89,7 @@ class Predictor(TrainedModel):
             n_models: How many models ``enumerate`` makes at most.
             batch_size: At most so many structures at a time; by default as many as suits
                 their sizes.
-            n_workers: Processes that build graphs.
+            n_workers: Threads that build graphs; 0: one a core.
             device: ``auto``, ``cpu``, ``cuda`` ...
             progress: Called with the number of structures done and in all, first while
                 neighbours are searched, then while the model runs.
@@ -217,7 +217,7 @@ class Predictor(TrainedModel):
         self,
         dataset: Dataset,
         *,
-        n_workers: int = 1,
+        n_workers: int = 0,
         device: str = "auto",
         progress: StepProgress | None = None,
     ) -> Metrics:

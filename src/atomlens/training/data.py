@@ -13,7 +13,6 @@ from atomlens.datasets.sampling import shuffle_targets, take_subset
 from atomlens.datasets.splits import Split
 from atomlens.errors import Failure, TrainingError
 from atomlens.graphs import GraphStore
-from atomlens.machine import n_cores
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.neighbors.cache import cached_store
 from atomlens.predictor.samples import TrainingSamples
@@ -68,7 +67,7 @@ def prepare(
         dataset.structures,
         builder,
         cache_dir=None if settings.cache_dir is None else Path(settings.cache_dir),
-        n_workers=settings.n_workers or n_cores(),
+        n_workers=settings.n_workers,
         progress=progress,
     )
     kept = np.asarray(result.kept, dtype=np.int64)

@@ -111,20 +111,25 @@ TARGETS = (
 )
 
 
-@pytest.mark.parametrize("name", GRADIENT_MODELS)
+KINDS = [(name, {}) for name in GRADIENT_MODELS]
+KINDS += [(name, {"head": "additive"}) for name in ("scann", "scann-plus", "finder")]
+
+
+@pytest.mark.parametrize(("name", "settings"), KINDS)
 @pytest.mark.parametrize("step", [0, 1, 4])
-def test_a_step_asks_the_device_for_nothing(name: str, step: int) -> None:
+def test_a_step_asks_the_device_for_nothing(name: str, settings: dict[str, Any], step: int) -> None:
     """On the device `meta` there are no numbers at all, only shapes: a step that needs to know
     one fails there, as do sizes that depend on numbers."""
-    model = small_model(name, n_outputs=4).train()
+    model = small_model(name, n_outputs=4, **settings).train()
     if mixes_rows(model):
         pytest.skip("it is trained without fixed sizes")
-    settings = TrainSettings(ema_decay=0.9)
     nowhere = torch.device("meta")
     model = model.to(nowhere)
     store = some_store(8).select(model.edge_fields).to(nowhere)
     capacity = Capacity(n_graphs=4, n_nodes=64, n_edges=128)
-    module = StepModule(model, TargetLoss(TARGETS, settings), store, torch.zeros(8, 3).to(nowhere))
+    module = StepModule(
+        model, TargetLoss(TARGETS, TrainSettings()), store, torch.zeros(8, 3).to(nowhere)
+    )
     module.cutter = _cutter(store, capacity)
     average = WeightAverage(model, 0.9)
     rows = torch.zeros(4, dtype=torch.long, device=nowhere)
