@@ -7,8 +7,8 @@ _MAKING = (
     "that a term be what the prediction loses without the atom (`consistency`).",
     "After training, one half of the validation part (drawn with seed 0) taught the layer that "
     "speaks of the noise, with everything else frozen; the other half calibrated the intervals. "
-    "Landmarks for `unlike` were chosen among 20,000 training structures, its percentages are "
-    "those of the validation part.",
+    "Landmarks for `unlike` were chosen among 12,000 training structures, those of every "
+    "composition first; its percentages are those of the validation part.",
 )
 _SHARED = (
     "It is not for force fields or dynamics: it has never seen a structure out of equilibrium.",

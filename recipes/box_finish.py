@@ -28,6 +28,7 @@ from safetensors.torch import load_file
 import atomlens as al
 from atomlens.datasets import load_packed
 from atomlens.datasets.base import Dataset
+from atomlens.datasets.splits import distinct_names
 from atomlens.errors import ModelError
 from atomlens.explain.agreement import agreement
 from atomlens.graphs import GraphStore
@@ -36,7 +37,7 @@ from atomlens.neighbors import build_store, make_builder
 from atomlens.predictor import Calibration, Predictor, TrainingRecord, score
 from atomlens.predictor.box import BOX
 from atomlens.predictor.estimates import residuals
-from atomlens.predictor.familiarity import Familiarity
+from atomlens.predictor.familiarity import Familiarity, varied_rows
 from atomlens.predictor.folder import METRICS, read_optional_json
 from atomlens.predictor.inference import model_outputs, run_models
 from atomlens.predictor.noise import fit_noise
@@ -50,7 +51,7 @@ Values = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 SEED = 0
-N_FAMILIAR = 20_000
+N_FAMILIAR = 12_000
 """Training structures among which landmarks are chosen."""
 N_AGREEMENT = 300
 """Validation structures on which terms are held against effects."""
@@ -111,7 +112,7 @@ def assemble(
     train_rows = data.splits["train"]
     elements = np.unique(data.structures.subset(train_rows).atomic_numbers)
     history = [{"member": i, **row} for i, m in enumerate(members) for row in m.history]
-    parts = {p: np.sort(data.splits[p]) for p in ("train", "validation", "test")}
+    split, samples = parts_of(data)
     settings = {
         key: values[0] if len(set(values)) == 1 else values
         for key in members[0].settings
@@ -127,8 +128,8 @@ def assemble(
         record=TrainingRecord(
             data=data.name,
             settings=settings,
-            split={p: tuple(data.structures.names[i] for i in rows) for p, rows in parts.items()},
-            samples=TrainingSamples.of(data, parts),
+            split=split,
+            samples=samples,
             history=tuple(history),
             seconds=round(sum(m.seconds for m in members), 1),
             ended="the time was over, at the end of the schedule",
@@ -137,6 +138,14 @@ def assemble(
             about=about,
         ),
     )
+
+
+def parts_of(data: Dataset) -> tuple[dict[str, tuple[str, ...]], TrainingSamples]:
+    """Return the names of validation and test part, and what all samples are known by."""
+    parts = {p: np.sort(data.splits[p]) for p in ("train", "validation", "test")}
+    names = distinct_names(data.structures.names)
+    split = {p: tuple(names[i] for i in parts[p]) for p in ("validation", "test")}
+    return split, TrainingSamples.of(data, parts).slim()
 
 
 def finish(
@@ -177,7 +186,9 @@ def finish(
     combined = predictor.combined(raw)
     spread = None if combined.spread is None else combined.spread[rest]
     left = residuals(combined, encoded, predictor.targets)[rest]
-    predictor = replace(predictor, calibration=Calibration.fit(left, spread))
+    predictor = replace(
+        predictor, calibration=Calibration.fit(left, spread, cut_spread=predictor.noise != "none")
+    )
     if raw.features is not None:
         vectors = training_vectors(predictor, data)
         whole = data.structures.subset(data.splits["train"])
@@ -217,19 +228,19 @@ def graphs(predictor: Predictor, data: Dataset, rows: Rows) -> tuple[Rows, Graph
 
 
 def training_vectors(predictor: Predictor, data: Dataset) -> Values:
-    """(n, n_features) vectors of a sample of the training part, by the first member."""
-    rows = data.splits["train"]
-    chosen = np.random.default_rng(SEED).permutation(rows)[:N_FAMILIAR]
-    _, store = graphs(predictor, data, chosen)
+    """(n, n_features) vectors of training structures of every composition, by the first member."""
+    rows = np.sort(data.splits["train"])
+    chosen = varied_rows(data.structures.subset(rows), N_FAMILIAR, seed=SEED)
+    _, store = graphs(predictor, data, rows[chosen])
     outputs = model_outputs(predictor.models[:1], store)
     return np.concatenate([o[0].graph_features.double().numpy() for o in outputs])
 
 
 def baselines(data: Dataset) -> dict[str, dict[str, float]]:
     """Return the test errors of the mean and of a ridge on element counts, by target."""
-    found = {}
+    found, names = {}, [t.name for t in data.targets]
     for label, name in (("mean", "mean"), ("ridge on element counts", "ridge")):
-        model = train(data, model=name, settings=TrainSettings(split="source"))
+        model = train(data, model=name, target=names, settings=TrainSettings(split="source"))
         targets = model.metrics["test"]["targets"]
         found[label] = {target: figures["mae"] for target, figures in targets.items()}
     return found
@@ -275,10 +286,7 @@ def add_trained(
         test: Look at the test part.
     """
     trained = Predictor.load(folder)
-    names = data.structures.names
-    parts = {p: np.sort(data.splits[p]) for p in ("train", "validation", "test")}
-    split = {p: tuple(names[i] for i in rows) for p, rows in parts.items()}
-    samples = TrainingSamples.of(data, parts)
+    split, samples = parts_of(data)
     record = replace(trained.record, about=ABOUT[name], split=split, samples=samples)
     place = BOX / name if place is None else place
     known = read_optional_json(place / METRICS) if place.is_dir() else None

@@ -6,12 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from atomlens.cli.guard import say
 from atomlens.errors import Failure, SettingsError
 
 if TYPE_CHECKING:
     from ase import Atoms
 
     from atomlens.datasets.base import Dataset
+    from atomlens.predictor import Predictor
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,10 +25,33 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_model_and_inputs(parser: argparse.ArgumentParser) -> None:
     """Add the arguments MODEL and INPUT..., and what may have to be said about tables."""
-    parser.add_argument("model", metavar="MODEL", help="folder of a trained model")
+    add_model(parser)
     add_inputs(parser, "file, folder, glob, table, SMILES or formula")
     group = parser.add_argument_group("about tables (.csv, .tsv, .jsonl, .xlsx, .parquet, .smi)")
     _add_places(group)
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add the argument MODEL."""
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        help="folder of a trained model, or a model of the box (`atomlens models list`)",
+    )
+
+
+def load_model(given: str) -> "Predictor":
+    """Return the model that the argument MODEL means; say so if it could mean two.
+
+    Raises:
+        ModelError: there is no such model, or it is damaged.
+    """
+    from atomlens.predictor import load
+    from atomlens.predictor.box import PREFIX, hides_boxed
+
+    if hides_boxed(given):
+        say(f"{given}: this is the folder here; the model of the box is {PREFIX}{given}.")
+    return load(given)
 
 
 def add_strict(parser: argparse.ArgumentParser) -> None:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 from atomlens.cli.common import (
     add_common_arguments,
     add_file_options,
+    add_model,
     add_out_folder,
     add_strict,
     file_options,
+    load_model,
     strict_dataset,
 )
 from atomlens.cli.guard import say
@@ -28,6 +30,7 @@ error estimates can be believed."""
 EXAMPLES = """\
 examples:
   atomlens evaluate runs/gap table.csv --part test
+  atomlens evaluate qm9 my-molecules.csv
   atomlens evaluate runs/gap new-measurements.csv --out report
 
 --part takes a part of the model's own split, so that a model is not judged by the samples
@@ -55,7 +58,7 @@ ROWS = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this command."""
-    parser.add_argument("model", metavar="MODEL", help="folder of a trained model")
+    add_model(parser)
     parser.add_argument("data", metavar="DATA", help="data set, table, file or folder")
     parser.add_argument("--part", choices=PARTS, default="all", help="default: all")
     parser.add_argument("--limit", type=int, metavar="N", help="use only this many samples")
@@ -67,12 +70,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Predict, compare, print the metrics, write the report."""
-    from atomlens.predictor import load, score
+    from atomlens.predictor import score
     from atomlens.predictor.evaluation import matching_values
     from atomlens.predictor.report import write_evaluation
     from atomlens.reports.tables import format_table
 
-    model = load(options.model)
+    model = load_model(options.model)
     data, remarks = load_evaluated(model, options)
     for remark in remarks:
         say(remark)

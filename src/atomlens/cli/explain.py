@@ -10,6 +10,7 @@ from atomlens.cli.common import (
     add_model_and_inputs,
     add_out_folder,
     add_strict,
+    load_model,
     strictly,
     table_options,
 )
@@ -32,6 +33,7 @@ without a network), NAME.png, NAME.extxyz (column `contribution` or `attention`)
 and an index.html when there are several."""
 EXAMPLES = """\
 examples:
+  atomlens explain qm9 CCO --out pages --target homo
   atomlens explain runs/homo thymine.xyz --out pages
   atomlens explain runs/homo "molecules/*.xyz" "CC(=C)C(C)=C" --out pages
 
@@ -84,13 +86,12 @@ def run(options: argparse.Namespace) -> int:
     if options.method is not None and options.method not in EXPLAINERS:
         message = unknown_name("explanation method", options.method, EXPLAINERS)
         raise SettingsError(f"--method: {message}")
-    from atomlens.predictor import load
     from atomlens.predictor.inputs import read_inputs
     from atomlens.predictor.reading import inputs_reading
     from atomlens.predictor.report import write_explanations
     from atomlens.reports.tables import format_table
 
-    model = load(options.model)
+    model = load_model(options.model)
     folder = usable_folder(options.out)
     tell_unfinished(options.model)
     items, cells = read_inputs(

@@ -7,18 +7,24 @@ from typing import Any
 from atomlens.cli.common import add_common_arguments, add_out_folder
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit
-from atomlens.errors import MissingDependencyError, SettingsError, unknown_name
+from atomlens.cli.progress import ProgressLine
+from atomlens.errors import MissingDependencyError, ModelError, SettingsError, unknown_name
 from atomlens.files import to_json
 
-SUMMARY = "list, describe and import models"
-DESCRIPTION = "List the models that can be trained, describe one, or import a published one."
+SUMMARY = "list, describe, verify and import models"
+DESCRIPTION = """\
+List the trained models in the box and the models that can be trained, describe one, repeat
+the test of a trained one, or import a published one."""
 EXAMPLES = """\
 examples:
   atomlens models list
   atomlens models info scann-plus          its paper and every setting for `train --set`
   atomlens models info training            every setting of the training
   atomlens models info voronoi             every setting of a neighbour builder
+  atomlens models info qm9                 the card of a model of the box
   atomlens models info runs/homo           what was trained, on what, how well
+  atomlens models verify qm9               repeats its test and compares
+  atomlens models verify mp --data mp.npz
   atomlens models import scann FILE.h5 --settings FILE.json --out runs/published
   atomlens models import cgcnn FILE.pth.tar --out runs/published
 """
@@ -28,11 +34,21 @@ IMPORTERS = ("scann", "cgcnn")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this command."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="models that can be trained")
+    listing = actions.add_parser(
+        "list", help="trained models in the box, and those that can be trained"
+    )
     info = actions.add_parser("info", help="one model: a name, or the folder of a trained one")
     info.add_argument("name", metavar="NAME|DIR")
     for action in (listing, info):
         action.add_argument("--format", choices=("table", "json"), default="table")
+    verifying = actions.add_parser(
+        "verify", help="repeat the test of a trained model and compare with its card"
+    )
+    verifying.add_argument("name", metavar="NAME|DIR")
+    verifying.add_argument(
+        "--data", metavar="DATA", help="its data set; default: the one it names, if it has a name"
+    )
+    verifying.add_argument("--format", choices=("table", "json"), default="table")
     importing = actions.add_parser("import", help="turn the checkpoint of another code into ours")
     importing.add_argument("kind", metavar="KIND", help=", ".join(IMPORTERS))
     importing.add_argument(
@@ -62,14 +78,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("ghost", "reference", "box30"),
         help="exact (default), or as the authors' later or first code finds those of molecules",
     )
-    for action in (listing, info, importing):
+    for action in (listing, info, verifying, importing):
         add_common_arguments(action)
 
 
 def run(options: argparse.Namespace) -> int:
-    """List, describe or import."""
+    """List, describe, verify or import."""
     if options.action == "import":
         return _import(options)
+    if options.action == "verify":
+        return _verify(options)
     text = _list(options.format) if options.action == "list" else _info(options)
     emit(text)
     return 0
@@ -104,15 +122,59 @@ def _list(form: str) -> str:
             rows.append(row(name))
         except SettingsError as problem:  # of another package
             say(str(problem))
-    return _show(rows, form)
+    boxed = boxed_rows()
+    if form == "json":
+        return to_json(
+            [*rows, *({"model": one.pop("name"), "trained": True, **one} for one in boxed)]
+        )
+    ready = [
+        {
+            "name": "" if i else one["name"],
+            "reads": "" if i else one["reads"],
+            "predicts": f"{target} ({figures['unit']})" if figures["unit"] else target,
+            "mean absolute error": f"{figures['mae']:.3g}",
+            "of": one["part"],
+        }
+        for one in boxed
+        for i, (target, figures) in enumerate(one["errors"].items())
+    ]
+    shown = f"Trained, ready for `atomlens predict NAME`:\n\n{_show(ready, form)}\n"
+    untrained = f"To be trained (`atomlens train --model NAME`):\n\n{_show(rows, form)}"
+    return f"{shown if ready else ''}{untrained}"
+
+
+def boxed_rows() -> list[dict[str, Any]]:
+    """Return what is known of every model in the box: what it reads and predicts, how well."""
+    from atomlens.predictor.box import boxed_names, model_place
+    from atomlens.predictor.folder import METRICS, WEIGHTS, read_optional_json, read_settings
+
+    rows = []
+    for name in boxed_names():
+        folder = model_place(f"box:{name}")
+        settings, metrics = read_settings(folder), read_optional_json(folder / METRICS) or {}
+        part = "test" if metrics.get("test") else "validation"
+        rows.append(
+            {
+                "name": name,
+                "reads": "formulas" if settings["builder"]["name"] == "formula" else "structures",
+                "part": part,
+                "errors": {
+                    target: {"mae": figures["mae"], "unit": figures["unit"]}
+                    for target, figures in metrics.get(part, {}).get("targets", {}).items()
+                },
+                "learned from": settings["training"]["data"],
+                "MB": round((folder / WEIGHTS).stat().st_size / 1e6, 1),
+            }
+        )
+    return rows
 
 
 def _info(options: argparse.Namespace) -> str:
     from atomlens.models import MODELS, PRESETS
     from atomlens.settings import settings_table
 
-    folder = Path(options.name)
-    if folder.is_dir():
+    folder = _trained_place(options.name)
+    if folder is not None:
         return _trained(folder, options.format)
     described, group = _described(options.name)
     rows = settings_table(described, PRESETS.get(options.name, {}))
@@ -129,6 +191,15 @@ def _info(options: argparse.Namespace) -> str:
     return "\n".join(lines)
 
 
+def _trained_place(name: str) -> Path | None:
+    """Return the folder of a trained model, if the name means one."""
+    from atomlens.predictor.box import PREFIX, boxed_names, model_place
+
+    if name.startswith(PREFIX) or name in boxed_names() or Path(name).is_dir():
+        return model_place(name)
+    return None
+
+
 def _described(name: str) -> tuple[type, str]:
     """Return the dataclass that holds the settings of a model, a builder or the training."""
     from atomlens.models import MODELS
@@ -140,7 +211,9 @@ def _described(name: str) -> tuple[type, str]:
     if name in BUILDERS:
         return BUILDERS[name], "builder."
     if name not in MODELS:
-        known = [*MODELS, *BUILDERS, "training"]
+        from atomlens.predictor.box import boxed_names
+
+        known = [*MODELS, *BUILDERS, *boxed_names(), "training"]
         raise SettingsError(unknown_name("model or folder", name, known))
     return MODELS[name].Config, "model."
 
@@ -154,6 +227,35 @@ def _trained(folder: Path, form: str) -> str:
     if form == "json" or not card.is_file():
         return to_json({"settings": settings, "metrics": read_optional_json(folder / METRICS)})
     return card.read_text(encoding="utf-8")
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from atomlens.predictor.verifying import verify
+
+    with ProgressLine("predicting", quiet=False) as progress:
+        found = verify(options.name, options.data, progress=progress)
+    rows = [
+        {
+            "target": f.target,
+            "measure": f.measure,
+            "its card": f"{f.said:.5g} {f.unit}".rstrip(),
+            "found": f"{f.found:.5g} {f.unit}".rstrip(),
+            "": "same" if f.agrees else "DIFFERS",
+        }
+        for f in found.figures
+    ]
+    if options.format == "json":
+        emit(to_json({"part": found.part, "n": found.n, "agrees": found.agrees, "figures": rows}))
+    else:
+        emit(f"{found.n:,} samples of the {found.part} part:\n\n{_show(rows, 'table')}")
+    for remark in found.remarks:
+        say(remark)
+    if not found.agrees:
+        raise ModelError(
+            f"{options.name}: the errors are not what its card says; the data, or this "
+            "installation, differ from those of its training."
+        )
+    return 0
 
 
 def _import(options: argparse.Namespace) -> int:

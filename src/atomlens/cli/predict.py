@@ -9,6 +9,7 @@ from atomlens.cli.common import (
     add_disorder,
     add_model_and_inputs,
     add_strict,
+    load_model,
     table_options,
 )
 from atomlens.cli.guard import say
@@ -26,6 +27,8 @@ Predict with a trained model. Every input gives one row, in the order given; an 
 that cannot be used is listed on stderr and stands in its place with the reason."""
 EXAMPLES = """\
 examples:
+  atomlens predict qm9 CCO                       a model of the box, no training needed
+  atomlens predict mp "crystals/*.cif"
   atomlens predict runs/homo molecules/
   atomlens predict runs/homo "CCO" "c1ccccc1" ethanol.xyz
   atomlens predict runs/homo table.csv --out predicted.csv
@@ -34,9 +37,11 @@ examples:
   atomlens predict runs/homo molecules/ --embedding vectors.npz
   atomlens predict runs/eps TiO2 ZnS --plot spectra.png
 
-A MODEL is a folder that `atomlens train` wrote. The column TARGET_std says how far the
-answer may be off (one standard deviation), `seen_in` whether the model was trained on
-the structure. A table (column `file`, `smiles`, `formula` or `composition`) gives one
+A MODEL is a folder that `atomlens train` wrote, or the name of a model in the box (`atomlens
+models list`); a model folder of that name here goes first, `box:NAME` is always the box. The
+column TARGET_std says how far the answer may be off (one standard deviation), `unlike` how unlike
+the training data the input is (percent of the validation part that is nearer, if the model
+knows), `seen_in` whether the model was trained on the structure. A table (column `file`, `smiles`, `formula` or `composition`) gives one
 prediction a row, beside its own columns.
 """
 SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
@@ -73,7 +78,6 @@ def run(options: argparse.Namespace) -> int:
         )
     if options.embedding is not None and options.embedding.suffix != ".npz":
         raise SettingsError(f"--embedding {options.embedding}: the name must end with .npz.")
-    from atomlens.predictor import load
     from atomlens.predictor.inputs import gather
     from atomlens.predictor.reading import inputs_reading
     from atomlens.reports.tables import check_table, format_table, to_csv, to_json, write_table
@@ -81,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
     if options.out is not None:
         check_table(options.out)
         refuse_to_overwrite(options.out, options.inputs)
-    model = load(options.model)
+    model = load_model(options.model)
     if options.plot is not None and not model.has_spectra:
         raise SettingsError(f"--plot {options.plot}: this model predicts numbers, no spectra.")
     tell_unfinished(options.model)

@@ -40,12 +40,16 @@ class TargetCalibration:
     """The part of the error that the spread does not tell; added in squares."""
     quantile: float
     """|residual| / std below which 90 % of new values lie (split conformal); may be infinite."""
+    largest_spread: float = math.inf
+    """What a predicted spread is cut to: noise heads speak of logarithms, and run away on inputs
+    unlike those that they were taught on."""
 
     def std(self, spread: Values | None, n: int) -> Values:
         """(n,) root of (factor x spread)² + floor²; the floor alone without a spread."""
         if spread is None:
             return np.full(n, self.floor)
-        total: Values = np.hypot(self.spread_factor * spread, self.floor)
+        known = np.minimum(spread, self.largest_spread)
+        total: Values = np.hypot(self.spread_factor * known, self.floor)
         return total
 
 
@@ -62,15 +66,19 @@ class Calibration:
         return cls(targets=(None,) * n_values)
 
     @classmethod
-    def fit(cls, residuals: Values, spread: Values | None) -> "Calibration":
+    def fit(
+        cls, residuals: Values, spread: Values | None, *, cut_spread: bool = False
+    ) -> "Calibration":
         """Measure residuals and predicted spreads, (n, n_values) in scaled units; NaN unknown.
 
-        ``spread`` is what ensemble and noise heads say; None where a model says nothing.
+        ``spread`` is what ensemble and noise heads say; None where a model says nothing. With
+        ``cut_spread`` later spreads are believed up to twice the largest of these, one in a
+        thousand left out.
         """
         columns = range(residuals.shape[1])
         return cls(
             targets=tuple(
-                _calibrate(residuals[:, c], None if spread is None else spread[:, c])
+                _calibrate(residuals[:, c], None if spread is None else spread[:, c], cut_spread)
                 for c in columns
             )
         )
@@ -121,14 +129,17 @@ def conformal_quantile(scores: Values, level: float) -> float:
     return float(np.sort(scores)[k - 1]) if k <= len(scores) else math.inf
 
 
-def _calibrate(residuals: Values, spread: Values | None) -> TargetCalibration | None:
+def _calibrate(
+    residuals: Values, spread: Values | None, cut_spread: bool
+) -> TargetCalibration | None:
     known = np.isfinite(residuals)
     if not known.any():
         return None
     error = np.abs(residuals[known])
     rmse = float(np.sqrt(np.square(error).mean()))
-    factor, floor = 0.0, rmse
+    factor, floor, largest = 0.0, rmse, math.inf
     if spread is not None:
+        largest = 2 * float(np.quantile(spread[known], 0.999)) if cut_spread else math.inf
         factor, floor = fit_spread(error, spread[known])
         std = np.hypot(factor * spread[known], floor)
     else:
@@ -142,6 +153,7 @@ def _calibrate(residuals: Values, spread: Values | None) -> TargetCalibration | 
         spread_factor=factor,
         floor=floor,
         quantile=conformal_quantile(scores, INTERVAL),
+        largest_spread=largest,
     )
 
 
@@ -167,7 +179,9 @@ def fit_spread(error: Values, spread: Values) -> tuple[float, float]:
 
 
 def _plain(target: TargetCalibration) -> dict[str, Any]:
+    cut = {} if math.isinf(target.largest_spread) else {"largest_spread": target.largest_spread}
     return {
+        **cut,
         "n": target.n,
         "rmse": target.rmse,
         "spread_factor": target.spread_factor,
@@ -184,8 +198,9 @@ def _read(content: Mapping[str, Any]) -> TargetCalibration:
         spread_factor=float(content["spread_factor"]),
         floor=float(content["floor"]),
         quantile=math.inf if quantile is None else float(quantile),
+        largest_spread=float(content.get("largest_spread", math.inf)),
     )
     sizes = (target.rmse, target.spread_factor, target.floor)
-    if not (min(*sizes, target.quantile) >= 0 and max(sizes) < math.inf):
+    if not (min(*sizes, target.quantile, target.largest_spread) >= 0 and max(sizes) < math.inf):
         raise ValueError("impossible numbers")
     return target

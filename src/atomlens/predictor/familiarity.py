@@ -1,9 +1,10 @@
 """How unlike the training data a structure is, as the model itself sees it.
 
-The vectors that a model makes of some training structures are gathered around landmarks
-(k-means). The distance of a new vector to the nearest landmark, along axes in which the training
-vectors spread alike, is compared with the distances of the validation part: 97 says that 97 of
-100 validation structures are nearer to what was seen in training.
+Of the vectors that a model makes of some training structures, landmarks are kept: means of
+clusters (k-means) where there are many structures, and the vectors farthest from all landmarks
+so far where there are few. The distance of a new vector to the nearest landmark is compared with
+the distances of the validation part: 97 says that 97 of 100 validation structures are nearer to
+what was seen in training.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from atomlens.elements import SYMBOLS
 from atomlens.predictor.inputs import unseen_elements
 from atomlens.structures.arrays import StructureArrays
 
@@ -24,9 +26,9 @@ Kind = Literal["molecule", "periodic structure", "formula"]
 STRANGE = 99.0
 """Above this many percent a prediction comes with a warning."""
 _KINDS: tuple[Kind, ...] = get_args(Kind)
-_N_LANDMARKS = 256
-_SMALLEST_SHARE = 1e-4
-"""Axes along which training vectors vary less, in parts of the widest, are rounding."""
+_N_MEANS, _N_FARTHEST = 256, 768
+_KEPT = 0.99
+"""Share of the variance of the training vectors along the axes that are kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,7 +38,7 @@ class Familiarity:
     centre: Values
     """(n_features,) mean of the training vectors"""
     axes: Values
-    """(n_features, n_axes) onto which vectors are projected; training vectors have variance 1"""
+    """(n_features, n_axes) principal axes of the training vectors, of length 1"""
     landmarks: Values
     """(n_landmarks, n_axes)"""
     levels: Values
@@ -62,15 +64,16 @@ class Familiarity:
 
         centre = training.mean(axis=0)
         spread, vectors = np.linalg.eigh(np.cov(training.T))
-        kept = spread > _SMALLEST_SHARE * spread[-1]
-        axes = vectors[:, kept] / np.sqrt(spread[kept])
+        shares = np.cumsum(spread[::-1]) / max(spread.sum(), 1e-300)
+        axes = vectors[:, ::-1][:, : int((shares < _KEPT).sum()) + 1]
         places = (training - centre) @ axes
-        n_landmarks = min(_N_LANDMARKS, len(places))
-        landmarks, _ = kmeans2(places, n_landmarks, minit="++", seed=seed)
+        n_means = min(_N_MEANS, max(1, len(places) // 4))
+        means, _ = kmeans2(places, n_means, minit="++", seed=seed)
+        landmarks = _with_farthest(places, means, min(_N_FARTHEST, len(places) - n_means))
         plain = cls(
             centre=_stored(centre),
-            axes=_stored(axes),
-            landmarks=_stored(landmarks),
+            axes=_stored(axes, np.float16),
+            landmarks=_stored(landmarks, np.float16),
             levels=np.zeros(0),
             kinds=tuple(kind for kind in _KINDS if kind in set(kinds_of(structures))),
             most_atoms=int(structures.n_atoms.max()),
@@ -80,11 +83,7 @@ class Familiarity:
 
     def distances(self, vectors: Values) -> Values:
         """(n, n_features) -> (n,) distance to the nearest landmark."""
-        places = (vectors - self.centre) @ self.axes
-        squares = np.square(places).sum(axis=1)[:, None] - 2 * places @ self.landmarks.T
-        nearest = (squares + np.square(self.landmarks).sum(axis=1)).min(axis=1)
-        distances: Values = np.sqrt(np.maximum(nearest, 0.0))
-        return distances
+        return _to_nearest((vectors - self.centre) @ self.axes, self.landmarks)
 
     def percentages(self, vectors: Values) -> Values:
         """(n, n_features) -> (n,) share of the validation part that is nearer, 0 to 100."""
@@ -93,8 +92,10 @@ class Familiarity:
         return found
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the numbers to be stored, in 32 bits."""
-        return {name: torch.from_numpy(getattr(self, name)).float() for name in _ARRAYS}
+        """Return the numbers to be stored, in 16 or 32 bits."""
+        return {
+            name: torch.from_numpy(getattr(self, name)).to(dtype) for name, dtype in _ARRAYS.items()
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """Return the rest, ready for JSON."""
@@ -125,17 +126,59 @@ class Familiarity:
         return cls(**arrays, kinds=kinds, most_atoms=most_atoms)
 
 
-_ARRAYS = ("centre", "axes", "landmarks", "levels")
+_ARRAYS = {
+    "centre": torch.float32,
+    "axes": torch.float16,
+    "landmarks": torch.float16,
+    "levels": torch.float32,
+}
 
 
 def _fields(familiarity: Familiarity) -> dict[str, Any]:
     return {name: getattr(familiarity, name) for name in (*_ARRAYS, "kinds", "most_atoms")}
 
 
-def _stored(values: Values) -> Values:
+def _stored(values: Values, kind: type = np.float32) -> Values:
     """Return numbers as they will be when they are read again."""
-    rounded: Values = values.astype(np.float32).astype(np.float64)
+    rounded: Values = values.astype(kind).astype(np.float64)
     return rounded
+
+
+def _with_farthest(places: Values, landmarks: Values, n_more: int) -> Values:
+    """Return landmarks with ``n_more`` places, each the farthest from all that are there."""
+    chosen = list(landmarks)
+    nearest = _to_nearest(places, landmarks)
+    for _ in range(n_more):
+        farthest = places[nearest.argmax()]
+        chosen.append(farthest)
+        nearest = np.minimum(nearest, np.linalg.norm(places - farthest, axis=1))
+    return np.array(chosen)
+
+
+def _to_nearest(places: Values, landmarks: Values) -> Values:
+    """(n,) distance of each place to the nearest landmark."""
+    squares = np.square(places).sum(axis=1)[:, None] - 2 * places @ landmarks.T
+    nearest = (squares + np.square(landmarks).sum(axis=1)).min(axis=1)
+    distances: Values = np.sqrt(np.maximum(nearest, 0.0))
+    return distances
+
+
+def varied_rows(structures: StructureArrays, n: int, *, seed: int = 0) -> NDArray[np.int64]:
+    """(at most n,) rows of structures that show how much there is: one of each composition first.
+
+    Then a second of each that has two, and so on, in an order drawn with the seed.
+    """
+    order = np.random.default_rng(seed).permutation(len(structures))
+    owners = np.repeat(np.arange(len(structures)), structures.n_atoms)
+    counts = np.zeros((len(structures), len(SYMBOLS)), dtype=np.int32)
+    np.add.at(counts, (owners, structures.atomic_numbers), 1)
+    kinds = np.unique(counts[order], axis=0, return_inverse=True)[1].ravel()
+    together = np.argsort(kinds, kind="stable")
+    first = np.searchsorted(kinds[together], kinds[together])
+    turn = np.empty(len(order), dtype=np.int64)
+    turn[together] = np.arange(len(order)) - first
+    rows: NDArray[np.int64] = np.sort(order[np.argsort(turn, kind="stable")[:n]])
+    return rows
 
 
 def kinds_of(structures: StructureArrays) -> tuple[Kind, ...]:

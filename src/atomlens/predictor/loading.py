@@ -36,7 +36,7 @@ from atomlens.predictor.folder import (
     read_weights,
 )
 from atomlens.predictor.record import TrainingRecord
-from atomlens.predictor.samples import TrainingSamples, read_samples
+from atomlens.predictor.samples import PARTS, TrainingSamples, read_samples
 from atomlens.predictor.trained import TrainedModel
 from atomlens.printing import cut, one_line, shown
 from atomlens.targets.scaling import TargetScaling
@@ -132,7 +132,8 @@ def _samples(path: Path, record: TrainingRecord) -> TrainingSamples | None:
         samples = read_samples(path.read_bytes(), str(path))
     except OSError as problem:
         raise ModelError(f"{path}: this file of the model cannot be read ({problem}).") from None
-    if record.split and samples.n_own != sum(map(len, record.split.values())):
+    counts = {part: int((samples.parts == i).sum()) for i, part in enumerate(PARTS)}
+    if any(len(names) != counts.get(part) for part, names in record.split.items()):
         raise ModelError(
             f"{path}: this file of the model and {SPLIT} are of two trainings. Restore the folder "
             "from a copy, or delete this file; the model works without."

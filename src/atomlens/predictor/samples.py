@@ -33,7 +33,7 @@ class TrainingSamples:
     structures: NDArray[np.uint64]
     """(n,) digests of the structures"""
     values: NDArray[np.uint64]
-    """(n,) digests of the values of all targets"""
+    """(n,) digests of the values of all targets; 0 where they are not kept"""
     row_numbers: NDArray[np.int64]
     """(n,) number of the row in its source, from 0; -1 if unknown"""
     parts: NDArray[np.uint8]
@@ -58,6 +58,19 @@ class TrainingSamples:
             values=value_digests(dataset.values[rows]),
             row_numbers=np.full(len(rows), -1) if numbers is None else numbers[rows],
             parts=np.repeat(np.arange(len(PARTS)), sizes).astype(np.uint8),
+        )
+
+    def slim(self) -> "TrainingSamples":
+        """Return the samples without the values and rows of the training part.
+
+        Of a training sample it is still known that it was one; 110,000 take 1 MB.
+        """
+        kept = self.parts != PARTS.index("train")
+        return TrainingSamples(
+            structures=self.structures,
+            values=np.where(kept, self.values, np.uint64(0)),
+            row_numbers=np.full(len(self), -1, dtype=np.int64),
+            parts=self.parts,
         )
 
     def after(self, earlier: "TrainingSamples | None") -> "TrainingSamples":
@@ -93,15 +106,19 @@ class TrainingSamples:
         return place
 
     def to_bytes(self) -> bytes:
-        """Return the content of the file ``samples.safetensors``."""
-        content: bytes = save_arrays(
-            {
-                "structures": self.structures,
-                "values": self.values,
-                "row_numbers": self.row_numbers.astype(np.int64),
-                "parts": self.parts,
-            }
-        )
+        """Return the content of the file ``samples.safetensors``.
+
+        Row numbers are left out if none is known, and the values in front that are not kept.
+        """
+        first = int(np.argmax(self.values != 0)) if np.any(self.values) else 0
+        arrays = {
+            "structures": self.structures,
+            "values": np.ascontiguousarray(self.values[first:]),
+            "parts": self.parts,
+        }
+        if np.any(self.row_numbers != -1):
+            arrays["row_numbers"] = self.row_numbers.astype(np.int64)
+        content: bytes = save_arrays(arrays)
         return content
 
     @classmethod
@@ -113,10 +130,12 @@ class TrainingSamples:
         """
         try:
             arrays: dict[str, NDArray[Any]] = load_arrays(content)
+            n = len(arrays["structures"])
+            missing = np.zeros(max(0, n - len(arrays["values"])), dtype=np.uint64)
             samples = cls(
                 structures=arrays["structures"].astype(np.uint64),
-                values=arrays["values"].astype(np.uint64),
-                row_numbers=arrays["row_numbers"].astype(np.int64),
+                values=np.concatenate([missing, arrays["values"].astype(np.uint64)]),
+                row_numbers=arrays.get("row_numbers", np.full(n, -1)).astype(np.int64),
                 parts=arrays["parts"].astype(np.uint8),
             )
         except (SafetensorError, KeyError, TypeError, ValueError) as problem:

@@ -41,7 +41,12 @@ def finish(job: Job, results: Sequence[MemberResult]) -> Predictor:
         raw = run_models(predictor.models_on(str(device)), store, rows=rows, device=device)
         combined = predictor.combined(raw)
         rest = residuals(combined, data.encoded[rows], predictor.targets)
-        predictor = replace(predictor, calibration=Calibration.fit(rest, combined.spread))
+        predictor = replace(
+            predictor,
+            calibration=Calibration.fit(
+                rest, combined.spread, cut_spread=predictor.noise != "none"
+            ),
+        )
     metrics: dict[str, Any] = {
         "n_train": len(data.split.train),
         "n_failed": len(data.failures),

@@ -96,3 +96,17 @@ def test_json_and_back_changes_no_bit(generator: np.random.Generator) -> None:
 def test_a_damaged_calibration_is_a_sentence(content: object) -> None:
     with pytest.raises(ModelError, match="calibration"):
         Calibration.from_list(content, 1)
+
+
+def test_a_spread_that_runs_away_is_cut() -> None:
+    generator = np.random.default_rng(0)
+    spread = np.exp(generator.normal(size=(1000, 1)))
+    residuals = spread * generator.normal(size=(1000, 1))
+    free = Calibration.fit(residuals, spread)
+    cut = Calibration.fit(residuals, spread, cut_spread=True)
+    usual, wild = np.array([[1.0]]), np.array([[1e6]])
+    assert cut.std(usual, 1) == free.std(usual, 1)
+    assert free.std(wild, 1) > 1e5
+    assert cut.std(wild, 1) < 3 * free.std(spread, 1000).max()
+    back = Calibration.from_list(cut.to_list(), 1)
+    assert back == cut

@@ -1,0 +1,176 @@
+"""What the models of the box keep: sums, supercells, symmetry, smoothness; and the first answer.
+
+    python benchmarks/box.py                  qm9 and mp: the figures of their readout
+    python benchmarks/box.py --first-answer   a fresh `pip install .`, then `predict qm9 CCO`
+
+The second installs this package, without its dependencies, into a temporary folder, and asks from
+a fresh process with empty caches, so that everything is compiled; then once more.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.build import bulk, molecule
+from numpy.typing import NDArray
+
+import atomlens as al
+from atomlens.cli.demo import buckminsterfullerene
+
+MOLECULES = ("H2O", "CH4", "CH3CH2OH", "C6H6", "CH3COCH3", "C4H4O", "CH3CONH2", "C5H5N")
+CRYSTALS = {
+    "Si": bulk("Si"),
+    "NaCl": bulk("NaCl", "rocksalt", a=5.64),
+    "Cu": bulk("Cu"),
+    "GaAs": bulk("GaAs", "zincblende", a=5.65),
+    "CsCl": bulk("CsCl", "cesiumchloride", a=4.12),
+    "Ti": bulk("Ti"),
+}
+STEPS = (1e-3, 1e-4)
+"""Å, or parts of a strain: a jump stays when the step gets smaller, a slope does not."""
+
+
+def values(model: al.Predictor, structures: list[Atoms]) -> NDArray[np.float64]:
+    return model.predict(structures).values
+
+
+def sum_rule(model: al.Predictor, structures: list[Atoms]) -> float:
+    """Largest |offset + sum of the terms - prediction| over the size of the prediction."""
+    worst = 0.0
+    for atoms in structures:
+        for target in model.targets:
+            if target.nonnegative:
+                continue  # the terms add up to the value before it is bounded
+            e = model.explain(atoms, method="contribution", target=target.name)
+            rest = (e.offset or 0.0) + e.scores.sum() - e.prediction
+            worst = max(worst, abs(rest) / max(1.0, abs(e.prediction)))
+    return worst
+
+
+def supercells(model: al.Predictor) -> tuple[float, float]:
+    """Largest relative change of prediction and of the terms when the cell is doubled."""
+    change = terms = 0.0
+    for atoms in CRYSTALS.values():
+        one, many = values(model, [atoms, atoms * (2, 2, 2)])
+        change = max(change, float(np.abs(many - one).max() / max(1.0, np.abs(one).max())))
+        cell = model.explain(atoms, method="contribution").scores
+        large = model.explain(atoms * (2, 2, 2), method="contribution").scores
+        difference = np.abs(8 * large - np.tile(cell, 8)).max()
+        terms = max(terms, float(difference / max(1.0, np.abs(cell).max())))
+    return change, terms
+
+
+def turned(model: al.Predictor, structures: list[Atoms]) -> float:
+    """Largest change of a prediction when a structure is turned, moved and its atoms shuffled."""
+    generator, worst = np.random.default_rng(0), 0.0
+    for atoms in structures:
+        other = atoms[generator.permutation(len(atoms))]
+        axis = generator.normal(size=3)
+        other.rotate(float(generator.uniform(0, 360)), axis, rotate_cell=bool(atoms.pbc.any()))
+        other.positions += generator.normal(size=3)
+        one, two = values(model, [atoms, other])
+        worst = max(worst, float(np.abs(one - two).max() / max(1.0, np.abs(one).max())))
+    return worst
+
+
+def alike(model: al.Predictor, atoms: Atoms, group: NDArray[np.int64]) -> float:
+    """Largest spread of the terms over atoms that symmetry makes equal, over the largest term."""
+    worst = 0.0
+    for target in model.targets:
+        scores = model.explain(atoms, method="contribution", target=target.name).scores
+        for orbit in np.unique(group):
+            own = scores[group == orbit]
+            worst = max(worst, float(np.ptp(own) / np.abs(scores).max()))
+    return worst
+
+
+def jumps(model: al.Predictor, path: Callable[[float], Atoms], window: float) -> None:
+    """Print the largest change between neighbouring points of a path, for each step."""
+    builder = model.builder
+    grid = np.arange(0.0, window, 0.01)
+    from atomlens.structures.arrays import structure_of
+
+    counts = np.array([builder.build_structure(structure_of(path(x))).n_edges for x in grid])
+    places = np.flatnonzero(np.diff(counts))
+    print(f"    neighbours change at {len(places)} of {len(grid)} points")
+    for place in places[:3]:
+        low, high = grid[place], grid[place + 1]
+        while high - low > 1e-6:
+            middle = (low + high) / 2
+            n = builder.build_structure(structure_of(path(middle))).n_edges
+            low, high = (middle, high) if n == counts[place] else (low, middle)
+        line = [f"    at {low:.4f}, {counts[place]} to {counts[place + 1]} edges:"]
+        for step in STEPS:
+            before, there, after = values(
+                model, [path(low - step / 2), path(high + step / 2), path(high + 1.5 * step)]
+            )
+            across, beside = np.abs(there - before), np.abs(after - there)
+            line.append(f"step {step:g}: across {across.round(6)}, beside {beside.round(6)};")
+        print(" ".join(line))
+
+
+def figures() -> None:
+    qm9, mp = al.load("box:qm9"), al.load("box:mp")
+    molecules = [molecule(name) for name in MOLECULES]
+    crystals = list(CRYSTALS.values())
+    benzene = molecule("C6H6")
+    print(f"sum rule: qm9 {sum_rule(qm9, molecules):.1e}, mp {sum_rule(mp, crystals):.1e}")
+    change, terms = supercells(mp)
+    print(f"doubled cells (mp): prediction {change:.1e}, terms {terms:.1e}")
+    print(
+        f"turned, moved, shuffled: qm9 {turned(qm9, molecules):.1e}, mp {turned(mp, crystals):.1e}"
+    )
+    print(
+        f"equal atoms, spread over largest term: benzene "
+        f"{alike(qm9, benzene, benzene.numbers):.1e}, "
+        f"C60 {alike(qm9, buckminsterfullerene(), np.zeros(60, dtype=np.int64)):.1e}, rock salt "
+        f"{alike(mp, bulk('NaCl', 'rocksalt', a=5.64, cubic=True), np.array([0, 1] * 4)):.1e}"
+    )
+
+    def bent(x: float) -> Atoms:
+        atoms = molecule("CH3CH2OH")
+        atoms.positions[2] += np.array([0.6, 0.8, 0.0]) * x
+        return atoms
+
+    def strained(x: float) -> Atoms:
+        atoms = bulk("Cu")
+        atoms.set_cell(atoms.cell[:] * [1, 1, 1 + x], scale_atoms=True)
+        return atoms
+
+    print("how far a prediction jumps where a Voronoi face appears, in the units of the targets:")
+    print(f"  qm9 ({', '.join(t.name for t in qm9.targets)}), ethanol, an atom moved:")
+    jumps(qm9, bent, 0.6)
+    print(f"  mp ({', '.join(t.name for t in mp.targets)}), copper, stretched along one axis:")
+    jumps(mp, strained, 0.6)
+
+
+def first_answer() -> None:
+    source = Path(__file__).resolve().parent.parent
+    with tempfile.TemporaryDirectory() as folder:
+        install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target"]
+        start = time.perf_counter()
+        subprocess.run([*install, f"{folder}/site", str(source)], check=True)
+        print(f"pip install . without dependencies: {time.perf_counter() - start:.1f} s")
+        environment = dict(os.environ, PYTHONPATH=f"{folder}/site")
+        environment |= {"ATOMLENS_CACHE": f"{folder}/cache", "NUMBA_CACHE_DIR": f"{folder}/numba"}
+        ask = [sys.executable, "-m", "atomlens", "predict", "qm9", "CCO"]
+        for label in ("first answer, everything compiled", "second", "third"):
+            start = time.perf_counter()
+            subprocess.run(ask, check=True, capture_output=True, env=environment, cwd=folder)
+            print(f"{label}: {time.perf_counter() - start:.1f} s")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--first-answer", action="store_true")
+    if parser.parse_args().first_answer:
+        first_answer()
+    else:
+        figures()

@@ -1,0 +1,116 @@
+"""Repeating the test of a trained model, and comparing with what its folder says."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from atomlens.datasets import DATASETS, load_dataset
+from atomlens.datasets.base import Dataset
+from atomlens.errors import ModelError, SettingsError
+from atomlens.predictor.core import Predictor
+from atomlens.predictor.evaluation import choose_part, matching_values, score
+from atomlens.predictor.metrics import RegressionMetrics
+from atomlens.predictor.reading import reading_for
+
+_MEASURES = {"mae": "MAE", "interval_coverage": "inside the 90 % interval", "accuracy": "accuracy"}
+_TOLERANCE = 0.01
+"""Relative; positions that were rounded when data were packed change less."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeated:
+    """One figure of a test, as the folder says it and as it was found again."""
+
+    target: str
+    unit: str
+    measure: str
+    said: float
+    found: float
+
+    @property
+    def agrees(self) -> bool:
+        """Whether both are equal up to rounding."""
+        return abs(self.found - self.said) <= _TOLERANCE * max(abs(self.said), 1e-12)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What came of repeating a test."""
+
+    part: str
+    n: int
+    """Samples of the part that were found and predicted."""
+    figures: tuple[Repeated, ...]
+    remarks: tuple[str, ...]
+    """What was not as in the training, a sentence each."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every figure does."""
+        return all(figure.agrees for figure in self.figures)
+
+
+def verify(
+    model: str | Path,
+    data: Dataset | str | Path | None = None,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Verification:
+    """Predict the test part of a model again (the validation part, if there was no test).
+
+    The digests of its weights are checked by loading it.
+
+    Args:
+        model: A folder, or a name in the box.
+        data: Its data; by default the data set that the model names, if that has a name.
+        progress: Called with the number of structures done and in all.
+
+    Raises:
+        ModelError: there is no such model, it is damaged, or it does not say what its errors
+            were.
+        SettingsError: its data must be given.
+        DatasetError: the data hold none of its samples.
+    """
+    predictor = Predictor.load(model)
+    part = next((p for p in ("test", "validation") if predictor.metrics.get(p)), None)
+    if part is None:
+        raise ModelError(f"{model}: its folder says no errors, so there is nothing to compare.")
+    given = data if isinstance(data, Dataset) else _read(predictor, str(model), data)
+    rows, remarks = choose_part(predictor, given, part)
+    chosen = given.subset(rows)
+    prediction = predictor.predict(chosen.structures, progress=progress)
+    found = score(prediction, matching_values(chosen, predictor.targets))
+    figures = []
+    for name, said in predictor.metrics[part]["targets"].items():
+        again = found[name]
+        for measure, words in _MEASURES.items():
+            before, after = said.get(measure), getattr(again, measure, None)
+            if before is not None and after is not None:
+                unit = again.unit if isinstance(again, RegressionMetrics) else ""
+                figures.append(
+                    Repeated(
+                        target=name,
+                        unit=unit if measure == "mae" else "",
+                        measure=words,
+                        said=float(before),
+                        found=float(after),
+                    )
+                )
+    n = int(prediction.ok.sum())
+    return Verification(part=part, n=n, figures=tuple(figures), remarks=remarks)
+
+
+def _read(predictor: Predictor, model: str, data: str | Path | None) -> Dataset:
+    """Return the data of a model, from where they are said to be."""
+    record = predictor.record
+    source = record.data if data is None else data
+    if data is None and source not in DATASETS:
+        about = record.about
+        needs = f"the data {record.data!r}" if about is None else about.needs
+        raise SettingsError(
+            f"{model}: to repeat its test, verify needs {needs}. Name them with --data (in "
+            "Python data=)."
+        )
+    targets = [t.name for t in predictor.targets]
+    reading = reading_for(predictor, source, {})
+    return load_dataset(source, targets, **reading.options)
