@@ -41,8 +41,8 @@ A MODEL is a folder that `atomlens train` wrote, or the name of a model in the b
 models list`); a model folder of that name here goes first, `box:NAME` is always the box. The
 column TARGET_std says how far the answer may be off (one standard deviation), `unlike` how unlike
 the training data the input is (percent of the validation part that is nearer, if the model
-knows), `seen_in` whether the model was trained on the structure. A table (column `file`, `smiles`, `formula` or `composition`) gives one
-prediction a row, beside its own columns.
+knows), `seen_in` whether the model was trained on the structure. A table (column `file`,
+`smiles`, `formula` or `composition`) gives one prediction a row, beside its own columns.
 """
 SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
 
