@@ -206,3 +206,30 @@ def test_a_record_cannot_place_a_file_elsewhere(deposit_server, tmp_path):
     with pytest.raises(DatasetError, match="does not list the files as it used to"):
         FullereneMd().fetch()
     assert not list(tmp_path.rglob("fullerene.zip*"))
+
+
+@pytest.mark.parametrize(
+    "mirror", ["http://mirror.example.org", "http://10.0.0.1:8000", "ftp://x.org"]
+)
+def test_a_mirror_that_anybody_could_change_is_refused(monkeypatch, tmp_path, mirror):
+    monkeypatch.setenv("ATOMLENS_DATA_MIRROR", mirror)
+    with pytest.raises(DatasetError, match=r"only https|no web address"):
+        download.download(remote(), tmp_path)
+
+
+def test_a_server_that_leads_away_from_https_is_not_followed(tmp_path):
+    redirects = download._SafeRedirects("or go there by hand")
+    request = download.Request(URL)
+    with pytest.raises(DatasetError, match="only https"):
+        redirects.redirect_request(request, None, 302, "Found", {}, "http://example.org/data.bin")
+    safe = redirects.redirect_request(request, None, 302, "Found", {}, "https://example.org/b")
+    assert safe.full_url == "https://example.org/b"
+
+
+def test_where_the_sha256_is_known_the_md5_is_not_enough(served, tmp_path):
+    other = RemoteFile(name="data.bin", url=URL, md5=remote().md5, sha256="0" * 64)
+    with pytest.raises(DatasetError, match="checksum"):
+        download.download(other, tmp_path / "a")
+    known = hashlib.sha256(CONTENT).hexdigest()
+    right = RemoteFile(name="data.bin", url=URL, md5="", sha256=known)
+    assert download.download(right, tmp_path / "b").read_bytes() == CONTENT

@@ -7,7 +7,15 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from atomlens.datasets.sources.download import Progress, RemoteFile, download, md5_of, read_json
+from atomlens.boundary import parse_json, read_text
+from atomlens.datasets.sources.download import (
+    Progress,
+    RemoteFile,
+    download,
+    md5_of,
+    read_json,
+    sha256_of,
+)
 from atomlens.errors import DatasetError
 from atomlens.files import whole_file
 
@@ -72,6 +80,7 @@ def fetch_deposit(
             remote, licence = _chosen(file, records[file.record]), records[file.record].licence
         paths.append(download(remote, folder, progress))
         notes.append({"file": remote.name, "url": remote.url, "md5": remote.md5})
+        notes[-1]["sha256"] = sha256_of(paths[-1])
         notes[-1] |= {"record": file.record, "licence": licence}
     with whole_file(folder / _NOTE) as stream:
         stream.write(json.dumps(notes, indent=1, ensure_ascii=False).encode())
@@ -115,8 +124,13 @@ def _noted_files(folder: Path) -> list[Path]:
     notes = _notes(folder)
     paths = [folder / str(note.get("file", "")) for note in notes]
     checked = zip(paths, notes, strict=True)
-    whole = all(path.is_file() and md5_of(path) == note.get("md5") for path, note in checked)
-    return paths if whole else []
+    return paths if all(path.is_file() and _as_noted(path, note) for path, note in checked) else []
+
+
+def _as_noted(path: Path, note: dict[str, Any]) -> bool:
+    if note.get("sha256"):
+        return sha256_of(path) == str(note["sha256"])
+    return md5_of(path) == str(note.get("md5"))
 
 
 def _put_by_hand(name: str, deposit: Deposit, folder: Path) -> list[Path]:
@@ -124,14 +138,14 @@ def _put_by_hand(name: str, deposit: Deposit, folder: Path) -> list[Path]:
         paths = local_files(name, deposit, folder)
     except DatasetError:
         return []
-    known = {file.remote.name: file.remote.md5 for file in deposit.files if file.remote}
-    fits = all(p.name not in known or md5_of(p) == known[p.name] for p in paths)
+    known = {file.remote.name: file.remote for file in deposit.files if file.remote}
+    fits = all(p.name not in known or known[p.name].fits(p) for p in paths)
     return paths if fits else []
 
 
 def _notes(folder: Path) -> list[dict[str, Any]]:
     try:
-        notes = json.loads((folder / _NOTE).read_text(encoding="utf-8"))
+        notes = parse_json(read_text(folder / _NOTE))
     except (OSError, ValueError):
         return []
     return notes if isinstance(notes, list) and all(isinstance(n, dict) for n in notes) else []

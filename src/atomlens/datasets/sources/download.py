@@ -7,7 +7,6 @@ tree of folders that ``wget --force-directories`` makes.
 
 import errno
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -15,13 +14,14 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from atomlens.boundary import parse_json
 from atomlens.errors import DatasetError
 
 Progress = Callable[[int, int], None]
@@ -33,6 +33,7 @@ TIMEOUT = 30.0
 """Seconds without an answer after which a connection counts as lost."""
 
 _CHUNK = 1 << 20
+_THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
 _RECORD_BYTES = 32 << 20
 _FOR_A_WHILE = {408, 425, 429, 500, 502, 503, 504}
 """Answers of a server that is worth asking again."""
@@ -48,6 +49,12 @@ class RemoteFile:
     """Hexadecimal, as the deposit states it."""
     n_bytes: int = 0
     """0 if unknown."""
+    sha256: str = ""
+    """Hexadecimal; empty where nobody but the server itself could say it."""
+
+    def fits(self, path: Path) -> bool:
+        """Say whether a file has the checksum: the SHA-256 where it is known, else the MD5."""
+        return sha256_of(path) == self.sha256 if self.sha256 else md5_of(path) == self.md5
 
 
 class _LostError(Exception):
@@ -68,19 +75,20 @@ def download(file: RemoteFile, folder: Path, progress: Progress | None = None) -
             is wrong (then the file is removed).
     """
     path = folder / file.name
-    if path.is_file() and md5_of(path) == file.md5:
+    if path.is_file() and file.fits(path):
         return path
     part = folder / f"{file.name}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _check_space(file, part)
         _fetch_all(file, part, progress)
-        found = md5_of(part)
-        if found != file.md5:
+        if not file.fits(part):
+            found = sha256_of(part) if file.sha256 else md5_of(part)
             part.unlink()
             raise DatasetError(
-                f"{file.name}: the checksum of what {file.url} sent is {found}, not {file.md5}, so "
-                "it was removed; fetch it again, and if this repeats, report it to the deposit."
+                f"{file.name}: the checksum of what {file.url} sent is {found}, not "
+                f"{file.sha256 or file.md5}, so it was removed; fetch it again, and if this "
+                "repeats, report it to the deposit."
             )
         os.replace(part, path)
     except OSError as problem:
@@ -97,7 +105,7 @@ def read_json(url: str, advice: str) -> Any:
     for wait in (*WAITS, None):
         try:
             with closing(_open(url, 0, advice)) as answer:
-                return json.loads(answer.read(_RECORD_BYTES))
+                return parse_json(answer.read(_RECORD_BYTES))
         except ValueError as problem:
             raise DatasetError(f"{url}: the answer is no JSON ({problem}); {advice}.") from problem
         except (OSError, HTTPException, _LostError) as problem:
@@ -111,6 +119,12 @@ def md5_of(path: Path) -> str:
     """Return the MD5 of a file, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _fetch_all(file: RemoteFile, part: Path, progress: Progress | None) -> None:
@@ -164,13 +178,13 @@ def _next_chunk(answer: HTTPResponse) -> bytes:
 def _open(url: str, start: int, advice: str) -> HTTPResponse:
     """Open an address, from a byte on; a lasting refusal is a DatasetError at once."""
     address = mirrored(url)
-    if urlsplit(address).scheme not in ("http", "https"):
-        raise DatasetError(f"{url}: this is no web address; {advice}.")
+    _check_address(address, advice)
     headers = {"User-Agent": "atomlens", "Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
     try:
-        answer: HTTPResponse = urlopen(Request(address, headers=headers), timeout=TIMEOUT)
+        opener = build_opener(_SafeRedirects(advice))
+        answer: HTTPResponse = opener.open(Request(address, headers=headers), timeout=TIMEOUT)
     except HTTPError as refusal:
         refusal.close()
         if refusal.code == 416 and start:  # the part is no beginning of this file
@@ -186,6 +200,33 @@ def _open(url: str, start: int, advice: str) -> HTTPResponse:
             f"try later, {advice}."
         )
     return answer
+
+
+def _check_address(address: str, advice: str) -> None:
+    """Refuse what is not fetched by https; this machine itself may do without."""
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https"):
+        raise DatasetError(f"{address}: this is no web address; {advice}.")
+    here = parts.scheme == "http" and parts.hostname in _THIS_MACHINE
+    if parts.scheme != "https" and not here:
+        raise DatasetError(
+            f"{address}: only https addresses are fetched, since anybody on the way could change "
+            f"the others (ATOMLENS_DATA_MIRROR included); {advice}."
+        )
+
+
+class _SafeRedirects(HTTPRedirectHandler):
+    """Follows a server to another address only if that is a safe one."""
+
+    def __init__(self, advice: str) -> None:
+        self.advice = advice
+
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> Request | None:
+        """Return the next request."""
+        _check_address(newurl, self.advice)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def mirrored(url: str) -> str:
