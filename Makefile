@@ -1,6 +1,7 @@
 # make demo   the whole story on real molecules, a few minutes
 # make test   every test
 # make test-triton  the CUDA kernels in Triton's interpreter; no GPU is needed, but 1 GB for Triton
+# make test-matrix  Python 3.11 to 3.13 with the newest and the oldest packages, half an hour
 # make check  what CI runs: format, lint, types, layers, tests
 # Each target creates .venv and installs by itself; only Python 3.11 to 3.13, pip, make and gcc
 # are needed. `make test PYTHON=python3.12` takes another Python.
@@ -36,6 +37,9 @@ $(VENV)/.triton: $(INSTALLED)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints/cpu.txt triton
 	@touch $@
 
+test-matrix:
+	@scripts/matrix
+
 check: $(INSTALLED)
 	scripts/check
 
@@ -43,4 +47,4 @@ check-fast: $(INSTALLED)
 	scripts/check --fast
 
 clean:
-	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .matrix demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

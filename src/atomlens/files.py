@@ -71,7 +71,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         os.replace(name, path)
     except BaseException as problem:
         Path(name).unlink(missing_ok=True)
-        if isinstance(problem, OSError) and problem.filename is None:
+        if isinstance(problem, OSError) and problem.errno and problem.filename is None:
             problem.filename = str(path)  # a full disk does not say what was being written
         raise
 

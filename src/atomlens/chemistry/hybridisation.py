@@ -91,6 +91,6 @@ def perceive_molecule(
                 molecule, charge=0, embedChiral=False, maxIterations=1000
             )
             Chem.SanitizeMol(molecule)
-        except (ValueError, RuntimeError):
+        except (ValueError, RuntimeError, IndexError):
             return None
     return molecule
