@@ -263,6 +263,12 @@ def finish_entry(entry: Entry, dataset: Dataset, out: Path, box: Path) -> None:
     (out / DONE).touch()
 
 
+def is_done(out: Path, train_only: bool) -> bool:
+    """Tell whether there is nothing left to do for an entry."""
+    trained = (out / "settings.json").exists() and not (out / "training").exists()
+    return (out / DONE).exists() or (train_only and trained)
+
+
 def say(text: str) -> None:
     print(text, flush=True)
 
@@ -276,6 +282,7 @@ def main() -> None:
     parser.add_argument("--box", type=Path, default=BOX, help="where finished models go")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto")
+    parser.add_argument("--train-only", action="store_true", help="leave the finishing for later")
     parser.add_argument("--subset", type=int, help="a rehearsal: so many training samples")
     parser.add_argument(
         "--set", dest="changes", action="append", default=[], metavar="FIELD=VALUE",
@@ -291,7 +298,9 @@ def main() -> None:
     end = time.monotonic() + 60 * options.minutes
     for entry in QUEUE:
         out, left = options.out / entry.name, end - time.monotonic()
-        if (options.names and entry.name not in options.names) or (out / DONE).exists():
+        if options.names and entry.name not in options.names:
+            continue
+        if is_done(out, options.train_only):
             continue
         if left < 1:
             break
@@ -302,12 +311,13 @@ def main() -> None:
             settings = {"n_threads": options.threads, "accelerator": options.device, **changed}
             if options.subset is not None:
                 settings["subset"] = min(options.subset, len(dataset.splits["train"]))
-            if train_entry(entry, dataset, left, out, **settings):
+            trained = train_entry(entry, dataset, left, out, **settings)
+            if trained and not options.train_only:
                 finish_entry(entry, dataset, out, options.box)
         except AtomlensError as problem:
             print(f"{entry.name}: passed over: {problem}", file=sys.stderr, flush=True)
     chosen = options.names or [entry.name for entry in QUEUE]
-    undone = [name for name in chosen if not (options.out / name / DONE).exists()]
+    undone = [name for name in chosen if not is_done(options.out / name, options.train_only)]
     say(f"to be done: {', '.join(undone)}" if undone else "all done")
 
 

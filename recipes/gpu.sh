@@ -2,7 +2,8 @@
 # Train the queue of the box (recipes/box.py) on a GPU that is lent for minutes at a time.
 #
 #   recipes/gpu.sh pack DATA PACKED               where the data and all packages are
-#   recipes/gpu.sh train PACKED OUT [options]     where the GPU is, again and again until it says so
+#   recipes/gpu.sh train PACKED OUT [options]     where the GPU is, again until it says `all done`
+#   recipes/gpu.sh finish PACKED OUT [options]    where all packages are: errors, cards, the box
 #
 # `pack` writes less than 64 MiB (recipes/pack_box.py says what DATA holds). `train` takes the
 # options of recipes/box.py: names of entries, --minutes M (8.5 by default, so that a call ends
@@ -17,7 +18,7 @@ export PYTHONPATH="$here/src${PYTHONPATH:+:$PYTHONPATH}"
 python="${PYTHON:-python3}"
 
 usage() {
-  sed -n '2,13s/^# \{0,1\}//p' "$0"
+  sed -n '2,14s/^# \{0,1\}//p' "$0"
   exit 2
 }
 
@@ -51,8 +52,12 @@ case "$command" in
     join_parts "$to"
     trap 'cut_into_parts "$to"' EXIT
     "$python" -c "import torch; print('torch', torch.__version__, '- CUDA:', torch.cuda.is_available())"
-    "$python" "$here/recipes/box.py" --minutes 8.5 --threads "$(nproc)" "$@" \
-      --data "$from" --out "$to/runs" --box "$to/box"
+    "$python" "$here/recipes/box.py" --train-only --minutes 8.5 --threads "$(nproc)" "$@" \
+      --data "$from" --out "$to/runs"
+    ;;
+  finish)
+    join_parts "$to"
+    "$python" "$here/recipes/box.py" --minutes 600 "$@" --data "$from" --out "$to/runs"
     ;;
   *) usage ;;
 esac
