@@ -34,6 +34,7 @@ from atomlens.studies.faithful.orders import (
     tables,
 )
 from atomlens.studies.faithful.words import paragraph, passes, verdict
+from atomlens.studies.rows import as_number
 from atomlens.studies.statistics import Interval, bootstrap, spearman
 
 _COSTLY = ("occlusion", "integrated-gradients", "expected-gradients", "shapley", "learnt-mask")
@@ -55,7 +56,7 @@ class FaithfulSettings(Settings):
     """orders by chance that are averaged"""
     n_checked: int = bounded(40, least=1)
     """structures on which random weights and displaced atoms are tried"""
-    seed: int = 0
+    seed: int = bounded(0, least=0)
     """decides random orders, weights, displacements and the resampling of intervals"""
 
     def chosen(self) -> tuple[str, ...]:
@@ -458,23 +459,19 @@ def _plain_settings(settings: FaithfulSettings, asked: Asked) -> dict[str, objec
 def _effects(rows: list[Row]) -> list[Effect]:
     effects = []
     for row in rows:
-        controls = {n: _number(row[n]) for n in ("untrained", "shuffled labels") if n in row}
-        controls |= {"table": _number(row[_best(row)])}
-        interval = Interval(*(_number(row[f"deletion{e}"]) for e in ("", "_low", "_high")))
+        controls = {n: as_number(row[n]) for n in ("untrained", "shuffled labels") if n in row}
+        controls |= {"table": as_number(row[_best(row)])}
+        interval = Interval(*(as_number(row[f"deletion{e}"]) for e in ("", "_low", "_high")))
         effects.append(
             Effect.within(
                 f"{row['method']}, {row['meaning']}",
                 interval,
-                int(_number(row["n"])),
+                int(as_number(row["n"])),
                 "change over the first half of the deletions, over that of a random order",
                 controls,
             )
         )
     return effects
-
-
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, (int, float)) else np.nan
 
 
 def _best(row: Row) -> str:
@@ -485,7 +482,7 @@ def shown_rows(rows: list[Row]) -> list[Row]:
     """Return the table for the terminal."""
 
     def within(row: Row, name: str) -> str:
-        value, low, high = (_number(row[f"{name}{e}"]) for e in ("", "_low", "_high"))
+        value, low, high = (as_number(row[f"{name}{e}"]) for e in ("", "_low", "_high"))
         return f"{value:.2f} ({low:.2f} to {high:.2f})" if np.isfinite(value) else ""
 
     return [
@@ -493,9 +490,9 @@ def shown_rows(rows: list[Row]) -> list[Row]:
             "method": row["method"],
             "meaning": row["meaning"],
             "deletion / random": within(row, "deletion"),
-            "best table": f"{_number(row[_best(row)]):.2f} {row['best_table']}",
+            "best table": f"{as_number(row[_best(row)]):.2f} {row['best_table']}",
             "above it": within(row, "above_table"),
-            "untrained": f"{_number(row.get('untrained')):.2f}",
+            "untrained": f"{as_number(row.get('untrained')):.2f}",
             "insertion / random": within(row, "insertion"),
             "Pearson with losses": within(row, "pearson"),
             "passes": row["verdict"],
@@ -511,7 +508,7 @@ def check_table(result: StudyResult) -> list[dict[str, str]]:
     for check in result.tables["checks"]:
         row = rows.setdefault(str(check["check"]), {"check": str(check["check"])})
         row |= {m: row.get(m, "") for m in methods}
-        row[str(check["method"])] = f"{_number(check['value']):.2g}"
+        row[str(check["method"])] = f"{as_number(check['value']):.2g}"
     return list(rows.values())
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from atomlens.errors import Failure, MissingDependencyError, StudyError
+from atomlens.settings import bounded
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import StudyInput
 from atomlens.studies.orbitals.cache import ManyOrbitals, orbitals_of_many
@@ -22,15 +23,15 @@ Origin = Literal["sample", "inputs", "paper"]
 class OrbitalsSettings(OrbitalSettings):
     """Settings of ``orbitals``: of the calculation, and of the comparison."""
 
-    top_k: int = 0
+    top_k: int = bounded(0, least=0)
     """leading atoms that are compared; 0 for as many as hold half of the orbital"""
-    pictures: int = 4
+    pictures: int = bounded(4, least=0)
     """molecules of each model that are drawn with their orbital"""
-    n_workers: int = 1
+    n_workers: int = bounded(1, least=1)
     """processes that calculate orbitals"""
     folder: str = ""
     """keeps calculated orbitals; by default a folder in the cache"""
-    seed: int = 0
+    seed: int = bounded(0, least=0)
     """decides the resampling of the intervals"""
 
     def calculation(self) -> OrbitalSettings:
