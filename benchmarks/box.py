@@ -2,9 +2,10 @@
 
     python benchmarks/box.py                  qm9 and mp: the figures of their readout
     python benchmarks/box.py --first-answer   a fresh `pip install .`, then `predict qm9 CCO`
+    python benchmarks/box.py --table          the table of docs/box.md, from the models' folders
 
-The second installs this package, without its dependencies, into a temporary folder, and asks from
-a fresh process with empty caches, so that everything is compiled; then once more.
+`--first-answer` installs this package, without its dependencies, into a temporary folder, and
+asks from a fresh process with empty caches, so that everything is compiled; then twice more.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 import atomlens as al
 from atomlens.cli.demo import buckminsterfullerene
+from atomlens.predictor.box import BOX, boxed_names
 
 MOLECULES = ("H2O", "CH4", "CH3CH2OH", "C6H6", "CH3COCH3", "C4H4O", "CH3CONH2", "C5H5N")
 CRYSTALS = {
@@ -167,10 +169,38 @@ def first_answer() -> None:
             print(f"{label}: {time.perf_counter() - start:.1f} s")
 
 
+def table() -> None:
+    """Print what the folders of the box say of their tests, beside others."""
+    heads = "model, target, this model, mean, ridge, published, in the 90 % interval, seconds, MB"
+    print(f"| {heads.replace(', ', ' | ')} |")
+    print("|---" * 9 + "|")
+    for name in boxed_names():
+        model = al.load(f"box:{name}")
+        about, metrics = model.record.about, model.metrics
+        part = metrics.get("test") or metrics["validation"]
+        others = list(metrics.get("others", {}).values())
+        size = sum(path.stat().st_size for path in (BOX / name).iterdir()) / 1e6
+        for i, target in enumerate(model.targets):
+            said = part["targets"][target.name]
+            unit = f" ({target.unit})" if target.unit else ""
+            numbers = [said["mae"], *(other.get(target.name) for other in others)]
+            numbers += [None] * (3 - len(numbers))
+            numbers.append(about.published.get(target.name) if about else None)
+            cells = [f"`{name}`" if not i else "", f"{target.name}{unit}"]
+            cells += ["" if n is None else f"{n:.3g}" for n in numbers]
+            cells.append(f"{said['interval_coverage']:.1%}")
+            last = (f"{model.record.seconds:,.0f} ({model.record.device})", f"{size:.1f}")
+            print(f"| {' | '.join([*cells, *(last if not i else ('', ''))])} |")
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--first-answer", action="store_true")
-    if parser.parse_args().first_answer:
+    parser.add_argument("--table", action="store_true")
+    options = parser.parse_args()
+    if options.table:
+        table()
+    elif options.first_answer:
         first_answer()
     else:
         figures()
