@@ -90,7 +90,9 @@ def atoms_overlap(atoms: "Atoms") -> bool:
     cell, pbc = np.asarray(atoms.cell[:], dtype=float), np.asarray(atoms.pbc, dtype=bool)
     try:
         check_cell(cell, pbc)
-        pairs = overlapping_pairs(atoms.positions, cell, pbc, SHORTEST_BOND)
+        thin = pbc.any() and _heights(_periodic_basis(cell, pbc))[pbc].min() < 2 * SHORTEST_BOND
+        find = pairs_within if thin else overlapping_pairs
+        pairs = find(atoms.positions, cell, pbc, SHORTEST_BOND)
     except CrowdError:
         return True
     except (StructureError, ValueError):

@@ -351,3 +351,118 @@ def test_an_atom_near_a_special_position_of_a_small_cell_is_not_moved(tmp_path: 
     atoms = read_one(written(tmp_path, cell + group + SITES + rows))[0]
     assert len(atoms) == 2
     assert np.linalg.norm(atoms.get_distance(0, 1, mic=True)) > 0.9
+
+
+def labelled(rows: str, formula: str = "", a: float = 8.0) -> str:
+    sites = SITES.replace("_atom_site_type_symbol\n", "")
+    return (f"_chemical_formula_sum '{formula}'\n" if formula else "") + cubic(a) + sites + rows
+
+
+def test_formulas_under_other_tags_and_wyckoff_letters_hint_at_symmetry(tmp_path: Path) -> None:
+    rest = "_chemical_formula_structural CaF2\n_cell_formula_units_Z 4\n"
+    rows = "Ca1 Ca 0 0 0\nF1 F 0.25 0.25 0.25\nF2 F 0.75 0.75 0.75\n"
+    assert "no symmetry" in problem(written(tmp_path, rest + cubic(5.463) + SITES + rows))
+    sites = SITES + "_atom_site_Wyckoff_symbol\n"
+    rows = "Ca1 Ca 0 0 0 {0}a\nF1 F 0.25 0.25 0.25 {1}c\n"
+    letters = written(tmp_path, cubic(5.463) + sites + rows.format("", ""))
+    assert "Wyckoff letters" in read_one(letters)[1][0]
+    numbers = written(tmp_path, cubic(5.463) + sites + rows.format(4, 8))
+    assert "multiplicity 4" in problem(numbers)
+
+
+def test_lengths_in_another_unit_than_the_volume_are_refused(tmp_path: Path) -> None:
+    text = "_cell_volume 163.0\n" + cubic(0.5463) + IDENTITY + SITES + FLUORITE
+    assert "lengths must be in Å" in problem(written(tmp_path, text))
+
+
+LABELS = {
+    "the formula decides between two": ("CD1 0 0 0\nN1 .2 0 0\n", "C N", "CN"),
+    "capitals are what the formula has": ("CL1 0 0 0\nNA1 .5 .5 .5\n", "Na Cl", "ClNa"),
+    "the oxygen of a water": ("Mg1 0 0 0\nWat1 .3 0 0\n", "", "MgO"),
+    "a water called W": ("Mg1 0 0 0\nW1 .3 0 0\n", "Mg H2 O", "MgO"),
+    "tungsten called W": ("W1 0 0 0\nO1 .25 0 0\n", "W O", "OW"),
+    "letters behind the element": ("OW1 0 0 0\nHb2 .12 0 0\nNA .3 0 0\n", "O H N", "HNO"),
+}
+
+
+@pytest.mark.parametrize("which", LABELS)
+def test_labels_are_read_by_the_sum_formula(which: str, tmp_path: Path) -> None:
+    rows, formula, expected = LABELS[which]
+    assert (
+        read_one(written(tmp_path, labelled(rows, formula)))[0].get_chemical_formula() == expected
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "formula"),
+    [
+        ("T1 0 0 0\nO1 .2 0 0\n", ""),
+        ("M1 0 0 0\nO1 .25 0 0\n", ""),
+        ("Mg1 0 0 0\nW1 .3 0 0\n", ""),
+        ("C1 0 0 0\nPh1 .2 0 0\n", ""),
+        ("Si1Al1 0 0 0\nO1 .2 0 0\n", ""),
+        ("N1 0 0 0\nCa1 .18 0 0\nC1 .3 .15 0\n", ""),
+        ("O1 0 0 0\nHo1 .12 0 0\n", ""),
+        ("C1 0 0 0\nFe1 .5 .5 .5\n", "C H4"),
+        ("CA1 0 0 0\n", "Ca C"),
+    ],
+)
+def test_labels_that_name_no_element_for_certain_are_refused(
+    rows: str, formula: str, tmp_path: Path
+) -> None:
+    assert "(row" in problem(written(tmp_path, labelled(rows, formula))).replace(", row", " (row")
+
+
+@pytest.mark.parametrize("kind", ["Si/Al", "T", "Fe,Ni", "?x"])
+def test_types_that_are_no_element_are_refused(kind: str, tmp_path: Path) -> None:
+    text = cubic(8) + SITES + f"X1 {kind} 0 0 0\nO1 O .2 0 0\n"
+    assert "X1" in problem(written(tmp_path, text))
+
+
+def test_types_in_capitals_are_held_against_formula_and_distances(tmp_path: Path) -> None:
+    rows = "N1 N 0 0 0\nC1 CA .182 0 0\n"
+    assert "too near" in problem(written(tmp_path, cubic(8) + SITES + rows))
+    atoms, said = read_one(
+        written(tmp_path, "_chemical_formula_sum 'C N'\n" + cubic(8) + SITES + rows)
+    )
+    assert atoms.get_chemical_formula() == "CN"
+    assert "Ca, which is not in the sum formula" in said[0]
+    lime = "CA1 CA 0 0 0\nO1 O .3 0 0\n"
+    assert read_one(written(tmp_path, cubic(8) + SITES + lime))[0].get_chemical_formula() == "CaO"
+
+
+def test_atoms_that_are_counted_and_not_placed_are_told(tmp_path: Path) -> None:
+    sites = SITES + "_atom_site_attached_hydrogens\n"
+    text = cubic(10) + IDENTITY + sites + "C1 C .1 .1 .1 3\nN1 N .24 .1 .1 2\n"
+    atoms, said = read_one(written(tmp_path, text))
+    assert len(atoms) == 2
+    assert "5 hydrogens" in said[0]
+    squeezed = "loop_\n_platon_squeeze_void_nr\n_platon_squeeze_void_count_electrons\n1 90\n2 30\n"
+    text = squeezed + cubic(10) + IDENTITY + SITES + "C1 C .1 .1 .1\n"
+    assert "120 electrons" in read_one(written(tmp_path, text))[1][0]
+    sites = SITES + "_atom_site_occupancy\n"
+    text = cubic(10) + IDENTITY + sites + "C1 C .1 .1 .1 1\nQ1 O .5 .1 .1 0\n"
+    atoms, said = read_one(written(tmp_path, text))
+    assert (len(atoms), "occupancy 0" in said[0]) == (1, True)
+
+
+MODELS = (
+    "data_x\n{cell}loop_\n_atom_site.type_symbol\n_atom_site.label_atom_id\n_atom_site.Cartn_x\n"
+    "_atom_site.Cartn_y\n_atom_site.Cartn_z\n_atom_site.pdbx_PDB_model_num\n"
+    "C CA 0 0 0 1\nO O 1.2 0 0 1\nC CA 0 0 0 2\nO O 1.25 0 0 2\n"
+)
+DUMMIES = {"1 Å": "1.0", "question marks": "?", "zeros": "0", "none": ""}
+
+
+@pytest.mark.parametrize("which", DUMMIES)
+def test_models_are_structures_and_dummy_cells_are_none(which: str, tmp_path: Path) -> None:
+    value = DUMMIES[which]
+    angle = "?" if value == "?" else "90"
+    cell = "".join(f"_cell.length_{x} {value}\n" for x in "abc") + "".join(
+        f"_cell.angle_{x} {angle}\n" for x in ("alpha", "beta", "gamma")
+    )
+    path = tmp_path / "x.cif"
+    path.write_text(MODELS.format(cell=cell if value else ""))
+    found = read(path)
+    assert [a.get_distance(0, 1) for a in found] == pytest.approx([1.2, 1.25])
+    assert not any(a.pbc.any() for a in found)

@@ -147,7 +147,8 @@ def _listed(
     shares: NDArray[np.float64],
     cell: NDArray[np.float64],
 ) -> Cell:
-    multiplicities = sites.multiplicities()
+    is_magnetic = any(re.match(r"_(parent_)?space_group_(symop_)?magn|_parent_", t) for t in tags)
+    multiplicities = None if is_magnetic else sites.multiplicities()  # else those of the parent
     return Cell(
         tags,
         [sites.symbols[i] for i in kept],
@@ -224,7 +225,8 @@ def _refuse_modulated(tags: Tags) -> None:
 def _modulation_doubts(tags: Tags) -> list[str]:
     dimension = number(*column(tags, "_cell_modulation_dimension")[:1])
     is_modulated = bool(dimension) or any(
-        re.match(r"_atom_site_displace_(fourier|special_func)|_cell_wave_vector_", t) for t in tags
+        re.match(r"_atom_site_displace_(fourier|special_func)|_cell_wave_vector_|.*_ssg_", t)
+        for t in tags
     )
     if not is_modulated:
         return []
@@ -235,10 +237,10 @@ def _volume_doubts(tags: Tags, cell: NDArray[np.float64]) -> list[str]:
     said, ours = number(*column(tags, "_cell_volume")[:1]), float(abs(np.linalg.det(cell)))
     if said is None or said <= 0 or abs(said - ours) < 0.02 * ours:
         return []
-    return [
-        f"_cell_volume is {said:g} Å3, but the cell's lengths and angles make {ours:.6g} Å3; the "
-        "lengths and angles were taken"
-    ]
+    both = f"_cell_volume is {said:g} Å3, but the cell's lengths and angles make {ours:.6g} Å3"
+    if not 0.8 < said / ours < 1.25:
+        raise StructureError(f"{both}; correct the one that is wrong (lengths must be in Å)")
+    return [f"{both}; the lengths and angles were taken"]
 
 
 def _solvent_doubts(tags: Tags) -> list[str]:

@@ -63,7 +63,7 @@ def _is_element_like(kind: str) -> bool:
 @lru_cache(maxsize=1024)
 def _by_type(kind: str, formula: frozenset[str]) -> Element | None:
     match = _TYPE.fullmatch(kind.strip()) or re.fullmatch(r"([A-Za-z]{1,2})[^A-Za-z].*", kind)
-    if match is None or _WATER.fullmatch(kind) or _HYDROXYL.fullmatch(kind):
+    if match is None or _names_two(kind) or _WATER.fullmatch(kind) or _HYDROXYL.fullmatch(kind):
         return None
     symbol = match[1].capitalize()
     if symbol == "T" and "T" not in formula:
@@ -74,7 +74,16 @@ def _by_type(kind: str, formula: frozenset[str]) -> Element | None:
     is_name = len(symbol) == 2 and kind[:2].isupper()  # CA and CD are names of atoms as well
     if is_name and symbol not in formula and first in formula:
         return Element(first, corrected=symbol)
-    return Element(symbol)
+    return Element(symbol, guessed=is_name and not formula and _is_element(first))
+
+
+def _names_two(text: str) -> bool:
+    """Say whether a name joins two elements, as those of shared sites do (``Si/Al``, ``FeNi``)."""
+    match = re.match(r"([A-Z][a-z]?)(.*)", text)
+    if match is None:
+        return False
+    second = re.match(r"\d*[/,&+;]?([A-Z][a-z])(?![a-z])|\d*[/,&;]([A-Z])(?![a-z])", match[2])
+    return second is not None and _is_element(match[1]) and _is_element(second[1] or second[2])
 
 
 def _by_label(row: Callable[[], str], label: str, formula: frozenset[str], what: str) -> Element:
@@ -82,6 +91,11 @@ def _by_label(row: Callable[[], str], label: str, formula: frozenset[str], what:
         n = 2 if _WATER.fullmatch(label) else 1
         if not formula or "O" in formula:
             return Element("O", hydrogens=n)
+    if _names_two(label):
+        raise StructureError(
+            f"{row()}: {what} {short(label)} names two elements; add the column "
+            "_atom_site_type_symbol and a row for each of them"
+        )
     match = re.match(r"\s*([A-Za-z]*)", label)
     letters = match[1] if match else ""
     one, two = letters[:1].capitalize(), letters[:2].capitalize()

@@ -17,6 +17,14 @@ from atomlens.structures.cif.tags import Tags
 _DALTON_PER_A3 = 1.66053907
 """g/cm3 of one dalton per cubic ångström."""
 
+_OTHER_FORMULAS = (
+    "_chemical_formula_structural",
+    "_chemical_formula_moiety",
+    "_chemical_formula_iupac",
+    "_chemical_formula_analytical",
+)
+"""Formulas that stand for the sum formula where a file has none."""
+
 _CLEARLY_MORE = 1.4
 """Factor by which masses or electrons contradict: missing hydrogens and solvents do less."""
 
@@ -74,7 +82,7 @@ def units_in_cell(tags: Tags) -> float | None:
 
 def _by_formula(tags: Tags, counts: Mapping[str, float]) -> Item:
     """Z times the sum formula; some programs write the formula of the whole cell next to Z."""
-    amounts, units = formula_amounts(tags), units_in_cell(tags)
+    amounts, units = formula_amounts(tags, *_OTHER_FORMULAS), units_in_cell(tags)
     if not amounts or units is None:
         return _SILENT
     heavy = [s for s in amounts if s != "H"] or list(amounts)

@@ -23,6 +23,7 @@ _MULTIPLICITY_TAGS = (
     "_atom_site_symmetry_multiplicity",
     "_atom_site_site_symmetry_multiplicity",
 )
+_WYCKOFF_TAGS = ("_atom_site_wyckoff_symbol", "_atom_site_wyckoff_letter")
 _GROUP_TAGS = ("_atom_site_disorder_group", "_atom_site_label_alt_id")
 _LABEL_TAGS = ("_atom_site_label", "_atom_site_label_atom_id", "_atom_site_auth_atom_id")
 
@@ -60,9 +61,9 @@ def last_digit(value: Any) -> float:
     return 10.0 ** -len(text.partition(".")[2])
 
 
-def formula_amounts(tags: Tags) -> dict[str, Fraction]:
-    """Return the sum formula of the file; empty if it has none."""
-    text = " ".join(str(x) for x in column(tags, "_chemical_formula_sum"))
+def formula_amounts(tags: Tags, *others: str) -> dict[str, Fraction]:
+    """Return the sum formula of the file, or that of another tag; empty if it has none."""
+    text = " ".join(_known(x) for x in column(tags, "_chemical_formula_sum", *others))
     try:
         return amounts_in_formula(text, adducts=False)
     except StructureError:
@@ -128,6 +129,13 @@ class Sites:
             )
             for i in self.rows
         ]
+        symbols = {e.symbol for e in found}
+        if not formula and not types and "W" in symbols and symbols != {"W"}:
+            row = next(i for i, e in zip(self.rows, found, strict=True) if e.symbol == "W")
+            raise StructureError(
+                f"{self.name(row)}: the label may mean tungsten or the oxygen of a water; add the "
+                "column _atom_site_type_symbol"
+            )
         corrected = sorted({(e.corrected, e.symbol) for e in found if e.corrected})
         self.doubts += [
             f"the type symbols say {said}, which is not in the sum formula; {taken} was taken"
@@ -208,6 +216,9 @@ class Sites:
     def multiplicities(self) -> NDArray[np.float64] | None:
         """(n_sites,) multiplicities that the file gives, NaN where unknown; None without any."""
         found = self._numbers(*_MULTIPLICITY_TAGS)[self.rows]
+        if np.isnan(found).all():  # "4a" says it as well
+            letters = [re.match(r"\d+(?=[a-zA-Z])", str(x)) for x in self._values(*_WYCKOFF_TAGS)]
+            found = np.array([float(m[0]) if (m := letters[i]) else np.nan for i in self.rows])
         known = found >= 1
         return np.where(known, found, np.nan) if known.any() else None
 

@@ -70,6 +70,7 @@ _MAGNETIC_TRANSFORMS = (
     "_space_group_magn_transform_bns_pp_abc",
     "_space_group_magn_transform_og_pp_abc",
 )
+_WYCKOFF_TAGS = ("_atom_site_wyckoff_symbol", "_atom_site_wyckoff_letter")
 _SYSTEMS = ("_space_group_crystal_system", "_symmetry_cell_setting", "_symmetry_crystal_system")
 
 _SHORTEST = 0.55
@@ -275,6 +276,12 @@ def _without_symmetry(listed: Cell) -> tuple[Images, list[str]]:
             f"it gives no symmetry and {n} atoms, but {' and '.join(filled.evidence.contradicts)}; "
             f"{_ADVICE}"
         )
+    letters = {str(x).strip().lower()[-1:] for x in column(listed.tags, *_WYCKOFF_TAGS)}
+    if letters - {"a", "?", ".", ""} and not filled.evidence.agrees:
+        return filled.images, [
+            f"it gives Wyckoff letters but no symmetry; the {n} atoms were taken as they stand, so "
+            "some may be missing"
+        ]
     hints = [str(x) for x in column(listed.tags, *_SYSTEMS)[:1] if _is_given(x)]
     if hints and hints[0].lower() != "triclinic" and not filled.evidence.agrees:
         return filled.images, [
@@ -525,7 +532,7 @@ def _named(tags: Tags) -> Iterator[Group]:
     yield from _magnetic(tags)
     for tag in _NUMBERS:
         value = number(*column(tags, tag)[:1])
-        if value is not None:
+        if value:  # 0 stands for unknown
             known = 1 <= value <= 230 and value == int(value)
             yield Group(
                 f"space group number {value:g}",
@@ -589,7 +596,7 @@ def _magnetic(tags: Tags) -> Iterator[Group]:
             bare = re.sub(r"1'$", "", name.strip()).replace("'", "").strip(' ."')
             group = _named_group(bare, f"magnetic space group {name}")
             if group.numbers and standard:
-                yield group
+                yield group._replace(name="")  # the axes are those of the transformation
 
 
 @lru_cache(maxsize=64)
