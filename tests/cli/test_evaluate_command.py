@@ -24,7 +24,7 @@ def test_the_test_part_is_evaluated_as_after_training(
     assert sum(errors) / len(errors) == pytest.approx(found["mae"])
     assert (out / "parity.png").read_bytes().startswith(b"\x89PNG")
     shown = capsys.readouterr().out
-    assert "MAE of the mean predictor" in shown
+    assert "MAE of the mean of the training part" in shown
     assert "eV" in shown
 
 

@@ -187,3 +187,32 @@ def test_empty_cells_are_no_failure(tmp_path, capsys) -> None:
     settings = json.loads(Path("m/settings.json").read_text())["training"]
     assert (settings["n_failed"], settings["n_without_value"]) == (0, 4)
     assert ran("evaluate", "m", "t.csv", "--quiet") == 0
+
+
+def test_explaining_again_leaves_no_stale_index(model: str) -> None:
+    assert ran("explain", model, "CCO", "CCN", "--out", "x", "--quiet") == 0
+    assert Path("x/index.html").is_file()
+    assert ran("explain", model, "CCCC", "--out", "x", "--quiet") == 0
+    assert not Path("x/index.html").exists()
+    Path("x/index.html").write_text("<html>mine</html>")
+    assert ran("explain", model, "CCCC", "--out", "x", "--quiet") == 0
+    assert Path("x/index.html").read_text() == "<html>mine</html>"
+
+
+def test_what_evaluate_says_it_wrote_it_wrote(model: str, capsys) -> None:
+    Path("e").mkdir()
+    Path("e/thesis.txt").write_text("mine")
+    capsys.readouterr()
+    assert ran("evaluate", model, "t.csv", "--out", "e", "--quiet") == 0
+    shown = capsys.readouterr().out
+    assert "predictions.csv" in shown
+    assert "thesis.txt" not in shown
+
+
+def test_explain_does_not_write_over_its_input(model: str, capsys) -> None:
+    Path("s").mkdir()
+    text = "3\n\nO 0 0 0\nH 0.96 0 0\nH -0.24 0.93 0\n"
+    Path("s/water.extxyz").write_text(text)
+    assert ran("explain", model, "s/water.extxyz", "--out", "s", "--quiet") == 2
+    assert "is an input and would be overwritten" in capsys.readouterr().err
+    assert Path("s/water.extxyz").read_text() == text

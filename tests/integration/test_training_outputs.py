@@ -365,3 +365,15 @@ def test_a_bare_machine_trains_from_a_packed_file(tmp_path: Path) -> None:
     expected = load(tmp_path / "run").predict(TOY.structures.subset([0])).values[0, 0]
     assert float(value) == pytest.approx(expected, rel=1e-5)
     assert isinstance(Predictor.load(tmp_path / "run"), Predictor)
+
+
+@pytest.mark.parametrize("extensive", [False, True])
+def test_the_model_mean_is_as_good_as_always_saying_the_mean(extensive: bool) -> None:
+    data = load_dataset("toy", limit=40)
+    target = replace(data.targets[0], extensive=extensive)
+    values = data.values + np.arange(40.0)[:, None]
+    trained = train(replace(data, targets=(target,), values=values), model="mean")
+    for part in ("validation", "test"):
+        assert trained.metrics[part]["targets"][target.name]["mad_mae"] == pytest.approx(
+            1, rel=1e-4
+        )

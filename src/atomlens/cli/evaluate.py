@@ -1,7 +1,6 @@
 """``atomlens evaluate``: how far predictions are from known values."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atomlens.cli.common import (
@@ -41,7 +40,7 @@ ROWS = (
     ("n", "samples", False),
     ("mae", "MAE", True),
     ("rmse", "RMSE", True),
-    ("mad", "MAE of the mean predictor", True),
+    ("mad", "MAE of always saying the mean", True),
     ("mad_mae", "MAD:MAE", False),
     ("r2", "R²", False),
     ("spearman", "Spearman", False),
@@ -83,12 +82,13 @@ def run(options: argparse.Namespace) -> int:
     true = matching_values(data, model.targets)
     with ProgressLine("predicting", quiet=options.quiet) as progress:
         prediction = model.predict(data.structures, progress=progress)
-    metrics = score(prediction, true)
+    metrics = score(prediction, true, model.record.means)
     if len(prediction.failures) < len(prediction):
         emit(format_table(metric_rows(metrics)))
         if options.out is not None:
-            write_evaluation(prediction, true, metrics, usable_folder(options.out))
-            emit(f"Written to {options.out}: {', '.join(_files(options.out))}.")
+            folder = usable_folder(options.out)
+            written = write_evaluation(prediction, true, metrics, folder)
+            emit(f"Written to {options.out}: {', '.join(p.name for p in written)}.")
     failures = [*unused, *prediction.failures]
     return exit_code(failures, len(data) + len(unused))
 
@@ -133,11 +133,10 @@ def metric_rows(metrics: "Metrics") -> list[dict[str, Any]]:
                 continue
             unit = figures.get("unit", "") if has_unit else ""
             text = str(value) if isinstance(value, int) else f"{value:.4g}"
+            if field == "mad":
+                about = figures.get("mad_about", "these values")
+                label = f"MAE of the mean of {'the ' if about == 'training part' else ''}{about}"
             points = field == "n" and value > metrics.n_samples
             label = "values" if points else label
             rows.setdefault(label, {"": label})[name] = f"{text} {unit}".rstrip()
     return list(rows.values())
-
-
-def _files(folder: Path) -> list[str]:
-    return sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))

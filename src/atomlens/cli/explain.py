@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atomlens.cli.common import (
@@ -102,6 +103,7 @@ def run(options: argparse.Namespace) -> int:
     )
     if options.strict:
         items = strictly(items)
+    refuse_inputs_in(folder, items)
     explanations, failures = explain_all(
         model,
         items,
@@ -123,6 +125,27 @@ def run(options: argparse.Namespace) -> int:
             if e.warning:
                 say(f"{e.name}: {e.warning}")
     return exit_code(failures, len(items))
+
+
+def refuse_inputs_in(folder: Path, items: "Sequence[Atoms | Failure]") -> None:
+    """Refuse a folder in which an output would take the place of an input.
+
+    Raises:
+        SettingsError: the folder is that of an input of the same name.
+    """
+    from atomlens.predictor.report import unique_stems
+    from atomlens.structures.arrays import name_of
+
+    named = [(name_of(i), i.info.get("source")) for i in items if not isinstance(i, Failure)]
+    stems = unique_stems([name for name, _ in named], taken=("index",))
+    outputs = {folder / f"{stem}.{end}" for stem in stems for end in ("extxyz", "json", "html")}
+    known = {path.resolve() for path in outputs if path.exists()}
+    for _, source in named:
+        if isinstance(source, str) and Path(source).resolve() in known:
+            raise SettingsError(
+                f"--out {folder}: {source} is an input and would be overwritten; give another "
+                "folder."
+            )
 
 
 def explain_all(

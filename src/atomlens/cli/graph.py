@@ -5,8 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from atomlens.cli.common import add_common_arguments, add_disorder, add_inputs, add_set
-from atomlens.cli.outputs import emit, exit_code
+from atomlens.cli.common import (
+    add_common_arguments,
+    add_disorder,
+    add_inputs,
+    add_set,
+    add_strict,
+    strictly,
+)
+from atomlens.cli.outputs import emit, exit_code, refuse_to_overwrite
 from atomlens.cli.progress import ProgressLine
 from atomlens.cli.settings import read_assignments
 from atomlens.errors import AtomlensError, Failure, SettingsError, unknown_name
@@ -42,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "json"), default="table")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write here instead of to stdout")
     add_disorder(parser)
+    add_strict(parser)
     add_common_arguments(parser)
 
 
@@ -51,9 +59,11 @@ def run(options: argparse.Namespace) -> int:
     from atomlens.files import write_text
     from atomlens.structures import read_structures
 
-    items = read_structures(
+    items: Sequence[Any] = read_structures(
         options.inputs, disorder=options.disorder, n_models=options.ordered_models
     ).items
+    if options.strict:
+        items = strictly(items)
     records, failures = describe_graphs(builder, items, quiet=options.quiet)
     as_json = options.format == "json" or (options.out and options.out.suffix == ".json")
     if as_json or len(failures) < len(items):
@@ -61,6 +71,7 @@ def run(options: argparse.Namespace) -> int:
         if options.out is None:
             emit(text)
         else:
+            refuse_to_overwrite(options.out, options.inputs)
             write_text(text, options.out)
     return exit_code(failures, len(items))
 

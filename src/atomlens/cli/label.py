@@ -6,9 +6,9 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from atomlens.cli.common import add_common_arguments, add_inputs
+from atomlens.cli.common import add_common_arguments, add_inputs, add_strict, strictly
 from atomlens.cli.guard import say
-from atomlens.cli.outputs import emit, exit_code
+from atomlens.cli.outputs import emit, exit_code, refuse_to_overwrite
 from atomlens.cli.progress import ProgressLine
 from atomlens.errors import SettingsError
 from atomlens.files import only_writer
@@ -73,6 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=("table", "json", "csv"), help="on stdout (default: table)"
     )
+    add_strict(parser)
     add_common_arguments(parser)
 
 
@@ -128,7 +129,9 @@ def run(options: argparse.Namespace) -> int:
         cycles=options.cycles,
         seed=options.seed,
     )
-    items = read_structures(options.inputs).items
+    items: Sequence[Any] = read_structures(options.inputs).items
+    if options.strict:
+        items = strictly(items)
     holding = nullcontext() if options.out is None else only_writer(options.out)
     with holding, ProgressLine("simulating", quiet=options.quiet) as progress:
         known = _known(options)
@@ -155,6 +158,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _check_outputs(options: argparse.Namespace) -> None:
     """Refuse names of files that cannot be written before hours of work."""
+    if options.out is not None:
+        refuse_to_overwrite(options.out, options.inputs)
     if options.out is not None and options.out.suffix not in SUFFIXES:
         raise SettingsError(
             f"--out {options.out}: the name must end with one of {', '.join(SUFFIXES)}."

@@ -6,7 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from atomlens.cli.common import add_common_arguments, add_out_folder, add_set
+from atomlens.cli.common import (
+    add_common_arguments,
+    add_out_folder,
+    add_set,
+    add_strict,
+    strict_dataset,
+)
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit, exit_code, failure_sentence, usable_folder
 from atomlens.cli.progress import ProgressLine
@@ -61,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_set(parser, "FIELD=V", "one setting of the study; may repeat")
     add_out_folder(parser, required=False, help_text="folder for figures, tables, study.json")
     parser.add_argument("--format", choices=("table", "json"), default="table")
+    add_strict(parser)
     add_common_arguments(parser)
 
 
@@ -82,6 +89,8 @@ def run(options: argparse.Namespace) -> int:
     models = load_all(options.model)
     study.check_models(models)
     data = load_inputs(study, options, models)
+    if options.strict:
+        data = strict_dataset(data)
     folder = usable_folder(options.out)
     with ProgressLine(study.name, quiet=options.quiet) as progress:
         result = study.run(
@@ -143,6 +152,10 @@ def load_inputs(
     Raises:
         StudyError: there is no input, or nothing is left.
     """
+    import numpy as np
+
+    from atomlens.predictor.evaluation import NAMES_ONLY
+
     if not options.inputs:
         if study.needs_data:
             raise StudyError(f"{study.name}: name the structures or the data set to study.")
@@ -153,8 +166,12 @@ def load_inputs(
         reason = f" {failure_sentence(data.failures[0])}" if data.failures else ""
         raise StudyError(f"{study.name}: there is no structure to study.{reason}")
     if not (study.leaves_out_known or options.all):
-        trained = {name for m in models for name in m.record.split.get("train", ())}
-        rows = [i for i, name in enumerate(data.structures.names) if name not in trained]
+        trained = np.zeros(len(data), dtype=np.bool_)
+        for model in models:
+            trained |= model.was_in(data.structures, "train", "pretraining")
+            if model.record.samples is None and model.record.split:
+                say(NAMES_ONLY)
+        rows = np.flatnonzero(~trained).tolist()
         if not rows:
             raise StudyError(
                 f"{study.name}: the models were trained on every one of the {len(data)} "

@@ -123,6 +123,16 @@ class Predictor(TrainedModel):
         samples = self.record.samples
         return (UNKNOWN,) * len(structures) if samples is None else samples.part_of(structures)
 
+    def was_in(self, structures: StructureArrays, *parts: str) -> NDArray[np.bool_]:
+        """(n,) whether each structure was in one of some parts of the model's training.
+
+        By content, whatever it is called; by name for folders that hold no digests (0.1).
+        """
+        if self.record.samples is not None:
+            return np.isin(self.record.samples.part_of(structures), parts)
+        names = {name for part in parts for name in self.record.split.get(part, ())}
+        return np.array([name in names for name in structures.names], dtype=np.bool_)
+
     def predict_rows(
         self,
         store: GraphStore,
@@ -230,7 +240,7 @@ class Predictor(TrainedModel):
         prediction = self.predict(
             dataset.structures, n_workers=n_workers, device=device, progress=progress
         )
-        return score(prediction, true)
+        return score(prediction, true, self.record.means)
 
     def _prediction(
         self, inputs: Inputs, found: Estimates | None, unlike: NDArray[np.float64] | None

@@ -1,5 +1,7 @@
 """Comparing predictions with the values of a data set."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,11 +23,13 @@ from atomlens.targets import Target, value_slices
 Values = NDArray[np.float64]
 
 
-def score(prediction: Prediction, true: Values) -> Metrics:
+def score(prediction: Prediction, true: Values, means: Sequence[float] = ()) -> Metrics:
     """Return the metrics of predictions against true values (n, n_values); NaN is left out.
 
-    Those of a spectrum are over all materials and points of the grid together.
+    Those of a spectrum are over all materials and points of the grid together. ``means`` are those
+    of the training part (`TrainingRecord.means`), with which the errors are compared.
     """
+    baseline = _baseline(prediction, means)
     targets: dict[str, RegressionMetrics | ClassificationMetrics] = {}
     places = zip(prediction.targets, value_slices(prediction.targets), strict=True)
     for (target, place), probabilities in zip(places, prediction.probabilities, strict=True):
@@ -43,8 +47,38 @@ def score(prediction: Prediction, true: Values) -> Metrics:
             std=prediction.std[:, place].ravel() if known_std else None,
             low=prediction.interval_low[:, place].ravel() if known_std else None,
             high=prediction.interval_high[:, place].ravel() if known_std else None,
+            baseline=None if baseline is None else baseline[:, place].ravel(),
         )
     return Metrics(n_samples=len(prediction), n_failed=len(prediction.failures), targets=targets)
+
+
+def training_means(
+    values: Values, n_atoms: NDArray[np.int64], targets: tuple[Target, ...]
+) -> Values:
+    """(n_values,) means of the training part, per atom for extensive targets; NaN for classes.
+
+    Args:
+        values: (n, n_values) of the training part.
+        n_atoms: (n,)
+        targets: What the values are.
+    """
+    means = np.full(values.shape[1], np.nan)
+    for target, place in zip(targets, value_slices(targets), strict=True):
+        if target.kind == "regression":
+            amounts = n_atoms[:, None] if target.extensive else 1
+            means[place] = np.nanmean(values[:, place] / amounts, axis=0)
+    return means
+
+
+def _baseline(prediction: Prediction, means: Sequence[float]) -> Values | None:
+    """(n, n_values) what always saying the mean of the training part predicts."""
+    if len(means) != prediction.values.shape[1]:
+        return None
+    baseline = np.tile(np.asarray(means, dtype=np.float64), (len(prediction), 1))
+    for target, place in zip(prediction.targets, value_slices(prediction.targets), strict=True):
+        if target.extensive:
+            baseline[:, place] *= prediction.n_atoms[:, None]
+    return baseline
 
 
 def choose_part(

@@ -28,9 +28,12 @@ class RegressionMetrics:
     spearman: float
     """Rank correlation; NaN if either side is constant."""
     mad: float
-    """Mean absolute deviation of the true values: the MAE of the best constant near the mean."""
+    """MAE of always saying the mean; of the training part (of extensive targets, its mean per
+    atom times the number of atoms), or of these values themselves: see ``mad_about``."""
     mad_mae: float
     """MAD over MAE: 1 for a mean predictor, above 5 usually called good."""
+    mad_about: str = "these values"
+    """Of what the mean is: ``training part`` or ``these values``."""
     coverage: dict[str, float] | None = None
     """Share of true values inside mean ± z std, by the share a normal distribution promises."""
     miscalibration_area: float | None = None
@@ -95,14 +98,20 @@ def regression_metrics(
     std: Values | None = None,
     low: Values | None = None,
     high: Values | None = None,
+    baseline: Values | None = None,
 ) -> RegressionMetrics:
-    """Compare predictions with true values, all of shape (n,); pairs with a NaN are left out."""
+    """Compare predictions with true values, all of shape (n,); pairs with a NaN are left out.
+
+    ``baseline`` is what always saying the mean of the training part would predict.
+    """
     known = np.isfinite(true) & np.isfinite(predicted)
     t, p = true[known], predicted[known]
     error = p - t
     mae = float(np.abs(error).mean()) if len(t) else math.nan
     deviation = t - t.mean() if len(t) else t
-    mad = float(np.abs(deviation).mean()) if len(t) else math.nan
+    about_training = baseline is not None and bool(np.isfinite(baseline[known]).all())
+    constant = baseline[known] if baseline is not None and about_training else t - deviation
+    mad = float(np.abs(t - constant).mean()) if len(t) else math.nan
     total = float(np.square(deviation).sum())
     coverage = area = inside = foreseen = None
     if std is not None and len(t) and np.all(np.isfinite(std[known])):
@@ -122,6 +131,7 @@ def regression_metrics(
         spearman=spearman(t, p),
         mad=mad,
         mad_mae=mad / mae if mae > 0 else math.nan,
+        mad_about="training part" if about_training else "these values",
         coverage=coverage,
         miscalibration_area=area,
         interval_coverage=inside,

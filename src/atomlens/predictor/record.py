@@ -1,5 +1,6 @@
 """How a model came about: kept with it, so that a result can be traced and repeated."""
 
+import math
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -84,6 +85,9 @@ class TrainingRecord:
     run: dict[str, Any] = field(default_factory=dict)
     """SHA-256 of ``data``, ``charges``, ``held`` and ``split``, and ``reading``, the options with
     which the data were read; empty for models of atomlens 0.1."""
+    means: tuple[float, ...] = ()
+    """By value: mean of the training part, per atom for extensive targets, NaN for classes; empty
+    if unknown (folders of atomlens 0.1)."""
     n_without_value: int = 0
     """Rows that were left out because no value of the targets is known."""
     remarks: tuple[str, ...] = ()
@@ -112,6 +116,7 @@ class TrainingRecord:
             "n_failed": len(self.failures),
             "n_without_value": self.n_without_value,
             "run": self.run,
+            "means": list(self.means),
             "remarks": list(self.remarks),
             **({} if self.about is None else {"about": asdict(self.about)}),
         }
@@ -129,6 +134,7 @@ class TrainingRecord:
             notes=str(content["notes"]),
             started_from=_start(content.get("started_from", {})),
             run=_run(content.get("run", {})),
+            means=tuple(math.nan if v is None else float(v) for v in content.get("means", ())),
             n_without_value=int(content.get("n_without_value", 0)),
             remarks=tuple(map(str, content.get("remarks", ()))),
             about=None if content.get("about") is None else About.from_dict(content["about"]),

@@ -80,13 +80,19 @@ def axis_labels(target: Target) -> tuple[str, str]:
     return x, f"{target.name} ({target.unit})" if target.unit else target.name
 
 
-def write_evaluation(prediction: Prediction, true: Values, metrics: Metrics, folder: Path) -> None:
-    """Write metrics.json, predictions.csv and, for each number that is predicted, figures."""
+def write_evaluation(
+    prediction: Prediction, true: Values, metrics: Metrics, folder: Path
+) -> list[Path]:
+    """Write metrics.json, predictions.csv and, for each number that is predicted, figures.
+
+    Returns the files that were written, in the order of their names.
+    """
     from atomlens.reports.figures import draw_calibration, draw_parity
     from atomlens.reports.spectrum_figure import draw_spectra
     from atomlens.reports.tables import write_table
 
-    write_table(compared_rows(prediction, true), folder / "predictions.csv")
+    written = [folder / "predictions.csv", folder / "metrics.json"]
+    write_table(compared_rows(prediction, true), written[0])
     for target, place in zip(prediction.targets, value_slices(prediction.targets), strict=True):
         if target.kind != "regression" or not metrics[target.name].n:
             continue
@@ -95,7 +101,10 @@ def write_evaluation(prediction: Prediction, true: Values, metrics: Metrics, fol
         if target.is_spectrum:
             panels = compared_spectra(prediction, true[:, place], target.name)
             x_label, y_label = axis_labels(target)
-            draw_spectra(panels, folder / f"spectra{stem}.png", x_label=x_label, y_label=y_label)
+            path = folder / f"spectra{stem}.png"
+            draw_spectra(panels, path, x_label=x_label, y_label=y_label)
+            written.append(path)
+        written.append(folder / f"parity{stem}.png")
         draw_parity(
             true[:, place].ravel(),
             found.ravel(),
@@ -106,8 +115,10 @@ def write_evaluation(prediction: Prediction, true: Values, metrics: Metrics, fol
         )
         curve = _calibration_curve((found - true[:, place]).ravel(), std.ravel())
         if curve is not None:
-            draw_calibration(*curve, folder / f"calibration{stem}.png", title=target.name)
+            written.append(folder / f"calibration{stem}.png")
+            draw_calibration(*curve, written[-1], title=target.name)
     write_text(to_json(metrics.to_dict()) + "\n", folder / "metrics.json")
+    return sorted(written)
 
 
 def compared_rows(prediction: Prediction, true: Values) -> list[dict[str, Any]]:
@@ -147,7 +158,8 @@ def write_explanations(
 ) -> list[str]:
     """Write the files of every explanation and, for several, an index; return their names.
 
-    Without ``single_pages`` the index is the only page; the viewer alone takes 0.6 MB a page.
+    Without ``single_pages`` the index is the only page; the viewer alone takes 0.6 MB a page. An
+    index that an earlier call left is renewed or removed.
     """
     from atomlens.reports.page import write_page
     from atomlens.reports.tables import write_extxyz
@@ -163,7 +175,19 @@ def write_explanations(
             progress(done, len(stems))
     if len(stems) > 1:
         write_page([e.picture() for e in explanations], folder / "index.html")
+    else:
+        _remove_index(folder / "index.html")
     return stems
+
+
+def _remove_index(path: Path) -> None:
+    """Remove an index of ours, which is about other structures; another page stays."""
+    try:
+        ours = "atomlens" in path.read_text(encoding="utf-8", errors="replace")[:20_000]
+    except OSError:
+        return
+    if ours:
+        path.unlink(missing_ok=True)
 
 
 def unique_stems(names: Sequence[str], taken: Sequence[str] = ()) -> list[str]:

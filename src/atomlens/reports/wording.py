@@ -12,8 +12,14 @@ from atomlens.structures.arrays import hill_formula
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 STD_SOURCES = {
-    "ensemble": "± is the standard deviation between the members of an ensemble of models.",
-    "heteroscedastic": "± is the error that the model itself expects for this structure.",
+    "ensemble": "± is how much the members of an ensemble disagree, times a factor, with a "
+    "constant part added in squares; both were fitted to the errors on validation structures.",
+    "heteroscedastic": "± is the error that the model itself expects for this structure, times a "
+    "factor, with a constant part added in squares; both were fitted to the errors on validation "
+    "structures.",
+    "ensemble + heteroscedastic": "± is how much the members of an ensemble disagree and the error "
+    "that they expect, times a factor, with a constant part added in squares; both were fitted to "
+    "the errors on validation structures.",
     "validation": "± is the typical error on validation structures, the same for every input.",
     "none": "This model gives no error estimate.",
 }

@@ -14,6 +14,7 @@ from atomlens.errors import Failure
 from atomlens.machine import choose_device
 from atomlens.predictor import Calibration, Predictor, TrainingRecord, score
 from atomlens.predictor.estimates import Noise, residuals
+from atomlens.predictor.evaluation import training_means
 from atomlens.predictor.inference import run_models
 from atomlens.predictor.record import package_versions
 from atomlens.predictor.report import draw_targets
@@ -57,7 +58,8 @@ def finish(job: Job, results: Sequence[MemberResult]) -> Predictor:
             prediction = predictor.predict_rows(
                 store, data.dataset.structures, chosen, device=device
             )
-            metrics[part] = score(prediction, data.dataset.values[chosen]).to_dict()
+            true = data.dataset.values[chosen]
+            metrics[part] = score(prediction, true, predictor.record.means).to_dict()
     for model in predictor.models:
         model.to("cpu")
     return replace(predictor, metrics=metrics)
@@ -86,6 +88,7 @@ def _assemble(job: Job, results: Sequence[MemberResult]) -> Predictor:
             split=_split_names(data),
             history=tuple(row for result in results for row in result.history),
             failures=data.failures,
+            means=_means(data),
             samples=data.samples.after(None if job.transfer is None else job.transfer.earlier),
             run=job.run,
             n_without_value=len(data.dataset.without_value),
@@ -104,6 +107,13 @@ def _assemble(job: Job, results: Sequence[MemberResult]) -> Predictor:
 def _elements(data: TrainingData) -> tuple[int, ...]:
     numbers = data.dataset.structures.subset(data.split.train).atomic_numbers
     return tuple(int(z) for z in np.unique(numbers))
+
+
+def _means(data: TrainingData) -> tuple[float, ...]:
+    rows = data.split.train
+    n_atoms = data.dataset.structures.n_atoms[rows]
+    means = training_means(data.dataset.values[rows], n_atoms, data.scaling.targets)
+    return tuple(means.tolist())
 
 
 def _warnings(data: TrainingData) -> tuple[Failure, ...]:

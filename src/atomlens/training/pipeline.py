@@ -1,6 +1,7 @@
 """The one function that trains."""
 
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -57,6 +58,10 @@ WITHOUT_NUMBA = (
     "numba is not installed, so neighbours are searched in plain Python, some hundred times "
     "slower; pip install numba."
 )
+_ALONE = threading.RLock()
+"""Held by the thread that trains: torch has one random state, one number of threads and one
+precision of matrix products for the whole process, so two trainings at once would disturb each
+other's dropout and first weights. Processes can train side by side."""
 _FOR_FORMULAS = ("rf-magpie", "finder")
 """Default models for formulas: for numbers, and where there are classes, too."""
 
@@ -122,7 +127,8 @@ def train(
         check_out(folder, resume=resume)
     pretrained = find_pretrained(start_from, settings, folder)
     try:
-        return _train(data, model, target, folder, settings, pretrained, progress)
+        with _ALONE:
+            return _train(data, model, target, folder, settings, pretrained, progress)
     except KeyboardInterrupt:
         if folder is None or not (folder / TRAINING).is_dir():
             raise

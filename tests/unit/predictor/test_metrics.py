@@ -133,3 +133,12 @@ def test_json_never_holds_nan() -> None:
         "a": [None, 1.0, None],
         "b": [2, "x"],
     }
+
+
+def test_the_mean_that_errors_are_compared_with_is_that_of_the_training_part() -> None:
+    true, zero = np.array([100.0, 101, 102]), np.zeros(3)
+    own = regression_metrics(true, zero)
+    assert (own.mad, own.mad_about) == (pytest.approx(2 / 3), "these values")
+    trained = regression_metrics(true, zero, baseline=np.full(3, 1.0))
+    assert (trained.mad, trained.mad_about) == (pytest.approx(100), "training part")
+    assert regression_metrics(true, np.full(3, 1.0), baseline=np.full(3, 1.0)).mad_mae == 1

@@ -116,3 +116,21 @@ def test_a_cut_checkpoint_is_a_sentence(tmp_path: Path, keep: int) -> None:
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(TrainingError, match="damaged"):
         read_checkpoint(tmp_path)
+
+
+def test_trainings_in_threads_do_not_disturb_each_other() -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from atomlens.datasets import load_dataset
+    from atomlens.training import train
+
+    data = load_dataset("toy", limit=30)
+    small = {"n_layers": 1, "n_features": 8, "n_heads": 2, "dropout": 0.3}
+
+    def learned(_: int) -> torch.Tensor:
+        model = train(data, model="scann-plus", epochs=2, batch_size=8, model_settings=small)
+        return model.models[0].state_dict()["output.weight"]
+
+    alone = learned(0)
+    with ThreadPoolExecutor(3) as pool:
+        assert all(torch.equal(alone, together) for together in pool.map(learned, range(3)))

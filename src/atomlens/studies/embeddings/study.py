@@ -108,7 +108,7 @@ class Embeddings(Study):
         seed = self.settings.seed
         effects = compare(models[0], models[1], seed) if len(models) == 2 else []
         for model, values in zip(models, known, strict=True):
-            validated = np.isin(chosen.names, model.predictor.record.split.get("validation", ()))
+            validated = model.predictor.was_in(chosen, "validation")
             effects += against_values(model, np.where(validated, np.nan, values), seed)
         return effects
 

@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from atomlens.errors import Failure, MissingDependencyError, StudyError
 from atomlens.settings import bounded
 from atomlens.structures.arrays import StructureArrays
@@ -73,9 +75,12 @@ def gather_cases(given: StudyInput, settings: OrbitalsSettings) -> Cases:
     """
     shipped = load_sample()
     papers = {paper.name for paper in PAPER_MOLECULES}
-    trained = {name for m in given.models for name in m.record.split.get("train", ())}
     sample = [o for o in shipped.orbitals if o.name not in papers]
-    left = [o for o in sample if o.name not in trained]
+    structures = StructureArrays.from_atoms([o.to_atoms() for o in sample])
+    trained = np.zeros(len(sample), dtype=np.bool_)
+    for model in given.models:
+        trained |= model.was_in(structures, "train", "pretraining")
+    left = [o for o, known in zip(sample, trained.tolist(), strict=True) if not known]
     as_shipped = asdict(settings.calculation()) == shipped.provenance["settings"]
     own = [given.data.structures.to_atoms(i) for i in range(len(given.data))]
     wanted = own or [o.to_atoms() for o in left]
