@@ -27,6 +27,7 @@ from model_makers import ADDITIVE_HEADS, kind_of, small_model
 NAMES = sorted(MODELS.ours())
 REBUILT = "occlusion-rebuilt"  # needs structures that graphs can be built of
 METHODS = sorted(set(EXPLAINERS) - {REBUILT})
+NEAR = {"rtol": 1e-6, "atol": 1e-9}
 
 
 def frozen_model(name: str) -> PropertyModel:
@@ -228,9 +229,11 @@ def test_a_structure_does_not_feel_those_that_are_explained_with_it(name: str, k
             assert found.errors is not None
             assert (np.abs(found.scores - expected) <= 8 * found.errors + 1e-9).all()
             continue
-        np.testing.assert_allclose(found.scores, expected, rtol=1e-6, atol=1e-9)
+        # Adam divides by the size of a gradient, so that rounding shows where it is nearly zero
+        near = {"rtol": 5e-3, "atol": 1e-3} if method == "learnt-mask" else NEAR
+        np.testing.assert_allclose(found.scores, expected, **near)
         expected = np.concatenate([a.by_member for a in alone], axis=1)
-        np.testing.assert_allclose(found.by_member, expected, rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(found.by_member, expected, **near)
 
 
 # ---- contributions

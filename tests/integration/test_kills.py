@@ -101,11 +101,13 @@ def test_ctrl_c_is_quiet_from_the_first_moment(model: Path) -> None:
 
 @needs_raspalib
 def test_a_killed_batch_of_labels_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    crystals = tmp_path / "crystals"
+    crystals.mkdir()
     for number in range(3):
-        argon_crystal(17.0 + number).write(tmp_path / f"argon-{number}.cif")
+        argon_crystal(17.0 + number).write(crystals / f"argon-{number}.cif")
     out = tmp_path / "labels.csv"
     short = ("--cutoff", "8", "--cycles", "50", "--equilibration", "20")
-    arguments = ["label", str(tmp_path), "--with", "gcmc", "--gas", "CH4", "--pressure", "5"]
+    arguments = ["label", str(crystals), "--with", "gcmc", "--gas", "CH4", "--pressure", "5"]
     arguments += [*short, "--out", str(out), "--quiet"]
     process = start(*arguments)
     for _ in range(600):

@@ -100,6 +100,8 @@ def test_what_compiled_code_calls_stands_in_its_folder(folder: str) -> None:
     """The key of the kept code is a digest of one folder: what it calls must be in there."""
     n_called = 0
     for path in sorted((PACKAGE / folder).glob("*.py")):
+        if path.stem == "triton_kernels":  # compiled by Triton, which need not be installed
+            continue
         module = import_module(".".join(("atomlens", *folder.split("/"), path.stem)))
         for function in [f for f in vars(module).values() if hasattr(f, "py_func")]:
             for name in function.py_func.__code__.co_names:
