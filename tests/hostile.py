@@ -4,6 +4,7 @@ A case is one damaged input at one boundary of the program. `answered` runs it w
 time and memory and says what came of it; anything but a result or an `AtomlensError` fails.
 """
 
+import copy
 import json
 import os
 import random
@@ -219,10 +220,10 @@ def altered(value: Any, rng: random.Random) -> Any:
     for _ in range(rng.choice((1, 1, 2))):
         place, key = _somewhere(value, rng)
         if place is None:
-            return rng.choice(ODD_VALUES)
+            return copy.deepcopy(rng.choice(ODD_VALUES))
         what = rng.random()
         if what < 0.75 or not isinstance(place, dict):
-            place[key] = rng.choice(ODD_VALUES)
+            place[key] = copy.deepcopy(rng.choice(ODD_VALUES))
         elif what < 0.9:
             del place[key]
         else:

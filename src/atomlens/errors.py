@@ -30,7 +30,8 @@ class AtomlensError(Exception):
     """Base class of every error that atomlens raises on purpose."""
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(cut(printable(str(message)[: 2 * LONGEST_MESSAGE]), LONGEST_MESSAGE))
+        text = printable(str(message)[: 2 * LONGEST_MESSAGE].replace("\t", " "))
+        super().__init__(cut(text, LONGEST_MESSAGE))
 
 
 class StructureError(AtomlensError):

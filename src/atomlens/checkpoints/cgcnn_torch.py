@@ -22,7 +22,7 @@ from atomlens.elements.vectors import cgcnn_vectors
 from atomlens.errors import ModelError
 from atomlens.models.cgcnn import Cgcnn, CgcnnConfig
 from atomlens.predictor.folder import check_weights
-from atomlens.printing import reason
+from atomlens.printing import reason, shown
 
 UNITS = {
     "band_gap": "eV",
@@ -36,6 +36,7 @@ UNITS = {
 """Units of the published models, as their list says."""
 
 _ANOTHER = "get the file of that code, in the version of its paper"
+_LARGEST_SIZE = 10_000
 _RENAMED = {"fc_full": "pair.linear", "bn1": "edge_norm", "bn2": "node_norm"}
 
 
@@ -65,6 +66,9 @@ def read_cgcnn_checkpoint(path: Path) -> CgcnnCheckpoint:
         weights, sizes = content["state_dict"], content["args"]
         sizes = sizes if isinstance(sizes, Mapping) else vars(sizes)
         classification = sizes["task"] == "classification"
+        for name in ("n_conv", "atom_fea_len", "h_fea_len", "n_h"):
+            if not 0 < int(sizes[name]) <= _LARGEST_SIZE:
+                raise ValueError(f"{name} is {shown(sizes[name])}")
         config = CgcnnConfig(
             n_layers=int(sizes["n_conv"]),
             n_features=int(sizes["atom_fea_len"]),
