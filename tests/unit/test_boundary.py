@@ -48,7 +48,7 @@ def test_packed_text_is_unpacked_up_to_the_bound(tmp_path: Path) -> None:
         read_text(path, most=1_000_000)
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 5000 + "1" + "}" * 5000, "{", ""])
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 300_000, "{", ""])
 def test_odd_json_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse_json(text)
