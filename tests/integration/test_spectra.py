@@ -32,8 +32,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def test_the_model_is_better_than_the_mean_spectrum(trained: tuple[Path, Path]) -> None:
     figures = json.loads((trained[1] / "metrics.json").read_text())["test"]["targets"]
-    assert figures["eps_re"]["mad_mae"] > 1.3
-    assert figures["eps_im"]["mad_mae"] > 1.3
+    for part in ("eps_re", "eps_im"):  # the mean is that of the training part, point by point
+        assert figures[part]["mad_about"] == "training part"
+        assert figures[part]["mad_mae"] > 1.0
     assert figures["eps_re"]["n"] % 23 == 0
     assert (trained[1] / "spectra_eps_re.png").stat().st_size > 10_000
 
