@@ -11,6 +11,7 @@ from atomlens.checkpoints import import_scann
 from atomlens.checkpoints.scann_keras import read_scann_checkpoint
 from atomlens.errors import ModelError
 from atomlens.models.scann import Scann, ScannConfig
+from checkpoint_makers import keras_arrays
 
 h5py = pytest.importorskip("h5py")
 
@@ -31,46 +32,6 @@ SETTINGS = {
     "feature": "atomic",
     "use_drop": False,
 }
-
-
-def keras_arrays(model: Scann, first: int) -> dict[str, np.ndarray]:
-    """The arrays of a model under the names that Keras gives them, counters from ``first``."""
-
-    def name(stem: str, k: int) -> str:
-        return f"{stem}_{k}" if k else stem
-
-    arrays = {"embed_atom/embed_atom/embeddings:0": model.embedding.weight}
-
-    def linear(theirs: str, ours: torch.nn.Module) -> None:
-        arrays[f"{theirs}/kernel:0"] = ours.weight.T  # type: ignore[union-attr,operator]
-        arrays[f"{theirs}/bias:0"] = ours.bias  # type: ignore[assignment]
-
-    def norm(theirs: str, ours: torch.nn.Module) -> None:
-        arrays[f"{theirs}/gamma:0"] = ours.weight  # type: ignore[assignment]
-        arrays[f"{theirs}/beta:0"] = ours.bias  # type: ignore[assignment]
-
-    if model.config.ring_features:
-        linear("extra_embed/extra_embed", model.ring_input)
-    linear("dense_embed/dense_embed", model.input)
-    linear("neighbor_d/neighbor_d", model.distance_input)
-    linear("neighbor_w/neighbor_w", model.angle_input)
-    for k in range(2):
-        a, r = name("local_attention", first + k), name("residual_norm", first + k)
-        layer, edge = model.layers[k], model.edge_updates[k]
-        linear(f"{a}/{a}/query", layer.query)  # type: ignore[arg-type]
-        linear(f"{a}/{a}/key", layer.key)  # type: ignore[arg-type]
-        linear(f"{a}/{a}/filter_geo", edge.linear)  # type: ignore[arg-type]
-        norm(f"{a}/{a}/{name('layer_normalization', 3 * k)}", layer.norm)  # type: ignore[arg-type]
-        norm(f"{a}/{a}/{name('layer_normalization', 3 * k + 1)}", edge.norm)  # type: ignore[arg-type]
-        linear(f"{r}/{name('dense', 2 * k)}", layer.feed_forward[0])  # type: ignore[index]
-        linear(f"{r}/{name('dense', 2 * k + 1)}", layer.feed_forward[2])  # type: ignore[index]
-        norm(f"{r}/{r}/{name('layer_normalization', 3 * k + 2)}", layer.feed_forward_norm)  # type: ignore[arg-type]
-    linear("after_Lc/after_Lc", model.readout.input)
-    linear("global_attention/global_attention/query", model.readout.query)
-    linear("global_attention/global_attention/key", model.readout.key)
-    linear("bf_property/bf_property", model.head)
-    linear("predict_property/predict_property", model.output)
-    return {k: v.detach().numpy() for k, v in arrays.items()}
 
 
 @pytest.fixture
