@@ -186,13 +186,13 @@ QUEUE = (
         name="qm9",
         load=packed("qm9.npz"),
         settings={**_COMMON, **_LARGE, "epochs": 240, "batch_size": 1024},
-        model={"n_layers": 7, "n_features": 128, "n_embedding": 64},
+        model={"n_layers": 7, "n_features": 128, "n_embedding": 64, "consistency_every": 2},
     ),
     Entry(
         name="mp",
         load=packed("mp.npz"),
         settings={**_COMMON, **_LARGE, "epochs": 90, "batch_size": 512, "ensemble": 2},
-        model={"n_layers": 7, "n_features": 128, "n_embedding": 64},
+        model={"n_layers": 7, "n_features": 128, "n_embedding": 64, "consistency_every": 2},
     ),
 )
 

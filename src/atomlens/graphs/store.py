@@ -89,6 +89,11 @@ class GraphStore(HasFields):
         """Number of directed neighbour pairs of each graph."""
         return self.edge_offsets.diff()
 
+    @property
+    def n_bytes(self) -> int:
+        """What its tensors take in memory."""
+        return sum(t.numel() * t.element_size() for t in self.parts().values())
+
     @classmethod
     def from_graphs(
         cls, graphs: Iterable[AtomGraph], dtype: torch.dtype = torch.float32

@@ -77,10 +77,8 @@ def resident(store: GraphStore, device: torch.device) -> GraphStore:
     """Return the store on the device if it takes at most half of the free memory there."""
     if device.type != "cuda":
         return store.to(device)
-    tensors = [getattr(store, name) for name in store.__dataclass_fields__]
-    size = sum(t.numel() * t.element_size() for t in tensors if t is not None)
     free, _ = torch.cuda.mem_get_info(device)
-    return store.to(device) if size <= 0.5 * free else store
+    return store.to(device) if store.n_bytes <= 0.5 * free else store
 
 
 def seed_dropout(seed: int, device: torch.device) -> None:
