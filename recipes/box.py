@@ -185,13 +185,26 @@ QUEUE = (
     Entry(
         name="qm9",
         load=packed("qm9.npz"),
-        settings={**_COMMON, **_LARGE, "epochs": 240, "batch_size": 1024},
+        settings={
+            **_COMMON,
+            **_LARGE,
+            "epochs": 240,
+            "batch_size": 1024,
+            "reference": "elements:alpha,cv",
+        },
         model={"n_layers": 7, "n_features": 128, "n_embedding": 64, "consistency_every": 2},
     ),
     Entry(
         name="mp",
         load=packed("mp.npz"),
-        settings={**_COMMON, **_LARGE, "epochs": 90, "batch_size": 512, "ensemble": 2},
+        settings={
+            **_COMMON,
+            **_LARGE,
+            "epochs": 90,
+            "batch_size": 512,
+            "ensemble": 2,
+            "reference": "elements:formation_energy",
+        },
         model={"n_layers": 7, "n_features": 128, "n_embedding": 64, "consistency_every": 2},
     ),
 )
@@ -265,8 +278,12 @@ def finish_entry(entry: Entry, dataset: Dataset, out: Path, box: Path) -> None:
 
 def is_done(out: Path, train_only: bool) -> bool:
     """Tell whether there is nothing left to do for an entry."""
-    trained = (out / "settings.json").exists() and not (out / "training").exists()
-    return (out / DONE).exists() or (train_only and trained)
+    return (out / DONE).exists() or (train_only and is_trained(out))
+
+
+def is_trained(out: Path) -> bool:
+    """Tell whether the training of an entry is over, with whatever settings."""
+    return (out / "settings.json").exists() and not (out / "training").exists()
 
 
 def say(text: str) -> None:
@@ -311,7 +328,7 @@ def main() -> None:
             settings = {"n_threads": options.threads, "accelerator": options.device, **changed}
             if options.subset is not None:
                 settings["subset"] = min(options.subset, len(dataset.splits["train"]))
-            trained = train_entry(entry, dataset, left, out, **settings)
+            trained = is_trained(out) or train_entry(entry, dataset, left, out, **settings)
             if trained and not options.train_only:
                 finish_entry(entry, dataset, out, options.box)
         except AtomlensError as problem:

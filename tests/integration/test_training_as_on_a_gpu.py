@@ -10,12 +10,14 @@ import torch
 
 from atomlens.datasets import load_dataset
 from atomlens.errors import SettingsError
+from atomlens.graphs import GraphStore
 from atomlens.graphs.padding import Capacity, counts_of
+from atomlens.neighbors import build_store, make_builder
 from atomlens.predictor import Predictor
 from atomlens.training import TrainingProgress, TrainSettings, train
 from atomlens.training.capture import RecordedSteps, can_record
 from atomlens.training.member import MemberTraining
-from atomlens.training.step import capacity_for, matmul_precision, mixes_rows
+from atomlens.training.step import capacity_for, matmul_precision, mixes_rows, resident
 from model_makers import small_model
 
 SETTINGS: dict[str, Any] = {
@@ -210,3 +212,16 @@ def test_what_is_recorded_and_with_which_precision() -> None:
 def test_models_that_normalise_over_a_batch_keep_the_sizes_of_their_graphs() -> None:
     assert mixes_rows(small_model("cgcnn"))
     assert not mixes_rows(small_model("lens"))
+
+
+@pytest.mark.parametrize(("free", "moves"), [(1.0, False), (3.0, True)])
+def test_graphs_move_to_a_device_with_twice_the_room(
+    monkeypatch: pytest.MonkeyPatch, free: float, moves: bool
+) -> None:
+    store = build_store(load_dataset("toy", limit=5).structures, make_builder("voronoi")).store
+    assert store.n_bytes > store.select(set()).n_bytes > 0
+    room = int(free * store.n_bytes)
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda _: (room, room))
+    moved = store.select(set())
+    monkeypatch.setattr(GraphStore, "to", lambda *_: moved)
+    assert (resident(store, torch.device("cuda")) is moved) == moves

@@ -46,7 +46,7 @@ class TargetScaling:
         values: NDArray[np.float64],
         structures: StructureArrays,
         *,
-        reference: Literal["none", "elements"] = "none",
+        reference: str = "none",
         kind: Literal["standard", "none"] = "standard",
     ) -> "TargetScaling":
         """Measure the training part.
@@ -56,14 +56,17 @@ class TargetScaling:
             values: (n, n_values), NaN where unknown; only training rows.
             structures: The n structures.
             reference: ``elements`` first takes away a ridge regression on the element
-                fractions, per atom for extensive targets (their atomic reference energies).
+                fractions, per atom for extensive targets (their atomic reference energies);
+                ``elements:NAME,NAME`` does so for these targets only.
             kind: ``none`` leaves mean and spread alone.
 
         Raises:
             DatasetError: a target, or a point of a spectrum, is unknown for all rows.
-            SettingsError: an element reference of a spectrum.
+            SettingsError: an element reference of a spectrum, of classes, of a target that cannot
+                be negative, or of one that is not there.
         """
         means, stds, references = [], [], []
+        referenced = _referenced(reference, targets)
         for target, place in zip(targets, value_slices(tuple(targets)), strict=True):
             per_atom = _per_atom(values[:, place], target, structures)
             known = np.isfinite(per_atom)
@@ -76,7 +79,7 @@ class TargetScaling:
             free = target.kind == "regression" and not target.nonnegative
             shares: dict[int, float] = {}
             largest = float(np.abs(per_atom[known]).max())
-            if free and reference == "elements":
+            if free and target.name in referenced:
                 if target.is_spectrum:
                     raise SettingsError(
                         f"reference=elements is for single numbers, and {target.name!r} is a "
@@ -215,6 +218,32 @@ def _amount(target: Target, structures: StructureArrays) -> NDArray[np.float64]:
     if target.extensive:
         return structures.n_atoms.astype(np.float64)
     return np.ones(len(structures))
+
+
+def _referenced(reference: str, targets: Sequence[Target]) -> set[str]:
+    """Return the names of the targets that a linear fit on the elements is taken from.
+
+    Without names these are all that can be negative numbers.
+    """
+    word, _, listed = reference.partition(":")
+    if word != "elements":
+        return set()
+    if not listed:
+        return {t.name for t in targets if t.kind == "regression" and not t.nonnegative}
+    chosen = {name.strip() for name in listed.split(",")}
+    known = {t.name: t for t in targets}
+    for name in sorted(chosen):
+        if name not in known:
+            raise SettingsError(
+                f"reference={reference}: there is no target {name!r}; the targets are "
+                f"{', '.join(known)}."
+            )
+        if known[name].kind != "regression" or known[name].nonnegative:
+            raise SettingsError(
+                f"reference={reference}: {name!r} is a class or cannot be negative, so nothing "
+                "can be subtracted from it; leave it out."
+            )
+    return chosen
 
 
 def _element_reference(

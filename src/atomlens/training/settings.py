@@ -1,5 +1,6 @@
 """Every setting of a training, declared once."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
@@ -78,8 +79,9 @@ class TrainSettings(Settings):
     """The three parts: random, stratified, composition, source, fold:K, or a file."""
     scaling: Literal["standard", "none"] = "standard"
     """standard: learn (value - mean) / std of the training part."""
-    reference: Literal["none", "elements"] = "none"
-    """elements: first subtract a linear fit on the element fractions of the training part."""
+    reference: str = "none"
+    """elements: first subtract a linear fit on the element fractions of the training part;
+    ``elements:NAME,NAME`` does so for these targets only."""
     ensemble: int = bounded(1, least=1)
     """Models of consecutive seeds; their spread becomes the error estimate."""
     devices: int = bounded(1, least=1)
@@ -122,7 +124,12 @@ class TrainSettings(Settings):
     """Folder of the graph cache; by default the user's cache folder."""
 
     def check_together(self) -> None:
-        """Refuse a step size that grows in the end."""
+        """Refuse a step size that grows in the end, and a reference that is none."""
+        if not re.fullmatch(r"none|elements(:[^,]+(,[^,]+)*)?", self.reference):
+            raise SettingsError(
+                f"reference={self.reference!r} is none of none, elements and "
+                "elements:NAME,NAME with names of targets."
+            )
         if self.min_learning_rate > self.learning_rate:
             raise SettingsError(
                 f"min_learning_rate={self.min_learning_rate:g} is above "

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from atomlens.datasets import Toy
-from atomlens.errors import DatasetError, ModelError
+from atomlens.errors import DatasetError, ModelError, SettingsError
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
 from atomlens.targets.scaling import TargetScaling, element_fractions
@@ -77,6 +77,25 @@ def test_energies_that_are_sums_over_atoms_leave_almost_nothing(structures):
     referred = TargetScaling.fit([EXTENSIVE], energies, structures, reference="elements")
     assert referred.stds[0] < 1e-2 * plain.stds[0]
     assert referred.references[0][8] == pytest.approx(-2040.0, rel=1e-3)
+
+
+def test_the_element_reference_of_named_targets_only(structures):
+    targets = [INTENSIVE, EXTENSIVE]
+    values = values_of(structures, *targets)
+    scaling = TargetScaling.fit(targets, values, structures, reference="elements:energy")
+    whole = TargetScaling.fit(targets, values, structures, reference="elements")
+    plain = TargetScaling.fit(targets, values, structures)
+    assert scaling.references == ({}, whole.references[1])
+    assert scaling.means == (plain.means[0], whole.means[1])
+    assert scaling.stds == (plain.stds[0], whole.stds[1])
+
+
+@pytest.mark.parametrize("name", ["kind", "gap", "nothing"])
+def test_a_reference_that_cannot_be_is_refused(structures, name):
+    targets = [INTENSIVE, CLASSES, Target(name="gap", nonnegative=True)]
+    values = np.abs(values_of(structures, *targets))
+    with pytest.raises(SettingsError, match=name):
+        TargetScaling.fit(targets, values, structures, reference=f"elements:level,{name}")
 
 
 def test_an_element_unseen_in_training_counts_like_the_mean(structures):

@@ -56,3 +56,10 @@ def test_every_setting_is_explained() -> None:
     for field, note in pairwise(body):
         if isinstance(field, ast.AnnAssign):
             assert isinstance(note, ast.Expr), ast.unparse(field)
+
+
+@pytest.mark.parametrize("wrong", ["element", "elements:", "elements:a,,b", "gap"])
+def test_a_reference_is_none_or_elements_perhaps_of_named_targets(wrong: str) -> None:
+    assert TrainSettings(reference="elements:alpha,cv").reference == "elements:alpha,cv"
+    with pytest.raises(SettingsError, match="elements:NAME"):
+        TrainSettings(reference=wrong)
