@@ -1,13 +1,20 @@
 """``atomlens faithful``: do explanations of a model say what it would lose without the atoms?"""
 
 import argparse
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from atomlens.cli.common import add_common_arguments, add_out_folder, add_set
 from atomlens.cli.outputs import emit, exit_code, usable_folder
 from atomlens.cli.progress import ProgressLine
 from atomlens.cli.study import load_all, load_inputs, make_study
-from atomlens.errors import SettingsError
+from atomlens.errors import SettingsError, StudyError
 from atomlens.files import to_json, write_text
+
+if TYPE_CHECKING:
+    from atomlens.predictor import Predictor
 
 SUMMARY = "test whether explanations say what the model loses without the atoms"
 DESCRIPTION = """\
@@ -43,6 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, default=300, metavar="N", help="structures (300)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="draws them (default 0)")
     parser.add_argument("--all", action="store_true", help="use also what the model was trained on")
+    parser.add_argument(
+        "--record", action="store_true", help="keep the key figures in MODEL: its card says them"
+    )
     add_set(parser, "FIELD=V", "one setting of the study; may repeat")
     parser.add_argument("--format", choices=("table", "json"), default="table")
     add_common_arguments(parser)
@@ -57,6 +67,7 @@ def run(options: argparse.Namespace) -> int:
     if options.limit < 1:
         raise SettingsError(f"--limit {options.limit}: it must be 1 or more.")
     study = make_study(Faithful, _assignments(options))
+    place = _recordable(options.model) if options.record else None
     models = load_all([options.model])
     data = load_inputs(study, options, models)
     folder = usable_folder(options.out)
@@ -70,7 +81,8 @@ def run(options: argparse.Namespace) -> int:
             progress=progress,
         )
         result = study.run(given)
-    content = to_json(as_json(result))
+    figures = as_json(result)
+    content = to_json(figures)
     result.save(folder)
     study.draw(result, folder)
     write_text(content + "\n", folder / "faithful.json")
@@ -81,8 +93,56 @@ def run(options: argparse.Namespace) -> int:
         emit("\n" + format_table(check_table(result)))
         emit("\n" + "\n\n".join(result.notes))
         emit(f"\nFigure, tables and faithful.json are in {folder}.")
+    if place is not None:
+        _keep(record(models[0], figures), place, result.n_structures)
     failures = (*data.failures, *result.failures)
     return exit_code(failures, max(len(data) + len(data.failures), len(failures) + 1))
+
+
+def _recordable(given: str) -> Path:
+    """Return the folder of a model whose card is to say what was found.
+
+    Raises:
+        SettingsError: it is a model of the box, named: the package stays as it was installed.
+    """
+    from atomlens.predictor.box import model_place
+
+    place = model_place(given)
+    if not Path(given).is_dir():
+        raise SettingsError(
+            f"--record: {given!r} is a model of the box, which stays as it was installed; copy the "
+            f"folder {place} and give the copy."
+        )
+    return place
+
+
+def _keep(model: "Predictor", place: Path, n: int) -> None:
+    """Write what was found to the model's folder.
+
+    Raises:
+        StudyError: the structures are too few for a verdict.
+    """
+    from atomlens.predictor.saving import save_metrics
+    from atomlens.studies.faithful.study import FEW
+
+    if n < FEW:
+        raise StudyError(
+            f"--record: {n} structures are too few for a verdict that the model's card could "
+            f"repeat; use {FEW} or more. Everything else was written."
+        )
+    save_metrics(model, place)
+
+
+def record(model: "Predictor", figures: "Mapping[str, Any]") -> "Predictor":
+    """Return the model with the key figures of its explanations among its metrics."""
+    from atomlens.predictor.tested import FAITHFUL, key_figures
+
+    earlier = model.metrics.get(FAITHFUL)
+    by_target = dict(earlier) if isinstance(earlier, dict) else {}
+    own = by_target.get(figures["target"])
+    methods = {**(own if isinstance(own, dict) else {}), **key_figures(figures)}
+    by_target[figures["target"]] = methods
+    return replace(model, metrics={**model.metrics, FAITHFUL: by_target})
 
 
 def _assignments(options: argparse.Namespace) -> list[str]:

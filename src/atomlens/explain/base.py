@@ -196,6 +196,8 @@ class Explanation:
     the training values, or 0."""
     model: str = ""
     """Name of the model that was explained."""
+    tested: str = ""
+    """Whether the method has passed the test of `atomlens faithful` on this model."""
     warning: str = ""
     """Why prediction and scores should not be trusted, if there is a reason."""
 
@@ -229,6 +231,7 @@ class Explanation:
             "score_unit": self.score_unit,
             "baseline": self.baseline,
             **({} if self.offset is None else {"offset": self.offset}),
+            **({"tested": self.tested} if self.tested else {}),
             "symbols": list(self.atoms.get_chemical_symbols()),
             **({"warning": self.warning} if self.warning else {}),
         }
@@ -263,6 +266,7 @@ class Explanation:
             baseline=self.baseline,
             score_unit=self.score_unit,
             offset=self.offset,
+            tested=self.tested,
             model=self.model,
             warning=self.warning,
         )

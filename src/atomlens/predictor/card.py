@@ -7,6 +7,7 @@ from typing import Any
 
 from atomlens.elements import SYMBOLS
 from atomlens.models import MODELS
+from atomlens.predictor.tested import number, tested_methods
 from atomlens.predictor.trained import TrainedModel
 from atomlens.printing import one_line
 from atomlens.targets import Target
@@ -122,7 +123,7 @@ def _data(predictor: TrainedModel) -> str:
 def _metrics(predictor: TrainedModel) -> str:
     parts = [p for p in ("validation", "test") if isinstance(predictor.metrics.get(p), Mapping)]
     if not parts:
-        return "Not measured."
+        return "\n".join(line for line in ("Not measured.", _faithful(predictor)) if line)
     lines = []
     for part in parts:
         content: Mapping[str, Any] = predictor.metrics[part]
@@ -138,7 +139,7 @@ def _metrics(predictor: TrainedModel) -> str:
         if "test" in parts
         else "\nThe test part has not been looked at yet."
     )
-    lines += [_beside_others(predictor), _agreement(predictor)]
+    lines += [_beside_others(predictor), _agreement(predictor), _faithful(predictor)]
     return "\n".join(line for line in lines if line)
 
 
@@ -186,6 +187,30 @@ def _agreement(predictor: TrainedModel) -> str:
         cells = [_code(name), _rounded(mask.get("mean")), _rounded(graph.get("mean"))]
         lines.append(f"| {' | '.join([*cells, str(graph.get('n', 0))])} |")
     return "\n".join(lines)
+
+
+def _faithful(predictor: TrainedModel) -> str:
+    """Return which explanation methods have passed their test; empty if nobody tested."""
+    lines = []
+    for target in predictor.targets:
+        for method, figures in tested_methods(predictor.metrics, target.name).items():
+            cells = [_code(target.name), _code(method), "yes" if figures["passes"] else "no"]
+            for meaning in ("mask", "graph"):
+                row = figures["meanings"].get(meaning, {})
+                cells.append(f"{number(row.get('deletion'))} ({number(row.get('table'))})")
+            lines.append(f"| {' | '.join(cells)} |")
+    if not lines:
+        return ""
+    return "\n".join(
+        [
+            "\nDo explanations say what the prediction loses without the atoms (`atomlens "
+            "faithful`)? Change over the first half of the deletions, over that of a random order; "
+            "in brackets that of the best table of the same scores:\n",
+            "| target | method | passes | element hidden | atom taken out of the graph |",
+            "|---|---|---|---|---|",
+            *lines,
+        ]
+    )
 
 
 def _known(figures: Mapping[str, Any], key: str) -> bool:

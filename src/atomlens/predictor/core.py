@@ -181,20 +181,22 @@ class Predictor(TrainedModel):
     ) -> Explanation:
         """Score the atoms of one structure by their part in its prediction.
 
-                Args:
-                    structure: Anything that `predict` takes and that is one structure.
-        a            target: Which property; the first by default.
-                    at: For a spectrum, the energy (or other point of the grid) whose value is
-                        explained; by default its mean over the grid.
-                    device: As in `predict`.
+        Args:
+            structure: Anything that `predict` takes and that is one structure.
+            method: A key of ``EXPLAINERS``; by default contribution, attention or occlusion, the
+                first that the model has.
+            target: Which property; the first by default.
+            at: For a spectrum, the energy (or other point of the grid) whose value is explained;
+                by default its mean over the grid.
+            device: As in `predict`.
 
-                Returns:
-                    Scores averaged over the members of an ensemble, with their spread.
+        Returns:
+            Scores averaged over the members of an ensemble, with their spread.
 
-                Raises:
-                    StructureError, GraphError: the structure cannot be used.
-                    ExplanationError: the input is not one structure.
-                    SettingsError: no such method, target or point of its grid.
+        Raises:
+            StructureError, GraphError: the structure cannot be used.
+            ExplanationError: the input is not one structure.
+            SettingsError: no such method, target or point of its grid.
         """
         return explain_one(self, structure, method=method, target=target, at=at, device=device)
 

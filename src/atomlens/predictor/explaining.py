@@ -9,6 +9,7 @@ from atomlens.errors import ExplanationError, SettingsError, StructureError, unk
 from atomlens.explain import EXPLAINERS, Explainer, Explanation, Question, default_method
 from atomlens.models.base import PropertyModel
 from atomlens.predictor.inputs import gather, refuse_elements, with_readers
+from atomlens.predictor.tested import tested_sentence
 from atomlens.predictor.trained import TrainedModel
 from atomlens.structures.arrays import StructureArrays
 
@@ -50,6 +51,7 @@ def explain_one(
         score_unit=explainer.score_unit(question),
         offset=question.offset if explainer.adds_up and question.labels is None else None,
         model=predictor.model_name,
+        tested=tested_sentence(predictor.metrics, question.target.name, method),
         warning=with_readers(structures, (_doubt(question),))[0],
     )
 

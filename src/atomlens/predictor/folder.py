@@ -67,6 +67,16 @@ def write_model_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         ) from problem
 
 
+def rewrite_files(folder: Path, changed: Mapping[str, bytes]) -> None:
+    """Exchange some files of a model folder; every other one stays as it is, byte by byte.
+
+    Raises:
+        ModelError: the folder cannot be written to; what stood there stands there still.
+    """
+    own = [path for path in folder.iterdir() if path.is_file() and _is_ours(path.name)]
+    write_model_folder(folder, {**{path.name: read_bytes(path) for path in own}, **changed})
+
+
 def _is_ours(name: str) -> bool:
     """Say whether a file of that name belongs to the model, so that a new one replaces it."""
     ours = (SETTINGS, WEIGHTS, METRICS, SPLIT, HISTORY, FAILURES, CARD, SAMPLES, WARNINGS)

@@ -23,6 +23,7 @@ from atomlens.predictor.folder import (
     checksum_of,
     history_bytes,
     json_bytes,
+    rewrite_files,
     tensor_bytes,
     write_model_folder,
 )
@@ -39,6 +40,16 @@ def save(predictor: TrainedModel, folder: Path, *, half: bool = False) -> Path:
     check_writable(folder)
     write_model_folder(folder, model_files(predictor, half=half))
     return folder
+
+
+def save_metrics(predictor: TrainedModel, folder: Path) -> None:
+    """Write the metrics and the card of a model to its folder; weights and all else stay.
+
+    Raises:
+        ModelError: the folder cannot be written to.
+    """
+    metrics = json_bytes(finite_or_none(predictor.metrics))
+    rewrite_files(folder, {METRICS: metrics, CARD: model_card(predictor).encode()})
 
 
 def in_half_precision(predictor: TrainedModel) -> None:

@@ -36,6 +36,8 @@ class ExplainedStructure:
     """unit of the scores; empty for shares"""
     offset: float | None = None
     """what the scores start from, where offset and scores add up to the prediction"""
+    tested: str = ""
+    """whether the method has been tested on this model, a sentence"""
     warning: str = ""
     """why prediction and scores should not be trusted, if there is a reason"""
 

@@ -71,7 +71,7 @@ def structure_payload(structure: ExplainedStructure) -> dict[str, Any]:
         "sum_words": sum_sentence(structure),
         "warning": structure.warning,
         "baseline": None if baseline is None else _finite(baseline),
-        "meaning": [means, means_not],
+        "meaning": [means, f"{means_not} {structure.tested}".rstrip()],
         "symbols": atoms.get_chemical_symbols(),
         "positions": _rounded(atoms.positions),
         "cell": _rounded(atoms.cell[:]) if atoms.pbc.any() else None,

@@ -11,6 +11,8 @@ import pytest
 import torch
 from ase import Atoms
 from ase.build import bulk, molecule
+from ase.collections import g2
+from ase.io import write
 from torch import nn
 
 from atomlens.cli import main
@@ -20,14 +22,16 @@ from atomlens.graphs import GraphBatch
 from atomlens.models import ModelOutput, PropertyModel
 from atomlens.neighbors import make_builder
 from atomlens.nn.segment import segment_sum
-from atomlens.predictor import Predictor
+from atomlens.predictor import Predictor, load
+from atomlens.predictor.tested import tested_sentence
+from atomlens.reports.payload import page_payload
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import StudyInput, StudyResult
 from atomlens.studies.faithful import checks
 from atomlens.studies.faithful.asked import Asked
 from atomlens.studies.faithful.curves import follow, over_random
 from atomlens.studies.faithful.orders import by_size, random_orders, reversed_order, table_scores
-from atomlens.studies.faithful.study import Faithful, FaithfulSettings, as_json
+from atomlens.studies.faithful.study import FEW, Faithful, FaithfulSettings, as_json
 from atomlens.targets import Target
 from atomlens.testing.questions import trained_around
 from model_makers import small_model
@@ -263,3 +267,56 @@ def test_the_command_writes_its_numbers_and_a_figure(
     assert "It is a statement on this model" in shown
     found = json.loads((out / "faithful.json").read_text())
     assert found["target"] == "y"
+
+
+def test_what_was_found_stands_in_the_card_and_on_every_explanation(tmp_path: Path) -> None:
+    folder = lens_predictor().save(tmp_path / "model")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert "has not been tested" in load(folder).explain("CCO").tested
+    given = _recorded(folder, tmp_path, n=FEW)
+    for methods in ("contribution", "attention"):
+        assert main([*given, "--methods", methods]) == 0
+    after = {path.name: path.read_bytes() for path in folder.iterdir()}
+    changed = {name for name in before | after if before.get(name) != after.get(name)}
+    assert changed == {"metrics.json", "README.md"}
+    explained = load(folder).explain("CCO")
+    assert "Tested on 20 structures, the contribution of this model" in explained.tested
+    assert explained.to_dict()["tested"] == explained.tested
+    assert explained.tested in page_payload([explained.picture()])["structures"][0]["meaning"][1]
+    card = after["README.md"].decode()
+    assert "| `y` | `contribution` | " in card
+    assert "| `y` | `attention` | " in card
+
+
+def test_a_verdict_on_few_structures_is_not_recorded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = lens_predictor().save(tmp_path / "model")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert main([*_recorded(folder, tmp_path, n=4), "--methods", "attention"]) == 2
+    assert "4 structures are too few for a verdict" in capsys.readouterr().err
+    assert (tmp_path / "out" / "faithful.json").is_file()
+    assert before == {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_nothing_is_recorded_in_the_box(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["faithful", "qm9", "CCO", "--record", "--out", "out"]) == 2
+    assert "is a model of the box" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def _recorded(folder: Path, tmp_path: Path, *, n: int) -> list[str]:
+    small = (m for m in g2.names if 4 <= len(g2[m]) <= 7)
+    names = [m for m in small if set(g2[m].numbers.tolist()) <= {1, 6, 7, 8}]
+    write(tmp_path / "molecules.xyz", [molecule(m) for m in names[:n]])
+    given = ["faithful", str(folder), str(tmp_path / "molecules.xyz"), "--record", "--quiet"]
+    settings = ("n_checked=2", "n_steps=2", "n_random=1")
+    return [*given, "--out", str(tmp_path / "out"), *(a for s in settings for a in ("--set", s))]
+
+
+@pytest.mark.parametrize("odd", [None, 3, {"y": 1}, {"y": {"contribution": {"passes": "yes"}}}])
+def test_odd_figures_of_a_folder_are_no_test(odd: object) -> None:
+    assert "has not been tested" in tested_sentence({"faithful": odd}, "y", "contribution")

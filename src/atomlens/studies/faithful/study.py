@@ -38,7 +38,7 @@ from atomlens.studies.rows import as_number
 from atomlens.studies.statistics import Interval, bootstrap, spearman
 
 _COSTLY = ("occlusion", "integrated-gradients", "expected-gradients", "shapley", "learnt-mask")
-_FEW = 20
+FEW = 20
 """With fewer structures an interval says little."""
 
 
@@ -114,7 +114,7 @@ class Faithful(Study):
         rows = measured.rows()
         check_rows = measured.check_rows()
         notes = [*measured.notes, paragraph(rows, check_rows, asked)]
-        if len(structures) < _FEW:
+        if len(structures) < FEW:
             notes.insert(0, f"{len(structures)} structures are too few for a useful interval.")
         return StudyResult(
             study=self.name,

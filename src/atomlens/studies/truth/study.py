@@ -41,7 +41,8 @@ class TruthSettings(Settings):
     methods: str = ""
     """methods of `atomlens explain` with commas between; empty: all basic ones of the model"""
     most: int = bounded(300, least=1)
-    """molecules of the test part of an attribution task that are made in 3D"""
+    """molecules of the test part of an attribution task that are made in 3D, a fifth of them
+    without anything to find"""
     seed: int = bounded(0, least=0)
     """draws them, and decides the resampling of intervals"""
 
@@ -77,10 +78,12 @@ class TruthStudy(Study):
         self._task = task = attribution.read_task(inputs[0])
         draw = np.random.default_rng(self.settings.seed)
         rows = draw.permutation(task.test)
+        most = self.settings.most
         if task.is_classification:  # only molecules with the answer yes have a score
             yes, no = rows[task.y[rows] == 1], rows[task.y[rows] != 1]
-            rows = np.concatenate([yes, no[: max(len(yes) // 4, 1)]])
-        return attribution.task_dataset(task, np.sort(rows[: self.settings.most]))
+            n_no = min(len(no), max(1, min(len(yes), most) // 5))
+            rows = np.concatenate([yes[: most - n_no], no[:n_no]])
+        return attribution.task_dataset(task, np.sort(rows[:most]))
 
     def run(self, given: StudyInput) -> StudyResult:
         """Score every method of every model.

@@ -1,0 +1,72 @@
+"""What `atomlens faithful` has found about a model, as its card and its explanations say it."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+FAITHFUL = "faithful"
+"""Under which the key figures stand in ``metrics``: by target, then by method."""
+_MEANINGS = {"mask": "with elements hidden", "graph": "with atoms taken from the graph"}
+
+
+def key_figures(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of ``faithful.json`` what a model keeps, by method.
+
+    Whether it passes, how many structures were used, and of the two meanings that ask the network
+    itself deletion over chance with its interval and that of the best table.
+    """
+    kept: dict[str, Any] = {}
+    for method, own in found["methods"].items():
+        meanings = {}
+        for meaning in _MEANINGS:
+            row = own["meanings"].get(meaning)
+            if row is not None:
+                names = ("deletion", "deletion_low", "deletion_high", "pearson")
+                meanings[meaning] = {name: row[name] for name in names}
+                meanings[meaning]["table"] = row[f"table {row['best_table']}"]
+        kept[method] = {
+            "passes": own["passes"],
+            "n": found["n_structures"],
+            "meanings": meanings,
+        }
+    return kept
+
+
+def tested_methods(metrics: Mapping[str, Any], target: str) -> dict[str, Mapping[str, Any]]:
+    """Return the key figures of the methods tested for a target; odd ones are left out."""
+    by_target = metrics.get(FAITHFUL)
+    own = by_target.get(target) if isinstance(by_target, Mapping) else None
+    if not isinstance(own, Mapping):
+        return {}
+    return {
+        str(method): figures
+        for method, figures in own.items()
+        if isinstance(figures, Mapping)
+        and isinstance(figures.get("passes"), bool)
+        and isinstance(figures.get("meanings"), Mapping)
+        and all(isinstance(row, Mapping) for row in figures["meanings"].values())
+    }
+
+
+def tested_sentence(metrics: Mapping[str, Any], target: str, method: str) -> str:
+    """Return whether a method has passed the test of `atomlens faithful` on this model."""
+    figures = tested_methods(metrics, target).get(method)
+    if figures is None:
+        return "Whether it holds for this model has not been tested: run atomlens faithful."
+    word = "passes" if figures["passes"] else "does not pass"
+    rows = {words: figures["meanings"].get(meaning) for meaning, words in _MEANINGS.items()}
+    parts = [
+        f"{number(row.get('deletion'))} times chance {words} "
+        f"(best table {number(row.get('table'))})"
+        for words, row in rows.items()
+        if row is not None
+    ]
+    n = figures.get("n")
+    where = f" on {n} structures" if isinstance(n, int) else ""
+    return f"Tested{where}, the {method} of this model {word}: {' and '.join(parts)}."
+
+
+def number(value: Any) -> str:
+    """Return a figure with two decimals, or that it is unknown."""
+    known = isinstance(value, int | float) and math.isfinite(value)
+    return f"{value:.2f}" if known else "unknown"
