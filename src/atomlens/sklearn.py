@@ -1,140 +1,377 @@
-"""A scikit-learn regressor over atomlens models: `AtomlensRegressor`.
+"""scikit-learn estimators over atomlens models: `AtomlensRegressor`, `AtomlensClassifier`.
 
 scikit-learn is optional (``pip install "atomlens[sklearn]"``); without it, importing this
 module raises a MissingDependencyError.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Self, final
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from atomlens.datasets.base import Dataset
-from atomlens.errors import (
-    DatasetError,
-    MissingDependencyError,
-    SettingsError,
-    StructureError,
-    unknown_name,
-)
+from atomlens.datasets.tables import is_frame
+from atomlens.errors import DatasetError, MissingDependencyError, StructureError
+from atomlens.predictor.inputs import gather
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
 from atomlens.training import TrainSettings, train
 
 try:
-    from sklearn.base import BaseEstimator, RegressorMixin
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 except ImportError:
     raise MissingDependencyError(
-        "AtomlensRegressor needs scikit-learn, which is not installed; install it with: "
-        'pip install "atomlens[sklearn]"'
+        "AtomlensRegressor and AtomlensClassifier need scikit-learn, which is not installed; "
+        'install it with: pip install "atomlens[sklearn]"'
     ) from None
 
 if TYPE_CHECKING:
-    from atomlens.predictor import Predictor
+    from atomlens.models import PropertyModel
+    from atomlens.predictor import Prediction, Predictor
 
-__all__ = ["AtomlensRegressor"]
+__all__ = ["AtomlensClassifier", "AtomlensRegressor"]
 
 _TARGET = "value"
 _SETTINGS = tuple(f.name for f in fields(TrainSettings))
+_SPLIT = "random:.9/.1/0"
 
 
-@final
-class AtomlensRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
+    """What both estimators share: their parameters, and structures out of ``X``."""
+
+    predictor_: "Predictor"
+
+    def __init__(
+        self,
+        model: "str | type[PropertyModel] | Any | None" = None,
+        *,
+        extensive: bool = False,
+        epochs: int | None = None,
+        schedule_seconds: float | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        min_learning_rate: float | None = None,
+        schedule: str | None = None,
+        warmup_epochs: float | None = None,
+        restart_epochs: int | None = None,
+        restart_below: float | None = None,
+        plateau_patience: int | None = None,
+        decay: float | None = None,
+        optimizer: str | None = None,
+        beta1: float | None = None,
+        beta2: float | None = None,
+        epsilon: float | None = None,
+        regularization: float | None = None,
+        weight_decay: float | None = None,
+        loss: str | None = None,
+        huber_delta: float | None = None,
+        clipping: str | None = None,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        patience: int | None = None,
+        precision: str | None = None,
+        matmul_precision: str | None = None,
+        seed: int | None = None,
+        split: str | None = None,
+        scaling: str | None = None,
+        reference: str | None = None,
+        ensemble: int | None = None,
+        devices: int | None = None,
+        accelerator: str | None = None,
+        record_steps: bool | None = None,
+        n_workers: int | None = None,
+        n_threads: int | None = None,
+        limit: int | None = None,
+        subset: int | None = None,
+        shuffle_targets: bool | None = None,
+        start_from: str | None = None,
+        frozen_layers: int | None = None,
+        fresh_output: bool | None = None,
+        builder: str | None = None,
+        builder_settings: Mapping[str, Any] | None = None,
+        model_settings: Mapping[str, Any] | None = None,
+        max_seconds: float | None = None,
+        checkpoint_seconds: float | None = None,
+        cache_dir: str | None = None,
+    ) -> None:
+        # nothing but this: `clone` and `set_params` of scikit-learn rely on it
+        self.model = model
+        self.extensive = extensive
+        self.epochs = epochs
+        self.schedule_seconds = schedule_seconds
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.min_learning_rate = min_learning_rate
+        self.schedule = schedule
+        self.warmup_epochs = warmup_epochs
+        self.restart_epochs = restart_epochs
+        self.restart_below = restart_below
+        self.plateau_patience = plateau_patience
+        self.decay = decay
+        self.optimizer = optimizer
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.epsilon = epsilon
+        self.regularization = regularization
+        self.weight_decay = weight_decay
+        self.loss = loss
+        self.huber_delta = huber_delta
+        self.clipping = clipping
+        self.clip_norm = clip_norm
+        self.ema_decay = ema_decay
+        self.patience = patience
+        self.precision = precision
+        self.matmul_precision = matmul_precision
+        self.seed = seed
+        self.split = split
+        self.scaling = scaling
+        self.reference = reference
+        self.ensemble = ensemble
+        self.devices = devices
+        self.accelerator = accelerator
+        self.record_steps = record_steps
+        self.n_workers = n_workers
+        self.n_threads = n_threads
+        self.limit = limit
+        self.subset = subset
+        self.shuffle_targets = shuffle_targets
+        self.start_from = start_from
+        self.frozen_layers = frozen_layers
+        self.fresh_output = fresh_output
+        self.builder = builder
+        self.builder_settings = builder_settings
+        self.model_settings = model_settings
+        self.max_seconds = max_seconds
+        self.checkpoint_seconds = checkpoint_seconds
+        self.cache_dir = cache_dir
+
+    def _settings(self) -> TrainSettings:
+        """Return the settings that were given, over the defaults.
+
+        Raises:
+            SettingsError: one is impossible.
+        """
+        given = {name: getattr(self, name) for name in _SETTINGS}
+        return TrainSettings(split=_SPLIT).changed(
+            {name: value for name, value in given.items() if value is not None}
+        )
+
+    def _train(self, X: Any, values: NDArray[np.float64], target: Target) -> Self:  # noqa: N803
+        settings = self._settings()
+        data = Dataset(
+            name="scikit-learn",
+            structures=self._structures(X, len(values)),
+            targets=(target,),
+            values=values[:, None],
+        )
+        self.predictor_ = train(data, model=self.model, target=_TARGET, settings=settings)
+        return self
+
+    def _predicted(self, X: Any) -> "Prediction":  # noqa: N803
+        from sklearn.utils.validation import check_is_fitted
+
+        check_is_fitted(self, "predictor_")
+        prediction = self.predictor_.predict(self._structures(X))
+        if prediction.failures:
+            raise StructureError(prediction.failures[0].message)
+        return prediction
+
+    def _structures(self, given: Any, n_values: int | None = None) -> StructureArrays:
+        """Return the structures, one for each row of X.
+
+        Raises:
+            StructureError: one cannot be used, or there are not as many as values.
+        """
+        if is_frame(given) and len(given.columns) == 1:
+            given = given.iloc[:, 0]
+        if is_frame(given):
+            found, n_rows = gather(given), len(given)
+        else:
+            rows = _rows(given, type(self).__name__)
+            found, n_rows = gather(rows), len(rows)
+        problems = [message for message in found.errors if message]
+        if problems:
+            raise StructureError(problems[0])
+        if len(found.structures) != n_rows:
+            raise StructureError(
+                f"{type(self).__name__}: {n_rows} entries of X hold {len(found.structures)} "
+                "structures. Give exactly one structure for each value."
+            )
+        if n_values is not None and n_values != n_rows:
+            raise DatasetError(
+                f"{type(self).__name__}: X has {n_rows} structures and y has {n_values} values. "
+                "Give one value for each structure."
+            )
+        return found.structures
+
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn that X is a list of structures and no array of numbers."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.one_d_array = True
+        tags.input_tags.string = True
+        tags.no_validation = True
+        return tags
+
+
+class AtomlensRegressor(RegressorMixin, _AtomlensEstimator):  # type: ignore[misc]
     """Regression on structures, for scikit-learn's tools.
 
-    ``X`` is a list with one structure each: ase.Atoms, a file, a SMILES, a formula, or an object
-    of pymatgen or rdkit. ``y`` has one number each.
+    ``X`` has one structure a row: a list (or array, or column of a DataFrame) of SMILES, formulas,
+    files, ase.Atoms, or objects of pymatgen or rdkit; or a DataFrame that has a column ``smiles``,
+    ``formula``, ``file`` or the like. ``y`` has one number each.
 
     Args:
-        model: Name of a model (``atomlens models list``).
+        model: Name of a model (``atomlens models list``), a class, or the configuration of one; by
+            default ``scann-plus``, or ``rf-magpie`` where there are formulas only.
         extensive: The value grows with the number of atoms; it is then learned per atom.
-        settings: Fields of `TrainSettings`, such as ``epochs=20`` or
-            ``model_settings={"n_layers": 3}``. ``split`` divides the data given to `fit`; the
-            weights that are best on its validation part are kept.
+        epochs, batch_size ...: Fields of `TrainSettings`; None leaves what stands there. ``split``
+            divides the data given to `fit` (``random:.9/.1/0`` by default); the weights that are
+            best on its validation part are kept. ``model_settings={"n_layers": 3}`` holds
+            settings of the model.
 
     Attributes:
         predictor_: The trained `Predictor`; it can also explain and save.
     """
 
-    predictor_: "Predictor"
-
-    def __init__(
-        self, model: str = "scann-plus", *, extensive: bool = False, **settings: Any
-    ) -> None:
-        for name in settings:
-            if name not in _SETTINGS:
-                known = ["model", "extensive", *_SETTINGS]
-                raise SettingsError(f"AtomlensRegressor: {unknown_name('setting', name, known)}")
-        self.model = model
-        self.extensive = extensive
-        self.settings = settings
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return what `__init__` was given, so that a clone can be made of it."""
-        return {"model": self.model, "extensive": self.extensive, **self.settings}
-
-    def set_params(self, **params: Any) -> Self:
-        """Change settings by name.
-
-        Raises:
-            SettingsError: there is no such setting; the nearest one is offered.
-        """
-        self.__init__(**{**self.get_params(), **params})
-        return self
-
-    def fit(self, X: Sequence[Any], y: ArrayLike) -> Self:  # noqa: N803
+    def fit(self, X: Any, y: ArrayLike) -> Self:  # noqa: N803
         """Train on structures and their values.
 
         Raises:
             StructureError: a structure cannot be used; nothing is left out silently.
             DatasetError: there are not as many finite values as structures.
+            SettingsError: a setting is impossible.
         """
-        structures = _structures(X)
-        values = np.asarray(y, dtype=np.float64)
-        if values.shape != (len(structures),) or not np.isfinite(values).all():
+        values = _column(y, "AtomlensRegressor")
+        try:
+            numbers = values.astype(np.float64)
+        except (TypeError, ValueError):
             raise DatasetError(
-                f"AtomlensRegressor: {len(structures)} structures need as many finite values, "
-                f"y has shape {values.shape}. Give one finite number for each structure."
+                "AtomlensRegressor: y holds something that is no number. Give one finite number "
+                "for each structure; classes are for AtomlensClassifier."
+            ) from None
+        if not np.isfinite(numbers).all():
+            raise DatasetError(
+                f"AtomlensRegressor: {int((~np.isfinite(numbers)).sum())} values of y are not "
+                "finite. Give one finite number for each structure."
             )
-        data = Dataset(
-            name="scikit-learn",
-            structures=structures,
-            targets=(Target(name=_TARGET, extensive=self.extensive),),
-            values=values[:, None],
-        )
-        settings = TrainSettings(split="random:.9/.1/0").changed(self.settings)
-        self.predictor_ = train(data, model=self.model, target=_TARGET, settings=settings)
-        return self
+        return self._train(X, numbers, Target(name=_TARGET, extensive=self.extensive))
 
-    def predict(self, X: Sequence[Any]) -> NDArray[np.float64]:  # noqa: N803
-        """Return one value per structure.
+    def predict(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
+        """(n,) one value per structure.
 
         Raises:
             StructureError: a structure cannot be used.
         """
-        from sklearn.utils.validation import check_is_fitted
-
-        check_is_fitted(self, "predictor_")
-        prediction = self.predictor_.predict(_structures(X))
-        if prediction.failures:
-            raise StructureError(prediction.failures[0].message)
-        values: NDArray[np.float64] = prediction.values[:, 0]
+        values: NDArray[np.float64] = self._predicted(X).values[:, 0]
         return values
 
 
-def _structures(given: Sequence[Any]) -> StructureArrays:
-    """Return the structures, one for each element of X."""
-    from atomlens.structures import read_structures
+class AtomlensClassifier(ClassifierMixin, _AtomlensEstimator):  # type: ignore[misc]
+    """Classification of structures, for scikit-learn's tools; see `AtomlensRegressor` for ``X``.
 
-    items = list(given)
-    result = read_structures(items)
-    if result.failures:
-        raise StructureError(result.failures[0].message)
-    if len(result.structures) != len(items):
-        raise StructureError(
-            f"AtomlensRegressor: {len(items)} entries of X hold {len(result.structures)} "
-            "structures. Give exactly one structure for each value."
+    ``y`` has one label each: texts, numbers or truth values, of two classes at least.
+
+    Args:
+        model: As for `AtomlensRegressor`; by default ``scann-plus``, or ``finder`` where there are
+            formulas only.
+        extensive: Must stay False.
+        epochs, batch_size ...: Fields of `TrainSettings`; None leaves what stands there.
+
+    Attributes:
+        classes_: (n_classes,) the labels, ascending.
+        predictor_: The trained `Predictor`; it can also explain and save.
+    """
+
+    classes_: NDArray[Any]
+
+    def fit(self, X: Any, y: ArrayLike) -> Self:  # noqa: N803
+        """Train on structures and their labels.
+
+        Raises:
+            StructureError: a structure cannot be used; nothing is left out silently.
+            DatasetError: there are not as many labels as structures, or one class only.
+            SettingsError: a setting is impossible.
+        """
+        labels = _column(y, "AtomlensClassifier")
+        if any(label is None or label != label for label in labels.tolist()):
+            raise DatasetError("AtomlensClassifier: y has missing labels. Give one a structure.")
+        if labels.dtype.kind == "f" and (labels != np.round(labels)).any():
+            raise DatasetError(
+                "AtomlensClassifier: y holds numbers that are no whole numbers, so they are no "
+                "labels. Use AtomlensRegressor, or make classes of them."
+            )
+        try:
+            classes, numbers = np.unique(labels, return_inverse=True)
+        except TypeError:
+            raise DatasetError(
+                "AtomlensClassifier: y mixes labels of several kinds, such as texts and numbers. "
+                "Give labels of one kind."
+            ) from None
+        if len(classes) < 2:
+            raise DatasetError(
+                f"AtomlensClassifier: y has {len(classes)} class. Give samples of two at least."
+            )
+        names = tuple(str(one) for one in classes.tolist())
+        target = Target(
+            name=_TARGET, kind="classification", classes=names, extensive=self.extensive
         )
-    return StructureArrays.from_atoms(result.structures)
+        self._train(X, numbers.astype(np.float64), target)
+        self.classes_ = classes
+        return self
+
+    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803
+        """(n,) the most probable label of each structure.
+
+        Raises:
+            StructureError: a structure cannot be used.
+        """
+        chosen = self.predict_proba(X).argmax(axis=1)
+        labels: NDArray[Any] = self.classes_[chosen]
+        return labels
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
+        """(n, n_classes) probability of each label, in the order of ``classes_``.
+
+        Raises:
+            StructureError: a structure cannot be used.
+        """
+        shares = self._predicted(X).probabilities[0]
+        assert shares is not None
+        return shares
+
+
+def _column(y: ArrayLike, whose: str) -> NDArray[Any]:
+    """(n,) what y holds; a table of one column will do."""
+    values = np.asarray(y)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1:
+        raise DatasetError(
+            f"{whose}: y has shape {values.shape}. Give one value for each structure, in one row."
+        )
+    return values
+
+
+def _rows(given: Any, whose: str) -> list[Any]:
+    """Return the entries of X: of a list, an array of one column, or a column of a DataFrame."""
+    packages = {cls.__module__.partition(".")[0] for cls in type(given).__mro__}
+    if isinstance(given, str | bytes | Mapping) or packages & {"ase", "pymatgen", "rdkit"}:
+        raise StructureError(
+            f"{whose}: X is one {type(given).__name__}. Give a list with one structure for each "
+            "value."
+        )
+    if isinstance(given, np.ndarray) and given.ndim == 2 and given.shape[1] == 1:
+        given = given[:, 0]
+    if isinstance(given, np.ndarray) and given.ndim != 1:
+        raise StructureError(
+            f"{whose}: X has shape {given.shape}. Give one structure a row: a SMILES, a formula, a "
+            "file or an object."
+        )
+    if isinstance(given, Sequence) or hasattr(given, "__iter__"):
+        return list(given)
+    raise StructureError(
+        f"{whose}: X is a {type(given).__name__}. Give a list with one structure for each value."
+    )

@@ -87,29 +87,27 @@ def train(
 ) -> Predictor:
     """Train a model and return it, calibrated on the validation part.
 
-        Args:
-            data: A data set, its name or path, or a list of samples.
-    from atomlens.datasets.splits import make_split
-    from atomlens.errors import TrainingError
-    from atomlens.machine import compiler
-    from atomlens.models import MODELS, ClosedFormModel, PropertyModel, named_model
-            target: What to learn, one name or several; may be left out if there is only one.
-            out: Folder for model, metrics, history and pictures; also what makes a training
-                resumable. Without it nothing is kept.
-            settings: How to train; defaults if left out.
-            start_from: Fine-tuning: a trained model, or its folder, whose architecture, neighbours
-                and weights are taken. ``frozen_layers`` and ``fresh_output`` in the settings say
-                what of it shall stay, and what shall not be taken.
-            resume: Go on with the training that was interrupted in ``out``. It ends with the same
-                model as without the interruption, on a CPU bit for bit.
-            progress: Hears how it goes.
-            **overrides: Fields of `TrainSettings` to change, such as ``epochs=50``.
+    Args:
+        data: A data set, its name or path, or a list of samples.
+        model: Name of a model, a class, or the configuration of one; by default the one that
+            suits the data.
+        target: What to learn, one name or several; may be left out if there is only one.
+        out: Folder for model, metrics, history and pictures; also what makes a training
+            resumable. Without it nothing is kept.
+        settings: How to train; defaults if left out.
+        start_from: Fine-tuning: a trained model, or its folder, whose architecture, neighbours
+            and weights are taken. ``frozen_layers`` and ``fresh_output`` in the settings say
+            what of it shall stay, and what shall not be taken.
+        resume: Go on with the training that was interrupted in ``out``. It ends with the same
+            model as without the interruption, on a CPU bit for bit.
+        progress: Hears how it goes.
+        **overrides: Fields of `TrainSettings` to change, such as ``epochs=50``.
 
-        Raises:
-            SettingsError: a setting does not exist or is impossible.
-            DatasetError: the data cannot be used.
-            TrainingError: ``out`` is taken, Ctrl-C was pressed (the state is kept), or the loss
-                became not a number (the best model until then is saved in ``out``).
+    Raises:
+        SettingsError: a setting does not exist or is impossible.
+        DatasetError: the data cannot be used.
+        TrainingError: ``out`` is taken, Ctrl-C was pressed (the state is kept), or the loss
+            became not a number (the best model until then is saved in ``out``).
     """
     settings = (settings or TrainSettings()).changed(overrides)
     start_from = settings.start_from if start_from is None else start_from

@@ -1,0 +1,51 @@
+"""docs/fitting-in.md: what it shows is true."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase.build import bulk
+
+import atomlens as al
+from atomlens.reports.tables import write_extxyz
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "fitting-in.md").read_text(encoding="utf-8")
+BLOCKS = {
+    heading.strip(): block
+    for heading, block in re.findall(r"^## (.*?)$.*?```python\n(.*?)```", PAGE, re.M | re.S)
+}
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ATOMLENS_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize("heading", BLOCKS)
+def test_the_code_runs(heading: str) -> None:
+    if heading == "scikit-learn":
+        pytest.importorskip("sklearn")
+    exec(BLOCKS[heading], {})
+
+
+def test_every_block_is_run() -> None:
+    assert len(BLOCKS) == PAGE.count("```python")
+
+
+@pytest.mark.parametrize("method", ["contribution", "attention"])
+def test_scores_survive_extended_xyz(method: str, tmp_path: Path) -> None:
+    atoms = bulk("NaCl", "rocksalt", a=5.64)
+    explanation = al.load("box:mp").explain(atoms, method=method, target="band_gap")
+    path = write_extxyz(explanation.to_atoms(), tmp_path / "salt.extxyz")
+    (again,) = al.read(path)
+    np.testing.assert_allclose(again.arrays[method], explanation.scores, atol=1e-7)
+    assert explanation.scores_std is not None  # two members
+    np.testing.assert_allclose(again.arrays[f"{method}_std"], explanation.scores_std, atol=1e-7)
+    assert again.info["band_gap"] == pytest.approx(explanation.prediction, rel=1e-6)
+    assert (again.info["target"], again.info["method"]) == ("band_gap", method)
+    assert again.pbc.all()
+    np.testing.assert_allclose(again.cell[:], atoms.cell[:], atol=1e-7)
+    second = al.load("box:mp").explain(again, method=method, target="band_gap")
+    np.testing.assert_allclose(second.scores, explanation.scores, atol=1e-5)
