@@ -78,6 +78,24 @@ class MissingDependencyError(AtomlensError):
     """An optional package that is not installed."""
 
 
+def missing_package(
+    what: str, package: str, extra: str, otherwise: str = ""
+) -> MissingDependencyError:
+    """Return the error for an optional package that is not installed.
+
+    Args:
+        what: What needs it; begins the sentence.
+        package: As pip calls it.
+        extra: The group of pyproject.toml that brings it in a version that is known to work.
+        otherwise: How to go on without it.
+    """
+    ways = f"; or {otherwise}" if otherwise else ""
+    return MissingDependencyError(
+        f'{what} needs the package {package}; install it with: pip install "atomlens[{extra}]"'
+        f"{ways}."
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """One input that could not be used, kept so that nothing is dropped without a word."""

@@ -1,5 +1,6 @@
 """Facts about the package as a whole: what imports what, what is installed, what is shipped."""
 
+import ast
 import importlib.metadata
 import json
 import re
@@ -145,6 +146,45 @@ def test_every_package_that_is_asked_for_is_imported_somewhere() -> None:
         name = re.split(r"[<>=!\[ ]", requirement)[0].lower()
         module = modules.get(name, name.replace("-", "_"))
         assert re.search(rf"^\s*(import|from) {module}\b", source, re.MULTILINE), requirement
+
+
+EXTRAS = {
+    name: {re.split(r"[<>=!\[ ]", one)[0].lower() for one in requirements}
+    for name, requirements in _project()["optional-dependencies"].items()  # type: ignore[attr-defined]
+    if name != "dev"
+}
+MODULES = {"scikit-learn": "sklearn", "pymatgen-core": "pymatgen", "aviary-models": "aviary"}
+MODULES |= {"umap-learn": "umap"}
+
+
+def test_what_is_not_installed_is_asked_for_by_an_extra_that_brings_it() -> None:
+    """A bare name of a package would take versions that nobody has tried."""
+    asked = 0
+    for path in (ROOT / "src").rglob("*.py"):
+        source = path.read_text()
+        assert not re.search(r"pip install (?!(--|numba|[\"']?atomlens))", source), path
+        for extra in re.findall(r"atomlens\[([a-z]+)\]", source):
+            assert extra in EXTRAS, (path, extra)
+        for call in ast.walk(ast.parse(source)):
+            if not (isinstance(call, ast.Call) and ast.unparse(call.func) == "missing_package"):
+                continue
+            asked += 1
+            package, extra = call.args[1:3]
+            assert isinstance(extra, ast.Constant), ast.unparse(call)
+            assert extra.value in EXTRAS, ast.unparse(call)
+            if isinstance(package, ast.Constant):
+                assert package.value.lower() in EXTRAS[extra.value], ast.unparse(call)
+    assert asked > 10
+
+
+def test_every_extra_is_used() -> None:
+    folders = ("src", "recipes", "benchmarks")
+    source = "\n".join(p.read_text() for name in folders for p in (ROOT / name).rglob("*.py"))
+    for extra, packages in EXTRAS.items():
+        for package in packages:
+            module = MODULES.get(package, package.replace("-", "_"))
+            used = rf"(?i)(import|from) {module}\b|[\"']{module}[\"'.]"
+            assert re.search(used, source), (extra, package)
 
 
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")

@@ -23,7 +23,7 @@ from atomlens.boundary import (
     read_text,
     regular_size,
 )
-from atomlens.errors import MissingDependencyError, ModelError
+from atomlens.errors import ModelError, missing_package
 from atomlens.models.scann import Scann, ScannConfig
 from atomlens.predictor.folder import check_weights
 from atomlens.printing import shown
@@ -164,9 +164,7 @@ def _read_arrays(path: Path) -> _Arrays:
     try:
         import h5py
     except ImportError:
-        raise MissingDependencyError(
-            'Reading Keras checkpoints needs h5py: pip install "atomlens[keras]".'
-        ) from None
+        raise missing_package("Reading Keras checkpoints", "h5py", "keras") from None
     arrays: _Arrays = {}
     if not path.exists():
         raise ModelError(f"{path}: the checkpoint does not exist. Give the .h5 file of the model.")

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from atomlens.boundary import net, parse_json, read_text, regular_size
 from atomlens.datasets.columns import is_missing
-from atomlens.errors import DatasetError, MissingDependencyError, StructureError
+from atomlens.errors import DatasetError, StructureError, missing_package
 from atomlens.printing import clean_name, cut, reason, uncell
 
 if TYPE_CHECKING:
@@ -430,10 +430,7 @@ def _lines(path: Path, text: str) -> tuple[dict[str, list[Any]], dict[int, str]]
 def _frame(path: Path, suffix: str) -> dict[str, list[Any]]:
     """Read a table that is no text, with pandas; of an Excel file the first sheet."""
     package, what = _BINARY[suffix]
-    missing = MissingDependencyError(
-        f"{path}: reading {what} needs the package {package}; install it with: "
-        f"pip install {package}"
-    )
+    missing = missing_package(f"{path}: reading {what}", package, "tables")
     if find_spec(package) is None:
         raise missing
     import pandas

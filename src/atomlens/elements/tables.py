@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from atomlens.elements import SYMBOLS
 from atomlens.elements.vectors import ELEMENT_VECTORS, built_in_vectors
-from atomlens.errors import DatasetError, MissingDependencyError
+from atomlens.errors import DatasetError, missing_package
 
 MAGPIE_PROPERTIES = (
     "Number MendeleevNumber AtomicWeight MeltingT Column Row CovalentRadius Electronegativity "
@@ -30,6 +30,7 @@ _FACTS = (
 ).split()
 """Properties that pymatgen knows of an element; valence electrons come on top."""
 _LAST_FACT = 103
+_WITHOUT = "do without it: --set model.element_vectors=cgcnn92"
 _SHELLS = {"s": 2, "p": 6, "d": 10, "f": 14}
 
 
@@ -106,10 +107,7 @@ def _place(name: str) -> Path:
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         if (Path(folder) / path).exists():
             return Path(folder) / path
-    raise MissingDependencyError(
-        f"The element vectors {name!r} are read from the package {install}: pip install "
-        f"{install}; or do without them: --set model.element_vectors=cgcnn92."
-    )
+    raise missing_package(f"The table of element vectors {name!r}", install, "elements", _WITHOUT)
 
 
 def _json_rows(path: Path) -> dict[int, list[float]]:
@@ -130,10 +128,8 @@ def _facts() -> dict[int, list[float]]:
     try:
         from pymatgen.core import Element
     except ImportError:
-        raise MissingDependencyError(
-            "The element vectors 'facts' are what pymatgen knows of the elements: pip install "
-            '"atomlens[pymatgen]"; or do without them: --set model.element_vectors=cgcnn92.'
-        ) from None
+        what = "The table of element vectors 'facts'"
+        raise missing_package(what, "pymatgen-core", "pymatgen", _WITHOUT) from None
     rows = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pymatgen warns where it does not know a property

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from atomlens.elements import ATOMIC_NUMBERS
-from atomlens.errors import LabelError, MissingDependencyError, SettingsError
+from atomlens.errors import LabelError, SettingsError, missing_package
 from atomlens.labels.framework import Framework
 from atomlens.labels.gases import Gas
 
@@ -141,10 +141,7 @@ def import_raspalib() -> Any:
             warnings.simplefilter("ignore")
             return import_module("raspalib")
     except ImportError as problem:
-        raise MissingDependencyError(
-            "Grand-canonical Monte Carlo needs the package raspalib; install it with: "
-            'pip install "atomlens[gcmc]"'
-        ) from problem
+        raise missing_package("Grand-canonical Monte Carlo", "raspalib", "gcmc") from problem
 
 
 def _run(

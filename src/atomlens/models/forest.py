@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from atomlens.elements.vectors import ELEMENT_VECTORS
-from atomlens.errors import MissingDependencyError, SettingsError
+from atomlens.errors import SettingsError, missing_package
 from atomlens.graphs import GraphBatch
 from atomlens.models.base import ClosedFormModel, ModelOutput
 from atomlens.models.baselines import atom_counts, uniform_attention
@@ -253,9 +253,7 @@ def _grown(
     try:
         from sklearn.ensemble import RandomForestRegressor
     except ImportError:
-        raise MissingDependencyError(
-            'The model rf-magpie is grown by scikit-learn: pip install "atomlens[sklearn]".'
-        ) from None
+        raise missing_package("The model rf-magpie", "scikit-learn", "sklearn") from None
     forest = RandomForestRegressor(
         n_estimators=config.n_trees,
         max_depth=config.max_depth or None,

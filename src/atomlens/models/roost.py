@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from atomlens.elements.vectors import ELEMENT_VECTORS, first_vectors
-from atomlens.errors import MissingDependencyError, SettingsError
+from atomlens.errors import SettingsError, missing_package
 from atomlens.graphs import GraphBatch
 from atomlens.models.base import ModelOutput, PropertyModel
 from atomlens.models.baselines import uniform_attention
@@ -71,9 +71,8 @@ class Roost(PropertyModel[RoostConfig]):
             from aviary.networks import ResidualNetwork
             from aviary.roost.model import DescriptorNetwork
         except ImportError as problem:
-            raise MissingDependencyError(
-                "The model roost needs the package aviary-models with all it asks for "
-                f"({problem}); install it with: pip install aviary-models"
+            raise missing_package(
+                f"The model roost ({problem})", "aviary-models", "elements"
             ) from problem
         c = config
         table = first_vectors(c.element_vectors, c.n_elements)

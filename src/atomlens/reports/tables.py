@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from atomlens.boundary import net, parse_json, read_text
-from atomlens.errors import MissingDependencyError, SettingsError
+from atomlens.errors import SettingsError, missing_package
 from atomlens.files import replacing, write_text
 from atomlens.printing import cell as safe_cell
 from atomlens.printing import encodable, printable, uncell
@@ -44,10 +44,7 @@ def check_table(path: str | Path) -> None:
         )
     missing = [name for name in ("pandas", "pyarrow") if find_spec(name) is None]
     if suffix == ".parquet" and missing:
-        raise MissingDependencyError(
-            f"{path}: Parquet needs the package {missing[0]}. Install it with "
-            f"`pip install {missing[0]}`, or write .csv or .jsonl."
-        )
+        raise missing_package(f"{path}: Parquet", missing[0], "tables", "write .csv or .jsonl")
 
 
 def write_table(records: Sequence[Record], path: str | Path) -> Path:

@@ -161,7 +161,7 @@ def test_without_pyarrow_parquet_says_what_to_install(tmp_path, monkeypatch):
 
     monkeypatch.setattr(pandas, "read_parquet", missing)
     (tmp_path / "t.parquet").write_bytes(b"x")
-    with pytest.raises(MissingDependencyError, match="pip install pyarrow"):
+    with pytest.raises(MissingDependencyError, match=r"atomlens\[tables\]"):
         load_dataset(tmp_path / "t.parquet")
 
 
@@ -398,7 +398,7 @@ def test_an_excel_file_is_read_or_its_package_is_named(tmp_path):
         import openpyxl
     except ImportError:
         path.write_bytes(b"PK")
-        with pytest.raises(MissingDependencyError, match="pip install openpyxl"):
+        with pytest.raises(MissingDependencyError, match=r"atomlens\[tables\]"):
             load_dataset(path)
         return
     book = openpyxl.Workbook()

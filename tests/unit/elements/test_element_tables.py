@@ -56,7 +56,7 @@ def test_a_table_of_a_package_is_read_without_importing_it(packages: Path) -> No
 
 
 def test_a_missing_package_is_named_with_the_way_without_it(packages: Path) -> None:
-    with pytest.raises(MissingDependencyError, match=r"pip install aviary-models.*=cgcnn92"):
+    with pytest.raises(MissingDependencyError, match=r"atomlens\[elements\].*=cgcnn92"):
         element_table("mat2vec", 119)
 
 

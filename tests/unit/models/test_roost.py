@@ -51,7 +51,7 @@ def test_a_multiple_of_a_formula_is_the_same_formula() -> None:
 
 def test_without_the_package_one_sentence_says_what_to_install(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "aviary.networks", None)
-    with pytest.raises(MissingDependencyError, match="pip install aviary-models"):
+    with pytest.raises(MissingDependencyError, match=r"aviary-models; .*atomlens\[elements\]"):
         make_model("roost")
 
 

@@ -9,7 +9,7 @@ from ase import Atoms
 from ase.build import bulk
 from numpy.testing import assert_allclose
 
-from atomlens.errors import StudyError
+from atomlens.errors import MissingDependencyError, StudyError
 from atomlens.predictor import TrainingRecord
 from atomlens.studies import STUDIES, StudyInput
 from atomlens.studies.base import Effect
@@ -117,7 +117,7 @@ def test_tsne_keeps_far_clusters_apart():
 def test_a_missing_package_is_named_with_what_to_do(monkeypatch):
     monkeypatch.setitem(sys.modules, "umap", None)
     monkeypatch.setattr("atomlens.studies.embeddings.maps.find_spec", lambda name: None)
-    with pytest.raises(StudyError, match=r"umap-learn.*atomlens\[explain\].*map=pca"):
+    with pytest.raises(MissingDependencyError, match=r"umap-learn.*atomlens\[explain\].*map=pca"):
         refuse_missing_package("umap")
     refuse_missing_package("pca")
 

@@ -24,8 +24,8 @@ from atomlens.datasets.sources.archives import DAMAGE, open_members
 from atomlens.errors import (
     DatasetError,
     Failure,
-    MissingDependencyError,
     StructureError,
+    missing_package,
 )
 from atomlens.files import cache_folder
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of
@@ -199,10 +199,7 @@ def _data_folder(dataset: str) -> Path:
     spec = util.find_spec("CoRE_MOF")
     places = list(spec.submodule_search_locations or ()) if spec else []
     if not places:
-        raise MissingDependencyError(
-            f"The data set {dataset} needs the package CoRE-MOF (45 MB); install it with: "
-            'pip install "atomlens[mof]"'
-        )
+        raise missing_package(f"The data set {dataset} (45 MB)", "CoRE-MOF", "mof")
     return Path(places[0]) / "data"
 
 

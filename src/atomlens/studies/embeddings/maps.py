@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from atomlens.errors import StudyError
+from atomlens.errors import missing_package
 from atomlens.studies.embeddings.numbers import principal_components
 from atomlens.studies.statistics import Values
 
@@ -17,13 +17,10 @@ _PERPLEXITY = 30.0
 
 
 def refuse_missing_package(method: MapMethod) -> None:
-    """Raise a StudyError if a map needs a package that is not installed."""
+    """Raise a MissingDependencyError if a map needs a package that is not installed."""
     module, package = _PACKAGES.get(method, ("", ""))
     if module and find_spec(module) is None:
-        raise StudyError(
-            f'map={method} needs the package {package}: pip install "atomlens[explain]", or use '
-            "--set map=pca."
-        )
+        raise missing_package(f"map={method}", package, "explain", "use --set map=pca")
 
 
 def lay_out(vectors: Values, method: MapMethod, seed: int) -> Values:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from atomlens.errors import MissingDependencyError, StudyError
+from atomlens.errors import StudyError, missing_package
 from atomlens.structures.records import quiet
 from atomlens.studies.orbitals.solution import (
     OrbitalSettings,
@@ -89,8 +89,10 @@ def _pyscf() -> tuple[Any, Any, Any]:
     try:
         from pyscf import dft, gto, lib
     except ImportError as error:
-        raise MissingDependencyError(
-            'Orbitals need the package pyscf; install it with: pip install "atomlens[qm]" '
-            "(or use --set method=huckel for conjugated molecules)"
+        raise missing_package(
+            "The calculation of orbitals",
+            "pyscf",
+            "qm",
+            "use --set method=huckel for conjugated molecules",
         ) from error
     return dft, gto, lib
