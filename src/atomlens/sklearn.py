@@ -12,19 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from atomlens.datasets.base import Dataset
-<<<<<<< HEAD
 from atomlens.datasets.tables import is_frame
-from atomlens.errors import DatasetError, MissingDependencyError, StructureError
+from atomlens.errors import DatasetError, StructureError, missing_package
 from atomlens.predictor.inputs import gather
-=======
-from atomlens.errors import (
-    DatasetError,
-    SettingsError,
-    StructureError,
-    missing_package,
-    unknown_name,
-)
->>>>>>> fd8f593 (Excel, Parquet, element vectors and Roost are extras of their own; a missing package is asked for by its extra; ase's notice about numpy 2.5 is no failure)
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
 from atomlens.training import TrainSettings, train
@@ -32,14 +22,8 @@ from atomlens.training import TrainSettings, train
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 except ImportError:
-<<<<<<< HEAD
-    raise MissingDependencyError(
-        "AtomlensRegressor and AtomlensClassifier need scikit-learn, which is not installed; "
-        'install it with: pip install "atomlens[sklearn]"'
-    ) from None
-=======
-    raise missing_package("AtomlensRegressor", "scikit-learn", "sklearn") from None
->>>>>>> fd8f593 (Excel, Parquet, element vectors and Roost are extras of their own; a missing package is asked for by its extra; ase's notice about numpy 2.5 is no failure)
+    what = "A model for scikit-learn"
+    raise missing_package(what, "scikit-learn", "sklearn") from None
 
 if TYPE_CHECKING:
     from atomlens.models import PropertyModel
