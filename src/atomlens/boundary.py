@@ -18,6 +18,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from struct import error as struct_error
 from typing import IO, TYPE_CHECKING, Any
@@ -163,6 +164,7 @@ def _rest(stream: IO[bytes] | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile, most:
     return b"".join(pieces)
 
 
+@cache
 def machine_memory() -> int:
     """Return the bytes of memory of this machine (of this container, if it says so)."""
     try:

@@ -4,6 +4,7 @@ Messages name atoms by index, counted from 0, and symbol. They do not name the f
 caller puts that in front.
 """
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from atomlens.elements import NONMETALS, SYMBOLS
 from atomlens.errors import StructureError
+from atomlens.machine import compiler
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -171,6 +173,9 @@ def overlapping_pairs(
     distance: float = MINIMUM_DISTANCE,
 ) -> OverlappingPairs:
     """Return all pairs of atoms nearer than ``distance``, periodic images included."""
+    if _all_apart(positions, cell, pbc, distance):
+        none = np.zeros(0, dtype=int)
+        return OverlappingPairs(none, none, np.zeros(0))
     from scipy.spatial import cKDTree
 
     points, owners = positions, np.arange(len(positions))
@@ -180,6 +185,29 @@ def overlapping_pairs(
     found = cKDTree(points).query_pairs(distance, output_type="ndarray")
     distances = np.linalg.norm(points[found[:, 0]] - points[found[:, 1]], axis=1)
     return OverlappingPairs(owners[found[:, 0]], owners[found[:, 1]], distances)
+
+
+def _all_apart(
+    positions: NDArray[np.float64],
+    cell: NDArray[np.float64],
+    pbc: NDArray[np.bool_],
+    distance: float,
+) -> bool:
+    """Say at little cost that no two atoms are near, as of most structures; False: perhaps."""
+    if compiler() is None or not len(positions):
+        return False
+    from atomlens.structures.kernels import any_within
+
+    basis = np.ascontiguousarray(_periodic_basis(cell, pbc)) if pbc.any() else np.eye(3)
+    heights = _heights(basis)
+    if not heights[pbc].min(initial=np.inf) > 2.01 * distance:
+        return False
+    points = positions @ np.linalg.inv(basis) if pbc.any() else positions
+    if pbc.any():
+        points[:, pbc] -= np.floor(points[:, pbc])
+    points = points[points[:, 0].argsort()]
+    far = distance * (1 + 1e-6) + 1e-9
+    return not any_within(points, basis, pbc, far / heights, far)
 
 
 def _refuse_crowd(points: NDArray[np.float64], distance: float) -> None:
@@ -307,13 +335,13 @@ def check_cell(cell: NDArray[np.float64], pbc: NDArray[np.bool_]) -> None:
     """Raise a StructureError unless the periodic lattice vectors (3, 3) span a volume."""
     if not pbc.any():
         return
-    if not np.isfinite(cell).all() or np.abs(cell).max() > LARGEST_LENGTH:
+    if not all(abs(x) <= LARGEST_LENGTH for row in cell.tolist() for x in row):
         row = int(np.flatnonzero(~(np.abs(cell) <= LARGEST_LENGTH).all(axis=1))[0])
         raise StructureError(
             f"lattice vector {'abc'[row]} is {_vector(cell[row])}, which is not a length in Å; "
             "correct the cell"
         )
-    lengths = np.linalg.norm(cell, axis=1)
+    lengths = np.sqrt((cell * cell).sum(axis=1))
     for axis in np.flatnonzero(pbc & (lengths == 0)):
         raise StructureError(
             f"it repeats along {'abc'[axis]} (pbc), but lattice vector {'abc'[axis]} is missing or "
@@ -339,11 +367,15 @@ def _periodic_basis(cell: NDArray[np.float64], pbc: NDArray[np.bool_]) -> NDArra
 
 def _heights(basis: NDArray[np.float64]) -> NDArray[np.float64]:
     """(3,) distance between opposite faces, Å; zero for a cell without volume."""
-    try:
-        with np.errstate(all="ignore"):
-            return np.asarray(1.0 / np.linalg.norm(np.linalg.inv(basis), axis=0))
-    except np.linalg.LinAlgError:
-        return np.zeros(3)
+    (ax, ay, az), (bx, by, bz), (cx, cy, cz) = basis.tolist()
+    faces = (
+        (by * cz - bz * cy, bz * cx - bx * cz, bx * cy - by * cx),
+        (cy * az - cz * ay, cz * ax - cx * az, cx * ay - cy * ax),
+        (ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx),
+    )
+    volume = abs(ax * faces[0][0] + ay * faces[0][1] + az * faces[0][2])
+    areas = [math.sqrt(x * x + y * y + z * z) for x, y, z in faces]
+    return np.array([volume / area if area else 0.0 for area in areas])
 
 
 def _overlap_message(numbers: NDArray[np.int_], i: int, j: int, distance: float) -> str:

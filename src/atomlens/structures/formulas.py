@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 from math import lcm
 from typing import TYPE_CHECKING, NoReturn
@@ -107,6 +108,12 @@ def amounts_in_formula(text: str, *, adducts: bool = True) -> dict[str, Fraction
 
     Raises StructureError for a text that is no formula, or one with two meanings.
     """
+    return dict(_amounts(text, adducts))
+
+
+@lru_cache(maxsize=1024)
+def _amounts(text: str, adducts: bool) -> dict[str, Fraction]:
+    """Return the amounts; a file names its formula up to three times while it is read."""
     return _sum(_parts(text, adducts=adducts), text)
 
 

@@ -3,6 +3,7 @@
 tags.py reads the tags, sites.py the atom loop, symmetry.py adds the images.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -266,8 +267,6 @@ def _has_cartesian(tags: Tags) -> bool:
 
 def _cell(tags: Tags) -> NDArray[np.float64] | None:
     """(3, 3) lattice vectors in Å, the first along x; None where the file has no cell."""
-    from ase.geometry import cellpar_to_cell
-
     found = [column(tags, tag) for tag in _CELL]
     values = [number(*values[:1]) for values in found]
     if not any(values) or (not any(values[:3]) and _has_cartesian(tags)):
@@ -275,16 +274,35 @@ def _cell(tags: Tags) -> NDArray[np.float64] | None:
     missing = [tag for tag, value in zip(_CELL, values, strict=True) if value is None]
     if missing:
         raise StructureError(f"{missing[0]} is missing or not a number; complete the cell")
-    try:
-        with np.errstate(all="ignore"):
-            cell = np.asarray(cellpar_to_cell(values), dtype=float)
-    except AssertionError:
-        cell = np.full((3, 3), np.nan)
+    cell = _vectors(*(float(value or 0.0) for value in values))
     if not np.isfinite(cell).all():
         shown = ", ".join(f"{value:g}" for value in values if value is not None)
         raise StructureError(f"lengths and angles {shown} do not form a cell; correct them")
     check_cell(cell, np.ones(3, dtype=bool))
     return cell
+
+
+def _vectors(
+    a: float, b: float, c: float, alpha: float, beta: float, gamma: float
+) -> NDArray[np.float64]:
+    """(3, 3) lattice vectors as ase lays them, the first along x; NaN where there are none."""
+    (cos_alpha, _), (cos_beta, _), (cos_gamma, sin_gamma) = map(_turn, (alpha, beta, gamma))
+    if sin_gamma == 0:
+        return np.full((3, 3), np.nan)
+    y = (cos_alpha - cos_beta * cos_gamma) / sin_gamma
+    square = 1.0 - cos_beta * cos_beta - y * y
+    if not square >= 0:
+        return np.full((3, 3), np.nan)
+    third = [c * cos_beta, c * y, c * math.sqrt(square)]
+    return np.array([[a, 0.0, 0.0], [b * cos_gamma, b * sin_gamma, 0.0], third])
+
+
+def _turn(degrees: float) -> tuple[float, float]:
+    """Return cosine and sine of an angle; those of right angles are exact."""
+    if abs(abs(degrees) - 90) < 2 * math.ulp(90.0):
+        return 0.0, math.copysign(1.0, degrees)
+    radians = degrees * math.pi / 180.0
+    return float(np.cos(radians)), float(np.sin(radians))
 
 
 def _agrees(symbols: list[str], amounts: Mapping[str, Fraction]) -> bool:

@@ -43,6 +43,9 @@ MOST_ATOMS = 500_000
 _STANDARD = ("", "b", "b1", "1", "2", "H", "R")
 """Settings meant where a file gives a bare number: both origins and both sets of R axes."""
 
+_DIGITS = np.array([24**3 * 9**k for k in range(9)] + [1, 24, 24**2])
+"""What the digits of an operation count: its rotation in base 9, its translation in base 24."""
+
 IDENTITY = Operations(np.eye(3)[None], np.zeros((1, 3)))
 
 
@@ -108,10 +111,12 @@ def _first_of_each(operations: Operations) -> tuple[NDArray[np.int_], NDArray[np
     steps = operations.translations * 24
     snapped = np.round(steps)
     if np.abs(steps - snapped).max(initial=0) < 0.24:  # all but supercells
-        rows = np.concatenate(
-            [np.round(operations.rotations).reshape(n, 9), snapped % 24], axis=1
-        ).astype(np.int8)
-        keys = np.ascontiguousarray(rows).view([("", rows.dtype)] * 12).ravel()
+        turns = np.round(operations.rotations).reshape(n, 9).astype(np.int64)
+        rows = np.concatenate([turns, (snapped % 24).astype(np.int64)], axis=1)
+        if np.abs(turns).max(initial=0) <= 4:  # all but odd cells: a number for each row
+            keys = rows @ _DIGITS
+        else:
+            keys = rows.view([("", rows.dtype)] * 12).ravel()
         _, first, which = np.unique(keys, return_index=True, return_inverse=True)
         return np.asarray(which), np.asarray(first)
     return _first_of_near(operations)

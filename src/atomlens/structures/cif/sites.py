@@ -27,6 +27,7 @@ _WYCKOFF_TAGS = ("_atom_site_wyckoff_symbol", "_atom_site_wyckoff_letter")
 _GROUP_TAGS = ("_atom_site_disorder_group", "_atom_site_label_alt_id")
 _LABEL_TAGS = ("_atom_site_label", "_atom_site_label_atom_id", "_atom_site_auth_atom_id")
 
+_UNCERTAINTY = re.compile(r"\(\d*\)?$")
 _SLACK = 1.5e-3
 """An occupancy this near to 1 is 1: thirds and the last of three digits."""
 
@@ -46,15 +47,20 @@ def column(tags: Tags, *names: str) -> list[Any]:
 def number(value: Any = None) -> float | None:
     """Return a CIF number without its uncertainty; None for ``?``, ``.`` and words."""
     try:
-        found = float(re.sub(r"\(\d*\)?$", "", value) if isinstance(value, str) else value)
+        found = float(_bare(value) if isinstance(value, str) else value)
     except (TypeError, ValueError):
         return None
     return found if math.isfinite(found) else None
 
 
+def _bare(text: str) -> str:
+    """Return a number as text without its uncertainty."""
+    return _UNCERTAINTY.sub("", text) if "(" in text else text
+
+
 def last_digit(value: Any) -> float:
     """Return the size of the last digit written; 0 for simple fractions such as 0, .5 and 0.25."""
-    text = re.sub(r"\(\d*\)?$", "", str(value).strip())
+    text = _bare(str(value).strip())
     found = number(text)
     if found is None or abs(found * 24 - round(found * 24)) < 1e-9 or "e" in text.lower():
         return 0.0

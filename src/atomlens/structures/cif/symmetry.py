@@ -467,15 +467,22 @@ def _same_but_for_origin(first: Operations, second: Operations) -> bool:
         return False
     identity = tuple(np.eye(3, dtype=int).ravel().tolist())
     centrings = one[identity]
-    shifts = np.stack(np.meshgrid(*[np.arange(24) / 24] * 3), axis=-1).reshape(-1, 3)
+    shifts = _all_shifts()
     for rotation, translations in one.items():
         change = np.eye(3) - np.array(rotation).reshape(3, 3)
-        left = two[rotation][0] + shifts @ change.T - translations[0]
+        moved = shifts if change.any() else shifts[:1]  # no shift changes a pure translation
+        left = two[rotation][0] + moved @ change.T - translations[0]
         gaps = left[:, None] - centrings
-        shifts = shifts[(np.abs(gaps - np.round(gaps)).max(axis=2) < 0.01).any(axis=1)]
-        if not len(shifts):
+        fits = (np.abs(gaps - np.round(gaps)).max(axis=2) < 0.01).any(axis=1)
+        if not fits.any():
             return False
+        shifts = shifts[fits] if change.any() else shifts
     return True
+
+
+@lru_cache(maxsize=1)
+def _all_shifts() -> NDArray[np.float64]:  # (13824, 3)
+    return np.stack(np.meshgrid(*[np.arange(24) / 24] * 3), axis=-1).reshape(-1, 3)
 
 
 def _by_rotation(operations: Operations) -> dict[tuple[int, ...], list[NDArray[np.float64]]]:

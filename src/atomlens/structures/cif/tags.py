@@ -8,7 +8,7 @@ quotes (``_symmetry_space_group_name_H-M P 21``), and tags in front of the first
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from atomlens.errors import StructureError
 from atomlens.structures.records import short
@@ -16,6 +16,8 @@ from atomlens.structures.records import short
 Tags = Mapping[str, Any]
 """Lower-case tag, dots as underscores -> text, or list of texts for a loop."""
 
+_SPECIAL = frozenset("_dDlLgGsS")
+"""First letters of tags and of what is neither tag nor value."""
 _WORD = re.compile(r"\S+")
 _CLOSING = {"'": re.compile(r"'(?=\s|$)"), '"': re.compile(r'"(?=\s|$)')}
 
@@ -24,11 +26,8 @@ class _Quoted(str):
     """A value in quotes or between semicolons: never a tag or keyword."""
 
 
-class _Line(NamedTuple):
-    """The words of one line, or one text between semicolons."""
-
-    number: int
-    words: list[str]
+_Line = tuple[int, list[str]]
+"""Number of a line and its words, or one text between semicolons."""
 
 
 def read_tags(text: str) -> list[tuple[str, Tags]]:
@@ -38,7 +37,10 @@ def read_tags(text: str) -> list[tuple[str, Tags]]:
     """
     reader = _Reader()
     for line in _lines(text):
-        reader.add(line)
+        if reader.rows and _is_value(line[1][0]):
+            reader.rows.append(line)
+        else:
+            reader.add(*line)
     reader.end_loop()
     if reader.tag:
         raise StructureError(f"the file breaks off after {reader.tag}; get a complete copy")
@@ -60,17 +62,16 @@ def _lines(text: str) -> Iterator[_Line]:
                     f"the text that begins with ';' in line {number} has no end, so the file is "
                     "cut off; get a complete copy"
                 )
-            yield _Line(number, [_Quoted("\n".join(content).strip())])
+            yield number, [_Quoted("\n".join(content).strip())]
             line = following[1:]
-        words = _words(line)
+        plain = not ("'" in line or '"' in line or "#" in line)
+        words = line.split() if plain else _words(line)
         if words:
-            yield _Line(number, words)
+            yield number, words
 
 
 def _words(line: str) -> list[str]:
     """Split a line; a quote that nothing closes is part of an ordinary word."""
-    if not ("'" in line or '"' in line or "#" in line):
-        return line.split()
     words: list[str] = []
     unclosed: set[str] = set()
     found = _WORD.search(line)
@@ -99,19 +100,16 @@ class _Reader:
         self.rows: list[_Line] = []
         """The lines of values of that loop."""
 
-    def add(self, line: _Line) -> None:
-        words = line.words
-        if self.rows and _is_value(words[0]):
-            self.rows.append(line)
-            return
+    def add(self, number: int, words: list[str]) -> None:
+        """Take the words of a line that does not go on with the rows of a loop."""
         i = 0
         while i < len(words):
             if not _is_value(words[i]):
-                self._start(words[i], line.number)
+                self._start(words[i], number)
                 i += 1
                 continue
             end = next((j for j in range(i, len(words)) if not _is_value(words[j])), len(words))
-            self._give(words[i:end], line.number)
+            self._give(words[i:end], number)
             i = end
 
     def _give(self, values: list[str], number: int) -> None:
@@ -120,7 +118,7 @@ class _Reader:
             self.blocks[-1][1][self.tag] = " ".join(values)
             self.tag = ""
         elif self.loop:
-            self.rows.append(_Line(number, values))
+            self.rows.append((number, values))
         else:
             raise StructureError(
                 f"line {number}: {short(values[0])} belongs to no tag of the CIF; correct the line"
@@ -154,7 +152,7 @@ class _Reader:
         if not loop or not rows:
             return
         n = len(loop)
-        words = [line.words for line in rows]
+        words = [own for _, own in rows]
         if loop[-1].endswith("_xyz") and any(len(row) != n for row in words):
             words = [[*row[: n - 1], " ".join(row[n - 1 :])] for row in words]
         flat = [word for row in words for word in row]
@@ -162,17 +160,16 @@ class _Reader:
             self.blocks[-1][1].update({tag: flat[i::n] for i, tag in enumerate(loop)})
         elif loop[0].startswith("_atom_site_") and "aniso" not in loop[0]:
             raise StructureError(
-                f"the loop of atoms ends within a row in line {rows[-1].number} ({len(flat)} "
+                f"the loop of atoms ends within a row in line {rows[-1][0]} ({len(flat)} "
                 f"values for {n} columns), so the file is cut off or a value is missing; get a "
                 "complete copy"
             )
 
 
 def _is_value(word: str) -> bool:
-    if isinstance(word, _Quoted):
+    first = word[:1]
+    if first not in _SPECIAL or isinstance(word, _Quoted):
         return True
-    if word[0] == "_":
+    if first == "_":
         return False
-    return word[0] not in "dDlLgGsS" or not word.lower().startswith(
-        ("data_", "loop_", "global_", "save_", "stop_")
-    )
+    return not word.lower().startswith(("data_", "loop_", "global_", "save_", "stop_"))

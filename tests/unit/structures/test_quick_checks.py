@@ -1,0 +1,81 @@
+"""The quick answer that no atoms are near never differs from a count of all pairs."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from atomlens.machine import compiler
+from atomlens.structures.checks import _all_apart, _heights
+from atomlens.structures.cif.atoms import _vectors
+
+Values = NDArray[np.float64]
+needs_compiler = pytest.mark.skipif(compiler() is None, reason="the quick answer is compiled")
+
+
+def nearest(positions: Values, cell: Values, pbc: NDArray[np.bool_]) -> float:
+    """Shortest distance by trying 5 x 5 x 5 images of every pair."""
+    shifts = [s @ cell for s in map(np.array, product(*[range(-2, 3) if p else (0,) for p in pbc]))]
+    found = np.inf
+    for shift in shifts:
+        gaps = np.linalg.norm(positions[:, None] + shift - positions[None], axis=2)
+        if not shift.any():
+            np.fill_diagonal(gaps, np.inf)
+        found = min(found, float(gaps.min(initial=np.inf)))
+    return found
+
+
+@needs_compiler
+@pytest.mark.parametrize("pbc", [(1, 1, 1), (0, 0, 0), (1, 0, 1), (0, 0, 1)])
+def test_it_says_apart_only_where_no_pair_is_near(pbc: tuple[int, int, int]) -> None:
+    rng = np.random.default_rng(sum(pbc))
+    periodic = np.array(pbc, dtype=bool)
+    said = []
+    for _ in range(150):
+        cell = np.diag(rng.uniform(2.5, 6, 3)) + rng.normal(0, 0.6, (3, 3))
+        cell[~periodic] = 0
+        positions = rng.normal(0, 5, (int(rng.integers(1, 7)), 3))
+        distance = float(rng.uniform(0.1, 1.2))
+        true = nearest(positions, cell, periodic)
+        quick = _all_apart(positions, cell, periodic, distance)
+        assert not (quick and true <= distance)
+        if (
+            true > 1.01 * distance
+            and _heights(np.where(periodic[:, None], cell, np.eye(3)))[periodic].min(initial=np.inf)
+            > 2.1 * distance
+        ):
+            said.append(quick)
+    assert len(said) > 30
+    assert sum(said) > 0.95 * len(said)  # it answers almost all of them
+
+
+@needs_compiler
+def test_atoms_on_both_sides_of_a_face_are_near() -> None:
+    cell = np.diag([4.0, 5.0, 6.0])
+    for axis in range(3):
+        positions = np.full((2, 3), 1.0)
+        positions[:, axis] = [0.02, cell[axis, axis] - 0.02]
+        assert not _all_apart(positions, cell, np.ones(3, dtype=bool), 0.1)
+        assert _all_apart(positions, cell, np.zeros(3, dtype=bool), 0.1)
+
+
+def test_heights_of_a_cell_are_those_of_its_reciprocal_vectors() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        cell = rng.normal(0, 3, (3, 3))
+        expected = 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
+        np.testing.assert_allclose(_heights(cell), expected, rtol=1e-9)
+    assert not _heights(np.array([[1.0, 0, 0], [2.0, 0, 0], [0, 0, 1.0]])).all()
+
+
+def test_lattice_vectors_are_those_of_ase_to_the_last_bit() -> None:
+    from ase.geometry import cellpar_to_cell
+
+    rng = np.random.default_rng(1)
+    angles = [*rng.uniform(70, 110, (40, 3)).tolist(), [90, 90, 120], [90, 90, 90], [60, 60, 60]]
+    for one in angles:
+        lengths = rng.uniform(2, 12, 3).tolist()
+        ours = _vectors(*lengths, *map(float, one))
+        np.testing.assert_array_equal(ours, cellpar_to_cell([*lengths, *one]))
+    assert np.isnan(_vectors(3, 3, 3, 10, 10, 100)).any()
