@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from atomlens.cli import main
-from atomlens.cli.explain import METHODS
 from atomlens.cli.parser import _SETTINGS
 from atomlens.cli.training_line import TrainingLine
+from atomlens.explain import EXPLAINERS
 
 FORMULAS = [f"{a}{i}{b}{j}" for a in ("Li", "Na", "Fe") for b in "OS" for i, j in ((1, 2), (2, 3))]
 SMILES = ["C", "CC", "CCC", "CCO", "CO", "CN", "CCN", "C=C", "C#N", "CF", "CCF", "COC"]
@@ -61,12 +61,9 @@ def test_explain_takes_a_table_and_keeps_its_columns(capsys) -> None:
 
 
 def test_the_methods_of_explain_are_in_its_help(capsys) -> None:
-    from atomlens.explain import EXPLAINERS
-
-    assert set(METHODS) == set(EXPLAINERS)
     assert ran("explain", "--help") == 0
     shown = " ".join(capsys.readouterr().out.split()).replace("- ", "-")
-    assert all(method in shown for method in METHODS)
+    assert all(method in shown for method in EXPLAINERS)
 
 
 @pytest.mark.parametrize(

@@ -14,38 +14,11 @@ from atomlens.checkpoints import import_cgcnn, read_cgcnn_checkpoint
 from atomlens.cli import main
 from atomlens.elements.vectors import CGCNN_BLOCKS, cgcnn_vectors
 from atomlens.errors import ModelError
-
-WIDTH, HIDDEN, LAYERS = 8, 4, 2
-
-
-def weights(n_outputs: int = 1) -> dict[str, torch.Tensor]:
-    torch.manual_seed(0)
-    shapes: dict[str, tuple[int, ...]] = {
-        "embedding.weight": (WIDTH, 92),
-        "embedding.bias": (WIDTH,),
-        "conv_to_fc.weight": (HIDDEN, WIDTH),
-        "conv_to_fc.bias": (HIDDEN,),
-        "fc_out.weight": (n_outputs, HIDDEN),
-        "fc_out.bias": (n_outputs,),
-    }
-    for layer in range(LAYERS):
-        shapes[f"convs.{layer}.fc_full.weight"] = (2 * WIDTH, 2 * WIDTH + 41)
-        shapes[f"convs.{layer}.fc_full.bias"] = (2 * WIDTH,)
-        for norm, size in (("bn1", 2 * WIDTH), ("bn2", WIDTH)):
-            for part in ("weight", "bias", "running_mean", "running_var"):
-                shapes[f"convs.{layer}.{norm}.{part}"] = (size,)
-    return {name: torch.rand(shape) for name, shape in shapes.items()}
+from checkpoint_makers import cgcnn_checkpoint
 
 
 def checkpoint(path: Path, task: str = "regression", **changes: Any) -> Path:
-    sizes = {"n_conv": LAYERS, "atom_fea_len": WIDTH, "h_fea_len": HIDDEN, "n_h": 1, "task": task}
-    content = {
-        "state_dict": weights(2 if task == "classification" else 1),
-        "normalizer": {"mean": -1.5, "std": 2.0},
-        "args": sizes | {"data_options": ["x.json", task, "band_gap"]},
-        "best_mae_error": np.float64(0.3),
-    }
-    torch.save(content | changes, path)
+    torch.save(cgcnn_checkpoint(task) | changes, path)
     return path
 
 

@@ -11,27 +11,9 @@ from atomlens.checkpoints import import_scann
 from atomlens.checkpoints.scann_keras import read_scann_checkpoint
 from atomlens.errors import ModelError
 from atomlens.models.scann import Scann, ScannConfig
-from checkpoint_makers import keras_arrays
+from checkpoint_makers import SETTINGS, keras_arrays
 
 h5py = pytest.importorskip("h5py")
-
-SETTINGS = {
-    "n_atoms": 10,
-    "embedding_dim": 6,
-    "n_attention": 2,
-    "local_dim": 16,
-    "num_head": 4,
-    "global_dim": 16,
-    "dense_out": 16,
-    "scale": 0.5,
-    "use_attn_norm": True,
-    "use_ga_norm": True,
-    "use_ring": False,
-    "g_update": True,
-    "gaussian_d": 4.0,
-    "feature": "atomic",
-    "use_drop": False,
-}
 
 
 @pytest.fixture

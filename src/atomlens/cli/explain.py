@@ -19,6 +19,7 @@ from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit, exit_code, tell_unfinished, usable_folder
 from atomlens.cli.progress import ProgressLine
 from atomlens.errors import AtomlensError, Failure, SettingsError, unknown_name
+from atomlens.explain import EXPLAINERS
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -44,24 +45,6 @@ compared inside one structure only.
 """
 
 
-METHODS = (
-    "contribution",
-    "attention",
-    "attention-rollout",
-    "gradient",
-    "gradient-x-input",
-    "integrated-gradients",
-    "integrated-gradients-mask",
-    "expected-gradients",
-    "shapley",
-    "learnt-mask",
-    "occlusion",
-    "occlusion-mask",
-    "occlusion-rebuilt",
-)
-"""Every explanation method; a test holds it against ``EXPLAINERS``, which is heavy to import."""
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this command."""
     add_model_and_inputs(parser)
@@ -69,8 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method",
         metavar="M",
-        help=f"{', '.join(METHODS)} (default: contribution, attention or occlusion, the first that "
-        "the model has)",
+        help=f"{', '.join(EXPLAINERS)} (default: contribution, attention or occlusion, the first "
+        "that the model has)",
     )
     parser.add_argument("--target", metavar="T", help="which property, if the model has several")
     parser.add_argument(
@@ -88,8 +71,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Explain every input, write its files, print a table."""
-    from atomlens.explain import EXPLAINERS
-
     if options.method is not None and options.method not in EXPLAINERS:
         message = unknown_name("explanation method", options.method, EXPLAINERS)
         raise SettingsError(f"--method: {message}")

@@ -1,69 +1,63 @@
-"""Explainers, and the tests of explanations."""
+"""Explainers, and the tests of explanations.
 
-from atomlens.explain.base import (
-    AtomScores,
-    AttentionExplainer,
-    Explainer,
-    Explanation,
-    RolloutExplainer,
-    methods_of,
-)
-from atomlens.explain.contributions import ContributionExplainer
-from atomlens.explain.gradients import (
-    ExpectedGradientsExplainer,
-    GradientExplainer,
-    GradientXInputExplainer,
-    IntegratedGradientsExplainer,
-    MaskedIntegratedGradientsExplainer,
-)
-from atomlens.explain.masks import LearntMaskExplainer
-from atomlens.explain.occlusion import (
-    MaskedOcclusionExplainer,
-    OcclusionExplainer,
-    RebuiltOcclusionExplainer,
-)
-from atomlens.explain.question import Answers, Question
-from atomlens.explain.shapley import ShapleyExplainer
-from atomlens.models.base import PropertyModel
+Importing this package imports none of them: ``EXPLAINERS`` is the table of methods, of which the
+command line says the names without loading torch. A new one is a class in a file of its own,
+named here.
+"""
 
-EXPLAINERS: dict[str, type[Explainer]] = {
-    explainer.name: explainer
-    for explainer in (
-        ContributionExplainer,
-        AttentionExplainer,
-        RolloutExplainer,
-        GradientExplainer,
-        GradientXInputExplainer,
-        IntegratedGradientsExplainer,
-        MaskedIntegratedGradientsExplainer,
-        ExpectedGradientsExplainer,
-        ShapleyExplainer,
-        LearntMaskExplainer,
-        OcclusionExplainer,
-        MaskedOcclusionExplainer,
-        RebuiltOcclusionExplainer,
+from typing import TYPE_CHECKING
+
+from atomlens.lazy import LateTable, lazy_names
+
+if TYPE_CHECKING:
+    from atomlens.explain.base import AtomScores as AtomScores
+    from atomlens.explain.base import AttentionExplainer as AttentionExplainer
+    from atomlens.explain.base import Explainer as Explainer
+    from atomlens.explain.base import Explanation as Explanation
+    from atomlens.explain.base import default_method as default_method
+    from atomlens.explain.base import methods_of as methods_of
+    from atomlens.explain.contributions import ContributionExplainer as ContributionExplainer
+    from atomlens.explain.gradients import GradientExplainer as GradientExplainer
+    from atomlens.explain.gradients import (
+        IntegratedGradientsExplainer as IntegratedGradientsExplainer,
     )
-}
+    from atomlens.explain.occlusion import OcclusionExplainer as OcclusionExplainer
+    from atomlens.explain.question import Answers as Answers
+    from atomlens.explain.question import Question as Question
+
+_GRADIENTS = "atomlens.explain.gradients"
+EXPLAINERS: "LateTable[type[Explainer]]" = LateTable(
+    {
+        "contribution": "atomlens.explain.contributions:ContributionExplainer",
+        "attention": "atomlens.explain.base:AttentionExplainer",
+        "attention-rollout": "atomlens.explain.base:RolloutExplainer",
+        "gradient": f"{_GRADIENTS}:GradientExplainer",
+        "gradient-x-input": f"{_GRADIENTS}:GradientXInputExplainer",
+        "integrated-gradients": f"{_GRADIENTS}:IntegratedGradientsExplainer",
+        "integrated-gradients-mask": f"{_GRADIENTS}:MaskedIntegratedGradientsExplainer",
+        "expected-gradients": f"{_GRADIENTS}:ExpectedGradientsExplainer",
+        "shapley": "atomlens.explain.shapley:ShapleyExplainer",
+        "learnt-mask": "atomlens.explain.masks:LearntMaskExplainer",
+        "occlusion": "atomlens.explain.occlusion:OcclusionExplainer",
+        "occlusion-mask": "atomlens.explain.occlusion:MaskedOcclusionExplainer",
+        "occlusion-rebuilt": "atomlens.explain.occlusion:RebuiltOcclusionExplainer",
+    }
+)
 """Every explanation method by name."""
 
-
-def default_method(model: PropertyModel) -> str:
-    """Return the most exact method that a model has: contribution, attention or occlusion."""
-    return methods_of(model)[0]
-
-
-__all__ = [
-    "EXPLAINERS",
-    "Answers",
-    "AtomScores",
-    "AttentionExplainer",
-    "ContributionExplainer",
-    "Explainer",
-    "Explanation",
-    "GradientExplainer",
-    "IntegratedGradientsExplainer",
-    "OcclusionExplainer",
-    "Question",
-    "default_method",
-    "methods_of",
-]
+_WHERE = {
+    "Answers": "question",
+    "AtomScores": "base",
+    "AttentionExplainer": "base",
+    "ContributionExplainer": "contributions",
+    "Explainer": "base",
+    "Explanation": "base",
+    "GradientExplainer": "gradients",
+    "IntegratedGradientsExplainer": "gradients",
+    "OcclusionExplainer": "occlusion",
+    "Question": "question",
+    "default_method": "base",
+    "methods_of": "base",
+}
+__all__ = ["EXPLAINERS", *_WHERE]
+__getattr__, __dir__ = lazy_names(__name__, _WHERE, ("EXPLAINERS",))

@@ -71,6 +71,11 @@ def methods_of(model: PropertyModel) -> tuple[str, ...]:
     )
 
 
+def default_method(model: PropertyModel) -> str:
+    """Return the most exact method that a model has: contribution, attention or occlusion."""
+    return methods_of(model)[0]
+
+
 def methods_sentence(model: PropertyModel) -> str:
     """Return in words which methods a model has."""
     return f"use another method: {', '.join(methods_of(model))}."

@@ -1,12 +1,13 @@
-"""The additive head as a switch: a published network up to its atoms, then a sum of atom terms.
+"""The additive head: a network up to its atoms, then a sum of one term an atom and target.
 
-With ``head=additive`` a model gives up its own pooling and dense layers for the readout of `lens`
-(`atomlens.nn.additive`), and may be trained so that a term is what the prediction loses when the
-atom's element is hidden (row 0 of the element table stands for nobody).
+`lens` has no other; with ``head=additive`` scann, cgcnn and finder give up their own pooling and
+dense layers for it (`atomlens.nn.additive`). It may be trained so that a term is what the
+prediction loses without the atom (`atomlens.models.consistency`).
 """
 
-from dataclasses import replace
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -14,20 +15,115 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from atomlens.graphs import GraphBatch
-from atomlens.models.base import ModelOutput, PropertyModel
-from atomlens.models.consistency import consistency_loss
+from atomlens.models.base import ConfigT, ModelOutput, PropertyModel
+from atomlens.models.consistency import Meaning, consistency_loss
 from atomlens.nn.additive import Absence, AdditiveReadout
+from atomlens.nn.linear import glorot_linear
 from atomlens.nn.readout import lower_bound
+from atomlens.settings import Settings, bounded
 
-Head = Literal["published", "additive"]
-HEAD_LAYERS = ("readout.output",)
-"""``output_layers`` of a model with the additive head."""
-HEAD_BLOCKS = ("readout.query", "noise")
-"""Its ``output_blocks``."""
-HEAD_NOISE = "noise"
-"""Its ``noise_layer``."""
-FREE = frozenset({"consistency", "consistency_every"})
-"""Its settings that matter while training only."""
+MASK = 0
+"""Row of the element table that stands for a masked atom; no element has this number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadSettings(Settings):
+    """The switch of models that also have a head of their own."""
+
+    head: Literal["published", "additive"] = "published"
+    """``additive``: the prediction is a sum of one term an atom (`atomlens.models.additive`)."""
+    consistency: float = bounded(1.2, least=0)
+    """Additive head: weight of the loss that makes a term be what the prediction loses when the
+    atom's element is hidden; 0: the terms add up and promise nothing more."""
+    consistency_every: int = bounded(4, least=1)
+    """On every how many-th batch."""
+
+
+class AdditiveModel(PropertyModel[ConfigT]):
+    """A model that is, or can be, a sum of atom terms, trained to be what they claim.
+
+    Its ``Config`` has ``consistency``, ``consistency_every`` and, where the head is a switch,
+    ``head``.
+    """
+
+    free_settings: ClassVar[frozenset[str]] = frozenset({"consistency", "consistency_every"})
+    meanings: ClassVar[tuple[Meaning, ...]] = ("mask",)
+    """In which meanings atoms are absent in training, in turns."""
+
+    @property
+    def is_additive(self) -> bool:
+        """With the additive head: one term an atom and target."""
+        config: Any = self.config
+        return bool(config.head == "additive")
+
+    @property
+    def knows_masks(self) -> bool:
+        """With the additive head, where terms were trained to be effects."""
+        config: Any = self.config
+        return bool(self.is_additive and config.consistency)
+
+    def additive_head(
+        self, width: int, linear: Callable[[int, int], nn.Linear] = glorot_linear
+    ) -> tuple[AdditiveReadout, nn.Linear | None]:
+        """Return the readout and, with ``predict_scale``, the layer of the noise.
+
+        They must become ``self.readout`` and ``self.noise``: their names are told here to those
+        who train the model further.
+
+        Args:
+            width: Of the atoms.
+            linear: Makes the layer of the noise.
+        """
+        self.output_layers, self.output_blocks = ("readout.output",), ("readout.query", "noise")
+        self.noise_layer = "noise"
+        n_outputs = self.config.n_outputs
+        readout = AdditiveReadout(width, n_outputs)
+        return readout, linear(width, n_outputs) if self.config.predict_scale else None
+
+    def step_kind(self, step: int) -> Meaning | None:
+        """Return in which meaning atoms are absent in the second part of a step's loss, if any."""
+        config: Any = self.config
+        every: int = config.consistency_every
+        if not self.knows_masks or step % every:
+            return None
+        return self.meanings[step // every % len(self.meanings)]
+
+    def auxiliary_loss(
+        self,
+        batch: GraphBatch,
+        output: ModelOutput,
+        step: int,
+        real: Bool[Tensor, " n_graphs"] | None = None,
+    ) -> Float[Tensor, ""] | None:
+        """Return the weighted consistency of terms and effects, on every few-th step."""
+        config: Any = self.config
+        meaning = self.step_kind(step)
+        if meaning is None:
+            return None
+        assert output.node_terms is not None
+
+        def terms_of(absence: Absence) -> Float[Tensor, "n_nodes n_outputs"]:
+            terms = self.without(batch, absence).node_terms
+            assert terms is not None
+            return terms
+
+        grows = self.growing_outputs(batch.distances.device)
+        loss = consistency_loss(terms_of, output.node_terms, batch, meaning, grows, real)
+        return torch.mul(loss, config.consistency)
+
+    def without(self, batch: GraphBatch, absence: Absence) -> ModelOutput:
+        """Return what the model says of a batch without some atoms; here it hides their element."""
+        assert absence.masked is not None
+        numbers = batch.atomic_numbers.masked_fill(absence.masked, MASK)
+        output: ModelOutput = self(replace(batch, atomic_numbers=numbers))
+        return output
+
+    def growing_outputs(self, device: torch.device) -> Bool[Tensor, " n_outputs"]:
+        """Return which outputs are multiplied by the number of atoms.
+
+        It matters where atoms are taken out of the graph; masked ones still count.
+        """
+        return torch.zeros(self.config.n_outputs, dtype=torch.bool, device=device)
 
 
 def additive_output(
@@ -38,7 +134,9 @@ def additive_output(
     local: list[Tensor],
     *,
     amounts: Float[Tensor, " n_nodes"] | None = None,
+    keep: Float[Tensor, " n_nodes"] | None = None,
     bounds: Float[Tensor, " n_outputs"] | None = None,
+    largest_log_scale: float | None = None,
 ) -> ModelOutput:
     """Read out atoms as a sum of terms.
 
@@ -49,15 +147,20 @@ def additive_output(
         nodes: Features of the atoms after the last layer.
         local: Attention over neighbours, a tensor a layer.
         amounts: How many atoms a node of a formula stands for.
+        keep: 0 for atoms that are not there, 1 for the others.
         bounds: Smallest possible value of each output; the terms add up to the value before it.
+        largest_log_scale: To which the logarithms are cut on either side, if at all.
     """
-    read = readout(nodes, batch.graph_index, batch.node_counts, amounts=amounts)
+    read = readout(nodes, batch.graph_index, batch.node_counts, amounts=amounts, keep=keep)
     values = read.values
     if bounds is not None and bounds.numel():
         values = lower_bound(values, bounds.to(values.dtype))
+    log_scale = None if noise is None else noise(functional.silu(read.pooled))
+    if log_scale is not None and largest_log_scale is not None:
+        log_scale = log_scale.clamp(-largest_log_scale, largest_log_scale)
     return ModelOutput(
         values=values,
-        log_scale=None if noise is None else noise(functional.silu(read.pooled)),
+        log_scale=log_scale,
         node_attention=read.attention.mean(dim=1),
         node_scores=read.scores.mean(dim=1),
         node_terms=read.terms,
@@ -66,36 +169,3 @@ def additive_output(
         node_features=nodes,
         graph_features=read.pooled,
     )
-
-
-def is_checked(model: PropertyModel, step: int) -> bool:
-    """Tell whether terms are held against effects in a step of training."""
-    config = model.config
-    if config.head != "additive" or not config.consistency:
-        return False
-    return bool(step % config.consistency_every == 0)
-
-
-def masked_consistency(
-    model: PropertyModel,
-    batch: GraphBatch,
-    output: ModelOutput,
-    step: int,
-    real: Bool[Tensor, " n_graphs"] | None,
-) -> Float[Tensor, ""] | None:
-    """Return the weighted consistency of terms with what masks take away, on every few-th step."""
-    config = model.config
-    if not is_checked(model, step):
-        return None
-    assert output.node_terms is not None
-
-    def terms_of(absence: Absence) -> Float[Tensor, "n_nodes n_outputs"]:
-        assert absence.masked is not None
-        numbers = batch.atomic_numbers.masked_fill(absence.masked, 0)
-        terms: Tensor | None = model(replace(batch, atomic_numbers=numbers)).node_terms
-        assert terms is not None
-        return terms
-
-    intensive = torch.zeros(config.n_outputs, dtype=torch.bool, device=batch.distances.device)
-    loss = consistency_loss(terms_of, output.node_terms, batch, "mask", intensive, real)
-    return torch.mul(loss, config.consistency)

@@ -1,5 +1,6 @@
 // The legend, the strip of scores by element, and the bar of a bare formula.
 
+/** @param {Legend} root @param {Structure} structure @param {Mode} mode @param {Tables} tables */
 function drawLegend(root, structure, mode, tables) {
   root.replaceChildren();
   root.pointTo = null;
@@ -39,12 +40,14 @@ function drawLegend(root, structure, mode, tables) {
 }
 
 // a score with its unit, if that is short enough to stand beside a number
+/** @param {Structure} structure @param {number} score */
 function scoreText(structure, score) {
   const unit = structure.score_unit.length <= 8 ? structure.score_unit : "";
   return `${shortNumber(score)} ${unit}`.trim();
 }
 
 // round numbers that divide a range into about five parts
+/** @param {number} low @param {number} high */
 function ticksBetween(low, high) {
   const raw = (high - low) / 5 || 1;
   const power = 10 ** Math.floor(Math.log10(raw));
@@ -57,6 +60,7 @@ function ticksBetween(low, high) {
 
 const MANY_DOTS = 600; // of one element; beyond, a box stands for them
 
+/** @param {HTMLElement} root @param {Structure} structure @param {Mode} mode @param {Tables} tables @param {Events} events */
 function drawStrips(root, structure, mode, tables, events) {
   const groups = new Map();
   structure.order.forEach((atom) => {
@@ -83,7 +87,7 @@ function drawStrips(root, structure, mode, tables, events) {
         row.atoms.length > 1 ? ` × ${row.atoms.length}` : ""),
       element("line", { class: "grid", x1: left, x2: right, y1: middle, y2: middle }));
     if (row.places.box) dots.append(...drawBox(row.places.box, middle, x, tables.elements[row.symbol].colour));
-    else row.places.forEach(([atom, cx, dy]) => dots.append(dot(structure, atom, cx, middle + dy, row.places.r, colour(atom))));
+    else row.places.dots.forEach(([atom, cx, dy]) => dots.append(dot(structure, atom, cx, middle + dy, row.places.r, colour(atom))));
     y += height;
   }
   drawAxis(marks, structure, low, high, x, y);
@@ -96,6 +100,7 @@ function drawStrips(root, structure, mode, tables, events) {
   root.replaceChildren(svg);
 }
 
+/** @param {Element} marks @param {Structure} structure @param {number} low @param {number} high */
 function drawAxis(marks, structure, low, high, x, y) {
   for (const [value, text] of ticksBetween(low, high)) {
     marks.append(element("line", { class: "grid", x1: x(value), x2: x(value), y1: 18, y2: y + 3 }),
@@ -108,21 +113,22 @@ function drawAxis(marks, structure, low, high, x, y) {
       structure.baseline === 0 ? "no effect" : "even share"));
 }
 
+/** @param {Structure} structure @param {number} atom @param {string} fill */
 function dot(structure, atom, cx, cy, r, fill) {
   return element("circle", { cx: cx.toFixed(1), cy: cy.toFixed(1), r, fill, "data-atom": atom },
     element("title", {}, `${structure.symbols[atom]}${atom}  ${scoreText(structure, structure.scores[atom])}`));
 }
 
 // stack dots that would overlap, up and down in turn
+/** @param {number[]} atoms @param {Structure} structure */
 function placeDots(atoms, structure, x, nRows) {
-  const places = [];
-  places.reach = 6;
+  let reach = 6;
+  const r = atoms.length > 150 ? 2.6 : 4.6;
   if (atoms.length > MANY_DOTS) {
     const sorted = atoms.map((atom) => structure.scores[atom]).sort((a, b) => a - b);
-    places.box = [0, 0.25, 0.5, 0.75, 1].map((q) => sorted[Math.round(q * (sorted.length - 1))]);
-    return places;
+    const box = [0, 0.25, 0.5, 0.75, 1].map((q) => sorted[Math.round(q * (sorted.length - 1))]);
+    return { dots: [], reach, r, box };
   }
-  const r = places.r = atoms.length > 150 ? 2.6 : 4.6;
   const most = nRows > 4 ? 16 : 30;
   const done = [];
   for (const atom of atoms) {
@@ -134,10 +140,9 @@ function placeDots(atoms, structure, x, nRows) {
     }
     dy = Math.max(-most, Math.min(most, dy));
     done.push([atom, cx, dy]);
-    places.reach = Math.max(places.reach, Math.abs(dy) + r);
+    reach = Math.max(reach, Math.abs(dy) + r);
   }
-  places.push(...done);
-  return places;
+  return { dots: done, reach, r, box: null };
 }
 
 function drawBox([low, first, median, third, high], y, x, fill) {
@@ -149,6 +154,7 @@ function drawBox([low, first, median, third, high], y, x, fill) {
 }
 
 // a bare formula: the share of each element, and its score
+/** @param {HTMLElement} root @param {Structure} structure @param {Mode} mode @param {Tables} tables */
 function drawComposition(root, structure, mode, tables) {
   const total = structure.symbols.length;
   const scale = Colours.scale(structure, mode === "elements" ? "range" : mode, tables);

@@ -2,6 +2,7 @@
 
 const Colours = {
   // the ends of the scale and its colours for one structure and one mode
+  /** @param {Structure} structure @param {Mode} mode @param {Tables} tables */
   scale(structure, mode, tables) {
     const around = mode === "baseline" && structure.baseline !== null;
     const [low, high] = structure.scale_ends[around ? "baseline" : "range"];
@@ -14,23 +15,27 @@ const Colours = {
     };
   },
 
+  /** @param {Scale} scale @param {number} score */
   position(scale, score) {
     if (scale.flat) return scale.rest;
     return Math.min(1, Math.max(0, (score - scale.low) / (scale.high - scale.low)));
   },
 
+  /** @param {Scale} scale @param {number} score */
   at(scale, score) {
     const last = scale.colours.length - 1;
     return scale.colours[Math.round(Colours.position(scale, score) * last)];
   },
 
   // the part of a scale between the lowest and the highest score, in 33 steps
+  /** @param {Structure} structure @param {Scale} scale */
   part(structure, scale) {
     const [low, high] = structure.scores_range;
     return { low, high, colours: Array.from({ length: 33 }, (_, k) => Colours.at(scale, low + ((high - low) * k) / 32)) };
   },
 
   // dark or white, whichever stands out more
+  /** @param {string} background */
   ink(background) {
     const channel = (i) => {
       const value = parseInt(background.slice(i, i + 2), 16) / 255;
@@ -39,6 +44,7 @@ const Colours = {
     return 0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5) > 0.27 ? "#14181d" : "#ffffff";
   },
 
+  /** @param {string} name */
   css(name) {
     return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   },
@@ -55,6 +61,7 @@ function shortNumber(value, digits = 3) {
 }
 
 // a fixed number of decimals, without a minus sign before zero
+/** @param {number} decimals */
 function fixed(value, decimals) {
   return value.toFixed(decimals).replace(/^-(?=[0.]*$)/, "").replace("-", "−");
 }

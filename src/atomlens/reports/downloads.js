@@ -1,9 +1,11 @@
 // What can be taken away: the table, the structure with its scores, the picture.
 
+/** @param {string} name */
 function fileStem(name) {
   return name.replace(/[^\p{L}\p{N}._+-]+/gu, "_").replace(/^[._]+|[._]+$/g, "").slice(0, 80) || "structure";
 }
 
+/** @param {string} name */
 function save(content, type, name) {
   const address = URL.createObjectURL(content instanceof Blob ? content : new Blob([content], { type }));
   const link = element("a", { href: address, download: name });
@@ -13,8 +15,10 @@ function save(content, type, name) {
   setTimeout(() => URL.revokeObjectURL(address), 10000);
 }
 
+/** @param {Structure} structure */
 function toCsv(structure) {
   const spread = structure.scores_std !== null, share = Boolean(structure.baseline);
+  /** @type {(string | number)[][]} */
   const lines = [["index", "element", "x", "y", "z", "score", ...(share ? ["score_over_baseline"] : []), ...(spread ? ["score_std"] : [])]];
   structure.symbols.forEach((symbol, i) => lines.push([
     i, symbol, ...(structure.is_formula ? ["", "", ""] : structure.positions[i]), structure.scores[i],
@@ -22,6 +26,7 @@ function toCsv(structure) {
   return lines.map((line) => line.join(",")).join("\n") + "\n";
 }
 
+/** @param {Structure} structure */
 function toExtxyz(structure) {
   const quoted = (text) => `"${String(text).replace(/[\r\n]+/g, " ").replace(/\\/g, "\\\\").replace(/"/g, '\\"')}"`;
   const facts = [];
@@ -40,6 +45,7 @@ function toExtxyz(structure) {
 }
 
 // the view on white, with name, value and colour scale, as one picture
+/** @param {Stage} stage @param {Structure} structure @param {Mode} mode @param {Tables} tables */
 function toPicture(stage, structure, mode, tables) {
   const ratio = 2, { clientWidth: width, clientHeight: height } = stage.root;
   const head = 64, foot = 54;
@@ -71,6 +77,7 @@ function toPicture(stage, structure, mode, tables) {
   return canvas;
 }
 
+/** @param {CanvasRenderingContext2D} pen @param {Structure} structure @param {Scale} scale */
 function drawScale(pen, structure, scale, width, y) {
   const { low, high, colours } = Colours.part(structure, scale);
   const title = `${structure.method} per atom`;

@@ -8,6 +8,7 @@ function turn([qx, qy, qz, qw], x, y, z) {
 
 const LABEL_FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif';
 
+/** @param {CanvasRenderingContext2D} pen @param {string} text @param {string} ink @param {string} paper */
 function writeHaloed(pen, text, x, y, size, ink, paper, style = "") {
   pen.font = `${style} 600 ${size}px ${LABEL_FONT}`;
   pen.textAlign = "center";
@@ -20,6 +21,7 @@ function writeHaloed(pen, text, x, y, size, ink, paper, style = "") {
   pen.fillText(text, x, y);
 }
 
+/** @param {Structure} structure @param {string} mode @param {number} atom */
 function labelText(structure, mode, atom) {
   const symbol = structure.symbols[atom];
   if (mode === "numbers") return `${symbol}${atom}`;
@@ -27,6 +29,7 @@ function labelText(structure, mode, atom) {
   return symbol;
 }
 
+/** @param {CanvasRenderingContext2D} pen @param {Structure} structure @param {StageOptions} options @param {Seen[]} seen @param {string} ink @param {string} paper */
 function drawLabels(pen, structure, options, seen, ink, paper) {
   if (options.labels === "none") return;
   const few = seen.length <= MANY_ATOMS;
@@ -44,7 +47,7 @@ function drawLabels(pen, structure, options, seen, ink, paper) {
     const inside = options.labels !== "scores";
     const size = inside ? Math.min(17, s.r * Math.min(0.95, 1.9 / text.length)) : 12;
     if (size < 7) continue;
-    if (few && seen.some((o) => o.depth > s.depth + 0.01 && Math.hypot(o.x - s.x, o.y - s.y) < o.r + 0.4 * size * inside)) continue;
+    if (few && seen.some((o) => o.depth > s.depth + 0.01 && Math.hypot(o.x - s.x, o.y - s.y) < o.r + (inside ? 0.4 * size : 0))) continue;
     const box = { x: s.x, y: s.y, w: (0.31 * text.length + 0.1) * size, h: 0.55 * size };
     if (taken.some((o) => Math.abs(o.x - box.x) < o.w + box.w && Math.abs(o.y - box.y) < o.h + box.h)) continue;
     taken.push(box);
@@ -59,12 +62,13 @@ function drawLabels(pen, structure, options, seen, ink, paper) {
   }
 }
 
+/** @param {CanvasRenderingContext2D} pen @param {Structure} structure @param {Seen[]} seen @param {number | null} hot @param {number | null} chosen @param {string} ink @param {string} paper */
 function drawRings(pen, structure, seen, hot, chosen, ink, paper) {
   for (const [atom, width] of [[chosen, 3], [hot, 2]]) {
     if (atom === null) continue;
     for (const s of seen) {
       if (s.d.atom !== atom) continue;
-      for (const [extra, colour] of [[2.5, paper], [0, ink]]) {
+      for (const [extra, colour] of /** @type {[number, string][]} */ ([[2.5, paper], [0, ink]])) {
         pen.beginPath();
         pen.arc(s.x, s.y, s.r + 3, 0, 2 * Math.PI);
         pen.lineWidth = width + extra;
@@ -78,6 +82,7 @@ function drawRings(pen, structure, seen, hot, chosen, ink, paper) {
 }
 
 // a small box beside the nearest copy of the atom: name, score, multiple of the even share
+/** @param {CanvasRenderingContext2D} pen @param {Structure} structure @param {Seen[]} seen @param {number} atom @param {string} ink @param {string} paper */
 function drawHint(pen, structure, seen, atom, ink, paper) {
   const copies = seen.filter((s) => s.d.atom === atom).sort((a, b) => b.depth - a.depth);
   if (!copies.length) return;

@@ -3,10 +3,13 @@
 const $ = (id) => document.getElementById(id);
 
 class Page {
+  /** @param {PageData} data */
   constructor(data) {
     $("viewer").hidden = false; // it was, for browsers without JavaScript
     this.data = data;
+    /** @type {Structure[]} */
     this.structures = data.structures.map(prepare);
+    /** @type {Mode} */
     this.mode = "range";
     this.hot = null;
     this.chosen = null;
@@ -15,13 +18,15 @@ class Page {
       choose: (atom) => this.choose(atom === this.chosen ? null : atom),
       chosen: () => this.chosen,
     };
+    /** @type {Stage | null} */
     this.stage = Stage.canDraw() ? this.openStage() : null;
-    this.table = new AtomTable($("atoms"), $("all-rows"), this.events);
+    this.table = new AtomTable(/** @type {HTMLTableElement} */ ($("atoms")), $("all-rows"), this.events);
     this.listen();
     this.fillPicker();
     this.show(this.fromAddress());
   }
 
+  /** @returns {Stage | null} */
   openStage() {
     try {
       return new Stage($("stage"), this.events);
@@ -33,6 +38,7 @@ class Page {
 
   // ---- one structure
 
+  /** @param {number} index */
   show(index) {
     this.index = Math.min(Math.max(index, 0), this.structures.length - 1);
     const s = this.structure = this.structures[this.index];
@@ -88,6 +94,7 @@ class Page {
     }
   }
 
+  /** @param {number} atom */
   colourOf(atom) {
     const { scales } = this.data, s = this.structure;
     if (this.mode === "elements") return scales.elements[s.symbols[atom]].colour;
@@ -106,6 +113,7 @@ class Page {
     this.mark();
   }
 
+  /** @param {Mode} mode */
   setMode(mode) {
     this.mode = mode;
     if (this.renderer === "webgl") this.stage.set({ mode });
@@ -116,12 +124,14 @@ class Page {
 
   // ---- pointing at an atom and choosing one
 
+  /** @param {number | null} atom */
   hover(atom) {
     if (atom === this.hot) return;
     this.hot = atom;
     this.mark();
   }
 
+  /** @param {number | null} atom */
   choose(atom) {
     this.chosen = atom;
     this.mark();
@@ -197,6 +207,7 @@ class Page {
     }
   }
 
+  /** @param {number} index */
   go(index) {
     try {
       history.replaceState(null, "", `#${index}`);
@@ -214,7 +225,7 @@ class Page {
 
   listen() {
     for (const button of document.querySelectorAll("[data-colours]")) {
-      button.addEventListener("click", () => this.setMode(button.dataset.colours));
+      button.addEventListener("click", () => this.setMode(/** @type {Mode} */ (button.dataset.colours)));
     }
     for (const button of document.querySelectorAll("[data-toggle]")) {
       button.addEventListener("click", () => {
@@ -264,26 +275,31 @@ class Page {
 }
 
 // the picture that a browser without JavaScript would show
+/** @param {number} index */
 function stillOf(index) {
   const stills = new DOMParser().parseFromString($("stills").textContent, "text/html");
   return stills.querySelector(`[data-structure="${index}"]`)?.getAttribute("src") ?? null;
 }
 
 // the colours of the picture that Python has drawn
+/** @param {Structure} structure @returns {Mode} */
 function drawnMode(structure) {
   return structure.baseline === 0 ? "baseline" : "range";
 }
 
+/** @param {Payload} structure */
 function prepare(structure) {
   const order = structure.scores.map((_, i) => i).sort((i, j) => structure.scores[j] - structure.scores[i] || i - j);
   const range = [structure.scores[order[order.length - 1]], structure.scores[order[0]]];
   return { ...structure, order, scores_range: range };
 }
 
+/** @param {Structure} structure */
 function formulaNodes(structure) {
   return structure.formula_parts.flatMap(([symbol, n]) => (n > 1 ? [symbol, element("sub", {}, String(n))] : [symbol]));
 }
 
+/** @param {Structure} s */
 function facts(s) {
   const n = s.symbols.length;
   const kind = { formula: "formula only", molecule: "molecule", wire: "repeats in 1 direction", slab: "repeats in 2 directions", crystal: "crystal" }[s.periodicity];

@@ -17,10 +17,13 @@ class Stage {
     }
   }
 
+  /** @param {HTMLElement} root @param {Events} events */
   constructor(root, events) {
     this.root = root;
     this.events = events;
+    /** @type {HTMLCanvasElement} */
     this.overlay = root.querySelector(".overlay");
+    /** @type {StageOptions} */
     this.options = { mode: "range", labels: "symbols", sizes: false, cell: true };
     this.hot = null;
     this.chosen = null;
@@ -50,12 +53,14 @@ class Stage {
 
   // ---- what is shown
 
+  /** @param {Structure} structure @param {Tables} tables */
   show(structure, tables) {
     this.structure = structure;
     this.tables = tables;
     const scene = structure.scene;
     const index = scene.atom_index ?? structure.symbols.map((_, i) => i);
     const positions = scene.positions ?? structure.positions;
+    /** @type {Drawn[]} */
     this.drawn = index.map((atom, k) => ({ atom, x: positions[k][0], y: positions[k][1], z: positions[k][2] }));
     const bonds = this.drawn.map(() => []);
     for (const [i, j] of scene.bonds) { bonds[i].push(j); bonds[j].push(i); }
@@ -107,11 +112,13 @@ class Stage {
     }
   }
 
+  /** @param {number} atom */
   colourOf(atom) {
     if (this.options.mode === "elements") return this.tables.elements[this.structure.symbols[atom]].colour;
     return Colours.at(this.colours, this.structure.scores[atom]);
   }
 
+  /** @param {number} atom */
   radiusOf(atom) {
     const radius = this.tables.elements[this.structure.symbols[atom]].radius * (this.drawn.length > CROWD ? 1.4 : 1);
     if (!this.options.sizes) return radius;
@@ -119,6 +126,7 @@ class Stage {
     return radius * (0.55 + 0.95 * Colours.position(range, this.structure.scores[atom]));
   }
 
+  /** @param {Partial<StageOptions>} options */
   set(options) {
     Object.assign(this.options, options);
     if (this.structure) this.paint();
@@ -130,6 +138,7 @@ class Stage {
     if (this.structure) this.paint();
   }
 
+  /** @param {boolean} on */
   spin(on) {
     this.spinning = on;
     this.viewer.spin(on ? "vy" : false, 0.6);
@@ -216,6 +225,7 @@ class Stage {
     root.addEventListener("keydown", (event) => this.key(event));
   }
 
+  /** @param {KeyboardEvent} event */
   key(event) {
     const turns = { ArrowLeft: [-8, "vy"], ArrowRight: [8, "vy"], ArrowUp: [-8, "vx"], ArrowDown: [8, "vx"] };
     if (turns[event.key]) this.viewer.rotate(...turns[event.key]);
@@ -227,6 +237,7 @@ class Stage {
     event.preventDefault();
   }
 
+  /** @param {number | null} hot @param {number | null} chosen */
   mark(hot, chosen) {
     this.hot = hot;
     this.chosen = chosen;
@@ -251,6 +262,7 @@ class Stage {
     this.drawMarks(pen, Colours.css("--ink"), Colours.css("--stage"));
   }
 
+  /** @param {CanvasRenderingContext2D} pen @param {string} ink @param {string} paper */
   drawMarks(pen, ink, paper) {
     const seen = this.seen();
     drawLabels(pen, this.structure, this.options, seen, ink, paper);

@@ -3,6 +3,7 @@
 const FIRST_ROWS = 500;
 
 class AtomTable {
+  /** @param {HTMLTableElement} table @param {HTMLElement} more @param {Events} events */
   constructor(table, more, events) {
     this.table = table;
     this.more = more;
@@ -21,6 +22,7 @@ class AtomTable {
     more.addEventListener("click", () => { this.all = true; this.fill(); });
   }
 
+  /** @param {Structure} structure @param {(atom: number) => string} colourOf */
   show(structure, colourOf) {
     this.structure = structure;
     this.colourOf = colourOf;
@@ -33,6 +35,7 @@ class AtomTable {
     this.fill();
   }
 
+  /** @param {number} atom */
   value(key, atom) {
     const s = this.structure;
     if (key === "index") return atom;
@@ -43,6 +46,7 @@ class AtomTable {
     return s.positions[atom]["xyz".indexOf(key)];
   }
 
+  /** @param {number} atom */
   text(key, atom) {
     const value = this.value(key, atom);
     if (key === "index") return String(value);
@@ -92,11 +96,13 @@ class AtomTable {
     this.mark(null, this.events.chosen());
   }
 
+  /** @param {(atom: number) => string} colourOf */
   recolour(colourOf) {
     this.colourOf = colourOf;
     for (const [atom, row] of this.rows) row.querySelector("i").style.background = colourOf(atom);
   }
 
+  /** @param {number | null} hot @param {number | null} chosen */
   mark(hot, chosen) {
     for (const row of this.table.querySelectorAll("tr.hot, tr.chosen")) row.classList.remove("hot", "chosen");
     this.rows.get(hot)?.classList.add("hot");
@@ -107,6 +113,7 @@ class AtomTable {
   }
 
   // bring an atom's row into the visible part of the table without moving the page
+  /** @param {number} atom */
   reveal(atom) {
     if (!this.rows.has(atom)) { this.all = true; this.fill(); }
     const row = this.rows.get(atom), box = this.table.parentElement;
@@ -118,6 +125,7 @@ class AtomTable {
     }
   }
 
+  /** @param {KeyboardEvent} event */
   key(event) {
     const row = event.target.closest("tr");
     if (!row) return;

@@ -25,8 +25,16 @@ class GivenGraph(GraphBuilder):
     graph: AtomGraph
 
     def edges(self, structure: Structure) -> EdgeArrays:
-        """Raise: there are no edges but those of the graph."""
-        raise NotImplementedError(f"{structure.name}: the graph is given as a whole.")
+        """Return the pairs of the graph, whatever the structure."""
+        source, target = self.graph.edge_index.numpy().astype(np.int64)
+        return EdgeArrays(
+            source=source,
+            target=target,
+            distances=self.graph.distances.numpy().astype(np.float64),
+            images=self.graph.images.numpy().astype(np.int64),
+            atomic_numbers=self.graph.atomic_numbers.numpy().astype(np.uint8),
+            fields={name: values.numpy() for name, values in self.graph.fields.items()},
+        )
 
     def build_structure(self, structure: Structure) -> AtomGraph:
         """Return the graph, whatever the structure."""

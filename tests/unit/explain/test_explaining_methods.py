@@ -55,6 +55,10 @@ def scores(method: str, model: PropertyModel, graph: AtomGraph, **scaling: Any) 
     return EXPLAINERS[method]().explain(asked(model, graph, **scaling)).scores
 
 
+def test_each_method_stands_under_its_own_name() -> None:
+    assert {key: kind.name for key, kind in EXPLAINERS.items()} == {key: key for key in EXPLAINERS}
+
+
 def test_a_sum_of_atoms_is_shared_out_exactly() -> None:
     model, graph, terms = known()
     np.testing.assert_allclose(scores("occlusion", model, graph), terms, rtol=1e-10)

@@ -10,8 +10,9 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from atomlens.datasets.base import Dataset, DatasetSource
-from atomlens.errors import Failure, SettingsError
+from atomlens.datasets.base import Dataset
+from atomlens.datasets.sources.generated import GeneratedSource
+from atomlens.errors import Failure
 from atomlens.structures.arrays import StructureArrays, structure_of
 from atomlens.targets import Target
 
@@ -53,7 +54,7 @@ SUBSTITUENTS = (
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CrippenLogp(DatasetSource):
+class CrippenLogp(GeneratedSource):
     """Scaffolds with two substituents, in 3D."""
 
     name: ClassVar[str] = "crippen-logp"
@@ -69,29 +70,17 @@ class CrippenLogp(DatasetSource):
 
     n: int = 2000
     """How many there are, at most 6,400."""
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Check the settings."""
-        if self.n < 1 or self.seed < 0:
-            raise SettingsError(
-                f"crippen-logp: n is {self.n} and seed {self.seed}; n must be 1 or more, seed 0 "
-                "or more."
-            )
 
     def load(self, targets: Sequence[str] = (), limit: int | None = None) -> Dataset:
         """Generate the samples; ``node_labels`` are the contributions of the atoms."""
-        self.check_targets(targets)
-        if limit is not None and limit < 1:
-            raise SettingsError(f"The limit of samples is {limit}; it must be 1 or more.")
+        n_wanted = self.n_wanted(targets, limit)
         from rdkit import Chem
         from rdkit.Chem import rdMolDescriptors
 
         from atomlens.structures import read_structures
 
-        wanted = self.n if limit is None else min(limit, self.n)
         structures, values, labels, failures = [], [], [], []
-        for smiles in _smiles(self.seed)[:wanted]:
+        for smiles in _smiles(self.seed)[:n_wanted]:
             item = read_structures([smiles]).items[0]
             if isinstance(item, Failure):
                 failures.append(item)

@@ -11,8 +11,8 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from atomlens.datasets.base import Dataset, DatasetSource
-from atomlens.errors import SettingsError
+from atomlens.datasets.base import Dataset
+from atomlens.datasets.sources.generated import GeneratedSource
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
 
@@ -24,7 +24,7 @@ _RATTLE = 0.12
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EmtAlloys(DatasetSource):
+class EmtAlloys(GeneratedSource):
     """Random alloys on a rattled, strained fcc lattice."""
 
     name: ClassVar[str] = "emt-alloys"
@@ -40,26 +40,15 @@ class EmtAlloys(DatasetSource):
 
     n: int = 2000
     """How many there are; sample i is the same for every n."""
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Check the settings."""
-        if self.n < 1 or self.seed < 0:
-            raise SettingsError(
-                f"emt-alloys: n is {self.n} and seed {self.seed}; n must be 1 or more, seed 0 or "
-                "more."
-            )
 
     def load(self, targets: Sequence[str] = (), limit: int | None = None) -> Dataset:
         """Generate the samples; ``node_labels`` are the energies of the atoms."""
-        self.check_targets(targets)
-        if limit is not None and limit < 1:
-            raise SettingsError(f"The limit of samples is {limit}; it must be 1 or more.")
+        n_wanted = self.n_wanted(targets, limit)
         from ase.build import bulk
         from ase.calculators.emt import EMT
 
         structures, values, labels = [], [], []
-        for i in range(self.n if limit is None else min(limit, self.n)):
+        for i in range(n_wanted):
             draw = np.random.default_rng([self.seed, i])
             atoms = bulk("Cu", "fcc", a=_LATTICE, cubic=True) * draw.integers(1, 3, 3)
             present = draw.choice(ELEMENTS, draw.integers(2, 5), replace=False)

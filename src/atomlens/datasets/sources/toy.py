@@ -17,10 +17,11 @@ from typing import ClassVar, Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.datasets.base import Dataset, DatasetSource
+from atomlens.datasets.base import Dataset
+from atomlens.datasets.sources.generated import GeneratedSource
 from atomlens.datasets.sources.toy_structures import ToyStructure, random_crystal, random_molecule
 from atomlens.elements import ATOMIC_NUMBERS
-from atomlens.errors import DatasetError, SettingsError, unknown_name
+from atomlens.errors import SettingsError, unknown_name
 from atomlens.structures.arrays import Structure, StructureArrays
 from atomlens.targets import Target
 
@@ -37,7 +38,7 @@ _TIE = 1e-9
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Toy(DatasetSource):
+class Toy(GeneratedSource):
     """Random saturated molecules, or rock-salt crystals with mixed elements."""
 
     name: ClassVar[str] = "toy"
@@ -56,27 +57,19 @@ class Toy(DatasetSource):
     atoms of Mg, Ca, Sr, Zn with O, S."""
     n: int = 1000
     """How many there are; sample i is the same for every n."""
-    seed: int = 0
 
     def __post_init__(self) -> None:
         """Check the settings."""
         if self.kind not in _GENERATORS:
             raise SettingsError(f"toy: {unknown_name('kind', self.kind, _GENERATORS)}")
-        if self.n < 1 or self.seed < 0:
-            raise SettingsError(
-                f"toy: n is {self.n} and seed {self.seed}; n must be 1 or more, seed 0 or more."
-            )
+        GeneratedSource.__post_init__(self)  # with slots a bare super() is that of another class
 
     def load(self, targets: Sequence[str] = (), limit: int | None = None) -> Dataset:
         """Generate the samples; ``node_labels`` is 1 for the atoms that decide."""
-        for name in targets:
-            if name != "signal":
-                raise DatasetError(f"toy: {unknown_name('target', name, ['signal'])}")
-        if limit is not None and limit < 1:
-            raise SettingsError(f"The limit of samples is {limit}; it must be 1 or more.")
+        n_wanted = self.n_wanted(targets, limit)
         generate, levels, shifts = _GENERATORS[self.kind]
         structures, values, labels = [], [], []
-        for i in range(self.n if limit is None else min(limit, self.n)):
+        for i in range(n_wanted):
             made = generate(np.random.default_rng([self.seed, i]))
             value, deciding = frontier_level(made, levels, shifts)
             structures.append(

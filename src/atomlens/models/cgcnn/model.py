@@ -7,28 +7,18 @@ papers leave choices open; each is a setting, its default the reading we recomme
 """
 
 import math
-from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar, Literal, final
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from atomlens.errors import SettingsError
 from atomlens.graphs import GraphBatch
-from atomlens.models.additive import (
-    FREE,
-    HEAD_BLOCKS,
-    HEAD_LAYERS,
-    HEAD_NOISE,
-    Head,
-    additive_output,
-    is_checked,
-    masked_consistency,
-)
-from atomlens.models.base import ModelOutput, PropertyModel
+from atomlens.models.additive import AdditiveModel, HeadSettings, additive_output
+from atomlens.models.base import ModelOutput
 from atomlens.models.cgcnn.layers import (
     AttentionConvolution,
     AttentionPooling,
@@ -43,13 +33,13 @@ from atomlens.nn.basis import GaussianBasis, SmoothBasis
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.linear import element_embedding
 from atomlens.nn.readout import bounds_tensor, check_bounds, mean_pooling, values_and_scale
-from atomlens.settings import Settings, bounded
+from atomlens.settings import bounded
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"softplus": nn.Softplus, "relu": nn.ReLU}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CgcnnConfig(Settings):
+class CgcnnConfig(HeadSettings):
     """Settings of CGCNN and of every step of the ladder to AE-CGCNN."""
 
     n_layers: int = bounded(4, least=1)
@@ -80,13 +70,6 @@ class CgcnnConfig(Settings):
     """Ladder, step 5: how heads become one: mean, attention (softmax over heads), extra."""
     pooling: Literal["mean", "attention", "channel-attention"] = "mean"
     """Ladder, step 6: mean of the atoms, or attention over them (Eq 8)."""
-    head: Head = "published"
-    """``additive``: the prediction is a sum of one term an atom (`atomlens.models.additive`)."""
-    consistency: float = bounded(1.2, least=0)
-    """Additive head: weight of the loss that makes a term be what the prediction loses when the
-    atom's element is hidden; 0: the terms add up and promise nothing more."""
-    consistency_every: int = bounded(4, least=1)
-    """On every how many-th batch."""
     activation: Literal["softplus", "relu"] = "softplus"
     n_hidden: int = bounded(128, least=1)
     """Width of the hidden layers of the head."""
@@ -127,7 +110,7 @@ class CgcnnConfig(Settings):
 
 
 @final
-class Cgcnn(PropertyModel[CgcnnConfig]):
+class Cgcnn(AdditiveModel[CgcnnConfig]):
     """Convolutions over the nearest neighbours, a mean or attention over atoms, a small head.
 
     With attention, the share of each neighbour is returned as ``edge_attention`` (one tensor a
@@ -141,7 +124,6 @@ class Cgcnn(PropertyModel[CgcnnConfig]):
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("nearest", {})
     element_tables: ClassVar[tuple[str, ...]] = ("embedding.weight",)
     output_layers: tuple[str, ...] = ("output",)
-    free_settings: ClassVar[frozenset[str]] = FREE
     bounds: Tensor
     paper: ClassVar[str] = "CGCNN, Phys. Rev. Lett. (2018); AE-CGCNN (Cong et al.)"
 
@@ -173,10 +155,7 @@ class Cgcnn(PropertyModel[CgcnnConfig]):
         )
         self.pooling = self.readout = self.noise = None
         if c.head == "additive":
-            self.output_layers, self.output_blocks = HEAD_LAYERS, HEAD_BLOCKS
-            self.noise_layer = HEAD_NOISE
-            self.readout = AdditiveReadout(c.n_features, c.n_outputs)
-            self.noise = nn.Linear(c.n_features, c.n_outputs) if c.predict_scale else None
+            self.readout, self.noise = self.additive_head(c.n_features, nn.Linear)
         else:
             if c.pooling != "mean":
                 channelwise = c.pooling == "channel-attention"
@@ -191,30 +170,6 @@ class Cgcnn(PropertyModel[CgcnnConfig]):
     def attends_to_atoms(self) -> bool:
         """Only with attention pooling or the additive head; a mean shares evenly."""
         return self.pooling is not None or self.readout is not None
-
-    @property
-    def is_additive(self) -> bool:
-        """With the additive head: one term an atom and target."""
-        return bool(self.config.head == "additive")
-
-    @property
-    def knows_masks(self) -> bool:
-        """With the additive head, where terms were trained to be effects."""
-        return bool(self.is_additive and self.config.consistency)
-
-    def step_kind(self, step: int) -> Hashable:
-        """Whether terms are held against effects in this step."""
-        return is_checked(self, step)
-
-    def auxiliary_loss(
-        self,
-        batch: GraphBatch,
-        output: ModelOutput,
-        step: int,
-        real: Bool[Tensor, " n_graphs"] | None = None,
-    ) -> Float[Tensor, ""] | None:
-        """Return the consistency of terms and effects, with the additive head."""
-        return masked_consistency(self, batch, output, step, real)
 
     def _convolution(self, n_edge: int, activation: nn.Module) -> nn.Module:
         c = self.config

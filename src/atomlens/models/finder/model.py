@@ -5,29 +5,19 @@ materials discovery", Advanced Science (2022). Where the paper and its published
 the code is followed and a comment says so.
 """
 
-from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, cast, final
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
 from atomlens.elements.vectors import ELEMENT_VECTORS, first_vectors
 from atomlens.errors import SettingsError
 from atomlens.graphs import GraphBatch
-from atomlens.models.additive import (
-    FREE,
-    HEAD_BLOCKS,
-    HEAD_LAYERS,
-    HEAD_NOISE,
-    Head,
-    additive_output,
-    is_checked,
-    masked_consistency,
-)
-from atomlens.models.base import ModelOutput, PropertyModel
+from atomlens.models.additive import AdditiveModel, HeadSettings, additive_output
+from atomlens.models.base import ModelOutput
 from atomlens.models.finder.layers import (
     Aggregate,
     GatedPooling,
@@ -40,14 +30,14 @@ from atomlens.nn.basis import GaussianBasis
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.linear import glorot_linear
 from atomlens.nn.readout import values_and_scale
-from atomlens.settings import Settings, bounded, name_of
+from atomlens.settings import bounded, name_of
 
 _N_FILTERS = 64
 _LARGEST_LOG_SCALE = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FinderConfig(Settings):
+class FinderConfig(HeadSettings):
     """Settings of Finder; the defaults are those of the published network."""
 
     mode: Literal["formula", "structure"] = "formula"
@@ -65,13 +55,6 @@ class FinderConfig(Settings):
     """Attention over the atoms; without, their mean."""
     gate: Literal["channel", "scalar"] = "channel"
     """Pooling with one softmax a channel, or one for all channels."""
-    head: Head = "published"
-    """``additive``: the prediction is a sum of one term an atom (`atomlens.models.additive`)."""
-    consistency: float = bounded(1.2, least=0)
-    """Additive head: weight of the loss that makes a term be what the prediction loses when the
-    atom's element is hidden; 0: the terms add up and promise nothing more."""
-    consistency_every: int = bounded(4, least=1)
-    """On every how many-th batch."""
     post_processing: bool = True
     """The convolution and the dense layers before the output; without, one linear map."""
     aggregate: Aggregate = "mean"
@@ -101,7 +84,7 @@ class FinderConfig(Settings):
 
 
 @final
-class Finder(PropertyModel[FinderConfig]):
+class Finder(AdditiveModel[FinderConfig]):
     """Self-attention between all atoms of a formula, or between the neighbours in a structure.
 
     The share of each element or site in the last pooling (mean over the channels) is returned
@@ -117,7 +100,6 @@ class Finder(PropertyModel[FinderConfig]):
     )
     formula_builder: ClassVar[tuple[str, dict[str, Any]] | None] = ("formula", {"reduce": True})
     output_layers: tuple[str, ...] = ("output",)
-    free_settings: ClassVar[frozenset[str]] = FREE
     paper: ClassVar[str] = "Finder, Advanced Science (2022)"
     element_table: Tensor
     tail: "PostProcessing | None"
@@ -148,10 +130,7 @@ class Finder(PropertyModel[FinderConfig]):
         self.poolings, self.tail = nn.ModuleList(), None
         self.readout = self.noise = None
         if c.head == "additive":
-            self.output_layers, self.output_blocks = HEAD_LAYERS, HEAD_BLOCKS
-            self.noise_layer = HEAD_NOISE
-            self.readout = AdditiveReadout(width, c.n_outputs)
-            self.noise = glorot_linear(width, c.n_outputs) if c.predict_scale else None
+            self.readout, self.noise = self.additive_head(width)
             return
         n_gates = 1 if c.gate == "scalar" else width
         self.poolings = nn.ModuleList(  # without post-processing only the last one is read
@@ -173,30 +152,6 @@ class Finder(PropertyModel[FinderConfig]):
         """Whether the pooling weighs the atoms."""
         return bool(self.config.pooling_attention) or self.is_additive
 
-    @property
-    def is_additive(self) -> bool:
-        """With the additive head: one term an atom and target."""
-        return bool(self.config.head == "additive")
-
-    @property
-    def knows_masks(self) -> bool:
-        """With the additive head, where terms were trained to be effects."""
-        return bool(self.is_additive and self.config.consistency)
-
-    def step_kind(self, step: int) -> Hashable:
-        """Whether terms are held against effects in this step."""
-        return is_checked(self, step)
-
-    def auxiliary_loss(
-        self,
-        batch: GraphBatch,
-        output: ModelOutput,
-        step: int,
-        real: Bool[Tensor, " n_graphs"] | None = None,
-    ) -> Float[Tensor, ""] | None:
-        """Return the consistency of terms and effects, with the additive head."""
-        return masked_consistency(self, batch, output, step, real)
-
     def forward(self, batch: GraphBatch) -> ModelOutput:
         """Predict the properties of every graph of the batch."""
         layout = _layout(batch)
@@ -216,15 +171,22 @@ class Finder(PropertyModel[FinderConfig]):
                 )
                 pooled.append(vector)
         if self.readout is not None:
-            found = additive_output(
-                self.readout, self.noise, batch, nodes, local, amounts=batch.node_weights
+            return additive_output(
+                self.readout,
+                self.noise,
+                batch,
+                nodes,
+                local,
+                amounts=batch.node_weights,
+                largest_log_scale=_LARGEST_LOG_SCALE,
             )
-            return replace(found, log_scale=_clamped(found.log_scale))
         out = self.output(pooled[-1] if self.tail is None else self.tail(pooled))
         values, log_scale = values_and_scale(out, predict_scale=self.config.predict_scale)
+        if log_scale is not None:
+            log_scale = log_scale.clamp(-_LARGEST_LOG_SCALE, _LARGEST_LOG_SCALE)
         return ModelOutput(
             values=values,
-            log_scale=_clamped(log_scale),
+            log_scale=log_scale,
             node_attention=attention,
             edge_attention=tuple(local),
             node_features=nodes,
@@ -342,10 +304,6 @@ class PostProcessing(nn.Module):
         for linear, beside in zip(self.dense[1:], (pooled[:-1], pooled[-1:], [flat]), strict=True):
             hidden = functional.relu(linear(torch.cat([hidden, *beside], dim=1)))
         return hidden
-
-
-def _clamped(log_scale: Tensor | None) -> Tensor | None:
-    return None if log_scale is None else log_scale.clamp(-_LARGEST_LOG_SCALE, _LARGEST_LOG_SCALE)
 
 
 def _layout(batch: GraphBatch) -> PairLayout:

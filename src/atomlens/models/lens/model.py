@@ -21,22 +21,20 @@ from torch.nn import functional
 from atomlens.elements.vectors import ELEMENT_VECTORS, first_vectors
 from atomlens.errors import SettingsError
 from atomlens.graphs import GraphBatch
-from atomlens.models.base import ModelOutput, PropertyModel
-from atomlens.models.consistency import Meaning, consistency_loss
+from atomlens.models.additive import MASK, AdditiveModel, additive_output
+from atomlens.models.base import ModelOutput
+from atomlens.models.consistency import Meaning
 from atomlens.models.scann.layers import EdgeUpdate, LocalAttention
-from atomlens.nn.additive import ABSENT, Absence, AdditiveReadout
+from atomlens.nn.additive import ABSENT, Absence
 from atomlens.nn.basis import GaussianBasis
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.linear import glorot_linear
-from atomlens.nn.readout import bounds_tensor, check_bounds, lower_bound
+from atomlens.nn.readout import bounds_tensor, check_bounds
 from atomlens.settings import Settings, bounded, name_of
 
-MASK = 0
-"""Row of the element table that stands for a masked atom; no element has this number."""
 LARGEST_LOG_SCALE = 5.0
 """Values that are met exactly (gaps of metals) would make a learned noise vanish, and the next
 one that is missed explode."""
-_MEANINGS: tuple[Meaning, ...] = ("graph", "mask")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +100,7 @@ class LensConfig(Settings):
 
 
 @final
-class Lens(PropertyModel[LensConfig]):
+class Lens(AdditiveModel[LensConfig]):
     """Local attention over Voronoi neighbours, then a sum of one term an atom and target.
 
     The terms are returned as ``node_terms``, the attention of each target as
@@ -117,12 +115,10 @@ class Lens(PropertyModel[LensConfig]):
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("voronoi", {})
     formula_builder: ClassVar[tuple[str, dict[str, Any]] | None] = ("formula", {"reduce": True})
     element_tables: ClassVar[tuple[str, ...]] = ("embedding.weight",)
-    output_layers: tuple[str, ...] = ("readout.output",)
-    output_blocks: tuple[str, ...] = ("readout.query", "noise")
-    noise_layer: str = "noise"
-    free_settings: ClassVar[frozenset[str]] = frozenset(
-        {"dropout", "attention_dropout", "consistency", "consistency_every", "extensive"}
+    free_settings: ClassVar[frozenset[str]] = (
+        frozenset({"dropout", "attention_dropout", "extensive"}) | AdditiveModel.free_settings
     )
+    meanings: ClassVar[tuple[Meaning, ...]] = ("graph", "mask")
     bounds: Tensor
     extensive: Tensor
     element_table: Tensor
@@ -155,9 +151,7 @@ class Lens(PropertyModel[LensConfig]):
             LocalAttention(width, c.n_heads, c.attention_dropout, c.dropout)
             for _ in range(c.n_layers)
         )
-        self.readout = AdditiveReadout(width, c.n_outputs)
-        if c.predict_scale:
-            self.noise = glorot_linear(width, c.n_outputs)
+        self.readout, self.noise = self.additive_head(width)
         self.register_buffer("bounds", bounds_tensor(c.lower_bounds), persistent=False)
         grows = torch.tensor(c.extensive or (False,) * c.n_outputs)
         self.register_buffer("extensive", grows, persistent=False)
@@ -166,11 +160,6 @@ class Lens(PropertyModel[LensConfig]):
     def is_additive(self) -> bool:
         """Yes: one term an atom and target."""
         return True
-
-    @property
-    def knows_masks(self) -> bool:
-        """Yes, where terms were trained to be effects."""
-        return bool(self.config.consistency)
 
     @classmethod
     def element_table_name(cls, config: LensConfig) -> str:
@@ -195,53 +184,27 @@ class Lens(PropertyModel[LensConfig]):
             geometry, messages = update(nodes, geometry, layout)
             nodes, attention = layer(nodes, messages, layout, bias, kept_edges)
             local.append(attention)
-        amounts = batch.node_weights if self.config.mode == "formula" else None
-        read = self.readout(nodes, batch.graph_index, batch.node_counts, amounts=amounts, keep=keep)
-        values, log_scale = read.values, None
-        if self.config.predict_scale:
-            log_scale = self.noise(functional.silu(read.pooled))
-            log_scale = log_scale.clamp(-LARGEST_LOG_SCALE, LARGEST_LOG_SCALE)
-        if self.bounds.numel():
-            values = lower_bound(values, self.bounds.to(values.dtype))
-        return ModelOutput(
-            values=values,
-            log_scale=log_scale,
-            node_attention=read.attention.mean(dim=1),
-            node_scores=read.scores.mean(dim=1),
-            node_terms=read.terms,
-            node_target_attention=read.attention,
-            edge_attention=tuple(local),
-            node_features=nodes,
-            graph_features=read.pooled,
+        formula = self.config.mode == "formula"
+        return additive_output(
+            self.readout,
+            self.noise,
+            batch,
+            nodes,
+            local,
+            amounts=batch.node_weights if formula else None,
+            keep=keep,
+            bounds=self.bounds,
+            largest_log_scale=LARGEST_LOG_SCALE,
         )
 
-    def step_kind(self, step: int) -> Meaning | None:
-        """Return in which meaning atoms are absent in the second part of a step's loss, if any."""
-        every: int = self.config.consistency_every
-        if not self.config.consistency or step % every:
-            return None
-        return _MEANINGS[step // every % len(_MEANINGS)]
+    def without(self, batch: GraphBatch, absence: Absence) -> ModelOutput:
+        """Return what the model says of a batch without some atoms, hidden or taken out."""
+        output: ModelOutput = self(batch, absence)
+        return output
 
-    def auxiliary_loss(
-        self,
-        batch: GraphBatch,
-        output: ModelOutput,
-        step: int,
-        real: Bool[Tensor, " n_graphs"] | None = None,
-    ) -> Float[Tensor, ""] | None:
-        """Return the weighted consistency of terms and effects, on every few-th step."""
-        meaning = self.step_kind(step)
-        if meaning is None:
-            return None
-        assert output.node_terms is not None
-
-        def terms_of(absence: Absence) -> Float[Tensor, "n_nodes n_outputs"]:
-            terms: Tensor | None = self(batch, absence).node_terms
-            assert terms is not None
-            return terms
-
-        loss = consistency_loss(terms_of, output.node_terms, batch, meaning, self.extensive, real)
-        return torch.mul(loss, self.config.consistency)
+    def growing_outputs(self, _device: torch.device) -> Bool[Tensor, " n_outputs"]:
+        """Return which outputs are multiplied by the number of atoms."""
+        return self.extensive
 
     def _elements(self, batch: GraphBatch, absence: Absence) -> Float[Tensor, "n_nodes _"]:
         """Return the element vectors, those of masked atoms exchanged for that of nobody."""

@@ -44,12 +44,50 @@ def use_fused(values: Tensor, layout: EdgeLayout) -> bool:
 
 
 class Kernels(NamedTuple):
-    """The two fused functions for one kind of device."""
+    """The two fused functions on one kind of device."""
 
-    edge_update: Callable[..., tuple[Tensor, Tensor]]
-    """As `fused_edge_update`."""
-    attention: Callable[..., tuple[Tensor, Tensor]]
-    """As `fused_attention`."""
+    edge_function: type[torch.autograd.Function]
+    """Arguments and results as in `kernels.edge_update_forward`."""
+    attention_function: type[torch.autograd.Function]
+    """Arguments and results as in `kernels.attention_forward`."""
+
+    def edge_update(
+        self,
+        layout: EdgeLayout,
+        eps: float,
+        *,
+        mixed: Float[Tensor, "n_edges n_features"],
+        at_target: Float[Tensor, "n_nodes n_features"],
+        at_source: Float[Tensor, "n_nodes n_features"],
+        geometry: Float[Tensor, "n_edges n_features"],
+        nodes: Float[Tensor, "n_nodes n_features"],
+        scale: Float[Tensor, " n_features"],
+        shift: Float[Tensor, " n_features"],
+    ) -> tuple[Float[Tensor, "n_edges n_features"], Float[Tensor, "n_edges n_features"]]:
+        """Return g' = LayerNorm(g + SiLU(mixed + at_target_i + at_source_j)) and c_j ⊙ g'."""
+        updated, message = self.edge_function.apply(  # type: ignore[no-untyped-call]
+            layout, eps, mixed, at_target, at_source, geometry, nodes, scale, shift
+        )
+        return updated, message
+
+    def attention(
+        self,
+        layout: EdgeLayout,
+        n_heads: int,
+        mask: Float[Tensor, "n_masked n_heads"],
+        bias: Float[Tensor, " n_biased"],
+        query: Float[Tensor, "n_nodes n_features"],
+        key: Float[Tensor, "n_edges n_features"],
+    ) -> tuple[Float[Tensor, "n_nodes n_features"], Float[Tensor, "n_edges n_heads"]]:
+        """Return Σ_j a_ij k_ij and a_ij.
+
+        ``mask`` multiplies a_ij in the sum, ``bias`` is added to the scores of all heads; either
+        may have no rows. Neither gets a gradient.
+        """
+        context, attention = self.attention_function.apply(  # type: ignore[no-untyped-call]
+            layout, n_heads, mask, bias, query, key
+        )
+        return context, attention
 
 
 def fused_kernels(values: Tensor, layout: EdgeLayout) -> Kernels | None:
@@ -59,12 +97,12 @@ def fused_kernels(values: Tensor, layout: EdgeLayout) -> Kernels | None:
     for float64 and for tiny batches, where plain tensor operations do the same arithmetic.
     """
     if use_fused(values, layout):
-        return Kernels(fused_edge_update, fused_attention)
+        return Kernels(_EdgeUpdate, _Attention)
     if values.is_cuda and values.dtype == torch.float32 and has_triton():
         from atomlens.models.scann import triton_kernels
 
         if triton_kernels.fits(values.shape[1]):
-            return Kernels(triton_kernels.fused_edge_update, triton_kernels.fused_attention)
+            return Kernels(triton_kernels.EdgeUpdate, triton_kernels.Attention)
     return None
 
 
@@ -218,41 +256,3 @@ class _Attention(torch.autograd.Function):
 
         _run(layout, work)
         return None, None, None, None, d_query, d_key
-
-
-def fused_edge_update(
-    layout: EdgeLayout,
-    eps: float,
-    *,
-    mixed: Float[Tensor, "n_edges n_features"],
-    at_target: Float[Tensor, "n_nodes n_features"],
-    at_source: Float[Tensor, "n_nodes n_features"],
-    geometry: Float[Tensor, "n_edges n_features"],
-    nodes: Float[Tensor, "n_nodes n_features"],
-    scale: Float[Tensor, " n_features"],
-    shift: Float[Tensor, " n_features"],
-) -> tuple[Float[Tensor, "n_edges n_features"], Float[Tensor, "n_edges n_features"]]:
-    """Return g' = LayerNorm(g + SiLU(mixed + at_target_i + at_source_j)) and c_j ⊙ g'."""
-    updated, message = _EdgeUpdate.apply(  # type: ignore[no-untyped-call]
-        layout, eps, mixed, at_target, at_source, geometry, nodes, scale, shift
-    )
-    return updated, message
-
-
-def fused_attention(
-    layout: EdgeLayout,
-    n_heads: int,
-    mask: Float[Tensor, "n_masked n_heads"],
-    bias: Float[Tensor, " n_biased"],
-    query: Float[Tensor, "n_nodes n_features"],
-    key: Float[Tensor, "n_edges n_features"],
-) -> tuple[Float[Tensor, "n_nodes n_features"], Float[Tensor, "n_edges n_heads"]]:
-    """Return Σ_j a_ij k_ij and a_ij.
-
-    ``mask`` multiplies a_ij in the sum, ``bias`` is added to the scores of all heads; either may
-    have no rows. Neither gets a gradient.
-    """
-    context, attention = _Attention.apply(  # type: ignore[no-untyped-call]
-        layout, n_heads, mask, bias, query, key
-    )
-    return context, attention

@@ -6,28 +6,18 @@ preprint. Where paper and published code differ we follow the code, as said at e
 """
 
 import math
-from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast, final
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
 from atomlens.errors import SettingsError
 from atomlens.graphs import GraphBatch
-from atomlens.models.additive import (
-    FREE,
-    HEAD_BLOCKS,
-    HEAD_LAYERS,
-    HEAD_NOISE,
-    Head,
-    additive_output,
-    is_checked,
-    masked_consistency,
-)
-from atomlens.models.base import ModelOutput, PropertyModel
+from atomlens.models.additive import AdditiveModel, HeadSettings, additive_output
+from atomlens.models.base import ModelOutput
 from atomlens.models.scann.layers import EdgeUpdate, LocalAttention
 from atomlens.nn.additive import AdditiveReadout
 from atomlens.nn.basis import GaussianBasis
@@ -40,14 +30,14 @@ from atomlens.nn.readout import (
     check_bounds,
     values_and_scale,
 )
-from atomlens.settings import Settings, bounded, name_of
+from atomlens.settings import bounded, name_of
 
 RING_FEATURES = 10
 """Width to which the two ring flags are mapped, without activation (spec section 3)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScannConfig(Settings):
+class ScannConfig(HeadSettings):
     """Settings of SCANN (``edge_update`` off) and SCANN+ (on)."""
 
     n_layers: int = bounded(7, least=1)
@@ -66,13 +56,6 @@ class ScannConfig(Settings):
     """SCANN+: solid angles are embedded and edges change from layer to layer."""
     readout: str = name_of(READOUTS, "reference", "readout")
     """Scores of the global attention: paper, reference (normed) or mean (supercell-proof)."""
-    head: Head = "published"
-    """``additive``: the prediction is a sum of one term an atom (`atomlens.models.additive`)."""
-    consistency: float = bounded(1.2, least=0)
-    """Additive head: weight of the loss that makes a term be what the prediction loses when the
-    atom's element is hidden; 0: the terms add up and promise nothing more."""
-    consistency_every: int = bounded(4, least=1)
-    """On every how many-th batch."""
     cutoff: float = bounded(4.0, above=0, unit="Å")
     """Largest distance of the Gaussian basis in Å; 6 for crystals."""
     n_gaussians: int = bounded(20, least=1)
@@ -98,7 +81,7 @@ class ScannConfig(Settings):
 
 
 @final
-class Scann(PropertyModel[ScannConfig]):
+class Scann(AdditiveModel[ScannConfig]):
     """Local attention over Voronoi neighbours, then global attention over atoms.
 
     Embed the elements, refine atoms (and, in SCANN+, edges) layer by layer, pool by global
@@ -113,7 +96,9 @@ class Scann(PropertyModel[ScannConfig]):
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("voronoi", {})
     element_tables: ClassVar[tuple[str, ...]] = ("embedding.weight",)
     output_layers: tuple[str, ...] = ("output",)
-    free_settings: ClassVar[frozenset[str]] = frozenset({"dropout", "attention_dropout"}) | FREE
+    free_settings: ClassVar[frozenset[str]] = (
+        frozenset({"dropout", "attention_dropout"}) | AdditiveModel.free_settings
+    )
     bounds: Tensor
     paper: ClassVar[str] = "SCANN, npj Computational Materials (2023)"
 
@@ -146,39 +131,12 @@ class Scann(PropertyModel[ScannConfig]):
         self.noise: nn.Linear | None = None
         self.readout: nn.Module
         if c.head == "additive":
-            self.output_layers, self.output_blocks = HEAD_LAYERS, HEAD_BLOCKS
-            self.noise_layer = HEAD_NOISE
-            self.readout = AdditiveReadout(width, c.n_outputs)
-            self.noise = glorot_linear(width, c.n_outputs) if c.predict_scale else None
+            self.readout, self.noise = self.additive_head(width)
         else:
             self.readout = GlobalAttention(width, c.readout)
             self.head = glorot_linear(width, width)
             self.output = glorot_linear(width, c.n_outputs * (2 if c.predict_scale else 1))
         self.register_buffer("bounds", bounds_tensor(c.lower_bounds), persistent=False)
-
-    @property
-    def is_additive(self) -> bool:
-        """With the additive head: one term an atom and target."""
-        return bool(self.config.head == "additive")
-
-    @property
-    def knows_masks(self) -> bool:
-        """With the additive head, where terms were trained to be effects."""
-        return bool(self.is_additive and self.config.consistency)
-
-    def step_kind(self, step: int) -> Hashable:
-        """Whether terms are held against effects in this step."""
-        return is_checked(self, step)
-
-    def auxiliary_loss(
-        self,
-        batch: GraphBatch,
-        output: ModelOutput,
-        step: int,
-        real: Bool[Tensor, " n_graphs"] | None = None,
-    ) -> Float[Tensor, ""] | None:
-        """Return the consistency of terms and effects, with the additive head."""
-        return masked_consistency(self, batch, output, step, real)
 
     def forward(self, batch: GraphBatch) -> ModelOutput:
         """Predict the properties of every graph of the batch."""

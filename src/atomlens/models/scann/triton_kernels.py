@@ -11,7 +11,6 @@ from typing import Any
 import torch
 import triton
 import triton.language as tl
-from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -161,9 +160,12 @@ def _attention_backward(
     tl.store(d_query + node, d_q)
 
 
-class _EdgeUpdate(torch.autograd.Function):
+class EdgeUpdate(torch.autograd.Function):
+    """For `atomlens.models.scann.fused.Kernels`."""
+
     @staticmethod
     def forward(ctx: Any, layout: EdgeLayout, eps: float, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """As `Kernels.edge_update`."""
         inputs = tuple(t.contiguous() for t in inputs)
         mixed = inputs[0]
         n_edges, width = mixed.shape
@@ -181,6 +183,7 @@ class _EdgeUpdate(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_updated: Tensor | None, d_message: Tensor | None) -> tuple[Any, ...]:
+        """Return the gradients of all arguments."""
         inputs, layout = ctx.saved_tensors, ctx.layout
         mixed, at_target, at_source, geometry, nodes, _, _ = inputs
         n_edges, width = mixed.shape
@@ -202,7 +205,9 @@ class _EdgeUpdate(torch.autograd.Function):
         return None, None, d_mixed, d_at_target, d_at_source, d_geometry, d_nodes, *sums
 
 
-class _Attention(torch.autograd.Function):
+class Attention(torch.autograd.Function):
+    """For `atomlens.models.scann.fused.Kernels`."""
+
     @staticmethod
     def forward(
         ctx: Any,
@@ -213,6 +218,7 @@ class _Attention(torch.autograd.Function):
         query: Tensor,
         key: Tensor,
     ) -> tuple[Tensor, Tensor]:
+        """As `Kernels.attention`."""
         query, key = query.contiguous(), key.contiguous()
         width = query.shape[1] // n_heads
         context, attention = torch.empty_like(query), key.new_empty(len(key), n_heads)
@@ -229,6 +235,7 @@ class _Attention(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_context: Tensor | None, d_attention: Tensor | None) -> tuple[Any, ...]:
+        """Return the gradients of all arguments."""
         query, key, mask, attention, context = ctx.saved_tensors
         layout, n_heads = ctx.layout, ctx.n_heads
         width = query.shape[1] // n_heads
@@ -244,37 +251,3 @@ class _Attention(torch.autograd.Function):
             WIDTH=width, num_warps=1,
         )  # fmt: skip
         return None, None, None, None, d_query, d_key
-
-
-def fused_edge_update(
-    layout: EdgeLayout,
-    eps: float,
-    *,
-    mixed: Float[Tensor, "n_edges n_features"],
-    at_target: Float[Tensor, "n_nodes n_features"],
-    at_source: Float[Tensor, "n_nodes n_features"],
-    geometry: Float[Tensor, "n_edges n_features"],
-    nodes: Float[Tensor, "n_nodes n_features"],
-    scale: Float[Tensor, " n_features"],
-    shift: Float[Tensor, " n_features"],
-) -> tuple[Float[Tensor, "n_edges n_features"], Float[Tensor, "n_edges n_features"]]:
-    """As `atomlens.models.scann.fused.fused_edge_update`."""
-    updated, message = _EdgeUpdate.apply(  # type: ignore[no-untyped-call]
-        layout, eps, mixed, at_target, at_source, geometry, nodes, scale, shift
-    )
-    return updated, message
-
-
-def fused_attention(
-    layout: EdgeLayout,
-    n_heads: int,
-    mask: Float[Tensor, "n_masked n_heads"],
-    bias: Float[Tensor, " n_biased"],
-    query: Float[Tensor, "n_nodes n_features"],
-    key: Float[Tensor, "n_edges n_features"],
-) -> tuple[Float[Tensor, "n_nodes n_features"], Float[Tensor, "n_edges n_heads"]]:
-    """As `atomlens.models.scann.fused.fused_attention`."""
-    context, attention = _Attention.apply(  # type: ignore[no-untyped-call]
-        layout, n_heads, mask, bias, query, key
-    )
-    return context, attention
