@@ -147,7 +147,8 @@ def _check_setting(one: "Field[Any]", value: Any, whose: str, error: type[Settin
     if not fits(value, one.type):
         raise error(f"{whose}{one.name}={shown(value)} must be {type_name(one)}.")
     if bounds is not None and not _inside(value, bounds):
-        raise error(f"{whose}{one.name}={shown(value)} must be {bounds}.")
+        asked = "below 2**63" if _is_huge(value) else str(bounds)
+        raise error(f"{whose}{one.name}={shown(value)} must be {asked}.")
 
 
 def fits(value: Any, kind: Any) -> bool:
@@ -174,8 +175,16 @@ def fits(value: Any, kind: Any) -> bool:
 
 
 def _inside(value: Any, bounds: Bounds) -> bool:
-    numbers = value if isinstance(value, tuple) else (value,)
-    return all(n is None or bounds.hold(n) for n in numbers)
+    return all(n is None or bounds.hold(n) for n in _numbers(value))
+
+
+def _is_huge(value: Any) -> bool:
+    """Say whether a number is too large, whatever its bounds are."""
+    return any(n is not None and n >= _LARGEST for n in _numbers(value))
+
+
+def _numbers(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 def typed_values(settings_class: type, values: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -243,6 +243,8 @@ class AtomlensRegressor(RegressorMixin, _AtomlensEstimator):  # type: ignore[mis
             SettingsError: a setting is impossible.
         """
         values = _column(y, "AtomlensRegressor")
+        if np.iscomplexobj(values):
+            raise DatasetError("AtomlensRegressor: y holds complex numbers; give real ones.")
         try:
             numbers = values.astype(np.float64)
         except (TypeError, ValueError):

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ase.build import molecule
 
 from atomlens.cli import main
+from atomlens.cli.explain import leading_atoms
 from atomlens.neighbors import make_builder
 from atomlens.predictor import load
 from atomlens.reports.wording import sum_sentence
@@ -81,6 +83,17 @@ def test_the_largest_scores_have_their_unit(
     assert _explain(model_folder, "CCO", "--method", "occlusion", "--out", tmp_path) == 0
     assert f"largest scores ({unit})" in capsys.readouterr().out
     assert json.loads((tmp_path / "CCO.json").read_text())["score_unit"] == unit
+
+
+def test_equal_atoms_are_one_entry_of_the_table(model_folder: Path) -> None:
+    atoms = molecule("CH3OH")
+    symbols = atoms.get_chemical_symbols()
+    assert symbols == ["C", "O", "H", "H", "H", "H"]
+    scores = np.array([0.1, 0.3, 0.2, 0.2, 0.05, 0.2000001])
+    found = load(model_folder).explain("CCO", method="occlusion")
+    explanation = replace(found, atoms=atoms, scores=scores)
+    assert leading_atoms(explanation) == "O1 0.300, H2 (×3) 0.200, C0 0.100"
+    assert leading_atoms(explanation, 1) == "O1 0.300"
 
 
 def test_a_smiles_makes_file_names_that_every_system_takes(

@@ -196,3 +196,21 @@ def structure_of_methane(folder: Path) -> Path:
         "H -0.63 0.63 -0.63\nH 0.63 -0.63 -0.63\n"
     )
     return path
+
+
+@pytest.mark.parametrize("ending", [".json", ".csv"])
+def test_a_second_run_does_not_read_what_the_first_wrote(
+    ending: str, model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "water.xyz").write_text("3\n\nO 0 0 0\nH 0.76 0.59 0\nH -0.76 0.59 0\n")
+    out = folder / f"predicted{ending}"
+    for _ in range(2):
+        assert main(["predict", str(model_folder), str(folder), "--out", str(out)]) == 0
+        assert "left out" not in capsys.readouterr().err
+    out.unlink()
+    pages = folder / "pages"
+    for _ in range(2):
+        assert main(["explain", str(model_folder), str(folder), "--out", str(pages)]) == 0
+        assert not (pages / "index.html").exists()

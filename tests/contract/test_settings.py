@@ -92,3 +92,10 @@ def types_of(kind: Any) -> set[Any]:
 
 def names(field: Any) -> bool:
     return field.metadata.get("names") is not None
+
+
+def test_a_number_that_is_too_large_is_not_said_to_be_too_small() -> None:
+    with pytest.raises(SettingsError, match=r"learning_rate=1e\+30 must be below"):
+        TrainSettings(learning_rate=1e30)
+    with pytest.raises(SettingsError, match="learning_rate=-1 must be at least 0"):
+        TrainSettings(learning_rate=-1)

@@ -89,3 +89,8 @@ def test_the_trained_model_can_explain() -> None:
     explained = model.predictor_.explain("smiles:CO", method="occlusion")
     symbols = np.array(explained.atoms.get_chemical_symbols())
     assert np.ptp(explained.scores[symbols == "H"]) == pytest.approx(0, abs=1e-6)
+
+
+def test_complex_values_are_refused() -> None:
+    with pytest.raises(DatasetError, match="complex"):
+        AtomlensRegressor("mean").fit(_smiles(), SIZES + 1j)

@@ -87,6 +87,7 @@ def run(options: argparse.Namespace) -> int:
         inputs_reading(model, options.inputs, table_options(options)),
         disorder=options.disorder,
         n_models=options.ordered_models,
+        leave_out=[folder],
     )
     if options.strict:
         items = strictly(items)
@@ -197,9 +198,19 @@ def _largest(explanation: "Explanation") -> str:
 
 
 def leading_atoms(explanation: "Explanation", n: int = 3) -> str:
-    """Return the atoms with the largest scores, such as ``O7 0.211, C3 0.154``."""
+    """Return the atoms with the largest scores, such as ``O7 0.211, C3 (×6) 0.154``.
+
+    Atoms of one element whose scores read alike, as equal sites of a crystal do, are one entry
+    that names the first of them.
+    """
     from atomlens.reports.wording import number, top_atoms
 
-    symbols = explanation.atoms.get_chemical_symbols()
-    order = top_atoms(explanation.scores, n, explanation.baseline)
-    return ", ".join(f"{symbols[i]}{i} {number(explanation.scores[i])}" for i in order)
+    symbols, scores = explanation.atoms.get_chemical_symbols(), explanation.scores
+    alike: dict[tuple[str, str], list[int]] = {}
+    for i in top_atoms(scores, len(symbols), explanation.baseline):
+        alike.setdefault((symbols[i], number(scores[i])), []).append(i)
+    entries = []
+    for (symbol, score), atoms in list(alike.items())[:n]:
+        times = f" (×{len(atoms)})" if len(atoms) > 1 else ""
+        entries.append(f"{symbol}{min(atoms)}{times} {score}")
+    return ", ".join(entries)

@@ -13,7 +13,7 @@ from atomlens.cli.common import (
     add_strict,
     strictly,
 )
-from atomlens.cli.outputs import emit, exit_code, refuse_to_overwrite
+from atomlens.cli.outputs import emit, exit_code, refuse_to_overwrite, written
 from atomlens.cli.progress import ProgressLine
 from atomlens.cli.settings import read_assignments
 from atomlens.errors import AtomlensError, Failure, SettingsError, unknown_name
@@ -60,7 +60,10 @@ def run(options: argparse.Namespace) -> int:
     from atomlens.structures import read_structures
 
     items: Sequence[Any] = read_structures(
-        options.inputs, disorder=options.disorder, n_models=options.ordered_models
+        options.inputs,
+        disorder=options.disorder,
+        n_models=options.ordered_models,
+        leave_out=written(options.out),
     ).items
     if options.strict:
         items = strictly(items)

@@ -8,7 +8,7 @@ from typing import Any
 
 from atomlens.cli.common import add_common_arguments, add_inputs, add_strict, strictly
 from atomlens.cli.guard import say
-from atomlens.cli.outputs import emit, exit_code, refuse_to_overwrite
+from atomlens.cli.outputs import emit, exit_code, refuse_to_overwrite, written
 from atomlens.cli.progress import ProgressLine
 from atomlens.errors import SettingsError
 from atomlens.files import only_writer
@@ -129,7 +129,8 @@ def run(options: argparse.Namespace) -> int:
         cycles=options.cycles,
         seed=options.seed,
     )
-    items: Sequence[Any] = read_structures(options.inputs).items
+    outputs = written(options.out, options.training_table)
+    items: Sequence[Any] = read_structures(options.inputs, leave_out=outputs).items
     if options.strict:
         items = strictly(items)
     holding = nullcontext() if options.out is None else only_writer(options.out)

@@ -34,6 +34,11 @@ def refuse_to_overwrite(out: Path, inputs: Sequence[str]) -> None:
             raise SettingsError(f"--out {out}: this is an input; give the output another name.")
 
 
+def written(*outputs: Path | None) -> list[Path]:
+    """Return what a command writes, which it does not take for an input in the next run."""
+    return [path for path in outputs if path is not None]
+
+
 def tell_unfinished(model: str) -> None:
     """Say that the training of a model was stopped and could go on."""
     from atomlens.predictor.folder import TRAINING

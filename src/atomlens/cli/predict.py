@@ -13,7 +13,7 @@ from atomlens.cli.common import (
     table_options,
 )
 from atomlens.cli.guard import say
-from atomlens.cli.outputs import emit, exit_code, refuse_to_overwrite, tell_unfinished
+from atomlens.cli.outputs import emit, exit_code, refuse_to_overwrite, tell_unfinished, written
 from atomlens.cli.progress import ProgressLine
 from atomlens.errors import SettingsError
 
@@ -94,6 +94,7 @@ def run(options: argparse.Namespace) -> int:
         inputs_reading(model, options.inputs, table_options(options)),
         disorder=options.disorder,
         n_models=options.ordered_models,
+        leave_out=written(options.out, options.plot, options.embedding),
     )
     vectors = model.embed(inputs) if options.embedding is not None else None
     with ProgressLine("predicting", quiet=options.quiet) as progress:

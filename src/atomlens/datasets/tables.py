@@ -201,6 +201,11 @@ def _from_cell(cell: Any, header: str, word: str, folder: Path) -> "Atoms":
         return _from_record({"structure": cell})
     text = str(cell).strip()
     sodium = text == "Na" and word in ("formula", "composition")
+    if text == "NaN" and isinstance(cell, str) and word in ("formula", "composition"):
+        raise StructureError(
+            f"'NaN' in the column {header!r} may be a missing value or sodium with nitrogen; write "
+            "Na1N1, or leave the cell empty"
+        )
     if is_missing(cell) and not sodium:
         raise StructureError(f"the column {header!r} is empty; fill it")
     if word == "file":

@@ -13,7 +13,7 @@ from atomlens.labels.force_fields import FORCE_FIELDS
 from atomlens.labels.framework import Charges, Framework, make_framework
 from atomlens.labels.gases import GASES
 from atomlens.labels.gcmc import Adsorption, GcmcSettings, Progress, import_raspalib, simulate
-from atomlens.structures.arrays import StructureArrays, hill_formula, name_of
+from atomlens.structures.arrays import StructureArrays, chemical_formula, name_of
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -194,7 +194,7 @@ def _record(
 ) -> dict[str, Any]:
     return {
         "name": framework.name,
-        "formula": hill_formula(atoms.numbers),
+        "formula": chemical_formula(atoms.numbers),
         "n_atoms": len(atoms),
         "gas": about["gas"],
         "pressure": found.pressure,

@@ -63,6 +63,7 @@ def gather(
     *,
     disorder: Disorder = "refuse",
     n_models: int = N_MODELS,
+    leave_out: Sequence[Path] = (),
 ) -> Inputs:
     """Return the inputs for one or many of: Atoms, pymatgen, rdkit, text, path, table, arrays.
 
@@ -72,6 +73,7 @@ def gather(
         disorder: See `atomlens.read`; rows of a table are one structure each, so their
             disordered crystals are refused.
         n_models: See `atomlens.read`.
+        leave_out: Files and folders that folders and patterns pass over, such as outputs.
     """
     if isinstance(given, Inputs):
         return given
@@ -83,7 +85,9 @@ def gather(
     one = given[0] if isinstance(given, list | tuple) and len(given) == 1 else given
     if is_packed(one):
         return gather(load_packed(Path(one).expanduser()).structures)
-    items, carried = read_inputs(given, reading, disorder=disorder, n_models=n_models)
+    items, carried = read_inputs(
+        given, reading, disorder=disorder, n_models=n_models, leave_out=leave_out
+    )
     return replace(from_items(items), carried=tuple(carried) if any(carried) else ())
 
 
@@ -93,6 +97,7 @@ def read_inputs(
     *,
     disorder: Disorder = "refuse",
     n_models: int = N_MODELS,
+    leave_out: Sequence[Path] = (),
 ) -> "tuple[list[Atoms | Structure | Failure], list[dict[str, Any]]]":
     """Return what came of each input, and the cells of the table that it came from.
 
@@ -103,14 +108,18 @@ def read_inputs(
 
     listed = list(given) if isinstance(given, list | tuple) else [given]
     if not any(map(_has_rows, listed)):
-        found_all = read_structures(given, disorder=disorder, n_models=n_models)
+        found_all = read_structures(
+            given, disorder=disorder, n_models=n_models, leave_out=leave_out
+        )
         read: list[Atoms | Structure | Failure] = [*found_all.items]
         return read, [{}] * len(read)
     items: list[Atoms | Structure | Failure] = []
     carried: list[dict[str, Any]] = []
     for is_one, group in groupby(listed, key=_has_rows):
         if not is_one:
-            result = read_structures(list(group), disorder=disorder, n_models=n_models)
+            result = read_structures(
+                list(group), disorder=disorder, n_models=n_models, leave_out=leave_out
+            )
             found = list(result.items)
             items += found
             carried += [{}] * len(found)

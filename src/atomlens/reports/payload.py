@@ -28,7 +28,7 @@ from atomlens.reports.wording import (
     std_sentence,
     sum_sentence,
 )
-from atomlens.structures.arrays import hill_formula
+from atomlens.structures.arrays import chemical_formula
 
 
 def page_payload(structures: Sequence[ExplainedStructure]) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def structure_payload(structure: ExplainedStructure) -> dict[str, Any]:
     return {
         "name": structure.name,
         "formula": formula_text(atoms.numbers),
-        "formula_plain": hill_formula(atoms.numbers),
+        "formula_plain": chemical_formula(atoms.numbers),
         "formula_parts": formula_parts(atoms.numbers),
         "periodicity": periodicity(atoms),
         "is_formula": is_formula,

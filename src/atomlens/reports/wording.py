@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.reports.content import ExplainedStructure
-from atomlens.structures.arrays import hill_formula
+from atomlens.structures.arrays import chemical_formula
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -184,14 +184,14 @@ def little_difference(scores: NDArray[np.float64], baseline: float | None) -> st
 
 
 def formula_parts(atomic_numbers: NDArray[np.int64]) -> list[tuple[str, int]]:
-    """Return symbols and counts in Hill order."""
-    found = re.findall(r"([A-Z][a-z]?)(\d*)", hill_formula(atomic_numbers))
+    """Return symbols and counts in the order of the formula."""
+    found = re.findall(r"([A-Z][a-z]?)(\d*)", chemical_formula(atomic_numbers))
     return [(symbol, int(count or 1)) for symbol, count in found]
 
 
 def formula_text(atomic_numbers: NDArray[np.int64]) -> str:
     """Return the formula with lowered digits, such as ``C₅H₆N₂O₂``."""
-    return hill_formula(atomic_numbers).translate(_SUBSCRIPTS)
+    return chemical_formula(atomic_numbers).translate(_SUBSCRIPTS)
 
 
 def shortened(text: str, longest: int) -> str:

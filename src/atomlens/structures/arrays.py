@@ -183,8 +183,8 @@ class StructureArrays:
         return digest.hexdigest()
 
     def formula(self, index: int) -> str:
-        """Return the chemical formula in Hill order, for example ``C2H6O``."""
-        return hill_formula(self[index].atomic_numbers)
+        """Return the chemical formula, for example ``C2H6O`` or ``CaBr2``."""
+        return chemical_formula(self[index].atomic_numbers)
 
 
 def structure_of(atoms: "Atoms") -> Structure:
@@ -225,15 +225,38 @@ def charges_of(atoms: "Atoms") -> NDArray[np.float32] | None:
 def name_of(atoms: "Atoms") -> str:
     """Return what the user calls this structure: ``info["name"]``, else its formula."""
     name = atoms.info.get("name")
-    return (clean_name(str(name)) if name else "") or hill_formula(atoms.numbers)
+    return (clean_name(str(name)) if name else "") or chemical_formula(atoms.numbers)
 
 
-def hill_formula(atomic_numbers: NDArray[Any]) -> str:
-    """Return the formula in Hill order: carbon, hydrogen, then the alphabet."""
+_FIRST_TO_LAST = (
+    "He Ne Ar Kr Xe Rn Og Fr Cs Rb K Na Li Ra Ba Sr Ca Mg Be "
+    "La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr "
+    "Y Sc Rf Hf Zr Ti Db Ta Nb V Sg W Mo Cr Bh Re Tc Mn Hs Os Ru Fe Mt Ir Rh Co Ds Pt Pd Ni "
+    "Rg Au Ag Cu Cn Hg Cd Zn Nh Tl In Ga Al B Fl Pb Sn Ge Si C Mc Bi Sb As P N H "
+    "Lv Po Te Se S Ts At I Br Cl O F"
+).split()
+"""The elements from electropositive to electronegative: Table VI of IUPAC's Red Book (2005), with
+oxygen behind chlorine as in NaClO4."""
+_RANKS = {symbol: rank for rank, symbol in enumerate(_FIRST_TO_LAST)}
+_BEFORE_BORON = _RANKS["B"] - 0.5
+
+
+def chemical_formula(atomic_numbers: NDArray[Any]) -> str:
+    """Return the formula as chemists order it: ``C2H6O``, ``CaBr2``, ``NaCl``, ``NH3``, ``H2SO4``.
+
+    What has carbon and hydrogen is in Hill order (carbon, hydrogen, the alphabet), everything
+    else goes from electropositive to electronegative; of acids and hydroxides hydrogen is next to
+    the metals.
+    """
     numbers, counts = np.unique(np.asarray(atomic_numbers, dtype=np.int64), return_counts=True)
     amounts = {SYMBOLS[z]: int(n) for z, n in zip(numbers, counts, strict=True)}
-    first = [s for s in ("C", "H") if s in amounts] if "C" in amounts else []
-    order = first + sorted(s for s in amounts if s not in first)
+    if {"C", "H"} <= amounts.keys():
+        order = ["C", "H", *sorted(amounts.keys() - {"C", "H"})]
+    else:
+        ranks: dict[str, float] = dict(_RANKS)
+        if "O" in amounts:
+            ranks["H"] = _BEFORE_BORON
+        order = sorted(amounts, key=lambda symbol: ranks.get(symbol, -1))
     return "".join(s + (str(amounts[s]) if amounts[s] > 1 else "") for s in order)
 
 

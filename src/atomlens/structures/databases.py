@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,14 @@ from atomlens.boundary import parse_json
 from atomlens.errors import StructureError
 from atomlens.structures.disorder import REFUSE, DisorderChoice
 from atomlens.structures.objects import atoms_of_json, atoms_of_sites
-from atomlens.structures.records import Entry, attempt, attempt_all, keep_results, reason
+from atomlens.structures.records import (
+    Entry,
+    HoldsNoStructureError,
+    attempt,
+    attempt_all,
+    keep_results,
+    reason,
+)
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -26,10 +33,15 @@ _HOLDERS = ("structure", "molecule", "atoms", "attributes", "cif", "poscar")
 _NAMES = ("name", "material_id", "identifier", "id", "mp_id", "jid")
 _ROW_FIELDS = ("cell", "numbers", "pbc", "positions", "data", "key_value_pairs")
 _TABLES = ("systems", "keys", "text_key_values", "number_key_values", "species", "information")
+_SQLITE = b"SQLite format 3\0"
 _STEPS_A_ROW, _STEPS_OF_ALL = 20_000, 1_000_000
 """Thousands of steps of SQLite's machine; a row of ase takes a few hundred steps."""
 _LARGEST_VALUE = 500_000_000
 """Bytes of one value."""
+_NO_STRUCTURE = (
+    "this entry of the JSON holds no structure of pymatgen, ase, JARVIS or OPTIMADE, not "
+    "under `structure`, `atoms` or `cif` either; correct or remove it"
+)
 _DEEPEST = 6
 """So many records may stand in one another around a structure."""
 
@@ -50,8 +62,21 @@ def read_json(text: str, disorder: DisorderChoice = REFUSE) -> list[Entry]:
             raise StructureError(
                 f"the text breaks off or is not JSON ({reason(error)}); get a complete copy"
             ) from error
-        return lines
-    return _json_entries(data, disorder)
+        return _with_structures(lines)
+    return _with_structures(_json_entries(data, disorder))
+
+
+def _with_structures(entries: list[Entry]) -> list[Entry]:
+    """Return the entries; if not one of them is meant as a structure, the file is another."""
+    if all(entry.problem == _NO_STRUCTURE for entry in entries):
+        _refuse_json()
+    return entries
+
+
+def _refuse_json() -> NoReturn:
+    raise HoldsNoStructureError(
+        "the JSON holds no structure; write one with ase or with pymatgen's to(fmt='json')"
+    )
 
 
 def read_value(data: Any) -> Entry:
@@ -98,9 +123,7 @@ def _json_entries(data: Any, disorder: DisorderChoice) -> list[Entry]:
                 for name, value in data.items()
                 for entry in _json_entry(str(name), value, disorder)
             ]
-    raise StructureError(
-        "the JSON holds no structure; write one with ase or with pymatgen's to(fmt='json')"
-    )
+    _refuse_json()
 
 
 def _pandas_records(data: Mapping[str, Any]) -> list[dict[str, Any]] | None:
@@ -134,11 +157,7 @@ def _json_entry(name: str, item: Any, disorder: DisorderChoice) -> list[Entry]:
     """Return the entry of a JSON value, or those of its ordered models."""
     build = _builder(item, disorder)
     if build is None:
-        problem = (
-            "this entry of the JSON holds no structure of pymatgen, ase, JARVIS or OPTIMADE, not "
-            "under `structure`, `atoms` or `cif` either; correct or remove it"
-        )
-        return [Entry(name, None, problem)]
+        return [Entry(name, None, _NO_STRUCTURE)]
     given = next((str(item[key]) for key in _NAMES if _is_plain(item.get(key))), "")
     return attempt_all(name or given, build, "entry")
 
@@ -274,6 +293,13 @@ def read_database(path: Path) -> list[Entry]:
     """
     from ase.db import connect
 
+    with path.open("rb") as stream:
+        begin = stream.read(len(_SQLITE))
+    if begin and begin != _SQLITE[: len(begin)]:
+        raise HoldsNoStructureError(
+            "it is not a readable ase database (no SQLite file); get a complete copy or give the "
+            "file the extension of its real kind"
+        )
     ids = _row_ids(path)
     entries = []
     with connect(str(path), type="db", use_lock_file=False) as database:
@@ -317,6 +343,11 @@ def _row_ids(path: Path) -> list[int]:
         with closing(sqlite3.connect(uri, uri=True)) as connection:
             _bound(connection, _STEPS_OF_ALL)
             kinds = dict(connection.execute("SELECT name, type FROM sqlite_master").fetchall())
+            if "systems" not in kinds:
+                raise HoldsNoStructureError(
+                    "it is a database, but not one of ase's; give the file the extension of its "
+                    "real kind"
+                )
             if any(kinds.get(name, "table") != "table" for name in _TABLES):
                 raise StructureError(
                     "its table of structures is a view, which is a program and is not run; export "

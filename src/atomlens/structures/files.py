@@ -89,19 +89,31 @@ class Found(NamedTuple):
     """Files of other kinds, sorted by path"""
 
 
-def files_in(folder: Path, unread: "Callable[[OSError], None] | None" = None) -> Found:
+def files_in(
+    folder: Path,
+    unread: "Callable[[OSError], None] | None" = None,
+    leave_out: frozenset[Path] = frozenset(),
+) -> Found:
     """Return the files in a folder and all folders in it.
 
     Hidden files and folders are left out, and links to folders are not followed. ``unread``
-    hears of each folder that cannot be looked into.
+    hears of each folder that cannot be looked into; ``leave_out`` holds absolute paths of files
+    and folders that are passed over.
     """
     known: list[Path] = []
     others: list[Path] = []
     for place, folders, names in os.walk(folder, onerror=unread):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for path in (Path(place, name) for name in names if not name.startswith(".")):
+        here = _left(Path(place), folders, leave_out)
+        folders[:] = sorted(path.name for path in here)
+        for path in _left(Path(place), names, leave_out):
             (others if kind_of(path) is None else known).append(path)
     return Found(sorted(known), sorted(others))
+
+
+def _left(place: Path, names: list[str], leave_out: frozenset[Path]) -> list[Path]:
+    """Return the paths of what is neither hidden nor left out."""
+    paths = [place / name for name in names if not name.startswith(".")]
+    return [path for path in paths if path.resolve() not in leave_out] if leave_out else paths
 
 
 def read_file(path: Path, disorder: DisorderChoice = REFUSE) -> list[Entry]:

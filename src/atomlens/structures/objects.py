@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
-from atomlens.structures.arrays import hill_formula, name_of
+from atomlens.structures.arrays import chemical_formula, name_of
 from atomlens.structures.checks import check_atoms
 from atomlens.structures.disorder import REFUSE, DisorderChoice, PartialAtoms, models_of
 from atomlens.structures.records import DEUTERIUM_NOTICE, add_warning, short
@@ -90,7 +90,7 @@ def _from_rdkit(molecule: Any) -> "Atoms":
 
     atoms = from_molecule(molecule)
     title = molecule.GetProp("_Name") if molecule.HasProp("_Name") else ""
-    atoms.info["name"] = title or hill_formula(atoms.numbers)
+    atoms.info["name"] = title or chemical_formula(atoms.numbers)
     return atoms
 
 

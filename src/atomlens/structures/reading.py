@@ -17,7 +17,13 @@ from atomlens.structures.files import files_in, kind_of, known_kinds, numbered, 
 from atomlens.structures.formulas import amounts_in_formula, from_formula
 from atomlens.structures.molecules import LONGEST_SMILES, from_smiles, parse_smiles, smiles_problem
 from atomlens.structures.objects import atoms_of
-from atomlens.structures.records import add_warning, one_line, reason, short
+from atomlens.structures.records import (
+    HoldsNoStructureError,
+    add_warning,
+    one_line,
+    reason,
+    short,
+)
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -52,14 +58,17 @@ class _Job(NamedTuple):
     disorder: DisorderChoice
     left_out: list[str]
     """A sentence for each folder or pattern"""
+    not_looked_at: frozenset[Path]
+    """Absolute paths that folders and patterns pass over"""
 
     def note_left_out(self, where: str, others: list[Path]) -> None:
-        """Name the files that are not read since their kind is not known."""
+        """Name the files that are not read since they are of another kind."""
         if others:
             more = f" and {len(others) - 5} more" if len(others) > 5 else ""
             names = ", ".join(clean_name(path.name) for path in others[:5])
             self.left_out.append(
-                f"{one_line(where)}: left out, since they are of no known kind: {names}{more}"
+                f"{one_line(where)}: left out, since they hold no structures that can be read: "
+                f"{names}{more}"
             )
 
 
@@ -95,16 +104,22 @@ def read(
 
 
 def read_structures(
-    inputs: Input | Iterable[Input], *, disorder: Disorder = "refuse", n_models: int = N_MODELS
+    inputs: Input | Iterable[Input],
+    *,
+    disorder: Disorder = "refuse",
+    n_models: int = N_MODELS,
+    leave_out: Iterable[Path] = (),
 ) -> ReadResult:
     """Read structures like `read`, with a Failure in the place of each one that is bad.
 
     Folders are searched with all folders in them, for files of known kinds, in sorted
-    order. A file with many structures gives one item for each. Never raises for a bad
+    order; what is of another kind or in ``leave_out``, as the files that the caller writes, is
+    passed over. A file with many structures gives one item for each. Never raises for a bad
     input; remarks, such as deuterium read as hydrogen, are warnings, and stay with their
     structure in ``info["warnings"]``.
     """
-    job = _Job(DisorderChoice(how=disorder, n_models=n_models), [])
+    passed_over = frozenset(Path(path).resolve() for path in leave_out)
+    job = _Job(DisorderChoice(how=disorder, n_models=n_models), [], passed_over)
     items = [item for one in _listed(inputs) for item in _items(one, job)]
     structures = [item for item in items if not isinstance(item, Failure)]
     _make_names_unique(structures)
@@ -172,12 +187,11 @@ def _from_text_or_path(one: "str | os.PathLike[str]", job: _Job) -> "Iterator[At
             yield atoms
             return
         if not _exists(text):
-            paths = _glob(text, job)
-            if paths is None:
+            paths, others = _glob(text, job.not_looked_at)
+            if paths:
+                yield from _from_many(text, paths, others, job)
+            else:
                 yield _text_or_missing_file(text)
-                return
-            for path in paths:
-                yield from _from_path(path, job)
             return
     yield from _from_path(Path(os.path.expanduser(one)), job)
 
@@ -186,23 +200,24 @@ def _exists(text: str) -> bool:
     return os.path.exists(os.path.expanduser(text))
 
 
-def _glob(text: str, job: _Job) -> list[Path] | None:
-    """Return the files and folders that a pattern matches; None if it is no pattern.
+def _glob(text: str, not_looked_at: frozenset[Path]) -> tuple[list[Path], list[Path]]:
+    """Return the files and folders that a pattern matches, and the matches of other kinds.
 
-    Of many matches those of unknown kinds are left out, as in a folder. Brackets alone are
-    more likely a SMILES than a pattern.
+    If there are only others, they are what was meant. Brackets alone are more likely a SMILES
+    than a pattern.
     """
     if not glob.has_magic(text) or "\0" in text or len(text) > _LONGEST_PATTERN:
-        return None
+        return [], []
     if not any(sign in text for sign in "*?") and is_smiles(text):
-        return None
+        return [], []
     paths = sorted(Path(p) for p in _matches(os.path.expanduser(text)))
-    known = [path for path in paths if path.is_dir() or kind_of(path) is not None]
-    if known:
-        job.note_left_out(text, [path for path in paths if path not in set(known)])
-    if paths:
-        return known or paths
-    return None
+    paths = [path for path in paths if path.resolve() not in not_looked_at]
+    folders = {path for path in paths if path.is_dir()}
+    paths = [path for path in paths if folders.isdisjoint(path.parents)]  # they are read by these
+    known = [path for path in paths if path in folders or kind_of(path) is not None]
+    if not known:
+        return paths, []
+    return known, sorted(set(paths) - set(known))
 
 
 def _matches(pattern: str) -> Iterator[str]:
@@ -241,31 +256,54 @@ def _text_or_missing_file(text: str) -> "Atoms":
     return from_text(text)
 
 
-def _from_path(path: Path, job: _Job) -> "Iterator[Atoms | Failure]":
+def _from_path(path: Path, job: _Job, is_one_of_many: bool = False) -> "Iterator[Atoms | Failure]":
     if not path.exists():
         yield _failure(path.name, f"{path}: there is no such file or folder; check the path")
     elif path.is_dir():
         unread: list[OSError] = []
-        files, others = files_in(path, unread.append)
-        for file in files:
-            yield from _from_file(file, job)
+        files, others = files_in(path, unread.append, job.not_looked_at)
+        yield from _from_many(str(path), files, others, job)
         for problem in unread:
             folder = str(problem.filename)
             why = f"this folder cannot be looked into ({problem.strerror}); change its permissions"
             yield _failure(Path(folder).name, f"{folder}: {why}")
-        if files:
-            job.note_left_out(str(path), others)
-        elif not unread:
+        if not files and not unread:
             yield _failure(
                 path.name, f"{path}: no structure file is in this folder; known are {known_kinds()}"
             )
     else:
-        yield from _from_file(path, job)
+        yield from _from_file(path, job, is_one_of_many)
 
 
-def _from_file(path: Path, job: _Job) -> "Iterator[Atoms | Failure]":
+def _from_many(
+    where: str, paths: list[Path], others: list[Path], job: _Job
+) -> "Iterator[Atoms | Failure]":
+    """Yield what the files of a folder or pattern hold, and name those that are something else.
+
+    If all of them are, each is a failure.
+    """
+    strays: list[Path] = []
+    problems: list[Failure] = []
+    for path in paths:
+        try:
+            yield from _from_path(path, job, is_one_of_many=True)
+        except HoldsNoStructureError as problem:
+            strays.append(path)
+            problems.append(_failure(path.name, f"{path}: {problem}"))
+    if paths and len(strays) == len(paths):
+        yield from problems
+    elif paths:
+        job.note_left_out(where, sorted([*others, *strays]))
+
+
+def _from_file(path: Path, job: _Job, is_one_of_many: bool) -> "Iterator[Atoms | Failure]":
     try:
         entries = read_file(path, job.disorder)
+    except HoldsNoStructureError as error:
+        if is_one_of_many:
+            raise
+        yield _failure(path.name, f"{path}: {error}")
+        return
     except StructureError as error:
         yield _failure(path.name, f"{path}: {error}")
         return

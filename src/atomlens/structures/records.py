@@ -22,6 +22,10 @@ OVERLAP_NOTICE = (
 )
 
 
+class HoldsNoStructureError(StructureError):
+    """A whole file that is something else, such as ``metrics.json`` or ``Thumbs.db``."""
+
+
 class Entry(NamedTuple):
     """One structure of a file, or why it cannot be used. Exactly one of the two is there."""
 

@@ -48,7 +48,7 @@ def test_a_table_of_files_gives_structures_values_and_units(files_table):
     assert data.targets[0].unit == "eV"
     assert data.name == "table"
     assert data.structures.pbc.any(axis=1).tolist() == [False, True, False]
-    assert data.structures.formula(1) == "ClNa"
+    assert data.structures.formula(1) == "NaCl"
 
 
 def test_bad_rows_are_named_with_the_reason_and_the_rest_goes_on(files_table):
@@ -138,7 +138,7 @@ def test_jsonl_may_nest_pymatgen_structures_and_properties(tmp_path):
     (tmp_path / "t.jsonl").write_text(json.dumps(row))
     data = load_dataset(tmp_path / "t.jsonl", "gap")
     assert data.structures.names == ("mp-1",)
-    assert data.structures.formula(0) == "ClCs"
+    assert data.structures.formula(0) == "CsCl"
     assert data.values.tolist() == [[8.0]]
 
 
@@ -177,7 +177,7 @@ def test_structure_files_with_values_inside(tmp_path, suffix):
         write(path, [_with_info(a, gap=g) for a, g in rows], format="extxyz")
     data = load_dataset(path, "gap")
     assert data.values[:, 0].tolist() == [7.5, 10.0, 8.9]
-    assert [data.structures.formula(i) for i in range(3)] == ["H2O", "CH4", "ClNa"]
+    assert [data.structures.formula(i) for i in range(3)] == ["H2O", "CH4", "NaCl"]
 
 
 def _with_info(atoms: Atoms, **info) -> Atoms:
@@ -423,3 +423,13 @@ def test_a_data_set_knows_its_rows_its_reading_and_what_was_said(tmp_path):
     )
     with pytest.warns(UserWarning, match="names of classes"):
         assert "names of classes" in load_dataset(path).remarks[0]
+
+
+def test_nan_as_a_formula_is_refused_with_both_readings(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("formula,y\nNaN,1\nNa1N1,2\nNa,3\n,4\n")
+    data = load_dataset(path, target="y")
+    assert data.structures.names == ("Na1N1", "Na")
+    first, second = data.failures
+    assert "may be a missing value or sodium" in first.message
+    assert "is empty" in second.message

@@ -2,8 +2,11 @@
 
 import bz2
 import gzip
+import json
 import lzma
+import sqlite3
 import warnings
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -112,3 +115,69 @@ def test_mcif_and_mmcif_are_cif(tmp_path: Path) -> None:
     for ending in (".mcif", ".mmcif", ".MCIF"):
         (tmp_path / f"x{ending}").write_text(CIF)
         assert len(read(tmp_path / f"x{ending}")) == 1
+
+
+def stray_files(folder: Path) -> list[str]:
+    """Write files that other programs leave behind, under endings that structures have too."""
+    (folder / "metrics.json").write_text(json.dumps({"test": {"mae": 0.1}, "epochs": [1, 2]}))
+    (folder / "log.json").write_text('{"epoch": 1}\n{"epoch": 2}\n')
+    (folder / "list.json").write_text("[1, 2, 3]")
+    (folder / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600))
+    with closing(sqlite3.connect(folder / "notes.db")) as connection:
+        connection.execute("CREATE TABLE notes (text)")
+        connection.commit()
+    return ["Thumbs.db", "list.json", "log.json", "metrics.json", "notes.db"]
+
+
+@pytest.mark.parametrize("pattern", ["", "*", "**/*", "**"])
+def test_json_and_databases_of_other_programs_are_named_and_fail_nothing(
+    pattern: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.cif").write_text(CIF)
+    names = stray_files(tmp_path)
+    with pytest.warns(UserWarning, match=f"hold no structures.*: {', '.join(names)}$"):
+        result = read_structures(str(tmp_path / pattern))
+    assert len(result.items) == 1
+    assert not result.failures
+
+
+def test_a_stray_file_that_is_asked_for_is_a_failure(tmp_path: Path) -> None:
+    names = stray_files(tmp_path)
+    for name in names:
+        assert len(read_structures(tmp_path / name).failures) == 1, name
+    assert [f.name for f in read_structures(tmp_path).failures] == names
+
+
+def test_a_damaged_file_of_structures_is_no_stray_one(tmp_path: Path) -> None:
+    (tmp_path / "a.cif").write_text(CIF)
+    (tmp_path / "cut.json").write_text('{"lattice": {"matrix": [[3, 0, 0]')
+    (tmp_path / "empty.db").write_bytes(b"")
+    assert [f.name for f in read_structures(tmp_path).failures] == ["cut.json", "empty.db"]
+
+
+def test_a_pattern_with_two_stars_finds_each_file_once(tmp_path: Path) -> None:
+    inner = tmp_path / "one" / "two"
+    inner.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "one")
+    for folder in (tmp_path, tmp_path / "one", inner):
+        (folder / f"{folder.name[:3]}.cif").write_text(CIF)
+    found = {
+        pattern: sorted(Path(a.info["source"]).name for a in read(str(tmp_path / pattern)))
+        for pattern in ("**/*.cif", "one/**", "one/**/*", "**/two/*.cif", "*/**/*.cif")
+    }
+    assert found["one/**"] == found["one/**/*"] == ["one.cif", "two.cif"]
+    assert found["**/two/*.cif"] == ["two.cif"]
+    assert len(found["**/*.cif"]) == 3
+
+
+def test_what_a_call_writes_is_no_input_of_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "a.cif").write_text(CIF)
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    (pages / "a.cif").write_text(CIF)
+    (tmp_path / "out.csv").write_text("name\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for given in (tmp_path, str(tmp_path / "*")):
+            leave_out = [pages, tmp_path / "out.csv"]
+            assert len(read_structures(given, leave_out=leave_out).items) == 1

@@ -1,12 +1,18 @@
 """Names: the file's, the frame's own, and never the same twice."""
 
+import re
 from pathlib import Path
 
+import numpy as np
+import pytest
 from ase import Atoms
 from ase.build import molecule
 from ase.io import write
 
+from atomlens.elements import SYMBOLS
 from atomlens.structures import read
+from atomlens.structures.arrays import chemical_formula
+from atomlens.structures.formulas import from_formula
 
 HELIUM = "1\n\nHe 0 0 0\n"
 
@@ -78,3 +84,17 @@ def test_names_given_to_atoms_are_kept_and_the_atoms_left_alone() -> None:
 
 def test_an_object_without_a_name_is_called_by_its_formula() -> None:
     assert names(molecule("CH3CH2OH")) == ["C2H6O"]
+
+
+@pytest.mark.parametrize(
+    "formula",
+    "CaBr2 TiO2 H2O NH3 NH4Cl CH4 H2SO4 H3PO4 CaCO3 NaClO4 XeF2 GaAs LiFePO4 NaBH4 C2H6O "
+    "CHCl3 BaTiO3 OF2 HF SiC PCl5 K2S LiH CO2 SO2 MgAl2O4 ZnS".split(),
+)
+def test_formulas_are_written_as_chemists_write_them(formula: str) -> None:
+    assert chemical_formula(from_formula(formula).numbers) == formula
+
+
+def test_every_element_has_its_place_in_a_formula() -> None:
+    numbers = np.arange(1, 119)
+    assert sorted(re.findall("[A-Z][a-z]?", chemical_formula(numbers))) == sorted(SYMBOLS[1:])

@@ -10,7 +10,7 @@ import numpy as np
 
 from atomlens.elements import SYMBOLS
 from atomlens.predictor import Predictor
-from atomlens.structures.arrays import hill_formula
+from atomlens.structures.arrays import chemical_formula
 from atomlens.studies.base import Claim, Verdict
 from atomlens.studies.networks import predicts
 from atomlens.studies.orbits.numbers import OrbitNumbers, Symmetric, spread
@@ -64,7 +64,7 @@ def all_claims(
 
 def recognised(one: Symmetric) -> str:
     """Return C60, C70, C72 or SmFe12 for such a structure of the right symmetry, else nothing."""
-    formula = hill_formula(one.structure.atomic_numbers)
+    formula = chemical_formula(one.structure.atomic_numbers)
     if not one.structure.pbc.any() and _SIZES.get(formula) == tuple(sorted(one.sizes)):
         return formula
     numbers = one.structure.atomic_numbers.tolist()
