@@ -1,5 +1,6 @@
 """Names on a picture: symbols on the atoms, the highest atoms with index and score."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -34,10 +35,19 @@ class Discs(NamedTuple):
         return bool(np.any(near & (np.hypot(self.x - x, self.y - y) < self.radius + room)))
 
 
-def write_symbols(
-    axes: "Axes", structure: ExplainedStructure, scene: Scene, discs: Discs, points: float
-) -> None:
-    """Write the element on every atom that is in view and large enough, hydrogen aside."""
+class Symbol(NamedTuple):
+    """An element's symbol on a drawn atom, its size in points and colour."""
+
+    disc: int
+    text: str
+    size: float
+    colour: str
+
+
+def placed_symbols(
+    structure: ExplainedStructure, scene: Scene, discs: Discs, points: float
+) -> Iterator[Symbol]:
+    """Give the symbols of atoms that are in view and large enough, hydrogen aside."""
     symbols = structure.atoms.get_chemical_symbols()
     if len(scene.atom_index) > _MAX_SYMBOLS:
         return
@@ -48,12 +58,21 @@ def write_symbols(
         hidden = discs.cover(discs.x[i], discs.y[i], discs.depth[i], 0.45 * discs.radius[i])
         if size < 5.0 or plain or hidden:
             continue
+        shrunk = size * (1.0 if len(symbols[atom]) == 1 else 0.85)
+        yield Symbol(i, symbols[atom], shrunk, text_colour(colours[atom]))
+
+
+def write_symbols(
+    axes: "Axes", structure: ExplainedStructure, scene: Scene, discs: Discs, points: float
+) -> None:
+    """Write the element on every atom that is in view and large enough, hydrogen aside."""
+    for i, text, size, colour in placed_symbols(structure, scene, discs, points):
         axes.text(
             discs.x[i],
             discs.y[i],
-            symbols[atom],
-            fontsize=size * (1.0 if len(symbols[atom]) == 1 else 0.85),
-            color=text_colour(colours[atom]),
+            text,
+            fontsize=size,
+            color=colour,
             ha="center",
             va="center_baseline",
         )
@@ -68,13 +87,8 @@ def write_names(
     points: float,
 ) -> None:
     """Name the highest atoms beside them, where the fewest things are in the way."""
-    taken: list[tuple[float, float, float, float]] = []
-    for atom, text in _names(structure, n_named):
-        drawn = np.flatnonzero(scene.atom_index == atom)
-        i = int(drawn[np.argmax(discs.depth[drawn])])
-        half = (0.29 * NAME_SIZE * len(text) / points, 0.62 * NAME_SIZE / points)
-        x, y = _free_place(axes, discs, i, half, taken)
-        taken.append((x - half[0], y - half[1], x + half[0], y + half[1]))
+    limits = (*axes.get_xlim(), *axes.get_ylim())
+    for i, text, _, (x, y) in placed_names(structure, scene, discs, n_named, points, limits):
         axes.annotate(
             text,
             xy=(discs.x[i], discs.y[i]),
@@ -92,6 +106,36 @@ def write_names(
                 "shrinkB": 0.92 * discs.radius[i] * points,
             },
         )
+
+
+class PlacedName(NamedTuple):
+    """A name and where it has room, in Å on paper."""
+
+    disc: int
+    """the drawn atom that it names"""
+    text: str
+    half: tuple[float, float]
+    """half the width and height of its box"""
+    middle: tuple[float, float]
+
+
+def placed_names(
+    structure: ExplainedStructure,
+    scene: Scene,
+    discs: Discs,
+    n_named: int,
+    points: float,
+    limits: tuple[float, float, float, float],
+) -> Iterator[PlacedName]:
+    """Give the highest atoms' names and places; ``limits`` are left, right, bottom and top."""
+    taken: list[tuple[float, float, float, float]] = []
+    for atom, text in _names(structure, n_named):
+        drawn = np.flatnonzero(scene.atom_index == atom)
+        i = int(drawn[np.argmax(discs.depth[drawn])])
+        half = (0.29 * NAME_SIZE * len(text) / points, 0.62 * NAME_SIZE / points)
+        x, y = _free_place(limits, discs, i, half, taken)
+        taken.append((x - half[0], y - half[1], x + half[0], y + half[1]))
+        yield PlacedName(i, text, half, (x, y))
 
 
 def _names(structure: ExplainedStructure, n_named: int) -> list[tuple[int, str]]:
@@ -115,14 +159,14 @@ def _names(structure: ExplainedStructure, n_named: int) -> list[tuple[int, str]]
 
 
 def _free_place(
-    axes: "Axes",
+    limits: tuple[float, float, float, float],
     discs: Discs,
     i: int,
     half: tuple[float, float],
     taken: list[tuple[float, float, float, float]],
 ) -> tuple[float, float]:
     """Return the middle of the box beside atom i that overlaps least."""
-    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    left, right, bottom, top = limits
     away = np.arctan2(discs.y[i] - np.mean(discs.y), discs.x[i] - np.mean(discs.x))
     best, place = np.inf, (float(discs.x[i]), float(discs.y[i]))
     rings = [r * discs.radius[i] for r in (1.25, 1.8, 2.6, 3.6)]

@@ -88,9 +88,9 @@ def resource(name: str) -> str:
     return files("atomlens.reports").joinpath(name).read_text(encoding="utf-8")
 
 
-def data_address(picture: bytes) -> str:
-    """Return a PNG as an address that carries the picture itself."""
-    return "data:image/png;base64," + base64.b64encode(picture).decode("ascii")
+def data_address(picture: bytes, kind: str = "png") -> str:
+    """Return a picture (``png`` or ``svg+xml``) as an address that carries it itself."""
+    return f"data:image/{kind};base64," + base64.b64encode(picture).decode("ascii")
 
 
 def _viewer(structures: Sequence[ExplainedStructure], heading: str) -> str:
@@ -130,6 +130,10 @@ def _scripts(structures: Sequence[ExplainedStructure]) -> str:
 
 def _picture(structure: ExplainedStructure) -> str:
     """Draw the structure for browsers without JavaScript or WebGL."""
+    from atomlens.reports.still import can_be_text, structure_svg
+
+    if can_be_text(structure):
+        return data_address(structure_svg(structure).encode(), "svg+xml")
     from atomlens.reports.structure_figure import draw_structure
 
     with TemporaryDirectory() as folder:

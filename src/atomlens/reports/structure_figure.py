@@ -35,7 +35,7 @@ SIZE = (6.4, 4.8)
 """Inches."""
 _LONGEST_TITLE = 36
 """Letters that have room to the left of the scale."""
-_DRAWING = (0.03, 0.15, 0.94, 0.70)
+DRAWING = (0.03, 0.15, 0.94, 0.70)
 """Left, bottom, width and height of the drawing, as shares of the figure."""
 
 
@@ -53,7 +53,7 @@ def draw_structure(
         if structure.atoms.info.get("is_formula"):
             _draw_composition(figure.add_axes((0.04, 0.15, 0.92, 0.70)), structure)
         else:
-            _draw_scene(figure.add_axes(_DRAWING), structure, build_scene(structure.atoms), n_named)
+            _draw_scene(figure.add_axes(DRAWING), structure, build_scene(structure.atoms), n_named)
         _colour_bar(figure, structure)
     return Path(path)
 
@@ -88,7 +88,11 @@ def _draw_scene(axes: "Axes", structure: ExplainedStructure, scene: Scene, n_nam
     grown = radii * view.enlargement(seen[:, 2])
     discs = Discs(seen[:, 0], seen[:, 1], grown, seen[:, 2])
     ends = np.array([end for _, end in scene.axes]).reshape(-1, 3)
-    points = _fit(axes, discs, view(np.concatenate([scene.cell_edges.reshape(-1, 3), ends])))
+    corners = view(np.concatenate([scene.cell_edges.reshape(-1, 3), ends]))
+    points, (left, right, bottom, top) = fitted(discs, corners)
+    axes.set_axis_off()
+    axes.set_xlim(left, right)
+    axes.set_ylim(bottom, top)
     write_symbols(axes, structure, scene, discs, points)
     for (name, _), (x, y, depth) in zip(scene.axes, view(ends), strict=True):
         if not discs.cover(x, y, depth, room=0.2):
@@ -97,24 +101,28 @@ def _draw_scene(axes: "Axes", structure: ExplainedStructure, scene: Scene, n_nam
         write_names(axes, structure, scene, discs, n_named, points)
 
 
-def _fit(axes: "Axes", discs: Discs, corners: NDArray[np.float64]) -> float:
-    """Set the limits around everything and return how many points one ångström takes."""
+def fitted(
+    discs: Discs, corners: NDArray[np.float64]
+) -> tuple[float, tuple[float, float, float, float]]:
+    """Return how many points one ångström takes so that everything has room, and the limits.
+
+    ``corners`` (n, 3) are other things that must be in view. The limits, left, right, bottom and
+    top in Å, are those of the drawing's part of the figure.
+    """
     margin = 0.35
     x = np.concatenate([discs.x - discs.radius, discs.x + discs.radius, corners[:, 0]])
     y = np.concatenate([discs.y - discs.radius, discs.y + discs.radius, corners[:, 1]])
-    wide = 72.0 * SIZE[0] * _DRAWING[2]
-    high = 72.0 * SIZE[1] * _DRAWING[3]
+    wide = 72.0 * SIZE[0] * DRAWING[2]
+    high = 72.0 * SIZE[1] * DRAWING[3]
     names = 2 * 5.2 * NAME_SIZE  # room for a name on either side
     points = min(
         (wide - names) / (float(np.ptp(x)) + 2 * margin),
         (high - 2 * NAME_SIZE) / (float(np.ptp(y)) + 2 * margin),
         62.0,
     )
-    middle_x, middle_y = (x.min() + x.max()) / 2, (y.min() + y.max()) / 2
-    axes.set_axis_off()
-    axes.set_xlim(middle_x - wide / points / 2, middle_x + wide / points / 2)
-    axes.set_ylim(middle_y - high / points / 2, middle_y + high / points / 2)
-    return points
+    middle_x, middle_y = float(x.min() + x.max()) / 2, float(y.min() + y.max()) / 2
+    half_x, half_y = wide / points / 2, high / points / 2
+    return points, (middle_x - half_x, middle_x + half_x, middle_y - half_y, middle_y + half_y)
 
 
 def _draw_composition(axes: "Axes", structure: ExplainedStructure) -> None:

@@ -10,6 +10,7 @@ from torch import nn
 
 from atomlens.errors import ExplanationError
 from atomlens.explain import EXPLAINERS
+from atomlens.explain.gradients import _kronrod
 from atomlens.graphs import AtomGraph, GraphBatch, collate, keep_nodes
 from atomlens.models import ModelOutput, PropertyModel, make_model
 from atomlens.nn.segment import segment_sum
@@ -149,3 +150,14 @@ def test_the_sum_over_elements_belongs_to_the_answer(extensive: bool) -> None:
     size = 1 if extensive else n
     np.testing.assert_allclose(added, (shares - shares.mean()) / size, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(with_sum["gradient"], plain["gradient"], rtol=1e-12)
+
+
+def test_the_points_of_a_path_integrate_what_they_promise() -> None:
+    seven, fifteen = _kronrod()
+    np.testing.assert_array_equal(fifteen.points[:7], seven.points)
+    for rule, degree in ((seven, 13), (fifteen, 22)):
+        powers = np.arange(degree + 1)
+        found = rule.weights @ rule.points[:, None] ** powers
+        np.testing.assert_allclose(found, 1 / (powers + 1), rtol=1e-12)
+        beyond = rule.weights @ rule.points ** (degree + 5)
+        assert abs(beyond * (degree + 6) - 1) > 1e-12
