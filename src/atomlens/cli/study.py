@@ -243,6 +243,7 @@ def report(result: "StudyResult", folder: Path) -> str:
     for claim in result.claims:
         lines += ["", f"{claim.identifier} {claim.verdict}: {claim.statement}"]
         lines += [f"    criterion: {claim.criterion}", f"    found: {claim.evidence}"]
+        lines += [f"    chance: {claim.chance}"] if claim.chance else []
     if result.counts:
         lines += ["", "; ".join(f"{name}: {n}" for name, n in result.counts.items())]
     lines += ["", *result.notes] if result.notes else []

@@ -126,7 +126,7 @@ class Enz(Study):
             settings=asdict(s),
             n_structures=len(order),
             effects=(*self._screening(judged, control), *self._check(judged, control)),
-            claims=(papers_list(found),),
+            claims=(papers_list(found, self._found_by(control, task, shuffled, given)),),
             tables={
                 "candidates": rows,
                 "pairs": [{"first": a, "second": b, "n": n} for (a, b), n in pairs.items()],
@@ -138,6 +138,18 @@ class Enz(Study):
             notes=_notes(judges, order, data=given.data),
             shown=[{name: row[name] for name in _SHOWN} for row in rows[:_N_SHOWN]],
         )
+
+    def _found_by(
+        self, control: Judged | None, task: Task, judges: Sequence[Judge], given: StudyInput
+    ) -> list[Screened]:
+        """Return what models trained on shuffled labels find, if there are some."""
+        if control is None:
+            return []
+        order = ranked(control.candidates)
+        passing = [c for c in order if c.share >= self.settings.least_share]
+        pairs = element_pairs(c.elements for c in passing)
+        keys = dict(enumerate(task.keys))
+        return [Screened.of(order, passing, keys, pairs, judges, given.shuffled)]
 
     def _task(self, given: StudyInput, judges: Sequence[Judge]) -> tuple[Task, dict[str, int]]:
         """Return what is to be judged, and what was left out."""

@@ -21,7 +21,8 @@ from atomlens.studies.statistics import Interval
 if TYPE_CHECKING:
     from atomlens.predictor import Predictor
 
-Verdict = Literal["holds", "fails", "not tested"]
+Verdict = Literal["holds", "as much in controls", "fails", "not tested"]
+"""``holds``: beyond its limit and beyond every control, intervals included, in every training."""
 Row = Mapping[str, object]
 Progress = Callable[[int, int], None]
 """Called with the number of steps done and in all."""
@@ -73,6 +74,52 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Margin:
+    """By how much the trained network is beyond a control, in the direction of the claim."""
+
+    value: float
+    low: float
+    """Ends of the 95 % confidence interval; NaN if there is none."""
+    high: float
+    control: float
+    """The number itself in the control, the mean of its networks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One number that a claim rests on, with its limit and its controls."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    limit: float
+    above: bool = True
+    """Whether the claim wants it above the limit; else below."""
+    learned: bool = True
+    """Whether it must be beyond the controls; what symmetry forces need not be."""
+    controls: Mapping[str, Margin] = field(default_factory=dict)
+    """By the control's name."""
+    unit: str = ""
+    n: int = 0
+    """Units, or trainings, that were drawn."""
+    n_beyond: int = 0
+    """Trainings whose own number is beyond the limit, where trainings are drawn."""
+    unjudged: str = ""
+    """Why there is no interval, or no number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A claim in one training; in several, where nothing but trainings can be drawn."""
+
+    training: str
+    """Label of the model, or of the models."""
+    verdict: Verdict
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """A statement of a paper, and what we find."""
 
@@ -84,6 +131,14 @@ class Claim:
     verdict: Verdict
     evidence: str
     """The numbers that decide, also those of the controls."""
+    chance: str = ""
+    """How often, or at which level, nothing but chance meets the criterion."""
+    n_held: int = 0
+    """Trainings in which it holds."""
+    n_trainings: int = 0
+    """Trainings in which it could be tested."""
+    judged: tuple[Judged, ...] = ()
+    """Every training, in the order of its label: the order of the models decides nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

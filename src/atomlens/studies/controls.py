@@ -33,14 +33,14 @@ def untrained_networks(predictor: Predictor) -> tuple[Predictor, ...]:
     return tuple(untrained(single, seed) for seed in range(N_UNTRAINED))
 
 
-def control_for(predictor: Predictor, shuffled: tuple[Predictor, ...]) -> Predictor | None:
-    """Return the model of the same kind and target, trained on shuffled labels, if given.
+def controls_for(predictor: Predictor, shuffled: tuple[Predictor, ...]) -> tuple[Predictor, ...]:
+    """Return all models of the same kind and target that were trained on shuffled labels.
 
     Raises:
         StudyError: a model given as this control was not trained on shuffled labels.
     """
     refuse_unshuffled(shuffled)
-    return next((c for c in shuffled if _kind(c) == _kind(predictor)), None)
+    return tuple(c for c in shuffled if _kind(c) == _kind(predictor))
 
 
 def refuse_unshuffled(controls: Sequence[Predictor]) -> None:
@@ -63,7 +63,7 @@ def named_controls(
 ) -> dict[str, tuple[Predictor, ...]]:
     """Return ``untrained`` (several seeds) and, if given, ``shuffled labels``."""
     controls = {"untrained": untrained_networks(predictor)}
-    trained_on_noise = control_for(predictor, shuffled)
-    if trained_on_noise is not None:
-        controls["shuffled labels"] = (trained_on_noise,)
+    trained_on_noise = controls_for(predictor, shuffled)
+    if trained_on_noise:
+        controls["shuffled labels"] = trained_on_noise
     return controls

@@ -195,6 +195,19 @@ def labels(models: Sequence[Predictor]) -> tuple[str, ...]:
     )
 
 
+def by_target(predictors: Mapping[str, Predictor]) -> dict[str, list[str]]:
+    """Return the labels of the models of each target, trainings of one kind of claim, in order.
+
+    Args:
+        predictors: By label.
+    """
+    found: dict[str, list[str]] = {}
+    for label in sorted(predictors):
+        name = " + ".join(t.name for t in predictors[label].targets)
+        found.setdefault(name, []).append(label)
+    return dict(sorted(found.items()))
+
+
 def predicts(predictor: Predictor, word: str) -> bool:
     """Say whether a model has a single target whose name has this word, such as ``homo``.
 

@@ -45,28 +45,33 @@ def bootstrap(
         return Interval(value, np.nan, np.nan)
     draws = np.random.default_rng(seed).integers(0, len(sample), (N_RESAMPLES, len(sample)))
     found = np.array([statistic(sample[rows]) for rows in draws])
-    return Interval(value, *_percentiles(found))
+    return Interval(value, *percentiles(found))
 
 
-def bootstrap_groups(
-    groups: Sequence[Values], statistic: Callable[[Sequence[Values]], float], *, seed: int = 0
-) -> Interval:
-    """Return a statistic of several samples, each resampled by itself, with its interval."""
-    samples = [np.asarray(g, dtype=np.float64) for g in groups]
-    if any(not len(s) for s in samples):
-        return Interval(np.nan, np.nan, np.nan)
-    random = np.random.default_rng(seed)
-    found = np.array(
-        [
-            statistic([s[random.integers(0, len(s), len(s))] for s in samples])
-            for _ in range(N_RESAMPLES)
-        ]
-    )
-    return Interval(float(statistic(samples)), *_percentiles(found))
+def draw_units(
+    n_units: int, random: np.random.Generator, groups: "NDArray[np.str_] | None" = None
+) -> Values:
+    """Return how often each unit is drawn with repetition, (n_units,).
+
+    Args:
+        n_units: Units.
+        random: Decides the draw.
+        groups: (n_units,) as many are drawn inside each group as it has; by default from all.
+    """
+    if groups is None:
+        picked = random.integers(0, n_units, n_units)
+    else:
+        members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
+        picked = np.concatenate([m[random.integers(0, len(m), len(m))] for m in members])
+    return np.bincount(picked, minlength=n_units).astype(np.float64)
 
 
 def bootstrap_units(
-    n_units: int, statistic: Callable[[Values], Values], *, seed: int = 0
+    n_units: int,
+    statistic: Callable[[Values], Values],
+    *,
+    seed: int = 0,
+    groups: "NDArray[np.str_] | None" = None,
 ) -> list[Interval]:
     """Return several numbers with their intervals where each unit holds many values.
 
@@ -77,6 +82,7 @@ def bootstrap_units(
         n_units: Independent units, such as molecules.
         statistic: From how often each unit was drawn, shape (n_units,), to k numbers.
         seed: Decides the resampling.
+        groups: (n_units,) units are drawn inside these groups; by default from all.
 
     Returns:
         k numbers with percentile intervals; NaN bounds for fewer than two units.
@@ -85,15 +91,8 @@ def bootstrap_units(
     if n_units < 2:
         return [Interval(float(v), np.nan, np.nan) for v in values]
     random = np.random.default_rng(seed)
-    found = np.stack(
-        [
-            statistic(
-                np.bincount(random.integers(0, n_units, n_units), minlength=n_units).astype(float)
-            )
-            for _ in range(N_RESAMPLES)
-        ]
-    )
-    return [Interval(float(v), *_percentiles(f)) for v, f in zip(values, found.T, strict=True)]
+    found = np.stack([statistic(draw_units(n_units, random, groups)) for _ in range(N_RESAMPLES)])
+    return [Interval(float(v), *percentiles(f)) for v, f in zip(values, found.T, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +136,13 @@ def resampled_delta(low: Sample, high: Sample) -> Callable[[Values], float]:
     return delta
 
 
-def _percentiles(found: Values) -> tuple[float, float]:
+def percentiles(found: Values) -> tuple[float, float]:
+    """Return the ends of the percentile interval of resampled numbers.
+
+    NaN if more than a tenth of them are NaN: what is left would be a choice.
+    """
     finite = found[np.isfinite(found)]
-    if not len(finite):
+    if not len(finite) or len(finite) < 0.9 * len(found):
         return np.nan, np.nan
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(finite, [tail, 1 - tail])
@@ -174,6 +177,65 @@ def mann_whitney_p(first: Values, second: Values) -> float:
     return float(mannwhitneyu(first, second).pvalue)
 
 
+def wilcoxon_p(differences: Values) -> float:
+    """Return the two-sided p-value of Wilcoxon's signed-rank test; NaN without a difference."""
+    from scipy.stats import wilcoxon
+
+    given = np.asarray(differences, dtype=np.float64)
+    given = given[np.isfinite(given) & (given != 0)]
+    return float(wilcoxon(given).pvalue) if len(given) else np.nan
+
+
+def resampled_rank_biserial(
+    differences: Values, units: NDArray[np.int64]
+) -> Callable[[Values], float]:
+    """Return the rank-biserial correlation of matched pairs, by how often each unit was drawn.
+
+    The effect size of Wilcoxon's test (Kerby 2014): ranks of the sizes of the differences, those of
+    positive ones minus those of negative ones over all. 1 if every difference is positive.
+
+    Args:
+        differences: (n,) one for each pair; zeros rank nothing.
+        units: (n,) the unit of each.
+    """
+    kept = differences != 0
+    given, owners = differences[kept], units[kept]
+    sizes, places = np.unique(np.abs(given), return_inverse=True)
+    signs = np.sign(given)
+
+    def correlation(drawn: Values) -> float:
+        weights = drawn[owners]
+        of_size = np.bincount(places, weights=weights, minlength=len(sizes))
+        ranks = np.cumsum(of_size) - (of_size - 1) / 2
+        total = float(of_size @ ranks)
+        return float((signs * weights) @ ranks[places]) / total if total > 0 else np.nan
+
+    return correlation
+
+
+def holm(p_values: "Values | Sequence[float]") -> Values:
+    """Return p-values, (n,), corrected for their number by Holm's method; NaN stay NaN."""
+    given = np.asarray(p_values, dtype=np.float64)
+    corrected = np.full(len(given), np.nan)
+    known = np.flatnonzero(np.isfinite(given))
+    order = known[np.argsort(given[known], kind="stable")]
+    scaled = given[order] * np.arange(len(order), 0, -1)
+    corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
+    return corrected
+
+
+def weighted_mean(values: Values) -> Callable[[Values], float]:
+    """Return the mean of the values, (n_units,), by how often each was drawn; NaN are left out."""
+    known = np.isfinite(values)
+    filled = np.where(known, values, 0.0)
+
+    def mean(drawn: Values) -> float:
+        total = float(drawn @ known)
+        return float(drawn @ filled) / total if total > 0 else np.nan
+
+    return mean
+
+
 def spearman(first: Values, second: Values) -> float:
     """Return Spearman's rank correlation; NaN if one of both is constant."""
     from scipy.stats import rankdata
@@ -182,6 +244,14 @@ def spearman(first: Values, second: Values) -> float:
     if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return np.nan
     return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1])
+
+
+def weighted_correlation(first: Values, second: Values, weights: Values) -> float:
+    """Return Pearson's correlation where value i counts ``weights[i]`` times; all (n,)."""
+    shares = weights / weights.sum()
+    a, b = first - shares @ first, second - shares @ second
+    scale = np.sqrt((shares @ a**2) * (shares @ b**2))
+    return float(shares @ (a * b) / scale) if scale > 0 else np.nan
 
 
 def partial_spearman(first: Values, second: Values, given: Values) -> float:

@@ -378,14 +378,23 @@ def screened(**changes: object) -> Screened:
             "CaV2P2O9": "near infrared",
             "NaCr2FeO8": "near infrared",
         },
+        "of_members": (1.0, 1.0, 1.0, 1.0),
     }
     return Screened(**(found | changes))
 
 
 def test_the_paper_s_own_numbers_would_hold() -> None:
-    claim = papers_list(screened())
+    nothing = screened(of_members=(0.0, 0.25, 0.0), ranges={})
+    claim = papers_list(screened(), [nothing])
     assert (claim.identifier, claim.verdict) == ("F10", "holds")
     assert "353 candidates" in claim.evidence
+    assert "0.59% of what was judged" in claim.chance
+
+
+def test_a_list_that_models_of_shuffled_labels_find_as_well_shows_nothing() -> None:
+    assert papers_list(screened(), [screened()]).verdict == "as much in controls"
+    assert papers_list(screened()).verdict == "not tested"
+    assert papers_list(screened(of_members=(1.0,)), [screened()]).verdict == "as much in controls"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Deformation of carbon: geometry known by hand, signs, and what the study makes of it."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +11,9 @@ from atomlens.errors import SettingsError, StudyError
 from atomlens.structures.arrays import Structure, structure_of
 from atomlens.studies.base import StudyInput
 from atomlens.studies.deformation.carbon_geometry import carbon_geometry
-from atomlens.studies.deformation.numbers import claims_of, numbers_of
+from atomlens.studies.deformation.numbers import Numbers, Trained, claims_of, numbers_of
 from atomlens.studies.deformation.study import Deformation, DeformationSettings
-from study_makers import dataset, make_predictor, trained_on_noise
+from study_makers import dataset, make_predictor
 
 
 def sheet(bond: float = 1.42, size: int = 3) -> Atoms:
@@ -177,20 +176,56 @@ def test_attention_that_is_the_elongation_gives_full_correlation() -> None:
     assert result.n_structures == 1
 
 
-def test_claims_need_both_intervals_above_zero() -> None:
-    model = make_predictor()
-    data = dataset(*(bumpy_sheet(name, i) for i, name in enumerate("abc")))
-    result = Deformation().run(
-        StudyInput(models=(model,), data=data, shuffled=(trained_on_noise(model),))
+def made(correlation: float, seed: int, n: int = 40) -> Numbers:
+    """A network whose attention follows both measures by so much in each structure."""
+    noise = 0.1 * np.random.default_rng(seed).normal(size=(4, n))
+    names = ("elongation", "pyramidalisation")
+    return Numbers(
+        {name: correlation + noise[i] for i, name in enumerate(names)},
+        {name: 0.1 * (correlation + noise[i + 2]) for i, name in enumerate(names)},
     )
-    above = [replace(e, value=0.5, low=0.1, high=0.9) for e in result.effects]
-    assert [c.verdict for c in claims_of(result.models, above)] == ["holds", "holds"]
-    across = [replace(above[0], low=-0.1), *above[1:]]
-    assert claims_of(result.models, across)[0].verdict == "fails"
-    as_much = [replace(e, controls={"untrained": 0.6, "shuffled labels": 0.1}) for e in above]
-    evidence = claims_of(result.models, as_much)[0].evidence
-    assert evidence.endswith("as much without having learned: untrained")
-    assert all({"untrained", "shuffled labels"} <= set(e.controls) for e in result.effects)
+
+
+def learned(trained: float, untrained: float = 0.0, shuffled: float = 0.0, n: int = 40) -> Trained:
+    return made(trained, 0, n), {
+        "untrained": [made(untrained, seed, n) for seed in (1, 2, 3)],
+        "shuffled labels": [made(shuffled, 4, n)],
+    }
+
+
+@pytest.mark.parametrize(
+    ("effect", "verdict"),
+    [
+        (learned(0.5), "holds"),
+        (learned(-0.4), "fails"),
+        (learned(0.3, shuffled=0.77), "as much in controls"),
+        (learned(0.3, untrained=0.3), "as much in controls"),
+        (learned(0.5, n=1), "not tested"),
+    ],
+)
+def test_claims_are_above_zero_and_above_the_controls(effect: Trained, verdict: str) -> None:
+    claims = claims_of({"energy": {"energy": effect}})
+    assert [c.identifier for c in claims] == ["S8", "S9"]
+    assert [c.verdict for c in claims] == [verdict] * 2
+
+
+def test_a_control_with_equal_attention_everywhere_counts_as_no_relation() -> None:
+    trained, controls = learned(0.5)
+    nothing = {name: np.full(40, np.nan) for name in trained.correlations}
+    flat = {"untrained": [Numbers(nothing, nothing)] * 3}
+    (first, _) = claims_of({"energy": {"energy": (trained, controls | flat)}})
+    assert first.verdict == "holds"
+    assert first.judged[0].parts[0].controls["untrained"].control == 0.0
+
+
+def test_trainings_of_one_target_are_one_claim_in_whatever_order() -> None:
+    models = {"energy (1)": learned(0.5), "energy (2)": learned(-0.3)}
+    first, second = (
+        claims_of({"energy": order}) for order in (models, dict(reversed(models.items())))
+    )
+    assert first == second
+    assert {c.verdict for c in first} == {"fails"}
+    assert (first[0].n_held, first[0].n_trainings) == (1, 2)
 
 
 def test_figures_and_tables_are_written(tmp_path: Path) -> None:

@@ -12,10 +12,19 @@ from numpy.testing import assert_allclose
 from atomlens.errors import MissingDependencyError, StudyError
 from atomlens.predictor import TrainingRecord
 from atomlens.studies import STUDIES, StudyInput
-from atomlens.studies.base import Effect
-from atomlens.studies.embeddings.effects import SECOND, compared, larger_error_estimates
+from atomlens.studies.embeddings.effects import (
+    SECOND,
+    compared,
+    larger_error_estimates,
+    refitted,
+)
 from atomlens.studies.embeddings.maps import lay_out, refuse_missing_package
-from atomlens.studies.embeddings.networks import input_labels, usable_by_all
+from atomlens.studies.embeddings.networks import (
+    ModelVectors,
+    Outputs,
+    input_labels,
+    usable_by_all,
+)
 from atomlens.studies.embeddings.numbers import (
     canonical_pairs,
     correlation,
@@ -26,6 +35,7 @@ from atomlens.studies.embeddings.numbers import (
     squared_sums,
 )
 from atomlens.studies.embeddings.study import EmbeddingsSettings
+from atomlens.studies.networks import Answers
 from atomlens.targets import Target
 from study_makers import dataset, finder_predictor, make_predictor, trained_on_noise
 
@@ -129,7 +139,8 @@ def test_formula_and_structure_models_are_compared_and_the_claim_is_tested(tmp_p
     second = result.effect(SECOND)
     claim = result.claims[0]
     assert claim.identifier == "F6"
-    assert claim.verdict == ("holds" if second.value >= 0.94 else "fails")
+    assert claim.verdict in ("fails", "as much in controls", "not tested")
+    assert claim.judged[0].parts[0].value == pytest.approx(second.value)
     assert 0 <= second.low <= second.value <= second.high <= 1
     assert set(second.controls) == {"untrained"}
     result.save(tmp_path)
@@ -167,14 +178,55 @@ def test_materials_a_model_was_validated_on_say_nothing_about_its_errors():
     assert effect.n == 30
 
 
-def test_foreseen_errors_hold_only_if_the_whole_interval_is_above_the_limit():
-    def claim(low: float):
-        effect = Effect(name="m: foreseen errors", value=0.5, low=low, high=0.7, n=9)
-        return larger_error_estimates([effect]).verdict
+def foresight(correlation: float, seed: int, n: int = 200) -> Outputs:
+    """A network whose errors are foreseen by so much; all true values are 0."""
+    random = np.random.default_rng(seed)
+    errors = np.abs(random.normal(size=n))
+    std = correlation * errors + (1 - correlation) * np.abs(random.normal(size=n))
+    return Outputs(vectors=random.normal(size=(n, 3)), values=errors, std=std)
 
-    assert claim(0.31) == "holds"
-    assert claim(0.29) == "fails"
-    assert claim(np.nan) == "not tested"
+
+def model_of(trained: Outputs, *others: Outputs) -> ModelVectors:
+    return Answers(
+        label="energy",
+        predictor=make_predictor("energy"),
+        trained=trained,
+        controls={"untrained": others[:-1], "shuffled labels": others[-1:]},
+    )
+
+
+@pytest.mark.parametrize(
+    ("trained", "control", "verdict"),
+    [(0.7, 0.0, "holds"), (0.1, 0.0, "fails"), (0.7, 0.8, "as much in controls")],
+)
+def test_foreseen_errors_are_above_the_limit_and_above_the_controls(trained, control, verdict):
+    model = model_of(foresight(trained, 0), *(foresight(control, i) for i in (1, 2, 3, 4)))
+    claim = larger_error_estimates([model], [np.zeros(200)])
+    assert (claim.identifier, claim.verdict) == ("F9", verdict)
+
+
+def test_every_model_is_a_training_of_f9_in_whatever_order():
+    models = [
+        replace(model_of(foresight(c, s), *(foresight(0.0, i) for i in (1, 2, 3, 4))), label=label)
+        for c, s, label in ((0.7, 0, "a"), (0.05, 7, "b"))
+    ]
+    first = larger_error_estimates(models, [np.zeros(200)] * 2)
+    assert first == larger_error_estimates(models[::-1], [np.zeros(200)] * 2)
+    assert (first.verdict, first.n_held, first.n_trainings) == ("fails", 1, 2)
+
+
+def test_components_are_found_anew_in_every_draw():
+    random = np.random.default_rng(0)
+    vectors = random.normal(size=(30, 6)) * [3.0, 2.0, 1.0, 1.0, 1.0, 1.0]
+    other = vectors + 0.5 * random.normal(size=(30, 6))
+    statistic = refitted(vectors, other, 1)
+    a, b = (principal_components(v).scores[:, 1] for v in (vectors, other))
+    assert statistic(np.ones(30)) == pytest.approx(abs(np.corrcoef(a, b)[0, 1]))
+    drawn = np.bincount(random.integers(0, 30, 30), minlength=30).astype(float)
+    rows = np.repeat(np.arange(30), drawn.astype(int))
+    c, d = (principal_components(v[rows]).scores[:, 1] for v in (vectors, other))
+    assert statistic(drawn) == pytest.approx(abs(np.corrcoef(c, d)[0, 1]))
+    assert statistic(drawn) != pytest.approx(abs(np.corrcoef(a[rows], b[rows])[0, 1]), abs=1e-3)
 
 
 def test_too_many_models_and_too_few_materials_are_refused():

@@ -16,7 +16,6 @@ from atomlens.predictor import Calibration, Predictor
 from atomlens.studies import STUDIES, StudyInput
 from atomlens.studies.motifs.numbers import CLASSES, METAL, ModelShares, Shares, highest
 from atomlens.studies.motifs.study import MotifsSettings, metals_ignored
-from atomlens.studies.statistics import Interval
 from atomlens.targets import Target
 from atomlens.targets.scaling import TargetScaling
 from study_makers import dataset, make_predictor, trained_on_noise
@@ -149,13 +148,54 @@ def test_shuffled_labels_stand_beside_the_trained_model() -> None:
     assert set(effect.controls) == {"untrained", "shuffled labels"}
 
 
+def learned(enrichment: float, controls: float = 1.0, n: int = 30) -> ModelShares:
+    """Structures whose metals have about this enrichment; the controls another one."""
+
+    def found(mean: float, seed: int) -> Shares:
+        atoms, attention = np.zeros((2, n, len(CLASSES)))
+        atoms[:, METAL] = 0.25
+        noise = 1 + 0.05 * np.random.default_rng(seed).normal(size=n)
+        attention[:, METAL] = 0.25 * mean * noise
+        return Shares(atoms, attention, attention, attention)
+
+    return ModelShares(
+        label="uptake",
+        names=tuple(map(str, range(n))),
+        trained=found(enrichment, 0),
+        controls={
+            "untrained": [found(controls, seed) for seed in (1, 2, 3)],
+            "shuffled labels": [found(controls, 4)],
+        },
+    )
+
+
 @pytest.mark.parametrize(
-    ("high", "verdict"), [(0.49, "holds"), (0.51, "fails"), (np.nan, "not tested")]
+    ("enrichment", "controls", "verdict"),
+    [
+        (0.3, 1.0, "holds"),
+        (0.499, 1.0, "fails"),
+        (37.0, 1.0, "fails"),
+        (0.3, 0.2, "as much in controls"),
+    ],
 )
-def test_the_upper_end_decides_whether_metals_are_ignored(high: float, verdict: str) -> None:
-    claim = metals_ignored(shares(0.1), {METAL: Interval(0.4, 0.3, high)})
+def test_metals_are_ignored_below_the_limit_and_below_the_controls(
+    enrichment: float, controls: float, verdict: str
+) -> None:
+    claim = metals_ignored({"uptake": learned(enrichment, controls)})
     assert (claim.identifier, claim.verdict) == ("A3", verdict)
-    assert "untrained 0.400" in claim.evidence
+    assert claim.chance == "1 where attention is even"
+
+
+def test_one_framework_and_one_without_shuffled_labels_never_hold() -> None:
+    assert metals_ignored({"uptake": learned(0.3, n=1)}).verdict == "not tested"
+    assert metals_ignored({"uptake": shares(0.1)}).verdict == "as much in controls"
+
+
+def test_every_model_is_a_training_of_the_claim_in_whatever_order() -> None:
+    models = {"uptake (1)": learned(0.3), "uptake (2)": learned(37.0)}
+    first, second = metals_ignored(models), metals_ignored(dict(reversed(models.items())))
+    assert first.verdict == second.verdict == "fails"
+    assert (first.n_held, first.n_trainings) == (second.n_held, second.n_trainings) == (1, 2)
 
 
 def test_without_metals_the_claim_is_not_tested() -> None:

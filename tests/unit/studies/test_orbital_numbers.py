@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from ase.build import molecule
 
-from atomlens.studies.orbitals.claims import published_order
+from atomlens.studies.orbitals.claims import (
+    PaperCase,
+    chance_of_correlation,
+    orbital_claim,
+    published_order,
+)
 from atomlens.studies.orbitals.numbers import (
     ELEMENT,
     ENVIRONMENT,
@@ -12,6 +17,7 @@ from atomlens.studies.orbitals.numbers import (
     agreement,
     n_leading,
 )
+from atomlens.studies.orbitals.sample import PAPER_MOLECULES
 from atomlens.studies.orbitals.solution import FrontierOrbitals
 
 CARBONS = np.array([6, 6, 6, 6, 1, 1])
@@ -96,6 +102,57 @@ def test_the_published_order_has_vinyl_and_carbonyl_above_methyl_and_ester() -> 
     carbonyl = (numbers == 8) & (n_carbons == 1)
     assert published_order(acid, np.where(carbonyl, 0.2, 0.1))
     assert not published_order(acid, np.where(carbonyl, 0.1, 0.2))
+
+
+def _case(
+    trained: float, untrained: float, table: float, label: str = "homo", shuffled: float = 0.0
+) -> PaperCase:
+    """A model whose attention on thymine agrees by so much, beside controls."""
+    molecule_ = _orbitals("thymine", "C5H5N", 0.2)
+    even = np.full(len(molecule_.atomic_numbers), 1 / len(molecule_.atomic_numbers))
+    return PaperCase(
+        label=label,
+        molecule=molecule_,
+        scores=even,
+        agreement=trained,
+        controls={
+            "untrained": [untrained - 0.02, untrained, untrained + 0.02],
+            "shuffled labels": [shuffled],
+            ENVIRONMENT: [table],
+        },
+        control_scores={"untrained": [even] * 3, "shuffled labels": [even]},
+    )
+
+
+@pytest.mark.parametrize(
+    ("untrained", "table", "n", "verdict"),
+    [
+        (0.0, 0.3, 3, "holds"),
+        (0.0, 0.3, 1, "not tested"),
+        (0.95, 0.3, 3, "as much in controls"),
+        (0.0, 0.95, 3, "as much in controls"),
+    ],
+)
+def test_a_map_that_a_table_or_an_untrained_network_matches_as_well_shows_nothing(
+    untrained: float, table: float, n: int, verdict: str
+) -> None:
+    cases = [_case(0.9 + 0.01 * i, untrained, table, f"homo ({i})") for i in range(n)]
+    claim = orbital_claim(PAPER_MOLECULES[1], cases)
+    assert claim.verdict == verdict, claim.evidence
+    assert repr(claim) == repr(orbital_claim(PAPER_MOLECULES[1], cases[::-1]))
+    assert claim.chance.endswith("of all orders of 6 atoms")
+
+
+def test_a_map_that_does_not_match_fails() -> None:
+    cases = [_case(0.2, 0.0, 0.0, f"homo ({i})") for i in range(3)]
+    assert orbital_claim(PAPER_MOLECULES[1], cases).verdict == "fails"
+
+
+def test_chance_of_a_rank_correlation_falls_with_the_number_of_atoms() -> None:
+    random = np.random.default_rng(0)
+    found = [np.corrcoef(np.arange(8), random.permutation(8))[0, 1] > 0.6 for _ in range(4000)]
+    assert chance_of_correlation(8, 0.6) == pytest.approx(np.mean(found), abs=0.02)
+    assert chance_of_correlation(20, 0.6) < chance_of_correlation(6, 0.6)
 
 
 def _orbitals(name: str, formula: str, share: float, carbon: int | None = None) -> FrontierOrbitals:

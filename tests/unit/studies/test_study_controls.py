@@ -8,7 +8,7 @@ from ase.build import molecule
 from atomlens.errors import StudyError
 from atomlens.studies.controls import (
     N_UNTRAINED,
-    control_for,
+    controls_for,
     named_controls,
     untrained,
     untrained_networks,
@@ -70,13 +70,19 @@ def test_the_networks_of_an_ensembles_control_are_single_and_different():
 
 def test_a_control_belongs_to_the_model_of_its_target():
     homo, lumo = (trained_on_noise(make_predictor(t)) for t in ("homo", "lumo"))
-    assert control_for(make_predictor("lumo"), (homo, lumo)) is lumo
-    assert control_for(make_predictor("gap"), (homo, lumo)) is None
+    assert controls_for(make_predictor("lumo"), (homo, lumo)) == (lumo,)
+    assert controls_for(make_predictor("gap"), (homo, lumo)) == ()
+
+
+def test_every_model_of_shuffled_labels_is_a_network_of_the_control():
+    first, second = (trained_on_noise(make_predictor(seed=seed)) for seed in (1, 2))
+    found = named_controls(make_predictor(), (first, second))
+    assert found["shuffled labels"] == (first, second)
 
 
 def test_a_model_of_true_labels_is_no_control():
     with pytest.raises(StudyError, match="not trained on shuffled labels"):
-        control_for(make_predictor(), (make_predictor(),))
+        controls_for(make_predictor(), (make_predictor(),))
 
 
 def test_both_kinds_of_controls_have_names():
@@ -100,6 +106,6 @@ def test_an_untrained_network_keeps_the_fixed_element_vectors():
 def test_a_control_reads_what_its_model_reads():
     formula, structure = finder_predictor("formula"), finder_predictor("structure")
     controls = trained_on_noise(structure), trained_on_noise(formula)
-    assert control_for(formula, controls) is controls[1]
-    assert control_for(structure, controls) is controls[0]
-    assert control_for(formula, controls[:1]) is None
+    assert controls_for(formula, controls) == controls[1:]
+    assert controls_for(structure, controls) == controls[:1]
+    assert controls_for(formula, controls[:1]) == ()

@@ -7,9 +7,9 @@ from atomlens.studies.statistics import (
     Sample,
     area_under_curve,
     bootstrap,
-    bootstrap_groups,
     bootstrap_units,
     cliffs_delta,
+    draw_units,
     mann_whitney_p,
     resampled_delta,
     spearman,
@@ -47,17 +47,12 @@ def test_the_same_seed_gives_the_same_interval():
     assert bootstrap(values, seed=4) != bootstrap(values, seed=5)
 
 
-def test_the_interval_of_a_difference_covers_it():
+def test_units_are_drawn_inside_their_groups():
+    groups = np.array(["low"] * 3 + ["high"] * 5)
     random = np.random.default_rng(3)
-    groups = [random.normal(1.0, 0.5, 100), random.normal(0.0, 0.5, 80)]
-    value, low, high = bootstrap_groups(groups, lambda g: float(g[0].mean() - g[1].mean()))
-    assert low < 1.0 < high
-    assert value == pytest.approx(groups[0].mean() - groups[1].mean())
-
-
-def test_an_empty_group_has_no_difference():
-    found = bootstrap_groups([np.ones(3), np.ones(0)], lambda g: float(g[0].mean() - g[1].mean()))
-    assert np.isnan(found).all()
+    for _ in range(20):
+        drawn = draw_units(8, random, groups)
+        assert (drawn[:3].sum(), drawn[3:].sum()) == (3, 5)
 
 
 def test_the_area_under_the_curve_is_the_share_of_pairs_in_order():

@@ -15,8 +15,8 @@ from atomlens.errors import SettingsError, StudyError
 from atomlens.predictor import Predictor
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import StudyInput
-from atomlens.studies.substitution.claims import all_claims
-from atomlens.studies.substitution.numbers import ratio
+from atomlens.studies.substitution.claims import all_claims, chance_of_area
+from atomlens.studies.substitution.numbers import Ratios, ratio
 from atomlens.studies.substitution.study import Substitution, SubstitutionSettings
 from atomlens.studies.substitution.substituted import (
     Substituted,
@@ -208,7 +208,9 @@ def test_the_study_gives_effects_with_controls_and_both_verdicts(tmp_path: Path)
     result = study.run(study_input(samarium_iron()))
     assert result.n_structures == 21
     assert [c.identifier for c in result.claims] == ["S11", "S12"]
-    assert all(c.verdict in ("holds", "fails") for c in result.claims)
+    assert all(c.verdict != "holds" for c in result.claims)
+    assert result.effects[0].n == 7
+    assert "elements were resampled" in result.effects[0].meaning
     assert all("untrained" in e.controls for e in result.effects)
     assert len(result.tables["elements"]) == 7
     drawn = study.draw(result, tmp_path)
@@ -260,21 +262,82 @@ def test_elements_that_the_model_never_saw_are_named() -> None:
     assert unseen == {"Mo"}
 
 
-def test_the_claims_hold_for_ratios_as_published() -> None:
-    given = study_input(samarium_iron())
-    result = Substitution().run(given)
-    ratios = {"Mo": 1.0, "Cu": 0.9, "Zn": 0.95, "Co": 1.3, "Al": 1.4, "Ti": 1.2, "Ga": 1.3}
-    tables = {
-        "elements": [
-            {**row, "mean_ratio": ratios[str(row["element"])], "low": 0.9, "high": 1.4}
-            for row in result.tables["elements"]
-        ]
-    }
-    effects = [
-        replace(result.effects[0], value=-0.5),
-        replace(result.effects[1], value=0.9),
+GROUPS = {ATOMIC_NUMBERS[s]: "low" for s in ("Cu", "Zn", "Mo")} | {
+    ATOMIC_NUMBERS[s]: "high" for s in ("Al", "Ti", "Co", "Ga")
+}
+PUBLISHED = {"Mo": 1.0, "Cu": 0.9, "Zn": 0.95, "Co": 1.3, "Al": 1.4, "Ti": 1.2, "Ga": 1.35}
+
+
+def made(
+    ratios: dict[str, float], controls: dict[str, float] | None = None, seed: int = 0
+) -> Ratios:
+    """Three sites of each element with about these ratios, and energies that fall with them."""
+    items = [
+        Substituted(
+            host="SmFe12",
+            row=0,
+            host_row=0,
+            site=f"Fe{site}",
+            multiplicity=8,
+            element=ATOMIC_NUMBERS[element],
+            replaced=np.array([1]),
+            host_atoms=np.array([2]),
+        )
+        for element in ratios
+        for site in range(3)
     ]
-    claims = all_claims(result.models, ["Fe12Sm"], tables, effects)
-    assert [c.verdict for c in claims] == ["holds", "holds"]
-    weaker = [effects[0], replace(effects[1], value=0.7)]
-    assert all_claims(result.models, ["Fe12Sm"], tables, weaker)[1].verdict == "fails"
+    random = np.random.default_rng(seed)
+
+    def of(wanted: dict[str, float]) -> np.ndarray:
+        return np.repeat(list(wanted.values()), 3) + 0.01 * random.normal(size=3 * len(wanted))
+
+    even = dict.fromkeys(ratios, 1.0) if controls is None else controls
+    return Ratios(
+        items=tuple(items),
+        ratios=of(ratios),
+        controls={
+            "untrained": tuple(of(even) for _ in range(3)),
+            "shuffled labels": (of(even),),
+        },
+        values=-of(ratios),
+        predicted=-of(ratios),
+        changes=np.zeros(len(items)),
+    )
+
+
+def verdicts(models: dict[str, Ratios], formulas: list[str] | None = None) -> list[str]:
+    found = all_claims({"e": models}, formulas or ["Fe12Sm"], GROUPS)
+    assert [c.identifier for c in found] == ["S11", "S12"]
+    return [c.verdict for c in found]
+
+
+def test_the_claims_hold_for_ratios_as_published_in_several_trainings() -> None:
+    models = {f"e ({i})": made(PUBLISHED, seed=i) for i in range(3)}
+    assert verdicts(models) == ["holds", "holds"]
+
+
+def test_a_single_training_does_not_decide_about_one_host() -> None:
+    assert verdicts({"e": made(PUBLISHED)}) == ["not tested", "holds"]
+
+
+def test_other_ratios_fail() -> None:
+    mixed = PUBLISHED | {"Mo": 1.3, "Cu": 1.4, "Al": 0.9}
+    assert verdicts({f"e ({i})": made(mixed, seed=i) for i in range(3)}) == ["fails", "fails"]
+
+
+def test_ratios_that_untrained_networks_show_as_well_show_nothing() -> None:
+    models = {f"e ({i})": made(PUBLISHED, PUBLISHED, seed=i) for i in range(3)}
+    assert verdicts(models) == ["as much in controls", "as much in controls"]
+
+
+def test_sites_of_one_element_are_no_independent_cases_of_it() -> None:
+    one_low = {"Mo": 1.25, "Cu": 0.9, "Zn": 0.95, "Co": 1.3, "Al": 1.4, "Ti": 1.2, "Ga": 1.35}
+    claim = all_claims({"e": {"e": made(one_low)}}, ["Fe12Sm"], GROUPS)[1]
+    area = claim.judged[0].parts[0]
+    assert area.n == 7
+    assert area.value > 0.8 > area.low
+    assert claim.verdict == "fails"
+
+
+def test_chance_counts_the_orders_of_the_elements() -> None:
+    assert chance_of_area(3, 4, 0.8) == pytest.approx(4 / 35)

@@ -6,10 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from atomlens.reports.colours import all_equal
-from atomlens.studies.base import Claim, Effect, Row
+from atomlens.studies.base import Claim, Effect, Part, Row
 from atomlens.studies.deformation.carbon_geometry import CarbonGeometry
 from atomlens.studies.networks import Attention, Measured
-from atomlens.studies.statistics import Values, bootstrap, spearman
+from atomlens.studies.statistics import Values, bootstrap, spearman, weighted_mean
+from atomlens.studies.verdicts import drawn_part, make_claim, of_training
 
 MEASURES = {"elongation": "Å", "pyramidalisation": "", "nearness": "Å"}
 """What attention is held against; the unit of pyramidalisation is Å or degrees."""
@@ -29,6 +30,10 @@ class Numbers(NamedTuple):
     """(n_structures,) by measure."""
     tops: Mapping[str, Values]
     """(n_structures,) by measure: mean of the atoms of highest attention minus mean of all."""
+
+
+Trained = tuple[Numbers, Mapping[str, Sequence[Numbers]]]
+"""A trained network and its controls."""
 
 
 def measures_of(carbons: CarbonGeometry, kind: str) -> dict[str, Values]:
@@ -113,49 +118,64 @@ def _mean(values: Values) -> float:
     return float(finite.mean()) if len(finite) else np.nan
 
 
-def claims_of(labels: Sequence[str], effects: Sequence[Effect]) -> tuple[Claim, ...]:
-    """Return claims S8 and S9 for each model."""
-    by_name = {e.name: e for e in effects}
+def claims_of(trainings: Mapping[str, Mapping[str, Trained]], seed: int = 0) -> tuple[Claim, ...]:
+    """Return claims S8 and S9 for each target.
+
+    Args:
+        trainings: Trained network and controls by target and label.
+        seed: Decides the draws.
+    """
     claims = []
-    for label in labels:
-        suffix = f" ({label})" if len(labels) > 1 else ""
+    for target, models in trainings.items():
+        suffix = f" ({target})" if len(trainings) > 1 else ""
         for identifier, (measure, statement) in _CLAIMS.items():
-            names = [f"{label}: {title.format(measure)}" for title in (CORRELATION, TOP)]
-            found = [by_name[name] for name in names if name in by_name]
-            held = len(found) == 2 and all(_above_zero(e) for e in found)
+            judged = [
+                of_training(label, _parts(measure, *found, seed)) for label, found in models.items()
+            ]
+            none = all(not np.isfinite(p.value) for one in judged for p in one.parts)
             claims.append(
-                Claim(
-                    identifier=f"{identifier}{suffix}",
-                    statement=statement,
-                    criterion="mean Spearman above 0, and atoms of highest attention above the "
-                    "mean of all; both intervals above 0",
-                    verdict="not tested" if len(found) < 2 else "holds" if held else "fails",
-                    evidence="; ".join([*(_words(e, label) for e in found), *_caution(found)])
-                    or f"no structure has a spread of attention and of {measure}",
+                make_claim(
+                    f"{identifier}{suffix}",
+                    statement,
+                    "mean Spearman above 0, and atoms of highest attention above the mean of all",
+                    [] if none else judged,
+                    chance="0 is the level of chance; so is that of a table by element and "
+                    "neighbours, which gives all of these carbons the same attention",
+                    reason=f"no structure has a spread of attention and of {measure}"
+                    if none
+                    else "",
                 )
             )
     return tuple(claims)
 
 
-def _above_zero(effect: Effect) -> bool:
-    return effect.value > 0 and effect.low > 0  # without an interval (NaN) nothing is shown
+def _parts(
+    measure: str, trained: Numbers, controls: Mapping[str, Sequence[Numbers]], seed: int
+) -> list[Part]:
+    """Return both numbers of a measure over the structures where attention has a spread.
 
-
-def _caution(found: Sequence[Effect]) -> list[str]:
-    """Say which controls show at least as much in every effect."""
-    names = [
-        name
-        for name in (found[0].controls if found else {})
-        if all(e.controls[name] >= e.value > 0 for e in found)
-    ]
-    return [f"as much without having learned: {', '.join(names)}"] if names else []
-
-
-def _words(effect: Effect, label: str) -> str:
-    controls = ", ".join(f"{name} {value:.3g}" for name, value in effect.controls.items())
-    unit = f" {effect.unit}" if effect.unit else ""
-    name = effect.name.removeprefix(f"{label}: ")
-    return f"{name} {effect.value:.3g}{unit} ({effect.low:.3g} to {effect.high:.3g}; {controls})"
+    A control that gives all carbons of a structure the same attention ranks nothing: 0.
+    """
+    parts = []
+    for field, name in (("correlations", CORRELATION), ("tops", TOP)):
+        own = getattr(trained, field)[measure]
+        known = np.isfinite(own)
+        parts.append(
+            drawn_part(
+                name.format(measure),
+                weighted_mean(own[known]),
+                {
+                    control: [
+                        weighted_mean(np.nan_to_num(getattr(n, field)[measure][known]))
+                        for n in networks
+                    ]
+                    for control, networks in controls.items()
+                },
+                int(known.sum()),
+                seed=seed,
+            )
+        )
+    return parts
 
 
 def structure_rows(label: str, names: Sequence[str], sizes: Sequence[int], n: Numbers) -> list[Row]:

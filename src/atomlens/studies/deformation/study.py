@@ -18,13 +18,14 @@ from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult, S
 from atomlens.studies.deformation.carbon_geometry import CarbonGeometry, Outward, carbon_geometry
 from atomlens.studies.deformation.numbers import (
     Numbers,
+    Trained,
     claims_of,
     effects_of,
     measures_of,
     numbers_of,
     structure_rows,
 )
-from atomlens.studies.networks import Attention, Measured, measure_attention
+from atomlens.studies.networks import Attention, Measured, by_target, measure_attention
 from atomlens.studies.statistics import Values
 
 _FEWEST = 5
@@ -87,11 +88,13 @@ class Deformation(Study):
             raise StudyError("No structure with such carbons can be used by all of the models.")
         units = self._units([carbons[row] for row in rows])
         effects: list[Effect] = []
+        everything: dict[str, Trained] = {}
         tables: dict[str, list[Row]] = {"structures": [], "atoms": [], "example": []}
         for one in measured:
             numbers = self._numbers(one, carbons, rows)
             trained = numbers["trained"][0]
             controls = {name: n for name, n in numbers.items() if name != "trained"}
+            everything[one.label] = (trained, controls)
             effects += effects_of(one, trained, controls, units, settings.seed)
             names, sizes = [chosen.names[r] for r in rows], [len(carbons[r]) for r in rows]
             tables["structures"] += structure_rows(one.label, names, sizes, trained)
@@ -105,7 +108,15 @@ class Deformation(Study):
             settings=asdict(settings),
             n_structures=len(rows),
             effects=tuple(effects),
-            claims=claims_of([m.label for m in measured], effects),
+            claims=claims_of(
+                {
+                    target: {label: everything[label] for label in labels}
+                    for target, labels in by_target(
+                        {m.label: m.predictor for m in measured}
+                    ).items()
+                },
+                settings.seed,
+            ),
             tables=tables,
             counts={
                 "structures given": len(structures),

@@ -9,7 +9,7 @@ import numpy as np
 
 from atomlens.elements import SYMBOLS
 from atomlens.predictor import Predictor
-from atomlens.studies.base import Claim, Effect, Row, Verdict
+from atomlens.studies.base import Claim, Effect, Part, Row
 from atomlens.studies.edge_attributes.numbers import (
     EdgeMatrix,
     all_similarities,
@@ -27,6 +27,7 @@ from atomlens.studies.statistics import (
     partial_spearman,
     spearman,
 )
+from atomlens.studies.verdicts import make_claim, of_training, trainings_part
 
 REFERENCE, ALIKE, DIFFERENT = "SrTiO3", ("BaTiO3", "KNbO3"), "CsPbI3"
 """Of claim F8."""
@@ -218,25 +219,56 @@ def same_order(first: Network, second: Network) -> Callable[[Values], Values]:
     return statistic
 
 
-def alike_matrices(one: ModelMatrices) -> Claim:
-    """Return claim F8 about the first model."""
-    verdict: Verdict = "not tested"
-    evidence = f"{', '.join((REFERENCE, *ALIKE, DIFFERENT))} are not all among the formulas"
-    if {REFERENCE, *ALIKE, DIFFERENT} <= set(one.names):
-        verdict = "holds" if _holds(one.trained) else "fails"
-        evidence = f"{one.label}: {_numbers(one.trained)}"
-        for control, networks in one.controls.items():
-            n_holding = sum(_holds(network) for network in networks)
-            evidence += f"; {control}: holds in {n_holding} of {len(networks)} ("
-            evidence += " | ".join(map(_numbers, networks)) + ")"
-    return Claim(
-        identifier="F8",
-        statement="The edge attribute matrices of SrTiO3, BaTiO3 and KNbO3 are alike, that of "
-        "CsPbI3 is not.",
-        criterion=" and ".join(f"r({REFERENCE}, {name})" for name in ALIKE)
+def alike_matrices(models: Mapping[str, ModelMatrices], suffix: str = "") -> Claim:
+    """Return claim F8: there is one pair of formulas each, so the trainings are what is drawn.
+
+    Args:
+        models: Trainings on one target, by label.
+        suffix: Of the claim's name, if there are several targets.
+    """
+    needed = {REFERENCE, *ALIKE, DIFFERENT}
+    reason = ""
+    if not all(needed <= set(one.names) for one in models.values()):
+        reason = f"{', '.join((REFERENCE, *ALIKE, DIFFERENT))} are not all among the formulas"
+    parts: list[Part] = []
+    words = []
+    if not reason:
+        ordered = [models[label] for label in sorted(models)]
+        parts = [_alike_part(name, ordered) for name in ALIKE]
+        for one in ordered:
+            words.append(f"{one.label}: {_numbers(one.trained)}")
+            for control, networks in one.controls.items():
+                n_holding = sum(_holds(network) for network in networks)
+                words.append(f"{control}: the order of {n_holding} of {len(networks)} networks")
+    return make_claim(
+        f"F8{suffix}",
+        "The edge attribute matrices of SrTiO3, BaTiO3 and KNbO3 are alike, that of CsPbI3 is not.",
+        " and ".join(f"r({REFERENCE}, {name})" for name in ALIKE)
         + f" above r({REFERENCE}, {DIFFERENT})",
-        verdict=verdict,
-        evidence=evidence,
+        [] if reason else [of_training(", ".join(sorted(models)), parts)],
+        chance="one of three correlations is the lowest: 1 in 3",
+        reason=reason,
+        words=words,
+        counts=(sum(_holds(one.trained) for one in models.values()), len(models))
+        if not reason
+        else None,
+    )
+
+
+def _alike_part(name: str, models: Sequence[ModelMatrices]) -> Part:
+    """Return by how much one formula is more alike to the reference than the different one."""
+
+    def above(network: Network) -> float:
+        return network.between(REFERENCE, name) - network.between(REFERENCE, DIFFERENT)
+
+    beside: dict[str, list[float]] = {}
+    for one in models:
+        for control, networks in one.controls.items():
+            beside.setdefault(control, []).extend(map(above, networks))
+    return trainings_part(
+        f"r with {name} minus r with {DIFFERENT}",
+        [above(one.trained) for one in models],
+        {control: sorted(set(values)) for control, values in beside.items()},
     )
 
 

@@ -15,7 +15,7 @@ from atomlens.errors import StudyError
 from atomlens.models.finder import Finder
 from atomlens.predictor import Predictor
 from atomlens.studies.networks import Prepared
-from atomlens.studies.statistics import Values
+from atomlens.studies.statistics import Values, weighted_correlation
 
 MOST_FORMULAS = 300
 """All pairs are compared: 300 formulas make 44,850."""
@@ -111,14 +111,6 @@ def similarity(first: EdgeMatrix, second: EdgeMatrix) -> float:
     if used.sum() < 3:
         return np.nan
     return weighted_correlation(a[used], b[used], weights[used])
-
-
-def weighted_correlation(first: Values, second: Values, weights: Values) -> float:
-    """Return Pearson's correlation where value i counts ``weights[i]`` times; all (n,)."""
-    shares = weights / weights.sum()
-    a, b = first - shares @ first, second - shares @ second
-    scale = np.sqrt((shares @ a**2) * (shares @ b**2))
-    return float(shares @ (a * b) / scale) if scale > 0 else np.nan
 
 
 def asymmetry(matrix: EdgeMatrix) -> float:

@@ -38,7 +38,14 @@ from atomlens.studies.edge_attributes.numbers import (
     element_distances,
     refuse_other_models,
 )
-from atomlens.studies.networks import Prepared, attention_of, graphs_of, measure
+from atomlens.studies.networks import (
+    Prepared,
+    attention_of,
+    by_target,
+    graphs_of,
+    labels,
+    measure,
+)
 
 PEROVSKITES = (
     "SrTiO3 BaTiO3 KNbO3 CsPbI3 CaTiO3 PbTiO3 NaNbO3 KTaO3 NaTaO3 LaAlO3 LaGaO3 YAlO3 GdScO3 "
@@ -79,6 +86,7 @@ class EdgeAttributes(Study):
         graphs = graphs_of(structures)
         measured = measure_matrices(given, graphs)
         seed = self.settings.seed
+        targets = by_target(dict(zip(labels(given.models), given.models, strict=True)))
         return StudyResult(
             study=self.name,
             question=f"{self.summary[0].upper()}{self.summary[1:]}",
@@ -89,7 +97,13 @@ class EdgeAttributes(Study):
                 *(effect for one in measured for effect in effects_of(one, seed)),
                 *between_models(measured, seed),
             ),
-            claims=(alike_matrices(measured[0]),),
+            claims=tuple(
+                alike_matrices(
+                    {one.label: one for one in measured if one.label in names},
+                    f" ({target})" if len(targets) > 1 else "",
+                )
+                for target, names in targets.items()
+            ),
             tables={
                 "matrices": [r for one in measured for r in entry_rows(one, self.settings.n_drawn)],
                 "pairs": [row for one in measured for row in pair_rows(one)],

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from atomlens.studies.base import Claim, Effect, Verdict
+from atomlens.studies.base import Claim, Effect, Judged
 from atomlens.studies.embeddings.networks import ModelVectors, Outputs
 from atomlens.studies.embeddings.numbers import (
     canonical_pairs,
@@ -16,7 +16,14 @@ from atomlens.studies.embeddings.numbers import (
     principal_components,
     squared_sums,
 )
-from atomlens.studies.statistics import Values, bootstrap, spearman
+from atomlens.studies.statistics import (
+    Values,
+    bootstrap,
+    bootstrap_units,
+    spearman,
+    weighted_correlation,
+)
+from atomlens.studies.verdicts import drawn_part, make_claim, of_training
 
 SECOND = "second components"
 """The effect that decides claim F6."""
@@ -32,6 +39,8 @@ class Compared(NamedTuple):
     """(n, k) of n materials"""
     statistic: Callable[[Values], float]
     meaning: str
+    refitted: Callable[[Values], float] | None = None
+    """The number by how often each material was drawn, where a draw changes more than the rows."""
 
     @property
     def value(self) -> float:
@@ -40,7 +49,13 @@ class Compared(NamedTuple):
 
     def effect(self, name: str, controls: Mapping[str, float], seed: int) -> Effect:
         """Return it with its interval."""
-        interval = bootstrap(self.rows, self.statistic, seed=seed)
+        refitted = self.refitted
+        if refitted is None:
+            interval = bootstrap(self.rows, self.statistic, seed=seed)
+        else:
+            (interval,) = bootstrap_units(
+                len(self.rows), lambda drawn: np.array([refitted(drawn)]), seed=seed
+            )
         return Effect.within(name, interval, len(self.rows), self.meaning, controls)
 
 
@@ -65,12 +80,18 @@ def compared(first: Values, second: Values, seed: int) -> dict[str, Compared]:
     a, b = (principal_components(vectors).scores for vectors in (first, second))
     folds = make_folds(len(first), seed)
     u, v = canonical_pairs(first, second, folds, _N_CANONICAL)
-    of_components = "size of Pearson's correlation of the principal components of both models"
+    of_components = (
+        "size of Pearson's correlation of the principal components of both models, found anew in "
+        "every draw"
+    )
     held_out = "of held-out materials, five folds; the directions come from the other four"
     by_ridge = "variance of held-out vectors that ridge regression predicts, five folds"
     found = {
         f"{word} components": Compared(
-            np.column_stack([a[:, place], b[:, place]]), correlation, of_components
+            np.column_stack([a[:, place], b[:, place]]),
+            correlation,
+            of_components,
+            refitted(first, second, place),
         )
         for place, word in enumerate(("first", "second"))
     }
@@ -127,50 +148,127 @@ def foreseen_errors(network: Outputs, values: Values) -> Compared:
     )
 
 
-def correlated_components(effects: Sequence[Effect], models: Sequence[ModelVectors]) -> Claim:
-    """Return claim F6 about a model of formulas and one of structures."""
-    verdict: Verdict = "not tested"
-    evidence = "needs two models of one target, one of formulas and one of structures"
+def correlated_components(models: Sequence[ModelVectors], seed: int = 0) -> Claim:
+    """Return claim F6 about a model of formulas and one of structures.
+
+    The components are found anew in every draw.
+    """
+    reason = ""
+    judged: list[Judged] = []
     kinds = {(m.predictor.targets[0].name, m.predictor.builder.needs_positions) for m in models}
     if len(kinds) == 2 and len({target for target, _ in kinds}) == 1:
-        found = {effect.name: effect for effect in effects}
-        second = found[SECOND]
-        verdict = "holds" if second.value >= _LEAST_CORRELATION else "fails"
-        evidence = "; ".join(
-            f"{name} {_with_interval(found[name])}"
-            for name in ("first components", SECOND, "canonical correlation 1")
+        formula, structure = sorted(models, key=lambda m: m.predictor.builder.needs_positions)
+        part = drawn_part(
+            SECOND,
+            refitted(formula.trained.vectors, structure.trained.vectors, 1),
+            {
+                name: [
+                    refitted(a.vectors, b.vectors, 1)
+                    for a, b in zip(networks, structure.controls[name], strict=False)
+                ]
+                for name, networks in formula.controls.items()
+                if name in structure.controls
+            },
+            len(formula.trained.vectors),
+            limit=_LEAST_CORRELATION,
+            seed=seed,
         )
-    return Claim(
-        identifier="F6",
-        statement="The principal components of formula and structure vectors of the same "
-        "materials are correlated.",
-        criterion=f"size of the correlation of the second components {_LEAST_CORRELATION} or more",
-        verdict=verdict,
-        evidence=evidence,
+        judged.append(of_training(f"{formula.label} and {structure.label}", [part]))
+    else:
+        reason = "needs two models of one target, one of formulas and one of structures"
+    return make_claim(
+        "F6",
+        "The principal components of formula and structure vectors of the same materials are "
+        "correlated.",
+        f"size of the correlation of the second components above {_LEAST_CORRELATION}",
+        judged,
+        chance="0 is the level of chance",
+        reason=reason,
     )
 
 
-def larger_error_estimates(effects: Sequence[Effect]) -> Claim:
-    """Return claim F9 about the first model that predicts its error."""
-    found = next((e for e in effects if e.name.endswith(": foreseen errors")), None)
-    verdict: Verdict = "not tested"
-    evidence = "needs true values, and a model that predicts its error (training.loss=robust-l1)"
-    if found is not None and np.isfinite(found.low):
-        verdict = "holds" if found.low > _LEAST_FORESIGHT else "fails"
-        evidence = f"{found.name} {_with_interval(found)}, {found.n} materials"
-    return Claim(
-        identifier="F9",
-        statement="The predicted error is larger for badly predicted materials.",
-        criterion=f"Spearman of absolute and predicted error above {_LEAST_FORESIGHT}, the lower "
-        "end of its interval too",
-        verdict=verdict,
-        evidence=evidence,
+def refitted(first: Values, second: Values, place: int) -> Callable[[Values], float]:
+    """Return the size of the correlation of two components, found anew for what was drawn.
+
+    Args:
+        first: (n, n_features) vectors of n materials.
+        second: (n, n_features) of another network.
+        place: Of the component, from 0 on.
+
+    Returns:
+        A function of how often each material was drawn, (n,).
+    """
+
+    def statistic(drawn: Values) -> float:
+        weights = drawn / drawn.sum()
+        components = [_component(vectors, weights, place) for vectors in (first, second)]
+        return abs(weighted_correlation(components[0], components[1], weights))
+
+    return statistic
+
+
+def _component(vectors: Values, weights: Values, place: int) -> Values:
+    """Return a principal component of the weighted vectors, (n,)."""
+    from scipy.linalg import eigh
+
+    centred = vectors - weights @ vectors
+    n_features = centred.shape[1]
+    if place >= n_features:
+        return np.zeros(len(vectors))
+    covariance = (centred * weights[:, None]).T @ centred
+    at = n_features - 1 - place
+    _, axes = eigh(covariance, subset_by_index=[at, at])
+    component: Values = centred @ axes[:, 0]
+    return component
+
+
+def larger_error_estimates(
+    models: Sequence[ModelVectors], known: Sequence[Values], seed: int = 0
+) -> Claim:
+    """Return claim F9; every model that predicts its error is a training of it.
+
+    Args:
+        models: With their controls.
+        known: True values for each, (n,); NaN where they are not known.
+        seed: Decides the draws.
+    """
+    judged: list[Judged] = []
+    for model, values in zip(models, known, strict=True):
+        rows = foreseen_errors(model.trained, values).rows
+        if not len(rows):
+            continue
+        part = drawn_part(
+            "Spearman of absolute and predicted error",
+            _drawn_foresight(rows),
+            {
+                name: [_drawn_foresight(foreseen_errors(o, values).rows) for o in networks]
+                for name, networks in model.controls.items()
+            },
+            len(rows),
+            limit=_LEAST_FORESIGHT,
+            seed=seed,
+        )
+        if np.isfinite(part.value):
+            judged.append(of_training(model.label, [part]))
+    return make_claim(
+        "F9",
+        "The predicted error is larger for badly predicted materials.",
+        f"Spearman of absolute and predicted error above {_LEAST_FORESIGHT}, the lower end of its "
+        "interval too",
+        judged,
+        chance="0 is the level of chance",
+        reason=""
+        if judged
+        else "needs true values, and a model that predicts its error (training.loss=robust-l1)",
     )
 
 
-def _with_interval(effect: Effect) -> str:
-    text = f"{effect.value:.3f} ({effect.low:.3f} to {effect.high:.3f}"
-    return text + "".join(f"; {name} {v:.3f}" for name, v in effect.controls.items()) + ")"
+def _drawn_foresight(rows: Values) -> Callable[[Values], float]:
+    def statistic(drawn: Values) -> float:
+        taken = rows[np.repeat(np.arange(len(rows)), drawn.astype(np.int64))]
+        return spearman(taken[:, 0], taken[:, 1])
+
+    return statistic
 
 
 def _mean(values: Iterable[float]) -> float:

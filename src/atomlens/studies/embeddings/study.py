@@ -79,7 +79,12 @@ class Embeddings(Study):
             settings=asdict(self.settings),
             n_structures=len(chosen),
             effects=tuple(effects),
-            claims=(correlated_components(effects, models), larger_error_estimates(effects)),
+            claims=(
+                correlated_components(models, self.settings.seed),
+                larger_error_estimates(
+                    models, self.unseen(models, chosen, known), self.settings.seed
+                ),
+            ),
             tables={
                 "map": [
                     row
@@ -107,10 +112,18 @@ class Embeddings(Study):
         """Return what two models have in common, and what each has to do with the true values."""
         seed = self.settings.seed
         effects = compare(models[0], models[1], seed) if len(models) == 2 else []
-        for model, values in zip(models, known, strict=True):
-            validated = model.predictor.was_in(chosen, "validation")
-            effects += against_values(model, np.where(validated, np.nan, values), seed)
+        for model, values in zip(models, self.unseen(models, chosen, known), strict=True):
+            effects += against_values(model, values, seed)
         return effects
+
+    def unseen(
+        self, models: Sequence[ModelVectors], chosen: StructureArrays, known: Sequence[Values]
+    ) -> list[Values]:
+        """Return the true values, (n,) for each model; NaN where it was validated on them."""
+        return [
+            np.where(model.predictor.was_in(chosen, "validation"), np.nan, values)
+            for model, values in zip(models, known, strict=True)
+        ]
 
     def map_rows(self, model: ModelVectors, chosen: StructureArrays, values: Values) -> list[Row]:
         """Return where each material stands, with its class and its value."""
@@ -163,7 +176,8 @@ def component_rows(model: ModelVectors) -> list[Row]:
 
 
 _NOTES = (
-    "Intervals come from resampling materials; the principal components stay as they are.",
+    "Intervals come from resampling materials; principal components are found anew each time, the "
+    "directions of canonical correlations and regressions are not.",
     "Untrained: means over three networks with random weights and the same element vectors, for "
     "two models pair by pair. What they show, elements and architecture give without learning.",
     "Materials that a model was validated on are left out where it is compared with true values.",

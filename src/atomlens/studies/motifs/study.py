@@ -5,7 +5,7 @@ attention (Eq 8) shows "which atoms matter" for the uptake of a metal-organic fr
 is its statement that metals almost never do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar, NamedTuple, final
@@ -23,11 +23,11 @@ from atomlens.studies.attended_structure import draw_attended
 from atomlens.studies.base import (
     Claim,
     Effect,
+    Judged,
     Study,
     StudyInput,
     StudyResult,
     StudySettings,
-    Verdict,
 )
 from atomlens.studies.motifs.figure import draw_enrichment, rows_to_draw
 from atomlens.studies.motifs.numbers import (
@@ -38,8 +38,9 @@ from atomlens.studies.motifs.numbers import (
     Shares,
     members_of,
 )
-from atomlens.studies.networks import Attention, Measured, labels, measure_attention
-from atomlens.studies.statistics import Interval, bootstrap
+from atomlens.studies.networks import Attention, Measured, by_target, labels, measure_attention
+from atomlens.studies.statistics import Interval, bootstrap, weighted_mean
+from atomlens.studies.verdicts import drawn_part, make_claim, of_training
 
 _LIMIT = 0.5
 """Of claim A3: metals get less than half of an even share."""
@@ -94,6 +95,7 @@ class Motifs(Study):
         intervals = [_intervals(one, self.settings.seed) for one in shares]
         pairs = list(zip(shares, intervals, strict=True))
         failures = {f.name: f for m in measured for f in m.trained.failures}
+        targets = by_target({m.label: m.predictor for m in measured})
         return StudyResult(
             study=self.name,
             question=f"{self.summary[0].upper()}{self.summary[1:]}",
@@ -105,7 +107,14 @@ class Motifs(Study):
                 for one, found in pairs
                 for effect in _effects(one, found, self.settings.seed)
             ),
-            claims=(metals_ignored(shares[0], intervals[0]),),
+            claims=tuple(
+                metals_ignored(
+                    {one.label: one for one in shares if one.label in names},
+                    f" ({target})" if len(targets) > 1 else "",
+                    self.settings.seed,
+                )
+                for target, names in targets.items()
+            ),
             tables={
                 "classes": [row for one, found in pairs for row in one.class_rows(found)],
                 "structures": [row for one in shares for row in one.structure_rows()],
@@ -229,34 +238,42 @@ def _effects(one: ModelShares, intervals: dict[int, Interval], seed: int) -> lis
     return effects
 
 
-def metals_ignored(one: ModelShares, intervals: dict[int, Interval]) -> Claim:
-    """Return claim A3 about the first model."""
-    verdict: Verdict = "not tested"
-    evidence = "no structure that could be used has a metal and another element"
-    if METAL in intervals:
-        value, low, high = intervals[METAL]
-        n = int((one.trained.atoms[:, METAL] > 0).sum())
-        evidence = f"{one.label}: enrichment {value:.3f} in {n} structures with metals"
-        if np.isfinite(high):
-            verdict = "holds" if high < _LIMIT else "fails"
-            evidence += f" (95 % {low:.3f} to {high:.3f})"
-        else:
-            evidence += "; one structure gives no interval"
-        evidence += "".join(
-            f"; {name} {found:.3f}"
-            for name, found in one.control_means("enrichment", METAL).items()
+def metals_ignored(models: Mapping[str, ModelShares], suffix: str = "", seed: int = 0) -> Claim:
+    """Return claim A3; every model, by label, is a training of it."""
+    judged: list[Judged] = []
+    words = []
+    for label, one in models.items():
+        if METAL not in one.present:
+            continue
+        having = one.trained.atoms[:, METAL] > 0
+        part = drawn_part(
+            f"enrichment of metals in {int(having.sum())} structures",
+            weighted_mean(one.trained.enrichment[having, METAL]),
+            {
+                name: [weighted_mean(n.enrichment[having, METAL]) for n in networks]
+                for name, networks in one.controls.items()
+            },
+            int(having.sum()),
+            limit=_LIMIT,
+            above=False,
+            seed=seed,
         )
+        judged.append(of_training(label, [part]))
         first, three = (
-            float(share[one.trained.atoms[:, METAL] > 0, METAL].mean())
+            float(share[having, METAL].mean())
             for share in (one.trained.first, one.trained.first_three)
         )
-        evidence += f"; a metal is the highest atom in {first:.0%}, and {three:.0%} of the first 3"
-    return Claim(
-        identifier="A3",
-        statement="Metals almost never receive attention in metal-organic frameworks.",
-        criterion=f"enrichment of metals below {_LIMIT:g}, the upper end of its interval too",
-        verdict=verdict,
-        evidence=evidence,
+        words.append(
+            f"{label}: a metal is the highest atom in {first:.0%}, and {three:.0%} of the first 3"
+        )
+    return make_claim(
+        f"A3{suffix}",
+        "Metals almost never receive attention in metal-organic frameworks.",
+        f"enrichment of metals below {_LIMIT:g}, the upper end of its interval too",
+        judged,
+        chance="1 where attention is even",
+        reason="" if judged else "no structure that could be used has a metal and another element",
+        words=words,
     )
 
 

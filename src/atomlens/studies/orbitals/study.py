@@ -19,7 +19,7 @@ from atomlens.predictor import Predictor
 from atomlens.studies.base import Claim, Effect, Row, Study, StudyInput, StudyResult
 from atomlens.studies.networks import Attention, Measured, measure_attention, predicts
 from atomlens.studies.orbitals.cases import Cases, OrbitalsSettings, gather_cases
-from atomlens.studies.orbitals.claims import LEAST, orbital_claim, untested_claim
+from atomlens.studies.orbitals.claims import LEAST, PaperCase, orbital_claim
 from atomlens.studies.orbitals.numbers import (
     ELEMENT,
     ENVIRONMENT,
@@ -48,6 +48,25 @@ class Compared(NamedTuple):
     """Attention in them."""
     found: tuple[dict[str, Agreement], ...]
     """By ``attention`` and the name of each control."""
+    networks: tuple[dict[str, tuple[Agreement, ...]], ...]
+    """Each network of each control."""
+    control_scores: tuple[dict[str, tuple[Values, ...]], ...]
+    """Attention in each network of each control."""
+
+    def paper_case(self, place: int, cases: Cases) -> PaperCase:
+        """Return what claim S5 needs of one molecule."""
+        found = self.found[place]
+        return PaperCase(
+            label=self.label,
+            molecule=cases.orbitals[self.rows[place]],
+            scores=self.scores[place],
+            agreement=found[TRAINED].heavy,
+            controls={
+                **{k: [a.heavy for a in each] for k, each in self.networks[place].items()},
+                ENVIRONMENT: [found[ENVIRONMENT].heavy],
+            },
+            control_scores=self.control_scores[place],
+        )
 
 
 @final
@@ -128,22 +147,41 @@ def compare_model(measured: Measured, orbital: Orbital, cases: Cases, top_k: int
         kind: ChemistryBaseline(cases.shipped.orbitals, orbital, kind)
         for kind in (ELEMENT, ENVIRONMENT)
     }
-    found = []
+    found, of_networks, of_scores = [], [], []
     for i, row in enumerate(rows):
         molecule = cases.orbitals[row]
         shares, numbers = molecule.shares(orbital), molecule.atomic_numbers
         k = n_leading(shares, top_k)
         scores = measured.trained.scores[i]
         of_molecule = {TRAINED: agreement(scores, shares, numbers, k)}
-        for name, networks in measured.controls.items():
-            each = [agreement(a.scores[_place(a, row)], shares, numbers, k) for a in networks]
+        of_scores.append(
+            {
+                name: tuple(a.scores[_place(a, row)] for a in networks)
+                for name, networks in measured.controls.items()
+            }
+        )
+        of_networks.append(
+            {
+                name: tuple(agreement(s, shares, numbers, k) for s in each)
+                for name, each in of_scores[-1].items()
+            }
+        )
+        for name, each in of_networks[-1].items():
             of_molecule[name] = Agreement(*np.mean(each, axis=0).tolist())
         for name, baseline in baselines.items():
             of_molecule[name] = agreement(baseline.scores(molecule), shares, numbers, k)
         elsewhere = molecule.shares(other)
         of_molecule[OTHER] = agreement(scores, elsewhere, numbers, n_leading(elsewhere, top_k))
         found.append(of_molecule)
-    return Compared(measured.label, orbital, rows, measured.trained.scores, tuple(found))
+    return Compared(
+        measured.label,
+        orbital,
+        rows,
+        measured.trained.scores,
+        tuple(found),
+        tuple(of_networks),
+        tuple(of_scores),
+    )
 
 
 def _place(attention: Attention, row: int) -> int:
@@ -217,19 +255,19 @@ def claims(compared: Sequence[Compared], cases: Cases) -> tuple[Claim, ...]:
     """Judge the paper's four molecules with every model of the orbital."""
     judged = []
     for paper in PAPER_MOLECULES:
-        places = [
-            (c, i)
+        found = [
+            c.paper_case(i, cases)
             for c in compared
             if c.orbital == paper.orbital
             for i, row in enumerate(c.rows)
             if cases.origins[row] == "paper" and cases.orbitals[row].name == paper.name
         ]
-        for c, i in places:
-            molecule = cases.orbitals[c.rows[i]]
-            judged.append(orbital_claim(paper, c.label, molecule, c.scores[i], c.found[i]))
-        if not places:
-            reason = f"it needs a model of the {paper.orbital.upper()} energy for this molecule"
-            judged.append(untested_claim(paper, reason))
+        reason = (
+            ""
+            if found
+            else (f"it needs a model of the {paper.orbital.upper()} energy for this molecule")
+        )
+        judged.append(orbital_claim(paper, found, reason))
     return tuple(judged)
 
 

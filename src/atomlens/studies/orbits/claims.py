@@ -3,7 +3,7 @@
 A claim appears if its structure is among those given: it is known by formula and symmetry.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,9 +11,10 @@ import numpy as np
 from atomlens.elements import SYMBOLS
 from atomlens.predictor import Predictor
 from atomlens.structures.arrays import chemical_formula
-from atomlens.studies.base import Claim, Verdict
-from atomlens.studies.networks import predicts
+from atomlens.studies.base import Claim, Part
+from atomlens.studies.networks import by_target, predicts
 from atomlens.studies.orbits.numbers import OrbitNumbers, Symmetric, spread
+from atomlens.studies.verdicts import make_claim, of_training, trainings_beyond, trainings_part
 
 _SIZES = {
     "C60": (60,),
@@ -25,32 +26,38 @@ _LARGEST_SPREAD = 0.05
 _LARGEST_SPREAD_C60 = 0.02
 
 
+_MOST_F = 1e12
+"""A structure whose atoms of one orbit agree to the last bit has no larger F ratio than this."""
+Number = Callable[[Sequence[OrbitNumbers]], float]
+"""A number of one network from what it says about all structures of a kind."""
+
+
 class _Models(NamedTuple):
-    """Labels of the models that a claim speaks of."""
+    """Labels of the models that a claim speaks of; every one is a training."""
 
-    homo: str | None
-    lumo: str | None
-    everything: tuple[str, ...]
+    homo: tuple[str, ...]
+    lumo: tuple[str, ...]
+    targets: Mapping[str, Sequence[str]]
+    """All, by target."""
 
     @property
-    def frontier(self) -> tuple[str, ...]:
+    def frontier(self) -> dict[str, tuple[str, ...]]:
         """HOMO and LUMO, as far as they are there."""
-        return tuple(label for label in (self.homo, self.lumo) if label is not None)
-
-    @property
-    def both(self) -> tuple[str, ...]:
-        """HOMO and LUMO if both are there."""
-        return self.frontier if len(self.frontier) == 2 else ()
+        found = {"HOMO": self.homo, "LUMO": self.lumo}
+        return {name: labels for name, labels in found.items() if labels}
 
 
 def all_claims(
     everything: Sequence[Symmetric], predictors: Mapping[str, Predictor]
 ) -> tuple[Claim, ...]:
-    """Return the claims about the structures that are there."""
+    """Return the claims about the structures that are there.
+
+    There is one structure of a kind, so the trainings are what is drawn.
+    """
     models = _Models(
-        next((label for label, p in predictors.items() if predicts(p, "homo")), None),
-        next((label for label, p in predictors.items() if predicts(p, "lumo")), None),
-        tuple(predictors),
+        tuple(label for label in sorted(predictors) if predicts(predictors[label], "homo")),
+        tuple(label for label in sorted(predictors) if predicts(predictors[label], "lumo")),
+        by_target(predictors),
     )
     found: dict[str, list[Symmetric]] = {}
     for one in everything:
@@ -74,98 +81,217 @@ def recognised(one: Symmetric) -> str:
 
 
 def _c60(structures: Sequence[Symmetric], models: _Models) -> Claim:
-    worst = {label: _worst(structures, label, "trained") for label in models.frontier}
-    return Claim(
-        identifier="S2",
-        statement="C60: all atoms have the same attention for HOMO and LUMO.",
-        criterion="(highest - lowest) / mean < 2 %",
-        verdict=_verdict(models.frontier, all(w < _LARGEST_SPREAD_C60 for w in worst.values())),
-        evidence=_joined(
-            *(f"{label} {w:.2e}" for label, w in worst.items()),
-            *_control_spreads(structures, models.frontier),
-            _needs(models),
-        ),
+    parts = [
+        _part(f"{name} spread", structures, labels, _worst, limit=_LARGEST_SPREAD_C60, above=False)
+        for name, labels in models.frontier.items()
+    ]
+    return _claim(
+        "S2",
+        "C60: all atoms have the same attention for HOMO and LUMO.",
+        "(highest - lowest) / mean < 2 %",
+        parts,
+        models,
+        chance="certain: symmetry gives all 60 atoms one attention in every network",
     )
 
 
 def _c70(structures: Sequence[Symmetric], models: _Models) -> Claim:
-    follows, words = _follows_symmetry(structures, models.frontier)
-    lowest, ring_words = True, ""
-    if models.homo is not None:
-        lowest = all(
-            _ring_is_lowest(one, one.networks[models.homo]["trained"]) for one in structures
+    parts = _symmetry_parts(structures, models)
+    if models.homo:
+        parts.append(
+            _part(
+                "HOMO, 10-ring below the next orbit",
+                structures,
+                models.homo,
+                lambda found: min(
+                    _next_above_ring(n, equator(s)) for n, s in zip(found, structures, strict=True)
+                ),
+            )
         )
-        ring_words = "the 10-ring is " + ("lowest" if lowest else "not lowest") + " for the HOMO"
-        one = structures[0]
-        controls = [
-            f"{sum(_ring_is_lowest(one, [n]) for n in networks)} of {len(networks)} {name}"
-            for name, networks in one.networks[models.homo].items()
-            if name != "trained"
-        ]
-        ring_words += f" ({_orbit_means(structures[0], models.homo)}"
-        ring_words += "".join(f"; lowest in {words} networks" for words in controls) + ")"
-    tested = models.frontier if models.homo is not None else ()
-    return Claim(
-        identifier="S3",
-        statement="C70: attention follows D5h; for the HOMO it is lowest on the 10-ring.",
-        criterion="spread inside orbits < 5 %, F ratio between orbits > 10; the 10-ring lowest "
-        "for the HOMO",
-        verdict=_verdict(tested, follows and lowest),
-        evidence=_joined(words, ring_words, _needs(models)),
+    return _claim(
+        "S3",
+        "C70: attention follows D5h; for the HOMO it is lowest on the 10-ring.",
+        "spread inside orbits < 5 %, F ratio between orbits > 10; the 10-ring lowest for the HOMO",
+        parts,
+        models,
+        needs_lumo=False,
+        chance="spread and F are met by every network, as symmetry wants it; one of five orbits is "
+        "the lowest: 1 in 5",
+        words=[f"{label}: {_orbit_means(structures[0], label)}" for label in models.homo],
     )
 
 
 def _c72(structures: Sequence[Symmetric], models: _Models) -> Claim:
-    follows, words = _follows_symmetry(structures, models.frontier)
-    opposite, ring_words = True, ""
-    if models.homo is not None and models.lumo is not None:
-        signs = []
-        for one in structures:
-            homo, lumo = (ring_minus_rest(one, label) for label in models.frontier)
-            opposite &= bool(homo["trained"][0] * lumo["trained"][0] < 0 < lumo["trained"][0])
-            signs.append(f"HOMO {_differences(homo)}; LUMO {_differences(lumo)}")
-        ring_words = "ring minus caps, in mean attention: " + signs[0]
-    return Claim(
-        identifier="S4",
-        statement="C72: attention follows six-fold symmetry; for the LUMO it is high on the ring "
-        "of 24 atoms, for the HOMO on the two caps.",
-        criterion="spread inside orbits < 5 %, F ratio between orbits > 10; ring minus caps has "
-        "opposite signs, positive for the LUMO",
-        verdict=_verdict(models.both, follows and opposite),
-        evidence=_joined(words, ring_words, _needs(models)),
+    parts = _symmetry_parts(structures, models)
+    for name, above in (("HOMO", False), ("LUMO", True)):
+        if name in models.frontier:
+            ring = _ring_number(structures, min if above else max)
+            labels = models.frontier[name]
+            parts.append(_part(f"{name}, ring minus caps", structures, labels, ring, above=above))
+    return _claim(
+        "S4",
+        "C72: attention follows six-fold symmetry; for the LUMO it is high on the ring of 24 "
+        "atoms, for the HOMO on the two caps.",
+        "spread inside orbits < 5 %, F ratio between orbits > 10; ring minus caps has opposite "
+        "signs, positive for the LUMO",
+        parts,
+        models,
+        chance="spread and F are met by every network, as symmetry wants it; both signs: 1 in 4",
     )
 
 
 def _smfe12(structures: Sequence[Symmetric], models: _Models) -> Claim:
-    worst, words = 0.0, []
-    for label in models.everything:
-        for network, found in structures[0].networks[label].items():
-            values = [
-                spread(n.scores[s.structure.atomic_numbers == 26])
-                for s in structures
-                for n in (s.networks[label][network])
-            ]
-            value = max(values) if network == "trained" else float(np.mean(values))
-            worst = max(worst, value) if network == "trained" else worst
-            words.append(f"{label} {network} {value:.2%}")
-            if network == "trained":
-                sites = ", ".join(_site_means(structures[0], found[0]))
-                inside = max(s.mean(label, network, "within") for s in structures)
-                words[-1] += f" (inside a site {inside:.1e}; means: {sites})"
-    return Claim(
-        identifier="S10",
-        statement="SmFe12: all iron sites have the same attention.",
-        criterion="(highest - lowest) / mean over the iron atoms of all three sites < 5 %",
-        verdict=_verdict(models.everything, worst < _LARGEST_SPREAD),
-        evidence=_joined("spread of iron: " + "; ".join(words)),
+    def iron(found: Sequence[OrbitNumbers]) -> float:
+        return max(
+            spread(n.scores[s.structure.atomic_numbers == 26])
+            for n, s in zip(found, structures, strict=True)
+        )
+
+    parts = [
+        _part(
+            f"{target}, spread of iron",
+            structures,
+            tuple(labels),
+            iron,
+            limit=_LARGEST_SPREAD,
+            above=False,
+        )
+        for target, labels in models.targets.items()
+    ]
+    words = [
+        f"{label}: inside a site {worst:.1e}, means "
+        + ", ".join(_site_means(structures[0], structures[0].networks[label]["trained"][0]))
+        for labels in models.targets.values()
+        for label in labels
+        for worst in [max(s.mean(label, "trained", "within") for s in structures)]
+    ]
+    return make_claim(
+        "S10",
+        "SmFe12: all iron sites have the same attention.",
+        "(highest - lowest) / mean over the iron atoms of all three sites < 5 %",
+        [of_training(_trainings(models.targets), parts)],
+        chance="a network that tells no sites apart meets it; the controls say how often",
+        words=words,
+        counts=trainings_beyond(parts),
     )
+
+
+def _claim(
+    identifier: str,
+    statement: str,
+    criterion: str,
+    parts: Sequence[Part],
+    models: _Models,
+    *,
+    chance: str,
+    needs_lumo: bool = True,
+    words: Sequence[str] = (),
+) -> Claim:
+    """Return a claim about HOMO and LUMO; what is missing is said."""
+    missing = [name for name in ("HOMO", "LUMO") if name not in models.frontier]
+    reason = ""
+    if missing and (len(missing) == 2 or "HOMO" in missing or needs_lumo):
+        reason = f"no model of the {' and '.join(missing)} energy was given"
+    return make_claim(
+        identifier,
+        statement,
+        criterion,
+        [of_training(_trainings(models.frontier), parts)] if parts else [],
+        chance=chance,
+        reason=reason,
+        words=words,
+        counts=trainings_beyond(parts) if parts else None,
+    )
+
+
+def _trainings(labels: Mapping[str, Sequence[str]]) -> str:
+    return ", ".join(label for of_target in labels.values() for label in of_target)
+
+
+def _part(
+    name: str,
+    structures: Sequence[Symmetric],
+    labels: Sequence[str],
+    number: Number,
+    *,
+    limit: float = 0.0,
+    above: bool = True,
+    learned: bool = True,
+) -> Part:
+    """Return a number in every training, and in every network of the controls, each once.
+
+    Untrained networks of one shape and seed are one network, whatever they are a control of.
+    """
+    trained = [number([s.networks[label]["trained"][0] for s in structures]) for label in labels]
+    controls: dict[str, set[float]] = {}
+    for label in labels:
+        for control, networks in structures[0].networks[label].items():
+            if control != "trained":
+                controls.setdefault(control, set()).update(
+                    number([s.networks[label][control][i] for s in structures])
+                    for i in range(len(networks))
+                )
+    return trainings_part(
+        name,
+        trained,
+        {control: sorted(values) for control, values in controls.items()},
+        limit=limit,
+        above=above,
+        learned=learned,
+    )
+
+
+def _symmetry_parts(structures: Sequence[Symmetric], models: _Models) -> list[Part]:
+    """Return what symmetry forces: small spreads inside orbits, a large F ratio between them."""
+    parts = []
+    for name, labels in models.frontier.items():
+        parts += [
+            _part(
+                f"{name} spread",
+                structures,
+                labels,
+                _worst,
+                limit=_LARGEST_SPREAD,
+                above=False,
+                learned=False,
+            ),
+            _part(
+                f"{name} F",
+                structures,
+                labels,
+                lambda found: min(min(n.f_ratio, _MOST_F) for n in found),
+                limit=_SMALLEST_F,
+                learned=False,
+            ),
+        ]
+    return parts
+
+
+def _worst(found: Sequence[OrbitNumbers]) -> float:
+    return max(n.within for n in found)
+
+
+def _ring_number(structures: Sequence[Symmetric], worst: Callable[[list[float]], float]) -> Number:
+    def number(found: Sequence[OrbitNumbers]) -> float:
+        return worst([_ring_above(n, s) for n, s in zip(found, structures, strict=True)])
+
+    return number
+
+
+def _next_above_ring(numbers: OrbitNumbers, ring: int) -> float:
+    """Return the lowest mean of the other orbits minus that of the ring."""
+    return float(np.delete(numbers.means, ring).min() - numbers.means[ring])
+
+
+def _ring_above(numbers: OrbitNumbers, one: Symmetric) -> float:
+    ring = one.orbits.labels == equator(one)
+    return float(numbers.scores[ring].mean() - numbers.scores[~ring].mean())
 
 
 def ring_minus_rest(one: Symmetric, label: str) -> dict[str, list[float]]:
     """Return mean attention (times atoms) of the equatorial orbit minus that of the other atoms."""
-    ring = one.orbits.labels == equator(one)
     return {
-        name: [float(n.scores[ring].mean() - n.scores[~ring].mean()) for n in networks]
+        name: [_ring_above(n, one) for n in networks]
         for name, networks in one.networks[label].items()
     }
 
@@ -174,38 +300,6 @@ def equator(one: Symmetric) -> int:
     """Return the orbit nearest to the plane through the centre, perpendicular to the main axis."""
     heights = one.heights()
     return 0 if heights is None else int(heights.argmin())
-
-
-def _ring_is_lowest(one: Symmetric, networks: Sequence[OrbitNumbers]) -> bool:
-    means = np.mean([n.means for n in networks], axis=0)
-    return int(means.argmin()) == equator(one)
-
-
-def _follows_symmetry(structures: Sequence[Symmetric], labels: Sequence[str]) -> tuple[bool, str]:
-    """Say whether spread and F ratio are as they must be, with the numbers."""
-    follows, words = True, []
-    for label in labels:
-        for name in structures[0].networks[label]:
-            inside = _worst(structures, label, name)
-            f_ratio = min(s.mean(label, name, "f_ratio") for s in structures)
-            words.append(f"{label} {name}: spread {inside:.1e}, F {f_ratio:.1e}")
-            if name == "trained":
-                follows &= inside < _LARGEST_SPREAD and f_ratio > _SMALLEST_F
-    return follows, "; ".join(words)
-
-
-def _worst(structures: Sequence[Symmetric], label: str, network: str) -> float:
-    return max(s.mean(label, network, "within") for s in structures)
-
-
-def _control_spreads(structures: Sequence[Symmetric], labels: Sequence[str]) -> list[str]:
-    return [
-        f"{label} {name} {_worst(structures, label, name):.2e}"
-        + (" (also small: symmetry, not learning)" if name == "untrained" else "")
-        for label in labels
-        for name in structures[0].networks[label]
-        if name != "trained"
-    ]
 
 
 def _orbit_means(one: Symmetric, label: str) -> str:
@@ -219,24 +313,3 @@ def _site_means(one: Symmetric, numbers: OrbitNumbers) -> list[str]:
         f"{numbers.scores[atoms].mean():.3f}"
         for atoms in one.orbits
     ]
-
-
-def _differences(by_network: Mapping[str, Sequence[float]]) -> str:
-    return ", ".join(
-        f"{name} {' '.join(f'{v:+.3f}' for v in values)}" for name, values in by_network.items()
-    )
-
-
-def _verdict(labels: Sequence[str], true: bool) -> Verdict:
-    if not labels:
-        return "not tested"
-    return "holds" if true else "fails"
-
-
-def _needs(models: _Models) -> str:
-    missing = [n for n, label in (("HOMO", models.homo), ("LUMO", models.lumo)) if label is None]
-    return f"no model of the {' and '.join(missing)} energy was given" if missing else ""
-
-
-def _joined(*parts: str) -> str:
-    return "; ".join(part for part in parts if part)

@@ -1,6 +1,6 @@
 """Numbers of one network for the study of relative attention."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -13,14 +13,19 @@ from atomlens.studies.statistics import (
     Sample,
     Values,
     cliffs_delta,
+    holm,
     mann_whitney_p,
     resampled_delta,
+    resampled_rank_biserial,
+    wilcoxon_p,
 )
 
 ELEMENTS = ("C", "N", "O")
 PAIRS = (("O", "N"), ("N", "C"), ("C(sp2)", "C(sp3)"), ("C(sp)", "C(sp3)"))
 """Of claim S6: the first is said to be above the second."""
 SPREAD = "spread of medians, C N O"
+PAIRED = "{} above {}, inside molecules"
+"""Rank-biserial correlation of the paired differences."""
 
 _GRID = np.linspace(0.0, 4.0, 201)
 _FEWEST_FOR_DENSITY = 20
@@ -78,7 +83,12 @@ class NetworkNumbers:
             (f"Cliff's delta {high} > {low}", len(self.molecules[high].values))
             for high, low in self.pairs
         ]
-        return [*medians, (SPREAD, self.n_units), *deltas]
+        paired = [
+            (PAIRED.format(high, low), self.n_together(high, low))
+            for high, low in self.pairs
+            if self.n_together(high, low)
+        ]
+        return [*medians, (SPREAD, self.n_units), *deltas, *paired]
 
     def meaning(self, name: str) -> str:
         """Explain a number."""
@@ -86,6 +96,11 @@ class NetworkNumbers:
             return f"highest minus lowest median of {', '.join(self.elements)}"
         if name.startswith("median"):
             return "attention over the mean of the molecule's sp3 carbons; n molecules"
+        if name.endswith("inside molecules"):
+            return (
+                "rank-biserial correlation of the differences in the molecules that have both; "
+                "1 if it is above in every one"
+            )
         return "1 if always above, -1 if always below; means of each molecule"
 
     def median(self, kind: str) -> float:
@@ -97,6 +112,42 @@ class NetworkNumbers:
         """Return Mann and Whitney's p-value of two classes, over molecules."""
         return mann_whitney_p(self.molecules[first].values, self.molecules[second].values)
 
+    def differences(self, high: str, low: str) -> tuple[Values, NDArray[np.int64]]:
+        """Return the mean of one class minus that of another in each molecule that has both.
+
+        Returns:
+            Differences and molecules, (n,) each.
+        """
+        first, second = (self.molecules.get(kind) for kind in (high, low))
+        if first is None or second is None:
+            return np.zeros(0), np.zeros(0, dtype=np.int64)
+        of_units = np.full((2, self.n_units), np.nan)
+        of_units[0, first.units], of_units[1, second.units] = first.values, second.values
+        found = of_units[0] - of_units[1]
+        units = np.flatnonzero(np.isfinite(found))
+        return found[units], units
+
+    def n_together(self, high: str, low: str) -> int:
+        """Return how many molecules have both classes."""
+        return len(self.differences(high, low)[0])
+
+    def paired_effect(self, high: str, low: str) -> Callable[[Values], float]:
+        """Return the rank-biserial correlation of the differences, by how often units are drawn."""
+        return resampled_rank_biserial(*self.differences(high, low))
+
+    def paired_median(self, high: str, low: str) -> float:
+        """Return the median of the differences; NaN if no molecule has both."""
+        found, _ = self.differences(high, low)
+        return float(np.median(found)) if len(found) else np.nan
+
+    def paired_p(self, high: str, low: str) -> float:
+        """Return Wilcoxon's p-value of the differences inside molecules."""
+        return wilcoxon_p(self.differences(high, low)[0])
+
+    def spread(self, drawn: Values) -> float:
+        """Return highest minus lowest median of C, N and O."""
+        return float(np.ptp([self.atoms[kind].median(drawn) for kind in self.elements]))
+
     def __call__(self, drawn: Values) -> Values:
         """Return all numbers where molecule i was drawn ``drawn[i]`` times."""
         medians = {kind: self.atoms[kind].median(drawn) for kind in (*self.classes, "C")}
@@ -105,7 +156,12 @@ class NetworkNumbers:
             resampled_delta(self.molecules[low], self.molecules[high])(drawn)
             for high, low in self.pairs
         ]
-        return np.array([*medians.values(), spread, *deltas])
+        paired = [
+            self.paired_effect(high, low)(drawn)
+            for high, low in self.pairs
+            if self.n_together(high, low)
+        ]
+        return np.array([*medians.values(), spread, *deltas, *paired])
 
     def median_rows(
         self, networks: "Sequence[NetworkNumbers]", intervals: Sequence[Interval] | None
@@ -131,24 +187,43 @@ class NetworkNumbers:
 
 
 def pair_rows(networks: Sequence[NetworkNumbers]) -> list[Row]:
-    """Return test and effect size of every pair of classes; the mean and the largest p-value."""
+    """Return tests and effect sizes of every pair of classes.
+
+    Effect sizes are means over the networks, p-values the largest; those of both tests are
+    corrected for the number of pairs by Holm's method.
+    """
     kinds = (*networks[0].classes, "C")
-    rows: list[Row] = []
-    for first, second in combinations(kinds, 2):
-        if second == "C" and first.startswith("C("):
-            continue
+    pairs = [
+        (first, second)
+        for first, second in combinations(kinds, 2)
+        if not (second == "C" and first.startswith("C("))
+    ]
+    rows: list[dict[str, object]] = []
+    for first, second in pairs:
         deltas = [
             cliffs_delta(n.molecules[first].values, n.molecules[second].values) for n in networks
         ]
+        n_both = networks[0].n_together(second, first)
+        once = np.ones(networks[0].n_units)
+        paired = [n.paired_effect(second, first)(once) for n in networks] if n_both else [np.nan]
+        medians = [n.paired_median(second, first) for n in networks]
         rows.append(
             {
                 "first": first,
                 "second": second,
                 "cliffs_delta_second_above_first": float(np.mean(deltas)),
                 "mann_whitney_p": max(n.p_value(first, second) for n in networks),
+                "n_with_both": n_both,
+                "median_difference_inside": float(np.mean(medians)),
+                "rank_biserial_second_above_first": float(np.mean(paired)),
+                "wilcoxon_p": max(n.paired_p(second, first) for n in networks),
             }
         )
-    return rows
+    for name in ("mann_whitney_p", "wilcoxon_p"):
+        corrected = holm([float(str(row[name])) for row in rows])
+        for row, p in zip(rows, corrected.tolist(), strict=True):
+            row[f"{name}_holm"] = p
+    return list(rows)
 
 
 def densities(networks: Sequence[NetworkNumbers]) -> list[Row]:

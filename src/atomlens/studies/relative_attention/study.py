@@ -89,7 +89,7 @@ class RelativeAttention(Study):
             settings={"hybridisation": self.settings.hybridisation, "seed": self.settings.seed},
             n_structures=len(used),
             effects=tuple(effects),
-            claims=all_claims(measured, trained, controls, effects),
+            claims=all_claims(measured, trained, controls, effects, self.settings.seed),
             tables=tables,
             counts={
                 "structures given": len(structures),
@@ -237,8 +237,8 @@ def _tables(
 
 
 _NOTES = (
-    "Intervals come from resampling molecules. Medians are over atoms; tests and Cliff's delta "
-    "compare the means of each class in each molecule.",
+    "Intervals come from resampling molecules. Medians are over atoms; tests and effect sizes "
+    "compare the means of each class in each molecule, those inside molecules pair by pair.",
     "Untrained: means over three networks with random weights. What they show, architecture and "
     "geometry give without learning.",
 )

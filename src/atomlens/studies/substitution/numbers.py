@@ -1,6 +1,6 @@
 """Numbers of one model for the study of substitution."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from atomlens.studies.statistics import (
     Values,
     area_under_curve,
     bootstrap,
-    bootstrap_groups,
+    bootstrap_units,
     spearman,
 )
 from atomlens.studies.substitution.substituted import Substituted
@@ -58,44 +58,84 @@ def ratio(scores: Values, item: Substituted, *, compatible: bool = False) -> flo
 
 def effects_of(one: Measured, found: Ratios, groups: Mapping[int, str], seed: int) -> list[Effect]:
     """Return correlation and separation of one model, with their controls."""
-    marks = np.array([groups.get(item.element, "") for item in found.items])
-    pairs = np.stack([found.ratios, found.values], axis=1)
-    pairs = pairs[np.isfinite(pairs).all(axis=1)]
-    correlation = bootstrap(pairs, lambda v: spearman(v[:, 0], v[:, 1]), seed=seed)
-    separation = bootstrap_groups(
-        _split(found.ratios, marks), lambda g: area_under_curve(g[0], g[1]), seed=seed
+    elements, units = np.unique([item.element for item in found.items], return_inverse=True)
+    group = np.array([groups.get(int(element), "") for element in elements])
+    n_marked = int((group[units] != "").sum())
+
+    def numbers(ratios: Values) -> Callable[[Values], Values]:
+        both = (
+            drawn_correlation(ratios, found.values, units),
+            drawn_separation(ratios, units, group),
+        )
+        return lambda drawn: np.array([number(drawn) for number in both])
+
+    correlation, separation = bootstrap_units(
+        len(elements), numbers(found.ratios), seed=seed, groups=group
     )
-    correlations, separations = {}, {}
-    for name, networks in found.controls.items():
-        correlations[name] = float(np.mean([_correlation(r, found.values) for r in networks]))
-        separations[name] = float(np.mean([area_under_curve(*_split(r, marks)) for r in networks]))
+    once = np.ones(len(elements))
+    beside = {
+        name: np.mean([numbers(ratios)(once) for ratios in networks], axis=0)
+        for name, networks in found.controls.items()
+    }
     return [
         Effect.within(
             f"{one.label}: {CORRELATION}",
             correlation,
-            n=len(pairs),
-            meaning="over substituted structures, which were resampled",
-            controls=correlations,
+            n=len(elements),
+            meaning=f"over {len(found.items)} substituted structures; their elements were "
+            "resampled, inside the groups",
+            controls={name: float(values[0]) for name, values in beside.items()},
         ),
         Effect.within(
             f"{one.label}: {SEPARATION}",
             separation,
-            n=int((marks != "").sum()),
-            meaning="0.5 if the ratio does not tell the groups apart, 1 if it always does",
-            controls=separations,
+            n=int((group != "").sum()),
+            meaning=f"0.5 if the ratio does not tell the groups apart, 1 if it always does; "
+            f"{n_marked} structures, their elements were resampled inside the groups",
+            controls={name: float(values[1]) for name, values in beside.items()},
         ),
     ]
 
 
-def _correlation(ratios: Values, values: Values) -> float:
+def drawn_correlation(
+    ratios: Values, values: Values, units: NDArray[np.int64]
+) -> Callable[[Values], float]:
+    """Return Spearman's correlation of ratio and value by how often each element was drawn.
+
+    Args:
+        ratios: (n,) of the structures.
+        values: (n,) of the structures.
+        units: (n,) the element of each, as a number from 0 on.
+    """
     good = np.isfinite(ratios) & np.isfinite(values)
-    return spearman(ratios[good], values[good])
+
+    def correlation(drawn: Values) -> float:
+        rows = np.repeat(np.flatnonzero(good), drawn[units[good]].astype(np.int64))
+        return spearman(ratios[rows], values[rows])
+
+    return correlation
 
 
-def _split(ratios: Values, marks: NDArray[np.str_]) -> tuple[Values, Values]:
-    """Return the finite ratios of the low and of the high group."""
+def drawn_separation(
+    ratios: Values, units: NDArray[np.int64], group: NDArray[np.str_]
+) -> Callable[[Values], float]:
+    """Return the area under the curve of both groups by how often each element was drawn.
+
+    Args:
+        ratios: (n,) of the structures.
+        units: (n,) the element of each, as a number from 0 on.
+        group: (n_elements,) ``low``, ``high`` or empty.
+    """
     good = np.isfinite(ratios)
-    return ratios[good & (marks == "low")], ratios[good & (marks == "high")]
+
+    def separation(drawn: Values) -> float:
+        low, high = (
+            np.repeat(ratios[rows], drawn[units[rows]].astype(np.int64))
+            for rows in (np.flatnonzero(good & (group[units] == g)) for g in ("low", "high"))
+        )
+        return area_under_curve(low, high)
+
+    return separation
 
 
 def rows_of(one: Measured, found: Ratios, groups: Mapping[int, str]) -> list[Row]:

@@ -15,7 +15,7 @@ from atomlens.elements import SYMBOLS
 from atomlens.errors import Failure, SettingsError, StudyError
 from atomlens.settings import bounded
 from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult, StudySettings
-from atomlens.studies.networks import Attention, Measured, measure_attention
+from atomlens.studies.networks import Attention, Measured, by_target, measure_attention
 from atomlens.studies.statistics import Values
 from atomlens.studies.substitution.claims import all_claims
 from atomlens.studies.substitution.numbers import (
@@ -82,8 +82,9 @@ class Substitution(Study):
         tables: dict[str, list[Row]] = {"substitutions": [], "elements": []}
         tables["hosts"] = list(found.hosts)
         measured = measure_attention(given, found.structures)
+        everything: dict[str, Ratios] = {}
         for one in measured:
-            ratios = _ratios(one, found, given, settings.compatible)
+            ratios = everything[one.label] = _ratios(one, found, given, settings.compatible)
             effects += effects_of(one, ratios, groups, settings.seed)
             tables["substitutions"] += rows_of(one, ratios, groups)
             tables["elements"] += element_rows(one, ratios, groups, settings.seed)
@@ -94,7 +95,17 @@ class Substitution(Study):
             settings=asdict(settings),
             n_structures=len(found.items),
             effects=tuple(effects),
-            claims=all_claims([m.label for m in measured], found.formulas, tables, effects),
+            claims=all_claims(
+                {
+                    target: {label: everything[label] for label in labels}
+                    for target, labels in by_target(
+                        {m.label: m.predictor for m in measured}
+                    ).items()
+                },
+                found.formulas,
+                groups,
+                settings.seed,
+            ),
             tables=tables,
             counts=found.counts,
             failures=(*found.failures, *_network_failures(measured)),
