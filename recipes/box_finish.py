@@ -3,11 +3,15 @@
     python recipes/box_finish.py qm9 --data qm9.npz --weights run/qm9.safetensors
     python recipes/box_finish.py mp --data mp.npz --weights a/mp.safetensors b/mp.safetensors
     python recipes/box_finish.py qm9 --data qm9.npz --weights run/qm9.safetensors --test
+    python recipes/box_finish.py qm9 --data qm9.npz --again
 
 Beside each file of weights lies a ``.json`` with ``config``, ``scaling``, ``history`` and
 ``seconds``. Half of the validation part teaches the layer that speaks of the noise, the other half
 calibrates the intervals. The test part is looked at with ``--test`` only, once for each set of
-weights: the numbers are kept in the folder and used again.
+weights: the numbers are kept in the folder and used again. ``--again`` takes the model that lies
+in the box and calibrates its intervals anew, as the code of today does it; the weights stay as
+they are, bit by bit, and with them the errors, but the share of the test part inside the
+intervals is counted again.
 """
 
 import argparse
@@ -39,7 +43,7 @@ from atomlens.predictor.box import BOX
 from atomlens.predictor.estimates import residuals
 from atomlens.predictor.familiarity import Familiarity, varied_rows
 from atomlens.predictor.folder import METRICS, read_optional_json
-from atomlens.predictor.inference import model_outputs, run_models
+from atomlens.predictor.inference import RawOutputs, model_outputs, run_models
 from atomlens.predictor.noise import fit_noise
 from atomlens.predictor.record import About, package_versions
 from atomlens.predictor.samples import TrainingSamples
@@ -183,17 +187,12 @@ def finish(
         rest = np.sort(order)
     raw = run_models(predictor.models, store, features=True)
     say(f"validation: {len(kept)} structures")
-    combined = predictor.combined(raw)
-    spread = None if combined.spread is None else combined.spread[rest]
-    left = residuals(combined, encoded, predictor.targets)[rest]
-    predictor = replace(
-        predictor, calibration=Calibration.fit(left, spread, cut_spread=predictor.noise != "none")
-    )
     if raw.features is not None:
         vectors = training_vectors(predictor, data)
         whole = data.structures.subset(data.splits["train"])
         familiarity = Familiarity.fit(vectors, raw.features, whole, seed=SEED)
         predictor = replace(predictor, familiarity=familiarity)
+    predictor = calibrated(predictor, raw, encoded, rest)
     prediction = predictor.predict_rows(store, inputs, np.arange(len(kept)))
     metrics: dict[str, Any] = {
         "n_train": len(data.splits["train"]),
@@ -213,11 +212,65 @@ def finish(
         metrics |= {key: earlier[key] for key in ("test", "others")}
     elif test:
         say("the test part, once")
-        kept, store = graphs(predictor, data, data.splits["test"])
-        seen = predictor.predict_rows(store, data.structures.subset(kept), np.arange(len(kept)))
-        metrics["test"] = score(seen, data.values[kept]).to_dict()
+        metrics["test"] = tested(predictor, data)
         metrics["others"] = baselines(data)
     return replace(predictor, metrics=metrics)
+
+
+def calibrated(predictor: Predictor, raw: RawOutputs, encoded: Values, rows: Rows) -> Predictor:
+    """Return the predictor with intervals measured on some rows of the validation part.
+
+    Args:
+        predictor: With noise and likeness.
+        raw: Its outputs for the whole validation part.
+        encoded: (n, n_outputs) the true values in scaled units.
+        rows: Which of them were not used for the noise.
+    """
+    combined = predictor.combined(raw)
+    far = None
+    if predictor.familiarity is not None and raw.features is not None:
+        far = predictor.familiarity.remoteness(raw.features)[rows]
+    calibration = Calibration.fit(
+        residuals(combined, encoded, predictor.targets)[rows],
+        None if combined.spread is None else combined.spread[rows],
+        cut_spread=predictor.noise != "none",
+        remoteness=far,
+    )
+    return replace(predictor, calibration=calibration)
+
+
+def tested(predictor: Predictor, data: Dataset) -> dict[str, Any]:
+    """Return the errors on the test part, and the share of it inside the intervals."""
+    kept, store = graphs(predictor, data, data.splits["test"])
+    seen = predictor.predict_rows(store, data.structures.subset(kept), np.arange(len(kept)))
+    return score(seen, data.values[kept]).to_dict()
+
+
+def again(name: str, data: Dataset, *, place: Path | None = None) -> Path:
+    """Calibrate a model of the box anew, with its weights as they are; return its folder.
+
+    Args:
+        name: In the box.
+        data: What it was trained on, with the parts ``train``, ``validation`` and ``test``.
+        place: Where it is written, if not over the model in the box.
+    """
+    predictor = Predictor.load(BOX / name)
+    kept, store = graphs(predictor, data, data.splits["validation"])
+    inputs, truth = data.structures.subset(kept), data.values[kept]
+    before = predictor.calibration.targets
+    n_used = max((t.n for t in before if t is not None), default=len(kept))
+    rest = np.arange(len(kept), dtype=np.int64)
+    if n_used < 0.75 * np.isfinite(truth).sum(axis=0).max():  # the other half taught the noise
+        order = np.random.default_rng(SEED).permutation(len(kept)).astype(np.int64)
+        rest = np.sort(np.array_split(order, 2)[1])
+    raw = run_models(predictor.models, store, features=True)
+    predictor = calibrated(predictor, raw, predictor.scaling.encode(truth, inputs), rest)
+    prediction = predictor.predict_rows(store, inputs, np.arange(len(kept)))
+    metrics = {**predictor.metrics, "validation": score(prediction, truth).to_dict()}
+    if "test" in metrics:
+        say("the test part, for the share inside the intervals")
+        metrics["test"] = tested(predictor, data)
+    return save(replace(predictor, metrics=metrics), place or BOX / name, half=True)
 
 
 def graphs(predictor: Predictor, data: Dataset, rows: Rows) -> tuple[Rows, GraphStore]:
@@ -303,12 +356,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("name", choices=sorted(ABOUT))
     parser.add_argument("--data", type=Path, required=True, help="packed, with its own parts")
-    parser.add_argument("--weights", type=Path, nargs="+", required=True)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--weights", type=Path, nargs="+")
+    source.add_argument("--again", action="store_true", help="calibrate what lies in the box anew")
     parser.add_argument("--builder", default="voronoi", help="formula for models of formulas")
     parser.add_argument("--full", action="store_true", help="keep 32 bits")
     parser.add_argument("--test", action="store_true", help="look at the test part")
     parser.add_argument("--out", type=Path, help="default: the box in the package")
     options = parser.parse_args()
+    if options.again:
+        place = again(options.name, load_packed(options.data), place=options.out)
+        say(f"written to {place}")
+        print(al.load(place).metrics["validation"]["targets"])
+        return
     settings = {"reduce": True} if options.builder == "formula" else {}
     place = add(
         options.name,

@@ -24,6 +24,10 @@ _ENOUGH = 30
 """With fewer validation values than this, half of the error is taken to follow the spread."""
 _SHARES = np.linspace(0.0, 0.95, 20)
 """Tried shares of the squared error that follows the predicted spread."""
+_CUTS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
+"""Tried shares of the validation part whose predicted spread is believed as it is."""
+_GROWTHS = np.arange(0.0, 4.1, 0.5)
+"""Tried exponents of the growth of errors with the distance to the training data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +47,22 @@ class TargetCalibration:
     largest_spread: float = math.inf
     """What a predicted spread is cut to: noise heads speak of logarithms, and run away on inputs
     unlike those that they were taught on."""
+    growth: float = 0.0
+    """Beyond the usual distance to the training data the error grows with this power of it."""
 
-    def std(self, spread: Values | None, n: int) -> Values:
-        """(n,) root of (factor x spread)² + floor²; the floor alone without a spread."""
-        if spread is None:
-            return np.full(n, self.floor)
-        known = np.minimum(spread, self.largest_spread)
-        total: Values = np.hypot(self.spread_factor * known, self.floor)
-        return total
+    def std(self, spread: Values | None, n: int, remoteness: Values | None = None) -> Values:
+        """(n,) root of (factor x spread)² + floor², times the growth with the distance.
+
+        Args:
+            spread: (n,) what the model says; None: nothing, and the floor is all there is.
+            n: How many.
+            remoteness: (n,) distance to the training data over the usual one; None: unknown.
+        """
+        total: Values = np.full(n, self.floor)
+        if spread is not None:
+            known = np.minimum(spread, self.largest_spread)
+            total = np.hypot(self.spread_factor * known, self.floor)
+        return total if remoteness is None else total * _grown(remoteness, self.growth)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,29 +79,43 @@ class Calibration:
 
     @classmethod
     def fit(
-        cls, residuals: Values, spread: Values | None, *, cut_spread: bool = False
+        cls,
+        residuals: Values,
+        spread: Values | None,
+        *,
+        cut_spread: bool = False,
+        remoteness: Values | None = None,
     ) -> "Calibration":
         """Measure residuals and predicted spreads, (n, n_values) in scaled units; NaN unknown.
 
-        ``spread`` is what ensemble and noise heads say; None where a model says nothing. With
-        ``cut_spread`` later spreads are believed up to twice the largest of these, one in a
-        thousand left out.
+        Args:
+            residuals: True minus predicted values.
+            spread: What ensemble and noise heads say; None where a model says nothing.
+            cut_spread: Believe spreads up to a bound only, the one that makes these residuals
+                likeliest; no later spread counts as more than the largest of these.
+            remoteness: (n,) distance of each to the training data over the usual one. Where it is
+                known, so is how errors grow with it.
         """
         columns = range(residuals.shape[1])
         return cls(
             targets=tuple(
-                _calibrate(residuals[:, c], None if spread is None else spread[:, c], cut_spread)
+                _calibrate(
+                    residuals[:, c],
+                    None if spread is None else spread[:, c],
+                    remoteness,
+                    cut_spread=cut_spread,
+                )
                 for c in columns
             )
         )
 
-    def std(self, spread: Values | None, n: int) -> Values:
+    def std(self, spread: Values | None, n: int, remoteness: Values | None = None) -> Values:
         """(n, n_values) standard deviations in scaled units; NaN where nothing is known."""
         std = np.full((n, len(self.targets)), np.nan)
         for column, target in enumerate(self.targets):
             own = None if spread is None else spread[:, column]
             if target is not None:
-                std[:, column] = target.std(own, n)
+                std[:, column] = target.std(own, n, remoteness)
             elif own is not None:
                 std[:, column] = own
         return std
@@ -130,20 +156,25 @@ def conformal_quantile(scores: Values, level: float) -> float:
 
 
 def _calibrate(
-    residuals: Values, spread: Values | None, cut_spread: bool
+    residuals: Values, spread: Values | None, remoteness: Values | None, *, cut_spread: bool
 ) -> TargetCalibration | None:
     known = np.isfinite(residuals)
     if not known.any():
         return None
     error = np.abs(residuals[known])
+    own = None if spread is None else spread[known]
+    far = None if remoteness is None else remoteness[known]
     rmse = float(np.sqrt(np.square(error).mean()))
-    factor, floor, largest = 0.0, rmse, math.inf
-    if spread is not None:
-        largest = 2 * float(np.quantile(spread[known], 0.999)) if cut_spread else math.inf
-        factor, floor = fit_spread(error, spread[known])
-        std = np.hypot(factor * spread[known], floor)
-    else:
-        std = np.full(len(error), rmse)
+    factor, floor, largest, growth = 0.0, rmse, math.inf, 0.0
+    if far is not None or (own is not None and cut_spread):
+        factor, floor, largest, growth = _likeliest(error, own, far, cut_spread=cut_spread)
+    elif own is not None:
+        factor, floor = fit_spread(error, own)
+    std = np.full(len(error), floor)
+    if own is not None:
+        std = np.hypot(factor * np.minimum(own, largest), floor)
+    if far is not None:
+        std = std * _grown(far, growth)
     with np.errstate(divide="ignore", invalid="ignore"):
         scores = error / std
     scores = np.where(np.isnan(scores), 0.0, scores)  # neither error nor spread
@@ -154,7 +185,50 @@ def _calibrate(
         floor=floor,
         quantile=conformal_quantile(scores, INTERVAL),
         largest_spread=largest,
+        growth=growth,
     )
+
+
+def _grown(remoteness: Values, growth: float) -> Values:
+    """Return by what errors have grown at some distances; up to the usual one not at all."""
+    grown: Values = np.maximum(remoteness, 1.0) ** growth
+    return grown
+
+
+def _likeliest(
+    error: Values, spread: Values | None, remoteness: Values | None, *, cut_spread: bool
+) -> tuple[float, float, float, float]:
+    """Return factor, floor, largest spread and growth that make the errors likeliest.
+
+    The error is taken to be Laplace-distributed here: networks that are right for most and far
+    out for a few would let these few decide about all. The size of everything is that with which
+    the mean of (error / std)² is 1, as in `fit_spread`.
+    """
+    enough = len(error) >= _ENOUGH
+    bounds = [math.inf]
+    if spread is not None and cut_spread:
+        bounds = np.quantile(spread, _CUTS if enough else [1.0]).tolist()
+    growths = _GROWTHS if enough and remoteness is not None else np.zeros(1)
+    best, found = math.inf, (0.0, float(np.sqrt(np.square(error).mean())), bounds[-1], 0.0)
+    for growth in growths.tolist():
+        grown = np.ones(1) if remoteness is None else _grown(remoteness, growth)
+        own = error / grown
+        for bound in bounds:
+            kept = None if spread is None else np.minimum(spread, bound)
+            mean_square = 0.0 if kept is None else float(np.square(kept).mean())
+            shares = _SHARES if enough else np.array([0.5])
+            for share in shares.tolist() if mean_square > 0 else [0.0]:
+                shape = np.ones(1)
+                if kept is not None and share:
+                    shape = share * np.square(kept) / mean_square + (1 - share)
+                root = np.sqrt(shape)
+                size = float((own / root).mean())
+                cost = math.log(max(size, 1e-300)) + float(np.log(root * grown).mean())
+                if cost < best - 1e-12:
+                    scale = float((np.square(own) / shape).mean())
+                    factor = math.sqrt(scale * share / mean_square) if share else 0.0
+                    best, found = cost, (factor, math.sqrt(scale * (1 - share)), bound, growth)
+    return found
 
 
 def fit_spread(error: Values, spread: Values) -> tuple[float, float]:
@@ -182,6 +256,7 @@ def _plain(target: TargetCalibration) -> dict[str, Any]:
     cut = {} if math.isinf(target.largest_spread) else {"largest_spread": target.largest_spread}
     return {
         **cut,
+        **({"growth": target.growth} if target.growth else {}),
         "n": target.n,
         "rmse": target.rmse,
         "spread_factor": target.spread_factor,
@@ -199,8 +274,9 @@ def _read(content: Mapping[str, Any]) -> TargetCalibration:
         floor=float(content["floor"]),
         quantile=math.inf if quantile is None else float(quantile),
         largest_spread=float(content.get("largest_spread", math.inf)),
+        growth=float(content.get("growth", 0.0)),
     )
-    sizes = (target.rmse, target.spread_factor, target.floor)
+    sizes = (target.rmse, target.spread_factor, target.floor, target.growth)
     if not (min(*sizes, target.quantile, target.largest_spread) >= 0 and max(sizes) < math.inf):
         raise ValueError("impossible numbers")
     return target

@@ -248,7 +248,8 @@ def _limits(predictor: TrainedModel) -> str:
         lines.append(
             "- `unlike` is the share of the validation part (in percent) that is nearer to the "
             "training data than the input, as the network sees them. Above 99 there is a warning. "
-            "A low number is no promise: two structures may look alike and differ."
+            "At 100, and for elements and kinds of structure that training had not, no error is "
+            "estimated. A low number is no promise: two structures may look alike and differ."
         )
     source = _SOURCES.get(predictor.std_source)
     if source:

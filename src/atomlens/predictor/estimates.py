@@ -1,6 +1,6 @@
 """From what the members of an ensemble return to values with an error estimate, in units."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -97,12 +97,16 @@ def estimate(
     structures: StructureArrays,
     scaling: TargetScaling,
     calibration: Calibration,
+    remoteness: Values | None = None,
 ) -> Estimates:
-    """Return values, standard deviations and 90 % intervals in units."""
+    """Return values, standard deviations and 90 % intervals in units.
+
+    ``remoteness`` is (n,) the distance to the training data over the usual one, if it is known.
+    """
     n, places = len(structures), _places(scaling.targets)
     decoded = scaling.decode(combined.values, structures)
     std_outputs = np.zeros_like(decoded)
-    std_scaled = calibration.std(combined.spread, n)
+    std_scaled = calibration.std(combined.spread, n, remoteness)
     for target, place, columns in places:
         if target.kind == "regression":
             std_outputs[:, place] = std_scaled[:, columns]
@@ -124,6 +128,15 @@ def estimate(
             for array in (values, low, high):
                 array[:, columns] = np.maximum(array[:, columns], 0.0)
     return Estimates(values=values, std=std, low=low, high=high, probabilities=tuple(probabilities))
+
+
+def without_errors(found: Estimates, rows: NDArray[np.bool_]) -> Estimates:
+    """Return the estimates without std and interval in some rows."""
+
+    def blank(values: Values) -> Values:
+        return np.where(rows[:, None], np.nan, values)
+
+    return replace(found, std=blank(found.std), low=blank(found.low), high=blank(found.high))
 
 
 def _half_widths(quantiles: Values, std: Values) -> Values:

@@ -38,7 +38,7 @@ def score(prediction: Prediction, true: Values, means: Sequence[float] = ()) -> 
                 true[:, place.start], probabilities, target=target.name, classes=target.classes
             )
             continue
-        known_std = np.isfinite(prediction.std[prediction.ok, place]).all()
+        known_std = np.isfinite(prediction.std[prediction.ok, place]).any()
         targets[target.name] = regression_metrics(
             true[:, place].ravel(),
             prediction.values[:, place].ravel(),

@@ -25,6 +25,8 @@ Kind = Literal["molecule", "periodic structure", "formula"]
 
 STRANGE = 99.0
 """Above this many percent a prediction comes with a warning."""
+BEYOND = 100.0
+"""Farther away than all of the validation part: nothing is known of errors there."""
 _KINDS: tuple[Kind, ...] = get_args(Kind)
 _N_MEANS, _N_FARTHEST = 256, 768
 _KEPT = 0.99
@@ -88,8 +90,18 @@ class Familiarity:
     def percentages(self, vectors: Values) -> Values:
         """(n, n_features) -> (n,) share of the validation part that is nearer, 0 to 100."""
         shares = np.linspace(0, 100, len(self.levels))
-        found: Values = np.interp(self.distances(vectors), self.levels, shares)
-        return found
+        distances = self.distances(vectors)
+        found: Values = np.interp(distances, self.levels, shares)
+        return np.where(distances <= self.levels[0], 0.0, found)
+
+    def remoteness(self, vectors: Values) -> Values:
+        """(n, n_features) -> (n,) distance to the nearest landmark over the usual one.
+
+        The usual one is the median of the validation part.
+        """
+        usual = float(self.levels[len(self.levels) // 2])
+        distances = self.distances(vectors)
+        return distances / usual if usual > 0 else np.ones(len(distances))
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the numbers to be stored, in 16 or 32 bits."""
@@ -190,6 +202,23 @@ def kinds_of(structures: StructureArrays) -> tuple[Kind, ...]:
     )
 
 
+def no_estimate(
+    structures: StructureArrays,
+    seen: tuple[int, ...],
+    familiarity: Familiarity,
+    unlike: Values | None,
+) -> NDArray[np.bool_]:
+    """(n,) of which structures nobody knows how large the error is.
+
+    Those with elements, or of a kind, that training had not, and those farther from the training
+    data than all of the validation part: intervals rest on that, and do not hold out there.
+    Arguments as in `doubts`.
+    """
+    strange = np.array([bool(text) for text in unseen_elements(structures, seen)], dtype=np.bool_)
+    strange |= ~np.isin(kinds_of(structures), familiarity.kinds)
+    return strange if unlike is None else strange | (unlike >= BEYOND)
+
+
 def doubts(
     structures: StructureArrays,
     seen: tuple[int, ...],
@@ -211,8 +240,12 @@ def doubts(
                 known = " and ".join(f"{k}s" for k in familiarity.kinds)
                 said[index].append(f"this is a {kind}, and the training data had {known} only")
         for index in [] if unlike is None else np.flatnonzero(unlike > STRANGE).tolist():
+            beyond = unlike is not None and unlike[index] >= BEYOND
             said[index].append(
-                "it is unlike the training data (farther away than 99 % of the validation part), "
-                "so the error may be larger than it says"
+                "it is unlike the training data (farther away than all of the validation part), so "
+                "no error is estimated"
+                if beyond
+                else "it is unlike the training data (farther away than 99 % of the validation "
+                "part), so the error may be larger than it says"
             )
     return tuple("; ".join(texts) for texts in said)

@@ -102,7 +102,8 @@ def regression_metrics(
 ) -> RegressionMetrics:
     """Compare predictions with true values, all of shape (n,); pairs with a NaN are left out.
 
-    ``baseline`` is what always saying the mean of the training part would predict.
+    ``baseline`` is what always saying the mean of the training part would predict. Error
+    estimates are judged where there are some: a model has none of what is too unlike its data.
     """
     known = np.isfinite(true) & np.isfinite(predicted)
     t, p = true[known], predicted[known]
@@ -114,13 +115,17 @@ def regression_metrics(
     mad = float(np.abs(t - constant).mean()) if len(t) else math.nan
     total = float(np.square(deviation).sum())
     coverage = area = inside = foreseen = None
-    if std is not None and len(t) and np.all(np.isfinite(std[known])):
-        shares = normal_shares(error, std[known])
+    told = np.zeros(len(t), dtype=np.bool_) if std is None else np.isfinite(std[known])
+    if std is not None and told.any():
+        shares = normal_shares(error[told], std[known][told])
         coverage = {f"{level:.2f}": float((shares <= level).mean()) for level in LEVELS}
         area = miscalibration_area(shares)
-        foreseen = spearman(np.abs(error), std[known])
-    if low is not None and high is not None and len(t) and not np.isnan(low[known]).any():
-        inside = float(((low[known] <= t) & (t <= high[known])).mean())
+        foreseen = spearman(np.abs(error[told]), std[known][told])
+    if low is not None and high is not None:
+        ends = np.column_stack([low[known], t, high[known]])
+        ends = ends[~np.isnan(ends).any(axis=1)]
+        if len(ends):
+            inside = float(((ends[:, 0] <= ends[:, 1]) & (ends[:, 1] <= ends[:, 2])).mean())
     return RegressionMetrics(
         target=target,
         unit=unit,

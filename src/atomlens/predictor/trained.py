@@ -12,8 +12,15 @@ from atomlens.machine import choose_device
 from atomlens.models.base import ModelOutput, PropertyModel
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.predictor.calibration import Calibration
-from atomlens.predictor.estimates import Combined, Estimates, Noise, combine, estimate
-from atomlens.predictor.familiarity import Familiarity, Values, doubts
+from atomlens.predictor.estimates import (
+    Combined,
+    Estimates,
+    Noise,
+    combine,
+    estimate,
+    without_errors,
+)
+from atomlens.predictor.familiarity import Familiarity, Values, doubts, no_estimate
 from atomlens.predictor.inference import RawOutputs
 from atomlens.predictor.record import TrainingRecord
 from atomlens.structures.arrays import StructureArrays
@@ -94,9 +101,20 @@ class TrainedModel:
         return combine(raw, self.targets, self.noise)
 
     def estimate(self, raw: RawOutputs, structures: StructureArrays) -> Estimates:
-        """Turn the outputs of the members into values with error estimates, in units."""
+        """Turn the outputs of the members into values with error estimates, in units.
+
+        Errors of what is too unlike the training data are NaN (`no_estimate`).
+        """
+        far = None
+        if self.familiarity is not None and raw.features is not None:
+            far = self.familiarity.remoteness(raw.features)
         with np.errstate(over="ignore", invalid="ignore"):  # what is no number is told by input
-            return estimate(self.combined(raw), structures, self.scaling, self.calibration)
+            found = estimate(self.combined(raw), structures, self.scaling, self.calibration, far)
+        if self.familiarity is None:
+            return found
+        unlike = self.unlike(raw)
+        refused = no_estimate(structures, self.elements, self.familiarity, unlike)
+        return without_errors(found, refused) if refused.any() else found
 
     def unlike(self, raw: RawOutputs) -> Values | None:
         """(n,) how unlike the training data the structures are, in percent; None: unknown."""

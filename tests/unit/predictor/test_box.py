@@ -16,12 +16,13 @@ from atomlens.errors import ModelError
 from atomlens.explain.agreement import agreement
 from atomlens.models import make_model
 from atomlens.neighbors import build_store
-from atomlens.predictor import Predictor, load
+from atomlens.predictor import Calibration, Predictor, load
 from atomlens.predictor import box as the_box
 from atomlens.predictor.box import hides_boxed, model_place
 from atomlens.predictor.familiarity import Familiarity
 from atomlens.predictor.inference import run_models
 from atomlens.predictor.inputs import gather
+from atomlens.predictor.metrics import regression_metrics
 from atomlens.predictor.noise import fit_noise, laplace_scale
 from atomlens.predictor.saving import in_half_precision, save
 
@@ -107,9 +108,42 @@ def test_likeness_is_a_column_and_its_reasons_are_warnings(tmp_path: Path) -> No
     assert records[1]["unlike"] == 100.0
     assert "the training data had molecules only" in records[1]["warning"]
     assert "unlike the training data" in records[1]["warning"]
+    assert "no error is estimated" in records[1]["warning"]
     assert "had no N" in records[2]["warning"]
     assert "unlike" in prediction.to_frame().columns
     assert "molecules only" in model.explain(bulk("C")).warning
+
+
+def test_no_error_is_made_up_for_what_is_too_unlike_the_training_data(tmp_path: Path) -> None:
+    made = strange_predictor()
+    assert made.familiarity is not None
+    calibration = Calibration.fit(np.random.default_rng(0).normal(size=(50, 1)), None)
+    model = load(replace(made, calibration=calibration).save(tmp_path / "model"))
+    stretched = molecule("H2O")
+    stretched.positions *= 2.2
+    given = [WATER, bulk("C"), molecule("NH3"), stretched]
+    prediction = model.predict(given)
+    assert prediction.unlike is not None
+    assert prediction.unlike[3] == 100
+    assert np.isfinite(prediction.values).all()
+    for numbers in (prediction.std, prediction.interval_low, prediction.interval_high):
+        assert np.isfinite(numbers[:, 0]).tolist() == [True, False, False, False]
+    assert [r["homo_std"] is None for r in prediction.to_records()] == [False, True, True, True]
+    assert model.explain(bulk("C")).std is None
+    assert model.explain(WATER).std is not None
+
+
+def test_a_test_counts_the_intervals_that_are_there() -> None:
+    found = regression_metrics(
+        np.array([1.0, 2.0, 3.0, 4.0]),
+        np.array([1.0, 2.0, 3.0, 9.0]),
+        std=np.array([1.0, 1.0, 1.0, np.nan]),
+        low=np.array([0.0, 1.0, 3.5, np.nan]),
+        high=np.array([2.0, 3.0, 4.0, np.nan]),
+    )
+    assert found.interval_coverage == pytest.approx(2 / 3)
+    assert found.coverage is not None
+    assert found.mae == 1.25
 
 
 def test_a_folder_without_it_says_nothing(tmp_path: Path) -> None:

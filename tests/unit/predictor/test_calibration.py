@@ -105,8 +105,51 @@ def test_a_spread_that_runs_away_is_cut() -> None:
     free = Calibration.fit(residuals, spread)
     cut = Calibration.fit(residuals, spread, cut_spread=True)
     usual, wild = np.array([[1.0]]), np.array([[1e6]])
-    assert cut.std(usual, 1) == free.std(usual, 1)
+    assert cut.std(usual, 1) == pytest.approx(free.std(usual, 1), rel=0.05)
     assert free.std(wild, 1) > 1e5
-    assert cut.std(wild, 1) < 3 * free.std(spread, 1000).max()
+    assert cut.std(wild, 1) <= cut.std(spread, 1000).max()
     back = Calibration.from_list(cut.to_list(), 1)
     assert back == cut
+
+
+def test_spreads_that_say_nothing_above_a_bound_are_believed_up_to_it() -> None:
+    """As of a noise head that runs away on a few of the structures it was not taught on."""
+    generator = np.random.default_rng(0)
+    spread = np.exp(0.5 * generator.normal(size=(2000, 1)))
+    residuals = np.minimum(spread, 2.0) * generator.laplace(size=(2000, 1))
+    spread[:40] *= 1000
+    free = Calibration.fit(residuals, spread)
+    cut = Calibration.fit(residuals, spread, cut_spread=True)
+    assert free.targets[0] is not None
+    assert cut.targets[0] is not None
+    assert free.targets[0].spread_factor < 0.02  # a few spreads have spoilt all others
+    assert cut.targets[0].spread_factor == pytest.approx(math.sqrt(2), rel=0.15)
+    assert 1.0 < cut.targets[0].largest_spread < 4.0
+    scaled = residuals / cut.std(spread, 2000)
+    assert np.square(scaled).mean() == pytest.approx(1)
+
+
+def test_errors_that_grow_with_the_distance_are_expected_to(generator: np.random.Generator) -> None:
+    far = generator.uniform(0.3, 3.0, size=3000)
+    spread = generator.uniform(0.5, 1.5, size=(3000, 1))
+    residuals = spread * np.maximum(far, 1)[:, None] ** 2 * generator.normal(size=(3000, 1))
+    known = Calibration.fit(residuals, spread, remoteness=far)
+    unknown = Calibration.fit(residuals, spread)
+    assert known.targets[0] is not None
+    assert known.targets[0].growth == 2.0
+    nine = np.array([[1.0]])
+    assert known.std(nine, 1, np.array([3.0])) == pytest.approx(9 * known.std(nine, 1), rel=1e-9)
+    for calibration, least, most in ((known, 0.86, 0.94), (unknown, 0.0, 0.75)):
+        half = calibration.quantiles * calibration.std(spread, 3000, far)
+        inside = (np.abs(residuals) <= half)[far > 2.5].mean()
+        assert least < inside < most
+    assert Calibration.from_list(json.loads(json.dumps(known.to_list())), 1) == known
+
+
+def test_errors_that_do_not_grow_are_not_expected_to(generator: np.random.Generator) -> None:
+    fitted = Calibration.fit(
+        generator.normal(size=(3000, 1)), None, remoteness=generator.uniform(0.3, 3.0, size=3000)
+    )
+    assert fitted.targets[0] is not None
+    assert fitted.targets[0].growth == 0.0
+    assert fitted.targets[0].floor == pytest.approx(1.0, rel=0.05)
