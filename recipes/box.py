@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from box_finish import add_trained
+from box_finish import add_trained, with_test
 
 from atomlens.datasets import Dataset, load_dataset
 from atomlens.datasets.packed import load_packed
@@ -32,6 +32,7 @@ from atomlens.datasets.splits import make_split
 from atomlens.errors import AtomlensError
 from atomlens.predictor import Predictor
 from atomlens.predictor.box import BOX, boxed_names
+from atomlens.predictor.saving import save
 from atomlens.settings import typed_values
 from atomlens.targets import Target
 from atomlens.training import TrainSettings, train
@@ -107,10 +108,11 @@ QUEUE = (
         settings={
             **_COMMON,
             "loss": "robust-l1",
-            "epochs": 20,
-            "batch_size": 256,
-            "learning_rate": 1e-3,
-            "warmup_epochs": 0.5,
+            "ensemble": 2,
+            "epochs": 72,
+            "batch_size": 512,
+            "learning_rate": 1.2e-3,
+            "warmup_epochs": 1.5,
             "reference": "elements",
         },
         model=_FORMULA,
@@ -123,10 +125,11 @@ QUEUE = (
         settings={
             **_COMMON,
             "loss": "mae",
-            "epochs": 14,
-            "batch_size": 256,
-            "learning_rate": 1e-3,
-            "warmup_epochs": 0.5,
+            "ensemble": 2,
+            "epochs": 72,
+            "batch_size": 512,
+            "learning_rate": 1.2e-3,
+            "warmup_epochs": 2.0,
         },
         model={**_FORMULA, "dropout": 0.05},
     ),
@@ -271,7 +274,7 @@ def finish_entry(entry: Entry, dataset: Dataset, out: Path, box: Path) -> None:
         say(f"{entry.name}: the shipped model is better on the validation part and stays")
     else:
         shutil.rmtree(shipped, ignore_errors=True)
-        add_trained(entry.name, out, dataset, place=shipped, test=True)
+        save(with_test(Predictor.load(candidate), dataset), shipped, half=True)
         say(f"{entry.name}: now in the box; validation {errors_of(Predictor.load(shipped))}")
     (out / DONE).touch()
 

@@ -210,11 +210,15 @@ def finish(
     earlier = known or {}
     if "test" in earlier and earlier.get("weights") == digest:
         metrics |= {key: earlier[key] for key in ("test", "others")}
-    elif test:
-        say("the test part, once")
-        metrics["test"] = tested(predictor, data)
-        metrics["others"] = baselines(data)
-    return replace(predictor, metrics=metrics)
+    predictor = replace(predictor, metrics=metrics)
+    return with_test(predictor, data) if test and "test" not in metrics else predictor
+
+
+def with_test(predictor: Predictor, data: Dataset) -> Predictor:
+    """Return the predictor with its errors on the test part, and those of the baselines."""
+    say("the test part, once")
+    found = {"test": tested(predictor, data), "others": baselines(data)}
+    return replace(predictor, metrics={**predictor.metrics, **found})
 
 
 def calibrated(predictor: Predictor, raw: RawOutputs, encoded: Values, rows: Rows) -> Predictor:
@@ -329,7 +333,9 @@ def add(
 def add_trained(
     name: str, folder: Path, data: Dataset, *, place: Path | None = None, test: bool = False
 ) -> Path:
-    """Put what ``atomlens train`` wrote into the box: an ensemble, or a model of its noise.
+    """Put what ``atomlens train`` wrote into the box.
+
+    The spread of three networks or more is the error estimate; one or two are taught their noise.
 
     Args:
         name: In the box.
@@ -344,7 +350,7 @@ def add_trained(
     place = BOX / name if place is None else place
     known = read_optional_json(place / METRICS) if place.is_dir() else None
     draft = replace(trained, record=record)
-    has_spread = len(trained.models) > 1 or trained.noise != "none"
+    has_spread = len(trained.models) > 2 or trained.noise != "none"
     return save(finish(draft, data, noise=not has_spread, test=test, known=known), place, half=True)
 
 
