@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from atomlens.predictor import Prediction as Prediction
     from atomlens.predictor import Predictor as Predictor
     from atomlens.predictor import load as load
+    from atomlens.reports.notebook import show as show
     from atomlens.structures import read as read
     from atomlens.training import train as train
 
 _WHERE = {
     "read": "structures",
+    "show": "reports.notebook",
     "load_dataset": "datasets",
     "train": "training",
     "load": "predictor",

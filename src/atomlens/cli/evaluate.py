@@ -1,7 +1,7 @@
 """``atomlens evaluate``: how far predictions are from known values."""
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from atomlens.cli.common import (
     add_common_arguments,
@@ -19,7 +19,7 @@ from atomlens.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
     from atomlens.datasets.base import Dataset
-    from atomlens.predictor import Metrics, Predictor
+    from atomlens.predictor import Predictor
 
 SUMMARY = "compare predictions with known values"
 DESCRIPTION = """\
@@ -36,23 +36,6 @@ examples:
 it was trained on. With --out: metrics.json, predictions.csv and figures.
 """
 PARTS = ("test", "validation", "train", "all")
-ROWS = (
-    ("n", "samples", False),
-    ("mae", "MAE", True),
-    ("rmse", "RMSE", True),
-    ("mad", "MAE of always saying the mean", True),
-    ("mad_mae", "MAD:MAE", False),
-    ("r2", "R²", False),
-    ("spearman", "Spearman", False),
-    ("interval_coverage", "inside the 90 % interval", False),
-    ("miscalibration_area", "miscalibration area", False),
-    ("foreseen_errors", "Spearman of error and estimate", False),
-    ("accuracy", "accuracy", False),
-    ("f1", "F1", False),
-    ("auc", "ROC AUC", False),
-    ("cross_entropy", "cross-entropy", False),
-)
-"""Field of the metrics, how it is called, and whether it carries the target's unit."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
         prediction = model.predict(data.structures, progress=progress)
     metrics = score(prediction, true, model.record.means)
     if len(prediction.failures) < len(prediction):
-        emit(format_table(metric_rows(metrics)))
+        emit(format_table(metrics.to_rows()))
         if options.out is not None:
             folder = usable_folder(options.out)
             written = write_evaluation(prediction, true, metrics, folder)
@@ -121,22 +104,3 @@ def load_evaluated(
     rows, remarks = choose_part(model, data, options.part)
     part = data.subset(rows if options.limit is None else rows[: options.limit])
     return part, (*reading.remarks, *(f"warning: {remark}" for remark in remarks))
-
-
-def metric_rows(metrics: "Metrics") -> list[dict[str, Any]]:
-    """Return one row a figure, one column a target."""
-    rows: dict[str, dict[str, Any]] = {}
-    for name, figures in metrics.to_dict()["targets"].items():
-        for field, label, has_unit in ROWS:
-            value = figures.get(field)
-            if value is None:
-                continue
-            unit = figures.get("unit", "") if has_unit else ""
-            text = str(value) if isinstance(value, int) else f"{value:.4g}"
-            if field == "mad":
-                about = figures.get("mad_about", "these values")
-                label = f"MAE of the mean of {'the ' if about == 'training part' else ''}{about}"
-            points = field == "n" and value > metrics.n_samples
-            label = "values" if points else label
-            rows.setdefault(label, {"": label})[name] = f"{text} {unit}".rstrip()
-    return list(rows.values())

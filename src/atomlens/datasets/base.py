@@ -27,6 +27,11 @@ class Sample:
     spectrum (n_grid,) values."""
     identifier: str
 
+    def _repr_html_(self) -> str:
+        from atomlens.reports.notebook import structure_html, table_html
+
+        return table_html([{"name": self.identifier, **self.targets}]) + structure_html(self.atoms)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
@@ -71,6 +76,33 @@ class Dataset:
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[i] for i in range(len(self)))
+
+    def _repr_html_(self) -> str:
+        from atomlens.reports.notebook import structures_html, table_html
+
+        left_out = [f"{len(self.failures)} rows could not be used."] if self.failures else []
+        title = f"{self.name}: {len(self)} samples"
+        return table_html(self._summary(), title=title, notes=left_out) + structures_html(
+            self.structures
+        )
+
+    def _summary(self) -> list[dict[str, Any]]:
+        """Return one row a target: how many values are known, and where they lie."""
+        rows: list[dict[str, Any]] = []
+        for target, place in zip(self.targets, value_slices(self.targets), strict=True):
+            values = self.values[:, place]
+            known = values[np.isfinite(values)]
+            row: dict[str, Any] = {"target": target.name, "unit": target.unit or None}
+            row |= {"known": int(np.isfinite(values).any(axis=1).sum())}
+            if target.classes:
+                counts = np.bincount(known.astype(np.int64), minlength=len(target.classes))
+                pairs = zip(target.classes, counts.tolist(), strict=True)
+                row |= {"classes": ", ".join(f"{name} {n}" for name, n in pairs)}
+            elif len(known):
+                row |= {"mean": float(known.mean()), "std": float(known.std())}
+                row |= {"lowest": float(known.min()), "highest": float(known.max())}
+            rows.append(row)
+        return rows
 
     def subset(self, indices: "Sequence[int] | NDArray[np.int64]") -> "Dataset":
         """Return the chosen samples, in the given order; splits of the source are dropped."""

@@ -241,6 +241,12 @@ class Explanation:
             **({"warning": self.warning} if self.warning else {}),
         }
 
+    def _repr_html_(self) -> str:
+        from atomlens.reports.notebook import frame
+        from atomlens.reports.page import render_page
+
+        return frame(render_page([self.picture()], title=self.name), height=760)
+
     def to_html(self, path: str | Path) -> Path:
         """Write one self-contained page: the structure in 3D, a table of atoms, the value."""
         from atomlens.reports.page import write_page

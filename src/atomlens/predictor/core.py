@@ -35,6 +35,7 @@ from atomlens.predictor.prediction import Prediction
 from atomlens.predictor.samples import UNKNOWN
 from atomlens.predictor.saving import save
 from atomlens.predictor.trained import TrainedModel
+from atomlens.progress import shown
 from atomlens.structures.arrays import StructureArrays
 from atomlens.structures.disorder import N_MODELS, Disorder
 
@@ -75,7 +76,7 @@ class Predictor(TrainedModel):
         batch_size: int | None = None,
         n_workers: int = 0,
         device: str = "auto",
-        progress: StepProgress | None = None,
+        progress: StepProgress | bool | None = None,
     ) -> Prediction:
         """Predict the properties of one or many structures.
 
@@ -91,17 +92,18 @@ class Predictor(TrainedModel):
                 their sizes.
             n_workers: Threads that build graphs; 0: one a core.
             device: ``auto``, ``cpu``, ``cuda`` ...
-            progress: Called with the number of structures done and in all, first while
-                neighbours are searched, then while the model runs.
+            progress: True for a progress bar, or what is called with the number of structures
+                done and in all, first while neighbours are searched, then while the model runs.
 
         Returns:
             One row per input, in order; an input that failed keeps its place and its reason, and
             a warning counts them.
         """
+        heard: StepProgress | None = shown(progress, "predicting")
         inputs = gather(structures, disorder=disorder, n_models=n_models)
         _tell_failed(structures, inputs)
         inputs = refuse_elements(inputs, self.models[0])
-        inputs, store = build_graphs(inputs, self.builder, n_workers=n_workers, progress=progress)
+        inputs, store = build_graphs(inputs, self.builder, n_workers=n_workers, progress=heard)
         if store is None:
             return self._prediction(inputs, None, None)
         raw = run_models(
@@ -109,7 +111,7 @@ class Predictor(TrainedModel):
             store,
             device=choose_device(device),
             batch_size=batch_size,
-            progress=progress,
+            progress=heard,
             features=self.familiarity is not None,
         )
         return self._prediction(inputs, self.estimate(raw, inputs.structures), self.unlike(raw))
@@ -154,7 +156,7 @@ class Predictor(TrainedModel):
         return self._prediction(gather(chosen), self.estimate(raw, chosen), self.unlike(raw))
 
     def embed(
-        self, structures: Any, *, device: str = "auto", progress: StepProgress | None = None
+        self, structures: Any, *, device: str = "auto", progress: StepProgress | bool | None = None
     ) -> Embeddings:
         """Return the vector that the model makes of each structure before it predicts.
 
@@ -163,12 +165,13 @@ class Predictor(TrainedModel):
         Args:
             structures: As in `predict`.
             device: As in `predict`.
-            progress: Called with the number of structures done and in all.
+            progress: True for a progress bar, or what is called with the number of structures
+                done and in all.
 
         Raises:
             ModelError: the model makes no such vector (``mean``, ``ridge``, ``rf-magpie``).
         """
-        return embed(self, structures, device=device, progress=progress)
+        return embed(self, structures, device=device, progress=shown(progress, "embedding"))
 
     def explain(
         self,
@@ -231,7 +234,7 @@ class Predictor(TrainedModel):
         *,
         n_workers: int = 0,
         device: str = "auto",
-        progress: StepProgress | None = None,
+        progress: StepProgress | bool | None = None,
     ) -> Metrics:
         """Compare predictions with the values of a data set.
 

@@ -10,6 +10,24 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
 
+_ROWS = (
+    ("n", "samples", False),
+    ("mae", "MAE", True),
+    ("rmse", "RMSE", True),
+    ("mad", "MAE of always saying the mean", True),
+    ("mad_mae", "MAD:MAE", False),
+    ("r2", "R²", False),
+    ("spearman", "Spearman", False),
+    ("interval_coverage", "inside the 90 % interval", False),
+    ("miscalibration_area", "miscalibration area", False),
+    ("foreseen_errors", "Spearman of error and estimate", False),
+    ("accuracy", "accuracy", False),
+    ("f1", "F1", False),
+    ("auc", "ROC AUC", False),
+    ("cross_entropy", "cross-entropy", False),
+)
+"""Field of the metrics, how it is called, and whether it carries the target's unit."""
+
 LEVELS = (0.50, 0.68, 0.90, 0.95)
 """Shares of a normal distribution at which the error estimates are checked."""
 
@@ -76,6 +94,32 @@ class Metrics:
         """Return plain values, ready for JSON; what is not a finite number becomes None."""
         content: dict[str, Any] = finite_or_none(asdict(self))
         return content
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return one row a figure, one column a target."""
+        rows: dict[str, dict[str, Any]] = {}
+        for name, figures in self.to_dict()["targets"].items():
+            for field, label, has_unit in _ROWS:
+                value = figures.get(field)
+                if value is None:
+                    continue
+                unit = figures.get("unit", "") if has_unit else ""
+                text = str(value) if isinstance(value, int) else f"{value:.4g}"
+                if field == "mad":
+                    about = figures.get("mad_about", "these values")
+                    label = (
+                        f"MAE of the mean of {'the ' if about == 'training part' else ''}{about}"
+                    )
+                points = field == "n" and value > self.n_samples
+                label = "values" if points else label
+                rows.setdefault(label, {"": label})[name] = f"{text} {unit}".rstrip()
+        return list(rows.values())
+
+    def _repr_html_(self) -> str:
+        from atomlens.reports.notebook import table_html
+
+        failed = f"{self.n_failed} could not be predicted." if self.n_failed else ""
+        return table_html(self.to_rows(), title=f"{self.n_samples} samples", notes=[failed])
 
 
 def finite_or_none(value: Any) -> Any:

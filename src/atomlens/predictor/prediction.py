@@ -286,6 +286,12 @@ class Prediction:
                 cells[names.of(target, ending)] = None if math.isnan(number) else number
         return cells
 
+    def _repr_html_(self) -> str:
+        from atomlens.reports.notebook import table_html
+
+        failed = f"{len(self.failures)} of {len(self)} inputs failed." if self.failures else ""
+        return table_html(self.to_summary(), notes=[failed])
+
     def to_frame(self) -> "pd.DataFrame":
         """Return a table with one row per input, for spectra one per input and point.
 

@@ -12,10 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.elements import SYMBOLS
+from atomlens.lazy import LateTable
 from atomlens.printing import clean_name
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+
+_VIEWS: LateTable[Any] = LateTable({"structures": "atomlens.reports.notebook:structures_html"})
+"""What stands above this room: how structures show themselves in a notebook."""
 
 
 class Structure(NamedTuple):
@@ -126,6 +131,10 @@ class StructureArrays:
             info=info,
             charges=s.charges,
         )
+
+    def _repr_html_(self) -> str:
+        html: str = _VIEWS["structures"](self)
+        return html
 
     def subset(self, indices: "Sequence[int] | NDArray[np.int64]") -> "StructureArrays":
         """Return the chosen structures, in the given order."""

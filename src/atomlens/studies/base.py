@@ -172,6 +172,31 @@ class StudyResult:
         """Return the effect of a name."""
         return next(e for e in self.effects if e.name == name)
 
+    def _repr_html_(self) -> str:
+        from atomlens.reports.notebook import table_html
+
+        effects = [
+            {
+                "number": e.name,
+                "value": e.value,
+                "low": e.low,
+                "high": e.high,
+                "unit": e.unit or None,
+            }
+            | {f"{name} (control)": value for name, value in e.controls.items()}
+            | {"n": e.n, "meaning": e.meaning}
+            for e in self.effects
+        ]
+        claims = [
+            {"claim": c.identifier, "statement": c.statement, "verdict": c.verdict}
+            | {"evidence": c.evidence}
+            for c in self.claims
+        ]
+        title = f"Study {self.study}: {self.question}"
+        used = f"{self.n_structures} structures; models: {', '.join(self.models)}."
+        tables = table_html(effects, title=title, notes=[used, *self.notes])
+        return tables + (table_html(claims, title="Claims") if claims else "")
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON; numbers that are not finite become None."""
         content = asdict(self)

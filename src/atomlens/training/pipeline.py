@@ -26,7 +26,7 @@ from atomlens.training.plan import (
     choose_config,
     choose_element_table,
 )
-from atomlens.training.progress import TrainingProgress
+from atomlens.training.progress import TrainingBar, TrainingProgress
 from atomlens.training.remarks import (
     check_builder,
     check_values,
@@ -82,7 +82,7 @@ def train(
     settings: TrainSettings | None = None,
     start_from: "Predictor | str | Path | None" = None,
     resume: bool = False,
-    progress: TrainingProgress | None = None,
+    progress: TrainingProgress | bool | None = None,
     **overrides: Any,
 ) -> Predictor:
     """Train a model and return it, calibrated on the validation part.
@@ -100,7 +100,7 @@ def train(
             what of it shall stay, and what shall not be taken.
         resume: Go on with the training that was interrupted in ``out``. It ends with the same
             model as without the interruption, on a CPU bit for bit.
-        progress: Hears how it goes.
+        progress: True for a progress bar, or what hears how it goes.
         **overrides: Fields of `TrainSettings` to change, such as ``epochs=50``.
 
     Raises:
@@ -117,6 +117,8 @@ def train(
         model, different = named_model(model)
         chosen = {**different, **settings.model_settings}
         settings = replace(settings, model_settings=chosen)
+    if isinstance(progress, bool):
+        progress = TrainingBar() if progress else None
     progress = progress or TrainingProgress()
     folder = None if out is None else Path(out)
     if folder is None and resume:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from atomlens.progress import ProgressBar
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingState:
@@ -58,3 +60,31 @@ class TrainingProgress:
 
     def epoch(self, state: TrainingState) -> None:
         """Hear about an epoch with its validation."""
+
+
+class TrainingBar(TrainingProgress):
+    """Shows a training as a progress bar: on a terminal, in a notebook, or as lines in a log."""
+
+    def __init__(self) -> None:
+        self.bar = ProgressBar("training", leave=True)
+        self.neighbours = ProgressBar("neighbours")
+        self.best = ""
+
+    def message(self, text: str) -> None:
+        """Write a sentence."""
+        self.bar.write(text)
+
+    def graphs(self, done: int, total: int) -> None:
+        """Show how many structures have their neighbours."""
+        self.neighbours(done, total)
+
+    def step(self, state: TrainingState) -> None:
+        """Show how far the training is."""
+        self.bar(state.n_done, max(1, state.n_total), self.best)
+
+    def epoch(self, state: TrainingState) -> None:
+        """Remember the best validation."""
+        if state.is_best and state.validation:
+            name, value = next(iter(state.validation.items()))
+            self.best = f"epoch {state.epoch}, validation MAE {name} {value:.4g}"
+        self.step(state)
