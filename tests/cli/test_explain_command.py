@@ -187,3 +187,14 @@ def test_a_method_that_a_model_lacks_names_those_it_has(
     given = (structures / "water.xyz", "--method", "contribution", "--out", tmp_path / "x")
     assert _explain(model_folder, *given) == 2
     assert "attention, occlusion" in capsys.readouterr().err
+
+
+def test_molecules_are_also_drawn_in_2d_where_bonds_are_known(tmp_path, capsys) -> None:
+    code = main(["explain", "qm9", "CCO", "formula:H2O", "--draw", "2d", "--out", str(tmp_path)])
+    said = capsys.readouterr().err
+    svg = (tmp_path / "CCO.svg").read_text(encoding="utf-8")
+    assert svg.count("class='disc'") == 3
+    assert "contribution per atom with its hydrogens, eV" in svg
+    assert [path.name for path in tmp_path.glob("*.svg")] == ["CCO.svg"]
+    assert "no drawing in 2D" in said or "formula" in said
+    assert code in (0, 1)

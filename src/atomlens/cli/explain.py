@@ -37,6 +37,7 @@ EXAMPLES = """\
 examples:
   atomlens explain qm9 CCO --out pages --target homo
   atomlens explain runs/homo thymine.xyz --out pages
+  atomlens explain qm9 "CC(=O)O" --draw 2d --out pages
   atomlens explain runs/homo "molecules/*.xyz" "CC(=C)C(C)=C" --out pages
 
 Contributions are the terms whose sum the prediction is: signed, in its unit. Attention says
@@ -54,6 +55,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="M",
         help=f"{', '.join(EXPLAINERS)} (default: contribution, attention or occlusion, the first "
         "that the model has)",
+    )
+    parser.add_argument(
+        "--draw",
+        choices=("3d", "2d"),
+        default="3d",
+        help="2d: also write NAME.svg, a drawing of each molecule given as SMILES, MOL or SDF, "
+        "hydrogens folded into their atoms",
     )
     parser.add_argument("--target", metavar="T", help="which property, if the model has several")
     parser.add_argument(
@@ -76,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
         raise SettingsError(f"--method: {message}")
     from atomlens.predictor.inputs import read_inputs
     from atomlens.predictor.reading import inputs_reading
-    from atomlens.predictor.report import write_explanations
+    from atomlens.predictor.report import write_drawings, write_explanations
     from atomlens.reports.tables import format_table
 
     model = load_model(options.model)
@@ -106,6 +114,8 @@ def run(options: argparse.Namespace) -> int:
             stems = write_explanations(
                 explanations, folder, progress, single_pages=not options.index_only
             )
+            if options.draw == "2d":
+                tell_undrawn(write_drawings(explanations, stems, folder))
         emit(format_table(explanation_rows(explanations)))
         first = "index" if len(stems) > 1 else stems[0]
         emit(f"Open {folder / first}.html in a browser.")
@@ -113,6 +123,14 @@ def run(options: argparse.Namespace) -> int:
             if e.warning:
                 say(f"{e.name}: {e.warning}")
     return exit_code(failures, len(items))
+
+
+def tell_undrawn(sentences: Sequence[str], most: int = 5) -> None:
+    """Say which structures have no drawing, and why."""
+    for sentence in sentences[:most]:
+        say(sentence)
+    if len(sentences) > most:
+        say(f"and {len(sentences) - most} more have no drawing")
 
 
 def refuse_inputs_in(folder: Path, items: "Sequence[Atoms | Failure]") -> None:

@@ -14,6 +14,7 @@ COMMANDS: tuple[str, ...] = (
     "train",
     "predict",
     "explain",
+    "view",
     "evaluate",
     "study",
     "faithful",

@@ -259,6 +259,16 @@ class Explanation:
 
         return draw_structure(self.picture(), path)
 
+    def to_drawing(self, path: str | Path) -> Path:
+        """Write a molecule's drawing in 2D as SVG, hydrogens folded into their atoms.
+
+        Raises:
+            ExplanationError: it is no molecule whose bonds are known (from a SMILES, MOL or SDF).
+        """
+        from atomlens.reports.drawing import draw_molecule
+
+        return draw_molecule(self.picture(), path)
+
     def picture(self) -> "ExplainedStructure":
         """Return what the reports draw."""
         from atomlens.reports.content import ExplainedStructure

@@ -5,13 +5,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.errors import ExplanationError, SettingsError, StructureError, unknown_name
+from atomlens.errors import (
+    ExplanationError,
+    Failure,
+    SettingsError,
+    StructureError,
+    unknown_name,
+)
 from atomlens.explain import EXPLAINERS, Explainer, Explanation, Question, default_method
 from atomlens.models.base import PropertyModel
-from atomlens.predictor.inputs import gather, refuse_elements, with_readers
+from atomlens.predictor.inputs import (
+    Inputs,
+    from_items,
+    gather,
+    read_inputs,
+    refuse_elements,
+    with_readers,
+)
 from atomlens.predictor.tested import tested_sentence
 from atomlens.predictor.trained import TrainedModel
-from atomlens.structures.arrays import StructureArrays
+from atomlens.structures.arrays import Structure, StructureArrays
+from atomlens.structures.bonding import BONDING, Bonding, bonding_of
 
 
 def explain_one(
@@ -27,14 +41,17 @@ def explain_one(
     method = default_method(predictor.models[0]) if method is None else method
     if method not in EXPLAINERS:
         raise SettingsError(unknown_name("explanation method", method, EXPLAINERS))
-    structures = _only_one(given, predictor.models[0])
+    structures, bonding = _only_one(given, predictor.models[0])
     question = Question.about(predictor, structures, target=target, at=at, device=device)
     explainer = EXPLAINERS[method]()
     found = explainer.explain(question)
     has_edges, has_std = question.nodes_are_atoms, bool(np.isfinite(question.std))
+    atoms = structures.to_atoms(0)
+    if bonding is not None:
+        atoms.info[BONDING] = bonding
     return Explanation(
         name=structures.names[0],
-        atoms=structures.to_atoms(0),
+        atoms=atoms,
         target=question.target.name,
         unit=question.unit,
         method=method,
@@ -70,8 +87,17 @@ def _baseline(explainer: Explainer, scores: NDArray[np.float64]) -> float | None
     return 0.0 if explainer.signed or bool((scores < 0).any()) else None
 
 
-def _only_one(given: Any, model: PropertyModel) -> StructureArrays:
-    """Return the one structure that is meant, or raise the reason why it cannot be used."""
+def _only_one(given: Any, model: PropertyModel) -> tuple[StructureArrays, Bonding | None]:
+    """Return the one structure that is meant, or raise the reason why it cannot be used.
+
+    Beside it the bonds that its file or SMILES names, which the arrays do not hold.
+    """
+    bonding = None
+    if not isinstance(given, Inputs | StructureArrays | Structure):
+        items = read_inputs(given)[0]
+        given = from_items(items)
+        if len(items) == 1 and not isinstance(items[0], Failure | Structure):
+            bonding = bonding_of(items[0])
     inputs = refuse_elements(gather(given), model)
     for error in inputs.errors:
         if error:
@@ -81,4 +107,4 @@ def _only_one(given: Any, model: PropertyModel) -> StructureArrays:
             f"explain takes one structure, and this input holds {len(inputs.structures)}; use "
             "explain_many."
         )
-    return inputs.structures
+    return inputs.structures, bonding

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.errors import ExplanationError
 from atomlens.explain import Explanation
 from atomlens.files import to_json, write_text
 from atomlens.predictor.inference import StepProgress
@@ -178,6 +179,19 @@ def write_explanations(
     else:
         _remove_index(folder / "index.html")
     return stems
+
+
+def write_drawings(
+    explanations: Sequence[Explanation], stems: Sequence[str], folder: Path
+) -> list[str]:
+    """Write a molecule's drawing ``STEM.svg`` of each explanation; return why some have none."""
+    undrawn = []
+    for stem, explanation in zip(stems, explanations, strict=True):
+        try:
+            explanation.to_drawing(folder / f"{stem}.svg")
+        except ExplanationError as problem:
+            undrawn.append(str(problem))
+    return undrawn
 
 
 def _remove_index(path: Path) -> None:

@@ -15,6 +15,19 @@ function save(content, type, name) {
   setTimeout(() => URL.revokeObjectURL(address), 10000);
 }
 
+// an SVG as PNG, three pixels a unit
+function savePaper({ width, height, text }, name) {
+  const address = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
+  const picture = new Image();
+  picture.onload = () => {
+    const canvas = element("canvas", { width: 3 * width, height: 3 * height });
+    canvas.getContext("2d").drawImage(picture, 0, 0, 3 * width, 3 * height);
+    URL.revokeObjectURL(address);
+    canvas.toBlob((blob) => save(blob, "image/png", name));
+  };
+  picture.src = address;
+}
+
 /** @param {Structure} structure */
 function toCsv(structure) {
   const spread = structure.scores_std !== null, share = Boolean(structure.baseline);

@@ -3,14 +3,21 @@
 const $ = (id) => document.getElementById(id);
 
 class Page {
-  /** @param {PageData} data */
-  constructor(data) {
-    $("viewer").hidden = false; // it was, for browsers without JavaScript
+  /**
+   * @param {PageData} data
+   * @param {string} suffix behind the ids of the parts of one of several views in a document
+   */
+  constructor(data, suffix = "") {
+    this.$ = (id) => document.getElementById(id + suffix);
+    this.root = this.$("viewer");
+    this.tells = suffix === ""; // one view speaks for the document
+    this.root.hidden = false; // it was, for browsers without JavaScript
     this.data = data;
     /** @type {Structure[]} */
     this.structures = data.structures.map(prepare);
     /** @type {Mode} */
     this.mode = "range";
+    this.paper = false; // whether molecules are shown as drawings
     this.hot = null;
     this.chosen = null;
     this.events = {
@@ -20,7 +27,7 @@ class Page {
     };
     /** @type {Stage | null} */
     this.stage = Stage.canDraw() ? this.openStage() : null;
-    this.table = new AtomTable(/** @type {HTMLTableElement} */ ($("atoms")), $("all-rows"), this.events);
+    this.table = new AtomTable(/** @type {HTMLTableElement} */ (this.$("atoms")), this.$("all-rows"), this.events);
     this.listen();
     this.fillPicker();
     this.show(this.fromAddress());
@@ -29,7 +36,7 @@ class Page {
   /** @returns {Stage | null} */
   openStage() {
     try {
-      return new Stage($("stage"), this.events);
+      return new Stage(this.$("stage"), this.events);
     } catch (error) {
       console.warn(`The 3D view could not be opened: ${error}`);
       return null;
@@ -43,54 +50,63 @@ class Page {
     this.index = Math.min(Math.max(index, 0), this.structures.length - 1);
     const s = this.structure = this.structures[this.index];
     this.hot = this.chosen = null;
+    this.flat = flatOf(s);
     if (s.baseline === null && this.mode === "baseline") this.mode = "range";
     if (s.baseline === 0 && this.mode === "range") this.mode = "baseline"; // lowered or raised
-    $("name").textContent = s.name;
-    $("formula").replaceChildren(...(s.name === s.formula ? [] : formulaNodes(s)));
-    $("facts").textContent = facts(s);
-    $("target").textContent = `${s.target_text} =`;
-    $("prediction").textContent = s.prediction_text;
-    $("std-words").textContent = s.sum_words ? `${s.sum_words} ${s.std_words}` : s.std_words;
-    $("warning").textContent = s.warning ? `⚠ ${s.warning}` : "";
-    for (const node of document.querySelectorAll("[data-score-unit]")) node.textContent = s.score_unit && `· scores in ${s.score_unit}`;
-    $("means").textContent = s.meaning[0];
-    $("means-not").textContent = s.meaning[1];
-    $("live").textContent = `${s.name}: ${s.target_text} ${s.prediction_text}`;
+    this.$("name").textContent = s.name;
+    this.$("formula").replaceChildren(...(s.name === s.formula ? [] : formulaNodes(s)));
+    this.$("facts").textContent = facts(s);
+    this.$("target").textContent = `${s.target_text} =`;
+    this.$("prediction").textContent = s.prediction_text;
+    this.$("std-words").textContent = s.sum_words ? `${s.sum_words} ${s.std_words}` : s.std_words;
+    this.$("warning").textContent = s.warning ? `⚠ ${s.warning}` : "";
+    for (const node of this.root.querySelectorAll("[data-score-unit]")) node.textContent = s.score_unit && `· scores in ${s.score_unit}`;
+    this.$("means").textContent = s.meaning[0];
+    this.$("means-not").textContent = s.meaning[1];
+    this.$("live").textContent = `${s.name}: ${s.target_text} ${s.prediction_text}`;
     this.showDrawing();
     this.table.show(s, (atom) => this.colourOf(atom));
     this.refresh();
-    $("scroll").scrollTop = 0;
+    this.$("scroll").scrollTop = 0;
     this.markPicker();
-    Object.assign(document.documentElement.dataset, { structure: this.index, renderer: this.renderer, rows: this.table.rows.size });
+    this.tell({ structure: this.index, renderer: this.renderer, rows: this.table.rows.size });
     this.report();
   }
 
   showDrawing() {
     const s = this.structure, flat = s.is_formula;
+    const paper = this.paper && this.flat !== null;
     if (!flat && !this.stage) s.picture ??= stillOf(this.index);
-    this.renderer = flat ? "composition" : this.stage ? "webgl" : s.picture ? "picture" : "none";
-    $("gl").hidden = $("overlay").hidden = this.renderer !== "webgl";
-    $("composition").hidden = !flat;
-    $("picture").hidden = this.renderer !== "picture";
-    $("no-picture").hidden = this.renderer !== "none";
+    this.renderer = flat ? "composition" : paper ? "drawing" : this.stage ? "webgl" : s.picture ? "picture" : "none";
+    this.$("draw").hidden = this.flat === null;
+    for (const button of this.root.querySelectorAll("[data-draw]")) {
+      button.setAttribute("aria-pressed", String((button.dataset.draw === "2d") === paper));
+    }
+    this.$("paper").hidden = !paper;
+    this.$("save-svg").hidden = !paper;
+    this.$("gl").hidden = this.$("overlay").hidden = this.renderer !== "webgl";
+    this.$("composition").hidden = !flat;
+    this.$("picture").hidden = this.renderer !== "picture";
+    this.$("no-picture").hidden = this.renderer !== "none";
     if (this.renderer === "picture") {
-      $("picture").src = s.picture;
-      $("picture").alt = `${s.name} with its atoms coloured by score`;
+      this.$("picture").src = s.picture;
+      this.$("picture").alt = `${s.name} with its atoms coloured by score`;
     }
     const drawn = this.renderer === "webgl";
     const periodic = drawn && s.scene.cell_edges.length > 0;
-    document.querySelector('[data-toggle="cell"]').hidden = !periodic;
-    for (const node of document.querySelectorAll('[data-toggle="sizes"], [data-toggle="spin"], #reset')) node.hidden = !drawn;
-    $("labels").parentElement.hidden = $("stage-help").hidden = !drawn;
-    document.querySelector(".toolbar").hidden = !drawn && !flat;
-    const around = document.querySelector('[data-colours="baseline"]');
-    around.disabled = s.baseline === null;
+    this.root.querySelector('[data-toggle="cell"]').hidden = !periodic;
+    for (const node of [...this.root.querySelectorAll('[data-toggle="sizes"], [data-toggle="spin"]'), this.$("reset")]) node.hidden = !drawn;
+    this.$("labels").parentElement.hidden = this.$("stage-help").hidden = !drawn;
+    this.root.querySelector(".toolbar").hidden = !drawn && !flat && this.flat === null;
+    const around = this.root.querySelector('[data-colours="baseline"]');
+    around.disabled = s.baseline === null || (paper && s.baseline !== 0);
     around.textContent = s.baseline === 0 ? "Around no effect" : "Around even share";
-    $("save-png").hidden = !drawn && this.renderer !== "picture";
-    $("stage").setAttribute("aria-label", `${s.name}, ${s.symbols.length} atoms, coloured by ${s.method}; highest: ${s.order.slice(0, 3).map((i) => s.symbols[i] + i).join(", ")}`);
+    this.$("save-png").hidden = !drawn && !paper && this.renderer !== "picture";
+    this.$("stage").setAttribute("aria-label", `${s.name}, ${s.symbols.length} atoms, coloured by ${s.method}; highest: ${s.order.slice(0, 3).map((i) => s.symbols[i] + i).join(", ")}`);
     if (drawn) {
-      Object.assign(this.stage.options, { mode: this.mode, labels: $("labels").value });
-      this.stage.show(s, this.data.scales);
+      Object.assign(this.stage.options, { mode: this.mode, labels: this.$("labels").value });
+      if (this.stage.structure === s) this.stage.paint();
+      else this.stage.show(s, this.data.scales);
     }
   }
 
@@ -104,13 +120,27 @@ class Page {
   // legend, chart and composition in the colours of the mode
   refresh() {
     const { structure: s, mode, data } = this;
-    for (const button of document.querySelectorAll("[data-colours]")) {
+    for (const button of this.root.querySelectorAll("[data-colours]")) {
       button.setAttribute("aria-pressed", String(button.dataset.colours === mode));
     }
-    drawLegend($("legend"), s, this.renderer === "picture" ? drawnMode(s) : mode, data.scales);
-    drawStrips($("chart"), s, mode, data.scales, this.events);
-    if (s.is_formula) drawComposition($("composition"), s, mode, data.scales);
+    const legend = this.$("legend");
+    if (this.renderer === "drawing") {
+      drawLegend(legend, this.flat, mode, data.scales);
+      const point = legend.pointTo;
+      if (point) legend.pointTo = (atom) => point(this.flat.owner.get(atom) ?? null);
+      legend.append(element("p", { class: "quiet" }, "Scores of hydrogens are added to those of the atoms that they hang on."));
+      drawFlat(this.$("paper"), this.flat, mode, data.scales, this.events);
+    } else drawLegend(legend, s, this.renderer === "picture" ? drawnMode(s) : mode, data.scales);
+    drawStrips(this.$("chart"), s, mode, data.scales, this.events);
+    if (s.is_formula) drawComposition(this.$("composition"), s, mode, data.scales);
     this.mark();
+  }
+
+  setPaper(on) {
+    this.paper = on;
+    this.showDrawing();
+    this.refresh();
+    this.tell({ renderer: this.renderer });
   }
 
   /** @param {Mode} mode */
@@ -138,16 +168,17 @@ class Page {
     if (atom !== null) {
       const s = this.structure;
       this.table.reveal(atom);
-      $("live").textContent = `${s.symbols[atom]}${atom}: score ${shortNumber(s.scores[atom])}`;
+      this.$("live").textContent = `${s.symbols[atom]}${atom}: score ${shortNumber(s.scores[atom])}`;
     }
     this.report();
   }
 
   mark() {
     if (this.renderer === "webgl") this.stage.mark(this.hot, this.chosen);
+    if (this.renderer === "drawing") markFlat(this.$("paper"), this.flat, this.hot, this.chosen);
     this.table.mark(this.hot, this.chosen);
-    $("legend").pointTo?.(this.hot ?? this.chosen);
-    for (const node of $("chart").querySelectorAll("circle")) {
+    this.$("legend").pointTo?.(this.hot ?? this.chosen);
+    for (const node of this.$("chart").querySelectorAll("circle")) {
       const atom = Number(node.dataset.atom);
       node.classList.toggle("hot", atom === this.hot);
       node.classList.toggle("chosen", atom === this.chosen);
@@ -156,23 +187,27 @@ class Page {
 
   // for scripts and tests: what the page shows, on the root element
   report() {
-    Object.assign(document.documentElement.dataset, { chosen: this.chosen ?? "", mode: this.mode, ready: "yes" });
+    this.tell({ chosen: this.chosen ?? "", mode: this.mode, ready: "yes" });
+  }
+
+  tell(facts) {
+    if (this.tells) Object.assign(document.documentElement.dataset, facts);
   }
 
   // ---- the list of structures
 
   fillPicker() {
     const many = this.structures.length > 1;
-    $("picker").hidden = !many;
-    $("viewer").classList.toggle("many", many);
+    this.$("picker").hidden = !many;
+    this.$("viewer").classList.toggle("many", many);
     if (!many) return;
-    $("picker-list").append(...this.structures.map((s, i) => element("li", { role: "option", id: `structure-${i}`, "data-index": i },
+    this.$("picker-list").append(...this.structures.map((s, i) => element("li", { role: "option", id: `structure-${i}`, "data-index": i },
       element("b", { title: s.name }, s.name), element("span", {}, `${s.target_text} ${s.prediction_text}`))));
-    $("picker-list").addEventListener("click", (event) => {
+    this.$("picker-list").addEventListener("click", (event) => {
       const item = event.target.closest("li");
       if (item) this.go(Number(item.dataset.index));
     });
-    $("picker-list").addEventListener("keydown", (event) => {
+    this.$("picker-list").addEventListener("keydown", (event) => {
       const visible = [...$("picker-list").children].filter((item) => !item.hidden);
       const at = visible.findIndex((item) => Number(item.dataset.index) === this.index);
       const to = { ArrowDown: at + 1, ArrowRight: at + 1, ArrowUp: at - 1, ArrowLeft: at - 1, Home: 0, End: visible.length - 1 }[event.key];
@@ -180,28 +215,28 @@ class Page {
       event.preventDefault();
       if (visible[to]) this.go(Number(visible[to].dataset.index));
     });
-    $("picker-search").addEventListener("input", () => this.filterPicker());
+    this.$("picker-search").addEventListener("input", () => this.filterPicker());
     this.filterPicker();
   }
 
   filterPicker() {
-    const wanted = $("picker-search").value.trim().toLowerCase();
+    const wanted = this.$("picker-search").value.trim().toLowerCase();
     let n = 0;
-    for (const item of $("picker-list").children) {
+    for (const item of this.$("picker-list").children) {
       const s = this.structures[Number(item.dataset.index)];
       item.hidden = ![s.name, s.formula_plain, s.target].some((text) => text.toLowerCase().includes(wanted));
       n += item.hidden ? 0 : 1;
     }
-    $("picker-count").textContent = n === this.structures.length ? `(${n})` : `(${n} of ${this.structures.length})`;
+    this.$("picker-count").textContent = n === this.structures.length ? `(${n})` : `(${n} of ${this.structures.length})`;
   }
 
   markPicker() {
-    for (const item of $("picker-list").children) {
+    for (const item of this.$("picker-list").children) {
       const here = Number(item.dataset.index) === this.index;
       item.setAttribute("aria-selected", String(here));
       if (!here) continue;
-      $("picker-list").setAttribute("aria-activedescendant", item.id);
-      const list = $("picker-list");
+      this.$("picker-list").setAttribute("aria-activedescendant", item.id);
+      const list = this.$("picker-list");
       list.scrollTop = Math.min(Math.max(list.scrollTop, item.offsetTop + item.offsetHeight - list.offsetTop - list.clientHeight), item.offsetTop - list.offsetTop);
       list.scrollLeft = Math.min(Math.max(list.scrollLeft, item.offsetLeft + item.offsetWidth - list.offsetLeft - list.clientWidth), item.offsetLeft - list.offsetLeft);
     }
@@ -224,10 +259,10 @@ class Page {
   // ---- buttons
 
   listen() {
-    for (const button of document.querySelectorAll("[data-colours]")) {
+    for (const button of this.root.querySelectorAll("[data-colours]")) {
       button.addEventListener("click", () => this.setMode(/** @type {Mode} */ (button.dataset.colours)));
     }
-    for (const button of document.querySelectorAll("[data-toggle]")) {
+    for (const button of this.root.querySelectorAll("[data-toggle]")) {
       button.addEventListener("click", () => {
         const on = button.getAttribute("aria-pressed") !== "true";
         button.setAttribute("aria-pressed", String(on));
@@ -235,22 +270,26 @@ class Page {
         else this.stage.set({ [button.dataset.toggle]: on });
       });
     }
-    $("labels").value = "symbols";
-    $("labels").addEventListener("change", () => this.stage.set({ labels: $("labels").value }));
-    $("reset").addEventListener("click", () => this.stage.resetView());
-    $("save-csv").addEventListener("click", () => save(this.csv(), "text/csv", `${fileStem(this.structure.name)}.csv`));
-    $("save-xyz").addEventListener("click", () => save(this.extxyz(), "text/plain", `${fileStem(this.structure.name)}.extxyz`));
-    $("save-png").addEventListener("click", () => this.savePicture());
+    for (const button of this.root.querySelectorAll("[data-draw]")) {
+      button.addEventListener("click", () => this.setPaper(button.dataset.draw === "2d"));
+    }
+    this.$("labels").value = "symbols";
+    this.$("labels").addEventListener("change", () => this.stage.set({ labels: this.$("labels").value }));
+    this.$("reset").addEventListener("click", () => this.stage.resetView());
+    this.$("save-csv").addEventListener("click", () => save(this.csv(), "text/csv", `${fileStem(this.structure.name)}.csv`));
+    this.$("save-xyz").addEventListener("click", () => save(this.extxyz(), "text/plain", `${fileStem(this.structure.name)}.extxyz`));
+    this.$("save-svg").addEventListener("click", () => save(flatFile(this.flat, this.mode, this.data.scales).text, "image/svg+xml", `${fileStem(this.structure.name)}.svg`));
+    this.$("save-png").addEventListener("click", () => this.savePicture());
     window.addEventListener("hashchange", () => this.show(this.fromAddress()));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.stage?.retheme());
     window.addEventListener("beforeprint", () => this.snapshot());
     let width = 0;
     new ResizeObserver(() => {
-      if (Math.abs($("chart").clientWidth - width) < 2) return;
-      width = $("chart").clientWidth;
-      drawStrips($("chart"), this.structure, this.mode, this.data.scales, this.events);
+      if (Math.abs(this.$("chart").clientWidth - width) < 2) return;
+      width = this.$("chart").clientWidth;
+      drawStrips(this.$("chart"), this.structure, this.mode, this.data.scales, this.events);
       this.mark();
-    }).observe($("chart"));
+    }).observe(this.$("chart"));
   }
 
   csv() { return toCsv(this.structure); }
@@ -260,7 +299,7 @@ class Page {
   // a printer gets the view as it stands, on white
   snapshot() {
     if (this.renderer !== "webgl") return;
-    $("snapshot").replaceChildren(toPicture(this.stage, this.structure, this.mode, this.data.scales));
+    this.$("snapshot").replaceChildren(toPicture(this.stage, this.structure, this.mode, this.data.scales));
   }
 
   savePicture() {
@@ -268,6 +307,10 @@ class Page {
     if (this.renderer === "picture") {
       const link = element("a", { href: this.structure.picture, download: name });
       link.click();
+      return;
+    }
+    if (this.renderer === "drawing") {
+      savePaper(flatFile(this.flat, this.mode, this.data.scales), name);
       return;
     }
     toPicture(this.stage, this.structure, this.mode, this.data.scales).toBlob((blob) => save(blob, "image/png", name));
@@ -308,4 +351,4 @@ function facts(s) {
   return `· ${parts.join(" · ")}`;
 }
 
-window.atomlens = new Page(JSON.parse($("atomlens-data").textContent));
+if ($("atomlens-data")) window.atomlens = new Page(JSON.parse($("atomlens-data").textContent));

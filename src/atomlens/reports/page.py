@@ -17,7 +17,15 @@ from atomlens.reports.wording import prediction_text
 
 MAX_PICTURES = 12
 """So many structures of one page carry a picture for browsers without JavaScript or WebGL."""
-_SCRIPTS = ("colours.js", "labels.js", "stage.js", "charts.js", "table.js", "downloads.js")
+SCRIPTS = (
+    "colours.js",
+    "labels.js",
+    "stage.js",
+    "charts.js",
+    "flat.js",
+    "table.js",
+    "downloads.js",
+)
 
 
 def write_page(
@@ -120,7 +128,7 @@ def _scripts(structures: Sequence[ExplainedStructure]) -> str:
     data = script_json(page_payload(structures))
     licence = resource("vendor/VERSION") + resource("vendor/LICENSE.3Dmol")
     library = resource("vendor/3Dmol-min.js")
-    own = "".join(resource(name) for name in (*_SCRIPTS, "page.js"))
+    own = "".join(resource(name) for name in (*SCRIPTS, "page.js"))
     return (
         f'<script type="application/json" id="atomlens-data">{data}</script>\n'
         f"<script>/*\n{licence}*/\n{library}\n</script>\n"

@@ -18,6 +18,7 @@ from atomlens.reports.colours import (
     scale_ends,
 )
 from atomlens.reports.content import ExplainedStructure, check_content
+from atomlens.reports.drawing import drawing_payload
 from atomlens.reports.scene import Scene, build_scene, drawn_radius, periodicity, quaternion
 from atomlens.reports.wording import (
     formula_parts,
@@ -87,6 +88,7 @@ def structure_payload(structure: ExplainedStructure) -> dict[str, Any]:
             "baseline": None if baseline is None else _ends(around_baseline(scores, baseline)),
         },
         "little_difference": little_difference(scores, baseline) if little else "",
+        "drawing": drawing_payload(structure),
         "scene": None if is_formula else _scene_payload(build_scene(atoms)),
     }
 

@@ -28,7 +28,7 @@ class Stage {
     this.hot = null;
     this.chosen = null;
     this.viewer = $3Dmol.createViewer(root.querySelector(".gl"), {
-      backgroundColor: Colours.css("--stage") || "#ffffff", antialias: true, disableFog: false,
+      id: `${root.id}-canvas`, backgroundColor: Colours.css("--stage") || "#ffffff", antialias: true, disableFog: false,
     });
     this.lighten();
     this.outline();

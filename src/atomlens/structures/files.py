@@ -255,6 +255,20 @@ def _looks_like(content: bytes) -> str:
     return next((label for pattern, label in _TEXTS if re.match(pattern, head, re.IGNORECASE)), "")
 
 
+_ENDINGS = {
+    "CIF": ".cif",
+    "XYZ": ".xyz",
+    "MOL or SDF": ".sdf",
+    "POSCAR": ".vasp",
+    "JSON": ".json",
+}
+
+
+def content_kind(content: bytes) -> str:
+    """Return the ending of the file that a text seems to be the content of, or an empty text."""
+    return _ENDINGS.get(_looks_like(content), "")
+
+
 def numbered(stem: str, entries: list[Entry]) -> Iterator[tuple[str, Entry]]:
     """Yield a name for each entry of one file: its own, or the file's, numbered if many."""
     for i, entry in enumerate(entries):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from atomlens.elements import NONMETALS, SYMBOLS
 from atomlens.errors import StructureError
+from atomlens.structures.bonding import BONDING, LONGEST_SMILES, keep_bonding
 from atomlens.structures.checks import check_atoms
 from atomlens.structures.embedding import geometry_problem, positions_of
 from atomlens.structures.records import (
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
 MOST_HEAVY_ATOMS = 80
 """Larger molecules are not embedded: distance geometry takes minutes and often fails."""
-
-LONGEST_SMILES = 3000
-"""Letters; rdkit's time grows with the square of the length of what is no molecule."""
 
 FRAGMENT_GAP = 3.0
 """Å between the fragments of a SMILES with a dot in it."""
@@ -63,6 +61,7 @@ def from_smiles(smiles: str, name: str | None = None) -> "Atoms":
     if molecule is None:
         raise StructureError(f"{short(text)} is not a SMILES: {smiles_problem(text)}")
     atoms = _embedded(molecule, f"SMILES {short(text)}")
+    del atoms.info[BONDING]  # the SMILES says as much
     atoms.info.update(name=name or text, smiles=text)
     check_atoms(atoms)
     return atoms
@@ -276,6 +275,7 @@ def _embedded(molecule: Any, what: str) -> "Atoms":
         positions[list(members[k])] = placed
         edge = float(placed[:, 0].max())
     atoms = Atoms([a.GetAtomicNum() for a in whole.GetAtoms()], positions=positions)
+    keep_bonding(atoms, whole)
     _tell_isotopes(atoms, whole)
     if len(parts) > 1:
         add_warning(atoms, _FRAGMENT_NOTICE)
@@ -293,6 +293,7 @@ def _with_conformer(molecule: Any) -> "Atoms":
     numbers = [atom.GetAtomicNum() for atom in molecule.GetAtoms()]
     positions: NDArray[np.float64] = molecule.GetConformer().GetPositions()
     atoms = Atoms(numbers, positions=positions)
+    keep_bonding(atoms, molecule)
     _tell_isotopes(atoms, molecule)
     return atoms
 

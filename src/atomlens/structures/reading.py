@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from atomlens.errors import Failure, StructureError
 from atomlens.printing import clean_name
 from atomlens.structures.arrays import name_of, warnings_of
+from atomlens.structures.bonding import LONGEST_SMILES
 from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice
 from atomlens.structures.files import files_in, kind_of, known_kinds, numbered, read_file, stem_of
 from atomlens.structures.formulas import amounts_in_formula, from_formula
-from atomlens.structures.molecules import LONGEST_SMILES, from_smiles, parse_smiles, smiles_problem
+from atomlens.structures.molecules import from_smiles, parse_smiles, smiles_problem
 from atomlens.structures.objects import atoms_of
 from atomlens.structures.records import (
     HoldsNoStructureError,

@@ -1,0 +1,310 @@
+"""Molecules as chemists draw them: flat, hydrogens folded into their atoms, coloured by score.
+
+rdkit draws the bonds and labels; the discs under the atoms and the scale are ours, so that the
+colours are those of the page and of the pictures in 3D.
+"""
+
+import html
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.errors import ExplanationError
+from atomlens.files import write_text
+from atomlens.reports.colours import (
+    SCORE_COLOURS,
+    all_equal,
+    atom_colours,
+    legend_colours,
+    scale_ends,
+    text_colour,
+)
+from atomlens.reports.content import ExplainedStructure, check_content
+from atomlens.reports.wording import formula_text, number, prediction_text, shortened
+from atomlens.structures.bonding import molecule_of
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+MOST_DRAWN = 250
+"""Atoms without hydrogens; larger molecules have no readable drawing."""
+_BOND = 34.0
+"""Length of a bond, in pixels."""
+_DISC = 11.5
+"""Radius of the disc under an atom, in pixels."""
+_MARGIN = 26.0
+_LEAST_WIDTH = 420.0
+_FONT = "font-family='DejaVu Sans, Segoe UI, Helvetica, Arial, sans-serif'"
+_INK, _QUIET = "#1d242b", "#5b6671"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """A molecule on paper."""
+
+    width: float
+    height: float
+    lines: str
+    """Elements of SVG: bonds and labels in black, of the classes ``bond-I`` and ``atom-I``; letters
+    that stand on the disc of their atom also have the class ``on``."""
+    members: tuple[tuple[int, ...], ...]
+    """Of each drawn atom: itself, then the hydrogens that are folded into it."""
+    places: NDArray[np.float64]
+    """(n_drawn, 2) pixels from the upper left corner"""
+
+
+def fold(drawing: Drawing, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n_atoms,) -> (n_drawn,) scores of the drawn atoms, those of their hydrogens added."""
+    folded: NDArray[np.float64] = np.array(
+        [scores[list(members)].sum() for members in drawing.members]
+    )
+    return folded
+
+
+def draw_flat(atoms: "Atoms") -> Drawing | None:
+    """Return the drawing of a molecule whose bonds are known; None for everything else.
+
+    Bonds are known of SMILES, MOL and SDF files and rdkit's molecules.
+    """
+    molecule = molecule_of(atoms)
+    if molecule is None:
+        return None
+    try:
+        return _drawn(*_folded(molecule))
+    except (ValueError, RuntimeError):  # bonds that rdkit can hold and not draw
+        return None
+
+
+def _folded(molecule: Any) -> tuple[Any, tuple[tuple[int, ...], ...]]:
+    """Return the molecule without the hydrogens that hang on one heavy atom, and who is where."""
+    from rdkit import Chem, rdBase
+
+    owner = {}
+    for atom in molecule.GetAtoms():
+        atom.SetIntProp("_row", atom.GetIdx())
+        heavy = [n.GetIdx() for n in atom.GetNeighbors() if n.GetAtomicNum() > 1]
+        if atom.GetAtomicNum() == 1 and atom.GetDegree() == 1 and heavy:
+            owner[atom.GetIdx()] = heavy[0]
+    with rdBase.BlockLogs():
+        parameters: Any = Chem.RemoveHsParameters()
+        parameters.removeWithWedgedBond = True
+        parameters.removeDefiningBondStereo = True
+        parameters.removeIsotopes = True
+        parameters.removeHydrides = False
+        plain = Chem.RemoveHs(molecule, parameters, sanitize=False)
+        plain.UpdatePropertyCache(strict=False)
+    rows = [atom.GetIntProp("_row") for atom in plain.GetAtoms()]
+    hanging: dict[int, list[int]] = {row: [] for row in rows}
+    for hydrogen, heavy_row in owner.items():
+        if hydrogen not in hanging:
+            hanging[heavy_row].append(hydrogen)
+    return plain, tuple((row, *hanging[row]) for row in rows)
+
+
+def _drawn(molecule: Any, members: tuple[tuple[int, ...], ...]) -> Drawing | None:
+    from rdkit import rdBase
+    from rdkit.Chem import rdDepictor
+    from rdkit.Chem.Draw import rdMolDraw2D
+
+    if molecule.GetNumAtoms() > MOST_DRAWN:
+        return None
+    with rdBase.BlockLogs():
+        rdDepictor.SetPreferCoordGen(False)
+        rdDepictor.Compute2DCoords(molecule)
+        rdDepictor.StraightenDepiction(molecule)
+        try:
+            ready = rdMolDraw2D.PrepareMolForDrawing(molecule)
+        except (ValueError, RuntimeError):  # rings that cannot be written with double bonds
+            ready = rdMolDraw2D.PrepareMolForDrawing(molecule, kekulize=False)
+        plane = ready.GetConformer().GetPositions()[:, :2]
+        span = np.ptp(plane, axis=0) if len(plane) > 1 else np.zeros(2)
+        width = float(max(span[0] / 1.5 * _BOND + 2 * _MARGIN + 60, 120))
+        height = float(span[1] / 1.5 * _BOND + 2 * _MARGIN + 20)
+        pen = rdMolDraw2D.MolDraw2DSVG(round(width), round(height))
+        options: Any = pen.drawOptions()
+        options.clearBackground = False
+        options.useBWAtomPalette()
+        options.fixedBondLength = _BOND
+        options.bondLineWidth = 1.7
+        options.padding = 0.02
+        options.prepareMolsBeforeDrawing = False
+        options.minFontSize = options.maxFontSize = 15
+        pen.DrawMolecule(ready)
+        points = [pen.GetDrawCoords(i) for i in range(ready.GetNumAtoms())]
+        pen.FinishDrawing()
+        text = pen.GetDrawingText()
+    places = np.array([[p.x, p.y] for p in points]).reshape(-1, 2)
+    lines = text.partition("<!-- END OF HEADER -->")[2].rpartition("</svg>")[0]
+    return Drawing(
+        width=round(width),
+        height=round(height),
+        lines=_with_marks(re.sub(r"\s*\n\s*", " ", lines).strip(), places),
+        members=members,
+        places=places,
+    )
+
+
+def _with_marks(lines: str, places: NDArray[np.float64]) -> str:
+    """Mark the letters that stand on the disc of their atom with the class ``on``."""
+
+    def marked(match: re.Match[str]) -> str:
+        numbers = np.array(re.findall(r"-?\d+\.?\d*", match[2]), dtype=float).reshape(-1, 2)
+        middle = (numbers.min(axis=0) + numbers.max(axis=0)) / 2
+        is_on = np.linalg.norm(middle - places[int(match[1])]) < 0.8 * _DISC
+        return f"<path class='atom-{match[1]}{' on' if is_on else ''}' d='{match[2]}'"
+
+    return re.sub(r"<path class='atom-(\d+)' d='([^']*)'", marked, lines)
+
+
+def drawing_payload(structure: ExplainedStructure) -> dict[str, Any] | None:
+    """Return the drawing as the page takes it; None if the structure has none."""
+    drawing = draw_flat(structure.atoms)
+    if drawing is None:
+        return None
+    scores = fold(drawing, np.asarray(structure.scores, dtype=np.float64))
+    baseline = 0.0 if structure.baseline == 0 else None
+    return {
+        "scores": scores.tolist(),
+        "all_equal": all_equal(scores),
+        "scale_ends": [float(end) for end in scale_ends(scores, baseline)],
+        "width": drawing.width,
+        "height": drawing.height,
+        "radius": _DISC,
+        "lines": drawing.lines,
+        "members": [list(members) for members in drawing.members],
+        "places": np.round(drawing.places, 1).tolist(),
+    }
+
+
+def draw_molecule(structure: ExplainedStructure, path: str | Path) -> Path:
+    """Write a molecule's drawing as SVG: discs coloured by score, value, scale with its unit.
+
+    The scores of hydrogens are added to those of the atoms that they hang on.
+
+    Raises:
+        ExplanationError: it is no molecule whose bonds are known, or the path does not end
+            with .svg.
+    """
+    if Path(path).suffix.lower() != ".svg":
+        raise ExplanationError(f"{path}: drawings of molecules are written as .svg.")
+    return write_text(molecule_svg(structure), path)
+
+
+def molecule_svg(structure: ExplainedStructure) -> str:
+    """Return the text of the file that `draw_molecule` writes."""
+    check_content(structure)
+    drawing = draw_flat(structure.atoms)
+    if drawing is None:
+        raise ExplanationError(no_drawing(structure))
+    scores = fold(drawing, np.asarray(structure.scores, dtype=np.float64))
+    baseline = 0.0 if structure.baseline == 0 else None
+    colours = atom_colours(scores, baseline)
+    width = max(drawing.width, _LEAST_WIDTH)
+    left, top = (width - drawing.width) / 2, 58.0
+    height = top + drawing.height + 62
+    return (
+        "<?xml version='1.0' encoding='utf-8'?>\n"
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='{width:g}' height='{height:g}' "
+        f"viewBox='0 0 {width:g} {height:g}' role='img'>\n"
+        f"<title>{_escaped(structure.name)}: {_escaped(_value_of(structure))}</title>\n"
+        f"<rect width='{width:g}' height='{height:g}' fill='#ffffff'/>\n"
+        f"{_headline(structure)}\n"
+        f"<g transform='translate({left:g} {top:g})'>\n"
+        f"{_discs(drawing, colours)}\n{_inked(drawing, colours)}\n</g>\n"
+        f"{_scale(structure, scores, baseline, width, top + drawing.height + 14)}\n</svg>\n"
+    )
+
+
+def no_drawing(structure: ExplainedStructure) -> str:
+    """Return why a structure has no drawing."""
+    what = "a formula has no bonds" if structure.atoms.info.get("is_formula") else ""
+    what = what or ("a crystal has none" if structure.atoms.pbc.any() else "")
+    what = what or (
+        "its bonds are not known, or it is too large; give it as SMILES, MOL or SDF with at most "
+        f"{MOST_DRAWN} atoms beside hydrogens"
+    )
+    return f"{structure.name}: there is no drawing in 2D ({what})."
+
+
+def _value_of(structure: ExplainedStructure) -> str:
+    return f"{structure.target.replace('_', ' ')} = {prediction_text(structure)}"
+
+
+def _headline(structure: ExplainedStructure) -> str:
+    formula = formula_text(structure.atoms.numbers)
+    name = shortened(structure.name, 40)
+    more = "" if structure.name == formula or len(name) + len(formula) > 44 else formula
+    return (
+        f"<text x='16' y='26' {_FONT} font-size='15' font-weight='700' fill='{_INK}'>"
+        f"{_escaped(name)}<tspan font-weight='400' fill='{_QUIET}' dx='8'>{_escaped(more)}</tspan>"
+        f"</text>\n<text x='16' y='46' {_FONT} font-size='13' fill='{_INK}'>"
+        f"{_escaped(shortened(_value_of(structure), 60))}</text>"
+    )
+
+
+def _discs(drawing: Drawing, colours: Sequence[str]) -> str:
+    return "\n".join(
+        f"<circle class='disc' cx='{x:.1f}' cy='{y:.1f}' r='{_DISC:g}' fill='{colour}'/>"
+        for (x, y), colour in zip(drawing.places, colours, strict=True)
+    )
+
+
+def _inked(drawing: Drawing, colours: Sequence[str]) -> str:
+    """Return bonds and labels, each label in the ink that stands out on its disc."""
+
+    def recoloured(match: re.Match[str]) -> str:
+        ink = text_colour(colours[int(match[1])])
+        return match[0].replace("#000000", ink)
+
+    return re.sub(r"<path class='atom-(\d+) on'[^>]*>", recoloured, drawing.lines)
+
+
+def _scale(
+    structure: ExplainedStructure,
+    scores: NDArray[np.float64],
+    baseline: float | None,
+    width: float,
+    y: float,
+) -> str:
+    """Return the colour bar, from the lowest to the highest score that is drawn."""
+    unit = f", {structure.score_unit}" if structure.score_unit else ""
+    title = shortened(f"{structure.method.replace('-', ' ')} per atom with its hydrogens{unit}", 64)
+    text = f"{_FONT} font-size='11.5' fill='{_INK}'"
+    heading = f"<text x='16' y='{y + 8:g}' {_FONT} font-size='11.5' fill='{_QUIET}'>"
+    heading += f"{_escaped(title)}</text>"
+    if all_equal(scores):
+        return (
+            f"{heading}\n<rect x='16' y='{y + 18:g}' width='22' height='11' rx='2' "
+            f"fill='{SCORE_COLOURS[0]}'/>\n<text x='46' y='{y + 28:g}' {text}>all alike within "
+            f"1 %: {number(float(scores.mean()))}</text>"
+        )
+    low, high = float(scores.min()), float(scores.max())
+    left, right = 70.0, width - 70.0
+    colours = legend_colours(scores, baseline)
+    step = (right - left) / len(colours)
+    cells = "".join(
+        f"<rect x='{left + k * step:.2f}' y='{y + 18:g}' width='{step + 0.6:.2f}' height='11' "
+        f"fill='{colour}' shape-rendering='crispEdges'/>"
+        for k, colour in enumerate(colours)
+    )
+    ends = (
+        f"<text x='{left - 8:g}' y='{y + 28:g}' text-anchor='end' {text}>{number(low)}</text>"
+        f"<text x='{right + 8:g}' y='{y + 28:g}' {text}>{number(high)}</text>"
+    )
+    mark = ""
+    if baseline is not None and low < baseline < high:
+        x = left + (right - left) * (baseline - low) / (high - low)
+        mark = (
+            f"<path d='M {x:.1f} {y + 15:g} v 17' stroke='{_INK}' stroke-width='1.5'/>"
+            f"<text x='{x:.1f}' y='{y + 43:g}' text-anchor='middle' {text}>no effect</text>"
+        )
+    return f"{heading}\n{cells}\n{ends}\n{mark}"
+
+
+def _escaped(text: str) -> str:
+    return html.escape(text, quote=True)

@@ -1,0 +1,1 @@
+"""The local application: structures dropped into a browser, answered by trained models."""

@@ -1,0 +1,136 @@
+"""The structures that a user has given to the application, each under a number of ours."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
+
+from atomlens.errors import Failure, SettingsError, StructureError
+from atomlens.reports.scene import periodicity
+from atomlens.reports.wording import formula_text
+from atomlens.structures.arrays import hill_formula, name_of, warnings_of
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+MOST_ATOMS = 2000
+"""In one structure: what a browser draws with bonds, and what most methods answer in seconds."""
+MOST_STRUCTURES = 20_000
+MOST_ATOMS_OF_ALL = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """One structure on the shelf."""
+
+    id: str
+    name: str
+    atoms: "Atoms"
+    parent: str = ""
+    """The structure that it was made of by a change, if it was."""
+    change: str = ""
+    """What was changed, such as ``O2 → N``."""
+    origin: tuple[int, ...] = ()
+    """(n_atoms,) number of each atom in the parent; -1 for new ones."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON."""
+        numbers = self.atoms.numbers
+        return {
+            "id": self.id,
+            "name": self.name,
+            "formula": formula_text(numbers),
+            "formula_plain": hill_formula(numbers),
+            "n_atoms": len(numbers),
+            "kind": periodicity(self.atoms),
+            "warnings": warnings_of(self.atoms),
+            "parent": self.parent,
+            "change": self.change,
+            "origin": list(self.origin),
+        }
+
+
+@final
+class Shelf:
+    """All structures of an application. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, Held] = {}
+        self._names: set[str] = set()
+        self._count = 0
+        self._n_atoms = 0
+        self._lock = threading.Lock()
+
+    def put(
+        self, atoms: "Atoms", *, parent: str = "", change: str = "", origin: Sequence[int] = ()
+    ) -> Held:
+        """Keep a structure.
+
+        Raises:
+            StructureError: it has too many atoms.
+            SettingsError: the shelf is full.
+        """
+        name = name_of(atoms)
+        if len(atoms) > MOST_ATOMS:
+            raise StructureError(
+                f"{name}: it has {len(atoms):,} atoms, more than the {MOST_ATOMS:,} that this page "
+                "shows; use `atomlens predict` and `atomlens explain`."
+            )
+        with self._lock:
+            if len(self._held) >= MOST_STRUCTURES or self._n_atoms + len(atoms) > MOST_ATOMS_OF_ALL:
+                raise SettingsError(
+                    f"{name}: the table is full ({len(self._held):,} structures); clear it first, "
+                    "or use `atomlens predict` for so many."
+                )
+            self._count += 1
+            held = Held(
+                id=f"s{self._count}",
+                name=self._unused(name),
+                atoms=atoms,
+                parent=parent,
+                change=change,
+                origin=tuple(int(i) for i in origin),
+            )
+            atoms.info["name"] = held.name
+            self._names.add(held.name)
+            self._held[held.id] = held
+            self._n_atoms += len(atoms)
+        return held
+
+    def _unused(self, name: str) -> str:
+        candidate, number = name, 1
+        while candidate in self._names:
+            number += 1
+            candidate = f"{name} ({number})"
+        return candidate
+
+    def get(self, structure_id: str) -> Held | None:
+        """Return a structure, if it is there."""
+        with self._lock:
+            return self._held.get(structure_id)
+
+    def all(self) -> list[Held]:
+        """Return everything, in the order of coming."""
+        with self._lock:
+            return list(self._held.values())
+
+    def remove(self, structure_id: str) -> bool:
+        """Take a structure away; say whether it was there."""
+        with self._lock:
+            held = self._held.pop(structure_id, None)
+            if held is not None:
+                self._names.discard(held.name)
+                self._n_atoms -= len(held.atoms)
+        return held is not None
+
+    def clear(self) -> None:
+        """Take everything away."""
+        with self._lock:
+            self._held.clear()
+            self._names.clear()
+            self._n_atoms = 0
+
+
+def failure_dict(failure: Failure) -> dict[str, str]:
+    """Return a failure ready for JSON."""
+    return {"name": failure.name, "message": failure.message}

@@ -1,0 +1,139 @@
+"""What a browser sends, as structures: files by their content, texts by what they say.
+
+The name of a file is a label. Its last part, made safe, names a draft in a fresh folder of ours,
+since readers tell kinds of files apart by their names; nothing else on this machine is opened.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, NamedTuple
+
+from atomlens.datasets.tables import headers_of, is_table
+from atomlens.errors import AtomlensError, DatasetError, Failure
+from atomlens.predictor.inputs import read_inputs
+from atomlens.printing import clean_name, cut, file_stem, one_line
+from atomlens.structures.arrays import Structure, StructureArrays
+from atomlens.structures.files import content_kind
+from atomlens.structures.reading import forced, from_text
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+MOST_LINES = 2000
+"""Of a pasted text."""
+_LONGEST_LABEL = 120
+
+
+class Upload(NamedTuple):
+    """A file as the browser sent it."""
+
+    label: str
+    content: bytes
+
+
+Progress = Callable[[int, int], None]
+
+
+def label_of(name: str) -> str:
+    """Return the last part of a file's name, as it is shown and as its draft is called."""
+    last = PurePosixPath(name.replace("\\", "/")).name
+    stem, dot, suffix = last.partition(".")
+    safe = file_stem(f"{stem}{dot}{suffix}") if last.strip("./ ") else "file"
+    return safe[-_LONGEST_LABEL:]
+
+
+def read_upload(upload: Upload) -> "list[Atoms | Failure]":
+    """Return the structures of one file; one that cannot be used is a failure in its place."""
+    label = label_of(upload.label)
+    with TemporaryDirectory(prefix="atomlens-view-") as folder:
+        path = Path(folder) / label
+        path.write_bytes(upload.content)
+        try:
+            if is_table(path):
+                _refuse_table_of_files(path)
+            items = read_inputs([path])[0]
+        except AtomlensError as error:
+            items = [Failure(name=label, message=str(error))]
+        return [_without_folder(item, f"{folder}/") for item in items]
+
+
+def _refuse_table_of_files(path: Path) -> None:
+    """Refuse a table whose rows name files: what a stranger's table names is never opened."""
+    if any(header.strip().lower() == "file" for header in headers_of(path)):
+        raise DatasetError(
+            f"{path}: its column 'file' names files, which this page does not open; drop the files "
+            "themselves, or use `atomlens predict`."
+        )
+
+
+def _without_folder(item: "Atoms | Structure | Failure", folder: str) -> "Atoms | Failure":
+    """Return what was read as if the file stood where its label says."""
+    if isinstance(item, Failure):
+        return Failure(name=item.name, message=item.message.replace(folder, ""))
+    if isinstance(item, Structure):
+        return StructureArrays.from_structures([item]).to_atoms(0)
+    item.info.pop("source", None)
+    return item
+
+
+def read_texts(text: str, progress: Progress) -> "list[Atoms | Failure]":
+    """Return the structures of a pasted text: one a line, a SMILES or a formula, or a whole file.
+
+    A name may follow a SMILES behind a space, as in files of SMILES.
+    """
+    kind = content_kind(text.encode("utf-8", errors="replace"))
+    if kind:
+        return read_upload(Upload(f"pasted{kind}", text.encode("utf-8", errors="replace")))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    found: list[Atoms | Failure] = []
+    for done, line in enumerate(lines[:MOST_LINES], start=1):
+        found.append(_read_line(line))
+        progress(done, min(len(lines), MOST_LINES))
+    if len(lines) > MOST_LINES:
+        found.append(
+            Failure(
+                name="pasted text",
+                message=f"{len(lines) - MOST_LINES} lines beyond the first {MOST_LINES} were left "
+                "out; drop them as a file (.smi or .csv).",
+            )
+        )
+    return found
+
+
+def _read_line(line: str) -> "Atoms | Failure":
+    try:
+        return _atoms_of(line)
+    except AtomlensError as error:
+        return Failure(name=cut(one_line(line), 60), message=one_line(str(error)))
+
+
+def _atoms_of(line: str) -> "Atoms":
+    first, _, rest = line.partition(" ")
+    atoms = forced(line)
+    if atoms is not None:
+        return atoms
+    try:
+        return from_text(line)
+    except AtomlensError:
+        if not rest.strip():
+            raise
+        try:
+            atoms = forced(first) or from_text(first)
+        except AtomlensError:
+            atoms = None
+        if atoms is None:
+            raise
+        atoms.info["name"] = clean_name(rest.strip()) or first
+        return atoms
+
+
+def read_all(uploads: Sequence[Upload], text: str, progress: Progress) -> "list[Atoms | Failure]":
+    """Return what came of all files and of the text."""
+    items: list[Atoms | Failure] = []
+    for done, upload in enumerate(uploads, start=1):
+        items += read_upload(upload)
+        progress(done, len(uploads))
+    if text.strip():
+        items += read_texts(text, progress)
+    return items

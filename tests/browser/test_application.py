@@ -1,0 +1,327 @@
+"""The application as a chemist meets it: served on this machine, in a real browser."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from chromium import Chromium
+
+pytest.importorskip("fastapi")
+
+from atomlens.web.serving import start_server
+
+XYZ = "3\nwater\nO 0 0 0.12\nH 0 0.76 -0.48\nH 0 -0.76 -0.48\n"
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """The application, served by a thread of the test."""
+    running = start_server()
+    thread = threading.Thread(target=running.run, daemon=True)
+    thread.start()
+    yield running.address
+    running.stop()
+    thread.join(timeout=20)
+
+
+@pytest.fixture
+def page(browser: Chromium, address: str, tmp_path: Path) -> Iterator[Chromium]:
+    """The page with an empty table; what it saves goes to a folder of the test."""
+    browser.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    browser.open(address, width=1300, height=900)
+    browser.run("document.getElementById('shelf').hidden || app.clear()")
+    yield browser
+    browser.run("app.clear()")
+
+
+def shown(page: Chromium) -> dict[str, str]:
+    return json.loads(page.run("JSON.stringify(document.documentElement.dataset)"))
+
+
+def text(page: Chromium, selector: str) -> str:
+    return page.run(f"document.querySelector({json.dumps(selector)}).innerText")
+
+
+def centre(page: Chromium, selector: str) -> tuple[float, float]:
+    box = page.run(
+        f"(() => {{ const n = document.querySelector({json.dumps(selector)}); "
+        "n.scrollIntoView({block: 'center'}); const b = n.getBoundingClientRect(); "
+        "return [b.left + b.width / 2, b.top + b.height / 2]; })()"
+    )
+    return box[0], box[1]
+
+
+def click(page: Chromium, selector: str) -> None:
+    page.click(*centre(page, selector))
+
+
+def place(page: Chromium, atom: int) -> tuple[float, float]:
+    """Return where an atom of the first view is drawn in the window."""
+    spot = page.run(
+        "(() => { document.getElementById('stage').scrollIntoView({block: 'center'}); "
+        f"const s = app.a.view.stage.seen()[{atom}], "
+        "b = document.getElementById('gl').getBoundingClientRect(); "
+        "return [s.x + b.left, s.y + b.top]; })()"
+    )
+    return spot[0], spot[1]
+
+
+def write(page: Chromium, words: str) -> None:
+    page.call("Input.insertText", text=words)
+
+
+def give(page: Chromium, words: str, n: int) -> None:
+    """Type a text into the form, add it and wait until so many rows have values."""
+    page.run("document.getElementById('text').focus()")
+    write(page, words)
+    click(page, "#add")
+    page.wait(
+        f"document.querySelectorAll('#rows tbody tr').length === {n} && "
+        "![...document.querySelectorAll('#rows td')].some((c) => c.innerText === '…') && "
+        "document.documentElement.dataset.panelA"
+    )
+
+
+def choose(page: Chromium, selector: str, value: str) -> None:
+    page.run(
+        f"(() => {{ const n = document.querySelector({json.dumps(selector)}); n.value = "
+        f"{json.dumps(value)}; n.dispatchEvent(new Event('change', {{bubbles: true}})); }})()"
+    )
+
+
+def drop(page: Chromium, **files: str) -> None:
+    """Drop files onto the page."""
+    parts = ", ".join(f"[{json.dumps(name)}, {json.dumps(text)}]" for name, text in files.items())
+    page.run(
+        "(() => { const t = new DataTransfer(); "
+        f"for (const [name, text] of [{parts}]) t.items.add(new File([text], name)); "
+        "for (const kind of ['dragenter', 'dragover', 'drop']) window.dispatchEvent("
+        "new DragEvent(kind, {dataTransfer: t, bubbles: true, cancelable: true})); })()"
+    )
+
+
+def saved(folder: Path, name: str) -> str:
+    """Wait for a file that the page saves."""
+    for _ in range(500):
+        if (folder / name).is_file() and (folder / name).stat().st_size:
+            return (folder / name).read_text(encoding="utf-8", errors="replace")
+        time.sleep(0.02)
+    raise AssertionError(f"{name} was not saved: {sorted(p.name for p in folder.iterdir())}")
+
+
+def test_a_smiles_is_answered_with_value_interval_likeness_and_atoms(page: Chromium) -> None:
+    give(page, "CCO ethanol", 1)
+    assert text(page, "#name") == "ethanol"
+    assert "±" in text(page, "#prediction")
+    assert "90 % interval" in text(page, "[data-part=interval]")
+    assert "training data" in text(page, "[data-part=unlike-text]")
+    assert page.run("document.querySelectorAll('#atoms tbody tr').length") == 9
+    assert page.complaints == []
+    assert {url.split("/")[2].split(":")[0] for url in page.requests if "://" in url} == {
+        "127.0.0.1"
+    }
+
+
+def test_files_are_dropped_and_a_broken_one_is_a_message(page: Chromium) -> None:
+    drop(page, **{"water.xyz": XYZ, "broken.xyz": XYZ.replace("0.76", "zero", 1)})
+    page.wait("!!document.documentElement.dataset.panelA && !!document.querySelector('.message')")
+    assert text(page, "#name") == "water"
+    message = text(page, ".message")
+    assert message.startswith("broken.xyz: ")
+    assert page.run("document.querySelector('.message').getAttribute('role')") == "alert"
+    click(page, ".message button")
+    assert page.run("document.querySelector('.message')") is None
+
+
+def test_model_property_and_method_are_switched(page: Chromium) -> None:
+    give(page, "CCO", 1)
+    choose(page, "#property", "gap")
+    page.wait("document.documentElement.dataset.panelA.endsWith('|gap|contribution')")
+    assert text(page, "#target").startswith("gap")
+    choose(page, "#method", "occlusion")
+    page.wait("document.documentElement.dataset.panelA.endsWith('|gap|occlusion')")
+    click(page, "[data-part=targets] li:nth-child(2) button")
+    page.wait("document.documentElement.dataset.panelA.endsWith('|lumo|occlusion')")
+    assert "lumo" in text(page, "#shelf-unit")
+
+
+def test_an_atom_is_changed_by_a_click_and_the_prediction_moves(page: Chromium) -> None:
+    give(page, "CCO ethanol", 1)
+    page.click(*place(page, 2))
+    assert text(page, "[data-part=atom]") == "O2"
+    before = page.run("app.a.view.structure.prediction")
+    page.run("app.a.part('element').focus()")
+    write(page, "N")
+    page.press("Enter")
+    page.wait("!document.querySelector('[data-part=moved]').hidden")
+    after = page.run("app.a.view.structure.prediction")
+    assert after != before
+    assert page.run("app.a.view.structure.formula_plain") == "C2H7N"
+    told = text(page, "[data-part=moved]")
+    assert "O2 → N" in told
+    sign = "+" if after > before else "−"
+    assert f"{sign}{abs(after - before):.3g}"[:5] in told
+    assert page.run("document.querySelectorAll('#rows tbody tr').length") == 2
+
+
+def test_the_delete_key_takes_the_chosen_atom_out(page: Chromium) -> None:
+    give(page, "CCO", 1)
+    page.click(*place(page, 2))
+    page.press("Delete")
+    page.wait("!document.querySelector('[data-part=moved]').hidden")
+    assert page.run("app.a.view.structure.formula_plain") == "C2H6"
+
+
+def test_what_was_and_what_is_stand_side_by_side_with_linked_views(page: Chromium) -> None:
+    give(page, "CCO ethanol", 1)
+    page.run("app.a.view.choose(2); app.a.part('element').value = 'S'; app.a.change('S')")
+    page.wait("!document.querySelector('[data-part=moved]').hidden")
+    click(page, "[data-part=compare]")
+    page.wait("document.documentElement.dataset.panels === '2'")
+    assert text(page, "#name-b") == "ethanol"
+    page.run("void app.a.view.stage.viewer.rotate(40, 'y')")
+    a, b = page.run("[app.a.view.stage.viewer.getView(), app.b.view.stage.viewer.getView()]")
+    assert a[4:] == pytest.approx(b[4:])
+    page.run("app.a.view.hover(2)")
+    assert page.run("app.b.view.hot") == 2  # sulphur stands where oxygen was
+    page.run("app.a.part('link').click()")
+    page.run("void app.a.view.stage.viewer.rotate(40, 'y')")
+    a, b = page.run("[app.a.view.stage.viewer.getView(), app.b.view.stage.viewer.getView()]")
+    assert a[4:] != pytest.approx(b[4:])
+
+
+def test_two_models_are_compared_on_one_structure(page: Chromium) -> None:
+    choose(page, "#model", "formula-gap")
+    page.wait("app.model === 'formula-gap'")
+    give(page, "formula:TiO2", 1)
+    click(page, "[data-part=compare]")
+    page.wait("document.documentElement.dataset.panels === '2'")
+    assert page.run("app.a.structure.id === app.b.structure.id")
+    assert page.run("app.a.model !== app.b.model")
+    choose(page, "#panel-b [data-part=model]", "formula-formation-energy")
+    page.wait("document.documentElement.dataset.panelB.includes('formula-formation-energy')")
+    assert "formation" in text(page, "#target-b")
+
+
+def test_the_table_sorts_by_value_and_by_uncertainty(page: Chromium) -> None:
+    give(page, "CCO\nC\nc1ccccc1\nN", 4)
+
+    def column(key: str) -> list[float]:
+        cells = page.run(
+            "[...document.querySelectorAll('#rows tbody tr')].map((r) => app.table.value("
+            f"{json.dumps(key)}, app.table.rows.get(r.dataset.id)))"
+        )
+        return [float(cell) for cell in cells]
+
+    for key in ("value", "std", "unlike"):
+        click(page, f"#rows th[data-key={key}] button")
+        first = column(key)
+        click(page, f"#rows th[data-key={key}] button")
+        assert first in (sorted(first), sorted(first, reverse=True))
+        assert column(key) == pytest.approx(first[::-1])
+        assert page.run(f"document.querySelector('#rows th[data-key={key}]').ariaSort") in (
+            "ascending",
+            "descending",
+        )
+
+
+def test_the_keyboard_alone_is_enough(page: Chromium) -> None:
+    page.run("document.activeElement.blur()")
+    page.press("/")
+    write(page, "CCO\nCCN")
+    page.press("Enter")
+    page.wait("document.querySelectorAll('#rows tbody tr').length === 2 && !!app.a.view")
+    page.run("document.querySelector('#rows tbody tr').focus()")
+    page.press("ArrowDown")
+    page.press("Enter")
+    page.wait("document.getElementById('name').textContent === 'CCN'")
+    page.press("ArrowUp")
+    page.press("c")
+    page.wait("document.documentElement.dataset.panels === '2'")
+    assert text(page, "#name-b") == "CCO"
+    page.press("Delete")
+    page.wait("document.querySelectorAll('#rows tbody tr').length === 1")
+    assert shown(page)["panels"] == "1"
+    assert page.run("document.activeElement.dataset.id === app.a.structure.id")
+
+
+def test_every_control_has_a_name_and_every_id_is_one(page: Chromium) -> None:
+    give(page, "CCO\nCCN", 2)
+    click(page, "[data-part=compare]")
+    page.wait("document.documentElement.dataset.panels === '2'")
+    nameless = page.run(
+        "[...document.querySelectorAll('button, select, input, textarea')].filter((n) => "
+        "n.type !== 'hidden' && !(n.innerText || n.textContent || '').trim() && !n.ariaLabel && "
+        "!(n.labels && n.labels.length) && !n.title).map((n) => n.outerHTML)"
+    )
+    assert nameless == []
+    doubled = page.run(
+        "(() => { const ids = [...document.querySelectorAll('[id]')].map((n) => n.id); "
+        "return ids.filter((id, i) => ids.indexOf(id) !== i); })()"
+    )
+    assert doubled == []
+
+
+def test_molecules_are_drawn_on_paper_and_saved(page: Chromium, tmp_path: Path) -> None:
+    give(page, "CC(=O)O acid", 1)
+    click(page, "#draw [data-draw='2d']")
+    assert page.run("app.a.view.renderer") == "drawing"
+    assert page.run("document.querySelectorAll('#paper .disc').length") == 4
+    click(page, "#paper .spot[data-atom='2']")
+    assert text(page, "[data-part=atom]") == "O2"
+    click(page, "[data-part=svg]")
+    assert "contribution per atom with its hydrogens, eV" in saved(tmp_path, "acid.svg")
+    click(page, "#save-png")
+    assert saved(tmp_path, "acid.png")
+    assert (tmp_path / "acid.png").read_bytes().startswith(b"\x89PNG")
+    assert page.complaints == []
+
+
+def test_tables_structures_and_the_page_are_saved(page: Chromium, tmp_path: Path) -> None:
+    give(page, "CCO ethanol\nC methane", 2)
+    click(page, "#table-csv")
+    assert saved(tmp_path, "atomlens.csv").count("\n") == 3
+    click(page, "#table-xyz")
+    assert saved(tmp_path, "atomlens.extxyz").startswith("9\n")
+    click(page, "[data-part=page]")
+    text_of_page = saved(tmp_path, "ethanol.html")
+    assert text_of_page.startswith("<!doctype html>")
+    click(page, "#save-csv")
+    assert saved(tmp_path, "ethanol.csv").startswith("index,element")
+
+
+def test_long_work_shows_its_progress_and_is_stopped(page: Chromium) -> None:
+    lines = "\\n".join(f"{'C' * (3 + i % 20)}O m{i}" for i in range(1500))
+    page.run(f"void app.give([], '{lines}')")
+    page.wait(
+        "!document.getElementById('work').hidden && "
+        "document.getElementById('work-count').textContent.includes('of 1500')"
+    )
+    click(page, "#work-stop")
+    page.wait("document.getElementById('work').hidden")
+    page.wait("!!document.querySelector('.message')")
+    assert text(page, ".message p") == "Stopped."
+    assert page.run("document.querySelectorAll('#rows tbody tr').length") == 0
+
+
+@pytest.mark.parametrize("width", [1300, 800, 390])
+@pytest.mark.parametrize("dark", [False, True])
+def test_nothing_is_wider_than_the_window(
+    browser: Chromium, address: str, width: int, dark: bool
+) -> None:
+    browser.open(address, width=width, height=800, dark=dark)
+    give(browser, "CC(=O)Oc1ccccc1C(=O)O aspirin\nCCO", browser.run("app.table.rows.size") + 2)
+    click(browser, "[data-part=compare]")
+    browser.wait("document.documentElement.dataset.panels === '2'")
+    assert browser.run("document.documentElement.scrollWidth") <= width
+    browser.run("app.clear()")
+
+
+def test_a_hostile_name_is_only_a_name(page: Chromium) -> None:
+    drop(page, **{"<img src=x onerror=alert(1)>.xyz": XYZ})
+    page.wait("document.documentElement.dataset.panelA")
+    assert page.run("document.querySelectorAll('img[src=x]').length") == 0
+    assert page.complaints == []
