@@ -57,7 +57,27 @@ interface Payload {
   all_equal: boolean;
   scale_ends: { range: [number, number]; baseline: [number, number] | null };
   little_difference: string;
+  drawing: Drawing | null;
   scene: Scene | null;
+}
+
+// A molecule on paper: `members` are the atoms behind each drawn one, itself first.
+interface Drawing {
+  width: number;
+  height: number;
+  radius: number;
+  lines: string;
+  members: number[][];
+  places: [number, number][];
+  scores: number[];
+  all_equal: boolean;
+  scale_ends: [number, number];
+}
+
+// A structure as `flatOf` of flat.js folds it: one entry for each drawn atom.
+interface Flat extends Structure {
+  drawing: Drawing;
+  owner: Map<number, number>;
 }
 
 interface PageData {

@@ -1,6 +1,10 @@
 // The molecule on paper: bonds and labels as rdkit drew them, discs in the colours of the scores.
 
-// the drawn atoms of a structure, as what legends and colours take: hydrogens are folded in
+/**
+ * The drawn atoms of a structure, as what legends and colours take: hydrogens are folded in.
+ * @param {Structure} structure
+ * @returns {Flat | null}
+ */
 function flatOf(structure) {
   const { drawing } = structure;
   if (!drawing) return null;
@@ -15,12 +19,16 @@ function flatOf(structure) {
   };
 }
 
+/** @param {Flat} flat @param {Mode} mode @param {Tables} tables */
 function flatColours(flat, mode, tables) {
   const scale = Colours.scale(flat, mode, tables);
   return flat.symbols.map((symbol, k) => (mode === "elements" ? tables.elements[symbol].colour : Colours.at(scale, flat.scores[k])));
 }
 
-// the drawing as SVG; on the page its lines take the colour of the text
+/**
+ * The drawing as SVG; on the page its lines take the colour of the text.
+ * @param {Flat} flat @param {Mode} mode @param {Tables} tables
+ */
 function flatSvg(flat, mode, tables, ink = "#000000") {
   const { drawing } = flat;
   const colours = flatColours(flat, mode, tables);
@@ -29,6 +37,7 @@ function flatSvg(flat, mode, tables, ink = "#000000") {
   return `${discs.join("")}${lines.replaceAll("#000000", ink)}`;
 }
 
+/** @param {Element} root @param {Flat} flat @param {Mode} mode @param {Tables} tables @param {Events} events */
 function drawFlat(root, flat, mode, tables, events) {
   const { drawing } = flat;
   const text = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${drawing.width} ${drawing.height}">${flatSvg(flat, mode, tables, "currentColor")}</svg>`;
@@ -49,6 +58,7 @@ function drawFlat(root, flat, mode, tables, events) {
   root.replaceChildren(svg);
 }
 
+/** @param {Element} root @param {Flat} flat @param {number | null} hot @param {number | null} chosen */
 function markFlat(root, flat, hot, chosen) {
   const of = (atom) => (atom === null ? undefined : flat.owner.get(atom));
   for (const node of root.querySelectorAll(".spot")) {
@@ -58,7 +68,10 @@ function markFlat(root, flat, hot, chosen) {
   }
 }
 
-// the file: name, value, drawing, scale with its unit
+/**
+ * The file: name, value, drawing, scale with its unit.
+ * @param {Flat} flat @param {Mode} mode @param {Tables} tables
+ */
 function flatFile(flat, mode, tables) {
   const { drawing } = flat;
   const safe = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);

@@ -119,23 +119,24 @@ class Page {
 
   // legend, chart and composition in the colours of the mode
   refresh() {
-    const { structure: s, mode, data } = this;
+    const { structure: s, mode, data, $ } = this;
     for (const button of this.root.querySelectorAll("[data-colours]")) {
       button.setAttribute("aria-pressed", String(button.dataset.colours === mode));
     }
-    const legend = this.$("legend");
+    const legend = $("legend");
     if (this.renderer === "drawing") {
       drawLegend(legend, this.flat, mode, data.scales);
       const point = legend.pointTo;
       if (point) legend.pointTo = (atom) => point(this.flat.owner.get(atom) ?? null);
       legend.append(element("p", { class: "quiet" }, "Scores of hydrogens are added to those of the atoms that they hang on."));
       drawFlat(this.$("paper"), this.flat, mode, data.scales, this.events);
-    } else drawLegend(legend, s, this.renderer === "picture" ? drawnMode(s) : mode, data.scales);
+    } else drawLegend($("legend"), s, this.renderer === "picture" ? drawnMode(s) : mode, data.scales);
     drawStrips(this.$("chart"), s, mode, data.scales, this.events);
     if (s.is_formula) drawComposition(this.$("composition"), s, mode, data.scales);
     this.mark();
   }
 
+  /** @param {boolean} on whether molecules are shown as drawings */
   setPaper(on) {
     this.paper = on;
     this.showDrawing();

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 from atomlens.errors import Failure, SettingsError, StructureError
 from atomlens.reports.scene import periodicity
 from atomlens.reports.wording import formula_text
-from atomlens.structures.arrays import hill_formula, name_of, warnings_of
+from atomlens.structures.arrays import chemical_formula, name_of, warnings_of
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -40,7 +40,7 @@ class Held:
             "id": self.id,
             "name": self.name,
             "formula": formula_text(numbers),
-            "formula_plain": hill_formula(numbers),
+            "formula_plain": chemical_formula(numbers),
             "n_atoms": len(numbers),
             "kind": periodicity(self.atoms),
             "warnings": warnings_of(self.atoms),
