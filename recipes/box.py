@@ -26,22 +26,19 @@ from typing import Any
 import numpy as np
 from box_finish import add_trained, with_test
 
-from atomlens.datasets import Dataset, load_dataset
+from atomlens.datasets import Dataset
+from atomlens.datasets.matbench import load_matbench
 from atomlens.datasets.packed import load_packed
-from atomlens.datasets.splits import make_split
 from atomlens.errors import AtomlensError
 from atomlens.predictor import Predictor
 from atomlens.predictor.box import BOX, boxed_names
 from atomlens.predictor.saving import save
 from atomlens.settings import typed_values
-from atomlens.targets import Target
 from atomlens.training import TrainSettings, train
 
 RUNS = Path("runs/box")
 DONE = "done"
 """An empty file in the folder of an entry: it was finished and compared."""
-TEST_FOLD = 0
-"""Of the five official folds of Matbench, the one that tests; a tenth of the others validates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,31 +54,9 @@ class Entry:
     """Settings of `lens`."""
 
 
-def matbench(tasks: dict[str, tuple[str, Target]]) -> Callable[[Path], Dataset]:
-    """Return a loader of one or several columns for the same compositions, in official folds."""
-
-    def load(folder: Path) -> Dataset:
-        parts = []
-        for task, (column, target) in tasks.items():
-            one = load_dataset(folder / f"matbench_{task}.csv.gz", column)
-            parts.append(replace(one, targets=(target,)))
-        first = parts[0]
-        for other in parts[1:]:
-            a, b = first.structures, other.structures
-            same = np.array_equal(a.offsets, b.offsets)
-            if not same or not np.array_equal(a.atomic_numbers, b.atomic_numbers):
-                raise SystemExit(f"{first.name} and {other.name} must have the same rows.")
-        joined = replace(
-            first,
-            name=" and ".join(f"matbench_{task}" for task in tasks),
-            targets=tuple(p.targets[0] for p in parts),
-            values=np.concatenate([p.values for p in parts], axis=1),
-        )
-        split = make_split(f"fold:{TEST_FOLD}", joined, seed=0)
-        splits = {p: getattr(split, p) for p in ("train", "validation", "test")}
-        return replace(joined, splits=splits)
-
-    return load
+def matbench(*tasks: str) -> Callable[[Path], Dataset]:
+    """Return a loader of one or several tasks of the same compositions, in official folds."""
+    return lambda folder: load_matbench(folder, tasks)
 
 
 def packed(file: str) -> Callable[[Path], Dataset]:
@@ -104,7 +79,7 @@ _FORMULA: dict[str, Any] = {"element_vectors": "cgcnn92", "n_layers": 3, "n_feat
 QUEUE = (
     Entry(
         name="formula-formation-energy",
-        load=matbench({"mp_e_form": ("e_form", Target(name="formation_energy", unit="eV/atom"))}),
+        load=matbench("mp_e_form"),
         settings={
             **_COMMON,
             "loss": "robust-l1",
@@ -119,9 +94,7 @@ QUEUE = (
     ),
     Entry(
         name="formula-gap",
-        load=matbench(
-            {"mp_gap": ("gap pbe", Target(name="band_gap", unit="eV", nonnegative=True))}
-        ),
+        load=matbench("mp_gap"),
         settings={
             **_COMMON,
             "loss": "mae",
@@ -135,18 +108,7 @@ QUEUE = (
     ),
     Entry(
         name="formula-moduli",
-        load=matbench(
-            {
-                "log_kvrh": (
-                    "log10(K_VRH)",
-                    Target(name="log_bulk_modulus", unit="log10(GPa)"),
-                ),
-                "log_gvrh": (
-                    "log10(G_VRH)",
-                    Target(name="log_shear_modulus", unit="log10(GPa)"),
-                ),
-            }
-        ),
+        load=matbench("log_kvrh", "log_gvrh"),
         settings={
             **_COMMON,
             "ensemble": 3,
@@ -159,9 +121,7 @@ QUEUE = (
     ),
     Entry(
         name="formula-phonons",
-        load=matbench(
-            {"phonons": ("last phdos peak", Target(name="last_phonon_peak", unit="1/cm"))}
-        ),
+        load=matbench("phonons"),
         settings={
             **_COMMON,
             "ensemble": 5,
@@ -174,7 +134,7 @@ QUEUE = (
     ),
     Entry(
         name="formula-refractive-index",
-        load=matbench({"dielectric": ("n", Target(name="refractive_index"))}),
+        load=matbench("dielectric"),
         settings={
             **_COMMON,
             "ensemble": 3,

@@ -7,14 +7,12 @@ parser do, the user reads one sentence that names the file.
 
 import bz2
 import errno
-import gzip
 import io
 import json
 import lzma
 import math
 import os
 import stat
-import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +25,8 @@ from atomlens.errors import AtomlensError
 from atomlens.printing import reason, shown
 
 if TYPE_CHECKING:
+    import gzip
+
     from numpy.typing import NDArray
 
 BINARY_SHARE, TEXT_SHARE = 0.5, 0.1
@@ -144,16 +144,18 @@ def unpacked(content: bytes, *, most: int) -> bytes:
         raise OSError(errno.EIO, f"the packed data are damaged, {reason(problem)}") from problem
 
 
-def _unpacking(content: bytes) -> gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile:
+def _unpacking(content: bytes) -> "gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile":
     packed = io.BytesIO(content)
     if content.startswith(b"BZh"):
         return bz2.BZ2File(packed)
     if content.startswith(b"\xfd7zXZ"):
         return lzma.LZMAFile(packed)
+    import gzip
+
     return gzip.GzipFile(fileobj=packed)
 
 
-def _rest(stream: IO[bytes] | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile, most: int) -> bytes:
+def _rest(stream: "IO[bytes] | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile", most: int) -> bytes:
     """Return what a stream still holds, piece by piece, as a read takes room for all it asks."""
     pieces, size = [], 0
     while piece := stream.read(1 << 20):
@@ -270,6 +272,8 @@ def read_arrays(path: str | Path) -> "dict[str, NDArray[Any]]":
         OSError: see `read_bytes`.
         ValueError: the file is damaged, or announces more than it holds.
     """
+    import zipfile
+
     import numpy as np
 
     content = read_bytes(path)

@@ -1,12 +1,9 @@
 """Where files of our own are kept, and how they are written: whole or not at all."""
 
-import ctypes
 import json
 import os
-import platform
 import re
 import shutil
-import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -44,6 +41,8 @@ def cache_folder() -> Path:
 
 def _folder_without_home() -> Path:
     """Return a folder of this user's own beside the temporary files, for users without a home."""
+    import tempfile
+
     user = os.getuid() if hasattr(os, "getuid") else 0
     folder = Path(tempfile.gettempdir()) / f"atomlens-{user}"
     with suppress(OSError):
@@ -59,6 +58,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
     A reader sees the old file or the new one; a kill leaves at most a hidden leftover.
     """
+    import tempfile
+
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(path.parent)
     handle, name = tempfile.mkstemp(prefix=_mark(path.name), suffix=".part", dir=path.parent)
@@ -83,7 +84,7 @@ def whole_folder(folder: Path, write: Callable[[Path], None]) -> None:
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(folder.parent)
-    part = Path(tempfile.mkdtemp(prefix=_mark(folder.name), suffix=".part", dir=folder.parent))
+    part = _sibling(folder)
     try:
         write(part)
         for path in part.iterdir():
@@ -109,7 +110,7 @@ def exchange_folder(
     of the old folder is touched before the new one is whole.
     """
     _remove_leftovers(folder.parent)
-    part = Path(tempfile.mkdtemp(prefix=_mark(folder.name), suffix=".part", dir=folder.parent))
+    part = _sibling(folder)
     try:
         write(part)
         for entry in folder.iterdir():
@@ -136,8 +137,17 @@ def _link(source: Path, target: Path) -> None:
         shutil.copy2(source, target, follow_symlinks=False)
 
 
+def _sibling(folder: Path) -> Path:
+    """Make an empty folder beside another one, for what is not finished or on its way out."""
+    import tempfile
+
+    return Path(tempfile.mkdtemp(prefix=_mark(folder.name), suffix=".part", dir=folder.parent))
+
+
 def _exchange(first: Path, second: Path) -> None:
     """Exchange two folders: in one step where the system can, else in three renames."""
+    import ctypes
+
     with suppress(OSError, AttributeError, TypeError):
         rename = ctypes.CDLL(None, use_errno=True).renameat2
         names = (os.fsencode(first.absolute()), os.fsencode(second.absolute()))
@@ -155,7 +165,7 @@ def _exchange(first: Path, second: Path) -> None:
 
 def discard_folder(folder: Path) -> None:
     """Remove a folder in one step: nobody sees it half empty."""
-    aside = Path(tempfile.mkdtemp(prefix=_mark(folder.name), suffix=".part", dir=folder.parent))
+    aside = _sibling(folder)
     try:
         folder.rename(aside)
     except FileNotFoundError:
@@ -173,6 +183,8 @@ def _mark(name: str) -> str:
 @cache
 def _machine() -> str:
     """Return a mark of this machine: the numbers of processes of others mean nothing here."""
+    import platform
+
     return f"{zlib.crc32(platform.node().encode(errors='replace')):08x}"
 
 

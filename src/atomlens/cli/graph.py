@@ -18,7 +18,6 @@ from atomlens.cli.progress import ProgressLine
 from atomlens.cli.settings import read_assignments
 from atomlens.errors import AtomlensError, Failure, SettingsError, unknown_name
 from atomlens.files import to_json
-from atomlens.settings import typed_values
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -121,6 +120,7 @@ def graph_record(builder: "GraphBuilder", atoms: "Atoms") -> dict[str, Any]:
 
 def _builder(name: str, assignments: list[str]) -> "GraphBuilder":
     from atomlens.neighbors import BUILDERS, make_builder
+    from atomlens.settings import typed_values
 
     if name not in BUILDERS:
         raise SettingsError(f"--builder: {unknown_name('builder', name, BUILDERS)}")

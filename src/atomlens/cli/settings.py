@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from atomlens.boundary import CONFIG_BYTES, net, parse_yaml, read_text
 from atomlens.errors import SettingsError, unknown_name
 from atomlens.printing import shown
 
@@ -13,6 +12,8 @@ Groups = dict[str, dict[str, Any]]
 
 def read_config(path: Path, groups: Iterable[str]) -> Groups:
     """Read a YAML file with one block of settings per group; no includes, no expressions."""
+    from atomlens.boundary import CONFIG_BYTES, net, parse_yaml, read_text
+
     known = sorted(groups)
     if not path.exists():
         raise SettingsError(f"--config {path}: there is no such file.")

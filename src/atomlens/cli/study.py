@@ -19,7 +19,6 @@ from atomlens.cli.progress import ProgressLine
 from atomlens.cli.settings import read_assignments
 from atomlens.errors import DatasetError, SettingsError, StudyError, unknown_name
 from atomlens.files import to_json
-from atomlens.settings import settings_table, typed_values
 
 if TYPE_CHECKING:
     from atomlens.datasets.base import Dataset
@@ -112,6 +111,7 @@ def run(options: argparse.Namespace) -> int:
 def describe(options: argparse.Namespace) -> int:
     """List the studies, or describe one with its settings."""
     from atomlens.reports.tables import format_table
+    from atomlens.settings import settings_table
     from atomlens.studies import STUDIES
 
     if options.study == "list":
@@ -133,6 +133,8 @@ def describe(options: argparse.Namespace) -> int:
 
 def make_study(kind: "type[Study]", assignments: list[str]) -> "Study":
     """Return the study with the settings that were typed."""
+    from atomlens.settings import typed_values
+
     given = read_assignments(assignments, ["study"], "study").get("study", {})
     return kind(kind.Settings(**typed_values(kind.Settings, given, kind.name)))
 

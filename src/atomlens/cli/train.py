@@ -21,7 +21,6 @@ from atomlens.cli.outputs import emit, failure_sentence
 from atomlens.cli.recipes import GROUPS, RECIPE, recipe_from
 from atomlens.cli.settings import Groups, merge, read_assignments, read_config
 from atomlens.errors import Failure, SettingsError, unknown_name
-from atomlens.settings import typed_values
 
 if TYPE_CHECKING:
     from atomlens.predictor import Predictor
@@ -197,6 +196,7 @@ def training_values(options: argparse.Namespace, given: Groups) -> dict[str, Any
         SettingsError: there is no such setting or model.
     """
     from atomlens.models import MODELS
+    from atomlens.settings import typed_values
     from atomlens.training import TrainSettings
 
     if options.model is not None and options.model not in MODELS:
@@ -210,6 +210,7 @@ def settings_from(
     """Return the settings: defaults, then the config file, then ``--set``, then options."""
     from atomlens.models import MODELS
     from atomlens.neighbors import BUILDERS
+    from atomlens.settings import typed_values
     from atomlens.training import TrainSettings
 
     given = given_settings(options, config)

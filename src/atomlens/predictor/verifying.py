@@ -6,6 +6,7 @@ from pathlib import Path
 
 from atomlens.datasets import DATASETS, load_dataset
 from atomlens.datasets.base import Dataset
+from atomlens.datasets.matbench import load_matbench, tasks_of
 from atomlens.errors import ModelError, SettingsError
 from atomlens.predictor.core import Predictor
 from atomlens.predictor.evaluation import choose_part, matching_values, score
@@ -62,7 +63,8 @@ def verify(
 
     Args:
         model: A folder, or a name in the box.
-        data: Its data; by default the data set that the model names, if that has a name.
+        data: Its data; by default the data set that the model names, if that has a name. Of a
+            model of Matbench's compositions also the folder of ``matbench_*.csv.gz``.
         progress: Called with the number of structures done and in all.
 
     Raises:
@@ -111,6 +113,9 @@ def _read(predictor: Predictor, model: str, data: str | Path | None) -> Dataset:
             f"{model}: to repeat its test, verify needs {needs}. Name them with --data (in "
             "Python data=)."
         )
+    tasks = tasks_of(record.data)
+    if tasks and isinstance(source, str | Path) and Path(source).is_dir():
+        return load_matbench(source, tasks)
     targets = [t.name for t in predictor.targets]
     reading = reading_for(predictor, source, {})
     return load_dataset(source, targets, **reading.options)
