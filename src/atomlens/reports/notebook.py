@@ -18,7 +18,7 @@ from atomlens.reports.payload import script_json
 from atomlens.reports.scene import build_scene, drawn_radius, quaternion
 from atomlens.reports.tables import column_names, plain
 from atomlens.reports.wording import formula_text
-from atomlens.structures.arrays import hill_formula
+from atomlens.structures.arrays import chemical_formula
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -163,7 +163,7 @@ def structure_page(atoms: "Atoms") -> str:
     }
     formula = formula_text(atoms.numbers)
     name = str(atoms.info.get("name", formula))
-    said = formula if name in (formula, hill_formula(atoms.numbers)) else f"{name}, {formula}"
+    said = formula if name in (formula, chemical_formula(atoms.numbers)) else f"{name}, {formula}"
     parts = {
         "title": html.escape(name),
         "said": html.escape(f"{said}, {len(atoms)} atoms"),
