@@ -200,7 +200,49 @@ def _stretch(data: bytes, rng: random.Random) -> bytes:
     return data[:a] + piece * rng.choice((100, 5000)) + data[a:]
 
 
+def _encode(data: bytes, rng: random.Random) -> bytes:
+    """Write the text as other systems do: marks, wide letters, other ends of lines."""
+    text = data.decode("latin-1")
+    return rng.choice(
+        (
+            b"\xef\xbb\xbf" + data,
+            text.encode("utf-16"),
+            text.encode("utf-16-le"),
+            data.replace(b"\n", b"\r\n"),
+            data.replace(b"\n", b"\r"),
+            data.replace(b" ", b"\xc2\xa0"),
+            data.replace(b" ", b"\t"),
+        )
+    )
+
+
+def _nest(data: bytes, rng: random.Random) -> bytes:
+    """Open very many brackets."""
+    place = rng.randrange(len(data) + 1)
+    opened, closed = rng.choice(((b"[", b"]"), (b'{"a":', b"}"), (b"(", b")"), (b"- ", b"")))
+    n = rng.choice((100, 3000))
+    return data[:place] + opened * n + (closed * n if rng.random() < 0.5 else b"") + data[place:]
+
+
+def _odd_digits(data: bytes, rng: random.Random) -> bytes:
+    """Write digits of other scripts, which Python's int and float take for numbers."""
+    zero = rng.choice((0x660, 0xFF10, 0x1D7CE))
+    digit = str(rng.randrange(10))
+    return data.replace(digit.encode(), chr(zero + int(digit)).encode(), rng.choice((1, -1)))
+
+
+def _widen(data: bytes, rng: random.Random) -> bytes:
+    """Make one line, or the space between two words, very long."""
+    place = rng.randrange(len(data) + 1)
+    return data[:place] + rng.choice((b" ", b"x", b"0", b"1 ", b"\x00")) * 100_000 + data[place:]
+
+
 _ACCIDENTS = (
+    _encode,
+    _nest,
+    _odd_digits,
+    _widen,
+    _truncate,
     _truncate,
     _flip,
     _insert,

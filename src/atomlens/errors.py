@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from atomlens.printing import LONGEST_MESSAGE, clean_name, cut, one_line, printable, shown
+from atomlens.printing import LONGEST_MESSAGE, clean_name, cut, one_line, shown
 
 _MOST_NAMES, _LONGEST_NAME = 40, 60
 """So many names are listed in a message, each no longer than this."""
@@ -30,8 +30,7 @@ class AtomlensError(Exception):
     """Base class of every error that atomlens raises on purpose."""
 
     def __init__(self, message: str = "") -> None:
-        text = printable(str(message)[: 2 * LONGEST_MESSAGE].replace("\t", " "))
-        super().__init__(cut(text, LONGEST_MESSAGE))
+        super().__init__(cut(one_line(str(message)[: 2 * LONGEST_MESSAGE]), LONGEST_MESSAGE))
 
 
 class StructureError(AtomlensError):

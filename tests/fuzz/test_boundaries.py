@@ -5,9 +5,12 @@ model folders. What comes of it is a result or one sentence, in bounded time and
 """
 
 import argparse
+import bz2
 import gzip
 import json
+import lzma
 import math
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -55,6 +58,33 @@ _atom_site_charge
 Na1 Na 0.0 0.0 0.0 1.0 0.8
 Cl1 Cl 0.5 0.5 0.5 1.0 -0.8
 """
+PROTEIN = b"""data_1ABC
+loop_
+_atom_site.group_PDB
+_atom_site.id
+_atom_site.type_symbol
+_atom_site.label_atom_id
+_atom_site.label_alt_id
+_atom_site.Cartn_x
+_atom_site.Cartn_y
+_atom_site.Cartn_z
+_atom_site.occupancy
+_atom_site.pdbx_PDB_model_num
+ATOM 1 N N . 0.0 0.0 0.0 1.0 1
+ATOM 2 C "C A" A 1.46 0.0 0.0 0.6 1
+ATOM 3 C CA B 1.46 0.1 0.1 0.4 1
+HETATM 4 O O . 0.0 0.0 0.0 1.0 2
+"""
+MAGNET = CIF.replace(
+    b"loop_\n_symmetry_equiv_pos_as_xyz\n'x, y, z'\n'x+1/2, y+1/2, z'\n",
+    b'_space_group_magn.number_BNS 225.117\n_space_group_magn.name_BNS "F m -3 m 1\'"\n'
+    b"loop_\n_space_group_symop_magn_operation.xyz\n'x, y, z, +1'\n'x+1/2, y+1/2, z, -1'\n",
+)
+DISORDERED = CIF.replace(b"0.0 0.0 0.0 1.0 0.8", b"0.0 0.0 0.0 0.7 0.8\nK1 K 0 0 0 0.3 0.8")
+MOVED = (
+    b"CsCl\n1.0\n4.12 0 0\n0 4.12 0\n0 0 4.12\nCs Cl\n1 1\nDirect configuration=     1\n0 0 0\n"
+    b".5 .5 .5\nDirect configuration=     2\n0 0 0\n.52 .5 .5\n"
+)
 SITE = {"species": [{"element": "Fe", "occu": 1}], "abc": [0, 0, 0], "xyz": [0, 0, 0]}
 IRON = {"lattice": {"matrix": [[2.8, 0, 0], [0, 2.8, 0], [0, 0, 2.8]]}, "sites": [SITE]}
 ARRAYS = {"numbers": [8, 1, 1], "positions": [[0, 0, 0], [0, 0, 1], [0, 1, 0]]}
@@ -102,6 +132,7 @@ TEXTS = (
     "smiles:C#N",
     "formula:NaCl",
 )
+PACKERS = ((".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress))
 CONFIG = {
     "training": {"epochs": 3, "batch_size": 8, "learning_rate": 0.001, "split": "random"},
     "model": {"n_layers": 2, "n_features": 16},
@@ -130,7 +161,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, bytes]]:
     mol = Chem.AddHs(Chem.MolFromSmiles("CCO"))
     rdDistGeom.EmbedMolecule(mol, randomSeed=1)
     block = Chem.MolToMolBlock(mol).encode()
-    return [*made, ("a.mol", block), ("a.sdf", (block + b"> <homo>\n-7\n\n$$$$\n") * 2)]
+    wide = Chem.MolToV3KMolBlock(mol).encode()
+    made += [("a.mol", block), ("a.sdf", (block + b"> <homo>\n-7\n\n$$$$\n") * 2)]
+    made += [("v3.mol", wide), ("v3.sdf", (wide + b"$$$$\n") * 2)]
+    made += [("b.cif", PROTEIN), ("a.mcif", MAGNET), ("d.cif", DISORDERED), ("XDATCAR", MOVED)]
+    iron = json.dumps(IRON).encode()
+    return [*made, ("lines.json", iron + b"\n" + iron), ("a.json", iron)]
 
 
 def check_structures(result: Any, case: str) -> None:
@@ -151,12 +187,103 @@ def check_structures(result: Any, case: str) -> None:
 
 
 def test_readers_of_structures(files: list[tuple[str, bytes]], tmp_path: Path) -> None:
-    for case, rng in seeds("reader", 500):
-        name, content = rng.choice(files)
+    kinds = sorted({name for name, _ in files})
+    assert len(kinds) == 15
+    for case, rng in seeds("reader", 900):
+        name = rng.choice(kinds)
+        content = damaged(rng.choice([c for n, c in files if n == name]), rng)
+        if name != "rows.db" and rng.random() < 0.15:
+            ending, pack = rng.choice(PACKERS)
+            name, content = name + ending, pack(content)
+            content = damaged(content, rng) if rng.random() < 0.5 else content
         path = tmp_path / name
-        path.write_bytes(damaged(content, rng))
-        check_structures(answered(lambda path=path: read_structures(path), case), case)
+        path.write_bytes(content)
+        how = rng.choice(("refuse", "refuse", "majority", "enumerate"))
+        found = answered(lambda p=path, h=how: read_structures(p, disorder=h), (case, name))
+        check_structures(found, (case, name))
         path.unlink()
+
+
+def test_content_that_is_of_another_kind(files: list[tuple[str, bytes]], tmp_path: Path) -> None:
+    """A file may be called anything; what is in it decides what is said."""
+    names = ("a.cif", "POSCAR", "a.xyz", "a.sdf", "a.mol", "a.db", "a.json", "a.pdb", "a.csv")
+    for name in names:
+        for real, content in [*files, ("zeros", bytes(3000)), ("dots", b"." * 3000)]:
+            path = tmp_path / name
+            path.write_bytes(content)
+            check_structures(answered(lambda p=path: read_structures(p), (name, real)), real)
+
+
+def test_sizes_that_no_reader_may_take_badly(tmp_path: Path) -> None:
+    """Very many rows, very long lines, very large counts: bounded time, and good ones are read."""
+    n = 100_000
+    places = [f"Ar {4 * x} {4 * y} {4 * z}" for x, y, z in np.ndindex(50, 50, 40)]
+    block = (
+        CIF[: CIF.index(b"loop_\n_symmetry")].replace(b"5.64(1)", b"400")
+        + CIF[CIF.index(b"loop_\n_atom_site") :].partition(b"_atom_site_occupancy")[0]
+    )
+    block = block.replace(b"'F m -3 m'", b"'P 1'").replace(b"225", b"1")
+    block = block.replace(b"_chemical_formula_sum 'Na Cl'\n_cell_formula_units_Z 4\n", b"")
+    cases = {
+        "loop.cif": block + b"".join(b"Ar%d Ar 0.1 0.2 0.3\n" % i for i in range(100_000)),
+        "unknown.cif": block + b"? ? ? ? ?\n" * 200_000,
+        "tags.cif": b"data_x\n" + b"".join(b"_tag_%d 1\n" % i for i in range(200_000)),
+        "blocks.cif": b"".join(b"data_%d\n_a 1\n" % i for i in range(20_000)),
+        "quotes.cif": CIF + b"'" * 500_000,
+        "text.cif": CIF + b"\n;" + b"x" * 500_000,
+        "many.xyz": b"%d\n\n" % n + "\n".join(places).encode(),
+        "counts.xyz": b"99999999999999999999\n\nC 0 0 0\n",
+        "title.xyz": b"1\n" + b"a=1 " * 100_000 + b"\nC 0 0 0\n",
+        "frames.xyz": b"1\n\nC 0 0 0\n" * 4000,
+        "POSCAR": b"x\n1\n9 0 0\n0 9 0\n0 0 9\nH\n999999999\nDirect\n0 0 0\n",
+        "POSCAR2": b"x\n1\n9 0 0\n0 9 0\n0 0 9\n" + b"H " * 50_000 + b"\n" + b"1 " * 50_000,
+        "many.sdf": b"x\n\n\n999999 0  0  0  0  0            999 V2000\n$$$$\n" * 1000,
+        "deep.json": b"[" * 200_000,
+        "wide.json": b"[" + b"0," * 50_000 + b"0]",
+        "keys.json": b"{" + b",".join(b'"%d": 0' % i for i in range(200_000)) + b"}",
+        "bomb.cif.gz": gzip.compress(bytes(60 << 20), 9),
+        "bomb.xyz.bz2": bz2.compress(bytes(60 << 20), 9),
+        "bomb.json.xz": lzma.compress(bytes(60 << 20), preset=1),
+    }
+    for name, content in cases.items():
+        path = tmp_path / name
+        path.write_bytes(content)
+        found = answered(lambda p=path: read_structures(p), name)
+        if name in ("many.xyz", "frames.xyz"):
+            assert not found.failures, name
+            continue
+        check_structures(found, name)
+
+
+def test_odd_things_on_disk(tmp_path: Path) -> None:
+    """Pipes, devices, loops of links, folders called like files, next to a good file."""
+    from atomlens.datasets.splits import make_split as split_of
+    from atomlens.screening.candidates import read_candidates
+
+    (tmp_path / "good.cif").write_bytes(CIF)
+    os.mkfifo(tmp_path / "pipe.cif")
+    (tmp_path / "folder.cif").mkdir()
+    (tmp_path / "loop.cif").symlink_to("loop.cif")
+    (tmp_path / "round").mkdir()
+    (tmp_path / "round" / "again").symlink_to("..", target_is_directory=True)
+    (tmp_path / "gone.cif").symlink_to("nowhere.cif")
+    (tmp_path / "zero.cif").symlink_to("/dev/zero")
+    (tmp_path / "empty.xyz").touch()
+    found = answered(lambda: read_structures(tmp_path), "folder")
+    assert [len(atoms) for atoms in found.structures] == [8]
+    assert {f.name for f in found.failures} >= {"pipe.cif", "loop.cif", "gone.cif", "zero.cif"}
+    data = Toy(n=3).load()
+    for odd in ("pipe", "folder", "loop", "gone", "zero"):
+        path = tmp_path / f"{odd}.cif"
+        for ending in ("csv", "json", "jsonl", "npz", "xlsx", "parquet", "smi", "yaml", "txt"):
+            named = tmp_path / f"{odd}.{ending}"
+            named.symlink_to(path)
+            told = answered(lambda n=named: load_dataset(n), named)
+            assert isinstance(told, str), named
+            told = answered(lambda n=named: split_of(str(n), data), named)
+            assert isinstance(told, str), named
+            if ending == "txt":
+                answered(lambda n=named: read_candidates([str(n)]), named)
 
 
 def test_structures_in_json(tmp_path: Path) -> None:

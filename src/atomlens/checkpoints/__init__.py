@@ -1,5 +1,6 @@
 """Checkpoints that others published, turned into models of ours."""
 
+import os
 from pathlib import Path
 
 from atomlens.checkpoints.cgcnn_torch import UNITS, CgcnnCheckpoint, read_cgcnn_checkpoint
@@ -128,7 +129,7 @@ def import_scann(
 
 def _check_free(out: str | Path | None) -> None:
     """Refuse to write over a model, or into a folder that holds something else."""
-    if out is None or not Path(out).exists():
+    if out is None or not os.path.exists(out):
         return
     if not Path(out).is_dir() or any(Path(out).iterdir()):
         raise ModelError(

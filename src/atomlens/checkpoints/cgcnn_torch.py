@@ -8,6 +8,7 @@ from them and refuses everything else.
 import codecs
 import io
 import math
+import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ def read_cgcnn_checkpoint(path: Path) -> CgcnnCheckpoint:
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    if not path.exists():
+    if not os.path.exists(path):
         raise ModelError(f"{path}: there is no such file; check the path.")
     scalar = np.float64(0).__reduce__()[0]  # how numpy writes a single number
     harmless: list[Any] = [

@@ -5,6 +5,7 @@ HDF5 file that holds one group a layer. Only arrays are read; nothing in the fil
 """
 
 import math
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,7 +167,7 @@ def _read_arrays(path: Path) -> _Arrays:
     except ImportError:
         raise missing_package("Reading Keras checkpoints", "h5py", "keras") from None
     arrays: _Arrays = {}
-    if not path.exists():
+    if not os.path.exists(path):
         raise ModelError(f"{path}: the checkpoint does not exist. Give the .h5 file of the model.")
     where = f"{path}: the checkpoint is no HDF5 file, or is damaged"
     with net(ModelError, where, "give the .h5 file of the trained model"):

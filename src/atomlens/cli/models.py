@@ -1,6 +1,7 @@
 """``atomlens models``: what can be trained, what was trained, and models of other codes."""
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
@@ -195,7 +196,7 @@ def _trained_place(name: str) -> Path | None:
     """Return the folder of a trained model, if the name means one."""
     from atomlens.predictor.box import PREFIX, boxed_names, model_place
 
-    if name.startswith(PREFIX) or name in boxed_names() or Path(name).is_dir():
+    if name.startswith(PREFIX) or name in boxed_names() or os.path.isdir(name):
         return model_place(name)
     return None
 

@@ -1,5 +1,6 @@
 """Settings as typed: ``--set group.field=value`` and a YAML file fill dataclass fields."""
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ def read_config(path: Path, groups: Iterable[str]) -> Groups:
     from atomlens.boundary import CONFIG_BYTES, net, parse_yaml, read_text
 
     known = sorted(groups)
-    if not path.exists():
+    if not os.path.exists(path):
         raise SettingsError(f"--config {path}: there is no such file.")
     with net(SettingsError, f"--config {path}", "correct the file"):
         text = read_text(path, most=CONFIG_BYTES)

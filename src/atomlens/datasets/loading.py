@@ -1,5 +1,6 @@
 """``load_dataset``: whatever a user calls a data set, as a `Dataset`."""
 
+import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -150,7 +151,7 @@ def _load(
         rows = sample_rows(len(task.smiles), limit, seed)
         return usable(attribution.task_dataset(task, rows), wanted)
     path = Path(source).expanduser()
-    if not path.exists():
+    if not os.path.exists(path):
         hint = unknown_name("data set", str(source), DATASETS)
         raise DatasetError(f"{source}: there is no such file or folder. {hint}")
     return _read(path, wanted, limit, seed, options, None)

@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,8 +102,8 @@ def make_split(spec: str, dataset: Dataset, seed: int = 0) -> Split:
     if word == "fold":
         return _from_fold(dataset, sizes, seed)
     path = Path(spec)
-    if path.suffix.lower() in {".json", ".csv", ".tsv"} or path.exists():
-        if not path.is_file():
+    if path.suffix.lower() in {".json", ".csv", ".tsv"} or os.path.exists(path):
+        if not os.path.isfile(path):
             raise SettingsError(f"The split file {path} does not exist; check the path.")
         return Split.from_json(path, dataset.structures.names)
     raise SettingsError(

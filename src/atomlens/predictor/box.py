@@ -5,6 +5,7 @@ unless a model folder of that name stands here; ``box:NAME`` always means the bo
 always the folder.
 """
 
+import os
 from pathlib import Path
 
 from atomlens.errors import ModelError, unknown_name
@@ -37,7 +38,7 @@ def model_place(given: str | Path) -> Path:
     folder = Path(given)
     if given in names and not _holds_model(folder):
         return BOX / given
-    if _is_bare_name(given) and not folder.exists():
+    if _is_bare_name(given) and not os.path.exists(folder):
         known = unknown_name("model folder, nor model in the box,", given, names)
         raise ModelError(f"{known} Your own models are the folders that `atomlens train` wrote.")
     return folder
@@ -49,7 +50,7 @@ def hides_boxed(given: str | Path) -> bool:
 
 
 def _holds_model(folder: Path) -> bool:
-    return (folder / SETTINGS).is_file() or (folder / TRAINING).is_dir()
+    return os.path.isfile(folder / SETTINGS) or os.path.isdir(folder / TRAINING)
 
 
 def _is_bare_name(given: str) -> bool:

@@ -1,5 +1,6 @@
 """Whatever a user has, as structures in a row; what cannot be used keeps its place."""
 
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -141,7 +142,7 @@ def is_packed(given: Any) -> bool:
         return (
             isinstance(given, str | PathLike)
             and Path(given).suffix == ".npz"
-            and Path(given).expanduser().is_file()
+            and os.path.isfile(Path(given).expanduser())
         )
     except (ValueError, RuntimeError):  # a text that is no path, or nobody's home
         return False
@@ -178,7 +179,7 @@ def _rows_of(
     try:
         if is_frame(given):
             table = frame_table(given, *places)
-        elif not path.is_file():
+        elif not os.path.isfile(path):
             raise DatasetError(f"{path}: there is no such file or folder; check the path")
         else:
             table = read_table(path, *places)

@@ -1,5 +1,6 @@
 """Reading data for a model in the way in which its training data were read."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -79,7 +80,7 @@ def inputs_reading(
 ) -> dict[str, Any]:
     """Return how tables among the inputs are read: as for the training, where that is possible."""
     kept = {k: v for k, v in model.record.reading.items() if k in _PLACES[:3] and k not in given}
-    tables = [p for p in inputs if Path(p).is_file() and is_table(Path(p))]
+    tables = [p for p in inputs if os.path.isfile(p) and is_table(Path(p))]
     fitting = {k: v for k, v in kept.items() if tables and all(_fits(k, v, p) for p in tables)}
     return {**fitting, **given}
 
@@ -93,9 +94,9 @@ def _fits(name: str, value: Any, source: str | Path) -> bool:
     """Say whether an option of the training can hold for this source."""
     path = Path(source).expanduser()
     if name == "structure_folder":
-        return Path(str(value)).expanduser().is_dir()
+        return os.path.isdir(os.path.expanduser(str(value)))
     if name in _PLACES:
-        return path.is_file() and is_table(path) and str(value) in headers_of(path)
+        return os.path.isfile(path) and is_table(path) and str(value) in headers_of(path)
     return True
 
 

@@ -1,5 +1,6 @@
 """Lists of formulas, with energies above the convex hull where they are known."""
 
+import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.boundary import net, read_text
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.columns import is_missing, parse_header
 from atomlens.datasets.splits import reduced_formulas
@@ -89,12 +91,10 @@ def _read(text: str) -> "Iterable[Found | Failure]":
 
 def _lines(path: Path) -> list[tuple[int, str]]:
     """Return the lines of a list with their numbers, without remarks and empty ones."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        raise DatasetError(f"{path}: there is no such file; check the path.") from None
-    except (OSError, UnicodeDecodeError) as problem:
-        raise DatasetError(f"{path}: this list cannot be read ({problem}).") from problem
+    if not os.path.exists(path):
+        raise DatasetError(f"{path}: there is no such file; check the path.")
+    with net(DatasetError, f"{path}, a list of formulas", "get a complete copy"):
+        lines = read_text(path).splitlines()
     bare = ((number, line.partition("#")[0].strip()) for number, line in enumerate(lines, start=1))
     return [(number, line) for number, line in bare if line]
 

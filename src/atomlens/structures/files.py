@@ -178,7 +178,7 @@ def _refuse_other_kind(kind: Kind, content: bytes) -> None:
 
 
 def _content(path: Path, kind: Kind | None) -> bytes:
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise StructureError("it is neither a file nor a folder; give a file with structures")
     try:
         if kind is not None and kind.takes_path:

@@ -39,6 +39,8 @@ _SOLVATE = rf"(?:\d+(?:\.\d+|/\d+)?)?(?:{_MOLECULE}(?![a-z\d])|\({_MOLECULE}\))"
 _MOST_DOTS = 8
 """Formulas with more dots that may be either are decimals: nobody writes such adducts."""
 
+LONGEST_FORMULA = 3000
+"""Letters; what takes off subscripts and spaces takes the square of their number."""
 _ACRONYM = re.compile(r"(?<![A-Za-z])(?=[A-Z]*[DT])(?![HDTO]+(?![A-Za-z]))[A-Z]{3,}(?![a-z\d])")
 _GROUPS = re.compile(r"OAc(?![a-z])|AcOH(?![a-z])|(?<=\()OPr(?=\))")
 _TOKEN = re.compile(r"(?P<number>\d+/\d+|\d+(?:\.\d+)?|\.\d+)|(?P<element>[A-Z][a-z]?)|(?P<sign>.)")
@@ -144,6 +146,8 @@ def _parts(text: str, *, adducts: bool = True) -> list[str]:
 
 def _without_typography(text: str) -> str:
     """Return a formula without what only makes it look well."""
+    if len(text) > LONGEST_FORMULA:
+        _refuse(text, f"it has {len(text)} letters, more than {LONGEST_FORMULA}")
     if re.fullmatch(r"[A-Za-z\d.()]+", text):
         return text
     plain = html.unescape(text)

@@ -258,9 +258,9 @@ def _text_or_missing_file(text: str) -> "Atoms":
 
 
 def _from_path(path: Path, job: _Job, is_one_of_many: bool = False) -> "Iterator[Atoms | Failure]":
-    if not path.exists():
+    if not os.path.exists(path):
         yield _failure(path.name, f"{path}: there is no such file or folder; check the path")
-    elif path.is_dir():
+    elif os.path.isdir(path):
         unread: list[OSError] = []
         files, others = files_in(path, unread.append, job.not_looked_at)
         yield from _from_many(str(path), files, others, job)

@@ -1,14 +1,17 @@
 """The state of a training on disk: one file, replaced in one step, never unpickled."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
+from atomlens.boundary import net, parse_json, regular_size
 from atomlens.errors import TrainingError
 from atomlens.files import whole_file
 
@@ -37,6 +40,14 @@ class Checkpoint:
             stream.write(content)
 
 
+@contextmanager
+def restoring(folder: Path) -> Iterator[None]:
+    """Turn whatever an odd state makes a training raise into one sentence about its file."""
+    advice = f"delete the folder {folder} and start again"
+    with net(TrainingError, f"{folder / CHECKPOINT}, the state of the training", advice):
+        yield
+
+
 def read_checkpoint(folder: Path) -> Checkpoint | None:
     """Return the checkpoint of a folder, or None if there is none.
 
@@ -46,13 +57,11 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
     path = folder / CHECKPOINT
     if not path.exists():
         return None
-    try:
+    with restoring(folder):
+        regular_size(path)
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            state = json.loads(file.metadata()["state"])
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as problem:
-        raise TrainingError(
-            f"{path}: the state of the training is damaged ({problem}). Delete the folder "
-            f"{folder} and start again."
-        ) from None
+            state = parse_json(file.metadata()["state"])
+        if not isinstance(state, dict):
+            raise ValueError("its plain values are no table")
     return Checkpoint(tensors=tensors, state=state)

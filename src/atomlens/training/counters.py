@@ -2,7 +2,8 @@
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from atomlens.training.progress import TrainingState
 from atomlens.training.settings import TrainSettings
@@ -31,6 +32,30 @@ class Counters:
     """There is nothing to resume."""
     problem: str = ""
     """A sentence, if the training went wrong after its best epoch."""
+
+    @classmethod
+    def of(cls, content: Any) -> "Counters":
+        """Take back the counters of a checkpoint.
+
+        Raises:
+            ValueError: they are not what counters are.
+        """
+        if not isinstance(content, dict) or set(content) != {f.name for f in fields(cls)}:
+            raise ValueError("its counters are others")
+        made, usual = cls(**content), cls()
+        for one in fields(cls):
+            kind = type(getattr(usual, one.name))
+            allowed = (int, float) if kind is float else (kind,)
+            if type(getattr(made, one.name)) not in allowed:
+                raise ValueError(f"its counter {one.name} is no {kind.__name__}")
+        if any(
+            not isinstance(row, dict) or not all(isinstance(v, int | float) for v in row.values())
+            for row in made.history
+        ):
+            raise ValueError("its history is no list of numbers")
+        if made.epoch < 0 or made.step < 0 or made.best_epoch > len(made.history):
+            raise ValueError("its counters do not fit its history")
+        return made
 
 
 class Stopwatch:

@@ -13,7 +13,7 @@ from atomlens.errors import TrainingError
 from atomlens.models import make_model
 from atomlens.models.base import PropertyModel
 from atomlens.targets import Target, output_slices
-from atomlens.training.checkpoint import Checkpoint, read_checkpoint
+from atomlens.training.checkpoint import Checkpoint, read_checkpoint, restoring
 from atomlens.training.counters import Counters
 from atomlens.training.data import TrainingData
 from atomlens.training.progress import TrainingProgress
@@ -112,15 +112,17 @@ def read_result(job: Job, member: int) -> MemberResult | None:
     Raises:
         TrainingError: its file is damaged.
     """
-    checkpoint = read_checkpoint(job.member_folder(member))
+    folder = job.member_folder(member)
+    checkpoint = read_checkpoint(folder)
     if checkpoint is None or not checkpoint.group("best"):
         return None
-    return result_of(checkpoint)
+    with restoring(folder):
+        return result_of(checkpoint)
 
 
 def result_of(checkpoint: Checkpoint) -> MemberResult:
     """Return the part of a checkpoint that matters once the training has ended."""
-    at = Counters(**checkpoint.state["counters"])
+    at = Counters.of(checkpoint.state["counters"])
     return MemberResult(
         best=checkpoint.group("best"),
         history=tuple(at.history),

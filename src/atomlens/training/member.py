@@ -15,7 +15,7 @@ from torch import Tensor
 
 from atomlens.errors import SettingsError, TrainingError
 from atomlens.training.capture import RecordedSteps, can_record
-from atomlens.training.checkpoint import Checkpoint, read_checkpoint
+from atomlens.training.checkpoint import Checkpoint, read_checkpoint, restoring
 from atomlens.training.counters import Counters, Stopwatch
 from atomlens.training.interrupt import Interruption
 from atomlens.training.job import Job
@@ -351,10 +351,14 @@ class MemberTraining:
 
     def _restore(self) -> None:
         """Take back what `_save` wrote, if there is anything."""
-        saved = read_checkpoint(self.job.member_folder(self.member))
-        if saved is None:
-            return
-        self.at = Counters(**saved.state["counters"])
+        folder = self.job.member_folder(self.member)
+        saved = read_checkpoint(folder)
+        if saved is not None:
+            with restoring(folder):
+                self._take_back(saved)
+
+    def _take_back(self, saved: Checkpoint) -> None:
+        self.at = Counters.of(saved.state["counters"])
         if not self.at.complete:
             self.at.ended = ""
         self.model.load_state_dict(saved.group("model"))

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from atomlens.boundary import parse_json, read_text
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.splits import Split
 from atomlens.errors import AtomlensError, TrainingError
@@ -248,7 +249,7 @@ def open_run(out: Path, description: dict[str, Any], *, write: bool) -> Path:
     path = folder / RUN
     if path.is_file():
         try:
-            before = json.loads(path.read_text(encoding="utf-8"))
+            before = parse_json(read_text(path))
         except (OSError, ValueError):
             raise TrainingError(
                 f"{path}: this file is damaged, so the training cannot be resumed. Start again in "

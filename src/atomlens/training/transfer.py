@@ -7,6 +7,7 @@ pretrained model has not learned. The pretrained model is copied into the folder
 that a resumed run needs nothing else (spec section 10).
 """
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -116,7 +117,7 @@ def find_pretrained(
     if out is None or not (out / TRAINING / PRETRAINED / SETTINGS).is_file():
         return Pretrained(name=name, predictor=load(str(start_from)) if given is None else given)
     kept = Pretrained(name=name, predictor=load(out / TRAINING / PRETRAINED))
-    if given is None and (Path(name) / SETTINGS).is_file():
+    if given is None and os.path.isfile(Path(name) / SETTINGS):
         given = load(name)
     if given is not None and kept.checksum != Pretrained(name=name, predictor=given).checksum:
         raise TrainingError(

@@ -8,6 +8,7 @@ by a reader that knows arrays, lists and dictionaries, and runs nothing.
 
 import csv
 import io
+import os
 import pickle
 import zipfile
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.boundary import net
+from atomlens.boundary import net, read_arrays, read_text
 from atomlens.datasets.base import Dataset
 from atomlens.errors import DatasetError, Failure
 from atomlens.structures.arrays import Structure, StructureArrays
@@ -59,9 +60,9 @@ def read_task(path: str | Path) -> AttributionTask:
         DatasetError: there is none, or its files do not belong together.
     """
     place = Path(str(path).removeprefix(PREFIX)).expanduser()
-    if place.is_dir():
+    if os.path.isdir(place):
         return _checked(_from_repository(place), place)
-    if place.suffix.lower() == ".npz" and place.is_file():
+    if place.suffix.lower() == ".npz" and os.path.isfile(place):
         return _checked(_from_packed(place), place)
     raise DatasetError(
         f"{place}: there is no attribution task; give a packed file TASK.npz, or the folder "
@@ -127,7 +128,8 @@ def _checked(task: AttributionTask, place: Path) -> AttributionTask:
 
 
 def _from_packed(path: Path) -> AttributionTask:
-    with net(DatasetError, str(path), "fetch it again"), np.load(path, allow_pickle=False) as file:
+    with net(DatasetError, str(path), "fetch it again"):
+        file = read_arrays(path)
         shapes = zip(file["n_atoms"].tolist(), file["n_rationales"].tolist(), strict=True)
         flat = file["attribution"].astype(np.float64)
         blocks, start = [], 0
@@ -160,11 +162,10 @@ def _from_repository(folder: Path) -> AttributionTask:
                 "graph-attribution with all of its files."
             )
     with net(DatasetError, str(folder), "fetch the files again"):
-        rows = list(csv.DictReader(io.StringIO(files["smiles"].read_text(encoding="utf-8"))))
-        with np.load(files["split"], allow_pickle=False) as split:
-            train, test = split["train_index"], split["test_index"]
-        with np.load(files["y"], allow_pickle=False) as found:
-            y = found["y"].astype(np.float64)
+        rows = list(csv.DictReader(io.StringIO(read_text(files["smiles"]))))
+        split = read_arrays(files["split"])
+        train, test = split["train_index"], split["test_index"]
+        y = read_arrays(files["y"])["y"].astype(np.float64)
         return AttributionTask(
             name=name,
             smiles=tuple(row["smiles"] for row in rows),
