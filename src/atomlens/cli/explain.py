@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="2d: also write NAME.svg, a drawing of each molecule given as SMILES, MOL or SDF, "
         "hydrogens folded into their atoms",
     )
+    parser.add_argument(
+        "--by",
+        choices=("atom", "environment"),
+        default="atom",
+        help="environment: over all inputs the mean of each local environment, with intervals",
+    )
     parser.add_argument("--target", metavar="T", help="which property, if the model has several")
     parser.add_argument(
         "--at", type=float, metavar="X", help="of a spectrum: the energy (default: its mean)"
@@ -71,6 +78,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--index-only",
         action="store_true",
         help="of several inputs write no page of their own; index.html shows them all",
+    )
+    parser.add_argument(
+        "--limit", type=int, metavar="N", help="with --by environment: draw so many structures"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="draws them (default 0)")
+    parser.add_argument(
+        "--all", action="store_true", help="of --by environment: use also what was trained on"
     )
     add_disorder(parser)
     add_strict(parser)
@@ -82,6 +96,8 @@ def run(options: argparse.Namespace) -> int:
     if options.method is not None and options.method not in EXPLAINERS:
         message = unknown_name("explanation method", options.method, EXPLAINERS)
         raise SettingsError(f"--method: {message}")
+    if options.by == "environment":
+        return by_environment(options)
     from atomlens.predictor.inputs import read_inputs
     from atomlens.predictor.reading import inputs_reading
     from atomlens.predictor.report import write_drawings, write_explanations
@@ -125,12 +141,38 @@ def run(options: argparse.Namespace) -> int:
     return exit_code(failures, len(items))
 
 
+<<<<<<< HEAD
 def tell_undrawn(sentences: Sequence[str], most: int = 5) -> None:
     """Say which structures have no drawing, and why."""
     for sentence in sentences[:most]:
         say(sentence)
     if len(sentences) > most:
         say(f"and {len(sentences) - most} more have no drawing")
+=======
+def by_environment(options: argparse.Namespace) -> int:
+    """Average the scores of each local environment over all inputs, write tables and a figure."""
+    from atomlens.cli.study import load_inputs, report
+    from atomlens.studies.base import StudyInput
+    from atomlens.studies.environments.study import Environments, EnvironmentSettings
+
+    if options.at is not None:
+        raise SettingsError("--at: --by environment takes the mean of a spectrum; leave it out.")
+    if options.limit is not None and options.limit < 1:
+        raise SettingsError(f"--limit {options.limit}: it must be 1 or more.")
+    settings = EnvironmentSettings(
+        method=options.method or "", target=options.target or "", seed=options.seed
+    )
+    study, model = Environments(settings), load_model(options.model)
+    folder = usable_folder(options.out)
+    data = load_inputs(study, options, (model,))
+    with ProgressLine("explaining", quiet=options.quiet) as progress:
+        result = study.run(StudyInput(models=(model,), data=data, progress=progress))
+    result.save(folder)
+    study.draw(result, folder)
+    emit(report(replace(result, effects=()), folder))
+    failures = (*data.failures, *result.failures)
+    return exit_code(failures, max(len(data) + len(data.failures), len(failures) + 1))
+>>>>>>> 46a9ade (explain --by environment: what a carbonyl oxygen contributes on average, with intervals over molecules, effect sizes and Holm's adjustment)
 
 
 def refuse_inputs_in(folder: Path, items: "Sequence[Atoms | Failure]") -> None:

@@ -238,8 +238,9 @@ def report(result: "StudyResult", folder: Path) -> str:
         for e in result.effects
     ]
     names = list(dict.fromkeys(name for row in rows for name in row))
-    lines = [result.question, ""]
-    lines.append(format_table([{name: row.get(name, "") for name in names} for row in rows]))
+    lines = [result.question]
+    if rows:
+        lines += ["", format_table([{name: row.get(name, "") for name in names} for row in rows])]
     if result.shown:
         lines += ["", format_table(result.shown)]
     for claim in result.claims:

@@ -19,6 +19,7 @@ STUDIES: LateTable[type[Study]] = LateTable(
         "element-attention": "atomlens.studies.element_attention.study:ElementAttention",
         "faithful": "atomlens.studies.faithful.study:Faithful",
         "truth": "atomlens.studies.truth.study:TruthStudy",
+        "environments": "atomlens.studies.environments.study:Environments",
         "enz": "atomlens.screening.enz:Enz",
     }
 )

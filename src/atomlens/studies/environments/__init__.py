@@ -1,0 +1,1 @@
+"""Mean score of each local environment over a data set."""
