@@ -141,14 +141,14 @@ def run(options: argparse.Namespace) -> int:
     return exit_code(failures, len(items))
 
 
-<<<<<<< HEAD
 def tell_undrawn(sentences: Sequence[str], most: int = 5) -> None:
     """Say which structures have no drawing, and why."""
     for sentence in sentences[:most]:
         say(sentence)
     if len(sentences) > most:
         say(f"and {len(sentences) - most} more have no drawing")
-=======
+
+
 def by_environment(options: argparse.Namespace) -> int:
     """Average the scores of each local environment over all inputs, write tables and a figure."""
     from atomlens.cli.study import load_inputs, report
@@ -172,7 +172,6 @@ def by_environment(options: argparse.Namespace) -> int:
     emit(report(replace(result, effects=()), folder))
     failures = (*data.failures, *result.failures)
     return exit_code(failures, max(len(data) + len(data.failures), len(failures) + 1))
->>>>>>> 46a9ade (explain --by environment: what a carbonyl oxygen contributes on average, with intervals over molecules, effect sizes and Holm's adjustment)
 
 
 def refuse_inputs_in(folder: Path, items: "Sequence[Atoms | Failure]") -> None:
