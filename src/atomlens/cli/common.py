@@ -61,21 +61,33 @@ def add_strict(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_disorder(parser: argparse.ArgumentParser) -> None:
+def add_disorder(parser: Any, default: str | None = "refuse") -> None:
     """Add ``--disorder`` and ``--ordered-models``."""
     parser.add_argument(
         "--disorder",
         choices=("refuse", "majority", "enumerate"),
-        default="refuse",
+        default=default,
         help="disordered crystals: refuse them (default), take the majority of each place, or "
         "enumerate ordered models drawn by the occupancies",
     )
     parser.add_argument(
         "--ordered-models",
         type=int,
-        default=8,
+        default=None if default is None else 8,
         metavar="N",
         help="models that `enumerate` makes at most (default: 8)",
+    )
+
+
+def add_conformers(parser: Any, default: int | None = 1) -> None:
+    """Add ``--conformers``."""
+    parser.add_argument(
+        "--conformers",
+        type=int,
+        default=default,
+        metavar="N",
+        help="of each SMILES make up to N shapes, of an mmCIF take up to N models: the answer is "
+        "their mean, with their spread",
     )
 
 
@@ -155,6 +167,8 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
         "--beyond", choices=("hold", "mask"), help="where a spectrum has ended (default: hold)"
     )
     group.add_argument("--grid-column", metavar="C", help="column with the points of spectra")
+    add_disorder(group, None)
+    add_conformers(group, None)
 
 
 def add_target_options(parser: argparse.ArgumentParser) -> None:
@@ -195,6 +209,9 @@ def file_options(options: argparse.Namespace, targets: Sequence[str]) -> dict[st
         "grid": options.grid,
         "beyond": options.beyond,
         "grid_column": options.grid_column,
+        "disorder": options.disorder,
+        "n_models": options.ordered_models,
+        "conformers": options.conformers,
         "units": dict.fromkeys(targets, options.unit) if getattr(options, "unit", None) else None,
     }
     if getattr(options, "classification", False):

@@ -54,6 +54,7 @@ def run(options: argparse.Namespace) -> int:
     """Predict, compare, print the metrics, write the report."""
     from atomlens.predictor import score
     from atomlens.predictor.evaluation import matching_values
+    from atomlens.predictor.ordered import mean_of_forms
     from atomlens.predictor.report import write_evaluation
     from atomlens.reports.tables import format_table
 
@@ -65,6 +66,7 @@ def run(options: argparse.Namespace) -> int:
     true = matching_values(data, model.targets)
     with ProgressLine("predicting", quiet=options.quiet) as progress:
         prediction = model.predict(data.structures, progress=progress)
+    prediction, true = mean_of_forms(prediction, true, data)
     metrics = score(prediction, true, model.record.means)
     if len(prediction.failures) < len(prediction):
         emit(format_table(metrics.to_rows()))
@@ -73,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
             written = write_evaluation(prediction, true, metrics, folder)
             emit(f"Written to {options.out}: {', '.join(p.name for p in written)}.")
     failures = [*unused, *prediction.failures]
-    return exit_code(failures, len(data) + len(unused))
+    return exit_code(failures, len(prediction) + len(unused))
 
 
 def load_evaluated(

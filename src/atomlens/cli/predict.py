@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from atomlens.cli.common import (
     add_common_arguments,
+    add_conformers,
     add_disorder,
     add_model_and_inputs,
     add_strict,
@@ -66,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", choices=("table", "json", "csv"), help="on stdout (default: table)"
     )
     add_disorder(parser)
+    add_conformers(parser)
     add_strict(parser)
     add_common_arguments(parser)
 
@@ -94,6 +96,7 @@ def run(options: argparse.Namespace) -> int:
         inputs_reading(model, options.inputs, table_options(options)),
         disorder=options.disorder,
         n_models=options.ordered_models,
+        conformers=options.conformers,
         leave_out=written(options.out, options.plot, options.embedding),
     )
     vectors = model.embed(inputs) if options.embedding is not None else None

@@ -14,13 +14,19 @@ from atomlens.datasets.base import Dataset
 from atomlens.datasets.columns import TargetOptions, target_columns
 from atomlens.datasets.rows import assemble
 from atomlens.errors import DatasetError, StructureError
+from atomlens.structures.disorder import REFUSE, DisorderChoice
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 
 def load_id_prop(
-    folder: Path, wanted: Sequence[str], limit: int | None, seed: int, options: TargetOptions
+    folder: Path,
+    wanted: Sequence[str],
+    limit: int | None,
+    seed: int,
+    options: TargetOptions,
+    forms: DisorderChoice = REFUSE,
 ) -> Dataset:
     """Load a folder with ``id_prop.csv``.
 
@@ -49,7 +55,7 @@ def load_id_prop(
     return assemble(
         path=folder,
         chosen=chosen,
-        structure_of_row=lambda row: _read(folder, names[row], files),
+        forms_of_row=lambda row: _read(names[row], files, forms),
         names=names,
         limit=limit,
         seed=seed,
@@ -77,12 +83,12 @@ def _files(folder: Path) -> dict[str, Path]:
     return files
 
 
-def _read(folder: Path, identifier: str, files: dict[str, Path]) -> "Atoms":
-    from atomlens.structures import to_atoms
+def _read(identifier: str, files: dict[str, Path], forms: DisorderChoice) -> "list[Atoms]":
+    from atomlens.structures.reading import to_forms
 
     if identifier not in files:
         raise StructureError(f"there is no file {identifier}.cif in this folder; add it")
-    return to_atoms(files[identifier])
+    return to_forms(files[identifier], forms)
 
 
 def _is_number(text: str) -> bool:

@@ -22,6 +22,7 @@ from atomlens.datasets.sources import attribution
 from atomlens.datasets.sources.optical_nk import is_optical, optical_dataset
 from atomlens.datasets.tables import frame_table, is_frame, is_table, read_table
 from atomlens.errors import DatasetError, SettingsError, unknown_name
+from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,13 +58,26 @@ class FileOptions:
     """Spectra that end before the grid does: hold their last value, or mask."""
     grid_column: str | None = None
     """Column with the points of each spectrum, if it is not called ``energy``."""
+    disorder: Disorder = "refuse"
+    """Disordered crystals: refuse them, take the majority of each place, or enumerate ordered
+    models, of which each is a sample with the crystal's value; a split keeps them together."""
+    n_models: int = N_MODELS
+    """Ordered models that ``enumerate`` makes at most."""
+    conformers: int = 1
+    """Shapes of each SMILES (or models of an mmCIF), if more than 1; each is a sample with the
+    molecule's value, and a split keeps them together."""
 
     def __post_init__(self) -> None:
-        """Check the choice."""
+        """Check the choices."""
+        self.for_forms()
         if self.polymorphs not in get_args(Polymorphs):
             raise SettingsError(
                 unknown_name("choice of polymorphs", self.polymorphs, get_args(Polymorphs))
             )
+
+    def for_forms(self) -> DisorderChoice:
+        """Return what concerns structures of several forms."""
+        return DisorderChoice(how=self.disorder, n_models=self.n_models, conformers=self.conformers)
 
     def for_grid(self) -> GridOptions:
         """Return what concerns the grid of spectra."""
@@ -219,7 +233,7 @@ def _from_path(
     if path.suffix.lower() == ".npz":
         return _finished(load_packed(path), wanted, limit, seed)
     if path.is_dir() and (path / "id_prop.csv").is_file():
-        return load_id_prop(path, wanted, limit, seed, options.for_targets())
+        return load_id_prop(path, wanted, limit, seed, options.for_targets(), options.for_forms())
     if frame is not None or (path.is_file() and is_table(path)):
         folder = options.structure_folder
         places = (
@@ -232,9 +246,16 @@ def _from_path(
             optical = optical_dataset(table, str(path), options.grid, path.name.partition(".")[0])
             return _finished(optical, wanted, limit, seed)
         return dataset_of_table(
-            path, table, wanted, limit, seed, options.for_targets(), options.for_grid()
+            path,
+            table,
+            wanted,
+            limit,
+            seed,
+            options.for_targets(),
+            options.for_grid(),
+            options.for_forms(),
         )
-    return load_inside(path, wanted, limit, seed, options.for_targets())
+    return load_inside(path, wanted, limit, seed, options.for_targets(), options.for_forms())
 
 
 def _finished(dataset: Dataset, wanted: tuple[str, ...], limit: int | None, seed: int) -> Dataset:

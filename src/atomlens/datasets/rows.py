@@ -19,6 +19,7 @@ from atomlens.datasets.tables import Table
 from atomlens.errors import DatasetError, Failure, StructureError
 from atomlens.printing import reason
 from atomlens.structures.arrays import Structure, StructureArrays, name_of, structure_of
+from atomlens.structures.disorder import REFUSE, DisorderChoice, form_of, name_of_forms
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -36,6 +37,7 @@ def dataset_of_table(
     seed: int,
     options: TargetOptions,
     grid: GridOptions,
+    forms: DisorderChoice = REFUSE,
 ) -> Dataset:
     """Return the samples of a table; columns of arrays are spectra, brought onto one grid.
 
@@ -52,7 +54,7 @@ def dataset_of_table(
     return assemble(
         path,
         chosen,
-        table.structure_of,
+        lambda row: table.forms_of(row, forms),
         table.names,
         table.parts,
         table.folds,
@@ -62,7 +64,12 @@ def dataset_of_table(
 
 
 def load_inside(
-    path: Path, wanted: Sequence[str], limit: int | None, seed: int, options: TargetOptions
+    path: Path,
+    wanted: Sequence[str],
+    limit: int | None,
+    seed: int,
+    options: TargetOptions,
+    forms: DisorderChoice = REFUSE,
 ) -> Dataset:
     """Load a file or folder of structures that carry their values: extxyz, ase.db, JSON.
 
@@ -73,8 +80,12 @@ def load_inside(
     """
     from atomlens.structures import read_structures
 
-    read = read_structures(path)
-    structures = read.structures
+    read = read_structures(
+        path, disorder=forms.how, n_models=forms.n_models, conformers=forms.conformers
+    )
+    every = read.structures
+    firsts = [i for i, atoms in enumerate(every) if form_of(atoms) <= 0]
+    structures = [every[i] for i in firsts]
     if not structures:
         first = read.failures[0].message if read.failures else "it is empty"
         raise DatasetError(f"{path}: no structure in it can be used; the first problem: {first}")
@@ -95,7 +106,7 @@ def load_inside(
     return assemble(
         path,
         chosen,
-        lambda row: structures[row],
+        lambda row: every[firsts[row] : [*firsts, len(every)][row + 1]],
         [name_of(atoms) for atoms in structures],
         parts if any(part is not None for part in parts) else None,
         limit=limit,
@@ -107,7 +118,7 @@ def load_inside(
 def assemble(
     path: Path,
     chosen: TargetColumns,
-    structure_of_row: "Callable[[int], Atoms]",
+    forms_of_row: "Callable[[int], list[Atoms]]",
     names: Sequence[str | None],
     parts: Sequence[str | None] | None = None,
     folds: Sequence[str | None] | None = None,
@@ -117,6 +128,9 @@ def assemble(
     failures: Iterable[Failure] = (),
 ) -> Dataset:
     """Read the structures of the usable rows (of a random sample of them).
+
+    A row of several forms (ordered models, conformers) gives a sample for each, of one name,
+    value and row number.
 
     Raises:
         DatasetError: no row can be used.
@@ -135,12 +149,12 @@ def assemble(
         warnings.simplefilter("always")
         warnings.simplefilter("ignore", DeprecationWarning)  # of other packages
         for row in [usable[i] for i in sample_rows(len(usable), limit, seed)]:
-            result = _structure(path, row, names[row], structure_of_row)
+            result = _forms(path, row, names[row], forms_of_row)
             if isinstance(result, Failure):
                 failed.append(result)
             else:
-                rows.append(row)
-                structures.append(result)
+                rows += [row] * len(result)
+                structures += result
     _tell(path, [str(w.message) for w in heard])
     if not rows:
         wanted = " and ".join(t.name for t in chosen.targets)
@@ -160,11 +174,11 @@ def assemble(
     )
 
 
-def _structure(
-    path: Path, row: int, name: str | None, structure_of_row: "Callable[[int], Atoms]"
-) -> Structure | Failure:
+def _forms(
+    path: Path, row: int, name: str | None, forms_of_row: "Callable[[int], list[Atoms]]"
+) -> list[Structure] | Failure:
     try:
-        structure = structure_of(structure_of_row(row))
+        found = [structure_of(atoms) for atoms in forms_of_row(row)]
     except StructureError as problem:
         called = _called(row, name)
         return Failure(name=called, message=f"{path}, {called}: {problem}")
@@ -172,7 +186,8 @@ def _structure(
         called = _called(row, name)
         said = f"the structure cannot be read ({reason(problem)}); correct it"
         return Failure(name=called, message=f"{path}, {called}: {said}")
-    return structure._replace(name=name or structure.name)
+    own = name or name_of_forms([structure.name for structure in found])
+    return [structure._replace(name=own) for structure in found]
 
 
 def _bad_rows(path: Path, chosen: TargetColumns, names: Sequence[str | None]) -> list[Failure]:

@@ -10,7 +10,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,8 @@ def make_split(spec: str, dataset: Dataset, seed: int = 0) -> Split:
             CSV file with the columns ``name`` and ``split``. SIZES is ``train/validation/test``:
             fractions (with a dot), numbers of samples (without), or ``rest`` once;
             ``.8/.1/.1`` if left out.
-        dataset: What is divided.
+        dataset: What is divided. Samples that are forms of one structure (they have one row
+            number) count as one, and all are in one part.
         seed: Decides the random order. One permutation is cut into training, then test, then
             validation part, so that ``random:110000/rest/10000`` is the published QM9 split
             in which "the rest after training and test is validation".
@@ -89,6 +90,9 @@ def make_split(spec: str, dataset: Dataset, seed: int = 0) -> Split:
         SettingsError: the specification is not understood or asks for too much.
         DatasetError: a split file does not fit the data set.
     """
+    firsts = first_forms(dataset.row_numbers)
+    if firsts is not None:
+        return _of_all_forms(spec, dataset, seed, firsts)
     word, _, sizes = spec.partition(":")
     if word in _WORDS:
         counts = part_sizes(sizes or ".8/.1/.1", len(dataset))
@@ -109,6 +113,31 @@ def make_split(spec: str, dataset: Dataset, seed: int = 0) -> Split:
     raise SettingsError(
         unknown_name("split", word, [*_WORDS, "source", "fold", "FILE.json", "FILE.csv"])
     )
+
+
+def first_forms(row_numbers: Indices | None) -> Indices | None:
+    """Return the first sample of each row; None if no row has several."""
+    if row_numbers is None or len(np.unique(row_numbers)) == len(row_numbers):
+        return None
+    return np.sort(np.unique(row_numbers, return_index=True)[1]).astype(np.int64)
+
+
+def _of_all_forms(spec: str, dataset: Dataset, seed: int, firsts: Indices) -> Split:
+    """Divide the rows, and put all samples of a row into its part."""
+    place = np.full(len(dataset), -1, dtype=np.int64)
+    place[firsts] = np.arange(len(firsts))
+    splits = {part: place[old][place[old] >= 0] for part, old in dataset.splits.items()}
+    split = make_split(spec, replace(dataset.subset(firsts), splits=splits), seed)
+    numbers = np.asarray(dataset.row_numbers)
+    parts = {}
+    for part in PARTS:
+        rows = numbers[firsts[getattr(split, part)]]
+        order = np.argsort(numbers, kind="stable")
+        starts = np.searchsorted(numbers[order], rows, side="left")
+        ends = np.searchsorted(numbers[order], rows, side="right")
+        pieces = [order[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+        parts[part] = np.concatenate([np.zeros(0, dtype=np.int64), *pieces]).astype(np.int64)
+    return Split(**parts)
 
 
 def part_sizes(text: str, n: int) -> tuple[int, int, int]:

@@ -23,6 +23,7 @@ from atomlens.boundary import net, parse_json, read_text, regular_size
 from atomlens.datasets.columns import is_missing
 from atomlens.errors import DatasetError, StructureError, missing_package
 from atomlens.printing import clean_name, cut, reason, uncell
+from atomlens.structures.disorder import REFUSE, DisorderChoice
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -45,8 +46,8 @@ class Table:
     """A table taken apart. Every sequence has one entry a row."""
 
     n_rows: int
-    structure_of: "Callable[[int], Atoms]"
-    """Reads the structure of a row; raises StructureError."""
+    forms_of: "Callable[[int, DisorderChoice], list[Atoms]]"
+    """Reads the structure of a row, or its ordered models or conformers; raises StructureError."""
     names: tuple[str | None, ...]
     """What the table calls the rows; None where it gives no name."""
     parts: tuple[str | None, ...] | None
@@ -63,6 +64,10 @@ class Table:
     """Rows that cannot be told apart, with the reason; part of a sentence."""
     comma_is_decimal: bool = False
     """Cells are separated by semicolons, as where 1,234 is less than two."""
+
+    def structure_of(self, row: int) -> "Atoms":
+        """Read the structure of a row; raises StructureError, for a disordered crystal too."""
+        return self.forms_of(row, REFUSE)[0]
 
 
 def is_table(path: Path) -> bool:
@@ -146,7 +151,7 @@ def _taken_apart(
             raise DatasetError(f"{path}: there is no column {given!r}; it has {_list(columns)}.")
     if structure_folder is not None and not structure_folder.is_dir():
         raise DatasetError(f"{structure_folder}: there is no such folder of structures.")
-    structure_of, used = _structures(path, columns, known, structure_column, structure_folder)
+    forms_of, used = _structures(path, columns, known, structure_column, structure_folder)
     name_header = name_column or next((known[n] for n in _NAMES if n in known), None)
     split_header = known.get("split")
     fold_header = next((known[f] for f in _FOLDS if f in known), None)
@@ -154,7 +159,7 @@ def _taken_apart(
     special |= {known[k] for k in (*_TEXTS, *_NAMES, *_IGNORED) if k in known}
     return Table(
         n_rows=n_rows,
-        structure_of=structure_of,
+        forms_of=forms_of,
         names=_texts(columns, name_header) or (None,) * n_rows,
         parts=_texts(columns, split_header),
         folds=_texts(columns, fold_header),
@@ -172,7 +177,7 @@ def _structures(
     known: Mapping[str, str],
     given: str | None,
     folder: Path | None,
-) -> "tuple[Callable[[int], Atoms], tuple[str, ...]]":
+) -> "tuple[Callable[[int, DisorderChoice], list[Atoms]], tuple[str, ...]]":
     """Return how to read the structure of a row, and the headers that takes."""
     if given is None and "file" not in known:
         held = [known[k] for k in _HOLDERS if k in known and _holds(columns[known[k]])]
@@ -181,7 +186,10 @@ def _structures(
             held = sites
         if held:
             lowered = {h.strip().lower(): columns[h] for h in held}
-            return lambda row: _from_record({k: v[row] for k, v in lowered.items()}), tuple(held)
+            return (
+                lambda row, choice: _from_record({k: v[row] for k, v in lowered.items()}, choice),
+                tuple(held),
+            )
     header = given or next((known[t] for t in _TEXTS if t in known), None)
     if header is None:
         raise DatasetError(
@@ -190,15 +198,18 @@ def _structures(
         )
     cells = columns[header]
     word = "file" if folder is not None else header.strip().lower()
-    return lambda row: _from_cell(cells[row], header, word, folder or path.parent), (header,)
+    place = folder or path.parent
+    return lambda row, choice: _from_cell(cells[row], header, word, place, choice), (header,)
 
 
-def _from_cell(cell: Any, header: str, word: str, folder: Path) -> "Atoms":
+def _from_cell(
+    cell: Any, header: str, word: str, folder: Path, choice: DisorderChoice
+) -> "list[Atoms]":
     """Return what the cell of a column stands for; ``word`` says how to take a text."""
-    from atomlens.structures import to_atoms
+    from atomlens.structures.reading import to_forms
 
     if _is_structure(cell):
-        return _from_record({"structure": cell})
+        return _from_record({"structure": cell}, choice)
     text = str(cell).strip()
     sodium = text == "Na" and word in ("formula", "composition")
     if text == "NaN" and isinstance(cell, str) and word in ("formula", "composition"):
@@ -209,11 +220,11 @@ def _from_cell(cell: Any, header: str, word: str, folder: Path) -> "Atoms":
     if is_missing(cell) and not sodium:
         raise StructureError(f"the column {header!r} is empty; fill it")
     if word == "file":
-        return to_atoms(_only_file(_file_called(folder, text)))
+        return to_forms(_only_file(_file_called(folder, text)), choice)
     if word in _TEXTS:
-        return to_atoms(f"{'smiles' if word == 'smiles' else 'formula'}:{text}")
+        return to_forms(f"{'smiles' if word == 'smiles' else 'formula'}:{text}", choice)
     beside = _file_called(folder, text)
-    return to_atoms(beside if isfile(beside) else text)
+    return to_forms(beside if isfile(beside) else text, choice)
 
 
 def _file_called(folder: Path, text: str) -> Path:
@@ -248,19 +259,20 @@ def _holds(cells: Sequence[Any]) -> bool:
     return any(_is_structure(cell) for cell in cells)
 
 
-def _from_record(record: Mapping[str, Any]) -> "Atoms":
+def _from_record(record: Mapping[str, Any], choice: DisorderChoice) -> "list[Atoms]":
     """Return a structure that stands in the row itself."""
     if isinstance(record.get("species"), list):
-        return _from_sites(record)
+        return [_from_sites(record)]
     from atomlens.structures.databases import read_value
 
     held = next((value for value in record.values() if _is_structure(value)), None)
     if held is None:
         raise StructureError("there is no structure in this row; add one")
-    entry = read_value({"structure": _literal(held)})
-    if entry.atoms is None:
-        raise StructureError(entry.problem)
-    return entry.atoms
+    entries = read_value({"structure": _literal(held)}, choice)
+    found = [entry.atoms for entry in entries if entry.atoms is not None]
+    if len(found) < len(entries):
+        raise StructureError(next(entry.problem for entry in entries if entry.atoms is None))
+    return found
 
 
 def _literal(cell: Any) -> Any:

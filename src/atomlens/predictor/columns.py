@@ -10,6 +10,7 @@ FRAME = (
     "n_atoms",
     "unlike",
     "ordered_models",
+    "conformers",
     "unit",
     "grid",
     "seen_in",

@@ -30,7 +30,7 @@ from atomlens.predictor.inputs import (
 )
 from atomlens.predictor.loading import load_trained
 from atomlens.predictor.metrics import Metrics
-from atomlens.predictor.ordered import one_row_each
+from atomlens.predictor.ordered import mean_of_forms, one_row_each
 from atomlens.predictor.prediction import Prediction
 from atomlens.predictor.samples import UNKNOWN
 from atomlens.predictor.saving import save
@@ -73,6 +73,7 @@ class Predictor(TrainedModel):
         *,
         disorder: Disorder = "refuse",
         n_models: int = N_MODELS,
+        conformers: int = 1,
         batch_size: int | None = None,
         n_workers: int = 0,
         device: str = "auto",
@@ -88,6 +89,8 @@ class Predictor(TrainedModel):
                 of each place or group, or ``enumerate`` ordered models, of which the row is
                 the mean, with their spread.
             n_models: How many models ``enumerate`` makes at most.
+            conformers: If more than 1: the row of a SMILES is the mean over so many shapes of the
+                molecule at most, that of an mmCIF the mean over its models, with their spread.
             batch_size: At most so many structures at a time; by default as many as suits
                 their sizes.
             n_workers: Threads that build graphs; 0: one a core.
@@ -100,7 +103,7 @@ class Predictor(TrainedModel):
             a warning counts them.
         """
         heard: StepProgress | None = shown(progress, "predicting")
-        inputs = gather(structures, disorder=disorder, n_models=n_models)
+        inputs = gather(structures, disorder=disorder, n_models=n_models, conformers=conformers)
         _tell_failed(structures, inputs)
         inputs = refuse_elements(inputs, self.models[0])
         inputs, store = build_graphs(inputs, self.builder, n_workers=n_workers, progress=heard)
@@ -245,6 +248,7 @@ class Predictor(TrainedModel):
         prediction = self.predict(
             dataset.structures, n_workers=n_workers, device=device, progress=progress
         )
+        prediction, true = mean_of_forms(prediction, true, dataset)
         return score(prediction, true, self.record.means)
 
     def _prediction(
@@ -286,7 +290,7 @@ class Predictor(TrainedModel):
             seen=tuple(seen),
             carried=inputs.carried,
         )
-        return one_row_each(rows, inputs.ordered) if inputs.ordered else rows
+        return one_row_each(rows, inputs.forms, inputs.is_conformer) if inputs.forms else rows
 
 
 def _only_numbers(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.splits import distinct_names
+from atomlens.datasets.splits import distinct_names, first_forms
 from atomlens.errors import DatasetError
 from atomlens.predictor.metrics import (
     ClassificationMetrics,
@@ -106,7 +106,7 @@ def choose_part(
     if model.record.samples is not None:
         true = matching_values(data, model.targets)
         found = find_part(model.record.samples, part, names, data, true)
-        return np.array(found.rows, dtype=np.int64), found.remarks
+        return _together(np.array(found.rows, dtype=np.int64), data), found.remarks
     wanted = set(names)
     rows = [i for i, n in enumerate(distinct_names(data.structures.names)) if n in wanted]
     if not rows:
@@ -114,7 +114,14 @@ def choose_part(
             f"--part {part}: {data.name} has none of the {len(names)} samples of the model's "
             f"{part} part. Give the data it was trained on, or use --part all."
         )
-    return np.array(rows, dtype=np.int64), (NAMES_ONLY,)
+    return _together(np.array(rows, dtype=np.int64), data), (NAMES_ONLY,)
+
+
+def _together(rows: NDArray[np.int64], data: Dataset) -> NDArray[np.int64]:
+    """Return the rows with those of one structure side by side."""
+    if data.row_numbers is None or first_forms(data.row_numbers) is None:
+        return rows
+    return rows[np.argsort(data.row_numbers[rows], kind="stable")]
 
 
 NAMES_ONLY = (

@@ -4,6 +4,7 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from os import PathLike
 from pathlib import Path
@@ -20,7 +21,7 @@ from atomlens.graphs import GraphStore
 from atomlens.models.base import PropertyModel
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of
-from atomlens.structures.disorder import N_MODELS, Disorder
+from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice, form_of
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -40,9 +41,11 @@ class Inputs:
     """Of all inputs; empty for the usable ones."""
     carried: tuple[dict[str, Any], ...] = ()
     """Of all inputs: the cells of the table that each came from. Empty if there is no table."""
-    ordered: tuple[int, ...] = ()
-    """Of all inputs: which ordered model of a disordered crystal it is, counted from 0; -1 for
-    others. Empty if there is no such model."""
+    forms: tuple[int, ...] = ()
+    """Of all inputs: which ordered model or conformer of its structure it is, counted from 0; -1
+    for others. Empty if there is none."""
+    is_conformer: tuple[bool, ...] = ()
+    """Of all inputs: True for conformers. Empty as `forms`."""
 
     def without(self, bad: Sequence[int], messages: Sequence[str]) -> "Inputs":
         """Return the inputs after some of the usable ones (by number) turned out not to be."""
@@ -64,6 +67,7 @@ def gather(
     *,
     disorder: Disorder = "refuse",
     n_models: int = N_MODELS,
+    conformers: int = 1,
     leave_out: Sequence[Path] = (),
 ) -> Inputs:
     """Return the inputs for one or many of: Atoms, pymatgen, rdkit, text, path, table, arrays.
@@ -71,9 +75,9 @@ def gather(
     Args:
         given: Anything that can be read. A table gives one input a row.
         reading: How tables are read: ``structure_column``, ``name_column``, ``structure_folder``.
-        disorder: See `atomlens.read`; rows of a table are one structure each, so their
-            disordered crystals are refused.
+        disorder: See `atomlens.read`.
         n_models: See `atomlens.read`.
+        conformers: See `atomlens.read`.
         leave_out: Files and folders that folders and patterns pass over, such as outputs.
     """
     if isinstance(given, Inputs):
@@ -87,7 +91,12 @@ def gather(
     if is_packed(one):
         return gather(load_packed(Path(one).expanduser()).structures)
     items, carried = read_inputs(
-        given, reading, disorder=disorder, n_models=n_models, leave_out=leave_out
+        given,
+        reading,
+        disorder=disorder,
+        n_models=n_models,
+        conformers=conformers,
+        leave_out=leave_out,
     )
     return replace(from_items(items), carried=tuple(carried) if any(carried) else ())
 
@@ -98,6 +107,7 @@ def read_inputs(
     *,
     disorder: Disorder = "refuse",
     n_models: int = N_MODELS,
+    conformers: int = 1,
     leave_out: Sequence[Path] = (),
 ) -> "tuple[list[Atoms | Structure | Failure], list[dict[str, Any]]]":
     """Return what came of each input, and the cells of the table that it came from.
@@ -107,26 +117,30 @@ def read_inputs(
     """
     from atomlens.structures import read_structures
 
+    forms = DisorderChoice(how=disorder, n_models=n_models, conformers=conformers)
+    read_all = partial(
+        read_structures,
+        disorder=disorder,
+        n_models=n_models,
+        conformers=conformers,
+        leave_out=leave_out,
+    )
     listed = list(given) if isinstance(given, list | tuple) else [given]
     if not any(map(_has_rows, listed)):
-        found_all = read_structures(
-            given, disorder=disorder, n_models=n_models, leave_out=leave_out
-        )
+        found_all = read_all(given)
         read: list[Atoms | Structure | Failure] = [*found_all.items]
         return read, [{}] * len(read)
     items: list[Atoms | Structure | Failure] = []
     carried: list[dict[str, Any]] = []
     for is_one, group in groupby(listed, key=_has_rows):
         if not is_one:
-            result = read_structures(
-                list(group), disorder=disorder, n_models=n_models, leave_out=leave_out
-            )
+            result = read_all(list(group))
             found = list(result.items)
             items += found
             carried += [{}] * len(found)
             continue
         for one in group:
-            rows, cells = _unpacked(one) if is_packed(one) else _rows_of(one, reading or {})
+            rows, cells = _unpacked(one) if is_packed(one) else _rows_of(one, reading or {}, forms)
             items += rows
             carried += cells
     return items, carried
@@ -166,9 +180,9 @@ def _is_table(given: Any) -> bool:
 
 
 def _rows_of(
-    given: Any, reading: Mapping[str, Any]
+    given: Any, reading: Mapping[str, Any], forms: DisorderChoice
 ) -> "tuple[list[Atoms | Structure | Failure], list[dict[str, Any]]]":
-    """Return the structure of each row of a table, and its cells."""
+    """Return the structure of each row of a table, or its forms, and its cells."""
     folder = reading.get("structure_folder")
     places = (
         reading.get("structure_column"),
@@ -186,6 +200,7 @@ def _rows_of(
     except AtomlensError as problem:
         return [Failure(name=path.name, message=str(problem))], [{}]
     items: list[Atoms | Structure | Failure] = []
+    rows: list[int] = []
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         for row in range(table.n_rows):
@@ -193,20 +208,24 @@ def _rows_of(
             if row in table.problems:
                 message = f"{path}, {called}: {table.problems[row]}"
                 items.append(Failure(name=called, message=message))
+                rows.append(row)
                 continue
             try:
-                atoms = table.structure_of(row)
+                found = table.forms_of(row, forms)
             except AtomlensError as problem:
                 items.append(Failure(name=called, message=f"{path}, {called}: {problem}"))
+                rows.append(row)
                 continue
-            if table.names[row]:
-                atoms.info["name"] = table.names[row]
-            items.append(atoms)
+            for atoms in found:
+                if table.names[row]:
+                    atoms.info["name"] = table.names[row]
+                items.append(atoms)
+                rows.append(row)
     if heard:
         more = f" (and {len(heard) - 1} more remarks)" if len(heard) > 1 else ""
         warnings.warn(f"{path}: {heard[0].message}{more}", stacklevel=4)
     plain = {h: c for h, c in table.cells.items() if not any(_is_nested(v) for v in c)}
-    return items, [{h: c[row] for h, c in plain.items()} for row in range(table.n_rows)]
+    return items, [{h: c[row] for h, c in plain.items()} for row in rows]
 
 
 def _is_nested(cell: Any) -> bool:
@@ -222,11 +241,14 @@ def with_readers(structures: StructureArrays, doubts: Sequence[str]) -> tuple[st
 def from_items(items: "Sequence[Atoms | Structure | Failure]") -> Inputs:
     """Return the inputs for structures and failures in order."""
     structures: list[Structure] = []
-    places, names, errors, ordered = [], [], [], []
+    places, names, errors, forms, conformers = [], [], [], [], []
     for place, item in enumerate(items):
-        info = {} if isinstance(item, Failure | Structure) else item.info
-        number = info.get("ordered_model", -1)
-        ordered.append(number if isinstance(number, int) else -1)
+        if isinstance(item, Failure | Structure):
+            forms.append(-1)
+            conformers.append(False)
+        else:
+            forms.append(form_of(item))
+            conformers.append("ordered_model" not in item.info)
         if isinstance(item, Failure):
             names.append(item.name)
             errors.append(item.message)
@@ -241,7 +263,8 @@ def from_items(items: "Sequence[Atoms | Structure | Failure]") -> Inputs:
         places=np.array(places, dtype=np.int64),
         names=tuple(names),
         errors=tuple(errors),
-        ordered=tuple(ordered) if max(ordered, default=-1) >= 0 else (),
+        forms=tuple(forms) if max(forms, default=-1) >= 0 else (),
+        is_conformer=tuple(conformers) if max(forms, default=-1) >= 0 else (),
     )
 
 

@@ -1,4 +1,4 @@
-"""One answer for a disordered crystal that was read as several ordered models."""
+"""One answer for a structure of several forms: ordered models of a crystal, conformers."""
 
 import re
 from collections.abc import Sequence
@@ -7,19 +7,25 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.datasets.base import Dataset
+from atomlens.datasets.splits import first_forms
 from atomlens.predictor.prediction import Prediction
+from atomlens.structures.disorder import name_of_forms
 from atomlens.targets import Target, value_slices
 
 
-def one_row_each(prediction: Prediction, models: Sequence[int]) -> Prediction:
-    """Return a prediction with one row for the ordered models of each disordered crystal.
+def one_row_each(
+    prediction: Prediction, models: Sequence[int], is_conformer: Sequence[bool] = ()
+) -> Prediction:
+    """Return a prediction with one row for the forms of each structure.
 
     The value is the mean over the models, the probabilities of classes too; the standard
     deviation holds the spread between the models, which is a column of its own as well.
 
     Args:
         prediction: One row a model.
-        models: By row: which model of its crystal it is, counted from 0; -1 for others.
+        models: By row: which form of its structure it is, counted from 0; -1 for others.
+        is_conformer: By row: whether that is a conformer; by default none is.
     """
     groups: list[list[int]] = []
     for row, number in enumerate(models):
@@ -37,14 +43,16 @@ def one_row_each(prediction: Prediction, models: Sequence[int]) -> Prediction:
     spread = np.full_like(values, np.nan)
     shares = [None if given is None else np.array(given[first]) for given in p.probabilities]
     counts = np.zeros(len(groups), dtype=np.int64)
+    shapes = np.zeros(len(groups), dtype=np.int64)
     names = [p.names[i] for i in first]
     warnings = [p.warnings[i] for i in first]
     places = list(zip(p.targets, value_slices(p.targets), strict=True))
     for k, (group, own) in enumerate(zip(groups, rows, strict=True)):
         if models[group[0]] < 0:
             continue
-        names[k] = re.sub(r"-\d{4}$", "", names[k])
-        counts[k] = len(own)
+        names[k] = name_of_forms([p.names[i] for i in group])
+        conformers = bool(is_conformer and is_conformer[group[0]])
+        (shapes if conformers else counts)[k] = len(own)
         if p.errors[own[0]]:
             continue
         values[k] = p.values[own].mean(axis=0)
@@ -58,7 +66,8 @@ def one_row_each(prediction: Prediction, models: Sequence[int]) -> Prediction:
                 mean[k] = given[own].mean(axis=0)
                 values[k, place] = int(mean[k].argmax())
                 spread[k, place] = np.nan
-        warnings[k] = _words(p, own, spread[k], places)
+        if not conformers:
+            warnings[k] = _words(p, own, spread[k], places)
     return replace(
         p,
         names=tuple(names),
@@ -75,8 +84,28 @@ def one_row_each(prediction: Prediction, models: Sequence[int]) -> Prediction:
         seen=tuple(p.seen[i] for i in first) if p.seen else (),
         carried=tuple(p.carried[i] for i in first) if p.carried else (),
         spread=spread,
-        ordered_models=counts,
+        ordered_models=counts if counts.any() else None,
+        conformers=shapes if shapes.any() else None,
     )
+
+
+def mean_of_forms(
+    prediction: Prediction, true: NDArray[np.float64], dataset: Dataset
+) -> tuple[Prediction, NDArray[np.float64]]:
+    """Return predictions and true values with one row for the samples of each row of the source.
+
+    Args:
+        prediction: One row a sample.
+        true: (n, n_values)
+        dataset: The samples; forms of one structure stand one after the other.
+    """
+    firsts = first_forms(dataset.row_numbers)
+    if firsts is None:
+        return prediction, true
+    runs = np.diff([*firsts.tolist(), len(dataset)]).tolist()
+    forms = [i if n > 1 else -1 for n in runs for i in range(n)]
+    conformers = [dataset.reading.get("disorder") != "enumerate"] * len(forms)
+    return one_row_each(prediction, forms, conformers), true[firsts]
 
 
 def _usable(prediction: Prediction, group: list[int]) -> list[int]:

@@ -58,10 +58,12 @@ class Prediction:
     carried: tuple[dict[str, Any], ...] = ()
     """By input: the cells of the table that it came from. Empty if there is none."""
     spread: Values | None = None
-    """(n, n_values) standard deviation between the ordered models of a disordered crystal; NaN for
-    other inputs and for classes; None if there is no such crystal."""
+    """(n, n_values) standard deviation between the ordered models of a disordered crystal, or the
+    conformers of a molecule; NaN for other inputs and for classes; None if there are none."""
     ordered_models: NDArray[np.int64] | None = None
     """(n,) ordered models behind each row; 0 for inputs that are no disordered crystal."""
+    conformers: NDArray[np.int64] | None = None
+    """(n,) conformers behind each row; 0 for inputs of one shape."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -221,10 +223,13 @@ class Prediction:
         )
 
     def ordered_cells(self, i: int, names: ColumnNames) -> dict[str, int | None]:
-        """Return how many ordered models of a disordered crystal stand behind a row."""
-        if self.ordered_models is None:
-            return {}
-        return {names["ordered_models"]: int(self.ordered_models[i]) or None}
+        """Return how many ordered models or conformers stand behind a row."""
+        counts = {"ordered_models": self.ordered_models, "conformers": self.conformers}
+        return {
+            names[word]: int(found[i]) or None
+            for word, found in counts.items()
+            if found is not None
+        }
 
     def unlike_record(self, i: int, names: ColumnNames) -> dict[str, float | None]:
         """Return what the record of input ``i`` says about its likeness to the training data."""
@@ -389,7 +394,8 @@ def summary_rows(prediction: Prediction) -> list[Row]:
                 row |= cells
         row |= prediction.unlike_record(i, names)
         rows.append(row | units | prediction.remark_cells(i, names))
-    return rows
+    good = dict.fromkeys(column for row in rows if names["error"] not in row for column in row)
+    return [good | row if names["error"] in row else row for row in rows]
 
 
 def _shared_grids(targets: tuple[Target, ...]) -> list[list[Target]]:

@@ -79,9 +79,9 @@ def _refuse_json() -> NoReturn:
     )
 
 
-def read_value(data: Any) -> Entry:
-    """Return the one structure that a value parsed from JSON holds."""
-    return _json_entry("", data, REFUSE)[0]
+def read_value(data: Any, disorder: DisorderChoice = REFUSE) -> list[Entry]:
+    """Return the one structure that a value parsed from JSON holds, or its ordered models."""
+    return _json_entry("", data, disorder)
 
 
 def _json_lines(text: str, disorder: DisorderChoice) -> list[Entry] | None:

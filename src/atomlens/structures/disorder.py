@@ -6,6 +6,7 @@ Each set of alternatives takes what its occupancies add up to; see
 ``docs/decisions/0017-disorder-by-choice.md``.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
@@ -34,13 +35,16 @@ _BONDED = 1.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisorderChoice:
-    """How disordered crystals are read."""
+    """How what has several forms is read: disordered crystals, flexible molecules."""
 
     how: Disorder = "refuse"
     """``refuse``; ``majority``: the species or group of the largest occupancy; ``enumerate``: up
     to `n_models` ordered models, drawn by the occupancies"""
     n_models: int = N_MODELS
     """Ordered models of ``enumerate``, at most"""
+    conformers: int = 1
+    """Shapes made of each SMILES, and models taken of an mmCIF, at most, if more than 1; they
+    stand for one structure"""
 
     def __post_init__(self) -> None:
         if self.how not in get_args(Disorder):
@@ -49,9 +53,26 @@ class DisorderChoice:
             raise SettingsError(
                 f"{self.n_models} ordered models cannot be made; give a number from 1 to 1000."
             )
+        if not 1 <= self.conformers <= 1000:
+            raise SettingsError(
+                f"{self.conformers} conformers cannot be made; give a number from 1 to 1000."
+            )
 
 
 REFUSE = DisorderChoice()
+
+
+def form_of(atoms: "Atoms") -> int:
+    """Return which ordered model or conformer of its structure this is, from 0; -1 for others."""
+    number = atoms.info.get("ordered_model", atoms.info.get("conformer", -1))
+    return number if isinstance(number, int) else -1
+
+
+def name_of_forms(names: Sequence[str]) -> str:
+    """Return the name of a structure from those of its forms, ``x-0000`` or ``x`` and ``x-2``."""
+    if len(names) < 2 or names[1] in (names[0], f"{names[0]}-2"):
+        return names[0]
+    return re.sub(r"-(\d{4}|model-\w+)$", "", names[0])
 
 
 class PartialAtoms(NamedTuple):

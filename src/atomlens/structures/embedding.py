@@ -62,12 +62,13 @@ class _Centre(NamedTuple):
     """(n_neighbours, 3) relative to the centre, Å"""
 
 
-def positions_of(molecule: Any, what: str) -> NDArray[np.float64]:
+def positions_of(molecule: Any, what: str, conformer: int = 0) -> NDArray[np.float64]:
     """Return coordinates for a connected molecule with all its hydrogens.
 
     Args:
         molecule: Sanitized; the hydrogens are atoms.
         what: What messages call it.
+        conformer: Other numbers lead to other shapes of a flexible molecule.
 
     Returns:
         (n_atoms, 3) Å, in the order of the molecule's atoms.
@@ -76,8 +77,8 @@ def positions_of(molecule: Any, what: str) -> NDArray[np.float64]:
         StructureError: no way leads to coordinates that a molecule can have.
     """
     try:
-        found = _canonical_positions(molecule, what)
-        return found if found is not None else _embedded(molecule, what)
+        found = _canonical_positions(molecule, what, conformer)
+        return found if found is not None else _embedded(molecule, what, conformer)
     except StructureError:
         raise
     except Exception as error:  # rdkit met bonds that its tables do not know
@@ -94,7 +95,7 @@ def _odd_parts(molecule: Any) -> str:
     return f"the bonds of {', '.join(metals)}" if metals else "its bonds"
 
 
-def _canonical_positions(molecule: Any, what: str) -> NDArray[np.float64] | None:
+def _canonical_positions(molecule: Any, what: str, conformer: int) -> NDArray[np.float64] | None:
     """Return the coordinates of the canonical form; None if the two cannot be matched."""
     from rdkit import Chem
 
@@ -119,7 +120,7 @@ def _canonical_positions(molecule: Any, what: str) -> NDArray[np.float64] | None
     order = _matched(canonical, molecule, given)
     if order is None:
         return None
-    made = _embedded(canonical, what)
+    made = _embedded(canonical, what, conformer)
     if reflect:
         made = made * np.array([-1.0, 1.0, 1.0])
     positions = np.empty_like(made)
@@ -157,7 +158,7 @@ def _matched(canonical: Any, molecule: Any, given: list[int]) -> NDArray[np.int_
     return order if same else None
 
 
-def _embedded(molecule: Any, what: str) -> NDArray[np.float64]:
+def _embedded(molecule: Any, what: str, conformer: int) -> NDArray[np.float64]:
     """Return coordinates that pass the checks, by the first way that gives some."""
     from rdkit.Chem import rdMolDescriptors
 
@@ -166,7 +167,8 @@ def _embedded(molecule: Any, what: str) -> NDArray[np.float64]:
     if alone is not None:
         return alone
     problem = ""
-    for seed, random in ((_SEED, False), (_SEED, True), (_SEED + 1, True), (_SEED + 2, True)):
+    first = _SEED + 1000 * conformer
+    for seed, random in ((first, False), (first, True), (first + 1, True), (first + 2, True)):
         made = _distance_geometry(molecule, centres, seed, random)
         if made is None:
             continue

@@ -34,6 +34,9 @@ MOST_HEAVY_ATOMS = 80
 FRAGMENT_GAP = 3.0
 """Å between the fragments of a SMILES with a dot in it."""
 
+ALIKE = 0.3
+"""Å; conformers whose distances differ by less are one."""
+
 _FLAT_NOTICE = "a flat drawing (all its heights are zero) got 3D coordinates from ETKDG"
 _HYDROGEN_NOTICE = "hydrogens that the file leaves out were added"
 _ABSENT_NOTICE = (
@@ -46,12 +49,13 @@ _FRAGMENT_NOTICE = (
 )
 
 
-def from_smiles(smiles: str, name: str | None = None) -> "Atoms":
+def from_smiles(smiles: str, name: str | None = None, conformer: int = 0) -> "Atoms":
     """Return a SMILES as ase.Atoms with hydrogens and 3D coordinates.
 
     The coordinates depend on the molecule, not on how its SMILES is written (see
     `atomlens.structures.embedding`); atoms stand in the order of the SMILES, then the
-    hydrogens. Fragments separated by a dot are set `FRAGMENT_GAP` apart.
+    hydrogens. Fragments separated by a dot are set `FRAGMENT_GAP` apart. Another number of the
+    ``conformer`` may give another shape.
 
     Raises StructureError for a text that is no SMILES, and where no geometry can be made.
     Remarks for the user wait in ``info``; `atomlens.structures.to_atoms` tells them.
@@ -60,11 +64,48 @@ def from_smiles(smiles: str, name: str | None = None) -> "Atoms":
     molecule = parse_smiles(text)
     if molecule is None:
         raise StructureError(f"{short(text)} is not a SMILES: {smiles_problem(text)}")
-    atoms = _embedded(molecule, f"SMILES {short(text)}")
+    atoms = _embedded(molecule, f"SMILES {short(text)}", conformer)
     del atoms.info[BONDING]  # the SMILES says as much
     atoms.info.update(name=name or text, smiles=text)
     check_atoms(atoms)
     return atoms
+
+
+def conformers_of(smiles: str, n_most: int) -> "list[Atoms]":
+    """Return up to ``n_most`` shapes of a molecule that differ, numbered by ``info["conformer"]``.
+
+    The first is that of `from_smiles`. Twice as many are made as are asked for; two are alike if
+    no distance between heavy atoms differs by `ALIKE`, so mirror images are. They are what the
+    force field finds, not weighted by their energies.
+
+    Raises StructureError like `from_smiles`.
+    """
+    found: list[Atoms] = []
+    shapes: list[NDArray[np.float64]] = []
+    for number in range(1 if n_most == 1 else 2 * n_most):
+        if len(found) == n_most:
+            break
+        try:
+            atoms = from_smiles(smiles, conformer=number)
+        except StructureError:
+            if number == 0:
+                raise
+            continue
+        shape = _distances(atoms)
+        if all(float(np.abs(shape - other).max(initial=0.0)) > ALIKE for other in shapes):
+            shapes.append(shape)
+            found.append(atoms)
+    if n_most > 1:
+        for i, atoms in enumerate(found):
+            atoms.info["conformer"] = i
+    return found
+
+
+def _distances(atoms: "Atoms") -> NDArray[np.float64]:
+    """(n, n) distances between heavy atoms; between all of them where fewer than four are heavy."""
+    heavy = atoms.positions[atoms.numbers > 1]
+    places = heavy if len(heavy) > 3 else atoms.positions
+    return np.asarray(np.linalg.norm(places[:, None] - places[None], axis=-1))
 
 
 def parse_smiles(text: str) -> Any | None:
@@ -244,7 +285,7 @@ def _with_dative_bonds(molecule: Any) -> Any:
     return copy.GetMol()
 
 
-def _embedded(molecule: Any, what: str) -> "Atoms":
+def _embedded(molecule: Any, what: str, conformer: int = 0) -> "Atoms":
     """Return a sanitized molecule with hydrogens and made coordinates, its parts set apart."""
     from ase import Atoms
     from rdkit import Chem, rdBase
@@ -264,7 +305,7 @@ def _embedded(molecule: Any, what: str) -> "Atoms":
         whole = Chem.AddHs(molecule)
         members = Chem.GetMolFrags(whole)
         parts = Chem.GetMolFrags(whole, asMols=True)
-        made = [positions_of(part, what) for part in parts]
+        made = [positions_of(part, what, conformer) for part in parts]
         order = sorted(range(len(parts)), key=lambda k: (Chem.MolToSmiles(parts[k]), k))
     positions = np.zeros((whole.GetNumAtoms(), 3))
     edge = 0.0

@@ -13,10 +13,15 @@ from atomlens.errors import Failure, StructureError
 from atomlens.printing import clean_name
 from atomlens.structures.arrays import name_of, warnings_of
 from atomlens.structures.bonding import LONGEST_SMILES
-from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice
+from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice, form_of
 from atomlens.structures.files import files_in, kind_of, known_kinds, numbered, read_file, stem_of
 from atomlens.structures.formulas import amounts_in_formula, from_formula
-from atomlens.structures.molecules import from_smiles, parse_smiles, smiles_problem
+from atomlens.structures.molecules import (
+    conformers_of,
+    from_smiles,
+    parse_smiles,
+    smiles_problem,
+)
 from atomlens.structures.objects import atoms_of
 from atomlens.structures.records import (
     HoldsNoStructureError,
@@ -74,7 +79,11 @@ class _Job(NamedTuple):
 
 
 def read(
-    inputs: Input | Iterable[Input], *, disorder: Disorder = "refuse", n_models: int = N_MODELS
+    inputs: Input | Iterable[Input],
+    *,
+    disorder: Disorder = "refuse",
+    n_models: int = N_MODELS,
+    conformers: int = 1,
 ) -> "list[Atoms]":
     """Read structures from files, folders, globs, SMILES, formulas or objects.
 
@@ -83,13 +92,15 @@ def read(
         disorder: What to do with a disordered crystal: ``refuse`` it, take the ``majority`` of
             each place or group, or ``enumerate`` ordered models drawn by the occupancies.
         n_models: How many models ``enumerate`` makes at most.
+        conformers: How many shapes are made of each SMILES, or models taken of an mmCIF, at most;
+            if more than 1, ``info["conformer"]`` numbers those of one molecule.
 
     Names are in ``info["name"]``, unique in one call; the file is in ``info["source"]``.
     Structures that cannot be used are left out with one warning that names them.
 
     Raises StructureError if there is no usable structure.
     """
-    result = read_structures(inputs, disorder=disorder, n_models=n_models)
+    result = read_structures(inputs, disorder=disorder, n_models=n_models, conformers=conformers)
     structures, failures = result.structures, result.failures
     if not structures:
         raise StructureError(_all_failed(failures))
@@ -109,6 +120,7 @@ def read_structures(
     *,
     disorder: Disorder = "refuse",
     n_models: int = N_MODELS,
+    conformers: int = 1,
     leave_out: Iterable[Path] = (),
 ) -> ReadResult:
     """Read structures like `read`, with a Failure in the place of each one that is bad.
@@ -120,7 +132,8 @@ def read_structures(
     structure in ``info["warnings"]``.
     """
     passed_over = frozenset(Path(path).resolve() for path in leave_out)
-    job = _Job(DisorderChoice(how=disorder, n_models=n_models), [], passed_over)
+    choice = DisorderChoice(how=disorder, n_models=n_models, conformers=conformers)
+    job = _Job(choice, [], passed_over)
     items = [item for one in _listed(inputs) for item in _items(one, job)]
     structures = [item for item in items if not isinstance(item, Failure)]
     _make_names_unique(structures)
@@ -135,15 +148,37 @@ def to_atoms(structure: Input, *, disorder: Disorder = "refuse") -> "Atoms":
 
     Raises StructureError if it is bad, or if it is a file or folder with several.
     """
-    result = read_structures([structure], disorder=disorder)
+    return _one_of(structure, to_forms(structure, DisorderChoice(how=disorder)))
+
+
+def to_forms(structure: Input, choice: DisorderChoice) -> "list[Atoms]":
+    """Return the forms of one structure: its ordered models or conformers, one for most.
+
+    Raises StructureError if it is bad, or if it is a file or folder with several structures.
+    """
+    result = read_structures(
+        [structure],
+        disorder=choice.how,
+        n_models=choice.n_models,
+        conformers=choice.conformers,
+    )
     if result.failures:
         raise StructureError(result.failures[0].message)
-    if len(result.items) > 1:
+    found = result.structures
+    return (
+        found
+        if [form_of(atoms) for atoms in found] == list(range(len(found)))
+        else [_one_of(structure, found)]
+    )
+
+
+def _one_of(structure: Input, found: "list[Atoms]") -> "Atoms":
+    if len(found) > 1:
         raise StructureError(
-            f"{structure}: there are {len(result.items)} structures in it where one is asked for; "
+            f"{structure}: there are {len(found)} structures in it where one is asked for; "
             "use read to have them all"
         )
-    return result.structures[0]
+    return found[0]
 
 
 def _all_failed(failures: list[Failure]) -> str:
@@ -183,16 +218,16 @@ def _from_text_or_path(one: "str | os.PathLike[str]", job: _Job) -> "Iterator[At
         text = one.strip()
         if not text:
             raise StructureError("The text is empty; give a file, a folder, a SMILES or a formula.")
-        atoms = forced(text)
-        if atoms is not None:
-            yield atoms
+        if is_forced(text):
+            yield from _forms_of_text(text, job)
             return
         if not _exists(text):
             paths, others = _glob(text, job.not_looked_at)
             if paths:
                 yield from _from_many(text, paths, others, job)
             else:
-                yield _text_or_missing_file(text)
+                _refuse_missing_file(text)
+                yield from _forms_of_text(text, job)
             return
     yield from _from_path(Path(os.path.expanduser(one)), job)
 
@@ -248,13 +283,27 @@ def _matches(pattern: str) -> Iterator[str]:
                 yield os.path.normpath(os.path.join(folder, found))
 
 
-def _text_or_missing_file(text: str) -> "Atoms":
+def _forms_of_text(text: str, job: _Job) -> "list[Atoms]":
+    """Return a SMILES or formula; of a SMILES the conformers, if several are asked for."""
+    atoms = forced(text) or from_text(text)
+    smiles, said = atoms.info.get("smiles"), warnings_of(atoms)
+    if job.disorder.conformers == 1 or not isinstance(smiles, str):
+        return [atoms]
+    found = conformers_of(smiles, job.disorder.conformers)
+    for one in found:
+        one.info["name"] = atoms.info["name"]
+        for sentence in said:
+            add_warning(one, sentence)
+    return found
+
+
+def _refuse_missing_file(text: str) -> None:
+    """Raise a StructureError for a text that is meant as the path of a file."""
     looks_like_path = os.sep in text or kind_of(Path(text)) is not None
     if looks_like_path and not (is_smiles(text) or is_formula(text)):
         if glob.has_magic(text):
             raise StructureError(f"{short(text)}: no file matches this pattern; check it")
         raise StructureError(f"{short(text)}: there is no such file or folder; check the path")
-    return from_text(text)
 
 
 def _from_path(path: Path, job: _Job, is_one_of_many: bool = False) -> "Iterator[Atoms | Failure]":
@@ -372,11 +421,17 @@ BOTH_NOTICE = (
 )
 
 
+def is_forced(text: str) -> bool:
+    """Say whether a text has the prefix ``smiles:`` or ``formula:``."""
+    prefix, colon, _ = text.strip().partition(":")
+    return bool(colon) and prefix.lower() in ("smiles", "formula")
+
+
 def forced(text: str) -> "Atoms | None":
     """Return what a text with the prefix ``smiles:`` or ``formula:`` means, else None."""
-    prefix, colon, rest = text.strip().partition(":")
-    if not colon or prefix.lower() not in ("smiles", "formula"):
+    if not is_forced(text):
         return None
+    prefix, _, rest = text.strip().partition(":")
     return from_smiles(rest) if prefix.lower() == "smiles" else from_formula(rest)
 
 

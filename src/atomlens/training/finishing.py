@@ -16,6 +16,7 @@ from atomlens.predictor import Calibration, Predictor, TrainingRecord, score
 from atomlens.predictor.estimates import Noise, residuals
 from atomlens.predictor.evaluation import training_means
 from atomlens.predictor.inference import run_models
+from atomlens.predictor.ordered import mean_of_forms
 from atomlens.predictor.record import package_versions
 from atomlens.predictor.report import draw_targets
 from atomlens.training.data import TrainingData
@@ -58,7 +59,8 @@ def finish(job: Job, results: Sequence[MemberResult]) -> Predictor:
             prediction = predictor.predict_rows(
                 store, data.dataset.structures, chosen, device=device
             )
-            true = data.dataset.values[chosen]
+            part_data = data.dataset.subset(chosen)
+            prediction, true = mean_of_forms(prediction, part_data.values, part_data)
             metrics[part] = score(prediction, true, predictor.record.means).to_dict()
     for model in predictor.models:
         model.to("cpu")

@@ -98,7 +98,7 @@ def test_the_energy_on_graphene_is_relative_to_the_reference(tmp_path):
     data = load_dataset("pt-graphene-md", folder=put("pt-graphene-md", tmp_path / "d"))
     assert data[0].targets == {"relative_energy": 2.5}
     assert data[1].targets == {"relative_energy": 2.75}
-    assert data.structures.formula(0) == "C6Pt"
+    assert data.structures.formula(0) == "PtC6"
 
 
 def test_alloys_have_their_lattice_and_their_formation_energy(tmp_path):

@@ -46,7 +46,8 @@ _MODEL = "_atom_site_pdbx_pdb_model_num"
 def read_cif(text: str, disorder: DisorderChoice = REFUSE) -> list[Entry]:
     """Return the entries of each data block that holds atoms, named by it if there are many.
 
-    A block gives one structure, or one for each model of an mmCIF, or for each ordered model.
+    A block gives one structure, or one for each model of an mmCIF, or for each ordered model. If
+    conformers are asked for, the models of an mmCIF are taken as such and numbered.
     """
     with_atoms = [(name, tags) for name, tags in read_tags(text) if _has_atoms(tags)]
     if not with_atoms:
@@ -57,13 +58,18 @@ def read_cif(text: str, disorder: DisorderChoice = REFUSE) -> list[Entry]:
     is_cut = not text.endswith(("\n", "\r"))
     entries: list[Entry] = []
     for block, tags in with_atoms:
-        for model, part in _models(tags):
+        for place, (model, part) in enumerate(_models(tags)):
+            if place >= disorder.conformers > 1:
+                break
             name = block + (f"-model-{model}" if model else "") if len(with_atoms) > 1 else ""
-            entries += attempt_all(
+            found = attempt_all(
                 name,
                 lambda part=part: _build(part, is_cut, disorder),  # type: ignore[misc]
                 "data block",
             )
+            if model and disorder.conformers > 1 and len(found) == 1 and found[0].atoms is not None:
+                found[0].atoms.info["conformer"] = place
+            entries += found
     return entries
 
 

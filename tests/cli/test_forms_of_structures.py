@@ -1,0 +1,153 @@
+"""Disordered crystals and conformers in tables, training and evaluation: said, kept together."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from atomlens.cli import main
+from atomlens.datasets import load_dataset, make_split
+from atomlens.predictor import load
+from atomlens.structures.records import quiet
+
+HEADER = (
+    "data_{name}\n_cell_length_a {a}\n_cell_length_b {a}\n_cell_length_c {a}\n"
+    "_cell_angle_alpha 90\n_cell_angle_beta 90\n_cell_angle_gamma 90\n_space_group_IT_number 225\n"
+    "loop_\n_atom_site_label\n_atom_site_type_symbol\n_atom_site_fract_x\n_atom_site_fract_y\n"
+    "_atom_site_fract_z\n_atom_site_occupancy\n"
+)
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
+
+@pytest.fixture
+def alloys(tmp_path: Path) -> Path:
+    """A table of 20 alloys, half of them disordered."""
+    rows = []
+    for i in range(20):
+        share = 0.25 * (i % 2)
+        text = HEADER.format(name=f"a{i}", a=3.5 + 0.02 * i) + f"A Cu 0 0 0 {1 - share}\n"
+        text += f"B Au 0 0 0 {share}\n" if share else ""
+        (tmp_path / f"a{i}.cif").write_text(text)
+        rows.append(f"a{i}.cif,n{i},{i / 10}")
+    path = tmp_path / "alloys.csv"
+    path.write_text("\n".join(["file,name,y", *rows]) + "\n")
+    return path
+
+
+def test_ordered_models_are_samples_of_one_row_that_a_split_keeps_together(alloys: Path) -> None:
+    with quiet():
+        refused = load_dataset(alloys, target="y")
+        majority = load_dataset(alloys, target="y", disorder="majority")
+        data = load_dataset(alloys, target="y", disorder="enumerate", n_models=3)
+    assert (len(refused), len(refused.failures)) == (10, 10)
+    assert (len(majority), len(majority.failures)) == (20, 0)
+    assert len(data) == 10 + 3 * 10
+    assert data.structures.names[1:4] == ("n1", "n1", "n1")
+    assert data.values[1:4, 0] == pytest.approx(0.1)
+    for spec in ("random:10/5/5", "stratified:10/5/5"):
+        split = make_split(spec, data, 0)
+        parts = [split.train, split.validation, split.test]
+        rows = [set(data.row_numbers[part].tolist()) for part in parts]
+        assert [len(found) for found in rows] == [10, 5, 5]
+        assert sum(map(len, parts)) == len(data)
+    for part in parts:  # forms of one structure side by side
+        numbers = data.row_numbers[part]
+        assert np.count_nonzero(np.diff(numbers)) == len(set(numbers.tolist())) - 1
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+@pytest.mark.parametrize("how", ["majority", "enumerate"])
+def test_training_says_which_was_taken_and_evaluation_takes_the_same(
+    how: str, alloys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, report = tmp_path / "m", tmp_path / "report"
+    options = ["--model", "ridge", "--target", "y", "--split", "random:12/4/4", "--quiet"]
+    taken = ["--disorder", how, "--ordered-models", "3"]
+    assert main(["train", str(alloys), *options, *taken, "--out", str(out)]) == 0
+    assert f"disorder `{how}`" in (out / "README.md").read_text()
+    trained = json.loads((out / "metrics.json").read_text())["test"]["targets"]["y"]
+    assert trained["n"] == 4
+    capsys.readouterr()
+    again = ["evaluate", str(out), str(alloys), "--part", "test", "--out", str(report), "--quiet"]
+    assert main(again) == 0
+    assert f"disorder {how}" in capsys.readouterr().err
+    evaluated = json.loads((report / "metrics.json").read_text())["targets"]["y"]
+    assert evaluated["mae"] == pytest.approx(trained["mae"], rel=1e-4)
+    rows = rows_of(report / "predictions.csv")
+    assert len(rows) == 4
+    assert all(row["seen_in"] == "test" for row in rows)
+    if how == "enumerate":
+        assert {row["ordered_models"] for row in rows} == {"", "3"}
+        assert any(row["y_spread"] for row in rows)
+
+
+def test_tables_of_disordered_crystals_are_predicted(
+    alloys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, out = tmp_path / "m", tmp_path / "p.csv"
+    with quiet():
+        main(["train", str(alloys), "--model", "ridge", "--out", str(model), "--quiet"])
+    ask = ["predict", str(model), str(alloys), "--out", str(out), "--quiet"]
+    assert main(ask) == 1
+    assert sum(bool(row["error"]) for row in rows_of(out)) == 10
+    assert main([*ask, "--disorder", "enumerate", "--ordered-models", "2"]) == 0
+    rows = rows_of(out)
+    assert [row["name"] for row in rows] == [f"n{i}" for i in range(20)]
+    assert [row["y_input"] for row in rows] == [f"{i / 10}" for i in range(20)]
+    assert "the mean of 2 ordered models" in rows[1]["warning"]
+
+
+def test_a_failed_row_does_not_decide_the_order_of_the_columns(
+    alloys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "m"
+    main(["train", str(alloys), "--model", "ridge", "--out", str(model), "--quiet"])
+    capsys.readouterr()
+    folder = str(alloys.parent / "a1.cif")
+    assert main(["predict", str(model), folder, str(alloys.parent / "a2.cif"), "--quiet"]) == 1
+    header = capsys.readouterr().out.splitlines()[0].split()
+    assert header[:2] == ["name", "formula"]
+    assert header[-1] == "error"
+
+
+def test_conformers_give_mean_and_spread(model_folder: Path, tmp_path: Path) -> None:
+    model = load(model_folder)
+    single, several = model.predict("CCCCCO"), model.predict("CCCCCO", conformers=4)
+    shapes = [float(model.predict(a).values[0, 0]) for a in _shapes("CCCCCO")]
+    assert len(several) == 1
+    assert several.values[0, 0] == pytest.approx(np.mean(shapes), rel=1e-5)
+    assert several.spread is not None
+    assert several.spread[0, 0] == pytest.approx(np.std(shapes), rel=1e-3)
+    assert single.spread is None
+    (record,) = several.to_records()
+    assert record["conformers"] == len(shapes) > 1
+    assert record["name"] == "CCCCCO"
+    path = tmp_path / "t.csv"
+    path.write_text("smiles,tag\nCCCCCO,a\nC,b\n")
+    rows = model.predict(path, conformers=4).to_rows()
+    assert [(row["tag"], row["conformers"]) for row in rows] == [("a", len(shapes)), ("b", 1)]
+    assert main(["predict", str(model_folder), str(path), "--conformers", "0"]) == 2
+
+
+def _shapes(smiles: str) -> list[Any]:
+    from atomlens.structures import read
+
+    return read(smiles, conformers=4)
+
+
+def test_conformers_of_a_training_are_in_one_part(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    smiles = ["C" * n + "O" for n in range(1, 8)] + ["C" * n + "N" for n in range(1, 8)]
+    path.write_text("smiles,y\n" + "".join(f"{s},{len(s)}\n" for s in smiles))
+    data = load_dataset(path, target="y", conformers=3)
+    split = make_split("random:8/3/3", data, 0)
+    names = [{data.structures.names[i] for i in getattr(split, p)} for p in ("train", "test")]
+    assert len(data) > len(smiles)
+    assert not names[0] & names[1]
+    assert set(data.structures.names) == set(smiles)
