@@ -5,6 +5,60 @@ declare const $3Dmol: any;
 
 interface Window {
   atomlens: Page;
+  app: App;
+}
+
+// What the application of web/ answers; see shelf.py, answers.py and library.py.
+
+interface HeldStructure {
+  id: string;
+  name: string;
+  formula: string;
+  formula_plain: string;
+  n_atoms: number;
+  kind: string;
+  parent: string;
+  change: string;
+  origin: number[];
+  order?: number;
+}
+
+interface Given {
+  value: number;
+  std: number | null;
+  low: number | null;
+  high: number | null;
+  text: string;
+  interval_text: string;
+  label?: string;
+  spectrum?: number[];
+  spectrum_std?: (number | null)[];
+}
+
+interface AnswerRow {
+  structure: string;
+  error: string;
+  warning: string;
+  unlike: number | null;
+  seen_in: string;
+  values: Record<string, Given>;
+}
+
+interface TargetDescription {
+  name: string;
+  text: string;
+  unit: string;
+  is_spectrum: boolean;
+  grid: number[];
+  grid_name: string;
+  grid_unit: string;
+}
+
+interface ModelDescription {
+  targets: TargetDescription[];
+  methods: string[];
+  n_models: number;
+  std_source: string;
 }
 
 // What `page_payload` of reports/payload.py writes into a page. A test holds the names together.
@@ -66,7 +120,8 @@ interface Drawing {
   width: number;
   height: number;
   radius: number;
-  lines: string;
+  bonds: string;
+  labels: string;
   members: number[][];
   places: [number, number][];
   scores: number[];
@@ -139,6 +194,9 @@ interface Legend extends HTMLElement {
 
 // Everything that the scripts look up in page.html is an HTML element, and its kind is known there.
 interface Element {
+  title: string;
+  checked: boolean;
+  focus(options?: FocusOptions): void;
   hidden: boolean;
   disabled: boolean;
   dataset: DOMStringMap;
@@ -150,11 +208,17 @@ interface Element {
   offsetHeight: number;
 }
 interface HTMLElement {
+  tBodies: any;
+  tHead: any;
+  files: any;
+  max: any;
+  requestSubmit(): void;
   value: string;
   src: string;
   alt: string;
   pointTo: ((atom: number | null) => void) | null;
 }
 interface EventTarget {
+  matches(selectors: string): boolean;
   closest(selectors: string): Element | null;
 }

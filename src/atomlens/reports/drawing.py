@@ -1,6 +1,6 @@
 """Molecules as chemists draw them: flat, hydrogens folded into their atoms, coloured by score.
 
-rdkit draws the bonds and labels; the discs under the atoms and the scale are ours, so that the
+rdkit draws the bonds and labels; the discs between them and the scale are ours, so that the
 colours are those of the page and of the pictures in 3D.
 """
 
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 MOST_DRAWN = 250
 """Atoms without hydrogens; larger molecules have no readable drawing."""
-_BOND = 34.0
+_BOND = 38.0
 """Length of a bond, in pixels."""
-_DISC = 11.5
-"""Radius of the disc under an atom, in pixels."""
+_DISC = 11.0
+"""Radius of the disc of an atom, in pixels."""
 _MARGIN = 26.0
 _LEAST_WIDTH = 420.0
 _FONT = "font-family='DejaVu Sans, Segoe UI, Helvetica, Arial, sans-serif'"
@@ -49,9 +49,11 @@ class Drawing:
 
     width: float
     height: float
-    lines: str
-    """Elements of SVG: bonds and labels in black, of the classes ``bond-I`` and ``atom-I``; letters
-    that stand on the disc of their atom also have the class ``on``."""
+    bonds: str
+    """Elements of SVG in black, of the classes ``bond-I``; discs lie over them."""
+    labels: str
+    """The same of the classes ``atom-I``, over the discs; letters that stand on the disc of their
+    atom also have the class ``on``."""
     members: tuple[tuple[int, ...], ...]
     """Of each drawn atom: itself, then the hydrogens that are folded into it."""
     places: NDArray[np.float64]
@@ -139,11 +141,15 @@ def _drawn(molecule: Any, members: tuple[tuple[int, ...], ...]) -> Drawing | Non
         pen.FinishDrawing()
         text = pen.GetDrawingText()
     places = np.array([[p.x, p.y] for p in points]).reshape(-1, 2)
-    lines = text.partition("<!-- END OF HEADER -->")[2].rpartition("</svg>")[0]
+    body = text.partition("<!-- END OF HEADER -->")[2].rpartition("</svg>")[0]
+    elements = re.findall(r"<[^>]+>", re.sub(r"\s*\n\s*", " ", body))
+    bonds = [e for e in elements if "class='bond-" in e]
+    labels = [e for e in elements if "class='bond-" not in e]
     return Drawing(
         width=round(width),
         height=round(height),
-        lines=_with_marks(re.sub(r"\s*\n\s*", " ", lines).strip(), places),
+        bonds="".join(bonds),
+        labels=_with_marks("".join(labels), places),
         members=members,
         places=places,
     )
@@ -175,7 +181,8 @@ def drawing_payload(structure: ExplainedStructure) -> dict[str, Any] | None:
         "width": drawing.width,
         "height": drawing.height,
         "radius": _DISC,
-        "lines": drawing.lines,
+        "bonds": drawing.bonds,
+        "labels": drawing.labels,
         "members": [list(members) for members in drawing.members],
         "places": np.round(drawing.places, 1).tolist(),
     }
@@ -215,7 +222,7 @@ def molecule_svg(structure: ExplainedStructure) -> str:
         f"<rect width='{width:g}' height='{height:g}' fill='#ffffff'/>\n"
         f"{_headline(structure)}\n"
         f"<g transform='translate({left:g} {top:g})'>\n"
-        f"{_discs(drawing, colours)}\n{_inked(drawing, colours)}\n</g>\n"
+        f"{drawing.bonds}\n{_discs(drawing, colours)}\n{_inked(drawing, colours)}\n</g>\n"
         f"{_scale(structure, scores, baseline, width, top + drawing.height + 14)}\n</svg>\n"
     )
 
@@ -249,19 +256,20 @@ def _headline(structure: ExplainedStructure) -> str:
 
 def _discs(drawing: Drawing, colours: Sequence[str]) -> str:
     return "\n".join(
-        f"<circle class='disc' cx='{x:.1f}' cy='{y:.1f}' r='{_DISC:g}' fill='{colour}'/>"
+        f"<circle class='disc' cx='{x:.1f}' cy='{y:.1f}' r='{_DISC:g}' fill='{colour}' "
+        "stroke='#000000' stroke-opacity='0.18'/>"
         for (x, y), colour in zip(drawing.places, colours, strict=True)
     )
 
 
 def _inked(drawing: Drawing, colours: Sequence[str]) -> str:
-    """Return bonds and labels, each label in the ink that stands out on its disc."""
+    """Return the labels, each letter in the ink that stands out on its disc."""
 
     def recoloured(match: re.Match[str]) -> str:
         ink = text_colour(colours[int(match[1])])
         return match[0].replace("#000000", ink)
 
-    return re.sub(r"<path class='atom-(\d+) on'[^>]*>", recoloured, drawing.lines)
+    return re.sub(r"<path class='atom-(\d+) on'[^>]*>", recoloured, drawing.labels)
 
 
 def _scale(

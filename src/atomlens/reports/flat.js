@@ -32,9 +32,9 @@ function flatColours(flat, mode, tables) {
 function flatSvg(flat, mode, tables, ink = "#000000") {
   const { drawing } = flat;
   const colours = flatColours(flat, mode, tables);
-  const discs = drawing.places.map(([x, y], k) => `<circle class="disc" cx="${x}" cy="${y}" r="${drawing.radius}" fill="${colours[k]}"/>`);
-  const lines = drawing.lines.replace(/<path class='atom-(\d+)( on)?'[^>]*>/g, (path, k, on) => (on ? path.replaceAll("#000000", Colours.ink(colours[Number(k)])) : path));
-  return `${discs.join("")}${lines.replaceAll("#000000", ink)}`;
+  const discs = drawing.places.map(([x, y], k) => `<circle class="disc" cx="${x}" cy="${y}" r="${drawing.radius}" fill="${colours[k]}" stroke="#000000" stroke-opacity="0.18"/>`);
+  const labels = drawing.labels.replace(/<path class='atom-(\d+)( on)?'[^>]*>/g, (path, k, on) => (on ? path.replaceAll("#000000", Colours.ink(colours[Number(k)])) : path));
+  return `${drawing.bonds.replaceAll("#000000", ink)}${discs.join("")}${labels.replaceAll("#000000", ink)}`;
 }
 
 /** @param {Element} root @param {Flat} flat @param {Mode} mode @param {Tables} tables @param {Events} events */

@@ -29,6 +29,7 @@ class App {
       turned: (panel, view) => this.turned(panel, view),
       pointed: (panel, atom) => this.pointed(panel, atom),
       at: () => this.at(),
+      isComparing: () => this.b.isOpen,
     };
     this.a = new Panel("a", events);
     this.b = new Panel("b", events);
@@ -105,6 +106,7 @@ class App {
     return known;
   }
 
+  /** @param {{ model?: string, target?: string, method?: string }} what */
   async choose({ model = this.model, target, method }) {
     try {
       const description = await this.describe(model);
@@ -270,7 +272,8 @@ class App {
     this.link(this.linked);
     document.documentElement.dataset.panels = two ? "2" : this.a.isOpen ? "1" : "0";
     this.table.mark();
-    window.dispatchEvent(new Event("resize"));
+    if (this.columns !== two) window.dispatchEvent(new Event("resize")); // canvases have another width
+    this.columns = two;
   }
 
   compare(id) {

@@ -4,6 +4,7 @@ const start = JSON.parse(document.getElementById("start").textContent);
 
 class Refused extends Error {}
 
+/** @param {string} path @param {{ method?: string, body?: any, signal?: AbortSignal }} options */
 async function request(path, { method = "GET", body, signal } = {}) {
   const headers = { "x-atomlens-token": start.token };
   let content = body;
@@ -25,6 +26,7 @@ async function request(path, { method = "GET", body, signal } = {}) {
   return answer;
 }
 
+/** @param {string} path @param {{ method?: string, body?: any }} [options] */
 async function ask(path, options) {
   const answer = await request(path, options);
   return answer.status === 204 ? null : answer.json();

@@ -7,7 +7,16 @@ class Panel {
     this.node = $(`panel-${id}`);
     this.part = (name) => this.node.querySelector(`[data-part="${name}"]`);
     this.events = events;
+    /** @type {LinkedPage | null} */
     this.view = null;
+    /** @type {HeldStructure | null} */
+    this.structure = null;
+    /** @type {string | undefined} */
+    this.model = undefined;
+    /** @type {AnswerRow | null} */
+    this.answer = null;
+    /** @type {ModelDescription | null} */
+    this.description = null;
     this.asked = 0; // number of the last question, so that late answers are not shown
     // the answer stands under the name, the tools of a chosen atom under the picture
     this.node.querySelector(".headline").after(this.node.querySelector(".answers"));
@@ -110,7 +119,7 @@ class Panel {
       parts.push(element("span", { class: "by" }, `${shortNumber(old.value, 4)} → ${shortNumber(now.value, 4)} ${unit}: `,
         element("b", {}, `${by > 0 ? "+" : ""}${shortNumber(by)} ${unit}`), both && Math.abs(by) < both ? " (within the errors)" : ""));
     }
-    node.replaceChildren(...parts, element("span", { class: "row" }, back, ...(this.id === "a" ? [both] : [])));
+    node.replaceChildren(...parts, element("span", { class: "row" }, back, ...(this.id === "a" && !this.events.isComparing() ? [both] : [])));
   }
 
   saveSvg() {
@@ -191,7 +200,7 @@ function drawSpectrum(root, given, target) {
   };
   for (const [value, text] of ticksBetween(low, high).slice(0, 7)) svg.append(element("line", { class: "grid", x1: left, x2: width - 8, y1: y(value), y2: y(value) }), element("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, text));
   for (const [value, text] of ticksBetween(grid[0], grid[grid.length - 1])) {
-    const at = left + ((value - grid[0]) / (grid[grid.length - 1] - grid[0] || 1)) * (width - left - 8);
+    const at = left + ((Number(value) - grid[0]) / (grid[grid.length - 1] - grid[0] || 1)) * (width - left - 8);
     svg.append(element("text", { x: at, y: height - 8, "text-anchor": "middle" }, text));
   }
   if (std.some((v) => v)) svg.append(poly(`${line(highs)} ${line(lows).split(" ").reverse().join(" ")}`, { class: "band" }));

@@ -6,7 +6,9 @@ class ShelfTable {
   constructor(events) {
     this.events = events;
     this.sort = { key: "order", down: false };
-    this.rows = new Map(); // id -> { structure, answer }
+    /** @type {Map<string, { structure: HeldStructure, answer: AnswerRow | null }>} */
+    this.rows = new Map();
+    this.target = "";
     this.all = false;
     const body = $("rows").tBodies[0];
     body.addEventListener("click", (event) => {
@@ -39,7 +41,7 @@ class ShelfTable {
     const { key, down } = this.sort, sign = down ? -1 : 1;
     return [...this.rows.values()].sort((a, b) => {
       const x = this.value(key, a), y = this.value(key, b);
-      if (x === null || y === null) return (x === null) - (y === null) || a.structure.order - b.structure.order; // unknown ones last
+      if (x === null || y === null) return Number(x === null) - Number(y === null) || a.structure.order - b.structure.order; // unknown ones last
       return x < y ? -sign : x > y ? sign : a.structure.order - b.structure.order;
     });
   }

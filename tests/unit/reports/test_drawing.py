@@ -99,5 +99,5 @@ def test_bonds_come_from_mol_files_too(tmp_path: Path) -> None:
     (atoms,) = read(path)
     drawing = draw_flat(atoms)
     assert drawing is not None
-    assert drawing.lines.count("class='bond-0") >= 2  # a double bond
+    assert drawing.bonds.count("class='bond-0") >= 2  # a double bond
     assert len(drawing.members) == 2
