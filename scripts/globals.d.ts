@@ -124,6 +124,7 @@ interface Drawing {
   labels: string;
   members: number[][];
   places: [number, number][];
+  groups: { name: string; atoms: number[]; score: number }[];
   scores: number[];
   all_equal: boolean;
   scale_ends: [number, number];

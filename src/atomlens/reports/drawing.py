@@ -9,11 +9,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.chemistry.groups import group_names
 from atomlens.errors import ExplanationError
 from atomlens.files import write_text
 from atomlens.reports.colours import (
@@ -185,7 +186,42 @@ def drawing_payload(structure: ExplainedStructure) -> dict[str, Any] | None:
         "labels": drawing.labels,
         "members": [list(members) for members in drawing.members],
         "places": np.round(drawing.places, 1).tolist(),
+        "groups": [
+            {"name": group.name, "atoms": list(group.atoms), "score": group.score}
+            for group in scores_by_group(structure)
+        ],
     }
+
+
+class GroupScore(NamedTuple):
+    """What one kind of surroundings in a molecule adds up to."""
+
+    name: str
+    """See ``chemistry.groups.GROUPS``."""
+    atoms: tuple[int, ...]
+    """The atoms of this kind, with the hydrogens on them."""
+    score: float
+    """Sum over these atoms."""
+
+
+def scores_by_group(structure: ExplainedStructure) -> list[GroupScore]:
+    """Return the scores of a molecule by functional group and surroundings, largest first.
+
+    Empty where the bonds are not known, or make no molecule that rdkit understands.
+    """
+    molecule = molecule_of(structure.atoms)
+    if molecule is None:
+        return []
+    scores = np.asarray(structure.scores, dtype=np.float64)
+    members: dict[str, list[int]] = {}
+    try:
+        names = group_names(molecule)
+    except (ValueError, RuntimeError):  # valences beyond what rings and aromaticity are found in
+        return []
+    for atom, name in enumerate(names):
+        members.setdefault(name.removeprefix("H: "), []).append(atom)
+    found = [GroupScore(n, tuple(a), float(scores[a].sum())) for n, a in members.items()]
+    return sorted(found, key=lambda group: -abs(group.score))
 
 
 def draw_molecule(structure: ExplainedStructure, path: str | Path) -> Path:

@@ -58,6 +58,37 @@ function drawFlat(root, flat, mode, tables, events) {
   root.replaceChildren(svg);
 }
 
+/**
+ * The scores by functional group; pointing at one lights all its atoms.
+ * @param {Element} root @param {Flat} flat @param {Mode} mode @param {Tables} tables @param {Events} events
+ */
+function drawGroups(root, flat, mode, tables, events) {
+  const { groups } = flat.drawing;
+  const most = Math.max(...groups.map((group) => Math.abs(group.score)), 1e-300);
+  const scale = Colours.scale(flat, mode === "elements" ? "range" : mode, tables);
+  const rows = groups.map((group) => {
+    const heavy = group.atoms.filter((atom) => flat.drawing.members.some(([first]) => first === atom));
+    const each = group.score / Math.max(heavy.length, 1);
+    const row = element("button", { type: "button", class: "group-row", title: heavy.map((atom) => `${flat.symbols[flat.owner.get(atom)]}${atom}`).join(", ") },
+      element("span", { class: "group-name" }, group.name, ...(heavy.length > 1 ? [element("span", { class: "quiet" }, ` × ${heavy.length}`)] : [])),
+      element("span", { class: "group-bar" }, element("i", { style: `width:${(100 * Math.abs(group.score)) / most}%;background:${Colours.at(scale, each)}` })),
+      element("span", { class: "group-score" }, shortNumber(group.score)));
+    const light = (on) => {
+      const owners = new Set(group.atoms.map((atom) => flat.owner.get(atom)));
+      for (const spot of document.querySelectorAll(".paper .spot")) {
+        if (root.closest(".viewer").contains(spot)) spot.classList.toggle("hot", on && owners.has(flat.owner.get(Number(spot.dataset.atom))));
+      }
+    };
+    row.addEventListener("pointerenter", () => light(true));
+    row.addEventListener("pointerleave", () => light(false));
+    row.addEventListener("focus", () => light(true));
+    row.addEventListener("blur", () => light(false));
+    row.addEventListener("click", () => events.choose(group.atoms[0]));
+    return row;
+  });
+  root.replaceChildren(...rows);
+}
+
 /** @param {Element} root @param {Flat} flat @param {number | null} hot @param {number | null} chosen */
 function markFlat(root, flat, hot, chosen) {
   const of = (atom) => (atom === null ? undefined : flat.owner.get(atom));

@@ -84,6 +84,7 @@ class Page {
     }
     this.$("paper").hidden = !paper;
     this.$("save-svg").hidden = !paper;
+    this.$("groups-card").hidden = !paper || s.drawing.groups.length === 0;
     this.$("gl").hidden = this.$("overlay").hidden = this.renderer !== "webgl";
     this.$("composition").hidden = !flat;
     this.$("picture").hidden = this.renderer !== "picture";
@@ -129,6 +130,7 @@ class Page {
       const point = legend.pointTo;
       if (point) legend.pointTo = (atom) => point(this.flat.owner.get(atom) ?? null);
       legend.append(element("p", { class: "quiet" }, "Scores of hydrogens are added to those of the atoms that they hang on."));
+      drawGroups(this.$("groups"), this.flat, mode, data.scales, this.events);
       drawFlat(this.$("paper"), this.flat, mode, data.scales, this.events);
     } else drawLegend($("legend"), s, this.renderer === "picture" ? drawnMode(s) : mode, data.scales);
     drawStrips(this.$("chart"), s, mode, data.scales, this.events);

@@ -10,7 +10,14 @@ from ase.build import bulk
 
 from atomlens.errors import ExplanationError
 from atomlens.reports.colours import BASELINE_COLOURS, atom_colours
-from atomlens.reports.drawing import draw_flat, draw_molecule, drawing_payload, fold, molecule_svg
+from atomlens.reports.drawing import (
+    draw_flat,
+    draw_molecule,
+    drawing_payload,
+    fold,
+    molecule_svg,
+    scores_by_group,
+)
 from atomlens.structures import read, to_atoms
 from explained_makers import explained, formula, water
 
@@ -101,3 +108,17 @@ def test_bonds_come_from_mol_files_too(tmp_path: Path) -> None:
     assert drawing is not None
     assert drawing.bonds.count("class='bond-0") >= 2  # a double bond
     assert len(drawing.members) == 2
+
+
+def test_groups_hold_every_atom_once_and_their_scores_add_up() -> None:
+    atoms = to_atoms("smiles:CC(=O)OC")
+    scores = np.random.default_rng(1).normal(size=len(atoms))
+    groups = scores_by_group(explained(atoms, scores=scores, scores_std=None))
+    assert sorted(i for group in groups for i in group.atoms) == list(range(len(atoms)))
+    assert sum(group.score for group in groups) == pytest.approx(scores.sum())
+    by_name = {group.name: group for group in groups}
+    assert by_name["carbonyl O of an ester"].atoms == (2,)
+    assert by_name["O of an ester"].atoms == (3,)
+    sizes = [abs(group.score) for group in groups]
+    assert sizes == sorted(sizes, reverse=True)
+    assert scores_by_group(explained(water())) == []
