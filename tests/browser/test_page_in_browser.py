@@ -11,10 +11,11 @@ from ase.io import read
 from chromium import Chromium
 from matplotlib import image
 
-from atomlens.reports.colours import SCORE_COLOURS
+from atomlens.reports.colours import SCORE_COLOURS, atom_colours
 from atomlens.reports.demo_page import write_index
 from atomlens.reports.page import write_page
 from atomlens.reports.scene import build_scene
+from atomlens.structures import to_atoms
 from conftest import HOSTILE
 from explained_makers import explained
 
@@ -448,3 +449,33 @@ def test_plots_of_the_demo_are_dark_in_the_dark(browser: Chromium, tmp_path: Pat
 
     assert corner(dark=False) > 0.9
     assert corner(dark=True) < 0.2
+
+
+def test_a_molecule_is_shown_on_paper_with_its_groups(browser: Chromium, tmp_path: Path) -> None:
+    atoms = to_atoms("smiles:CC(=O)OC")
+    scores = np.zeros(len(atoms))
+    scores[2], scores[3] = -0.4, 0.2
+    structure = explained(atoms, scores=scores, scores_std=None, baseline=0.0, score_unit="eV")
+    browser.open(write_page([structure], tmp_path / "page.html"))
+    browser.click(*centre(browser, "[data-draw='2d']"))
+    assert shown(browser)["renderer"] == "drawing"
+    discs = browser.run(
+        "[...document.querySelectorAll('.disc')].map((d) => d.getAttribute('fill'))"
+    )
+    assert discs == atom_colours(scores[:5], 0.0)
+    first = "document.querySelector('.group-row')"
+    assert browser.run(f"{first}.innerText").split("\n") == ["carbonyl O of an ester", "−0.400"]
+    browser.run(f"{first}.focus()")
+    lit = "[...document.querySelectorAll('.spot.hot')].map((s) => Number(s.dataset.atom))"
+    assert browser.run(lit) == [2]
+    browser.click(*centre(browser, ".spot[data-atom='3']"))
+    assert shown(browser)["chosen"] == "3"
+    assert rows(browser, ".chosen") == [3]
+    browser.click(*centre(browser, "[data-draw='3d']"))
+    assert shown(browser)["renderer"] == "webgl"
+    assert browser.complaints == []
+
+
+def test_what_has_no_drawing_has_no_button_for_it(browser: Chromium, methanol_page: Path) -> None:
+    browser.open(methanol_page)
+    assert browser.run("document.getElementById('draw').hidden") is True

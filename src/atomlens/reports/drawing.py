@@ -144,8 +144,8 @@ def _drawn(molecule: Any, members: tuple[tuple[int, ...], ...]) -> Drawing | Non
     places = np.array([[p.x, p.y] for p in points]).reshape(-1, 2)
     body = text.partition("<!-- END OF HEADER -->")[2].rpartition("</svg>")[0]
     elements = re.findall(r"<[^>]+>", re.sub(r"\s*\n\s*", " ", body))
-    bonds = [e for e in elements if "class='bond-" in e]
-    labels = [e for e in elements if "class='bond-" not in e]
+    labels = [e for e in elements if "class='atom-" in e]
+    bonds = [e for e in elements if "class='atom-" not in e]  # and the corners between them
     return Drawing(
         width=round(width),
         height=round(height),

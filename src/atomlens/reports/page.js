@@ -60,7 +60,7 @@ class Page {
     this.$("prediction").textContent = s.prediction_text;
     this.$("std-words").textContent = s.sum_words ? `${s.sum_words} ${s.std_words}` : s.std_words;
     this.$("warning").textContent = s.warning ? `⚠ ${s.warning}` : "";
-    for (const node of this.root.querySelectorAll("[data-score-unit]")) node.textContent = s.score_unit && `· scores in ${s.score_unit}`;
+    for (const node of this.root.querySelectorAll("[data-score-unit], [data-unit]")) node.textContent = s.score_unit && `· scores in ${s.score_unit}`;
     this.$("means").textContent = s.meaning[0];
     this.$("means-not").textContent = s.meaning[1];
     this.$("live").textContent = `${s.name}: ${s.target_text} ${s.prediction_text}`;

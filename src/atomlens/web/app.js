@@ -29,7 +29,6 @@ class App {
       turned: (panel, view) => this.turned(panel, view),
       pointed: (panel, atom) => this.pointed(panel, atom),
       at: () => this.at(),
-      isComparing: () => this.b.isOpen,
     };
     this.a = new Panel("a", events);
     this.b = new Panel("b", events);

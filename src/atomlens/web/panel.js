@@ -110,7 +110,7 @@ class Panel {
     if (!parent) return;
     const back = element("button", { type: "button" }, `Back to ${parent.name}`);
     back.addEventListener("click", () => this.events.show(this, { structure: parent.id }));
-    const both = element("button", { type: "button" }, "Side by side");
+    const both = element("button", { type: "button", class: "both" }, "Side by side");
     both.addEventListener("click", () => this.events.beside(this, parent.id));
     const parts = [element("span", {}, element("b", {}, this.structure.change), " changed from ", parent.name, ".")];
     if (typeof old?.value === "number" && typeof now?.value === "number" && !now.label) {
@@ -119,7 +119,7 @@ class Panel {
       parts.push(element("span", { class: "by" }, `${shortNumber(old.value, 4)} → ${shortNumber(now.value, 4)} ${unit}: `,
         element("b", {}, `${by > 0 ? "+" : ""}${shortNumber(by)} ${unit}`), both && Math.abs(by) < both ? " (within the errors)" : ""));
     }
-    node.replaceChildren(...parts, element("span", { class: "row" }, back, ...(this.id === "a" && !this.events.isComparing() ? [both] : [])));
+    node.replaceChildren(...parts, element("span", { class: "row" }, back, ...(this.id === "a" ? [both] : [])));
   }
 
   saveSvg() {
