@@ -28,7 +28,7 @@ examples:
 
 The time grows with atoms, molecules and cycles: minutes for a crystal of 400 atoms.
 """
-SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
+SUFFIXES = (".csv", ".json", ".jsonl", ".parquet", ".xlsx")
 _ON_THE_TERMINAL = {
     "name": "name",
     "gas": "gas",

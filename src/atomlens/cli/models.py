@@ -26,6 +26,8 @@ examples:
   atomlens models info runs/homo           what was trained, on what, how well
   atomlens models verify qm9               repeats its test and compares
   atomlens models verify mp --data mp.npz
+  atomlens models push runs/homo OWNER/NAME        needs pip install "atomlens[hub]"
+  atomlens models pull OWNER/NAME --out runs/homo
   atomlens models import scann FILE.h5 --settings FILE.json --out runs/published
   atomlens models import cgcnn FILE.pth.tar --out runs/published
 """
@@ -79,7 +81,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("ghost", "reference", "box30"),
         help="exact (default), or as the authors' later or first code finds those of molecules",
     )
-    for action in (listing, info, verifying, importing):
+    pushing = actions.add_parser("push", help="upload a model folder to the Hugging Face Hub")
+    pushing.add_argument("name", metavar="DIR")
+    pushing.add_argument("repository", metavar="OWNER/NAME")
+    pushing.add_argument("--public", action="store_true", help="a new repository is for everyone")
+    pulling = actions.add_parser("pull", help="download a model folder from the Hugging Face Hub")
+    pulling.add_argument("repository", metavar="OWNER/NAME")
+    add_out_folder(pulling, required=True, help_text="folder to write")
+    for action in (pushing, pulling):
+        action.add_argument("--revision", metavar="R", help="branch, tag or commit")
+    for action in (listing, info, verifying, importing, pushing, pulling):
         add_common_arguments(action)
 
 
@@ -89,6 +100,24 @@ def run(options: argparse.Namespace) -> int:
         return _import(options)
     if options.action == "verify":
         return _verify(options)
+    if options.action == "push":
+        from atomlens.predictor.hub import push_model
+
+        emit(
+            push_model(
+                options.name,
+                options.repository,
+                private=not options.public,
+                revision=options.revision,
+            )
+        )
+        return 0
+    if options.action == "pull":
+        from atomlens.predictor.hub import pull_model
+
+        place = pull_model(options.repository, options.out, revision=options.revision)
+        emit(f"The model is in {place}. Next:\n  atomlens models info {place}")
+        return 0
     text = _list(options.format) if options.action == "list" else _info(options)
     emit(text)
     return 0

@@ -16,12 +16,15 @@ COMMANDS: tuple[str, ...] = (
     "explain",
     "view",
     "evaluate",
+    "cv",
+    "tune",
     "study",
     "faithful",
     "label",
     "graph",
     "datasets",
     "models",
+    "complete",
 )
 """Every command, in the order of ``--help``. The module of the same name has SUMMARY,
 ``add_arguments(parser)`` and ``run(options) -> int``."""

@@ -45,7 +45,7 @@ the training data the input is (percent of the validation part that is nearer, i
 knows), `seen_in` whether the model was trained on the structure. A table (column `file`,
 `smiles`, `formula` or `composition`) gives one prediction a row, beside its own columns.
 """
-SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
+SUFFIXES = (".csv", ".json", ".jsonl", ".parquet", ".xlsx")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -107,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
     records = prediction.to_records()
     n_failed = len(prediction.failures)
     if options.out is not None and n_failed < len(records):
-        flat = options.out.suffix in (".csv", ".parquet")
+        flat = options.out.suffix in (".csv", ".parquet", ".xlsx")
         replaced = options.out.exists()
         write_table(prediction.to_rows() if flat else records, options.out)
         if replaced and not options.quiet:

@@ -23,6 +23,7 @@ from atomlens.cli.settings import Groups, merge, read_assignments, read_config
 from atomlens.errors import Failure, SettingsError, unknown_name
 
 if TYPE_CHECKING:
+    from atomlens.datasets.base import Dataset
     from atomlens.predictor import Predictor
     from atomlens.training import TrainSettings
 
@@ -39,6 +40,7 @@ examples:
   atomlens train table.csv --target gap --set model.n_layers=5 --set learning_rate=1e-3
   atomlens train table.csv --target gap --config settings.yaml --ensemble 5
   atomlens train table.csv --target gap --out runs/gap --resume
+  atomlens train table.csv --target gap --out runs/gap --log tensorboard
   atomlens train table.csv --target gap --from runs/homo --set learning_rate=1e-4
   atomlens train --config recipes/qm9-homo-scann-plus.yaml --subset 10000
 
@@ -46,6 +48,7 @@ examples:
 training` those of the training.
 """
 DEFAULT_MODEL = "scann-plus"
+LOGGERS = ("tensorboard", "mlflow", "wandb")
 _NAMED = {
     "epochs": int,
     "batch_size": int,
@@ -73,6 +76,14 @@ _HELP = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this command. Defaults stand in TrainSettings."""
+    add_training_arguments(parser)
+    parser.add_argument(
+        "--log", choices=LOGGERS, help="also log to this; TensorBoard's files go to OUT-log"
+    )
+
+
+def add_training_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what all commands that train have in common."""
     parser.add_argument(
         "data",
         metavar="DATA",
@@ -118,8 +129,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Train, then say how well it went and what to do next."""
     from atomlens.cli.training_line import TrainingLine
+    from atomlens.training import train
+
+    data, settings = data_and_settings(options)
+    names = [t.name for t in data.targets]
+    out = options.out or Path("runs") / "-".join([Path(options.data).stem, *names])
+    tell_failures(data.failures, len(data) + len(data.failures), out)
+    with TrainingLine(quiet=options.quiet, unit=data.targets[0].unit) as line:
+        heard: Any = line if options.log is None else logged(options.log, out, settings, line)
+        model = train(
+            data,
+            model=options.model,
+            target=names if options.target else None,  # may be left out if there is only one
+            out=out,
+            settings=settings,
+            resume=options.resume,
+            progress=heard,
+        )
+        if heard is not line:
+            from atomlens.training.loggers import final_figures
+
+            heard.close(final_figures(model.metrics))
+    emit(summary(model, out))
+    return 1 if data.failures else 0
+
+
+def data_and_settings(options: argparse.Namespace) -> "tuple[Dataset, TrainSettings]":
+    """Return what is trained on and how, out of the options, the config file and the data."""
     from atomlens.datasets import load_dataset
-    from atomlens.training import TrainSettings, train
+    from atomlens.training import TrainSettings
     from atomlens.training.pipeline import default_model
 
     config = take_recipe(options)
@@ -138,21 +176,19 @@ def run(options: argparse.Namespace) -> int:
         data = strict_dataset(data)
     if not known:
         settings = settings_from(options, config, default_model(data))
-    names = [t.name for t in data.targets]
-    out = options.out or Path("runs") / "-".join([Path(options.data).stem, *names])
-    tell_failures(data.failures, len(data) + len(data.failures), out)
-    with TrainingLine(quiet=options.quiet, unit=data.targets[0].unit) as line:
-        model = train(
-            data,
-            model=options.model,
-            target=names if options.target else None,  # may be left out if there is only one
-            out=out,
-            settings=settings,
-            resume=options.resume,
-            progress=line,
-        )
-    emit(summary(model, out))
-    return 1 if data.failures else 0
+    return data, settings
+
+
+def logged(kind: str, out: Path, settings: "TrainSettings", line: Any) -> Any:
+    """Return a listener that also logs to TensorBoard, MLflow or Weights & Biases.
+
+    Its files stand beside the model folder, which a training begins empty.
+    """
+    from dataclasses import asdict
+
+    from atomlens.training.loggers import LoggedTraining
+
+    return LoggedTraining(kind, out.with_name(f"{out.name}-log"), asdict(settings), line)
 
 
 def take_recipe(options: argparse.Namespace) -> Groups:

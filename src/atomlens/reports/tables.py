@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Record = Mapping[str, Any]
 """One row: column name to text, number, truth value or None."""
 
-SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
+SUFFIXES = (".csv", ".json", ".jsonl", ".parquet", ".xlsx")
 _WIDEST = 44
 """Letters; longer cells are cut in the middle on the terminal."""
 
@@ -42,13 +42,16 @@ def check_table(path: str | Path) -> None:
         raise SettingsError(
             f"{path}: tables are written as {', '.join(SUFFIXES)}. Change the ending."
         )
-    missing = [name for name in ("pandas", "pyarrow") if find_spec(name) is None]
-    if suffix == ".parquet" and missing:
-        raise missing_package(f"{path}: Parquet", missing[0], "tables", "write .csv or .jsonl")
+    needed = {".parquet": ("Parquet", "pyarrow"), ".xlsx": ("Excel", "openpyxl")}
+    if suffix in needed:
+        kind, package = needed[suffix]
+        missing = [name for name in ("pandas", package) if find_spec(name) is None]
+        if missing:
+            raise missing_package(f"{path}: {kind}", missing[0], "tables", "write .csv or .jsonl")
 
 
 def write_table(records: Sequence[Record], path: str | Path) -> Path:
-    """Write rows as .csv, .json (one array), .jsonl or .parquet, by the suffix.
+    """Write rows as .csv, .json (one array), .jsonl, .parquet or .xlsx.
 
     Columns come in the order in which the rows first name them; a row without a column leaves
     it empty. Numbers keep all their digits; NaN and infinity become empty cells or ``null``.
@@ -57,6 +60,8 @@ def write_table(records: Sequence[Record], path: str | Path) -> Path:
     suffix = Path(path).suffix.lower()
     if suffix == ".parquet":
         return _write_parquet(records, path)
+    if suffix == ".xlsx":
+        return _write_excel(records, path)
     writer = {".csv": to_csv, ".json": to_json, ".jsonl": to_json_lines}[suffix]
     return write_text(writer(records), path)
 
@@ -69,10 +74,11 @@ def read_rows(path: str | Path) -> list[dict[str, Any]]:
     """
     suffix = Path(path).suffix.lower()
     with net(SettingsError, f"{path}, a table of an earlier run", "move it away and begin anew"):
-        if suffix == ".parquet":
+        if suffix in (".parquet", ".xlsx"):
             import pandas
 
-            frame = pandas.read_parquet(path)
+            reader = pandas.read_parquet if suffix == ".parquet" else pandas.read_excel
+            frame = reader(path)
             return [{k: plain(v) for k, v in row.items()} for row in frame.to_dict("records")]
         text = read_text(path)
         if suffix == ".csv":
@@ -216,6 +222,42 @@ def _write_parquet(records: Sequence[Record], path: str | Path) -> Path:
     )
     with replacing(path) as draft:
         frame.to_parquet(draft, index=False)
+    return Path(path)
+
+
+_MOST_ROWS, _LONGEST_CELL = 1_048_575, 32_767
+"""What a sheet of Excel holds, the heading left out."""
+
+
+def _write_excel(records: Sequence[Record], path: str | Path) -> Path:
+    """Write one sheet; texts that look like formulas of Excel stay texts."""
+    from openpyxl import Workbook
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
+    if len(records) > _MOST_ROWS:
+        raise SettingsError(
+            f"{path}: a sheet of Excel holds {_MOST_ROWS} rows and there are {len(records)}; write "
+            ".csv or .parquet."
+        )
+    names = column_names(records)
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("atomlens")
+
+    def cell(value: Any) -> Any:
+        packed = _packed(plain(value))
+        if not isinstance(packed, str):
+            return packed
+        text = ILLEGAL_CHARACTERS_RE.sub("", packed)[:_LONGEST_CELL]
+        made = WriteOnlyCell(sheet, value=text)
+        made.data_type = "s"  # never a formula
+        return made
+
+    sheet.append([cell(str(name)) for name in names])
+    for record in records:
+        sheet.append([cell(record.get(name)) for name in names])
+    with replacing(path) as draft:
+        book.save(draft)
     return Path(path)
 
 

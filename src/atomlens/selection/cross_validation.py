@@ -1,0 +1,336 @@
+"""Cross-validation: every sample is predicted once by a model that never saw it.
+
+Each fold is one training whose test part is the fold; the validation part, by which weights are
+kept and errors calibrated, is taken from the others (nested), so nothing of a fold decides
+anything about the model that it tests.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.boundary import net, parse_json, read_text
+from atomlens.datasets.base import Dataset
+from atomlens.datasets.splits import Split, reduced_formulas
+from atomlens.errors import Failure, SettingsError, TrainingError
+from atomlens.files import to_json, write_text
+from atomlens.predictor import Metrics, Prediction, score
+from atomlens.predictor.metrics import RegressionMetrics
+from atomlens.predictor.report import compared_rows, draw_targets
+from atomlens.reports.tables import write_table
+from atomlens.training import TrainingProgress, TrainSettings, train
+from atomlens.training.plan import as_dataset
+
+MARK, TABLE, PREDICTIONS, REPORT = "cv.json", "folds.csv", "predictions.csv", "summary.json"
+_KINDS = ("random", "composition", "source")
+_KEPT_OUT = 10
+"""One in so many of the samples that are no test samples is a validation sample."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrossValidation:
+    """What a cross-validation found."""
+
+    dataset: Dataset
+    folds: tuple[NDArray[np.int64], ...]
+    """Rows of the data set that each fold tests."""
+    metrics: tuple[Metrics, ...]
+    """Of each fold, on its test part."""
+    predictions: tuple[Prediction, ...]
+    """Of each fold, in the order of its rows."""
+    overall: dict[str, Metrics]
+    """``pooled``: over all samples together, each predicted once."""
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Samples that could not be predicted."""
+        return tuple(f for prediction in self.predictions for f in prediction.failures)
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return one row a fold and target, then mean and standard deviation over the folds."""
+        rows: list[dict[str, Any]] = []
+        for target in self.dataset.targets:
+            own = [_figures(m, target.name) for m in self.metrics]
+            rows += [
+                {"target": target.name, "fold": str(k), "n": len(fold), **figures}
+                for k, (fold, figures) in enumerate(zip(self.folds, own, strict=True))
+            ]
+            for word, of in (("mean", np.mean), ("std", _spread)):
+                columns = dict.fromkeys(name for figures in own for name in figures)
+                values = {c: [v for f in own if (v := f.get(c)) is not None] for c in columns}
+                rows.append(
+                    {"target": target.name, "fold": word, "n": None}
+                    | {c: float(of(v)) if v else None for c, v in values.items()}
+                )
+        return rows
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON."""
+        return {
+            "folds": self.to_rows(),
+            "pooled": self.overall["pooled"].to_dict(),
+            "n_failed": len(self.failures),
+        }
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Write folds.csv, predictions.csv, summary.json and a parity plot of every number."""
+        out = Path(folder)
+        rows: list[dict[str, Any]] = []
+        for k, (fold, prediction) in enumerate(zip(self.folds, self.predictions, strict=True)):
+            compared = compared_rows(prediction, self.dataset.values[fold])
+            rows += [{**row, "fold": k} for row in compared]
+        write_table(self.to_rows(), out / TABLE)
+        write_table(rows, out / PREDICTIONS)
+        pooled, true = _pooled(self.predictions, self.folds, self.dataset)
+        draw_targets(
+            pooled, true, out, title=f"{len(self.folds)} folds, each sample predicted once"
+        )
+        write_text(json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n", out / REPORT)
+        return sorted([out / TABLE, out / PREDICTIONS, out / REPORT, *out.glob("*.png")])
+
+
+def cross_validate(
+    data: "Dataset | str | Path",
+    *,
+    model: str | type | Any | None = None,
+    target: str | Sequence[str] | None = None,
+    n_folds: int = 5,
+    by: str = "random",
+    out: str | Path | None = None,
+    settings: TrainSettings | None = None,
+    resume: bool = False,
+    progress: TrainingProgress | bool | None = None,
+    told: Callable[[int, int], None] | None = None,
+    **overrides: Any,
+) -> CrossValidation:
+    """Train once a fold and predict each sample with the model that did not see it.
+
+    Args:
+        data: A data set, its name or path.
+        model: As for `train`; each fold begins anew.
+        target: What to learn; may be left out if there is only one.
+        n_folds: Number of folds, at least 2.
+        by: ``random``; ``composition``: no reduced formula is in two folds; ``source``: the folds
+            of the data set itself (column ``fold``).
+        out: Folder for the models of all folds, tables and figures; also what makes it resumable.
+        settings: How to train; ``split`` plays no part.
+        resume: Go on in ``out``: finished folds are taken as they are.
+        progress: As for `train`, fold by fold.
+        told: Called with the number of folds that are done and in all.
+        **overrides: Fields of `TrainSettings`.
+
+    Raises:
+        SettingsError: impossible folds or settings.
+        DatasetError: the data cannot be used.
+        TrainingError: ``out`` holds something else, or a training failed.
+    """
+    settings = (settings or TrainSettings()).changed(overrides)
+    dataset = as_dataset(data, target, settings)
+    folds = make_folds(dataset, n_folds, by=by, seed=settings.seed)
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        _claim(folder, _description(dataset, model, folds, by, settings), resume=resume)
+    metrics, predictions = [], []
+    for k, fold in enumerate(folds):
+        split = nested_split(folds, k, settings.seed)
+        place = None if folder is None else folder / f"fold-{k}"
+        predictor = train(
+            replace(dataset, splits=_parts(split)),
+            model=model,
+            target=[t.name for t in dataset.targets],
+            out=place,
+            settings=replace(settings, split="source", limit=None),
+            resume=resume and place is not None and place.exists(),
+            progress=progress,
+        )
+        prediction = predictor.predict(
+            dataset.structures.subset(fold), device=_device(settings.accelerator)
+        )
+        metrics.append(score(prediction, dataset.values[fold], predictor.record.means))
+        predictions.append(prediction)
+        if told is not None:
+            told(k + 1, len(folds))
+    pooled, true = _pooled(predictions, folds, dataset)
+    found = CrossValidation(
+        dataset=dataset,
+        folds=folds,
+        metrics=tuple(metrics),
+        predictions=tuple(predictions),
+        overall={"pooled": score(pooled, true)},
+    )
+    if folder is not None:
+        found.save(folder)
+    return found
+
+
+def make_folds(
+    dataset: Dataset, n_folds: int, *, by: str = "random", seed: int = 0
+) -> tuple[NDArray[np.int64], ...]:
+    """Return the rows of each fold; every row is in one of them.
+
+    Raises:
+        SettingsError: fewer than two folds, more than there are samples or formulas, or a data set
+            without folds of its own.
+    """
+    if by not in _KINDS:
+        raise SettingsError(f"by={by!r}: folds are made {', '.join(_KINDS)}.")
+    if by == "source":
+        known = [rows for name, rows in dataset.splits.items() if name.startswith("fold")]
+        if len(known) < 2:
+            raise SettingsError(
+                f"{dataset.name}: there are no folds in this data set; add a column `fold`, or "
+                "use random or composition."
+            )
+        return tuple(np.sort(rows) for rows in known)
+    keys = reduced_formulas(dataset.structures) if by == "composition" else np.arange(len(dataset))
+    _, groups = np.unique(keys, return_inverse=True)
+    n_groups = int(groups.max()) + 1 if len(groups) else 0
+    if not 2 <= n_folds <= n_groups:
+        what = "different formulas" if by == "composition" else "samples"
+        raise SettingsError(
+            f"{n_folds} folds of {n_groups} {what}: there must be at least 2 and at most as many "
+            f"as {what}."
+        )
+    order = np.random.default_rng(seed).permutation(n_groups)
+    sizes = np.bincount(groups, minlength=n_groups)
+    fold_of, room = np.zeros(n_groups, dtype=np.int64), np.zeros(n_folds, dtype=np.int64)
+    for group in order:  # the emptiest fold next, so that all are of about one size
+        fold_of[group] = int(room.argmin())
+        room[fold_of[group]] += sizes[group]
+    return tuple(np.flatnonzero(fold_of[groups.reshape(-1)] == k) for k in range(n_folds))
+
+
+def nested_split(folds: Sequence[NDArray[np.int64]], k: int, seed: int) -> Split:
+    """Return the split that tests fold ``k``; its validation part is a tenth of the others."""
+    others = np.concatenate([fold for i, fold in enumerate(folds) if i != k])
+    shuffled = np.random.default_rng([seed, k]).permutation(others)
+    n = len(shuffled) // _KEPT_OUT
+    return Split(train=shuffled[n:], validation=shuffled[:n], test=folds[k])
+
+
+def _parts(split: Split) -> dict[str, NDArray[np.int64]]:
+    return {"train": split.train, "validation": split.validation, "test": split.test}
+
+
+def _device(accelerator: str) -> str:
+    return "cuda" if accelerator == "gpu" else accelerator
+
+
+def _pooled(
+    predictions: Sequence[Prediction], folds: Sequence[NDArray[np.int64]], dataset: Dataset
+) -> tuple[Prediction, NDArray[np.float64]]:
+    """Return one prediction of all samples, and their values in the same order."""
+    first = predictions[0]
+
+    def joined(field: str) -> Any:
+        return np.concatenate([getattr(p, field) for p in predictions])
+
+    together = replace(
+        first,
+        names=tuple(n for p in predictions for n in p.names),
+        formulas=tuple(f for p in predictions for f in p.formulas),
+        n_atoms=joined("n_atoms"),
+        values=joined("values"),
+        std=joined("std"),
+        interval_low=joined("interval_low"),
+        interval_high=joined("interval_high"),
+        probabilities=tuple(
+            None if one is None else np.concatenate([p.probabilities[i] for p in predictions])
+            for i, one in enumerate(first.probabilities)
+        ),
+        errors=tuple(e for p in predictions for e in p.errors),
+        warnings=tuple(w for p in predictions for w in p.warnings),
+        unlike=None,
+        seen=(),
+        carried=(),
+        spread=None,
+        ordered_models=None,
+    )
+    return together, dataset.values[np.concatenate(list(folds))]
+
+
+def _figures(metrics: Metrics, target: str) -> dict[str, float | None]:
+    found = metrics[target]
+    names: tuple[str, ...] = ("accuracy", "f1", "auc")
+    if isinstance(found, RegressionMetrics):
+        names = ("mae", "rmse", "r2", "mad", "mad_mae", "interval_coverage")
+    values = {name: getattr(found, name) for name in names}
+    return {n: None if v is None or not np.isfinite(v) else float(v) for n, v in values.items()}
+
+
+def _spread(values: Sequence[float]) -> float:
+    return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
+
+
+def _description(
+    dataset: Dataset,
+    model: Any,
+    folds: Sequence[NDArray[np.int64]],
+    by: str,
+    settings: TrainSettings,
+) -> dict[str, Any]:
+    called = model if isinstance(model, str) or model is None else repr(model)
+    return {
+        "data": digest(dataset),
+        "targets": [t.name for t in dataset.targets],
+        "model": called,
+        "n_folds": len(folds),
+        "by": by,
+        "seed": settings.seed,
+    }
+
+
+def _claim(folder: Path, described: Mapping[str, Any], *, resume: bool) -> None:
+    """Make the folder ours, or see that what is there is the same cross-validation.
+
+    Raises:
+        TrainingError: it holds something else, or shall not be resumed.
+    """
+    claim(folder, MARK, described, resume=resume, what="cross-validation")
+
+
+def digest(dataset: Dataset) -> str:
+    """Return a mark of structures and values."""
+    values = np.ascontiguousarray(dataset.values).tobytes()
+    mark = hashlib.sha256(dataset.structures.fingerprint().encode() + values)
+    return mark.hexdigest()[:16]
+
+
+def claim(
+    folder: Path, mark: str, described: Mapping[str, Any], *, resume: bool, what: str
+) -> None:
+    """Make a folder that of one piece of work, or see that it is already.
+
+    Raises:
+        TrainingError: it holds something else, or shall not be resumed.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise TrainingError(f"{folder}: this is a file; give the name of a folder.")
+    path = folder / mark
+    if path.is_file():
+        if not resume:
+            raise TrainingError(
+                f"{folder}: there is a {what} in this folder; go on with it (--resume, in Python "
+                "resume=True), or give another folder."
+            )
+        with net(TrainingError, f"{path}", "give another folder"):
+            known = parse_json(read_text(path))
+            if not isinstance(known, dict):
+                raise ValueError("it is no description")
+        different = [k for k in described if known.get(k) != described[k]]
+        if different:
+            raise TrainingError(
+                f"{folder}: the {what} in this folder has another {', '.join(different)}; give "
+                "the same, or another folder."
+            )
+        return
+    if folder.is_dir() and any(folder.iterdir()):
+        raise TrainingError(f"{folder}: this folder is not empty; give another folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(to_json(dict(described)) + "\n", path)

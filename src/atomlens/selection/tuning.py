@@ -1,0 +1,352 @@
+"""The search for settings with optuna: by the validation part, resumable, hopeless trials cut."""
+
+import json
+import time
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from atomlens.datasets.base import Dataset
+from atomlens.errors import AtomlensError, SettingsError, TrainingError, missing_package
+from atomlens.files import write_text
+from atomlens.models import MODELS, ClosedFormModel, model_config
+from atomlens.reports.tables import write_table
+from atomlens.selection.cross_validation import claim, digest
+from atomlens.selection.space import Dimension, search_space
+from atomlens.training import TrainingProgress, TrainingState, TrainSettings, train
+from atomlens.training.pipeline import default_model
+from atomlens.training.plan import as_dataset, choose_builder
+
+MARK, JOURNAL, TABLE, BEST, FIGURE = (
+    "tune.json",
+    "journal.log",
+    "trials.csv",
+    "best.yaml",
+    "trials.png",
+)
+_GROUPS = {"model": "model_settings", "builder": "builder_settings"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One set of settings, and how well it did."""
+
+    number: int
+    state: str
+    """complete, pruned (stopped as hopeless) or failed (impossible together)"""
+    value: float | None
+    """Objective on the validation part; of pruned trials the last one that was heard of."""
+    settings: dict[str, Any]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuning:
+    """What a search found."""
+
+    model: str
+    objective: str
+    """What was minimised."""
+    trials: tuple[Trial, ...]
+    space: tuple[Dimension, ...]
+
+    @property
+    def best(self) -> Trial:
+        """The trial with the smallest objective.
+
+        Raises:
+            TrainingError: no trial was completed.
+        """
+        done = [t for t in self.trials if t.state == "complete" and t.value is not None]
+        if not done:
+            raise TrainingError("No trial was completed; run more, or give other settings.")
+        return min(done, key=lambda t: t.value if t.value is not None else np.inf)
+
+    def best_settings(self) -> dict[str, dict[str, Any]]:
+        """Return the settings of the best trial in the blocks of a config file."""
+        blocks: dict[str, dict[str, Any]] = {}
+        for key, value in self.best.settings.items():
+            group, _, name = key.partition(".")
+            blocks.setdefault(group, {})[name] = value
+        return blocks
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return one row a trial."""
+        return [
+            {"trial": t.number, "state": t.state, self.objective: t.value}
+            | t.settings
+            | {"seconds": round(t.seconds, 1)}
+            for t in self.trials
+        ]
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Write trials.csv, best.yaml (for ``atomlens train --config``) and a figure."""
+        import yaml
+
+        out = Path(folder)
+        write_table(self.to_rows(), out / TABLE)
+        text = yaml.safe_dump(self.best_settings(), sort_keys=False, allow_unicode=True)
+        best = self.best
+        head = f"# trial {best.number} of {len(self.trials)}: {self.objective} {best.value:.6g}\n"
+        write_text(head + text, out / BEST)
+        _draw(self, out / FIGURE)
+        return [out / TABLE, out / BEST, out / FIGURE]
+
+
+def tune(
+    data: "Dataset | str | Path",
+    *,
+    model: str | None = None,
+    target: str | Sequence[str] | None = None,
+    space: Mapping[str, Any] | Iterable[str] | None = None,
+    n_trials: int = 20,
+    max_seconds: float | None = None,
+    out: str | Path | None = None,
+    settings: TrainSettings | None = None,
+    prune: bool = True,
+    resume: bool = False,
+    told: Callable[[Trial, int], None] | None = None,
+    **overrides: Any,
+) -> Tuning:
+    """Search for the settings with the smallest error on the validation part.
+
+    The test part decides nothing and stays out of the table: judge the best settings once, by
+    ``train`` with the same split, or by `cross_validate`.
+
+    Args:
+        data: A data set, its name or path.
+        model: Name of a model.
+        target: What to learn; may be left out if there is only one.
+        space: What to search, see `search_space`.
+        n_trials: Trials in all, those of an earlier run included.
+        max_seconds: Begin no trial after so many seconds.
+        out: Folder of the journal and the results; what makes the search resumable.
+        settings: What all trials share.
+        prune: Stop trials whose validation is worse than the median at the same epoch.
+        resume: Go on with the search in ``out``.
+        told: Called with each trial that has ended, and the number in all.
+        **overrides: Fields of `TrainSettings`.
+
+    Raises:
+        MissingDependencyError: optuna is not installed.
+        SettingsError: there is no such setting, or its range is impossible.
+        TrainingError: ``out`` holds something else, or no trial was completed.
+    """
+    optuna = _optuna()
+    if n_trials < 1:
+        raise SettingsError(f"n_trials={n_trials} must be at least 1.")
+    settings = (settings or TrainSettings()).changed(overrides)
+    dataset = as_dataset(data, target, settings)
+    model = default_model(dataset) if model is None else model
+    builder = choose_builder(MODELS[model], settings, dataset.structures).name
+    dimensions = search_space(model, builder, space)
+    objective = _objective_name(dataset)
+    folder = None if out is None else Path(out)
+    storage = None
+    if folder is not None:
+        ranges = [dimension.to_dict() for dimension in dimensions]
+        described = {
+            "data": digest(dataset),
+            "targets": [t.name for t in dataset.targets],
+            "model": model,
+            "space": json.loads(json.dumps(ranges)),
+            "seed": settings.seed,
+            "epochs": settings.epochs,
+        }
+        claim(folder, MARK, described, resume=resume, what="search")
+        backend = optuna.storages.journal.JournalFileBackend(str(folder / JOURNAL))
+        storage = optuna.storages.JournalStorage(backend)
+    shared = replace(settings, limit=None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study = optuna.create_study(
+            study_name="atomlens", storage=storage, direction="minimize", load_if_exists=True
+        )
+        _close_abandoned(study, optuna)
+        done = len(study.trials)
+        study.sampler = optuna.samplers.TPESampler(seed=settings.seed + done)
+        study.pruner = (
+            optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=settings.epochs // 5)
+            if prune and len(dataset.targets) == 1
+            else optuna.pruners.NopPruner()
+        )
+        start = time.monotonic()
+        while len(study.trials) < n_trials:
+            if max_seconds is not None and time.monotonic() - start > max_seconds:
+                break
+            trial = study.ask()
+            _run(study, trial, optuna, dimensions, dataset, model, shared)
+            if told is not None:
+                told(_of(study.trials[-1]), n_trials)
+    found = Tuning(
+        model=model,
+        objective=objective,
+        trials=tuple(_of(t) for t in study.trials),
+        space=dimensions,
+    )
+    if folder is not None:
+        found.save(folder)
+    return found
+
+
+def _run(
+    study: Any,
+    trial: Any,
+    optuna: Any,
+    dimensions: Sequence[Dimension],
+    dataset: Dataset,
+    model: str,
+    shared: TrainSettings,
+) -> None:
+    """Train with one set of settings and tell the study how well it did."""
+    states = optuna.trial.TrialState
+    chosen: dict[str, dict[str, Any]] = {"training": {}, "model": {}, "builder": {}}
+    for dimension in dimensions:
+        chosen[dimension.group][dimension.name] = dimension.suggest(trial)
+    try:
+        given = dict(chosen["training"])
+        for group, field in _GROUPS.items():
+            if chosen[group]:
+                given[field] = {**getattr(shared, field), **chosen[group]}
+        if "learning_rate" in given:
+            given["min_learning_rate"] = min(shared.min_learning_rate, given["learning_rate"])
+        settings = shared.changed(given)
+        if not issubclass(MODELS[model], ClosedFormModel):
+            model_config(model, **settings.model_settings)
+    except SettingsError as problem:
+        trial.set_user_attr("problem", str(problem))
+        study.tell(trial, state=states.FAIL)
+        return
+    heard = _Pruning(trial)
+    try:
+        predictor = train(
+            dataset,
+            model=model,
+            target=[t.name for t in dataset.targets],
+            settings=settings,
+            progress=heard,
+        )
+    except _Hopeless:
+        study.tell(trial, state=states.PRUNED)
+    except AtomlensError as problem:
+        if not isinstance(problem, SettingsError | TrainingError):
+            raise
+        trial.set_user_attr("problem", str(problem))
+        study.tell(trial, state=states.FAIL)
+    except KeyboardInterrupt:
+        study.tell(trial, state=states.FAIL)
+        raise
+    else:
+        study.tell(trial, _objective(predictor.metrics.get("validation", {}), dataset))
+
+
+class _Hopeless(Exception):  # noqa: N818  no error, an early end
+    pass
+
+
+class _Pruning(TrainingProgress):
+    """Tells a trial how its validation falls, and ends it when there is no hope."""
+
+    def __init__(self, trial: Any) -> None:
+        self.trial = trial
+        self.best = np.inf
+
+    def epoch(self, state: TrainingState) -> None:
+        """Report the best validation so far."""
+        if not state.validation or state.member:
+            return
+        self.best = min(self.best, next(iter(state.validation.values())))
+        if np.isfinite(self.best):
+            self.trial.report(float(self.best), state.epoch)
+            if self.trial.should_prune():
+                raise _Hopeless
+
+
+def _objective_name(dataset: Dataset) -> str:
+    if len(dataset.targets) > 1:
+        return "error over that of the mean"
+    target = dataset.targets[0]
+    if target.kind == "classification":
+        return "share of errors"
+    return f"MAE {target.unit}".rstrip()
+
+
+def _objective(metrics: Mapping[str, Any], dataset: Dataset) -> float:
+    """Return what is minimised: MAE, share of errors, or their mean in parts of the mean's."""
+    found = metrics.get("targets", {})
+    if not found:
+        raise TrainingError(
+            "There is no validation part to judge the settings by; give a split with one "
+            "(--split random:.8/.1/.1)."
+        )
+    several = len(dataset.targets) > 1
+    errors = []
+    for target in dataset.targets:
+        figures = found[target.name]
+        if target.kind == "classification":
+            errors.append(1 - figures["accuracy"])
+        else:
+            errors.append(figures["mae"] / (figures["mad"] or 1.0) if several else figures["mae"])
+    return float(np.mean(errors))
+
+
+def _close_abandoned(study: Any, optuna: Any) -> None:
+    """Mark trials that a kill left running as failed."""
+    states = optuna.trial.TrialState
+    for trial in study.get_trials(deepcopy=False, states=(states.RUNNING,)):
+        study.tell(trial.number, state=states.FAIL)
+
+
+def _of(trial: Any) -> Trial:
+    names = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+    value = trial.value
+    if value is None and trial.intermediate_values:
+        value = trial.intermediate_values[max(trial.intermediate_values)]
+    return Trial(
+        number=trial.number,
+        state=names.get(trial.state.name, "running"),
+        value=None if value is None else float(value),
+        settings=dict(trial.params),
+        seconds=trial.duration.total_seconds() if trial.duration else 0.0,
+    )
+
+
+def _optuna() -> Any:
+    try:
+        import optuna
+    except ImportError:
+        raise missing_package("A search for settings", "optuna", "tune") from None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna
+
+
+def _draw(found: Tuning, path: Path) -> None:
+    """Draw the objective of every trial, and the best so far."""
+    from atomlens.reports.canvas import new_figure
+
+    done = [t for t in found.trials if t.state == "complete" and t.value is not None]
+    cut = [t for t in found.trials if t.state == "pruned" and t.value is not None]
+    with new_figure(path, (6.0, 3.6)) as figure:
+        axes = figure.add_axes((0.13, 0.16, 0.84, 0.78))
+        values = np.array([t.value for t in done], dtype=float)
+        numbers = [t.number + 1 for t in done]
+        axes.plot(numbers, values, "o", color="#2563a8", label="complete", markersize=5)
+        if cut:
+            axes.plot(
+                [t.number + 1 for t in cut],
+                np.array([t.value for t in cut], dtype=float),
+                "x",
+                color="#8a949e",
+                label="pruned",
+                markersize=5,
+            )
+        axes.step(
+            numbers, np.minimum.accumulate(values), where="post", color="#1d242b", label="best"
+        )
+        axes.set_xlabel("trial")
+        axes.set_ylabel(found.objective)
+        axes.legend(frameon=False)
