@@ -152,6 +152,16 @@ def add_out_folder(parser: argparse.ArgumentParser, *, required: bool, help_text
     parser.add_argument("--out", type=Path, metavar="DIR", required=required, help=help_text)
 
 
+def add_chemiscope(parser: argparse.ArgumentParser) -> None:
+    """Add ``--chemiscope FILE``."""
+    parser.add_argument(
+        "--chemiscope",
+        type=Path,
+        metavar="FILE",
+        help="also write a map for chemiscope (.json, .json.gz)",
+    )
+
+
 def add_file_options(parser: argparse.ArgumentParser) -> None:
     """Add what a user may have to say about a table or folder."""
     group = parser.add_argument_group("about your own data")

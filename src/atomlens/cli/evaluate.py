@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from atomlens.cli.common import (
+    add_chemiscope,
     add_common_arguments,
     add_file_options,
     add_model,
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, metavar="N", help="use only this many samples")
     add_out_folder(parser, required=False, help_text="folder for metrics, predictions, figures")
     add_file_options(parser)
+    add_chemiscope(parser)
     add_strict(parser)
     add_common_arguments(parser)
 
@@ -58,6 +60,10 @@ def run(options: argparse.Namespace) -> int:
     from atomlens.predictor.report import write_evaluation
     from atomlens.reports.tables import format_table
 
+    if options.chemiscope is not None:
+        from atomlens.reports.chemiscope_file import check_map
+
+        check_map(options.chemiscope)
     model = load_model(options.model)
     data, remarks = load_evaluated(model, options)
     for remark in remarks:
@@ -70,6 +76,10 @@ def run(options: argparse.Namespace) -> int:
     metrics = score(prediction, true, model.record.means)
     if len(prediction.failures) < len(prediction):
         emit(format_table(metrics.to_rows()))
+        if options.chemiscope is not None:
+            from atomlens.predictor.maps import write_evaluated_map
+
+            write_evaluated_map(model, data.structures, prediction, true, options.chemiscope)
         if options.out is not None:
             folder = usable_folder(options.out)
             written = write_evaluation(prediction, true, metrics, folder)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atomlens.cli.common import (
+    add_chemiscope,
     add_common_arguments,
     add_disorder,
     add_model_and_inputs,
@@ -87,6 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--all", action="store_true", help="of --by environment: use also what was trained on"
     )
     add_disorder(parser)
+    add_chemiscope(parser)
     add_strict(parser)
     add_common_arguments(parser)
 
@@ -103,6 +105,10 @@ def run(options: argparse.Namespace) -> int:
     from atomlens.predictor.report import write_drawings, write_explanations
     from atomlens.reports.tables import format_table
 
+    if options.chemiscope is not None:
+        from atomlens.reports.chemiscope_file import check_map
+
+        check_map(options.chemiscope)
     model = load_model(options.model)
     folder = usable_folder(options.out)
     tell_unfinished(options.model)
@@ -132,6 +138,10 @@ def run(options: argparse.Namespace) -> int:
             )
             if options.draw == "2d":
                 tell_undrawn(write_drawings(explanations, stems, folder))
+        if options.chemiscope is not None:
+            from atomlens.predictor.maps import write_explained_map
+
+            write_explained_map(model, explanations, options.chemiscope)
         emit(format_table(explanation_rows(explanations)))
         first = "index" if len(stems) > 1 else stems[0]
         emit(f"Open {folder / first}.html in a browser.")

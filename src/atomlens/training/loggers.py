@@ -37,9 +37,8 @@ class LoggedTraining(TrainingProgress):
         if kind not in KINDS:
             raise SettingsError(f"--log: {unknown_name('logger', kind, KINDS)}")
         self.listener = listener or TrainingProgress()
-        self.sink = {"tensorboard": _TensorBoard, "mlflow": _Mlflow, "wandb": _Wandb}[kind](
-            folder, dict(settings or {})
-        )
+        sinks: dict[str, Any] = {"tensorboard": _TensorBoard, "mlflow": _Mlflow, "wandb": _Wandb}
+        self.sink: Any = sinks[kind](folder, dict(settings or {}))
 
     def message(self, text: str) -> None:
         """Hand on a sentence."""
