@@ -24,6 +24,8 @@ from atomlens.files import whole_file
 from atomlens.printing import cut, encodable, shown, uncell
 from atomlens.structures.arrays import StructureArrays
 
+MIN_GROUPS = 20
+"""With fewer formulas than this, parts are not made of whole formulas."""
 _WORDS = ("random", "stratified", "composition")
 
 Indices = NDArray[np.int64]
@@ -76,10 +78,12 @@ def make_split(spec: str, dataset: Dataset, seed: int = 0) -> Split:
             formula is in two parts), ``source`` (as the data set itself says; without a
             validation part, a tenth of its training part becomes one), ``fold:K`` (tests on the
             samples that the data set puts into fold K of a cross-validation, and divides the
-            others like ``source``), or the path of a JSON file (see `Split.from_json`) or of a
-            CSV file with the columns ``name`` and ``split``. SIZES is ``train/validation/test``:
-            fractions (with a dot), numbers of samples (without), or ``rest`` once;
-            ``.8/.1/.1`` if left out.
+            others like ``source``; ``fold:K/J`` validates on fold J), ``elements:K/N`` (the rarer
+            elements are dealt into N groups: tests on all samples with an element of group K,
+            validates on those with one of the next group), or the path of a JSON file (see
+            `Split.from_json`) or of a CSV file with the columns ``name`` and ``split``. SIZES
+            is ``train/validation/test``: fractions (with a dot), numbers of samples (without), or
+            ``rest`` once; ``.8/.1/.1`` if left out.
         dataset: What is divided. Samples that are forms of one structure (they have one row
             number) count as one, and all are in one part.
         seed: Decides the random order. One permutation is cut into training, then test, then
@@ -105,13 +109,17 @@ def make_split(spec: str, dataset: Dataset, seed: int = 0) -> Split:
         return _from_source(dataset, seed)
     if word == "fold":
         return _from_fold(dataset, sizes, seed)
+    if word == "elements":
+        return _by_elements(dataset, sizes)
     path = Path(spec)
     if path.suffix.lower() in {".json", ".csv", ".tsv"} or os.path.exists(path):
         if not os.path.isfile(path):
             raise SettingsError(f"The split file {path} does not exist; check the path.")
         return Split.from_json(path, dataset.structures.names)
     raise SettingsError(
-        unknown_name("split", word, [*_WORDS, "source", "fold", "FILE.json", "FILE.csv"])
+        unknown_name(
+            "split", word, [*_WORDS, "source", "fold", "elements", "FILE.json", "FILE.csv"]
+        )
     )
 
 
@@ -289,7 +297,8 @@ def _from_source(dataset: Dataset, seed: int) -> Split:
     train = dataset.splits["train"]
     validation = dataset.splits.get("validation", nothing)
     if len(validation) == 0:
-        validation, train = _tenth(train, seed)
+        test = dataset.splits.get("test", nothing)
+        validation, train = _tenth(train, test, dataset, seed)
     return Split(train=train, validation=validation, test=dataset.splits.get("test", nothing))
 
 
@@ -300,21 +309,102 @@ def _from_fold(dataset: Dataset, fold: str, seed: int) -> Split:
             f"{dataset.name}: the split fold:{fold} needs a column 'fold' or 'test_fold' with the "
             "fold in which each row is tested."
         )
-    wanted = fold_key(fold)
-    if wanted not in folds:
+    wanted, chosen = fold_key(fold), ""
+    if wanted not in folds and "/" in fold:
+        tested, _, validated = fold.rpartition("/")
+        wanted, chosen = fold_key(tested), fold_key(validated)
+        if chosen == wanted:
+            raise SettingsError(
+                f"{dataset.name}: the split fold:{fold} tests and validates on one fold; name two."
+            )
+    for name in filter(None, (wanted, chosen)):
+        if name in folds:
+            continue
+        fold = name.removeprefix(fold_key(""))
         known = sorted(key.removeprefix(fold_key("")) for key in folds)
         raise SettingsError(f"{dataset.name}: {unknown_name('fold', fold, known)}")
-    others = [rows for key, rows in folds.items() if key != wanted]
+    others = [rows for key, rows in folds.items() if key not in (wanted, chosen)]
     if not others:
         raise SettingsError(f"{dataset.name}: every row is in {wanted}; there is none to train on.")
-    validation, train = _tenth(np.sort(np.concatenate(others)), seed)
+    rest = np.sort(np.concatenate(others))
+    if chosen:
+        return Split(train=rest, validation=folds[chosen], test=folds[wanted])
+    validation, train = _tenth(rest, folds[wanted], dataset, seed)
     return Split(train=train, validation=validation, test=folds[wanted])
 
 
-def _tenth(rows: Indices, seed: int) -> tuple[Indices, Indices]:
-    """Return a random tenth of the rows, and the others."""
+def _tenth(rows: Indices, test: Indices, dataset: Dataset, seed: int) -> tuple[Indices, Indices]:
+    """Return a tenth of the rows, and the others.
+
+    If no reduced formula stands on both sides of the test part although some stand there several
+    times, the division is one by formulas: the tenth takes whole formulas, too. Else it is random.
+    """
+    formulas = reduced_formulas(dataset.structures.subset(np.concatenate([rows, test])))
+    own, tested = formulas[: len(rows)], formulas[len(rows) :]
+    names, counts = np.unique(own, return_counts=True)
+    if counts.max(initial=0) > 1 and len(names) >= MIN_GROUPS and not np.isin(names, tested).any():
+        return take_share(rows, own, 0.1, seed)
     shuffled = np.random.default_rng(seed).permutation(rows)
     return shuffled[: len(rows) // 10], shuffled[len(rows) // 10 :]
+
+
+def take_share(
+    rows: Indices, groups: NDArray[np.str_], share: float, seed: int
+) -> tuple[Indices, Indices]:
+    """Return about a share of the rows in whole groups, and the others.
+
+    Args:
+        rows: (n,)
+        groups: (n,) of each row; groups that would make the share too large are passed over.
+        share: Between 0 and 1.
+        seed: Decides which groups.
+    """
+    _, group = np.unique(groups, return_inverse=True)
+    group = group.reshape(-1)
+    sizes = np.bincount(group)
+    left = round(share * len(rows))
+    taken = np.zeros(len(sizes), dtype=np.bool_)
+    generator = np.random.default_rng(seed)
+    for g in generator.permutation(len(sizes)).tolist():
+        if sizes[g] <= left:
+            taken[g] = True
+            left -= sizes[g]
+    inside = taken[group]
+    return generator.permutation(rows[inside]), generator.permutation(rows[~inside])
+
+
+def _by_elements(dataset: Dataset, text: str) -> Split:
+    """Hold out elements: those in at most a tenth of the samples, dealt into groups of one size."""
+    number, _, of = text.partition("/")
+    if not (number.isdigit() and of.isdigit() and int(number) < int(of) and int(of) >= 3):
+        raise SettingsError(
+            f"The split elements:{text} is not elements:K/N with a group K from 0 and N of 3 or "
+            "more groups, such as elements:0/5."
+        )
+    k, n_groups = int(number), int(of)
+    present = np.zeros((len(dataset), 120), dtype=np.bool_)
+    for row, structure in enumerate(dataset.structures):
+        present[row, structure.atomic_numbers] = True
+    counts = present.sum(axis=0)
+    rare = np.flatnonzero((counts > 0) & (counts <= len(dataset) // 10))
+    if len(rare) < n_groups:
+        raise SettingsError(
+            f"{dataset.name}: {len(rare)} elements are in at most a tenth of the samples, too few "
+            f"for {n_groups} groups; use composition or random."
+        )
+    sizes = np.zeros(n_groups, dtype=np.int64)
+    group_of = np.full(present.shape[1], -1)
+    for element in rare[np.argsort(-counts[rare], kind="stable")].tolist():
+        group = int(sizes.argmin())
+        group_of[element] = group
+        sizes[group] += counts[element]
+    test = present[:, group_of == k].any(axis=1)
+    validation = present[:, group_of == (k + 1) % n_groups].any(axis=1) & ~test
+    parts = (~test & ~validation, validation, test)
+    if not parts[0].any():
+        raise SettingsError(f"{dataset.name}: elements:{text} leaves no sample for training.")
+    train, validating, testing = (np.flatnonzero(part).astype(np.int64) for part in parts)
+    return Split(train=train, validation=validating, test=testing)
 
 
 PARTS = ("train", "validation", "test")

@@ -73,6 +73,12 @@ FIELDS: dict[str, GraphField] = {
         meaning="rows are lattice vectors, Å; zero rows where there is none",
         cached=False,
     ),
+    "reduced_cell": GraphField(
+        scope="graph",
+        shape=(3, 3),
+        meaning="Niggli cell of what repeats in all directions, Å; else as the cell",
+        cached=False,
+    ),
 }
 """Every field by name. Plain: whoever has one more puts it in."""
 

@@ -1,7 +1,7 @@
 """What every model owes its callers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, runtime_checkable
 
@@ -66,6 +66,8 @@ class PropertyModel(nn.Module, ABC, Generic[ConfigT]):
     """Frozen dataclass with every setting; has the fields ``n_outputs`` (all models),
     ``n_elements`` (size of the element table) and ``predict_scale`` (log_scale or not)."""
     edge_fields: ClassVar[frozenset[str]] = frozenset()
+    older_settings: ClassVar[Mapping[str, Any]] = {}
+    """Values of settings that folders written before them do not name."""
     """Optional fields of the batch that ``forward`` reads, of edges, atoms or the whole."""
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("voronoi", {})
     """Name and settings of the neighbour builder the paper used, for molecules."""

@@ -5,6 +5,7 @@ properties of materials", Communications Materials 2, 92 (2021), as in its publi
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, final
 
@@ -16,6 +17,7 @@ from torch.nn import functional
 from atomlens.errors import SettingsError
 from atomlens.graphs import GraphBatch
 from atomlens.models.base import ModelOutput, PropertyModel
+from atomlens.models.cells import cell_to_read
 from atomlens.nn.basis import SmoothBasis
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.linear import element_embedding
@@ -36,6 +38,8 @@ class GeoCgnnConfig(Settings):
     n_features: int = bounded(192, least=4)
     plane_waves: bool = True
     """Also feed cos(k · r) / √V of 64 wave vectors k of the cell; off: radial functions alone."""
+    reduced_cell: bool = True
+    """Plane waves of the Niggli cell, the same for all cells of one lattice; off: as given."""
     pooling: Literal["mean", "sum"] = "mean"
     """mean: as the paper means it, and right for properties per atom; sum: as its code does."""
     cutoff: float = bounded(8.0, above=0, unit="Å")
@@ -118,11 +122,14 @@ class GatedPooling(nn.Module):
 class GeoCgnn(PropertyModel[GeoCgnnConfig]):
     """Gated convolutions on radial functions and plane waves, pooled after every block.
 
-    It has no attention: every atom has the same share.
+    It has no attention: every atom has the same share. Its plane waves belong to a cell: another
+    cell of the lattice (a -> a + b) is the same structure (`reduced_cell`), a doubled one is not,
+    and where vectors of the cell are equally long their order still counts.
     """
 
     Config = GeoCgnnConfig
-    edge_fields: ClassVar[frozenset[str]] = frozenset({"edge_vectors", "cell"})
+    edge_fields: ClassVar[frozenset[str]] = frozenset({"edge_vectors", "cell", "reduced_cell"})
+    older_settings: ClassVar[Mapping[str, Any]] = {"reduced_cell": False}
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("nearest", {})
     element_tables: ClassVar[tuple[str, ...]] = ("embedding.weight",)
     output_layers: tuple[str, ...] = ("output",)
@@ -194,15 +201,16 @@ class GeoCgnn(PropertyModel[GeoCgnnConfig]):
 
         Zero for a structure that does not repeat in all directions: it has no wave vectors.
         """
-        if batch.edge_vectors is None or batch.cell is None:
+        cells = cell_to_read(batch, reduced=self.config.reduced_cell)
+        if batch.edge_vectors is None or cells is None:
             raise SettingsError(
                 "GeoCGNN with plane waves reads edge vectors and the cell; build the batch with "
                 "both, or set plane_waves=false."
             )
-        volumes = torch.linalg.det(batch.cell).abs()
+        volumes = torch.linalg.det(cells).abs()
         periodic = volumes > 1e-6
-        identity = torch.eye(3, dtype=batch.cell.dtype, device=batch.cell.device)
-        cells = torch.where(periodic[:, None, None], batch.cell, identity)
+        identity = torch.eye(3, dtype=cells.dtype, device=cells.device)
+        cells = torch.where(periodic[:, None, None], cells, identity)
         inverse = torch.linalg.inv_ex(cells).inverse  # inv would wait for a GPU
         amplitude = torch.where(periodic, volumes.clamp(min=1e-6).rsqrt(), 0)
         graph = batch.graph_index.index_select(0, batch.edge_index[1])

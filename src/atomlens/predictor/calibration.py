@@ -8,7 +8,7 @@ calibration of its own, as each single number has: errors differ along the grid.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,12 @@ INTERVAL = 0.90
 """Share of true values that an interval promises to hold."""
 _ENOUGH = 30
 """With fewer validation values than this, half of the error is taken to follow the spread."""
+_FOLDS = 5
+"""Parts of the validation values: the spread is fitted on the others of each."""
+_MOST_CROSSED = 100
+"""Numbers of a model up to which each is fitted crosswise; the points of spectra are too many."""
+_FEWEST_FOR_FOLDS = 20
+"""With fewer values (or groups) of known error nothing is fitted crosswise."""
 _SHARES = np.linspace(0.0, 0.95, 20)
 """Tried shares of the squared error that follows the predicted spread."""
 _CUTS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
@@ -49,6 +55,10 @@ class TargetCalibration:
     unlike those that they were taught on."""
     growth: float = 0.0
     """Beyond the usual distance to the training data the error grows with this power of it."""
+    n_folds: int = 0
+    """Parts over which the quantile was fitted crosswise: no value was judged by a fit of the
+    spread that had seen it or one of its group. 0 where nothing is fitted, with few values, and
+    for spectra."""
 
     def std(self, spread: Values | None, n: int, remoteness: Values | None = None) -> Values:
         """(n,) root of (factor x spread)² + floor², times the growth with the distance.
@@ -85,8 +95,13 @@ class Calibration:
         *,
         cut_spread: bool = False,
         remoteness: Values | None = None,
+        groups: "NDArray[np.str_] | NDArray[np.int64] | None" = None,
     ) -> "Calibration":
         """Measure residuals and predicted spreads, (n, n_values) in scaled units; NaN unknown.
+
+        Factor, floor, bound and growth are fitted on all values. The quantile comes from scores in
+        which each value is judged by a fit on the other parts of five (cross-fitting), so that it
+        is not too small by what the fit has seen.
 
         Args:
             residuals: True minus predicted values.
@@ -95,14 +110,19 @@ class Calibration:
                 likeliest; no later spread counts as more than the largest of these.
             remoteness: (n,) distance of each to the training data over the usual one. Where it is
                 known, so is how errors grow with it.
+            groups: (n,) values of one group, such as a formula, are in one part.
         """
         columns = range(residuals.shape[1])
+        folds = deal_folds(np.arange(len(residuals)) if groups is None else groups)
+        if residuals.shape[1] > _MOST_CROSSED:
+            folds[:] = 0
         return cls(
             targets=tuple(
                 _calibrate(
                     residuals[:, c],
                     None if spread is None else spread[:, c],
                     remoteness,
+                    folds,
                     cut_spread=cut_spread,
                 )
                 for c in columns
@@ -155,8 +175,28 @@ def conformal_quantile(scores: Values, level: float) -> float:
     return float(np.sort(scores)[k - 1]) if k <= len(scores) else math.inf
 
 
+def deal_folds(groups: "NDArray[np.str_] | NDArray[np.int64]") -> NDArray[np.int64]:
+    """Return the part, 0 to 4, of each value, (n,); a group is in one part.
+
+    With fewer than 20 groups, such as the snapshots of one molecule, single values are dealt.
+    """
+    _, places = np.unique(groups, return_inverse=True)
+    places = places.reshape(-1)
+    n_groups = int(places.max(initial=-1)) + 1
+    if n_groups < _FEWEST_FOR_FOLDS:
+        n_groups = len(places)
+        places = np.arange(n_groups)
+    dealt = np.random.default_rng(0).permutation(n_groups) % _FOLDS
+    return np.asarray(dealt[places], dtype=np.int64)
+
+
 def _calibrate(
-    residuals: Values, spread: Values | None, remoteness: Values | None, *, cut_spread: bool
+    residuals: Values,
+    spread: Values | None,
+    remoteness: Values | None,
+    folds: NDArray[np.int64],
+    *,
+    cut_spread: bool,
 ) -> TargetCalibration | None:
     known = np.isfinite(residuals)
     if not known.any():
@@ -165,28 +205,63 @@ def _calibrate(
     own = None if spread is None else spread[known]
     far = None if remoteness is None else remoteness[known]
     rmse = float(np.sqrt(np.square(error).mean()))
-    factor, floor, largest, growth = 0.0, rmse, math.inf, 0.0
-    if far is not None or (own is not None and cut_spread):
-        factor, floor, largest, growth = _likeliest(error, own, far, cut_spread=cut_spread)
-    elif own is not None:
-        factor, floor = fit_spread(error, own)
-    std = np.full(len(error), floor)
-    if own is not None:
-        std = np.hypot(factor * np.minimum(own, largest), floor)
-    if far is not None:
-        std = std * _grown(far, growth)
+    fit = _fitted(error, own, far, cut_spread=cut_spread)
+    std, n_folds = fit.std(own, far, len(error)), 0
+    parts = np.unique(folds[known])
+    fits_something = own is not None or far is not None  # else a constant, which cancels
+    if fits_something and len(parts) > 1 and len(error) >= _FEWEST_FOR_FOLDS:
+        n_folds = len(parts)
+        for part in parts.tolist():
+            inside = folds[known] == part
+            others = _fitted(
+                error[~inside], _rows(own, ~inside), _rows(far, ~inside), cut_spread=cut_spread
+            )
+            std[inside] = others.std(_rows(own, inside), _rows(far, inside), int(inside.sum()))
     with np.errstate(divide="ignore", invalid="ignore"):
         scores = error / std
     scores = np.where(np.isnan(scores), 0.0, scores)  # neither error nor spread
     return TargetCalibration(
         n=len(error),
         rmse=rmse,
-        spread_factor=factor,
-        floor=floor,
+        spread_factor=fit.factor,
+        floor=fit.floor,
         quantile=conformal_quantile(scores, INTERVAL),
-        largest_spread=largest,
-        growth=growth,
+        largest_spread=fit.largest,
+        growth=fit.growth,
+        n_folds=n_folds,
     )
+
+
+class _Fit(NamedTuple):
+    """What is fitted to errors and spreads."""
+
+    factor: float
+    floor: float
+    largest: float
+    growth: float
+
+    def std(self, spread: Values | None, remoteness: Values | None, n: int) -> Values:
+        """(n,) standard deviations."""
+        total: Values = np.full(n, self.floor)
+        if spread is not None:
+            total = np.hypot(self.factor * np.minimum(spread, self.largest), self.floor)
+        return total if remoteness is None else total * _grown(remoteness, self.growth)
+
+
+def _fitted(
+    error: Values, spread: Values | None, remoteness: Values | None, *, cut_spread: bool
+) -> _Fit:
+    """Return what makes the errors likeliest; the root of their mean square if nothing tells."""
+    if remoteness is not None or (spread is not None and cut_spread):
+        return _Fit(*_likeliest(error, spread, remoteness, cut_spread=cut_spread))
+    if spread is not None:
+        factor, floor = fit_spread(error, spread)
+        return _Fit(factor, floor, math.inf, 0.0)
+    return _Fit(0.0, float(np.sqrt(np.square(error).mean())), math.inf, 0.0)
+
+
+def _rows(values: Values | None, chosen: NDArray[np.bool_]) -> Values | None:
+    return None if values is None else values[chosen]
 
 
 def _grown(remoteness: Values, growth: float) -> Values:
@@ -254,9 +329,11 @@ def fit_spread(error: Values, spread: Values) -> tuple[float, float]:
 
 def _plain(target: TargetCalibration) -> dict[str, Any]:
     cut = {} if math.isinf(target.largest_spread) else {"largest_spread": target.largest_spread}
+    crosswise = {"n_folds": target.n_folds} if target.n_folds else {}
     return {
         **cut,
         **({"growth": target.growth} if target.growth else {}),
+        **crosswise,
         "n": target.n,
         "rmse": target.rmse,
         "spread_factor": target.spread_factor,
@@ -275,6 +352,7 @@ def _read(content: Mapping[str, Any]) -> TargetCalibration:
         quantile=math.inf if quantile is None else float(quantile),
         largest_spread=float(content.get("largest_spread", math.inf)),
         growth=float(content.get("growth", 0.0)),
+        n_folds=int(content.get("n_folds", 0)),
     )
     sizes = (target.rmse, target.spread_factor, target.floor, target.growth)
     if not (min(*sizes, target.quantile, target.largest_spread) >= 0 and max(sizes) < math.inf):

@@ -255,11 +255,27 @@ def _limits(predictor: TrainedModel) -> str:
     if source:
         lines.append(
             f"- The error estimate (`_std`) is {source}. The 90 % interval is split conformal: "
-            "nine of ten new values lie inside if they come from where the validation part did."
+            "nine of ten new values lie inside if they come from where the validation part did. "
+            f"{_how_calibrated(predictor)}"
         )
     else:
         lines.append("- There was no validation part, so there is no error estimate.")
     return "\n".join(lines)
+
+
+def _how_calibrated(predictor: TrainedModel) -> str:
+    """Return what the validation part was used for, beside the interval."""
+    share = predictor.record.settings.get("calibration_share") or 0
+    n_folds = max((t.n_folds for t in predictor.calibration.targets if t is not None), default=0)
+    chosen = ""
+    if share:
+        chosen = f"{share:.0%} of the validation part was kept for it and chose no epoch."
+    elif predictor.record.history:
+        chosen = "The same part chose the epoch that was kept: it may be a little too narrow."
+    if not n_folds:
+        return chosen
+    said = f"No value was judged by a fit of the spread that had seen it ({n_folds} parts)."
+    return f"{chosen} {said}".strip()
 
 
 def _start(origin: Mapping[str, Any]) -> str:

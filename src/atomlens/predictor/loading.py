@@ -195,7 +195,9 @@ def _models(
             member, _, rest = name.partition(".")
             members[int(member.removeprefix("member"))][rest] = tensor
         models = []
-        name, config = content["model"]["name"], _tuples(content["model"]["config"])
+        name = content["model"]["name"]
+        older = dict(getattr(MODELS[name], "older_settings", {}))
+        config = older | _tuples(content["model"]["config"])
         _check_sizes(name, config, members[0])
         for state in members:
             model = make_model(name, **config)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from atomlens.datasets import make_split
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.sampling import shuffle_targets, take_subset
-from atomlens.datasets.splits import Split
+from atomlens.datasets.splits import MIN_GROUPS, Split, reduced_formulas, take_share
 from atomlens.errors import Failure, TrainingError
 from atomlens.graphs import GraphStore
 from atomlens.neighbors.base import GraphBuilder
@@ -38,6 +38,11 @@ class TrainingData:
     """Samples that were left out, with the reason."""
     samples: TrainingSamples
     """The samples of all parts by content, their values as given."""
+    calibrating: NDArray[np.int64]
+    """Rows of the validation part that calibrate the error estimates."""
+    choosing: NDArray[np.int64]
+    """Rows of the validation part by which epochs are chosen and trainings stopped: the same,
+    or all others if there is a ``calibration_share``."""
 
 
 def prepare(
@@ -86,6 +91,7 @@ def prepare(
         reference=settings.reference,
         kind=settings.scaling,
     )
+    choosing, calibrating = _two_parts(parts["validation"], chosen, settings)
     return TrainingData(
         dataset=chosen,
         split=Split(**parts),
@@ -95,7 +101,32 @@ def prepare(
         encoded=scaling.encode(chosen.values, chosen.structures),
         failures=failures,
         samples=TrainingSamples.of(as_given.subset(kept), parts),
+        calibrating=calibrating,
+        choosing=choosing,
     )
+
+
+def _two_parts(
+    rows: NDArray[np.int64], dataset: Dataset, settings: TrainSettings
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return which validation rows choose epochs and which calibrate; no formula is in both.
+
+    Raises:
+        TrainingError: the share leaves nothing for one of them.
+    """
+    if not settings.calibration_share or not len(rows):
+        return rows, rows
+    formulas = reduced_formulas(dataset.structures.subset(rows))
+    if len(set(formulas.tolist())) < MIN_GROUPS:
+        formulas = rows.astype(np.str_)  # snapshots of few molecules
+    calibrating, choosing = take_share(rows, formulas, settings.calibration_share, settings.seed)
+    if not len(calibrating) or not len(choosing):
+        raise TrainingError(
+            f"{dataset.name}: calibration_share={settings.calibration_share:g} of {len(rows)} "
+            f"validation samples leaves {len(calibrating)} to calibrate and {len(choosing)} to "
+            "choose epochs by; use another share or a larger validation part."
+        )
+    return choosing, calibrating
 
 
 def _usable_parts(

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from atomlens.datasets.splits import distinct_names
+from atomlens.datasets.splits import distinct_names, reduced_formulas
 from atomlens.errors import Failure
 from atomlens.machine import choose_device
 from atomlens.predictor import Calibration, Predictor, TrainingRecord, score
@@ -38,7 +38,7 @@ def finish(job: Job, results: Sequence[MemberResult]) -> Predictor:
     data = job.data
     device = choose_device(job.settings.accelerator)
     store = resident(data.store.select(predictor.models[0].edge_fields), device)
-    rows = data.split.validation
+    rows = data.calibrating
     if len(rows):
         raw = run_models(predictor.models_on(str(device)), store, rows=rows, device=device)
         combined = predictor.combined(raw)
@@ -46,7 +46,10 @@ def finish(job: Job, results: Sequence[MemberResult]) -> Predictor:
         predictor = replace(
             predictor,
             calibration=Calibration.fit(
-                rest, combined.spread, cut_spread=predictor.noise != "none"
+                rest,
+                combined.spread,
+                cut_spread=predictor.noise != "none",
+                groups=reduced_formulas(data.dataset.structures.subset(rows)),
             ),
         )
     metrics: dict[str, Any] = {

@@ -49,7 +49,7 @@ class Validation:
     @classmethod
     def of(cls, data: TrainingData, store: GraphStore) -> "Validation":
         """Return the validation part of the data, with its graphs on a device."""
-        rows = data.split.validation
+        rows = data.choosing
         return cls(
             store=store,
             rows=rows,

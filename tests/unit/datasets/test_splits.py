@@ -240,6 +240,65 @@ def test_a_fold_that_is_not_there_offers_those_that_are():
         make_split("fold:7", folded(33))
 
 
+def test_a_named_fold_validates():
+    split = make_split("fold:1/2", folded(33))
+    assert sorted(split.test.tolist()) == list(range(1, 33, 3))
+    assert sorted(split.validation.tolist()) == list(range(2, 33, 3))
+    assert sorted(split.train.tolist()) == list(range(0, 33, 3))
+
+
+@pytest.mark.parametrize(("fold", "words"), [("1/1", "on one fold"), ("1/7", "no fold '7'")])
+def test_a_fold_that_cannot_validate_is_refused(fold, words):
+    with pytest.raises(SettingsError, match=words):
+        make_split(f"fold:{fold}", folded(33))
+
+
+def test_folds_of_whole_formulas_validate_on_whole_formulas():
+    """Thirty formulas, four samples each; fold k has every third formula."""
+    symbols = list(ATOMIC_NUMBERS)[1:31]
+    data = dataset(120, formulas=[symbols[i // 4] for i in range(120)])
+    folds = {f"fold {k}": np.flatnonzero(np.arange(120) // 4 % 3 == k) for k in range(3)}
+    for parts, spec in ((folds, "fold:0"), ({"train": folds["fold 1"]}, "source")):
+        split = make_split(spec, replace(data, splits=parts), seed=3)
+        of_train, of_validation = set(split.train // 4), set(split.validation // 4)
+        if spec == "fold:0":
+            assert len(split.validation) == 8  # a tenth of 80, in fours
+            assert not of_train & of_validation
+    mixed = {f"fold {k}": np.arange(k, 120, 3) for k in range(3)}  # relatives in every fold
+    split = make_split("fold:0", replace(data, splits=mixed), seed=3)
+    assert set(split.train // 4) & set(split.validation // 4)
+
+
+def test_elements_are_held_out_in_groups():
+    rare = ["Li", "Na", "K", "Rb", "Cs", "Mg"]
+    data = dataset(120, formulas=[f"O {rare[i // 2 % 6]}" if i % 2 else "O H" for i in range(120)])
+    tested: list[int] = []
+    for k in range(3):
+        split = make_split(f"elements:{k}/3", data)
+        assert together(split) == list(range(120))
+        elements = [
+            {z for i in rows.tolist() for z in data.structures[i].atomic_numbers.tolist()} - {1, 8}
+            for rows in (split.train, split.validation, split.test)
+        ]
+        assert elements[2]
+        assert not elements[0] & elements[2]
+        assert not elements[1] & elements[2]
+        assert not elements[0] & elements[1]
+        tested += split.test.tolist()
+    assert len(tested) == len(set(tested)) == 60  # every rare element once
+
+
+@pytest.mark.parametrize("text", ["", "5", "0/2", "3/3", "-1/3", "a/b"])
+def test_groups_of_elements_that_are_none_are_refused(text):
+    with pytest.raises(SettingsError, match=r"elements:0/5"):
+        make_split(f"elements:{text}", dataset(30))
+
+
+def test_too_few_rare_elements_are_refused():
+    with pytest.raises(SettingsError, match="0 elements are in at most a tenth"):
+        make_split("elements:0/5", dataset(30))
+
+
 def test_a_cross_validation_of_one_fold_has_nothing_to_train_on():
     alone = replace(dataset(5), splits={"fold 0": np.arange(5)})
     with pytest.raises(SettingsError, match="none to train on"):

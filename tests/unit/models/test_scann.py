@@ -1,5 +1,6 @@
 """Facts about SCANN and SCANN+."""
 
+import dataclasses
 import math
 
 import pytest
@@ -28,6 +29,39 @@ def test_it_has_as_many_parameters_as_the_published_model(
 ) -> None:
     """Counts of the authors' code, specification section 7."""
     assert make_model(name, **settings).n_parameters == published
+
+
+@pytest.mark.parametrize("name", ["scann", "scann-plus"])
+@pytest.mark.parametrize("smooth", [True, False])
+@pytest.mark.parametrize("threshold", ["angle", "distance"])
+def test_a_face_at_a_threshold_changes_nothing_if_smooth(
+    name: str, smooth: bool, threshold: str
+) -> None:
+    torch.manual_seed(0)
+    model = make_model(name, n_layers=2, smooth=smooth).double().eval()
+    graph = random_graph(7, 4)
+    angles, distances = graph.solid_angles.clone(), graph.distances.clone()
+    if threshold == "angle":
+        angles[3] = 0.4 + 1e-6
+    else:
+        distances[3] = 4.0 - 1e-6
+    small = dataclasses.replace(graph, solid_angles=angles, distances=distances)
+    kept = torch.arange(graph.n_edges) != 3
+    names = ("distances", "edge_vectors", "images", "solid_angles", "edge_weights")
+    gone = dataclasses.replace(
+        small,
+        edge_index=small.edge_index[:, kept],
+        **{field: getattr(small, field)[kept] for field in names},
+    )
+    with torch.no_grad():
+        first, second = (model(collate([g], torch.float64)).values for g in (small, gone))
+    jump = (first - second).abs().max().item()
+    assert jump < 1e-7 if smooth else jump > 1e-6
+
+
+def test_published_presets_do_not_fade() -> None:
+    assert not make_model("scann").config.smooth
+    assert not make_model("scann-plus").config.smooth
 
 
 def test_the_mean_readout_does_not_notice_a_supercell() -> None:

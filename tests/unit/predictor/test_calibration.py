@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from atomlens.errors import ModelError
-from atomlens.predictor.calibration import Calibration, conformal_quantile, fit_spread
+from atomlens.predictor.calibration import (
+    Calibration,
+    conformal_quantile,
+    deal_folds,
+    fit_spread,
+)
 
 
 @pytest.fixture
@@ -76,6 +81,40 @@ def test_intervals_cover_nine_of_ten_new_values(generator: np.random.Generator) 
         half = calibration.quantiles * calibration.std(None, 1)
         inside.append(np.abs(generator.standard_t(2)) <= half[0, 0])
     assert np.mean(inside) == pytest.approx(0.9, abs=0.06)
+
+
+def test_no_value_is_judged_by_a_fit_that_has_seen_it(generator: np.random.Generator) -> None:
+    """The scores are those of fits on the other parts, done by hand."""
+    spread = generator.uniform(0.1, 3, (100, 1))
+    residuals = generator.normal(size=(100, 1)) * spread
+    folds = deal_folds(np.arange(100))
+    assert np.bincount(folds).tolist() == [20] * 5
+    scores = np.empty(100)
+    for part in range(5):
+        own = folds == part
+        factor, floor = fit_spread(np.abs(residuals[~own, 0]), spread[~own, 0])
+        scores[own] = np.abs(residuals[own, 0]) / np.hypot(factor * spread[own, 0], floor)
+    target = Calibration.fit(residuals, spread).targets[0]
+    assert target is not None
+    assert target.n_folds == 5
+    assert target.quantile == conformal_quantile(scores, 0.9)
+
+
+def test_a_group_is_never_cut(generator: np.random.Generator) -> None:
+    groups = generator.integers(0, 40, 300)
+    folds = deal_folds(groups)
+    assert all(len(np.unique(folds[groups == g])) == 1 for g in range(40))
+    assert len(np.unique(folds)) == 5
+
+
+def test_snapshots_of_one_molecule_are_dealt_one_by_one() -> None:
+    assert np.bincount(deal_folds(np.zeros(50, dtype=int))).tolist() == [10] * 5
+
+
+def test_few_values_are_fitted_together(generator: np.random.Generator) -> None:
+    target = Calibration.fit(generator.normal(size=(12, 1)), np.ones((12, 1))).targets[0]
+    assert target is not None
+    assert target.n_folds == 0
 
 
 def test_without_validation_nothing_is_claimed() -> None:

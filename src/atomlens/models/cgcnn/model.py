@@ -7,6 +7,7 @@ papers leave choices open; each is a setting, its default the reading we recomme
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar, Literal, final
@@ -19,6 +20,7 @@ from atomlens.errors import SettingsError
 from atomlens.graphs import GraphBatch
 from atomlens.models.additive import AdditiveModel, HeadSettings, additive_output
 from atomlens.models.base import ModelOutput
+from atomlens.models.cells import cell_to_read
 from atomlens.models.cgcnn.layers import (
     AttentionConvolution,
     AttentionPooling,
@@ -61,7 +63,9 @@ class CgcnnConfig(HeadSettings):
     """Ladder, step 3: partial charges as atom features: whether there is one, and its value."""
     cell: bool = False
     """Ladder, step 3: lengths (log(1 + a / 10 Å)) and angles (over 180°) of the cell as atom
-    features. They depend on the chosen cell."""
+    features. A doubled cell is another material to them."""
+    reduced_cell: bool = True
+    """Read the Niggli cell, the same for all cells of one lattice; off: the cell as given."""
     n_heads: int = bounded(1, least=1)
     """Ladder, step 4: heads of attention (Eq 7)."""
     head_softmax: HeadSoftmax = "joint"
@@ -116,11 +120,13 @@ class Cgcnn(AdditiveModel[CgcnnConfig]):
     With attention, the share of each neighbour is returned as ``edge_attention`` (one tensor a
     layer, one column a head); with attention pooling, the share of each atom as
     ``node_attention``, otherwise every atom has the same. Neither depends on how many copies
-    of the cell are given, unless ``cell`` is on.
+    of the cell are given, unless ``cell`` is on. With ``cell`` a structure in another cell of
+    its lattice (a -> a + b) is the same (`reduced_cell`), a doubled one is not.
     """
 
     Config = CgcnnConfig
-    edge_fields: ClassVar[frozenset[str]] = frozenset({"charges", "cell"})
+    edge_fields: ClassVar[frozenset[str]] = frozenset({"charges", "cell", "reduced_cell"})
+    older_settings: ClassVar[Mapping[str, Any]] = {"reduced_cell": False}
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("nearest", {})
     element_tables: ClassVar[tuple[str, ...]] = ("embedding.weight",)
     output_layers: tuple[str, ...] = ("output",)
@@ -226,7 +232,8 @@ class Cgcnn(AdditiveModel[CgcnnConfig]):
         if self.extra is None:
             return nodes
         extra = (
-            charge_features(batch, self.config.charges) + [cell_features(batch)] * self.config.cell
+            charge_features(batch, self.config.charges)
+            + [cell_features(batch, reduced=self.config.reduced_cell)] * self.config.cell
         )
         return torch.add(nodes, self.extra(torch.cat(extra, dim=1).to(nodes.dtype)))
 
@@ -282,12 +289,16 @@ def charge_features(
     return [flag] if kind == "flag" else [flag, column]
 
 
-def cell_features(batch: GraphBatch) -> Float[Tensor, "n_nodes 6"]:
+def cell_features(batch: GraphBatch, *, reduced: bool = False) -> Float[Tensor, "n_nodes 6"]:
     """Return log(1 + length / 10 Å) and angle / 180° of the cell of each atom.
 
-    A direction without a lattice vector has length and angles 0.
+    A direction without a lattice vector has length and angles 0. With ``reduced`` they are those of
+    the Niggli cell.
+
+    Raises:
+        SettingsError: there is a cell, and its Niggli cell was not made.
     """
-    cells = batch.cell
+    cells = cell_to_read(batch, reduced=reduced)
     if cells is None:
         return batch.distances.new_zeros(batch.n_nodes, 6)
     lengths = cells.norm(dim=2)

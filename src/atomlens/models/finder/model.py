@@ -91,6 +91,9 @@ class Finder(AdditiveModel[FinderConfig]):
     as ``node_attention``, the share of each neighbour as ``edge_attention`` (one column: the
     mean over the channels), the last pooled vector as ``graph_features``. In a formula graph a
     node is an element, and its share is that of all its atoms.
+
+    With the builder's ``images=minimum``, as published, a pair of sites is seen once, at its
+    nearest image, so a doubled cell is another structure; with ``images=all`` it is the same.
     """
 
     Config = FinderConfig

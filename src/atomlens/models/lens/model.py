@@ -28,6 +28,7 @@ from atomlens.models.scann.layers import EdgeUpdate, LocalAttention
 from atomlens.nn.additive import ABSENT, Absence
 from atomlens.nn.basis import GaussianBasis
 from atomlens.nn.edges import EdgeLayout
+from atomlens.nn.fading import face_fading
 from atomlens.nn.linear import glorot_linear
 from atomlens.nn.readout import bounds_tensor, check_bounds
 from atomlens.settings import Settings, bounded, name_of
@@ -246,10 +247,14 @@ class Lens(AdditiveModel[LensConfig]):
             return None
         if batch.solid_angles is None or batch.edge_weights is None:
             raise SettingsError("lens reads Voronoi faces: use the `voronoi` builder.")
-        factor = _rise(batch.solid_angles, c.smallest_angle, 2 * c.smallest_angle)
-        factor = factor * _rise(batch.edge_weights, c.smallest_weight, 2 * c.smallest_weight)
-        factor = factor * _rise(-batch.distances, -c.cutoff, -0.875 * c.cutoff)
-        return factor.clamp(min=1e-8).log()
+        return face_fading(
+            batch.solid_angles,
+            batch.edge_weights,
+            batch.distances,
+            smallest_angle=c.smallest_angle,
+            smallest_weight=c.smallest_weight,
+            cutoff=c.cutoff,
+        )
 
     def regularized_parameters(self) -> list[nn.Parameter]:
         """Return the kernels that SCANN penalises, and those of the readout."""
@@ -277,9 +282,3 @@ class Lens(AdditiveModel[LensConfig]):
         else:
             parts.append(self.pair)
         return parts
-
-
-def _rise(values: Float[Tensor, " n"], start: float, stop: float) -> Float[Tensor, " n"]:
-    """0 up to ``start``, 1 from ``stop`` on, smooth in between (3x² - 2x³)."""
-    x = ((values - start) / (stop - start)).clamp(0, 1)
-    return x * x * (3 - 2 * x)

@@ -22,6 +22,7 @@ from atomlens.models.scann.layers import EdgeUpdate, LocalAttention
 from atomlens.nn.additive import AdditiveReadout
 from atomlens.nn.basis import GaussianBasis
 from atomlens.nn.edges import EdgeLayout
+from atomlens.nn.fading import face_fading
 from atomlens.nn.linear import glorot_linear
 from atomlens.nn.readout import (
     READOUTS,
@@ -54,6 +55,13 @@ class ScannConfig(HeadSettings):
     needs the setting ``ring_flags`` of the `voronoi` builder, which training switches on."""
     edge_update: bool = True
     """SCANN+: solid angles are embedded and edges change from layer to layer."""
+    smooth: bool = False
+    """Let a neighbour's attention fade out towards the thresholds of the builder, as in lens; off,
+    as published, a face that crosses a threshold changes the answer at once."""
+    smallest_angle: float = bounded(0.4, above=0, unit="sr")
+    """smooth: where the fading ends in sr, the builder's ``min_solid_angle``."""
+    smallest_weight: float = bounded(0.2, above=0, most=1)
+    """smooth: the same of the share of the largest face, the builder's ``min_weight``."""
     readout: str = name_of(READOUTS, "reference", "readout")
     """Scores of the global attention: paper, reference (normed) or mean (supercell-proof)."""
     cutoff: float = bounded(4.0, above=0, unit="Å")
@@ -87,6 +95,10 @@ class Scann(AdditiveModel[ScannConfig]):
     Embed the elements, refine atoms (and, in SCANN+, edges) layer by layer, pool by global
     attention, predict. The global attention is returned as ``node_attention``, its raw scores
     as ``node_scores``, the local attention of each layer and head as ``edge_attention``.
+
+    As published it jumps where a Voronoi face crosses a threshold of the builder: ``smooth`` takes
+    that away (``face_fading``). The readouts ``paper`` and ``reference`` add up over the atoms of
+    the cell, so that a doubled cell is another structure; ``mean`` is not so.
     """
 
     Config = ScannConfig
@@ -144,6 +156,7 @@ class Scann(AdditiveModel[ScannConfig]):
         nodes = functional.dropout(nodes, self.config.dropout, self.training)
         layout = EdgeLayout.of(batch.edge_index, batch.n_nodes)
         geometry = self._geometry(batch)
+        bias = self._fading(batch)
         local: list[Tensor] = []
         for index, layer in enumerate(self.layers):
             if self.config.edge_update:
@@ -151,7 +164,7 @@ class Scann(AdditiveModel[ScannConfig]):
             else:
                 filtered = self._filter(index, geometry, batch)
                 messages = nodes.index_select(0, layout.source) * filtered
-            nodes, attention = layer(nodes, messages, layout)
+            nodes, attention = layer(nodes, messages, layout, bias)
             local.append(attention)
         if isinstance(self.readout, AdditiveReadout):
             bounds = self.bounds
@@ -193,6 +206,22 @@ class Scann(AdditiveModel[ScannConfig]):
         by_distance = functional.silu(self.distance_input(basis))
         by_angle = functional.silu(self.angle_input(self.angle_basis(batch.solid_angles)))
         return torch.mul(by_distance, by_angle)
+
+    def _fading(self, batch: GraphBatch) -> Float[Tensor, " n_edges"] | None:
+        """Return what is added to the scores of the local attention; None as published."""
+        c = self.config
+        if not c.smooth:
+            return None
+        if batch.solid_angles is None or batch.edge_weights is None:
+            raise SettingsError("smooth reads Voronoi faces: use the `voronoi` builder.")
+        return face_fading(
+            batch.solid_angles,
+            batch.edge_weights,
+            batch.distances,
+            smallest_angle=c.smallest_angle,
+            smallest_weight=c.smallest_weight,
+            cutoff=c.cutoff,
+        )
 
     def _filter(
         self, index: int, basis: Float[Tensor, "n_edges _"], batch: GraphBatch
