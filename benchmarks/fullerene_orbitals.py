@@ -1,0 +1,132 @@
+"""Attention and frontier orbitals of C60, C70 and C72, orbit by orbit (core of SCANN's Fig 5).
+
+    python benchmarks/fullerene_orbitals.py C60.xyz C70.xyz fullerenes.jsonl.gz [--dft]
+
+Cages are known by their symmetry; a .jsonl.gz has one JSON object a line (species, coords). Orbitals
+are Hückel's (those within 0.01 of the frontier averaged), with ``--dft`` also B3LYP/6-31G*. The model
+has the targets homo and lumo, and an attention for each. Numbers are orbit means over the even share
+1/n. Symmetry makes the atoms of one orbit alike in both, so that agreement is one of the few orders
+of the orbits: its chance is printed.
+"""
+
+import argparse
+import gzip
+import json
+import math
+from collections.abc import Iterator
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ase import Atoms
+
+import atomlens as al
+from atomlens.chemistry.orbits import Orbits, find_orbits
+from atomlens.structures.arrays import StructureArrays
+from atomlens.studies.controls import untrained_networks
+from atomlens.studies.networks import prepare
+from atomlens.studies.orbitals.cache import orbitals_of_many
+from atomlens.studies.orbitals.cases import OrbitalsSettings
+from atomlens.studies.statistics import spearman
+
+CAGES = {
+    "C60": (60,),
+    "C70": (10, 10, 10, 20, 20),
+    "C72": (12, 12, 24, 24),
+}
+
+
+def structures(path: Path) -> Iterator[Atoms]:
+    """Give the structures of a file."""
+    if path.suffix != ".gz":
+        yield from al.read(path)
+        return
+    with gzip.open(path, "rt") as lines:
+        for line in lines:
+            row = json.loads(line)
+            yield Atoms(row["species"], positions=row["coords"])
+
+
+def cages(paths: list[Path], tolerance: float) -> dict[str, tuple[Atoms, Orbits]]:
+    """The first cage of each kind, with its orbits."""
+    found: dict[str, tuple[Atoms, Orbits]] = {}
+    for atoms in (atoms for path in paths for atoms in structures(path)):
+        for name, sizes in CAGES.items():
+            if name in found or len(atoms) != sum(sizes):
+                continue
+            orbits = find_orbits(StructureArrays.from_atoms([atoms])[0], tolerance)
+            if tuple(sorted(orbits.sizes.tolist())) == sizes:
+                found[name] = (Atoms(atoms, info={"name": name}), orbits)
+    return found
+
+
+def attention(model: Any, atoms: Atoms, target: str) -> np.ndarray:
+    """(n_atoms,) attention for a target, of the first member."""
+    store = prepare(model, StructureArrays.from_atoms([atoms])).store
+    network = model.models[0].eval()
+    batch = store.select(network.edge_fields).batch(torch.arange(1))
+    with torch.no_grad():
+        output = network(batch)
+    place = [t.name for t in model.targets].index(target)
+    if output.node_target_attention is not None:
+        found = output.node_target_attention[:, place]
+    else:
+        found = output.node_attention
+    return found.double().numpy()
+
+
+def by_orbit(values: np.ndarray, orbits: Orbits) -> np.ndarray:
+    """(n_orbits,) means over the even share, equator first."""
+    means = [values[atoms].mean() * len(values) / values.sum() for atoms in orbits]
+    heights = [0.0] * len(means)
+    if orbits.heights is not None:
+        heights = [float(orbits.heights[atoms].mean()) for atoms in orbits]
+    return np.array(means)[np.argsort(heights, kind="stable")]
+
+
+def chance(found: float, shares: np.ndarray) -> float:
+    """Share of all orders of the orbits that agree at least so well."""
+    each = [spearman(np.array(order), shares) for order in permutations(range(len(shares)))]
+    return float(np.mean(np.array(each) >= found - 1e-9))
+
+
+def main() -> None:
+    """Print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("cages", type=Path, nargs="+")
+    parser.add_argument("--model", default="qm9")
+    parser.add_argument("--tolerance", type=float, default=0.05)
+    parser.add_argument("--dft", action="store_true")
+    args = parser.parse_args()
+    model = al.load(args.model)
+    controls = untrained_networks(model)
+    found = cages(args.cages, args.tolerance)
+    methods = ["huckel", "dft"] if args.dft else ["huckel"]
+    print("| cage | orbital | orbits, equator first | attention | untrained | Spearman | chance |")
+    print("|---|---|---|---|---|---|---|")
+    for name, (atoms, orbits) in found.items():
+        for method in methods:
+            settings = OrbitalsSettings(method=method).calculation()
+            (solved,) = orbitals_of_many([atoms], settings).found
+            for target in ("homo", "lumo"):
+                shares = by_orbit(np.round(solved.shares(target), 6), orbits)
+                own = by_orbit(attention(model, atoms, target), orbits)
+                others = [by_orbit(attention(c, atoms, target), orbits) for c in controls]
+                rho = spearman(own, shares) if len(shares) > 2 else math.nan
+                beside = ", ".join(f"{spearman(o, shares):+.2f}" for o in others)
+                cells = (
+                    name,
+                    f"{target}, {method}",
+                    " ".join(f"{v:.2f}" for v in shares),
+                    " ".join(f"{v:.3f}" for v in own),
+                    beside if len(shares) > 2 else "",
+                    f"{rho:+.2f}" if len(shares) > 2 else "one orbit",
+                    f"{chance(rho, shares):.0%}" if len(shares) > 2 else "certain",
+                )
+                print(f"| {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()
