@@ -2,11 +2,11 @@
 
     python benchmarks/fullerene_orbitals.py C60.xyz C70.xyz fullerenes.jsonl.gz [--dft]
 
-Cages are known by their symmetry; a .jsonl.gz has one JSON object a line (species, coords). Orbitals
-are Hückel's (those within 0.01 of the frontier averaged), with ``--dft`` also B3LYP/6-31G*. The model
-has the targets homo and lumo, and an attention for each. Numbers are orbit means over the even share
-1/n. Symmetry makes the atoms of one orbit alike in both, so that agreement is one of the few orders
-of the orbits: its chance is printed.
+Cages are known by their symmetry; a .jsonl.gz has one JSON object a line (species, coords).
+Orbitals are Hückel's (those within 0.01 of the frontier averaged), with ``--dft`` also B3LYP. The
+model has the targets homo and lumo, and an attention for each. Numbers are orbit means over the
+even share 1/n. Symmetry makes the atoms of one orbit alike in both, so that agreement is one of the
+few orders of the orbits: its chance is printed.
 """
 
 import argparse

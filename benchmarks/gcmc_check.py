@@ -1,4 +1,4 @@
-"""`atomlens label --with gcmc` beside an equation of state, published simulations, an experiment.
+"""`atomlens label --with gcmc` beside an equation of state and published simulations.
 
     python benchmarks/gcmc_check.py [--only gas mfi-ch4 ...] [--cycles 1.0]
 
@@ -11,9 +11,8 @@
   Tsapatsis, J. I. Siepmann, Langmuir 31, 12268 (2015), simulations, numbers of the supporting
   information as collected in dejac001/adsorption_isotherm_fitting (data_sets/CH4_MFI.csv). Which of
   the TraPPE models of methane they took is not said there, so this compares models too.
-* irmof-1: CO2 in IRMOF-1 at 298 K, DREIDING, charges of RASPA3's example file. Measured by
-  A. R. Millward and O. M. Yaghi, J. Am. Chem. Soc. 127, 17998 (2005): 21.7 mmol/g at 35 bar, quoted
-  from memory: check it before you rely on it. A perfect rigid crystal takes up more.
+* irmof-1: CO2 in IRMOF-1 at 298 K and 35 bar, DREIDING, charges of RASPA3's example file; without a
+  number to compare with.
 
 Coordinates: MFI of H. van Koningsveld et al., Acta Cryst. B43, 127 (1987); IRMOF-1 of M. Eddaoudi
 et al., Science 295, 469 (2002). Errors are 95 % confidence intervals of five blocks. One core;
@@ -162,7 +161,7 @@ def check_irmof_1(scale: float) -> Iterator[Row]:
     host = make_framework(irmof_1(), FORCE_FIELDS["dreiding"], cutoff=12.8)
     settings = GcmcSettings(cycles=int(300 * scale), equilibration=int(200 * scale))
     found = simulate(host, GASES["CO2"], 35.0, settings)
-    yield Row("CO2, IRMOF-1", 35.0, found.uptake, found.uptake_error, 21.7, "mmol/g")
+    yield Row("CO2, IRMOF-1", 35.0, found.uptake, found.uptake_error, float("nan"), "mmol/g")
 
 
 CHECKS: dict[str, Callable[[float], Iterator[Row]]] = {

@@ -205,6 +205,8 @@ def _record(
         "uptake_mg_per_g": found.milligrams,
         "molecules_per_cell": found.molecules,
         "molecules_per_cell_error": found.molecules_error,
+        "drift": found.drift,
+        "equilibration": found.equilibration,
         "heat_of_adsorption_kJ_per_mol": found.heat,
         "heat_of_adsorption_error": found.heat_error,
         "force_field": about["force_field"],

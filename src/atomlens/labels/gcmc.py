@@ -9,10 +9,10 @@ import itertools
 import math
 import os
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -46,6 +46,12 @@ class GcmcSettings:
     """Cycles before averages are taken; a cycle is as many moves as molecules, 20 at least."""
     cycles: int = 5000
     """Cycles that are averaged over."""
+    extensions: int = 2
+    """Times that a loading which drifts is simulated again, the cycles so far as equilibration;
+    after that it is refused."""
+    pockets: tuple[tuple[float, float, float, float], ...] = ()
+    """Spheres that the gas cannot reach: fractional coordinates of the centre in the cell as given,
+    and a radius in Å. No molecule is put into them."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -60,6 +66,14 @@ class GcmcSettings:
             raise SettingsError(
                 f"cycles {self.cycles}: {10 * N_BLOCKS} at least are needed for {N_BLOCKS} blocks."
             )
+        if self.extensions < 0:
+            raise SettingsError(f"extensions {self.extensions}: it cannot be below 0.")
+        for pocket in self.pockets:
+            if len(pocket) != 4 or not all(map(math.isfinite, pocket)) or not pocket[3] > 0:
+                raise SettingsError(
+                    f"pockets {pocket}: three fractional coordinates and a radius above 0 Å are "
+                    "needed for each."
+                )
         if not 0 <= self.seed < 2**31:
             raise SettingsError(f"seed {self.seed}: it must be between 0 and {2**31 - 1}.")
 
@@ -84,6 +98,42 @@ class Adsorption:
     heat: float
     """Isosteric heat of adsorption, kJ/mol; positive when heat is set free; NaN if unknown."""
     heat_error: float
+    drift: float = 0.0
+    """Molecules per cell by which the second half of the cycles had more than the first."""
+    equilibration: int = 0
+    """Cycles before averages were taken, extensions among them."""
+
+
+class Drift(NamedTuple):
+    """The first half of a simulation against the second."""
+
+    difference: float
+    """Mean of the second half minus that of the first."""
+    error: float
+    """Half of the 99 % interval of the difference, from the means of blocks."""
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether the difference is above its error."""
+        return abs(self.difference) > self.error
+
+
+def drift_of(numbers: Sequence[float]) -> Drift:
+    """Return how far a series has moved between its halves.
+
+    Each half is cut into five blocks, whose means are taken as independent (Student's interval for
+    two samples). A series that never changes does not drift.
+
+    Args:
+        numbers: Loadings in the order of the cycles, ten at least.
+    """
+    from scipy.stats import t
+
+    blocks = np.array([b.mean() for b in np.array_split(np.asarray(numbers, float), 2 * N_BLOCKS)])
+    early, late = blocks[:N_BLOCKS], blocks[N_BLOCKS:]
+    spread = (early.var(ddof=1) + late.var(ddof=1)) / N_BLOCKS
+    half = float(t.ppf(0.995, 2 * N_BLOCKS - 2) * math.sqrt(spread))
+    return Drift(float(late.mean() - early.mean()), half)
 
 
 def simulate(
@@ -95,18 +145,22 @@ def simulate(
 ) -> Adsorption:
     """Return the loading of a crystal at one pressure (bar).
 
+    The crystal is empty at first. If the second half of the cycles has clearly another loading
+    than the first, all cycles so far become equilibration and the simulation goes on, up to
+    ``settings.extensions`` times.
+
     The same seed gives the same numbers on the same processor and version of raspalib.
 
     Raises:
         MissingDependencyError: raspalib is not installed.
         SettingsError: the pressure is not above zero.
-        LabelError: raspalib cannot run this system.
+        LabelError: raspalib cannot run this system, or its loading still drifts.
     """
     if not (math.isfinite(pressure) and pressure > 0):
         raise SettingsError(f"pressure {pressure:g} bar: it must be above 0 bar.")
     raspalib = import_raspalib()
     try:
-        system = _run(raspalib, framework, gas, pressure, settings, progress)
+        system, drift, used = _until_steady(raspalib, framework, gas, pressure, settings, progress)
         number, number_error = system.average_loadings.average_loading_number_of_molecules(0)
         enthalpy, enthalpy_error = system.average_enthalpies_of_adsorption.result()[0]
     except (RuntimeError, ValueError, IndexError) as problem:
@@ -126,6 +180,36 @@ def simulate(
         milligrams=number * to_uptake * gas.mass,
         heat=-enthalpy * GAS_CONSTANT if known else math.nan,
         heat_error=enthalpy_error * GAS_CONSTANT if known else math.nan,
+        drift=drift.difference / cells,
+        equilibration=used.equilibration,
+    )
+
+
+def _until_steady(
+    raspalib: Any,
+    framework: Framework,
+    gas: Gas,
+    pressure: float,
+    settings: GcmcSettings,
+    progress: Progress | None,
+) -> tuple[Any, Drift, GcmcSettings]:
+    """Simulate with longer and longer equilibration until the loading does not drift.
+
+    Raises:
+        LabelError: it drifts after the last extension.
+    """
+    for _ in range(settings.extensions + 1):
+        system, numbers = _run(raspalib, framework, gas, pressure, settings, progress)
+        drift = drift_of(numbers)
+        if not drift.is_seen:
+            return system, drift, settings
+        used = settings
+        settings = replace(settings, equilibration=settings.equilibration + settings.cycles)
+    raise LabelError(
+        f"{framework.name}: at {pressure:g} bar the loading still drifts after "
+        f"{used.equilibration:,} + {used.cycles:,} cycles (by {drift.difference:+.3g} molecules "
+        f"between the halves of the last {used.cycles:,}, error {drift.error:.2g}); give more "
+        "cycles of equilibration."
     )
 
 
@@ -151,15 +235,15 @@ def _run(
     pressure: float,
     settings: GcmcSettings,
     progress: Progress | None,
-) -> Any:
-    """Run the simulation and return raspalib's system with its averages."""
+) -> tuple[Any, list[float]]:
+    """Run the simulation; return raspalib's system with its averages, and the loadings."""
     force_field = _force_field(raspalib, framework, gas, settings)
     system = raspalib.System(
         force_field,
         external_temperature=settings.temperature,
         external_pressure=pressure * PASCAL_PER_BAR,
         framework_components=_host(raspalib, force_field, framework),
-        components=[_guest(raspalib, force_field, framework, gas)],
+        components=[_guest(raspalib, force_field, framework, gas, settings.pockets)],
         initial_number_of_molecules=[0],
         number_of_blocks=N_BLOCKS,
     )
@@ -175,10 +259,17 @@ def _run(
     tell = progress or (lambda done, total: None)
     run.setup()
     run.initialize(_counter(tell, 0, settings.equilibration, total, every), every)
-    run.production(_counter(tell, settings.equilibration, total, total, every), every)
+    numbers: list[float] = []
+    count = _counter(tell, settings.equilibration, total, total, every)
+
+    def sample() -> None:
+        numbers.append(float(sum(run.systems[0].number_of_molecules_per_component)))
+        count()
+
+    run.production(sample, min(every, settings.cycles // (20 * N_BLOCKS) or 1))
     run.tear_down()
     tell(total, total)
-    return run.systems[0]
+    return run.systems[0], numbers
 
 
 def _counter(tell: Progress, first: int, last: int, total: int, every: int) -> Callable[[], None]:
@@ -233,7 +324,13 @@ def _host(raspalib: Any, force_field: Any, framework: Framework) -> Any:
     return raspalib.Framework(force_field, "framework", box, 1, atoms, list(framework.replicas))
 
 
-def _guest(raspalib: Any, force_field: Any, framework: Framework, gas: Gas) -> Any:
+def _guest(
+    raspalib: Any,
+    force_field: Any,
+    framework: Framework,
+    gas: Gas,
+    pockets: tuple[tuple[float, float, float, float], ...],
+) -> Any:
     first = len(framework.symbols)
     sites = [
         raspalib.Atom((0.0, 0.0, s.height), s.charge, 1.0, 0, first + i, 0, False, False)
@@ -254,4 +351,5 @@ def _guest(raspalib: Any, force_field: Any, framework: Framework, gas: Gas) -> A
         sites,
         number_of_blocks=N_BLOCKS,
         particle_probabilities=moves,
+        blocking_pockets=[list(pocket) for pocket in pockets],
     )

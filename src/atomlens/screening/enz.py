@@ -25,7 +25,7 @@ from atomlens.screening.candidates import (
 )
 from atomlens.screening.check import check_effects
 from atomlens.screening.claim import Screened, papers_list
-from atomlens.screening.figure import draw_check, draw_dispersion, draw_pairs
+from atomlens.screening.figure import draw_check, draw_dispersion, draw_losses, draw_pairs
 from atomlens.screening.judging import Judged, Task, Truth, judge_all, may_judge, members_of
 from atomlens.screening.members import Judge, judges_of
 from atomlens.screening.numbers import (
@@ -39,6 +39,7 @@ from atomlens.screening.ranking import Candidate, Choice, band_rows, ranked
 from atomlens.settings import bounded
 from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult, StudySettings
 from atomlens.studies.controls import refuse_unshuffled
+from atomlens.studies.rows import as_number
 
 _SHOWN = ("formula", "passes", "crossover [eV]", "crossover_std [eV]", "range", "loss", "loss_std")
 _N_SHOWN = 10
@@ -233,6 +234,11 @@ class Enz(Study):
         pictures = [
             draw_dispersion(result.tables["candidates"], spectra, folder / "dispersion.png")
         ]
+        found = result.tables["candidates"]
+        if any(np.isfinite(as_number(row["crossover [eV]"])) for row in found):
+            s = self.settings
+            limits = (s.lowest, s.highest, s.largest_loss)
+            pictures.append(draw_losses(found, limits, folder / "loss-against-crossover.png"))
         pairs = {
             (str(r["first"]), str(r["second"])): int(str(r["n"])) for r in result.tables["pairs"]
         }

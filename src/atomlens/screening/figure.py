@@ -83,6 +83,42 @@ def _title(head: Row, crossover: float) -> str:
     return f"{formula}: {crossover:.2f} eV, {as_number(head['passes']):.0%} of {head['members']}"
 
 
+def draw_losses(candidates: Sequence[Row], limits: tuple[float, float, float], path: Path) -> Path:
+    """Draw the loss at the crossover of every formula that has one over its energy.
+
+    Args:
+        candidates: Rows of ``candidates.csv``; those that pass in half of the members are filled.
+        limits: Lowest and highest energy (eV) and largest loss of the criteria.
+        path: .png, .svg or .pdf.
+    """
+    energy, loss, passes = (
+        numbers_of(candidates, name) for name in ("crossover [eV]", "loss", "passes")
+    )
+    known = np.isfinite(energy) & np.isfinite(loss)
+    passing = known & (passes >= 0.5)
+    lowest, highest, largest = limits
+    with new_figure(path, (5.2, 3.8), dpi=150) as figure:
+        figure.set_layout_engine("constrained")
+        axes = figure.add_subplot()
+        for rows, colour, label in (
+            (known & ~passing, QUIET, "other crossovers"),
+            (passing, ACCENT, "candidates"),
+        ):
+            axes.scatter(
+                energy[rows], loss[rows], s=12, color=colour, label=f"{label} ({rows.sum()})"
+            )
+        axes.axhline(largest, color=INK, linewidth=0.8, linestyle="--")
+        for edge in (lowest, highest):
+            axes.axvline(edge, color=INK, linewidth=0.8, linestyle=":")
+        if (loss[known] > 0).any() and np.ptp(loss[known]) > 10:
+            axes.set_yscale("symlog", linthresh=1.0)
+        axes.set_xlabel("crossover (eV)")
+        axes.set_ylabel("imaginary part at the crossover")
+        axes.legend(frameon=False, fontsize=9, loc="best")
+        plain_axes(axes)
+    return path
+
+
 def draw_pairs(pairs: dict[Pair, int], path: Path) -> Path:
     """Draw elements as nodes and their pairs as edges, as wide as they are frequent.
 

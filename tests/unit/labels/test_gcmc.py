@@ -8,10 +8,11 @@ import pytest
 from ase import Atoms
 
 from atomlens.errors import LabelError, MissingDependencyError, SettingsError
-from atomlens.labels import FORCE_FIELDS, GASES, GcmcSettings, make_framework, simulate
+from atomlens.labels import FORCE_FIELDS, GASES, GcmcSettings, gcmc, make_framework, simulate
 from atomlens.labels.force_fields import ForceField, LennardJones
 from atomlens.labels.framework import Framework
 from atomlens.labels.gases import Gas, Site
+from atomlens.labels.gcmc import drift_of
 from label_makers import argon_crystal, needs_raspalib
 
 BOLTZMANN = 1.380649e-23
@@ -63,6 +64,73 @@ def _henry_loading(atoms: Atoms, host: LennardJones, guest: LennardJones, pressu
         energy += np.where(distance < CUTOFF, 4 * epsilon * (ratio**2 - ratio), 0.0)
     factor = float(np.exp(-energy / 298.0).mean())
     return pressure * 1e5 * atoms.get_volume() * 1e-30 * factor / (BOLTZMANN * 298.0)
+
+
+@needs_raspalib
+def test_no_molecule_is_put_into_a_blocked_pocket_of_any_copy_of_the_cell() -> None:
+    """An ideal gas fills what is left of the volume."""
+    atoms = Atoms("Ar", [[1, 1, 1]], cell=np.eye(3) * 9.0, pbc=True)
+    host = _host(atoms, NOTHING)
+    assert host.n_replicas == 8
+    free = simulate(host, IDEAL, 20.0, _settings())
+    blocked = simulate(host, IDEAL, 20.0, _settings(pockets=((0.5, 0.5, 0.5, 3.5),)))
+    left = 1 - 4 / 3 * math.pi * 3.5**3 / 9.0**3
+    error = blocked.molecules_error + left * free.molecules_error
+    assert blocked.molecules == pytest.approx(left * free.molecules, abs=1.2 * error)
+    assert blocked.molecules < 0.9 * free.molecules
+
+
+@pytest.mark.parametrize("pocket", [(0.5, 0.5, 0.5), (0.5, 0.5, 0.5, 0.0), (0, 0, math.nan, 1)])
+def test_pockets_that_are_no_spheres_are_refused(pocket: tuple[float, ...]) -> None:
+    with pytest.raises(SettingsError, match="three fractional coordinates and a radius"):
+        GcmcSettings(pockets=(pocket,))  # type: ignore[arg-type]
+
+
+def test_a_loading_that_rises_drifts_and_a_steady_one_does_not() -> None:
+    random = np.random.default_rng(0)
+    steady = [drift_of(10 + random.normal(size=100)).is_seen for _ in range(300)]
+    assert np.mean(steady) < 0.04
+    rising = 10 * (1 - np.exp(-np.arange(100) / 60)) + 0.3 * random.normal(size=100)
+    assert drift_of(rising).is_seen
+    assert drift_of(rising).difference > 1
+    assert not drift_of(np.zeros(100)).is_seen
+
+
+class _Runs:
+    """Stands for simulations: the loading drifts as long as equilibration is below a number."""
+
+    def __init__(self, enough: int) -> None:
+        self.enough = enough
+        self.seen: list[int] = []
+
+    def __call__(self, *given: object) -> tuple[object, list[float]]:
+        settings = given[4]
+        assert isinstance(settings, GcmcSettings)
+        self.seen.append(settings.equilibration)
+        steady = settings.equilibration >= self.enough
+        noise = np.random.default_rng(1).normal(size=100)
+        return object(), list(10 + noise + (0 if steady else 0.2 * np.arange(100)))
+
+
+def test_a_drifting_simulation_goes_on_and_what_it_had_becomes_equilibration(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runs = _Runs(enough=4000)
+    monkeypatch.setattr(gcmc, "_run", runs)
+    host = make_framework(argon_crystal(), FORCE_FIELDS["uff"], cutoff=CUTOFF, charges="none")
+    _, drift, used = gcmc._until_steady(None, host, CH4, 1.0, _settings(2000), None)
+    assert runs.seen == [200, 2200, 4200]
+    assert used.equilibration == 4200
+    assert not drift.is_seen
+
+
+def test_a_loading_that_still_drifts_is_no_label(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = _Runs(enough=10**6)
+    monkeypatch.setattr(gcmc, "_run", runs)
+    host = make_framework(argon_crystal(), FORCE_FIELDS["uff"], cutoff=CUTOFF, charges="none")
+    with pytest.raises(LabelError, match=r"still drifts after 4,200 \+ 2,000 cycles"):
+        gcmc._until_steady(None, host, CH4, 1.0, _settings(2000), None)
+    assert len(runs.seen) == 3
 
 
 @needs_raspalib

@@ -344,6 +344,7 @@ def test_figures_and_tables_are_written(tmp_path: Path) -> None:
     assert written == {
         *("study.json", "candidates.csv", "pairs.csv", "spectra.csv", "check.csv"),
         *("confusion.csv", "dispersion.png", "pairs.png", "check.png"),
+        "loss-against-crossover.png",
     }
     assert all((tmp_path / name).stat().st_size > 10_000 for name in written if ".png" in name)
 
@@ -351,7 +352,8 @@ def test_figures_and_tables_are_written(tmp_path: Path) -> None:
 def test_without_frequent_pairs_there_is_no_network(tmp_path: Path) -> None:
     study = Enz()
     result = study.run(StudyInput(models=(SURE,), data=read_candidates(["AgH"])))
-    assert [p.name for p in study.draw(result, tmp_path)] == ["dispersion.png"]
+    names = [p.name for p in study.draw(result, tmp_path)]
+    assert names == ["dispersion.png", "loss-against-crossover.png"]
 
 
 def test_frequent_pairs_stand_nearer() -> None:
