@@ -40,6 +40,8 @@ class GeoCgnnConfig(Settings):
     """Also feed cos(k · r) / √V of 64 wave vectors k of the cell; off: radial functions alone."""
     reduced_cell: bool = True
     """Plane waves of the Niggli cell, the same for all cells of one lattice; off: as given."""
+    output_bias: bool = False
+    """A bias in the output layer, which the published head lacks."""
     pooling: Literal["mean", "sum"] = "mean"
     """mean: as the paper means it, and right for properties per atom; sum: as its code does."""
     cutoff: float = bounded(8.0, above=0, unit="Å")
@@ -129,7 +131,7 @@ class GeoCgnn(PropertyModel[GeoCgnnConfig]):
 
     Config = GeoCgnnConfig
     edge_fields: ClassVar[frozenset[str]] = frozenset({"edge_vectors", "cell", "reduced_cell"})
-    older_settings: ClassVar[Mapping[str, Any]] = {"reduced_cell": False}
+    older_settings: ClassVar[Mapping[str, Any]] = {"reduced_cell": False, "output_bias": True}
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("nearest", {})
     element_tables: ClassVar[tuple[str, ...]] = ("embedding.weight",)
     output_layers: tuple[str, ...] = ("output",)
@@ -158,7 +160,8 @@ class GeoCgnn(PropertyModel[GeoCgnnConfig]):
                 for part in (nn.Linear(a, b, bias=False), RowNorm(b), nn.ELU())
             )
         )
-        self.output = nn.Linear(halves[2], c.n_outputs * (2 if c.predict_scale else 1))
+        n_outputs = c.n_outputs * (2 if c.predict_scale else 1)
+        self.output = nn.Linear(halves[2], n_outputs, bias=c.output_bias)
         steps = torch.tensor(PLANE_WAVE_STEPS)
         self.register_buffer("steps", torch.cartesian_prod(steps, steps, steps), persistent=False)
         self.register_buffer("bounds", bounds_tensor(c.lower_bounds), persistent=False)

@@ -37,7 +37,10 @@ class VoronoiBuilder(KernelBuilder):
     min_solid_angle: float = bounded(0.4, least=0, below=4 * math.pi, unit="sr")
     """sr; neighbours behind smaller faces are dropped."""
     min_weight: float = bounded(0.2, least=0, most=1)
-    """The same in parts of the largest face of the atom."""
+    """The same in parts of the largest face that the atom shares with another. Faces towards ghosts
+    count in the full angle of 4π, but are no neighbours and never the largest: evenly spread over
+    a sphere they have no single one. (The specification of SCANN, 2.2, counts those of its 32
+    ghost points, which depend on how the molecule is turned.)"""
     mode: Mode = "ghost"
     """How the vacuum around a molecule is closed. ``ghost``: by a sphere of ghosts, exact and
     independent of the orientation. ``box30``: by images of the molecule in a cubic box of

@@ -196,7 +196,7 @@ def _models(
             members[int(member.removeprefix("member"))][rest] = tensor
         models = []
         name = content["model"]["name"]
-        older = dict(getattr(MODELS[name], "older_settings", {}))
+        older = dict(getattr(MODELS.get(name), "older_settings", {}))
         config = older | _tuples(content["model"]["config"])
         _check_sizes(name, config, members[0])
         for state in members:

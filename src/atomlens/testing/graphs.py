@@ -18,16 +18,26 @@ def random_graph(
     target = torch.arange(n_nodes).repeat_interleave(n_neighbors)
     source = torch.randint(0, n_nodes, (n_edges,), generator=generator)
     numbers = torch.tensor([1, 6, 7, 8])
+    drawn = [
+        numbers[torch.randint(0, 4, (n_nodes,), generator=generator)],
+        (torch.rand(n_edges, generator=generator) * 2 + 1).to(dtype),
+        torch.randn(n_edges, 3, generator=generator).to(dtype),
+        (torch.rand(n_edges, generator=generator) * 4 + 0.4).to(dtype),
+        torch.rand(n_edges, generator=generator).to(dtype),
+        torch.randn(n_nodes, generator=generator).to(dtype) / 4,
+    ]
+    cell = (8 * torch.eye(3) + torch.rand(3, 3, generator=generator)).to(dtype)
     return AtomGraph(
-        atomic_numbers=numbers[torch.randint(0, 4, (n_nodes,), generator=generator)],
+        atomic_numbers=drawn[0],
         edge_index=torch.stack([source, target]),
-        distances=(torch.rand(n_edges, generator=generator) * 2 + 1).to(dtype),
-        edge_vectors=torch.randn(n_edges, 3, generator=generator).to(dtype),
+        distances=drawn[1],
+        edge_vectors=drawn[2],
         images=torch.zeros(n_edges, 3, dtype=torch.int64),
-        solid_angles=(torch.rand(n_edges, generator=generator) * 4 + 0.4).to(dtype),
-        edge_weights=torch.rand(n_edges, generator=generator).to(dtype),
-        charges=torch.randn(n_nodes, generator=generator).to(dtype) / 4,
-        cell=(8 * torch.eye(3) + torch.rand(3, 3, generator=generator)).to(dtype),
+        solid_angles=drawn[3],
+        edge_weights=drawn[4],
+        charges=drawn[5],
+        cell=cell,
+        reduced_cell=cell,
     )
 
 
@@ -96,7 +106,7 @@ def turned(graph: AtomGraph, seed: int = 0) -> AtomGraph:
     matrix = matrix * torch.linalg.det(matrix)
     moved = {
         name: graph.fields[name] @ matrix.to(graph.fields[name].dtype)
-        for name in ("edge_vectors", "cell")
+        for name in ("edge_vectors", "cell", "reduced_cell")
         if name in graph.fields
     }
     return graph.with_fields(**moved)

@@ -106,12 +106,20 @@ def test_heads_without_attention_are_refused() -> None:
         make_model("cgcnn", n_heads=3)
 
 
+def test_the_published_head_of_geo_cgcnn_has_no_bias() -> None:
+    model = make_model("geo-cgcnn")
+    assert model.output.bias is None
+    assert all(getattr(layer, "bias", None) is None for layer in model.head[::3])
+    assert make_model("geo-cgcnn", output_bias=True).output.bias is not None
+
+
 def test_plane_waves_vanish_for_a_molecule() -> None:
     torch.manual_seed(0)
     model = make_model("geo-cgcnn", n_layers=1).double().eval()
     graph = random_graph(4, 3)
     fields = {k: getattr(graph, k) for k in AtomGraph.__dataclass_fields__}
-    flat = AtomGraph(**fields | {"cell": torch.zeros(3, 3, dtype=torch.float64)})
+    none = torch.zeros(3, 3, dtype=torch.float64)
+    flat = AtomGraph(**fields | {"cell": none, "reduced_cell": none})
     waves = model._plane_waves(collate([flat], torch.float64))  # type: ignore[attr-defined]
     assert (waves == 0).all()
 

@@ -220,6 +220,17 @@ def test_the_study_gives_effects_with_controls_and_both_verdicts(tmp_path: Path)
     assert (tmp_path / "substitutions.csv").read_text().count("\n") == 22
 
 
+def test_two_atoms_are_substituted_together() -> None:
+    study = Substitution(SubstitutionSettings(elements="Mo,Co", n_substituted=2))
+    result = study.run(study_input(samarium_iron()))
+    rows = result.tables["substitutions"]
+    assert len(rows) == 2 * 3 * 11  # elements, sites, other iron atoms
+    assert {row["n_substituted"] for row in rows} == {2}
+    assert {c.verdict for c in result.claims} == {"not tested"}
+    assert "one of its atoms" in result.claims[0].evidence
+    assert any("and atom" in str(row["site"]) for row in rows)
+
+
 def test_changes_are_against_the_prediction_of_the_host() -> None:
     given = study_input(samarium_iron())
     result = Substitution(SubstitutionSettings(elements="Mo")).run(given)

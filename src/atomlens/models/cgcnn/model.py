@@ -231,10 +231,9 @@ class Cgcnn(AdditiveModel[CgcnnConfig]):
         nodes: Tensor = self.embedding(batch.atomic_numbers) + self.offset
         if self.extra is None:
             return nodes
-        extra = (
-            charge_features(batch, self.config.charges)
-            + [cell_features(batch, reduced=self.config.reduced_cell)] * self.config.cell
-        )
+        extra = charge_features(batch, self.config.charges)
+        if self.config.cell:
+            extra.append(cell_features(batch, reduced=self.config.reduced_cell))
         return torch.add(nodes, self.extra(torch.cat(extra, dim=1).to(nodes.dtype)))
 
     def _edges(self, batch: GraphBatch) -> Float[Tensor, "n_edges _"]:

@@ -184,5 +184,5 @@ def _symbols(found: Ratios) -> set[str]:
 def _reason(formulas: Sequence[str], missing: set[str]) -> str:
     """Return why a claim cannot be tested; empty if it can."""
     if list(formulas) != [HOST]:
-        return "it needs SmFe12 as the only host"
+        return "it needs SmFe12 as the only host, one of its atoms substituted"
     return f"no structure with {', '.join(sorted(missing))} was studied" if missing else ""

@@ -45,6 +45,8 @@ class SubstitutionSettings(StudySettings):
     """element of the host that is replaced; by default the most frequent one"""
     all_sites: bool = False
     """replace every atom, not one of each set that symmetry makes alike"""
+    n_substituted: int = bounded(1, least=1, most=2)
+    """atoms that are replaced together; 2: every pair of a site with another atom of its element"""
     tolerance: float = bounded(0.01, above=0, unit="Å")
     """Å, for the symmetry of the host"""
     host_element: str = ""
@@ -102,7 +104,7 @@ class Substitution(Study):
                         {m.label: m.predictor for m in measured}
                     ).items()
                 },
-                found.formulas,
+                found.formulas if settings.n_substituted == 1 else (),
                 groups,
                 settings.seed,
             ),
@@ -128,6 +130,7 @@ class Substitution(Study):
             site_element=_one_element(site, "site_element")[0] if site else None,
             all_sites=settings.all_sites,
             tolerance=settings.tolerance,
+            n_substituted=settings.n_substituted,
         )
 
     def draw(self, result: StudyResult, folder: Path) -> list[Path]:
@@ -138,7 +141,7 @@ class Substitution(Study):
         for number, model in enumerate(result.models):
             rows = [r for r in result.tables["substitutions"] if r["model"] == model]
             suffix = f"-{number + 1}" if len(result.models) > 1 else ""
-            if any(row["site"] for row in rows):
+            if any(row["site"] for row in rows) and result.settings["n_substituted"] == 1:
                 drawn.append(draw_map(rows, folder / f"substitution-map{suffix}.png"))
             found = result.effect(f"{model}: {CORRELATION}")
             correlations = {"trained": found.value, **found.controls}

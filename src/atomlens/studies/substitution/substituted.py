@@ -90,6 +90,7 @@ def substitute(
     site_element: int | None,
     all_sites: bool,
     tolerance: float,
+    n_substituted: int = 1,
 ) -> Substitutions:
     """Put each element on each site of each host.
 
@@ -99,6 +100,8 @@ def substitute(
         site_element: Element that is replaced; the most frequent one of each host if None.
         all_sites: Replace every atom, not one of each set that symmetry makes alike.
         tolerance: Å, for the symmetry.
+        n_substituted: 2 puts a second atom of the same element on each other atom of the site's
+            element in turn; pairs that symmetry makes alike are not sought out.
 
     Raises:
         StudyError: no host is left.
@@ -122,8 +125,12 @@ def substitute(
             for element in elements:
                 if element == host.atomic_numbers[atoms[0]]:
                     continue
-                items.append(_replace(host, host_row, len(made), atoms, label, element))
-                made.append(_with_element(host, int(atoms[0]), element, label))
+                for pair in _chosen(host, int(atoms[0]), n_substituted):
+                    where = label if len(pair) == 1 else f"{label} and atom {pair[1]}"
+                    items.append(
+                        _replace(host, host_row, len(made), pair, len(atoms), where, element)
+                    )
+                    made.append(_with_element(host, pair, element, where))
     if not items:
         reason = f" The first reason: {failures[0].message}" if failures else ""
         raise StudyError(f"None of the {len(hosts)} crystals can be a host.{reason}")
@@ -148,8 +155,22 @@ def _host_row(host: Structure, formula: str, sites: _Sites, tolerance: float) ->
     }
 
 
+def _chosen(host: Structure, atom: int, n_substituted: int) -> list[list[int]]:
+    """Return the atoms to replace together: one, or one with each other of its element."""
+    if n_substituted == 1:
+        return [[atom]]
+    same = np.flatnonzero(host.atomic_numbers == host.atomic_numbers[atom]).tolist()
+    return [[atom, other] for other in same if other != atom and len(same) > n_substituted]
+
+
 def _replace(
-    host: Structure, host_row: int, row: int, atoms: Atoms, label: str, element: int
+    host: Structure,
+    host_row: int,
+    row: int,
+    atoms: list[int],
+    multiplicity: int,
+    label: str,
+    element: int,
 ) -> Substituted:
     same = np.flatnonzero(host.atomic_numbers == host.atomic_numbers[atoms[0]])
     return Substituted(
@@ -157,16 +178,16 @@ def _replace(
         host=host.name,
         host_row=host_row,
         site=label,
-        multiplicity=len(atoms),
+        multiplicity=multiplicity,
         element=element,
-        replaced=atoms[:1],
-        host_atoms=same[same != atoms[0]],
+        replaced=np.array(atoms),
+        host_atoms=np.setdiff1d(same, atoms),
     )
 
 
-def _with_element(host: Structure, atom: int, element: int, label: str) -> Structure:
+def _with_element(host: Structure, atoms: list[int], element: int, label: str) -> Structure:
     numbers = host.atomic_numbers.copy()
-    numbers[atom] = element
+    numbers[atoms] = element
     name = f"{host.name}, {SYMBOLS[element]} on {label}"
     return host._replace(atomic_numbers=numbers, name=name)
 
