@@ -23,6 +23,7 @@ from atomlens.screening.candidates import (
     read_candidates,
     reads_spectra,
 )
+from atomlens.screening.causality import departure
 from atomlens.screening.check import check_effects
 from atomlens.screening.claim import Screened, papers_list
 from atomlens.screening.figure import draw_check, draw_dispersion, draw_losses, draw_pairs
@@ -40,9 +41,12 @@ from atomlens.settings import bounded
 from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult, StudySettings
 from atomlens.studies.controls import refuse_unshuffled
 from atomlens.studies.rows import as_number
+from atomlens.studies.statistics import bootstrap
 
 _SHOWN = ("formula", "passes", "crossover [eV]", "crossover_std [eV]", "range", "loss", "loss_std")
 _N_SHOWN = 10
+_N_CAUSAL = 50
+"""Formulas whose two parts are held against each other, the first of the ranking."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +130,11 @@ class Enz(Study):
             models=tuple(_called(model) for model in given.models),
             settings=asdict(s),
             n_structures=len(order),
-            effects=(*self._screening(judged, control), *self._check(judged, control)),
+            effects=(
+                *self._screening(judged, control),
+                *self._check(judged, control),
+                *self._causality(order, judges, task),
+            ),
             claims=(papers_list(found, self._found_by(control, task, shuffled, given)),),
             tables={
                 "candidates": rows,
@@ -217,6 +225,47 @@ class Enz(Study):
         known = {"shuffled labels": control.check} if control and control.check else {}
         s = self.settings
         return check_effects(judged.check, known, s.least_share, s.seed)
+
+    def _causality(
+        self, order: Sequence[Candidate], judges: Sequence[Judge], task: Task
+    ) -> list[Effect]:
+        """Return how far the predicted parts are from belonging together (Kramers and Kronig).
+
+        The control exchanges them: the real part of one formula with the imaginary part of the
+        next. Where spectra are known, theirs stand beside it.
+        """
+        energies = judges[0].energies
+        parts = []
+        for candidate in order[:_N_CAUSAL]:
+            real, imaginary = members_of(judges, task, candidate.row)
+            parts.append((real.mean(axis=0), imaginary.mean(axis=0)))
+        own = np.array([departure(energies, *pair) for pair in parts])
+        found = own[np.isfinite(own)]
+        if not len(found):
+            return []
+        exchanged = [
+            departure(energies, first[0], second[1])
+            for first, second in zip(parts, parts[1:] + parts[:1], strict=True)
+        ]
+        controls = {}
+        if len(parts) > 1:
+            controls["parts of two formulas"] = float(np.nanmedian(exchanged))
+        truth = task.truth
+        if truth is not None:
+            rows = [c.row for c in order[:_N_CAUSAL]]
+            known = [departure(truth.energies, truth.eps_re[r], truth.eps_im[r]) for r in rows]
+            if np.isfinite(known).any():
+                controls["known spectra"] = float(np.nanmedian(known))
+        return [
+            Effect.within(
+                "departure from Kramers and Kronig",
+                bootstrap(found, lambda v: float(np.median(v)), seed=self.settings.seed),
+                n=len(found),
+                meaning="share of the spread of the real part that the imaginary part does not "
+                "explain, median of the first formulas; 0 if both belong together",
+                controls=controls,
+            )
+        ]
 
     def _spectra(
         self, order: Sequence[Candidate], judges: Sequence[Judge], task: Task
