@@ -2,6 +2,7 @@
 # make test   every test
 # make test-triton  the CUDA kernels in Triton's interpreter; no GPU is needed, but 1 GB for Triton
 # make test-matrix  Python 3.11 to 3.13 with the newest and the oldest packages, half an hour
+# make docs   the documentation as a site, in site/
 # make check  what CI runs: format, lint, types, layers, tests
 # Each target creates .venv and installs by itself; only Python 3.11 to 3.13, pip, make and gcc
 # are needed. `make test PYTHON=python3.12` takes another Python.
@@ -13,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: install demo test test-triton check check-fast clean
+.PHONY: install demo test test-triton check check-fast docs clean
 
 install: $(INSTALLED)
 
@@ -46,5 +47,12 @@ check: $(INSTALLED)
 check-fast: $(INSTALLED)
 	scripts/check --fast
 
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+$(VENV)/.docs: $(INSTALLED)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints/cpu.txt -e ".[docs]"
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .matrix demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .matrix demo build dist site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -225,10 +225,11 @@ class AtomlensRegressor(RegressorMixin, _AtomlensEstimator):  # type: ignore[mis
         model: Name of a model (``atomlens models list``), a class, or the configuration of one; by
             default ``scann-plus``, or ``rf-magpie`` where there are formulas only.
         extensive: The value grows with the number of atoms; it is then learned per atom.
-        epochs, batch_size ...: Fields of `TrainSettings`; None leaves what stands there. ``split``
-            divides the data given to `fit` (``random:.9/.1/0`` by default); the weights that are
-            best on its validation part are kept. ``model_settings={"n_layers": 3}`` holds
-            settings of the model.
+
+    All other parameters (``epochs``, ``batch_size`` ...) are fields of `TrainSettings`; None leaves
+    what stands there. ``split`` divides the data given to `fit` (``random:.9/.1/0`` by default);
+    the weights that are best on its validation part are kept. ``model_settings={"n_layers": 3}``
+    holds settings of the model.
 
     Attributes:
         predictor_: The trained `Predictor`; it can also explain and save.
@@ -278,7 +279,8 @@ class AtomlensClassifier(ClassifierMixin, _AtomlensEstimator):  # type: ignore[m
         model: As for `AtomlensRegressor`; by default ``scann-plus``, or ``finder`` where there are
             formulas only.
         extensive: Must stay False.
-        epochs, batch_size ...: Fields of `TrainSettings`; None leaves what stands there.
+
+    All other parameters are fields of `TrainSettings`; None leaves what stands there.
 
     Attributes:
         classes_: (n_classes,) the labels, ascending.
