@@ -9,7 +9,13 @@ _LINK = re.compile(r"\[([^\]]+)\]\(((?:\.\./)+[^)#\s]+)(#[^)]*)?\)")
 
 
 def on_config(config: Any) -> Any:
-    """Put every decision record into the menu, by its own heading."""
+    """Put every decision record into the menu, and pages that nobody put anywhere, by heading."""
+    listed = set(_paths(config["nav"]))
+    others = [page for page in sorted(DOCS.rglob("*.md")) if page.parent.name != "decisions"]
+    names = {page.relative_to(DOCS).as_posix(): page for page in others}
+    more = [{_heading(page): name} for name, page in names.items() if name not in listed]
+    if more:
+        config["nav"].append({"More": more})
     pages = sorted((DOCS / "decisions").glob("*.md"))
     decisions = [{_heading(page): f"decisions/{page.name}"} for page in pages]
     config["nav"].append({"Decisions": decisions})
@@ -30,6 +36,14 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
         return f"{match[1]} (`{target.relative_to(DOCS.parent)}` in the repository)"
 
     return _LINK.sub(named, markdown)
+
+
+def _paths(nav: Any) -> list[str]:
+    """Return every page that the menu names."""
+    if isinstance(nav, str):
+        return [nav]
+    entries = nav.values() if isinstance(nav, dict) else nav
+    return [path for entry in entries for path in _paths(entry)]
 
 
 def _heading(page: Path) -> str:
