@@ -248,6 +248,19 @@ def test_the_keyboard_alone_is_enough(page: Chromium) -> None:
     assert page.run("document.activeElement.dataset.id === app.a.structure.id")
 
 
+def test_an_atom_is_changed_by_the_keyboard_alone(page: Chromium) -> None:
+    give(page, "CCO", 1)
+    page.run("document.querySelector(\"#atoms tbody tr[data-atom='2']\").focus()")
+    page.press("Enter")
+    assert text(page, "[data-part=atom]") == "O2"
+    page.press("e")
+    write(page, "S")
+    page.press("Enter")
+    page.wait("!document.querySelector('[data-part=moved]').hidden")
+    assert page.run("app.a.view.structure.formula_plain") == "C2H6S"
+    assert page.run("document.activeElement.id") == "stage"  # the arrows turn it at once
+
+
 def test_every_control_has_a_name_and_every_id_is_one(page: Chromium) -> None:
     give(page, "CCO\nCCN", 2)
     click(page, "[data-part=compare]")

@@ -74,7 +74,7 @@ class Stage {
     this.hot = this.chosen = null;
     this.style();
     this.paintCell();
-    this.resetView(); // before the one costly rendering
+    this.quietly(() => this.resetView()); // before the one costly rendering
     this.viewer.render();
     this.drawOverlay();
   }
@@ -161,9 +161,23 @@ class Stage {
     const half = Math.max((high[1] - low[1]) / 2 + margin, ((high[0] - low[0]) / 2 + margin) * (height / width), 2.2);
     const distance = half / HALF_VIEW + (high[2] - low[2]) / 2;
     const [x, y, z] = turn([-q[0], -q[1], -q[2], q[3]], ...middle);
-    this.viewer.zoomTo(); // sets the clipping planes
+    this.quietly(() => this.viewer.zoomTo()); // sets the clipping planes
     this.viewer.setView([-x, -y, -z, CAMERA_DISTANCE - distance, ...q]);
     this.drawOverlay();
+  }
+
+  /**
+   * 3Dmol.js draws at each step; without a graphics card that takes a tenth of a second each.
+   * @param {() => void} steps of which nothing is drawn
+   */
+  quietly(steps) {
+    const renderer = this.viewer.getRenderer(), draw = renderer.render;
+    renderer.render = () => {};
+    try {
+      steps();
+    } finally {
+      renderer.render = draw;
+    }
   }
 
   // ---- where things are on the screen

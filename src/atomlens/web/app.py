@@ -48,7 +48,7 @@ MOST_BYTES = 32_000_000
 """Of one request."""
 MOST_ON_A_PAGE = 50
 """Structures of a page that is saved."""
-_PATIENCE = 2.0
+_PATIENCE = 0.6
 """Seconds for which an answer waits for its job to end, before it says that it is running."""
 _LONGEST_WAIT = 20.0
 

@@ -32,9 +32,11 @@ class Panel {
     this.part("remove").addEventListener("click", () => this.change(null));
     this.part("edit").addEventListener("submit", (event) => { event.preventDefault(); this.change(this.part("element").value); });
     this.node.addEventListener("keydown", (event) => {
-      if (event.key !== "Delete" || event.target.matches("input, select, textarea") || this.view?.chosen === null) return;
+      if (event.target.matches("input, select, textarea") || event.ctrlKey || event.metaKey || this.view?.chosen === null) return;
+      if (event.key === "Delete") this.change(null);
+      else if (event.key === "e") this.part("element").focus();
+      else return;
       event.preventDefault();
-      this.change(null);
     });
   }
 

@@ -16,6 +16,7 @@ from ase.io import read
 pytest.importorskip("fastapi")
 
 from atomlens.predictor import load
+from atomlens.predictor.inputs import read_inputs
 from atomlens.web.app import MOST_BYTES
 from atomlens.web.shelf import MOST_ATOMS
 from view_makers import Asker
@@ -141,6 +142,31 @@ def test_a_broken_file_is_the_sentence_of_the_command(page: Asker) -> None:
     assert messages[0].startswith("bad.xyz: ")
     assert messages[1] == "empty.cif: the file is empty; get a complete copy"
     assert not any("/tmp" in message or "atomlens-view" in message for message in messages)
+
+
+BROKEN = {
+    "cut.cif": "data_x\n_cell_length_a 4\nloop_\n_atom_site_label\n",
+    "POSCAR": "two lines\n1.0\n",
+    "no.mol": "\n  x\n\n  9  9  0  0\n",
+    "html.xyz": "<!doctype html><html></html>",
+    "list.json": "[1, 2",
+    "rows.csv": "name,gap\na,1\n",
+    "picture.png": "\x89PNG",
+    "far.xyz": "1\n\nQq 0 0 0\n",
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_file_is_told_in_the_words_of_the_command(
+    page: Asker, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = BROKEN[name].encode("latin-1")
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_bytes(content)
+    expected = [item.message for item in read_inputs([name])[0]]
+    found = page.give(**{name: content})
+    assert [failure["message"] for failure in found["failures"]] == expected
+    assert found["added"] == []
 
 
 @pytest.mark.parametrize(
