@@ -23,7 +23,7 @@ def _main(argv: Sequence[str] | None) -> int:
     from atomlens.cli.guard import run_guarded
     from atomlens.cli.parser import build_parser
 
-    parser = build_parser()
+    parser = build_parser(sys.argv[1:] if argv is None else argv)
     try:
         options = parser.parse_args(argv)
     except SystemExit as stop:  # argparse leaves this way after --help and after an error

@@ -3,6 +3,7 @@
 import argparse
 import re
 import sys
+from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NoReturn
@@ -140,8 +141,16 @@ class Parser(argparse.ArgumentParser):
         raise argparse.ArgumentError(action, message)
 
 
-def build_parser() -> Parser:
-    """Return the parser of the whole command line."""
+def build_parser(words: Sequence[str] | None = None) -> Parser:
+    """Return the parser of the command line.
+
+    Args:
+        words: What was typed. If it begins with a command, no other is imported, and of the others
+            only the name is known; if not, of all commands only what ``--help`` shows. None: all of
+            everything.
+    """
+    first = words[0] if words else ""
+    chosen = first if first in COMMANDS else None
     parser = Parser(
         prog="atomlens",
         description="Learn a property from structures or formulas, say how sure the answer is,\n"
@@ -152,6 +161,9 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"atomlens {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name in COMMANDS:
+        if chosen not in (None, name):
+            commands.add_parser(name)
+            continue
         module = import_module(f"atomlens.cli.{name}")
         command = commands.add_parser(
             name,
@@ -160,6 +172,7 @@ def build_parser() -> Parser:
             epilog=module.EXAMPLES,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        module.add_arguments(command)
+        if words is None or chosen:
+            module.add_arguments(command)
         command.set_defaults(run=module.run)
     return parser

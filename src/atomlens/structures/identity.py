@@ -17,6 +17,7 @@ _SHIFT = 0.2718
 """Of a step: keeps round numbers (0, 1/8, 1/3) away from the edges of the steps."""
 _LARGEST_FOR_PAIRS = 1000
 """Atoms of a molecule up to which the distances between all pairs are looked at."""
+_PAIRS_AT_ONCE = 1_000_000
 _FORMULA, _MOLECULE, _CRYSTAL = 1, 2, 3
 
 
@@ -41,22 +42,30 @@ def structure_digests(structures: StructureArrays) -> NDArray[np.uint64]:
     outside = molecules[owners]
     if outside.any():
         rows[outside, 1:] = _distance_steps(structures, molecules, owners, outside)
-    order = np.lexsort((rows[:, 3], rows[:, 2], rows[:, 1], rows[:, 0], owners))
-    rows = rows[order]
-    heads = _cell_steps(structures.cells, structures.pbc)
+    rows = rows[_order(owners, rows)]
+    kinds = np.where(crystals, _CRYSTAL, _MOLECULE)[:, None]
+    heads = np.concatenate([kinds, _cell_steps(structures.cells, structures.pbc)], axis=1)
     digests = np.zeros(n, dtype=np.uint64)
+    formulas, offsets = structures.is_formula.tolist(), structures.offsets.tolist()
     for i in range(n):
-        own = rows[structures.offsets[i] : structures.offsets[i + 1]]
-        if structures.is_formula[i]:
+        own = rows[offsets[i] : offsets[i + 1]]
+        parts = [heads[i], own]
+        if formulas[i]:
             numbers, counts = np.unique(own[:, 0], return_counts=True)
             divisor = np.gcd.reduce(counts) if len(counts) else 1
             parts = [np.array([_FORMULA]), numbers, counts // divisor]
-        elif crystals[i]:
-            parts = [np.array([_CRYSTAL]), heads[i], own]
-        else:
-            parts = [np.array([_MOLECULE]), heads[i], own]
         digests[i] = _number(parts)
     return digests
+
+
+def _order(owners: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n_atoms,) the atoms of each structure by their rows (n_atoms, 4), the first column first."""
+    keys = (rows[:, 3], rows[:, 2], rows[:, 1], rows[:, 0], owners)
+    if len(rows) and rows[:, 1:].max() < 1 << 20 and len(rows) < 1 << 35:  # two sorts, not five
+        element, a, b, c = rows.T
+        keys = ((b << 20) | c, (owners << 28) | (element << 20) | a)  # type: ignore[assignment]
+    order: NDArray[np.int64] = np.lexsort(keys)
+    return order
 
 
 def row_digests(structures: NDArray[np.uint64], values: NDArray[np.float64]) -> NDArray[np.uint64]:
@@ -67,9 +76,7 @@ def row_digests(structures: NDArray[np.uint64], values: NDArray[np.float64]) -> 
 
 
 def _number(parts: Sequence[NDArray[Any]]) -> int:
-    digest = hashlib.blake2b(digest_size=8)
-    for part in parts:
-        digest.update(np.ascontiguousarray(part).tobytes())
+    digest = hashlib.blake2b(b"".join([part.tobytes() for part in parts]), digest_size=8)
     return int.from_bytes(digest.digest(), "little")
 
 
@@ -116,10 +123,14 @@ def _distance_steps(
     )
     found = np.zeros((len(owners), 3))
     found[:, 0] = np.linalg.norm(structures.positions - middles[owners], axis=1)
-    for i in np.flatnonzero(molecules & (structures.n_atoms <= _LARGEST_FOR_PAIRS)).tolist():
-        a, b = structures.offsets[i], structures.offsets[i + 1]
-        own = structures.positions[a:b]
-        distances = np.sqrt(np.square(own[:, None] - own[None]).sum(axis=2))
-        found[a:b, 1], found[a:b, 2] = distances.mean(axis=1), distances.max(axis=1, initial=0)
+    chosen = np.flatnonzero(molecules & (structures.n_atoms <= _LARGEST_FOR_PAIRS))
+    for size in np.unique(structures.n_atoms[chosen]).tolist():
+        alike = chosen[structures.n_atoms[chosen] == size]
+        for some in np.array_split(alike, 1 + len(alike) * size * size // _PAIRS_AT_ONCE):
+            places = structures.offsets[some][:, None] + np.arange(size)
+            own = structures.positions[places]
+            distances = np.sqrt(np.square(own[:, :, None] - own[:, None]).sum(axis=3))
+            found[places, 1] = distances.mean(axis=2)
+            found[places, 2] = distances.max(axis=2, initial=0)
     steps: NDArray[np.int64] = _steps(found[outside])
     return steps
