@@ -19,7 +19,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,9 @@ class Member:
 
     @classmethod
     def read(cls, weights: Path) -> "Member":
-        """Read a file of weights and the ``.json`` beside it."""
+        """Read a file of weights with the ``.json`` beside it, or a folder of one network."""
+        if weights.is_dir():
+            return cls.of(Predictor.load(weights))
         told = json.loads(weights.with_suffix(".json").read_text())
         config = {k: tuple(v) if isinstance(v, list) else v for k, v in told["config"].items()}
         numbers = ("epoch", "seconds", "loss", "consistency")
@@ -90,6 +92,70 @@ class Member:
             settings={k: told[k] for k in settings if k in told}
             | {k: config[k] for k in ("dropout", "attention_dropout") if k in config},
         )
+
+    @classmethod
+    def of(cls, trained: Predictor) -> "Member":
+        """Return the network that ``atomlens train`` left."""
+        (network,) = trained.models
+        record = trained.record
+        names = ("batch_size", "learning_rate", "weight_decay")
+        config = asdict(network.config)
+        return cls(
+            weights=dict(network.state_dict()),
+            config=config,
+            scaling=trained.scaling,
+            history=tuple(
+                {k: v for k, v in row.items() if k != "member"} for row in record.history
+            ),
+            seconds=record.seconds,
+            device=record.device,
+            settings={"epochs": len(record.history)}
+            | {k: record.settings[k] for k in names}
+            | {k: config[k] for k in ("consistency", "dropout", "attention_dropout")},
+        )
+
+
+def in_scaling(member: Member, scaling: TargetScaling) -> Member:
+    """Return the same network for values that are scaled in another way.
+
+    Its outputs are multiplied, and what the scalings subtract in different ways, a constant and a
+    number an element, becomes the base of its elements (``element_base``). A number is kept as a
+    sum of two, so that 16 bits do not round it. Only for targets that are learned an atom
+    (extensive ones) is a number an element the same for every size of structure.
+
+    Raises:
+        ModelError: the targets differ, or the element's numbers of an intensive target do.
+    """
+    own, config = member.scaling, dict(member.config)
+    if own.targets != scaling.targets or any(config["lower_bounds"]):
+        raise ModelError("The members were trained on other targets, or on ones with a bound.")
+    weights = dict(member.weights)
+    table = weights["embedding.weight"]
+    n_elements, width = table.shape
+    base = torch.zeros(len(own.targets), width + 2 * len(own.targets))
+    columns = torch.zeros(n_elements, 2 * len(own.targets))
+    for t, target in enumerate(own.targets):
+        factor = own.stds[t] / scaling.stds[t]
+        for name in ("readout.output.weight", "readout.output.bias"):
+            weights[name] = weights[name].clone()
+            weights[name][t] *= factor
+        mine, theirs = own.references[t], scaling.references[t]
+        if mine != theirs and not target.extensive:
+            raise ModelError(f"{target.name} is not learned an atom; its references must agree.")
+        known = [z for z in range(1, n_elements) if z in theirs or z in mine or not theirs]
+        for z in known:
+            shift = own.means[t] + mine.get(z, mine.get(0, 0.0))
+            shift -= scaling.means[t] + theirs.get(z, theirs.get(0, 0.0))
+            number = torch.tensor(shift / scaling.stds[t], dtype=torch.float64)
+            coarse = number.half()
+            columns[z, 2 * t], columns[z, 2 * t + 1] = coarse, number - coarse.double()
+        base[t, width + 2 * t : width + 2 * t + 2] = 1.0
+    weights["embedding.weight"] = torch.cat([table, columns], dim=1)
+    entry = weights["input.weight"]
+    weights["input.weight"] = torch.cat([entry, entry.new_zeros(len(entry), columns.shape[1])], 1)
+    weights["base.weight"] = base
+    config |= {"n_embedding": width + columns.shape[1], "element_base": True}
+    return replace(member, weights=weights, config=config, scaling=scaling)
 
 
 def assemble(
@@ -106,7 +172,7 @@ def assemble(
     """
     scaling = members[0].scaling
     if any(m.scaling != scaling for m in members):
-        raise ModelError("The members were trained on differently scaled values.")
+        members = [in_scaling(m, scaling) for m in members]
     config = members[0].config | {"extensive": tuple(t.extensive for t in scaling.targets)}
     models = []
     for member in members:

@@ -135,7 +135,8 @@ def additive_output(
     *,
     amounts: Float[Tensor, " n_nodes"] | None = None,
     keep: Float[Tensor, " n_nodes"] | None = None,
-    bounds: Float[Tensor, " n_outputs"] | None = None,
+    base: Float[Tensor, "n_nodes n_outputs"] | None = None,
+    bounds: Float[Tensor, " n_bounded"] | None = None,
     largest_log_scale: float | None = None,
 ) -> ModelOutput:
     """Read out atoms as a sum of terms.
@@ -148,10 +149,12 @@ def additive_output(
         local: Attention over neighbours, a tensor a layer.
         amounts: How many atoms a node of a formula stands for.
         keep: 0 for atoms that are not there, 1 for the others.
+        base: A number an atom and output, whose mean over the atoms is added.
         bounds: Smallest possible value of each output; the terms add up to the value before it.
         largest_log_scale: To which the logarithms are cut on either side, if at all.
     """
-    read = readout(nodes, batch.graph_index, batch.node_counts, amounts=amounts, keep=keep)
+    index, counts = batch.graph_index, batch.node_counts
+    read = readout(nodes, index, counts, amounts=amounts, keep=keep, base=base)
     values = read.values
     if bounds is not None and bounds.numel():
         values = lower_bound(values, bounds.to(values.dtype))

@@ -64,6 +64,7 @@ class AdditiveReadout(nn.Module):
         *,
         amounts: Float[Tensor, " n_nodes"] | None = None,
         keep: Float[Tensor, " n_nodes"] | None = None,
+        base: Float[Tensor, "n_nodes n_outputs"] | None = None,
     ) -> Additive:
         """Read out every graph.
 
@@ -73,6 +74,7 @@ class AdditiveReadout(nn.Module):
             node_counts: Number of atoms of each graph.
             amounts: How many atoms a node stands for (formulas); its share is that of them all.
             keep: 0 for atoms that are not there, 1 for the others.
+            base: A number an atom and output, whose mean over the atoms is added to the output.
         """
         n_graphs, width = len(node_counts), nodes.shape[1]
         hidden = functional.silu(self.input(nodes))
@@ -93,6 +95,9 @@ class AdditiveReadout(nn.Module):
             scores = scores + ABSENT * (1 - keep).unsqueeze(1)
         attention = segment_softmax(scores, graph_index, n_graphs)
         terms = attention * self.output(functional.silu(self.head(key)))
+        if base is not None:
+            shares = base if weights is None else base * weights.unsqueeze(1)
+            terms = terms + shares / counts.clamp(min=1).index_select(0, graph_index).unsqueeze(1)
         if keep is not None:
             terms = terms * keep.unsqueeze(1)
         pooled = segment_sum(attention.mean(dim=1, keepdim=True) * key, graph_index, n_graphs)

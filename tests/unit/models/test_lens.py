@@ -140,6 +140,38 @@ def test_consistency_can_be_switched_off_and_comes_on_every_few_steps() -> None:
     assert on.auxiliary_loss(batch, on(batch), 8) is not None
 
 
+def test_training_begins_as_without_a_base() -> None:
+    assert not Lens(LensConfig(n_features=16, element_base=True)).base.weight.any()
+
+
+@pytest.mark.parametrize("mode", ["structure", "formula"])
+def test_a_base_adds_the_mean_of_a_number_an_element(mode: str) -> None:
+    formula = mode == "formula"
+    graph = collapsed_graph([8] * 4 + [22]) if formula else random_graph(7, 4)
+    batch = collate([graph], torch.float64)
+    model = lens(n_outputs=2, mode=mode, element_base=True)
+    plain = lens(n_outputs=2, mode=mode)
+    plain.load_state_dict({k: v for k, v in model.state_dict().items() if k != "base.weight"})
+    own = model.base(model.embedding(batch.atomic_numbers))
+    amounts = batch.node_weights if formula else torch.ones(len(own), dtype=torch.float64)
+    share = amounts.unsqueeze(1) / amounts.sum()
+    got, before = model(batch), plain(batch)
+    torch.testing.assert_close(got.node_terms, before.node_terms + own * share)
+    torch.testing.assert_close(got.values, before.values + (own * share).sum(dim=0))
+
+
+def test_a_base_is_left_out_with_its_atom_and_alike_in_a_doubled_cell() -> None:
+    model, graph = lens(n_outputs=2, element_base=True), random_graph(6, 4)
+    once = model(collate([graph], torch.float64))
+    twice = model(collate([doubled(graph)], torch.float64))
+    torch.testing.assert_close(once.values, twice.values)
+    gone = torch.zeros(6, dtype=torch.bool)
+    gone[[1, 4]] = True
+    left = model(collate([graph], torch.float64), Absence(removed=gone))
+    alone = model(collate([without(graph, [1, 4])], torch.float64))
+    torch.testing.assert_close(left.values, alone.values)
+
+
 def test_settings_that_contradict_each_other_are_refused() -> None:
     with pytest.raises(SettingsError, match="extensive has 1 entries for 2 outputs"):
         LensConfig(n_outputs=2, extensive=(True,))

@@ -59,6 +59,9 @@ class LensConfig(Settings):
     """Length of the learned element vector."""
     n_elements: int = bounded(95, least=1)
     """Rows of the element table; row 0 stands for a masked atom."""
+    element_base: bool = False
+    """Add a learned linear function of the element vector to each atom's term, over the number of
+    atoms: what composition alone adds needs no layers."""
     cutoff: float = bounded(4.0, above=0, unit="Å")
     """Largest distance in Å; 6 for crystals."""
     n_gaussians: int = bounded(20, least=1)
@@ -153,6 +156,10 @@ class Lens(AdditiveModel[LensConfig]):
             for _ in range(c.n_layers)
         )
         self.readout, self.noise = self.additive_head(width)
+        if c.element_base:
+            self.base = nn.Linear(self.input.in_features, c.n_outputs, bias=False)
+            nn.init.zeros_(self.base.weight)
+            self.output_blocks = (*self.output_blocks, "base")
         self.register_buffer("bounds", bounds_tensor(c.lower_bounds), persistent=False)
         grows = torch.tensor(c.extensive or (False,) * c.n_outputs)
         self.register_buffer("extensive", grows, persistent=False)
@@ -170,7 +177,8 @@ class Lens(AdditiveModel[LensConfig]):
     def forward(self, batch: GraphBatch, absence: Absence | None = None) -> ModelOutput:
         """Predict the properties of every graph of the batch, without the absent atoms."""
         absence = Absence() if absence is None else absence
-        nodes = functional.silu(self.input(self._elements(batch, absence)))
+        elements = self._elements(batch, absence)
+        nodes = functional.silu(self.input(elements))
         nodes = functional.dropout(nodes, self.config.dropout, self.training)
         layout = EdgeLayout.of(batch.edge_index, batch.n_nodes)
         geometry, bias = self._geometry(batch, nodes), self._fading(batch, layout)
@@ -194,6 +202,7 @@ class Lens(AdditiveModel[LensConfig]):
             local,
             amounts=batch.node_weights if formula else None,
             keep=keep,
+            base=self.base(elements) if self.config.element_base else None,
             bounds=self.bounds,
             largest_log_scale=LARGEST_LOG_SCALE,
         )

@@ -1,0 +1,66 @@
+"""What the recipe of the box does with networks that were trained apart."""
+
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+import torch
+from box_finish import Member, assemble, in_scaling
+
+from atomlens.datasets import Dataset, Toy
+from atomlens.errors import ModelError
+from atomlens.models.lens import Lens, LensConfig
+from atomlens.neighbors import build_store
+from atomlens.predictor.inference import run_models
+from atomlens.predictor.record import About
+from atomlens.targets import Target
+from atomlens.targets.scaling import TargetScaling
+
+TARGETS = (Target(name="level"), Target(name="energy", extensive=True))
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    toy = Toy(n=40).load()
+    draw = np.random.default_rng(0)
+    numbers = toy.structures.atomic_numbers
+    sums = np.add.reduceat(numbers * 1.5, toy.structures.offsets[:-1])
+    values = np.stack([draw.normal(-3, 2, 40), sums + draw.normal(0, 1, 40)], axis=1)
+    parts = {"train": np.arange(30), "validation": np.arange(30, 36), "test": np.arange(36, 40)}
+    return replace(toy, targets=TARGETS, values=values, held=None, splits=parts)
+
+
+def member(data: Dataset, reference: str, seed: int) -> Member:
+    torch.manual_seed(seed)
+    extensive = tuple(t.extensive for t in TARGETS)
+    config = LensConfig(n_layers=1, n_features=16, n_heads=2, n_outputs=2, extensive=extensive)
+    model = Lens(config)
+    return Member(
+        weights=dict(model.state_dict()),
+        config=asdict(config),
+        scaling=TargetScaling.fit(TARGETS, data.values, data.structures, reference=reference),
+        history=(),
+        seconds=1.0,
+        device="CPU",
+        settings={},
+    )
+
+
+def test_members_of_different_scalings_say_together_what_they_say_apart(data: Dataset) -> None:
+    first, second = member(data, "elements:energy", 0), member(data, "none", 1)
+    about = About(summary="", data="", licence="", split="", command="", compute="", needs="")
+    together = assemble([first, second], data, about)
+    apart = assemble([second], data, about)
+    store = build_store(data.structures, together.builder).store
+    rows = data.structures
+    got = run_models(together.models[1:], store).values[0]
+    alone = run_models(apart.models, store).values[0]
+    np.testing.assert_allclose(
+        together.scaling.decode(got, rows), apart.scaling.decode(alone, rows), rtol=1e-4, atol=1e-4
+    )
+    assert not np.allclose(got[:, 1], alone[:, 1], atol=0.1)
+
+
+def test_scalings_that_no_number_an_element_can_join_are_refused(data: Dataset) -> None:
+    with pytest.raises(ModelError, match="level is not learned an atom"):
+        in_scaling(member(data, "none", 0), member(data, "elements", 0).scaling)
