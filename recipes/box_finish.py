@@ -105,7 +105,8 @@ class Member:
             config=config,
             scaling=trained.scaling,
             history=tuple(
-                {k: v for k, v in row.items() if k != "member"} for row in record.history
+                {"epoch": row["epoch"], "seconds": row["seconds"], "loss": row["train_loss"]}
+                for row in record.history
             ),
             seconds=record.seconds,
             device=record.device,
@@ -181,7 +182,14 @@ def assemble(
         models.append(network)
     train_rows = data.splits["train"]
     elements = np.unique(data.structures.subset(train_rows).atomic_numbers)
-    history = [{"member": i, **row} for i, m in enumerate(members) for row in m.history]
+    columns = [
+        c for c in (members[0].history or ({},))[0] if all(c in m.history[0] for m in members)
+    ]
+    history = [
+        {"member": i, **{c: row[c] for c in columns}}
+        for i, m in enumerate(members)
+        for row in m.history
+    ]
     split, samples = parts_of(data)
     settings = {
         key: values[0] if len(set(values)) == 1 else values
