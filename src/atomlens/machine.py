@@ -21,6 +21,7 @@ from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from atomlens.errors import SettingsError
@@ -129,6 +130,57 @@ def kept(**options: Any) -> Callable[[Function], Function]:
         return made  # type: ignore[no-any-return]
 
     return decorate
+
+
+_plain_work: dict[Any, int] = {}
+"""What each loop has done as plain Python in this process."""
+
+
+def worth_compiling(loop: Callable[..., Any], work: int, most: int) -> bool:
+    """Say whether a loop shall run compiled rather than as plain Python.
+
+    It shall where its code is there, in memory or on disk, and where there is so much to do that
+    compiling it pays: the first crystal of a new user has eight atoms, and compiling the search
+    for its neighbours takes thirty times as long as finding them in plain Python.
+
+    Args:
+        loop: What `entry_point` or `kept` made.
+        work: What is to be done now, in any unit.
+        most: As much as plain Python does in a part of the time that the compiler takes.
+    """
+    if not getattr(loop, "py_func", None) or loop.signatures:  # type: ignore[attr-defined]
+        return True
+    done = _plain_work[loop] = _plain_work.get(loop, 0) + work
+    return done > most or _is_on_disk(loop)
+
+
+def _is_on_disk(dispatcher: Any) -> bool:
+    """Say whether there is compiled code of a function that fits to its sources."""
+    try:
+        return bool(dispatcher._cache._cache_file._load_index())
+    except (AttributeError, OSError, ValueError, TypeError, EOFError):
+        return False
+
+
+@cache
+def plain(loop: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a compiled loop as plain Python, with everything that it calls.
+
+    Divisions by zero and roots of negative numbers raise there, where compiled code goes on with
+    an infinity or a NaN.
+    """
+    return _uncompiled(loop, {})
+
+
+def _uncompiled(loop: Any, known: dict[str, dict[str, Any]]) -> Any:
+    """Return a function with its module's names, of which the compiled ones are plain as well."""
+    python = loop.py_func
+    if python.__module__ not in known:
+        names = known[python.__module__] = dict(python.__globals__)
+        for name, value in python.__globals__.items():
+            if hasattr(value, "py_func"):
+                names[name] = _uncompiled(value, known)
+    return FunctionType(python.__code__, known[python.__module__], python.__name__)
 
 
 def _keep_by_digest(dispatcher: Any) -> None:

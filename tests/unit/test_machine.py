@@ -8,10 +8,11 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import atomlens
-from atomlens.machine import compiler
+from atomlens.machine import compiler, plain, worth_compiling
 
 PACKAGE = Path(atomlens.__file__).parent
 KERNELS = ("neighbors", "graphs", "models/scann")
@@ -118,3 +119,90 @@ def test_only_the_machine_compiles() -> None:
     for path in PACKAGE.rglob("*.py"):
         if path.name != "machine.py":
             assert not re.search(r"\bnjit\b|cache=True", path.read_text()), path.name
+
+
+FIRST = """
+import atomlens as al
+from ase.build import bulk
+found = al.load("mp").predict(bulk("NaCl", "rocksalt", a=5.64, cubic=True))
+from atomlens.graphs.copying import copy_loops
+from atomlens.neighbors.tessellation import tessellate
+from atomlens.structures.kernels import any_within
+loops = (tessellate, any_within, *copy_loops())
+print(found.ok.all(), [len(loop.signatures) for loop in loops])
+"""
+
+
+@needs_numba
+def test_the_first_crystal_of_a_new_user_waits_for_no_compiler(tmp_path: Path) -> None:
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    environment["PYTHONPATH"] = str(PACKAGE.parent)
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST], capture_output=True, text=True, env=environment, check=True
+    )
+    assert done.stdout.split("\n")[-2] == "True [0, 0, 0, 0, 0]"
+
+
+@needs_numba
+def test_much_work_is_compiled_and_so_is_little_work_that_adds_up() -> None:
+    numba = pytest.importorskip("numba")
+    loop = numba.njit(lambda n: n + 1)
+    assert not worth_compiling(loop, 40, 100)
+    assert not worth_compiling(loop, 60, 100)
+    assert worth_compiling(loop, 1, 100)
+    assert worth_compiling(numba.njit(lambda n: n + 2), 101, 100)
+    compiled_before = numba.njit(lambda n: n + 3)
+    assert compiled_before(1) == 4
+    assert worth_compiling(compiled_before, 1, 100)
+    assert worth_compiling(len, 1, 100)  # never compiled
+
+
+@needs_numba
+def test_plain_and_compiled_loops_find_the_same_faces() -> None:
+    from dataclasses import replace
+
+    from ase.build import bulk, molecule
+
+    from atomlens.neighbors import make_builder
+    from atomlens.neighbors.kernels import run
+    from atomlens.neighbors.tessellation import tessellate
+    from atomlens.structures.arrays import StructureArrays, structure_of
+
+    rattled = bulk("NaCl", "rocksalt", a=5.64, cubic=True)
+    rattled.rattle(0.2, seed=1)
+    systems = [rattled, bulk("Fe"), bulk("ZnO", "wurtzite", a=3.2, c=5.2), molecule("C6H6")]
+    arrays = StructureArrays.from_structures([structure_of(one) for one in systems])
+    kernel = make_builder("voronoi").kernel(arrays)  # type: ignore[attr-defined]
+    assert getattr(plain(tessellate), "py_func", None) is None
+    faces = []
+    for loop in (plain(tessellate), tessellate):
+        table = run(replace(kernel, loop=loop, plain_atoms=-1))
+        n = int(table.progress[1])
+        rows = sorted(
+            zip(table.ends[:, :n].T.tolist(), table.values[:, :n].T.tolist(), strict=True)
+        )
+        faces.append((table.counts.tolist(), [e for e, _ in rows], [v for _, v in rows]))
+    assert faces[0][:2] == faces[1][:2]
+    assert np.allclose(faces[0][2], faces[1][2], rtol=0, atol=1e-9)
+
+
+@needs_numba
+def test_a_division_by_zero_in_plain_python_is_left_to_compiled_code() -> None:
+    from dataclasses import replace
+
+    from ase.build import bulk
+
+    from atomlens.neighbors import kernels, make_builder
+    from atomlens.structures.arrays import StructureArrays, structure_of
+
+    arrays = StructureArrays.from_structures([structure_of(bulk("Fe"))])
+    kernel = make_builder("voronoi").kernel(arrays)  # type: ignore[attr-defined]
+
+    def fails(*_: object) -> int:
+        raise ZeroDivisionError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernels, "worth_compiling", lambda *_: False)
+        patch.setattr(kernels, "plain", lambda loop: fails)
+        table = kernels.run(replace(kernel))
+    assert table.counts.tolist() == [14]

@@ -12,6 +12,7 @@ from atomlens.errors import GraphError
 from atomlens.graphs.batches import AtomGraph, GraphBatch
 from atomlens.graphs.copying import copy_loops
 from atomlens.graphs.fields import FIELDS, Counts, HasFields, Scope, common_fields, given_fields
+from atomlens.machine import worth_compiling
 
 CORE = (
     "node_offsets",
@@ -22,6 +23,8 @@ CORE = (
     "distances",
 )
 """Tensors of every store; the others are those of ``FIELDS``."""
+_PLAIN_GRAPHS = 100
+"""So many a process gathers rather than compile the loops that copy them."""
 
 
 def collate(graphs: Iterable[AtomGraph], dtype: torch.dtype = torch.float32) -> GraphBatch:
@@ -161,7 +164,9 @@ class GraphStore(HasFields):
             indices = torch.arange(len(self), device=device)
         indices = indices.to(device=device, dtype=torch.long)
         if device.type == "cpu" and copy_loops():
-            return self._copied(indices)
+            _, copy_graphs, _ = copy_loops()
+            if worth_compiling(copy_graphs, len(indices), _PLAIN_GRAPHS):
+                return self._copied(indices)
         return self._gathered(indices)
 
     def _gathered(self, indices: Int[Tensor, " n_chosen"]) -> GraphBatch:

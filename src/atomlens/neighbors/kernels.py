@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from atomlens.elements import SYMBOLS
 from atomlens.errors import Failure, GraphError
+from atomlens.machine import plain, worth_compiling
 from atomlens.neighbors import table as outcome
 from atomlens.neighbors.base import EdgeArrays, GraphBuilder, PackedEdges
 from atomlens.neighbors.table import (
@@ -40,6 +41,8 @@ class Kernel:
     make_room: MakeRoom
     n_edges: int
     """How many pairs to expect; more are found all the same, but not as fast."""
+    plain_atoms: int = 0
+    """So many atoms a process runs the loop as plain Python rather than compile it."""
 
 
 class _Room(NamedTuple):
@@ -151,8 +154,18 @@ def run(kernel: Kernel) -> EdgeTable:
     cells = np.ascontiguousarray(structures.cells, dtype=np.float64)
     pbc = np.ascontiguousarray(structures.pbc, dtype=np.bool_)
     offsets = np.ascontiguousarray(structures.offsets, dtype=np.int64)
+    loop = kernel.loop
+    if not worth_compiling(loop, int(counts.sum()), kernel.plain_atoms):
+        loop = plain(loop)
     while True:
-        status = kernel.loop(offsets, positions, cells, pbc, *kernel.rules, room.work, table)
+        try:
+            with np.errstate(all="ignore"):
+                status = loop(offsets, positions, cells, pbc, *kernel.rules, room.work, table)
+        except (ArithmeticError, ValueError):
+            if loop is kernel.loop:
+                raise
+            loop, table = kernel.loop, empty_table(n_structures, table.values.shape[1])
+            continue
         if status == outcome.FINE:
             return table
         if status == outcome.MORE_EDGES:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from atomlens.elements import NONMETALS, SYMBOLS
 from atomlens.errors import StructureError
-from atomlens.machine import compiler
+from atomlens.machine import compiler, plain, worth_compiling
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -39,6 +39,8 @@ LARGEST_LENGTH = 1e6
 """Å; larger coordinates are rubbish and would overflow later."""
 
 
+_PLAIN_POINTS = 500
+"""Compiling the loop over pairs takes a second."""
 _CROWD = 100
 """Atoms; so many never fit into a box of half an ångström."""
 
@@ -207,7 +209,10 @@ def _all_apart(
         points[:, pbc] -= np.floor(points[:, pbc])
     points = points[points[:, 0].argsort()]
     far = distance * (1 + 1e-6) + 1e-9
-    return not any_within(points, basis, pbc, far / heights, far)
+    loop = (
+        any_within if worth_compiling(any_within, len(points), _PLAIN_POINTS) else plain(any_within)
+    )
+    return not loop(points, basis, pbc, far / heights, far)
 
 
 def _refuse_crowd(points: NDArray[np.float64], distance: float) -> None:

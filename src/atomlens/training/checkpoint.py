@@ -44,7 +44,9 @@ class Checkpoint:
 def restoring(folder: Path) -> Iterator[None]:
     """Turn whatever an odd state makes a training raise into one sentence about its file."""
     advice = f"delete the folder {folder} and start again"
-    with net(TrainingError, f"{folder / CHECKPOINT}, the state of the training", advice):
+    with net(
+        TrainingError, f"{folder / CHECKPOINT}, the state of the training, is damaged", advice
+    ):
         yield
 
 

@@ -50,7 +50,7 @@ def test_all_parts_are_read_with_units(package):
     data = Qm9().load()
     assert len(data) == 2 + 3 + 3
     assert data.structures.names[0] == "dsgdb9nsd_000001"
-    assert data.structures.formula(1) == "H3N"
+    assert data.structures.formula(1) == "NH3"
     assert data.structures[0].atomic_numbers.tolist() == [6, 1, 1, 1, 1]
     values = dict(zip([t.name for t in data.targets], data.values[1].tolist(), strict=True))
     assert values["homo"] == pytest.approx(205 * 27.211386)

@@ -22,8 +22,7 @@ from atomlens.graphs import GraphBatch
 from atomlens.models import ModelOutput, PropertyModel
 from atomlens.neighbors import make_builder
 from atomlens.nn.segment import segment_sum
-from atomlens.predictor import Predictor, load
-from atomlens.predictor.tested import tested_sentence
+from atomlens.predictor import Predictor, load, tested
 from atomlens.reports.payload import page_payload
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import StudyInput, StudyResult
@@ -319,4 +318,4 @@ def _recorded(folder: Path, tmp_path: Path, *, n: int) -> list[str]:
 
 @pytest.mark.parametrize("odd", [None, 3, {"y": 1}, {"y": {"contribution": {"passes": "yes"}}}])
 def test_odd_figures_of_a_folder_are_no_test(odd: object) -> None:
-    assert "has not been tested" in tested_sentence({"faithful": odd}, "y", "contribution")
+    assert "has not been tested" in tested.tested_sentence({"faithful": odd}, "y", "contribution")

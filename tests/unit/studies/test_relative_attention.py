@@ -204,9 +204,8 @@ def test_the_spread_is_between_the_medians_of_carbon_nitrogen_and_oxygen():
 def test_a_density_has_an_area_of_one():
     rows = densities([numbers({"C(sp3)": 1.0, "O": 2.0})])
     for kind in ("C(sp3)", "O"):
-        area = np.trapezoid(
-            *np.array([(r["density"], r["ratio"]) for r in rows if r["class"] == kind]).T
-        )
+        height, at = np.array([(r["density"], r["ratio"]) for r in rows if r["class"] == kind]).T
+        area = (np.diff(at) * (height[1:] + height[:-1]) / 2).sum()
         assert area == pytest.approx(1.0, abs=0.01)
 
 
