@@ -160,3 +160,24 @@ def test_what_a_table_does_not_say_can_be_said(tmp_path: Path) -> None:
     ])  # fmt: skip
     assert code == 0
     assert '"classes": [' in (out / "settings.json").read_text()
+
+
+def test_names_of_targets_lead_to_no_other_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["x/../../../evil", "E/atom", "e" * 300, "E_atom"]
+    smiles = ["C" * n + end for n in range(1, 8) for end in ("O", "N", "F")]
+    rows = [[s, *(str(len(s) + k) for k in range(4))] for s in smiles]
+    inside = tmp_path / "a" / "b"
+    inside.mkdir(parents=True)
+    monkeypatch.chdir(inside)
+    Path("t.csv").write_text("\n".join(",".join(row) for row in [["smiles", *names], *rows]))
+    asked = [x for name in names for x in ("--target", name)]
+    assert main(["train", "t.csv", *asked, "--model", "ridge", "--quiet"]) == 0
+    (folder,) = Path("runs").iterdir()
+    assert len(list(folder.glob("parity_*.png"))) == 4
+    assert main(["evaluate", str(folder), "t.csv", "--out", "report", "--quiet"]) == 0
+    assert len(list(Path("report").glob("parity-*.png"))) == 4
+    assert {p.name for p in tmp_path.rglob("*")} >= {"report", "runs"}
+    assert [p.name for p in tmp_path.iterdir()] == ["a"]
+    assert [p.name for p in (tmp_path / "a").iterdir()] == ["b"]

@@ -318,10 +318,31 @@ def test_two_devices_learn_what_one_learns(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    assert done.stdout == done.stderr == ""
     two = load(tmp_path / "run")
     for first, second in zip(one.record.history, two.record.history, strict=True):
         assert second["train_loss"] == pytest.approx(first["train_loss"], rel=1e-3)
         assert second["validation_loss"] == pytest.approx(first["validation_loss"], rel=1e-3)
+
+
+@pytest.mark.slow
+def test_the_command_trains_on_two_devices(tmp_path: Path) -> None:
+    rows = [f"{'C' * n}{end},{n}" for n in range(1, 9) for end in ("O", "N", "F")]
+    (tmp_path / "t.csv").write_text("\n".join(["smiles,y", *rows]) + "\n")
+    sizes = [f"model.{name}={value}" for name, value in SMALL["model_settings"].items()]
+    options = [x for size in [*sizes, "accelerator=cpu"] for x in ("--set", size)]
+    command = ["train", "t.csv", "--target", "y", "--devices", "2", "--epochs", "1", "--quiet"]
+    done = subprocess.run(
+        [sys.executable, "-m", "atomlens", *command, "--out", "m", "--batch-size", "4", *options],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert load(tmp_path / "m").record.settings["devices"] == 2
 
 
 BARE = """

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from atomlens.cli import train as training
 from atomlens.cli.guard import say
-from atomlens.cli.outputs import emit, exit_code
+from atomlens.cli.outputs import default_folder, emit, exit_code
 from atomlens.errors import SettingsError
 
 SUMMARY = "cross-validate a model: k folds, a table and a figure"
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
         )
     data, settings = training.data_and_settings(options)
     names = [t.name for t in data.targets]
-    out = options.out or Path("runs") / "-".join(["cv", Path(options.data).stem, *names])
+    out = options.out or default_folder("cv", Path(options.data).stem, *names)
     with TrainingLine(quiet=options.quiet, unit=data.targets[0].unit) as line:
 
         def told(done: int, total: int) -> None:

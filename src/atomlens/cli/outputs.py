@@ -6,7 +6,7 @@ from pathlib import Path
 
 from atomlens.cli.guard import say, write
 from atomlens.errors import Failure, SettingsError
-from atomlens.printing import printable
+from atomlens.printing import file_stem, printable
 
 
 def emit(text: str) -> None:
@@ -20,6 +20,11 @@ def usable_folder(path: Path) -> Path:
         raise SettingsError(f"--out {path}: this is a file, a folder is needed. Give another name.")
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def default_folder(*words: str) -> Path:
+    """Return the folder of a run that was given none, whatever its data and targets are called."""
+    return Path("runs") / file_stem("-".join(word.replace("/", "_") for word in words))
 
 
 def refuse_to_overwrite(out: Path, inputs: Sequence[str]) -> None:

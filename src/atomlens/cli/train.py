@@ -17,7 +17,7 @@ from atomlens.cli.common import (
     strict_dataset,
 )
 from atomlens.cli.guard import say
-from atomlens.cli.outputs import emit, failure_sentence
+from atomlens.cli.outputs import default_folder, emit, failure_sentence
 from atomlens.cli.recipes import GROUPS, RECIPE, recipe_from
 from atomlens.cli.settings import Groups, merge, read_assignments, read_config
 from atomlens.errors import Failure, SettingsError, unknown_name
@@ -134,7 +134,7 @@ def run(options: argparse.Namespace) -> int:
 
     data, settings = data_and_settings(options)
     names = [t.name for t in data.targets]
-    out = options.out or Path("runs") / "-".join([Path(options.data).stem, *names])
+    out = options.out or default_folder(Path(options.data).stem, *names)
     tell_failures(data.failures, len(data) + len(data.failures), out)
     with TrainingLine(quiet=options.quiet, unit=data.targets[0].unit) as line:
         heard: Any = line if options.log is None else logged(options.log, out, settings, line)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from atomlens.cli import train as training
 from atomlens.cli.guard import say
-from atomlens.cli.outputs import emit
+from atomlens.cli.outputs import default_folder, emit
 from atomlens.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     space = wanted_space(options)
     data, settings = training.data_and_settings(options)
     names = [t.name for t in data.targets]
-    out = options.out or Path("runs") / "-".join(["tune", Path(options.data).stem, *names])
+    out = options.out or default_folder("tune", Path(options.data).stem, *names)
 
     def told(trial: "Trial", total: int) -> None:
         if not options.quiet:

@@ -94,10 +94,12 @@ def write_evaluation(
 
     written = [folder / "predictions.csv", folder / "metrics.json"]
     write_table(compared_rows(prediction, true), written[0])
-    for target, place in zip(prediction.targets, value_slices(prediction.targets), strict=True):
+    targets = prediction.targets
+    stems = unique_stems([target.name for target in targets])
+    for target, place, name in zip(targets, value_slices(targets), stems, strict=True):
         if target.kind != "regression" or not metrics[target.name].n:
             continue
-        stem = "" if len(prediction.targets) == 1 else f"-{target.name}"
+        stem = "" if len(targets) == 1 else f"-{name}"
         found, std = prediction.values[:, place], prediction.std[:, place]
         if target.is_spectrum:
             panels = compared_spectra(prediction, true[:, place], target.name)
@@ -227,11 +229,12 @@ def draw_targets(prediction: Prediction, true: Values, folder: Path, title: str)
     from atomlens.reports.spectrum_figure import draw_spectra
 
     targets = prediction.targets
-    for target, place in zip(targets, value_slices(targets), strict=True):
+    stems = unique_stems([target.name for target in targets])
+    for target, place, stem in zip(targets, value_slices(targets), stems, strict=True):
         known = np.isfinite(true[:, place])
         if target.kind == "classification" or not known.any():
             continue
-        suffix = f"_{target.name}" if len(targets) > 1 else ""
+        suffix = f"_{stem}" if len(targets) > 1 else ""
         if target.is_spectrum:
             panels = compared_spectra(prediction, true[:, place], target.name)
             x_label, y_label = axis_labels(target)

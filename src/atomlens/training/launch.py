@@ -43,6 +43,13 @@ class Parcel:
     def __init__(self, job: Job, member: int, seconds: float | None) -> None:
         self.job, self.member, self.seconds = job, member, seconds
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Arrive in another process, where Lightning is about to announce itself."""
+        import lightning_fabric  # noqa: F401  (sets the level of its logger when imported)
+
+        logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
+        self.__dict__.update(state)
+
 
 def _run_parcel(fabric: Any, parcel: Parcel) -> None:
     with _quiet():
