@@ -16,8 +16,10 @@ import ctypes
 import hashlib
 import os
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -75,6 +77,8 @@ def compiler() -> Callable[..., Any] | None:
         from numba import njit
     except ImportError:
         return None
+    with suppress(ImportError, AttributeError):  # a numba without events
+        _listen()
     return njit  # type: ignore[no-any-return]
 
 
@@ -82,6 +86,59 @@ def compiler() -> Callable[..., Any] | None:
 def has_triton() -> bool:
     """Return whether Triton's kernels can be used; ``ATOMLENS_TRITON=0`` says not to."""
     return find_spec("triton") is not None and os.environ.get("ATOMLENS_TRITON", "1") != "0"
+
+
+@dataclass(slots=True)
+class Compilation:
+    """What numba had to compile in this process, for those who wait for it."""
+
+    n_functions: int = 0
+    seconds: float = 0.0
+
+
+@contextmanager
+def watch_compilation(begun: Callable[[], None]) -> Iterator[Compilation]:
+    """Call ``begun`` when numba first has to compile, and count what it compiles from then on.
+
+    What is found on disk is not compiled.
+    """
+    watched = Compilation()
+    _watchers.append((watched, begun))
+    try:
+        yield watched
+    finally:
+        _watchers[:] = [one for one in _watchers if one[0] is not watched]
+
+
+_watchers: list[tuple[Compilation, Callable[[], None]]] = []
+
+
+@cache
+def _listen() -> None:
+    """Hear of every function that numba compiles; of functions inside functions the outer one."""
+    from numba.core import event
+
+    class Listener(event.Listener):
+        depth = 0
+        start = 0.0
+
+        def on_start(self, _event: Any) -> None:
+            self.depth += 1
+            if self.depth > 1:
+                return
+            self.start = time.perf_counter()
+            for watched, begun in _watchers:
+                if not watched.n_functions:
+                    begun()
+                watched.n_functions += 1
+
+        def on_end(self, _event: Any) -> None:
+            self.depth -= 1
+            if not self.depth:
+                for watched, _ in _watchers:
+                    watched.seconds += time.perf_counter() - self.start
+
+    event.register("numba:compile", Listener())
 
 
 def compiled(function: Function) -> Function:

@@ -19,7 +19,7 @@ INTERRUPTED = 130
 def run_guarded(command: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
     """Run a command; turn whatever it raises into one sentence and an exit code."""
     try:
-        with warnings_as_lines():
+        with warnings_as_lines(), compilation_told(quiet=getattr(options, "quiet", False)):
             code = command(options)
             sys.stdout.flush()
     except KeyboardInterrupt:
@@ -34,6 +34,23 @@ def run_guarded(command: Callable[[argparse.Namespace], int], options: argparse.
         say(sentence_of(error))
         return INTERRUPTED if _was_interrupted(error) else 2
     return code
+
+
+@contextmanager
+def compilation_told(*, quiet: bool) -> Iterator[None]:
+    """Say on a terminal what the first run waits for, and in the end for how long it was."""
+    if quiet or not sys.stderr.isatty():
+        yield
+        return
+    from atomlens.machine import watch_compilation
+
+    def begun() -> None:
+        say("first run: the inner loops are compiled for this machine and kept for the next.")
+
+    with watch_compilation(begun) as watched:
+        yield
+    if watched.n_functions:
+        say(f"compiled {watched.n_functions} loops in {watched.seconds:.0f} s; kept on disk.")
 
 
 def _was_interrupted(error: BaseException) -> bool:
