@@ -9,6 +9,7 @@ import spglib
 from ase import Atoms
 
 from atomlens.structures import read, read_structures
+from atomlens.structures.arrays import warnings_of
 from atomlens.structures.records import quiet
 
 CELL = (
@@ -466,3 +467,28 @@ def test_models_are_structures_and_dummy_cells_are_none(which: str, tmp_path: Pa
     found = read(path)
     assert [a.get_distance(0, 1) for a in found] == pytest.approx([1.2, 1.25])
     assert not any(a.pbc.any() for a in found)
+
+
+@pytest.mark.parametrize(
+    ("formula", "n_units", "doubtful"),
+    [("Na4 Cl4", "", True), ("Na Cl", "", False), ("Na2 Cl2", "", True), ("Na4 Cl4", "1", None)],
+)
+def test_a_cell_holds_one_formula_unit_at_least(
+    formula: str, n_units: str, doubtful: bool | None, tmp_path: Path
+) -> None:
+    units = f"_cell_formula_units_Z {n_units}\n" if n_units else ""
+    (tmp_path / "x.cif").write_text(
+        "data_x\n_cell_length_a 5.6\n_cell_length_b 5.6\n_cell_length_c 5.6\n_cell_angle_alpha 90\n"
+        "_cell_angle_beta 90\n_cell_angle_gamma 90\n_symmetry_space_group_name_H-M 'P 1'\n"
+        f"_chemical_formula_sum '{formula}'\n{units}loop_\n_atom_site_label\n_atom_site_fract_x\n"
+        "_atom_site_fract_y\n_atom_site_fract_z\nNa1 0 0 0\nCl1 .5 .5 .5\n"
+    )
+    with quiet():
+        result = read_structures(tmp_path / "x.cif")
+    if doubtful is None:  # Z says the same, and more firmly
+        said = [f.message for f in result.failures]
+        said += [w for atoms in result.structures for w in warnings_of(atoms)]
+        assert any("Z = 1 of" in sentence for sentence in said)
+        return
+    (atoms,) = result.structures
+    assert any("less than one formula unit" in w for w in warnings_of(atoms)) is doubtful

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from atomlens.errors import StructureError
 from atomlens.structures.checks import atoms_overlap, check_cell, impossible_neighbour
+from atomlens.structures.cif.evidence import units_in_cell
 from atomlens.structures.cif.operations import Images
 from atomlens.structures.cif.sites import Sites, column, formula_amounts, number
 from atomlens.structures.cif.symmetry import Cell, all_atoms
@@ -324,6 +325,13 @@ def _compare_with_formula(atoms: "Atoms", tags: Tags, is_cut: bool, absent: floa
     """Refuse a file that breaks off after part of its atoms; mention a mismatch otherwise."""
     amounts, symbols = formula_amounts(tags), atoms.get_chemical_symbols()
     if not amounts or _agrees(symbols, amounts):
+        n_formula = float(sum(amounts.values()))
+        if n_formula > 1.02 * len(atoms) and units_in_cell(tags) is None:
+            add_warning(
+                atoms,
+                f"its sum formula has {n_formula:g} atoms and the cell only {len(atoms)}, less "
+                "than one formula unit; symmetry or atoms may be missing",
+            )
         return
     if is_cut:
         raise StructureError(
