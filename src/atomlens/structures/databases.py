@@ -345,8 +345,8 @@ def _row_ids(path: Path) -> list[int]:
             kinds = dict(connection.execute("SELECT name, type FROM sqlite_master").fetchall())
             if "systems" not in kinds:
                 raise HoldsNoStructureError(
-                    "it is a database, but not one of ase's; give the file the extension of its "
-                    "real kind"
+                    "it is not a readable ase database (it has no table of structures); give the "
+                    "file the extension of its real kind"
                 )
             if any(kinds.get(name, "table") != "table" for name in _TABLES):
                 raise StructureError(
