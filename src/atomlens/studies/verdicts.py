@@ -289,6 +289,7 @@ def _training_words(one: Judged, several: bool, needed: Iterable[str]) -> str:
         name for name in needed if any(p.learned and name not in p.controls for p in one.parts)
     ]
     parts = [part_words(part) for part in one.parts]
+    parts += dict.fromkeys(part.unjudged for part in one.parts if part.unjudged)
     if lacking and one.parts:
         parts.append(f"no control of {' and '.join(lacking)} was given")
     head = f"{one.training} {one.verdict}: " if several else ""
@@ -298,10 +299,14 @@ def _training_words(one: Judged, several: bool, needed: Iterable[str]) -> str:
 def part_words(part: Part) -> str:
     """Return a number with its interval, and how far it is beyond each control."""
     unit = f" {part.unit}" if part.unit else ""
-    ends = f"95 % {part.low:.3g} to {part.high:.3g}" if math.isfinite(part.low) else part.unjudged
-    text = f"{part.name} {part.value:.3g}{unit}" + (f" ({ends})" if ends else "")
+    text = f"{part.name} {part.value:.3g}{unit}"
+    if math.isfinite(part.low):
+        text += f" (95 % {part.low:.3g} to {part.high:.3g})"
     if not part.controls:
         return text
+    if not part.learned:
+        beside = ", ".join(f"{name} {m.control:.3g}" for name, m in part.controls.items())
+        return f"{text} (controls: {beside})"
     return f"{text}; beyond controls: " + ", ".join(
         f"{name} {m.value:+.3g}"
         + (f" ({m.low:.3g} to {m.high:.3g})" if math.isfinite(m.low) else "")
