@@ -77,7 +77,7 @@ class Panel {
       this.part("unlike-text").textContent = `${{ strange: "Unlike the training data", odd: "Somewhat unlike the training data", known: "Like the training data" }[mood]}: farther from it than ${Math.round(unlike)} % of the validation structures`;
       this.part("unlike").querySelector("i").style.left = `${unlike}%`;
     }
-    this.part("seen").textContent = answer.seen_in ? `This structure was in the model's ${answer.seen_in} part.` : "";
+    this.part("seen").textContent = answer.seen_in ? `This structure was in the model's ${answer.seen_in.replace(/^train$/, "training")} part.` : "";
     const { sum_words: sum, std_words: words } = this.view.structure;
     this.part("about-text").textContent = [sum, words].filter(Boolean).join(" ");
     drawSpectrum(this.part("spectrum"), given, description.targets.find((t) => t.name === target));
@@ -109,7 +109,7 @@ class Panel {
     const node = this.part("moved"), target = this.view.structure.target;
     const old = before?.values?.[target], now = this.answer.values[target];
     node.hidden = !parent;
-    if (!parent) return;
+    if (!parent) { node.replaceChildren(); return; }
     const back = element("button", { type: "button" }, `Back to ${parent.name}`);
     back.addEventListener("click", () => this.events.show(this, { structure: parent.id }));
     const both = element("button", { type: "button", class: "both" }, "Side by side");

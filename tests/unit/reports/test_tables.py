@@ -64,8 +64,8 @@ def test_parquet_without_pyarrow_is_a_sentence(
 
 
 def test_another_ending_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"a\.xlsx: tables are written as \.csv"):
-        write_table(ROWS, tmp_path / "a.xlsx")
+    with pytest.raises(SettingsError, match=r"a\.ods: tables are written as \.csv"):
+        write_table(ROWS, tmp_path / "a.ods")
 
 
 def test_a_failed_write_leaves_the_old_table(
