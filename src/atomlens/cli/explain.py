@@ -56,7 +56,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--method",
         metavar="M",
         help=f"{', '.join(EXPLAINERS)} (default: contribution, attention or occlusion, the first "
-        "that the model has)",
+        "that the model has); counterfactual: what one exchange of an atom, group, site or element "
+        "does to the prediction",
+    )
+    parser.add_argument(
+        "--past",
+        type=float,
+        metavar="VALUE",
+        help="of counterfactual: only changes that move the prediction past it, the smallest first",
     )
     parser.add_argument(
         "--draw",
@@ -95,6 +102,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Explain every input, write its files, print a table."""
+    if options.method == COUNTERFACTUAL:
+        return by_counterfactuals(options)
+    if options.past is not None:
+        raise SettingsError("--past: it belongs to --method counterfactual; leave it out.")
     if options.method is not None and options.method not in EXPLAINERS:
         message = unknown_name("explanation method", options.method, EXPLAINERS)
         raise SettingsError(f"--method: {message}")
@@ -157,6 +168,65 @@ def tell_undrawn(sentences: Sequence[str], most: int = 5) -> None:
         say(sentence)
     if len(sentences) > most:
         say(f"and {len(sentences) - most} more have no drawing")
+
+
+COUNTERFACTUAL = "counterfactual"
+"""No scores of atoms, hence no entry of ``EXPLAINERS``."""
+_MOST_SHOWN = 10
+
+
+def by_counterfactuals(options: argparse.Namespace) -> int:
+    """Exchange atoms, groups, sites or elements of every input, write ranked tables and pages."""
+    from atomlens.predictor.inputs import gather, read_inputs
+    from atomlens.predictor.reading import inputs_reading
+    from atomlens.predictor.report import unique_stems
+    from atomlens.reports.tables import format_table
+    from atomlens.screening.counterfactuals import (
+        counterfactual_lines,
+        counterfactuals,
+        write_counterfactuals,
+    )
+
+    for name, given in (("--at", options.at), ("--by", options.by != "atom" or None)):
+        if given is not None:
+            raise SettingsError(f"{name} does not go with --method counterfactual; leave it out.")
+    model = load_model(options.model)
+    folder = usable_folder(options.out)
+    items, _ = read_inputs(
+        options.inputs,
+        inputs_reading(model, options.inputs, table_options(options)),
+        disorder=options.disorder,
+        n_models=options.ordered_models,
+        leave_out=[folder],
+    )
+    found, failures = [], []
+    with ProgressLine("exchanging", quiet=options.quiet) as progress:
+        for done, item in enumerate(items, start=1):
+            if isinstance(item, Failure):
+                failures.append(item)
+                continue
+            try:
+                own = counterfactuals(model, item, target=options.target, past=options.past)
+                found.append(own)
+            except SettingsError:
+                raise
+            except AtomlensError as error:
+                failures.append(Failure(name=gather(item).names[0], message=str(error)))
+            progress(done, len(items))
+    stems = unique_stems([f.name for f in found], taken=("index",))
+    for stem, own in zip(stems, found, strict=True):
+        written = write_counterfactuals(own, model, folder, stem)
+        unit = f" {own.unit}".rstrip()
+        emit(
+            f"{own.name}: {own.target} = {own.start:.4g}{unit}; {own.n_tried} exchanges were tried."
+        )
+        if own.found:
+            emit(format_table(counterfactual_lines(own, _MOST_SHOWN)))
+        else:
+            emit(f"None of them moves the prediction past {own.past:g}{unit}.")
+        emit(" ".join(own.notes))
+        emit(f"Written: {', '.join(str(path) for path in written)}")
+    return exit_code(failures, len(items))
 
 
 def by_environment(options: argparse.Namespace) -> int:

@@ -9,15 +9,26 @@ import numpy as np
 import pytest
 from ase.build import bulk, molecule
 from ase.io import write
-from test_faithful import data, lens_predictor, molecules, terms_predictor
 
 from atomlens.cli import main
+from atomlens.datasets.base import Dataset
 from atomlens.errors import SettingsError, StudyError
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import StudyInput, StudyResult
 from atomlens.studies.environments.numbers import Atoms, environment_row, with_holm
 from atomlens.studies.environments.study import Environments, EnvironmentSettings
 from atomlens.studies.rows import as_number
+from terms_makers import lens_predictor, terms_predictor
+
+
+def molecules() -> StructureArrays:
+    names = ["CH3CH2OH", "CH3OCH3", "CH3CHO", "HCOOH", "CH3NO2", "C2H6CHOH", "CH3CN", "C6H6"]
+    return StructureArrays.from_atoms([molecule(m) for m in names])
+
+
+def data(structures: StructureArrays) -> Dataset:
+    values = np.zeros((len(structures), 0))
+    return Dataset(name="inputs", structures=structures, targets=(), values=values)
 
 
 def studied(structures: StructureArrays, predictor=None, **settings: object) -> StudyResult:

@@ -1,10 +1,9 @@
 """Deletion, tables and sanity checks on models whose answers are known."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -13,15 +12,11 @@ from ase import Atoms
 from ase.build import bulk, molecule
 from ase.collections import g2
 from ase.io import write
-from torch import nn
 
 from atomlens.cli import main
 from atomlens.datasets.base import Dataset
 from atomlens.errors import SettingsError, StudyError
-from atomlens.graphs import GraphBatch
-from atomlens.models import ModelOutput, PropertyModel
 from atomlens.neighbors import make_builder
-from atomlens.nn.segment import segment_sum
 from atomlens.predictor import Predictor, load, tested
 from atomlens.reports.payload import page_payload
 from atomlens.structures.arrays import StructureArrays
@@ -33,60 +28,9 @@ from atomlens.studies.faithful.orders import by_size, random_orders, reversed_or
 from atomlens.studies.faithful.study import FEW, Faithful, FaithfulSettings, as_json
 from atomlens.targets import Target
 from atomlens.testing.questions import trained_around
-from model_makers import small_model
+from terms_makers import lens_predictor, terms_predictor
 
 MOLECULES = ["CH3CH2OH", "CH3OCH3", "CH3CHO", "HCOOH", "CH3NO2", "C2H6CHOH", "CH3CN", "C6H6"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TermsConfig:
-    n_outputs: int = 1
-    n_elements: int = 20
-    predict_scale: bool = False
-
-
-class Terms(PropertyModel):
-    """y = Σ_i t(element of i), and attention that does not know of it."""
-
-    Config = TermsConfig
-    element_tables: ClassVar[tuple[str, ...]] = ("table.weight",)
-
-    def __init__(self, config: TermsConfig) -> None:
-        super().__init__(config)
-        self.table = nn.Embedding(config.n_elements, 1)
-
-    @property
-    def is_additive(self) -> bool:
-        return True
-
-    def forward(self, batch: GraphBatch) -> ModelOutput:
-        terms = self.table(batch.atomic_numbers)
-        shares = 1 / batch.node_counts[batch.graph_index]
-        return ModelOutput(
-            values=segment_sum(terms, batch.graph_index, batch.n_graphs),
-            node_terms=terms,
-            node_attention=shares,
-        )
-
-
-def terms_predictor() -> Predictor:
-    torch.manual_seed(0)
-    model = Terms(TermsConfig())
-    with torch.no_grad():
-        model.table.weight.zero_()
-        for z, value in ((1, 0.1), (6, 1.0), (7, 5.0), (8, 2.0)):
-            model.table.weight[z] = value
-    return trained_around(
-        model, builder=make_builder("voronoi"), targets=(Target(name="y", unit="eV"),)
-    )
-
-
-def lens_predictor(**target: object) -> Predictor:
-    model = small_model("lens").float()
-    found = trained_around(
-        model, builder=make_builder("voronoi"), targets=(Target(name="y", unit="eV", **target),)
-    )
-    return replace(found, model_name="lens")
 
 
 def molecules() -> StructureArrays:

@@ -1,0 +1,273 @@
+"""Counterfactuals: the smallest valid change that moves a prediction most, or past a value."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from atomlens.chemistry.exchanges import Exchange, Exchanges, exchanges
+from atomlens.errors import ExplanationError, SettingsError, StructureError, unknown_name
+from atomlens.predictor import Prediction, Predictor
+from atomlens.structures.arrays import StructureArrays, name_of
+from atomlens.targets import Target, value_slices
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counterfactual:
+    """One changed structure, and what the model says of it."""
+
+    atoms: "Atoms"
+    change: str
+    """Such as ``OH on C7 → CN``"""
+    size: int
+    """heavy atoms that went or came; sites or elements that were exchanged"""
+    prediction: float
+    std: float
+    """standard deviation of its error; NaN where nothing is known"""
+    shift: float
+    """prediction less that of the structure itself"""
+    clear: bool
+    """whether the shift is larger than twice both errors together"""
+    unlike: float
+    """share in percent of the validation part that is nearer to the training data; NaN: unknown"""
+
+    def to_row(self, rank: int, target: str) -> dict[str, object]:
+        """Return the row of a table."""
+        return {
+            "rank": rank,
+            "change": self.change,
+            "structure": self.structure,
+            target: self.prediction,
+            f"{target}_std": self.std,
+            "shift": self.shift,
+            "clear": self.clear,
+            "size": self.size,
+            "unlike": self.unlike,
+        }
+
+    @property
+    def structure(self) -> str:
+        """SMILES, or the formula."""
+        smiles = self.atoms.info.get("smiles")
+        return smiles if isinstance(smiles, str) else str(self.atoms.get_chemical_formula())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counterfactuals:
+    """The changes of one structure, the first the best."""
+
+    name: str
+    target: str
+    unit: str
+    given: float
+    """What the model says of the structure as it was given."""
+    start: float
+    """What it says of it with a geometry made like that of the others; shifts are to this."""
+    start_atoms: "Atoms"
+    std: float
+    past: float | None
+    """The value that was to be passed."""
+    found: tuple[Counterfactual, ...]
+    n_tried: int
+    notes: tuple[str, ...]
+
+    def to_rows(self) -> list[dict[str, object]]:
+        """Return the ranked table."""
+        return [c.to_row(i, self.target) for i, c in enumerate(self.found, start=1)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON."""
+        rows = [
+            {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in r.items()}
+            for r in self.to_rows()
+        ]
+        return {
+            "name": self.name,
+            "target": self.target,
+            "unit": self.unit,
+            "given": self.given,
+            "start": self.start,
+            "past": self.past,
+            "tried": self.n_tried,
+            "counterfactuals": rows,
+            "notes": list(self.notes),
+        }
+
+
+def counterfactuals(
+    predictor: Predictor, atoms: "Atoms", *, target: str | None = None, past: float | None = None
+) -> Counterfactuals:
+    """Return what one exchange of an atom, group, site or element does to a prediction.
+
+    Without ``past`` the changes that move it most come first, the smaller of two alike ones
+    before; with it only those whose prediction lies beyond that value, the smallest first.
+
+    Args:
+        predictor: Any trained model.
+        atoms: Molecule (bonds known or found), crystal or bare formula.
+        target: Which property; the first by default.
+        past: Value in the unit of the target, of a class its probability.
+
+    Raises:
+        ExplanationError: the target is a spectrum, or nothing can be exchanged.
+        SettingsError: no such target, or ``past`` is not a number.
+        StructureError: the structure cannot be used, or no rule says what may be exchanged.
+    """
+    column = _column(predictor, target)
+    chosen = predictor.targets[column]
+    if past is not None and not math.isfinite(past):
+        raise SettingsError(f"past={past}: give a number, in {chosen.unit or 'its unit'}.")
+    changes = exchanges(atoms, _may_come(predictor))
+    if not changes.found:
+        raise ExplanationError(
+            f"{name_of(atoms)}: no atom, group, site or element can be exchanged for one that the "
+            f"model knows. {' '.join(changes.notes)}"
+        )
+    inputs = [atoms, changes.start, *(c.atoms for c in changes.found)]
+    prediction = predictor.predict(StructureArrays.from_atoms(inputs))
+    for error in prediction.errors[:2]:
+        if error:
+            raise StructureError(error)
+    values, std = _numbers(prediction, chosen, column)
+    found = _judged(changes, prediction, values, std)
+    n_tried = len(found)
+    if past is not None:
+        above = past >= values[1]
+        found = [c for c in found if (c.prediction > past if above else c.prediction < past)]
+        found.sort(key=lambda c: (c.size, _far(c), -abs(c.shift)))
+    else:
+        found.sort(key=lambda c: (-abs(c.shift), c.size))
+    return Counterfactuals(
+        name=name_of(atoms),
+        target=chosen.name,
+        unit=chosen.unit,
+        given=float(values[0]),
+        start=float(values[1]),
+        start_atoms=changes.start,
+        std=float(std[1]),
+        past=past,
+        found=tuple(found),
+        n_tried=n_tried,
+        notes=changes.notes,
+    )
+
+
+def _column(predictor: Predictor, target: str | None) -> int:
+    names = [t.name for t in predictor.targets]
+    if target is not None and target not in names:
+        raise SettingsError(unknown_name("target of this model", target, names))
+    column = 0 if target is None else names.index(target)
+    if predictor.targets[column].is_spectrum:
+        raise ExplanationError(
+            f"{names[column]!r} is a spectrum; counterfactuals are about single numbers and "
+            "classes."
+        )
+    return column
+
+
+def _may_come(predictor: Predictor) -> list[int]:
+    """Return the elements of the training data, or those that the network knows."""
+    if predictor.elements:
+        return list(predictor.elements)
+    known = predictor.models[0].knows_elements().numpy()
+    return [int(z) for z in np.flatnonzero(known) if z]
+
+
+def _numbers(prediction: Prediction, target: Target, column: int) -> tuple[Any, Any]:
+    """Return the value of each input and its deviation; of a class, the first's probability."""
+    place = value_slices(prediction.targets)[column].start
+    shares = prediction.probabilities[column]
+    if target.kind == "classification" and shares is not None:
+        label = int(prediction.values[1, place])
+        return shares[:, label], np.full(len(prediction), np.nan)
+    return prediction.values[:, place], prediction.std[:, place]
+
+
+def _judged(
+    changes: Exchanges, prediction: Prediction, values: Any, std: Any
+) -> list[Counterfactual]:
+    """Return the changes of which the model says something."""
+    unlike = prediction.unlike
+    found = []
+    change: Exchange
+    for row, change in enumerate(changes.found, start=2):
+        if prediction.errors[row] or not math.isfinite(values[row]):
+            continue
+        shift = float(values[row] - values[1])
+        doubt = 2 * math.hypot(float(std[row]), float(std[1]))
+        found.append(
+            Counterfactual(
+                atoms=change.atoms,
+                change=change.change,
+                size=change.size,
+                prediction=float(values[row]),
+                std=float(std[row]),
+                shift=shift,
+                clear=bool(abs(shift) > doubt),
+                unlike=math.nan if unlike is None else float(unlike[row]),
+            )
+        )
+    return found
+
+
+def _far(found: Counterfactual) -> float:
+    return found.unlike if math.isfinite(found.unlike) else 0.0
+
+
+def write_counterfactuals(
+    found: Counterfactuals, predictor: Predictor, folder: Path, stem: str, n_shown: int = 10
+) -> list[Path]:
+    """Write ``STEM-counterfactuals.csv``, ``.json`` and a page of the first ones; return them.
+
+    The page shows the structure itself and the changed ones in 3D, coloured by the default method
+    of `explain`.
+    """
+    from dataclasses import replace
+
+    from atomlens.files import to_json, write_text
+    from atomlens.reports.page import write_page
+    from atomlens.reports.tables import write_table
+
+    base = folder / f"{stem}-counterfactuals"
+    written = [base.with_name(base.name + end) for end in (".json", ".csv", ".html")]
+    write_text(to_json(found.to_dict()) + "\n", written[0])
+    if not found.found:
+        return written[:1]
+    write_table(found.to_rows(), written[1])
+    titled = [("as it is", found.start_atoms)]
+    titled += [
+        (f"{i}: {c.change}, {c.shift:+.3g}", c.atoms)
+        for i, c in enumerate(found.found[:n_shown], start=1)
+    ]
+    pictures = [
+        replace(predictor.explain(atoms, target=found.target).picture(), name=title)
+        for title, atoms in titled
+    ]
+    write_page(pictures, written[2], title=f"Counterfactuals of {found.name}")
+    return written
+
+
+def counterfactual_lines(found: Counterfactuals, n_shown: int) -> Sequence[dict[str, str]]:
+    """Return the rows for a terminal."""
+
+    def number(value: float) -> str:
+        return f"{value:.4g}" if math.isfinite(value) else ""
+
+    return [
+        {
+            "": str(i),
+            "change": c.change,
+            "structure": c.structure,
+            found.target: number(c.prediction) + (f" ± {c.std:.2g}" if c.std == c.std else ""),
+            "shift": f"{c.shift:+.3g}" + ("" if c.clear or c.std != c.std else " (unclear)"),
+            "size": str(c.size),
+            "unlike %": f"{c.unlike:.0f}" if math.isfinite(c.unlike) else "",
+        }
+        for i, c in enumerate(found.found[:n_shown], start=1)
+    ]
