@@ -143,7 +143,8 @@ def charges(counts: Mapping[str, int]) -> dict[str, int] | None:
         if number > _MOST_STATES:
             break
         values = [q for _, q in chosen]
-        if values[0] >= 0 or sum(q * counts[s] for s, q in zip(order, values, strict=True)):
+        total = sum(q * counts[s] for s, q in zip(order, values, strict=True))
+        if values[0] >= 0 or total != 0:
             continue
         cost = float(sum(rank for rank, _ in chosen))
         if best is None or cost < best[0]:
