@@ -73,6 +73,7 @@ class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
         matmul_precision: str | None = None,
         seed: int | None = None,
         split: str | None = None,
+        calibration_share: float | None = None,
         scaling: str | None = None,
         reference: str | None = None,
         ensemble: int | None = None,
@@ -124,6 +125,7 @@ class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
         self.matmul_precision = matmul_precision
         self.seed = seed
         self.split = split
+        self.calibration_share = calibration_share
         self.scaling = scaling
         self.reference = reference
         self.ensemble = ensemble

@@ -16,6 +16,10 @@ from atomlens.nn.edges import EdgeLayout
 
 os.environ.setdefault("TRITON_INTERPRET", "1")
 pytest.importorskip("triton", reason="Triton is not installed: make test-triton")
+# of the interpreter of Triton 3.2 with numpy 1.26
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Conversion of an array with ndim:DeprecationWarning"
+)
 
 N_NODES, N_EDGES, WIDTH, HEADS = 13, 57, 32, 4
 
