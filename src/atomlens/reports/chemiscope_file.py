@@ -112,8 +112,7 @@ def write_map(
         key: {
             "target": "atom" if p.of_atoms else "structure",
             "values": _plain(p.values),
-            "units": p.unit,
-            "description": p.description,
+            **{k: v for k, v in (("units", p.unit), ("description", p.description)) if v},
         }
         for key, p in properties.items()
     }
