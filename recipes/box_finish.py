@@ -338,7 +338,8 @@ def again(name: str, data: Dataset, *, place: Path | None = None) -> Path:
     before = predictor.calibration.targets
     n_used = max((t.n for t in before if t is not None), default=len(kept))
     rest = np.arange(len(kept), dtype=np.int64)
-    if n_used < 0.75 * np.isfinite(truth).sum(axis=0).max():  # the other half taught the noise
+    half = n_used < 0.75 * np.isfinite(truth).sum(axis=0).max()
+    if half and predictor.noise != "none":  # the other half taught the noise
         order = np.random.default_rng(SEED).permutation(len(kept)).astype(np.int64)
         rest = np.sort(np.array_split(order, 2)[1])
     raw = run_models(predictor.models, store, features=True)

@@ -3,13 +3,14 @@
 import json
 import shutil
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from atomlens.cli import main
-from atomlens.datasets import save_packed
+from atomlens.datasets import load_packed, save_packed
 from atomlens.datasets.base import Dataset
 from atomlens.predictor import Predictor, score
 from atomlens.predictor import box as the_box
@@ -17,6 +18,7 @@ from atomlens.predictor.record import About
 from atomlens.predictor.samples import TrainingSamples
 from atomlens.structures.arrays import StructureArrays
 
+RECIPES = Path(__file__).parents[2] / "recipes"
 PARTS = {"train": range(20), "validation": range(20, 30), "test": range(30, 40)}
 ABOUT = About(
     summary="A small model for tests.",
@@ -128,6 +130,28 @@ def test_another_error_than_the_card_says_is_found(
     captured = capsys.readouterr()
     assert "DIFFERS" in captured.out
     assert "not what its card says" in captured.err
+
+
+def test_it_is_calibrated_anew_with_the_same_weights(
+    boxed: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(RECIPES))
+    finishing = import_module("box_finish")
+    monkeypatch.setattr(finishing, "BOX", boxed.parent)
+    data = load_packed(Path("data.npz"))
+    splits = {part: np.array(rows) for part, rows in PARTS.items()}
+    before = json.loads((boxed / "metrics.json").read_text())["test"]["targets"]["signal"]
+    weights = (boxed / "model.safetensors").read_bytes()
+    place = finishing.again("small", replace(data, splits=splits), place=Path("again").absolute())
+    assert (boxed / "model.safetensors").read_bytes() == weights
+    made = Predictor.load(place)
+    assert made.calibration.targets[0] is not None
+    assert made.calibration.targets[0].n == 10
+    after = made.metrics["test"]["targets"]["signal"]
+    assert after["mae"] == pytest.approx(before["mae"], rel=0.01)
+    assert made.metrics["validation"]["targets"]["signal"]["n"] == 10
+    assert main(["models", "verify", str(place), "--data", "data.npz"]) == 0
+    assert "DIFFERS" not in capsys.readouterr().out
 
 
 def test_what_verifying_needs_is_said(boxed: Path, capsys: pytest.CaptureFixture[str]) -> None:
