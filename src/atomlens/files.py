@@ -245,19 +245,22 @@ def _umask() -> int:
 
 
 @contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
+def replacing(path: str | Path, *, keep: bool = True) -> Iterator[Path]:
     """Give a temporary sibling to write to; move it to ``path`` if nothing failed.
 
     Missing folders are made. The sibling keeps the suffix, since writers choose the format
-    by it. Raises `SettingsError` if the place cannot be written to.
+    by it. Raises `SettingsError` if the place cannot be written to. Without ``keep`` the sibling
+    is for what is needed in between, and removed in the end.
     """
     target = Path(path)
-    draft = target.with_name(f"{_mark(target.stem)}part{target.suffix}")
+    kind = "part" if keep else "rows.part"
+    draft = target.with_name(f"{_mark(target.stem)}{kind}{target.suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(target.parent)
         yield draft
-        os.replace(draft, target)
+        if keep:
+            os.replace(draft, target)
     except OSError as error:
         reason = error.strerror or str(error)
         raise SettingsError(

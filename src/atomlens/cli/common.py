@@ -54,6 +54,45 @@ def load_model(given: str) -> "Predictor":
     return load(given)
 
 
+def add_speed(parser: argparse.ArgumentParser, *, batches: bool = True) -> None:
+    """Add ``--workers``, ``--device`` and ``--batch-size``."""
+    group = parser.add_argument_group("speed")
+    group.add_argument(
+        "--workers",
+        type=_workers,
+        default=0,
+        metavar="N",
+        help="processes that read files and SMILES beside the model (default: auto, one a core "
+        "where there is enough to read); the result does not depend on it",
+    )
+    group.add_argument(
+        "--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:1 ... (default: auto)"
+    )
+    if batches:
+        group.add_argument(
+            "--batch-size",
+            type=_positive,
+            metavar="N",
+            help="structures at a time in the model at most (default: as suits their sizes)",
+        )
+
+
+def _workers(text: str) -> int:
+    if text == "auto":
+        return 0
+    return _positive(text, "auto or a whole number from 1 to 256", 256)
+
+
+def _positive(text: str, what: str = "a whole number above 0", most: int = 10**9) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if not 1 <= number <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
+    return number
+
+
 def add_strict(parser: argparse.ArgumentParser) -> None:
     """Add ``--strict``."""
     parser.add_argument(

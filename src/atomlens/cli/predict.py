@@ -9,6 +9,7 @@ from atomlens.cli.common import (
     add_conformers,
     add_disorder,
     add_model_and_inputs,
+    add_speed,
     add_strict,
     load_model,
     table_options,
@@ -19,7 +20,8 @@ from atomlens.cli.progress import ProgressLine
 from atomlens.errors import SettingsError
 
 if TYPE_CHECKING:
-    from atomlens.predictor import Prediction
+    from atomlens.errors import Failure
+    from atomlens.predictor import Prediction, Predictor
     from atomlens.predictor.inputs import Inputs
 
 SUMMARY = "predict a property of structures"
@@ -35,6 +37,7 @@ examples:
   atomlens predict runs/homo table.csv --out predicted.csv
   atomlens predict runs/homo "crystals/*.cif" --out gaps.csv
   atomlens predict runs/homo a.cif b.cif --format json
+  atomlens predict mp crystals/ --out gaps.parquet --workers 8
   atomlens predict runs/homo molecules/ --embedding vectors.npz
   atomlens predict runs/eps TiO2 ZnS --plot spectra.png
 
@@ -69,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_disorder(parser)
     add_conformers(parser)
     add_strict(parser)
+    add_speed(parser)
     add_common_arguments(parser)
 
 
@@ -80,10 +84,10 @@ def run(options: argparse.Namespace) -> int:
         )
     if options.embedding is not None and options.embedding.suffix != ".npz":
         raise SettingsError(f"--embedding {options.embedding}: the name must end with .npz.")
-    from atomlens.predictor.inputs import gather
-    from atomlens.predictor.reading import inputs_reading
-    from atomlens.reports.tables import check_table, format_table, to_csv, to_json, write_table
+    from atomlens.machine import choose_device
+    from atomlens.reports.tables import check_table
 
+    choose_device(options.device)
     if options.out is not None:
         check_table(options.out)
         refuse_to_overwrite(options.out, options.inputs)
@@ -91,6 +95,62 @@ def run(options: argparse.Namespace) -> int:
     if options.plot is not None and not model.has_spectra:
         raise SettingsError(f"--plot {options.plot}: this model predicts numbers, no spectra.")
     tell_unfinished(options.model)
+    shown = (options.format, options.plot, options.embedding)
+    if options.out is not None and all(one is None for one in shown):
+        return write_as_they_come(model, options)
+    return predict_at_once(model, options)
+
+
+def write_as_they_come(model: "Predictor", options: argparse.Namespace) -> int:
+    """Write the rows while others are still being read; memory holds some hundred at a time."""
+    from atomlens.predictor.inputs import stream_inputs
+    from atomlens.predictor.reading import inputs_reading
+    from atomlens.reports.journal import TableJournal
+
+    flat = options.out.suffix in (".csv", ".parquet", ".xlsx")
+    replaced = options.out.exists()
+    doubts, n_inputs = Doubts(), 0
+    failures: list[Failure] = []
+    with (
+        TableJournal(options.out) as journal,
+        ProgressLine("predicting", quiet=options.quiet) as progress,
+    ):
+        for inputs in stream_inputs(
+            options.inputs,
+            inputs_reading(model, options.inputs, table_options(options)),
+            disorder=options.disorder,
+            n_models=options.ordered_models,
+            conformers=options.conformers,
+            leave_out=written(options.out),
+            n_workers=options.workers,
+        ):
+            prediction = model.predict(
+                inputs,
+                batch_size=options.batch_size,
+                n_workers=options.workers,
+                device=options.device,
+            )
+            if options.strict:
+                prediction = prediction.strictly()
+            journal.add(prediction.to_rows() if flat else prediction.to_records())
+            failures += prediction.failures
+            n_inputs += len(prediction)
+            doubts.hear(prediction, inputs)
+            progress.count(n_inputs)
+        if len(failures) < n_inputs:
+            journal.finish()
+    if replaced and len(failures) < n_inputs and not options.quiet:
+        say(f"{options.out} stood there and was replaced.")
+    doubts.tell()
+    return exit_code(failures, n_inputs)
+
+
+def predict_at_once(model: "Predictor", options: argparse.Namespace) -> int:
+    """Predict all inputs, then show them."""
+    from atomlens.predictor.inputs import gather
+    from atomlens.predictor.reading import inputs_reading
+    from atomlens.reports.tables import format_table, to_csv, to_json, write_table
+
     inputs = gather(
         options.inputs,
         inputs_reading(model, options.inputs, table_options(options)),
@@ -98,10 +158,17 @@ def run(options: argparse.Namespace) -> int:
         n_models=options.ordered_models,
         conformers=options.conformers,
         leave_out=written(options.out, options.plot, options.embedding),
+        n_workers=options.workers,
     )
-    vectors = model.embed(inputs) if options.embedding is not None else None
+    vectors = model.embed(inputs, device=options.device) if options.embedding is not None else None
     with ProgressLine("predicting", quiet=options.quiet) as progress:
-        prediction = model.predict(inputs, progress=progress)
+        prediction = model.predict(
+            inputs,
+            batch_size=options.batch_size,
+            n_workers=options.workers,
+            device=options.device,
+            progress=progress,
+        )
     if options.strict:
         prediction = prediction.strictly()
     records = prediction.to_records()
@@ -121,7 +188,9 @@ def run(options: argparse.Namespace) -> int:
         plot_spectra(prediction, options.plot)
     if vectors is not None:
         vectors.save(options.embedding)
-    tell_doubts(prediction, inputs)
+    doubts = Doubts()
+    doubts.hear(prediction, inputs)
+    doubts.tell()
     return exit_code(prediction.failures, len(records))
 
 
@@ -139,18 +208,30 @@ def plot_spectra(prediction: "Prediction", path: Path) -> None:
         say(f"The picture shows the first {len(panels)} spectra and leaves out {n_left}.")
 
 
-def tell_doubts(prediction: "Prediction", inputs: "Inputs", most: int = 5) -> None:
-    """Say on stderr which numbers should be mistrusted, and why; the readers spoke before."""
-    places = inputs.places.tolist()
-    read = dict(zip(places, inputs.structures.warnings or ((),) * len(places), strict=True))
-    doubtful = []
-    for place, (name, warning) in enumerate(
-        zip(prediction.names, prediction.warnings, strict=True)
-    ):
-        doubt = warning.removeprefix("; ".join(read.get(place, ()))).removeprefix("; ")
-        if doubt and not prediction.errors[place]:
-            doubtful.append(f"warning: {name}: {doubt}")
-    for sentence in doubtful[:most]:
-        say(sentence)
-    if len(doubtful) > most:
-        say(f"warning: and {len(doubtful) - most} more; they have a `warning` in the output")
+class Doubts:
+    """Says on stderr which numbers should be mistrusted, and why; the readers spoke before."""
+
+    def __init__(self, most: int = 5) -> None:
+        self.most = most
+        self.first: list[str] = []
+        self.n = 0
+
+    def hear(self, prediction: "Prediction", inputs: "Inputs") -> None:
+        """Take in what is doubtful about some predictions."""
+        places = inputs.places.tolist()
+        read = dict(zip(places, inputs.structures.warnings or ((),) * len(places), strict=True))
+        for place, (name, warning) in enumerate(
+            zip(prediction.names, prediction.warnings, strict=True)
+        ):
+            doubt = warning.removeprefix("; ".join(read.get(place, ()))).removeprefix("; ")
+            if doubt and not prediction.errors[place]:
+                self.n += 1
+                if self.n <= self.most:
+                    self.first.append(f"warning: {name}: {doubt}")
+
+    def tell(self) -> None:
+        """Say the first of them, and how many there are."""
+        for sentence in self.first:
+            say(sentence)
+        if self.n > self.most:
+            say(f"warning: and {self.n - self.most} more; they have a `warning` in the output")

@@ -22,6 +22,17 @@ class ProgressLine:
         seconds = time.monotonic() - self.start
         self.show(share, f"{done}/{total}", time_left(share, seconds))
 
+    def count(self, done: int) -> None:
+        """Show how many are done where nobody knows how many there are."""
+        now = time.monotonic()
+        if not self.active or now - self.last < 0.1:
+            return
+        self.last = now
+        text = f"{self.label}  {done:,}  {clock(now - self.start)}"
+        self.stream.write("\r" + text.ljust(self.width))
+        self.stream.flush()
+        self.width = len(text)
+
     def show(self, share: float, *notes: str) -> None:
         """Rewrite the line, at most ten times a second, and always at the end."""
         now = time.monotonic()

@@ -13,6 +13,7 @@ from atomlens.boundary import net, read_text
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.columns import TargetOptions, target_columns
 from atomlens.datasets.rows import assemble
+from atomlens.datasets.tables import RowReader
 from atomlens.errors import DatasetError, StructureError
 from atomlens.structures.disorder import REFUSE, DisorderChoice
 
@@ -52,10 +53,11 @@ def load_id_prop(
     }
     chosen = target_columns(columns, wanted, options, str(path))
     names = [row[0] for row in body]
+    reader = RowReader(_read, lambda row: (names[row], files.get(names[row])))
     return assemble(
         path=folder,
         chosen=chosen,
-        forms_of_row=lambda row: _read(names[row], files, forms),
+        read=lambda rows: reader.read(rows, forms),
         names=names,
         limit=limit,
         seed=seed,
@@ -83,12 +85,12 @@ def _files(folder: Path) -> dict[str, Path]:
     return files
 
 
-def _read(identifier: str, files: dict[str, Path], forms: DisorderChoice) -> "list[Atoms]":
+def _read(identifier: str, file: Path | None, forms: DisorderChoice) -> "list[Atoms]":
     from atomlens.structures.reading import to_forms
 
-    if identifier not in files:
+    if file is None:
         raise StructureError(f"there is no file {identifier}.cif in this folder; add it")
-    return to_forms(files[identifier], forms)
+    return to_forms(file, forms)
 
 
 def _is_number(text: str) -> bool:

@@ -1,10 +1,10 @@
 """Rows with a structure and values, made into a data set; bad rows are named, not lost."""
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,7 @@ from atomlens.errors import DatasetError, Failure, StructureError
 from atomlens.printing import reason
 from atomlens.structures.arrays import Structure, StructureArrays, name_of, structure_of
 from atomlens.structures.disorder import REFUSE, DisorderChoice, form_of, name_of_forms
-
-if TYPE_CHECKING:
-    from ase import Atoms
+from atomlens.structures.workers import Outcome
 
 _NOT_TARGETS = {"name", "source", "is_formula", "comment", "unique_id", "id", "split", "index"}
 _ASE_RESULTS = ("energy", "free_energy")
@@ -54,7 +52,7 @@ def dataset_of_table(
     return assemble(
         path,
         chosen,
-        lambda row: table.forms_of(row, forms),
+        lambda rows: table.forms_of.read(rows, forms),
         table.names,
         table.parts,
         table.folds,
@@ -106,7 +104,9 @@ def load_inside(
     return assemble(
         path,
         chosen,
-        lambda row: every[firsts[row] : [*firsts, len(every)][row + 1]],
+        lambda rows: (
+            Outcome(every[firsts[row] : [*firsts, len(every)][row + 1]], None) for row in rows
+        ),
         [name_of(atoms) for atoms in structures],
         parts if any(part is not None for part in parts) else None,
         limit=limit,
@@ -118,7 +118,7 @@ def load_inside(
 def assemble(
     path: Path,
     chosen: TargetColumns,
-    forms_of_row: "Callable[[int], list[Atoms]]",
+    read: Callable[[Sequence[int]], Iterator[Outcome]],
     names: Sequence[str | None],
     parts: Sequence[str | None] | None = None,
     folds: Sequence[str | None] | None = None,
@@ -148,8 +148,9 @@ def assemble(
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         warnings.simplefilter("ignore", DeprecationWarning)  # of other packages
-        for row in [usable[i] for i in sample_rows(len(usable), limit, seed)]:
-            result = _forms(path, row, names[row], forms_of_row)
+        sample = [usable[i] for i in sample_rows(len(usable), limit, seed)]
+        for row, outcome in zip(sample, read(sample), strict=True):
+            result = _forms(path, row, names[row], outcome)
             if isinstance(result, Failure):
                 failed.append(result)
             else:
@@ -174,11 +175,9 @@ def assemble(
     )
 
 
-def _forms(
-    path: Path, row: int, name: str | None, forms_of_row: "Callable[[int], list[Atoms]]"
-) -> list[Structure] | Failure:
+def _forms(path: Path, row: int, name: str | None, outcome: Outcome) -> list[Structure] | Failure:
     try:
-        found = [structure_of(atoms) for atoms in forms_of_row(row)]
+        found = [structure_of(atoms) for atoms in outcome.get()]
     except StructureError as problem:
         called = _called(row, name)
         return Failure(name=called, message=f"{path}, {called}: {problem}")

@@ -12,7 +12,7 @@ import csv
 import io
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from os.path import isdir, isfile
@@ -28,6 +28,8 @@ from atomlens.structures.disorder import REFUSE, DisorderChoice
 if TYPE_CHECKING:
     from ase import Atoms
 
+    from atomlens.structures.workers import Outcome
+
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".smi", ".smiles", ".parquet", ".xlsx")
 """Files that are tables; the text formats may be gzipped (``.csv.gz``)."""
 _BINARY = {".parquet": ("pyarrow", "Parquet"), ".xlsx": ("openpyxl", "Excel")}
@@ -41,12 +43,44 @@ _SITES = ("species", "coords", "frac_coords", "lattice")
 _IGNORED = ("", "index", "unnamed: 0", "source")
 
 
+@dataclass(frozen=True, slots=True)
+class RowReader:
+    """Reads the structure of a row, or its forms, in this process or, as a task, in another."""
+
+    function: "Callable[..., list[Atoms]]"
+    """Of a module; its last argument says which forms are wanted."""
+    arguments: Callable[[int], tuple[Any, ...]]
+    """What it is called with for a row."""
+    is_text: bool = False
+    """The rows are SMILES or the like, of which each takes long."""
+
+    def __call__(self, row: int, forms: DisorderChoice) -> "list[Atoms]":
+        """Return the structure of a row, or its forms; raises StructureError."""
+        return self.function(*self.arguments(row), forms)
+
+    def read(
+        self, rows: Sequence[int], forms: DisorderChoice, n_workers: int = 0
+    ) -> "Iterator[Outcome]":
+        """Yield what came of some rows, in order.
+
+        Args:
+            rows: Which.
+            forms: What is wanted of a disordered crystal or a SMILES.
+            n_workers: Processes; 0: one a core, where that is worth it.
+        """
+        from atomlens.structures.workers import chosen_workers, outcomes
+
+        seconds = len(rows) * (0.01 if self.is_text else 0.0015)
+        tasks = ((self.function, (*self.arguments(row), forms)) for row in rows)
+        return outcomes(tasks, chosen_workers(n_workers, seconds * forms.conformers))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """A table taken apart. Every sequence has one entry a row."""
 
     n_rows: int
-    forms_of: "Callable[[int, DisorderChoice], list[Atoms]]"
+    forms_of: RowReader
     """Reads the structure of a row, or its ordered models or conformers; raises StructureError."""
     names: tuple[str | None, ...]
     """What the table calls the rows; None where it gives no name."""
@@ -177,7 +211,7 @@ def _structures(
     known: Mapping[str, str],
     given: str | None,
     folder: Path | None,
-) -> "tuple[Callable[[int, DisorderChoice], list[Atoms]], tuple[str, ...]]":
+) -> tuple[RowReader, tuple[str, ...]]:
     """Return how to read the structure of a row, and the headers that takes."""
     if given is None and "file" not in known:
         held = [known[k] for k in _HOLDERS if k in known and _holds(columns[known[k]])]
@@ -186,10 +220,8 @@ def _structures(
             held = sites
         if held:
             lowered = {h.strip().lower(): columns[h] for h in held}
-            return (
-                lambda row, choice: _from_record({k: v[row] for k, v in lowered.items()}, choice),
-                tuple(held),
-            )
+            reader = RowReader(_from_record, lambda row: ({k: v[row] for k, v in lowered.items()},))
+            return reader, tuple(held)
     header = given or next((known[t] for t in _TEXTS if t in known), None)
     if header is None:
         raise DatasetError(
@@ -198,8 +230,12 @@ def _structures(
         )
     cells = columns[header]
     word = "file" if folder is not None else header.strip().lower()
-    place = folder or path.parent
-    return lambda row, choice: _from_cell(cells[row], header, word, place, choice), (header,)
+    reader = RowReader(
+        _from_cell,
+        lambda row: (cells[row], header, word, folder or path.parent),
+        is_text=word not in ("file", "formula", "composition"),
+    )
+    return reader, (header,)
 
 
 def _from_cell(

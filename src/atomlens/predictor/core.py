@@ -1,7 +1,7 @@
 """A trained model in use: load, save, predict, embed, explain, evaluate."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, final
@@ -26,6 +26,7 @@ from atomlens.predictor.inputs import (
     gather,
     read_inputs,
     refuse_elements,
+    stream_inputs,
     with_readers,
 )
 from atomlens.predictor.loading import load_trained
@@ -93,7 +94,8 @@ class Predictor(TrainedModel):
                 molecule at most, that of an mmCIF the mean over its models, with their spread.
             batch_size: At most so many structures at a time; by default as many as suits
                 their sizes.
-            n_workers: Threads that build graphs; 0: one a core.
+            n_workers: Processes that read files and SMILES, and threads that build graphs; 0: one
+                a core, where that is worth it.
             device: ``auto``, ``cpu``, ``cuda`` ...
             progress: True for a progress bar, or what is called with the number of structures
                 done and in all, first while neighbours are searched, then while the model runs.
@@ -103,7 +105,13 @@ class Predictor(TrainedModel):
             a warning counts them.
         """
         heard: StepProgress | None = shown(progress, "predicting")
-        inputs = gather(structures, disorder=disorder, n_models=n_models, conformers=conformers)
+        inputs = gather(
+            structures,
+            disorder=disorder,
+            n_models=n_models,
+            conformers=conformers,
+            n_workers=n_workers,
+        )
         _tell_failed(structures, inputs)
         inputs = refuse_elements(inputs, self.models[0])
         inputs, store = build_graphs(inputs, self.builder, n_workers=n_workers, progress=heard)
@@ -118,6 +126,48 @@ class Predictor(TrainedModel):
             features=self.familiarity is not None,
         )
         return self._prediction(inputs, self.estimate(raw, inputs.structures), self.unlike(raw))
+
+    def predict_stream(
+        self,
+        structures: Any,
+        reading: Mapping[str, Any] | None = None,
+        *,
+        disorder: Disorder = "refuse",
+        n_models: int = N_MODELS,
+        conformers: int = 1,
+        batch_size: int | None = None,
+        n_workers: int = 0,
+        device: str = "auto",
+    ) -> Iterator[Prediction]:
+        """Predict any number of structures, some hundred at a time, in constant memory.
+
+        While the model runs on some, others are being read. What fails keeps its place; nobody
+        is warned of it here.
+
+        Args:
+            structures: As in `predict`.
+            reading: How tables are read: ``structure_column``, ``name_column``,
+                ``structure_folder``.
+            disorder: As in `predict`, as the arguments that follow.
+            n_models: As in `predict`.
+            conformers: As in `predict`.
+            batch_size: As in `predict`.
+            n_workers: As in `predict`.
+            device: As in `predict`.
+
+        Returns:
+            The predictions part by part, in the order of the inputs. Which structures share a
+            part depends on the inputs alone, so the numbers do not depend on ``n_workers``.
+        """
+        for inputs in stream_inputs(
+            structures,
+            reading,
+            disorder=disorder,
+            n_models=n_models,
+            conformers=conformers,
+            n_workers=n_workers,
+        ):
+            yield self.predict(inputs, batch_size=batch_size, n_workers=n_workers, device=device)
 
     def seen_in(self, structures: StructureArrays) -> tuple[str, ...]:
         """(n,) in which part of the model's training each structure was, whatever it is called.

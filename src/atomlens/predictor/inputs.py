@@ -2,13 +2,13 @@
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,10 @@ from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice, for
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+
+TOGETHER = 512
+"""Structures that are read and predicted at a time where there are many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +73,7 @@ def gather(
     n_models: int = N_MODELS,
     conformers: int = 1,
     leave_out: Sequence[Path] = (),
+    n_workers: int = 1,
 ) -> Inputs:
     """Return the inputs for one or many of: Atoms, pymatgen, rdkit, text, path, table, arrays.
 
@@ -79,6 +84,7 @@ def gather(
         n_models: See `atomlens.read`.
         conformers: See `atomlens.read`.
         leave_out: Files and folders that folders and patterns pass over, such as outputs.
+        n_workers: See `atomlens.read`.
     """
     if isinstance(given, Inputs):
         return given
@@ -97,6 +103,7 @@ def gather(
         n_models=n_models,
         conformers=conformers,
         leave_out=leave_out,
+        n_workers=n_workers,
     )
     return replace(from_items(items), carried=tuple(carried) if any(carried) else ())
 
@@ -109,6 +116,7 @@ def read_inputs(
     n_models: int = N_MODELS,
     conformers: int = 1,
     leave_out: Sequence[Path] = (),
+    n_workers: int = 1,
 ) -> "tuple[list[Atoms | Structure | Failure], list[dict[str, Any]]]":
     """Return what came of each input, and the cells of the table that it came from.
 
@@ -124,6 +132,7 @@ def read_inputs(
         n_models=n_models,
         conformers=conformers,
         leave_out=leave_out,
+        n_workers=n_workers,
     )
     listed = list(given) if isinstance(given, list | tuple) else [given]
     if not any(map(_has_rows, listed)):
@@ -140,10 +149,92 @@ def read_inputs(
             carried += [{}] * len(found)
             continue
         for one in group:
-            rows, cells = _unpacked(one) if is_packed(one) else _rows_of(one, reading or {}, forms)
-            items += rows
-            carried += cells
+            for item, cells in _rows_of_one(one, reading or {}, forms, n_workers):
+                items.append(item)
+                carried.append(cells)
     return items, carried
+
+
+_Row: TypeAlias = "tuple[Atoms | Structure | Failure, dict[str, Any]]"
+
+
+def stream_inputs(
+    given: Any,
+    reading: Mapping[str, Any] | None = None,
+    *,
+    disorder: Disorder = "refuse",
+    n_models: int = N_MODELS,
+    conformers: int = 1,
+    leave_out: Sequence[Path] = (),
+    n_workers: int = 0,
+    together: int = TOGETHER,
+) -> Iterator[Inputs]:
+    """Yield the inputs of a call some hundred at a time, so that any number fits into memory.
+
+    The ordered models of one crystal stay together. See `gather` for the arguments, and
+    `atomlens.structures.stream_structures` for the names.
+
+    Args:
+        together: Structures in each part.
+    """
+    waiting: list[_Row] = []
+    forms = DisorderChoice(how=disorder, n_models=n_models, conformers=conformers)
+    for rows in _streamed(given, reading or {}, forms, leave_out, n_workers):
+        waiting += rows
+        while len(waiting) > together:
+            n = together
+            while n < len(waiting) and _goes_on(waiting[n][0]):
+                n += 1
+            if n == len(waiting):  # the next one may go on with the last crystal
+                break
+            yield _of_rows(waiting[:n])
+            del waiting[:n]
+    if waiting:
+        yield _of_rows(waiting)
+
+
+def _goes_on(item: "Atoms | Structure | Failure") -> bool:
+    """Say whether an item is another form of the structure before it."""
+    if isinstance(item, Failure | Structure):
+        return False
+    return form_of(item) > 0
+
+
+def _of_rows(rows: Sequence[_Row]) -> Inputs:
+    carried = tuple(cells for _, cells in rows)
+    inputs = from_items([item for item, _ in rows])
+    return replace(inputs, carried=carried if any(carried) else ())
+
+
+def _streamed(
+    given: Any,
+    reading: Mapping[str, Any],
+    forms: DisorderChoice,
+    leave_out: Sequence[Path],
+    n_workers: int,
+) -> Iterator[list[_Row]]:
+    """Yield what belongs together: the structures of a file, or one row of a table."""
+    from atomlens.structures import stream_structures
+
+    if isinstance(given, StructureArrays):
+        for structure in given:
+            yield [(structure, {})]
+        return
+    listed = list(given) if isinstance(given, list | tuple) else [given]
+    for is_one, group in groupby(listed, key=_has_rows):
+        if is_one:
+            for one in group:
+                yield from ([row] for row in _rows_of_one(one, reading, forms, n_workers))
+            continue
+        for found in stream_structures(
+            list(group),
+            disorder=forms.how,
+            n_models=forms.n_models,
+            conformers=forms.conformers,
+            leave_out=leave_out,
+            n_workers=n_workers,
+        ):
+            yield [(item, {}) for item in found]
 
 
 def _has_rows(given: Any) -> bool:
@@ -162,15 +253,21 @@ def is_packed(given: Any) -> bool:
         return False
 
 
-def _unpacked(
-    path: Any,
-) -> "tuple[list[Atoms | Structure | Failure], list[dict[str, Any]]]":
-    items: list[Atoms | Structure | Failure] = []
+def _rows_of_one(
+    given: Any, reading: Mapping[str, Any], forms: DisorderChoice, n_workers: int
+) -> "Iterator[_Row]":
+    """Yield the structures of each row of a table or packed file, and the cells beside them."""
+    return _unpacked(given) if is_packed(given) else _rows_of(given, reading, forms, n_workers)
+
+
+def _unpacked(path: Any) -> "Iterator[_Row]":
     try:
-        items += load_packed(Path(path).expanduser()).structures
+        structures = load_packed(Path(path).expanduser()).structures
     except DatasetError as problem:
-        items.append(Failure(name=Path(path).name, message=str(problem)))
-    return items, [{}] * len(items)
+        yield Failure(name=Path(path).name, message=str(problem)), {}
+        return
+    for structure in structures:
+        yield structure, {}
 
 
 def _is_table(given: Any) -> bool:
@@ -180,9 +277,8 @@ def _is_table(given: Any) -> bool:
 
 
 def _rows_of(
-    given: Any, reading: Mapping[str, Any], forms: DisorderChoice
-) -> "tuple[list[Atoms | Structure | Failure], list[dict[str, Any]]]":
-    """Return the structure of each row of a table, or its forms, and its cells."""
+    given: Any, reading: Mapping[str, Any], forms: DisorderChoice, n_workers: int
+) -> "Iterator[_Row]":
     folder = reading.get("structure_folder")
     places = (
         reading.get("structure_column"),
@@ -198,34 +294,33 @@ def _rows_of(
         else:
             table = read_table(path, *places)
     except AtomlensError as problem:
-        return [Failure(name=path.name, message=str(problem))], [{}]
-    items: list[Atoms | Structure | Failure] = []
-    rows: list[int] = []
-    with warnings.catch_warnings(record=True) as heard:
-        warnings.simplefilter("always")
-        for row in range(table.n_rows):
-            called = table.names[row] or f"row {row + 1}"
-            if row in table.problems:
-                message = f"{path}, {called}: {table.problems[row]}"
-                items.append(Failure(name=called, message=message))
-                rows.append(row)
-                continue
-            try:
-                found = table.forms_of(row, forms)
-            except AtomlensError as problem:
-                items.append(Failure(name=called, message=f"{path}, {called}: {problem}"))
-                rows.append(row)
-                continue
-            for atoms in found:
-                if table.names[row]:
-                    atoms.info["name"] = table.names[row]
-                items.append(atoms)
-                rows.append(row)
+        yield Failure(name=path.name, message=str(problem)), {}
+        return
+    plain = {h: c for h, c in table.cells.items() if not any(_is_nested(v) for v in c)}
+    usable = [row for row in range(table.n_rows) if row not in table.problems]
+    found = table.forms_of.read(usable, forms, n_workers)
+    heard: list[str] = []
+    for row in range(table.n_rows):
+        called = table.names[row] or f"row {row + 1}"
+        cells = {h: c[row] for h, c in plain.items()}
+        if row in table.problems:
+            message = f"{path}, {called}: {table.problems[row]}"
+            yield Failure(name=called, message=message), cells
+            continue
+        outcome = next(found)
+        heard += [text for text, _ in outcome.remarks]
+        if isinstance(outcome.error, AtomlensError):
+            yield Failure(name=called, message=f"{path}, {called}: {outcome.error}"), cells
+            continue
+        if outcome.error is not None:
+            raise outcome.error
+        for atoms in outcome.value:
+            if table.names[row]:
+                atoms.info["name"] = table.names[row]
+            yield atoms, cells
     if heard:
         more = f" (and {len(heard) - 1} more remarks)" if len(heard) > 1 else ""
-        warnings.warn(f"{path}: {heard[0].message}{more}", stacklevel=4)
-    plain = {h: c for h, c in table.cells.items() if not any(_is_nested(v) for v in c)}
-    return items, [{h: c[row] for h, c in plain.items()} for row in rows]
+        warnings.warn(f"{path}: {heard[0]}{more}", stacklevel=4)
 
 
 def _is_nested(cell: Any) -> bool:

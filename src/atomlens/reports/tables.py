@@ -110,19 +110,19 @@ def to_csv(records: Sequence[Record]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow([safe_cell(name) for name in names])
-    writer.writerows([_cell(plain(record.get(name))) for name in names] for record in records)
+    writer.writerows([cell_text(plain(record.get(name))) for name in names] for record in records)
     return buffer.getvalue()
 
 
 def to_json(records: Sequence[Record]) -> str:
     """Return the rows as one JSON array, a row a line."""
-    lines = ",\n".join(_dump(record) for record in records)
+    lines = ",\n".join(dump_record(record) for record in records)
     return f"[\n{lines}\n]\n" if lines else "[]\n"
 
 
 def to_json_lines(records: Sequence[Record]) -> str:
     """Return one JSON object a line."""
-    return "".join(_dump(record) + "\n" for record in records)
+    return "".join(dump_record(record) + "\n" for record in records)
 
 
 def format_table(records: Sequence[Record], widest: int | None = None) -> str:
@@ -218,7 +218,7 @@ def _write_parquet(records: Sequence[Record], path: str | Path) -> Path:
 
     names = column_names(records)
     frame = pandas.DataFrame(
-        {name: [_packed(plain(record.get(name))) for record in records] for name in names}
+        {name: [packed(plain(record.get(name))) for record in records] for name in names}
     )
     with replacing(path) as draft:
         frame.to_parquet(draft, index=False)
@@ -245,10 +245,10 @@ def _write_excel(records: Sequence[Record], path: str | Path) -> Path:
     sheet = book.create_sheet("atomlens")
 
     def cell(value: Any) -> Any:
-        packed = _packed(plain(value))
-        if not isinstance(packed, str):
-            return packed
-        text = ILLEGAL_CHARACTERS_RE.sub("", packed)[:_LONGEST_CELL]
+        known = packed(plain(value))
+        if not isinstance(known, str):
+            return known
+        text = ILLEGAL_CHARACTERS_RE.sub("", known)[:_LONGEST_CELL]
         made = WriteOnlyCell(sheet, value=text)
         made.data_type = "s"  # never a formula
         return made
@@ -261,13 +261,15 @@ def _write_excel(records: Sequence[Record], path: str | Path) -> Path:
     return Path(path)
 
 
-def _packed(value: Any) -> Any:
+def packed(value: Any) -> Any:
+    """Return a value for a column of a file: lists and dictionaries as JSON."""
     if isinstance(value, dict | list):
         return encodable(_dump_value(value))
     return encodable(value) if isinstance(value, str) else value
 
 
-def _dump(record: Record) -> str:
+def dump_record(record: Record) -> str:
+    """Return a row as one line of JSON."""
     return _dump_value({str(key): plain(value) for key, value in record.items()})
 
 
@@ -275,7 +277,8 @@ def _dump_value(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def _cell(value: Any) -> str:
+def cell_text(value: Any) -> str:
+    """Return a value as a cell of a CSV file."""
     if value is None:
         return ""
     if isinstance(value, dict | list | bool):

@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from atomlens.structures.reading import ReadResult as ReadResult
     from atomlens.structures.reading import read as read
     from atomlens.structures.reading import read_structures as read_structures
+    from atomlens.structures.reading import stream_structures as stream_structures
     from atomlens.structures.reading import to_atoms as to_atoms
 
 _WHERE = {
     "ReadResult": "reading",
     "read": "reading",
     "read_structures": "reading",
+    "stream_structures": "reading",
     "to_atoms": "reading",
 }
 __all__ = list(_WHERE)

@@ -4,10 +4,11 @@ import glob
 import os
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeGuard
 
 from atomlens.errors import Failure, StructureError
 from atomlens.printing import clean_name
@@ -33,6 +34,8 @@ from atomlens.structures.records import (
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+    from atomlens.structures.workers import Outcome
 
 _LONGEST_PATTERN, _MOST_FOLDERS = 1000, 100_000
 
@@ -78,12 +81,19 @@ class _Job(NamedTuple):
             )
 
 
+def _job(disorder: Disorder, n_models: int, conformers: int, leave_out: Iterable[Path]) -> _Job:
+    passed_over = frozenset(Path(path).resolve() for path in leave_out)
+    choice = DisorderChoice(how=disorder, n_models=n_models, conformers=conformers)
+    return _Job(choice, [], passed_over)
+
+
 def read(
     inputs: Input | Iterable[Input],
     *,
     disorder: Disorder = "refuse",
     n_models: int = N_MODELS,
     conformers: int = 1,
+    n_workers: int = 1,
 ) -> "list[Atoms]":
     """Read structures from files, folders, globs, SMILES, formulas or objects.
 
@@ -94,13 +104,21 @@ def read(
         n_models: How many models ``enumerate`` makes at most.
         conformers: How many shapes are made of each SMILES, or models taken of an mmCIF, at most;
             if more than 1, ``info["conformer"]`` numbers those of one molecule.
+        n_workers: Processes that read files and SMILES side by side; 0: one a core, where that
+            is worth it. The result does not depend on it.
 
     Names are in ``info["name"]``, unique in one call; the file is in ``info["source"]``.
     Structures that cannot be used are left out with one warning that names them.
 
     Raises StructureError if there is no usable structure.
     """
-    result = read_structures(inputs, disorder=disorder, n_models=n_models, conformers=conformers)
+    result = read_structures(
+        inputs,
+        disorder=disorder,
+        n_models=n_models,
+        conformers=conformers,
+        n_workers=n_workers,
+    )
     structures, failures = result.structures, result.failures
     if not structures:
         raise StructureError(_all_failed(failures))
@@ -122,6 +140,7 @@ def read_structures(
     n_models: int = N_MODELS,
     conformers: int = 1,
     leave_out: Iterable[Path] = (),
+    n_workers: int = 1,
 ) -> ReadResult:
     """Read structures like `read`, with a Failure in the place of each one that is bad.
 
@@ -131,16 +150,45 @@ def read_structures(
     input; remarks, such as deuterium read as hydrogen, are warnings, and stay with their
     structure in ``info["warnings"]``.
     """
-    passed_over = frozenset(Path(path).resolve() for path in leave_out)
-    choice = DisorderChoice(how=disorder, n_models=n_models, conformers=conformers)
-    job = _Job(choice, [], passed_over)
-    items = [item for one in _listed(inputs) for item in _items(one, job)]
+    job = _job(disorder, n_models, conformers, leave_out)
+    pieces = [piece for one in _listed(inputs) for piece in _pieces(one, job)]
+    items = [item for found in _read_pieces(pieces, job, n_workers) for item in found]
     structures = [item for item in items if not isinstance(item, Failure)]
     _make_names_unique(structures)
-    _tell_warnings(structures)
+    told = _Told()
+    told.hear(structures)
+    told.tell()
     for sentence in job.left_out:
         warnings.warn(sentence, stacklevel=2)
     return ReadResult(items=tuple(items))
+
+
+def stream_structures(
+    inputs: Input | Iterable[Input],
+    *,
+    disorder: Disorder = "refuse",
+    n_models: int = N_MODELS,
+    conformers: int = 1,
+    leave_out: Iterable[Path] = (),
+    n_workers: int = 1,
+) -> "Iterator[list[Atoms | Failure]]":
+    """Yield what `read_structures` returns, one list for each file, text or object, in order.
+
+    What was read is not kept, so any number of files fits into memory; their names are. Names
+    are unique as those of `read_structures` are, except that of names which files in different
+    folders give to their structures the first stays as it is.
+    """
+    job = _job(disorder, n_models, conformers, leave_out)
+    pieces = [piece for one in _listed(inputs) for piece in _pieces(one, job)]
+    names, told = _Names(pieces), _Told()
+    for found in _read_pieces(pieces, job, n_workers):
+        structures = [item for item in found if not isinstance(item, Failure)]
+        names.make_unique(structures)
+        told.hear(structures)
+        yield found
+    told.tell()
+    for sentence in job.left_out:
+        warnings.warn(sentence, stacklevel=2)
 
 
 def to_atoms(structure: Input, *, disorder: Disorder = "refuse") -> "Atoms":
@@ -199,37 +247,140 @@ def _listed(inputs: Any) -> list[Any]:
     return [inputs]
 
 
-def _items(one: Any, job: _Job) -> "Iterator[Atoms | Failure]":
-    """Yield what one input holds."""
+class _Many(NamedTuple):
+    """Stands before the files of a folder or pattern."""
+
+    where: str
+    n: int
+    """Files and folders"""
+    others: list[Path]
+    """Those of unknown kinds"""
+    strays: "list[_Stray]"
+
+
+class _Stray(NamedTuple):
+    """A file of a folder or pattern that turned out to hold something else than structures."""
+
+    path: Path
+    failure: Failure
+
+
+_END = "end of many"
+_Piece: TypeAlias = (
+    "tuple[Literal['text', 'file', 'member', 'object'], Any] | _Many | str | Failure"
+)
+"""What is read at a time, in this process or another, or what stands between."""
+
+_SECONDS = {"text": 0.01, "file": 0.0015, "member": 0.0015, "object": 0.0}
+"""About how long a piece takes: most of a text's time makes a SMILES three-dimensional."""
+
+
+def _pieces(one: Any, job: _Job) -> Iterator[_Piece]:
+    """Yield what has to be read for one input; nothing is opened yet."""
     try:
         if isinstance(one, (str, os.PathLike)):
-            yield from _from_text_or_path(one, job)
-            return
-        yield from atoms_of(one, job.disorder)
+            yield from _of_text_or_path(one, job)
+        else:
+            yield "object", one
     except StructureError as error:
         yield _failure(_called(one), str(error))
-    except Exception as error:  # an object that its own package would not accept
+    except Exception as error:
         what = _called(one)
         yield _failure(what, f"{what}: it cannot be used ({reason(error)}); check the object")
 
 
-def _from_text_or_path(one: "str | os.PathLike[str]", job: _Job) -> "Iterator[Atoms | Failure]":
+def _of_text_or_path(one: "str | os.PathLike[str]", job: _Job) -> Iterator[_Piece]:
     if isinstance(one, str):
         text = one.strip()
         if not text:
             raise StructureError("The text is empty; give a file, a folder, a SMILES or a formula.")
         if is_forced(text):
-            yield from _forms_of_text(text, job)
+            yield "text", one
             return
         if not _exists(text):
             paths, others = _glob(text, job.not_looked_at)
             if paths:
-                yield from _from_many(text, paths, others, job)
+                yield from _of_many(text, paths, others, job)
             else:
-                _refuse_missing_file(text)
-                yield from _forms_of_text(text, job)
+                yield "text", one
             return
-    yield from _from_path(Path(os.path.expanduser(one)), job)
+    yield from _of_path(Path(os.path.expanduser(one)), job)
+
+
+def _read_pieces(
+    pieces: Sequence[_Piece], job: _Job, n_workers: int
+) -> "Iterator[list[Atoms | Failure]]":
+    """Yield what each piece holds, in order; objects are read in this process."""
+    from atomlens.structures.workers import chosen_workers, outcomes
+
+    real = [p for p in pieces if _is_read(p)]
+    n_workers = chosen_workers(n_workers, sum(_SECONDS[p[0]] for p in real))
+    away = ((_read_piece, (*p, job.disorder)) for p in real if p[0] != "object")
+    found = outcomes(away, n_workers) if n_workers > 1 else None
+    around: list[_Many] = []
+    try:
+        for piece in pieces:
+            if isinstance(piece, Failure):
+                yield [piece]
+            elif isinstance(piece, _Many):
+                around.append(piece)
+            elif isinstance(piece, str):
+                yield from _end_of(around.pop(), job)
+            else:
+                if found is None or piece[0] == "object":
+                    read = _read_piece(*piece, job.disorder)
+                else:
+                    read = _away(next(found), piece[1])
+                if isinstance(read, _Stray):
+                    around[-1].strays.append(read)
+                else:
+                    yield read
+    finally:
+        if found is not None:
+            found.close()
+
+
+def _is_read(piece: _Piece) -> "TypeGuard[tuple[str, Any]]":
+    return isinstance(piece, tuple) and not isinstance(piece, _Many)
+
+
+def _away(outcome: "Outcome", what: Any) -> "list[Atoms | Failure] | _Stray":
+    """Return what another process has read."""
+    try:
+        found: list[Atoms | Failure] | _Stray = outcome.get()
+    except StructureError as error:  # the process died
+        name = _called(what)
+        return [_failure(name, f"{name}: {error}")]
+    return found
+
+
+def _end_of(many: _Many, job: _Job) -> Iterator[list[Failure]]:
+    """Name the files of a folder that hold no structures; if none does, each is a failure."""
+    if len(many.strays) == many.n:
+        yield from ([stray.failure] for stray in many.strays)
+    else:
+        job.note_left_out(many.where, sorted([*many.others, *(s.path for s in many.strays)]))
+
+
+def _read_piece(kind: str, what: Any, disorder: DisorderChoice) -> "list[Atoms | Failure] | _Stray":
+    """Return what one piece holds; never raises for a bad one."""
+    try:
+        if kind in ("file", "member"):
+            return list(_from_file(what, disorder))
+        if kind == "object":
+            return list(atoms_of(what, disorder))
+        text = what.strip()
+        if not is_forced(text):
+            _refuse_missing_file(text)
+        return list(_forms_of_text(text, disorder))
+    except HoldsNoStructureError as error:
+        failure = _failure(what.name, f"{what}: {error}")
+        return _Stray(what, failure) if kind == "member" else [failure]
+    except StructureError as error:
+        return [_failure(_called(what), str(error))]
+    except Exception as error:  # an object that its own package would not accept
+        name = _called(what)
+        return [_failure(name, f"{name}: it cannot be used ({reason(error)}); check the object")]
 
 
 def _exists(text: str) -> bool:
@@ -283,13 +434,13 @@ def _matches(pattern: str) -> Iterator[str]:
                 yield os.path.normpath(os.path.join(folder, found))
 
 
-def _forms_of_text(text: str, job: _Job) -> "list[Atoms]":
+def _forms_of_text(text: str, forms: DisorderChoice) -> "list[Atoms]":
     """Return a SMILES or formula; of a SMILES the conformers, if several are asked for."""
     atoms = forced(text) or from_text(text)
     smiles, said = atoms.info.get("smiles"), warnings_of(atoms)
-    if job.disorder.conformers == 1 or not isinstance(smiles, str):
+    if forms.conformers == 1 or not isinstance(smiles, str):
         return [atoms]
-    found = conformers_of(smiles, job.disorder.conformers)
+    found = conformers_of(smiles, forms.conformers)
     for one in found:
         one.info["name"] = atoms.info["name"]
         for sentence in said:
@@ -306,13 +457,13 @@ def _refuse_missing_file(text: str) -> None:
         raise StructureError(f"{short(text)}: there is no such file or folder; check the path")
 
 
-def _from_path(path: Path, job: _Job, is_one_of_many: bool = False) -> "Iterator[Atoms | Failure]":
-    if not os.path.exists(path):
+def _of_path(path: Path, job: _Job, is_one_of_many: bool = False) -> Iterator[_Piece]:
+    if not path.exists():
         yield _failure(path.name, f"{path}: there is no such file or folder; check the path")
     elif os.path.isdir(path):
         unread: list[OSError] = []
         files, others = files_in(path, unread.append, job.not_looked_at)
-        yield from _from_many(str(path), files, others, job)
+        yield from _of_many(str(path), files, others, job)
         for problem in unread:
             folder = str(problem.filename)
             why = f"this folder cannot be looked into ({problem.strerror}); change its permissions"
@@ -322,38 +473,25 @@ def _from_path(path: Path, job: _Job, is_one_of_many: bool = False) -> "Iterator
                 path.name, f"{path}: no structure file is in this folder; known are {known_kinds()}"
             )
     else:
-        yield from _from_file(path, job, is_one_of_many)
+        yield ("member" if is_one_of_many else "file"), path
 
 
-def _from_many(
-    where: str, paths: list[Path], others: list[Path], job: _Job
-) -> "Iterator[Atoms | Failure]":
-    """Yield what the files of a folder or pattern hold, and name those that are something else.
-
-    If all of them are, each is a failure.
-    """
-    strays: list[Path] = []
-    problems: list[Failure] = []
-    for path in paths:
-        try:
-            yield from _from_path(path, job, is_one_of_many=True)
-        except HoldsNoStructureError as problem:
-            strays.append(path)
-            problems.append(_failure(path.name, f"{path}: {problem}"))
-    if paths and len(strays) == len(paths):
-        yield from problems
-    elif paths:
-        job.note_left_out(where, sorted([*others, *strays]))
+def _of_many(
+    where: str, paths: Sequence[Path], others: Sequence[Path], job: _Job
+) -> Iterator[_Piece]:
+    """Yield the files of a folder or pattern between the marks of its beginning and end."""
+    if paths:
+        yield _Many(where, len(paths), list(others), [])
+        for path in paths:
+            yield from _of_path(path, job, is_one_of_many=True)
+        yield _END
 
 
-def _from_file(path: Path, job: _Job, is_one_of_many: bool) -> "Iterator[Atoms | Failure]":
+def _from_file(path: Path, disorder: DisorderChoice) -> "Iterator[Atoms | Failure]":
     try:
-        entries = read_file(path, job.disorder)
-    except HoldsNoStructureError as error:
-        if is_one_of_many:
-            raise
-        yield _failure(path.name, f"{path}: {error}")
-        return
+        entries = read_file(path, disorder)
+    except HoldsNoStructureError:
+        raise
     except StructureError as error:
         yield _failure(path.name, f"{path}: {error}")
         return
@@ -398,21 +536,67 @@ def _make_names_unique(structures: "list[Atoms]") -> None:
         atoms.info["name"] = unique
 
 
+class _Names:
+    """Gives unique names to structures that come one file after the other."""
+
+    def __init__(self, pieces: Sequence[_Piece]) -> None:
+        folders: dict[str, set[str]] = {}
+        counts: Counter[str] = Counter()
+        for piece in pieces:
+            if _is_read(piece) and piece[0] in ("file", "member"):
+                stem = clean_name(stem_of(piece[1]))
+                counts[stem] += 1
+                folders.setdefault(stem, set()).add(str(piece[1].parent))
+        self.shared = frozenset(stem for stem, own in folders.items() if len(own) > 1)
+        self.single = frozenset(stem for stem, n in counts.items() if n == 1)
+        self.seen: set[str] = set()
+        self.numbers: dict[str, int] = {}
+
+    def make_unique(self, structures: "list[Atoms]") -> None:
+        """Rename what comes from one piece where need be."""
+        for atoms in structures:
+            given = name_of(atoms)
+            if len(structures) == 1 and given in self.single and "source" in atoms.info:
+                atoms.info["name"] = given  # no other can be called so, and none is kept
+                continue
+            folder = _folder(atoms) if given in self.shared else ""
+            name = f"{folder}-{given}" if folder else given
+            unique, number = name, self.numbers.get(name, 1)
+            own = clean_name(stem_of(Path(str(atoms.info.get("source", "")))))
+            while unique in self.seen or (unique in self.single and unique != own):
+                number += 1
+                unique = f"{name}-{number}"
+            self.numbers[name] = number
+            self.seen.add(unique)
+            atoms.info["name"] = unique
+
+
 def _folder(atoms: "Atoms") -> str:
     """Return the name of the folder that a structure was read from; empty for text."""
     source = atoms.info.get("source")
     return one_line(Path(source).absolute().parent.name) if isinstance(source, str) else ""
 
 
-def _tell_warnings(structures: "list[Atoms]") -> None:
-    """Warn once for each kind of remark, naming the structures; each keeps its own as well."""
-    told: dict[str, list[str]] = {}
-    for atoms in structures:
-        for sentence in warnings_of(atoms):
-            told.setdefault(sentence, []).append(str(atoms.info["name"]))
-    for sentence, names in told.items():
-        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-        warnings.warn(f"{', '.join(names[:5])}{more}: {sentence}", stacklevel=3)
+class _Told:
+    """Warns once for each kind of remark, naming the structures; each keeps its own as well."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, list[str]] = {}
+        self.counts: Counter[str] = Counter()
+
+    def hear(self, structures: "list[Atoms]") -> None:
+        for atoms in structures:
+            for sentence in warnings_of(atoms):
+                self.counts[sentence] += 1
+                first = self.names.setdefault(sentence, [])
+                if len(first) < 5:
+                    first.append(str(atoms.info["name"]))
+
+    def tell(self) -> None:
+        for sentence, names in self.names.items():
+            n_more = self.counts[sentence] - len(names)
+            more = f" and {n_more} more" if n_more else ""
+            warnings.warn(f"{', '.join(names)}{more}: {sentence}", stacklevel=3)
 
 
 BOTH_NOTICE = (

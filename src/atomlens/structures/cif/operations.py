@@ -49,6 +49,13 @@ _DIGITS = np.array([24**3 * 9**k for k in range(9)] + [1, 24, 24**2])
 IDENTITY = Operations(np.eye(3)[None], np.zeros((1, 3)))
 
 
+_NUMBER = r"\d+\.?\d*|\.\d+"
+_TERM = re.compile(rf"([-+]?)(?:({_NUMBER})(?:/({_NUMBER}))?|([xyz]))")
+_ANY = rf"(?:(?:{_NUMBER})(?:/(?:{_NUMBER}))?|[xyz])"
+_SUM = re.compile(rf"[-+]?{_ANY}(?:[-+]{_ANY})*")
+"""A row of an operation, such as ``x-y+1/3``; each term but the first has a sign."""
+
+
 def parse_operations(texts: Sequence[str]) -> Operations:
     """Return the operations written like ``-y, x-y, z+1/3``."""
     if len(texts) > MOST_OPERATIONS:
@@ -67,24 +74,27 @@ def _parse_operation(text: str) -> tuple[NDArray[np.float64], NDArray[np.float64
     ``x,y+1/2,z,-1`` is an operation of a magnetic crystal, ``x1,-x2,x3+1/2,-x4,+1`` one of a
     modulated crystal, whose first three coordinates are those of its average.
     """
-    from ase.spacegroup.spacegroup import parse_sitesym
-
     compact = re.sub(r"[\s'\"]", "", text).lower()
     if re.search(r"x\d", compact):
         compact = re.sub(r"x([1-3])", lambda match: "xyz"[int(match[1]) - 1], compact)
         compact = ",".join(compact.split(",")[:3])
     compact = re.sub(r",([-+]?1|m|-m)$", "", compact) if compact.count(",") == 3 else compact
-    valid = re.fullmatch(r"[-+xyz\d./]+(,[-+xyz\d./]+){2}", compact)
-    try:
-        if valid:
-            rotations, translations = parse_sitesym([compact])
-    except (ValueError, ZeroDivisionError, IndexError):
-        valid = None
-    if not valid or abs(round(float(np.linalg.det(rotations[0])))) != 1:
+    parts = compact.split(",")
+    rotation, translation = np.zeros((3, 3)), np.zeros(3)
+    by_zero = re.search(r"/[0.]+(?![\d.])", compact)
+    if len(parts) == 3 and all(map(_SUM.fullmatch, parts)) and not by_zero:
+        for row, part in enumerate(parts):
+            for sign, over, under, axis in _TERM.findall(part):
+                factor = -1.0 if sign == "-" else 1.0
+                if axis:
+                    rotation[row, "xyz".index(axis)] += factor
+                else:
+                    translation[row] += factor * float(over) / float(under or 1)
+    if abs(round(float(np.linalg.det(rotation)))) != 1:
         raise StructureError(
             f"the symmetry operation {text!r} cannot be understood; write it like '-x, y+1/2, -z'"
         )
-    return rotations[0].astype(float), translations[0].astype(float)
+    return rotation, translation
 
 
 def composed(first: Operations, second: Operations) -> Operations:

@@ -1,0 +1,76 @@
+"""Tables written row by row are those that are written at once."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from atomlens.errors import SettingsError
+from atomlens.reports import journal as module
+from atomlens.reports.journal import TableJournal
+from atomlens.reports.tables import read_rows, write_table
+
+ROWS = [
+    {"name": "a", "n": 1, "gap": 0.1 + 0.2, "seen": None, "parts": [1, 2]},
+    {"name": '=danger, "quoted"', "n": 2, "gap": float("nan"), "extra": "ü\nline"},
+    {"name": "b", "error": "it is bad", "flag": True, "m": np.int64(7)},
+]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".jsonl"])
+def test_texts_are_the_same_to_the_letter(tmp_path: Path, suffix: str) -> None:
+    write_table(ROWS, tmp_path / f"once{suffix}")
+    with TableJournal(tmp_path / f"grown{suffix}") as journal:
+        for row in ROWS:
+            journal.add([row])
+        journal.finish()
+    assert (tmp_path / f"grown{suffix}").read_bytes() == (tmp_path / f"once{suffix}").read_bytes()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".jsonl"])
+def test_no_row_is_an_empty_table(tmp_path: Path, suffix: str) -> None:
+    with TableJournal(tmp_path / f"grown{suffix}") as journal:
+        journal.finish()
+    write_table([], tmp_path / f"once{suffix}")
+    assert (tmp_path / f"grown{suffix}").read_bytes() == (tmp_path / f"once{suffix}").read_bytes()
+
+
+def test_parquet_holds_the_same_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pyarrow")
+    monkeypatch.setattr(module, "_ROWS", 2)
+    write_table(ROWS, tmp_path / "once.parquet")
+    with TableJournal(tmp_path / "grown.parquet") as journal:
+        journal.add(ROWS)
+        journal.finish()
+    assert read_rows(tmp_path / "grown.parquet") == read_rows(tmp_path / "once.parquet")
+
+
+def test_what_is_not_finished_leaves_nothing_and_the_old_table(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("old")
+    with TableJournal(path) as journal:
+        journal.add(ROWS)
+    with pytest.raises(AttributeError), TableJournal(path) as journal:
+        journal.add([*ROWS, None])  # type: ignore[list-item]
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["rows.csv"]
+
+
+def test_two_writers_of_one_table_are_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    with TableJournal(path) as first:
+        first.add(ROWS)
+        with pytest.raises(SettingsError, match="another process"), TableJournal(path):
+            pass
+        first.finish()
+    assert path.read_text().startswith("name,")
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(SettingsError, match="cannot be written"),
+        TableJournal(tmp_path / "file" / "rows.csv"),
+    ):
+        pass
