@@ -1,0 +1,130 @@
+"""From CIF files to a table of predictions: CPU and wall seconds a crystal, and memory.
+
+Writes made-up crystals as CIF files (half of them with their symmetry operations), trains a model
+for a moment and runs `atomlens predict` on them as a user would, with one and with two readers,
+in turn. CPU seconds are those of the command and all its workers; memory is that of the command.
+With --memory also on a quarter of the files: in constant memory both need the same.
+
+    python benchmarks/files_to_answers.py [--files 2000] [--rounds 3] [--suffix .jsonl] [--memory]
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+MAKE_MODEL = """
+import sys
+import atomlens as al
+al.train(al.load_dataset("toy", limit=60), model="cgcnn", out=sys.argv[1], epochs=1)
+"""
+CENTRED = ("x,y,z", "-x,-y,-z", "x+1/2,y+1/2,z+1/2", "-x+1/2,-y+1/2,-z+1/2")
+HEAD = """data_{name}
+_symmetry_space_group_name_H-M '{group}'
+_cell_length_a {a:.8f}
+_cell_length_b {b:.8f}
+_cell_length_c {c:.8f}
+_cell_angle_alpha 90
+_cell_angle_beta {beta:.6f}
+_cell_angle_gamma 90
+loop_
+_symmetry_equiv_pos_as_xyz
+{operations}
+loop_
+_atom_site_type_symbol
+_atom_site_label
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+_atom_site_occupancy
+"""
+ELEMENTS = ("O", "N", "C", "F", "H")
+
+
+def write_crystals(folder: Path, n: int) -> None:
+    rng = np.random.default_rng(0)
+    folder.mkdir()
+    for k in range(n):
+        n_sites = int(rng.integers(2, 7))
+        operations = CENTRED if k % 2 else CENTRED[:1]
+        side = 3.0 * (n_sites * len(operations)) ** (1 / 3)
+        a, b, c = side * rng.uniform(0.95, 1.1, 3)
+        lines = [
+            HEAD.format(
+                name=f"c{k}", group="I -1" if k % 2 else "P 1", a=a, b=b, c=c,
+                beta=rng.uniform(90, 100), operations="\n".join(f"'{o}'" for o in operations),
+            )
+        ]  # fmt: skip
+        for i, (x, y, z) in enumerate(places(rng, n_sites)):
+            element = ELEMENTS[int(rng.integers(len(ELEMENTS)))]
+            lines.append(f"{element} {element}{i} {x:.8f} {y:.8f} {z:.8f} 1\n")
+        (folder / f"c{k:06d}.cif").write_text("".join(lines))
+
+
+def places(rng: np.random.Generator, n: int) -> np.ndarray:
+    """Sites on a coarse grid of one eighth of the cell, shaken: none near another or a centre."""
+    grid = np.stack(np.meshgrid([0.1, 0.3], [0.1, 0.4], [0.1, 0.35]), axis=-1).reshape(-1, 3)
+    return grid[rng.permutation(len(grid))[:n]] + rng.uniform(-0.01, 0.01, (n, 3))
+
+
+def timed(model: Path, files: Path, out: Path, workers: int) -> tuple[float, float, float]:
+    """Return wall seconds, CPU seconds of all processes, and megabytes of the command."""
+    before, start = os.times(), time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "atomlens", "predict", str(model), str(files), "--out", str(out),
+         "--workers", str(workers), "--quiet"],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"predict ended with exit code {process.returncode}")
+    after = os.times()
+    cpu = after.children_user + after.children_system
+    cpu -= before.children_user + before.children_system
+    return time.perf_counter() - start, cpu, used.ru_maxrss / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--files", type=int, default=2000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--suffix", default=".jsonl")
+    parser.add_argument("--memory", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        root = Path(place)
+        model, files, one = root / "model", root / "files", root / "one"
+        subprocess.run([sys.executable, "-c", MAKE_MODEL, str(model)], check=True)
+        write_crystals(files, options.files)
+        write_crystals(one, 1)
+        out = root / f"rows{options.suffix}"
+        timed(model, one, out, 1)  # compiles what is not compiled yet
+        found: dict[int, list[tuple[float, float, float]]] = {1: [], 2: []}
+        alone: list[tuple[float, float, float]] = []
+        for _ in range(options.rounds):
+            alone.append(timed(model, one, out, 1))
+            for workers, rows in found.items():
+                rows.append(timed(model, files, out, workers))
+        start = statistics.median(cpu for _, cpu, _ in alone)
+        print(f"one file: {start:.2f} CPU s, most of it imports; taken off below")
+        print("readers   wall s   CPU s   CPU ms a crystal   MB")
+        for workers, rows in found.items():
+            wall, cpu, mb = (statistics.median(column) for column in zip(*rows, strict=True))
+            each = 1000 * (cpu - start) / options.files
+            print(f"{workers:7}  {wall:7.2f} {cpu:7.2f}   {each:16.2f} {mb:6.0f}")
+        if options.memory:
+            few = root / "few"
+            write_crystals(few, options.files // 4)
+            print(f"a quarter of the files: {timed(model, few, out, 2)[2]:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
