@@ -97,7 +97,7 @@ def test_csv_on_stdout_keeps_all_digits(
 def test_an_unknown_kind_of_table_is_refused_before_any_work(
     model_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _predict(model_folder, "CCO", "--out", "p.xlsx") == 2
+    assert _predict(model_folder, "CCO", "--out", "p.ods") == 2
     assert ".parquet" in capsys.readouterr().err
 
 
