@@ -226,7 +226,8 @@ def plain(loop: Callable[..., Any]) -> Callable[..., Any]:
     Divisions by zero and roots of negative numbers raise there, where compiled code goes on with
     an infinity or a NaN.
     """
-    return _uncompiled(loop, {})
+    made: Callable[..., Any] = _uncompiled(loop, {})
+    return made
 
 
 def _uncompiled(loop: Any, known: dict[str, dict[str, Any]]) -> Any:
