@@ -52,7 +52,7 @@ def _sums_to_one(deviation: Effect) -> Claim:
         limit=_EXACT,
         above=False,
         learned=False,
-        unjudged="a single structure shows nothing",
+        unjudged="" if deviation.n > 1 else "a single structure shows nothing",
     )
     return make_claim(
         "S1",
