@@ -30,7 +30,8 @@ class AtomlensError(Exception):
     """Base class of every error that atomlens raises on purpose."""
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(cut(one_line(str(message)[: 2 * LONGEST_MESSAGE]), LONGEST_MESSAGE))
+        said = " ".join(str(message).split())  # first, as blanks alone may fill the room
+        super().__init__(cut(one_line(said[: 2 * LONGEST_MESSAGE]), LONGEST_MESSAGE))
 
 
 class StructureError(AtomlensError):

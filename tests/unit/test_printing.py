@@ -90,3 +90,7 @@ def test_a_sentence_about_an_unknown_name_stays_a_sentence() -> None:
 def test_plain_text_is_left_alone() -> None:
     assert one_line("NaCl, 5.64 Å") == "NaCl, 5.64 Å"
     assert clean_name("mp-149 (relaxed)") == "mp-149 (relaxed)"
+
+
+def test_a_sentence_behind_very_many_blanks_is_still_said() -> None:
+    assert str(AtomlensError(" " * 10**5 + ": there is no such file")) == ": there is no such file"

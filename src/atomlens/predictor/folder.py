@@ -16,6 +16,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
@@ -131,12 +132,12 @@ def read_settings(folder: Path) -> dict[str, Any]:
     Raises:
         ModelError: there is no model, or it was written by a newer version, or is damaged.
     """
-    if not folder.exists():
+    if not os.path.exists(folder):
         raise ModelError(
             f"{folder}: there is no such model. Give the folder that `atomlens train` wrote."
         )
-    if not (folder / SETTINGS).is_file():
-        if (folder / TRAINING).is_dir():
+    if not os.path.isfile(folder / SETTINGS):
+        if os.path.isdir(folder / TRAINING):
             raise ModelError(
                 f"{folder}: the training in this folder has not finished. Go on with the same "
                 "command and --resume (in Python: resume=True)."
@@ -167,7 +168,7 @@ def read_json(path: Path) -> Any:
 
 def read_optional_json(path: Path) -> Any:
     """Return the content of a JSON file, or None if there is no such file."""
-    return read_json(path) if path.exists() else None
+    return read_json(path) if os.path.exists(path) else None
 
 
 def read_weights(folder: Path, checksum: str, name: str = WEIGHTS) -> dict[str, Tensor]:
@@ -201,7 +202,7 @@ def check_weights(tensors: Mapping[str, Tensor], where: str) -> None:
 
 def read_history(path: Path) -> tuple[dict[str, float], ...]:
     """Return the rows of a ``history.csv``; empty if there is none."""
-    if not path.exists():
+    if not os.path.exists(path):
         return ()
     with net(ModelError, f"{path}, a file of the model", "delete it; the model works without"):
         rows = csv.DictReader(io.StringIO(read_text(path)))
