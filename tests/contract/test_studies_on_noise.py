@@ -169,8 +169,8 @@ NOISE: dict[str, Callable[[], StudyInput]] = {
     "enz": enz,
     "faithful": faithful,
 }
-WITHOUT_CLAIMS = {"truth"}
-"""Studies that train models of their own and judge no statement."""
+WITHOUT_CLAIMS = {"truth", "environments"}
+"""Studies that judge no statement."""
 SETTINGS: dict[str, dict[str, Any]] = {"orbitals": {"method": "huckel", "pictures": 0}}
 
 

@@ -163,7 +163,8 @@ def test_a_schedule_by_time_ends_at_its_limit_with_the_lowest_rate(tmp_path: Pat
     assert 2.0 <= history[-1]["seconds"] < 4.0
     assert len(history) != SETTINGS["epochs"]
     rates = [row["learning_rate"] for row in history]
-    assert rates[-1] == pytest.approx(1e-5, rel=1e-3)
+    # of the last epoch's last step, after which the validation may use up what time is left
+    assert rates[-1] == pytest.approx(1e-5, rel=0.2)
     assert max(rates) <= 1e-3
     assert not (tmp_path / "training").exists()
 

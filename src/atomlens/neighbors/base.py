@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from atomlens.errors import Failure, GraphError
 from atomlens.graphs import AtomGraph
 from atomlens.graphs.fields import FIELDS, Counts, HasFields, Scope, common_fields, given_fields
+from atomlens.neighbors.features import reduced_cells
 from atomlens.settings import Settings
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of
 
@@ -173,6 +174,7 @@ class GraphBuilder(Settings, ABC):
         self.check(structure)
         e = self.edges(structure)
         numbers = structure.atomic_numbers if e.atomic_numbers is None else e.atomic_numbers
+        reduced = reduced_cells(structure.cell[None], structure.pbc[None])
         return AtomGraph(
             atomic_numbers=torch.from_numpy(numbers.astype(np.int64)),
             edge_index=torch.from_numpy(np.stack([e.source, e.target])),
@@ -180,6 +182,7 @@ class GraphBuilder(Settings, ABC):
             images=torch.from_numpy(e.images),
             charges=_known_charges(structure) if e.atomic_numbers is None else None,
             cell=torch.from_numpy(structure.cell),
+            reduced_cell=None if reduced is None else torch.from_numpy(reduced[0]),
             fields={name: torch.from_numpy(values) for name, values in e.fields.items()},
             name=structure.name,
         )

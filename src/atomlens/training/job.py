@@ -75,13 +75,13 @@ def begin_alike(model: PropertyModel, targets: tuple[Target, ...]) -> None:
     neighbouring points that begin alike and have similar values stay alike.
     """
     spectra = [p for t, p in zip(targets, output_slices(targets), strict=True) if t.is_spectrum]
-    for layer in model.output_layers:
-        for name in ("weight", "bias"):
-            rows = model.get_parameter(f"{layer}.{name}")
+    parameters = dict(model.named_parameters())
+    for name in (f"{layer}.{kind}" for layer in model.output_layers for kind in ("weight", "bias")):
+        if name in parameters:
+            rows = parameters[name]
             for start in range(0, len(rows), model.config.n_outputs):  # values, then log-scales
                 for place in spectra:
                     rows[start + place.start : start + place.stop] = rows[start + place.start]
-    parameters = dict(model.named_parameters())
     for name in (f"{layer}.{kind}" for layer in model.output_blocks for kind in ("weight", "bias")):
         if name in parameters:
             rows = parameters[name]

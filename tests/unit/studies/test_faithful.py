@@ -28,6 +28,7 @@ from atomlens.studies.faithful.orders import by_size, random_orders, reversed_or
 from atomlens.studies.faithful.study import FEW, Faithful, FaithfulSettings, as_json
 from atomlens.targets import Target
 from atomlens.testing.questions import trained_around
+from model_makers import small_model
 from terms_makers import lens_predictor, terms_predictor
 
 MOLECULES = ["CH3CH2OH", "CH3OCH3", "CH3CHO", "HCOOH", "CH3NO2", "C2H6CHOH", "CH3CN", "C6H6"]
