@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,15 @@ class PressCtrlC(TrainingProgress):
             os.kill(os.getpid(), signal.SIGINT)
 
 
+@pytest.fixture
+def keyboard() -> Iterator[None]:
+    """Ctrl-C is heard, also where the tests run in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("keyboard")
 def test_ctrl_c_says_how_to_resume_and_loses_nothing(tmp_path: Path) -> None:
     out = tmp_path / "run"
     before = signal.getsignal(signal.SIGINT)
@@ -165,6 +175,7 @@ def test_ctrl_c_says_how_to_resume_and_loses_nothing(tmp_path: Path) -> None:
     assert same(run(), run(out, checkpoint_seconds=1000.0, resume=True))
 
 
+@pytest.mark.usefixtures("keyboard")
 def test_ctrl_c_without_a_folder_is_ctrl_c() -> None:
     with pytest.raises(KeyboardInterrupt):
         run(progress=PressCtrlC())
