@@ -52,6 +52,15 @@ def cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
+def origin_of(error: BaseException) -> str:
+    """Return kind, place and words of an error, on one short line: ``KeyError at a.py:7: 'x'``."""
+    import traceback
+
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{PurePath(frame.filename).name}:{frame.lineno}"
+    return f"{type(error).__name__} at {place}: {cut(one_line(str(error)[:1000]), 200)}"
+
+
 def short(text: str, most: int = 60) -> str:
     """Return a text in quotes, on one line and cut to a readable length."""
     return repr(cut(one_line(text[: 4 * most]), most))

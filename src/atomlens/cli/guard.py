@@ -7,11 +7,10 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TextIO
 
 from atomlens.errors import AtomlensError
-from atomlens.printing import cut, one_line, printable
+from atomlens.printing import origin_of, printable
 
 INTERRUPTED = 130
 
@@ -74,11 +73,8 @@ def sentence_of(error: Exception) -> str:
         return f"{where}{error.strerror[0].lower()}{error.strerror[1:]}."
     if isinstance(error, MemoryError):
         return "there is not enough memory. Give fewer inputs at once, or smaller ones."
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{Path(frame.filename).name}:{frame.lineno}"
-    what = cut(one_line(str(error)[:1000]), 200)
     return (
-        f"this is a bug in atomlens ({type(error).__name__} at {where}: {what}). Please report it "
+        f"this is a bug in atomlens ({origin_of(error)}). Please report it "
         "with the command, the input and what the same command prints with --debug."
     )
 

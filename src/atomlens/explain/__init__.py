@@ -7,6 +7,7 @@ named here.
 
 from typing import TYPE_CHECKING
 
+from atomlens.errors import SettingsError, unknown_name
 from atomlens.lazy import LateTable, lazy_names
 
 if TYPE_CHECKING:
@@ -45,6 +46,25 @@ EXPLAINERS: "LateTable[type[Explainer]]" = LateTable(
 )
 """Every explanation method by name."""
 
+
+def check_method(name: str) -> None:
+    """Raise a SettingsError, which offers the nearest one, for a name that is no method."""
+    if name not in EXPLAINERS:
+        raise SettingsError(unknown_name("explanation method", name, EXPLAINERS))
+
+
+def named_methods(text: str) -> tuple[str, ...]:
+    """Return the methods of a text with commas between.
+
+    Raises:
+        SettingsError: one is no method.
+    """
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    for name in names:
+        check_method(name)
+    return names
+
+
 _WHERE = {
     "Answers": "question",
     "AtomScores": "base",
@@ -59,5 +79,5 @@ _WHERE = {
     "default_method": "base",
     "methods_of": "base",
 }
-__all__ = ["EXPLAINERS", *_WHERE]
-__getattr__, __dir__ = lazy_names(__name__, _WHERE, ("EXPLAINERS",))
+__all__ = ["EXPLAINERS", "check_method", "named_methods", *_WHERE]
+__getattr__, __dir__ = lazy_names(__name__, _WHERE, ("EXPLAINERS", "check_method", "named_methods"))

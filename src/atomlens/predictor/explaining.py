@@ -8,11 +8,16 @@ from numpy.typing import NDArray
 from atomlens.errors import (
     ExplanationError,
     Failure,
-    SettingsError,
     StructureError,
-    unknown_name,
 )
-from atomlens.explain import EXPLAINERS, Explainer, Explanation, Question, default_method
+from atomlens.explain import (
+    EXPLAINERS,
+    Explainer,
+    Explanation,
+    Question,
+    check_method,
+    default_method,
+)
 from atomlens.models.base import PropertyModel
 from atomlens.predictor.inputs import (
     Inputs,
@@ -39,8 +44,7 @@ def explain_one(
 ) -> Explanation:
     """Explain the prediction for one structure; see `Predictor.explain`."""
     method = default_method(predictor.models[0]) if method is None else method
-    if method not in EXPLAINERS:
-        raise SettingsError(unknown_name("explanation method", method, EXPLAINERS))
+    check_method(method)
     structures, bonding = _only_one(given, predictor.models[0])
     question = Question.about(predictor, structures, target=target, at=at, device=device)
     explainer = EXPLAINERS[method]()

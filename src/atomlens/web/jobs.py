@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal, TypeVar, final
 
 from atomlens.errors import AtomlensError, SettingsError
-from atomlens.printing import cut, one_line
+from atomlens.printing import origin_of
 
 State = Literal["waiting", "running", "done", "failed", "stopped"]
 Answer = TypeVar("Answer")
@@ -189,10 +188,7 @@ def _sentence(error: Exception) -> str:
     """Return what the user reads about an error that is not ours."""
     if isinstance(error, MemoryError):
         return "There is not enough memory. Give fewer structures, or smaller ones."
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{Path(frame.filename).name}:{frame.lineno}"
-    what = cut(one_line(str(error)[:1000]), 200)
     return (
-        f"This is a bug in atomlens ({type(error).__name__} at {where}: {what}). Please report it "
+        f"This is a bug in atomlens ({origin_of(error)}). Please report it "
         "with the input and what `atomlens view --debug` prints."
     )

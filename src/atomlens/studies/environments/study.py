@@ -12,8 +12,8 @@ from typing import Any, final
 import numpy as np
 
 from atomlens.chemistry.groups import KINDS, Surroundings, surroundings
-from atomlens.errors import ExplanationError, Failure, SettingsError, StudyError, unknown_name
-from atomlens.explain import EXPLAINERS, default_method
+from atomlens.errors import ExplanationError, Failure, StudyError
+from atomlens.explain import EXPLAINERS, check_method, default_method
 from atomlens.explain.question import Values
 from atomlens.predictor import Predictor
 from atomlens.predictor.inputs import build_graphs, gather, refuse_elements
@@ -70,8 +70,7 @@ class Environments(Study):
             raise StudyError("environments are those of one model; run it once for each.")
         predictor, settings = given.models[0], self.settings
         method = settings.method or default_method(predictor.models[0])
-        if method not in EXPLAINERS:
-            raise SettingsError(unknown_name("explanation method", method, EXPLAINERS))
+        check_method(method)
         structures, failures = _usable(given, predictor)
         asked = Asked.about(predictor, structures, settings.target or None)
         scores = {"score": _scores(asked, method)}

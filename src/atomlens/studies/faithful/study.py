@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, final
 
 import numpy as np
 
-from atomlens.errors import ExplanationError, Failure, SettingsError, StudyError, unknown_name
-from atomlens.explain import EXPLAINERS, methods_of
+from atomlens.errors import ExplanationError, Failure, StudyError
+from atomlens.explain import EXPLAINERS, methods_of, named_methods
 from atomlens.explain.absence import MEANINGS, Meaning
 from atomlens.explain.question import Values
 from atomlens.predictor import Predictor
@@ -65,11 +65,7 @@ class FaithfulSettings(Settings):
         Raises:
             SettingsError: one is no method.
         """
-        methods = tuple(m.strip() for m in self.methods.split(",") if m.strip())
-        for method in methods:
-            if method not in EXPLAINERS:
-                raise SettingsError(unknown_name("explanation method", method, EXPLAINERS))
-        return methods
+        return named_methods(self.methods)
 
 
 class Scored(NamedTuple):

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from atomlens.chemistry.bonds import find_bonds
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.sources import attribution
-from atomlens.errors import Failure, SettingsError, StudyError, unknown_name
-from atomlens.explain import EXPLAINERS, methods_of
+from atomlens.errors import Failure, StudyError
+from atomlens.explain import methods_of, named_methods
 from atomlens.explain.question import Indices, Values
 from atomlens.predictor import Predictor
 from atomlens.predictor.inputs import build_graphs, gather, refuse_elements
@@ -52,11 +52,7 @@ class TruthSettings(Settings):
         Raises:
             SettingsError: one is no method.
         """
-        methods = tuple(m.strip() for m in self.methods.split(",") if m.strip())
-        for method in methods:
-            if method not in EXPLAINERS:
-                raise SettingsError(unknown_name("explanation method", method, EXPLAINERS))
-        return methods
+        return named_methods(self.methods)
 
 
 @final
