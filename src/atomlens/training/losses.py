@@ -2,7 +2,7 @@
 
 Every loss is averaged over the known values of each target first, then over the targets that
 have a known value in the batch, so that a rare target weighs as much as a common one, and a
-spectrum as much as a single number.
+spectrum as much as a single number; `target_weights` says otherwise by name.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from atomlens.errors import TrainingError
+from atomlens.errors import SettingsError, TrainingError, unknown_name
 from atomlens.models.base import ModelOutput
 from atomlens.targets import Target, output_slices, value_slices
 from atomlens.training.settings import HETEROSCEDASTIC, TrainSettings
@@ -52,6 +52,12 @@ class TargetLoss:
         self.classes = [(own.start, out) for t, out, own in places if t.kind == "classification"]
         self.all_regression = not self.classes
         self.all_single = set(self.sizes) <= {1}
+        given = _weights_of(targets, settings)
+        order = [t.name for t, _, _ in numbers] + [
+            t.name for t in targets if t.kind == "classification"
+        ]
+        self.weights = torch.tensor([given.get(name, 1.0) for name in order])
+        self.all_equal = not given
 
     def __call__(
         self, output: ModelOutput, targets: Float[Tensor, "n_graphs n_values"]
@@ -73,6 +79,11 @@ class TargetLoss:
             terms.append(mean)
             known.append(present)
         total, count = torch.cat(terms), torch.cat(known)
+        if not self.all_equal:
+            if self.weights.device != total.device:  # once: a copy waits for the device
+                self.weights = self.weights.to(total.device)
+            total, count = total * self.weights, count * self.weights
+            return total.sum() / count.sum().clamp_min(self.weights.min())
         return total.sum() / count.sum().clamp_min(1)
 
     def _regression(
@@ -108,6 +119,14 @@ class TargetLoss:
         if loss in HETEROSCEDASTIC and log_scale is not None:
             return (laplace_nll if loss == "robust-l1" else gaussian_nll)(error, log_scale)
         return error.square()
+
+
+def _weights_of(targets: tuple[Target, ...], settings: TrainSettings) -> dict[str, float]:
+    given, names = settings.weight_by_target(), [t.name for t in targets]
+    for name in given:
+        if name not in names:
+            raise SettingsError(f"target_weights: {unknown_name('target', name, names)}")
+    return given
 
 
 def _columns(values: Float[Tensor, "n _"], places: list[slice]) -> Float[Tensor, "n _"]:

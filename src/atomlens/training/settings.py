@@ -1,5 +1,6 @@
 """Every setting of a training, declared once."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -58,6 +59,8 @@ class TrainSettings(Settings):
     """adamw: share of the same kernels (of all matrices, if the model names none) removed."""
     loss: Loss = "mae"
     """What is minimised; robust-l1 and gaussian also learn the noise of every prediction."""
+    target_weights: str = "equal"
+    """How much a target counts in the loss: equal, or ``NAME:3,NAME:0.5`` (1 for all others)."""
     huber_delta: float = bounded(0.1, least=0)
     """huber: quadratic below this error, in scaled units."""
     clipping: Literal["none", "norm", "autoclip"] = "norm"
@@ -134,6 +137,7 @@ class TrainSettings(Settings):
                 f"reference={self.reference!r} is none of none, elements and "
                 "elements:NAME,NAME with names of targets."
             )
+        self.weight_by_target()
         if self.min_learning_rate > self.learning_rate:
             raise SettingsError(
                 f"min_learning_rate={self.min_learning_rate:g} is above "
@@ -149,6 +153,29 @@ class TrainSettings(Settings):
                 raise SettingsError(
                     "schedule_seconds needs devices=1: the clocks of several do not agree."
                 )
+
+    def weight_by_target(self) -> dict[str, float]:
+        """Return the targets that do not count as 1 in the loss, and how much they count.
+
+        Raises:
+            SettingsError: `target_weights` is not equal and no list of names and numbers above 0.
+        """
+        if self.target_weights == "equal":
+            return {}
+        found: dict[str, float] = {}
+        for part in self.target_weights.split(","):
+            name, _, number = part.rpartition(":")
+            try:
+                weight = float(number)
+            except ValueError:
+                weight = math.nan
+            if not name or name in found or not 0 < weight < math.inf:
+                raise SettingsError(
+                    f"target_weights={self.target_weights!r} is none of equal and NAME:3,NAME:0.5 "
+                    "with each target at most once and numbers above 0."
+                )
+            found[name] = weight
+        return found
 
     def changed(self, overrides: Mapping[str, Any]) -> "TrainSettings":
         """Return the settings with some fields replaced.

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from atomlens.errors import TrainingError
+from atomlens.errors import SettingsError, TrainingError
 from atomlens.models.base import ModelOutput
 from atomlens.targets import Target
 from atomlens.training.losses import TargetLoss
@@ -111,3 +111,26 @@ def test_classes_and_numbers_weigh_the_same() -> None:
 def test_a_model_without_noise_is_told_which_losses_it_can_have() -> None:
     with pytest.raises(TrainingError, match="mae, mse, rmse or huber"):
         loss("gaussian", [[1.0]], [[1.0]])
+
+
+def test_a_target_counts_as_much_as_its_weight_says() -> None:
+    """Errors 1 and 3: (3 * 1 + 1 * 3) / 4; a target that is unknown in the batch does not count."""
+    both: list[list[float]] = [[1.0, 3.0]]
+    assert loss("mae", both, [[0.0, 0.0]], what=TWO) == pytest.approx(2.0)
+    weighted = TrainSettings(target_weights="a:3")
+    for known, expected in (([0.0, 0.0], 1.5), ([NAN, 0.0], 3.0), ([NAN, NAN], 0.0)):
+        found = TargetLoss(TWO, weighted)(output(both), torch.tensor([known]))
+        assert float(found) == pytest.approx(expected)
+
+
+def test_the_weight_of_a_class_is_its_own() -> None:
+    """The classes come after the numbers, whatever the order of the targets."""
+    what = (Target(name="metal", kind="classification", classes=("no", "yes")), Target(name="y"))
+    values, true = [[0.0, 0.0, 2.0]], torch.tensor([[1.0, 0.0]])
+    found = TargetLoss(what, TrainSettings(target_weights="metal:3"))(output(values), true)
+    assert float(found) == pytest.approx((3 * math.log(2) + 2) / 4)
+
+
+def test_weights_are_for_targets_that_there_are() -> None:
+    with pytest.raises(SettingsError, match="no target 'gap'|target.*gap"):
+        TargetLoss(TWO, TrainSettings(target_weights="gap:2"))

@@ -63,3 +63,10 @@ def test_a_reference_is_none_or_elements_perhaps_of_named_targets(wrong: str) ->
     assert TrainSettings(reference="elements:alpha,cv").reference == "elements:alpha,cv"
     with pytest.raises(SettingsError, match="elements:NAME"):
         TrainSettings(reference=wrong)
+
+
+@pytest.mark.parametrize("wrong", ["", "a", "a:", ":2", "a:0", "a:-1", "a:nan", "a:inf", "a:1,a:2"])
+def test_weights_of_targets_are_names_and_numbers_above_zero(wrong: str) -> None:
+    assert TrainSettings(target_weights="a:b:2,c:.5").weight_by_target() == {"a:b": 2, "c": 0.5}
+    with pytest.raises(SettingsError, match="NAME:3"):
+        TrainSettings(target_weights=wrong)
