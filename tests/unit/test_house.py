@@ -11,6 +11,8 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import atomlens
 
@@ -215,3 +217,36 @@ def test_what_the_pages_for_newcomers_point_to_exists() -> None:
         for name in named:
             if "mine" not in name:
                 assert (PACKAGE / name).exists() or (ROOT / name).exists(), f"{page}: {name}"
+
+
+def _wanted(extras: set[str]) -> list[Requirement]:
+    """Return what the package and these extras ask for, extras that name extras followed."""
+    project = _project()
+    optional = project["optional-dependencies"]
+    assert isinstance(optional, dict)
+    lines, seen = list(map(str, project["dependencies"])), set[str]()  # type: ignore[call-overload]
+    while extras - seen:
+        extra = min(extras - seen)
+        seen.add(extra)
+        for line in map(str, optional[extra]):
+            one = Requirement(line)
+            if one.name == "atomlens":
+                extras = extras | one.extras
+            else:
+                lines.append(line)
+    return [Requirement(line) for line in lines]
+
+
+def test_everything_that_make_installs_is_pinned_with_its_hashes() -> None:
+    blocks = re.split(r"\n(?=\w)", (ROOT / "constraints" / "cpu.txt").read_text())[1:]
+    pins: dict[str, list[str]] = {}
+    for block in blocks:
+        found = re.match(r"([a-z0-9-]+)==(\S+)(?: ; [^\\]+)? \\\n", block)
+        assert found, f"{block.splitlines()[0]}: no pin with a hash; run scripts/pin"
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}", block)
+        pins.setdefault(found[1], []).append(found[2])
+    for one in _wanted({"dev"}):
+        name = canonicalize_name(one.name)
+        assert name in pins, f"{one}: not in constraints/cpu.txt; run scripts/pin --keep"
+        assert all(one.specifier.contains(v) for v in pins[name]), f"{one}: run scripts/pin --keep"
+    assert "://" not in "".join(blocks)
