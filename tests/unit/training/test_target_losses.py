@@ -132,5 +132,5 @@ def test_the_weight_of_a_class_is_its_own() -> None:
 
 
 def test_weights_are_for_targets_that_there_are() -> None:
-    with pytest.raises(SettingsError, match="no target 'gap'|target.*gap"):
+    with pytest.raises(SettingsError, match=r"no target 'gap'|target.*gap"):
         TargetLoss(TWO, TrainSettings(target_weights="gap:2"))
