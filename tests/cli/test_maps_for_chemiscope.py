@@ -73,6 +73,21 @@ def test_wrong_names_and_bare_formulas_are_one_sentence(
     assert not (tmp_path / "m.json").exists()
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_studies_refuse_a_map_before_any_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = ["--model", "qm9", "--out", str(tmp_path / "s"), "--quiet", "--chemiscope"]
+    assert main(["study", "orbits", "CC", *common, str(tmp_path / "m.json")]) == 2
+    assert "run one that does: embeddings." in capsys.readouterr().err
+    assert main(["study", "embeddings", "CC", *common, str(tmp_path / "m.html")]) == 2
+    assert ".json.gz" in capsys.readouterr().err
+    bare = ["study", "embeddings", "NaCl", "KCl", "LiF", "--model", "formula-gap", *common[2:]]
+    assert main([*bare, str(tmp_path / "m.json")]) == 2
+    assert "NaCl is a bare formula" in capsys.readouterr().err
+    assert not (tmp_path / "s").exists()
+
+
 def test_the_plane_shows_the_two_widest_directions() -> None:
     rng = np.random.default_rng(0)
     flat = rng.normal(size=(50, 2)) * [3.0, 1.0]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atomlens.cli.common import (
+    add_chemiscope,
     add_common_arguments,
     add_out_folder,
     add_set,
@@ -66,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_set(parser, "FIELD=V", "one setting of the study; may repeat")
     add_out_folder(parser, required=False, help_text="folder for figures, tables, study.json")
     parser.add_argument("--format", choices=("table", "json"), default="table")
+    add_chemiscope(parser)
     add_strict(parser)
     add_common_arguments(parser)
 
@@ -83,6 +85,7 @@ def run(options: argparse.Namespace) -> int:
     if options.limit is not None and options.limit < 1:
         raise SettingsError(f"--limit {options.limit}: it must be 1 or more.")
     study = make_study(STUDIES[options.study], options.assignments)
+    check_explorer(study, options.chemiscope)
     if not options.model:
         raise StudyError(f"{study.name}: give at least one trained model with --model.")
     models = load_all(options.model)
@@ -90,19 +93,25 @@ def run(options: argparse.Namespace) -> int:
     data = load_inputs(study, options, models)
     if options.strict:
         data = strict_dataset(data)
+    if options.chemiscope is not None:
+        from atomlens.reports.chemiscope_file import refuse_bare
+
+        refuse_bare(data.structures.names, data.structures.is_formula, options.chemiscope)
     folder = usable_folder(options.out)
     with ProgressLine(study.name, quiet=options.quiet) as progress:
-        result = study.run(
-            StudyInput(
-                models=models,
-                data=data,
-                shuffled=load_all(options.shuffled),
-                use_known=options.all,
-                progress=progress,
-            )
+        given = StudyInput(
+            models=models,
+            data=data,
+            shuffled=load_all(options.shuffled),
+            use_known=options.all,
+            progress=progress,
         )
+        result = study.run(given)
     result.save(folder)
     study.draw(result, folder)
+    if options.chemiscope is not None:
+        with ProgressLine("explaining", quiet=options.quiet) as progress:
+            study.write_map(result, given, options.chemiscope, progress)
     emit(to_json(result.to_dict()) if options.format == "json" else report(result, folder))
     failures = (*data.failures, *result.failures)
     return exit_code(failures, max(len(data) + len(data.failures), len(failures) + 1))
@@ -137,6 +146,22 @@ def make_study(kind: "type[Study]", assignments: list[str]) -> "Study":
 
     given = read_assignments(assignments, ["study"], "study").get("study", {})
     return kind(kind.Settings(**typed_values(kind.Settings, given, kind.name)))
+
+
+def check_explorer(study: "Study", path: Path | None) -> None:
+    """Refuse a map that the study does not make or that cannot be written."""
+    if path is None:
+        return
+    from atomlens.reports.chemiscope_file import check_map
+    from atomlens.studies import STUDIES
+
+    if not study.makes_map:
+        able = ", ".join(name for name, kind in STUDIES.items() if kind.makes_map)
+        raise SettingsError(
+            f"--chemiscope: the study {study.name!r} lays nothing out in a plane; leave it out, "
+            f"or run one that does: {able}."
+        )
+    check_map(path)
 
 
 def load_all(paths: list[str]) -> "tuple[Predictor, ...]":

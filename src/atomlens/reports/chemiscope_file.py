@@ -7,7 +7,7 @@ G. Fraux, R. Cersonsky and M. Ceriotti, J. Open Source Softw. 5, 2117 (2020). Th
 import gzip
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -55,6 +55,16 @@ def check_map(path: str | Path) -> None:
         raise missing_package(f"{path}", "chemiscope", "chemiscope") from None
 
 
+def refuse_bare(names: Sequence[str], is_formula: Iterable[bool], path: str | Path) -> None:
+    """Raise a SettingsError for the first of the names that is a formula without positions."""
+    bare = [name for name, formula in zip(names, is_formula, strict=True) if formula]
+    if bare:
+        raise SettingsError(
+            f"{path}: {bare[0]} is a bare formula without positions, which a map of structures "
+            "cannot show; leave --chemiscope out, or give structures."
+        )
+
+
 def plane(vectors: NDArray[Any]) -> Values:
     """(n, 2) the first two principal components of vectors (n, n_features).
 
@@ -100,12 +110,8 @@ def write_map(
 
     if not structures:
         raise SettingsError(f"{path}: there is no structure to put on a map.")
-    bare = [str(a.info.get("name", "")) for a in structures if a.info.get("is_formula")]
-    if bare:
-        raise SettingsError(
-            f"{path}: {bare[0]} is a bare formula without positions, which a map of structures "
-            "cannot show; leave --chemiscope out, or give structures."
-        )
+    names = [str(atoms.info.get("name", "")) for atoms in structures]
+    refuse_bare(names, [bool(atoms.info.get("is_formula")) for atoms in structures], path)
     clean = [_bare(atoms) for atoms in structures]
     has_atoms = any(p.of_atoms for p in properties.values())
     shown = {

@@ -271,6 +271,8 @@ class Study(ABC):
 
     takes_spectra: ClassVar[bool] = False
     """Whether it is about models of spectra, not of single numbers."""
+    makes_map: ClassVar[bool] = False
+    """Whether `write_map` lays structures out in a plane for an explorer."""
 
     def __init__(self, settings: Any = None) -> None:
         self.settings = self.Settings() if settings is None else settings
@@ -299,3 +301,15 @@ class Study(ABC):
     @abstractmethod
     def draw(self, result: StudyResult, folder: Path) -> list[Path]:
         """Draw the figures of a result from its tables; return the files."""
+
+    def write_map(
+        self, result: StudyResult, given: StudyInput, path: Path, progress: Progress = no_progress
+    ) -> None:
+        """Write structures, laid out in a plane, for chemiscope; see `makes_map`.
+
+        Raises:
+            StudyError: this study has no map.
+            SettingsError: a structure has no positions, or the name ends otherwise.
+            MissingDependencyError: chemiscope is not installed.
+        """
+        raise StudyError(f"{self.name}: this study lays nothing out; leave --chemiscope out.")

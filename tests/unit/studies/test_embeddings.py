@@ -1,5 +1,6 @@
 """Embeddings: components, held-out correlations and regression by hand; the study's claims."""
 
+import json
 import sys
 from dataclasses import replace
 
@@ -18,6 +19,7 @@ from atomlens.studies.embeddings.effects import (
     larger_error_estimates,
     refitted,
 )
+from atomlens.studies.embeddings.explorer import write_study_map
 from atomlens.studies.embeddings.maps import lay_out, refuse_missing_package
 from atomlens.studies.embeddings.networks import (
     ModelVectors,
@@ -270,3 +272,55 @@ def test_a_model_with_equal_error_estimates_foresees_nothing():
     _, result = run(make_predictor("energy"), data=data)
     assert [e.name for e in result.effects] == ["energy, structures: target"]
     assert result.claims[1].verdict == "not tested"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_maps_of_both_models_open_in_chemiscope_with_the_scores_of_atoms(tmp_path):
+    chemiscope = pytest.importorskip("chemiscope")
+    models = finder_predictor("formula"), finder_predictor("structure")
+    data = with_values(30)
+    _, result = run(*models, data=data)
+    steps = []
+    path = write_study_map(
+        result,
+        StudyInput(models=models, data=data),
+        tmp_path / "map.json",
+        lambda done, n: steps.append((done, n)),
+    )
+    chemiscope.show_input(str(path))  # reads and checks the file
+    content = json.loads(path.read_text())
+    found = content["properties"]
+    assert steps == [(i + 1, 60) for i in range(60)]
+    assert len(content["structures"]) == 30
+    for label, model in zip(result.models, models, strict=True):
+        rows = [row for row in result.tables["map"] if row["model"] == label]
+        assert_allclose(found[f"{label}: map 1"]["values"], [row["x"] for row in rows])
+        assert_allclose(found[f"{label}: energy true"]["values"], data.values[:, 0])
+        assert_allclose(
+            found[f"{label}: energy error"]["values"],
+            [row["prediction"] - row["value"] for row in rows],
+        )
+        scores = found[f"{label}: attention"]
+        assert scores["target"] == "atom"
+        own = model.explain(data.structures.subset([7]), method="attention").scores
+        assert_allclose(scores["values"][14:16], own, atol=1e-6)
+    shown = content["settings"]["map"]
+    assert shown["x"]["property"] == "energy, formulas: map 1"
+    assert shown["color"]["property"] == "energy, formulas: energy"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_materials_that_one_model_cannot_take_do_not_shift_the_map(tmp_path):
+    pytest.importorskip("chemiscope")
+    crystals = rock_salts(6)
+    strange = bulk("Og", "fcc", a=5.0)
+    strange.info["name"] = "Og"
+    data = dataset(strange, *crystals)
+    model = finder_predictor("structure")
+    _, result = run(model, data=data)
+    assert [row["row"] for row in result.tables["map"]] == [1, 2, 3, 4, 5, 6]
+    path = write_study_map(result, StudyInput(models=(model,), data=data), tmp_path / "m.json")
+    content = json.loads(path.read_text())
+    assert content["properties"]["name"]["values"] == [c.info["name"] for c in crystals]
+    assert [s["names"][0] for s in content["structures"]] == [c.symbols[0] for c in crystals]
+    assert "energy true" not in content["properties"]  # known of none

@@ -17,13 +17,23 @@ from atomlens.chemistry.material_classes import material_class
 from atomlens.errors import StudyError
 from atomlens.settings import bounded
 from atomlens.structures.arrays import StructureArrays
-from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult, StudySettings
+from atomlens.studies.base import (
+    Effect,
+    Progress,
+    Row,
+    Study,
+    StudyInput,
+    StudyResult,
+    StudySettings,
+    no_progress,
+)
 from atomlens.studies.embeddings.effects import (
     against_values,
     compare,
     correlated_components,
     larger_error_estimates,
 )
+from atomlens.studies.embeddings.explorer import write_study_map
 from atomlens.studies.embeddings.figure import draw_components, draw_maps
 from atomlens.studies.embeddings.maps import MapMethod, lay_out, refuse_missing_package
 from atomlens.studies.embeddings.networks import ModelVectors, measure_vectors
@@ -51,6 +61,7 @@ class Embeddings(Study):
     name: ClassVar[str] = "embeddings"
     summary: ClassVar[str] = "do a formula and a structure network arrange materials alike?"
     Settings: ClassVar[type] = EmbeddingsSettings
+    makes_map: ClassVar[bool] = True
 
     def run(self, given: StudyInput) -> StudyResult:
         """Compare the vectors of two models, and lay out those of each.
@@ -89,7 +100,7 @@ class Embeddings(Study):
                 "map": [
                     row
                     for model, values in zip(models, known, strict=True)
-                    for row in self.map_rows(model, chosen, values)
+                    for row in self.map_rows(model, chosen, values, measured.rows)
                 ],
                 "components": [row for model in models for row in component_rows(model)],
             },
@@ -125,20 +136,34 @@ class Embeddings(Study):
             for model, values in zip(models, known, strict=True)
         ]
 
-    def map_rows(self, model: ModelVectors, chosen: StructureArrays, values: Values) -> list[Row]:
-        """Return where each material stands, with its class and its value."""
+    def write_map(
+        self, result: StudyResult, given: StudyInput, path: Path, progress: Progress = no_progress
+    ) -> None:
+        """Write the maps with structures and the scores of their atoms for chemiscope."""
+        write_study_map(result, given, path, progress)
+
+    def map_rows(
+        self,
+        model: ModelVectors,
+        chosen: StructureArrays,
+        values: Values,
+        rows: Sequence[int],
+    ) -> list[Row]:
+        """Return where each material stands, with its class and its value; rows of the input."""
         vectors, target = model.trained.vectors, model.predictor.targets[0]
         places = lay_out(vectors, self.settings.map, self.settings.seed)
         components = principal_components(vectors).scores
         return [
             {
                 "model": model.label,
+                "row": rows[i],
                 "name": structure.name,
                 "class": material_class(structure.atomic_numbers),
                 "target": target.name,
                 "unit": target.unit,
                 "value": float(values[i]),
                 "prediction": float(model.trained.values[i]),
+                "error_estimate": float(model.trained.std[i]),
                 "x": float(places[i, 0]),
                 "y": float(places[i, 1]),
                 "first_component": float(components[i, 0]),
