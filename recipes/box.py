@@ -151,7 +151,8 @@ QUEUE = (
         settings={
             **_COMMON,
             **_LARGE,
-            "epochs": 240,
+            "epochs": 200,
+            "ensemble": 3,
             "batch_size": 1024,
             "reference": "elements:alpha,cv",
         },
@@ -163,12 +164,13 @@ QUEUE = (
         settings={
             **_COMMON,
             **_LARGE,
-            "epochs": 90,
+            "epochs": 138,
             "batch_size": 512,
-            "ensemble": 2,
+            "ensemble": 3,
             "reference": "elements:formation_energy",
+            "target_weights": "formation_energy:3",
         },
-        model={"n_layers": 7, "n_features": 128, "n_embedding": 64, "consistency_every": 2},
+        model={"n_layers": 7, "n_features": 128, "n_embedding": 64, "consistency_every": 4},
     ),
 )
 

@@ -3,7 +3,7 @@
 settings.json       model, builder, targets, scaling, calibration, training; written last
 model.safetensors   weights, ``member0.…`` and so on
 metrics.json        errors on validation and test part
-split.json          names of the samples of each part
+split.json          names of the samples of each part; split.json.gz in the models of the box
 history.csv         one row per epoch
 samples.safetensors digests of the samples of all parts: what a model was trained on, by content
 failures.json       samples that could not be used, if there are any
@@ -34,6 +34,7 @@ from atomlens.printing import encodable
 FORMAT_VERSION = 1
 SETTINGS, WEIGHTS, METRICS = "settings.json", "model.safetensors", "metrics.json"
 SPLIT, HISTORY, FAILURES, CARD = "split.json", "history.csv", "failures.json", "README.md"
+PACKED_SPLIT = "split.json.gz"
 SAMPLES, WARNINGS = "samples.safetensors", "warnings.json"
 FAMILIARITY = "familiarity.safetensors"
 TRAINING = "training"
@@ -80,8 +81,8 @@ def rewrite_files(folder: Path, changed: Mapping[str, bytes]) -> None:
 
 def _is_ours(name: str) -> bool:
     """Say whether a file of that name belongs to the model, so that a new one replaces it."""
-    ours = (SETTINGS, WEIGHTS, METRICS, SPLIT, HISTORY, FAILURES, CARD, SAMPLES, WARNINGS)
-    known = (*ours, FAMILIARITY, *_PICTURES)
+    ours = (SETTINGS, WEIGHTS, METRICS, SPLIT, PACKED_SPLIT, HISTORY, FAILURES, CARD)
+    known = (*ours, SAMPLES, WARNINGS, FAMILIARITY, *_PICTURES)
     return any(fnmatch(name, pattern) for pattern in known)
 
 

@@ -24,6 +24,7 @@ from atomlens.predictor.folder import (
     FAMILIARITY,
     HISTORY,
     METRICS,
+    PACKED_SPLIT,
     SAMPLES,
     SETTINGS,
     SPLIT,
@@ -57,8 +58,9 @@ def load_trained(path: str | Path) -> TrainedModel:
         trained = _without_weights(content)
         n_members, checksum = int(content["model"]["n_members"]), str(content["weights_sha256"])
     _check_known(content["model"], folder)
-    split = read_optional_json(folder / SPLIT) or {}
-    with net(ModelError, f"{folder / SPLIT}, a file of the model", "delete it; the model works"):
+    names = folder / (SPLIT if (folder / SPLIT).exists() else PACKED_SPLIT)
+    split = read_optional_json(names) or {}
+    with net(ModelError, f"{names}, a file of the model", "delete it; the model works"):
         record = replace(trained.record, split=_parts(split))
     models = _models(content, n_members, read_weights(folder, checksum), folder)
     metrics = read_optional_json(folder / METRICS)

@@ -1,5 +1,6 @@
 """From a `TrainedModel` to a model folder."""
 
+import gzip
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from atomlens.predictor.folder import (
     FORMAT_VERSION,
     HISTORY,
     METRICS,
+    PACKED_SPLIT,
     SAMPLES,
     SETTINGS,
     SPLIT,
@@ -35,7 +37,8 @@ from atomlens.version import __version__
 def save(predictor: TrainedModel, folder: Path, *, half: bool = False) -> Path:
     """Write a model folder, whole or not at all; a model that stands there is replaced.
 
-    ``half`` keeps the weights in 16 bits; use it after `in_half_precision`, and nothing is lost.
+    ``half`` makes it small: weights in 16 bits (use it after `in_half_precision`, and nothing is
+    lost), names of samples packed.
     """
     check_writable(folder)
     write_model_folder(folder, model_files(predictor, half=half))
@@ -81,7 +84,8 @@ def model_files(predictor: TrainedModel, *, half: bool = False) -> dict[str, byt
         settings["familiarity"] = {**familiarity.to_dict(), "sha256": checksum}
     files[SETTINGS] = json_bytes(settings)
     if record.split:
-        files[SPLIT] = json_bytes({part: list(names) for part, names in record.split.items()})
+        names = json_bytes({part: list(names) for part, names in record.split.items()})
+        files |= {PACKED_SPLIT: gzip.compress(names, mtime=0)} if half else {SPLIT: names}
     if record.samples is not None:
         files[SAMPLES] = record.samples.to_bytes()
     if record.warnings:

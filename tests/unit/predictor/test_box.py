@@ -264,6 +264,8 @@ def test_half_precision_is_stored_without_loss(tmp_path: Path) -> None:
     in_half_precision(made)
     back = load(save(made, tmp_path / "half", half=True))
     assert np.array_equal(made.predict(MOLECULES).values, back.predict(MOLECULES).values)
+    assert back.record.split == made.record.split
+    assert (tmp_path / "half" / "split.json.gz").is_file() == bool(made.record.split)
     whole = (save(made, tmp_path / "whole") / "model.safetensors").stat().st_size
     assert (tmp_path / "half" / "model.safetensors").stat().st_size < 0.6 * whole
 
