@@ -1,20 +1,27 @@
 """Which share of the test errors is below a given size: Finder's Fig 5b, for any trained models.
 
-    python benchmarks/error_distribution.py DATA OUT.png --limit 0.043 \
-        --model formulas=runs/formula --model structures=runs/structure
+    python benchmarks/error_distribution.py OUT.png --limit formation_energy=0.043 \
+        --model formulas=formula-formation-energy@MATBENCH_FOLDER --model structures=mp@mp.npz
+    python benchmarks/error_distribution.py OUT.png --limit band_gap=0.25 \
+        --model formulas=runs/formula@table.csv --model structures=runs/structure@table.npz
 
-Each model is asked for the part that it calls test. Printed is the share of the errors below the
-limit, with its 95 % interval (samples are resampled), and the median.
+LABEL=MODEL@DATA: a folder or a name of the box, and its own data (a folder of ``matbench_*.csv.gz``
+for models of Matbench's compositions). Each model is asked for the part that it calls test. Printed
+for each target that has a limit: the share of the errors below it, with its 95 % interval (samples
+are resampled), the median and the mean. One panel a target.
 """
 
 import argparse
 from pathlib import Path
+from typing import NamedTuple
 
 import matplotlib
 import numpy as np
 
 import atomlens as al
 from atomlens.datasets.base import Dataset
+from atomlens.datasets.matbench import load_matbench, tasks_of
+from atomlens.predictor.evaluation import choose_part, matching_values
 from atomlens.studies.statistics import bootstrap
 
 matplotlib.use("Agg")
@@ -23,48 +30,76 @@ from matplotlib import pyplot
 COLOURS = ("#c8352f", "#2f6fb5", "#59616b", "#b8860b")
 
 
-def errors_of(folder: str, data: Dataset) -> tuple[np.ndarray, str]:
-    """(n,) absolute errors of the test part of the first target, and its unit."""
-    model = al.load(folder)
-    target = model.targets[0]
-    rows = np.flatnonzero(model.was_in(data.structures, "test"))
-    if not len(rows):
-        raise SystemExit(f"{folder}: none of its test part is in the data; give its own data.")
-    column = [t.name for t in data.targets].index(target.name)
-    predicted = model.predict(data.structures.subset(rows)).values[:, 0]
-    errors = np.abs(predicted - data.values[rows, column])
-    return np.sort(errors[np.isfinite(errors)]), target.unit
+class Errors(NamedTuple):
+    label: str
+    target: str
+    unit: str
+    sizes: np.ndarray
+    """(n,) absolute errors of the test part, ascending."""
+
+
+def own_data(model: al.Predictor, source: str) -> Dataset:
+    """Read the data of a model as it was trained on them."""
+    tasks = tasks_of(model.record.data)
+    if tasks and Path(source).is_dir():
+        return load_matbench(source, tasks)
+    return al.load_dataset(source, [t.name for t in model.targets])
+
+
+def errors_of(given: str, wanted: set[str]) -> list[Errors]:
+    """Predict the test part; the targets that are asked for."""
+    label, _, rest = given.partition("=")
+    name, _, source = rest.partition("@")
+    if not (label and name and source):
+        raise SystemExit(f"--model {given}: write LABEL=MODEL@DATA.")
+    model = al.load(name)
+    data = own_data(model, source)
+    rows, _ = choose_part(model, data, "test")
+    chosen = data.subset(rows)
+    off = np.abs(model.predict(chosen.structures).values - matching_values(chosen, model.targets))
+    return [
+        Errors(label, t.name, t.unit, np.sort(off[np.isfinite(off[:, k]), k]))
+        for k, t in enumerate(model.targets)
+        if t.name in wanted
+    ]
 
 
 def main() -> None:
     """Print the shares and draw the curves."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data")
     parser.add_argument("out", type=Path)
-    parser.add_argument("--model", action="append", required=True, metavar="LABEL=FOLDER")
-    parser.add_argument("--limit", type=float, required=True)
+    parser.add_argument("--model", action="append", required=True, metavar="LABEL=MODEL@DATA")
+    parser.add_argument("--limit", action="append", required=True, metavar="TARGET=SIZE")
     args = parser.parse_args()
-    data = al.load_dataset(args.data)
-    figure, axes = pyplot.subplots(figsize=(5.0, 3.6))
-    unit = ""
-    for place, given in enumerate(args.model):
-        label, _, folder = given.partition("=")
-        errors, unit = errors_of(folder, data)
-        share = bootstrap((errors <= args.limit).astype(float))
-        print(
-            f"{label}: {share.value:.1%} ({share.low:.1%} to {share.high:.1%}) of {len(errors)} "
-            f"errors are at most {args.limit:g} {unit}; median {np.median(errors):.3g}"
-        )
-        shares = np.arange(1, len(errors) + 1) / len(errors)
-        axes.step(errors, shares, where="post", color=COLOURS[place % 4], label=label)
-    axes.axvline(args.limit, color="#9aa3ad", linewidth=1, linestyle="--")
-    axes.set_xlabel(f"absolute error ({unit})" if unit else "absolute error")
-    axes.set_ylabel("share of the test part")
-    axes.set_ylim(0, 1)
-    axes.legend(frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
+    limits = {t: float(size) for t, _, size in (given.partition("=") for given in args.limit)}
+    found = [errors for given in args.model for errors in errors_of(given, set(limits))]
+    targets = list(dict.fromkeys(e.target for e in found))
+    if not targets:
+        raise SystemExit(f"None of the models predicts {', '.join(limits)}.")
+    figure, panels = pyplot.subplots(1, len(targets), figsize=(4.4 * len(targets), 3.5))
+    for target, axes in zip(targets, np.atleast_1d(panels), strict=True):
+        limit = limits[target]
+        own = [e for e in found if e.target == target]
+        for colour, e in zip(COLOURS, own, strict=False):
+            share = bootstrap((e.sizes <= limit).astype(float))
+            print(
+                f"{target}, {e.label}: {share.value:.1%} ({share.low:.1%} to {share.high:.1%}) of "
+                f"{len(e.sizes):,} errors are at most {limit:g} {e.unit}; median "
+                f"{np.median(e.sizes):.3g}, mean {e.sizes.mean():.3g}"
+            )
+            shares = np.arange(1, len(e.sizes) + 1) / len(e.sizes)
+            axes.step(e.sizes, shares, where="post", color=colour, label=e.label)
+        axes.axvline(limit, color="#9aa3ad", linewidth=1, linestyle="--")
+        unit = f" ({own[0].unit})" if own[0].unit else ""
+        axes.set_xlabel(f"absolute error of {target.replace('_', ' ')}{unit}")
+        axes.set_xlim(0, max(float(np.quantile(e.sizes, 0.98)) for e in own))
+        axes.set_ylim(0, 1)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False, loc="lower right")
+    np.atleast_1d(panels)[0].set_ylabel("share of the test part")
     figure.tight_layout()
-    figure.savefig(args.out, dpi=120)
+    figure.savefig(args.out, dpi=110)
+    print(args.out)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from atomlens.datasets.base import Dataset, DatasetSource, Sample
 from atomlens.datasets.sources.core_mof import CoreMof, CoreMofFsr
 from atomlens.datasets.sources.crippen import CrippenLogp
 from atomlens.datasets.sources.emt_alloys import EmtAlloys
+from atomlens.datasets.sources.finder_mp import FinderMp
 from atomlens.datasets.sources.jarvis_optical import JarvisOptical
 from atomlens.datasets.sources.mp2018 import Mp2018
 from atomlens.datasets.sources.optical_nk import OpticalNk
@@ -30,6 +31,7 @@ DATASETS: dict[str, type[DatasetSource]] = {
     "qm9": Qm9,
     "qm9-figshare": Qm9Figshare,
     "mp-2018": Mp2018,
+    "finder-mp": FinderMp,
     "core-mof": CoreMof,
     "core-mof-fsr": CoreMofFsr,
     "fullerene-md": FullereneMd,

@@ -1,5 +1,6 @@
 """CGCNN and its ladder: sizes, switches, and what each step adds."""
 
+import math
 from dataclasses import asdict
 from itertools import pairwise
 
@@ -10,6 +11,7 @@ from atomlens.errors import SettingsError
 from atomlens.graphs import AtomGraph, collate
 from atomlens.models import make_model, model_config
 from atomlens.models.cgcnn import Cgcnn, CgcnnConfig
+from atomlens.models.cgcnn.layers import Deepening
 from atomlens.models.cgcnn.model import cell_features, charge_features
 from graph_makers import doubled, random_graph
 
@@ -132,3 +134,43 @@ def test_a_plane_wave_has_the_period_of_eight_cells() -> None:
     moved = AtomGraph(**fields | {"edge_vectors": graph.edge_vectors + 8 * graph.cell[0]})
     waves = [model._plane_waves(collate([g], torch.float64)) for g in (graph, moved)]  # type: ignore[attr-defined]
     torch.testing.assert_close(*waves)
+
+
+def test_deep_variants_add_a_map_a_layer_and_nothing_where_they_are_off() -> None:
+    plain = make_model("ae-cgcnn").n_parameters
+    assert make_model("ae-cgcnn", initial_residual=0.1).n_parameters == plain
+    assert make_model("ae-cgcnn", identity_mapping=0.5).n_parameters == plain + 4 * 64**2
+
+
+def test_with_nothing_but_the_initial_residual_neighbours_are_not_heard() -> None:
+    torch.manual_seed(0)
+    graph = random_graph(6, 4)
+    fields = {k: getattr(graph, k) for k in AtomGraph.__dataclass_fields__}
+    nearer = AtomGraph(**fields | {"distances": 0.8 * graph.distances})
+    found = {}
+    for share in (1.0, 0.5):
+        model = make_model("cgcnn", initial_residual=share).double().eval()
+        one, two = (model(collate([g], torch.float64)).values for g in (graph, nearer))
+        found[share] = float((one - two).detach().abs().max())
+    assert found[1.0] == 0
+    assert found[0.5] > 1e-6
+
+
+def test_deep_layers_mix_as_the_equations_say() -> None:
+    layer = Deepening(3, 2, 0.25, 0.5, torch.nn.Identity())
+    for linear in layer.maps:
+        torch.nn.init.zeros_(linear.weight)
+    changed, first = torch.full((2, 3), 4.0), torch.full((2, 3), 8.0)
+    mixed = 0.75 * 4 + 0.25 * 8
+    for index, beta in enumerate((math.log(1.5), math.log(1.25))):
+        torch.testing.assert_close(
+            layer(index, changed, first), torch.full((2, 3), (1 - beta) * mixed)
+        )
+
+
+def test_a_deep_network_trains_every_weight() -> None:
+    torch.manual_seed(0)
+    model = make_model("ae-cgcnn", n_layers=6, initial_residual=0.1, identity_mapping=0.5)
+    model(collate([random_graph(6, 4), random_graph(5, 4)])).values.sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    assert all(bool(linear.weight.grad.abs().sum() > 0) for linear in model.deepening.maps)

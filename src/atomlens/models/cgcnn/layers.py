@@ -5,6 +5,7 @@ the published code. AE-CGCNN: Cong et al., Eqs 4 to 8; where the paper leaves a 
 setting of the model names it.
 """
 
+import math
 from typing import Literal, NamedTuple
 
 import torch
@@ -188,6 +189,44 @@ class EdgeConvolution(nn.Module):
         """Refine the edges by the atoms at their ends."""
         changed = functional.relu(self.norm(self.pair(nodes, edges, layout)))
         return edges + changed if self.residual else changed
+
+
+class Deepening(nn.Module):
+    """What GCNII adds to every layer so that many of them do not make all atoms alike.
+
+    h = (1 - α) (v_i + BN(...)) + α v_i of the first layer; v_i' = g((1 - β_l) h + β_l W_l h), with
+    β_l = log(λ / l + 1), at most 1, for the layers l = 1, 2, ... (Eqs 5 and 6 there).
+    """
+
+    def __init__(
+        self, n_features: int, n_layers: int, residual: float, mapping: float, activation: nn.Module
+    ) -> None:
+        super().__init__()
+        self.residual, self.mapping = residual, mapping
+        self.maps = nn.ModuleList(
+            nn.Linear(n_features, n_features, bias=False) for _ in range(n_layers if mapping else 0)
+        )
+        self.activation = activation
+
+    def forward(
+        self,
+        index: int,
+        changed: Float[Tensor, "n_nodes n_features"],
+        first: Float[Tensor, "n_nodes n_features"],
+    ) -> Float[Tensor, "n_nodes n_features"]:
+        """Return what layer ``index`` (from 0) hands on.
+
+        Args:
+            index: Which layer.
+            changed: The atoms with what their neighbours said, before the activation.
+            first: The atoms as they entered the first layer.
+        """
+        mixed = (1 - self.residual) * changed + self.residual * first
+        if len(self.maps):
+            share = min(1.0, math.log(self.mapping / (index + 1) + 1))
+            mixed = (1 - share) * mixed + share * self.maps[index](mixed)
+        found: Tensor = self.activation(mixed)
+        return found
 
 
 class AttentionPooling(nn.Module):

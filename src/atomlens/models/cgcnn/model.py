@@ -3,7 +3,9 @@
 CGCNN: Xie and Grossman, "Crystal graph convolutional neural networks for an accurate and
 interpretable prediction of material properties", Phys. Rev. Lett. 120, 145301 (2018).
 AE-CGCNN: Cong, Ben-Naim, Fung, Gupta, Neumann and Steiner, the ladder of its table I. The
-papers leave choices open; each is a setting, its default the reading we recommend.
+papers leave choices open; each is a setting, its default the reading we recommend. What they tried
+against over-smoothing: Chen, Wei, Huang, Ding and Li, "Simple and deep graph convolutional
+networks", ICML 2020 (GCNII).
 """
 
 import math
@@ -26,6 +28,7 @@ from atomlens.models.cgcnn.layers import (
     AttentionPooling,
     Combine,
     Convolved,
+    Deepening,
     EdgeConvolution,
     GatedConvolution,
     HeadSoftmax,
@@ -72,6 +75,11 @@ class CgcnnConfig(HeadSettings):
     """Softmax over neighbours and heads together (as printed), or in each head by itself."""
     combine: Combine = "mean"
     """Ladder, step 5: how heads become one: mean, attention (softmax over heads), extra."""
+    initial_residual: float = bounded(0.0, least=0, most=1)
+    """For deep networks (GCNII): share of the first layer's input in what every layer hands on."""
+    identity_mapping: float = bounded(0.0, least=0)
+    """For deep networks (GCNII, λ): layer l hands on (1 - β) h + β W h, β = min(1, log(λ/l + 1));
+    0: h as it is."""
     pooling: Literal["mean", "attention", "channel-attention"] = "mean"
     """Ladder, step 6: mean of the atoms, or attention over them (Eq 8)."""
     activation: Literal["softplus", "relu"] = "softplus"
@@ -133,6 +141,7 @@ class Cgcnn(AdditiveModel[CgcnnConfig]):
     bounds: Tensor
     paper: ClassVar[str] = "CGCNN, Phys. Rev. Lett. (2018); AE-CGCNN (Cong et al.)"
 
+    deepening: Deepening | None
     pooling: AttentionPooling | None
     readout: AdditiveReadout | None
     noise: nn.Linear | None
@@ -154,6 +163,11 @@ class Cgcnn(AdditiveModel[CgcnnConfig]):
         self.layers = nn.ModuleList(
             self._convolution(n_edge, activation) for _ in range(c.n_layers)
         )
+        self.deepening = None
+        if c.initial_residual or c.identity_mapping:
+            self.deepening = Deepening(
+                c.n_features, c.n_layers, c.initial_residual, c.identity_mapping, activation
+            )
         n_updates = c.n_layers - (0 if c.edge_first else 1) if c.edge_update else 0
         self.edge_updates = nn.ModuleList(
             EdgeConvolution(c.n_features, n_edge, residual=c.edge_residual)
@@ -196,13 +210,17 @@ class Cgcnn(AdditiveModel[CgcnnConfig]):
         layout = EdgeLayout.of(batch.edge_index, batch.n_nodes)
         nodes, edges = self._nodes(batch), self._edges(batch)
         local: list[Tensor] = []
+        first = nodes
         for index, layer in enumerate(self.layers):
             if self.config.edge_first:
                 edges = self._updated(index, nodes, edges, layout)
             found: Convolved = layer(nodes, edges, layout)
             if not self.config.edge_first:
                 edges = self._updated(index, nodes, edges, layout)
-            nodes = found.nodes
+            if self.deepening is None:
+                nodes = found.nodes
+            else:
+                nodes = self.deepening(index, nodes + found.aggregated, first)
             if found.attention is not None:
                 local.append(found.attention)
         if self.readout is not None:
