@@ -206,7 +206,8 @@ def _calibrate(
     far = None if remoteness is None else remoteness[known]
     rmse = float(np.sqrt(np.square(error).mean()))
     fit = _fitted(error, own, far, cut_spread=cut_spread)
-    std, n_folds = fit.std(own, far, len(error)), 0
+    whole = fit.std(own, far, len(error))
+    std, n_folds = whole.copy(), 0
     parts = np.unique(folds[known])
     fits_something = own is not None or far is not None  # else a constant, which cancels
     if fits_something and len(parts) > 1 and len(error) >= _FEWEST_FOR_FOLDS:
@@ -216,7 +217,8 @@ def _calibrate(
             others = _fitted(
                 error[~inside], _rows(own, ~inside), _rows(far, ~inside), cut_spread=cut_spread
             )
-            std[inside] = others.std(_rows(own, inside), _rows(far, inside), int(inside.sum()))
+            judged = others.std(own, far, len(error))
+            std[inside] = (judged * _same_size(whole, judged))[inside]
     with np.errstate(divide="ignore", invalid="ignore"):
         scores = error / std
     scores = np.where(np.isnan(scores), 0.0, scores)  # neither error nor spread
@@ -258,6 +260,19 @@ def _fitted(
         factor, floor = fit_spread(error, spread)
         return _Fit(factor, floor, math.inf, 0.0)
     return _Fit(0.0, float(np.sqrt(np.square(error).mean())), math.inf, 0.0)
+
+
+def _same_size(wanted: Values, std: Values) -> float:
+    """Return the factor that makes the geometric mean of some deviations the wanted one.
+
+    An interval depends on how the deviations differ from value to value; their common size goes
+    into the quantile. A single value far out, which only one part holds, changes the size that is
+    fitted to the others, and the parts could not be compared.
+    """
+    both = (wanted > 0) & (std > 0)
+    if not both.any():
+        return 1.0
+    return float(np.exp(np.log(wanted[both] / std[both]).mean()))
 
 
 def _rows(values: Values | None, chosen: NDArray[np.bool_]) -> Values | None:

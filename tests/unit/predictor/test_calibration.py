@@ -89,15 +89,18 @@ def test_no_value_is_judged_by_a_fit_that_has_seen_it(generator: np.random.Gener
     residuals = generator.normal(size=(100, 1)) * spread
     folds = deal_folds(np.arange(100))
     assert np.bincount(folds).tolist() == [20] * 5
-    scores = np.empty(100)
+    factor, floor = fit_spread(np.abs(residuals[:, 0]), spread[:, 0])
+    whole, scores = np.log(np.hypot(factor * spread[:, 0], floor)), np.empty(100)
     for part in range(5):
         own = folds == part
         factor, floor = fit_spread(np.abs(residuals[~own, 0]), spread[~own, 0])
-        scores[own] = np.abs(residuals[own, 0]) / np.hypot(factor * spread[own, 0], floor)
+        std = np.log(np.hypot(factor * spread[:, 0], floor))
+        std = np.exp(std + (whole - std).mean())  # of the common size
+        scores[own] = np.abs(residuals[own, 0]) / std[own]
     target = Calibration.fit(residuals, spread).targets[0]
     assert target is not None
     assert target.n_folds == 5
-    assert target.quantile == conformal_quantile(scores, 0.9)
+    assert target.quantile == pytest.approx(conformal_quantile(scores, 0.9), rel=1e-12)
 
 
 def test_a_group_is_never_cut(generator: np.random.Generator) -> None:
@@ -192,3 +195,17 @@ def test_errors_that_do_not_grow_are_not_expected_to(generator: np.random.Genera
     assert fitted.targets[0] is not None
     assert fitted.targets[0].growth == 0.0
     assert fitted.targets[0].floor == pytest.approx(1.0, rel=0.05)
+
+
+def test_one_value_far_out_does_not_widen_all_intervals() -> None:
+    """It is in one part of five only, whose judges have not seen it and are smaller for that."""
+    covered = []
+    for seed in range(20):
+        generator = np.random.default_rng(seed)
+        spread = generator.lognormal(0, 0.3, (2400, 1))
+        errors = generator.laplace(size=(2400, 1)) * spread
+        errors[0] = 500.0
+        calibration = Calibration.fit(errors[:400], spread[:400], cut_spread=True)
+        half = calibration.quantiles * calibration.std(spread[400:], 2000)
+        covered.append(float((np.abs(errors[400:]) < half).mean()))
+    assert np.mean(covered) == pytest.approx(0.9, abs=0.015)
