@@ -5,6 +5,7 @@ a terminal, a file or a message goes through here, so that no escape sequence, n
 text and no endless name leaves the program.
 """
 
+import math
 import re
 from pathlib import PurePath
 from reprlib import Repr
@@ -92,6 +93,14 @@ _SHOWN = _Shown()
 def shown(value: Any) -> str:
     """Return a value of a file as it can stand in a message: short, on one line."""
     return cut(one_line(_SHOWN.repr(value)), 100)
+
+
+def percent(share: float) -> float | None:
+    """Return a share in percent with one digit, cut and not rounded; None if it is no number.
+
+    100 says that there is no more to come: 99.96 is not yet 100.
+    """
+    return math.floor(share * 10) / 10 if math.isfinite(share) else None
 
 
 def reason(problem: BaseException) -> str:

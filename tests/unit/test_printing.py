@@ -1,11 +1,21 @@
 """Names and messages that can be shown: one line, printable, bounded, no formula, no device."""
 
+import math
 import os
 
 import pytest
 
 from atomlens.errors import AtomlensError, Failure, unknown_name
-from atomlens.printing import cell, clean_name, file_stem, one_line, printable, shown, uncell
+from atomlens.printing import (
+    cell,
+    clean_name,
+    file_stem,
+    one_line,
+    percent,
+    printable,
+    shown,
+    uncell,
+)
 
 ODD_NAMES = (
     "M\udcfcller",
@@ -94,3 +104,10 @@ def test_plain_text_is_left_alone() -> None:
 
 def test_a_sentence_behind_very_many_blanks_is_still_said() -> None:
     assert str(AtomlensError(" " * 10**5 + ": there is no such file")) == ": there is no such file"
+
+
+@pytest.mark.parametrize(
+    ("share", "said"), [(100.0, 100.0), (99.96, 99.9), (0.04, 0.0), (55.0, 55.0), (math.nan, None)]
+)
+def test_a_share_is_not_rounded_up_to_all(share: float, said: float | None) -> None:
+    assert percent(share) == said

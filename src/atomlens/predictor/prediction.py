@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from atomlens.errors import Failure, SettingsError, unknown_name
 from atomlens.predictor.columns import ColumnNames
 from atomlens.predictor.samples import UNKNOWN
+from atomlens.printing import percent
 from atomlens.targets import Target, value_slices
 
 if TYPE_CHECKING:
@@ -235,8 +236,7 @@ class Prediction:
         """Return what the record of input ``i`` says about its likeness to the training data."""
         if self.unlike is None:
             return {}
-        share = float(self.unlike[i])
-        return {names["unlike"]: round(share, 1) if math.isfinite(share) else None}
+        return {names["unlike"]: percent(float(self.unlike[i]))}
 
     def _places(self) -> list[tuple[Target, slice]]:
         return list(zip(self.targets, value_slices(self.targets), strict=True))

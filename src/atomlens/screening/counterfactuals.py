@@ -11,6 +11,7 @@ import numpy as np
 from atomlens.chemistry.exchanges import Exchange, Exchanges, exchanges
 from atomlens.errors import ExplanationError, SettingsError, StructureError, unknown_name
 from atomlens.predictor import Prediction, Predictor
+from atomlens.printing import percent
 from atomlens.structures.arrays import StructureArrays, name_of
 from atomlens.targets import Target, value_slices
 
@@ -267,7 +268,7 @@ def counterfactual_lines(found: Counterfactuals, n_shown: int) -> Sequence[dict[
             found.target: number(c.prediction) + (f" ± {c.std:.2g}" if c.std == c.std else ""),
             "shift": f"{c.shift:+.3g}" + ("" if c.clear or c.std != c.std else " (unclear)"),
             "size": str(c.size),
-            "unlike %": f"{c.unlike:.0f}" if math.isfinite(c.unlike) else "",
+            "unlike %": "" if (share := percent(c.unlike)) is None else f"{share:g}",
         }
         for i, c in enumerate(found.found[:n_shown], start=1)
     ]

@@ -13,6 +13,7 @@ from atomlens.predictor import Prediction, Predictor
 from atomlens.predictor.inputs import from_items
 from atomlens.predictor.prediction import target_places
 from atomlens.predictor.samples import UNKNOWN
+from atomlens.printing import percent
 from atomlens.reports.payload import page_payload
 from atomlens.reports.wording import number, value_with_error
 from atomlens.targets import Target
@@ -138,7 +139,7 @@ def prediction_rows(prediction: Prediction) -> list[dict[str, Any]]:
             {
                 "error": error,
                 "warning": prediction.warnings[i],
-                "unlike": None if math.isnan(unlike) else round(unlike, 1),
+                "unlike": percent(unlike),
                 "seen_in": "" if seen == UNKNOWN else seen,
                 "values": {}
                 if error

@@ -74,7 +74,7 @@ class Panel {
       const mood = unlike > 99 ? "strange" : unlike > 90 ? "odd" : "known";
       this.part("unlike").dataset.mood = mood;
       this.part("unlike").title = "Share of the validation structures that are nearer to the training data";
-      this.part("unlike-text").textContent = `${{ strange: "Unlike the training data", odd: "Somewhat unlike the training data", known: "Like the training data" }[mood]}: farther from it than ${Math.round(unlike)} % of the validation structures`;
+      this.part("unlike-text").textContent = `${{ strange: "Unlike the training data", odd: "Somewhat unlike the training data", known: "Like the training data" }[mood]}: farther from it than ${unlike} % of the validation structures`;
       this.part("unlike").querySelector("i").style.left = `${unlike}%`;
     }
     this.part("seen").textContent = answer.seen_in ? `This structure was in the model's ${answer.seen_in.replace(/^train$/, "training")} part.` : "";

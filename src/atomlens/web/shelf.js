@@ -57,7 +57,7 @@ class ShelfTable {
     const given = row.answer?.values?.[this.target];
     if (key === "value") return row.answer?.error ? "–" : given ? given.label ?? shortNumber(given.value, 4) : "…";
     if (key === "std") return shortNumber(this.value("std", row), 2);
-    return this.value("unlike", row) === null ? "–" : `${Math.round(this.value("unlike", row))} %`;
+    return this.value("unlike", row) === null ? "–" : `${this.value("unlike", row)} %`;
   }
 
   fill() {
