@@ -113,6 +113,7 @@ interface Payload {
   little_difference: string;
   drawing: Drawing | null;
   scene: Scene | null;
+  links: [number, number, number][];
 }
 
 // A molecule on paper: `members` are the atoms behind each drawn one, itself first.
@@ -167,6 +168,7 @@ interface StageOptions {
   labels: string;
   sizes: boolean;
   cell: boolean;
+  links: boolean;
 }
 
 // An atom, or a copy of it beside the cell, as it is drawn.

@@ -12,6 +12,7 @@ from chromium import Chromium
 from matplotlib import image
 
 from atomlens.reports.colours import SCORE_COLOURS, atom_colours
+from atomlens.reports.content import ScoredEdges
 from atomlens.reports.demo_page import write_index
 from atomlens.reports.page import write_page
 from atomlens.reports.scene import build_scene
@@ -59,6 +60,19 @@ def test_the_page_opens_from_a_file_and_asks_for_nothing(
     text = browser.run("document.body.innerText")
     for part in ("methanol", "−6.42 ± 0.12 eV", "ensemble", "What it does not mean"):
         assert part in text
+
+
+def test_code_in_sentences_is_code_and_nothing_is_in_backticks(
+    browser: Chromium, tmp_path: Path
+) -> None:
+    structure = explained(
+        molecule("CH3OH"), method="contribution", warning="Raise `cutoff` & <b>read</b> `--help`."
+    )
+    browser.open(write_page([structure], tmp_path / "page.html", extra={"made by": "`atomlens x`"}))
+    assert "`" not in browser.run("document.body.innerText")
+    found = browser.run("[...document.querySelectorAll('p code')].map((c) => c.textContent)")
+    assert {"cutoff", "--help", "atomlens faithful", "atomlens x"} == set(found)
+    assert "& <b>read</b>" in browser.run("document.getElementById('warning').textContent")
 
 
 def test_atoms_are_marked_where_the_viewer_draws_them(
@@ -479,3 +493,26 @@ def test_a_molecule_is_shown_on_paper_with_its_groups(browser: Chromium, tmp_pat
 def test_what_has_no_drawing_has_no_button_for_it(browser: Chromium, methanol_page: Path) -> None:
     browser.open(methanol_page)
     assert browser.run("document.getElementById('draw').hidden") is True
+
+
+def test_pairs_of_neighbours_are_lines_and_a_list(browser: Chromium, tmp_path: Path) -> None:
+    atoms = molecule("CH3OH")
+    ends = np.array([[0, 1], [1, 0], [0, 2], [1, 3]])
+    lengths = np.linalg.norm(atoms.positions[ends[:, 0]] - atoms.positions[ends[:, 1]], axis=1)
+    edges = ScoredEdges(ends=ends, lengths=lengths, scores=np.array([0.3, 0.2, 0.4, 0.1]))
+    structure = explained(atoms, method="learnt-mask-edges", edges=edges)
+    browser.open(write_page([structure, explained(atoms)], tmp_path / "page.html"))
+    listed = browser.run(
+        "[...document.querySelectorAll('#links .group-row')].map((r) => r.innerText)"
+    )
+    assert [row.split()[0] + row.split()[2] for row in listed] == ["C0O1", "C0H2", "O1H3"]
+    assert "0.500" in listed[0]
+    pressed = "document.querySelector('[data-toggle=links]').getAttribute('aria-pressed')"
+    assert browser.run(pressed) == "true"
+    assert browser.run("atomlens.stage.options.links")
+    browser.run("document.querySelector('[data-toggle=links]').click()")
+    assert not browser.run("atomlens.stage.options.links")
+    browser.run("atomlens.go(1)")
+    assert browser.run("document.querySelector('[data-toggle=links]').hidden")
+    assert browser.run("document.getElementById('links-card').hidden")
+    assert browser.complaints == []

@@ -1,6 +1,7 @@
 """What every explainer owes its callers, over the tables of explainers and models."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -21,7 +22,7 @@ from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
 from atomlens.testing import EXPLAINER_CHECKS
 from atomlens.testing.questions import asked, trained_around
-from graph_makers import random_graph
+from graph_makers import lone_atom, random_graph
 from model_makers import ADDITIVE_HEADS, kind_of, small_model
 
 NAMES = sorted(MODELS.ours())
@@ -55,6 +56,8 @@ def impossible(method: str, model: PropertyModel) -> str:
             return "the model has no attention over neighbours"
     if method in NEED_VECTORS and vector_table(model) is None:
         return "the model starts from no vector of each element"
+    if method == "learnt-mask-edges" and "edge_presence" not in model.edge_fields:
+        return "the model has no messages of neighbours that could be masked"
     if method == "integrated-gradients-mask" and not model.knows_masks:
         return "the model has not learned masks"
     if method == "contribution" and not model.is_additive:
@@ -230,7 +233,7 @@ def test_a_structure_does_not_feel_those_that_are_explained_with_it(name: str, k
             assert (np.abs(found.scores - expected) <= 8 * found.errors + 1e-9).all()
             continue
         # Adam divides by the size of a gradient, so that rounding shows where it is nearly zero
-        near = {"rtol": 5e-3, "atol": 1e-3} if method == "learnt-mask" else NEAR
+        near = {"rtol": 5e-3, "atol": 1e-3} if method.startswith("learnt-mask") else NEAR
         np.testing.assert_allclose(found.scores, expected, **near)
         expected = np.concatenate([a.by_member for a in alone], axis=1)
         np.testing.assert_allclose(found.by_member, expected, **near)
@@ -433,3 +436,67 @@ def test_an_atom_of_a_formula_is_one_of_its_element() -> None:
         batch = graph_of(q, Atoms(rest, info={"is_formula": True}))
         expected = q.value - answer_by_hand(q, batch, Atoms(rest).numbers)
         assert found[atom] == pytest.approx(expected, rel=1e-9)
+
+
+# ---- masks on edges
+
+MASKED = [n for n in [*NAMES, *ADDITIVE_HEADS] if "edge_presence" in kind_of(n).edge_fields]
+
+
+def heard(model: PropertyModel, batch: GraphBatch, presence: torch.Tensor) -> torch.Tensor:
+    return model(batch.with_fields(edge_presence=presence)).values
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_a_masked_edge_says_nothing_and_a_whole_one_everything(name: str) -> None:
+    model = small_model(name, n_outputs=2).requires_grad_(False).double()
+    batch = collate([random_graph(7, 4)], torch.float64)
+    ones = torch.ones(batch.n_edges, dtype=torch.float64)
+    torch.testing.assert_close(heard(model, batch, ones), model(batch).values)
+    # who is a neighbour's neighbour is not heard through a masked edge: exchange its element
+    last = 6
+    presence = torch.where((batch.edge_index == last).any(dim=0), 0.0, 1.0).double()
+    numbers = batch.atomic_numbers.clone()
+    numbers[last] = 9 if int(numbers[last]) != 9 else 8
+    changed = model(replace(batch, atomic_numbers=numbers).with_fields(edge_presence=presence))
+    same = model(batch.with_fields(edge_presence=presence))
+    if same.node_features is not None and same.node_features.shape[0] == 7:
+        torch.testing.assert_close(changed.node_features[:last], same.node_features[:last])
+    assert not torch.allclose(heard(model, batch, 0 * ones), model(batch).values)
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_the_compiled_loops_hear_what_the_tensors_hear(name: str) -> None:
+    model = small_model(name, n_outputs=1).requires_grad_(False)
+    batch = collate([random_graph(40, 20, seed=s) for s in range(3)])
+    presence = torch.rand(batch.n_edges, generator=torch.Generator().manual_seed(0))
+    quick = heard(model, batch, presence)
+    presence.requires_grad_()
+    with torch.enable_grad():
+        plain = heard(model, batch, presence)
+        (gradient,) = torch.autograd.grad(plain.sum(), [presence])
+    torch.testing.assert_close(quick, plain.detach(), rtol=1e-4, atol=1e-5)
+    assert float((gradient != 0).double().mean()) > 0.9
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_masks_on_edges_find_the_neighbours_that_are_needed(name: str) -> None:
+    q = question(name, "intensive", ETHANOL)
+    found = EXPLAINERS["learnt-mask-edges"]().explain(q)
+    assert found.joint
+    assert found.edge_scores is not None
+    assert found.edge_scores.shape == (q.batch.n_edges,)
+    assert found.edge_scores.sum() == pytest.approx(1)
+    by_atom = np.zeros(len(ETHANOL))
+    for end in q.batch.edge_index.numpy():
+        np.add.at(by_atom, end, found.edge_scores / 2)
+    np.testing.assert_allclose(found.scores, by_atom, atol=1e-12)
+    assert "edge_presence" not in q.batch.fields
+
+
+def test_models_without_messages_and_lone_atoms_have_no_masks_on_edges() -> None:
+    with pytest.raises(ExplanationError, match="no messages of neighbours"):
+        EXPLAINERS["learnt-mask-edges"]().explain(question("ridge", "intensive", ETHANOL))
+    alone = asked(frozen_model("lens"), lone_atom())
+    with pytest.raises(ExplanationError, match="an atom alone"):
+        EXPLAINERS["learnt-mask-edges"]().explain(alone)

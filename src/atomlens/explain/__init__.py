@@ -39,6 +39,7 @@ EXPLAINERS: "LateTable[type[Explainer]]" = LateTable(
         "expected-gradients": f"{_GRADIENTS}:ExpectedGradientsExplainer",
         "shapley": "atomlens.explain.shapley:ShapleyExplainer",
         "learnt-mask": "atomlens.explain.masks:LearntMaskExplainer",
+        "learnt-mask-edges": "atomlens.explain.masks:LearntEdgeMaskExplainer",
         "occlusion": "atomlens.explain.occlusion:OcclusionExplainer",
         "occlusion-mask": "atomlens.explain.occlusion:MaskedOcclusionExplainer",
         "occlusion-rebuilt": "atomlens.explain.occlusion:RebuiltOcclusionExplainer",

@@ -30,6 +30,8 @@ class AtomScores:
     """(n_edges,) share of each neighbour pair, where the method gives one"""
     errors: NDArray[np.float64] | None = None
     """(n_atoms,) standard error of scores that were sampled"""
+    joint: bool = False
+    """Whether scores were found for all members together, so that they have no spread"""
 
 
 class Explainer(ABC):
@@ -45,6 +47,9 @@ class Explainer(ABC):
     signed: ClassVar[bool] = False
     """Whether scores are above or below "no effect", whichever signs one structure happens to
     have."""
+    single_pass: ClassVar[bool] = False
+    """Whether each score comes from one pass of the structure, so that networks thinned by dropout
+    can be asked one by one."""
     adds_up: ClassVar[bool] = False
     """Whether the scores add up to the prediction less the question's ``offset``."""
 
@@ -90,6 +95,7 @@ class AttentionExplainer(Explainer):
     """
 
     name = "attention"
+    single_pass = True
 
     @torch.no_grad()
     def explain(self, question: Question) -> AtomScores:
@@ -126,6 +132,7 @@ class RolloutExplainer(Explainer):
     """
 
     name = "attention-rollout"
+    single_pass = True
 
     @torch.no_grad()
     def explain(self, question: Question) -> AtomScores:
@@ -185,12 +192,19 @@ class Explanation:
     scores: NDArray[np.float64]
     """(n_atoms,), mean over the members of an ensemble."""
     scores_std: NDArray[np.float64] | None = None
-    """(n_atoms,), spread over the members of an ensemble; of one network that of sampling, where
-    scores were sampled."""
+    """(n_atoms,), standard deviation of the scores, see ``scores_std_source``"""
+    scores_std_source: str = ""
+    """Over what: ``ensemble``, ``dropout`` (networks thinned by it) or ``sampling``; empty if the
+    spread is unknown."""
+    rank_stability: float | None = None
+    """Mean rank correlation of the atoms' scores between the networks of the spread: 1, if all
+    order the atoms alike."""
     edge_index: NDArray[np.int64] | None = None
     """(2, n_edges): source, target"""
     edge_scores: NDArray[np.float64] | None = None
     """(n_edges,)"""
+    edge_lengths: NDArray[np.float64] | None = None
+    """(n_edges,) Å: of several images of a neighbour it says which one is meant"""
     baseline: float | None = None
     """What an uninformative explanation would give each atom: 1/n for attention, 0 for changes
     of the prediction that can have either sign."""
@@ -233,12 +247,29 @@ class Explanation:
             "std_source": self.std_source,
             "scores": self.scores.tolist(),
             "scores_std": None if self.scores_std is None else self.scores_std.tolist(),
+            "scores_std_source": self.scores_std_source,
+            "rank_stability": self.rank_stability,
             "score_unit": self.score_unit,
             "baseline": self.baseline,
+            **self._edges(),
             **({} if self.offset is None else {"offset": self.offset}),
             **({"tested": self.tested} if self.tested else {}),
             "symbols": list(self.atoms.get_chemical_symbols()),
             **({"warning": self.warning} if self.warning else {}),
+        }
+
+    def _edges(self) -> dict[str, object]:
+        """Return the edges that have scores, by column; nothing where none has."""
+        if self.edge_scores is None or self.edge_index is None:
+            return {}
+        lengths = self.edge_lengths
+        return {
+            "edges": {
+                "source": self.edge_index[0].tolist(),
+                "target": self.edge_index[1].tolist(),
+                **({} if lengths is None else {"length": np.round(lengths, 4).tolist()}),
+                "scores": self.edge_scores.tolist(),
+            }
         }
 
     def _repr_html_(self) -> str:
@@ -269,6 +300,15 @@ class Explanation:
 
         return draw_molecule(self.picture(), path)
 
+    def _drawn_edges(self) -> "ScoredEdges | None":
+        from atomlens.reports.content import ScoredEdges
+
+        if self.edge_scores is None or self.edge_index is None or self.edge_lengths is None:
+            return None
+        return ScoredEdges(
+            ends=self.edge_index.T, lengths=self.edge_lengths, scores=self.edge_scores
+        )
+
     def picture(self) -> "ExplainedStructure":
         """Return what the reports draw."""
         from atomlens.reports.content import ExplainedStructure
@@ -284,6 +324,9 @@ class Explanation:
             std_source=self.std_source,
             scores=self.scores,
             scores_std=self.scores_std,
+            scores_std_source=self.scores_std_source,
+            rank_stability=self.rank_stability,
+            edges=self._drawn_edges(),
             baseline=self.baseline,
             score_unit=self.score_unit,
             offset=self.offset,
@@ -294,4 +337,4 @@ class Explanation:
 
 
 if TYPE_CHECKING:
-    from atomlens.reports.content import ExplainedStructure
+    from atomlens.reports.content import ExplainedStructure, ScoredEdges

@@ -29,6 +29,7 @@ class ContributionExplainer(Explainer):
     in_target_units = True
     signed = True
     adds_up = True
+    single_pass = True
 
     @torch.no_grad()
     def explain(self, question: Question) -> AtomScores:

@@ -55,6 +55,12 @@ FIELDS: dict[str, GraphField] = {
         meaning="solid angle over the largest of the target; 1 for builders without faces",
         filler=1.0,
     ),
+    "edge_presence": GraphField(
+        scope="edge",
+        meaning="0 to 1, what reaches the target of what the neighbour says; missing: all of it",
+        filler=1.0,
+        cached=False,
+    ),
     "node_weights": GraphField(
         scope="node",
         meaning="amount of each node in a formula graph; missing where every node is one atom",

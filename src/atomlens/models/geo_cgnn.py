@@ -100,7 +100,7 @@ class GeometricConvolution(nn.Module):
             gated = waves * torch.sigmoid(self.wave_norm(self.wave_gate(waves)))
             geometry = geometry + self.waves(gated)
         messages = torch.sigmoid(gate) * functional.elu(core) * geometry
-        return nodes + segment_sum(messages, layout.target, layout.n_nodes)
+        return nodes + segment_sum(layout.heard(messages), layout.target, layout.n_nodes)
 
 
 class GatedPooling(nn.Module):
@@ -130,7 +130,9 @@ class GeoCgnn(PropertyModel[GeoCgnnConfig]):
     """
 
     Config = GeoCgnnConfig
-    edge_fields: ClassVar[frozenset[str]] = frozenset({"edge_vectors", "cell", "reduced_cell"})
+    edge_fields: ClassVar[frozenset[str]] = frozenset(
+        {"edge_vectors", "cell", "reduced_cell", "edge_presence"}
+    )
     older_settings: ClassVar[Mapping[str, Any]] = {"reduced_cell": False, "output_bias": True}
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("nearest", {})
     element_tables: ClassVar[tuple[str, ...]] = ("embedding.weight",)
@@ -173,7 +175,7 @@ class GeoCgnn(PropertyModel[GeoCgnnConfig]):
 
     def forward(self, batch: GraphBatch) -> ModelOutput:
         """Predict the properties of every graph of the batch."""
-        layout = EdgeLayout.of(batch.edge_index, batch.n_nodes)
+        layout = EdgeLayout.of(batch.edge_index, batch.n_nodes, batch.edge_presence)
         radial = self.basis(batch.distances)
         waves = self._plane_waves(batch) if self.config.plane_waves else None
         nodes = torch.sigmoid(self.embedding(batch.atomic_numbers))

@@ -1,6 +1,6 @@
 """Explaining one prediction: the scores of a method, on the atoms of the structure."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,14 @@ from atomlens.errors import (
 )
 from atomlens.explain import (
     EXPLAINERS,
+    AtomScores,
     Explainer,
     Explanation,
     Question,
     check_method,
     default_method,
 )
+from atomlens.explain.spread import rank_stability, scores_of_thinned
 from atomlens.models.base import PropertyModel
 from atomlens.predictor.inputs import (
     Inputs,
@@ -49,6 +51,7 @@ def explain_one(
     question = Question.about(predictor, structures, target=target, at=at, device=device)
     explainer = EXPLAINERS[method]()
     found = explainer.explain(question)
+    spread = _spread(explainer, question, found)
     has_edges, has_std = question.nodes_are_atoms, bool(np.isfinite(question.std))
     atoms = structures.to_atoms(0)
     if bonding is not None:
@@ -63,17 +66,42 @@ def explain_one(
         std=question.std if has_std else None,
         std_source=predictor.std_source if has_std else "none",
         scores=found.scores,
-        scores_std=found.by_member.std(axis=0, ddof=1)
-        if len(found.by_member) > 1
-        else found.errors,
+        scores_std=spread.std,
+        scores_std_source=spread.source,
+        rank_stability=spread.stability,
         edge_index=question.batch.edge_index.cpu().numpy().astype(np.int64) if has_edges else None,
         edge_scores=found.edge_scores if has_edges else None,
+        edge_lengths=question.batch.distances.double().cpu().numpy() if has_edges else None,
         baseline=_baseline(explainer, found.scores),
         score_unit=explainer.score_unit(question),
         offset=question.offset if explainer.adds_up and question.labels is None else None,
         model=predictor.model_name,
         tested=tested_sentence(predictor.metrics, question.target.name, method),
         warning=with_readers(structures, (_doubt(question),))[0],
+    )
+
+
+class _Spread(NamedTuple):
+    """How much scores vary, over what, and whether the order of the atoms stays."""
+
+    std: NDArray[np.float64] | None = None
+    source: str = ""
+    stability: float | None = None
+
+
+def _spread(explainer: Explainer, question: Question, found: AtomScores) -> _Spread:
+    """Return the spread over the members, or over one network thinned by dropout."""
+    networks, source = found.by_member, "ensemble"
+    if found.joint:
+        return _Spread()
+    if len(networks) == 1:
+        thinned = scores_of_thinned(explainer, question)
+        if thinned is None:
+            return _Spread() if found.errors is None else _Spread(found.errors, "sampling")
+        networks, source = thinned, "dropout"
+    stability = rank_stability(networks)
+    return _Spread(
+        networks.std(axis=0, ddof=1), source, stability if np.isfinite(stability) else None
     )
 
 

@@ -52,7 +52,7 @@ def tested_sentence(metrics: Mapping[str, Any], target: str, method: str) -> str
     """Return whether a method has passed the test of `atomlens faithful` on this model."""
     figures = tested_methods(metrics, target).get(method)
     if figures is None:
-        return "Whether it holds for this model has not been tested: run atomlens faithful."
+        return "Whether it holds for this model has not been tested: run `atomlens faithful`."
     word = "passes" if figures["passes"] else "does not pass"
     rows = {words: figures["meanings"].get(meaning) for meaning, words in _MEANINGS.items()}
     parts = [

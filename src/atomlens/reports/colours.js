@@ -77,3 +77,15 @@ function element(tag, attributes = {}, ...children) {
   node.append(...children);
   return node;
 }
+
+// the parts of a sentence: what Python writes between backticks is code
+/** @param {string} text */
+function prose(text) {
+  return text.split(/`([^`]+)`/).map((part, k) => (k % 2 ? element("code", {}, part) : part)).filter((part) => part !== "");
+}
+
+// the same where a browser takes plain text alone
+/** @param {string} text */
+function plainProse(text) {
+  return text.replace(/`([^`]+)`/g, "$1");
+}

@@ -13,6 +13,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredEdges:
+    """Neighbours with a score of their own."""
+
+    ends: NDArray[np.int64]
+    """(n_edges, 2) atoms"""
+    lengths: NDArray[np.float64]
+    """(n_edges,) Å"""
+    scores: NDArray[np.float64]
+    """(n_edges,)"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainedStructure:
     """One structure with a score for each atom."""
 
@@ -32,6 +44,12 @@ class ExplainedStructure:
     baseline: float | None
     """what an uninformative explanation would give each atom"""
     model: str
+    scores_std_source: str = ""
+    """ensemble, dropout, sampling or unknown"""
+    rank_stability: float | None = None
+    """mean rank correlation of the scores between the networks of the spread"""
+    edges: ScoredEdges | None = None
+    """neighbours with scores, where the method gives some"""
     score_unit: str = ""
     """unit of the scores; empty for shares"""
     offset: float | None = None

@@ -10,6 +10,7 @@ from atomlens.errors import SettingsError
 from atomlens.files import write_text
 from atomlens.reports.content import ExplainedStructure
 from atomlens.reports.page import render_page, resource
+from atomlens.reports.prose import prose_html
 from atomlens.reports.wording import number
 
 _PICTURES = {".png": "image/png", ".svg": "image/svg+xml"}
@@ -123,7 +124,7 @@ def _commands(commands: Sequence[tuple[str, str]]) -> str:
 def _notes(notes: Sequence[str]) -> str:
     if not notes:
         return ""
-    items = "".join(f"<li>{escape(note)}</li>" for note in notes)
+    items = "".join(f"<li>{prose_html(note)}</li>" for note in notes)
     return f"<section class='card'><h2>Worth knowing</h2><ul class='notes'>{items}</ul></section>"
 
 

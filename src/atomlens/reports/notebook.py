@@ -15,6 +15,7 @@ from atomlens.files import write_text
 from atomlens.reports.colours import element_colour
 from atomlens.reports.page import fill, resource
 from atomlens.reports.payload import script_json
+from atomlens.reports.prose import prose_html
 from atomlens.reports.scene import build_scene, drawn_radius, quaternion
 from atomlens.reports.tables import column_names, plain
 from atomlens.reports.wording import formula_text
@@ -59,7 +60,7 @@ def table_html(
             f"<tbody>{body}</tbody></table>"
         )
     more = [f"{N_ROWS} of {len(rows)} rows are shown."] if len(rows) > N_ROWS else []
-    parts += [f"<p style='{_QUIET}'>{_text(note)}</p>" for note in (*more, *notes) if note]
+    parts += [f"<p style='{_QUIET}'>{prose_html(note)}</p>" for note in (*more, *notes) if note]
     return f"<div style='overflow-x:auto;color:inherit'>{''.join(parts)}</div>"
 
 

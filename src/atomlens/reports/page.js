@@ -1,5 +1,6 @@
 // The page: reads the embedded numbers, shows one structure at a time, keeps all parts in step.
 
+const LINKS_FIRST = "learnt-mask-edges"; // the method whose scores are those of pairs
 const $ = (id) => document.getElementById(id);
 
 class Page {
@@ -58,12 +59,15 @@ class Page {
     this.$("facts").textContent = facts(s);
     this.$("target").textContent = `${s.target_text} =`;
     this.$("prediction").textContent = s.prediction_text;
-    this.$("std-words").textContent = s.sum_words ? `${s.sum_words} ${s.std_words}` : s.std_words;
-    this.$("warning").textContent = s.warning ? `⚠ ${s.warning}` : "";
+    this.$("std-words").replaceChildren(...prose(s.sum_words ? `${s.sum_words} ${s.std_words}` : s.std_words));
+    this.$("warning").replaceChildren(...prose(s.warning ? `⚠ ${s.warning}` : ""));
     for (const node of this.root.querySelectorAll("[data-score-unit], [data-unit]")) node.textContent = s.score_unit && `· scores in ${s.score_unit}`;
-    this.$("means").textContent = s.meaning[0];
-    this.$("means-not").textContent = s.meaning[1];
+    this.$("means").replaceChildren(...prose(s.meaning[0]));
+    this.$("means-not").replaceChildren(...prose(s.meaning[1]));
     this.$("live").textContent = `${s.name}: ${s.target_text} ${s.prediction_text}`;
+    this.links = s.method === LINKS_FIRST;
+    this.$("links-card").hidden = s.links.length === 0;
+    listLinks(this.$("links"), s, this.data.scales, this.events);
     this.showDrawing();
     this.table.show(s, (atom) => this.colourOf(atom));
     this.refresh();
@@ -96,6 +100,9 @@ class Page {
     const drawn = this.renderer === "webgl";
     const periodic = drawn && s.scene.cell_edges.length > 0;
     this.root.querySelector('[data-toggle="cell"]').hidden = !periodic;
+    const pairs = this.root.querySelector('[data-toggle="links"]');
+    pairs.hidden = !drawn || s.links.length === 0;
+    pairs.setAttribute("aria-pressed", String(this.links));
     for (const node of [...this.root.querySelectorAll('[data-toggle="sizes"], [data-toggle="spin"]'), this.$("reset")]) node.hidden = !drawn;
     this.$("labels").parentElement.hidden = this.$("stage-help").hidden = !drawn;
     this.root.querySelector(".toolbar").hidden = !drawn && !flat && this.flat === null;
@@ -105,7 +112,7 @@ class Page {
     this.$("save-png").hidden = !drawn && !paper && this.renderer !== "picture";
     this.$("stage").setAttribute("aria-label", `${s.name}, ${s.symbols.length} atoms, coloured by ${s.method}; highest: ${s.order.slice(0, 3).map((i) => s.symbols[i] + i).join(", ")}`);
     if (drawn) {
-      Object.assign(this.stage.options, { mode: this.mode, labels: this.$("labels").value });
+      Object.assign(this.stage.options, { mode: this.mode, labels: this.$("labels").value, links: this.links });
       if (this.stage.structure === s) this.stage.paint();
       else this.stage.show(s, this.data.scales);
     }
@@ -269,6 +276,7 @@ class Page {
       button.addEventListener("click", () => {
         const on = button.getAttribute("aria-pressed") !== "true";
         button.setAttribute("aria-pressed", String(on));
+        if (button.dataset.toggle === "links") this.links = on;
         if (button.dataset.toggle === "spin") this.stage.spin(on);
         else this.stage.set({ [button.dataset.toggle]: on });
       });

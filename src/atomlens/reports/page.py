@@ -13,6 +13,7 @@ from atomlens.errors import ExplanationError
 from atomlens.files import write_text
 from atomlens.reports.content import ExplainedStructure
 from atomlens.reports.payload import page_payload, script_json
+from atomlens.reports.prose import prose_html
 from atomlens.reports.wording import prediction_text
 
 MAX_PICTURES = 12
@@ -21,6 +22,7 @@ SCRIPTS = (
     "colours.js",
     "labels.js",
     "stage.js",
+    "links.js",
     "charts.js",
     "flat.js",
     "table.js",
@@ -78,7 +80,7 @@ def page_head(title: str | None, extra: Mapping[str, str] | None) -> str:
     if not title and not extra:
         return ""
     lines = "".join(
-        f"<p class='quiet'>{html.escape(name)}: {html.escape(text)}</p>"
+        f"<p class='quiet'>{html.escape(name)}: {prose_html(text)}</p>"
         for name, text in (extra or {}).items()
     )
     heading = f"<h1>{html.escape(title)}</h1>" if title else ""

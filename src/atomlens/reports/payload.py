@@ -19,6 +19,7 @@ from atomlens.reports.colours import (
 )
 from atomlens.reports.content import ExplainedStructure, check_content
 from atomlens.reports.drawing import drawing_payload
+from atomlens.reports.links import drawn_links
 from atomlens.reports.scene import Scene, build_scene, drawn_radius, periodicity, quaternion
 from atomlens.reports.wording import (
     formula_parts,
@@ -26,6 +27,7 @@ from atomlens.reports.wording import (
     little_difference,
     meaning,
     prediction_text,
+    spread_sentence,
     std_sentence,
     sum_sentence,
 )
@@ -53,6 +55,7 @@ def structure_payload(structure: ExplainedStructure) -> dict[str, Any]:
     means, means_not = meaning(structure.method)
     scores, baseline = np.asarray(structure.scores, dtype=np.float64), structure.baseline
     little = differs_little(scores, baseline)
+    scene, edges = None if is_formula else build_scene(atoms), structure.edges
     return {
         "name": structure.name,
         "formula": formula_text(atoms.numbers),
@@ -72,7 +75,10 @@ def structure_payload(structure: ExplainedStructure) -> dict[str, Any]:
         "sum_words": sum_sentence(structure),
         "warning": structure.warning,
         "baseline": None if baseline is None else _finite(baseline),
-        "meaning": [means, f"{means_not} {structure.tested}".rstrip()],
+        "meaning": [
+            f"{means} {spread_sentence(structure)}".rstrip(),
+            f"{means_not} {structure.tested}".rstrip(),
+        ],
         "symbols": atoms.get_chemical_symbols(),
         "positions": _rounded(atoms.positions),
         "cell": _rounded(atoms.cell[:]) if atoms.pbc.any() else None,
@@ -89,7 +95,8 @@ def structure_payload(structure: ExplainedStructure) -> dict[str, Any]:
         },
         "little_difference": little_difference(scores, baseline) if little else "",
         "drawing": drawing_payload(structure),
-        "scene": None if is_formula else _scene_payload(build_scene(atoms)),
+        "scene": None if scene is None else _scene_payload(scene),
+        "links": [] if scene is None or edges is None else drawn_links(edges, scene),
     }
 
 

@@ -24,7 +24,7 @@ class Stage {
     /** @type {HTMLCanvasElement} */
     this.overlay = root.querySelector(".overlay");
     /** @type {StageOptions} */
-    this.options = { mode: "range", labels: "symbols", sizes: false, cell: true };
+    this.options = { mode: "range", labels: "symbols", sizes: false, cell: true, links: false };
     this.hot = null;
     this.chosen = null;
     this.viewer = $3Dmol.createViewer(root.querySelector(".gl"), {
@@ -91,7 +91,7 @@ class Stage {
     this.colours = Colours.scale(structure, options.mode, this.tables);
     const stick = Colours.css("--stick");
     const style = { sphere: { radius: 0.4, color: "#888888" } };
-    if (this.hasBonds) style.stick = { radius: 0.11, color: stick };
+    if (this.hasBonds) style.stick = { radius: this.showsLinks() ? 0.03 : 0.11, color: stick };
     this.model.setStyle({}, style);
     for (const atom of this.model.selectedAtoms({})) {
       const d = this.drawn[atom.drawn];
@@ -101,8 +101,11 @@ class Stage {
     }
   }
 
+  showsLinks() { return this.options.links && this.structure.links.length > 0; }
+
   paintCell() {
     this.viewer.removeAllShapes();
+    if (this.showsLinks()) paintLinks(this);
     if (!this.options.cell) return;
     const color = Colours.css("--cell-line");
     const point = ([x, y, z]) => ({ x, y, z });

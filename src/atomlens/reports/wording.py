@@ -71,14 +71,21 @@ _MEANINGS = {
     ),
     "expected-gradients": (
         "The scores share out among the atoms the difference between this prediction and the mean "
-        "one with other elements in their places. ± beside a score is its error of sampling.",
+        "one with other elements in their places.",
         "Many of those references are no possible molecules or crystals.",
     ),
     "shapley": (
         "The score of an atom is the change of the prediction when its element is named, averaged "
-        "over orders in which all elements are. ± beside a score is its error of sampling.",
+        "over orders in which all elements are.",
         "Structures with half of their elements hidden are unlike what chemistry knows, and each "
         "score mixes the atom with all that it acts together with.",
+    ),
+    "learnt-mask-edges": (
+        "The score of a pair of atoms is how much of what they say to each other must arrive for "
+        "the prediction to stay, as a share; an atom has half of each of its pairs. The shares of "
+        "one structure add up to 1.",
+        "Other masks can keep the prediction as well: a small score does not say that the pair "
+        "plays no part. Pairs are neighbours of the model, not bonds.",
     ),
     "learnt-mask": (
         "The score of an atom is how much of its element it must keep for the prediction to stay, "
@@ -113,6 +120,32 @@ _ANY_METHOD = (
 def meaning(method: str) -> tuple[str, str]:
     """Return what a method's score means, and what it does not mean."""
     return _MEANINGS.get(method, _ANY_METHOD)
+
+
+_SPREADS = {
+    "ensemble": "± beside a score is how far the members of the ensemble differ",
+    "dropout": "± beside a score is how far networks differ that dropout thins out of this one",
+    "sampling": "± beside a score is its error of sampling",
+}
+
+
+def spread_sentence(structure: ExplainedStructure) -> str:
+    """Return in words over what the scores vary, and whether the order of the atoms stays."""
+    words = _SPREADS.get(structure.scores_std_source)
+    if words is None:
+        return ""
+    stable = structure.rank_stability
+    if stable is None:
+        return f"{words}."
+    holds = "hold" if stable >= _STABLE else "are not the same everywhere: trust no order of atoms"
+    return (
+        f"{words}; the orders of the atoms correlate by rank with {number(stable, 2)} (mean of all "
+        f"pairs of them), so they {holds}."
+    )
+
+
+_STABLE = 0.7
+"""Mean rank correlation from which on orders of atoms are said to hold."""
 
 
 def std_sentence(source: str) -> str:

@@ -76,8 +76,8 @@ class Work {
 // messages that stay until they are read
 function tell(text, { kind = "error", names = [] } = {}) {
   const close = element("button", { type: "button", "aria-label": "Dismiss this message" }, "×");
-  const list = names.length ? [element("ul", {}, ...names.map((line) => element("li", {}, line)))] : [];
-  const box = element("div", { class: `message ${kind}`, role: kind === "error" ? "alert" : "note" }, element("div", {}, element("p", {}, text), ...list), close);
+  const list = names.length ? [element("ul", {}, ...names.map((line) => element("li", {}, ...prose(line))))] : [];
+  const box = element("div", { class: `message ${kind}`, role: kind === "error" ? "alert" : "note" }, element("div", {}, element("p", {}, ...prose(text)), ...list), close);
   close.addEventListener("click", () => { box.remove(); $("text").focus(); });
   $("messages").prepend(box);
   while ($("messages").children.length > 6) $("messages").lastChild.remove();

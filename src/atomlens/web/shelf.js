@@ -81,7 +81,7 @@ class ShelfTable {
 
   line(row, columns, k) {
     const { structure: s, answer } = row;
-    const doubt = answer?.error || answer?.warning;
+    const doubt = plainProse(answer?.error || answer?.warning || "");
     const name = element("td", { class: "called" }, element("b", { title: s.name }, s.name),
       element("span", { class: "quiet" }, s.name === s.formula || s.name === s.formula_plain ? `${s.n_atoms} atoms` : s.formula),
       ...(doubt ? [element("span", { class: "doubt", title: doubt, role: "img", "aria-label": `warning: ${doubt}` }, "⚠")] : []));

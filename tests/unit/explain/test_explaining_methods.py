@@ -10,7 +10,7 @@ from torch import nn
 
 from atomlens.errors import ExplanationError
 from atomlens.explain import EXPLAINERS
-from atomlens.explain.gradients import _kronrod
+from atomlens.explain.paths import kronrod
 from atomlens.graphs import AtomGraph, GraphBatch, collate, keep_nodes
 from atomlens.models import ModelOutput, PropertyModel, make_model
 from atomlens.nn.segment import segment_sum
@@ -152,10 +152,13 @@ def test_the_sum_over_elements_belongs_to_the_answer(extensive: bool) -> None:
     np.testing.assert_allclose(with_sum["gradient"], plain["gradient"], rtol=1e-12)
 
 
-def test_the_points_of_a_path_integrate_what_they_promise() -> None:
-    seven, fifteen = _kronrod()
-    np.testing.assert_array_equal(fifteen.points[:7], seven.points)
-    for rule, degree in ((seven, 13), (fifteen, 22)):
+@pytest.mark.parametrize(("n_points", "degrees"), [(15, (13, 22)), (7, (5, 10))])
+def test_the_points_of_a_path_integrate_what_they_promise(
+    n_points: int, degrees: tuple[int, int]
+) -> None:
+    few, many = kronrod(n_points)
+    np.testing.assert_array_equal(many.points[: len(few.points)], few.points)
+    for rule, degree in zip((few, many), degrees, strict=True):
         powers = np.arange(degree + 1)
         found = rule.weights @ rule.points[:, None] ** powers
         np.testing.assert_allclose(found, 1 / (powers + 1), rtol=1e-12)

@@ -79,7 +79,9 @@ class GatedConvolution(nn.Module):
         """Refine the atoms by what their neighbours say."""
         gate, core = self.edge_norm(self.pair(nodes, edges, layout)).chunk(2, dim=1)
         messages = torch.sigmoid(gate) * self.activation(core)
-        aggregated = self.node_norm(segment_sum(messages, layout.target, layout.n_nodes))
+        aggregated = self.node_norm(
+            segment_sum(layout.heard(messages), layout.target, layout.n_nodes)
+        )
         return Convolved(self.activation(nodes + aggregated), aggregated, None)
 
 
@@ -125,7 +127,7 @@ class AttentionConvolution(nn.Module):
         n_edges, heads = len(z), self.n_heads
         scores, core = z.split([heads * self.n_scores, heads * self.n_features], dim=1)
         weights, totals = self._weights(scores.reshape(n_edges, heads, self.n_scores), layout)
-        core = self.activation(core).reshape(n_edges, heads, self.n_features)
+        core = layout.heard(self.activation(core)).reshape(n_edges, heads, self.n_features)
         summed = segment_sum(weights * core, layout.target, layout.n_nodes) / totals
         aggregated = self.node_norm(self._combined(summed))
         attention = self._attention(weights, totals, layout)

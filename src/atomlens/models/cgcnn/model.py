@@ -133,7 +133,9 @@ class Cgcnn(AdditiveModel[CgcnnConfig]):
     """
 
     Config = CgcnnConfig
-    edge_fields: ClassVar[frozenset[str]] = frozenset({"charges", "cell", "reduced_cell"})
+    edge_fields: ClassVar[frozenset[str]] = frozenset(
+        {"charges", "cell", "reduced_cell", "edge_presence"}
+    )
     older_settings: ClassVar[Mapping[str, Any]] = {"reduced_cell": False}
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("nearest", {})
     element_tables: ClassVar[tuple[str, ...]] = ("embedding.weight",)
@@ -207,7 +209,7 @@ class Cgcnn(AdditiveModel[CgcnnConfig]):
 
     def forward(self, batch: GraphBatch) -> ModelOutput:
         """Predict the properties of every graph of the batch."""
-        layout = EdgeLayout.of(batch.edge_index, batch.n_nodes)
+        layout = EdgeLayout.of(batch.edge_index, batch.n_nodes, batch.edge_presence)
         nodes, edges = self._nodes(batch), self._edges(batch)
         local: list[Tensor] = []
         first = nodes

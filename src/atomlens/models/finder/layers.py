@@ -126,7 +126,7 @@ class EdgeAttribute(nn.Module):
         around = half.index_select(0, layout.edges.source)
         if layout.edge_copies is not None:
             around = around * layout.edge_copies.unsqueeze(1)
-        receiver = half + layout.mean_at_target(around)
+        receiver = half + layout.mean_at_target(layout.edges.heard(around))
         rows: Tensor = self.network(nodes, None, layout.edges, at_target=receiver)
         return rows
 
@@ -188,7 +188,8 @@ class PairAttention(nn.Module):
         elif layout.edge_copies is not None:
             messages = messages * layout.edge_copies.unsqueeze(1)
         inner = functional.relu(self.inner(nodes))
-        return PairMessages(inner + self._aggregated(messages, layout), attributes, shares)
+        heard = layout.edges.heard(messages)
+        return PairMessages(inner + self._aggregated(heard, layout), attributes, shares)
 
     def _aggregated(
         self, messages: Float[Tensor, "n_edges n_features"], layout: PairLayout

@@ -97,6 +97,7 @@ class Finder(AdditiveModel[FinderConfig]):
     """
 
     Config = FinderConfig
+    edge_fields: ClassVar[frozenset[str]] = frozenset({"edge_presence"})
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = (
         "radius",
         {"cutoff": 4.0, "images": "minimum"},
@@ -310,5 +311,5 @@ class PostProcessing(nn.Module):
 
 
 def _layout(batch: GraphBatch) -> PairLayout:
-    edges = EdgeLayout.of(batch.edge_index, batch.n_nodes)
+    edges = EdgeLayout.of(batch.edge_index, batch.n_nodes, batch.edge_presence)
     return PairLayout.of(edges, batch.node_weights, batch.distances.dtype)

@@ -114,7 +114,7 @@ class Lens(AdditiveModel[LensConfig]):
 
     Config = LensConfig
     edge_fields: ClassVar[frozenset[str]] = frozenset(
-        {"solid_angles", "edge_weights", "node_weights"}
+        {"solid_angles", "edge_weights", "node_weights", "edge_presence"}
     )
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("voronoi", {})
     formula_builder: ClassVar[tuple[str, dict[str, Any]] | None] = ("formula", {"reduce": True})
@@ -180,7 +180,7 @@ class Lens(AdditiveModel[LensConfig]):
         elements = self._elements(batch, absence)
         nodes = functional.silu(self.input(elements))
         nodes = functional.dropout(nodes, self.config.dropout, self.training)
-        layout = EdgeLayout.of(batch.edge_index, batch.n_nodes)
+        layout = EdgeLayout.of(batch.edge_index, batch.n_nodes, batch.edge_presence)
         geometry, bias = self._geometry(batch, nodes), self._fading(batch, layout)
         keep = kept_edges = None
         if absence.removed is not None:

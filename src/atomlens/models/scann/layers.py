@@ -109,13 +109,15 @@ class LocalAttention(nn.Module):
         if self.training and self.attention_dropout > 0:
             ones = key.new_ones(len(key), self.n_heads)
             mask = functional.dropout(ones, self.attention_dropout)
+        if layout.presence is not None:
+            keep = layout.presence if keep is None else keep * layout.presence
         if keep is not None:
             kept = keep.unsqueeze(1).expand(-1, self.n_heads)
             mask = mask * kept if len(mask) else kept.contiguous()
         if bias is None:
             bias = key.new_empty(0)
         fused = fused_kernels(key, layout)
-        if fused is not None and not bias.requires_grad:
+        if fused is not None and not (bias.requires_grad or mask.requires_grad):
             return fused.attention(layout, self.n_heads, mask, bias, query, key)
         heads = (-1, self.n_heads, key.shape[1] // self.n_heads)
         key = key.view(heads)

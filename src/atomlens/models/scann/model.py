@@ -103,7 +103,7 @@ class Scann(AdditiveModel[ScannConfig]):
 
     Config = ScannConfig
     edge_fields: ClassVar[frozenset[str]] = frozenset(
-        {"solid_angles", "edge_weights", "ring_flags"}
+        {"solid_angles", "edge_weights", "ring_flags", "edge_presence"}
     )
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("voronoi", {})
     element_tables: ClassVar[tuple[str, ...]] = ("embedding.weight",)
@@ -154,7 +154,7 @@ class Scann(AdditiveModel[ScannConfig]):
         """Predict the properties of every graph of the batch."""
         nodes = functional.silu(self.input(self._elements(batch)))
         nodes = functional.dropout(nodes, self.config.dropout, self.training)
-        layout = EdgeLayout.of(batch.edge_index, batch.n_nodes)
+        layout = EdgeLayout.of(batch.edge_index, batch.n_nodes, batch.edge_presence)
         geometry = self._geometry(batch)
         bias = self._fading(batch)
         local: list[Tensor] = []

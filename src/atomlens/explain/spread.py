@@ -1,0 +1,98 @@
+"""How far scores can be trusted to be those of the model and not of one set of weights.
+
+An ensemble gives scores of each member. A single network that was trained with dropout is as
+many networks as one likes: with dropout left on, each pass goes through another thinned one
+(Gal and Ghahramani, "Dropout as a Bayesian approximation", 2016).
+"""
+
+from copy import deepcopy
+from dataclasses import replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import nn
+
+from atomlens.explain.base import Explainer
+from atomlens.explain.question import Question, Values
+from atomlens.models.base import PropertyModel
+
+N_THINNED = 16
+"""Thinned networks that are asked."""
+_SETTINGS = ("dropout", "attention_dropout")
+
+
+def drops(model: PropertyModel) -> bool:
+    """Tell whether a model was trained with dropout."""
+    by_setting = any(getattr(model.config, name, 0) for name in _SETTINGS)
+    return by_setting or any(isinstance(m, nn.Dropout) and m.p for m in model.modules())
+
+
+def scores_of_thinned(
+    explainer: Explainer, question: Question
+) -> Float[NDArray[np.float64], "n_thinned n_atoms"] | None:
+    """Return the scores of networks thinned by dropout, all in one batch.
+
+    None for ensembles, models without dropout, and methods of several passes: each pass would go
+    through another network, and the difference of two of them is noise.
+
+    Args:
+        explainer: The method.
+        question: About one structure.
+    """
+    (model, *others) = question.models
+    if others or not explainer.single_pass or not drops(model):
+        return None
+    thinned = deepcopy(model)
+    trained = replace(question.trained, models=(thinned,))
+    for module in thinned.modules():  # what else trains itself, such as a batch norm, stays
+        module.training = module is thinned or _has_dropout(module)
+    device = question.batch.distances.device
+    rows = torch.zeros(N_THINNED, dtype=torch.long)
+    store = question.store
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(0)
+        many = replace(
+            question,
+            trained=trained,
+            models=(thinned,),
+            structures=question.structures.subset(rows.numpy()),
+            batch=store.batch(rows),
+            labels=None if question.labels is None else np.repeat(question.labels, N_THINNED),
+            values=np.repeat(question.values, N_THINNED),
+            deviations=np.repeat(question.deviations, N_THINNED),
+        )
+        found = explainer.explain(many)
+    return found.scores.reshape(N_THINNED, -1)
+
+
+def _has_dropout(module: nn.Module) -> bool:
+    own = isinstance(module, nn.Dropout) or any(hasattr(module, name) for name in _SETTINGS)
+    return own or hasattr(getattr(module, "config", None), _SETTINGS[0])
+
+
+def rank_stability(scores: Float[NDArray[np.float64], "n_networks n_atoms"]) -> float:
+    """Return the mean rank correlation of the sizes of scores over all pairs of networks.
+
+    1: all order the atoms alike; 0: by chance. NaN where there is nothing to order: a single
+    network, or fewer than three atoms or different scores.
+    """
+    if len(scores) < 2 or scores.shape[1] < 3:
+        return np.nan
+    ranks = np.stack([_ranks(np.abs(own)) for own in scores])
+    ranks = ranks[np.ptp(ranks, axis=1) > 0]
+    if len(ranks) < 2:
+        return np.nan
+    pairs = np.corrcoef(ranks)[np.triu_indices(len(ranks), k=1)]
+    return float(np.clip(pairs.mean(), -1, 1))
+
+
+def _ranks(values: Values) -> Values:
+    """Return ranks; equal values, up to rounding, share the mean of theirs."""
+    largest = values.max(initial=0.0)
+    rounded = np.round(values / largest, 6) if largest > 0 else values
+    _, place, counts = np.unique(rounded, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    ranks: Values = (ends - (counts - 1) / 2)[place]
+    return ranks

@@ -1,0 +1,96 @@
+"""How far the scores of single networks and ensembles vary."""
+
+import numpy as np
+import pytest
+import torch
+from ase.build import molecule
+
+from atomlens.explain import EXPLAINERS, Question
+from atomlens.explain.spread import N_THINNED, drops, rank_stability, scores_of_thinned
+from atomlens.models import PropertyModel
+from atomlens.neighbors import make_builder
+from atomlens.predictor import Predictor
+from atomlens.targets import Target
+from atomlens.testing.questions import trained_around
+from model_makers import kind_of, small_model
+
+WATER = molecule("CH3CH2OH")
+
+
+def predictor(*models: PropertyModel, name: str = "scann-plus") -> Predictor:
+    builder, settings = kind_of(name).default_builder
+    target = (Target(name="y", unit="eV"),)
+    return trained_around(*models, builder=make_builder(builder, **settings), targets=target)
+
+
+def about(model: Predictor) -> Question:
+    from atomlens.structures.arrays import StructureArrays
+
+    return Question.about(model, StructureArrays.from_atoms([WATER]), device="cpu")
+
+
+@pytest.mark.parametrize("method", ["attention", "attention-rollout", "gradient"])
+def test_a_network_with_dropout_has_a_spread_and_stays_as_it_is(method: str) -> None:
+    model = small_model("scann-plus", dropout=0.2, attention_dropout=0.1)
+    question = about(predictor(model))
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    state = torch.get_rng_state()
+    found, again = (scores_of_thinned(EXPLAINERS[method](), question) for _ in range(2))
+    assert found is not None
+    assert found.shape == (N_THINNED, len(WATER))
+    assert (found.std(axis=0) > 0).all()
+    np.testing.assert_array_equal(found, again)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not model.training
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+
+
+def test_without_dropout_or_with_several_passes_there_is_none() -> None:
+    still = about(predictor(small_model("scann-plus", dropout=0.0, attention_dropout=0.0)))
+    assert scores_of_thinned(EXPLAINERS["attention"](), still) is None
+    noisy = small_model("scann-plus", dropout=0.2)
+    assert scores_of_thinned(EXPLAINERS["occlusion"](), about(predictor(noisy))) is None
+    two = about(predictor(noisy, small_model("scann-plus", dropout=0.2)))
+    assert scores_of_thinned(EXPLAINERS["attention"](), two) is None
+    assert not drops(small_model("cgcnn"))
+
+
+def test_statistics_of_a_batch_do_not_move() -> None:
+    """Dropout goes on alone: what else changes in training must not."""
+    model = small_model("rescnn")
+    assert drops(model)
+    means = {k: v.clone() for k, v in model.named_buffers()}
+    question = about(predictor(model, name="rescnn"))
+    scores_of_thinned(EXPLAINERS["gradient"](), question)
+    assert all(torch.equal(v, means[k]) for k, v in model.named_buffers())
+
+
+def test_the_order_of_atoms_is_stable_if_all_networks_have_it() -> None:
+    order = np.array([0.4, -0.1, 0.2, 0.05])
+    assert rank_stability(np.stack([order, 2 * order, -order])) == pytest.approx(1)
+    reverse = np.array([1.0, 3.0, 2.0, 4.0])
+    assert rank_stability(np.stack([order, reverse])) == pytest.approx(-1)
+    assert np.isnan(rank_stability(order[None]))
+    assert np.isnan(rank_stability(np.ones((3, 5))))
+    assert np.isnan(rank_stability(np.ones((3, 2))))
+    draws = np.random.default_rng(0).random((40, 30))
+    assert abs(rank_stability(draws)) < 0.05
+
+
+def test_explanations_say_over_what_scores_vary(tmp_path: object) -> None:
+    dropped = predictor(small_model("scann-plus", dropout=0.2))
+    found = dropped.explain(WATER, method="attention")
+    assert (found.scores_std_source, found.scores_std is not None) == ("dropout", True)
+    content = found.to_dict()
+    assert content["scores_std_source"] == "dropout"
+    assert -1 <= float(str(content["rank_stability"])) <= 1
+    assert "dropout" in found.picture().scores_std_source
+    sampled = dropped.explain(WATER, method="shapley")
+    assert (sampled.scores_std_source, sampled.rank_stability) == ("sampling", None)
+    joint = predictor(*(small_model("scann-plus") for _ in range(2)))
+    assert joint.explain(WATER, method="attention").scores_std_source == "ensemble"
+    masked = joint.explain(WATER, method="learnt-mask-edges")
+    assert (masked.scores_std, masked.scores_std_source) == (None, "")
+    edges = masked.to_dict()["edges"]
+    assert isinstance(edges, dict)
+    assert {len(column) for column in edges.values()} == {len(edges["scores"])}
