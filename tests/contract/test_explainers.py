@@ -453,15 +453,19 @@ def test_a_masked_edge_says_nothing_and_a_whole_one_everything(name: str) -> Non
     batch = collate([random_graph(7, 4)], torch.float64)
     ones = torch.ones(batch.n_edges, dtype=torch.float64)
     torch.testing.assert_close(heard(model, batch, ones), model(batch).values)
-    # who is a neighbour's neighbour is not heard through a masked edge: exchange its element
+    # an atom of another element is not heard through masked edges; where its neighbours compare
+    # it with others (attention), only if they hear nobody at all
     last = 6
-    presence = torch.where((batch.edge_index == last).any(dim=0), 0.0, 1.0).double()
-    numbers = batch.atomic_numbers.clone()
-    numbers[last] = 9 if int(numbers[last]) != 9 else 8
-    changed = model(replace(batch, atomic_numbers=numbers).with_fields(edge_presence=presence))
-    same = model(batch.with_fields(edge_presence=presence))
-    if same.node_features is not None and same.node_features.shape[0] == 7:
-        torch.testing.assert_close(changed.node_features[:last], same.node_features[:last])
+    towards = (batch.edge_index == last).any(dim=0)
+    for presence in (0 * ones, torch.where(towards, 0 * ones, ones)):
+        masked = batch.with_fields(edge_presence=presence)
+        numbers = batch.atomic_numbers.clone()
+        numbers[last] = 9 if int(numbers[last]) != 9 else 8
+        before, after = model(masked), model(replace(masked, atomic_numbers=numbers))
+        if presence.any() and before.edge_attention:
+            continue
+        assert before.node_features is not None
+        torch.testing.assert_close(after.node_features[:last], before.node_features[:last])
     assert not torch.allclose(heard(model, batch, 0 * ones), model(batch).values)
 
 

@@ -34,7 +34,8 @@ examples:
   atomlens evaluate runs/gap new-measurements.csv --out report
 
 --part takes a part of the model's own split, so that a model is not judged by the samples
-it was trained on. With --out: metrics.json, predictions.csv and figures.
+it was trained on. With --out: index.html, metrics.json, predictions.csv
+and figures.
 """
 PARTS = ("test", "validation", "train", "all")
 

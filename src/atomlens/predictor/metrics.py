@@ -20,6 +20,7 @@ _ROWS = (
     ("spearman", "Spearman", False),
     ("interval_coverage", "inside the 90 % interval", False),
     ("miscalibration_area", "miscalibration area", False),
+    ("calibration_error", "calibration error", False),
     ("foreseen_errors", "Spearman of error and estimate", False),
     ("accuracy", "accuracy", False),
     ("f1", "F1", False),
@@ -56,6 +57,9 @@ class RegressionMetrics:
     """Share of true values inside mean ± z std, by the share a normal distribution promises."""
     miscalibration_area: float | None = None
     """Area between promised and found share for all levels from 0 to 1; 0 is perfect."""
+    calibration_error: float | None = None
+    """Mean over groups of like error estimates of |RMSE - their root mean square| over the latter:
+    0 is perfect; None for fewer than 20 values."""
     interval_coverage: float | None = None
     """Share of true values inside the interval that promises 90 %."""
     foreseen_errors: float | None = None
@@ -158,13 +162,14 @@ def regression_metrics(
     constant = baseline[known] if baseline is not None and about_training else t - deviation
     mad = float(np.abs(t - constant).mean()) if len(t) else math.nan
     total = float(np.square(deviation).sum())
-    coverage = area = inside = foreseen = None
+    coverage = area = inside = foreseen = ence = None
     told = np.zeros(len(t), dtype=np.bool_) if std is None else np.isfinite(std[known])
     if std is not None and told.any():
         shares = normal_shares(error[told], std[known][told])
         coverage = {f"{level:.2f}": float((shares <= level).mean()) for level in LEVELS}
         area = miscalibration_area(shares)
         foreseen = spearman(np.abs(error[told]), std[known][told])
+        ence = calibration_error(error[told], std[known][told])
     if low is not None and high is not None:
         ends = np.column_stack([low[known], t, high[known]])
         ends = ends[~np.isnan(ends).any(axis=1)]
@@ -183,6 +188,7 @@ def regression_metrics(
         mad_about="training part" if about_training else "these values",
         coverage=coverage,
         miscalibration_area=area,
+        calibration_error=ence,
         interval_coverage=inside,
         foreseen_errors=foreseen,
     )
@@ -197,6 +203,28 @@ def normal_shares(error: Values, std: Values) -> Values:
     z = np.where(np.isnan(z), 0.0, z)  # no error and no spread
     shares: Values = erf(z / math.sqrt(2))
     return shares
+
+
+N_GROUPS = 10
+"""Groups of like error estimates, as far as each has ten values."""
+
+
+def calibration_error(error: Values, std: Values) -> float | None:
+    """Return by how much errors differ from their estimates, group by group of like estimates.
+
+    The expected normalised calibration error of Levi et al., Sensors 22, 5540 (2022): the mean
+    over groups of |RMSE - root mean square of the estimates| over the latter. It sees what the
+    miscalibration area does not: estimates that are right on average and wrong for each.
+    """
+    n_groups = min(N_GROUPS, len(error) // 10)
+    if n_groups < 2:
+        return None
+    groups = np.array_split(np.argsort(std, kind="stable"), n_groups)
+    found = np.array([float(np.sqrt(np.square(error[g]).mean())) for g in groups])
+    said = np.array([float(np.sqrt(np.square(std[g]).mean())) for g in groups])
+    if not (said > 0).all():
+        return None
+    return float((np.abs(found - said) / said).mean())
 
 
 def miscalibration_area(shares: Values) -> float:

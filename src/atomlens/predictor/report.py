@@ -121,7 +121,60 @@ def write_evaluation(
             written.append(folder / f"calibration{stem}.png")
             draw_calibration(*curve, written[-1], title=target.name)
     write_text(to_json(metrics.to_dict()) + "\n", folder / "metrics.json")
+    written.append(_evaluation_page(prediction, true, metrics, written, folder))
     return sorted(written)
+
+
+UNLIKE = 99.0
+"""Percent: structures farther from the training data than so many of the validation part."""
+
+
+def _evaluation_page(
+    prediction: Prediction, true: Values, metrics: Metrics, written: list[Path], folder: Path
+) -> Path:
+    """Write index.html: the figures, what they say of the error estimates, and of the unlike."""
+    from atomlens.reports.evaluation_page import write_evaluation_page
+
+    notes = [] if prediction.unlike is None else unlike_sentences(prediction, true)
+    failed = metrics.n_failed
+    if failed:
+        notes.append(f"{failed} structures could not be predicted and are in no figure.")
+    figures = [figures for figures in metrics.to_dict()["targets"].values() if "mae" in figures]
+    return write_evaluation_page(
+        folder / "index.html",
+        title=f"{metrics.n_samples} structures, predicted and known",
+        rows=metrics.to_rows(),
+        judged=figures,
+        figures=[path for path in written if path.suffix == ".png"],
+        notes=notes,
+    )
+
+
+def unlike_sentences(prediction: Prediction, true: Values) -> list[str]:
+    """Return how many structures are unlike the training data, and what their errors are."""
+    assert prediction.unlike is not None
+    known = np.isfinite(prediction.unlike)
+    far = known & (prediction.unlike > UNLIKE)
+    if not far.any():
+        nearer = f"No structure is farther from the training data than {UNLIKE:g} % of the"
+        return [f"{nearer} validation structures."]
+    sentences = [
+        f"⚠ {int(far.sum())} of {int(known.sum())} structures are unlike the training data: "
+        f"farther from it than {UNLIKE:g} % of the validation structures."
+    ]
+    for target, place in zip(prediction.targets, value_slices(prediction.targets), strict=True):
+        if target.kind != "regression":
+            continue
+        errors = np.abs(prediction.values[:, place] - true[:, place])
+        parts = [errors[rows] for rows in (far, known & ~far)]
+        if all(np.isfinite(part).any() for part in parts):
+            maes = [float(np.nanmean(part)) for part in parts]
+            unit = f" {target.unit}".rstrip()
+            sentences.append(
+                f"{target.name}: their MAE is {maes[0]:.4g}{unit}, that of all others "
+                f"{maes[1]:.4g}{unit}."
+            )
+    return sentences
 
 
 def compared_rows(prediction: Prediction, true: Values) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from scipy.stats import spearmanr
 from atomlens.predictor.metrics import (
     classification_metrics,
     finite_or_none,
+    calibration_error,
     miscalibration_area,
     regression_metrics,
     spearman,
@@ -75,6 +76,19 @@ def test_a_model_too_sure_of_itself_is_found_out() -> None:
     assert m.coverage["0.90"] < 0.2
     assert m.miscalibration_area is not None
     assert m.miscalibration_area > 0.4
+
+
+def test_estimates_right_on_average_and_wrong_for_each_have_a_calibration_error() -> None:
+    """Errors of 1, of which half are said to be 1.4 and half to be nearly nothing."""
+    true = np.random.default_rng(0).choice([-1.0, 1.0], 4000)
+    said = np.repeat([2**0.5, 0.5], 2000)
+    expected = ((2**0.5 - 1) / 2**0.5 + 1) / 2
+    assert calibration_error(true, said) == pytest.approx(expected, rel=1e-9)
+    assert calibration_error(true, np.ones(4000)) == pytest.approx(0, abs=1e-12)
+    assert calibration_error(true[:19], said[:19]) is None
+    assert calibration_error(true, 0 * said) is None
+    assert regression_metrics(true, 0 * true, std=said).calibration_error is not None
+    assert regression_metrics(true, 0 * true).calibration_error is None
 
 
 def test_errors_are_foreseen_if_larger_where_larger_ones_were_expected() -> None:

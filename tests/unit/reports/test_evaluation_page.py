@@ -1,0 +1,44 @@
+"""The page of an evaluation."""
+
+from pathlib import Path
+
+import pytest
+
+from atomlens.reports.evaluation_page import calibration_sentence, write_evaluation_page
+from atomlens.reports.figures import draw_calibration
+
+
+@pytest.mark.parametrize(
+    ("inside", "word"),
+    [(0.9, "keep their promise"), (0.7, "too narrow"), (0.99, "wider than they need")],
+)
+def test_the_sentence_says_whether_intervals_keep_their_promise(inside: float, word: str) -> None:
+    figures = {"target": "gap", "interval_coverage": inside, "miscalibration_area": 0.034}
+    said = calibration_sentence(figures)
+    assert word in said
+    assert "3.4 %" in said
+    assert "calibration error" not in said
+    assert "21 %" in calibration_sentence(figures | {"calibration_error": 0.21})
+    assert calibration_sentence(figures | {"interval_coverage": None}) == ""
+
+
+def test_the_page_holds_table_plots_and_notes_and_nothing_of_it_is_markup(tmp_path: Path) -> None:
+    plot = draw_calibration([0.2, 0.5, 0.8], [0.1, 0.4, 0.7], tmp_path / "calibration-<b>.png")
+    page = write_evaluation_page(
+        tmp_path / "index.html",
+        title="<i>12 structures",
+        rows=[{"": "MAE", "<script>": "0.1 eV"}],
+        judged=[{"target": "<u>", "interval_coverage": 0.8, "miscalibration_area": 0.1}],
+        figures=[plot],
+        notes=["see `--all` & <b>"],
+    )
+    text = page.read_text()
+    for part in (
+        "&lt;i&gt;12",
+        "&lt;script&gt;",
+        "&lt;u&gt;",
+        "<code>--all</code> &amp; &lt;b&gt;",
+    ):
+        assert part in text
+    assert text.count("data:image/png;base64,") == 1
+    assert "too narrow" in text
