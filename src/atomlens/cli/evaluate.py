@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
             write_evaluated_map(model, data.structures, prediction, true, options.chemiscope)
         if options.out is not None:
             folder = usable_folder(options.out)
-            written = write_evaluation(prediction, true, metrics, folder)
+            written = write_evaluation(prediction, true, metrics, folder, remarks)
             emit(f"Written to {options.out}: {', '.join(p.name for p in written)}.")
     failures = [*unused, *prediction.failures]
     return exit_code(failures, len(prediction) + len(unused))

@@ -82,9 +82,15 @@ def axis_labels(target: Target) -> tuple[str, str]:
 
 
 def write_evaluation(
-    prediction: Prediction, true: Values, metrics: Metrics, folder: Path
+    prediction: Prediction,
+    true: Values,
+    metrics: Metrics,
+    folder: Path,
+    remarks: Sequence[str] = (),
 ) -> list[Path]:
-    """Write metrics.json, predictions.csv and, for each number that is predicted, figures.
+    """Write metrics.json, predictions.csv, figures of each number that is predicted, and a page.
+
+    ``remarks`` are sentences that the page repeats.
 
     Returns the files that were written, in the order of their names.
     """
@@ -121,7 +127,7 @@ def write_evaluation(
             written.append(folder / f"calibration{stem}.png")
             draw_calibration(*curve, written[-1], title=target.name)
     write_text(to_json(metrics.to_dict()) + "\n", folder / "metrics.json")
-    written.append(_evaluation_page(prediction, true, metrics, written, folder))
+    written.append(_evaluation_page(prediction, true, metrics, written, folder, remarks))
     return sorted(written)
 
 
@@ -130,12 +136,18 @@ UNLIKE = 99.0
 
 
 def _evaluation_page(
-    prediction: Prediction, true: Values, metrics: Metrics, written: list[Path], folder: Path
+    prediction: Prediction,
+    true: Values,
+    metrics: Metrics,
+    written: list[Path],
+    folder: Path,
+    remarks: Sequence[str],
 ) -> Path:
     """Write index.html: the figures, what they say of the error estimates, and of the unlike."""
     from atomlens.reports.evaluation_page import write_evaluation_page
 
-    notes = [] if prediction.unlike is None else unlike_sentences(prediction, true)
+    unlike = [] if prediction.unlike is None else unlike_sentences(prediction, true)
+    notes = [*remarks, *unlike]
     failed = metrics.n_failed
     if failed:
         notes.append(f"{failed} structures could not be predicted and are in no figure.")

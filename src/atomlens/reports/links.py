@@ -24,7 +24,8 @@ def pairs(edges: ScoredEdges) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     low, high = edges.ends.min(axis=1), edges.ends.max(axis=1)
     keys = np.stack([low, high, np.round(1000 * edges.lengths).astype(np.int64)], axis=1)
     found, place = np.unique(keys, axis=0, return_inverse=True)
-    return found, np.bincount(place.ravel(), weights=edges.scores, minlength=len(found))
+    scores = np.bincount(place.ravel(), weights=edges.scores, minlength=len(found))
+    return found, scores.astype(np.float64)
 
 
 def drawn_links(edges: ScoredEdges, scene: Scene) -> list[Link]:

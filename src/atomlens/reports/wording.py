@@ -137,15 +137,19 @@ def spread_sentence(structure: ExplainedStructure) -> str:
     stable = structure.rank_stability
     if stable is None:
         return f"{words}."
-    holds = "hold" if stable >= _STABLE else "are not the same everywhere: trust no order of atoms"
+    trust = next(text for least, text in _STABLE if stable >= least)
     return (
-        f"{words}; the orders of the atoms correlate by rank with {number(stable, 2)} (mean of all "
-        f"pairs of them), so they {holds}."
+        f"{words}; their orders of the atoms correlate by rank with {number(stable, 2)} (mean of "
+        f"all pairs), so {trust}."
     )
 
 
-_STABLE = 0.7
-"""Mean rank correlation from which on orders of atoms are said to hold."""
+_STABLE = (
+    (0.7, "the order holds"),
+    (0.4, "only large differences should be read"),
+    (-math.inf, "trust no order of the atoms"),
+)
+"""What orders of atoms are worth from which mean rank correlation on."""
 
 
 def std_sentence(source: str) -> str:
@@ -164,6 +168,12 @@ def number(value: float, digits: int = 3) -> str:
     else:
         text = f"{value:.{max(digits - 1 - size, 0)}f}"
     return text.replace("-", "−")
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """Return a change with its sign, such as ``+0.85`` or ``−1.38``."""
+    text = number(value, digits)
+    return f"+{text}" if value > 0 else text
 
 
 def value_with_error(value: float, std: float | None) -> str:

@@ -234,6 +234,7 @@ def write_counterfactuals(
     from atomlens.files import to_json, write_text
     from atomlens.reports.page import write_page
     from atomlens.reports.tables import write_table
+    from atomlens.reports.wording import signed
 
     base = folder / f"{stem}-counterfactuals"
     written = [base.with_name(base.name + end) for end in (".json", ".csv", ".html")]
@@ -243,7 +244,7 @@ def write_counterfactuals(
     write_table(found.to_rows(), written[1])
     titled = [("as it is", found.start_atoms)]
     titled += [
-        (f"{i}: {c.change}, {c.shift:+.3g}", c.atoms)
+        (f"{i}: {signed(c.shift)}, {c.change}", c.atoms)
         for i, c in enumerate(found.found[:n_shown], start=1)
     ]
     pictures = [
@@ -257,16 +258,15 @@ def write_counterfactuals(
 def counterfactual_lines(found: Counterfactuals, n_shown: int) -> Sequence[dict[str, str]]:
     """Return the rows for a terminal."""
 
-    def number(value: float) -> str:
-        return f"{value:.4g}" if math.isfinite(value) else ""
+    from atomlens.reports.wording import signed, value_with_error
 
     return [
         {
             "": str(i),
             "change": c.change,
             "structure": c.structure,
-            found.target: number(c.prediction) + (f" ± {c.std:.2g}" if c.std == c.std else ""),
-            "shift": f"{c.shift:+.3g}" + ("" if c.clear or c.std != c.std else " (unclear)"),
+            found.target: value_with_error(c.prediction, c.std),
+            "shift": signed(c.shift) + ("" if c.clear or c.std != c.std else " (unclear)"),
             "size": str(c.size),
             "unlike %": "" if (share := percent(c.unlike)) is None else f"{share:g}",
         }

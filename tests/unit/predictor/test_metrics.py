@@ -7,9 +7,9 @@ import pytest
 from scipy.stats import spearmanr
 
 from atomlens.predictor.metrics import (
+    calibration_error,
     classification_metrics,
     finite_or_none,
-    calibration_error,
     miscalibration_area,
     regression_metrics,
     spearman,

@@ -63,4 +63,6 @@ def test_pages_say_over_what_scores_vary() -> None:
     assert "0.31" in shown["meaning"][0]
     assert "trust no order" in shown["meaning"][0]
     sure = explained(atoms, scores_std_source="ensemble", rank_stability=0.93)
-    assert "they hold" in page_payload([sure])["structures"][0]["meaning"][0]
+    assert "the order holds" in page_payload([sure])["structures"][0]["meaning"][0]
+    partly = explained(atoms, scores_std_source="ensemble", rank_stability=0.5)
+    assert "large differences" in page_payload([partly])["structures"][0]["meaning"][0]
