@@ -90,6 +90,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit", type=int, metavar="N", help="with --by environment: draw so many structures"
     )
+    parser.add_argument(
+        "--least",
+        type=int,
+        default=5,
+        metavar="N",
+        help="with --by environment: leave out those that fewer structures have (default 5)",
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="draws them (default 0)")
     parser.add_argument(
         "--all", action="store_true", help="of --by environment: use also what was trained on"
@@ -240,7 +247,10 @@ def by_environment(options: argparse.Namespace) -> int:
     if options.limit is not None and options.limit < 1:
         raise SettingsError(f"--limit {options.limit}: it must be 1 or more.")
     settings = EnvironmentSettings(
-        method=options.method or "", target=options.target or "", seed=options.seed
+        method=options.method or "",
+        target=options.target or "",
+        least=options.least,
+        seed=options.seed,
     )
     study, model = Environments(settings), load_model(options.model)
     folder = usable_folder(options.out)

@@ -213,7 +213,7 @@ class _Paths:
         """Return how far it is to go at points, as many at once as memory is meant for."""
         at_once = together(batch)
         left = self.own[0].new_tensor(1 - points)
-        return list(left.split(at_once))
+        return list(torch.split(left, at_once))
 
     def _places(self, left: Tensor, nodes: "slice | Tensor") -> list[Vectors]:
         """Return the vectors of nodes at points, end to end."""

@@ -111,11 +111,12 @@ def draw_calibration(
         axes.fill_between(full_x, full_x, full_y, color=ACCENT, alpha=0.15, linewidth=0)
         axes.plot(x, y, color=ACCENT, marker="o", markersize=4)
         careful = float((y - x).mean()) > 0  # the curve lies above the line: write below it
-        place = {"x": 0.97, "ha": "right"} if careful else {"x": 0.03, "ha": "left"}
+        column, side = (0.97, "right") if careful else (0.03, "left")
         rows = (0.19, 0.12, 0.05) if careful else (0.95, 0.88, 0.81)
         words = (f"area between the lines {area:.3f}", "above the line: too careful")
         for row, text in zip(rows, (*words, "below the line: too sure"), strict=True):
-            axes.text(y=row, s=text, va="center", color=QUIET if row != rows[0] else INK, **place)
+            ink = INK if row == rows[0] else QUIET
+            axes.text(column, row, text, ha=side, va="center", color=ink)
         axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
         axes.set_xlabel("stated coverage")
         axes.set_ylabel("observed coverage")

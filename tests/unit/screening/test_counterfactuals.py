@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,15 @@ def test_the_largest_shift_comes_first() -> None:
     # terms: H 0.1, C 1, N 5, O 2: OH (2.1) by NH2 (5.2)
     assert by_structure["CCN"].shift == pytest.approx(3.1, abs=1e-5)
     assert found.start == pytest.approx(2 + 2 + 0.6, abs=1e-5)
+
+
+def test_what_is_doubtful_in_the_structure_itself_is_said() -> None:
+    trained = replace(terms_predictor(), elements=(1, 6))
+    found = counterfactuals(trained, to_atoms("CCO"))
+    assert found.notes[0].startswith("The structure itself: ")
+    assert "O" in found.notes[0]
+    sure = counterfactuals(terms_predictor(), to_atoms("CCO"))
+    assert not any("itself:" in note for note in sure.notes)
 
 
 def test_past_a_value_the_smallest_change_comes_first() -> None:

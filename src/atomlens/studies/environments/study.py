@@ -172,8 +172,8 @@ def _rows(
                 rows.append(environment_row(atoms, kind, name, inside, scores, weights))
     if not rows:
         raise StudyError(
-            f"environments: none occurs in {settings.least} of the {len(structures)} structures; "
-            "give more structures, or a smaller --set least=N."
+            f"environments: none occurs in {settings.least} structures ({len(structures)} given); "
+            "give more structures, or lower `least` (--least N of explain, --set least=N of study)."
         )
     return rows
 
