@@ -188,9 +188,13 @@ def value_with_error(value: float, std: float | None) -> str:
 
 
 def prediction_text(structure: ExplainedStructure) -> str:
-    """Return the prediction with error and unit, such as ``−6.42 ± 0.12 eV``."""
+    """Return the prediction with error and unit, such as ``−6.42 ± 0.12 eV``.
+
+    With a ⚠ behind it where it should be mistrusted: pictures and lists have no place for reasons.
+    """
     text = value_with_error(structure.prediction, structure.std)
-    return f"{text} {structure.unit}".rstrip()
+    mark = " ⚠" if structure.warning else ""
+    return f"{text} {structure.unit}".rstrip() + mark
 
 
 def sum_sentence(structure: ExplainedStructure) -> str:

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from atomlens.reports.payload import page_payload
+from atomlens.reports.still import structure_svg
 from atomlens.reports.wording import (
     formula_parts,
     formula_text,
@@ -79,3 +81,13 @@ def test_the_source_of_the_error_is_said_in_words() -> None:
     assert "ensemble" in std_sentence("ensemble")
     assert "no error estimate" in std_sentence("none")
     assert "dropout" in std_sentence("dropout")
+
+
+def test_a_doubtful_prediction_is_marked_wherever_it_is_shown() -> None:
+    atoms = water()
+    sure, doubtful = explained(atoms), explained(atoms, warning="unlike the training data")
+    assert "⚠" not in prediction_text(sure)
+    assert prediction_text(doubtful) == f"{prediction_text(sure)} ⚠"
+    assert "⚠" in structure_svg(doubtful)
+    (shown,) = page_payload([doubtful])["structures"]
+    assert shown["prediction_text"].endswith("⚠")
