@@ -117,7 +117,7 @@ def test_crystals_and_formulas_have_what_they_have() -> None:
 
 
 def test_what_cannot_be_asked_is_said_in_one_sentence() -> None:
-    with pytest.raises(StudyError, match=r"none occurs in 500 structures .8 given.; .* --least N"):
+    with pytest.raises(StudyError, match=r"none occurs in 500 structures .8 given.; .*--least N"):
         Environments(EnvironmentSettings(least=500)).run(
             StudyInput(models=(terms_predictor(),), data=data(molecules()))
         )
