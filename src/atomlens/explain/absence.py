@@ -28,6 +28,8 @@ Mask = NDArray[np.bool_]
 
 _NODES_AND_EDGES = 32_768
 """Of the structures that are predicted at once."""
+_MANY = 256
+"""Structures from which on their graphs are built on all cores."""
 
 
 def without(question: Question, of: Indices, absent: Mask, meaning: Meaning) -> Answers:
@@ -95,7 +97,9 @@ def rebuilt(question: Question, of: Indices, structures: StructureArrays) -> Ans
     values, by_member = np.full(n, np.nan), np.full((n_members, n), np.nan)
     usable = np.flatnonzero(structures.n_atoms > 0)
     try:
-        result = build_store(structures.subset(usable), question.trained.builder)
+        chosen = structures.subset(usable)
+        n_workers = 0 if len(chosen) > _MANY else 1
+        result = build_store(chosen, question.trained.builder, n_workers=n_workers)
     except GraphError:  # not one of them has a graph
         return Answers(values=values, by_member=by_member)
     kept = usable[result.kept]
