@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from atomlens.predictor import Predictor as Predictor
     from atomlens.predictor import load as load
     from atomlens.reports.notebook import show as show
+    from atomlens.screening import screen as screen
     from atomlens.structures import read as read
     from atomlens.training import train as train
 
@@ -26,6 +27,7 @@ _WHERE = {
     "load_dataset": "datasets",
     "train": "training",
     "load": "predictor",
+    "screen": "screening",
     "Predictor": "predictor",
     "Prediction": "predictor",
     "Explanation": "explain",

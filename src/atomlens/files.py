@@ -174,6 +174,20 @@ def discard_folder(folder: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def discard_file(path: Path) -> None:
+    """Remove a file of an earlier run, if there is one.
+
+    Raises:
+        SettingsError: it cannot be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"{path}: this file of an earlier run cannot be removed ({error.strerror}). Remove it."
+        ) from error
+
+
 def _mark(name: str) -> str:
     """Return the beginning of the names of this process's temporary siblings of a file."""
     short = name.encode(errors="replace")[:60].decode(errors="ignore")

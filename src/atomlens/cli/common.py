@@ -28,7 +28,7 @@ def add_model_and_inputs(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     add_inputs(parser, "file, folder, glob, table, SMILES or formula")
     group = parser.add_argument_group("about tables (.csv, .tsv, .jsonl, .xlsx, .parquet, .smi)")
-    _add_places(group)
+    add_places(group)
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -170,7 +170,7 @@ def add_inputs(
     parser.add_argument("inputs", metavar="INPUT", nargs="+", help=help_text)
 
 
-def _add_places(group: Any) -> None:
+def add_places(group: Any) -> None:
     """Add the options that say where in a table something stands."""
     group.add_argument("--structure-column", metavar="C", help="column with the structures")
     group.add_argument(
@@ -204,7 +204,7 @@ def add_chemiscope(parser: argparse.ArgumentParser) -> None:
 def add_file_options(parser: argparse.ArgumentParser) -> None:
     """Add what a user may have to say about a table or folder."""
     group = parser.add_argument_group("about your own data")
-    _add_places(group)
+    add_places(group)
     group.add_argument(
         "--polymorphs",
         metavar="HOW",

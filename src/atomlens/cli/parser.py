@@ -15,6 +15,7 @@ COMMANDS: tuple[str, ...] = (
     "train",
     "predict",
     "explain",
+    "screen",
     "view",
     "evaluate",
     "cv",

@@ -58,6 +58,16 @@ class RowReader:
         """Return the structure of a row, or its forms; raises StructureError."""
         return self.function(*self.arguments(row), forms)
 
+    def file_of(self, row: int) -> Path | None:
+        """Return the file that holds the structure of a row; None if the row itself does."""
+        if self.function is not _from_cell:
+            return None
+        cell, _, word, folder = self.arguments(row)
+        if _is_structure(cell) or (word in _TEXTS and word != "file"):
+            return None
+        path = _file_called(folder, str(cell).strip())
+        return path if isfile(path) else None
+
     def read(
         self, rows: Sequence[int], forms: DisorderChoice, n_workers: int = 0
     ) -> "Iterator[Outcome]":

@@ -49,6 +49,12 @@ def hides_boxed(given: str | Path) -> bool:
     return isinstance(given, str) and given in boxed_names() and _holds_model(Path(given))
 
 
+def names_model(given: str) -> bool:
+    """Say whether a text is the name of a model of the box, or a folder that holds a model."""
+    named = given.startswith(PREFIX) or given in boxed_names()
+    return named or ("\0" not in given and _holds_model(Path(given)))
+
+
 def _holds_model(folder: Path) -> bool:
     return os.path.isfile(folder / SETTINGS) or os.path.isdir(folder / TRAINING)
 

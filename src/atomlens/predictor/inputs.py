@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets.packed import load_packed
-from atomlens.datasets.tables import frame_table, is_frame, is_table, read_table
+from atomlens.datasets.tables import Table, frame_table, is_frame, is_table, read_table
 from atomlens.elements import SYMBOLS
 from atomlens.errors import AtomlensError, DatasetError, Failure, GraphError
 from atomlens.graphs import GraphStore
@@ -135,13 +135,13 @@ def read_inputs(
         n_workers=n_workers,
     )
     listed = list(given) if isinstance(given, list | tuple) else [given]
-    if not any(map(_has_rows, listed)):
+    if not any(map(has_rows, listed)):
         found_all = read_all(given)
         read: list[Atoms | Structure | Failure] = [*found_all.items]
         return read, [{}] * len(read)
     items: list[Atoms | Structure | Failure] = []
     carried: list[dict[str, Any]] = []
-    for is_one, group in groupby(listed, key=_has_rows):
+    for is_one, group in groupby(listed, key=has_rows):
         if not is_one:
             result = read_all(list(group))
             found = list(result.items)
@@ -221,7 +221,7 @@ def _streamed(
             yield [(structure, {})]
         return
     listed = list(given) if isinstance(given, list | tuple) else [given]
-    for is_one, group in groupby(listed, key=_has_rows):
+    for is_one, group in groupby(listed, key=has_rows):
         if is_one:
             for one in group:
                 yield from ([row] for row in _rows_of_one(one, reading, forms, n_workers))
@@ -237,7 +237,8 @@ def _streamed(
             yield [(item, {}) for item in found]
 
 
-def _has_rows(given: Any) -> bool:
+def has_rows(given: Any) -> bool:
+    """Say whether an input is a table or packed file, which give one input a row."""
     return is_packed(given) or _is_table(given)
 
 
@@ -296,7 +297,7 @@ def _rows_of(
     except AtomlensError as problem:
         yield Failure(name=path.name, message=str(problem)), {}
         return
-    plain = {h: c for h, c in table.cells.items() if not any(_is_nested(v) for v in c)}
+    plain = plain_columns(table)
     usable = [row for row in range(table.n_rows) if row not in table.problems]
     found = table.forms_of.read(usable, forms, n_workers)
     heard: list[str] = []
@@ -321,6 +322,11 @@ def _rows_of(
     if heard:
         more = f" (and {len(heard) - 1} more remarks)" if len(heard) > 1 else ""
         warnings.warn(f"{path}: {heard[0]}{more}", stacklevel=4)
+
+
+def plain_columns(table: Table) -> dict[str, list[Any]]:
+    """Return the columns that are carried along: those without lists and dictionaries."""
+    return {h: c for h, c in table.cells.items() if not any(_is_nested(v) for v in c)}
 
 
 def _is_nested(cell: Any) -> bool:

@@ -5,7 +5,7 @@ object a file asks for.
 """
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -286,21 +286,18 @@ def _array(value: Any) -> NDArray[Any]:
     return np.array(value)
 
 
-def read_database(path: Path) -> list[Entry]:
+def read_database(path: Path, ids: Sequence[int] | None = None) -> list[Entry]:
     """Return one entry a row of an ase database (SQLite), which is opened for reading only.
 
     Key-value pairs go to ``info``. A damaged row does not take the good ones with it.
+
+    Args:
+        path: The database.
+        ids: Which rows, as `row_ids` has them; by default all.
     """
     from ase.db import connect
 
-    with path.open("rb") as stream:
-        begin = stream.read(len(_SQLITE))
-    if begin and begin != _SQLITE[: len(begin)]:
-        raise HoldsNoStructureError(
-            "it is not a readable ase database (no SQLite file); get a complete copy or give the "
-            "file the extension of its real kind"
-        )
-    ids = _row_ids(path)
+    ids = row_ids(path) if ids is None else ids
     entries = []
     with connect(str(path), type="db", use_lock_file=False) as database:
         connection = getattr(database, "connection", None)
@@ -311,6 +308,22 @@ def read_database(path: Path) -> list[Entry]:
             name = entry.atoms.info.get("name", "") if entry.atoms is not None else ""
             entries.append(entry._replace(name=str(name)))
     return entries
+
+
+def row_ids(path: Path) -> list[int]:
+    """Return the ids of the rows of an ase database.
+
+    Raises:
+        StructureError: it is none.
+    """
+    with path.open("rb") as stream:
+        begin = stream.read(len(_SQLITE))
+    if begin and begin != _SQLITE[: len(begin)]:
+        raise HoldsNoStructureError(
+            "it is not a readable ase database (no SQLite file); get a complete copy or give the "
+            "file the extension of its real kind"
+        )
+    return _row_ids(path)
 
 
 def _bound(connection: sqlite3.Connection, most: int) -> None:

@@ -3,7 +3,7 @@
 import errno
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
@@ -152,9 +152,9 @@ def _read_as(kind: Kind, path: Path, content: bytes, disorder: DisorderChoice) -
         if kind.takes_path:
             entries = read(path)
         elif kind.takes_disorder:
-            entries = read(_decoded(content), disorder)
+            entries = read(decoded(content), disorder)
         else:
-            entries = read(_decoded(content))
+            entries = read(decoded(content))
     except StructureError:
         raise
     except Exception as error:  # a third-party parser met something it did not expect
@@ -204,7 +204,7 @@ def _content(path: Path, kind: Kind | None) -> bytes:
         raise StructureError(f"it cannot be opened ({reason(error)}); check the disk") from error
 
 
-def _decoded(content: bytes) -> str:
+def decoded(content: bytes) -> str:
     """Return the text of a file: UTF-8, UTF-16 with its mark, or else Latin-1."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = content.decode("utf-16", errors="replace")
@@ -269,8 +269,17 @@ def content_kind(content: bytes) -> str:
     return _ENDINGS.get(_looks_like(content), "")
 
 
-def numbered(stem: str, entries: list[Entry]) -> Iterator[tuple[str, Entry]]:
-    """Yield a name for each entry of one file: its own, or the file's, numbered if many."""
-    for i, entry in enumerate(entries):
+def numbered(
+    stem: str, entries: Sequence[Entry], first: int = 0, many: bool | None = None
+) -> Iterator[tuple[str, Entry]]:
+    """Yield a name for each entry of one file: its own, or the file's, numbered if many.
+
+    Args:
+        stem: What the file is called.
+        entries: All of them, or some that follow one another.
+        first: Number of the first.
+        many: Whether the file has more than one; by default, whether more than one is given.
+    """
+    for i, entry in enumerate(entries, start=first):
         own = one_line(entry.name)
-        yield own or (stem if len(entries) == 1 else f"{stem}-{i:04d}"), entry
+        yield own or (f"{stem}-{i:04d}" if many or len(entries) > 1 else stem), entry

@@ -24,7 +24,9 @@ from atomlens.structures.molecules import (
     smiles_problem,
 )
 from atomlens.structures.objects import atoms_of
+from atomlens.structures.parts import Part, parts_of, read_part
 from atomlens.structures.records import (
+    Entry,
     HoldsNoStructureError,
     add_warning,
     one_line,
@@ -69,6 +71,8 @@ class _Job(NamedTuple):
     """A sentence for each folder or pattern"""
     not_looked_at: frozenset[Path]
     """Absolute paths that folders and patterns pass over"""
+    in_parts: bool = False
+    """Long files are read some hundred structures at a time"""
 
     def note_left_out(self, where: str, others: list[Path]) -> None:
         """Name the files that are not read since they are of another kind."""
@@ -174,11 +178,12 @@ def stream_structures(
 ) -> "Iterator[list[Atoms | Failure]]":
     """Yield what `read_structures` returns, one list for each file, text or object, in order.
 
-    What was read is not kept, so any number of files fits into memory; their names are. Names
-    are unique as those of `read_structures` are, except that of names which files in different
-    folders give to their structures the first stays as it is.
+    Long XYZ files and databases give a list for some hundred structures. What was read is not
+    kept, so any number of files fits into memory; their names are. Names are unique as those of
+    `read_structures` are, except that of names which files in different folders give to their
+    structures the first stays as it is.
     """
-    job = _job(disorder, n_models, conformers, leave_out)
+    job = _job(disorder, n_models, conformers, leave_out)._replace(in_parts=True)
     pieces = [piece for one in _listed(inputs) for piece in _pieces(one, job)]
     names, told = _Names(pieces), _Told()
     for found in _read_pieces(pieces, job, n_workers):
@@ -189,6 +194,39 @@ def stream_structures(
     told.tell()
     for sentence in job.left_out:
         warnings.warn(sentence, stacklevel=2)
+
+
+def list_pieces(
+    inputs: Iterable["str | os.PathLike[str]"], leave_out: Iterable[Path] = ()
+) -> "Iterator[tuple[str, Any] | Failure]":
+    """Yield what there is to be read for texts and paths, in order, before anything is opened.
+
+    `read_piece` reads each, in this process or another. What is left out of folders is told by a
+    warning in the end.
+    """
+    job = _job("refuse", N_MODELS, 1, leave_out)._replace(in_parts=True)
+    for one in inputs:
+        for piece in _pieces(one, job):
+            if isinstance(piece, Failure):
+                yield piece
+            elif isinstance(piece, _Many):
+                job.note_left_out(piece.where, sorted(piece.others))
+            elif not isinstance(piece, str):
+                yield piece
+    for sentence in job.left_out:
+        warnings.warn(sentence, stacklevel=2)
+
+
+def read_piece(
+    kind: str, what: Any, choice: DisorderChoice
+) -> "tuple[list[Atoms | Failure], bool]":
+    """Return what a piece holds, and whether it is a file that a folder merely had among others.
+
+    Never raises for a bad one. A file of a folder that turns out to hold something else than
+    structures is one failure, and the second value is True.
+    """
+    found = _read_piece(kind, what, choice)
+    return ([found.failure], True) if isinstance(found, _Stray) else (found, False)
 
 
 def to_atoms(structure: Input, *, disorder: Disorder = "refuse") -> "Atoms":
@@ -267,11 +305,11 @@ class _Stray(NamedTuple):
 
 _END = "end of many"
 _Piece: TypeAlias = (
-    "tuple[Literal['text', 'file', 'member', 'object'], Any] | _Many | str | Failure"
+    "tuple[Literal['text', 'file', 'member', 'object', 'part'], Any] | _Many | str | Failure"
 )
 """What is read at a time, in this process or another, or what stands between."""
 
-_SECONDS = {"text": 0.01, "file": 0.0015, "member": 0.0015, "object": 0.0}
+_SECONDS = {"text": 0.01, "file": 0.0015, "member": 0.0015, "object": 0.0, "part": 0.1}
 """About how long a piece takes: most of a text's time makes a SMILES three-dimensional."""
 
 
@@ -316,7 +354,9 @@ def _read_pieces(
     real = [p for p in pieces if _is_read(p)]
     n_workers = chosen_workers(n_workers, sum(_SECONDS[p[0]] for p in real))
     away = ((_read_piece, (*p, job.disorder)) for p in real if p[0] != "object")
-    found = outcomes(away, n_workers) if n_workers > 1 else None
+    long = any(p[0] == "part" for p in real)  # a few of these fill the memory of many files
+    pace = {"together": 1, "ahead": 3 * n_workers} if long else {}
+    found = outcomes(away, n_workers, **pace) if n_workers > 1 else None
     around: list[_Many] = []
     try:
         for piece in pieces:
@@ -367,6 +407,8 @@ def _read_piece(kind: str, what: Any, disorder: DisorderChoice) -> "list[Atoms |
     try:
         if kind in ("file", "member"):
             return list(_from_file(what, disorder))
+        if kind == "part":
+            return list(_from_part(what))
         if kind == "object":
             return list(atoms_of(what, disorder))
         text = what.strip()
@@ -473,7 +515,11 @@ def _of_path(path: Path, job: _Job, is_one_of_many: bool = False) -> Iterator[_P
                 path.name, f"{path}: no structure file is in this folder; known are {known_kinds()}"
             )
     else:
-        yield ("member" if is_one_of_many else "file"), path
+        found = parts_of(path) if job.in_parts else None
+        if found is None:
+            yield ("member" if is_one_of_many else "file"), path
+        else:
+            yield from (("part", part) for part in found)
 
 
 def _of_many(
@@ -495,9 +541,25 @@ def _from_file(path: Path, disorder: DisorderChoice) -> "Iterator[Atoms | Failur
     except StructureError as error:
         yield _failure(path.name, f"{path}: {error}")
         return
-    for i, (name, entry) in enumerate(numbered(stem_of(path), entries)):
+    yield from _named(path, entries, 0, len(entries) > 1)
+
+
+def _from_part(part: Part) -> "Iterator[Atoms | Failure]":
+    try:
+        entries = read_part(part)
+    except StructureError as error:
+        yield _failure(part.path.name, f"{part.path}: {error}")
+        return
+    yield from _named(part.path, entries, part.first, True)
+
+
+def _named(
+    path: Path, entries: Sequence[Entry], first: int, many: bool
+) -> "Iterator[Atoms | Failure]":
+    """Give the entries of a file their names; ``first`` is the number of the first of them."""
+    names = numbered(stem_of(path), entries, first, many)
+    for i, (name, entry) in enumerate(names, start=first):
         if entry.atoms is None:
-            many = len(entries) > 1
             where = f"{path}, structure {i} (counted from 0)" if many else str(path)
             yield _failure(name if many else path.name, f"{where}: {entry.problem}")
         else:
@@ -510,6 +572,8 @@ def _failure(name: str, message: str) -> Failure:
 
 
 def _called(one: Any) -> str:
+    if isinstance(one, Part):
+        one = one.path
     if isinstance(one, (str, os.PathLike)):
         line = one_line(str(one))
         return line if len(line) <= 200 else line[:197] + "..."

@@ -19,7 +19,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
 from queue import SimpleQueue
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, Self
 
 from atomlens.errors import SettingsError, StructureError
 from atomlens.machine import n_cores
@@ -39,6 +39,10 @@ _START = (
 Arguments = tuple[Any, ...]
 Task = tuple[Callable[..., Any], Arguments]
 """A function of a module, and plain arguments."""
+
+
+class WorkerDiedError(StructureError):
+    """What was to be done has ended the process that was to do it."""
 
 
 class Outcome(NamedTuple):
@@ -71,7 +75,7 @@ def chosen_workers(n_workers: int, seconds: float) -> int:
 
 
 def outcomes(
-    tasks: Iterable[Task], n_workers: int, *, together: int = 16
+    tasks: Iterable[Task], n_workers: int, *, together: int = 16, ahead: int | None = None
 ) -> Generator[Outcome, None, None]:
     """Yield what came of each task, in order; for one worker the tasks run in this process.
 
@@ -81,15 +85,16 @@ def outcomes(
         tasks: What to do.
         n_workers: Processes.
         together: Tasks that travel to a process at a time.
+        ahead: So many lots of tasks are begun or done before somebody asks for their outcome.
     """
     if n_workers <= 1:
         yield from map(_outcome, tasks)
         return
     waiting: deque[Future[list[Outcome]]] = deque()
-    ahead = max(3 * n_workers, _AHEAD // together)
+    ahead = max(3 * n_workers, _AHEAD // together) if ahead is None else ahead
     rest = iter(tasks)
-    idle: SimpleQueue[_Worker] = SimpleQueue()
-    workers = [_Worker() for _ in range(n_workers)]
+    idle: SimpleQueue[Worker] = SimpleQueue()
+    workers = [Worker() for _ in range(n_workers)]
     for worker in workers:
         idle.put(worker)
     pool = ThreadPoolExecutor(n_workers)
@@ -122,7 +127,7 @@ def _outcome(task: Task) -> Outcome:
     return Outcome(value, error, tuple((str(w.message), w.category) for w in heard))
 
 
-def _by_worker(idle: "SimpleQueue[_Worker]", tasks: Sequence[Task]) -> list[Outcome]:
+def _by_worker(idle: "SimpleQueue[Worker]", tasks: Sequence[Task]) -> list[Outcome]:
     worker = idle.get()
     try:
         return worker.run(tasks)
@@ -130,7 +135,7 @@ def _by_worker(idle: "SimpleQueue[_Worker]", tasks: Sequence[Task]) -> list[Outc
         idle.put(worker)
 
 
-class _Worker:
+class Worker:
     """A process, started when it gets its first task and again after its death."""
 
     def __init__(self) -> None:
@@ -145,7 +150,7 @@ class _Worker:
         if len(tasks) > 1:
             return [outcome for task in tasks for outcome in self.run([task])]
         again = self._ask(tasks)  # once more, as somebody may have killed the process
-        return again if isinstance(again, list) else [Outcome(None, StructureError(again))]
+        return again if isinstance(again, list) else [Outcome(None, WorkerDiedError(again))]
 
     def _ask(self, tasks: Sequence[Task]) -> list[Outcome] | str:
         """Return what the process answers, or how it ended."""
@@ -164,6 +169,13 @@ class _Worker:
             process, self.process = self.process, None
             _close(process)
             return f"reading it ended the process ({_end_of(process)}); correct or drop it"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self.close()
 
     def stop(self) -> None:
         """End the process, whatever it is doing; whoever waits for it hears of its end."""

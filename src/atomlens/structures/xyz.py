@@ -60,10 +60,15 @@ class _Frame(NamedTuple):
     """Line number of the frame's number of atoms, counted from 1."""
 
 
-def read_xyz(text: str) -> list[Entry]:
-    """Return one entry a frame; a broken frame does not take the good ones with it."""
+def read_xyz(text: str, n_before: int = 0) -> list[Entry]:
+    """Return one entry a frame; a broken frame does not take the good ones with it.
+
+    Args:
+        text: A file, or some frames of it.
+        n_before: Lines that stand before the text in the file.
+    """
     entries = []
-    for frame in _frames(text):
+    for frame in _frames(text, n_before):
         if isinstance(frame, str):
             entries.append(Entry("", None, frame))
             continue
@@ -73,7 +78,7 @@ def read_xyz(text: str) -> list[Entry]:
     return entries
 
 
-def _frames(text: str) -> Iterator[_Frame | str]:
+def _frames(text: str, n_before: int = 0) -> Iterator[_Frame | str]:
     """Yield the frames, or a sentence where the file stops making sense."""
     lines = text.splitlines()
     start = 0
@@ -81,23 +86,24 @@ def _frames(text: str) -> Iterator[_Frame | str]:
         if not lines[start].strip():
             start += 1
             continue
+        number = n_before + start + 1
         count = _count(lines[start])
         if count is None:
             if start and lines[1].startswith("gdb "):
                 return  # QM9's own files go on with frequencies, SMILES and InChI
             yield (
-                f"line {start + 1} is {short(lines[start])} where XYZ has the number of atoms; "
+                f"line {number} is {short(lines[start])} where XYZ has the number of atoms; "
                 "correct the file or give it the extension of its real kind"
             )
             return
         rows = lines[start + 2 : start + 2 + count]
         if len(rows) < count:
             yield (
-                f"line {start + 1} announces {count} atoms, but only {len(rows)} lines follow, so "
+                f"line {number} announces {count} atoms, but only {len(rows)} lines follow, so "
                 "the file is cut off; get a complete copy"
             )
             return
-        yield _Frame(lines[start + 1] if start + 1 < len(lines) else "", rows, start + 1)
+        yield _Frame(lines[start + 1] if start + 1 < len(lines) else "", rows, number)
         start += 2 + count
 
 

@@ -1,0 +1,251 @@
+"""``atomlens screen``: any number of candidates through several models, filtered and ranked."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from atomlens.cli.common import (
+    add_common_arguments,
+    add_conformers,
+    add_disorder,
+    add_out_folder,
+    add_places,
+    add_speed,
+    add_strict,
+    table_options,
+)
+from atomlens.cli.guard import say
+from atomlens.cli.outputs import emit
+from atomlens.cli.progress import ProgressLine
+from atomlens.errors import SettingsError
+
+if TYPE_CHECKING:
+    from atomlens.screening import ScreenResult, ScreenSettings
+
+SUMMARY = "predict many candidates with several models, filter and rank them"
+DESCRIPTION = """\
+Screen candidates: predict each with every model, keep those for which a condition holds, the best
+first. Equal structures are merged, inputs that cannot be used are listed with the reason. A
+screening that was stopped or killed goes on with the same command where it was."""
+EXAMPLES = """\
+examples:
+  atomlens screen mp crystals/ --out stable --where "formation_energy < -1"
+  atomlens screen mp runs/bulk "crystals/*.cif" --out hard --by bulk_modulus --top 50
+  atomlens screen formula-gap formula-formation-energy formulas.csv --out solar \\
+      --where "1.1 < band_gap < 1.6 and 'Pb' not in elements" \\
+      --by "abs(band_gap - 1.34)" --lowest --top 20
+  atomlens screen --out solar --resume
+  atomlens screen mp million.extxyz --out all --ray auto
+
+Names at the beginning that are models (folders, or names of the box) are models, what follows are
+inputs. Columns are called as in `predict`; a column that several models have, such as `unlike`,
+gets the name of its model in front. An expression knows: and or not, < <= > >= == != in,
++ - * / % **, numbers, 'texts', [lists], abs sqrt log log10 exp min max mean known, and
+`elements`; a name with other signs stands between backticks. What is unknown does not pass.
+
+DIR gets results.parquet (or .csv), failures.csv, duplicates.csv, screen.json and shards/ with
+every input. With --ray the shards are worked off by a Ray cluster whose machines share the file
+system (extra: atomlens[scale]); the rows are the same.
+"""
+_SHOWN = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of this command."""
+    parser.add_argument(
+        "given",
+        metavar="MODEL... INPUT...",
+        nargs="*",
+        help="models, then files, folders, globs, tables, SMILES or formulas",
+    )
+    add_out_folder(parser, required=True, help_text="folder for the results")
+    parser.add_argument("--where", metavar="EXPR", help="keep the structures for which this holds")
+    parser.add_argument("--by", metavar="EXPR", help="column or expression to order them by")
+    parser.add_argument("--top", type=int, metavar="N", help="keep the N that come first by --by")
+    parser.add_argument(
+        "--lowest", action="store_true", help="the lowest come first (default: the highest)"
+    )
+    parser.add_argument(
+        "--keep-duplicates", action="store_true", help="do not merge equal structures"
+    )
+    parser.add_argument(
+        "--format", choices=("parquet", "csv"), default="parquet", help="default: parquet"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the screening that was begun in DIR"
+    )
+    parser.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="work on a Ray cluster: auto, local, or where it is (default: this machine alone)",
+    )
+    parser.add_argument(
+        "--shard-size", type=int, default=512, metavar="N", help="structures of a shard (512)"
+    )
+    group = parser.add_argument_group("about tables (.csv, .tsv, .jsonl, .xlsx, .parquet, .smi)")
+    add_places(group)
+    add_disorder(parser)
+    add_conformers(parser)
+    add_strict(parser)
+    add_speed(parser)
+    add_common_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Screen, show the first results, list the failures."""
+    from atomlens.machine import choose_device
+    from atomlens.screening.pipeline import run_screening
+
+    if options.out.exists() and not options.out.is_dir():
+        raise SettingsError(f"--out {options.out}: this is a file; give the name of a folder.")
+    choose_device(options.device)
+    settings = settings_of(options)
+    with ProgressLine("screening", quiet=options.quiet) as progress:
+        result = run_screening(
+            settings,
+            options.out,
+            n_workers=options.workers,
+            ray=options.ray,
+            progress=progress.count,
+        )
+    if result.n_reused and not options.quiet:
+        say(f"{result.n_reused} of {result.n_shards} shards were finished by an earlier run.")
+    emit(report(result))
+    return exit_code(result)
+
+
+def settings_of(options: argparse.Namespace) -> "ScreenSettings":
+    """Return the screening that was asked for, or with ``--resume`` alone the one in the folder.
+
+    Raises:
+        SettingsError: nothing was begun there.
+    """
+    from atomlens.screening import ScreenSettings
+    from atomlens.screening.shards import read_manifest
+
+    if options.resume:
+        before = ScreenSettings.of_manifest(options.out)
+        if not options.given:
+            return before
+    elif not options.given and read_manifest(options.out) is not None:
+        raise SettingsError(
+            f"{options.out}: name the models and inputs, or go on with what was begun: --resume."
+        )
+    models, inputs = models_and_inputs(options.given)
+    return ScreenSettings(
+        models=models,
+        inputs=inputs,
+        where=options.where,
+        by=options.by,
+        top=options.top,
+        lowest=options.lowest,
+        merge_duplicates=not options.keep_duplicates,
+        format=options.format,
+        disorder=options.disorder,
+        n_models=options.ordered_models,
+        conformers=options.conformers,
+        strict=options.strict,
+        reading=table_options(options),
+        batch_size=options.batch_size,
+        device=options.device,
+        shard_size=options.shard_size,
+    )
+
+
+def models_and_inputs(given: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the models that were named first, and the inputs behind them.
+
+    Raises:
+        ModelError: the first name is no model.
+    """
+    from atomlens.predictor.box import PREFIX, hides_boxed, names_model
+    from atomlens.predictor.loading import load_trained
+
+    n = next((i for i, one in enumerate(given) if not names_model(one)), len(given))
+    if given and not n:
+        load_trained(given[0])  # says what is wrong with it
+    for one in given[:n]:
+        if hides_boxed(one):
+            say(f"{one}: this is the folder here; the model of the box is {PREFIX}{one}.")
+    return tuple(given[:n]), tuple(given[n:])
+
+
+def report(result: "ScreenResult") -> str:
+    """Return the first results and the counts as text."""
+    from atomlens.reports.tables import format_table
+
+    counts = result.counts
+    lines = []
+    rows = first_rows(result)
+    if rows:
+        lines += [format_table(rows).rstrip()]
+        if counts["results"] > len(rows):
+            lines += [f"and {counts['results'] - len(rows):,} more"]
+        lines += [""]
+    said = [f"{counts['inputs']:,} inputs", f"{counts['answered']:,} answered"]
+    said += [f"{counts['duplicates']:,} duplicates"] if counts["duplicates"] else []
+    said += [f"{counts['failed']:,} failed"] if counts["failed"] else []
+    said += [f"{counts['left out']:,} left out"] if counts["left out"] else []
+    some = "answered by some models only"
+    said += [f"{counts[some]:,} {some}"] if counts[some] else []
+    lines += [f"{', '.join(said)}; {counts['passed']:,} passed, {counts['results']:,} kept."]
+    lines += [f"Results: {result.table}"]
+    return "\n".join(lines)
+
+
+def first_rows(result: "ScreenResult") -> list[dict[str, Any]]:
+    """Return the first results with the columns that fit on a terminal."""
+    rows = read_first(result.table, _SHOWN)
+    hidden = ("source", "structure", "state", "warning", "error", "also")
+    filled = {name for row in rows for name, cell in row.items() if cell not in (None, "")}
+    names = [
+        name
+        for name in (rows[0] if rows else {})
+        if name in filled
+        and name not in hidden
+        and not name.endswith("_unit")
+        and not isinstance(rows[0][name], list)
+    ]
+    if all(row.get("n_same") in (1, "1") for row in rows):
+        names = [name for name in names if name != "n_same"]
+    return [{name: row[name] for name in names} for row in rows]
+
+
+def read_first(table: Path, n: int) -> list[dict[str, Any]]:
+    """Return the first rows of a table, however long it is."""
+    if table.suffix == ".parquet":
+        from pyarrow import parquet
+
+        batches = parquet.ParquetFile(table).iter_batches(batch_size=n)
+        first = next(batches, None)
+        return [] if first is None else first.to_pylist()
+    import csv
+    from itertools import islice
+
+    with table.open(encoding="utf-8", newline="") as stream:
+        return [
+            {k: _number(v) for k, v in row.items()} for row in islice(csv.DictReader(stream), n)
+        ]
+
+
+def _number(cell: str) -> float | str:
+    try:
+        return float(cell)
+    except ValueError:
+        return cell
+
+
+def exit_code(result: "ScreenResult") -> int:
+    """List the first inputs that failed on stderr and return the exit code that this calls for."""
+    from atomlens.screening.merging import FAILURES, first_failures
+
+    n_failed = result.counts["failed"]
+    if not n_failed:
+        return 0 if result.counts["answered"] else 2
+    say(f"{n_failed:,} of {result.counts['inputs']:,} inputs could not be used:")
+    first = first_failures(result.folder, 2 * _SHOWN)
+    for line in first:
+        say(f"  {line}")
+    if n_failed > len(first):
+        say(f"  and {n_failed - len(first):,} more; all are in {result.folder / FAILURES}")
+    return 1 if result.counts["answered"] else 2

@@ -1,0 +1,124 @@
+"""What the columns of a screening are called, several models side by side."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from atomlens.predictor.trained import TrainedModel
+
+Kind = Literal["text", "whole", "number", "list", "any"]
+"""What a column holds; ``any`` for what a table brought along."""
+
+NAME, SOURCE, FORMULA, N_ATOMS = "name", "source", "formula", "n_atoms"
+STATE, STRUCTURE, WARNING, ERROR = "state", "structure", "warning", "error"
+_BEFORE: dict[str, Kind] = {NAME: "text", SOURCE: "text", FORMULA: "text", N_ATOMS: "whole"}
+_FORMS: dict[str, Kind] = {"ordered_models": "whole", "conformers": "whole"}
+_AFTER: dict[str, Kind] = {STRUCTURE: "text", WARNING: "text", ERROR: "text", STATE: "text"}
+
+
+def model_labels(given: Sequence[str]) -> tuple[str, ...]:
+    """Return a short name for each model, all different, of letters, digits and ``_``."""
+    plain = [_label(Path(one.removeprefix("box:")).absolute().name) for one in given]
+    shared = {name for name, n in Counter(plain).items() if n > 1}
+    found: list[str] = []
+    for name, one in zip(plain, given, strict=True):
+        above = _label(Path(one).absolute().parent.name)
+        wish = f"{above}_{name}" if name in shared else name
+        label, number = wish, 1
+        while label in found:
+            number += 1
+            label = f"{wish}_{number}"
+        found.append(label)
+    return tuple(found)
+
+
+def _label(name: str) -> str:
+    return re.sub(r"\W", "_", name) or "model"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScreenColumns:
+    """The columns of all models and of what was read, all called differently.
+
+    A column that several models have, or that is called as one of the others is, gets the name of
+    its model in front; the column of a table that was read gets ``_input`` behind it.
+    """
+
+    of_models: tuple[dict[str, str], ...]
+    """By model: what each of its own columns is called in the table"""
+    carried: dict[str, str]
+    """By header of the tables that were read: what the column is called"""
+    kinds: dict[str, Kind]
+    """All columns in their order, and what they hold"""
+    units: dict[str, str]
+    """By column with numbers of a target, where it has a unit"""
+
+    @classmethod
+    def of(
+        cls, models: Mapping[str, TrainedModel], headers: Iterable[str], *, has_forms: bool
+    ) -> "ScreenColumns":
+        """Name the columns of models (by label) and of the tables among the inputs."""
+        own = [own_columns(model, has_forms=has_forms) for model in models.values()]
+        frame = {**_BEFORE, **(_FORMS if has_forms else {}), **_AFTER}
+        n_wishes = Counter(word for words in own for word in words)
+        taken = set(frame)
+        called: list[dict[str, str]] = []
+        for label, words in zip(models, own, strict=True):
+            found = {}
+            for word in words:
+                wish = f"{label}_{word}" if n_wishes[word] > 1 or word in frame else word
+                while wish in taken:
+                    wish += "_"
+                taken.add(wish)
+                found[word] = wish
+            called.append(found)
+        carried = {}
+        for header in headers:
+            wish = header
+            while wish in taken:
+                wish += "_input"
+            taken.add(wish)
+            carried[header] = wish
+        kinds: dict[str, Kind] = dict.fromkeys(carried.values(), "any")
+        kinds |= _BEFORE
+        for words, names in zip(own, called, strict=True):
+            kinds |= {names[word]: kind for word, kind in words.items()}
+        kinds |= (_FORMS if has_forms else {}) | _AFTER
+        units = {
+            names[f"{target.name}{ending}"]: target.unit
+            for model, names in zip(models.values(), called, strict=True)
+            for target in model.targets
+            for ending in ("", "_std")
+            if target.unit and f"{target.name}{ending}" in names
+        }
+        return cls(of_models=tuple(called), carried=carried, kinds=kinds, units=units)
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The columns of the result: all but what is for the screening itself."""
+        return tuple(name for name in self.kinds if name != STATE)
+
+
+def own_columns(model: TrainedModel, *, has_forms: bool) -> dict[str, Kind]:
+    """Return the columns of one model by itself: values, errors, unlikeness, units."""
+    found: dict[str, Kind] = {}
+    for target in model.targets:
+        if target.is_spectrum:
+            found |= {target.name: "list", f"{target.name}_std": "list"}
+        elif target.classes:
+            found[target.name] = "text"
+            found |= dict.fromkeys((f"{target.name}_{label}" for label in target.classes), "number")
+        else:
+            found |= {target.name: "number", f"{target.name}_std": "number"}
+            if has_forms:
+                found[f"{target.name}_spread"] = "number"
+    if model.familiarity is not None:
+        found["unlike"] = "number"
+    found["seen_in"] = "text"
+    for target in model.targets:
+        if target.unit:
+            found[f"{target.name}_unit"] = "text"
+    return found

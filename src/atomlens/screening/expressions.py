@@ -1,0 +1,309 @@
+"""Conditions over the columns of a table, as typed: ``gap > 1 and formation_energy < 0``.
+
+Python's own parser takes the text apart; of what it finds, only what stands in this module means
+something. Nothing is evaluated by Python itself.
+"""
+
+import ast
+import math
+import re
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+from atomlens.errors import SettingsError, unknown_name
+from atomlens.printing import short
+
+Row = Mapping[str, Any]
+_Evaluate = Callable[[Row], Any]
+
+_LONGEST, _DEEPEST = 2000, 40
+ELEMENTS = "elements"
+"""What stands for the list of symbols of a row's formula."""
+
+
+def _mean(values: Any) -> float:
+    return math.fsum(values) / len(values)
+
+
+_OF_NUMBERS: dict[str, Callable[..., Any]] = {
+    "abs": abs,
+    "sqrt": math.sqrt,
+    "log": math.log,
+    "log10": math.log10,
+    "exp": math.exp,
+}
+_OF_LISTS: dict[str, Callable[..., Any]] = {"min": min, "max": max, "mean": _mean}
+_FUNCTIONS = (*_OF_NUMBERS, *_OF_LISTS, "known")
+_COMPARISONS: dict[type, Callable[[Any, Any], bool]] = {
+    ast.Lt: lambda a, b: a < b,
+    ast.LtE: lambda a, b: a <= b,
+    ast.Gt: lambda a, b: a > b,
+    ast.GtE: lambda a, b: a >= b,
+    ast.Eq: lambda a, b: a == b,
+    ast.NotEq: lambda a, b: a != b,
+    ast.In: lambda a, b: a in b,
+    ast.NotIn: lambda a, b: a not in b,
+}
+_ARITHMETIC: dict[type, Callable[[float, float], float]] = {
+    ast.Add: lambda a, b: a + b,
+    ast.Sub: lambda a, b: a - b,
+    ast.Mult: lambda a, b: a * b,
+    ast.Div: lambda a, b: a / b,
+    ast.Mod: lambda a, b: a % b,
+    ast.Pow: lambda a, b: math.pow(a, b),
+}
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """An expression over the columns of a row."""
+
+    text: str
+    names: frozenset[str]
+    """The columns that it asks for."""
+    _evaluate: _Evaluate
+
+    def value(self, row: Row) -> Any:
+        """Return the value for a row: a number, a truth value, a text or a list.
+
+        None stands for what is unknown: a number that is missing, a division by zero, a text that
+        is compared with a number. What is compared with it is unknown too; ``False and unknown``
+        is False and ``True or unknown`` is True.
+        """
+        return self._evaluate(row)
+
+    def holds(self, row: Row) -> bool:
+        """Say whether a condition is true for a row; one that is unknown does not hold."""
+        return self.value(row) is True
+
+    def number(self, row: Row) -> float:
+        """Return the number for a row; NaN where it is unknown or none."""
+        found = self.value(row)
+        is_number = isinstance(found, int | float) and not isinstance(found, bool)
+        return float(found) if is_number else math.nan
+
+
+def parse(text: str, columns: Iterable[str], option: str = "--where") -> Expression:
+    """Return an expression that was typed.
+
+    There are ``and or not``, ``< <= > >= == != in``, ``+ - * / % **``, numbers, texts in quotation
+    marks, ``[lists]``, the functions ``abs sqrt log log10 exp min max mean known``, the columns,
+    those with other signs than letters, digits and ``_`` between backticks, and ``elements``, the
+    symbols in the formula.
+
+    Args:
+        text: The expression.
+        columns: What a row has.
+        option: Where it was typed; begins the sentence about what is wrong.
+
+    Raises:
+        SettingsError: it is none, or asks for a column that is not there.
+    """
+    where = f"{option} {short(text)}"
+    if not text.strip():
+        raise SettingsError(f'{option}: the expression is empty; give one such as "gap > 1".')
+    if len(text) > _LONGEST:
+        raise SettingsError(f"{where}: it has {len(text)} letters, more than {_LONGEST}.")
+    quoted: dict[str, str] = {}
+    try:
+        with warnings.catch_warnings():  # of Python about texts such as "\\d"
+            warnings.simplefilter("ignore")
+            tree = ast.parse(_without_backticks(text, quoted).strip(), mode="eval")
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as problem:
+        said = getattr(problem, "msg", None) or "it is nested too deeply"
+        raise SettingsError(
+            f'{where}: this is no expression ({said}); write it as in "gap > 1 and '
+            'formation_energy < 0".'
+        ) from problem
+    compiler = _Compiler(where, {*columns, ELEMENTS}, quoted)
+    return Expression(text, *compiler.compiled(tree.body))
+
+
+def _without_backticks(text: str, quoted: dict[str, str]) -> str:
+    """Return a text with a plain name for each that stands between backticks."""
+
+    def plain(match: re.Match[str]) -> str:
+        if match[1] is None:  # a text in quotation marks
+            return match[0]
+        name = f"column_{len(quoted)}_"
+        quoted[name] = match[1]
+        return f" {name} "
+
+    return re.sub(r"\"[^\"]*\"|'[^']*'|`([^`]+)`", plain, text)
+
+
+class _Compiler:
+    """Makes a function of rows from a syntax tree, node by node."""
+
+    def __init__(self, where: str, columns: set[str], quoted: Mapping[str, str]) -> None:
+        self.where, self.columns, self.quoted = where, columns, quoted
+        self.names: set[str] = set()
+
+    def compiled(self, node: ast.expr) -> tuple[frozenset[str], _Evaluate]:
+        evaluate = self.of(node, 0)
+        return frozenset(self.names), evaluate
+
+    def of(self, node: ast.expr, depth: int) -> _Evaluate:
+        if depth > _DEEPEST:
+            raise SettingsError(f"{self.where}: it is nested too deeply; write it more simply.")
+        deeper = depth + 1
+        match node:
+            case ast.BoolOp(op=ast.And()):
+                return _all([self.of(value, deeper) for value in node.values])
+            case ast.BoolOp(op=ast.Or()):
+                return _any([self.of(value, deeper) for value in node.values])
+            case ast.UnaryOp(op=ast.Not()):
+                return _not(self.of(node.operand, deeper))
+            case ast.UnaryOp(op=ast.USub()):
+                return _calculated(lambda a: -a, self.of(node.operand, deeper))
+            case ast.UnaryOp(op=ast.UAdd()):
+                return self.of(node.operand, deeper)
+            case ast.BinOp() if type(node.op) in _ARITHMETIC:
+                sides = (self.of(node.left, deeper), self.of(node.right, deeper))
+                return _calculated(_ARITHMETIC[type(node.op)], *sides)
+            case ast.Compare() if all(type(op) in _COMPARISONS for op in node.ops):
+                return self.comparison(node, deeper)
+            case ast.Call(func=ast.Name(), keywords=[]) if node.args:
+                return self.call(node.func, node.args, deeper)
+            case ast.Name():
+                return self.column(node.id)
+            case ast.Constant() if isinstance(node.value, int | float | str | bool):
+                value = node.value
+                if isinstance(value, int) and not isinstance(value, bool):
+                    value = self.as_float(value)
+                return lambda _row: value
+            case ast.List() | ast.Tuple():
+                items = [self.of(item, deeper) for item in node.elts]
+                return lambda row: [item(row) for item in items]
+            case _:
+                part = short(ast.unparse(node))
+                raise SettingsError(
+                    f"{self.where}: {part} has no meaning here; there are comparisons, and, or, "
+                    f"not, + - * / ** %, numbers, 'texts', [lists] and {', '.join(_FUNCTIONS)}."
+                )
+
+    def as_float(self, value: int) -> float:
+        try:
+            return float(value)
+        except OverflowError:
+            raise SettingsError(f"{self.where}: a number in it is too large.") from None
+
+    def column(self, name: str) -> _Evaluate:
+        name = self.quoted.get(name, name)
+        if name not in self.columns:
+            raise SettingsError(f"{self.where}: {unknown_name('column', name, self.columns)}")
+        if name == ELEMENTS:
+            self.names.add("formula")
+            return _elements
+        self.names.add(name)
+        return lambda row: row.get(name)
+
+    def comparison(self, node: ast.Compare, depth: int) -> _Evaluate:
+        sides = [self.of(side, depth) for side in (node.left, *node.comparators)]
+        steps = [
+            _compared(_COMPARISONS[type(op)], a, b, isinstance(op, ast.In | ast.NotIn))
+            for op, a, b in zip(node.ops, sides, sides[1:], strict=False)
+        ]
+        return steps[0] if len(steps) == 1 else _all(steps)
+
+    def call(self, function: ast.Name, arguments: list[ast.expr], depth: int) -> _Evaluate:
+        name = function.id
+        if name not in _FUNCTIONS:
+            raise SettingsError(f"{self.where}: {unknown_name('function', name, _FUNCTIONS)}")
+        given = [self.of(argument, depth) for argument in arguments]
+        if name in _OF_LISTS:
+            return _over_list(_OF_LISTS[name], given)
+        if len(given) != 1:
+            raise SettingsError(f"{self.where}: {name} takes one value, {len(given)} are given.")
+        if name == "known":
+            return lambda row: given[0](row) is not None
+        return _calculated(_OF_NUMBERS[name], given[0])
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _calculated(function: Callable[..., Any], *arguments: _Evaluate) -> _Evaluate:
+    def evaluate(row: Row) -> Any:
+        values = [argument(row) for argument in arguments]
+        if not all(map(_is_number, values)):
+            return None
+        try:
+            found = function(*values)
+        except (ArithmeticError, ValueError):
+            return None
+        return found if _is_number(found) and math.isfinite(found) else None
+
+    return evaluate
+
+
+def _over_list(function: Callable[[Any], Any], given: list[_Evaluate]) -> _Evaluate:
+    def evaluate(row: Row) -> Any:
+        values = [one(row) for one in given]
+        if len(values) == 1 and isinstance(values[0], list):
+            values = values[0]
+        return function(values) if values and all(map(_is_number, values)) else None
+
+    return evaluate
+
+
+def _compared(
+    function: Callable[[Any, Any], bool], left: _Evaluate, right: _Evaluate, is_in: bool
+) -> _Evaluate:
+    def evaluate(row: Row) -> bool | None:
+        a, b = left(row), right(row)
+        if a is None or b is None:
+            return None
+        if is_in:
+            fits = isinstance(b, list) or (isinstance(a, str) and isinstance(b, str))
+        else:
+            fits = (_is_number(a) and _is_number(b)) or type(a) is type(b)
+        try:
+            return bool(function(a, b)) if fits else None
+        except TypeError:  # lists of different things
+            return None
+
+    return evaluate
+
+
+def _all(parts: list[_Evaluate]) -> _Evaluate:
+    def evaluate(row: Row) -> bool | None:
+        unknown = False
+        for part in parts:
+            found = part(row)
+            if found is False:
+                return False
+            unknown |= found is not True
+        return None if unknown else True
+
+    return evaluate
+
+
+def _any(parts: list[_Evaluate]) -> _Evaluate:
+    def evaluate(row: Row) -> bool | None:
+        unknown = False
+        for part in parts:
+            found = part(row)
+            if found is True:
+                return True
+            unknown |= found is not False
+        return None if unknown else False
+
+    return evaluate
+
+
+def _not(part: _Evaluate) -> _Evaluate:
+    def evaluate(row: Row) -> bool | None:
+        found = part(row)
+        return (not found) if isinstance(found, bool) else None
+
+    return evaluate
+
+
+def _elements(row: Row) -> list[str] | None:
+    formula = row.get("formula")
+    return re.findall(r"[A-Z][a-z]?", formula) if isinstance(formula, str) else None

@@ -1,0 +1,227 @@
+"""What is done with one shard of a screening: the same function on one machine and on many."""
+
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from atomlens.errors import Failure
+from atomlens.machine import choose_device
+from atomlens.predictor import Prediction, Predictor
+from atomlens.predictor.inputs import Inputs, from_items
+from atomlens.predictor.pieces import Found, Piece, read_pieces
+from atomlens.screening.columns import (
+    ERROR,
+    FORMULA,
+    N_ATOMS,
+    NAME,
+    SOURCE,
+    STATE,
+    STRUCTURE,
+    WARNING,
+    ScreenColumns,
+)
+from atomlens.structures.disorder import DisorderChoice
+from atomlens.structures.identity import structure_digests
+from atomlens.structures.workers import Task, Worker, WorkerDiedError
+from atomlens.targets import value_slices
+
+Row = dict[str, Any]
+ANSWERED, PARTLY, FAILED, LEFT_OUT = "answered", "partly", "failed", "left out"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Everything that decides what comes of an input; it travels to other processes."""
+
+    models: tuple[tuple[str, str], ...]
+    """Label and place of each, as `Predictor.load` takes it"""
+    columns: ScreenColumns
+    forms: DisorderChoice
+    strict: bool = False
+    batch_size: int | None = None
+    device: str = "auto"
+
+
+@lru_cache(maxsize=4)
+def _loaded(places: tuple[str, ...]) -> tuple[Predictor, ...]:
+    return tuple(Predictor.load(place) for place in places)
+
+
+def screen_shard(job: Job, pieces: Sequence[Piece]) -> list[Row]:
+    """Read the inputs of a shard and return a row for each, with what all models say of it.
+
+    The rows depend on the arguments and the kind of machine alone: torch runs in one thread, and
+    which structures share a batch follows from the pieces.
+    """
+    return answers(job, read_shard(job, pieces))
+
+
+def read_shard(job: Job, pieces: Sequence[Piece]) -> list[Found]:
+    """Return what the pieces of a shard hold."""
+    return read_pieces(pieces, job.forms)
+
+
+def answers(job: Job, found: Sequence[Found]) -> list[Row]:
+    """Return a row for each structure that was read, and for each that was not."""
+    inputs = from_items([one.item for one in found])
+    groups = _forms_together(inputs)
+    models = _loaded(tuple(place for _, place in job.models))
+    with _one_thread(choose_device(job.device).type == "cpu"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        predictions = [
+            model.predict(inputs, batch_size=job.batch_size, n_workers=1, device=job.device)
+            for model in models
+        ]
+    if job.strict:
+        predictions = [prediction.strictly() for prediction in predictions]
+    digests = dict(
+        zip(inputs.places.tolist(), structure_digests(inputs.structures).tolist(), strict=True)
+    )
+    return [
+        _row(job, place, found[place], digests.get(place), predictions, number)
+        for number, place in enumerate(groups)
+    ]
+
+
+def _forms_together(inputs: Inputs) -> list[int]:
+    """Return the place of the first usable form of each structure; most have one form."""
+    starts = [
+        place
+        for place, form in enumerate(inputs.forms or (-1,) * len(inputs.names))
+        if not (form > 0 and place > 0 and inputs.forms[place - 1] == form - 1)
+    ]
+    return [
+        next((p for p in range(start, stop) if not inputs.errors[p]), start)
+        for start, stop in pairwise([*starts, len(inputs.names)])
+    ]
+
+
+@contextmanager
+def _one_thread(on_cpu: bool) -> Iterator[None]:
+    """Keep torch in one thread: how sums are split decides their last digits."""
+    before = torch.get_num_threads()
+    if on_cpu:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _row(
+    job: Job,
+    place: int,
+    found: Found,
+    digest: int | None,
+    predictions: Sequence[Prediction],
+    i: int,
+) -> Row:
+    columns = job.columns
+    row: Row = dict.fromkeys(columns.kinds)
+    cells = found.cells or {}
+    row |= {called: cells.get(header) for header, called in columns.carried.items()}
+    errors = [prediction.errors[i] for prediction in predictions]
+    first = next((p for p in predictions if not p.errors[i]), predictions[0])
+    row |= {NAME: first.names[i], SOURCE: found.source}
+    if isinstance(found.item, Failure):
+        row[ERROR] = found.item.message
+        row[STATE] = LEFT_OUT if found.left_out else FAILED
+        return row
+    answered = [not error for error in errors]
+    row[STATE] = ANSWERED if all(answered) else PARTLY if any(answered) else FAILED
+    row[ERROR] = _joined_errors([label for label, _ in job.models], errors)
+    if not any(answered):
+        return row
+    row |= {FORMULA: first.formulas[i], N_ATOMS: int(first.n_atoms[i])}
+    row[STRUCTURE] = None if digest is None else f"{digest:016x}"
+    row[WARNING] = "; ".join(dict.fromkeys(p.warnings[i] for p in predictions if p.warnings[i]))
+    row[WARNING] = row[WARNING] or None
+    for word, counts in (
+        ("ordered_models", first.ordered_models),
+        ("conformers", first.conformers),
+    ):
+        if word in columns.kinds and counts is not None:
+            row[word] = int(counts[i]) or None
+    for prediction, names in zip(predictions, columns.of_models, strict=True):
+        if not prediction.errors[i]:
+            said = _cells(prediction, i)
+            row |= {names[word]: value for word, value in said.items() if word in names}
+    return row
+
+
+def _joined_errors(labels: Sequence[str], errors: Sequence[str]) -> str | None:
+    said = dict.fromkeys(error for error in errors if error)
+    if not said:
+        return None
+    if len(said) == 1 and all(errors):
+        return next(iter(said))
+    pairs = zip(labels, errors, strict=True)
+    return "; ".join(f"{label}: {error}" for label, error in pairs if error)
+
+
+def _cells(prediction: Prediction, i: int) -> Row:
+    """Return what one model says of one structure, under the model's own names of columns."""
+    cells: Row = {}
+    places = value_slices(prediction.targets)
+    for index, (target, place) in enumerate(zip(prediction.targets, places, strict=True)):
+        shares, start = prediction.probabilities[index], place.start
+        if target.is_spectrum:
+            cells[target.name] = _finite_all(prediction.values[i, place])
+            cells[f"{target.name}_std"] = _finite_all(prediction.std[i, place])
+        elif shares is not None:
+            cells[target.name] = target.classes[int(prediction.values[i, start])]
+            named = zip(target.classes, shares[i].tolist(), strict=True)
+            cells |= {f"{target.name}_{label}": share for label, share in named}
+        else:
+            cells[target.name] = _finite(prediction.values[i, start])
+            cells[f"{target.name}_std"] = _finite(prediction.std[i, start])
+            if prediction.spread is not None:
+                cells[f"{target.name}_spread"] = _finite(prediction.spread[i, start])
+        cells[f"{target.name}_unit"] = target.unit
+    if prediction.unlike is not None:
+        share = _finite(prediction.unlike[i])
+        cells["unlike"] = None if share is None else round(share, 1)
+    cells["seen_in"] = (prediction.seen[i] if prediction.seen else "") or None
+    return cells
+
+
+def _finite(value: Any) -> float | None:
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def _finite_all(values: NDArray[np.float64]) -> list[float | None]:
+    return [_finite(value) for value in values.tolist()]
+
+
+def rescued(worker: Worker, task: Task) -> list[Any]:
+    """Return what comes of a shard that ends the process which works on it.
+
+    Its pieces are tried one by one. Those that end a process are failures, the others go on.
+    """
+    function, (job, pieces) = task
+    alone = [worker.run([(function, (job, [piece]))])[0] for piece in pieces]
+    rest = [
+        _deadly(piece, outcome.error) if isinstance(outcome.error, WorkerDiedError) else piece
+        for piece, outcome in zip(pieces, alone, strict=True)
+    ]
+    together = worker.run([(function, (job, rest))])[0]
+    if not isinstance(together.error, WorkerDiedError):
+        found: list[Any] = together.get()
+        return found
+    each = (worker.run([(function, (job, [piece]))])[0].get() for piece in rest)
+    return [one for part in each for one in part]
+
+
+def _deadly(piece: Piece, error: WorkerDiedError) -> Piece:
+    failure = Failure(name=piece.source, message=f"{piece.source}: {error}")
+    return Piece("failed", failure, piece.source, piece.mark, piece.n, piece.cells)

@@ -1,0 +1,222 @@
+"""From shards to the result: duplicates merged, filtered, the best first, a shard at a time."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.files import discard_file
+from atomlens.reports.journal import TableJournal
+from atomlens.screening.columns import ERROR, NAME, SOURCE, STATE, STRUCTURE, ScreenColumns
+from atomlens.screening.expressions import Expression
+from atomlens.screening.jobs import FAILED, LEFT_OUT, PARTLY
+from atomlens.screening.shards import ShardStore
+
+RESULTS, FAILURES, DUPLICATES = "results", "failures.csv", "duplicates.csv"
+N_SAME, ALSO = "n_same", "also"
+_HOLDS = {"number": (float,), "text": (str,), "whole": (int,), "list": (str,)}
+"""What columns hold by their kind, also where not one row has something."""
+_NAMED = 5
+"""So many duplicates are named beside a result; all of them stand in a table of their own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the result of a screening shall hold."""
+
+    where: Expression | None = None
+    by: Expression | None = None
+    top: int | None = None
+    lowest: bool = False
+    merge: bool = True
+    """Of equal structures the first one stands for all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What has to be known of every input: some bytes of each."""
+
+    digests: NDArray[np.uint64]
+    """(n,) zero for those without an answer"""
+    holds: NDArray[np.bool_]
+    """(n,) whether the condition does"""
+    values: NDArray[np.float64]
+    """(n,) by which the best are chosen"""
+    states: Counter[str]
+
+
+def write_results(
+    store: ShardStore, n_shards: int, columns: ScreenColumns, wish: Wish
+) -> dict[str, int]:
+    """Write the result, the duplicates and the failures; return how many there are of each.
+
+    Raises:
+        SettingsError: a shard is damaged, or the folder cannot be written to.
+    """
+    seen = _look_through(store, n_shards, wish)
+    answered = seen.digests != 0
+    first = np.arange(len(answered))
+    if wish.merge:
+        first = _first_of_same(seen.digests)
+    kept = answered & (first == np.arange(len(first)))
+    passing = kept & seen.holds
+    chosen = _best(passing, seen.values, wish)
+    shown = [*columns.shown, N_SAME, ALSO] if wish.merge else list(columns.shown)
+    names, same = _write_duplicates(store, n_shards, first, answered)
+    path = store.folder / f"{RESULTS}.{store.format}"
+    kinds: dict[str, str] = {**columns.kinds, N_SAME: "whole", ALSO: "text"}
+    places = {int(index): rank for rank, index in enumerate(chosen.tolist())}
+    with TableJournal(path) as journal:
+        journal.columns.update((name, set(_HOLDS.get(kinds.get(name, ""), ()))) for name in shown)
+        found: dict[int, dict[str, Any]] = {}
+        for index, row in _rows(store, n_shards, None):
+            if index not in places:
+                continue
+            result = {name: row.get(name) for name in columns.shown}
+            if wish.merge:
+                result |= {N_SAME: int(same[index]), ALSO: names.get(index)}
+            if wish.by is None:
+                journal.add([result])
+            else:
+                found[places[index]] = result
+        journal.add(found[rank] for rank in sorted(found))
+        journal.finish()
+    n_failed = _write_failures(store, n_shards, seen.states)
+    return {
+        "inputs": len(answered),
+        "answered": int(answered.sum()),
+        "failed": n_failed,
+        "answered by some models only": seen.states[PARTLY],
+        "left out": 0 if n_failed > seen.states[FAILED] else seen.states[LEFT_OUT],
+        "duplicates": int(answered.sum() - kept.sum()),
+        "passed": int(passing.sum()),
+        "results": len(chosen),
+    }
+
+
+def _rows(
+    store: ShardStore, n_shards: int, columns: list[str] | None
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield all rows with their numbers, or some of their columns."""
+    index = 0
+    for number in range(n_shards):
+        for row in store.rows(number, columns):
+            yield index, row
+            index += 1
+
+
+def _look_through(store: ShardStore, n_shards: int, wish: Wish) -> _Seen:
+    asked = [one for one in (wish.where, wish.by) if one is not None]
+    wanted = sorted({STRUCTURE, STATE}.union(*(one.names for one in asked)))
+    digests: list[NDArray[np.uint64]] = []
+    holds: list[NDArray[np.bool_]] = []
+    values: list[NDArray[np.float64]] = []
+    states: Counter[str] = Counter()
+    for number in range(n_shards):
+        rows = store.rows(number, wanted)
+        states.update(row[STATE] for row in rows)
+        numbers = [int(row[STRUCTURE], 16) or 1 if row[STRUCTURE] else 0 for row in rows]
+        digests.append(np.array(numbers, dtype=np.uint64))
+        holds.append(np.array([wish.where is None or wish.where.holds(row) for row in rows], bool))
+        values.append(np.array([0.0 if wish.by is None else wish.by.number(r) for r in rows]))
+    return _Seen(
+        digests=np.concatenate([np.zeros(0, np.uint64), *digests]),
+        holds=np.concatenate([np.zeros(0, bool), *holds]),
+        values=np.concatenate([np.zeros(0), *values]),
+        states=states,
+    )
+
+
+def _first_of_same(digests: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """(n,) of each structure the number of the first one that is the same."""
+    _, first, inverse = np.unique(digests, return_index=True, return_inverse=True)
+    found: NDArray[np.int64] = first[inverse.reshape(-1)]
+    return np.where(digests == 0, np.arange(len(digests)), found)
+
+
+def _best(passing: NDArray[np.bool_], values: NDArray[np.float64], wish: Wish) -> NDArray[np.int64]:
+    """(n_chosen,) numbers of the results in their order; unknown values come last."""
+    places = np.flatnonzero(passing)
+    if wish.by is not None:
+        own = values[places] if wish.lowest else -values[places]
+        places = places[np.argsort(own, kind="stable")]
+    return places if wish.top is None else places[: wish.top]
+
+
+def _write_duplicates(
+    store: ShardStore, n_shards: int, first: NDArray[np.int64], answered: NDArray[np.bool_]
+) -> tuple[dict[int, str], NDArray[np.int64]]:
+    """Write which inputs are the same; return the names beside each result, and how many.
+
+    Returns:
+        By number of a result, the names of its duplicates; and (n,) how many inputs are the same.
+    """
+    again = answered & (first != np.arange(len(first)))
+    same = np.bincount(first[answered], minlength=len(first))
+    path = store.folder / DUPLICATES
+    if not again.any():
+        discard_file(path)
+        return {}, same
+    kept = dict.fromkeys(np.unique(first[again]).tolist(), "")
+    named: dict[int, list[str]] = {}
+    with TableJournal(path) as journal:
+        for index, row in _rows(store, n_shards, [NAME, SOURCE]):
+            if index in kept:
+                kept[index] = row[NAME]
+            elif again[index]:
+                leader = int(first[index])
+                names = named.setdefault(leader, [])
+                if len(names) < _NAMED:
+                    names.append(row[NAME])
+                journal.add([{"kept": kept[leader], NAME: row[NAME], SOURCE: row[SOURCE]}])
+        journal.finish()
+    said = {}
+    for leader, names in named.items():
+        n_more = int(same[leader]) - 1 - len(names)
+        said[leader] = ", ".join(names) + (f" and {n_more} more" if n_more else "")
+    return said, same
+
+
+def _write_failures(store: ShardStore, n_shards: int, states: Counter[str]) -> int:
+    """Write what could not be used and why; return how many inputs that are.
+
+    Files of folders that hold no structures are failures where there was nothing else.
+    """
+    none_else = states[LEFT_OUT] == sum(states.values())
+    failed = {FAILED, LEFT_OUT} if none_else else {FAILED}
+    path = store.folder / FAILURES
+    if not any(states[state] for state in (FAILED, PARTLY, LEFT_OUT)):
+        discard_file(path)
+        return 0
+    with TableJournal(path) as journal:
+        for _, row in _rows(store, n_shards, [NAME, SOURCE, STATE, ERROR]):
+            if row[ERROR]:
+                state = FAILED if row[STATE] in failed else row[STATE]
+                journal.add(
+                    [{NAME: row[NAME], SOURCE: row[SOURCE], STATE: state, ERROR: row[ERROR]}]
+                )
+        journal.finish()
+    return sum(states[state] for state in failed)
+
+
+def first_failures(folder: Path, most: int) -> list[str]:
+    """Return the first reasons why inputs could not be used."""
+    import csv
+
+    path = folder / FAILURES
+    if not path.is_file():
+        return []
+    found: list[str] = []
+    with path.open(encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            if row[STATE] == FAILED:
+                found.append(
+                    row[ERROR] if row[NAME] in row[ERROR] else f"{row[NAME]}: {row[ERROR]}"
+                )
+                if len(found) == most:
+                    break
+    return found

@@ -1,0 +1,321 @@
+"""Many candidates through several models: filtered, ranked, in shards that a kill leaves whole."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, final
+
+from atomlens.errors import SettingsError
+from atomlens.files import only_writer
+from atomlens.predictor import Predictor
+from atomlens.predictor.box import model_place
+from atomlens.predictor.folder import SETTINGS, checksum_of
+from atomlens.predictor.pieces import carried_headers, pieces_of
+from atomlens.reports.tables import check_table, read_rows
+from atomlens.screening.columns import ScreenColumns, model_labels
+from atomlens.screening.expressions import parse
+from atomlens.screening.jobs import Job
+from atomlens.screening.merging import DUPLICATES, FAILURES, RESULTS, Wish, write_results
+from atomlens.screening.running import Done, run_here
+from atomlens.screening.shards import (
+    MANIFEST,
+    SHARDS,
+    Format,
+    Shard,
+    ShardStore,
+    cut_shards,
+    read_manifest,
+    refuse_another,
+    write_manifest,
+)
+from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice
+from atomlens.version import __version__
+
+SHARD_SIZE = 512
+"""Structures of a shard."""
+
+Progress = Callable[[int], None]
+"""Called with the number of inputs done."""
+Runner = Callable[[Job, Iterator[Shard], int], Iterator[Done]]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScreenResult:
+    """What came of a screening: tables in a folder, and how many rows they have."""
+
+    folder: Path
+    table: Path
+    """Parquet or CSV: the structures that passed, the best first if an order was asked for"""
+    counts: Mapping[str, int]
+    """``inputs``, ``answered``, ``failed``, ``answered by some models only``, ``left out``,
+    ``duplicates``, ``passed`` and ``results``"""
+    n_reused: int
+    """Shards that an earlier run had finished"""
+    n_shards: int
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the rows of the table; for long ones read it with a package for tables."""
+        return read_rows(self.table)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScreenSettings:
+    """A screening as it was asked for: what must be the same where it goes on."""
+
+    models: tuple[str, ...]
+    inputs: tuple[str, ...]
+    where: str | None = None
+    by: str | None = None
+    top: int | None = None
+    lowest: bool = False
+    merge_duplicates: bool = True
+    format: Format = "parquet"
+    disorder: Disorder = "refuse"
+    n_models: int = N_MODELS
+    conformers: int = 1
+    strict: bool = False
+    reading: dict[str, Any] = field(default_factory=dict)
+    batch_size: int | None = None
+    device: str = "auto"
+    shard_size: int = SHARD_SIZE
+
+    def check(self) -> None:
+        """Raise a SettingsError for what cannot be."""
+        if not self.models:
+            raise SettingsError("A screening needs a model: name one or several first.")
+        if not self.inputs:
+            raise SettingsError(
+                "There is nothing to screen: name files, folders, tables, SMILES or formulas "
+                "behind the models."
+            )
+        if self.format not in ("parquet", "csv"):
+            raise SettingsError(f"format {self.format!r}: results are written as parquet or csv.")
+        for name in ("top", "shard_size", "batch_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise SettingsError(f"{name} must be 1 or more, got {value}.")
+        if self.lowest and self.by is None:
+            raise SettingsError("`lowest` says which end comes first: name a column with --by.")
+        if self.top is not None and self.by is None:
+            raise SettingsError("`top` needs an order: name a column with --by.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings for JSON."""
+        names = [name for name in self.__slots__ if name != "models"]
+        plain = {name: getattr(self, name) for name in names}
+        return {"models": list(self.models)} | plain | {"inputs": list(self.inputs)}
+
+    @classmethod
+    def of_manifest(cls, folder: Path) -> "ScreenSettings":
+        """Return the settings of a screening that was begun in a folder.
+
+        Raises:
+            SettingsError: there is none, or its manifest is damaged.
+        """
+        content = read_manifest(folder)
+        if content is None:
+            raise SettingsError(f"{folder}: there is no screening here that could go on.")
+        said = dict(content["settings"])
+        try:
+            given = {name: said[name] for name in cls.__slots__}
+            given["models"] = tuple(one["model"] for one in said["models"])
+            given["inputs"] = tuple(said["inputs"])
+            return cls(**given)
+        except (KeyError, TypeError) as problem:
+            raise SettingsError(
+                f"{folder / MANIFEST}: this manifest is damaged; begin in another folder."
+            ) from problem
+
+
+def screen(
+    models: str | Path | Sequence[str | Path],
+    inputs: str | Path | Sequence[str | Path],
+    out: str | Path,
+    *,
+    n_workers: int = 0,
+    ray: str | None = None,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> ScreenResult:
+    """Predict any number of candidates with several models, and keep those that pass.
+
+    The folder holds ``results`` (Parquet or CSV), ``failures.csv``, ``duplicates.csv``, a manifest
+    and ``shards/`` with every input. A screening that was killed goes on with the same arguments
+    where it stopped, with the same result as if nothing had happened; memory does not grow with
+    the number of candidates beyond their names and some bytes of each.
+
+    Args:
+        models: Folders of trained models, or names of models of the box.
+        inputs: Files, folders, patterns, tables, SMILES or formulas.
+        out: Folder for the results.
+        n_workers: Processes that read and predict; 0: one a core, where that is worth it. The
+            result does not depend on it.
+        ray: Address of a Ray cluster (``auto``, ``local`` ...) that shares the file system; None
+            for this machine alone.
+        progress: Called with the number of inputs that are done.
+        **settings: Fields of `ScreenSettings`: ``where="gap > 1"``, ``by``, ``top``, ``lowest``,
+            ``merge_duplicates``, ``format``, ``disorder``, ``n_models``, ``conformers``,
+            ``strict``, ``reading``, ``batch_size``, ``device``, ``shard_size``.
+
+    Raises:
+        SettingsError: an expression or setting is impossible, or the folder holds something else.
+        ModelError: a model cannot be loaded.
+    """
+    try:
+        asked = ScreenSettings(models=_texts(models), inputs=_texts(inputs), **settings)
+    except TypeError as problem:
+        raise SettingsError(f"screen: {problem}.") from problem
+    return run_screening(asked, Path(out), n_workers=n_workers, ray=ray, progress=progress)
+
+
+def _texts(given: Any) -> tuple[str, ...]:
+    listed = given if isinstance(given, list | tuple) else [given]
+    for one in listed:
+        if not isinstance(one, str | Path):
+            raise SettingsError(
+                f"screen takes paths, SMILES and formulas, and got {type(one).__name__}; write "
+                "structures to a file first."
+            )
+    return tuple(map(str, listed))
+
+
+def run_screening(
+    asked: ScreenSettings,
+    folder: Path,
+    *,
+    n_workers: int = 0,
+    ray: str | None = None,
+    progress: Progress | None = None,
+) -> ScreenResult:
+    """Begin a screening or go on with it; see `screen`.
+
+    Raises:
+        SettingsError: see `screen`; the folder cannot be written to, or another process writes it.
+        ModelError: a model cannot be loaded.
+    """
+    asked.check()
+    check_table(folder / f"{RESULTS}.{asked.format}")
+    labels = model_labels(asked.models)
+    models = {label: Predictor.load(one) for label, one in zip(labels, asked.models, strict=True)}
+    forms = DisorderChoice(how=asked.disorder, n_models=asked.n_models, conformers=asked.conformers)
+    has_forms = asked.disorder == "enumerate" or asked.conformers > 1
+    columns = ScreenColumns.of(models, carried_headers(asked.inputs), has_forms=has_forms)
+    wish = Wish(
+        where=None if asked.where is None else parse(asked.where, columns.kinds),
+        by=None if asked.by is None else parse(asked.by, columns.kinds, "--by"),
+        top=asked.top,
+        lowest=asked.lowest,
+        merge=asked.merge_duplicates,
+    )
+    job = Job(
+        models=tuple(zip(labels, map(_place, asked.models), strict=True)),
+        columns=columns,
+        forms=forms,
+        strict=asked.strict,
+        batch_size=asked.batch_size,
+        device=asked.device,
+    )
+    runner = _runner(ray)
+    manifest = {
+        "format": "atomlens-screening-1",
+        "atomlens": __version__,
+        "settings": asked.to_dict()
+        | {
+            "models": [
+                _identity(one, label) for one, label in zip(asked.models, labels, strict=True)
+            ]
+        },
+        "columns": [{"name": name, "unit": columns.units.get(name, "")} for name in columns.shown],
+    }
+    store = ShardStore(folder, asked.format, columns.kinds)
+    try:
+        with only_writer(folder / MANIFEST):
+            _begin(folder, manifest)
+            n_shards, n_reused = _work(store, job, asked, partial(runner, n_workers), progress)
+            counts = write_results(store, n_shards, columns, wish)
+            write_manifest(folder, manifest | {"shards": n_shards, "counts": counts})
+    except OSError as problem:
+        raise SettingsError(
+            f"{folder}: this cannot be written ({problem.strerror or problem}). What is finished "
+            "is kept: make room or change the permissions, and give the same command again."
+        ) from problem
+    return ScreenResult(
+        folder=folder,
+        table=folder / f"{RESULTS}.{asked.format}",
+        counts=counts,
+        n_reused=n_reused,
+        n_shards=n_shards,
+    )
+
+
+def _place(given: str) -> str:
+    return str(model_place(given).absolute())
+
+
+def _identity(given: str, label: str) -> dict[str, str]:
+    """Return what tells a model from another one: its settings name the digest of its weights."""
+    content = (model_place(given) / SETTINGS).read_bytes()
+    return {"model": given, "label": label, "sha256": checksum_of(content)}
+
+
+def _begin(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Put the manifest into an empty folder, or see that the one there is the same.
+
+    Raises:
+        SettingsError: the folder holds something else.
+    """
+    before = read_manifest(folder)
+    if before is None:
+        ours = {MANIFEST, SHARDS, f"{RESULTS}.parquet", f"{RESULTS}.csv", FAILURES, DUPLICATES}
+        others = [p.name for p in folder.iterdir() if not p.name.startswith(".")]
+        if others and not set(others) <= ours:
+            raise SettingsError(
+                f"{folder}: something else is in this folder ({sorted(others)[0]}); give an empty "
+                "or new one."
+            )
+        write_manifest(folder, manifest)
+        return
+    same = {"atomlens": manifest["atomlens"], **manifest["settings"]}
+    refuse_another(folder, {"atomlens": before.get("atomlens"), **before["settings"]}, same)
+
+
+def _work(
+    store: ShardStore,
+    job: Job,
+    asked: ScreenSettings,
+    run: Callable[[Job, Iterator[Shard]], Iterator[Done]],
+    progress: Progress | None,
+) -> tuple[int, int]:
+    """Work off the shards that are not there yet; return how many there are, and how many were."""
+    n_shards = n_reused = n_done = 0
+
+    def missing() -> Iterator[Shard]:
+        nonlocal n_shards, n_reused, n_done
+        pieces = pieces_of(asked.inputs, asked.reading, [store.folder])
+        for shard in cut_shards(pieces, asked.shard_size):
+            n_shards = shard.number + 1
+            if store.mark(shard.number) != shard.mark:
+                yield shard
+                continue
+            n_reused += 1
+            n_done += shard.n
+            if progress is not None:
+                progress(n_done)
+
+    for shard, rows in run(job, missing()):
+        store.write(shard, rows)
+        n_done += shard.n
+        if progress is not None:
+            progress(n_done)
+    store.forget_from(n_shards)
+    return n_shards, n_reused
+
+
+def _runner(ray: str | None) -> Callable[[int, Job, Iterator[Shard]], Iterator[Done]]:
+    if ray is None:
+        return lambda n_workers, job, shards: run_here(job, shards, n_workers)
+    from atomlens.screening.on_ray import run_on_ray
+
+    return lambda n_workers, job, shards: run_on_ray(job, shards, ray, n_workers)

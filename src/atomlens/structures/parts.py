@@ -1,0 +1,131 @@
+"""Long files, some hundred structures at a time: XYZ with many frames, and ase databases."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from atomlens.errors import StructureError
+from atomlens.structures.files import PACKED, decoded, kind_of
+from atomlens.structures.records import Entry
+
+_LONG = 1 << 20
+"""Bytes; shorter files are read in one go."""
+_TOGETHER = 128
+"""Structures of a part."""
+_MOST_BYTES = 1 << 24
+"""Of a part; a larger structure is a part of its own."""
+_OTHER_CODINGS = (b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")
+
+
+class Part(NamedTuple):
+    """Structures of a file that follow one another."""
+
+    path: Path
+    first: int
+    """Number of the first of them in the file, counted from 0"""
+    n: int
+    """How many they are; the last part of a damaged file counts as one"""
+    start: int = 0
+    """XYZ: the byte where they begin"""
+    size: int = 0
+    """XYZ: bytes"""
+    n_before: int = 0
+    """XYZ: lines before"""
+    ids: tuple[int, ...] = ()
+    """Databases: the rows"""
+
+
+def parts_of(path: Path) -> Iterator[Part] | None:
+    """Return the parts of a long file; None for one that is read in one go, as most are.
+
+    Only the places are found here. What is wrong with a file is said when it is read.
+    """
+    with suppress(OSError, ValueError):
+        kind = kind_of(path)
+        if kind is None or path.suffix.lower() in PACKED or not path.is_file():
+            return None
+        if path.stat().st_size < _LONG:
+            return None
+        if kind.label == "XYZ":
+            with path.open("rb") as stream:
+                head = stream.read(3)
+            return None if head.startswith(_OTHER_CODINGS) else _of_frames(path)
+        if kind.label == "ase database":
+            return _of_rows(path)
+    return None
+
+
+def _of_rows(path: Path) -> Iterator[Part] | None:
+    from atomlens.structures.databases import row_ids
+
+    try:
+        ids = row_ids(path)
+    except StructureError:
+        return None
+    firsts = range(0, len(ids), _TOGETHER)
+    chunks = ((first, tuple(ids[first : first + _TOGETHER])) for first in firsts)
+    return (Part(path, first, len(own), ids=own) for first, own in chunks) if ids else None
+
+
+def _of_frames(path: Path) -> Iterator[Part]:
+    """Yield the parts of an XYZ file; where it stops making sense, the rest is the last one."""
+    with path.open("rb") as stream:
+        start = first = line = 0  # of this part
+        n = n_lines = 0
+        while True:
+            taken = _skip_frame(stream)
+            here = stream.tell()
+            ends = taken is None or n + 1 >= _TOGETHER or here - start >= _MOST_BYTES
+            if taken is not None:
+                n, n_lines = n + 1, n_lines + taken
+            if not ends:
+                continue
+            if taken is None:
+                here = os.fstat(stream.fileno()).st_size
+                n = max(n, 1)
+            if here > start:
+                yield Part(path, first, n, start=start, size=here - start, n_before=line)
+            if taken is None:
+                return
+            start, first, line, n, n_lines = here, first + n, line + n_lines, 0, 0
+
+
+def _skip_frame(stream: IO[bytes]) -> int | None:
+    """Go to the end of a frame; return its lines, None if there is none or it is no frame."""
+    n_empty = 0
+    head = stream.readline(100)
+    while head and not head.strip() and head.endswith(b"\n"):
+        n_empty += 1
+        head = stream.readline(100)
+    word = head.strip()
+    if not word.isdigit() or not head.endswith(b"\n") or len(word) > 9:
+        return None
+    n_atoms = int(word)
+    for _ in range(n_atoms + 1):
+        found = stream.readline(_MOST_BYTES)
+        if not found:
+            return None
+    return n_empty + 2 + n_atoms
+
+
+def read_part(part: Part) -> list[Entry]:
+    """Return one entry for each structure of a part.
+
+    Raises:
+        StructureError: nothing in it can be read.
+    """
+    if part.ids:
+        from atomlens.structures.databases import read_database
+
+        return read_database(part.path, part.ids)
+    from atomlens.structures.xyz import read_xyz
+
+    try:
+        with part.path.open("rb") as stream:
+            stream.seek(part.start)
+            content = stream.read(part.size)
+    except OSError as error:
+        raise StructureError(f"it cannot be read ({error.strerror}); check the disk") from error
+    return read_xyz(decoded(content), part.n_before)

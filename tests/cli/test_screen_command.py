@@ -1,0 +1,313 @@
+"""``atomlens screen``: the rows of ``predict``, filtered, in a folder that a kill leaves whole."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pandas
+import pytest
+
+import atomlens as al
+from atomlens.cli import main
+from atomlens.errors import SettingsError
+from atomlens.screening import screen
+from screening_makers import contents, waters
+
+pytest.importorskip("pyarrow")
+
+
+@pytest.fixture
+def two(model_folder: Path, tmp_path: Path) -> tuple[str, str]:
+    """The small model under two names, with equal targets."""
+    places = []
+    for name in ("first", "second-one"):
+        shutil.copytree(model_folder, tmp_path / "models" / name)
+        places.append(str(tmp_path / "models" / name))
+    return places[0], places[1]
+
+
+def run(*words: object) -> int:
+    return main(["screen", *map(str, words)])
+
+
+def frame(folder: Path) -> pandas.DataFrame:
+    return pandas.read_parquet(folder / "results.parquet")
+
+
+def test_the_rows_are_those_of_predict(model_folder: Path, tmp_path: Path) -> None:
+    many = waters(tmp_path / "many", 20)
+    out = tmp_path / "out"
+    assert run(model_folder, many, "--out", out, "--shard-size", 7, "--keep-duplicates") == 0
+    rows = al.load(model_folder).predict(str(many)).to_rows()
+    found = frame(out)
+    assert found["name"].tolist() == [row["name"] for row in rows]
+    for name in ("signal", "signal_std"):
+        expected = [row[name] for row in rows]
+        assert found[name].tolist() == pytest.approx(expected, abs=1e-5)
+    assert found["formula"].tolist() == ["H2O"] * 20
+    assert set(found["source"]) == {str(path) for path in many.iterdir()}
+
+
+def test_equal_columns_of_two_models_get_the_names_of_the_models(
+    two: tuple[str, str], tmp_path: Path
+) -> None:
+    assert run(*two, "CCO", "c1ccccc1", "--out", tmp_path / "out") == 0
+    found = frame(tmp_path / "out")
+    assert {"first_signal", "second_one_signal", "first_seen_in"} <= set(found)
+    assert "signal" not in found
+    assert found["first_signal"].tolist() == found["second_one_signal"].tolist()
+
+
+def test_a_condition_an_order_and_a_number_choose(model_folder: Path, tmp_path: Path) -> None:
+    many = waters(tmp_path / "many", 12)
+    values = sorted(row["signal"] for row in al.load(model_folder).predict(str(many)).to_rows())
+    where = f"signal >= {values[4]!r} - 1e-6 and 'O' in elements"
+    options = ("--where", where, "--by", "signal", "--top", 3)
+    assert run(model_folder, many, "--out", tmp_path / "high", *options) == 0
+    high = frame(tmp_path / "high")["signal"].tolist()
+    assert high == pytest.approx(values[:-4:-1], abs=1e-6)
+    assert run(model_folder, many, "--out", tmp_path / "low", *options, "--lowest") == 0
+    assert frame(tmp_path / "low")["signal"].tolist() == pytest.approx(values[4:7], abs=1e-6)
+    counts = json.loads((tmp_path / "low" / "screen.json").read_text())["counts"]
+    assert (counts["inputs"], counts["passed"], counts["results"]) == (12, 8, 3)
+
+
+def test_equal_structures_are_merged_and_named(model_folder: Path, tmp_path: Path) -> None:
+    many = waters(tmp_path / "many", 3)
+    shutil.copy(many / "w000.xyz", many / "again.xyz")
+    shutil.copy(many / "w000.xyz", many / "z.xyz")
+    assert run(model_folder, many, "--out", tmp_path / "out", "--shard-size", 2) == 0
+    found = frame(tmp_path / "out")
+    assert found["name"].tolist() == ["again", "w001", "w002"]
+    assert found["n_same"].tolist() == [3, 1, 1]
+    assert found["also"].tolist()[0] == "w000, z"
+    rows = list(csv.DictReader((tmp_path / "out" / "duplicates.csv").open()))
+    assert [(row["kept"], row["name"]) for row in rows] == [("again", "w000"), ("again", "z")]
+
+
+def test_failures_are_listed_and_the_others_go_on(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    many = waters(tmp_path / "many", 3)
+    (many / "broken.xyz").write_text("3\nbroken\nO 0 0 0\n")
+    (many / "metrics.json").write_text("{}")
+    assert run(model_folder, many, "nothing.cif", "--out", tmp_path / "out") == 1
+    said = capsys.readouterr().err
+    assert "2 of 6 inputs could not be used" in said
+    assert "only 1 lines follow" in said
+    assert "there is no such file" in said
+    rows = list(csv.DictReader((tmp_path / "out" / "failures.csv").open()))
+    assert [row["state"] for row in rows] == ["failed", "left out", "failed"]
+    assert len(frame(tmp_path / "out")) == 3
+
+
+def test_nothing_usable_is_exit_code_2(model_folder: Path, tmp_path: Path) -> None:
+    assert run(model_folder, "nothing.cif", "--out", tmp_path / "out") == 2
+    assert len(frame(tmp_path / "out")) == 0
+
+
+def test_an_input_of_which_one_model_cannot_say_anything_stays(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    """The toy model needs positions; the box has one for formulas."""
+    out = tmp_path / "out"
+    assert run(model_folder, "formula-gap", "formula:TiO2", "CCO", "--out", out) == 0
+    found = frame(out)
+    assert found["band_gap"].notna().tolist() == [True, True]
+    assert found["signal"].notna().tolist() == [False, True]
+    assert "bare formula" in found["error"].iloc[0]
+    assert run(model_folder, "formula-gap", "CCO", "--out", out) == 2
+
+
+def test_columns_of_a_table_can_be_asked_for(model_folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("smiles,name,my price,signal\nCCO,a,3,7\nCC,b,30,8\nC,c,,9\nxx(,d,1,1\n")
+    out = tmp_path / "out"
+    assert run(model_folder, table, "--out", out, "--where", "signal_input != '8'") == 1
+    found = frame(out)
+    assert found["name"].tolist() == ["a", "c"]
+    assert found["my price"].tolist()[0] == "3"
+    where = ("--where", "`my price` == '30'", "--format", "csv")
+    assert run(model_folder, table, "--out", tmp_path / "csv", *where) == 1
+    rows = list(csv.DictReader((tmp_path / "csv" / "results.csv").open()))
+    assert [row["name"] for row in rows] == ["b"]
+
+
+def test_parquet_and_csv_hold_the_same_numbers(model_folder: Path, tmp_path: Path) -> None:
+    many = waters(tmp_path / "many", 5)
+    for kind in ("parquet", "csv"):
+        assert run(model_folder, many, "--out", tmp_path / kind, "--format", kind) == 0
+    text = pandas.read_csv(tmp_path / "csv" / "results.csv")
+    assert text["signal"].tolist() == frame(tmp_path / "parquet")["signal"].tolist()
+
+
+def test_long_files_are_read_in_parts_with_the_same_rows(
+    model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from atomlens.structures import parts
+
+    frames = [p.read_text() for p in sorted(waters(tmp_path / "many", 11).iterdir())]
+    frames.insert(4, "3\nno element\nXx 0 0 0\nH 1 0 0\nH 0 1 0\n")
+    path = tmp_path / "all.xyz"
+    path.write_text("".join(frames) + "\n\n")
+    assert run(model_folder, path, "--out", tmp_path / "whole") == 1
+    monkeypatch.setattr(parts, "_LONG", 1)
+    monkeypatch.setattr(parts, "_TOGETHER", 4)
+    assert run(model_folder, path, "--out", tmp_path / "parts", "--shard-size", 4) == 1
+    pandas.testing.assert_frame_equal(frame(tmp_path / "whole"), frame(tmp_path / "parts"))
+    for name in ("failures.csv",):
+        assert (tmp_path / "whole" / name).read_text() == (tmp_path / "parts" / name).read_text()
+    assert len(list((tmp_path / "parts" / "shards").iterdir())) == 3
+
+
+def test_the_number_of_workers_changes_nothing(model_folder: Path, tmp_path: Path) -> None:
+    many = waters(tmp_path / "many", 12)
+    for n in (1, 2):
+        out = tmp_path / f"out{n}"
+        assert run(model_folder, many, "--out", out, "--shard-size", 5, "--workers", n) == 0
+    assert contents(tmp_path / "out1") == contents(tmp_path / "out2")
+
+
+def test_what_is_finished_is_not_done_again(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    many = waters(tmp_path / "many", 12)
+    out, command = tmp_path / "out", (model_folder, many, "--shard-size", 5)
+    assert run(*command, "--out", out) == 0
+    before = contents(out)
+    (out / "shards" / "000001.parquet").unlink()
+    (out / "shards" / "000002.parquet").write_bytes(b"damaged")
+    assert run("--out", out, "--resume") == 0
+    assert "1 of 3 shards were finished" in capsys.readouterr().err
+    assert contents(out) == before
+
+
+def test_what_was_changed_is_done_again(model_folder: Path, tmp_path: Path) -> None:
+    many = waters(tmp_path / "many", 12)
+    command = (model_folder, many, "--shard-size", 5)
+    assert run(*command, "--out", tmp_path / "out") == 0
+    (many / "w011.xyz").unlink()
+    (many / "w010.xyz").unlink()
+    (many / "w003.xyz").write_text("1\nhelium\nHe 0 0 0\n")
+    assert run(*command, "--out", tmp_path / "out") == 0
+    assert run(*command, "--out", tmp_path / "new") == 0
+    assert contents(tmp_path / "out") == contents(tmp_path / "new")
+    assert "He" in frame(tmp_path / "out")["formula"].tolist()
+
+
+def test_another_command_in_the_same_folder_is_refused(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run(model_folder, "CCO", "--out", out) == 0
+    before = contents(out)
+    for words in (
+        (model_folder, "CC"),
+        (model_folder, "CCO", "--where", "signal > 0"),
+        (model_folder, "CCO", "--by", "signal"),
+        (model_folder, "CCO", "--format", "csv"),
+        (model_folder, model_folder, "CCO"),
+        (model_folder, "CC", "--resume"),
+    ):
+        assert run(*words, "--out", out) == 2
+        assert "another screening is in this folder" in capsys.readouterr().err
+    assert contents(out) == before
+    text = (model_folder / "settings.json").read_text()
+    (tmp_path / "m").mkdir()
+    for path in model_folder.iterdir():
+        if path.is_file():
+            shutil.copy(path, tmp_path / "m" / path.name)
+    assert run(tmp_path / "m", "CCO", "--out", tmp_path / "again") == 0
+    (tmp_path / "m" / "settings.json").write_text(f"{text}\n")
+    assert run(tmp_path / "m", "CCO", "--out", tmp_path / "again") == 2
+    assert "trained again since" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("CCO",), "no model folder, nor model in the box, 'CCO'"),
+        ((), "needs a model"),
+        (("formula-gap",), "nothing to screen"),
+        (("formula-gap", "TiO2", "--where", "gap > 1"), "Did you mean 'band_gap'"),
+        (("formula-gap", "TiO2", "--by", "nonsense("), "no expression"),
+        (("formula-gap", "TiO2", "--top", "3"), "`top` needs an order"),
+        (("formula-gap", "TiO2", "--lowest"), "--by"),
+        (("formula-gap", "TiO2", "--top", "0", "--by", "band_gap"), "top must be 1 or more"),
+        (("formula-gap", "TiO2", "--shard-size", "0"), "shard_size must be 1 or more"),
+        (("formula-gap", "TiO2", "--resume"), "no screening here"),
+        (("formula-gap", "TiO2", "--device", "cuda:93"), "cannot be used"),
+        (("formula-gap", "TiO2", "--workers", "-1"), "auto or a whole number"),
+    ],
+)
+def test_impossible_wishes_are_one_sentence(
+    words: tuple[str, ...], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run(*words, "--out", out) == 2
+    found = capsys.readouterr().err
+    assert said in found
+    assert "bug" not in found
+    assert not out.exists()
+
+
+def test_a_folder_with_something_else_is_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    assert run("formula-gap", "TiO2", "--out", tmp_path) == 2
+    assert "something else is in this folder (notes.txt)" in capsys.readouterr().err
+    assert run("formula-gap", "TiO2", "--out", tmp_path / "notes.txt") == 2
+    assert "this is a file" in capsys.readouterr().err
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "screen.json").write_text('{"settings": 3}')
+    assert run("formula-gap", "TiO2", "--out", tmp_path / "m") == 2
+    assert "manifest" in capsys.readouterr().err
+    (tmp_path / "m" / "screen.json").write_text('{"settings": {"models": [3]}}')
+    assert run("--out", tmp_path / "m", "--resume") == 2
+    assert "damaged" in capsys.readouterr().err
+
+
+def test_python_users_call_the_same(model_folder: Path, tmp_path: Path) -> None:
+    result = al.screen(model_folder, ["CCO", "CC"], tmp_path / "out", by="signal", top=1)
+    assert len(result.rows()) == result.counts["results"] == 1
+    assert result.table == tmp_path / "out" / "results.parquet"
+    with pytest.raises(SettingsError, match="tops"):
+        screen(model_folder, "CCO", tmp_path / "out", tops=3)
+    with pytest.raises(SettingsError, match="takes paths, SMILES and formulas, and got int"):
+        screen(model_folder, 3, tmp_path / "out")  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="parquet or csv"):
+        screen(model_folder, "CCO", tmp_path / "out", format="xlsx")
+
+
+def test_without_pyarrow_csv_is_offered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from atomlens.reports import tables
+
+    monkeypatch.setattr(tables, "find_spec", lambda name: None)
+    assert run("formula-gap", "TiO2", "--out", tmp_path / "out") == 2
+    assert "atomlens[tables]" in capsys.readouterr().err
+
+
+def test_an_input_that_ends_its_process_is_a_failure_of_its_own(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    """A reader from outside that kills the process it runs in stands for a bug in a parser."""
+    from atomlens.predictor.pieces import Piece, pieces_of
+    from atomlens.screening.jobs import screen_shard
+    from atomlens.screening.running import run_here
+    from atomlens.screening.shards import Shard
+    from screening_makers import job_of, pieces_that_kill
+
+    job = job_of(model_folder)
+    good = list(pieces_of([str(waters(tmp_path / "many", 4))], {}))
+    bad: Piece = pieces_that_kill(tmp_path)
+    shards = [Shard(0, tuple(good[:2])), Shard(1, (good[2], bad, good[3]))]
+    rows = {shard.number: own for shard, own in run_here(job, iter(shards), 2)}
+    assert rows[0] == screen_shard(job, good[:2])
+    assert [row["state"] for row in rows[1]] == ["answered", "failed", "answered"]
+    assert "ended the process" in rows[1][1]["error"]
+    alone = screen_shard(job, good[2:])
+    assert [row["signal"] for row in rows[1] if row["signal"]] == [r["signal"] for r in alone]

@@ -1,0 +1,129 @@
+"""Conditions over columns: what they mean, what they refuse, and that nothing else is run."""
+
+import math
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atomlens.errors import SettingsError
+from atomlens.screening.expressions import parse
+
+COLUMNS = ("gap", "energy", "formula", "name", "my col", "dos", "stable")
+ROW = {
+    "gap": 1.5,
+    "energy": -0.2,
+    "formula": "PbTiO3",
+    "name": "a-1",
+    "my col": "x",
+    "dos": [1.0, 2.0, 6.0],
+    "stable": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("gap > 1 and energy < 0", True),
+        ("gap > 1 and energy > 0", False),
+        ("not gap > 1", False),
+        ("1 < gap <= 1.5", True),
+        ("gap > 2 or energy < 0", True),
+        ("abs(gap - 1.34) < 0.2", True),
+        ("-gap ** 2 == -2.25", True),
+        ("7 % 4 == 3 and 1 / 4 == 0.25", True),
+        ("'Pb' in elements", True),
+        ("'Pb' not in elements", False),
+        ("formula in ['PbTiO3', 'TiO2']", True),
+        ("'Ti' in formula", True),
+        ("`my col` == 'x'", True),
+        ("name == 'a-1'", True),
+        ('name == "`gap`"', False),
+        ("mean(dos) == 3 and max(dos) == 6 and min(gap, 3) == 1.5", True),
+        ("sqrt(4) == 2 and log(1) == 0 and log10(100) == 2 and exp(0) == 1", True),
+        ("stable", True),
+        ("stable == True", True),
+        ("known(gap)", True),
+        ("gap > 'a'", False),
+        ("gap / 0 > 1", False),
+        ("9 ** 9 ** 9 > 1", False),
+        ("log(-1) < 0", False),
+    ],
+)
+def test_what_an_expression_means(text: str, expected: bool) -> None:
+    assert parse(text, COLUMNS).holds(ROW) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("gap > 1", None),
+        ("not gap > 1", None),
+        ("gap > 1 or energy < 0", True),
+        ("gap > 1 and energy < 0", None),
+        ("gap > 1 and energy > 0", False),
+        ("known(gap)", False),
+        ("gap + 1", None),
+        ("'Pb' in [gap, 'Pb']", True),
+    ],
+)
+def test_unknown_values_are_neither_true_nor_false(text: str, value: object) -> None:
+    assert parse(text, COLUMNS).value({**ROW, "gap": None}) is value
+
+
+def test_what_an_expression_asks_for_is_known() -> None:
+    assert parse("gap > 1 and 'O' in elements", COLUMNS).names == {"gap", "formula"}
+
+
+def test_a_number_that_is_none_is_nan() -> None:
+    assert math.isnan(parse("gap / 0", COLUMNS).number(ROW))
+    assert math.isnan(parse("formula", COLUMNS).number(ROW))
+    assert math.isnan(parse("stable", COLUMNS).number(ROW))
+    assert parse("gap * 2", COLUMNS).number(ROW) == 3.0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("gpa > 1", "Did you mean 'gap'"),
+        ("`my coll` == 1", "Did you mean 'my col'"),
+        ("sin(gap) > 1", "no function 'sin'"),
+        ("gap >", "no expression"),
+        ("", "empty"),
+        ("gap = 1", "no expression"),
+        ("__import__('os').system('true')", "no meaning here"),
+        ("().__class__", "no meaning here"),
+        ("gap.real > 1", "no meaning here"),
+        ("[x for x in dos]", "no meaning here"),
+        ("lambda: 1", "no meaning here"),
+        ("gap if stable else 1", "no meaning here"),
+        ("dos[0]", "no meaning here"),
+        ("f'{gap}'", "no meaning here"),
+        ("(gap := 2)", "no meaning here"),
+        ("min()", "no meaning here"),
+        ("abs(gap, 1)", "takes one value"),
+        ("abs(x=gap)", "no meaning here"),
+        ("None == gap", "no meaning here"),
+        ("b'a' == gap", "no meaning here"),
+        ("1j > gap", "no meaning here"),
+        ("gap is 1", "no meaning here"),
+        ("gap & 1", "no meaning here"),
+        ("-" * 500 + "1", "nested too deeply"),
+        ("(" * 300 + "gap" + ")" * 300, "no expression"),
+        ("1" * 400 + " < gap", "too large"),
+        ("gap > 1 " + "or gap > 1 " * 300, "more than 2000"),
+        ("gap\0 > 1", "no expression"),
+        ("import os", "no expression"),
+    ],
+)
+def test_what_is_no_expression_is_one_sentence(text: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said) as caught:
+        parse(text, COLUMNS)
+    assert "--where" in str(caught.value)
+
+
+@given(st.text(alphabet="gap enrgy()<>=!+-*/%&|'\"`[],.0123456789_:{}andortif\\\n", max_size=40))
+def test_any_text_is_an_expression_or_one_sentence(text: str) -> None:
+    with suppress(SettingsError):
+        parse(text, COLUMNS).value(ROW)
