@@ -117,6 +117,8 @@ def unknown_name(kind: str, name: object, known: Iterable[object]) -> str:
     names = sorted(cut(one_line(str(one)), _LONGEST_NAME) for one in known)
     asked = cut(one_line(name), _LONGEST_NAME) if isinstance(name, str) else shown(name)
     close = get_close_matches(asked, names[:500], n=1)
+    if not close and len(asked) > 2:  # gap is not like band_gap, letter by letter
+        close = [one for one in names if asked.lower() in one.lower()]
     hint = f" Did you mean {close[0]!r}?" if close else ""
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     listed = ", ".join(names[:_MOST_NAMES])

@@ -198,3 +198,44 @@ def test_molecules_are_also_drawn_in_2d_where_bonds_are_known(tmp_path, capsys) 
     assert [path.name for path in tmp_path.glob("*.svg")] == ["CCO.svg"]
     assert "no drawing in 2D" in said or "formula" in said
     assert code in (0, 1)
+
+
+def test_what_is_explained_is_written_before_the_next_one(
+    model_folder: Path, structures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from atomlens.cli import explain as module
+
+    asked = []
+
+    def stopped(model, item, options, cells):
+        asked.append(item)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return explained(model, item, options, cells)
+
+    explained = module.explained
+    monkeypatch.setattr(module, "explained", stopped)
+    out = tmp_path / "out"
+    words = ["explain", str(model_folder), str(structures / "water.xyz"), "CCO", "--out", str(out)]
+    assert main(words) == 130
+    assert (out / "water.json").is_file()
+    assert not (out / "CCO.json").exists()
+
+
+def test_an_index_of_many_shows_the_first(
+    model_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from atomlens.predictor import report
+
+    monkeypatch.setattr(report, "MOST_IN_INDEX", 2)
+    smiles = ["C", "CC", "CCC"]
+    words = ["explain", str(model_folder), *smiles, "--out", str(tmp_path), "--workers", "2"]
+    assert main([*words, "--method", "attention"]) == 0
+    assert "It shows the first 2 of 3" in capsys.readouterr().out
+    assert all((tmp_path / f"{one}.html").is_file() for one in smiles)
+    page = (tmp_path / "index.html").read_text()
+    assert '"CC"' in page
+    assert '"CCC"' not in page

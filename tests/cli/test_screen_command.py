@@ -35,6 +35,11 @@ def frame(folder: Path) -> pandas.DataFrame:
     return pandas.read_parquet(folder / "results.parquet")
 
 
+def csv_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
 def test_the_rows_are_those_of_predict(model_folder: Path, tmp_path: Path) -> None:
     many = waters(tmp_path / "many", 20)
     out = tmp_path / "out"
@@ -82,7 +87,7 @@ def test_equal_structures_are_merged_and_named(model_folder: Path, tmp_path: Pat
     assert found["name"].tolist() == ["again", "w001", "w002"]
     assert found["n_same"].tolist() == [3, 1, 1]
     assert found["also"].tolist()[0] == "w000, z"
-    rows = list(csv.DictReader((tmp_path / "out" / "duplicates.csv").open()))
+    rows = csv_rows(tmp_path / "out" / "duplicates.csv")
     assert [(row["kept"], row["name"]) for row in rows] == [("again", "w000"), ("again", "z")]
 
 
@@ -97,7 +102,7 @@ def test_failures_are_listed_and_the_others_go_on(
     assert "2 of 6 inputs could not be used" in said
     assert "only 1 lines follow" in said
     assert "there is no such file" in said
-    rows = list(csv.DictReader((tmp_path / "out" / "failures.csv").open()))
+    rows = csv_rows(tmp_path / "out" / "failures.csv")
     assert [row["state"] for row in rows] == ["failed", "left out", "failed"]
     assert len(frame(tmp_path / "out")) == 3
 
@@ -130,7 +135,7 @@ def test_columns_of_a_table_can_be_asked_for(model_folder: Path, tmp_path: Path)
     assert found["my price"].tolist()[0] == "3"
     where = ("--where", "`my price` == '30'", "--format", "csv")
     assert run(model_folder, table, "--out", tmp_path / "csv", *where) == 1
-    rows = list(csv.DictReader((tmp_path / "csv" / "results.csv").open()))
+    rows = csv_rows(tmp_path / "csv" / "results.csv")
     assert [row["name"] for row in rows] == ["b"]
 
 

@@ -1,6 +1,7 @@
 """``atomlens explain``: which atoms a prediction rests on, as pages, pictures and numbers."""
 
 import argparse
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from atomlens.cli.common import (
     add_disorder,
     add_model_and_inputs,
     add_out_folder,
+    add_speed,
     add_strict,
     load_model,
     strictly,
@@ -104,6 +106,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_disorder(parser)
     add_chemiscope(parser)
     add_strict(parser)
+    add_speed(parser, batches=False)
     add_common_arguments(parser)
 
 
@@ -118,55 +121,72 @@ def run(options: argparse.Namespace) -> int:
         raise SettingsError(f"--method: {message}")
     if options.by == "environment":
         return by_environment(options)
-    from atomlens.predictor.inputs import read_inputs
+    from atomlens.machine import choose_device
+    from atomlens.predictor.inputs import stream_rows
     from atomlens.predictor.reading import inputs_reading
-    from atomlens.predictor.report import write_drawings, write_explanations
+    from atomlens.predictor.report import MOST_IN_INDEX, ExplanationWriter
     from atomlens.reports.tables import format_table
+    from atomlens.structures.disorder import DisorderChoice
 
     if options.chemiscope is not None:
         from atomlens.reports.chemiscope_file import check_map
 
         check_map(options.chemiscope)
+    choose_device(options.device)
     model = load_model(options.model)
     folder = usable_folder(options.out)
     tell_unfinished(options.model)
-    items, cells = read_inputs(
+    writer = ExplanationWriter(
+        folder,
+        single_pages=not options.index_only,
+        drawings=options.draw == "2d",
+        inputs=files_inside(folder, options.inputs),
+    )
+    found = stream_rows(
         options.inputs,
         inputs_reading(model, options.inputs, table_options(options)),
-        disorder=options.disorder,
-        n_models=options.ordered_models,
-        leave_out=[folder],
+        DisorderChoice(how=options.disorder, n_models=options.ordered_models),
+        [folder],
+        options.workers,
     )
-    if options.strict:
-        items = strictly(items)
-    refuse_inputs_in(folder, items)
-    explanations, failures = explain_all(
-        model,
-        items,
-        method=options.method,
-        target=options.target,
-        at=options.at,
-        quiet=options.quiet,
-        cells=cells,
-    )
-    if explanations:
-        with ProgressLine("writing", quiet=options.quiet) as progress:
-            stems = write_explanations(
-                explanations, folder, progress, single_pages=not options.index_only
-            )
-            if options.draw == "2d":
-                tell_undrawn(write_drawings(explanations, stems, folder))
+    failures: list[Failure] = []
+    kept: list[Explanation] = []
+    rows: list[dict[str, str]] = []
+    doubts: list[str] = []
+    n = 0
+    with ProgressLine("explaining", quiet=options.quiet) as progress:
+        for item, cells in (row for together in found for row in together):
+            n += 1
+            one = explained(model, item, options, cells)
+            if isinstance(one, Failure):
+                failures.append(one)
+            else:
+                writer.add(one)
+                rows += explanation_rows([one])
+                doubts += [f"{one.name}: {one.warning}"] if one.warning else []
+                kept += [one] if options.chemiscope is not None else []
+            progress.count(n)
+    if rows:
+        writer.finish()
+        tell_undrawn(writer.undrawn)
         if options.chemiscope is not None:
             from atomlens.predictor.maps import write_explained_map
 
-            write_explained_map(model, explanations, options.chemiscope)
-        emit(format_table(explanation_rows(explanations)))
-        first = "index" if len(stems) > 1 else stems[0]
-        emit(f"Open {folder / first}.html in a browser.")
-        for e in explanations:
-            if e.warning:
-                say(f"{e.name}: {e.warning}")
-    return exit_code(failures, len(items))
+            write_explained_map(model, kept, options.chemiscope)
+        emit(format_table(rows))
+        first = "index" if len(rows) > 1 else writer.names[0]
+        most = f" It shows the first {MOST_IN_INDEX} of {len(rows)}."
+        emit(f"Open {folder / first}.html in a browser.{most if len(rows) > MOST_IN_INDEX else ''}")
+        for sentence in doubts:
+            say(sentence)
+    return exit_code(failures, n)
+
+
+def files_inside(folder: Path, inputs: Sequence[str]) -> set[Path]:
+    """Return the inputs that are files in a folder, which nothing may take the place of."""
+    paths = [Path(one).expanduser() for one in inputs if "\0" not in one]
+    own = folder.resolve()
+    return {p.resolve() for p in paths if os.path.isfile(p) and p.resolve().parent == own}
 
 
 def tell_undrawn(sentences: Sequence[str], most: int = 5) -> None:
@@ -264,64 +284,39 @@ def by_environment(options: argparse.Namespace) -> int:
     return exit_code(failures, max(len(data) + len(data.failures), len(failures) + 1))
 
 
-def refuse_inputs_in(folder: Path, items: "Sequence[Atoms | Failure]") -> None:
-    """Refuse a folder in which an output would take the place of an input.
-
-    Raises:
-        SettingsError: the folder is that of an input of the same name.
-    """
-    from atomlens.predictor.report import unique_stems
-    from atomlens.structures.arrays import name_of
-
-    named = [(name_of(i), i.info.get("source")) for i in items if not isinstance(i, Failure)]
-    stems = unique_stems([name for name, _ in named], taken=("index",))
-    outputs = {folder / f"{stem}.{end}" for stem in stems for end in ("extxyz", "json", "html")}
-    known = {path.resolve() for path in outputs if path.exists()}
-    for _, source in named:
-        if isinstance(source, str) and Path(source).resolve() in known:
-            raise SettingsError(
-                f"--out {folder}: {source} is an input and would be overwritten; give another "
-                "folder."
-            )
-
-
-def explain_all(
+def explained(
     model: "Predictor",
-    items: "Sequence[Atoms | Structure | Failure]",
-    *,
-    method: str | None = None,
-    target: str | None = None,
-    at: float | None = None,
-    quiet: bool = True,
-    cells: "Sequence[Mapping[str, Any]]" = (),
-) -> "tuple[list[Explanation], list[Failure]]":
-    """Explain every structure; one that cannot be explained becomes a failure.
+    item: "Atoms | Structure | Failure",
+    options: argparse.Namespace,
+    cells: "Mapping[str, Any]",
+) -> "Explanation | Failure":
+    """Explain a structure; one that cannot be explained becomes a failure.
 
-    ``cells`` are those of the table that each structure came from; they go with it.
+    ``cells`` are those of the table that the structure came from; they go with it.
     """
     from atomlens.predictor.inputs import gather
 
-    explanations: list[Explanation] = []
-    failures: list[Failure] = []
-    with ProgressLine("explaining", quiet=quiet) as progress:
-        for done, item in enumerate(items, start=1):
-            if isinstance(item, Failure):
-                failures.append(item)
-                continue
-            try:
-                explanation = model.explain(item, method=method, target=target, at=at)
-                if cells:
-                    taken = {*explanation.atoms.info, "target", "method", explanation.target}
-                    explanation.atoms.info.update(
-                        {(f"{k}_input" if k in taken else k): v for k, v in cells[done - 1].items()}
-                    )
-                explanations.append(explanation)
-            except SettingsError:
-                raise
-            except AtomlensError as error:
-                failures.append(Failure(name=gather(item).names[0], message=str(error)))
-            progress(done, len(items))
-    return explanations, failures
+    if options.strict:
+        (item,) = strictly([item])
+    if isinstance(item, Failure):
+        return item
+    try:
+        explanation = model.explain(
+            item,
+            method=options.method,
+            target=options.target,
+            at=options.at,
+            device=options.device,
+        )
+    except SettingsError:
+        raise
+    except AtomlensError as error:
+        return Failure(name=gather(item).names[0], message=str(error))
+    taken = {*explanation.atoms.info, "target", "method", explanation.target}
+    explanation.atoms.info.update(
+        {(f"{k}_input" if k in taken else k): v for k, v in cells.items()}
+    )
+    return explanation
 
 
 def explanation_rows(explanations: "Sequence[Explanation]") -> list[dict[str, str]]:

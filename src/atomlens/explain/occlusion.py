@@ -7,6 +7,7 @@ import numpy as np
 from atomlens.errors import ExplanationError
 from atomlens.explain.absence import Meaning, one_by_one, rebuilt, without
 from atomlens.explain.base import AtomScores, Explainer
+from atomlens.explain.local import without_each
 from atomlens.explain.question import Answers, Indices, Question, Values
 
 
@@ -17,6 +18,7 @@ class OcclusionExplainer(Explainer):
     measured is the atom and not the repaired structure around the hole. The graph of a formula
     is that of the formula with one atom less. Size and elements change with the atom, which
     matters to an extensive property and to one that is learned on top of a sum over elements.
+    In a large structure only the atoms that the missing one reaches are worked out again.
     """
 
     name = "occlusion"
@@ -79,6 +81,10 @@ def _losses(question: Question, meaning: Meaning) -> tuple[Answers, Indices, Val
     """Return the answers without one atom, for each atom which of them is its, and its share."""
     structures = question.structures
     n_atoms = len(structures.atomic_numbers)
+    if question.nodes_are_atoms and meaning == "graph":
+        nearby = without_each(question)
+        if nearby is not None:
+            return nearby, np.arange(n_atoms), np.ones(n_atoms)
     of, absent = (np.concatenate(parts) for parts in zip(*one_by_one(structures), strict=True))
     if question.nodes_are_atoms:
         found = without(question, of, absent, meaning)

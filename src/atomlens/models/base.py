@@ -12,6 +12,7 @@ from typing_extensions import TypeVar
 
 from atomlens.errors import SettingsError
 from atomlens.graphs import GraphBatch
+from atomlens.models.local import LocalPass
 
 
 @runtime_checkable
@@ -172,6 +173,14 @@ class PropertyModel(nn.Module, ABC, Generic[ConfigT]):
     def regularized_parameters(self) -> list[nn.Parameter]:
         """Return the parameters on which the paper puts its L2 penalty; none by default."""
         return []
+
+    def local_pass(self, _batch: GraphBatch) -> LocalPass | None:
+        """Return the network on one graph layer by layer, for changes that reach a few atoms.
+
+        None where a change of one atom reaches all of them before the readout, or nobody has
+        written it.
+        """
+        return None
 
     def frozen_parts(self, n_layers: int) -> list[nn.Module | nn.Parameter]:
         """Return the first layers and everything before them, which fine-tuning can freeze.

@@ -1,5 +1,6 @@
 """How the edges of a batch are laid out, worked out once and shared by all layers."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -42,3 +43,44 @@ class EdgeLayout:
         # not bincount: on a GPU it waits for the device
         offsets = torch.searchsorted(target, nodes)
         return cls(source=source, target=target, offsets=offsets, presence=presence)
+
+    def part(self, nodes: slice, edges: slice) -> "EdgeLayout":
+        """Return the layout of the edges of some targets that follow one another.
+
+        Targets are counted from the first of them; sources are nodes of the whole batch.
+
+        Args:
+            nodes: The targets.
+            edges: All their edges, as `parts_at_targets` gives them.
+        """
+        return EdgeLayout(
+            source=self.source[edges],
+            target=self.target[edges] - nodes.start,
+            offsets=self.offsets[nodes.start : nodes.stop + 1] - edges.start,
+            presence=None if self.presence is None else self.presence[edges],
+        )
+
+
+EDGES_OF_A_PART = 32_768
+"""Edges that are worked on at a time where no gradient is asked for: with 128 numbers each they
+take 16 MB, which also suits the caches."""
+
+
+def worth_parts(n_edges: int) -> bool:
+    """Say whether a layer shall take the edges in parts: there are many, and nobody trains."""
+    return n_edges > 2 * EDGES_OF_A_PART and not torch.is_grad_enabled()
+
+
+def parts_at_targets(layout: EdgeLayout) -> Iterator[tuple[slice, slice]]:
+    """Yield targets that follow one another and all their edges, some ten thousand at a time.
+
+    What a layer does for a target needs its own edges alone, so a huge cell is worked on part by
+    part in bounded memory. A target with more edges is a part of its own.
+    """
+    offsets = layout.offsets.tolist()
+    start, n_nodes = 0, layout.n_nodes
+    for stop in range(1, n_nodes + 1):
+        ends = stop == n_nodes or offsets[stop + 1] - offsets[start] > EDGES_OF_A_PART
+        if ends:
+            yield slice(start, stop), slice(offsets[start], offsets[stop])
+            start = stop

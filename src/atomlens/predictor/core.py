@@ -1,7 +1,7 @@
 """A trained model in use: load, save, predict, embed, explain, evaluate."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, final
@@ -24,9 +24,9 @@ from atomlens.predictor.inputs import (
     Inputs,
     build_graphs,
     gather,
-    read_inputs,
     refuse_elements,
     stream_inputs,
+    stream_rows,
     with_readers,
 )
 from atomlens.predictor.loading import load_trained
@@ -38,7 +38,7 @@ from atomlens.predictor.saving import save
 from atomlens.predictor.trained import TrainedModel
 from atomlens.progress import shown
 from atomlens.structures.arrays import StructureArrays
-from atomlens.structures.disorder import N_MODELS, Disorder
+from atomlens.structures.disorder import N_MODELS, REFUSE, Disorder
 
 
 @final
@@ -264,14 +264,20 @@ class Predictor(TrainedModel):
         target: str | None = None,
         at: float | None = None,
         device: str = "auto",
+        n_workers: int = 0,
     ) -> Iterator[Explanation | Failure]:
-        """Explain one input after the other; one that fails gives its `Failure` in its place."""
-        given: Sequence[Any]
+        """Explain one input after the other; one that fails gives its `Failure` in its place.
+
+        Others are read meanwhile, in ``n_workers`` processes (0: one a core, where that is worth
+        it); any number of them fits into memory.
+        """
+        rows: Iterator[Any]
         if isinstance(structures, StructureArrays):
-            given = [structures.subset([i]) for i in range(len(structures))]
+            rows = (structures.subset([i]) for i in range(len(structures)))
         else:
-            given = read_inputs(structures)[0]
-        for item in given:
+            found = stream_rows(structures, {}, REFUSE, (), n_workers)
+            rows = (item for together in found for item, _ in together)
+        for item in rows:
             if isinstance(item, Failure):
                 yield item
                 continue

@@ -179,7 +179,7 @@ def stream_inputs(
     """
     waiting: list[_Row] = []
     forms = DisorderChoice(how=disorder, n_models=n_models, conformers=conformers)
-    for rows in _streamed(given, reading or {}, forms, leave_out, n_workers):
+    for rows in stream_rows(given, reading or {}, forms, leave_out, n_workers):
         waiting += rows
         while len(waiting) > together:
             n = together
@@ -206,14 +206,18 @@ def _of_rows(rows: Sequence[_Row]) -> Inputs:
     return replace(inputs, carried=carried if any(carried) else ())
 
 
-def _streamed(
+def stream_rows(
     given: Any,
     reading: Mapping[str, Any],
     forms: DisorderChoice,
     leave_out: Sequence[Path],
     n_workers: int,
 ) -> Iterator[list[_Row]]:
-    """Yield what belongs together: the structures of a file, or one row of a table."""
+    """Yield what belongs together: the structures of a file, or one row of a table.
+
+    Beside each structure, or the reason why there is none, stand the cells of the table that it
+    came from. See `gather` for the arguments.
+    """
     from atomlens.structures import stream_structures
 
     if isinstance(given, StructureArrays):

@@ -1,15 +1,15 @@
 """What is written and drawn of predictions, evaluations and explanations."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.errors import ExplanationError
+from atomlens.errors import ExplanationError, SettingsError
 from atomlens.explain import Explanation
 from atomlens.files import to_json, write_text
 from atomlens.predictor.inference import StepProgress
@@ -18,6 +18,9 @@ from atomlens.predictor.prediction import Prediction, target_places
 from atomlens.printing import file_stem
 from atomlens.reports.spectrum_figure import SpectrumCurve, SpectrumPanel
 from atomlens.targets import Target, value_slices
+
+if TYPE_CHECKING:
+    from atomlens.reports.content import ExplainedStructure
 
 Values = NDArray[np.float64]
 
@@ -229,36 +232,98 @@ def write_explanations(
     Without ``single_pages`` the index is the only page; the viewer alone takes 0.6 MB a page. An
     index that an earlier call left is renewed or removed.
     """
-    from atomlens.reports.page import write_page
-    from atomlens.reports.tables import write_extxyz
-
-    stems = unique_stems([e.name for e in explanations], taken=("index",))
-    for done, (stem, explanation) in enumerate(zip(stems, explanations, strict=True), start=1):
-        if single_pages or len(stems) == 1:
-            explanation.to_html(folder / f"{stem}.html")
-        explanation.to_png(folder / f"{stem}.png")
-        write_extxyz(explanation.to_atoms(), folder / f"{stem}.extxyz")
-        write_text(to_json(explanation.to_dict()) + "\n", folder / f"{stem}.json")
+    writer = ExplanationWriter(folder, single_pages=single_pages)
+    for done, explanation in enumerate(explanations, start=1):
+        writer.add(explanation)
         if progress is not None:
-            progress(done, len(stems))
-    if len(stems) > 1:
-        write_page([e.picture() for e in explanations], folder / "index.html")
-    else:
-        _remove_index(folder / "index.html")
-    return stems
+            progress(done, len(explanations))
+    writer.finish()
+    return writer.names
 
 
-def write_drawings(
-    explanations: Sequence[Explanation], stems: Sequence[str], folder: Path
-) -> list[str]:
-    """Write a molecule's drawing ``STEM.svg`` of each explanation; return why some have none."""
-    undrawn = []
-    for stem, explanation in zip(stems, explanations, strict=True):
-        try:
-            explanation.to_drawing(folder / f"{stem}.svg")
-        except ExplanationError as problem:
-            undrawn.append(str(problem))
-    return undrawn
+MOST_IN_INDEX = 500
+"""Explanations on one page; the others have pages of their own."""
+
+
+@final
+class ExplanationWriter:
+    """Writes the files of explanations as they come, and in the end an index if there are several.
+
+    Memory holds the names of all and the pictures of those in the index.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        single_pages: bool = True,
+        drawings: bool = False,
+        inputs: Collection[Path] = (),
+    ) -> None:
+        """Write into a folder.
+
+        Args:
+            folder: Where.
+            single_pages: Whether each explanation has a page of its own, beside the index.
+            drawings: Whether each molecule also has a drawing, ``NAME.svg``.
+            inputs: Resolved paths of files that must not be overwritten.
+        """
+        self.folder, self.single_pages, self.drawings = folder, single_pages, drawings
+        self.inputs = frozenset(inputs)
+        self.names: list[str] = []
+        """Of the files of each explanation, without ending"""
+        self.undrawn: list[str] = []
+        """Why structures have no drawing, a sentence each"""
+        self._stems = Stems(taken=("index",))
+        self._pictures: list[ExplainedStructure] = []
+        self._waiting: Explanation | None = None
+
+    def add(self, explanation: Explanation) -> None:
+        """Write the files of an explanation.
+
+        Raises:
+            SettingsError: one of them would take the place of an input.
+        """
+        from atomlens.reports.tables import write_extxyz
+
+        stem = self._stems.add(explanation.name)
+        self._refuse_inputs(stem)
+        if self.single_pages:
+            explanation.to_html(self.folder / f"{stem}.html")
+        elif not self.names:  # the only one has a page nevertheless
+            self._waiting = explanation
+        explanation.to_png(self.folder / f"{stem}.png")
+        write_extxyz(explanation.to_atoms(), self.folder / f"{stem}.extxyz")
+        write_text(to_json(explanation.to_dict()) + "\n", self.folder / f"{stem}.json")
+        if self.drawings:
+            try:
+                explanation.to_drawing(self.folder / f"{stem}.svg")
+            except ExplanationError as problem:
+                self.undrawn.append(str(problem))
+        if len(self._pictures) < MOST_IN_INDEX:
+            self._pictures.append(explanation.picture())
+        self.names.append(stem)
+
+    def finish(self) -> None:
+        """Write the index of several explanations, or the page of the only one."""
+        from atomlens.reports.page import write_page
+
+        if len(self.names) > 1:
+            write_page(self._pictures, self.folder / "index.html")
+            return
+        _remove_index(self.folder / "index.html")
+        if self._waiting is not None:
+            self._waiting.to_html(self.folder / f"{self.names[0]}.html")
+
+    def _refuse_inputs(self, stem: str) -> None:
+        endings = ("html", "png", "extxyz", "json", *(["svg"] if self.drawings else []))
+        for ending in endings if self.inputs else ():
+            path = self.folder / f"{stem}.{ending}"
+            if path.resolve() in self.inputs:
+                raise SettingsError(
+                    f"--out {self.folder}: {path.name} is an input and would be overwritten; give "
+                    "another folder."
+                )
 
 
 def _remove_index(path: Path) -> None:
@@ -273,19 +338,28 @@ def _remove_index(path: Path) -> None:
 
 def unique_stems(names: Sequence[str], taken: Sequence[str] = ()) -> list[str]:
     """Return one file name without suffix per name, all different on every file system."""
-    used = {t.casefold() for t in taken}
-    numbers: dict[str, int] = {}
-    stems = []
-    for name in names:
+    stems = Stems(taken)
+    return [stems.add(name) for name in names]
+
+
+@final
+class Stems:
+    """Gives file names without suffix, all different on every file system."""
+
+    def __init__(self, taken: Sequence[str] = ()) -> None:
+        self._used = {t.casefold() for t in taken}
+        self._numbers: dict[str, int] = {}
+
+    def add(self, name: str) -> str:
+        """Return the file name for another name."""
         stem = candidate = file_stem(name.replace("/", "_"))
-        number = numbers.get(stem, 1)
-        while candidate.casefold() in used:
+        number = self._numbers.get(stem, 1)
+        while candidate.casefold() in self._used:
             number += 1
             candidate = f"{stem}-{number}"
-        numbers[stem] = number
-        used.add(candidate.casefold())
-        stems.append(candidate)
-    return stems
+        self._numbers[stem] = number
+        self._used.add(candidate.casefold())
+        return candidate
 
 
 def draw_targets(prediction: Prediction, true: Values, folder: Path, title: str) -> None:

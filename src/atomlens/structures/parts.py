@@ -84,12 +84,23 @@ def _of_frames(path: Path) -> Iterator[Part]:
                 continue
             if taken is None:
                 here = os.fstat(stream.fileno()).st_size
+                if not n and _is_blank(path, start, here):
+                    return
                 n = max(n, 1)
             if here > start:
                 yield Part(path, first, n, start=start, size=here - start, n_before=line)
             if taken is None:
                 return
             start, first, line, n, n_lines = here, first + n, line + n_lines, 0, 0
+
+
+def _is_blank(path: Path, start: int, stop: int) -> bool:
+    """Say whether there are only empty lines from a place to the end, as in good files."""
+    if not 0 < start < stop <= start + 4096:
+        return False
+    with path.open("rb") as stream:
+        stream.seek(start)
+        return not stream.read(stop - start).strip()
 
 
 def _skip_frame(stream: IO[bytes]) -> int | None:

@@ -30,11 +30,16 @@ _AHEAD = 1024
 """Tasks that are done before somebody asks for their outcome."""
 _MOST = 256
 _LENGTH = struct.Struct("<Q")
-_START = (
-    "import signal, sys, pickle; signal.signal(signal.SIGINT, signal.SIG_IGN); "
-    "sys.path[:] = pickle.load(sys.stdin.buffer); "
-    "from atomlens.structures.workers import serve; serve()"
-)
+_START = """
+import pickle, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+try:
+    sys.path[:] = pickle.load(sys.stdin.buffer)
+except EOFError:  # whoever started this is gone
+    sys.exit()
+from atomlens.structures.workers import serve
+serve()
+"""
 
 Arguments = tuple[Any, ...]
 Task = tuple[Callable[..., Any], Arguments]

@@ -6,6 +6,7 @@ setting of the model names it.
 """
 
 import math
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import torch
@@ -13,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from atomlens.nn.edges import EdgeLayout
+from atomlens.nn.edges import EdgeLayout, parts_at_targets, worth_parts
 from atomlens.nn.norm import RowNorm
 from atomlens.nn.segment import segment_max, segment_softmax, segment_sum
 
@@ -40,14 +41,48 @@ class PairLinear(nn.Module):
         layout: EdgeLayout,
     ) -> Float[Tensor, "n_edges n_out"]:
         """Return one row an edge."""
-        target, source, geometry = torch.split(
-            self.linear.weight,
-            [self.n_node, self.n_node, self.linear.in_features - 2 * self.n_node],
-            dim=1,
-        )
-        out = functional.linear(edges, geometry, self.linear.bias)
-        out = out + functional.linear(nodes, target).index_select(0, layout.target)
-        return out + functional.linear(nodes, source).index_select(0, layout.source)
+        return self.of_edges(*self.of_nodes(nodes), edges, layout)
+
+    def of_nodes(
+        self, nodes: Float[Tensor, "n_nodes n_node"]
+    ) -> tuple[Float[Tensor, "n_nodes n_out"], Float[Tensor, "n_nodes n_out"]]:
+        """Return what each atom adds as target and as source of an edge."""
+        target, source, _ = self._weights()
+        return functional.linear(nodes, target), functional.linear(nodes, source)
+
+    def of_edges(
+        self,
+        target: Float[Tensor, "n_targets n_out"],
+        source: Float[Tensor, "n_nodes n_out"],
+        edges: Float[Tensor, "n_edges n_edge"],
+        layout: EdgeLayout,
+    ) -> Float[Tensor, "n_edges n_out"]:
+        """Return one row an edge, given what `of_nodes` says of its ends."""
+        out = functional.linear(edges, self._weights()[2], self.linear.bias)
+        out = out + target.index_select(0, layout.target)
+        return out + source.index_select(0, layout.source)
+
+    def _weights(self) -> tuple[Tensor, ...]:
+        sizes = [self.n_node, self.n_node, self.linear.in_features - 2 * self.n_node]
+        return torch.split(self.linear.weight, sizes, dim=1)
+
+    def in_parts(
+        self,
+        nodes: Float[Tensor, "n_nodes n_node"],
+        edges: Float[Tensor, "n_edges n_edge"],
+        layout: EdgeLayout,
+    ) -> Iterator[tuple[Tensor, EdgeLayout]]:
+        """Yield the rows (n_own, n_out) of edges and their layout, some targets at a time.
+
+        Where a gradient is asked for, or the edges are few, all come at once.
+        """
+        target, source = self.of_nodes(nodes)
+        if not worth_parts(len(edges)):
+            yield self.of_edges(target, source, edges, layout), layout
+            return
+        for targets, own in parts_at_targets(layout):
+            part = layout.part(targets, own)
+            yield self.of_edges(target[targets], source, edges[own], part), part
 
 
 class Convolved(NamedTuple):
@@ -77,11 +112,12 @@ class GatedConvolution(nn.Module):
         layout: EdgeLayout,
     ) -> Convolved:
         """Refine the atoms by what their neighbours say."""
-        gate, core = self.edge_norm(self.pair(nodes, edges, layout)).chunk(2, dim=1)
-        messages = torch.sigmoid(gate) * self.activation(core)
-        aggregated = self.node_norm(
-            segment_sum(layout.heard(messages), layout.target, layout.n_nodes)
-        )
+        sums = []
+        for rows, part in self.pair.in_parts(nodes, edges, layout):
+            gate, core = self.edge_norm(rows).chunk(2, dim=1)
+            messages = torch.sigmoid(gate) * self.activation(core)
+            sums.append(segment_sum(part.heard(messages), part.target, part.n_nodes))
+        aggregated = self.node_norm(_joined(sums))
         return Convolved(self.activation(nodes + aggregated), aggregated, None)
 
 
@@ -123,17 +159,19 @@ class AttentionConvolution(nn.Module):
         layout: EdgeLayout,
     ) -> Convolved:
         """Refine the atoms by what their neighbours say."""
-        z = self.edge_norm(self.pair(nodes, edges, layout))
-        n_edges, heads = len(z), self.n_heads
-        scores, core = z.split([heads * self.n_scores, heads * self.n_features], dim=1)
-        weights, totals = self._weights(scores.reshape(n_edges, heads, self.n_scores), layout)
-        core = layout.heard(self.activation(core)).reshape(n_edges, heads, self.n_features)
-        summed = segment_sum(weights * core, layout.target, layout.n_nodes) / totals
-        aggregated = self.node_norm(self._combined(summed))
-        attention = self._attention(weights, totals, layout)
-        return Convolved(self.activation(nodes + aggregated), aggregated, attention)
+        heads, shares, combined = self.n_heads, [], []
+        for rows, part in self.pair.in_parts(nodes, edges, layout):
+            z = self.edge_norm(rows)
+            scores, core = z.split([heads * self.n_scores, heads * self.n_features], dim=1)
+            weights, totals = self._shares(scores.reshape(len(z), heads, self.n_scores), part)
+            core = part.heard(self.activation(core)).reshape(len(z), heads, self.n_features)
+            summed = segment_sum(weights * core, part.target, part.n_nodes) / totals
+            combined.append(self._combined(summed))
+            shares.append(self._attention(weights, totals, part))
+        aggregated = self.node_norm(_joined(combined))
+        return Convolved(self.activation(nodes + aggregated), aggregated, _joined(shares))
 
-    def _weights(
+    def _shares(
         self, scores: Float[Tensor, "n_edges n_heads n_scores"], layout: EdgeLayout
     ) -> tuple[
         Float[Tensor, "n_edges n_heads n_scores"], Float[Tensor, "n_nodes n_one_or_heads n_scores"]
@@ -189,8 +227,17 @@ class EdgeConvolution(nn.Module):
         layout: EdgeLayout,
     ) -> Float[Tensor, "n_edges n_edge"]:
         """Refine the edges by the atoms at their ends."""
-        changed = functional.relu(self.norm(self.pair(nodes, edges, layout)))
+        changed = _joined(
+            [
+                functional.relu(self.norm(rows))
+                for rows, _ in self.pair.in_parts(nodes, edges, layout)
+            ]
+        )
         return edges + changed if self.residual else changed
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 class Deepening(nn.Module):

@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any, ClassVar, Literal, final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from atomlens.errors import SettingsError
@@ -33,6 +33,7 @@ from atomlens.models.cgcnn.layers import (
     GatedConvolution,
     HeadSoftmax,
 )
+from atomlens.models.local import AdditiveReader, LocalPass, MeanReader, Reader, side_by_side
 from atomlens.nn.additive import AdditiveReadout
 from atomlens.nn.basis import GaussianBasis, SmoothBasis
 from atomlens.nn.edges import EdgeLayout
@@ -215,10 +216,10 @@ class Cgcnn(AdditiveModel[CgcnnConfig]):
         first = nodes
         for index, layer in enumerate(self.layers):
             if self.config.edge_first:
-                edges = self._updated(index, nodes, edges, layout)
+                edges = self.updated(index, nodes, edges, layout)
             found: Convolved = layer(nodes, edges, layout)
             if not self.config.edge_first:
-                edges = self._updated(index, nodes, edges, layout)
+                edges = self.updated(index, nodes, edges, layout)
             if self.deepening is None:
                 nodes = found.nodes
             else:
@@ -246,6 +247,26 @@ class Cgcnn(AdditiveModel[CgcnnConfig]):
             graph_features=pooled,
         )
 
+    def local_pass(self, batch: GraphBatch) -> LocalPass | None:
+        """Return the network on one graph layer by layer; None with attention pooling.
+
+        Nor with what makes deep networks possible, which looks back at the first layer.
+        """
+        if self.pooling is not None or self.deepening is not None:
+            return None
+        return ConvolutionPass(
+            self,
+            nodes=self._nodes(batch),
+            edges=self._edges(batch),
+            layout=EdgeLayout.of(batch.edge_index, batch.n_nodes),
+        )
+
+    def reader(self, nodes: Float[Tensor, "n_nodes _"]) -> Reader:
+        """Return what reads out structures that differ in a few atoms; see `local_pass`."""
+        if self.readout is not None:
+            return AdditiveReader(self.readout, self.noise, nodes, bounds=self.bounds)
+        return MeanReader(nodes, self._predict)
+
     def _nodes(self, batch: GraphBatch) -> Float[Tensor, "n_nodes _"]:
         """Embed the elements (a linear map of their one-hot vectors), charges and cell."""
         nodes: Tensor = self.embedding(batch.atomic_numbers) + self.offset
@@ -261,9 +282,10 @@ class Cgcnn(AdditiveModel[CgcnnConfig]):
         edges: Tensor = basis if self.edge_input is None else self.edge_input(basis)
         return edges
 
-    def _updated(
+    def updated(
         self, index: int, nodes: Tensor, edges: Tensor, layout: EdgeLayout
     ) -> Float[Tensor, "n_edges _"]:
+        """Return the edges behind an update, if there is one of that number."""
         if index >= len(self.edge_updates):
             return edges
         updated: Tensor = self.edge_updates[index](nodes, edges, layout)
@@ -292,6 +314,45 @@ class Cgcnn(AdditiveModel[CgcnnConfig]):
             )
         inputs = [m for m in (self.embedding, self.extra, self.edge_input) if m is not None]
         return [self.offset, *inputs, *self.layers[:n_layers], *self.edge_updates[:n_layers]]
+
+
+@final
+class ConvolutionPass(LocalPass):
+    """Convolutions, and updates of edges before or behind them, on chosen atoms alone."""
+
+    def __init__(
+        self,
+        model: Cgcnn,
+        *,
+        nodes: Float[Tensor, "n_nodes _"],
+        edges: Float[Tensor, "n_edges _"],
+        layout: EdgeLayout,
+    ) -> None:
+        self.model, self.n_layers = model, model.config.n_layers
+        self.nodes, self.edges, self.layout = nodes, edges, layout
+
+    def step(
+        self,
+        layer: int,
+        targets: Float[Tensor, "n_targets _"],
+        sources: Float[Tensor, "n_sources _"],
+        edges: Float[Tensor, "n_edges _"],
+        layout: EdgeLayout,
+        chosen: Int[Tensor, " n_edges"] | None,
+    ) -> tuple[Float[Tensor, "n_targets _"], Float[Tensor, "n_edges _"]]:
+        """Return the atoms and edges behind a layer."""
+        model = self.model
+        nodes, together = side_by_side(targets, sources, layout)
+        if model.config.edge_first:
+            edges = model.updated(layer, nodes, edges, together)
+        found: Convolved = model.layers[layer](nodes, edges, together)
+        if not model.config.edge_first:
+            edges = model.updated(layer, nodes, edges, together)
+        return found.nodes[: len(targets)], edges
+
+    def reader(self, nodes: Float[Tensor, "n_nodes _"]) -> Reader:
+        """Return what reads out, given all atoms behind the last layer."""
+        return self.model.reader(nodes)
 
 
 def charge_features(

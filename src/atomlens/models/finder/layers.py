@@ -9,6 +9,7 @@ and stay identical, so that a formula needs one node an element. The numbers are
 graph in which every atom is a node.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, NamedTuple
@@ -18,11 +19,13 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from atomlens.nn.edges import EdgeLayout
+from atomlens.nn.edges import EdgeLayout, parts_at_targets
 from atomlens.nn.linear import glorot_linear
 from atomlens.nn.segment import segment_softmax, segment_sum
 
 Aggregate = Literal["mean", "sum", "max", "min"]
+EdgeRows = Callable[[slice], Tensor]
+"""Gives what is known of some edges (n_chosen, n_edge), so that not all of it is there at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,15 @@ class PairLayout:
         copies = copies - (edges.source == edges.target).to(copies.dtype)
         total = segment_sum(copies, edges.target, edges.n_nodes)
         return cls(edges=edges, node_copies=node_copies, edge_copies=copies, n_neighbors=total)
+
+    def part(self, nodes: slice, edges: slice) -> "PairLayout":
+        """Return the layout of some targets and their edges; see `EdgeLayout.part`."""
+        return PairLayout(
+            edges=self.edges.part(nodes, edges),
+            node_copies=None if self.node_copies is None else self.node_copies[nodes],
+            edge_copies=None if self.edge_copies is None else self.edge_copies[edges],
+            n_neighbors=self.n_neighbors[nodes],
+        )
 
     def mean_at_target(
         self, rows: Float[Tensor, "n_edges n_features"]
@@ -96,12 +108,30 @@ class PairNetwork(nn.Module):
         at_target: Float[Tensor, "n_nodes n_hidden"] | None = None,
     ) -> Float[Tensor, "n_edges n_out"]:
         """Return one row an edge."""
-        weight, bias = self.first.weight, self.first.bias
-        half = functional.linear(nodes, weight[:, : self.n_node]) / 2
-        target = half + bias if at_target is None else half + bias + at_target
-        rows = target.index_select(0, layout.target) + half.index_select(0, layout.source)
+        at_ends = self.of_nodes(nodes, at_target)
+        return self.of_edges(*at_ends, edges, layout)
+
+    def of_nodes(
+        self,
+        nodes: Float[Tensor, "n_nodes n_node"],
+        at_target: Float[Tensor, "n_nodes n_hidden"] | None = None,
+    ) -> tuple[Float[Tensor, "n_nodes n_hidden"], Float[Tensor, "n_nodes n_hidden"]]:
+        """Return what each atom adds to the first map as target and as source of an edge."""
+        half = functional.linear(nodes, self.first.weight[:, : self.n_node]) / 2
+        target = half + self.first.bias
+        return target if at_target is None else target + at_target, half
+
+    def of_edges(
+        self,
+        target: Float[Tensor, "n_targets n_hidden"],
+        source: Float[Tensor, "n_nodes n_hidden"],
+        edges: Float[Tensor, "n_edges n_edge"] | None,
+        layout: EdgeLayout,
+    ) -> Float[Tensor, "n_edges n_out"]:
+        """Return one row an edge, given what `of_nodes` says of its ends."""
+        rows = target.index_select(0, layout.target) + source.index_select(0, layout.source)
         if edges is not None:
-            rows = rows + functional.linear(edges, weight[:, self.n_node :])
+            rows = rows + functional.linear(edges, self.first.weight[:, self.n_node :])
         for linear in list(self.linears)[1:]:
             rows = linear(functional.relu(rows))
         return rows
@@ -135,10 +165,12 @@ class PairMessages(NamedTuple):
     """What a message-passing layer returns."""
 
     nodes: Float[Tensor, "n_nodes n_features"]
-    attributes: Float[Tensor, "n_edges n_edge"]
-    """What the layer knew of each pair: the predicted number, or the given distances."""
-    shares: Float[Tensor, "n_edges n_features"] | None
-    """Attention over the neighbours; adds up to one at every target in every channel."""
+    attributes: Float[Tensor, "n_edges n_edge"] | None
+    """What the layer knew of each pair: the predicted number, or the given distances; None where
+    these were taken in parts."""
+    shares: Float[Tensor, "n_edges _"] | None
+    """Attention over the neighbours; adds up to one at every target in every channel. Of edges
+    that were taken in parts, the mean over the channels."""
 
 
 class PairAttention(nn.Module):
@@ -172,24 +204,53 @@ class PairAttention(nn.Module):
     def forward(
         self,
         nodes: Float[Tensor, "n_nodes n_node"],
-        edges: Float[Tensor, "n_edges n_edge"] | None,
+        edges: Float[Tensor, "n_edges n_edge"] | EdgeRows | None,
         layout: PairLayout,
     ) -> PairMessages:
-        """Refine the atoms by their neighbours; ``edges`` are given, or predicted if None."""
+        """Refine the atoms by their neighbours.
+
+        ``edges`` are given, or predicted if None; where they are given as a function, they are
+        taken in parts, in bounded memory.
+        """
+        inner = functional.relu(self.inner(nodes))
+        ends = self.message.of_nodes(nodes)
+        attending = tuple(linear(nodes) for linear in self.attention.values())
+        if callable(edges):
+            shares = []
+            for targets, own in parts_at_targets(layout.edges):
+                found, share = self._gathered(
+                    targets, ends, attending, edges(own), layout.part(targets, own)
+                )
+                inner[targets] += found
+                shares += [] if share is None else [share.mean(dim=1, keepdim=True)]
+            return PairMessages(inner, None, torch.cat(shares) if shares else None)
         attributes: Tensor | None = self.attribute(nodes, layout) if self.attribute else edges
         assert attributes is not None
-        messages: Tensor = self.message(nodes, attributes, layout.edges) * self.message_scale
+        everything = slice(0, layout.edges.n_nodes)
+        gathered, all_shares = self._gathered(everything, ends, attending, attributes, layout)
+        return PairMessages(inner + gathered, attributes, all_shares)
+
+    def _gathered(
+        self,
+        targets: slice,
+        ends: tuple[Tensor, Tensor],
+        attending: tuple[Tensor, ...],
+        attributes: Float[Tensor, "n_edges n_edge"],
+        layout: PairLayout,
+    ) -> tuple[Float[Tensor, "n_targets n_features"], Float[Tensor, "n_edges n_features"] | None]:
+        """Return what some atoms hear of their neighbours, and the attention to these."""
+        at_target, at_source = ends
+        messages = self.message.of_edges(at_target[targets], at_source, attributes, layout.edges)
+        messages = messages * self.message_scale
         shares = None
-        if self.attention:
-            query, key, value = (linear(nodes) for linear in self.attention.values())
-            queries = query.index_select(0, layout.edges.target) * key.shape[1] ** -0.5
+        if attending:
+            query, key, value = attending
+            queries = query[targets].index_select(0, layout.edges.target) * key.shape[1] ** -0.5
             shares = layout.shares(queries * key.index_select(0, layout.edges.source))
             messages = messages * shares * value.index_select(0, layout.edges.source)
         elif layout.edge_copies is not None:
             messages = messages * layout.edge_copies.unsqueeze(1)
-        inner = functional.relu(self.inner(nodes))
-        heard = layout.edges.heard(messages)
-        return PairMessages(inner + self._aggregated(heard, layout), attributes, shares)
+        return self._aggregated(layout.edges.heard(messages), layout), shares
 
     def _aggregated(
         self, messages: Float[Tensor, "n_edges n_features"], layout: PairLayout

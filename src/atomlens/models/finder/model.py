@@ -20,6 +20,7 @@ from atomlens.models.additive import AdditiveModel, HeadSettings, additive_outpu
 from atomlens.models.base import ModelOutput
 from atomlens.models.finder.layers import (
     Aggregate,
+    EdgeRows,
     GatedPooling,
     MeanPooling,
     PairAttention,
@@ -27,7 +28,7 @@ from atomlens.models.finder.layers import (
 )
 from atomlens.nn.additive import AdditiveReadout
 from atomlens.nn.basis import GaussianBasis
-from atomlens.nn.edges import EdgeLayout
+from atomlens.nn.edges import EdgeLayout, worth_parts
 from atomlens.nn.linear import glorot_linear
 from atomlens.nn.readout import values_and_scale
 from atomlens.settings import bounded, name_of
@@ -220,7 +221,10 @@ class Finder(AdditiveModel[FinderConfig]):
         column: Tensor = attributes.squeeze(1)
         return column
 
-    def _distances(self, batch: GraphBatch) -> Float[Tensor, "n_edges n_gaussians"] | None:
+    def _distances(
+        self, batch: GraphBatch
+    ) -> Float[Tensor, "n_edges n_gaussians"] | EdgeRows | None:
+        """Return the distances spread over Gaussians; of a huge cell a function that does it."""
         if self.config.mode == "formula":
             return None
         if batch.node_weights is not None:
@@ -228,6 +232,8 @@ class Finder(AdditiveModel[FinderConfig]):
                 "Finder in structure mode reads distances, and formula graphs have none: use "
                 "mode=formula, or the `radius` builder."
             )
+        if worth_parts(batch.n_edges):
+            return lambda edges: self.basis(batch.distances[edges])
         basis: Tensor = self.basis(batch.distances)
         return basis
 

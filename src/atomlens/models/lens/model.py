@@ -10,6 +10,7 @@ is a sum of one term an atom and target, each with an attention of its own
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, cast, final
 
@@ -24,7 +25,9 @@ from atomlens.graphs import GraphBatch
 from atomlens.models.additive import MASK, AdditiveModel, additive_output
 from atomlens.models.base import ModelOutput
 from atomlens.models.consistency import Meaning
+from atomlens.models.local import AdditiveReader, LocalPass
 from atomlens.models.scann.layers import EdgeUpdate, LocalAttention
+from atomlens.models.scann.local import AttentionPass
 from atomlens.nn.additive import ABSENT, Absence
 from atomlens.nn.basis import GaussianBasis
 from atomlens.nn.edges import EdgeLayout
@@ -205,6 +208,31 @@ class Lens(AdditiveModel[LensConfig]):
             base=self.base(elements) if self.config.element_base else None,
             bounds=self.bounds,
             largest_log_scale=LARGEST_LOG_SCALE,
+        )
+
+    def local_pass(self, batch: GraphBatch) -> LocalPass | None:
+        """Return the network on one graph layer by layer; None for a formula."""
+        if self.config.mode != "structure":
+            return None
+        elements = self._elements(batch, Absence())
+        nodes = functional.silu(self.input(elements))
+        layout = EdgeLayout.of(batch.edge_index, batch.n_nodes)
+        base = self.base(elements) if self.config.element_base else None
+        return AttentionPass(
+            list(cast(Iterable[LocalAttention], self.layers)),
+            list(cast(Iterable[EdgeUpdate], self.edge_updates)),
+            nodes=nodes,
+            edges=self._geometry(batch, nodes),
+            bias=self._fading(batch, layout),
+            layout=layout,
+            read=lambda nodes: AdditiveReader(
+                self.readout,
+                self.noise,
+                nodes,
+                base=base,
+                bounds=self.bounds,
+                largest_log_scale=LARGEST_LOG_SCALE,
+            ),
         )
 
     def without(self, batch: GraphBatch, absence: Absence) -> ModelOutput:

@@ -6,11 +6,12 @@ preprint. Where paper and published code differ we follow the code, as said at e
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast, final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -18,7 +19,9 @@ from atomlens.errors import SettingsError
 from atomlens.graphs import GraphBatch
 from atomlens.models.additive import AdditiveModel, HeadSettings, additive_output
 from atomlens.models.base import ModelOutput
+from atomlens.models.local import AdditiveReader, GlobalReader, LocalPass, Reader
 from atomlens.models.scann.layers import EdgeUpdate, LocalAttention
+from atomlens.models.scann.local import AttentionPass, Filter
 from atomlens.nn.additive import AdditiveReadout
 from atomlens.nn.basis import GaussianBasis
 from atomlens.nn.edges import EdgeLayout
@@ -170,11 +173,7 @@ class Scann(AdditiveModel[ScannConfig]):
             bounds = self.bounds
             return additive_output(self.readout, self.noise, batch, nodes, local, bounds=bounds)
         pooled, attention, scores = self.readout(nodes, batch.graph_index, batch.node_counts)
-        values, log_scale = values_and_scale(
-            self.output(functional.silu(self.head(pooled))),
-            predict_scale=self.config.predict_scale,
-            bounds=self.bounds,
-        )
+        values, log_scale = self._predict(pooled)
         return ModelOutput(
             values=values,
             log_scale=log_scale,
@@ -183,6 +182,38 @@ class Scann(AdditiveModel[ScannConfig]):
             edge_attention=tuple(local),
             node_features=nodes,
             graph_features=pooled,
+        )
+
+    def local_pass(self, batch: GraphBatch) -> LocalPass:
+        """Return the network on one graph layer by layer."""
+        updates: list[EdgeUpdate] | Filter = (
+            list(cast(Iterable[EdgeUpdate], self.edge_updates))
+            if self.config.edge_update
+            else lambda layer, basis, chosen: self._filter(layer, basis, batch, chosen)
+        )
+        return AttentionPass(
+            list(cast(Iterable[LocalAttention], self.layers)),
+            updates,
+            nodes=functional.silu(self.input(self._elements(batch))),
+            edges=self._geometry(batch),
+            bias=self._fading(batch),
+            layout=EdgeLayout.of(batch.edge_index, batch.n_nodes),
+            read=self._reader,
+        )
+
+    def _reader(self, nodes: Float[Tensor, "n_nodes _"]) -> Reader:
+        if isinstance(self.readout, AdditiveReadout):
+            return AdditiveReader(self.readout, self.noise, nodes, bounds=self.bounds)
+        readout = cast(GlobalAttention, self.readout)
+        return GlobalReader(readout, self.config.readout, nodes, self._predict)
+
+    def _predict(
+        self, pooled: Float[Tensor, "n_graphs n_features"]
+    ) -> tuple[Float[Tensor, "n_graphs _"], Float[Tensor, "n_graphs _"] | None]:
+        return values_and_scale(
+            self.output(functional.silu(self.head(pooled))),
+            predict_scale=self.config.predict_scale,
+            bounds=self.bounds,
         )
 
     def _elements(self, batch: GraphBatch) -> Float[Tensor, "n_nodes _"]:
@@ -224,13 +255,18 @@ class Scann(AdditiveModel[ScannConfig]):
         )
 
     def _filter(
-        self, index: int, basis: Float[Tensor, "n_edges _"], batch: GraphBatch
+        self,
+        index: int,
+        basis: Float[Tensor, "n_edges _"],
+        batch: GraphBatch,
+        chosen: Int[Tensor, " n_edges"] | None = None,
     ) -> Float[Tensor, "n_edges _"]:
-        """SCANN: g_ij = SiLU(W DE(d_ij) + b) w_ij   (Eq 4 of the preprint)."""
+        """SCANN: g_ij = SiLU(W DE(d_ij) + b) w_ij   (Eq 4 of the preprint), of chosen edges."""
         if batch.edge_weights is None:
             raise SettingsError("SCANN reads Voronoi weights: use the `voronoi` builder.")
         filtered = functional.silu(self.filters[index](basis))
-        return torch.mul(filtered, batch.edge_weights.unsqueeze(1))
+        weights = batch.edge_weights if chosen is None else batch.edge_weights[chosen]
+        return torch.mul(filtered, weights.unsqueeze(1))
 
     def regularized_parameters(self) -> list[nn.Parameter]:
         """Return the kernels of query, key, filter, feed-forward, y and head (spec section 7)."""

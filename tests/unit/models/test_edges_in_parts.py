@@ -1,0 +1,71 @@
+"""Edges of a huge cell are taken in parts: the same numbers, whatever the parts are."""
+
+import pytest
+import torch
+
+from atomlens.graphs import GraphBatch, collate
+from atomlens.nn import edges as module
+from atomlens.nn.edges import EdgeLayout, parts_at_targets, worth_parts
+from atomlens.testing.graphs import lone_atom, random_graph
+from model_makers import small_model
+
+MODELS = [
+    ("cgcnn", {}),
+    ("cgcnn:additive", {}),
+    ("ae-cgcnn", {}),
+    ("finder", {"mode": "structure"}),
+    ("finder", {"mode": "structure", "attention": False}),
+    ("finder", {"mode": "structure", "aggregate": "max"}),
+    ("finder:additive", {"mode": "structure"}),
+]
+
+
+def a_batch() -> GraphBatch:
+    graphs = [random_graph(n, 4, seed=n) for n in (9, 14, 5)]
+    return collate([graphs[0], lone_atom(), *graphs[1:], lone_atom()]).to("cpu", torch.float64)
+
+
+@pytest.mark.parametrize(("name", "settings"), MODELS)
+@pytest.mark.parametrize("size", [1, 7, 40])
+def test_parts_change_nothing(
+    name: str, settings: dict[str, object], size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, batch = small_model(name, **settings).double(), a_batch()
+    with torch.no_grad():
+        whole = model(batch)
+        monkeypatch.setattr(module, "EDGES_OF_A_PART", size)
+        assert worth_parts(batch.n_edges)
+        parts = model(batch)
+    assert torch.allclose(parts.values, whole.values, atol=1e-10)
+    assert torch.allclose(parts.node_attention, whole.node_attention, atol=1e-10)
+    assert len(parts.edge_attention) == len(whole.edge_attention)
+    for one, other in zip(parts.edge_attention, whole.edge_attention, strict=True):
+        assert torch.allclose(one, other, atol=1e-10)
+
+
+def test_every_edge_is_in_one_part_with_all_edges_of_its_target(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    batch = a_batch()
+    layout = EdgeLayout.of(batch.edge_index, batch.n_nodes)
+    monkeypatch.setattr(module, "EDGES_OF_A_PART", 20)
+    nodes, edges = zip(*parts_at_targets(layout), strict=True)
+    assert [s.start for s in nodes] == [0, *(s.stop for s in nodes[:-1])]
+    assert [s.start for s in edges] == [0, *(s.stop for s in edges[:-1])]
+    assert (nodes[-1].stop, edges[-1].stop) == (batch.n_nodes, batch.n_edges)
+    for targets, own in zip(nodes, edges, strict=True):
+        part = layout.part(targets, own)
+        assert part.n_nodes == targets.stop - targets.start
+        assert torch.equal(part.target + targets.start, layout.target[own])
+        assert part.offsets.tolist()[-1] == own.stop - own.start
+        assert own.stop - own.start <= 20 or targets.stop - targets.start == 1
+
+
+def test_where_a_gradient_is_asked_for_all_edges_come_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "EDGES_OF_A_PART", 1)
+    assert not worth_parts(1000)
+    model, batch = small_model("finder", mode="structure"), a_batch().to("cpu", torch.float32)
+    model(batch).values.sum().backward()
+    assert all(p.grad is not None for p in model.layers[0].parameters())
