@@ -148,3 +148,45 @@ def test_a_grid_in_wavelengths_is_refused(
     train_mean(data, tmp_path / "nm")
     assert _enz("Pt", "--model", tmp_path / "nm", "--out", tmp_path / "out") == 2
     assert "photon energies in eV" in capsys.readouterr().err
+
+
+def test_a_screening_measures_what_the_study_does(folds: list[Path], tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    formulas = [f"formula:{name}" for name in ("Pt", "PdO", "Ag", "TiO2")]
+    models = [a for folder in folds for a in ("--model", folder)]
+    plain = [one.removeprefix("formula:") for one in formulas]
+    settings = ("--set", "direction=both", "--set", "limit=0.7")
+    assert _enz(*plain, *models, "--all", "--out", tmp_path / "study", *settings) == 0
+    out = tmp_path / "screen"
+    words = [*folds, *formulas, "--out", out, "--measure", "enz", *settings, "--shard-size", 2]
+    assert main(["screen", *map(str, words), "--where", "enz_passes >= 0"]) == 0
+    found = pandas.read_parquet(out / "results.parquet").set_index("name")
+    study = {row["name"]: row for row in _rows(tmp_path / "study" / "candidates.csv")}
+    assert set(found.index) == set(study)
+    for name, row in study.items():
+        for column, word in (
+            ("enz_passes", "passes"),
+            ("enz_crossover", "crossover [eV]"),
+            ("enz_crossover_std", "crossover_std [eV]"),
+            ("enz_loss", "loss"),
+            ("enz_window_width", "window_width [eV]"),
+        ):
+            assert found.loc[name, column] == pytest.approx(float(row[word])), (name, column)
+        assert found.loc[name, "enz_range"] == row["range"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["formula-gap", "Pt", "--measure", "enz"], "neither 'eps_re' nor 'eps_im'"),
+        (["formula-gap", "Pt", "--measure", "ens"], "Did you mean 'enz'"),
+        (["formula-gap", "Pt", "--set", "direction=up"], "--measure"),
+    ],
+)
+def test_a_measure_that_does_not_fit_is_one_sentence(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["screen", *arguments, "--out", str(tmp_path / "out")]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

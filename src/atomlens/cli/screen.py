@@ -10,6 +10,7 @@ from atomlens.cli.common import (
     add_disorder,
     add_out_folder,
     add_places,
+    add_set,
     add_speed,
     add_strict,
     table_options,
@@ -17,6 +18,7 @@ from atomlens.cli.common import (
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit
 from atomlens.cli.progress import ProgressLine
+from atomlens.cli.settings import read_assignments
 from atomlens.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ examples:
       --where "1.1 < band_gap < 1.6 and 'Pb' not in elements" \\
       --by "abs(band_gap - 1.34)" --lowest --top 20
   atomlens screen --out solar --resume
+  atomlens screen runs/eps_re runs/eps_im formulas.csv --out enz --measure enz \\
+      --set direction=both --where "enz_passes >= 0.5" --by enz_loss --lowest
   atomlens screen mp million.extxyz --out all --ray auto
 
 Names at the beginning that are models (folders, or names of the box) are models, what follows are
@@ -79,6 +83,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ADDRESS",
         help="work on a Ray cluster: auto, local, or where it is (default: this machine alone)",
     )
+    parser.add_argument(
+        "--measure",
+        metavar="NAME",
+        help="also read off predicted spectra: enz, the zero of the permittivity (columns enz_...)",
+    )
+    add_set(parser, "FIELD=V", "one setting of --measure; may repeat")
     parser.add_argument(
         "--shard-size", type=int, default=512, metavar="N", help="structures of a shard (512)"
     )
@@ -149,6 +159,10 @@ def settings_of(options: argparse.Namespace) -> "ScreenSettings":
         batch_size=options.batch_size,
         device=options.device,
         shard_size=options.shard_size,
+        measure=options.measure,
+        measure_settings=read_assignments(options.assignments, ["measure"], "measure").get(
+            "measure", {}
+        ),
     )
 
 

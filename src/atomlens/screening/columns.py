@@ -58,11 +58,16 @@ class ScreenColumns:
 
     @classmethod
     def of(
-        cls, models: Mapping[str, TrainedModel], headers: Iterable[str], *, has_forms: bool
+        cls,
+        models: Mapping[str, TrainedModel],
+        headers: Iterable[str],
+        *,
+        has_forms: bool,
+        measured: Mapping[str, Kind] | None = None,
     ) -> "ScreenColumns":
-        """Name the columns of models (by label) and of the tables among the inputs."""
+        """Name the columns of models (by label), of a measure and of tables that are read."""
         own = [own_columns(model, has_forms=has_forms) for model in models.values()]
-        frame = {**_BEFORE, **(_FORMS if has_forms else {}), **_AFTER}
+        frame = {**_BEFORE, **(_FORMS if has_forms else {}), **(measured or {}), **_AFTER}
         n_wishes = Counter(word for words in own for word in words)
         taken = set(frame)
         called: list[dict[str, str]] = []
@@ -86,7 +91,7 @@ class ScreenColumns:
         kinds |= _BEFORE
         for words, names in zip(own, called, strict=True):
             kinds |= {names[word]: kind for word, kind in words.items()}
-        kinds |= (_FORMS if has_forms else {}) | _AFTER
+        kinds |= {**(_FORMS if has_forms else {}), **(measured or {}), **_AFTER}
         units = {
             names[f"{target.name}{ending}"]: target.unit
             for model, names in zip(models.values(), called, strict=True)

@@ -90,6 +90,21 @@ class EnzSettings(StudySettings):
             raise StudyError(f"enz: lowest={self.lowest:g} is not below highest={self.highest:g}.")
 
 
+def choice_of(s: EnzSettings) -> Choice:
+    """Return which zero counts."""
+    return Choice(direction=s.direction, above=s.above, pick=s.pick, limit=s.limit)
+
+
+def criteria_of(s: EnzSettings) -> Criteria:
+    """Return what a candidate must satisfy."""
+    return Criteria(
+        lowest=s.lowest,
+        highest=s.highest,
+        largest_loss=s.largest_loss,
+        largest_hull_energy=s.largest_hull_energy,
+    )
+
+
 @final
 class Enz(Study):
     """Which formulas are predicted to have a low-loss zero of their permittivity?"""
@@ -173,13 +188,8 @@ class Enz(Study):
             keys=keys,
             hull_energies=energies,
             truth=Truth.of(data, s.real, s.imaginary),
-            choice=Choice(direction=s.direction, above=s.above, pick=s.pick, limit=s.limit),
-            criteria=Criteria(
-                lowest=s.lowest,
-                highest=s.highest,
-                largest_loss=s.largest_loss,
-                largest_hull_energy=s.largest_hull_energy,
-            ),
+            choice=choice_of(s),
+            criteria=criteria_of(s),
             judge_known=given.use_known,
         )
         n_left = len(set().union(*(may_judge(judge, task).tolist() for judge in judges)))

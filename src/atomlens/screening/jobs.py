@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ from atomlens.screening.columns import (
     WARNING,
     ScreenColumns,
 )
+from atomlens.structures.arrays import StructureArrays
 from atomlens.structures.disorder import DisorderChoice
 from atomlens.structures.identity import structure_digests
 from atomlens.structures.workers import Task, Worker, WorkerDiedError
@@ -36,6 +37,15 @@ from atomlens.targets import value_slices
 
 Row = dict[str, Any]
 ANSWERED, PARTLY, FAILED, LEFT_OUT = "answered", "partly", "failed", "left out"
+
+
+class Measure(Protocol):
+    """Reads something off what the models predict of structures; travels to other processes."""
+
+    def rows(
+        self, models: Sequence[Predictor], structures: StructureArrays
+    ) -> dict[int, dict[str, Any]]:
+        """Return the cells of structures by their number; of some there may be none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +59,7 @@ class Job:
     strict: bool = False
     batch_size: int | None = None
     device: str = "auto"
+    measure: Measure | None = None
 
 
 @lru_cache(maxsize=4)
@@ -81,15 +92,22 @@ def answers(job: Job, found: Sequence[Found]) -> list[Row]:
             model.predict(inputs, batch_size=job.batch_size, n_workers=1, device=job.device)
             for model in models
         ]
+        measured = {} if job.measure is None else job.measure.rows(models, inputs.structures)
     if job.strict:
         predictions = [prediction.strictly() for prediction in predictions]
     digests = dict(
         zip(inputs.places.tolist(), structure_digests(inputs.structures).tolist(), strict=True)
     )
-    return [
+    rows = [
         _row(job, place, found[place], digests.get(place), predictions, number)
         for number, place in enumerate(groups)
     ]
+    places = inputs.places.tolist()
+    more = {places[index]: cells for index, cells in measured.items()}
+    for row, place in zip(rows, groups, strict=True):
+        if row[STATE] != FAILED:
+            row |= more.get(place, {})
+    return rows
 
 
 def _forms_together(inputs: Inputs) -> list[int]:

@@ -16,6 +16,7 @@ from atomlens.reports.tables import check_table, read_rows
 from atomlens.screening.columns import ScreenColumns, model_labels
 from atomlens.screening.expressions import parse
 from atomlens.screening.jobs import Job
+from atomlens.screening.measures import make_measure
 from atomlens.screening.merging import DUPLICATES, FAILURES, RESULTS, Wish, write_results
 from atomlens.screening.running import Done, run_here
 from atomlens.screening.shards import (
@@ -80,6 +81,9 @@ class ScreenSettings:
     batch_size: int | None = None
     device: str = "auto"
     shard_size: int = SHARD_SIZE
+    measure: str | None = None
+    """What is read off predicted spectra: ``enz``, the zero of the permittivity"""
+    measure_settings: dict[str, Any] = field(default_factory=dict)
 
     def check(self) -> None:
         """Raise a SettingsError for what cannot be."""
@@ -157,7 +161,7 @@ def screen(
         progress: Called with the number of inputs that are done.
         **settings: Fields of `ScreenSettings`: ``where="gap > 1"``, ``by``, ``top``, ``lowest``,
             ``merge_duplicates``, ``format``, ``disorder``, ``n_models``, ``conformers``,
-            ``strict``, ``reading``, ``batch_size``, ``device``, ``shard_size``.
+            ``strict``, ``reading``, ``batch_size``, ``device``, ``shard_size``, ``measure``.
 
     Raises:
         SettingsError: an expression or setting is impossible, or the folder holds something else.
@@ -200,8 +204,18 @@ def run_screening(
     labels = model_labels(asked.models)
     models = {label: Predictor.load(one) for label, one in zip(labels, asked.models, strict=True)}
     forms = DisorderChoice(how=asked.disorder, n_models=asked.n_models, conformers=asked.conformers)
+    measure = None if asked.measure is None else make_measure(asked.measure, asked.measure_settings)
+    if measure is not None:
+        measure.check(tuple(models.values()))
+    elif asked.measure_settings:
+        raise SettingsError("measure_settings: they belong to a measure; name it with --measure.")
     has_forms = asked.disorder == "enumerate" or asked.conformers > 1
-    columns = ScreenColumns.of(models, carried_headers(asked.inputs), has_forms=has_forms)
+    columns = ScreenColumns.of(
+        models,
+        carried_headers(asked.inputs),
+        has_forms=has_forms,
+        measured=None if measure is None else measure.columns,
+    )
     wish = Wish(
         where=None if asked.where is None else parse(asked.where, columns.kinds),
         by=None if asked.by is None else parse(asked.by, columns.kinds, "--by"),
@@ -216,6 +230,7 @@ def run_screening(
         strict=asked.strict,
         batch_size=asked.batch_size,
         device=asked.device,
+        measure=measure,
     )
     runner = _runner(ray)
     manifest = {

@@ -74,10 +74,10 @@ class PairLinear(nn.Module):
     ) -> Iterator[tuple[Tensor, EdgeLayout]]:
         """Yield the rows (n_own, n_out) of edges and their layout, some targets at a time.
 
-        Where a gradient is asked for, or the edges are few, all come at once.
+        While training, or where the edges are few, all come at once.
         """
         target, source = self.of_nodes(nodes)
-        if not worth_parts(len(edges)):
+        if self.training or not worth_parts(len(edges)):
             yield self.of_edges(target, source, edges, layout), layout
             return
         for targets, own in parts_at_targets(layout):
