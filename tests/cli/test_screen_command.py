@@ -186,6 +186,9 @@ def test_what_is_finished_is_not_done_again(
     assert run("--out", out, "--resume") == 0
     assert "1 of 3 shards were finished" in capsys.readouterr().err
     assert contents(out) == before
+    assert run("--out", out, "--resume", "--where", "signal > 0") == 2
+    assert "leave --where out" in capsys.readouterr().err
+    assert run("--out", out, "--resume", "--quiet", "--workers", 1) == 0
 
 
 def test_what_was_changed_is_done_again(model_folder: Path, tmp_path: Path) -> None:

@@ -136,6 +136,7 @@ def settings_of(options: argparse.Namespace) -> "ScreenSettings":
     if options.resume:
         before = ScreenSettings.of_manifest(options.out)
         if not options.given:
+            refuse_options_beside_resume(options)
             return before
     elif not options.given and read_manifest(options.out) is not None:
         raise SettingsError(
@@ -164,6 +165,25 @@ def settings_of(options: argparse.Namespace) -> "ScreenSettings":
             "measure", {}
         ),
     )
+
+
+def refuse_options_beside_resume(options: argparse.Namespace) -> None:
+    """Refuse what would be ignored, since the screening in the folder says how it was asked for.
+
+    Raises:
+        SettingsError: there is something.
+    """
+    parser = argparse.ArgumentParser(add_help=False)
+    add_arguments(parser)
+    free = ("given", "out", "resume", "ray", "workers", "quiet", "debug")
+    for action in parser._actions:
+        name = action.dest
+        if name not in free and getattr(options, name) != action.default:
+            option = action.option_strings[-1]
+            raise SettingsError(
+                f"{option}: `--resume` alone goes on as it was asked for then; leave {option} out, "
+                "or begin in another folder."
+            )
 
 
 def models_and_inputs(given: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
