@@ -205,9 +205,7 @@ def _cells(prediction: Prediction, i: int) -> Row:
             if prediction.spread is not None:
                 cells[f"{target.name}_spread"] = _finite(prediction.spread[i, start])
         cells[f"{target.name}_unit"] = target.unit
-    if prediction.unlike is not None:
-        share = _finite(prediction.unlike[i])
-        cells["unlike"] = None if share is None else round(share, 1)
+    cells |= prediction.unlike_record(i, prediction.columns)
     cells["seen_in"] = (prediction.seen[i] if prediction.seen else "") or None
     return cells
 
