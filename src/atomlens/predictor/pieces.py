@@ -100,11 +100,12 @@ def _read(piece: Piece, forms: DisorderChoice) -> list[Found]:
     if piece.kind == "failed":
         return [Found(piece.what, piece.source, piece.cells)]
     if piece.kind == "row":
-        return [Found(item, piece.source, piece.cells) for item in _of_row(*piece.what, forms)]
+        items = _of_row(*piece.what, forms=forms)
+        return [Found(item, piece.source, piece.cells) for item in items]
     if piece.kind == "packed":
         return [Found(item, piece.source) for item in _of_packed(*piece.what)]
-    items, left_out = read_piece(piece.kind, piece.what, forms)
-    return [Found(item, piece.source, left_out=left_out) for item in items]
+    found, left_out = read_piece(piece.kind, piece.what, forms)
+    return [Found(item, piece.source, left_out=left_out) for item in found]
 
 
 def _plain_piece(found: "tuple[str, Any] | Failure") -> Piece:
@@ -196,6 +197,7 @@ def _of_row(
     path: str,
     called: str,
     name: str | None,
+    *,
     forms: DisorderChoice,
 ) -> "list[Atoms | Failure]":
     try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from atomlens.predictor.columns import ColumnNames
 from atomlens.predictor.trained import TrainedModel
 
 Kind = Literal["text", "whole", "number", "list", "any"]
@@ -93,11 +94,11 @@ class ScreenColumns:
             kinds |= {names[word]: kind for word, kind in words.items()}
         kinds |= {**(_FORMS if has_forms else {}), **(measured or {}), **_AFTER}
         units = {
-            names[f"{target.name}{ending}"]: target.unit
-            for model, names in zip(models.values(), called, strict=True)
+            found[word]: target.unit
+            for model, found in zip(models.values(), called, strict=True)
             for target in model.targets
-            for ending in ("", "_std")
-            if target.unit and f"{target.name}{ending}" in names
+            for word in (target.name, ColumnNames(model.targets).of(target, "_std"))
+            if target.unit and word in found
         }
         return cls(of_models=tuple(called), carried=carried, kinds=kinds, units=units)
 
@@ -110,20 +111,23 @@ class ScreenColumns:
 def own_columns(model: TrainedModel, *, has_forms: bool) -> dict[str, Kind]:
     """Return the columns of one model by itself: values, errors, unlikeness, units."""
     found: dict[str, Kind] = {}
+    names = ColumnNames(model.targets)
     for target in model.targets:
+        spread = names.of(target, "_std")
         if target.is_spectrum:
-            found |= {target.name: "list", f"{target.name}_std": "list"}
+            found |= {target.name: "list", spread: "list"}
         elif target.classes:
             found[target.name] = "text"
-            found |= dict.fromkeys((f"{target.name}_{label}" for label in target.classes), "number")
+            labels = (names.of(target, f"_{label}") for label in target.classes)
+            found |= dict.fromkeys(labels, "number")
         else:
-            found |= {target.name: "number", f"{target.name}_std": "number"}
+            found |= {target.name: "number", spread: "number"}
             if has_forms:
-                found[f"{target.name}_spread"] = "number"
+                found[names.of(target, "_spread")] = "number"
     if model.familiarity is not None:
-        found["unlike"] = "number"
-    found["seen_in"] = "text"
+        found[names["unlike"]] = "number"
+    found[names["seen_in"]] = "text"
     for target in model.targets:
         if target.unit:
-            found[f"{target.name}_unit"] = "text"
+            found[names.of(target, "_unit")] = "text"
     return found

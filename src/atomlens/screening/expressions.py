@@ -166,8 +166,8 @@ class _Compiler:
                 return _calculated(_ARITHMETIC[type(node.op)], *sides)
             case ast.Compare() if all(type(op) in _COMPARISONS for op in node.ops):
                 return self.comparison(node, deeper)
-            case ast.Call(func=ast.Name(), keywords=[]) if node.args:
-                return self.call(node.func, node.args, deeper)
+            case ast.Call(func=ast.Name(id=name), keywords=[]) if node.args:
+                return self.call(name, node.args, deeper)
             case ast.Name():
                 return self.column(node.id)
             case ast.Constant() if isinstance(node.value, int | float | str | bool):
@@ -209,8 +209,7 @@ class _Compiler:
         ]
         return steps[0] if len(steps) == 1 else _all(steps)
 
-    def call(self, function: ast.Name, arguments: list[ast.expr], depth: int) -> _Evaluate:
-        name = function.id
+    def call(self, name: str, arguments: list[ast.expr], depth: int) -> _Evaluate:
         if name not in _FUNCTIONS:
             raise SettingsError(f"{self.where}: {unknown_name('function', name, _FUNCTIONS)}")
         given = [self.of(argument, depth) for argument in arguments]

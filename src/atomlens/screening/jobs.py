@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from atomlens.errors import Failure
 from atomlens.machine import choose_device
 from atomlens.predictor import Prediction, Predictor
+from atomlens.predictor.columns import ColumnNames
 from atomlens.predictor.inputs import Inputs, from_items
 from atomlens.predictor.pieces import Found, Piece, read_pieces
 from atomlens.screening.columns import (
@@ -98,8 +99,9 @@ def answers(job: Job, found: Sequence[Found]) -> list[Row]:
     digests = dict(
         zip(inputs.places.tolist(), structure_digests(inputs.structures).tolist(), strict=True)
     )
+    called = [ColumnNames(prediction.targets) for prediction in predictions]
     rows = [
-        _row(job, place, found[place], digests.get(place), predictions, number)
+        _row(job, place, found[place], digests.get(place), predictions, called, number)
         for number, place in enumerate(groups)
     ]
     places = inputs.places.tolist()
@@ -141,6 +143,7 @@ def _row(
     found: Found,
     digest: int | None,
     predictions: Sequence[Prediction],
+    called: Sequence[ColumnNames],
     i: int,
 ) -> Row:
     columns = job.columns
@@ -169,9 +172,9 @@ def _row(
     ):
         if word in columns.kinds and counts is not None:
             row[word] = int(counts[i]) or None
-    for prediction, names in zip(predictions, columns.of_models, strict=True):
+    for prediction, own, names in zip(predictions, called, columns.of_models, strict=True):
         if not prediction.errors[i]:
-            said = _cells(prediction, i)
+            said = _cells(prediction, own, i)
             row |= {names[word]: value for word, value in said.items() if word in names}
     return row
 
@@ -186,27 +189,26 @@ def _joined_errors(labels: Sequence[str], errors: Sequence[str]) -> str | None:
     return "; ".join(f"{label}: {error}" for label, error in pairs if error)
 
 
-def _cells(prediction: Prediction, i: int) -> Row:
+def _cells(prediction: Prediction, names: ColumnNames, i: int) -> Row:
     """Return what one model says of one structure, under the model's own names of columns."""
-    cells: Row = {}
+    cells: Row = prediction.unlike_record(i, names)
     places = value_slices(prediction.targets)
     for index, (target, place) in enumerate(zip(prediction.targets, places, strict=True)):
         shares, start = prediction.probabilities[index], place.start
         if target.is_spectrum:
             cells[target.name] = _finite_all(prediction.values[i, place])
-            cells[f"{target.name}_std"] = _finite_all(prediction.std[i, place])
+            cells[names.of(target, "_std")] = _finite_all(prediction.std[i, place])
         elif shares is not None:
             cells[target.name] = target.classes[int(prediction.values[i, start])]
             named = zip(target.classes, shares[i].tolist(), strict=True)
-            cells |= {f"{target.name}_{label}": share for label, share in named}
+            cells |= {names.of(target, f"_{label}"): share for label, share in named}
         else:
             cells[target.name] = _finite(prediction.values[i, start])
-            cells[f"{target.name}_std"] = _finite(prediction.std[i, start])
+            cells[names.of(target, "_std")] = _finite(prediction.std[i, start])
             if prediction.spread is not None:
-                cells[f"{target.name}_spread"] = _finite(prediction.spread[i, start])
-        cells[f"{target.name}_unit"] = target.unit
-    cells |= prediction.unlike_record(i, prediction.columns)
-    cells["seen_in"] = (prediction.seen[i] if prediction.seen else "") or None
+                cells[names.of(target, "_spread")] = _finite(prediction.spread[i, start])
+        cells[names.of(target, "_unit")] = target.unit
+    cells[names["seen_in"]] = (prediction.seen[i] if prediction.seen else "") or None
     return cells
 
 
