@@ -231,11 +231,11 @@ def test_an_index_of_many_shows_the_first(
     from atomlens.predictor import report
 
     monkeypatch.setattr(report, "MOST_IN_INDEX", 2)
-    smiles = ["C", "CC", "CCC"]
+    smiles = ["CCO", "CCOC", "CCOCC"]
     words = ["explain", str(model_folder), *smiles, "--out", str(tmp_path), "--workers", "2"]
     assert main([*words, "--method", "attention"]) == 0
     assert "It shows the first 2 of 3" in capsys.readouterr().out
     assert all((tmp_path / f"{one}.html").is_file() for one in smiles)
     page = (tmp_path / "index.html").read_text()
-    assert '"CC"' in page
-    assert '"CCC"' not in page
+    assert '"CCOC"' in page
+    assert '"CCOCC"' not in page

@@ -163,7 +163,7 @@ class AttentionConvolution(nn.Module):
         for rows, part in self.pair.in_parts(nodes, edges, layout):
             z = self.edge_norm(rows)
             scores, core = z.split([heads * self.n_scores, heads * self.n_features], dim=1)
-            weights, totals = self._shares(scores.reshape(len(z), heads, self.n_scores), part)
+            weights, totals = self._weights(scores.reshape(len(z), heads, self.n_scores), part)
             core = part.heard(self.activation(core)).reshape(len(z), heads, self.n_features)
             summed = segment_sum(weights * core, part.target, part.n_nodes) / totals
             combined.append(self._combined(summed))
@@ -171,7 +171,7 @@ class AttentionConvolution(nn.Module):
         aggregated = self.node_norm(_joined(combined))
         return Convolved(self.activation(nodes + aggregated), aggregated, _joined(shares))
 
-    def _shares(
+    def _weights(
         self, scores: Float[Tensor, "n_edges n_heads n_scores"], layout: EdgeLayout
     ) -> tuple[
         Float[Tensor, "n_edges n_heads n_scores"], Float[Tensor, "n_nodes n_one_or_heads n_scores"]
