@@ -92,7 +92,7 @@ def main() -> None:
         axes.axvline(limit, color="#9aa3ad", linewidth=1, linestyle="--")
         unit = f" ({own[0].unit})" if own[0].unit else ""
         axes.set_xlabel(f"absolute error of {target.replace('_', ' ')}{unit}")
-        axes.set_xlim(0, max(float(np.quantile(e.sizes, 0.98)) for e in own))
+        axes.set_xlim(0, max(float(np.quantile(e.sizes, 0.93)) for e in own))
         axes.set_ylim(0, 1)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, loc="lower right")
