@@ -2,8 +2,9 @@
 
     python benchmarks/gcmc_check.py [--only gas mfi-ch4 ...] [--cycles 1.0]
 
-* gas: CO2 (TraPPE) in an empty box at 1, 10 and 30 bar beside the Peng-Robinson equation, at 30 bar
-  also with the attraction beyond the cutoff (tail corrections).
+* gas, gas-30, gas-30-tail: CO2 (TraPPE) in an empty box at 1 and 10 bar, and at 30 bar without and
+  with the attraction beyond the cutoff (tail corrections), beside the Peng-Robinson equation.
+* virial: the second virial coefficient of that CO2, and of the equation.
 * mfi-ch4: CH4 in all-silica MFI at 300 K, examples 7 and 8 of RASPA3's manual with their
   parameters: Henry's law (3.526e-5 molecules/cell/Pa) at 0.05 bar, and the loading at 1 bar. (The
   manual's molecules a cell are taken; its mol/kg do not fit the mass of Si96O192.)
@@ -23,14 +24,17 @@ some fifteen minutes.
 """
 
 import argparse
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from ase import Atoms
 from ase.spacegroup import crystal
+from scipy import constants
 
 from atomlens.labels import FORCE_FIELDS, GASES, GcmcSettings, make_framework, simulate
 from atomlens.labels.force_fields import ForceField, LennardJones
@@ -112,23 +116,58 @@ def peng_robinson_density(gas: Gas, pressure: float, temperature: float) -> floa
     return pressure * 1e5 / (z * 1.380649e-23 * temperature) * 1e-30
 
 
-def check_gas(scale: float) -> Iterator[Row]:
+def check_gas(
+    scale: float, pressures: tuple[tuple[float, int], ...], tail: bool = False
+) -> Iterator[Row]:
     """The box holds one atom without any interaction."""
     nothing = ForceField(name="none", source="", parameters={"He": LennardJones(0.0, 1.0)})
     box = Atoms("He", [[0, 0, 0]], cell=[30.0] * 3, pbc=True)
     host = make_framework(box, nothing, cutoff=12.8, charges="none")
-    for pressure, cycles, tail in (
-        (1.0, 40000, False),
-        (10.0, 20000, False),
-        (30.0, 20000, False),
-        (30.0, 20000, True),
-    ):
+    for pressure, cycles in pressures:
         settings = GcmcSettings(
             cycles=int(cycles * scale), equilibration=int(cycles * scale / 5), tail_corrections=tail
         )
         found = simulate(host, GASES["CO2"], pressure, settings)
         expected = peng_robinson_density(GASES["CO2"], pressure, 298.0) * host.volume
         yield Row("CO2, tail" if tail else "CO2, empty", found, expected, "N")
+
+
+def second_virial(gas: Gas, temperature: float, cutoff: float) -> float:
+    """Second virial coefficient of a model, cm3/mol, over 20,000 orientations a distance."""
+    random = np.random.default_rng(0)
+    coulomb = constants.e**2 / (4 * np.pi * constants.epsilon_0 * constants.k) * 1e10
+    distances = np.linspace(0.05, 40.0, 800)
+    means = []
+    for distance in distances:
+        axes = random.normal(size=(2, 20_000, 3))
+        axes /= np.linalg.norm(axes, axis=2, keepdims=True)
+        energy = np.zeros(axes.shape[1])
+        for one, other in itertools.product(gas.sites, gas.sites):
+            between = [0, 0, distance] + axes[1] * other.height - axes[0] * one.height
+            r = np.maximum(np.linalg.norm(between, axis=1), 0.5)
+            depth = np.sqrt(one.lennard_jones.epsilon * other.lennard_jones.epsilon)
+            sixth = ((one.lennard_jones.sigma + other.lennard_jones.sigma) / 2 / r) ** 6
+            energy += np.where(r < cutoff, 4 * depth * (sixth**2 - sixth), 0.0)
+            energy += coulomb * one.charge * other.charge / r
+        means.append(np.exp(-energy / temperature).mean() - 1)
+    volume = -2 * np.pi * np.trapezoid(np.array(means) * distances**2, distances)
+    return volume * 1e-24 * constants.N_A
+
+
+def check_virial(scale: float) -> Iterator[Row]:
+    """What the model of CO2 attracts, beside the equation that its fugacity comes from."""
+    gas, temperature = GASES["CO2"], 298.0
+    w = gas.acentric_factor
+    kappa = 0.37464 + 1.54226 * w - 0.26992 * w**2
+    alpha = (1 + kappa * (1 - np.sqrt(temperature / gas.critical_temperature))) ** 2
+    rt, rtc = constants.R * temperature, constants.R * gas.critical_temperature
+    attraction = 0.45724 * rtc**2 / gas.critical_pressure * alpha
+    equation = (0.07780 * rtc / gas.critical_pressure - attraction / rt) * 1e6
+    for cutoff in (12.8, np.inf):
+        found = second_virial(gas, temperature, cutoff)
+        print(f"second virial coefficient of CO2, cutoff {cutoff:g} Å: {found:.0f} cm3/mol")
+    print(f"of Peng and Robinson's equation: {equation:.0f} cm3/mol")
+    return iter(())
 
 
 def check_mfi_methane(scale: float) -> Iterator[Row]:
@@ -183,7 +222,10 @@ def check_irmof_1(scale: float) -> Iterator[Row]:
 
 
 CHECKS: dict[str, Callable[[float], Iterator[Row]]] = {
-    "gas": check_gas,
+    "virial": check_virial,
+    "gas": partial(check_gas, pressures=((1.0, 40000), (10.0, 20000))),
+    "gas-30": partial(check_gas, pressures=((30.0, 20000),)),
+    "gas-30-tail": partial(check_gas, pressures=((30.0, 20000),), tail=True),
     "mfi-ch4": check_mfi_methane,
     "mfi-co2": check_mfi_dioxide,
     "mfi-isotherm": check_mfi_isotherm,
