@@ -1,5 +1,6 @@
 """Numbers out of the rows of a study's tables, whose cells may be of any type or missing."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -16,3 +17,16 @@ def as_number(value: object) -> float:
 def numbers_of(rows: Sequence[Mapping[str, object]], name: str) -> NDArray[np.float64]:
     """Return one column, (n_rows,); NaN where a row lacks it."""
     return np.array([as_number(row.get(name)) for row in rows], dtype=np.float64)
+
+
+def within(row: Mapping[str, object], name: str, digits: str = ".3g") -> str:
+    """Return a value with its interval, the fields ``NAME``, ``NAME_low`` and ``NAME_high``.
+
+    Without an interval the value alone; empty where there is no value.
+    """
+    value, low, high = (as_number(row.get(f"{name}{end}")) for end in ("", "_low", "_high"))
+    if not math.isfinite(value):
+        return ""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return f"{value:{digits}}"
+    return f"{value:{digits}} ({low:{digits}} to {high:{digits}})"

@@ -22,7 +22,7 @@ from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult, StudySettings
 from atomlens.studies.environments.numbers import LEAST, Atoms, environment_row, with_holm
 from atomlens.studies.faithful.asked import Asked
-from atomlens.studies.rows import as_number
+from atomlens.studies.rows import as_number, within
 from atomlens.studies.statistics import Interval
 
 _MOST_EXAMPLES = 12
@@ -256,10 +256,6 @@ def _effects(rows: list[Row], unit: str) -> list[Effect]:
 
 
 def _shown(rows: list[Row]) -> list[Row]:
-    def within(row: Row, name: str) -> str:
-        value, low, high = (as_number(row.get(f"{name}{e}")) for e in ("", "_low", "_high"))
-        return f"{value:.3g} ({low:.3g} to {high:.3g})" if np.isfinite(value) else ""
-
     return [
         {
             "kind": row["kind"],

@@ -34,7 +34,7 @@ from atomlens.studies.faithful.orders import (
     tables,
 )
 from atomlens.studies.faithful.words import paragraph, passes, verdict
-from atomlens.studies.rows import as_number
+from atomlens.studies.rows import as_number, within
 from atomlens.studies.statistics import Interval, bootstrap, spearman
 
 _COSTLY = ("occlusion", "integrated-gradients", "expected-gradients", "shapley", "learnt-mask")
@@ -477,20 +477,16 @@ def _best(row: Row) -> str:
 def shown_rows(rows: list[Row]) -> list[Row]:
     """Return the table for the terminal."""
 
-    def within(row: Row, name: str) -> str:
-        value, low, high = (as_number(row[f"{name}{e}"]) for e in ("", "_low", "_high"))
-        return f"{value:.2f} ({low:.2f} to {high:.2f})" if np.isfinite(value) else ""
-
     return [
         {
             "method": row["method"],
             "meaning": row["meaning"],
-            "deletion / random": within(row, "deletion"),
+            "deletion / random": within(row, "deletion", ".2f"),
             "best table": f"{as_number(row[_best(row)]):.2f} {row['best_table']}",
-            "above it": within(row, "above_table"),
+            "above it": within(row, "above_table", ".2f"),
             "untrained": f"{as_number(row.get('untrained')):.2f}",
-            "insertion / random": within(row, "insertion"),
-            "Pearson with losses": within(row, "pearson"),
+            "insertion / random": within(row, "insertion", ".2f"),
+            "Pearson with losses": within(row, "pearson", ".2f"),
             "passes": row["verdict"],
         }
         for row in rows
