@@ -17,16 +17,19 @@ INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # Only what is pinned, and only with the hash that is pinned; nothing is built.
 PINNED := $(PIP) --require-hashes --no-deps --only-binary :all: $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+HAS_TORCH := import sys, importlib.util as u; sys.exit(u.find_spec("torch") is None)
 WANTS_CUDA := import sys, importlib.metadata as m; sys.exit(any(r.startswith("nvidia") for r in m.requires("torch")))
 
 .PHONY: install demo test test-triton test-matrix pins audit check check-fast docs clean
 
 install: $(INSTALLED)
 
-$(INSTALLED): pyproject.toml constraints/cpu.txt constraints/cuda.txt constraints/triton.txt
+$(INSTALLED): pyproject.toml constraints/cpu.txt constraints/cuda.txt constraints/triton.txt constraints/torch-cpu.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; none is on the PATH."; exit 1; }
 	@echo "Installing into $(VENV), a few minutes the first time ..."
 	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -c '$(HAS_TORCH)' || $(PINNED) -r constraints/torch-cpu.txt 2>/dev/null || \
+		echo "No CPU build of torch is at hand: PyPI's is taken, for Linux 3 GB with CUDA."
 	@$(PINNED) -r constraints/cpu.txt
 	@$(BIN)/python -c '$(WANTS_CUDA)' || $(PINNED) -r constraints/cuda.txt -r constraints/triton.txt
 	@$(PIP) --no-deps --no-build-isolation -e .
