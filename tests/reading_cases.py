@@ -88,6 +88,14 @@ CASES: dict[str, list[Case]] = {
             "a.cif",
         ),
         Case(
+            "a component of a dictionary (ligands of wwPDB and CCP4): its ideal coordinates",
+            "data_HOH\n_chem_comp.formula 'H2 O'\nloop_\n_chem_comp_atom.comp_id\n"
+            "_chem_comp_atom.type_symbol\n_chem_comp_atom.pdbx_model_Cartn_x_ideal\n"
+            "_chem_comp_atom.pdbx_model_Cartn_y_ideal\n_chem_comp_atom.pdbx_model_Cartn_z_ideal\n"
+            "HOH O 0 0 0\nHOH H 0.96 0 0\nHOH H -0.24 0.93 0\n",
+            "a.cif",
+        ),
+        Case(
             "operations and a group that exclude each other, and Z or a density that decides",
             "_chemical_formula_sum 'Cl Na'\n_cell_formula_units_Z 4\n".join(
                 ["data_x\n", cif(symmetry=f"_space_group_IT_number 225\n{IDENTITY}")[7:]]

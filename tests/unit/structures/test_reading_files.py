@@ -230,3 +230,47 @@ def test_a_negative_scale_of_a_poscar_is_the_volume(tmp_path: Path) -> None:
     text = "x\n-64\n1 0 0\n0 1 0\n0 0 1\nFe\n1\nSelective dynamics\nDirect\n0 0 0 T T F\n"
     (tmp_path / "POSCAR").write_text(text)
     assert to_atoms(tmp_path / "POSCAR").cell.lengths() == pytest.approx([4, 4, 4])
+
+
+COMPONENT = """data_comp_list
+loop_
+_chem_comp.id
+_chem_comp.name
+MOL nothing
+XXX nobody
+data_MOL
+_chem_comp.formula 'C O'
+loop_
+_chem_comp_atom.comp_id
+_chem_comp_atom.atom_id
+_chem_comp_atom.type_symbol
+_chem_comp_atom.model_Cartn_x
+_chem_comp_atom.model_Cartn_y
+_chem_comp_atom.model_Cartn_z
+_chem_comp_atom.pdbx_model_Cartn_x_ideal
+_chem_comp_atom.pdbx_model_Cartn_y_ideal
+_chem_comp_atom.pdbx_model_Cartn_z_ideal
+MOL C1 C 1 2 3 0 0 0
+MOL O1 O 1 2 4.1 0 0 {last}
+"""
+
+
+@pytest.mark.parametrize(("last", "distance"), [("1.2", 1.2), ("?", 1.1)])
+def test_a_component_of_a_dictionary_is_a_molecule(
+    last: str, distance: float, tmp_path: Path
+) -> None:
+    """Its ideal coordinates if all are known, else those of the model."""
+    path = tmp_path / "MOL.cif"
+    path.write_text(COMPONENT.format(last=last))
+    (molecule,) = read_structures(path).structures
+    assert molecule.get_chemical_formula() == "CO"
+    assert not molecule.pbc.any()
+    assert molecule.get_distance(0, 1) == pytest.approx(distance)
+    assert "warnings" not in molecule.info
+
+
+def test_a_component_without_coordinates_is_no_structure(tmp_path: Path) -> None:
+    path = tmp_path / "MOL.cif"
+    path.write_text(COMPONENT.format(last="?").replace("4.1", "."))
+    (failure,) = read_structures(path).failures
+    assert "holds no atom positions" in failure.message

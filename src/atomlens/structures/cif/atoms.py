@@ -50,7 +50,8 @@ def read_cif(text: str, disorder: DisorderChoice = REFUSE) -> list[Entry]:
     A block gives one structure, or one for each model of an mmCIF, or for each ordered model. If
     conformers are asked for, the models of an mmCIF are taken as such and numbered.
     """
-    with_atoms = [(name, tags) for name, tags in read_tags(text) if _has_atoms(tags)]
+    blocks = [(name, _with_component(tags)) for name, tags in read_tags(text)]
+    with_atoms = [(name, tags) for name, tags in blocks if _has_atoms(tags)]
     if not with_atoms:
         raise StructureError(
             "the CIF holds no atom positions (no loop with _atom_site_fract_x and its fellows "
@@ -76,6 +77,29 @@ def read_cif(text: str, disorder: DisorderChoice = REFUSE) -> list[Entry]:
 
 def _has_atoms(tags: Tags) -> bool:
     return bool(column(tags, "_atom_site_fract_x", "_atom_site_cartn_x"))
+
+
+def _with_component(tags: Tags) -> Tags:
+    """Give the atoms of a chemical component, such as a ligand of the PDB, as atoms of a molecule.
+
+    Dictionaries of components (wwPDB, CCP4) have tags of their own for them: ideal coordinates,
+    or those of a model where an ideal one is missing.
+    """
+    if _has_atoms(tags) or len(set(column(tags, "_chem_comp_atom_comp_id"))) > 1:
+        return tags
+    for place in ("pdbx_model_cartn_{}_ideal", "model_cartn_{}", "{}"):
+        found = [column(tags, f"_chem_comp_atom_{place.format(axis)}") for axis in "xyz"]
+        if found[0] and all(number(value) is not None for one in found for value in one):
+            break
+    else:
+        return tags
+    sites = {f"_atom_site_cartn_{axis}": one for axis, one in zip("xyz", found, strict=True)}
+    for ours, theirs in (("type_symbol", "type_symbol"), ("label", "atom_id")):
+        if values := column(tags, f"_chem_comp_atom_{theirs}"):
+            sites[f"_atom_site_{ours}"] = values
+    formula = column(tags, "_chem_comp_formula")
+    said = {"_chemical_formula_sum": formula[0]} if len(formula) == 1 else {}
+    return {**said, **sites}
 
 
 def _models(tags: Tags) -> Iterator[tuple[str, Tags]]:
