@@ -131,13 +131,18 @@ def run(options: argparse.Namespace) -> int:
     """Train, then say how well it went and what to do next."""
     from atomlens.cli.training_line import TrainingLine
     from atomlens.training import train
+    from atomlens.training.launch import is_first_process
 
+    first = is_first_process()  # of those that torchrun has started: the one that speaks
     data, settings = data_and_settings(options)
     names = [t.name for t in data.targets]
     out = options.out or default_folder(Path(options.data).stem, *names)
-    tell_failures(data.failures, len(data) + len(data.failures), out)
-    with TrainingLine(quiet=options.quiet, unit=data.targets[0].unit) as line:
-        heard: Any = line if options.log is None else logged(options.log, out, settings, line)
+    if first:
+        tell_failures(data.failures, len(data) + len(data.failures), out)
+    with TrainingLine(quiet=options.quiet or not first, unit=data.targets[0].unit) as line:
+        heard: Any = line
+        if options.log is not None and first:
+            heard = logged(options.log, out, settings, line)
         model = train(
             data,
             model=options.model,
@@ -151,7 +156,8 @@ def run(options: argparse.Namespace) -> int:
             from atomlens.training.loggers import final_figures
 
             heard.close(final_figures(model.metrics))
-    emit(summary(model, out))
+    if first:
+        emit(summary(model, out))
     return 1 if data.failures else 0
 
 

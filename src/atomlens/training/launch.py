@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from atomlens.errors import SettingsError
+from atomlens.errors import SettingsError, TrainingError
 from atomlens.machine import choose_device, keep_freed_memory
 from atomlens.training.job import Job
 from atomlens.training.settings import TrainSettings
@@ -24,6 +24,7 @@ def train_member(job: Job, member: int, seconds: float | None) -> None:
         KeyboardInterrupt: Ctrl-C was pressed; the state is saved.
         TrainingError: the loss became not a number before the first good epoch.
         SettingsError: the devices are not there.
+        TrainingError: the processes do not see the same folder.
     """
     with _quiet():
         fabric = _fabric(job.settings)
@@ -59,10 +60,36 @@ def _run_parcel(fabric: Any, parcel: Parcel) -> None:
 def _run(fabric: Any, job: Job, member: int, seconds: float | None) -> None:
     from atomlens.training.member import MemberTraining
 
+    _check_shared(fabric, job)
     devices = [fabric.device] if fabric.device.type == "cuda" else []
     with _global_settings(job.settings, fabric.device), torch.random.fork_rng(devices=devices):
         MemberTraining(fabric, job, member, seconds).run()
     fabric.barrier()
+
+
+def _check_shared(fabric: Any, job: Job) -> None:
+    """Make sure that every process sees what the first one writes.
+
+    Raises:
+        TrainingError: the folder of the run is another one for some of them.
+    """
+    if fabric.world_size == 1:
+        return
+    mark = job.folder / fabric.broadcast(f"seen-{os.getpid()}-{os.urandom(4).hex()}")
+    if fabric.global_rank == 0:
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+    fabric.barrier()
+    n_seeing = fabric.all_reduce(
+        torch.tensor(float(mark.exists()), device=fabric.device), reduce_op="sum"
+    )
+    if fabric.global_rank == 0:
+        mark.unlink()
+    if round(float(n_seeing)) < fabric.world_size:
+        raise TrainingError(
+            f"{job.folder.parent}: not all of the {fabric.world_size} processes see this folder. "
+            "Give one on a file system that all nodes share."
+        )
 
 
 def started_by_others() -> bool:
@@ -84,15 +111,63 @@ def _fabric(settings: TrainSettings) -> Any:
         raise SettingsError(
             f"devices={settings.devices}, but this machine has {torch.cuda.device_count()} GPUs."
         )
-    single = settings.devices == 1 and not started_by_others()
-    strategy = "auto" if single else ("ddp" if started_by_others() else "ddp_spawn")
+    by_others = started_by_others()
+    strategy = "ddp" if by_others else ("auto" if settings.devices == 1 else "ddp_spawn")
     return Fabric(
         accelerator=device.type,
         devices=settings.devices,
+        num_nodes=_n_nodes(settings) if by_others else 1,
         strategy=strategy,
         precision="32-true" if settings.precision == "32" else settings.precision,
-        plugins=[LightningEnvironment()] if single else None,
+        plugins=None if by_others else [LightningEnvironment()],
     )
+
+
+def _n_nodes(settings: TrainSettings) -> int:
+    """Return how many machines the processes are on that torchrun or the like has started.
+
+    Raises:
+        SettingsError: they are not as many on each as there are devices to be used.
+    """
+    world = int(os.environ["WORLD_SIZE"])
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", settings.devices))
+    if here != settings.devices:
+        raise SettingsError(
+            f"devices={settings.devices}, but {here} processes were started on this machine. "
+            f"Give --devices {here}, or torchrun --nproc-per-node {settings.devices}."
+        )
+    if world % here:
+        raise SettingsError(
+            f"{world} processes do not make whole machines of {here}. Start as many on each."
+        )
+    return world // here
+
+
+def check_launch(settings: TrainSettings, *, has_folder: bool) -> None:
+    """Refuse processes that could not work together, before any work is done.
+
+    Raises:
+        SettingsError: a sentence.
+    """
+    if started_by_others():
+        _n_nodes(settings)
+        if not has_folder:
+            raise SettingsError(
+                "Processes that torchrun starts exchange the model through its folder. Give one "
+                "(out, on the command line --out) that all of them see."
+            )
+    elif settings.devices > 1 and _tasks_of_srun() > 1:
+        raise SettingsError(
+            f"srun has started {_tasks_of_srun()} tasks, and each would train on "
+            f"{settings.devices} devices by itself. Start one torchrun a node (docs/gpu.md)."
+        )
+
+
+def _tasks_of_srun() -> int:
+    """Return how many processes like this one SLURM has started; 1 outside of srun."""
+    inside = {"SLURM_NTASKS", "SLURM_STEP_ID", "SLURM_PROCID"} <= set(os.environ)
+    said = os.environ["SLURM_NTASKS"] if inside else ""
+    return int(said) if said.isdecimal() else 1
 
 
 def _check_picklable(job: Job) -> None:

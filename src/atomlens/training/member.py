@@ -80,6 +80,7 @@ class MemberTraining:
         self.best: dict[str, Tensor] = {}
         self.at = Counters()
         self._restore()
+        self._check_together()
         self.recorded = self._recorded_steps()
         done = self.at.epoch * self.order.n_steps + self.at.step
         self.watch = Stopwatch(s, seconds, done)
@@ -140,7 +141,8 @@ class MemberTraining:
         set_rate(self.optimizer.optimizer, self.learning_rate)
         if self.steps is None:
             rows = torch.from_numpy(self.order.at(at.epoch, at.step))
-            self._work(rows.to(device, non_blocking=True), number, len(rows))
+            weight, n_own = self.order.weight(at.step), self.order.n_own(at.step)
+            self._work(rows.to(device, non_blocking=True), number, n_own, weight)
         else:
             self.steps.go_to(at.epoch, at.step)
             if self.average is not None:
@@ -151,11 +153,11 @@ class MemberTraining:
                 self.recorded.replay(kind)
         at.step += 1
 
-    def _work(self, rows: Tensor, number: int, n_rows: int | Tensor) -> None:
-        """Do one step on the device."""
+    def _work(self, rows: Tensor, number: int, n_rows: int | Tensor, weight: float) -> None:
+        """Do one step on the device; its gradient counts by ``weight`` among those of others."""
         loss = self.step_module(rows, number)
         self.optimizer.zero_grad(set_to_none=True)
-        self.fabric.backward(loss)
+        self.fabric.backward(loss if weight == 1 else loss * weight)
         self._clip()
         self.optimizer.step()
         self.model.constrain_weights()
@@ -167,7 +169,8 @@ class MemberTraining:
     def _fixed_work(self, number: int) -> None:
         """Do one step of fixed size; nothing here waits for the device or depends on its turn."""
         assert self.steps is not None
-        self._work(self.steps.rows, number, (self.steps.rows >= 0).sum())
+        weight = 1.0 if self.alone else float(self.steps.weights[self.at.step])
+        self._work(self.steps.rows, number, (self.steps.rows >= 0).sum(), weight)
 
     def _recorded_steps(self) -> RecordedSteps | None:
         if self.steps is None or not can_record(self.settings, self.fabric.device):
@@ -356,6 +359,22 @@ class MemberTraining:
         if saved is not None:
             with restoring(folder):
                 self._take_back(saved)
+
+    def _check_together(self) -> None:
+        """Make sure that all processes stand at the same step.
+
+        Raises:
+            TrainingError: some see another state in the folder of the run, or none.
+        """
+        if self.alone:
+            return
+        here = torch.tensor([self.at.epoch, self.at.step], device=self.fabric.device)
+        places = self.fabric.all_gather(here)
+        if (places != places[0]).any():
+            raise TrainingError(
+                f"{self.job.folder.parent}: the processes find different states in this folder. "
+                "Give one on a file system that all nodes share, and start again."
+            )
 
     def _take_back(self, saved: Checkpoint) -> None:
         self.at = Counters.of(saved.state["counters"])

@@ -51,6 +51,20 @@ class StepOrder:
             chunk = np.resize(chunk, self.n_ranks)
         return chunk[self.rank :: self.n_ranks]
 
+    def n_own(self, step: int) -> int:
+        """Return how many samples of a step are this device's; 0 if it only repeats one."""
+        left = min(self.together, len(self.rows) - step * self.together)
+        return len(range(self.rank, left, self.n_ranks))
+
+    def weight(self, step: int) -> float:
+        """Return how much this device's mean loss counts in the mean over all devices.
+
+        1 where all have as many samples; in a short last step a device counts by its samples, so
+        that the gradient is the one that a single device finds for the whole step.
+        """
+        left = min(self.together, len(self.rows) - step * self.together)
+        return self.n_own(step) * self.n_ranks / left
+
 
 class FixedSteps:
     """The same order in steps of one size whose batches fit a capacity, with rows on a device.
@@ -72,6 +86,8 @@ class FixedSteps:
         smallest = smallest_graph(node_counts, edge_counts)
         self.node_counts = np.append(node_counts, node_counts[smallest])
         self.edge_counts = np.append(edge_counts, edge_counts[smallest])
+        self.weights = np.ones(order.n_steps)
+        """(n_steps,) how much this device's mean loss counts, as `StepOrder.weight` has it."""
         self._epoch = -1
         self._steps = self.rows.unsqueeze(0)
 
@@ -92,6 +108,8 @@ class FixedSteps:
             rows[last : last + o.n_ranks] = np.resize(chosen[last:], o.n_ranks)
         batches = rows.reshape(o.n_steps, -1, o.n_ranks).transpose(0, 2, 1)
         fitting = self._fitting(batches.reshape(-1, self.capacity.n_graphs), epoch)
+        counts = (fitting != ABSENT).sum(1).reshape(o.n_steps, o.n_ranks)
+        self.weights = counts[:, o.rank] * o.n_ranks / counts.sum(1)
         return fitting[o.rank :: o.n_ranks]
 
     def _fits(self, batches: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -19,7 +19,7 @@ from atomlens.predictor.folder import TRAINING
 from atomlens.training.data import prepare
 from atomlens.training.finishing import draw, finish
 from atomlens.training.job import Job, MemberResult, fit_in_closed_form, read_result
-from atomlens.training.launch import is_first_process, train_member
+from atomlens.training.launch import check_launch, is_first_process, train_member
 from atomlens.training.plan import (
     as_dataset,
     choose_builder,
@@ -123,6 +123,7 @@ def train(
     folder = None if out is None else Path(out)
     if folder is None and resume:
         raise TrainingError("resume needs the folder `out` in which the training began.")
+    check_launch(settings, has_folder=folder is not None)
     if folder is not None and is_first_process():
         check_out(folder, resume=resume)
     pretrained = find_pretrained(start_from, settings, folder)
