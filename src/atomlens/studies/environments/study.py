@@ -110,6 +110,7 @@ class Environments(Study):
 
     def draw(self, result: StudyResult, folder: Path) -> list[Path]:
         """Draw the means with intervals, and write the page of examples."""
+        from atomlens.files import write_text
         from atomlens.reports.page import write_page
         from atomlens.reports.still import can_be_text, structure_svg
         from atomlens.studies.environments.figure import draw_environments
@@ -123,8 +124,7 @@ class Environments(Study):
         for number, picture in enumerate(pictures, start=1):
             if can_be_text(picture):
                 path = folder / f"example-{number:02}.svg"
-                path.write_text(structure_svg(picture), encoding="utf-8")
-                written.append(path)
+                written.append(write_text(structure_svg(picture), path))
         return written
 
 
