@@ -5,8 +5,10 @@ many networks as one likes: with dropout left on, each pass goes through another
 (Gal and Ghahramani, "Dropout as a Bayesian approximation", 2016).
 """
 
+from collections import OrderedDict
 from copy import deepcopy
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,7 +46,7 @@ def scores_of_thinned(
     (model, *others) = question.models
     if others or not explainer.single_pass or not drops(model):
         return None
-    thinned = deepcopy(model)
+    thinned = _copied(model)
     trained = replace(question.trained, models=(thinned,))
     for module in thinned.modules():  # what else trains itself, such as a batch norm, stays
         module.training = module is thinned or _has_dropout(module)
@@ -65,6 +67,16 @@ def scores_of_thinned(
         )
         found = explainer.explain(many)
     return found.scores.reshape(N_THINNED, -1)
+
+
+def _copied(model: PropertyModel) -> PropertyModel:
+    """Return a copy without the hooks, which may hold what cannot be copied."""
+    hooks: dict[int, Any] = {
+        id(own): OrderedDict()
+        for module in model.modules()
+        for own in (module._forward_pre_hooks, module._forward_hooks)
+    }
+    return deepcopy(model, hooks)
 
 
 def _has_dropout(module: nn.Module) -> bool:

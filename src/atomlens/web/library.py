@@ -7,6 +7,7 @@ from typing import Any, final
 
 from atomlens.errors import ModelError, SettingsError, unknown_name
 from atomlens.explain import EXPLAINERS, methods_of
+from atomlens.explain.masks import MASKED_EDGES
 from atomlens.predictor import Predictor, load
 from atomlens.predictor.box import PREFIX, boxed_names, model_place
 
@@ -147,5 +148,7 @@ def usable_methods(model: Predictor) -> tuple[str, ...]:
     basic = methods_of(model.models[0])
     more = _WITH_VECTORS if "gradient" in basic else ()
     edges = ("attention-rollout",) if "attention" in basic else ()
+    if MASKED_EDGES in model.models[0].edge_fields:
+        more = (*more, "learnt-mask-edges")
     found = (*basic, *edges, *more, "occlusion-rebuilt")
     return tuple(dict.fromkeys(name for name in found if name in EXPLAINERS))

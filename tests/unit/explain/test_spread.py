@@ -1,6 +1,7 @@
 """How far the scores of single networks and ensembles vary."""
 
 from dataclasses import dataclass
+from threading import Lock
 from typing import ClassVar
 
 import numpy as np
@@ -48,6 +49,27 @@ def test_a_network_with_dropout_has_a_spread_and_stays_as_it_is(method: str) -> 
     assert torch.equal(torch.get_rng_state(), state)
     assert not model.training
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+
+
+class Watch:
+    """Hears of every pass; holds what cannot be copied, as the application's bench does."""
+
+    def __init__(self) -> None:
+        self.lock, self.passes = Lock(), 0
+
+    def heard(self, *_: object) -> None:
+        with self.lock:
+            self.passes += 1
+
+
+def test_a_network_that_is_watched_can_be_thinned() -> None:
+    model, watch = small_model("scann-plus", dropout=0.2), Watch()
+    model.register_forward_pre_hook(watch.heard)
+    model.layers[0].register_forward_hook(watch.heard)
+    assert scores_of_thinned(EXPLAINERS["attention"](), about(predictor(model))) is not None
+    before = watch.passes
+    predictor(model).explain(WATER, method="attention")
+    assert watch.passes > before
 
 
 def test_without_dropout_or_with_several_passes_there_is_none() -> None:
