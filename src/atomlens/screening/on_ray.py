@@ -16,8 +16,6 @@ from atomlens.structures.workers import Worker
 
 _WAVE = 4096
 """Shards that are handed to the cluster at a time: the names of two million structures."""
-_RETRIES = 5
-"""How often a shard is tried again after its worker was lost."""
 
 
 class _Screener:
@@ -45,7 +43,7 @@ def run_on_ray(
     """Yield the rows of each shard as the cluster finishes them, in any order.
 
     The machines of the cluster share the file system: models and inputs have the same paths on
-    all. A worker that is lost is replaced, and its shard is worked off again.
+    all. Ray replaces a worker that is lost and has its shard worked off again, as often as need be.
 
     Args:
         job: What to do.
@@ -113,8 +111,6 @@ def _wave(job: Job, wave: list[Shard], n_workers: int, n_gpus: int) -> Iterator[
         compute=ray.data.ActorPoolStrategy(size=min(n_workers, len(items))),
         num_cpus=0 if n_gpus else 1,
         num_gpus=n_gpus,
-        max_restarts=-1,
-        max_task_retries=_RETRIES,
     )
     by_number = {shard.number: shard for shard in wave}
     for row in done.iter_rows():

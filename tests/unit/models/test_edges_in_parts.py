@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from atomlens.graphs import GraphBatch, collate
+from atomlens.models.finder import layers
 from atomlens.nn import edges as module
 from atomlens.nn.edges import EdgeLayout, parts_at_targets, worth_parts
 from atomlens.testing.graphs import lone_atom, random_graph
@@ -14,6 +15,7 @@ MODELS = [
     ("cgcnn:additive", {}),
     ("ae-cgcnn", {}),
     ("finder", {"mode": "structure"}),
+    ("finder", {"mode": "structure", "gate": "scalar"}),
     ("finder", {"mode": "structure", "attention": False}),
     ("finder", {"mode": "structure", "aggregate": "max"}),
     ("finder:additive", {"mode": "structure"}),
@@ -34,6 +36,8 @@ def test_parts_change_nothing(
     with torch.no_grad():
         whole = model(batch)
         monkeypatch.setattr(module, "EDGES_OF_A_PART", size)
+        monkeypatch.setattr(module, "MANY_EDGES", 1)
+        monkeypatch.setattr(layers, "NODES_OF_A_PART", 5)
         assert worth_parts(batch.n_edges)
         parts = model(batch)
     assert torch.allclose(parts.values, whole.values, atol=1e-10)
@@ -64,7 +68,7 @@ def test_every_edge_is_in_one_part_with_all_edges_of_its_target(
 def test_where_a_gradient_is_asked_for_all_edges_come_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "EDGES_OF_A_PART", 1)
+    monkeypatch.setattr(module, "MANY_EDGES", 1)
     assert not worth_parts(1000)
     model, batch = small_model("finder", mode="structure"), a_batch().to("cpu", torch.float32)
     model(batch).values.sum().backward()

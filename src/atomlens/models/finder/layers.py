@@ -12,7 +12,7 @@ graph in which every atom is a node.
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -21,9 +21,11 @@ from torch.nn import functional
 
 from atomlens.nn.edges import EdgeLayout, parts_at_targets
 from atomlens.nn.linear import glorot_linear
-from atomlens.nn.segment import segment_softmax, segment_sum
+from atomlens.nn.segment import segment_max, segment_softmax, segment_sum
 
 Aggregate = Literal["mean", "sum", "max", "min"]
+NODES_OF_A_PART = 16_384
+"""Atoms that are pooled at a time where no gradient is asked for."""
 EdgeRows = Callable[[slice], Tensor]
 """Gives what is known of some edges (n_chosen, n_edge), so that not all of it is there at once."""
 
@@ -212,26 +214,31 @@ class PairAttention(nn.Module):
         ``edges`` are given, or predicted if None; where they are given as a function, they are
         taken in parts, in bounded memory.
         """
-        inner = functional.relu(self.inner(nodes))
         ends = self.message.of_nodes(nodes)
-        attending = tuple(linear(nodes) for linear in self.attention.values())
+        attending = tuple(
+            self.attention[name](nodes) for name in ("key", "value") if self.attention
+        )
         if callable(edges):
             shares = []
+            found = nodes.new_empty(len(nodes), self.inner.out_features)
             for targets, own in parts_at_targets(layout.edges):
-                found, share = self._gathered(
-                    targets, ends, attending, edges(own), layout.part(targets, own)
+                part = layout.part(targets, own)
+                heard, share = self._gathered(
+                    nodes[targets], targets, ends, attending, edges(own), part
                 )
-                inner[targets] += found
+                found[targets] = functional.relu(self.inner(nodes[targets])) + heard
                 shares += [] if share is None else [share.mean(dim=1, keepdim=True)]
-            return PairMessages(inner, None, torch.cat(shares) if shares else None)
+            return PairMessages(found, None, torch.cat(shares) if shares else None)
         attributes: Tensor | None = self.attribute(nodes, layout) if self.attribute else edges
         assert attributes is not None
         everything = slice(0, layout.edges.n_nodes)
-        gathered, all_shares = self._gathered(everything, ends, attending, attributes, layout)
-        return PairMessages(inner + gathered, attributes, all_shares)
+        heard, all_shares = self._gathered(nodes, everything, ends, attending, attributes, layout)
+        inner = functional.relu(self.inner(nodes))
+        return PairMessages(inner + heard, attributes, all_shares)
 
     def _gathered(
         self,
+        nodes: Float[Tensor, "n_targets n_node"],
         targets: slice,
         ends: tuple[Tensor, Tensor],
         attending: tuple[Tensor, ...],
@@ -244,8 +251,9 @@ class PairAttention(nn.Module):
         messages = messages * self.message_scale
         shares = None
         if attending:
-            query, key, value = attending
-            queries = query[targets].index_select(0, layout.edges.target) * key.shape[1] ** -0.5
+            key, value = attending
+            query = self.attention["query"](nodes)
+            queries = query.index_select(0, layout.edges.target) * key.shape[1] ** -0.5
             shares = layout.shares(queries * key.index_select(0, layout.edges.source))
             messages = messages * shares * value.index_select(0, layout.edges.source)
         elif layout.edge_copies is not None:
@@ -289,12 +297,39 @@ class GatedPooling(nn.Module):
         n_graphs: int,
     ) -> tuple[Float[Tensor, "n_graphs n_features"], Float[Tensor, " n_nodes"]]:
         """Return the pooled features, and the share of all atoms of each node."""
+        if len(nodes) > NODES_OF_A_PART and not torch.is_grad_enabled():
+            return self._in_parts(nodes, copies, graph_index, n_graphs)
         scores = self.gate(nodes)
         if copies is not None:
             scores = scores + copies.log().unsqueeze(1)
         shares = segment_softmax(scores, graph_index, n_graphs)
         pooled = segment_sum(shares * self.value(nodes), graph_index, n_graphs)
         return pooled, shares.mean(dim=1)
+
+    def _in_parts(
+        self,
+        nodes: Float[Tensor, "n_nodes n_features"],
+        copies: Float[Tensor, " n_nodes"] | None,
+        graph_index: Int[Tensor, " n_nodes"],
+        n_graphs: int,
+    ) -> tuple[Float[Tensor, "n_graphs n_features"], Float[Tensor, " n_nodes"]]:
+        """Do the same in bounded memory, some thousand atoms at a time."""
+        weights = torch.cat([self.gate(part) for part in torch.split(nodes, NODES_OF_A_PART)])
+        if copies is not None:
+            weights += copies.log().unsqueeze(1)
+        largest = segment_max(weights, graph_index, n_graphs)
+        indices = torch.split(graph_index, NODES_OF_A_PART)
+        of_parts = list(zip(torch.split(weights, NODES_OF_A_PART), indices, strict=True))
+        for own, index in of_parts:
+            own.sub_(largest.index_select(0, index)).exp_()
+        totals = segment_sum(weights, graph_index, n_graphs)
+        pooled = nodes.new_zeros(n_graphs, cast(nn.Linear, self.value[2]).out_features)
+        shares = []
+        for part, (own, index) in zip(torch.split(nodes, NODES_OF_A_PART), of_parts, strict=True):
+            own.div_(totals.index_select(0, index))
+            pooled.index_add_(0, index, own * self.value(part))
+            shares.append(own.mean(dim=1))
+        return pooled, torch.cat(shares)
 
 
 class MeanPooling(nn.Module):
