@@ -1,6 +1,5 @@
-"""docs/fitting-in.md: what it shows is true."""
+"""What docs/fitting-in.md says of files is true; tests/integration/test_pages.py runs its code."""
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -10,28 +9,11 @@ from ase.build import bulk
 import atomlens as al
 from atomlens.reports.tables import write_extxyz
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "fitting-in.md").read_text(encoding="utf-8")
-BLOCKS = {
-    heading.strip(): block
-    for heading, block in re.findall(r"^## (.*?)$.*?```python\n(.*?)```", PAGE, re.M | re.S)
-}
-
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ATOMLENS_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.mark.parametrize("heading", BLOCKS)
-def test_the_code_runs(heading: str) -> None:
-    if heading == "scikit-learn":
-        pytest.importorskip("sklearn")
-    exec(BLOCKS[heading], {})
-
-
-def test_every_block_is_run() -> None:
-    assert len(BLOCKS) == PAGE.count("```python")
 
 
 @pytest.mark.parametrize("method", ["contribution", "attention"])

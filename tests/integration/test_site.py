@@ -51,14 +51,3 @@ def test_the_reference_says_what_the_docstrings_say(site: Path) -> None:
 
 def test_the_changelog_is_the_one_of_the_repository(site: Path) -> None:
     assert "First light" in (site / "changelog.html").read_text(encoding="utf-8")
-
-
-def test_the_code_about_crystals_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    page = (ROOT / "docs" / "crystals.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    assert len(blocks) == 3
-    names: dict[str, object] = {}
-    for block in blocks:
-        exec(block, names)
-    assert Path("salt.html").is_file()
