@@ -35,6 +35,9 @@ _FEW = 4
 """So few different whole numbers may be names of classes."""
 _TRUTH = {"true": "True", "false": "False"}
 _UNIT = r"m?eV(/\w+)?|k?Ha|hartree|k(J|cal)/mol|[GM]Pa|Å|bohr(\^\d)?|Å\^\d|cm\^?-1"
+_DATE = re.compile(r"(\d{4}-\d\d?-\d\d?|\d\d?[./-]\d\d?[./-]\d{2,4})([ T][\d:.]+)?")
+_WITH_UNIT = re.compile(r"[-+−]?\d[\d.,]*(?:[eE][-+]?\d+)?\s*([^\d\s.,;:+-][^\d\s]*[\d]?)")
+"""A number with its unit behind it, as in ``7.1 eV``."""
 Kind = Literal["regression", "classification"]
 Columns = Mapping[str, Sequence[Any]]
 """Values by header; every column has one value a row, None where there is none."""
@@ -123,7 +126,7 @@ def target_columns(
         targets.append(
             Target(
                 name=name,
-                unit=options.units.get(name, parse_header(header)[1]),
+                unit=_unit(header, options.units.get(name), where),
                 kind=column.kind,
                 classes=column.classes,
                 extensive=name in options.extensive,
@@ -365,11 +368,37 @@ def _no_target(values: Sequence[Any], name: str, where: str) -> str:
     texts = list(dict.fromkeys(_text(v) for v in values if not is_missing(v)))
     if len(texts) < 2:
         return f"{where}: the column {name!r} has no values to learn; fill it or choose another."
+    held = f"{where}: the column {name!r} holds {len(texts)} different texts, such as "
+    if all(_DATE.fullmatch(text) for text in texts):
+        return (
+            f"{held}{_short(texts[0])}, which are dates; if they were numbers, a spreadsheet has "
+            "changed them: format the column as numbers and enter them again."
+        )
+    units = {found[1] if (found := _WITH_UNIT.fullmatch(text)) else "" for text in texts}
+    if len(units) == 1 and "" not in units:
+        (unit,) = units
+        return (
+            f"{held}{_short(texts[-1])}; write plain numbers, and the unit in the header: "
+            f"{name} [{unit}]."
+        )
     return (
-        f"{where}: the column {name!r} holds {len(texts)} different texts, such as "
-        f"{_short(texts[0])}, neither numbers nor at most {MOST_CLASSES} classes that repeat; "
-        "choose another column."
+        f"{held}{_short(texts[0])}, neither numbers nor at most {MOST_CLASSES} classes that "
+        "repeat; choose another column."
     )
+
+
+def _unit(header: str, said: str | None, where: str) -> str:
+    """Return the unit of a column; warn where the user and the header say different ones."""
+    name, written = parse_header(header)
+    if said is None:
+        return written
+    if written and written != said:
+        warnings.warn(
+            f"{where}: the header of {name!r} says {written} and the unit that was given is "
+            f"{said}; that one is taken and no number is converted: correct whichever is wrong.",
+            stacklevel=6,
+        )
+    return said
 
 
 def _tell_few_numbers(numbers: NDArray[np.float64], name: str, where: str) -> None:

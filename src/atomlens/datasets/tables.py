@@ -234,10 +234,13 @@ def _structures(
             return reader, tuple(held)
     header = given or next((known[t] for t in _TEXTS if t in known), None)
     if header is None:
-        raise DatasetError(
-            f"{path}: there is no column with structures; it has {_list(columns)}. Name one of "
-            "them file, smiles, formula or composition."
-        )
+        there = f"{path}: there is no column with structures; it has {_list(columns)}. "
+        if any(_is_float(header) for header in columns):
+            raise DatasetError(
+                f"{there}If these are the first values, write a line of names above them, such as "
+                "smiles,value."
+            )
+        raise DatasetError(f"{there}Name one of them file, smiles, formula or composition.")
     cells = columns[header]
     word = "file" if folder is not None else header.strip().lower()
     reader = RowReader(

@@ -137,6 +137,11 @@ def read_settings(folder: Path) -> dict[str, Any]:
         raise ModelError(
             f"{folder}: there is no such model. Give the folder that `atomlens train` wrote."
         )
+    if os.path.isfile(folder):
+        raise ModelError(
+            f"{folder}: this is a file and not the folder of a model. The model comes first, then "
+            "what it is asked about."
+        )
     if not os.path.isfile(folder / SETTINGS):
         if os.path.isdir(folder / TRAINING):
             raise ModelError(

@@ -44,8 +44,8 @@ _ABSENT_NOTICE = (
     "unless it is a radical"
 )
 _FRAGMENT_NOTICE = (
-    f"the molecules of the SMILES were set {FRAGMENT_GAP:g} Å apart, since it does not say where "
-    "they are"
+    f"the molecules of the SMILES (a salt or solvent?) were set {FRAGMENT_GAP:g} Å apart, since it "
+    "does not say where they are; if one of them is meant, give it alone"
 )
 
 

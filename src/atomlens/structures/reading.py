@@ -512,7 +512,9 @@ def _of_path(path: Path, job: _Job, is_one_of_many: bool = False) -> Iterator[_P
             yield _failure(Path(folder).name, f"{folder}: {why}")
         if not files and not unread:
             yield _failure(
-                path.name, f"{path}: no structure file is in this folder; known are {known_kinds()}"
+                path.name,
+                f"{path}: no structure file is in this folder; put some there or give another "
+                f"(known are {known_kinds()})",
             )
     else:
         found = parts_of(path) if job.in_parts else None

@@ -45,7 +45,10 @@ def as_dataset(
         raise DatasetError(f"{dataset.name}: there is no target to learn. Name one.")
     if not names and len(dataset.targets) > 1:
         known = ", ".join(t.name for t in dataset.targets)
-        raise DatasetError(f"{dataset.name}: say which target to learn; there are {known}.")
+        raise DatasetError(
+            f"{dataset.name}: say which target to learn (--target, in Python target=); there are "
+            f"{known}."
+        )
     return dataset
 
 

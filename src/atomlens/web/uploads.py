@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 MOST_LINES = 2000
 """Of a pasted text."""
 _LONGEST_LABEL = 120
+_OPTION = (
+    "with --disorder majority or --disorder enumerate",
+    "by `atomlens predict MODEL FILE --disorder majority`",
+)
+"""What readers say of an option of the command, and what it is for who sits before the page."""
 
 
 class Upload(NamedTuple):
@@ -70,7 +75,8 @@ def _refuse_table_of_files(path: Path) -> None:
 def _without_folder(item: "Atoms | Structure | Failure", folder: str) -> "Atoms | Failure":
     """Return what was read as if the file stood where its label says."""
     if isinstance(item, Failure):
-        return Failure(name=item.name, message=item.message.replace(folder, ""))
+        message = item.message.replace(folder, "").replace(*_OPTION)
+        return Failure(name=item.name, message=message)
     if isinstance(item, Structure):
         return StructureArrays.from_structures([item]).to_atoms(0)
     item.info.pop("source", None)

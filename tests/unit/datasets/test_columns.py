@@ -180,7 +180,8 @@ def test_the_classes_of_a_model_win_over_the_look_of_a_column():
 
 def test_options_find_their_target_as_targets_are_found():
     options = TargetOptions(units={"GAP": "meV"}, extensive=["Gap [eV]"])
-    (target,) = target_columns({"Gap [eV]": [1.0]}, ["gap"], options, "t").targets
+    with pytest.warns(UserWarning, match="says eV and the unit that was given is meV"):
+        (target,) = target_columns({"Gap [eV]": [1.0]}, ["gap"], options, "t").targets
     assert (target.name, target.unit, target.extensive) == ("Gap", "meV", True)
 
 
@@ -201,3 +202,22 @@ def test_a_target_named_twice_is_one_target():
 def test_classes_that_differ_in_case_are_told():
     with pytest.warns(UserWarning, match="two classes of 'y'"):
         columns(y=["Yes", "yes", "no"] * 3)
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        (
+            ["7.1 eV", "6 eV", "-5e-1 eV"],
+            r"write plain numbers, and the unit in the header: y \[eV\]",
+        ),
+        (["7 kJ/mol", "6.5 kJ/mol", "8kJ/mol"], r"y \[kJ/mol\]"),
+        (["7 eV", "6 meV", "5 eV"], "choose another column"),
+        (["2024-01-02", "2024-02-01 00:00:00", "2024-03-01"], "which are dates"),
+        (["1.2.2024", "03/04/24", "5-6-2024"], "which are dates"),
+        (["a-1", "b-2", "c-3"], "choose another column"),
+    ],
+)
+def test_what_stands_in_the_place_of_numbers_is_told(cells, words):
+    with pytest.raises(DatasetError, match=words):
+        columns(["y"], y=cells)

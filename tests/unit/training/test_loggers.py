@@ -1,6 +1,7 @@
 """``--log``: every epoch reaches TensorBoard, MLflow or Weights & Biases.
 
-MLflow and Weights & Biases are played by small stand-ins that keep what they are given.
+TensorBoard is the real one. MLflow and Weights & Biases are played by small stand-ins that keep
+what they are given, and are real where they are installed (a database, a run without a network).
 """
 
 import sys
@@ -101,6 +102,41 @@ def test_wandb_gets_curves_and_a_summary(tmp_path: Path, monkeypatch: pytest.Mon
     assert kept[1][1] == 1
     assert kept[-1] == "finished"
     assert summary == {"test gap mae": 0.125}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_real_mlflow_keeps_curves_and_settings_in_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.chdir(tmp_path)
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    logged = LoggedTraining("mlflow", tmp_path / "gap", {"epochs": 2, "note": "x" * 999})
+    for epoch in (1, 2):
+        logged.epoch(_state(epoch))
+    logged.close({"test gap mae": 0.125})
+    client = mlflow.MlflowClient()
+    (run,) = mlflow.search_runs(experiment_names=["atomlens"], output_format="list")
+    assert (run.info.run_name, run.info.status) == ("gap", "FINISHED")
+    assert run.data.params["epochs"] == "2"
+    assert run.data.metrics["test gap mae"] == 0.125
+    curve = client.get_metric_history(run.info.run_id, "validation MAE gap _eV_")
+    assert [(m.step, m.value) for m in curve] == [(1, 0.25), (2, 0.125)]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_real_wandb_runs_without_a_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("wandb")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    logged = LoggedTraining("wandb", tmp_path / "gap", {"epochs": 2})
+    for epoch in (1, 2):
+        logged.epoch(_state(epoch))
+    logged.close({"test gap mae": 0.125})
+    (kept,) = Path("wandb").glob("offline-run-*/*.wandb")
+    assert b"validation MAE gap (eV)" in kept.read_bytes()
 
 
 @pytest.mark.parametrize("kind", ["mlflow", "wandb"])
