@@ -41,7 +41,7 @@ Cl1 Cl 0.5 0.5 0.5 1
 """
 DOES = re.compile(
     r"[Dd]id you mean|Known:|--[a-z]|`|\b(use|give|name|write|check|choose|drop|remove|lower|leave|"
-    r"install|try|correct|add|fill|save|put|say|pick|make|have|close|complete|start|go on)\b",
+    r"install|try|format|correct|add|fill|save|put|say|pick|make|have|close|complete|start|go on)\b",
     re.IGNORECASE,
 )
 """What a sentence says that tells what to do."""
@@ -349,7 +349,7 @@ MISTAKES: dict[str, Mistake] = {
         page=asked(model="runs/gone"),
     ),
     "input before the model": Mistake(
-        words=["table.csv", "The model comes first"],
+        words=["table.csv", "Give the model first"],
         before=good,
         command=["predict", "table.csv", "qm9"],
         python=lambda: al.load("table.csv"),
@@ -444,7 +444,7 @@ def is_good(sentence: str, words: list[str]) -> None:
     assert DOES.search(sentence), f"it does not say what to do: {sentence}"
 
 
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("always")
 @pytest.mark.parametrize("name", MISTAKES)
 def test_the_command_says_what_to_do(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     mistake = MISTAKES[name]

@@ -139,7 +139,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
         )
     if os.path.isfile(folder):
         raise ModelError(
-            f"{folder}: this is a file and not the folder of a model. The model comes first, then "
+            f"{folder}: this is a file and not the folder of a model. Give the model first, then "
             "what it is asked about."
         )
     if not os.path.isfile(folder / SETTINGS):
