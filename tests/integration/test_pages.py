@@ -167,7 +167,7 @@ def typed(command: str) -> None:
         model = words[words.index("--model") + 1] if "--model" in words else "scann-plus"
         small = SMALL[model].split() if "--from" not in words else ["epochs=1"]
         words += [word for setting in small for word in ("--set", setting)]
-        words += [] if words[1] == "cv" or "--resume" in words else ["--batch-size", "8"]
+        words += ["--batch-size", "8"]
     assert main([*words[1:], *(["--no-browser"] if words[1] == "view" else [])]) == 0, command
 
 
