@@ -27,7 +27,7 @@ class Block:
     page: Path
     line: int
     kind: str
-    """The language of a fence; of indented ones console, python or text."""
+    """The language of a fence; of indented ones console, python, sh or text."""
     text: str
     not_run: str = ""
     """Why the tests do not run it; empty if they do."""
@@ -119,6 +119,8 @@ def _block(
 
 def _kind(text: str) -> str:
     first = text.split()[0]
+    if first.startswith("#!"):
+        return "sh"
     if first in ("from", "import"):
         return "python"
     told = (line.split()[0] for line in text.splitlines() if line.strip())

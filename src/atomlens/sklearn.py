@@ -64,6 +64,7 @@ class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
         regularization: float | None = None,
         weight_decay: float | None = None,
         loss: str | None = None,
+        target_weights: str | None = None,
         huber_delta: float | None = None,
         clipping: str | None = None,
         clip_norm: float | None = None,
@@ -116,6 +117,7 @@ class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
         self.regularization = regularization
         self.weight_decay = weight_decay
         self.loss = loss
+        self.target_weights = target_weights
         self.huber_delta = huber_delta
         self.clipping = clipping
         self.clip_norm = clip_norm

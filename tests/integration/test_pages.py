@@ -75,7 +75,7 @@ def _molecules() -> None:
     from atomlens.structures import to_atoms
 
     Path("molecules").mkdir()
-    for smiles in ("CCO", "CCN"):
+    for smiles in ("CCO", "CCN", "CCCCCCCCCCO", "CCCCCCCCCCN", "CCCCCCCCCCC"):
         to_atoms(smiles).write(f"molecules/{smiles}.xyz", format="xyz")
 
 
@@ -113,7 +113,7 @@ def spectra() -> None:
 
 
 def molecules() -> None:
-    """Two files of molecules and a table with SMILES."""
+    """Files of molecules, some of them unknown to the box, and a table with SMILES."""
     _molecules()
     columns = "smiles,homo,lumo,gap,alpha,cv,boiling_point"
     _table(columns, [f"{s},-7,1,8,30,9,{k}" for k, s in enumerate(SMILES)], "table.csv")
@@ -137,6 +137,11 @@ def cluster() -> None:
         Path(name).rename(f"candidates/{k % 2}-{k}.cif")
 
 
+def candidates() -> None:
+    """Formulas to be screened."""
+    _table("formula,price", [f"{f},low" for f in ("GaAs", "CdTe", "SnS", "BaZrS3")], "formulas.csv")
+
+
 PREPARED: dict[str, Callable[[], None]] = {
     "docs/crystals.md": crystals,
     "docs/formulas.md": formulas,
@@ -147,12 +152,14 @@ PREPARED: dict[str, Callable[[], None]] = {
     "docs/getting-started.md": getting_started,
     "docs/cluster.md": cluster,
     "docs/reading-a-claim.md": molecules,
+    "docs/screening.md": candidates,
 }
 """The files that the reader of a page is supposed to have."""
 
 
 NEEDED = {
     "docs/fitting-in.md": ("sklearn", "chemiscope"),
+    "docs/screening.md": ("pyarrow",),
 }
 """Packages without which the blocks of a page cannot run."""
 
@@ -232,8 +239,6 @@ def test_most_of_what_a_newcomer_reads_is_run() -> None:
 @pytest.mark.parametrize(("block", "command"), COMMAND_LINES)
 def test_a_command_that_a_page_shows_can_be_typed(block: Block, command: str) -> None:
     """Whether it is run or not: its options, settings, recipes, scripts and extras are there."""
-    if "$(" in command or "<" in command:
-        command = command.partition("$(")[0].partition("<")[0]
     said = words_of(command)
     words = [w for k, w in enumerate(said) if w != "..." or said[k - 1].startswith("--")]
     words = [w.replace("$SLURM_ARRAY_TASK_ID", "1") for w in words if w != "$resume"]
@@ -273,6 +278,8 @@ def known_settings(options: argparse.Namespace, group: str) -> set[str]:
     from atomlens.studies.faithful.study import FaithfulSettings
     from atomlens.training import TrainSettings
 
+    if options.command == "screen":
+        return _fields(STUDIES[options.measure].Settings)
     if options.command == "study":
         return _fields(STUDIES[options.study].Settings)
     if options.command == "faithful":
