@@ -40,6 +40,7 @@ COMMANDS: dict[str, list[str]] = {
     "evaluate": ["evaluate", "MODEL", "toy", "--limit", "30", "--out", "OUT/report"],
     "cv": ["cv", "toy", "--limit", "30", "--model", "ridge", "--folds", "2", "--out", "OUT/cv"],
     "faithful": "faithful MODEL toy --limit 4 --all --methods occlusion --out OUT/check".split(),
+    "screen": ["screen", "MODEL", "WATER", "CCO", "--workers", "1", "--out", "OUT/screen"],
     "graph": ["graph", "WATER", "--format", "json", "--out", "OUT/graph.json"],
 }
 if find_spec("optuna"):
@@ -47,7 +48,7 @@ if find_spec("optuna"):
     COMMANDS["tune"] += ["--out", "OUT/tune"]
 if find_spec("raspalib"):
     COMMANDS["label"] = ["label", "ARGON", "--with", "gcmc", "--pressure", "5", "--gas", "CH4"]
-    COMMANDS["label"] += ["--cutoff", "8", "--cycles", "20", "--equilibration", "5"]
+    COMMANDS["label"] += ["--cutoff", "8", "--cycles", "50", "--equilibration", "20"]
     COMMANDS["label"] += ["--out", "OUT/l.csv"]
 
 

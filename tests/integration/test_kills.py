@@ -6,12 +6,18 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from atomlens.cli import main
+from atomlens.datasets import Toy
+from atomlens.neighbors import make_builder
+from atomlens.neighbors.cache import cached_store
 from atomlens.reports.tables import read_rows
+from killing import N_KILLS, Kills, run
 from label_makers import argon_crystal, needs_raspalib
 
 WATER = "3\nwater\nO 0 0 0.1\nH 0 0.76 -0.5\nH 0 -0.76 -0.5\n"
@@ -29,35 +35,87 @@ def start(*arguments: str, **environment: str) -> "subprocess.Popen[str]":
     )
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
 def leftovers(folder: Path) -> list[str]:
     return sorted(p.name for p in folder.rglob("*") if ".part" in p.name)
 
 
+def trained(out: Path, cache: Path) -> "Callable[[], int]":
+    """Return a training that goes on where it was killed."""
+
+    def work() -> int:
+        os.environ["ATOMLENS_CACHE"] = str(cache)
+        again = ["--resume"] if out.is_dir() and any(out.iterdir()) else []
+        return main([*TRAIN, *SMALL, "--out", str(out), *again])
+
+    return work
+
+
+def model_of(folder: Path) -> tuple[bytes, object, object]:
+    """Return what two equal trainings have in common: weights, figures, curve without times."""
+    history = [
+        {k: v for k, v in row.items() if k != "seconds"}
+        for row in read_rows(folder / "history.csv")
+    ]
+    return (
+        (folder / "model.safetensors").read_bytes(),
+        json.loads((folder / "metrics.json").read_text()),
+        history,
+    )
+
+
 def test_a_training_killed_again_and_again_ends_with_the_same_model(tmp_path: Path) -> None:
-    """The graphs' cache is killed with it."""
-    whole, out = tmp_path / "whole", tmp_path / "killed"
-    cache = {"ATOMLENS_CACHE": str(tmp_path / "cache")}
-    process = start(*TRAIN, *SMALL, "--out", str(whole))
-    process.communicate()
-    assert process.returncode == 0
-    began = False
-    for seconds in (1.2, 1.9, 2.6, 3.3):
-        again = ("--resume",) if out.is_dir() and any(out.iterdir()) else ()
-        process = start(*TRAIN, *SMALL, "--out", str(out), *again, **cache)
-        time.sleep(seconds)
-        process.kill()
-        _, said = process.communicate()
-        assert "Traceback" not in said
-        assert "bug" not in said
-        began = began or out.is_dir()
-    again = ("--resume",) if out.is_dir() and any(out.iterdir()) else ()
-    process = start(*TRAIN, *SMALL, "--out", str(out), *again, **cache)
-    _, said = process.communicate()
-    assert process.returncode == 0, said
-    weights = "model.safetensors"
-    assert (out / weights).read_bytes() == (whole / weights).read_bytes()
-    assert not (out / "training").exists()
-    assert not leftovers(out)
+    """The graphs' cache is killed with it. What is over is compared and begun anew."""
+    whole = tmp_path / "whole"
+    assert main([*TRAIN, *SMALL, "--out", str(tmp_path / "warm")]) == 0  # compiles what there is
+    first = run(trained(whole, tmp_path / "cache-whole"))
+    assert first.code == 0, first.said
+    kills, number = Kills("train", first.seconds), 0
+    while kills.n_killed < N_KILLS:
+        out, cache = tmp_path / f"run{number}", tmp_path / f"cache{number}"
+        over = kills.kill(trained(out, cache))
+        if not over and kills.n_killed == N_KILLS:
+            over = run(trained(out, cache)).code == 0
+            assert over
+        if (out / "settings.json").exists():  # there is a model, so all of it is there
+            kills.n_whole += not over
+            assert model_of(out) == model_of(whole)
+        if over:
+            assert not (out / "training").exists()
+            assert not leftovers(out)
+            number += 1
+    print(kills.told())
+
+
+def test_a_killed_cache_of_graphs_is_whole_or_not_there(tmp_path: Path) -> None:
+    structures = Toy(n=200).load().structures
+    builder = make_builder("voronoi")
+
+    def work(folder: Path) -> int:
+        cached_store(structures, builder, cache_dir=folder)
+        return 0
+
+    work(tmp_path / "warm")
+    first = run(lambda: work(tmp_path / "whole"))
+    assert first.code == 0, first.said
+    files = contents(tmp_path / "whole")
+    kills = Kills("cache", first.seconds)
+    number = 0
+    while kills.n_killed < N_KILLS:
+        folder = tmp_path / f"cache{number}"
+        over = kills.kill(lambda folder=folder: work(folder))
+        whole = [p for p in folder.glob("*") if not p.name.startswith(".")]
+        if whole:
+            kills.n_whole += not over
+            assert {k: v for k, v in contents(folder).items() if "/." not in f"/{k}"} == files
+        if over or kills.n_killed == N_KILLS:
+            assert run(lambda folder=folder: work(folder)).code == 0
+            assert contents(folder) == files  # and nothing else
+            number += 1
+    print(kills.told())
 
 
 @pytest.fixture(scope="module")
@@ -68,24 +126,29 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_a_killed_prediction_leaves_the_old_file_or_the_new_one(
-    model: Path, tmp_path: Path
+    ending: str, model: Path, tmp_path: Path
 ) -> None:
     waters = tmp_path / "waters"
     waters.mkdir()
-    for number in range(40):
+    for number in range(60):
         (waters / f"{number}.xyz").write_text(WATER)
-    out = tmp_path / "p.json"
-    out.write_text("[]")
-    for seconds in (1.0, 1.6, 2.2):
-        process = start("predict", str(model), str(waters), "--out", str(out))
-        time.sleep(seconds)
-        process.kill()
-        process.communicate()
-        assert len(json.loads(out.read_text())) in (0, 40)
-    assert main(["predict", str(model), str(waters), "--out", str(out)]) == 0
-    assert len(json.loads(out.read_text())) == 40
-    assert not leftovers(tmp_path)
+    out = tmp_path / "out" / f"p.{ending}"
+    arguments = ["predict", str(model), str(waters), "--out", str(out), "--workers", "1", "--quiet"]
+    first = run(lambda: main(arguments))
+    assert first.code == 0, first.said
+    new, old = out.read_bytes(), b"what stood there before"
+    kills = Kills(f"predict {ending}", first.seconds)
+    while kills.n_killed < N_KILLS:
+        out.write_bytes(old)
+        over = kills.kill(lambda: main(arguments))
+        found = out.read_bytes()
+        assert found in ((new,) if over else (old, new))
+        kills.n_whole += not over and found == new
+    assert run(lambda: main(arguments)).code == 0
+    assert contents(out.parent) == {out.name: new}
+    print(kills.told())
 
 
 def test_ctrl_c_is_quiet_from_the_first_moment(model: Path) -> None:
@@ -105,27 +168,52 @@ def test_a_killed_batch_of_labels_goes_on_where_it_stopped(tmp_path: Path) -> No
     crystals.mkdir()
     for number in range(3):
         argon_crystal(17.0 + number).write(crystals / f"argon-{number}.cif")
-    out = tmp_path / "labels.csv"
-    short = ("--cutoff", "8", "--cycles", "50", "--equilibration", "20")
-    arguments = ["label", str(crystals), "--with", "gcmc", "--gas", "CH4", "--pressure", "5"]
-    arguments += [*short, "--out", str(out), "--quiet"]
-    process = start(*arguments)
-    for _ in range(600):
-        if out.exists() or process.poll() is not None:
-            break
-        time.sleep(0.02)
-    process.kill()
-    process.communicate()
-    finished = read_rows(out)
-    assert finished
-    assert main(arguments) == 2  # nothing is overwritten without a word
-    assert read_rows(out) == finished
-    assert main([*arguments, "--resume"]) == 0
-    rows = read_rows(out)
-    assert [row["name"] for row in rows] == ["argon-0", "argon-1", "argon-2"]
-    assert rows[0] == finished[0]
-    assert not leftovers(tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith(".")) == []
+    short = ("--cutoff", "8", "--cycles", "50", "--equilibration", "20", "--quiet")
+    arguments = [
+        "label",
+        str(crystals),
+        "--with",
+        "gcmc",
+        "--gas",
+        "CH4",
+        "--pressure",
+        "5",
+        *short,
+    ]
+
+    def labelled(out: Path) -> Callable[[], int]:
+        again = ["--resume"] if out.exists() else []
+        return lambda: main([*arguments, "--out", str(out), *again])
+
+    first = run(labelled(tmp_path / "whole.csv"))
+    assert first.code == 0, first.said
+    whole = [untimed(row) for row in read_rows(tmp_path / "whole.csv")]
+    assert [row["name"] for row in whole] == ["argon-0", "argon-1", "argon-2"]
+    kills, number = Kills("label", first.seconds), 0
+    while kills.n_killed < N_KILLS:
+        out = tmp_path / f"out{number}" / "labels.csv"
+        before = read_rows(out) if out.exists() else []
+        over = kills.kill(labelled(out))
+        if kills.n_killed == N_KILLS and not over:
+            over = run(labelled(out)).code == 0
+            assert over
+        rows = read_rows(out) if out.exists() else []
+        assert rows[: len(before)] == before
+        assert [untimed(row) for row in rows] == whole[: len(rows)]
+        if over:
+            assert len(rows) == 3
+            assert list(contents(out.parent)) == [out.name]
+            number += 1
+            if out.exists():
+                assert main([*arguments, "--out", str(out)]) == 2  # nothing is overwritten
+                assert read_rows(out) == rows
+        else:
+            kills.n_whole += len(rows) == 3
+    print(kills.told())
+
+
+def untimed(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if "seconds" not in name}
 
 
 @needs_raspalib
