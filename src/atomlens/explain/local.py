@@ -19,6 +19,7 @@ from atomlens.explain.question import Answers, Indices, Question
 from atomlens.models.base import ModelOutput
 from atomlens.models.local import Changed, LocalPass, Reader
 from atomlens.nn.edges import EdgeLayout
+from atomlens.nn.segment import segment_sum
 
 LEAST_ATOMS = 128
 """In smaller structures an atom reaches nearly all others."""
@@ -88,6 +89,10 @@ class _Known:
     nodes: list[Tensor]
     edges: list[Tensor]
     reader: Reader
+    messages: list[Tensor]
+    """Of all edges in every layer, where they are plainly added up"""
+    sums: list[Tensor]
+    """The same at every atom"""
     source: Indices
     offsets: Indices
     """(n_nodes + 1,) edges into each atom"""
@@ -100,7 +105,16 @@ class _Known:
     def of(cls, local: LocalPass) -> "_Known":
         """Work out the whole graph."""
         nodes, edges = [local.nodes], [local.edges]
+        messages: list[Tensor] = []
+        sums: list[Tensor] = []
         for layer in range(local.n_layers):
+            if local.adds:
+                target, n_nodes = local.layout.target, local.layout.n_nodes
+                messages.append(local.messages(layer, nodes[-1]))
+                sums.append(segment_sum(messages[-1], target, n_nodes))
+                nodes.append(local.after(layer, nodes[-1], sums[-1]))
+                edges.append(edges[-1])
+                continue
             now = local.step(layer, nodes[-1], nodes[-1], edges[-1], local.layout, None)
             nodes.append(now[0])
             edges.append(now[1])
@@ -112,6 +126,8 @@ class _Known:
             nodes=nodes,
             edges=edges,
             reader=local.reader(nodes[-1]),
+            messages=messages,
+            sums=sums,
             source=source,
             offsets=local.layout.offsets.cpu().numpy(),
             heard_by=target[order],
@@ -138,17 +154,22 @@ class _Known:
             sources = np.where(of_source < 0, self.source[rows.edge], n_nodes + of_source)
             table = torch.cat([self.nodes[layer], before.nodes])
             targets = table.index_select(0, _tensor(np.where(was < 0, node, n_nodes + was), device))
+            if self.local.adds:
+                fresh = (was[rows.row] >= 0) | (of_source >= 0)
+                part = rows.only(fresh, len(keys))
+                layout = part.layout(sources[fresh], device)
+                chosen = _tensor(part.edge, device)
+                heard = self.local.sums(layer, targets, table, layout, chosen)
+                heard = heard + self._still_heard(layer, keys, was, place, gone)
+                before = _Rows(self.local.after(layer, targets, heard), self.edges[0][:0])
+                continue
             chosen = _tensor(rows.edge, device)
             edges = self.edges[layer].index_select(0, chosen)
             again = np.flatnonzero(was[rows.row] >= 0)
             rank = again - rows.offsets[rows.row[again]]
             at = starts[was[rows.row[again]]] + rank
             edges[_tensor(again, device)] = before.edges.index_select(0, _tensor(at, device))
-            layout = EdgeLayout(
-                source=_tensor(sources, device),
-                target=_tensor(rows.row, device),
-                offsets=_tensor(rows.offsets, device),
-            )
+            layout = rows.layout(sources, device)
             before = _Rows(*self.local.step(layer, targets, table, edges, layout, chosen))
         changed = Changed(
             gone=_tensor(gone, device),
@@ -159,6 +180,27 @@ class _Known:
         values, log_scale = self.reader.outputs(changed)
         output = ModelOutput(values=values, log_scale=log_scale, node_attention=values.new_zeros(0))
         return _Found(output, len(rows.edge))
+
+    def _still_heard(
+        self, layer: int, keys: Indices, was: Indices, place: Indices, gone: Indices
+    ) -> Tensor:
+        """Return what atoms that have not changed before this layer hear of those that have not.
+
+        It is what they heard in the whole structure, less the messages that are no more as they
+        were; nothing for the others, whose every message has changed.
+        """
+        n_nodes, device = len(self.offsets) - 1, self.nodes[0].device
+        new = np.flatnonzero(was < 0)
+        node, owner = keys[new] % n_nodes, keys[new] // n_nodes
+        edge, row = _ranges(self.offsets[node], self.offsets[node + 1])
+        source = self.source[edge]
+        lost = (place[owner[row] * n_nodes + source] >= 0) | (source == gone[owner[row]])
+        heard = self.sums[layer].index_select(0, _tensor(node, device))
+        taken = self.messages[layer].index_select(0, _tensor(edge[lost], device))
+        heard = heard.index_add(0, _tensor(row[lost], device), taken, alpha=-1)
+        return heard.new_zeros(len(keys), heard.shape[1]).index_copy_(
+            0, _tensor(new, device), heard
+        )
 
     def _heard(self, keys: Indices) -> Indices:
         """Return who hears some atoms; atoms are numbered through all structures."""
@@ -201,6 +243,19 @@ class _Edges(NamedTuple):
         edge, row = edge[kept], row[kept]
         counts = np.bincount(row, minlength=len(keys))
         return cls(edge, row, np.concatenate([[0], np.cumsum(counts)]))
+
+    def only(self, kept: NDArray[np.bool_], n_rows: int) -> "_Edges":
+        """Return some of the edges."""
+        counts = np.bincount(self.row[kept], minlength=n_rows)
+        return _Edges(self.edge[kept], self.row[kept], np.concatenate([[0], np.cumsum(counts)]))
+
+    def layout(self, sources: Indices, device: torch.device) -> EdgeLayout:
+        """Return the edges as a layer takes them; ``sources`` are rows of its table."""
+        return EdgeLayout(
+            source=_tensor(sources, device),
+            target=_tensor(self.row, device),
+            offsets=_tensor(self.offsets, device),
+        )
 
 
 def _ranges(starts: Indices, stops: Indices) -> tuple[Indices, Indices]:

@@ -63,6 +63,9 @@ class Reader(ABC):
 class LocalPass(ABC):
     """A network on one graph, layer by layer."""
 
+    adds: bool = False
+    """Whether what an atom hears in a layer is a plain sum over its edges, which stay as they are:
+    then `messages`, `sums` and `after` are there, and only changed messages are worked out."""
     n_layers: int
     layout: EdgeLayout
     """Of the whole graph"""
@@ -91,6 +94,27 @@ class LocalPass(ABC):
             layout: Of these edges; targets are counted among ``targets``.
             chosen: Which edges of the whole graph they are; None: all.
         """
+
+    def messages(self, layer: int, nodes: Float[Tensor, "n_nodes _"]) -> Float[Tensor, "n_edges _"]:
+        """Return the messages of all edges of the whole graph; see `adds`."""
+        raise NotImplementedError
+
+    def sums(
+        self,
+        layer: int,
+        targets: Float[Tensor, "n_targets _"],
+        sources: Float[Tensor, "n_sources _"],
+        layout: EdgeLayout,
+        chosen: Int[Tensor, " n_edges"],
+    ) -> Float[Tensor, "n_targets _"]:
+        """Return the sum of the messages of some edges at their targets; see `adds` and `step`."""
+        raise NotImplementedError
+
+    def after(
+        self, layer: int, targets: Float[Tensor, "n_targets _"], sums: Float[Tensor, "n_targets _"]
+    ) -> Float[Tensor, "n_targets _"]:
+        """Return the atoms behind a layer, given what they heard; see `adds`."""
+        raise NotImplementedError
 
     @abstractmethod
     def reader(self, nodes: Float[Tensor, "n_nodes _"]) -> Reader:

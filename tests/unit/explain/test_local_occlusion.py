@@ -103,13 +103,13 @@ def test_only_what_an_atom_reaches_is_worked_out(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(local, "LEAST_ATOMS", 2)
     question = asked(model, chain(200))
     kind = type(model.local_pass(question.batch))
-    step = kind.step
+    after = kind.after
 
     def counted(self, layer, targets, *rest):  # type: ignore[no-untyped-def]
         rows.append(len(targets))
-        return step(self, layer, targets, *rest)
+        return after(self, layer, targets, *rest)
 
-    monkeypatch.setattr(kind, "step", counted)
+    monkeypatch.setattr(kind, "after", counted)
     EXPLAINERS["occlusion"]().explain(question)
     assert rows[:2] == [200, 200]
     assert sum(rows[2:]) <= 200 * (4 + 8)

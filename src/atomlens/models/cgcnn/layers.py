@@ -41,7 +41,7 @@ class PairLinear(nn.Module):
         layout: EdgeLayout,
     ) -> Float[Tensor, "n_edges n_out"]:
         """Return one row an edge."""
-        return self.of_edges(*self.of_nodes(nodes), edges, layout)
+        return self.of_edges(*self.of_nodes(nodes), self.of_geometry(edges), layout)
 
     def of_nodes(
         self, nodes: Float[Tensor, "n_nodes n_node"]
@@ -54,13 +54,16 @@ class PairLinear(nn.Module):
         self,
         target: Float[Tensor, "n_targets n_out"],
         source: Float[Tensor, "n_nodes n_out"],
-        edges: Float[Tensor, "n_edges n_edge"],
+        geometry: Float[Tensor, "n_edges n_out"],
         layout: EdgeLayout,
     ) -> Float[Tensor, "n_edges n_out"]:
-        """Return one row an edge, given what `of_nodes` says of its ends."""
-        out = functional.linear(edges, self._weights()[2], self.linear.bias)
-        out = out + target.index_select(0, layout.target)
+        """Return one row an edge, given what its ends and its geometry add."""
+        out = geometry + target.index_select(0, layout.target)
         return out + source.index_select(0, layout.source)
+
+    def of_geometry(self, edges: Float[Tensor, "n_edges n_edge"]) -> Float[Tensor, "n_edges n_out"]:
+        """Return what the geometry of each edge adds."""
+        return functional.linear(edges, self._weights()[2], self.linear.bias)
 
     def _weights(self) -> tuple[Tensor, ...]:
         sizes = [self.n_node, self.n_node, self.linear.in_features - 2 * self.n_node]
@@ -71,18 +74,22 @@ class PairLinear(nn.Module):
         nodes: Float[Tensor, "n_nodes n_node"],
         edges: Float[Tensor, "n_edges n_edge"],
         layout: EdgeLayout,
+        geometry: Float[Tensor, "n_edges n_out"] | None = None,
     ) -> Iterator[tuple[Tensor, EdgeLayout]]:
         """Yield the rows (n_own, n_out) of edges and their layout, some targets at a time.
 
-        While training, or where the edges are few, all come at once.
+        While training, or where the edges are few, all come at once. ``geometry`` is what
+        `of_geometry` has said of these edges, if it is known.
         """
         target, source = self.of_nodes(nodes)
         if self.training or not worth_parts(len(edges)):
-            yield self.of_edges(target, source, edges, layout), layout
+            known = self.of_geometry(edges) if geometry is None else geometry
+            yield self.of_edges(target, source, known, layout), layout
             return
         for targets, own in parts_at_targets(layout):
             part = layout.part(targets, own)
-            yield self.of_edges(target[targets], source, edges[own], part), part
+            known = self.of_geometry(edges[own]) if geometry is None else geometry[own]
+            yield self.of_edges(target[targets], source, known, part), part
 
 
 class Convolved(NamedTuple):
@@ -110,14 +117,40 @@ class GatedConvolution(nn.Module):
         nodes: Float[Tensor, "n_nodes n_features"],
         edges: Float[Tensor, "n_edges n_edge"],
         layout: EdgeLayout,
+        geometry: Float[Tensor, "n_edges _"] | None = None,
     ) -> Convolved:
         """Refine the atoms by what their neighbours say."""
-        sums = []
-        for rows, part in self.pair.in_parts(nodes, edges, layout):
-            gate, core = self.edge_norm(rows).chunk(2, dim=1)
-            messages = torch.sigmoid(gate) * self.activation(core)
-            sums.append(segment_sum(part.heard(messages), part.target, part.n_nodes))
-        aggregated = self.node_norm(_joined(sums))
+        sums = self.sums(nodes, edges, layout, geometry)
+        return self.after(nodes, sums)
+
+    def sums(
+        self,
+        nodes: Float[Tensor, "n_nodes n_features"],
+        edges: Float[Tensor, "n_edges n_edge"],
+        layout: EdgeLayout,
+        geometry: Float[Tensor, "n_edges _"] | None = None,
+    ) -> Float[Tensor, "n_nodes n_features"]:
+        """Return what each atom hears, before any normalisation: a plain sum over its edges."""
+        return _joined(
+            [
+                segment_sum(part.heard(self.messages(rows)), part.target, part.n_nodes)
+                for rows, part in self.pair.in_parts(nodes, edges, layout, geometry)
+            ]
+        )
+
+    def messages(self, rows: Float[Tensor, "n_edges _"]) -> Float[Tensor, "n_edges n_features"]:
+        """Return the message of each edge, given its row of the linear map."""
+        gate, core = self.edge_norm(rows).chunk(2, dim=1)
+        message: Tensor = torch.sigmoid(gate) * self.activation(core)
+        return message
+
+    def after(
+        self,
+        nodes: Float[Tensor, "n_nodes n_features"],
+        sums: Float[Tensor, "n_nodes n_features"],
+    ) -> Convolved:
+        """Return the atoms behind the layer, given what they heard."""
+        aggregated = self.node_norm(sums)
         return Convolved(self.activation(nodes + aggregated), aggregated, None)
 
 
@@ -157,10 +190,11 @@ class AttentionConvolution(nn.Module):
         nodes: Float[Tensor, "n_nodes n_features"],
         edges: Float[Tensor, "n_edges n_edge"],
         layout: EdgeLayout,
+        geometry: Float[Tensor, "n_edges _"] | None = None,
     ) -> Convolved:
         """Refine the atoms by what their neighbours say."""
         heads, shares, combined = self.n_heads, [], []
-        for rows, part in self.pair.in_parts(nodes, edges, layout):
+        for rows, part in self.pair.in_parts(nodes, edges, layout, geometry):
             z = self.edge_norm(rows)
             scores, core = z.split([heads * self.n_scores, heads * self.n_features], dim=1)
             weights, totals = self._weights(scores.reshape(len(z), heads, self.n_scores), part)

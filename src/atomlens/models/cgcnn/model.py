@@ -316,6 +316,10 @@ class Cgcnn(AdditiveModel[CgcnnConfig]):
         return [self.offset, *inputs, *self.layers[:n_layers], *self.edge_updates[:n_layers]]
 
 
+_MOST_KEPT = 200_000
+"""Edges of which what their geometry adds is kept, half a kilobyte each in every layer."""
+
+
 @final
 class ConvolutionPass(LocalPass):
     """Convolutions, and updates of edges before or behind them, on chosen atoms alone."""
@@ -330,6 +334,41 @@ class ConvolutionPass(LocalPass):
     ) -> None:
         self.model, self.n_layers = model, model.config.n_layers
         self.nodes, self.edges, self.layout = nodes, edges, layout
+        few = len(edges) <= _MOST_KEPT and not len(model.edge_updates)
+        self.adds = few and isinstance(model.layers[0], GatedConvolution)
+        self.geometry = [
+            layer.pair.of_geometry(edges) if self.adds else None for layer in model.layers
+        ]
+
+    def messages(self, layer: int, nodes: Float[Tensor, "n_nodes _"]) -> Float[Tensor, "n_edges _"]:
+        """Return the messages of all edges of the whole graph."""
+        own = self.model.layers[layer]
+        return own.messages(
+            own.pair.of_edges(*own.pair.of_nodes(nodes), self.geometry[layer], self.layout)
+        )
+
+    def sums(
+        self,
+        layer: int,
+        targets: Float[Tensor, "n_targets _"],
+        sources: Float[Tensor, "n_sources _"],
+        layout: EdgeLayout,
+        chosen: Int[Tensor, " n_edges"],
+    ) -> Float[Tensor, "n_targets _"]:
+        """Return the sum of the messages of some edges at their targets."""
+        nodes, together = side_by_side(targets, sources, layout)
+        known = self.geometry[layer]
+        assert known is not None
+        geometry = known.index_select(0, chosen)
+        found: Tensor = self.model.layers[layer].sums(nodes, geometry, together, geometry)
+        return found[: len(targets)]
+
+    def after(
+        self, layer: int, targets: Float[Tensor, "n_targets _"], sums: Float[Tensor, "n_targets _"]
+    ) -> Float[Tensor, "n_targets _"]:
+        """Return the atoms behind a layer, given what they heard."""
+        found: Convolved = self.model.layers[layer].after(targets, sums)
+        return found.nodes
 
     def step(
         self,
