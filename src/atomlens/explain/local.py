@@ -109,9 +109,9 @@ class _Known:
         sums: list[Tensor] = []
         for layer in range(local.n_layers):
             if local.adds:
-                target, n_nodes = local.layout.target, local.layout.n_nodes
                 messages.append(local.messages(layer, nodes[-1]))
-                sums.append(segment_sum(messages[-1], target, n_nodes))
+                layout = local.layout
+                sums.append(segment_sum(messages[-1], layout.target, layout.n_nodes))
                 nodes.append(local.after(layer, nodes[-1], sums[-1]))
                 edges.append(edges[-1])
                 continue

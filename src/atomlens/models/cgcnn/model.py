@@ -335,14 +335,14 @@ class ConvolutionPass(LocalPass):
         self.model, self.n_layers = model, model.config.n_layers
         self.nodes, self.edges, self.layout = nodes, edges, layout
         few = len(edges) <= _MOST_KEPT and not len(model.edge_updates)
-        self.adds = few and isinstance(model.layers[0], GatedConvolution)
-        self.geometry = [
-            layer.pair.of_geometry(edges) if self.adds else None for layer in model.layers
-        ]
+        gated = [one for one in model.layers if isinstance(one, GatedConvolution)] if few else []
+        self.adds = len(gated) == self.n_layers
+        self.gated = gated
+        self.geometry = [layer.pair.of_geometry(edges) for layer in gated] if self.adds else []
 
     def messages(self, layer: int, nodes: Float[Tensor, "n_nodes _"]) -> Float[Tensor, "n_edges _"]:
         """Return the messages of all edges of the whole graph."""
-        own = self.model.layers[layer]
+        own = self.gated[layer]
         return own.messages(
             own.pair.of_edges(*own.pair.of_nodes(nodes), self.geometry[layer], self.layout)
         )
@@ -357,18 +357,14 @@ class ConvolutionPass(LocalPass):
     ) -> Float[Tensor, "n_targets _"]:
         """Return the sum of the messages of some edges at their targets."""
         nodes, together = side_by_side(targets, sources, layout)
-        known = self.geometry[layer]
-        assert known is not None
-        geometry = known.index_select(0, chosen)
-        found: Tensor = self.model.layers[layer].sums(nodes, geometry, together, geometry)
-        return found[: len(targets)]
+        geometry = self.geometry[layer].index_select(0, chosen)
+        return self.gated[layer].sums(nodes, geometry, together, geometry)[: len(targets)]
 
     def after(
         self, layer: int, targets: Float[Tensor, "n_targets _"], sums: Float[Tensor, "n_targets _"]
     ) -> Float[Tensor, "n_targets _"]:
         """Return the atoms behind a layer, given what they heard."""
-        found: Convolved = self.model.layers[layer].after(targets, sums)
-        return found.nodes
+        return self.gated[layer].after(targets, sums).nodes
 
     def step(
         self,
