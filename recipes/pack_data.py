@@ -42,6 +42,7 @@ PROPERTIES = {
         "band_gap": Target(name="band_gap", unit="eV", nonnegative=True),
     },
     "mof-bw-co2": {
+        # headed so in the source, but larger than its LCD in every row: the largest included sphere
         "largest_free_sphere_diameter(PLD)[A]": Target(name="pld", unit="Å", nonnegative=True),
         "CO2/N2_selectivity": Target(name="selectivity", nonnegative=True),
         "CO2_uptake_P0.15bar_T298K [mmol/g]": Target(
