@@ -10,18 +10,15 @@ from typing import TYPE_CHECKING, Any
 from atomlens.cli.common import (
     add_chemiscope,
     add_common_arguments,
-    add_disorder,
     add_model_and_inputs,
     add_out_folder,
     add_speed,
-    add_strict,
     load_model,
-    strictly,
-    table_options,
 )
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit, exit_code, tell_unfinished, usable_folder
 from atomlens.cli.progress import ProgressLine
+from atomlens.cli.reading import Reads, reading_options
 from atomlens.errors import AtomlensError, Failure, SettingsError, unknown_name
 from atomlens.explain import EXPLAINERS
 
@@ -36,7 +33,8 @@ SUMMARY = "show which atoms a prediction rests on"
 DESCRIPTION = """\
 Explain predictions atom by atom. Writes for every input NAME.html (a page that works
 without a network), NAME.png, NAME.extxyz (column `contribution` or `attention`) and NAME.json,
-and an index.html when there are several."""
+and an index.html when there are several. Ordered models and conformers of one structure
+(--disorder enumerate, --conformers) are explained one by one."""
 EXAMPLES = """\
 examples:
   atomlens explain qm9 CCO --out pages --target homo
@@ -48,6 +46,8 @@ Contributions are the terms whose sum the prediction is: signed, in its unit. At
 where the model looks; it does not say what would change without that atom, and it can be
 compared inside one structure only.
 """
+
+READS = Reads()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -103,9 +103,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--all", action="store_true", help="of --by environment: use also what was trained on"
     )
-    add_disorder(parser)
     add_chemiscope(parser)
-    add_strict(parser)
     add_speed(parser, batches=False)
     add_common_arguments(parser)
 
@@ -126,7 +124,6 @@ def run(options: argparse.Namespace) -> int:
     from atomlens.predictor.reading import inputs_reading
     from atomlens.predictor.report import MOST_IN_INDEX, ExplanationWriter
     from atomlens.reports.tables import format_table
-    from atomlens.structures.disorder import DisorderChoice
 
     if options.chemiscope is not None:
         from atomlens.reports.chemiscope_file import check_map
@@ -142,13 +139,8 @@ def run(options: argparse.Namespace) -> int:
         drawings=options.draw == "2d",
         inputs=files_inside(folder, options.inputs),
     )
-    found = stream_rows(
-        options.inputs,
-        inputs_reading(model, options.inputs, table_options(options)),
-        DisorderChoice(how=options.disorder, n_models=options.ordered_models),
-        [folder],
-        options.workers,
-    )
+    reading = reading_options(options, leave_out=[folder], n_workers=options.workers)
+    found = stream_rows(options.inputs, inputs_reading(model, options.inputs, reading))
     failures: list[Failure] = []
     kept: list[Explanation] = []
     rows: list[dict[str, str]] = []
@@ -219,13 +211,8 @@ def by_counterfactuals(options: argparse.Namespace) -> int:
             raise SettingsError(f"{name} does not go with --method counterfactual; leave it out.")
     model = load_model(options.model)
     folder = usable_folder(options.out)
-    items, _ = read_inputs(
-        options.inputs,
-        inputs_reading(model, options.inputs, table_options(options)),
-        disorder=options.disorder,
-        n_models=options.ordered_models,
-        leave_out=[folder],
-    )
+    reading = reading_options(options, leave_out=[folder])
+    items, _ = read_inputs(options.inputs, inputs_reading(model, options.inputs, reading))
     found, failures = [], []
     with ProgressLine("exchanging", quiet=options.quiet) as progress:
         for done, item in enumerate(items, start=1):
@@ -259,7 +246,7 @@ def by_counterfactuals(options: argparse.Namespace) -> int:
 def by_environment(options: argparse.Namespace) -> int:
     """Average the scores of each local environment over all inputs, write tables and a figure."""
     from atomlens.cli.study import load_inputs, report
-    from atomlens.studies.base import StudyInput
+    from atomlens.studies.base import StudyInput, answer
     from atomlens.studies.environments.study import Environments, EnvironmentSettings
 
     if options.at is not None:
@@ -276,7 +263,7 @@ def by_environment(options: argparse.Namespace) -> int:
     folder = usable_folder(options.out)
     data = load_inputs(study, options, (model,))
     with ProgressLine("explaining", quiet=options.quiet) as progress:
-        result = study.run(StudyInput(models=(model,), data=data, progress=progress))
+        result = answer(study, StudyInput(models=(model,), data=data, progress=progress))
     result.save(folder)
     study.draw(result, folder)
     emit(report(replace(result, effects=()), folder))
@@ -296,8 +283,6 @@ def explained(
     """
     from atomlens.predictor.inputs import gather
 
-    if options.strict:
-        (item,) = strictly([item])
     if isinstance(item, Failure):
         return item
     try:
@@ -328,6 +313,7 @@ def explanation_rows(explanations: "Sequence[Explanation]") -> list[dict[str, st
             "name": e.name,
             e.target: prediction_text(e.picture()),
             _largest(e): leading_atoms(e),
+            **({"seen_in": e.seen} if any(one.seen for one in explanations) else {}),
         }
         for e in explanations
     ]

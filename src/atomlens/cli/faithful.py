@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from atomlens.cli.common import add_common_arguments, add_out_folder, add_set
 from atomlens.cli.outputs import emit, exit_code, usable_folder
 from atomlens.cli.progress import ProgressLine
+from atomlens.cli.reading import Reads
 from atomlens.cli.study import load_all, load_inputs, make_study
 from atomlens.errors import SettingsError, StudyError
 from atomlens.files import to_json, write_text
@@ -31,6 +32,8 @@ examples:
   atomlens faithful runs/homo qm9 --limit 300 --out faithful-homo
   atomlens faithful runs/homo "molecules/*.xyz" --methods contribution,attention --out check
 """
+
+READS = Reads()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Measure, write everything, print the table and what it says."""
     from atomlens.reports.tables import format_table
-    from atomlens.studies.base import StudyInput
+    from atomlens.studies.base import StudyInput, answer
     from atomlens.studies.faithful.study import Faithful, as_json, check_table
 
     if options.limit < 1:
@@ -80,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
             use_known=options.all,
             progress=progress,
         )
-        result = study.run(given)
+        result = answer(study, given)
     figures = as_json(result)
     content = to_json(figures)
     result.save(folder)
