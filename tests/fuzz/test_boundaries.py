@@ -399,7 +399,7 @@ def test_configurations(tmp_path: Path) -> None:
         config = take_recipe(options)
         return settings_from(options, config)
 
-    for case, rng in seeds("config", 250):
+    for case, rng in seeds("config", 200):
         path = path.with_suffix(".yaml")
         if rng.random() < 0.6:
             text = yaml.safe_dump(altered(CONFIG, rng), allow_unicode=True)
@@ -439,7 +439,7 @@ def test_caches_of_graphs(tmp_path: Path) -> None:
     expected = whole.store.distances.numpy().copy()
     (folder,) = [p for p in tmp_path.iterdir() if p.is_dir()]
     good = {p.name: p.read_bytes() for p in folder.iterdir()}
-    for case, rng in seeds("cache", 150):
+    for case, rng in seeds("cache", 100):
         name = rng.choice(sorted(good))
         if name.endswith(".json") and rng.random() < 0.6:
             (folder / name).write_bytes(as_json(altered(json.loads(good[name]), rng)))
@@ -488,7 +488,7 @@ def test_model_folders(model_folder: Path, tmp_path: Path) -> None:
     names = [n for n in sorted(good) if n.endswith((".json", ".safetensors", ".csv"))]
     folder = tmp_path / "model"
     folder.mkdir()
-    for case, rng in seeds("model", 250):
+    for case, rng in seeds("model", 180):
         for name, content in good.items():
             (folder / name).write_bytes(content)
         name = rng.choice([*names, "settings.json", "settings.json"])

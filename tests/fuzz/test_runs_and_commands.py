@@ -314,7 +314,10 @@ def quiet() -> Iterator[tuple[io.StringIO, io.StringIO]]:
         yield out, said
 
 
-def test_commands_as_typed(folder_of_model: Path, tmp_path: Path) -> None:
+def test_commands_as_typed(
+    folder_of_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # what is typed may name an output
     (tmp_path / "t.csv").write_text("name,smiles,y\na,C,1\nb,CC,2\n")
     model, table = str(folder_of_model), str(tmp_path / "t.csv")
     commands = (

@@ -23,7 +23,7 @@ Test the explanations of one model: deletion and insertion curves in three meani
 hidden, taken from the graph, structure read again), over chance and beside tables that know an
 atom's element, neighbours or environment; agreement of scores with effects; random weights,
 displaced atoms, larger cells, equal sites. Writes faithful.json, faithful.csv, curves.csv,
-checks.csv and faithful.png.
+checks.csv, inputs.csv (what is known of each structure) and faithful.png.
 
 DATA is a data set's name, a table, a structure file, a folder, a glob or a SMILES. Samples that
 the model was trained on are left out unless --all is given."""
