@@ -78,6 +78,32 @@ def test_a_number_of_models_that_nothing_makes_is_refused(
     assert "--disorder enumerate" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--limit", "3"], "--limit: it belongs to --by environment"),
+        (["--all"], "--all: it belongs to --by environment"),
+        (["--past", "3"], "--past: it belongs to --method counterfactual"),
+        (["--by", "environment", "--at", "1"], "--at does not go with --by environment"),
+        (["--by", "environment", "--index-only"], "--index-only does not go with"),
+        (["--method", "counterfactual", "--draw", "2d"], "--draw does not go with"),
+        (["--structure-column", "c"], "structure column 'c': there is no table among the inputs"),
+    ],
+)
+def test_options_without_a_part_in_what_is_asked_are_refused(
+    options: list[str],
+    words: str,
+    model_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = ["--out", str(tmp_path / "out")]
+    assert main(["explain", str(model_folder), "CCO", *out, *options]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+
+
 @pytest.fixture
 def doubtful(tmp_path: Path) -> Path:
     path = tmp_path / "doubtful.cif"

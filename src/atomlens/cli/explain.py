@@ -95,11 +95,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--least",
         type=int,
-        default=5,
         metavar="N",
         help="with --by environment: leave out those that fewer structures have (default 5)",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="draws them (default 0)")
+    parser.add_argument("--seed", type=int, metavar="N", help="draws them (default 0)")
     parser.add_argument(
         "--all", action="store_true", help="of --by environment: use also what was trained on"
     )
@@ -110,10 +109,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Explain every input, write its files, print a table."""
+    refuse_idle(options)
     if options.method == COUNTERFACTUAL:
         return by_counterfactuals(options)
-    if options.past is not None:
-        raise SettingsError("--past: it belongs to --method counterfactual; leave it out.")
     if options.method is not None and options.method not in EXPLAINERS:
         message = unknown_name("explanation method", options.method, EXPLAINERS)
         raise SettingsError(f"--method: {message}")
@@ -165,7 +163,8 @@ def run(options: argparse.Namespace) -> int:
             from atomlens.predictor.maps import write_explained_map
 
             write_explained_map(model, kept, options.chemiscope)
-        emit(format_table(rows))
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        emit(format_table([{name: row.get(name, "") for name in columns} for row in rows]))
         first = "index" if len(rows) > 1 else writer.names[0]
         most = f" It shows the first {MOST_IN_INDEX} of {len(rows)}."
         emit(f"Open {folder / first}.html in a browser.{most if len(rows) > MOST_IN_INDEX else ''}")
@@ -179,6 +178,37 @@ def files_inside(folder: Path, inputs: Sequence[str]) -> set[Path]:
     paths = [Path(one).expanduser() for one in inputs if "\0" not in one]
     own = folder.resolve()
     return {p.resolve() for p in paths if os.path.isfile(p) and p.resolve().parent == own}
+
+
+def refuse_idle(options: argparse.Namespace) -> None:
+    """Refuse options that have no part in what is asked for.
+
+    Raises:
+        SettingsError: there is one.
+    """
+    given = {
+        "--limit": options.limit is not None,
+        "--least": options.least is not None,
+        "--seed": options.seed is not None,
+        "--all": options.all,
+        "--at": options.at is not None,
+        "--by": options.by != "atom",
+        "--draw": options.draw != "3d",
+        "--chemiscope": options.chemiscope is not None,
+        "--index-only": options.index_only,
+        "--past": options.past is not None,
+    }
+    if options.method == COUNTERFACTUAL:
+        what, taken = "--method counterfactual", {"--past"}
+    elif options.by == "environment":
+        what, taken = "--by environment", {"--by", "--limit", "--least", "--seed", "--all"}
+    else:
+        what, taken = "", {"--at", "--by", "--draw", "--chemiscope", "--index-only"}
+    for name in (name for name, is_given in given.items() if is_given and name not in taken):
+        if what:
+            raise SettingsError(f"{name} does not go with {what}; leave it out.")
+        owner = "--method counterfactual" if name == "--past" else "--by environment"
+        raise SettingsError(f"{name}: it belongs to {owner}; leave it out.")
 
 
 def tell_undrawn(sentences: Sequence[str], most: int = 5) -> None:
@@ -206,9 +236,6 @@ def by_counterfactuals(options: argparse.Namespace) -> int:
         write_counterfactuals,
     )
 
-    for name, given in (("--at", options.at), ("--by", options.by != "atom" or None)):
-        if given is not None:
-            raise SettingsError(f"{name} does not go with --method counterfactual; leave it out.")
     model = load_model(options.model)
     folder = usable_folder(options.out)
     reading = reading_options(options, leave_out=[folder])
@@ -249,14 +276,13 @@ def by_environment(options: argparse.Namespace) -> int:
     from atomlens.studies.base import StudyInput, answer
     from atomlens.studies.environments.study import Environments, EnvironmentSettings
 
-    if options.at is not None:
-        raise SettingsError("--at: --by environment takes the mean of a spectrum; leave it out.")
     if options.limit is not None and options.limit < 1:
         raise SettingsError(f"--limit {options.limit}: it must be 1 or more.")
+    options.seed = options.seed or 0
     settings = EnvironmentSettings(
         method=options.method or "",
         target=options.target or "",
-        least=options.least,
+        least=5 if options.least is None else options.least,
         seed=options.seed,
     )
     study, model = Environments(settings), load_model(options.model)
@@ -313,7 +339,7 @@ def explanation_rows(explanations: "Sequence[Explanation]") -> list[dict[str, st
             "name": e.name,
             e.target: prediction_text(e.picture()),
             _largest(e): leading_atoms(e),
-            **({"seen_in": e.seen} if any(one.seen for one in explanations) else {}),
+            **({"seen_in": e.seen} if e.seen else {}),
         }
         for e in explanations
     ]

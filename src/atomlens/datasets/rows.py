@@ -48,6 +48,11 @@ def dataset_of_table(
         chosen = spectrum_columns(columns, wanted, options, grid, str(path))
     else:
         chosen = target_columns(columns, wanted, options, str(path))
+        if grid != GridOptions():
+            warnings.warn(
+                f"{path}: it holds no spectra, so what is said about their grid is ignored",
+                stacklevel=4,
+            )
     chosen = replace(chosen, problems=chosen.problems | table.problems)
     return assemble(
         path,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from atomlens.datasets.packed import load_packed
 from atomlens.datasets.tables import Table, frame_table, is_frame, is_table, read_table
 from atomlens.elements import SYMBOLS
-from atomlens.errors import AtomlensError, DatasetError, Failure, GraphError
+from atomlens.errors import AtomlensError, DatasetError, Failure, GraphError, SettingsError
 from atomlens.graphs import GraphStore
 from atomlens.models.base import PropertyModel
 from atomlens.neighbors.base import GraphBuilder
@@ -96,7 +96,7 @@ def read_inputs(
     """
     from atomlens.structures.reading import read_as
 
-    listed = list(given) if isinstance(given, list | tuple) else [given]
+    listed = _listed(given, options)
     if not any(map(has_rows, listed)):
         found_all = read_as(given, options)
         read: list[Atoms | Structure | Failure] = [*found_all.items]
@@ -182,7 +182,7 @@ def stream_rows(given: Any, options: ReadingOptions = AS_IT_IS) -> Iterator[list
         for structure in given:
             yield [(structure, {})]
         return
-    listed = list(given) if isinstance(given, list | tuple) else [given]
+    listed = _listed(given, options)
     for is_one, group in groupby(listed, key=has_rows):
         if is_one:
             for one in group:
@@ -190,6 +190,21 @@ def stream_rows(given: Any, options: ReadingOptions = AS_IT_IS) -> Iterator[list
             continue
         for found in stream_as(list(group), options):
             yield [(item, {}) for item in found]
+
+
+def _listed(given: Any, options: ReadingOptions) -> list[Any]:
+    """Return the inputs one by one.
+
+    Raises:
+        SettingsError: something is said about tables, and none is among them.
+    """
+    listed = list(given) if isinstance(given, list | tuple) else [given]
+    if options.places and not any(map(_is_table, listed)):
+        name, value = next(iter(options.places.items()))
+        raise SettingsError(
+            f"{name.replace('_', ' ')} {str(value)!r}: there is no table among the inputs; leave it out."
+        )
+    return listed
 
 
 def has_rows(given: Any) -> bool:
