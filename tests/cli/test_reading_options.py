@@ -87,7 +87,7 @@ def test_a_number_of_models_that_nothing_makes_is_refused(
         (["--by", "environment", "--at", "1"], "--at does not go with --by environment"),
         (["--by", "environment", "--index-only"], "--index-only does not go with"),
         (["--method", "counterfactual", "--draw", "2d"], "--draw does not go with"),
-        (["--structure-column", "c"], "structure column 'c': there is no table among the inputs"),
+        (["--structure-column", "c"], "structure column 'c': no table is among the inputs"),
     ],
 )
 def test_options_without_a_part_in_what_is_asked_are_refused(

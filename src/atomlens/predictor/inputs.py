@@ -202,8 +202,7 @@ def _listed(given: Any, options: ReadingOptions) -> list[Any]:
     if options.places and not any(map(_is_table, listed)):
         name, value = next(iter(options.places.items()))
         raise SettingsError(
-            f"{name.replace('_', ' ')} {str(value)!r}: there is no table among the inputs; leave it "
-            "out."
+            f"{name.replace('_', ' ')} {str(value)!r}: no table is among the inputs; leave it out."
         )
     return listed
 
