@@ -369,7 +369,8 @@ def test_whether_the_model_knows_a_structure_is_said_by_explain_and_studies(
     assert "The model was trained on this structure." in page
     assert run("explain", model_folder, "C#N", "--out", out) == 0
     assert "seen_in" not in json.loads((out / "C_N.json").read_text())
-    orbits = ["study", "orbits", path, "--model", model_folder, "--out", out, "--all"]
-    assert run(*orbits) == 0
+    words = ["faithful", model_folder, path, "--methods", "attention", "--out", out, "--all"]
+    assert run(*words) == 0
+    assert json.loads((out / "faithful.json").read_text())["seen_in"] == {"train": 1}
     assert json.loads((out / "study.json").read_text())["seen_in"] == {"scann-plus": {"train": 1}}
     assert rows_of(out / "inputs.csv")[0]["seen_in"] == "train"
