@@ -31,6 +31,7 @@ ARGUMENTS = {
     "faithful": ["m", "x", "--out", "p"],
     "label": ["x", "--with", "gcmc", "--pressure", "1"],
     "graph": ["x"],
+    "screen": ["m", "x", "--out", "p"],
 }
 VALUES = {"--disorder": ["majority"], "--ordered-models": ["3"], "--conformers": ["2"]}
 CELL = (
@@ -187,6 +188,17 @@ def test_explain_tells_terminal_json_and_page(
     if name == "doubtful.json":
         assert SAID in (out / "doubtful.html").read_text()
     check_strict(words, capsys)
+
+
+@pytest.mark.filterwarnings("default")
+def test_screen_tells_terminal_and_table(
+    model_folder: Path, doubtful: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["screen", model_folder, doubtful, "--format", "csv", "--workers", "1"]
+    assert run(*words, "--out", tmp_path / "s") == 0
+    assert SAID in capsys.readouterr().err
+    assert SAID in rows_of(tmp_path / "s" / "results.csv")[0]["warning"]
+    check_strict([*words, "--out", tmp_path / "t"], capsys)
 
 
 @pytest.mark.filterwarnings("default")

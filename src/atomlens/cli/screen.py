@@ -113,6 +113,7 @@ def run(options: argparse.Namespace) -> int:
     if result.n_reused and not options.quiet:
         say(f"{result.n_reused} of {result.n_shards} shards were finished by an earlier run.")
     emit(report(result))
+    tell_doubts(result)
     return exit_code(result)
 
 
@@ -219,6 +220,15 @@ def report(result: "ScreenResult") -> str:
     lines += [f"{', '.join(said)}; {counts['passed']:,} passed, {counts['results']:,} kept."]
     lines += [f"Results: {result.table}"]
     return "\n".join(lines)
+
+
+def tell_doubts(result: "ScreenResult") -> None:
+    """Say on stderr why the first results should be mistrusted, if they should."""
+    rows = [row for row in read_first(result.table, _SHOWN) if row.get("warning")]
+    for row in rows:
+        say(f"warning: {row['name']}: {row['warning']}")
+    if rows and result.counts["results"] > _SHOWN:
+        say("warning: others may have one as well, in the column `warning` of the table")
 
 
 def first_rows(result: "ScreenResult") -> list[dict[str, Any]]:
