@@ -98,6 +98,7 @@ interface Payload {
   std: number | null;
   std_words: string;
   sum_words: string;
+  seen_words: string;
   warning: string;
   baseline: number | null;
   meaning: [string, string];

@@ -21,6 +21,8 @@ from atomlens.errors import AtomlensError
 
 N_CASES = int(os.environ.get("ATOMLENS_FUZZ_CASES", "1"))
 """Multiplies the number of cases: 1 in the test suite, more before a release."""
+SEED = os.environ.get("ATOMLENS_FUZZ_SEED", "")
+"""Another text makes other cases."""
 SECONDS, MEGABYTES = 10.0, 1500
 """Bounds of one case: seconds of CPU time, and memory beyond what the process had before."""
 
@@ -293,6 +295,6 @@ def as_json(value: Any) -> bytes:
 
 
 def seeds(name: str, n: int) -> Iterator[tuple[str, random.Random]]:
-    """Yield a name and a generator for each case of a boundary, always the same ones."""
+    """Yield a name and a generator for each case of a boundary, always the same ones for a seed."""
     for seed in range(n * N_CASES):
-        yield f"{name} {seed}", random.Random(f"{name} {seed}")
+        yield f"{name} {seed}", random.Random(f"{name} {seed}{SEED}")

@@ -118,6 +118,27 @@ CASES: dict[str, list[Case]] = {
             "a.cif",
         ),
         Case(
+            "the space group of a parent, or Wyckoff letters, and no symmetry of its own",
+            cif(symmetry="_parent_space_group.IT_number 225\n"),
+            "a.cif",
+        ),
+        Case(
+            "a cell, a group or a list of atoms that is given twice",
+            cif(symmetry="_cell_length_a 6.0\n_space_group_IT_number 225\n"),
+            "a.cif",
+        ),
+        Case(
+            "a label that names another element than the type symbol",
+            cif(rows="Na1 Cl 0 0 0\nCl1 Na 0.5 0.5 0.5\n"),
+            "a.cif",
+        ),
+        Case(
+            "an oxygen called `OW` or `O1W` to which no hydrogen is bound",
+            cif("Na1 Na 0 0 0\nO1W O 0.5 0.5 0.5\n"),
+            "a.cif",
+        ),
+        Case("lengths in nm or pm", cif(a=564), "a.cif"),
+        Case(
             "a modulated crystal",
             cif(
                 symmetry="_cell_modulation_dimension 1\n"
@@ -162,6 +183,14 @@ CASES: dict[str, list[Case]] = {
         Case("a file that breaks off within a row", cif()[:-8], "a.cif"),
     ],
     "POSCAR, CONTCAR, XDATCAR: `.vasp`, `.poscar`, `.contcar`, or in the name": [
+        Case("a title that is another formula", POSCAR.replace("CsCl", "NaCl", 1), "POSCAR"),
+        Case(
+            "names behind the positions that are others",
+            POSCAR.replace("Direct\n0 0 0\n", "Direct\n0 0 0 Cl\n"),
+            "POSCAR",
+        ),
+        Case("more positions than it announces", POSCAR + ".2 .2 .2\n", "POSCAR"),
+        Case("fractions that are called Cartesian", POSCAR.replace("Direct", "Cart"), "POSCAR"),
         Case("VASP 5, direct or Cartesian, three scales, velocities", POSCAR, "POSCAR1"),
         Case(
             "VASP 4 with the elements as title",
@@ -178,6 +207,14 @@ CASES: dict[str, list[Case]] = {
         Case("fewer positions than atoms", POSCAR[:-9], "POSCAR"),
     ],
     "XYZ: `.xyz`, `.extxyz`": [
+        Case(
+            "a symbol and an atomic number of two elements",
+            DIMER.format("Properties=species:S:1:pos:R:3:Z:I:1")
+            .replace("2.06\n", "2.06 35\n")
+            .replace("Cs 0 0 0", "Cs 0 0 0 55"),
+            "a.xyz",
+        ),
+        Case("more lines of atoms than it announces", "2" + WATER.format("x")[1:], "a.xyz"),
         Case("plain, one frame or many", WATER.format("") * 2, "a.xyz"),
         Case(
             "extended: Lattice, Properties and pbc in any case; columns become `info`",
@@ -232,7 +269,12 @@ CASES: dict[str, list[Case]] = {
         Case("one file", gzip.compress(cif().encode()), "a.cif.gz"),
         Case("damaged", bz2.compress(cif().encode())[:40], "a.cif.bz2"),
     ],
+    "PDB, CML, GRO and what else holds structures": [
+        Case("not read; what can be is named", "ATOM      1  C   MET A   1\n", "a.pdb"),
+    ],
     "SMILES as text": [
+        Case("a bond of no order", "smiles:C~C"),
+        Case("what has the letters of a formula and the grammar of a SMILES", "CC(C)(C)(C)C"),
         Case("molecules; the coordinates do not depend on the spelling", "smiles:CCO"),
         Case("salts and solvates", "smiles:CC(=O)[O-].[Na+]"),
         Case("five to eight neighbours: PF6-, SF6, metals", "smiles:F[P-](F)(F)(F)(F)F"),
@@ -254,7 +296,7 @@ CASES: dict[str, list[Case]] = {
 def outcome(case: Case, folder: Path) -> Outcome:
     """Read a case and say what came of it, without the folder's name."""
     from atomlens.structures import read_structures
-    from atomlens.structures.arrays import warnings_of
+    from atomlens.structures.arrays import chemical_formula, warnings_of
 
     given: object = case.content
     if case.name:
@@ -267,7 +309,7 @@ def outcome(case: Case, folder: Path) -> Outcome:
     if result.failures:
         message = result.failures[0].message.replace(f"{folder}/", "")
         return Outcome("refused", message.removeprefix(f"{case.name}: "))
-    formulas = ", ".join(a.get_chemical_formula() for a in result.structures)
+    formulas = ", ".join(chemical_formula(a.numbers) for a in result.structures)
     said = list(dict.fromkeys(s for a in result.structures for s in warnings_of(a)))
     return (
         Outcome("warned", f"{formulas}: {'; '.join(said)}") if said else Outcome("read", formulas)

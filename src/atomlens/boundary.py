@@ -12,6 +12,7 @@ import json
 import lzma
 import math
 import os
+import re
 import stat
 import zlib
 from collections.abc import Iterator
@@ -185,12 +186,22 @@ def parse_json(text: str | bytes) -> Any:
     """Return what JSON says; whole numbers beyond 64 bits become floating-point numbers.
 
     Raises:
-        ValueError: it is no JSON, or nested too deeply.
+        ValueError: it is no JSON, nested too deeply, or gives a key two values.
     """
     try:
-        return json.loads(text, parse_int=_whole_number)
+        return json.loads(text, parse_int=_whole_number, object_pairs_hook=_without_doubles)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the pairs of a JSON object; raises ValueError for a key with two values."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        for key, value in pairs:
+            if repr(found[key]) != repr(value):
+                raise ValueError(f"the key {shown(key)} has two values")
+    return found
 
 
 def _whole_number(text: str) -> int | float:
@@ -216,6 +227,16 @@ def check_finite(value: Any, where: str = "") -> None:
             waiting += [(f"{place}.{key}" if place else str(key), v) for key, v in one.items()]
         elif isinstance(one, list):
             waiting += [(f"{place}[{i}]", v) for i, v in enumerate(one)]
+
+
+_YAML_NUMBERS = {
+    "int": re.compile(r"[-+]?(?:0|[1-9][0-9]*)$"),
+    "float": re.compile(
+        r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?$"
+        r"|[-+]?\.(?:inf|Inf|INF)$|\.(?:nan|NaN|NAN)$"
+    ),
+}
+"""As YAML 1.2 has them: in 1.1 ``010`` is eight and ``80:10:10`` a number of base sixty."""
 
 
 def parse_yaml(text: str) -> Any:
@@ -250,7 +271,11 @@ def parse_yaml(text: str) -> Any:
             return super().construct_mapping(node, deep=deep)
 
     Loader.yaml_implicit_resolvers = {
-        sign: [(tag, pattern) for tag, pattern in pairs if not tag.endswith(":timestamp")]
+        sign: [
+            (tag, _YAML_NUMBERS.get(tag.rpartition(":")[2], pattern))
+            for tag, pattern in pairs
+            if not tag.endswith(":timestamp")
+        ]
         for sign, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
     deepest = max((len(line) - len(line.lstrip(" -?[{:")) for line in text.split("\n")), default=0)

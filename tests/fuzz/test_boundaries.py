@@ -1,7 +1,7 @@
 """Odd content at every boundary: readers, tables, configurations, splits, caches, importers,
 model folders. What comes of it is a result or one sentence, in bounded time and memory.
 
-``ATOMLENS_FUZZ_CASES=10`` tries ten times as many cases.
+``ATOMLENS_FUZZ_CASES=10`` tries ten times as many cases, ``ATOMLENS_FUZZ_SEED=any`` others.
 """
 
 import argparse
@@ -74,6 +74,13 @@ ATOM 1 N N . 0.0 0.0 0.0 1.0 1
 ATOM 2 C "C A" A 1.46 0.0 0.0 0.6 1
 ATOM 3 C CA B 1.46 0.1 0.1 0.4 1
 HETATM 4 O O . 0.0 0.0 0.0 1.0 2
+"""
+PDB = b"""HEADER    TEST
+CRYST1   10.000   10.000   10.000  90.00  90.00  90.00 P 1           1
+ATOM      1  N   MET A   1      11.104   6.134  -6.504  1.00  0.00           N
+ATOM      2  CA AMET A   1      11.639   6.071  -5.147  0.50  0.00           C
+HETATM    3  O   HOH A   2       8.000   6.000  -5.000  1.00  0.00           O
+END
 """
 MAGNET = CIF.replace(
     b"loop_\n_symmetry_equiv_pos_as_xyz\n'x, y, z'\n'x+1/2, y+1/2, z'\n",
@@ -164,7 +171,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, bytes]]:
     wide = Chem.MolToV3KMolBlock(mol).encode()
     made += [("a.mol", block), ("a.sdf", (block + b"> <homo>\n-7\n\n$$$$\n") * 2)]
     made += [("v3.mol", wide), ("v3.sdf", (wide + b"$$$$\n") * 2)]
-    made += [("b.cif", PROTEIN), ("a.mcif", MAGNET), ("d.cif", DISORDERED), ("XDATCAR", MOVED)]
+    made += [
+        ("a.pdb", PDB),
+        ("b.cif", PROTEIN),
+        ("a.mcif", MAGNET),
+        ("d.cif", DISORDERED),
+        ("XDATCAR", MOVED),
+    ]
     iron = json.dumps(IRON).encode()
     return [*made, ("lines.json", iron + b"\n" + iron), ("a.json", iron)]
 
@@ -188,7 +201,7 @@ def check_structures(result: Any, case: str) -> None:
 
 def test_readers_of_structures(files: list[tuple[str, bytes]], tmp_path: Path) -> None:
     kinds = sorted({name for name, _ in files})
-    assert len(kinds) == 15
+    assert len(kinds) == 16
     for case, rng in seeds("reader", 900):
         name = rng.choice(kinds)
         content = damaged(rng.choice([c for n, c in files if n == name]), rng)
@@ -379,16 +392,21 @@ def test_configurations(tmp_path: Path) -> None:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     path = tmp_path / "c.yaml"
+    toml = b'[training]\nepochs = 3\nsplit = "random"\n\n[model]\nn_layers = 2\n'
 
     def read() -> Any:
         options = parser.parse_args(["--config", str(path)])
         config = take_recipe(options)
         return settings_from(options, config)
 
-    for case, rng in seeds("config", 250):
+    for case, rng in seeds("config", 200):
+        path = path.with_suffix(".yaml")
         if rng.random() < 0.6:
             text = yaml.safe_dump(altered(CONFIG, rng), allow_unicode=True)
             path.write_bytes(text.encode("utf-8", errors="replace"))
+        elif rng.random() < 0.25:
+            path = path.with_suffix(".toml")
+            path.write_bytes(toml if rng.random() < 0.2 else damaged(toml, rng))
         else:
             path.write_bytes(damaged(yaml.safe_dump(CONFIG).encode(), rng))
         answered(read, case)
@@ -421,7 +439,7 @@ def test_caches_of_graphs(tmp_path: Path) -> None:
     expected = whole.store.distances.numpy().copy()
     (folder,) = [p for p in tmp_path.iterdir() if p.is_dir()]
     good = {p.name: p.read_bytes() for p in folder.iterdir()}
-    for case, rng in seeds("cache", 150):
+    for case, rng in seeds("cache", 100):
         name = rng.choice(sorted(good))
         if name.endswith(".json") and rng.random() < 0.6:
             (folder / name).write_bytes(as_json(altered(json.loads(good[name]), rng)))
@@ -470,7 +488,7 @@ def test_model_folders(model_folder: Path, tmp_path: Path) -> None:
     names = [n for n in sorted(good) if n.endswith((".json", ".safetensors", ".csv"))]
     folder = tmp_path / "model"
     folder.mkdir()
-    for case, rng in seeds("model", 250):
+    for case, rng in seeds("model", 180):
         for name, content in good.items():
             (folder / name).write_bytes(content)
         name = rng.choice([*names, "settings.json", "settings.json"])

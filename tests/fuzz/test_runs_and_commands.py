@@ -279,6 +279,29 @@ def test_tables_with_odd_cells(tmp_path: Path) -> None:
             answered(lambda path=path: load_dataset(path), (value, column))
 
 
+def test_what_a_browser_sends() -> None:
+    from atomlens.structures.options import ReadingOptions
+    from atomlens.web.uploads import Upload, read_all
+
+    sent = {
+        "a.xyz": b"3\nwater\nO 0 0 0.1\nH 0 0.76 -0.5\nH 0 -0.76 -0.5\n",
+        "a.smi": b"CCO ethanol\nC methane\n",
+        "a.csv": b"smiles,y\nC,1\n",
+        "a.json": b'{"numbers": [8, 1, 1], "positions": [[0, 0, 0], [0, 0, 1], [0, 1, 0]]}',
+    }
+    for case, rng in seeds("upload", 80):
+        name = rng.choice(sorted(sent))
+        content = damaged(sent[name], rng)
+        label = damaged(name.encode(), rng).decode("utf-8", errors="replace")[:3000]
+        text = content.decode("utf-8", errors="replace")[:3000] if rng.random() < 0.3 else ""
+        reading = ReadingOptions(strict=rng.random() < 0.2)
+        files = [Upload(label, content)]
+        items = answered(
+            lambda f=files, t=text, r=reading: read_all(f, t, lambda *_: None, r), (case, name)
+        )
+        assert isinstance(items, str) or items, case
+
+
 @contextlib.contextmanager
 def quiet() -> Iterator[tuple[io.StringIO, io.StringIO]]:
     out, said = io.StringIO(), io.StringIO()
@@ -291,7 +314,10 @@ def quiet() -> Iterator[tuple[io.StringIO, io.StringIO]]:
         yield out, said
 
 
-def test_commands_as_typed(folder_of_model: Path, tmp_path: Path) -> None:
+def test_commands_as_typed(
+    folder_of_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # what is typed may name an output
     (tmp_path / "t.csv").write_text("name,smiles,y\na,C,1\nb,CC,2\n")
     model, table = str(folder_of_model), str(tmp_path / "t.csv")
     commands = (
@@ -303,6 +329,9 @@ def test_commands_as_typed(folder_of_model: Path, tmp_path: Path) -> None:
         ["datasets", "info", "toy"],
         ["models", "info", model],
         ["train", table, "--model", "mean", "--dry-run"],
+        ["study", "orbits", "NaCl", "--model", model, "--out", str(tmp_path / "s"), "--quiet"],
+        ["explain", model, "--conformers", "2", "--disorder", "majority", "--out", "CCO"],
+        ["graph", "CCO", "--builder", "radius", "--ordered-models", "2", "--strict"],
         ["label", "CCO", "--with", "gcmc", "--gas", "CH4", "--pressure", "5", "--cycles", "10"],
     )
     for case, rng in seeds("command", 120):

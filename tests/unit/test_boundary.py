@@ -78,6 +78,16 @@ def test_odd_yaml_is_a_value_error(text: str, words: str) -> None:
         parse_yaml(text)
 
 
+def test_numbers_of_yaml_are_decimal() -> None:
+    assert parse_yaml("a: 010\nb: 80:10:10\nc: 12\nd: -1.5\ne: 1.e+3") == {
+        "a": "010",
+        "b": "80:10:10",
+        "c": 12,
+        "d": -1.5,
+        "e": 1000.0,
+    }
+
+
 def test_dates_of_yaml_are_text() -> None:
     assert parse_yaml("a: 2024-01-01") == {"a": "2024-01-01"}
 

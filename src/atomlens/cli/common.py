@@ -2,17 +2,14 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atomlens.cli.guard import say
-from atomlens.errors import Failure, SettingsError
+from atomlens.cli.reading import forms_given
+from atomlens.errors import SettingsError
 
 if TYPE_CHECKING:
-    from ase import Atoms
-
-    from atomlens.datasets.base import Dataset
     from atomlens.predictor import Predictor
 
 
@@ -24,11 +21,9 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_model_and_inputs(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments MODEL and INPUT..., and what may have to be said about tables."""
+    """Add the arguments MODEL and INPUT...."""
     add_model(parser)
-    add_inputs(parser, "file, folder, glob, table, SMILES or formula")
-    group = parser.add_argument_group("about tables (.csv, .tsv, .jsonl, .xlsx, .parquet, .smi)")
-    add_places(group)
+    add_inputs(parser)
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -93,90 +88,11 @@ def _positive(text: str, what: str = "a whole number above 0", most: int = 10**9
     return number
 
 
-def add_strict(parser: argparse.ArgumentParser) -> None:
-    """Add ``--strict``."""
-    parser.add_argument(
-        "--strict", action="store_true", help="structures read with a warning are failures"
-    )
-
-
-def add_disorder(parser: Any, default: str | None = "refuse") -> None:
-    """Add ``--disorder`` and ``--ordered-models``."""
-    parser.add_argument(
-        "--disorder",
-        choices=("refuse", "majority", "enumerate"),
-        default=default,
-        help="disordered crystals: refuse them (default), take the majority of each place, or "
-        "enumerate ordered models drawn by the occupancies",
-    )
-    parser.add_argument(
-        "--ordered-models",
-        type=int,
-        default=None if default is None else 8,
-        metavar="N",
-        help="models that `enumerate` makes at most (default: 8)",
-    )
-
-
-def add_conformers(parser: Any, default: int | None = 1) -> None:
-    """Add ``--conformers``."""
-    parser.add_argument(
-        "--conformers",
-        type=int,
-        default=default,
-        metavar="N",
-        help="of each SMILES make up to N shapes, of an mmCIF take up to N models: the answer is "
-        "their mean, with their spread",
-    )
-
-
-def strictly(items: "Sequence[Atoms | Failure]") -> "list[Atoms | Failure]":
-    """Return the structures; those that were read with a warning as failures (``--strict``)."""
-    from atomlens.structures.arrays import name_of, warnings_of
-
-    found: list[Atoms | Failure] = []
-    for item in items:
-        said = [] if isinstance(item, Failure) else warnings_of(item)
-        if isinstance(item, Failure) or not said:
-            found.append(item)
-            continue
-        name = name_of(item)
-        found.append(Failure(name=name, message=f"{name}: {'; '.join(said)} (--strict)"))
-    return found
-
-
-def strict_dataset(data: "Dataset") -> "Dataset":
-    """Return the data set; samples that were read with a warning as failures (``--strict``)."""
-    import numpy as np
-
-    from atomlens.datasets.sampling import keep_rows
-
-    said = data.structures.warnings
-    doubtful = np.array([bool(sentences) for sentences in said], dtype=np.bool_)
-    if not doubtful.any():
-        return data
-    failures = tuple(
-        Failure(name=data.structures.names[i], message=f"{'; '.join(said[i])} (--strict)")
-        for i in np.flatnonzero(doubtful).tolist()
-    )
-    kept = keep_rows(data, np.flatnonzero(~doubtful).astype(np.int64))
-    return replace(kept, failures=(*data.failures, *failures))
-
-
 def add_inputs(
-    parser: argparse.ArgumentParser, help_text: str = "file, folder, glob, SMILES or formula"
+    parser: argparse.ArgumentParser, help_text: str = "file, folder, glob, table, SMILES or formula"
 ) -> None:
     """Add the arguments INPUT...."""
     parser.add_argument("inputs", metavar="INPUT", nargs="+", help=help_text)
-
-
-def add_places(group: Any) -> None:
-    """Add the options that say where in a table something stands."""
-    group.add_argument("--structure-column", metavar="C", help="column with the structures")
-    group.add_argument(
-        "--structure-folder", metavar="DIR", help="folder of the files that the table names"
-    )
-    group.add_argument("--name-column", metavar="C", help="column with the names")
 
 
 def add_set(parser: argparse.ArgumentParser, metavar: str, help_text: str) -> None:
@@ -202,9 +118,8 @@ def add_chemiscope(parser: argparse.ArgumentParser) -> None:
 
 
 def add_file_options(parser: argparse.ArgumentParser) -> None:
-    """Add what a user may have to say about a table or folder."""
+    """Add what a user may have to say about a table or folder, beside how structures are read."""
     group = parser.add_argument_group("about your own data")
-    add_places(group)
     group.add_argument(
         "--polymorphs",
         metavar="HOW",
@@ -216,8 +131,6 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
         "--beyond", choices=("hold", "mask"), help="where a spectrum has ended (default: hold)"
     )
     group.add_argument("--grid-column", metavar="C", help="column with the points of spectra")
-    add_disorder(group, None)
-    add_conformers(group, None)
 
 
 def add_target_options(parser: argparse.ArgumentParser) -> None:
@@ -231,12 +144,6 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--classification", action="store_true", help="the numbers are names of classes"
     )
-
-
-def table_options(options: argparse.Namespace) -> dict[str, Any]:
-    """Return what was said about where in a table something stands."""
-    names = ("structure_column", "structure_folder", "name_column")
-    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
 
 def file_options(options: argparse.Namespace, targets: Sequence[str]) -> dict[str, Any]:
@@ -253,14 +160,12 @@ def file_options(options: argparse.Namespace, targets: Sequence[str]) -> dict[st
         "structure_column": options.structure_column,
         "structure_folder": options.structure_folder,
         "name_column": options.name_column,
+        **forms_given(options),
         "polymorphs": options.polymorphs,
         "energy_column": options.energy_column,
         "grid": options.grid,
         "beyond": options.beyond,
         "grid_column": options.grid_column,
-        "disorder": options.disorder,
-        "n_models": options.ordered_models,
-        "conformers": options.conformers,
         "units": dict.fromkeys(targets, options.unit) if getattr(options, "unit", None) else None,
     }
     if getattr(options, "classification", False):

@@ -17,6 +17,7 @@ examples:
 Needs shtab: pip install "atomlens[completion]". Print it anew after an update.
 """
 SHELLS = ("bash", "zsh", "tcsh")
+READS = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -24,6 +24,8 @@ examples:
 """
 BY = ("random", "composition", "source")
 
+READS = training.READS
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this command: those of a training, and the folds."""

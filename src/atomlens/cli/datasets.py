@@ -25,6 +25,7 @@ examples:
 Your own data needs no name: a table, an extxyz, an ase.db or a folder with id_prop.csv
 stands wherever a data set's name does (docs/data-formats.md).
 """
+READS = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -69,6 +69,9 @@ class DemoSettings:
     n_features: int = 64
 
 
+READS = None
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this command."""
     add_out_folder(parser, required=False, help_text="folder to write (default: demo)")

@@ -9,14 +9,13 @@ from atomlens.cli.common import (
     add_file_options,
     add_model,
     add_out_folder,
-    add_strict,
     file_options,
     load_model,
-    strict_dataset,
 )
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit, exit_code, usable_folder
 from atomlens.cli.progress import ProgressLine
+from atomlens.cli.reading import Reads, strict_dataset
 
 if TYPE_CHECKING:
     from atomlens.datasets.base import Dataset
@@ -39,6 +38,8 @@ and figures.
 """
 PARTS = ("test", "validation", "train", "all")
 
+READS = Reads()
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this command."""
@@ -49,7 +50,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_out_folder(parser, required=False, help_text="folder for metrics, predictions, figures")
     add_file_options(parser)
     add_chemiscope(parser)
-    add_strict(parser)
     add_common_arguments(parser)
 
 

@@ -10,18 +10,15 @@ from typing import TYPE_CHECKING, Any
 from atomlens.cli.common import (
     add_chemiscope,
     add_common_arguments,
-    add_disorder,
     add_model_and_inputs,
     add_out_folder,
     add_speed,
-    add_strict,
     load_model,
-    strictly,
-    table_options,
 )
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit, exit_code, tell_unfinished, usable_folder
 from atomlens.cli.progress import ProgressLine
+from atomlens.cli.reading import Reads, reading_options
 from atomlens.errors import AtomlensError, Failure, SettingsError, unknown_name
 from atomlens.explain import EXPLAINERS
 
@@ -36,7 +33,8 @@ SUMMARY = "show which atoms a prediction rests on"
 DESCRIPTION = """\
 Explain predictions atom by atom. Writes for every input NAME.html (a page that works
 without a network), NAME.png, NAME.extxyz (column `contribution` or `attention`) and NAME.json,
-and an index.html when there are several."""
+and an index.html when there are several. Ordered models and conformers of one structure
+(--disorder enumerate, --conformers) are explained one by one."""
 EXAMPLES = """\
 examples:
   atomlens explain qm9 CCO --out pages --target homo
@@ -48,6 +46,8 @@ Contributions are the terms whose sum the prediction is: signed, in its unit. At
 where the model looks; it does not say what would change without that atom, and it can be
 compared inside one structure only.
 """
+
+READS = Reads()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -95,27 +95,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--least",
         type=int,
-        default=5,
         metavar="N",
         help="with --by environment: leave out those that fewer structures have (default 5)",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="draws them (default 0)")
+    parser.add_argument("--seed", type=int, metavar="N", help="draws them (default 0)")
     parser.add_argument(
         "--all", action="store_true", help="of --by environment: use also what was trained on"
     )
-    add_disorder(parser)
     add_chemiscope(parser)
-    add_strict(parser)
     add_speed(parser, batches=False)
     add_common_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Explain every input, write its files, print a table."""
+    refuse_idle(options)
     if options.method == COUNTERFACTUAL:
         return by_counterfactuals(options)
-    if options.past is not None:
-        raise SettingsError("--past: it belongs to --method counterfactual; leave it out.")
     if options.method is not None and options.method not in EXPLAINERS:
         message = unknown_name("explanation method", options.method, EXPLAINERS)
         raise SettingsError(f"--method: {message}")
@@ -126,7 +122,6 @@ def run(options: argparse.Namespace) -> int:
     from atomlens.predictor.reading import inputs_reading
     from atomlens.predictor.report import MOST_IN_INDEX, ExplanationWriter
     from atomlens.reports.tables import format_table
-    from atomlens.structures.disorder import DisorderChoice
 
     if options.chemiscope is not None:
         from atomlens.reports.chemiscope_file import check_map
@@ -142,13 +137,8 @@ def run(options: argparse.Namespace) -> int:
         drawings=options.draw == "2d",
         inputs=files_inside(folder, options.inputs),
     )
-    found = stream_rows(
-        options.inputs,
-        inputs_reading(model, options.inputs, table_options(options)),
-        DisorderChoice(how=options.disorder, n_models=options.ordered_models),
-        [folder],
-        options.workers,
-    )
+    reading = reading_options(options, leave_out=[folder], n_workers=options.workers)
+    found = stream_rows(options.inputs, inputs_reading(model, options.inputs, reading))
     failures: list[Failure] = []
     kept: list[Explanation] = []
     rows: list[dict[str, str]] = []
@@ -173,7 +163,8 @@ def run(options: argparse.Namespace) -> int:
             from atomlens.predictor.maps import write_explained_map
 
             write_explained_map(model, kept, options.chemiscope)
-        emit(format_table(rows))
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        emit(format_table([{name: row.get(name, "") for name in columns} for row in rows]))
         first = "index" if len(rows) > 1 else writer.names[0]
         most = f" It shows the first {MOST_IN_INDEX} of {len(rows)}."
         emit(f"Open {folder / first}.html in a browser.{most if len(rows) > MOST_IN_INDEX else ''}")
@@ -187,6 +178,37 @@ def files_inside(folder: Path, inputs: Sequence[str]) -> set[Path]:
     paths = [Path(one).expanduser() for one in inputs if "\0" not in one]
     own = folder.resolve()
     return {p.resolve() for p in paths if os.path.isfile(p) and p.resolve().parent == own}
+
+
+def refuse_idle(options: argparse.Namespace) -> None:
+    """Refuse options that have no part in what is asked for.
+
+    Raises:
+        SettingsError: there is one.
+    """
+    given = {
+        "--limit": options.limit is not None,
+        "--least": options.least is not None,
+        "--seed": options.seed is not None,
+        "--all": options.all,
+        "--at": options.at is not None,
+        "--by": options.by != "atom",
+        "--draw": options.draw != "3d",
+        "--chemiscope": options.chemiscope is not None,
+        "--index-only": options.index_only,
+        "--past": options.past is not None,
+    }
+    if options.method == COUNTERFACTUAL:
+        what, taken = "--method counterfactual", {"--past"}
+    elif options.by == "environment":
+        what, taken = "--by environment", {"--by", "--limit", "--least", "--seed", "--all"}
+    else:
+        what, taken = "", {"--at", "--by", "--draw", "--chemiscope", "--index-only"}
+    for name in (name for name, is_given in given.items() if is_given and name not in taken):
+        if what:
+            raise SettingsError(f"{name} does not go with {what}; leave it out.")
+        owner = "--method counterfactual" if name == "--past" else "--by environment"
+        raise SettingsError(f"{name}: it belongs to {owner}; leave it out.")
 
 
 def tell_undrawn(sentences: Sequence[str], most: int = 5) -> None:
@@ -214,18 +236,10 @@ def by_counterfactuals(options: argparse.Namespace) -> int:
         write_counterfactuals,
     )
 
-    for name, given in (("--at", options.at), ("--by", options.by != "atom" or None)):
-        if given is not None:
-            raise SettingsError(f"{name} does not go with --method counterfactual; leave it out.")
     model = load_model(options.model)
     folder = usable_folder(options.out)
-    items, _ = read_inputs(
-        options.inputs,
-        inputs_reading(model, options.inputs, table_options(options)),
-        disorder=options.disorder,
-        n_models=options.ordered_models,
-        leave_out=[folder],
-    )
+    reading = reading_options(options, leave_out=[folder])
+    items, _ = read_inputs(options.inputs, inputs_reading(model, options.inputs, reading))
     found, failures = [], []
     with ProgressLine("exchanging", quiet=options.quiet) as progress:
         for done, item in enumerate(items, start=1):
@@ -259,24 +273,23 @@ def by_counterfactuals(options: argparse.Namespace) -> int:
 def by_environment(options: argparse.Namespace) -> int:
     """Average the scores of each local environment over all inputs, write tables and a figure."""
     from atomlens.cli.study import load_inputs, report
-    from atomlens.studies.base import StudyInput
+    from atomlens.studies.base import StudyInput, answer
     from atomlens.studies.environments.study import Environments, EnvironmentSettings
 
-    if options.at is not None:
-        raise SettingsError("--at: --by environment takes the mean of a spectrum; leave it out.")
     if options.limit is not None and options.limit < 1:
         raise SettingsError(f"--limit {options.limit}: it must be 1 or more.")
+    options.seed = options.seed or 0
     settings = EnvironmentSettings(
         method=options.method or "",
         target=options.target or "",
-        least=options.least,
+        least=5 if options.least is None else options.least,
         seed=options.seed,
     )
     study, model = Environments(settings), load_model(options.model)
     folder = usable_folder(options.out)
     data = load_inputs(study, options, (model,))
     with ProgressLine("explaining", quiet=options.quiet) as progress:
-        result = study.run(StudyInput(models=(model,), data=data, progress=progress))
+        result = answer(study, StudyInput(models=(model,), data=data, progress=progress))
     result.save(folder)
     study.draw(result, folder)
     emit(report(replace(result, effects=()), folder))
@@ -296,8 +309,6 @@ def explained(
     """
     from atomlens.predictor.inputs import gather
 
-    if options.strict:
-        (item,) = strictly([item])
     if isinstance(item, Failure):
         return item
     try:
@@ -328,6 +339,7 @@ def explanation_rows(explanations: "Sequence[Explanation]") -> list[dict[str, st
             "name": e.name,
             e.target: prediction_text(e.picture()),
             _largest(e): leading_atoms(e),
+            **({"seen_in": e.seen} if e.seen else {}),
         }
         for e in explanations
     ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from atomlens.cli.common import add_common_arguments, add_out_folder, add_set
 from atomlens.cli.outputs import emit, exit_code, usable_folder
 from atomlens.cli.progress import ProgressLine
+from atomlens.cli.reading import Reads
 from atomlens.cli.study import load_all, load_inputs, make_study
 from atomlens.errors import SettingsError, StudyError
 from atomlens.files import to_json, write_text
@@ -22,7 +23,7 @@ Test the explanations of one model: deletion and insertion curves in three meani
 hidden, taken from the graph, structure read again), over chance and beside tables that know an
 atom's element, neighbours or environment; agreement of scores with effects; random weights,
 displaced atoms, larger cells, equal sites. Writes faithful.json, faithful.csv, curves.csv,
-checks.csv and faithful.png.
+checks.csv, inputs.csv (what is known of each structure) and faithful.png.
 
 DATA is a data set's name, a table, a structure file, a folder, a glob or a SMILES. Samples that
 the model was trained on are left out unless --all is given."""
@@ -31,6 +32,8 @@ examples:
   atomlens faithful runs/homo qm9 --limit 300 --out faithful-homo
   atomlens faithful runs/homo "molecules/*.xyz" --methods contribution,attention --out check
 """
+
+READS = Reads()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Measure, write everything, print the table and what it says."""
     from atomlens.reports.tables import format_table
-    from atomlens.studies.base import StudyInput
+    from atomlens.studies.base import StudyInput, answer
     from atomlens.studies.faithful.study import Faithful, as_json, check_table
 
     if options.limit < 1:
@@ -80,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
             use_known=options.all,
             progress=progress,
         )
-        result = study.run(given)
+        result = answer(study, given)
     figures = as_json(result)
     content = to_json(figures)
     result.save(folder)

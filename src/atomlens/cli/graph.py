@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from atomlens.cli.common import (
     add_common_arguments,
-    add_disorder,
     add_inputs,
     add_set,
-    add_strict,
-    strictly,
 )
-from atomlens.cli.outputs import emit, exit_code, refuse_to_overwrite, written
+from atomlens.cli.outputs import emit, exit_code, refuse_to_overwrite
 from atomlens.cli.progress import ProgressLine
+from atomlens.cli.reading import Reads, reading_options
 from atomlens.cli.settings import read_assignments
 from atomlens.errors import AtomlensError, Failure, SettingsError, unknown_name
 from atomlens.files import to_json
@@ -37,6 +35,8 @@ examples:
   atomlens graph "CCO" --builder radius --set cutoff=5
 """
 
+READS = Reads()
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this command."""
@@ -47,8 +47,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_set(parser, "FIELD=V", "a setting of the builder; may be repeated")
     parser.add_argument("--format", choices=("table", "json"), default="table")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write here instead of to stdout")
-    add_disorder(parser)
-    add_strict(parser)
     add_common_arguments(parser)
 
 
@@ -56,16 +54,9 @@ def run(options: argparse.Namespace) -> int:
     """Print the neighbour pairs of every input."""
     builder = _builder(options.builder, options.assignments)
     from atomlens.files import write_text
-    from atomlens.structures import read_structures
+    from atomlens.predictor.inputs import read_atoms
 
-    items: Sequence[Any] = read_structures(
-        options.inputs,
-        disorder=options.disorder,
-        n_models=options.ordered_models,
-        leave_out=written(options.out),
-    ).items
-    if options.strict:
-        items = strictly(items)
+    items = read_atoms(options.inputs, reading_options(options, leave_out=[options.out]))
     records, failures = describe_graphs(builder, items, quiet=options.quiet)
     as_json = options.format == "json" or (options.out and options.out.suffix == ".json")
     if as_json or len(failures) < len(items):
@@ -103,6 +94,8 @@ def describe_graphs(
 
 def graph_record(builder: "GraphBuilder", atoms: "Atoms") -> dict[str, Any]:
     """Return the name, the number of atoms and the neighbour pairs of one structure."""
+    from atomlens.structures.arrays import warnings_of
+
     graph = builder.build(atoms)
     n_edges = graph.n_edges
     angles = graph.solid_angles
@@ -115,7 +108,9 @@ def graph_record(builder: "GraphBuilder", atoms: "Atoms") -> dict[str, Any]:
         [None] * n_edges if weights is None else weights.tolist(),
     )
     edges = [list(edge) for edge in zip(*columns, strict=True)]
-    return {"name": graph.name, "n_atoms": len(atoms), "edges": edges}
+    record = {"name": graph.name, "n_atoms": len(atoms), "edges": edges}
+    said = warnings_of(atoms)
+    return record | ({"warning": "; ".join(said)} if said else {})
 
 
 def _builder(name: str, assignments: list[str]) -> "GraphBuilder":

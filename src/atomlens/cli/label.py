@@ -6,10 +6,11 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from atomlens.cli.common import add_common_arguments, add_inputs, add_strict, strictly
+from atomlens.cli.common import add_common_arguments, add_inputs
 from atomlens.cli.guard import say
-from atomlens.cli.outputs import emit, exit_code, refuse_to_overwrite, written
+from atomlens.cli.outputs import emit, exit_code, refuse_to_overwrite
 from atomlens.cli.progress import ProgressLine
+from atomlens.cli.reading import Reads, reading_options
 from atomlens.errors import SettingsError
 from atomlens.files import only_writer
 
@@ -28,6 +29,9 @@ examples:
 
 The time grows with atoms, molecules and cycles: minutes for a crystal of 400 atoms.
 """
+READS = Reads(
+    refused={"--conformers": "a simulation takes rigid crystals, which have one shape each"}
+)
 SUFFIXES = (".csv", ".json", ".jsonl", ".parquet", ".xlsx")
 _ON_THE_TERMINAL = {
     "name": "name",
@@ -73,7 +77,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=("table", "json", "csv"), help="on stdout (default: table)"
     )
-    add_strict(parser)
     add_common_arguments(parser)
 
 
@@ -118,7 +121,7 @@ def run(options: argparse.Namespace) -> int:
     """Simulate, print or write the rows, list the failures."""
     _check_outputs(options)
     from atomlens.labels import GcmcSettings, label_adsorption
-    from atomlens.structures import read_structures
+    from atomlens.predictor.inputs import read_atoms
 
     settings = GcmcSettings(
         temperature=options.temperature,
@@ -129,10 +132,8 @@ def run(options: argparse.Namespace) -> int:
         cycles=options.cycles,
         seed=options.seed,
     )
-    outputs = written(options.out, options.training_table)
-    items: Sequence[Any] = read_structures(options.inputs, leave_out=outputs).items
-    if options.strict:
-        items = strictly(items)
+    outputs = [options.out, options.training_table]
+    items = read_atoms(options.inputs, reading_options(options, leave_out=outputs))
     holding = nullcontext() if options.out is None else only_writer(options.out)
     with holding, ProgressLine("simulating", quiet=options.quiet) as progress:
         known = _known(options)

@@ -32,6 +32,7 @@ examples:
   atomlens models import cgcnn FILE.pth.tar --out runs/published
 """
 IMPORTERS = ("scann", "cgcnn")
+READS = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NoReturn
 
+from atomlens.cli.reading import add_reading
 from atomlens.version import __version__
 
 COMMANDS: tuple[str, ...] = (
@@ -28,8 +29,9 @@ COMMANDS: tuple[str, ...] = (
     "models",
     "complete",
 )
-"""Every command, in the order of ``--help``. The module of the same name has SUMMARY,
-``add_arguments(parser)`` and ``run(options) -> int``."""
+"""Every command, in the order of ``--help``. The module of the same name has SUMMARY, READS (how it
+takes the options of reading; None: it reads nothing of the user's), ``add_arguments(parser)`` and
+``run(options) -> int``."""
 
 _EXAMPLES = """\
 first steps:
@@ -174,6 +176,8 @@ def build_parser(words: Sequence[str] | None = None) -> Parser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         if words is None or chosen:
+            if module.READS is not None:
+                add_reading(command, module.READS)
             module.add_arguments(command)
         command.set_defaults(run=module.run)
     return parser

@@ -6,17 +6,14 @@ from typing import TYPE_CHECKING
 
 from atomlens.cli.common import (
     add_common_arguments,
-    add_conformers,
-    add_disorder,
     add_model_and_inputs,
     add_speed,
-    add_strict,
     load_model,
-    table_options,
 )
 from atomlens.cli.guard import say
-from atomlens.cli.outputs import emit, exit_code, refuse_to_overwrite, tell_unfinished, written
+from atomlens.cli.outputs import emit, exit_code, refuse_to_overwrite, tell_unfinished
 from atomlens.cli.progress import ProgressLine
+from atomlens.cli.reading import Reads, reading_options
 from atomlens.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -48,6 +45,7 @@ the training data the input is (percent of the validation part that is nearer, i
 knows), `seen_in` whether the model was trained on the structure. A table (column `file`,
 `smiles`, `formula` or `composition`) gives one prediction a row, beside its own columns.
 """
+READS = Reads()
 SUFFIXES = (".csv", ".json", ".jsonl", ".parquet", ".xlsx")
 
 
@@ -69,9 +67,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=("table", "json", "csv"), help="on stdout (default: table)"
     )
-    add_disorder(parser)
-    add_conformers(parser)
-    add_strict(parser)
     add_speed(parser)
     add_common_arguments(parser)
 
@@ -109,21 +104,14 @@ def write_as_they_come(model: "Predictor", options: argparse.Namespace) -> int:
 
     flat = options.out.suffix in (".csv", ".parquet", ".xlsx")
     replaced = options.out.exists()
+    reading = reading_options(options, leave_out=[options.out], n_workers=options.workers)
     doubts, n_inputs = Doubts(), 0
     failures: list[Failure] = []
     with (
         TableJournal(options.out) as journal,
         ProgressLine("predicting", quiet=options.quiet) as progress,
     ):
-        for inputs in stream_inputs(
-            options.inputs,
-            inputs_reading(model, options.inputs, table_options(options)),
-            disorder=options.disorder,
-            n_models=options.ordered_models,
-            conformers=options.conformers,
-            leave_out=written(options.out),
-            n_workers=options.workers,
-        ):
+        for inputs in stream_inputs(options.inputs, inputs_reading(model, options.inputs, reading)):
             prediction = model.predict(
                 inputs,
                 batch_size=options.batch_size,
@@ -151,15 +139,9 @@ def predict_at_once(model: "Predictor", options: argparse.Namespace) -> int:
     from atomlens.predictor.reading import inputs_reading
     from atomlens.reports.tables import format_table, to_csv, to_json, write_table
 
-    inputs = gather(
-        options.inputs,
-        inputs_reading(model, options.inputs, table_options(options)),
-        disorder=options.disorder,
-        n_models=options.ordered_models,
-        conformers=options.conformers,
-        leave_out=written(options.out, options.plot, options.embedding),
-        n_workers=options.workers,
-    )
+    outputs = [options.out, options.plot, options.embedding]
+    reading = reading_options(options, leave_out=outputs, n_workers=options.workers)
+    inputs = gather(options.inputs, inputs_reading(model, options.inputs, reading))
     vectors = model.embed(inputs, device=options.device) if options.embedding is not None else None
     with ProgressLine("predicting", quiet=options.quiet) as progress:
         prediction = model.predict(

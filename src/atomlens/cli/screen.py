@@ -6,18 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from atomlens.cli.common import (
     add_common_arguments,
-    add_conformers,
-    add_disorder,
     add_out_folder,
-    add_places,
     add_set,
     add_speed,
-    add_strict,
-    table_options,
 )
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit
 from atomlens.cli.progress import ProgressLine
+from atomlens.cli.reading import Reads, add_reading, reading_options
 from atomlens.cli.settings import read_assignments
 from atomlens.errors import SettingsError
 
@@ -51,6 +47,7 @@ DIR gets results.parquet (or .csv), failures.csv, duplicates.csv, screen.json an
 every input. With --ray the shards are worked off by a Ray cluster whose machines share the file
 system (extra: atomlens[scale]); the rows are the same.
 """
+READS = Reads()
 _SHOWN = 10
 
 
@@ -92,11 +89,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shard-size", type=int, default=512, metavar="N", help="structures of a shard (512)"
     )
-    group = parser.add_argument_group("about tables (.csv, .tsv, .jsonl, .xlsx, .parquet, .smi)")
-    add_places(group)
-    add_disorder(parser)
-    add_conformers(parser)
-    add_strict(parser)
     add_speed(parser)
     add_common_arguments(parser)
 
@@ -121,6 +113,7 @@ def run(options: argparse.Namespace) -> int:
     if result.n_reused and not options.quiet:
         say(f"{result.n_reused} of {result.n_shards} shards were finished by an earlier run.")
     emit(report(result))
+    tell_doubts(result)
     return exit_code(result)
 
 
@@ -143,6 +136,7 @@ def settings_of(options: argparse.Namespace) -> "ScreenSettings":
             f"{options.out}: name the models and inputs, or go on with what was begun: --resume."
         )
     models, inputs = models_and_inputs(options.given)
+    reading = reading_options(options)
     return ScreenSettings(
         models=models,
         inputs=inputs,
@@ -152,11 +146,11 @@ def settings_of(options: argparse.Namespace) -> "ScreenSettings":
         lowest=options.lowest,
         merge_duplicates=not options.keep_duplicates,
         format=options.format,
-        disorder=options.disorder,
-        n_models=options.ordered_models,
-        conformers=options.conformers,
-        strict=options.strict,
-        reading=table_options(options),
+        disorder=reading.forms.how,
+        n_models=reading.forms.n_models,
+        conformers=reading.forms.conformers,
+        strict=reading.strict,
+        reading=reading.places,
         batch_size=options.batch_size,
         device=options.device,
         shard_size=options.shard_size,
@@ -174,6 +168,7 @@ def refuse_options_beside_resume(options: argparse.Namespace) -> None:
         SettingsError: there is something.
     """
     parser = argparse.ArgumentParser(add_help=False)
+    add_reading(parser, READS)
     add_arguments(parser)
     free = ("given", "out", "resume", "ray", "workers", "quiet", "debug")
     for action in parser._actions:
@@ -225,6 +220,15 @@ def report(result: "ScreenResult") -> str:
     lines += [f"{', '.join(said)}; {counts['passed']:,} passed, {counts['results']:,} kept."]
     lines += [f"Results: {result.table}"]
     return "\n".join(lines)
+
+
+def tell_doubts(result: "ScreenResult") -> None:
+    """Say on stderr why the first results should be mistrusted, if they should."""
+    rows = [row for row in read_first(result.table, _SHOWN) if row.get("warning")]
+    for row in rows:
+        say(f"warning: {row['name']}: {row['warning']}")
+    if rows and result.counts["results"] > _SHOWN:
+        say("warning: others may have one as well, in the column `warning` of the table")
 
 
 def first_rows(result: "ScreenResult") -> list[dict[str, Any]]:

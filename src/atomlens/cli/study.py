@@ -11,14 +11,13 @@ from atomlens.cli.common import (
     add_common_arguments,
     add_out_folder,
     add_set,
-    add_strict,
-    strict_dataset,
 )
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit, exit_code, failure_sentence, usable_folder
 from atomlens.cli.progress import ProgressLine
+from atomlens.cli.reading import Reads, forms_given, reading_options, strict_dataset
 from atomlens.cli.settings import read_assignments
-from atomlens.errors import DatasetError, SettingsError, StudyError, unknown_name
+from atomlens.errors import DatasetError, Failure, SettingsError, StudyError, unknown_name
 from atomlens.files import to_json
 
 if TYPE_CHECKING:
@@ -44,6 +43,8 @@ examples:
 The control is trained like its model, with: --set training.shuffle_targets=true
 """
 
+READS = Reads()
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this command."""
@@ -68,7 +69,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_out_folder(parser, required=False, help_text="folder for figures, tables, study.json")
     parser.add_argument("--format", choices=("table", "json"), default="table")
     add_chemiscope(parser)
-    add_strict(parser)
     add_common_arguments(parser)
 
 
@@ -77,6 +77,7 @@ def run(options: argparse.Namespace) -> int:
     if options.study in ("list", "info"):
         return describe(options)
     from atomlens.studies import STUDIES, StudyInput
+    from atomlens.studies.base import answer
 
     if options.study not in STUDIES:
         raise SettingsError(unknown_name("study", options.study, STUDIES))
@@ -91,8 +92,6 @@ def run(options: argparse.Namespace) -> int:
     models = load_all(options.model)
     study.check_models(models)
     data = load_inputs(study, options, models)
-    if options.strict:
-        data = strict_dataset(data)
     if options.chemiscope is not None:
         from atomlens.reports.chemiscope_file import refuse_bare
 
@@ -106,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
             use_known=options.all,
             progress=progress,
         )
-        result = study.run(given)
+        result = answer(study, given)
     result.save(folder)
     study.draw(result, folder)
     if options.chemiscope is not None:
@@ -188,10 +187,23 @@ def load_inputs(
             raise StudyError(f"{study.name}: name the structures or the data set to study.")
         return _as_dataset([])
     own = study.read(options.inputs)
-    data = _read(options.inputs, options.seed) if own is None else own
+    if own is not None and forms_given(options):
+        raise StudyError(
+            f"{study.name}: {options.inputs[0]} is read in a way of its own; leave --disorder, "
+            "--ordered-models and --conformers out."
+        )
+    data = _read(options) if own is None else own
     if not len(data):
         reason = f" {failure_sentence(data.failures[0])}" if data.failures else ""
         raise StudyError(f"{study.name}: there is no structure to study.{reason}")
+    if options.strict:
+        data = strict_dataset(data)
+    several = forms_given(options)
+    if options.disorder == "enumerate" or several.get("conformers", 1) > 1:
+        say(
+            f"warning: {study.name} takes ordered models and conformers of one structure for "
+            "structures of their own, so its intervals are narrower than they should be."
+        )
     if not (study.leaves_out_known or options.all):
         trained = np.zeros(len(data), dtype=np.bool_)
         for model in models:
@@ -218,24 +230,26 @@ def _keep(data: "Dataset", rows: list[int]) -> "Dataset":
     return data if len(rows) == len(data) else data.subset(rows)
 
 
-def _read(inputs: list[str], seed: int) -> "Dataset":
+def _read(options: argparse.Namespace) -> "Dataset":
     """Read one data set or table with its values, or any number of structures without."""
     from atomlens.datasets import DATASETS, load_dataset
     from atomlens.datasets.tables import is_table
-    from atomlens.structures import read_structures
+    from atomlens.predictor.inputs import read_atoms
 
+    inputs, reading = options.inputs, reading_options(options, leave_out=[options.out])
+    given = {**reading.places, **forms_given(options)}
     if len(inputs) == 1:
         path = Path(inputs[0])
         if inputs[0] in DATASETS or path.suffix.lower() == ".npz" or is_table(path):
-            return load_dataset(inputs[0], seed=seed)
+            return load_dataset(inputs[0], seed=options.seed, **given)
         if path.suffix.lower() in {".extxyz", ".db"} and path.is_file():
             with suppress(DatasetError):  # there are no values in it
-                return load_dataset(path, seed=seed)
+                return load_dataset(path, seed=options.seed, **given)
         if (path / "id_prop.csv").is_file():
-            return load_dataset(path, seed=seed)
-    found = read_structures(inputs)
-    data = _as_dataset(found.structures)
-    return replace(data, failures=tuple(found.failures))
+            return load_dataset(path, seed=options.seed, **given)
+    items = read_atoms(inputs, reading)
+    data = _as_dataset([item for item in items if not isinstance(item, Failure)])
+    return replace(data, failures=tuple(item for item in items if isinstance(item, Failure)))
 
 
 def _as_dataset(structures: Any) -> "Dataset":

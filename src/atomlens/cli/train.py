@@ -11,13 +11,12 @@ from atomlens.cli.common import (
     add_file_options,
     add_out_folder,
     add_set,
-    add_strict,
     add_target_options,
     file_options,
-    strict_dataset,
 )
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import default_folder, emit, failure_sentence
+from atomlens.cli.reading import Reads, strict_dataset
 from atomlens.cli.recipes import GROUPS, RECIPE, recipe_from
 from atomlens.cli.settings import Groups, merge, read_assignments, read_config
 from atomlens.errors import Failure, SettingsError, unknown_name
@@ -74,6 +73,8 @@ _HELP = {
     "builder": "voronoi, nearest, radius or formula; by default the one of the paper",
 }
 
+READS = Reads()
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this command. Defaults stand in TrainSettings."""
@@ -123,7 +124,6 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on where a run was stopped")
     add_file_options(parser)
     add_target_options(parser)
-    add_strict(parser)
     add_common_arguments(parser)
 
 

@@ -31,6 +31,8 @@ has blocks as a config file, with `[A, B]` or `{low: 1e-4, high: 1e-2, log: true
 Needs optuna: pip install "atomlens[tune]".
 """
 
+READS = training.READS
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this command: those of a training, and the search."""

@@ -5,6 +5,7 @@ import sys
 
 from atomlens.cli.common import add_common_arguments
 from atomlens.cli.outputs import emit
+from atomlens.cli.reading import Reads, reading_options
 
 SUMMARY = "look at predictions and their atoms in the browser"
 DESCRIPTION = """\
@@ -20,6 +21,14 @@ examples:
 The address holds a token; keep it to yourself. Ctrl-C ends the application. It needs the extra
 `web`: pip install 'atomlens[web]'. The same answers as JSON: see docs/view.md.
 """
+
+READS = Reads(
+    refused={
+        "--structure-folder": "the application opens what the browser sends and nothing else",
+        "--conformers": "the application shows one shape of each SMILES; a file of several "
+        "structures shows them all",
+    }
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +60,7 @@ def run(options: argparse.Namespace) -> int:
 
     serve(
         options.models,
+        reading=reading_options(options),
         port=options.port,
         browser=not options.no_browser,
         debug=options.debug,

@@ -31,6 +31,7 @@ from atomlens.targets import Target
 
 MOST_CLASSES = 20
 _MISSING = {"", "-", "?", "na", "n/a", "nan", "none", "null"}
+_SENTINELS = (-99.0, -999.0, -9999.0, -99999.0, -999999.0)
 _FEW = 4
 """So few different whole numbers may be names of classes."""
 _TRUTH = {"true": "True", "false": "False"}
@@ -278,6 +279,7 @@ class _Column:
                 found[row] = number
         if hint:
             _tell_few_numbers(found, name, where)
+        _tell_sentinels(found, name, where)
         return cls(kind="regression", numbers=found, problems=problems)
 
     @classmethod
@@ -413,6 +415,21 @@ def _tell_few_numbers(numbers: NDArray[np.float64], name: str, where: str) -> No
             "they are names of classes, say --classification.",
             stacklevel=6,
         )
+
+
+def _tell_sentinels(numbers: NDArray[np.float64], name: str, where: str) -> None:
+    """Warn of numbers that many programs write where they know nothing: -999, -9999 ..."""
+    known = numbers[np.isfinite(numbers)]
+    signs = np.isin(known, _SENTINELS)
+    rest = known[~signs]
+    if not signs.any() or not len(rest) or known[signs].max() > rest.min() - 5 * np.ptp(rest):
+        return
+    found = ", ".join(f"{v:g}" for v in np.unique(known[signs]))
+    warnings.warn(
+        f"{where}: {int(signs.sum())} values of {name!r} are {found}, which many programs write "
+        "where nothing is known; leave those cells empty if it means that.",
+        stacklevel=6,
+    )
 
 
 def _tell_odd_classes(classes: Sequence[str], name: str, where: str) -> None:

@@ -230,6 +230,10 @@ def _from_path(
     options: FileOptions,
     frame: Any,
 ) -> Dataset:
+    if frame is None and not (path.is_file() and is_table(path)):
+        for name in ("structure_column", "name_column"):
+            if getattr(options, name) is not None:
+                raise SettingsError(f"{path}: {name} is about tables, and this is none.")
     if path.suffix.lower() == ".npz":
         return _finished(load_packed(path), wanted, limit, seed)
     if path.is_dir() and (path / "id_prop.csv").is_file():

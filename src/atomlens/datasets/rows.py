@@ -48,6 +48,11 @@ def dataset_of_table(
         chosen = spectrum_columns(columns, wanted, options, grid, str(path))
     else:
         chosen = target_columns(columns, wanted, options, str(path))
+        if grid != GridOptions():
+            warnings.warn(
+                f"{path}: it holds no spectra, so what is said about their grid is ignored",
+                stacklevel=4,
+            )
     chosen = replace(chosen, problems=chosen.problems | table.problems)
     return assemble(
         path,
@@ -76,11 +81,10 @@ def load_inside(
     Raises:
         DatasetError: the structures lack the target, or none can be used.
     """
-    from atomlens.structures import read_structures
+    from atomlens.structures.options import ReadingOptions
+    from atomlens.structures.reading import read_as
 
-    read = read_structures(
-        path, disorder=forms.how, n_models=forms.n_models, conformers=forms.conformers
-    )
+    read = read_as(path, ReadingOptions(forms=forms))
     every = read.structures
     firsts = [i for i, atoms in enumerate(every) if form_of(atoms) <= 0]
     structures = [every[i] for i in firsts]

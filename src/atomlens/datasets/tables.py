@@ -10,10 +10,12 @@ file is a SMILES, then a name, then numbers if there are any; a first row that b
 import ast
 import csv
 import io
+import re
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from os.path import isdir, isfile
 from pathlib import Path
@@ -23,7 +25,10 @@ from atomlens.boundary import net, parse_json, read_text, regular_size
 from atomlens.datasets.columns import is_missing
 from atomlens.errors import DatasetError, StructureError, missing_package
 from atomlens.printing import clean_name, cut, reason, uncell
+from atomlens.structures.arrays import chemical_formula, name_of
 from atomlens.structures.disorder import REFUSE, DisorderChoice
+from atomlens.structures.formulas import amounts_in_formula
+from atomlens.structures.records import add_warning, short
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -199,6 +204,7 @@ def _taken_apart(
     name_header = name_column or next((known[n] for n in _NAMES if n in known), None)
     split_header = known.get("split")
     fold_header = next((known[f] for f in _FOLDS if f in known), None)
+    forms_of = _with_formulas(forms_of, columns, used, known)
     special = {*used, name_header, split_header, fold_header}
     special |= {known[k] for k in (*_TEXTS, *_NAMES, *_IGNORED) if k in known}
     return Table(
@@ -213,6 +219,53 @@ def _taken_apart(
         problems=problems,
         comma_is_decimal=comma_is_decimal,
     )
+
+
+def _with_formulas(
+    reader: RowReader,
+    columns: Mapping[str, list[Any]],
+    used: Sequence[str],
+    known: Mapping[str, str],
+) -> RowReader:
+    """Return a reader that holds each structure against a column of formulas beside it."""
+    header = next((known[t] for t in ("formula", "composition") if t in known), None)
+    if header is None or header in used:
+        return reader
+    formulas = columns[header]
+    return replace(
+        reader,
+        function=_held_against,
+        arguments=lambda row: (reader.function, reader.arguments(row), formulas[row], header),
+    )
+
+
+def _held_against(
+    function: "Callable[..., list[Atoms]]",
+    arguments: tuple[Any, ...],
+    formula: Any,
+    header: str,
+    choice: DisorderChoice,
+) -> "list[Atoms]":
+    """Read a structure; warn if the row's formula is another one."""
+    found = function(*arguments, choice)
+    if not isinstance(formula, str) or is_missing(formula):
+        return found
+    try:
+        amounts = amounts_in_formula(formula)
+    except StructureError:
+        return found  # a name, or a formula with charges
+    for atoms in found:
+        counts = Counter(atoms.get_chemical_symbols())
+        ratios = [float(amounts[s]) / counts[s] for s in amounts if s in counts]
+        same = set(counts) == set(amounts) and max(ratios) < 1.01 * min(ratios)
+        if not same and "disorder" not in atoms.info:
+            said = (
+                f"the column {cut(header, 60)} says {short(formula)}, but its atoms are "
+                f"{chemical_formula(atoms.numbers)}; the atoms were taken"
+            )
+            add_warning(atoms, said)
+            warnings.warn(f"{name_of(atoms)}: {said}", stacklevel=2)
+    return found
 
 
 def _structures(
@@ -422,8 +475,10 @@ def _delimited(path: Path, text: str) -> _Content:
     """Read comma-separated values: header, rows, and lines of comment that begin with ``#``."""
     csv.field_size_limit(sys.maxsize)
     text = text.rstrip("\x1a\0")
+    said = re.match(r"\ufeff?sep=([,;\t|])\r?\n", text, re.IGNORECASE)  # as Excel writes it
+    text = text[said.end() :] if said else text
     start = _start(text)
-    delimiter = max(",;\t", key=text[start:].partition("\n")[0].count)
+    delimiter = said[1] if said else max(",;\t", key=text[start:].partition("\n")[0].count)
     rows = [row for row in csv.reader(io.StringIO(text[start:]), delimiter=delimiter) if row]
     if not rows:
         raise DatasetError(f"{path}: this table is empty.")
@@ -506,13 +561,22 @@ def _frame(path: Path, suffix: str) -> dict[str, list[Any]]:
     try:
         if suffix == ".parquet":
             frame = pandas.read_parquet(path)
+            if any(name is not None for name in frame.index.names):
+                frame = frame.reset_index()
         else:  # NaN is a formula, NA a class
-            frame = pandas.read_excel(path, keep_default_na=False, na_values=[""])
+            with pandas.ExcelFile(path) as book:
+                frame = book.parse(0, keep_default_na=False, na_values=[""])
+                sheets = [str(name) for name in book.sheet_names]
     except ImportError:
         raise missing from None
     except Exception as problem:  # the packages below raise whatever they like
         said = reason(problem)
         raise DatasetError(f"{path}: this is not a readable {what} file ({said}).") from problem
+    if suffix != ".parquet" and len(sheets) > 1:
+        others = cut(", ".join(sheets[1:]), 200)
+        warnings.warn(
+            f"{path}: its first sheet {cut(sheets[0], 60)} was read, and not {others}", stacklevel=6
+        )
     return _of_frame(frame)
 
 

@@ -219,6 +219,9 @@ class Explanation:
     """Whether the method has passed the test of `atomlens faithful` on this model."""
     warning: str = ""
     """Why prediction and scores should not be trusted, if there is a reason."""
+    seen: str = ""
+    """In which part of the model's training the structure was (``train``, ``validation``, ``test``,
+    ``pretraining``), by content and not by name; empty if in none, or if nobody knows."""
 
     def to_atoms(self) -> "Atoms":
         """Return the structure with the scores as a per-atom array.
@@ -232,6 +235,8 @@ class Explanation:
             atoms.set_array(f"{column}_std", np.asarray(self.scores_std, dtype=float))
         atoms.info.update(name=self.name, target=self.target, method=self.method)
         atoms.info[self.target] = self.prediction
+        if self.seen:
+            atoms.info["seen_in"] = self.seen
         return atoms
 
     def to_dict(self) -> dict[str, object]:
@@ -255,6 +260,7 @@ class Explanation:
             **({} if self.offset is None else {"offset": self.offset}),
             **({"tested": self.tested} if self.tested else {}),
             "symbols": list(self.atoms.get_chemical_symbols()),
+            **({"seen_in": self.seen} if self.seen else {}),
             **({"warning": self.warning} if self.warning else {}),
         }
 
@@ -333,6 +339,7 @@ class Explanation:
             tested=self.tested,
             model=self.model,
             warning=self.warning,
+            seen=self.seen,
         )
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import math
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +14,8 @@ from atomlens.labels.force_fields import FORCE_FIELDS
 from atomlens.labels.framework import Charges, Framework, make_framework
 from atomlens.labels.gases import GASES
 from atomlens.labels.gcmc import Adsorption, GcmcSettings, Progress, import_raspalib, simulate
-from atomlens.structures.arrays import StructureArrays, chemical_formula, name_of
+from atomlens.structures.arrays import StructureArrays, chemical_formula, name_of, warnings_of
+from atomlens.structures.disorder import form_of
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -172,16 +174,23 @@ def training_rows(records: Sequence[dict[str, Any]], folder: str | Path) -> list
 
     This is a table for training when it is written into ``folder``: the column ``file`` is
     relative to it, and the uptakes are called ``GAS_PRESSUREbar_TEMPERATUREK [mmol/g]``. Failed
-    inputs, and structures that come from no file, have no row.
+    inputs, and structures that come from no file, have no row. Of the ordered models of one crystal
+    the row holds the mean.
     """
     rows: dict[str, dict[str, Any]] = {}
+    found: dict[tuple[str, str], list[float]] = {}
     for record in records:
         if "error" in record or not record.get("file"):
             continue
         file = os.path.relpath(record["file"], folder)
-        row = rows.setdefault(record["name"], {"file": file, "name": record["name"]})
+        name = record["name"]
+        if record.get("ordered_model") not in (None, ""):
+            name = re.sub(r"-\d{4}$", "", name)
+        row = rows.setdefault(name, {"file": file, "name": name})
         title = f"{record['gas']}_{record['pressure']:g}bar_{record['temperature']:g}K [mmol/g]"
-        row[title] = record["uptake"]
+        uptakes = found.setdefault((name, title), [])
+        uptakes.append(float(record["uptake"]))
+        row[title] = sum(uptakes) / len(uptakes)
     return list(rows.values())
 
 
@@ -215,6 +224,8 @@ def _record(
         "file": atoms.info.get("source"),
         "digest": digest_of(atoms),
         "simulation": _in_words(about, settings),
+        "ordered_model": form_of(atoms) if form_of(atoms) >= 0 else None,
+        "warning": "; ".join(warnings_of(atoms)) or None,
     }
 
 

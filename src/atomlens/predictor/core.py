@@ -33,12 +33,12 @@ from atomlens.predictor.loading import load_trained
 from atomlens.predictor.metrics import Metrics
 from atomlens.predictor.ordered import mean_of_forms, one_row_each
 from atomlens.predictor.prediction import Prediction
-from atomlens.predictor.samples import UNKNOWN
 from atomlens.predictor.saving import save
 from atomlens.predictor.trained import TrainedModel
 from atomlens.progress import shown
 from atomlens.structures.arrays import StructureArrays
-from atomlens.structures.disorder import N_MODELS, REFUSE, Disorder
+from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice
+from atomlens.structures.options import ReadingOptions, check_places
 
 
 @final
@@ -105,13 +105,8 @@ class Predictor(TrainedModel):
             a warning counts them.
         """
         heard: StepProgress | None = shown(progress, "predicting")
-        inputs = gather(
-            structures,
-            disorder=disorder,
-            n_models=n_models,
-            conformers=conformers,
-            n_workers=n_workers,
-        )
+        forms = DisorderChoice(how=disorder, n_models=n_models, conformers=conformers)
+        inputs = gather(structures, ReadingOptions(forms=forms, n_workers=n_workers))
         _tell_failed(structures, inputs)
         inputs = refuse_elements(inputs, self.models[0])
         inputs, store = build_graphs(inputs, self.builder, n_workers=n_workers, progress=heard)
@@ -159,24 +154,10 @@ class Predictor(TrainedModel):
             The predictions part by part, in the order of the inputs. Which structures share a
             part depends on the inputs alone, so the numbers do not depend on ``n_workers``.
         """
-        for inputs in stream_inputs(
-            structures,
-            reading,
-            disorder=disorder,
-            n_models=n_models,
-            conformers=conformers,
-            n_workers=n_workers,
-        ):
+        forms = DisorderChoice(how=disorder, n_models=n_models, conformers=conformers)
+        options = ReadingOptions(forms=forms, n_workers=n_workers, **check_places(reading or {}))
+        for inputs in stream_inputs(structures, options):
             yield self.predict(inputs, batch_size=batch_size, n_workers=n_workers, device=device)
-
-    def seen_in(self, structures: StructureArrays) -> tuple[str, ...]:
-        """(n,) in which part of the model's training each structure was, whatever it is called.
-
-        ``train``, ``validation``, ``test``, ``pretraining`` or nothing; ``unknown`` if the model's
-        folder does not say (imported models, folders of atomlens 0.1).
-        """
-        samples = self.record.samples
-        return (UNKNOWN,) * len(structures) if samples is None else samples.part_of(structures)
 
     def was_in(self, structures: StructureArrays, *parts: str) -> NDArray[np.bool_]:
         """(n,) whether each structure was in one of some parts of the model's training.
@@ -275,7 +256,7 @@ class Predictor(TrainedModel):
         if isinstance(structures, StructureArrays):
             rows = (structures.subset([i]) for i in range(len(structures)))
         else:
-            found = stream_rows(structures, {}, REFUSE, (), n_workers)
+            found = stream_rows(structures, ReadingOptions(n_workers=n_workers))
             rows = (item for together in found for item, _ in together)
         for item in rows:
             if isinstance(item, Failure):

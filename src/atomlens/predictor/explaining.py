@@ -29,6 +29,7 @@ from atomlens.predictor.inputs import (
     refuse_elements,
     with_readers,
 )
+from atomlens.predictor.samples import known_part
 from atomlens.predictor.tested import tested_sentence
 from atomlens.predictor.trained import TrainedModel
 from atomlens.structures.arrays import Structure, StructureArrays
@@ -78,6 +79,7 @@ def explain_one(
         model=predictor.model_name,
         tested=tested_sentence(predictor.metrics, question.target.name, method),
         warning=with_readers(structures, (_doubt(question),))[0],
+        seen=known_part(predictor.seen_in(structures)[0]),
     )
 
 

@@ -2,9 +2,8 @@
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import groupby
 from os import PathLike
 from pathlib import Path
@@ -16,12 +15,13 @@ from numpy.typing import NDArray
 from atomlens.datasets.packed import load_packed
 from atomlens.datasets.tables import Table, frame_table, is_frame, is_table, read_table
 from atomlens.elements import SYMBOLS
-from atomlens.errors import AtomlensError, DatasetError, Failure, GraphError
+from atomlens.errors import AtomlensError, DatasetError, Failure, GraphError, SettingsError
 from atomlens.graphs import GraphStore
 from atomlens.models.base import PropertyModel
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of
-from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice, form_of
+from atomlens.structures.disorder import form_of
+from atomlens.structures.options import AS_IT_IS, ReadingOptions
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -65,26 +65,12 @@ class Inputs:
         )
 
 
-def gather(
-    given: Any,
-    reading: Mapping[str, Any] | None = None,
-    *,
-    disorder: Disorder = "refuse",
-    n_models: int = N_MODELS,
-    conformers: int = 1,
-    leave_out: Sequence[Path] = (),
-    n_workers: int = 1,
-) -> Inputs:
+def gather(given: Any, options: ReadingOptions = AS_IT_IS) -> Inputs:
     """Return the inputs for one or many of: Atoms, pymatgen, rdkit, text, path, table, arrays.
 
     Args:
         given: Anything that can be read. A table gives one input a row.
-        reading: How tables are read: ``structure_column``, ``name_column``, ``structure_folder``.
-        disorder: See `atomlens.read`.
-        n_models: See `atomlens.read`.
-        conformers: See `atomlens.read`.
-        leave_out: Files and folders that folders and patterns pass over, such as outputs.
-        n_workers: See `atomlens.read`.
+        options: How it is read.
     """
     if isinstance(given, Inputs):
         return given
@@ -96,78 +82,55 @@ def gather(
     one = given[0] if isinstance(given, list | tuple) and len(given) == 1 else given
     if is_packed(one):
         return gather(load_packed(Path(one).expanduser()).structures)
-    items, carried = read_inputs(
-        given,
-        reading,
-        disorder=disorder,
-        n_models=n_models,
-        conformers=conformers,
-        leave_out=leave_out,
-        n_workers=n_workers,
-    )
+    items, carried = read_inputs(given, options)
     return replace(from_items(items), carried=tuple(carried) if any(carried) else ())
 
 
 def read_inputs(
-    given: Any,
-    reading: Mapping[str, Any] | None = None,
-    *,
-    disorder: Disorder = "refuse",
-    n_models: int = N_MODELS,
-    conformers: int = 1,
-    leave_out: Sequence[Path] = (),
-    n_workers: int = 1,
+    given: Any, options: ReadingOptions = AS_IT_IS
 ) -> "tuple[list[Atoms | Structure | Failure], list[dict[str, Any]]]":
     """Return what came of each input, and the cells of the table that it came from.
 
     Files of tables (CSV, TSV, JSONL, Parquet, Excel, SMILES) give one for each row, packed files
     one for each structure, everything else is read by `read_structures`.
     """
-    from atomlens.structures import read_structures
+    from atomlens.structures.reading import read_as
 
-    forms = DisorderChoice(how=disorder, n_models=n_models, conformers=conformers)
-    read_all = partial(
-        read_structures,
-        disorder=disorder,
-        n_models=n_models,
-        conformers=conformers,
-        leave_out=leave_out,
-        n_workers=n_workers,
-    )
-    listed = list(given) if isinstance(given, list | tuple) else [given]
+    listed = _listed(given, options)
     if not any(map(has_rows, listed)):
-        found_all = read_all(given)
+        found_all = read_as(given, options)
         read: list[Atoms | Structure | Failure] = [*found_all.items]
         return read, [{}] * len(read)
     items: list[Atoms | Structure | Failure] = []
     carried: list[dict[str, Any]] = []
     for is_one, group in groupby(listed, key=has_rows):
         if not is_one:
-            result = read_all(list(group))
+            result = read_as(list(group), options)
             found = list(result.items)
             items += found
             carried += [{}] * len(found)
             continue
         for one in group:
-            for item, cells in _rows_of_one(one, reading or {}, forms, n_workers):
+            for item, cells in _rows_of_one(one, options):
                 items.append(item)
                 carried.append(cells)
     return items, carried
+
+
+def read_atoms(given: Any, options: ReadingOptions = AS_IT_IS) -> "list[Atoms | Failure]":
+    """Return what came of each input as ase.Atoms; see `read_inputs`."""
+    items, _ = read_inputs(given, options)
+    return [
+        StructureArrays.from_structures([item]).to_atoms(0) if isinstance(item, Structure) else item
+        for item in items
+    ]
 
 
 _Row: TypeAlias = "tuple[Atoms | Structure | Failure, dict[str, Any]]"
 
 
 def stream_inputs(
-    given: Any,
-    reading: Mapping[str, Any] | None = None,
-    *,
-    disorder: Disorder = "refuse",
-    n_models: int = N_MODELS,
-    conformers: int = 1,
-    leave_out: Sequence[Path] = (),
-    n_workers: int = 0,
-    together: int = TOGETHER,
+    given: Any, options: ReadingOptions = AS_IT_IS, *, together: int = TOGETHER
 ) -> Iterator[Inputs]:
     """Yield the inputs of a call some hundred at a time, so that any number fits into memory.
 
@@ -175,11 +138,12 @@ def stream_inputs(
     `atomlens.structures.stream_structures` for the names.
 
     Args:
+        given: As in `gather`.
+        options: As in `gather`.
         together: Structures in each part.
     """
     waiting: list[_Row] = []
-    forms = DisorderChoice(how=disorder, n_models=n_models, conformers=conformers)
-    for rows in stream_rows(given, reading or {}, forms, leave_out, n_workers):
+    for rows in stream_rows(given, options):
         waiting += rows
         while len(waiting) > together:
             n = together
@@ -206,39 +170,41 @@ def _of_rows(rows: Sequence[_Row]) -> Inputs:
     return replace(inputs, carried=carried if any(carried) else ())
 
 
-def stream_rows(
-    given: Any,
-    reading: Mapping[str, Any],
-    forms: DisorderChoice,
-    leave_out: Sequence[Path],
-    n_workers: int,
-) -> Iterator[list[_Row]]:
+def stream_rows(given: Any, options: ReadingOptions = AS_IT_IS) -> Iterator[list[_Row]]:
     """Yield what belongs together: the structures of a file, or one row of a table.
 
     Beside each structure, or the reason why there is none, stand the cells of the table that it
     came from. See `gather` for the arguments.
     """
-    from atomlens.structures import stream_structures
+    from atomlens.structures.reading import stream_as
 
     if isinstance(given, StructureArrays):
         for structure in given:
             yield [(structure, {})]
         return
-    listed = list(given) if isinstance(given, list | tuple) else [given]
+    listed = _listed(given, options)
     for is_one, group in groupby(listed, key=has_rows):
         if is_one:
             for one in group:
-                yield from ([row] for row in _rows_of_one(one, reading, forms, n_workers))
+                yield from ([row] for row in _rows_of_one(one, options))
             continue
-        for found in stream_structures(
-            list(group),
-            disorder=forms.how,
-            n_models=forms.n_models,
-            conformers=forms.conformers,
-            leave_out=leave_out,
-            n_workers=n_workers,
-        ):
+        for found in stream_as(list(group), options):
             yield [(item, {}) for item in found]
+
+
+def _listed(given: Any, options: ReadingOptions) -> list[Any]:
+    """Return the inputs one by one.
+
+    Raises:
+        SettingsError: something is said about tables, and none is among them.
+    """
+    listed = list(given) if isinstance(given, list | tuple) else [given]
+    if options.places and not any(map(_is_table, listed)):
+        name, value = next(iter(options.places.items()))
+        raise SettingsError(
+            f"{name.replace('_', ' ')} {str(value)!r}: no table is among the inputs; leave it out."
+        )
+    return listed
 
 
 def has_rows(given: Any) -> bool:
@@ -258,11 +224,10 @@ def is_packed(given: Any) -> bool:
         return False
 
 
-def _rows_of_one(
-    given: Any, reading: Mapping[str, Any], forms: DisorderChoice, n_workers: int
-) -> "Iterator[_Row]":
+def _rows_of_one(given: Any, options: ReadingOptions) -> "Iterator[_Row]":
     """Yield the structures of each row of a table or packed file, and the cells beside them."""
-    return _unpacked(given) if is_packed(given) else _rows_of(given, reading, forms, n_workers)
+    rows = _unpacked(given) if is_packed(given) else _rows_of(given, options)
+    return ((options.judged(item), cells) for item, cells in rows)
 
 
 def _unpacked(path: Any) -> "Iterator[_Row]":
@@ -281,15 +246,8 @@ def _is_table(given: Any) -> bool:
     return isinstance(given, str | PathLike) and is_table(Path(given)) and "\0" not in str(given)
 
 
-def _rows_of(
-    given: Any, reading: Mapping[str, Any], forms: DisorderChoice, n_workers: int
-) -> "Iterator[_Row]":
-    folder = reading.get("structure_folder")
-    places = (
-        reading.get("structure_column"),
-        reading.get("name_column"),
-        None if folder is None else Path(folder).expanduser(),
-    )
+def _rows_of(given: Any, options: ReadingOptions) -> "Iterator[_Row]":
+    places = options.for_tables()
     path = Path("DataFrame" if is_frame(given) else given).expanduser()
     try:
         if is_frame(given):
@@ -303,7 +261,7 @@ def _rows_of(
         return
     plain = plain_columns(table)
     usable = [row for row in range(table.n_rows) if row not in table.problems]
-    found = table.forms_of.read(usable, forms, n_workers)
+    found = table.forms_of.read(usable, options.forms, options.n_workers)
     heard: list[str] = []
     for row in range(table.n_rows):
         called = table.names[row] or f"row {row + 1}"

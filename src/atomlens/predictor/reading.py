@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ from atomlens.datasets.loading import FileOptions
 from atomlens.datasets.tables import headers_of, is_table
 from atomlens.errors import SettingsError
 from atomlens.predictor.trained import TrainedModel
+from atomlens.structures.options import PLACES, ReadingOptions
 
-_PLACES = ("structure_column", "name_column", "structure_folder", "energy_column", "grid_column")
+_PLACES = (*PLACES, "energy_column", "grid_column")
 """Options that say where in a file something stands, which may differ from file to file."""
 _OF_TARGETS = ("units", "kinds", "classes", "extensive", "nonnegative")
 """Options about targets, which the model knows itself."""
@@ -76,13 +77,14 @@ def reading_for(
 
 
 def inputs_reading(
-    model: TrainedModel, inputs: Sequence[str | Path], given: Mapping[str, Any]
-) -> dict[str, Any]:
+    model: TrainedModel, inputs: Sequence[str | Path], options: ReadingOptions
+) -> ReadingOptions:
     """Return how tables among the inputs are read: as for the training, where that is possible."""
-    kept = {k: v for k, v in model.record.reading.items() if k in _PLACES[:3] and k not in given}
+    given = options.places
+    kept = {k: v for k, v in model.record.reading.items() if k in PLACES and k not in given}
     tables = [p for p in inputs if os.path.isfile(p) and is_table(Path(p))]
     fitting = {k: v for k, v in kept.items() if tables and all(_fits(k, v, p) for p in tables)}
-    return {**fitting, **given}
+    return replace(options, **fitting)
 
 
 def _told(kept: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, ...]:

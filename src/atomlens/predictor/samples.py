@@ -23,7 +23,13 @@ PRETRAINING = "pretraining"
 _WORDS = (*PARTS, PRETRAINING)
 UNKNOWN = "unknown"
 """What is said of a structure if the model folder does not know its samples by content."""
+
 _NO_STRUCTURE = np.zeros(1, dtype=np.uint64)
+
+
+def known_part(part: str) -> str:
+    """Return the part of a training that a structure was in; empty if in none, or if unknown."""
+    return "" if part == UNKNOWN else part
 
 
 @dataclass(frozen=True, kw_only=True)

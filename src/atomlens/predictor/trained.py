@@ -23,6 +23,7 @@ from atomlens.predictor.estimates import (
 from atomlens.predictor.familiarity import Familiarity, Values, doubts, no_estimate
 from atomlens.predictor.inference import RawOutputs
 from atomlens.predictor.record import TrainingRecord
+from atomlens.predictor.samples import UNKNOWN
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
 from atomlens.targets.scaling import TargetScaling
@@ -125,3 +126,12 @@ class TrainedModel:
     def doubts(self, structures: StructureArrays, unlike: Values | None) -> tuple[str, ...]:
         """(n,) why the answers about some structures should be mistrusted, if they should."""
         return doubts(structures, self.elements, self.familiarity, unlike)
+
+    def seen_in(self, structures: StructureArrays) -> tuple[str, ...]:
+        """(n,) in which part of the model's training each structure was, whatever it is called.
+
+        ``train``, ``validation``, ``test``, ``pretraining`` or nothing; ``unknown`` if the model's
+        folder does not say (imported models, folders of atomlens 0.1).
+        """
+        samples = self.record.samples
+        return (UNKNOWN,) * len(structures) if samples is None else samples.part_of(structures)

@@ -58,6 +58,8 @@ class ExplainedStructure:
     """whether the method has been tested on this model, a sentence"""
     warning: str = ""
     """why prediction and scores should not be trusted, if there is a reason"""
+    seen: str = ""
+    """in which part of the model's training the structure was; empty if in none"""
 
 
 def check_content(structure: ExplainedStructure) -> None:

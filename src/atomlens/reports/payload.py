@@ -27,6 +27,7 @@ from atomlens.reports.wording import (
     little_difference,
     meaning,
     prediction_text,
+    seen_sentence,
     spread_sentence,
     std_sentence,
     sum_sentence,
@@ -74,6 +75,7 @@ def structure_payload(structure: ExplainedStructure) -> dict[str, Any]:
         "std_words": std_sentence("none" if structure.std is None else structure.std_source),
         "sum_words": sum_sentence(structure),
         "warning": structure.warning,
+        "seen_words": seen_sentence(structure.seen),
         "baseline": None if baseline is None else _finite(baseline),
         "meaning": [
             f"{means} {spread_sentence(structure)}".rstrip(),

@@ -157,6 +157,17 @@ def std_sentence(source: str) -> str:
     return STD_SOURCES.get(source, f"± comes from: {source}.")
 
 
+def seen_sentence(part: str) -> str:
+    """Return in words in which part of the training a structure was; empty if in none."""
+    words = {
+        "train": "The model was trained on this structure.",
+        "validation": "This structure was in the validation part of the model's training.",
+        "test": "This structure was in the test part, which the model was not trained on.",
+        "pretraining": "The model learned from this structure before it was fine-tuned.",
+    }
+    return words.get(part, "")
+
+
 def number(value: float, digits: int = 3) -> str:
     """Return a number with so many significant digits and a real minus sign."""
     if not math.isfinite(value):

@@ -11,8 +11,9 @@ import numpy as np
 from atomlens.chemistry.exchanges import Exchange, Exchanges, exchanges
 from atomlens.errors import ExplanationError, SettingsError, StructureError, unknown_name
 from atomlens.predictor import Prediction, Predictor
+from atomlens.predictor.samples import known_part
 from atomlens.printing import percent
-from atomlens.structures.arrays import StructureArrays, name_of
+from atomlens.structures.arrays import StructureArrays, chemical_formula, name_of
 from atomlens.targets import Target, value_slices
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Counterfactual:
     def structure(self) -> str:
         """SMILES, or the formula."""
         smiles = self.atoms.info.get("smiles")
-        return smiles if isinstance(smiles, str) else str(self.atoms.get_chemical_formula())
+        return smiles if isinstance(smiles, str) else chemical_formula(self.atoms.numbers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,10 @@ class Counterfactuals:
     found: tuple[Counterfactual, ...]
     n_tried: int
     notes: tuple[str, ...]
+    warning: str = ""
+    """Why the numbers of the structure as given should be mistrusted, if they should."""
+    seen: str = ""
+    """In which part of the model's training the structure as given was, if in one."""
 
     def to_rows(self) -> list[dict[str, object]]:
         """Return the ranked table."""
@@ -98,6 +103,8 @@ class Counterfactuals:
             "tried": self.n_tried,
             "counterfactuals": rows,
             "notes": list(self.notes),
+            **({"seen_in": self.seen} if self.seen else {}),
+            **({"warning": self.warning} if self.warning else {}),
         }
 
 
@@ -157,6 +164,8 @@ def counterfactuals(
         found=tuple(found),
         n_tried=n_tried,
         notes=(*warned, *changes.notes),
+        warning=prediction.warnings[0],
+        seen=known_part(prediction.seen[0]) if prediction.seen else "",
     )
 
 
@@ -252,6 +261,7 @@ def write_counterfactuals(
         replace(predictor.explain(atoms, target=found.target).picture(), name=title)
         for title, atoms in titled
     ]
+    pictures[0] = replace(pictures[0], warning=found.warning, seen=found.seen)
     write_page(pictures, written[2], title=f"Counterfactuals of {found.name}")
     return written
 

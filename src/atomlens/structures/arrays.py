@@ -219,6 +219,13 @@ def warnings_of(atoms: "Atoms") -> list[str]:
     return [w for w in found if isinstance(w, str)] if isinstance(found, (list, tuple)) else []
 
 
+def said_of(structure: "Atoms | Structure") -> tuple[str, list[str]]:
+    """Return a structure's name, and what its reader found doubtful."""
+    if isinstance(structure, Structure):
+        return structure.name, list(structure.warnings)
+    return name_of(structure), warnings_of(structure)
+
+
 def charges_of(atoms: "Atoms") -> NDArray[np.float32] | None:
     """Return the partial charges (n_atoms,) that a structure carries, in e; None if it has none.
 

@@ -32,6 +32,12 @@ SHORTEST_OF_ALL = 0.62
 SHORTEST_OF_GASES = 2.0
 """Å; no compound of He, Ne or Ar is nearer that anyone gives as a file."""
 
+_NEAREST = 0.5
+"""Sums of covalent radii; under the highest pressures bonds are longer than that."""
+
+LONGEST_TO_A_NEIGHBOUR = 6.0
+"""Å; the metal of the longest bond, caesium, has 5.3."""
+
 LONGEST_OF_HYDROGEN = 2.0
 """Å; a hydrogen is nearer to something: metal hydrides come up to 1.9."""
 
@@ -140,6 +146,52 @@ def impossible_neighbour(
     if lonely is not None:
         return lonely, f"no atom is within {LONGEST_OF_HYDROGEN} Å of it, too far for a hydrogen"
     return None
+
+
+def doubtful_distance(atoms: "Atoms") -> str:
+    """Return why distances between atoms cannot be right, as a sentence; empty if they can.
+
+    Two atoms that are nearer than half the sum of their covalent radii, or several that have no
+    neighbour at all, are signs of another unit, or of fractions read as Å.
+    """
+    from ase.data import covalent_radii
+
+    cell, pbc = np.asarray(atoms.cell[:], dtype=float), np.asarray(atoms.pbc, dtype=bool)
+    radii = covalent_radii[atoms.numbers]
+    reach = max(SHORTEST_BOND, 2 * _NEAREST * float(radii.max(initial=0)))
+    if _all_apart(atoms.positions, cell, pbc, reach):
+        if len(atoms) > 1 and _all_apart(atoms.positions, cell, pbc, LONGEST_TO_A_NEIGHBOUR):
+            return (
+                f"no two of its atoms are within {LONGEST_TO_A_NEIGHBOUR:g} Å of each other; check "
+                "the unit, which must be Å"
+            )
+        return ""
+    try:
+        pairs = pairs_within(atoms.positions, cell, pbc, reach)
+    except CrowdError:
+        return (
+            f"each of its atoms has very many neighbours within {reach:.2f} Å; check the unit, "
+            "which must be Å"
+        )
+    except StructureError:
+        return ""  # `check_atoms` and the readers say what is wrong
+    if not len(pairs.distances):
+        return ""
+    shortest = np.maximum(SHORTEST_BOND, _NEAREST * (radii[pairs.first] + radii[pairs.second]))
+    worst = int((pairs.distances / shortest).argmin())
+    if pairs.distances[worst] >= shortest[worst]:
+        return ""
+    i, j = sorted((int(pairs.first[worst]), int(pairs.second[worst])))
+    numbers, apart = atoms.numbers, f"{pairs.distances[worst]:.2f} Å apart"
+    who = (
+        f"{atom_label(numbers, i)} and its own periodic image"
+        if i == j
+        else f"{atom_label(numbers, i)} and {atom_label(numbers, j)}"
+    )
+    return (
+        f"{who} are {apart}, nearer than such atoms ever are; check the unit, which must be Å, and "
+        "whether coordinates are fractions of the cell"
+    )
 
 
 def is_stretched(atoms: "Atoms") -> bool:

@@ -28,18 +28,39 @@ _LONGEST_OF_METALS = 1.6
 _SHORTEST_CONTACT = 1.15
 """Sums of covalent radii between atoms that are not bonded; the cage of [1.1.1] has 1.23."""
 _SHORTEST_OF_METALS = 1.0
+_OF_MULTIPLE_BONDS = {2.0: 0.87, 3.0: 0.78}
+"""Their length in that of a single bond."""
 _SHORTEST_H_H = 1.2
 """Å"""
 
 _SQUARE_PLANAR = frozenset((46, 78, 79))
 """Pd, Pt, Au with four neighbours."""
-_LONE_PAIRS = {(17, 5), (35, 5), (53, 5), (54, 5)}
-"""Atomic number and neighbours of centres whose sixth corner is a lone pair: BrF5, IF5."""
+_LINEAR = frozenset((29, 30, 47, 48, 79, 80))
+"""Cu, Zn, Ag, Cd, Au, Hg with two neighbours that bear nothing."""
+_OUTER_ELECTRONS = {
+    **dict.fromkeys((15, 33, 51, 83), 5),
+    **dict.fromkeys((16, 34, 52), 6),
+    **dict.fromkeys((17, 35, 53), 7),
+    **dict.fromkeys((36, 54), 8),
+}
+"""Of the atoms that have more than four pairs around them."""
 
 _TRIANGLE = [(np.cos(a), np.sin(a), 0.0) for a in (0, 2 * np.pi / 3, 4 * np.pi / 3)]
 _PENTAGON = [(np.cos(2 * np.pi * k / 5), np.sin(2 * np.pi * k / 5), 0.0) for k in range(5)]
 _AXIS = [(0.0, 0.0, 1.0), (0.0, 0.0, -1.0)]
 _CROSS = [(1.0, 0.0, 0.0), (-1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, -1.0, 0.0)]
+_TETRAHEDRON = [
+    (x / np.sqrt(3), y / np.sqrt(3), z / np.sqrt(3))
+    for x, y, z in ((1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1))
+]
+_WITH_LONE_PAIRS: dict[tuple[int, int], list[tuple[float, float, float]]] = {
+    (2, 3): _AXIS,
+    (3, 2): [*_AXIS, _TRIANGLE[0]],
+    (4, 1): [*_AXIS, *_TRIANGLE[:2]],
+    (4, 2): _CROSS,
+    (5, 1): [_AXIS[0], *_CROSS],
+}
+"""Corners by numbers of neighbours and lone pairs: XeF2, ClF3, SF4, XeF4, BrF5."""
 _POLYHEDRA: dict[int, list[tuple[float, float, float]]] = {
     4: _CROSS,
     5: [*_AXIS, *_TRIANGLE],
@@ -275,26 +296,52 @@ def _centres(molecule: Any) -> list[_Centre]:
     """Return the atoms whose neighbours need a polyhedron, with its corners given out."""
     centres = []
     for atom in molecule.GetAtoms():
-        n, number = atom.GetDegree(), atom.GetAtomicNum()
-        is_square = n == 4 and (number in _SQUARE_PLANAR or number == 54)
-        if not (is_square or (5 <= n <= 8)) or _has_stereo(atom):
+        polyhedron = None if _has_stereo(atom) else _polyhedron(atom)
+        if polyhedron is None:
             continue
+        corners = np.array(polyhedron)
         neighbours = [a.GetIdx() for a in atom.GetNeighbors()]
-        corners = np.array(_POLYHEDRA[6][:5] if (number, n) in _LONE_PAIRS else _POLYHEDRA[n])
-        if (number, n) in _LONE_PAIRS:
-            corners = np.array([_AXIS[0], *_CROSS])
         neighbours = _given_out(molecule, neighbours, corners)
         lengths = [_bond_length(atom, molecule.GetAtomWithIdx(i)) for i in neighbours]
         centres.append(_Centre(atom.GetIdx(), neighbours, corners * np.array(lengths)[:, None]))
     return centres
 
 
+def _polyhedron(atom: Any) -> list[tuple[float, float, float]] | None:
+    """Return the directions of an atom's neighbours; None where the force fields know them."""
+    n, number = atom.GetDegree(), atom.GetAtomicNum()
+    found = _WITH_LONE_PAIRS.get((n, _lone_pairs(atom)))
+    if found is not None:
+        return found
+    if 5 <= n <= 8 or (n == 4 and number in _SQUARE_PLANAR):
+        return _POLYHEDRA[n]
+    orders = [bond.GetBondTypeAsDouble() for bond in atom.GetBonds()]
+    if n == 4 and max(orders) >= 2 and (number not in NONMETALS or number == 54):
+        return _TETRAHEDRON
+    if n == 2 and number in _LINEAR and all(a.GetDegree() == 1 for a in atom.GetNeighbors()):
+        return _AXIS
+    return None
+
+
+def _lone_pairs(atom: Any) -> int:
+    """Return the lone pairs of an atom by VSEPR; 0 where its electrons are none that it counts."""
+    outer = _OUTER_ELECTRONS.get(atom.GetAtomicNum())
+    if outer is None:
+        return 0
+    bonds = sum(bond.GetBondTypeAsDouble() for bond in atom.GetBonds())
+    left = outer - atom.GetFormalCharge() - bonds - atom.GetNumRadicalElectrons()
+    return int(left // 2) if left > 0 and left % 2 == 0 else 0
+
+
 def _bond_length(atom: Any, other: Any) -> float:
-    """Return the sum of covalent radii, Å; bonds of metals, and those to fluorine, are shorter."""
+    """Return about how long a bond is, Å: the sum of covalent radii, less for double bonds."""
     from ase.data import covalent_radii
 
     one, two = atom.GetAtomicNum(), other.GetAtomicNum()
     total = float(covalent_radii[one] + covalent_radii[two])
+    bond = atom.GetOwningMol().GetBondBetweenAtoms(atom.GetIdx(), other.GetIdx())
+    order = 1.0 if bond is None else bond.GetBondTypeAsDouble()
+    total *= _OF_MULTIPLE_BONDS.get(order, 1.0)
     if one not in NONMETALS or two not in NONMETALS:
         return 0.96 * total
     return total - (0.05 if 9 in (one, two) else 0.0)
@@ -325,7 +372,7 @@ def _given_out(molecule: Any, neighbours: list[int], corners: NDArray[np.float64
         return sum(pair <= ring for pair in pairs for ring in rings)
 
     order = list(neighbours)
-    if len(order) == 5 and len(opposite) == 1:
+    if len(order) in (3, 4, 5) and len(opposite) == 1:
         rank = {9: 0, 8: 1, 7: 2, 17: 3, 35: 4, 53: 5}
         numbers = {i: molecule.GetAtomWithIdx(i).GetAtomicNum() for i in order}
         order.sort(key=lambda i: rank.get(numbers[i], 9))

@@ -118,6 +118,16 @@ def parse_smiles(text: str) -> Any | None:
         return Chem.MolFromSmiles(text)
 
 
+def has_smiles_grammar(text: str) -> bool:
+    """Say whether a text is written by the rules of SMILES, be its bonds possible or not."""
+    from rdkit import Chem, rdBase
+
+    if not text or len(text) > LONGEST_SMILES or not text.isascii() or re.search(r"\s", text):
+        return False
+    with rdBase.BlockLogs():
+        return Chem.MolFromSmiles(text, sanitize=False) is not None
+
+
 def smiles_problem(text: str) -> str:
     """Say why a text is not a SMILES and what to do."""
     from rdkit import Chem, rdBase
@@ -186,8 +196,24 @@ def _from_block(block: str) -> "Atoms":
         if molecule.GetNumAtoms() == 0:
             raise StructureError("there is no atom in it; give a molecule with at least one atom")
         atoms = _with_file_geometry(molecule, block)
+    unit = _repeat_unit(block)
+    if unit:
+        add_warning(atoms, unit)
     atoms.info.update(_data_fields(block))
     return atoms
+
+
+def _repeat_unit(block: str) -> str:
+    """Return a sentence where brackets of a drawing stand for a part that repeats unknown times."""
+    found = re.search(
+        r"^M  (?:STY.*\b(SRU|COP|MON|MIX)\b|V30 \d+ (SRU|COP|MON|MIX)\b)", block, re.M
+    )
+    if found is None:
+        return ""
+    return (
+        f"its brackets ({found[1] or found[2]}) stand for a polymer or mixture; the atoms were "
+        "taken once, as drawn"
+    )
 
 
 def _with_file_geometry(molecule: Any, block: str) -> "Atoms":
@@ -207,6 +233,20 @@ def _with_file_geometry(molecule: Any, block: str) -> "Atoms":
     return _completed(molecule)
 
 
+_UNCLEAR = ("UNSPECIFIED", "ZERO", "OTHER", "HYDROGEN")
+"""Kinds of bonds that say nothing of the valences used up."""
+
+
+def _bond_without_order(molecule: Any) -> str:
+    """Return which bond between nonmetals has no order, for a sentence; empty if none is so."""
+    for bond in molecule.GetBonds():
+        ends = (bond.GetBeginAtom(), bond.GetEndAtom())
+        if str(bond.GetBondType()) in _UNCLEAR and all(a.GetAtomicNum() in NONMETALS for a in ends):
+            one, two = (f"{a.GetIdx()} ({a.GetSymbol()})" for a in ends)
+            return f"the bond between atoms {one} and {two}, counted from 0, has no order"
+    return ""
+
+
 def _completed(molecule: Any) -> "Atoms":
     """Return a molecule in space with the hydrogens that its valences ask for.
 
@@ -221,6 +261,11 @@ def _completed(molecule: Any) -> "Atoms":
         Chem.SanitizeMol(whole)
     except (ValueError, RuntimeError):  # odd valences: the coordinates are all there is to go by
         return _with_conformer(molecule)
+    unclear = _bond_without_order(molecule)
+    if unclear:
+        atoms = _with_conformer(molecule)
+        add_warning(atoms, f"{unclear}, so hydrogens that may be absent are not known")
+        return atoms
     absent = sum(atom.GetTotalNumHs() for atom in whole.GetAtoms())
     if not absent:
         return _with_conformer(molecule)
@@ -296,6 +341,9 @@ def _embedded(molecule: Any, what: str, conformer: int = 0) -> "Atoms":
             f"{what}: atom {dummies[0]} (counted from 0) is a placeholder ('*'), not an element; "
             "replace it by an element"
         )
+    unclear = _bond_without_order(molecule)
+    if unclear:
+        raise StructureError(f"{what}: {unclear}; write a single, double or triple bond")
     if molecule.GetNumHeavyAtoms() > MOST_HEAVY_ATOMS:
         raise StructureError(
             f"{what} has {molecule.GetNumHeavyAtoms()} heavy atoms, too many to make 3D "
@@ -348,10 +396,16 @@ def _data_fields(block: str) -> dict[str, Any]:
         if not line.startswith("> ") or "<" not in line or not name or len(name) > 200:
             continue
         value = following.strip()
+        number: Any
         try:
-            fields[name] = float(value) if not value.isdecimal() else int(value)
+            number = float(value) if not value.isdecimal() else int(value)
         except ValueError:
-            fields[name] = value
+            number = value
+        if fields.setdefault(name, number) != number:
+            raise StructureError(
+                f"the data field <{short(name)}> is given twice in one record, as "
+                f"{short(str(fields[name]))} and as {short(value)}; remove the wrong one"
+            )
     return fields
 
 

@@ -2,12 +2,15 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 from io import StringIO
 from typing import TYPE_CHECKING, NamedTuple
 
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
+from atomlens.structures.arrays import chemical_formula
+from atomlens.structures.formulas import amounts_in_formula
 from atomlens.structures.records import DEUTERIUM_NOTICE, Entry, add_warning, attempt, short
 
 if TYPE_CHECKING:
@@ -48,8 +51,20 @@ def _frames(lines: list[str]) -> Iterator["_Frame | Entry"]:
     n_header, counts = _check_header(lines)
     header, start, n_atoms = lines[:n_header], n_header, sum(counts)
     while True:
-        yield _Frame(header, lines[start : start + n_atoms], start, counts)
         end = start + n_atoms
+        if end < len(lines) and len(_numbers(lines[end])) == 3:
+            n_rows = next(
+                (i for i, row in enumerate(lines[start:]) if len(_numbers(row)) < 3),
+                len(lines) - start,
+            )
+            yield Entry(
+                "",
+                None,
+                f"it announces {n_atoms} atoms, but {n_rows} positions follow; correct the "
+                "numbers of atoms",
+            )
+            return
+        yield _Frame(header, lines[start : start + n_atoms], start, counts)
         while end < len(lines) and not lines[end].strip():
             end += 1
         if end < len(lines) and _CONFIGURATION.match(lines[end]):
@@ -98,9 +113,40 @@ def _build(frame: _Frame) -> "Atoms":
         header = [*header[:-1], header[-1].split("=")[0]]
     atoms: Atoms = read_vasp(StringIO("\n".join([*header, *frame.rows]) + "\n"))
     atoms.set_constraint()
+    _doubt_names(atoms, frame)
     if has_deuterium:
         add_warning(atoms, DEUTERIUM_NOTICE)
     return atoms
+
+
+def _doubt_names(atoms: "Atoms", frame: _Frame) -> None:
+    """Note names behind the positions, and a title, that are not those of the elements' line."""
+    symbols = atoms.get_chemical_symbols()
+    for i, row in enumerate(frame.rows):
+        words = row.partition("!")[0].split()
+        name = words[-1] if len(words) in (4, 7) else ""
+        if name in SYMBOLS[1:] and name != symbols[i] and name not in ("T", "F"):
+            add_warning(
+                atoms,
+                f"line {frame.first_row + i + 1} calls atom {i} (counted from 0) {name}, the line "
+                f"of elements makes it {symbols[i]}; the latter was taken",
+            )
+            break
+    title = frame.header[0].strip()
+    try:
+        amounts = amounts_in_formula(title, adducts=False)
+    except StructureError:
+        return
+    counts = Counter(symbols)
+    if len(amounts) < 2 or any(n != int(n) for n in amounts.values()):
+        return
+    ratios = {float(amounts[s]) / counts[s] if s in counts else 0.0 for s in amounts}
+    if set(amounts) != set(counts) or max(ratios) > 1.001 * min(ratios):
+        add_warning(
+            atoms,
+            f"its title is {short(title)}, but its atoms are {chemical_formula(atoms.numbers)}; "
+            "the atoms were taken",
+        )
 
 
 def _check_header(lines: list[str]) -> tuple[int, list[int]]:

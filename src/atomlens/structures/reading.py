@@ -20,10 +20,12 @@ from atomlens.structures.formulas import amounts_in_formula, from_formula
 from atomlens.structures.molecules import (
     conformers_of,
     from_smiles,
+    has_smiles_grammar,
     parse_smiles,
     smiles_problem,
 )
 from atomlens.structures.objects import atoms_of
+from atomlens.structures.options import ReadingOptions
 from atomlens.structures.parts import Part, parts_of, read_part
 from atomlens.structures.records import (
     Entry,
@@ -85,10 +87,8 @@ class _Job(NamedTuple):
             )
 
 
-def _job(disorder: Disorder, n_models: int, conformers: int, leave_out: Iterable[Path]) -> _Job:
-    passed_over = frozenset(Path(path).resolve() for path in leave_out)
-    choice = DisorderChoice(how=disorder, n_models=n_models, conformers=conformers)
-    return _Job(choice, [], passed_over)
+def _job(options: ReadingOptions) -> _Job:
+    return _Job(options.forms, [], frozenset(Path(path).resolve() for path in options.leave_out))
 
 
 def read(
@@ -116,13 +116,8 @@ def read(
 
     Raises StructureError if there is no usable structure.
     """
-    result = read_structures(
-        inputs,
-        disorder=disorder,
-        n_models=n_models,
-        conformers=conformers,
-        n_workers=n_workers,
-    )
+    choice = DisorderChoice(how=disorder, n_models=n_models, conformers=conformers)
+    result = read_as(inputs, ReadingOptions(forms=choice, n_workers=n_workers))
     structures, failures = result.structures, result.failures
     if not structures:
         raise StructureError(_all_failed(failures))
@@ -154,9 +149,16 @@ def read_structures(
     input; remarks, such as deuterium read as hydrogen, are warnings, and stay with their
     structure in ``info["warnings"]``.
     """
-    job = _job(disorder, n_models, conformers, leave_out)
+    choice = DisorderChoice(how=disorder, n_models=n_models, conformers=conformers)
+    options = ReadingOptions(forms=choice, leave_out=tuple(leave_out), n_workers=n_workers)
+    return read_as(inputs, options)
+
+
+def read_as(inputs: Input | Iterable[Input], options: ReadingOptions) -> ReadResult:
+    """Read structures like `read_structures`, with the options in one object."""
+    job = _job(options)
     pieces = [piece for one in _listed(inputs) for piece in _pieces(one, job)]
-    items = [item for found in _read_pieces(pieces, job, n_workers) for item in found]
+    items = [item for found in _read_pieces(pieces, job, options.n_workers) for item in found]
     structures = [item for item in items if not isinstance(item, Failure)]
     _make_names_unique(structures)
     told = _Told()
@@ -164,7 +166,7 @@ def read_structures(
     told.tell()
     for sentence in job.left_out:
         warnings.warn(sentence, stacklevel=2)
-    return ReadResult(items=tuple(items))
+    return ReadResult(items=tuple(map(options.judged, items)))
 
 
 def stream_structures(
@@ -183,14 +185,23 @@ def stream_structures(
     `read_structures` are, except that of names which files in different folders give to their
     structures the first stays as it is.
     """
-    job = _job(disorder, n_models, conformers, leave_out)._replace(in_parts=True)
+    choice = DisorderChoice(how=disorder, n_models=n_models, conformers=conformers)
+    options = ReadingOptions(forms=choice, leave_out=tuple(leave_out), n_workers=n_workers)
+    yield from stream_as(inputs, options)
+
+
+def stream_as(
+    inputs: Input | Iterable[Input], options: ReadingOptions
+) -> "Iterator[list[Atoms | Failure]]":
+    """Yield structures like `stream_structures`, with the options in one object."""
+    job = _job(options)._replace(in_parts=True)
     pieces = [piece for one in _listed(inputs) for piece in _pieces(one, job)]
     names, told = _Names(pieces), _Told()
-    for found in _read_pieces(pieces, job, n_workers):
+    for found in _read_pieces(pieces, job, options.n_workers):
         structures = [item for item in found if not isinstance(item, Failure)]
         names.make_unique(structures)
         told.hear(structures)
-        yield found
+        yield list(map(options.judged, found))
     told.tell()
     for sentence in job.left_out:
         warnings.warn(sentence, stacklevel=2)
@@ -204,7 +215,7 @@ def list_pieces(
     `read_piece` reads each, in this process or another. What is left out of folders is told by a
     warning in the end.
     """
-    job = _job("refuse", N_MODELS, 1, leave_out)._replace(in_parts=True)
+    job = _job(ReadingOptions(leave_out=tuple(leave_out)))._replace(in_parts=True)
     for one in inputs:
         for piece in _pieces(one, job):
             if isinstance(piece, Failure):
@@ -242,12 +253,7 @@ def to_forms(structure: Input, choice: DisorderChoice) -> "list[Atoms]":
 
     Raises StructureError if it is bad, or if it is a file or folder with several structures.
     """
-    result = read_structures(
-        [structure],
-        disorder=choice.how,
-        n_models=choice.n_models,
-        conformers=choice.conformers,
-    )
+    result = read_as([structure], ReadingOptions(forms=choice))
     if result.failures:
         raise StructureError(result.failures[0].message)
     found = result.structures
@@ -492,6 +498,8 @@ def _forms_of_text(text: str, forms: DisorderChoice) -> "list[Atoms]":
 
 def _refuse_missing_file(text: str) -> None:
     """Raise a StructureError for a text that is meant as the path of a file."""
+    if text.startswith("InChI="):
+        raise StructureError(f"{short(text)}: InChI is not read; give the SMILES of the molecule")
     looks_like_path = os.sep in text or kind_of(Path(text)) is not None
     if looks_like_path and not (is_smiles(text) or is_formula(text)):
         if glob.has_magic(text):
@@ -715,6 +723,12 @@ def from_text(text: str) -> "Atoms":
         if _is_plausible_formula(text):
             add_warning(atoms, BOTH_NOTICE)
         return atoms
+    if _is_meant_as_smiles(text):
+        why = smiles_problem(text).removesuffix("; correct it")
+        raise StructureError(
+            f"{short(text)} reads like a SMILES, but is none ({why}); correct it, "
+            "or put `formula:` in front if it is a formula"
+        )
     try:
         return from_formula(text)
     except StructureError as error:
@@ -724,6 +738,19 @@ def from_text(text: str) -> "Atoms":
                 f"{smiles_problem(text)}"
             ) from error
         raise StructureError(f"{short(text)} is no file, no SMILES, and {_after(error)}") from error
+
+
+def _is_meant_as_smiles(text: str) -> bool:
+    """Say whether a text is written by the rules of SMILES, and is an odd formula.
+
+    Formulas name an element once, or a second time with hydrogens (``CH3COOH``), which SMILES do
+    not write.
+    """
+    if not is_formula(text) or _is_plausible_formula(text):
+        return False
+    if re.search(r"([A-Z][a-z]?)\1\d*$", text) and len(amounts_in_formula(text)) == 1:
+        return True  # such as SS316, a steel
+    return has_smiles_grammar(text)
 
 
 def _is_plausible_formula(text: str) -> bool:

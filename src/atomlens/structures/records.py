@@ -10,7 +10,7 @@ from atomlens.printing import one_line as one_line
 from atomlens.printing import reason as reason
 from atomlens.printing import short as short
 from atomlens.structures.arrays import warnings_of
-from atomlens.structures.checks import check_atoms
+from atomlens.structures.checks import check_atoms, doubtful_distance
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -54,6 +54,7 @@ def attempt_all(
             found = build()
         for atoms in found:
             check_atoms(atoms)
+            _doubt_distances(atoms)
     except StructureError as error:
         return [Entry(name, None, str(error))]
     except Exception as error:  # a third-party parser met something it did not expect
@@ -61,6 +62,15 @@ def attempt_all(
     if len(found) == 1 or not name:
         return [Entry(name, atoms) for atoms in found]
     return [Entry(f"{name}-{i:04d}", atoms) for i, atoms in enumerate(found)]
+
+
+def _doubt_distances(atoms: "Atoms") -> None:
+    """Note distances that cannot be right, unless the reader has said so in better words."""
+    if atoms.info.get("is_formula") or any(" Å" in said for said in warnings_of(atoms)):
+        return
+    doubt = doubtful_distance(atoms)
+    if doubt:
+        add_warning(atoms, doubt)
 
 
 class quiet(warnings.catch_warnings):  # noqa: N801  used like a function

@@ -103,12 +103,35 @@ def _frames(text: str, n_before: int = 0) -> Iterator[_Frame | str]:
                 "the file is cut off; get a complete copy"
             )
             return
+        end = start + 2 + count
+        if rows and end < len(lines) and _goes_on(rows[-1], lines[end]):
+            more = next(
+                (i for i, row in enumerate(lines[end:]) if not _goes_on(rows[-1], row)),
+                len(lines) - end,
+            )
+            yield (
+                f"line {number} announces {count} atoms, but {count + more} lines of atoms "
+                "follow; correct the number"
+            )
+            start = end + more
+            continue
         yield _Frame(lines[start + 1] if start + 1 < len(lines) else "", rows, number)
-        start += 2 + count
+        start = end
 
 
 def _count(line: str) -> int | None:
     return int(line) if re.fullmatch(r"\s*\d{1,9}\s*", line) else None
+
+
+def _goes_on(row: str, following: str) -> bool:
+    """Say whether a line behind the last row of a frame is one more atom."""
+    words = following.split()
+    if len(words) < 4 or len(words) != len(row.split()) or words[0].capitalize() not in SYMBOLS[1:]:
+        return False
+    try:
+        return all(np.isfinite(float(word)) for word in words[1:4])
+    except ValueError:
+        return False
 
 
 def _build(frame: _Frame) -> "Atoms":
@@ -125,6 +148,7 @@ def _build(frame: _Frame) -> "Atoms":
     properties = re.search(r'Properties=\s*"?([^\s"]+)', said.plain)
     columns = _usual_columns(properties[1]) if properties else _DEFAULT_COLUMNS
     _check_columns(frame, columns)
+    _check_both_elements(frame, columns)
     names = _Names(list(frame.rows), False, False, (), ())
     if columns.startswith("species:S:1"):
         names = _with_elements(frame)
@@ -177,6 +201,26 @@ def _place(atoms: "Atoms", said: Comment) -> None:
         atoms.positions *= said.unit
     if not atoms.pbc.any():
         atoms.cell[:] = 0.0
+
+
+def _check_both_elements(frame: _Frame, columns: str) -> None:
+    """Refuse rows whose symbol and atomic number are those of two elements."""
+    words = columns.split(":")
+    starts = np.cumsum([0, *(int(w) if w.isdecimal() else 0 for w in words[2::3])]).tolist()
+    place = dict(zip(words[::3], starts, strict=False))
+    if "species" not in place or "Z" not in place:
+        return
+    for i, row in enumerate(frame.rows):
+        cells = row.split()
+        if max(place["species"], place["Z"]) >= len(cells):
+            return  # ase says what is wrong
+        symbol, number = cells[place["species"]].capitalize(), cells[place["Z"]]
+        known = symbol in SYMBOLS[1:] and number.isdecimal() and 0 < int(number) < len(SYMBOLS)
+        if known and SYMBOLS[int(number)] != symbol:
+            raise StructureError(
+                f"atom {i} (counted from 0, line {frame.line + 2 + i}) is {symbol} by its symbol "
+                f"and {SYMBOLS[int(number)]} by its atomic number {number}; correct one of them"
+            )
 
 
 def _usual_columns(columns: str) -> str:

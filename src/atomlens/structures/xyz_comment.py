@@ -119,6 +119,14 @@ def read_comment(text: str) -> Comment:
             f"its title speaks of a cell that was not understood ({short(text.strip())}); it was "
             "read as a molecule"
         )
+    lengths = {
+        m[1].lower() for m in re.finditer(rf"\b([abc])\s*=\s*{_NUMBER}", text, re.IGNORECASE)
+    }
+    if cell is None and not doubts and pbc is None and lengths == {"a", "b", "c"}:
+        doubts.append(
+            f"its title gives a, b and c, which may be those of a cell ({short(text.strip())}); it "
+            "was read as a molecule"
+        )
     if cell is None and re.fullmatch(
         rf"\s*(?:{_NUMBER}[\s,]+){{5}}(?:(?:{_NUMBER}[\s,]+){{3}})?"
         rf"{_NUMBER}\s*",

@@ -8,6 +8,7 @@ statement, its criterion, whether it holds here), tables, and what could not be 
 import json
 import math
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -163,6 +164,11 @@ class StudyResult:
     """What a reader must know to judge the numbers."""
     shown: Sequence[Row] = ()
     """Rows for the terminal, such as the first ones of a ranked table."""
+    seen_in: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By model: how many of the structures given were in each part of its training, by content;
+    ``none``: in no part, ``unknown``: its folder does not say."""
+    warnings: Mapping[str, str] = field(default_factory=dict)
+    """By name: what the readers found doubtful about a structure."""
 
     def noted(self, *notes: str) -> "StudyResult":
         """Return the result with more notes."""
@@ -247,6 +253,56 @@ class StudyInput:
     """Also judge what the models were trained on (``--all``); for studies that leave it out by
     themselves, in the data of the others it is left out already."""
     progress: Progress = no_progress
+
+
+def answer(study: "Study", given: StudyInput) -> StudyResult:
+    """Run a study, and say of each structure what is known of it: `about_inputs`."""
+    return about_inputs(study.run(given), given)
+
+
+def about_inputs(result: StudyResult, given: StudyInput) -> StudyResult:
+    """Return the result with what is known of the structures: what readers found, who knows them.
+
+    Table ``inputs``: of each structure that was given its name, formula, number of atoms, in which
+    part of the training of each model it was, and what its reader found doubtful.
+    """
+    structures = given.data.structures
+    if not len(structures):
+        return result
+    seen = _labelled([(m.model_name, m.seen_in(structures)) for m in given.models])
+    said = structures.warnings or ((),) * len(structures)
+    one = len(seen) == 1
+    rows = [
+        {"name": name, "formula": structures.formula(i), "n_atoms": int(structures.n_atoms[i])}
+        | {"seen_in" if one else f"seen_in {m}": parts[i] or None for m, parts in seen.items()}
+        | {"warning": "; ".join(said[i]) or None}
+        for i, name in enumerate(structures.names)
+    ]
+    doubtful = {n: "; ".join(s) for n, s in zip(structures.names, said, strict=True) if s}
+    notes = []
+    if doubtful:
+        name, first = next(iter(doubtful.items()))
+        n = sum(map(bool, said))
+        notes.append(f"{n} of {len(said)} structures were read with a warning: {name}: {first}.")
+    return replace(
+        result,
+        tables={**result.tables, "inputs": rows},
+        seen_in={m: dict(Counter(part or "none" for part in parts)) for m, parts in seen.items()},
+        warnings=doubtful,
+        notes=(*notes, *result.notes),
+    )
+
+
+def _labelled(found: "Sequence[tuple[str, tuple[str, ...]]]") -> dict[str, tuple[str, ...]]:
+    """Return what is known by model; equal names get numbers behind them."""
+    labelled: dict[str, tuple[str, ...]] = {}
+    for name, parts in found:
+        label, number = name, 1
+        while label in labelled:
+            number += 1
+            label = f"{name}-{number}"
+        labelled[label] = parts
+    return labelled
 
 
 class StudySettings(Settings):

@@ -31,6 +31,7 @@ from atomlens.explain import Explanation
 from atomlens.reports.page import render_page
 from atomlens.reports.tables import to_csv, write_extxyz
 from atomlens.structures.arrays import name_of
+from atomlens.structures.options import AS_IT_IS, ReadingOptions
 from atomlens.version import __version__
 from atomlens.web.answers import Answers, Asked, explanation_payload
 from atomlens.web.edits import change_atom
@@ -105,7 +106,14 @@ class PageAsked(BaseModel):
 class Desk:
     """What an application holds: models, structures, answers, jobs."""
 
-    def __init__(self, models: Sequence[str] = (), *, debug: bool = False) -> None:
+    def __init__(
+        self,
+        models: Sequence[str] = (),
+        *,
+        reading: ReadingOptions = AS_IT_IS,
+        debug: bool = False,
+    ) -> None:
+        self.reading = reading
         self.jobs = Jobs(debug=debug)
         self.library = Library(models, self.jobs.bench.watch)
         self.shelf = Shelf()
@@ -142,20 +150,25 @@ class Desk:
 
 
 def create_app(
-    models: Sequence[str] = (), *, token: str | None = None, debug: bool = False
+    models: Sequence[str] = (),
+    *,
+    token: str | None = None,
+    reading: ReadingOptions = AS_IT_IS,
+    debug: bool = False,
 ) -> tuple[Application, Desk, str]:
     """Return the application behind its guard, what it holds, and its token.
 
     Args:
         models: Folders of trained models, or names of models in the box, shown before the others.
         token: What each request must bring; drawn by default.
+        reading: How what the browser sends is read.
         debug: Print the traceback of an error that is a bug.
 
     Raises:
         ModelError: a model is not there, or damaged.
     """
     token = secrets.token_urlsafe(24) if token is None else token
-    desk = Desk(models, debug=debug)
+    desk = Desk(models, reading=reading, debug=debug)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -263,11 +276,12 @@ def _add_structures(app: FastAPI, desk: Desk) -> None:
             job.note = "reading"
             items: list[Atoms | Failure] = []
             for upload in uploads:
-                one = partial(read_all, [upload], "", job.progress)
+                one = partial(read_all, [upload], "", job.progress, desk.reading)
                 items += desk.jobs.bench.do(job, one)
                 job.progress(len(items), 0)
             if text.strip():
-                items += desk.jobs.bench.do(job, lambda: read_all([], text, job.progress))
+                typed = partial(read_all, [], text, job.progress, desk.reading)
+                items += desk.jobs.bench.do(job, typed)
             added, failures = [], []
             for item in items:
                 if isinstance(item, Failure):

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, final
 
 from atomlens.errors import MissingDependencyError, SettingsError
+from atomlens.structures.options import AS_IT_IS, ReadingOptions
 
 if TYPE_CHECKING:
     import uvicorn
@@ -72,11 +73,18 @@ class Running:
         self.server.should_exit = True
 
 
-def start_server(models: Sequence[str] = (), *, port: int = 0, debug: bool = False) -> Running:
+def start_server(
+    models: Sequence[str] = (),
+    *,
+    reading: ReadingOptions = AS_IT_IS,
+    port: int = 0,
+    debug: bool = False,
+) -> Running:
     """Return the application, ready to run, with its first model being loaded.
 
     Args:
         models: Folders of trained models, or names of models in the box.
+        reading: How what the browser sends is read.
         port: Of 127.0.0.1; 0 takes a free one.
         debug: Print tracebacks of bugs and a line a request.
 
@@ -92,7 +100,7 @@ def start_server(models: Sequence[str] = (), *, port: int = 0, debug: bool = Fal
 
     listening = open_socket(port)
     try:
-        app, desk, token = create_app(models, debug=debug)
+        app, desk, token = create_app(models, reading=reading, debug=debug)
     except BaseException:
         listening.close()
         raise
@@ -113,6 +121,7 @@ def start_server(models: Sequence[str] = (), *, port: int = 0, debug: bool = Fal
 def serve(
     models: Sequence[str] = (),
     *,
+    reading: ReadingOptions = AS_IT_IS,
     port: int = 0,
     browser: bool = True,
     debug: bool = False,
@@ -122,12 +131,13 @@ def serve(
 
     Args:
         models: Folders of trained models, or names of models in the box.
+        reading: How what the browser sends is read.
         port: Of 127.0.0.1; 0 takes a free one.
         browser: Open the page in the user's browser.
         debug: Print tracebacks of bugs and a line a request.
         tell: Called with the address.
     """
-    running = start_server(models, port=port, debug=debug)
+    running = start_server(models, reading=reading, port=port, debug=debug)
     tell(running.address)
     if browser:
         threading.Timer(0.3, webbrowser.open, (running.address,)).start()

@@ -15,6 +15,7 @@ from atomlens.predictor.inputs import read_inputs
 from atomlens.printing import clean_name, cut, file_stem, one_line
 from atomlens.structures.arrays import Structure, StructureArrays
 from atomlens.structures.files import content_kind
+from atomlens.structures.options import AS_IT_IS, ReadingOptions
 from atomlens.structures.reading import forced, from_text
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def label_of(name: str) -> str:
     return safe[-_LONGEST_LABEL:]
 
 
-def read_upload(upload: Upload) -> "list[Atoms | Failure]":
+def read_upload(upload: Upload, reading: ReadingOptions = AS_IT_IS) -> "list[Atoms | Failure]":
     """Return the structures of one file; one that cannot be used is a failure in its place."""
     label = label_of(upload.label)
     with TemporaryDirectory(prefix="atomlens-view-") as folder:
@@ -57,7 +58,7 @@ def read_upload(upload: Upload) -> "list[Atoms | Failure]":
         try:
             if is_table(path):
                 _refuse_table_of_files(path)
-            items = read_inputs([path])[0]
+            items = read_inputs([path], reading)[0]
         except AtomlensError as error:
             items = [Failure(name=label, message=str(error))]
         return [_without_folder(item, f"{folder}/") for item in items]
@@ -83,18 +84,20 @@ def _without_folder(item: "Atoms | Structure | Failure", folder: str) -> "Atoms 
     return item
 
 
-def read_texts(text: str, progress: Progress) -> "list[Atoms | Failure]":
+def read_texts(
+    text: str, progress: Progress, reading: ReadingOptions = AS_IT_IS
+) -> "list[Atoms | Failure]":
     """Return the structures of a pasted text: one a line, a SMILES or a formula, or a whole file.
 
     A name may follow a SMILES behind a space, as in files of SMILES.
     """
     kind = content_kind(text.encode("utf-8", errors="replace"))
     if kind:
-        return read_upload(Upload(f"pasted{kind}", text.encode("utf-8", errors="replace")))
+        return read_upload(Upload(f"pasted{kind}", text.encode("utf-8", errors="replace")), reading)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     found: list[Atoms | Failure] = []
     for done, line in enumerate(lines[:MOST_LINES], start=1):
-        found.append(_read_line(line))
+        found.append(reading.judged(_read_line(line)))
         progress(done, min(len(lines), MOST_LINES))
     if len(lines) > MOST_LINES:
         found.append(
@@ -134,12 +137,17 @@ def _atoms_of(line: str) -> "Atoms":
         return atoms
 
 
-def read_all(uploads: Sequence[Upload], text: str, progress: Progress) -> "list[Atoms | Failure]":
+def read_all(
+    uploads: Sequence[Upload],
+    text: str,
+    progress: Progress,
+    reading: ReadingOptions = AS_IT_IS,
+) -> "list[Atoms | Failure]":
     """Return what came of all files and of the text."""
     items: list[Atoms | Failure] = []
     for done, upload in enumerate(uploads, start=1):
-        items += read_upload(upload)
+        items += read_upload(upload, reading)
         progress(done, len(uploads))
     if text.strip():
-        items += read_texts(text, progress)
+        items += read_texts(text, progress, reading)
     return items

@@ -205,6 +205,7 @@ def test_the_command_writes_its_numbers_and_a_figure(
     assert {p.name for p in out.iterdir()} == {
         *("faithful.json", "faithful.csv", "curves.csv", "checks.csv", "faithful.png"),
         "study.json",
+        "inputs.csv",
     }
     shown = capsys.readouterr().out
     assert "contribution" in shown

@@ -203,6 +203,7 @@ def test_the_command_scores_a_model_on_toy_data(
     assert main([*given, "--out", str(tmp_path / "out"), "--quiet"]) == 0
     assert {p.name for p in (tmp_path / "out").iterdir()} == {
         "study.json",
+        "inputs.csv",
         "truth.csv",
         "truth.png",
     }

@@ -23,7 +23,7 @@ from atomlens.datasets.sources.archives import DAMAGE, open_members
 from atomlens.datasets.sources.deposits import Deposit, DepositFile
 from atomlens.datasets.sources.downloaded import DownloadedSource
 from atomlens.errors import DatasetError, Failure, StructureError
-from atomlens.structures.arrays import Structure, StructureArrays, structure_of
+from atomlens.structures.arrays import Structure, StructureArrays, chemical_formula, structure_of
 from atomlens.structures.cif.atoms import read_cif
 from atomlens.targets import Target
 
@@ -118,7 +118,9 @@ def _crystal(entry: dict[str, Any]) -> _Crystal:
     (found,) = read_cif(str(entry["structure"]) + "\n")
     if found.atoms is None:
         raise StructureError(found.problem)
-    found.atoms.info["name"] = str(entry.get("material_id") or found.atoms.get_chemical_formula())
+    found.atoms.info["name"] = str(
+        entry.get("material_id") or chemical_formula(found.atoms.numbers)
+    )
     return _Crystal(structure_of(found.atoms), values)
 
 

@@ -14,7 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import StructureError
-from atomlens.structures.checks import atoms_overlap, check_cell, impossible_neighbour
+from atomlens.structures.arrays import chemical_formula
+from atomlens.structures.checks import (
+    atoms_overlap,
+    check_cell,
+    impossible_neighbour,
+    pairs_within,
+)
 from atomlens.structures.cif.evidence import units_in_cell
 from atomlens.structures.cif.operations import Images
 from atomlens.structures.cif.sites import Sites, column, formula_amounts, number
@@ -41,6 +47,8 @@ if TYPE_CHECKING:
 _CELL = tuple(f"_cell_length_{x}" for x in "abc") + tuple(
     f"_cell_angle_{x}" for x in ("alpha", "beta", "gamma")
 )
+_LONGEST_OH = 1.25
+"""Å; a hydrogen within it is bound to an oxygen (0.96 Å)."""
 _MODEL = "_atom_site_pdbx_pdb_model_num"
 
 
@@ -216,7 +224,8 @@ def _finished(
     """Add what there is to say of the atoms; ``tags`` is None where the formula is another."""
     if sites.has_deuterium:
         add_warning(atoms, DEUTERIUM_NOTICE)
-    absent = float(sites.hydrogens[rows].sum())
+    named = sites.named_hydrogens[rows]
+    absent = float(sites.hydrogens[rows].sum() + named[_without_hydrogen(atoms, named > 0)].sum())
     if absent:
         add_warning(
             atoms,
@@ -236,6 +245,18 @@ def _finished(
     if tags is not None:
         _compare_with_formula(atoms, tags, is_cut, absent)
     return atoms
+
+
+def _without_hydrogen(atoms: "Atoms", which: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(n_atoms,) those of some atoms to which no hydrogen is bound."""
+    if not which.any() or not (atoms.numbers == 1).any():
+        return which
+    cell, pbc = np.asarray(atoms.cell[:], dtype=float), np.asarray(atoms.pbc, dtype=bool)
+    pairs = pairs_within(atoms.positions, cell, pbc, _LONGEST_OH)
+    bound = np.zeros(len(atoms), dtype=bool)
+    for one, other in ((pairs.first, pairs.second), (pairs.second, pairs.first)):
+        bound[one[atoms.numbers[other] == 1]] = True
+    return which & ~bound
 
 
 def _refuse_modulated(tags: Tags) -> None:
@@ -359,7 +380,7 @@ def _compare_with_formula(atoms: "Atoms", tags: Tags, is_cut: bool, absent: floa
         return
     if is_cut:
         raise StructureError(
-            f"its atoms are {atoms.get_chemical_formula()}, its sum formula is another one, and "
+            f"its atoms are {chemical_formula(atoms.numbers)}, its sum formula is another one, and "
             "its last line has no end, so the file is cut off; get a complete copy"
         )
     shown = " ".join(f"{s}{float(n):g}" if n != 1 else s for s, n in amounts.items())

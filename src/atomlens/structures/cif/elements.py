@@ -15,6 +15,8 @@ from atomlens.structures.records import short
 
 _WATER = re.compile(r"(wat(er)?|w?h2o|hoh|wtr|aqua?|oh2)\d*[a-z']*", re.IGNORECASE)
 _HYDROXYL = re.compile(r"(oh|hydroxyl?)\d*[a-z']*", re.IGNORECASE)
+_WATER_OXYGEN = re.compile(r"o\d*\(?w(at(er)?)?\)?\(?\d*\)?[a-z']*", re.IGNORECASE)
+"""``OW``, ``O1W``, ``Ow(2)``: the oxygen of a water."""
 _TYPE = re.compile(r"([A-Za-z]{1,2})(?:\d*(?:\.\d+)?[+-]+\d*|[+-]?\d*(?:\.\d+)?)")
 """An element, with a charge or a number behind it."""
 
@@ -54,6 +56,23 @@ def element_of(row: Callable[[], str], label: str, kind: str, formula: frozenset
             _refuse_unknown(row, kind)
         return _by_label(row, kind, formula, "_atom_site_type_symbol")
     return _by_label(row, label, formula, "the label")
+
+
+def element_in(label: str) -> str:
+    """Return the element of two letters that a label names for certain, such as ``Na1``, or ``""``.
+
+    One letter may be the name of a site or of a kind (``W1``, ``B2``, ``X``).
+    """
+    match = re.match(r"([A-Z][a-z])(?![A-Za-z])", label)
+    return match[1] if match and _is_element(match[1]) else ""
+
+
+def hydrogens_of_name(label: str) -> int:
+    """Return how many hydrogens the name of an oxygen says that it has: of a water or hydroxyl."""
+    label = label.strip()
+    if _WATER.fullmatch(label) or _WATER_OXYGEN.fullmatch(label):
+        return 2
+    return 1 if _HYDROXYL.fullmatch(label) else 0
 
 
 def _is_element_like(kind: str) -> bool:

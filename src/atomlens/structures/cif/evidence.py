@@ -3,6 +3,7 @@
 Every item is held against the atoms that symmetry makes; each agrees, contradicts or is silent.
 """
 
+import re
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import NamedTuple
@@ -43,6 +44,7 @@ def weigh(
     counts: Mapping[str, float],
     volume: float,
     multiplicities: tuple[NDArray[np.float64], NDArray[np.int_], int] | None = None,
+    n_operations: int = 0,
 ) -> Evidence:
     """Hold the atoms of one cell against what the file says of them.
 
@@ -52,6 +54,7 @@ def weigh(
         volume: Of the cell, Å3.
         multiplicities: Those that the file gives (n_sites,), those found (n_sites,), and the
             number of operations; None where the file gives none.
+        n_operations: Of the reading; 0: no matter.
     """
     agrees: list[str] = []
     contradicts: list[str] = []
@@ -62,6 +65,7 @@ def weigh(
         _by_electrons(tags, counts),
         _by_numbers_in_cell(tags, counts),
         _by_multiplicity(multiplicities),
+        _by_wyckoff(tags, n_operations),
     ):
         if verdict is not None:
             (agrees if verdict else contradicts).append(said)
@@ -163,6 +167,19 @@ def _by_multiplicity(given: tuple[NDArray[np.float64], NDArray[np.int_], int] | 
         f"site {row} (counted from 0) has multiplicity {said[wrong]:g} (here {found[wrong]})",
         False,
     )
+
+
+def _by_wyckoff(tags: Tags, n_operations: int) -> Item:
+    """Letters of Wyckoff positions; without symmetry there is ``a`` alone."""
+    letters = {
+        str(x).strip().lower()[-1:]
+        for x in column(tags, "_atom_site_wyckoff_symbol", "_atom_site_wyckoff_letter")
+    } - {"a", "?", ".", ""}
+    of_parent = any(re.match(r"_(parent_)?space_group_(symop_)?magn|_parent_", t) for t in tags)
+    if n_operations != 1 or not letters or of_parent:
+        return _SILENT
+    shown = ", ".join(sorted(letters))
+    return f"its sites have the Wyckoff letters {shown}, where P 1 has a alone", False
 
 
 def _compare(said: float, ours: float) -> bool | None:

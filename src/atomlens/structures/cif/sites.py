@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import StructureError
-from atomlens.structures.cif.elements import Element, element_of
+from atomlens.structures.cif.elements import Element, element_in, element_of, hydrogens_of_name
 from atomlens.structures.cif.tags import Tags
 from atomlens.structures.formulas import amounts_in_formula
 
@@ -103,7 +103,9 @@ class Sites:
         self.has_deuterium = any(e.symbol in ("D", "T") for e in found)
         self.symbols = ["H" if e.symbol in ("D", "T") else e.symbol for e in found]
         self.guessed = np.array([e.guessed for e in found], dtype=bool)
-        self.hydrogens = self._hydrogens(found)
+        self.hydrogens = np.nan_to_num(self._numbers("_atom_site_attached_hydrogens")[self.rows])
+        """(n_sites,) hydrogens that the file counts at a site, and that have no position"""
+        self.named_hydrogens = self._named_hydrogens(found)
         self.coordinates = self._positions(columns)
         self.groups = self._groups()
 
@@ -147,13 +149,36 @@ class Sites:
             f"the type symbols say {said}, which is not in the sum formula; {taken} was taken"
             for said, taken in corrected
         ]
+        self.doubts += self._contradicted(found, formula) if labels and types else []
         return found
 
-    def _hydrogens(self, found: list[Element]) -> NDArray[np.float64]:
-        """(n_sites,) hydrogens that belong to a site and have no position."""
-        attached = np.nan_to_num(self._numbers("_atom_site_attached_hydrogens")[self.rows])
-        by_name = np.array([e.hydrogens for e in found], dtype=float)
-        return attached if "H" in self.symbols else np.where(attached > 0, attached, by_name)
+    def _contradicted(self, found: list[Element], formula: frozenset[str]) -> list[str]:
+        """Say where a label names one element and the type another, and no formula decides."""
+        doubtful = [
+            (self.labels[i], name, e.symbol)
+            for i, e in zip(self.rows, found, strict=True)
+            if (name := element_in(self.labels[i]))
+            and name[0] != e.symbol[0]
+            and not (formula and name not in formula)
+        ]
+        if not doubtful:
+            return []
+        label, name, symbol = doubtful[0]
+        more = f", and {len(doubtful) - 1} more are like it" if len(doubtful) > 1 else ""
+        return [
+            f"the label {label} names {name} and its type symbol {symbol}; the type was taken{more}"
+        ]
+
+    def _named_hydrogens(self, found: list[Element]) -> NDArray[np.float64]:
+        """(n_sites,) hydrogens of a water or hydroxyl that the name of an oxygen speaks of."""
+        formula = formula_amounts(self.tags)
+        if formula and "H" not in formula:
+            return np.zeros(len(found))
+        own = [
+            max(e.hydrogens, hydrogens_of_name(self.labels[i]) if e.symbol == "O" else 0)
+            for i, e in zip(self.rows, found, strict=True)
+        ]
+        return np.where(self.hydrogens > 0, 0, np.array(own, dtype=float))
 
     def _values(self, *names: str) -> list[Any]:
         """(n_listed,) the values of a column of the atom loop; None where it has none."""

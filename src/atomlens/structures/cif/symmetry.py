@@ -71,6 +71,13 @@ _MAGNETIC_TRANSFORMS = (
     "_space_group_magn_transform_og_pp_abc",
 )
 _WYCKOFF_TAGS = ("_atom_site_wyckoff_symbol", "_atom_site_wyckoff_letter")
+_COUNTED = ("_symmetry_equiv_pos_site_id", "_space_group_symop_id")
+"""Numbers of symmetry operations, which stand beside the operations themselves."""
+_PARENTS = (
+    "_parent_space_group_it_number",
+    "_parent_space_group_name_h-m",
+    "_parent_space_group_name_h-m_alt",
+)
 _SYSTEMS = ("_space_group_crystal_system", "_symmetry_cell_setting", "_symmetry_crystal_system")
 
 _SHORTEST = 0.55
@@ -282,6 +289,12 @@ def _without_symmetry(listed: Cell) -> tuple[Images, list[str]]:
             f"it gives Wyckoff letters but no symmetry; the {n} atoms were taken as they stand, so "
             "some may be missing"
         ]
+    unsaid = _unsaid_symmetry(listed.tags)
+    if unsaid and not filled.evidence.agrees:
+        return filled.images, [
+            f"it gives {unsaid} but no symmetry of its own; the {n} atoms were taken as they "
+            "stand, so some may be missing"
+        ]
     hints = [str(x) for x in column(listed.tags, *_SYSTEMS)[:1] if _is_given(x)]
     if hints and hints[0].lower() != "triclinic" and not filled.evidence.agrees:
         return filled.images, [
@@ -289,6 +302,19 @@ def _without_symmetry(listed: Cell) -> tuple[Images, list[str]]:
             "stand, so some may be missing"
         ]
     return filled.images, []
+
+
+def _unsaid_symmetry(tags: Tags) -> str:
+    """Return what shows that there is symmetry which the file does not spell out, if any."""
+    for tag in _COUNTED:
+        n = sum(map(_is_given, column(tags, tag)))
+        if n > 1:
+            return f"numbers of {n} symmetry operations ({tag})"
+    for tag in _PARENTS:
+        for value in _texts(tags, tag)[:1]:
+            if value.strip() not in ("1", "P 1", "P1"):
+                return f"the space group {value} of its parent"
+    return ""
 
 
 def _judged(filled: Filled) -> list[str]:
@@ -359,6 +385,7 @@ def _filled(said: str, choice: str, operations: Operations, listed: Cell) -> Fil
         counts,
         float(abs(np.linalg.det(listed.cell))),
         None if given is None else (given, found, n_operations),
+        n_operations if said != "no symmetry" else 0,
     )
     return Filled(said, choice, images, evidence)
 

@@ -26,6 +26,14 @@ class _Quoted(str):
     """A value in quotes or between semicolons: never a tag or keyword."""
 
 
+_DECIDES = re.compile(
+    r"_cell_(length|angle|volume|formula_units_z)|_chemical_formula_sum$"
+    r"|_atom_site_(label|type_symbol|fract_[xyz]|cartn_[xyz]|occupancy)$"
+    r"|_space_group_(it_number|name_h-m_alt|symop_operation_xyz)$"
+    r"|_symmetry_(int_tables_number|space_group_name_h-m|equiv_pos_as_xyz)$"
+)
+"""Tags that decide which atoms there are; of others the last value holds."""
+
 _Line = tuple[int, list[str]]
 """Number of a line and its words, or one text between semicolons."""
 
@@ -115,7 +123,7 @@ class _Reader:
     def _give(self, values: list[str], number: int) -> None:
         """Give values to the tag or loop that waits for them."""
         if self.tag:
-            self.blocks[-1][1][self.tag] = " ".join(values)
+            self._store(self.tag, " ".join(values), number)
             self.tag = ""
         elif self.loop:
             self.rows.append((number, values))
@@ -123,6 +131,17 @@ class _Reader:
             raise StructureError(
                 f"line {number}: {short(values[0])} belongs to no tag of the CIF; correct the line"
             )
+
+    def _store(self, tag: str, value: Any, number: int) -> None:
+        """Keep the value of a tag; refuse one that was given with another value before."""
+        tags = self.blocks[-1][1]
+        before = tags.get(tag)
+        if before is not None and before != value and _DECIDES.match(tag):
+            raise StructureError(
+                f"line {number}: {tag} is given a second time in one data block, with another "
+                f"value ({_shown(before)} before, {_shown(value)} now); remove the wrong one"
+            )
+        tags[tag] = value
 
     def _start(self, word: str, number: int) -> None:
         """Begin a block, a loop, or a tag."""
@@ -157,13 +176,18 @@ class _Reader:
             words = [[*row[: n - 1], " ".join(row[n - 1 :])] for row in words]
         flat = [word for row in words for word in row]
         if len(flat) % n == 0:
-            self.blocks[-1][1].update({tag: flat[i::n] for i, tag in enumerate(loop)})
+            for i, tag in enumerate(loop):
+                self._store(tag, flat[i::n], rows[0][0])
         elif loop[0].startswith("_atom_site_") and "aniso" not in loop[0]:
             raise StructureError(
                 f"the loop of atoms ends within a row in line {rows[-1][0]} ({len(flat)} "
                 f"values for {n} columns), so the file is cut off or a value is missing; get a "
                 "complete copy"
             )
+
+
+def _shown(value: Any) -> str:
+    return f"{len(value)} rows" if isinstance(value, list) else short(value)
 
 
 def _is_value(word: str) -> bool:

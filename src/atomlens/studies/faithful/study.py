@@ -531,6 +531,8 @@ def as_json(result: StudyResult) -> dict[str, Any]:
         "says": result.notes[-1],
         "notes": list(result.notes[:-1]),
         "counts": content["counts"],
+        "seen_in": next(iter(content["seen_in"].values()), {}),
+        "warnings": content["warnings"],
         "failures": content["failures"],
     }
 

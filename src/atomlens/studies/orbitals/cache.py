@@ -14,6 +14,7 @@ import numpy as np
 
 from atomlens.errors import Failure, StudyError
 from atomlens.files import cache_folder, whole_file
+from atomlens.structures.arrays import chemical_formula
 from atomlens.studies.base import Progress, no_progress
 from atomlens.studies.orbitals.populations import frontier_orbitals
 from atomlens.studies.orbitals.solution import FrontierOrbitals, OrbitalSettings
@@ -58,7 +59,7 @@ def orbitals_of_many(
     """
     settings = settings or OrbitalSettings()
     place = folder if folder is not None else cache_folder() / "orbitals"
-    names = [str(m.info.get("name") or m.get_chemical_formula()) for m in molecules]
+    names = [str(m.info.get("name") or chemical_formula(m.numbers)) for m in molecules]
     paths = [place / f"{orbital_key(m, settings)}.json" for m in molecules]
     results: dict[int, FrontierOrbitals | Failure] = {}
     for i, (molecule, path) in enumerate(zip(molecules, paths, strict=True)):

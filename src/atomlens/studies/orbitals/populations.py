@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import StudyError
+from atomlens.structures.arrays import chemical_formula
 from atomlens.studies.orbitals.dft import converged_field, shared_orbitals
 from atomlens.studies.orbitals.huckel import solve_huckel
 from atomlens.studies.orbitals.solution import (
@@ -41,7 +42,7 @@ def frontier_orbitals(
         MissingDependencyError: pyscf is not installed.
     """
     settings = settings or OrbitalSettings()
-    called = name or str(atoms.info.get("name") or atoms.get_chemical_formula())
+    called = name or str(atoms.info.get("name") or chemical_formula(atoms.numbers))
     if atoms.pbc.any():
         raise StudyError(
             f"{called}: orbitals are calculated for molecules, and this structure repeats; "

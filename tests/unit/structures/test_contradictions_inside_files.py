@@ -1,0 +1,291 @@
+"""What a file says twice, in any format: refused with both sides named, or read with a warning."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+from atomlens.datasets import load_dataset
+from atomlens.errors import Failure
+from atomlens.predictor.inputs import read_inputs
+from atomlens.structures.arrays import warnings_of
+
+CELL = (
+    "data_x\n_cell_length_a 5.64\n_cell_length_b 5.64\n_cell_length_c 5.64\n_cell_angle_alpha 90\n"
+    "_cell_angle_beta 90\n_cell_angle_gamma 90\n"
+)
+LOOP = (
+    "loop_\n_atom_site_label\n_atom_site_type_symbol\n_atom_site_fract_x\n_atom_site_fract_y\n"
+    "_atom_site_fract_z\n"
+)
+SALT = "Na1 Na 0 0 0\nCl1 Cl .5 .5 .5\n"
+GROUP = "_space_group_IT_number 225\n"
+LABELS = LOOP.replace("_atom_site_type_symbol\n", "")
+POSCAR = "CsCl\n1.0\n4.12 0 0\n0 4.12 0\n0 0 4.12\nCs Cl\n1 1\nDirect\n0 0 0\n.5 .5 .5\n"
+LATTICE = 'Lattice="4.12 0 0 0 4.12 0 0 0 4.12"'
+WATER = "O 0 0 0\nH .96 0 0\nH -.24 .93 0\n"
+
+
+def outcome(path: Path, content: str) -> Atoms | Failure:
+    path.write_text(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        (item,) = read_inputs([path])[0]
+    return item  # type: ignore[return-value]
+
+
+def said_of(path: Path, content: str) -> str:
+    """Return the warnings of a structure, or why it is refused."""
+    item = outcome(path, content)
+    return item.message if isinstance(item, Failure) else " / ".join(warnings_of(item))
+
+
+CIFS = {
+    "a cell length twice": (
+        CELL + "_cell_length_a 6.0\n" + GROUP + LOOP + SALT,
+        "_cell_length_a is given a second time",
+    ),
+    "two loops of atoms": (
+        CELL + GROUP + LOOP + SALT + LOOP + "K1 K 0 0 0\n",
+        "(2 rows before, 1 rows now)",
+    ),
+    "the group of a parent alone": (
+        CELL + "_parent_space_group.IT_number 225\n" + LOOP + SALT,
+        "the space group 225 of its parent",
+    ),
+    "numbers of operations without these": (
+        CELL + "loop_\n_symmetry_equiv_pos_site_id\n1\n2\n3\n4\n" + LOOP + SALT,
+        "numbers of 4 symmetry operations",
+    ),
+    "Wyckoff letters of another group": (
+        CELL
+        + "_symmetry_space_group_name_H-M 'P 1'\n"
+        + LOOP.replace("_fract_x", "_Wyckoff_symbol\n_atom_site_fract_x")
+        + "Na1 Na a 0 0 0\nCl1 Cl b .5 .5 .5\n",
+        "Wyckoff letters b, where P 1 has a alone",
+    ),
+    "a label that names another element": (
+        CELL + GROUP + LOOP + "Na1 Cl 0 0 0\nCl1 Na .5 .5 .5\n",
+        "the label Na1 names Na and its type symbol Cl",
+    ),
+    "a water without hydrogens": (
+        CELL + LOOP + "Na1 Na 0 0 0\nO1W O .5 .5 .5\n",
+        "2 hydrogens that belong to its atoms have no position",
+    ),
+    "a water without hydrogens beside others": (
+        CELL + LOOP + "OW1 O .5 .5 .5\nC1 C 0 0 0\nH1 H .19 0 0\n",
+        "2 hydrogens that belong to its atoms have no position",
+    ),
+    "lengths in pm": (CELL.replace("5.64", "564") + GROUP + LOOP + SALT, "are within 6 Å"),
+}
+
+
+@pytest.mark.parametrize("what", CIFS)
+def test_what_a_cif_says_twice_is_held_together(what: str, tmp_path: Path) -> None:
+    content, words = CIFS[what]
+    assert words in said_of(tmp_path / "x.cif", content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        CELL + "_cell_length_a 5.64\n" + GROUP + LOOP + SALT,
+        CELL + "_parent_space_group.IT_number 225\n" + GROUP + LOOP + SALT,
+        CELL + LOOP + "OW1 O .5 .5 .5\nH1 H .67 .5 .5\nH2 H .46 .66 .5\n",
+        CELL + "_chemical_formula_sum 'Na O'\n" + LOOP + "Na1 Na 0 0 0\nOW O .5 .5 .5\n",
+        CELL + LOOP + "Ca O .1 .1 .1\nHo H .27 .1 .1\n".replace("Ca O", "Oa O"),
+        CELL + "_chemical_formula_sum 'K Cl'\n" + GROUP + LOOP + "Na1 K 0 0 0\nCl1 Cl .5 .5 .5\n",
+    ],
+)
+def test_what_agrees_needs_no_warning(content: str, tmp_path: Path) -> None:
+    assert said_of(tmp_path / "x.cif", content) == ""
+
+
+POSCARS = {
+    "names behind positions": (POSCAR.replace("0 0 0\n.5", "0 0 0 Cl\n.5"), "calls atom 0"),
+    "the title": (POSCAR.replace("CsCl", "NaCl", 1), "its title is 'NaCl', but its atoms are CsCl"),
+    "more rows than atoms": (POSCAR + ".2 .2 .2\n", "announces 2 atoms, but 3 positions follow"),
+    "fractions called Cartesian": (POSCAR.replace("Direct", "Cartesian"), "0.87 Å apart"),
+    "Å called fractions": (POSCAR.replace(".5 .5 .5", "2.06 2.06 2.06"), "0.43 Å apart"),
+    "lengths in nm": (POSCAR.replace("\n1.0\n", "\n0.1\n"), "check the unit"),
+}
+
+
+@pytest.mark.parametrize("what", POSCARS)
+def test_what_a_poscar_says_twice_is_held_together(what: str, tmp_path: Path) -> None:
+    content, words = POSCARS[what]
+    assert words in said_of(tmp_path / "POSCAR", content)
+
+
+def test_poscars_that_agree_need_no_warning(tmp_path: Path) -> None:
+    for title in ("CsCl", "Cs1 Cl1", "Cs2Cl2", "my run", "POSCAR", "C1"):
+        content = POSCAR.replace("CsCl", title, 1).replace("0 0 0\n.5", "0 0 0 T T F Cs\n.5")
+        assert said_of(tmp_path / "POSCAR", content) == ""
+    assert said_of(tmp_path / "POSCAR", POSCAR + "\n0 0 0.1\n0 0 0.1\n") == ""  # velocities
+
+
+XYZS = {
+    "symbol and atomic number": (
+        f"2\n{LATTICE} Properties=species:S:1:pos:R:3:Z:I:1\nCs 0 0 0 55\nCl 2.06 2.06 2.06 35\n",
+        "is Cl by its symbol and Br by its atomic number 35",
+    ),
+    "more rows than atoms": ("2\nwater\n" + WATER, "announces 2 atoms, but 3 lines of atoms"),
+    "a cell in words": ("3\na=4.1 b=4.1 c=4.1\n" + WATER, "may be those of a cell"),
+    "lengths in pm": ("3\nwater\nO 0 0 0\nH 96 0 0\nH -24 93 0\n", "are within 6 Å"),
+}
+
+
+@pytest.mark.parametrize("what", XYZS)
+def test_what_an_xyz_says_twice_is_held_together(what: str, tmp_path: Path) -> None:
+    content, words = XYZS[what]
+    assert words in said_of(tmp_path / "x.xyz", content)
+
+
+def test_frames_behind_one_with_a_wrong_number_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.xyz"
+    path.write_text(f"2\na\n{WATER}3\nb\n{WATER}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        first, second = read_inputs([path])[0]
+    assert isinstance(first, Failure)
+    assert len(second) == 3
+
+
+MOL = "x\n  test{0:>14}\n\n{1}M  END\n"
+ETHANE = (
+    "  2  1  0  0  0  0            999 V2000\n"
+    "    0.0000    0.0000    0.1000 C   0  0\n    1.5000    0.0000    0.0000 C   0  0\n"
+    "  1  2  {}  0\n"
+)
+
+
+def test_drawings_and_records_that_leave_something_open(tmp_path: Path) -> None:
+    any_bond = MOL.format("3D", ETHANE.format(8))
+    assert "has no order" in said_of(tmp_path / "x.mol", any_bond)
+    polymer = MOL.format("3D", ETHANE.format(1) + "M  STY  1   1 SRU\nM  SAL   1  2   1   2\n")
+    assert "stand for a polymer" in said_of(tmp_path / "x.mol", polymer)
+    twice = MOL.format("3D", ETHANE.format(1)) + "> <gap>\n1\n\n> <gap>\n{}\n\n$$$$\n"
+    assert "given twice in one record" in said_of(tmp_path / "x.sdf", twice.format(2))
+    assert "given twice" not in said_of(tmp_path / "x.sdf", twice.format(1))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("CN(C)(C)C", "reads like a SMILES, but is none"),
+        ("CC(C)(C)(C)C", "Explicit valence"),
+        ("F[Cl](F)F", "reads like a SMILES"),
+        ("SS316", "formula:"),
+        ("InChI=1S/CH4/h1H4", "give the SMILES"),
+        ("C~C", "has no order"),
+    ],
+)
+def test_a_text_that_is_nearly_a_smiles_is_no_formula(text: str, words: str) -> None:
+    (item,) = read_inputs([text])[0]
+    assert isinstance(item, Failure)
+    assert words in item.message
+
+
+def test_structural_formulas_are_still_formulas() -> None:
+    for text in ("CH3COOH", "FeFe2O4", "formula:CN(C)(C)C"):
+        (item,) = read_inputs([text])[0]
+        assert not isinstance(item, Failure), item
+
+
+def angles(smiles: str, centre: str) -> list[int]:
+    (atoms,) = read_inputs([smiles])[0]
+    assert isinstance(atoms, Atoms)
+    i = atoms.get_chemical_symbols().index(centre)
+    arms = np.delete(atoms.positions - atoms.positions[i], i, axis=0)
+    arms /= np.linalg.norm(arms, axis=1)[:, None]
+    upper = np.triu_indices(len(arms), 1)
+    return sorted(np.degrees(np.arccos(np.clip(arms @ arms.T, -1, 1)[upper])).round().astype(int))
+
+
+@pytest.mark.parametrize(
+    ("smiles", "centre", "right"),
+    [
+        ("F[Xe]F", "Xe", [180]),
+        ("FS(F)(F)F", "S", [90, 90, 90, 90, 120, 180]),
+        ("Cl[I-](Cl)(Cl)Cl", "I", [90, 90, 90, 90, 180, 180]),
+        ("O=[Xe](=O)(F)F", "Xe", [90, 90, 90, 90, 120, 180]),
+        ("O=[Os](=O)(=O)=O", "Os", [109] * 6),
+        ("Cl[Hg]Cl", "Hg", [180]),
+    ],
+)
+def test_lone_pairs_take_their_corners(smiles: str, centre: str, right: list[int]) -> None:
+    assert angles(smiles, centre) == right
+
+
+TABLES = {
+    "a formula beside the structure": (
+        "t.csv",
+        "smiles,formula,y\nC,C6H6,1\nCC,C2H6,2\n",
+        "the column formula says 'C6H6', but its atoms are CH4",
+    ),
+    "numbers for nothing": (
+        "t.csv",
+        "smiles,y\nC,-9999\nCC,1.5\nCCC,2.5\nCCCC,3.5\n",
+        "-9999, which many programs write where nothing is known",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TABLES)
+def test_what_a_table_says_twice_is_held_together(what: str, tmp_path: Path) -> None:
+    name, content, words = TABLES[what]
+    (tmp_path / name).write_text(content)
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        data = load_dataset(tmp_path / name, "y")
+    assert words in " ".join(str(w.message) for w in heard)
+    if "formula" in what:
+        assert words in data.structures.warnings[0][0]
+        assert not data.structures.warnings[1]
+
+
+def test_a_key_with_two_values_is_no_value(tmp_path: Path) -> None:
+    rows = ['{"smiles": "C", "y": 1, "y": 2}', '{"smiles": "CC", "y": 3, "y": 3}']
+    (tmp_path / "t.jsonl").write_text("\n".join(rows))
+    data = load_dataset(tmp_path / "t.jsonl", "y")
+    assert data.values[:, 0].tolist() == [3.0]
+    assert "the key 'y' has two values" in data.failures[0].message
+
+
+def test_tables_that_agree_need_no_warning(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("smiles,formula,y\nC,CH4,-1\nCC,H6C2,-99\nCCO,ethanol,-120\nO,,-4\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        data = load_dataset(path, "y")
+    assert not any(data.structures.warnings)
+
+
+def test_the_separator_that_excel_writes_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("sep=;\nsmiles;y\nC;1,5\nCC;2,5\n")
+    data = load_dataset(tmp_path / "t.csv", "y")
+    assert data.values[:, 0].tolist() == [1.5, 2.5]
+
+
+def test_the_sheets_that_are_not_read_are_named(tmp_path: Path) -> None:
+    pytest.importorskip("openpyxl")
+    import pandas
+
+    with pandas.ExcelWriter(tmp_path / "t.xlsx") as book:
+        for i, name in enumerate(("first", "second")):
+            frame = pandas.DataFrame({"smiles": ["C", "CC"], "y": [i + 0.5, i + 1.5]})
+            frame.to_excel(book, sheet_name=name, index=False)
+    with pytest.warns(UserWarning, match="sheet first was read, and not second"):
+        data = load_dataset(tmp_path / "t.xlsx", "y")
+    assert data.values[:, 0].tolist() == [0.5, 1.5]
+
+
+def test_the_index_of_a_frame_is_a_column(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    import pandas
+
+    index = pandas.Index(["C", "CC"], name="smiles")
+    pandas.DataFrame({"y": [1.5, 2.5]}, index=index).to_parquet(tmp_path / "t.parquet")
+    assert len(load_dataset(tmp_path / "t.parquet", "y")) == 2
