@@ -33,7 +33,6 @@ from atomlens.predictor.loading import load_trained
 from atomlens.predictor.metrics import Metrics
 from atomlens.predictor.ordered import mean_of_forms, one_row_each
 from atomlens.predictor.prediction import Prediction
-from atomlens.predictor.samples import UNKNOWN
 from atomlens.predictor.saving import save
 from atomlens.predictor.trained import TrainedModel
 from atomlens.progress import shown
@@ -175,8 +174,7 @@ class Predictor(TrainedModel):
         ``train``, ``validation``, ``test``, ``pretraining`` or nothing; ``unknown`` if the model's
         folder does not say (imported models, folders of atomlens 0.1).
         """
-        samples = self.record.samples
-        return (UNKNOWN,) * len(structures) if samples is None else samples.part_of(structures)
+        return self.parts_of(structures)
 
     def was_in(self, structures: StructureArrays, *parts: str) -> NDArray[np.bool_]:
         """(n,) whether each structure was in one of some parts of the model's training.
@@ -184,7 +182,7 @@ class Predictor(TrainedModel):
         By content, whatever it is called; by name for folders that hold no digests (0.1).
         """
         if self.record.samples is not None:
-            return np.isin(self.record.samples.part_of(structures), parts)
+            return np.isin(self.parts_of(structures), parts)
         names = {name for part in parts for name in self.record.split.get(part, ())}
         return np.array([name in names for name in structures.names], dtype=np.bool_)
 

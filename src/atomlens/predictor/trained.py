@@ -1,7 +1,7 @@
 """What a training leaves: models, neighbours, targets and scaling, and their answer in units."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from atomlens.predictor.estimates import (
 from atomlens.predictor.familiarity import Familiarity, Values, doubts, no_estimate
 from atomlens.predictor.inference import RawOutputs
 from atomlens.predictor.record import TrainingRecord
+from atomlens.predictor.samples import UNKNOWN
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
 from atomlens.targets.scaling import TargetScaling
@@ -81,6 +82,22 @@ class TrainedModel:
         if not sources and any(t is not None for t in self.calibration.targets):
             return "validation"
         return " + ".join(sources) or "none"
+
+    def parts_of(self, structures: StructureArrays) -> tuple[str, ...]:
+        """(n,) in which part of the training each structure was, by content.
+
+        To a model that reads compositions alone a crystal is its formula: what it has learned of
+        the one it knows of the other. ``unknown`` if the folder of the model has no digests.
+        """
+        samples = self.record.samples
+        if samples is None:
+            return (UNKNOWN,) * len(structures)
+        parts = samples.part_of(structures)
+        if self.builder.needs_positions or structures.is_formula.all():
+            return parts
+        bare = replace(structures, is_formula=np.ones(len(structures), dtype=np.bool_))
+        of_formulas = samples.part_of(bare)
+        return tuple(own or other for own, other in zip(parts, of_formulas, strict=True))
 
     def models_on(self, device: str) -> tuple[PropertyModel, ...]:
         """Return the models after moving them to a device."""
