@@ -35,8 +35,21 @@ def metrics(folder: Path) -> dict[str, Any]:
 
 def test_error(folder: Path) -> float:
     """MAE of the test part, of the only target."""
-    (figures,) = metrics(folder)["test"]["targets"].values()
-    return float(figures["mae"])
+    found = list((metrics(folder).get("test") or {}).get("targets", {}).values())
+    if len(found) != 1 or "mae" not in found[0]:
+        raise SystemExit(
+            f"{folder}: metrics.json has the test errors of {len(found)} targets; the claims need "
+            "a model of one number, with a test part."
+        )
+    return float(found[0]["mae"])
+
+
+def last_loss(folder: Path) -> float:
+    """Training loss of the last epoch."""
+    losses = history(folder, "train_loss")
+    if not losses:
+        raise SystemExit(f"{folder}: there is no training loss in history.csv.")
+    return losses[-1]
 
 
 def history(folder: Path, column: str) -> list[float]:
@@ -76,7 +89,7 @@ def main() -> None:
         return
     named = [group.partition("=")[::2] for group in args.groups]
     if args.kind == "ladder":
-        losses = {name: [history(f, "train_loss")[-1] for f in folders(p)] for name, p in named}
+        losses = {name: [last_loss(f) for f in folders(p)] for name, p in named}
         errors = {name: [test_error(f) for f in folders(p)] for name, p in named}
         print("\n".join(map(shown, ladder_claims(losses, errors))))
         return

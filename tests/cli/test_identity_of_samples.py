@@ -189,3 +189,21 @@ def test_a_column_named_in_other_letters_trains(tmp_path) -> None:
         assert train(*said, "--extensive", "--unit", "meV") == 0
     kept = json.loads(Path("m1/settings.json").read_text())["scaling"]["targets"][0]
     assert (kept["name"], kept["unit"], kept["extensive"]) == ("Gap", "meV", True)
+
+
+def test_to_a_model_of_formulas_a_crystal_is_the_formula_that_it_has_learned() -> None:
+    import numpy as np
+    from ase.build import bulk
+
+    import atomlens as al
+    from atomlens.structures.arrays import StructureArrays
+
+    model = al.load("box:formula-gap")
+    salt, strange = bulk("NaCl", "rocksalt", a=5.64), bulk("XeKr", "rocksalt", a=6.0)
+    known, unknown = model.predict([salt, strange], n_workers=1).seen
+    assert known == model.predict("NaCl").seen[0] != ""
+    assert unknown == ""
+    arrays = StructureArrays.from_atoms([salt, strange])
+    np.testing.assert_array_equal(model.was_in(arrays, known), [True, False])
+    crystals = al.load("box:mp")  # reads positions: another lattice of NaCl is another crystal
+    assert crystals.predict(bulk("NaCl", "rocksalt", a=4.0)).seen[0] == ""

@@ -55,6 +55,9 @@ def test_the_settings_of_a_study_are_listed_with_their_meaning(
         (["orbits", "CC", "--out", "x", "--model", "MODEL", "--shuffled", "MODEL"], "shuffled"),
         (["orbits", "no.xyz", "--out", "x", "--model", "MODEL"], "no.xyz"),
         (["orbits", "toy", "--out", "x", "--model", "MODEL", "--limit", "0"], "1 or more"),
+        (["orbits", "CC", "--out", "x", "--model", "qm9:hommo"], "Did you mean 'homo'?"),
+        (["orbits", "CC", "--out", "x", "--model", "qm8:homo"], "qm8"),
+        (["faithful", "CC", "--out", "x", "--model", "qm9:homo"], "--set target=homo"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_two(

@@ -1,6 +1,7 @@
 """``atomlens study``: a claim about attention, measured, with controls."""
 
 import argparse
+import os
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -31,13 +32,15 @@ Measure a claim about attention: effect size, confidence interval, and the same 
 untrained network and of a model trained on shuffled labels. `atomlens study list` names the
 studies, `atomlens study info NAME` the settings of one.
 
-INPUT is a data set's name, a table, a structure file, a folder, a glob or a SMILES. Samples that
-a model was trained on are left out unless --all is given."""
+A model of several targets, such as those of the box, is asked about one with MODEL:TARGET
+(qm9:homo). INPUT is a data set's name, a table, a structure file, a folder, a glob or a SMILES.
+Samples that a model was trained on are left out unless --all is given."""
 EXAMPLES = """\
 examples:
   atomlens study list
   atomlens study relative-attention qm9 --limit 5000 --model runs/homo --model runs/lumo \\
       --shuffled runs/homo-shuffled --out studies/relative-attention
+  atomlens study orbits C60.xyz --model qm9:homo --model qm9:lumo --out studies/orbits
   atomlens study orbits C60.xyz --model runs/homo --out studies/orbits --set tolerance=0.05
 
 The control is trained like its model, with: --set training.shuffle_targets=true
@@ -51,11 +54,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("study", metavar="NAME", help="a study, or `list`, or `info`")
     parser.add_argument("inputs", metavar="INPUT", nargs="*", help="data set, table, structures")
     parser.add_argument(
-        "--model", metavar="M", action="append", default=[], help="trained model; may repeat"
+        "--model",
+        metavar="M[:TARGET]",
+        action="append",
+        default=[],
+        help="trained model, or one target of it; may repeat",
     )
     parser.add_argument(
         "--shuffled",
-        metavar="M",
+        metavar="M[:TARGET]",
         action="append",
         default=[],
         help="control: a model trained on shuffled labels; may repeat",
@@ -89,6 +96,7 @@ def run(options: argparse.Namespace) -> int:
     check_explorer(study, options.chemiscope)
     if not options.model:
         raise StudyError(f"{study.name}: give at least one trained model with --model.")
+    refuse_named_targets(study, [*options.model, *options.shuffled])
     models = load_all(options.model)
     study.check_models(models)
     data = load_inputs(study, options, models)
@@ -163,11 +171,43 @@ def check_explorer(study: "Study", path: Path | None) -> None:
     check_map(path)
 
 
-def load_all(paths: list[str]) -> "tuple[Predictor, ...]":
-    """Load model folders."""
-    from atomlens.predictor import load
+def load_all(given: list[str]) -> "tuple[Predictor, ...]":
+    """Load models; of ``MODEL:TARGET`` that target alone."""
+    return tuple(load_one(one) for one in given)
 
-    return tuple(load(path) for path in paths)
+
+def refuse_named_targets(study: "Study", given: list[str]) -> None:
+    """Raise a SettingsError for MODEL:TARGET in a study that has a setting for the target."""
+    from atomlens.studies.one_target import split_name
+
+    if not hasattr(study.settings, "target"):
+        return
+    for one in given:
+        model, target = (one, "") if os.path.exists(one) else split_name(one)
+        if target:
+            raise SettingsError(
+                f"{one}: {study.name} has a setting for the target; type --model {model} --set "
+                f"target={target}."
+            )
+
+
+def load_one(given: str) -> "Predictor":
+    """Load a model, or one target of a model of several.
+
+    Raises:
+        ModelError: there is no such model.
+        StudyError: it has no such target.
+    """
+    from atomlens.predictor import load
+    from atomlens.studies.one_target import about_target, split_name
+
+    name, target = (given, "") if os.path.exists(given) else split_name(given)
+    if not target:
+        return load(given)
+    try:
+        return about_target(load(name), target)
+    except StudyError as problem:
+        raise StudyError(f"{given}: {problem}") from None
 
 
 def load_inputs(

@@ -5,6 +5,11 @@ import math
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
+
+_NOTHING = 1e-26
+"""What a Gaussian is not told from zero below: lost in the rounding of sums, but farther out its
+numbers are subnormal, and products of such take a processor many times as long."""
 
 
 class GaussianBasis(nn.Module):
@@ -24,7 +29,7 @@ class GaussianBasis(nn.Module):
     def forward(self, values: Float[Tensor, " n_rows"]) -> Float[Tensor, "n_rows n_centers"]:
         """Return one column a centre."""
         scaled = (values.unsqueeze(1) - self.centers.to(values.dtype)) / self.width
-        return scaled.square_().neg_().exp_()
+        return functional.threshold(scaled.square_().neg_().exp_(), _NOTHING, 0.0)
 
 
 class SmoothBasis(nn.Module):

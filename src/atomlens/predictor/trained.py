@@ -1,7 +1,7 @@
 """What a training leaves: models, neighbours, targets and scaling, and their answer in units."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -83,6 +83,22 @@ class TrainedModel:
             return "validation"
         return " + ".join(sources) or "none"
 
+    def parts_of(self, structures: StructureArrays) -> tuple[str, ...]:
+        """(n,) in which part of the training each structure was, by content.
+
+        To a model that reads compositions alone a crystal is its formula: what it has learned of
+        the one it knows of the other. ``unknown`` if the folder of the model has no digests.
+        """
+        samples = self.record.samples
+        if samples is None:
+            return (UNKNOWN,) * len(structures)
+        parts = samples.part_of(structures)
+        if self.builder.needs_positions or structures.is_formula.all():
+            return parts
+        bare = replace(structures, is_formula=np.ones(len(structures), dtype=np.bool_))
+        of_formulas = samples.part_of(bare)
+        return tuple(own or other for own, other in zip(parts, of_formulas, strict=True))
+
     def models_on(self, device: str) -> tuple[PropertyModel, ...]:
         """Return the models after moving them to a device."""
         place = choose_device(device)
@@ -133,5 +149,4 @@ class TrainedModel:
         ``train``, ``validation``, ``test``, ``pretraining`` or nothing; ``unknown`` if the model's
         folder does not say (imported models, folders of atomlens 0.1).
         """
-        samples = self.record.samples
-        return (UNKNOWN,) * len(structures) if samples is None else samples.part_of(structures)
+        return self.parts_of(structures)

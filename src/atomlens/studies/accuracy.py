@@ -56,7 +56,8 @@ class Training:
         """Whether the validation error was lowest before the last fifth of the epochs."""
         if not self.validation:
             return False
-        return int(np.argmin(self.validation)) < (1 - _LAST_SHARE) * len(self.validation)
+        best_epoch = int(np.argmin(self.validation)) + 1
+        return best_epoch <= (1 - _LAST_SHARE) * len(self.validation)
 
 
 def ladder_claims(training_losses: Errors, test_errors: Errors) -> tuple[Claim, Claim]:

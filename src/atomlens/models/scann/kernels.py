@@ -24,6 +24,10 @@ from atomlens.machine import kept
 _Floats = NDArray[np.float32]
 _Ints = NDArray[np.int64]
 _REASSOCIATE = {"reassoc", "contract", "nsz", "arcp"}
+_NOTHING = np.float32(-60.0)
+"""Scores so far below the largest get no attention at all, as those of edges that are taken away:
+what is left of an exponential there would make gradients subnormal, and products of such numbers
+take the processor many times as long. Attention of e⁻⁶⁰ is lost in the rounding of the others."""
 
 
 _compiled: Callable[..., Callable[[Any], Any]] = partial(kept, nogil=True, error_model="numpy")
@@ -201,7 +205,8 @@ def attention_forward(
                 largest[h] = max(largest[h], score)
         for e in range(begin, end):
             for h in range(n_heads):
-                weight = _exp(attention[e, h] - largest[h])
+                below = attention[e, h] - largest[h]
+                weight = _exp(below) if below > _NOTHING else np.float32(0.0)
                 attention[e, h] = weight
                 total[h] += weight
         for e in range(begin, end):
