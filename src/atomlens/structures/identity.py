@@ -57,7 +57,8 @@ def nearby_digests(structures: StructureArrays) -> list[list[int]]:
     are within 8e-5 Å of an edge are tried on its other side, six of them at most.
     """
     found = _Numbers.of(structures)
-    offsets, others = structures.offsets.tolist(), []
+    offsets = structures.offsets.tolist()
+    others: list[list[int]] = []
     for i, is_formula in enumerate(structures.is_formula.tolist()):
         own = slice(offsets[i], offsets[i + 1])
         others.append([] if is_formula else _other_sides(found, i, own))
@@ -69,7 +70,7 @@ def _other_sides(found: "_Numbers", i: int, own: slice) -> list[int]:
     aside = np.minimum(above, 1 - above)
     places = np.argwhere(aside < _EDGE)
     places = places[np.argsort(aside[tuple(places.T)], kind="stable")][:_MOST_AT_EDGES]
-    digests = []
+    digests: list[int] = []
     for chosen in range(1, 1 << len(places)):
         other = rows.copy()
         for bit, (atom, column) in enumerate(places.tolist()):

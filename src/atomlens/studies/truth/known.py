@@ -121,7 +121,7 @@ def orbital_molecules() -> Dataset:
 
 
 def _heavy_first(own: FrontierOrbitals) -> NDArray[np.int64]:
-    return np.argsort(own.atomic_numbers == 1, kind="stable")
+    return np.argsort(own.atomic_numbers == 1, kind="stable").astype(np.int64)
 
 
 def _heavy_shares(own: FrontierOrbitals, target: Orbital) -> Values:

@@ -187,7 +187,7 @@ class _Judged:
         random = np.random.default_rng(self.settings.seed).random(len(owner))
         rows += self._scored("random", random, {})
         if self.known.by_size:
-            degrees = np.array([float(key[1]) for key in known[1]])
+            degrees = np.array([key[1] for key in known[1]], dtype=np.float64)
             rows += self._scored("number of neighbours", degrees, {})
         labels = self._known_terms()
         if labels is not None:  # what the true terms themselves look like in a table
@@ -325,7 +325,7 @@ def named_in_training(predictor: Predictor, structures: StructureArrays) -> NDAr
         return np.zeros(len(structures), dtype=np.bool_)
     if "train" in parts:
         return np.array([name in parts["train"] for name in structures.names])
-    others = frozenset().union(*parts.values())
+    others = {name for names in parts.values() for name in names}
     return np.array([name not in others for name in structures.names])
 
 
