@@ -65,6 +65,8 @@ class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
         weight_decay: float | None = None,
         loss: str | None = None,
         target_weights: str | None = None,
+        attention_labels: str | None = None,
+        attention_weight: float | None = None,
         huber_delta: float | None = None,
         clipping: str | None = None,
         clip_norm: float | None = None,
@@ -118,6 +120,8 @@ class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
         self.weight_decay = weight_decay
         self.loss = loss
         self.target_weights = target_weights
+        self.attention_labels = attention_labels
+        self.attention_weight = attention_weight
         self.huber_delta = huber_delta
         self.clipping = clipping
         self.clip_norm = clip_norm

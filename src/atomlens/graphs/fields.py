@@ -73,6 +73,13 @@ FIELDS: dict[str, GraphField] = {
     "charges": GraphField(
         scope="node", meaning="partial charges, e; 0 where unknown", cached=False
     ),
+    "node_rows": GraphField(
+        scope="node",
+        dtype="int64",
+        meaning="which of a store's nodes each one is, for training that knows more of atoms",
+        filler=-1,
+        cached=False,
+    ),
     "cell": GraphField(
         scope="graph",
         shape=(3, 3),

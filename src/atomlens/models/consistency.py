@@ -28,6 +28,7 @@ def consistency_loss(
     meaning: Meaning,
     extensive: Bool[Tensor, " n_outputs"],
     real: Bool[Tensor, " n_graphs"] | None = None,
+    intercept: Float[Tensor, " n_outputs"] | None = None,
 ) -> Float[Tensor, ""]:
     """Return the mean over graphs and outputs, in scaled units.
 
@@ -39,6 +40,8 @@ def consistency_loss(
         extensive: Which outputs are multiplied by the number of atoms afterwards; when atoms are
             taken out of the graph, there are fewer of them.
         real: Graphs that count; all by default.
+        intercept: What the terms of a structure hold together, in equal parts, whatever the atoms
+            are; it stays as it is without some of them.
     """
     index, n_graphs = batch.graph_index, batch.n_graphs
     share = 0.5 * torch.rand(n_graphs, device=terms.device)
@@ -47,6 +50,9 @@ def consistency_loss(
         left = segment_sum((~absent).to(terms.dtype), index, n_graphs)
         absent = absent & (left > 0).index_select(0, index)
     there = (~absent).to(terms.dtype).unsqueeze(1)
+    if intercept is not None:
+        counts = batch.node_counts.to(terms.dtype).clamp(min=1).index_select(0, index)
+        terms = terms - intercept / counts.unsqueeze(1)
     expected = segment_sum(terms * there, index, n_graphs)
     if meaning == "graph":
         amounts = batch.node_weights
@@ -59,6 +65,8 @@ def consistency_loss(
     else:
         absence = Absence(masked=absent)
     got = segment_sum(terms_of(absence), index, n_graphs)
+    if intercept is not None:
+        got = got - intercept
     error = (got - expected).abs()
     if real is None:
         return error.mean()

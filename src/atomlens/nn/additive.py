@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from atomlens.nn.linear import glorot_linear
-from atomlens.nn.segment import segment_softmax, segment_sum
+from atomlens.nn.segment import segment_max, segment_softmax, segment_sum
 
 ABSENT = -1e4
 """Added to the score of what is not there: its share underflows to zero."""
@@ -108,3 +108,101 @@ class AdditiveReadout(nn.Module):
             scores=scores,
             pooled=pooled,
         )
+
+
+class SelfStandingReadout(nn.Module):
+    """Terms that rest on an atom's own features, and not on what else is in the structure.
+
+    Each of ``n_heads`` heads an output gives an atom a weight a and a value u: its term is
+    Σ_h a_h u_h. With ``saturates`` the weights of a head are exp(s_j) / (1 + Σ_k exp(s_k)) over the
+    atoms of the structure, a softmax with a place for nobody: a head that finds nothing adds
+    nothing, and two atoms that are alike share what one of them would have. Without, they are
+    1 / (1 + exp(-s_j)), and the terms just add up. What is there without any atom is one number an
+    output, the intercept, of which every atom of a structure holds the same part.
+    """
+
+    def __init__(self, n_features: int, n_outputs: int, n_heads: int, *, saturates: bool) -> None:
+        super().__init__()
+        self.n_outputs, self.n_heads, self.saturates = n_outputs, n_heads, saturates
+        self.input = glorot_linear(n_features, n_features)
+        self.query = glorot_linear(n_features, n_outputs * n_heads)
+        self.key = glorot_linear(n_features, n_features)
+        self.head = glorot_linear(n_features, n_features)
+        self.output = glorot_linear(n_features, n_outputs * n_heads)
+        self.intercept = nn.Embedding(n_outputs, 1, _weight=torch.zeros(n_outputs, 1))
+
+    def forward(
+        self,
+        nodes: Float[Tensor, "n_nodes n_features"],
+        graph_index: Int[Tensor, " n_nodes"],
+        node_counts: Int[Tensor, " n_graphs"],
+        *,
+        extensive: Bool[Tensor, " n_outputs"] | None = None,
+        keep: Float[Tensor, " n_nodes"] | None = None,
+        silent: Bool[Tensor, " n_nodes"] | None = None,
+        base: Float[Tensor, "n_nodes n_outputs"] | None = None,
+    ) -> Additive:
+        """Read out every graph.
+
+        Args:
+            nodes: Features of the atoms.
+            graph_index: Graph of each atom, ascending.
+            node_counts: Number of atoms of each graph.
+            extensive: Outputs that are multiplied by the number of atoms afterwards: of these the
+                terms are divided by it.
+            keep: 0 for atoms that are not there, 1 for the others.
+            silent: Atoms that are there and have no term but their part of the intercept.
+            base: A number an atom and output, whose mean over the atoms is added to the output.
+        """
+        n_graphs, heads = len(node_counts), (-1, self.n_outputs, self.n_heads)
+        key = self.key(functional.silu(self.input(nodes)))
+        scores = self.query(key)
+        counts = node_counts.to(key.dtype)
+        speaks = None if silent is None else (~silent).to(key.dtype)
+        if keep is not None:
+            counts = segment_sum(keep, graph_index, n_graphs)
+            speaks = keep if speaks is None else keep * speaks
+        if speaks is not None:
+            scores = scores + ABSENT * (1 - speaks).unsqueeze(1)
+        shares = counts.clamp(min=1).reciprocal().index_select(0, graph_index).unsqueeze(1)
+        weights = self._weights(scores, graph_index, n_graphs)
+        terms = (weights * self.output(functional.silu(self.head(key)))).view(heads).sum(dim=2)
+        if extensive is not None:
+            terms = torch.where(extensive, terms * shares, terms)
+        if base is not None:
+            terms = terms + base * shares
+        terms = terms + self.start * shares
+        if keep is not None:
+            terms = terms * keep.unsqueeze(1)
+        # where nobody speaks all have the same share
+        each = weights.view(heads).sum(dim=2) + torch.finfo(key.dtype).tiny
+        if keep is not None:
+            each = each * keep.unsqueeze(1)
+        total = segment_sum(each, graph_index, n_graphs).clamp(min=torch.finfo(key.dtype).tiny)
+        attention = each / total.index_select(0, graph_index)
+        pooled = segment_sum(attention.mean(dim=1, keepdim=True) * key, graph_index, n_graphs)
+        return Additive(
+            values=segment_sum(terms, graph_index, n_graphs),
+            terms=terms,
+            attention=attention,
+            scores=scores.view(heads).mean(dim=2),
+            pooled=pooled,
+        )
+
+    @property
+    def start(self) -> Float[Tensor, " n_outputs"]:
+        """The intercept."""
+        return self.intercept.weight[:, 0]
+
+    def _weights(
+        self,
+        scores: Float[Tensor, "n_nodes _"],
+        graph_index: Int[Tensor, " n_nodes"],
+        n_graphs: int,
+    ) -> Float[Tensor, "n_nodes _"]:
+        if not self.saturates:
+            return scores.sigmoid()
+        largest = segment_max(scores, graph_index, n_graphs).clamp(min=0)
+        weights = (scores - largest.index_select(0, graph_index)).exp()
+        totals = segment_sum(weights, graph_index, n_graphs) + (-largest).exp()
+        return weights / totals.index_select(0, graph_index)

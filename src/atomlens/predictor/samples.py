@@ -15,7 +15,7 @@ from safetensors.numpy import save as save_arrays
 from atomlens.datasets.base import Dataset
 from atomlens.errors import DatasetError, ModelError
 from atomlens.structures.arrays import StructureArrays
-from atomlens.structures.identity import row_digests, structure_digests
+from atomlens.structures.identity import nearby_digests, row_digests, structure_digests
 
 PARTS = ("train", "validation", "test")
 PRETRAINING = "pretraining"
@@ -99,6 +99,11 @@ class TrainingSamples:
         and test is named: the one that makes a prediction look best.
         """
         found = structure_digests(structures).tolist()
+        unknown = [i for i, digest in enumerate(found) if digest not in self._places]
+        nearby = nearby_digests(structures.subset(np.array(unknown, dtype=np.int64)))
+        for i, others in zip(unknown, nearby, strict=True):
+            known = [digest for digest in others if digest in self._places]
+            found[i] = known[0] if known else found[i]
         return tuple(_WORDS[self._places[d]] if d in self._places else "" for d in found)
 
     @cached_property

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,43 +19,103 @@ _LARGEST_FOR_PAIRS = 1000
 """Atoms of a molecule up to which the distances between all pairs are looked at."""
 _PAIRS_AT_ONCE = 1_000_000
 _FORMULA, _MOLECULE, _CRYSTAL = 1, 2, 3
+_EDGE = 0.008
+"""Of a step: what is this near to an edge may have been rounded over it."""
+_MOST_AT_EDGES = 6
+"""Numbers near an edge that are tried on its other side."""
 
 
 def structure_digests(structures: StructureArrays) -> NDArray[np.uint64]:
     """(n,) one number of the content of each structure; names and charges do not count.
 
-    Equal for the same atoms in another order, and for positions that differ by rounding (about
-    0.01 Å). A molecule may be turned, moved and mirrored; a crystal may be turned, and its atoms
-    moved by lattice vectors, but the choice of its cell and origin counts. Of a bare formula the
-    ratio of its elements counts.
+    Equal for the same atoms in another order, and for positions that differ by rounding, unless
+    that carries a number over the edge of a step of 0.01 Å (see `nearby_digests`). A molecule may
+    be turned, moved and mirrored; a crystal may be turned, and its atoms moved by lattice vectors,
+    but the choice of its cell and origin counts. Of a bare formula the ratio of its elements
+    counts.
     """
-    n = len(structures)
-    owners = np.repeat(np.arange(n), structures.n_atoms)
-    volumes = np.abs(np.linalg.det(structures.cells)) if n else np.zeros(0)
-    crystals = structures.pbc.all(axis=1) & (volumes > 1e-6) & ~structures.is_formula
-    rows = np.zeros((len(owners), 4), dtype=np.int64)
-    rows[:, 0] = structures.atomic_numbers
-    inside = crystals[owners]
-    if inside.any():
-        rows[inside, 1:] = _fractional_steps(structures, crystals, owners[inside], inside)
-    molecules = ~crystals & ~structures.is_formula
-    outside = molecules[owners]
-    if outside.any():
-        rows[outside, 1:] = _distance_steps(structures, molecules, owners, outside)
-    rows = rows[_order(owners, rows)]
-    kinds = np.where(crystals, _CRYSTAL, _MOLECULE)[:, None]
-    heads = np.concatenate([kinds, _cell_steps(structures.cells, structures.pbc)], axis=1)
-    digests = np.zeros(n, dtype=np.uint64)
+    found = _Numbers.of(structures)
+    rows = found.rows[_order(found.owners, found.rows)]
+    digests = np.zeros(len(structures), dtype=np.uint64)
     formulas, offsets = structures.is_formula.tolist(), structures.offsets.tolist()
-    for i in range(n):
+    for i in range(len(structures)):
         own = rows[offsets[i] : offsets[i + 1]]
-        parts = [heads[i], own]
+        parts = [found.heads[i], own]
         if formulas[i]:
             numbers, counts = np.unique(own[:, 0], return_counts=True)
             divisor = np.gcd.reduce(counts) if len(counts) else 1
             parts = [np.array([_FORMULA]), numbers, counts // divisor]
         digests[i] = _number(parts)
     return digests
+
+
+def nearby_digests(structures: StructureArrays) -> list[list[int]]:
+    """Return for each structure what `structure_digests` may say of it when it was rounded.
+
+    Steps have edges: of a molecule of 18 atoms there are 54 numbers, and positions that were
+    rounded to 4 decimals carry one of them over an edge in 6 of 100 molecules. So numbers that
+    are within 8e-5 Å of an edge are tried on its other side, six of them at most.
+    """
+    found = _Numbers.of(structures)
+    offsets = structures.offsets.tolist()
+    others: list[list[int]] = []
+    for i, is_formula in enumerate(structures.is_formula.tolist()):
+        own = slice(offsets[i], offsets[i + 1])
+        others.append([] if is_formula else _other_sides(found, i, own))
+    return others
+
+
+def _other_sides(found: "_Numbers", i: int, own: slice) -> list[int]:
+    rows, above = found.rows[own], found.above[own]
+    aside = np.minimum(above, 1 - above)
+    places = np.argwhere(aside < _EDGE)
+    places = places[np.argsort(aside[tuple(places.T)], kind="stable")][:_MOST_AT_EDGES]
+    digests: list[int] = []
+    for chosen in range(1, 1 << len(places)):
+        other = rows.copy()
+        for bit, (atom, column) in enumerate(places.tolist()):
+            if chosen >> bit & 1:
+                other[atom, 1 + column] += 1 if above[atom, column] > 0.5 else -1
+        if found.heads[i, 0] == _CRYSTAL:
+            other[:, 1:] %= _CELL_STEPS
+        order = np.lexsort((other[:, 3], other[:, 2], other[:, 1], other[:, 0]))
+        digests.append(_number([found.heads[i], other[order]]))
+    return digests
+
+
+class _Numbers(NamedTuple):
+    """What structures are told apart by."""
+
+    owners: NDArray[np.int64]
+    """(n_atoms,) the structure of each atom"""
+    rows: NDArray[np.int64]
+    """(n_atoms, 4) element and three numbers in steps"""
+    above: NDArray[np.float64]
+    """(n_atoms, 3) how far each of them is above the edge below it, in steps"""
+    heads: NDArray[np.int64]
+    """(n, 10) kind and cell"""
+
+    @classmethod
+    def of(cls, structures: StructureArrays) -> "_Numbers":
+        n = len(structures)
+        owners = np.repeat(np.arange(n), structures.n_atoms)
+        volumes = np.abs(np.linalg.det(structures.cells)) if n else np.zeros(0)
+        crystals = structures.pbc.all(axis=1) & (volumes > 1e-6) & ~structures.is_formula
+        molecules = ~crystals & ~structures.is_formula
+        exact = np.zeros((len(owners), 3))
+        inside, outside = crystals[owners], molecules[owners]
+        if inside.any():
+            exact[inside] = _fractional_steps(structures, crystals, owners[inside], inside)
+        if outside.any():
+            exact[outside] = _distance_steps(structures, molecules, owners, outside)
+        edges = np.floor(exact)
+        rows = np.zeros((len(owners), 4), dtype=np.int64)
+        rows[:, 0] = structures.atomic_numbers
+        rows[:, 1:] = edges
+        rows[inside, 1:] %= _CELL_STEPS
+        kinds = np.where(crystals, _CRYSTAL, _MOLECULE)[:, None]
+        heads = np.concatenate([kinds, _cell_steps(structures.cells, structures.pbc)], axis=1)
+        return cls(owners, rows, exact - edges, heads)
 
 
 def _order(owners: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -80,8 +140,8 @@ def _number(parts: Sequence[NDArray[Any]]) -> int:
     return int.from_bytes(digest.digest(), "little")
 
 
-def _steps(lengths: NDArray[np.float64]) -> NDArray[np.int64]:
-    return np.floor(lengths / _STEP + _SHIFT).astype(np.int64)
+def _steps(lengths: NDArray[np.float64]) -> NDArray[np.float64]:
+    return lengths / _STEP + _SHIFT
 
 
 def _cell_steps(cells: NDArray[np.float64], pbc: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -89,7 +149,8 @@ def _cell_steps(cells: NDArray[np.float64], pbc: NDArray[np.bool_]) -> NDArray[n
     used = cells * pbc[:, :, None]
     diagonals = used + np.roll(used, -1, axis=1)
     lengths = np.linalg.norm(np.concatenate([used, diagonals], axis=1), axis=2)
-    return np.concatenate([_steps(lengths), pbc.astype(np.int64)], axis=1)
+    steps = np.floor(_steps(lengths)).astype(np.int64)
+    return np.concatenate([steps, pbc.astype(np.int64)], axis=1)
 
 
 def _fractional_steps(
@@ -97,13 +158,13 @@ def _fractional_steps(
     crystals: NDArray[np.bool_],
     owners: NDArray[np.int64],
     inside: NDArray[np.bool_],
-) -> NDArray[np.int64]:
-    """(n_inside, 3) fractional coordinates of the atoms of crystals, in steps, inside the cell."""
+) -> NDArray[np.float64]:
+    """(n_inside, 3) fractional coordinates of the atoms of crystals, in steps."""
     inverse = np.zeros_like(structures.cells)
     inverse[crystals] = np.linalg.inv(structures.cells[crystals])
     fractions = np.einsum("ni,nij->nj", structures.positions[inside], inverse[owners])
-    steps: NDArray[np.int64] = np.floor(fractions * _CELL_STEPS + _SHIFT).astype(np.int64)
-    return steps % _CELL_STEPS
+    steps: NDArray[np.float64] = fractions * _CELL_STEPS + _SHIFT
+    return steps
 
 
 def _distance_steps(
@@ -111,7 +172,7 @@ def _distance_steps(
     molecules: NDArray[np.bool_],
     owners: NDArray[np.int64],
     outside: NDArray[np.bool_],
-) -> NDArray[np.int64]:
+) -> NDArray[np.float64]:
     """(n_outside, 3) of each atom: distance from the middle, mean and largest of all distances."""
     n_atoms = np.maximum(structures.n_atoms, 1)
     middles = np.stack(
@@ -132,5 +193,5 @@ def _distance_steps(
             distances = np.sqrt(np.square(own[:, :, None] - own[:, None]).sum(axis=3))
             found[places, 1] = distances.mean(axis=2)
             found[places, 2] = distances.max(axis=2, initial=0)
-    steps: NDArray[np.int64] = _steps(found[outside])
+    steps: NDArray[np.float64] = _steps(found[outside])
     return steps

@@ -18,6 +18,7 @@ from atomlens.training.counters import Counters
 from atomlens.training.data import TrainingData
 from atomlens.training.progress import TrainingProgress
 from atomlens.training.settings import TrainSettings
+from atomlens.training.teaching import TaughtAttention
 from atomlens.training.transfer import Transfer
 
 
@@ -37,6 +38,8 @@ class Job:
     """What the members take from a pretrained model."""
     element_table: NDArray[np.float32] | None = None
     """(n_elements, n_numbers) fixed element vectors, for models that start from them."""
+    taught: TaughtAttention | None = None
+    """Where the attention should stand in some samples, if that is said."""
     run: dict[str, Any] = field(default_factory=dict)
     """What the model folder keeps of the description of the run (see `run_folder.rest_of`)."""
     remarks: tuple[str, ...] = ()

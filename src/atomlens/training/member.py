@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 from atomlens.errors import SettingsError, TrainingError
+from atomlens.graphs import GraphStore
+from atomlens.models.base import PropertyModel
 from atomlens.training.capture import RecordedSteps, can_record
 from atomlens.training.checkpoint import Checkpoint, read_checkpoint, restoring
 from atomlens.training.counters import Counters, Stopwatch
@@ -39,8 +41,28 @@ from atomlens.training.step import (
     resident,
     seed_dropout,
 )
+from atomlens.training.teaching import AttentionTeaching, check_teachable
 from atomlens.training.transfer import train_mode
 from atomlens.training.validation import Validation, ValidationResult
+
+
+def teaching_of(
+    job: Job, model: PropertyModel, store: GraphStore
+) -> tuple[AttentionTeaching | None, GraphStore]:
+    """Return what teaches the attention, if anything, and the store that it can be used with.
+
+    Raises:
+        SettingsError: the model has no attention that could be taught.
+    """
+    taught, data = job.taught, job.data
+    if taught is None:
+        return None, store
+    targets = data.scaling.targets
+    check_teachable(model, taught, len(targets))
+    teaching = AttentionTeaching(
+        taught, data.dataset.structures.names, targets, store, job.settings.attention_weight
+    )
+    return teaching, store.with_fields(node_rows=torch.arange(len(store.atomic_numbers)))
 
 
 @final
@@ -53,12 +75,13 @@ class MemberTraining:
             raise SettingsError("schedule_seconds needs one device: several clocks do not agree.")
         self.fabric, self.job, self.member, self.settings = fabric, job, member, s
         self.model = job.make_model(member).to(fabric.device)
-        store = resident(data.store.select(self.model.edge_fields), fabric.device)
+        teaching, chosen = teaching_of(job, self.model, data.store.select(self.model.edge_fields))
+        store = resident(chosen, fabric.device)
         encoded = torch.from_numpy(data.encoded).to(fabric.device)
         loss = TargetLoss(data.scaling.targets, s)
         capacity = capacity_for(self.model, store, data.split.train, s.batch_size)
         self.step_module, self.optimizer = fabric.setup(
-            StepModule(self.model, loss, store, encoded, capacity),
+            StepModule(self.model, loss, store, encoded, capacity, teaching),
             make_optimizer(self.model, s, fabric.device),
         )
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from atomlens.datasets.base import Dataset, Sample
-from atomlens.datasets.splits import make_split
-from atomlens.errors import TrainingError
+from atomlens.datasets.splits import Split, make_split
+from atomlens.errors import SettingsError, TrainingError
 from atomlens.machine import compiler
 from atomlens.models import MODELS, ClosedFormModel, PropertyModel, named_model
+from atomlens.neighbors.base import GraphBuilder
 from atomlens.predictor import Predictor, load
 from atomlens.predictor.folder import TRAINING
 from atomlens.training.data import prepare
@@ -45,6 +46,7 @@ from atomlens.training.run_folder import (
     rest_of,
 )
 from atomlens.training.settings import TrainSettings
+from atomlens.training.teaching import TaughtAttention, read_taught
 from atomlens.training.transfer import (
     Pretrained,
     Transfer,
@@ -166,6 +168,7 @@ def _train(
     config = choose_config(model, dataset.targets, dataset.structures, builder, settings)
     check_builder(model, config, builder)
     split = make_split(settings.split, dataset, settings.seed)
+    taught = _taught(settings, kind, builder, dataset, split, said)
     transfer = None
     if pretrained is not None:
         transfer = Transfer.plan(pretrained, config, dataset, settings)
@@ -202,6 +205,7 @@ def _train(
             progress=progress,
             transfer=transfer,
             element_table=table,
+            taught=taught,
             run=rest_of(run),
             remarks=(*dataset.remarks, *said.remarks),
         )
@@ -214,6 +218,42 @@ def _train(
         kept = f" The best model until then is saved in {out}." if out is not None else ""
         raise TrainingError(problems[0] + kept)
     return predictor
+
+
+def _taught(
+    settings: TrainSettings,
+    kind: type[PropertyModel],
+    builder: GraphBuilder,
+    dataset: Dataset,
+    split: Split,
+    said: "_Said",
+) -> TaughtAttention | None:
+    """Read where the attention should stand, and say of how many training samples it is known.
+
+    Raises:
+        TrainingError: the file cannot be used, or nothing in it is about the training part.
+        SettingsError: the model's nodes are no atoms, or it is fitted by a formula.
+    """
+    if settings.attention_labels is None:
+        return None
+    if issubclass(kind, ClosedFormModel) or builder.name == "formula":
+        raise SettingsError(
+            "attention_labels: only models of structures that are trained in steps can be taught "
+            "where to attend; choose lens or scann-plus."
+        )
+    taught = read_taught(settings.attention_labels, dataset)
+    names = dataset.structures.names
+    n = sum(names[row] in taught.weights for row in split.train.tolist())
+    if not n:
+        raise TrainingError(
+            f"{settings.attention_labels}: none of its samples is in the training part; give "
+            "weights of samples that are trained on."
+        )
+    said.message(
+        f"The attention of {n:,} of {len(split.train):,} training samples is taught "
+        f"({', '.join(taught.targets)})."
+    )
+    return taught
 
 
 class _Said:

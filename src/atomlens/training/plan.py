@@ -148,6 +148,12 @@ def choose_config(
     grows = [t.extensive for t in targets for _ in range(t.n_outputs)]
     if "extensive" in known and any(grows):
         decided["extensive"] = tuple(grows)
+    shares = getattr(standard, "shares", "attention")
+    if shares != "attention" and bool(structures.pbc.any()) and not all(grows):
+        raise SettingsError(
+            f"shares={shares}: in a crystal a target that does not grow with the number of atoms "
+            "would depend on the choice of the cell; leave shares=attention."
+        )
     return model_config(model, **{**decided, **settings.model_settings})
 
 

@@ -61,6 +61,13 @@ class TrainSettings(Settings):
     """What is minimised; robust-l1 and gaussian also learn the noise of every prediction."""
     target_weights: str = "equal"
     """How much a target counts in the loss: equal, or ``NAME:3,NAME:0.5`` (1 for all others)."""
+    attention_labels: str | None = None
+    """Teach the attention of the readout where it should stand: a CSV file with the columns
+    ``sample``, ``atom`` (from 0) and one or more targets, whose cells are weights of the atoms,
+    for some of the samples."""
+    attention_weight: float = bounded(0.1, least=0)
+    """How much the taught attention counts beside the loss of the values (a Kullback-Leibler
+    divergence, in nats, beside scaled units)."""
     huber_delta: float = bounded(0.1, least=0)
     """huber: quadratic below this error, in scaled units."""
     clipping: Literal["none", "norm", "autoclip"] = "norm"

@@ -10,6 +10,7 @@ from atomlens.graphs.padding import ABSENT, Capacity, PaddedCutter, counts_of
 from atomlens.models import PropertyModel
 from atomlens.training.losses import TargetLoss
 from atomlens.training.settings import TrainSettings
+from atomlens.training.teaching import AttentionTeaching
 
 
 class StepModule(nn.Module):
@@ -22,12 +23,14 @@ class StepModule(nn.Module):
         store: GraphStore,
         encoded: Tensor,
         capacity: Capacity | None = None,
+        teaching: AttentionTeaching | None = None,
     ):
         super().__init__()
         self.model = model
         self.loss = loss
         self.store = store
         self.encoded = encoded
+        self.teaching = teaching
         self.cutter = None if capacity is None else PaddedCutter(store, capacity)
 
     def forward(self, rows: Tensor, step: int) -> Tensor:
@@ -50,6 +53,8 @@ class StepModule(nn.Module):
             values = self.encoded.index_select(0, rows)
         output = self.model(batch)
         loss: Tensor = self.loss(output, values)
+        if self.teaching is not None:
+            loss = loss + self.teaching(output, batch.node_rows)
         more = self.model.auxiliary_loss(batch, output, step, real)
         return loss if more is None else loss + more
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from atomlens.errors import SettingsError
-from atomlens.graphs import AtomGraph, collate
+from atomlens.graphs import FIELDS, AtomGraph, collate
 from atomlens.models.lens import Lens, LensConfig
 from atomlens.nn.additive import Absence
 from atomlens.nn.segment import segment_sum
@@ -177,3 +177,141 @@ def test_settings_that_contradict_each_other_are_refused() -> None:
         LensConfig(n_outputs=2, extensive=(True,))
     with pytest.raises(SettingsError, match="Did you mean 'learned'"):
         LensConfig(element_vectors="lerned")
+
+
+def side_by_side(one: AtomGraph, other: AtomGraph) -> AtomGraph:
+    """Two graphs as one, without an edge between them."""
+    return dataclasses.replace(
+        one,
+        atomic_numbers=torch.cat([one.atomic_numbers, other.atomic_numbers]),
+        edge_index=torch.cat([one.edge_index, other.edge_index + one.n_nodes], dim=1),
+        distances=torch.cat([one.distances, other.distances]),
+        images=torch.cat([one.images, other.images]),
+        fields={
+            name: values
+            if FIELDS[name].scope == "graph"
+            else torch.cat([values, other.fields[name]])
+            for name, values in one.fields.items()
+        },
+    )
+
+
+SELF_STANDING = ("presence", "gates")
+
+
+@pytest.mark.parametrize("shares", SELF_STANDING)
+def test_self_standing_terms_add_up_and_attention_adds_up_to_one(shares: str) -> None:
+    batch = collate([random_graph(7, 4), random_graph(3, 2, seed=1)], torch.float64)
+    model = lens(n_outputs=2, shares=shares)
+    torch.nn.init.constant_(model.readout.intercept.weight, 0.7)
+    output = model(batch)
+    torch.testing.assert_close(segment_sum(output.node_terms, batch.graph_index, 2), output.values)
+    summed = segment_sum(output.node_target_attention, batch.graph_index, 2)
+    torch.testing.assert_close(summed, torch.ones(2, 2, dtype=torch.float64))
+
+
+def test_a_gated_term_does_not_depend_on_what_no_layer_has_seen() -> None:
+    model, one, other = lens(shares="gates"), random_graph(6, 4), random_graph(5, 4, seed=3)
+    torch.nn.init.zeros_(model.readout.intercept.weight)
+    alone = model(collate([one], torch.float64)).node_terms
+    together = model(collate([side_by_side(one, other)], torch.float64)).node_terms
+    torch.testing.assert_close(together[:6], alone)
+    attention = lens()
+    alone = attention(collate([one], torch.float64)).node_terms
+    together = attention(collate([side_by_side(one, other)], torch.float64)).node_terms
+    assert (together[:6] - alone).abs().max() > 1e-3
+
+
+def test_two_motifs_have_together_at_most_what_one_has_where_presence_saturates() -> None:
+    """Scores far above that of nobody: twice the same atoms hold half each."""
+    graph = random_graph(6, 4)
+    for shares, factor in (("presence", 1.0), ("gates", 2.0)):
+        model = lens(shares=shares)
+        torch.nn.init.zeros_(model.readout.intercept.weight)
+        torch.nn.init.constant_(model.readout.query.bias, 30.0)
+        once = model(collate([graph], torch.float64)).values
+        twice = model(collate([side_by_side(graph, graph)], torch.float64)).values
+        torch.testing.assert_close(twice, factor * once)
+
+
+def test_where_presence_finds_nothing_the_intercept_is_left() -> None:
+    model = lens(shares="presence")
+    torch.nn.init.constant_(model.readout.query.bias, -200.0)
+    torch.nn.init.constant_(model.readout.intercept.weight, -3.0)
+    output = model(collate([random_graph(6, 4)], torch.float64))
+    torch.testing.assert_close(output.values, torch.full((1, 1), -3.0, dtype=torch.float64))
+    torch.testing.assert_close(output.node_terms, torch.full((6, 1), -0.5, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("shares", SELF_STANDING)
+def test_removing_atoms_from_self_standing_terms_is_a_graph_without_them(shares: str) -> None:
+    model, graph, gone = lens(shares=shares), random_graph(9, 4), [2, 5, 6]
+    torch.nn.init.constant_(model.readout.intercept.weight, 0.4)
+    removed = torch.zeros(9, dtype=torch.bool)
+    removed[gone] = True
+    marked = model(collate([graph], torch.float64), Absence(removed=removed))
+    cut = model(collate([without(graph, gone)], torch.float64))
+    torch.testing.assert_close(marked.values, cut.values)
+    torch.testing.assert_close(marked.node_terms[~removed], cut.node_terms)
+    assert marked.node_terms[removed].abs().max() == 0
+
+
+def test_terms_that_are_effects_cost_nothing_whatever_the_intercept() -> None:
+    """Without neighbours each gated term is what is lost without the atom, exactly."""
+    graph = random_graph(6, 4)
+    bare = dataclasses.replace(
+        graph,
+        edge_index=graph.edge_index[:, :0],
+        distances=graph.distances[:0],
+        images=graph.images[:0],
+        fields={
+            name: values[:0] if FIELDS[name].scope == "edge" else values
+            for name, values in graph.fields.items()
+        },
+    )
+    model = lens(shares="gates", consistency_by="graph", consistency_every=1, consistency=1.0)
+    torch.nn.init.constant_(model.readout.intercept.weight, 5.0)
+    batch = collate([bare, bare], torch.float64)
+    loss = model.auxiliary_loss(batch, model(batch), 0)
+    assert loss is not None
+    assert loss.item() < 1e-12
+
+
+def test_extensive_gates_are_sums_over_atoms() -> None:
+    model, graph = lens(shares="gates", extensive=(True,)), random_graph(6, 4)
+    once = model(collate([graph], torch.float64))
+    twice = model(collate([doubled(graph)], torch.float64))
+    torch.testing.assert_close(once.values, twice.values)
+    torch.testing.assert_close(once.node_terms / 2, twice.node_terms[:6])
+
+
+@pytest.mark.parametrize("shares", SELF_STANDING)
+def test_hydrogens_can_be_without_terms(shares: str) -> None:
+    graph = random_graph(6, 4)
+    numbers = torch.tensor([6, 1, 8, 1, 1, 7])
+    graph = dataclasses.replace(graph, atomic_numbers=numbers)
+    model = lens(shares=shares, hydrogen_terms=False)
+    torch.nn.init.zeros_(model.readout.intercept.weight)
+    terms = model(collate([graph], torch.float64)).node_terms
+    assert terms[numbers == 1].abs().max() == 0
+    assert terms[numbers != 1].abs().min() > 1e-6
+
+
+def test_only_the_meaning_that_is_asked_for_is_trained() -> None:
+    for by, kinds in (("graph", {"graph"}), ("mask", {"mask"}), ("both", {"graph", "mask"})):
+        model = lens(consistency_by=by, consistency_every=2)
+        assert {model.step_kind(step) for step in range(0, 8, 2)} == kinds
+        assert model.step_kind(1) is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"hydrogen_terms": False}, "every atom has a term"),
+        ({"shares": "gates", "mode": "formula"}, "is for structures"),
+        ({"shares": "presence", "extensive": (True,)}, "choose shares=gates"),
+    ],
+)
+def test_shares_that_cannot_be_are_refused(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        LensConfig(**settings)

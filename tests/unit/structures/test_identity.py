@@ -5,7 +5,7 @@ from ase.build import bulk, molecule
 
 from atomlens.structures import read
 from atomlens.structures.arrays import StructureArrays
-from atomlens.structures.identity import row_digests, structure_digests
+from atomlens.structures.identity import nearby_digests, row_digests, structure_digests
 
 ETHANOL, SALT = molecule("CH3CH2OH"), bulk("NaCl", "rocksalt", a=5.64)
 
@@ -80,3 +80,38 @@ def test_values_belong_to_a_row_and_unknown_is_a_value():
 def test_small_and_empty_structures_have_digests(atoms):
     assert digests(atoms) == digests(atoms)
     assert structure_digests(StructureArrays.from_atoms([])).shape == (0,)
+
+
+def test_a_structure_that_was_rounded_is_found_nearby() -> None:
+    """One number in eighteen lies near an edge: as it is, a molecule in twenty is lost."""
+    generator = np.random.default_rng(0)
+    molecules = []
+    for _ in range(200):
+        copy = ETHANOL.copy()
+        copy.positions += generator.normal(0, 0.1, copy.positions.shape)
+        molecules.append(copy)
+    rounded = [Atoms(m.numbers, np.round(m.positions, 4)) for m in molecules]
+    exact, found = digests(*molecules), digests(*rounded)
+    nearby = nearby_digests(StructureArrays.from_atoms(rounded))
+    lost = [i for i in range(200) if exact[i] != found[i]]
+    assert 3 < len(lost) < 30
+    assert sum(exact[i] in nearby[i] for i in lost) > 0.9 * len(lost)
+    others = {d for i, own in enumerate(nearby) for d in own if i not in lost}
+    assert not others & set(exact)
+
+
+@pytest.mark.parametrize("edge", [500 - 0.2718, 1000 - 0.2718])
+def test_a_rounded_crystal_is_found_nearby(edge: float) -> None:
+    """An atom on either side of the edge of a step; the last one leads back into the cell."""
+    pair = []
+    for aside in (-1e-7, 1e-7):
+        crystal = SALT.copy()
+        places = crystal.get_scaled_positions()
+        places[1, 0] = edge / 1000 + aside
+        crystal.set_scaled_positions(places)
+        pair.append(crystal)
+    below, above = digests(*pair)
+    assert below != above
+    nearby = nearby_digests(StructureArrays.from_atoms(pair))
+    assert above in nearby[0]
+    assert below in nearby[1]

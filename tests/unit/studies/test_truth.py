@@ -11,12 +11,13 @@ import pytest
 
 from atomlens.cli import main
 from atomlens.datasets import load_dataset
-from atomlens.datasets.sources.attribution import read_task
+from atomlens.datasets.sources.attribution import read_task, task_dataset
 from atomlens.errors import DatasetError, StudyError
 from atomlens.neighbors import make_builder
 from atomlens.predictor import Predictor
 from atomlens.studies.base import StudyInput
-from atomlens.studies.truth.scores import auroc, kendall, pearson
+from atomlens.studies.truth.known import known_of
+from atomlens.studies.truth.scores import auroc, kendall, pearson, top_one
 from atomlens.studies.truth.study import TruthSettings, TruthStudy
 from atomlens.targets import Target
 from atomlens.testing.questions import trained_around
@@ -93,6 +94,16 @@ def test_nothing_but_arrays_is_unpickled(
         read_task(folder)
     assert "must not" not in capsys.readouterr().out
     assert pickle.loads(pickle.dumps(1)) == 1  # the ordinary reader would have run it
+
+
+def test_a_task_whose_answers_are_sums_over_atoms_is_extensive(packed: Path) -> None:
+    task = read_task(packed)
+    terms = tuple(np.random.default_rng(0).normal(size=(len(r), 1)) for r in RATIONALES)
+    sums = np.array([own.sum() for own in terms])
+    assert not task.is_sum
+    assert replace(task, y=sums, rationales=terms).is_sum
+    assert task_dataset(replace(task, y=sums, rationales=terms)).targets[0].extensive
+    assert not replace(task, y=sums + 1, rationales=terms).is_sum
 
 
 def test_files_that_do_not_belong_together_are_refused(packed: Path, tmp_path: Path) -> None:
@@ -187,6 +198,90 @@ def test_the_published_score_is_taken_over_molecules_with_the_answer_yes(packed:
     assert all(0 <= r["value"] <= 1 for r in rows)
     assert "is right on" in " ".join(result.notes)
     assert "times as far in molecules without anything to find" in " ".join(result.notes)
+
+
+def test_orbitals_are_a_truth_for_each_of_their_targets_in_a_model() -> None:
+    """A score that is the share of the HOMO is right for the HOMO and not for the LUMO."""
+    study = TruthStudy(TruthSettings(methods="contribution,attention"))
+    data = study.read(["orbitals"])
+    assert data is not None
+    assert all((np.diff(s.atomic_numbers == 1) >= 0).all() for s in data.structures)
+    some = data.subset(np.arange(0, len(data), 40))
+    homo, lumo = known_of(some, None)
+    assert (homo.target, lumo.target) == ("homo", "lumo")
+    for own, structure in zip(homo.truth, some.structures, strict=True):
+        assert len(own) == (structure.atomic_numbers > 1).sum()
+        assert 0.5 < own.sum() < 1.01
+    trained = trained_around(
+        small_model("lens", n_outputs=2).float(),
+        builder=make_builder("voronoi"),
+        targets=(Target(name="lumo", unit="eV"), Target(name="homo", unit="eV")),
+    )
+    result = study.run(StudyInput(models=(trained,), data=some))
+    rows = result.tables["truth"]
+    assert {r["model"].split(", ")[1] for r in rows} == {"homo", "lumo"}
+    assert {r["metric"] for r in rows} == {"spearman", "top one"}
+    assert {"number of neighbours", "random", "table of the truth by element"} <= {
+        r["method"] for r in rows
+    }
+
+
+def test_sizes_count_where_the_truth_has_no_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    from atomlens.studies.faithful.asked import Asked
+
+    study = TruthStudy(TruthSettings(methods="contribution"))
+    data = study.read(["orbitals"])
+    assert data is not None
+    data = data.subset(np.arange(3))
+    homo = known_of(data, None)[0]
+    flat = []
+    for own, structure in zip(homo.truth, data.structures, strict=True):
+        hydrogens = np.zeros(len(structure.atomic_numbers) - len(own))
+        flat.append(-np.concatenate([own[:, 0], hydrogens]))
+    scores = np.concatenate(flat)
+    monkeypatch.setattr(Asked, "scores", lambda self, method: (scores, scores[None]))
+    model = trained_around(
+        small_model("lens").float(),
+        builder=make_builder("voronoi"),
+        targets=(Target(name="homo", unit="eV"),),
+    )
+    rows = study.run(StudyInput(models=(model,), data=data)).tables["truth"]
+    values = {r["metric"]: r["value"] for r in rows if r["method"] == "contribution"}
+    assert values["spearman"] == pytest.approx(1)
+    assert values["top one"] == 1
+
+
+def test_molecules_that_a_split_names_as_trained_on_are_left_out() -> None:
+    study = TruthStudy(TruthSettings(methods="attention"))
+    data = study.read(["orbitals"])
+    assert data is not None
+    some = data.subset(np.arange(4))
+    names = some.structures.names
+    model = trained_around(
+        small_model("lens").float(),
+        builder=make_builder("voronoi"),
+        targets=(Target(name="homo", unit="eV"),),
+    )
+    for split, n in (({"train": names[:1]}, 3), ({"test": names[:2]}, 2), ({"test": ["x"]}, 4)):
+        own = replace(model, record=replace(model.record, split=split))
+        rows = study.run(StudyInput(models=(own,), data=some)).tables["truth"]
+        assert rows[0]["n"] == n
+
+
+def test_a_model_of_neither_orbital_is_named() -> None:
+    study = TruthStudy()
+    data = study.read(["orbitals"])
+    assert data is not None
+    with pytest.raises(StudyError, match="has no target homo or lumo"):
+        study.run(StudyInput(models=(lens_predictor(),), data=data.subset(np.arange(2))))
+
+
+def test_equal_largest_scores_share_the_first_place() -> None:
+    truth = np.array([[0.1], [0.6], [0.3]])
+    assert top_one(truth, np.array([0.0, 2.0, 1.0])) == 1
+    assert top_one(truth, np.array([0.0, 2.0, 2.0])) == 0.5
+    assert top_one(truth, np.array([1.0, 0.0, 0.0])) == 0
+    assert np.isnan(top_one(np.full((3, 1), 0.2), np.arange(3.0)))
 
 
 def test_data_of_which_nothing_is_known_is_refused() -> None:

@@ -48,6 +48,15 @@ class AttributionTask:
         """Whether the answer is yes or no."""
         return bool(np.isin(self.y, (0, 1)).all())
 
+    @property
+    def is_sum(self) -> bool:
+        """Whether the answer is a sum over atoms, as that of all molecules to train on is."""
+        if self.is_classification or not len(self.train):
+            return False
+        rows = self.train.tolist()
+        sums = np.array([float(self.rationales[row][:, -1].sum()) for row in rows])
+        return bool(np.allclose(sums, self.y[rows], atol=1e-3))
+
 
 def read_task(path: str | Path) -> AttributionTask:
     """Read a task.
@@ -102,7 +111,7 @@ def task_dataset(task: AttributionTask, rows: NDArray[np.int64] | None = None) -
     target = (
         Target(name=task.name, kind="classification", classes=_CLASSES)
         if task.is_classification
-        else Target(name=task.name)
+        else Target(name=task.name, extensive=task.is_sum)
     )
     return Dataset(
         name=task.name,

@@ -28,7 +28,7 @@ from atomlens.models.consistency import Meaning
 from atomlens.models.local import AdditiveReader, LocalPass
 from atomlens.models.scann.layers import EdgeUpdate, LocalAttention
 from atomlens.models.scann.local import AttentionPass
-from atomlens.nn.additive import ABSENT, Absence
+from atomlens.nn.additive import ABSENT, Absence, AdditiveReadout, SelfStandingReadout
 from atomlens.nn.basis import GaussianBasis
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.fading import face_fading
@@ -36,6 +36,7 @@ from atomlens.nn.linear import glorot_linear
 from atomlens.nn.readout import bounds_tensor, check_bounds
 from atomlens.settings import Settings, bounded, name_of
 
+HYDROGEN = 1
 LARGEST_LOG_SCALE = 5.0
 """Values that are met exactly (gaps of metals) would make a learned noise vanish, and the next
 one that is missed explode."""
@@ -79,11 +80,24 @@ class LensConfig(Settings):
     dropout: float = bounded(0.0, least=0, below=1)
     """After the input layer and in the feed-forward parts."""
     attention_dropout: float = bounded(0.0, least=0, below=1)
+    shares: Literal["attention", "presence", "gates"] = "attention"
+    """What weighs the values of the atoms. ``attention``: shares of one, which rest on all atoms
+    of the structure. ``presence`` (molecules, for answers that rest on motifs): several heads,
+    each a softmax over the atoms and nobody. ``gates`` (sums over atoms): a number between 0 and
+    1 an atom and head, which rests on what its layers have seen and on nothing else."""
+    n_readout_heads: int = bounded(4, least=1)
+    """presence, gates: heads an output."""
+    hydrogen_terms: bool = True
+    """presence, gates: whether hydrogens have terms; if not, what they add stands with the atoms
+    that see them, as in a graph of heavy atoms."""
     consistency: float = bounded(1.2, least=0)
     """Weight of the loss that makes a term be what the prediction loses without the atom; 0: the
     terms add up and promise nothing more."""
     consistency_every: int = bounded(4, least=1)
-    """On every how many-th batch; atoms are masked and taken from the graph in turns."""
+    """On every how many-th batch; by default atoms are masked and taken from the graph in turns."""
+    consistency_by: Literal["both", "graph", "mask"] = "both"
+    """In which meaning atoms are absent there. Where an atom is masked its place is seen, and with
+    it a motif that its distances betray; taken from the graph it is gone."""
     n_outputs: int = bounded(1, least=1)
     predict_scale: bool = False
     """Also predict the logarithm of the noise scale of every output."""
@@ -104,6 +118,20 @@ class LensConfig(Settings):
                 f"extensive has {len(self.extensive)} entries for {self.n_outputs} outputs."
             )
         check_bounds(self.lower_bounds, self.n_outputs)
+        if self.shares == "attention" and not self.hydrogen_terms:
+            raise SettingsError(
+                "hydrogen_terms=False: with shares=attention every atom has a term; choose "
+                "shares=presence or shares=gates."
+            )
+        if self.shares != "attention" and self.mode == "formula":
+            raise SettingsError(
+                f"shares={self.shares} is for structures; leave shares=attention for formulas."
+            )
+        if self.shares == "presence" and any(self.extensive):
+            raise SettingsError(
+                "shares=presence does not grow with the number of atoms, and a target does; "
+                "choose shares=gates."
+            )
 
 
 @final
@@ -126,6 +154,7 @@ class Lens(AdditiveModel[LensConfig]):
         frozenset({"dropout", "attention_dropout", "extensive"}) | AdditiveModel.free_settings
     )
     meanings: ClassVar[tuple[Meaning, ...]] = ("graph", "mask")
+    readout: AdditiveReadout | SelfStandingReadout
     bounds: Tensor
     extensive: Tensor
     element_table: Tensor
@@ -159,6 +188,15 @@ class Lens(AdditiveModel[LensConfig]):
             for _ in range(c.n_layers)
         )
         self.readout, self.noise = self.additive_head(width)
+        if c.shares != "attention":
+            self.readout = SelfStandingReadout(
+                width, c.n_outputs, c.n_readout_heads, saturates=c.shares == "presence"
+            )
+            self.output_layers = ()
+            self.output_blocks = (
+                *("readout.query", "readout.output", "readout.intercept"),
+                "noise",
+            )
         if c.element_base:
             self.base = nn.Linear(self.input.in_features, c.n_outputs, bias=False)
             nn.init.zeros_(self.base.weight)
@@ -205,14 +243,17 @@ class Lens(AdditiveModel[LensConfig]):
             local,
             amounts=batch.node_weights if formula else None,
             keep=keep,
+            silent=None if self.config.hydrogen_terms else batch.atomic_numbers == HYDROGEN,
+            extensive=self.extensive,
             base=self.base(elements) if self.config.element_base else None,
             bounds=self.bounds,
             largest_log_scale=LARGEST_LOG_SCALE,
         )
 
     def local_pass(self, batch: GraphBatch) -> LocalPass | None:
-        """Return the network on one graph layer by layer; None for a formula."""
-        if self.config.mode != "structure":
+        """Return the network on one graph layer by layer; None for a formula, or other readouts."""
+        readout = self.readout
+        if self.config.mode != "structure" or isinstance(readout, SelfStandingReadout):
             return None
         elements = self._elements(batch, Absence())
         nodes = functional.silu(self.input(elements))
@@ -226,7 +267,7 @@ class Lens(AdditiveModel[LensConfig]):
             bias=self._fading(batch, layout),
             layout=layout,
             read=lambda nodes: AdditiveReader(
-                self.readout,
+                readout,
                 self.noise,
                 nodes,
                 base=base,
@@ -234,6 +275,12 @@ class Lens(AdditiveModel[LensConfig]):
                 largest_log_scale=LARGEST_LOG_SCALE,
             ),
         )
+
+    def step_kind(self, step: int) -> Meaning | None:
+        """Return in which meaning atoms are absent in the second part of a step's loss, if any."""
+        kind = super().step_kind(step)
+        by = self.config.consistency_by
+        return kind if kind is None or by == "both" else by
 
     def without(self, batch: GraphBatch, absence: Absence) -> ModelOutput:
         """Return what the model says of a batch without some atoms, hidden or taken out."""
@@ -295,7 +342,8 @@ class Lens(AdditiveModel[LensConfig]):
 
     def regularized_parameters(self) -> list[nn.Parameter]:
         """Return the kernels that SCANN penalises, and those of the readout."""
-        linears = [self.readout.input, self.readout.query, self.readout.key, self.readout.head]
+        linears: list[nn.Module] = [self.readout.input, self.readout.query]
+        linears += [self.readout.key, self.readout.head]
         for layer in self.layers:
             assert isinstance(layer, LocalAttention)
             linears += [layer.query, layer.key]

@@ -92,6 +92,13 @@ def orbital_key(molecule: "Atoms", settings: OrbitalSettings) -> str:
     return digest.hexdigest()[:32]
 
 
+def keep_orbitals(
+    molecule: "Atoms", found: FrontierOrbitals, settings: OrbitalSettings, folder: Path
+) -> None:
+    """Put orbitals that were calculated elsewhere into a folder of `orbitals_of_many`."""
+    _write(folder / f"{orbital_key(molecule, settings)}.json", found, settings)
+
+
 _Job = tuple[int, "Atoms", str]
 
 

@@ -66,6 +66,15 @@ def top_three(truth: Values, scores: Values) -> float:
     return len(np.intersect1d(own, other)) / n
 
 
+def top_one(truth: Values, scores: Values) -> float:
+    """Return whether the largest score is that of the largest true term; equal ones share it."""
+    own = truth[:, -1]
+    if np.ptp(own) == 0:
+        return np.nan
+    leading = scores >= scores.max() - 1e-9 * max(np.abs(scores).max(), 1e-300)
+    return float((own[leading] == own.max()).mean())
+
+
 def by_structure(truth: Sequence[Values], scores: Sequence[Values], score: Score) -> Values:
     """(n,) the score of each structure."""
     return np.array([score(t, s) for t, s in zip(truth, scores, strict=True)])
@@ -78,3 +87,4 @@ TERMS: dict[str, Score] = {
     "tau": kendall,
     "top three": top_three,
 }
+POPULATIONS: dict[str, Score] = {"spearman": rank, "top one": top_one}

@@ -1,8 +1,9 @@
 """Scores of atoms held against atoms, or atom terms, that are known to make the answer.
 
 By construction (`toy`, `crippen-logp`, `emt-alloys`, and the published attribution tasks) it is
-known what an answer rests on. Every method of every model is scored against it, beside chance and
-beside tables that know an atom's element, neighbours or environment only.
+known what an answer rests on; of orbital energies it is known where the orbital is (`orbitals`).
+Every method of every model is scored against it, beside chance and beside tables that know an
+atom's element, neighbours or environment only.
 """
 
 from collections.abc import Sequence
@@ -27,10 +28,9 @@ from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
 from atomlens.studies.faithful.asked import Asked, has_method
 from atomlens.studies.faithful.orders import TABLES, environments, tables
 from atomlens.studies.statistics import bootstrap
-from atomlens.studies.truth.scores import BINARY, TERMS, Score, by_structure
+from atomlens.studies.truth.known import ORBITALS, Known, known_of, orbital_molecules
+from atomlens.studies.truth.scores import Score, by_structure
 
-Truth = tuple[Values, ...]
-"""For each structure (n_atoms or n_heavy_atoms, n_columns)."""
 YES = 1
 
 
@@ -57,7 +57,10 @@ class TruthSettings(Settings):
 
 @final
 class TruthStudy(Study):
-    """The study. Inputs: ``toy``, ``crippen-logp``, ``emt-alloys``, ``attribution-tasks:PATH``."""
+    """The study.
+
+    Inputs: ``toy``, ``crippen-logp``, ``emt-alloys``, ``orbitals``, ``attribution-tasks:PATH``.
+    """
 
     name = "truth"
     summary = "do scores of atoms find what the answer is known to rest on?"
@@ -68,7 +71,9 @@ class TruthStudy(Study):
         self._task: attribution.AttributionTask | None = None
 
     def read(self, inputs: Sequence[str]) -> Dataset | None:
-        """Read the test part of an attribution task; other data as usual."""
+        """Read the test part of an attribution task, or orbitals; other data as usual."""
+        if list(inputs) == [ORBITALS]:
+            return orbital_molecules()
         if len(inputs) != 1 or not inputs[0].startswith(attribution.PREFIX):
             return None
         self._task = task = attribution.read_task(inputs[0])
@@ -88,7 +93,7 @@ class TruthStudy(Study):
             StudyError: nothing is known of the data's atoms, or no structure or method is left.
         """
         chosen = self.settings.chosen()
-        truth, binary = _truth_of(given.data, self._task)
+        known = known_of(given.data, self._task)
         rows: list[Row] = []
         notes: list[str] = []
         failures: list[Failure] = []
@@ -96,13 +101,26 @@ class TruthStudy(Study):
         for done, (predictor, name) in enumerate(zip(given.models, names, strict=True), start=1):
             kept, bad = _usable(predictor, given.data.structures)
             failures += bad
-            structures = given.data.structures.subset(kept)
-            own = tuple(truth[i] for i in kept.tolist())
-            judged = _Judged(
-                predictor, name, structures, own, binary, given.data.values[kept], self.settings
-            )
-            rows += judged.rows(chosen or methods_of(predictor.models[0]))
-            notes += judged.notes
+            if given.data.name == ORBITALS:
+                seen = named_in_training(predictor, given.data.structures.subset(kept))
+                kept = kept[~seen]
+                if seen.any():
+                    notes.append(f"{name}: {int(seen.sum())} molecules of its training left out.")
+                if not len(kept):
+                    continue
+            structures, values = given.data.structures.subset(kept), given.data.values[kept]
+            targets = {t.name for t in predictor.targets}
+            about = [k for k in known if k.target is None or k.target in targets]
+            if not about:
+                wanted = " or ".join(str(k.target) for k in known)
+                notes.append(f"{name} is left out: it has no target {wanted}.")
+            for own in about:
+                label = name if own.target is None else f"{name}, {own.target}"
+                judged = _Judged(
+                    predictor, label, structures, own.subset(kept), values, self.settings
+                )
+                rows += judged.rows(chosen or methods_of(predictor.models[0]))
+                notes += judged.notes
             given.progress(done, len(given.models))
         if not rows:
             raise StudyError(f"truth: no method is left. {' '.join(notes)}")
@@ -136,24 +154,30 @@ class _Judged:
         predictor: Predictor,
         name: str,
         structures: StructureArrays,
-        truth: Truth,
-        binary: bool,
+        known: Known,
         values: Values,
         settings: TruthSettings,
     ) -> None:
-        self.name, self.settings, self.binary, self.notes = name, settings, binary, list[str]()
-        classes = predictor.targets[0].kind == "classification"
-        self.asked = Asked.about(predictor, structures, None, YES if classes else None)
-        self.structures, self.truth = structures, truth
-        self.positive = np.array([bool((t != 0).any()) for t in truth])
-        self.folding = [_folds(s, len(t)) for s, t in zip(structures, truth, strict=True)]
+        self.name, self.settings, self.known, self.notes = name, settings, known, list[str]()
+        names = [t.name for t in predictor.targets]
+        target = predictor.targets[0 if known.target is None else names.index(known.target)]
+        classes = target.kind == "classification"
+        self.asked = Asked.about(predictor, structures, known.target, YES if classes else None)
+        self.structures, self.truth = structures, known.truth
+        self.positive = np.array([bool((t != 0).any()) for t in self.truth])
+        self.folding: list[Indices | None] = [
+            None if known.by_size else _folds(s, len(t))
+            for s, t in zip(structures, self.truth, strict=True)
+        ]
         said = self.asked.values
+        self.error = np.nan
         if classes:
             right = np.mean((said > 0.5) == (values[:, 0] == YES))
+            self.error = float(1 - right)
             self.notes.append(f"{name} is right on {100 * right:.1f} % of these structures.")
-        else:
-            error = float(np.mean(np.abs(said - values[:, 0])))
-            self.notes.append(f"{name} has a mean absolute error of {error:.3g} on these.")
+        elif np.isfinite(values[:, 0]).all():
+            self.error = float(np.mean(np.abs(said - values[:, 0])))
+            self.notes.append(f"{name} has a mean absolute error of {self.error:.3g} on these.")
 
     def rows(self, methods: Sequence[str]) -> list[Row]:
         """Return a row for each method, metric and way to treat hydrogens."""
@@ -162,6 +186,9 @@ class _Judged:
         known = environments(self.structures)
         random = np.random.default_rng(self.settings.seed).random(len(owner))
         rows += self._scored("random", random, {})
+        if self.known.by_size:
+            degrees = np.array([key[1] for key in known[1]], dtype=np.float64)
+            rows += self._scored("number of neighbours", degrees, {})
         labels = self._known_terms()
         if labels is not None:  # what the true terms themselves look like in a table
             for table, own in tables(labels, known, owner).items():
@@ -172,6 +199,8 @@ class _Judged:
                 self.notes.append(f"{self.name}: {method} is left out: {reason}")
                 continue
             scores, _ = self.asked.scores(method)
+            if self.known.by_size:
+                scores = np.abs(scores)
             rows += self._scored(method, scores, tables(scores, known, owner))
             self._spread(method, scores)
         return rows
@@ -193,7 +222,7 @@ class _Judged:
         for folded in (False, True) if folds else (False,):
             parts = self._cut(scores, folded)
             table_parts = {t: self._cut(own, folded) for t, own in by_table.items()}
-            for number, (metric, score) in enumerate((BINARY if self.binary else TERMS).items()):
+            for number, (metric, score) in enumerate(self.known.metrics.items()):
                 rows.append(
                     self._row(method, metric, score, parts, table_parts)
                     | {
@@ -227,6 +256,7 @@ class _Judged:
             "high": interval.high,
             "n": len(known),
             **{f"table {t}": beside.get(f"table {t}", np.nan) for t in TABLES},
+            "model error": self.error,
         }
 
     def _cut(self, scores: Values, folded: bool) -> list[Values]:
@@ -242,7 +272,7 @@ class _Judged:
 
     def _spread(self, method: str, scores: Values) -> None:
         """Say how far scores spread where there is nothing to find."""
-        if not self.binary or self.positive.all() or not self.positive.any():
+        if not self.known.binary or self.positive.all() or not self.positive.any():
             return
         parts = self._cut(scores, folded=False)
         spreads = np.array([part.std() for part in parts])
@@ -269,29 +299,6 @@ def _folds(structure: Structure, n_truth: int) -> Indices | None:
     return owners
 
 
-def _truth_of(data: Dataset, task: attribution.AttributionTask | None) -> tuple[Truth, bool]:
-    """Return what is known of the atoms, and whether it is yes or no."""
-    if task is not None:
-        assert data.row_numbers is not None
-        found = tuple(task.rationales[row] for row in data.row_numbers.tolist())
-        for structure, truth in zip(data.structures, found, strict=True):
-            numbers = structure.atomic_numbers
-            if len(truth) not in (len(numbers), int((numbers > 1).sum())):
-                raise StudyError(
-                    f"truth: {structure.name} has {len(numbers)} atoms, and its attribution is "
-                    f"about {len(truth)}; the files do not belong together."
-                )
-        return found, task.is_classification
-    if data.node_labels is None:
-        raise StudyError(
-            f"truth: nothing is known of the atoms of {data.name!r}; use toy, crippen-logp, "
-            "emt-alloys or attribution-tasks:PATH."
-        )
-    labels = tuple(np.asarray(own, dtype=np.float64)[:, None] for own in data.node_labels)
-    binary = all(bool(np.isin(own, (0, 1)).all()) for own in labels)
-    return labels, binary
-
-
 def _usable(
     predictor: Predictor, structures: StructureArrays
 ) -> tuple[NDArray[np.int64], list[Failure]]:
@@ -305,6 +312,21 @@ def _usable(
     if not len(inputs.places):
         raise StudyError(f"truth: no structure can be used. {failures[0].message}")
     return inputs.places, failures
+
+
+def named_in_training(predictor: Predictor, structures: StructureArrays) -> NDArray[np.bool_]:
+    """(n,) whether a model's split says by name that it was trained on a structure.
+
+    Positions that were rounded for a packed file can hide that from a comparison by content.
+    A folder whose split names other parts only has everything else in its training part.
+    """
+    parts = {part: frozenset(names) for part, names in predictor.record.split.items()}
+    if not any(name in names for name in structures.names for names in parts.values()):
+        return np.zeros(len(structures), dtype=np.bool_)
+    if "train" in parts:
+        return np.array([name in parts["train"] for name in structures.names])
+    others = {name for names in parts.values() for name in names}
+    return np.array([name not in others for name in structures.names])
 
 
 def _label(predictor: Predictor, index: int, models: Sequence[Predictor]) -> str:

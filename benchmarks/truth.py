@@ -1,0 +1,265 @@
+"""The leaderboard of explanations: every method of every model against a truth that is known.
+
+    python benchmarks/truth.py --runs runs/truth --seconds 60 --page PAGE.md
+    python benchmarks/truth.py --runs runs/truth --seconds 120 --tasks FOLDER --page PAGE.md
+
+For each data set each model is trained for some seconds of one core, and `lens` for a quarter and
+a sixteenth of that as well: is a better model better explained? Then `atomlens study truth` judges
+them on structures that none was trained on. FOLDER holds packed attribution tasks (``*.npz``) or
+folders of their repository. What is done lies in ``--runs`` and is not done again, so that an
+interrupted run goes on; ``--minutes`` stops between two models; the page is written of what is
+there.
+"""
+
+import argparse
+import csv
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import atomlens as al
+from atomlens.datasets import Dataset, load_dataset
+from atomlens.errors import AtomlensError
+from atomlens.files import whole_file
+from atomlens.studies.base import StudyInput
+from atomlens.studies.truth.study import TruthSettings, TruthStudy
+
+GENERATED = {"emt-alloys": 1000, "crippen-logp": 1000, "toy": 1000}
+"""Samples of each."""
+SUMS_OVER_ATOMS = ("emt-alloys", "crippen-logp")
+_TRAINING: dict[str, Any] = {
+    "optimizer": "adamw",
+    "beta2": 0.98,
+    "ema_decay": 0.99,
+    "batch_size": 32,
+    "learning_rate": 2e-3,
+    "epochs": 20,
+    "n_threads": 1,
+    "n_workers": 1,
+}
+_TABLES = ("table by element", "table by element and neighbours", "table by environment")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A way to train a model."""
+
+    name: str
+    model: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    methods: str = "contribution,attention,integrated-gradients,gradient,occlusion"
+
+
+LENS = {"n_layers": 3, "n_features": 48}
+ENTRIES = (
+    Entry("lens", "lens", LENS),
+    Entry("scann-plus", "scann-plus", {"n_layers": 3, "n_features": 48, "n_heads": 8}),
+    Entry("cgcnn, additive", "cgcnn", {"head": "additive"}),
+)
+SUMS = Entry("lens, gates", "lens", {**LENS, "n_layers": 2, "shares": "gates", "consistency": 0.0})
+"""For answers that are sums over atoms."""
+MOTIFS = Entry(
+    "lens, presence",
+    "lens",
+    {
+        **LENS,
+        "shares": "presence",
+        "consistency": 1.0,
+        "consistency_every": 2,
+        "consistency_by": "graph",
+    },
+)
+"""For answers that rest on motifs."""
+SHARES = {"": 1.0, " (a quarter)": 0.25, " (a sixteenth)": 1 / 16}
+"""Of the seconds, by what is put behind the name."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=Path, required=True, help="folder of what is done")
+    parser.add_argument("--page", type=Path, help="the page to write")
+    parser.add_argument("--seconds", type=float, default=60, help="of training, each model")
+    parser.add_argument("--most", type=int, default=150, help="structures that are judged")
+    parser.add_argument("--data", default=",".join(GENERATED), help="which, with commas between")
+    parser.add_argument("--tasks", type=Path, help="folder of attribution tasks")
+    parser.add_argument("--limit", type=int, default=1500, help="molecules of a task's training")
+    parser.add_argument("--minutes", type=float, help="stop between two models after these")
+    options = parser.parse_args()
+    start = time.monotonic()
+    for name in wanted(options):
+        data = None
+        for entry, title, seconds in plans(name, options.seconds):
+            folder = options.runs / name.rpartition("/")[2].removesuffix(".npz") / slug(title)
+            if (folder / "study.json").is_file():
+                continue
+            if options.minutes and time.monotonic() - start > 60 * options.minutes:
+                break
+            try:
+                data = training_data(name, options) if data is None else data
+                judge(name, data, entry, title, seconds, folder, options)
+            except AtomlensError as problem:  # a model that cannot learn this: the others go on
+                print(f"{name}, {title}: {problem}", file=sys.stderr)
+    if options.page:
+        with whole_file(options.page) as stream:
+            stream.write(page(options.runs).encode())
+
+
+def wanted(options: argparse.Namespace) -> Iterator[str]:
+    """Yield the data sets."""
+    yield from (name for name in options.data.split(",") if name)
+    if options.tasks:
+        for path in sorted(options.tasks.iterdir()):
+            if path.suffix == ".npz" or path.is_dir():
+                yield f"attribution-tasks:{path}"
+
+
+def plans(name: str, seconds: float) -> Iterator[tuple[Entry, str, float]]:
+    """Yield entries with their title and seconds; only the first is also trained for less."""
+    suited = SUMS if name in SUMS_OVER_ATOMS or "crippen" in name else MOTIFS
+    for number, entry in enumerate((*ENTRIES[:1], suited, *ENTRIES[1:])):
+        for behind, share in SHARES.items():
+            if number == 0 or share == 1:
+                yield entry, entry.name + behind, seconds * share
+
+
+def slug(title: str) -> str:
+    return "-".join("".join(c if c.isalnum() else " " for c in title).split())
+
+
+def judge(
+    name: str,
+    data: Dataset,
+    entry: Entry,
+    title: str,
+    seconds: float,
+    folder: Path,
+    options: argparse.Namespace,
+) -> None:
+    """Train a model and hold it against what is known."""
+    model = al.train(
+        data,
+        model=entry.model,
+        out=folder / "model",
+        resume=(folder / "model").is_dir(),
+        schedule_seconds=seconds,
+        split="source" if data.splits else "random:.8/.1/.1",
+        model_settings=entry.settings,
+        **_TRAINING,
+    )
+    study = TruthStudy(TruthSettings(methods=entry.methods, most=options.most))
+    test = study.read([name])
+    if test is None:
+        test = data.subset(np.flatnonzero(~model.was_in(data.structures, "train"))[: options.most])
+    result = study.run(StudyInput(models=(model,), data=test))
+    result.save(folder)
+    said = {"data": name.rpartition("/")[2].removesuffix(".npz"), "model": title}
+    said |= {"seconds": seconds, "n_train": len(model.record.split.get("train", ()))}
+    with whole_file(folder / "entry.json") as stream:
+        stream.write(json.dumps(said).encode())
+
+
+def training_data(name: str, options: argparse.Namespace) -> Dataset:
+    """Return the samples of a data set; of a task some of its training part."""
+    if name in GENERATED:
+        return load_dataset(name, limit=GENERATED[name])
+    from atomlens.datasets.sources.attribution import read_task, task_dataset
+
+    task = read_task(name)
+    rows = np.random.default_rng(0).permutation(task.train)[: options.limit]
+    return task_dataset(task, np.sort(rows))
+
+
+def page(runs: Path) -> str:
+    """Return the leaderboard as a page."""
+    found: dict[str, list[tuple[dict[str, Any], list[dict[str, str]]]]] = {}
+    for path in sorted(runs.glob("*/*/entry.json")):
+        said = json.loads(path.read_bytes())
+        with (path.parent / "truth.csv").open() as stream:
+            found.setdefault(said["data"], []).append((said, list(csv.DictReader(stream))))
+    parts = [
+        "# Leaderboard of explanations",
+        "Written by `python benchmarks/truth.py`, which trains the models; what the data and the "
+        "scores are stands in [truth](truth.md). One core, short trainings and one seed: the "
+        "order of two neighbours may change, that of the whole hardly.\n\n"
+        "Each score is the mean over structures with its 95 % interval. Beside it stand tables of "
+        "the *same scores* by element, by element and number of neighbours, and by environment: "
+        "a method in bold is above all three, interval included.",
+    ]
+    for data, entries in found.items():
+        parts += [f"## {data}", board(entries)]
+        controls = [row for row in main_rows(entries[0][1]) if is_control(row)]
+        parts.append(
+            "Without a network: "
+            + "; ".join(f"{row['method']} {score(row)}" for row in controls)
+            + "."
+        )
+        by_error = errors(entries)
+        if by_error:
+            parts += ["**Is a better model better explained?**", by_error]
+    return "\n\n".join(parts) + "\n"
+
+
+def main_rows(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    return [row for row in rows if row["main"] == "True"]
+
+
+def is_control(row: dict[str, str]) -> bool:
+    return row["method"] == "random" or row["method"].startswith("table of the")
+
+
+def score(row: dict[str, str]) -> str:
+    value, low, high = (float(row[k]) for k in ("value", "low", "high"))
+    return f"{value:.3f} ({low:.3f} to {high:.3f})"
+
+
+def board(entries: list[tuple[dict[str, Any], list[dict[str, str]]]]) -> str:
+    """Return all methods of all models, the best first."""
+    first = main_rows(entries[0][1])[0]["metric"]
+    others = [m for m in dict.fromkeys(r["metric"] for r in entries[0][1]) if m != first]
+    folds = any(r["hydrogens"] == "folded" for r in entries[0][1])
+    head = ["model", "its error", "method", first, *others]
+    head += ["hydrogens folded"] * folds
+    head += [t.removeprefix("table ") for t in _TABLES]
+    lines = []
+    for said, rows in entries:
+        for row in main_rows(rows):
+            if is_control(row):
+                continue
+            own = [r for r in rows if r["method"] == row["method"]]
+            more = {r["metric"]: r for r in own if r["hydrogens"] == row["hydrogens"]}
+            folded = [r for r in own if r["hydrogens"] == "folded" and r["metric"] == first]
+            tables = [float(row[t] or "nan") for t in _TABLES]
+            best = float(row["low"]) > max(t for t in tables if np.isfinite(t))
+            cells = [said["model"], f"{float(row['model error']):.3g}"]
+            cells += [f"**{row['method']}**" if best else row["method"], score(row)]
+            cells += [f"{float(more[m]['value']):.3f}" for m in others]
+            cells += [f"{float(r['value']):.3f}" for r in folded]
+            cells += [f"{t:.3f}" for t in tables]
+            lines.append((float(row["value"]), "| " + " | ".join(cells) + " |"))
+    ordered = [line for _, line in sorted(lines, key=lambda pair: -pair[0])]
+    return "\n".join(["| " + " | ".join(head) + " |", "|---" * len(head) + "|", *ordered])
+
+
+def errors(entries: list[tuple[dict[str, Any], list[dict[str, str]]]]) -> str:
+    """Return error and score of one kind of model, trained for longer and longer."""
+    own = [e for e in entries if e[0]["model"].split(" (")[0] == ENTRIES[0].name]
+    if len(own) < 2:
+        return ""
+    lines = []
+    for said, rows in sorted(own, key=lambda e: e[0]["seconds"]):
+        by_method = {r["method"]: r for r in main_rows(rows)}
+        chosen = [by_method[m] for m in ("contribution", "attention") if m in by_method]
+        cells = [f"{said['seconds']:.0f}", f"{float(chosen[0]['model error']):.3g}"]
+        lines.append("| " + " | ".join([*cells, *(score(row) for row in chosen)]) + " |")
+    head = "| seconds of training | error of the model | contribution | attention |"
+    return "\n".join([head, "|---|---|---|---|", *lines])
+
+
+if __name__ == "__main__":
+    main()
