@@ -2,12 +2,14 @@
 
     python recipes/box_faithful.py --data FOLDER [--data FOLDER] [NAME ...] [--n 100] [--out F.json]
     python recipes/box_faithful.py --table F.json
+    python recipes/box_faithful.py --again F.json
 
 For every model and each of its targets: deletion and insertion of the basic methods on structures
 of the test part, over chance and beside tables (`atomlens faithful`), kept in the model's folder
 (``metrics.json`` and the card) and in F.json. To be run again whenever a model was exchanged. The
 folders hold ``NAME.npz`` or what else `recipes/box.py` trains on. --table prints docs/faithful.md's
-tables from F.json.
+tables from F.json; --again puts its figures into the folders once more, after a model was only
+calibrated anew (which leaves what it predicts as it was).
 """
 
 import argparse
@@ -92,9 +94,15 @@ def main() -> None:
     parser.add_argument("--no-record", action="store_true", help="leave the models as they are")
     parser.add_argument("--out", type=Path, default=Path("box-faithful.json"))
     parser.add_argument("--table", type=Path, metavar="F.json")
+    parser.add_argument("--again", type=Path, metavar="F.json")
     options = parser.parse_args()
     if options.table:
         print(table(json.loads(options.table.read_text())))
+        return
+    if options.again:
+        for row in json.loads(options.again.read_text()):
+            place = options.box / row["name"]
+            save_metrics(record(Predictor.load(place), row), place)
         return
     torch.set_num_threads(1)
     rows = json.loads(options.out.read_text()) if options.out.exists() else []
