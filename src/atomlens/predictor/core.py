@@ -165,7 +165,7 @@ class Predictor(TrainedModel):
         By content, whatever it is called; by name for folders that hold no digests (0.1).
         """
         if self.record.samples is not None:
-            return np.isin(self.parts_of(structures), parts)
+            return np.isin(self.seen_in(structures), parts)
         names = {name for part in parts for name in self.record.split.get(part, ())}
         return np.array([name in names for name in structures.names], dtype=np.bool_)
 

@@ -134,7 +134,7 @@ def about_known_structures(model: TrainedModel, data: Dataset) -> str:
     """Return a sentence on samples of a data set that the model has seen; empty if it has none."""
     if model.record.samples is None:
         return NAMES_ONLY if model.record.split else ""
-    parts = model.parts_of(data.structures)
+    parts = model.seen_in(data.structures)
     seen = {p: parts.count(p) for p in ("train", "pretraining", "validation") if p in parts}
     if not seen:
         return ""

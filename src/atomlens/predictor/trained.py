@@ -83,11 +83,13 @@ class TrainedModel:
             return "validation"
         return " + ".join(sources) or "none"
 
-    def parts_of(self, structures: StructureArrays) -> tuple[str, ...]:
-        """(n,) in which part of the training each structure was, by content.
+    def seen_in(self, structures: StructureArrays) -> tuple[str, ...]:
+        """(n,) in which part of the model's training each structure was, whatever it is called.
 
-        To a model that reads compositions alone a crystal is its formula: what it has learned of
-        the one it knows of the other. ``unknown`` if the folder of the model has no digests.
+        ``train``, ``validation``, ``test``, ``pretraining`` or nothing; ``unknown`` if the model's
+        folder does not say (imported models, folders of atomlens 0.1). To a model that reads
+        compositions alone a crystal is its formula: what it has learned of the one it knows of
+        the other.
         """
         samples = self.record.samples
         if samples is None:
@@ -142,11 +144,3 @@ class TrainedModel:
     def doubts(self, structures: StructureArrays, unlike: Values | None) -> tuple[str, ...]:
         """(n,) why the answers about some structures should be mistrusted, if they should."""
         return doubts(structures, self.elements, self.familiarity, unlike)
-
-    def seen_in(self, structures: StructureArrays) -> tuple[str, ...]:
-        """(n,) in which part of the model's training each structure was, whatever it is called.
-
-        ``train``, ``validation``, ``test``, ``pretraining`` or nothing; ``unknown`` if the model's
-        folder does not say (imported models, folders of atomlens 0.1).
-        """
-        return self.parts_of(structures)
