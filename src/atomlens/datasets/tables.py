@@ -497,8 +497,8 @@ def _delimited(path: Path, text: str) -> _Content:
         if len(row) > width and any(cell.strip() for cell in row[width:])
     }
     if 2 * len(problems) >= len(body) > 0:
-        first, said = next(iter(problems.items()))
-        raise DatasetError(f"{path}: row {first + 2} {said.removeprefix('it ')}.")
+        first, problem = next(iter(problems.items()))
+        raise DatasetError(f"{path}: row {first + 2} {problem.removeprefix('it ')}.")
     columns = {
         name: [uncell(row[i].strip()) if i < len(row) else None for row in body]
         for i, name in enumerate(header)

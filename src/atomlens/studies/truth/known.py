@@ -127,4 +127,5 @@ def _heavy_first(own: FrontierOrbitals) -> NDArray[np.int64]:
 def _heavy_shares(own: FrontierOrbitals, target: Orbital) -> Values:
     """(n_heavy, 1)"""
     shares: Values = np.round(own.shares(target), _DECIMALS)
-    return shares[own.atomic_numbers != 1][:, None]
+    heavy: Values = shares[own.atomic_numbers != 1]
+    return heavy[:, None]
