@@ -121,10 +121,12 @@ def orbital_molecules() -> Dataset:
 
 
 def _heavy_first(own: FrontierOrbitals) -> NDArray[np.int64]:
-    return np.argsort(own.atomic_numbers == 1, kind="stable").astype(np.int64)
+    order: NDArray[np.int64] = np.argsort(own.atomic_numbers == 1, kind="stable")
+    return order
 
 
 def _heavy_shares(own: FrontierOrbitals, target: Orbital) -> Values:
     """(n_heavy, 1)"""
     shares: Values = np.round(own.shares(target), _DECIMALS)
-    return shares[own.atomic_numbers != 1][:, None]
+    heavy: Values = shares[own.atomic_numbers != 1, None]
+    return heavy
