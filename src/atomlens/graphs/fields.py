@@ -77,7 +77,7 @@ FIELDS: dict[str, GraphField] = {
         scope="node",
         dtype="int64",
         meaning="which of a store's nodes each one is, for training that knows more of atoms",
-        filler=-1,
+        filler=-1.0,
         cached=False,
     ),
     "cell": GraphField(
