@@ -1,6 +1,6 @@
 """Do explanations hold for models trained alike? Trains each one and runs `faithful` on it.
 
-    python benchmarks/faithful_models.py [--data qm9 --target homo] [--seconds 100] [--n 80]
+    python benchmarks/faithful_models.py [--data qm9 --target homo] [--seconds 60] [--n 30]
         [--models scann-plus cgcnn ...] [--out F.json]
     python benchmarks/faithful_models.py --table F.json
 
@@ -141,8 +141,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="qm9")
     parser.add_argument("--target", default="homo")
-    parser.add_argument("--seconds", type=float, default=100)
-    parser.add_argument("--n", type=int, default=80, help="structures that are explained")
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--n", type=int, default=30, help="structures that are explained")
     parser.add_argument("--methods", default="", help="of explain, with commas between")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--out", type=Path, default=Path("faithful-models.json"))

@@ -63,9 +63,9 @@ def main() -> None:
             whole = without(question, of, absent.ravel(), "graph")
             each = (time.process_time() - start) / len(chosen)
             difference = np.abs(whole.values - found.values[chosen]).max()
-            effect = np.abs(whole.values - question.value).max()
+            share = difference / abs(question.value)
             print(f", whole {each * n:.0f} (from {len(chosen)} atoms)", end="")
-            print(f"; largest difference {difference:.1e}, largest effect {effect:.1e}", end="")
+            print(f"; largest difference {share:.1e} of the prediction", end="")
         print(flush=True)
 
 

@@ -250,3 +250,10 @@ def test_everything_that_make_installs_is_pinned_with_its_hashes() -> None:
         assert name in pins, f"{one}: not in constraints/cpu.txt; run scripts/pin --keep"
         assert all(one.specifier.contains(v) for v in pins[name]), f"{one}: run scripts/pin --keep"
     assert "://" not in "".join(blocks)
+
+
+def test_shapes_are_not_written_on_aliases_of_numpy() -> None:
+    """``Float[NDArray[...], ...]`` cannot be imported with numpy 2.5, where NDArray is no class."""
+    wrong = re.compile(r"\b(Float|Int|UInt|Bool|Num|Shaped)\d*\[\s*NDArray\b")
+    files = [*(ROOT / "src").rglob("*.py"), *(ROOT / "recipes").rglob("*.py")]
+    assert [f.name for f in files if wrong.search(f.read_text(encoding="utf-8"))] == []

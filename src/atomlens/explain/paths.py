@@ -171,8 +171,8 @@ class _Paths:
         ends = np.cumsum(counts)
         return np.concatenate([np.arange(ends[i] - counts[i], ends[i]) for i in rows])
 
-    def answers(self, points: Values) -> Float[NDArray[np.float64], "n_points n"]:
-        """Return what `predict` says at points of the paths of all structures."""
+    def answers(self, points: Values) -> NDArray[np.float64]:
+        """Return (n_points, n), what `predict` says at points of the paths of all structures."""
         question, found = self.question, []
         with torch.no_grad():
             for left in self._chunks(points, question.batch):

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import nn
 
@@ -31,10 +30,8 @@ def drops(model: PropertyModel) -> bool:
     return by_setting or any(isinstance(m, nn.Dropout) and m.p for m in model.modules())
 
 
-def scores_of_thinned(
-    explainer: Explainer, question: Question
-) -> Float[NDArray[np.float64], "n_thinned n_atoms"] | None:
-    """Return the scores of networks thinned by dropout, all in one batch.
+def scores_of_thinned(explainer: Explainer, question: Question) -> NDArray[np.float64] | None:
+    """Return (n_thinned, n_atoms) scores of networks thinned by dropout, all in one batch.
 
     None for ensembles, models without dropout, and methods of several passes: each pass would go
     through another network, and the difference of two of them is noise.
@@ -84,8 +81,10 @@ def _has_dropout(module: nn.Module) -> bool:
     return own or hasattr(getattr(module, "config", None), _SETTINGS[0])
 
 
-def rank_stability(scores: Float[NDArray[np.float64], "n_networks n_atoms"]) -> float:
+def rank_stability(scores: NDArray[np.float64]) -> float:
     """Return the mean rank correlation of the sizes of scores over all pairs of networks.
+
+    ``scores`` are (n_networks, n_atoms).
 
     1: all order the atoms alike; 0: by chance. NaN where there is nothing to order: a single
     network, or fewer than three atoms or different scores.

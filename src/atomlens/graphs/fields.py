@@ -35,7 +35,7 @@ class GraphField:
     """With its unit."""
     always: bool = False
     """Stays in batches whether the model names it or not."""
-    filler: float = 0.0
+    filler: int | float = 0.0
     """Value in the made-up graph that fills a batch of fixed size (see `graphs.padding`)."""
     cached: bool = True
     """Whether it is kept with the graphs; if not, it is taken from the structures as it is."""

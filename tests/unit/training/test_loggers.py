@@ -126,7 +126,7 @@ def test_the_real_mlflow_keeps_curves_and_settings_in_a_folder(
 
 @pytest.mark.filterwarnings("ignore")
 def test_the_real_wandb_runs_without_a_network(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("wandb")
     monkeypatch.chdir(tmp_path)
@@ -135,8 +135,10 @@ def test_the_real_wandb_runs_without_a_network(
     for epoch in (1, 2):
         logged.epoch(_state(epoch))
     logged.close({"test gap mae": 0.125})
-    (kept,) = Path("wandb").glob("offline-run-*/*.wandb")
-    assert b"validation MAE gap (eV)" in kept.read_bytes()
+    assert list(Path("wandb").glob("offline-run-*/*.wandb"))
+    summary = capfd.readouterr().err.partition("Run summary:")[2]
+    for name, value in (("test gap mae", 0.125), ("validation MAE gap (eV)", 0.125)):
+        assert f"{name} {value}" in summary
 
 
 @pytest.mark.parametrize("kind", ["mlflow", "wandb"])
