@@ -67,10 +67,15 @@ def element_in(label: str) -> str:
     return match[1] if match and _is_element(match[1]) else ""
 
 
-def hydrogens_of_name(label: str) -> int:
-    """Return how many hydrogens the name of an oxygen says that it has: of a water or hydroxyl."""
+def hydrogens_of_name(label: str, dry: bool = False) -> int:
+    """Return how many hydrogens the name of an oxygen says that it has: of a water or hydroxyl.
+
+    Args:
+        label: Its name.
+        dry: The sum formula has no hydrogen: then ``OW`` may be any oxygen, but ``Wat`` none.
+    """
     label = label.strip()
-    if _WATER.fullmatch(label) or _WATER_OXYGEN.fullmatch(label):
+    if _WATER.fullmatch(label) or (_WATER_OXYGEN.fullmatch(label) and not dry):
         return 2
     return 1 if _HYDROXYL.fullmatch(label) else 0
 

@@ -172,10 +172,9 @@ class Sites:
     def _named_hydrogens(self, found: list[Element]) -> NDArray[np.float64]:
         """(n_sites,) hydrogens of a water or hydroxyl that the name of an oxygen speaks of."""
         formula = formula_amounts(self.tags)
-        if formula and "H" not in formula:
-            return np.zeros(len(found))
+        dry = bool(formula) and "H" not in formula
         own = [
-            max(e.hydrogens, hydrogens_of_name(self.labels[i]) if e.symbol == "O" else 0)
+            max(e.hydrogens, hydrogens_of_name(self.labels[i], dry) if e.symbol == "O" else 0)
             for i, e in zip(self.rows, found, strict=True)
         ]
         return np.where(self.hydrogens > 0, 0, np.array(own, dtype=float))
