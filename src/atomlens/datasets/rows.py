@@ -48,7 +48,7 @@ def dataset_of_table(
         chosen = spectrum_columns(columns, wanted, options, grid, str(path))
     else:
         chosen = target_columns(columns, wanted, options, str(path))
-        if grid != GridOptions():
+        if grid.grid is not None or grid.grid_column is not None or grid.beyond != "hold":
             warnings.warn(
                 f"{path}: it holds no spectra, so what is said about their grid is ignored",
                 stacklevel=4,
