@@ -13,6 +13,9 @@ from ase.build import bulk
 from atomlens.cli import main
 from atomlens.neighbors import NearestBuilder
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*no two of its atoms are within")
+"""The cells are large and empty on purpose."""
+
 MODELS = ("cgcnn", "ae-cgcnn")
 TINY = [
     *("--set", "model.n_layers=2", "--set", "model.n_features=8", "--set", "model.n_hidden=8"),

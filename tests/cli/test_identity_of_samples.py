@@ -186,9 +186,9 @@ def test_a_column_named_in_other_letters_trains(tmp_path) -> None:
     )
     for number, target in enumerate(["Gap [eV]", "gap", "GAP2"]):
         said = ["t.csv", "--target", target, "--model", "mean", "--out", f"m{number}"]
-        assert train(*said, "--extensive", "--unit", "meV") == 0
+        assert train(*said, "--extensive", "--unit", "eV") == 0
     kept = json.loads(Path("m1/settings.json").read_text())["scaling"]["targets"][0]
-    assert (kept["name"], kept["unit"], kept["extensive"]) == ("Gap", "meV", True)
+    assert (kept["name"], kept["unit"], kept["extensive"]) == ("Gap", "eV", True)
 
 
 def test_to_a_model_of_formulas_a_crystal_is_the_formula_that_it_has_learned() -> None:

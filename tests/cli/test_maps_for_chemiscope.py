@@ -82,7 +82,17 @@ def test_studies_refuse_a_map_before_any_work(
     assert "run one that does: embeddings." in capsys.readouterr().err
     assert main(["study", "embeddings", "CC", *common, str(tmp_path / "m.html")]) == 2
     assert ".json.gz" in capsys.readouterr().err
-    bare = ["study", "embeddings", "NaCl", "KCl", "LiF", "--model", "formula-gap", *common[2:]]
+    bare = [
+        "study",
+        "embeddings",
+        "NaCl",
+        "KCl",
+        "LiF",
+        "--all",
+        "--model",
+        "formula-gap",
+        *common[2:],
+    ]
     assert main([*bare, str(tmp_path / "m.json")]) == 2
     assert "NaCl is a bare formula" in capsys.readouterr().err
     assert not (tmp_path / "s").exists()

@@ -565,7 +565,7 @@ def _frame(path: Path, suffix: str) -> dict[str, list[Any]]:
                 frame = frame.reset_index()
         else:  # NaN is a formula, NA a class
             with pandas.ExcelFile(path) as book:
-                frame = book.parse(0, keep_default_na=False, na_values=[""])
+                frame = pandas.read_excel(book, sheet_name=0, keep_default_na=False, na_values=[""])
                 sheets = [str(name) for name in book.sheet_names]
     except ImportError:
         raise missing from None

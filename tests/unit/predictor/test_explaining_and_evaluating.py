@@ -28,7 +28,9 @@ def test_attention_adds_up_to_one_and_comes_with_its_spread(n_members: int) -> N
     explained = make_predictor(n_members=n_members).explain(ETHANOL)
     assert explained.scores.shape == (9,)
     assert explained.scores.sum() == pytest.approx(1, abs=1e-5)
-    assert (explained.scores_std is not None) == (n_members > 1)
+    source = "ensemble" if n_members > 1 else "dropout"
+    assert explained.scores_std is not None
+    assert explained.scores_std_source == source
     assert explained.baseline == pytest.approx(1 / 9)
     assert explained.edge_index is not None
     assert explained.edge_scores is not None

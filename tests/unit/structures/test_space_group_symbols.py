@@ -9,6 +9,9 @@ import pytest
 
 from atomlens.structures import read_structures
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*no two of its atoms are within")
+"""The cells are large and empty on purpose."""
+
 CUBIC = (61.0, 61.0, 61.0, 90.0, 90.0, 90.0)
 ORTHORHOMBIC = (17.0, 18.0, 19.0, 90.0, 90.0, 90.0)
 MONOCLINIC = (17.0, 18.0, 19.0, 90.0, 101.0, 90.0)

@@ -72,7 +72,7 @@ class TestCalculations:
             frontier_orbitals(molecule("H2"), OrbitalSettings(functional="no-such-functional"))
 
     def test_a_calculation_that_does_not_converge_says_so(self) -> None:
-        with pytest.raises(StudyError, match="HLi: the orbitals have not converged"):
+        with pytest.raises(StudyError, match="LiH: the orbitals have not converged"):
             frontier_orbitals(molecule("LiH"), OrbitalSettings(basis="sto-3g", convergence=0.0))
 
     def test_an_orbital_in_space_is_normalised(self) -> None:
