@@ -41,7 +41,7 @@ Cl1 Cl 0.5 0.5 0.5 1
 """
 DOES = re.compile(
     r"[Dd]id you mean|Known:|--[a-z]|`|\b(use|give|name|write|check|choose|drop|remove|lower|leave|"
-    r"install|try|format|correct|add|fill|save|put|say|pick|make|have|close|start|go on)\b",
+    r"install|try|format|correct|add|fill|save|put|say|pick|make|have|close|start|get|go on)\b",
     re.IGNORECASE,
 )
 """What a sentence says that tells what to do."""

@@ -138,7 +138,8 @@ def cluster() -> None:
 
 
 def candidates() -> None:
-    """Formulas to be screened."""
+    """Formulas to be screened, and crystals."""
+    _crystals("crystals")
     _table("formula,price", [f"{f},low" for f in ("GaAs", "CdTe", "SnS", "BaZrS3")], "formulas.csv")
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +83,12 @@ def test_workers_that_are_killed_cost_nothing(model: Path, tmp_path: Path) -> No
     )
     killed, draws = 0, random.Random(11)
     while process.poll() is None and killed < N_KILLS:
-        children = children_of(process.pid)
-        if children:
-            os.kill(draws.choice(children), signal.SIGKILL)
+        workers = workers_of(process.pid)
+        if not workers:
+            time.sleep(0.01)
+            continue
+        with suppress(ProcessLookupError):
+            os.kill(draws.choice(workers), signal.SIGKILL)
             killed += 1
         time.sleep(draws.uniform(0.05, 0.4))
     _, said = process.communicate()
@@ -96,13 +100,19 @@ def test_workers_that_are_killed_cost_nothing(model: Path, tmp_path: Path) -> No
     assert tidy(out) == tidy(whole)
 
 
-def children_of(process: int) -> list[int]:
-    """The processes that a process has started."""
-    try:
-        text = Path(f"/proc/{process}/task/{process}/children").read_text()
-    except OSError:
-        return []
-    return [int(word) for word in text.split()]
+def workers_of(process: int) -> list[int]:
+    """The living workers of a process, whichever of its threads started them."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            try:
+                state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+                line = (folder / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if int(parent) == process and state != "Z" and b"\0-c\0" in line:
+                found.append(int(folder.name))
+    return found
 
 
 def test_on_a_full_disk_what_is_finished_is_kept(
