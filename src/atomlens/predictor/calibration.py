@@ -370,6 +370,7 @@ def _read(content: Mapping[str, Any]) -> TargetCalibration:
         n_folds=int(content.get("n_folds", 0)),
     )
     sizes = (target.rmse, target.spread_factor, target.floor, target.growth)
-    if not (min(*sizes, target.quantile, target.largest_spread) >= 0 and max(sizes) < math.inf):
+    bounds = (target.quantile, target.largest_spread)
+    if not (all(0 <= s < math.inf for s in sizes) and all(b >= 0 for b in bounds)):
         raise ValueError("impossible numbers")
     return target

@@ -45,7 +45,7 @@ class About:
         given = {f.name: content[f.name] for f in fields(cls)}
         for name in ("making", "not_for"):
             given[name] = tuple(given[name])
-        given["published"] = {str(k): float(v) for k, v in given["published"].items()}
+        given["published"] = {str(k): _finite(v) for k, v in given["published"].items()}
         texts = [v for v in given.values() if not isinstance(v, tuple | dict)]
         texts += [*given["making"], *given["not_for"]]
         if not all(isinstance(text, str) for text in texts):
@@ -127,19 +127,27 @@ class TrainingRecord:
         return cls(
             data=str(content["data"]),
             settings={one_line(str(k)): v for k, v in content["settings"].items()},
-            seconds=float(content["seconds"]),
+            seconds=_finite(content["seconds"]),
             ended=str(content["ended"]),
             device=str(content["device"]),
             versions={str(k): str(v) for k, v in content["versions"].items()},
             notes=str(content["notes"]),
             started_from=_start(content.get("started_from", {})),
             run=_run(content.get("run", {})),
-            means=tuple(math.nan if v is None else float(v) for v in content.get("means", ())),
+            means=tuple(math.nan if v is None else _finite(v) for v in content.get("means", ())),
             n_without_value=int(content.get("n_without_value", 0)),
             remarks=tuple(map(str, content.get("remarks", ()))),
             about=None if content.get("about") is None else About.from_dict(content["about"]),
             **rest,
         )
+
+
+def _finite(value: Any) -> float:
+    """Return a number; a ValueError for texts such as ``nan``, which no reader of JSON refuses."""
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is no number")
+    return number
 
 
 def _start(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -250,6 +250,7 @@ def open_run(out: Path, description: dict[str, Any], *, write: bool) -> Path:
     if path.is_file():
         try:
             before = parse_json(read_text(path))
+            _check_description(before)
         except (OSError, ValueError):
             raise TrainingError(
                 f"{path}: this file is damaged, so the training cannot be resumed. Start again in "
@@ -265,6 +266,22 @@ def open_run(out: Path, description: dict[str, Any], *, write: bool) -> Path:
         with whole_file(path) as stream:
             stream.write(json.dumps(description, indent=1).encode())
     return folder
+
+
+def _check_description(content: Any) -> None:
+    """Raise a ValueError for what `describe_run` never returned; older runs lack some parts."""
+    kinds = {"model": str, "config": dict, "builder": dict, "targets": list, "settings": dict}
+    if not isinstance(content, dict) or not all(
+        isinstance(content[part], kind) for part, kind in kinds.items() if part in content
+    ):
+        raise ValueError("the description of the run is none")
+    builder = content.get("builder", {})
+    sound = isinstance(builder.get("name", ""), str) and all(
+        isinstance(part, dict)
+        for part in (builder.get("settings", {}), *content.get("targets", ()))
+    )
+    if not sound:
+        raise ValueError("the description of the run is none")
 
 
 def _completed(before: Any, now: dict[str, Any]) -> Any:

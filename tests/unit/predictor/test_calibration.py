@@ -140,6 +140,16 @@ def test_a_damaged_calibration_is_a_sentence(content: object) -> None:
         Calibration.from_list(content, 1)
 
 
+@pytest.mark.parametrize(
+    "name", ["rmse", "spread_factor", "floor", "growth", "quantile", "largest_spread"]
+)
+def test_a_calibration_with_a_text_for_nan_is_refused(name: str) -> None:
+    sound = {"n": 4, "rmse": 1.0, "spread_factor": 1.0, "floor": 0.5, "quantile": 2.0}
+    assert Calibration.from_list([sound], 1).targets[0] is not None
+    with pytest.raises(ModelError, match="impossible numbers"):
+        Calibration.from_list([{**sound, name: "nan"}], 1)
+
+
 def test_a_spread_that_runs_away_is_cut() -> None:
     generator = np.random.default_rng(0)
     spread = np.exp(generator.normal(size=(1000, 1)))

@@ -1,5 +1,6 @@
 """Who may write to the folder of a run, and checkpoints."""
 
+import json
 import math
 from pathlib import Path
 
@@ -86,6 +87,26 @@ def test_the_same_holds_for_the_settings_of_a_model(tmp_path: Path) -> None:
     changed = {**before, "config": {"n_layers": 8, "ring_features": True}}
     with pytest.raises(TrainingError, match=r"config\.ring_features was False and is now True"):
         open_run(tmp_path, changed, write=True)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        3.5,
+        {"targets": [1.5]},
+        {"targets": "x"},
+        {"builder": {"name": []}},
+        {"builder": {"name": "nearest", "settings": 2}},
+        {"settings": []},
+        {"model": {}},
+    ],
+)
+def test_a_description_that_is_none_is_a_sentence(tmp_path: Path, odd: object) -> None:
+    now = {"model": "scann", "targets": [{"name": "gap"}]}
+    open_run(tmp_path, now, write=True)
+    (tmp_path / "training" / "run.json").write_text(json.dumps(odd))
+    with pytest.raises(TrainingError, match="this file is damaged"):
+        open_run(tmp_path, now, write=True)
 
 
 def test_a_missing_setting_is_a_difference() -> None:
