@@ -151,10 +151,9 @@ class _Compiler:
             raise SettingsError(f"{self.where}: it is nested too deeply; write it more simply.")
         deeper = depth + 1
         match node:
-            case ast.BoolOp(op=ast.And()):
-                return _all([self.of(value, deeper) for value in node.values])
-            case ast.BoolOp(op=ast.Or()):
-                return _any([self.of(value, deeper) for value in node.values])
+            case ast.BoolOp():
+                parts = [self.of(value, deeper) for value in node.values]
+                return _joined(parts, decisive=isinstance(node.op, ast.Or))
             case ast.UnaryOp(op=ast.Not()):
                 return _not(self.of(node.operand, deeper))
             case ast.UnaryOp(op=ast.USub()):
@@ -207,7 +206,7 @@ class _Compiler:
             _compared(_COMPARISONS[type(op)], a, b, isinstance(op, ast.In | ast.NotIn))
             for op, a, b in zip(node.ops, sides, sides[1:], strict=False)
         ]
-        return steps[0] if len(steps) == 1 else _all(steps)
+        return steps[0] if len(steps) == 1 else _joined(steps, decisive=False)
 
     def call(self, name: str, arguments: list[ast.expr], depth: int) -> _Evaluate:
         if name not in _FUNCTIONS:
@@ -269,28 +268,18 @@ def _compared(
     return evaluate
 
 
-def _all(parts: list[_Evaluate]) -> _Evaluate:
+def _joined(parts: list[_Evaluate], decisive: bool) -> _Evaluate:
+    """Return what joins conditions: one that is ``decisive`` (True: or, False: and) settles all."""
+
     def evaluate(row: Row) -> bool | None:
         unknown = False
         for part in parts:
             found = part(row)
-            if found is False:
-                return False
-            unknown |= found is not True
-        return None if unknown else True
-
-    return evaluate
-
-
-def _any(parts: list[_Evaluate]) -> _Evaluate:
-    def evaluate(row: Row) -> bool | None:
-        unknown = False
-        for part in parts:
-            found = part(row)
-            if found is True:
-                return True
-            unknown |= found is not False
-        return None if unknown else False
+            if not isinstance(found, bool):
+                unknown = True
+            elif found is decisive:
+                return found
+        return None if unknown else not decisive
 
     return evaluate
 
