@@ -1,10 +1,18 @@
 """``python -m atomlens`` is the command ``atomlens``."""
 
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+_OUT_OF_THE_CALLBACK = 0.05
+"""Seconds until an interrupt that was swallowed is sent again."""
 
 
 def run() -> None:
     """Run the command line as a program: Ctrl-C is quiet from the first moment to the last."""
+    sys.unraisablehook = _interrupt_again
     try:
         from atomlens.cli import main
 
@@ -16,6 +24,29 @@ def run() -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left that could be stopped
     sys.exit(code)
+
+
+def _interrupt_again(swallowed: "UnraisableHookArgs") -> None:
+    """Send an interrupt again that hit a place where nothing can be raised.
+
+    In a callback from C (as of the compiler of the inner loops) or in a destructor Python prints
+    the traceback and goes on, as if Ctrl-C had not been pressed.
+    """
+    if not issubclass(swallowed.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(swallowed)
+        return
+    import signal
+    import threading
+
+    def interrupt() -> None:
+        if sys.platform == "win32":
+            signal.raise_signal(signal.SIGINT)
+        else:  # to the thread that waits, so that its waiting ends
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    again = threading.Timer(_OUT_OF_THE_CALLBACK, interrupt)
+    again.daemon = True
+    again.start()
 
 
 if __name__ == "__main__":

@@ -162,6 +162,35 @@ def test_ctrl_c_is_quiet_from_the_first_moment(model: Path) -> None:
         assert process.returncode in (0, 130, -signal.SIGINT), (seconds, said)
 
 
+SWALLOWED = """
+import ctypes, sys, time
+import atomlens.cli
+from atomlens.__main__ import run
+from atomlens.cli.guard import run_guarded
+
+@ctypes.CFUNCTYPE(None)
+def compiler_calls_back():
+    raise KeyboardInterrupt  # what Ctrl-C does in here
+
+def command(options):
+    compiler_calls_back()
+    time.sleep(30)
+    return 0
+
+atomlens.cli.main = lambda: run_guarded(command, None)
+run()
+"""
+
+
+def test_ctrl_c_in_a_callback_is_neither_lost_nor_a_traceback() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", SWALLOWED], capture_output=True, text=True, timeout=25
+    )
+    assert run.returncode == 130
+    assert run.stderr.startswith("atomlens: stopped by you.")
+    assert "Traceback" not in run.stderr
+
+
 @needs_raspalib
 def test_a_killed_batch_of_labels_goes_on_where_it_stopped(tmp_path: Path) -> None:
     crystals = tmp_path / "crystals"
