@@ -3,7 +3,6 @@
 import importlib
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -77,13 +76,10 @@ def test_a_missing_argument_is_one_line_and_exit_two(capsys: pytest.CaptureFixtu
     assert error.count("\n") == 1
 
 
-def test_help_imports_nothing_heavy_and_answers_at_once() -> None:
+def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys; from atomlens.cli import main; main(['--help']); "
         f"print([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
     )
-    start = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    seconds = time.perf_counter() - start
     assert done.stderr == "[]\n"
-    assert seconds < 2.0  # about 0.1 s on an idle machine; the bound leaves room for a busy one

@@ -452,16 +452,3 @@ def test_two_requests_at_once_get_the_answers_of_two_in_turn(page: Asker) -> Non
     for place in range(4):
         alone = model.explain(smiles[place], method=methods[place])
         np.testing.assert_allclose(together[place], alone.scores, rtol=1e-4, atol=1e-6)
-
-
-def test_a_molecule_is_answered_at_once_when_the_model_is_loaded(page: Asker) -> None:
-    def seconds(smiles: str) -> float:
-        begin = time.perf_counter()
-        one = page.one(smiles)
-        page.job("/api/predictions", {"model": "qm9", "structures": [one]})
-        page.job("/api/explanations", {"model": "qm9", "structure": one})
-        return time.perf_counter() - begin
-
-    seconds("C")
-    fastest = min(seconds(s) for s in ("CCO", "CC(=O)N", "c1ccccc1O", "CC#N"))
-    assert fastest < 1.0  # 0.3 s is the promise on a quiet machine; here others may be at work
