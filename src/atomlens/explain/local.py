@@ -17,7 +17,7 @@ from torch import Tensor
 
 from atomlens.explain.question import Answers, Indices, Question
 from atomlens.models.base import ModelOutput
-from atomlens.models.local import Changed, LocalPass, Reader
+from atomlens.models.local import AddingPass, Changed, LocalPass, Reader
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.segment import segment_sum
 
@@ -108,7 +108,7 @@ class _Known:
         messages: list[Tensor] = []
         sums: list[Tensor] = []
         for layer in range(local.n_layers):
-            if local.adds:
+            if isinstance(local, AddingPass):
                 messages.append(local.messages(layer, nodes[-1]))
                 layout = local.layout
                 sums.append(segment_sum(messages[-1], layout.target, layout.n_nodes))
@@ -141,8 +141,8 @@ class _Known:
         keys = np.zeros(0, dtype=np.int64)
         before, device = _Rows.none(self.nodes[0], self.edges[0]), self.nodes[0].device
         place = np.full(n * n_nodes, -1, dtype=np.int64)
-        rows = _Edges.into(self, keys, gone)
-        for layer in range(self.local.n_layers):
+        rows, local = _Edges.into(self, keys, gone), self.local
+        for layer in range(local.n_layers):
             place[:] = -1
             place[keys] = np.arange(len(keys))
             starts = rows.offsets
@@ -154,14 +154,14 @@ class _Known:
             sources = np.where(of_source < 0, self.source[rows.edge], n_nodes + of_source)
             table = torch.cat([self.nodes[layer], before.nodes])
             targets = table.index_select(0, _tensor(np.where(was < 0, node, n_nodes + was), device))
-            if self.local.adds:
+            if isinstance(local, AddingPass):
                 fresh = (was[rows.row] >= 0) | (of_source >= 0)
                 part = rows.only(fresh, len(keys))
                 layout = part.layout(sources[fresh], device)
                 chosen = _tensor(part.edge, device)
-                heard = self.local.sums(layer, targets, table, layout, chosen)
+                heard = local.sums(layer, targets, table, layout, chosen)
                 heard = heard + self._still_heard(layer, keys, was, place, gone)
-                before = _Rows(self.local.after(layer, targets, heard), self.edges[0][:0])
+                before = _Rows(local.after(layer, targets, heard), self.edges[0][:0])
                 continue
             chosen = _tensor(rows.edge, device)
             edges = self.edges[layer].index_select(0, chosen)
@@ -170,7 +170,7 @@ class _Known:
             at = starts[was[rows.row[again]]] + rank
             edges[_tensor(again, device)] = before.edges.index_select(0, _tensor(at, device))
             layout = rows.layout(sources, device)
-            before = _Rows(*self.local.step(layer, targets, table, edges, layout, chosen))
+            before = _Rows(*local.step(layer, targets, table, edges, layout, chosen))
         changed = Changed(
             gone=_tensor(gone, device),
             owner=_tensor(keys // n_nodes, device),

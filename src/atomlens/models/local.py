@@ -60,12 +60,9 @@ class Reader(ABC):
         """Return what the network says of each changed structure."""
 
 
-class LocalPass(ABC):
+class _Pass(ABC):
     """A network on one graph, layer by layer."""
 
-    adds: bool = False
-    """Whether what an atom hears in a layer is a plain sum over its edges, which stay as they are:
-    then `messages`, `sums` and `after` are there, and only changed messages are worked out."""
     n_layers: int
     layout: EdgeLayout
     """Of the whole graph"""
@@ -73,6 +70,14 @@ class LocalPass(ABC):
     """Of all atoms, before the first layer"""
     edges: Float[Tensor, "n_edges _"]
     """Of all edges, before the first layer"""
+
+    @abstractmethod
+    def reader(self, nodes: Float[Tensor, "n_nodes _"]) -> Reader:
+        """Return what reads out, given all atoms behind the last layer."""
+
+
+class SteppingPass(_Pass):
+    """A network whose layers are worked out anew for every atom that hears of a change."""
 
     @abstractmethod
     def step(
@@ -95,10 +100,18 @@ class LocalPass(ABC):
             chosen: Which edges of the whole graph they are; None: all.
         """
 
-    def messages(self, layer: int, nodes: Float[Tensor, "n_nodes _"]) -> Float[Tensor, "n_edges _"]:
-        """Return the messages of all edges of the whole graph; see `adds`."""
-        raise NotImplementedError
 
+class AddingPass(_Pass):
+    """A network where what an atom hears is a plain sum over edges that stay as they are.
+
+    So only messages that change are worked out.
+    """
+
+    @abstractmethod
+    def messages(self, layer: int, nodes: Float[Tensor, "n_nodes _"]) -> Float[Tensor, "n_edges _"]:
+        """Return the messages of all edges of the whole graph."""
+
+    @abstractmethod
     def sums(
         self,
         layer: int,
@@ -107,18 +120,25 @@ class LocalPass(ABC):
         layout: EdgeLayout,
         chosen: Int[Tensor, " n_edges"],
     ) -> Float[Tensor, "n_targets _"]:
-        """Return the sum of the messages of some edges at their targets; see `adds` and `step`."""
-        raise NotImplementedError
+        """Return the sum of the messages of some edges at their targets.
 
+        Args:
+            layer: Its number.
+            targets: The atoms that hear them.
+            sources: Rows in which ``layout.source`` finds the neighbours.
+            layout: Of these edges; targets are counted among ``targets``.
+            chosen: Which edges of the whole graph they are.
+        """
+
+    @abstractmethod
     def after(
         self, layer: int, targets: Float[Tensor, "n_targets _"], sums: Float[Tensor, "n_targets _"]
     ) -> Float[Tensor, "n_targets _"]:
-        """Return the atoms behind a layer, given what they heard; see `adds`."""
-        raise NotImplementedError
+        """Return the atoms behind a layer, given what they heard."""
 
-    @abstractmethod
-    def reader(self, nodes: Float[Tensor, "n_nodes _"]) -> Reader:
-        """Return what reads out, given all atoms behind the last layer."""
+
+LocalPass = SteppingPass | AddingPass
+"""A network on one graph, layer by layer."""
 
 
 def side_by_side(

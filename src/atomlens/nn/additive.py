@@ -44,17 +44,48 @@ class Additive:
     """Σ_j ā_j key_j with ā the mean of the outputs' attention."""
 
 
-class AdditiveReadout(nn.Module):
-    """One attention and one value an atom and output; the outputs are sums of their products."""
+class _Readout(nn.Module):
+    """What the readouts have in common: a query, a key and a value of each atom."""
 
-    def __init__(self, n_features: int, n_outputs: int) -> None:
+    def __init__(self, n_features: int, n_outputs: int, n_queries: int, n_values: int) -> None:
         super().__init__()
         self.n_outputs = n_outputs
         self.input = glorot_linear(n_features, n_features)
-        self.query = glorot_linear(n_features, n_outputs * n_features)
+        self.query = glorot_linear(n_features, n_queries)
         self.key = glorot_linear(n_features, n_features)
         self.head = glorot_linear(n_features, n_features)
-        self.output = glorot_linear(n_features, n_outputs)
+        self.output = glorot_linear(n_features, n_values)
+
+    def values_of(self, key: Float[Tensor, "n_nodes n_features"]) -> Float[Tensor, "n_nodes _"]:
+        """Return what the terms are made of, given the keys."""
+        found: Tensor = self.output(functional.silu(self.head(key)))
+        return found
+
+    @staticmethod
+    def added(
+        terms: Float[Tensor, "n_nodes n_outputs"],
+        attention: Float[Tensor, "n_nodes n_outputs"],
+        scores: Float[Tensor, "n_nodes n_outputs"],
+        key: Float[Tensor, "n_nodes n_features"],
+        graph_index: Int[Tensor, " n_nodes"],
+        n_graphs: int,
+    ) -> Additive:
+        """Return the sums over every graph with what they are made of."""
+        pooled = segment_sum(attention.mean(dim=1, keepdim=True) * key, graph_index, n_graphs)
+        return Additive(
+            values=segment_sum(terms, graph_index, n_graphs),
+            terms=terms,
+            attention=attention,
+            scores=scores,
+            pooled=pooled,
+        )
+
+
+class AdditiveReadout(_Readout):
+    """One attention and one value an atom and output; the outputs are sums of their products."""
+
+    def __init__(self, n_features: int, n_outputs: int) -> None:
+        super().__init__(n_features, n_outputs, n_outputs * n_features, n_outputs)
 
     def forward(
         self,
@@ -94,23 +125,16 @@ class AdditiveReadout(nn.Module):
         if keep is not None:
             scores = scores + ABSENT * (1 - keep).unsqueeze(1)
         attention = segment_softmax(scores, graph_index, n_graphs)
-        terms = attention * self.output(functional.silu(self.head(key)))
+        terms = attention * self.values_of(key)
         if base is not None:
             shares = base if weights is None else base * weights.unsqueeze(1)
             terms = terms + shares / counts.clamp(min=1).index_select(0, graph_index).unsqueeze(1)
         if keep is not None:
             terms = terms * keep.unsqueeze(1)
-        pooled = segment_sum(attention.mean(dim=1, keepdim=True) * key, graph_index, n_graphs)
-        return Additive(
-            values=segment_sum(terms, graph_index, n_graphs),
-            terms=terms,
-            attention=attention,
-            scores=scores,
-            pooled=pooled,
-        )
+        return self.added(terms, attention, scores, key, graph_index, n_graphs)
 
 
-class SelfStandingReadout(nn.Module):
+class SelfStandingReadout(_Readout):
     """Terms that rest on an atom's own features, and not on what else is in the structure.
 
     Each of ``n_heads`` heads an output gives an atom a weight a and a value u: its term is
@@ -122,13 +146,8 @@ class SelfStandingReadout(nn.Module):
     """
 
     def __init__(self, n_features: int, n_outputs: int, n_heads: int, *, saturates: bool) -> None:
-        super().__init__()
-        self.n_outputs, self.n_heads, self.saturates = n_outputs, n_heads, saturates
-        self.input = glorot_linear(n_features, n_features)
-        self.query = glorot_linear(n_features, n_outputs * n_heads)
-        self.key = glorot_linear(n_features, n_features)
-        self.head = glorot_linear(n_features, n_features)
-        self.output = glorot_linear(n_features, n_outputs * n_heads)
+        super().__init__(n_features, n_outputs, n_outputs * n_heads, n_outputs * n_heads)
+        self.n_heads, self.saturates = n_heads, saturates
         self.intercept = nn.Embedding(n_outputs, 1, _weight=torch.zeros(n_outputs, 1))
 
     def forward(
@@ -166,7 +185,7 @@ class SelfStandingReadout(nn.Module):
             scores = scores + ABSENT * (1 - speaks).unsqueeze(1)
         shares = counts.clamp(min=1).reciprocal().index_select(0, graph_index).unsqueeze(1)
         weights = self._weights(scores, graph_index, n_graphs)
-        terms = (weights * self.output(functional.silu(self.head(key)))).view(heads).sum(dim=2)
+        terms = (weights * self.values_of(key)).view(heads).sum(dim=2)
         if extensive is not None:
             terms = torch.where(extensive, terms * shares, terms)
         if base is not None:
@@ -180,14 +199,8 @@ class SelfStandingReadout(nn.Module):
             each = each * keep.unsqueeze(1)
         total = segment_sum(each, graph_index, n_graphs).clamp(min=torch.finfo(key.dtype).tiny)
         attention = each / total.index_select(0, graph_index)
-        pooled = segment_sum(attention.mean(dim=1, keepdim=True) * key, graph_index, n_graphs)
-        return Additive(
-            values=segment_sum(terms, graph_index, n_graphs),
-            terms=terms,
-            attention=attention,
-            scores=scores.view(heads).mean(dim=2),
-            pooled=pooled,
-        )
+        mean_scores = scores.view(heads).mean(dim=2)
+        return self.added(terms, attention, mean_scores, key, graph_index, n_graphs)
 
     @property
     def start(self) -> Float[Tensor, " n_outputs"]:

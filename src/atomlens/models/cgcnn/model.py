@@ -9,7 +9,7 @@ networks", ICML 2020 (GCNII).
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar, Literal, final
@@ -33,7 +33,15 @@ from atomlens.models.cgcnn.layers import (
     GatedConvolution,
     HeadSoftmax,
 )
-from atomlens.models.local import AdditiveReader, LocalPass, MeanReader, Reader, side_by_side
+from atomlens.models.local import (
+    AddingPass,
+    AdditiveReader,
+    LocalPass,
+    MeanReader,
+    Reader,
+    SteppingPass,
+    side_by_side,
+)
 from atomlens.nn.additive import AdditiveReadout
 from atomlens.nn.basis import GaussianBasis, SmoothBasis
 from atomlens.nn.edges import EdgeLayout
@@ -254,12 +262,13 @@ class Cgcnn(AdditiveModel[CgcnnConfig]):
         """
         if self.pooling is not None or self.deepening is not None:
             return None
-        return ConvolutionPass(
-            self,
-            nodes=self._nodes(batch),
-            edges=self._edges(batch),
-            layout=EdgeLayout.of(batch.edge_index, batch.n_nodes),
-        )
+        nodes, edges = self._nodes(batch), self._edges(batch)
+        layout = EdgeLayout.of(batch.edge_index, batch.n_nodes)
+        gated = [one for one in self.layers if isinstance(one, GatedConvolution)]
+        adds = len(gated) == len(self.layers) and not len(self.edge_updates)
+        if adds and len(edges) <= _MOST_KEPT:
+            return GatedPass(self, gated, nodes=nodes, edges=edges, layout=layout)
+        return ConvolutionPass(self, nodes=nodes, edges=edges, layout=layout)
 
     def reader(self, nodes: Float[Tensor, "n_nodes _"]) -> Reader:
         """Return what reads out structures that differ in a few atoms; see `local_pass`."""
@@ -321,7 +330,7 @@ _MOST_KEPT = 200_000
 
 
 @final
-class ConvolutionPass(LocalPass):
+class ConvolutionPass(SteppingPass):
     """Convolutions, and updates of edges before or behind them, on chosen atoms alone."""
 
     def __init__(
@@ -334,11 +343,48 @@ class ConvolutionPass(LocalPass):
     ) -> None:
         self.model, self.n_layers = model, model.config.n_layers
         self.nodes, self.edges, self.layout = nodes, edges, layout
-        few = len(edges) <= _MOST_KEPT and not len(model.edge_updates)
-        gated = [one for one in model.layers if isinstance(one, GatedConvolution)] if few else []
-        self.adds = len(gated) == self.n_layers
+
+    def step(
+        self,
+        layer: int,
+        targets: Float[Tensor, "n_targets _"],
+        sources: Float[Tensor, "n_sources _"],
+        edges: Float[Tensor, "n_edges _"],
+        layout: EdgeLayout,
+        chosen: Int[Tensor, " n_edges"] | None,
+    ) -> tuple[Float[Tensor, "n_targets _"], Float[Tensor, "n_edges _"]]:
+        """Return the atoms and edges behind a layer."""
+        model = self.model
+        nodes, together = side_by_side(targets, sources, layout)
+        if model.config.edge_first:
+            edges = model.updated(layer, nodes, edges, together)
+        found: Convolved = model.layers[layer](nodes, edges, together)
+        if not model.config.edge_first:
+            edges = model.updated(layer, nodes, edges, together)
+        return found.nodes[: len(targets)], edges
+
+    def reader(self, nodes: Float[Tensor, "n_nodes _"]) -> Reader:
+        """Return what reads out, given all atoms behind the last layer."""
+        return self.model.reader(nodes)
+
+
+@final
+class GatedPass(AddingPass):
+    """Gated convolutions over edges that nothing updates, on changed edges alone."""
+
+    def __init__(
+        self,
+        model: Cgcnn,
+        gated: Sequence[GatedConvolution],
+        *,
+        nodes: Float[Tensor, "n_nodes _"],
+        edges: Float[Tensor, "n_edges _"],
+        layout: EdgeLayout,
+    ) -> None:
+        self.model, self.n_layers = model, model.config.n_layers
+        self.nodes, self.edges, self.layout = nodes, edges, layout
         self.gated = gated
-        self.geometry = [layer.pair.of_geometry(edges) for layer in gated] if self.adds else []
+        self.geometry = [layer.pair.of_geometry(edges) for layer in gated]
 
     def messages(self, layer: int, nodes: Float[Tensor, "n_nodes _"]) -> Float[Tensor, "n_edges _"]:
         """Return the messages of all edges of the whole graph."""
@@ -365,25 +411,6 @@ class ConvolutionPass(LocalPass):
     ) -> Float[Tensor, "n_targets _"]:
         """Return the atoms behind a layer, given what they heard."""
         return self.gated[layer].after(targets, sums).nodes
-
-    def step(
-        self,
-        layer: int,
-        targets: Float[Tensor, "n_targets _"],
-        sources: Float[Tensor, "n_sources _"],
-        edges: Float[Tensor, "n_edges _"],
-        layout: EdgeLayout,
-        chosen: Int[Tensor, " n_edges"] | None,
-    ) -> tuple[Float[Tensor, "n_targets _"], Float[Tensor, "n_edges _"]]:
-        """Return the atoms and edges behind a layer."""
-        model = self.model
-        nodes, together = side_by_side(targets, sources, layout)
-        if model.config.edge_first:
-            edges = model.updated(layer, nodes, edges, together)
-        found: Convolved = model.layers[layer](nodes, edges, together)
-        if not model.config.edge_first:
-            edges = model.updated(layer, nodes, edges, together)
-        return found.nodes[: len(targets)], edges
 
     def reader(self, nodes: Float[Tensor, "n_nodes _"]) -> Reader:
         """Return what reads out, given all atoms behind the last layer."""

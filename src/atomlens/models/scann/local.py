@@ -6,7 +6,7 @@ from typing import final
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from atomlens.models.local import LocalPass, Reader, side_by_side
+from atomlens.models.local import Reader, SteppingPass, side_by_side
 from atomlens.models.scann.layers import EdgeUpdate, LocalAttention
 from atomlens.nn.edges import EdgeLayout
 
@@ -15,7 +15,7 @@ Filter = Callable[[int, Tensor, Tensor | None], Tensor]
 
 
 @final
-class AttentionPass(LocalPass):
+class AttentionPass(SteppingPass):
     """Edge updates, or filters of edges that stay as they are, and local attention."""
 
     def __init__(
