@@ -78,6 +78,20 @@ def test_training_makes_terms_effects_on_every_few_th_batch_only(name: str) -> N
     assert small_model(name, consistency=0.0).auxiliary_loss(batch, output, 3) is None
 
 
+@pytest.mark.parametrize("name", ADDITIVE)
+def test_terms_are_asked_to_be_small_in_every_step(name: str) -> None:
+    model = small_model(name, consistency=0.0, small_terms=0.5, n_outputs=2).train()
+    batch = collate([random_graph(6, 3), random_graph(4, 2, seed=1)])
+    output = model(batch)
+    loss = model.auxiliary_loss(batch, output, 1)
+    assert loss is not None
+    first, second = output.node_terms[:6], output.node_terms[6:]
+    expected = (6 * first.square().sum() + 4 * second.square().sum()) / 4
+    torch.testing.assert_close(loss, 0.5 * expected)
+    of_both = model.auxiliary_loss(batch, output, 0, torch.tensor([True, False]))
+    torch.testing.assert_close(of_both, 0.5 * 6 * first.square().sum() / 2)
+
+
 @pytest.mark.parametrize("name", ADDITIVE_HEADS)
 def test_the_published_head_stays_the_default(name: str) -> None:
     published = small_model(name.partition(":")[0])

@@ -52,8 +52,11 @@ def own_vectors(
     vectors = table.index_select(0, whole.atomic_numbers)
     own = replace(whole, atomic_numbers=torch.arange(whole.n_nodes, device=vectors.device))
 
+    # weights that ask for no gradient: nothing behind the vectors is worked out but theirs
+    fixed = {key: weight.detach() for key, weight in model.named_parameters()}
+
     def run(vectors: Vectors) -> ModelOutput:
-        output: ModelOutput = functional_call(model, {name: vectors}, (own,))
+        output: ModelOutput = functional_call(model, fixed | {name: vectors}, (own,))
         return output
 
     return vectors, run

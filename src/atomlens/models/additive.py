@@ -20,6 +20,7 @@ from atomlens.models.consistency import Meaning, consistency_loss
 from atomlens.nn.additive import Absence, AdditiveReadout, SelfStandingReadout
 from atomlens.nn.linear import glorot_linear
 from atomlens.nn.readout import lower_bound
+from atomlens.nn.segment import segment_sum
 from atomlens.settings import Settings, bounded
 
 MASK = 0
@@ -37,6 +38,9 @@ class HeadSettings(Settings):
     atom's element is hidden; 0: the terms add up and promise nothing more."""
     consistency_every: int = bounded(4, least=1)
     """On every how many-th batch."""
+    small_terms: float = bounded(0.0, least=0)
+    """Additive head: weight of the mean square of the terms in the loss. Many ways to share a sum
+    out fit it equally well; this asks for the smallest."""
 
 
 class AdditiveModel(PropertyModel[ConfigT]):
@@ -46,7 +50,9 @@ class AdditiveModel(PropertyModel[ConfigT]):
     ``head``.
     """
 
-    free_settings: ClassVar[frozenset[str]] = frozenset({"consistency", "consistency_every"})
+    free_settings: ClassVar[frozenset[str]] = frozenset(
+        {"consistency", "consistency_every", "small_terms"}
+    )
     meanings: ClassVar[tuple[Meaning, ...]] = ("mask",)
     """In which meanings atoms are absent in training, in turns."""
 
@@ -95,11 +101,43 @@ class AdditiveModel(PropertyModel[ConfigT]):
         step: int,
         real: Bool[Tensor, " n_graphs"] | None = None,
     ) -> Float[Tensor, ""] | None:
-        """Return the weighted consistency of terms and effects, on every few-th step."""
+        """Return what is asked of terms: to be small, and on every few-th step to be effects."""
         config: Any = self.config
+        losses = []
+        if self.is_additive and config.small_terms:
+            losses.append(torch.mul(self._size_of_terms(batch, output, real), config.small_terms))
         meaning = self.step_kind(step)
-        if meaning is None:
-            return None
+        if meaning is not None:
+            found = self._consistency(batch, output, meaning, real)
+            losses.append(torch.mul(found, config.consistency))
+        return torch.stack(losses).sum() if losses else None
+
+    def _size_of_terms(
+        self, batch: GraphBatch, output: ModelOutput, real: Bool[Tensor, " n_graphs"] | None
+    ) -> Float[Tensor, ""]:
+        """Return the mean square of terms, each as if all atoms had it: the cell is no matter.
+
+        The intercept has no part in it.
+        """
+        terms = output.node_terms
+        assert terms is not None
+        index = batch.graph_index
+        counts = batch.node_counts.to(terms.dtype).index_select(0, index).unsqueeze(1)
+        all_alike = terms * counts
+        if isinstance(self.readout, SelfStandingReadout):
+            all_alike = all_alike - self.readout.start
+        sizes = segment_sum(all_alike.square() / counts, index, batch.n_graphs)
+        if real is None:
+            return sizes.mean()
+        return sizes.mean(dim=1).mul(real).sum() / real.sum().clamp(min=1)
+
+    def _consistency(
+        self,
+        batch: GraphBatch,
+        output: ModelOutput,
+        meaning: Meaning,
+        real: Bool[Tensor, " n_graphs"] | None,
+    ) -> Float[Tensor, ""]:
         assert output.node_terms is not None
 
         def terms_of(absence: Absence) -> Float[Tensor, "n_nodes n_outputs"]:
@@ -110,8 +148,7 @@ class AdditiveModel(PropertyModel[ConfigT]):
         grows = self.growing_outputs(batch.distances.device)
         readout = self.readout
         start = readout.start if isinstance(readout, SelfStandingReadout) else None
-        loss = consistency_loss(terms_of, output.node_terms, batch, meaning, grows, real, start)
-        return torch.mul(loss, config.consistency)
+        return consistency_loss(terms_of, output.node_terms, batch, meaning, grows, real, start)
 
     def without(self, batch: GraphBatch, absence: Absence) -> ModelOutput:
         """Return what the model says of a batch without some atoms; here it hides their element."""

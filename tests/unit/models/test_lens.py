@@ -297,6 +297,22 @@ def test_hydrogens_can_be_without_terms(shares: str) -> None:
     assert terms[numbers != 1].abs().min() > 1e-6
 
 
+@pytest.mark.parametrize("extensive", [False, True])
+def test_the_size_of_terms_is_that_of_any_cell_and_leaves_the_intercept_alone(
+    extensive: bool,
+) -> None:
+    model = lens(consistency=0.0, small_terms=1.0, extensive=(extensive,))
+    once, twice = (
+        collate([g], torch.float64) for g in (random_graph(6, 4), doubled(random_graph(6, 4)))
+    )
+    size = model.auxiliary_loss(once, model(once), 1)
+    torch.testing.assert_close(size, model.auxiliary_loss(twice, model(twice), 1))
+    gates = lens(shares="gates", consistency=0.0, small_terms=1.0, extensive=(extensive,))
+    before = gates.auxiliary_loss(once, gates(once), 1)
+    torch.nn.init.constant_(gates.readout.intercept.weight, 7.0)
+    torch.testing.assert_close(before, gates.auxiliary_loss(once, gates(once), 1))
+
+
 def test_only_the_meaning_that_is_asked_for_is_trained() -> None:
     for by, kinds in (("graph", {"graph"}), ("mask", {"mask"}), ("both", {"graph", "mask"})):
         model = lens(consistency_by=by, consistency_every=2)

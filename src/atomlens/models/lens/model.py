@@ -98,6 +98,10 @@ class LensConfig(Settings):
     consistency_by: Literal["both", "graph", "mask"] = "both"
     """In which meaning atoms are absent there. Where an atom is masked its place is seen, and with
     it a motif that its distances betray; taken from the graph it is gone."""
+    small_terms: float = bounded(0.0, least=0)
+    """Weight of the mean square of the terms in the loss. Many ways to share a sum out fit it
+    equally well (what an ether's oxygen takes may stand with it or with its carbons); this asks
+    for the smallest."""
     n_outputs: int = bounded(1, least=1)
     predict_scale: bool = False
     """Also predict the logarithm of the noise scale of every output."""
