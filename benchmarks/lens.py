@@ -2,6 +2,7 @@
 
     python benchmarks/lens.py [NAME ...] [--data FOLDER] [--seconds 380] [--folder runs/lens]
     python benchmarks/lens.py --table [--folder runs/lens]
+    python benchmarks/lens.py --price [--folder runs/lens]
 
 HOMO energies of QM9: 10,000 training molecules of the published split, and its whole validation
 part; the test part is not looked at. 4 layers of 64, AdamW 1e-3, batches of 32, 200 warm-up steps,
@@ -10,22 +11,26 @@ then a cosine, EMA 0.999, no dropout, one thread, unless the name of a variant s
 Every variant gets the CPU seconds of `--seconds`, counted so that a busy machine does not matter:
 what one of its steps costs is measured in turns with steps of the published head, and it gets as
 many steps as their ratio allows; so two runs of a variant take the same steps. `--reference-ms` is
-the cost of a step of the published head on an idle machine; measured, if it is not given.
+the cost of a step of the published head on an idle machine; if it is not given, that of the first
+run of the task in the folder counts for all that follow.
 
 Each variant writes a file. `--table` reads them all: the error with the 95 % interval of a
 bootstrap over validation molecules; the difference from `lens` on the same molecules (in other
 tasks from their published head); and for `lens` the Pearson correlation inside a molecule, mean of
 300, of an atom's term with what the prediction loses when its element is hidden (mask) or when it
-is taken out (graph). Differences say nothing of what another seed would give: "lens, second seed".
+is taken out (graph). Differences say nothing of what another seed would give: "lens, second seed",
+or `--seed`, whose runs `--price` lays side by side: the additive against the published head on
+molecules, crystals and formulas.
 """
 
 import argparse
 import json
 import math
+import re
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, cast
@@ -170,12 +175,17 @@ class Problem:
 def make_problem(data: Dataset, variant: Variant, n_train: int) -> Problem:
     """Draw the molecules, the same for every variant, build their graphs and scale their values.
 
-    A target that grows with the molecule is learned an atom, without what its elements add.
+    A target that grows with the molecule is learned an atom, without what its elements add. Samples
+    without all values of the variant's targets are left out.
     """
     split = make_split("source", data, seed=0)
     rng = np.random.default_rng(0)
-    held = rng.permutation(split.validation)[:MOST_HELD]
-    chosen = np.concatenate([rng.permutation(split.train)[:n_train], held])
+    names = [t.name for t in data.targets]
+    known = np.isfinite(data.values[:, [names.index(t) for t in variant.targets]]).all(axis=1)
+    held = rng.permutation(split.validation)
+    held = held[known[held]][:MOST_HELD]
+    learned = rng.permutation(split.train)
+    chosen = np.concatenate([learned[known[learned]][:n_train], held])
     structures = data.structures.subset(chosen)
     name, settings = BUILDERS[variant.task]
     builder = make_builder(name, **{**settings, **variant.builder})
@@ -183,7 +193,6 @@ def make_problem(data: Dataset, variant: Variant, n_train: int) -> Problem:
     if built.failures:
         raise SystemExit(f"{variant.task}: {len(built.failures)} structures have no graph.")
     store = built.store
-    names = [t.name for t in data.targets]
     raw = data.values[chosen][:, [names.index(t) for t in variant.targets]].copy()
     grows = tuple(data.targets[names.index(t)].extensive for t in variant.targets)
     counts = np.diff(structures.offsets)
@@ -351,16 +360,20 @@ def agreement(model: PropertyModel, store: GraphStore, rows: Tensor, meaning: st
     return float(np.nanmean(found))
 
 
-def measure(name: str, data: Dataset, n_train: int, seconds: float, reference_ms: float) -> Any:
+def measure(
+    name: str, variant: Variant, data: Dataset, n_train: int, seconds: float, reference_ms: float
+) -> Any:
     """Train a variant for so many CPU seconds, and say how well it does."""
-    variant = VARIANTS[name]
     problem = make_problem(data, variant, n_train)
     plain = VARIANTS[REFERENCES[variant.task]]
     same = not variant.builder and variant.targets == plain.targets
     reference = problem if same else make_problem(data, plain, n_train)
-    reference_ms = reference_ms if variant.task == "qm9" else 0.0
-    costs = step_costs([Trainer(plain, reference), Trainer(variant, problem)])
-    cost = costs[1] / costs[0] * (reference_ms or costs[0])
+    itself = replace(variant, seed=plain.seed) == plain
+    if itself and reference_ms:
+        costs = [reference_ms, reference_ms]
+    else:
+        costs = step_costs([Trainer(plain, reference), Trainer(variant, problem)])
+    cost = (1.0 if itself else costs[1] / costs[0]) * (reference_ms or costs[0])
     n_steps = round(1000 * seconds / cost)
     trainer, start = Trainer(variant, problem), time.process_time()
     while trainer.step < n_steps:
@@ -373,6 +386,7 @@ def measure(name: str, data: Dataset, n_train: int, seconds: float, reference_ms
     row: dict[str, Any] = {
         "name": name,
         "task": variant.task,
+        "seed": variant.seed,
         "ms_a_step": round(cost, 2),
         "reference_ms": round(reference_ms or costs[0], 2),
         "epochs": round(n_steps * variant.batch / n_train, 1),
@@ -400,9 +414,49 @@ def interval(values: NDArray[np.float64], draws: int = 2000) -> tuple[float, flo
     return float(low), float(high)
 
 
+def kept(folder: Path) -> list[dict[str, Any]]:
+    """What the runs of a folder found."""
+    return [json.loads(f.read_text()) for f in sorted(folder.glob("*.json"))]
+
+
+def price(folder: Path) -> str:
+    """The additive against the published head: every task, every seed, and the mean of the seeds.
+
+    Only seeds that both heads have; intervals by drawing the samples again, the same for both.
+    """
+    rows = {(r["name"], r.get("seed", 0)): r for r in kept(folder)}
+    lines = [
+        "| task | seed | published head | additive head | price [95 %] | epochs |",
+        "|---|---|---|---|---|---|",
+    ]
+    for task, plain in REFERENCES.items():
+        other = plain.replace("published", "additive")
+        seeds = sorted({s for n, s in rows if n == plain} & {s for n, s in rows if n == other})
+        pairs = [
+            (np.array(rows[plain, s]["errors"]), np.array(rows[other, s]["errors"])) for s in seeds
+        ]
+        lines_of = list(zip([str(s) for s in seeds], pairs, strict=True))
+        if len(seeds) > 1:
+            means = [np.mean([pair[k] for pair in pairs], axis=0) for k in (0, 1)]
+            lines_of.append(("mean", (means[0], means[1])))
+        for seed, (old, new) in lines_of:
+            low, high = interval(new - old)
+            share = 100 / old.mean()
+            epochs = ""
+            if seed != "mean":
+                both = (rows[plain, int(seed)]["epochs"], rows[other, int(seed)]["epochs"])
+                epochs = " and ".join(f"{e:.1f}" for e in both)
+            lines.append(
+                f"| {task} | {seed} | {old.mean():.1f} | {new.mean():.1f} | "
+                f"{share * (new - old).mean():+.1f} % [{share * low:+.1f}, {share * high:+.1f}] | "
+                f"{epochs} |"
+            )
+    return "\n".join(lines)
+
+
 def table(folder: Path) -> str:
     """The files of a folder as one table, in the order of the variants."""
-    rows = {r["name"]: r for r in (json.loads(f.read_text()) for f in folder.glob("*.json"))}
+    rows = {r["name"]: r for r in reversed(kept(folder))}
     errors = {name: np.array(row["errors"]) for name, row in rows.items()}
     lines = [
         "| variant | meV [95 %] | against `lens` [95 %] | epochs | ms a step | mask | graph |",
@@ -433,18 +487,22 @@ def main() -> None:
     parser.add_argument("--train", type=int, default=10_000)
     parser.add_argument("--reference-ms", type=float, default=0.0)
     parser.add_argument("--costs", action="store_true", help="only measure what a step costs")
+    parser.add_argument("--seed", type=int, help="in place of the variant's")
     parser.add_argument("--table", action="store_true")
+    parser.add_argument("--price", action="store_true")
     parser.add_argument("--folder", type=Path, default=Path("runs/lens"))
     options = parser.parse_args()
     unknown = [n for n in options.names if n not in VARIANTS]
     if unknown:
         parser.error(f"{unknown[0]} is no variant; there are: {', '.join(VARIANTS)}")
-    if options.table:
-        print(table(options.folder))
+    if options.table or options.price:
+        print((table if options.table else price)(options.folder))
         return
     torch.set_num_threads(1)
     for name in options.names or VARIANTS:
         variant = VARIANTS[name]
+        if options.seed is not None:
+            variant = replace(variant, seed=options.seed)
         data = data_of(variant.task, options.data)
         if options.costs:
             plain = VARIANTS[REFERENCES[variant.task]]
@@ -453,9 +511,12 @@ def main() -> None:
             first, own = step_costs(trainers, 6)
             print(f"{name}: {own:.2f} ms, {own / first:.3f} of the published head", flush=True)
             continue
-        row = measure(name, data, options.train, options.seconds, options.reference_ms)
         options.folder.mkdir(parents=True, exist_ok=True)
-        file = options.folder / f"{name.replace(' ', '-').replace(',', '')}.json"
+        earlier = [r for r in kept(options.folder) if r["task"] == variant.task]
+        reference_ms = options.reference_ms or (earlier[0]["reference_ms"] if earlier else 0.0)
+        row = measure(name, variant, data, options.train, options.seconds, reference_ms)
+        label = name if options.seed is None else f"{name} seed {options.seed}"
+        file = options.folder / f"{re.sub('[^A-Za-z0-9]+', '-', label)}.json"
         write_text(json.dumps(row), file)
         print({k: v for k, v in row.items() if k != "errors"}, flush=True)
 

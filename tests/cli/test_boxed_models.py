@@ -159,6 +159,18 @@ def test_what_verifying_needs_is_said(boxed: Path, capsys: pytest.CaptureFixture
     assert "the file data.npz of this test" in capsys.readouterr().err
 
 
+def test_verifying_without_the_package_of_the_data_says_both_ways_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("atomlens.datasets.sources.qm9.util.find_spec", lambda name: None)
+    assert main(["models", "verify", "qm9"]) == 2
+    sentence = capsys.readouterr().err.strip()
+    assert sentence.startswith("atomlens: qm9: verify repeats its test, and the data set qm9 needs")
+    assert 'pip install "atomlens[data]"' in sentence
+    assert "--data" in sentence
+    assert "\n" not in sentence
+
+
 @pytest.mark.parametrize(
     ("damage", "words"), [("weights", "damaged"), ("version", "Upgrade atomlens")]
 )

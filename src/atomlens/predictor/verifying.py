@@ -7,7 +7,7 @@ from pathlib import Path
 from atomlens.datasets import DATASETS, load_dataset
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.matbench import load_matbench, tasks_of
-from atomlens.errors import ModelError, SettingsError
+from atomlens.errors import MissingDependencyError, ModelError, SettingsError
 from atomlens.predictor.core import Predictor
 from atomlens.predictor.evaluation import choose_part, matching_values, score
 from atomlens.predictor.metrics import RegressionMetrics
@@ -71,6 +71,7 @@ def verify(
         ModelError: there is no such model, it is damaged, or it does not say what its errors
             were.
         SettingsError: its data must be given.
+        MissingDependencyError: its data come with a package that is not installed.
         DatasetError: the data hold none of its samples.
     """
     predictor = Predictor.load(model)
@@ -118,4 +119,13 @@ def _read(predictor: Predictor, model: str, data: str | Path | None) -> Dataset:
         return load_matbench(source, tasks)
     targets = [t.name for t in predictor.targets]
     reading = reading_for(predictor, source, {})
-    return load_dataset(source, targets, **reading.options)
+    try:
+        return load_dataset(source, targets, **reading.options)
+    except MissingDependencyError as problem:
+        if data is not None:
+            raise
+        reason = str(problem).rstrip(".")
+        raise MissingDependencyError(
+            f"{model}: verify repeats its test, and {reason[:1].lower()}{reason[1:]}; or name a "
+            "file that holds the same samples with --data (in Python data=)."
+        ) from problem

@@ -15,7 +15,8 @@ N_UNTRAINED = 3
 def untrained(predictor: Predictor, seed: int = 0) -> Predictor:
     """Return the same architecture with fresh random weights; the original stays as it is.
 
-    Fixed element vectors are no weights: the network keeps them.
+    Fixed element vectors are no weights: the network keeps them. How unlike its training data an
+    input is was measured on the vectors of the trained network, and says nothing of this one.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -24,7 +25,7 @@ def untrained(predictor: Predictor, seed: int = 0) -> Predictor:
         if original.element_table_name(original.config):
             table = original.get_buffer("element_table")
             model.get_buffer("element_table").copy_(table)
-    return replace(predictor, models=models)
+    return replace(predictor, models=models, familiarity=None)
 
 
 def untrained_networks(predictor: Predictor) -> tuple[Predictor, ...]:

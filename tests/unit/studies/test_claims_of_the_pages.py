@@ -49,3 +49,21 @@ def test_the_tables_say_what_the_record_says(page: str, column: int) -> None:
         assert named is not None
         for claim in named.group(1).split(", "):
             assert cells[column] == record()[claim], (page, claim)
+
+
+def test_the_page_of_the_box_says_what_the_record_says() -> None:
+    """A claim with several rows holds if all do; one that fails decides, then one of controls."""
+    with (DOCS / "claims.csv").open() as file:
+        recorded = {row["claim"]: row["verdict of the box"] for row in csv.DictReader(file)}
+    found: dict[str, set[str]] = {}
+    for cells in table_rows("claims-again.md"):
+        if len(cells) != 5:  # the numbers of a claim, training by training
+            continue
+        verdict = re.sub(r"\*|, \d+ of \d+$", "", cells[3])
+        found.setdefault(cells[0].split()[0], set()).add(verdict)
+    assert len(found) > 10
+    assert {claim for claim, verdict in recorded.items() if verdict} == set(found)
+    strictest = ("fails", "as much in controls", "not tested", "holds")
+    for claim, verdicts in found.items():
+        assert verdicts <= set(VERDICTS), (claim, verdicts)
+        assert recorded[claim] == next(v for v in strictest if v in verdicts), claim

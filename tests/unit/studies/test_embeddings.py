@@ -38,6 +38,7 @@ from atomlens.studies.embeddings.numbers import (
 )
 from atomlens.studies.embeddings.study import EmbeddingsSettings
 from atomlens.studies.networks import Answers
+from atomlens.studies.statistics import spearman
 from atomlens.targets import Target
 from study_makers import dataset, finder_predictor, make_predictor, trained_on_noise
 
@@ -205,6 +206,28 @@ def test_foreseen_errors_are_above_the_limit_and_above_the_controls(trained, con
     model = model_of(foresight(trained, 0), *(foresight(control, i) for i in (1, 2, 3, 4)))
     claim = larger_error_estimates([model], [np.zeros(200)])
     assert (claim.identifier, claim.verdict) == ("F9", verdict)
+
+
+def test_a_control_that_withholds_some_of_its_errors_is_asked_about_the_rest():
+    whole = foresight(0.6, 1)
+    withheld = np.where(np.arange(200) % 3, whole.std, np.nan)
+    some = replace(whole, std=withheld)
+    model = model_of(foresight(0.7, 0), some, some)
+    values = np.zeros(200)
+    (judged,) = larger_error_estimates([model], [values]).judged
+    margin = judged.parts[0].controls["untrained"]
+    assert judged.parts[0].n == 200
+    kept = np.isfinite(withheld)
+    assert margin.control == pytest.approx(spearman(whole.values[kept], withheld[kept]))
+    assert np.isfinite(margin.low)
+
+
+def test_a_network_without_errors_of_its_own_is_no_control_of_f9():
+    alone = replace(foresight(0.0, 1), std=np.full(200, 0.3))  # a single one has no spread
+    (judged,) = larger_error_estimates(
+        [model_of(foresight(0.7, 0), alone, alone)], [np.zeros(200)]
+    ).judged
+    assert (judged.verdict, judged.parts[0].controls) == ("not tested", {})
 
 
 def test_every_model_is_a_training_of_f9_in_whatever_order():

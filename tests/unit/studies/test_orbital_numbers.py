@@ -8,6 +8,7 @@ from atomlens.studies.orbitals.claims import (
     PaperCase,
     chance_of_correlation,
     orbital_claim,
+    order_margin,
     published_order,
 )
 from atomlens.studies.orbitals.numbers import (
@@ -141,6 +142,33 @@ def test_a_map_that_a_table_or_an_untrained_network_matches_as_well_shows_nothin
     assert claim.verdict == verdict, claim.evidence
     assert repr(claim) == repr(orbital_claim(PAPER_MOLECULES[1], cases[::-1]))
     assert claim.chance.endswith("of all orders of 6 atoms")
+
+
+@pytest.mark.parametrize(("in_order", "verdict"), [(False, "holds"), (True, "as much in controls")])
+def test_an_order_of_atoms_that_a_table_of_elements_and_neighbours_gives_was_not_learned(
+    in_order: bool, verdict: str
+) -> None:
+    ester = _orbitals("x", "HCOOCH3", 0.0)
+    even = np.ones(len(ester.atomic_numbers))
+    carbonyl = np.array([order_margin(ester, even + one) > 0 for one in np.eye(len(even))])
+    assert carbonyl.sum() == 1
+    cases = [
+        PaperCase(
+            label=f"lumo ({i})",
+            molecule=ester,
+            scores=even / len(even) + (0.2 + 0.001 * i) * carbonyl,
+            agreement=0.2 + 0.01 * i,
+            controls={"untrained": [0.0, 0.01], "shuffled labels": [0.0], ENVIRONMENT: [0.1]},
+            control_scores={
+                "untrained": [even, even],
+                "shuffled labels": [even],
+                ENVIRONMENT: [even + 9 * carbonyl * in_order],
+            },
+        )
+        for i in range(3)
+    ]
+    claim = orbital_claim(next(p for p in PAPER_MOLECULES if p.orbital == "lumo"), cases)
+    assert claim.verdict == verdict, claim.evidence
 
 
 def test_a_map_that_does_not_match_fails() -> None:

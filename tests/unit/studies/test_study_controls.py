@@ -1,11 +1,14 @@
 """Controls have the architecture of their model and nothing of what it learned."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from ase.build import molecule
 
 from atomlens.errors import StudyError
+from atomlens.predictor.familiarity import Familiarity
 from atomlens.studies.controls import (
     N_UNTRAINED,
     controls_for,
@@ -34,6 +37,15 @@ def test_an_untrained_network_has_the_same_architecture():
         for m in (model, control)
     ]
     assert shapes[0] == shapes[1]
+
+
+def test_an_untrained_network_does_not_say_how_unlike_the_training_data_an_input_is():
+    model = make_predictor()
+    vectors = np.random.default_rng(0).normal(size=(40, 8))
+    familiarity = Familiarity.fit(
+        vectors[:30], vectors[30:], dataset(*[molecule("H2O")] * 30).structures
+    )
+    assert untrained(replace(model, familiarity=familiarity)).familiarity is None
 
 
 def test_the_original_stays_as_it_is():

@@ -139,13 +139,17 @@ def first_component(network: Outputs, values: Values) -> Compared:
 
 def foreseen_errors(network: Outputs, values: Values) -> Compared:
     """Return absolute errors beside the errors that the network expects, where it expects any."""
-    errors = np.abs(network.values - values)
-    known = np.isfinite(errors) & np.isfinite(network.std)
+    pairs = _errors(network, values)
     return Compared(
-        np.column_stack([errors, network.std])[known],
+        pairs[np.isfinite(pairs).all(axis=1)],
         lambda rows: spearman(rows[:, 0], rows[:, 1]),
         "Spearman of the absolute error with the predicted one",
     )
+
+
+def _errors(network: Outputs, values: Values) -> Values:
+    """(n, 2) absolute and expected errors of all materials; NaN where either is not known."""
+    return np.column_stack([np.abs(network.values - values), network.std])
 
 
 def correlated_components(models: Sequence[ModelVectors], seed: int = 0) -> Claim:
@@ -227,6 +231,9 @@ def larger_error_estimates(
 ) -> Claim:
     """Return claim F9; every model that predicts its error is a training of it.
 
+    Drawn are the materials of which it does. A control is asked about those among them of which it
+    predicts its error as well; one that predicts none, or the same for all, is no control.
+
     Args:
         models: With their controls.
         known: True values for each, (n,); NaN where they are not known.
@@ -234,17 +241,22 @@ def larger_error_estimates(
     """
     judged: list[Judged] = []
     for model, values in zip(models, known, strict=True):
-        rows = foreseen_errors(model.trained, values).rows
-        if not len(rows):
+        of_trained = _errors(model.trained, values)
+        known_here = np.isfinite(of_trained).all(axis=1)
+        if not known_here.any():
             continue
         part = drawn_part(
             "Spearman of absolute and predicted error",
-            _drawn_foresight(rows),
+            _drawn_foresight(of_trained[known_here]),
             {
-                name: [_drawn_foresight(foreseen_errors(o, values).rows) for o in networks]
+                name: [
+                    _drawn_foresight(pairs)
+                    for pairs in (_errors(o, values)[known_here] for o in networks)
+                    if _foresees(pairs)
+                ]
                 for name, networks in model.controls.items()
             },
-            len(rows),
+            int(known_here.sum()),
             limit=_LEAST_FORESIGHT,
             seed=seed,
         )
@@ -263,9 +275,16 @@ def larger_error_estimates(
     )
 
 
+def _foresees(pairs: Values) -> bool:
+    """Tell whether a network expects different errors of different materials."""
+    expected = pairs[np.isfinite(pairs).all(axis=1), 1]
+    return len(expected) > 1 and bool(np.ptp(expected) > 0)
+
+
 def _drawn_foresight(rows: Values) -> Callable[[Values], float]:
     def statistic(drawn: Values) -> float:
         taken = rows[np.repeat(np.arange(len(rows)), drawn.astype(np.int64))]
+        taken = taken[np.isfinite(taken).all(axis=1)]
         return spearman(taken[:, 0], taken[:, 1])
 
     return statistic

@@ -35,7 +35,7 @@ class PaperCase(NamedTuple):
     controls: Mapping[str, Sequence[float]]
     """The same of each network of each control, and of the table by element and neighbours."""
     control_scores: Mapping[str, Sequence[Values]]
-    """(n_atoms,) attention of each network of the controls that are networks."""
+    """(n_atoms,) attention of each network of each control, and what the table gives the atoms."""
 
 
 NEEDED_HERE = (*NEEDED, ENVIRONMENT)
@@ -82,7 +82,7 @@ def orbital_claim(paper: PaperMolecule, cases: Sequence[PaperCase], reason: str 
                 ]
             ),
         )
-        by_order = of_training(training, [orders])
+        by_order = of_training(training, [orders], NEEDED_HERE)
         n_held = sum(
             case.agreement > LEAST or published_order(case.molecule, case.scores) for case in cases
         )
@@ -100,7 +100,7 @@ def orbital_claim(paper: PaperMolecule, cases: Sequence[PaperCase], reason: str 
         chance=chance,
         reason=reason,
         words=words,
-        needed=NEEDED_HERE if len(judged) and judged[0].parts[0].limit == LEAST else NEEDED,
+        needed=NEEDED_HERE,
         counts=(n_held, len(cases)) if cases else None,
     )
 
@@ -132,7 +132,7 @@ def order_margin(molecule: FrontierOrbitals, scores: Values) -> float:
     Above 0 if all vinyl carbons and carbonyl oxygens are above methyl and ester oxygen.
     """
     top, bottom = _ester_atoms(molecule)
-    return float((scores[top].min() - scores[bottom].max()) * len(scores))
+    return float((scores[top].min() - scores[bottom].max()) * len(scores) / scores.sum())
 
 
 def published_order(molecule: FrontierOrbitals, scores: Values) -> bool:

@@ -51,7 +51,7 @@ class Compared(NamedTuple):
     networks: tuple[dict[str, tuple[Agreement, ...]], ...]
     """Each network of each control."""
     control_scores: tuple[dict[str, tuple[Values, ...]], ...]
-    """Attention in each network of each control."""
+    """Attention in each network of each control, and what the table gives the atoms."""
 
     def paper_case(self, place: int, cases: Cases) -> PaperCase:
         """Return what claim S5 needs of one molecule."""
@@ -170,6 +170,7 @@ def compare_model(measured: Measured, orbital: Orbital, cases: Cases, top_k: int
             of_molecule[name] = Agreement(*np.mean(each, axis=0).tolist())
         for name, baseline in baselines.items():
             of_molecule[name] = agreement(baseline.scores(molecule), shares, numbers, k)
+        of_scores[-1][ENVIRONMENT] = (baselines[ENVIRONMENT].scores(molecule),)
         elsewhere = molecule.shares(other)
         of_molecule[OTHER] = agreement(scores, elsewhere, numbers, n_leading(elsewhere, top_k))
         found.append(of_molecule)
