@@ -7,6 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeGuard
 
@@ -740,17 +741,47 @@ def from_text(text: str) -> "Atoms":
         raise StructureError(f"{short(text)} is no file, no SMILES, and {_after(error)}") from error
 
 
+_HALOGENS = ("F", "Cl", "Br", "I")
+
+
 def _is_meant_as_smiles(text: str) -> bool:
     """Say whether a text is written by the rules of SMILES, and is an odd formula.
 
-    Formulas name an element once, or a second time with hydrogens (``CH3COOH``), which SMILES do
-    not write.
+    Formulas name an element once, or a second time with hydrogens (``CH3COOH``) or numbers
+    (``CF3CF3``), which SMILES do not write.
     """
-    if not is_formula(text) or _is_plausible_formula(text):
+    if not is_formula(text):
+        return False
+    if _has_ring_number(text):
+        return True
+    if _is_plausible_formula(text):
         return False
     if re.search(r"([A-Z][a-z]?)\1\d*$", text) and len(amounts_in_formula(text)) == 1:
         return True  # such as SS316, a steel
+    if re.search(f"({'|'.join(_HALOGENS)})[2-9]", text):
+        return False  # no ring begins there
     return has_smiles_grammar(text)
+
+
+def _has_ring_number(text: str) -> bool:
+    """Say whether a number is that of a ring which does not close (``C1CCO``), and no amount.
+
+    Both are written the same, so it is told by its surroundings: only elements that SMILES write
+    without brackets, no hydrogens, and numbers as no formula has them.
+    """
+    elements = re.findall(r"(Cl|Br|[BCNOPSFI])(\d*)", text)
+    if not re.fullmatch(r"(?:(?:Cl|Br|[BCNOPSFI])\d*|[().])+", text) or re.search(r"\)\d", text):
+        return False
+    numbers = [(one, number) for one, number in elements if number]
+    if not numbers:
+        return False
+    names = [one for one, _ in elements]
+    has_one = any(number == "1" for _, number in numbers)
+    if len(set(names)) == len(names):  # machines write C1O2, people CO2
+        return has_one and len(numbers) < len(elements)
+    twice = any(a == b and not number for (a, number), (b, _) in pairwise(elements))
+    is_amount = any(one in _HALOGENS and number != "1" for one, number in numbers)
+    return has_one or twice or (names.count("C") > 1 and not is_amount)
 
 
 def _is_plausible_formula(text: str) -> bool:

@@ -188,6 +188,36 @@ def test_a_prefix_decides_without_a_warning(text: str, formula: str) -> None:
     assert atoms.info["name"] == "CO"
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["C1CC", "C1CCO", "OCC1", "N1CC", "CN1C", "C(C)C1", "CC.C1", "CCCCC1O", "ClC1", "C12CC1O"],
+)
+def test_a_ring_that_does_not_close_is_no_amount(text: str) -> None:
+    (failure,) = read_structures(text).failures
+    assert "reads like a SMILES, but is none" in failure.message
+    assert to_atoms(f"formula:{text}").info["is_formula"]  # the way out that the sentence names
+
+
+@pytest.mark.parametrize(
+    ("text", "formula"),
+    [
+        ("CO2", "CO2"),
+        ("C1O2", "CO2"),
+        ("C1N1", "CN"),
+        ("N2O5", "N2O5"),
+        ("CF3COCF3", "C3F6O"),
+        ("CCl3CCl3", "C2Cl6"),
+        ("C(CN)4", "C5N4"),
+        ("CH3CH2OH", "C2H6O"),
+        ("B2O3.P2O5", "B2O8P2"),
+    ],
+)
+def test_numbers_of_a_formula_are_no_rings(text: str, formula: str) -> None:
+    atoms = to_atoms(text)
+    assert atoms.info["is_formula"]
+    assert atoms.get_chemical_formula() == formula
+
+
 def test_an_everyday_smiles_needs_no_warning() -> None:
     assert [len(atoms) for atoms in read(["CCO", "c1ccccc1", "C/C=C/C"])] == [9, 12, 12]
 
