@@ -319,3 +319,19 @@ def test_an_input_that_ends_its_process_is_a_failure_of_its_own(
     assert "ended the process" in rows[1][1]["error"]
     alone = screen_shard(job, good[2:])
     assert [row["signal"] for row in rows[1] if row["signal"]] == [r["signal"] for r in alone]
+
+
+def test_what_a_merged_duplicate_was_warned_of_stays(model_folder: Path, tmp_path: Path) -> None:
+    many = waters(tmp_path / "many", 2)
+    text = (many / "w000.xyz").read_text()
+    (many / "x-heavy.xyz").write_text(text.replace("H 0.96", "D 0.96"))
+    (many / "y-again.xyz").write_text(text)
+    assert run(model_folder, many, "--out", tmp_path / "out") == 0
+    found = frame(tmp_path / "out")
+    assert found["name"].tolist() == ["w000", "w001"]
+    said = found["warning"].fillna("").tolist()
+    assert "x-heavy, the same structure: deuterium" in said[0]
+    assert "y-again" not in said[0]
+    assert "deuterium" not in said[1]
+    rows = csv_rows(tmp_path / "out" / "duplicates.csv")
+    assert ["deuterium" in row["warning"] for row in rows] == [True, False]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 from atomlens.files import discard_file
 from atomlens.reports.journal import TableJournal
-from atomlens.screening.columns import ERROR, NAME, SOURCE, STATE, STRUCTURE, ScreenColumns
+from atomlens.screening.columns import (
+    ERROR,
+    NAME,
+    SOURCE,
+    STATE,
+    STRUCTURE,
+    WARNING,
+    ScreenColumns,
+)
 from atomlens.screening.expressions import Expression
 from atomlens.screening.jobs import FAILED, LEFT_OUT, PARTLY
 from atomlens.screening.shards import ShardStore
@@ -66,7 +74,7 @@ def write_results(
     passing = kept & seen.holds
     chosen = _best(passing, seen.values, wish)
     shown = [*columns.shown, N_SAME, ALSO] if wish.merge else list(columns.shown)
-    names, same = _write_duplicates(store, n_shards, first, answered)
+    merged, same = _write_duplicates(store, n_shards, first, answered)
     path = store.folder / f"{RESULTS}.{store.format}"
     kinds: dict[str, str] = {**columns.kinds, N_SAME: "whole", ALSO: "text"}
     places = {int(index): rank for rank, index in enumerate(chosen.tolist())}
@@ -78,7 +86,10 @@ def write_results(
                 continue
             result = {name: row.get(name) for name in columns.shown}
             if wish.merge:
-                result |= {N_SAME: int(same[index]), ALSO: names.get(index)}
+                result |= {N_SAME: int(same[index])}
+                if index in merged:
+                    result |= {ALSO: merged[index].said(int(same[index]))}
+                    result[WARNING] = merged[index].warned(result[WARNING])
             if wish.by is None:
                 journal.add([result])
             else:
@@ -147,13 +158,44 @@ def _best(passing: NDArray[np.bool_], values: NDArray[np.float64], wish: Wish) -
     return places if wish.top is None else places[: wish.top]
 
 
+@dataclass(slots=True)
+class _Merged:
+    """What is said of the duplicates of one structure beside it."""
+
+    kept: str = ""
+    names: list[str] = field(default_factory=list)
+    doubts: dict[str, str] = field(default_factory=dict)
+    """What readers found doubtful, with the first duplicate of which they did"""
+
+    def add(self, name: str, warning: str | None) -> None:
+        """Hear of a duplicate."""
+        if len(self.names) < _NAMED:
+            self.names.append(name)
+        if warning and len(self.doubts) < _NAMED:
+            self.doubts.setdefault(warning, name)
+
+    def said(self, n_same: int) -> str:
+        """Return the names of the duplicates, so many as are shown."""
+        n_more = n_same - 1 - len(self.names)
+        return ", ".join(self.names) + (f" and {n_more} more" if n_more else "")
+
+    def warned(self, own: str | None) -> str | None:
+        """Return the warning of the structure with what only its duplicates were warned of."""
+        more = []
+        for warning, name in self.doubts.items():
+            news = [one for one in warning.split("; ") if one not in (own or "")]
+            if news:
+                more.append(f"{name}, the same structure: {'; '.join(news)}")
+        return "; ".join([*([own] if own else []), *more]) or None
+
+
 def _write_duplicates(
     store: ShardStore, n_shards: int, first: NDArray[np.int64], answered: NDArray[np.bool_]
-) -> tuple[dict[int, str], NDArray[np.int64]]:
-    """Write which inputs are the same; return the names beside each result, and how many.
+) -> tuple[dict[int, _Merged], NDArray[np.int64]]:
+    """Write which inputs are the same; return what stands beside each result, and how many.
 
     Returns:
-        By number of a result, the names of its duplicates; and (n,) how many inputs are the same.
+        By number of a result, its duplicates; and (n,) how many inputs are the same.
     """
     again = answered & (first != np.arange(len(first)))
     same = np.bincount(first[answered], minlength=len(first))
@@ -161,24 +203,18 @@ def _write_duplicates(
     if not again.any():
         discard_file(path)
         return {}, same
-    kept = dict.fromkeys(np.unique(first[again]).tolist(), "")
-    named: dict[int, list[str]] = {}
+    merged = {leader: _Merged() for leader in np.unique(first[again]).tolist()}
     with TableJournal(path) as journal:
-        for index, row in _rows(store, n_shards, [NAME, SOURCE]):
-            if index in kept:
-                kept[index] = row[NAME]
+        for index, row in _rows(store, n_shards, [NAME, SOURCE, WARNING]):
+            if index in merged:
+                merged[index].kept = row[NAME]
             elif again[index]:
-                leader = int(first[index])
-                names = named.setdefault(leader, [])
-                if len(names) < _NAMED:
-                    names.append(row[NAME])
-                journal.add([{"kept": kept[leader], NAME: row[NAME], SOURCE: row[SOURCE]}])
+                leader = merged[int(first[index])]
+                leader.add(row[NAME], row[WARNING])
+                own = {name: row[name] for name in (NAME, SOURCE, WARNING)}
+                journal.add([{"kept": leader.kept, **own}])
         journal.finish()
-    said = {}
-    for leader, names in named.items():
-        n_more = int(same[leader]) - 1 - len(names)
-        said[leader] = ", ".join(names) + (f" and {n_more} more" if n_more else "")
-    return said, same
+    return merged, same
 
 
 def _write_failures(store: ShardStore, n_shards: int, states: Counter[str]) -> int:
