@@ -10,6 +10,7 @@ import pytest
 
 from atomlens.cli import main
 from atomlens.datasets import load_dataset, make_split
+from atomlens.datasets.sampling import one_form_each
 from atomlens.predictor import load
 from atomlens.structures.records import quiet
 
@@ -151,3 +152,31 @@ def test_conformers_of_a_training_are_in_one_part(tmp_path: Path) -> None:
     assert len(data) > len(smiles)
     assert not names[0] & names[1]
     assert set(data.structures.names) == set(smiles)
+
+
+def test_a_study_takes_one_form_of_each_structure_and_says_so(
+    model_folder: Path, alloys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    crystals = [str(alloys.parent / f"a{i}.cif") for i in range(4)]
+    ask = ["--model", str(model_folder), "--disorder", "enumerate", "--quiet", "--limit", "4"]
+    told = []
+    for place, inputs in (("files", crystals), ("table", [str(alloys)])):
+        out = tmp_path / place
+        assert main(["study", "orbits", *inputs, *ask, "--out", str(out)]) in (0, 1)
+        content = json.loads((out / "study.json").read_text())
+        told.append([note for note in content["notes"] if "one of each was drawn" in note])
+        assert content["n_structures"] == 4
+        names = [row["name"] for row in rows_of(out / "inputs.csv")]
+        assert len(names) == len({name[:2] for name in names}) == 4
+    assert len(told[0]) == len(told[1]) == 1
+    assert "of 4 structures" in told[0][0]
+
+
+def test_one_form_each_is_drawn_by_the_seed_and_each_may_be(alloys: Path) -> None:
+    data = load_dataset(alloys, target="y", disorder="enumerate", n_models=3)
+    drawn = [one_form_each(data, seed) for seed in range(8)]
+    assert {len(one) for one in drawn} == {20}
+    assert all(len(set(one.row_numbers.tolist())) == 20 for one in drawn)
+    whose = {b"".join(s.positions.tobytes() for s in one.structures) for one in drawn}
+    assert len(whose) > 1
+    assert one_form_each(drawn[0], 1) is drawn[0]

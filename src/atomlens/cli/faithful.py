@@ -82,6 +82,7 @@ def run(options: argparse.Namespace) -> int:
             shuffled=shuffled,
             use_known=options.all,
             progress=progress,
+            seed=options.seed,
         )
         result = answer(study, given)
     figures = as_json(result)

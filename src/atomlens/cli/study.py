@@ -22,6 +22,9 @@ from atomlens.errors import DatasetError, Failure, SettingsError, StudyError, un
 from atomlens.files import to_json
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from atomlens.datasets.base import Dataset
     from atomlens.predictor import Predictor
     from atomlens.studies import Study, StudyResult
@@ -84,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
     if options.study in ("list", "info"):
         return describe(options)
     from atomlens.studies import STUDIES, StudyInput
-    from atomlens.studies.base import answer
+    from atomlens.studies.base import answer, independent
 
     if options.study not in STUDIES:
         raise SettingsError(unknown_name("study", options.study, STUDIES))
@@ -106,12 +109,15 @@ def run(options: argparse.Namespace) -> int:
         refuse_bare(data.structures.names, data.structures.is_formula, options.chemiscope)
     folder = usable_folder(options.out)
     with ProgressLine(study.name, quiet=options.quiet) as progress:
-        given = StudyInput(
-            models=models,
-            data=data,
-            shuffled=load_all(options.shuffled),
-            use_known=options.all,
-            progress=progress,
+        given = independent(
+            StudyInput(
+                models=models,
+                data=data,
+                shuffled=load_all(options.shuffled),
+                use_known=options.all,
+                progress=progress,
+                seed=options.seed,
+            )
         )
         result = answer(study, given)
     result.save(folder)
@@ -238,19 +244,13 @@ def load_inputs(
         raise StudyError(f"{study.name}: there is no structure to study.{reason}")
     if options.strict:
         data = strict_dataset(data)
-    several = forms_given(options)
-    if options.disorder == "enumerate" or several.get("conformers", 1) > 1:
-        say(
-            f"warning: {study.name} takes ordered models and conformers of one structure for "
-            "structures of their own, so its intervals are narrower than they should be."
-        )
     if not (study.leaves_out_known or options.all):
         trained = np.zeros(len(data), dtype=np.bool_)
         for model in models:
             trained |= model.was_in(data.structures, "train", "pretraining")
             if model.record.samples is None and model.record.split:
                 say(NAMES_ONLY)
-        rows = np.flatnonzero(~trained).tolist()
+        rows = np.flatnonzero(~_any_form(trained, data)).tolist()
         if not rows:
             raise StudyError(
                 f"{study.name}: the models were trained on every one of the {len(data)} "
@@ -260,10 +260,19 @@ def load_inputs(
             say(f"{len(data) - len(rows)} structures are left out: the models were trained on them")
         data = _keep(data, rows)
     if options.limit is not None:
-        from atomlens.datasets.sampling import sample_rows
+        from atomlens.datasets.sampling import sample_structures
 
-        data = _keep(data, sample_rows(len(data), options.limit, options.seed).tolist())
+        data = _keep(data, sample_structures(data, options.limit, options.seed).tolist())
     return data
+
+
+def _any_form(marked: "NDArray[np.bool_]", data: "Dataset") -> "NDArray[np.bool_]":
+    """(n,) whether a sample, or another form of its structure, is marked."""
+    import numpy as np
+
+    if data.row_numbers is None:
+        return marked
+    return np.isin(data.row_numbers, data.row_numbers[marked])
 
 
 def _keep(data: "Dataset", rows: list[int]) -> "Dataset":
@@ -297,9 +306,18 @@ def _as_dataset(structures: Any) -> "Dataset":
 
     from atomlens.datasets.base import Dataset
     from atomlens.structures.arrays import StructureArrays
+    from atomlens.structures.disorder import form_of
 
-    arrays = StructureArrays.from_atoms(list(structures))
-    return Dataset(name="inputs", structures=arrays, targets=(), values=np.zeros((len(arrays), 0)))
+    listed = list(structures)
+    arrays = StructureArrays.from_atoms(listed)
+    firsts = np.array([form_of(atoms) <= 0 for atoms in listed], dtype=np.int64)
+    return Dataset(
+        name="inputs",
+        structures=arrays,
+        targets=(),
+        values=np.zeros((len(arrays), 0)),
+        row_numbers=None if firsts.all() else np.cumsum(firsts) - 1,
+    )
 
 
 def report(result: "StudyResult", folder: Path) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.splits import Split
+from atomlens.datasets.splits import Split, first_forms
 from atomlens.errors import DatasetError, SettingsError
 
 
@@ -35,6 +35,32 @@ def keep_rows(
     splits = {part: place[old][place[old] >= 0] for part, old in dataset.splits.items()}
     kept = dataset.subset(rows)
     return replace(kept, splits=splits, without_value=dataset.without_value + without_value)
+
+
+def sample_structures(dataset: Dataset, limit: int | None, seed: int) -> NDArray[np.int64]:
+    """Return the rows of at most ``limit`` structures, each with all its forms; see `sample_rows`.
+
+    Forms are ordered models and conformers, which share a row number.
+    """
+    if first_forms(dataset.row_numbers) is None:
+        return sample_rows(len(dataset), limit, seed)
+    numbers = np.asarray(dataset.row_numbers)
+    every = np.unique(numbers)
+    chosen = every[sample_rows(len(every), limit, seed)]
+    return np.flatnonzero(np.isin(numbers, chosen)).astype(np.int64)
+
+
+def one_form_each(dataset: Dataset, seed: int) -> Dataset:
+    """Return the samples with one form of each structure, drawn by seed; all if none has several.
+
+    Ordered models of one crystal and conformers of one molecule are no independent samples.
+    """
+    if first_forms(dataset.row_numbers) is None:
+        return dataset
+    numbers = np.asarray(dataset.row_numbers)
+    order = np.random.default_rng(seed).permutation(len(numbers))
+    drawn = order[np.unique(numbers[order], return_index=True)[1]]
+    return keep_rows(dataset, np.sort(drawn).astype(np.int64))
 
 
 def usable(dataset: Dataset, wanted: Sequence[str]) -> Dataset:

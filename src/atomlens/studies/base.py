@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from atomlens.datasets.base import Dataset
+from atomlens.datasets.sampling import one_form_each
 from atomlens.errors import Failure, SettingsError, StudyError, StudySettingsError
 from atomlens.settings import Settings
 from atomlens.studies.statistics import Interval
@@ -253,11 +254,32 @@ class StudyInput:
     """Also judge what the models were trained on (``--all``); for studies that leave it out by
     themselves, in the data of the others it is left out already."""
     progress: Progress = no_progress
+    seed: int = 0
+    """Draws which form of a structure is taken, where it has several; see `independent`."""
+    notes: tuple[str, ...] = ()
+    """What was done to the structures before; stands in the result."""
+
+
+def independent(given: StudyInput) -> StudyInput:
+    """Return the input with one form of each structure, so that each counts once.
+
+    Ordered models of one disordered crystal, conformers of one molecule and models of one mmCIF are
+    no independent observations: one of each is drawn. A note says so.
+    """
+    data = one_form_each(given.data, given.seed)
+    if data is given.data:
+        return given
+    note = (
+        f"{len(given.data)} ordered models or conformers were read of {len(data)} structures; one "
+        f"of each was drawn (seed {given.seed}), since those of one structure are not independent."
+    )
+    return replace(given, data=data, notes=(*given.notes, note))
 
 
 def answer(study: "Study", given: StudyInput) -> StudyResult:
-    """Run a study, and say of each structure what is known of it: `about_inputs`."""
-    return about_inputs(study.run(given), given)
+    """Run a study on `independent` structures, and say what is known of each: `about_inputs`."""
+    given = independent(given)
+    return about_inputs(study.run(given), given).noted(*given.notes)
 
 
 def about_inputs(result: StudyResult, given: StudyInput) -> StudyResult:
