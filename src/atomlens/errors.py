@@ -4,6 +4,7 @@
     ├── StructureError          a file, SMILES or formula that is not a usable structure
     ├── GraphError              a structure from which no graph can be built
     ├── DatasetError            a data set that is missing, damaged or lacks a target
+    │   └── MissingTargetError  a data set without some of the targets that were asked for
     ├── SettingsError           a setting that does not exist or has an impossible value
     ├── ModelError              a model folder or checkpoint that cannot be used
     ├── TrainingError           a training that cannot start or go on
@@ -16,7 +17,7 @@ Every message names the input, says what is wrong and what to do. The command li
 the message alone and exits with 2; a traceback means a bug.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -44,6 +45,15 @@ class GraphError(AtomlensError):
 
 class DatasetError(AtomlensError):
     """A data set that is missing, damaged or lacks a target."""
+
+
+class MissingTargetError(DatasetError):
+    """A data set without some of the targets that were asked for."""
+
+    def __init__(self, where: str, missing: Sequence[str], known: Iterable[object]) -> None:
+        super().__init__(f"{where}: {unknown_name('target column', missing[0], known)}")
+        self.missing = tuple(missing)
+        """All of them, as they were asked for."""
 
 
 class SettingsError(AtomlensError):

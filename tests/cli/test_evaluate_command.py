@@ -61,3 +61,65 @@ def test_a_missing_target_is_named(
     table.write_text("smiles,gap\nCCO,1\nCC,2\n")
     assert main(["evaluate", str(model_folder), str(table)]) == 2
     assert "signal" in capsys.readouterr().err
+
+
+FORMULAS = (
+    "Fe2O3",
+    "NaCl",
+    "MgO",
+    "Al2O3",
+    "SiO2",
+    "TiO2",
+    "KCl",
+    "CaO",
+    "ZnO",
+    "NiO",
+    "LiF",
+    "CuO",
+)
+
+
+@pytest.fixture
+def of_two(tmp_path: Path) -> tuple[Path, Path]:
+    """A model of two targets, and the table that it was trained on."""
+    table = tmp_path / "both.csv"
+    rows = [f"{f},{i / 10},{i % 3 - i}" for i, f in enumerate(FORMULAS)]
+    table.write_text("\n".join(["formula,gap [eV],heat", *rows]) + "\n")
+    model = tmp_path / "model"
+    options = ["--model", "ridge", "--split", "random:6/3/3", "--quiet", "--out", str(model)]
+    options += ["--target", "gap", "--target", "heat"]
+    assert main(["train", str(table), *options]) == 0
+    return model, table
+
+
+def figures(folder: Path) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = json.loads((folder / "metrics.json").read_text())
+    return found["targets"]  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("empty", [False, True], ids=["no column", "no cell"])
+def test_targets_that_a_table_lacks_are_named_and_the_others_evaluated(
+    empty: bool,
+    of_two: tuple[Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model, both = of_two
+    one = tmp_path / "one.csv"
+    lines = [line.split(",") for line in both.read_text().splitlines()]
+    cells = [[f, "gap [eV]" if i == 0 else "", h] for i, (f, _, h) in enumerate(lines)]
+    kept = cells if empty else [[f, h] for f, _, h in lines]
+    one.write_text("\n".join(map(",".join, kept)) + "\n")
+    for part in ("all", "test"):
+        said = []
+        for table in (both, one):
+            out = tmp_path / f"{table.stem}-{part}"
+            command = ["evaluate", str(model), str(table), "--part", part, "--out", str(out)]
+            assert main([*command, "--quiet"]) == 0
+            said.append(capsys.readouterr().err)
+        whole, single = figures(tmp_path / f"both-{part}"), figures(tmp_path / f"one-{part}")
+        assert list(single) == ["heat"]
+        assert single["heat"] == whole["heat"]
+        assert "no values of gap" in said[1]
+        assert "other values" not in said[1]
+        assert "no values" not in said[0]

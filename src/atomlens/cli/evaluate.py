@@ -1,6 +1,7 @@
 """``atomlens evaluate``: how far predictions are from known values."""
 
 import argparse
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from atomlens.cli.common import (
@@ -56,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Predict, compare, print the metrics, write the report."""
     from atomlens.predictor import score
-    from atomlens.predictor.evaluation import matching_values
+    from atomlens.predictor.evaluation import known_targets, matching_values, means_of
     from atomlens.predictor.ordered import mean_of_forms
     from atomlens.predictor.report import write_evaluation
     from atomlens.reports.tables import format_table
@@ -70,11 +71,13 @@ def run(options: argparse.Namespace) -> int:
     for remark in remarks:
         say(remark)
     unused = data.failures
-    true = matching_values(data, model.targets)
+    targets = known_targets(model, data)
+    true = matching_values(data, targets)
     with ProgressLine("predicting", quiet=options.quiet) as progress:
         prediction = model.predict(data.structures, progress=progress)
+    prediction = prediction.of_targets([t.name for t in targets])
     prediction, true = mean_of_forms(prediction, true, data)
-    metrics = score(prediction, true, model.record.means)
+    metrics = score(prediction, true, means_of(model, targets))
     if len(prediction.failures) < len(prediction):
         emit(format_table(metrics.to_rows()))
         if options.chemiscope is not None:
@@ -96,13 +99,17 @@ def load_evaluated(
 
     They are read as the training data were; of these the part, of that the limit.
     """
-    from atomlens.datasets import load_dataset
-    from atomlens.predictor.evaluation import about_known_structures, choose_part
+    from atomlens.datasets.loading import load_known_targets
+    from atomlens.predictor.evaluation import (
+        about_known_structures,
+        about_missing_targets,
+        choose_part,
+    )
     from atomlens.predictor.reading import reading_for
 
     has_part = options.part != "all"
     reading = reading_for(model, options.data, file_options(options, ()), strictly=has_part)
-    data = load_dataset(
+    data = load_known_targets(
         options.data,
         [t.name for t in model.targets],
         limit=None if has_part else options.limit,
@@ -111,6 +118,10 @@ def load_evaluated(
     )
     if options.strict:
         data = strict_dataset(data)
+    missing = about_missing_targets(model, data)
+    reading = replace(
+        reading, remarks=(*reading.remarks, *([f"warning: {missing}"] if missing else []))
+    )
     if not has_part:
         known = about_known_structures(model, data)
         return data, (*reading.remarks, *([f"warning: {known}"] if known else []))

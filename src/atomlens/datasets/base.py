@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.errors import DatasetError, Failure, unknown_name
+from atomlens.errors import Failure, MissingTargetError
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target, value_slices
 
@@ -119,12 +119,20 @@ class Dataset:
         )
 
     def select_targets(self, names: Sequence[str]) -> "Dataset":
-        """Return the data set with only the named targets."""
+        """Return the data set with only the named targets.
+
+        Raises:
+            MissingTargetError: it lacks some of them.
+        """
         known = [t.name for t in self.targets]
-        chosen = list(dict.fromkeys(self._place_of(name, known) for name in names))
-        places = value_slices(self.targets)
+        missing = [name for name in names if self._place_of(name, known) is None]
+        if missing:
+            raise MissingTargetError(self.name, missing, known)
+        places = (self._place_of(name, known) for name in names)
+        chosen = list(dict.fromkeys(place for place in places if place is not None))
+        slices = value_slices(self.targets)
         columns = [np.zeros(0, dtype=np.int64)]
-        columns += [np.arange(places[c].start, places[c].stop) for c in chosen]
+        columns += [np.arange(slices[c].start, slices[c].stop) for c in chosen]
         kept, held = np.concatenate(columns), self.held
         return replace(
             self,
@@ -133,14 +141,12 @@ class Dataset:
             held=None if held is None else held[:, kept],
         )
 
-    def _place_of(self, name: str, known: list[str]) -> int:
+    def _place_of(self, name: str, known: list[str]) -> int | None:
         """Return the place of a target; letters of another case will do if only one fits."""
         if name in known:
             return known.index(name)
         alike = [i for i, other in enumerate(known) if other.lower() == name.strip().lower()]
-        if len(alike) == 1:
-            return alike[0]
-        raise DatasetError(f"{self.name}: {unknown_name('target', name, known)}")
+        return alike[0] if len(alike) == 1 else None
 
 
 class DatasetSource(ABC):
@@ -162,9 +168,9 @@ class DatasetSource(ABC):
     def check_targets(self, targets: Sequence[str]) -> None:
         """Raise a DatasetError that offers the nearest name for a target that it has not."""
         known = [t.name for t in self.available_targets]
-        for name in targets:
-            if name not in known:
-                raise DatasetError(f"{self.name}: {unknown_name('target', name, known)}")
+        missing = [name for name in targets if name not in known]
+        if missing:
+            raise MissingTargetError(self.name, missing, known)
 
     def files(self) -> list[Path]:
         """Return the files on this machine that it is read from; none if it is generated.

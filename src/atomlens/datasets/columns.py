@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets.numerals import looks_like_a_number, read_numerals
-from atomlens.errors import DatasetError, unknown_name
+from atomlens.errors import DatasetError, MissingTargetError, unknown_name
 from atomlens.printing import clean_name, cut, shown
 from atomlens.targets import Target
 
@@ -111,6 +111,7 @@ def target_columns(
             column can be a target.
     """
     names = _names(columns)
+    _refuse_missing(columns, names, wanted, where)
     headers = list(dict.fromkeys(_find(w, names, where) for w in wanted)) or list(columns)
     options = _by_name(options, names, headers, where)
     n_rows = len(next(iter(columns.values()), ()))
@@ -163,6 +164,23 @@ def _names(columns: Columns) -> dict[str, str]:
     return {header: header if often[name] > 1 else name for header, name in short.items()}
 
 
+def _refuse_missing(
+    columns: Columns, names: Mapping[str, str], wanted: Sequence[str], where: str
+) -> None:
+    """Raise a MissingTargetError that names all wanted targets without a column or any cell."""
+    missing = []
+    for word in wanted:
+        try:
+            header = _find(word, names, where)
+        except MissingTargetError:
+            missing.append(word)
+            continue
+        if len(wanted) > 1 and all(map(is_missing, columns[header])):
+            missing.append(word)
+    if missing:
+        raise MissingTargetError(where, missing, set(names.values()))
+
+
 def _find(wanted: str, names: Mapping[str, str], where: str) -> str:
     """Return the header of a wanted target, called by its name or header in letters of any case.
 
@@ -184,7 +202,7 @@ def _find(wanted: str, names: Mapping[str, str], where: str) -> str:
                 f"{where}: {wanted!r} may be any of the columns {', '.join(found)}; write the "
                 "whole header."
             )
-    raise DatasetError(f"{where}: {unknown_name('target column', wanted, set(names.values()))}")
+    raise MissingTargetError(where, [wanted], set(names.values()))
 
 
 def _by_name(

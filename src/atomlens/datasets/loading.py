@@ -21,7 +21,7 @@ from atomlens.datasets.sampling import keep_rows, sample_rows, usable
 from atomlens.datasets.sources import attribution
 from atomlens.datasets.sources.optical_nk import is_optical, optical_dataset
 from atomlens.datasets.tables import frame_table, is_frame, is_table, read_table
-from atomlens.errors import DatasetError, SettingsError, unknown_name
+from atomlens.errors import DatasetError, MissingTargetError, SettingsError, unknown_name
 from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice
 
 if TYPE_CHECKING:
@@ -138,6 +138,32 @@ def load_dataset(
     said = [str(w.message) for w in heard if issubclass(w.category, UserWarning)]
     reading = {name: _plain(value) for name, value in options.items() if value is not None}
     return replace(dataset, reading=reading, remarks=tuple(dict.fromkeys(said)))
+
+
+def load_known_targets(
+    source: "str | Path | Dataset | pd.DataFrame",
+    targets: Sequence[str],
+    **options: Any,
+) -> Dataset:
+    """Load a data set with those of the named targets that it has; see `load_dataset`.
+
+    Raises:
+        MissingTargetError: it has none of them.
+        DatasetError, SettingsError, MissingDependencyError: as `load_dataset`.
+    """
+    try:
+        return load_dataset(source, targets, **options)
+    except MissingTargetError as problem:
+        known = [name for name in targets if name not in problem.missing]
+        if not known:
+            raise
+    for about in ("units", "kinds", "classes"):
+        if options.get(about):
+            options[about] = {k: v for k, v in options[about].items() if k in known}
+    for about in ("extensive", "nonnegative"):
+        if options.get(about):
+            options[about] = [name for name in options[about] if name in known]
+    return load_dataset(source, known, **options)
 
 
 def _load(

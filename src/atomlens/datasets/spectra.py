@@ -19,7 +19,7 @@ from atomlens.datasets.columns import (
     target_columns,
 )
 from atomlens.datasets.grids import GridOptions, Spectrum, on_grid, parse_grid, sound_spectrum
-from atomlens.errors import DatasetError, unknown_name
+from atomlens.errors import DatasetError, MissingTargetError, unknown_name
 from atomlens.targets import Target, value_slices
 
 POINTS = ("energy", "energies", "photon_energy")
@@ -62,7 +62,7 @@ def spectrum_columns(
         known = dict.fromkeys([*numbers, *headers])
         missing = [w for w in single if w not in {parse_header(h)[0] for h in known} | set(known)]
         if missing:
-            raise DatasetError(f"{where}: {unknown_name('target column', missing[0], known)}")
+            raise MissingTargetError(where, missing, known)
         parts.append(target_columns(numbers, single, _about(options, single), where))
     problems: dict[int, str] = {}
     read = {w: _spectra(columns, points, headers[w], problems) for w in spectral}

@@ -23,7 +23,7 @@ from atomlens.targets import Target, value_slices
 Values = NDArray[np.float64]
 
 
-def score(prediction: Prediction, true: Values, means: Sequence[float] = ()) -> Metrics:
+def score(prediction: Prediction, true: Values, means: "Sequence[float] | Values" = ()) -> Metrics:
     """Return the metrics of predictions against true values (n, n_values); NaN is left out.
 
     Those of a spectrum are over all materials and points of the grid together. ``means`` are those
@@ -70,7 +70,16 @@ def training_means(
     return means
 
 
-def _baseline(prediction: Prediction, means: Sequence[float]) -> Values | None:
+def means_of(model: TrainedModel, targets: Sequence[Target]) -> Values:
+    """Return the means of the training part of some targets of a model; empty if unknown."""
+    means = np.asarray(model.record.means, dtype=np.float64)
+    places = dict(zip(model.targets, value_slices(model.targets), strict=True))
+    if len(means) != value_slices(model.targets)[-1].stop:
+        return np.zeros(0)
+    return np.concatenate([means[places[target]] for target in targets])
+
+
+def _baseline(prediction: Prediction, means: "Sequence[float] | Values") -> Values | None:
     """(n, n_values) what always saying the mean of the training part predicts."""
     if len(means) != prediction.values.shape[1]:
         return None
@@ -91,7 +100,7 @@ def choose_part(
 
     Args:
         model: Whose part it is.
-        data: With the targets of the model.
+        data: With targets of the model; without some of them rows are known by structure alone.
         part: ``train``, ``validation`` or ``test``.
 
     Raises:
@@ -104,7 +113,8 @@ def choose_part(
             "--part all on data that it was not trained on."
         )
     if model.record.samples is not None:
-        true = matching_values(data, model.targets)
+        has_all = len(known_targets(model, data)) == len(model.targets)
+        true = matching_values(data, model.targets) if has_all else None
         found = find_part(model.record.samples, part, names, data, true)
         return _together(np.array(found.rows, dtype=np.int64), data), found.remarks
     wanted = set(names)
@@ -148,6 +158,22 @@ def about_known_structures(model: TrainedModel, data: Dataset) -> str:
         f"Of the {len(data)} structures {counted} were known to the model, so the error is too "
         "small for new ones. --part test takes the test part alone."
     )
+
+
+def known_targets(model: TrainedModel, data: Dataset) -> tuple[Target, ...]:
+    """Return the targets of a model that a data set has values of."""
+    there = {t.name.strip().lower() for t in data.targets}
+    return tuple(t for t in model.targets if t.name.lower() in there)
+
+
+def about_missing_targets(model: TrainedModel, data: Dataset) -> str:
+    """Return a sentence on targets of a model of which a data set has no values; empty if none."""
+    known = known_targets(model, data)
+    missing = [t.name for t in model.targets if t not in known]
+    if not missing:
+        return ""
+    listed = ", ".join(missing)
+    return f"{data.name} has no values of {listed}, so the model is not evaluated on them."
 
 
 def matching_values(dataset: Dataset, targets: tuple[Target, ...]) -> Values:

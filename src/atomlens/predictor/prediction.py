@@ -1,6 +1,7 @@
 """Numbers with names, units and an error estimate."""
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -84,6 +85,22 @@ class Prediction:
     def ok(self) -> NDArray[np.bool_]:
         """(n,) True for the inputs that did not fail."""
         return np.array([not error for error in self.errors], dtype=np.bool_)
+
+    def of_targets(self, names: Collection[str]) -> "Prediction":
+        """Return the prediction of some of the targets alone."""
+        kept = [i for i, target in enumerate(self.targets) if target.name in names]
+        places = value_slices(self.targets)
+        columns = np.concatenate([np.arange(places[i].start, places[i].stop) for i in kept])
+        return replace(
+            self,
+            targets=tuple(self.targets[i] for i in kept),
+            values=self.values[:, columns],
+            std=self.std[:, columns],
+            interval_low=self.interval_low[:, columns],
+            interval_high=self.interval_high[:, columns],
+            probabilities=tuple(self.probabilities[i] for i in kept),
+            spread=None if self.spread is None else self.spread[:, columns],
+        )
 
     def strictly(self) -> "Prediction":
         """Return the prediction with every input that there is a warning of as a failed one."""

@@ -178,7 +178,7 @@ def find_part(
     part: str,
     names: Sequence[str],
     dataset: Dataset,
-    values: NDArray[np.float64],
+    values: NDArray[np.float64] | None,
 ) -> FoundPart:
     """Return the rows of a data set that were in one part of a training, found by content.
 
@@ -190,16 +190,20 @@ def find_part(
         part: ``train``, ``validation`` or ``test``.
         names: Of the samples of this part, as in ``split.json``.
         dataset: The data, which may be in another order, have other names, more or fewer rows.
-        values: (n, n_values) of the targets of the model, with its class numbers.
+        values: (n, n_values) of the targets of the model, with its class numbers; None if some are
+            not known, so that rows are found by structure alone.
 
     Raises:
         DatasetError: not one of the samples is in the data.
     """
     own = np.flatnonzero(samples.parts == PARTS.index(part))
     structures = structure_digests(dataset.structures).tolist()
-    digests = value_digests(values).tolist()
     search = _Search(samples, own, names, dataset, part)
     wanted_structures = samples.structures[own].tolist()
+    if values is None:
+        search.match(wanted_structures, structures)
+        return search.result(0, 0, shared_with=set(wanted_structures))
+    digests = value_digests(values).tolist()
     wanted_values = samples.values[own].tolist()
     pairs = list(zip(structures, digests, strict=True))
     search.match(list(zip(wanted_structures, wanted_values, strict=True)), pairs)
