@@ -71,15 +71,20 @@ class Pace(TrainingProgress):
             raise PacedError(a_step * state.n_total / EPOCHS)
 
 
+def epochs_in(name: str, data: Dataset, settings: TrainSettings, seconds: float) -> int:
+    """Return how many epochs fit into so many CPU seconds, by the pace of the first steps."""
+    try:
+        train(data, model=name, settings=settings.changed({"epochs": EPOCHS}), progress=Pace())
+    except PacedError as pace:
+        return max(2, round(seconds / float(pace.args[0])))
+    raise SystemExit(f"{name}: the training ended before its pace was known.")
+
+
 def trained(name: str, data: Dataset, seconds: float) -> Predictor:
     """Train one model for about so many CPU seconds."""
     settings = SETTINGS.changed({"model_settings": MODELS[name]})
-    try:
-        train(data, model=name, settings=settings, progress=Pace())
-    except PacedError as pace:
-        epochs = max(2, round(seconds / float(pace.args[0])))
-        return train(data, model=name, settings=settings.changed({"epochs": epochs}))
-    raise SystemExit(f"{name}: the training ended before its pace was known.")
+    epochs = epochs_in(name, data, settings, seconds)
+    return train(data, model=name, settings=settings.changed({"epochs": epochs}))
 
 
 def unseen(model: Predictor, data: Dataset, n: int) -> Dataset:

@@ -4,6 +4,7 @@
 
 Trains on molecules of the training part of QM9 (HOMO energies), among them those whose orbitals
 come with atomlens, whose shares teach the attention with each of the weights (0: not at all).
+All have as many epochs as fit into the seconds by the pace of the first steps.
 Then asks about the molecules of the test part whose orbitals are known: error of the energy,
 Spearman's correlation of the scores with the shares over heavy atoms, and how often the leading
 atom is the orbital's, with 95 % intervals. Needs: pip install "atomlens[data]"
@@ -15,17 +16,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from faithful_models import epochs_in
 
 import atomlens as al
 from atomlens.datasets import Dataset
 from atomlens.studies.base import StudyInput
 from atomlens.studies.truth.known import orbital_molecules, sample_molecules
 from atomlens.studies.truth.study import TruthSettings, TruthStudy
+from atomlens.training import TrainSettings, train
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=60, help="of training, each model")
+    parser.add_argument("--seconds", type=float, default=60, help="of the processor, each model")
     parser.add_argument("--weights", default="0,0.1,1", help="of the taught attention")
     parser.add_argument("--model", default="lens")
     parser.add_argument("--n", type=int, default=1500, help="molecules that are trained on")
@@ -42,24 +45,26 @@ def main() -> None:
     print(f"{len(data.splits['train'])} molecules to train on, {n_taught} of them with an orbital")
     print("| weight | error (eV) | method | Spearman, heavy atoms | leading atom |")
     print("|---|---|---|---|---|")
+    settings = TrainSettings(
+        split="source",
+        batch_size=32,
+        learning_rate=2e-3,
+        optimizer="adamw",
+        beta2=0.98,
+        ema_decay=0.99,
+        n_threads=1,
+        n_workers=1,
+        seed=options.seed,
+        model_settings={"n_layers": options.layers, "n_features": options.features},
+    )
+    epochs = epochs_in(options.model, data, settings, options.seconds)
     for weight in (float(text) for text in options.weights.split(",")):
         taught = {"attention_labels": str(labels), "attention_weight": weight} if weight else {}
-        model = al.train(
+        model = train(
             data,
             model=options.model,
             out=options.out / f"{options.model}-{weight:g}-{options.seed}",
-            split="source",
-            schedule_seconds=options.seconds,
-            epochs=20,
-            batch_size=32,
-            learning_rate=2e-3,
-            optimizer="adamw",
-            beta2=0.98,
-            ema_decay=0.99,
-            n_threads=1,
-            seed=options.seed,
-            model_settings={"n_layers": options.layers, "n_features": options.features},
-            **taught,
+            settings=settings.changed({"epochs": epochs, **taught}),
         )
         test = data.subset(data.splits["test"])
         error = float(np.abs(model.predict(test.structures).values - test.values).mean())

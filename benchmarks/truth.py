@@ -3,8 +3,9 @@
     python benchmarks/truth.py --runs runs/truth --seconds 60 --page PAGE.md
     python benchmarks/truth.py --runs runs/truth --seconds 120 --tasks FOLDER --page PAGE.md
 
-For each data set each model is trained for some seconds of one core, and `lens` for a quarter and
-a sixteenth of that as well: is a better model better explained? Then `atomlens study truth` judges
+For each data set each model is trained for as many epochs as fit into some seconds of one core (by
+the pace of its first steps), and `lens` for a quarter and a sixteenth of that as well: is a better
+model better explained? Then `atomlens study truth` judges
 them on structures that none was trained on. FOLDER holds packed attribution tasks (``*.npz``) or
 folders of their repository. What is done lies in ``--runs`` and is not done again, so that an
 interrupted run goes on; ``--minutes`` stops between two models; the page is written of what is
@@ -22,13 +23,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from faithful_models import epochs_in
 
-import atomlens as al
 from atomlens.datasets import Dataset, load_dataset
 from atomlens.errors import AtomlensError
 from atomlens.files import whole_file
 from atomlens.studies.base import StudyInput
 from atomlens.studies.truth.study import TruthSettings, TruthStudy
+from atomlens.training import TrainSettings, train
 
 GENERATED = {"emt-alloys": 1000, "crippen-logp": 1000, "toy": 1000}
 """Samples of each."""
@@ -39,7 +41,6 @@ _TRAINING: dict[str, Any] = {
     "ema_decay": 0.99,
     "batch_size": 32,
     "learning_rate": 2e-3,
-    "epochs": 20,
     "n_threads": 1,
     "n_workers": 1,
 }
@@ -59,20 +60,37 @@ class Entry:
 LENS = {"n_layers": 3, "n_features": 48}
 ENTRIES = (
     Entry("lens", "lens", LENS),
-    Entry("scann-plus", "scann-plus", {"n_layers": 3, "n_features": 48, "n_heads": 8}),
-    Entry("cgcnn, additive", "cgcnn", {"head": "additive"}),
+    Entry("scann-plus", "scann-plus", {**LENS, "n_heads": 8}),
+    Entry("ae-cgcnn-pool", "ae-cgcnn-pool", LENS),
+    Entry("finder", "finder"),
+    Entry("cgcnn", "cgcnn", LENS),
+    Entry("cgcnn, additive", "cgcnn", {**LENS, "head": "additive"}),
 )
-SUMS = Entry("lens, gates", "lens", {**LENS, "n_layers": 2, "shares": "gates", "consistency": 0.0})
+_BY_GRAPH = {"consistency_by": "graph"}
+SUMS = Entry(
+    "lens, gates",
+    "lens",
+    {
+        **LENS,
+        **_BY_GRAPH,
+        "n_layers": 2,
+        "shares": "gates",
+        "consistency": 0.5,
+        "consistency_every": 2,
+        "small_terms": 0.01,
+    },
+)
 """For answers that are sums over atoms."""
 MOTIFS = Entry(
     "lens, presence",
     "lens",
     {
         **LENS,
+        **_BY_GRAPH,
         "shares": "presence",
         "consistency": 1.0,
-        "consistency_every": 2,
-        "consistency_by": "graph",
+        "consistency_every": 1,
+        "hydrogen_terms": False,
     },
 )
 """For answers that rest on motifs."""
@@ -84,7 +102,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=Path, required=True, help="folder of what is done")
     parser.add_argument("--page", type=Path, help="the page to write")
-    parser.add_argument("--seconds", type=float, default=60, help="of training, each model")
+    parser.add_argument(
+        "--seconds", type=float, default=60, help="of the processor, for training each model"
+    )
     parser.add_argument("--most", type=int, default=150, help="structures that are judged")
     parser.add_argument("--data", default=",".join(GENERATED), help="which, with commas between")
     parser.add_argument("--tasks", type=Path, help="folder of attribution tasks")
@@ -142,16 +162,13 @@ def judge(
     options: argparse.Namespace,
 ) -> None:
     """Train a model and hold it against what is known."""
-    model = al.train(
-        data,
-        model=entry.model,
-        out=folder / "model",
-        resume=(folder / "model").is_dir(),
-        schedule_seconds=seconds,
+    settings = TrainSettings(
         split="source" if data.splits else "random:.8/.1/.1",
         model_settings=entry.settings,
         **_TRAINING,
     )
+    epochs = epochs_in(entry.model, data, settings, seconds)
+    model = train(data, model=entry.model, settings=settings.changed({"epochs": epochs}))
     study = TruthStudy(TruthSettings(methods=entry.methods, most=options.most))
     test = study.read([name])
     if test is None:
@@ -159,20 +176,28 @@ def judge(
     result = study.run(StudyInput(models=(model,), data=test))
     result.save(folder)
     said = {"data": name.rpartition("/")[2].removesuffix(".npz"), "model": title}
-    said |= {"seconds": seconds, "n_train": len(model.record.split.get("train", ()))}
+    said |= {
+        "seconds": seconds,
+        "epochs": epochs,
+        "n_train": len(model.record.split.get("train", ())),
+    }
     with whole_file(folder / "entry.json") as stream:
         stream.write(json.dumps(said).encode())
 
 
 def training_data(name: str, options: argparse.Namespace) -> Dataset:
-    """Return the samples of a data set; of a task some of its training part."""
+    """Return the samples of a data set; of a task some of its training part, half of them yes."""
     if name in GENERATED:
         return load_dataset(name, limit=GENERATED[name])
     from atomlens.datasets.sources.attribution import read_task, task_dataset
 
     task = read_task(name)
-    rows = np.random.default_rng(0).permutation(task.train)[: options.limit]
-    return task_dataset(task, np.sort(rows))
+    rows = np.random.default_rng(0).permutation(task.train)
+    if task.is_classification:
+        yes, no = rows[task.y[rows] == 1], rows[task.y[rows] != 1]
+        yes = yes[: options.limit // 2]
+        rows = np.concatenate([yes, no[: options.limit - len(yes)]])
+    return task_dataset(task, np.sort(rows[: options.limit]))
 
 
 def page(runs: Path) -> str:
@@ -185,8 +210,9 @@ def page(runs: Path) -> str:
     parts = [
         "# Leaderboard of explanations",
         "Written by `python benchmarks/truth.py`, which trains the models; what the data and the "
-        "scores are stands in [truth](truth.md). One core, short trainings and one seed: the "
-        "order of two neighbours may change, that of the whole hardly.\n\n"
+        "scores are stands in [truth](truth.md). Each model had the same seconds of one core "
+        f"({_times(found)}), and one seed: the order of two neighbours may change, that of the "
+        "whole hardly.\n\n"
         "Each score is the mean over structures with its 95 % interval. Beside it stand tables of "
         "the *same scores* by element, by element and number of neighbours, and by environment: "
         "a method in bold is above all three, interval included.",
@@ -203,6 +229,12 @@ def page(runs: Path) -> str:
         if by_error:
             parts += ["**Is a better model better explained?**", by_error]
     return "\n\n".join(parts) + "\n"
+
+
+def _times(found: dict[str, list[tuple[dict[str, Any], list[dict[str, str]]]]]) -> str:
+    """Say how long models were trained, data set by data set."""
+    longest = {data: max(e[0]["seconds"] for e in entries) for data, entries in found.items()}
+    return ", ".join(f"{data} {seconds:.0f} s" for data, seconds in longest.items())
 
 
 def main_rows(rows: list[dict[str, str]]) -> list[dict[str, str]]:

@@ -11,9 +11,9 @@ from atomlens.studies.orbitals.sample import PAPER_MOLECULES, load_sample, save_
 SAMPLE = load_sample()
 
 
-def test_there_are_two_hundred_molecules_of_qm9_and_the_papers_four() -> None:
+def test_there_are_six_hundred_molecules_of_qm9_and_the_papers_four() -> None:
     names = [o.name for o in SAMPLE.orbitals]
-    assert sum(name.startswith("dsgdb9nsd_") for name in names) >= 200
+    assert sum(name.startswith("dsgdb9nsd_") for name in names) >= 600
     assert {paper.name for paper in PAPER_MOLECULES} <= set(names)
     assert len(set(names)) == len(names)
 
