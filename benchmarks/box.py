@@ -5,9 +5,10 @@
     python benchmarks/box.py --table          the table of docs/box.md, from the models' folders
 
 `--first-answer` makes an empty virtual environment in a temporary folder, installs this package
-with all it needs (versions of constraints/cpu.txt), and asks `predict qm9 CCO` from a fresh
-process with empty caches, so that everything is compiled; then twice more. Wall seconds, and in
-brackets CPU seconds.
+with all it needs (torch's CPU build as pinned, the rest as pip finds it), and asks
+`predict qm9 CCO` from a fresh process with empty caches, so that everything is compiled; then
+twice more; then it trains a model on a table and asks that. Wall seconds, and in brackets CPU
+seconds.
 """
 
 import argparse
@@ -162,7 +163,9 @@ def figures() -> None:
 def timed(label: str, words: list[str], **more: Any) -> None:
     """Run a command and print how long it took."""
     start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(words, check=True, capture_output=True, **more)
+    done = subprocess.run(words, capture_output=True, text=True, **more)
+    if done.returncode:
+        raise SystemExit(f"{label}: {done.stderr[-2000:]}")
     wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     print(f"{label}: {wall:.1f} s ({spent:.1f} s)", flush=True)
@@ -173,14 +176,21 @@ def first_answer() -> None:
     with tempfile.TemporaryDirectory() as folder:
         python = f"{folder}/venv/bin/python"
         timed("an empty environment", [sys.executable, "-m", "venv", f"{folder}/venv"])
-        constraints = ["-c", str(source / "constraints/cpu.txt")]
-        install = [python, "-m", "pip", "install", "--quiet", "--no-cache-dir", *constraints]
+        install = [python, "-m", "pip", "install", "--quiet", "--no-cache-dir"]
+        torch = ["--no-deps", "--require-hashes", "-r", str(source / "constraints/torch-cpu.txt")]
+        timed("torch's CPU build", [*install, *torch])
         timed("pip install .", [*install, str(source)])
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
         environment |= {"ATOMLENS_CACHE": f"{folder}/cache", "NUMBA_CACHE_DIR": f"{folder}/numba"}
         ask = [python, "-m", "atomlens", "predict", "qm9", "CCO"]
         for label in ("first answer, everything compiled", "second", "third"):
             timed(label, ask, env=environment, cwd=folder)
+        table = str(source / "examples/boiling_points.csv")
+        own = [python, "-m", "atomlens", "train", table, "--target", "boiling_point"]
+        own += ["--batch-size", "8", "--out", "own"]
+        timed("a model of one's own, of the table in examples/", own, env=environment, cwd=folder)
+        ask = [python, "-m", "atomlens", "predict", "own", "CCCCO"]
+        timed("its first answer", ask, env=environment, cwd=folder)
 
 
 def table() -> None:

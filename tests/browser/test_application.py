@@ -136,6 +136,12 @@ def test_files_are_dropped_and_a_broken_one_is_a_message(page: Chromium) -> None
     assert page.run("document.querySelector('.message')") is None
 
 
+def test_only_the_lines_that_failed_stay_in_the_form(page: Chromium) -> None:
+    give(page, "CCO\nethanol\nCCN amine\nC1CC", 2)
+    page.wait("!!document.querySelector('.message')")
+    assert page.run("document.getElementById('text').value") == "ethanol\nC1CC"
+
+
 def test_model_property_and_method_are_switched(page: Chromium) -> None:
     give(page, "CCO", 1)
     choose(page, "#property", "gap")
@@ -331,6 +337,44 @@ def test_nothing_is_wider_than_the_window(
     browser.wait("document.documentElement.dataset.panels === '2'")
     assert browser.run("document.documentElement.scrollWidth") <= width
     browser.run("app.clear()")
+
+
+@pytest.mark.parametrize("width", [1300, 1251, 1100, 900, 390, 340])
+def test_no_column_of_the_atoms_is_cut(browser: Chromium, address: str, width: int) -> None:
+    browser.open(address, width=width, height=800)
+    give(browser, "CC(=O)Oc1ccccc1C(=O)O aspirin", browser.run("app.table.rows.size") + 1)
+    for method in ("contribution", "learnt-mask"):  # the second has a column more
+        choose(browser, "#method", method)
+        browser.wait(f"document.documentElement.dataset.panelA.endsWith('|{method}')")
+        browser.wait("document.getElementById('atoms').clientWidth > 0")
+        drawn, room = browser.run(
+            "[document.getElementById('atoms').scrollWidth, "
+            "document.getElementById('scroll').clientWidth]"
+        )
+        assert drawn <= room
+    browser.run("app.clear()")
+
+
+def test_two_views_stand_at_one_height(page: Chromium) -> None:
+    give(page, "CC(=O)Oc1ccccc1C(=O)O a molecule with a name that takes several lines\nCCO", 2)
+    click(page, "[data-part=compare]")
+    page.wait("document.documentElement.dataset.panels === '2'")
+    for part in (".headline", ".answers", ".drawing"):
+        tops = page.run(
+            f"[...document.querySelectorAll('.panel {part}')].map((n) => "
+            "n.getBoundingClientRect().top)"
+        )
+        assert tops[0] == pytest.approx(tops[1], abs=1), part
+
+
+def test_units_are_typeset(page: Chromium) -> None:
+    give(page, "CCO", 1)
+    for name, unit in (("alpha", "bohr³"), ("cv", "cal/(mol·K)")):
+        choose(page, "#property", name)
+        page.wait(f"document.documentElement.dataset.panelA.includes('|{name}|')")
+        for selector in ("#prediction", "#shelf-unit", "[data-part=interval]", "#legend"):
+            assert unit in text(page, selector), selector
+    assert "^" not in text(page, "body")
 
 
 def test_a_hostile_name_is_only_a_name(page: Chromium) -> None:

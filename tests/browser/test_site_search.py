@@ -1,4 +1,4 @@
-"""The documentation, opened as files without a server: the search works, and nothing complains."""
+"""The documentation, opened as files without a server: search, looks, and nothing complains."""
 
 import subprocess
 import sys
@@ -10,17 +10,22 @@ from chromium import Chromium
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.slow
-def test_the_search_works_where_the_site_is_opened_as_a_file(
-    browser: Chromium, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, as `make docs` builds it."""
     pytest.importorskip("material")
     pytest.importorskip("mkdocstrings")
-    typed = [sys.executable, "-m", "mkdocs", "build", "--site-dir", str(tmp_path / "site")]
+    out = tmp_path_factory.mktemp("site")
+    typed = [sys.executable, "-m", "mkdocs", "build", "--site-dir", str(out)]
     done = subprocess.run(typed, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
-    url = (tmp_path / "site" / "studies" / "orbits.html").as_uri()
-    browser.call("Page.navigate", url=url)
+    return out
+
+
+@pytest.mark.slow
+def test_the_search_works_where_the_site_is_opened_as_a_file(browser: Chromium, site: Path) -> None:
+    browser.requests.clear()
+    browser.call("Page.navigate", url=(site / "studies" / "orbits.html").as_uri())
     browser.wait("document.readyState === 'complete' && !!document.querySelector('.md-search')")
     browser.run("document.querySelector('[data-md-component=search-query]').focus()")
     browser.call("Input.insertText", text="counterfactual")
@@ -30,3 +35,19 @@ def test_the_search_works_where_the_site_is_opened_as_a_file(
     assert "/counterfactuals.html" in first
     assert first.startswith("file:")
     assert all(url.startswith(("file:", "data:", "about:")) for url in browser.requests)
+
+
+@pytest.mark.slow
+def test_the_site_is_dark_where_the_system_is_whatever_it_was_before(
+    browser: Chromium, site: Path
+) -> None:
+    for scheme, looks in (("light", "default"), ("dark", "slate"), ("light", "default")):
+        wanted = {"name": "prefers-color-scheme", "value": scheme}
+        browser.call("Emulation.setEmulatedMedia", features=[wanted])
+        browser.call("Page.navigate", url="about:blank")
+        browser.call("Page.navigate", url=(site / "view.html").as_uri())
+        browser.wait("document.readyState === 'complete'")
+        browser.wait(f"document.body.dataset.mdColorScheme === '{looks}'")
+        paper = browser.run("getComputedStyle(document.body).backgroundColor")
+        light = sum(int(part) for part in paper[4:-1].split(",")) > 384
+        assert light == (scheme == "light"), paper

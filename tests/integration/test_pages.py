@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -324,6 +325,29 @@ def _options(parser: argparse.ArgumentParser) -> set[str]:
             for below in action.choices.values():
                 found |= _options(below)
     return found
+
+
+LINKS = sorted(
+    {
+        link
+        for page in [*PAGES, ROOT / "CHANGELOG.md"]
+        for link in re.findall(r"https?://[^\s<>`|]+", page.read_text(encoding="utf-8"))
+    }
+)
+
+
+def test_links_to_other_places_are_well_formed() -> None:
+    """They are not opened here: whether a place still answers is no matter of the code."""
+    assert len(LINKS) > 5
+    for link in (one.rstrip(").,;:") for one in LINKS):
+        parts = urlsplit(link)
+        if parts.hostname in ("127.0.0.1", "server"):
+            continue
+        assert parts.scheme == "https", link
+        assert re.fullmatch(r"[a-z\d-]+(\.[a-z\d-]+)+", parts.netloc), link
+        assert "//" not in parts.path, link
+        if parts.netloc == "doi.org":
+            assert re.fullmatch(r"/10\.\d{4,9}/[\w.()/;-]+", parts.path), link
 
 
 READ = {"yaml": yaml.safe_load, "json": json.loads, "toml": tomllib.loads}

@@ -11,6 +11,7 @@ from atomlens.predictor.tested import number, tested_methods
 from atomlens.predictor.trained import TrainedModel
 from atomlens.printing import one_line
 from atomlens.targets import Target
+from atomlens.units import unit_text
 
 _METRICS = {
     "mae": ("MAE", True),
@@ -76,7 +77,7 @@ def _what(predictor: TrainedModel) -> str:
 
 
 def _unit(target: Target) -> str:
-    return f" ({_plain(target.unit)})" if target.unit else ""
+    return f" ({_plain(unit_text(target.unit))})" if target.unit else ""
 
 
 def _describe(target: Target) -> str:
@@ -220,7 +221,7 @@ def _known(figures: Mapping[str, Any], key: str) -> bool:
 
 def _figure(value: float, key: str, unit: str) -> str:
     label, has_unit = _METRICS[key]
-    return f"{label} {value:.4g}{' ' + _plain(unit) if has_unit and unit else ''}"
+    return f"{label} {value:.4g}{' ' + _plain(unit_text(unit)) if has_unit and unit else ''}"
 
 
 _FITTED = ", rescaled and with a constant part added in squares, both fitted to the validation part"

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.units import unit_text
+
 Values = NDArray[np.float64]
 
 _ROWS = (
@@ -107,7 +109,7 @@ class Metrics:
                 value = figures.get(field)
                 if value is None:
                     continue
-                unit = figures.get("unit", "") if has_unit else ""
+                unit = unit_text(figures.get("unit", "")) if has_unit else ""
                 text = str(value) if isinstance(value, int) else f"{value:.4g}"
                 if field == "mad":
                     about = figures.get("mad_about", "these values")

@@ -18,6 +18,7 @@ from atomlens.predictor.prediction import Prediction, target_places
 from atomlens.printing import file_stem
 from atomlens.reports.spectrum_figure import SpectrumCurve, SpectrumPanel
 from atomlens.targets import Target, value_slices
+from atomlens.units import unit_text
 
 if TYPE_CHECKING:
     from atomlens.reports.content import ExplainedStructure
@@ -80,8 +81,9 @@ def compared_spectra(prediction: Prediction, true: Values, target: str) -> list[
 
 def axis_labels(target: Target) -> tuple[str, str]:
     """Return what stands at the axes of a spectrum: ``energy (eV)``, ``eps_re``."""
-    x = f"{target.grid_name} ({target.grid_unit})" if target.grid_unit else target.grid_name
-    return x, f"{target.name} ({target.unit})" if target.unit else target.name
+    names = ((target.grid_name, target.grid_unit), (target.name, target.unit))
+    x, y = (f"{name} ({unit_text(unit)})" if unit else name for name, unit in names)
+    return x, y
 
 
 def write_evaluation(
@@ -121,7 +123,7 @@ def write_evaluation(
             true[:, place].ravel(),
             found.ravel(),
             target=target.name,
-            unit=target.unit,
+            unit=unit_text(target.unit),
             std=std.ravel(),
             path=folder / f"parity{stem}.png",
         )
@@ -184,7 +186,7 @@ def unlike_sentences(prediction: Prediction, true: Values) -> list[str]:
         parts = [errors[rows] for rows in (far, known & ~far)]
         if all(np.isfinite(part).any() for part in parts):
             maes = [float(np.nanmean(part)) for part in parts]
-            unit = f" {target.unit}".rstrip()
+            unit = f" {unit_text(target.unit)}".rstrip()
             sentences.append(
                 f"{target.name}: their MAE is {maes[0]:.4g}{unit}, that of all others "
                 f"{maes[1]:.4g}{unit}."
@@ -385,7 +387,7 @@ def draw_targets(prediction: Prediction, true: Values, folder: Path, title: str)
             prediction.values[:, place.start],
             std=prediction.std[:, place.start],
             target=target.name,
-            unit=target.unit,
+            unit=unit_text(target.unit),
             path=folder / f"parity{suffix}.png",
             title=title,
         )

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from atomlens.errors import SettingsError, missing_package
 from atomlens.files import whole_file
 from atomlens.printing import encodable
+from atomlens.units import unit_text
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -118,7 +119,9 @@ def write_map(
         key: {
             "target": "atom" if p.of_atoms else "structure",
             "values": _plain(p.values),
-            **{k: v for k, v in (("units", p.unit), ("description", p.description)) if v},
+            **{
+                k: v for k, v in (("units", unit_text(p.unit)), ("description", p.description)) if v
+            },
         }
         for key, p in properties.items()
     }

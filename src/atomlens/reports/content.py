@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import ExplanationError
+from atomlens.units import unit_text
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -32,6 +33,7 @@ class ExplainedStructure:
     atoms: "Atoms"
     target: str
     unit: str
+    """as it is shown; made so by `unit_text`"""
     method: str
     prediction: float
     std: float | None
@@ -60,6 +62,10 @@ class ExplainedStructure:
     """why prediction and scores should not be trusted, if there is a reason"""
     seen: str = ""
     """in which part of the model's training the structure was; empty if in none"""
+
+    def __post_init__(self) -> None:
+        for name in ("unit", "score_unit"):
+            object.__setattr__(self, name, unit_text(getattr(self, name)))
 
 
 def check_content(structure: ExplainedStructure) -> None:

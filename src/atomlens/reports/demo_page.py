@@ -12,6 +12,7 @@ from atomlens.reports.content import ExplainedStructure
 from atomlens.reports.page import render_page, resource
 from atomlens.reports.prose import prose_html
 from atomlens.reports.wording import number
+from atomlens.units import unit_text
 
 _PICTURES = {".png": "image/png", ".svg": "image/svg+xml"}
 _NEEDED = ("mae", "mae_mean", "mae_ridge", "unit", "n_train", "n_test", "seconds")
@@ -86,7 +87,7 @@ def _errors(metrics: Mapping[str, Any]) -> str:
         ("always the mean", float(metrics["mae_mean"]), ""),
     ]
     longest = max(value for _, value, _ in rows) or 1.0
-    unit = escape(str(metrics["unit"]))
+    unit = escape(unit_text(str(metrics["unit"])))
     bars = "".join(
         f"<div class='error {kind}'><span>{name}</span>"
         f"<div><i style='width:{100 * value / longest:.1f}%'></i></div>"

@@ -78,7 +78,7 @@ class AtomTable {
       const sorted = this.sort.key === key && (this.sort.down ? "descending" : "ascending");
       const button = element("button", { type: "button" }, title);
       button.addEventListener("click", () => this.sortBy(key));
-      return element("th", { scope: "col", "aria-sort": sorted, "data-key": key }, button);
+      return element("th", { scope: "col", "aria-sort": sorted, "data-key": key, class: isPlace(key) && "place" }, button);
     })));
     const order = this.ordered();
     const shown = this.all ? order : order.slice(0, FIRST_ROWS);
@@ -87,7 +87,7 @@ class AtomTable {
       const row = element("tr", { tabindex: k === 0 ? 0 : -1, "data-atom": atom }, ...this.columns.map(([key]) =>
         key === "symbol"
           ? element("td", { class: "element" }, element("i", { style: `background:${this.colourOf(atom)}` }), this.text(key, atom))
-          : element("td", {}, this.text(key, atom))));
+          : element("td", { class: isPlace(key) && "place" }, this.text(key, atom))));
       this.rows.set(atom, row);
       return row;
     }));
@@ -140,3 +140,6 @@ class AtomTable {
     event.preventDefault();
   }
 }
+
+/** @param {string} key */
+function isPlace(key) { return key === "x" || key === "y" || key === "z"; }

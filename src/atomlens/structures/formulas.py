@@ -162,6 +162,9 @@ def _without_typography(text: str) -> str:
     plain = re.sub(f"(\\d*)([{''.join(_FRACTIONS)}])", _as_fraction, plain)
     plain = "".join(c for c in unicodedata.normalize("NFKC", plain) if c.isprintable())
     plain = re.sub(r"(?<=[A-Za-z\d])@(?=C\d{2,3}(?!\d))", "·", plain)
+    beside = re.search(r"[\d.]+\s+[\d.]+", plain)
+    if beside:
+        _refuse(text, f"{beside[0]!r} is two amounts side by side; write ·5 where a part begins")
     return re.sub(r"\s+", "", plain)
 
 

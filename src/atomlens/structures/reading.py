@@ -730,6 +730,16 @@ def from_text(text: str) -> "Atoms":
             f"{short(text)} reads like a SMILES, but is none ({why}); correct it, "
             "or put `formula:` in front if it is a formula"
         )
+    if is_several_smiles(text) or begins_with_smiles(text):
+        raise StructureError(
+            f"{short(text)} is a SMILES and more, or an odd formula; give one at a time, or put "
+            "`formula:` in front if it is a formula"
+        )
+    for pattern, what in _LOOKED_UP.items():
+        if re.fullmatch(pattern, text):
+            raise StructureError(
+                f"{short(text)} is no file, no SMILES and no formula, and {what}; give one of those"
+            )
     try:
         return from_formula(text)
     except StructureError as error:
@@ -742,6 +752,29 @@ def from_text(text: str) -> "Atoms":
 
 
 _HALOGENS = ("F", "Cl", "Br", "I")
+_LOOKED_UP = {
+    r"InChI=.+": "an InChI is not read",
+    r"[A-Z]{14}-[A-Z]{10}-[A-Z]": "keys of InChIs are not looked up",
+    r"\d{2,7}-\d\d-\d|(mp|mvc|oqmd|JVASP|agm|cod)-\d+": "numbers of registries and "
+    "data bases are not looked up",
+    r"[a-z][a-z' -]{2,}": "names are not looked up",
+}
+"""What people give in the place of a structure, and why nothing comes of it."""
+
+
+def is_several_smiles(text: str) -> bool:
+    """Say whether words of a text are each a SMILES, and together no formula as one writes it.
+
+    ``CCO CCN`` is two molecules, ``Ti O2`` and ``C O2`` are formulas.
+    """
+    words = text.split()
+    return len(words) > 1 and all(map(is_smiles, words)) and not _is_plausible_formula(text)
+
+
+def begins_with_smiles(text: str) -> bool:
+    """Say whether the first of several words is a SMILES that nobody writes as a formula."""
+    words = text.split()
+    return len(words) > 1 and is_smiles(words[0]) and not _is_plausible_formula(words[0])
 
 
 def _is_meant_as_smiles(text: str) -> bool:

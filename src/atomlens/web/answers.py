@@ -17,6 +17,7 @@ from atomlens.printing import percent
 from atomlens.reports.payload import page_payload
 from atomlens.reports.wording import number, value_with_error
 from atomlens.targets import Target
+from atomlens.units import unit_text
 from atomlens.web.jobs import Job, Jobs
 from atomlens.web.library import Library
 from atomlens.web.shelf import Held
@@ -181,17 +182,18 @@ def _answer(
             "std": None,
             "low": None,
             "high": None,
-            "text": f"{number(float(np.mean(values)))} {target.unit}".rstrip(),
+            "text": f"{number(float(np.mean(values)))} {unit_text(target.unit)}".rstrip(),
             "interval_text": f"mean over {target.grid_name}",
             "spectrum": _numbers(values),
             "spectrum_std": _numbers(stds),
         }
     value, std = float(values[0]), _finite(float(stds[0]))
     low, high = _finite(float(lows[0])), _finite(float(highs[0]))
-    text = f"{value_with_error(value, std)} {target.unit}".rstrip()
+    unit = unit_text(target.unit)
+    text = f"{value_with_error(value, std)} {unit}".rstrip()
     interval = ""
     if low is not None and high is not None:
-        interval = f"90 % interval {_alike(low, std)} to {_alike(high, std)} {target.unit}".rstrip()
+        interval = f"90 % interval {_alike(low, std)} to {_alike(high, std)} {unit}".rstrip()
     return {
         "value": value,
         "std": std,

@@ -77,16 +77,16 @@ class App {
     const { targets, methods, n_models: n, std_source: source } = this.models.get(this.model).description;
     if (!targets.some((t) => t.name === this.target)) this.target = targets[0].name;
     if (!methods.includes(this.method)) this.method = methods[0];
-    $("property").replaceChildren(...targets.map((t) => element("option", { value: t.name }, `${t.text}${t.unit ? ` (${t.unit})` : ""}`)));
+    $("property").replaceChildren(...targets.map((t) => element("option", { value: t.name }, `${t.text}${t.unit_text ? ` (${t.unit_text})` : ""}`)));
     $("method").replaceChildren(...methods.map((name) => element("option", { value: name }, name.replaceAll("-", " "))));
     $("property").value = this.target;
     $("method").value = this.method;
     $("property").disabled = $("method").disabled = false;
     const target = targets.find((t) => t.name === this.target);
     $("point-label").hidden = !target.is_spectrum;
-    $("point-name").textContent = `at ${target.grid_name}${target.grid_unit ? ` (${target.grid_unit})` : ""}`;
+    $("point-name").textContent = `at ${target.grid_name}${target.grid_unit_text ? ` (${target.grid_unit_text})` : ""}`;
     $("standing").textContent = n > 1 ? `mean of ${n} networks` : source === "none" ? "no error estimate" : "";
-    $("shelf-unit").textContent = `${target.text}${target.unit ? `, ${target.unit}` : ""} · model ${this.model}`;
+    $("shelf-unit").textContent = `${target.text}${target.unit_text ? `, ${target.unit_text}` : ""} · model ${this.model}`;
     this.table.target = this.target;
   }
 
@@ -161,7 +161,7 @@ class App {
         if (failures.length === 1) tell(failures[0].message);
         else if (failures.length) tell(`${failures.length} could not be read:`, { names: failures.slice(0, 8).map((f) => f.message).concat(failures.length > 8 ? [`and ${failures.length - 8} more`] : []) });
         if (added.length) await this.take(added, true);
-        if (batch === null && added.length && !failures.length) $("text").value = "";
+        if (batch === null && added.length) $("text").value = unread(text, failures);
       } catch (error) {
         tell(error.message);
       }
@@ -449,3 +449,11 @@ function partner(from, to, atom) {
 }
 
 window.app = new App();
+
+// the lines that have failed, for another try; of a text that was one file nothing is left
+/** @param {string} text @param {{ name: string }[]} failures */
+function unread(text, failures) {
+  const names = failures.map((f) => f.name);
+  const failed = (line) => names.some((name) => name === line || (name.endsWith("...") && line.startsWith(name.slice(0, -3))));
+  return text.split("\n").map((line) => line.trim()).filter((line) => line && failed(line)).join("\n");
+}

@@ -10,6 +10,7 @@ from atomlens.explain import EXPLAINERS, methods_of
 from atomlens.explain.masks import MASKED_EDGES
 from atomlens.predictor import Predictor, load
 from atomlens.predictor.box import PREFIX, boxed_names, model_place
+from atomlens.units import unit_text
 
 _WITH_VECTORS = (
     "gradient-x-input",
@@ -131,12 +132,14 @@ class Library:
                     "name": t.name,
                     "text": t.name.replace("_", " "),
                     "unit": t.unit,
+                    "unit_text": unit_text(t.unit),
                     "kind": t.kind,
                     "classes": list(t.classes),
                     "is_spectrum": t.is_spectrum,
                     "grid": list(t.grid) if t.is_spectrum else [],
                     "grid_name": t.grid_name if t.is_spectrum else "",
                     "grid_unit": t.grid_unit if t.is_spectrum else "",
+                    "grid_unit_text": unit_text(t.grid_unit) if t.is_spectrum else "",
                 }
                 for t in model.targets
             ],

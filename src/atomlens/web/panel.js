@@ -207,5 +207,5 @@ function drawSpectrum(root, given, target) {
   }
   if (std.some((v) => v)) svg.append(poly(`${line(highs)} ${line(lows).split(" ").reverse().join(" ")}`, { class: "band" }));
   svg.append(poly(line(values), { class: "curve" }));
-  root.append(svg, element("figcaption", { class: "quiet" }, `${target.text}${target.unit ? ` (${target.unit})` : ""} over ${target.grid_name}${target.grid_unit ? ` (${target.grid_unit})` : ""}`));
+  root.append(svg, element("figcaption", { class: "quiet" }, `${target.text}${target.unit_text ? ` (${target.unit_text})` : ""} over ${target.grid_name}${target.grid_unit_text ? ` (${target.grid_unit_text})` : ""}`));
 }

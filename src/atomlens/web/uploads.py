@@ -4,6 +4,7 @@ The name of a file is a label. Its last part, made safe, names a draft in a fres
 since readers tell kinds of files apart by their names; nothing else on this machine is opened.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -16,7 +17,7 @@ from atomlens.printing import clean_name, cut, file_stem, one_line
 from atomlens.structures.arrays import Structure, StructureArrays
 from atomlens.structures.files import content_kind
 from atomlens.structures.options import AS_IT_IS, ReadingOptions
-from atomlens.structures.reading import forced, from_text
+from atomlens.structures.reading import forced, from_text, is_formula, is_several_smiles
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -38,15 +39,19 @@ class Upload(NamedTuple):
     content: bytes
 
 
+_ATOM = re.compile(r"[A-Z][a-z]?\d*(\s+[-+]?(\d+\.?\d*|\.\d+)([eEdD][-+]?\d+)?){3}\s*$")
+"""A line of an XYZ file"""
 Progress = Callable[[int, int], None]
 
 
 def label_of(name: str) -> str:
     """Return the last part of a file's name, as it is shown and as its draft is called."""
     last = PurePosixPath(name.replace("\\", "/")).name
-    stem, dot, suffix = last.partition(".")
-    safe = file_stem(f"{stem}{dot}{suffix}") if last.strip("./ ") else "file"
-    return safe[-_LONGEST_LABEL:]
+    ending = re.search(r"(\.\w{1,8}){1,2}$", last)  # also .cif.gz
+    suffix = ending[0] if ending else ""
+    stem = last.removesuffix(suffix).strip("./ ")
+    safe = file_stem(stem)[: _LONGEST_LABEL - len(suffix)] if stem else "file"
+    return f"{safe}{file_stem(f'x{suffix}')[1:]}"
 
 
 def read_upload(upload: Upload, reading: ReadingOptions = AS_IT_IS) -> "list[Atoms | Failure]":
@@ -89,12 +94,16 @@ def read_texts(
 ) -> "list[Atoms | Failure]":
     """Return the structures of a pasted text: one a line, a SMILES or a formula, or a whole file.
 
-    A name may follow a SMILES behind a space, as in files of SMILES.
+    A name may follow a SMILES behind a space, as in files of SMILES. Lines with an element and
+    three numbers are the atoms of an XYZ file whose head was left out.
     """
     kind = content_kind(text.encode("utf-8", errors="replace"))
     if kind:
         return read_upload(Upload(f"pasted{kind}", text.encode("utf-8", errors="replace")), reading)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if lines and all(_ATOM.match(line) for line in lines):
+        whole = "\n".join([str(len(lines)), "", *lines, ""])
+        return read_upload(Upload("pasted.xyz", whole.encode("utf-8", errors="replace")), reading)
     found: list[Atoms | Failure] = []
     for done, line in enumerate(lines[:MOST_LINES], start=1):
         found.append(reading.judged(_read_line(line)))
@@ -118,20 +127,21 @@ def _read_line(line: str) -> "Atoms | Failure":
 
 
 def _atoms_of(line: str) -> "Atoms":
-    first, _, rest = line.partition(" ")
+    first, *more = line.split(maxsplit=1)
+    rest = more[0].lstrip("# ") if more else ""
     atoms = forced(line)
     if atoms is not None:
         return atoms
     try:
         return from_text(line)
     except AtomlensError:
-        if not rest.strip():
+        if not re.match(r"[\w(\[\"']", rest) or _ATOM.match(line) or is_several_smiles(line):
             raise
         try:
             atoms = forced(first) or from_text(first)
         except AtomlensError:
             atoms = None
-        if atoms is None:
+        if atoms is None or (atoms.info.get("is_formula") and is_formula(rest)):
             raise
         atoms.info["name"] = clean_name(rest.strip()) or first
         return atoms

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase.formula import Formula
 
+from atomlens.errors import StructureError
 from atomlens.structures import read, read_structures, to_atoms
 from atomlens.structures.formulas import amounts_in_formula
 
@@ -260,3 +262,34 @@ def test_any_text_gives_a_structure_or_one_sentence(
         for failure in result.failures:
             assert failure.message.isprintable()
             assert 20 < len(failure.message) < 400
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("CCO CCN", "a SMILES and more"),
+        ("C C C", "a SMILES and more"),
+        ("CC(=O)O 12", "a SMILES and more"),
+        ("CCO 12", "a SMILES and more"),
+        ("O 0 0 0.12", "two amounts side by side"),
+        ("CuSO4 5 H2O", "two amounts side by side"),
+        ("Fe 2 3", "two amounts side by side"),
+        ("ethanol", "names are not looked up"),
+        ("acetic acid", "names are not looked up"),
+        ("InChI=1S/CH4/h1H4", "InChI is not read"),
+        ("LFQSCWFLJHTTHZ-UHFFFAOYSA-N", "keys of InChIs"),
+        ("64-17-5", "not looked up"),
+        ("mp-149", "not looked up"),
+    ],
+)
+def test_what_is_neither_smiles_nor_formula_is_not_read_as_one(text: str, why: str) -> None:
+    with pytest.raises(StructureError, match=why):
+        to_atoms(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "formula"),
+    [("Ti O2", "TiO2"), ("C2 H6 O", "C2H6O"), ("C O2", "CO2"), ("Fe 2 O 3", "Fe2O3")],
+)
+def test_a_formula_may_be_written_in_words(text: str, formula: str) -> None:
+    assert to_atoms(text).symbols.formula == Formula(formula)

@@ -19,6 +19,7 @@ from atomlens.predictor import load
 from atomlens.predictor.inputs import read_inputs
 from atomlens.web.app import MOST_BYTES
 from atomlens.web.shelf import MOST_ATOMS
+from atomlens.web.uploads import label_of
 from view_makers import Asker
 
 XYZ = b"3\nwater\nO 0 0 0.12\nH 0 0.76 -0.48\nH 0 -0.76 -0.48\n"
@@ -218,6 +219,49 @@ def test_a_table_of_smiles_gives_a_structure_a_row(page: Asker) -> None:
     found = page.give(**{"t.csv": b"name,smiles\nmethane,C\nbroken,C(\n"})
     assert [row["name"] for row in found["added"]] == ["methane"]
     assert found["failures"][0]["message"].startswith("t.csv, broken: ")
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "formula"),
+    [
+        ("CCO\tethanol", "ethanol", "C2H6O"),
+        ("CCO 12", "12", "C2H6O"),
+        ("CCO # of the shelf", "of the shelf", "C2H6O"),
+        ("LiFePO4 olivine", "olivine", "LiFePO4"),
+        ("O 0 0 0.12\nH 0 0.76 -0.48\nH 0 -.76 -4.8E-1", "pasted", "H2O"),
+    ],
+)
+def test_a_pasted_line_is_what_it_says(page: Asker, line: str, name: str, formula: str) -> None:
+    result = page.give(line)
+    assert not result["failures"]
+    assert [(s["name"], s["formula_plain"]) for s in result["added"]] == [(name, formula)]
+
+
+@pytest.mark.parametrize(
+    "line", ["CCO CCN", "H2O + CO2", "CuSO4 5H2O", "C\nO 0 0 0.12", "CCO -> CCN", "TiO2; ZnO"]
+)
+def test_a_pasted_line_that_says_more_than_one_thing_is_a_message(page: Asker, line: str) -> None:
+    result = page.give(line)
+    assert len(result["failures"]) == 1
+    assert [s["name"] for s in result["added"]] == line.splitlines()[:-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("a" * 300 + ".xyz", "a" * 116 + ".xyz"),
+        ("水" * 300 + ".cif.gz", ".cif.gz"),
+        (".xyz", "file.xyz"),
+        ("..", "file"),
+        ("C:\\own\\a b.cif", "a_b.cif"),
+        ("archive.v1.2.cif", "archive.v1.2.cif"),
+        ("x." + "y" * 200, ""),
+    ],
+)
+def test_a_label_keeps_what_tells_the_kind_of_a_file(name: str, label: str) -> None:
+    found = label_of(name)
+    assert found == label or ((label == "" or label[0] == ".") and found.endswith(label))
+    assert 0 < len(found) <= 120
 
 
 def test_equal_names_are_told_apart(page: Asker) -> None:

@@ -13,6 +13,7 @@ from atomlens.reports.wording import shortened
 from atomlens.studies.base import Row
 from atomlens.studies.embeddings.numbers import correlation
 from atomlens.studies.rows import as_number, numbers_of
+from atomlens.units import unit_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +73,7 @@ def _colour_by_value(figure: "Figure", axes: "Axes", rows: Sequence[Row]) -> Non
     )
     bar = figure.colorbar(points, ax=axes, shrink=0.8, aspect=22, extend="both")
     bar.outline.set_visible(False)
-    target, unit = str(rows[0]["target"]).replace("_", " "), str(rows[0]["unit"])
+    target, unit = str(rows[0]["target"]).replace("_", " "), unit_text(str(rows[0]["unit"]))
     name = target if is_known else f"predicted {target}"
     bar.set_label(f"{shortened(name, 30)}, {unit}" if unit else shortened(name, 30), fontsize=9)
 

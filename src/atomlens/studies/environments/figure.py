@@ -8,6 +8,7 @@ from atomlens.reports.canvas import INK, QUIET, new_figure, plain_axes
 from atomlens.reports.colours import element_colour
 from atomlens.studies.base import Row
 from atomlens.studies.rows import as_number
+from atomlens.units import unit_text
 
 _MOST = 40
 """Rows of a figure."""
@@ -44,7 +45,7 @@ def draw_environments(rows: Sequence[Row], settings: Mapping[str, object], path:
         names = [f"{r['environment']}  (n = {int(as_number(r['n_atoms'])):,})" for r in chosen]
         axes.set_yticks(range(len(chosen)), names, fontsize=8.5)
         axes.set_ylim(-0.8, len(chosen) - 0.2)
-        unit = f", {settings['unit']}" if settings["unit"] else ""
+        unit = f", {unit_text(settings['unit'])}" if settings["unit"] else ""
         axes.set_xlabel(f"mean {settings['method']} to {settings['target']} per atom{unit}")
         figure.text(
             0.02,

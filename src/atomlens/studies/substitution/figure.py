@@ -12,6 +12,7 @@ from atomlens.reports.wording import shortened
 from atomlens.studies.base import Row
 from atomlens.studies.rows import as_number
 from atomlens.studies.statistics import Values
+from atomlens.units import unit_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -168,4 +169,4 @@ def _in_groups(rows: Sequence[Row]) -> list[str]:
 
 
 def _bracket(unit: object) -> str:
-    return f" ({unit})" if unit else ""
+    return f" ({unit_text(str(unit))})" if unit else ""
