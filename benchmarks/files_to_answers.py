@@ -104,9 +104,10 @@ def write_real(folder: Path, n: int, packed: Path) -> None:
     """Write crystals of a packed data set; those that pymatgen cannot write are left out."""
     import warnings
 
-    import atomlens as al
     from pymatgen.io.ase import AseAtomsAdaptor
     from pymatgen.io.cif import CifWriter
+
+    import atomlens as al
 
     warnings.simplefilter("ignore")
     folder.mkdir()

@@ -45,7 +45,7 @@ def draw_environments(rows: Sequence[Row], settings: Mapping[str, object], path:
         names = [f"{r['environment']}  (n = {int(as_number(r['n_atoms'])):,})" for r in chosen]
         axes.set_yticks(range(len(chosen)), names, fontsize=8.5)
         axes.set_ylim(-0.8, len(chosen) - 0.2)
-        unit = f", {unit_text(settings['unit'])}" if settings["unit"] else ""
+        unit = f", {unit_text(str(settings['unit']))}" if settings["unit"] else ""
         axes.set_xlabel(f"mean {settings['method']} to {settings['target']} per atom{unit}")
         figure.text(
             0.02,
