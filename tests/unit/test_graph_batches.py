@@ -97,6 +97,11 @@ def test_a_graph_that_is_not_there_is_an_index_error(store, index):
         store._gathered(torch.tensor([index]))
 
 
+def test_a_field_that_no_graph_has_is_not_left_out_in_silence(store):
+    with pytest.raises(ValueError, match="cells"):
+        store.select({"cells", "solid_angles"})
+
+
 def test_selected_fields_alone_reach_the_batch(store):
     batch = store.select({"solid_angles"}).batch(torch.tensor([0]))
     assert batch.solid_angles is not None

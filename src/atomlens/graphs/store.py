@@ -152,8 +152,14 @@ class GraphStore(HasFields):
         )
 
     def select(self, names: Iterable[str]) -> "GraphStore":
-        """Return the store with only the named optional fields, so batches stay lean."""
+        """Return the store with only the named optional fields, so batches stay lean.
+
+        Raises:
+            ValueError: No field has one of these names.
+        """
         keep = set(names)
+        if unknown := sorted(keep - FIELDS.keys()):
+            raise ValueError(f"{', '.join(unknown)}: no field of a graph has this name.")
         chosen = {n: v for n, v in self.fields.items() if n in keep or FIELDS[n].always}
         return replace(self, fields=chosen)
 

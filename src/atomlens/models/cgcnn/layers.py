@@ -46,9 +46,9 @@ class PairLinear(nn.Module):
     def of_nodes(
         self, nodes: Float[Tensor, "n_nodes n_node"]
     ) -> tuple[Float[Tensor, "n_nodes n_out"], Float[Tensor, "n_nodes n_out"]]:
-        """Return what each atom adds as target and as source of an edge."""
+        """Return what each atom adds as target (with the bias) and as source of an edge."""
         target, source, _ = self._weights()
-        return functional.linear(nodes, target), functional.linear(nodes, source)
+        return functional.linear(nodes, target, self.linear.bias), functional.linear(nodes, source)
 
     def of_edges(
         self,
@@ -58,12 +58,14 @@ class PairLinear(nn.Module):
         layout: EdgeLayout,
     ) -> Float[Tensor, "n_edges n_out"]:
         """Return one row an edge, given what its ends and its geometry add."""
-        out = geometry + target.index_select(0, layout.target)
-        return out + source.index_select(0, layout.source)
+        ends = target.index_select(0, layout.target)
+        ends += source.index_select(0, layout.source)  # in place: fresh memory costs more than sums
+        ends += geometry
+        return ends
 
     def of_geometry(self, edges: Float[Tensor, "n_edges n_edge"]) -> Float[Tensor, "n_edges n_out"]:
         """Return what the geometry of each edge adds."""
-        return functional.linear(edges, self._weights()[2], self.linear.bias)
+        return functional.linear(edges, self._weights()[2])
 
     def _weights(self) -> tuple[Tensor, ...]:
         sizes = [self.n_node, self.n_node, self.linear.in_features - 2 * self.n_node]
@@ -99,7 +101,8 @@ class Convolved(NamedTuple):
     aggregated: Float[Tensor, "n_nodes n_features"]
     """What the neighbours said, normalised, before residual and activation."""
     attention: Float[Tensor, "n_edges n_heads"] | None
-    """Share of each neighbour; adds up to one over the edges of each atom. None for gates."""
+    """Share of each neighbour; adds up to one over the edges of each atom. None for gates, and
+    while training, where nothing asks for it."""
 
 
 class GatedConvolution(nn.Module):
@@ -201,9 +204,11 @@ class AttentionConvolution(nn.Module):
             core = part.heard(self.activation(core)).reshape(len(z), heads, self.n_features)
             summed = segment_sum(weights * core, part.target, part.n_nodes) / totals
             combined.append(self._combined(summed))
-            shares.append(self._attention(weights, totals, part))
+            if not self.training:
+                shares.append(self._attention(weights, totals, part))
         aggregated = self.node_norm(_joined(combined))
-        return Convolved(self.activation(nodes + aggregated), aggregated, _joined(shares))
+        attention = _joined(shares) if shares else None
+        return Convolved(self.activation(nodes + aggregated), aggregated, attention)
 
     def _weights(
         self, scores: Float[Tensor, "n_edges n_heads n_scores"], layout: EdgeLayout
@@ -213,11 +218,12 @@ class AttentionConvolution(nn.Module):
         """Return exp(score - largest score of the atom), and their sum at every atom.
 
         The softmax is one over the other. Dividing after the sum over the neighbours spares a
-        pass over the edges.
+        pass over the edges. What is subtracted cancels, so no gradient flows through it.
         """
-        compared = scores.amax(dim=1, keepdim=True) if self.joint else scores
+        seen = scores.detach()
+        compared = seen.amax(dim=1, keepdim=True) if self.joint else seen
         largest = segment_max(compared, layout.target, layout.n_nodes)
-        weights = (scores - largest.index_select(0, layout.target)).exp()
+        weights = (scores - largest.index_select(0, layout.target)).exp_()
         added = weights.sum(dim=1, keepdim=True) if self.joint else weights
         totals = segment_sum(added, layout.target, layout.n_nodes)
         return weights, torch.where(totals > 0, totals, 1)
