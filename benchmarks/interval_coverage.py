@@ -1,7 +1,7 @@
 """How many true values lie in the 90 % interval where whole groups of elements are held out.
 
     python benchmarks/interval_coverage.py TABLE --target NAME [--model rf-magpie] [--groups 5] \
-        [--only 0 1] [--set ensemble=3 epochs=25 model.n_features=64]
+        [--only 0 1] [--rows groups] [--set ensemble=3 epochs=25 model.n_features=64]
 
 Each group of elements is the test part once (split elements:K/N). Two models a group, on the same
 training rows but for the validation part: samples of another group of elements, or as many random
@@ -59,6 +59,7 @@ def main() -> None:
     parser.add_argument("--model", default="rf-magpie")
     parser.add_argument("--groups", type=int, default=5)
     parser.add_argument("--only", type=int, nargs="+", help="these groups alone, from 0")
+    parser.add_argument("--rows", nargs="+", choices=[name for _, name in ROWS], help="these alone")
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE")
     args = parser.parse_args()
     data = al.load_dataset(args.table, args.target)
@@ -67,6 +68,8 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         for k in args.only or range(args.groups):
             for name, split in parts(data, k, args.groups).items():
+                if args.rows and name not in args.rows:
+                    continue
                 file = Path(folder) / f"{name}-{k}.json"
                 split.to_json(file, data.structures.names)
                 model = al.train(
@@ -77,6 +80,8 @@ def main() -> None:
     print(f"| {args.target}, {args.model} | test MAE | inside the 90 % interval | each group |")
     print("|---|---|---|---|")
     for words, name in ROWS:
+        if name not in found:
+            continue
         errors, shares = np.array(found[name]).T
         each = ", ".join(f"{share:.0%}" for share in shares)
         print(f"| {words} | {errors.mean():.3g} | {shares.mean():.0%} | {each} |")

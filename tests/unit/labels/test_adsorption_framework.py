@@ -81,7 +81,9 @@ def test_missing_charges_are_refused(charges: list[float] | None) -> None:
     atoms = _charged(charges or [0.0, 0.0])
     if charges is None:
         del atoms.arrays["initial_charges"]
-    with pytest.raises(LabelError, match=r"salt: it has no partial charges.*--charges none"):
+    with pytest.raises(
+        LabelError, match=r"salt: it has no partial charges of all atoms.*--charges none"
+    ):
         _framework(atoms)
 
 

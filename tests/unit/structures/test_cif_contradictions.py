@@ -492,3 +492,31 @@ def test_a_cell_holds_one_formula_unit_at_least(
         return
     (atoms,) = result.structures
     assert any("less than one formula unit" in w for w in warnings_of(atoms)) is doubtful
+
+
+def test_charges_of_some_atoms_are_left_out_with_a_warning(tmp_path: Path) -> None:
+    sites = SITES + "_atom_site_charge\n"
+    atoms, doubts = read_one(
+        written(
+            tmp_path, cubic(9) + sites + "Si1 Si 0 0 0 0.6\nO1 O 0.2 0 0 -0.3\nO2 O 0 0.2 0 ?\n"
+        )
+    )
+    assert "initial_charges" not in atoms.arrays
+    (doubt,) = [d for d in doubts if "_atom_site_charge" in d]
+    assert doubt.startswith("1 of 3 atoms have no number")
+    empty = cubic(9) + sites + "Si1 Si 0 0 0 ?\nO1 O 0.2 0 0 ?\nO2 O 0 0.2 0 ?\n"
+    _, doubts = read_one(written(tmp_path, empty, "empty.cif"))
+    assert not [d for d in doubts if "charge" in d]
+
+
+@pytest.mark.parametrize("order", [("Na", "Cl"), ("Cl", "Na")])
+def test_charges_of_the_types_go_to_their_elements_in_whatever_order(
+    order: tuple[str, str], tmp_path: Path
+) -> None:
+    values = {"Na": "0.9", "Cl": "-0.9"}
+    types = "loop_\n_atom_type_symbol\n_atom_type_partial_charge\n"
+    types += "".join(f"{kind} {values[kind]}\n" for kind in order)
+    atoms, _ = read_one(
+        written(tmp_path, cubic(5.6) + types + SITES + "Na1 Na 0 0 0\nCl1 Cl 0.5 0 0\n")
+    )
+    assert atoms.get_initial_charges().tolist() == [0.9, -0.9]

@@ -13,9 +13,11 @@ from atomlens.structures.cif.elements import Element, element_in, element_of, hy
 from atomlens.structures.cif.tags import Tags
 from atomlens.structures.formulas import amounts_in_formula
 
+_CHARGE_OF_TYPES = "_atom_type_partial_charge"
+"""Some programs write it into the loop of the atoms, as a charge of each."""
 _CHARGE_TAGS = (
     "_atom_site_charge",
-    "_atom_type_partial_charge",
+    _CHARGE_OF_TYPES,
     "_atom_site_partial_charge",
     "_atom_site_charges",
 )
@@ -255,11 +257,25 @@ class Sites:
     def charges(self) -> NDArray[np.float64] | None:
         """(n_sites,) partial charges of the file, e; None unless every atom has one.
 
-        The tags are those that force-field and MOF programs write beside the IUCr's own.
+        The tags are those that force-field and MOF programs write beside the IUCr's own. Charges
+        of which some are missing are doubts.
         """
-        listed = column(self.tags, *_CHARGE_TAGS)
-        values = [number(listed[i]) if i < len(listed) else None for i in self.rows]
+        name = next((n for n in _CHARGE_TAGS if column(self.tags, n)), "")
+        listed = column(self.tags, name) if name else []
+        kinds = [str(kind) for kind in column(self.tags, "_atom_type_symbol")]
+        if name == _CHARGE_OF_TYPES and len(kinds) == len(listed):  # in the loop of the types
+            of_kind = dict(zip(kinds, listed, strict=True))
+            types = column(self.tags, "_atom_site_type_symbol")
+            named = [str(types[i]) for i in self.rows] if types else self.symbols
+            values = [number(of_kind.get(kind)) for kind in named]
+        else:
+            values = [number(listed[i]) if i < len(listed) else None for i in self.rows]
         known = [v for v in values if v is not None]
+        if known and len(known) < len(values):
+            self.doubts.append(
+                f"{len(values) - len(known)} of {len(values)} atoms have no number in {name}, so "
+                "none of its partial charges was taken; complete the column"
+            )
         return np.array(known) if known and len(known) == len(values) else None
 
     def occupied(
