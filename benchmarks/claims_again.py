@@ -189,8 +189,9 @@ became clearer:
 * *Three networks of the same data and error disagree about where to look.* The 10-ring of C70 has
   the least HOMO attention in none of three (S3), ring and caps of C72 differ the way the paper
   says in one (S4), AUC of the substituents is 0.57, 0.18 and 0.17 and Spearman with the energy
-  -0.33, 0.57 and 0.81 (S12). What an average shows is no
-  better ([substituents](studies/substitution.md)): one training, or one average, shows itself.
+  -0.33, 0.57 and 0.81 (S12). The mean
+  attention of both targets of `mp` had looked like the paper
+  ([substituents](studies/substitution.md)); that of the formation energy looks like its opposite.
 * *S3, S7 and S10 can be judged now* since there are three trainings with controls: two fail, one
   is met and shown by shuffled labels as well.
 * *S6 fails by the same pair as before*, nitrogen above oxygen, in all three networks, and by the

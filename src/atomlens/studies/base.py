@@ -277,9 +277,16 @@ def independent(given: StudyInput) -> StudyInput:
 
 
 def answer(study: "Study", given: StudyInput) -> StudyResult:
-    """Run a study on `independent` structures, and say what is known of each: `about_inputs`."""
+    """Run a study on `independent` structures, and say what is known of each: `about_inputs`.
+
+    A study of attention also says where that is the mean over the targets of a model.
+    """
+    from atomlens.studies.one_target import mixed_attention
+
     given = independent(given)
-    return about_inputs(study.run(given), given).noted(*given.notes)
+    said = dict.fromkeys(map(mixed_attention, given.models)) if study.asks_attention else ()
+    mixed = (words for words in said if words)
+    return about_inputs(study.run(given), given).noted(*given.notes, *mixed)
 
 
 def about_inputs(result: StudyResult, given: StudyInput) -> StudyResult:
@@ -347,6 +354,8 @@ class Study(ABC):
     leaves_out_known: ClassVar[bool] = False
     """Whether it finds out by itself what the models were trained on, unless `use_known`."""
 
+    asks_attention: ClassVar[bool] = False
+    """Whether it is about the attention of a model, and not about one target by its settings."""
     takes_spectra: ClassVar[bool] = False
     """Whether it is about models of spectra, not of single numbers."""
     makes_map: ClassVar[bool] = False

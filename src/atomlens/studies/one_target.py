@@ -14,6 +14,7 @@ from torch import Tensor
 from atomlens.errors import StudyError, unknown_name
 from atomlens.graphs import GraphBatch
 from atomlens.models.base import ModelOutput, PropertyModel
+from atomlens.nn.additive import AdditiveReadout, SelfStandingReadout
 from atomlens.predictor import Calibration, Predictor
 from atomlens.targets import output_slices, value_slices
 
@@ -133,6 +134,22 @@ def about_target(predictor: Predictor, name: str) -> Predictor:
             references=(scaling.references[place],),
         ),
         calibration=Calibration(targets=predictor.calibration.targets[values]),
+    )
+
+
+def mixed_attention(predictor: Predictor) -> str:
+    """Say that the attention of a model is a mean over its targets; empty if it is not.
+
+    A model of several targets with one attention for all has nothing to mix.
+    """
+    readouts = (AdditiveReadout, SelfStandingReadout)
+    own = any(isinstance(part, readouts) for part in predictor.models[0].modules())
+    if not own or len(predictor.targets) < 2:
+        return ""
+    names = ", ".join(t.name for t in predictor.targets)
+    return (
+        f"{predictor.model_name}: each of its targets ({names}) has an attention of its own, and "
+        "what is shown is their mean; --model MODEL:TARGET asks about one."
     )
 
 

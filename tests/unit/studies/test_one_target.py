@@ -1,5 +1,6 @@
 """One target of a model of several: its answers, its attention, its controls."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from atomlens.models import make_model
 from atomlens.neighbors import make_builder
 from atomlens.predictor import Calibration, Predictor
 from atomlens.studies import STUDIES, StudyInput
+from atomlens.studies import networks as measuring
+from atomlens.studies.base import answer
 from atomlens.studies.controls import untrained_networks
 from atomlens.studies.networks import attention_of, predicts, prepare
 from atomlens.studies.one_target import about_target, split_name
@@ -131,3 +134,28 @@ def test_a_folder_with_a_colon_in_its_name_is_a_folder(tmp_path: Path) -> None:
     folder = of_several().save(tmp_path / "a:homo")
     assert len(load_one(str(folder)).targets) == 3
     assert [t.name for t in load_one(f"{folder}:lumo").targets] == ["lumo"]
+
+
+def test_a_study_says_that_attention_is_the_mean_over_targets_that_have_their_own() -> None:
+    study = STUDIES["orbits"]()
+
+    def notes_of(model: Predictor) -> str:
+        return " ".join(answer(study, StudyInput(models=(model,), data=MOLECULES)).notes)
+
+    model = of_several(n_members=1)
+    assert "(homo, lumo, cv) has an attention of its own" in notes_of(model)
+    assert "an attention of its own" not in notes_of(about_target(model, "homo"))
+    assert "an attention of its own" not in notes_of(of_several("scann-plus", n_members=1))
+
+
+def test_studies_of_attention_are_those_that_measure_it() -> None:
+    """A study that asks for attention without a target in its settings says whose it is."""
+    package = Path(measuring.__file__).parent
+    asks = {name for name, study in STUDIES.items() if study.asks_attention}
+    measures = {
+        folder.parent.name.replace("_", "-")
+        for folder in package.glob("*/study.py")
+        if re.search(r"measure_attention|attention_of\b", folder.read_text())
+    }
+    one_target_alone = {"orbitals", "edge-attributes"}
+    assert asks == measures - one_target_alone

@@ -69,6 +69,7 @@ class Deformation(Study):
     name: ClassVar[str] = "deformation"
     summary: ClassVar[str] = "does attention on carbon follow stretched bonds and curvature?"
     Settings: ClassVar[type] = DeformationSettings
+    asks_attention: ClassVar[bool] = True
 
     def run(self, given: StudyInput) -> StudyResult:
         """Measure the carbons of all structures and hold attention against them.

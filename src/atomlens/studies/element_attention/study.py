@@ -54,6 +54,7 @@ class ElementAttention(Study):
     name: ClassVar[str] = "element-attention"
     summary: ClassVar[str] = "do formula and structure networks attend to the same elements?"
     Settings: ClassVar[type] = ElementAttentionSettings
+    asks_attention: ClassVar[bool] = True
 
     def run(self, given: StudyInput) -> StudyResult:
         """Compare the shares of the elements in two networks and their controls.

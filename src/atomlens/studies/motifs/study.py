@@ -77,6 +77,7 @@ class Motifs(Study):
     name: ClassVar[str] = "motifs"
     summary: ClassVar[str] = "does attention go to metals, rings, chains or leaves of frameworks?"
     Settings: ClassVar[type] = MotifsSettings
+    asks_attention: ClassVar[bool] = True
 
     def run(self, given: StudyInput) -> StudyResult:
         """Measure the enrichment of every class in every model and its controls.

@@ -54,6 +54,7 @@ class RelativeAttention(Study):
     name: ClassVar[str] = "relative-attention"
     summary: ClassVar[str] = "which kinds of atoms get more attention than an sp3 carbon?"
     Settings: ClassVar[type] = RelativeAttentionSettings
+    asks_attention: ClassVar[bool] = True
 
     def run(self, given: StudyInput) -> StudyResult:
         """Compare the classes of atoms in every model and its controls.

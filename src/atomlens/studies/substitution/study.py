@@ -70,6 +70,7 @@ class Substitution(Study):
     name: ClassVar[str] = "substitution"
     summary: ClassVar[str] = "does attention on a substituted atom tell how it changes the host?"
     Settings: ClassVar[type] = SubstitutionSettings
+    asks_attention: ClassVar[bool] = True
 
     def run(self, given: StudyInput) -> StudyResult:
         """Substitute, or recognise substituted structures, and compare ratios with values.
