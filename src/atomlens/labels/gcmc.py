@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from atomlens.elements import ATOMIC_NUMBERS
 from atomlens.errors import LabelError, SettingsError, missing_package
@@ -104,6 +105,10 @@ class Adsorption:
     """Cycles before averages were taken, extensions among them."""
 
 
+_LEVEL = 0.01
+"""How often a steady series is taken for one that drifts, at most: by its halves, by the rest."""
+
+
 class Drift(NamedTuple):
     """The first half of a simulation against the second."""
 
@@ -111,29 +116,42 @@ class Drift(NamedTuple):
     """Mean of the second half minus that of the first."""
     error: float
     """Half of the 99 % interval of the difference, from the means of blocks."""
+    jumps: bool = False
+    """Whether it changes elsewhere than in the middle, as a pore that fills at once late."""
 
     @property
     def is_seen(self) -> bool:
-        """Whether the difference is above its error."""
-        return abs(self.difference) > self.error
+        """Whether the difference is above its error, or the loading changes elsewhere."""
+        return self.jumps or abs(self.difference) > self.error
 
 
 def drift_of(numbers: Sequence[float]) -> Drift:
     """Return how far a series has moved between its halves.
 
     Each half is cut into five blocks, whose means are taken as independent (Student's interval for
-    two samples). A series that never changes does not drift.
+    two samples). A change late or early makes one half uneven and its interval wide; so the ten
+    blocks are also parted elsewhere, two blocks at least on either side, and judged with the level
+    divided by the number of places (Bonferroni). A series that never changes does not drift.
 
     Args:
         numbers: Loadings in the order of the cycles, ten at least.
     """
+    blocks = np.array([b.mean() for b in np.array_split(np.asarray(numbers, float), 2 * N_BLOCKS)])
+    difference, error = _parted(blocks, N_BLOCKS, _LEVEL)
+    places = [k for k in range(2, 2 * N_BLOCKS - 1) if k != N_BLOCKS]
+    elsewhere = (_parted(blocks, k, _LEVEL / len(places)) for k in places)
+    return Drift(difference, error, any(abs(change) > least for change, least in elsewhere))
+
+
+def _parted(blocks: NDArray[np.float64], place: int, level: float) -> tuple[float, float]:
+    """Return the mean from a place on minus that before, and half of its interval."""
     from scipy.stats import t
 
-    blocks = np.array([b.mean() for b in np.array_split(np.asarray(numbers, float), 2 * N_BLOCKS)])
-    early, late = blocks[:N_BLOCKS], blocks[N_BLOCKS:]
-    spread = (early.var(ddof=1) + late.var(ddof=1)) / N_BLOCKS
-    half = float(t.ppf(0.995, 2 * N_BLOCKS - 2) * math.sqrt(spread))
-    return Drift(float(late.mean() - early.mean()), half)
+    before, after = blocks[:place], blocks[place:]
+    squares = float(((before - before.mean()) ** 2).sum() + ((after - after.mean()) ** 2).sum())
+    freedom = len(blocks) - 2
+    spread = math.sqrt(squares / freedom * (1 / len(before) + 1 / len(after)))
+    return float(after.mean() - before.mean()), float(t.ppf(1 - level / 2, freedom)) * spread
 
 
 def simulate(
@@ -145,9 +163,9 @@ def simulate(
 ) -> Adsorption:
     """Return the loading of a crystal at one pressure (bar).
 
-    The crystal is empty at first. If the second half of the cycles has clearly another loading
-    than the first, all cycles so far become equilibration and the simulation goes on, up to
-    ``settings.extensions`` times.
+    The crystal is empty at first. If a later part of the cycles has clearly another loading than
+    the part before (`drift_of`), all cycles so far become equilibration and the simulation goes on,
+    up to ``settings.extensions`` times.
 
     The same seed gives the same numbers on the same processor and version of raspalib.
 

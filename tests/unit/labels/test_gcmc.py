@@ -96,6 +96,16 @@ def test_a_loading_that_rises_drifts_and_a_steady_one_does_not() -> None:
     assert not drift_of(np.zeros(100)).is_seen
 
 
+@pytest.mark.parametrize("after", [0.25, 0.5, 0.8])
+def test_a_pore_that_fills_at_once_drifts_whenever_it_does(after: float) -> None:
+    random = np.random.default_rng(1)
+    filled = np.where(np.arange(200) < 200 * after, 1.0, 5.0) + 0.5 * random.normal(size=200)
+    assert drift_of(filled).is_seen
+    slow = np.concatenate([np.full(160, 1.0), np.full(40, 5.0)])  # blocks without any noise
+    assert drift_of(slow).is_seen
+    assert drift_of(slow[::-1]).is_seen
+
+
 class _Runs:
     """Stands for simulations: the loading drifts as long as equilibration is below a number."""
 
