@@ -145,6 +145,11 @@ def _arrays(*tensors: Tensor) -> tuple[NDArray[Any], ...]:
     return tuple(t.detach().contiguous().numpy() for t in tensors)
 
 
+def _by_head(n_heads: int, *tensors: Tensor) -> tuple[NDArray[Any], ...]:
+    """Return tensors (n, n_features) as arrays (n, n_heads, width) that share their memory."""
+    return _arrays(*(t.contiguous().view(len(t), n_heads, -1) for t in tensors))
+
+
 _backward = torch.amp.custom_bwd(device_type="cpu")
 _in_float32 = torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.float32)
 """Under autocast: tensors come in as float32, and autocast is off inside."""
@@ -224,11 +229,11 @@ class _Attention(torch.autograd.Function):
         query, key = query.contiguous(), key.contiguous()
         context = torch.empty_like(query)
         attention = key.new_empty(len(key), n_heads)
-        arrays = _arrays(query, key, layout.offsets, mask, bias)
-        results = _arrays(context, attention)
+        arrays = (*_by_head(n_heads, query, key), *_arrays(layout.offsets, mask, bias))
+        results = (*_by_head(n_heads, context), *_arrays(attention))
 
         def work(piece: int, first: int, last: int) -> None:
-            attention_forward(*arrays, n_heads, first, last, *results)
+            attention_forward(*arrays, first, last, *results)
 
         _run(layout, work)
         ctx.save_for_backward(query, key, mask, attention)
@@ -247,12 +252,16 @@ class _Attention(torch.autograd.Function):
         d_query, d_key = torch.empty_like(query), torch.empty_like(key)
         d_context = torch.zeros_like(query) if d_context is None else d_context
         d_attention = attention.new_empty(0, ctx.n_heads) if d_attention is None else d_attention
-        arrays = _arrays(query, key, layout.offsets, mask, attention)
-        gradients = _arrays(d_context, d_attention)
-        results = _arrays(d_query, d_key)
+        arrays = (
+            *_by_head(ctx.n_heads, query, key),
+            *_arrays(layout.offsets, mask, attention),
+            *_by_head(ctx.n_heads, d_context),
+            *_arrays(d_attention),
+        )
+        results = _by_head(ctx.n_heads, d_query, d_key)
 
         def work(piece: int, first: int, last: int) -> None:
-            attention_backward(*arrays, *gradients, ctx.n_heads, first, last, *results)
+            attention_backward(*arrays, first, last, *results)
 
         _run(layout, work)
         return None, None, None, None, d_query, d_key
