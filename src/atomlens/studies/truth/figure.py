@@ -15,29 +15,38 @@ _MARKERS = ("|", "x", "d")
 def draw_truth(rows: Sequence[Row], path: Path) -> Path:
     """Draw a bar with interval a model and method, and a mark for each table of its scores.
 
+    What needs no network is grey.
+
     Args:
         rows: Of ``truth.csv``, one metric.
         path: .png, .svg or .pdf.
     """
-    names = [f"{row['model']}: {row['method']}" for row in rows]
-    height = 1.5 + 0.34 * len(rows)
-    with new_figure(path, (8.2, height)) as figure:
-        axes = figure.add_axes((0.42, 0.95 / height, 0.55, (height - 1.4) / height))
+    places, headings = _places(rows)
+    longest = max(len(name) for name in (*headings.values(), *(str(r["method"]) for r in rows)))
+    left = 0.3 + 0.075 * longest
+    height = 1.5 + 0.34 * (len(rows) + len(headings))
+    with new_figure(path, (left + 4.8, height)) as figure:
+        width = left + 4.8
+        axes = figure.add_axes((left / width, 0.95 / height, 4.6 / width, (height - 1.4) / height))
         plain_axes(axes)
-        for y, row in enumerate(rows):
-            chance = row["method"] == "random" or str(row["method"]).startswith("table of the")
+        for y, row in zip(places, rows, strict=True):
             value = _float(row["value"])
+            chance = not any(np.isfinite(_float(row.get(f"table {t}"))) for t in TABLES)
             axes.barh(y, value, height=0.6, color="#c9ccd1" if chance else "#0072b2", zorder=1)
             axes.plot([_float(row["low"]), _float(row["high"])], [y, y], color=INK, zorder=3)
         for table, marker in zip(TABLES, _MARKERS, strict=True):
-            own = [(_float(r.get(f"table {table}")), y) for y, r in enumerate(rows)]
+            own = [(_float(r.get(f"table {table}")), y) for y, r in zip(places, rows, strict=True)]
             points = [(x, y) for x, y in own if np.isfinite(x)]
             if points:
                 xs, ys = zip(*points, strict=True)
                 axes.scatter(
                     xs, ys, marker=marker, s=40, color="#e69f00", zorder=4, label=f"table {table}"
                 )
-        axes.set_yticks(range(len(rows)), names, fontsize=9)
+        named = {**headings, **dict(zip(places, (str(r["method"]) for r in rows), strict=True))}
+        ticks = axes.set_yticks(list(named), list(named.values()), fontsize=9)
+        for tick, y in zip(ticks, named, strict=True):
+            if y in headings:
+                tick.label1.set_fontweight("bold")
         axes.invert_yaxis()
         axes.axvline(0, color=INK, linewidth=0.8)
         axes.set_xlabel(f"{rows[0]['metric']} inside a structure, 95 % intervals", color=QUIET)
@@ -45,6 +54,18 @@ def draw_truth(rows: Sequence[Row], path: Path) -> Path:
         if handles:
             figure.legend(handles, labels, loc="lower center", ncols=3, frameon=False, fontsize=8.5)
     return path
+
+
+def _places(rows: Sequence[Row]) -> tuple[list[int], dict[int, str]]:
+    """Return where each row stands, and the headings of the models by their places."""
+    places: list[int] = []
+    headings: dict[int, str] = {}
+    for row in rows:
+        name = str(row["model"])
+        if not headings or name != list(headings.values())[-1]:
+            headings[len(places) + len(headings)] = name
+        places.append(len(places) + len(headings))
+    return places, headings
 
 
 def _float(value: object) -> float:
