@@ -41,7 +41,7 @@ def main() -> None:
     data, judged = samples(options.n)
     options.out.mkdir(parents=True, exist_ok=True)
     labels = options.out / "homo.csv"
-    n_taught = write_labels(labels, set(data.structures.names))
+    n_taught = write_labels(labels, set(data.structures.names[: options.n]))
     print(f"{len(data.splits['train'])} molecules to train on, {n_taught} of them with an orbital")
     print("| weight | error (eV) | method | Spearman, heavy atoms | leading atom |")
     print("|---|---|---|---|---|")
