@@ -55,6 +55,8 @@ class Ask:
     claims: str
     limit: bool = False
     """Whether `--limit` draws some of the structures."""
+    effects: str = ""
+    """Pattern of the effects that stand on the page beside the claims."""
     members: bool = True
     """Ask each network of an ensemble: they are trainings of different seeds."""
 
@@ -119,7 +121,14 @@ QUEUE = {
         limit=True,
     ),
     "orbits": Ask(study="orbits", models=ORBITALS, data=cages, settings={}, claims="S2, S3, S4"),
-    "orbitals": Ask(study="orbitals", models=ORBITALS, data=nothing, settings={}, claims="S5"),
+    "orbitals": Ask(
+        study="orbitals",
+        models=ORBITALS,
+        data=nothing,
+        settings={},
+        claims="S5",
+        effects="heavy atoms|above|overlap|molecules with",
+    ),
     "deformation": Ask(
         study="deformation",
         models=ORBITALS,
@@ -145,6 +154,7 @@ QUEUE = {
         settings={},
         claims="F6, F9",
         limit=True,
+        effects=".",
         members=False,
     ),
     "element-attention": Ask(
@@ -154,6 +164,7 @@ QUEUE = {
         settings={},
         claims="",
         limit=True,
+        effects=".",
         members=False,
     ),
 }
@@ -182,7 +193,7 @@ training**, one network, far smaller than the models of the box, and it has no e
 It shows what fitting noise for a minute does, no more; where a verdict turns on it alone, read
 *not tested*."""
 FOUND = """\
-**What came out.** Nothing that needs learning holds. The models are three times as accurate as
+**What came out.** No claim that needs learning holds. The models are three times as accurate as
 those that were asked before (HOMO 33 in place of 103 meV), and not one picture of the papers
 became clearer:
 
@@ -200,8 +211,14 @@ became clearer:
   in its correlation.
 * *S8*: attention on elongated carbon in fullerenes is there in all three networks of the HOMO,
   and in one of three untrained ones even more.
-* *What is learned* is no claim of the papers: networks of formulas and of structures give the
-  same elements attention (rank correlation 0.80, untrained 0.06; 0.75 before).
+* *What is learned* is no claim of the papers. **Over 445 molecules that training had not, the
+  attention of `qm9` follows the frontier orbital**: Spearman 0.48 to 0.52 (HOMO) and 0.49 to 0.52
+  (LUMO) over heavy atoms in six networks, in each of them above the table by element and
+  neighbours (by 0.04 to 0.09, every interval above 0), above untrained networks and above the
+  other orbital. The small models were no better than the table (0.47 and 0.45). In the overlap of
+  the leading atoms the table stays ahead (HOMO 0.66 against 0.38 to 0.43), so it is the order,
+  not the size, that attention has. And networks of formulas and of structures give the same
+  elements attention (rank correlation 0.80, untrained 0.06; 0.75 before).
 * *F6*: `lens` of formulas and `lens` of structures share little of their second component (0.13,
   no more than networks that learned nothing); their best matching directions do agree (0.91,
   untrained 0.73).
@@ -455,13 +472,13 @@ def details(name: str, this: Ask, result: dict[str, Any], about: dict[str, Any])
             *rows,
             "",
         ]
-    if this.members:
+    if not this.effects:
         return lines
     lines += ["| effect | value (95 %) | n | controls |", "|---|---|---|---|"]
     for effect in result["effects"]:
         beside = ", ".join(f"{k} {v:.3g}" for k, v in effect["controls"].items() if v is not None)
         value = within(effect["value"], effect["low"], effect["high"])
-        if value:
+        if value and re.search(this.effects, effect["name"]):
             lines.append(f"| {effect['name']} | {value} | {effect['n']:,} | {beside} |")
     return [*lines, ""]
 
