@@ -33,7 +33,9 @@ import numpy as np
 MAKE_MODEL = """
 import sys
 import atomlens as al
-al.train(al.load_dataset("toy", limit=60), model="cgcnn", out=sys.argv[1], epochs=1)
+from atomlens.models.cgcnn.model import CgcnnConfig
+same = CgcnnConfig(n_layers=3)  # cgcnn2's own default
+al.train(al.load_dataset("toy", limit=60), model=same, out=sys.argv[1], epochs=1)
 """
 RIVAL = """
 import csv, sys, warnings

@@ -190,6 +190,8 @@ def kept(**options: Any) -> Callable[[Function], Function]:
 
 
 _plain_work: dict[Any, int] = {}
+_compiled: set[Any] = set()
+"""Loops that are known to be compiled: asking a dispatcher takes as long as a small crystal."""
 """What each loop has done as plain Python in this process."""
 
 
@@ -205,7 +207,10 @@ def worth_compiling(loop: Callable[..., Any], work: int, most: int) -> bool:
         work: What is to be done now, in any unit.
         most: As much as plain Python does in a part of the time that the compiler takes.
     """
+    if loop in _compiled:
+        return True
     if not getattr(loop, "py_func", None) or loop.signatures:  # type: ignore[attr-defined]
+        _compiled.add(loop)
         return True
     done = _plain_work[loop] = _plain_work.get(loop, 0) + work
     return done > most or _is_on_disk(loop)

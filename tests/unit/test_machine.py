@@ -135,8 +135,8 @@ from ase.build import bulk
 found = al.load("mp").predict(bulk("NaCl", "rocksalt", a=5.64, cubic=True))
 from atomlens.graphs.copying import copy_loops
 from atomlens.neighbors.tessellation import tessellate
-from atomlens.structures.kernels import any_within
-loops = (tessellate, any_within, *copy_loops())
+from atomlens.structures.kernels import nearness
+loops = (tessellate, nearness, *copy_loops())
 print(found.ok.all(), [len(loop.signatures) for loop in loops])
 """
 

@@ -5,7 +5,7 @@ caller puts that in front.
 """
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,7 +159,10 @@ def doubtful_distance(atoms: "Atoms") -> str:
     cell, pbc = np.asarray(atoms.cell[:], dtype=float), np.asarray(atoms.pbc, dtype=bool)
     radii = covalent_radii[atoms.numbers]
     reach = max(SHORTEST_BOND, 2 * _NEAREST * float(radii.max(initial=0)))
-    if _all_apart(atoms.positions, cell, pbc, reach):
+    near = _nearness(atoms.positions, cell, pbc, reach, _NEAREST * radii)
+    if near == 1:
+        return ""
+    if near == 0:
         if len(atoms) > 1 and _all_apart(atoms.positions, cell, pbc, LONGEST_TO_A_NEIGHBOUR):
             return (
                 f"no two of its atoms are within {LONGEST_TO_A_NEIGHBOUR:g} Å of each other; check "
@@ -248,23 +251,86 @@ def _all_apart(
     distance: float,
 ) -> bool:
     """Say at little cost that no two atoms are near, as of most structures; False: perhaps."""
+    return _nearness(positions, cell, pbc, distance) == 0
+
+
+def _nearness(
+    positions: NDArray[np.float64],
+    cell: NDArray[np.float64],
+    pbc: NDArray[np.bool_],
+    distance: float,
+    radii: NDArray[np.float64] | None = None,
+) -> int:
+    """Return 0 where all atoms are farther apart than a distance, else 2; 2 also where unknown.
+
+    With ``radii`` (n,) 2 is for a pair nearer than the sum of its two or than `SHORTEST_BOND`,
+    and 1 for one that is nearer than ``distance``, which is at least the largest of these.
+    """
     if compiler() is None or not len(positions):
-        return False
-    from atomlens.structures.kernels import any_within
+        return 2
+    content = (positions.tobytes(), cell.tobytes(), pbc.tobytes())
+    known, apart = _last_apart[0]
+    if distance <= apart and known == content:
+        return 0
+    from atomlens.structures.kernels import nearness
 
     basis = np.ascontiguousarray(_periodic_basis(cell, pbc)) if pbc.any() else np.eye(3)
-    heights = _heights(basis)
-    if not heights[pbc].min(initial=np.inf) > 2.01 * distance:
-        return False
-    points = positions @ np.linalg.inv(basis) if pbc.any() else positions
+    heights, inverse = _heights_and_inverse(basis)
+    if not heights[pbc].min(initial=np.inf) > (2.01 * distance if radii is None else 0):
+        return 2
+    points = positions @ inverse if pbc.any() else positions
     if pbc.any():
         points[:, pbc] -= np.floor(points[:, pbc])
-    points = points[points[:, 0].argsort()]
-    far = distance * (1 + 1e-6) + 1e-9
-    loop = (
-        any_within if worth_compiling(any_within, len(points), _PLAIN_POINTS) else plain(any_within)
+    if radii is not None:
+        points, basis, radii = _repeated(points, basis, pbc, heights, 2.01 * distance, radii)
+        if len(points) > _MOST_REPEATED:
+            return 2
+        heights = _heights(basis)
+    order = points[:, 0].argsort()
+    points = points[order]
+    far, least = _a_little_more(distance), _a_little_more(SHORTEST_BOND)
+    own = _NO_RADII if radii is None else _a_little_more(radii[order])
+    loop = nearness if worth_compiling(nearness, len(points), _PLAIN_POINTS) else plain(nearness)
+    found = int(loop(points, basis, pbc, far / heights, far, own, least))
+    if found < 2:
+        _last_apart[0] = content, distance if found == 0 else SHORTEST_BOND
+    return found
+
+
+def _repeated(
+    points: NDArray[np.float64],
+    basis: NDArray[np.float64],
+    pbc: NDArray[np.bool_],
+    heights: NDArray[np.float64],
+    least: float,
+    radii: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Repeat a cell until all its heights are above ``least``; far too many points stay as few."""
+    with np.errstate(divide="ignore"):
+        times = np.where(pbc, np.floor(least / heights) + 1, 1.0)
+    n_cells = float(times.prod())
+    if n_cells == 1:
+        return points, basis, radii
+    if not n_cells * len(points) <= _MOST_REPEATED:
+        return np.zeros((_MOST_REPEATED + 1, 3)), basis, radii
+    axes = [np.arange(n) for n in times]
+    shifts = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 1, 3)
+    return (
+        ((points + shifts) / times).reshape(-1, 3),
+        basis * times[:, None],
+        np.tile(radii, len(shifts)),
     )
-    return not loop(points, basis, pbc, far / heights, far)
+
+
+_MOST_REPEATED = 2000
+_NO_RADII = np.zeros(0)
+_last_apart: list[tuple[tuple[bytes, ...], float]] = [((), 0.0)]
+"""Positions, cell and pbc that were looked at last, and how far all of them are apart: readers ask
+for several distances of one structure in turn."""
+
+
+def _a_little_more(distance: Any) -> Any:
+    return distance * (1 + 1e-6) + 1e-9
 
 
 def _refuse_crowd(points: NDArray[np.float64], distance: float) -> None:
@@ -390,7 +456,8 @@ def _check_positions(atoms: "Atoms") -> None:
 
 def check_cell(cell: NDArray[np.float64], pbc: NDArray[np.bool_]) -> None:
     """Raise a StructureError unless the periodic lattice vectors (3, 3) span a volume."""
-    if not pbc.any():
+    content = (cell.tobytes(), pbc.tobytes())
+    if content == _last_good_cell[0] or not pbc.any():
         return
     if not all(abs(x) <= LARGEST_LENGTH for row in cell.tolist() for x in row):
         row = int(np.flatnonzero(~(np.abs(cell) <= LARGEST_LENGTH).all(axis=1))[0])
@@ -410,6 +477,11 @@ def check_cell(cell: NDArray[np.float64], pbc: NDArray[np.bool_]) -> None:
             f"the cell has zero volume: its lattice vectors {vectors} lie in one plane or line; "
             "correct the cell"
         )
+    _last_good_cell[0] = content
+
+
+_last_good_cell: list[tuple[bytes, ...]] = [()]
+"""The cell that was looked at last, and its pbc: readers look more than once."""
 
 
 def _periodic_basis(cell: NDArray[np.float64], pbc: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -424,15 +496,23 @@ def _periodic_basis(cell: NDArray[np.float64], pbc: NDArray[np.bool_]) -> NDArra
 
 def _heights(basis: NDArray[np.float64]) -> NDArray[np.float64]:
     """(3,) distance between opposite faces, Å; zero for a cell without volume."""
+    return _heights_and_inverse(basis)[0]
+
+
+def _heights_and_inverse(
+    basis: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the heights, and the inverse (3, 3), which is of no use without a volume."""
     (ax, ay, az), (bx, by, bz), (cx, cy, cz) = basis.tolist()
     faces = (
         (by * cz - bz * cy, bz * cx - bx * cz, bx * cy - by * cx),
         (cy * az - cz * ay, cz * ax - cx * az, cx * ay - cy * ax),
         (ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx),
     )
-    volume = abs(ax * faces[0][0] + ay * faces[0][1] + az * faces[0][2])
+    signed = ax * faces[0][0] + ay * faces[0][1] + az * faces[0][2]
     areas = [math.sqrt(x * x + y * y + z * z) for x, y, z in faces]
-    return np.array([volume / area if area else 0.0 for area in areas])
+    heights = np.array([abs(signed) / area if area else 0.0 for area in areas])
+    return heights, np.array(faces).T / (signed or 1.0)
 
 
 def _overlap_message(numbers: NDArray[np.int_], i: int, j: int, distance: float) -> str:

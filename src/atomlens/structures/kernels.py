@@ -9,14 +9,19 @@ from atomlens.machine import entry_point
 
 
 @entry_point
-def any_within(
+def nearness(
     points: NDArray[np.float64],
     basis: NDArray[np.float64],
     periodic: NDArray[np.bool_],
     reach: NDArray[np.float64],
     distance: float,
-) -> bool:
-    """Say whether two of the points may be nearer than a distance; images count.
+    radii: NDArray[np.float64],
+    least: float,
+) -> int:
+    """Return 2 if two of the points may be too near to each other, else 0; images count.
+
+    Without radii too near is nearer than the distance. With radii it is nearer than the sum of
+    those of the two, or than ``least``; 1 says then that two are nearer than the distance.
 
     Args:
         points: (n, 3) coordinates in the basis, ascending along the first axis; those along
@@ -26,8 +31,10 @@ def any_within(
         reach: (3,) the distance in parts of the spacing of the planes of each axis, below 1/2
             for periodic ones, so that one image of a pair at most is near.
         distance: Å.
+        radii: (n,) of the points, Å, or (0,).
+        least: Å.
     """
-    n = points.shape[0]
+    n, found = points.shape[0], 0
     limit = distance * distance
     for i in range(n):
         j, shift = i + 1, 0.0
@@ -51,6 +58,10 @@ def any_within(
             a = x * basis[0, 0] + y * basis[1, 0] + z * basis[2, 0]
             b = x * basis[0, 1] + y * basis[1, 1] + z * basis[2, 1]
             c = x * basis[0, 2] + y * basis[1, 2] + z * basis[2, 2]
-            if a * a + b * b + c * c <= limit:
-                return True
-    return False
+            squared = a * a + b * b + c * c
+            if squared > limit:
+                continue
+            if radii.shape[0] == 0 or squared <= max(least, radii[i] + radii[j - 1]) ** 2:
+                return 2
+            found = 1
+    return found

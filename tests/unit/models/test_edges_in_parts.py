@@ -11,6 +11,8 @@ from atomlens.testing.graphs import lone_atom, random_graph
 from model_makers import small_model
 
 MODELS = [
+    ("scann-plus", {}),
+    ("lens", {}),
     ("cgcnn", {}),
     ("cgcnn:additive", {}),
     ("ae-cgcnn", {}),

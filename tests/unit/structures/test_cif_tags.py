@@ -1,9 +1,11 @@
 """The grammar of CIF 1.1, and the two habits of careless programs that are understood."""
 
+import random
+
 import pytest
 
 from atomlens.errors import StructureError
-from atomlens.structures.cif.tags import Tags, read_tags
+from atomlens.structures.cif.tags import Tags, _one_quoted, _words, read_tags
 
 
 def tags_of(text: str) -> Tags:
@@ -74,3 +76,29 @@ def test_what_breaks_the_rules_is_told_with_its_line(text: str, words: list[str]
 
 def test_a_cut_loop_of_something_else_does_no_harm() -> None:
     assert tags_of("_a 1\nloop_\n_geom_bond\n_geom_length\nC1 1.5 C2\n") == {"_a": "1"}
+
+
+def test_the_quick_way_through_a_line_is_the_slow_one() -> None:
+    draw = random.Random(3)
+    pieces = ["'", "'", " ", " ", "\t", "a", "b'c", '"', "#", "_t", "1", "\u00a0", "x, y"]
+    taken = 0
+    for _ in range(4000):
+        line = "".join(draw.choices(pieces, k=draw.randrange(1, 10)))
+        quick, slow = _one_quoted(line), _words(line)
+        if quick:
+            taken += 1
+            assert quick == slow, line
+            assert [type(word) for word in quick] == [type(word) for word in slow], line
+    assert taken > 50
+
+
+def test_a_tag_and_its_value_in_one_line_are_what_they_are_in_two() -> None:
+    for one in (
+        "_a 1\n_b 2\n",
+        "loop_\n_a 1\n2\n_b 2\n",
+        "_a '_b'\n_b 2\n",
+        "loop_ _a\n_b 1\n2 3\n",
+    ):
+        assert read_tags(one) == read_tags(one.replace(" ", "\n"))
+    with pytest.raises(StructureError, match="_a has no value"):
+        read_tags("_a\n_b 1\n")

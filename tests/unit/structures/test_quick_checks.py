@@ -4,10 +4,13 @@ from itertools import product
 
 import numpy as np
 import pytest
+from ase import Atoms
 from numpy.typing import NDArray
 
+from atomlens.errors import StructureError
 from atomlens.machine import compiler
-from atomlens.structures.checks import _all_apart, _heights
+from atomlens.structures import checks
+from atomlens.structures.checks import _all_apart, _heights, check_cell, doubtful_distance
 from atomlens.structures.cif.atoms import _vectors
 
 Values = NDArray[np.float64]
@@ -79,3 +82,51 @@ def test_lattice_vectors_are_those_of_ase_to_the_last_bit() -> None:
         ours = _vectors(*lengths, *map(float, one))
         np.testing.assert_array_equal(ours, cellpar_to_cell([*lengths, *one]))
     assert np.isnan(_vectors(3, 3, 3, 10, 10, 100)).any()
+
+
+@needs_compiler
+def test_a_doubt_about_distances_is_that_of_a_count_of_all_pairs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also in cells so thin that an atom meets several images of another, or its own."""
+    rng = np.random.default_rng(5)
+    crystals = []
+    for k in range(120):
+        cell = np.diag(rng.uniform(1.2, 9, 3)) + rng.normal(0, 0.4, (3, 3))
+        n = int(rng.integers(1, 6))
+        atoms = Atoms(
+            rng.choice([1, 6, 8, 11, 26, 55], n),
+            cell=cell,
+            scaled_positions=rng.random((n, 3)),
+            pbc=[bool(k >> axis & 1) for axis in range(3)],
+        )
+        crystals.append(atoms)
+    quick = [doubtful_distance(atoms) for atoms in crystals]
+    monkeypatch.setattr(checks, "_nearness", lambda *_: 2)  # nothing is known quickly
+    slow = [doubtful_distance(atoms) for atoms in crystals]
+    lonely = [said.startswith("no two of its atoms") for said in quick]
+    assert [said for said, alone in zip(quick, lonely, strict=True) if not alone] == [
+        said for said, alone in zip(slow, lonely, strict=True) if not alone
+    ]
+    assert not any(said for said, alone in zip(slow, lonely, strict=True) if alone)
+    assert 20 < sum(map(bool, slow)) < 100
+
+
+@needs_compiler
+def test_what_was_asked_last_is_not_the_answer_for_another_structure() -> None:
+    cell, pbc = np.diag([8.0, 8.0, 8.0]), np.ones(3, dtype=bool)
+    far = np.array([[1.0, 1, 1], [4, 4, 4]])
+    near = np.array([[1.0, 1, 1], [1.2, 1, 1]])
+    for _ in range(2):
+        assert _all_apart(far, cell, pbc, 0.5)
+        assert not _all_apart(near, cell, pbc, 0.5)
+        assert _all_apart(near, cell, pbc, 0.1)
+        assert not _all_apart(near, cell, pbc, 0.5)
+        assert not _all_apart(far, np.diag([8.0, 8.0, 0.4]), pbc, 0.5)
+    for good, bad in ((cell, np.diag([8.0, 8.0, 0.0])), (cell, cell * np.nan)):
+        check_cell(good, pbc)
+        with pytest.raises(StructureError):
+            check_cell(bad, pbc)
+        check_cell(bad, np.zeros(3, dtype=bool))
+        with pytest.raises(StructureError):
+            check_cell(bad, pbc)

@@ -1,11 +1,12 @@
 """SCANN's local attention over the neighbours of each atom, and its edge update."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
 from atomlens.models.scann.fused import fused_kernels
-from atomlens.nn.edges import EdgeLayout
+from atomlens.nn.edges import EdgeLayout, parts_at_targets, worth_parts
 from atomlens.nn.linear import glorot_linear
 from atomlens.nn.segment import segment_softmax, segment_sum
 
@@ -34,6 +35,26 @@ class EdgeUpdate(nn.Module):
         w_target, w_edge, w_source = self.linear.weight.chunk(3, dim=1)
         at_target = functional.linear(nodes, w_target, self.linear.bias)
         at_source = functional.linear(nodes, w_source)
+        if worth_parts(len(geometry)) and geometry.device.type == "cpu":
+            updated, messages = torch.empty_like(geometry), torch.empty_like(geometry)
+            for targets, own in parts_at_targets(layout):
+                part = layout.part(targets, own)
+                updated[own], messages[own] = self._of_edges(
+                    w_edge, at_target[targets], at_source, geometry[own], nodes, part
+                )
+            return updated, messages
+        return self._of_edges(w_edge, at_target, at_source, geometry, nodes, layout)
+
+    def _of_edges(
+        self,
+        w_edge: Float[Tensor, "n_features n_features"],
+        at_target: Float[Tensor, "n_targets n_features"],
+        at_source: Float[Tensor, "n_nodes n_features"],
+        geometry: Float[Tensor, "n_edges n_features"],
+        nodes: Float[Tensor, "n_nodes n_features"],
+        layout: EdgeLayout,
+    ) -> tuple[Float[Tensor, "n_edges n_features"], Float[Tensor, "n_edges n_features"]]:
+        """Return g' and the message of some edges, given what their ends add."""
         mixed = functional.linear(geometry, w_edge)
         fused = fused_kernels(mixed, layout)
         if fused is not None:

@@ -25,7 +25,7 @@ from atomlens.structures.cif.evidence import units_in_cell
 from atomlens.structures.cif.operations import Images
 from atomlens.structures.cif.sites import Sites, column, formula_amounts, number
 from atomlens.structures.cif.symmetry import Cell, all_atoms
-from atomlens.structures.cif.tags import Tags, read_tags
+from atomlens.structures.cif.tags import MAGNETIC, Tags, first_tag, read_tags
 from atomlens.structures.disorder import (
     REFUSE,
     DisorderChoice,
@@ -187,7 +187,7 @@ def _listed(
     shares: NDArray[np.float64],
     cell: NDArray[np.float64],
 ) -> Cell:
-    is_magnetic = any(re.match(r"_(parent_)?space_group_(symop_)?magn|_parent_", t) for t in tags)
+    is_magnetic = first_tag(tags, MAGNETIC) != ""
     multiplicities = None if is_magnetic else sites.multiplicities()  # else those of the parent
     return Cell(
         tags,
@@ -259,6 +259,12 @@ def _without_hydrogen(atoms: "Atoms", which: NDArray[np.bool_]) -> NDArray[np.bo
     return which & ~bound
 
 
+_WAVES = re.compile(r"^_atom_site_(occ_special_func|occ_fourier).*", re.MULTILINE)
+_MODULATED = re.compile(
+    r"^(_atom_site_displace_(fourier|special_func)|_cell_wave_vector_|.*_ssg_)", re.MULTILINE
+)
+
+
 def _refuse_modulated(tags: Tags) -> None:
     """Refuse structures of which the listed atoms are no average that could be used."""
     subsystems = number(*column(tags, "_cell_subsystems_number")[:1])
@@ -267,21 +273,17 @@ def _refuse_modulated(tags: Tags) -> None:
             f"it is a composite of {subsystems:g} crystals with cells of their own; give an "
             "approximant in one cell"
         )
-    waves = [t for t in tags if re.match(r"_atom_site_(occ_special_func|occ_fourier)", t)]
+    waves = first_tag(tags, _WAVES)
     if waves:
         raise StructureError(
-            f"the occupancies of its atoms are modulated ({waves[0]}); give an approximant in a "
+            f"the occupancies of its atoms are modulated ({waves}); give an approximant in a "
             "commensurate cell"
         )
 
 
 def _modulation_doubts(tags: Tags) -> list[str]:
     dimension = number(*column(tags, "_cell_modulation_dimension")[:1])
-    is_modulated = bool(dimension) or any(
-        re.match(r"_atom_site_displace_(fourier|special_func)|_cell_wave_vector_|.*_ssg_", t)
-        for t in tags
-    )
-    if not is_modulated:
+    if not dimension and not first_tag(tags, _MODULATED):
         return []
     return ["the crystal is modulated; its average structure was taken"]
 
@@ -310,7 +312,7 @@ def _solvent_doubts(tags: Tags) -> list[str]:
 
 def _is_dummy(cell: NDArray[np.float64]) -> bool:
     """Say whether a cell only stands in for none, as the cube of 1 Å does in entries of NMR."""
-    return bool(np.allclose(cell, np.eye(3), atol=1e-6))
+    return abs(float(cell[0, 0]) - 1) < 1e-3 and bool(np.allclose(cell, np.eye(3), atol=1e-6))
 
 
 def _has_cartesian(tags: Tags) -> bool:

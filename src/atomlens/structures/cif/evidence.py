@@ -3,7 +3,6 @@
 Every item is held against the atoms that symmetry makes; each agrees, contradicts or is silent.
 """
 
-import re
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import NamedTuple
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from atomlens.elements import ATOMIC_NUMBERS
 from atomlens.structures.cif.sites import column, formula_amounts, number
-from atomlens.structures.cif.tags import Tags
+from atomlens.structures.cif.tags import MAGNETIC, Tags, first_tag
 
 _DALTON_PER_A3 = 1.66053907
 """g/cm3 of one dalton per cubic ångström."""
@@ -175,8 +174,7 @@ def _by_wyckoff(tags: Tags, n_operations: int) -> Item:
         str(x).strip().lower()[-1:]
         for x in column(tags, "_atom_site_wyckoff_symbol", "_atom_site_wyckoff_letter")
     } - {"a", "?", ".", ""}
-    of_parent = any(re.match(r"_(parent_)?space_group_(symop_)?magn|_parent_", t) for t in tags)
-    if n_operations != 1 or not letters or of_parent:
+    if n_operations != 1 or not letters or first_tag(tags, MAGNETIC):  # else of the parent
         return _SILENT
     shown = ", ".join(sorted(letters))
     return f"its sites have the Wyckoff letters {shown}, where P 1 has a alone", False

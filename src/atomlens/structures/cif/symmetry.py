@@ -521,7 +521,9 @@ def _by_rotation(operations: Operations) -> dict[tuple[int, ...], list[NDArray[n
 
 
 def _texts(tags: Tags, tag: str) -> tuple[str, ...]:
-    return tuple(str(x) for x in column(tags, tag) if _is_given(x)) if tag else ()
+    if tag not in tags:
+        return ()
+    return tuple(str(x) for x in column(tags, tag) if _is_given(x))
 
 
 def _refuse_unread_lists(tags: Tags) -> None:

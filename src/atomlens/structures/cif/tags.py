@@ -55,6 +55,16 @@ def read_tags(text: str) -> list[tuple[str, Tags]]:
     return [(name, tags) for name, tags in reader.blocks if tags]
 
 
+MAGNETIC = re.compile(r"^_((parent_)?space_group_(symop_)?magn|parent_)", re.MULTILINE)
+"""Tags of magnetic structures, of which the other symmetry is that of the parent."""
+
+
+def first_tag(tags: Tags, pattern: re.Pattern[str]) -> str:
+    """Return what a pattern (``^...``, re.MULTILINE) finds first in the tags; empty if nothing."""
+    found = pattern.search("\n".join(tags))
+    return found[0] if found else ""
+
+
 def _lines(text: str) -> Iterator[_Line]:
     """Yield the lines that hold something, split into words."""
     lines = enumerate(text.split("\n"), start=1)
@@ -73,9 +83,20 @@ def _lines(text: str) -> Iterator[_Line]:
             yield number, [_Quoted("\n".join(content).strip())]
             line = following[1:]
         plain = not ("'" in line or '"' in line or "#" in line)
-        words = line.split() if plain else _words(line)
+        words = line.split() if plain else _one_quoted(line) or _words(line)
         if words:
             yield number, words
+
+
+def _one_quoted(line: str) -> list[str]:
+    """Split a line with two ' between blanks and nothing else that is special; empty otherwise."""
+    before, *more = line.split("'")
+    if len(more) != 2 or '"' in line or "#" in line:
+        return []
+    inside, after = more
+    if (before and not before[-1].isspace()) or (after and not after[0].isspace()):
+        return []
+    return [*before.split(), _Quoted(inside), *after.split()]
 
 
 def _words(line: str) -> list[str]:
@@ -110,6 +131,10 @@ class _Reader:
 
     def add(self, number: int, words: list[str]) -> None:
         """Take the words of a line that does not go on with the rows of a loop."""
+        if len(words) == 2 and not _is_value(words[0]) and _is_value(words[1]):  # most lines
+            self._start(words[0], number)
+            self._give(words[1:], number)
+            return
         i = 0
         while i < len(words):
             if not _is_value(words[i]):
