@@ -1,7 +1,7 @@
 """What is known of the atoms of structures, wherever it comes from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from atomlens.explain.question import Values
 from atomlens.structures.arrays import Structure, StructureArrays
 from atomlens.studies.orbitals.sample import PAPER_MOLECULES, load_sample
 from atomlens.studies.orbitals.solution import FrontierOrbitals, Orbital
+from atomlens.studies.truth.potential import atom_energies
 from atomlens.studies.truth.scores import BINARY, POPULATIONS, TERMS, Score
 from atomlens.targets import Target
 
@@ -20,6 +21,8 @@ Truth = tuple[Values, ...]
 """For each structure (n_atoms or n_heavy_atoms, n_columns)."""
 ORBITALS = "orbitals"
 """Named in the place of a data set: the orbitals that come with atomlens."""
+FORMATION = "formation_energy"
+"""Target of the models that energies of atoms by a potential are about."""
 _DECIMALS = 3
 """Of shares of orbitals: finer differences are of the grid of the calculation."""
 _TARGETS: tuple[Orbital, ...] = ("homo", "lumo")
@@ -80,10 +83,22 @@ def known_of(data: Dataset, task: AttributionTask | None) -> tuple[Known, ...]:
     if data.node_labels is None:
         raise StudyError(
             f"truth: nothing is known of the atoms of {data.name!r}; use toy, crippen-logp, "
-            "emt-alloys, orbitals or attribution-tasks:PATH."
+            "emt-alloys, orbitals or attribution-tasks:PATH; or, of crystals, --set "
+            "potential=chgnet."
         )
     labels = tuple(np.asarray(own, dtype=np.float64)[:, None] for own in data.node_labels)
     return (_terms(labels, all(bool(np.isin(own, (0, 1)).all()) for own in labels)),)
+
+
+def agreement(data: Dataset) -> Known:
+    """Return the energies of a crystal's atoms by a universal potential; see `atom_energies`.
+
+    Raises:
+        MissingDependencyError, StudyError: as `atom_energies`.
+    """
+    names = [target.name for target in data.targets]
+    formation = data.values[:, names.index(FORMATION)] if FORMATION in names else None
+    return replace(_terms(atom_energies(data.structures, formation), False), target=FORMATION)
 
 
 def _terms(truth: Truth, binary: bool) -> Known:

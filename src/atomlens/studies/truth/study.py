@@ -9,7 +9,7 @@ atom's element, neighbours or environment only.
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,14 @@ from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
 from atomlens.studies.faithful.asked import Asked, has_method
 from atomlens.studies.faithful.orders import TABLES, environments, tables
 from atomlens.studies.statistics import bootstrap
-from atomlens.studies.truth.known import ORBITALS, Known, known_of, orbital_molecules
+from atomlens.studies.truth.known import (
+    ORBITALS,
+    Known,
+    agreement,
+    known_of,
+    orbital_molecules,
+)
+from atomlens.studies.truth.potential import POTENTIAL
 from atomlens.studies.truth.scores import Score, by_structure
 
 YES = 1
@@ -43,6 +50,9 @@ class TruthSettings(Settings):
     most: int = bounded(300, least=1)
     """molecules of the test part of an attribution task that are made in 3D, a fifth of them
     without anything to find"""
+    potential: Literal["none", "chgnet"] = "none"
+    """of crystals: agreement with the energies of atoms by this universal potential (no truth:
+    such energies are not unique); the models' target is formation_energy"""
     seed: int = bounded(0, least=0)
     """draws them, and decides the resampling of intervals"""
 
@@ -59,7 +69,8 @@ class TruthSettings(Settings):
 class TruthStudy(Study):
     """The study.
 
-    Inputs: ``toy``, ``crippen-logp``, ``emt-alloys``, ``orbitals``, ``attribution-tasks:PATH``.
+    Inputs: ``toy``, ``crippen-logp``, ``emt-alloys``, ``orbitals``, ``attribution-tasks:PATH``;
+    with the setting ``potential`` any crystals.
     """
 
     name = "truth"
@@ -93,9 +104,16 @@ class TruthStudy(Study):
             StudyError: nothing is known of the data's atoms, or no structure or method is left.
         """
         chosen = self.settings.chosen()
-        known = known_of(given.data, self._task)
-        rows: list[Row] = []
         notes: list[str] = []
+        if self.settings.potential == POTENTIAL:
+            known: tuple[Known, ...] = (agreement(given.data),)
+            notes.append(
+                f"Energies of atoms by {POTENTIAL} are another model's opinion and no truth: they "
+                "are not unique. Scores here say how far the two agree."
+            )
+        else:
+            known = known_of(given.data, self._task)
+        rows: list[Row] = []
         failures: list[Failure] = []
         names = [_label(m, i, given.models) for i, m in enumerate(given.models)]
         for done, (predictor, name) in enumerate(zip(given.models, names, strict=True), start=1):
