@@ -119,7 +119,7 @@ def test_the_study_scores_models_of_formation_energies_and_names_others() -> Non
     given = StudyInput(models=(model,), data=data_set([-1.0, -2.0, -1.0]))
     result = TruthStudy(settings).run(given)
     methods = {row["method"] for row in result.tables["truth"]}
-    assert methods >= {"contribution", "random", "table of the truth by element"}
+    assert methods >= {"contribution", "random", "table of the potential by element"}
     assert "no truth" in result.notes[0]
     with pytest.raises(StudyError, match="it has no target formation_energy"):
         TruthStudy(settings).run(replace(given, models=(other,)))

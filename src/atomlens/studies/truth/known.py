@@ -38,18 +38,14 @@ class Known:
     """The models' target that it is about; None: their first."""
     binary: bool = False
     """Whether an atom decides or does not."""
+    source: str = "the truth"
+    """What it is called."""
     by_size: bool = False
     """Whether it is about how much, and not which way: then sizes of scores are compared."""
 
     def subset(self, rows: NDArray[np.int64]) -> "Known":
         """Return what is known of some structures."""
-        return Known(
-            truth=tuple(self.truth[i] for i in rows.tolist()),
-            metrics=self.metrics,
-            target=self.target,
-            binary=self.binary,
-            by_size=self.by_size,
-        )
+        return replace(self, truth=tuple(self.truth[i] for i in rows.tolist()))
 
 
 def known_of(data: Dataset, task: AttributionTask | None) -> tuple[Known, ...]:
@@ -98,7 +94,8 @@ def agreement(data: Dataset) -> Known:
     """
     names = [target.name for target in data.targets]
     formation = data.values[:, names.index(FORMATION)] if FORMATION in names else None
-    return replace(_terms(atom_energies(data.structures, formation), False), target=FORMATION)
+    terms = _terms(atom_energies(data.structures, formation), False)
+    return replace(terms, target=FORMATION, source="the potential")
 
 
 def _terms(truth: Truth, binary: bool) -> Known:

@@ -210,7 +210,7 @@ class _Judged:
         labels = self._known_terms()
         if labels is not None:  # what the true terms themselves look like in a table
             for table, own in tables(labels, known, owner).items():
-                rows += self._scored(f"table of the truth {table}", own, {})
+                rows += self._scored(f"table of {self.known.source} {table}", own, {})
         for method in methods:
             reason = has_method(self.asked, method)
             if reason:
