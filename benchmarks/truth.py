@@ -218,7 +218,10 @@ def page(runs: Path) -> str:
         "a method in bold is above all three, interval included.",
     ]
     for data, entries in found.items():
-        parts += [f"## {data}", board(entries)]
+        said, rows = entries[0]
+        n = max(int(float(row["n"])) for row in rows)
+        judged = f"{said['n_train']} structures to train on, {n} others judged."
+        parts += [f"## {data}", judged, board(entries)]
         controls = [row for row in main_rows(entries[0][1]) if is_control(row)]
         parts.append(
             "Without a network: "
@@ -238,7 +241,7 @@ def _times(found: dict[str, list[tuple[dict[str, Any], list[dict[str, str]]]]]) 
 
 
 def main_rows(rows: list[dict[str, str]]) -> list[dict[str, str]]:
-    return [row for row in rows if row["main"] == "True"]
+    return [row for row in rows if row["main"].lower() == "true"]
 
 
 def is_control(row: dict[str, str]) -> bool:
