@@ -308,7 +308,7 @@ def _from_cell(
     cell: Any, header: str, word: str, folder: Path, choice: DisorderChoice
 ) -> "list[Atoms]":
     """Return what the cell of a column stands for; ``word`` says how to take a text."""
-    from atomlens.structures.reading import to_forms
+    from atomlens.structures.reading import is_smiles_of_formula_letters, to_forms
 
     if _is_structure(cell):
         return _from_record({"structure": cell}, choice)
@@ -324,7 +324,16 @@ def _from_cell(
     if word == "file":
         return to_forms(_only_file(_file_called(folder, text)), choice)
     if word in _TEXTS:
-        return to_forms(f"{'smiles' if word == 'smiles' else 'formula'}:{text}", choice)
+        found = to_forms(f"{'smiles' if word == 'smiles' else 'formula'}:{text}", choice)
+        if word != "smiles" and is_smiles_of_formula_letters(text):
+            said = (
+                f"{short(text)} in the column {cut(header, 60)} reads like a SMILES, and was taken "
+                f"as the formula {chemical_formula(found[0].numbers)}; call the column smiles if "
+                "it is one"
+            )
+            add_warning(found[0], said)
+            warnings.warn(said, stacklevel=2)
+        return found
     beside = _file_called(folder, text)
     return to_forms(beside if isfile(beside) else text, choice)
 

@@ -43,6 +43,10 @@ LONGEST_FORMULA = 3000
 """Letters; what takes off subscripts and spaces takes the square of their number."""
 _ACRONYM = re.compile(r"(?<![A-Za-z])(?=[A-Z]*[DT])(?![HDTO]+(?![A-Za-z]))[A-Z]{3,}(?![a-z\d])")
 _GROUPS = re.compile(r"OAc(?![a-z])|AcOH(?![a-z])|(?<=\()OPr(?=\))")
+_NO_IODINE = re.compile(r"(?<=[A-Za-z])\((I{1,3}|I?V|VI{1,3}|I?X)\)(?!\d)|II+")
+"""Oxidation numbers of names (``Fe(III)``)."""
+_LIGHTEST = 6
+"""From this on a number in front may be that of an isotope: 6Li, 13C."""
 _TOKEN = re.compile(r"(?P<number>\d+/\d+|\d+(?:\.\d+)?|\.\d+)|(?P<element>[A-Z][a-z]?)|(?P<sign>.)")
 
 
@@ -136,12 +140,38 @@ def _parts(text: str, *, adducts: bool = True) -> list[str]:
         acronym = _ACRONYM.search(re.sub(r"[\d.·]+", "·", compact)) or _GROUPS.search(compact)
         if acronym and compact not in ("DTO",):
             _refuse(text, f"{acronym[0]!r} looks like an abbreviation, not like elements")
+    odd = _NO_IODINE.search(compact)
+    if odd:
+        _refuse(text, f"{odd[0]!r} may be an oxidation number or iodine")
+    isotope = _isotope_in(compact)
+    if isotope:
+        _refuse(text, f"{isotope!r} may be an isotope or an amount")
+    if "()" in compact or "[]" in compact:
+        _refuse(text, "a bracket is empty")
     marked = re.sub(f"[{_DOTS}]", "·", compact)
     if adducts:
-        marked = re.sub(r"(?<![.\d]0)\.(" + _SOLVATE + ")", r"·\1", marked)
+        marked = re.sub(r"(?<![.\d·]0)(?<!^0)\.(" + _SOLVATE + ")", r"·\1", marked)
     marked = re.sub(r"\.(?=[A-Z(\[{])", "·", marked)
     parts = marked.split("·")
     return [p for part in parts for p in _split(part, text)] if adducts else parts
+
+
+def _isotope_in(compact: str) -> str:
+    """Return what may be an isotope, such as ``13C`` of ``13CO2``; empty if nothing may.
+
+    A number in front of a formula says how often it is there (``2H2O``). About as large as the mass
+    number of the element behind it, it says which isotope that is.
+    """
+    water = re.fullmatch(r"[HDT]2(1[78]O)", compact)
+    if water:
+        return water[1]
+    match = re.match(r"(\d{1,3})([A-Z][a-z]?)", compact)
+    if match is None or int(match[1]) < _LIGHTEST or match[2] not in SYMBOLS[1:]:
+        return ""
+    from ase.data import atomic_masses
+
+    mass = float(atomic_masses[SYMBOLS.index(match[2])])
+    return match[0] if abs(int(match[1]) - mass) <= max(2.1, 0.035 * mass) else ""
 
 
 def _without_typography(text: str) -> str:
@@ -165,6 +195,8 @@ def _without_typography(text: str) -> str:
     beside = re.search(r"[\d.]+\s+[\d.]+", plain)
     if beside:
         _refuse(text, f"{beside[0]!r} is two amounts side by side; write ·5 where a part begins")
+    if re.search(r"[A-Za-z]\s+\d+(\.\d+)?[A-Z(\[]", plain):  # Li2O 2SiO2
+        _refuse(text, "a number behind a space may belong to what stands before it or behind it")
     return re.sub(r"\s+", "", plain)
 
 

@@ -5,6 +5,7 @@ a file keeps the coordinates it has.
 """
 
 import re
+from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from atomlens.elements import NONMETALS, SYMBOLS
 from atomlens.errors import StructureError
+from atomlens.structures.arrays import chemical_formula
 from atomlens.structures.bonding import BONDING, LONGEST_SMILES, keep_bonding
 from atomlens.structures.checks import check_atoms
 from atomlens.structures.embedding import geometry_problem, positions_of
@@ -39,6 +41,7 @@ ALIKE = 0.3
 
 _FLAT_NOTICE = "a flat drawing (all its heights are zero) got 3D coordinates from ETKDG"
 _HYDROGEN_NOTICE = "hydrogens that the file leaves out were added"
+_ISOTOPE_NOTICE = "isotopes are treated as their elements"
 _ABSENT_NOTICE = (
     "{n} hydrogens that its valences ask for are not in it, and it was read without them; add them "
     "unless it is a radical"
@@ -186,6 +189,7 @@ def from_molecule(molecule: Any) -> "Atoms":
 def _from_block(block: str) -> "Atoms":
     from rdkit import Chem, rdBase
 
+    _refuse_what_rdkit_misreads(block)
     with rdBase.BlockLogs():
         try:
             molecule = Chem.MolFromMolBlock(block, sanitize=False, removeHs=False)
@@ -199,8 +203,52 @@ def _from_block(block: str) -> "Atoms":
     unit = _repeat_unit(block)
     if unit:
         add_warning(atoms, unit)
-    atoms.info.update(_data_fields(block))
+    fields = _data_fields(block)
+    _doubt_formula(atoms, fields)
+    atoms.info.update(fields)
     return atoms
+
+
+def _refuse_what_rdkit_misreads(block: str) -> None:
+    """Raise a StructureError for a second molecule behind the end of one, and for 1,5 as 1.5."""
+    before, _, after = block.partition("\nM  END")
+    if re.search(r"^(?!>).*V[23]000\s*$", after, re.MULTILINE):
+        raise StructureError(
+            "a second molecule follows behind the end of the first; write a line $$$$ between them"
+        )
+    lines = before.split("\n")[3:]
+    n = int(lines[0][:3]) if lines and re.match(r"[ \d]{2}\d", lines[0]) else 0
+    for i, line in enumerate(lines[1 : 1 + n] if "V2000" in lines[0][33:] else ()):
+        if "," in line[:30]:
+            raise StructureError(
+                f"atom {i} (counted from 0, line {5 + i}): its coordinates have a comma "
+                f"({short(line[:30].strip())}); write decimal points"
+            )
+
+
+_FORMULA_FIELDS = re.compile(
+    r"(pubchem_)?(mol(ecular)?|chemical|sum|empirical)?[ _-]?formula", re.IGNORECASE
+)
+
+
+def _doubt_formula(atoms: "Atoms", fields: dict[str, Any]) -> None:
+    """Note a data field with another sum formula than that of the atoms."""
+    from atomlens.structures.formulas import amounts_in_formula
+
+    for name, text in fields.items():
+        if not isinstance(text, str) or not _FORMULA_FIELDS.fullmatch(name.strip()):
+            continue
+        try:
+            amounts = amounts_in_formula(text)
+        except StructureError:  # a charge, a polymer, a name
+            continue
+        own = Counter(atoms.get_chemical_symbols())
+        if {s: float(n) for s, n in amounts.items()} != {s: float(n) for s, n in own.items()}:
+            add_warning(
+                atoms,
+                f"its field <{short(name)[1:-1]}> says {short(text)}, but its atoms are "
+                f"{chemical_formula(atoms.numbers)}; the atoms were taken",
+            )
 
 
 def _repeat_unit(block: str) -> str:
@@ -259,8 +307,12 @@ def _completed(molecule: Any) -> "Atoms":
     try:
         whole = _with_dative_bonds(molecule)
         Chem.SanitizeMol(whole)
-    except (ValueError, RuntimeError):  # odd valences: the coordinates are all there is to go by
-        return _with_conformer(molecule)
+    except (ValueError, RuntimeError) as problem:  # the coordinates are all there is to go by
+        atoms = _with_conformer(molecule)
+        said = one_line(str(problem))
+        if re.search(r"# \d+ [CH], ", said):  # others may lack the charge that explains it
+            add_warning(atoms, f"its bonds are odd ({said}); the atoms were taken as they stand")
+        return atoms
     unclear = _bond_without_order(molecule)
     if unclear:
         atoms = _with_conformer(molecule)
@@ -374,6 +426,12 @@ def _embedded(molecule: Any, what: str, conformer: int = 0) -> "Atoms":
 def _tell_isotopes(atoms: "Atoms", molecule: Any) -> None:
     if any(a.GetAtomicNum() == 1 and a.GetIsotope() > 1 for a in molecule.GetAtoms()):
         add_warning(atoms, DEUTERIUM_NOTICE)
+    if any(a.GetAtomicNum() > 1 and a.GetIsotope() for a in molecule.GetAtoms()):
+        add_warning(atoms, _ISOTOPE_NOTICE)
+
+
+LONGEST_BONDS = (4.5, 3.2)
+"""Å; no bond of a metal is longer, and none between nonmetals."""
 
 
 def _with_conformer(molecule: Any) -> "Atoms":
@@ -382,6 +440,19 @@ def _with_conformer(molecule: Any) -> "Atoms":
     numbers = [atom.GetAtomicNum() for atom in molecule.GetAtoms()]
     positions: NDArray[np.float64] = molecule.GetConformer().GetPositions()
     atoms = Atoms(numbers, positions=positions)
+    listed = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in molecule.GetBonds()]
+    pairs = np.array(listed, dtype=np.int64).reshape(-1, 2)
+    lengths = np.linalg.norm(positions[pairs[:, 0]] - positions[pairs[:, 1]], axis=1)
+    of_nonmetals = np.isin(numbers, list(NONMETALS))[pairs].all(axis=1)
+    beyond = lengths - np.array(LONGEST_BONDS)[of_nonmetals.astype(int)]
+    if beyond.max(initial=0.0) > 0:
+        longest = int(beyond.argmax())
+        one, two = pairs[longest].tolist()
+        add_warning(
+            atoms,
+            f"its bond between atoms {one} and {two}, counted from 0, is {lengths[longest]:.2f} Å "
+            "long, and no bond is; check the coordinates and their unit, which must be Å",
+        )
     keep_bonding(atoms, molecule)
     _tell_isotopes(atoms, molecule)
     return atoms

@@ -183,6 +183,12 @@ def _check_header(lines: list[str]) -> tuple[int, list[int]]:
     n_header = 8 if has_symbols else 7
     if n_header <= len(lines) and lines[n_header - 1].strip()[:1].lower() == "s":
         n_header += 1
+    mode = lines[n_header - 1].strip() if n_header <= len(lines) else "x"
+    if not mode[:1].isalpha():
+        raise StructureError(
+            f"line {n_header} is {short(mode)} where a POSCAR says Direct or Cartesian; write one "
+            "of them above the positions"
+        )
     return n_header, counts
 
 

@@ -699,6 +699,12 @@ def is_smiles(text: str) -> bool:
     return parse_smiles(text.strip()) is not None
 
 
+def is_smiles_of_formula_letters(text: str) -> bool:
+    """Say whether a text that can be read as a formula is more likely a SMILES, such as ``CCO``."""
+    text = text.strip()
+    return is_formula(text) and not _is_plausible_formula(text) and is_smiles(text)
+
+
 def is_formula(text: str) -> bool:
     """Say whether a text can be read as a formula."""
     try:
@@ -787,6 +793,8 @@ def _is_meant_as_smiles(text: str) -> bool:
         return False
     if _has_ring_number(text):
         return True
+    if re.fullmatch(r"\[[^\]\[]*\]", text) and has_smiles_grammar(text):
+        return True  # one atom with too many hydrogens: [CH5]
     if _is_plausible_formula(text):
         return False
     if re.search(r"([A-Z][a-z]?)\1\d*$", text) and len(amounts_in_formula(text)) == 1:

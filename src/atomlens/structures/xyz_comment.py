@@ -103,6 +103,7 @@ class Comment(NamedTuple):
 def read_comment(text: str) -> Comment:
     """Take a comment line apart; raises StructureError for a cell or flag that makes no sense."""
     doubts: list[str] = []
+    _refuse_twice(text)
     units = _units(text)
     unit = units.get("positions", 1.0)
     scaled = units.get("scaled", 0.0) > 0 or _SCALED_WORD.search(text) is not None
@@ -134,6 +135,36 @@ def read_comment(text: str) -> Comment:
     ):
         doubts.append("its title is a row of numbers that may be a cell; it was read as a molecule")
     return Comment(plain, cell, pbc, unit, scaled, tuple(doubts))
+
+
+def _refuse_twice(text: str) -> None:
+    """Raise a StructureError for a key of the geometry that is given again with another value."""
+    said: dict[str, str] = {}
+    cells = [
+        (m["key"].lower(), " ".join(re.split(r"[\s,;\]\[]+", m["numbers"])))
+        for m in _CELL.finditer(text)
+        if _means_cell(m)
+    ]
+    others = [
+        (m[1].lower(), m[2].strip("\"'").lower())
+        for m in re.finditer(r"(?<![\w.])(pbc|properties)\s*=\s*(\"[^\"]*\"|\S+)", text, re.I)
+    ]
+    for key, value in (*cells, *others):
+        if said.setdefault(key, value) != value:
+            raise StructureError(
+                f"its title gives {key} twice, with two values ({short(said[key])} and "
+                f"{short(value)}); remove the wrong one"
+            )
+    whole = [(key, v) for key, v in cells if len(v.split()) == 9]
+    for key, value in whole[1:]:
+        one, two = (
+            [float(x.lower().replace("d", "e")) for x in v.split()] for v in (whole[0][1], value)
+        )
+        if not np.allclose(one, two, rtol=1e-3, atol=1e-3):
+            raise StructureError(
+                f"its title gives two cells, {whole[0][0]} ({short(whole[0][1])}) and {key} "
+                f"({short(value)}), which differ; remove the wrong one"
+            )
 
 
 def _units(text: str) -> dict[str, float]:
@@ -231,5 +262,8 @@ def _without_cell(text: str, unit: float) -> tuple[str, NDArray[np.float64] | No
 
 def _means_cell(match: re.Match[str]) -> bool:
     """Say whether a key with numbers behind it is a cell, and not, say, the number of one."""
-    n = len(re.split(r"[\s,;\]\[]+", match["numbers"]))
+    numbers = re.split(r"[\s,;\]\[]+", match["numbers"])
+    n = len(numbers)
+    if "super" in match["key"].lower() and all(x.lstrip("+-").isdecimal() for x in numbers):
+        return False  # how often the cell is repeated
     return n in (3, 6, 9) or match["key"].lower() == "lattice"

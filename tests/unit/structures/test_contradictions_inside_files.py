@@ -22,6 +22,8 @@ LOOP = (
 )
 SALT = "Na1 Na 0 0 0\nCl1 Cl .5 .5 .5\n"
 GROUP = "_space_group_IT_number 225\n"
+BOTH = LOOP + "_atom_site_Cartn_x\n_atom_site_Cartn_y\n_atom_site_Cartn_z\n"
+SHARES = LOOP + "_atom_site_occupancy\n"
 LABELS = LOOP.replace("_atom_site_type_symbol\n", "")
 POSCAR = "CsCl\n1.0\n4.12 0 0\n0 4.12 0\n0 0 4.12\nCs Cl\n1 1\nDirect\n0 0 0\n.5 .5 .5\n"
 LATTICE = 'Lattice="4.12 0 0 0 4.12 0 0 0 4.12"'
@@ -79,6 +81,22 @@ CIFS = {
         "2 hydrogens that belong to its atoms have no position",
     ),
     "lengths in pm": (CELL.replace("5.64", "564") + GROUP + LOOP + SALT, "are within 6 Å"),
+    "two kinds of coordinates": (
+        CELL + BOTH + "Na1 Na 0 0 0 0 0 0\nCl1 Cl .5 .5 .5 1 1 1\n",
+        "its fractional and its Cartesian coordinates differ",
+    ),
+    "an occupancy in words": (CELL + GROUP + SHARES + "Na1 Na 0 0 0 full\n", "'full' is no number"),
+    "an occupancy as a fraction": (CELL + GROUP + SHARES + "Na1 Na 0 0 0 1/2\n", "'1/2' is no"),
+    "an occupancy below zero": (CELL + GROUP + SHARES + "Na1 Na 0 0 0 -1\n", "'-1' is no number"),
+    "a group that reads like nihonium": (
+        CELL + LOOP + "N1 NH4 0 0 0\nCl1 Cl .5 .5 .5\n",
+        "4 hydrogens that belong to its atoms",
+    ),
+    "a group that reads like nobelium": (CELL + LOOP + "N1 NO3 0 0 0\n", "'NO3' is not an element"),
+    "amounts in a type symbol": (
+        CELL + GROUP + LOOP + "M1 Cu0.5Au0.5 0 0 0\n",
+        "'Cu0.5Au0.5' is not an element",
+    ),
 }
 
 
@@ -97,6 +115,9 @@ def test_what_a_cif_says_twice_is_held_together(what: str, tmp_path: Path) -> No
         CELL + "_chemical_formula_sum 'Na O'\n" + LOOP + "Na1 Na 0 0 0\nOW O .5 .5 .5\n",
         CELL + LOOP + "Ca O .1 .1 .1\nHo H .27 .1 .1\n".replace("Ca O", "Oa O"),
         CELL + "_chemical_formula_sum 'K Cl'\n" + GROUP + LOOP + "Na1 K 0 0 0\nCl1 Cl .5 .5 .5\n",
+        CELL + BOTH + "Na1 Na 0 0 0 1 1 1\nCl1 Cl .5 .5 .5 -1.82 -1.82 3.82\n",
+        CELL + LOOP + "U1 U4+ 0 0 0\nPA1 PA5+ .5 .5 .5\n",
+        CELL + GROUP + SHARES + "Na1 Na 0 0 0 ?\nCl1 Cl .5 .5 .5 1.\n",
     ],
 )
 def test_what_agrees_needs_no_warning(content: str, tmp_path: Path) -> None:
@@ -110,6 +131,11 @@ POSCARS = {
     "fractions called Cartesian": (POSCAR.replace("Direct", "Cartesian"), "0.87 Å apart"),
     "Å called fractions": (POSCAR.replace(".5 .5 .5", "2.06 2.06 2.06"), "0.43 Å apart"),
     "lengths in nm": (POSCAR.replace("\n1.0\n", "\n0.1\n"), "check the unit"),
+    "no word for the kind of coordinates": (POSCAR.replace("Direct", ""), "Direct or Cartesian"),
+    "no line for the kind of coordinates": (
+        POSCAR.replace("Direct\n", "") + ".1 .1 .1\n",
+        "'0 0 0' where a POSCAR says Direct or Cartesian",
+    ),
 }
 
 
@@ -134,6 +160,19 @@ XYZS = {
     "more rows than atoms": ("2\nwater\n" + WATER, "announces 2 atoms, but 3 lines of atoms"),
     "a cell in words": ("3\na=4.1 b=4.1 c=4.1\n" + WATER, "may be those of a cell"),
     "lengths in pm": ("3\nwater\nO 0 0 0\nH 96 0 0\nH -24 93 0\n", "are within 6 Å"),
+    "a lattice twice": (
+        f"2\n{LATTICE} {LATTICE.replace('4.12', '5.0')}\nCs 0 0 0\nCl 2 2 2\n",
+        "gives lattice twice",
+    ),
+    "a lattice and another cell": (
+        f'2\n{LATTICE} cell="5 0 0 0 5 0 0 0 5"\nCs 0 0 0\nCl 2 2 2\n',
+        "gives two cells",
+    ),
+    "flags twice": (f'2\n{LATTICE} pbc="T T T" pbc="F F F"\nCs 0 0 0\nCl 2 2 2\n', "pbc twice"),
+    "how often a cell is repeated": (
+        '2\nsupercell="2 2 2"\nCs 0 0 0\nCl 2.9 0 0\n',
+        "a cell that was not understood",
+    ),
 }
 
 
@@ -171,6 +210,65 @@ def test_drawings_and_records_that_leave_something_open(tmp_path: Path) -> None:
     assert "given twice" not in said_of(tmp_path / "x.sdf", twice.format(1))
 
 
+def test_what_a_molecule_says_twice_is_held_together(tmp_path: Path) -> None:
+    good = MOL.format("3D", ETHANE.format(1))
+    second = said_of(tmp_path / "x.sdf", good + good)
+    assert "a second molecule follows behind the end of the first" in second
+    comma = said_of(tmp_path / "x.mol", good.replace("1.5000", "1,5000"))
+    assert "its coordinates have a comma" in comma
+    far = said_of(tmp_path / "x.mol", good.replace("1.5000", "8.5000"))
+    assert "its bond between atoms 0 and 1, counted from 0, is 8.50 Å long" in far
+    field = good + "> <FORMULA>\n{}\n\n$$$$\n"
+    assert "says 'C6H6', but its atoms" in said_of(tmp_path / "x.sdf", field.format("C6H6"))
+    assert "says" not in said_of(tmp_path / "x.sdf", field.format("C2H6"))
+    five = "".join(
+        f"    {x:.4f}    {y:.4f}    {z:.4f} {e}   0  0\n"
+        for x, y, z, e in [
+            (0, 0, 0.1, "C"), (1.1, 0, 0, "H"), (-1.1, 0, 0, "H"),
+            (0, 1.1, 0, "H"), (0, -1.1, 0, "H"), (0, 0, 1.2, "H"),
+        ]
+    )  # fmt: skip
+    five = five.replace("    -", "   -")
+    bonds = "".join(f"  1{i:3d}  1  0\n" for i in range(2, 7))
+    odd = MOL.format("3D", f"  6  5  0  0  0  0            999 V2000\n{five}{bonds}")
+    assert "its bonds are odd (Explicit valence" in said_of(tmp_path / "x.mol", odd)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Fe(III)O", "may be an oxidation number or iodine"),
+        ("FeIII2O3", "may be an oxidation number or iodine"),
+        ("13CO2", "may be an isotope or an amount"),
+        ("H218O", "may be an isotope or an amount"),
+        ("Li2O 2SiO2", "a number behind a space"),
+        ("CuSO4 5H2O", "two amounts side by side"),
+        ("Fe()O", "a bracket is empty"),
+    ],
+)
+def test_a_formula_with_two_meanings_is_asked_about(text: str, words: str) -> None:
+    item = read_inputs([f"formula:{text}"])[0][0]
+    assert isinstance(item, Failure)
+    assert words in item.message
+
+
+@pytest.mark.parametrize(
+    ("text", "n_atoms"),
+    [
+        ("CaSO4·0.5H2O", 15),
+        ("12CaO·7Al2O3", 59),
+        ("2H2O", 6),
+        ("Pb(I)2", 3),
+        ("VI3", 4),
+        ("Fe 2 O 3", 5),
+    ],
+)
+def test_formulas_with_one_meaning_are_read(text: str, n_atoms: int) -> None:
+    item = read_inputs([f"formula:{text}"])[0][0]
+    assert not isinstance(item, Failure), item
+    assert len(item) == n_atoms
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -180,6 +278,7 @@ def test_drawings_and_records_that_leave_something_open(tmp_path: Path) -> None:
         ("SS316", "formula:"),
         ("InChI=1S/CH4/h1H4", "give the SMILES"),
         ("C~C", "has no order"),
+        ("[CH5]", "reads like a SMILES, but is none"),
     ],
 )
 def test_a_text_that_is_nearly_a_smiles_is_no_formula(text: str, words: str) -> None:
@@ -225,6 +324,11 @@ TABLES = {
         "smiles,formula,y\nC,C6H6,1\nCC,C2H6,2\n",
         "the column formula says 'C6H6', but its atoms are CH4",
     ),
+    "SMILES as formulas": (
+        "t.csv",
+        "formula,y\nCCO,1\nCO,2\n",
+        "'CCO' in the column formula reads",
+    ),
     "numbers for nothing": (
         "t.csv",
         "smiles,y\nC,-9999\nCC,1.5\nCCC,2.5\nCCCC,3.5\n",
@@ -241,7 +345,7 @@ def test_what_a_table_says_twice_is_held_together(what: str, tmp_path: Path) -> 
         warnings.simplefilter("always")
         data = load_dataset(tmp_path / name, "y")
     assert words in " ".join(str(w.message) for w in heard)
-    if "formula" in what:
+    if what == "a formula beside the structure":
         assert words in data.structures.warnings[0][0]
         assert not data.structures.warnings[1]
 

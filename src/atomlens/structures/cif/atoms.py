@@ -156,6 +156,7 @@ def _build(tags: Tags, is_cut: bool, disorder: DisorderChoice) -> "list[Atoms]":
     if cell is not None:
         images, found = all_atoms(_listed(tags, sites, kept, shares, cell))
         doubts += found + _volume_doubts(tags, cell) + _solvent_doubts(tags)
+        doubts += [said] if (said := sites.other_coordinates(cell)) else []
     whole = _atoms(sites, kept, images, cell)
     for doubt in (*sites.doubts, *doubts, *_modulation_doubts(tags)):
         add_warning(whole, doubt)

@@ -20,6 +20,11 @@ _WATER_OXYGEN = re.compile(r"o\d*\(?w(at(er)?)?\)?\(?\d*\)?[a-z']*", re.IGNORECA
 _TYPE = re.compile(r"([A-Za-z]{1,2})(?:\d*(?:\.\d+)?[+-]+\d*|[+-]?\d*(?:\.\d+)?)")
 """An element, with a charge or a number behind it."""
 
+_AMMONIUM = re.compile(r"N(?:H|h(?=\d))([1-4])?\+?")
+"""Groups of nitrogen and hydrogen, no nihonium."""
+_RARE = 84
+"""From polonium on, two capitals are more likely two elements (``PO4``, ``NO3``, ``CN``)."""
+
 _CLOSED = frozenset("HCNOFS")
 """Elements whose labels often go on with a small letter that is no part of the symbol (``Ow``)."""
 
@@ -89,6 +94,9 @@ def _by_type(kind: str, formula: frozenset[str]) -> Element | None:
     match = _TYPE.fullmatch(kind.strip()) or re.fullmatch(r"([A-Za-z]{1,2})[^A-Za-z].*", kind)
     if match is None or _names_two(kind) or _WATER.fullmatch(kind) or _HYDROXYL.fullmatch(kind):
         return None
+    ammonium = _AMMONIUM.fullmatch(kind)
+    if ammonium and "Nh" not in formula:
+        return Element("N", hydrogens=int(ammonium[1] or 1))
     symbol = match[1].capitalize()
     if symbol == "T" and "T" not in formula:
         return None
@@ -98,11 +106,19 @@ def _by_type(kind: str, formula: frozenset[str]) -> Element | None:
     is_name = len(symbol) == 2 and kind[:2].isupper()  # CA and CD are names of atoms as well
     if is_name and symbol not in formula and first in formula:
         return Element(first, corrected=symbol)
+    if is_name and symbol not in formula and kind[2:] and _is_rare(symbol) and "+" not in kind:
+        return None
     return Element(symbol, guessed=is_name and not formula and _is_element(first))
+
+
+def _is_rare(symbol: str) -> bool:
+    return SYMBOLS.index(symbol) >= _RARE and _is_element(symbol[1].upper())
 
 
 def _names_two(text: str) -> bool:
     """Say whether a name joins two elements, as those of shared sites do (``Si/Al``, ``FeNi``)."""
+    if re.match(r"[A-Z][a-z]?\d*\.\d+[/,&+;: ]*[A-Z]", text):  # Cu0.5Au0.5
+        return True
     match = re.match(r"([A-Z][a-z]?)(.*)", text)
     if match is None:
         return False

@@ -3,6 +3,7 @@
 import math
 import re
 from fractions import Fraction
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from atomlens.errors import StructureError
 from atomlens.structures.cif.elements import Element, element_in, element_of, hydrogens_of_name
 from atomlens.structures.cif.tags import Tags
 from atomlens.structures.formulas import amounts_in_formula
+from atomlens.structures.records import short
 
 _CHARGE_OF_TYPES = "_atom_type_partial_charge"
 """Some programs write it into the loop of the atoms, as a charge of each."""
@@ -28,6 +30,9 @@ _MULTIPLICITY_TAGS = (
 _WYCKOFF_TAGS = ("_atom_site_wyckoff_symbol", "_atom_site_wyckoff_letter")
 _GROUP_TAGS = ("_atom_site_disorder_group", "_atom_site_label_alt_id")
 _LABEL_TAGS = ("_atom_site_label", "_atom_site_label_atom_id", "_atom_site_auth_atom_id")
+
+_MOST_COMPARED = 50
+"""So many atoms are enough to see whether two kinds of coordinates agree."""
 
 _UNCERTAINTY = re.compile(r"\(\d*\)?$")
 _SLACK = 1.5e-3
@@ -99,8 +104,8 @@ class Sites:
             )
         self.doubts: list[str] = []
         self._n_listed = n
-        self.rows = self._rows()
         self.labels = [str(x) for x in (labels or types)]
+        self.rows = self._rows()
         found = self._elements(labels, types)
         self.has_deuterium = any(e.symbol in ("D", "T") for e in found)
         self.symbols = ["H" if e.symbol in ("D", "T") else e.symbol for e in found]
@@ -117,6 +122,7 @@ class Sites:
         flags = [str(x).lower() for x in self._values("_atom_site_calc_flag")]
         rows = [i for i in range(n) if flags[i] != "dum"]
         self._shares = self._numbers("_atom_site_occupancy")
+        self._refuse_odd_shares(rows)
         empty = [i for i in rows if self._shares[i] == 0]
         if empty and len(empty) < len(rows):
             self.doubts.append(
@@ -124,6 +130,17 @@ class Sites:
             )
             rows = [i for i in rows if i not in set(empty)]
         return rows
+
+    def _refuse_odd_shares(self, rows: list[int]) -> None:
+        """Raise a StructureError for an occupancy that is a word, a fraction or below zero."""
+        texts = self._values("_atom_site_occupancy")
+        for i in rows:
+            share, text = self._shares[i], _known(texts[i])
+            if share < 0 or (text and not np.isfinite(share)):
+                raise StructureError(
+                    f"{self.name(i)}: the occupancy {short(text)} is no number from 0 to 1; "
+                    "correct it"
+                )
 
     def _elements(self, labels: list[Any], types: list[Any]) -> list[Element]:
         formula = frozenset(formula_amounts(self.tags))
@@ -237,6 +254,33 @@ class Sites:
         if self.axes == "fract":
             return self.coordinates
         return np.asarray(np.linalg.solve(cell.T, self.coordinates.T).T)
+
+    def other_coordinates(self, cell: NDArray[np.float64]) -> str:
+        """Return a sentence where Cartesian coordinates stand beside others and contradict them.
+
+        Distances are compared, whatever the axes are, since either may be of another image.
+        """
+        columns = [column(self.tags, f"_atom_site_cartn_{axis}") for axis in "xyz"]
+        rows = self.rows[:_MOST_COMPARED]
+        if self.axes != "fract" or any(len(c) != self._n_listed for c in columns):
+            return ""
+        texts = [[number(c[i]) for c in columns] for i in rows]
+        table = np.array([[np.nan if x is None else x for x in row] for row in texts])
+        if not np.isfinite(table).all():
+            return ""
+        shifts = np.array(list(product((-1, 0, 1), repeat=3)))
+        for j in range(1, len(rows)):
+            between = self.coordinates[j] - self.coordinates[0]
+            near = np.linalg.norm((between + shifts) @ cell, axis=1)
+            given = float(np.linalg.norm(table[j] - table[0]))
+            if np.abs(near - given).min() > 0.1:
+                one, two = self.labels[rows[0]], self.labels[rows[j]]
+                apart = f"{np.linalg.norm(between @ cell):.2f} and {given:.2f}"
+                return (
+                    f"its fractional and its Cartesian coordinates differ (atoms {one} and {two}: "
+                    f"{apart} Å apart); the fractional ones were taken"
+                )
+        return ""
 
     def rounding(self) -> NDArray[np.float64]:
         """(n_sites, 3) the last digit that the file writes of each fractional coordinate."""
