@@ -5,8 +5,9 @@ object a file asks for.
 """
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -15,15 +16,19 @@ from numpy.typing import NDArray
 
 from atomlens.boundary import parse_json
 from atomlens.errors import StructureError
+from atomlens.structures.arrays import chemical_formula
 from atomlens.structures.disorder import REFUSE, DisorderChoice
-from atomlens.structures.objects import atoms_of_json, atoms_of_sites
+from atomlens.structures.formulas import amounts_in_formula
+from atomlens.structures.objects import atoms_of_json, atoms_of_sites, other_lengths
 from atomlens.structures.records import (
     Entry,
     HoldsNoStructureError,
+    add_warning,
     attempt,
     attempt_all,
     keep_results,
     reason,
+    short,
 )
 
 if TYPE_CHECKING:
@@ -220,7 +225,11 @@ def _atoms_of_jarvis(item: Mapping[str, Any], disorder: DisorderChoice) -> "list
         positions = positions @ cell
     species = [{str(symbol).strip(): 1.0} for symbol in item["elements"]]
     _check_number(len(species), positions)
-    return atoms_of_sites(species, positions, cell, (True,) * 3, disorder)
+    found = atoms_of_sites(species, positions, cell, (True,) * 3, disorder)
+    doubt = other_lengths(cell, item.get("abc"))
+    for atoms in found if doubt else ():
+        add_warning(atoms, doubt)
+    return found
 
 
 def _atoms_of_optimade(item: Mapping[str, Any], disorder: DisorderChoice) -> "list[Atoms]":
@@ -232,6 +241,56 @@ def _atoms_of_optimade(item: Mapping[str, Any], disorder: DisorderChoice) -> "li
     }
     species = [kinds.get(str(name), {str(name): 1.0}) for name in item["species_at_sites"]]
     _check_number(len(species), positions)
+    announced = item.get("nsites")
+    if isinstance(announced, int) and announced != len(positions):
+        raise StructureError(
+            f"it announces {announced} sites, but {len(positions)} positions follow; get a "
+            "complete copy"
+        )
+    found = _at_optimade_sites(item, species, positions, disorder)
+    for doubt in _optimade_doubts(item, species, found):
+        for atoms in found:
+            add_warning(atoms, doubt)
+    return found
+
+
+def _optimade_doubts(
+    item: Mapping[str, Any], species: Sequence[Mapping[str, float]], found: "list[Atoms]"
+) -> list[str]:
+    """Return what an entry says of its atoms besides, and what is not among them."""
+    doubts = []
+    attached = {
+        str(kind["name"]): sum(map(int, kind.get("nattached") or ()))
+        for kind in item.get("species") or []
+        if kind.get("attached")
+    }
+    absent = sum(attached.get(str(name), 0) for name in item["species_at_sites"])
+    if absent:
+        doubts.append(
+            f"{absent} atoms that are attached to its sites have no position in the file and are "
+            "missing"
+        )
+    text = item.get("chemical_formula_reduced")
+    whole = all(list(site.values()) == [1.0] for site in species)
+    if isinstance(text, str) and whole and found and not absent:
+        with suppress(StructureError):
+            amounts = amounts_in_formula(text)
+            own = Counter(found[0].get_chemical_symbols())
+            shares = {float(amounts[s]) / own[s] if s in own else 0.0 for s in amounts}
+            if set(amounts) != set(own) or max(shares) > 1.001 * min(shares):
+                doubts.append(
+                    f"its formula is {short(text)}, but its atoms are "
+                    f"{chemical_formula(found[0].numbers)}; the atoms were taken"
+                )
+    return doubts
+
+
+def _at_optimade_sites(
+    item: Mapping[str, Any],
+    species: Sequence[Mapping[str, float]],
+    positions: NDArray[np.float64],
+    disorder: DisorderChoice,
+) -> "list[Atoms]":
     lattice = item.get("lattice_vectors")
     if lattice is None:
         return atoms_of_sites(species, positions, None, (False,) * 3, disorder)

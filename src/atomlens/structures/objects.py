@@ -157,7 +157,46 @@ def atoms_of_json(data: Mapping[str, Any], disorder: DisorderChoice = REFUSE) ->
     cell = np.array(lattice["matrix"], dtype=float).reshape(3, 3)
     fractional = np.array([site["abc"] for site in sites], dtype=float).reshape(-1, 3)
     pbc = [bool(x) for x in lattice.get("pbc", (True,) * 3)]
-    return atoms_of_sites(species, fractional @ cell, cell, pbc, disorder)
+    positions = fractional @ cell
+    found = atoms_of_sites(species, positions, cell, pbc, disorder)
+    lengths = [lattice.get(name) for name in "abc"]
+    doubts = [other_lengths(cell, lengths), _other_positions(positions, sites)]
+    for atoms in found:
+        for doubt in filter(None, doubts):
+            add_warning(atoms, doubt)
+    return found
+
+
+def other_lengths(cell: NDArray[np.float64], given: Any) -> str:
+    """Return a sentence where a cell's lengths that stand beside its vectors are others, Å."""
+    try:
+        lengths = np.array(given, dtype=float).reshape(3)
+    except (TypeError, ValueError):  # there are none
+        return ""
+    own = np.linalg.norm(cell, axis=1)
+    if np.allclose(lengths, own, rtol=0.01, atol=0.01) or not np.isfinite(lengths).all():
+        return ""
+    words = [", ".join(f"{x:.4g}" for x in row) for row in (lengths, own)]
+    return (
+        f"it gives the lengths {words[0]} Å for the cell, whose vectors are {words[1]} Å long; the "
+        "vectors were taken"
+    )
+
+
+def _other_positions(positions: NDArray[np.float64], sites: Sequence[Mapping[str, Any]]) -> str:
+    """Return a sentence where Cartesian coordinates beside the fractional ones are others."""
+    try:
+        given = np.array([site["xyz"] for site in sites], dtype=float).reshape(positions.shape)
+    except (KeyError, TypeError, ValueError):  # there are none
+        return ""
+    apart = np.linalg.norm(given - positions, axis=1)
+    if not (apart > 0.1).any():
+        return ""
+    first = int(np.argmax(apart > 0.1))
+    return (
+        f"the fractional and the Cartesian coordinates of atom {first} (counted from 0) are "
+        f"{apart[first]:.2f} Å apart; the fractional ones were taken"
+    )
 
 
 def atoms_of_object(structure: Any, disorder: DisorderChoice = REFUSE) -> "list[Atoms]":
@@ -191,6 +230,11 @@ def _elements(index: int, site: dict[str, float], disorder: DisorderChoice) -> d
     """Return the elements of a site and their shares; one whole element unless models are asked."""
     shown = ", ".join(f"{amount:g} {symbol}" for symbol, amount in site.items())
     total = sum(site.values())
+    if not all(amount >= 0 for amount in site.values()):
+        raise StructureError(
+            f"atom {index} (counted from 0) is occupied by {shown}, and an occupancy is a number "
+            "from 0 to 1; correct it"
+        )
     if total > 1.05:
         raise StructureError(
             f"atom {index} (counted from 0) is occupied by {shown}, more than one atom; correct it"

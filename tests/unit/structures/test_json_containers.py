@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from atomlens.datasets import load_dataset
+from atomlens.errors import Failure
 from atomlens.structures import read_structures
 
 
@@ -129,3 +130,49 @@ def test_structures_in_cells_of_a_csv(tmp_path: Path) -> None:
     data = load_dataset(table)
     assert data.values[:, 0].tolist() == [1, 2, 3]
     assert data.structures.n_atoms.tolist() == [2, 2, 2]
+
+
+def changed(place: str) -> dict[str, Any]:
+    """A structure that says something of itself twice, in two ways."""
+    pymatgen = structure(3.2, "Ni", "Al")
+    jarvis, optimade = {**JARVIS}, {**OPTIMADE}
+    if place == "positions":
+        pymatgen["sites"][1]["xyz"] = [1.0, 1.0, 1.0]
+    elif place == "lengths":
+        pymatgen["lattice"]["a"], pymatgen["lattice"]["b"], pymatgen["lattice"]["c"] = 4, 3.2, 3.2
+    elif place == "occupancy":
+        pymatgen["sites"][0]["species"][0]["occu"] = -1
+    elif place == "lengths of JARVIS":
+        return {"jid": "J", "atoms": {**jarvis, "abc": [3.2, 3.2, 5.0]}}
+    elif place == "sites":
+        optimade["nsites"] = 4
+    elif place == "formula":
+        optimade["chemical_formula_reduced"] = "NiTi"
+    elif place == "attached":
+        nickel = {"name": "Ni", "chemical_symbols": ["Ni"], "concentration": [1.0]}
+        attached = {**nickel, "attached": ["H"], "nattached": [3]}
+        optimade["species"] = [attached, OPTIMADE["species"][1]]
+    if optimade != OPTIMADE:
+        return {"data": [{"id": "a", "attributes": optimade}]}
+    return pymatgen
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("positions", "the fractional and the Cartesian coordinates of atom 1"),
+        ("lengths", "it gives the lengths 4, 3.2, 3.2 Å"),
+        ("occupancy", "an occupancy is a number from 0 to 1"),
+        ("lengths of JARVIS", "it gives the lengths 3.2, 3.2, 5 Å"),
+        ("sites", "it announces 4 sites, but 2 positions follow"),
+        ("formula", "its formula is 'NiTi', but its atoms are NiAl"),
+        ("attached", "3 atoms that are attached to its sites"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_what_json_says_twice_is_held_together(place: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(changed(place)))
+    (item,) = read_structures(path).items
+    said = item.message if isinstance(item, Failure) else " / ".join(item.info["warnings"])
+    assert words in said
