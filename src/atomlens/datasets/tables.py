@@ -308,7 +308,8 @@ def _from_cell(
     cell: Any, header: str, word: str, folder: Path, choice: DisorderChoice
 ) -> "list[Atoms]":
     """Return what the cell of a column stands for; ``word`` says how to take a text."""
-    from atomlens.structures.reading import is_smiles_of_formula_letters, to_forms
+    from atomlens.structures.reading import to_forms
+    from atomlens.structures.text import is_smiles_of_formula_letters
 
     if _is_structure(cell):
         return _from_record({"structure": cell}, choice)

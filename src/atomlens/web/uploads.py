@@ -17,7 +17,7 @@ from atomlens.printing import clean_name, cut, file_stem, one_line
 from atomlens.structures.arrays import Structure, StructureArrays
 from atomlens.structures.files import content_kind
 from atomlens.structures.options import AS_IT_IS, ReadingOptions
-from atomlens.structures.reading import forced, from_text, is_formula, is_several_smiles
+from atomlens.structures.text import forced, from_text, is_formula, is_several_smiles
 
 if TYPE_CHECKING:
     from ase import Atoms

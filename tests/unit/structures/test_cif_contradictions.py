@@ -11,24 +11,13 @@ from ase import Atoms
 from atomlens.structures import read, read_structures
 from atomlens.structures.arrays import warnings_of
 from atomlens.structures.records import quiet
+from small_cifs import CELL, SITES, cubic
 
-CELL = (
-    "_cell_length_a {0}\n_cell_length_b {1}\n_cell_length_c {2}\n"
-    "_cell_angle_alpha {3}\n_cell_angle_beta {4}\n_cell_angle_gamma {5}\n"
-)
-SITES = (
-    "loop_\n_atom_site_label\n_atom_site_type_symbol\n"
-    "_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\n"
-)
 FLUORITE = "Ca1 Ca 0 0 0\nF1 F 0.25 0.25 0.25\n"
 IDENTITY = "loop_\n_symmetry_equiv_pos_as_xyz\n'x,y,z'\n"
 FACE_CENTRED = (
     "loop_\n_space_group_symop_operation_xyz\nx,y,z\nx,y+1/2,z+1/2\nx+1/2,y,z+1/2\nx+1/2,y+1/2,z\n"
 )
-
-
-def cubic(a: float) -> str:
-    return CELL.format(a, a, a, 90, 90, 90)
 
 
 def written(folder: Path, text: str, name: str = "x.cif") -> Path:

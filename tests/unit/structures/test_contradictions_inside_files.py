@@ -11,15 +11,10 @@ from atomlens.datasets import load_dataset
 from atomlens.errors import Failure
 from atomlens.predictor.inputs import read_inputs
 from atomlens.structures.arrays import warnings_of
+from small_cifs import SITES as LOOP
+from small_cifs import cubic
 
-CELL = (
-    "data_x\n_cell_length_a 5.64\n_cell_length_b 5.64\n_cell_length_c 5.64\n_cell_angle_alpha 90\n"
-    "_cell_angle_beta 90\n_cell_angle_gamma 90\n"
-)
-LOOP = (
-    "loop_\n_atom_site_label\n_atom_site_type_symbol\n_atom_site_fract_x\n_atom_site_fract_y\n"
-    "_atom_site_fract_z\n"
-)
+CELL = "data_x\n" + cubic(5.64)
 SALT = "Na1 Na 0 0 0\nCl1 Cl .5 .5 .5\n"
 GROUP = "_space_group_IT_number 225\n"
 BOTH = LOOP + "_atom_site_Cartn_x\n_atom_site_Cartn_y\n_atom_site_Cartn_z\n"

@@ -1,0 +1,183 @@
+"""What a text means: a SMILES, or a formula.
+
+Both are letters and numbers. A text that is valid as both is read as SMILES with a notice; one that
+is neither, or is written like a SMILES and is none, is refused.
+"""
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from atomlens.errors import StructureError
+from atomlens.structures.bonding import LONGEST_SMILES
+from atomlens.structures.formulas import amounts_in_formula, from_formula
+from atomlens.structures.molecules import (
+    from_smiles,
+    has_smiles_grammar,
+    parse_smiles,
+    smiles_problem,
+)
+from atomlens.structures.records import add_warning, short
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+BOTH_NOTICE = (
+    "valid as SMILES and as formula, read as SMILES; put `formula:` in front for the formula or "
+    "`smiles:` to silence this"
+)
+
+
+def is_forced(text: str) -> bool:
+    """Say whether a text has the prefix ``smiles:`` or ``formula:``."""
+    prefix, colon, _ = text.strip().partition(":")
+    return bool(colon) and prefix.lower() in ("smiles", "formula")
+
+
+def forced(text: str) -> "Atoms | None":
+    """Return what a text with the prefix ``smiles:`` or ``formula:`` means, else None."""
+    if not is_forced(text):
+        return None
+    prefix, _, rest = text.strip().partition(":")
+    return from_smiles(rest) if prefix.lower() == "smiles" else from_formula(rest)
+
+
+def is_smiles(text: str) -> bool:
+    """Say whether rdkit accepts a text as SMILES."""
+    return parse_smiles(text.strip()) is not None
+
+
+def is_smiles_of_formula_letters(text: str) -> bool:
+    """Say whether a text that can be read as a formula is more likely a SMILES, such as ``CCO``."""
+    text = text.strip()
+    return is_formula(text) and not _is_plausible_formula(text) and is_smiles(text)
+
+
+def is_formula(text: str) -> bool:
+    """Say whether a text can be read as a formula."""
+    try:
+        return bool(amounts_in_formula(text))
+    except StructureError:
+        return False
+
+
+def from_text(text: str) -> "Atoms":
+    """Return a SMILES or, if it is none, a formula as ase.Atoms.
+
+    A text that is valid as both, each element written once (``CO``, not ``CCO``), is read
+    as SMILES with a notice. Raises StructureError for a text that is neither.
+    """
+    text = text.strip()
+    if len(text) > LONGEST_SMILES:
+        raise StructureError(
+            f"{short(text)} has {len(text)} letters, too many for a SMILES or formula (at most "
+            f"{LONGEST_SMILES}); give a file"
+        )
+    if is_smiles(text):
+        atoms = from_smiles(text)
+        if _is_plausible_formula(text):
+            add_warning(atoms, BOTH_NOTICE)
+        return atoms
+    if _is_meant_as_smiles(text):
+        why = smiles_problem(text).removesuffix("; correct it")
+        raise StructureError(
+            f"{short(text)} reads like a SMILES, but is none ({why}); correct it, "
+            "or put `formula:` in front if it is a formula"
+        )
+    if is_several_smiles(text) or begins_with_smiles(text):
+        raise StructureError(
+            f"{short(text)} is a SMILES and more, or an odd formula; give one at a time, or put "
+            "`formula:` in front if it is a formula"
+        )
+    for pattern, what in _LOOKED_UP.items():
+        if re.fullmatch(pattern, text):
+            raise StructureError(
+                f"{short(text)} is no file, no SMILES and no formula, and {what}; give one of those"
+            )
+    try:
+        return from_formula(text)
+    except StructureError as error:
+        if re.search(r"[=#@\\/\[\]+-]|[cnops](?![a-z])\d", text):
+            raise StructureError(
+                f"{short(text)} is no file, no formula and not a valid SMILES: "
+                f"{smiles_problem(text)}"
+            ) from error
+        raise StructureError(f"{short(text)} is no file, no SMILES, and {_after(error)}") from error
+
+
+_HALOGENS = ("F", "Cl", "Br", "I")
+_LOOKED_UP = {
+    r"InChI=.+": "an InChI is not read",
+    r"[A-Z]{14}-[A-Z]{10}-[A-Z]": "keys of InChIs are not looked up",
+    r"\d{2,7}-\d\d-\d|(mp|mvc|oqmd|JVASP|agm|cod)-\d+": "numbers of registries and "
+    "data bases are not looked up",
+    r"[a-z][a-z' -]{2,}": "names are not looked up",
+}
+"""What people give in the place of a structure, and why nothing comes of it."""
+
+
+def is_several_smiles(text: str) -> bool:
+    """Say whether words of a text are each a SMILES, and together no formula as one writes it.
+
+    ``CCO CCN`` is two molecules, ``Ti O2`` and ``C O2`` are formulas.
+    """
+    words = text.split()
+    return len(words) > 1 and all(map(is_smiles, words)) and not _is_plausible_formula(text)
+
+
+def begins_with_smiles(text: str) -> bool:
+    """Say whether the first of several words is a SMILES that nobody writes as a formula."""
+    words = text.split()
+    return len(words) > 1 and is_smiles(words[0]) and not _is_plausible_formula(words[0])
+
+
+def _is_meant_as_smiles(text: str) -> bool:
+    """Say whether a text is written by the rules of SMILES, and is an odd formula.
+
+    Formulas name an element once, or a second time with hydrogens (``CH3COOH``) or numbers
+    (``CF3CF3``), which SMILES do not write.
+    """
+    if not is_formula(text):
+        return False
+    if _has_ring_number(text):
+        return True
+    if re.fullmatch(r"\[[^\]\[]*\]", text) and has_smiles_grammar(text):
+        return True  # one atom with too many hydrogens: [CH5]
+    if _is_plausible_formula(text):
+        return False
+    if re.search(r"([A-Z][a-z]?)\1\d*$", text) and len(amounts_in_formula(text)) == 1:
+        return True  # such as SS316, a steel
+    if re.search(f"({'|'.join(_HALOGENS)})[2-9]", text):
+        return False  # no ring begins there
+    return has_smiles_grammar(text)
+
+
+def _has_ring_number(text: str) -> bool:
+    """Say whether a number is that of a ring which does not close (``C1CCO``), and no amount.
+
+    Both are written the same, so it is told by its surroundings: only elements that SMILES write
+    without brackets, no hydrogens, and numbers as no formula has them.
+    """
+    elements = re.findall(r"(Cl|Br|[BCNOPSFI])(\d*)", text)
+    if not re.fullmatch(r"(?:(?:Cl|Br|[BCNOPSFI])\d*|[().])+", text) or re.search(r"\)\d", text):
+        return False
+    numbers = [(one, number) for one, number in elements if number]
+    if not numbers:
+        return False
+    names = [one for one, _ in elements]
+    has_one = any(number == "1" for _, number in numbers)
+    if len(set(names)) == len(names):  # machines write C1O2, people CO2
+        return has_one and len(numbers) < len(elements)
+    twice = any(a == b and not number for (a, number), (b, _) in pairwise(elements))
+    is_amount = any(one in _HALOGENS and number != "1" for one, number in numbers)
+    return has_one or twice or (names.count("C") > 1 and not is_amount)
+
+
+def _is_plausible_formula(text: str) -> bool:
+    return is_formula(text) and len(re.findall(r"[A-Z]", text)) == len(amounts_in_formula(text))
+
+
+def _after(error: StructureError) -> str:
+    """Return the formula's problem without the text that it repeats."""
+    before, mark, after = str(error).partition("not a formula: ")
+    return mark + after if mark else before
