@@ -226,7 +226,7 @@ BAD_TEXTS: dict[str, tuple[str, ...]] = {
     "Fe2Q3": ("'Q' is not an element", "Fe2O3"),
     "Ca(OH2": ("bracket", "')'"),
     "LixCoO2": ("'x'", "number"),
-    "hello world": ("not a formula",),
+    "hello world": ("names are not looked up",),
     "C9999999": ("more than 100000",),
     "C1CC(=O": ("not a valid SMILES",),
     "C(C)(C)(C)(C)C=O": ("valence for atom # 0 C",),
