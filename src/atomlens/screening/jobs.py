@@ -236,8 +236,14 @@ def rescued(worker: Worker, task: Task) -> list[Any]:
     if not isinstance(together.error, WorkerDiedError):
         found: list[Any] = together.get()
         return found
-    each = (worker.run([(function, (job, [piece]))])[0].get() for piece in rest)
-    return [one for part in each for one in part]
+    each = []
+    for piece in rest:
+        outcome = worker.run([(function, (job, [piece]))])[0]
+        if isinstance(outcome.error, WorkerDiedError):  # whatever it was that spared it before
+            each += function(job, [_deadly(piece, outcome.error)])  # nothing is read for it
+        else:
+            each += outcome.get()
+    return each
 
 
 def _deadly(piece: Piece, error: WorkerDiedError) -> Piece:

@@ -12,7 +12,9 @@ from model_makers import small_model
 
 MODELS = [
     ("scann-plus", {}),
+    ("scann-plus", {"smooth": True}),
     ("lens", {}),
+    ("lens", {"shares": "gates"}),
     ("cgcnn", {}),
     ("cgcnn:additive", {}),
     ("ae-cgcnn", {}),

@@ -26,7 +26,12 @@ from atomlens.models.additive import MASK, AdditiveModel, additive_output
 from atomlens.models.base import ModelOutput
 from atomlens.models.consistency import Meaning
 from atomlens.models.local import AdditiveReader, LocalPass
-from atomlens.models.scann.layers import EdgeUpdate, LocalAttention
+from atomlens.models.scann.layers import (
+    EdgeUpdate,
+    LocalAttention,
+    embedded_geometry,
+    updated_and_attended,
+)
 from atomlens.models.scann.local import AttentionPass
 from atomlens.nn.additive import ABSENT, Absence, AdditiveReadout, SelfStandingReadout
 from atomlens.nn.basis import GaussianBasis
@@ -235,8 +240,15 @@ class Lens(AdditiveModel[LensConfig]):
             bias = absent if bias is None else bias + absent
         local: list[Tensor] = []
         for update, layer in zip(self.edge_updates, self.layers, strict=True):
-            geometry, messages = update(nodes, geometry, layout)
-            nodes, attention = layer(nodes, messages, layout, bias, kept_edges)
+            nodes, geometry, attention = updated_and_attended(
+                cast(EdgeUpdate, update),
+                cast(LocalAttention, layer),
+                nodes,
+                geometry,
+                layout,
+                bias,
+                kept_edges,
+            )
             local.append(attention)
         formula = self.config.mode == "formula"
         return additive_output(
@@ -315,8 +327,13 @@ class Lens(AdditiveModel[LensConfig]):
             raise SettingsError(
                 "lens reads solid angles: use the `voronoi` builder, or `formula` for formulas."
             )
-        by_distance = functional.silu(self.distance_input(self.distance_basis(batch.distances)))
-        by_angle = functional.silu(self.angle_input(self.angle_basis(batch.solid_angles)))
+        return embedded_geometry(self._embedded, batch.distances, batch.solid_angles)
+
+    def _embedded(
+        self, distances: Float[Tensor, " n_edges"], solid_angles: Float[Tensor, " n_edges"]
+    ) -> Float[Tensor, "n_edges n_features"]:
+        by_distance = functional.silu(self.distance_input(self.distance_basis(distances)))
+        by_angle = functional.silu(self.angle_input(self.angle_basis(solid_angles)))
         return torch.mul(by_distance, by_angle)
 
     def _fading(self, batch: GraphBatch, layout: EdgeLayout) -> Float[Tensor, " n_edges"] | None:

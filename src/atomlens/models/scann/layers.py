@@ -1,12 +1,14 @@
 """SCANN's local attention over the neighbours of each atom, and its edge update."""
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
 from atomlens.models.scann.fused import fused_kernels
-from atomlens.nn.edges import EdgeLayout, parts_at_targets, worth_parts
+from atomlens.nn.edges import EDGES_OF_A_PART, EdgeLayout, parts_at_targets, worth_parts
 from atomlens.nn.linear import glorot_linear
 from atomlens.nn.segment import segment_softmax, segment_sum
 
@@ -32,22 +34,18 @@ class EdgeUpdate(nn.Module):
         layout: EdgeLayout,
     ) -> tuple[Float[Tensor, "n_edges n_features"], Float[Tensor, "n_edges n_features"]]:
         """Return the new geometry g' of every edge, and the message c_j ⊙ g'."""
-        w_target, w_edge, w_source = self.linear.weight.chunk(3, dim=1)
-        at_target = functional.linear(nodes, w_target, self.linear.bias)
-        at_source = functional.linear(nodes, w_source)
-        if worth_parts(len(geometry)) and geometry.device.type == "cpu":
-            updated, messages = torch.empty_like(geometry), torch.empty_like(geometry)
-            for targets, own in parts_at_targets(layout):
-                part = layout.part(targets, own)
-                updated[own], messages[own] = self._of_edges(
-                    w_edge, at_target[targets], at_source, geometry[own], nodes, part
-                )
-            return updated, messages
-        return self._of_edges(w_edge, at_target, at_source, geometry, nodes, layout)
+        return self.of_edges(*self.of_nodes(nodes), geometry, nodes, layout)
 
-    def _of_edges(
+    def of_nodes(
+        self, nodes: Float[Tensor, "n_nodes n_features"]
+    ) -> tuple[Float[Tensor, "n_nodes n_features"], Float[Tensor, "n_nodes n_features"]]:
+        """Return what each atom adds as target and as source of an edge."""
+        w_target, _, w_source = self.linear.weight.chunk(3, dim=1)
+        at_target = functional.linear(nodes, w_target, self.linear.bias)
+        return at_target, functional.linear(nodes, w_source)
+
+    def of_edges(
         self,
-        w_edge: Float[Tensor, "n_features n_features"],
         at_target: Float[Tensor, "n_targets n_features"],
         at_source: Float[Tensor, "n_nodes n_features"],
         geometry: Float[Tensor, "n_edges n_features"],
@@ -55,7 +53,7 @@ class EdgeUpdate(nn.Module):
         layout: EdgeLayout,
     ) -> tuple[Float[Tensor, "n_edges n_features"], Float[Tensor, "n_edges n_features"]]:
         """Return g' and the message of some edges, given what their ends add."""
-        mixed = functional.linear(geometry, w_edge)
+        mixed = functional.linear(geometry, self.linear.weight.chunk(3, dim=1)[1])
         fused = fused_kernels(mixed, layout)
         if fused is not None:
             return fused.edge_update(
@@ -112,12 +110,20 @@ class LocalAttention(nn.Module):
         sum (0 for an edge that is not there).
         """
         query = self.query(nodes)
-        key = self.key(messages)
-        context, attention = self._attend(query, key, layout, bias, keep)
-        normed = self.norm(context + query)
-        return self.feed_forward_norm(normed + self.feed_forward(normed)), attention
+        context, attention = self.attend(query, self.key(messages), layout, bias, keep)
+        return self.after(query, context), attention
 
-    def _attend(
+    def after(
+        self,
+        query: Float[Tensor, "n_nodes n_features"],
+        context: Float[Tensor, "n_nodes n_features"],
+    ) -> Float[Tensor, "n_nodes n_features"]:
+        """Return the new features of every atom, given what it hears of its neighbours."""
+        normed = self.norm(context + query)
+        found: Tensor = self.feed_forward_norm(normed + self.feed_forward(normed))
+        return found
+
+    def attend(
         self,
         query: Float[Tensor, "n_nodes n_features"],
         key: Float[Tensor, "n_edges n_features"],
@@ -150,3 +156,63 @@ class LocalAttention(nn.Module):
         kept = attention * mask if len(mask) else attention
         weighted = (kept.unsqueeze(2) * key).flatten(1)
         return segment_sum(weighted, layout.target, layout.n_nodes), attention
+
+
+def updated_and_attended(
+    update: EdgeUpdate,
+    layer: LocalAttention,
+    nodes: Float[Tensor, "n_nodes n_features"],
+    geometry: Float[Tensor, "n_edges n_features"],
+    layout: EdgeLayout,
+    bias: Float[Tensor, " n_edges"] | None = None,
+    keep: Float[Tensor, " n_edges"] | None = None,
+) -> tuple[
+    Float[Tensor, "n_nodes n_features"],
+    Float[Tensor, "n_edges n_features"],
+    Float[Tensor, "n_edges n_heads"],
+]:
+    """Return atoms, geometry and attention behind one layer of SCANN+.
+
+    On a processor, where the edges are very many and nobody trains, some targets at a time: of all
+    messages and keys only a part is in memory.
+    """
+    if not worth_parts(len(geometry)) or geometry.device.type != "cpu":
+        geometry, messages = update(nodes, geometry, layout)
+        nodes, attention = layer(nodes, messages, layout, bias, keep)
+        return nodes, geometry, attention
+    at_target, at_source = update.of_nodes(nodes)
+    query = layer.query(nodes)
+    updated, context = torch.empty_like(geometry), torch.empty_like(query)
+    attention = query.new_empty(len(geometry), layer.n_heads)
+    for targets, own in parts_at_targets(layout):
+        part = layout.part(targets, own)
+        updated[own], messages = update.of_edges(
+            at_target[targets], at_source, geometry[own], nodes, part
+        )
+        context[targets], attention[own] = layer.attend(
+            query[targets],
+            layer.key(messages),
+            part,
+            None if bias is None else bias[own],
+            None if keep is None else keep[own],
+        )
+    return layer.after(query, context), updated, attention
+
+
+def embedded_geometry(
+    embed: Callable[[Tensor, Tensor], Tensor],
+    distances: Float[Tensor, " n_edges"],
+    solid_angles: Float[Tensor, " n_edges"],
+) -> Float[Tensor, "n_edges n_features"]:
+    """Return what ``embed`` makes of distances and angles; of very many edges part by part."""
+    if not worth_parts(len(distances)) or distances.device.type != "cpu":
+        return embed(distances, solid_angles)
+    found: Tensor | None = None
+    for start in range(0, len(distances), EDGES_OF_A_PART):
+        own = slice(start, start + EDGES_OF_A_PART)
+        rows = embed(distances[own], solid_angles[own])
+        if found is None:
+            found = rows.new_empty(len(distances), rows.shape[1])
+        found[own] = rows
+    assert found is not None
+    return found

@@ -20,7 +20,12 @@ from atomlens.graphs import GraphBatch
 from atomlens.models.additive import AdditiveModel, HeadSettings, additive_output
 from atomlens.models.base import ModelOutput
 from atomlens.models.local import AdditiveReader, GlobalReader, LocalPass, Reader
-from atomlens.models.scann.layers import EdgeUpdate, LocalAttention
+from atomlens.models.scann.layers import (
+    EdgeUpdate,
+    LocalAttention,
+    embedded_geometry,
+    updated_and_attended,
+)
 from atomlens.models.scann.local import AttentionPass, Filter
 from atomlens.nn.additive import AdditiveReadout
 from atomlens.nn.basis import GaussianBasis
@@ -163,11 +168,14 @@ class Scann(AdditiveModel[ScannConfig]):
         local: list[Tensor] = []
         for index, layer in enumerate(self.layers):
             if self.config.edge_update:
-                geometry, messages = self.edge_updates[index](nodes, geometry, layout)
+                update = cast(EdgeUpdate, self.edge_updates[index])
+                nodes, geometry, attention = updated_and_attended(
+                    update, cast(LocalAttention, layer), nodes, geometry, layout, bias
+                )
             else:
                 filtered = self._filter(index, geometry, batch)
                 messages = nodes.index_select(0, layout.source) * filtered
-            nodes, attention = layer(nodes, messages, layout, bias)
+                nodes, attention = layer(nodes, messages, layout, bias)
             local.append(attention)
         if isinstance(self.readout, AdditiveReadout):
             bounds = self.bounds
@@ -229,13 +237,18 @@ class Scann(AdditiveModel[ScannConfig]):
 
     def _geometry(self, batch: GraphBatch) -> Float[Tensor, "n_edges _"]:
         """Distance basis (SCANN), or embedded distance times embedded solid angle (SCANN+)."""
-        basis: Tensor = self.distance_basis(batch.distances)
         if not self.config.edge_update:
+            basis: Tensor = self.distance_basis(batch.distances)
             return basis
         if batch.solid_angles is None:
             raise SettingsError("SCANN+ reads solid angles: use the `voronoi` builder.")
-        by_distance = functional.silu(self.distance_input(basis))
-        by_angle = functional.silu(self.angle_input(self.angle_basis(batch.solid_angles)))
+        return embedded_geometry(self._embedded, batch.distances, batch.solid_angles)
+
+    def _embedded(
+        self, distances: Float[Tensor, " n_edges"], solid_angles: Float[Tensor, " n_edges"]
+    ) -> Float[Tensor, "n_edges n_features"]:
+        by_distance = functional.silu(self.distance_input(self.distance_basis(distances)))
+        by_angle = functional.silu(self.angle_input(self.angle_basis(solid_angles)))
         return torch.mul(by_distance, by_angle)
 
     def _fading(self, batch: GraphBatch) -> Float[Tensor, " n_edges"] | None:
