@@ -213,14 +213,16 @@ def page(runs: Path) -> str:
         "scores are stands in [truth](truth.md). Each model had the same seconds of one core "
         f"({_times(found)}), and one seed: the order of two neighbours may change, that of the "
         "whole hardly.\n\n"
-        "Each score is the mean over structures with its 95 % interval. Beside it stand tables of "
-        "the *same scores* by element, by element and number of neighbours, and by environment: "
-        "a method in bold is above all three, interval included.",
+        "Each score is the mean over structures with its 95 % interval. Behind it stands the best "
+        "of three tables of the *same scores*: by element, by element and number of neighbours, by "
+        "environment. A score in bold is above it, interval included. Other scores of the same "
+        "runs, and those with hydrogens folded, stand in `truth.csv` of each run.",
     ]
     for data, entries in found.items():
         said, rows = entries[0]
         n = max(int(float(row["n"])) for row in rows)
-        judged = f"{said['n_train']} structures to train on, {n} others judged."
+        metric = main_rows(rows)[0]["metric"]
+        judged = f"{said['n_train']} structures to train on, {n} others judged; score: {metric}."
         parts += [f"## {data}", judged, board(entries)]
         controls = [row for row in main_rows(entries[0][1]) if is_control(row)]
         parts.append(
@@ -254,31 +256,29 @@ def score(row: dict[str, str]) -> str:
 
 
 def board(entries: list[tuple[dict[str, Any], list[dict[str, str]]]]) -> str:
-    """Return all methods of all models, the best first."""
-    first = main_rows(entries[0][1])[0]["metric"]
-    others = [m for m in dict.fromkeys(r["metric"] for r in entries[0][1]) if m != first]
-    folds = any(r["hydrogens"] == "folded" for r in entries[0][1])
-    head = ["model", "its error", "method", first, *others]
-    head += ["hydrogens folded"] * folds
-    head += [t.removeprefix("table ") for t in _TABLES]
+    """Return a row a model, that with the best method first, and a column a method."""
+    found = {row["method"] for _, rows in entries for row in main_rows(rows)}
+    methods = [method for method in ENTRIES[0].methods.split(",") if method in found]
+    head = ["model", "its error", *methods]
     lines = []
     for said, rows in entries:
-        for row in main_rows(rows):
-            if is_control(row):
-                continue
-            own = [r for r in rows if r["method"] == row["method"]]
-            more = {r["metric"]: r for r in own if r["hydrogens"] == row["hydrogens"]}
-            folded = [r for r in own if r["hydrogens"] == "folded" and r["metric"] == first]
-            tables = [float(row[t] or "nan") for t in _TABLES]
-            best = float(row["low"]) > max(t for t in tables if np.isfinite(t))
-            cells = [said["model"], f"{float(row['model error']):.3g}"]
-            cells += [f"**{row['method']}**" if best else row["method"], score(row)]
-            cells += [f"{float(more[m]['value']):.3f}" for m in others]
-            cells += [f"{float(r['value']):.3f}" for r in folded]
-            cells += [f"{t:.3f}" for t in tables]
-            lines.append((float(row["value"]), "| " + " | ".join(cells) + " |"))
+        own = {row["method"]: row for row in main_rows(rows) if not is_control(row)}
+        error = float(next(iter(own.values()))["model error"])
+        cells = [said["model"], f"{error:.3g}"]
+        cells += [cell(own[method]) if method in own else "" for method in methods]
+        best = max(float(row["value"]) for row in own.values())
+        lines.append((best, "| " + " | ".join(cells) + " |"))
     ordered = [line for _, line in sorted(lines, key=lambda pair: -pair[0])]
     return "\n".join(["| " + " | ".join(head) + " |", "|---" * len(head) + "|", *ordered])
+
+
+def cell(row: dict[str, str]) -> str:
+    """Return a score with its interval and the best of its tables, bold where it is above it."""
+    value, low, high = (float(row[k]) for k in ("value", "low", "high"))
+    table = max((float(row[t] or "nan"), t) for t in _TABLES if np.isfinite(float(row[t] or "nan")))
+    text = f"{value:.2f}"
+    shown = f"**{text}**" if low > table[0] else text
+    return f"{shown} ({low:.2f} to {high:.2f}); {table[0]:.2f}"
 
 
 def errors(entries: list[tuple[dict[str, Any], list[dict[str, str]]]]) -> str:
