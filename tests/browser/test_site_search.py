@@ -29,8 +29,12 @@ def test_the_search_works_where_the_site_is_opened_as_a_file(browser: Chromium, 
     browser.wait("document.readyState === 'complete' && !!document.querySelector('.md-search')")
     browser.run("document.querySelector('[data-md-component=search-query]').focus()")
     browser.call("Input.insertText", text="counterfactual")
-    found = "document.querySelectorAll('.md-search-result__item').length"
-    browser.wait(f"{found} > 0")
+    browser.wait(  # what was typed before the page listened is told again
+        "(() => { const typed = document.querySelector('[data-md-component=search-query]'); "
+        "for (const kind of ['focus', 'keyup', 'input']) "
+        "typed.dispatchEvent(new Event(kind, {bubbles: true})); "
+        "return document.querySelectorAll('.md-search-result__item').length > 0; })()"
+    )
     first = browser.run("document.querySelector('.md-search-result__item a').href")
     assert "/counterfactuals.html" in first
     assert first.startswith("file:")
