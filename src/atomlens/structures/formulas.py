@@ -120,7 +120,26 @@ def amounts_in_formula(text: str, *, adducts: bool = True) -> dict[str, Fraction
 @lru_cache(maxsize=1024)
 def _amounts(text: str, adducts: bool) -> dict[str, Fraction]:
     """Return the amounts; a file names its formula up to three times while it is read."""
-    return _sum(_parts(text, adducts=adducts), text)
+    found = _plain_amounts(text) if not adducts and _PLAIN.fullmatch(text) else None
+    return _sum(_parts(text, adducts=adducts), text) if found is None else found
+
+
+_PLAIN = re.compile(r"(?:[A-Z][a-z]?\d{0,9} ?){1,30}")
+_PLAIN_TERM = re.compile(r"([A-Z][a-z]?)(\d*)")
+
+
+def _plain_amounts(text: str) -> dict[str, Fraction] | None:
+    """Return the amounts of a sum such as ``Al1 Co2 Si2``; None where there is more to it."""
+    found: dict[str, Fraction] = {}
+    for symbol, digits in _PLAIN_TERM.findall(text):
+        amount = int(digits or 1)
+        if not amount or symbol not in _ELEMENTS:
+            return None
+        found[symbol] = found.get(symbol, Fraction(0)) + amount
+    return found
+
+
+_ELEMENTS = frozenset(SYMBOLS[1:])
 
 
 def _sum(parts: Sequence[str], text: str) -> dict[str, Fraction]:

@@ -12,7 +12,13 @@ from ase.formula import Formula
 
 from atomlens.errors import StructureError
 from atomlens.structures import read, read_structures, to_atoms
-from atomlens.structures.formulas import amounts_in_formula
+from atomlens.structures.formulas import (
+    _PLAIN,
+    _parts,
+    _plain_amounts,
+    _sum,
+    amounts_in_formula,
+)
 
 FORMULAS = {
     "Fe2O3": {"Fe": 2, "O": 3},
@@ -293,3 +299,18 @@ def test_what_is_neither_smiles_nor_formula_is_not_read_as_one(text: str, why: s
 )
 def test_a_formula_may_be_written_in_words(text: str, formula: str) -> None:
     assert to_atoms(text).symbols.formula == Formula(formula)
+
+
+def test_a_plain_sum_is_read_as_any_formula_is() -> None:
+    draw = random.Random(11)
+    taken = 0
+    for _ in range(1500):
+        pieces = draw.choices(["H", "C", "Cl", "Si", "D", "Xx", "O2", "Fe10", "N0", " ", "1"], k=5)
+        text = "".join(pieces).strip()
+        quick = _plain_amounts(text) if _PLAIN.fullmatch(text) else None
+        if quick is not None:
+            taken += 1
+            slow = _sum(_parts(text, adducts=False), text)
+            assert list(quick.items()) == list(slow.items()), text
+            assert quick == amounts_in_formula(text, adducts=False)
+    assert taken > 100
