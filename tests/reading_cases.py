@@ -171,6 +171,13 @@ CASES: dict[str, list[Case]] = {
             cif("C1 C .1 .1 .1 4\n", symmetry=IDENTITY, columns="_atom_site_attached_hydrogens\n"),
             "a.cif",
         ),
+        Case(
+            "an occupancy that is no number",
+            cif("Fe1 Fe 0 0 0 1/2\n", columns="_atom_site_occupancy\n"),
+            "a.cif",
+        ),
+        Case("a group as type symbol", cif("N1 NH4 0 0 0\nCl1 Cl .5 .5 .5\n"), "a.cif"),
+        Case("amounts in a type symbol", cif("M1 Cu0.5Au0.5 0 0 0\n"), "a.cif"),
         Case("a label alone: `Fe1`, `O2A`", LABELS.replace("L1", "Fe1"), "a.cif"),
         Case("a label alone: `Wat`", LABELS.replace("L1", "Wat"), "a.cif"),
         Case("a label alone that may be two elements: `CA1`", LABELS.replace("L1", "CA1"), "a.cif"),
@@ -249,6 +256,11 @@ CASES: dict[str, list[Case]] = {
             (MOL.format(dim="3D", z="0.3000", last="O") + "$$$$\n"),
             "a.sdf",
         ),
+        Case(
+            "a second molecule without `$$$$` before it",
+            MOL.format(dim="3D", z="0.3000", last="O") * 2,
+            "a.sdf",
+        ),
         Case("a flat drawing", MOL.format(dim="2D", z="0.0000", last="O"), "a.mol"),
         Case(
             "a placeholder or a list of elements",
@@ -260,6 +272,11 @@ CASES: dict[str, list[Case]] = {
         Case(
             "pymatgen, ase, JARVIS, OPTIMADE; lists, records, tables of pandas, lines",
             json.dumps([STRUCTURE]),
+            "a.json",
+        ),
+        Case(
+            "lengths of a cell that are not those of its vectors",
+            json.dumps(STRUCTURE | {"lattice": STRUCTURE["lattice"] | {"a": 3, "b": 4, "c": 5}}),
             "a.json",
         ),
         Case("something else", "{}", "a.json"),
@@ -279,6 +296,8 @@ CASES: dict[str, list[Case]] = {
         Case("salts and solvates", "smiles:CC(=O)[O-].[Na+]"),
         Case("five to eight neighbours: PF6-, SF6, metals", "smiles:F[P-](F)(F)(F)(F)F"),
         Case("deuterium", "smiles:[2H]O[2H]"),
+        Case("a ring that does not close", "C1CCO"),
+        Case("isotopes but those of hydrogen", "[13CH4]"),
         Case("text that is a SMILES and a formula", "CO"),
         Case("a placeholder", "smiles:C*"),
     ],
@@ -289,6 +308,9 @@ CASES: dict[str, list[Case]] = {
         Case("a dot with two meanings", "formula:SrTiO2.5TiO2"),
         Case("abbreviations", "formula:TiCl4.2THF"),
         Case("charges", "formula:SO4²⁻"),
+        Case("oxidation numbers", "formula:Fe(III)O"),
+        Case("a number in front that is a mass number of the element", "formula:13CO2"),
+        Case("two numbers with a space between them", "formula:CuSO4 5H2O"),
     ],
 }
 

@@ -212,7 +212,8 @@ def _from_block(block: str) -> "Atoms":
 def _refuse_what_rdkit_misreads(block: str) -> None:
     """Raise a StructureError for a second molecule behind the end of one, and for 1,5 as 1.5."""
     before, _, after = block.partition("\nM  END")
-    if re.search(r"^(?!>).*V[23]000\s*$", after, re.MULTILINE):
+    behind = re.split(r"^>", after, maxsplit=1, flags=re.MULTILINE)[0]  # a field may hold another
+    if re.search(r"V[23]000\s*$", behind, re.MULTILINE):
         raise StructureError(
             "a second molecule follows behind the end of the first; write a line $$$$ between them"
         )

@@ -209,6 +209,8 @@ def test_what_a_molecule_says_twice_is_held_together(tmp_path: Path) -> None:
     good = MOL.format("3D", ETHANE.format(1))
     second = said_of(tmp_path / "x.sdf", good + good)
     assert "a second molecule follows behind the end of the first" in second
+    held = good + "> <molblock>\n" + good + "\n$$$$\n"
+    assert "a second molecule" not in said_of(tmp_path / "x.sdf", held)
     comma = said_of(tmp_path / "x.mol", good.replace("1.5000", "1,5000"))
     assert "its coordinates have a comma" in comma
     far = said_of(tmp_path / "x.mol", good.replace("1.5000", "8.5000"))

@@ -133,6 +133,8 @@ class Sites:
 
     def _refuse_odd_shares(self, rows: list[int]) -> None:
         """Raise a StructureError for an occupancy that is a word, a fraction or below zero."""
+        if not column(self.tags, "_atom_site_occupancy") or (self._shares >= 0).all():
+            return
         texts = self._values("_atom_site_occupancy")
         for i in rows:
             share, text = self._shares[i], _known(texts[i])
