@@ -199,6 +199,20 @@ def check_structures(result: Any, case: str) -> None:
         assert len(name) < 300, case
 
 
+@pytest.mark.parametrize("bit", ["1.", "1", "1 ", "-", "a", "(", "'"])
+def test_a_long_line_is_no_endless_search(bit: str, tmp_path: Path) -> None:
+    line = bit * (10_000 // len(bit))
+    for name, content in (
+        ("POSCAR", f"x\n1.0\n{line}\n{line}\n{line}\n"),
+        ("a.xyz", f"2\n{line}\nH 0 0 0\nH 0 0 1\n"),
+        ("a.cif", f"data_x\n_cell_length_a {line}\n"),
+        ("a.mol", f"{line}\n{line}\n{line}\n{line}\n"),
+    ):
+        path = tmp_path / name
+        path.write_text(content)
+        check_structures(answered(lambda p=path: read_structures(p), name), name)
+
+
 def test_readers_of_structures(files: list[tuple[str, bytes]], tmp_path: Path) -> None:
     kinds = sorted({name for name, _ in files})
     assert len(kinds) == 16

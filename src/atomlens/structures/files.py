@@ -241,7 +241,7 @@ _TEXTS = (
     (r"(.*\n)*?(data_\S*\s*\n|_cell_length_a|loop_\s*\n)", "CIF"),
     (r"[ \t]*\d+[ \t]*\n.*\n[ \t]*[a-z]{1,2}([ \t]+[-+.\d]+){3}", "XYZ"),
     (r"(.*\n){3}[\d ]{6}.*V[23]000", "MOL or SDF"),
-    (r".*\n[ \t]*[-+.\d]+[ \t]*\n(([ \t]*[-+.\de]+){3}[ \t]*\n){3}", "POSCAR"),
+    (r".*\n[ \t]*[-+.\d]+[ \t]*\n([ \t]*+([-+.\de]++[ \t]++){2}[-+.\de]++[ \t]*+\n){3}", "POSCAR"),
     (r"(HEADER|ATOM  |HETATM|CRYST1|REMARK)", "PDB"),
 )
 

@@ -17,7 +17,7 @@ from atomlens.structures.records import short
 BOHR = 0.529177210544
 """Å, CODATA 2022"""
 
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?"
+_NUMBER = r"[-+]?(?:\d++\.?\d*+|\.\d++)(?:[eEdD][-+]?\d++)?"
 _KEY = (
     r"(?<![\w.])(?P<key>lattice(?:[_ ]?vectors?)?|(?:unit|super|simulation|sim)?[_ ]?cell"
     r"(?:[_ ]?(?:vectors?|matrix|parameters|lengths))?|box(?:[_ ]?(?:vectors?|size))?|cryst1|"
