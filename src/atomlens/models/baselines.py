@@ -25,6 +25,16 @@ class BaselineConfig(Settings):
     """Ridge penalty, relative to the mean squared feature."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RidgeConfig(BaselineConfig):
+    """Settings of the ridge."""
+
+    fractions: bool = False
+    """Whether it reads which part of the atoms an element is, and not how many atoms of it there
+    are: taken for targets of crystals and formulas that do not grow with the cell, whose answer
+    shall not depend on how the cell was chosen"""
+
+
 def atom_counts(batch: GraphBatch, dtype: torch.dtype) -> Float[Tensor, " n_nodes"]:
     """Return how many atoms each node stands for: one, unless it is a node of a formula."""
     if batch.node_weights is None:
@@ -63,13 +73,13 @@ class MeanModel(ClosedFormModel[BaselineConfig]):
 
 
 @final
-class RidgeModel(ClosedFormModel[BaselineConfig]):
-    """Ridge regression on how many atoms of each element a structure has."""
+class RidgeModel(ClosedFormModel[RidgeConfig]):
+    """Ridge regression on how many atoms of each element a structure has, or on their shares."""
 
-    Config = BaselineConfig
+    Config = RidgeConfig
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("formula", {})
 
-    def __init__(self, config: BaselineConfig) -> None:
+    def __init__(self, config: RidgeConfig) -> None:
         super().__init__(config)
         self.linear = nn.Linear(config.n_elements + 2, config.n_outputs)
 
@@ -82,7 +92,7 @@ class RidgeModel(ClosedFormModel[BaselineConfig]):
         amounts = atom_counts(batch, dtype)
         counts.index_put_((batch.graph_index, batch.atomic_numbers), amounts, accumulate=True)
         counts[:, -1] = counts[:, :-1].sum(dim=1)
-        return counts
+        return counts / counts[:, -1:] if self.config.fractions else counts
 
     def forward(self, batch: GraphBatch) -> ModelOutput:
         """Return the linear prediction; every atom has the same share."""

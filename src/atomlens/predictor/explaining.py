@@ -20,7 +20,6 @@ from atomlens.explain import (
     default_method,
 )
 from atomlens.explain.spread import rank_stability, scores_of_thinned
-from atomlens.models.base import PropertyModel
 from atomlens.predictor.inputs import (
     Inputs,
     from_items,
@@ -34,6 +33,7 @@ from atomlens.predictor.tested import tested_sentence
 from atomlens.predictor.trained import TrainedModel
 from atomlens.structures.arrays import Structure, StructureArrays
 from atomlens.structures.bonding import BONDING, Bonding, bonding_of
+from atomlens.structures.options import ReadingOptions
 
 
 def explain_one(
@@ -48,7 +48,7 @@ def explain_one(
     """Explain the prediction for one structure; see `Predictor.explain`."""
     method = default_method(predictor.models[0]) if method is None else method
     check_method(method)
-    structures, bonding = _only_one(given, predictor.models[0])
+    structures, bonding = _only_one(given, predictor)
     question = Question.about(predictor, structures, target=target, at=at, device=device)
     explainer = EXPLAINERS[method]()
     found = explainer.explain(question)
@@ -121,18 +121,19 @@ def _baseline(explainer: Explainer, scores: NDArray[np.float64]) -> float | None
     return 0.0 if explainer.signed or bool((scores < 0).any()) else None
 
 
-def _only_one(given: Any, model: PropertyModel) -> tuple[StructureArrays, Bonding | None]:
+def _only_one(given: Any, predictor: TrainedModel) -> tuple[StructureArrays, Bonding | None]:
     """Return the one structure that is meant, or raise the reason why it cannot be used.
 
     Beside it the bonds that its file or SMILES names, which the arrays do not hold.
     """
     bonding = None
     if not isinstance(given, Inputs | StructureArrays | Structure):
-        items = read_inputs(given)[0]
+        options = ReadingOptions(formulas_first=predictor.reads_formulas)
+        items = read_inputs(given, options)[0]
         given = from_items(items)
         if len(items) == 1 and not isinstance(items[0], Failure | Structure):
             bonding = bonding_of(items[0])
-    inputs = refuse_elements(gather(given), model)
+    inputs = refuse_elements(gather(given), predictor.models[0])
     for error in inputs.errors:
         if error:
             raise StructureError(error)

@@ -174,7 +174,7 @@ def regression_metrics(
         ence = calibration_error(error[told], std[known][told])
     if low is not None and high is not None:
         ends = np.column_stack([low[known], t, high[known]])
-        ends = ends[~np.isnan(ends).any(axis=1)]
+        ends = ends[np.isfinite(ends).all(axis=1)]  # without bounds there is no interval
         if len(ends):
             inside = float(((ends[:, 0] <= ends[:, 1]) & (ends[:, 1] <= ends[:, 2])).mean())
     return RegressionMetrics(

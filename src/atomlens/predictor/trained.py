@@ -69,6 +69,11 @@ class TrainedModel:
         return any(t.is_spectrum for t in self.targets)
 
     @property
+    def reads_formulas(self) -> bool:
+        """Whether it learned from formulas alone, of which each has an amount of one."""
+        return bool(self.builder.settings().get("reduce", False))
+
+    @property
     def config(self) -> Any:
         """Settings of the model."""
         return self.models[0].config

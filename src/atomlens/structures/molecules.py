@@ -25,6 +25,7 @@ from atomlens.structures.records import (
     attempt,
     one_line,
     short,
+    tell_electrons,
 )
 
 if TYPE_CHECKING:
@@ -418,17 +419,20 @@ def _embedded(molecule: Any, what: str, conformer: int = 0) -> "Atoms":
         edge = float(placed[:, 0].max())
     atoms = Atoms([a.GetAtomicNum() for a in whole.GetAtoms()], positions=positions)
     keep_bonding(atoms, whole)
-    _tell_isotopes(atoms, whole)
+    _tell_unseen(atoms, whole)
     if len(parts) > 1:
         add_warning(atoms, _FRAGMENT_NOTICE)
     return atoms
 
 
-def _tell_isotopes(atoms: "Atoms", molecule: Any) -> None:
+def _tell_unseen(atoms: "Atoms", molecule: Any) -> None:
     if any(a.GetAtomicNum() == 1 and a.GetIsotope() > 1 for a in molecule.GetAtoms()):
         add_warning(atoms, DEUTERIUM_NOTICE)
     if any(a.GetAtomicNum() > 1 and a.GetIsotope() for a in molecule.GetAtoms()):
         add_warning(atoms, _ISOTOPE_NOTICE)
+    charge = sum(a.GetFormalCharge() for a in molecule.GetAtoms())
+    unpaired = sum(a.GetNumRadicalElectrons() for a in molecule.GetAtoms())
+    tell_electrons(atoms, charge, unpaired)
 
 
 LONGEST_BONDS = (4.5, 3.2)
@@ -455,7 +459,7 @@ def _with_conformer(molecule: Any) -> "Atoms":
             "long, and no bond is; check the coordinates and their unit, which must be Å",
         )
     keep_bonding(atoms, molecule)
-    _tell_isotopes(atoms, molecule)
+    _tell_unseen(atoms, molecule)
     return atoms
 
 

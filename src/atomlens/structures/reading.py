@@ -150,7 +150,8 @@ def read_as(inputs: Input | Iterable[Input], options: ReadingOptions) -> ReadRes
     """Read structures like `read_structures`, with the options in one object."""
     job = _job(options)
     pieces = [piece for one in _listed(inputs) for piece in _pieces(one, job)]
-    items = [item for found in _read_pieces(pieces, job, options.n_workers) for item in found]
+    read = _read_pieces(pieces, job, options.n_workers)
+    items = [options.meant(item) for found in read for item in found]
     structures = [item for item in items if not isinstance(item, Failure)]
     _make_names_unique(structures)
     told = _Told()
@@ -189,7 +190,8 @@ def stream_as(
     job = _job(options)._replace(in_parts=True)
     pieces = [piece for one in _listed(inputs) for piece in _pieces(one, job)]
     names, told = _Names(pieces), _Told()
-    for found in _read_pieces(pieces, job, options.n_workers):
+    for read in _read_pieces(pieces, job, options.n_workers):
+        found = [options.meant(item) for item in read]
         structures = [item for item in found if not isinstance(item, Failure)]
         names.make_unique(structures)
         told.hear(structures)

@@ -55,6 +55,7 @@ def attempt_all(
         for atoms in found:
             check_atoms(atoms)
             _doubt_distances(atoms)
+            _doubt_electrons(atoms)
     except StructureError as error:
         return [Entry(name, None, str(error))]
     except Exception as error:  # a third-party parser met something it did not expect
@@ -85,6 +86,31 @@ def add_warning(atoms: "Atoms", sentence: str) -> None:
     """Note on a structure something doubtful, in ``info["warnings"]``, without failing."""
     known = warnings_of(atoms)
     atoms.info["warnings"] = known if sentence in known else [*known, sentence]
+
+
+def tell_electrons(atoms: "Atoms", charge: float, n_unpaired: float) -> None:
+    """Note what models do not see: they know elements and places of atoms."""
+    said = [f"charge of {charge:+g}"] if charge else []
+    said += [f"unpaired electrons ({n_unpaired:g})"] if n_unpaired else []
+    if said:
+        what = " and ".join(said)
+        add_warning(atoms, f"no model sees its {what}: only elements and places of atoms count")
+
+
+_CHARGES = ("charge", "total_charge", "net_charge")
+_MULTIPLICITIES = ("multiplicity", "spin_multiplicity")
+"""As extended XYZ files call them."""
+
+
+def _doubt_electrons(atoms: "Atoms") -> None:
+    """Note charge and multiplicity of a file that says them of a whole structure."""
+
+    def number(names: tuple[str, ...], usual: float) -> float:
+        found = (atoms.info.get(name) for name in names)
+        return next((float(x) for x in found if isinstance(x, Real)), usual)
+
+    charge, multiplicity = number(_CHARGES, 0.0), number(_MULTIPLICITIES, 1.0)
+    tell_electrons(atoms, charge, max(multiplicity - 1.0, 0.0))
 
 
 def keep_results(atoms: "Atoms") -> None:

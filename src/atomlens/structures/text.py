@@ -6,9 +6,10 @@ is neither, or is written like a SMILES and is none, is refused.
 
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from atomlens.errors import StructureError
+from atomlens.structures.arrays import warnings_of
 from atomlens.structures.bonding import LONGEST_SMILES
 from atomlens.structures.formulas import amounts_in_formula, from_formula
 from atomlens.structures.molecules import (
@@ -40,6 +41,19 @@ def forced(text: str) -> "Atoms | None":
         return None
     prefix, _, rest = text.strip().partition(":")
     return from_smiles(rest) if prefix.lower() == "smiles" else from_formula(rest)
+
+
+def as_formula(item: Any) -> Any:
+    """Return what was read, or the formula that the same text means as well.
+
+    Only of a text that `from_text` found to be both; everything else stays what it is.
+    """
+    info = getattr(item, "info", None)
+    if info is None or BOTH_NOTICE not in warnings_of(item):
+        return item
+    found = from_formula(info["smiles"])
+    found.info["name"] = info["name"]
+    return found
 
 
 def is_smiles(text: str) -> bool:

@@ -156,3 +156,14 @@ def test_the_mean_that_errors_are_compared_with_is_that_of_the_training_part() -
     trained = regression_metrics(true, zero, baseline=np.full(3, 1.0))
     assert (trained.mad, trained.mad_about) == (pytest.approx(100), "training part")
     assert regression_metrics(true, np.full(3, 1.0), baseline=np.full(3, 1.0)).mad_mae == 1
+
+
+def test_intervals_without_bounds_are_none_and_keep_no_promise() -> None:
+    true, said = np.array([1.0, 2.0, 3.0]), np.array([1.1, 2.0, 2.5])
+    endless = np.full(3, np.inf)
+    found = regression_metrics(true, said, std=np.full(3, 0.2), low=-endless, high=endless)
+    assert found.interval_coverage is None
+    assert found.coverage is not None
+    low, high = np.array([-np.inf, 1, 1]), np.array([np.inf, 3, 2])
+    partly = regression_metrics(true, said, std=np.full(3, 0.2), low=low, high=high)
+    assert partly.interval_coverage == 0.5

@@ -312,7 +312,7 @@ def test_two_digits_leave_an_atom_on_its_special_position(tmp_path: Path) -> Non
         written(tmp_path, CELL.format(14, 14, 7, 90, 90, 120) + group + SITES + rows)
     )
     assert atoms.get_chemical_formula() == "SZn2"
-    assert said == []
+    assert [word for word in said if "within 6 Å" not in word] == []  # it is a loose one
     assert atoms.get_scaled_positions()[0][:2] == pytest.approx([1 / 3, 2 / 3])
 
 
@@ -322,7 +322,8 @@ def test_a_multiplicity_moves_an_atom_onto_its_special_position(tmp_path: Path) 
     group = "_symmetry_space_group_name_H-M 'P -3 m 1'\n"
     cell = CELL.format(14, 14, 7, 90, 90, 120)
     atoms, said = read_one(written(tmp_path, cell + group + sites + rows))
-    assert (atoms.get_chemical_formula(), said) == ("SZn2", [])
+    assert atoms.get_chemical_formula() == "SZn2"
+    assert [word for word in said if "within 6 Å" not in word] == []  # it is a loose one
 
 
 def test_orders_of_the_site_symmetry_in_place_of_multiplicities_do_no_harm(tmp_path: Path) -> None:

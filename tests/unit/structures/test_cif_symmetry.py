@@ -255,7 +255,7 @@ def test_dots_in_tags_are_understood(tmp_path: Path) -> None:
 
 def test_a_formula_that_disagrees_is_told(tmp_path: Path) -> None:
     path = tmp_path / "x.cif"
-    path.write_text(cif_text(Lattice.cubic(9.0), "_chemical_formula_sum 'C H4'\n", "C1 0 0 0\n"))
+    path.write_text(cif_text(Lattice.cubic(4.0), "_chemical_formula_sum 'C H4'\n", "C1 0 0 0\n"))
     with pytest.warns(UserWarning, match="sum formula"):
         assert len(to_atoms(path)) == 1
 

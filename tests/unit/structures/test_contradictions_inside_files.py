@@ -291,7 +291,9 @@ def test_structural_formulas_are_still_formulas() -> None:
 
 
 def angles(smiles: str, centre: str) -> list[int]:
-    (atoms,) = read_inputs([smiles])[0]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*no model sees its charge")
+        (atoms,) = read_inputs([smiles])[0]
     assert isinstance(atoms, Atoms)
     i = atoms.get_chemical_symbols().index(centre)
     arms = np.delete(atoms.positions - atoms.positions[i], i, axis=0)

@@ -1,0 +1,85 @@
+"""Charges, unpaired electrons and atoms without neighbours are said, wherever they come from."""
+
+import warnings
+from pathlib import Path
+
+import pytest
+from ase import Atoms
+from ase.build import bulk, molecule
+
+from atomlens.structures import read_structures
+from atomlens.structures.arrays import warnings_of
+from atomlens.structures.checks import doubtful_distance
+
+
+def said(given: object) -> str:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        (found,) = read_structures(given).structures
+    return "; ".join(warnings_of(found))
+
+
+@pytest.mark.parametrize(
+    ("smiles", "wanted"),
+    [
+        ("[O-]c1ccccc1", "charge of -1"),
+        ("C[NH2+]C", "charge of +1"),
+        ("C[CH]C", "unpaired electrons (1)"),
+        ("[O-][N+](=O)C", ""),
+        ("CCO", ""),
+        ("O=C([O-])C[NH3+]", ""),
+    ],
+)
+def test_ions_and_radicals_of_smiles_are_said(smiles: str, wanted: str) -> None:
+    found = said(smiles)
+    assert wanted in found
+    assert ("no model sees" in found) == bool(wanted)
+
+
+@pytest.mark.parametrize(
+    ("comment", "wanted"),
+    [
+        ("charge=2", "charge of +2"),
+        ("total_charge=-1 multiplicity=2", "charge of -1 and unpaired electrons (1)"),
+        ("multiplicity=3", "unpaired electrons (2)"),
+        ("charge=0 multiplicity=1", ""),
+    ],
+)
+def test_charge_and_multiplicity_of_an_xyz_file_are_said(
+    comment: str, wanted: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "water.extxyz"
+    lines = ["O 0 0 0.1", "H 0 0.76 -0.5", "H 0 -0.76 -0.5"]
+    path.write_text("\n".join(["3", f"Properties=species:S:1:pos:R:3 {comment}", *lines, ""]))
+    found = said(path)
+    assert wanted in found
+    assert ("no model sees" in found) == bool(wanted)
+
+
+def test_the_charge_of_a_mol_file_is_said(tmp_path: Path) -> None:
+    from rdkit import Chem
+    from rdkit.Chem import AllChem
+
+    phenolate = Chem.AddHs(Chem.MolFromSmiles("[O-]c1ccccc1"))
+    AllChem.EmbedMolecule(phenolate, randomSeed=1)
+    path = tmp_path / "phenolate.mol"
+    path.write_text(Chem.MolToMolBlock(phenolate))
+    assert "charge of -1" in said(path)
+
+
+@pytest.mark.parametrize("a", [15.0, 20.0, 30.0])
+def test_a_crystal_without_neighbours_is_doubted(a: float) -> None:
+    assert "no two of its atoms are within 6 Å" in doubtful_distance(bulk("NaCl", "rocksalt", a=a))
+
+
+@pytest.mark.parametrize("side", [10.0, 20.0])
+def test_a_lone_atom_in_a_box_is_doubted(side: float) -> None:
+    alone = Atoms("Cl", cell=[side] * 3, pbc=True)
+    assert "no image of its atom is within 6 Å of it" in doubtful_distance(alone)
+
+
+def test_crystals_slabs_and_molecules_with_neighbours_are_not() -> None:
+    water_in_a_box = molecule("H2O", cell=[20.0] * 3, pbc=True)
+    loose = [bulk("Ar", "fcc", a=5.3), bulk("Cs", "bcc", a=6.1), bulk("NaCl", "rocksalt", a=8.0)]
+    for atoms in (*loose, water_in_a_box, molecule("C6H6"), Atoms("Cl")):
+        assert doubtful_distance(atoms) == ""
