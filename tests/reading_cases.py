@@ -137,7 +137,8 @@ CASES: dict[str, list[Case]] = {
             cif("Na1 Na 0 0 0\nO1W O 0.5 0.5 0.5\n"),
             "a.cif",
         ),
-        Case("lengths in nm or pm", cif(a=564), "a.cif"),
+        Case("lengths in pm", cif(a=564), "a.cif"),
+        Case("lengths in nm", cif(a=0.564), "a.cif"),
         Case(
             "a modulated crystal",
             cif(

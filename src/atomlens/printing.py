@@ -27,6 +27,14 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 _FORMULA = ("=", "+", "-", "@")
 
 
+NO_STDIN = "standard input is not read; give a file"
+
+
+def is_stdin(text: str) -> bool:
+    """Say whether a text is how one calls standard input."""
+    return re.fullmatch(r"-|/dev/(stdin|fd/0)|/proc/self/fd/0", text.strip()) is not None
+
+
 def printable(text: str) -> str:
     """Return a text of any number of lines without what a terminal would obey.
 

@@ -296,7 +296,10 @@ def test_without_pyarrow_csv_is_offered(
 
     monkeypatch.setattr(tables, "find_spec", lambda name: None)
     assert run("formula-gap", "TiO2", "--out", tmp_path / "out") == 2
-    assert "atomlens[tables]" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "atomlens[tables]" in said
+    assert "--format csv" in said
+    assert "write .csv" not in said
 
 
 def test_an_input_that_ends_its_process_is_a_failure_of_its_own(

@@ -68,6 +68,19 @@ def test_options_win_over_set_and_set_over_the_config_file(table: Path, tmp_path
     assert settings["builder"]["settings"]["cutoff"] == 3.5
 
 
+@pytest.mark.parametrize("where", ["set", "config"])
+def test_a_value_that_an_option_wins_over_must_be_one(
+    where: str, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text("training: {epochs: many}\n")
+    said = ["--set", "epochs=many"] if where == "set" else ["--config", config]
+    assert _train(table, tmp_path / "m", "--epochs", 2, *said) == 2
+    assert "epochs" in (shown := capsys.readouterr().err)
+    assert "many" in shown
+    assert not (tmp_path / "m").exists()
+
+
 def test_a_baseline_needs_no_epochs(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -225,11 +225,14 @@ def take_recipe(options: argparse.Namespace) -> Groups:
 def given_settings(options: argparse.Namespace, config: Groups) -> Groups:
     """Return what was set: in the config file, then by ``--set``, then by options."""
     named = {name: getattr(options, name) for name in (*_NAMED, *_TRANSFER)}
-    return merge(
-        config,
-        read_assignments(options.assignments, GROUPS, "training"),
-        {"training": {name: value for name, value in named.items() if value is not None}},
-    )
+    from atomlens.settings import typed_values
+    from atomlens.training import TrainSettings
+
+    by_option = {name: value for name, value in named.items() if value is not None}
+    assigned = read_assignments(options.assignments, GROUPS, "training")
+    for layer in (config, assigned):  # what an option wins over must be a value all the same
+        typed_values(TrainSettings, layer.get("training", {}), "training")
+    return merge(config, assigned, {"training": by_option})
 
 
 def training_values(options: argparse.Namespace, given: Groups) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from atomlens.datasets.sources import attribution
 from atomlens.datasets.sources.optical_nk import is_optical, optical_dataset
 from atomlens.datasets.tables import frame_table, is_frame, is_table, read_table
 from atomlens.errors import DatasetError, MissingTargetError, SettingsError, unknown_name
+from atomlens.printing import NO_STDIN, is_stdin
 from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice
 
 if TYPE_CHECKING:
@@ -191,6 +192,8 @@ def _load(
         rows = sample_rows(len(task.smiles), limit, seed)
         return usable(attribution.task_dataset(task, rows), wanted)
     path = Path(source).expanduser()
+    if is_stdin(str(source)):
+        raise DatasetError(f"{source}: {NO_STDIN}.")
     if not os.path.exists(path):
         hint = unknown_name("data set", str(source), DATASETS)
         raise DatasetError(f"{source}: there is no such file or folder. {hint}")

@@ -224,6 +224,8 @@ def doubts(
     seen: tuple[int, ...],
     familiarity: Familiarity | None,
     unlike: Values | None,
+    *,
+    has_estimate: bool = True,
 ) -> tuple[str, ...]:
     """(n,) a warning for each structure that is unlike the training data, else nothing.
 
@@ -232,8 +234,10 @@ def doubts(
         seen: Atomic numbers of the training part; empty if unknown.
         familiarity: What else is known of the training part.
         unlike: (n,) percentages, if they are known.
+        has_estimate: The values come with an estimate of their error.
     """
-    said = [[text] if text else [] for text in unseen_elements(structures, seen)]
+    unseen = unseen_elements(structures, seen, has_estimate=has_estimate)
+    said = [[text] if text else [] for text in unseen]
     if familiarity is not None:
         for index, kind in enumerate(kinds_of(structures)):
             if kind not in familiarity.kinds:
@@ -241,11 +245,15 @@ def doubts(
                 said[index].append(f"this is a {kind}, and the training data had {known} only")
         for index in [] if unlike is None else np.flatnonzero(unlike > STRANGE).tolist():
             beyond = unlike is not None and unlike[index] >= BEYOND
+            if not has_estimate:
+                so = "the error may be large"
+            elif beyond:
+                so = "no error is estimated"
+            else:
+                so = "the error may be larger than it says"
+            share = "all" if beyond else "99 %"
             said[index].append(
-                "it is unlike the training data (farther away than all of the validation part), so "
-                "no error is estimated"
-                if beyond
-                else "it is unlike the training data (farther away than 99 % of the validation "
-                "part), so the error may be larger than it says"
+                f"it is unlike the training data (farther away than {share} of the validation "
+                f"part), so {so}"
             )
     return tuple("; ".join(texts) for texts in said)

@@ -384,7 +384,9 @@ def _reason(structure: Structure, builder: GraphBuilder) -> str:
     return f"{structure.name}: no neighbours were found; check the structure."
 
 
-def unseen_elements(structures: StructureArrays, seen: tuple[int, ...]) -> tuple[str, ...]:
+def unseen_elements(
+    structures: StructureArrays, seen: tuple[int, ...], *, has_estimate: bool = True
+) -> tuple[str, ...]:
     """(n,) a warning for each structure with elements that were not in the training part."""
     if not seen:
         return ("",) * len(structures)
@@ -394,8 +396,8 @@ def unseen_elements(structures: StructureArrays, seen: tuple[int, ...]) -> tuple
     for index in np.unique(owners[strange]).tolist():
         numbers = structures[index].atomic_numbers
         symbols = ", ".join(SYMBOLS[z] for z in np.unique(numbers) if z not in seen)
-        sentences[index] = (
-            f"the training data had no {symbols}: neither the value nor its error estimate can "
-            "be trusted"
+        what = (
+            "neither the value nor its error estimate can" if has_estimate else "the value cannot"
         )
+        sentences[index] = f"the training data had no {symbols}: {what} be trusted"
     return tuple(sentences)

@@ -148,4 +148,10 @@ class TrainedModel:
 
     def doubts(self, structures: StructureArrays, unlike: Values | None) -> tuple[str, ...]:
         """(n,) why the answers about some structures should be mistrusted, if they should."""
-        return doubts(structures, self.elements, self.familiarity, unlike)
+        return doubts(
+            structures,
+            self.elements,
+            self.familiarity,
+            unlike,
+            has_estimate=self.std_source != "none",
+        )

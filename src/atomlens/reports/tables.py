@@ -30,8 +30,12 @@ _WIDEST = 44
 """Letters; longer cells are cut in the middle on the terminal."""
 
 
-def check_table(path: str | Path) -> None:
+def check_table(path: str | Path, otherwise: str = "write .csv or .jsonl") -> None:
     """Refuse a table that cannot be written, before any work is done.
+
+    Args:
+        path: Where it is to be written.
+        otherwise: How to go on without the package of its format.
 
     Raises:
         SettingsError: the ending is none of ``SUFFIXES``.
@@ -47,7 +51,7 @@ def check_table(path: str | Path) -> None:
         kind, package = needed[suffix]
         missing = [name for name in ("pandas", package) if find_spec(name) is None]
         if missing:
-            raise missing_package(f"{path}: {kind}", missing[0], "tables", "write .csv or .jsonl")
+            raise missing_package(f"{path}: {kind}", missing[0], "tables", otherwise)
 
 
 def write_table(records: Sequence[Record], path: str | Path) -> Path:

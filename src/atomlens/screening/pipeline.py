@@ -200,7 +200,7 @@ def run_screening(
         ModelError: a model cannot be loaded.
     """
     asked.check()
-    check_table(folder / f"{RESULTS}.{asked.format}")
+    check_table(folder / f"{RESULTS}.{asked.format}", "take the format csv (--format csv)")
     labels = model_labels(asked.models)
     models = {label: Predictor.load(one) for label, one in zip(labels, asked.models, strict=True)}
     forms = DisorderChoice(how=asked.disorder, n_models=asked.n_models, conformers=asked.conformers)

@@ -32,6 +32,19 @@ SHORTEST_OF_ALL = 0.62
 SHORTEST_OF_GASES = 2.0
 """Å; no compound of He, Ne or Ar is nearer that anyone gives as a file."""
 
+NM_NOTICE = (
+    "nearly all of its atoms are about ten times nearer to each other than bonds are long, so the "
+    "lengths may be in nm; check the unit, which must be Å"
+)
+
+_NEAR_IN_NM = 0.25
+"""Sums of covalent radii; in nm, bonds are about 0.1."""
+
+_LEAST_VOLUME = 1.0
+"""Å3 of a cell for each of its atoms; crystals have 5 or more (in nm: 0.005), frameworks 100."""
+
+_NEARLY_ALL = 0.9
+
 _NEAREST = 0.5
 """Sums of covalent radii; under the highest pressures bonds are longer than that."""
 
@@ -40,6 +53,9 @@ LONGEST_TO_A_NEIGHBOUR = 6.0
 
 LONGEST_OF_HYDROGEN = 2.0
 """Å; a hydrogen is nearer to something: metal hydrides come up to 1.9."""
+
+LONGEST_H = 1.3
+"""Å; what is called T or 1 and has no neighbour that near is no hydrogen."""
 
 LARGEST_LENGTH = 1e6
 """Å; larger coordinates are rubbish and would overflow later."""
@@ -69,6 +85,8 @@ def check_atoms(atoms: "Atoms") -> None:
     cell, pbc = np.asarray(atoms.cell[:], dtype=float), np.asarray(atoms.pbc, dtype=bool)
     check_cell(cell, pbc)
     pair = closest_overlap(atoms.positions, cell, pbc)
+    if pair is not None and looks_like_nm(atoms):
+        raise StructureError(NM_NOTICE)
     if pair is not None:
         raise StructureError(_overlap_message(atoms.numbers, *pair))
 
@@ -110,6 +128,31 @@ def atoms_overlap(atoms: "Atoms") -> bool:
     return len(pairs.distances) > 0
 
 
+def looks_like_nm(atoms: "Atoms") -> bool:
+    """Say whether the lengths may be in nm: ten times as long, they would be those of bonds.
+
+    Nearly every atom then has a neighbour at far less than a bond, which the alternatives of a
+    disordered part have not, and no two atoms are at one place, as atoms written twice are.
+    """
+    from ase.data import covalent_radii
+
+    cell, pbc = np.asarray(atoms.cell[:], dtype=float), np.asarray(atoms.pbc, dtype=bool)
+    if pbc.all() and abs(np.linalg.det(cell)) > _LEAST_VOLUME * len(atoms):
+        return False
+    try:
+        pairs = pairs_within(atoms.positions, cell, pbc, SHORTEST_BOND)
+    except (StructureError, ValueError):
+        return False
+    if not len(pairs.distances):
+        return False
+    radii = covalent_radii[atoms.numbers]
+    bonds = pairs.distances / (radii[pairs.first] + radii[pairs.second])
+    nearest = np.full(len(atoms), np.inf)
+    np.minimum.at(nearest, pairs.first, bonds)
+    is_near = (nearest < _NEAR_IN_NM).mean() >= _NEARLY_ALL
+    return bool(is_near and 10 * bonds.min() > _NEAREST)
+
+
 def impossible_neighbour(
     atoms: "Atoms", suspects: NDArray[np.int_], shortest: float = SHORTEST_OF_METALS
 ) -> tuple[int, str] | None:
@@ -148,6 +191,19 @@ def impossible_neighbour(
     return None
 
 
+def no_hydrogen(atoms: "Atoms", called_so: set[int]) -> tuple[int, str] | None:
+    """Return an atom called T or 1 that stands where no hydrogen can, and why.
+
+    T is tritium, or the place of a silicon or aluminium in a zeolite. Returns (index, part of a
+    sentence) or None.
+    """
+    pairs = pairs_within(
+        atoms.positions, np.asarray(atoms.cell[:], dtype=float), np.asarray(atoms.pbc), LONGEST_H
+    )
+    lonely = called_so - set(pairs.first.tolist())
+    return (min(lonely), f"no atom is within {LONGEST_H} Å of it") if lonely else None
+
+
 def doubtful_distance(atoms: "Atoms") -> str:
     """Return why distances between atoms cannot be right, as a sentence; empty if they can.
 
@@ -171,6 +227,8 @@ def doubtful_distance(atoms: "Atoms") -> str:
                 "be Å"
             )
         return ""
+    if looks_like_nm(atoms):
+        return NM_NOTICE
     try:
         pairs = pairs_within(atoms.positions, cell, pbc, reach)
     except CrowdError:

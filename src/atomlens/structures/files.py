@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from atomlens.boundary import TEXT_SHARE, machine_memory, read_bytes, regular_size, unpacked
 from atomlens.errors import StructureError
+from atomlens.printing import NO_STDIN, is_stdin
 from atomlens.structures.disorder import REFUSE, DisorderChoice
 from atomlens.structures.records import Entry, one_line, reason
 
@@ -178,6 +179,8 @@ def _refuse_other_kind(kind: Kind, content: bytes) -> None:
 
 
 def _content(path: Path, kind: Kind | None) -> bytes:
+    if is_stdin(str(path)):
+        raise StructureError(NO_STDIN)
     if not os.path.isfile(path):
         raise StructureError("it is neither a file nor a folder; give a file with structures")
     try:

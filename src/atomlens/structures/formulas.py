@@ -193,6 +193,16 @@ def _isotope_in(compact: str) -> str:
     return match[0] if abs(int(match[1]) - mass) <= max(2.1, 0.035 * mass) else ""
 
 
+CHARGED = "charges of ions are not written in formulas here; leave them out"
+
+
+def is_charged(text: str) -> bool:
+    """Say whether a text is a formula with charges of ions: ``SO4 2-``, ``SO4²⁻``, ``Na+Cl-``."""
+    plain = re.sub(r"<sup>|</sup>|[\^{}$]", "", html.unescape(text).strip())
+    ion = r"(?:[A-Z][a-z]?[\d.]*|[()\[\]]\d*)+\s*(?:\d*[+-]|[⁰¹²³⁴⁵⁶⁷⁸⁹]*[⁺⁻])"
+    return re.fullmatch(rf"(?:{ion}[\s.·]*)+", plain.replace("−", "-")) is not None
+
+
 def _without_typography(text: str) -> str:
     """Return a formula without what only makes it look well."""
     if len(text) > LONGEST_FORMULA:
@@ -201,7 +211,7 @@ def _without_typography(text: str) -> str:
         return text
     plain = html.unescape(text)
     if re.search(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]|<sup>|\^", plain):
-        _refuse(text, "it has superscripts, which are charges or isotopes")
+        _refuse(text, CHARGED if is_charged(text) else "it has superscripts, which are isotopes")
     plain = re.sub(r"</?(sub|i|b|em|span)\s*>", "", plain, flags=re.IGNORECASE)
     for _ in range(3):
         plain = re.sub(r"\\(?:mathrm|ce|text|rm|mathbf)\s*\{(.*)\}", r"\1", plain)
@@ -211,6 +221,8 @@ def _without_typography(text: str) -> str:
     plain = re.sub(f"(\\d*)([{''.join(_FRACTIONS)}])", _as_fraction, plain)
     plain = "".join(c for c in unicodedata.normalize("NFKC", plain) if c.isprintable())
     plain = re.sub(r"(?<=[A-Za-z\d])@(?=C\d{2,3}(?!\d))", "·", plain)
+    if is_charged(plain):
+        _refuse(text, CHARGED)
     beside = re.search(r"[\d.]+\s+[\d.]+", plain)
     if beside:
         _refuse(text, f"{beside[0]!r} is two amounts side by side; write ·5 where a part begins")

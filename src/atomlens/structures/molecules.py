@@ -23,6 +23,7 @@ from atomlens.structures.records import (
     Entry,
     add_warning,
     attempt,
+    decimal_comma,
     one_line,
     short,
     tell_electrons,
@@ -507,7 +508,8 @@ def _block_problem(block: str) -> str:
         symbol = line[31:34].strip()
         for word in (line[0:10], line[10:20], line[20:30]):
             if not re.fullmatch(r"\s*[-+]?\d+\.\d*\s*", word):
-                return f"{where}: the coordinate {short(word)} is not a number; correct it"
+                advice = decimal_comma(word) or "correct it"
+                return f"{where}: the coordinate {short(word)} is not a number; {advice}"
         if symbol not in SYMBOLS[1:]:
             return f"{where}: {short(symbol)} is not an element; correct or remove the atom"
     if not re.search(r"^M  END", block, flags=re.MULTILINE):

@@ -11,7 +11,14 @@ from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
 from atomlens.structures.arrays import chemical_formula
 from atomlens.structures.formulas import amounts_in_formula
-from atomlens.structures.records import DEUTERIUM_NOTICE, Entry, add_warning, attempt, short
+from atomlens.structures.records import (
+    DEUTERIUM_NOTICE,
+    Entry,
+    add_warning,
+    attempt,
+    decimal_comma,
+    short,
+)
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -133,20 +140,30 @@ def _doubt_names(atoms: "Atoms", frame: _Frame) -> None:
             )
             break
     title = frame.header[0].strip()
-    try:
-        amounts = amounts_in_formula(title, adducts=False)
-    except StructureError:
-        return
     counts = Counter(symbols)
-    if len(amounts) < 2 or any(n != int(n) for n in amounts.values()):
-        return
-    ratios = {float(amounts[s]) / counts[s] if s in counts else 0.0 for s in amounts}
-    if set(amounts) != set(counts) or max(ratios) > 1.001 * min(ratios):
+    words = title.split()
+    if len(words) > 1 and all(word in SYMBOLS[1:] for word in words):
+        is_same = set(words) == set(counts)  # ase's title: the elements, without amounts
+    else:
+        is_same = _agrees_with_formula(counts, title)
+    if not is_same:
         add_warning(
             atoms,
             f"its title is {short(title)}, but its atoms are {chemical_formula(atoms.numbers)}; "
             "the atoms were taken",
         )
+
+
+def _agrees_with_formula(counts: Counter[str], title: str) -> bool:
+    """Say whether atoms have the proportions of a title; one that is no formula agrees."""
+    try:
+        amounts = amounts_in_formula(title, adducts=False)
+    except StructureError:
+        return True
+    if len(amounts) < 2 or any(n != int(n) for n in amounts.values()):
+        return True
+    ratios = {float(amounts[s]) / counts[s] if s in counts else 0.0 for s in amounts}
+    return set(amounts) == set(counts) and max(ratios) <= 1.001 * min(ratios)
 
 
 def _check_header(lines: list[str]) -> tuple[int, list[int]]:
@@ -163,9 +180,10 @@ def _check_header(lines: list[str]) -> tuple[int, list[int]]:
         )
     for i in (2, 3, 4):
         if len(_numbers(lines[i])) < 3:
+            otherwise = "correct it or give the file the extension of its real kind"
             raise StructureError(
                 f"line {i + 1} is {short(lines[i])} where a POSCAR has a lattice vector (3 "
-                "numbers); correct it or give the file the extension of its real kind"
+                f"numbers); {_advice(lines[i], otherwise)}"
             )
     first = lines[5].split()
     has_symbols = bool(first) and not first[0].isdecimal()
@@ -231,8 +249,12 @@ def _check_rows(rows: list[str], n_atoms: int, n_header: int) -> None:
         if len(_numbers(row)) < 3:
             raise StructureError(
                 f"atom {i} (counted from 0, line {n_header + i + 1}): the position {short(row)} "
-                "is not three finite numbers; correct it"
+                f"is not three finite numbers; {_advice(row)}"
             )
+
+
+def _advice(row: str, otherwise: str = "correct it") -> str:
+    return next(filter(None, map(decimal_comma, row.split())), otherwise)
 
 
 def _without_deuterium(lines: list[str]) -> tuple[list[str], bool]:

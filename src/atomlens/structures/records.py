@@ -1,5 +1,6 @@
 """What a reader finds in a file, one entry a structure, good or bad."""
 
+import re
 import warnings
 from collections.abc import Callable
 from numbers import Real
@@ -20,6 +21,13 @@ OVERLAP_NOTICE = (
     "atoms stand closer than 0.5 Å to each other, as alternatives of a disordered part do; all of "
     "them are used, so numbers for it mean little; keep one alternative"
 )
+
+
+def decimal_comma(word: str) -> str:
+    """Return what to do about a number with a decimal comma, ``""`` for any other word."""
+    if re.fullmatch(r"[+-]?\d*,\d+([eE][+-]?\d+|\(\d+\))?", word.strip()) is None:
+        return ""
+    return "write decimal points in place of the commas"
 
 
 class HoldsNoStructureError(StructureError):

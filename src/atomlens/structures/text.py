@@ -9,9 +9,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from atomlens.errors import StructureError
+from atomlens.printing import NO_STDIN, is_stdin
 from atomlens.structures.arrays import warnings_of
 from atomlens.structures.bonding import LONGEST_SMILES
-from atomlens.structures.formulas import amounts_in_formula, from_formula
+from atomlens.structures.formulas import CHARGED, amounts_in_formula, from_formula, is_charged
 from atomlens.structures.molecules import (
     from_smiles,
     has_smiles_grammar,
@@ -87,6 +88,8 @@ def from_text(text: str) -> "Atoms":
             f"{short(text)} has {len(text)} letters, too many for a SMILES or formula (at most "
             f"{LONGEST_SMILES}); give a file"
         )
+    if is_stdin(text):
+        raise StructureError(f"{short(text)}: {NO_STDIN}")
     if is_smiles(text):
         atoms = from_smiles(text)
         if _is_plausible_formula(text):
@@ -111,6 +114,11 @@ def from_text(text: str) -> "Atoms":
     try:
         return from_formula(text)
     except StructureError as error:
+        if is_charged(text) and re.search(r"[^BCNOPSFI+-]", text):  # CC- is no ion's formula
+            raise StructureError(
+                f"{short(text)} is no file, no SMILES, and no formula: {CHARGED}, or give a SMILES "
+                "such as [Na+].[Cl-]"
+            ) from error
         if re.search(r"[=#@\\/\[\]+-]|[cnops](?![a-z])\d", text):
             raise StructureError(
                 f"{short(text)} is no file, no formula and not a valid SMILES: "

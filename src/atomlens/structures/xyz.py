@@ -10,19 +10,22 @@ import numpy as np
 from atomlens.elements import NONMETALS, SYMBOLS
 from atomlens.errors import StructureError
 from atomlens.structures.checks import (
+    NM_NOTICE,
     SHORTEST_BOND,
     SHORTEST_OF_ALL,
     atoms_overlap,
     check_cell,
     impossible_neighbour,
     is_stretched,
-    pairs_within,
+    looks_like_nm,
+    no_hydrogen,
 )
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
     Entry,
     add_warning,
     attempt,
+    decimal_comma,
     keep_results,
     reason,
     short,
@@ -41,8 +44,6 @@ _COLUMN_NAMES = {
     **dict.fromkeys(("z", "numbers", "number", "atomic_number", "atomic_numbers"), "Z"),
 }
 _IS_NONMETAL = np.isin(np.arange(len(SYMBOLS)), sorted(NONMETALS))
-LONGEST_H = 1.3
-"""Å; what is called T or 1 and has no neighbour that near is no hydrogen."""
 
 NEAR_NOTICE = "atoms stand closer than 0.5 Å to each other; check the unit, which must be Å"
 STRETCHED_NOTICE = (
@@ -308,11 +309,7 @@ def _lonely(atoms: "Atoms", names: _Names) -> tuple[int, str] | None:
         chosen = set(range(len(atoms)))
     if not chosen:
         return None
-    pairs = pairs_within(
-        atoms.positions, np.asarray(atoms.cell[:], dtype=float), np.asarray(atoms.pbc), LONGEST_H
-    )
-    lonely = chosen - set(pairs.first.tolist())
-    return (min(lonely), f"no atom is within {LONGEST_H} Å of it") if lonely else None
+    return no_hydrogen(atoms, chosen)
 
 
 def _doubt_geometry(atoms: "Atoms", names: _Names, frame: _Frame) -> None:
@@ -345,7 +342,7 @@ def _doubt_geometry(atoms: "Atoms", names: _Names, frame: _Frame) -> None:
     else:
         is_usual = False
     if not is_usual and atoms_overlap(atoms):
-        add_warning(atoms, NEAR_NOTICE)
+        add_warning(atoms, NM_NOTICE if looks_like_nm(atoms) else NEAR_NOTICE)
     elif not is_usual and is_stretched(atoms):
         add_warning(atoms, STRETCHED_NOTICE)
     metals = np.flatnonzero(~_IS_NONMETAL[atoms.numbers])
@@ -366,7 +363,8 @@ def _diagnosis(frame: _Frame, columns: str, error: Exception) -> str:
             try:
                 float(word)
             except ValueError:
-                return f"{where}: the coordinate {short(word)} is not a number; correct it"
+                advice = decimal_comma(word) or "correct it"
+                return f"{where}: the coordinate {short(word)} is not a number; {advice}"
     return (
         f"the frame at line {frame.line} does not agree with its comment line ({reason(error)}); "
         "correct its Properties, Lattice and pbc"

@@ -186,6 +186,19 @@ def _with_info(atoms: Atoms, **info) -> Atoms:
     return copy
 
 
+@pytest.mark.parametrize("suffix", ["json", "db"])
+def test_what_ase_notes_for_itself_is_no_target(tmp_path, suffix):
+    with connect(tmp_path / f"bare.{suffix}") as base:
+        base.write(bulk("Cu"))
+    with pytest.raises(DatasetError, match="carry no values"):
+        load_dataset(tmp_path / f"bare.{suffix}", "bp")
+    with connect(tmp_path / f"own.{suffix}") as base:
+        for atoms, gap in ((bulk("Al"), 1.0), (bulk("Cu"), 2.0)):
+            base.write(atoms, gap=gap)
+    with pytest.raises(DatasetError, match=r"Known: gap\."):
+        load_dataset(tmp_path / f"own.{suffix}", "bp")
+
+
 def test_the_energy_of_a_calculator_is_extensive_and_in_ev(tmp_path):
     atoms = WATER.copy()
     atoms.calc = SinglePointCalculator(atoms, energy=-14.2, forces=np.zeros((3, 3)))

@@ -19,7 +19,7 @@ from atomlens.neighbors import build_store
 from atomlens.predictor import Calibration, Predictor, load
 from atomlens.predictor import box as the_box
 from atomlens.predictor.box import hides_boxed, model_place
-from atomlens.predictor.familiarity import Familiarity
+from atomlens.predictor.familiarity import Familiarity, doubts
 from atomlens.predictor.inference import run_models
 from atomlens.predictor.inputs import gather
 from atomlens.predictor.metrics import regression_metrics
@@ -112,6 +112,24 @@ def test_likeness_is_a_column_and_its_reasons_are_warnings(tmp_path: Path) -> No
     assert "had no N" in records[2]["warning"]
     assert "unlike" in prediction.to_frame().columns
     assert "molecules only" in model.explain(bulk("C")).warning
+
+
+def test_doubts_speak_of_an_estimate_only_where_there_is_one() -> None:
+    model = strange_predictor()
+    structures = gather([molecule("NH3")]).structures
+    remote = np.array([[99.5], [100.0]])
+    for unlike in remote:
+        said = doubts(structures, (1, 6, 8), model.familiarity, unlike, has_estimate=False)[0]
+        assert "had no N: the value cannot be trusted" in said
+        assert "so the error may be large" in said
+        assert "estimate" not in said
+        assert "than it says" not in said
+    said = doubts(structures, (1, 6, 8), model.familiarity, remote[0], has_estimate=True)[0]
+    assert "nor its error estimate" in said
+    assert "so the error may be larger than it says" in said
+    bare = replace(model, calibration=Calibration(targets=(None,)))
+    assert bare.std_source == "none"
+    assert "estimate" not in bare.predict(molecule("NH3")).warnings[0]
 
 
 def test_no_error_is_made_up_for_what_is_too_unlike_the_training_data(tmp_path: Path) -> None:

@@ -147,6 +147,95 @@ def test_poscars_that_agree_need_no_warning(tmp_path: Path) -> None:
     assert said_of(tmp_path / "POSCAR", POSCAR + "\n0 0 0.1\n0 0 0.1\n") == ""  # velocities
 
 
+RUTILE = (
+    "Ti O\n1.0\n4.6 0 0\n0 4.6 0\n0 0 2.96\nTi O\n2 4\nDirect\n0 0 0\n.5 .5 .5\n.3 .3 0\n"
+    ".7 .7 0\n.2 .8 .5\n.8 .2 .5\n"
+)
+
+
+@pytest.mark.parametrize("title", ["Ti O", "O Ti", "Ti O Ti O", "TiO2"])
+def test_a_title_of_elements_is_no_formula(title: str, tmp_path: Path) -> None:
+    assert said_of(tmp_path / "POSCAR", RUTILE.replace("Ti O", title, 1)) == ""
+
+
+@pytest.mark.parametrize("title", ["Ti N", "Ti O N", "TiO"])
+def test_a_title_of_other_elements_is_told(title: str, tmp_path: Path) -> None:
+    said = said_of(tmp_path / "POSCAR", RUTILE.replace("Ti O", title, 1))
+    assert "its atoms are TiO2" in said or "its atoms are Ti2O4" in said
+
+
+def test_no_more_formula_units_than_the_atoms_can_hold(tmp_path: Path) -> None:
+    z = "_cell_formula_units_Z 4\n"
+    said = said_of(tmp_path / "x.cif", CELL + z + LOOP + SALT)
+    assert "no symmetry and 2 atoms, but Z = 4, while 1 Na 1 Cl are 1 formula unit at" in said
+    with_symmetry = CELL + z + GROUP + LOOP + SALT
+    assert said_of(tmp_path / "x.cif", with_symmetry) == ""
+    assert said_of(tmp_path / "x.cif", CELL + z.replace("4", "1") + LOOP + SALT) == ""
+    assert "while 2 Na 3 O are 1 formula unit" in said_of(
+        tmp_path / "x.cif",
+        CELL
+        + z.replace("4", "2")
+        + LOOP
+        + "Na1 Na 0 0 0\nNa2 Na .5 .5 .5\nO1 O .5 0 0\nO2 O 0 .5 0\nO3 O 0 0 .5\n",
+    )
+
+
+IN_NM = {
+    "x.cif": CELL.replace("5.64", "0.564") + GROUP + LOOP + SALT,
+    "POSCAR": POSCAR.replace("\n1.0\n", "\n0.1\n"),
+    "near.xyz": "3\n\nO 0 0 0\nH .096 0 0\nH -.024 .093 0\n",
+    "x.xyz": "4\n\nC 0 0 0\nCl .176 0 0\nCl -.06 .165 0\nCl -.06 -.08 .145\n",
+}
+
+
+@pytest.mark.parametrize("name", IN_NM)
+def test_lengths_in_nm_are_told_as_such(name: str, tmp_path: Path) -> None:
+    said = said_of(tmp_path / name, IN_NM[name])
+    assert "may be in nm; check the unit" in said
+    assert "disorder" not in said
+
+
+def test_alternatives_and_atoms_written_twice_are_not_lengths_in_nm(tmp_path: Path) -> None:
+    two = CELL + GROUP + LOOP + SALT + "O1 O .25 .25 .25\n"
+    assert "disordered part" in said_of(
+        tmp_path / "x.cif", two.replace(GROUP, "") + "O2 O .3 .25 .25\n"
+    )
+    twice = said_of(tmp_path / "x.xyz", "4\n\n" + WATER + "O 0 0 0.01\n")
+    assert "remove one of them" in twice
+    assert "nm" not in twice
+
+
+COMMAS = {
+    "a coordinate of a CIF": (
+        "x.cif",
+        CELL + GROUP + LOOP + SALT.replace(".5 .5 .5", "0,5 0,5 0,5"),
+    ),
+    "a cell of a CIF": ("x.cif", CELL.replace("5.64", "5,64") + GROUP + LOOP + SALT),
+    "an occupancy": ("x.cif", CELL + GROUP + SHARES + "Na1 Na 0 0 0 0,5\n"),
+    "XYZ": ("x.xyz", "3\n\n" + WATER.replace(".", ",")),
+    "a position of a POSCAR": ("POSCAR", POSCAR.replace(".5 .5 .5", "0,5 0,5 0,5")),
+    "a vector of a POSCAR": ("POSCAR", POSCAR.replace("4.12", "4,12")),
+}
+
+
+@pytest.mark.parametrize("what", COMMAS)
+def test_decimal_commas_are_told_as_such(what: str, tmp_path: Path) -> None:
+    name, content = COMMAS[what]
+    assert "write decimal points in place of the commas" in said_of(tmp_path / name, content)
+
+
+def test_t_is_tritium_where_a_hydrogen_can_stand(tmp_path: Path) -> None:
+    water = "O1 O 0 0 0\nT1 T .17 0 0\nT2 T -.04 .165 0\n"
+    assert said_of(tmp_path / "x.cif", CELL + LOOP + water) == (
+        "deuterium or tritium is treated as hydrogen"
+    )
+    zeolite = said_of(tmp_path / "x.cif", CELL + LOOP + "O1 O 0 0 0\nT1 T .28 0 0\n")
+    assert "(T1, row" in zeolite
+    assert "'T' is not an element here, since no atom is within 1.3 Å" in zeolite
+    silica = "_chemical_formula_sum 'Si O2'\n"
+    assert "'T' is not an element" in said_of(tmp_path / "x.cif", CELL + silica + LOOP + water)
+
+
 XYZS = {
     "symbol and atomic number": (
         f"2\n{LATTICE} Properties=species:S:1:pos:R:3:Z:I:1\nCs 0 0 0 55\nCl 2.06 2.06 2.06 35\n",

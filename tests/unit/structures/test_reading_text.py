@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from ase.formula import Formula
 
-from atomlens.errors import StructureError
+from atomlens.datasets import load_dataset
+from atomlens.errors import DatasetError, StructureError
 from atomlens.structures import read, read_structures, to_atoms
 from atomlens.structures.formulas import (
     _PLAIN,
@@ -314,3 +315,28 @@ def test_a_plain_sum_is_read_as_any_formula_is() -> None:
             assert list(quick.items()) == list(slow.items()), text
             assert quick == amounts_in_formula(text, adducts=False)
     assert taken > 100
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["SO4 2-", "SO4^2-", "SO4²⁻", "Na+Cl-", "NH4+", "[Fe(CN)6]4-", "Cl-"],
+)
+def test_formulas_with_charges_are_told_as_such(text: str) -> None:
+    for given in (text, f"formula:{text}"):
+        with pytest.raises(StructureError, match="charges of ions are not written in formulas"):
+            to_atoms(given)
+
+
+@pytest.mark.parametrize("text", ["CC-", "C-C-", "²³⁵U"])
+def test_what_is_no_ion_is_not_taken_for_one(text: str) -> None:
+    with pytest.raises(StructureError) as refused:
+        to_atoms(text)
+    assert "charges" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["-", "/dev/stdin", "/dev/fd/0"])
+def test_standard_input_is_told_not_to_be_read(text: str) -> None:
+    with pytest.raises(StructureError, match="standard input is not read; give a file"):
+        to_atoms(text)
+    with pytest.raises(DatasetError, match="standard input is not read; give a file"):
+        load_dataset(text)

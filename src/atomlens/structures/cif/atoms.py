@@ -16,9 +16,12 @@ from numpy.typing import NDArray
 from atomlens.errors import StructureError
 from atomlens.structures.arrays import chemical_formula
 from atomlens.structures.checks import (
+    NM_NOTICE,
     atoms_overlap,
     check_cell,
     impossible_neighbour,
+    looks_like_nm,
+    no_hydrogen,
     pairs_within,
 )
 from atomlens.structures.cif.evidence import units_in_cell
@@ -39,6 +42,7 @@ from atomlens.structures.records import (
     Entry,
     add_warning,
     attempt_all,
+    decimal_comma,
 )
 
 if TYPE_CHECKING:
@@ -233,8 +237,15 @@ def _finished(
             f"{absent:g} hydrogens that belong to its atoms have no position in the file and are "
             "missing",
         )
+    tritium = {i for i in range(len(atoms)) if sites.is_called_t[rows[i]]}
+    if tritium and (found := no_hydrogen(atoms, tritium)) is not None:
+        i, said = found
+        raise StructureError(
+            f"{sites.name(sites.rows[rows[i]])}: 'T' is not an element here, since {said}; correct "
+            "_atom_site_type_symbol or remove the atom"
+        )
     if atoms_overlap(atoms):
-        add_warning(atoms, OVERLAP_NOTICE)
+        add_warning(atoms, NM_NOTICE if looks_like_nm(atoms) else OVERLAP_NOTICE)
     elif guessed.any():
         found = impossible_neighbour(atoms, np.flatnonzero(guessed))
         if found is not None:
@@ -328,7 +339,8 @@ def _cell(tags: Tags) -> NDArray[np.float64] | None:
         return None
     missing = [tag for tag, value in zip(_CELL, values, strict=True) if value is None]
     if missing:
-        raise StructureError(f"{missing[0]} is missing or not a number; complete the cell")
+        advice = decimal_comma(str(*column(tags, missing[0])[:1])) or "complete the cell"
+        raise StructureError(f"{missing[0]} is missing or not a number; {advice}")
     cell = _vectors(*(float(value or 0.0) for value in values))
     if not np.isfinite(cell).all():
         shown = ", ".join(f"{value:g}" for value in values if value is not None)

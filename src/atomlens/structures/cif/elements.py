@@ -98,7 +98,7 @@ def _by_type(kind: str, formula: frozenset[str]) -> Element | None:
     if ammonium and "Nh" not in formula:
         return Element("N", hydrogens=int(ammonium[1] or 1))
     symbol = match[1].capitalize()
-    if symbol == "T" and "T" not in formula:
+    if symbol == "T" and formula and not formula & {"T", "H"}:
         return None
     if not _is_element(symbol):
         return None

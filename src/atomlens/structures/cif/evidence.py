@@ -5,6 +5,7 @@ Every item is held against the atoms that symmetry makes; each agrees, contradic
 
 from collections.abc import Mapping
 from fractions import Fraction
+from math import gcd
 from typing import NamedTuple
 
 import numpy as np
@@ -62,6 +63,7 @@ def weigh(
         _by_mass(tags, counts, volume),
         _by_weight(tags, counts),
         _by_electrons(tags, counts),
+        _by_units(tags, counts) if n_operations == 0 else _SILENT,
         _by_numbers_in_cell(tags, counts),
         _by_multiplicity(multiplicities),
         _by_wyckoff(tags, n_operations),
@@ -101,6 +103,22 @@ def _by_formula(tags: Tags, counts: Mapping[str, float]) -> Item:
     whole = all(amount % Fraction(round(units)) == 0 for amount in amounts.values())
     possible = (ratios[0] * units, ratios[0]) if whole else (ratios[0] * units,)
     return said, any(abs(r - 1) < 0.02 for r in possible)
+
+
+def _by_units(tags: Tags, counts: Mapping[str, float]) -> Item:
+    """Z where no formula is given: atoms hold no more formula units than all their amounts share.
+
+    For atoms without symmetry: one that symmetry made may lack atoms of a disordered solvent.
+    """
+    units = units_in_cell(tags)
+    if units is None or formula_amounts(tags, *_OTHER_FORMULAS):
+        return _SILENT
+    if any(n != round(n) for n in counts.values()):
+        return _SILENT
+    most = gcd(*(round(n) for n in counts.values()))
+    shown = " ".join(f"{n:g} {symbol}" for symbol, n in counts.items())
+    said = f"Z = {units:g}, while {shown} are {most} formula unit{'s'[: most != 1]} at most"
+    return said, False if most < units else None
 
 
 def _by_mass(tags: Tags, counts: Mapping[str, float], volume: float) -> Item:

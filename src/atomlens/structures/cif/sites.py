@@ -13,7 +13,7 @@ from atomlens.errors import StructureError
 from atomlens.structures.cif.elements import Element, element_in, element_of, hydrogens_of_name
 from atomlens.structures.cif.tags import Tags
 from atomlens.structures.formulas import amounts_in_formula
-from atomlens.structures.records import short
+from atomlens.structures.records import decimal_comma, short
 
 _CHARGE_OF_TYPES = "_atom_type_partial_charge"
 """Some programs write it into the loop of the atoms, as a charge of each."""
@@ -108,6 +108,8 @@ class Sites:
         self.rows = self._rows()
         found = self._elements(labels, types)
         self.has_deuterium = any(e.symbol in ("D", "T") for e in found)
+        self.is_called_t = np.array([e.symbol == "T" and not self._has_t for e in found])
+        """(n_sites,) what may be tritium, or the silicon and aluminium of a zeolite"""
         self.symbols = ["H" if e.symbol in ("D", "T") else e.symbol for e in found]
         self.guessed = np.array([e.guessed for e in found], dtype=bool)
         self.hydrogens = np.nan_to_num(self._numbers("_atom_site_attached_hydrogens")[self.rows])
@@ -141,13 +143,14 @@ class Sites:
             if share < 0 or (text and not np.isfinite(share)):
                 raise StructureError(
                     f"{self.name(i)}: the occupancy {short(text)} is no number from 0 to 1; "
-                    "correct it"
+                    f"{decimal_comma(text) or 'correct it'}"
                 )
 
     def _elements(self, labels: list[Any], types: list[Any]) -> list[Element]:
         formula = frozenset(formula_amounts(self.tags))
         written = " ".join(str(x) for x in column(self.tags, "_chemical_formula_sum"))
-        if re.search(r"T(?![a-z])", written):
+        self._has_t = re.search(r"T(?![a-z])", written) is not None
+        if self._has_t:
             formula |= {"T"}
         found = [
             element_of(
@@ -245,9 +248,9 @@ class Sites:
     def _coordinate(self, row: int, value: Any) -> float:
         found = number(value)
         if found is None:
+            advice = decimal_comma(str(value)) or "give the atom a position or remove it"
             raise StructureError(
-                f"{self.name(row)}: the coordinate {value!r} is not a number; give the atom "
-                "a position or remove it"
+                f"{self.name(row)}: the coordinate {value!r} is not a number; {advice}"
             )
         return found
 
