@@ -154,6 +154,19 @@ def test_replicates_of_a_molecule_on_both_sides_are_said_and_kept(capsys) -> Non
     assert "have their structure in the training part too" in Path("m/README.md").read_text()
 
 
+@pytest.mark.parametrize("values", [(78, 500), (78, 78)])
+def test_a_structure_with_two_values_is_said_whatever_its_part(
+    values: tuple[int, int], capsys
+) -> None:
+    rows = [f"{s},{10 * i}" for i, s in enumerate(SMILES[:9])]
+    table = write("t.csv", "smiles,y", [*rows, f"OCCCCCCN,{values[0]}", f"NCCCCCCO,{values[1]}"])
+    parts = ["--split", "random:9/1/1"]
+    assert ran("train", table, *parts, "--model", "ridge", "--out", "m", "--quiet") == 0
+    said = capsys.readouterr().err
+    assert ("1 structure(s) stand in several rows" in said) == (values[0] != values[1])
+    assert ("78 and 500" in said) == (values[0] != values[1])
+
+
 def test_values_below_zero_contradict_nonnegative(capsys) -> None:
     table = write("t.csv", "smiles,y", [f"{s},{i - 3}" for i, s in enumerate(SMILES)])
     assert ran("train", table, "--target", "y", "--nonnegative", "--model", "ridge") == 2

@@ -161,6 +161,45 @@ def _tell_missing_charges(dataset: Dataset, config: Any, tell: Tell) -> None:
         )
 
 
+_OF_THE_SPREAD = 0.01
+"""Of a target's standard deviation; values of one structure that are nearer are replicates."""
+
+
+def _tell_contradictions(data: TrainingData, tell: Tell) -> None:
+    """Say which structures stand in several rows with values that differ, whatever their part."""
+    dataset = data.dataset
+    rows = np.concatenate([getattr(data.split, part) for part in PARTS])
+    _, group, sizes = np.unique(
+        data.samples.structures[: len(rows)], return_inverse=True, return_counts=True
+    )
+    if sizes.max(initial=0) < 2:
+        return
+    for target, place in zip(dataset.targets, value_slices(dataset.targets), strict=True):
+        if target.n_values > 1:
+            continue
+        values = dataset.values[rows, place.start]
+        known = np.flatnonzero(np.isfinite(values))
+        lowest, highest = np.full(len(sizes), np.inf), np.full(len(sizes), -np.inf)
+        np.minimum.at(lowest, group[known], values[known])
+        np.maximum.at(highest, group[known], values[known])
+        apart = np.where(highest >= lowest, highest - lowest, 0.0)
+        differing = apart > _OF_THE_SPREAD * float(np.std(values[known]))
+        if not differing.any():
+            continue
+        worst = int(apart.argmax())
+        names = [dataset.structures.names[row] for row in rows[group == worst][:3].tolist()]
+        shown = [
+            target.classes[int(end[worst])] if target.classes else f"{end[worst]:g} {target.unit}"
+            for end in (lowest, highest)
+        ]
+        tell(
+            f"{int(differing.sum())} structure(s) stand in several rows with different values of "
+            f"{target.name}, for example {', '.join(names)}: {shown[0].strip()} and "
+            f"{shown[1].strip()}. A model can give one of them only; keep the right row, or say "
+            "what tells them apart."
+        )
+
+
 def tell_about_parts(data: TrainingData, n_failed_before: int, tell: Tell) -> None:
     """Say which structures have no graph, and which stand on both sides of the split."""
     lost = len(data.failures) - n_failed_before
@@ -172,6 +211,7 @@ def tell_about_parts(data: TrainingData, n_failed_before: int, tell: Tell) -> No
         )
     if data.dataset.structures.is_formula.all() and about_shared_formulas(data.dataset):
         return  # said before
+    _tell_contradictions(data, tell)
     samples = data.samples
     trained = samples.structures[samples.parts == 0]
     for part in ("test", "validation"):
