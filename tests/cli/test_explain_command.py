@@ -138,6 +138,18 @@ def test_an_element_that_the_training_data_lacked_is_pointed_out(
     assert "gold: the training data had no Au" in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("always:.*deuterium")
+def test_what_a_reader_says_is_told_once(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "x.xyz").write_text("2\ngold deuteride\nAu 0 0 0\nD 0 0 1.52\n")
+    out = tmp_path / "pages"
+    assert _explain(model_folder, tmp_path / "x.xyz", "--out", out) == 0
+    said = capsys.readouterr().err
+    assert said.count("deuterium") == said.count("had no Au") == 1
+    assert "deuterium" in json.loads((out / "x.json").read_text())["warning"]
+
+
 def additive_model(folder: Path, **target: Any) -> Path:
     """A `lens` with random weights, whose training values had a mean of -6 eV."""
     trained = trained_around(

@@ -324,6 +324,19 @@ def test_an_input_that_ends_its_process_is_a_failure_of_its_own(
     assert [row["signal"] for row in rows[1] if row["signal"]] == [r["signal"] for r in alone]
 
 
+def test_two_models_say_a_sentence_once(two: tuple[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "x.xyz"
+    path.write_text("3\nwater\nAu 0 0 0\nD 0 0 1.52\nO 0 0 -2.0\n")
+    changed = Path(two[1]) / "settings.json"
+    content = json.loads(changed.read_text())
+    content["elements"] = [1, 6]  # says more than the other of the same structure
+    changed.write_text(json.dumps(content))
+    assert run(*two, path, "--out", tmp_path / "out") == 0
+    said = frame(tmp_path / "out")["warning"][0]
+    assert said.count("deuterium") == 1
+    assert said.count("had no Au") == said.count("had no") - 1 == 1
+
+
 def test_what_a_merged_duplicate_was_warned_of_stays(model_folder: Path, tmp_path: Path) -> None:
     many = waters(tmp_path / "many", 2)
     text = (many / "w000.xyz").read_text()

@@ -200,12 +200,14 @@ class Doubts:
 
     def hear(self, prediction: "Prediction", inputs: "Inputs") -> None:
         """Take in what is doubtful about some predictions."""
+        from atomlens.predictor.inputs import without_readers
+
         places = inputs.places.tolist()
         read = dict(zip(places, inputs.structures.warnings or ((),) * len(places), strict=True))
         for place, (name, warning) in enumerate(
             zip(prediction.names, prediction.warnings, strict=True)
         ):
-            doubt = warning.removeprefix("; ".join(read.get(place, ()))).removeprefix("; ")
+            doubt = without_readers(warning, read.get(place, ()))
             if doubt and not prediction.errors[place]:
                 self.n += 1
                 if self.n <= self.most:

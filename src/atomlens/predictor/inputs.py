@@ -301,6 +301,11 @@ def with_readers(structures: StructureArrays, doubts: Sequence[str]) -> tuple[st
     return tuple("; ".join([*s, *([d] if d else [])]) for s, d in zip(said, doubts, strict=True))
 
 
+def without_readers(doubt: str, readers: Sequence[str]) -> str:
+    """Return of what is doubtful about a structure all but what its reader says."""
+    return doubt.removeprefix("; ".join(readers)).removeprefix("; ")
+
+
 def from_items(items: "Sequence[Atoms | Structure | Failure]") -> Inputs:
     """Return the inputs for structures and failures in order."""
     structures: list[Structure] = []

@@ -17,7 +17,7 @@ from atomlens.errors import Failure
 from atomlens.machine import choose_device
 from atomlens.predictor import Prediction, Predictor
 from atomlens.predictor.columns import ColumnNames
-from atomlens.predictor.inputs import Inputs, from_items
+from atomlens.predictor.inputs import Inputs, from_items, without_readers
 from atomlens.predictor.pieces import Found, Piece, read_pieces
 from atomlens.screening.columns import (
     ERROR,
@@ -30,7 +30,7 @@ from atomlens.screening.columns import (
     WARNING,
     ScreenColumns,
 )
-from atomlens.structures.arrays import StructureArrays
+from atomlens.structures.arrays import Structure, StructureArrays, warnings_of
 from atomlens.structures.disorder import DisorderChoice
 from atomlens.structures.identity import structure_digests
 from atomlens.structures.workers import Task, Worker, WorkerDiedError
@@ -164,8 +164,7 @@ def _row(
         return row
     row |= {FORMULA: first.formulas[i], N_ATOMS: int(first.n_atoms[i])}
     row[STRUCTURE] = None if digest is None else f"{digest:016x}"
-    row[WARNING] = "; ".join(dict.fromkeys(p.warnings[i] for p in predictions if p.warnings[i]))
-    row[WARNING] = row[WARNING] or None
+    row[WARNING] = _joined_warnings(found.item, [p.warnings[i] for p in predictions]) or None
     for word, counts in (
         ("ordered_models", first.ordered_models),
         ("conformers", first.conformers),
@@ -177,6 +176,16 @@ def _row(
             said = _cells(prediction, own, i)
             row |= {names[word]: value for word, value in said.items() if word in names}
     return row
+
+
+def _joined_warnings(item: Any, warned: Sequence[str]) -> str:
+    """Return what the reader and the models say of a structure, each sentence once."""
+    read: Sequence[str] = item.warnings if isinstance(item, Structure) else warnings_of(item)
+    given = [text for text in warned if text]
+    if not all(text.startswith("; ".join(read)) for text in given):
+        read = ()  # of ordered models, each with words of its own
+    doubts = [one for text in given for one in without_readers(text, read).split("; ") if one]
+    return "; ".join(dict.fromkeys([*(read if given else ()), *doubts]))
 
 
 def _joined_errors(labels: Sequence[str], errors: Sequence[str]) -> str | None:
