@@ -40,6 +40,9 @@ NM_NOTICE = (
 _NEAR_IN_NM = 0.25
 """Sums of covalent radii; in nm, bonds are about 0.1."""
 
+_LEAST_IN_NM = 0.07
+"""Sums of covalent radii; the shortest bonds, to metals and of strong acids, have 0.7 in Å."""
+
 _LEAST_VOLUME = 1.0
 """Å3 of a cell for each of its atoms; crystals have 5 or more (in nm: 0.005), frameworks 100."""
 
@@ -150,7 +153,7 @@ def looks_like_nm(atoms: "Atoms") -> bool:
     nearest = np.full(len(atoms), np.inf)
     np.minimum.at(nearest, pairs.first, bonds)
     is_near = (nearest < _NEAR_IN_NM).mean() >= _NEARLY_ALL
-    return bool(is_near and 10 * bonds.min() > _NEAREST)
+    return bool(is_near and bonds.min() > _LEAST_IN_NM)
 
 
 def impossible_neighbour(

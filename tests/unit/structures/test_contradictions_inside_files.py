@@ -203,6 +203,8 @@ def test_alternatives_and_atoms_written_twice_are_not_lengths_in_nm(tmp_path: Pa
     twice = said_of(tmp_path / "x.xyz", "4\n\n" + WATER + "O 0 0 0.01\n")
     assert "remove one of them" in twice
     assert "nm" not in twice
+    pair = said_of(tmp_path / "x.xyz", "2\n\nO 0 0 0\nH 0 0 .05\n")
+    assert "remove one of them" in pair
 
 
 COMMAS = {
