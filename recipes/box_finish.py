@@ -369,10 +369,13 @@ def training_vectors(predictor: Predictor, data: Dataset) -> Values:
 
 
 def baselines(data: Dataset) -> dict[str, dict[str, float]]:
-    """Return the test errors of the mean and of a ridge on element counts, by target."""
+    """Return the test errors of the mean and of a ridge on the elements, by target."""
     found, names = {}, [t.name for t in data.targets]
-    for label, name in (("mean", "mean"), ("ridge on element counts", "ridge")):
+    for name in ("mean", "ridge"):
         model = train(data, model=name, target=names, settings=TrainSettings(split="source"))
+        label = name
+        if name == "ridge":
+            label += f" on element {'shares' if model.config.fractions else 'counts'}"
         targets = model.metrics["test"]["targets"]
         found[label] = {target: figures["mae"] for target, figures in targets.items()}
     return found

@@ -1,4 +1,4 @@
-"""What every model is measured against: the mean, and a ridge on element counts."""
+"""What every model is measured against: the mean, and a ridge on element counts or shares."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
