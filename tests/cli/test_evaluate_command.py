@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import atomlens as al
 from atomlens.cli import main
 
 
@@ -52,6 +53,22 @@ def test_another_unit_is_refused(
     table.write_text("smiles,signal [meV]\nCCO,-9\nCC,-11\n")
     assert main(["evaluate", str(model_folder), str(table)]) == 2
     assert "meV" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("factor", [1.0, 1 / 27.2114, 1000.0])
+def test_values_that_look_like_another_unit_are_doubted(
+    factor: float, model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    smiles = ["C" * n for n in range(1, 13)]
+    told = al.load(model_folder).predict([f"smiles:{one}" for one in smiles]).values[:, 0]
+    rows = [f"{one},{factor * float(value)}" for one, value in zip(smiles, told, strict=True)]
+    table = tmp_path / "t.csv"
+    table.write_text("\n".join(["smiles,signal", *rows, ""]))
+    assert main(["evaluate", str(model_folder), str(table), "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().err
+    assert ("may be in another unit" in said) == (factor != 1.0)
+    page = (tmp_path / "out" / "index.html").read_text() if factor != 1.0 else "another unit"
+    assert "another unit" in page
 
 
 def test_a_missing_target_is_named(

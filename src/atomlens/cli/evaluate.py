@@ -57,7 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Predict, compare, print the metrics, write the report."""
     from atomlens.predictor import score
-    from atomlens.predictor.evaluation import known_targets, matching_values, means_of
+    from atomlens.predictor.evaluation import (
+        about_sizes,
+        known_targets,
+        matching_values,
+        means_of,
+    )
     from atomlens.predictor.ordered import mean_of_forms
     from atomlens.predictor.report import write_evaluation
     from atomlens.reports.tables import format_table
@@ -78,6 +83,9 @@ def run(options: argparse.Namespace) -> int:
     prediction = prediction.of_targets([t.name for t in targets])
     prediction, true = mean_of_forms(prediction, true, data)
     metrics = score(prediction, true, means_of(model, targets))
+    doubts = tuple(f"warning: {doubt}" for doubt in about_sizes(metrics))
+    for doubt in doubts:
+        say(doubt)
     if len(prediction.failures) < len(prediction):
         emit(format_table(metrics.to_rows()))
         if options.chemiscope is not None:
@@ -86,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
             write_evaluated_map(model, data.structures, prediction, true, options.chemiscope)
         if options.out is not None:
             folder = usable_folder(options.out)
-            written = write_evaluation(prediction, true, metrics, folder, remarks)
+            written = write_evaluation(prediction, true, metrics, folder, (*remarks, *doubts))
             emit(f"Written to {options.out}: {', '.join(p.name for p in written)}.")
     failures = [*unused, *prediction.failures]
     return exit_code(failures, len(prediction) + len(unused))

@@ -1,6 +1,6 @@
 """Comparing predictions with the values of a data set."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,27 @@ def score(prediction: Prediction, true: Values, means: "Sequence[float] | Values
             baseline=None if baseline is None else baseline[:, place].ravel(),
         )
     return Metrics(n_samples=len(prediction), n_failed=len(prediction.failures), targets=targets)
+
+
+_ORDERED, _ENOUGH = 0.7, 10
+"""Rank correlation from which predictions order values well, and values it takes to say so."""
+
+
+def about_sizes(metrics: Metrics) -> Iterator[str]:
+    """Yield a sentence on each target whose values are ordered well and missed in size.
+
+    That is what values in another unit look like, or of another reference.
+    """
+    for figures in metrics.targets.values():
+        if not isinstance(figures, RegressionMetrics) or figures.n < _ENOUGH:
+            continue
+        if figures.spearman > _ORDERED and figures.r2 < -1:
+            unit = f", which are taken as {figures.unit}," if figures.unit else ""
+            yield (
+                f"{figures.target}: the predictions order these values well (rank correlation "
+                f"{figures.spearman:.2f}) and miss their sizes (R² {figures.r2:.3g}); the values"
+                f"{unit} may be in another unit or relative to something else."
+            )
 
 
 def training_means(
