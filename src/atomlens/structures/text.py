@@ -109,7 +109,8 @@ def from_text(text: str) -> "Atoms":
     for pattern, what in _LOOKED_UP.items():
         if re.fullmatch(pattern, text):
             raise StructureError(
-                f"{short(text)} is no file, no SMILES and no formula, and {what}; give one of those"
+                f"{short(text)} is no file, no SMILES and no formula, and {what}; write "
+                "one like CCO or Fe2O3"
             )
     try:
         return from_formula(text)

@@ -34,7 +34,7 @@ def test_hydrogens_are_folded_into_their_atoms_and_no_score_is_lost() -> None:
 
 
 @pytest.mark.parametrize("smiles", ["[H][H]", "[2H]C([2H])O", "[Na+].[Cl-]", "[H+]", "C"])
-@pytest.mark.filterwarnings("ignore:.*(deuterium|set 3 Å apart)")
+@pytest.mark.filterwarnings("ignore:.*(deuterium|set 3 Å apart|charge of)")
 def test_every_atom_has_one_place(smiles: str) -> None:
     atoms = to_atoms(f"smiles:{smiles}")
     drawing = draw_flat(atoms)
