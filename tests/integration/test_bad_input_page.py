@@ -6,26 +6,9 @@ from pathlib import Path
 import pytest
 
 from atomlens.structures import read_structures
+from small_cifs import CRYSTAL
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "bad-input.md").read_text(encoding="utf-8")
-CRYSTAL = """data_x
-_cell_length_a 5.64
-_cell_length_b 5.64
-_cell_length_c {c}
-_cell_angle_alpha 90
-_cell_angle_beta 90
-_cell_angle_gamma 90
-_space_group_name_H-M_alt 'P 1'
-loop_
-_atom_site_label
-_atom_site_type_symbol
-_atom_site_fract_x
-_atom_site_fract_y
-_atom_site_fract_z
-_atom_site_occupancy
-Na1 Na 0 0 0 {occupancy}
-Cl1 Cl 0.5 0.5 0.5 1
-"""
 FILES = {
     "empty.cif": "",
     "wrong.cif": "3\nwater\nO 0 0 0\nH 0.96 0 0\nH -0.24 0.93 0\n",

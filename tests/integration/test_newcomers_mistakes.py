@@ -18,27 +18,11 @@ import pytest
 import atomlens as al
 from atomlens.cli import main
 from atomlens.errors import AtomlensError, Failure
+from small_cifs import CRYSTAL
 from view_makers import HOME, TOKEN, Asker
 
 SMILES = ["C", "CC", "CCC", "CCO", "CO", "CN", "CCN", "C=C", "C#N", "CF", "CCF", "COC"]
-DISORDERED = """data_x
-_cell_length_a 5.64
-_cell_length_b 5.64
-_cell_length_c 5.64
-_cell_angle_alpha 90
-_cell_angle_beta 90
-_cell_angle_gamma 90
-_space_group_name_H-M_alt 'P 1'
-loop_
-_atom_site_label
-_atom_site_type_symbol
-_atom_site_fract_x
-_atom_site_fract_y
-_atom_site_fract_z
-_atom_site_occupancy
-Na1 Na 0 0 0 0.5
-Cl1 Cl 0.5 0.5 0.5 1
-"""
+DISORDERED = CRYSTAL.format(c=5.64, occupancy=0.5)
 DOES = re.compile(
     r"[Dd]id you mean|Known:|--[a-z]|`|\b(use|give|name|write|check|choose|drop|remove|lower|leave|"
     r"install|try|format|correct|add|fill|save|put|say|pick|make|have|close|start|get|go on)\b",

@@ -33,15 +33,17 @@ class ReadingOptions:
     """Processes that read files and SMILES side by side; 0: one a core, where that is worth it"""
     strict: bool = False
     """A structure that is read with a warning is a failure"""
-
     formulas_first: bool = False
     """A text that is a SMILES and a formula, such as ``BN``, is taken for the formula"""
 
     def meant(self, item: "_Item") -> "_Item":
         """Return what came of an input; of a text that is a SMILES as well, the formula."""
+        if not self.formulas_first:
+            return item
         from atomlens.structures.text import as_formula
 
-        return as_formula(item) if self.formulas_first else item
+        found: _Item = as_formula(item)
+        return found
 
     def judged(self, item: "_Item") -> "_Item | Failure":
         """Return what came of an input, as a failure if it was read with a warning and that counts.
