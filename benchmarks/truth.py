@@ -211,8 +211,7 @@ def page(runs: Path) -> str:
         "# Leaderboard of explanations",
         "Written by `python benchmarks/truth.py`, which trains the models; what the data and the "
         "scores are stands in [truth](truth.md). Each model had the same seconds of one core "
-        f"({_times(found)}), and one seed: the order of two neighbours may change, that of the "
-        "whole hardly.\n\n"
+        f"({_times(found)}), and one seed: the order of two neighbours may change.\n\n"
         "Each score is the mean over structures with its 95 % interval. Behind it stands the best "
         "of three tables of the *same scores*: by element, by element and number of neighbours, by "
         "environment. A score in bold is above it, interval included. Other scores of the same "
