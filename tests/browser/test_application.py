@@ -105,7 +105,7 @@ def drop(page: Chromium, **files: str) -> None:
 
 def saved(folder: Path, name: str) -> str:
     """Wait for a file that the page saves."""
-    for _ in range(500):
+    for _ in range(4500):
         if (folder / name).is_file() and (folder / name).stat().st_size:
             return (folder / name).read_text(encoding="utf-8", errors="replace")
         time.sleep(0.02)

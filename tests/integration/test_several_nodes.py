@@ -44,7 +44,7 @@ def on_two_nodes(
                 text=True,
             )
         )
-    said = [process.communicate(timeout=240) for process in processes]
+    said = [process.communicate(timeout=900) for process in processes]
     return [(p.returncode, *texts) for p, texts in zip(processes, said, strict=True)]
 
 

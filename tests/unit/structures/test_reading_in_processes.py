@@ -132,11 +132,11 @@ def test_errors_warnings_and_prints_keep_their_place(
 
 
 def test_processes_end_when_nobody_wants_their_outcomes_any_more() -> None:
-    found = outcomes([(time.sleep, (0.2,)) for _ in range(400)], 2, together=1)
+    found = outcomes([(time.sleep, (1.0,)) for _ in range(400)], 2, together=1)
     assert next(found) == Outcome(None, None)
     start = time.monotonic()
     found.close()
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 100  # all of it would be 200
 
 
 def test_processes_end_with_their_parent(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_processes_end_with_their_parent(tmp_path: Path) -> None:
     worker = int(process.stdout.readline())
     process.kill()
     process.communicate()
-    for _ in range(100):
+    for _ in range(900):
         if not Path(f"/proc/{worker}/stat").exists():
             break
         time.sleep(0.1)

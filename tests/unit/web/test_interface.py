@@ -298,7 +298,7 @@ def test_a_structure_that_the_model_cannot_take_says_why(page: Asker) -> None:
 
 def test_the_atoms_are_scored_by_each_method_of_the_model(page: Asker) -> None:
     one = page.one("CO")
-    description = page.client.get("/api/models/qm9").json()["result"]
+    description = page.ended(page.client.get("/api/models/qm9").json())["result"]
     assert description["methods"][0] == "contribution"
     assert [t["name"] for t in description["targets"]][:2] == ["homo", "lumo"]
     for method in description["methods"]:
@@ -325,8 +325,9 @@ def test_the_atoms_are_scored_by_each_method_of_the_model(page: Asker) -> None:
 def test_what_does_not_exist_is_a_sentence(page: Asker, change: dict, part: str) -> None:
     asked = {"model": "qm9", "structure": page.one("C"), **change}
     answer = page.client.post("/api/explanations", json=asked)
-    told = answer.json()
-    assert part in told.get("detail", told.get("error"))
+    found = answer.json()
+    told = found["detail"] if answer.status_code != 200 else page.ended(found)["error"]
+    assert part in told
 
 
 def test_a_structure_that_is_gone_is_a_sentence(page: Asker) -> None:
@@ -429,7 +430,7 @@ def test_the_interface_describes_itself(page: Asker) -> None:
 def test_a_long_job_says_how_far_it_is_and_can_be_stopped(page: Asker) -> None:
     lines = "\n".join(f"{'C' * (3 + i % 20)}O m{i}" for i in range(1500))
     job = page.client.post("/api/structures", data={"text": lines}).json()
-    assert job["state"] == "running"
+    assert job["state"] in ("waiting", "running")
     while not job["done"]:
         job = page.client.get(f"/api/jobs/{job['id']}").json()
         time.sleep(0.05)
@@ -452,7 +453,7 @@ def test_a_stopped_job_ends_inside_a_network(page: Asker) -> None:
         return desk.jobs.bench.do(job, piece)
 
     job = desk.jobs.start("test", work)
-    job.ended.result(timeout=30)
+    job.ended.result(timeout=600)
     assert job.state == "stopped"
     assert job.result is None
 
@@ -466,7 +467,7 @@ def test_a_job_that_nobody_knows_is_a_sentence(page: Asker) -> None:
 
 def test_too_many_jobs_are_refused_and_a_bug_is_a_sentence(page: Asker) -> None:
     gate = threading.Event()
-    jobs = [page.desk.jobs.start("test", lambda _: gate.wait(30)) for _ in range(32)]
+    jobs = [page.desk.jobs.start("test", lambda _: gate.wait(600)) for _ in range(32)]
     try:
         answer = page.client.post("/api/structures", data={"text": "C"})
         assert answer.status_code == 400
@@ -474,9 +475,9 @@ def test_too_many_jobs_are_refused_and_a_bug_is_a_sentence(page: Asker) -> None:
     finally:
         gate.set()
     for job in jobs:
-        job.ended.result(timeout=30)
+        job.ended.result(timeout=600)
     broken = page.desk.jobs.start("test", lambda _: 1 / 0)
-    broken.ended.result(timeout=30)
+    broken.ended.result(timeout=600)
     assert broken.state == "failed"
     assert "bug in atomlens (ZeroDivisionError" in broken.error
 

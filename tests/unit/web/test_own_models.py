@@ -65,7 +65,7 @@ def test_a_spectrum_a_class_and_a_number_are_answered(page: Asker) -> None:
     assert sum(metal["probabilities"].values()) == pytest.approx(1)
     assert gap["text"].endswith("eV")
     assert row["unlike"] is None
-    described = page.client.get("/api/models/mine").json()["result"]["targets"][0]
+    described = page.ended(page.client.get("/api/models/mine").json())["result"]["targets"][0]
     assert (described["grid"], described["grid_unit"]) == ([1.0, 2.0, 3.0], "eV")
     for asked in ({"target": "absorption", "at": 2.0}, {"target": "metal"}, {"target": "gap"}):
         job = page.job("/api/explanations", {"model": "mine", "structure": one, **asked})
