@@ -41,6 +41,7 @@ interface AnswerRow {
   warning: string;
   unlike: number | null;
   seen_in: string;
+  taken_for?: string;
   values: Record<string, Given>;
 }
 

@@ -351,3 +351,22 @@ def test_what_a_merged_duplicate_was_warned_of_stays(model_folder: Path, tmp_pat
     assert "deuterium" not in said[1]
     rows = csv_rows(tmp_path / "out" / "duplicates.csv")
     assert ["deuterium" in row["warning"] for row in rows] == [True, False]
+
+
+def test_models_of_formulas_read_a_text_that_is_both_as_predict_does(tmp_path: Path) -> None:
+    words = ("formula-gap", "formula-formation-energy", "BN", "CO", "smiles:C", "--format", "csv")
+    assert run(*words, "--out", tmp_path / "out") == 0
+    rows = csv_rows(tmp_path / "out" / "results.csv")
+    assert [row["formula"] for row in rows] == ["BN", "CO", "CH4"]
+    assert not any("read as SMILES" in row["warning"] for row in rows)
+    expected = al.load("box:formula-gap").predict(["BN", "CO"]).values[:, 0]
+    assert [float(row["band_gap"]) for row in rows[:2]] == pytest.approx(expected, abs=1e-5)
+
+
+def test_one_model_that_wants_atoms_makes_it_the_smiles_for_all(tmp_path: Path) -> None:
+    assert run("formula-gap", "qm9", "CO", "--format", "csv", "--out", tmp_path / "out") == 0
+    (row,) = csv_rows(tmp_path / "out" / "results.csv")
+    assert row["formula"] == "CH4O"
+    assert row["homo"]
+    assert row["band_gap"]
+    assert "read as SMILES" in row["warning"]

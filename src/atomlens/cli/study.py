@@ -238,7 +238,7 @@ def load_inputs(
             f"{study.name}: {options.inputs[0]} is read in a way of its own; leave --disorder, "
             "--ordered-models and --conformers out."
         )
-    data = _read(options) if own is None else own
+    data = _read(options, models) if own is None else own
     if not len(data):
         reason = f" {failure_sentence(data.failures[0])}" if data.failures else ""
         raise StudyError(f"{study.name}: there is no structure to study.{reason}")
@@ -279,17 +279,22 @@ def _keep(data: "Dataset", rows: list[int]) -> "Dataset":
     return data if len(rows) == len(data) else data.subset(rows)
 
 
-def _read(options: argparse.Namespace) -> "Dataset":
+def _read(options: argparse.Namespace, models: "tuple[Predictor, ...]") -> "Dataset":
     """Read one data set or table with its values, or any number of structures without."""
     from atomlens.datasets import DATASETS, load_dataset
     from atomlens.datasets.tables import is_table
     from atomlens.predictor.inputs import read_atoms
+    from atomlens.predictor.reading import take_formulas_first
 
     inputs, reading = options.inputs, reading_options(options, leave_out=[options.out])
+    first = take_formulas_first(models)
+    reading = reading.for_formulas(first)
     given = {**reading.places, **forms_given(options)}
     if len(inputs) == 1:
         path = Path(inputs[0])
-        if inputs[0] in DATASETS or path.suffix.lower() == ".npz" or is_table(path):
+        if is_table(path):
+            return load_dataset(path, seed=options.seed, formulas_first=first, **given)
+        if inputs[0] in DATASETS or path.suffix.lower() == ".npz":
             return load_dataset(inputs[0], seed=options.seed, **given)
         if path.suffix.lower() in {".extxyz", ".db"} and path.is_file():
             with suppress(DatasetError):  # there are no values in it

@@ -67,6 +67,8 @@ class FileOptions:
     conformers: int = 1
     """Shapes of each SMILES (or models of an mmCIF), if more than 1; each is a sample with the
     molecule's value, and a split keeps them together."""
+    formulas_first: bool = False
+    """A text that is a SMILES and a formula, such as ``BN``, is taken for the formula."""
 
     def __post_init__(self) -> None:
         """Check the choices."""
@@ -78,7 +80,12 @@ class FileOptions:
 
     def for_forms(self) -> DisorderChoice:
         """Return what concerns structures of several forms."""
-        return DisorderChoice(how=self.disorder, n_models=self.n_models, conformers=self.conformers)
+        return DisorderChoice(
+            how=self.disorder,
+            n_models=self.n_models,
+            conformers=self.conformers,
+            formulas_first=self.formulas_first,
+        )
 
     def for_grid(self) -> GridOptions:
         """Return what concerns the grid of spectra."""

@@ -106,10 +106,8 @@ class Predictor(TrainedModel):
         """
         heard: StepProgress | None = shown(progress, "predicting")
         forms = DisorderChoice(how=disorder, n_models=n_models, conformers=conformers)
-        inputs = gather(
-            structures,
-            ReadingOptions(forms=forms, n_workers=n_workers, formulas_first=self.reads_formulas),
-        )
+        reading = ReadingOptions(forms=forms, n_workers=n_workers)
+        inputs = gather(structures, reading.for_formulas(self.reads_formulas))
         _tell_failed(structures, inputs)
         inputs = refuse_elements(inputs, self.models[0])
         inputs, store = build_graphs(inputs, self.builder, n_workers=n_workers, progress=heard)
@@ -158,13 +156,8 @@ class Predictor(TrainedModel):
             part depends on the inputs alone, so the numbers do not depend on ``n_workers``.
         """
         forms = DisorderChoice(how=disorder, n_models=n_models, conformers=conformers)
-        options = ReadingOptions(
-            forms=forms,
-            n_workers=n_workers,
-            formulas_first=self.reads_formulas,
-            **check_places(reading or {}),
-        )
-        for inputs in stream_inputs(structures, options):
+        options = ReadingOptions(forms=forms, n_workers=n_workers, **check_places(reading or {}))
+        for inputs in stream_inputs(structures, options.for_formulas(self.reads_formulas)):
             yield self.predict(inputs, batch_size=batch_size, n_workers=n_workers, device=device)
 
     def was_in(self, structures: StructureArrays, *parts: str) -> NDArray[np.bool_]:
@@ -264,9 +257,8 @@ class Predictor(TrainedModel):
         if isinstance(structures, StructureArrays):
             rows = (structures.subset([i]) for i in range(len(structures)))
         else:
-            found = stream_rows(
-                structures, ReadingOptions(n_workers=n_workers, formulas_first=self.reads_formulas)
-            )
+            options = ReadingOptions(n_workers=n_workers).for_formulas(self.reads_formulas)
+            found = stream_rows(structures, options)
             rows = (item for together in found for item, _ in together)
         for item in rows:
             if isinstance(item, Failure):

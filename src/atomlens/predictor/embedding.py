@@ -13,6 +13,7 @@ from atomlens.machine import choose_device
 from atomlens.predictor.inference import StepProgress, model_outputs
 from atomlens.predictor.inputs import build_graphs, gather, refuse_elements
 from atomlens.predictor.trained import TrainedModel
+from atomlens.structures.options import AS_IT_IS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,8 @@ def embed(
     predictor: TrainedModel, given: Any, *, device: str, progress: StepProgress | None
 ) -> Embeddings:
     """Return the pooled features of the structures; see `Predictor.embed`."""
-    inputs = refuse_elements(gather(given), predictor.models[0])
+    reading = AS_IT_IS.for_formulas(predictor.reads_formulas)
+    inputs = refuse_elements(gather(given, reading), predictor.models[0])
     inputs, store = build_graphs(inputs, predictor.builder, n_workers=1, progress=None)
     model = predictor.models_on(device)[0]
     found: list[NDArray[np.float32]] = []

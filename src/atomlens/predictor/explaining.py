@@ -33,7 +33,7 @@ from atomlens.predictor.tested import tested_sentence
 from atomlens.predictor.trained import TrainedModel
 from atomlens.structures.arrays import Structure, StructureArrays
 from atomlens.structures.bonding import BONDING, Bonding, bonding_of
-from atomlens.structures.options import ReadingOptions
+from atomlens.structures.options import AS_IT_IS
 
 
 def explain_one(
@@ -128,8 +128,7 @@ def _only_one(given: Any, predictor: TrainedModel) -> tuple[StructureArrays, Bon
     """
     bonding = None
     if not isinstance(given, Inputs | StructureArrays | Structure):
-        options = ReadingOptions(formulas_first=predictor.reads_formulas)
-        items = read_inputs(given, options)[0]
+        items = read_inputs(given, AS_IT_IS.for_formulas(predictor.reads_formulas))[0]
         given = from_items(items)
         if len(items) == 1 and not isinstance(items[0], Failure | Structure):
             bonding = bonding_of(items[0])

@@ -7,7 +7,7 @@ the distances of the validation part: 97 says that 97 of 100 validation structur
 what was seen in training.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -219,6 +219,23 @@ def no_estimate(
     return strange if unlike is None else strange | (unlike >= BEYOND)
 
 
+def of_another_kind(
+    structures: StructureArrays, known: Collection[str], learned: Sequence[str]
+) -> tuple[str, ...]:
+    """(n,) a warning for each structure of a kind that a model does not know, else nothing.
+
+    Args:
+        structures: The n inputs.
+        known: Kinds that the model knows.
+        learned: Kinds that its training part had, which is said.
+    """
+    had = " and ".join(f"{kind}s" for kind in learned)
+    return tuple(
+        "" if kind in known else f"this is a {kind}, and the training data had {had} only"
+        for kind in kinds_of(structures)
+    )
+
+
 def doubts(
     structures: StructureArrays,
     seen: tuple[int, ...],
@@ -239,10 +256,9 @@ def doubts(
     unseen = unseen_elements(structures, seen, has_estimate=has_estimate)
     said = [[text] if text else [] for text in unseen]
     if familiarity is not None:
-        for index, kind in enumerate(kinds_of(structures)):
-            if kind not in familiarity.kinds:
-                known = " and ".join(f"{k}s" for k in familiarity.kinds)
-                said[index].append(f"this is a {kind}, and the training data had {known} only")
+        kinds = familiarity.kinds
+        for sentences, text in zip(said, of_another_kind(structures, kinds, kinds), strict=True):
+            sentences += [text] if text else []
         for index in [] if unlike is None else np.flatnonzero(unlike > STRANGE).tolist():
             beyond = unlike is not None and unlike[index] >= BEYOND
             if not has_estimate:

@@ -227,7 +227,7 @@ def is_packed(given: Any) -> bool:
 def _rows_of_one(given: Any, options: ReadingOptions) -> "Iterator[_Row]":
     """Yield the structures of each row of a table or packed file, and the cells beside them."""
     rows = _unpacked(given) if is_packed(given) else _rows_of(given, options)
-    return ((options.judged(options.meant(item)), cells) for item, cells in rows)
+    return ((options.judged(item), cells) for item, cells in rows)
 
 
 def _unpacked(path: Any) -> "Iterator[_Row]":

@@ -1,7 +1,7 @@
 """Reading data for a model in the way in which its training data were read."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,8 @@ def reading_for(
             raise SettingsError(f"{words}; leave it out.")
         remarks = (f"{words}, so the rows are not comparable with its own.",)
     options = {**kept, **given}
+    if model.reads_formulas:
+        options.setdefault("formulas_first", True)
     spectra = [t for t in model.targets if t.is_spectrum]
     if spectra:
         options.setdefault("grid", spectra[0].grid)
@@ -74,6 +76,15 @@ def reading_for(
     options.setdefault("kinds", {t.name: t.kind for t in single})
     options.setdefault("classes", {t.name: t.classes for t in single if t.classes})
     return Reading(options=options, remarks=(*_told(kept, given), *remarks))
+
+
+def take_formulas_first(models: Iterable[TrainedModel]) -> bool:
+    """Say how a text that is a SMILES and a formula is read for some models, the same for all.
+
+    For the formula if each of them learned from formulas; if one of them wants atoms with places,
+    for the SMILES, which all can answer.
+    """
+    return all(model.reads_formulas for model in models)
 
 
 def inputs_reading(
@@ -84,7 +95,7 @@ def inputs_reading(
     kept = {k: v for k, v in model.record.reading.items() if k in PLACES and k not in given}
     tables = [p for p in inputs if os.path.isfile(p) and is_table(Path(p))]
     fitting = {k: v for k, v in kept.items() if tables and all(_fits(k, v, p) for p in tables)}
-    return replace(options, formulas_first=model.reads_formulas, **fitting)
+    return replace(options.for_formulas(model.reads_formulas), **fitting)
 
 
 def _told(kept: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, ...]:

@@ -94,6 +94,9 @@ class TrainingRecord:
     """What was warned of while the data were read and the training was set up."""
     warnings: tuple[Failure, ...] = ()
     """What the readers found doubtful in structures that were used."""
+    kinds: tuple[str, ...] = ()
+    """What the structures of the training part were: ``molecule``, ``periodic structure``,
+    ``formula``; empty if unknown (folders of atomlens 0.1)."""
     about: About | None = None
     """What the makers of the model say of it; those of the box have it."""
 
@@ -118,6 +121,7 @@ class TrainingRecord:
             "run": self.run,
             "means": list(self.means),
             "remarks": list(self.remarks),
+            "kinds": list(self.kinds),
             **({} if self.about is None else {"about": asdict(self.about)}),
         }
 
@@ -137,6 +141,7 @@ class TrainingRecord:
             means=tuple(math.nan if v is None else _finite(v) for v in content.get("means", ())),
             n_without_value=int(content.get("n_without_value", 0)),
             remarks=tuple(map(str, content.get("remarks", ()))),
+            kinds=tuple(map(str, content.get("kinds", ()))),
             about=None if content.get("about") is None else About.from_dict(content["about"]),
             **rest,
         )

@@ -20,7 +20,13 @@ from atomlens.predictor.estimates import (
     estimate,
     without_errors,
 )
-from atomlens.predictor.familiarity import Familiarity, Values, doubts, no_estimate
+from atomlens.predictor.familiarity import (
+    Familiarity,
+    Values,
+    doubts,
+    no_estimate,
+    of_another_kind,
+)
 from atomlens.predictor.inference import RawOutputs
 from atomlens.predictor.record import TrainingRecord
 from atomlens.predictor.samples import UNKNOWN
@@ -70,8 +76,25 @@ class TrainedModel:
 
     @property
     def reads_formulas(self) -> bool:
-        """Whether it learned from formulas alone, of which each has an amount of one."""
-        return bool(self.builder.settings().get("reduce", False))
+        """Whether a text that is a SMILES and a formula is a formula to it.
+
+        It looks at no places of atoms, and none of what it learned from was a molecule.
+        """
+        if self.builder.needs_positions:
+            return False
+        if self.kinds:
+            return "molecule" not in self.kinds
+        return bool(self.builder.settings().get("reduce", False))  # an amount of one each
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What its training structures were: molecules, periodic structures, formulas.
+
+        Empty for folders of atomlens 0.1 without a familiarity.
+        """
+        if self.record.kinds:
+            return self.record.kinds
+        return () if self.familiarity is None else self.familiarity.kinds
 
     @property
     def config(self) -> Any:
@@ -148,10 +171,19 @@ class TrainedModel:
 
     def doubts(self, structures: StructureArrays, unlike: Values | None) -> tuple[str, ...]:
         """(n,) why the answers about some structures should be mistrusted, if they should."""
-        return doubts(
+        said = doubts(
             structures,
             self.elements,
             self.familiarity,
             unlike,
             has_estimate=self.std_source != "none",
         )
+        if self.familiarity is not None or not self.record.kinds:
+            return said
+        known = set(self.record.kinds)
+        if not self.builder.needs_positions and "molecule" not in known:
+            known |= {"formula", "periodic structure"}  # the same to it, and no molecule
+        elif not self.builder.needs_positions:
+            known.add("formula")
+        strange = of_another_kind(structures, known, self.record.kinds)
+        return tuple("; ".join(filter(None, both)) for both in zip(strange, said, strict=True))

@@ -12,6 +12,7 @@ from atomlens.predictor import Predictor
 from atomlens.predictor.box import model_place
 from atomlens.predictor.folder import SETTINGS, checksum_of
 from atomlens.predictor.pieces import carried_headers, pieces_of
+from atomlens.predictor.reading import take_formulas_first
 from atomlens.reports.tables import check_table, read_rows
 from atomlens.screening.columns import ScreenColumns, model_labels
 from atomlens.screening.expressions import parse
@@ -203,7 +204,12 @@ def run_screening(
     check_table(folder / f"{RESULTS}.{asked.format}", "take the format csv (--format csv)")
     labels = model_labels(asked.models)
     models = {label: Predictor.load(one) for label, one in zip(labels, asked.models, strict=True)}
-    forms = DisorderChoice(how=asked.disorder, n_models=asked.n_models, conformers=asked.conformers)
+    forms = DisorderChoice(
+        how=asked.disorder,
+        n_models=asked.n_models,
+        conformers=asked.conformers,
+        formulas_first=take_formulas_first(models.values()),
+    )
     measure = None if asked.measure is None else make_measure(asked.measure, asked.measure_settings)
     if measure is not None:
         measure.check(tuple(models.values()))

@@ -35,7 +35,7 @@ _BONDED = 1.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisorderChoice:
-    """How what has several forms is read: disordered crystals, flexible molecules."""
+    """How what can be several things is read: disorder, flexible molecules, ambiguous texts."""
 
     how: Disorder = "refuse"
     """``refuse``; ``majority``: the species or group of the largest occupancy; ``enumerate``: up
@@ -45,6 +45,8 @@ class DisorderChoice:
     conformers: int = 1
     """Shapes made of each SMILES, and models taken of an mmCIF, at most, if more than 1; they
     stand for one structure"""
+    formulas_first: bool = False
+    """A text that is a SMILES and a formula, such as ``BN``, is taken for the formula"""
 
     def __post_init__(self) -> None:
         if self.how not in get_args(Disorder):

@@ -1,7 +1,7 @@
 """How inputs are read: everything that a user may have to say about it, in one object."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +20,8 @@ class ReadingOptions:
     """How whatever a user gives is read: structures, tables and folders of them."""
 
     forms: DisorderChoice = REFUSE
-    """What is wanted of a disordered crystal, a flexible molecule, an mmCIF of several models"""
+    """What is wanted of a disordered crystal, a flexible molecule, an mmCIF of several models, a
+    text that is a SMILES and a formula"""
     structure_column: str | None = None
     """Column of a table that holds the structures; found by its header by default"""
     name_column: str | None = None
@@ -33,17 +34,10 @@ class ReadingOptions:
     """Processes that read files and SMILES side by side; 0: one a core, where that is worth it"""
     strict: bool = False
     """A structure that is read with a warning is a failure"""
-    formulas_first: bool = False
-    """A text that is a SMILES and a formula, such as ``BN``, is taken for the formula"""
 
-    def meant(self, item: "_Item") -> "_Item":
-        """Return what came of an input; of a text that is a SMILES as well, the formula."""
-        if not self.formulas_first:
-            return item
-        from atomlens.structures.text import as_formula
-
-        found: _Item = as_formula(item)
-        return found
+    def for_formulas(self, wanted: bool) -> "ReadingOptions":
+        """Return these options with texts that are SMILES and formulas taken for the latter."""
+        return replace(self, forms=replace(self.forms, formulas_first=wanted))
 
     def judged(self, item: "_Item") -> "_Item | Failure":
         """Return what came of an input, as a failure if it was read with a warning and that counts.

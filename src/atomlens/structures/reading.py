@@ -26,7 +26,7 @@ from atomlens.structures.records import (
     reason,
     short,
 )
-from atomlens.structures.text import forced, from_text, is_forced, is_formula, is_smiles
+from atomlens.structures.text import as_formula, forced, from_text, is_forced, is_formula, is_smiles
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -151,7 +151,7 @@ def read_as(inputs: Input | Iterable[Input], options: ReadingOptions) -> ReadRes
     job = _job(options)
     pieces = [piece for one in _listed(inputs) for piece in _pieces(one, job)]
     read = _read_pieces(pieces, job, options.n_workers)
-    items = [options.meant(item) for found in read for item in found]
+    items = [item for found in read for item in found]
     structures = [item for item in items if not isinstance(item, Failure)]
     _make_names_unique(structures)
     told = _Told()
@@ -190,8 +190,7 @@ def stream_as(
     job = _job(options)._replace(in_parts=True)
     pieces = [piece for one in _listed(inputs) for piece in _pieces(one, job)]
     names, told = _Names(pieces), _Told()
-    for read in _read_pieces(pieces, job, options.n_workers):
-        found = [options.meant(item) for item in read]
+    for found in _read_pieces(pieces, job, options.n_workers):
         structures = [item for item in found if not isinstance(item, Failure)]
         names.make_unique(structures)
         told.hear(structures)
@@ -479,6 +478,8 @@ def _matches(pattern: str) -> Iterator[str]:
 def _forms_of_text(text: str, forms: DisorderChoice) -> "list[Atoms]":
     """Return a SMILES or formula; of a SMILES the conformers, if several are asked for."""
     atoms = forced(text) or from_text(text)
+    if forms.formulas_first:
+        atoms = as_formula(atoms)
     smiles, said = atoms.info.get("smiles"), warnings_of(atoms)
     if forms.conformers == 1 or not isinstance(smiles, str):
         return [atoms]

@@ -6,7 +6,7 @@ is neither, or is written like a SMILES and is none, is refused.
 
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from atomlens.errors import StructureError
 from atomlens.printing import NO_STDIN, is_stdin
@@ -44,16 +44,16 @@ def forced(text: str) -> "Atoms | None":
     return from_smiles(rest) if prefix.lower() == "smiles" else from_formula(rest)
 
 
-def as_formula(item: Any) -> Any:
-    """Return what was read, or the formula that the same text means as well.
+def as_formula(atoms: "Atoms") -> "Atoms":
+    """Return what was just read of a text, or the formula that the same text means as well.
 
-    Only of a text that `from_text` found to be both; everything else stays what it is.
+    Only of a text that `from_text` found to be both; everything else stays what it is. Atoms that
+    somebody holds in hand are what they are: not to be called with those.
     """
-    info = getattr(item, "info", None)
-    if info is None or BOTH_NOTICE not in warnings_of(item):
-        return item
-    found = from_formula(info["smiles"])
-    found.info["name"] = info["name"]
+    if BOTH_NOTICE not in warnings_of(atoms):
+        return atoms
+    found = from_formula(str(atoms.info["smiles"]))
+    found.info["name"] = atoms.info["name"]
     return found
 
 

@@ -15,6 +15,7 @@ from atomlens.machine import choose_device
 from atomlens.predictor import Calibration, Predictor, TrainingRecord, score
 from atomlens.predictor.estimates import Noise, residuals
 from atomlens.predictor.evaluation import training_means
+from atomlens.predictor.familiarity import kinds_of
 from atomlens.predictor.inference import run_models
 from atomlens.predictor.ordered import mean_of_forms
 from atomlens.predictor.record import package_versions
@@ -94,6 +95,7 @@ def _assemble(job: Job, results: Sequence[MemberResult]) -> Predictor:
             history=tuple(row for result in results for row in result.history),
             failures=data.failures,
             means=_means(data),
+            kinds=_kinds(data),
             samples=data.samples.after(None if job.transfer is None else job.transfer.earlier),
             run=job.run,
             n_without_value=len(data.dataset.without_value),
@@ -119,6 +121,10 @@ def _means(data: TrainingData) -> tuple[float, ...]:
     n_atoms = data.dataset.structures.n_atoms[rows]
     means = training_means(data.dataset.values[rows], n_atoms, data.scaling.targets)
     return tuple(means.tolist())
+
+
+def _kinds(data: TrainingData) -> tuple[str, ...]:
+    return tuple(sorted(set(kinds_of(data.dataset.structures.subset(data.split.train)))))
 
 
 def _warnings(data: TrainingData) -> tuple[Failure, ...]:

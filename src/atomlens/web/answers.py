@@ -4,7 +4,7 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any, NamedTuple, final
+from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 import numpy as np
 
@@ -15,12 +15,15 @@ from atomlens.predictor.prediction import target_places
 from atomlens.predictor.samples import UNKNOWN
 from atomlens.printing import percent
 from atomlens.reports.payload import page_payload
-from atomlens.reports.wording import number, value_with_error
+from atomlens.reports.wording import formula_text, number, value_with_error
 from atomlens.targets import Target
 from atomlens.units import unit_text
 from atomlens.web.jobs import Job, Jobs
 from atomlens.web.library import Library
 from atomlens.web.shelf import Held
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 PIECE_ATOMS = 4000
 """Atoms of the structures that are predicted before others get a turn."""
@@ -49,7 +52,10 @@ class Answers:
         self._lock = threading.Lock()
 
     def predict(self, job: Job, model_id: str, structures: Sequence[Held]) -> list[dict[str, Any]]:
-        """Return one row for each structure, in order; see `prediction_rows`."""
+        """Return one row for each structure, in order; see `prediction_rows`.
+
+        ``taken_for`` is there if a text is a formula to this model, and a molecule to others.
+        """
         self.library.check(model_id)
         with self._lock:
             known = {held.id: self._rows.get((model_id, held.id)) for held in structures}
@@ -68,9 +74,12 @@ class Answers:
 
     def _predict(self, model_id: str, piece: Sequence[Held]) -> list[dict[str, Any]]:
         model = self.library.get(model_id)
-        prediction = model.predict(from_items([held.atoms for held in piece]))
-        rows = prediction_rows(prediction)
-        return [{"structure": held.id, **row} for held, row in zip(piece, rows, strict=True)]
+        seen = [held.seen_by(model) for held in piece]
+        rows = prediction_rows(model.predict(from_items(seen)))
+        return [
+            {"structure": held.id, **row, **_another_meaning(held, atoms)}
+            for held, atoms, row in zip(piece, seen, rows, strict=True)
+        ]
 
     def explain(self, job: Job, asked: Asked, held: Held) -> Explanation:
         """Explain one prediction.
@@ -94,7 +103,10 @@ class Answers:
     def _explain(self, asked: Asked, held: Held) -> Explanation:
         model = self.library.get(asked.model)
         return model.explain(
-            held.atoms, method=asked.method or None, target=asked.target or None, at=asked.at
+            held.seen_by(model),
+            method=asked.method or None,
+            target=asked.target or None,
+            at=asked.at,
         )
 
     def forget(self, structure_ids: set[str] | None = None) -> None:
@@ -114,10 +126,15 @@ class Answers:
         def predicted() -> Prediction:
             model: Predictor = self.library.get(model_id)
             return model.predict(
-                from_items([held.atoms for held in structures]), progress=job.progress
+                from_items([held.seen_by(model) for held in structures]), progress=job.progress
             )
 
         return self.jobs.bench.do(job, predicted)
+
+
+def _another_meaning(held: Held, seen: "Atoms") -> dict[str, str]:
+    """Return what a model took a text for that is something else on the shelf, if it did."""
+    return {} if seen is held.atoms else {"taken_for": formula_text(seen.numbers)}
 
 
 def explanation_payload(explanation: Explanation) -> dict[str, Any]:

@@ -316,7 +316,7 @@ class App {
     if (other.view?.renderer !== "webgl") return;
     this.turning = true;
     const theirs = other.view.stage.viewer.getView();
-    const same = other.structure.id === panel.structure.id;
+    const same = other.structure.id === panel.structure.id && alike(panel, other);
     other.view.stage.viewer.setView(same ? view : [...theirs.slice(0, 4), ...view.slice(4)]);
     other.view.stage.drawOverlay();
     this.turning = false;
@@ -327,12 +327,13 @@ class App {
     if (!this.linked || !this.a.isOpen || !this.b.isOpen) return;
     const other = panel === this.a ? this.b : this.a;
     if (!other.view) return;
-    other.view.hover(atom === null ? null : partner(panel.structure, other.structure, atom), true);
+    const there = atom !== null && alike(panel, other) ? partner(panel.structure, other.structure, atom) : null;
+    other.view.hover(there, true);
   }
 
   async change(panel, { atom, element: symbol, hydrogens_follow }) {
     try {
-      const made = await this.work.result(`api/structures/${panel.structure.id}/changes`, { atom, element: symbol, hydrogens_follow });
+      const made = await this.work.result(`api/structures/${panel.structure.id}/changes`, { atom, element: symbol, hydrogens_follow, model: panel.model });
       this.table.rows.set(made.id, { structure: { ...made, order: this.count++ }, answer: null });
       this.fillStructures();
       await this.predict(panel.model, [made.id]);
@@ -435,6 +436,11 @@ async function droppedFiles(transfer) {
   };
   for (const entry of entries) await visit(entry);
   return found;
+}
+
+// whether both models see the same of a text that is a SMILES and a formula
+function alike(panel, other) {
+  return panel.answer.taken_for === other.answer.taken_for;
 }
 
 // which atom of another structure an atom is: the same one, or the one that it was before a change

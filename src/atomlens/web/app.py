@@ -75,6 +75,9 @@ class Change(BaseModel):
         default=None, max_length=12, description="symbol; none: take it out"
     )
     hydrogens_follow: bool = True
+    model: str = Field(
+        default="", max_length=200, description="whose view of the structure is changed"
+    )
 
 
 class PredictionAsked(BaseModel):
@@ -135,6 +138,13 @@ class Desk:
     def explain(self, job: Job, asked: Asked) -> Explanation:
         """Explain one prediction."""
         return self.answers.explain(job, asked, self.held(asked.structure))
+
+    def seen(self, held: Held, model_id: str) -> "Atoms":
+        """Return what a model sees of a structure; without a model, what was read.
+
+        To be called where the model may be loaded: on the bench, or after it has answered.
+        """
+        return held.seen_by(self.library.get(model_id)) if model_id else held.atoms
 
     def warm_up(self) -> Job:
         """Load the first model and let it answer once, so that the first user need not wait."""
@@ -299,12 +309,14 @@ def _add_structures(app: FastAPI, desk: Desk) -> None:
     async def change(structure: str, asked: Change) -> JobState:
         """Make a new structure by changing the element of an atom, or by taking the atom out."""
         held = desk.held(structure)
+        if asked.model:
+            desk.library.check(asked.model)
 
         def work(job: Job) -> Any:
             changed = desk.jobs.bench.do(
                 job,
                 lambda: change_atom(
-                    held.atoms,
+                    desk.seen(held, asked.model),
                     asked.atom,
                     asked.element,
                     hydrogens_follow=asked.hydrogens_follow,
@@ -387,7 +399,7 @@ def _add_files(app: FastAPI, desk: Desk) -> None:
             if structures is None:
                 rows = desk.answers.predict(job, model, chosen)
                 found = [
-                    _with_values(held, row)
+                    _with_values(desk.seen(held, model), row)
                     for held, row in zip(chosen, rows, strict=True)
                     if not row["error"]
                 ]
@@ -521,9 +533,9 @@ def _written(write: Callable[[Path], object], name: str) -> str:
         return path.read_text(encoding="utf-8")
 
 
-def _with_values(held: Held, row: dict[str, Any]) -> Any:
+def _with_values(seen: "Atoms", row: dict[str, Any]) -> "Atoms":
     """Return a structure with what a model says of it."""
-    atoms = held.atoms.copy()
+    atoms = seen.copy()
     for name, answer in row["values"].items():
         atoms.info[name] = answer.get("label", answer["value"])
         if answer["std"] is not None:

@@ -44,13 +44,13 @@ class Panel {
 
   // a new explanation, in the view that stands there
   showExplanation(data, { structure, model, answer, description }) {
-    const before = this.structure;
+    const before = this.structure, kept = before?.id === structure.id && this.answer.taken_for === answer.taken_for;
     Object.assign(this, { structure, model, answer, description });
     this.node.hidden = false;
     if (this.view === null) {
       this.view = new LinkedPage(data, this.suffix, this);
       if (this.id === "a") window.atomlens = this.view;
-    } else this.view.replace(data, before?.id === structure.id);
+    } else this.view.replace(data, kept);
     this.node.setAttribute("aria-label", `${structure.name}, model ${model}`);
     this.showAnswers();
     this.showEdit();
@@ -90,7 +90,7 @@ class Panel {
     if (!s) return;
     this.part("edit-hint").hidden = atom !== null;
     this.part("edit-tools").hidden = atom === null;
-    const formula = this.structure.kind === "formula";
+    const formula = this.structure.kind === "formula" || Boolean(this.answer.taken_for);
     this.part("edit").hidden = false;
     if (atom === null) return;
     this.part("atom").textContent = `${s.symbols[atom]}${atom}`;

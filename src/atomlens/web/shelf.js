@@ -83,7 +83,9 @@ class ShelfTable {
     const { structure: s, answer } = row;
     const doubt = plainProse(answer?.error || answer?.warning || "");
     const name = element("td", { class: "called" }, element("b", { title: s.name }, s.name),
-      element("span", { class: "quiet" }, s.name === s.formula || s.name === s.formula_plain ? `${s.n_atoms} atoms` : s.formula),
+      answer?.taken_for
+        ? element("span", { class: "quiet", title: `A formula to this model; smiles:${s.name} is the molecule` }, `formula ${answer.taken_for}`)
+        : element("span", { class: "quiet" }, s.name === s.formula || s.name === s.formula_plain ? `${s.n_atoms} atoms` : s.formula),
       ...(doubt ? [element("span", { class: "doubt", title: doubt, role: "img", "aria-label": `warning: ${doubt}` }, "⚠")] : []));
     return element("tr", { tabindex: k === 0 ? 0 : -1, "data-id": s.id, class: answer?.error ? "failed" : false },
       name, ...columns.slice(1).map(([key]) => element("td", {}, this.text(key, row))),

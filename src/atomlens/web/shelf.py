@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 from atomlens.errors import Failure, SettingsError, StructureError
+from atomlens.predictor.trained import TrainedModel
 from atomlens.reports.scene import periodicity
 from atomlens.reports.wording import formula_text
 from atomlens.structures.arrays import chemical_formula, name_of, warnings_of
+from atomlens.structures.text import as_formula
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -32,6 +34,12 @@ class Held:
     """What was changed, such as ``O2 → N``."""
     origin: tuple[int, ...] = ()
     """(n_atoms,) number of each atom in the parent; -1 for new ones."""
+    formula: "Atoms | None" = None
+    """The other meaning of a text that is a SMILES and a formula: what models of formulas see."""
+
+    def seen_by(self, model: TrainedModel) -> "Atoms":
+        """Return what a model is asked about: of a text of two meanings the one that suits it."""
+        return self.formula if self.formula is not None and model.reads_formulas else self.atoms
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
@@ -76,6 +84,7 @@ class Shelf:
                 f"{name}: it has {len(atoms):,} atoms, more than the {MOST_ATOMS:,} that this page "
                 "shows; use `atomlens predict` and `atomlens explain`."
             )
+        formula = None if parent else as_formula(atoms)
         with self._lock:
             if len(self._held) >= MOST_STRUCTURES or self._n_atoms + len(atoms) > MOST_ATOMS_OF_ALL:
                 raise SettingsError(
@@ -90,8 +99,11 @@ class Shelf:
                 parent=parent,
                 change=change,
                 origin=tuple(int(i) for i in origin),
+                formula=None if formula is atoms else formula,
             )
-            atoms.info["name"] = held.name
+            for one in (atoms, held.formula):
+                if one is not None:
+                    one.info["name"] = held.name
             self._names.add(held.name)
             self._held[held.id] = held
             self._n_atoms += len(atoms)

@@ -1,5 +1,6 @@
 """What a ridge says of a crystal does not depend on how the cell was chosen."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -48,3 +49,21 @@ def test_the_size_of_a_molecule_counts_and_so_does_that_of_a_sum() -> None:
     assert large > small + 5
     grows = trained([f"formula:{name}" for name in SALTS], [1.0] * 12, extensive=True)
     assert not grows.config.fractions
+
+
+def test_a_ridge_remembers_whether_it_learned_from_formulas(tmp_path: Path) -> None:
+    values = np.linspace(1.0, 4.0, len(SALTS)).tolist()
+    for given in (
+        [f"formula:{name}" for name in SALTS],
+        [bulk(name, "rocksalt", a=5.0) for name in SALTS],
+    ):
+        model = al.load(trained(given, values).save(tmp_path / "model"))
+        assert model.predict(["CO", "BN"]).formulas == ("CO", "BN")
+        found = model.predict(["smiles:CO", "formula:CO", bulk("MgO", "rocksalt", a=4.2)])
+        assert found.formulas[0] == "CH4O"
+        assert "this is a molecule" in found.warnings[0]
+        assert "this is" not in "".join(found.warnings[1:])
+    molecules = trained([f"smiles:{'C' * n}" for n in range(1, 13)], values)
+    with pytest.warns(UserWarning, match="read as SMILES"):
+        assert molecules.predict(["C"]).formulas == ("CH4",)
+    assert "this is" not in molecules.predict(["formula:CH4"]).warnings[0]

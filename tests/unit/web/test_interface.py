@@ -497,3 +497,38 @@ def test_two_requests_at_once_get_the_answers_of_two_in_turn(page: Asker) -> Non
     for place in range(4):
         alone = model.explain(smiles[place], method=methods[place])
         np.testing.assert_allclose(together[place], alone.scores, rtol=1e-4, atol=1e-6)
+
+
+# ---- texts of two meanings
+
+
+def test_a_text_of_two_meanings_is_a_formula_to_models_of_formulas(page: Asker) -> None:
+    number = page.one("CO")
+    expected = load("box:formula-gap").predict(["formula:CO", "smiles:CO"]).values[:, 0]
+    answers = {
+        model: page.job("/api/predictions", {"model": model})["result"][0]
+        for model in ("formula-gap", "qm9")
+    }
+    assert answers["formula-gap"]["taken_for"] == "CO"
+    assert answers["formula-gap"]["values"]["band_gap"]["value"] == pytest.approx(expected[0])
+    assert "taken_for" not in answers["qm9"]
+    assert "read as SMILES" in answers["qm9"]["warning"]
+    asked = {"model": "formula-gap", "structure": number}
+    shown = page.job("/api/explanations", asked)["result"]["structures"][0]
+    assert shown["is_formula"]
+    assert len(shown["symbols"]) == 2
+    table = page.client.get("/api/table.csv?model=formula-gap").text
+    assert "CO,CO,2," in table
+    frames = page.client.get("/api/table.extxyz?model=formula-gap").text
+    assert frames.startswith("2\n")
+
+
+def test_what_is_changed_is_what_the_model_sees(page: Asker) -> None:
+    number = page.one("CO")
+    asked = {"atom": 1, "element": "S", "model": "formula-gap"}
+    made = page.job(f"/api/structures/{number}/changes", asked)["result"]
+    assert made["formula_plain"] == "CS"
+    made = page.job(f"/api/structures/{number}/changes", {"atom": 1, "element": "S"})["result"]
+    assert made["n_atoms"] == 6
+    rows = page.job("/api/predictions", {"model": "formula-gap"})["result"]
+    assert [row.get("taken_for") for row in rows] == ["CO", None, None]
