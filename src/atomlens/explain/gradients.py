@@ -63,9 +63,10 @@ class IntegratedGradientsExplainer(Explainer):
     """(h_i - h̄) · ∫ ∂y/∂h_i along the straight path from h̄, the mean vector of the atoms, to h_i.
 
     Sundararajan, Taly and Yan, "Axiomatic attribution for deep networks" (2017). The scores add
-    up to y(structure) - y(the same geometry, every atom an average one), up to the error of the
-    integral: ten points where they prove to be enough, else 14 to 22, else 32 more. A vector of
-    zeros is no good reference: a layer norm makes the networks jump there. In a structure of one
+    up to y(structure) - y(the same geometry, every atom an average one): ten points where they
+    prove to be enough, else 14 to 22, else 32 more, and what is then still missing of the sum is
+    put right by the weights of the points. A vector of zeros is no good reference: a layer norm
+    makes the networks jump there. In a structure of one
     element every atom is the average one, and scores 0.
 
     With ``reference=elements`` an atom also scores by how far its element's part is from the

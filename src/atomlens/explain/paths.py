@@ -2,8 +2,8 @@
 
 A path leads from other vectors to those of the elements, all atoms at once. Along it the answer
 bends most where it begins, where all atoms are still nearly alike and layer norms make much of
-small differences. So the path is cut in two, with more points on the first piece, and the answer
-at the cut says of each piece how far its integral is from what it should be.
+small differences. So the path is cut in two, with more points on the first piece, and the answers
+that come with the gradients say of each piece how far its integral is from what it should be.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from numpy.typing import NDArray
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from atomlens.errors import ExplanationError
@@ -29,6 +28,12 @@ CUT = 0.4
 on molecules and crystals: nine of ten molecules are done, of one piece with ten points seven."""
 _ENOUGH = 5e-3
 """Of the sum of sizes: error of the promised sum up to which an integral is good enough."""
+_NEAREST = 3
+"""Points whose answers and slopes say what the answer is at an end of a piece."""
+_NOISE = 1e-3
+"""Of the sum of sizes: a slope of the answer below which atoms only cancel."""
+_LARGEST_TILT = 0.5
+"""By which share the weight of a point is changed at most, so that the sum is the promised one."""
 _FIFTEEN = (
     (0.991455371120812639206854697526329, 0.022935322010529224963732008058970, 0.0),
     (0.949107912342758524526189684047851, 0.063092092629978553290700663189204, 1.0),
@@ -84,77 +89,200 @@ class _Piece(NamedTuple):
         """Return some of the places on the whole path."""
         return self.start + self.length * self.many.points[first:last]
 
-    def integral(self, products: Tensor) -> Tensor:
-        """(n_points, n_nodes) -> (n_nodes,) with few points, or with all."""
-        rule = self.few if len(products) == len(self.few.points) else self.many
-        return torch.einsum("k,kn->n", products.new_tensor(self.length * rule.weights), products)
+    def weights(self, n_points: int) -> Values:
+        """Return the weights of the few points, or of all."""
+        rule = self.few if n_points == len(self.few.points) else self.many
+        return self.length * rule.weights
 
 
 def _pieces() -> tuple[_Piece, _Piece]:
     return _Piece(0.0, CUT, *kronrod(15)), _Piece(CUT, 1 - CUT, *kronrod(7))
 
 
+class _Slopes(NamedTuple):
+    """What is known of some structures at points of their paths."""
+
+    products: list[Float[Tensor, "n_points n_nodes"]]
+    """Of each member: of each atom the gradient times the way."""
+    answers: Float[Tensor, "n_points n_structures"]
+    totals: Float[Tensor, "n_points n_structures"]
+    """How fast the answers grow along the path."""
+    graph_index: Int[Tensor, " n_nodes"]
+
+    def integral(self, weights: Values) -> "_Integral":
+        """Return the parts of the atoms by a rule with these weights."""
+        given = self.totals.new_tensor(weights)
+        heavy = given[:, None] * self.totals
+        at_atoms = heavy.index_select(1, self.graph_index)
+        return _Integral(
+            parts=[torch.einsum("k,kn->n", p.new_tensor(weights), p) for p in self.products],
+            tilts=[(at_atoms.to(p.dtype) * p).sum(dim=0) for p in self.products],
+            curvature=(heavy * self.totals).sum(dim=0),
+            steepest=self.totals.abs().amax(dim=0),
+        )
+
+
+class _Integral(NamedTuple):
+    """Parts of the atoms, and how they change as the weights of the points do."""
+
+    parts: list[Float[Tensor, " n_nodes"]]
+    """Of each member."""
+    tilts: list[Float[Tensor, " n_nodes"]]
+    """The same with each point weighed by the slope of the answer as well."""
+    curvature: Float[Tensor, " n_structures"]
+    """How much the sum of the tilts is."""
+    steepest: Float[Tensor, " n_structures"]
+
+    def put(self, nodes: Tensor, rows: Tensor, other: "_Integral") -> None:
+        """Take those of some structures from a better rule."""
+        for own, better in zip(self.parts + self.tilts, other.parts + other.tilts, strict=True):
+            own[nodes] = better
+        self.curvature[rows] = other.curvature
+        self.steepest[rows] = other.steepest
+
+    def with_piece(self, other: "_Integral") -> "_Integral":
+        """Return the integral over this piece and another one."""
+        return _Integral(
+            parts=[a + b for a, b in zip(self.parts, other.parts, strict=True)],
+            tilts=[a + b for a, b in zip(self.tilts, other.tilts, strict=True)],
+            curvature=self.curvature + other.curvature,
+            steepest=torch.maximum(self.steepest, other.steepest),
+        )
+
+    def made_to_add_up(
+        self, missing: Float[Tensor, " n_structures"], index: Int[Tensor, " n_nodes"]
+    ) -> list[Tensor]:
+        """Return the parts with weights that were changed as little as the promised sum asks for.
+
+        By least squares that is in proportion to the slope of the answer, so that points where
+        nothing happens keep their weights. Where the atoms' parts cancel, the slopes are noise,
+        and all weights stay.
+        """
+        tilt = missing / self.curvature.clamp(min=torch.finfo(self.curvature.dtype).tiny)
+        sizes = _sizes(self.parts, index, len(missing))
+        real = (self.steepest > _NOISE * sizes) & (tilt.abs() * self.steepest <= _LARGEST_TILT)
+        tilt = torch.where(real, tilt, 0)
+        of_atom = tilt.index_select(0, index)
+        return [p + of_atom.to(p.dtype) * t for p, t in zip(self.parts, self.tilts, strict=True)]
+
+
+@cache
+def hermite(points: tuple[float, ...], at: float) -> Values:
+    """Return what values and then slopes at points are multiplied with, for the value elsewhere.
+
+    Exact for polynomials of a degree below twice the number of points.
+    """
+    places = np.array(points) - at
+    powers = np.arange(2 * len(points))
+    heights = places[:, None] ** powers
+    slopes = powers * places[:, None] ** np.maximum(powers - 1, 0)
+    at_zero = (powers == 0).astype(np.float64)
+    found: Values = np.linalg.solve(np.concatenate([heights, slopes]).T, at_zero)
+    return found
+
+
 def integrated(question: Question, references: Sequence[Vectors]) -> list[Tensor]:
     """Return each atom's part of the difference to a reference, for each member.
 
     Each structure by itself gets as many points as it needs: ten, on one piece or on both more
-    than twice as many, or 32 more along all of the path.
+    than twice as many, or 32 more along all of the path. What is still missing of the promised
+    sum is put right by the weights of the points.
 
     Args:
         question: What is explained.
         references: For each member, the vectors that the paths start from.
     """
     paths = _Paths(question, references)
-    everybody = np.arange(len(question.structures))
-    before, between = paths.answers(np.array([0.0, CUT]))
-    expected = (between - before, question.values - between)
+    index, everybody = question.batch.graph_index, np.arange(len(question.structures))
     pieces = _pieces()
     n_few = [len(piece.few.points) for piece in pieces]
-    at_few = paths.products(
-        np.concatenate([p.points(0, n) for p, n in zip(pieces, n_few, strict=True)]), everybody
-    )
-    products = [[p[: n_few[0]] for p in at_few], [p[n_few[0] :] for p in at_few]]
-    found = [_integrals(piece, own) for piece, own in zip(pieces, products, strict=True)]
-    misses, sizes = _misses(question, found, expected)
+    points = np.concatenate([p.points(0, n) for p, n in zip(pieces, n_few, strict=True)])
+    slopes = paths.slopes(points, everybody)
+    expected = _growth(slopes, points, torch.from_numpy(question.values))
+    known = [_points(slopes, slice(0, n_few[0])), _points(slopes, slice(n_few[0], None))]
+    found = [
+        own.integral(piece.weights(n)) for own, piece, n in zip(known, pieces, n_few, strict=True)
+    ]
+    misses, sizes = _misses(found, expected, index)
     for number, piece in enumerate(pieces):
         rows = np.flatnonzero(
             (misses.sum(axis=0) > _ENOUGH * sizes) & (misses[number] > _ENOUGH / 4 * sizes)
         )
         if len(rows):
             nodes = paths.nodes(rows)
-            more = paths.products(piece.points(n_few[number]), rows)
-            pairs = zip(products[number], more, strict=True)
-            finer = [torch.cat([few[:, nodes], many]) for few, many in pairs]
-            for own, better in zip(found[number], _integrals(piece, finer), strict=True):
-                own[nodes] = better
-    misses, sizes = _misses(question, found, expected)
-    sums = [a + b for a, b in zip(*found, strict=True)]
+            more = paths.slopes(piece.points(n_few[number]), rows)
+            finer = _joined(known[number], nodes, rows, more)
+            n_many = len(piece.many.points)
+            found[number].put(nodes, torch.from_numpy(rows), finer.integral(piece.weights(n_many)))
+    misses, sizes = _misses(found, expected, index)
+    whole = found[0].with_piece(found[1])
     rows = np.flatnonzero(~(misses.sum(axis=0) <= _ENOUGH * sizes))
     if len(rows):
         points = (np.arange(N_STEPS) + 0.5) / N_STEPS
-        nodes = paths.nodes(rows)
-        for own, finest in zip(sums, paths.products(points, rows), strict=True):
-            own[nodes] = finest.mean(dim=0)
-    return sums
+        finest = paths.slopes(points, rows).integral(np.full(N_STEPS, 1 / N_STEPS))
+        whole.put(paths.nodes(rows), torch.from_numpy(rows), finest)
+    missing = expected.sum(dim=0) - _sums(whole.parts, index, len(everybody))
+    return whole.made_to_add_up(missing, index)
 
 
-def _integrals(piece: _Piece, products: Sequence[Tensor]) -> list[Tensor]:
-    return [piece.integral(own) for own in products]
+def _points(slopes: _Slopes, chosen: slice) -> _Slopes:
+    """Return what is known at some of the points."""
+    return slopes._replace(
+        products=[p[chosen] for p in slopes.products],
+        answers=slopes.answers[chosen],
+        totals=slopes.totals[chosen],
+    )
+
+
+def _joined(known: _Slopes, nodes: Tensor, rows: Indices, more: _Slopes) -> _Slopes:
+    """Return what is known of some structures at the points so far and at more."""
+    chosen = torch.from_numpy(rows)
+    pairs = zip(known.products, more.products, strict=True)
+    return _Slopes(
+        products=[torch.cat([few[:, nodes], many]) for few, many in pairs],
+        answers=torch.cat([known.answers[:, chosen], more.answers]),
+        totals=torch.cat([known.totals[:, chosen], more.totals]),
+        graph_index=more.graph_index,
+    )
+
+
+def _growth(
+    slopes: _Slopes, points: Values, last: Float[Tensor, " n_structures"]
+) -> Float[Tensor, "2 n_structures"]:
+    """Return by how much the answers grow on each of the two pieces.
+
+    Gradients bring the answers at their points with them, and these with their slopes say what
+    the answers at 0 and at the cut are: no pass is needed for that.
+    """
+    ends = []
+    for at in (0.0, CUT):
+        nearest = np.sort(np.argsort(np.abs(points - at))[:_NEAREST])
+        weights = hermite(tuple(points[nearest].tolist()), at)
+        known = torch.cat([slopes.answers[nearest], slopes.totals[nearest]])
+        ends.append(torch.einsum("k,kn->n", known.new_tensor(weights), known))
+    before, between = ends
+    return torch.stack([between - before, last.to(between) - between])
 
 
 def _misses(
-    question: Question, found: Sequence[Sequence[Tensor]], expected: Sequence[Values]
+    found: Sequence[_Integral], expected: Float[Tensor, "2 n_structures"], index: Tensor
 ) -> tuple[Values, Values]:
     """Return (2, n) how far the sum of each piece is from its due, and (n,) the sum of sizes."""
-    index, n = question.batch.graph_index, question.batch.n_graphs
+    n = expected.shape[1]
+    off = torch.stack([_sums(own.parts, index, n) for own in found]) - expected
+    sizes = _sizes(found[0].with_piece(found[1]).parts, index, n)
+    return off.abs().cpu().numpy(), sizes.cpu().numpy()
 
-    def summed(values: Tensor) -> Values:
-        sums: Values = values.new_zeros(n).index_add_(0, index, values).cpu().numpy()
-        return sums
 
-    means = [torch.stack(list(members)).mean(dim=0).double() for members in found]
-    off = [np.abs(summed(m) - due) for m, due in zip(means, expected, strict=True)]
-    return np.stack(off), summed((means[0] + means[1]).abs())
+def _sums(by_member: Sequence[Tensor], index: Tensor, n: int) -> Float[Tensor, " n_structures"]:
+    """Return what the parts of the atoms add up to, in the mean over the members."""
+    mean = torch.stack(list(by_member)).mean(dim=0).double()
+    return mean.new_zeros(n).index_add_(0, index, mean)
+
+
+def _sizes(by_member: Sequence[Tensor], index: Tensor, n: int) -> Float[Tensor, " n_structures"]:
+    """Return what their sizes add up to."""
+    return _sums([torch.stack(list(by_member)).mean(dim=0).abs()], index, n)
 
 
 class _Paths:
@@ -165,30 +293,14 @@ class _Paths:
         self.own, _ = by_atom(question)
         self.ways = [v - reference for v, reference in zip(self.own, references, strict=True)]
 
-    def nodes(self, rows: Indices) -> NDArray[np.int64]:
+    def nodes(self, rows: Indices) -> Int[Tensor, " n_chosen"]:
         """Return the nodes of some structures."""
         counts = self.question.batch.node_counts.cpu().numpy()
         ends = np.cumsum(counts)
-        return np.concatenate([np.arange(ends[i] - counts[i], ends[i]) for i in rows])
+        found = np.concatenate([np.arange(ends[i] - counts[i], ends[i]) for i in rows])
+        return torch.from_numpy(found)
 
-    def answers(self, points: Values) -> NDArray[np.float64]:
-        """Return (n_points, n), what `predict` says at points of the paths of all structures."""
-        question, found = self.question, []
-        with torch.no_grad():
-            for left in self._chunks(points, question.batch):
-                outputs = [
-                    run(there)
-                    for run, there in zip(
-                        by_atom(question, len(left))[1],
-                        self._places(left, slice(None)),
-                        strict=True,
-                    )
-                ]
-                answers = question.answer_to(outputs, _repeated(question.values, len(left)))
-                found.append(answers.view(len(left), -1).cpu().numpy())
-        return np.concatenate(found)
-
-    def products(self, points: Values, rows: Indices) -> list[Float[Tensor, "n_points n_chosen"]]:
+    def slopes(self, points: Values, rows: Indices) -> _Slopes:
         """Return the gradient of each atom of some structures at points of its path, times its way.
 
         Args:
@@ -198,16 +310,23 @@ class _Paths:
         question = self.question
         every = len(rows) == len(question.structures)
         batch = question.batch if every else question.store.batch(torch.from_numpy(rows))
-        nodes = slice(None) if every else torch.from_numpy(self.nodes(rows))
+        nodes = slice(None) if every else self.nodes(rows)
         ways = [way[nodes] for way in self.ways]
         parts: list[list[Tensor]] = [[] for _ in ways]
+        answers = []
         for left in self._chunks(points, batch):
             n = len(left)
             _, runs = by_atom(question, n, batch)
-            found = gradients(question, runs, self._places(left, nodes), np.tile(rows, n))
+            answer, found = answers_and_gradients(
+                question, runs, self._places(left, nodes), np.tile(rows, n)
+            )
+            answers.append(answer.view(n, -1))
             for part, gradient, way in zip(parts, found, ways, strict=True):
                 part.append((gradient.view(n, *way.shape) * way).sum(dim=2))
-        return [torch.cat(part) for part in parts]
+        products = [torch.cat(part) for part in parts]
+        mean = torch.stack(products).mean(dim=0).double()
+        totals = mean.new_zeros(len(points), len(rows)).index_add_(1, batch.graph_index, mean)
+        return _Slopes(products, torch.cat(answers), totals, batch.graph_index)
 
     def _chunks(self, points: Values, batch: GraphBatch) -> list[Tensor]:
         """Return how far it is to go at points, as many at once as memory is meant for."""
@@ -224,10 +343,6 @@ class _Paths:
 def together(batch: GraphBatch) -> int:
     """Return how many copies of a batch gradients are taken of at once."""
     return max(1, _NODES_AND_EDGES // (batch.n_nodes + batch.n_edges))
-
-
-def _repeated(values: Values, n_copies: int) -> Indices:
-    return np.tile(np.arange(len(values)), n_copies)
 
 
 def by_atom(
@@ -255,13 +370,13 @@ def by_atom(
     return [vectors for vectors, _ in found], [run for _, run in found]
 
 
-def gradients(
+def answers_and_gradients(
     question: Question,
     runs: Sequence[Run],
     vectors: Sequence[Vectors],
     of: Indices | None = None,
-) -> list[Vectors]:
-    """Return, for each member, the gradient that the answer would have if all were like it.
+) -> tuple[Float[Tensor, " n_graphs"], list[Vectors]]:
+    """Return the answers and, for each member, the gradient they would have if all were like it.
 
     The answer rests on the members in equal parts, so that is its gradient times their number.
 
@@ -274,9 +389,19 @@ def gradients(
     with torch.enable_grad():
         varied = [v.detach().clone().requires_grad_() for v in vectors]
         outputs = [run(v) for run, v in zip(runs, varied, strict=True)]
-        answer = question.answer_to(outputs, of).sum()
-        found = torch.autograd.grad(answer, varied)
-    return [len(runs) * gradient for gradient in found]
+        answers = question.answer_to(outputs, of)
+        found = torch.autograd.grad(answers.sum(), varied)
+    return answers.detach(), [len(runs) * gradient for gradient in found]
+
+
+def gradients(
+    question: Question,
+    runs: Sequence[Run],
+    vectors: Sequence[Vectors],
+    of: Indices | None = None,
+) -> list[Vectors]:
+    """Return the gradients alone; see `answers_and_gradients`."""
+    return answers_and_gradients(question, runs, vectors, of)[1]
 
 
 @torch.no_grad()

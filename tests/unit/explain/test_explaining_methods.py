@@ -1,16 +1,16 @@
 """Gradients, integrated gradients and occlusion on models whose answer is known."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from atomlens.errors import ExplanationError
-from atomlens.explain import EXPLAINERS
-from atomlens.explain.paths import kronrod
+from atomlens.explain import EXPLAINERS, Question
+from atomlens.explain.paths import hermite, integrated, kronrod
 from atomlens.graphs import AtomGraph, GraphBatch, collate, keep_nodes
 from atomlens.models import ModelOutput, PropertyModel, make_model
 from atomlens.nn.segment import segment_sum
@@ -164,3 +164,46 @@ def test_the_points_of_a_path_integrate_what_they_promise(
         np.testing.assert_allclose(found, 1 / (powers + 1), rtol=1e-12)
         beyond = rule.weights @ rule.points ** (degree + 5)
         assert abs(beyond * (degree + 6) - 1) > 1e-12
+
+
+def test_values_and_slopes_say_what_a_polynomial_is_elsewhere() -> None:
+    polynomial = np.polynomial.Polynomial([0.3, -1.0, 2.0, 0.5, -0.7, 1.1])
+    points = np.array([0.1, 0.35, 0.4])
+    known = np.concatenate([polynomial(points), polynomial.deriv()(points)])
+    assert hermite(tuple(points.tolist()), 0.02) @ known == pytest.approx(polynomial(0.02))
+
+
+class Asked(NamedTuple):
+    question: Question
+    references: list[Tensor]
+    exact: Tensor
+    """What each atom's part is."""
+    model: SumOfAtoms
+
+
+def steep_question(power: int) -> Asked:
+    """A sum of powers, from a reference that is far from all vectors."""
+    model, graph, _ = known(power=power)
+    q = asked(model, graph)
+    own = model.embedding(q.batch.atomic_numbers)
+    reference = own * torch.linspace(-1, 0.5, 6)[:, None]
+    exact = (own @ model.weight) ** power - (reference @ model.weight) ** power
+    return Asked(q, [reference], exact, model)
+
+
+@pytest.mark.parametrize("power", [5, 9, 40])
+def test_integrals_add_up_however_few_points_they_took(power: int) -> None:
+    """Of a power of 40 ten points know too little, and of 9 nearly enough."""
+    q, references, exact, _ = steep_question(power)
+    found = integrated(q, references)[0]
+    assert float(found.sum()) == pytest.approx(float(exact.sum()), rel=1e-6)
+    assert float((found - exact).abs().max()) <= 5e-3 * float(exact.abs().max())
+
+
+def test_easy_integrals_take_one_pass_and_no_other() -> None:
+    q, references, _, model = steep_question(3)
+    seen: list[int] = []
+    handle = model.register_forward_hook(lambda *of: seen.append(of[1][0].n_graphs))
+    integrated(q, references)
+    handle.remove()
+    assert seen == [10]
