@@ -208,3 +208,26 @@ def test_to_a_model_of_formulas_a_crystal_is_the_formula_that_it_has_learned() -
     np.testing.assert_array_equal(model.was_in(arrays, known), [True, False])
     crystals = al.load("box:mp")  # reads positions: another lattice of NaCl is another crystal
     assert crystals.predict(bulk("NaCl", "rocksalt", a=4.0)).seen[0] == ""
+    silicon = bulk("Si", "diamond", a=3.849279 * 2**0.5, cubic=True).repeat((2, 1, 1))
+    assert crystals.predict(silicon).seen[0] == "train"  # its two atoms were
+
+
+def test_cells_of_one_crystal_on_both_sides_of_a_split_are_counted(tmp_path, capsys) -> None:
+    """Their energies grow with the cell, which is no contradiction of theirs."""
+    from ase.build import bulk
+    from ase.io import write
+
+    frames = []
+    for a in (4.0, 4.1, 4.2, 4.3, 4.4, 4.5):
+        for cubic in (False, True):
+            salt = bulk("MgO", "rocksalt", a=a, cubic=cubic)
+            salt.info["y"] = len(salt) * a
+            frames.append(salt)
+    write("cells.extxyz", frames)
+    said = ["cells.extxyz", "--target", "y", "--model", "mean", "--split", "random:8/2/2"]
+    assert train(*said, "--extensive", "--out", "m") == 0
+    words = capsys.readouterr().err
+    assert "have their structure in the training part too" in words
+    assert "different values" not in words
+    assert train(*said, "--out", "n") == 0
+    assert "6 structure(s) stand in several rows with different values" in capsys.readouterr().err

@@ -370,3 +370,34 @@ def test_one_model_that_wants_atoms_makes_it_the_smiles_for_all(tmp_path: Path) 
     assert row["homo"]
     assert row["band_gap"]
     assert "read as SMILES" in row["warning"]
+
+
+def test_cells_of_one_crystal_are_one_candidate_unless_a_target_grows_with_them(tmp_path) -> None:
+    from ase.build import bulk
+    from ase.io import write
+
+    folder = tmp_path / "cells"
+    folder.mkdir()
+    small, large = bulk("MgO", "rocksalt", a=4.2), bulk("MgO", "rocksalt", a=4.2, cubic=True)
+    for name, atoms in (("a", small), ("b", large), ("c", small.repeat((2, 1, 1)))):
+        write(folder / f"{name}.vasp", atoms)
+    table = tmp_path / "t.csv"
+    table.write_text("smiles,y\n" + "".join(f"{'C' * n},{n}\n" for n in range(1, 13)))
+    for options, n_same in (([], ["3"]), (["--extensive"], ["1", "1", "1"])):
+        model = tmp_path / f"m{len(options)}"
+        words = [
+            "train",
+            str(table),
+            "--target",
+            "y",
+            "--model",
+            "mean",
+            "--out",
+            str(model),
+            "--quiet",
+            *options,
+        ]
+        assert main(words) == 0
+        out = tmp_path / f"s{len(options)}"
+        assert run(model, folder, "--out", out, "--format", "csv") == 0
+        assert [row["n_same"] for row in csv_rows(out / "results.csv")] == n_same

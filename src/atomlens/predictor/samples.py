@@ -14,8 +14,14 @@ from safetensors.numpy import save as save_arrays
 
 from atomlens.datasets.base import Dataset
 from atomlens.errors import DatasetError, ModelError
+from atomlens.neighbors.identity import (
+    digests_in_given_cells,
+    nearby_digests,
+    nearby_in_given_cells,
+    row_digests,
+    structure_digests,
+)
 from atomlens.structures.arrays import StructureArrays
-from atomlens.structures.identity import nearby_digests, row_digests, structure_digests
 
 PARTS = ("train", "validation", "test")
 PRETRAINING = "pretraining"
@@ -98,13 +104,26 @@ class TrainingSamples:
         from. Of a structure that was in several parts, the first of train, pretraining, validation
         and test is named: the one that makes a prediction look best.
         """
-        found = structure_digests(structures).tolist()
-        unknown = [i for i, digest in enumerate(found) if digest not in self._places]
-        nearby = nearby_digests(structures.subset(np.array(unknown, dtype=np.int64)))
-        for i, others in zip(unknown, nearby, strict=True):
-            known = [digest for digest in others if digest in self._places]
-            found[i] = known[0] if known else found[i]
+        found = self.digests_of(structures)
+        for nearby in (nearby_digests, nearby_in_given_cells):
+            unknown = [i for i, digest in enumerate(found) if digest not in self._places]
+            rest = nearby(structures.subset(np.array(unknown, dtype=np.int64)))
+            for i, others in zip(unknown, rest, strict=True):
+                found[i] = next((other for other in others if other in self._places), found[i])
         return tuple(_WORDS[self._places[d]] if d in self._places else "" for d in found)
+
+    def digests_of(self, structures: StructureArrays) -> list[int]:
+        """(n,) digests of structures as these samples hold them.
+
+        Folders of earlier days (and a pretraining on one) hold those of the cells as given.
+        """
+        found: list[int] = structure_digests(structures).tolist()
+        unknown = [i for i, digest in enumerate(found) if digest not in self._places]
+        earlier = digests_in_given_cells(structures.subset(np.array(unknown, dtype=np.int64)))
+        for i, digest in zip(unknown, earlier.tolist(), strict=True):
+            if digest in self._places:
+                found[i] = digest
+        return found
 
     @cached_property
     def _places(self) -> dict[int, int]:
@@ -197,7 +216,7 @@ def find_part(
         DatasetError: not one of the samples is in the data.
     """
     own = np.flatnonzero(samples.parts == PARTS.index(part))
-    structures = structure_digests(dataset.structures).tolist()
+    structures = samples.digests_of(dataset.structures)
     search = _Search(samples, own, names, dataset, part)
     wanted_structures = samples.structures[own].tolist()
     if values is None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from atomlens.errors import Failure
 from atomlens.machine import choose_device
+from atomlens.neighbors.identity import row_digests, structure_digests
 from atomlens.predictor import Prediction, Predictor
 from atomlens.predictor.columns import ColumnNames
 from atomlens.predictor.inputs import Inputs, from_items, without_readers
@@ -32,7 +33,6 @@ from atomlens.screening.columns import (
 )
 from atomlens.structures.arrays import Structure, StructureArrays, warnings_of
 from atomlens.structures.disorder import DisorderChoice
-from atomlens.structures.identity import structure_digests
 from atomlens.structures.workers import Task, Worker, WorkerDiedError
 from atomlens.targets import value_slices
 
@@ -96,9 +96,12 @@ def answers(job: Job, found: Sequence[Found]) -> list[Row]:
         measured = {} if job.measure is None else job.measure.rows(models, inputs.structures)
     if job.strict:
         predictions = [prediction.strictly() for prediction in predictions]
-    digests = dict(
-        zip(inputs.places.tolist(), structure_digests(inputs.structures).tolist(), strict=True)
-    )
+    found_digests = structure_digests(inputs.structures)
+    if any(target.extensive for prediction in predictions for target in prediction.targets):
+        # two cells of one crystal have two answers
+        sizes = inputs.structures.n_atoms.astype(float)[:, None]
+        found_digests = row_digests(found_digests, sizes)
+    digests = dict(zip(inputs.places.tolist(), found_digests.tolist(), strict=True))
     called = [ColumnNames(prediction.targets) for prediction in predictions]
     rows = [
         _row(job, place, found[place], digests.get(place), predictions, called, number)

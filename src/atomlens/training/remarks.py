@@ -178,6 +178,8 @@ def _tell_contradictions(data: TrainingData, tell: Tell) -> None:
         if target.n_values > 1:
             continue
         values = dataset.values[rows, place.start]
+        if target.extensive:  # of two cells of one crystal the larger has more
+            values = values / np.maximum(dataset.structures.n_atoms[rows], 1)
         known = np.flatnonzero(np.isfinite(values))
         lowest, highest = np.full(len(sizes), np.inf), np.full(len(sizes), -np.inf)
         np.minimum.at(lowest, group[known], values[known])
@@ -188,8 +190,9 @@ def _tell_contradictions(data: TrainingData, tell: Tell) -> None:
             continue
         worst = int(apart.argmax())
         names = [dataset.structures.names[row] for row in rows[group == worst][:3].tolist()]
+        unit = f"{target.unit}/atom" if target.extensive else target.unit
         shown = [
-            target.classes[int(end[worst])] if target.classes else f"{end[worst]:g} {target.unit}"
+            target.classes[int(end[worst])] if target.classes else f"{end[worst]:g} {unit}"
             for end in (lowest, highest)
         ]
         tell(

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from ase.build import molecule
+from ase.build import bulk, molecule
 
 from atomlens.datasets.base import Dataset
 from atomlens.errors import DatasetError
+from atomlens.neighbors.identity import digests_in_given_cells
 from atomlens.predictor.samples import PARTS, FoundPart, TrainingSamples, find_part
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
@@ -99,6 +100,42 @@ def test_missing_samples_are_counted_and_named() -> None:
 def test_the_part_of_a_structure_does_not_depend_on_its_name() -> None:
     asked = dataset(["CH4", "O2", "C2H2", "CO"], called=list("abcd")).structures
     assert SAMPLES.part_of(asked) == ("train", "test", "", "validation")
+
+
+SALT, COPPER = bulk("NaCl", "rocksalt", a=5.64), bulk("Cu", "fcc", a=3.6)
+
+
+def crystals(*atoms) -> Dataset:
+    return Dataset(
+        name="crystals",
+        structures=StructureArrays.from_atoms(list(atoms)),
+        targets=(Target(name="y"),),
+        values=np.arange(float(len(atoms)))[:, None],
+    )
+
+
+def test_a_crystal_of_the_training_is_known_in_every_cell() -> None:
+    samples = TrainingSamples.of(crystals(SALT, COPPER), parts([0], [], [1]))
+    moved = bulk("NaCl", "rocksalt", a=5.64, cubic=True)
+    moved.positions += [1.3, 0.2, 0.7]
+    strained = bulk("NaCl", "rocksalt", a=5.7)
+    asked = crystals(SALT.repeat((2, 1, 1)), moved, COPPER.repeat(2), strained).structures
+    assert samples.part_of(asked) == ("train", "train", "test", "")
+    again = find_part(samples, "test", ("Cu",), crystals(moved, COPPER.repeat(2)), None)
+    assert again.rows == (1,)
+
+
+def test_a_folder_of_earlier_days_knows_its_crystals_as_they_were_given() -> None:
+    data = crystals(SALT, COPPER)
+    samples = TrainingSamples.of(data, parts([0], [], [1]))
+    earlier = replace(samples, structures=digests_in_given_cells(data.structures))
+    assert not set(earlier.structures.tolist()) & set(samples.structures.tolist())
+    assert earlier.part_of(data.structures) == ("train", "test")
+    assert find_part(earlier, "test", ("Cu",), data, data.values).rows == (1,)
+    rounded = SALT.copy()
+    rounded.positions[1] += 1e-6
+    tuned = TrainingSamples.of(crystals(COPPER.repeat(2)), parts([0], [], [])).after(earlier)
+    assert tuned.part_of(crystals(COPPER, rounded).structures) == ("train", "pretraining")
 
 
 def test_a_pretraining_is_remembered() -> None:

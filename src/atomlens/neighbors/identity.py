@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.machine import plain, worth_compiling
+from atomlens.neighbors.contents import N_DISTANCES, N_SIDES, empty_room, read_contents
 from atomlens.structures.arrays import StructureArrays
 
 _STEP = 0.01
@@ -18,21 +20,60 @@ _SHIFT = 0.2718
 _LARGEST_FOR_PAIRS = 1000
 """Atoms of a molecule up to which the distances between all pairs are looked at."""
 _PAIRS_AT_ONCE = 1_000_000
-_FORMULA, _MOLECULE, _CRYSTAL = 1, 2, 3
+_FORMULA, _MOLECULE, _CRYSTAL, _PRIMITIVE = 1, 2, 3, 4
 _EDGE = 0.008
 """Of a step: what is this near to an edge may have been rounded over it."""
 _MOST_AT_EDGES = 6
 """Numbers near an edge that are tried on its other side."""
+_ALIKE = 0.05
+"""Of a step: numbers of atoms of a crystal that are this near to each other are one number."""
+_PLAIN_WORK = 5000
+"""Pairs of atoms whose distances plain Python finds in a part of the time of the compiler."""
+_WEIGHTS = 0.5 + np.arange(119) * 0.6180339887 % 1
+"""(119,) of the elements: tell apart what differs in the kinds of atoms alone."""
 
 
 def structure_digests(structures: StructureArrays) -> NDArray[np.uint64]:
     """(n,) one number of the content of each structure; names and charges do not count.
 
-    Equal for the same atoms in another order, and for positions that differ by rounding, unless
-    that carries a number over the edge of a step of 0.01 Å (see `nearby_digests`). A molecule may
-    be turned, moved and mirrored; a crystal may be turned, and its atoms moved by lattice vectors,
-    but the choice of its cell and origin counts. Of a bare formula the ratio of its elements
-    counts.
+    Equal for the same atoms in another order, turned, moved or mirrored, and for positions that
+    differ by rounding, unless that carries a number over the edge of a step of 0.01 Å (see
+    `nearby_digests`). Of a crystal, a slab or a wire the choice of the cell and of its origin do
+    not count: a supercell is its primitive cell (of more than 5,000 atoms, or 1,500 in the
+    primitive cell, they count as in `digests_in_given_cells`). Of a bare formula the ratio of its
+    elements counts.
+    """
+    contents = _Contents.of(structures)
+    digests = np.zeros(len(structures), dtype=np.uint64)
+    rest = np.flatnonzero(contents.counts == 0)
+    digests[rest] = digests_in_given_cells(structures.subset(rest))
+    for i in np.flatnonzero(contents.counts).tolist():
+        digests[i] = contents[i].digest
+    return digests
+
+
+def nearby_digests(structures: StructureArrays) -> list[list[int]]:
+    """Return for each structure what `structure_digests` may say of it when it was rounded.
+
+    Steps have edges: of a molecule of 18 atoms there are 54 numbers, and positions that were
+    rounded to 4 decimals carry one of them over an edge in 6 of 100 molecules. So numbers that
+    are within 8e-5 Å of an edge are tried on its other side, six of them at most.
+    """
+    contents = _Contents.of(structures)
+    rest = np.flatnonzero(contents.counts == 0)
+    others: list[list[int]] = [[] for _ in range(len(structures))]
+    for i, found in zip(rest.tolist(), nearby_in_given_cells(structures.subset(rest)), strict=True):
+        others[i] = found
+    for i in np.flatnonzero(contents.counts).tolist():
+        others[i] = contents[i].nearby()
+    return others
+
+
+def digests_in_given_cells(structures: StructureArrays) -> NDArray[np.uint64]:
+    """(n,) the digests of folders made before cells were folded: of crystals the cell counts too.
+
+    A crystal may be turned, and its atoms moved by lattice vectors, but the choice of its cell and
+    origin counts. Of molecules and formulas it is the same number.
     """
     found = _Numbers.of(structures)
     rows = found.rows[_order(found.owners, found.rows)]
@@ -49,13 +90,8 @@ def structure_digests(structures: StructureArrays) -> NDArray[np.uint64]:
     return digests
 
 
-def nearby_digests(structures: StructureArrays) -> list[list[int]]:
-    """Return for each structure what `structure_digests` may say of it when it was rounded.
-
-    Steps have edges: of a molecule of 18 atoms there are 54 numbers, and positions that were
-    rounded to 4 decimals carry one of them over an edge in 6 of 100 molecules. So numbers that
-    are within 8e-5 Å of an edge are tried on its other side, six of them at most.
-    """
+def nearby_in_given_cells(structures: StructureArrays) -> list[list[int]]:
+    """Return for each structure what `digests_in_given_cells` may say when it was rounded."""
     found = _Numbers.of(structures)
     offsets = structures.offsets.tolist()
     others: list[list[int]] = []
@@ -81,6 +117,105 @@ def _other_sides(found: "_Numbers", i: int, own: slice) -> list[int]:
         order = np.lexsort((other[:, 3], other[:, 2], other[:, 1], other[:, 0]))
         digests.append(_number([found.heads[i], other[order]]))
     return digests
+
+
+class _Content(NamedTuple):
+    """The numbers of one crystal, each near to others as one number: its levels."""
+
+    head: NDArray[np.int64]
+    """(2,) kind of content, directions that repeat"""
+    kinds: NDArray[np.int64]
+    """(n_atoms,) elements"""
+    members: NDArray[np.int64]
+    """(8 + 9 n_atoms,) level of each number: of the lattice, then of the atoms"""
+    levels: NDArray[np.float64]
+    """(n_levels,) in steps"""
+
+    @property
+    def digest(self) -> int:
+        return self._digest(np.floor(self.levels))
+
+    def nearby(self) -> list[int]:
+        """Return the digests with numbers at the edge of a step on its other side."""
+        below = np.floor(self.levels)
+        above = self.levels - below
+        aside = np.minimum(above, 1 - above)
+        places = np.flatnonzero(aside < _EDGE)
+        places = places[np.argsort(aside[places], kind="stable")][:_MOST_AT_EDGES]
+        others = []
+        for chosen in range(1, 1 << len(places)):
+            moved = below.copy()
+            for bit, place in enumerate(places.tolist()):
+                if chosen >> bit & 1:
+                    moved[place] += 1 if above[place] > 0.5 else -1
+            others.append(self._digest(moved))
+        return others
+
+    def _digest(self, steps: NDArray[np.float64]) -> int:
+        numbers = steps.astype(np.int64)[self.members]
+        rows = np.column_stack([self.kinds, numbers[N_SIDES:].reshape(-1, N_DISTANCES)])
+        rows = rows[np.lexsort(rows.T[::-1])]
+        return _number([self.head, numbers[:N_SIDES], rows])
+
+
+class _Contents(NamedTuple):
+    """What crystals, slabs and wires are told apart by, whatever their cells."""
+
+    counts: NDArray[np.int64]
+    """(n,) atoms of the primitive cell; 0 for all that has none"""
+    offsets: NDArray[np.int64]
+    kinds: NDArray[np.int64]
+    sides: NDArray[np.float64]
+    distances: NDArray[np.float64]
+    n_directions: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, structures: StructureArrays) -> "_Contents":
+        n_directions = structures.pbc.sum(axis=1)
+        periodic = np.flatnonzero((n_directions > 0) & ~structures.is_formula)
+        counts = np.zeros(len(structures), dtype=np.int64)
+        offsets = np.zeros(len(structures), dtype=np.int64)
+        chosen = structures.subset(periodic)
+        owners = np.repeat(np.arange(len(chosen)), chosen.n_atoms)
+        order = np.lexsort((chosen.atomic_numbers, owners))
+        kinds = chosen.atomic_numbers[order].astype(np.int64)
+        sides = np.zeros((len(structures), N_SIDES))
+        distances = np.zeros((len(kinds), N_DISTANCES))
+        found, lattices = np.zeros(len(chosen), np.int64), np.zeros((len(chosen), N_SIDES))
+        if len(chosen):
+            work = int(np.square(chosen.n_atoms).sum())
+            compiled = worth_compiling(read_contents, work, _PLAIN_WORK)
+            (read_contents if compiled else plain(read_contents))(
+                chosen.offsets,
+                kinds,
+                chosen.positions[order],
+                chosen.cells,
+                chosen.pbc,
+                lattices,
+                distances,
+                _WEIGHTS,
+                found,
+                empty_room(int(chosen.n_atoms.max())),
+            )
+        counts[periodic], offsets[periodic] = found, chosen.offsets[:-1]
+        sides[periodic] = lattices
+        return cls(counts, offsets, kinds, sides, distances, n_directions)
+
+    def __getitem__(self, i: int) -> _Content:  # type: ignore[override]
+        own = slice(self.offsets[i], self.offsets[i] + self.counts[i])
+        kinds = self.kinds[own]
+        numbers = np.concatenate([self.sides[i], self.distances[own].ravel()])
+        # what belongs together: the lattice, and each column of each element
+        columns = np.arange(N_DISTANCES)[None, :] + N_DISTANCES * kinds[:, None]
+        groups = np.concatenate([np.full(N_SIDES, -1), columns.ravel()])
+        steps = numbers / _STEP + _SHIFT
+        order = np.lexsort((steps, groups))
+        first = np.ones(len(order), dtype=np.bool_)
+        first[1:] = (np.diff(groups[order]) > 0) | (np.diff(steps[order]) > _ALIKE)
+        members = np.empty(len(order), dtype=np.int64)
+        members[order] = np.cumsum(first) - 1
+        levels = np.bincount(members, steps) / np.bincount(members)
+        return _Content(np.array([_PRIMITIVE, self.n_directions[i]]), kinds, members, levels)
 
 
 class _Numbers(NamedTuple):
