@@ -29,7 +29,7 @@ _ALIKE = 0.05
 """Of a step: numbers of atoms of a crystal that are this near to each other are one number."""
 _PLAIN_WORK = 5000
 """Pairs of atoms whose distances plain Python finds in a part of the time of the compiler."""
-_WEIGHTS = 0.5 + np.arange(119) * 0.6180339887 % 1
+_WEIGHTS: NDArray[np.float64] = 0.5 + np.arange(119, dtype=np.float64) * 0.6180339887 % 1
 """(119,) of the elements: tell apart what differs in the kinds of atoms alone."""
 
 
@@ -48,7 +48,7 @@ def structure_digests(structures: StructureArrays) -> NDArray[np.uint64]:
     rest = np.flatnonzero(contents.counts == 0)
     digests[rest] = digests_in_given_cells(structures.subset(rest))
     for i in np.flatnonzero(contents.counts).tolist():
-        digests[i] = contents[i].digest
+        digests[i] = contents.of_one(i).digest
     return digests
 
 
@@ -65,7 +65,7 @@ def nearby_digests(structures: StructureArrays) -> list[list[int]]:
     for i, found in zip(rest.tolist(), nearby_in_given_cells(structures.subset(rest)), strict=True):
         others[i] = found
     for i in np.flatnonzero(contents.counts).tolist():
-        others[i] = contents[i].nearby()
+        others[i] = contents.of_one(i).nearby()
     return others
 
 
@@ -201,7 +201,8 @@ class _Contents(NamedTuple):
         sides[periodic] = lattices
         return cls(counts, offsets, kinds, sides, distances, n_directions)
 
-    def __getitem__(self, i: int) -> _Content:  # type: ignore[override]
+    def of_one(self, i: int) -> _Content:
+        """Return the numbers of one structure, those that are near to each other as one."""
         own = slice(self.offsets[i], self.offsets[i] + self.counts[i])
         kinds = self.kinds[own]
         numbers = np.concatenate([self.sides[i], self.distances[own].ravel()])
