@@ -7,6 +7,8 @@ from ase import Atoms
 
 from atomlens.reports.content import ExplainedStructure
 
+HOSTILE_NAME = "</script><b>\"quotes' & {{title}} 水"
+
 
 def explained(atoms: Atoms, **changes: Any) -> ExplainedStructure:
     """Return a structure whose scores rise with the atom's index and add up to one."""

@@ -9,9 +9,7 @@ from ase.build import bulk, molecule
 from chromium import Chromium, find_chromium
 
 from atomlens.reports.page import write_page
-from explained_makers import explained, formula, water
-
-HOSTILE = "</script><b>\"quotes' & {{title}} 水"
+from explained_makers import HOSTILE_NAME, explained, formula, water
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,10 +43,10 @@ def many_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     slab = bulk("NaCl", "rocksalt", a=5.64, cubic=True)
     slab.pbc = (True, True, False)
     structures = [
-        explained(water(), name=HOSTILE),
+        explained(water(), name=HOSTILE_NAME),
         explained(slab, name="layer"),
         explained(formula("Fe2O3"), name="rust", baseline=None, scores_std=None),
         explained(molecule("C60"), name="ball", scores=np.full(60, 1 / 60)),
     ]
     folder = tmp_path_factory.mktemp("pages")
-    return write_page(structures, folder / "many.html", title=HOSTILE)
+    return write_page(structures, folder / "many.html", title=HOSTILE_NAME)

@@ -17,8 +17,7 @@ from atomlens.reports.demo_page import write_index
 from atomlens.reports.page import write_page
 from atomlens.reports.scene import build_scene
 from atomlens.structures import to_atoms
-from conftest import HOSTILE
-from explained_makers import explained
+from explained_makers import HOSTILE_NAME, explained
 
 
 def shown(browser: Chromium) -> dict[str, str]:
@@ -211,12 +210,12 @@ def test_names_that_look_like_markup_are_shown_as_they_are(
     browser: Chromium, many_page: Path, tmp_path: Path
 ) -> None:
     browser.open(many_page)
-    assert browser.run("document.getElementById('name').textContent") == HOSTILE
-    assert browser.run("document.title") == HOSTILE
+    assert browser.run("document.getElementById('name').textContent") == HOSTILE_NAME
+    assert browser.run("document.title") == HOSTILE_NAME
     assert browser.run("document.querySelectorAll('#name b, .page-head b').length") == 0
     path = tmp_path / "a.extxyz"
     path.write_text(browser.run("atomlens.extxyz()"), encoding="utf-8")
-    assert read(path).info["name"] == HOSTILE
+    assert read(path).info["name"] == HOSTILE_NAME
     assert browser.complaints == []
 
 

@@ -163,7 +163,8 @@ def test_ctrl_c_is_quiet_from_the_first_moment(model: Path) -> None:
 
 
 SWALLOWED = """
-import ctypes, sys, time
+import ctypes, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job of a shell may ignore it
 import atomlens.cli
 from atomlens.__main__ import run
 from atomlens.cli.guard import run_guarded
