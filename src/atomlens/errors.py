@@ -18,7 +18,7 @@ the message alone and exits with 2; a traceback means a bug.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from atomlens.printing import LONGEST_MESSAGE, clean_name, cut, one_line, shown
@@ -114,12 +114,19 @@ class Failure:
     """What the user called it: file name, SMILES, formula or row."""
     message: str
     """One sentence: what is wrong and what to do."""
+    source: str = field(default="", compare=False)
+    """Path of the file, or text, that it came from; empty if unknown."""
+
+    def to_dict(self) -> dict[str, str]:
+        """Return what is kept of it in files: name and message."""
+        return {"name": self.name, "message": self.message}
 
     def __post_init__(self) -> None:
         """Make both fit to be shown: names and messages hold what strangers' files say."""
         object.__setattr__(self, "name", clean_name(self.name))
         message = cut(one_line(self.message[: 2 * LONGEST_MESSAGE]), LONGEST_MESSAGE)
         object.__setattr__(self, "message", message)
+        object.__setattr__(self, "source", one_line(self.source[:LONGEST_MESSAGE]))
 
 
 def unknown_name(kind: str, name: object, known: Iterable[object]) -> str:

@@ -140,3 +140,19 @@ def test_targets_that_a_table_lacks_are_named_and_the_others_evaluated(
         assert "no values of gap" in said[1]
         assert "other values" not in said[1]
         assert "no values" not in said[0]
+
+
+def test_of_several_targets_the_one_that_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("smiles,gap [eV],homo [eV]\nCCO,9,-7\nCC,12,-9\n")
+    assert main(["evaluate", "box:qm9", str(table), "--target", "gap"]) == 0
+    shown = capsys.readouterr()
+    assert "gap" in shown.out
+    assert "homo" not in shown.out
+    assert "has no values of" not in shown.err  # of targets that nobody asked for
+    assert main(["evaluate", "box:qm9", str(table), "--target", "cv"]) == 2
+    assert "'cv'" in capsys.readouterr().err
+    assert main(["evaluate", "box:qm9", str(table), "--target", "gaps"]) == 2
+    assert "Did you mean 'gap'?" in capsys.readouterr().err

@@ -251,3 +251,18 @@ def test_an_index_of_many_shows_the_first(
     page = (tmp_path / "index.html").read_text()
     assert '"CCOC"' in page
     assert '"CCOCC"' not in page
+
+
+def test_explanations_name_the_file_that_they_are_of(
+    model_folder: Path, structures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "water.xyz").write_text((structures / "water.xyz").read_text())
+    files, out = [structures / "water.xyz", other / "water.xyz"], tmp_path / "out"
+    words = ["explain", model_folder, *files, "--out", out]
+    assert main([*map(str, words)]) == 0
+    shown = capsys.readouterr().out
+    told = {json.loads(path.read_text())["source"] for path in out.glob("*.json")}
+    assert told == {str(file) for file in files}
+    assert all(str(file) in shown for file in files)

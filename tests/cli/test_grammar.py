@@ -3,6 +3,7 @@
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -83,3 +84,86 @@ def test_help_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == "[]\n"
+
+
+LATE = [
+    "study orbits --model qm9 C60.xyz C70.xyz --out s",
+    "predict qm9 CCO --quiet CCN --format json CCC",
+    "explain --out e qm9 CCO --draw 2d CCN",
+    "screen qm9 --out z CCO --top 3 --by gap CCN",
+    "graph CCO --builder voronoi CCN",
+    "label a.cif --pressure 1 --with gcmc b.cif",
+    "faithful qm9 --out f table.csv",
+    "view qm9 --port 1 mp",
+    "models info --format json qm9",
+    "models push --quiet runs/gap you/gap",
+]
+
+
+@pytest.mark.parametrize("words", LATE)
+def test_arguments_may_stand_behind_options(words: str) -> None:
+    import shlex
+
+    from atomlens.cli.parser import build_parser
+
+    typed = shlex.split(words)
+    found = vars(build_parser(typed).parse_args(typed))
+    plain = [value for value in found.values() if isinstance(value, str | list)]
+    heard = {one for value in plain for one in (value if isinstance(value, list) else [value])}
+    paths = {str(value) for value in found.values() if isinstance(value, Path)}
+    own = [w for w in typed[1:] if not w.startswith("-") and not w.isdigit()]
+    assert set(own) <= heard | paths
+
+
+def test_options_that_may_repeat_are_heard_once_each() -> None:
+    from atomlens.cli.parser import build_parser
+
+    typed = "study orbits --model a C60.xyz --model b C70.xyz --set x=1 --out s".split()
+    found = build_parser(typed).parse_args(typed)
+    assert found.model == ["a", "b"]
+    assert found.inputs == ["C60.xyz", "C70.xyz"]
+    assert found.assignments == ["x=1"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("evaluate qm9 a b", "'b' is one too many; atomlens evaluate takes MODEL and DATA alone"),
+        ("evaluate qm9 --part test a b", "'b' is one too many"),
+        ("datasets --limit 3 list", "options stand behind the command: atomlens datasets list"),
+        ("--quiet predict qm9 CCO", "options stand behind the command: atomlens predict"),
+    ],
+)
+def test_what_stands_in_the_wrong_place_is_told_so(
+    words: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words.split()) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("predict qm9 C --targte gap", "did you mean --target"),
+        ("predict qm9 C -o x.csv", "did you mean --out"),
+        ("predict qm9 C --work-ers 3", "did you mean --workers"),
+        ("train t.csv --sead 3", "did you mean --seed"),
+        ("train t.csv --learningrate 3", "did you mean --set learning_rate=VALUE"),
+        ("graph C --target gap", ""),
+        ("predict qm9 C --models gap", ""),
+        ("view qm9 --target gap", ""),
+        ("evaluate qm9 t.csv --homo gap", ""),
+        ("train t.csv --foo 3", ""),
+        ("label x.cif --with gcmc --pressure 1 --conformer-count 3", ""),  # it would be refused too
+    ],
+)
+def test_only_an_option_that_is_near_is_offered(
+    words: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words.split()) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert ("did you mean" in error) == bool(said)
+    assert error.count("\n") == 1

@@ -5,6 +5,7 @@ import json
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ase import Atoms
 
@@ -12,6 +13,8 @@ from atomlens.cli import main
 from atomlens.structures.records import quiet
 
 KEYS = {"name", "formula", "n_atoms", "signal", "signal_std", "unit"}
+MORE = {"source"}
+"""Beside the keys of the contract. The small model has too few validation values for intervals."""
 
 
 def _predict(model: Path, *arguments: object) -> int:
@@ -28,7 +31,7 @@ def test_json_is_one_array_with_a_failed_input_in_its_place(
     shown = capsys.readouterr()
     records = json.loads(shown.out)
     assert code == 1
-    assert set(records[0]) - {"warning"} == KEYS
+    assert set(records[0]) - {"warning"} == KEYS | MORE
     assert records[0]["name"] == "water"
     assert records[0]["formula"] == "H2O"
     assert records[0]["n_atoms"] == 3
@@ -214,3 +217,124 @@ def test_a_second_run_does_not_read_what_the_first_wrote(
     for _ in range(2):
         assert main(["explain", str(model_folder), str(folder), "--out", str(pages)]) == 0
         assert not (pages / "index.html").exists()
+
+
+WATER = "3\n\nO 0 0 0\nH 0.96 0 0\nH -0.24 0.93 0\n"
+DIATOMIC = "2\n\nC 0 0 0\nO 0 0 1.13\n"
+
+
+@pytest.fixture
+def namesakes(tmp_path: Path) -> Path:
+    """Files of one name in folders of one name, one of them with two structures; and a table."""
+    root = tmp_path / "n"
+    for folder, text in (("x/d", WATER), ("y/d", DIATOMIC), ("z", WATER + DIATOMIC)):
+        (root / folder).mkdir(parents=True)
+        (root / folder / "a.xyz").write_text(text)
+    (root / "t.csv").write_text("name,file,smiles\na,x/d/a.xyz,\n")
+    (root / "s.csv").write_text("name,smiles\na,CCO\nb,QQQ\n")
+    return root
+
+
+def sources(root: Path) -> list[str]:
+    given = [root / "x/d/a.xyz", root / "y/d/a.xyz", *[root / "z/a.xyz"] * 2]
+    return [*map(str, given), str(root / "x/d/a.xyz"), str(root / "s.csv"), "smiles:CO"]
+
+
+def given(root: Path) -> tuple[Path | str, ...]:
+    return root / "x", root / "y", root / "z", root / "t.csv", root / "s.csv", "smiles:CO"
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
+@pytest.mark.parametrize("at_once", [False, True])
+def test_every_row_names_the_file_or_text_that_it_comes_from(
+    suffix: str, at_once: bool, model_folder: Path, namesakes: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    pytest.importorskip("pyarrow")
+    from atomlens.reports.tables import read_rows
+
+    out = tmp_path / f"p{suffix}"
+    more = ("--format", "table") if at_once else ()
+    assert _predict(model_folder, *given(namesakes), "--out", out, *more) == 1
+    rows = json.loads(out.read_text()) if suffix == ".json" else read_rows(out)
+    good = [row for row in rows if not row.get("error")]
+    assert [row["source"] for row in good] == sources(namesakes)
+    (bad,) = [row for row in rows if row.get("error")]
+    assert str(namesakes / "s.csv") in bad["error"]
+    assert suffix == ".json" or bad["source"] == str(namesakes / "s.csv")
+    if at_once:
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0].split()[:2] == ["name", "source"]
+        assert str(namesakes / "y/d/a.xyz") in lines[3]
+
+
+def test_on_a_terminal_sources_stand_only_where_names_leave_them_open(
+    model_folder: Path, structures: Path, namesakes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for inputs in ((structures / "water.xyz", "CCO", "smiles:CO"), (namesakes / "z",)):
+        assert _predict(model_folder, *inputs) == 0
+        assert "source" not in capsys.readouterr().out.splitlines()[0]
+    assert _predict(model_folder, "CC", "smiles:CC") == 0
+    assert capsys.readouterr().out.splitlines()[3].split()[1] == "smiles:CC"
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
+def test_calibrated_intervals_are_in_every_output_with_their_share(
+    suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pyarrow")
+    import atomlens as al
+    from atomlens.reports.tables import read_rows
+
+    model, out = Path("box:formula-gap"), tmp_path / f"p{suffix}"
+    assert _predict(model, "TiO2", "--out", out) == 0
+    (row,) = json.loads(out.read_text()) if suffix == ".json" else read_rows(out)
+    (known,) = al.load("box:formula-gap").predict("TiO2").to_frame().to_dict("records")
+    for name in ("band_gap_low", "band_gap_high"):
+        assert float(row[name]) == pytest.approx(known[name], abs=1e-5)
+    assert float(row["band_gap_low"]) < float(row["band_gap"]) < float(row["band_gap_high"])
+    assert float(row["interval"]) == 0.9
+    assert _predict(model, "TiO2") == 0
+    shown = capsys.readouterr().out
+    assert {"band_gap_low", "band_gap_high"} <= set(shown.splitlines()[0].split())
+    assert "band_gap_low to band_gap_high: 90 % of true values lie inside" in shown
+
+
+def test_without_calibration_no_interval_is_shown(tmp_path: Path) -> None:
+    import dataclasses
+
+    import atomlens as al
+    from atomlens.predictor import Calibration
+
+    model = al.load("box:formula-gap")
+    for calibration in (
+        Calibration.nothing(1),
+        Calibration.fit(np.array([[0.1], [0.2], [-0.1]]), None),  # too few for a promise
+    ):
+        rows = dataclasses.replace(model, calibration=calibration).predict("TiO2").to_rows()
+        assert not {"band_gap_low", "band_gap_high", "interval"} & set(rows[0])
+
+
+def test_of_several_targets_those_that_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("predict", "box:qm9", "CCO", "--target", "gap", "--target", "homo")
+    assert main([*words, "--format", "json"]) == 0
+    (record,) = json.loads(capsys.readouterr().out)
+    assert record["unit"] == {"homo": "eV", "gap": "eV"}
+    assert {"homo", "gap_high"} <= set(record)
+    assert not {"lumo", "cv_std"} & set(record)
+    assert main([*words, "--out", str(tmp_path / "p.csv")]) == 0
+    (row,) = csv.DictReader((tmp_path / "p.csv").read_text().splitlines())
+    assert {"homo", "gap_high"} <= set(row)
+    assert not {"lumo", "cv_std"} & set(row)
+
+
+def test_a_target_that_the_model_has_not_is_one_sentence(
+    model_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _predict(model_folder, "CCO", "--target", "signals") == 2
+    shown = capsys.readouterr()
+    assert "Did you mean 'signal'?" in shown.err
+    assert shown.err.count("\n") == 1
+    assert shown.out == ""

@@ -48,8 +48,8 @@ def test_a_table_keeps_its_rows_and_columns(model: str, capsys) -> None:
     assert ran("predict", model, "in.csv", "--out", "p.csv") == 1
     assert "2 of 4 inputs could not be used" in capsys.readouterr().err
     rows = rows_of(Path("p.csv").read_text())
-    assert list(rows[0]) == ["id", "smiles", "measured", "name", "formula", "n_atoms", "y", "y_std",
-                             "unit", "seen_in", "warning", "error"]  # fmt: skip
+    assert list(rows[0]) == ["id", "smiles", "measured", "name", "source", "formula", "n_atoms",
+                             "y", "y_std", "unit", "seen_in", "warning", "error"]  # fmt: skip
     assert [r["id"] for r in rows] == [r["name"] for r in rows] == ["a", "b", "c", "d"]
     assert [r["measured"] for r in rows] == ["1.5", "2", "3", "4"]
     assert [bool(r["y"]) for r in rows] == [True, False, False, True]

@@ -401,3 +401,19 @@ def test_cells_of_one_crystal_are_one_candidate_unless_a_target_grows_with_them(
         out = tmp_path / f"s{len(options)}"
         assert run(model, folder, "--out", out, "--format", "csv") == 0
         assert [row["n_same"] for row in csv_rows(out / "results.csv")] == n_same
+
+
+def test_ends_of_calibrated_intervals_are_columns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, where = tmp_path / "out", "band_gap_low < band_gap_high"
+    assert run("formula-gap", "TiO2", "ZnS", "--where", where, "--out", out) == 0
+    found = frame(out)
+    expected = al.load("box:formula-gap").predict(["TiO2", "ZnS"])
+    assert found["band_gap_low"].tolist() == pytest.approx(expected.interval_low[:, 0], abs=1e-5)
+    assert found["band_gap_high"].tolist() == pytest.approx(expected.interval_high[:, 0], abs=1e-5)
+    columns = {
+        c["name"]: c["unit"] for c in json.loads((out / "screen.json").read_text())["columns"]
+    }
+    assert columns["band_gap_low"] == columns["band_gap_high"] == "eV"
+    assert "band_gap_low" not in capsys.readouterr().out

@@ -227,3 +227,13 @@ def test_a_folder_of_something_else_is_left_alone(table: Path) -> None:
     with pytest.raises(TrainingError, match="not empty"):
         cross_validate(table, model="mean", target="size", out="cv")
     assert Path("cv/mine.txt").read_text() == "mine"
+
+
+def test_cv_says_when_nothing_was_learned(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = table.read_text().splitlines()
+    noise = [(-1) ** (i // 2 + i // 5) * (i % 7) for i in range(len(lines) - 1)]
+    rows = [f"{line.partition(',')[0]},{v}" for line, v in zip(lines[1:], noise, strict=True)]
+    table.write_text("\n".join([lines[0], *rows]) + "\n")
+    assert _cv(table, "--folds", "3", "--by", "composition") == 0
+    shown = capsys.readouterr()
+    assert "size: no better than predicting the mean" in shown.err

@@ -194,3 +194,32 @@ def test_names_of_targets_lead_to_no_other_folder(
     assert {p.name for p in tmp_path.rglob("*")} >= {"report", "runs"}
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
     assert [p.name for p in (tmp_path / "a").iterdir()] == ["b"]
+
+
+def test_a_model_no_better_than_the_mean_is_told_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, out = tmp_path / "misled.csv", tmp_path / "model"
+    rows = [f"{s},{s.count('C')},train" for s in SMILES]
+    rows += ["CCCN,3,validation", "CCCCCCC,-7,test", "CCCCCCCC,-8,test"]
+    table.write_text("smiles,size [a.u.],split\n" + "\n".join(rows) + "\n")
+    words = ("--model", "ridge", "--split", "source")
+    assert _train(table, out, *words) == 0
+    said = "size: no better than predicting the mean of the training part on the test part: "
+    assert said in capsys.readouterr().out
+    assert said in (out / "README.md").read_text()
+    report = tmp_path / "report"
+    assert main(["evaluate", str(out), str(table), "--part", "test", "--out", str(report)]) == 0
+    assert "size: no better than predicting the mean" in capsys.readouterr().err
+    assert "no better than predicting the mean" in (report / "index.html").read_text()
+
+
+def test_a_model_that_has_learned_and_the_mean_itself_are_not_blamed(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("ridge", "mean"):
+        out = tmp_path / name
+        assert _train(table, out, "--model", name, "--split", "random:.5/.25/.25") == 0
+        assert main(["evaluate", str(out), str(table)]) == 0
+        shown = capsys.readouterr()
+        assert "no better" not in shown.out + shown.err + (out / "README.md").read_text()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from atomlens.cli.guard import say
 from atomlens.cli.reading import forms_given
-from atomlens.errors import SettingsError
+from atomlens.errors import SettingsError, unknown_name
 
 if TYPE_CHECKING:
     from atomlens.predictor import Predictor
@@ -47,6 +47,30 @@ def load_model(given: str) -> "Predictor":
     if hides_boxed(given):
         say(f"{given}: this is the folder here; the model of the box is {PREFIX}{given}.")
     return load(given)
+
+
+def add_targets(parser: argparse.ArgumentParser) -> None:
+    """Add ``--target``, which may be repeated."""
+    parser.add_argument(
+        "--target",
+        metavar="T",
+        action="append",
+        default=[],
+        help="of a model of several targets only this one; may repeat",
+    )
+
+
+def chosen_targets(model: "Predictor", given: Sequence[str]) -> tuple[str, ...]:
+    """Return the targets of a model that are wanted, all by default.
+
+    Raises:
+        SettingsError: the model has no such target.
+    """
+    known = tuple(target.name for target in model.targets)
+    for name in given:
+        if name not in known:
+            raise SettingsError(f"--target: {unknown_name('target of this model', name, known)}")
+    return tuple(name for name in known if not given or name in given)
 
 
 def add_speed(parser: argparse.ArgumentParser, *, batches: bool = True) -> None:

@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Train and test every fold, print the table, write the rest."""
     from atomlens.cli.training_line import TrainingLine
+    from atomlens.predictor.metrics import without_skill
     from atomlens.reports.tables import format_table
     from atomlens.selection import cross_validate
 
@@ -67,6 +68,8 @@ def run(options: argparse.Namespace) -> int:
             told=told,
         )
     emit(format_table(found.to_rows()))
+    for sentence in without_skill(found.overall["pooled"].to_dict()["targets"], "over all folds"):
+        say(f"warning: {sentence}")
     emit(f"Written to {out}: folds.csv, predictions.csv, summary.json, figures, a model a fold.")
     failures = [*data.failures, *found.failures]
     if failures:

@@ -10,6 +10,8 @@ from atomlens.cli.common import (
     add_file_options,
     add_model,
     add_out_folder,
+    add_targets,
+    chosen_targets,
     file_options,
     load_model,
 )
@@ -46,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this command."""
     add_model(parser)
     parser.add_argument("data", metavar="DATA", help="data set, table, file or folder")
+    add_targets(parser)
     parser.add_argument("--part", choices=PARTS, default="all", help="default: all")
     parser.add_argument("--limit", type=int, metavar="N", help="use only this many samples")
     add_out_folder(parser, required=False, help_text="folder for metrics, predictions, figures")
@@ -63,6 +66,7 @@ def run(options: argparse.Namespace) -> int:
         matching_values,
         means_of,
     )
+    from atomlens.predictor.metrics import without_skill
     from atomlens.predictor.ordered import mean_of_forms
     from atomlens.predictor.report import write_evaluation
     from atomlens.reports.tables import format_table
@@ -83,7 +87,10 @@ def run(options: argparse.Namespace) -> int:
     prediction = prediction.of_targets([t.name for t in targets])
     prediction, true = mean_of_forms(prediction, true, data)
     metrics = score(prediction, true, means_of(model, targets))
-    doubts = tuple(f"warning: {doubt}" for doubt in about_sizes(metrics))
+    said = [*about_sizes(metrics)]
+    if model.model_name != "mean":
+        said += without_skill(metrics.to_dict()["targets"])
+    doubts = tuple(f"warning: {doubt}" for doubt in said)
     for doubt in doubts:
         say(doubt)
     if len(prediction.failures) < len(prediction):
@@ -107,7 +114,7 @@ def load_evaluated(
 
     They are read as the training data were; of these the part, of that the limit.
     """
-    from atomlens.datasets.loading import load_known_targets
+    from atomlens.datasets.loading import load_dataset, load_known_targets
     from atomlens.predictor.evaluation import (
         about_known_structures,
         about_missing_targets,
@@ -117,16 +124,22 @@ def load_evaluated(
 
     has_part = options.part != "all"
     reading = reading_for(model, options.data, file_options(options, ()), strictly=has_part)
-    data = load_known_targets(
+    load = load_dataset if options.target else load_known_targets  # what is named must be there
+    wanted = chosen_targets(model, options.target)
+    given = dict(reading.options)
+    for about in ("kinds", "classes"):
+        if about in given:
+            given[about] = {name: said for name, said in given[about].items() if name in wanted}
+    data = load(
         options.data,
-        [t.name for t in model.targets],
+        list(wanted),
         limit=None if has_part else options.limit,
         seed=int(model.record.settings.get("seed", 0)),
-        **reading.options,
+        **given,
     )
     if options.strict:
         data = strict_dataset(data)
-    missing = about_missing_targets(model, data)
+    missing = "" if options.target else about_missing_targets(model, data)
     reading = replace(
         reading, remarks=(*reading.remarks, *([f"warning: {missing}"] if missing else []))
     )

@@ -119,6 +119,7 @@ def run(options: argparse.Namespace) -> int:
         return by_environment(options)
     from atomlens.machine import choose_device
     from atomlens.predictor.inputs import stream_rows, without_readers
+    from atomlens.predictor.prediction import need_sources
     from atomlens.predictor.reading import inputs_reading
     from atomlens.predictor.report import MOST_IN_INDEX, ExplanationWriter
     from atomlens.reports.tables import format_table
@@ -143,17 +144,20 @@ def run(options: argparse.Namespace) -> int:
     failures: list[Failure] = []
     kept: list[Explanation] = []
     rows: list[dict[str, str]] = []
+    sources: list[str] = []
     doubts: list[str] = []
     n = 0
     with ProgressLine("explaining", quiet=options.quiet) as progress:
-        for item, cells in (row for together in found for row in together):
+        for row in (row for together in found for row in together):
             n += 1
-            one = explained(model, item, options, cells)
+            one = explained(model, row.item, options, row.cells)
             if isinstance(one, Failure):
                 failures.append(one)
             else:
+                one = replace(one, source=row.source)
                 writer.add(one)
                 rows += explanation_rows([one])
+                sources.append(one.source)
                 doubt = without_readers(one.warning, warnings_of(one.atoms))  # told when read
                 doubts += [f"warning: {one.name}: {doubt}"] if doubt else []
                 kept += [one] if options.chemiscope is not None else []
@@ -165,8 +169,12 @@ def run(options: argparse.Namespace) -> int:
             from atomlens.predictor.maps import write_explained_map
 
             write_explained_map(model, kept, options.chemiscope)
-        columns = list(dict.fromkeys(name for row in rows for name in row))
-        emit(format_table([{name: row.get(name, "") for name in columns} for row in rows]))
+        shown = rows
+        if need_sources([row["name"] for row in rows], sources):
+            both = zip(rows, sources, strict=True)
+            shown = [{"name": row["name"], "source": source} | row for row, source in both]
+        columns = list(dict.fromkeys(name for row in shown for name in row))
+        emit(format_table([{name: row.get(name, "") for name in columns} for row in shown]))
         first = "index" if len(rows) > 1 else writer.names[0]
         most = f" It shows the first {MOST_IN_INDEX} of {len(rows)}."
         emit(f"Open {folder / first}.html in a browser.{most if len(rows) > MOST_IN_INDEX else ''}")

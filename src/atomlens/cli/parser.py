@@ -98,6 +98,29 @@ _SETTINGS = {
 """Settings by what people type as an option; a test holds them against ``TrainSettings``."""
 
 
+_LETTERS = {
+    "o": "out",
+    "f": "format",
+    "m": "model",
+    "t": "target",
+    "n": "limit",
+    "j": "workers",
+    "s": "seed",
+    "q": "quiet",
+    "d": "device",
+    "b": "batch-size",
+    "e": "epochs",
+}
+"""Options by the letter that other programs give them."""
+_CLOSE = 0.7
+"""How like an option a word must be to be taken for it: ``--sead``, not ``--target`` for strict."""
+
+
+def _is_option(word: str) -> bool:
+    """Say whether a word is an option, and no SMILES such as ``-C`` nor a number."""
+    return re.match(r"--?[A-Za-z][\w-]*(=|$)", word) is not None
+
+
 def _key(word: str) -> str:
     return word.lower().replace("-", "").replace("_", "")
 
@@ -112,11 +135,49 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(2)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse; a command refuses what it does not know itself, as it knows what is near."""
-        found, strange = super().parse_known_args(args, namespace)
-        if strange and " " in self.prog:
-            self.error(f"unrecognized arguments: {' '.join(strange)}")
+        """Parse, with options anywhere among the arguments.
+
+        A command refuses what it does not know itself, as it knows what is near.
+        """
+        words = sys.argv[1:] if args is None else list(args)
+        self._refuse_early_options(words)
+        found, strange = super().parse_known_args(words, namespace)
+        if strange and not any(map(_is_option, strange)) and self._mixes(words):
+            self._mixing = True
+            try:
+                found, strange = self.parse_known_intermixed_args(words, None)
+            finally:
+                self._mixing = False
+        if strange and " " in self.prog and not self._mixing:
+            if any(map(_is_option, strange)):
+                self.error(f"unrecognized arguments: {' '.join(strange)}")
+            taken = [str(action.metavar) for action in self._get_positional_actions()]
+            takes = f"takes {' and '.join(taken)} alone" if taken else "takes options alone"
+            self.error(f"{strange[0]!r} is one too many; {self.prog} {takes}")
         return found, strange
+
+    _mixing = False
+
+    def _mixes(self, words: Sequence[str]) -> bool:
+        """Say whether arguments may go on behind an option: where no action has its own grammar."""
+        return not (
+            self._mixing
+            or "--" in words
+            or any(action.nargs == argparse.PARSER for action in self._get_positional_actions())
+        )
+
+    def _refuse_early_options(self, words: Sequence[str]) -> None:
+        """Refuse options of an action that stand before it."""
+        actions = next((a for a in self._actions if a.nargs == argparse.PARSER), None)
+        if actions is None or not words or not _is_option(words[0]):
+            return
+        first = words[0].partition("=")[0]
+        known = [o for o in self._option_string_actions if o.startswith(first)]
+        named = next((w for w in words if w in (actions.choices or ())), None)
+        if not known and named is not None:
+            self.error(
+                f"{first}: options stand behind the command: {self.prog} {named} ... {first}"
+            )
 
     def _hint(self, message: str) -> str:
         """Return the nearest known option for one that does not exist."""
@@ -124,13 +185,21 @@ class Parser(argparse.ArgumentParser):
         if not strange:
             return ""
         word = strange[0].lstrip("-")
-        if "--set" in self._option_string_actions and _key(word) in _SETTINGS:
+        has_settings = "--set" in self._option_string_actions
+        if has_settings and _key(word) in _SETTINGS:
             return f"; did you mean --set {_SETTINGS[_key(word)]}=VALUE"
-        close = get_close_matches(strange[0], self._option_string_actions, n=1)
+        known = [
+            option.lstrip("-")
+            for option, action in self._option_string_actions.items()
+            if action.help != argparse.SUPPRESS and option.startswith("--")
+        ]
+        if word in _LETTERS and _LETTERS[word] in known:
+            return f"; did you mean --{_LETTERS[word]}"
+        close = get_close_matches(word, known, n=1, cutoff=_CLOSE)
         if close:
-            return f"; did you mean {close[0]}"
-        settings = get_close_matches(_key(word), _SETTINGS, n=1)
-        if "--set" in self._option_string_actions and settings:
+            return f"; did you mean --{close[0]}"
+        settings = get_close_matches(_key(word), _SETTINGS, n=1, cutoff=_CLOSE)
+        if has_settings and settings:
             return f"; did you mean --set {_SETTINGS[settings[0]]}=VALUE"
         return ""
 

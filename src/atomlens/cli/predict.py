@@ -8,6 +8,8 @@ from atomlens.cli.common import (
     add_common_arguments,
     add_model_and_inputs,
     add_speed,
+    add_targets,
+    chosen_targets,
     load_model,
 )
 from atomlens.cli.guard import say
@@ -28,7 +30,7 @@ that cannot be used is listed on stderr and stands in its place with the reason.
 EXAMPLES = """\
 examples:
   atomlens predict qm9 CCO                       a model of the box, no training needed
-  atomlens predict mp "crystals/*.cif"
+  atomlens predict mp "crystals/*.cif" --target band_gap
   atomlens predict runs/homo molecules/
   atomlens predict runs/homo "CCO" "c1ccccc1" ethanol.xyz
   atomlens predict runs/homo table.csv --out predicted.csv
@@ -40,7 +42,10 @@ examples:
 
 A MODEL is a folder that `atomlens train` wrote, or the name of a model in the box (`atomlens
 models list`); a model folder of that name here goes first, `box:NAME` is always the box. The
-column TARGET_std says how far the answer may be off (one standard deviation), `unlike` how unlike
+column TARGET_std says how far the answer may be off (one standard deviation), TARGET_low and
+TARGET_high between which ends it lies in 90 % of cases (split conformal intervals, if the model has
+them; `interval` in files repeats the share), `source` from which file or text it comes (on a
+terminal where names leave that open), `unlike` how unlike
 the training data the input is (percent of the validation part that is nearer, if the model
 knows), `seen_in` whether the model was trained on the structure. A table (column `file`,
 `smiles`, `formula` or `composition`) gives one prediction a row, beside its own columns.
@@ -52,6 +57,7 @@ SUFFIXES = (".csv", ".json", ".jsonl", ".parquet", ".xlsx")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this command."""
     add_model_and_inputs(parser)
+    add_targets(parser)
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help=f"write here: {', '.join(SUFFIXES)}"
     )
@@ -87,8 +93,11 @@ def run(options: argparse.Namespace) -> int:
         check_table(options.out)
         refuse_to_overwrite(options.out, options.inputs)
     model = load_model(options.model)
-    if options.plot is not None and not model.has_spectra:
-        raise SettingsError(f"--plot {options.plot}: this model predicts numbers, no spectra.")
+    wanted = set(chosen_targets(model, options.target))
+    if options.plot is not None and not any(
+        t.is_spectrum for t in model.targets if t.name in wanted
+    ):
+        raise SettingsError(f"--plot {options.plot}: numbers are predicted, no spectra.")
     tell_unfinished(options.model)
     shown = (options.format, options.plot, options.embedding)
     if options.out is not None and all(one is None for one in shown):
@@ -105,6 +114,7 @@ def write_as_they_come(model: "Predictor", options: argparse.Namespace) -> int:
     flat = options.out.suffix in (".csv", ".parquet", ".xlsx")
     replaced = options.out.exists()
     reading = reading_options(options, leave_out=[options.out], n_workers=options.workers)
+    targets = chosen_targets(model, options.target)
     doubts, n_inputs = Doubts(), 0
     failures: list[Failure] = []
     with (
@@ -118,6 +128,7 @@ def write_as_they_come(model: "Predictor", options: argparse.Namespace) -> int:
                 n_workers=options.workers,
                 device=options.device,
             )
+            prediction = prediction.of_targets(targets)
             if options.strict:
                 prediction = prediction.strictly()
             journal.add(prediction.to_rows() if flat else prediction.to_records())
@@ -151,6 +162,7 @@ def predict_at_once(model: "Predictor", options: argparse.Namespace) -> int:
             device=options.device,
             progress=progress,
         )
+    prediction = prediction.of_targets(chosen_targets(model, options.target))
     if options.strict:
         prediction = prediction.strictly()
     records = prediction.to_records()
@@ -166,6 +178,8 @@ def predict_at_once(model: "Predictor", options: argparse.Namespace) -> int:
     elif n_failed < len(records) and (options.format or options.out is None):
         as_csv = options.format == "csv"
         emit(to_csv(prediction.to_rows()) if as_csv else format_table(prediction.to_summary()))
+        if not as_csv and any(prediction.intervals):
+            emit(about_intervals(prediction))
     if options.plot is not None and n_failed < len(records):
         plot_spectra(prediction, options.plot)
     if vectors is not None:
@@ -174,6 +188,18 @@ def predict_at_once(model: "Predictor", options: argparse.Namespace) -> int:
     doubts.hear(prediction, inputs)
     doubts.tell()
     return exit_code(prediction.failures, len(records))
+
+
+def about_intervals(prediction: "Prediction") -> str:
+    """Return what the ends of intervals promise."""
+    from atomlens.predictor.calibration import INTERVAL
+
+    several = len(prediction.targets) > 1
+    name = "TARGET" if several else prediction.targets[0].name
+    return (
+        f"\n{name}_low to {name}_high: {INTERVAL:.0%} of true values lie inside, for structures "
+        "like those of the validation part."
+    ).replace("90%", "90 %")
 
 
 def plot_spectra(prediction: "Prediction", path: Path) -> None:

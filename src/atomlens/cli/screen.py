@@ -242,11 +242,18 @@ def first_rows(result: "ScreenResult") -> list[dict[str, Any]]:
         if name in filled
         and name not in hidden
         and not name.endswith("_unit")
+        and not _is_end(name, rows[0])
         and not isinstance(rows[0][name], list)
     ]
     if all(row.get("n_same") in (1, "1") for row in rows):
         names = [name for name in names if name != "n_same"]
     return [{name: row[name] for name in names} for row in rows]
+
+
+def _is_end(name: str, row: dict[str, Any]) -> bool:
+    """Say whether a column is an end of an interval, which the table has and the terminal not."""
+    stem, _, ending = name.rpartition("_")
+    return ending in ("low", "high") and f"{stem}_std" in row
 
 
 def read_first(table: Path, n: int) -> list[dict[str, Any]]:

@@ -303,6 +303,7 @@ def tell_failures(failures: "Sequence[Failure]", n_samples: int, out: Path) -> N
 
 def summary(model: "Predictor", out: Path) -> str:
     """Return how well the training went, and what can be done next."""
+    from atomlens.predictor.evaluation import about_skill
     from atomlens.reports.tables import format_table
 
     rows = [
@@ -311,6 +312,7 @@ def summary(model: "Predictor", out: Path) -> str:
         for name, figures in model.metrics.get(part, {}).get("targets", {}).items()
     ]
     lines = [format_table(rows)] if rows else []
+    lines += [f"⚠ {sentence}\n" for sentence in about_skill(model)]
     lines.append(
         f"The model is in {out}. Next:\n"
         f"  atomlens predict {out} INPUT...\n"

@@ -18,7 +18,6 @@ An ``.npz`` archive of plain arrays (nothing in it can be unpickled), compressed
 """
 
 import json
-from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -123,7 +122,7 @@ def _header(dataset: Dataset) -> dict[str, Any]:
         "format": FORMAT,
         "name": dataset.name,
         "targets": [t.to_dict() for t in dataset.targets],
-        "failures": [asdict(f) for f in dataset.failures],
+        "failures": [f.to_dict() for f in dataset.failures],
         "warnings": {str(i): list(w) for i, w in enumerate(dataset.structures.warnings) if w},
     }
 

@@ -23,6 +23,7 @@ from atomlens.structures.disorder import REFUSE, DisorderChoice, form_of, name_o
 from atomlens.structures.workers import Outcome
 
 _NOT_TARGETS = {"name", "source", "is_formula", "comment", "unique_id", "id", "split", "index"}
+_NOT_TARGETS |= {"typed"}  # a text that a structure was read from
 _NOT_TARGETS |= {"ctime", "mtime", "user"}  # ase's own notes in its data bases and JSON
 _ASE_RESULTS = ("energy", "free_energy")
 """Total energies in eV, by the definition of ase."""

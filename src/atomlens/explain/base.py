@@ -222,6 +222,8 @@ class Explanation:
     seen: str = ""
     """In which part of the model's training the structure was (``train``, ``validation``, ``test``,
     ``pretraining``), by content and not by name; empty if in none, or if nobody knows."""
+    source: str = ""
+    """Path of the file, or text, that the structure was read from; empty if nobody knows."""
 
     def to_atoms(self) -> "Atoms":
         """Return the structure with the scores as a per-atom array.
@@ -235,6 +237,8 @@ class Explanation:
             atoms.set_array(f"{column}_std", np.asarray(self.scores_std, dtype=float))
         atoms.info.update(name=self.name, target=self.target, method=self.method)
         atoms.info[self.target] = self.prediction
+        if self.source:
+            atoms.info["source"] = self.source
         if self.seen:
             atoms.info["seen_in"] = self.seen
         return atoms
@@ -243,6 +247,7 @@ class Explanation:
         """Return plain values, ready for JSON."""
         return {
             "name": self.name,
+            **({"source": self.source} if self.source else {}),
             "target": self.target,
             "unit": self.unit,
             "method": self.method,

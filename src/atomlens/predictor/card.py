@@ -7,6 +7,7 @@ from typing import Any
 
 from atomlens.elements import SYMBOLS
 from atomlens.models import MODELS
+from atomlens.predictor.evaluation import about_skill
 from atomlens.predictor.tested import number, tested_methods
 from atomlens.predictor.trained import TrainedModel
 from atomlens.printing import one_line
@@ -140,6 +141,7 @@ def _metrics(predictor: TrainedModel) -> str:
         if "test" in parts
         else "\nThe test part has not been looked at yet."
     )
+    lines += [f"\n⚠ {_plain(sentence)}" for sentence in about_skill(predictor)]
     lines += [_beside_others(predictor), _agreement(predictor), _faithful(predictor)]
     return "\n".join(line for line in lines if line)
 

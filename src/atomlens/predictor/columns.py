@@ -6,12 +6,14 @@ from atomlens.targets import Target
 
 FRAME = (
     "name",
+    "source",
     "formula",
     "n_atoms",
     "unlike",
     "ordered_models",
     "conformers",
     "unit",
+    "interval",
     "grid",
     "seen_in",
     "warning",

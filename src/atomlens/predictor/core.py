@@ -259,7 +259,7 @@ class Predictor(TrainedModel):
         else:
             options = ReadingOptions(n_workers=n_workers).for_formulas(self.reads_formulas)
             found = stream_rows(structures, options)
-            rows = (item for together in found for item, _ in together)
+            rows = (row.item for together in found for row in together)
         for item in rows:
             if isinstance(item, Failure):
                 yield item
@@ -328,6 +328,8 @@ class Predictor(TrainedModel):
             unlike=shares,
             seen=tuple(seen),
             carried=inputs.carried,
+            sources=inputs.sources,
+            intervals=self.intervals,
         )
         return one_row_each(rows, inputs.forms, inputs.is_conformer) if inputs.forms else rows
 

@@ -14,6 +14,7 @@ from atomlens.predictor.metrics import (
     RegressionMetrics,
     classification_metrics,
     regression_metrics,
+    without_skill,
 )
 from atomlens.predictor.prediction import Prediction
 from atomlens.predictor.samples import find_part
@@ -71,6 +72,17 @@ def about_sizes(metrics: Metrics) -> Iterator[str]:
                 f"{figures.spearman:.2f}) and miss their sizes (R² {figures.r2:.3g}); the values"
                 f"{unit} may be in another unit or relative to something else."
             )
+
+
+def about_skill(model: TrainedModel) -> tuple[str, ...]:
+    """Return a sentence on each target that a trained model predicts no better than its mean.
+
+    By its test part, else by its validation part; nothing of the model that is a mean.
+    """
+    part = next((p for p in ("test", "validation") if model.metrics.get(p)), None)
+    if part is None or model.model_name == "mean":
+        return ()
+    return tuple(without_skill(model.metrics[part].get("targets", {}), f"on the {part} part"))
 
 
 def training_means(

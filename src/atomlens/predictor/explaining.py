@@ -48,7 +48,8 @@ def explain_one(
     """Explain the prediction for one structure; see `Predictor.explain`."""
     method = default_method(predictor.models[0]) if method is None else method
     check_method(method)
-    structures, bonding = _only_one(given, predictor)
+    inputs, bonding = _only_one(given, predictor)
+    structures = inputs.structures
     question = Question.about(predictor, structures, target=target, at=at, device=device)
     explainer = EXPLAINERS[method]()
     found = explainer.explain(question)
@@ -80,6 +81,7 @@ def explain_one(
         tested=tested_sentence(predictor.metrics, question.target.name, method),
         warning=with_readers(structures, (_doubt(question),))[0],
         seen=known_part(predictor.seen_in(structures)[0]),
+        source=inputs.sources[0] if inputs.sources else "",
     )
 
 
@@ -121,7 +123,7 @@ def _baseline(explainer: Explainer, scores: NDArray[np.float64]) -> float | None
     return 0.0 if explainer.signed or bool((scores < 0).any()) else None
 
 
-def _only_one(given: Any, predictor: TrainedModel) -> tuple[StructureArrays, Bonding | None]:
+def _only_one(given: Any, predictor: TrainedModel) -> tuple[Inputs, Bonding | None]:
     """Return the one structure that is meant, or raise the reason why it cannot be used.
 
     Beside it the bonds that its file or SMILES names, which the arrays do not hold.
@@ -141,4 +143,4 @@ def _only_one(given: Any, predictor: TrainedModel) -> tuple[StructureArrays, Bon
             f"explain takes one structure, and this input holds {len(inputs.structures)}; use "
             "explain_many."
         )
-    return inputs.structures, bonding
+    return inputs, bonding

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from atomlens.errors import AtomlensError, DatasetError, Failure, GraphError, Se
 from atomlens.graphs import GraphStore
 from atomlens.models.base import PropertyModel
 from atomlens.neighbors.base import GraphBuilder
-from atomlens.structures.arrays import Structure, StructureArrays, structure_of
+from atomlens.structures.arrays import Structure, StructureArrays, source_of, structure_of
 from atomlens.structures.disorder import form_of
 from atomlens.structures.options import AS_IT_IS, ReadingOptions
 
@@ -50,6 +50,9 @@ class Inputs:
     for others. Empty if there is none."""
     is_conformer: tuple[bool, ...] = ()
     """Of all inputs: True for conformers. Empty as `forms`."""
+    sources: tuple[str, ...] = ()
+    """Of all inputs: path of the file, or the text, that each came from; empty for objects. Empty
+    if nobody knows."""
 
     def without(self, bad: Sequence[int], messages: Sequence[str]) -> "Inputs":
         """Return the inputs after some of the usable ones (by number) turned out not to be."""
@@ -81,9 +84,9 @@ def gather(given: Any, options: ReadingOptions = AS_IT_IS) -> Inputs:
         return from_items([given])
     one = given[0] if isinstance(given, list | tuple) and len(given) == 1 else given
     if is_packed(one):
-        return gather(load_packed(Path(one).expanduser()).structures)
-    items, carried = read_inputs(given, options)
-    return replace(from_items(items), carried=tuple(carried) if any(carried) else ())
+        structures = load_packed(Path(one).expanduser()).structures
+        return replace(gather(structures), sources=(str(one),) * len(structures))
+    return _of_rows(_read_rows(given, options))
 
 
 def read_inputs(
@@ -94,27 +97,38 @@ def read_inputs(
     Files of tables (CSV, TSV, JSONL, Parquet, Excel, SMILES) give one for each row, packed files
     one for each structure, everything else is read by `read_structures`.
     """
+    rows = _read_rows(given, options)
+    return [row.item for row in rows], [row.cells for row in rows]
+
+
+class InputRow(NamedTuple):
+    """What came of one input."""
+
+    item: "Atoms | Structure | Failure"
+    cells: dict[str, Any]
+    """Of the row of a table that it came from"""
+    source: str
+    """Path of the file, or the text, that it came from; empty for an object"""
+
+
+def _read_rows(given: Any, options: ReadingOptions) -> list[InputRow]:
     from atomlens.structures.reading import read_as
 
     listed = _listed(given, options)
     if not any(map(has_rows, listed)):
-        found_all = read_as(given, options)
-        read: list[Atoms | Structure | Failure] = [*found_all.items]
-        return read, [{}] * len(read)
-    items: list[Atoms | Structure | Failure] = []
-    carried: list[dict[str, Any]] = []
+        return list(map(_plain_row, read_as(given, options).items))
+    rows: list[InputRow] = []
     for is_one, group in groupby(listed, key=has_rows):
-        if not is_one:
-            result = read_as(list(group), options)
-            found = list(result.items)
-            items += found
-            carried += [{}] * len(found)
-            continue
-        for one in group:
-            for item, cells in _rows_of_one(one, options):
-                items.append(item)
-                carried.append(cells)
-    return items, carried
+        if is_one:
+            rows += [row for one in group for row in _rows_of_one(one, options)]
+        else:
+            rows += map(_plain_row, read_as(list(group), options).items)
+    return rows
+
+
+def _plain_row(item: "Atoms | Failure") -> InputRow:
+    source = item.source if isinstance(item, Failure) else source_of(item)
+    return InputRow(item, {}, source)
 
 
 def read_atoms(given: Any, options: ReadingOptions = AS_IT_IS) -> "list[Atoms | Failure]":
@@ -124,9 +138,6 @@ def read_atoms(given: Any, options: ReadingOptions = AS_IT_IS) -> "list[Atoms | 
         StructureArrays.from_structures([item]).to_atoms(0) if isinstance(item, Structure) else item
         for item in items
     ]
-
-
-_Row: TypeAlias = "tuple[Atoms | Structure | Failure, dict[str, Any]]"
 
 
 def stream_inputs(
@@ -142,12 +153,12 @@ def stream_inputs(
         options: As in `gather`.
         together: Structures in each part.
     """
-    waiting: list[_Row] = []
+    waiting: list[InputRow] = []
     for rows in stream_rows(given, options):
         waiting += rows
         while len(waiting) > together:
             n = together
-            while n < len(waiting) and _goes_on(waiting[n][0]):
+            while n < len(waiting) and _goes_on(waiting[n].item):
                 n += 1
             if n == len(waiting):  # the next one may go on with the last crystal
                 break
@@ -164,13 +175,16 @@ def _goes_on(item: "Atoms | Structure | Failure") -> bool:
     return form_of(item) > 0
 
 
-def _of_rows(rows: Sequence[_Row]) -> Inputs:
-    carried = tuple(cells for _, cells in rows)
-    inputs = from_items([item for item, _ in rows])
-    return replace(inputs, carried=carried if any(carried) else ())
+def _of_rows(rows: Sequence[InputRow]) -> Inputs:
+    carried = tuple(row.cells for row in rows)
+    return replace(
+        from_items([row.item for row in rows]),
+        carried=carried if any(carried) else (),
+        sources=tuple(row.source for row in rows),
+    )
 
 
-def stream_rows(given: Any, options: ReadingOptions = AS_IT_IS) -> Iterator[list[_Row]]:
+def stream_rows(given: Any, options: ReadingOptions = AS_IT_IS) -> Iterator[list[InputRow]]:
     """Yield what belongs together: the structures of a file, or one row of a table.
 
     Beside each structure, or the reason why there is none, stand the cells of the table that it
@@ -180,7 +194,7 @@ def stream_rows(given: Any, options: ReadingOptions = AS_IT_IS) -> Iterator[list
 
     if isinstance(given, StructureArrays):
         for structure in given:
-            yield [(structure, {})]
+            yield [InputRow(structure, {}, "")]
         return
     listed = _listed(given, options)
     for is_one, group in groupby(listed, key=has_rows):
@@ -189,7 +203,7 @@ def stream_rows(given: Any, options: ReadingOptions = AS_IT_IS) -> Iterator[list
                 yield from ([row] for row in _rows_of_one(one, options))
             continue
         for found in stream_as(list(group), options):
-            yield [(item, {}) for item in found]
+            yield list(map(_plain_row, found))
 
 
 def _listed(given: Any, options: ReadingOptions) -> list[Any]:
@@ -224,20 +238,20 @@ def is_packed(given: Any) -> bool:
         return False
 
 
-def _rows_of_one(given: Any, options: ReadingOptions) -> "Iterator[_Row]":
+def _rows_of_one(given: Any, options: ReadingOptions) -> Iterator[InputRow]:
     """Yield the structures of each row of a table or packed file, and the cells beside them."""
     rows = _unpacked(given) if is_packed(given) else _rows_of(given, options)
-    return ((options.judged(item), cells) for item, cells in rows)
+    return (row._replace(item=options.judged(row.item)) for row in rows)
 
 
-def _unpacked(path: Any) -> "Iterator[_Row]":
+def _unpacked(path: Any) -> Iterator[InputRow]:
     try:
         structures = load_packed(Path(path).expanduser()).structures
     except DatasetError as problem:
-        yield Failure(name=Path(path).name, message=str(problem)), {}
+        yield InputRow(Failure(name=Path(path).name, message=str(problem)), {}, str(path))
         return
     for structure in structures:
-        yield structure, {}
+        yield InputRow(structure, {}, str(path))
 
 
 def _is_table(given: Any) -> bool:
@@ -246,9 +260,10 @@ def _is_table(given: Any) -> bool:
     return isinstance(given, str | PathLike) and is_table(Path(given)) and "\0" not in str(given)
 
 
-def _rows_of(given: Any, options: ReadingOptions) -> "Iterator[_Row]":
+def _rows_of(given: Any, options: ReadingOptions) -> Iterator[InputRow]:
     places = options.for_tables()
     path = Path("DataFrame" if is_frame(given) else given).expanduser()
+    own = "" if is_frame(given) else str(path)
     try:
         if is_frame(given):
             table = frame_table(given, *places)
@@ -257,7 +272,7 @@ def _rows_of(given: Any, options: ReadingOptions) -> "Iterator[_Row]":
         else:
             table = read_table(path, *places)
     except AtomlensError as problem:
-        yield Failure(name=path.name, message=str(problem)), {}
+        yield InputRow(Failure(name=path.name, message=str(problem)), {}, own)
         return
     plain = plain_columns(table)
     usable = [row for row in range(table.n_rows) if row not in table.problems]
@@ -268,19 +283,22 @@ def _rows_of(given: Any, options: ReadingOptions) -> "Iterator[_Row]":
         cells = {h: c[row] for h, c in plain.items()}
         if row in table.problems:
             message = f"{path}, {called}: {table.problems[row]}"
-            yield Failure(name=called, message=message), cells
+            yield InputRow(Failure(name=called, message=message), cells, own)
             continue
         outcome = next(found)
+        file = table.forms_of.file_of(row)
+        source = own if file is None else str(file)
         heard += [text for text, _ in outcome.remarks]
         if isinstance(outcome.error, AtomlensError):
-            yield Failure(name=called, message=f"{path}, {called}: {outcome.error}"), cells
+            failure = Failure(name=called, message=f"{path}, {called}: {outcome.error}")
+            yield InputRow(failure, cells, source)
             continue
         if outcome.error is not None:
             raise outcome.error
         for atoms in outcome.value:
             if table.names[row]:
                 atoms.info["name"] = table.names[row]
-            yield atoms, cells
+            yield InputRow(atoms, cells, source)
     if heard:
         more = f" (and {len(heard) - 1} more remarks)" if len(heard) > 1 else ""
         warnings.warn(f"{path}: {heard[0]}{more}", stacklevel=4)
@@ -327,6 +345,7 @@ def from_items(items: "Sequence[Atoms | Structure | Failure]") -> Inputs:
         names.append(structure.name)
         errors.append("")
     return Inputs(
+        sources=tuple(i.source if isinstance(i, Failure) else source_of(i) for i in items),
         structures=StructureArrays.from_structures(structures),
         places=np.array(places, dtype=np.int64),
         names=tuple(names),

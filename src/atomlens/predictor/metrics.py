@@ -1,7 +1,7 @@
 """How good predictions are: errors, ranks, and whether the error estimates can be believed."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ _ROWS = (
     ("calibration_error", "calibration error", False),
     ("foreseen_errors", "Spearman of error and estimate", False),
     ("accuracy", "accuracy", False),
+    ("most_common", "accuracy of the most common class", False),
     ("f1", "F1", False),
     ("auc", "ROC AUC", False),
     ("cross_entropy", "cross-entropy", False),
@@ -82,6 +83,8 @@ class ClassificationMetrics:
     """Area under the ROC curve (mean of one-against-rest); NaN if one class only occurs."""
     cross_entropy: float
     """Mean of -log(probability of the true class), in nats."""
+    most_common: float = math.nan
+    """Accuracy of always saying the class that most of these values have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +128,35 @@ class Metrics:
         from atomlens.reports.notebook import table_html
 
         failed = f"{self.n_failed} could not be predicted." if self.n_failed else ""
-        return table_html(self.to_rows(), title=f"{self.n_samples} samples", notes=[failed])
+        notes = [failed, *without_skill(self.to_dict()["targets"])]
+        return table_html(self.to_rows(), title=f"{self.n_samples} samples", notes=notes)
+
+
+def without_skill(targets: Mapping[str, Mapping[str, Any]], where: str = "") -> Iterator[str]:
+    """Yield a sentence on each target that is predicted no better than by a constant.
+
+    Args:
+        targets: Figures by target, as in ``metrics.json``; those of older versions may lack some.
+        where: What the figures are of, ``on the test part``.
+    """
+    place = f" {where}" if where else ""
+    for name, figures in targets.items():
+        n = figures.get("n")
+        mae, mad = figures.get("mae"), figures.get("mad")
+        if mae is not None and mad is not None and n and mae >= mad:
+            unit = f" {figures['unit']}" if figures.get("unit") else ""
+            about = figures.get("mad_about", "these values")
+            about = "the training part" if about == "training part" else about
+            yield (
+                f"{name}: no better than predicting the mean of {about}{place}: the mean absolute "
+                f"error is {mae:.4g}{unit}, that of the mean {mad:.4g}{unit} ({n} values)."
+            )
+        right, common = figures.get("accuracy"), figures.get("most_common")
+        if right is not None and common is not None and n and right <= common < 1:
+            yield (
+                f"{name}: no better than always saying the most common class{place}: {right:.3g} "
+                f"of {n} values are right, {common:.3g} are of that class."
+            )
 
 
 def finite_or_none(value: Any) -> Any:
@@ -285,6 +316,7 @@ def classification_metrics(
         f1=float(f1[1]) if n_classes == 2 else float(np.nanmean(f1)),
         auc=float(np.nanmean(auc)) if np.isfinite(auc).any() else math.nan,
         cross_entropy=float(-np.log(np.maximum(chosen, 1e-300)).mean()),
+        most_common=float(np.bincount(labels).max() / len(labels)),
     )
 
 

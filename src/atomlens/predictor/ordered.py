@@ -83,6 +83,7 @@ def one_row_each(
         unlike=None if p.unlike is None else p.unlike[first],
         seen=tuple(p.seen[i] for i in first) if p.seen else (),
         carried=tuple(p.carried[i] for i in first) if p.carried else (),
+        sources=tuple(p.sources[i] for i in first) if p.sources else (),
         spread=spread,
         ordered_models=counts if counts.any() else None,
         conformers=shapes if shapes.any() else None,

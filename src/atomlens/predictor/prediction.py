@@ -1,18 +1,22 @@
 """Numbers with names, units and an error estimate."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import Failure, SettingsError, unknown_name
+from atomlens.predictor.calibration import INTERVAL
 from atomlens.predictor.columns import ColumnNames
 from atomlens.predictor.samples import UNKNOWN
 from atomlens.printing import percent
+from atomlens.structures.files import stem_of
+from atomlens.structures.text import is_forced
 from atomlens.targets import Target, value_slices
 
 if TYPE_CHECKING:
@@ -66,6 +70,11 @@ class Prediction:
     """(n,) ordered models behind each row; 0 for inputs that are no disordered crystal."""
     conformers: NDArray[np.int64] | None = None
     """(n,) conformers behind each row; 0 for inputs of one shape."""
+    sources: tuple[str, ...] = ()
+    """By input: path of the file, or the text, that it was read from; empty for objects. Empty if
+    nobody knows."""
+    intervals: tuple[bool, ...] = ()
+    """By target: whether the model has calibrated 90 % intervals of it, which tables then show."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -94,6 +103,7 @@ class Prediction:
         return replace(
             self,
             targets=tuple(self.targets[i] for i in kept),
+            intervals=tuple(self.intervals[i] for i in kept) if self.intervals else (),
             values=self.values[:, columns],
             std=self.std[:, columns],
             interval_low=self.interval_low[:, columns],
@@ -153,13 +163,17 @@ class Prediction:
     def to_records(self) -> list[dict[str, Any]]:
         """Return one dictionary per input, ready for JSON.
 
-        ``{"name", "formula", "n_atoms", "<target>", "<target>_std", "unit"}`` behind the cells of
-        the table that the input came from; ``unit`` is a dictionary by target if there are
+        ``{"name", "source", "formula", "n_atoms", "<target>", "<target>_std", "<target>_low",
+        "<target>_high", "unit", "interval"}`` behind the cells of the table that the input came
+        from; ``source`` is the file or text, ``_low`` and ``_high`` are the ends of the interval
+        that holds the share ``interval`` of true values (0.9; all three only where the model has
+        calibrated intervals); ``unit`` is a dictionary by target if there are
         several; a class is its name, with the probabilities of all classes instead of a standard
         deviation; ``unlike`` is there if the model can say it, ``seen_in`` and ``warning`` only if
-        there is something to say; a failed input is ``{"name", "error"}``. A spectrum and its std
-        are lists over ``grid``: ``{"name", "unit", "values"}``, by target if there are several
-        grids. What would be called like a target is called differently (see `ColumnNames`).
+        there is something to say; a failed input is ``{"name", "error"}``. A spectrum, its std and
+        its ends are lists over ``grid``: ``{"name", "unit", "values"}``, by target if there are
+        several grids. What would be called like a target is called differently (see
+        `ColumnNames`).
         """
         names = self.columns
         return [self._record(i, names) for i in range(len(self))]
@@ -167,10 +181,12 @@ class Prediction:
     def to_rows(self) -> list[dict[str, Any]]:
         """Return rows for a CSV file, all with the same columns whatever the inputs were.
 
-        The cells of a table that the inputs came from, then ``name``, ``formula``, ``n_atoms``, for
-        each target its value and ``_std``, for a class its name and the probability of each as
-        ``TARGET_CLASS``; ``unit`` (``TARGET_unit`` for several targets), ``seen_in``, ``warning``
-        and ``error``. Spectra have one row a point of the grid.
+        The cells of a table that the inputs came from, then ``name``, ``source``, ``formula``,
+        ``n_atoms``, for each target its value, ``_std`` and, where the model has calibrated
+        intervals, ``_low`` and ``_high``, for a class its name and the probability of each as
+        ``TARGET_CLASS``; ``unit`` (``TARGET_unit`` for several targets), ``interval`` (0.9, the
+        share of true values between the ends), ``seen_in``, ``warning`` and ``error``. Spectra have
+        one row a point of the grid.
         """
         if self.has_spectra:
             return long_rows(self)
@@ -203,6 +219,7 @@ class Prediction:
         record |= self.unlike_record(i, names)
         units = {t.name: t.unit for t in self.targets}
         record[names["unit"]] = units if len(units) > 1 else self.targets[0].unit
+        record |= self.interval_cells(names)
         return record | self.remark_cells(i, names)
 
     def carried_cells(self, i: int, names: ColumnNames) -> dict[str, Any]:
@@ -213,11 +230,25 @@ class Prediction:
     def frame_cells(self, i: int, names: ColumnNames) -> dict[str, Any]:
         """Return name, formula and number of atoms of an input; a failed one has its name only."""
         failed = bool(self.errors[i])
-        return {
-            names["name"]: self.names[i],
-            names["formula"]: None if failed else self.formulas[i],
-            names["n_atoms"]: None if failed else int(self.n_atoms[i]),
-        }
+        return (
+            {names["name"]: self.names[i]}
+            | self.source_cells(i, names)
+            | {
+                names["formula"]: None if failed else self.formulas[i],
+                names["n_atoms"]: None if failed else int(self.n_atoms[i]),
+            }
+        )
+
+    def source_cells(self, i: int, names: ColumnNames) -> dict[str, str | None]:
+        """Return where an input came from, if that is known of any."""
+        return {names["source"]: self.sources[i] or None} if self.sources else {}
+
+    def interval_cells(self, names: ColumnNames) -> dict[str, float]:
+        """Return what share of true values intervals promise to hold, if there are any."""
+        return {names["interval"]: INTERVAL} if any(self.intervals) else {}
+
+    def _has_interval(self, index: int) -> bool:
+        return bool(self.intervals) and self.intervals[index]
 
     def remark_cells(self, i: int, names: ColumnNames) -> dict[str, Any]:
         """Return what is known of an input beside its numbers, without empty columns."""
@@ -233,6 +264,7 @@ class Prediction:
             self.unlike_record(i, names)
             | self.ordered_cells(i, names)
             | names.units(self.targets)
+            | self.interval_cells(names)
             | {
                 names["seen_in"]: seen or None,
                 names["warning"]: self.warnings[i] or None,
@@ -263,10 +295,11 @@ class Prediction:
     ) -> dict[str, Any]:
         """Return what the record of input ``i`` says about target number ``index``."""
         spread = names.of(target, "_std")
+        ends = {"_low": self.interval_low, "_high": self.interval_high}
+        ends = ends if self._has_interval(index) else {}
         if target.is_spectrum:
-            arrays = (self.values[i, place], self.std[i, place])
-            both = zip((target.name, spread), arrays, strict=True)
-            return {n: _finite_list(a) for n, a in both}
+            arrays = {"": self.values, "_std": self.std} | ends
+            return {names.of(target, w): _finite_list(a[i, place]) for w, a in arrays.items()}
         value = float(self.values[i, place.start])
         probabilities = self.probabilities[index]
         if probabilities is not None:
@@ -277,6 +310,9 @@ class Prediction:
             }
         std = float(self.std[i, place.start])
         record = {target.name: value, spread: std if math.isfinite(std) else None}
+        for ending, array in ends.items():
+            end = float(array[i, place.start])
+            record[names.of(target, ending)] = end if math.isfinite(end) else None
         if self.spread is not None and math.isfinite(self.spread[i, place.start]):
             record[names.of(target, "_spread")] = float(self.spread[i, place.start])
         return record
@@ -301,11 +337,11 @@ class Prediction:
             arrays = {"_std": self.std}
             if self.spread is not None:
                 arrays["_spread"] = self.spread
-            if intervals:
+            if intervals or self._has_interval(index):
                 arrays |= {"_low": self.interval_low, "_high": self.interval_high}
             for ending, array in arrays.items():
                 number = math.nan if self.errors[i] else float(array[i, column])
-                cells[names.of(target, ending)] = None if math.isnan(number) else number
+                cells[names.of(target, ending)] = _number(number, bounds=not intervals)
         return cells
 
     def _repr_html_(self) -> str:
@@ -333,13 +369,19 @@ class Prediction:
             for i in range(len(self))
         ]
         frame = pd.DataFrame(rows)
-        texts = [names[word] for word in ("formula", "seen_in", "warning", "error")]
+        texts = [names[word] for word in ("source", "formula", "seen_in", "warning", "error")]
         for column in (*texts, *(t.name for t in self.targets if t.classes)):
             if column in frame:
                 frame[column] = frame[column].fillna("")
         if names["n_atoms"] in frame:
             frame[names["n_atoms"]] = self.n_atoms
         return frame
+
+
+def _number(value: float, *, bounds: bool) -> float | None:
+    """Return a number, None for none, and with ``bounds`` for infinite ones too."""
+    none = not math.isfinite(value) if bounds else math.isnan(value)
+    return None if none else value
 
 
 def _finite_list(values: Values) -> list[float | None]:
@@ -394,13 +436,19 @@ def long_rows(prediction: Prediction, *, intervals: bool = False) -> list[Row]:
 
 
 def summary_rows(prediction: Prediction) -> list[Row]:
-    """Return one row per input for the terminal, of each spectrum a few points."""
+    """Return one row per input for the terminal, of each spectrum a few points.
+
+    Where each came from is said if the names do not tell.
+    """
     rows: list[Row] = []
     places, names = target_places(prediction.targets), prediction.columns
     units = names.units(prediction.targets)
+    if not need_sources(prediction.names, prediction.sources):
+        prediction = replace(prediction, sources=())
     for i in range(len(prediction)):
         if prediction.errors[i]:
-            rows.append({names["name"]: prediction.names[i], names["error"]: prediction.errors[i]})
+            failed = {names["name"]: prediction.names[i]} | prediction.source_cells(i, names)
+            rows.append(failed | {names["error"]: prediction.errors[i]})
             continue
         row = prediction.frame_cells(i, names)
         for index, (target, place) in enumerate(places.items()):
@@ -413,6 +461,23 @@ def summary_rows(prediction: Prediction) -> list[Row]:
         rows.append(row | units | prediction.remark_cells(i, names))
     good = dict.fromkeys(column for row in rows if names["error"] not in row for column in row)
     return [good | row if names["error"] in row else row for row in rows]
+
+
+def need_sources(names: Sequence[str], sources: Sequence[str]) -> bool:
+    """Say whether names leave open from which of several files or texts some inputs came."""
+    if len(set(sources)) < 2:
+        return False
+    known = zip(names, sources, strict=True)
+    return any(source and not _tells(name, source) for name, source in known) or (
+        len(set(names)) < len(names)
+    )
+
+
+def _tells(name: str, source: str) -> bool:
+    """Say whether a name is what a file or text alone would be called."""
+    text = source.partition(":")[2].strip() if is_forced(source) else source
+    path = Path(source)
+    return name in (source, text, path.name, stem_of(path))
 
 
 def _shared_grids(targets: tuple[Target, ...]) -> list[list[Target]]:
@@ -433,13 +498,14 @@ def _columns(
     """Return the columns of the points of one input."""
     columns: dict[str, list[float | None]] = {names.grid(targets[0]): list(targets[0].grid)}
     places = target_places(prediction.targets)
-    arrays = {"": prediction.values, "_std": prediction.std}
-    if intervals:
-        arrays |= {"_low": prediction.interval_low, "_high": prediction.interval_high}
+    has = dict(zip(prediction.targets, prediction.intervals or (False,) * len(places), strict=True))
+    ends = {"_low": prediction.interval_low, "_high": prediction.interval_high}
     for target in targets:
+        arrays = {"": prediction.values, "_std": prediction.std}
+        arrays |= ends if intervals or has[target] else {}
         for ending, array in arrays.items():
             values = array[i, places[target]].tolist()
-            columns[names.of(target, ending)] = [None if math.isnan(v) else v for v in values]
+            columns[names.of(target, ending)] = [_number(v, bounds=not intervals) for v in values]
     return columns
 
 

@@ -89,11 +89,11 @@ def model_files(predictor: TrainedModel, *, half: bool = False) -> dict[str, byt
     if record.samples is not None:
         files[SAMPLES] = record.samples.to_bytes()
     if record.warnings:
-        files[WARNINGS] = json_bytes([asdict(warning) for warning in record.warnings])
+        files[WARNINGS] = json_bytes([warning.to_dict() for warning in record.warnings])
     if record.history:
         files[HISTORY] = history_bytes(record.history)
     if record.failures:
-        files[FAILURES] = json_bytes([asdict(failure) for failure in record.failures])
+        files[FAILURES] = json_bytes([failure.to_dict() for failure in record.failures])
     return files
 
 

@@ -31,7 +31,7 @@ from atomlens.predictor.inference import RawOutputs
 from atomlens.predictor.record import TrainingRecord
 from atomlens.predictor.samples import UNKNOWN
 from atomlens.structures.arrays import StructureArrays
-from atomlens.targets import Target
+from atomlens.targets import Target, value_slices
 from atomlens.targets.scaling import TargetScaling
 
 
@@ -110,6 +110,19 @@ class TrainedModel:
         if not sources and any(t is not None for t in self.calibration.targets):
             return "validation"
         return " + ".join(sources) or "none"
+
+    @property
+    def intervals(self) -> tuple[bool, ...]:
+        """By target: whether its values have calibrated 90 % intervals, at each point of a grid.
+
+        A validation part of fewer than nine values is too small to say anything.
+        """
+        known = np.isfinite(self.calibration.quantiles)
+        places = value_slices(self.targets)
+        return tuple(
+            target.kind == "regression" and bool(known[place].any())
+            for target, place in zip(self.targets, places, strict=True)
+        )
 
     def seen_in(self, structures: StructureArrays) -> tuple[str, ...]:
         """(n,) in which part of the model's training each structure was, whatever it is called.

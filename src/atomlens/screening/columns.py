@@ -15,6 +15,8 @@ Kind = Literal["text", "whole", "number", "list", "any"]
 
 NAME, SOURCE, FORMULA, N_ATOMS = "name", "source", "formula", "n_atoms"
 STATE, STRUCTURE, WARNING, ERROR = "state", "structure", "warning", "error"
+ENDS = ("_low", "_high")
+"""Of the 90 % interval of a target, where a model has calibrated ones"""
 _BEFORE: dict[str, Kind] = {NAME: "text", SOURCE: "text", FORMULA: "text", N_ATOMS: "whole"}
 _FORMS: dict[str, Kind] = {"ordered_models": "whole", "conformers": "whole"}
 _AFTER: dict[str, Kind] = {STRUCTURE: "text", WARNING: "text", ERROR: "text", STATE: "text"}
@@ -97,8 +99,8 @@ class ScreenColumns:
             found[word]: target.unit
             for model, found in zip(models.values(), called, strict=True)
             for target in model.targets
-            for word in (target.name, ColumnNames(model.targets).of(target, "_std"))
-            if target.unit and word in found
+            for ending in ("", "_std", *ENDS)
+            if target.unit and (word := ColumnNames(model.targets).of(target, ending)) in found
         }
         return cls(of_models=tuple(called), carried=carried, kinds=kinds, units=units)
 
@@ -112,16 +114,17 @@ def own_columns(model: TrainedModel, *, has_forms: bool) -> dict[str, Kind]:
     """Return the columns of one model by itself: values, errors, unlikeness, units."""
     found: dict[str, Kind] = {}
     names = ColumnNames(model.targets)
-    for target in model.targets:
+    for target, has_interval in zip(model.targets, model.intervals, strict=True):
         spread = names.of(target, "_std")
+        ends = [names.of(target, ending) for ending in ENDS] if has_interval else []
         if target.is_spectrum:
-            found |= {target.name: "list", spread: "list"}
+            found |= dict.fromkeys((target.name, spread, *ends), "list")
         elif target.classes:
             found[target.name] = "text"
             labels = (names.of(target, f"_{label}") for label in target.classes)
             found |= dict.fromkeys(labels, "number")
         else:
-            found |= {target.name: "number", spread: "number"}
+            found |= dict.fromkeys((target.name, spread, *ends), "number")
             if has_forms:
                 found[names.of(target, "_spread")] = "number"
     if model.familiarity is not None:

@@ -210,6 +210,8 @@ def _cells(prediction: Prediction, names: ColumnNames, i: int) -> Row:
         if target.is_spectrum:
             cells[target.name] = _finite_all(prediction.values[i, place])
             cells[names.of(target, "_std")] = _finite_all(prediction.std[i, place])
+            cells[names.of(target, "_low")] = _finite_all(prediction.interval_low[i, place])
+            cells[names.of(target, "_high")] = _finite_all(prediction.interval_high[i, place])
         elif shares is not None:
             cells[target.name] = target.classes[int(prediction.values[i, start])]
             named = zip(target.classes, shares[i].tolist(), strict=True)
@@ -217,6 +219,8 @@ def _cells(prediction: Prediction, names: ColumnNames, i: int) -> Row:
         else:
             cells[target.name] = _finite(prediction.values[i, start])
             cells[names.of(target, "_std")] = _finite(prediction.std[i, start])
+            cells[names.of(target, "_low")] = _finite(prediction.interval_low[i, start])
+            cells[names.of(target, "_high")] = _finite(prediction.interval_high[i, start])
             if prediction.spread is not None:
                 cells[names.of(target, "_spread")] = _finite(prediction.spread[i, start])
         cells[names.of(target, "_unit")] = target.unit

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from atomlens.elements import SYMBOLS
 from atomlens.lazy import LateTable
-from atomlens.printing import clean_name
+from atomlens.printing import clean_name, one_line
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -224,6 +224,14 @@ def said_of(structure: "Atoms | Structure") -> tuple[str, list[str]]:
     if isinstance(structure, Structure):
         return structure.name, list(structure.warnings)
     return name_of(structure), warnings_of(structure)
+
+
+def source_of(structure: "Atoms | Structure") -> str:
+    """Return the path, or the text, that a structure was read from; empty if nobody says."""
+    if isinstance(structure, Structure):
+        return ""
+    found = structure.info.get("source", structure.info.get("typed"))
+    return one_line(found) if isinstance(found, str) else ""
 
 
 def charges_of(atoms: "Atoms") -> NDArray[np.float32] | None:

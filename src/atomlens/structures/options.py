@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from atomlens.errors import Failure, SettingsError, unknown_name
-from atomlens.structures.arrays import said_of
+from atomlens.structures.arrays import said_of, source_of
 from atomlens.structures.disorder import REFUSE, DisorderChoice
 
 _Item = TypeVar("_Item")
@@ -50,7 +50,8 @@ class ReadingOptions:
         name, said = said_of(item)
         if not said:
             return item
-        return Failure(name=name, message=f"{name}: {'; '.join(said)} (--strict)")
+        message = f"{name}: {'; '.join(said)} (--strict)"
+        return Failure(name=name, message=message, source=source_of(item))
 
     @property
     def places(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeGuard
 
@@ -320,10 +320,11 @@ def _pieces(one: Any, job: _Job) -> Iterator[_Piece]:
         else:
             yield "object", one
     except StructureError as error:
-        yield _failure(_called(one), str(error))
+        yield replace(_failure(_called(one), str(error)), source=_source(one))
     except Exception as error:
         what = _called(one)
-        yield _failure(what, f"{what}: it cannot be used ({reason(error)}); check the object")
+        said = f"{what}: it cannot be used ({reason(error)}); check the object"
+        yield replace(_failure(what, said), source=_source(one))
 
 
 def _of_text_or_path(one: "str | os.PathLike[str]", job: _Job) -> Iterator[_Piece]:
@@ -360,7 +361,7 @@ def _read_pieces(
     try:
         for piece in pieces:
             if isinstance(piece, Failure):
-                yield [piece]
+                yield [piece]  # it has its source
             elif isinstance(piece, _Many):
                 around.append(piece)
             elif isinstance(piece, str):
@@ -373,10 +374,29 @@ def _read_pieces(
                 if isinstance(read, _Stray):
                     around[-1].strays.append(read)
                 else:
-                    yield read
+                    yield _with_source(read, piece[1])
     finally:
         if found is not None:
             found.close()
+
+
+def _with_source(read: "list[Atoms | Failure]", what: Any) -> "list[Atoms | Failure]":
+    """Return what a piece held, and with it where it came from: a path, or a text as it was given.
+
+    Structures of files bring it along.
+    """
+    source = _source(what)
+    for item in read:
+        if isinstance(what, str) and not isinstance(item, Failure):
+            item.info["typed"] = source
+    return [replace(i, source=source) if isinstance(i, Failure) else i for i in read]
+
+
+def _source(what: Any) -> str:
+    """Return path or text of a piece; empty for an object."""
+    if isinstance(what, Part):
+        return str(what.path)
+    return str(what).strip() if isinstance(what, (str, os.PathLike)) else ""
 
 
 def _is_read(piece: _Piece) -> "TypeGuard[tuple[str, Any]]":
@@ -415,7 +435,7 @@ def _read_piece(kind: str, what: Any, disorder: DisorderChoice) -> "list[Atoms |
             _refuse_missing_file(text)
         return list(_forms_of_text(text, disorder))
     except HoldsNoStructureError as error:
-        failure = _failure(what.name, f"{what}: {error}")
+        failure = replace(_failure(what.name, f"{what}: {error}"), source=str(what))
         return _Stray(what, failure) if kind == "member" else [failure]
     except StructureError as error:
         return [_failure(_called(what), str(error))]
@@ -504,7 +524,8 @@ def _refuse_missing_file(text: str) -> None:
 
 def _of_path(path: Path, job: _Job, is_one_of_many: bool = False) -> Iterator[_Piece]:
     if not path.exists():
-        yield _failure(path.name, f"{path}: there is no such file or folder; check the path")
+        said = f"{path}: there is no such file or folder; check the path"
+        yield replace(_failure(path.name, said), source=str(path))
     elif os.path.isdir(path):
         unread: list[OSError] = []
         files, others = files_in(path, unread.append, job.not_looked_at)
@@ -512,13 +533,13 @@ def _of_path(path: Path, job: _Job, is_one_of_many: bool = False) -> Iterator[_P
         for problem in unread:
             folder = str(problem.filename)
             why = f"this folder cannot be looked into ({problem.strerror}); change its permissions"
-            yield _failure(Path(folder).name, f"{folder}: {why}")
+            yield replace(_failure(Path(folder).name, f"{folder}: {why}"), source=folder)
         if not files and not unread:
-            yield _failure(
-                path.name,
+            said = (
                 f"{path}: no structure file is in this folder; put some there or give another "
-                f"(known are {known_kinds()})",
+                f"(known are {known_kinds()})"
             )
+            yield replace(_failure(path.name, said), source=str(path))
     else:
         found = parts_of(path) if job.in_parts else None
         if found is None:

@@ -1,18 +1,21 @@
 """Metrics, checked by hand and against scipy."""
 
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
 from atomlens.predictor.metrics import (
+    Metrics,
     calibration_error,
     classification_metrics,
     finite_or_none,
     miscalibration_area,
     regression_metrics,
     spearman,
+    without_skill,
 )
 
 NAN = math.nan
@@ -167,3 +170,28 @@ def test_intervals_without_bounds_are_none_and_keep_no_promise() -> None:
     low, high = np.array([-np.inf, 1, 1]), np.array([np.inf, 3, 2])
     partly = regression_metrics(true, said, std=np.full(3, 0.2), low=low, high=high)
     assert partly.interval_coverage == 0.5
+
+
+def test_what_a_constant_does_as_well_is_no_skill() -> None:
+    good = {"n": 20, "mae": 0.9, "mad": 1.0, "unit": "eV", "mad_about": "training part"}
+    assert not list(without_skill({"gap": good}))
+    (said,) = without_skill({"gap": {**good, "mae": 1.0}}, "on the test part")
+    assert said == (
+        "gap: no better than predicting the mean of the training part on the test part: the mean "
+        "absolute error is 1 eV, that of the mean 1 eV (20 values)."
+    )
+    assert not list(without_skill({"gap": {"n": 0, "mae": None, "mad": None}}))
+    assert not list(without_skill({"metal": {"n": 9, "accuracy": 0.5}}))  # of an older version
+
+
+def test_always_the_most_common_class_is_no_skill() -> None:
+    true = np.array([0.0, 0.0, 0.0, 1.0])
+    shares = np.array([[0.8, 0.2], [0.7, 0.3], [0.9, 0.1], [0.6, 0.4]])
+    figures = classification_metrics(true, shares, target="metal", classes=("no", "yes"))
+    assert figures.accuracy == figures.most_common == 0.75
+    found = Metrics(n_samples=4, n_failed=0, targets={"metal": figures})
+    (said,) = without_skill(found.to_dict()["targets"])
+    assert "no better than always saying the most common class" in said
+    shares[3] = [0.1, 0.9]
+    right = classification_metrics(true, shares, target="metal", classes=("no", "yes"))
+    assert not list(without_skill({"metal": asdict(right)}))

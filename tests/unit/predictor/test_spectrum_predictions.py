@@ -80,6 +80,7 @@ def test_a_record_has_lists_and_their_grid() -> None:
     found = predictor(RE, IM).predict(["MgO", "no formula!"])
     record, failed = json.loads(json.dumps(found.to_records(), allow_nan=False))
     assert len(record["eps_re"]) == len(record["eps_im_std"]) == len(GRID)
+    assert record["eps_re_low"][3] < record["eps_re"][3] < record["eps_re_high"][3]
     assert record["grid"] == {"name": "energy", "unit": "eV", "values": list(GRID)}
     assert set(failed) == {"name", "error"}
 
@@ -102,14 +103,17 @@ def test_rows_of_a_table_are_points() -> None:
     found = predictor(GAP, RE, IM).predict(["MgO", "no formula!", "CaO"])
     rows = found.to_rows()
     assert len(rows) == 2 * len(GRID) + 1
-    assert list(rows[0]) == ["name", "formula", "n_atoms", "gap", "gap_std", "energy", "eps_re",
-                             "eps_re_std", "eps_im", "eps_im_std", "gap_unit", "eps_re_unit",
-                             "eps_im_unit", "seen_in", "warning", "error"]  # fmt: skip
+    assert list(rows[0]) == ["name", "source", "formula", "n_atoms",
+                             "gap", "gap_std", "gap_low", "gap_high", "energy",
+                             "eps_re", "eps_re_std", "eps_re_low", "eps_re_high",
+                             "eps_im", "eps_im_std", "eps_im_low", "eps_im_high",
+                             "gap_unit", "eps_re_unit", "eps_im_unit", "interval",
+                             "seen_in", "warning", "error"]  # fmt: skip
     assert [r["energy"] for r in rows[: len(GRID)]] == list(GRID)
     assert rows[5]["eps_im"] == found.spectrum("eps_im")[0, 5]
     assert {tuple(row) for row in rows} == {tuple(rows[0])}
     failed = {k: v for k, v in rows[len(GRID)].items() if v and not k.endswith("_unit")}
-    assert set(failed) == {"name", "error"}
+    assert set(failed) == {"name", "source", "interval", "error"}
 
 
 def test_targets_on_other_grids_follow_one_another() -> None:
