@@ -16,6 +16,8 @@ from atomlens.datasets.tables import is_frame
 from atomlens.errors import DatasetError, StructureError, missing_package
 from atomlens.predictor.inputs import gather
 from atomlens.structures.arrays import StructureArrays
+from atomlens.structures.options import AS_IT_IS
+from atomlens.structures.text import both_among_formulas
 from atomlens.targets import Target
 from atomlens.training import TrainSettings, train
 
@@ -196,7 +198,8 @@ class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
             found, n_rows = gather(given), len(given)
         else:
             rows = _rows(given, type(self).__name__)
-            found, n_rows = gather(rows), len(rows)
+            first = self._takes_formulas(rows, fitting=n_values is not None)
+            found, n_rows = gather(rows, AS_IT_IS.for_formulas(first)), len(rows)
         problems = [message for message in found.errors if message]
         if problems:
             raise StructureError(problems[0])
@@ -211,6 +214,12 @@ class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
                 "Give one value for each structure."
             )
         return found.structures
+
+    def _takes_formulas(self, rows: list[Any], *, fitting: bool) -> bool:
+        """Say whether texts that are SMILES and formulas are the latter, as in the training."""
+        if not fitting:
+            return bool(self.predictor_.reads_formulas)
+        return both_among_formulas(row for row in rows if isinstance(row, str)) is not None
 
     def __sklearn_tags__(self) -> Any:
         """Tell scikit-learn that X is a list of structures and no array of numbers."""

@@ -39,3 +39,25 @@ def test_a_table_of_formulas_is_the_whole_story(
     first, second = json.loads(capsys.readouterr().out)
     assert first["gap"] == pytest.approx(second["gap"])
     assert first["unit"] == "eV"
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_column_of_formulas_is_one_whatever_it_is_called(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import atomlens as al
+
+    table, out = tmp_path / "t.csv", tmp_path / "model"
+    names = ["C", "BN", "CO", *FORMULAS]
+    table.write_text("material,gap [eV]\n" + "".join(f"{n},{i}\n" for i, n in enumerate(names)))
+    typed = ["train", str(table), "--target", "gap", "--model", "ridge", "--out", str(out)]
+    assert main([*typed, "--structure-column", "material"]) == 0
+    assert "'material' holds formulas" in capsys.readouterr().err
+    model = al.load(out)
+    assert model.reads_formulas
+    assert main(["evaluate", str(out), str(table), "--part", "train"]) == 0
+    for more, said in (("CCO,2\n", "molecules"), ("smiles:CC,2\n", "both")):
+        table.write_text("material,gap [eV]\nSiO2,1\nC,3\nNaCl,4\n" + more)
+        data = al.load_dataset(table, structure_column="material")
+        carbon = data.structures[1].atomic_numbers
+        assert len(carbon) == (5 if said == "molecules" else 1)

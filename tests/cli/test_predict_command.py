@@ -338,3 +338,22 @@ def test_a_target_that_the_model_has_not_is_one_sentence(
     assert "Did you mean 'signal'?" in shown.err
     assert shown.err.count("\n") == 1
     assert shown.out == ""
+    assert main(["predict", "box:qm9", "CCO", "--target", "homo,gap", "--format", "json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)[0]["unit"]) == {"homo", "gap"}
+
+
+@pytest.mark.parametrize("name", ["qm9:homo", "box:qm9:homo"])
+def test_a_model_with_a_target_behind_it_is_told_where_that_goes(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["predict", name, "CCO"]) == 2
+    assert "--target homo" in capsys.readouterr().err
+
+
+def test_an_embedding_names_its_sources(
+    model_folder: Path, namesakes: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "v.npz"
+    files = [namesakes / "x/d/a.xyz", namesakes / "z/a.xyz"]
+    assert _predict(model_folder, *files, "--embedding", out) == 0
+    assert np.load(out)["sources"].tolist() == [str(files[0]), str(files[1]), str(files[1])]

@@ -213,3 +213,15 @@ def test_an_unfitted_classifier_says_so_and_its_clone_keeps_the_parameters() -> 
     with pytest.raises(NotFittedError):
         model.predict(FORMULAS)
     assert clone(model).get_params() == model.get_params()
+
+
+@pytest.mark.filterwarnings("ignore:.*read as SMILES")
+def test_a_list_of_formulas_is_read_as_formulas_in_fit_and_predict() -> None:
+    values = np.arange(12.0)
+    salts = ["LiF", "LiCl", "NaF", "NaCl", "KF", "KCl", "MgO", "CaO", "SrO", "BN", "C", "SiC"]
+    model = AtomlensRegressor(model="ridge").fit(salts, values)
+    assert model.predictor_.reads_formulas
+    both = model.predict(["BN", "C"])
+    assert both == pytest.approx(model.predict(["formula:BN", "formula:C"]))
+    chains = ["C" * n for n in range(1, 13)]
+    assert not AtomlensRegressor(model="ridge").fit(chains, values).predictor_.reads_formulas

@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,10 +43,16 @@ def load_model(given: str) -> "Predictor":
         ModelError: there is no such model, or it is damaged.
     """
     from atomlens.predictor import load
-    from atomlens.predictor.box import PREFIX, hides_boxed
+    from atomlens.predictor.box import PREFIX, hides_boxed, names_model
 
     if hides_boxed(given):
         say(f"{given}: this is the folder here; the model of the box is {PREFIX}{given}.")
+    model, colon, target = given.rpartition(":")
+    if colon and not os.path.exists(given) and names_model(model):
+        raise SettingsError(
+            f"{given}: MODEL:TARGET is how studies are told a target; here give the model {model}, "
+            f"and --target {target} where the command has it."
+        )
     return load(given)
 
 
@@ -67,6 +74,13 @@ def chosen_targets(model: "Predictor", given: Sequence[str]) -> tuple[str, ...]:
         SettingsError: the model has no such target.
     """
     known = tuple(target.name for target in model.targets)
+    given = [
+        name
+        for one in given
+        for name in (
+            one.split(",") if one not in known and set(one.split(",")) <= set(known) else [one]
+        )
+    ]
     for name in given:
         if name not in known:
             raise SettingsError(f"--target: {unknown_name('target of this model', name, known)}")

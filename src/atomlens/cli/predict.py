@@ -179,7 +179,7 @@ def predict_at_once(model: "Predictor", options: argparse.Namespace) -> int:
         as_csv = options.format == "csv"
         emit(to_csv(prediction.to_rows()) if as_csv else format_table(prediction.to_summary()))
         if not as_csv and any(prediction.intervals):
-            emit(about_intervals(prediction))
+            emit(f"\n{prediction.about_intervals()}")
     if options.plot is not None and n_failed < len(records):
         plot_spectra(prediction, options.plot)
     if vectors is not None:
@@ -188,18 +188,6 @@ def predict_at_once(model: "Predictor", options: argparse.Namespace) -> int:
     doubts.hear(prediction, inputs)
     doubts.tell()
     return exit_code(prediction.failures, len(records))
-
-
-def about_intervals(prediction: "Prediction") -> str:
-    """Return what the ends of intervals promise."""
-    from atomlens.predictor.calibration import INTERVAL
-
-    several = len(prediction.targets) > 1
-    name = "TARGET" if several else prediction.targets[0].name
-    return (
-        f"\n{name}_low to {name}_high: {INTERVAL:.0%} of true values lie inside, for structures "
-        "like those of the validation part."
-    ).replace("90%", "90 %")
 
 
 def plot_spectra(prediction: "Prediction", path: Path) -> None:

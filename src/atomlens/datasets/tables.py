@@ -43,6 +43,7 @@ _BINARY = {".parquet": ("pyarrow", "Parquet"), ".xlsx": ("openpyxl", "Excel")}
 _NAMES = ("name", "id", "identifier", "material_id", "mp_id", "jid", "mbid")
 _FOLDS = ("fold", "test_fold")
 _TEXTS = ("file", "smiles", "formula", "composition")
+_FORMULAS = "formulas under another name"
 _HOLDERS = ("structure", "molecule", "atoms", "cif", "poscar")
 _SITES = ("species", "coords", "frac_coords", "lattice")
 _IGNORED = ("", "index", "unnamed: 0", "source")
@@ -296,12 +297,29 @@ def _structures(
         raise DatasetError(f"{there}Name one of them file, smiles, formula or composition.")
     cells = columns[header]
     word = "file" if folder is not None else header.strip().lower()
+    if word not in _TEXTS:
+        word = _FORMULAS if _are_formulas(path, header, cells) else word
     reader = RowReader(
         _from_cell,
         lambda row: (cells[row], header, word, folder or path.parent),
         is_text=word not in ("file", "formula", "composition"),
     )
     return reader, (header,)
+
+
+def _are_formulas(path: Path, header: str, cells: Sequence[Any]) -> bool:
+    """Say whether a column holds formulas, some of which are SMILES as well; that is said."""
+    from atomlens.structures.text import both_among_formulas
+
+    both = both_among_formulas(cell for cell in cells if isinstance(cell, str))
+    if both is None:
+        return False
+    warnings.warn(
+        f"{path}: the column {cut(header, 60)!r} holds formulas, so what is a SMILES as well "
+        f"({short(both)}) is taken for a formula; call the column smiles if it holds molecules",
+        stacklevel=3,
+    )
+    return True
 
 
 def _from_cell(
@@ -336,6 +354,8 @@ def _from_cell(
             warnings.warn(said, stacklevel=2)
         return found
     beside = _file_called(folder, text)
+    if word == _FORMULAS:
+        choice = replace(choice, formulas_first=True)
     return to_forms(beside if isfile(beside) else text, choice)
 
 

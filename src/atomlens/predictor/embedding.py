@@ -25,13 +25,19 @@ class Embeddings:
     """(n, n_features); NaN for an input that could not be used"""
     errors: tuple[str, ...]
     """Why an input could not be used; empty for the others."""
+    sources: tuple[str, ...] = ()
+    """Path of the file, or text, that each came from; empty if nobody knows."""
 
     def save(self, path: str | Path) -> Path:
-        """Write an ``.npz`` file with the arrays ``names``, ``vectors`` and ``errors``."""
+        """Write an ``.npz`` file: arrays ``names``, ``sources``, ``vectors`` and ``errors``.
+
+        Sources are empty texts where nobody knows them.
+        """
         with whole_file(Path(path)) as stream:
             np.savez(
                 stream,
                 names=np.array(self.names, dtype=np.str_),
+                sources=np.array(self.sources or ("",) * len(self.names), dtype=np.str_),
                 vectors=self.vectors,
                 errors=np.array(self.errors, dtype=np.str_),
             )
@@ -60,4 +66,6 @@ def embed(
     vectors = np.full((len(inputs.names), n_features), np.nan, dtype=np.float32)
     if found:
         vectors[inputs.places] = np.concatenate(found)
-    return Embeddings(names=inputs.names, vectors=vectors, errors=inputs.errors)
+    return Embeddings(
+        names=inputs.names, vectors=vectors, errors=inputs.errors, sources=inputs.sources
+    )

@@ -348,7 +348,17 @@ class Prediction:
         from atomlens.reports.notebook import table_html
 
         failed = f"{len(self.failures)} of {len(self)} inputs failed." if self.failures else ""
-        return table_html(self.to_summary(), notes=[failed])
+        return table_html(self.to_summary(), notes=[failed, self.about_intervals()])
+
+    def about_intervals(self) -> str:
+        """Return what the ends of intervals in a table promise; empty without any."""
+        if not any(self.intervals):
+            return ""
+        name = self.targets[0].name if len(self.targets) == 1 else "TARGET"
+        return (
+            f"{name}_low to {name}_high: {100 * INTERVAL:.0f} % of true values lie inside, for "
+            "structures like those of the validation part."
+        )
 
     def to_frame(self) -> "pd.DataFrame":
         """Return a table with one row per input, for spectra one per input and point.

@@ -84,7 +84,8 @@ def take_formulas_first(models: Iterable[TrainedModel]) -> bool:
     For the formula if each of them learned from formulas; if one of them wants atoms with places,
     for the SMILES, which all can answer.
     """
-    return all(model.reads_formulas for model in models)
+    asked = [model.reads_formulas for model in models]
+    return bool(asked) and all(asked)
 
 
 def inputs_reading(

@@ -55,8 +55,9 @@ class Page {
     if (s.baseline === null && this.mode === "baseline") this.mode = "range";
     if (s.baseline === 0 && this.mode === "range") this.mode = "baseline"; // lowered or raised
     this.$("name").textContent = s.name;
-    this.$("formula").replaceChildren(...(s.name === s.formula ? [] : formulaNodes(s)));
-    this.$("facts").textContent = facts(s);
+    const named = s.name === s.formula || s.name === s.formula_plain;
+    this.$("formula").replaceChildren(...(named ? [] : formulaNodes(s)));
+    this.$("facts").textContent = `${named ? "" : "· "}${facts(s)}`;
     this.$("target").textContent = `${s.target_text} =`;
     this.$("prediction").textContent = s.prediction_text;
     this.$("std-words").replaceChildren(...prose(s.sum_words ? `${s.sum_words} ${s.std_words}` : s.std_words));
@@ -360,7 +361,7 @@ function facts(s) {
   const kind = { formula: "formula only", molecule: "molecule", wire: "repeats in 1 direction", slab: "repeats in 2 directions", crystal: "crystal" }[s.periodicity];
   const parts = [`${n} atom${n === 1 ? "" : "s"}`, kind, `coloured by ${s.method}`];
   if (s.model) parts.push(`model ${s.model}`);
-  return `· ${parts.join(" · ")}`;
+  return parts.join(" · ");
 }
 
 if ($("atomlens-data")) window.atomlens = new Page(JSON.parse($("atomlens-data").textContent));

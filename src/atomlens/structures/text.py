@@ -5,7 +5,8 @@ is neither, or is written like a SMILES and is none, is refused.
 """
 
 import re
-from itertools import pairwise
+from collections.abc import Iterable
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
 from atomlens.errors import StructureError
@@ -53,8 +54,30 @@ def as_formula(atoms: "Atoms") -> "Atoms":
     if BOTH_NOTICE not in warnings_of(atoms):
         return atoms
     found = from_formula(str(atoms.info["smiles"]))
-    found.info["name"] = atoms.info["name"]
+    found.info.update({key: atoms.info[key] for key in ("name", "typed") if key in atoms.info})
     return found
+
+
+_LOOKED_AT = 2000
+"""Texts of a list that are looked at to say what it holds."""
+
+
+def both_among_formulas(texts: Iterable[str]) -> str | None:
+    """Return a text of a list of formulas that is a SMILES as well, if there is one.
+
+    A list holds formulas if some of its texts are nothing else (``SiO2``), and none is a SMILES
+    that nobody writes as a formula (``CCO``).
+    """
+    both, has_formulas = None, False
+    for text in map(str.strip, islice(texts, _LOOKED_AT)):
+        if is_forced(text) or len(text) > LONGEST_SMILES:
+            continue
+        smiles, formula = is_smiles(text), _is_plausible_formula(text)
+        if smiles and not formula:
+            return None
+        has_formulas = has_formulas or (formula and not smiles)
+        both = text if both is None and smiles else both
+    return both if has_formulas else None
 
 
 def is_smiles(text: str) -> bool:

@@ -85,7 +85,8 @@ def _without_folder(item: "Atoms | Structure | Failure", folder: str) -> "Atoms 
         return Failure(name=item.name, message=message)
     if isinstance(item, Structure):
         return StructureArrays.from_structures([item]).to_atoms(0)
-    item.info.pop("source", None)
+    if "source" in item.info:
+        item.info["source"] = str(item.info["source"]).replace(folder, "")
     return item
 
 
@@ -121,7 +122,9 @@ def read_texts(
 
 def _read_line(line: str) -> "Atoms | Failure":
     try:
-        return _atoms_of(line)
+        atoms = _atoms_of(line)
+        atoms.info["typed"] = line  # what its row says where it comes from
+        return atoms
     except AtomlensError as error:
         return Failure(name=cut(one_line(line), 60), message=one_line(str(error)))
 

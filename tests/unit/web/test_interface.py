@@ -375,7 +375,7 @@ def test_the_table_is_that_of_the_command(page: Asker) -> None:
     page.give("C methane\nCCO")
     text = page.client.get("/api/table.csv?model=qm9").text
     header, *rows = text.splitlines()
-    assert header.startswith("name,formula,n_atoms,homo,homo_std")
+    assert header.startswith("name,source,formula,n_atoms,homo,homo_std")
     assert [row.split(",")[0] for row in rows] == ["methane", "CCO"]
 
 
@@ -518,7 +518,7 @@ def test_a_text_of_two_meanings_is_a_formula_to_models_of_formulas(page: Asker) 
     assert shown["is_formula"]
     assert len(shown["symbols"]) == 2
     table = page.client.get("/api/table.csv?model=formula-gap").text
-    assert "CO,CO,2," in table
+    assert "CO,CO,CO,2," in table  # name, source, formula
     frames = page.client.get("/api/table.extxyz?model=formula-gap").text
     assert frames.startswith("2\n")
 
@@ -532,3 +532,10 @@ def test_what_is_changed_is_what_the_model_sees(page: Asker) -> None:
     assert made["n_atoms"] == 6
     rows = page.job("/api/predictions", {"model": "formula-gap"})["result"]
     assert [row.get("taken_for") for row in rows] == ["CO", None, None]
+
+
+def test_the_table_says_which_file_or_text_each_row_is_of(page: Asker) -> None:
+    page.give("OCC ethanol", **{"w.xyz": XYZ})
+    lines = page.client.get("/api/table.csv?model=qm9").text.splitlines()
+    assert lines[0].startswith("name,source,formula,n_atoms,homo,homo_std,homo_low,homo_high")
+    assert [line.split(",")[1] for line in lines[1:]] == ["w.xyz", "OCC ethanol"]
