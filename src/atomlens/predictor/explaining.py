@@ -22,9 +22,9 @@ from atomlens.explain import (
 from atomlens.explain.spread import rank_stability, scores_of_thinned
 from atomlens.predictor.inputs import (
     Inputs,
-    from_items,
     gather,
-    read_inputs,
+    inputs_of,
+    read_rows,
     refuse_elements,
     with_readers,
 )
@@ -130,10 +130,10 @@ def _only_one(given: Any, predictor: TrainedModel) -> tuple[Inputs, Bonding | No
     """
     bonding = None
     if not isinstance(given, Inputs | StructureArrays | Structure):
-        items = read_inputs(given, AS_IT_IS.for_formulas(predictor.reads_formulas))[0]
-        given = from_items(items)
-        if len(items) == 1 and not isinstance(items[0], Failure | Structure):
-            bonding = bonding_of(items[0])
+        rows = read_rows(given, AS_IT_IS.for_formulas(predictor.reads_formulas))
+        given = inputs_of(rows)
+        if len(rows) == 1 and not isinstance(rows[0].item, Failure | Structure):
+            bonding = bonding_of(rows[0].item)
     inputs = refuse_elements(gather(given), predictor.models[0])
     for error in inputs.errors:
         if error:

@@ -26,6 +26,8 @@ from atomlens.structures.options import AS_IT_IS, ReadingOptions
 if TYPE_CHECKING:
     from ase import Atoms
 
+    from atomlens.structures.reading import ReadResult
+
 
 TOGETHER = 512
 """Structures that are read and predicted at a time where there are many."""
@@ -86,7 +88,7 @@ def gather(given: Any, options: ReadingOptions = AS_IT_IS) -> Inputs:
     if is_packed(one):
         structures = load_packed(Path(one).expanduser()).structures
         return replace(gather(structures), sources=(str(one),) * len(structures))
-    return _of_rows(_read_rows(given, options))
+    return inputs_of(read_rows(given, options))
 
 
 def read_inputs(
@@ -97,7 +99,7 @@ def read_inputs(
     Files of tables (CSV, TSV, JSONL, Parquet, Excel, SMILES) give one for each row, packed files
     one for each structure, everything else is read by `read_structures`.
     """
-    rows = _read_rows(given, options)
+    rows = read_rows(given, options)
     return [row.item for row in rows], [row.cells for row in rows]
 
 
@@ -111,24 +113,29 @@ class InputRow(NamedTuple):
     """Path of the file, or the text, that it came from; empty for an object"""
 
 
-def _read_rows(given: Any, options: ReadingOptions) -> list[InputRow]:
+def read_rows(given: Any, options: ReadingOptions) -> list[InputRow]:
+    """Return what came of each input, with what stood beside it and where it came from."""
     from atomlens.structures.reading import read_as
 
     listed = _listed(given, options)
     if not any(map(has_rows, listed)):
-        return list(map(_plain_row, read_as(given, options).items))
+        return _plain_rows(read_as(given, options))
     rows: list[InputRow] = []
     for is_one, group in groupby(listed, key=has_rows):
         if is_one:
             rows += [row for one in group for row in _rows_of_one(one, options)]
         else:
-            rows += map(_plain_row, read_as(list(group), options).items)
+            rows += _plain_rows(read_as(list(group), options))
     return rows
 
 
-def _plain_row(item: "Atoms | Failure") -> InputRow:
-    source = item.source if isinstance(item, Failure) else source_of(item)
-    return InputRow(item, {}, source)
+def _plain_rows(read: "ReadResult") -> list[InputRow]:
+    both = zip(read.items, read.sources, strict=True)
+    return [InputRow(item, {}, source or _own_source(item)) for item, source in both]
+
+
+def _own_source(item: "Atoms | Structure | Failure") -> str:
+    return item.source if isinstance(item, Failure) else source_of(item)
 
 
 def read_atoms(given: Any, options: ReadingOptions = AS_IT_IS) -> "list[Atoms | Failure]":
@@ -162,10 +169,10 @@ def stream_inputs(
                 n += 1
             if n == len(waiting):  # the next one may go on with the last crystal
                 break
-            yield _of_rows(waiting[:n])
+            yield inputs_of(waiting[:n])
             del waiting[:n]
     if waiting:
-        yield _of_rows(waiting)
+        yield inputs_of(waiting)
 
 
 def _goes_on(item: "Atoms | Structure | Failure") -> bool:
@@ -175,7 +182,8 @@ def _goes_on(item: "Atoms | Structure | Failure") -> bool:
     return form_of(item) > 0
 
 
-def _of_rows(rows: Sequence[InputRow]) -> Inputs:
+def inputs_of(rows: Sequence[InputRow]) -> Inputs:
+    """Return the inputs for rows in order."""
     carried = tuple(row.cells for row in rows)
     return replace(
         from_items([row.item for row in rows]),
@@ -202,8 +210,8 @@ def stream_rows(given: Any, options: ReadingOptions = AS_IT_IS) -> Iterator[list
             for one in group:
                 yield from ([row] for row in _rows_of_one(one, options))
             continue
-        for found in stream_as(list(group), options):
-            yield list(map(_plain_row, found))
+        for found, source in stream_as(list(group), options):
+            yield [InputRow(item, {}, source or _own_source(item)) for item in found]
 
 
 def _listed(given: Any, options: ReadingOptions) -> list[Any]:
@@ -345,7 +353,7 @@ def from_items(items: "Sequence[Atoms | Structure | Failure]") -> Inputs:
         names.append(structure.name)
         errors.append("")
     return Inputs(
-        sources=tuple(i.source if isinstance(i, Failure) else source_of(i) for i in items),
+        sources=tuple(map(_own_source, items)),
         structures=StructureArrays.from_structures(structures),
         places=np.array(places, dtype=np.int64),
         names=tuple(names),

@@ -45,6 +45,8 @@ class ReadResult:
 
     items: "tuple[Atoms | Failure, ...]"
     """One for each structure; one Failure for a file of which nothing could be read."""
+    sources: tuple[str, ...] = ()
+    """Path of the file, or the text, that each came from; empty for objects."""
 
     @property
     def structures(self) -> "list[Atoms]":
@@ -151,7 +153,8 @@ def read_as(inputs: Input | Iterable[Input], options: ReadingOptions) -> ReadRes
     job = _job(options)
     pieces = [piece for one in _listed(inputs) for piece in _pieces(one, job)]
     read = _read_pieces(pieces, job, options.n_workers)
-    items = [item for found in read for item in found]
+    both = [(item, source) for source, found in read for item in found]
+    items = [item for item, _ in both]
     structures = [item for item in items if not isinstance(item, Failure)]
     _make_names_unique(structures)
     told = _Told()
@@ -159,7 +162,8 @@ def read_as(inputs: Input | Iterable[Input], options: ReadingOptions) -> ReadRes
     told.tell()
     for sentence in job.left_out:
         warnings.warn(sentence, stacklevel=2)
-    return ReadResult(items=tuple(map(options.judged, items)))
+    sources = tuple(source for _, source in both)
+    return ReadResult(items=tuple(map(options.judged, items)), sources=sources)
 
 
 def stream_structures(
@@ -180,21 +184,25 @@ def stream_structures(
     """
     choice = DisorderChoice(how=disorder, n_models=n_models, conformers=conformers)
     options = ReadingOptions(forms=choice, leave_out=tuple(leave_out), n_workers=n_workers)
-    yield from stream_as(inputs, options)
+    for found, _ in stream_as(inputs, options):
+        yield found
 
 
 def stream_as(
     inputs: Input | Iterable[Input], options: ReadingOptions
-) -> "Iterator[list[Atoms | Failure]]":
-    """Yield structures like `stream_structures`, with the options in one object."""
+) -> "Iterator[tuple[list[Atoms | Failure], str]]":
+    """Yield structures like `stream_structures`, with the options in one object.
+
+    Beside each list stands the path, or the text, that it came from; nothing for an object.
+    """
     job = _job(options)._replace(in_parts=True)
     pieces = [piece for one in _listed(inputs) for piece in _pieces(one, job)]
     names, told = _Names(pieces), _Told()
-    for found in _read_pieces(pieces, job, options.n_workers):
+    for source, found in _read_pieces(pieces, job, options.n_workers):
         structures = [item for item in found if not isinstance(item, Failure)]
         names.make_unique(structures)
         told.hear(structures)
-        yield list(map(options.judged, found))
+        yield list(map(options.judged, found)), source
     told.tell()
     for sentence in job.left_out:
         warnings.warn(sentence, stacklevel=2)
@@ -347,8 +355,11 @@ def _of_text_or_path(one: "str | os.PathLike[str]", job: _Job) -> Iterator[_Piec
 
 def _read_pieces(
     pieces: Sequence[_Piece], job: _Job, n_workers: int
-) -> "Iterator[list[Atoms | Failure]]":
-    """Yield what each piece holds, in order; objects are read in this process."""
+) -> "Iterator[tuple[str, list[Atoms | Failure]]]":
+    """Yield what each piece holds, in order, behind the path or text that it came from.
+
+    Objects are read in this process.
+    """
     from atomlens.structures.workers import chosen_workers, outcomes
 
     real = [p for p in pieces if _is_read(p)]
@@ -361,11 +372,11 @@ def _read_pieces(
     try:
         for piece in pieces:
             if isinstance(piece, Failure):
-                yield [piece]  # it has its source
+                yield piece.source, [piece]
             elif isinstance(piece, _Many):
                 around.append(piece)
             elif isinstance(piece, str):
-                yield from _end_of(around.pop(), job)
+                yield from ((found[0].source, [*found]) for found in _end_of(around.pop(), job))
             else:
                 if found is None or piece[0] == "object":
                     read = _read_piece(*piece, job.disorder)
@@ -374,22 +385,10 @@ def _read_pieces(
                 if isinstance(read, _Stray):
                     around[-1].strays.append(read)
                 else:
-                    yield _with_source(read, piece[1])
+                    yield _source(piece[1]), read
     finally:
         if found is not None:
             found.close()
-
-
-def _with_source(read: "list[Atoms | Failure]", what: Any) -> "list[Atoms | Failure]":
-    """Return what a piece held, and with it where it came from: a path, or a text as it was given.
-
-    Structures of files bring it along.
-    """
-    source = _source(what)
-    for item in read:
-        if isinstance(what, str) and not isinstance(item, Failure):
-            item.info["typed"] = source
-    return [replace(i, source=source) if isinstance(i, Failure) else i for i in read]
 
 
 def _source(what: Any) -> str:
