@@ -24,7 +24,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.datasets.numerals import looks_like_a_number, read_numerals
+from atomlens.datasets.numerals import (
+    decimal_comma,
+    looks_like_a_number,
+    read_numerals,
+    thousands_or_decimals,
+)
 from atomlens.errors import DatasetError, MissingTargetError, unknown_name
 from atomlens.printing import clean_name, cut, shown
 from atomlens.targets import Target
@@ -125,6 +130,8 @@ def target_columns(
                 raise DatasetError(column.problem)
             reasons.append(column.problem)
             continue
+        if column.kind == "regression":
+            _refuse_two_readings(columns, header, name, options, where)
         targets.append(
             Target(
                 name=name,
@@ -146,6 +153,37 @@ def target_columns(
     stacked = np.stack(values, axis=1) if n_rows else np.zeros((0, len(targets)))
     _check_options(options, [t.name for t in targets], where)
     return TargetColumns(targets=tuple(targets), values=stacked, problems=problems)
+
+
+def _refuse_two_readings(
+    columns: Columns, header: str, name: str, options: TargetOptions, where: str
+) -> None:
+    """Refuse a column of numbers such as ``1.500`` in a table of decimal commas.
+
+    Raises:
+        DatasetError: its points may be those of thousands.
+    """
+    cell, thousands_are_likely = thousands_or_decimals(columns[header])
+    if not cell:
+        return
+    why = ""
+    if options.comma_is_decimal and thousands_are_likely:
+        why = "in a table with semicolons, whose whole numbers below 1,000 have no point"
+    for other, values in columns.items():
+        comma = (
+            ""
+            if other == header
+            else decimal_comma(values, comma_is_decimal=options.comma_is_decimal)
+        )
+        if comma:
+            why = f"since the column {parse_header(other)[0]!r} has decimal commas ({comma!r})"
+            break
+    if why:
+        raise DatasetError(
+            f"{where}: the column {name!r} holds {cell!r}, which may be {cell.replace('.', '')} "
+            f"or {cell.rstrip('0').rstrip('.')}, {why}; write it without a separator of thousands, "
+            "or with the decimal mark of the other columns."
+        )
 
 
 def is_missing(value: Any) -> bool:

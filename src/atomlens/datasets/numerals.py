@@ -51,7 +51,7 @@ def read_numerals(values: Sequence[Any], *, comma_is_decimal: bool = False) -> N
             1.234 in one country and 1234 in another; known for a table whose cells are
             separated by semicolons. Otherwise such a column is a problem.
     """
-    if not any(isinstance(v, str) and "," in v for v in values):
+    if not any(isinstance(v, str) and ("," in v or v.count(".") > 1) for v in values):
         return Numerals(numbers=tuple(map(_one_number, values)))
     bodies = [_body(v) if isinstance(v, str) else None for v in values]
     mark, problem = _decimal_mark([b for b, _ in filter(None, bodies)], comma_is_decimal)
@@ -75,6 +75,44 @@ def _one_number(value: Any) -> float | None:
             pass
     body = _body(value)
     return None if body is None else _value(*body, ".")
+
+
+def thousands_or_decimals(values: Sequence[Any]) -> tuple[str, bool]:
+    """Return a cell such as ``1.500`` if no point of a column tells what points are in it.
+
+    That is so if every point of its texts has three digits behind it and no zero in front of it,
+    and no other sign tells. Beside it stands whether thousands are likely: whole numbers have no
+    point, and one of the others ends in a zero that nobody writes behind a decimal point, unless
+    behind all of them.
+    """
+    found, n_whole = [], 0
+    for value in values:
+        body = _body(value) if isinstance(value, str) else None
+        if body is None:
+            continue
+        text, exponent = body
+        if "," in text or exponent:
+            return "", False
+        if "." not in text:
+            n_whole += 1
+        elif re.fullmatch(r"[+-]?[1-9]\d{0,2}\.\d{3}", text) is None:
+            return "", False
+        else:
+            found.append(text)
+    ends_in_zero = any(text.endswith("0") for text in found)
+    return (found[0] if found else ""), bool(n_whole and ends_in_zero)
+
+
+def decimal_comma(values: Sequence[Any], *, comma_is_decimal: bool) -> str:
+    """Return a cell of a column of numbers that shows that its commas are decimal, or ``""``."""
+    texts = [v for v in values if isinstance(v, str) and v.strip()]
+    bodies = [body for body in map(_body, texts) if body is not None]
+    if 2 * len(bodies) < len(texts):
+        return ""
+    mark, problem = _decimal_mark([text for text, _ in bodies], comma_is_decimal)
+    if mark != "," or problem:
+        return ""
+    return next((text for text, _ in bodies if "," in text), "")
 
 
 def looks_like_a_number(text: str) -> bool:
@@ -148,7 +186,9 @@ def _decimal_mark(bodies: Sequence[str], comma_is_decimal: bool) -> tuple[str, s
         else:
             readings.setdefault("point", body)
     if "," in readings:
-        contrary = readings.get(".") or readings.get("point")
+        contrary = readings.get(".")
+        if "," in readings[","]:  # 1.234.567 says of 1.500 beside it what its point is
+            contrary = contrary or readings.get("point")
         if contrary is not None:
             return ",", (
                 f"has decimal commas ({readings[',']!r}) and points ({contrary!r}); write all "

@@ -205,7 +205,8 @@ def _calibrate(
     own = None if spread is None else spread[known]
     far = None if remoteness is None else remoteness[known]
     rmse = float(np.sqrt(np.square(error).mean()))
-    fit = _fitted(error, own, far, cut_spread=cut_spread)
+    enough = len(error) >= _ENOUGH  # for the parts too, or other shapes would be judged
+    fit = _fitted(error, own, far, cut_spread=cut_spread, enough=enough)
     whole = fit.std(own, far, len(error))
     std, n_folds = whole.copy(), 0
     parts = np.unique(folds[known])
@@ -215,7 +216,11 @@ def _calibrate(
         for part in parts.tolist():
             inside = folds[known] == part
             others = _fitted(
-                error[~inside], _rows(own, ~inside), _rows(far, ~inside), cut_spread=cut_spread
+                error[~inside],
+                _rows(own, ~inside),
+                _rows(far, ~inside),
+                cut_spread=cut_spread,
+                enough=enough,
             )
             judged = others.std(own, far, len(error))
             std[inside] = (judged * _same_size(whole, judged))[inside]
@@ -251,13 +256,18 @@ class _Fit(NamedTuple):
 
 
 def _fitted(
-    error: Values, spread: Values | None, remoteness: Values | None, *, cut_spread: bool
+    error: Values,
+    spread: Values | None,
+    remoteness: Values | None,
+    *,
+    cut_spread: bool,
+    enough: bool,
 ) -> _Fit:
     """Return what makes the errors likeliest; the root of their mean square if nothing tells."""
     if remoteness is not None or (spread is not None and cut_spread):
-        return _Fit(*_likeliest(error, spread, remoteness, cut_spread=cut_spread))
+        return _Fit(*_likeliest(error, spread, remoteness, cut_spread=cut_spread, enough=enough))
     if spread is not None:
-        factor, floor = fit_spread(error, spread)
+        factor, floor = fit_spread(error, spread, enough=enough)
         return _Fit(factor, floor, math.inf, 0.0)
     return _Fit(0.0, float(np.sqrt(np.square(error).mean())), math.inf, 0.0)
 
@@ -286,7 +296,12 @@ def _grown(remoteness: Values, growth: float) -> Values:
 
 
 def _likeliest(
-    error: Values, spread: Values | None, remoteness: Values | None, *, cut_spread: bool
+    error: Values,
+    spread: Values | None,
+    remoteness: Values | None,
+    *,
+    cut_spread: bool,
+    enough: bool,
 ) -> tuple[float, float, float, float]:
     """Return factor, floor, largest spread and growth that make the errors likeliest.
 
@@ -294,7 +309,6 @@ def _likeliest(
     out for a few would let these few decide about all. The size of everything is that with which
     the mean of (error / std)² is 1, as in `fit_spread`.
     """
-    enough = len(error) >= _ENOUGH
     bounds = [math.inf]
     if spread is not None and cut_spread:
         bounds = np.quantile(spread, _CUTS if enough else [1.0]).tolist()
@@ -321,19 +335,21 @@ def _likeliest(
     return found
 
 
-def fit_spread(error: Values, spread: Values) -> tuple[float, float]:
+def fit_spread(error: Values, spread: Values, *, enough: bool | None = None) -> tuple[float, float]:
     """Return factor and floor with which (factor x spread)² + floor² is the likely square error.
 
     The members of an ensemble may agree by chance, and noise heads err as well, so a constant
     part is added. Its share is the one of highest likelihood for normally distributed errors;
-    the size of both together makes the mean of (error / std)² equal to 1.
+    the size of both together makes the mean of (error / std)² equal to 1. With too few values
+    (``enough`` is False, or they are fewer than 30) the share is a half.
     """
+    enough = len(error) >= _ENOUGH if enough is None else enough
     mean_square = float(np.square(spread).mean())
     if not mean_square > 0:
         return 0.0, float(np.sqrt(np.square(error).mean()))
     relative = np.square(spread) / mean_square
     best, chosen, scale = math.inf, 0.0, 0.0
-    for share in _SHARES if len(error) >= _ENOUGH else (0.5,):
+    for share in _SHARES if enough else (0.5,):
         shape = share * relative + (1 - share)
         size = float((np.square(error) / shape).mean())
         cost = len(error) * math.log(max(size, 1e-300)) + float(np.log(shape).sum())

@@ -60,6 +60,9 @@ LONGEST_OF_HYDROGEN = 2.0
 LONGEST_H = 1.3
 """Å; what is called T or 1 and has no neighbour that near is no hydrogen."""
 
+LONGEST_D = 2.6
+"""Å; to a metal it may be that far, in ionic hydrides."""
+
 LARGEST_LENGTH = 1e6
 """Å; larger coordinates are rubbish and would overflow later."""
 
@@ -197,13 +200,20 @@ def impossible_neighbour(
 def no_hydrogen(atoms: "Atoms", called_so: set[int]) -> tuple[int, str] | None:
     """Return an atom called T or 1 that stands where no hydrogen can, and why.
 
-    T is tritium, or the place of a silicon or aluminium in a zeolite. Returns (index, part of a
-    sentence) or None.
+    T is tritium, or the place of a silicon or aluminium in a zeolite, which has oxygens around it.
+    A hydrogen has a neighbour within 1.3 Å, or a metal for its nearest one, as in hydrides.
+    Returns (index, part of a sentence) or None.
     """
     pairs = pairs_within(
-        atoms.positions, np.asarray(atoms.cell[:], dtype=float), np.asarray(atoms.pbc), LONGEST_H
+        atoms.positions, np.asarray(atoms.cell[:], dtype=float), np.asarray(atoms.pbc), LONGEST_D
     )
-    lonely = called_so - set(pairs.first.tolist())
+    nearest = dict.fromkeys(called_so, (LONGEST_D, 0))
+    for i, j, d in zip(
+        pairs.first.tolist(), pairs.second.tolist(), pairs.distances.tolist(), strict=True
+    ):
+        if i in nearest and d < nearest[i][0]:
+            nearest[i] = (d, int(atoms.numbers[j]))
+    lonely = [i for i, (d, other) in nearest.items() if d > LONGEST_H and other in {0, *NONMETALS}]
     return (min(lonely), f"no atom is within {LONGEST_H} Å of it") if lonely else None
 
 

@@ -61,7 +61,10 @@ def from_formula(text: str) -> "Atoms":
     """
     name = text.strip()
     parts = _parts(name)
-    atoms = atoms_of_amounts(_sum(parts, name), name)
+    amounts = _sum(parts, name)
+    if re.fullmatch(r"T\d*O\d*", name) and amounts["O"] >= 2 * amounts["H"]:
+        _refuse(name, "'T' may be tritium or stand for the silicon and aluminium of a zeolite")
+    atoms = atoms_of_amounts(amounts, name)
     if re.search(r"[DT](?![a-z])", name):
         add_warning(atoms, DEUTERIUM_NOTICE)
     numbers = [number for part in parts for number in _DECIMAL.findall(part)]
@@ -159,6 +162,8 @@ def _parts(text: str, *, adducts: bool = True) -> list[str]:
         acronym = _ACRONYM.search(re.sub(r"[\d.·]+", "·", compact)) or _GROUPS.search(compact)
         if acronym and compact not in ("DTO",):
             _refuse(text, f"{acronym[0]!r} looks like an abbreviation, not like elements")
+    if isotope_of_hydrogen := re.search(r"\[[DT]\]", compact):
+        _refuse(text, f"{isotope_of_hydrogen[0]!r} is written so in a SMILES")
     odd = _NO_IODINE.search(compact)
     if odd:
         _refuse(text, f"{odd[0]!r} may be an oxidation number or iodine")
@@ -196,11 +201,31 @@ def _isotope_in(compact: str) -> str:
 CHARGED = "charges of ions are not written in formulas here; leave them out"
 
 
+_SMALL = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻−", "0123456789+--")
+_KINDS = re.compile(
+    r"(?P<A>[A-Z][a-z]?|[()\[\]])|(?P<D>\d)(?![\d.])|(?P<N>\d+\.?\d*)|(?P<S>\++|-+)|(?P<G>[\s.·]+)"
+    r"|(?P<X>.)"
+)
+_IN_ORGANIC_SMILES = {"H", "B", "C", "N", "O", "P", "S", "F", "Cl", "Br", "I", *"()[]"}
+
+
 def is_charged(text: str) -> bool:
-    """Say whether a text is a formula with charges of ions: ``SO4 2-``, ``SO4²⁻``, ``Na+Cl-``."""
-    plain = re.sub(r"<sup>|</sup>|[\^{}$]", "", html.unescape(text).strip())
-    ion = r"(?:[A-Z][a-z]?[\d.]*|[()\[\]]\d*)+\s*(?:\d*[+-]|[⁰¹²³⁴⁵⁶⁷⁸⁹]*[⁺⁻])"
-    return re.fullmatch(rf"(?:{ion}[\s.·]*)+", plain.replace("−", "-")) is not None
+    """Say whether a text is a formula with charges of ions.
+
+    ``SO4 2-``, ``SO4²⁻``, ``SO4-2``, ``PO4---``, ``Fe(3+)``, ``[Cu(NH3)4]+2``, ``Na+Cl-``, and
+    ``Fe2+Fe3+2O4`` of ions and others.
+    """
+    if len(text) > LONGEST_FORMULA:
+        return False
+    plain = re.sub(r"<sup>|</sup>|[\^{}$]", "", html.unescape(text).strip()).translate(_SMALL)
+    plain = re.sub(r"\((\d?(?:\++|-+)\d?)\)", r"\1", plain)
+    found = [(str(m.lastgroup), m[0]) for m in _KINDS.finditer(plain)]
+    kinds = "".join(kind for kind, _ in found)
+    if re.fullmatch(r"(?:G?A[ADNG]*SD?)+G?", kinds):
+        return True
+    has_metal = any(kind == "A" and word not in _IN_ORGANIC_SMILES for kind, word in found)
+    numbered = re.search(r"\d\+|\+\d(?!\d)", plain) is not None
+    return has_metal and numbered and re.fullmatch(r"A[ADNGS]*", kinds) is not None
 
 
 def _without_typography(text: str) -> str:

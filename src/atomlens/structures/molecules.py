@@ -120,7 +120,12 @@ def parse_smiles(text: str) -> Any | None:
     if not text or len(text) > LONGEST_SMILES or not text.isascii() or re.search(r"\s", text):
         return None
     with rdBase.BlockLogs():
-        return Chem.MolFromSmiles(text)
+        return Chem.MolFromSmiles(with_isotopes(text))
+
+
+def with_isotopes(smiles: str) -> str:
+    """Return a SMILES with ``[D]`` and ``[T]``, as some programs write them, as [2H] and [3H]."""
+    return re.sub(r"\[([DT])(?=[]+:-])", lambda m: "[2H" if m[1] == "D" else "[3H", smiles)
 
 
 def has_smiles_grammar(text: str) -> bool:
@@ -130,7 +135,7 @@ def has_smiles_grammar(text: str) -> bool:
     if not text or len(text) > LONGEST_SMILES or not text.isascii() or re.search(r"\s", text):
         return False
     with rdBase.BlockLogs():
-        return Chem.MolFromSmiles(text, sanitize=False) is not None
+        return Chem.MolFromSmiles(with_isotopes(text), sanitize=False) is not None
 
 
 def smiles_problem(text: str) -> str:
@@ -141,7 +146,7 @@ def smiles_problem(text: str) -> str:
         return f"it is longer than {LONGEST_SMILES} letters; give a file with coordinates"
     with rdBase.BlockLogs():
         readable = bool(text) and text.isascii()
-        molecule = Chem.MolFromSmiles(text, sanitize=False) if readable else None
+        molecule = Chem.MolFromSmiles(with_isotopes(text), sanitize=False) if readable else None
         if molecule is not None:
             return _valence_problem(molecule)
     return "brackets, ring numbers or symbols do not fit; correct it"

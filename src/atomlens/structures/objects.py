@@ -12,7 +12,7 @@ from atomlens.errors import StructureError
 from atomlens.structures.arrays import chemical_formula, name_of
 from atomlens.structures.checks import check_atoms
 from atomlens.structures.disorder import REFUSE, DisorderChoice, PartialAtoms, models_of
-from atomlens.structures.records import DEUTERIUM_NOTICE, add_warning, short
+from atomlens.structures.records import DEUTERIUM_NOTICE, add_warning, check_tritium, short
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -123,6 +123,7 @@ def atoms_of_sites(
     given = {} if cell is None else {"cell": cell, "pbc": pbc}
     whole = Atoms(plain, positions=positions[sites], **given)
     if plain != symbols:
+        check_tritium(whole, symbols, "write the symbol of its element")
         add_warning(whole, DEUTERIUM_NOTICE)
     if (shares == 1).all():
         return [whole]

@@ -16,6 +16,7 @@ from atomlens.structures.records import (
     Entry,
     add_warning,
     attempt,
+    check_tritium,
     decimal_comma,
     short,
 )
@@ -121,9 +122,18 @@ def _build(frame: _Frame) -> "Atoms":
     atoms: Atoms = read_vasp(StringIO("\n".join([*header, *frame.rows]) + "\n"))
     atoms.set_constraint()
     _doubt_names(atoms, frame)
+    _check_tritium(atoms, frame)
     if has_deuterium:
         add_warning(atoms, DEUTERIUM_NOTICE)
     return atoms
+
+
+def _check_tritium(atoms: "Atoms", frame: _Frame) -> None:
+    """Refuse a T that stands where no hydrogen can: the place of a silicon in a zeolite."""
+    words = frame.header[5].split()
+    names = [word.split("/")[0].split("_")[0] for word in words]
+    called = [name for name, n in zip(names, frame.counts, strict=False) for _ in range(n)]
+    check_tritium(atoms, called, "correct the line of elements")
 
 
 def _doubt_names(atoms: "Atoms", frame: _Frame) -> None:

@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,7 +11,7 @@ from atomlens.printing import one_line as one_line
 from atomlens.printing import reason as reason
 from atomlens.printing import short as short
 from atomlens.structures.arrays import warnings_of
-from atomlens.structures.checks import check_atoms, doubtful_distance
+from atomlens.structures.checks import check_atoms, doubtful_distance, no_hydrogen
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -94,6 +94,21 @@ def add_warning(atoms: "Atoms", sentence: str) -> None:
     """Note on a structure something doubtful, in ``info["warnings"]``, without failing."""
     known = warnings_of(atoms)
     atoms.info["warnings"] = known if sentence in known else [*known, sentence]
+
+
+def check_tritium(atoms: "Atoms", symbols: Sequence[str], advice: str) -> None:
+    """Refuse a T that cannot be tritium.
+
+    Raises:
+        StructureError: no hydrogen stands so, but the silicon or aluminium of a zeolite.
+    """
+    tritium = {i for i, symbol in enumerate(symbols) if symbol == "T"}
+    found = no_hydrogen(atoms, tritium) if tritium and len(atoms) > 1 else None
+    if found is not None:
+        i, why = found
+        raise StructureError(
+            f"atom {i} (counted from 0): 'T' is not an element here, since {why}; {advice}"
+        )
 
 
 def tell_electrons(atoms: "Atoms", charge: float, n_unpaired: float) -> None:

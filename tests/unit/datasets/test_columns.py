@@ -221,3 +221,40 @@ def test_classes_that_differ_in_case_are_told():
 def test_what_stands_in_the_place_of_numbers_is_told(cells, words):
     with pytest.raises(DatasetError, match=words):
         columns(["y"], y=cells)
+
+
+@pytest.mark.parametrize(
+    ("columns", "likely"),
+    [
+        ({"y": ["1.500", "12.250"], "other": ["2,75", "3"]}, "since the column 'other' has"),
+        ({"other [eV]": ["0,5", "1,234"], "y": ["950", "1.500"]}, "since the column 'other' has"),
+        ({"y": ["950", "1.500", "12.250"], "z": ["a", "b", "c"]}, "have no point"),
+        ({"y": ["1.500"], "other": ["1,234"]}, "since the column 'other' has"),
+    ],
+)
+def test_points_that_may_be_those_of_thousands_are_refused(columns, likely):
+    options = TargetOptions(comma_is_decimal=True)
+    with pytest.raises(DatasetError, match=rf"'1.500', which may be 1500 or 1.5, .*{likely}"):
+        target_columns(columns, ["y"], options, "t.csv")
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"y": ["1.500", "0.250"], "other": ["2,75", "3"]},
+        {"y": ["1.500", "2.25"], "other": ["2,75", "3"]},
+        {"y": ["1.500", "2.250"], "other": ["3", "4"]},
+        {"y": ["1.500", "12.250"], "other": ["a, b", "c, d"]},
+        {"y": ["1.500e3", "2.500e3"], "other": ["2,75", "3"]},
+        {"y": [1.5, 2.25], "other": ["2,75", "3"]},
+    ],
+)
+def test_points_that_can_be_decimal_ones_alone_are_taken_as_such(columns):
+    found = target_columns(columns, ["y"], TargetOptions(comma_is_decimal=True), "t.csv")
+    assert found.values[0, 0] in (1.5, 1500.0)
+    assert found.values[0, 0] == float(columns["y"][0])
+
+
+def test_points_between_several_thousands_tell_what_the_others_are():
+    found = target_columns({"y": ["1.234.567", "1.500"]}, ["y"], TargetOptions(), "t.csv")
+    assert found.values[:, 0].tolist() == [1234567, 1500]

@@ -1,5 +1,6 @@
 """What a file says twice, in any format: refused with both sides named, or read with a warning."""
 
+import json
 import warnings
 from pathlib import Path
 
@@ -236,6 +237,35 @@ def test_t_is_tritium_where_a_hydrogen_can_stand(tmp_path: Path) -> None:
     assert "'T' is not an element here, since no atom is within 1.3 Å" in zeolite
     silica = "_chemical_formula_sum 'Si O2'\n"
     assert "'T' is not an element" in said_of(tmp_path / "x.cif", CELL + silica + LOOP + water)
+
+
+PAIR = [[0, 0, 0], [0.5, 0.5, 0.5]]
+
+
+def with_tritium(other: str, a: float, folder: Path) -> list[str]:
+    """What is said of T beside another atom, in every format."""
+    sites = [
+        {"species": [{"element": element, "occu": 1}], "abc": place}
+        for element, place in zip(("T", other), PAIR, strict=True)
+    ]
+    matrix = [[a, 0, 0], [0, a, 0], [0, 0, a]]
+    structure = {"@class": "Structure", "lattice": {"matrix": matrix}, "sites": sites}
+    lattice = f'Lattice="{a} 0 0 0 {a} 0 0 0 {a}" Properties=species:S:1:pos:R:3'
+    half = a / 2
+    contents = {
+        "x.cif": "data_x\n" + cubic(a) + LOOP + f"T1 T 0 0 0\n{other}1 {other} .5 .5 .5\n",
+        "x.vasp": POSCAR[4:].replace("4.12", str(a)).replace("Cs Cl", f"T {other}"),
+        "x.xyz": f"2\n{lattice}\nT 0 0 0\n{other} {half} {half} {half}\n",
+        "x.json": json.dumps(structure),
+    }
+    return [said_of(folder / name, content) for name, content in contents.items()]
+
+
+def test_t_is_the_same_in_every_format(tmp_path: Path) -> None:
+    notice = "deuterium or tritium is treated as hydrogen"
+    assert with_tritium("Li", 2.3, tmp_path) == [notice] * 4  # 1.99 Å, as in lithium hydride
+    for said in with_tritium("O", 1.9, tmp_path):  # 1.65 Å, as in a zeolite
+        assert "no atom is within 1.3 Å of it" in said
 
 
 XYZS = {

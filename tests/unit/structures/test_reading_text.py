@@ -19,6 +19,7 @@ from atomlens.structures.formulas import (
     _plain_amounts,
     _sum,
     amounts_in_formula,
+    is_charged,
 )
 
 FORMULAS = {
@@ -340,3 +341,56 @@ def test_standard_input_is_told_not_to_be_read(text: str) -> None:
         to_atoms(text)
     with pytest.raises(DatasetError, match="standard input is not read; give a file"):
         load_dataset(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("SO4-2", "SO4--", "SO4 2-", "SO4(2-)", "SO4^{2-}", "SO4²⁻", "[SO4]-2", "[SO4]2-"),
+        *("Fe3+", "Fe+3", "Fe+++", "Fe(3+)", "NH4+", "NH4(+)", "NH4+1", "PO4---", "PO4-3"),
+        *("[Cu(NH3)4]2+", "[Cu(NH3)4]+2", "Na+Cl-", "Ca+2CO3-2", "Ti4+O2-2", "Fe2+Fe3+2O4"),
+    ],
+)
+def test_charges_are_called_so_in_every_spelling(text: str) -> None:
+    for given in (text, f"formula:{text}"):
+        with pytest.raises(StructureError, match="charges of ions are not written in formulas"):
+            read(given)
+
+
+@pytest.mark.parametrize(
+    "text", ["Al-7075", "Ti-6Al-4V", "Fe-Ni", "C-1CC", "CC=", "Fe2O3", "", "+", "-Fe"]
+)
+def test_dashes_of_alloys_and_bonds_are_no_charges(text: str) -> None:
+    assert not is_charged(text)
+
+
+def test_a_long_text_of_ions_and_one_odd_sign_is_read_at_once() -> None:
+    """Every ion could be split in two ways; 2 to the 700th of them would be tried."""
+    assert not is_charged("Fe3+" * 700 + "!")
+    assert is_charged("Fe3+" * 700)
+
+
+@pytest.mark.parametrize(
+    ("text", "formula"),
+    [
+        ("[D]C([D])([D])O", "CH4O"),
+        ("CC[D]", "C2H6"),
+        ("O([D])[D]", "H2O"),
+        ("[T]O", "H2O"),
+        ("[D]c1ccccc1", "C6H6"),
+        ("C[N+]([D])([D])[D:1]", "CH6N"),
+    ],
+)
+def test_hydrogens_called_d_and_t_are_atoms_of_a_smiles(text: str, formula: str) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        (atoms,) = read([text])
+    assert any("deuterium or tritium is treated" in str(one.message) for one in caught)
+    assert atoms.get_chemical_formula() == Formula(formula).format("hill")
+
+
+def test_t_in_a_formula_is_tritium_unless_it_stands_for_the_silicon_of_a_zeolite() -> None:
+    assert amounts_in_formula("T2O") == {"H": 2, "O": 1}
+    for text in ("TO2", "T6O12", "[T]O"):
+        with pytest.raises(StructureError, match="is not a formula: '"):
+            read(f"formula:{text}")
