@@ -2,10 +2,10 @@
 
     python recipes/make_orbital_populations.py --folder cache/orbitals
 
-The sample is ``--n`` molecules of all of QM9, and ``--n-test`` more of its test part, which models
-of the data set's own split have not seen. One core takes about an hour. What is in the folder is
-not calculated again, so that an interrupted run goes on; with ``--keep`` neither is what is in the
-file that comes with atomlens. Needs: pip install "atomlens[data,qm]"
+The sample is ``--n`` molecules of all of QM9, and ``--n-test`` and then ``--n-more`` of its test
+part, which models of the data set's own split have not seen. One core takes about an hour. What is
+in the folder is not calculated again, so that an interrupted run goes on; with ``--keep`` neither
+is what is in the file that comes with atomlens. Needs: pip install "atomlens[data,qm]"
 """
 
 import argparse
@@ -35,6 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--n", type=int, default=224, help="molecules of all of QM9")
     parser.add_argument("--n-test", type=int, default=400, help="more, of its test part")
+    parser.add_argument("--n-more", type=int, default=60, help="more of it, drawn after those")
     parser.add_argument("--seed", type=int, default=0, help="draws them")
     parser.add_argument("--keep", action="store_true", help="take over what the file holds")
     parser.add_argument("--folder", type=Path, help="keeps each molecule that is done")
@@ -45,7 +46,7 @@ def main() -> None:
     started = time.perf_counter()
 
     data = al.load_dataset("qm9", "homo")
-    rows = draw(data, options.n, options.n_test, options.seed)
+    rows = draw(data, options.n, options.n_test, options.n_more, options.seed)
     molecules = [data.structures.to_atoms(int(i)) for i in rows]
     for paper in PAPER_MOLECULES:
         (molecule,) = al.read(paper.smiles)
@@ -77,8 +78,10 @@ def main() -> None:
         "qm9_draw": {
             "n": options.n,
             "n_test": options.n_test,
+            "n_more": options.n_more,
             "seed": options.seed,
-            "random": "numpy default_rng choice: n of all, n_test of the others of the test part",
+            "random": "numpy default_rng choice: n of all, n_test of the others of the test part, "
+            "n_more of those that are left there",
         },
         "not_calculated": [failure.message for failure in many.failures],
     }
@@ -87,12 +90,14 @@ def main() -> None:
     print(f"{len(many.found)} molecules in {options.out} ({size / 1000:.0f} kB)", file=sys.stderr)
 
 
-def draw(data: Dataset, n: int, n_test: int, seed: int) -> NDArray[np.int64]:
+def draw(data: Dataset, n: int, n_test: int, n_more: int, seed: int) -> NDArray[np.int64]:
     """Return the rows of the sample, ascending: of all molecules, and more of the test part."""
     random = np.random.default_rng(seed)
     first = random.choice(len(data), n, replace=False)
     others = np.setdiff1d(data.splits["test"], first)
-    return np.sort(np.concatenate([first, random.choice(others, n_test, replace=False)]))
+    second = random.choice(others, n_test, replace=False)
+    third = random.choice(np.setdiff1d(others, second), n_more, replace=False)
+    return np.sort(np.concatenate([first, second, third]))
 
 
 def keep(molecules: Sequence[Atoms], settings: OrbitalSettings, folder: Path) -> None:

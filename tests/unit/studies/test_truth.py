@@ -9,16 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from atomlens.chemistry.bonds import find_bonds, near_pairs
 from atomlens.cli import main
 from atomlens.datasets import load_dataset
 from atomlens.datasets.sources.attribution import read_task, task_dataset
 from atomlens.errors import DatasetError, StudyError
 from atomlens.neighbors import make_builder
 from atomlens.predictor import Predictor
+from atomlens.predictor.inputs import gather
 from atomlens.studies.base import StudyInput
 from atomlens.studies.truth.known import known_of
 from atomlens.studies.truth.scores import auroc, kendall, pearson, top_one
-from atomlens.studies.truth.study import TruthSettings, TruthStudy
+from atomlens.studies.truth.study import ASIDE, TruthSettings, TruthStudy
+from atomlens.studies.truth.transfers import Transfers
 from atomlens.targets import Target
 from atomlens.testing.questions import trained_around
 from model_makers import small_model
@@ -282,6 +285,71 @@ def test_equal_largest_scores_share_the_first_place() -> None:
     assert top_one(truth, np.array([0.0, 2.0, 2.0])) == 0.5
     assert top_one(truth, np.array([1.0, 0.0, 0.0])) == 0
     assert np.isnan(top_one(np.full((3, 1), 0.2), np.arange(3.0)))
+
+
+def test_an_atom_that_symmetry_exchanges_with_the_leading_one_leads_as_well() -> None:
+    """The two nitrogens of dicyanogen, say, as a grid that is not symmetric shares them out."""
+    truth = np.array([[0.297], [0.203], [0.205], [0.295]])
+    for leading in (0, 3):
+        assert top_one(truth, np.eye(4)[leading]) == 1
+    assert top_one(truth, np.eye(4)[1]) == 0
+    assert top_one(np.array([[0.3], [0.294]]), np.array([0.0, 1.0])) == 0
+
+
+def test_handing_terms_to_neighbours_changes_no_total_and_nothing_that_is_judged() -> None:
+    data = load_dataset("emt-alloys", limit=60)
+    transfers = Transfers(data.structures)
+    assert transfers.usable
+    truth = np.concatenate(data.node_labels)
+    rest = transfers.aside(truth)
+    cuts = data.structures.offsets[1:-1]
+    for before, after in zip(np.split(truth, cuts), np.split(rest, cuts), strict=True):
+        assert after.sum() == pytest.approx(before.sum(), abs=1e-8)
+    # what an atom of one element hands to every near atom of another, by distance
+    handed = np.zeros(len(truth))
+    for start, own in zip(data.structures.offsets, data.structures, strict=False):
+        near = near_pairs(own.positions, own.cell, own.pbc, np.full(len(own.atomic_numbers), 2.0))
+        kinds = own.atomic_numbers.astype(int)
+        sign = np.sign(kinds[near.second] - kinds[near.first])
+        amount = (1 + np.cos(np.pi * near.distances / 4)) / 2
+        amount *= np.exp(-(((near.distances - 2.8) / 0.35) ** 2))
+        np.add.at(handed, start + near.first, sign * amount)
+    assert np.abs(handed).max() > 1
+    np.testing.assert_allclose(transfers.aside(truth + 3 * handed), rest, atol=1e-8)
+    assert rest.std() < truth.std() / 3
+
+
+def test_transfers_in_molecules_go_along_bonds() -> None:
+    data = load_dataset("crippen-logp", limit=40)
+    transfers = Transfers(data.structures)
+    assert transfers.usable
+    truth = np.concatenate(data.node_labels)
+    handed = np.zeros(len(truth))  # every hydrogen gives to its atom
+    for start, own in zip(data.structures.offsets, data.structures, strict=False):
+        for first, second in find_bonds(own).tolist():
+            if own.atomic_numbers[first] == 1 and own.atomic_numbers[second] == 6:
+                handed[start + first] -= 1
+                handed[start + second] += 1
+    np.testing.assert_allclose(transfers.aside(truth + handed), transfers.aside(truth), atol=1e-8)
+    assert not Transfers(data.structures.subset(np.arange(2))).usable
+    formulas = gather(["NaCl", "TiO2"]).structures
+    assert not Transfers(formulas).usable
+
+
+def test_what_totals_determine_is_judged_beside_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The truth but for transfers is right in this score, and wrong in the other."""
+    from atomlens.studies.faithful.asked import Asked
+
+    data = load_dataset("emt-alloys", limit=60)
+    rest = Transfers(data.structures).aside(np.concatenate(data.node_labels))
+    monkeypatch.setattr(Asked, "scores", lambda self, method: (rest, rest[None]))
+    study = TruthStudy(TruthSettings(methods="contribution"))
+    result = study.run(StudyInput(models=(lens_predictor(extensive=True),), data=data))
+    rows = {r["metric"]: r for r in result.tables["truth"] if r["method"] == "contribution"}
+    assert rows[ASIDE]["value"] == pytest.approx(1)
+    assert rows["pearson"]["value"] < 0.9
+    assert rows[ASIDE]["table by element"] < 0.9
+    assert not rows[ASIDE]["main"]
 
 
 def test_data_of_which_nothing_is_known_is_refused() -> None:

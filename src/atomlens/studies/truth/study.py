@@ -31,14 +31,19 @@ from atomlens.studies.statistics import bootstrap
 from atomlens.studies.truth.known import (
     ORBITALS,
     Known,
+    Truth,
     agreement,
     known_of,
     orbital_molecules,
 )
 from atomlens.studies.truth.potential import POTENTIAL
-from atomlens.studies.truth.scores import Score, by_structure
+from atomlens.studies.truth.scores import TERMS, Score, by_structure, pearson
+from atomlens.studies.truth.transfers import Transfers
 
 YES = 1
+ASIDE = "pearson, transfers aside"
+"""Correlation of what totals determine: true terms and scores without what neighbours hand each
+other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +192,11 @@ class _Judged:
             None if known.by_size else _folds(s, len(t))
             for s, t in zip(structures, self.truth, strict=True)
         ]
+        whole = all(len(t) == n for t, n in zip(self.truth, structures.n_atoms, strict=True))
+        self.transfers: Transfers | None = None
+        if known.metrics is TERMS and whole:
+            transfers = Transfers(structures)
+            self.transfers = transfers if transfers.usable else None
         said = self.asked.values
         self.error = np.nan
         if classes:
@@ -242,12 +252,26 @@ class _Judged:
             table_parts = {t: self._cut(own, folded) for t, own in by_table.items()}
             for number, (metric, score) in enumerate(self.known.metrics.items()):
                 rows.append(
-                    self._row(method, metric, score, parts, table_parts)
+                    self._row(method, metric, score, self.truth, parts, table_parts)
                     | {
                         "hydrogens": "folded" if folded else "as they are",
                         "main": number == 0 and not folded,
                     }
                 )
+        if self.transfers is not None:
+            truth, parts, *table_cuts = (
+                np.split(self.transfers.aside(own), self.structures.offsets[1:-1])
+                for own in (np.concatenate(self.truth)[:, -1], scores, *by_table.values())
+            )
+            row = self._row(
+                method,
+                ASIDE,
+                pearson,
+                tuple(own[:, None] for own in truth),
+                parts,
+                dict(zip(by_table, table_cuts, strict=True)),
+            )
+            rows.append(row | {"hydrogens": "as they are", "main": False})
         return rows
 
     def _row(
@@ -255,14 +279,15 @@ class _Judged:
         method: str,
         metric: str,
         score: Score,
+        truth: Truth,
         parts: list[Values],
         table_parts: dict[str, list[Values]],
     ) -> dict[str, object]:
-        found = by_structure(self.truth, parts, score)
+        found = by_structure(truth, parts, score)
         known = found[np.isfinite(found)]
         interval = bootstrap(known, seed=self.settings.seed)
         beside = {
-            f"table {t}": float(np.nanmean(by_structure(self.truth, own, score)))
+            f"table {t}": float(np.nanmean(by_structure(truth, own, score)))
             for t, own in table_parts.items()
         }
         return {
