@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from atomlens.chemistry.bonds import find_bonds, near_pairs
 from atomlens.cli import main
@@ -20,7 +21,8 @@ from atomlens.predictor.inputs import gather
 from atomlens.studies.base import StudyInput
 from atomlens.studies.truth.known import known_of
 from atomlens.studies.truth.scores import auroc, kendall, pearson, top_one
-from atomlens.studies.truth.study import ASIDE, TruthSettings, TruthStudy
+from atomlens.studies.truth.study import ASIDE, TAUGHT, TruthSettings, TruthStudy
+from atomlens.studies.truth.taught import taught_on_the_others
 from atomlens.studies.truth.transfers import Transfers
 from atomlens.targets import Target
 from atomlens.testing.questions import trained_around
@@ -203,8 +205,11 @@ def test_the_published_score_is_taken_over_molecules_with_the_answer_yes(packed:
     assert "times as far in molecules without anything to find" in " ".join(result.notes)
 
 
-def test_orbitals_are_a_truth_for_each_of_their_targets_in_a_model() -> None:
+def test_orbitals_are_a_truth_for_each_of_their_targets_in_a_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A score that is the share of the HOMO is right for the HOMO and not for the LUMO."""
+    monkeypatch.setattr("atomlens.studies.truth.study.LEAST", 10)
     study = TruthStudy(TruthSettings(methods="contribution,attention"))
     data = study.read(["orbitals"])
     assert data is not None
@@ -224,9 +229,13 @@ def test_orbitals_are_a_truth_for_each_of_their_targets_in_a_model() -> None:
     rows = result.tables["truth"]
     assert {r["model"].split(", ")[1] for r in rows} == {"homo", "lumo"}
     assert {r["metric"] for r in rows} == {"spearman", "top one"}
-    assert {"number of neighbours", "random", "table of the truth by element"} <= {
-        r["method"] for r in rows
-    }
+    assert {
+        "number of neighbours",
+        "random",
+        "table of the truth by element",
+        TAUGHT,
+        f"{TAUGHT}, untrained network",
+    } <= {r["method"] for r in rows}
 
 
 def test_sizes_count_where_the_truth_has_no_sign(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -350,6 +359,24 @@ def test_what_totals_determine_is_judged_beside_all_of_it(monkeypatch: pytest.Mo
     assert rows["pearson"]["value"] < 0.9
     assert rows[ASIDE]["table by element"] < 0.9
     assert not rows[ASIDE]["main"]
+
+
+def test_a_read_out_learns_what_features_know_and_never_from_the_molecule_that_it_scores() -> None:
+    draw = np.random.default_rng(0)
+    n_atoms = 5
+    features = torch.from_numpy(draw.normal(size=(60 * n_atoms, 3)))
+    said = np.exp(2 * features[:, 0].numpy()).reshape(60, n_atoms)
+    shares = said / said.sum(axis=1, keepdims=True)
+    truth = [own[:4, None] for own in shares]  # the last atom is nobody that the truth is about
+    offsets = np.arange(0, 61 * n_atoms, n_atoms)
+    found = taught_on_the_others(features, truth, offsets, seed=0).reshape(60, n_atoms)
+    assert np.mean([top_one(t, s[:4]) for t, s in zip(truth, found, strict=True)]) > 0.95
+    blind = taught_on_the_others(features[:, 1:], truth, offsets, seed=0).reshape(60, n_atoms)
+    assert np.mean([top_one(t, s[:4]) for t, s in zip(truth, blind, strict=True)]) < 0.5
+    others = [truth[0][::-1].copy(), *truth[1:]]
+    again = taught_on_the_others(features, others, offsets, seed=0).reshape(60, n_atoms)
+    np.testing.assert_array_equal(again[0], found[0])
+    assert np.abs(again - found).max() > 0
 
 
 def test_data_of_which_nothing_is_known_is_refused() -> None:

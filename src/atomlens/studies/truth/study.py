@@ -25,8 +25,9 @@ from atomlens.predictor.inputs import build_graphs, gather, refuse_elements
 from atomlens.settings import Settings, bounded
 from atomlens.structures.arrays import Structure, StructureArrays
 from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
+from atomlens.studies.controls import untrained
 from atomlens.studies.faithful.asked import Asked, has_method
-from atomlens.studies.faithful.orders import TABLES, environments, tables
+from atomlens.studies.faithful.orders import TABLES, Environment, environments, tables
 from atomlens.studies.statistics import bootstrap
 from atomlens.studies.truth.known import (
     ORBITALS,
@@ -38,9 +39,12 @@ from atomlens.studies.truth.known import (
 )
 from atomlens.studies.truth.potential import POTENTIAL
 from atomlens.studies.truth.scores import TERMS, Score, by_structure, pearson
+from atomlens.studies.truth.taught import LEAST, atom_features, taught_on_the_others
 from atomlens.studies.truth.transfers import Transfers
 
 YES = 1
+TAUGHT = "read-out taught on the others"
+"""Of the vectors that the network ends with: what its atoms know."""
 ASIDE = "pearson, transfers aside"
 """Correlation of what totals determine: true terms and scores without what neighbours hand each
 other."""
@@ -221,6 +225,8 @@ class _Judged:
         if labels is not None:  # what the true terms themselves look like in a table
             for table, own in tables(labels, known, owner).items():
                 rows += self._scored(f"table of {self.known.source} {table}", own, {})
+        if self.known.by_size:
+            rows += self._taught_rows(known, owner)
         for method in methods:
             reason = has_method(self.asked, method)
             if reason:
@@ -231,6 +237,24 @@ class _Judged:
                 scores = np.abs(scores)
             rows += self._scored(method, scores, tables(scores, known, owner))
             self._spread(method, scores)
+        return rows
+
+    def _taught_rows(self, known: list[list[Environment]], owner: Indices) -> list[Row]:
+        """Return rows of read-outs that were taught the truth of the other structures."""
+        predictor = self.asked.predictor
+        if len(self.structures) < LEAST:
+            self.notes.append(f"No read-out was taught: fewer than {LEAST} structures are left.")
+            return []
+        by_chance = untrained(predictor, self.settings.seed)
+        rows: list[Row] = []
+        for name, network in ((TAUGHT, predictor), (f"{TAUGHT}, untrained network", by_chance)):
+            features = atom_features(self.asked, network)
+            if features is None:
+                return []
+            scores = taught_on_the_others(
+                features, self.truth, self.structures.offsets, self.settings.seed
+            )
+            rows += self._scored(name, scores, tables(scores, known, owner))
         return rows
 
     def _known_terms(self) -> Values | None:
