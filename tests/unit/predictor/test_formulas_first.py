@@ -49,16 +49,16 @@ def test_atoms_in_hand_are_what_they_are(gaps: "al.Predictor") -> None:
 
 def test_the_rows_of_a_table_are_read_as_texts_are(gaps: "al.Predictor", tmp_path: Path) -> None:
     table = tmp_path / "t.csv"
-    table.write_text("material,band_gap [eV]\nBN,6\nC,5\nGaAs,1.4\n")
+    table.write_text("material,band_gap [eV]\nBN,6\nC,5\n")
     (found,) = gaps.predict_stream(str(table), {"structure_column": "material"})
-    assert found.formulas == ("BN", "C", "GaAs")
+    assert found.formulas == ("BN", "C")
 
 
 def test_evaluation_reads_for_the_model(gaps: "al.Predictor", tmp_path: Path) -> None:
     from atomlens.predictor.reading import reading_for
 
     table = tmp_path / "t.csv"
-    table.write_text("material,band_gap [eV]\nBN,6\nC,5\nGaAs,1.4\n")
+    table.write_text("material,band_gap [eV]\nBN,6\nC,5\n")
     options = reading_for(gaps, table, {"structure_column": "material"}).options
     data = al.load_dataset(table, "band_gap", **options)
     assert data.structures.is_formula.all()
