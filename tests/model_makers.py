@@ -32,4 +32,4 @@ def small_model(name: str, **settings: object) -> PropertyModel:
         small.pop("n_heads", None)
     if isinstance(getattr(config, "n_hidden", None), tuple):
         small["n_hidden"] = (16, 16, 16, 16)
-    return made_ready(make_model(name, **small, **settings))
+    return made_ready(make_model(name, **{**small, **settings}))

@@ -29,20 +29,30 @@ class Changed(NamedTuple):
     gone: Int[Tensor, " n"]
     """The atom that each one lacks"""
     owner: Int[Tensor, " n_rows"]
-    """Which of them each row below belongs to, ascending"""
+    """Which of them each row below belongs to"""
     node: Int[Tensor, " n_rows"]
     """The atom of each row"""
     rows: Float[Tensor, "n_rows n_features"]
     """Its features after the last layer"""
 
     def sums(
-        self, before: Float[Tensor, "n_nodes *shape"], now: Float[Tensor, "n_rows *shape"]
+        self,
+        before: Float[Tensor, "n_nodes *shape"],
+        now: Float[Tensor, "n_rows *shape"],
+        total: Float[Tensor, "1 *shape"],
     ) -> Float[Tensor, "n *shape"]:
-        """Return the sum over the atoms of each structure, given those of the whole one."""
-        total = before.double().sum(dim=0, keepdim=True)
-        found = total - before.index_select(0, self.gone).double()
-        change = (now - before.index_select(0, self.node)).double()
-        return found.index_add(0, self.owner, change).to(before.dtype)
+        """Return the sum over the atoms of each structure, given those of the whole one.
+
+        ``total`` is `total_of` ``before``.
+        """
+        found = total - before.index_select(0, self.gone)
+        change = now - before.index_select(0, self.node)
+        return found.index_add_(0, self.owner, change.double()).to(before.dtype)
+
+
+def total_of(nodes: Float[Tensor, "n_nodes *shape"]) -> Float[Tensor, "1 *shape"]:
+    """Return the sum over all atoms in 64 bits."""
+    return nodes.double().sum(dim=0, keepdim=True)
 
 
 class Outputs(NamedTuple):
@@ -137,7 +147,72 @@ class AddingPass(_Pass):
         """Return the atoms behind a layer, given what they heard."""
 
 
-LocalPass = SteppingPass | AddingPass
+class AtomReadings(NamedTuple):
+    """What a layer reads of each atom, worked out once an atom and not once an edge."""
+
+    as_target: tuple[Float[Tensor, "n_rows _"], ...]
+    """Of an atom that hears others"""
+    as_source: tuple[Float[Tensor, "n_rows _"], ...]
+    """Of an atom that is heard"""
+
+
+class HearingPass(_Pass):
+    """A network whose layers are what an atom hears over each edge, and what it makes of all that.
+
+    So edges over which the same is heard as before are not worked out again.
+    """
+
+    edges_change: bool
+    """Whether a layer also gives new edges, which depend on both their ends"""
+
+    @abstractmethod
+    def readings(self, layer: int, nodes: Float[Tensor, "n_rows _"]) -> AtomReadings:
+        """Return what a layer reads of some atoms."""
+
+    @abstractmethod
+    def heard(
+        self,
+        layer: int,
+        readings: AtomReadings,
+        edges: Float[Tensor, "n_edges _"],
+        layout: EdgeLayout,
+        chosen: Int[Tensor, " n_edges"] | None,
+    ) -> Float[Tensor, "n_edges _"]:
+        """Return what is heard over some edges; where edges change, put the new ones in place.
+
+        Args:
+            layer: Its number.
+            readings: Of the targets, and rows in which ``layout.source`` finds the sources.
+            edges: Before the layer; overwritten by those behind it if ``edges_change``.
+            layout: Of these edges; targets are counted among ``readings.as_target``.
+            chosen: Which edges of the whole graph they are; None: all.
+        """
+
+    @abstractmethod
+    def after(
+        self,
+        layer: int,
+        targets: tuple[Float[Tensor, "n_targets _"], ...],
+        heard: Float[Tensor, "n_edges _"],
+        layout: EdgeLayout,
+        chosen: Int[Tensor, " n_edges"] | None,
+    ) -> Float[Tensor, "n_targets _"]:
+        """Return the atoms behind a layer, given what they read as targets and all they hear."""
+
+    def renewed(
+        self,
+        layer: int,
+        readings: AtomReadings,
+        edges: Float[Tensor, "n_edges _"],
+        layout: EdgeLayout,
+        chosen: Int[Tensor, " n_edges"] | None,
+    ) -> Float[Tensor, "n_targets _"]:
+        """Return the atoms behind a layer where nothing is heard as before; see `heard`."""
+        heard = self.heard(layer, readings, edges, layout, chosen)
+        return self.after(layer, readings.as_target, heard, layout, chosen)
+
+
+LocalPass = SteppingPass | AddingPass | HearingPass
 """A network on one graph, layer by layer."""
 
 
@@ -160,11 +235,11 @@ class MeanReader(Reader):
     """The mean of the atoms, and what a network makes of it."""
 
     def __init__(self, nodes: Float[Tensor, "n_nodes _"], head: Head) -> None:
-        self.nodes, self.head = nodes, head
+        self.nodes, self.head, self.total = nodes, head, total_of(nodes)
 
     def outputs(self, changed: Changed) -> Outputs:
         """Return what the network says of each changed structure."""
-        pooled = changed.sums(self.nodes, changed.rows) / (len(self.nodes) - 1)
+        pooled = changed.sums(self.nodes, changed.rows, self.total) / (len(self.nodes) - 1)
         return Outputs(*self.head(pooled))
 
 
@@ -207,6 +282,7 @@ class AdditiveReader(Reader):
         self.readout, self.noise, self.base = readout, noise, base
         self.bounds, self.largest_log_scale = bounds, largest_log_scale
         self.key, self.query, self.parts = self._of_nodes(nodes)
+        self.total = total_of(self.query)
 
     def _of_nodes(self, nodes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         hidden = functional.silu(self.readout.input(nodes))
@@ -218,7 +294,7 @@ class AdditiveReader(Reader):
         """Return what the network says of each changed structure."""
         n, width, n_left = len(changed.gone), self.key.shape[1], len(self.key) - 1
         key, query, parts = self._of_nodes(changed.rows)
-        mean = (changed.sums(self.query, query) / n_left).view(n, -1, width)
+        mean = (changed.sums(self.query, query, self.total) / n_left).view(n, -1, width)
         scores = torch.matmul(mean, self.key.T) * width**-0.5
         own = torch.einsum("rtd,rd->rt", mean.index_select(0, changed.owner), key) * width**-0.5
         shares = _shares(scores, own, changed)
@@ -256,6 +332,8 @@ class GlobalReader(Reader):
     ) -> None:
         self.readout, self.kind, self.head = readout, kind, head
         self.key, self.query = self._of_nodes(nodes)
+        self.total = total_of(self.query)
+        self.own = (self.query * self.key).sum(dim=1)
 
     def _of_nodes(self, nodes: Tensor) -> tuple[Tensor, Tensor]:
         hidden = functional.silu(self.readout.input(nodes))
@@ -265,14 +343,14 @@ class GlobalReader(Reader):
         """Return what the network says of each changed structure."""
         n, width = len(changed.gone), self.key.shape[1]
         key, query = self._of_nodes(changed.rows)
-        total = changed.sums(self.query, query)
+        total = changed.sums(self.query, query, self.total)
         scores = total @ self.key.T
         own = (total.index_select(0, changed.owner) * key).sum(dim=1)
         if self.kind == "mean":
             scale = 1 / ((len(self.key) - 1) * width**0.5)
             scores, own = scores * scale, own * scale
         else:
-            scores = scores - (self.query * self.key).sum(dim=1)
+            scores = scores - self.own
             own = own - (query * key).sum(dim=1)
         if self.kind == "reference":
             each = torch.arange(n, device=scores.device)

@@ -9,9 +9,10 @@ from atomlens.explain import EXPLAINERS, Question, local
 from atomlens.graphs import FIELDS, AtomGraph
 from atomlens.models import MODELS
 from atomlens.models.base import PropertyModel
+from atomlens.models.scann import fused, tiles
 from atomlens.targets import Target
 from atomlens.testing.graphs import random_graph
-from atomlens.testing.questions import asked
+from atomlens.testing.questions import GivenGraph, asked, structures_of, trained_around
 from model_makers import small_model
 
 VARIANTS = [
@@ -25,6 +26,10 @@ VARIANTS = [
     ("scann-plus:additive", {}),
     ("cgcnn", {}),
     ("cgcnn:additive", {"predict_scale": True}),
+    ("scann-plus", {"n_layers": 4}),
+    ("scann", {"n_layers": 4}),
+    ("cgcnn", {"n_layers": 4}),
+    ("ae-cgcnn", {"pooling": "mean", "n_layers": 4}),
     ("ae-cgcnn", {"pooling": "mean"}),
     ("ae-cgcnn", {"pooling": "mean", "edge_first": True}),
 ]
@@ -75,9 +80,35 @@ def test_local_occlusion_is_that_of_the_whole_structure(
     assert found == pytest.approx(whole, abs=1e-9)
 
 
-def test_a_sum_over_atoms_a_class_and_an_ensemble(monkeypatch: pytest.MonkeyPatch) -> None:
-    from atomlens.testing.questions import GivenGraph, structures_of, trained_around
+@pytest.mark.parametrize(("name", "settings"), VARIANTS)
+def test_nothing_depends_on_what_is_kept_or_taken_together(
+    name: str, settings: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "_MOST_KEPT", 0)
+    monkeypatch.setattr(local, "_EDGES_AT_ONCE", 200)
+    model = small_model(name, **settings).double()
+    found, whole = both(asked(model, chain(40), mean=0.3, std=2.0), monkeypatch)
+    assert found == pytest.approx(whole, abs=1e-9)
 
+
+@pytest.mark.parametrize(("name", "settings"), [("lens", {}), ("scann-plus", {}), ("scann", {})])
+def test_compiled_loops_give_the_same(
+    name: str, settings: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, graph = small_model(name, **settings), chain(40)
+    whole = both(asked(model.double(), graph), monkeypatch)[1]
+    trained = trained_around(
+        model.float(), builder=GivenGraph(graph=graph), targets=(Target(name="y0"),)
+    )
+    question = Question.about(trained, structures_of(graph), device="cpu")
+    monkeypatch.setattr(tiles, "EDGES_OF_A_TILE", 50)
+    for least in (0, 60):  # every layer by compiled loops, and only those with more edges
+        monkeypatch.setattr(fused, "MIN_EDGES", least)
+        found = both(question, monkeypatch)[0]
+        assert found == pytest.approx(whole, abs=2e-3 * np.abs(whole).max())
+
+
+def test_a_sum_over_atoms_a_class_and_an_ensemble(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = chain(30)
     members = [small_model("lens", n_outputs=4).double() for _ in range(2)]
     with torch.no_grad():

@@ -57,7 +57,7 @@ class Kernels(NamedTuple):
         eps: float,
         *,
         mixed: Float[Tensor, "n_edges n_features"],
-        at_target: Float[Tensor, "n_nodes n_features"],
+        at_target: Float[Tensor, "n_targets n_features"],
         at_source: Float[Tensor, "n_nodes n_features"],
         geometry: Float[Tensor, "n_edges n_features"],
         nodes: Float[Tensor, "n_nodes n_features"],
@@ -141,13 +141,31 @@ def _run(layout: EdgeLayout, work: Callable[[int, int, int], None]) -> int:
     return len(pieces)
 
 
-def _arrays(*tensors: Tensor) -> tuple[NDArray[Any], ...]:
+def in_pieces(offsets: NDArray[np.int64], work: Callable[[int, int], None]) -> None:
+    """Call ``work(first_node, last_node)`` for about one piece a thread, cut between any nodes.
+
+    For work that writes nothing to sources. ``offsets`` tells where the edges of each node begin.
+    """
+    n_threads = torch.get_num_threads()
+    if n_threads == 1:
+        work(0, len(offsets) - 1)
+        return
+    wanted = np.linspace(0, offsets[-1], n_threads + 1)[1:-1]
+    ends = sorted({0, len(offsets) - 1, *np.searchsorted(offsets, wanted).tolist()})
+    pool = _pool(n_threads, os.getpid())
+    for done in [pool.submit(work, a, b) for a, b in pairwise(ends)]:
+        done.result()
+
+
+def as_arrays(*tensors: Tensor) -> tuple[NDArray[Any], ...]:
+    """Return tensors as arrays that share their memory where they lie in it without gaps."""
     return tuple(t.detach().contiguous().numpy() for t in tensors)
 
 
-def _by_head(n_heads: int, *tensors: Tensor) -> tuple[NDArray[Any], ...]:
+def by_head(n_heads: int, *tensors: Tensor) -> tuple[NDArray[Any], ...]:
     """Return tensors (n, n_features) as arrays (n, n_heads, width) that share their memory."""
-    return _arrays(*(t.contiguous().view(len(t), n_heads, -1) for t in tensors))
+    shaped = (t.contiguous().view(len(t), n_heads, t.shape[1] // n_heads) for t in tensors)
+    return as_arrays(*shaped)
 
 
 _backward = torch.amp.custom_bwd(device_type="cpu")
@@ -167,10 +185,10 @@ class _EdgeUpdate(torch.autograd.Function):
         mixed = inputs[0]
         updated, message = torch.empty_like(mixed), torch.empty_like(mixed)
         mean, inverse = mixed.new_empty(len(mixed)), mixed.new_empty(len(mixed))
-        arrays = _arrays(*inputs)
-        ends = _arrays(layout.source, layout.target)
+        arrays = as_arrays(*inputs)
+        ends = as_arrays(layout.source, layout.target)
         offsets = layout.offsets.numpy()
-        results = _arrays(updated, message, mean, inverse)
+        results = as_arrays(updated, message, mean, inverse)
 
         def work(piece: int, first: int, last: int) -> None:
             edge_update_forward(arrays, ends, eps, offsets[first], offsets[last], results)
@@ -193,14 +211,14 @@ class _EdgeUpdate(torch.autograd.Function):
         d_nodes = [torch.zeros_like(t) for t in (at_target, at_source, nodes)]
         n_pieces = max(torch.get_num_threads(), 1)
         d_affine = [scale.new_zeros(n_pieces, len(scale)) for _ in (scale, shift)]
-        arrays = _arrays(*inputs)
-        ends = _arrays(layout.source, layout.target)
+        arrays = as_arrays(*inputs)
+        ends = as_arrays(layout.source, layout.target)
         offsets = layout.offsets.numpy()
-        saved = _arrays(mean, inverse, *gradients)
-        results = _arrays(d_mixed, d_geometry, *d_nodes)
+        saved = as_arrays(mean, inverse, *gradients)
+        results = as_arrays(d_mixed, d_geometry, *d_nodes)
 
         def work(piece: int, first: int, last: int) -> None:
-            affine = _arrays(*(t[piece] for t in d_affine))
+            affine = as_arrays(*(t[piece] for t in d_affine))
             edges = offsets[first], offsets[last]
             edge_update_backward(arrays, ends, saved, *edges, results + affine)
 
@@ -229,8 +247,8 @@ class _Attention(torch.autograd.Function):
         query, key = query.contiguous(), key.contiguous()
         context = torch.empty_like(query)
         attention = key.new_empty(len(key), n_heads)
-        arrays = (*_by_head(n_heads, query, key), *_arrays(layout.offsets, mask, bias))
-        results = (*_by_head(n_heads, context), *_arrays(attention))
+        arrays = (*by_head(n_heads, query, key), *as_arrays(layout.offsets, mask, bias))
+        results = (*by_head(n_heads, context), *as_arrays(attention))
 
         def work(piece: int, first: int, last: int) -> None:
             attention_forward(*arrays, first, last, *results)
@@ -253,12 +271,12 @@ class _Attention(torch.autograd.Function):
         d_context = torch.zeros_like(query) if d_context is None else d_context
         d_attention = attention.new_empty(0, ctx.n_heads) if d_attention is None else d_attention
         arrays = (
-            *_by_head(ctx.n_heads, query, key),
-            *_arrays(layout.offsets, mask, attention),
-            *_by_head(ctx.n_heads, d_context),
-            *_arrays(d_attention),
+            *by_head(ctx.n_heads, query, key),
+            *as_arrays(layout.offsets, mask, attention),
+            *by_head(ctx.n_heads, d_context),
+            *as_arrays(d_attention),
         )
-        results = _by_head(ctx.n_heads, d_query, d_key)
+        results = by_head(ctx.n_heads, d_query, d_key)
 
         def work(piece: int, first: int, last: int) -> None:
             attention_backward(*arrays, first, last, *results)

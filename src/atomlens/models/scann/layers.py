@@ -7,7 +7,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from atomlens.models.scann.fused import fused_kernels
+from atomlens.models.scann.fused import fused_kernels, use_fused
+from atomlens.models.scann.recorded import recorded
+from atomlens.models.scann.recorded import usable as can_record
+from atomlens.models.scann.tiles import EdgeInputs, EdgeWeights, attended_in_tiles, usable
 from atomlens.nn.edges import EDGES_OF_A_PART, EdgeLayout, parts_at_targets, worth_parts
 from atomlens.nn.linear import glorot_linear
 from atomlens.nn.segment import segment_softmax, segment_sum
@@ -109,8 +112,8 @@ class LocalAttention(nn.Module):
         ``bias`` is added to the scores of each edge, ``keep`` multiplies its attention in the
         sum (0 for an edge that is not there).
         """
-        query = self.query(nodes)
-        context, attention = self.attend(query, self.key(messages), layout, bias, keep)
+        query, mask = self.query(nodes), self.mask(messages, layout, keep)
+        context, attention = self.attend(query, self.key(messages), layout, bias, mask)
         return self.after(query, context), attention
 
     def after(
@@ -129,18 +132,9 @@ class LocalAttention(nn.Module):
         key: Float[Tensor, "n_edges n_features"],
         layout: EdgeLayout,
         bias: Float[Tensor, " n_biased"] | None,
-        keep: Float[Tensor, " n_kept"] | None,
+        mask: Float[Tensor, "n_masked n_heads"],
     ) -> tuple[Float[Tensor, "n_nodes n_features"], Float[Tensor, "n_edges n_heads"]]:
-        """Return Σ_j a_ij k_ij and a_ij, with dropout on a_ij in the sum while training."""
-        mask = key.new_empty(0, self.n_heads)
-        if self.training and self.attention_dropout > 0:
-            ones = key.new_ones(len(key), self.n_heads)
-            mask = functional.dropout(ones, self.attention_dropout)
-        if layout.presence is not None:
-            keep = layout.presence if keep is None else keep * layout.presence
-        if keep is not None:
-            kept = keep.unsqueeze(1).expand(-1, self.n_heads)
-            mask = mask * kept if len(mask) else kept.contiguous()
+        """Return Σ_j a_ij k_ij and a_ij; ``mask`` (see `mask`) multiplies a_ij in the sum."""
         if bias is None:
             bias = key.new_empty(0)
         fused = fused_kernels(key, layout)
@@ -156,6 +150,27 @@ class LocalAttention(nn.Module):
         kept = attention * mask if len(mask) else attention
         weighted = (kept.unsqueeze(2) * key).flatten(1)
         return segment_sum(weighted, layout.target, layout.n_nodes), attention
+
+    def mask(
+        self,
+        rows: Float[Tensor, "n_edges n_features"],
+        layout: EdgeLayout,
+        keep: Float[Tensor, " n_kept"] | None,
+    ) -> Float[Tensor, "n_masked n_heads"]:
+        """Return what attention is multiplied with in the sum; no rows where it is with nothing.
+
+        That is dropout while training, ``keep``, and how much of each message arrives.
+        """
+        mask = rows.new_empty(0, self.n_heads)
+        if self.training and self.attention_dropout > 0:
+            ones = rows.new_ones(len(rows), self.n_heads)
+            mask = functional.dropout(ones, self.attention_dropout)
+        if layout.presence is not None:
+            keep = layout.presence if keep is None else keep * layout.presence
+        if keep is not None:
+            kept = keep.unsqueeze(1).expand(-1, self.n_heads)
+            mask = mask * kept if len(mask) else kept.contiguous()
+        return mask
 
 
 def updated_and_attended(
@@ -173,30 +188,79 @@ def updated_and_attended(
 ]:
     """Return atoms, geometry and attention behind one layer of SCANN+.
 
-    On a processor, where the edges are very many and nobody trains, some targets at a time: of all
-    messages and keys only a part is in memory.
+    Where no gradient is asked for, the new geometry may be put in the place of the old: on a CPU
+    some targets are worked on at a time, so that of all messages and keys only a part is in memory.
     """
-    if not worth_parts(len(geometry)) or geometry.device.type != "cpu":
-        geometry, messages = update(nodes, geometry, layout)
-        nodes, attention = layer(nodes, messages, layout, bias, keep)
-        return nodes, geometry, attention
+    many = use_fused(geometry, layout) or worth_parts(len(geometry))
+    elsewhere = geometry.device.type != "cpu" or torch.is_autocast_enabled("cpu")
+    if not many or elsewhere or (torch.is_grad_enabled() and torch.get_num_threads() > 1):
+        return _one_by_one(update, layer, nodes, geometry, layout, bias, keep)
     at_target, at_source = update.of_nodes(nodes)
-    query = layer.query(nodes)
-    updated, context = torch.empty_like(geometry), torch.empty_like(query)
+    inputs = EdgeInputs(
+        query=layer.query(nodes),
+        at_target=at_target,
+        at_source=at_source,
+        nodes=nodes,
+        geometry=geometry.contiguous(),
+        mask=layer.mask(geometry, layout, keep),
+        bias=geometry.new_empty(0) if bias is None else bias,
+    )
+    if not torch.is_grad_enabled():
+        context, attention = heard_in_place(update, layer, inputs, layout)
+        return layer.after(inputs.query, context), inputs.geometry, attention
+    if not can_record(inputs, layout):
+        return _one_by_one(update, layer, nodes, geometry, layout, bias, keep)
+    found = recorded(layout, _weights(update, layer), inputs)
+    return layer.after(inputs.query, found.context), found.geometry, found.attention
+
+
+def _one_by_one(
+    update: EdgeUpdate,
+    layer: LocalAttention,
+    nodes: Tensor,
+    geometry: Tensor,
+    layout: EdgeLayout,
+    bias: Tensor | None,
+    keep: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Do as `updated_and_attended`, each step for all edges."""
+    geometry, messages = update(nodes, geometry, layout)
+    nodes, attention = layer(nodes, messages, layout, bias, keep)
+    return nodes, geometry, attention
+
+
+def _weights(update: EdgeUpdate, layer: LocalAttention) -> EdgeWeights:
+    return EdgeWeights(
+        mix=update.linear.weight.chunk(3, dim=1)[1],
+        scale=update.norm.weight,
+        shift=update.norm.bias,
+        key=layer.key.weight,
+        key_bias=layer.key.bias,
+        eps=LAYER_NORM_EPS,
+    )
+
+
+def heard_in_place(
+    update: EdgeUpdate, layer: LocalAttention, inputs: EdgeInputs, layout: EdgeLayout
+) -> tuple[Float[Tensor, "n_targets n_features"], Float[Tensor, "n_edges n_heads"]]:
+    """Put the new geometry in the place of the old; return what targets hear, and attention.
+
+    Without gradients. ``layout`` counts targets as the queries do, and sources as the nodes.
+    """
+    if usable(inputs, layout):
+        return attended_in_tiles(layout, _weights(update, layer), inputs)
+    query, at_target, at_source, nodes, geometry, mask, bias = inputs
+    context = torch.empty_like(query)
     attention = query.new_empty(len(geometry), layer.n_heads)
     for targets, own in parts_at_targets(layout):
         part = layout.part(targets, own)
-        updated[own], messages = update.of_edges(
+        geometry[own], messages = update.of_edges(
             at_target[targets], at_source, geometry[own], nodes, part
         )
         context[targets], attention[own] = layer.attend(
-            query[targets],
-            layer.key(messages),
-            part,
-            None if bias is None else bias[own],
-            None if keep is None else keep[own],
+            query[targets], layer.key(messages), part, bias[own], mask[own]
         )
-    return layer.after(query, context), updated, attention
+    return context, attention
 
 
 def embedded_geometry(

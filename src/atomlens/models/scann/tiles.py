@@ -1,0 +1,126 @@
+"""A layer of SCANN+ without gradients on a CPU, tile by tile.
+
+A layer makes three rows of every edge: its part of the update, its message and its key. Of a large
+batch each goes to main memory and comes back, which takes as long as the products. Here some
+thousand edges are taken from the first product to the last while they are near the processor, in
+memory that the next tile uses again; only the new geometry remains, in the place of the old.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from atomlens.models.scann.fused import as_arrays, by_head, in_pieces, use_fused
+from atomlens.nn.edges import EdgeLayout
+
+EDGES_OF_A_TILE = 8_192
+"""Of each thread: with 128 numbers an edge, four megabytes for each of the rows."""
+
+
+class EdgeWeights(NamedTuple):
+    """What a layer does to edges and messages."""
+
+    mix: Float[Tensor, "n_features n_features"]
+    """With what the geometry is multiplied in the update"""
+    scale: Float[Tensor, " n_features"]
+    """Of the layer norm of the update"""
+    shift: Float[Tensor, " n_features"]
+    key: Float[Tensor, "n_features n_features"]
+    key_bias: Float[Tensor, " n_features"]
+    eps: float
+    """Of the layer norm"""
+
+
+class EdgeInputs(NamedTuple):
+    """What a layer works on."""
+
+    query: Float[Tensor, "n_targets n_features"]
+    at_target: Float[Tensor, "n_targets n_features"]
+    """What targets add to the update of an edge"""
+    at_source: Float[Tensor, "n_nodes n_features"]
+    """What sources add"""
+    nodes: Float[Tensor, "n_nodes n_features"]
+    """The sources themselves"""
+    geometry: Float[Tensor, "n_edges n_features"]
+    mask: Float[Tensor, "n_masked n_heads"]
+    """Multiplies the attention in the sum, or has no rows; one column a head"""
+    bias: Float[Tensor, " n_biased"]
+    """Added to the scores of all heads, or has no rows"""
+
+
+def usable(inputs: EdgeInputs, layout: EdgeLayout) -> bool:
+    """Tell whether `attended_in_tiles` can be asked.
+
+    That is on a CPU, with 32-bit numbers, for more than a few edges, and where no gradient is
+    asked for.
+    """
+    return (
+        not torch.is_grad_enabled()
+        and not torch.is_autocast_enabled("cpu")
+        and use_fused(inputs.geometry, layout)
+        and inputs.geometry.is_contiguous()
+        and all(t.dtype == torch.float32 for t in inputs)
+    )
+
+
+def attended_in_tiles(
+    layout: EdgeLayout, weights: EdgeWeights, inputs: EdgeInputs
+) -> tuple[Float[Tensor, "n_targets n_features"], Float[Tensor, "n_edges n_heads"]]:
+    """Put the new geometry in the place of the old; return what atoms hear, and attention."""
+    query, at_target, at_source, nodes, geometry, mask, bias = inputs
+    mix, scale, shift, key, key_bias, eps = weights
+    n_heads, n_threads = mask.shape[1], torch.get_num_threads()
+    offsets, source, target = as_arrays(layout.offsets, layout.source, layout.target)
+    adds, rest = as_arrays(at_target, at_source), as_arrays(nodes, scale, shift)
+    masks, biases = as_arrays(mask, bias)
+    context = torch.empty_like(query)
+    attention = geometry.new_empty(len(geometry), n_heads)
+    (found,) = as_arrays(attention)
+    queries, contexts = by_head(n_heads, query, context)
+    tiles = list(tiles_of(offsets, EDGES_OF_A_TILE * n_threads))
+    most = max((int(offsets[b] - offsets[a]) for a, b in tiles), default=0)
+    mixed, keys = geometry.new_empty(2, most, geometry.shape[1])
+    saved = as_arrays(*geometry.new_empty(2, most))
+    for start, stop in tiles:
+        first, last = int(offsets[start]), int(offsets[stop])
+        own, begins, n = slice(first, last), offsets[start : stop + 1] - first, last - first
+        torch.mm(geometry[own], mix.t(), out=mixed[:n])
+        old, now = as_arrays(geometry[own], mixed[:n])
+        updating = (now, *adds, old, *rest), (source[own], target[own]), eps
+        updated = old, now, *(one[:n] for one in saved)
+        in_pieces(begins, partial(_update, updating, updated, begins))
+        torch.addmm(key_bias, mixed[:n], key.t(), out=keys[:n])
+        asked = queries[start:stop], *by_head(n_heads, keys[:n]), begins, masks[own], biases[own]
+        heard = contexts[start:stop], found[own]
+        in_pieces(begins, partial(_attend, asked, heard))
+    return context, attention
+
+
+def _update(
+    inputs: tuple[Any, ...], results: tuple[Any, ...], begins: Any, first: int, last: int
+) -> None:
+    from atomlens.models.scann.kernels import edge_update_forward
+
+    edge_update_forward(*inputs, begins[first], begins[last], results)
+
+
+def _attend(inputs: tuple[Any, ...], results: tuple[Any, ...], first: int, last: int) -> None:
+    from atomlens.models.scann.kernels import attention_forward
+
+    attention_forward(*inputs, first, last, *results)
+
+
+def tiles_of(offsets: NDArray[np.int64], n_edges: int) -> Iterator[tuple[int, int]]:
+    """Yield targets that follow one another, with at most so many edges, or a single one."""
+    start, n_nodes = 0, len(offsets) - 1
+    while start < n_nodes:
+        fitting = int(np.searchsorted(offsets, offsets[start] + n_edges, side="right")) - 1
+        stop = max(start + 1, min(n_nodes, fitting))
+        yield start, stop
+        start = stop
