@@ -7,7 +7,7 @@ and with ``info["is_formula"]``; see ``docs/decisions/0002-formulas-are-atoms.md
 import html
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
@@ -127,19 +127,27 @@ def _amounts(text: str, adducts: bool) -> dict[str, Fraction]:
     return _sum(_parts(text, adducts=adducts), text) if found is None else found
 
 
+def total_amount(amounts: Iterable[Fraction]) -> float:
+    """Return the sum of amounts, without fractions of whole numbers, which most are."""
+    listed = list(amounts)
+    if all(amount.denominator == 1 for amount in listed):
+        return float(sum(amount.numerator for amount in listed))
+    return float(sum(listed))
+
+
 _PLAIN = re.compile(r"(?:[A-Z][a-z]?\d{0,9} ?){1,30}")
 _PLAIN_TERM = re.compile(r"([A-Z][a-z]?)(\d*)")
 
 
 def _plain_amounts(text: str) -> dict[str, Fraction] | None:
     """Return the amounts of a sum such as ``Al1 Co2 Si2``; None where there is more to it."""
-    found: dict[str, Fraction] = {}
+    found: dict[str, int] = {}
     for symbol, digits in _PLAIN_TERM.findall(text):
         amount = int(digits or 1)
         if not amount or symbol not in _ELEMENTS:
             return None
-        found[symbol] = found.get(symbol, Fraction(0)) + amount
-    return found
+        found[symbol] = found.get(symbol, 0) + amount
+    return {symbol: Fraction(amount) for symbol, amount in found.items()}
 
 
 _ELEMENTS = frozenset(SYMBOLS[1:])

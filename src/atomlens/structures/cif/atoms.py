@@ -36,6 +36,7 @@ from atomlens.structures.disorder import (
     is_disordered,
     models_of,
 )
+from atomlens.structures.formulas import total_amount
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
     OVERLAP_NOTICE,
@@ -377,7 +378,7 @@ def _agrees(symbols: list[str], amounts: Mapping[str, Fraction]) -> bool:
     counts = Counter(symbols)
     if set(counts) != set(amounts):
         return False
-    n_atoms, n_formula = len(symbols), float(sum(amounts.values()))
+    n_atoms, n_formula = len(symbols), total_amount(amounts.values())
     return all(abs(counts[s] / n_atoms - float(amounts[s]) / n_formula) < 1e-3 for s in counts)
 
 
@@ -385,7 +386,7 @@ def _compare_with_formula(atoms: "Atoms", tags: Tags, is_cut: bool, absent: floa
     """Refuse a file that breaks off after part of its atoms; mention a mismatch otherwise."""
     amounts, symbols = formula_amounts(tags), atoms.get_chemical_symbols()
     if not amounts or _agrees(symbols, amounts):
-        n_formula = float(sum(amounts.values()))
+        n_formula = total_amount(amounts.values())
         if n_formula > 1.02 * len(atoms) and units_in_cell(tags) is None:
             add_warning(
                 atoms,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from atomlens.elements import ATOMIC_NUMBERS
 from atomlens.structures.cif.sites import column, formula_amounts, number
 from atomlens.structures.cif.tags import MAGNETIC, Tags, first_tag
+from atomlens.structures.formulas import total_amount
 
 _DALTON_PER_A3 = 1.66053907
 """g/cm3 of one dalton per cubic ångström."""
@@ -97,10 +98,13 @@ def _by_formula(tags: Tags, counts: Mapping[str, float]) -> Item:
     if max(ratios) > 1.02 * min(ratios):
         return _SILENT
     shown = " ".join(f"{s}{_plain(a)}" for s, a in amounts.items())
-    n_said = units * float(sum(amounts[s] for s in heavy))
+    n_said = units * total_amount(amounts[s] for s in heavy)
     kind = "atoms besides hydrogen" if "H" in amounts and heavy != ["H"] else "atoms"
     said = f"Z = {units:g} of {shown} makes {n_said:g} {kind}"
-    whole = all(amount % Fraction(round(units)) == 0 for amount in amounts.values())
+    whole = all(
+        amount.denominator == 1 and amount.numerator % round(units) == 0
+        for amount in amounts.values()
+    )
     possible = (ratios[0] * units, ratios[0]) if whole else (ratios[0] * units,)
     return said, any(abs(r - 1) < 0.02 for r in possible)
 

@@ -354,6 +354,8 @@ def _compact_hall(symbol: str) -> str:
 
 def fits_cell(operations: Operations, cell: NDArray[np.float64]) -> bool:
     """Say whether the operations leave the lengths and angles of the cell alone."""
+    if len(operations.rotations) == 1 and np.array_equal(operations.rotations, IDENTITY.rotations):
+        return True
     metric = cell @ cell.T
     moved = np.einsum("nji,jk,nkl->nil", operations.rotations, metric, operations.rotations)
     return bool(np.abs(moved - metric).max() < 0.02 * np.abs(metric).max())

@@ -135,7 +135,9 @@ def all_atoms(listed: Cell) -> tuple[Images, list[str]]:
     file and nothing says which side is right.
     """
     tags = listed.tags
-    lists, groups, unknown = _lists(tags), _groups(tags), _unknown_names(tags)
+    lists, named = _lists(tags), list(_named(tags))
+    groups = [g for g in named if g.numbers]
+    unknown = [g.said for g in named if not g.numbers]
     doubts: list[str] = []
     if not lists and not groups:
         if unknown:
@@ -542,16 +544,8 @@ def _is_given(value: object) -> bool:
     return bool(str(value).strip(" ?.'\""))
 
 
-def _groups(tags: Tags) -> list[Group]:
-    """Return what the file names, the most exact first, without what is not known."""
-    return [g for g in _named(tags) if g.numbers]
-
-
-def _unknown_names(tags: Tags) -> list[str]:
-    return [g.said for g in _named(tags) if not g.numbers]
-
-
 def _named(tags: Tags) -> Iterator[Group]:
+    """Yield what the file names, the most exact first; what is not known has no numbers."""
     for name in _texts(tags, _first(tags, _HALL_NAMES)):
         yield _named_group(f"hall:{name}", f"space group {name}")
     for tag in _GROUP_NAMES:
