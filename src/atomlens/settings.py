@@ -17,6 +17,8 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from types import NoneType, UnionType
 from typing import Any, ClassVar, Literal, Union, get_args, get_origin
 
+import numpy as np
+
 from atomlens.boundary import net, parse_json
 from atomlens.errors import SettingsError, unknown_name
 from atomlens.printing import shown
@@ -116,11 +118,32 @@ class Settings:
             SettingsError: a value of another type or beyond its bounds, or two that contradict
                 each other.
         """
+        make_plain(self)
         check_settings(self, self.whose, self.error)
         self.check_together()
 
     def check_together(self) -> None:
         """Refuse values that are possible alone and impossible together."""
+
+
+def make_plain(settings: Any) -> None:
+    """Put Python's own numbers in the place of numpy's, which loops and searches hand over."""
+    for one in fields(settings):
+        value = getattr(settings, one.name)
+        plain = _plain(value)
+        if plain is not value:
+            object.__setattr__(settings, one.name, plain)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value with Python's own numbers, also inside of tuples, lists and blocks."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if type(value) in (tuple, list):
+        return type(value)(map(_plain, value))
+    return value
 
 
 def check_settings(

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -179,6 +180,45 @@ def test_tune_cuts_hopeless_trials_and_counts_impossible_ones(table: Path) -> No
     assert len(states) == 12
     assert states.count("failed") >= 1  # 16 features for 3 heads
     assert states.count("complete") >= 4
+
+
+def test_the_next_command_trains_what_was_searched(
+    table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("optuna")
+    shared = ["--set", "model.n_layers=1", "--set", "model.n_features=16", "--epochs", "1"]
+    shared += ["--seed", "3", "--split", "random:.6/.2/.2", "--nonnegative"]
+    searched = ["--model", "lens", "--search", "batch_size=8,16", "--trials", "2"]
+    assert _tune(table, *searched, *shared) == 0
+    (command,) = [line for line in capsys.readouterr().out.splitlines() if "--config" in line]
+    program, *typed = shlex.split(command)
+    assert program == "atomlens"
+    assert main([*typed, "--quiet"]) == 0
+    settings = json.loads(Path("runs/best/settings.json").read_text())
+    best = min(_rows(Path("tune/trials.csv")), key=lambda row: float(row["MAE eV"]))
+    training = settings["training"]["settings"]
+    assert settings["model"]["config"]["n_layers"] == 1
+    assert [training[k] for k in ("epochs", "seed", "split")] == [1, 3, "random:.6/.2/.2"]
+    assert training["batch_size"] == int(best["training.batch_size"])
+    assert settings["scaling"]["targets"][0]["nonnegative"]
+    found = json.loads(Path("runs/best/metrics.json").read_text())["validation"]["targets"]["size"]
+    assert found["mae"] == pytest.approx(float(best["MAE eV"]), rel=1e-4)
+
+
+def test_a_search_that_starts_from_a_model_takes_its_kind_and_says_why_it_fails(
+    table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("optuna")
+    small = ["--set", "model.n_layers=1", "--set", "model.n_features=16", "--epochs", "1"]
+    typed = ["train", str(table), "--target", "size", "--model", "finder", "--out", "first"]
+    assert main([*typed, *small[:-4], "--set", "model.n_features=8", *small[-2:], "--quiet"]) == 0
+    searched = ["--from", "first", "--search", "batch_size=8,16", "--trials", "1", "--epochs", "1"]
+    assert _tune(table, *searched) == 0
+    assert [row["state"] for row in _rows(Path("tune/trials.csv"))] == ["complete"]
+    capsys.readouterr()
+    wrong = [*searched, "--set", "model.n_layers=7", "--out", "wrong"]
+    assert _tune(table, *wrong) == 2
+    assert "contradicts the pretrained model" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """What every class of settings owes its users: impossible values are refused by name, at once."""
 
 import copy
+import json
 import math
 from dataclasses import fields
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 
 from atomlens.errors import SettingsError
@@ -56,6 +58,23 @@ def test_numbers_beyond_their_bounds_are_refused_by_name(kind: Any) -> None:
             whole = field.type is int and math.isfinite(value)
             with pytest.raises(SettingsError, match=f"{field.name}=.* must be"):
                 make(default, field.name, int(value) if whole else given)
+
+
+@every_class
+def test_numbers_of_numpy_are_taken_for_what_they_are(kind: Any) -> None:
+    default = kind()
+    for field in fields(kind):
+        value = getattr(default, field.name)
+        given = {int: np.int64, float: np.float32, bool: np.bool_}.get(type(value))
+        if given is None and not (isinstance(value, tuple) and value):
+            continue
+        changed = tuple(map(np.asarray(value).dtype.type, value)) if given is None else given(value)
+        made = copy.copy(default)
+        object.__setattr__(made, field.name, changed)
+        made.__post_init__()
+        kept = getattr(made, field.name)
+        assert type(kept) is type(value)
+        json.dumps(kept)
 
 
 @every_class

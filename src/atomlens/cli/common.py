@@ -14,6 +14,27 @@ if TYPE_CHECKING:
     from atomlens.predictor import Predictor
 
 
+_ABOUT_DATA = (
+    "structure_column",
+    "structure_folder",
+    "name_column",
+    "disorder",
+    "ordered_models",
+    "conformers",
+    "polymorphs",
+    "energy_column",
+    "grid",
+    "beyond",
+    "grid_column",
+    "unit",
+    "extensive",
+    "nonnegative",
+    "classification",
+    "strict",
+)
+"""Options that say what the data are."""
+
+
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that every command has."""
     group = parser.add_argument_group("always")
@@ -182,6 +203,18 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--classification", action="store_true", help="the numbers are names of classes"
     )
+
+
+def data_options(options: argparse.Namespace) -> list[str]:
+    """Return what was said about the data and how they are read, as it may be typed again."""
+    words: list[str] = []
+    for name in _ABOUT_DATA:
+        value = getattr(options, name, None)
+        if value is True:
+            words.append(f"--{name.replace('_', '-')}")
+        elif value not in (None, False):
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    return words
 
 
 def file_options(options: argparse.Namespace, targets: Sequence[str]) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """``atomlens tune``: the search for settings."""
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atomlens.cli import train as training
+from atomlens.cli.common import data_options
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import default_folder, emit
 from atomlens.errors import SettingsError
@@ -16,7 +18,8 @@ SUMMARY = "search for settings with the smallest validation error"
 DESCRIPTION = """\
 Search for settings with optuna. Trials are judged by the validation part; the test part decides
 nothing and is not looked at. Trials that are worse than the median at the same epoch are stopped.
-Writes trials.csv, best.yaml (for `train --config`) and a figure; the journal makes it resumable."""
+Writes trials.csv, best.yaml (all settings, for `train --config`) and a figure; it is resumable by
+its journal."""
 EXAMPLES = """\
 examples:
   atomlens tune table.csv --target gap --out runs/tune
@@ -63,7 +66,8 @@ def run(options: argparse.Namespace) -> int:
     def told(trial: "Trial", total: int) -> None:
         if not options.quiet:
             value = "" if trial.value is None else f", {trial.value:.4g}"
-            say(f"trial {trial.number + 1} of {total}: {trial.state}{value}")
+            why = f", {trial.problem}" if trial.problem else ""
+            say(f"trial {trial.number + 1} of {total}: {trial.state}{value}{why}")
 
     found = tune(
         data,
@@ -82,10 +86,18 @@ def run(options: argparse.Namespace) -> int:
     emit(format_table(sorted(rows, key=lambda row: row[found.objective])[:5]))
     emit(
         f"{len(found.trials)} trials are in {out}/trials.csv. Next:\n"
-        f"  atomlens train {options.data} --target {names[0]} --model {found.model} "
-        f"--config {out}/best.yaml --out runs/best"
+        f"  {_training(options, names, found.model, out)}"
     )
     return 1 if data.failures else 0
+
+
+def _training(options: argparse.Namespace, names: list[str], model: str, out: Path) -> str:
+    """Return the command that trains with the best settings on what the search was told of."""
+    words = ["atomlens", "train", str(options.data)]
+    for name in names:
+        words += ["--target", name]
+    words += ["--model", model, "--config", str(out / "best.yaml"), *data_options(options)]
+    return shlex.join([*words, "--out", "runs/best"])
 
 
 def wanted_space(options: argparse.Namespace) -> dict[str, Any] | None:

@@ -105,7 +105,7 @@ def load_inside(
             f"{path}: the structures carry no values to learn. Give a table with a column 'file' "
             "and target columns, or a folder with id_prop.csv."
         )
-    chosen = target_columns(columns, wanted, _with_energies(columns, options), str(path))
+    chosen = target_columns(columns, wanted, _with_energies(columns, wanted, options), str(path))
     parts = [atoms.info.get("split") for atoms in structures]
     return assemble(
         path,
@@ -228,13 +228,12 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, (str, int, float, bool, np.number, np.bool_)) else None
 
 
-def _with_energies(columns: Columns, options: TargetOptions) -> TargetOptions:
-    """Say about the energies of ase what ase says about them."""
-    known = [name for name in _ASE_RESULTS if name in columns]
-    return options if not known else _merged(options, known)
-
-
-def _merged(options: TargetOptions, energies: list[str]) -> TargetOptions:
+def _with_energies(
+    columns: Columns, wanted: Sequence[str], options: TargetOptions
+) -> TargetOptions:
+    """Say about the energies of ase that are targets what ase says about them."""
+    asked = {word.strip().lower() for word in wanted} or set(columns)
+    energies = [name for name in _ASE_RESULTS if name in columns and name in asked]
     return replace(
         options,
         units=dict.fromkeys(energies, "eV") | dict(options.units),

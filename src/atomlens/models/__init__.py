@@ -19,7 +19,7 @@ from atomlens.models.rescnn import ResCnn
 from atomlens.models.roost import Roost
 from atomlens.models.scann import Scann
 from atomlens.models.table import ModelTable, check_kind, kind_of_config
-from atomlens.settings import check_settings
+from atomlens.settings import check_settings, make_plain
 
 _OURS: dict[str, type[PropertyModel]] = {
     "lens": Lens,
@@ -83,6 +83,7 @@ def model_config(name: str, **settings: Any) -> Any:
         if key not in known:
             raise SettingsError(f"Model {name!r}: {unknown_name('setting', key, known)}")
     made = config(**{**PRESETS.get(name, {}), **settings})
+    make_plain(made)
     check_settings(made, f"Model {name!r}: ")
     return made
 

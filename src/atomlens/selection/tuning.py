@@ -4,7 +4,7 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from atomlens.datasets.base import Dataset
 from atomlens.errors import AtomlensError, SettingsError, TrainingError, missing_package
 from atomlens.files import write_text
 from atomlens.models import MODELS, ClosedFormModel, model_config
+from atomlens.predictor import Predictor, load
 from atomlens.reports.tables import write_table
 from atomlens.selection.cross_validation import claim, digest
 from atomlens.selection.space import Dimension, search_space
@@ -42,6 +43,8 @@ class Trial:
     """Objective on the validation part; of pruned trials the last one that was heard of."""
     settings: dict[str, Any]
     seconds: float
+    problem: str = ""
+    """Why it failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,8 @@ class Tuning:
     """What was minimised."""
     trials: tuple[Trial, ...]
     space: tuple[Dimension, ...]
+    shared: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What all trials had in common and is no default, in the blocks of a config file."""
 
     @property
     def best(self) -> Trial:
@@ -63,15 +68,20 @@ class Tuning:
         """
         done = [t for t in self.trials if t.state == "complete" and t.value is not None]
         if not done:
-            raise TrainingError("No trial was completed; run more, or give other settings.")
+            why = next((f" ({t.problem.rstrip('.')})" for t in self.trials if t.problem), "")
+            raise TrainingError(f"No trial was completed{why}; run more, or give other settings.")
         return min(done, key=lambda t: t.value if t.value is not None else np.inf)
 
     def best_settings(self) -> dict[str, dict[str, Any]]:
-        """Return the settings of the best trial in the blocks of a config file."""
-        blocks: dict[str, dict[str, Any]] = {}
+        """Return all settings of the best trial in the blocks of a config file."""
+        blocks = {group: dict(block) for group, block in self.shared.items()}
         for key, value in self.best.settings.items():
             group, _, name = key.partition(".")
             blocks.setdefault(group, {})[name] = value
+        training = blocks.get("training", {})
+        if "learning_rate" in training:
+            given = training.get("min_learning_rate", TrainSettings().min_learning_rate)
+            training["min_learning_rate"] = _least_rate(given, training["learning_rate"])
         return blocks
 
     def to_rows(self) -> list[dict[str, Any]]:
@@ -80,6 +90,7 @@ class Tuning:
             {"trial": t.number, "state": t.state, self.objective: t.value}
             | t.settings
             | {"seconds": round(t.seconds, 1)}
+            | ({"problem": t.problem} if any(other.problem for other in self.trials) else {})
             for t in self.trials
         ]
 
@@ -141,11 +152,16 @@ def tune(
         raise SettingsError(f"n_trials={n_trials} must be at least 1.")
     settings = (settings or TrainSettings()).changed(overrides)
     dataset = as_dataset(data, target, settings)
+    start_from = None
+    if settings.start_from is not None:
+        start_from = load(settings.start_from)
+        model = start_from.model_name if model is None else model
     model = default_model(dataset) if model is None else model
     builder = choose_builder(MODELS[model], settings, dataset.structures).name
     dimensions = search_space(model, builder, space)
     objective = _objective_name(dataset)
     folder = None if out is None else Path(out)
+    common = json.loads(json.dumps(_blocks(settings)))
     storage = None
     if folder is not None:
         ranges = [dimension.to_dict() for dimension in dimensions]
@@ -156,6 +172,7 @@ def tune(
             "space": json.loads(json.dumps(ranges)),
             "seed": settings.seed,
             "epochs": settings.epochs,
+            "shared": common,
         }
         claim(folder, MARK, described, resume=resume, what="search")
         backend = optuna.storages.journal.JournalFileBackend(str(folder / JOURNAL))
@@ -179,7 +196,7 @@ def tune(
             if max_seconds is not None and time.monotonic() - start > max_seconds:
                 break
             trial = study.ask()
-            _run(study, trial, optuna, dimensions, dataset, model, shared)
+            _run(study, trial, optuna, dimensions, dataset, model, shared, start_from)
             if told is not None:
                 told(_of(study.trials[-1]), n_trials)
     found = Tuning(
@@ -187,6 +204,7 @@ def tune(
         objective=objective,
         trials=tuple(_of(t) for t in study.trials),
         space=dimensions,
+        shared=common,
     )
     if folder is not None:
         found.save(folder)
@@ -201,6 +219,7 @@ def _run(
     dataset: Dataset,
     model: str,
     shared: TrainSettings,
+    start_from: Predictor | None,
 ) -> None:
     """Train with one set of settings and tell the study how well it did."""
     states = optuna.trial.TrialState
@@ -213,7 +232,8 @@ def _run(
             if chosen[group]:
                 given[field] = {**getattr(shared, field), **chosen[group]}
         if "learning_rate" in given:
-            given["min_learning_rate"] = min(shared.min_learning_rate, given["learning_rate"])
+            rate = given["learning_rate"]
+            given["min_learning_rate"] = _least_rate(shared.min_learning_rate, rate)
         settings = shared.changed(given)
         if not issubclass(MODELS[model], ClosedFormModel):
             model_config(model, **settings.model_settings)
@@ -228,6 +248,7 @@ def _run(
             model=model,
             target=[t.name for t in dataset.targets],
             settings=settings,
+            start_from=start_from,
             progress=heard,
         )
     except _Hopeless:
@@ -242,6 +263,27 @@ def _run(
         raise
     else:
         study.tell(trial, _objective(predictor.metrics.get("validation", {}), dataset))
+
+
+def _least_rate(wanted: float, rate: float) -> float:
+    """Return where the step size ends: not above where it begins."""
+    return min(wanted, rate)
+
+
+def _blocks(settings: TrainSettings) -> dict[str, dict[str, Any]]:
+    """Return the settings that are no defaults in the blocks of a config file."""
+    usual = TrainSettings()
+    blocks: dict[str, dict[str, Any]] = {"training": {}}
+    for name in (f.name for f in fields(settings)):
+        value = getattr(settings, name)
+        if value == getattr(usual, name):
+            continue
+        group = next((group for group, other in _GROUPS.items() if other == name), None)
+        if group is None:
+            blocks["training"][name] = value
+        else:
+            blocks[group] = dict(value)
+    return {group: block for group, block in blocks.items() if block}
 
 
 class _Hopeless(Exception):  # noqa: N818  no error, an early end
@@ -312,6 +354,7 @@ def _of(trial: Any) -> Trial:
         value=None if value is None else float(value),
         settings=dict(trial.params),
         seconds=trial.duration.total_seconds() if trial.duration else 0.0,
+        problem=str(trial.user_attrs.get("problem", "")),
     )
 
 

@@ -208,6 +208,30 @@ def test_the_energy_of_a_calculator_is_extensive_and_in_ev(tmp_path):
     assert target.unit == "eV"
 
 
+@pytest.mark.parametrize("suffix", ["extxyz", "db"])
+@pytest.mark.parametrize("wanted", ["energy", "free_energy", "gap", "Energy"])
+def test_one_of_the_values_beside_energies_may_be_learned(tmp_path, suffix, wanted):
+    atoms = WATER.copy()
+    atoms.calc = SinglePointCalculator(atoms, energy=-14.2, free_energy=-14.3)
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "db":
+        with connect(path) as base:
+            for _ in range(2):
+                base.write(atoms, gap=7.5)
+    else:
+        atoms.info["gap"] = 7.5
+        write(path, [atoms, atoms])
+    data = load_dataset(path, wanted)
+    (target,) = data.targets
+    is_energy = wanted != "gap"
+    assert target.extensive == is_energy
+    assert target.unit == ("eV" if is_energy else "")
+    assert data.values[0, 0] == {"free_energy": -14.3, "gap": 7.5}.get(wanted, -14.2)
+    if is_energy:
+        (other,) = load_dataset(path, wanted, units={wanted: "hartree"}).targets
+        assert other.unit == "hartree"
+
+
 def test_structures_without_values_say_what_is_missing(tmp_path):
     write(tmp_path / "a.xyz", WATER)
     with pytest.raises(DatasetError, match="carry no values"):
