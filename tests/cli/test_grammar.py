@@ -167,3 +167,20 @@ def test_only_an_option_that_is_near_is_offered(
     assert said in error
     assert ("did you mean" in error) == bool(said)
     assert error.count("\n") == 1
+
+
+def test_help_and_version_are_heard_as_words_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["help"]) == 0
+    assert capsys.readouterr().out.startswith("usage: atomlens [-h]")
+    assert main(["help", "predict"]) == 0
+    assert capsys.readouterr().out.startswith("usage: atomlens predict")
+    assert main(["version"]) == 0
+    assert capsys.readouterr().out == f"atomlens {__version__}\n"
+
+
+@pytest.mark.parametrize("words", ["view --port abc", "train t.csv --epochs 1e3", "cv t --folds -"])
+def test_what_is_no_number_is_told_plainly(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words.split()) == 2
+    error = capsys.readouterr().err
+    assert "is no whole number" in error
+    assert "int value" not in error

@@ -21,11 +21,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(argv: Sequence[str] | None) -> int:
     from atomlens.cli.guard import run_guarded
-    from atomlens.cli.parser import build_parser
+    from atomlens.cli.parser import as_options, build_parser
 
-    parser = build_parser(sys.argv[1:] if argv is None else argv)
+    words = as_options(sys.argv[1:] if argv is None else argv)
+    parser = build_parser(words)
     try:
-        options = parser.parse_args(argv)
+        options = parser.parse_args(words)
     except SystemExit as stop:  # argparse leaves this way after --help and after an error
         return stop.code if isinstance(stop.code, int) else 2
     if options.command is None:

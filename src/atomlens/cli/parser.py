@@ -203,6 +203,16 @@ class Parser(argparse.ArgumentParser):
             return f"; did you mean --set {_SETTINGS[settings[0]]}=VALUE"
         return ""
 
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        """Return the value of an argument; say plainly what is no number."""
+        try:
+            return super()._get_value(action, arg_string)
+        except argparse.ArgumentError:
+            if action.type not in (int, float):
+                raise
+            kind = "whole number" if action.type is int else "number"
+            raise argparse.ArgumentError(action, f"{arg_string!r} is no {kind}") from None
+
     def _check_value(self, action: argparse.Action, value: object) -> None:
         if action.choices is None or value in action.choices:
             return
@@ -211,6 +221,14 @@ class Parser(argparse.ArgumentParser):
         hint = f"did you mean {close[0]!r}? " if close else ""
         message = f"there is no {value!r} here; {hint}choose from {', '.join(known)}"
         raise argparse.ArgumentError(action, message)
+
+
+def as_options(words: Sequence[str]) -> list[str]:
+    """Return what was typed, with ``help``, ``help COMMAND`` and ``version`` as the options."""
+    first, *rest = words or [""]
+    if first == "help":
+        return [*rest, "--help"]
+    return ["--version"] if first == "version" and not rest else list(words)
 
 
 def build_parser(words: Sequence[str] | None = None) -> Parser:

@@ -142,6 +142,7 @@ def without_skill(targets: Mapping[str, Mapping[str, Any]], where: str = "") -> 
     place = f" {where}" if where else ""
     for name, figures in targets.items():
         n = figures.get("n")
+        values = "1 value" if n == 1 else f"{n} values"
         mae, mad = figures.get("mae"), figures.get("mad")
         if mae is not None and mad is not None and n and mae >= mad:
             unit = f" {figures['unit']}" if figures.get("unit") else ""
@@ -149,13 +150,13 @@ def without_skill(targets: Mapping[str, Mapping[str, Any]], where: str = "") -> 
             about = "the training part" if about == "training part" else about
             yield (
                 f"{name}: no better than predicting the mean of {about}{place}: the mean absolute "
-                f"error is {mae:.4g}{unit}, that of the mean {mad:.4g}{unit} ({n} values)."
+                f"error is {mae:.4g}{unit}, that of the mean {mad:.4g}{unit} ({values})."
             )
         right, common = figures.get("accuracy"), figures.get("most_common")
         if right is not None and common is not None and n and right <= common < 1:
             yield (
                 f"{name}: no better than always saying the most common class{place}: {right:.3g} "
-                f"of {n} values are right, {common:.3g} are of that class."
+                f"of {values} are right, {common:.3g} are of that class."
             )
 
 
