@@ -300,6 +300,20 @@ def test_calibrated_intervals_are_in_every_output_with_their_share(
     assert "band_gap_low to band_gap_high: 90 % of true values lie inside" in shown
 
 
+def test_a_line_of_several_targets_leaves_the_ends_of_intervals_to_files(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model = Path("box:qm9")
+    assert _predict(model, "CCO") == 0
+    shown = capsys.readouterr().out
+    assert "_low" not in shown.splitlines()[0]
+    assert "here if one target is asked for" in shown
+    assert _predict(model, "CCO", "--target", "homo") == 0
+    assert "homo_low" in capsys.readouterr().out.splitlines()[0]
+    assert _predict(model, "CCO", "--format", "csv") == 0
+    assert "cv_low,cv_high" in capsys.readouterr().out.splitlines()[0]
+
+
 def test_without_calibration_no_interval_is_shown(tmp_path: Path) -> None:
     import dataclasses
 

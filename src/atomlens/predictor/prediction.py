@@ -355,10 +355,13 @@ class Prediction:
         if not any(self.intervals):
             return ""
         name = self.targets[0].name if len(self.targets) == 1 else "TARGET"
-        return (
+        said = (
             f"{name}_low to {name}_high: {100 * INTERVAL:.0f} % of true values lie inside, for "
-            "structures like those of the validation part."
+            "structures like those of the validation part"
         )
+        if len(self.targets) == 1:
+            return f"{said}."
+        return f"{said}; they stand in files, CSV and JSON, and here if one target is asked for."
 
     def to_frame(self) -> "pd.DataFrame":
         """Return a table with one row per input, for spectra one per input and point.
@@ -448,13 +451,16 @@ def long_rows(prediction: Prediction, *, intervals: bool = False) -> list[Row]:
 def summary_rows(prediction: Prediction) -> list[Row]:
     """Return one row per input for the terminal, of each spectrum a few points.
 
-    Where each came from is said if the names do not tell.
+    Where each came from is said if the names do not tell, the ends of intervals if there is one
+    target: a line that no terminal holds is not read.
     """
     rows: list[Row] = []
     places, names = target_places(prediction.targets), prediction.columns
     units = names.units(prediction.targets)
     if not need_sources(prediction.names, prediction.sources):
         prediction = replace(prediction, sources=())
+    if len(prediction.targets) > 1:
+        prediction = replace(prediction, intervals=())
     for i in range(len(prediction)):
         if prediction.errors[i]:
             failed = {names["name"]: prediction.names[i]} | prediction.source_cells(i, names)
