@@ -8,6 +8,7 @@ import numpy as np
 from atomlens.reports.canvas import INK, QUIET, new_figure, plain_axes
 from atomlens.studies.base import Row
 from atomlens.studies.faithful.orders import TABLES
+from atomlens.studies.truth.taught import UNTRAINED
 
 _MARKERS = ("|", "x", "d")
 
@@ -15,7 +16,7 @@ _MARKERS = ("|", "x", "d")
 def draw_truth(rows: Sequence[Row], path: Path) -> Path:
     """Draw a bar with interval a model and method, and a mark for each table of its scores.
 
-    What needs no network is grey.
+    What needs no trained network is grey.
 
     Args:
         rows: Of ``truth.csv``, one metric.
@@ -32,6 +33,7 @@ def draw_truth(rows: Sequence[Row], path: Path) -> Path:
         for y, row in zip(places, rows, strict=True):
             value = _float(row["value"])
             chance = not any(np.isfinite(_float(row.get(f"table {t}"))) for t in TABLES)
+            chance |= str(row["method"]).endswith(UNTRAINED)
             axes.barh(y, value, height=0.6, color="#c9ccd1" if chance else "#0072b2", zorder=1)
             axes.plot([_float(row["low"]), _float(row["high"])], [y, y], color=INK, zorder=3)
         for table, marker in zip(TABLES, _MARKERS, strict=True):

@@ -39,7 +39,12 @@ from atomlens.studies.truth.known import (
 )
 from atomlens.studies.truth.potential import POTENTIAL
 from atomlens.studies.truth.scores import TERMS, Score, by_structure, pearson
-from atomlens.studies.truth.taught import LEAST, atom_features, taught_on_the_others
+from atomlens.studies.truth.taught import (
+    LEAST,
+    UNTRAINED,
+    atom_features,
+    taught_on_the_others,
+)
 from atomlens.studies.truth.transfers import Transfers
 
 YES = 1
@@ -247,7 +252,7 @@ class _Judged:
             return []
         by_chance = untrained(predictor, self.settings.seed)
         rows: list[Row] = []
-        for name, network in ((TAUGHT, predictor), (f"{TAUGHT}, untrained network", by_chance)):
+        for name, network in ((TAUGHT, predictor), (f"{TAUGHT}, {UNTRAINED}", by_chance)):
             features = atom_features(self.asked, network)
             if features is None:
                 return []

@@ -16,6 +16,8 @@ from atomlens.nn.segment import segment_max, segment_sum
 from atomlens.predictor import Predictor
 from atomlens.studies.faithful.asked import Asked
 
+UNTRAINED = "untrained network"
+"""Ends the names of read-outs of one."""
 N_FOLDS = 5
 LEAST = 50
 """Structures; with fewer there is too little to be taught."""
