@@ -382,3 +382,15 @@ def test_a_hostile_name_is_only_a_name(page: Chromium) -> None:
     page.wait("document.documentElement.dataset.panelA")
     assert page.run("document.querySelectorAll('img[src=x]').length") == 0
     assert page.complaints == []
+
+
+def test_the_table_says_that_a_text_is_a_formula_to_this_model(page: Chromium) -> None:
+    give(page, "CO", 1)
+    assert "CH" in text(page, "#rows .quiet")
+    choose(page, "#model", "formula-gap")
+    page.wait(
+        "document.documentElement.dataset.panelA.includes('formula-gap') && "
+        "document.querySelector('#rows .quiet').innerText === 'formula CO'"
+    )
+    assert page.run("app.a.view.structure.symbols.join('')") == "CO"
+    assert text(page, "#facts").startswith("2 atoms")

@@ -266,3 +266,10 @@ def test_explanations_name_the_file_that_they_are_of(
     told = {json.loads(path.read_text())["source"] for path in out.glob("*.json")}
     assert told == {str(file) for file in files}
     assert all(str(file) in shown for file in files)
+    swapped = tmp_path / "swapped"
+    words = ["explain", "box:formula-gap", "formula:SiC", "SiC", "--out", swapped]
+    assert main([*map(str, words), "--method", "counterfactual"]) == 0
+    shown = capsys.readouterr().out
+    assert "(formula:SiC): band_gap" in shown
+    told = {json.loads(path.read_text())["source"] for path in swapped.glob("*.json")}
+    assert told == {"formula:SiC", "SiC"}

@@ -236,7 +236,8 @@ _MOST_SHOWN = 10
 
 def by_counterfactuals(options: argparse.Namespace) -> int:
     """Exchange atoms, groups, sites or elements of every input, write ranked tables and pages."""
-    from atomlens.predictor.inputs import gather, read_inputs
+    from atomlens.predictor.inputs import gather, read_rows
+    from atomlens.predictor.prediction import need_sources
     from atomlens.predictor.reading import inputs_reading
     from atomlens.predictor.report import unique_stems
     from atomlens.reports.tables import format_table
@@ -249,35 +250,35 @@ def by_counterfactuals(options: argparse.Namespace) -> int:
     model = load_model(options.model)
     folder = usable_folder(options.out)
     reading = reading_options(options, leave_out=[folder])
-    items, _ = read_inputs(options.inputs, inputs_reading(model, options.inputs, reading))
+    given = read_rows(options.inputs, inputs_reading(model, options.inputs, reading))
     found, failures = [], []
     with ProgressLine("exchanging", quiet=options.quiet) as progress:
-        for done, item in enumerate(items, start=1):
+        for done, (item, _, source) in enumerate(given, start=1):
             if isinstance(item, Failure):
                 failures.append(item)
                 continue
             try:
                 own = counterfactuals(model, item, target=options.target, past=options.past)
-                found.append(own)
+                found.append(replace(own, source=source))
             except SettingsError:
                 raise
             except AtomlensError as error:
                 failures.append(Failure(name=gather(item).names[0], message=str(error)))
-            progress(done, len(items))
+            progress(done, len(given))
+    with_source = need_sources([f.name for f in found], [f.source for f in found])
     stems = unique_stems([f.name for f in found], taken=("index",))
     for stem, own in zip(stems, found, strict=True):
         written = write_counterfactuals(own, model, folder, stem)
         unit = f" {own.unit}".rstrip()
-        emit(
-            f"{own.name}: {own.target} = {own.start:.4g}{unit}; {own.n_tried} exchanges were tried."
-        )
+        called = f"{own.name} ({own.source})" if with_source else own.name
+        emit(f"{called}: {own.target} = {own.start:.4g}{unit}; {own.n_tried} exchanges were tried.")
         if own.found:
             emit(format_table(counterfactual_lines(own, _MOST_SHOWN)))
         else:
             emit(f"None of them moves the prediction past {own.past:g}{unit}.")
         emit(" ".join(own.notes))
         emit(f"Written: {', '.join(str(path) for path in written)}")
-    return exit_code(failures, len(items))
+    return exit_code(failures, len(given))
 
 
 def by_environment(options: argparse.Namespace) -> int:

@@ -82,6 +82,8 @@ class Counterfactuals:
     """Why the numbers of the structure as given should be mistrusted, if they should."""
     seen: str = ""
     """In which part of the model's training the structure as given was, if in one."""
+    source: str = ""
+    """Path of the file, or text, that the structure was read from; empty if nobody knows."""
 
     def to_rows(self) -> list[dict[str, object]]:
         """Return the ranked table."""
@@ -95,6 +97,7 @@ class Counterfactuals:
         ]
         return {
             "name": self.name,
+            **({"source": self.source} if self.source else {}),
             "target": self.target,
             "unit": self.unit,
             "given": self.given,
