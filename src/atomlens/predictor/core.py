@@ -253,22 +253,23 @@ class Predictor(TrainedModel):
         Others are read meanwhile, in ``n_workers`` processes (0: one a core, where that is worth
         it); any number of them fits into memory.
         """
-        rows: Iterator[Any]
+        rows: Iterator[tuple[Any, str]]
         if isinstance(structures, StructureArrays):
-            rows = (structures.subset([i]) for i in range(len(structures)))
+            rows = ((structures.subset([i]), "") for i in range(len(structures)))
         else:
             options = ReadingOptions(n_workers=n_workers).for_formulas(self.reads_formulas)
             found = stream_rows(structures, options)
-            rows = (row.item for together in found for row in together)
-        for item in rows:
+            rows = ((row.item, row.source) for together in found for row in together)
+        for item, source in rows:
             if isinstance(item, Failure):
                 yield item
                 continue
             try:
-                yield self.explain(item, method=method, target=target, at=at, device=device)
+                one = self.explain(item, method=method, target=target, at=at, device=device)
+                yield replace(one, source=source)
             except AtomlensError as problem:
                 name = gather(item).names[0]
-                yield Failure(name=name, message=str(problem))
+                yield Failure(name=name, message=str(problem), source=source)
 
     def evaluate(
         self,

@@ -62,3 +62,9 @@ def test_evaluation_reads_for_the_model(gaps: "al.Predictor", tmp_path: Path) ->
     options = reading_for(gaps, table, {"structure_column": "material"}).options
     data = al.load_dataset(table, "band_gap", **options)
     assert data.structures.is_formula.all()
+
+
+def test_explanations_of_many_are_of_what_was_given(gaps: "al.Predictor") -> None:
+    found = list(gaps.explain_many(["BN", "smiles:CO"]))
+    assert [one.source for one in found] == ["BN", "smiles:CO"]
+    assert [len(one.scores) for one in found] == [2, 6]
