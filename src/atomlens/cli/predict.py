@@ -45,10 +45,10 @@ models list`); a model folder of that name here goes first, `box:NAME` is always
 column TARGET_std says how far the answer may be off (one standard deviation), TARGET_low and
 TARGET_high between which ends it lies in 90 % of cases (split conformal intervals, if the model has
 them; `interval` in files repeats the share), `source` from which file or text it comes (on a
-terminal where names leave that open), `unlike` how unlike
-the training data the input is (percent of the validation part that is nearer, if the model
-knows), `seen_in` whether the model was trained on the structure. A table (column `file`,
-`smiles`, `formula` or `composition`) gives one prediction a row, beside its own columns.
+terminal where names leave that open), `unlike` how unlike the training data the input is (percent
+of the validation part that is nearer, if the model knows), `seen_in` whether the model was trained
+on the structure. A table (column `file`, `smiles`, `formula` or `composition`) gives one prediction
+a row, beside its own columns.
 """
 READS = Reads()
 SUFFIXES = (".csv", ".json", ".jsonl", ".parquet", ".xlsx")
