@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from ase.build import bulk
 
 from atomlens.chemistry.bonds import find_bonds, near_pairs
 from atomlens.cli import main
@@ -18,6 +19,7 @@ from atomlens.errors import DatasetError, StudyError
 from atomlens.neighbors import make_builder
 from atomlens.predictor import Predictor
 from atomlens.predictor.inputs import gather
+from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import StudyInput
 from atomlens.studies.truth.known import known_of
 from atomlens.studies.truth.scores import auroc, kendall, pearson, top_one
@@ -38,6 +40,7 @@ RATIONALES = (
     np.array([[1, 0, 1, 1, 0, 0]]).T,
     np.zeros((3, 1)),
 )
+METALS = ("Li", "Be", "Na", "Mg", "K", "Ca", "Sc", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Zn")
 TRAIN, TEST = np.array([0, 1, 2]), np.array([2, 3, 4, 5])
 
 
@@ -189,6 +192,7 @@ def test_a_model_that_says_the_true_terms_scores_one(monkeypatch: pytest.MonkeyP
     table = rows["table of the truth by element", "pearson"]["value"]
     assert 0 < table < 1
     assert rows["contribution", "pearson"]["table by element"] == pytest.approx(table)
+    assert "transfers aside' is left out" in " ".join(result.notes)  # four alloys are too few
 
 
 def test_the_published_score_is_taken_over_molecules_with_the_answer_yes(packed: Path) -> None:
@@ -343,6 +347,16 @@ def test_transfers_in_molecules_go_along_bonds() -> None:
     assert not Transfers(data.structures.subset(np.arange(2))).usable
     formulas = gather(["NaCl", "TiO2"]).structures
     assert not Transfers(formulas).usable
+
+
+def test_so_many_elements_that_everything_could_be_handed_on_are_left_out() -> None:
+    crystals = [bulk(f"{a}{b}", "rocksalt", a=5.0) * (2, 2, 2) for a in METALS for b in "OSN"]
+    transfers = Transfers(StructureArrays.from_atoms(crystals))
+    assert not transfers.usable
+    few = [bulk("NaCl", "rocksalt", a=5.6) * (2, 2, 2)] * 3
+    assert Transfers(StructureArrays.from_atoms(few)).usable
+    terms = np.arange(16.0 * len(crystals))
+    np.testing.assert_array_equal(transfers.aside(terms), terms)
 
 
 def test_what_totals_determine_is_judged_beside_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,7 @@ from atomlens.studies.truth.taught import (
     atom_features,
     taught_on_the_others,
 )
-from atomlens.studies.truth.transfers import Transfers
+from atomlens.studies.truth.transfers import LEAST_ATOMS, Transfers
 
 YES = 1
 TAUGHT = "read-out taught on the others"
@@ -205,7 +205,13 @@ class _Judged:
         self.transfers: Transfers | None = None
         if known.metrics is TERMS and whole:
             transfers = Transfers(structures)
-            self.transfers = transfers if transfers.usable else None
+            if transfers.usable:
+                self.transfers = transfers
+            else:
+                self.notes.append(
+                    f"{ASIDE!r} is left out: there are fewer than {LEAST_ATOMS} atoms for each "
+                    "kind of transfer between neighbours."
+                )
         said = self.asked.values
         self.error = np.nan
         if classes:

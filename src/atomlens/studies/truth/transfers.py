@@ -49,16 +49,15 @@ class Transfers:
 
     def __init__(self, structures: StructureArrays) -> None:
         handed = _handed(structures)
-        self.n_atoms, self.n_kinds = handed.shape
-        self._space = np.zeros((self.n_atoms, 0))
-        if self.usable:
+        self._space = np.zeros((len(handed), 0))
+        if handed.shape[1]:
             left, sizes, _ = np.linalg.svd(handed, full_matrices=False)
             self._space = left[:, sizes > _SMALLEST * sizes.max()]
 
     @property
     def usable(self) -> bool:
         """Whether there are transfers, and enough atoms to tell them from anything else."""
-        return bool(0 < LEAST_ATOMS * self.n_kinds <= self.n_atoms)
+        return self._space.shape[1] > 0
 
     def aside(self, terms: Values) -> Values:
         """Return terms with the same sum in every structure that are as small as possible.
@@ -71,7 +70,10 @@ class Transfers:
 
 
 def _handed(structures: StructureArrays) -> NDArray[np.float64]:
-    """(n_atoms, n_kinds) What each atom gets by the transfers of each kind."""
+    """(n_atoms, n_kinds) What each atom gets by the transfers of each kind.
+
+    No kinds if there are too many for the atoms: crystals of eighty elements have thousands.
+    """
     found = [_pairs(structure) for structure in structures]
     starts = np.cumsum([0, *(len(pairs.kinds) for pairs in found)])
     n_parts = max((pairs.amounts.shape[1] for pairs in found), default=1)
@@ -85,11 +87,11 @@ def _handed(structures: StructureArrays) -> NDArray[np.float64]:
         wide = np.zeros((len(pairs.amounts), n_parts))
         wide[:, : pairs.amounts.shape[1]] = pairs.amounts
         amounts.append(wide[other])
-    rows = np.concatenate(atoms)
-    if not len(rows):
-        return np.zeros((int(starts[-1]), 0))
+    rows, n_atoms = np.concatenate(atoms), int(starts[-1])
     kinds, of_pair = np.unique(np.concatenate(keys), axis=0, return_inverse=True)
-    handed = np.zeros((int(starts[-1]), len(kinds), n_parts))
+    if not 0 < LEAST_ATOMS * len(kinds) * n_parts <= n_atoms:
+        return np.zeros((n_atoms, 0))
+    handed = np.zeros((n_atoms, len(kinds), n_parts))
     given = np.concatenate(signs)[:, None] * np.concatenate(amounts)
     np.add.at(handed, (rows, of_pair.reshape(-1)), given)
     flat = handed.reshape(len(handed), -1)
