@@ -61,3 +61,19 @@ def test_a_column_of_formulas_is_one_whatever_it_is_called(
         data = al.load_dataset(table, structure_column="material")
         carbon = data.structures[1].atomic_numbers
         assert len(carbon) == (5 if said == "molecules" else 1)
+
+
+def test_names_of_files_are_no_formulas(tmp_path: Path) -> None:
+    import atomlens as al
+
+    for name in ("C", "SiO2", "NaCl"):
+        (tmp_path / f"{name}.cif").write_text(
+            "data_x\n_cell_length_a 4\n_cell_length_b 4\n_cell_length_c 4\n_cell_angle_alpha 90\n"
+            "_cell_angle_beta 90\n_cell_angle_gamma 90\nloop_\n_atom_site_label\n"
+            "_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\nNa1 0 0 0\nCl1 .5 .5 .5\n"
+        )
+    table = tmp_path / "t.csv"
+    table.write_text("mof,gap\nC,1\nSiO2,2\nNaCl,3\n")
+    data = al.load_dataset(table, structure_column="mof")  # a warning would be an error
+    assert data.structures.pbc.all()
+    assert data.structures.n_atoms.tolist() == [2, 2, 2]

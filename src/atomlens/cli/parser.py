@@ -151,7 +151,7 @@ class Parser(argparse.ArgumentParser):
         if strange and " " in self.prog and not self._mixing:
             if any(map(_is_option, strange)):
                 self.error(f"unrecognized arguments: {' '.join(strange)}")
-            taken = [str(action.metavar) for action in self._get_positional_actions()]
+            taken = [str(a.metavar or a.dest) for a in self._get_positional_actions()]
             takes = f"takes {' and '.join(taken)} alone" if taken else "takes options alone"
             self.error(f"{strange[0]!r} is one too many; {self.prog} {takes}")
         return found, strange

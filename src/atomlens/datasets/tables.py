@@ -298,7 +298,8 @@ def _structures(
     cells = columns[header]
     word = "file" if folder is not None else header.strip().lower()
     if word not in _TEXTS:
-        word = _FORMULAS if _are_formulas(path, header, cells) else word
+        is_list = _are_formulas(path, header, cells, folder or path.parent)
+        word = _FORMULAS if is_list else word
     reader = RowReader(
         _from_cell,
         lambda row: (cells[row], header, word, folder or path.parent),
@@ -307,11 +308,15 @@ def _structures(
     return reader, (header,)
 
 
-def _are_formulas(path: Path, header: str, cells: Sequence[Any]) -> bool:
-    """Say whether a column holds formulas, some of which are SMILES as well; that is said."""
+def _are_formulas(path: Path, header: str, cells: Sequence[Any], folder: Path) -> bool:
+    """Say whether a column holds formulas, some of which are SMILES as well; that is said.
+
+    Names of files, whose ending may be missing, are none.
+    """
     from atomlens.structures.text import both_among_formulas
 
-    both = both_among_formulas(cell for cell in cells if isinstance(cell, str))
+    texts = (cell.strip() for cell in cells if isinstance(cell, str))
+    both = both_among_formulas(text for text in texts if not isfile(_file_called(folder, text)))
     if both is None:
         return False
     warnings.warn(
