@@ -145,7 +145,7 @@ def without_skill(targets: Mapping[str, Mapping[str, Any]], where: str = "") -> 
         values = "1 value" if n == 1 else f"{n} values"
         mae, mad = figures.get("mae"), figures.get("mad")
         if mae is not None and mad is not None and n and mae >= mad:
-            unit = f" {figures['unit']}" if figures.get("unit") else ""
+            unit = f" {unit_text(figures.get('unit') or '')}".rstrip()
             about = figures.get("mad_about", "these values")
             about = "the training part" if about == "training part" else about
             yield (
