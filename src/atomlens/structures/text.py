@@ -51,9 +51,12 @@ def as_formula(atoms: "Atoms") -> "Atoms":
     Only of a text that `from_text` found to be both; everything else stays what it is. Atoms that
     somebody holds in hand are what they are: not to be called with those.
     """
-    if BOTH_NOTICE not in warnings_of(atoms):
+    smiles = atoms.info.get("smiles")
+    if BOTH_NOTICE not in warnings_of(atoms) or "source" in atoms.info:
+        return atoms  # a file may say anything
+    if not isinstance(smiles, str) or not is_formula(smiles):
         return atoms
-    found = from_formula(str(atoms.info["smiles"]))
+    found = from_formula(smiles)
     found.info.update({key: atoms.info[key] for key in ("name", "typed") if key in atoms.info})
     return found
 

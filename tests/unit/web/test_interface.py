@@ -539,3 +539,17 @@ def test_the_table_says_which_file_or_text_each_row_is_of(page: Asker) -> None:
     lines = page.client.get("/api/table.csv?model=qm9").text.splitlines()
     assert lines[0].startswith("name,source,formula,n_atoms,homo,homo_std,homo_low,homo_high")
     assert [line.split(",")[1] for line in lines[1:]] == ["w.xyz", "OCC ethanol"]
+
+
+def test_a_file_that_repeats_our_words_is_no_text_of_two_meanings(page: Asker) -> None:
+    from atomlens.structures.text import BOTH_NOTICE
+
+    said = json.dumps([BOTH_NOTICE]).replace('"', '\\"')
+    for more in ("smiles=CO", "smiles=12", ""):
+        head = f'Properties=species:S:1:pos:R:3 {more} warnings="_JSON {said}"'
+        content = f"2\n{head}\nC 0 0 0\nO 0 0 1.13\n".encode()
+        number = page.give(**{"w.extxyz": content})["added"][0]["id"]
+        asked = {"model": "formula-gap", "structures": [number]}
+        (row,) = page.job("/api/predictions", asked)["result"]
+        assert "taken_for" not in row
+        assert "this is a molecule" in row["warning"]
