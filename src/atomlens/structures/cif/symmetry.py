@@ -490,13 +490,24 @@ def _listed(texts: tuple[str, ...], centres: tuple[str, ...]) -> _List:
 
 
 def _same_but_for_origin(first: Operations, second: Operations) -> bool:
-    """Say whether a shift of the origin, by 24ths of the cell, makes two lists the same."""
+    """Say whether a shift of the origin, by 24ths of the cell, makes two lists the same.
+
+    None at all is tried first: most files have a setting as it is tabulated.
+    """
     one, two = _by_rotation(first), _by_rotation(second)
     if set(one) != set(two) or len(first.rotations) != len(second.rotations):
         return False
-    identity = tuple(np.eye(3, dtype=int).ravel().tolist())
-    centrings = one[identity]
     shifts = _all_shifts()
+    return _some_shift_fits(one, two, shifts[:1]) or _some_shift_fits(one, two, shifts)
+
+
+_ByRotation = dict[tuple[int, ...], list[NDArray[np.float64]]]
+"""The translations of operations, by their rotation."""
+
+
+def _some_shift_fits(one: _ByRotation, two: _ByRotation, shifts: NDArray[np.float64]) -> bool:
+    """Say whether one of some shifts (n, 3) of the origin makes all operations the same."""
+    centrings = one[tuple(np.eye(3, dtype=int).ravel().tolist())]
     for rotation, translations in one.items():
         change = np.eye(3) - np.array(rotation).reshape(3, 3)
         moved = shifts if change.any() else shifts[:1]  # no shift changes a pure translation
@@ -514,8 +525,8 @@ def _all_shifts() -> NDArray[np.float64]:  # (13824, 3)
     return np.stack(np.meshgrid(*[np.arange(24) / 24] * 3), axis=-1).reshape(-1, 3)
 
 
-def _by_rotation(operations: Operations) -> dict[tuple[int, ...], list[NDArray[np.float64]]]:
-    found: dict[tuple[int, ...], list[NDArray[np.float64]]] = {}
+def _by_rotation(operations: Operations) -> _ByRotation:
+    found: _ByRotation = {}
     for rotation, translation in zip(*operations, strict=True):
         key = tuple(np.round(rotation).astype(int).ravel().tolist())
         found.setdefault(key, []).append(translation)
