@@ -389,8 +389,8 @@ def test_a_read_out_learns_what_features_know_and_never_from_the_molecule_that_i
     assert np.mean([top_one(t, s[:4]) for t, s in zip(truth, blind, strict=True)]) < 0.5
     others = [truth[0][::-1].copy(), *truth[1:]]
     again = taught_on_the_others(features, others, offsets, seed=0).reshape(60, n_atoms)
-    np.testing.assert_array_equal(again[0], found[0])
-    assert np.abs(again - found).max() > 0
+    np.testing.assert_allclose(again[0], found[0], rtol=1e-4)
+    assert np.abs(again - found).max() > 1e-3
 
 
 def test_data_of_which_nothing_is_known_is_refused() -> None:
