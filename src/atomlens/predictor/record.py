@@ -11,6 +11,8 @@ from atomlens.errors import Failure
 from atomlens.predictor.samples import TrainingSamples
 from atomlens.printing import one_line
 
+_KINDS = {"molecule", "periodic structure", "formula"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
@@ -141,7 +143,7 @@ class TrainingRecord:
             means=tuple(math.nan if v is None else _finite(v) for v in content.get("means", ())),
             n_without_value=int(content.get("n_without_value", 0)),
             remarks=tuple(map(str, content.get("remarks", ()))),
-            kinds=tuple(map(str, content.get("kinds", ()))),
+            kinds=_kinds(content.get("kinds", [])),
             about=None if content.get("about") is None else About.from_dict(content["about"]),
             **rest,
         )
@@ -153,6 +155,13 @@ def _finite(value: Any) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{number} is no number")
     return number
+
+
+def _kinds(content: Any) -> tuple[str, ...]:
+    """Return kinds of structures; a ValueError for anything else."""
+    if not isinstance(content, list) or not set(map(str, content)) <= _KINDS:
+        raise ValueError("unknown kinds of structures")
+    return tuple(map(str, content))
 
 
 def _start(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -199,3 +199,13 @@ def test_the_card_says_what_a_score_does_not_mean(tmp_path: Path) -> None:
     assert "not what would change if the atom were removed" in card
     assert "An ensemble of 2 models" in card
     assert "MAE 0.1 eV" in card
+
+
+@pytest.mark.parametrize("kinds", ["formula", ["alloy"], {"molecule": 1}, 3, [["molecule"]]])
+def test_kinds_that_are_none_are_a_sentence(tmp_path: Path, kinds: object) -> None:
+    folder = make_predictor().save(tmp_path / "m")
+    content = json.loads((folder / "settings.json").read_text())
+    content["training"]["kinds"] = kinds
+    (folder / "settings.json").write_text(json.dumps(content))
+    with pytest.raises(ModelError, match=r"settings\.json"):
+        load(folder)
