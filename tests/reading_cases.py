@@ -214,6 +214,11 @@ CASES: dict[str, list[Case]] = {
         Case("VASP 4 with another title", POSCAR.replace("Cs Cl\n1 1", "1 1"), "POSCAR"),
         Case("`D`; `T` where a hydrogen can stand", POSCAR[4:].replace("Cs Cl", "D F"), "x.vasp"),
         Case("`T` elsewhere", POSCAR[4:].replace("Cs Cl", "T O"), "x.vasp"),
+        Case(
+            "lengths that are called parts of the cell",
+            POSCAR.replace(".5 .5 .5", "2.06 2.06 2.06"),
+            "x.vasp",
+        ),
         Case("fewer positions than atoms", POSCAR[:-9], "POSCAR"),
     ],
     "XYZ: `.xyz`, `.extxyz`": [
@@ -304,6 +309,7 @@ CASES: dict[str, list[Case]] = {
         Case("`[D]` and `[T]` as some programs write them", "smiles:[D]C([D])([D])O"),
         Case("text that is a SMILES and a formula", "CO"),
         Case("a placeholder", "smiles:C*"),
+        Case("a reaction", "CC>>CO"),
     ],
     "Formulas as text": [
         Case("brackets, decimals, hydrates and adducts", "formula:Al2O3.2SiO2.2H2O"),
@@ -315,6 +321,11 @@ CASES: dict[str, list[Case]] = {
         Case("the same with the digits last, and of other parts", "formula:Fe2+Fe3+2O4"),
         Case("`D` and `T`", "formula:D2O"),
         Case("`T` and twice as much oxygen", "formula:TO2"),
+        Case("an amount that is not known", "formula:Li1-xCoO2"),
+        Case("a phase or a state beside it", "formula:α-Fe2O3"),
+        Case("a dopant without an amount", "formula:NaCl:Tl"),
+        Case("a zero for the letter O", "formula:CaC03"),
+        Case("a zero that may be the letter", "formula:Fe203"),
         Case("oxidation numbers", "formula:Fe(III)O"),
         Case("a number in front that is a mass number of the element", "formula:13CO2"),
         Case("two numbers with a space between them", "formula:CuSO4 5H2O"),

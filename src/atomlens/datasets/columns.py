@@ -432,6 +432,8 @@ def _no_target(values: Sequence[Any], name: str, where: str) -> str:
             f"{held}{_short(texts[0])}, which are dates; if they were numbers, a spreadsheet has "
             "changed them: format the column as numbers and enter them again."
         )
+    if all(re.fullmatch(r"[+-]?\d+/\d+", text) for text in texts):
+        return f"{held}{_short(texts[-1])}, which are fractions; write decimals."
     units = {found[1] if (found := _WITH_UNIT.fullmatch(text)) else "" for text in texts}
     if len(units) == 1 and "" not in units:
         (unit,) = units

@@ -63,6 +63,12 @@ LONGEST_H = 1.3
 LONGEST_D = 2.6
 """Å; to a metal it may be that far, in ionic hydrides."""
 
+_MOST_CELLS_AWAY = 2.0
+STRETCHED_NOTICE = (
+    "no hydrogen has a neighbour within 1.4 Å, so the coordinates may be in bohr; check the unit, "
+    "which must be Å"
+)
+
 LARGEST_LENGTH = 1e6
 """Å; larger coordinates are rubbish and would overflow later."""
 
@@ -232,6 +238,8 @@ def doubtful_distance(atoms: "Atoms") -> str:
     if near == 1:
         return ""
     if near == 0:
+        if is_stretched(atoms):
+            return STRETCHED_NOTICE
         if _is_scattered(atoms.positions, cell, pbc):
             who = "no two of its atoms are" if len(atoms) > 1 else "no image of its atom is"
             whom = "each other" if len(atoms) > 1 else "it"
@@ -267,6 +275,21 @@ def doubtful_distance(atoms: "Atoms") -> str:
     return (
         f"{who} are {apart}, nearer than such atoms ever are; check the unit, which must be Å, and "
         "whether coordinates are fractions of the cell"
+    )
+
+
+def far_fractions(fractions: NDArray[np.float64]) -> str:
+    """Return a sentence where coordinates in parts of the cell may be lengths, else ``""``.
+
+    Atoms of molecules stand outside of the cell, seldom farther than a second one.
+    """
+    finite = fractions[np.isfinite(fractions)]
+    largest = float(np.abs(finite).max(initial=0.0))
+    if largest <= _MOST_CELLS_AWAY:
+        return ""
+    return (
+        f"its coordinates reach {largest:.4g} and were taken as parts of the cell; check whether "
+        "they are lengths in Å"
     )
 
 

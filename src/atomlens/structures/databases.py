@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.boundary import parse_json
+from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
 from atomlens.structures.arrays import chemical_formula
+from atomlens.structures.checks import far_fractions
 from atomlens.structures.disorder import REFUSE, DisorderChoice
 from atomlens.structures.formulas import amounts_in_formula
 from atomlens.structures.objects import atoms_of_json, atoms_of_sites, other_lengths
@@ -221,14 +223,16 @@ def _atoms_of_jarvis(item: Mapping[str, Any], disorder: DisorderChoice) -> "list
     """Return the atoms of JARVIS, whose coordinates are in parts of the cell unless it says so."""
     cell = np.array(item["lattice_mat"], dtype=float).reshape(3, 3)
     positions = np.array(item["coords"], dtype=float).reshape(-1, 3)
+    doubts = [other_lengths(cell, item.get("abc"))]
     if not item.get("cartesian", False):
+        doubts.append(far_fractions(positions))
         positions = positions @ cell
     species = [{str(symbol).strip(): 1.0} for symbol in item["elements"]]
     _check_number(len(species), positions)
     found = atoms_of_sites(species, positions, cell, (True,) * 3, disorder)
-    doubt = other_lengths(cell, item.get("abc"))
-    for atoms in found if doubt else ():
-        add_warning(atoms, doubt)
+    for atoms in found:
+        for doubt in filter(None, doubts):
+            add_warning(atoms, doubt)
     return found
 
 
@@ -321,6 +325,13 @@ def _atoms_of_ase(record: Mapping[str, Any]) -> "Atoms":
     from ase import Atoms
 
     numbers = _array(record["numbers"])
+    symbols = record.get("symbols")
+    if isinstance(symbols, list) and [*map(str, symbols)] != [
+        SYMBOLS[n] if 0 < n < len(SYMBOLS) else "X" for n in numbers.astype(int).ravel().tolist()
+    ]:
+        raise StructureError(
+            "its atomic numbers and its symbols are not of the same elements; remove the wrong ones"
+        )
     atoms = Atoms(
         numbers.astype(int),
         positions=_array(record["positions"]).astype(float).reshape(-1, 3),

@@ -68,6 +68,9 @@ def from_formula(text: str) -> "Atoms":
     if re.search(r"[DT](?![a-z])", name):
         add_warning(atoms, DEUTERIUM_NOTICE)
     numbers = [number for part in parts for number in _DECIMAL.findall(part)]
+    if zero := re.fullmatch(r"([A-Z][a-z]?)(20|20[235]|304)", name):
+        oxide = f"{zero[1]}{zero[2].replace('0', 'O')}"
+        add_warning(atoms, f"it has the digit zero; if the letter is meant, write {oxide}")
     if any(_third_or_sixth(number) is not None for number in numbers):
         add_warning(atoms, THIRDS_NOTICE)
     return atoms
@@ -167,6 +170,8 @@ def _parts(text: str, *, adducts: bool = True) -> list[str]:
     if not compact:
         raise StructureError("the formula is empty; write one like Fe2O3")
     if adducts:
+        if zero := re.search(r"(?<![\d.])0\d+", compact):
+            _refuse(text, f"the amount {zero[0]!r} begins with a zero, which may be the letter O")
         acronym = _ACRONYM.search(re.sub(r"[\d.·]+", "·", compact)) or _GROUPS.search(compact)
         if acronym and compact not in ("DTO",):
             _refuse(text, f"{acronym[0]!r} looks like an abbreviation, not like elements")
@@ -236,10 +241,46 @@ def is_charged(text: str) -> bool:
     return has_metal and numbered and re.fullmatch(r"A[ADNGS]*", kinds) is not None
 
 
+_VARIABLE = re.compile(
+    r"(?<=[A-Za-z)\]\d.])(\d*[+±∓−–-](?:[xyzδd]|delta)(?![a-z])|[xyzδ](?![a-z]))"
+    r"|(?<=·)[xnyz](?=[A-Z\d(])"
+)
+_STATE = re.compile(r"(?<=[A-Za-z\d)\]])\s*\((?:s|l|g|aq|cr|am|amorphous|liq|gas|solid)\)$")
+_PHASE = re.compile(
+    r"(?i:^(?:[αβγδεθκ]|alpha|beta|gamma|delta|epsilon|theta)-|-(?:[αβγεθκ]|alpha|beta|gamma)$)"
+    r"|(?<=[A-Za-z\d)])\s+\([a-z][a-z -]{2,}\)$"
+)
+_DOPANT = re.compile(r"(?<=[A-Za-z\d)]):\s?(?:[A-Z][a-z]?(?:\d*[+-])?,?)+$")
+
+
+def not_in_formulas(text: str) -> str:
+    """Return why a text that is nearly a formula is none, part of a sentence; ``""`` for others."""
+    if len(text) > LONGEST_FORMULA or re.search(r"[A-Z]", text) is None:
+        return ""
+    if found := _STATE.search(text):
+        return f"{found[0].strip()!r} is a state of matter, which no formula tells; leave it out"
+    if found := _PHASE.search(text):
+        return f"{found[0].strip()!r} names a phase, which no formula tells; leave it out"
+    if found := _DOPANT.search(text):
+        return f"{found[0]!r} names a dopant without its amount; write the amounts"
+    if (found := _VARIABLE.search(text)) and is_formula_but_for(text, found):
+        return f"the amount {found[0]!r} is not known; write a number in its place"
+    return ""
+
+
+def is_formula_but_for(text: str, found: re.Match[str]) -> bool:
+    """Say whether what stands around a variable amount is made of elements."""
+    rest = _VARIABLE.sub("", text[: found.start()] + text[found.end() :])
+    words = re.findall(r"[A-Z][a-z]?", rest)
+    return bool(words) and all(word in _ELEMENTS for word in words)
+
+
 def _without_typography(text: str) -> str:
     """Return a formula without what only makes it look well."""
     if len(text) > LONGEST_FORMULA:
         _refuse(text, f"it has {len(text)} letters, more than {LONGEST_FORMULA}")
+    if why := not_in_formulas(text):
+        _refuse(text, why)
     if re.fullmatch(r"[A-Za-z\d.()]+", text):
         return text
     plain = html.unescape(text)

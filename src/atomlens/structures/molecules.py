@@ -173,8 +173,9 @@ def read_sdf(text: str) -> list[Entry]:
     """
     records = re.split(r"^\$\$\$\$.*$", text, flags=re.MULTILINE)
     blocks = [record.removeprefix("\n") if i else record for i, record in enumerate(records)]
-    blocks = [block for block in blocks if block.strip()]
-    titles = [block.splitlines()[0] if len(blocks) > 1 else "" for block in blocks]
+    if not blocks[-1].strip():
+        blocks.pop()
+    titles = [block.splitlines()[0] if len(blocks) > 1 and block else "" for block in blocks]
     return [
         attempt(title, lambda block=block: _from_block(block), "record")  # type: ignore[misc]
         for title, block in zip(titles, blocks, strict=True)
@@ -196,7 +197,10 @@ def from_molecule(molecule: Any) -> "Atoms":
 def _from_block(block: str) -> "Atoms":
     from rdkit import Chem, rdBase
 
+    if not block.strip():
+        raise StructureError("the record between two lines $$$$ is empty; fill or remove it")
     _refuse_what_rdkit_misreads(block)
+    block = _with_radicals(block)
     with rdBase.BlockLogs():
         try:
             molecule = Chem.MolFromMolBlock(block, sanitize=False, removeHs=False)
@@ -232,6 +236,23 @@ def _refuse_what_rdkit_misreads(block: str) -> None:
                 f"atom {i} (counted from 0, line {5 + i}): its coordinates have a comma "
                 f"({short(line[:30].strip())}); write decimal points"
             )
+
+
+def _with_radicals(block: str) -> str:
+    """Return a V2000 block whose old sign of a radical (a charge of 4) is written as M  RAD.
+
+    That sign means a doublet; the properties block has the last word, as in the format.
+    """
+    lines = block.split("\n")
+    if len(lines) < 4 or "V2000" not in lines[3][33:] or re.search(r"^M  (RAD|CHG)", block, re.M):
+        return block
+    n = int(lines[3][:3]) if lines[3][:3].strip().isdecimal() else 0
+    places = [i for i, line in enumerate(lines[4 : 4 + n], start=1) if line[36:39].strip() == "4"]
+    end = next((i for i, line in enumerate(lines) if line.startswith("M  END")), None)
+    if not places or end is None:
+        return block
+    said = [f"M  RAD  1 {i:3d}   2" for i in places]
+    return "\n".join([*lines[:end], *said, *lines[end:]])
 
 
 _FORMULA_FIELDS = re.compile(

@@ -1,7 +1,9 @@
 """Objects of ase, pymatgen and rdkit as ase.Atoms. None of the three is imported in vain."""
 
+import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,9 +12,15 @@ from numpy.typing import NDArray
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
 from atomlens.structures.arrays import chemical_formula, name_of
-from atomlens.structures.checks import check_atoms
+from atomlens.structures.checks import check_atoms, far_fractions
 from atomlens.structures.disorder import REFUSE, DisorderChoice, PartialAtoms, models_of
-from atomlens.structures.records import DEUTERIUM_NOTICE, add_warning, check_tritium, short
+from atomlens.structures.records import (
+    DEUTERIUM_NOTICE,
+    add_warning,
+    check_tritium,
+    short,
+    tell_electrons,
+)
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -152,20 +160,51 @@ def atoms_of_json(data: Mapping[str, Any], disorder: DisorderChoice = REFUSE) ->
     sites = list(data["sites"])
     species = [_species_of_json(site["species"]) for site in sites]
     lattice = data.get("lattice")
+    electrons = data.get("charge"), data.get("spin_multiplicity")
     if lattice is None:
-        positions = np.array([site["xyz"] for site in sites], dtype=float).reshape(-1, 3)
-        return atoms_of_sites(species, positions, None, (False,) * 3, disorder)
+        positions = _coordinates(sites, "xyz")
+        found = atoms_of_sites(species, positions, None, (False,) * 3, disorder)
+        return _with_electrons(found, *electrons)
     cell = np.array(lattice["matrix"], dtype=float).reshape(3, 3)
-    fractional = np.array([site["abc"] for site in sites], dtype=float).reshape(-1, 3)
+    fractional = _coordinates(sites, "abc")
     pbc = [bool(x) for x in lattice.get("pbc", (True,) * 3)]
     positions = fractional @ cell
     found = atoms_of_sites(species, positions, cell, pbc, disorder)
     lengths = [lattice.get(name) for name in "abc"]
-    doubts = [other_lengths(cell, lengths), _other_positions(positions, sites)]
+    doubts = [
+        other_lengths(cell, lengths),
+        _other_positions(positions, sites),
+        far_fractions(fractional),
+    ]
     for atoms in found:
         for doubt in filter(None, doubts):
             add_warning(atoms, doubt)
-    return found
+    return _with_electrons(found, *electrons)
+
+
+def _coordinates(sites: Sequence[Mapping[str, Any]], key: str) -> NDArray[np.float64]:
+    """(n_sites, 3) coordinates of sites as pymatgen writes them.
+
+    Raises:
+        StructureError: a site has others than three numbers.
+    """
+    for i, site in enumerate(sites):
+        given = site.get(key)
+        if not isinstance(given, Sequence) or len(given) != 3:
+            raise StructureError(
+                f"atom {i} (counted from 0): its {key!r} is {short(str(given))}, not three "
+                "numbers; correct it"
+            )
+    return np.array([site[key] for site in sites], dtype=float).reshape(-1, 3)
+
+
+def _with_electrons(models: "list[Atoms]", charge: Any, multiplicity: Any) -> "list[Atoms]":
+    """Note a charge and a multiplicity that pymatgen holds of a whole structure."""
+    charges = float(charge) if isinstance(charge, Real) else 0.0
+    unpaired = float(multiplicity) - 1.0 if isinstance(multiplicity, Real) else 0.0
+    for atoms in models:
+        tell_electrons(atoms, charges, max(unpaired, 0.0))
+    return models
 
 
 def other_lengths(cell: NDArray[np.float64], given: Any) -> str:
@@ -186,11 +225,12 @@ def other_lengths(cell: NDArray[np.float64], given: Any) -> str:
 
 def _other_positions(positions: NDArray[np.float64], sites: Sequence[Mapping[str, Any]]) -> str:
     """Return a sentence where Cartesian coordinates beside the fractional ones are others."""
+    nothing = [math.nan] * 3
     try:
-        given = np.array([site["xyz"] for site in sites], dtype=float).reshape(positions.shape)
-    except (KeyError, TypeError, ValueError):  # there are none
+        given = np.array([site.get("xyz", nothing) for site in sites], dtype=float)
+        apart = np.linalg.norm(given.reshape(positions.shape) - positions, axis=1)
+    except (TypeError, ValueError):  # there are none
         return ""
-    apart = np.linalg.norm(given - positions, axis=1)
     if not (apart > 0.1).any():
         return ""
     first = int(np.argmax(apart > 0.1))
@@ -206,9 +246,12 @@ def atoms_of_object(structure: Any, disorder: DisorderChoice = REFUSE) -> "list[
     lattice = getattr(structure, "lattice", None)
     positions = np.array(structure.cart_coords, dtype=float).reshape(-1, 3)
     if lattice is None:
-        return atoms_of_sites(species, positions, None, (False,) * 3, disorder)
+        found = atoms_of_sites(species, positions, None, (False,) * 3, disorder)
+        multiplicity = getattr(structure, "spin_multiplicity", None)
+        return _with_electrons(found, getattr(structure, "charge", None), multiplicity)
     cell = np.array(lattice.matrix)
-    return atoms_of_sites(species, positions, cell, lattice.pbc, disorder)
+    found = atoms_of_sites(species, positions, cell, lattice.pbc, disorder)
+    return _with_electrons(found, getattr(structure, "_charge", None), None)
 
 
 def _species_of_json(entries: Sequence[Mapping[str, Any]]) -> dict[str, float]:

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from io import StringIO
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
 from atomlens.structures.arrays import chemical_formula
+from atomlens.structures.checks import far_fractions
 from atomlens.structures.formulas import amounts_in_formula
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
@@ -123,6 +126,10 @@ def _build(frame: _Frame) -> "Atoms":
     atoms.set_constraint()
     _doubt_names(atoms, frame)
     _check_tritium(atoms, frame)
+    if frame.header[-1].strip()[:1].lower() not in ("c", "k"):
+        far = far_fractions(np.array([_numbers(row) for row in frame.rows]))
+        if far:
+            add_warning(atoms, far)
     if has_deuterium:
         add_warning(atoms, DEUTERIUM_NOTICE)
     return atoms
@@ -203,6 +210,12 @@ def _check_header(lines: list[str]) -> tuple[int, list[int]]:
         raise StructureError(
             f"it names {len(symbols)} elements for {len(counts)} numbers of atoms; write one "
             "element for each number in the line above the numbers"
+        )
+    more = [word for word in symbols[len(counts) :] if word in SYMBOLS[1:]]
+    if more and len(more) == len(symbols) - len(counts):
+        raise StructureError(
+            f"it names {len(symbols)} elements for {len(counts)} numbers of atoms; write a number "
+            f"for {more[0]}, or remove it"
         )
     for word in symbols[: len(counts)]:
         symbol = word.split("/")[0].split("_")[0]

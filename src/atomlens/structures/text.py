@@ -13,7 +13,13 @@ from atomlens.errors import StructureError
 from atomlens.printing import NO_STDIN, is_stdin
 from atomlens.structures.arrays import warnings_of
 from atomlens.structures.bonding import LONGEST_SMILES
-from atomlens.structures.formulas import CHARGED, amounts_in_formula, from_formula, is_charged
+from atomlens.structures.formulas import (
+    CHARGED,
+    amounts_in_formula,
+    from_formula,
+    is_charged,
+    not_in_formulas,
+)
 from atomlens.structures.molecules import (
     from_smiles,
     has_smiles_grammar,
@@ -146,6 +152,10 @@ def from_text(text: str) -> "Atoms":
                 f"{short(text)} is no file, no SMILES, and no formula: {CHARGED}, or give a SMILES "
                 "such as [Na+].[Cl-]"
             ) from error
+        if (why := not_in_formulas(text)) and why in str(error):
+            raise StructureError(
+                f"{short(text)} is no file, no SMILES, and {_after(error)}"
+            ) from error
         if re.search(r"[=#@\\/\[\]+-]|[cnops](?![a-z])\d", text):
             raise StructureError(
                 f"{short(text)} is no file, no formula and not a valid SMILES: "
@@ -161,6 +171,7 @@ _LOOKED_UP = {
     r"\d{2,7}-\d\d-\d|(mp|mvc|oqmd|JVASP|agm|cod)-\d+": "numbers of registries and "
     "data bases are not looked up",
     r"[a-z][a-z' -]{2,}": "names are not looked up",
+    r"[^>\s]*>[^>\s]*>[^>\s]*": "a reaction is no structure; give its molecules one by one",
 }
 """What people give in the place of a structure, and why nothing comes of it."""
 

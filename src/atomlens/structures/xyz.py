@@ -13,6 +13,7 @@ from atomlens.structures.checks import (
     NM_NOTICE,
     SHORTEST_BOND,
     SHORTEST_OF_ALL,
+    STRETCHED_NOTICE,
     atoms_overlap,
     check_cell,
     impossible_neighbour,
@@ -46,10 +47,6 @@ _COLUMN_NAMES = {
 _IS_NONMETAL = np.isin(np.arange(len(SYMBOLS)), sorted(NONMETALS))
 
 NEAR_NOTICE = "atoms stand closer than 0.5 Å to each other; check the unit, which must be Å"
-STRETCHED_NOTICE = (
-    "no hydrogen has a neighbour within 1.4 Å, so the coordinates may be in bohr; check the unit, "
-    "which must be Å"
-)
 
 
 class _Frame(NamedTuple):

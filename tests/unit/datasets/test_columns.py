@@ -255,6 +255,11 @@ def test_points_that_can_be_decimal_ones_alone_are_taken_as_such(columns):
     assert found.values[0, 0] == float(columns["y"][0])
 
 
+def test_fractions_are_called_so():
+    with pytest.raises(DatasetError, match="'12/7', which are fractions; write decimals"):
+        columns(y=["1/3", "2/3", "12/7"])
+
+
 def test_points_between_several_thousands_tell_what_the_others_are():
     found = target_columns({"y": ["1.234.567", "1.500"]}, ["y"], TargetOptions(), "t.csv")
     assert found.values[:, 0].tolist() == [1234567, 1500]

@@ -125,7 +125,7 @@ POSCARS = {
     "the title": (POSCAR.replace("CsCl", "NaCl", 1), "its title is 'NaCl', but its atoms are CsCl"),
     "more rows than atoms": (POSCAR + ".2 .2 .2\n", "announces 2 atoms, but 3 positions follow"),
     "fractions called Cartesian": (POSCAR.replace("Direct", "Cartesian"), "0.87 Å apart"),
-    "Å called fractions": (POSCAR.replace(".5 .5 .5", "2.06 2.06 2.06"), "0.43 Å apart"),
+    "Å called fractions": (POSCAR.replace(".5 .5 .5", "2.06 2.06 2.06"), "were taken as parts of the cell"),
     "lengths in nm": (POSCAR.replace("\n1.0\n", "\n0.1\n"), "check the unit"),
     "no word for the kind of coordinates": (POSCAR.replace("Direct", ""), "Direct or Cartesian"),
     "no line for the kind of coordinates": (
@@ -513,3 +513,105 @@ def test_the_index_of_a_frame_is_a_column(tmp_path: Path) -> None:
     index = pandas.Index(["C", "CC"], name="smiles")
     pandas.DataFrame({"y": [1.5, 2.5]}, index=index).to_parquet(tmp_path / "t.parquet")
     assert len(load_dataset(tmp_path / "t.parquet", "y")) == 2
+
+
+def in_json(place: list[float], **more: object) -> str:
+    """Caesium chloride as pymatgen writes it."""
+    matrix = [[4.12, 0, 0], [0, 4.12, 0], [0, 0, 4.12]]
+    sites = [
+        {"species": [{"element": "Cs", "occu": 1}], "abc": [0, 0, 0]},
+        {"species": [{"element": "Cl", "occu": 1}], "abc": place, "xyz": [2.06, 2.06, 2.06]},
+    ]
+    return json.dumps({"@class": "Structure", "lattice": {"matrix": matrix}, "sites": sites} | more)
+
+
+FAR = {
+    "x.cif": CELL + LOOP + "Na1 Na 0 0 0\nCl1 Cl 2.82 2.82 2.82\n",
+    "x.vasp": POSCAR.replace(".5 .5 .5", "2.06 2.06 2.06"),
+    "x.json": json.dumps(
+        {
+            "lattice_mat": [[4.12, 0, 0], [0, 4.12, 0], [0, 0, 4.12]],
+            "coords": [[0, 0, 0], [2.06, 2.06, 2.06]],
+            "elements": ["Cs", "Cl"],
+        }
+    ),
+    "y.json": in_json([2.06, 2.06, 2.06]),
+}
+
+
+@pytest.mark.parametrize("name", FAR)
+def test_lengths_that_are_called_parts_of_the_cell_are_told(name: str, tmp_path: Path) -> None:
+    said = said_of(tmp_path / name, FAR[name])
+    assert "were taken as parts of the cell; check whether they are lengths in Å" in said
+
+
+def test_coordinates_of_some_atoms_in_two_ways_are_compared(tmp_path: Path) -> None:
+    assert said_of(tmp_path / "x.json", in_json([0.5, 0.5, 0.5])) == ""
+    assert "atom 1 (counted from 0) are" in said_of(tmp_path / "x.json", in_json([0.3, 0.5, 0.5]))
+
+
+def test_charges_and_spins_of_whole_structures_in_json_are_told(tmp_path: Path) -> None:
+    assert "no model sees its charge of -2" in said_of(
+        tmp_path / "x.json", in_json([0.5, 0.5, 0.5], charge=-2)
+    )
+    sites = [
+        {"species": [{"element": "O", "occu": 1}], "xyz": place}
+        for place in ([0, 0, 0], [0, 0, 1.2])
+    ]
+    molecule = {"@class": "Molecule", "sites": sites, "charge": 0, "spin_multiplicity": 3}
+    said = said_of(tmp_path / "x.json", json.dumps(molecule))
+    assert "no model sees its unpaired electrons (2)" in said
+    sites[1]["xyz"] = [0, 1.2]
+    assert "atom 1 (counted from 0): its 'xyz' is '[0, 1.2]'" in said_of(
+        tmp_path / "x.json", json.dumps(molecule)
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        (
+            "x.json",
+            json.dumps({"numbers": [55, 17], "symbols": ["Cs", "Br"], "positions": [[0] * 3] * 2}),
+            "its atomic numbers and its symbols are not of the same elements",
+        ),
+        ("x.vasp", POSCAR.replace("Cs Cl", "Cs Cl K"), "write a number for K"),
+        ("x.cif", CELL.replace("_length_b 5.64", "_length_b -5.64") + LOOP + SALT, "above zero"),
+    ],
+)
+def test_more_that_a_file_says_twice_or_not_possibly(
+    name: str, content: str, said: str, tmp_path: Path
+) -> None:
+    assert said in said_of(tmp_path / name, content)
+
+
+ATOM = "{:10.4f}{:10.4f}{:10.4f} {:<3} 0{:3d}  0  0\n"
+
+
+def mol(atoms: list[tuple[str, float, int]], bonds: str = "") -> str:
+    """A MOL file with atoms along z and codes of charges."""
+    rows = "".join(ATOM.format(0, 0, z, symbol, code) for symbol, z, code in atoms)
+    counts = f"{len(atoms):3d}{bonds.count(chr(10)):3d}  0  0  0  0  0  0  0  0999 V2000"
+    return f"x\n  p\n\n{counts}\n{rows}{bonds}M  END\n"
+
+
+def test_the_old_sign_of_a_radical_is_one(tmp_path: Path) -> None:
+    item = outcome(tmp_path / "x.mol", mol([("C", 0.1, 4)]))
+    assert isinstance(item, Atoms)
+    assert item.get_chemical_formula() == "CH3"
+    assert "unpaired electrons (1)" in " ".join(warnings_of(item))
+
+
+def test_bohr_are_told_in_every_format(tmp_path: Path) -> None:
+    content = mol([("F", 0.1, 0), ("H", 1.83, 0)], "  1  2  1  0\n")
+    assert "may be in bohr" in said_of(tmp_path / "x.mol", content)
+
+
+def test_an_empty_record_of_an_sdf_is_named(tmp_path: Path) -> None:
+    one = mol([("O", 0.1, 0)])
+    (tmp_path / "x.sdf").write_text(f"{one}$$$$\n\n$$$$\n{one}$$$$\n\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        items = read_inputs([tmp_path / "x.sdf"])[0]
+    assert [isinstance(item, Failure) for item in items] == [False, True, False]
+    assert "between two lines $$$$ is empty" in items[1].message  # type: ignore[union-attr]

@@ -394,3 +394,39 @@ def test_t_in_a_formula_is_tritium_unless_it_stands_for_the_silicon_of_a_zeolite
     for text in ("TO2", "T6O12", "[T]O"):
         with pytest.raises(StructureError, match="is not a formula: '"):
             read(f"formula:{text}")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        *((text, "is not known; write a number") for text in ("Li1-xCoO2", "InxGa1-xAs", "Sx")),
+        *((text, "is not known; write a number") for text in ("YBa2Cu3O7-δ", "Fe3O4-delta")),
+        *((text, "is not known; write a number") for text in ("CuSO4·xH2O", "CuSO4·nH2O")),
+        *((text, "is a state of matter") for text in ("Fe2O3(s)", "H2O (l)", "NaCl(aq)")),
+        *((text, "names a phase") for text in ("α-Fe2O3", "beta-Ga2O3", "SiO2-α")),
+        ("Fe2O3 (hematite)", "names a phase"),
+        *((text, "names a dopant") for text in ("NaCl:Tl", "Y2O3:Eu3+", "ZnS:Cu,Al")),
+        *((text, "begins with a zero") for text in ("CaC03", "Ti02", "Na2S04")),
+        ("CC>>CO", "a reaction is no structure"),
+    ],
+)
+def test_what_is_nearly_a_formula_is_told_what_it_lacks(text: str, said: str) -> None:
+    with pytest.raises(StructureError, match=said):
+        read(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["Li0.5CoO2", "Dy2O3", "Xe", "(CH3)2CO", "Al(OH)3", "C60", "Cu10", "Ca10(PO4)6(OH)2"]
+)
+def test_such_words_are_not_seen_where_there_are_none(text: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read(f"formula:{text}")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"), [("Fe203", "Fe2O3"), ("Cu20", "Cu2O"), ("H202", "H2O2"), ("Fe304", "Fe3O4")]
+)
+def test_a_zero_that_may_be_the_letter_is_told(text: str, meant: str) -> None:
+    with pytest.warns(UserWarning, match=f"if the letter is meant, write {meant}$"):
+        read(text)

@@ -19,6 +19,7 @@ from atomlens.structures.checks import (
     NM_NOTICE,
     atoms_overlap,
     check_cell,
+    far_fractions,
     impossible_neighbour,
     looks_like_nm,
     no_hydrogen,
@@ -161,7 +162,8 @@ def _build(tags: Tags, is_cut: bool, disorder: DisorderChoice) -> "list[Atoms]":
     if cell is not None:
         images, found = all_atoms(_listed(tags, sites, kept, shares, cell))
         doubts += found + _volume_doubts(tags, cell) + _solvent_doubts(tags)
-        doubts += [said] if (said := sites.other_coordinates(cell)) else []
+        far = far_fractions(sites.coordinates[kept]) if sites.axes == "fract" else ""
+        doubts += [said for said in (sites.other_coordinates(cell), far) if said]
     whole = _atoms(sites, kept, images, cell)
     for doubt in (*sites.doubts, *doubts, *_modulation_doubts(tags)):
         add_warning(whole, doubt)
@@ -342,6 +344,9 @@ def _cell(tags: Tags) -> NDArray[np.float64] | None:
     if missing:
         advice = decimal_comma(str(*column(tags, missing[0])[:1])) or "complete the cell"
         raise StructureError(f"{missing[0]} is missing or not a number; {advice}")
+    negative = next((t for t, v in zip(_CELL, values, strict=True) if v is not None and v <= 0), "")
+    if negative:
+        raise StructureError(f"{negative} is not above zero; correct the cell")
     cell = _vectors(*(float(value or 0.0) for value in values))
     if not np.isfinite(cell).all():
         shown = ", ".join(f"{value:g}" for value in values if value is not None)
