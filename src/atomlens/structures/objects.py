@@ -161,6 +161,8 @@ def atoms_of_json(data: Mapping[str, Any], disorder: DisorderChoice = REFUSE) ->
     species = [_species_of_json(site["species"]) for site in sites]
     lattice = data.get("lattice")
     electrons = data.get("charge"), data.get("spin_multiplicity")
+    if any(entry.get("oxidation_state") for site in sites for entry in site["species"]):
+        electrons = None, electrons[1]  # pymatgen writes the sum of the states
     if lattice is None:
         positions = _coordinates(sites, "xyz")
         found = atoms_of_sites(species, positions, None, (False,) * 3, disorder)

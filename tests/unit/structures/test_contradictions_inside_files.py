@@ -125,7 +125,10 @@ POSCARS = {
     "the title": (POSCAR.replace("CsCl", "NaCl", 1), "its title is 'NaCl', but its atoms are CsCl"),
     "more rows than atoms": (POSCAR + ".2 .2 .2\n", "announces 2 atoms, but 3 positions follow"),
     "fractions called Cartesian": (POSCAR.replace("Direct", "Cartesian"), "0.87 Å apart"),
-    "Å called fractions": (POSCAR.replace(".5 .5 .5", "2.06 2.06 2.06"), "were taken as parts of the cell"),
+    "Å called fractions": (
+        POSCAR.replace(".5 .5 .5", "2.06 2.06 2.06"),
+        "were taken as parts of the cell",
+    ),
     "lengths in nm": (POSCAR.replace("\n1.0\n", "\n0.1\n"), "check the unit"),
     "no word for the kind of coordinates": (POSCAR.replace("Direct", ""), "Direct or Cartesian"),
     "no line for the kind of coordinates": (
@@ -551,9 +554,10 @@ def test_coordinates_of_some_atoms_in_two_ways_are_compared(tmp_path: Path) -> N
 
 
 def test_charges_and_spins_of_whole_structures_in_json_are_told(tmp_path: Path) -> None:
-    assert "no model sees its charge of -2" in said_of(
-        tmp_path / "x.json", in_json([0.5, 0.5, 0.5], charge=-2)
-    )
+    charged = in_json([0.5, 0.5, 0.5], charge=-2)
+    assert "no model sees its charge of -2" in said_of(tmp_path / "x.json", charged)
+    states = charged.replace('"occu": 1', '"occu": 1, "oxidation_state": -1')
+    assert said_of(tmp_path / "x.json", states) == ""  # whose sum pymatgen calls a charge
     sites = [
         {"species": [{"element": "O", "occu": 1}], "xyz": place}
         for place in ([0, 0, 0], [0, 0, 1.2])
