@@ -268,7 +268,8 @@ def _limits(predictor: TrainedModel) -> str:
 
 def _how_calibrated(predictor: TrainedModel) -> str:
     """Return what the validation part was used for, beside the interval."""
-    share = predictor.record.settings.get("calibration_share") or 0
+    share = predictor.record.settings.get("calibration_share")
+    share = share if isinstance(share, float) and 0 < share < 1 else 0  # a file may say anything
     n_folds = max((t.n_folds for t in predictor.calibration.targets if t is not None), default=0)
     chosen = ""
     if share:

@@ -1,6 +1,6 @@
 """Comparing predictions with the values of a data set."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,9 +79,10 @@ def about_skill(model: TrainedModel) -> tuple[str, ...]:
 
     By its test part, else by its validation part; nothing of the model that is a mean.
     """
-    part = next((p for p in ("test", "validation") if model.metrics.get(p)), None)
-    if part is None or model.model_name == "mean":
+    parts = [p for p in ("test", "validation") if isinstance(model.metrics.get(p), Mapping)]
+    if not parts or model.model_name == "mean":
         return ()
+    part = parts[0]
     return tuple(without_skill(model.metrics[part].get("targets", {}), f"on the {part} part"))
 
 

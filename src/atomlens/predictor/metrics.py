@@ -143,7 +143,7 @@ def without_skill(targets: Mapping[str, Mapping[str, Any]], where: str = "") -> 
     for name, figures in targets.items():
         n = figures.get("n")
         values = "1 value" if n == 1 else f"{n} values"
-        mae, mad = figures.get("mae"), figures.get("mad")
+        mae, mad = _plain_number(figures, "mae"), _plain_number(figures, "mad")
         if mae is not None and mad is not None and n and mae >= mad:
             unit = f" {unit_text(figures.get('unit') or '')}".rstrip()
             about = figures.get("mad_about", "these values")
@@ -152,12 +152,19 @@ def without_skill(targets: Mapping[str, Mapping[str, Any]], where: str = "") -> 
                 f"{name}: no better than predicting the mean of {about}{place}: the mean absolute "
                 f"error is {mae:.4g}{unit}, that of the mean {mad:.4g}{unit} ({values})."
             )
-        right, common = figures.get("accuracy"), figures.get("most_common")
+        right = _plain_number(figures, "accuracy")
+        common = _plain_number(figures, "most_common")
         if right is not None and common is not None and n and right <= common < 1:
             yield (
                 f"{name}: no better than always saying the most common class{place}: {right:.3g} "
                 f"of {values} are right, {common:.3g} are of that class."
             )
+
+
+def _plain_number(figures: Mapping[str, Any], key: str) -> float | None:
+    """Return a figure that is a number; files of a model may hold anything."""
+    value = figures.get(key)
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def finite_or_none(value: Any) -> Any:

@@ -182,6 +182,7 @@ def test_what_a_constant_does_as_well_is_no_skill() -> None:
     )
     assert not list(without_skill({"gap": {"n": 0, "mae": None, "mad": None}}))
     assert not list(without_skill({"metal": {"n": 9, "accuracy": 0.5}}))  # of an older version
+    assert not list(without_skill({"gap": {**good, "mae": "2"}}))  # a file may hold anything
 
 
 def test_always_the_most_common_class_is_no_skill() -> None:

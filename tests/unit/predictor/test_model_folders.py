@@ -209,3 +209,13 @@ def test_kinds_that_are_none_are_a_sentence(tmp_path: Path, kinds: object) -> No
     (folder / "settings.json").write_text(json.dumps(content))
     with pytest.raises(ModelError, match=r"settings\.json"):
         load(folder)
+
+
+@pytest.mark.parametrize("share", ["a", [1], True, 1e308, -1, {}])
+def test_a_card_is_written_whatever_the_settings_say(tmp_path: Path, share: object) -> None:
+    folder = make_predictor().save(tmp_path / "m")
+    content = json.loads((folder / "settings.json").read_text())
+    content["training"]["settings"]["calibration_share"] = share
+    (folder / "settings.json").write_text(json.dumps(content))
+    again = load(folder).save(tmp_path / "again")
+    assert "was kept for it" not in (again / "README.md").read_text()
