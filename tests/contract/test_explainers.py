@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from itertools import permutations
+from math import factorial
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from ase.build import molecule
 
 from atomlens.errors import ExplanationError
 from atomlens.explain import EXPLAINERS, Question, default_method, methods_of
+from atomlens.explain.absence import without
 from atomlens.explain.shapley import baseline_answers
 from atomlens.explain.vectors import vector_table
 from atomlens.graphs import AtomGraph, GraphBatch, collate, keep_nodes
@@ -228,15 +231,86 @@ def test_a_structure_does_not_feel_those_that_are_explained_with_it(name: str, k
         found = EXPLAINERS[method]().explain(together)
         alone = [EXPLAINERS[method]().explain(question(name, kind, m)) for m in molecules]
         expected = np.concatenate([a.scores for a in alone])
-        if method == "expected-gradients":  # draws other references
-            assert found.errors is not None
-            assert (np.abs(found.scores - expected) <= 8 * found.errors + 1e-9).all()
-            continue
         # Adam divides by the size of a gradient, so that rounding shows where it is nearly zero
         near = {"rtol": 5e-3, "atol": 1e-3} if method.startswith("learnt-mask") else NEAR
         np.testing.assert_allclose(found.scores, expected, **near)
         expected = np.concatenate([a.by_member for a in alone], axis=1)
         np.testing.assert_allclose(found.by_member, expected, **near)
+
+
+# ---- methods that sample
+
+SAMPLED = ["expected-gradients", "shapley"]
+BENZENE = molecule("C6H6")
+
+
+@pytest.mark.parametrize("method", SAMPLED)
+@pytest.mark.parametrize("name", ["scann-plus", "lens"])
+@pytest.mark.parametrize("kind", ["referenced", "class"])
+def test_sampled_scores_know_no_order_of_atoms(method: str, name: str, kind: str) -> None:
+    first = EXPLAINERS[method]().explain(question(name, kind, BENZENE))
+    carbons = first.scores[BENZENE.numbers == 6]
+    np.testing.assert_allclose(carbons, carbons[0], rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(first.by_member[:, 0], first.by_member[:, 3], rtol=1e-5, atol=1e-9)
+    order = np.random.default_rng(2).permutation(len(ETHANOL))
+    first = EXPLAINERS[method]().explain(question(name, kind, ETHANOL))
+    other = EXPLAINERS[method]().explain(question(name, kind, ETHANOL[order]))
+    assert first.errors is not None
+    assert first.errors.max() > 0
+    assert np.ptp(first.scores[ETHANOL.numbers == 1]) > 0
+    apart = np.abs(first.scores[order] - other.scores)
+    assert apart.max() <= 0.01 * first.errors.max()
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_expected_gradients_add_up_to_the_difference_to_the_elements(kind: str) -> None:
+    q = question("scann-plus", kind, ETHANOL)
+    known = np.flatnonzero(q.models[0].knows_elements().numpy())
+    elements = known[known > 0]
+    found = EXPLAINERS["expected-gradients"]().explain(q)
+    tables = [table_of(m) for m in q.models]
+    expected = []
+    for z in elements:
+        rows = [table[z].expand_as(table) for table in tables]
+        expected.append(q.value - with_tables(q, rows))
+    due = np.mean(expected)
+    if kind.startswith("referenced"):
+        shares = np.mean([SHARES.get(z, SHARES[0]) for z in ETHANOL.numbers.tolist()])
+        of_others = np.mean([SHARES.get(z, SHARES[0]) for z in elements.tolist()])
+        due += (shares - of_others) * (len(ETHANOL) if kind == "referenced" else 1)
+    assert found.scores.sum() == pytest.approx(due, rel=1e-6, abs=1e-9)
+
+
+def test_the_error_of_sampling_is_what_other_draws_differ_by(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    q = question("scann-plus", "intensive", ETHANOL)
+    draw = np.random.default_rng
+    for method in SAMPLED:
+        found = []
+        for seed in range(10):
+            monkeypatch.setattr(np.random, "default_rng", lambda _, seed=seed: draw(seed))
+            found.append(EXPLAINERS[method]().explain(q))
+        monkeypatch.setattr(np.random, "default_rng", draw)
+        apart = np.stack([one.scores for one in found]).std(axis=0, ddof=1)
+        said = np.mean([one.errors for one in found if one.errors is not None], axis=0)
+        assert 0.3 < (said / apart).mean() < 3
+
+
+def test_the_shapley_values_of_few_atoms_are_exact() -> None:
+    q = question("scann-plus", "intensive", molecule("CH3OH"))
+    found = EXPLAINERS["shapley"]().explain(q)
+    n = len(q.structures.atomic_numbers)
+    sets = np.array([[i >> k & 1 for k in range(n)] for i in range(2**n)], dtype=bool)
+    values = without(q, np.zeros(2**n, dtype=np.int64), sets.ravel(), "mask").values
+    expected = np.zeros(n)
+    for order in permutations(range(n)):
+        hidden = 2**n - 1
+        for atom in order:
+            expected[atom] += values[hidden - 2**atom] - values[hidden]
+            hidden -= 2**atom
+    np.testing.assert_allclose(found.scores, expected / factorial(n), rtol=1e-7, atol=1e-12)
+    np.testing.assert_array_equal(found.errors, 0)
 
 
 # ---- contributions

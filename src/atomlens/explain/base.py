@@ -194,8 +194,8 @@ class Explanation:
     scores_std: NDArray[np.float64] | None = None
     """(n_atoms,), standard deviation of the scores, see ``scores_std_source``"""
     scores_std_source: str = ""
-    """Over what: ``ensemble``, ``dropout`` (networks thinned by it) or ``sampling``; empty if the
-    spread is unknown."""
+    """Over what: ``ensemble``, ``dropout`` (networks thinned by it), ``sampling``, or
+    ``ensemble and sampling`` (both, added as squares); empty if the spread is unknown."""
     rank_stability: float | None = None
     """Mean rank correlation of the atoms' scores between the networks of the spread: 1, if all
     order the atoms alike."""

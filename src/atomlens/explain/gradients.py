@@ -10,11 +10,13 @@ from atomlens.errors import ExplanationError
 from atomlens.explain.absence import mean_vectors
 from atomlens.explain.base import AtomScores, Explainer, methods_sentence
 from atomlens.explain.paths import answers_from, by_atom, gradients, integrated, together
-from atomlens.explain.question import Question, Values
+from atomlens.explain.question import Indices, Question, Values
 from atomlens.explain.vectors import Vectors, vector_table
 
 N_REFERENCES = 64
 """References of expected gradients."""
+_N_GROUPS = 8
+"""Of them, each with places of all parts of the paths; their spread gives the error."""
 
 
 @final
@@ -125,55 +127,107 @@ class MaskedIntegratedGradientsExplainer(Explainer):
 
 @final
 class ExpectedGradientsExplainer(Explainer):
-    """Integrated gradients against many references: each atom made into one of another element.
+    """Integrated gradients against many references: the same geometry, made of one element each.
 
     Erion et al., "Improving performance of deep learning models with axiomatic attribution priors
-    and expected gradients" (2021). References and places on the paths are drawn together, so the
-    scores have an error of sampling, which is given.
+    and expected gradients" (2021). References and places on the paths are drawn together. All
+    atoms have the same one in a sample, so that atoms which symmetry exchanges score alike and
+    the order of the atoms does not count. The scores add up to y(structure) - the mean of y over
+    all elements that the model knows: what the draws miss of it is put right by their weights, a
+    control variate. The error of sampling is given, from groups of draws.
     """
 
     name = "expected-gradients"
     in_target_units = True
-    cost = "64 passes forward and back"
+    cost = "64 passes forward and back, and one forward for each element"
 
     def explain(self, question: Question) -> AtomScores:
         """Average gradient times way over references and places."""
-        vectors, _ = by_atom(question)
         known = np.flatnonzero(question.models[0].knows_elements().numpy())
-        elements = np.array(question.trained.elements or known[known > 0])
-        draw = np.random.default_rng(0)
-        n_nodes = question.batch.n_nodes
-        at_once = together(question.batch)
-        parts: list[list[Tensor]] = [[] for _ in vectors]
-        for start in range(0, N_REFERENCES, at_once):
-            n = min(at_once, N_REFERENCES - start)
-            others = draw.choice(elements, (n, n_nodes))
-            places = vectors[0].new_tensor(draw.random((n, 1, 1)))
-            ways, there = [], []
-            for member, own in zip(question.models, vectors, strict=True):
-                table = vector_table(member)
-                assert table is not None
-                numbers = torch.from_numpy(others.astype(np.int64)).to(own.device)
-                ways.append(own - table[1][numbers])
-                there.append((own - places * ways[-1]).flatten(0, 1))
-            _, runs = by_atom(question, n)
-            of = np.tile(np.arange(len(question.structures)), n)
-            found = gradients(question, runs, there, of)
-            for own_parts, gradient, way in zip(parts, found, ways, strict=True):
-                own_parts.append((gradient.view(n, n_nodes, -1) * way).sum(dim=2))
-        samples = [torch.cat(own_parts) for own_parts in parts]
-        error = torch.stack(samples).mean(dim=0).std(dim=0) / N_REFERENCES**0.5
-        mean = _scores(question, [s.mean(dim=0) for s in samples])
+        elements = np.array(question.trained.elements or known[known > 0], dtype=np.int64)
+        samples = _sampled(question, elements)
+        index = question.batch.graph_index
+        mean = torch.stack(samples).mean(dim=0).double()
+        totals = mean.new_zeros(len(mean), len(question.structures)).index_add_(1, index, mean)
+        off = totals - totals.mean(dim=0)
+        squares = off.square().sum(dim=0).clamp(min=torch.finfo(off.dtype).tiny)
+        due = totals.new_tensor(question.values - element_answers(question, elements).mean(axis=0))
+        largest = 1 / (len(off) * off.abs().amax(dim=0).clamp(min=torch.finfo(off.dtype).tiny))
+        tilt = ((due - totals.mean(dim=0)) / squares).clamp(-largest, largest)
+        weights = (1 / len(off) + tilt * off).index_select(1, index)
+        found = _scores(question, [(weights.to(s.dtype) * s).sum(dim=0) for s in samples])
+        along = off.index_select(1, index)
+        slopes = (along * (mean - mean.mean(dim=0))).sum(dim=0) / squares.index_select(0, index)
+        rest = (mean - slopes * along).view(_N_GROUPS, -1, mean.shape[1]).mean(dim=1)
+        error = rest.std(dim=0) / _N_GROUPS**0.5
         terms = question.element_sum()
         shares = question.trained.scaling.references[question.column]
         if shares:  # what an element adds by itself, less what those drawn would
             of_others = float(np.mean([shares.get(int(z), shares[0]) for z in elements]))
             terms = terms - of_others / (1 if question.target.extensive else question.atoms_beside)
         return AtomScores(
-            scores=mean.scores + terms,
-            by_member=mean.by_member + terms,
-            errors=question.per_atom(error.double().cpu().numpy()),
+            scores=found.scores + terms,
+            by_member=found.by_member + terms,
+            errors=question.per_atom(error.cpu().numpy()),
         )
+
+
+def _sampled(question: Question, elements: Indices) -> list[Tensor]:
+    """(64, n_nodes) for each member: gradient times way, with one element and place a sample."""
+    own, _ = by_atom(question)
+    tables = _rows(question, elements)
+    draw = np.random.default_rng(0)
+    n_turns = -(-N_REFERENCES // len(elements))
+    turns = np.concatenate([draw.permutation(len(elements)) for _ in range(n_turns)])
+    others = torch.from_numpy(turns[:N_REFERENCES]).to(own[0].device)
+    n_places = N_REFERENCES // _N_GROUPS
+    strata = np.concatenate([draw.permutation(n_places) for _ in range(_N_GROUPS)])
+    places = own[0].new_tensor((strata + draw.random(N_REFERENCES)) / n_places)
+    parts: list[list[Tensor]] = [[] for _ in own]
+    at_once = together(question.batch)
+    for chosen, at in zip(others.split(at_once), places.split(at_once), strict=True):
+        n = len(chosen)
+        ways = [v - table[chosen, None] for v, table in zip(own, tables, strict=True)]
+        there = [
+            (v - at[:, None, None] * way).flatten(0, 1) for v, way in zip(own, ways, strict=True)
+        ]
+        _, runs = by_atom(question, n)
+        found = gradients(question, runs, there, np.tile(np.arange(len(question.structures)), n))
+        for part, gradient, way in zip(parts, found, ways, strict=True):
+            part.append((gradient.view_as(way) * way).sum(dim=2))
+    return [torch.cat(part) for part in parts]
+
+
+@torch.no_grad()
+def element_answers(question: Question, elements: Indices) -> Values:
+    """(n_elements, n) what `predict` says where the vectors of all atoms are those of one element.
+
+    What the elements add by themselves (``reference=elements``) stays as it is.
+    """
+    tables = _rows(question, elements)
+    n_nodes, n_structures = question.batch.n_nodes, len(question.structures)
+    answers = []
+    for chosen in torch.arange(len(elements)).split(together(question.batch)):
+        n = len(chosen)
+        _, runs = by_atom(question, n)
+        outputs = [
+            run(table[chosen.to(table.device)].repeat_interleave(n_nodes, dim=0))
+            for run, table in zip(runs, tables, strict=True)
+        ]
+        answer = question.answer_to(outputs, np.tile(np.arange(n_structures), n))
+        answers.append(answer.view(n, n_structures))
+    found: Values = torch.cat(answers).cpu().numpy()
+    return found
+
+
+def _rows(question: Question, elements: Indices) -> list[Tensor]:
+    """(n_elements, n_features) the vectors of elements, for each member."""
+    found = []
+    for member in question.models:
+        table = vector_table(member)
+        assert table is not None
+        found.append(table[1][torch.from_numpy(elements).to(table[1].device)])
+    return found
 
 
 def reference_answers(question: Question) -> Values:

@@ -94,18 +94,28 @@ class _Spread(NamedTuple):
 
 
 def _spread(explainer: Explainer, question: Question, found: AtomScores) -> _Spread:
-    """Return the spread over the members, or over one network thinned by dropout."""
-    networks, source = found.by_member, "ensemble"
+    """Return the spread over the members, or over one network thinned by dropout.
+
+    Of scores that were sampled the error of that is in it.
+    """
+    networks, sources = found.by_member, ["ensemble"]
     if found.joint:
         return _Spread()
     if len(networks) == 1:
         thinned = scores_of_thinned(explainer, question)
-        if thinned is None:
-            return _Spread() if found.errors is None else _Spread(found.errors, "sampling")
-        networks, source = thinned, "dropout"
+        networks, sources = (networks, []) if thinned is None else (thinned, ["dropout"])
+    errors = np.zeros_like(found.scores) if found.errors is None else found.errors
+    if errors.any():  # the networks are asked with the same draws: their spread knows nothing of it
+        sources.append("sampling")
+    if not sources:
+        return _Spread()
+    if len(networks) == 1:
+        return _Spread(errors, "sampling")
     stability = rank_stability(networks)
     return _Spread(
-        networks.std(axis=0, ddof=1), source, stability if np.isfinite(stability) else None
+        np.hypot(networks.std(axis=0, ddof=1), errors),
+        " and ".join(sources),
+        stability if np.isfinite(stability) else None,
     )
 
 

@@ -47,7 +47,7 @@ class ExplainedStructure:
     """what an uninformative explanation would give each atom"""
     model: str
     scores_std_source: str = ""
-    """ensemble, dropout, sampling or unknown"""
+    """ensemble, dropout, sampling, ensemble and sampling, or unknown"""
     rank_stability: float | None = None
     """mean rank correlation of the scores between the networks of the spread"""
     edges: ScoredEdges | None = None

@@ -71,7 +71,7 @@ _MEANINGS = {
     ),
     "expected-gradients": (
         "The scores share out among the atoms the difference between this prediction and the mean "
-        "one with other elements in their places.",
+        "one where all of them are of one element, whichever.",
         "Many of those references are no possible molecules or crystals.",
     ),
     "shapley": (
@@ -126,6 +126,8 @@ _SPREADS = {
     "ensemble": "± beside a score is how far the members of the ensemble differ",
     "dropout": "± beside a score is how far networks differ that dropout thins out of this one",
     "sampling": "± beside a score is its error of sampling",
+    "ensemble and sampling": "± beside a score is how far the members of the ensemble differ, with "
+    "the error of sampling in it",
 }
 
 

@@ -149,3 +149,16 @@ def test_explanations_say_over_what_scores_vary(tmp_path: object) -> None:
     edges = masked.to_dict()["edges"]
     assert isinstance(edges, dict)
     assert {len(column) for column in edges.values()} == {len(edges["scores"])}
+
+
+@pytest.mark.parametrize("method", ["expected-gradients", "shapley"])
+def test_the_spread_of_sampled_scores_knows_of_the_draws(method: str) -> None:
+    first, second = small_model("scann-plus"), small_model("scann-plus")
+    alike, alone = predictor(first, second), predictor(first)
+    of_one = alone.explain(WATER, method=method, device="cpu")
+    of_two = alike.explain(WATER, method=method, device="cpu")
+    assert of_one.scores_std_source == "sampling"
+    assert of_two.scores_std_source == "ensemble and sampling"
+    assert of_one.scores_std is not None
+    assert of_one.scores_std.max() > 0
+    np.testing.assert_allclose(of_two.scores_std, of_one.scores_std, rtol=1e-4, atol=1e-7)
