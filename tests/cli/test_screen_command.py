@@ -91,6 +91,15 @@ def test_equal_structures_are_merged_and_named(model_folder: Path, tmp_path: Pat
     assert [(row["kept"], row["name"]) for row in rows] == [("again", "w000"), ("again", "z")]
 
 
+def test_mirror_images_are_two_candidates(model_folder: Path, tmp_path: Path) -> None:
+    left, right = "C[C@H](N)C(=O)O", "C[C@@H](N)C(=O)O"
+    words = (left, right, "OC(=O)[C@@H](N)C", "--format", "csv")
+    assert run(model_folder, *words, "--out", tmp_path / "out") == 0
+    rows = csv_rows(tmp_path / "out" / "results.csv")
+    assert [row["n_same"] for row in rows] in (["1", "2"], ["2", "1"])
+    assert rows[0]["signal"][:6] == rows[1]["signal"][:6]
+
+
 def test_failures_are_listed_and_the_others_go_on(
     model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -137,6 +146,22 @@ def test_columns_of_a_table_can_be_asked_for(model_folder: Path, tmp_path: Path)
     assert run(model_folder, table, "--out", tmp_path / "csv", *where) == 1
     rows = csv_rows(tmp_path / "csv" / "results.csv")
     assert [row["name"] for row in rows] == ["b"]
+
+
+def test_cells_that_are_numbers_are_compared_sorted_and_kept(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("smiles,id,my price,note\nCCO,007,10,x\nCC,8,9,x\nOCC,9,11,x\nC,10,200,x\n")
+    wish = ("--where", "`my price` < 30", "--by", "`my price`", "--lowest", "--format", "csv")
+    assert run(model_folder, table, "--out", tmp_path / "out", *wish) == 0
+    assert [row["my price"] for row in csv_rows(tmp_path / "out" / "results.csv")] == ["9", "10"]
+    assert csv_rows(tmp_path / "out" / "results.csv")[1]["id"] == "007"
+    (merged,) = csv_rows(tmp_path / "out" / "duplicates.csv")
+    assert (merged["id"], merged["my price"]) == ("9", "11")
+    assert "note" not in capsys.readouterr().err
+    assert run(model_folder, table, "--out", tmp_path / "2", "--where", "note < 3", *wish[5:]) == 0
+    assert "'note'" in capsys.readouterr().err
 
 
 def test_parquet_and_csv_hold_the_same_numbers(model_folder: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ Row = Mapping[str, Any]
 _Evaluate = Callable[[Row], Any]
 
 _LONGEST, _DEEPEST = 2000, 40
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 ELEMENTS = "elements"
 """What stands for the list of symbols of a row's formula."""
 
@@ -56,6 +57,49 @@ _ARITHMETIC: dict[type, Callable[[float, float], float]] = {
 }
 
 
+class _NumberText(str):
+    """A cell of a table without types that reads as a number."""
+
+    __slots__ = ("number",)
+    number: float
+
+
+def _cell(value: Any) -> Any:
+    """Return the cell of a row, told apart from other texts if it reads as a number."""
+    if not isinstance(value, str) or not _NUMBER.fullmatch(value):
+        return value
+    found = _NumberText(value)
+    found.number = float(value)
+    return found if math.isfinite(found.number) else value
+
+
+def _plain(value: Any) -> Any:
+    return value.number if isinstance(value, _NumberText) else value
+
+
+@dataclass(slots=True)
+class _Meeting:
+    """How often two things met that can be compared or calculated with, and how often not."""
+
+    where: str
+    columns: str
+    follows: str
+    n_fits: int = 0
+    n_misfits: int = 0
+
+    def hear(self, fits: bool) -> None:
+        if fits:
+            self.n_fits += 1
+        else:
+            self.n_misfits += 1
+
+    def said(self) -> str:
+        return (
+            f"{self.columns} has {self.follows} in any of {self.n_misfits:,} rows; look at what "
+            "the column holds."
+        )
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Expression:
@@ -65,13 +109,15 @@ class Expression:
     names: frozenset[str]
     """The columns that it asks for."""
     _evaluate: _Evaluate
+    _meetings: tuple["_Meeting", ...] = ()
 
     def value(self, row: Row) -> Any:
         """Return the value for a row: a number, a truth value, a text or a list.
 
         None stands for what is unknown: a number that is missing, a division by zero, a text that
         is compared with a number. What is compared with it is unknown too; ``False and unknown``
-        is False and ``True or unknown`` is True.
+        is False and ``True or unknown`` is True. The cells of a CSV file are texts: one that reads
+        as a number is that number where it meets one, and stays the text where it meets a text.
         """
         return self._evaluate(row)
 
@@ -81,9 +127,14 @@ class Expression:
 
     def number(self, row: Row) -> float:
         """Return the number for a row; NaN where it is unknown or none."""
-        found = self.value(row)
-        is_number = isinstance(found, int | float) and not isinstance(found, bool)
-        return float(found) if is_number else math.nan
+        found = _plain(self.value(row))
+        if self._meetings and found is not None:
+            self._meetings[0].hear(_is_number(found))
+        return float(found) if _is_number(found) else math.nan
+
+    def doubts(self) -> list[str]:
+        """Return what was asked of the rows so far and could be said of none: a sentence each."""
+        return [f"{m.where}: {m.said()}" for m in self._meetings if m.n_misfits and not m.n_fits]
 
 
 def parse(text: str, columns: Iterable[str], option: str = "--where") -> Expression:
@@ -119,7 +170,11 @@ def parse(text: str, columns: Iterable[str], option: str = "--where") -> Express
             'formation_energy < 0".'
         ) from problem
     compiler = _Compiler(where, {*columns, ELEMENTS}, quoted)
-    return Expression(text, *compiler.compiled(tree.body))
+    names, evaluate = compiler.compiled(tree.body)
+    meetings = compiler.meetings
+    if option == "--by":
+        meetings = [compiler.meeting(tree.body, "no number, so the order says nothing"), *meetings]
+    return Expression(text, names, evaluate, tuple(meetings))
 
 
 def _without_backticks(text: str, quoted: dict[str, str]) -> str:
@@ -141,6 +196,20 @@ class _Compiler:
     def __init__(self, where: str, columns: set[str], quoted: Mapping[str, str]) -> None:
         self.where, self.columns, self.quoted = where, columns, quoted
         self.names: set[str] = set()
+        self.meetings: list[_Meeting] = []
+
+    def meeting(self, node: ast.expr, follows: str) -> _Meeting:
+        """Return what hears of the columns of a part of the expression."""
+        named = [n.id for n in ast.walk(node) if isinstance(n, ast.Name)]
+        called = dict.fromkeys(self.quoted.get(name, name) for name in named)
+        columns = [name for name in called if name in self.columns]
+        return _Meeting(self.where, " and ".join(map(repr, columns)) or "it", follows)
+
+    def heard(self, node: ast.expr) -> _Meeting:
+        """Return such a one, and keep it."""
+        met = self.meeting(node, "nothing that this can be said of")
+        self.meetings.append(met)
+        return met
 
     def compiled(self, node: ast.expr) -> tuple[frozenset[str], _Evaluate]:
         evaluate = self.of(node, 0)
@@ -157,16 +226,16 @@ class _Compiler:
             case ast.UnaryOp(op=ast.Not()):
                 return _not(self.of(node.operand, deeper))
             case ast.UnaryOp(op=ast.USub()):
-                return _calculated(lambda a: -a, self.of(node.operand, deeper))
+                return _calculated(lambda a: -a, self.heard(node), self.of(node.operand, deeper))
             case ast.UnaryOp(op=ast.UAdd()):
                 return self.of(node.operand, deeper)
             case ast.BinOp() if type(node.op) in _ARITHMETIC:
                 sides = (self.of(node.left, deeper), self.of(node.right, deeper))
-                return _calculated(_ARITHMETIC[type(node.op)], *sides)
+                return _calculated(_ARITHMETIC[type(node.op)], self.heard(node), *sides)
             case ast.Compare() if all(type(op) in _COMPARISONS for op in node.ops):
                 return self.comparison(node, deeper)
             case ast.Call(func=ast.Name(id=name), keywords=[]) if node.args:
-                return self.call(name, node.args, deeper)
+                return self.call(name, node, deeper)
             case ast.Name():
                 return self.column(node.id)
             case ast.Constant() if isinstance(node.value, int | float | str | bool):
@@ -198,36 +267,39 @@ class _Compiler:
             self.names.add("formula")
             return _elements
         self.names.add(name)
-        return lambda row: row.get(name)
+        return lambda row: _cell(row.get(name))
 
     def comparison(self, node: ast.Compare, depth: int) -> _Evaluate:
         sides = [self.of(side, depth) for side in (node.left, *node.comparators)]
+        met = self.heard(node)
         steps = [
-            _compared(_COMPARISONS[type(op)], a, b, isinstance(op, ast.In | ast.NotIn))
+            _compared(_COMPARISONS[type(op)], a, b, isinstance(op, ast.In | ast.NotIn), met)
             for op, a, b in zip(node.ops, sides, sides[1:], strict=False)
         ]
         return steps[0] if len(steps) == 1 else _joined(steps, decisive=False)
 
-    def call(self, name: str, arguments: list[ast.expr], depth: int) -> _Evaluate:
+    def call(self, name: str, node: ast.Call, depth: int) -> _Evaluate:
         if name not in _FUNCTIONS:
             raise SettingsError(f"{self.where}: {unknown_name('function', name, _FUNCTIONS)}")
-        given = [self.of(argument, depth) for argument in arguments]
+        given = [self.of(argument, depth) for argument in node.args]
         if name in _OF_LISTS:
             return _over_list(_OF_LISTS[name], given)
         if len(given) != 1:
             raise SettingsError(f"{self.where}: {name} takes one value, {len(given)} are given.")
         if name == "known":
             return lambda row: given[0](row) is not None
-        return _calculated(_OF_NUMBERS[name], given[0])
+        return _calculated(_OF_NUMBERS[name], self.heard(node), given[0])
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _calculated(function: Callable[..., Any], *arguments: _Evaluate) -> _Evaluate:
+def _calculated(function: Callable[..., Any], met: _Meeting, *arguments: _Evaluate) -> _Evaluate:
     def evaluate(row: Row) -> Any:
-        values = [argument(row) for argument in arguments]
+        values = [_plain(argument(row)) for argument in arguments]
+        if not any(value is None for value in values):
+            met.hear(all(map(_is_number, values)))
         if not all(map(_is_number, values)):
             return None
         try:
@@ -244,28 +316,54 @@ def _over_list(function: Callable[[Any], Any], given: list[_Evaluate]) -> _Evalu
         values = [one(row) for one in given]
         if len(values) == 1 and isinstance(values[0], list):
             values = values[0]
+        values = [_plain(value) for value in values]
         return function(values) if values and all(map(_is_number, values)) else None
 
     return evaluate
 
 
 def _compared(
-    function: Callable[[Any, Any], bool], left: _Evaluate, right: _Evaluate, is_in: bool
+    function: Callable[[Any, Any], bool],
+    left: _Evaluate,
+    right: _Evaluate,
+    is_in: bool,
+    met: _Meeting,
 ) -> _Evaluate:
     def evaluate(row: Row) -> bool | None:
         a, b = left(row), right(row)
         if a is None or b is None:
             return None
         if is_in:
+            if isinstance(b, list):
+                a, b = _alike_in(a, b)
             fits = isinstance(b, list) or (isinstance(a, str) and isinstance(b, str))
         else:
+            a, b = _alike(a, b)
             fits = (_is_number(a) and _is_number(b)) or type(a) is type(b)
+        met.hear(fits)
         try:
             return bool(function(a, b)) if fits else None
         except TypeError:  # lists of different things
             return None
 
     return evaluate
+
+
+def _alike(a: Any, b: Any) -> tuple[Any, Any]:
+    """Return cells that read as numbers as what they meet: a number, or the text."""
+    if any(isinstance(x, str) and not isinstance(x, _NumberText) for x in (a, b)):
+        return _as_text(a), _as_text(b)
+    return _plain(a), _plain(b)
+
+
+def _as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, _NumberText) else value
+
+
+def _alike_in(a: Any, items: list[Any]) -> tuple[bool, list[bool]]:
+    """Return True and, of each item of the list, whether it is the value: a number or a text."""
+    pairs = [_alike(a, item) for item in items]
+    return True, [bool(x == y) for x, y in pairs]
 
 
 def _joined(parts: list[_Evaluate], decisive: bool) -> _Evaluate:

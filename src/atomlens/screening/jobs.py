@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from atomlens.errors import Failure
 from atomlens.machine import choose_device
+from atomlens.neighbors.handedness import handedness
 from atomlens.neighbors.identity import row_digests, structure_digests
 from atomlens.predictor import Prediction, Predictor
 from atomlens.predictor.columns import ColumnNames
@@ -101,6 +102,9 @@ def answers(job: Job, found: Sequence[Found]) -> list[Row]:
         # two cells of one crystal have two answers
         sizes = inputs.structures.n_atoms.astype(float)[:, None]
         found_digests = row_digests(found_digests, sizes)
+    hands = handedness(inputs.structures)  # mirror images are two candidates, with equal answers
+    turned = np.flatnonzero(hands < 0)
+    found_digests[turned] = row_digests(found_digests[turned], hands[turned, None].astype(float))
     digests = dict(zip(inputs.places.tolist(), found_digests.tolist(), strict=True))
     called = [ColumnNames(prediction.targets) for prediction in predictions]
     rows = [

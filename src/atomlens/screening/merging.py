@@ -1,5 +1,6 @@
 """From shards to the result: duplicates merged, filtered, the best first, a shard at a time."""
 
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -66,6 +67,9 @@ def write_results(
         SettingsError: a shard is damaged, or the folder cannot be written to.
     """
     seen = _look_through(store, n_shards, wish)
+    for one in (wish.where, wish.by):
+        for doubt in () if one is None else one.doubts()[:1]:
+            warnings.warn(doubt, stacklevel=2)
     answered = seen.digests != 0
     first = np.arange(len(answered))
     if wish.merge:
@@ -74,7 +78,9 @@ def write_results(
     passing = kept & seen.holds
     chosen = _best(passing, seen.values, wish)
     shown = [*columns.shown, N_SAME, ALSO] if wish.merge else list(columns.shown)
-    merged, same = _write_duplicates(store, n_shards, first, answered)
+    merged, same = _write_duplicates(
+        store, n_shards, first, answered, list(columns.carried.values())
+    )
     path = store.folder / f"{RESULTS}.{store.format}"
     kinds: dict[str, str] = {**columns.kinds, N_SAME: "whole", ALSO: "text"}
     places = {int(index): rank for rank, index in enumerate(chosen.tolist())}
@@ -190,7 +196,11 @@ class _Merged:
 
 
 def _write_duplicates(
-    store: ShardStore, n_shards: int, first: NDArray[np.int64], answered: NDArray[np.bool_]
+    store: ShardStore,
+    n_shards: int,
+    first: NDArray[np.int64],
+    answered: NDArray[np.bool_],
+    carried: list[str],
 ) -> tuple[dict[int, _Merged], NDArray[np.int64]]:
     """Write which inputs are the same; return what stands beside each result, and how many.
 
@@ -203,15 +213,16 @@ def _write_duplicates(
     if not again.any():
         discard_file(path)
         return {}, same
+    beside = (NAME, SOURCE, WARNING)
     merged = {leader: _Merged() for leader in np.unique(first[again]).tolist()}
     with TableJournal(path) as journal:
-        for index, row in _rows(store, n_shards, [NAME, SOURCE, WARNING]):
+        for index, row in _rows(store, n_shards, [*beside, *carried]):
             if index in merged:
                 merged[index].kept = row[NAME]
             elif again[index]:
                 leader = merged[int(first[index])]
                 leader.add(row[NAME], row[WARNING])
-                own = {name: row[name] for name in (NAME, SOURCE, WARNING)}
+                own = {name: row[name] for name in (*beside, *carried)}
                 journal.add([{"kept": leader.kept, **own}])
         journal.finish()
     return merged, same

@@ -127,3 +127,45 @@ def test_what_is_no_expression_is_one_sentence(text: str, said: str) -> None:
 def test_any_text_is_an_expression_or_one_sentence(text: str) -> None:
     with suppress(SettingsError):
         parse(text, COLUMNS).value(ROW)
+
+
+CELLS = {"price": "2", "other": "10", "id": "007", "note": "cheap", "far": "1e999", "none": None}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("price < 3", True),
+        ("price < other", True),
+        ("price * 2 == 4 and max(price, other) == 10", True),
+        ("price in [1, 2] and price not in ['2.0', 3]", True),
+        ("id == '007' and id == 7", True),
+        ("id == '7'", False),
+        ("'00' in id", True),
+        ("note < 3", False),
+        ("far > 3", False),
+    ],
+)
+def test_cells_of_tables_without_types_are_what_they_meet(text: str, expected: bool) -> None:
+    assert parse(text, CELLS).holds(CELLS) is expected
+
+
+def test_what_could_be_said_of_no_row_is_told() -> None:
+    for text, name in (
+        ("note < 3", "note"),
+        ("note * 2 > 1", "note"),
+        ("price > 'a' * 1", "price"),
+    ):
+        one = parse(text, CELLS)
+        assert not one.holds(CELLS)
+        assert name in one.doubts()[0]
+    for text in ("price < 3", "none < 3", "note == 'x'"):
+        one = parse(text, CELLS)
+        one.holds(CELLS)
+        assert not one.doubts()
+    order = parse("note", CELLS, "--by")
+    assert math.isnan(order.number(CELLS))
+    assert "order" in order.doubts()[0]
+    order = parse("price", CELLS, "--by")
+    assert order.number(CELLS) == 2
+    assert not order.doubts()
