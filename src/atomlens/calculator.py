@@ -16,7 +16,13 @@ from ase.calculators.calculator import (
 from ase.units import Hartree, Rydberg, kcal, kJ, mol
 from numpy.typing import NDArray
 
-from atomlens.errors import GraphError, ModelError, SettingsError, unknown_name
+from atomlens.errors import (
+    GraphError,
+    ModelError,
+    SettingsError,
+    StructureError,
+    unknown_name,
+)
 from atomlens.graphs.store import collate
 from atomlens.machine import choose_device
 from atomlens.models.lens import Lens
@@ -102,6 +108,8 @@ class AtomlensCalculator(Calculator):  # type: ignore[misc]
             PropertyNotImplementedError: forces of a model that is not smooth.
         """
         super().calculate(atoms, properties, system_changes)
+        if len(self.atoms) == 0:
+            raise StructureError("These Atoms hold no atoms, so they have no energy; add some.")
         wanted = "forces" in properties
         if wanted:
             self._check_forces()

@@ -363,6 +363,12 @@ class _Column:
                 "or say that these are classes (--classification)."
             )
         _tell_odd_classes(classes, name, where)
+        if asked_for and len(classes) > max(10, n_known // 2):
+            warnings.warn(
+                f"{where}: the column {name!r} has {len(classes)} classes in {n_known} rows, too "
+                "few of each to learn from; if these are quantities, leave --classification out",
+                stacklevel=2,
+            )
         return cls._numbered(texts, tuple(classes))
 
     @classmethod

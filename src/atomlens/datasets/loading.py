@@ -135,6 +135,9 @@ def load_dataset(
         MissingDependencyError: an optional package is needed.
     """
     wanted = () if target is None else (target,) if isinstance(target, str) else tuple(target)
+    twice = [name for name in wanted if wanted.count(name) > 1]
+    if twice:
+        raise SettingsError(f"target: {twice[0]!r} is named twice; name it once.")
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         warnings.simplefilter("ignore", DeprecationWarning)  # of other packages
@@ -218,6 +221,11 @@ def _read(
     """Read a file or folder, or a DataFrame that is called ``path``."""
     _check_names(options, {f.name for f in fields(FileOptions)}, str(path))
     about = FileOptions(**options)
+    if about.energy_column is not None and about.polymorphs != "lowest":
+        raise SettingsError(
+            f"energy_column {about.energy_column!r} decides which polymorph is the lowest; say "
+            'polymorphs="lowest" (--polymorphs lowest), or leave it out.'
+        )
     if about.polymorphs == "keep":
         return _from_path(path, wanted, limit, seed, about, frame)
     return _without_polymorphs(path, wanted, limit, seed, about, frame)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from types import NoneType
 from typing import Any
@@ -52,6 +53,11 @@ def load_trained(path: str | Path) -> TrainedModel:
         ModelError: there is no model, or it is damaged or of a newer version; the message
             names the file and says what to do.
     """
+    if not isinstance(path, str | PathLike):
+        raise ModelError(
+            f"A model is loaded from its folder or by its name in the box, and this is "
+            f"{type(path).__name__}; give one of these."
+        )
     folder = model_place(path)
     content = read_settings(folder)
     with _settings_net(folder):

@@ -67,6 +67,8 @@ def reading_for(
             raise SettingsError(f"{words}; leave it out.")
         remarks = (f"{words}, so the rows are not comparable with its own.",)
     options = {**kept, **given}
+    if options.get("polymorphs") != "lowest" and "energy_column" not in given:
+        options.pop("energy_column", None)
     if model.reads_formulas:
         options.setdefault("formulas_first", True)
     spectra = [t for t in model.targets if t.is_spectrum]
