@@ -201,6 +201,12 @@ def _load(
         task = attribution.read_task(source)
         rows = sample_rows(len(task.smiles), limit, seed)
         return usable(attribution.task_dataset(task, rows), wanted)
+    if not isinstance(source, str | os.PathLike):
+        raise DatasetError(
+            f"A data set is a name, a path, a DataFrame or a Dataset, and this is "
+            f"{type(source).__name__}; structures in memory are learned from with "
+            "AtomlensRegressor().fit(structures, values), or from an extxyz file of them."
+        )
     path = Path(source).expanduser()
     if is_stdin(str(source)):
         raise DatasetError(f"{source}: {NO_STDIN}.")

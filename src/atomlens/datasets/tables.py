@@ -16,6 +16,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from importlib.util import find_spec
 from os.path import isdir, isfile
 from pathlib import Path
@@ -176,10 +177,21 @@ def frame_table(
 
 
 def _of_frame(frame: Any) -> dict[str, list[Any]]:
+    names = [str(name) for name in frame.columns]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise DatasetError(f"DataFrame: two columns are called {twice[0]!r}; rename one of them.")
     return {
-        str(name): [None if type(v).__name__ == "NAType" else v for v in frame[name].tolist()]
-        for name in frame.columns
+        name: list(map(_cell, frame[own].tolist()))
+        for name, own in zip(names, frame.columns, strict=True)
     }
+
+
+def _cell(value: Any) -> Any:
+    """Return a cell of a DataFrame as a file would hold it."""
+    if type(value).__name__ == "NAType":
+        return None
+    return float(value) if isinstance(value, Decimal) else value
 
 
 def _taken_apart(
@@ -293,6 +305,13 @@ def _structures(
             raise DatasetError(
                 f"{there}If these are the first values, write a line of names above them, such as "
                 "smiles,value."
+            )
+        if any(
+            hasattr(cell, "get_chemical_symbols") for cells in columns.values() for cell in cells
+        ):
+            raise DatasetError(
+                f"{there}Atoms in memory are learned from with AtomlensRegressor().fit(atoms, "
+                "values), or from an extxyz file of them."
             )
         raise DatasetError(f"{there}Name one of them file, smiles, formula or composition.")
     cells = columns[header]

@@ -9,6 +9,8 @@ _N_NUMBERS = 16
 """Of each atom."""
 _N_ROUNDS = 16
 """Bonds of the graph over which atoms hear of each other: more than any model has layers."""
+_MOST_NAMED = 50
+"""Of equal atoms of a structure, so many are told apart before the rest is taken as it stands."""
 _SAME = 1e-4
 """Atoms whose numbers are all this near to each other are alike: lengths are rounded somewhere."""
 
@@ -30,25 +32,42 @@ def alike_atoms(question: Question) -> tuple[Indices, Indices]:
     n_atoms = len(question.structures.atomic_numbers)
     if not question.nodes_are_atoms:
         return np.arange(n_atoms), np.arange(n_atoms)
-    owners = question.structure_index
-    kinds, places = owners, np.empty(n_atoms, np.int64)
-    for marks in _marks(question):
-        order = np.lexsort((marks, kinds))
-        new = np.ones(n_atoms, dtype=np.bool_)
-        new[1:] = (np.diff(kinds[order]) > 0) | (np.diff(marks[order]) > _SAME)
-        kinds = np.empty(n_atoms, np.int64)
-        kinds[order] = np.cumsum(new) - 1
-    places[np.argsort(kinds, kind="stable")] = np.arange(n_atoms)
+    kinds = _split(question.structure_index, _marks(question, np.zeros(n_atoms)))
+    order, named = kinds, np.zeros(n_atoms)
+    for number in range(1, _MOST_NAMED):  # one of equal atoms gets a name: any, as they are equal
+        _, first, counts = np.unique(order, return_index=True, return_counts=True)
+        tied = first[counts > 1]
+        if not len(tied):
+            break
+        _, chosen = np.unique(question.structure_index[tied], return_index=True)
+        named[tied[chosen]] = number
+        order = _split(order, _marks(question, named))
+    places = np.empty(n_atoms, np.int64)
+    places[np.argsort(order, kind="stable")] = np.arange(n_atoms)
     return kinds, places
 
 
-def _marks(question: Question) -> Values:
-    """(16, n_atoms) numbers of each atom and its surroundings, between -1 and 1."""
+def _split(kinds: Indices, marks: Values) -> Indices:
+    """Return the classes of atoms, split where the marks (16, n_atoms) of atoms differ."""
+    for own in marks:
+        order = np.lexsort((own, kinds))
+        new = np.ones(len(order), dtype=np.bool_)
+        new[1:] = (np.diff(kinds[order]) > 0) | (np.diff(own[order]) > _SAME)
+        kinds = np.empty(len(order), np.int64)
+        kinds[order] = np.cumsum(new) - 1
+    return kinds
+
+
+def _marks(question: Question, named: Values) -> Values:
+    """(16, n_atoms) numbers of each atom and its surroundings, between -1 and 1.
+
+    ``named`` (n_atoms,) is 0, or a number of an atom that it is told apart by.
+    """
     batch = question.batch
     draw = np.random.default_rng(0)
     source, target = batch.edge_index.cpu()
     lengths = batch.distances.double().cpu()[:, None]
-    numbers = batch.atomic_numbers.double().cpu()[:, None]
+    numbers = batch.atomic_numbers.double().cpu()[:, None] + torch.from_numpy(named)[:, None] / 7
     state = torch.cos(numbers * torch.from_numpy(draw.uniform(0.5, 2.5, _N_NUMBERS)))
     waves = torch.cos(lengths * torch.from_numpy(draw.uniform(0.5, 2.0, _N_NUMBERS)))
     mixing = torch.from_numpy(draw.normal(size=(_N_NUMBERS, _N_NUMBERS)) / _N_NUMBERS**0.5)

@@ -36,6 +36,8 @@ from atomlens.structures.xyz_comment import Comment, read_comment
 if TYPE_CHECKING:
     from ase import Atoms
 
+_FORTRAN = re.compile(r"(\.\d*)[dD]([+-]?\d+)\b")
+"""Numbers of Fortran in double precision, such as 0.1173D0"""
 _LONGEST_COMMENT = 20_000
 """Letters; ase takes more than a line's time to take longer ones apart."""
 _DEFAULT_COLUMNS = "species:S:1:pos:R:3"
@@ -94,7 +96,7 @@ def _frames(text: str, n_before: int = 0) -> Iterator[_Frame | str]:
                 "correct the file or give it the extension of its real kind"
             )
             return
-        rows = lines[start + 2 : start + 2 + count]
+        rows = [_FORTRAN.sub(r"\1e\2", row) for row in lines[start + 2 : start + 2 + count]]
         if len(rows) < count:
             yield (
                 f"line {number} announces {count} atoms, but only {len(rows)} lines follow, so "
