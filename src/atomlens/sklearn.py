@@ -168,6 +168,10 @@ class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _train(self, X: Any, values: NDArray[np.float64], target: Target) -> Self:  # noqa: N803
         settings = self._settings()
+        if not len(values):
+            raise DatasetError(
+                f"{type(self).__name__}: X and y are empty; give structures and a value for each."
+            )
         data = Dataset(
             name="scikit-learn",
             structures=self._structures(X, len(values)),
