@@ -185,7 +185,7 @@ def _sampled(question: Question, elements: Indices) -> list[Tensor]:
     places = own[0].new_tensor((strata + draw.random(N_REFERENCES)) / n_places)
     parts: list[list[Tensor]] = [[] for _ in own]
     at_once = together(question.batch)
-    for chosen, at in zip(others.split(at_once), places.split(at_once), strict=True):
+    for chosen, at in zip(torch.split(others, at_once), torch.split(places, at_once), strict=True):
         n = len(chosen)
         ways = [v - table[chosen, None] for v, table in zip(own, tables, strict=True)]
         there = [
@@ -207,7 +207,7 @@ def element_answers(question: Question, elements: Indices) -> Values:
     tables = _rows(question, elements)
     n_nodes, n_structures = question.batch.n_nodes, len(question.structures)
     answers = []
-    for chosen in torch.arange(len(elements)).split(together(question.batch)):
+    for chosen in torch.split(torch.arange(len(elements)), together(question.batch)):
         n = len(chosen)
         _, runs = by_atom(question, n)
         outputs = [

@@ -143,7 +143,8 @@ class _Walks:
         if seen is not None and key in seen:
             return seen[key]
         number = len(self.sets)
-        self.sets.append(~rows[named].any(axis=0))
+        hidden: Mask = ~np.any(rows[named], axis=0)
+        self.sets.append(hidden)
         self.of.append(index)
         if seen is not None:
             seen[key] = number
