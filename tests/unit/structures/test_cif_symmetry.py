@@ -291,3 +291,15 @@ def test_every_tabulated_setting_is_found_by_its_full_name() -> None:
             group = spglib.get_spacegroup_type(hall_number)
         found = named_settings(group.international_full, None)
         assert hall_number in [setting.hall_number for setting in found]
+
+
+@pytest.mark.parametrize("row", ["2x-z", "2*x-z", "-z+2x", "x+x-z", "- z + 2 * x"])
+def test_rows_of_unusual_cells_may_hold_whole_multiples(row: str) -> None:
+    (found,) = parse_operations([f"x, -y, {row}"]).rotations.tolist()
+    assert found == [[1, 0, 0], [0, -1, 0], [2, 0, -1]]
+
+
+@pytest.mark.parametrize("row", ["1/2x", "0.5x", "2x", "x2", "z2x"])
+def test_rows_that_no_lattice_has_are_refused(row: str) -> None:
+    with pytest.raises(StructureError, match="cannot be understood"):
+        parse_operations([f"{row}, y, z"])

@@ -50,10 +50,11 @@ IDENTITY = Operations(np.eye(3)[None], np.zeros((1, 3)))
 
 
 _NUMBER = r"\d+\.?\d*|\.\d+"
-_TERM = re.compile(rf"([-+]?)(?:({_NUMBER})(?:/({_NUMBER}))?|([xyz]))")
-_ANY = rf"(?:(?:{_NUMBER})(?:/(?:{_NUMBER}))?|[xyz])"
+_TERM = re.compile(rf"([-+]?)(?:(\d*)\*?([xyz])|({_NUMBER})(?:/({_NUMBER}))?)")
+_ANY = rf"(?:(?:\d+\*?)?[xyz]|(?:{_NUMBER})(?:/(?:{_NUMBER}))?)"
 _SUM = re.compile(rf"[-+]?{_ANY}(?:[-+]{_ANY})*")
-"""A row of an operation, such as ``x-y+1/3``; each term but the first has a sign."""
+"""A row of an operation, such as ``x-y+1/3``, or ``2x-z`` in an unusual cell; each term but the
+first has a sign."""
 
 
 def parse_operations(texts: Sequence[str]) -> Operations:
@@ -84,10 +85,10 @@ def _parse_operation(text: str) -> tuple[NDArray[np.float64], NDArray[np.float64
     by_zero = re.search(r"/[0.]+(?![\d.])", compact)
     if len(parts) == 3 and all(map(_SUM.fullmatch, parts)) and not by_zero:
         for row, part in enumerate(parts):
-            for sign, over, under, axis in _TERM.findall(part):
+            for sign, times, axis, over, under in _TERM.findall(part):
                 factor = -1.0 if sign == "-" else 1.0
                 if axis:
-                    rotation[row, "xyz".index(axis)] += factor
+                    rotation[row, "xyz".index(axis)] += factor * int(times or 1)
                 else:
                     translation[row] += factor * float(over) / float(under or 1)
     if abs(round(float(np.linalg.det(rotation)))) != 1:
