@@ -71,6 +71,8 @@ def run(options: argparse.Namespace) -> int:
     for sentence in without_skill(found.overall["pooled"].to_dict()["targets"], "over all folds"):
         say(f"warning: {sentence}")
     emit(f"Written to {out}: folds.csv, predictions.csv, summary.json, figures, a model a fold.")
+    for remark in found.remarks:
+        say(f"warning: {remark}")
     failures = [*data.failures, *found.failures]
     if failures:
         say(f"{len(failures)} samples are in no figure:")

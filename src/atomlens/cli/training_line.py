@@ -14,12 +14,19 @@ class TrainingLine(TrainingProgress):
         self.quiet = quiet
         self.unit = unit
         self.best = ""
+        self.warned: set[str] = set()
         self.line = ProgressLine("neighbours", quiet=quiet)
 
     def message(self, text: str) -> None:
         """Say a sentence on a line of its own."""
         self.line.close()
         say(text)
+
+    def warning(self, text: str) -> None:
+        """Say a warning on a line of its own, once, however many trainings have it."""
+        if text not in self.warned:
+            self.warned.add(text)
+            self.message(f"warning: {text}")
 
     def graphs(self, done: int, total: int) -> None:
         """Show how many structures have their neighbours."""

@@ -53,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Search, print the best trials, say what to do with them."""
+    from atomlens.cli.training_line import TrainingLine
     from atomlens.reports.tables import format_table
     from atomlens.selection import tune
 
@@ -81,6 +82,7 @@ def run(options: argparse.Namespace) -> int:
         prune=not options.no_pruning,
         resume=options.resume,
         told=told,
+        progress=TrainingLine(quiet=True),
     )
     rows = [r for r in found.to_rows() if r["state"] == "complete"]
     emit(format_table(sorted(rows, key=lambda row: row[found.objective])[:5]))

@@ -178,20 +178,30 @@ def about_known_structures(model: TrainedModel, data: Dataset) -> str:
     """Return a sentence on samples of a data set that the model has seen; empty if it has none."""
     if model.record.samples is None:
         return NAMES_ONLY if model.record.split else ""
-    parts = model.seen_in(data.structures)
-    seen = {p: parts.count(p) for p in ("train", "pretraining", "validation") if p in parts}
-    if not seen:
+    counted = counted_known(model.seen_in(data.structures))
+    if not counted:
         return ""
-    words = {
-        "train": "in the training part",
-        "pretraining": "in the pretraining",
-        "validation": "in the validation part",
-    }
-    counted = " and ".join(f"{n} {words[p]}" for p, n in seen.items())
     return (
         f"Of the {len(data)} structures {counted} were known to the model, so the error is too "
         "small for new ones. --part test takes the test part alone."
     )
+
+
+_KNOWN = {
+    "train": "in the training part",
+    "pretraining": "in the pretraining",
+    "validation": "in the validation part",
+}
+
+
+def counted_known(parts: Sequence[str]) -> str:
+    """Return how many structures were in which part that a model has learned from; empty: none.
+
+    Args:
+        parts: As `TrainedModel.seen_in` returns them.
+    """
+    counts = {words: parts.count(part) for part, words in _KNOWN.items()}
+    return " and ".join(f"{n} {words}" for words, n in counts.items() if n)
 
 
 def known_targets(model: TrainedModel, data: Dataset) -> tuple[Target, ...]:

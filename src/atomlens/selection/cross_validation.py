@@ -21,6 +21,8 @@ from atomlens.datasets.splits import Split, reduced_formulas
 from atomlens.errors import Failure, SettingsError, TrainingError
 from atomlens.files import to_json, write_text
 from atomlens.predictor import Metrics, Prediction, score
+from atomlens.predictor.evaluation import counted_known
+from atomlens.predictor.inputs import gather
 from atomlens.predictor.metrics import RegressionMetrics
 from atomlens.predictor.report import compared_rows, draw_targets
 from atomlens.reports.tables import write_table
@@ -52,6 +54,20 @@ class CrossValidation:
         """Samples that could not be predicted."""
         return tuple(f for prediction in self.predictions for f in prediction.failures)
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What makes the errors smaller than those on new structures, a sentence each."""
+        counted = counted_known([part for p in self.predictions for part in p.seen])
+        if not counted:
+            return ()
+        n = sum(len(fold) for fold in self.folds)
+        return (
+            f"Of the {n} samples {counted} were known to the model that predicted them, so the "
+            "errors are too small for new structures (column seen_in of predictions.csv). Folds by "
+            "composition keep rows of one structure together; what a pretraining (--from) had is "
+            "known in every fold.",
+        )
+
     def to_rows(self) -> list[dict[str, Any]]:
         """Return one row a fold and target, then mean and standard deviation over the folds."""
         rows: list[dict[str, Any]] = []
@@ -76,6 +92,7 @@ class CrossValidation:
             "folds": self.to_rows(),
             "pooled": self.overall["pooled"].to_dict(),
             "n_failed": len(self.failures),
+            "remarks": list(self.remarks),
         }
 
     def save(self, folder: str | Path) -> list[Path]:
@@ -150,7 +167,7 @@ def cross_validate(
             progress=progress,
         )
         prediction = predictor.predict(
-            dataset.structures.subset(fold), device=_device(settings.accelerator)
+            gather(dataset.structures.subset(fold)), device=_device(settings.accelerator)
         )
         metrics.append(score(prediction, dataset.values[fold], predictor.record.means))
         predictions.append(prediction)

@@ -121,6 +121,7 @@ def tune(
     prune: bool = True,
     resume: bool = False,
     told: Callable[[Trial, int], None] | None = None,
+    progress: TrainingProgress | None = None,
     **overrides: Any,
 ) -> Tuning:
     """Search for the settings with the smallest error on the validation part.
@@ -140,6 +141,7 @@ def tune(
         prune: Stop trials whose validation is worse than the median at the same epoch.
         resume: Go on with the search in ``out``.
         told: Called with each trial that has ended, and the number in all.
+        progress: Hears what makes the errors look smaller, once; a ``UserWarning`` if left out.
         **overrides: Fields of `TrainSettings`.
 
     Raises:
@@ -191,12 +193,12 @@ def tune(
             if prune and len(dataset.targets) == 1
             else optuna.pruners.NopPruner()
         )
-        start = time.monotonic()
+        start, warned = time.monotonic(), _Warned(progress or TrainingProgress())
         while len(study.trials) < n_trials:
             if max_seconds is not None and time.monotonic() - start > max_seconds:
                 break
             trial = study.ask()
-            _run(study, trial, optuna, dimensions, dataset, model, shared, start_from)
+            _run(study, trial, optuna, dimensions, dataset, model, shared, start_from, warned)
             if told is not None:
                 told(_of(study.trials[-1]), n_trials)
     found = Tuning(
@@ -220,6 +222,7 @@ def _run(
     model: str,
     shared: TrainSettings,
     start_from: Predictor | None,
+    warned: "_Warned",
 ) -> None:
     """Train with one set of settings and tell the study how well it did."""
     states = optuna.trial.TrialState
@@ -241,7 +244,7 @@ def _run(
         trial.set_user_attr("problem", str(problem))
         study.tell(trial, state=states.FAIL)
         return
-    heard = _Pruning(trial)
+    heard = _Pruning(trial, warned)
     try:
         predictor = train(
             dataset,
@@ -290,12 +293,29 @@ class _Hopeless(Exception):  # noqa: N818  no error, an early end
     pass
 
 
+class _Warned:
+    """Hands on what trainings warn of, each sentence once: all trials have the same data."""
+
+    def __init__(self, listener: TrainingProgress) -> None:
+        self.listener = listener
+        self.texts: set[str] = set()
+
+    def __call__(self, text: str) -> None:
+        if text not in self.texts:
+            self.texts.add(text)
+            self.listener.warning(text)
+
+
 class _Pruning(TrainingProgress):
     """Tells a trial how its validation falls, and ends it when there is no hope."""
 
-    def __init__(self, trial: Any) -> None:
-        self.trial = trial
+    def __init__(self, trial: Any, warned: _Warned) -> None:
+        self.trial, self.warned = trial, warned
         self.best = np.inf
+
+    def warning(self, text: str) -> None:
+        """Hand a warning on unless another trial had it."""
+        self.warned(text)
 
     def epoch(self, state: TrainingState) -> None:
         """Report the best validation so far."""

@@ -44,6 +44,10 @@ class LoggedTraining(TrainingProgress):
         """Hand on a sentence."""
         self.listener.message(text)
 
+    def warning(self, text: str) -> None:
+        """Hand on a warning."""
+        self.listener.warning(text)
+
     def graphs(self, done: int, total: int) -> None:
         """Hand on how many structures have their neighbours."""
         self.listener.graphs(done, total)

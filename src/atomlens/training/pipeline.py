@@ -190,12 +190,12 @@ def _train(
                 if pretrained is not None:
                     keep_pretrained(pretrained, out)
             folder = open_run(out, run, write=is_first_process())
-        tell_about_data(dataset, split, settings, config, said.message)
+        tell_about_data(dataset, split, settings, config, said)
         table = choose_element_table(kind, config, pretrained)
         if compiler() is None:
             progress.message(WITHOUT_NUMBA)
         prepared = prepare(dataset, builder, settings, progress.graphs, table, split)
-        tell_about_parts(prepared, len(dataset.failures), said.message)
+        tell_about_parts(prepared, len(dataset.failures), settings, pretrained, said)
         job = Job(
             model_name=model,
             config=config,
@@ -265,6 +265,10 @@ class _Said:
 
     def message(self, text: str) -> None:
         self.progress.message(text)
+        self.remarks.append(text)
+
+    def warning(self, text: str) -> None:
+        self.progress.warning(text)
         self.remarks.append(text)
 
 

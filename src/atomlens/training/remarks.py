@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -13,12 +13,25 @@ from atomlens.errors import DatasetError, SettingsError
 from atomlens.machine import choose_device
 from atomlens.models import MODELS, ClosedFormModel, PropertyModel
 from atomlens.neighbors.base import GraphBuilder
-from atomlens.predictor.samples import PARTS
+from atomlens.predictor.samples import PARTS, UNKNOWN
 from atomlens.targets import value_slices
 from atomlens.training.data import TrainingData
 from atomlens.training.settings import TrainSettings
+from atomlens.training.transfer import Pretrained
 
 Tell = Callable[[str], None]
+
+
+class Teller(Protocol):
+    """Hears what is said before a training."""
+
+    def message(self, text: str) -> None:
+        """Hear what is done, and how."""
+
+    def warning(self, text: str) -> None:
+        """Hear what may make the model, or what is measured of it, worse than it looks."""
+
+
 _WITH_FORMULA = {
     "seed",
     "split",
@@ -121,27 +134,29 @@ def check_builder(model: str, config: Any, builder: GraphBuilder) -> None:
 
 
 def tell_about_data(
-    dataset: Dataset, split: Split, settings: TrainSettings, config: Any, tell: Tell
+    dataset: Dataset, split: Split, settings: TrainSettings, config: Any, said: Teller
 ) -> None:
     """Say what of the data is not used, or used in a way that one may not expect."""
     n_empty = len(dataset.without_value)
     if n_empty:
         names = " and ".join(t.name for t in dataset.targets)
-        tell(
+        said.message(
             f"{n_empty} of {n_empty + len(dataset) + len(dataset.failures)} rows have no value of "
             f"{names} and are not used."
         )
     n_free = len(dataset) - sum(len(getattr(split, part)) for part in PARTS)
     if n_free and settings.split.partition(":")[0] not in ("random", "stratified", "composition"):
-        tell(f"{n_free} of {len(dataset)} samples are in no part of the split and are not used.")
+        said.message(
+            f"{n_free} of {len(dataset)} samples are in no part of the split and are not used."
+        )
     if dataset.structures.is_formula.all() and settings.split.startswith("random"):
         remark = about_shared_formulas(dataset)
         if remark:
-            tell(remark)
-    _tell_missing_charges(dataset, config, tell)
+            said.warning(remark)
+    _tell_missing_charges(dataset, config, said.warning)
     doubtful = [s for s in dataset.structures if s.warnings] if dataset.structures.warnings else []
     if doubtful:
-        tell(
+        said.warning(
             f"{len(doubtful)} of {len(dataset)} structures were read with a warning, for example "
             f"{doubtful[0].name}: {doubtful[0].warnings[0]}. All of them are in warnings.json of "
             "the model."
@@ -203,29 +218,72 @@ def _tell_contradictions(data: TrainingData, tell: Tell) -> None:
         )
 
 
-def tell_about_parts(data: TrainingData, n_failed_before: int, tell: Tell) -> None:
-    """Say which structures have no graph, and which stand on both sides of the split."""
+def tell_about_parts(
+    data: TrainingData,
+    n_failed_before: int,
+    settings: TrainSettings,
+    pretrained: Pretrained | None,
+    said: Teller,
+) -> None:
+    """Say which structures have no graph, and which are judged that were learned from."""
     lost = len(data.failures) - n_failed_before
     if lost:
         example = data.failures[-1]
-        tell(
+        said.warning(
             f"{lost} of {lost + len(data.dataset)} structures have no graph and are left out, for "
             f"example {example.name}: {example.message}"
         )
+    if pretrained is not None:
+        _tell_learned_before(data, pretrained, said)
     if data.dataset.structures.is_formula.all() and about_shared_formulas(data.dataset):
-        return  # said before
-    _tell_contradictions(data, tell)
+        if settings.split.startswith("random"):
+            return  # said before
+    else:
+        _tell_contradictions(data, said.warning)
     samples = data.samples
     trained = samples.structures[samples.parts == 0]
-    for part in ("test", "validation"):
+    for part in _JUDGED:
         own = samples.structures[samples.parts == PARTS.index(part)]
         shared = np.isin(own, trained)
         if shared.any():
             row = getattr(data.split, part)[int(np.flatnonzero(shared)[0])]
-            tell(
+            said.warning(
                 f"{int(shared.sum())} of {len(own)} samples of the {part} part have their "
                 f"structure in the training part too, in another row (for example "
                 f"{data.dataset.structures.names[row]}), so the error there is too small for new "
-                "structures. Use --split composition:.8/.1/.1, which keeps them together."
+                "structures. Use --split composition:.8/.1/.1, which keeps them together (of a "
+                "cross-validation --by composition)."
             )
             break
+
+
+_JUDGED = {
+    "test": ("train", "pretraining", "validation"),
+    "validation": ("train", "pretraining"),
+}
+"""Parts on which errors are measured, and the parts of a pretraining that make them too small:
+whoever keeps the split of the pretraining still has the validation part to choose epochs by."""
+
+
+def _tell_learned_before(data: TrainingData, pretrained: Pretrained, said: Teller) -> None:
+    """Say how many of the samples that are judged the model knows from its pretraining."""
+    for part, known in _JUDGED.items():
+        rows = getattr(data.split, part)
+        seen = pretrained.predictor.seen_in(data.dataset.structures.subset(rows))
+        if UNKNOWN in seen:
+            said.message(
+                f"{pretrained.name} does not say which structures it learned from, so whether "
+                "some of the test part were among them is unknown."
+            )
+            return
+        shared = np.flatnonzero(np.isin(seen, known))
+        if not len(shared):
+            continue
+        said.warning(
+            f"{len(shared)} of {len(rows)} samples of the {part} part have their structure in the "
+            f"pretraining too (for example {data.dataset.structures.names[rows[shared[0]]]}): "
+            f"{pretrained.name} learned from it, so the error there is too small for new "
+            "structures. Test with structures that it did not have, such as the test part of its "
+            "own training (the same data, --split and --seed)."
+        )
+        return
