@@ -140,11 +140,12 @@ def without_errors(found: Estimates, rows: NDArray[np.bool_]) -> Estimates:
 
 
 def _half_widths(quantiles: Values, std: Values) -> Values:
-    """(n, n_values) of the intervals; infinite wherever the quantile is, even for a std of 0."""
-    with np.errstate(invalid="ignore"):
-        half: Values = quantiles * std
-    half[:, np.isinf(quantiles)] = np.inf
-    return half
+    """(n, n_values) of the intervals; NaN, no interval, where too few values bound it.
+
+    The quantile is infinite there.
+    """
+    bounded: Values = np.where(np.isinf(quantiles), np.nan, quantiles)
+    return bounded * std
 
 
 def spread_out(

@@ -205,17 +205,23 @@ def kinds_of(structures: StructureArrays) -> tuple[Kind, ...]:
 def no_estimate(
     structures: StructureArrays,
     seen: tuple[int, ...],
-    familiarity: Familiarity,
+    kinds: Collection[str],
     unlike: Values | None,
 ) -> NDArray[np.bool_]:
     """(n,) of which structures nobody knows how large the error is.
 
     Those with elements, or of a kind, that training had not, and those farther from the training
     data than all of the validation part: intervals rest on that, and do not hold out there.
-    Arguments as in `doubts`.
+
+    Args:
+        structures: The n inputs.
+        seen: Atomic numbers of the training part; empty if unknown.
+        kinds: That the model knows; empty if unknown.
+        unlike: (n,) percentages, if they are known.
     """
     strange = np.array([bool(text) for text in unseen_elements(structures, seen)], dtype=np.bool_)
-    strange |= ~np.isin(kinds_of(structures), familiarity.kinds)
+    if kinds:
+        strange |= ~np.isin(kinds_of(structures), sorted(kinds))
     return strange if unlike is None else strange | (unlike >= BEYOND)
 
 

@@ -428,8 +428,8 @@ def unseen_elements(
     for index in np.unique(owners[strange]).tolist():
         numbers = structures[index].atomic_numbers
         symbols = ", ".join(SYMBOLS[z] for z in np.unique(numbers) if z not in seen)
-        what = (
-            "neither the value nor its error estimate can" if has_estimate else "the value cannot"
+        and_error = ", and no error is estimated" if has_estimate else ""
+        sentences[index] = (
+            f"the training data had no {symbols}: the value cannot be trusted{and_error}"
         )
-        sentences[index] = f"the training data had no {symbols}: {what} be trusted"
     return tuple(sentences)

@@ -170,11 +170,20 @@ class TrainedModel:
             far = self.familiarity.remoteness(raw.features)
         with np.errstate(over="ignore", invalid="ignore"):  # what is no number is told by input
             found = estimate(self.combined(raw), structures, self.scaling, self.calibration, far)
-        if self.familiarity is None:
-            return found
-        unlike = self.unlike(raw)
-        refused = no_estimate(structures, self.elements, self.familiarity, unlike)
+        refused = no_estimate(structures, self.elements, self._known_kinds, self.unlike(raw))
         return without_errors(found, refused) if refused.any() else found
+
+    @property
+    def _known_kinds(self) -> set[str]:
+        """Kinds of structures that are not new to it; empty if that is unknown."""
+        if self.familiarity is not None:
+            return set(self.familiarity.kinds)
+        known = set(self.record.kinds)
+        if known and not self.builder.needs_positions:
+            known.add("formula")
+            if "molecule" not in known:
+                known.add("periodic structure")  # the same to it, and no molecule
+        return known
 
     def unlike(self, raw: RawOutputs) -> Values | None:
         """(n,) how unlike the training data the structures are, in percent; None: unknown."""
@@ -193,10 +202,5 @@ class TrainedModel:
         )
         if self.familiarity is not None or not self.record.kinds:
             return said
-        known = set(self.record.kinds)
-        if not self.builder.needs_positions and "molecule" not in known:
-            known |= {"formula", "periodic structure"}  # the same to it, and no molecule
-        elif not self.builder.needs_positions:
-            known.add("formula")
-        strange = of_another_kind(structures, known, self.record.kinds)
+        strange = of_another_kind(structures, self._known_kinds, self.record.kinds)
         return tuple("; ".join(filter(None, both)) for both in zip(strange, said, strict=True))

@@ -125,7 +125,7 @@ def test_doubts_speak_of_an_estimate_only_where_there_is_one() -> None:
         assert "estimate" not in said
         assert "than it says" not in said
     said = doubts(structures, (1, 6, 8), model.familiarity, remote[0], has_estimate=True)[0]
-    assert "nor its error estimate" in said
+    assert "cannot be trusted, and no error is estimated" in said
     assert "so the error may be larger than it says" in said
     bare = replace(model, calibration=Calibration(targets=(None,)))
     assert bare.std_source == "none"
@@ -149,6 +149,39 @@ def test_no_error_is_made_up_for_what_is_too_unlike_the_training_data(tmp_path: 
     assert [r["homo_std"] is None for r in prediction.to_records()] == [False, True, True, True]
     assert model.explain(bulk("C")).std is None
     assert model.explain(WATER).std is not None
+
+
+@pytest.mark.parametrize("kinds", [("molecule",), ()])
+def test_a_model_without_familiarity_makes_no_error_up_either(kinds: tuple[str, ...]) -> None:
+    """What training had not is known of every model that was trained here."""
+    made = make_predictor()
+    model = replace(made, record=replace(made.record, kinds=kinds))
+    prediction = model.predict([WATER, molecule("NH3"), bulk("C")])
+    told = [True, False, not kinds]  # of folders that know no kinds none is new
+    for numbers in (prediction.std, prediction.interval_low, prediction.interval_high):
+        assert np.isfinite(numbers[:, 0]).tolist() == told
+    assert np.isfinite(prediction.values).all()
+    assert "no error is estimated" in prediction.warnings[1]
+    unknown = replace(model, elements=())
+    assert np.isfinite(unknown.predict(molecule("NH3")).std).all()
+
+
+def test_a_model_of_compositions_knows_crystals_from_formulas() -> None:
+    made = make_predictor(builder="formula")
+    record = replace(made.record, kinds=("formula",))
+    model = replace(made, record=record, elements=(6, 8, 11, 17))
+    assert np.isfinite(model.predict([bulk("NaCl", "rocksalt", a=5.6), "NaCl"]).std).all()
+
+
+def test_too_few_values_bound_no_interval(tmp_path: Path) -> None:
+    calibration = Calibration.fit(np.random.default_rng(0).normal(size=(8, 1)), None)
+    model = load(replace(make_predictor(), calibration=calibration).save(tmp_path / "model"))
+    prediction = model.predict([WATER])
+    assert np.isfinite(prediction.std).all()
+    assert np.isnan(prediction.interval_low).all()
+    assert np.isnan(prediction.interval_high).all()
+    row = prediction.to_frame().iloc[0]
+    assert row[["homo_low", "homo_high"]].isna().all()
 
 
 def test_a_test_counts_the_intervals_that_are_there() -> None:
