@@ -18,6 +18,7 @@ from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
     add_warning,
     check_tritium,
+    note_doubts,
     short,
     tell_electrons,
 )
@@ -39,6 +40,7 @@ def atoms_of(thing: Any, disorder: DisorderChoice = REFUSE) -> "list[Atoms]":
             check_atoms(atoms)
         except StructureError as error:
             raise StructureError(f"{name}: {error}") from error
+        note_doubts(atoms)
         atoms.info["name"] = name if len(models) == 1 else f"{name}-{i:04d}"
     return models
 

@@ -62,8 +62,7 @@ def attempt_all(
             found = build()
         for atoms in found:
             check_atoms(atoms)
-            _doubt_distances(atoms)
-            _doubt_electrons(atoms)
+            note_doubts(atoms)
     except StructureError as error:
         return [Entry(name, None, str(error))]
     except Exception as error:  # a third-party parser met something it did not expect
@@ -73,13 +72,19 @@ def attempt_all(
     return [Entry(f"{name}-{i:04d}", atoms) for i, atoms in enumerate(found)]
 
 
+def note_doubts(atoms: "Atoms") -> None:
+    """Note what cannot be right, and what no model sees, whoever gave the structure."""
+    _doubt_distances(atoms)
+    _doubt_electrons(atoms)
+
+
 def _doubt_distances(atoms: "Atoms") -> None:
     """Note distances that cannot be right, unless the reader has said so in better words."""
     if atoms.info.get("is_formula") or any(" Å" in said for said in warnings_of(atoms)):
         return
-    doubt = doubtful_distance(atoms)
-    if doubt:
-        add_warning(atoms, doubt)
+    doubtful = doubtful_distance(atoms)
+    if doubtful:
+        add_warning(atoms, doubtful)
 
 
 class quiet(warnings.catch_warnings):  # noqa: N801  used like a function

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 from ase import Atoms
-from ase.build import bulk, molecule
+from ase.build import bulk, graphene, molecule
+from pymatgen.io.ase import AseAtomsAdaptor
 
+from atomlens.predictor.inputs import gather
 from atomlens.structures import read_structures
 from atomlens.structures.arrays import warnings_of
 from atomlens.structures.checks import doubtful_distance
@@ -83,3 +85,42 @@ def test_crystals_slabs_and_molecules_with_neighbours_are_not() -> None:
     loose = [bulk("Ar", "fcc", a=5.3), bulk("Cs", "bcc", a=6.1), bulk("NaCl", "rocksalt", a=8.0)]
     for atoms in (*loose, water_in_a_box, molecule("C6H6"), Atoms("Cl")):
         assert doubtful_distance(atoms) == ""
+
+
+SALT = 5.64
+"""Å, of NaCl; Na-Cl is half of it."""
+
+
+@pytest.mark.parametrize(
+    ("scale", "said"),
+    [(0.4, "are 1.13 Å apart"), (0.5, "are 1.41 Å"), (2, "5.64 Å apart"), (8, "6 Å")],
+)
+def test_impossible_distances_of_objects_are_doubted_like_those_of_files(
+    scale: float, said: str
+) -> None:
+    with pytest.warns(UserWarning, match=said):
+        found = gather(bulk("NaCl", "rocksalt", a=SALT * scale))
+    assert said in found.structures.warnings[0][0]
+    structure = AseAtomsAdaptor.get_structure(bulk("NaCl", "rocksalt", a=SALT * scale))
+    with pytest.warns(UserWarning, match=said):
+        gather(structure)
+
+
+@pytest.mark.parametrize(
+    "atoms",
+    [
+        bulk("He", "hcp", a=3.57, c=5.83),
+        bulk("Ne", "fcc", a=4.46),
+        bulk("Xe", "fcc", a=6.13),
+        bulk("Cs", "bcc", a=6.14),
+        bulk("RbI", "rocksalt", a=7.34),
+        bulk("Na", "fcc", a=2.75),  # at 300 GPa
+        graphene(vacuum=10.0),
+        Atoms("HF", [[0, 0, 0], [0, 0, 0.92]]),
+        Atoms("N2", [[0, 0, 0], [0, 0, 1.1]]),
+        Atoms("Ar2", [[0, 0, 0], [0, 0, 3.76]]),
+    ],
+    ids=lambda atoms: str(atoms.symbols),
+)
+def test_gases_metals_salts_and_layers_are_not(atoms: Atoms) -> None:
+    assert doubtful_distance(atoms) == ""
