@@ -224,7 +224,7 @@ def _energy_of(model: Predictor, name: str | None) -> tuple[Target, float, bool]
             f"target {target.name!r} in {target.unit or 'no unit'} is no energy; an ASE calculator "
             f"needs a number in {', '.join(sorted(_UNITS))}, or one of these per atom."
         )
-    return target, factor, per_atom
+    return target, factor, per_atom and not target.extensive
 
 
 def _unit(unit: str) -> tuple[float | None, bool]:

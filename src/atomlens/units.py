@@ -24,3 +24,20 @@ def unit_text(unit: str) -> str:
     text = re.sub(r"^1/([^\W\d_]+)$", r"\1⁻¹", text)
     text = re.sub(r"\blog(10|2)(?=\()", lambda found: f"log{found[1].translate(_LOWERED)}", text)
     return re.sub(r"(?<=/\()([^\W\d_]+) ([^\W\d_]+)(?=\))", r"\1·\2", text)
+
+
+_A_SHARE = r"(atoms?|at\.?(?=$|\))|f\.?\s?u\.?|formula(?:[ _]units?)?)"
+_SHARES = re.compile(
+    rf"(?:/|\bper\b)\s*(?:\([^)]*?\b)?{_A_SHARE}(?![a-z])"
+    rf"|\b{_A_SHARE}\s*(?:\^|\*\*)?\s*\(?[-\u2212\u207b]\s*[1\u00b9]",
+    re.IGNORECASE,
+)
+
+
+def share_of(unit: str) -> str:
+    """Return of what a unit is a share: ``atom`` for ``eV/atom``, ``formula unit``, or nothing."""
+    found = _SHARES.search(unit)
+    if found is None:
+        return ""
+    word = found[1] or found[2]
+    return "atom" if word.lower().startswith("at") else "formula unit"

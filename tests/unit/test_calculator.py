@@ -93,3 +93,12 @@ def _with_target(model: Predictor, target: Target) -> Predictor:
     from dataclasses import replace
 
     return replace(model, scaling=replace(model.scaling, targets=(target,)))
+
+
+def test_what_was_learned_per_atom_is_not_multiplied_twice() -> None:
+    """A folder of earlier days may hold a target that is per atom and extensive."""
+    from atomlens.calculator import _energy_of
+
+    content = Target(name="energy", unit="eV", extensive=True).to_dict() | {"unit": "eV/atom"}
+    model = _with_target(load("box:mp"), Target.from_dict(content))
+    assert _energy_of(model, None)[1:] == (1.0, False)

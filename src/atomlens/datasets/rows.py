@@ -21,6 +21,7 @@ from atomlens.printing import reason
 from atomlens.structures.arrays import Structure, StructureArrays, name_of, structure_of
 from atomlens.structures.disorder import REFUSE, DisorderChoice, form_of, name_of_forms
 from atomlens.structures.workers import Outcome
+from atomlens.units import share_of
 
 _NOT_TARGETS = {"name", "source", "is_formula", "comment", "unique_id", "id", "split", "index"}
 _NOT_TARGETS |= {"typed"}  # a text that a structure was read from
@@ -234,10 +235,10 @@ def _with_energies(
     """Say about the energies of ase that are targets what ase says about them."""
     asked = {word.strip().lower() for word in wanted} or set(columns)
     energies = [name for name in _ASE_RESULTS if name in columns and name in asked]
+    units = dict.fromkeys(energies, "eV") | dict(options.units)
+    growing = [name for name in energies if not share_of(units[name])]
     return replace(
-        options,
-        units=dict.fromkeys(energies, "eV") | dict(options.units),
-        extensive=tuple(dict.fromkeys([*options.extensive, *energies])),
+        options, units=units, extensive=tuple(dict.fromkeys([*options.extensive, *growing]))
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from atomlens.errors import SettingsError
 from atomlens.printing import clean_name, shown
+from atomlens.units import share_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,11 @@ class Target:
             )
         if self.kind == "classification" and self.extensive:
             raise SettingsError(f"Target {self.name!r}: a class label cannot be extensive.")
+        if self.extensive and (share := share_of(self.unit)):
+            raise SettingsError(
+                f"Target {self.name!r}: a value in {self.unit} is one per {share}, which does not "
+                "grow with the structure; leave extensive out, or give values of whole structures."
+            )
 
     @property
     def is_spectrum(self) -> bool:
@@ -89,7 +95,9 @@ class Target:
             _check_type("classes", name, str)
         if made.get("kind", "regression") not in ("regression", "classification"):
             raise TypeError(f"a target of the kind {shown(made['kind'])}")
-        return cls(**made)
+        target = cls(**{**made, "unit": ""})
+        object.__setattr__(target, "unit", clean_name(made.get("unit", "")))
+        return target  # folders of earlier days may call what is per atom extensive
 
 
 def output_slices(targets: tuple[Target, ...]) -> tuple[slice, ...]:
