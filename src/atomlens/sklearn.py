@@ -185,7 +185,7 @@ class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
         from sklearn.utils.validation import check_is_fitted
 
         check_is_fitted(self, "predictor_")
-        prediction = self.predictor_.predict(self._structures(X))
+        prediction = self.predictor_.predict(gather(self._structures(X)))
         if prediction.failures:
             raise StructureError(prediction.failures[0].message)
         return prediction

@@ -66,6 +66,7 @@ def run(options: argparse.Namespace) -> int:
         matching_values,
         means_of,
     )
+    from atomlens.predictor.inputs import gather
     from atomlens.predictor.metrics import without_skill
     from atomlens.predictor.ordered import mean_of_forms
     from atomlens.predictor.report import write_evaluation
@@ -83,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
     targets = known_targets(model, data)
     true = matching_values(data, targets)
     with ProgressLine("predicting", quiet=options.quiet) as progress:
-        prediction = model.predict(data.structures, progress=progress)
+        prediction = model.predict(gather(data.structures), progress=progress)
     prediction = prediction.of_targets([t.name for t in targets])
     prediction, true = mean_of_forms(prediction, true, data)
     metrics = score(prediction, true, means_of(model, targets))

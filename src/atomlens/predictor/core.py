@@ -1,7 +1,7 @@
 """A trained model in use: load, save, predict, embed, explain, evaluate."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, final
@@ -108,20 +108,23 @@ class Predictor(TrainedModel):
         forms = DisorderChoice(how=disorder, n_models=n_models, conformers=conformers)
         reading = ReadingOptions(forms=forms, n_workers=n_workers)
         inputs = gather(structures, reading.for_formulas(self.reads_formulas))
-        _tell_failed(structures, inputs)
         inputs = refuse_elements(inputs, self.models[0])
         inputs, store = build_graphs(inputs, self.builder, n_workers=n_workers, progress=heard)
-        if store is None:
-            return self._prediction(inputs, None, None)
-        raw = run_models(
-            self.models_on(device),
-            store,
-            device=choose_device(device),
-            batch_size=batch_size,
-            progress=heard,
-            features=self.familiarity is not None,
-        )
-        return self._prediction(inputs, self.estimate(raw, inputs.structures), self.unlike(raw))
+        found, unlike = None, None
+        if store is not None:
+            raw = run_models(
+                self.models_on(device),
+                store,
+                device=choose_device(device),
+                batch_size=batch_size,
+                progress=heard,
+                features=self.familiarity is not None,
+            )
+            found, unlike = self.estimate(raw, inputs.structures), self.unlike(raw)
+        prediction = self._prediction(inputs, found, unlike)
+        if not isinstance(structures, Inputs):  # else the caller has read them, and tells
+            _tell_failed(prediction.failures, len(prediction))
+        return prediction
 
     def predict_stream(
         self,
@@ -206,7 +209,11 @@ class Predictor(TrainedModel):
         Raises:
             ModelError: the model makes no such vector (``mean``, ``ridge``, ``rf-magpie``).
         """
-        return embed(self, structures, device=device, progress=shown(progress, "embedding"))
+        found = embed(self, structures, device=device, progress=shown(progress, "embedding"))
+        if not isinstance(structures, Inputs):
+            pairs = zip(found.names, found.errors, strict=True)
+            _tell_failed([Failure(name=n, message=e) for n, e in pairs if e], len(found.names))
+        return found
 
     def explain(
         self,
@@ -359,13 +366,12 @@ def _only_numbers(
     return inputs.without(bad, messages), kept, None if unlike is None else unlike[sound]
 
 
-def _tell_failed(given: Any, inputs: Inputs) -> None:
-    """Warn of inputs that could not be read, unless the caller has read them itself."""
-    bad = [message for message in inputs.errors if message]
-    if bad and not isinstance(given, Inputs):
-        more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+def _tell_failed(failures: Sequence[Failure], n: int) -> None:
+    """Warn of inputs without an answer, whether reading, graph or model failed."""
+    if failures:
+        more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
         warnings.warn(
-            f"{len(bad)} of {len(inputs.errors)} inputs could not be used: {bad[0]}{more}",
+            f"{len(failures)} of {n} inputs could not be used: {failures[0].message}{more}",
             stacklevel=3,
         )
 

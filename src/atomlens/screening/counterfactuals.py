@@ -11,6 +11,7 @@ import numpy as np
 from atomlens.chemistry.exchanges import Exchange, Exchanges, exchanges
 from atomlens.errors import ExplanationError, SettingsError, StructureError, unknown_name
 from atomlens.predictor import Prediction, Predictor
+from atomlens.predictor.inputs import gather
 from atomlens.predictor.samples import known_part
 from atomlens.printing import percent
 from atomlens.structures.arrays import StructureArrays, chemical_formula, name_of
@@ -141,7 +142,7 @@ def counterfactuals(
             f"model knows. {' '.join(changes.notes)}"
         )
     inputs = [atoms, changes.start, *(c.atoms for c in changes.found)]
-    prediction = predictor.predict(StructureArrays.from_atoms(inputs))
+    prediction = predictor.predict(gather(StructureArrays.from_atoms(inputs)))
     for error in prediction.errors[:2]:
         if error:
             raise StructureError(error)

@@ -10,6 +10,7 @@ from made_predictors import ETHANOL, EVERY_KIND, METHANE, WATER, make_predictor
 
 from atomlens.errors import SettingsError
 from atomlens.predictor import Calibration
+from atomlens.predictor.inputs import gather
 from atomlens.structures.arrays import StructureArrays
 
 
@@ -37,7 +38,7 @@ def test_text_and_rdkit_molecules_are_read() -> None:
 def test_a_failed_input_keeps_its_place(tmp_path: Path) -> None:
     (tmp_path / "bad.xyz").write_text("not a structure")
     model = make_predictor()
-    with pytest.warns(UserWarning, match=r"1 of 4 inputs could not be used: .*bad\.xyz"):
+    with pytest.warns(UserWarning, match=r"2 of 4 inputs could not be used: .*bad\.xyz"):
         found = model.predict([WATER, tmp_path / "bad.xyz", "NaCl", METHANE])
     assert found.ok.tolist() == [True, False, False, True]
     assert np.isnan(found.values[1:3]).all()
@@ -54,6 +55,19 @@ def test_nothing_usable_is_no_crash() -> None:
     assert make_predictor().predict([]).values.shape == (0, 1)
 
 
+def test_an_input_that_has_no_graph_is_warned_of_like_one_that_cannot_be_read() -> None:
+    model = make_predictor()
+    for ask in (model.predict, model.embed):
+        with pytest.warns(UserWarning, match="1 of 1 inputs could not be used: .*NaCl") as heard:
+            ask("NaCl")  # a formula, of which a model of structures makes no graph
+        assert len(heard) == 1
+        assert heard[0].filename == __file__
+
+
+def test_who_reads_inputs_itself_is_not_warned() -> None:
+    assert make_predictor().predict(gather(["NaCl"])).errors[0]
+
+
 def test_elements_that_were_not_in_training_are_warned_of() -> None:
     sulfide = molecule("SH2")
     records = make_predictor().predict([WATER, sulfide]).to_records()
@@ -62,7 +76,8 @@ def test_elements_that_were_not_in_training_are_warned_of() -> None:
 
 
 def test_elements_beyond_the_table_fail_by_name() -> None:
-    found = make_predictor(n_elements=10).predict([WATER, molecule("SH2")])
+    with pytest.warns(UserWarning, match=r"1 of 2 inputs could not be used: .*SH2|H2S"):
+        found = make_predictor(n_elements=10).predict([WATER, molecule("SH2")])
     assert found.ok.tolist() == [True, False]
     assert "S" in found.errors[1]
     assert "F" in found.errors[1]  # the last element of the table
