@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.reports.coverage import area_between, staircase
 from atomlens.units import unit_text
 
 Values = NDArray[np.float64]
@@ -274,12 +275,7 @@ def miscalibration_area(shares: Values) -> float:
     F is the step function that counts the ``shares`` up to p (Tran et al., Machine Learning:
     Science and Technology 1, 025006, 2020).
     """
-    edges = np.concatenate([[0.0], np.sort(shares), [1.0]])
-    found = np.arange(len(edges) - 1) / len(shares)
-    a, b = edges[:-1] - found, edges[1:] - found
-    crossing = (a < 0) & (b > 0)
-    straight = np.abs(b * np.abs(b) - a * np.abs(a)) / 2
-    return float(np.where(crossing, (a**2 + b**2) / 2, straight).sum())
+    return area_between(*staircase(shares))
 
 
 def spearman(a: Values, b: Values) -> float:

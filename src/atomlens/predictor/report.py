@@ -16,6 +16,7 @@ from atomlens.predictor.inference import StepProgress
 from atomlens.predictor.metrics import Metrics, normal_shares
 from atomlens.predictor.prediction import Prediction, target_places
 from atomlens.printing import file_stem
+from atomlens.reports.coverage import staircase
 from atomlens.reports.spectrum_figure import SpectrumCurve, SpectrumPanel
 from atomlens.targets import Target, value_slices
 from atomlens.units import unit_text
@@ -127,7 +128,7 @@ def write_evaluation(
             std=std.ravel(),
             path=folder / f"parity{stem}.png",
         )
-        curve = _calibration_curve((found - true[:, place]).ravel(), std.ravel())
+        curve = calibration_curve((found - true[:, place]).ravel(), std.ravel())
         if curve is not None:
             written.append(folder / f"calibration{stem}.png")
             draw_calibration(*curve, written[-1], title=target.name)
@@ -212,14 +213,12 @@ def compared_rows(prediction: Prediction, true: Values) -> list[dict[str, Any]]:
     return rows
 
 
-def _calibration_curve(error: Values, std: Values) -> tuple[Values, Values] | None:
-    """Return promised and found shares inside the error estimates, from 5 to 95 %."""
+def calibration_curve(error: Values, std: Values) -> tuple[Values, Values] | None:
+    """Return promised and found shares inside the error estimates: every step of the curve."""
     known = np.isfinite(error) & np.isfinite(std)
     if not known.any():
         return None
-    shares = normal_shares(error[known], std[known])
-    promised = np.linspace(0.05, 0.95, 19)
-    return promised, (shares[:, None] <= promised).mean(axis=0)
+    return staircase(normal_shares(error[known], std[known]))
 
 
 def write_explanations(

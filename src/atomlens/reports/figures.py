@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from atomlens.errors import SettingsError
 from atomlens.reports.canvas import ACCENT, INK, QUIET, WARM, new_figure, plain_axes
+from atomlens.reports.coverage import area_between
 from atomlens.reports.structure_figure import draw_structure
 from atomlens.reports.wording import number, shortened
 
@@ -24,6 +25,8 @@ _MAX_BARS = 500
 """With more points than this the error bars are left out."""
 _MAX_DOTS = 3000
 """With more points than this a density is drawn instead of dots."""
+_MAX_MARKS, _MAX_CORNERS = 25, 4000
+"""Points of a curve of coverage that get a dot each, and those that are drawn at most."""
 
 
 def draw_parity(
@@ -96,21 +99,29 @@ def draw_calibration(
     """Draw which share of the true values really lies inside intervals of a stated coverage.
 
     ``expected`` and ``observed`` have shape (n,), shares from 0 to 1. On the diagonal the errors
-    are as large as the model says; below it the model is too sure of itself.
+    are as large as the model says; below it the model is too sure of itself. The area that is
+    written is that of the curve with straight lines to (0, 0) and (1, 1); of a `staircase` it is
+    the miscalibration area.
     """
     x, y, _, _ = _finite_pairs(expected, observed, None)
     order = np.argsort(x, kind="stable")
     x, y = x[order], y[order]
     full_x, full_y = np.concatenate([[0.0], x, [1.0]]), np.concatenate([[0.0], y, [1.0]])
-    heights = np.abs(full_y - full_x)
-    area = float((np.diff(full_x) * (heights[1:] + heights[:-1]) / 2).sum())
+    area = area_between(full_x, full_y)
+    above = float((np.diff(full_x) * ((full_y - full_x)[1:] + (full_y - full_x)[:-1])).sum())
+    if len(full_x) > _MAX_CORNERS:
+        kept = np.linspace(0, len(full_x) - 1, _MAX_CORNERS).round().astype(np.int64)
+        full_x, full_y = full_x[kept], full_y[kept]
     with new_figure(path, (4.8, 4.6)) as figure:
         axes = figure.add_axes((0.15, 0.13, 0.80, 0.77))
         plain_axes(axes)
         axes.plot([0, 1], [0, 1], color=QUIET, linewidth=1.0)
         axes.fill_between(full_x, full_x, full_y, color=ACCENT, alpha=0.15, linewidth=0)
-        axes.plot(x, y, color=ACCENT, marker="o", markersize=4)
-        careful = float((y - x).mean()) > 0  # the curve lies above the line: write below it
+        if len(x) > _MAX_MARKS or (np.diff(x) == 0).any():  # stairs
+            axes.plot(full_x, full_y, color=ACCENT)
+        else:
+            axes.plot(x, y, color=ACCENT, marker="o", markersize=4)
+        careful = above > 0  # the curve lies above the line: write below it
         column, side = (0.97, "right") if careful else (0.03, "left")
         rows = (0.19, 0.12, 0.05) if careful else (0.95, 0.88, 0.81)
         words = (f"area between the lines {area:.3f}", "above the line: too careful")

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from atomlens.predictor.metrics import (
     spearman,
     without_skill,
 )
+from atomlens.predictor.report import calibration_curve
+from atomlens.reports.figures import draw_calibration
 
 NAN = math.nan
 
@@ -196,3 +199,16 @@ def test_always_the_most_common_class_is_no_skill() -> None:
     shares[3] = [0.1, 0.9]
     right = classification_metrics(true, shares, target="metal", classes=("no", "yes"))
     assert not list(without_skill({"metal": asdict(right)}))
+
+
+def test_figure_and_table_give_one_area(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(3)
+    written: list[str] = []
+    monkeypatch.setattr("matplotlib.axes.Axes.text", lambda _, x, y, s, **__: written.append(s))
+    for n in (1, 9, 3000):  # more corners than are drawn
+        error, std = 1.7 * random.normal(size=n), np.full(n, 1.0)
+        found = regression_metrics(np.zeros(n), error, std=std).miscalibration_area
+        curve = calibration_curve(error, std)
+        assert curve is not None
+        draw_calibration(*curve, tmp_path / "calibration.png")
+        assert f"area between the lines {found:.3f}" in written
