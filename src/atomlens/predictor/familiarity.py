@@ -216,12 +216,11 @@ def no_estimate(
     Args:
         structures: The n inputs.
         seen: Atomic numbers of the training part; empty if unknown.
-        kinds: That the model knows; empty if unknown.
+        kinds: That the model knows.
         unlike: (n,) percentages, if they are known.
     """
     strange = np.array([bool(text) for text in unseen_elements(structures, seen)], dtype=np.bool_)
-    if kinds:
-        strange |= ~np.isin(kinds_of(structures), sorted(kinds))
+    strange |= ~np.isin(kinds_of(structures), sorted(kinds))
     return strange if unlike is None else strange | (unlike >= BEYOND)
 
 
@@ -249,6 +248,7 @@ def doubts(
     unlike: Values | None,
     *,
     has_estimate: bool = True,
+    refuses: bool = True,
 ) -> tuple[str, ...]:
     """(n,) a warning for each structure that is unlike the training data, else nothing.
 
@@ -258,8 +258,12 @@ def doubts(
         familiarity: What else is known of the training part.
         unlike: (n,) percentages, if they are known.
         has_estimate: The values come with an estimate of their error.
+        refuses: Not where `no_estimate` holds.
     """
-    unseen = unseen_elements(structures, seen, has_estimate=has_estimate)
+    about_error = ""
+    if has_estimate:
+        about_error = ", and no error is estimated" if refuses else ", nor its error estimate"
+    unseen = unseen_elements(structures, seen, about_error)
     said = [[text] if text else [] for text in unseen]
     if familiarity is not None:
         kinds = familiarity.kinds

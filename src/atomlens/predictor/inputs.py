@@ -417,7 +417,7 @@ def _reason(structure: Structure, builder: GraphBuilder) -> str:
 
 
 def unseen_elements(
-    structures: StructureArrays, seen: tuple[int, ...], *, has_estimate: bool = True
+    structures: StructureArrays, seen: tuple[int, ...], about_error: str = ""
 ) -> tuple[str, ...]:
     """(n,) a warning for each structure with elements that were not in the training part."""
     if not seen:
@@ -428,8 +428,7 @@ def unseen_elements(
     for index in np.unique(owners[strange]).tolist():
         numbers = structures[index].atomic_numbers
         symbols = ", ".join(SYMBOLS[z] for z in np.unique(numbers) if z not in seen)
-        and_error = ", and no error is estimated" if has_estimate else ""
         sentences[index] = (
-            f"the training data had no {symbols}: the value cannot be trusted{and_error}"
+            f"the training data had no {symbols}: the value cannot be trusted{about_error}"
         )
     return tuple(sentences)

@@ -163,13 +163,16 @@ class TrainedModel:
     def estimate(self, raw: RawOutputs, structures: StructureArrays) -> Estimates:
         """Turn the outputs of the members into values with error estimates, in units.
 
-        Errors of what is too unlike the training data are NaN (`no_estimate`).
+        Errors of what is too unlike the training data are NaN (`no_estimate`); not so those of
+        folders of atomlens 0.1 that know no kinds, whose numbers stay as they were.
         """
         far = None
         if self.familiarity is not None and raw.features is not None:
             far = self.familiarity.remoteness(raw.features)
         with np.errstate(over="ignore", invalid="ignore"):  # what is no number is told by input
             found = estimate(self.combined(raw), structures, self.scaling, self.calibration, far)
+        if not self._known_kinds:
+            return found
         refused = no_estimate(structures, self.elements, self._known_kinds, self.unlike(raw))
         return without_errors(found, refused) if refused.any() else found
 
@@ -199,6 +202,7 @@ class TrainedModel:
             self.familiarity,
             unlike,
             has_estimate=self.std_source != "none",
+            refuses=bool(self._known_kinds),
         )
         if self.familiarity is not None or not self.record.kinds:
             return said
