@@ -10,7 +10,7 @@ from atomlens.models import MODELS
 from atomlens.predictor.evaluation import about_skill
 from atomlens.predictor.tested import number, tested_methods
 from atomlens.predictor.trained import TrainedModel
-from atomlens.printing import one_line
+from atomlens.printing import encodable, one_line
 from atomlens.targets import Target
 from atomlens.units import unit_text
 
@@ -40,7 +40,7 @@ def model_card(predictor: TrainedModel) -> str:
         "## How it was made\n\n" + _making(predictor),
         "## Use\n\n" + _USE,
     ]
-    return "\n\n".join(sections) + "\n"
+    return encodable("\n\n".join(sections) + "\n")
 
 
 _USE = """\
