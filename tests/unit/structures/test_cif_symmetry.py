@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.cif import CifParser, CifWriter
 
+from atomlens.errors import StructureError
 from atomlens.structures import read, read_structures, to_atoms
 from atomlens.structures.cif.operations import expand, named_settings, parse_operations
 from atomlens.structures.records import quiet
