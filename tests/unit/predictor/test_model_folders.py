@@ -216,7 +216,7 @@ def test_a_card_is_written_whatever_the_settings_say(tmp_path: Path, share: obje
     folder = make_predictor().save(tmp_path / "m")
     content = json.loads((folder / "settings.json").read_text())
     content["training"]["settings"]["calibration_share"] = share
-    content["training"]["remarks"] = ["half a letter: \ud800"]
+    content["training"]["versions"] = {"python": "half a letter: \ud800"}
     (folder / "settings.json").write_text(json.dumps(content))
     again = load(folder).save(tmp_path / "again")
     assert "was kept for it" not in (again / "README.md").read_text()
