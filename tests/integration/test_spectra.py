@@ -50,7 +50,8 @@ def test_spectra_are_printed_written_and_drawn(
     model = str(trained[1])
     assert main(["predict", model, "MgO", "TiS", "--plot", str(tmp_path / "s.svg"), "--quiet"]) == 0
     shown = capsys.readouterr().out.splitlines()
-    assert len(shown) == 4
+    assert len(shown) == 6
+    assert shown[-1].endswith("they stand in files, CSV and JSON.")
     assert "eps_re 0.5 eV" in shown[0]
     assert max(map(len, shown)) < 250
     assert (tmp_path / "s.svg").read_text().startswith("<?xml")

@@ -359,9 +359,15 @@ class Prediction:
             f"{name}_low to {name}_high: {100 * INTERVAL:.0f} % of true values lie inside, for "
             "structures like those of the validation part"
         )
-        if len(self.targets) == 1:
+        if self.shows_intervals:
             return f"{said}."
-        return f"{said}; they stand in files, CSV and JSON, and here if one target is asked for."
+        here = "" if self.has_spectra else ", and here if one target is asked for"
+        return f"{said}; they stand in files, CSV and JSON{here}."
+
+    @property
+    def shows_intervals(self) -> bool:
+        """Whether a table for the eye has the ends of intervals: of one number."""
+        return len(self.targets) == 1 and not self.has_spectra
 
     def to_frame(self) -> "pd.DataFrame":
         """Return a table with one row per input, for spectra one per input and point.
@@ -459,7 +465,7 @@ def summary_rows(prediction: Prediction) -> list[Row]:
     units = names.units(prediction.targets)
     if not need_sources(prediction.names, prediction.sources):
         prediction = replace(prediction, sources=())
-    if len(prediction.targets) > 1:
+    if not prediction.shows_intervals:
         prediction = replace(prediction, intervals=())
     for i in range(len(prediction)):
         if prediction.errors[i]:

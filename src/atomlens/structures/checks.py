@@ -362,12 +362,12 @@ def _about_loneliness(atoms: "Atoms", cell: NDArray[np.float64], pbc: NDArray[np
     who = "no two of its atoms are" if n > 1 else "no image of its atom is"
     whom = "each other" if n > 1 else "it"
     if not len(pairs.distances):
-        near = f"within {LONGEST_TO_A_NEIGHBOUR:g} Å"
+        near, told = f"within {LONGEST_TO_A_NEIGHBOUR:g} Å", ""
     elif (pairs.distances < reach[pairs.first] + reach[pairs.second]).any():
         return ""
     else:
-        near = f"within reach (the nearest are {pairs.distances.min():.2f} Å apart)"
-    return f"{who} {near} of {whom}; check the unit, which must be Å"
+        near, told = "within reach", f" (the nearest are {pairs.distances.min():.2f} Å apart)"
+    return f"{who} {near} of {whom}{told}; check the unit, which must be Å"
 
 
 def _all_apart(
