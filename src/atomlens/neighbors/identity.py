@@ -1,7 +1,7 @@
 """Which structure it is, whatever it is called: one number of its content."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -102,21 +102,32 @@ def nearby_in_given_cells(structures: StructureArrays) -> list[list[int]]:
 
 
 def _other_sides(found: "_Numbers", i: int, own: slice) -> list[int]:
-    rows, above = found.rows[own], found.above[own]
-    aside = np.minimum(above, 1 - above)
-    places = np.argwhere(aside < _EDGE)
-    places = places[np.argsort(aside[tuple(places.T)], kind="stable")][:_MOST_AT_EDGES]
     digests: list[int] = []
-    for chosen in range(1, 1 << len(places)):
-        other = rows.copy()
-        for bit, (atom, column) in enumerate(places.tolist()):
-            if chosen >> bit & 1:
-                other[atom, 1 + column] += 1 if above[atom, column] > 0.5 else -1
+    for moves in _moves_across_edges(found.above[own]):
+        other = found.rows[own].copy()
+        other[:, 1:] += moves
         if found.heads[i, 0] == _CRYSTAL:
             other[:, 1:] %= _CELL_STEPS
         order = np.lexsort((other[:, 3], other[:, 2], other[:, 1], other[:, 0]))
         digests.append(_number([found.heads[i], other[order]]))
     return digests
+
+
+def _moves_across_edges(above: NDArray[np.float64]) -> Iterator[NDArray[np.int64]]:
+    """Yield the steps, 1 or -1, that take some numbers at the edge of a step to its other side.
+
+    Every choice of the nearest ones is made once; ``above`` says how far each number is above the
+    edge below it, in steps.
+    """
+    aside = np.minimum(above, 1 - above)
+    places = np.argwhere(aside < _EDGE)
+    places = places[np.argsort(aside[tuple(places.T)], kind="stable")][:_MOST_AT_EDGES]
+    for chosen in range(1, 1 << len(places)):
+        moves = np.zeros(above.shape, dtype=np.int64)
+        for bit, place in enumerate(map(tuple, places.tolist())):
+            if chosen >> bit & 1:
+                moves[place] = 1 if above[place] > 0.5 else -1
+        yield moves
 
 
 class _Content(NamedTuple):
@@ -138,18 +149,8 @@ class _Content(NamedTuple):
     def nearby(self) -> list[int]:
         """Return the digests with numbers at the edge of a step on its other side."""
         below = np.floor(self.levels)
-        above = self.levels - below
-        aside = np.minimum(above, 1 - above)
-        places = np.flatnonzero(aside < _EDGE)
-        places = places[np.argsort(aside[places], kind="stable")][:_MOST_AT_EDGES]
-        others = []
-        for chosen in range(1, 1 << len(places)):
-            moved = below.copy()
-            for bit, place in enumerate(places.tolist()):
-                if chosen >> bit & 1:
-                    moved[place] += 1 if above[place] > 0.5 else -1
-            others.append(self._digest(moved))
-        return others
+        sides = _moves_across_edges(self.levels - below)
+        return [self._digest(below + moves) for moves in sides]
 
     def _digest(self, steps: NDArray[np.float64]) -> int:
         numbers = steps.astype(np.int64)[self.members]

@@ -81,7 +81,7 @@ class Tuning:
         training = blocks.get("training", {})
         if "learning_rate" in training:
             given = training.get("min_learning_rate", TrainSettings().min_learning_rate)
-            training["min_learning_rate"] = _least_rate(given, training["learning_rate"])
+            training["min_learning_rate"] = min(given, training["learning_rate"])
         return blocks
 
     def to_rows(self) -> list[dict[str, Any]]:
@@ -235,8 +235,7 @@ def _run(
             if chosen[group]:
                 given[field] = {**getattr(shared, field), **chosen[group]}
         if "learning_rate" in given:
-            rate = given["learning_rate"]
-            given["min_learning_rate"] = _least_rate(shared.min_learning_rate, rate)
+            given["min_learning_rate"] = min(shared.min_learning_rate, given["learning_rate"])
         settings = shared.changed(given)
         if not issubclass(MODELS[model], ClosedFormModel):
             model_config(model, **settings.model_settings)
@@ -266,11 +265,6 @@ def _run(
         raise
     else:
         study.tell(trial, _objective(predictor.metrics.get("validation", {}), dataset))
-
-
-def _least_rate(wanted: float, rate: float) -> float:
-    """Return where the step size ends: not above where it begins."""
-    return min(wanted, rate)
 
 
 def _blocks(settings: TrainSettings) -> dict[str, dict[str, Any]]:
