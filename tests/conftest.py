@@ -24,6 +24,25 @@ install_import_hook(
     "beartype.beartype",
 )
 
+OF_PROCESSES = (
+    "browser",
+    "cli",
+    "contract/test_failing_machines.py",
+    "fuzz",
+    "integration",
+    "unit/screening",
+    "unit/web",
+)
+"""Tests of programs beside others: processes, kills, servers, browsers, bounds on time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Ask such a test once more if it fails, and tell of it (docs/decisions/0035)."""
+    places = [Path(__file__).parent / one for one in OF_PROCESSES]
+    for item in items:
+        if any(item.path.is_relative_to(place) for place in places):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
 
 @pytest.fixture(scope="session")
 def fixtures_dir() -> Path:
