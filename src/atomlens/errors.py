@@ -51,9 +51,12 @@ class MissingTargetError(DatasetError):
     """A data set without some of the targets that were asked for."""
 
     def __init__(self, where: str, missing: Sequence[str], known: Iterable[object]) -> None:
-        super().__init__(f"{where}: {unknown_name('target column', missing[0], known)}")
         self.missing = tuple(missing)
         """All of them, as they were asked for."""
+        self.known = tuple(map(str, known))
+        """The targets that it has."""
+        said = unknown_name("target column", missing[0], self.known)
+        super().__init__(f"{where}: {said}")
 
 
 class SettingsError(AtomlensError):

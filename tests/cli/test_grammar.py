@@ -130,6 +130,7 @@ def test_options_that_may_repeat_are_heard_once_each() -> None:
     [
         ("evaluate qm9 a b", "'b' is one too many; atomlens evaluate takes MODEL and DATA alone"),
         ("evaluate qm9 --part test a b", "'b' is one too many"),
+        ("train t.csv --target gap homo", "for another target say --target homo"),
         ("datasets --limit 3 list", "options stand behind the command: atomlens datasets list"),
         ("--quiet predict qm9 CCO", "options stand behind the command: atomlens predict"),
     ],

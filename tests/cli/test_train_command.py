@@ -163,6 +163,27 @@ def test_the_only_target_needs_no_name_and_several_do(
     assert "--target" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("names", [["--target", "a,b"], ["--target", "b", "--target", "a"]])
+def test_several_targets_are_named_in_a_list_or_one_by_one(
+    tmp_path: Path, names: list[str]
+) -> None:
+    rows = "".join(f"{s},{len(s)},{2 * len(s)},{len(s)}\n" for s in SMILES)
+    (tmp_path / "t.csv").write_text("smiles,a,b,x\n" + rows)
+    words = ["train", str(tmp_path / "t.csv"), "--model", "mean", "--quiet", *names]
+    assert main([*words, "--out", str(tmp_path / "m")]) == 0
+    learned = json.loads((tmp_path / "m" / "settings.json").read_text())["scaling"]["targets"]
+    assert {target["name"] for target in learned} == {"a", "b"}
+
+
+def test_a_list_with_a_target_that_is_not_there_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "t.csv").write_text("smiles,a,b\nC,1,2\nCC,2,3\nCCC,3,4\n")
+    words = ["train", str(tmp_path / "t.csv"), "--model", "mean", "--target", "a,c"]
+    assert main([*words, "--out", str(tmp_path / "m")]) == 2
+    assert "no target column 'a,c'" in capsys.readouterr().err
+
+
 def test_what_a_table_does_not_say_can_be_said(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("text,label\n" + "\n".join(f"smiles:{s},{len(s) % 2}" for s in SMILES) + "\n")

@@ -88,6 +88,15 @@ def add_targets(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def taken_apart(given: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Return names, those of lists such as ``homo,lumo`` one by one where all of them are known."""
+    names: list[str] = []
+    for one in given:
+        parts = one.split(",")
+        names += parts if one not in known and set(parts) <= set(known) else [one]
+    return names
+
+
 def chosen_targets(model: "Predictor", given: Sequence[str]) -> tuple[str, ...]:
     """Return the targets of a model that are wanted, all by default.
 
@@ -95,13 +104,7 @@ def chosen_targets(model: "Predictor", given: Sequence[str]) -> tuple[str, ...]:
         SettingsError: the model has no such target.
     """
     known = tuple(target.name for target in model.targets)
-    given = [
-        name
-        for one in given
-        for name in (
-            one.split(",") if one not in known and set(one.split(",")) <= set(known) else [one]
-        )
-    ]
+    given = taken_apart(given, known)
     for name in given:
         if name not in known:
             raise SettingsError(f"--target: {unknown_name('target of this model', name, known)}")

@@ -153,8 +153,17 @@ class Parser(argparse.ArgumentParser):
                 self.error(f"unrecognized arguments: {' '.join(strange)}")
             taken = [str(a.metavar or a.dest) for a in self._get_positional_actions()]
             takes = f"takes {' and '.join(taken)} alone" if taken else "takes options alone"
+            takes += self._repeatable(words, strange[0])
             self.error(f"{strange[0]!r} is one too many; {self.prog} {takes}")
         return found, strange
+
+    def _repeatable(self, words: Sequence[str], strange: str) -> str:
+        """Say how a second value of an option is given, if the strange word is one."""
+        for option, _, word in zip(words, words[1:], words[2:], strict=False):
+            action = self._option_string_actions.get(option)
+            if word == strange and isinstance(action, argparse._AppendAction):
+                return f"; for another {option[2:]} say {option} {word}"
+        return ""
 
     _mixing = False
 

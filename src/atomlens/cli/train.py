@@ -13,13 +13,14 @@ from atomlens.cli.common import (
     add_set,
     add_target_options,
     file_options,
+    taken_apart,
 )
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import default_folder, emit, failure_sentence
 from atomlens.cli.reading import Reads, strict_dataset
 from atomlens.cli.recipes import GROUPS, RECIPE, recipe_from
 from atomlens.cli.settings import Groups, merge, read_assignments, read_config
-from atomlens.errors import Failure, SettingsError, unknown_name
+from atomlens.errors import Failure, MissingTargetError, SettingsError, unknown_name
 
 if TYPE_CHECKING:
     from atomlens.datasets.base import Dataset
@@ -172,13 +173,24 @@ def data_and_settings(options: argparse.Namespace) -> "tuple[Dataset, TrainSetti
     training = training_values(options, given)
     known = options.model is not None or training.get("start_from") is not None
     settings = settings_from(options, config) if known else TrainSettings(**training)
-    data = load_dataset(
-        options.data,
-        options.target,
-        limit=settings.limit,
-        seed=settings.seed,
-        **file_options(options, options.target or ()),
-    )
+
+    def load() -> "Dataset":
+        return load_dataset(
+            options.data,
+            options.target,
+            limit=settings.limit,
+            seed=settings.seed,
+            **file_options(options, options.target or ()),
+        )
+
+    try:
+        data = load()
+    except MissingTargetError as problem:
+        names = taken_apart(options.target, problem.known)
+        if names == options.target:
+            raise
+        options.target = names
+        data = load()
     if options.strict:
         data = strict_dataset(data)
     if not known:
