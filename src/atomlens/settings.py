@@ -11,7 +11,7 @@ import itertools
 import textwrap
 import types
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import MISSING, Field, dataclass, field, fields
 from types import NoneType, UnionType
@@ -353,3 +353,12 @@ def _own_notes(settings_class: type) -> dict[str, str]:
         ):
             notes[statement.target.id] = " ".join(following.value.value.split())
     return notes
+
+
+def taken_apart(given: Sequence[str], known: Collection[str]) -> list[str]:
+    """Return names, those of lists such as ``homo,lumo`` one by one where all of them are known."""
+    names: list[str] = []
+    for one in given:
+        parts = one.split(",")
+        names += parts if one not in known and set(parts) <= set(known) else [one]
+    return names

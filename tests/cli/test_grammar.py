@@ -1,5 +1,6 @@
 """The commands as typed: help, mistakes, start-up."""
 
+import argparse
 import importlib
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 
 from atomlens import __version__
 from atomlens.cli import main
-from atomlens.cli.parser import COMMANDS
+from atomlens.cli.parser import COMMANDS, build_parser
 
 HEAVY = (
     "torch",
@@ -185,3 +186,40 @@ def test_what_is_no_number_is_told_plainly(words: str, capsys: pytest.CaptureFix
     error = capsys.readouterr().err
     assert "is no whole number" in error
     assert "int value" not in error
+
+
+@pytest.mark.parametrize(
+    ("words", "pressures", "inputs"),
+    [
+        (["--pressure", "5", "65", "a.cif", "b.cif"], [5.0, 65.0], ["a.cif", "b.cif"]),
+        (["a.cif", "--pressure", "5", "b.cif"], [5.0], ["a.cif", "b.cif"]),
+        (["a.cif", "--press", "1", "2"], [1.0, 2.0], ["a.cif"]),
+        (["a.cif", "--pressure=1", "2"], [1.0, 2.0], ["a.cif"]),
+        (["a.cif", "--pressure", "1", "--pressure", "2"], [1.0, 2.0], ["a.cif"]),
+        (["--pressure", "1", "--", "2"], [1.0], ["2"]),
+    ],
+)
+def test_files_behind_several_numbers_are_inputs(
+    words: list[str], pressures: list[float], inputs: list[str]
+) -> None:
+    typed = ["label", "--with", "gcmc", *words]
+    options = build_parser(typed).parse_args(typed)
+    assert (options.pressure, options.inputs) == (pressures, inputs)
+
+
+def _options_of_all_commands() -> list[tuple[str, argparse.Action]]:
+    found, waiting = [], [build_parser()]
+    while waiting:
+        parser = waiting.pop()
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                waiting += action.choices.values()
+            elif action.option_strings:
+                found.append((parser.prog, action))
+    return found
+
+
+def test_no_option_swallows_the_arguments_behind_it() -> None:
+    known = _options_of_all_commands()
+    assert len(known) > 200
+    assert not [(prog, a.option_strings) for prog, a in known if a.nargs in ("+", "*")]

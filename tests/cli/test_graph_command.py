@@ -40,7 +40,7 @@ def test_rock_salt_has_six_faces_of_two_thirds_pi(
     code, records = _graph(capsys, path, "--set", "cutoff=6")
     assert code == 0
     (record,) = records
-    assert set(record) == {"name", "n_atoms", "edges"}
+    assert set(record) == {"name", "source", "n_atoms", "edges"}
     assert record["name"] == "NaCl"
     assert record["n_atoms"] == 8
     assert len(record["edges"]) == 6 * 8
@@ -77,7 +77,9 @@ def test_a_failed_input_stands_in_its_place(
     )
     assert code == 1
     assert [r["name"] for r in records] == ["water", "broken.xyz", "methane"]
-    assert set(records[1]) == {"name", "error"}
+    assert set(records[1]) == {"name", "source", "error"}
+    files = [str(structures / f"{name}.xyz") for name in ("water", "broken", "methane")]
+    assert [r["source"] for r in records] == files
 
 
 def test_a_formula_has_no_neighbours_in_space(capsys: pytest.CaptureFixture[str]) -> None:

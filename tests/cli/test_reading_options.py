@@ -269,6 +269,7 @@ def test_studies_tell_terminal_table_and_json(
     assert SAID in result["warnings"]["doubtful"]
     (row,) = rows_of(out / "inputs.csv")
     assert SAID in row["warning"]
+    assert row["source"] == str(doubtful)
     check_strict(words, capsys)
 
 
@@ -287,7 +288,9 @@ def test_training_and_evaluation_tell_report_and_table(
     evaluate = ["evaluate", model, table, "--out", report]
     assert run(*evaluate) == 0
     assert SAID in capsys.readouterr().err
-    assert SAID in rows_of(report / "predictions.csv")[0]["warning"]
+    first, second, *_ = rows_of(report / "predictions.csv")
+    assert SAID in first["warning"]
+    assert [Path(row["source"]).name for row in (first, second)] == ["s0.cif", "s1.cif"]
     assert run(*evaluate, "--strict") == 1
     assert SAID in capsys.readouterr().err
 

@@ -16,6 +16,13 @@ from screening_makers import contents, waters
 
 pytest.importorskip("pyarrow")
 
+SALT = (
+    "data_salt\n_cell_length_a 5.6\n_cell_length_b 5.6\n_cell_length_c 5.6\n_cell_angle_alpha 90\n"
+    "_cell_angle_beta 90\n_cell_angle_gamma 90\n_space_group_IT_number 225\nloop_\n"
+    "_atom_site_label\n_atom_site_type_symbol\n_atom_site_fract_x\n_atom_site_fract_y\n"
+    "_atom_site_fract_z\nNa Na 0 0 0\nCl Cl .5 .5 .5\n"
+)
+
 
 @pytest.fixture
 def two(model_folder: Path, tmp_path: Path) -> tuple[str, str]:
@@ -62,6 +69,32 @@ def test_equal_columns_of_two_models_get_the_names_of_the_models(
     assert {"first_signal", "second_one_signal", "first_seen_in"} <= set(found)
     assert "signal" not in found
     assert found["first_signal"].tolist() == found["second_one_signal"].tolist()
+
+
+def test_some_targets_are_wanted_of_models_of_several(tmp_path: Path) -> None:
+    kept, words = tmp_path / "out", ["--format", "csv"]
+    wanted = ["--target", "band_gap"]
+    salt = tmp_path / "salt.cif"
+    salt.write_text(SALT)
+    assert run("mp", salt, "--out", kept, *wanted, *words) == 0
+    (row,) = csv_rows(kept / "results.csv")
+    assert float(row["band_gap"]) == pytest.approx(
+        al.load("mp").predict(str(salt)).to_rows()[0]["band_gap"], abs=1e-5
+    )
+    assert {"band_gap_std", "band_gap_low", "band_gap_unit"} <= set(row)
+    assert not [name for name in row if name.startswith("formation")]
+    assert run("--out", kept, "--resume") == 0
+
+
+def test_targets_that_no_model_or_only_others_have_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run("mp", "formula-gap", "NaCl", "--out", out, "--target", "formation_energy") == 2
+    assert "the model formula_gap has none of formation_energy" in capsys.readouterr().err
+    assert run("mp", "NaCl", "--out", out, "--target", "formation_energi") == 2
+    assert "Did you mean 'formation_energy'" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_a_condition_an_order_and_a_number_choose(model_folder: Path, tmp_path: Path) -> None:

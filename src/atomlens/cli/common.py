@@ -2,13 +2,13 @@
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atomlens.cli.guard import say
-from atomlens.cli.reading import forms_given
-from atomlens.errors import SettingsError, unknown_name
+from atomlens.cli.reading import add_reading, forms_given
+from atomlens.errors import SettingsError
 
 if TYPE_CHECKING:
     from atomlens.predictor import Predictor
@@ -33,6 +33,39 @@ _ABOUT_DATA = (
     "strict",
 )
 """Options that say what the data are."""
+
+
+class Several(argparse._AppendAction):
+    """An option of several numbers, each behind the last or in an option of its own.
+
+    It takes no other word: a file behind the numbers is an argument of the command.
+    """
+
+
+def refuse_idle_options(
+    options: argparse.Namespace, command: Any, free: Collection[str], why: str
+) -> None:
+    """Refuse options that have no part in what a command is asked for.
+
+    Args:
+        options: As typed.
+        command: Module of the command.
+        free: Destinations of those that have a part.
+        why: Sentence behind the option; ``{option}`` stands for it.
+
+    Raises:
+        SettingsError: there is one.
+    """
+    parser = argparse.ArgumentParser(add_help=False)
+    if command.READS is not None:
+        add_reading(parser, command.READS)
+    command.add_arguments(parser)
+    for action in parser._actions:
+        name = action.dest
+        given = getattr(options, name)
+        if name not in free and given not in (action.default, None, []):
+            option = action.option_strings[-1] if action.option_strings else str(action.metavar)
+            raise SettingsError(f"{option}: {why.format(option=option)}")
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,26 +121,16 @@ def add_targets(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def taken_apart(given: Sequence[str], known: Sequence[str]) -> list[str]:
-    """Return names, those of lists such as ``homo,lumo`` one by one where all of them are known."""
-    names: list[str] = []
-    for one in given:
-        parts = one.split(",")
-        names += parts if one not in known and set(parts) <= set(known) else [one]
-    return names
-
-
 def chosen_targets(model: "Predictor", given: Sequence[str]) -> tuple[str, ...]:
     """Return the targets of a model that are wanted, all by default.
 
     Raises:
         SettingsError: the model has no such target.
     """
+    from atomlens.predictor.columns import named_targets
+
     known = tuple(target.name for target in model.targets)
-    given = taken_apart(given, known)
-    for name in given:
-        if name not in known:
-            raise SettingsError(f"--target: {unknown_name('target of this model', name, known)}")
+    given = named_targets(given, known, "this model")
     return tuple(name for name in known if not given or name in given)
 
 

@@ -84,7 +84,9 @@ def run(options: argparse.Namespace) -> int:
     targets = known_targets(model, data)
     true = matching_values(data, targets)
     with ProgressLine("predicting", quiet=options.quiet) as progress:
-        prediction = model.predict(gather(data.structures), progress=progress)
+        inputs = gather(data.structures)
+        inputs = replace(inputs, sources=data.sources) if data.sources else inputs
+        prediction = model.predict(inputs, progress=progress)
     prediction = prediction.of_targets([t.name for t in targets])
     prediction, true = mean_of_forms(prediction, true, data)
     metrics = score(prediction, true, means_of(model, targets))

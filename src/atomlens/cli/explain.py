@@ -207,13 +207,16 @@ def refuse_idle(options: argparse.Namespace) -> None:
         "--chemiscope": options.chemiscope is not None,
         "--index-only": options.index_only,
         "--past": options.past is not None,
+        "--workers": options.workers != 0,
+        "--device": options.device != "auto",
     }
     if options.method == COUNTERFACTUAL:
-        what, taken = "--method counterfactual", {"--past"}
+        what, taken = "--method counterfactual", {"--past", "--workers"}
     elif options.by == "environment":
         what, taken = "--by environment", {"--by", "--limit", "--least", "--seed", "--all"}
     else:
-        what, taken = "", {"--at", "--by", "--draw", "--chemiscope", "--index-only"}
+        what = ""
+        taken = {"--at", "--by", "--draw", "--chemiscope", "--index-only", "--workers", "--device"}
     for name in (name for name, is_given in given.items() if is_given and name not in taken):
         if what:
             raise SettingsError(f"{name} does not go with {what}; leave it out.")
@@ -249,7 +252,7 @@ def by_counterfactuals(options: argparse.Namespace) -> int:
 
     model = load_model(options.model)
     folder = usable_folder(options.out)
-    reading = reading_options(options, leave_out=[folder])
+    reading = reading_options(options, leave_out=[folder], n_workers=options.workers)
     given = read_rows(options.inputs, inputs_reading(model, options.inputs, reading))
     found, failures = [], []
     with ProgressLine("exchanging", quiet=options.quiet) as progress:

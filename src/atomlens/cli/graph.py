@@ -45,7 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--builder", default="voronoi", help="voronoi (default), nearest, radius or formula"
     )
     add_set(parser, "FIELD=V", "a setting of the builder; may be repeated")
-    parser.add_argument("--format", choices=("table", "json"), default="table")
+    parser.add_argument(
+        "--format", choices=("table", "json"), help="default: table, json in a file NAME.json"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write here instead of to stdout")
     add_common_arguments(parser)
 
@@ -56,9 +58,11 @@ def run(options: argparse.Namespace) -> int:
     from atomlens.files import write_text
     from atomlens.predictor.inputs import read_atoms
 
-    items = read_atoms(options.inputs, reading_options(options, leave_out=[options.out]))
-    records, failures = describe_graphs(builder, items, quiet=options.quiet)
-    as_json = options.format == "json" or (options.out and options.out.suffix == ".json")
+    reading = reading_options(options, leave_out=[options.out])
+    items, sources = read_atoms(options.inputs, reading)
+    records, failures = describe_graphs(builder, items, sources, quiet=options.quiet)
+    named_json = options.out is not None and options.out.suffix == ".json"
+    as_json = options.format == "json" or (options.format is None and named_json)
     if as_json or len(failures) < len(items):
         text = f"{to_json(records) if as_json else _table(records)}\n"
         if options.out is None:
@@ -70,30 +74,39 @@ def run(options: argparse.Namespace) -> int:
 
 
 def describe_graphs(
-    builder: "GraphBuilder", items: "Sequence[Atoms | Failure]", *, quiet: bool = True
+    builder: "GraphBuilder",
+    items: "Sequence[Atoms | Failure]",
+    sources: Sequence[str],
+    *,
+    quiet: bool = True,
 ) -> tuple[list[dict[str, Any]], list[Failure]]:
-    """Return one record per input, in order, and the inputs that failed."""
+    """Return one record per input, in order, and the inputs that failed.
+
+    ``sources`` are the file or text that each input came from.
+    """
     from atomlens.structures.arrays import name_of
 
     records: list[dict[str, Any]] = []
     failures: list[Failure] = []
     with ProgressLine("neighbours", quiet=quiet) as progress:
-        for done, item in enumerate(items, start=1):
+        for done, (item, source) in enumerate(zip(items, sources, strict=True), start=1):
             failure = item if isinstance(item, Failure) else None
             if not isinstance(item, Failure):
                 try:
-                    records.append(graph_record(builder, item))
+                    records.append(graph_record(builder, item, source))
                 except AtomlensError as error:
                     failure = Failure(name=name_of(item), message=str(error))
             if failure is not None:
                 failures.append(failure)
-                records.append({"name": failure.name, "error": failure.message})
+                records.append(
+                    {"name": failure.name, "source": source or None, "error": failure.message}
+                )
             progress(done, len(items))
     return records, failures
 
 
-def graph_record(builder: "GraphBuilder", atoms: "Atoms") -> dict[str, Any]:
-    """Return the name, the number of atoms and the neighbour pairs of one structure."""
+def graph_record(builder: "GraphBuilder", atoms: "Atoms", source: str) -> dict[str, Any]:
+    """Return the name, the source, the number of atoms and the neighbour pairs of a structure."""
     from atomlens.structures.arrays import warnings_of
 
     graph = builder.build(atoms)
@@ -108,7 +121,12 @@ def graph_record(builder: "GraphBuilder", atoms: "Atoms") -> dict[str, Any]:
         [None] * n_edges if weights is None else weights.tolist(),
     )
     edges = [list(edge) for edge in zip(*columns, strict=True)]
-    record = {"name": graph.name, "n_atoms": len(atoms), "edges": edges}
+    record = {
+        "name": graph.name,
+        "source": source or None,
+        "n_atoms": len(atoms),
+        "edges": edges,
+    }
     said = warnings_of(atoms)
     return record | ({"warning": "; ".join(said)} if said else {})
 

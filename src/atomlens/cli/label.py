@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from atomlens.cli.common import add_common_arguments, add_inputs
+from atomlens.cli.common import Several, add_common_arguments, add_inputs
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit, exit_code, refuse_to_overwrite
 from atomlens.cli.progress import ProgressLine
@@ -55,7 +55,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--with", dest="method", choices=("gcmc",), required=True, help="how")
     parser.add_argument("--gas", choices=("CO2", "N2", "CH4"), default="CO2", help="default: CO2")
     parser.add_argument(
-        "--pressure", type=float, nargs="+", required=True, metavar="P", help="bar; one or several"
+        "--pressure",
+        type=float,
+        action=Several,
+        required=True,
+        metavar="P",
+        help="bar; one or several, as in --pressure 1 16",
     )
     parser.add_argument(
         "--temperature", type=float, default=298.0, metavar="T", help="K (default: 298)"
@@ -133,7 +138,7 @@ def run(options: argparse.Namespace) -> int:
         seed=options.seed,
     )
     outputs = [options.out, options.training_table]
-    items = read_atoms(options.inputs, reading_options(options, leave_out=outputs))
+    items, _ = read_atoms(options.inputs, reading_options(options, leave_out=outputs))
     holding = nullcontext() if options.out is None else only_writer(options.out)
     with holding, ProgressLine("simulating", quiet=options.quiet) as progress:
         known = _known(options)

@@ -78,7 +78,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     importing.add_argument(
         "--neighbors",
-        default="ghost",
         choices=("ghost", "reference", "box30"),
         help="exact (default), or as the authors' later or first code finds those of molecules",
     )
@@ -295,6 +294,17 @@ def _import(options: argparse.Namespace) -> int:
     from atomlens.checkpoints import import_cgcnn, import_scann
 
     if options.kind == "cgcnn":
+        own = {
+            "--settings": options.settings is not None,
+            "--mean": options.mean is not None,
+            "--std": options.std is not None,
+            "--neighbors": options.neighbors is not None,
+        }
+        for name in (name for name, given in own.items() if given):
+            raise SettingsError(
+                f"{name}: it is about models of scann; a checkpoint of cgcnn holds what belongs to "
+                "it. Leave it out."
+            )
         import_cgcnn(options.weights, options.out, target=options.target, unit=options.unit)
     elif options.settings is None:
         raise SettingsError("import scann: name the settings file of that model with --settings.")
@@ -307,7 +317,7 @@ def _import(options: argparse.Namespace) -> int:
             unit=options.unit or "",
             mean=options.mean,
             std=options.std,
-            neighbors=options.neighbors,
+            neighbors=options.neighbors or "ghost",
         )
     emit(
         f"Imported to {options.out}. Try:\n  atomlens predict {options.out} INPUT...\n"

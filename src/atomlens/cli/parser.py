@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NoReturn
 
+from atomlens.cli.common import Several
 from atomlens.cli.reading import add_reading
 from atomlens.version import __version__
 
@@ -121,6 +122,14 @@ def _is_option(word: str) -> bool:
     return re.match(r"--?[A-Za-z][\w-]*(=|$)", word) is not None
 
 
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
 def _key(word: str) -> str:
     return word.lower().replace("-", "").replace("_", "")
 
@@ -139,7 +148,7 @@ class Parser(argparse.ArgumentParser):
 
         A command refuses what it does not know itself, as it knows what is near.
         """
-        words = sys.argv[1:] if args is None else list(args)
+        words = self._one_value_each(sys.argv[1:] if args is None else list(args))
         self._refuse_early_options(words)
         found, strange = super().parse_known_args(words, namespace)
         if strange and not any(map(_is_option, strange)) and self._mixes(words):
@@ -166,6 +175,36 @@ class Parser(argparse.ArgumentParser):
         return ""
 
     _mixing = False
+
+    def _one_value_each(self, words: list[str]) -> list[str]:
+        """Return the words with each number behind an option of several in an option of its own.
+
+        ``--pressure 1 16 mof.cif`` is ``--pressure=1 --pressure=16 mof.cif``: what follows the
+        numbers is an argument again.
+        """
+        several = [
+            option
+            for option, action in self._option_string_actions.items()
+            if isinstance(action, Several)
+        ]
+        spread: list[str] = []
+        option = ""
+        for place, word in enumerate(words):
+            if word == "--":
+                return [*spread, *words[place:]]
+            if option and _is_number(word):
+                if spread[-1] == option:
+                    spread.pop()
+                spread.append(f"{option}={word}")
+                continue
+            option, equals, _ = word.partition("=")
+            meant = [o for o in self._option_string_actions if o.startswith(option)]
+            if option.startswith("--") and len(meant) == 1:
+                option = meant[0]
+                word = option if not equals else word
+            option = option if option in several else ""
+            spread.append(word)
+        return spread
 
     def _mixes(self, words: Sequence[str]) -> bool:
         """Say whether arguments may go on behind an option: where no action has its own grammar."""

@@ -1,6 +1,7 @@
 """``atomlens screen``: any number of candidates through several models, filtered and ranked."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +10,13 @@ from atomlens.cli.common import (
     add_out_folder,
     add_set,
     add_speed,
+    add_targets,
+    refuse_idle_options,
 )
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit
 from atomlens.cli.progress import ProgressLine
-from atomlens.cli.reading import Reads, add_reading, reading_options
+from atomlens.cli.reading import Reads, reading_options
 from atomlens.cli.settings import read_assignments
 from atomlens.errors import SettingsError
 
@@ -60,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="models, then files, folders, globs, tables, SMILES or formulas",
     )
     add_out_folder(parser, required=True, help_text="folder for the results")
+    add_targets(parser)
     parser.add_argument("--where", metavar="EXPR", help="keep the structures for which this holds")
     parser.add_argument("--by", metavar="EXPR", help="column or expression to order them by")
     parser.add_argument("--top", type=int, metavar="N", help="keep the N that come first by --by")
@@ -129,7 +133,13 @@ def settings_of(options: argparse.Namespace) -> "ScreenSettings":
     if options.resume:
         before = ScreenSettings.of_manifest(options.out)
         if not options.given:
-            refuse_options_beside_resume(options)
+            refuse_idle_options(
+                options,
+                sys.modules[__name__],
+                ("given", "out", "resume", "ray", "workers", "quiet", "debug"),
+                "`--resume` alone goes on as it was asked for then; leave {option} out, or begin "
+                "in another folder.",
+            )
             return before
     elif not options.given and read_manifest(options.out) is not None:
         raise SettingsError(
@@ -154,31 +164,12 @@ def settings_of(options: argparse.Namespace) -> "ScreenSettings":
         batch_size=options.batch_size,
         device=options.device,
         shard_size=options.shard_size,
+        targets=tuple(options.target),
         measure=options.measure,
         measure_settings=read_assignments(options.assignments, ["measure"], "measure").get(
             "measure", {}
         ),
     )
-
-
-def refuse_options_beside_resume(options: argparse.Namespace) -> None:
-    """Refuse what would be ignored, since the screening in the folder says how it was asked for.
-
-    Raises:
-        SettingsError: there is something.
-    """
-    parser = argparse.ArgumentParser(add_help=False)
-    add_reading(parser, READS)
-    add_arguments(parser)
-    free = ("given", "out", "resume", "ray", "workers", "quiet", "debug")
-    for action in parser._actions:
-        name = action.dest
-        if name not in free and getattr(options, name) != action.default:
-            option = action.option_strings[-1]
-            raise SettingsError(
-                f"{option}: `--resume` alone goes on as it was asked for then; leave {option} out, "
-                "or begin in another folder."
-            )
 
 
 def models_and_inputs(given: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from atomlens.cli.common import (
     add_common_arguments,
     add_out_folder,
     add_set,
+    refuse_idle_options,
 )
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit, exit_code, failure_sentence, usable_folder
@@ -85,6 +87,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the study, show its effects and claims, write everything."""
     if options.study in ("list", "info"):
+        taken = ("inputs",) if options.study == "info" else ()
+        refuse_idle_options(
+            options,
+            sys.modules[__name__],
+            ("study", "seed", "format", "quiet", "debug", *taken),
+            f"`study {options.study}` runs no study; leave it out.",
+        )
         return describe(options)
     from atomlens.studies import STUDIES, StudyInput
     from atomlens.studies.base import answer, independent
@@ -301,9 +310,13 @@ def _read(options: argparse.Namespace, models: "tuple[Predictor, ...]") -> "Data
                 return load_dataset(path, seed=options.seed, **given)
         if (path / "id_prop.csv").is_file():
             return load_dataset(path, seed=options.seed, **given)
-    items = read_atoms(inputs, reading)
-    data = _as_dataset([item for item in items if not isinstance(item, Failure)])
-    return replace(data, failures=tuple(item for item in items if isinstance(item, Failure)))
+    items, sources = read_atoms(inputs, reading)
+    both = [(i, s) for i, s in zip(items, sources, strict=True) if not isinstance(i, Failure)]
+    return replace(
+        _as_dataset([item for item, _ in both]),
+        sources=tuple(source for _, source in both),
+        failures=tuple(item for item in items if isinstance(item, Failure)),
+    )
 
 
 def _as_dataset(structures: Any) -> "Dataset":

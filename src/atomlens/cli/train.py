@@ -13,7 +13,6 @@ from atomlens.cli.common import (
     add_set,
     add_target_options,
     file_options,
-    taken_apart,
 )
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import default_folder, emit, failure_sentence
@@ -165,6 +164,7 @@ def run(options: argparse.Namespace) -> int:
 def data_and_settings(options: argparse.Namespace) -> "tuple[Dataset, TrainSettings]":
     """Return what is trained on and how, out of the options, the config file and the data."""
     from atomlens.datasets import load_dataset
+    from atomlens.settings import taken_apart
     from atomlens.training import TrainSettings
     from atomlens.training.pipeline import default_model
 

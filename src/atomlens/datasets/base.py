@@ -57,6 +57,8 @@ class Dataset:
     """Names of rows that were left out because no value of the targets is known."""
     row_numbers: NDArray[np.int64] | None = None
     """(n,) number of each sample among all rows of its source, from 0; None if unknown."""
+    sources: tuple[str, ...] = ()
+    """File or text that each sample was read from; empty if nobody knows."""
     reading: dict[str, Any] = field(default_factory=dict)
     """Options with which the source was read, as plain values; those left out are not in it."""
     remarks: tuple[str, ...] = ()
@@ -115,6 +117,7 @@ class Dataset:
             held=None if held is None else held[chosen],
             splits={},
             row_numbers=None if self.row_numbers is None else self.row_numbers[chosen],
+            sources=tuple(self.sources[i] for i in chosen) if self.sources else (),
             node_labels=None if labels is None else tuple(labels[i] for i in chosen),
         )
 

@@ -61,6 +61,8 @@ def load_id_prop(
         names=names,
         limit=limit,
         seed=seed,
+        forms=forms,
+        source_of=lambda row: str(files[names[row]]),
     )
 
 

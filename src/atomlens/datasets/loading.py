@@ -280,12 +280,11 @@ def _from_path(
     options: FileOptions,
     frame: Any,
 ) -> Dataset:
-    if frame is None and not (path.is_file() and is_table(path)):
-        for name in ("structure_column", "name_column"):
-            if getattr(options, name) is not None:
-                raise SettingsError(f"{path}: {name} is about tables, and this is none.")
+    if frame is None:
+        _refuse_idle(path, options, options_of(path))
     if path.suffix.lower() == ".npz":
-        return _finished(load_packed(path), wanted, limit, seed)
+        said = {name: tuple(getattr(options, name)) for name in _ABOUT_TARGETS}
+        return _finished(_declared(load_packed(path), said), wanted, limit, seed)
     if path.is_dir() and (path / "id_prop.csv").is_file():
         return load_id_prop(path, wanted, limit, seed, options.for_targets(), options.for_forms())
     if frame is not None or (path.is_file() and is_table(path)):
@@ -297,6 +296,7 @@ def _from_path(
         )
         table = read_table(path, *places) if frame is None else frame_table(frame, *places)
         if is_optical(table.columns):
+            _refuse_idle(path, options, _OF_OPTICAL)
             optical = optical_dataset(table, str(path), options.grid, path.name.partition(".")[0])
             return _finished(optical, wanted, limit, seed)
         return dataset_of_table(
@@ -310,6 +310,48 @@ def _from_path(
             options.for_forms(),
         )
     return load_inside(path, wanted, limit, seed, options.for_targets(), options.for_forms())
+
+
+_PLACES = ("structure_column", "name_column", "structure_folder")
+_SPECTRA = ("grid", "beyond", "grid_column")
+_TARGETS = ("units", "kinds", "classes", "extensive", "nonnegative")
+_FORMS = ("disorder", "n_models", "conformers", "formulas_first")
+_ROWS = ("polymorphs", "energy_column")
+_IDLE = {
+    **dict.fromkeys(_PLACES, "is about tables, and this is none"),
+    **dict.fromkeys(_SPECTRA, "is about spectra in a table, and this is none"),
+    **dict.fromkeys(_TARGETS, "is about targets that are read, and these say it themselves"),
+    **dict.fromkeys(_FORMS, "is about structures that are read, and these are as they are"),
+}
+"""Why an option is refused where it has no part in what is read."""
+_OF_OPTICAL = frozenset((*_PLACES, "grid", *_ROWS))
+
+
+def options_of(path: Path) -> frozenset[str]:
+    """Return the names of the `FileOptions` that a file or folder of this kind takes."""
+    if path.suffix.lower() == ".npz":
+        return frozenset((*_ABOUT_TARGETS, *_ROWS))
+    if path.is_file() and is_table(path):
+        return frozenset(f.name for f in fields(FileOptions))
+    return frozenset((*_TARGETS, *_FORMS, *_ROWS))
+
+
+def _refuse_idle(path: Path, options: FileOptions, taken: frozenset[str]) -> None:
+    """Refuse what was said and has no part in what is read.
+
+    Raises:
+        SettingsError: there is something.
+    """
+    usual = FileOptions()
+    for name, why in _IDLE.items():
+        value = getattr(options, name)
+        if (
+            name not in taken
+            and name != "formulas_first"
+            and value
+            and value != getattr(usual, name)
+        ):
+            raise SettingsError(f"{path}: {name} {why}; leave it out.")
 
 
 def _finished(dataset: Dataset, wanted: tuple[str, ...], limit: int | None, seed: int) -> Dataset:

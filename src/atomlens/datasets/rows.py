@@ -20,6 +20,7 @@ from atomlens.errors import DatasetError, Failure, StructureError
 from atomlens.printing import reason
 from atomlens.structures.arrays import Structure, StructureArrays, name_of, structure_of
 from atomlens.structures.disorder import REFUSE, DisorderChoice, form_of, name_of_forms
+from atomlens.structures.options import FormsHeard
 from atomlens.structures.workers import Outcome
 from atomlens.units import share_of
 
@@ -66,6 +67,8 @@ def dataset_of_table(
         table.folds,
         limit=limit,
         seed=seed,
+        forms=forms,
+        source_of=lambda row: str(table.forms_of.file_of(row) or path),
     )
 
 
@@ -119,6 +122,8 @@ def load_inside(
         limit=limit,
         seed=seed,
         failures=read.failures,
+        forms=forms,
+        source_of=lambda row: str(structures[row].info.get("source", path)),
     )
 
 
@@ -133,11 +138,14 @@ def assemble(
     limit: int | None,
     seed: int,
     failures: Iterable[Failure] = (),
+    forms: DisorderChoice = REFUSE,
+    source_of: Callable[[int], str],
 ) -> Dataset:
     """Read the structures of the usable rows (of a random sample of them).
 
     A row of several forms (ordered models, conformers) gives a sample for each, of one name,
-    value and row number.
+    value and row number. ``forms`` is what ``read`` makes of them; what of it was about no row is
+    warned of; ``source_of`` tells the file that a row's structure comes from.
 
     Raises:
         DatasetError: no row can be used.
@@ -152,18 +160,20 @@ def assemble(
     known = np.flatnonzero(np.isfinite(chosen.values).any(axis=1)).tolist()
     usable = [row for row in known if row not in chosen.problems]
     rows, structures = [], []
+    watched = FormsHeard(forms)
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         warnings.simplefilter("ignore", DeprecationWarning)  # of other packages
         sample = [usable[i] for i in sample_rows(len(usable), limit, seed)]
         for row, outcome in zip(sample, read(sample), strict=True):
-            result = _forms(path, row, names[row], outcome)
+            result = _forms(path, row, names[row], outcome, watched)
             if isinstance(result, Failure):
                 failed.append(result)
             else:
                 rows += [row] * len(result)
                 structures += result
     _tell(path, [str(w.message) for w in heard])
+    watched.tell()
     if not rows:
         wanted = " and ".join(t.name for t in chosen.targets)
         first = failed[0].message if failed else f"there is no value of {wanted}; add one."
@@ -179,12 +189,17 @@ def assemble(
         failures=tuple(failed),
         without_value=without_value,
         row_numbers=np.array(rows, dtype=np.int64),
+        sources=tuple(map(source_of, rows)),
     )
 
 
-def _forms(path: Path, row: int, name: str | None, outcome: Outcome) -> list[Structure] | Failure:
+def _forms(
+    path: Path, row: int, name: str | None, outcome: Outcome, watched: FormsHeard
+) -> list[Structure] | Failure:
     try:
-        found = [structure_of(atoms) for atoms in outcome.get()]
+        read = outcome.get()
+        found = [structure_of(atoms) for atoms in read]
+        watched.hear(read)
     except StructureError as problem:
         called = _called(row, name)
         return Failure(name=called, message=f"{path}, {called}: {problem}")

@@ -67,9 +67,12 @@ class RowReader:
 
     def file_of(self, row: int) -> Path | None:
         """Return the file that holds the structure of a row; None if the row itself does."""
-        if self.function is not _from_cell:
+        function, arguments = self.function, self.arguments(row)
+        if function is _held_against:
+            function, arguments = arguments[:2]
+        if function is not _from_cell:
             return None
-        cell, _, word, folder = self.arguments(row)
+        cell, _, word, folder = arguments
         if _is_structure(cell) or (word in _TEXTS and word != "file"):
             return None
         path = _file_called(folder, str(cell).strip())
@@ -295,6 +298,11 @@ def _structures(
         if "species" in known and _any(columns[known["species"]], list) and len(sites) > 1:
             held = sites
         if held:
+            if folder is not None:
+                raise DatasetError(
+                    f"{path}: structure_folder {folder} is about tables that name files, and the "
+                    f"column {cut(held[0], 60)!r} of this one holds the structures; leave it out."
+                )
             lowered = {h.strip().lower(): columns[h] for h in held}
             reader = RowReader(_from_record, lambda row: ({k: v[row] for k, v in lowered.items()},))
             return reader, tuple(held)

@@ -1,7 +1,9 @@
 """What the columns of predictions are called, so that no two are called the same."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
+from atomlens.errors import SettingsError, unknown_name
+from atomlens.settings import taken_apart
 from atomlens.targets import Target
 
 FRAME = (
@@ -21,6 +23,24 @@ FRAME = (
 )
 """Columns that do not belong to a target."""
 _ENDINGS = ("_std", "_low", "_high", "_true", "_unit", "_probabilities", "_spread")
+
+
+def named_targets(given: Sequence[str], known: Collection[str], of: str) -> tuple[str, ...]:
+    """Return the targets that were named, one by one or with commas between.
+
+    Args:
+        given: As typed; with a comma only where no target is called so.
+        known: All targets.
+        of: Whose they are, for messages.
+
+    Raises:
+        SettingsError: there is no such target.
+    """
+    names = taken_apart(given, known)
+    for name in names:
+        if name not in known:
+            raise SettingsError(f"--target: {unknown_name(f'target of {of}', name, known)}")
+    return tuple(names)
 
 
 class ColumnNames:

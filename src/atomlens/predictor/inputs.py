@@ -21,7 +21,7 @@ from atomlens.models.base import PropertyModel
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.structures.arrays import Structure, StructureArrays, source_of, structure_of
 from atomlens.structures.disorder import form_of
-from atomlens.structures.options import AS_IT_IS, ReadingOptions
+from atomlens.structures.options import AS_IT_IS, FormsHeard, ReadingOptions
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -118,14 +118,18 @@ def read_rows(given: Any, options: ReadingOptions) -> list[InputRow]:
     from atomlens.structures.reading import read_as
 
     listed = _listed(given, options)
-    if not any(map(has_rows, listed)):
-        return _plain_rows(read_as(given, options))
     rows: list[InputRow] = []
-    for is_one, group in groupby(listed, key=has_rows):
-        if is_one:
-            rows += [row for one in group for row in _rows_of_one(one, options)]
-        else:
-            rows += _plain_rows(read_as(list(group), options))
+    if not any(map(has_rows, listed)):
+        rows = _plain_rows(read_as(given, options))
+    else:
+        for is_one, group in groupby(listed, key=has_rows):
+            if is_one:
+                rows += [row for one in group for row in _rows_of_one(one, options)]
+            else:
+                rows += _plain_rows(read_as(list(group), options))
+    heard = FormsHeard(options.forms)
+    heard.hear(row.item for row in rows)
+    heard.tell()
     return rows
 
 
@@ -138,13 +142,21 @@ def _own_source(item: "Atoms | Structure | Failure") -> str:
     return item.source if isinstance(item, Failure) else source_of(item)
 
 
-def read_atoms(given: Any, options: ReadingOptions = AS_IT_IS) -> "list[Atoms | Failure]":
-    """Return what came of each input as ase.Atoms; see `read_inputs`."""
-    items, _ = read_inputs(given, options)
-    return [
-        StructureArrays.from_structures([item]).to_atoms(0) if isinstance(item, Structure) else item
-        for item in items
+def read_atoms(
+    given: Any, options: ReadingOptions = AS_IT_IS
+) -> "tuple[list[Atoms | Failure], list[str]]":
+    """Return what came of each input as ase.Atoms, and the file or text that it came from.
+
+    See `read_inputs`.
+    """
+    rows = read_rows(given, options)
+    items = [
+        StructureArrays.from_structures([row.item]).to_atoms(0)
+        if isinstance(row.item, Structure)
+        else row.item
+        for row in rows
     ]
+    return items, [row.source for row in rows]
 
 
 def stream_inputs(
@@ -204,14 +216,18 @@ def stream_rows(given: Any, options: ReadingOptions = AS_IT_IS) -> Iterator[list
         for structure in given:
             yield [InputRow(structure, {}, "")]
         return
-    listed = _listed(given, options)
+    listed, heard = _listed(given, options), FormsHeard(options.forms)
     for is_one, group in groupby(listed, key=has_rows):
         if is_one:
             for one in group:
-                yield from ([row] for row in _rows_of_one(one, options))
+                for row in _rows_of_one(one, options):
+                    heard.hear([row.item])
+                    yield [row]
             continue
         for found, source in stream_as(list(group), options):
+            heard.hear(found)
             yield [InputRow(item, {}, source or _own_source(item)) for item in found]
+    heard.tell()
 
 
 def _listed(given: Any, options: ReadingOptions) -> list[Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from atomlens.datasets import DATASETS
-from atomlens.datasets.loading import FileOptions
+from atomlens.datasets.loading import FileOptions, options_of
 from atomlens.datasets.tables import headers_of, is_table
 from atomlens.errors import SettingsError
 from atomlens.predictor.trained import TrainedModel
@@ -50,7 +50,8 @@ def reading_for(
         same = named and str(source) == model.record.data
         kept = {k: v for k, v in kept.items() if same and k not in known}
         return Reading(options={**kept, **given}, remarks=_told(kept, given))
-    kept = {k: v for k, v in kept.items() if k in known and _fits(k, v, source)}
+    taken = options_of(Path(source).expanduser())
+    kept = {k: v for k, v in kept.items() if k in known & taken and _fits(k, v, source)}
     differing = [
         name
         for name, value in kept.items()
@@ -72,7 +73,7 @@ def reading_for(
     if model.reads_formulas:
         options.setdefault("formulas_first", True)
     spectra = [t for t in model.targets if t.is_spectrum]
-    if spectra:
+    if spectra and "grid" in taken:
         options.setdefault("grid", spectra[0].grid)
     single = [t for t in model.targets if not t.is_spectrum]
     options.setdefault("kinds", {t.name: t.kind for t in single})

@@ -2,13 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from atomlens.predictor.columns import ColumnNames
 from atomlens.predictor.trained import TrainedModel
+from atomlens.targets import Target
 
 Kind = Literal["text", "whole", "number", "list", "any"]
 """What a column holds; ``any`` for what a table brought along."""
@@ -19,6 +20,8 @@ ENDS = ("_low", "_high")
 """Of the 90 % interval of a target, where a model has calibrated ones"""
 _BEFORE: dict[str, Kind] = {NAME: "text", SOURCE: "text", FORMULA: "text", N_ATOMS: "whole"}
 _FORMS: dict[str, Kind] = {"ordered_models": "whole", "conformers": "whole"}
+CHOICES = " forms"
+"""Which choices of forms are about an input; for the screening itself, as its state"""
 _AFTER: dict[str, Kind] = {STRUCTURE: "text", WARNING: "text", ERROR: "text", STATE: "text"}
 
 
@@ -66,10 +69,21 @@ class ScreenColumns:
         headers: Iterable[str],
         *,
         has_forms: bool,
+        has_choices: bool = False,
+        targets: Collection[str] | None = None,
         measured: Mapping[str, Kind] | None = None,
     ) -> "ScreenColumns":
-        """Name the columns of models (by label), of a measure and of tables that are read."""
-        own = [own_columns(model, has_forms=has_forms) for model in models.values()]
+        """Name the columns of models (by label), of a measure and of tables that are read.
+
+        ``targets`` are those that are wanted; None: all.
+        """
+        kept = {
+            label: tuple(t for t in model.targets if targets is None or t.name in targets)
+            for label, model in models.items()
+        }
+        own = [
+            own_columns(model, kept[label], has_forms=has_forms) for label, model in models.items()
+        ]
         frame = {**_BEFORE, **(_FORMS if has_forms else {}), **(measured or {}), **_AFTER}
         n_wishes = Counter(word for words in own for word in words)
         taken = set(frame)
@@ -95,26 +109,31 @@ class ScreenColumns:
         for words, names in zip(own, called, strict=True):
             kinds |= {names[word]: kind for word, kind in words.items()}
         kinds |= {**(_FORMS if has_forms else {}), **(measured or {}), **_AFTER}
+        kinds |= {CHOICES: "text"} if has_choices else {}
         units = {
             found[word]: target.unit
-            for model, found in zip(models.values(), called, strict=True)
-            for target in model.targets
+            for wanted, found in zip(kept.values(), called, strict=True)
+            for target in wanted
             for ending in ("", "_std", *ENDS)
-            if target.unit and (word := ColumnNames(model.targets).of(target, ending)) in found
+            if target.unit and (word := ColumnNames(wanted).of(target, ending)) in found
         }
         return cls(of_models=tuple(called), carried=carried, kinds=kinds, units=units)
 
     @property
     def shown(self) -> tuple[str, ...]:
         """The columns of the result: all but what is for the screening itself."""
-        return tuple(name for name in self.kinds if name != STATE)
+        return tuple(name for name in self.kinds if name not in (STATE, CHOICES))
 
 
-def own_columns(model: TrainedModel, *, has_forms: bool) -> dict[str, Kind]:
+def own_columns(
+    model: TrainedModel, targets: tuple[Target, ...], *, has_forms: bool
+) -> dict[str, Kind]:
     """Return the columns of one model by itself: values, errors, unlikeness, units."""
     found: dict[str, Kind] = {}
-    names = ColumnNames(model.targets)
+    names = ColumnNames(targets)
     for target, has_interval in zip(model.targets, model.intervals, strict=True):
+        if target not in targets:
+            continue
         spread = names.of(target, "_std")
         ends = [names.of(target, ending) for ending in ENDS] if has_interval else []
         if target.is_spectrum:
@@ -130,7 +149,7 @@ def own_columns(model: TrainedModel, *, has_forms: bool) -> dict[str, Kind]:
     if model.familiarity is not None:
         found[names["unlike"]] = "number"
     found[names["seen_in"]] = "text"
-    for target in model.targets:
+    for target in targets:
         if target.unit:
             found[names.of(target, "_unit")] = "text"
     return found

@@ -22,6 +22,7 @@ from atomlens.predictor.columns import ColumnNames
 from atomlens.predictor.inputs import Inputs, from_items, without_readers
 from atomlens.predictor.pieces import Found, Piece, read_pieces
 from atomlens.screening.columns import (
+    CHOICES,
     ERROR,
     FORMULA,
     N_ATOMS,
@@ -34,6 +35,7 @@ from atomlens.screening.columns import (
 )
 from atomlens.structures.arrays import Structure, StructureArrays, warnings_of
 from atomlens.structures.disorder import DisorderChoice
+from atomlens.structures.options import choices_about
 from atomlens.structures.workers import Task, Worker, WorkerDiedError
 from atomlens.targets import value_slices
 
@@ -62,6 +64,8 @@ class Job:
     batch_size: int | None = None
     device: str = "auto"
     measure: Measure | None = None
+    targets: tuple[str, ...] | None = None
+    """Names of the targets that are wanted; None: all"""
 
 
 @lru_cache(maxsize=4)
@@ -95,6 +99,8 @@ def answers(job: Job, found: Sequence[Found]) -> list[Row]:
             for model in models
         ]
         measured = {} if job.measure is None else job.measure.rows(models, inputs.structures)
+    if job.targets is not None:
+        predictions = [prediction.of_targets(job.targets) for prediction in predictions]
     if job.strict:
         predictions = [prediction.strictly() for prediction in predictions]
     found_digests = structure_digests(inputs.structures)
@@ -164,6 +170,8 @@ def _row(
         row[ERROR] = found.item.message
         row[STATE] = LEFT_OUT if found.left_out else FAILED
         return row
+    if CHOICES in columns.kinds:
+        row[CHOICES] = " ".join(choices_about(found.item))
     answered = [not error for error in errors]
     row[STATE] = ANSWERED if all(answered) else PARTLY if any(answered) else FAILED
     row[ERROR] = _joined_errors([label for label, _ in job.models], errors)

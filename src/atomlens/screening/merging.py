@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from atomlens.files import discard_file
 from atomlens.reports.journal import TableJournal
 from atomlens.screening.columns import (
+    CHOICES,
     ERROR,
     NAME,
     SOURCE,
@@ -24,6 +25,8 @@ from atomlens.screening.columns import (
 from atomlens.screening.expressions import Expression
 from atomlens.screening.jobs import FAILED, LEFT_OUT, PARTLY
 from atomlens.screening.shards import ShardStore
+from atomlens.structures.disorder import REFUSE, DisorderChoice
+from atomlens.structures.options import idle_forms
 
 RESULTS, FAILURES, DUPLICATES = "results", "failures.csv", "duplicates.csv"
 N_SAME, ALSO = "n_same", "also"
@@ -43,6 +46,8 @@ class Wish:
     lowest: bool = False
     merge: bool = True
     """Of equal structures the first one stands for all."""
+    forms: DisorderChoice = REFUSE
+    """What was wanted of inputs of several forms"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +61,8 @@ class _Seen:
     values: NDArray[np.float64]
     """(n,) by which the best are chosen"""
     states: Counter[str]
+    choices: frozenset[str] | None = None
+    """The choices of forms that are about some of them; None if none was made or read"""
 
 
 def write_results(
@@ -69,6 +76,10 @@ def write_results(
     seen = _look_through(store, n_shards, wish)
     for one in (wish.where, wish.by):
         for doubt in () if one is None else one.doubts()[:1]:
+            warnings.warn(doubt, stacklevel=2)
+    if seen.choices is not None:
+        crystals, shapes = "disorder" in seen.choices, "conformers" in seen.choices
+        for doubt in idle_forms(wish.forms, has_crystals=crystals, has_shapes=shapes):
             warnings.warn(doubt, stacklevel=2)
     answered = seen.digests != 0
     first = np.arange(len(answered))
@@ -129,13 +140,18 @@ def _rows(
 def _look_through(store: ShardStore, n_shards: int, wish: Wish) -> _Seen:
     asked = [one for one in (wish.where, wish.by) if one is not None]
     wanted = sorted({STRUCTURE, STATE}.union(*(one.names for one in asked)))
+    wanted += [CHOICES] if CHOICES in store.kinds else []
     digests: list[NDArray[np.uint64]] = []
     holds: list[NDArray[np.bool_]] = []
     values: list[NDArray[np.float64]] = []
     states: Counter[str] = Counter()
+    choices: set[str] | None = None
     for number in range(n_shards):
         rows = store.rows(number, wanted)
         states.update(row[STATE] for row in rows)
+        for of in (row.get(CHOICES) for row in rows):
+            if of is not None:  # it was read
+                choices = (choices or set()).union(of.split())
         numbers = [int(row[STRUCTURE], 16) or 1 if row[STRUCTURE] else 0 for row in rows]
         digests.append(np.array(numbers, dtype=np.uint64))
         holds.append(np.array([wish.where is None or wish.where.holds(row) for row in rows], bool))
@@ -145,6 +161,7 @@ def _look_through(store: ShardStore, n_shards: int, wish: Wish) -> _Seen:
         holds=np.concatenate([np.zeros(0, bool), *holds]),
         values=np.concatenate([np.zeros(0), *values]),
         states=states,
+        choices=None if choices is None else frozenset(choices),
     )
 
 

@@ -10,6 +10,7 @@ from atomlens.errors import SettingsError
 from atomlens.files import only_writer
 from atomlens.predictor import Predictor
 from atomlens.predictor.box import model_place
+from atomlens.predictor.columns import named_targets
 from atomlens.predictor.folder import SETTINGS, checksum_of
 from atomlens.predictor.pieces import carried_headers, pieces_of
 from atomlens.predictor.reading import take_formulas_first
@@ -85,6 +86,8 @@ class ScreenSettings:
     measure: str | None = None
     """What is read off predicted spectra: ``enz``, the zero of the permittivity"""
     measure_settings: dict[str, Any] = field(default_factory=dict)
+    targets: tuple[str, ...] = ()
+    """Of models of several targets only these; all by default"""
 
     def check(self) -> None:
         """Raise a SettingsError for what cannot be."""
@@ -110,7 +113,8 @@ class ScreenSettings:
         """Return the settings for JSON."""
         names = [name for name in self.__slots__ if name != "models"]
         plain = {name: getattr(self, name) for name in names}
-        return {"models": list(self.models)} | plain | {"inputs": list(self.inputs)}
+        lists = {"inputs": list(self.inputs), "targets": list(self.targets)}
+        return {"models": list(self.models)} | plain | lists
 
     @classmethod
     def of_manifest(cls, folder: Path) -> "ScreenSettings":
@@ -127,6 +131,7 @@ class ScreenSettings:
             given = {name: said[name] for name in cls.__slots__}
             given["models"] = tuple(one["model"] for one in said["models"])
             given["inputs"] = tuple(said["inputs"])
+            given["targets"] = tuple(said["targets"])
             return cls(**given)
         except (KeyError, TypeError) as problem:
             raise SettingsError(
@@ -162,7 +167,8 @@ def screen(
         progress: Called with the number of inputs that are done.
         **settings: Fields of `ScreenSettings`: ``where="gap > 1"``, ``by``, ``top``, ``lowest``,
             ``merge_duplicates``, ``format``, ``disorder``, ``n_models``, ``conformers``,
-            ``strict``, ``reading``, ``batch_size``, ``device``, ``shard_size``, ``measure``.
+            ``strict``, ``reading``, ``batch_size``, ``device``, ``shard_size``, ``measure``,
+            ``targets``.
 
     Raises:
         SettingsError: an expression or setting is impossible, or the folder holds something else.
@@ -215,11 +221,14 @@ def run_screening(
         measure.check(tuple(models.values()))
     elif asked.measure_settings:
         raise SettingsError("measure_settings: they belong to a measure; name it with --measure.")
+    targets = _wanted_targets(models, asked.targets)
     has_forms = asked.disorder == "enumerate" or asked.conformers > 1
     columns = ScreenColumns.of(
         models,
         carried_headers(asked.inputs),
         has_forms=has_forms,
+        has_choices=has_forms or asked.disorder != "refuse",
+        targets=targets,
         measured=None if measure is None else measure.columns,
     )
     wish = Wish(
@@ -228,6 +237,7 @@ def run_screening(
         top=asked.top,
         lowest=asked.lowest,
         merge=asked.merge_duplicates,
+        forms=forms,
     )
     job = Job(
         models=tuple(zip(labels, map(_place, asked.models), strict=True)),
@@ -237,6 +247,7 @@ def run_screening(
         batch_size=asked.batch_size,
         device=asked.device,
         measure=measure,
+        targets=targets,
     )
     runner = _runner(ray)
     manifest = {
@@ -269,6 +280,28 @@ def run_screening(
         n_reused=n_reused,
         n_shards=n_shards,
     )
+
+
+def _wanted_targets(
+    models: Mapping[str, Predictor], given: Sequence[str]
+) -> tuple[str, ...] | None:
+    """Return the targets that were asked for; None: all.
+
+    Raises:
+        SettingsError: there is no such target, or a model has none of them.
+    """
+    if not given:
+        return None
+    known = tuple(dict.fromkeys(t.name for model in models.values() for t in model.targets))
+    wanted = named_targets(given, known, "these models")
+    for label, model in models.items():
+        own = [t.name for t in model.targets]
+        if not set(own) & set(wanted):
+            raise SettingsError(
+                f"--target: the model {label} has none of {', '.join(wanted)}; leave the model "
+                f"out, or name one of its own as well ({', '.join(own)})."
+            )
+    return wanted
 
 
 def _place(given: str) -> str:

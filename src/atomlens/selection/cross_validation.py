@@ -243,7 +243,7 @@ def _pooled(
     predictions: Sequence[Prediction], folds: Sequence[NDArray[np.int64]], dataset: Dataset
 ) -> tuple[Prediction, NDArray[np.float64]]:
     """Return one prediction of all samples, and their values in the same order."""
-    first = predictions[0]
+    first, rows = predictions[0], np.concatenate(list(folds))
 
     def joined(field: str) -> Any:
         return np.concatenate([getattr(p, field) for p in predictions])
@@ -268,8 +268,9 @@ def _pooled(
         carried=(),
         spread=None,
         ordered_models=None,
+        sources=tuple(dataset.sources[i] for i in rows) if dataset.sources else (),
     )
-    return together, dataset.values[np.concatenate(list(folds))]
+    return together, dataset.values[rows]
 
 
 def _figures(metrics: Metrics, target: str) -> dict[str, float | None]:

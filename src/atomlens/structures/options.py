@@ -1,13 +1,17 @@
 """How inputs are read: everything that a user may have to say about it, in one object."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from atomlens.errors import Failure, SettingsError, unknown_name
-from atomlens.structures.arrays import said_of, source_of
+from atomlens.structures.arrays import Structure, said_of, source_of
 from atomlens.structures.disorder import REFUSE, DisorderChoice
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 _Item = TypeVar("_Item")
 
@@ -76,6 +80,65 @@ def check_places(given: Mapping[str, Any]) -> dict[str, Any]:
         if name not in PLACES:
             raise SettingsError(unknown_name("option about tables", name, PLACES))
     return dict(given)
+
+
+class FormsHeard:
+    """Hears what is read, to say in the end which choice of forms was about none of it."""
+
+    def __init__(self, forms: DisorderChoice) -> None:
+        self.forms = forms
+        self.n_read = 0
+        self.has_crystals = False
+        self.has_shapes = False
+        """Something was read that conformers are made of, or models taken of"""
+
+    def hear(self, items: "Iterable[Atoms | Structure | Failure]") -> None:
+        """Take in what came of some inputs."""
+        for item in items:
+            if not isinstance(item, Failure):
+                self.n_read += 1
+                of = choices_about(item)
+                self.has_crystals |= "disorder" in of
+                self.has_shapes |= "conformers" in of
+
+    def idle(self) -> list[str]:
+        """Return a sentence for each choice that was without effect; none if nothing was read."""
+        return idle_forms(
+            self.forms,
+            has_crystals=self.has_crystals or not self.n_read,
+            has_shapes=self.has_shapes or not self.n_read,
+        )
+
+    def tell(self) -> None:
+        """Warn of them."""
+        for sentence in self.idle():
+            warnings.warn(sentence, stacklevel=3)
+
+
+def choices_about(item: "Atoms | Structure") -> tuple[str, ...]:
+    """Return the choices of forms that are about a structure: ``disorder``, ``conformers``.
+
+    None is about those of packed files, which have the form they have.
+    """
+    if isinstance(item, Structure):
+        return ()
+    of = ["disorder"] if item.pbc.any() or "disorder" in item.info else []
+    return (*of, *(["conformers"] if "conformer" in item.info else []))
+
+
+def idle_forms(forms: DisorderChoice, *, has_crystals: bool, has_shapes: bool) -> list[str]:
+    """Return a sentence for each choice of forms that no input is of the kind for."""
+    said = []
+    if forms.how != "refuse" and not has_crystals:
+        said.append(
+            f"disorder {forms.how} had no effect: none of the inputs is a crystal; leave it out"
+        )
+    if forms.conformers > 1 and not has_shapes:
+        said.append(
+            f"conformers {forms.conformers} had no effect: shapes are made of SMILES and models "
+            "taken of an mmCIF of several, and none is among the inputs; leave it out"
+        )
+    return said
 
 
 AS_IT_IS = ReadingOptions()

@@ -16,7 +16,7 @@ from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice, for
 from atomlens.structures.files import files_in, kind_of, known_kinds, numbered, read_file, stem_of
 from atomlens.structures.molecules import conformers_of
 from atomlens.structures.objects import atoms_of
-from atomlens.structures.options import ReadingOptions
+from atomlens.structures.options import FormsHeard, ReadingOptions
 from atomlens.structures.parts import Part, parts_of, read_part
 from atomlens.structures.records import (
     Entry,
@@ -112,6 +112,7 @@ def read(
     """
     choice = DisorderChoice(how=disorder, n_models=n_models, conformers=conformers)
     result = read_as(inputs, ReadingOptions(forms=choice, n_workers=n_workers))
+    _tell_idle(choice, result.items)
     structures, failures = result.structures, result.failures
     if not structures:
         raise StructureError(_all_failed(failures))
@@ -145,7 +146,16 @@ def read_structures(
     """
     choice = DisorderChoice(how=disorder, n_models=n_models, conformers=conformers)
     options = ReadingOptions(forms=choice, leave_out=tuple(leave_out), n_workers=n_workers)
-    return read_as(inputs, options)
+    result = read_as(inputs, options)
+    _tell_idle(choice, result.items)
+    return result
+
+
+def _tell_idle(choice: DisorderChoice, items: "Iterable[Atoms | Failure]") -> None:
+    """Warn of a choice of forms that is about nothing that was read."""
+    heard = FormsHeard(choice)
+    heard.hear(items)
+    heard.tell()
 
 
 def read_as(inputs: Input | Iterable[Input], options: ReadingOptions) -> ReadResult:
@@ -184,8 +194,11 @@ def stream_structures(
     """
     choice = DisorderChoice(how=disorder, n_models=n_models, conformers=conformers)
     options = ReadingOptions(forms=choice, leave_out=tuple(leave_out), n_workers=n_workers)
+    heard = FormsHeard(choice)
     for found, _ in stream_as(inputs, options):
+        heard.hear(found)
         yield found
+    heard.tell()
 
 
 def stream_as(

@@ -280,9 +280,19 @@ def answer(study: "Study", given: StudyInput) -> StudyResult:
     """Run a study on `independent` structures, and say what is known of each: `about_inputs`.
 
     A study of attention also says where that is the mean over the targets of a model.
+
+    Raises:
+        StudyError: a control is given that the study does not ask, or that is of no model.
     """
+    from atomlens.studies.controls import refuse_strangers
     from atomlens.studies.one_target import mixed_attention
 
+    if given.shuffled and not study.takes_shuffled:
+        raise StudyError(
+            f"{study.name}: shuffled labels are no control of it; leave --shuffled out."
+        )
+    if not study.takes_spectra or hasattr(study.settings, "target"):
+        refuse_strangers(given.models, given.shuffled, any_target=hasattr(study.settings, "target"))
     given = independent(given)
     said = dict.fromkeys(map(mixed_attention, given.models)) if study.asks_attention else ()
     mixed = (words for words in said if words)
@@ -292,8 +302,9 @@ def answer(study: "Study", given: StudyInput) -> StudyResult:
 def about_inputs(result: StudyResult, given: StudyInput) -> StudyResult:
     """Return the result with what is known of the structures: what readers found, who knows them.
 
-    Table ``inputs``: of each structure that was given its name, formula, number of atoms, in which
-    part of the training of each model it was, and what its reader found doubtful.
+    Table ``inputs``: of each structure that was given its name, the file or text it comes from, its
+    formula, number of atoms, in which part of the training of each model it was, and what its
+    reader found doubtful.
     """
     structures = given.data.structures
     if not len(structures):
@@ -301,8 +312,10 @@ def about_inputs(result: StudyResult, given: StudyInput) -> StudyResult:
     seen = _labelled([(m.model_name, m.seen_in(structures)) for m in given.models])
     said = structures.warnings or ((),) * len(structures)
     one = len(seen) == 1
+    sources = given.data.sources or (given.data.name,) * len(structures)
     rows = [
-        {"name": name, "formula": structures.formula(i), "n_atoms": int(structures.n_atoms[i])}
+        {"name": name, "source": sources[i]}
+        | {"formula": structures.formula(i), "n_atoms": int(structures.n_atoms[i])}
         | {"seen_in" if one else f"seen_in {m}": parts[i] or None for m, parts in seen.items()}
         | {"warning": "; ".join(said[i]) or None}
         for i, name in enumerate(structures.names)
@@ -358,6 +371,8 @@ class Study(ABC):
     """Whether it is about the attention of a model, and not about one target by its settings."""
     takes_spectra: ClassVar[bool] = False
     """Whether it is about models of spectra, not of single numbers."""
+    takes_shuffled: ClassVar[bool] = True
+    """Whether models trained on shuffled labels are a control of it."""
     makes_map: ClassVar[bool] = False
     """Whether `write_map` lays structures out in a plane for an explorer."""
 

@@ -53,7 +53,32 @@ def refuse_unshuffled(controls: Sequence[Predictor]) -> None:
         )
 
 
-def _kind(predictor: Predictor) -> tuple[object, ...]:
+def refuse_strangers(
+    models: Sequence[Predictor], controls: Sequence[Predictor], *, any_target: bool
+) -> None:
+    """Raise a StudyError for a control that is of none of the models, so that nothing would ask it.
+
+    Args:
+        models: Of the study.
+        controls: Trained on shuffled labels.
+        any_target: The study chooses one of several targets itself.
+    """
+    for control in controls:
+        own = _kind(control)
+        if not any(
+            _kind(m)[1:] == own[1:] and set(_kind(m)[0]) & set(own[0])
+            if any_target
+            else _kind(m) == own
+            for m in models
+        ):
+            raise StudyError(
+                f"--shuffled: a control is a {control.model_name} for "
+                f"{', '.join(t.name for t in control.targets)}, and no model of the study is; give "
+                "the control of a model that is given, or leave it out."
+            )
+
+
+def _kind(predictor: Predictor) -> tuple[tuple[str, ...], str, bool]:
     """Return what a control has in common with its model: targets, model, formulas or sites."""
     targets = tuple(t.name for t in predictor.targets)
     return targets, predictor.model_name, predictor.builder.needs_positions

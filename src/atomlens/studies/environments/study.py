@@ -55,6 +55,7 @@ class Environments(Study):
     summary = "which surroundings of an atom go with which score?"
     Settings = EnvironmentSettings
     takes_spectra = True
+    takes_shuffled = False
 
     def __init__(self, settings: Any = None) -> None:
         super().__init__(settings)

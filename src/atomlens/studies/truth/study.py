@@ -89,6 +89,7 @@ class TruthStudy(Study):
 
     name = "truth"
     summary = "do scores of atoms find what the answer is known to rest on?"
+    takes_shuffled = False
     Settings = TruthSettings
 
     def __init__(self, settings: Any = None) -> None:
