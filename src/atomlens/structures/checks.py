@@ -5,6 +5,7 @@ caller puts that in front.
 """
 
 import math
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -228,6 +229,20 @@ def no_hydrogen(atoms: "Atoms", called_so: set[int]) -> tuple[int, str] | None:
     return (min(lonely), f"no atom is within {LONGEST_H} Å of it") if lonely else None
 
 
+def nothing_to_doubt(atoms: "Atoms") -> bool:
+    """Say at little cost that no distance of a crystal is odd; False: perhaps one is.
+
+    Then `doubtful_distance` has nothing to say, and no atoms overlap.
+    """
+    from ase.data import covalent_radii
+
+    cell, pbc = np.asarray(atoms.cell[:], dtype=float), np.asarray(atoms.pbc, dtype=bool)
+    radii = covalent_radii[atoms.numbers]
+    reach = max(SHORTEST_BOND, 2 * _NEAREST * float(radii.max(initial=0)))
+    near = _nearness(atoms.positions, cell, pbc, reach, _NEAREST * radii)
+    return near == 1 or (near == 0 and not _about_loneliness(atoms, cell, pbc))
+
+
 def doubtful_distance(atoms: "Atoms") -> str:
     """Return why distances between atoms cannot be right, as a sentence; empty if they can.
 
@@ -345,13 +360,10 @@ def _about_loneliness(atoms: "Atoms", cell: NDArray[np.float64], pbc: NDArray[np
 
     Balls that far apart fill at most 74 % of a crystal, so most need no search.
     """
-    from ase.data.vdw_alvarez import vdw_radii
-
     positions, n = atoms.positions, len(atoms)
     if n < 2 and not pbc.any():
         return ""
-    reach = _APART * np.nan_to_num(vdw_radii[atoms.numbers], nan=LONGEST_TO_A_NEIGHBOUR / 2)
-    reach[np.isin(atoms.numbers, _GASES)] *= _GASES_APART / _APART
+    reach = _lonely_radii()[atoms.numbers]
     least = min(LONGEST_TO_A_NEIGHBOUR, 2 * float(reach.min()))
     if pbc.all() and abs(np.linalg.det(cell)) < n * least**3 / 2**0.5:
         return ""
@@ -368,6 +380,17 @@ def _about_loneliness(atoms: "Atoms", cell: NDArray[np.float64], pbc: NDArray[np
     else:
         near, told = "within reach", f" (the nearest are {pairs.distances.min():.2f} Å apart)"
     return f"{who} {near} of {whom}{told}; check the unit, which must be Å"
+
+
+@cache
+def _lonely_radii() -> NDArray[np.float64]:
+    """(n_elements,) within the sum of two of these, atoms are neighbours, Å."""
+    from ase.data.vdw_alvarez import vdw_radii
+
+    known = np.concatenate([vdw_radii, np.full(len(SYMBOLS) - len(vdw_radii), np.nan)])
+    reach = _APART * np.nan_to_num(known, nan=LONGEST_TO_A_NEIGHBOUR / 2)
+    reach[list(_GASES)] *= _GASES_APART / _APART
+    return np.asarray(reach)
 
 
 def _all_apart(
@@ -398,8 +421,19 @@ def _nearness(
     known, apart = _last_apart[0]
     if distance <= apart and known == content:
         return 0
-    from atomlens.structures.kernels import nearness
+    from atomlens.structures.kernels import nearness, nearness_in_cell
 
+    if radii is not None and pbc.all() and 0 < len(positions) <= _FEW_ATOMS:
+        heights, inverse = _heights_and_inverse(cell)
+        far, least = _a_little_more(distance), _a_little_more(SHORTEST_BOND)
+        if not (heights.min() * _MOST_IMAGES_ALONG > far and abs(positions.sum()) < math.inf):
+            return 2
+        compiled = worth_compiling(nearness_in_cell, len(positions) ** 2, _PLAIN_POINTS)
+        few = nearness_in_cell if compiled else plain(nearness_in_cell)
+        found = int(few(positions, cell, inverse, heights, far, _a_little_more(radii), least))
+        if found < 2:
+            _last_apart[0] = content, distance if found == 0 else SHORTEST_BOND
+        return found
     basis = np.ascontiguousarray(_periodic_basis(cell, pbc)) if pbc.any() else np.eye(3)
     heights, inverse = _heights_and_inverse(basis)
     if not heights[pbc].min(initial=np.inf) > (2.01 * distance if radii is None else 0):
@@ -449,6 +483,10 @@ def _repeated(
 
 
 _MOST_REPEATED = 2000
+_FEW_ATOMS = 40
+"""All pairs of so many are looked at in less time than it takes to sort them."""
+_MOST_IMAGES_ALONG = 10.0
+"""Cells to each side; a thinner cell is looked at in another way."""
 _GASES = (2, 10, 18, 36, 54, 86)
 _NO_RADII = np.zeros(0)
 _last_apart: list[tuple[tuple[bytes, ...], float]] = [((), 0.0)]

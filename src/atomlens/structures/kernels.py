@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.machine import entry_point
+from atomlens.machine import compiled, entry_point, kept
 
 
 @entry_point
@@ -65,3 +65,201 @@ def nearness(
                 return 2
             found = 1
     return found
+
+
+@entry_point
+def nearness_in_cell(
+    positions: NDArray[np.float64],
+    cell: NDArray[np.float64],
+    inverse: NDArray[np.float64],
+    heights: NDArray[np.float64],
+    distance: float,
+    radii: NDArray[np.float64],
+    least: float,
+) -> int:
+    """Return what `nearness` returns, for few atoms in a cell of any size that repeats everywhere.
+
+    Args:
+        positions: (n, 3) Å.
+        cell: (3, 3) rows are lattice vectors, Å.
+        inverse: (3, 3) its inverse.
+        heights: (3,) distances of opposite faces, Å.
+        distance: Å.
+        radii: (n,) Å.
+        least: Å.
+    """
+    n, found = positions.shape[0], 0
+    limit = distance * distance
+    ra, rb, rc = distance / heights[0], distance / heights[1], distance / heights[2]
+    for i in range(n):
+        for j in range(i, n):
+            x = positions[j, 0] - positions[i, 0]
+            y = positions[j, 1] - positions[i, 1]
+            z = positions[j, 2] - positions[i, 2]
+            fa = x * inverse[0, 0] + y * inverse[1, 0] + z * inverse[2, 0]
+            fb = x * inverse[0, 1] + y * inverse[1, 1] + z * inverse[2, 1]
+            fc = x * inverse[0, 2] + y * inverse[1, 2] + z * inverse[2, 2]
+            too_near = max(least, radii[i] + radii[j]) ** 2
+            for a in range(math.ceil(-ra - fa), math.floor(ra - fa) + 1):
+                for b in range(math.ceil(-rb - fb), math.floor(rb - fb) + 1):
+                    for c in range(math.ceil(-rc - fc), math.floor(rc - fc) + 1):
+                        if i == j and a == 0 and b == 0 and c == 0:
+                            continue
+                        u = x + a * cell[0, 0] + b * cell[1, 0] + c * cell[2, 0]
+                        v = y + a * cell[0, 1] + b * cell[1, 1] + c * cell[2, 1]
+                        w = z + a * cell[0, 2] + b * cell[1, 2] + c * cell[2, 2]
+                        squared = u * u + v * v + w * w
+                        if squared > limit:
+                            continue
+                        if squared <= too_near:
+                            return 2
+                        found = 1
+    return found
+
+
+@kept(nogil=True, error_model="numpy", _nrt=False)
+def images_of(
+    fractional: NDArray[np.float64],
+    rotations: NDArray[np.float64],
+    translations: NDArray[np.float64],
+    cell: NDArray[np.float64],
+    rounding: NDArray[np.float64],
+    given: NDArray[np.float64],
+    tolerance: float,
+    rounded_tolerance: float,
+    positions: NDArray[np.float64],
+    sites: NDArray[np.int64],
+    counts: NDArray[np.int64],
+) -> int:
+    """Make the images of all sites, each once, as `structures.cif.operations.expand` does.
+
+    In the same order of sums, so with the same bits where no row of a rotation has three numbers.
+    Return how many there are, or -1 where a question is near: whether the operations fit the cell,
+    whether an image is its own site, whether a site has the multiplicity given.
+
+    Args:
+        fractional: (n_sites, 3)
+        rotations: (n_operations, 3, 3) a whole space group.
+        translations: (n_operations, 3)
+        cell: (3, 3) Å
+        rounding: (n_sites, 3) the last digit written of each coordinate
+        given: (n_sites,) multiplicities; NaN where unknown
+        tolerance: Å; images nearer than this are one
+        rounded_tolerance: Å; the same for coordinates of few digits
+        positions: (n_sites * n_operations + 2, 3) receives fractional coordinates of the images;
+            the last two rows are for working in
+        sites: (n_sites * n_operations,) receives the site of each
+        counts: (n_sites,) receives how many images each site has
+    """
+    n_sites, n_operations = fractional.shape[0], rotations.shape[0]
+    if not _fit(rotations, cell):
+        return -1
+    middle, image = positions[n_sites * n_operations], positions[n_sites * n_operations + 1]
+    n_found = 0
+    for s in range(n_sites):
+        stays = 0
+        for c in range(3):
+            middle[c] = 0.0
+        for k in range(n_operations):
+            for i in range(3):
+                r = rotations[k, i]
+                image[i] = (
+                    r[0] * fractional[s, 0] + r[1] * fractional[s, 1] + r[2] * fractional[s, 2]
+                )
+                image[i] = image[i] + translations[k, i] - fractional[s, i]
+                image[i] = image[i] - np.rint(image[i])
+            away = _length(image, cell)
+            reach = _reach(rotations[k], rounding[s], cell)
+            reach = min(max(reach, tolerance), rounded_tolerance)
+            if abs(away - reach) < 1e-7:
+                return -1
+            if away < reach:
+                stays += 1
+                for c in range(3):
+                    middle[c] += image[c]
+        if stays == 0:
+            return -1
+        for c in range(3):
+            middle[c] = fractional[s, c] + middle[c] / stays if stays > 1 else fractional[s, c]
+        first = n_found
+        for k in range(n_operations):
+            for i in range(3):
+                r = rotations[k, i]
+                image[i] = r[0] * middle[0] + r[1] * middle[1] + r[2] * middle[2]
+                image[i] = image[i] + translations[k, i]
+                image[i] = max(image[i] - math.floor(image[i] + 1e-9), 0.0)
+            is_new = True
+            for other in range(first, n_found):
+                if _same_step(positions[other], image):
+                    is_new = False
+                    break
+            if is_new:
+                for c in range(3):
+                    positions[n_found, c] = image[c]
+                sites[n_found] = s
+                n_found += 1
+        counts[s] = n_found - first
+        if counts[s] * stays != n_operations:
+            return -1
+        if not math.isnan(given[s]) and given[s] != counts[s]:
+            return -1
+    return n_found
+
+
+@compiled
+def _length(shift: NDArray[np.float64], cell: NDArray[np.float64]) -> float:
+    squared = 0.0
+    for c in range(3):
+        v = shift[0] * cell[0, c] + shift[1] * cell[1, c] + shift[2] * cell[2, c]
+        squared += v * v
+    return math.sqrt(squared)
+
+
+@compiled
+def _reach(
+    rotation: NDArray[np.float64], rounding: NDArray[np.float64], cell: NDArray[np.float64]
+) -> float:
+    """Return how far the last digits of a place may take its image from where it belongs, Å."""
+    reach = 0.0
+    for i in range(3):
+        spread = 0.0
+        for j in range(3):
+            spread += abs(rotation[i, j] - (1.0 if i == j else 0.0)) * rounding[j]
+        if spread > 0.0:
+            reach += spread * math.sqrt(_product(cell, i, i))
+    return reach
+
+
+@compiled
+def _same_step(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    for c in range(3):
+        first = math.floor((one[c] + 0.0137035999) * 1048576.0)
+        second = math.floor((other[c] + 0.0137035999) * 1048576.0)
+        if (first - second) % 1048576 != 0:
+            return False
+    return True
+
+
+@compiled
+def _fit(rotations: NDArray[np.float64], cell: NDArray[np.float64]) -> bool:
+    """Say whether operations clearly leave the lengths and angles of a cell alone."""
+    largest, worst = 0.0, 0.0
+    for i in range(3):
+        for j in range(3):
+            largest = max(largest, abs(_product(cell, i, j)))
+    for k in range(rotations.shape[0]):
+        r = rotations[k]
+        for i in range(3):
+            for j in range(3):
+                moved = -_product(cell, i, j)
+                for m in range(3):
+                    for n in range(3):
+                        if r[m, i] != 0.0 and r[n, j] != 0.0:
+                            moved += r[m, i] * _product(cell, m, n) * r[n, j]
+                worst = max(worst, abs(moved))
+    return worst < 0.019 * largest
+
+
+@compiled
+def _product(cell: NDArray[np.float64], i: int, j: int) -> float:
+    return float(cell[i, 0] * cell[j, 0] + cell[i, 1] * cell[j, 1] + cell[i, 2] * cell[j, 2])

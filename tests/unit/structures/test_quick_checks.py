@@ -11,7 +11,7 @@ from atomlens.errors import StructureError
 from atomlens.machine import compiler
 from atomlens.structures import checks
 from atomlens.structures.checks import _all_apart, _heights, check_cell, doubtful_distance
-from atomlens.structures.cif.atoms import _vectors
+from atomlens.structures.cif.cell import vectors
 
 Values = NDArray[np.float64]
 needs_compiler = pytest.mark.skipif(compiler() is None, reason="the quick answer is compiled")
@@ -63,7 +63,7 @@ def test_atoms_on_both_sides_of_a_face_are_near() -> None:
         assert _all_apart(positions, cell, np.zeros(3, dtype=bool), 0.1)
 
 
-def test_heights_of_a_cell_are_those_of_its_reciprocal_vectors() -> None:
+def test_heights_of_a_cell_are_those_of_its_reciprocalvectors() -> None:
     rng = np.random.default_rng(0)
     for _ in range(50):
         cell = rng.normal(0, 3, (3, 3))
@@ -79,9 +79,9 @@ def test_lattice_vectors_are_those_of_ase_to_the_last_bit() -> None:
     angles = [*rng.uniform(70, 110, (40, 3)).tolist(), [90, 90, 120], [90, 90, 90], [60, 60, 60]]
     for one in angles:
         lengths = rng.uniform(2, 12, 3).tolist()
-        ours = _vectors(*lengths, *map(float, one))
+        ours = vectors(*lengths, *map(float, one))
         np.testing.assert_array_equal(ours, cellpar_to_cell([*lengths, *one]))
-    assert np.isnan(_vectors(3, 3, 3, 10, 10, 100)).any()
+    assert np.isnan(vectors(3, 3, 3, 10, 10, 100)).any()
 
 
 @needs_compiler
@@ -98,7 +98,7 @@ def test_a_doubt_about_distances_is_that_of_a_count_of_all_pairs(
             rng.choice([1, 6, 8, 11, 26, 55], n),
             cell=cell,
             scaled_positions=rng.random((n, 3)),
-            pbc=[bool(k >> axis & 1) for axis in range(3)],
+            pbc=[bool(k % 2 or k >> axis & 1) for axis in (1, 2, 3)],
         )
         crystals.append(atoms)
     quick = [doubtful_distance(atoms) for atoms in crystals]
@@ -110,6 +110,12 @@ def test_a_doubt_about_distances_is_that_of_a_count_of_all_pairs(
     ]
     assert not any(said for said, alone in zip(slow, lonely, strict=True) if alone)
     assert 20 < sum(map(bool, slow)) < 100
+
+
+@needs_compiler
+def test_elements_without_a_known_radius_may_be_lonely() -> None:
+    atoms = Atoms("Rf2", [[0, 0, 0], [7, 0, 0]], cell=[29, 29, 29], pbc=True)
+    assert doubtful_distance(atoms).startswith("no two of its atoms")
 
 
 @needs_compiler

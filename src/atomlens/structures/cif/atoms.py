@@ -3,10 +3,9 @@
 tags.py reads the tags, sites.py the atom loop, symmetry.py adds the images.
 """
 
-import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +24,10 @@ from atomlens.structures.checks import (
     no_hydrogen,
     pairs_within,
 )
-from atomlens.structures.cif.evidence import units_in_cell
+from atomlens.structures.cif.cell import CELL_TAGS, vectors
+from atomlens.structures.cif.evidence import agrees, units_in_cell
 from atomlens.structures.cif.operations import Images
+from atomlens.structures.cif.plain import plain_crystal
 from atomlens.structures.cif.sites import Sites, column, formula_amounts, number
 from atomlens.structures.cif.symmetry import Cell, all_atoms
 from atomlens.structures.cif.tags import MAGNETIC, Tags, first_tag, read_tags
@@ -50,9 +51,6 @@ from atomlens.structures.records import (
 if TYPE_CHECKING:
     from ase import Atoms
 
-_CELL = tuple(f"_cell_length_{x}" for x in "abc") + tuple(
-    f"_cell_angle_{x}" for x in ("alpha", "beta", "gamma")
-)
 _LONGEST_OH = 1.25
 """Å; a hydrogen within it is bound to an oxygen (0.96 Å)."""
 _MODEL = "_atom_site_pdbx_pdb_model_num"
@@ -78,6 +76,9 @@ def read_cif(text: str, disorder: DisorderChoice = REFUSE) -> list[Entry]:
             if place >= disorder.conformers > 1:
                 break
             name = block + (f"-model-{model}" if model else "") if len(with_atoms) > 1 else ""
+            if not model and (plain := plain_crystal(part)) is not None:
+                entries.append(Entry(name, plain))
+                continue
             found = attempt_all(
                 name,
                 lambda part=part: _build(part, is_cut, disorder),  # type: ignore[misc]
@@ -336,18 +337,20 @@ def _has_cartesian(tags: Tags) -> bool:
 
 def _cell(tags: Tags) -> NDArray[np.float64] | None:
     """(3, 3) lattice vectors in Å, the first along x; None where the file has no cell."""
-    found = [column(tags, tag) for tag in _CELL]
+    found = [column(tags, tag) for tag in CELL_TAGS]
     values = [number(*values[:1]) for values in found]
     if not any(values) or (not any(values[:3]) and _has_cartesian(tags)):
         return None
-    missing = [tag for tag, value in zip(_CELL, values, strict=True) if value is None]
+    missing = [tag for tag, value in zip(CELL_TAGS, values, strict=True) if value is None]
     if missing:
         advice = decimal_comma(str(*column(tags, missing[0])[:1])) or "complete the cell"
         raise StructureError(f"{missing[0]} is missing or not a number; {advice}")
-    negative = next((t for t, v in zip(_CELL, values, strict=True) if v is not None and v <= 0), "")
+    negative = next(
+        (t for t, v in zip(CELL_TAGS, values, strict=True) if v is not None and v <= 0), ""
+    )
     if negative:
         raise StructureError(f"{negative} is not above zero; correct the cell")
-    cell = _vectors(*(float(value or 0.0) for value in values))
+    cell = vectors(*(float(value or 0.0) for value in values))
     if not np.isfinite(cell).all():
         shown = ", ".join(f"{value:g}" for value in values if value is not None)
         raise StructureError(f"lengths and angles {shown} do not form a cell; correct them")
@@ -355,42 +358,10 @@ def _cell(tags: Tags) -> NDArray[np.float64] | None:
     return cell
 
 
-def _vectors(
-    a: float, b: float, c: float, alpha: float, beta: float, gamma: float
-) -> NDArray[np.float64]:
-    """(3, 3) lattice vectors as ase lays them, the first along x; NaN where there are none."""
-    (cos_alpha, _), (cos_beta, _), (cos_gamma, sin_gamma) = map(_turn, (alpha, beta, gamma))
-    if sin_gamma == 0:
-        return np.full((3, 3), np.nan)
-    y = (cos_alpha - cos_beta * cos_gamma) / sin_gamma
-    square = 1.0 - cos_beta * cos_beta - y * y
-    if not square >= 0:
-        return np.full((3, 3), np.nan)
-    third = [c * cos_beta, c * y, c * math.sqrt(square)]
-    return np.array([[a, 0.0, 0.0], [b * cos_gamma, b * sin_gamma, 0.0], third])
-
-
-def _turn(degrees: float) -> tuple[float, float]:
-    """Return cosine and sine of an angle; those of right angles are exact."""
-    if abs(abs(degrees) - 90) < 2 * math.ulp(90.0):
-        return 0.0, math.copysign(1.0, degrees)
-    radians = degrees * math.pi / 180.0
-    return float(np.cos(radians)), float(np.sin(radians))
-
-
-def _agrees(symbols: list[str], amounts: Mapping[str, Fraction]) -> bool:
-    """Say whether atoms have the proportions of the sum formula."""
-    counts = Counter(symbols)
-    if set(counts) != set(amounts):
-        return False
-    n_atoms, n_formula = len(symbols), total_amount(amounts.values())
-    return all(abs(counts[s] / n_atoms - float(amounts[s]) / n_formula) < 1e-3 for s in counts)
-
-
 def _compare_with_formula(atoms: "Atoms", tags: Tags, is_cut: bool, absent: float) -> None:
     """Refuse a file that breaks off after part of its atoms; mention a mismatch otherwise."""
     amounts, symbols = formula_amounts(tags), atoms.get_chemical_symbols()
-    if not amounts or _agrees(symbols, amounts):
+    if not amounts or agrees(Counter(symbols), amounts):
         n_formula = total_amount(amounts.values())
         if n_formula > 1.02 * len(atoms) and units_in_cell(tags) is None:
             add_warning(
@@ -407,7 +378,7 @@ def _compare_with_formula(atoms: "Atoms", tags: Tags, is_cut: bool, absent: floa
     shown = " ".join(f"{s}{float(n):g}" if n != 1 else s for s, n in amounts.items())
     heavy = {s: n for s, n in amounts.items() if s != "H"}
     n_hydrogen, listed = amounts.get("H", Fraction(0)), symbols.count("H")
-    if heavy and n_hydrogen and _agrees([s for s in symbols if s != "H"], heavy):
+    if heavy and n_hydrogen and agrees(Counter(s for s in symbols if s != "H"), heavy):
         n_units = (len(symbols) - listed) / float(sum(heavy.values()))
         said = n_units * float(n_hydrogen)
         if said > listed:

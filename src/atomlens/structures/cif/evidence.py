@@ -74,6 +74,14 @@ def weigh(
     return Evidence(tuple(agrees), tuple(contradicts))
 
 
+def agrees(counts: Mapping[str, float], amounts: Mapping[str, Fraction]) -> bool:
+    """Say whether numbers of atoms have the proportions of the sum formula."""
+    if set(counts) != set(amounts):
+        return False
+    n_atoms, n_formula = sum(counts.values()), total_amount(amounts.values())
+    return all(abs(counts[s] / n_atoms - float(amounts[s]) / n_formula) < 1e-3 for s in counts)
+
+
 Item = tuple[str, bool | None]
 """What an item says, and whether it agrees; None where it says nothing."""
 

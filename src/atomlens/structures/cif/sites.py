@@ -23,7 +23,7 @@ _CHARGE_TAGS = (
     "_atom_site_partial_charge",
     "_atom_site_charges",
 )
-_MULTIPLICITY_TAGS = (
+MULTIPLICITY_TAGS = (
     "_atom_site_symmetry_multiplicity",
     "_atom_site_site_symmetry_multiplicity",
 )
@@ -76,7 +76,7 @@ def last_digit(value: Any) -> float:
 
 def formula_amounts(tags: Tags, *others: str) -> dict[str, Fraction]:
     """Return the sum formula of the file, or that of another tag; empty if it has none."""
-    text = " ".join(_known(x) for x in column(tags, "_chemical_formula_sum", *others))
+    text = " ".join(known(x) for x in column(tags, "_chemical_formula_sum", *others))
     try:
         return amounts_in_formula(text, adducts=False)
     except StructureError:
@@ -139,7 +139,7 @@ class Sites:
             return
         texts = self._values("_atom_site_occupancy")
         for i in rows:
-            share, text = self._shares[i], _known(texts[i])
+            share, text = self._shares[i], known(texts[i])
             if share < 0 or (text and not np.isfinite(share)):
                 raise StructureError(
                     f"{self.name(i)}: the occupancy {short(text)} is no number from 0 to 1; "
@@ -155,8 +155,8 @@ class Sites:
         found = [
             element_of(
                 lambda i=i: self.name(i),  # type: ignore[misc]
-                _known(labels[i]) if labels else "",
-                _known(types[i]) if types else "",
+                known(labels[i]) if labels else "",
+                known(types[i]) if types else "",
                 formula,
             )
             for i in self.rows
@@ -227,8 +227,8 @@ class Sites:
         groups = [self._values(tag) for tag in _GROUP_TAGS]
         found: list[tuple[str, str] | None] = []
         for row in self.rows:
-            group = next((g for values in groups if (g := _known(values[row]))), "")
-            found.append(None if group in ("", "0") else (_known(assemblies[row]), group))
+            group = next((g for values in groups if (g := known(values[row]))), "")
+            found.append(None if group in ("", "0") else (known(assemblies[row]), group))
         return found
 
     def name(self, row: int) -> str:
@@ -296,12 +296,12 @@ class Sites:
 
     def multiplicities(self) -> NDArray[np.float64] | None:
         """(n_sites,) multiplicities that the file gives, NaN where unknown; None without any."""
-        found = self._numbers(*_MULTIPLICITY_TAGS)[self.rows]
+        found = self._numbers(*MULTIPLICITY_TAGS)[self.rows]
         if np.isnan(found).all():  # "4a" says it as well
             letters = [re.match(r"\d+(?=[a-zA-Z])", str(x)) for x in self._values(*_WYCKOFF_TAGS)]
             found = np.array([float(m[0]) if (m := letters[i]) else np.nan for i in self.rows])
-        known = found >= 1
-        return np.where(known, found, np.nan) if known.any() else None
+        there = found >= 1
+        return np.where(there, found, np.nan) if there.any() else None
 
     def charges(self) -> NDArray[np.float64] | None:
         """(n_sites,) partial charges of the file, e; None unless every atom has one.
@@ -319,13 +319,13 @@ class Sites:
             values = [number(of_kind.get(kind)) for kind in named]
         else:
             values = [number(listed[i]) if i < len(listed) else None for i in self.rows]
-        known = [v for v in values if v is not None]
-        if known and len(known) < len(values):
+        there = [v for v in values if v is not None]
+        if there and len(there) < len(values):
             self.doubts.append(
-                f"{len(values) - len(known)} of {len(values)} atoms have no number in {name}, so "
+                f"{len(values) - len(there)} of {len(values)} atoms have no number in {name}, so "
                 "none of its partial charges was taken; complete the column"
             )
-        return np.array(known) if known and len(known) == len(values) else None
+        return np.array(there) if there and len(there) == len(values) else None
 
     def occupied(
         self, fractional: NDArray[np.float64]
@@ -384,7 +384,7 @@ class Sites:
         )
 
 
-def _known(value: Any) -> str:
+def known(value: Any) -> str:
     """Return a value as text; empty for ``?``, ``.`` and nothing."""
     text = "" if value is None else str(value).strip()
     return "" if text in ("?", ".") else text
@@ -395,7 +395,7 @@ def _slack(value: Any) -> float:
 
     An occupancy of at least 0.95 only: what is written 0.9 is 0.9.
     """
-    text = _known(value)
+    text = known(value)
     match = re.fullmatch(r"([-+]?\d*\.?(\d*))\((\d+)\)", text)
     if match:
         return min(2 * int(match[3]) * 10.0 ** -len(match[2]), _SLACK_ABOVE)

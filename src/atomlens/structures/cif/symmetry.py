@@ -80,6 +80,9 @@ _PARENTS = (
 )
 _SYSTEMS = ("_space_group_crystal_system", "_symmetry_cell_setting", "_symmetry_crystal_system")
 
+SYMMETRY_TAGS = (_LISTS[0][0], _LISTS[1][0], *_HALL_NAMES, *_GROUP_NAMES, *_NUMBERS, *_SCHOENFLIES)
+"""What crystals say of their symmetry that are neither magnetic nor modulated."""
+
 _SHORTEST = 0.55
 """Sums of covalent radii; a reading that brings atoms nearer than that cannot be meant."""
 
@@ -151,15 +154,7 @@ def all_atoms(listed: Cell) -> tuple[Images, list[str]]:
             f"{groups[0].said} is given in axes of its own, and no symmetry operations are listed; "
             f"{_ADVICE}"
         )
-    if lists:
-        doubts += [
-            f"{lists[0].said} are not those of {group.said}, but of other axes or glides; the "
-            "operations were taken"
-            for group in groups
-            if group.name
-            and lists[0].number in group.numbers
-            and not any(_same_setting(one.texts, group.name, group.said) for one in lists)
-        ][:1]
+    doubts += _other_axes(lists, groups)
     if unknown and not lists:
         doubts.append(f"{unknown[0]} is not known; {readings[0][0]} was taken")
     if len(readings) == 1:
@@ -172,6 +167,47 @@ def all_atoms(listed: Cell) -> tuple[Images, list[str]]:
         if one.said == filled.said and one.part is not None:
             doubts.append(_completed(one, one.part, filled, groups, listed))
     return filled.images, doubts
+
+
+def _other_axes(lists: "list[_List]", groups: list[Group]) -> list[str]:
+    """Say where the operations are those of a named type of group, but in other axes."""
+    return [
+        f"{lists[0].said} are not those of {group.said}, but of other axes or glides; the "
+        "operations were taken"
+        for group in groups
+        if lists
+        and group.name
+        and lists[0].number in group.numbers
+        and not any(_same_setting(one.texts, group.name, group.said) for one in lists)
+    ][:1]
+
+
+Said = tuple[tuple[str, tuple[str, ...]], ...]
+"""Some of `SYMMETRY_TAGS`, and their values"""
+
+
+@lru_cache(maxsize=2048)
+def only_reading(said: Said) -> Operations | None:
+    """Return the operations where a file says its symmetry in one way alone; None otherwise.
+
+    Nothing is left to be chosen then, and nothing to be warned of, whatever the atoms are. Only
+    operations that add two coordinates at most are returned, as nearly all do.
+    """
+    tags = {tag: list(values) for tag, values in said}
+    try:
+        lists, named = _lists(tags), list(_named(tags))
+    except StructureError:
+        return None
+    if not all(group.numbers for group in named) or _other_axes(lists, named):
+        return None
+    readings = _distinct_readings(lists, named)
+    if len(readings) != 1 or len(readings[0][1]) != 1:
+        return None
+    if any(one.part is not None for one in lists):
+        return None
+    operations = readings[0][1][0][1]
+    rows = (operations.rotations != 0).sum(axis=2)
+    return operations if rows.max() < 3 else None  # sums of three depend on their order
 
 
 def _completed(
