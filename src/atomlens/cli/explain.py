@@ -118,12 +118,11 @@ def run(options: argparse.Namespace) -> int:
     if options.by == "environment":
         return by_environment(options)
     from atomlens.machine import choose_device
-    from atomlens.predictor.inputs import stream_rows, without_readers
+    from atomlens.predictor.inputs import stream_rows
     from atomlens.predictor.prediction import need_sources
     from atomlens.predictor.reading import inputs_reading
     from atomlens.predictor.report import MOST_IN_INDEX, ExplanationWriter
     from atomlens.reports.tables import format_table
-    from atomlens.structures.arrays import warnings_of
 
     if options.chemiscope is not None:
         from atomlens.reports.chemiscope_file import check_map
@@ -158,7 +157,7 @@ def run(options: argparse.Namespace) -> int:
                 writer.add(one)
                 rows += explanation_rows([one])
                 sources.append(one.source)
-                doubt = without_readers(one.warning, warnings_of(one.atoms))  # told when read
+                doubt = "; ".join(one.doubts.of_model)  # the reader's were told when it was read
                 doubts += [f"warning: {one.name}: {doubt}"] if doubt else []
                 kept += [one] if options.chemiscope is not None else []
             progress.count(n)

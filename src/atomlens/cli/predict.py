@@ -21,7 +21,6 @@ from atomlens.errors import SettingsError
 if TYPE_CHECKING:
     from atomlens.errors import Failure
     from atomlens.predictor import Prediction, Predictor
-    from atomlens.predictor.inputs import Inputs
 
 SUMMARY = "predict a property of structures"
 DESCRIPTION = """\
@@ -134,7 +133,7 @@ def write_as_they_come(model: "Predictor", options: argparse.Namespace) -> int:
             journal.add(prediction.to_rows() if flat else prediction.to_records())
             failures += prediction.failures
             n_inputs += len(prediction)
-            doubts.hear(prediction, inputs)
+            doubts.hear(prediction)
             progress.count(n_inputs)
         if len(failures) < n_inputs:
             journal.finish()
@@ -178,14 +177,14 @@ def predict_at_once(model: "Predictor", options: argparse.Namespace) -> int:
     elif n_failed < len(records) and (options.format or options.out is None):
         as_csv = options.format == "csv"
         emit(to_csv(prediction.to_rows()) if as_csv else format_table(prediction.to_summary()))
-        if not as_csv and any(prediction.intervals):
+        if not as_csv and prediction.has_ends:
             emit(f"\n{prediction.about_intervals()}")
     if options.plot is not None and n_failed < len(records):
         plot_spectra(prediction, options.plot)
     if vectors is not None:
         vectors.save(options.embedding)
     doubts = Doubts()
-    doubts.hear(prediction, inputs)
+    doubts.hear(prediction)
     doubts.tell()
     return exit_code(prediction.failures, len(records))
 
@@ -212,20 +211,14 @@ class Doubts:
         self.first: list[str] = []
         self.n = 0
 
-    def hear(self, prediction: "Prediction", inputs: "Inputs") -> None:
+    def hear(self, prediction: "Prediction") -> None:
         """Take in what is doubtful about some predictions."""
-        from atomlens.predictor.inputs import without_readers
-
-        places = inputs.places.tolist()
-        read = dict(zip(places, inputs.structures.warnings or ((),) * len(places), strict=True))
-        for place, (name, warning) in enumerate(
-            zip(prediction.names, prediction.warnings, strict=True)
-        ):
-            doubt = without_readers(warning, read.get(place, ()))
-            if doubt and not prediction.errors[place]:
+        each = zip(prediction.names, prediction.doubts, prediction.errors, strict=True)
+        for name, doubts, error in each:
+            if doubts.of_model and not error:
                 self.n += 1
                 if self.n <= self.most:
-                    self.first.append(f"warning: {name}: {doubt}")
+                    self.first.append(f"warning: {name}: {'; '.join(doubts.of_model)}")
 
     def tell(self) -> None:
         """Say the first of them, and how many there are."""

@@ -13,6 +13,7 @@ from atomlens.errors import ExplanationError
 from atomlens.explain.question import Question
 from atomlens.explain.vectors import vector_table
 from atomlens.models.base import ModelOutput, PropertyModel
+from atomlens.structures.arrays import NO_DOUBTS, Doubts
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -217,13 +218,18 @@ class Explanation:
     """Name of the model that was explained."""
     tested: str = ""
     """Whether the method has passed the test of `atomlens faithful` on this model."""
-    warning: str = ""
+    doubts: Doubts = NO_DOUBTS
     """Why prediction and scores should not be trusted, if there is a reason."""
     seen: str = ""
     """In which part of the model's training the structure was (``train``, ``validation``, ``test``,
     ``pretraining``), by content and not by name; empty if in none, or if nobody knows."""
     source: str = ""
     """Path of the file, or text, that the structure was read from; empty if nobody knows."""
+
+    @property
+    def warning(self) -> str:
+        """Why prediction and scores should not be trusted; empty if there is no reason."""
+        return str(self.doubts)
 
     def to_atoms(self) -> "Atoms":
         """Return the structure with the scores as a per-atom array.

@@ -67,6 +67,8 @@ class Question:
     """(n,) what `predict` says"""
     deviations: Values
     """(n,) standard deviations of its error; NaN where nothing is known"""
+    estimates: "Estimates"
+    """All that `predict` says"""
 
     @classmethod
     def about(
@@ -124,6 +126,7 @@ class Question:
             labels=labels,
             values=_picked(found, trained.targets, column, point, labels),
             deviations=np.full(len(structures), np.nan) if mean else std,
+            estimates=found,
         )
 
     @property

@@ -36,7 +36,7 @@ from atomlens.predictor.prediction import Prediction
 from atomlens.predictor.saving import save
 from atomlens.predictor.trained import TrainedModel
 from atomlens.progress import shown
-from atomlens.structures.arrays import StructureArrays
+from atomlens.structures.arrays import NO_DOUBTS, StructureArrays
 from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice
 from atomlens.structures.options import ReadingOptions, check_places
 
@@ -110,7 +110,7 @@ class Predictor(TrainedModel):
         inputs = gather(structures, reading.for_formulas(self.reads_formulas))
         inputs = refuse_elements(inputs, self.models[0])
         inputs, store = build_graphs(inputs, self.builder, n_workers=n_workers, progress=heard)
-        found, unlike = None, None
+        found = None
         if store is not None:
             raw = run_models(
                 self.models_on(device),
@@ -120,8 +120,8 @@ class Predictor(TrainedModel):
                 progress=heard,
                 features=self.familiarity is not None,
             )
-            found, unlike = self.estimate(raw, inputs.structures), self.unlike(raw)
-        prediction = self._prediction(inputs, found, unlike)
+            found = self.estimate(raw, inputs.structures)
+        prediction = self._prediction(inputs, found)
         if not isinstance(structures, Inputs):  # else the caller has read them, and tells
             _tell_failed(prediction.failures, len(prediction))
         return prediction
@@ -191,7 +191,7 @@ class Predictor(TrainedModel):
         raw = run_models(
             models, store, rows=rows, device=device, features=self.familiarity is not None
         )
-        return self._prediction(gather(chosen), self.estimate(raw, chosen), self.unlike(raw))
+        return self._prediction(gather(chosen), self.estimate(raw, chosen))
 
     def embed(
         self, structures: Any, *, device: str = "auto", progress: StepProgress | bool | None = None
@@ -298,22 +298,19 @@ class Predictor(TrainedModel):
         prediction, true = mean_of_forms(prediction, true, dataset)
         return score(prediction, true, self.record.means)
 
-    def _prediction(
-        self, inputs: Inputs, found: Estimates | None, unlike: NDArray[np.float64] | None
-    ) -> Prediction:
+    def _prediction(self, inputs: Inputs, found: Estimates | None) -> Prediction:
         """Put the estimates of the usable inputs in their places among all inputs."""
         if found is not None:
-            inputs, found, unlike = _only_numbers(inputs, found, unlike)
+            inputs, found = _only_numbers(inputs, found)
         n, places = len(inputs.names), inputs.places
         full = spread_out(found, places, n, self.targets)
-        said, formulas = [""] * n, [""] * n
+        said, formulas = [NO_DOUBTS] * n, [""] * n
         n_atoms = np.zeros(n, dtype=np.int64)
         n_atoms[places] = inputs.structures.n_atoms
-        strange = self.doubts(inputs.structures, unlike)
-        doubts = with_readers(inputs.structures, strange)
-        shares = None if self.familiarity is None else np.full(n, np.nan)
-        if shares is not None and unlike is not None:
-            shares[places] = unlike
+        doubts = with_readers(inputs.structures, self.doubts(inputs.structures, found))
+        shares = None
+        if self.familiarity is not None:
+            shares = np.full(n, np.nan) if full.unlike is None else full.unlike
         known = self.seen_in(inputs.structures)
         seen = [""] * n
         for index, place in enumerate(places.tolist()):
@@ -332,7 +329,7 @@ class Predictor(TrainedModel):
             interval_high=full.high,
             probabilities=full.probabilities,
             errors=inputs.errors,
-            warnings=tuple(said),
+            doubts=tuple(said),
             unlike=shares,
             seen=tuple(seen),
             carried=inputs.carried,
@@ -342,13 +339,11 @@ class Predictor(TrainedModel):
         return one_row_each(rows, inputs.forms, inputs.is_conformer) if inputs.forms else rows
 
 
-def _only_numbers(
-    inputs: Inputs, found: Estimates, unlike: NDArray[np.float64] | None
-) -> tuple[Inputs, Estimates, NDArray[np.float64] | None]:
+def _only_numbers(inputs: Inputs, found: Estimates) -> tuple[Inputs, Estimates]:
     """Return the inputs whose answers are numbers; the others fail, with the reason."""
     sound = np.isfinite(found.values).all(axis=1) & ~np.isinf(found.std).any(axis=1)
     if sound.all():
-        return inputs, found, unlike
+        return inputs, found
     bad = np.flatnonzero(~sound).tolist()
     messages = [
         f"{inputs.structures.names[i]}: the model's answer is no number (NaN or infinite); the "
@@ -362,8 +357,9 @@ def _only_numbers(
         low=found.low[sound],
         high=found.high[sound],
         probabilities=tuple(None if p is None else p[sound] for p in found.probabilities),
+        unlike=None if found.unlike is None else found.unlike[sound],
     )
-    return inputs.without(bad, messages), kept, None if unlike is None else unlike[sound]
+    return inputs.without(bad, messages), kept
 
 
 def _tell_failed(failures: Sequence[Failure], n: int) -> None:

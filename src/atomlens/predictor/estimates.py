@@ -42,6 +42,8 @@ class Estimates:
     """(n, n_values)"""
     probabilities: tuple[Values | None, ...]
     """(n, n_classes) for each classification target"""
+    unlike: Values | None = None
+    """(n,) how unlike the training data the structures are, in percent; None: unknown"""
 
 
 def combine(raw: RawOutputs, targets: tuple[Target, ...], noise: Noise) -> Combined:
@@ -160,6 +162,7 @@ def spread_out(
         return rows
 
     width = sum(t.n_values for t in targets)
+    unlike = None if found is None else found.unlike
     shares = (None,) * len(targets) if found is None else found.probabilities
     return Estimates(
         values=full(None if found is None else found.values, width),
@@ -170,4 +173,5 @@ def spread_out(
             full(p, t.n_outputs) if t.kind == "classification" else None
             for p, t in zip(shares, targets, strict=True)
         ),
+        unlike=None if unlike is None else full(unlike[:, None], 1)[:, 0],
     )

@@ -79,7 +79,7 @@ def explain_one(
         offset=question.offset if explainer.adds_up and question.labels is None else None,
         model=predictor.model_name,
         tested=tested_sentence(predictor.metrics, question.target.name, method),
-        warning=with_readers(structures, (_doubt(question),))[0],
+        doubts=with_readers(structures, predictor.doubts(structures, question.estimates))[0],
         seen=known_part(predictor.seen_in(structures)[0]),
         source=inputs.sources[0] if inputs.sources else "",
     )
@@ -117,14 +117,6 @@ def _spread(explainer: Explainer, question: Question, found: AtomScores) -> _Spr
         " and ".join(sources),
         stability if np.isfinite(stability) else None,
     )
-
-
-def _doubt(question: Question) -> str:
-    """Return why the prediction should be mistrusted, if it should; see `TrainedModel.doubts`."""
-    trained = question.trained
-    known = trained.familiarity is not None
-    unlike = trained.unlike(trained.raw_outputs(question.batch)) if known else None
-    return trained.doubts(question.structures, unlike)[0]
 
 
 def _baseline(explainer: Explainer, scores: NDArray[np.float64]) -> float | None:

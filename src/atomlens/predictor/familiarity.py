@@ -87,20 +87,18 @@ class Familiarity:
         """(n, n_features) -> (n,) distance to the nearest landmark."""
         return _to_nearest((vectors - self.centre) @ self.axes, self.landmarks)
 
-    def percentages(self, vectors: Values) -> Values:
-        """(n, n_features) -> (n,) share of the validation part that is nearer, 0 to 100."""
+    def percentages(self, distances: Values) -> Values:
+        """(n,) distances -> (n,) share of the validation part that is nearer, 0 to 100."""
         shares = np.linspace(0, 100, len(self.levels))
-        distances = self.distances(vectors)
         found: Values = np.interp(distances, self.levels, shares)
         return np.where(distances <= self.levels[0], 0.0, found)
 
-    def remoteness(self, vectors: Values) -> Values:
-        """(n, n_features) -> (n,) distance to the nearest landmark over the usual one.
+    def remoteness(self, distances: Values) -> Values:
+        """(n,) distances -> (n,) the same over the usual one.
 
         The usual one is the median of the validation part.
         """
         usual = float(self.levels[len(self.levels) // 2])
-        distances = self.distances(vectors)
         return distances / usual if usual > 0 else np.ones(len(distances))
 
     def tensors(self) -> dict[str, Tensor]:
@@ -246,40 +244,38 @@ def doubts(
     seen: tuple[int, ...],
     familiarity: Familiarity | None,
     unlike: Values | None,
-    *,
-    has_estimate: bool = True,
-    refuses: bool = True,
-) -> tuple[str, ...]:
-    """(n,) a warning for each structure that is unlike the training data, else nothing.
+    has_error: NDArray[np.bool_],
+) -> list[list[str]]:
+    """(n,) sentences on each structure that is unlike the training data, else none.
 
     Args:
         structures: The n inputs.
         seen: Atomic numbers of the training part; empty if unknown.
         familiarity: What else is known of the training part.
         unlike: (n,) percentages, if they are known.
-        has_estimate: The values come with an estimate of their error.
-        refuses: Not where `no_estimate` holds.
+        has_error: (n,) an estimate of the error stands beside the value.
     """
-    about_error = ""
-    if has_estimate:
-        about_error = ", and no error is estimated" if refuses else ", nor its error estimate"
-    unseen = unseen_elements(structures, seen, about_error)
-    said = [[text] if text else [] for text in unseen]
+    said = [[text] if text else [] for text in unseen_elements(structures, seen)]
+    for index, sentences in enumerate(said):
+        if sentences and has_error[index]:
+            sentences[0] += ", nor its error estimate"
     if familiarity is not None:
         kinds = familiarity.kinds
         for sentences, text in zip(said, of_another_kind(structures, kinds, kinds), strict=True):
             sentences += [text] if text else []
         for index in [] if unlike is None else np.flatnonzero(unlike > STRANGE).tolist():
-            beyond = unlike is not None and unlike[index] >= BEYOND
-            if not has_estimate:
-                so = "the error may be large"
-            elif beyond:
-                so = "no error is estimated"
-            else:
-                so = "the error may be larger than it says"
-            share = "all" if beyond else "99 %"
+            share = "all" if unlike is not None and unlike[index] >= BEYOND else "99 %"
+            so = "may be larger than it says" if has_error[index] else "may be large"
             said[index].append(
                 f"it is unlike the training data (farther away than {share} of the validation "
-                f"part), so {so}"
+                f"part), so the error {so}"
             )
-    return tuple("; ".join(texts) for texts in said)
+    return said
+
+
+def without_estimate(sentences: Sequence[str]) -> tuple[str, ...]:
+    """Return what is said of a structure whose error a model does not estimate, though others'."""
+    if not sentences:
+        return ()
+    *others, last = (text.removesuffix(", so the error may be large") for text in sentences)
+    return (*others, f"{last}, so no error is estimated")

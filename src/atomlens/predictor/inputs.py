@@ -19,7 +19,13 @@ from atomlens.errors import AtomlensError, DatasetError, Failure, GraphError, Se
 from atomlens.graphs import GraphStore
 from atomlens.models.base import PropertyModel
 from atomlens.neighbors.base import GraphBuilder
-from atomlens.structures.arrays import Structure, StructureArrays, source_of, structure_of
+from atomlens.structures.arrays import (
+    Doubts,
+    Structure,
+    StructureArrays,
+    source_of,
+    structure_of,
+)
 from atomlens.structures.disorder import form_of
 from atomlens.structures.options import AS_IT_IS, FormsHeard, ReadingOptions
 
@@ -337,15 +343,13 @@ def _is_nested(cell: Any) -> bool:
     return isinstance(cell, dict | list | tuple | np.ndarray)
 
 
-def with_readers(structures: StructureArrays, doubts: Sequence[str]) -> tuple[str, ...]:
-    """(n,) what the readers say of each structure, and then what else is doubtful about it."""
+def with_readers(
+    structures: StructureArrays, of_model: Sequence[tuple[str, ...]]
+) -> tuple[Doubts, ...]:
+    """(n,) what the readers say of each structure, and what a model finds doubtful about it."""
     said = structures.warnings or ((),) * len(structures)
-    return tuple("; ".join([*s, *([d] if d else [])]) for s, d in zip(said, doubts, strict=True))
-
-
-def without_readers(doubt: str, readers: Sequence[str]) -> str:
-    """Return of what is doubtful about a structure all but what its reader says."""
-    return doubt.removeprefix("; ".join(readers)).removeprefix("; ")
+    both = zip(said, of_model, strict=True)
+    return tuple(Doubts(of_reader=one, of_model=other) for one, other in both)
 
 
 def from_items(items: "Sequence[Atoms | Structure | Failure]") -> Inputs:
@@ -432,9 +436,7 @@ def _reason(structure: Structure, builder: GraphBuilder) -> str:
     return f"{structure.name}: no neighbours were found; check the structure."
 
 
-def unseen_elements(
-    structures: StructureArrays, seen: tuple[int, ...], about_error: str = ""
-) -> tuple[str, ...]:
+def unseen_elements(structures: StructureArrays, seen: tuple[int, ...]) -> tuple[str, ...]:
     """(n,) a warning for each structure with elements that were not in the training part."""
     if not seen:
         return ("",) * len(structures)
@@ -444,7 +446,5 @@ def unseen_elements(
     for index in np.unique(owners[strange]).tolist():
         numbers = structures[index].atomic_numbers
         symbols = ", ".join(SYMBOLS[z] for z in np.unique(numbers) if z not in seen)
-        sentences[index] = (
-            f"the training data had no {symbols}: the value cannot be trusted{about_error}"
-        )
+        sentences[index] = f"the training data had no {symbols}: the value cannot be trusted"
     return tuple(sentences)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.splits import first_forms
 from atomlens.predictor.prediction import Prediction
+from atomlens.structures.arrays import NO_DOUBTS, Doubts
 from atomlens.structures.disorder import name_of_forms
 from atomlens.targets import Target, value_slices
 
@@ -45,7 +46,7 @@ def one_row_each(
     counts = np.zeros(len(groups), dtype=np.int64)
     shapes = np.zeros(len(groups), dtype=np.int64)
     names = [p.names[i] for i in first]
-    warnings = [p.warnings[i] for i in first]
+    doubts = [p.doubts[i] for i in first]
     places = list(zip(p.targets, value_slices(p.targets), strict=True))
     for k, (group, own) in enumerate(zip(groups, rows, strict=True)):
         if models[group[0]] < 0:
@@ -67,7 +68,7 @@ def one_row_each(
                 values[k, place] = int(mean[k].argmax())
                 spread[k, place] = np.nan
         if not conformers:
-            warnings[k] = _words(p, own, spread[k], places)
+            doubts[k] = _words(p, own, spread[k], places)
     return replace(
         p,
         names=tuple(names),
@@ -79,7 +80,7 @@ def one_row_each(
         interval_high=high,
         probabilities=tuple(shares),
         errors=tuple(p.errors[i] for i in first),
-        warnings=tuple(warnings),
+        doubts=tuple(doubts),
         unlike=None if p.unlike is None else p.unlike[first],
         seen=tuple(p.seen[i] for i in first) if p.seen else (),
         carried=tuple(p.carried[i] for i in first) if p.carried else (),
@@ -116,7 +117,7 @@ def _usable(prediction: Prediction, group: list[int]) -> list[int]:
 
 def _words(
     p: Prediction, rows: list[int], spread: NDArray[np.float64], places: list[tuple[Target, slice]]
-) -> str:
+) -> Doubts:
     parts = [
         f"{target.name} {float(spread[place.start]):.3g} {target.unit}".strip()
         for target, place in places
@@ -124,5 +125,6 @@ def _words(
     ]
     between = f"; they spread by {', '.join(parts)}" if parts else ""
     mean = f"the mean of {len(rows)} ordered models{between}"
-    others = [re.sub(r"ordered model \d+ of \d+", "ordered models", p.warnings[i]) for i in rows]
-    return "; ".join(dict.fromkeys([mean, *(o for o in others if o)][:2]))
+    own = next((p.doubts[i] for i in rows if p.doubts[i]), NO_DOUBTS)
+    read = [re.sub(r"ordered model \d+ of \d+", "ordered models", text) for text in own.of_reader]
+    return Doubts(of_reader=tuple(read), of_model=(mean, *own.of_model))

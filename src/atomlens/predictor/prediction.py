@@ -15,6 +15,7 @@ from atomlens.predictor.calibration import INTERVAL
 from atomlens.predictor.columns import ColumnNames
 from atomlens.predictor.samples import UNKNOWN
 from atomlens.printing import percent
+from atomlens.structures.arrays import Doubts
 from atomlens.structures.files import stem_of
 from atomlens.structures.text import is_forced
 from atomlens.targets import Target, value_slices
@@ -52,8 +53,8 @@ class Prediction:
     """For each classification target (n, n_classes), None for a regression target."""
     errors: tuple[str, ...]
     """By input: why it failed; empty where it did not."""
-    warnings: tuple[str, ...]
-    """By input: why its numbers should be mistrusted; empty where nothing is known."""
+    doubts: tuple[Doubts, ...]
+    """By input: why its numbers should be mistrusted; `warnings` has the same as one text each."""
     unlike: Values | None = None
     """(n,) how unlike the training data each input is: the share in percent of the validation
     part that is nearer to it; NaN for failed inputs; None if the model cannot say."""
@@ -78,6 +79,11 @@ class Prediction:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """By input: why its numbers should be mistrusted; empty where nothing is known."""
+        return tuple(map(str, self.doubts))
 
     @property
     def units(self) -> tuple[str, ...]:
@@ -247,13 +253,18 @@ class Prediction:
         """Return what share of true values intervals promise to hold, if there are any."""
         return {names["interval"]: INTERVAL} if any(self.intervals) else {}
 
+    @property
+    def has_ends(self) -> bool:
+        """Whether the 90 % interval of some value is there."""
+        return any(self.intervals) and bool(np.isfinite(self.interval_low).any())
+
     def _has_interval(self, index: int) -> bool:
         return bool(self.intervals) and self.intervals[index]
 
     def remark_cells(self, i: int, names: ColumnNames) -> dict[str, Any]:
         """Return what is known of an input beside its numbers, without empty columns."""
         seen = self.seen[i] if self.seen else ""
-        cells = {names["seen_in"]: seen, names["warning"]: self.warnings[i]}
+        cells = {names["seen_in"]: seen, names["warning"]: str(self.doubts[i])}
         said = {column: text for column, text in cells.items() if text and text != UNKNOWN}
         return {k: v for k, v in self.ordered_cells(i, names).items() if v} | said
 
@@ -267,7 +278,7 @@ class Prediction:
             | self.interval_cells(names)
             | {
                 names["seen_in"]: seen or None,
-                names["warning"]: self.warnings[i] or None,
+                names["warning"]: str(self.doubts[i]) or None,
                 names["error"]: self.errors[i] or None,
             }
         )
@@ -348,7 +359,9 @@ class Prediction:
         from atomlens.reports.notebook import table_html
 
         failed = f"{len(self.failures)} of {len(self)} inputs failed." if self.failures else ""
-        return table_html(self.to_summary(), notes=[failed, self.about_intervals()])
+        return table_html(
+            self.to_summary(), notes=[failed, self.about_intervals() if self.has_ends else ""]
+        )
 
     def about_intervals(self) -> str:
         """Return what the ends of intervals in a table promise; empty without any."""

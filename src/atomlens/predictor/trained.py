@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from atomlens.graphs import GraphBatch
 from atomlens.machine import choose_device
@@ -22,10 +23,10 @@ from atomlens.predictor.estimates import (
 )
 from atomlens.predictor.familiarity import (
     Familiarity,
-    Values,
     doubts,
     no_estimate,
     of_another_kind,
+    without_estimate,
 )
 from atomlens.predictor.inference import RawOutputs
 from atomlens.predictor.record import TrainingRecord
@@ -166,14 +167,17 @@ class TrainedModel:
         Errors of what is too unlike the training data are NaN (`no_estimate`); not so those of
         folders of atomlens 0.1 that know no kinds, whose numbers stay as they were.
         """
-        far = None
+        far = unlike = None
         if self.familiarity is not None and raw.features is not None:
-            far = self.familiarity.remoteness(raw.features)
+            distances = self.familiarity.distances(raw.features)
+            far = self.familiarity.remoteness(distances)
+            unlike = self.familiarity.percentages(distances)
         with np.errstate(over="ignore", invalid="ignore"):  # what is no number is told by input
             found = estimate(self.combined(raw), structures, self.scaling, self.calibration, far)
+        found = replace(found, unlike=unlike)
         if not self._known_kinds:
             return found
-        refused = no_estimate(structures, self.elements, self._known_kinds, self.unlike(raw))
+        refused = no_estimate(structures, self.elements, self._known_kinds, unlike)
         return without_errors(found, refused) if refused.any() else found
 
     @property
@@ -188,23 +192,26 @@ class TrainedModel:
                 known.add("periodic structure")  # the same to it, and no molecule
         return known
 
-    def unlike(self, raw: RawOutputs) -> Values | None:
-        """(n,) how unlike the training data the structures are, in percent; None: unknown."""
-        if self.familiarity is None or raw.features is None:
-            return None
-        return self.familiarity.percentages(raw.features)
+    def doubts(
+        self, structures: StructureArrays, found: Estimates | None
+    ) -> tuple[tuple[str, ...], ...]:
+        """(n,) why the answers about some structures should be mistrusted, if they should.
 
-    def doubts(self, structures: StructureArrays, unlike: Values | None) -> tuple[str, ...]:
-        """(n,) why the answers about some structures should be mistrusted, if they should."""
-        said = doubts(
-            structures,
-            self.elements,
-            self.familiarity,
-            unlike,
-            has_estimate=self.std_source != "none",
-            refuses=bool(self._known_kinds),
+        ``found`` are the answers; None where there is none.
+        """
+        none = np.zeros(len(structures), dtype=np.bool_)
+        has_error: NDArray[np.bool_] = none
+        if found is not None:
+            has_error = np.asarray(np.isfinite(found.std).any(axis=1))
+        unlike = None if found is None else found.unlike
+        said = doubts(structures, self.elements, self.familiarity, unlike, has_error)
+        if self.familiarity is None and self.record.kinds:
+            strange = of_another_kind(structures, self._known_kinds, self.record.kinds)
+            said = [
+                [*filter(None, (first, *rest))] for first, rest in zip(strange, said, strict=True)
+            ]
+        estimates = self.std_source != "none" and any(t.kind == "regression" for t in self.targets)
+        return tuple(
+            without_estimate(own) if estimates and not has_one else tuple(own)
+            for own, has_one in zip(said, has_error.tolist(), strict=True)
         )
-        if self.familiarity is not None or not self.record.kinds:
-            return said
-        strange = of_another_kind(structures, self._known_kinds, self.record.kinds)
-        return tuple("; ".join(filter(None, both)) for both in zip(strange, said, strict=True))

@@ -20,6 +20,8 @@ ENDS = ("_low", "_high")
 """Of the 90 % interval of a target, where a model has calibrated ones"""
 _BEFORE: dict[str, Kind] = {NAME: "text", SOURCE: "text", FORMULA: "text", N_ATOMS: "whole"}
 _FORMS: dict[str, Kind] = {"ordered_models": "whole", "conformers": "whole"}
+SENTENCES = "\n"
+"""Between the warnings of an input, in shards"""
 CHOICES = " forms"
 """Which choices of forms are about an input; for the screening itself, as its state"""
 _AFTER: dict[str, Kind] = {STRUCTURE: "text", WARNING: "text", ERROR: "text", STATE: "text"}

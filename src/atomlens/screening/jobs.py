@@ -19,7 +19,7 @@ from atomlens.neighbors.handedness import handedness
 from atomlens.neighbors.identity import row_digests, structure_digests
 from atomlens.predictor import Prediction, Predictor
 from atomlens.predictor.columns import ColumnNames
-from atomlens.predictor.inputs import Inputs, from_items, without_readers
+from atomlens.predictor.inputs import Inputs, from_items
 from atomlens.predictor.pieces import Found, Piece, read_pieces
 from atomlens.screening.columns import (
     CHOICES,
@@ -27,13 +27,14 @@ from atomlens.screening.columns import (
     FORMULA,
     N_ATOMS,
     NAME,
+    SENTENCES,
     SOURCE,
     STATE,
     STRUCTURE,
     WARNING,
     ScreenColumns,
 )
-from atomlens.structures.arrays import Structure, StructureArrays, warnings_of
+from atomlens.structures.arrays import Doubts, StructureArrays
 from atomlens.structures.disorder import DisorderChoice
 from atomlens.structures.options import choices_about
 from atomlens.structures.workers import Task, Worker, WorkerDiedError
@@ -179,7 +180,8 @@ def _row(
         return row
     row |= {FORMULA: first.formulas[i], N_ATOMS: int(first.n_atoms[i])}
     row[STRUCTURE] = None if digest is None else f"{digest:016x}"
-    row[WARNING] = _joined_warnings(found.item, [p.warnings[i] for p in predictions]) or None
+    doubts = Doubts.joined(p.doubts[i] for p in predictions)
+    row[WARNING] = SENTENCES.join((*doubts.of_reader, *doubts.of_model)) or None
     for word, counts in (
         ("ordered_models", first.ordered_models),
         ("conformers", first.conformers),
@@ -191,16 +193,6 @@ def _row(
             said = _cells(prediction, own, i)
             row |= {names[word]: value for word, value in said.items() if word in names}
     return row
-
-
-def _joined_warnings(item: Any, warned: Sequence[str]) -> str:
-    """Return what the reader and the models say of a structure, each sentence once."""
-    read: Sequence[str] = item.warnings if isinstance(item, Structure) else warnings_of(item)
-    given = [text for text in warned if text]
-    if not all(text.startswith("; ".join(read)) for text in given):
-        read = ()  # of ordered models, each with words of its own
-    doubts = [one for text in given for one in without_readers(text, read).split("; ") if one]
-    return "; ".join(dict.fromkeys([*(read if given else ()), *doubts]))
 
 
 def _joined_errors(labels: Sequence[str], errors: Sequence[str]) -> str | None:

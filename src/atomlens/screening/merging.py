@@ -16,6 +16,7 @@ from atomlens.screening.columns import (
     CHOICES,
     ERROR,
     NAME,
+    SENTENCES,
     SOURCE,
     STATE,
     STRUCTURE,
@@ -107,6 +108,7 @@ def write_results(
                 if index in merged:
                     result |= {ALSO: merged[index].said(int(same[index]))}
                     result[WARNING] = merged[index].warned(result[WARNING])
+            result[WARNING] = _shown(result[WARNING])
             if wish.by is None:
                 journal.add([result])
             else:
@@ -181,6 +183,16 @@ def _best(passing: NDArray[np.bool_], values: NDArray[np.float64], wish: Wish) -
     return places if wish.top is None else places[: wish.top]
 
 
+def _sentences(warning: str | None) -> list[str]:
+    """Return the sentences of a cell of a shard."""
+    return warning.split(SENTENCES) if warning else []
+
+
+def _shown(warning: str | None) -> str | None:
+    """Return a warning of a shard as tables hold it."""
+    return "; ".join(_sentences(warning)) or None
+
+
 @dataclass(slots=True)
 class _Merged:
     """What is said of the duplicates of one structure beside it."""
@@ -204,12 +216,13 @@ class _Merged:
 
     def warned(self, own: str | None) -> str | None:
         """Return the warning of the structure with what only its duplicates were warned of."""
-        more = []
+        known = _sentences(own)
+        said = list(known)
         for warning, name in self.doubts.items():
-            news = [one for one in warning.split("; ") if one not in (own or "")]
+            news = [one for one in _sentences(warning) if one not in known]
             if news:
-                more.append(f"{name}, the same structure: {'; '.join(news)}")
-        return "; ".join([*([own] if own else []), *more]) or None
+                said.append(f"{name}, the same structure: {'; '.join(news)}")
+        return SENTENCES.join(said) or None
 
 
 def _write_duplicates(
@@ -240,6 +253,7 @@ def _write_duplicates(
                 leader = merged[int(first[index])]
                 leader.add(row[NAME], row[WARNING])
                 own = {name: row[name] for name in (*beside, *carried)}
+                own[WARNING] = _shown(own[WARNING])
                 journal.add([{"kept": leader.kept, **own}])
         journal.finish()
     return merged, same

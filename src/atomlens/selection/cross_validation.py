@@ -262,7 +262,7 @@ def _pooled(
             for i, one in enumerate(first.probabilities)
         ),
         errors=tuple(e for p in predictions for e in p.errors),
-        warnings=tuple(w for p in predictions for w in p.warnings),
+        doubts=tuple(d for p in predictions for d in p.doubts),
         unlike=None,
         seen=(),
         carried=(),

@@ -23,6 +23,34 @@ _VIEWS: LateTable[Any] = LateTable({"structures": "atomlens.reports.notebook:str
 """What stands above this room: how structures show themselves in a notebook."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubts:
+    """Why what is said about a structure should be mistrusted: sentences, apart until shown."""
+
+    of_reader: tuple[str, ...] = ()
+    """What its reader found; said once when it is read"""
+    of_model: tuple[str, ...] = ()
+    """What a model finds strange about it"""
+
+    def __bool__(self) -> bool:
+        return bool(self.of_reader or self.of_model)
+
+    def __str__(self) -> str:
+        return "; ".join((*self.of_reader, *self.of_model))
+
+    @classmethod
+    def joined(cls, several: "Iterable[Doubts]") -> "Doubts":
+        """Return all that is said, each sentence once."""
+        listed = list(several)
+        return cls(
+            of_reader=tuple(dict.fromkeys(text for one in listed for text in one.of_reader)),
+            of_model=tuple(dict.fromkeys(text for one in listed for text in one.of_model)),
+        )
+
+
+NO_DOUBTS = Doubts()
+
+
 class Structure(NamedTuple):
     """One structure of a `StructureArrays`; arrays are views."""
 

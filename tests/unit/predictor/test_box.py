@@ -76,12 +76,14 @@ def familiar(n_features: int = 6) -> Familiarity:
 
 
 def test_percentages_are_spread_evenly_over_new_vectors_of_the_same_kind() -> None:
-    found = familiar().percentages(vectors(4000, 2))
+    known = familiar()
+    found = known.percentages(known.distances(vectors(4000, 2)))
     assert np.abs(np.quantile(found, [0.1, 0.5, 0.9]) - [10, 50, 90]).max() < 5
 
 
 def test_what_is_far_from_training_is_unlike_it() -> None:
-    found = familiar().percentages(vectors(50, 3) + 40.0)
+    known = familiar()
+    found = known.percentages(known.distances(vectors(50, 3) + 40.0))
     assert (found > 99).all()
 
 
@@ -119,17 +121,40 @@ def test_doubts_speak_of_an_estimate_only_where_there_is_one() -> None:
     structures = gather([molecule("NH3")]).structures
     remote = np.array([[99.5], [100.0]])
     for unlike in remote:
-        said = doubts(structures, (1, 6, 8), model.familiarity, unlike, has_estimate=False)[0]
+        none = np.array([False])
+        said = "; ".join(doubts(structures, (1, 6, 8), model.familiarity, unlike, none)[0])
         assert "had no N: the value cannot be trusted" in said
         assert "so the error may be large" in said
         assert "estimate" not in said
         assert "than it says" not in said
-    said = doubts(structures, (1, 6, 8), model.familiarity, remote[0], has_estimate=True)[0]
-    assert "cannot be trusted, and no error is estimated" in said
+    given = np.array([True])
+    said = "; ".join(doubts(structures, (1, 6, 8), model.familiarity, remote[0], given)[0])
+    assert "cannot be trusted, nor its error estimate" in said
     assert "so the error may be larger than it says" in said
     bare = replace(model, calibration=Calibration(targets=(None,)))
     assert bare.std_source == "none"
     assert "estimate" not in bare.predict(molecule("NH3")).warnings[0]
+
+
+def test_a_warning_fits_the_answer_beside_it() -> None:
+    """What stands there is doubted, what does not stand there is said to be missing, once."""
+    made = strange_predictor()
+    calibration = Calibration.fit(np.random.default_rng(0).normal(size=(50, 1)), None)
+    model = replace(made, calibration=calibration)
+    stretched = molecule("H2O")
+    stretched.positions *= 2.2
+    given = [WATER, bulk("C"), molecule("NH3"), stretched, molecule("CO"), molecule("C6H6")]
+    prediction = model.predict(given)
+    assert len({*np.isfinite(prediction.std[:, 0]).tolist()}) == 2
+    for place, said in enumerate(prediction.warnings):
+        has_error = bool(np.isfinite(prediction.std[place, 0]))
+        assert said.count("no error is estimated") == (0 if has_error else 1)
+        assert has_error or "than it says" not in said
+        assert "may be large;" not in f"{said};"
+    of_class = replace(model, calibration=Calibration(targets=(None,)))
+    for said in of_class.predict(given).warnings:
+        assert "estimate" not in said
+        assert "than it says" not in said
 
 
 def test_no_error_is_made_up_for_what_is_too_unlike_the_training_data(tmp_path: Path) -> None:
@@ -327,3 +352,11 @@ def test_weights_too_large_for_half_precision_are_refused() -> None:
     made.models[0].get_parameter("input.weight").data[0, 0] = 1e6
     with pytest.raises(ModelError, match="input"):
         in_half_precision(made)
+
+
+def test_intervals_are_spoken_of_where_one_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    from atomlens.cli import main
+
+    for given, said in (("CCO", False), ("NaCl", True)):
+        assert main(["predict", "formula-gap", given]) == 0
+        assert ("90 % of true values" in capsys.readouterr().out) is said

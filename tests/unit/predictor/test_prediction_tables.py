@@ -5,6 +5,7 @@ import json
 import numpy as np
 
 from atomlens.predictor.prediction import Prediction
+from atomlens.structures.arrays import NO_DOUBTS, Doubts
 from atomlens.targets import Target
 
 NAN = np.nan
@@ -24,7 +25,7 @@ def prediction(*targets: Target, **changes: object) -> Prediction:
         "interval_high": np.array([[1.2], [NAN], [2.4]]) * np.arange(1, width + 1),
         "probabilities": (None,) * width,
         "errors": ("", "what is this?", ""),
-        "warnings": ("", "", "no C in training"),
+        "doubts": (NO_DOUBTS, NO_DOUBTS, Doubts(of_model=("no C in training",))),
     }
     return Prediction(**{**fields, **changes})  # type: ignore[arg-type]
 
