@@ -10,7 +10,9 @@ import pytest
 
 from atomlens import __version__
 from atomlens.cli import main
+from atomlens.cli.common import add_file_options, add_target_options, data_options
 from atomlens.cli.parser import COMMANDS, build_parser
+from atomlens.cli.reading import Reads, add_reading
 
 HEAVY = (
     "torch",
@@ -223,3 +225,19 @@ def test_no_option_swallows_the_arguments_behind_it() -> None:
     known = _options_of_all_commands()
     assert len(known) > 200
     assert not [(prog, a.option_strings) for prog, a in known if a.nargs in ("+", "*")]
+
+
+def test_all_that_is_said_about_data_can_be_typed_again() -> None:
+    group = argparse.ArgumentParser()
+    add_reading(group, Reads())
+    add_file_options(group)
+    add_target_options(group)
+    words = []
+    for action in group._actions[1:]:
+        value = action.choices[-1] if action.choices else "3"  # type: ignore[index]
+        words += [action.option_strings[0], *([] if action.nargs == 0 else [value])]
+    assert len(words) > 25
+    typed = ["tune", "table.csv", *words]
+    assert data_options(build_parser(typed).parse_args(typed)) == words
+    plain = ["tune", "table.csv"]
+    assert data_options(build_parser(plain).parse_args(plain)) == []

@@ -28,12 +28,8 @@ FRAME = pd.DataFrame({"smiles": SMILES, "y": range(6), "e": range(6)})
         ),
         (lambda: al.load_dataset(FRAME, ["y", "y"]), "'y' is named twice"),
         (lambda: al.load_dataset(FRAME, "y", energy_column="e"), "polymorphs lowest"),
-        (
-            lambda: al.load_dataset(pd.DataFrame({"atoms": [molecule("H2O")], "y": [1.0]}), "y"),
-            "AtomlensRegressor",
-        ),
     ],
-    ids=["model", "structures", "columns", "targets", "energies", "atoms"],
+    ids=["model", "structures", "columns", "targets", "energies"],
 )
 def test_a_slip_is_a_sentence(call: Callable[[], Any], words: str) -> None:
     with pytest.raises(AtomlensError, match=words):

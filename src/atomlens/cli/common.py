@@ -7,32 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atomlens.cli.guard import say
-from atomlens.cli.reading import add_reading, forms_given
+from atomlens.cli.reading import Reads, add_reading, forms_given
 from atomlens.errors import SettingsError
 
 if TYPE_CHECKING:
     from atomlens.predictor import Predictor
-
-
-_ABOUT_DATA = (
-    "structure_column",
-    "structure_folder",
-    "name_column",
-    "disorder",
-    "ordered_models",
-    "conformers",
-    "polymorphs",
-    "energy_column",
-    "grid",
-    "beyond",
-    "grid_column",
-    "unit",
-    "extensive",
-    "nonnegative",
-    "classification",
-    "strict",
-)
-"""Options that say what the data are."""
 
 
 class Several(argparse._AppendAction):
@@ -233,13 +212,15 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
 
 def data_options(options: argparse.Namespace) -> list[str]:
     """Return what was said about the data and how they are read, as it may be typed again."""
+    parser = argparse.ArgumentParser(add_help=False)
+    add_reading(parser, Reads())
+    add_file_options(parser)
+    add_target_options(parser)
     words: list[str] = []
-    for name in _ABOUT_DATA:
-        value = getattr(options, name, None)
-        if value is True:
-            words.append(f"--{name.replace('_', '-')}")
-        elif value not in (None, False):
-            words += [f"--{name.replace('_', '-')}", str(value)]
+    for action in parser._actions:
+        value = getattr(options, action.dest, None)
+        if value not in (action.default, None):
+            words += [action.option_strings[0], *([] if action.nargs == 0 else [str(value)])]
     return words
 
 

@@ -117,7 +117,8 @@ def load_dataset(
             with a column ``file`` (relative to the table), ``smiles``, ``formula`` or
             ``composition`` and target columns; an extxyz file, ase database, ase or pymatgen JSON
             or packed ``.npz`` file with the targets inside; a folder with ``id_prop.csv``
-            (CGCNN's habit); a DataFrame with the columns of a table; or a `Dataset`.
+            (CGCNN's habit); a DataFrame with the columns of a table, or with one of ase,
+            pymatgen or rdkit objects; or a `Dataset`.
         target: Name of the target, or names of several; all by default. A table's header may
             carry the unit, as in ``homo [eV]``.
         limit: At most this many samples, drawn at random by ``seed``; with one seed, a smaller
@@ -205,7 +206,7 @@ def _load(
         raise DatasetError(
             f"A data set is a name, a path, a DataFrame or a Dataset, and this is "
             f"{type(source).__name__}; structures in memory are learned from with "
-            "AtomlensRegressor().fit(structures, values), or from an extxyz file of them."
+            "AtomlensRegressor().fit(structures, values), or from a DataFrame with a column of them."
         )
     path = Path(source).expanduser()
     if is_stdin(str(source)):

@@ -44,6 +44,21 @@ _BINARY = {".parquet": ("pyarrow", "Parquet"), ".xlsx": ("openpyxl", "Excel")}
 _NAMES = ("name", "id", "identifier", "material_id", "mp_id", "jid", "mbid")
 _FOLDS = ("fold", "test_fold")
 _TEXTS = ("file", "smiles", "formula", "composition")
+_SAME_SMILES = frozenset(
+    f"{first}{second}"
+    for kind in (
+        "canonical",
+        "canon",
+        "isomeric",
+        "iso",
+        "rdkit",
+        "standardized",
+        "standard",
+        "std",
+    )
+    for first, second in ((kind, "smiles"), ("smiles", kind))
+) | {"smiles", "smi", "smile"}
+"""Headers of columns with the SMILES of a row's molecule, their letters alone"""
 _FORMULAS = "formulas under another name"
 _HOLDERS = ("structure", "molecule", "atoms", "cif", "poscar")
 _SITES = ("species", "coords", "frac_coords", "lattice")
@@ -184,9 +199,10 @@ def _of_frame(frame: Any) -> dict[str, list[Any]]:
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise DatasetError(f"DataFrame: two columns are called {twice[0]!r}; rename one of them.")
+    columns = {name: frame[own] for name, own in zip(names, frame.columns, strict=True)}
     return {
-        name: list(map(_cell, frame[own].tolist()))
-        for name, own in zip(names, frame.columns, strict=True)
+        name: list(map(_cell, column.tolist() if hasattr(column, "tolist") else column))
+        for name, column in columns.items()
     }
 
 
@@ -220,7 +236,7 @@ def _taken_apart(
     name_header = name_column or next((known[n] for n in _NAMES if n in known), None)
     split_header = known.get("split")
     fold_header = next((known[f] for f in _FOLDS if f in known), None)
-    forms_of = _with_formulas(forms_of, columns, used, known)
+    forms_of = _with_others(path, forms_of, columns, used, known)
     special = {*used, name_header, split_header, fold_header}
     special |= {known[k] for k in (*_TEXTS, *_NAMES, *_IGNORED) if k in known}
     return Table(
@@ -237,51 +253,96 @@ def _taken_apart(
     )
 
 
-def _with_formulas(
+def _with_others(
+    path: Path,
     reader: RowReader,
     columns: Mapping[str, list[Any]],
     used: Sequence[str],
     known: Mapping[str, str],
 ) -> RowReader:
-    """Return a reader that holds each structure against a column of formulas beside it."""
-    header = next((known[t] for t in ("formula", "composition") if t in known), None)
-    if header is None or header in used:
+    """Return a reader that holds each structure against what other columns say it is.
+
+    Those are a column of formulas, and one of SMILES of the same molecule. Others that hold
+    structures are not read, which is said.
+    """
+    unread = [known[k] for k in _HOLDERS if k in known and known[k] != used[0]]
+    unread = [header for header in unread if _holds(columns[header])]
+    if unread:
+        warnings.warn(
+            f"{path}: the column {cut(unread[0], 60)!r} holds structures too and is not read; "
+            f"{cut(used[0], 60)!r} is",
+            stacklevel=3,
+        )
+    formula = next((known[t] for t in ("formula", "composition") if t in known), None)
+    beside: list[tuple[str, Callable[[Atoms, str], str]]] = []
+    beside += [] if formula is None else [(formula, _other_formula)]
+    same = [h for h in columns if re.sub("[^a-z]", "", h.lower()) in _SAME_SMILES]
+    beside += [(header, _other_smiles) for header in same]
+    checks = [(header, check) for header, check in beside if header not in used]
+    if not checks:
         return reader
-    formulas = columns[header]
     return replace(
         reader,
         function=_held_against,
-        arguments=lambda row: (reader.function, reader.arguments(row), formulas[row], header),
+        arguments=lambda row: (
+            reader.function,
+            reader.arguments(row),
+            tuple((header, columns[header][row], check) for header, check in checks),
+        ),
     )
 
 
 def _held_against(
     function: "Callable[..., list[Atoms]]",
     arguments: tuple[Any, ...],
-    formula: Any,
-    header: str,
+    beside: "tuple[tuple[str, Any, Callable[[Atoms, str], str]], ...]",
     choice: DisorderChoice,
 ) -> "list[Atoms]":
-    """Read a structure; warn if the row's formula is another one."""
+    """Read a structure; warn if another column of the row says that it is another one."""
     found = function(*arguments, choice)
-    if not isinstance(formula, str) or is_missing(formula):
-        return found
+    for header, cell, other in beside:
+        if not isinstance(cell, str) or is_missing(cell):
+            continue
+        for atoms in found:
+            taken = "" if "disorder" in atoms.info else other(atoms, cell)
+            if taken:
+                said = f"the column {cut(header, 60)} says {short(cell)}, but {taken}"
+                add_warning(atoms, said)
+                warnings.warn(f"{name_of(atoms)}: {said}", stacklevel=2)
+    return found
+
+
+def _other_formula(atoms: "Atoms", formula: str) -> str:
+    """Return what atoms are, as part of a sentence, if a formula is another one."""
     try:
         amounts = amounts_in_formula(formula)
     except StructureError:
-        return found  # a name, or a formula with charges
-    for atoms in found:
-        counts = Counter(atoms.get_chemical_symbols())
-        ratios = [float(amounts[s]) / counts[s] for s in amounts if s in counts]
-        same = set(counts) == set(amounts) and max(ratios) < 1.01 * min(ratios)
-        if not same and "disorder" not in atoms.info:
-            said = (
-                f"the column {cut(header, 60)} says {short(formula)}, but its atoms are "
-                f"{chemical_formula(atoms.numbers)}; the atoms were taken"
-            )
-            add_warning(atoms, said)
-            warnings.warn(f"{name_of(atoms)}: {said}", stacklevel=2)
-    return found
+        return ""  # a name, or a formula with charges
+    counts = Counter(atoms.get_chemical_symbols())
+    ratios = [float(amounts[s]) / counts[s] for s in amounts if s in counts]
+    if set(counts) == set(amounts) and max(ratios) < 1.01 * min(ratios):
+        return ""
+    return f"its atoms are {chemical_formula(atoms.numbers)}; the atoms were taken"
+
+
+def _other_smiles(atoms: "Atoms", smiles: str) -> str:
+    """Return what a molecule is, as part of a sentence, if a SMILES is another one.
+
+    Beside coordinates the atoms are compared; of two SMILES the bonds too, not the stereochemistry.
+    """
+    from atomlens.structures.molecules import atoms_and_bonds
+
+    own = atoms.info.get("smiles")
+    if own == smiles.strip():
+        return ""
+    said = atoms_and_bonds(smiles.strip())
+    if said is None:
+        return ""  # a name, or no SMILES that can be read
+    if isinstance(own, str):
+        return "" if said == atoms_and_bonds(own) else f"{short(own)} was taken, another molecule"
+    if said.counts == Counter(atoms.get_chemical_symbols()):
+        return ""
+    return f"its atoms are {chemical_formula(atoms.numbers)}; the atoms were taken"
 
 
 def _structures(
@@ -306,6 +367,8 @@ def _structures(
             lowered = {h.strip().lower(): columns[h] for h in held}
             reader = RowReader(_from_record, lambda row: ({k: v[row] for k, v in lowered.items()},))
             return reader, tuple(held)
+        if not any(t in known for t in _TEXTS):
+            given = _only_objects(path, columns)
     header = given or next((known[t] for t in _TEXTS if t in known), None)
     if header is None:
         there = f"{path}: there is no column with structures; it has {_list(columns)}. "
@@ -313,13 +376,6 @@ def _structures(
             raise DatasetError(
                 f"{there}If these are the first values, write a line of names above them, such as "
                 "smiles,value."
-            )
-        if any(
-            hasattr(cell, "get_chemical_symbols") for cells in columns.values() for cell in cells
-        ):
-            raise DatasetError(
-                f"{there}Atoms in memory are learned from with AtomlensRegressor().fit(atoms, "
-                "values), or from an extxyz file of them."
             )
         raise DatasetError(f"{there}Name one of them file, smiles, formula or composition.")
     cells = columns[header]
@@ -333,6 +389,29 @@ def _structures(
         is_text=word not in ("file", "formula", "composition"),
     )
     return reader, (header,)
+
+
+def _only_objects(path: Path, columns: Mapping[str, Sequence[Any]]) -> str | None:
+    """Return the column that holds objects of ase, pymatgen or rdkit; None if none does.
+
+    Raises:
+        DatasetError: several do.
+    """
+    found = [header for header, cells in columns.items() if any(map(is_object, cells))]
+    if len(found) > 1:
+        raise DatasetError(
+            f"{path}: the columns {' and '.join(cut(h, 60) for h in found[:3])} hold structures; "
+            "say which is meant with structure_column."
+        )
+    return found[0] if found else None
+
+
+def is_object(cell: Any) -> bool:
+    """Say whether a cell is a structure, molecule or composition of another package."""
+    return not isinstance(cell, str | float | int) and any(
+        kind.__module__.partition(".")[0] in ("ase", "pymatgen", "rdkit")
+        for kind in type(cell).__mro__
+    )
 
 
 def _are_formulas(path: Path, header: str, cells: Sequence[Any], folder: Path) -> bool:
@@ -361,6 +440,8 @@ def _from_cell(
     from atomlens.structures.reading import to_forms
     from atomlens.structures.text import is_smiles_of_formula_letters
 
+    if is_object(cell):
+        return to_forms(cell, choice)
     if _is_structure(cell):
         return _from_record({"structure": cell}, choice)
     text = str(cell).strip()
@@ -416,7 +497,7 @@ def _is_structure(cell: Any) -> bool:
     if isinstance(cell, str):
         begin = cell[:200].lstrip()
         return begin.startswith(("{", "data_")) or "_cell_length_a" in cell
-    return isinstance(cell, dict)
+    return isinstance(cell, dict) or is_object(cell)
 
 
 def _holds(cells: Sequence[Any]) -> bool:
@@ -432,6 +513,10 @@ def _from_record(record: Mapping[str, Any], choice: DisorderChoice) -> "list[Ato
     held = next((value for value in record.values() if _is_structure(value)), None)
     if held is None:
         raise StructureError("there is no structure in this row; add one")
+    if is_object(held):
+        from atomlens.structures.reading import to_forms
+
+        return to_forms(held, choice)
     entries = read_value({"structure": _literal(held)}, choice)
     found = [entry.atoms for entry in entries if entry.atoms is not None]
     if len(found) < len(entries):

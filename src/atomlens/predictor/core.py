@@ -84,8 +84,8 @@ class Predictor(TrainedModel):
 
         Args:
             structures: Atoms, pymatgen or rdkit objects, SMILES, formulas, paths, globs, tables
-                (CSV, TSV, JSONL, Parquet, Excel, ``.smi``; one input a row), a list of any of
-                them, or `StructureArrays`.
+                (CSV, TSV, JSONL, Parquet, Excel, ``.smi``; one input a row), a DataFrame (of any of
+                them in its columns), a list of any of them, or `StructureArrays`.
             disorder: What to do with a disordered crystal: ``refuse`` it, take the ``majority``
                 of each place or group, or ``enumerate`` ordered models, of which the row is
                 the mean, with their spread.

@@ -13,7 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets.packed import load_packed
-from atomlens.datasets.tables import Table, frame_table, is_frame, is_table, read_table
+from atomlens.datasets.tables import (
+    Table,
+    frame_table,
+    is_frame,
+    is_object,
+    is_table,
+    read_table,
+)
 from atomlens.elements import SYMBOLS
 from atomlens.errors import AtomlensError, DatasetError, Failure, GraphError, SettingsError
 from atomlens.graphs import GraphStore
@@ -340,7 +347,7 @@ def plain_columns(table: Table) -> dict[str, list[Any]]:
 
 
 def _is_nested(cell: Any) -> bool:
-    return isinstance(cell, dict | list | tuple | np.ndarray)
+    return isinstance(cell, dict | list | tuple | np.ndarray) or is_object(cell)
 
 
 def with_readers(

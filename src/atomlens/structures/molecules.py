@@ -7,7 +7,7 @@ a file keeps the coordinates it has.
 import re
 from collections import Counter
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,6 +111,31 @@ def _distances(atoms: "Atoms") -> NDArray[np.float64]:
     heavy = atoms.positions[atoms.numbers > 1]
     places = heavy if len(heavy) > 3 else atoms.positions
     return np.asarray(np.linalg.norm(places[:, None] - places[None], axis=-1))
+
+
+class AtomsAndBonds(NamedTuple):
+    """What a SMILES says a molecule is, however it is written; without stereochemistry."""
+
+    counts: Counter[str]
+    """Atoms of each element, hydrogens included; those of isotopes are ordinary ones"""
+    bonds: str
+    """The canonical SMILES"""
+
+
+def atoms_and_bonds(smiles: str) -> AtomsAndBonds | None:
+    """Return what a SMILES says, or None if it is none."""
+    from rdkit import Chem, rdBase
+
+    molecule = parse_smiles(smiles)
+    if molecule is None:
+        return None
+    with rdBase.BlockLogs():
+        for atom in molecule.GetAtoms():
+            atom.SetIsotope(0)
+            atom.SetAtomMapNum(0)
+        counts = Counter(atom.GetSymbol() for atom in Chem.AddHs(molecule).GetAtoms())
+        plain = Chem.MolToSmiles(Chem.RemoveHs(molecule), isomericSmiles=False)
+    return AtomsAndBonds(counts, plain)
 
 
 def parse_smiles(text: str) -> Any | None:
