@@ -206,7 +206,7 @@ def _load(
         raise DatasetError(
             f"A data set is a name, a path, a DataFrame or a Dataset, and this is "
             f"{type(source).__name__}; structures in memory are learned from with "
-            "AtomlensRegressor().fit(structures, values), or from a DataFrame with a column of them."
+            "AtomlensRegressor().fit(structures, values), or from a DataFrame that holds them."
         )
     path = Path(source).expanduser()
     if is_stdin(str(source)):

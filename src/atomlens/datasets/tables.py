@@ -328,7 +328,7 @@ def _other_formula(atoms: "Atoms", formula: str) -> str:
 def _other_smiles(atoms: "Atoms", smiles: str) -> str:
     """Return what a molecule is, as part of a sentence, if a SMILES is another one.
 
-    Beside coordinates the atoms are compared; of two SMILES the bonds too, not the stereochemistry.
+    Beside coordinates the atoms are compared; of two SMILES the bonds too, without handedness.
     """
     from atomlens.structures.molecules import atoms_and_bonds
 
