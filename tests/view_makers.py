@@ -2,8 +2,25 @@
 
 from typing import Any
 
+import pytest
+
+from atomlens.web.jobs import Job
+
 TOKEN = "a-token-for-tests"
 HOME = "http://127.0.0.1:8765"
+
+
+def hold_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a job that has begun wait until it is stopped: none ends before it is looked at."""
+    progress = Job.progress
+
+    def held(job: Job, done: int, total: int) -> None:
+        progress(job, done, total)
+        if done:
+            job.stop.wait(600)
+            job.check()
+
+    monkeypatch.setattr(Job, "progress", held)
 
 
 class Asker:

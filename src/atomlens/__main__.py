@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
 _OUT_OF_THE_CALLBACK = 0.05
-"""Seconds until an interrupt that was swallowed is sent again."""
+"""Seconds after which an interrupt that was swallowed is sent again."""
 
 
 def run() -> None:
@@ -37,16 +37,20 @@ def _interrupt_again(swallowed: "UnraisableHookArgs") -> None:
         return
     import signal
     import threading
+    import time
+
+    left = threading.Event()
 
     def interrupt() -> None:
+        left.wait()  # in here it would be swallowed once more
+        time.sleep(_OUT_OF_THE_CALLBACK)
         if sys.platform == "win32":
             signal.raise_signal(signal.SIGINT)
         else:  # to the thread that waits, so that its waiting ends
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
-    again = threading.Timer(_OUT_OF_THE_CALLBACK, interrupt)
-    again.daemon = True
-    again.start()
+    threading.Thread(target=interrupt, daemon=True).start()
+    left.set()
 
 
 if __name__ == "__main__":

@@ -30,6 +30,9 @@ FLAGS = [
     "--remote-debugging-pipe",
 ]
 
+BETWEEN_PAGES = ("default execution context", "context was destroyed", "navigated or closed")
+"""What the browser says when it is asked while one page gives way to another."""
+
 
 def find_chromium() -> str | None:
     """Return the path of a Chromium or Chrome, if there is one."""
@@ -91,7 +94,7 @@ class Chromium:
                 return reply.get("result", {})
             self._note(reply)
 
-    def _read(self, seconds: float = 60.0) -> dict[str, Any]:
+    def _read(self, seconds: float = 300.0) -> dict[str, Any]:
         while b"\0" not in self._buffer:
             ready, _, _ = select.select([self._from_browser], [], [], seconds)
             chunk = os.read(self._from_browser, 1 << 20) if ready else b""
@@ -144,12 +147,21 @@ class Chromium:
         )
         self.call("Emulation.setTouchEmulationEnabled", enabled=touch)
 
-    def wait(self, expression: str, seconds: float = 90.0) -> None:
+    def wait(self, expression: str, seconds: float = 300.0) -> None:
         """Wait until an expression is true."""
         end = time.monotonic() + seconds
-        while not self.run(expression):
+        while not self._is_true(expression):
             assert time.monotonic() < end, f"waited in vain for {expression}: {self.complaints}"
             time.sleep(0.02)
+
+    def _is_true(self, expression: str) -> bool:
+        """Say whether an expression is true; on the way from page to page nothing is."""
+        try:
+            return bool(self.run(expression))
+        except RuntimeError as problem:
+            if any(words in str(problem) for words in BETWEEN_PAGES):
+                return False
+            raise
 
     def run(self, expression: str) -> Any:
         """Return the value of a JavaScript expression in the page."""

@@ -213,7 +213,7 @@ def test_a_ray_cluster_whose_worker_is_killed_gives_the_same_bytes(
     def kill_one(n_done: int) -> None:
         if n_done >= 12 and not killed:
             workers = workers_of_ray()
-            assert len(workers) == 2
+            assert workers  # the second may still be starting
             os.kill(workers[0], signal.SIGKILL)
             killed.append(workers[0])
 

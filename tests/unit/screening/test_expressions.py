@@ -4,7 +4,7 @@ import math
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from atomlens.errors import SettingsError
@@ -123,6 +123,7 @@ def test_what_is_no_expression_is_one_sentence(text: str, said: str) -> None:
     assert "--where" in str(caught.value)
 
 
+@settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(alphabet="gap enrgy()<>=!+-*/%&|'\"`[],.0123456789_:{}andortif\\\n", max_size=40))
 def test_any_text_is_an_expression_or_one_sentence(text: str) -> None:
     with suppress(SettingsError):

@@ -20,7 +20,7 @@ from atomlens.predictor.inputs import read_inputs
 from atomlens.web.app import MOST_BYTES
 from atomlens.web.shelf import MOST_ATOMS
 from atomlens.web.uploads import label_of
-from view_makers import Asker
+from view_makers import Asker, hold_jobs
 
 XYZ = b"3\nwater\nO 0 0 0.12\nH 0 0.76 -0.48\nH 0 -0.76 -0.48\n"
 
@@ -427,7 +427,10 @@ def test_the_interface_describes_itself(page: Asker) -> None:
 # ---- work that takes a while
 
 
-def test_a_long_job_says_how_far_it_is_and_can_be_stopped(page: Asker) -> None:
+def test_a_long_job_says_how_far_it_is_and_can_be_stopped(
+    page: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold_jobs(monkeypatch)
     lines = "\n".join(f"{'C' * (3 + i % 20)}O m{i}" for i in range(1500))
     job = page.client.post("/api/structures", data={"text": lines}).json()
     assert job["state"] in ("waiting", "running")
@@ -437,6 +440,7 @@ def test_a_long_job_says_how_far_it_is_and_can_be_stopped(page: Asker) -> None:
     assert job["total"] == 1500
     stopped = page.client.delete(f"/api/jobs/{job['id']}").json()
     assert page.ended(stopped)["state"] == "stopped"
+    monkeypatch.undo()
     assert page.client.get("/api/structures").json() == []
     assert page.give("C")["added"]  # the bench is free again
 
