@@ -5,7 +5,9 @@
         "phonons:rescnn=runs/ph-rescnn-?" "phonons:rf-magpie=runs/ph-rf-?"
     python benchmarks/claims.py power-law "runs/se-finder-*"
 
-Folders of one model are sorted by name, so that the k-th of each model has the k-th split.
+Folders of one model are sorted by name; the k-th of each model must have the k-th test part, which
+is looked at in their `split.json`. Different test parts of one data set overlap in their training
+parts, which widens the intervals (n_test/n_train); a single one is said.
 """
 
 import argparse
@@ -59,6 +61,42 @@ def history(folder: Path, column: str) -> list[float]:
     return [float(row[column]) for row in rows if row.get(column)]
 
 
+def test_part(folder: Path) -> frozenset[str]:
+    """Names of the test part; empty if the folder does not say."""
+    path = folder / "split.json"
+    content = json.loads(path.read_text()) if path.is_file() else {}
+    return frozenset(content.get("test") or ())
+
+
+def overlap_of(task: str, models: dict[str, list[Path]]) -> float:
+    """n_test/n_train of the splits that all models share; 0 for one split, which is said.
+
+    Raises SystemExit if the k-th folders of two models have not the same test part.
+    """
+    (first, own), *others = models.items()
+    parts = [test_part(folder) for folder in own]
+    for name, found in others:
+        if len(found) != len(own):
+            raise SystemExit(
+                f"{task}: {name} has {len(found)} trainings and {first} {len(own)}; each split "
+                "needs one of either."
+            )
+        for mine, folder, part in zip(own, found, parts, strict=True):
+            other = test_part(folder)
+            if part and other and part != other:
+                raise SystemExit(
+                    f"{task}: {mine} and {folder} have different test parts and cannot be "
+                    "compared; name the folders so that they sort alike."
+                )
+    if len(own) < 2 or not all(parts):
+        return 0.0
+    if len(set(parts)) == 1:
+        print(f"{task}: one test part for all trainings; intervals are about seeds alone")
+        return 0.0
+    n_test = sum(map(len, parts)) / len(parts)
+    return n_test / (sum(int(metrics(f)["n_train"]) for f in own) / len(own))
+
+
 def shown(claim: Claim) -> str:
     """The claim as lines of text."""
     return (
@@ -89,17 +127,25 @@ def main() -> None:
         return
     named = [group.partition("=")[::2] for group in args.groups]
     if args.kind == "ladder":
-        losses = {name: [last_loss(f) for f in folders(p)] for name, p in named}
-        errors = {name: [test_error(f) for f in folders(p)] for name, p in named}
-        print("\n".join(map(shown, ladder_claims(losses, errors))))
+        rungs = {name: folders(p) for name, p in named}
+        overlap = overlap_of("ladder", rungs)
+        losses = {name: [last_loss(f) for f in found] for name, found in rungs.items()}
+        errors = {name: [test_error(f) for f in found] for name, found in rungs.items()}
+        print("\n".join(map(shown, ladder_claims(losses, errors, overlap=overlap))))
         return
-    tasks: dict[str, dict[str, list[float]]] = {}
+    trained: dict[str, dict[str, list[Path]]] = {}
     for name, pattern in named:
         task, _, model = name.partition(":")
-        tasks.setdefault(task, {})[model] = [test_error(f) for f in folders(pattern)]
+        trained.setdefault(task, {})[model] = folders(pattern)
+    overlaps = {task: overlap_of(task, models) for task, models in trained.items()}
+    tasks = {
+        task: {model: [test_error(f) for f in found] for model, found in models.items()}
+        for task, models in trained.items()
+    }
     rivals = sorted({m for errors in tasks.values() for m in errors} - {args.model})
     statement = f"{args.model} is better than {', '.join(rivals)} on every task."
-    print(shown(better_everywhere(args.id, statement, tasks, args.model, rivals)))
+    claim = better_everywhere(args.id, statement, tasks, args.model, rivals, overlaps=overlaps)
+    print(shown(claim))
 
 
 if __name__ == "__main__":

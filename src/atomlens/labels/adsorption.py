@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from atomlens.errors import Failure, LabelError, SettingsError, unknown_name
 from atomlens.labels.force_fields import FORCE_FIELDS
-from atomlens.labels.framework import Charges, Framework, make_framework
+from atomlens.labels.framework import Charges, Framework, make_framework, missing_ions
 from atomlens.labels.gases import GASES
 from atomlens.labels.gcmc import Adsorption, GcmcSettings, Progress, import_raspalib, simulate
 from atomlens.structures.arrays import StructureArrays, chemical_formula, name_of, warnings_of
@@ -81,6 +81,8 @@ def label_adsorption(
     for place, item in enumerate(structures):
         if place not in done:
             try:
+                if charges != used:  # the gas feels none; else `make_framework` asks
+                    _refuse_missing_ions(item)
                 done[place] = _isotherm(item, pressures, about, settings, report)
             except LabelError as error:
                 name = item.name if isinstance(item, Failure) else name_of(item)
@@ -147,6 +149,17 @@ def _in_words(about: "_About", settings: GcmcSettings) -> str:
     """Return everything that decides a simulation but crystal and pressure."""
     said = {**about, **asdict(settings)}
     return " ".join(f"{name}={value}" for name, value in sorted(said.items()))
+
+
+def _refuse_missing_ions(item: "Atoms | Failure") -> None:
+    """Raise a LabelError for a crystal without its counter-ions, whatever the gas feels."""
+    ions = "" if isinstance(item, Failure) else missing_ions(item)
+    if ions and not isinstance(item, Failure):
+        raise LabelError(
+            f"{name_of(item)}: its partial charges add up to {ions} in the cell, as if "
+            "counter-ions were missing, in whose place the gas would go; add them, or say "
+            "--charges none to take the crystal as it stands."
+        )
 
 
 def _isotherm(
@@ -225,8 +238,15 @@ def _record(
         "digest": digest_of(atoms),
         "simulation": _in_words(about, settings),
         "ordered_model": form_of(atoms) if form_of(atoms) >= 0 else None,
-        "warning": "; ".join(warnings_of(atoms)) or None,
+        "warning": "; ".join((*warnings_of(atoms), *_of_ions(atoms))) or None,
     }
+
+
+def _of_ions(atoms: "Atoms") -> tuple[str, ...]:
+    """Return what must be said where charges were left out, and ions may be missing."""
+    ions = missing_ions(atoms)
+    said = f"the partial charges of the file add up to {ions}, as if counter-ions were missing"
+    return (said,) if ions else ()
 
 
 class _Shares:

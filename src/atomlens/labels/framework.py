@@ -1,5 +1,6 @@
 """A crystal as the rigid host of a gas: parameters, charges and copies of the cell."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -117,14 +118,26 @@ def _neutral_charges(atoms: "Atoms", name: str) -> NDArray[np.float64]:
     values = np.asarray(found, dtype=np.float64)
     net = float(values.sum())
     if abs(net) > rounding_of_the_sum(values):
-        whole = round(net)
-        near = whole != 0 and abs(net - whole) <= LARGEST_NET_CHARGE
-        said = f"about {whole:+d} e, as if counter-ions were missing," if near else "not zero,"
+        ions = missing_ions(atoms)
+        said = f"{ions}, as if counter-ions were missing," if ions else "not zero,"
         raise LabelError(
             f"{name}: its partial charges add up to {net:+.3g} e in the cell, {said} but a "
             "framework is neutral; add the missing ions or correct the charges."
         )
     return values - net / len(values)
+
+
+def missing_ions(atoms: "Atoms") -> str:
+    """Return what the partial charges lack of a neutral cell, if it is about a whole number of e.
+
+    Such a cell has lost its counter-ions, whose place a gas would take, whether it feels charges
+    or not. Empty if charges are missing, neutral, or wrong in another way.
+    """
+    found = charges_of(atoms)
+    net = 0.0 if found is None else float(np.asarray(found, dtype=np.float64).sum())
+    if not math.isfinite(net) or round(net) == 0 or abs(net - round(net)) > LARGEST_NET_CHARGE:
+        return ""
+    return f"about {round(net):+d} e"
 
 
 def rounding_of_the_sum(charges: NDArray[np.float64]) -> float:

@@ -2,7 +2,8 @@
 
 They need several trainings of each model, on the same splits where models are compared: the
 differences of one split are what is drawn (Student's interval over splits). Fewer than three
-trainings decide nothing.
+trainings decide nothing. Random splits of one data set overlap, which widens the interval by
+n_test/n_train (`trainings_part`); seeds on a single split say nothing of other samples.
 """
 
 import math
@@ -60,17 +61,22 @@ class Training:
         return best_epoch <= (1 - _LAST_SHARE) * len(self.validation)
 
 
-def ladder_claims(training_losses: Errors, test_errors: Errors) -> tuple[Claim, Claim]:
+def ladder_claims(
+    training_losses: Errors, test_errors: Errors, *, overlap: float = 0.0
+) -> tuple[Claim, Claim]:
     """Return A1 and A2 about the rungs of `LADDER`.
 
     Args:
         training_losses: Of every rung, one for each split.
         test_errors: MAE of the first and the last rung at least.
+        overlap: n_test/n_train of random splits of one data set.
     """
     missing = [rung for rung in LADDER if rung not in training_losses]
     steps = [] if missing else list(pairwise(LADDER))
     lower = [
-        _difference(f"{after} minus {before}", training_losses[after], training_losses[before])
+        _difference(
+            f"{after} minus {before}", training_losses[after], training_losses[before], overlap
+        )
         for before, after in steps
     ]
     ends = [rung for rung in (LADDER[0], LADDER[-1]) if rung not in test_errors]
@@ -95,7 +101,13 @@ def ladder_claims(training_losses: Errors, test_errors: Errors) -> tuple[Claim, 
             if ends
             else [
                 trainings_part(
-                    "ratio", ratios, {}, limit=_LARGEST_RATIO, above=False, learned=False
+                    "ratio",
+                    ratios,
+                    {},
+                    limit=_LARGEST_RATIO,
+                    above=False,
+                    learned=False,
+                    overlap=overlap,
                 )
             ],
             "1 for networks that do not differ",
@@ -105,7 +117,13 @@ def ladder_claims(training_losses: Errors, test_errors: Errors) -> tuple[Claim, 
 
 
 def better_everywhere(
-    identifier: str, statement: str, tasks: Mapping[str, Errors], model: str, rivals: Sequence[str]
+    identifier: str,
+    statement: str,
+    tasks: Mapping[str, Errors],
+    model: str,
+    rivals: Sequence[str],
+    *,
+    overlaps: Mapping[str, float] | None = None,
 ) -> Claim:
     """Return a claim that a model is better than all rivals on all tasks: F1, F2, F11.
 
@@ -115,7 +133,9 @@ def better_everywhere(
         tasks: Errors of all models, by task.
         model: The one that is said to be better.
         rivals: The others.
+        overlaps: n_test/n_train of random splits of one data set, by task.
     """
+    shared = overlaps or {}
     missing = [
         f"{name} on {task}"
         for task, errors in tasks.items()
@@ -123,7 +143,9 @@ def better_everywhere(
         if name not in errors
     ]
     parts = [
-        _difference(f"{task}: {model} minus {rival}", errors[model], errors[rival])
+        _difference(
+            f"{task}: {model} minus {rival}", errors[model], errors[rival], shared.get(task, 0.0)
+        )
         for task, errors in tasks.items()
         for rival in rivals
         if model in errors and rival in errors
@@ -151,14 +173,23 @@ def lowered(
     errors: Sequence[float],
     of_other: Sequence[float],
     least: float,
+    *,
+    overlap: float = 0.0,
 ) -> Claim:
-    """Return a claim that one error is lower than another by a share of it at least: F3."""
+    """Return a claim that one error is lower than another by a share of it at least: F3.
+
+    ``overlap`` is n_test/n_train of random splits of one data set.
+    """
     shares = [1 - a / b for a, b in zip(errors, of_other, strict=True)]
     return _claim(
         identifier,
         statement,
         f"1 - ratio of the errors on the same split above {least:g}",
-        [trainings_part("share that is saved", shares, {}, limit=least, learned=False)],
+        [
+            trainings_part(
+                "share that is saved", shares, {}, limit=least, learned=False, overlap=overlap
+            )
+        ],
         "0 for models that do not differ",
     )
 
@@ -226,9 +257,9 @@ def slope_of(points: Sequence[tuple[int, float]]) -> tuple[float, float, float]:
     return float(line.slope), float(line.slope) - half, float(line.slope) + half
 
 
-def _difference(name: str, own: Sequence[float], other: Sequence[float]) -> Part:
+def _difference(name: str, own: Sequence[float], other: Sequence[float], overlap: float) -> Part:
     differences = [a - b for a, b in zip(own, other, strict=True)]
-    return trainings_part(name, differences, {}, above=False, learned=False)
+    return trainings_part(name, differences, {}, above=False, learned=False, overlap=overlap)
 
 
 def _claim(

@@ -14,14 +14,17 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+import numpy as np
+
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.sampling import one_form_each
+from atomlens.datasets.sampling import keep_rows, one_form_each, sample_rows
 from atomlens.errors import Failure, SettingsError, StudyError, StudySettingsError
 from atomlens.settings import Settings
 from atomlens.studies.statistics import Interval
 
 if TYPE_CHECKING:
     from atomlens.predictor import Predictor
+    from atomlens.structures.arrays import StructureArrays
 
 Verdict = Literal["holds", "as much in controls", "fails", "not tested"]
 """``holds``: beyond its limit and beyond every control, intervals included, in every training."""
@@ -276,15 +279,73 @@ def independent(given: StudyInput) -> StudyInput:
     return replace(given, data=data, notes=(*given.notes, note))
 
 
+_MOST_COMPARED = 500
+"""Structures whose bonds are looked at, to tell whether they are frames of a trajectory."""
+_LEAST_SHARE = 0.1
+"""Of frames among them, from which on it is said."""
+
+
+def once_each(given: StudyInput) -> StudyInput:
+    """Return the input with every structure once, whatever it is called, turned or ordered.
+
+    Attention depends on the cell, so a supercell is another structure here.
+
+    Copies would make intervals over structures narrower than what is known. Frames of a trajectory
+    (the same atoms in the same order with the same bonds) stay, but a note says what they do to
+    intervals.
+    """
+    from atomlens.neighbors.identity import digests_in_given_cells
+
+    structures = given.data.structures
+    if len(structures) < 2:
+        return given
+    _, first = np.unique(digests_in_given_cells(structures), return_index=True)
+    notes = given.notes
+    data = given.data
+    if len(first) < len(structures):
+        data = keep_rows(data, np.sort(first).astype(np.int64))
+        notes = (
+            *notes,
+            f"{len(structures)} structures were given, {len(data)} of them different; each counts "
+            "once.",
+        )
+    n_frames, n_asked = _frames(data.structures, given.seed)
+    if n_frames > _LEAST_SHARE * n_asked:
+        notes = (
+            *notes,
+            f"{n_frames} of {n_asked} structures have the atoms and bonds of another one, as "
+            "frames of a trajectory do: they are not independent, and intervals over structures "
+            "are too narrow.",
+        )
+    return replace(given, data=data, notes=notes)
+
+
+def _frames(structures: "StructureArrays", seed: int) -> tuple[int, int]:
+    """Return how many structures have the atoms and bonds of another one, of how many asked."""
+    from atomlens.chemistry.bonds import find_bonds
+
+    rows = sample_rows(len(structures), _MOST_COMPARED, seed).tolist()
+    atoms = Counter(structures[i].atomic_numbers.tobytes() for i in rows)
+    alike: Counter[tuple[bytes, bytes]] = Counter()
+    for i in rows:
+        one = structures[i]
+        numbers = one.atomic_numbers.tobytes()
+        if atoms[numbers] > 1 and len(one.atomic_numbers) > 1 and not structures.is_formula[i]:
+            bonds = find_bonds(one)
+            alike[numbers, bonds[np.lexsort(bonds.T)].tobytes()] += 1
+    return sum(n for n in alike.values() if n > 1), len(rows)
+
+
 def answer(study: "Study", given: StudyInput) -> StudyResult:
     """Run a study on `independent` structures, and say what is known of each: `about_inputs`.
 
     A study of attention also says where that is the mean over the targets of a model.
 
     Raises:
-        StudyError: a control is given that the study does not ask, or that is of no model.
+        StudyError: a control is given that the study does not ask, or that is of no model; or a
+            network is given twice.
     """
-    from atomlens.studies.controls import refuse_strangers
+    from atomlens.studies.controls import refuse_strangers, refuse_twins
     from atomlens.studies.one_target import mixed_attention
 
     if given.shuffled and not study.takes_shuffled:
@@ -293,7 +354,10 @@ def answer(study: "Study", given: StudyInput) -> StudyResult:
         )
     if not study.takes_spectra or hasattr(study.settings, "target"):
         refuse_strangers(given.models, given.shuffled, any_target=hasattr(study.settings, "target"))
+    refuse_twins(given.models, given.shuffled)
     given = independent(given)
+    if study.asks_attention:
+        given = once_each(given)
     said = dict.fromkeys(map(mixed_attention, given.models)) if study.asks_attention else ()
     mixed = (words for words in said if words)
     return about_inputs(study.run(given), given).noted(*given.notes, *mixed)

@@ -1,5 +1,6 @@
 """Controls: what an attention map looks like when nothing was learned."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -51,6 +52,33 @@ def refuse_unshuffled(controls: Sequence[Predictor]) -> None:
             "A model given with --shuffled was not trained on shuffled labels; train it with "
             "--set training.shuffle_targets=true."
         )
+
+
+def refuse_twins(models: Sequence[Predictor], controls: Sequence[Predictor]) -> None:
+    """Raise a StudyError for a network that is given twice: it is one training, not two.
+
+    Intervals over trainings, and the count of those in which a claim holds, would take copies of
+    one network for agreement. A network of several targets may be asked about each of them.
+    """
+    for word, given in (("--model", models), ("--shuffled", controls)):
+        seen: set[tuple[tuple[str, ...], str]] = set()
+        for predictor in given:
+            targets = tuple(t.name for t in predictor.targets)
+            own = {(targets, _digest(network)) for network in predictor.models}
+            if own & seen:
+                raise StudyError(
+                    f"{word}: two of the models for {', '.join(targets)} have the same trained "
+                    "network, which is one training and not two; give each once."
+                )
+            seen |= own
+
+
+def _digest(network: torch.nn.Module) -> str:
+    """Return a mark of all numbers of a network, whatever its parts are called."""
+    found = hashlib.sha256()
+    for numbers in network.state_dict().values():
+        found.update(numbers.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return found.hexdigest()
 
 
 def refuse_strangers(

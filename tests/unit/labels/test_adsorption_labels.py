@@ -98,3 +98,20 @@ def test_a_table_for_training_has_one_row_a_structure_and_one_column_a_pressure(
         },
         {"file": "mofs/b.cif", "name": "b.cif", "CO2_0.15bar_298K [mmol/g]": 2.5},
     ]
+
+
+@needs_raspalib
+def test_a_crystal_without_its_counter_ions_is_refused_also_for_a_gas_that_feels_no_charges() -> (
+    None
+):
+    charged, neutral, careless = (argon_crystal(name=n) for n in ("charged", "neutral", "careless"))
+    charged.set_initial_charges([0.6, 0.7, 0.7])
+    neutral.set_initial_charges([0.4, -0.2, -0.2])
+    careless.set_initial_charges([0.4, 0.0, 0.0])  # wrong, but no whole ion, and not felt
+    crystals = [charged, neutral, careless]
+    labels = label_adsorption(crystals, [5.0], gas="CH4", settings=SHORT)
+    assert [f.name for f in labels.failures] == ["charged"]
+    assert "about +2 e in the cell, as if counter-ions were missing" in labels.failures[0].message
+    assert [r.get("warning") for r in labels.records[1:]] == [None, None]
+    (row,) = label_adsorption([charged], [5.0], gas="CH4", charges="none", settings=SHORT).records
+    assert "add up to about +2 e, as if counter-ions were missing" in row["warning"]

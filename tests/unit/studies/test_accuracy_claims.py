@@ -127,3 +127,13 @@ def test_the_slope_of_a_power_law_is_its_exponent() -> None:
     slope, low, high = slope_of([(n, 2.0 * n**-0.3) for n in (100, 1_000, 10_000)])
     assert slope == pytest.approx(-0.3)
     assert low == pytest.approx(high)
+
+
+def test_splits_that_overlap_widen_the_interval() -> None:
+    apart, shared = (
+        lowered("F3", "x", [0.33, 0.35, 0.36], [1.0, 1.0, 1.0], 0.6, overlap=overlap)
+        for overlap in (0.0, 1.0)
+    )
+    widths = [c.judged[0].parts[0].high - c.judged[0].parts[0].low for c in (apart, shared)]
+    assert widths[1] / widths[0] == pytest.approx(2.0)  # √((1/3 + 1) / (1/3))
+    assert (apart.verdict, shared.verdict) == ("holds", "fails")

@@ -10,11 +10,19 @@ from pathlib import Path
 SCRIPT = Path(__file__).parents[3] / "benchmarks" / "claims.py"
 
 
-def trained(folder: Path, error: float, n_train: int = 1000, losses: Sequence[float] = ()) -> None:
+def trained(
+    folder: Path,
+    error: float,
+    n_train: int = 1000,
+    losses: Sequence[float] = (),
+    test: Sequence[str] = (),
+) -> None:
     """What a training leaves that the claims read."""
     folder.mkdir(parents=True)
     content = {"n_train": n_train, "test": {"targets": {"y": {"mae": error}}}}
     (folder / "metrics.json").write_text(json.dumps(content))
+    if test:
+        (folder / "split.json").write_text(json.dumps({"train": [], "test": list(test)}))
     with (folder / "history.csv").open("w") as file:
         rows = csv.writer(file)
         rows.writerow(["epoch", "train_loss", "validation_loss"])
@@ -94,3 +102,25 @@ def test_models_that_cannot_be_judged_are_named(tmp_path: Path) -> None:
         assert done.returncode != 0
         assert words in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_models_are_compared_on_the_same_test_parts(tmp_path: Path) -> None:
+    for k, (own, rival) in enumerate(((0.30, 0.40), (0.31, 0.42), (0.30, 0.41))):
+        part = [f"{k}-{i}" for i in range(250)]
+        trained(tmp_path / f"finder_{k}", own, test=part)
+        trained(tmp_path / f"forest_{k}", rival, test=part)
+        trained(tmp_path / f"stray_{2 - k}", rival, test=part)
+        trained(tmp_path / f"seed_{k}", own, test=["always", "these"])
+        trained(tmp_path / f"other_{k}", rival, test=["always", "these"])
+
+    def compared(own: str, rival: str) -> subprocess.CompletedProcess[str]:
+        groups = [f"gap:finder={own}_?", f"gap:forest={rival}_?"]
+        return typed("better", "--model", "finder", *groups, folder=tmp_path)
+
+    assert compared("finder", "forest").stdout.startswith("F1 holds")
+    mixed = compared("finder", "stray")
+    assert mixed.returncode != 0
+    assert "gap: finder_0 and stray_0 have different test parts" in mixed.stderr
+    assert compared("seed", "other").stdout.startswith("gap: one test part for all trainings")
+    (tmp_path / "forest_2" / "metrics.json").unlink()
+    assert "forest has 2 trainings and finder 3" in compared("finder", "forest").stderr

@@ -5,14 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from ase import Atoms
 from ase.build import molecule
 
 from atomlens.errors import StudyError
 from atomlens.predictor.familiarity import Familiarity
+from atomlens.studies.base import StudyInput, once_each
 from atomlens.studies.controls import (
     N_UNTRAINED,
     controls_for,
     named_controls,
+    refuse_twins,
     untrained,
     untrained_networks,
 )
@@ -121,3 +124,45 @@ def test_a_control_reads_what_its_model_reads():
     assert controls_for(formula, controls) == controls[1:]
     assert controls_for(structure, controls) == controls[:1]
     assert controls_for(formula, controls[:1]) == ()
+
+
+def test_a_network_given_twice_is_no_second_training():
+    first, second = make_predictor(seed=1), make_predictor(seed=2)
+    refuse_twins([first, second], [])
+    copy = make_predictor(seed=1)
+    both = replace(second, models=second.models + copy.models)
+    for models in ([first, copy], [first, both]):
+        with pytest.raises(StudyError, match=r"--model: two of the models for homo"):
+            refuse_twins(models, [])
+        with pytest.raises(StudyError, match=r"--shuffled: two of the models"):
+            refuse_twins([], models)
+    refuse_twins([first], [trained_on_noise(copy)])
+    other_target = make_predictor("lumo", seed=1)  # one network may be asked about each target
+    refuse_twins([first, other_target], [])
+
+
+def given(*atoms: Atoms) -> StudyInput:
+    named = [Atoms(a, info={"name": f"given {i}"}) for i, a in enumerate(atoms)]
+    return StudyInput(models=(), data=dataset(*named))
+
+
+def test_a_structure_counts_once_whatever_it_is_called_turned_or_ordered():
+    ethanol, water = molecule("CH3CH2OH"), molecule("H2O")
+    turned = ethanol[::-1].copy()
+    turned.rotate(40, "x")
+    once = once_each(given(ethanol, turned, water))
+    assert once.data.structures.names == ("given 0", "given 2")
+    assert once.notes == ("3 structures were given, 2 of them different; each counts once.",)
+    assert once_each(given(ethanol, water)).notes == ()
+
+
+def test_frames_of_a_trajectory_stay_and_are_told_apart_from_isomers():
+    frames = [molecule("CH3CH2OH") for _ in range(3)]
+    for i, frame in enumerate(frames):
+        frame.positions[:, 0] *= 1 + 0.02 * i
+    found = once_each(given(*frames, molecule("CH3OCH3"), molecule("H2O")))
+    assert len(found.data) == 5
+    (note,) = found.notes
+    assert note.startswith("3 of 5 structures have the atoms and bonds of another one")
+    isomer = molecule("CH3OCH3")
+    assert once_each(given(molecule("CH3CH2OH"), isomer)).notes == ()
