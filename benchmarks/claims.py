@@ -1,9 +1,11 @@
-"""Judge claims about errors (A1, A2, F1, F2, F3, F7, F11) from the folders of trained models.
+"""Judge claims about errors (A1, A2, F1, F2, F3, F7, F9, F11) from the folders of trained models.
 
     python benchmarks/claims.py ladder "cgcnn=runs/u-cgcnn-?" ... "ae-cgcnn=runs/u-ae-cgcnn-?"
     python benchmarks/claims.py better --id F1 --model finder "phonons:finder=runs/ph-finder-?" \
         "phonons:rescnn=runs/ph-rescnn-?" "phonons:rf-magpie=runs/ph-rf-?"
     python benchmarks/claims.py power-law "runs/se-finder-*"
+    python benchmarks/claims.py foreseen-errors --data mp.npz --shuffled "runs/f9-shuffled-?" \
+        "runs/f9-?"
 
 Folders of one model are sorted by name; the k-th of each model must have the k-th test part, which
 is looked at in their `split.json`. Different test parts of one data set overlap in their training
@@ -16,6 +18,8 @@ import glob
 import json
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from atomlens.studies.accuracy import Training, better_everywhere, ladder_claims, power_law_claim
 from atomlens.studies.base import Claim
@@ -97,6 +101,37 @@ def overlap_of(task: str, models: dict[str, list[Path]]) -> float:
     return n_test / (sum(int(metrics(f)["n_train"]) for f in own) / len(own))
 
 
+def foreseen_errors(patterns: list[str], shuffled: list[str], data: Path) -> Claim:
+    """F9, every folder a training: its error estimates on the test part of a packed data set."""
+    import atomlens as al
+    from atomlens.datasets.packed import load_packed
+    from atomlens.studies import StudyInput
+    from atomlens.studies.controls import refuse_strangers, refuse_twins
+    from atomlens.studies.embeddings.effects import larger_error_estimates
+    from atomlens.studies.embeddings.networks import measure_vectors
+
+    models, controls = (
+        tuple(al.load(f) for pattern in found for f in folders(pattern))
+        for found in (patterns, shuffled)
+    )
+    packed = load_packed(data)
+    test = packed.subset(packed.splits["test"])
+    refuse_strangers(models, controls, any_target=False)
+    refuse_twins(models, controls)
+    known = [m.was_in(test.structures, "train", "validation", "pretraining") for m in models]
+    print(f"{len(test)} materials; learned or validated on: {[int(k.sum()) for k in known]}")
+    measured = measure_vectors(StudyInput(models=models, data=test, shuffled=controls))
+    columns = [[t.name for t in test.targets].index(m.targets[0].name) for m in models]
+    values = [
+        np.where(k, np.nan, test.values[:, column])[measured.rows]
+        for k, column in zip(known, columns, strict=True)
+    ]
+    for one, true in zip(measured.models, values, strict=True):
+        error = np.nanmean(np.abs(one.trained.values - true))
+        print(f"{one.label}: mean absolute error {error:.4g}")
+    return larger_error_estimates(measured.models, values)
+
+
 def shown(claim: Claim) -> str:
     """The claim as lines of text."""
     return (
@@ -108,11 +143,18 @@ def shown(claim: Claim) -> str:
 def main() -> None:
     """Judge what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("kind", choices=("ladder", "better", "power-law"))
+    parser.add_argument("kind", choices=("ladder", "better", "power-law", "foreseen-errors"))
     parser.add_argument("groups", nargs="+")
     parser.add_argument("--id", default="F1")
     parser.add_argument("--model", default="finder")
+    parser.add_argument("--shuffled", nargs="+", default=[])
+    parser.add_argument("--data", type=Path, help="packed data set, whose test part is asked")
     args = parser.parse_args()
+    if args.kind == "foreseen-errors":
+        if args.data is None:
+            parser.error("foreseen-errors needs --data.")
+        print(shown(foreseen_errors(args.groups, args.shuffled, args.data)))
+        return
     if args.kind == "power-law":
         trainings = [
             Training(

@@ -339,13 +339,14 @@ def _frames(structures: "StructureArrays", seed: int) -> tuple[int, int]:
 def answer(study: "Study", given: StudyInput) -> StudyResult:
     """Run a study on `independent` structures, and say what is known of each: `about_inputs`.
 
-    A study of attention also says where that is the mean over the targets of a model.
+    A study of attention also says where that is the mean over the targets of a model, and every
+    study where a control was not trained as its model was.
 
     Raises:
         StudyError: a control is given that the study does not ask, or that is of no model; or a
             network is given twice.
     """
-    from atomlens.studies.controls import refuse_strangers, refuse_twins
+    from atomlens.studies.controls import refuse_strangers, refuse_twins, unlike
     from atomlens.studies.one_target import mixed_attention
 
     if given.shuffled and not study.takes_shuffled:
@@ -360,7 +361,8 @@ def answer(study: "Study", given: StudyInput) -> StudyResult:
         given = once_each(given)
     said = dict.fromkeys(map(mixed_attention, given.models)) if study.asks_attention else ()
     mixed = (words for words in said if words)
-    return about_inputs(study.run(given), given).noted(*given.notes, *mixed)
+    less = unlike(given.models, given.shuffled)
+    return about_inputs(study.run(given), given).noted(*given.notes, *mixed, *less)
 
 
 def about_inputs(result: StudyResult, given: StudyInput) -> StudyResult:

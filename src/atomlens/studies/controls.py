@@ -106,6 +106,46 @@ def refuse_strangers(
             )
 
 
+def unlike(models: Sequence[Predictor], controls: Sequence[Predictor]) -> tuple[str, ...]:
+    """Return a sentence for each control that is smaller than its model, or was trained for less.
+
+    What fitting noise does shows only in a network that had the size and the time to fit it.
+    """
+    said = {}
+    for control in controls:
+        for model in models:
+            if _kind(control)[1:] != _kind(model)[1:]:
+                continue
+            own, of_model = _size(control), _size(model)
+            less = [
+                f"{own[name]:,} {name} in place of {of_model[name]:,}"
+                for name in own
+                if name in of_model and own[name] < _LEAST_OF_MODEL * of_model[name]
+            ]
+            if less:
+                targets = ", ".join(t.name for t in control.targets)
+                said[targets, tuple(less)] = (
+                    f"A control on shuffled labels ({targets}) is less than its model: "
+                    f"{', '.join(less)}. Where a verdict turns on it alone, read: not tested."
+                )
+    return tuple(said.values())
+
+
+_LEAST_OF_MODEL = 0.5
+
+
+def _size(predictor: Predictor) -> dict[str, int]:
+    """Return weights of a member and the steps of its training, as far as they are known."""
+    record = predictor.record
+    found = {"weights": sum(p.numel() for p in predictor.models[0].parameters())}
+    n_train = len(record.split.get("train", ()))
+    epochs = len(record.history) // max(int(record.settings.get("ensemble") or 1), 1)
+    batch = int(record.settings.get("batch_size") or 0)
+    if n_train and epochs and batch:
+        found["steps"] = epochs * -(-n_train // batch)
+    return found
+
+
 def _kind(predictor: Predictor) -> tuple[tuple[str, ...], str, bool]:
     """Return what a control has in common with its model: targets, model, formulas or sites."""
     targets = tuple(t.name for t in predictor.targets)

@@ -247,6 +247,7 @@ def make_claim(
     words: Sequence[str] = (),
     needed: Iterable[str] = NEEDED,
     counts: tuple[int, int] | None = None,
+    unit: str = "trainings",
 ) -> Claim:
     """Return a claim with the verdict over all trainings.
 
@@ -263,6 +264,7 @@ def make_claim(
         words: More evidence.
         needed: Controls that every learned part must have.
         counts: In how many trainings it holds, of how many, where `judged` is all of them together.
+        unit: What `judged` are, such as pairs of trainings, which are no independent trainings.
     """
     ordered = tuple(sorted(judged, key=lambda one: one.training))
     tested = [one for one in ordered if one.verdict != "not tested"]
@@ -279,7 +281,7 @@ def make_claim(
     evidence = [reason, *(_training_words(one, len(ordered) > 1, needed) for one in ordered)]
     if tested:
         words_of = "meets it" if counts else "holds"
-        evidence.append(f"{words_of} in {n_held} of {n_tested} trainings")
+        evidence.append(f"{words_of} in {n_held} of {n_tested} {unit}")
     return Claim(
         identifier=identifier,
         statement=statement,

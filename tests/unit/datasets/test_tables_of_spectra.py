@@ -247,3 +247,18 @@ def test_no_formula_stands_in_two_parts_of_a_split_by_composition(tmp_path: Path
     split = make_split("composition:2/2/2", data, seed=3)
     for part in (split.train, split.validation, split.test):
         assert len({int(data.structures[int(i)].atomic_numbers.max()) for i in part}) == 1
+
+
+def test_a_measured_absorption_below_zero_is_taken_as_none_and_said(tmp_path: Path) -> None:
+    wavelengths = [0.2, 0.4, 0.8, 1.2]
+    rows = [
+        {"formula": f, "wavelength_um": wavelengths, "n": [1.5, 2.0, 1.8, 1.6], "k": k}
+        for f, k in (("Al2O3", [0.2, -0.5, -1e-17, 0.0]), ("ZnO", [0.3, 0.1, 0.0, 0.0]))
+    ]
+    path = write_lines(tmp_path / "nk.jsonl", rows)
+    grid = f"{1.239841984 / 0.8}:{1.239841984 / 0.4}:2"
+    with pytest.warns(UserWarning, match=r"1 entries have a measured k below zero"):
+        data = load_dataset(path, grid=grid)
+    by_name = dict(zip(data.structures.names, data.values, strict=True))
+    (alumina,) = [v for name, v in by_name.items() if "Al2O3" in name]
+    assert alumina == pytest.approx([1.8**2, 2.0**2, 0.0, 0.0])  # not n² - k² = 3.75 at 0.4 µm

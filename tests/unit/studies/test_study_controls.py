@@ -1,5 +1,6 @@
 """Controls have the architecture of their model and nothing of what it learned."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from ase import Atoms
 from ase.build import molecule
 
 from atomlens.errors import StudyError
+from atomlens.predictor import Predictor, TrainingRecord
 from atomlens.predictor.familiarity import Familiarity
 from atomlens.studies.base import StudyInput, once_each
 from atomlens.studies.controls import (
@@ -16,6 +18,7 @@ from atomlens.studies.controls import (
     controls_for,
     named_controls,
     refuse_twins,
+    unlike,
     untrained,
     untrained_networks,
 )
@@ -166,3 +169,22 @@ def test_frames_of_a_trajectory_stay_and_are_told_apart_from_isomers():
     assert note.startswith("3 of 5 structures have the atoms and bonds of another one")
     isomer = molecule("CH3OCH3")
     assert once_each(given(molecule("CH3CH2OH"), isomer)).notes == ()
+
+
+def trained_for(predictor: Predictor, epochs: int, n_members: int = 1) -> Predictor:
+    record = TrainingRecord(
+        settings={"shuffle_targets": True, "batch_size": 10, "ensemble": n_members},
+        split={"train": tuple(map(str, range(95)))},
+        history=({"epoch": 0.0},) * (epochs * n_members),
+    )
+    return replace(predictor, record=record)
+
+
+def test_a_control_that_had_less_to_learn_with_is_told():
+    model = trained_for(make_predictor(n_members=2), 40, n_members=2)
+    alike, brief = (trained_for(make_predictor(seed=3), n) for n in (30, 4))
+    assert unlike([model], [alike, trained_on_noise(make_predictor())]) == ()
+    (sentence,) = unlike([model], [alike, brief])
+    assert "(homo) is less than its model: 40 steps in place of 400." in sentence
+    small = replace(alike, models=(torch.nn.Linear(2, 2),))
+    assert re.search(r"6 weights in place of [\d,]+\.", unlike([model], [small])[0])

@@ -50,6 +50,8 @@ class _Measured(NamedTuple):
     structure: Structure
     eps_re: Spectrum
     eps_im: Spectrum
+    is_corrected: bool
+    """Whether a k below zero was taken as 0."""
 
 
 def is_optical(columns: Mapping[str, Any]) -> bool:
@@ -177,7 +179,7 @@ def _averaged(entries: Iterable[_Entry], grid: tuple[float, ...], where: str, na
     failures: list[Failure] = []
     structures: list[Structure] = []
     values: list[Values] = []
-    n_short = 0
+    n_short = n_corrected = 0
     for entry in entries:
         try:
             measured = _measured(entry)
@@ -188,6 +190,7 @@ def _averaged(entries: Iterable[_Entry], grid: tuple[float, ...], where: str, na
         if reach[0] > points[0] or reach[-1] < points[-1]:
             n_short += 1
             continue
+        n_corrected += measured.is_corrected
         structures.append(measured.structure)
         parts = (measured.eps_re, measured.eps_im)
         values.append(np.concatenate([on_grid(part, points)[0] for part in parts]))
@@ -195,6 +198,11 @@ def _averaged(entries: Iterable[_Entry], grid: tuple[float, ...], where: str, na
         first = failures[0].message if failures else f"{n_short} entries do not reach so far."
         raise DatasetError(
             f"{where}: no entry covers {grid[0]:g} to {grid[-1]:g} eV; the first problem: {first}"
+        )
+    if n_corrected:
+        warnings.warn(
+            f"{where}: {n_corrected} entries have a measured k below zero, which is taken as 0.",
+            stacklevel=3,
         )
     every = Dataset(
         name=name,
@@ -230,7 +238,8 @@ def _one_a_formula(every: Dataset, n_short: int, where: str) -> Dataset:
 def over_energy(columns: Mapping[str, Any]) -> tuple[Spectrum, Spectrum]:
     """Return real and imaginary part over photon energy in eV, of arrays named as in ``COLUMNS``.
 
-    Wavelengths that are listed twice are averaged.
+    Wavelengths that are listed twice are averaged. No material at rest amplifies light: a measured
+    k below zero is its error where nothing is absorbed, and is taken as 0.
 
     Raises:
         ValueError: they cannot be used; a part of a sentence says why.
@@ -247,7 +256,8 @@ def over_energy(columns: Mapping[str, Any]) -> tuple[Spectrum, Spectrum]:
     if len(energies) < 2:
         raise ValueError("all its wavelengths are the same; a spectrum needs at least 2")
     times = np.bincount(place)
-    means = (np.bincount(place, weights=part) / times for part in permittivity(n, k))
+    parts = permittivity(n, np.maximum(k, 0.0))
+    means = (np.bincount(place, weights=part) / times for part in parts)
     eps_re, eps_im = (Spectrum(points=energies, values=mean) for mean in means)
     return eps_re, eps_im
 
@@ -259,4 +269,5 @@ def _measured(entry: _Entry) -> _Measured:
         ValueError, StructureError: it cannot be used; a part of a sentence says why.
     """
     eps_re, eps_im = over_energy(entry.columns)
-    return _Measured(structure_of(entry.read()), eps_re, eps_im)
+    below = bool((numbers_of(entry.columns["k"], "k") < 0).any())
+    return _Measured(structure_of(entry.read()), eps_re, eps_im, below)

@@ -162,6 +162,9 @@ def lumo_spread(
         chance="one of two networks has the smaller spread: 1 in 2",
         reason=reason,
         words=() if reason else words,
+        unit=f"pairs of {len(homo)} and {len(lumo)} trainings"
+        if len(homo) > 1 or len(lumo) > 1
+        else "trainings",
     )
 
 
