@@ -8,16 +8,18 @@ Orbitals are Hückel's (those within 0.01 of the frontier averaged), or pyscf's 
 ``--grid`` is the level of its integration grid, 0 to 9); what a calculation took is printed. The
 model has the targets homo and lumo, and an attention for each. Numbers are orbit means over the
 even share 1/n. Symmetry makes the atoms of one orbit alike in both, so that agreement is one of the
-few orders of the orbits: its chance is printed.
+few orders of the orbits. Each network of an ensemble is asked (Spearman); its chance is the share
+of all orders of the orbitals with as high a mean, and that of networks that learned nothing the
+share of `--untrained` ones whose own number is as high.
 """
 
 import argparse
 import gzip
 import json
-import math
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -29,7 +31,7 @@ from ase import Atoms
 import atomlens as al
 from atomlens.chemistry.orbits import Orbits, find_orbits
 from atomlens.structures.arrays import StructureArrays
-from atomlens.studies.controls import untrained_networks
+from atomlens.studies.controls import untrained
 from atomlens.studies.networks import prepare
 from atomlens.studies.orbitals.cache import orbitals_of_many
 from atomlens.studies.orbitals.cases import OrbitalsSettings
@@ -90,10 +92,14 @@ def by_orbit(values: np.ndarray, orbits: Orbits) -> np.ndarray:
     return np.array(means)[np.argsort(heights, kind="stable")]
 
 
-def chance(found: float, shares: np.ndarray) -> float:
-    """Share of all orders of the orbits that agree at least so well."""
-    each = [spearman(np.array(order), shares) for order in permutations(range(len(shares)))]
-    return float(np.mean(np.array(each) >= found - 1e-9))
+def chance(found: list[np.ndarray], shares: np.ndarray) -> float:
+    """Share of all orders of the orbital's shares with which networks agree so well in the mean."""
+    own = np.mean([spearman(one, shares) for one in found])
+    each = [
+        np.mean([spearman(one, shares[list(order)]) for one in found])
+        for order in permutations(range(len(shares)))
+    ]
+    return float(np.mean(np.array(each) >= own - 1e-9))
 
 
 def main() -> None:
@@ -107,11 +113,13 @@ def main() -> None:
     parser.add_argument("--basis", default="6-31g*")
     parser.add_argument("--grid", type=int, default=0)
     parser.add_argument("--convergence", type=float, default=1e-6, help="hartree")
+    parser.add_argument("--untrained", type=int, default=20)
     args = parser.parse_args()
     model = al.load(args.model)
-    controls = untrained_networks(model)
+    networks = [replace(model, models=(one,)) for one in model.models]
+    controls = [untrained(networks[0], seed) for seed in range(args.untrained)]
     found = cages(args.cages, args.tolerance)
-    print("| cage | orbital | orbits, equator first | attention | untrained | Spearman | chance |")
+    print("| cage | orbital | orbits, equator first | attention | Spearman | chance | untrained |")
     print("|---|---|---|---|---|---|---|")
     for name, (atoms, orbits) in found.items():
         for method in args.method:
@@ -130,19 +138,25 @@ def main() -> None:
             print(f"{name}, {method}: {time.process_time() - start:.0f} CPU s", file=sys.stderr)
             for target in ("homo", "lumo"):
                 shares = by_orbit(np.round(solved.shares(target), 6), orbits)
-                own = by_orbit(attention(model, atoms, target), orbits)
+                own = [by_orbit(attention(n, atoms, target), orbits) for n in networks]
                 others = [by_orbit(attention(c, atoms, target), orbits) for c in controls]
-                rho = spearman(own, shares) if len(shares) > 2 else math.nan
-                beside = ", ".join(f"{spearman(o, shares):+.2f}" for o in others)
-                cells = (
+                cells = [
                     name,
                     f"{target}, {method}",
-                    " ".join(f"{v:.2f}" for v in shares),
-                    " ".join(f"{v:.3f}" for v in own),
-                    beside if len(shares) > 2 else "",
-                    f"{rho:+.2f}" if len(shares) > 2 else "one orbit",
-                    f"{chance(rho, shares):.0%}" if len(shares) > 2 else "certain",
-                )
+                    " ".join(f"{v:.3f}" for v in shares),
+                    "; ".join(" ".join(f"{v:.3f}" for v in one) for one in own),
+                ]
+                if len(shares) > 2:
+                    found_by = [spearman(one, shares) for one in own]
+                    beside = np.array([spearman(one, shares) for one in others])
+                    as_high = float(np.mean(beside >= np.mean(found_by) - 1e-9))
+                    cells += [
+                        ", ".join(f"{rho:+.2f}" for rho in found_by),
+                        f"{chance(own, shares):.1%}",
+                        f"{beside.mean():+.2f}, {as_high:.0%} as high",
+                    ]
+                else:
+                    cells += ["one orbit", "certain", ""]
                 print(f"| {' | '.join(cells)} |")
 
 
