@@ -11,6 +11,9 @@ _NOTHING = 1e-26
 """What a Gaussian is not told from zero below: lost in the rounding of sums, but farther out its
 numbers are subnormal, and products of such take a processor many times as long."""
 
+_FARTHEST = -60.0
+"""exp(-60) is below that; of numbers farther out exponentials take twenty times as long."""
+
 
 class GaussianBasis(nn.Module):
     """exp(-(x - μ)² / width²) for equally spaced centres μ, both ends included.
@@ -29,7 +32,8 @@ class GaussianBasis(nn.Module):
     def forward(self, values: Float[Tensor, " n_rows"]) -> Float[Tensor, "n_rows n_centers"]:
         """Return one column a centre."""
         scaled = (values.unsqueeze(1) - self.centers.to(values.dtype)) / self.width
-        return functional.threshold(scaled.square_().neg_().exp_(), _NOTHING, 0.0)
+        falling = scaled.square_().neg_().clamp_min_(_FARTHEST)
+        return functional.threshold(falling.exp_(), _NOTHING, 0.0)
 
 
 class SmoothBasis(nn.Module):

@@ -8,6 +8,7 @@ from atomlens.graphs import GraphBatch, collate
 from atomlens.models.finder import layers
 from atomlens.models.scann import fused, tiles
 from atomlens.nn import edges as module
+from atomlens.nn import pieces
 from atomlens.nn.edges import EdgeLayout, parts_at_targets, worth_parts
 from atomlens.testing.graphs import formula_graph, lone_atom, random_graph
 from model_makers import small_model
@@ -90,7 +91,7 @@ def test_pieces_of_threads_hold_every_node_once(monkeypatch: pytest.MonkeyPatch)
     for counts in ([3, 0, 0, 5, 1, 2, 0], [0, 0], [9], []):
         found: list[int] = []
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        fused.in_pieces(offsets, lambda a, b, found=found: found.extend(range(a, b)))
+        pieces.in_pieces(offsets, lambda a, b, found=found: found.extend(range(a, b)))
         assert sorted(found) == list(range(len(counts)))
 
 

@@ -7,16 +7,24 @@ setting of the model names it.
 
 import math
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from functools import partial
+from typing import Any, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from atomlens.machine import compiler, worth_compiling
 from atomlens.nn.edges import EdgeLayout, parts_at_targets, worth_parts
 from atomlens.nn.norm import RowNorm
+from atomlens.nn.pieces import as_arrays, in_pieces, tiles_of
 from atomlens.nn.segment import segment_max, segment_softmax, segment_sum
+
+EDGES_OF_A_PASS = 1_024
+"""Edges whose rows stay near a core; with 128 numbers each they take half a megabyte."""
+_PLAIN_EDGES = 1_000_000
+"""As many edges are gone through before compiling the loop pays."""
 
 HeadSoftmax = Literal["joint", "per-head"]
 Combine = Literal["mean", "attention", "extra"]
@@ -68,8 +76,12 @@ class PairLinear(nn.Module):
         return functional.linear(edges, self._weights()[2])
 
     def _weights(self) -> tuple[Tensor, ...]:
+        return self.parts_of(self.linear.weight)
+
+    def parts_of(self, weight: Float[Tensor, "n_out _"]) -> tuple[Tensor, ...]:
+        """Return the columns of the map for target, source and geometry."""
         sizes = [self.n_node, self.n_node, self.linear.in_features - 2 * self.n_node]
-        return torch.split(self.linear.weight, sizes, dim=1)
+        return torch.split(weight, sizes, dim=1)
 
     def in_parts(
         self,
@@ -134,12 +146,60 @@ class GatedConvolution(nn.Module):
         geometry: Float[Tensor, "n_edges _"] | None = None,
     ) -> Float[Tensor, "n_nodes n_features"]:
         """Return what each atom hears, before any normalisation: a plain sum over its edges."""
+        if geometry is None and self._in_one_pass(nodes, layout):
+            return self._sums_in_one_pass(nodes, edges, layout)
         return _joined(
             [
                 segment_sum(part.heard(self.messages(rows)), part.target, part.n_nodes)
                 for rows, part in self.pair.in_parts(nodes, edges, layout, geometry)
             ]
         )
+
+    def _in_one_pass(self, nodes: Float[Tensor, "n_nodes _"], layout: EdgeLayout) -> bool:
+        """Say whether the compiled loop applies: on a CPU, in 32 bits, and nobody trains."""
+        if self.training or torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
+            return False
+        if nodes.device.type != "cpu" or nodes.dtype != torch.float32 or compiler() is None:
+            return False
+        if type(self.activation) is not nn.Softplus or self.activation.beta != 1:
+            return False
+        if self.edge_norm.running_mean is None or not self.edge_norm.affine:
+            return False
+        from atomlens.models.cgcnn.kernels import gated_sums
+
+        return worth_compiling(gated_sums, len(layout.source), _PLAIN_EDGES)
+
+    def _sums_in_one_pass(
+        self,
+        nodes: Float[Tensor, "n_nodes n_features"],
+        edges: Float[Tensor, "n_edges n_edge"],
+        layout: EdgeLayout,
+    ) -> Float[Tensor, "n_nodes n_features"]:
+        """Return `sums`, with the normalisation taken into the products.
+
+        Some edges at a time, so that their rows stay near the processor.
+        """
+        norm = self.edge_norm
+        assert norm.running_var is not None
+        assert norm.running_mean is not None
+        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+        shift = norm.bias - norm.running_mean * scale
+        weight, bias = self.pair.linear.weight * scale.unsqueeze(1), self.pair.linear.bias
+        of_target, of_source, of_edge = self.pair.parts_of(weight)
+        at_target = functional.linear(nodes, of_target, bias * scale + shift)
+        at_source = functional.linear(nodes, of_source)
+        sums, of_edge = torch.empty_like(nodes), of_edge.t().contiguous()
+        heard = nodes.new_empty(0) if layout.presence is None else layout.presence.to(nodes.dtype)
+        offsets, source, presence = as_arrays(layout.offsets, layout.source, heard)
+        rows, found = as_arrays(at_target, at_source), sums.numpy()
+        for start, stop in tiles_of(offsets, EDGES_OF_A_PASS * torch.get_num_threads()):
+            first, last = int(offsets[start]), int(offsets[stop])
+            own = slice(first, last)
+            edge_rows = as_arrays(torch.mm(edges[own], of_edge))
+            begins, heard_of = offsets[start : stop + 1] - first, presence[own]
+            inputs = rows[0][start:stop], rows[1], *edge_rows, source[own], begins, heard_of
+            in_pieces(begins, partial(_summed, inputs, found[start:stop]))
+        return sums
 
     def messages(self, rows: Float[Tensor, "n_edges _"]) -> Float[Tensor, "n_edges n_features"]:
         """Return the message of each edge, given its row of the linear map."""
@@ -155,6 +215,12 @@ class GatedConvolution(nn.Module):
         """Return the atoms behind the layer, given what they heard."""
         aggregated = self.node_norm(sums)
         return Convolved(self.activation(nodes + aggregated), aggregated, None)
+
+
+def _summed(inputs: tuple[Any, ...], sums: Any, first: int, last: int) -> None:
+    from atomlens.models.cgcnn.kernels import gated_sums
+
+    gated_sums(*inputs, first, last, sums)
 
 
 class AttentionConvolution(nn.Module):

@@ -8,8 +8,7 @@ them run in bfloat16, the loops themselves in float32.
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache, lru_cache
+from functools import cache
 from importlib.util import find_spec
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -23,6 +22,7 @@ from torch.autograd.function import once_differentiable
 
 from atomlens.machine import has_triton
 from atomlens.nn.edges import EdgeLayout
+from atomlens.nn.pieces import as_arrays, thread_pool
 
 MIN_EDGES = 512
 """Below this many edges the plain path costs no more, and spares loading the compiled code."""
@@ -106,12 +106,6 @@ def fused_kernels(values: Tensor, layout: EdgeLayout) -> Kernels | None:
     return None
 
 
-@lru_cache(maxsize=1)
-def _pool(n_threads: int, process: int) -> ThreadPoolExecutor:
-    """Return one pool a process: threads do not survive a fork."""
-    return ThreadPoolExecutor(n_threads, thread_name_prefix="atomlens-kernel")
-
-
 def _pieces(layout: EdgeLayout) -> list[tuple[int, int]]:
     """Cut the nodes into about one piece a thread, where no edge crosses the cut."""
     n_threads = torch.get_num_threads()
@@ -135,31 +129,10 @@ def _run(layout: EdgeLayout, work: Callable[[int, int, int], None]) -> int:
     if len(pieces) == 1:
         work(0, *pieces[0])
         return 1
-    pool = _pool(torch.get_num_threads(), os.getpid())
+    pool = thread_pool(torch.get_num_threads(), os.getpid())
     for done in [pool.submit(work, k, a, b) for k, (a, b) in enumerate(pieces)]:
         done.result()
     return len(pieces)
-
-
-def in_pieces(offsets: NDArray[np.int64], work: Callable[[int, int], None]) -> None:
-    """Call ``work(first_node, last_node)`` for about one piece a thread, cut between any nodes.
-
-    For work that writes nothing to sources. ``offsets`` tells where the edges of each node begin.
-    """
-    n_threads = torch.get_num_threads()
-    if n_threads == 1:
-        work(0, len(offsets) - 1)
-        return
-    wanted = np.linspace(0, offsets[-1], n_threads + 1)[1:-1]
-    ends = sorted({0, len(offsets) - 1, *np.searchsorted(offsets, wanted).tolist()})
-    pool = _pool(n_threads, os.getpid())
-    for done in [pool.submit(work, a, b) for a, b in pairwise(ends)]:
-        done.result()
-
-
-def as_arrays(*tensors: Tensor) -> tuple[NDArray[Any], ...]:
-    """Return tensors as arrays that share their memory where they lie in it without gaps."""
-    return tuple(t.detach().contiguous().numpy() for t in tensors)
 
 
 def by_head(n_heads: int, *tensors: Tensor) -> tuple[NDArray[Any], ...]:

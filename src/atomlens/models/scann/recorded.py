@@ -12,9 +12,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from atomlens.models.scann.fused import as_arrays, by_head, use_fused
-from atomlens.models.scann.tiles import EdgeInputs, EdgeWeights, tiles_of
+from atomlens.models.scann.fused import by_head, use_fused
+from atomlens.models.scann.tiles import EdgeInputs, EdgeWeights
 from atomlens.nn.edges import EdgeLayout
+from atomlens.nn.pieces import as_arrays, tiles_of
 
 EDGES_OF_A_TILE = 4_096
 

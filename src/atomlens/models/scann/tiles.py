@@ -6,18 +6,16 @@ thousand edges are taken from the first product to the last while they are near 
 memory that the next tile uses again; only the new geometry remains, in the place of the old.
 """
 
-from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from jaxtyping import Float
-from numpy.typing import NDArray
 from torch import Tensor
 
-from atomlens.models.scann.fused import as_arrays, by_head, in_pieces, use_fused
+from atomlens.models.scann.fused import by_head, use_fused
 from atomlens.nn.edges import EdgeLayout
+from atomlens.nn.pieces import as_arrays, in_pieces, tiles_of
 
 EDGES_OF_A_TILE = 8_192
 """Of each thread: with 128 numbers an edge, four megabytes for each of the rows."""
@@ -114,13 +112,3 @@ def _attend(inputs: tuple[Any, ...], results: tuple[Any, ...], first: int, last:
     from atomlens.models.scann.kernels import attention_forward
 
     attention_forward(*inputs, first, last, *results)
-
-
-def tiles_of(offsets: NDArray[np.int64], n_edges: int) -> Iterator[tuple[int, int]]:
-    """Yield targets that follow one another, with at most so many edges, or a single one."""
-    start, n_nodes = 0, len(offsets) - 1
-    while start < n_nodes:
-        fitting = int(np.searchsorted(offsets, offsets[start] + n_edges, side="right")) - 1
-        stop = max(start + 1, min(n_nodes, fitting))
-        yield start, stop
-        start = stop
