@@ -26,6 +26,10 @@ install_import_hook(
     "beartype.beartype",
 )
 
+os.environ["no_proxy"] = (
+    "127.0.0.1,localhost"  # servers of tests, whatever this machine goes through
+)
+
 OF_PROCESSES = (
     "browser",
     "cli",
@@ -70,7 +74,6 @@ def deposit_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
     server = DepositServer()
     monkeypatch.setenv("ATOMLENS_DATA_MIRROR", server.url)
     monkeypatch.setenv("ATOMLENS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setattr("atomlens.datasets.sources.download.WAITS", (0.0, 0.0, 0.0))
     yield server
     server.close()

@@ -5,6 +5,7 @@ time and memory and says what came of it; anything but a result or an `AtomlensE
 """
 
 import copy
+import io
 import json
 import os
 import random
@@ -13,6 +14,7 @@ import resource
 import signal
 import time
 import warnings
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -292,6 +294,18 @@ def _somewhere(value: Any, rng: random.Random) -> tuple[Any, Any]:
             if isinstance(one[key], dict | list):
                 waiting.append(one[key])
     return rng.choice(places) if places else (None, None)
+
+
+def undated(content: bytes) -> bytes:
+    """Return a spreadsheet as if it had been written at the beginning of 1980, to the same byte."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(made, "w") as new:
+        for name in old.namelist():
+            part = re.sub(
+                rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", b"1980-01-01T00:00:00Z", old.read(name)
+            )
+            new.writestr(zipfile.ZipInfo(name), part, zipfile.ZIP_DEFLATED)
+    return made.getvalue()
 
 
 def as_json(value: Any) -> bytes:

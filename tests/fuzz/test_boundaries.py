@@ -12,6 +12,9 @@ import lzma
 import math
 import os
 import shutil
+import sqlite3
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,7 @@ from atomlens.errors import Failure
 from atomlens.neighbors import make_builder
 from atomlens.predictor import load
 from atomlens.structures import read_structures
+from clocks import set_ticking
 from hostile import altered, answered, as_json, damaged, seeds
 
 WATER_XYZ = b"3\nwater\nO 0 0 0.1\nH 0 0.76 -0.5\nH 0 -0.76 -0.5\n"
@@ -139,7 +143,7 @@ TEXTS = (
     "smiles:C#N",
     "formula:NaCl",
 )
-PACKERS = ((".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress))
+PACKERS = ((".gz", partial(gzip.compress, mtime=0)), (".bz2", bz2.compress), (".xz", lzma.compress))
 CONFIG = {
     "training": {"epochs": 3, "batch_size": 8, "learning_rate": 0.001, "split": "random"},
     "model": {"n_layers": 2, "n_features": 16},
@@ -160,6 +164,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, bytes]]:
     with connect(folder / "rows.db", use_lock_file=False) as database:
         for atoms in (salt, ethanol):
             database.write(atoms, gap=1.5)
+    with closing(sqlite3.connect(folder / "rows.db")) as database:  # every run damages the same
+        database.execute("UPDATE systems SET unique_id = id, ctime = 0, mtime = 0, username = 'me'")
+        database.commit()
+        database.execute("VACUUM")
     made = [(path.name, path.read_bytes()) for path in sorted(folder.iterdir())]
     made += [("salt.cif", CIF)] * 3 + [("water.xyz", WATER_XYZ)] * 2
     from rdkit import Chem
@@ -471,14 +479,16 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from atomlens import train
 
     folder = tmp_path_factory.mktemp("models") / "ensemble"
-    train(
-        Toy(n=40).load(),
-        model="cgcnn",
-        out=folder,
-        epochs=1,
-        ensemble=2,
-        model_settings={"n_features": 8, "n_hidden": 8},
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        set_ticking(patch)
+        train(
+            Toy(n=40).load(),
+            model="cgcnn",
+            out=folder,
+            epochs=1,
+            ensemble=2,
+            model_settings={"n_features": 8, "n_hidden": 8},
+        )
     return folder
 
 

@@ -27,7 +27,8 @@ from atomlens.reports.tables import read_rows, write_table
 from atomlens.screening.candidates import read_candidates
 from atomlens.structures import read_structures
 from atomlens.training.checkpoint import CHECKPOINT
-from hostile import altered, answered, as_json, damaged, seeds
+from clocks import set_ticking
+from hostile import altered, answered, as_json, damaged, seeds, undated
 
 SMALL: dict[str, Any] = {
     "model": "cgcnn",
@@ -64,6 +65,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
         one_step(self)
 
     with pytest.MonkeyPatch.context() as patch:
+        set_ticking(patch)
         patch.setattr(MemberTraining, "_one_step", fatal)
         with pytest.raises(Killed):
             train(Toy(n=40).load(), out=out, **SMALL)
@@ -110,7 +112,9 @@ def test_states_of_trainings(stopped: Path, tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def folder_of_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model") / "m"
-    train(Toy(n=30).load(), out=folder, **SMALL)
+    with pytest.MonkeyPatch.context() as patch:
+        set_ticking(patch)
+        train(Toy(n=30).load(), out=folder, **SMALL)
     return folder
 
 
@@ -258,7 +262,8 @@ def test_tables_that_are_no_text(ending: str, tmp_path: Path) -> None:
     frame = pandas.DataFrame({"name": ["a", "b"], "smiles": ["CCO", "C"], "y": [1.5, 2.5]})
     path = tmp_path / f"t.{ending}"
     (frame.to_excel if ending == "xlsx" else frame.to_parquet)(path, index=False)
-    good = path.read_bytes()
+    good = undated(path.read_bytes()) if ending == "xlsx" else path.read_bytes()
+    path.write_bytes(good)
     assert len(load_dataset(path)) == 2
     for case, rng in seeds(ending, 80):
         path.write_bytes(damaged(good, rng))

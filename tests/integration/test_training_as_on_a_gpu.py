@@ -1,9 +1,7 @@
 """What a GPU would do, done on a CPU: batches of a fixed size, recorded steps, a timed schedule."""
 
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +18,7 @@ from atomlens.training import TrainingProgress, TrainSettings, train
 from atomlens.training.capture import RecordedSteps, can_record
 from atomlens.training.member import MemberTraining
 from atomlens.training.step import capacity_for, matmul_precision, mixes_rows, resident
+from clocks import set_ticking
 from model_makers import small_model
 
 SETTINGS: dict[str, Any] = {
@@ -160,10 +159,8 @@ def test_fixed_steps_can_be_interrupted(tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.fixture
 def ticking(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clock that goes on by 4 ms whenever somebody looks at it, as slow as the machine may be."""
-    clock = SimpleNamespace(perf_counter=(0.004 * look for look in count()).__next__)
-    monkeypatch.setattr("atomlens.training.counters.time", clock)
-    monkeypatch.setattr("atomlens.training.pipeline.time", clock)
+    """A schedule has as many steps as ever, as slow as the machine may be."""
+    set_ticking(monkeypatch)
 
 
 @pytest.mark.usefixtures("ticking")

@@ -257,3 +257,16 @@ def test_shapes_are_not_written_on_aliases_of_numpy() -> None:
     wrong = re.compile(r"\b(Float|Int|UInt|Bool|Num|Shaped)\d*\[\s*NDArray\b")
     files = [*(ROOT / "src").rglob("*.py"), *(ROOT / "recipes").rglob("*.py")]
     assert [f.name for f in files if wrong.search(f.read_text(encoding="utf-8"))] == []
+
+
+SHARED = re.compile(
+    r"(?m)^\w+(: [^=\n]+)? = ([\w.]+\.)?(default_rng|RandomState|Random|Generator)\([^()]*\)"
+    r"(\.manual_seed\(\d+\))?$"
+)
+
+
+def test_no_test_draws_random_numbers_that_others_draw_from() -> None:
+    """Which tests a process runs before another one differs from day to day."""
+    assert SHARED.search("import x\nR = np.random.default_rng(0)\n")
+    for path in (ROOT / "tests").rglob("*.py"):
+        assert not SHARED.search(path.read_text(encoding="utf-8")), path

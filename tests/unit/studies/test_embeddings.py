@@ -42,9 +42,14 @@ from atomlens.studies.statistics import spearman
 from atomlens.targets import Target
 from study_makers import dataset, finder_predictor, make_predictor, trained_on_noise
 
-RANDOM = np.random.default_rng(0)
 METALS = ("Li", "Na", "K", "Mg", "Ca", "Sr", "Mn", "Fe", "Ni", "Cd")
 ANIONS = ("O", "S", "Se", "Te")
+
+
+@pytest.fixture
+def random():
+    """Random numbers that no other test has drawn from."""
+    return np.random.default_rng(0)
 
 
 def rock_salts(n: int = 40) -> list[Atoms]:
@@ -72,55 +77,55 @@ def run(*models, data=None, shuffled=(), **settings):
     return study, study.run(given)
 
 
-def test_principal_components_are_the_axes_of_largest_variance():
-    plane = RANDOM.normal(size=(500, 2)) * [5.0, 1.0]
-    turned = plane @ np.linalg.qr(RANDOM.normal(size=(2, 2)))[0]
+def test_principal_components_are_the_axes_of_largest_variance(random):
+    plane = random.normal(size=(500, 2)) * [5.0, 1.0]
+    turned = plane @ np.linalg.qr(random.normal(size=(2, 2)))[0]
     scores, shares = principal_components(turned)
     assert correlation(np.column_stack([scores[:, 0], plane[:, 0]])) > 0.99
     assert_allclose(shares, [25 / 26, 1 / 26], atol=0.01)
 
 
-def test_canonical_correlations_do_not_feel_linear_maps():
-    hidden = RANDOM.normal(size=(400, 3))
-    first, second = (hidden @ RANDOM.normal(size=(3, 6)) for _ in range(2))
+def test_canonical_correlations_do_not_feel_linear_maps(random):
+    hidden = random.normal(size=(400, 3))
+    first, second = (hidden @ random.normal(size=(3, 6)) for _ in range(2))
     u, v = canonical_pairs(first, second, make_folds(400, 0))
     for k in range(3):
         assert correlation(np.column_stack([u[:, k], v[:, k]])) > 0.99
 
 
-def test_unrelated_vectors_have_no_canonical_correlation_on_held_out_rows():
-    first, second = RANDOM.normal(size=(2, 400, 30))
+def test_unrelated_vectors_have_no_canonical_correlation_on_held_out_rows(random):
+    first, second = random.normal(size=(2, 400, 30))
     u, v = canonical_pairs(first, second, make_folds(400, 0))
     assert correlation(np.column_stack([u[:, 0], v[:, 0]])) < 0.2
 
 
-def test_ridge_predicts_a_linear_map_of_held_out_rows_and_nothing_of_noise():
-    first = RANDOM.normal(size=(400, 8))
-    second = first @ RANDOM.normal(size=(8, 5)) + 3.0
+def test_ridge_predicts_a_linear_map_of_held_out_rows_and_nothing_of_noise(random):
+    first = random.normal(size=(400, 8))
+    second = first @ random.normal(size=(8, 5)) + 3.0
     folds = make_folds(400, 0)
     linear = squared_sums(predicted_from(first, second, folds), second)
     assert explained_share(linear) > 0.99
-    noise = RANDOM.normal(size=(400, 5))
+    noise = random.normal(size=(400, 5))
     assert explained_share(squared_sums(predicted_from(first, noise, folds), noise)) < 0.05
 
 
-def test_features_that_never_fire_do_no_harm():
-    first = np.hstack([RANDOM.normal(size=(60, 2)), np.zeros((60, 4))])
+def test_features_that_never_fire_do_no_harm(random):
+    first = np.hstack([random.normal(size=(60, 2)), np.zeros((60, 4))])
     numbers = compared(first, first, seed=0)
     undefined = [name for name, number in numbers.items() if not np.isfinite(number.value)]
     assert undefined == ["canonical correlation 3"]  # two directions are all there are
     assert numbers[SECOND].value == pytest.approx(1.0)
 
 
-def test_maps_of_two_models_start_from_the_same_places():
+def test_maps_of_two_models_start_from_the_same_places(random):
     pytest.importorskip("sklearn")
-    vectors = RANDOM.normal(size=(40, 6))
+    vectors = random.normal(size=(40, 6))
     assert_allclose(lay_out(vectors, "tsne", 3), lay_out(vectors.copy(), "tsne", 3))
 
 
-def test_tsne_keeps_far_clusters_apart():
+def test_tsne_keeps_far_clusters_apart(random):
     pytest.importorskip("sklearn")
-    vectors = RANDOM.normal(size=(60, 5)) + 100.0 * (np.arange(60) < 30)[:, None]
+    vectors = random.normal(size=(60, 5)) + 100.0 * (np.arange(60) < 30)[:, None]
     places = lay_out(vectors, "tsne", 0)
     first, second = places[:30], places[30:]
     gap = np.linalg.norm(first.mean(axis=0) - second.mean(axis=0))
