@@ -105,6 +105,7 @@ def foreseen_errors(patterns: list[str], shuffled: list[str], data: Path) -> Cla
     """F9, every folder a training: its error estimates on the test part of a packed data set."""
     import atomlens as al
     from atomlens.datasets.packed import load_packed
+    from atomlens.datasets.splits import reduced_formulas
     from atomlens.studies import StudyInput
     from atomlens.studies.controls import refuse_strangers, refuse_twins
     from atomlens.studies.embeddings.effects import larger_error_estimates
@@ -129,7 +130,8 @@ def foreseen_errors(patterns: list[str], shuffled: list[str], data: Path) -> Cla
     for one, true in zip(measured.models, values, strict=True):
         error = np.nanmean(np.abs(one.trained.values - true))
         print(f"{one.label}: mean absolute error {error:.4g}")
-    return larger_error_estimates(measured.models, values)
+    formulas = reduced_formulas(test.structures.subset(measured.rows))
+    return larger_error_estimates(measured.models, values, relatives=formulas)
 
 
 def shown(claim: Claim) -> str:

@@ -31,6 +31,7 @@ import atomlens as al
 from atomlens.datasets import Dataset
 from atomlens.datasets.packed import load_packed
 from atomlens.datasets.sampling import sample_rows
+from atomlens.datasets.splits import reduced_formulas
 from atomlens.errors import AtomlensError
 from atomlens.files import write_text
 from atomlens.predictor import Predictor
@@ -354,7 +355,9 @@ def errors(options: argparse.Namespace) -> None:
     found = np.stack(
         [np.abs(m.predict(data.structures).values[:, 0] - true) for m in models], axis=1
     )
-    found = found[np.isfinite(found).all(axis=1)]
+    known_here = np.isfinite(found).all(axis=1)
+    formulas = reduced_formulas(data.structures)[known_here]
+    found = found[known_here]
     effects = [
         ("mean absolute error, structures (eV/atom)", lambda v: v[:, 0].mean()),
         ("mean absolute error, formulas (eV/atom)", lambda v: v[:, 1].mean()),
@@ -367,7 +370,7 @@ def errors(options: argparse.Namespace) -> None:
     ]
     measured = []
     for name, statistic in effects:
-        value, low, high = bootstrap(found, lambda v, f=statistic: float(f(v)))
+        value, low, high = bootstrap(found, lambda v, f=statistic: float(f(v)), relatives=formulas)
         measured.append({"name": name, "value": value, "low": low, "high": high, "n": len(found)})
         print(f"  {name}: {value:.3g} [{low:.3g}, {high:.3g}], {len(found)} crystals", flush=True)
     folder = options.folder / "errors"

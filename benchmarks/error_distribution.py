@@ -9,8 +9,8 @@ LABEL=MODEL@DATA: a folder or a name of the box, and its own data (a folder of `
 for models of Matbench's compositions). Each model is asked for the part that it calls test, or for
 ``--part validation``: its errors chose the epoch, so they are a little too small, but the test part
 of a model of the box is not looked at twice. Printed for each target that has a limit: the share of
-the errors below it, with its 95 % interval (samples are resampled), the median and the mean. One
-panel a target.
+the errors below it, with its 95 % interval (formulas are resampled, with all of their polymorphs),
+the median and the mean. One panel a target.
 """
 
 import argparse
@@ -23,6 +23,7 @@ import numpy as np
 import atomlens as al
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.matbench import load_matbench, tasks_of
+from atomlens.datasets.splits import reduced_formulas
 from atomlens.predictor.evaluation import choose_part, matching_values
 from atomlens.studies.statistics import bootstrap
 
@@ -38,6 +39,8 @@ class Errors(NamedTuple):
     unit: str
     sizes: np.ndarray
     """(n,) absolute errors of the part, ascending."""
+    formulas: np.ndarray
+    """(n,) reduced formulas beside them: polymorphs are drawn together."""
 
 
 def own_data(model: al.Predictor, source: str) -> Dataset:
@@ -59,11 +62,13 @@ def errors_of(given: str, wanted: set[str], part: str) -> list[Errors]:
     rows, _ = choose_part(model, data, part)
     chosen = data.subset(rows)
     off = np.abs(model.predict(chosen.structures).values - matching_values(chosen, model.targets))
-    return [
-        Errors(label, t.name, t.unit, np.sort(off[np.isfinite(off[:, k]), k]))
-        for k, t in enumerate(model.targets)
-        if t.name in wanted
-    ]
+    formulas = reduced_formulas(chosen.structures)
+    found = []
+    for k, t in enumerate(model.targets):
+        if t.name in wanted:
+            order = np.argsort(off[:, k], kind="stable")[: int(np.isfinite(off[:, k]).sum())]
+            found.append(Errors(label, t.name, t.unit, off[order, k], formulas[order]))
+    return found
 
 
 def main() -> None:
@@ -84,7 +89,7 @@ def main() -> None:
         limit = limits[target]
         own = [e for e in found if e.target == target]
         for colour, e in zip(COLOURS, own, strict=False):
-            share = bootstrap((e.sizes <= limit).astype(float))
+            share = bootstrap((e.sizes <= limit).astype(float), relatives=e.formulas)
             print(
                 f"{target}, {e.label}: {share.value:.1%} ({share.low:.1%} to {share.high:.1%}) of "
                 f"{len(e.sizes):,} errors are at most {limit:g} {e.unit}; median "

@@ -26,6 +26,7 @@ def bootstrap(
     statistic: Callable[[Values], float] = lambda v: float(np.mean(v)),
     *,
     seed: int = 0,
+    relatives: "NDArray[np.str_] | NDArray[np.int64] | None" = None,
 ) -> Interval:
     """Return a statistic of independent values with its percentile bootstrap interval.
 
@@ -33,19 +34,47 @@ def bootstrap(
         values: (n,) or (n, ...) one entry per independent unit, such as a molecule.
         statistic: Of the (resampled) values.
         seed: Decides the resampling.
+        relatives: (n,) name of the family of each, such as its formula: polymorphs are no
+            independent values, and families are drawn, each with all that it has.
 
     Returns:
-        NaN bounds for fewer than two values.
+        NaN bounds for fewer than two values, or families.
     """
     sample = np.asarray(values, dtype=np.float64)
     if not len(sample):
         return Interval(np.nan, np.nan, np.nan)
     value = float(statistic(sample))
-    if len(sample) < 2:
+    if len(sample) < 2 or (relatives is not None and len(np.unique(relatives)) < 2):
         return Interval(value, np.nan, np.nan)
-    draws = np.random.default_rng(seed).integers(0, len(sample), (N_RESAMPLES, len(sample)))
-    found = np.array([statistic(sample[rows]) for rows in draws])
+    random = np.random.default_rng(seed)
+    if relatives is None:
+        draws = random.integers(0, len(sample), (N_RESAMPLES, len(sample)))
+        found = np.array([statistic(sample[rows]) for rows in draws])
+        return Interval(value, *percentiles(found))
+    families = family_numbers(relatives)
+    every = np.arange(len(sample))
+    found = np.array(
+        [
+            statistic(sample[np.repeat(every, draw_families(families, random).astype(np.int64))])
+            for _ in range(N_RESAMPLES)
+        ]
+    )
     return Interval(value, *percentiles(found))
+
+
+def family_numbers(relatives: "NDArray[np.str_] | NDArray[np.int64]") -> NDArray[np.int64]:
+    """Return the families of units, (n,), as numbers from 0."""
+    return np.unique(relatives, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def draw_families(families: NDArray[np.int64], random: np.random.Generator) -> Values:
+    """Return how often each unit is drawn, (n,), if families are drawn with repetition.
+
+    Args:
+        families: (n,) as `family_numbers` returns them; all of a family are drawn as often.
+        random: Decides the draw.
+    """
+    return draw_units(int(families.max()) + 1, random)[families]
 
 
 def draw_units(
@@ -72,6 +101,7 @@ def bootstrap_units(
     *,
     seed: int = 0,
     groups: "NDArray[np.str_] | None" = None,
+    relatives: "NDArray[np.str_] | None" = None,
 ) -> list[Interval]:
     """Return several numbers with their intervals where each unit holds many values.
 
@@ -83,15 +113,26 @@ def bootstrap_units(
         statistic: From how often each unit was drawn, shape (n_units,), to k numbers.
         seed: Decides the resampling.
         groups: (n_units,) units are drawn inside these groups; by default from all.
+        relatives: (n_units,) families of units that are drawn together, as in `bootstrap`.
 
     Returns:
         k numbers with percentile intervals; NaN bounds for fewer than two units.
     """
     values = statistic(np.ones(n_units))
-    if n_units < 2:
+    if n_units < 2 or (relatives is not None and len(np.unique(relatives)) < 2):
         return [Interval(float(v), np.nan, np.nan) for v in values]
     random = np.random.default_rng(seed)
-    found = np.stack([statistic(draw_units(n_units, random, groups)) for _ in range(N_RESAMPLES)])
+    families = None if relatives is None else family_numbers(relatives)
+    found = np.stack(
+        [
+            statistic(
+                draw_units(n_units, random, groups)
+                if families is None
+                else draw_families(families, random)
+            )
+            for _ in range(N_RESAMPLES)
+        ]
+    )
     return [Interval(float(v), *percentiles(f)) for v, f in zip(values, found.T, strict=True)]
 
 

@@ -18,7 +18,9 @@ from atomlens.studies.statistics import (
     CONFIDENCE,
     N_RESAMPLES,
     Values,
+    draw_families,
     draw_units,
+    family_numbers,
     percentiles,
 )
 
@@ -41,6 +43,7 @@ def drawn_part(
     learned: bool = True,
     unit: str = "",
     groups: NDArray[np.str_] | None = None,
+    relatives: NDArray[np.str_] | None = None,
     seed: int = 0,
 ) -> Part:
     """Return a number over several units (molecules, crystals, elements) with its controls.
@@ -58,6 +61,8 @@ def drawn_part(
         learned: Whether it must be beyond the controls too.
         unit: Of the number.
         groups: (n_units,) units are drawn inside these groups; by default from all.
+        relatives: (n_units,) families of units, such as the polymorphs of a formula, which are no
+            independent units: families are drawn.
         seed: Decides the draws.
     """
     once = np.ones(n_units)
@@ -70,14 +75,19 @@ def drawn_part(
     why = ""
     if not math.isfinite(value):
         why = "it cannot be measured here"
-    elif n_units < 2:
+    elif n_units < 2 or (relatives is not None and len(np.unique(relatives)) < 2):
         why = "a single unit gives no interval"
     else:
         random = np.random.default_rng(seed)
+        families = None if relatives is None else family_numbers(relatives)
         own = np.empty(N_RESAMPLES)
         beyond = {name: np.empty(N_RESAMPLES) for name in present}
         for i in range(N_RESAMPLES):
-            drawn = draw_units(n_units, random, groups)
+            drawn = (
+                draw_units(n_units, random, groups)
+                if families is None
+                else draw_families(families, random)
+            )
             own[i] = trained(drawn)
             for control, networks in present.items():
                 one = networks[int(random.integers(len(networks)))]

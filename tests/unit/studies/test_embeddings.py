@@ -352,3 +352,24 @@ def test_materials_that_one_model_cannot_take_do_not_shift_the_map(tmp_path):
     assert content["properties"]["name"]["values"] == [c.info["name"] for c in crystals]
     assert [s["names"][0] for s in content["structures"]] == [c.symbols[0] for c in crystals]
     assert "energy true" not in content["properties"]  # known of none
+
+
+def test_polymorphs_of_a_formula_are_drawn_together():
+    trained, control = foresight(0.25, 0, 60), foresight(0.0, 1, 60)
+
+    def copied(one: Outputs) -> Outputs:
+        return Outputs(
+            vectors=np.repeat(one.vectors, 20, axis=0),
+            values=np.repeat(one.values, 20),
+            std=np.repeat(one.std, 20),
+        )
+
+    model = model_of(copied(trained), copied(control), copied(control))
+    formulas = np.repeat(np.arange(60), 20).astype(str)
+    as_rows, as_formulas = (
+        larger_error_estimates([model], [np.zeros(1200)], relatives=r) for r in (None, formulas)
+    )
+    assert (as_rows.verdict, as_formulas.verdict) == ("holds", "fails")
+    once = larger_error_estimates([model_of(trained, control, control)], [np.zeros(60)])
+    (own,), (other,) = (c.judged[0].parts for c in (as_formulas, once))
+    assert own.high - own.low == pytest.approx(other.high - other.low, rel=0.15)

@@ -134,3 +134,25 @@ def test_one_unit_has_no_interval():
     (found,) = bootstrap_units(1, lambda drawn: drawn * 3)
     assert found.value == 3
     assert np.isnan([found.low, found.high]).all()
+
+
+def test_copies_of_a_value_in_its_family_do_not_narrow_the_interval():
+    values = np.random.default_rng(3).normal(size=40)
+    alone = bootstrap(values)
+    copied, families = np.repeat(values, 25), np.repeat(np.arange(40), 25)
+    together = bootstrap(copied, relatives=families)
+    rows = bootstrap(copied)
+    assert together.value == pytest.approx(alone.value)
+    wide = together.high - together.low
+    assert wide == pytest.approx(alone.high - alone.low, rel=0.15)
+    assert rows.high - rows.low < 0.3 * wide
+    (units,) = bootstrap_units(
+        1000, lambda drawn: np.array([drawn @ copied / drawn.sum()]), relatives=families.astype(str)
+    )
+    assert units.high - units.low == pytest.approx(wide, rel=0.15)
+
+
+def test_one_family_has_no_interval():
+    assert np.isnan(bootstrap([1.0, 2.0, 3.0], relatives=np.array(["a"] * 3)).low)
+    (units,) = bootstrap_units(3, lambda drawn: drawn[:1], relatives=np.array(["a"] * 3))
+    assert np.isnan(units.low)

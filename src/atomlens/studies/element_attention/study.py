@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import ClassVar, final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from atomlens.datasets.splits import reduced_formulas
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StudyError
 from atomlens.predictor import Predictor
@@ -82,7 +84,7 @@ class ElementAttention(Study):
             models=input_labels(given.models),
             settings=asdict(self.settings),
             n_structures=len(chosen),
-            effects=tuple(compare(trained, controls, self.settings.seed)),
+            effects=tuple(compare(trained, controls, self.settings.seed, reduced_formulas(chosen))),
             tables={
                 "elements": element_rows(chosen, trained),
                 **rows_to_draw(structure, chosen, drawn),
@@ -167,11 +169,17 @@ def rows_to_draw(one: Measured, structures: StructureArrays, drawn: int) -> dict
 
 
 def compare(
-    trained: ElementShares, controls: Mapping[str, Sequence[ElementShares]], seed: int
+    trained: ElementShares,
+    controls: Mapping[str, Sequence[ElementShares]],
+    seed: int,
+    formulas: NDArray[np.str_],
 ) -> list[Effect]:
-    """Return how far the two networks agree, beside the same of their controls."""
+    """Return how far the two networks agree, beside the same of their controls.
+
+    Polymorphs of one formula, (n,), are drawn together: one network cannot tell them apart.
+    """
     n = int(trained.materials.max()) + 1
-    found = bootstrap_units(n, agreement(trained), seed=seed)
+    found = bootstrap_units(n, agreement(trained), seed=seed, relatives=formulas)
     once = np.ones(n)
     beside = {
         name: np.mean([agreement(shares)(once) for shares in networks], axis=0)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from atomlens.studies.base import Claim, Effect, Judged
 from atomlens.studies.embeddings.networks import ModelVectors, Outputs
@@ -32,6 +33,11 @@ _LEAST_FORESIGHT = 0.3
 _N_CANONICAL = 3
 
 
+Families = NDArray[np.str_] | None
+"""(n,) formulas of the materials: polymorphs, which a network of formulas cannot tell apart, are
+drawn together."""
+
+
 class Compared(NamedTuple):
     """A number about two networks, ready to be resampled."""
 
@@ -47,19 +53,26 @@ class Compared(NamedTuple):
         """The number."""
         return self.statistic(self.rows)
 
-    def effect(self, name: str, controls: Mapping[str, float], seed: int) -> Effect:
-        """Return it with its interval."""
+    def effect(
+        self, name: str, controls: Mapping[str, float], seed: int, relatives: Families
+    ) -> Effect:
+        """Return it with its interval; materials of one family, (n,), are drawn together."""
         refitted = self.refitted
         if refitted is None:
-            interval = bootstrap(self.rows, self.statistic, seed=seed)
+            interval = bootstrap(self.rows, self.statistic, seed=seed, relatives=relatives)
         else:
             (interval,) = bootstrap_units(
-                len(self.rows), lambda drawn: np.array([refitted(drawn)]), seed=seed
+                len(self.rows),
+                lambda drawn: np.array([refitted(drawn)]),
+                seed=seed,
+                relatives=relatives,
             )
         return Effect.within(name, interval, len(self.rows), self.meaning, controls)
 
 
-def compare(first: ModelVectors, second: ModelVectors, seed: int) -> list[Effect]:
+def compare(
+    first: ModelVectors, second: ModelVectors, seed: int, relatives: Families = None
+) -> list[Effect]:
     """Return what the vectors of two models have in common, beside the same of their controls."""
     beside = {
         name: [
@@ -70,7 +83,12 @@ def compare(first: ModelVectors, second: ModelVectors, seed: int) -> list[Effect
         if name in second.controls
     }
     return [
-        number.effect(name, {k: _mean(n[name].value for n in ns) for k, ns in beside.items()}, seed)
+        number.effect(
+            name,
+            {k: _mean(n[name].value for n in ns) for k, ns in beside.items()},
+            seed,
+            relatives,
+        )
         for name, number in compared(first.trained.vectors, second.trained.vectors, seed).items()
     ]
 
@@ -104,24 +122,32 @@ def compared(first: Values, second: Values, seed: int) -> dict[str, Compared]:
     return found
 
 
-def against_values(model: ModelVectors, values: Values, seed: int) -> list[Effect]:
+def against_values(
+    model: ModelVectors, values: Values, seed: int, relatives: Families = None
+) -> list[Effect]:
     """Return how far the first component is the target, and whether errors are foreseen.
 
     Args:
         model: With its controls.
         values: (n,) true values; NaN where they are not known.
         seed: Decides the resampling.
+        relatives: (n,) formulas of the materials.
     """
     known = np.isfinite(values)
     if known.sum() < 3:
         return []
+    numbers = (
+        ("target", first_component, known),
+        ("foreseen errors", foreseen_errors, np.isfinite(_errors(model.trained, values)).all(1)),
+    )
     return [
         number(model.trained, values).effect(
             f"{model.label}: {name}",
             {k: _mean(number(o, values).value for o in ns) for k, ns in model.controls.items()},
             seed,
+            None if relatives is None else relatives[used],
         )
-        for name, number in (("target", first_component), ("foreseen errors", foreseen_errors))
+        for name, number, used in numbers
         if np.isfinite(number(model.trained, values).value)
     ]
 
@@ -152,10 +178,12 @@ def _errors(network: Outputs, values: Values) -> Values:
     return np.column_stack([np.abs(network.values - values), network.std])
 
 
-def correlated_components(models: Sequence[ModelVectors], seed: int = 0) -> Claim:
+def correlated_components(
+    models: Sequence[ModelVectors], seed: int = 0, relatives: Families = None
+) -> Claim:
     """Return claim F6 about a model of formulas and one of structures.
 
-    The components are found anew in every draw.
+    The components are found anew in every draw. ``relatives`` are the formulas, (n,).
     """
     reason = ""
     judged: list[Judged] = []
@@ -175,6 +203,7 @@ def correlated_components(models: Sequence[ModelVectors], seed: int = 0) -> Clai
             },
             len(formula.trained.vectors),
             limit=_LEAST_CORRELATION,
+            relatives=relatives,
             seed=seed,
         )
         judged.append(of_training(f"{formula.label} and {structure.label}", [part]))
@@ -227,7 +256,10 @@ def _component(vectors: Values, weights: Values, place: int) -> Values:
 
 
 def larger_error_estimates(
-    models: Sequence[ModelVectors], known: Sequence[Values], seed: int = 0
+    models: Sequence[ModelVectors],
+    known: Sequence[Values],
+    seed: int = 0,
+    relatives: Families = None,
 ) -> Claim:
     """Return claim F9; every model that predicts its error is a training of it.
 
@@ -238,6 +270,7 @@ def larger_error_estimates(
         models: With their controls.
         known: True values for each, (n,); NaN where they are not known.
         seed: Decides the draws.
+        relatives: (n,) formulas of the materials.
     """
     judged: list[Judged] = []
     for model, values in zip(models, known, strict=True):
@@ -258,6 +291,7 @@ def larger_error_estimates(
             },
             int(known_here.sum()),
             limit=_LEAST_FORESIGHT,
+            relatives=None if relatives is None else relatives[known_here],
             seed=seed,
         )
         if np.isfinite(part.value):

@@ -14,6 +14,7 @@ from typing import ClassVar, final
 import numpy as np
 
 from atomlens.chemistry.material_classes import material_class
+from atomlens.datasets.splits import reduced_formulas
 from atomlens.errors import StudyError
 from atomlens.settings import bounded
 from atomlens.structures.arrays import StructureArrays
@@ -82,6 +83,7 @@ class Embeddings(Study):
                 "to compare two models."
             )
         known = [true_values(given, model, measured.rows) for model in models]
+        formulas = reduced_formulas(chosen)
         effects = self.effects(models, chosen, known)
         return StudyResult(
             study=self.name,
@@ -91,9 +93,9 @@ class Embeddings(Study):
             n_structures=len(chosen),
             effects=tuple(effects),
             claims=(
-                correlated_components(models, self.settings.seed),
+                correlated_components(models, self.settings.seed, formulas),
                 larger_error_estimates(
-                    models, self.unseen(models, chosen, known), self.settings.seed
+                    models, self.unseen(models, chosen, known), self.settings.seed, formulas
                 ),
             ),
             tables={
@@ -121,10 +123,10 @@ class Embeddings(Study):
         self, models: Sequence[ModelVectors], chosen: StructureArrays, known: Sequence[Values]
     ) -> list[Effect]:
         """Return what two models have in common, and what each has to do with the true values."""
-        seed = self.settings.seed
-        effects = compare(models[0], models[1], seed) if len(models) == 2 else []
+        seed, formulas = self.settings.seed, reduced_formulas(chosen)
+        effects = compare(models[0], models[1], seed, formulas) if len(models) == 2 else []
         for model, values in zip(models, self.unseen(models, chosen, known), strict=True):
-            effects += against_values(model, values, seed)
+            effects += against_values(model, values, seed, formulas)
         return effects
 
     def unseen(
