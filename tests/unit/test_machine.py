@@ -1,5 +1,6 @@
 """Freed memory stays with the process; compiled code is that of the sources as they are now."""
 
+import gc
 import os
 import re
 import shutil
@@ -12,10 +13,10 @@ import numpy as np
 import pytest
 
 import atomlens
-from atomlens.machine import compiler, plain, worth_compiling
+from atomlens.machine import compiler, long_lived, plain, worth_compiling
 
 PACKAGE = Path(atomlens.__file__).parent
-KERNELS = ("neighbors", "graphs", "models/scann")
+KERNELS = ("neighbors", "graphs", "structures", "models/cgcnn", "models/scann")
 """Folders with compiled loops."""
 
 needs_numba = pytest.mark.skipif(compiler() is None, reason="numba is not installed")
@@ -214,3 +215,14 @@ def test_a_division_by_zero_in_plain_python_is_left_to_compiled_code() -> None:
         patch.setattr(kernels, "plain", lambda loop: fails)
         table = kernels.run(replace(kernel))
     assert table.counts.tolist() == [14]
+
+
+def test_what_is_there_is_spared_the_collector_only_for_a_while() -> None:
+    def fails() -> None:
+        with long_lived():
+            assert gc.get_freeze_count() > 0
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fails()
+    assert gc.get_freeze_count() == 0

@@ -106,6 +106,7 @@ def run(options: argparse.Namespace) -> int:
 
 def write_as_they_come(model: "Predictor", options: argparse.Namespace) -> int:
     """Write the rows while others are still being read; memory holds some hundred at a time."""
+    from atomlens.machine import long_lived
     from atomlens.predictor.inputs import stream_inputs
     from atomlens.predictor.reading import inputs_reading
     from atomlens.reports.journal import TableJournal
@@ -119,6 +120,7 @@ def write_as_they_come(model: "Predictor", options: argparse.Namespace) -> int:
     with (
         TableJournal(options.out) as journal,
         ProgressLine("predicting", quiet=options.quiet) as progress,
+        long_lived(),
     ):
         for inputs in stream_inputs(options.inputs, inputs_reading(model, options.inputs, reading)):
             prediction = model.predict(

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,13 +44,7 @@ def structure_digests(structures: StructureArrays) -> NDArray[np.uint64]:
     primitive cell, they count as in `digests_in_given_cells`). Of a bare formula the ratio of its
     elements counts.
     """
-    contents = _Contents.of(structures)
-    digests = np.zeros(len(structures), dtype=np.uint64)
-    rest = np.flatnonzero(contents.counts == 0)
-    digests[rest] = digests_in_given_cells(structures.subset(rest))
-    for i in np.flatnonzero(contents.counts).tolist():
-        digests[i] = contents.of_one(i).digest
-    return digests
+    return Identities(structures).digests
 
 
 def nearby_digests(structures: StructureArrays) -> list[list[int]]:
@@ -59,14 +54,8 @@ def nearby_digests(structures: StructureArrays) -> list[list[int]]:
     rounded to 4 decimals carry one of them over an edge in 6 of 100 molecules. So numbers that
     are within 8e-5 Å of an edge are tried on its other side, six of them at most.
     """
-    contents = _Contents.of(structures)
-    rest = np.flatnonzero(contents.counts == 0)
-    others: list[list[int]] = [[] for _ in range(len(structures))]
-    for i, found in zip(rest.tolist(), nearby_in_given_cells(structures.subset(rest)), strict=True):
-        others[i] = found
-    for i in np.flatnonzero(contents.counts).tolist():
-        others[i] = contents.of_one(i).nearby()
-    return others
+    same = Identities(structures)
+    return [same.nearby(i) for i in range(len(structures))]
 
 
 def digests_in_given_cells(structures: StructureArrays) -> NDArray[np.uint64]:
@@ -75,30 +64,80 @@ def digests_in_given_cells(structures: StructureArrays) -> NDArray[np.uint64]:
     A crystal may be turned, and its atoms moved by lattice vectors, but the choice of its cell and
     origin counts. Of molecules and formulas it is the same number.
     """
-    found = _Numbers.of(structures)
-    rows = found.rows[_order(found.owners, found.rows)]
-    digests = np.zeros(len(structures), dtype=np.uint64)
-    formulas, offsets = structures.is_formula.tolist(), structures.offsets.tolist()
-    for i in range(len(structures)):
-        own = rows[offsets[i] : offsets[i + 1]]
-        parts = [found.heads[i], own]
-        if formulas[i]:
-            numbers, counts = np.unique(own[:, 0], return_counts=True)
-            divisor = np.gcd.reduce(counts) if len(counts) else 1
-            parts = [np.array([_FORMULA]), numbers, counts // divisor]
-        digests[i] = _number(parts)
-    return digests
+    return Identities(structures).digests_in_given_cells
 
 
 def nearby_in_given_cells(structures: StructureArrays) -> list[list[int]]:
     """Return for each structure what `digests_in_given_cells` may say when it was rounded."""
-    found = _Numbers.of(structures)
-    offsets = structures.offsets.tolist()
-    others: list[list[int]] = []
-    for i, is_formula in enumerate(structures.is_formula.tolist()):
-        own = slice(offsets[i], offsets[i + 1])
-        others.append([] if is_formula else _other_sides(found, i, own))
-    return others
+    same = Identities(structures)
+    return [same.nearby_in_given_cell(i) for i in range(len(structures))]
+
+
+class Identities:
+    """What structures are known by, for several questions about the same ones.
+
+    Says what `structure_digests`, `nearby_digests` and their like say; what it takes is worked out
+    once, when it is asked for.
+    """
+
+    def __init__(self, structures: StructureArrays) -> None:
+        self.structures = structures
+        self._known: dict[int, _Content] = {}
+
+    @cached_property
+    def digests(self) -> NDArray[np.uint64]:
+        """(n,) as of `structure_digests`."""
+        counts = self._contents.counts
+        digests = np.zeros(len(self.structures), dtype=np.uint64)
+        if not counts.all():
+            rest = counts == 0
+            digests[rest] = self.digests_in_given_cells[rest]
+        for i in np.flatnonzero(counts).tolist():
+            digests[i] = self._content(i).digest
+        return digests
+
+    @cached_property
+    def digests_in_given_cells(self) -> NDArray[np.uint64]:
+        """(n,) as of `digests_in_given_cells`."""
+        found, structures = self._numbers, self.structures
+        rows = found.rows[_order(found.owners, found.rows)]
+        digests = np.zeros(len(structures), dtype=np.uint64)
+        formulas, offsets = structures.is_formula.tolist(), structures.offsets.tolist()
+        for i in range(len(structures)):
+            own = rows[offsets[i] : offsets[i + 1]]
+            parts = [found.heads[i], own]
+            if formulas[i]:
+                numbers, counts = np.unique(own[:, 0], return_counts=True)
+                divisor = np.gcd.reduce(counts) if len(counts) else 1
+                parts = [np.array([_FORMULA]), numbers, counts // divisor]
+            digests[i] = _number(parts)
+        return digests
+
+    def nearby(self, i: int) -> list[int]:
+        """Return of one structure what `nearby_digests` returns."""
+        if self._contents.counts[i]:
+            return self._content(i).nearby()
+        return self.nearby_in_given_cell(i)
+
+    def nearby_in_given_cell(self, i: int) -> list[int]:
+        """Return of one structure what `nearby_in_given_cells` returns."""
+        if self.structures.is_formula[i]:
+            return []
+        own = slice(int(self.structures.offsets[i]), int(self.structures.offsets[i + 1]))
+        return _other_sides(self._numbers, i, own)
+
+    @cached_property
+    def _contents(self) -> "_Contents":
+        return _Contents.of(self.structures)
+
+    @cached_property
+    def _numbers(self) -> "_Numbers":
+        return _Numbers.of(self.structures)
+
+    def _content(self, i: int) -> "_Content":
+        if i not in self._known:
+            self._known[i] = self._contents.of_one(i)
+        return self._known[i]
 
 
 def _other_sides(found: "_Numbers", i: int, own: slice) -> list[int]:
@@ -120,7 +159,10 @@ def _moves_across_edges(above: NDArray[np.float64]) -> Iterator[NDArray[np.int64
     edge below it, in steps.
     """
     aside = np.minimum(above, 1 - above)
-    places = np.argwhere(aside < _EDGE)
+    is_near = aside < _EDGE
+    if not is_near.any():
+        return
+    places = np.argwhere(is_near)
     places = places[np.argsort(aside[tuple(places.T)], kind="stable")][:_MOST_AT_EDGES]
     for chosen in range(1, 1 << len(places)):
         moves = np.zeros(above.shape, dtype=np.int64)

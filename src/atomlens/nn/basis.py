@@ -27,7 +27,10 @@ class GaussianBasis(nn.Module):
     def __init__(self, stop: float, *, n_centers: int = 20, width: float = 0.5) -> None:
         super().__init__()
         self.width = width
-        self.register_buffer("centers", torch.linspace(0.0, stop, n_centers), persistent=False)
+        # of a network without numbers as well: to tell its sizes, torch would load half of sympy
+        place = "cpu" if torch.get_default_device().type == "meta" else None
+        centers = torch.linspace(0.0, stop, n_centers, device=place)
+        self.register_buffer("centers", centers, persistent=False)
 
     def forward(self, values: Float[Tensor, " n_rows"]) -> Float[Tensor, "n_rows n_centers"]:
         """Return one column a centre."""

@@ -4,6 +4,7 @@ from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,7 @@ from safetensors.numpy import save as save_arrays
 
 from atomlens.datasets.base import Dataset
 from atomlens.errors import DatasetError, ModelError
-from atomlens.neighbors.identity import (
-    digests_in_given_cells,
-    nearby_digests,
-    nearby_in_given_cells,
-    row_digests,
-    structure_digests,
-)
+from atomlens.neighbors.identity import Identities, row_digests, structure_digests
 from atomlens.structures.arrays import StructureArrays
 
 PARTS = ("train", "validation", "test")
@@ -104,12 +99,12 @@ class TrainingSamples:
         from. Of a structure that was in several parts, the first of train, pretraining, validation
         and test is named: the one that makes a prediction look best.
         """
-        found = self.digests_of(structures)
-        for nearby in (nearby_digests, nearby_in_given_cells):
-            unknown = [i for i, digest in enumerate(found) if digest not in self._places]
-            rest = nearby(structures.subset(np.array(unknown, dtype=np.int64)))
-            for i, others in zip(unknown, rest, strict=True):
-                found[i] = next((other for other in others if other in self._places), found[i])
+        same = Identities(structures)
+        found, asked = self._digests_of(same), (same.nearby, same.nearby_in_given_cell)
+        for i, digest in enumerate(found):
+            if digest not in self._places:
+                others = chain.from_iterable(ask(i) for ask in asked)
+                found[i] = next((other for other in others if other in self._places), digest)
         return tuple(_WORDS[self._places[d]] if d in self._places else "" for d in found)
 
     def digests_of(self, structures: StructureArrays) -> list[int]:
@@ -117,13 +112,17 @@ class TrainingSamples:
 
         Folders of earlier days (and a pretraining on one) hold those of the cells as given.
         """
-        found: list[int] = structure_digests(structures).tolist()
-        unknown = [i for i, digest in enumerate(found) if digest not in self._places]
-        earlier = digests_in_given_cells(structures.subset(np.array(unknown, dtype=np.int64)))
-        for i, digest in zip(unknown, earlier.tolist(), strict=True):
-            if digest in self._places:
-                found[i] = digest
-        return found
+        return self._digests_of(Identities(structures))
+
+    def _digests_of(self, same: Identities) -> list[int]:
+        found: list[int] = same.digests.tolist()
+        if all(digest in self._places for digest in found):
+            return found
+        earlier = same.digests_in_given_cells.tolist()
+        return [
+            early if new not in self._places and early in self._places else new
+            for new, early in zip(found, earlier, strict=True)
+        ]
 
     @cached_property
     def _places(self) -> dict[int, int]:

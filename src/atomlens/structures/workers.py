@@ -6,6 +6,7 @@ became of us. Where a worker dies, its tasks are tried again one at a time: the 
 the process becomes an error in its place, and the others lose nothing.
 """
 
+import gc
 import os
 import pickle
 import signal
@@ -259,6 +260,9 @@ def serve() -> None:
         while True:
             tasks = _receive(given)
             _send(answers, [_picklable(_outcome(task)) for task in tasks])
+            if not gc.get_freeze_count():  # behind the first tasks all modules are there
+                gc.collect()
+                gc.freeze()
     os._exit(0)
 
 

@@ -27,3 +27,23 @@ def test_its_slope_is_that_of_the_gaussian() -> None:
     basis = GaussianBasis(4.0).double()
     values = torch.linspace(0.3, 3.9, 9, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(basis, values)
+
+
+def test_centres_are_the_same_in_a_network_without_numbers() -> None:
+    with torch.device("meta"):
+        bare = GaussianBasis(8.0, n_centers=41, width=0.2)
+    assert torch.equal(bare.centers, GaussianBasis(8.0, n_centers=41, width=0.2).centers)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_far_out_a_gaussian_and_its_slope_are_zero(dtype: torch.dtype) -> None:
+    distances = torch.linspace(0, 8, 300, dtype=dtype, requires_grad=True)
+    basis = GaussianBasis(8.0, n_centers=41, width=0.2)
+    found = basis(distances)
+    scaled = (distances.detach()[:, None] - basis.centers.to(dtype)) / 0.2
+    expected = torch.exp(-(scaled**2))
+    near = scaled.abs() < 7.5
+    assert torch.allclose(found[near], expected[near], rtol=1e-5)
+    assert not found[scaled.abs() > 7.8].any()
+    found[scaled.abs() > 7.8].sum().backward()
+    assert not distances.grad.any()  # type: ignore[union-attr]
