@@ -10,6 +10,7 @@ import pytest
 from jaxtyping import install_import_hook
 
 import atomlens
+from atomlens import machine
 from small_deposits import DepositServer
 
 PACKAGE = Path(atomlens.__file__).parent
@@ -29,6 +30,11 @@ install_import_hook(
 os.environ["no_proxy"] = (
     "127.0.0.1,localhost"  # servers of tests, whatever this machine goes through
 )
+
+machine._is_on_disk = lambda _: True
+"""Loops are compiled from the first call on. Else it would hang on what a process has done before,
+and on what the one beside it has compiled meanwhile, when the order of edges at equal distances
+changes to that of compiled code."""
 
 OF_PROCESSES = (
     "browser",

@@ -30,7 +30,12 @@ FLAGS = [
     "--remote-debugging-pipe",
 ]
 
-BETWEEN_PAGES = ("default execution context", "context was destroyed", "navigated or closed")
+BETWEEN_PAGES = (
+    "default execution context",
+    "context was destroyed",
+    "navigated or closed",
+    "properties of null",
+)
 """What the browser says when it is asked while one page gives way to another."""
 
 

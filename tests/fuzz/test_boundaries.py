@@ -12,8 +12,6 @@ import lzma
 import math
 import os
 import shutil
-import sqlite3
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,7 +29,7 @@ from atomlens.neighbors import make_builder
 from atomlens.predictor import load
 from atomlens.structures import read_structures
 from clocks import set_ticking
-from hostile import altered, answered, as_json, damaged, seeds
+from hostile import altered, answered, as_json, damaged, seeds, undate_database
 
 WATER_XYZ = b"3\nwater\nO 0 0 0.1\nH 0 0.76 -0.5\nH 0 -0.76 -0.5\n"
 CIF = b"""data_salt
@@ -164,10 +162,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, bytes]]:
     with connect(folder / "rows.db", use_lock_file=False) as database:
         for atoms in (salt, ethanol):
             database.write(atoms, gap=1.5)
-    with closing(sqlite3.connect(folder / "rows.db")) as database:  # every run damages the same
-        database.execute("UPDATE systems SET unique_id = id, ctime = 0, mtime = 0, username = 'me'")
-        database.commit()
-        database.execute("VACUUM")
+    undate_database(folder / "rows.db")
     made = [(path.name, path.read_bytes()) for path in sorted(folder.iterdir())]
     made += [("salt.cif", CIF)] * 3 + [("water.xyz", WATER_XYZ)] * 2
     from rdkit import Chem

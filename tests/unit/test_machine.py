@@ -153,7 +153,10 @@ def test_the_first_crystal_of_a_new_user_waits_for_no_compiler(tmp_path: Path) -
 
 
 @needs_numba
-def test_much_work_is_compiled_and_so_is_little_work_that_adds_up() -> None:
+def test_much_work_is_compiled_and_so_is_little_work_that_adds_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("atomlens.machine._is_on_disk", lambda _: False)
     numba = pytest.importorskip("numba")
     loop = numba.njit(lambda n: n + 1)
     assert not worth_compiling(loop, 40, 100)

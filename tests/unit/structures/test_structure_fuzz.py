@@ -18,6 +18,7 @@ from rdkit.Chem import rdDistGeom
 
 from atomlens.errors import Failure
 from atomlens.structures import read_structures
+from hostile import undate_database
 
 N_CASES = int(os.environ.get("ATOMLENS_FUZZ_CASES", "200"))
 SUFFIXES = (".cif", ".xyz", ".extxyz", ".vasp", ".sdf", ".mol", ".db", ".json", ".txt", "")
@@ -38,6 +39,8 @@ def good_files(folder: Path) -> list[Path]:
     with connect(folder / "rows.db", use_lock_file=False) as database:
         for atoms in (salt, ethanol):
             database.write(atoms, gap=1.5)
+    undate_database(folder / "salt.json")
+    undate_database(folder / "rows.db")
     (folder / "symmetric.cif").write_text(SYMMETRIC_CIF)
     sites = [{"species": [{"element": "Fe", "occu": 1}], "abc": [0, 0, 0], "xyz": [0, 0, 0]}]
     lattice = {"matrix": (2.8 * np.eye(3)).tolist()}

@@ -433,8 +433,8 @@ def test_a_long_job_says_how_far_it_is_and_can_be_stopped(
     hold_jobs(monkeypatch)
     lines = "\n".join(f"{'C' * (3 + i % 20)}O m{i}" for i in range(1500))
     job = page.client.post("/api/structures", data={"text": lines}).json()
-    assert job["state"] in ("waiting", "running")
     while not job["done"]:
+        assert job["state"] in ("waiting", "running")
         job = page.client.get(f"/api/jobs/{job['id']}").json()
         time.sleep(0.05)
     assert job["total"] == 1500
