@@ -27,9 +27,6 @@ SHORTEST_BOND = 0.5
 SHORTEST_OF_METALS = 0.72
 """Sums of covalent radii; the bonds of M=O and M≡N are longer."""
 
-SHORTEST_OF_ALL = 0.62
-"""The same where nothing else makes an element doubtful."""
-
 SHORTEST_OF_GASES = 2.0
 """Å; no compound of He, Ne or Ar is nearer that anyone gives as a file."""
 
@@ -52,6 +49,9 @@ _NEARLY_ALL = 0.9
 _NEAREST, _NEAREST_OF_METALS = 0.6, 0.5
 """Sums of covalent radii; of 5,000 crystals none has a pair below 0.67. Alkali metals come down to
 0.53 under the highest pressures, pairs with a nonmetal do not."""
+
+_HEAVY = 0.45
+"""Å, half of what no two atoms come near to of which none is hydrogen; N2 has 1.1 Å."""
 
 LONGEST_TO_A_NEIGHBOUR = 6.0
 """Å; the metal of the longest bond, caesium, has 5.3."""
@@ -237,10 +237,18 @@ def nothing_to_doubt(atoms: "Atoms") -> bool:
     from ase.data import covalent_radii
 
     cell, pbc = np.asarray(atoms.cell[:], dtype=float), np.asarray(atoms.pbc, dtype=bool)
-    radii = covalent_radii[atoms.numbers]
-    reach = max(SHORTEST_BOND, 2 * _NEAREST * float(radii.max(initial=0)))
-    near = _nearness(atoms.positions, cell, pbc, reach, _NEAREST * radii)
-    return near == 1 or (near == 0 and not _about_loneliness(atoms, cell, pbc))
+    own = _least_radii(atoms.numbers, covalent_radii)
+    reach = max(SHORTEST_BOND, 2 * float(own.max(initial=0)))
+    near = _nearness(atoms.positions, cell, pbc, reach, own)
+    if near == 2 or (near == 0 and _about_loneliness(atoms, cell, pbc)):
+        return False
+    return not _about_lone_atoms(atoms, cell, pbc)
+
+
+def _least_radii(numbers: NDArray[np.int_], radii: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n_atoms,) Å; atoms nearer than the sum of two of these are doubted."""
+    least: NDArray[np.float64] = _NEAREST * radii[numbers]
+    return np.where(numbers > 1, np.maximum(least, _HEAVY), least)
 
 
 def doubtful_distance(atoms: "Atoms") -> str:
@@ -253,13 +261,14 @@ def doubtful_distance(atoms: "Atoms") -> str:
     from ase.data import covalent_radii
 
     cell, pbc = np.asarray(atoms.cell[:], dtype=float), np.asarray(atoms.pbc, dtype=bool)
-    radii = covalent_radii[atoms.numbers]
-    reach = max(SHORTEST_BOND, 2 * _NEAREST * float(radii.max(initial=0)))
-    near = _nearness(atoms.positions, cell, pbc, reach, _NEAREST * radii)
+    radii, own = covalent_radii[atoms.numbers], _least_radii(atoms.numbers, covalent_radii)
+    reach = max(SHORTEST_BOND, 2 * float(own.max(initial=0)))
+    near = _nearness(atoms.positions, cell, pbc, reach, own)
     if near == 1:
-        return ""
+        return _about_lone_atoms(atoms, cell, pbc)
     if near == 0:
-        return STRETCHED_NOTICE if is_stretched(atoms) else _about_loneliness(atoms, cell, pbc)
+        said = STRETCHED_NOTICE if is_stretched(atoms) else _about_loneliness(atoms, cell, pbc)
+        return said or _about_lone_atoms(atoms, cell, pbc)
     if looks_like_nm(atoms):
         return NM_NOTICE
     try:
@@ -272,14 +281,15 @@ def doubtful_distance(atoms: "Atoms") -> str:
     except StructureError:
         return ""  # `check_atoms` and the readers say what is wrong
     if not len(pairs.distances):
-        return ""
+        return _about_lone_atoms(atoms, cell, pbc)
     is_metal = ~np.isin(atoms.numbers, sorted(NONMETALS))
     metals = is_metal[pairs.first] & is_metal[pairs.second]
-    shares = np.where(metals, _NEAREST_OF_METALS, _NEAREST)
-    shortest = np.maximum(SHORTEST_BOND, shares * (radii[pairs.first] + radii[pairs.second]))
+    of_metals = _NEAREST_OF_METALS * (radii[pairs.first] + radii[pairs.second])
+    shortest = np.where(metals, of_metals, own[pairs.first] + own[pairs.second])
+    shortest = np.maximum(SHORTEST_BOND, shortest)
     worst = int((pairs.distances / shortest).argmin())
     if pairs.distances[worst] >= shortest[worst]:
-        return ""
+        return _about_lone_atoms(atoms, cell, pbc)
     i, j = sorted((int(pairs.first[worst]), int(pairs.second[worst])))
     numbers, apart = atoms.numbers, f"{pairs.distances[worst]:.2f} Å apart"
     who = (
@@ -380,6 +390,81 @@ def _about_loneliness(atoms: "Atoms", cell: NDArray[np.float64], pbc: NDArray[np
     else:
         near, told = "within reach", f" (the nearest are {pairs.distances.min():.2f} Å apart)"
     return f"{who} {near} of {whom}{told}; check the unit, which must be Å"
+
+
+def _about_lone_atoms(atoms: "Atoms", cell: NDArray[np.float64], pbc: NDArray[np.bool_]) -> str:
+    """Return a sentence if some of several atoms have no other within 6 Å; else nothing."""
+    try:
+        lone = lone_atoms(atoms.positions, cell, pbc)
+    except StructureError:
+        return ""
+    if not len(lone):
+        return ""
+    who = atom_label(atoms.numbers, int(lone[0]))
+    more = f" (nor of {len(lone) - 1} others)" if len(lone) > 1 else ""
+    return (
+        f"no atom is within {LONGEST_TO_A_NEIGHBOUR:g} Å of {who}{more}, so to a model it stands "
+        "alone; check its coordinates and their unit, which must be Å"
+    )
+
+
+def lone_atoms(
+    positions: NDArray[np.float64], cell: NDArray[np.float64], pbc: NDArray[np.bool_]
+) -> NDArray[np.int_]:
+    """Return the atoms that have no other, and no image, within `LONGEST_TO_A_NEIGHBOUR` Å.
+
+    Small cells and molecules need no search, and in others most atoms have one among a few.
+    """
+    n, reach = len(positions), LONGEST_TO_A_NEIGHBOUR
+    none = np.zeros(0, dtype=int)
+    lengths = np.sqrt((cell * cell).sum(axis=1))
+    if n < 2 or bool((lengths[pbc] < reach).any()):
+        return none
+    if pbc.all() and abs(np.linalg.det(cell)) < reach**3 / 2**0.5:  # of balls of 3 Å, packed
+        return none
+    if not pbc.any() and float(np.square(np.ptp(positions, axis=0)).sum()) < reach**2:
+        return none
+    basis = _periodic_basis(cell, pbc) if pbc.any() else np.eye(3)
+    parts, left = positions @ np.linalg.inv(basis), np.arange(n)
+    n_steps = -(-n // _AT_A_TIME)
+    for step in range(n_steps):  # most atoms have a neighbour among the first few that are tried
+        others = np.arange(step, n, n_steps)
+        if len(left) * (n - step * len(others)) > _MOST_COMPARED:
+            break
+        left = left[_nearest_among(parts, basis, pbc, left, others) >= reach]
+        if not len(left):
+            return none
+    from scipy.spatial import cKDTree
+
+    points = positions
+    if pbc.any():
+        try:
+            points, _ = _with_images(positions, cell, pbc, reach)
+        except StructureError:  # a thin cell
+            return np.setdiff1d(left, pairs_within(positions, cell, pbc, reach).first)
+    nearest = cKDTree(points).query(points[left], k=2, distance_upper_bound=reach)[0][:, 1]
+    found: NDArray[np.int_] = left[np.isinf(nearest)]
+    return found
+
+
+def _nearest_among(
+    parts: NDArray[np.float64],
+    basis: NDArray[np.float64],
+    pbc: NDArray[np.bool_],
+    these: NDArray[np.int_],
+    others: NDArray[np.int_],
+) -> NDArray[np.float64]:
+    """(n_these,) a distance to the nearest of others, Å; in slanted cells it may be too long."""
+    shifts = parts[these][:, None] - parts[others][None]
+    shifts[..., pbc] -= np.round(shifts[..., pbc])
+    vectors = shifts.reshape(-1, 3) @ basis
+    squares = np.square(vectors).sum(axis=1).reshape(len(these), len(others))
+    squares[these[:, None] == others[None]] = np.inf
+    return np.asarray(np.sqrt(squares.min(axis=1)))
+
+
+_AT_A_TIME = 16
+_MOST_COMPARED = 1_000_000
 
 
 @cache

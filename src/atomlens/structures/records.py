@@ -78,9 +78,15 @@ def note_doubts(atoms: "Atoms") -> None:
     _doubt_electrons(atoms)
 
 
+_SAYS_DISTANCES = re.compile(
+    r"closer than 0\.5 Å|in nm;|in bohr|atomic units|lengths in Å|is .* Å long, and no bond is"
+)
+"""What readers say about distances in better words; a cell's own lengths are another matter."""
+
+
 def _doubt_distances(atoms: "Atoms") -> None:
     """Note distances that cannot be right, unless the reader has said so in better words."""
-    if atoms.info.get("is_formula") or any(" Å" in said for said in warnings_of(atoms)):
+    if atoms.info.get("is_formula") or any(map(_SAYS_DISTANCES.search, warnings_of(atoms))):
         return
     doubtful = doubtful_distance(atoms)
     if doubtful:

@@ -7,18 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from atomlens.elements import NONMETALS, SYMBOLS
+from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
 from atomlens.structures.checks import (
-    NM_NOTICE,
-    SHORTEST_BOND,
-    SHORTEST_OF_ALL,
-    STRETCHED_NOTICE,
-    atoms_overlap,
     check_cell,
     impossible_neighbour,
-    is_stretched,
-    looks_like_nm,
     no_hydrogen,
 )
 from atomlens.structures.records import (
@@ -46,9 +39,6 @@ _COLUMN_NAMES = {
     **dict.fromkeys(("pos", "position", "positions", "coords", "coordinates", "xyz"), "pos"),
     **dict.fromkeys(("z", "numbers", "number", "atomic_number", "atomic_numbers"), "Z"),
 }
-_IS_NONMETAL = np.isin(np.arange(len(SYMBOLS)), sorted(NONMETALS))
-
-NEAR_NOTICE = "atoms stand closer than 0.5 Å to each other; check the unit, which must be Å"
 
 
 class _Frame(NamedTuple):
@@ -312,7 +302,7 @@ def _lonely(atoms: "Atoms", names: _Names) -> tuple[int, str] | None:
 
 
 def _doubt_geometry(atoms: "Atoms", names: _Names, frame: _Frame) -> None:
-    """Refuse names that stand where their element cannot be, and tell of odd distances."""
+    """Refuse names that stand where their element cannot be."""
     if len(atoms) < 2 or not np.isfinite(atoms.positions).all():
         return
     try:
@@ -330,25 +320,6 @@ def _doubt_geometry(atoms: "Atoms", names: _Names, frame: _Frame) -> None:
             f"{atoms.symbols[i]}, but {why}; write the symbol of its element (Ca for calcium, C "
             "for an alpha carbon)"
         )
-    if len(atoms) <= 100 and not atoms.pbc.any():  # most molecules: faster than two trees
-        shifts = atoms.positions[:, None] - atoms.positions[None]
-        distances = np.einsum("ijk,ijk->ij", shifts, shifts)
-        np.fill_diagonal(distances, np.inf)
-        nearest = np.sqrt(distances.min(axis=1))
-        is_usual = nearest.min() >= SHORTEST_BOND and (
-            nearest[atoms.numbers == 1].min(initial=np.inf) <= 1.4
-        )
-    else:
-        is_usual = False
-    if not is_usual and atoms_overlap(atoms):
-        add_warning(atoms, NM_NOTICE if looks_like_nm(atoms) else NEAR_NOTICE)
-    elif not is_usual and is_stretched(atoms):
-        add_warning(atoms, STRETCHED_NOTICE)
-    metals = np.flatnonzero(~_IS_NONMETAL[atoms.numbers])
-    near = impossible_neighbour(atoms, metals, SHORTEST_OF_ALL) if len(metals) else None
-    if near is not None:
-        i, why = near
-        add_warning(atoms, f"atom {i} ({atoms.symbols[i]}, counted from 0) stands oddly: {why}")
 
 
 def _diagnosis(frame: _Frame, columns: str, error: Exception) -> str:

@@ -191,4 +191,4 @@ def test_true_elements_in_capitals_and_numbers_are_read(tmp_path: Path) -> None:
 
 def test_a_metal_too_near_to_its_neighbours_is_told(tmp_path: Path) -> None:
     text = "3\n\nN 0 0 0\nCa 1.458 0 0\nC 2.01 1.42 0\n"
-    assert "stands oddly" in read_text(tmp_path, text)[1][0]
+    assert "1.46 Å apart, nearer than such atoms ever are" in read_text(tmp_path, text)[1][0]
