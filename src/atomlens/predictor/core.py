@@ -1,7 +1,9 @@
 """A trained model in use: load, save, predict, embed, explain, evaluate."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, final
@@ -39,6 +41,10 @@ from atomlens.progress import shown
 from atomlens.structures.arrays import NO_DOUBTS, StructureArrays
 from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice
 from atomlens.structures.options import ReadingOptions, check_places
+
+_MANY = 64
+"""Structures that are worth a thread of their own."""
+_SeenIn = tuple[str, ...]
 
 
 @final
@@ -111,17 +117,18 @@ class Predictor(TrainedModel):
         inputs = refuse_elements(inputs, self.models[0])
         inputs, store = build_graphs(inputs, self.builder, n_workers=n_workers, progress=heard)
         found = None
-        if store is not None:
-            raw = run_models(
-                self.models_on(device),
-                store,
-                device=choose_device(device),
-                batch_size=batch_size,
-                progress=heard,
-                features=self.familiarity is not None,
-            )
-            found = self.estimate(raw, inputs.structures)
-        prediction = self._prediction(inputs, found)
+        with self._seen_meanwhile(inputs.structures) as seen:
+            if store is not None:
+                raw = run_models(
+                    self.models_on(device),
+                    store,
+                    device=choose_device(device),
+                    batch_size=batch_size,
+                    progress=heard,
+                    features=self.familiarity is not None,
+                )
+                found = self.estimate(raw, inputs.structures)
+        prediction = self._prediction(inputs, found, seen())
         if not isinstance(structures, Inputs):  # else the caller has read them, and tells
             _tell_failed(prediction.failures, len(prediction))
         return prediction
@@ -298,8 +305,22 @@ class Predictor(TrainedModel):
         prediction, true = mean_of_forms(prediction, true, dataset)
         return score(prediction, true, self.record.means)
 
-    def _prediction(self, inputs: Inputs, found: Estimates | None) -> Prediction:
-        """Put the estimates of the usable inputs in their places among all inputs."""
+    @contextmanager
+    def _seen_meanwhile(self, structures: StructureArrays) -> Iterator[Callable[[], _SeenIn]]:
+        """Give what returns `seen_in` of structures; of many a thread asks it beside the models."""
+        if len(structures) < _MANY:
+            yield lambda: self.seen_in(structures)
+            return
+        with ThreadPoolExecutor(1, thread_name_prefix="atomlens-seen") as thread:
+            yield thread.submit(self.seen_in, structures).result
+
+    def _prediction(
+        self, inputs: Inputs, found: Estimates | None, known: _SeenIn | None = None
+    ) -> Prediction:
+        """Put the estimates of the usable inputs in their places among all inputs.
+
+        ``known`` is what `seen_in` says of them, if somebody has asked.
+        """
         if found is not None:
             inputs, found = _only_numbers(inputs, found)
         n, places = len(inputs.names), inputs.places
@@ -311,7 +332,8 @@ class Predictor(TrainedModel):
         shares = None
         if self.familiarity is not None:
             shares = np.full(n, np.nan) if full.unlike is None else full.unlike
-        known = self.seen_in(inputs.structures)
+        if known is None or len(known) != len(inputs.structures):  # some had no answer
+            known = self.seen_in(inputs.structures)
         seen = [""] * n
         for index, place in enumerate(places.tolist()):
             formulas[place] = inputs.structures.formula(index)

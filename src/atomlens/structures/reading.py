@@ -329,7 +329,7 @@ _Piece: TypeAlias = (
 )
 """What is read at a time, in this process or another, or what stands between."""
 
-_SECONDS = {"text": 0.01, "file": 0.0015, "member": 0.0015, "object": 0.0, "part": 0.1}
+_SECONDS = {"text": 0.01, "file": 0.0006, "member": 0.0006, "object": 0.0, "part": 0.1}
 """About how long a piece takes: most of a text's time makes a SMILES three-dimensional."""
 
 

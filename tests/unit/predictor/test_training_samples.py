@@ -4,11 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from ase.build import bulk, molecule
+from made_predictors import make_predictor
 
 from atomlens.datasets.base import Dataset
 from atomlens.errors import DatasetError
 from atomlens.neighbors.identity import digests_in_given_cells
+from atomlens.predictor import core
 from atomlens.predictor.samples import PARTS, FoundPart, TrainingSamples, find_part
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
@@ -153,3 +156,19 @@ def test_samples_survive_a_file_and_damage_is_an_error() -> None:
     for damaged in (content[:40], b"", content[:-8]):
         with pytest.raises(ValueError, match="samples"):
             TrainingSamples.from_bytes(damaged)
+
+
+def test_of_many_a_thread_finds_what_is_said_of_each_alone(monkeypatch) -> None:
+    """Also of those behind one whose answer is no number."""
+    made = make_predictor()
+    predictor = replace(made, record=replace(made.record, samples=SAMPLES))
+    asked = [molecule(name) for name in ("H2O", "CH3CH2OH", "CH4", "CO", "O2")]
+    alone = [predictor.predict([one]).seen[0] for one in asked]
+    assert set(alone) == {"train", "validation", "test", ""}
+    monkeypatch.setattr(core, "_MANY", 2)
+    assert list(predictor.predict(asked).seen) == alone
+    with torch.no_grad():  # what has carbon has no answer
+        predictor.models[0].embedding.weight[6] = 3e38
+    prediction = predictor.predict(asked)
+    assert prediction.ok.tolist() == [True, False, False, False, True]
+    assert [prediction.seen[0], prediction.seen[4]] == [alone[0], alone[4]]
