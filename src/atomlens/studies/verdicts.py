@@ -131,7 +131,8 @@ def trainings_part(
     """Return a number of one structure: nothing but trainings can be drawn.
 
     The interval is Student's over the trainings, that beyond a control Student's for two samples
-    of equal variance. Fewer than three trainings have no interval.
+    of equal variance. Fewer than three trainings have no interval, and neither have trainings that
+    give the same number: copies of one, or a number of few steps, such as an order of few atoms.
 
     Trainings on random splits of one data set share most of their samples, so their numbers differ
     less than those of new data would: the variance of the mean is 1/k + n_test/n_train of theirs
@@ -150,7 +151,8 @@ def trainings_part(
     values = np.asarray(trained, dtype=np.float64)
     value = float(values.mean()) if len(values) else math.nan
     sign = 1.0 if above else -1.0
-    enough = len(values) >= FEWEST_TRAININGS and math.isfinite(value)
+    differ = len(values) > 0 and float(np.ptp(values)) > 0
+    enough = len(values) >= FEWEST_TRAININGS and math.isfinite(value) and differ
     half = (
         _half_width(
             float(((values - value) ** 2).sum()), len(values) - 1, 1 / len(values) + overlap
@@ -179,8 +181,10 @@ def trainings_part(
     why = ""
     if not math.isfinite(value):
         why = "it cannot be measured here"
-    elif not enough:
+    elif len(values) < FEWEST_TRAININGS:
         why = f"one structure has an interval from {FEWEST_TRAININGS} trainings on"
+    elif not differ:
+        why = f"all {len(values)} trainings give the same number, so that it has no interval"
     return Part(
         name=name,
         value=value,

@@ -45,7 +45,8 @@ def test_the_ladder_is_judged_split_by_split(tmp_path: Path) -> None:
     )
     for k, rung in enumerate(rungs):
         for split in range(3):
-            trained(tmp_path / f"{rung}_{split}", 1.0 - 0.1 * k, losses=[2.0, 1.0 - 0.1 * k])
+            error = 1.0 - (0.1 + 1e-3 * split) * k
+            trained(tmp_path / f"{rung}_{split}", error, losses=[2.0, error])
     done = typed("ladder", *(f"{r}={r}_?" for r in rungs), folder=tmp_path)
     assert done.returncode == 0, done.stderr
     first, second = (line for line in done.stdout.splitlines() if line.startswith(("A1", "A2")))
@@ -56,7 +57,7 @@ def test_the_ladder_is_judged_split_by_split(tmp_path: Path) -> None:
 def test_a_model_that_loses_one_task_is_not_better_everywhere(tmp_path: Path) -> None:
     for split in range(3):
         for task, own, rival in (("gap", 0.3, 0.4), ("phonons", 0.5, 0.45)):
-            trained(tmp_path / f"{task}_finder_{split}", own)
+            trained(tmp_path / f"{task}_finder_{split}", own + 1e-3 * split)
             trained(tmp_path / f"{task}_forest_{split}", rival)
     groups = [
         f"{task}:{name}={task}_{folder}_?"

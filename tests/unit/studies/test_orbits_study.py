@@ -155,6 +155,17 @@ def test_one_structure_and_few_trainings_never_hold(n):
     assert claim.verdict == "not tested"
 
 
+def test_f_ratios_that_differ_by_powers_of_ten_are_all_large():
+    one = c72(trainings(3))
+    for i, networks in enumerate(one.networks.values()):
+        networks["trained"] = [n._replace(f_ratio=10.0 ** (3 + i)) for n in networks["trained"]]
+    (claim,) = claims_of(one)
+    assert claim.verdict == "holds", claim.evidence
+    for networks in one.networks.values():
+        networks["trained"] = [n._replace(f_ratio=8.0) for n in networks["trained"]]
+    assert claims_of(one)[0].verdict == "fails"
+
+
 def test_signs_that_untrained_networks_have_as_well_show_nothing():
     within = LEARNED | {"untrained": [(1.3, 0.8), (1.2, 0.9), (1.25, 0.9)]}
     (claim,) = claims_of(c72(trainings(3), within))

@@ -198,3 +198,11 @@ def test_holms_correction_is_that_of_the_textbook() -> None:
     assert found[[0, 1, 3]] == pytest.approx([0.03, 0.06, 0.06])
     assert np.isnan(found[2])
     assert holm([0.9, 0.8]).max() == 1.0
+
+
+def test_trainings_that_give_one_number_have_no_interval() -> None:
+    alike = trainings_part("x", [0.8] * 3, {"untrained": [0.1, 0.2, 0.0]}, limit=0.6)
+    assert "all 3 trainings give the same number" in alike.unjudged
+    assert judge([alike], ["untrained"]) == "not tested"
+    below = trainings_part("x", [0.5] * 3, {"untrained": [0.1, 0.2, 0.0]}, limit=0.6)
+    assert judge([below], ["untrained"]) == "fails"

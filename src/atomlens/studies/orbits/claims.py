@@ -3,6 +3,7 @@
 A claim appears if its structure is among those given: it is known by formula and symmetry.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -256,15 +257,24 @@ def _symmetry_parts(structures: Sequence[Symmetric], models: _Models) -> list[Pa
                 learned=False,
             ),
             _part(
-                f"{name} F",
+                f"{name} log10 F",
                 structures,
                 labels,
-                lambda found: min(min(n.f_ratio, _MOST_F) for n in found),
-                limit=_SMALLEST_F,
+                _smallest_log_f,
+                limit=math.log10(_SMALLEST_F),
                 learned=False,
             ),
         ]
     return parts
+
+
+def _smallest_log_f(found: Sequence[OrbitNumbers]) -> float:
+    """Return log10 of the smallest F ratio.
+
+    F ratios of trainings differ by powers of ten: Student's interval of the ratios themselves
+    would reach below 0, and no claim with one could hold.
+    """
+    return min(math.log10(min(max(n.f_ratio, 1 / _MOST_F), _MOST_F)) for n in found)
 
 
 def _worst(found: Sequence[OrbitNumbers]) -> float:
