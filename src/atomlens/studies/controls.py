@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 
 from atomlens.errors import StudyError
-from atomlens.predictor import Predictor
+from atomlens.predictor import Calibration, Predictor
 
 N_UNTRAINED = 3
 """Untrained networks that a study averages over."""
@@ -17,7 +17,9 @@ def untrained(predictor: Predictor, seed: int = 0) -> Predictor:
     """Return the same architecture with fresh random weights; the original stays as it is.
 
     Fixed element vectors are no weights: the network keeps them. How unlike its training data an
-    input is was measured on the vectors of the trained network, and says nothing of this one.
+    input is was measured on the vectors of the trained network, and says nothing of this one. The
+    same holds for the calibration: cut to the largest spread of the trained network, all spreads of
+    an untrained one may be equal, and it would be no control of errors that are foreseen.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -26,7 +28,8 @@ def untrained(predictor: Predictor, seed: int = 0) -> Predictor:
         if original.element_table_name(original.config):
             table = original.get_buffer("element_table")
             model.get_buffer("element_table").copy_(table)
-    return replace(predictor, models=models, familiarity=None)
+    bare = Calibration.nothing(len(predictor.calibration.targets))
+    return replace(predictor, models=models, familiarity=None, calibration=bare)
 
 
 def untrained_networks(predictor: Predictor) -> tuple[Predictor, ...]:

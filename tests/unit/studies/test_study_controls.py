@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.build import molecule
 
 from atomlens.errors import StudyError
-from atomlens.predictor import Predictor, TrainingRecord
+from atomlens.predictor import Calibration, Predictor, TrainingRecord
 from atomlens.predictor.familiarity import Familiarity
 from atomlens.studies.base import StudyInput, once_each
 from atomlens.studies.controls import (
@@ -188,3 +188,14 @@ def test_a_control_that_had_less_to_learn_with_is_told():
     assert "(homo) is less than its model: 40 steps in place of 400." in sentence
     small = replace(alike, models=(torch.nn.Linear(2, 2),))
     assert re.search(r"6 weights in place of [\d,]+\.", unlike([model], [small])[0])
+
+
+def test_the_spread_of_an_untrained_network_is_its_own():
+    model = finder_predictor("formula")
+    calibration = Calibration.fit(
+        np.linspace(-1, 1, 60)[:, None], np.full((60, 1), 1e-6), cut_spread=True
+    )
+    trained = replace(model, calibration=calibration)
+    materials = dataset(*[molecule(m) for m in ("H2O", "CO2", "CH4")]).structures
+    assert np.ptp(trained.predict(materials).std[:, 0]) == 0  # cut to what was seen
+    assert np.ptp(untrained(trained).predict(materials).std[:, 0]) > 0
