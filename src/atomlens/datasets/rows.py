@@ -17,7 +17,7 @@ from atomlens.datasets.spectra import has_spectra, spectrum_columns
 from atomlens.datasets.splits import fold_key, part_name
 from atomlens.datasets.tables import Table
 from atomlens.errors import DatasetError, Failure, StructureError
-from atomlens.printing import reason
+from atomlens.printing import reason, shown
 from atomlens.structures.arrays import Structure, StructureArrays, name_of, structure_of
 from atomlens.structures.disorder import REFUSE, DisorderChoice, form_of, name_of_forms
 from atomlens.structures.options import FormsHeard
@@ -98,12 +98,17 @@ def load_inside(
         first = read.failures[0].message if read.failures else "it is empty"
         raise DatasetError(f"{path}: no structure in it can be used; the first problem: {first}")
     headers = dict.fromkeys(key for atoms in structures for key in atoms.info)
-    columns: Columns = {
-        header: [_plain(atoms.info.get(header)) for atoms in structures]
+    held = {
+        header: [atoms.info.get(header) for atoms in structures]
         for header in headers
         if header not in _NOT_TARGETS or header in wanted
     }
-    columns = {h: c for h, c in columns.items() if any(v is not None for v in c)}
+    columns: Columns = {  # an array among numbers is a wrong value, and no empty cell
+        header: [v if v is None or _plain(v) is not None else shown(v) for v in cells]
+        for header, cells in held.items()
+        if any(_plain(v) is not None for v in cells)
+    }
+    columns = {h: [_plain(v) for v in c] for h, c in columns.items()}
     if not columns:
         raise DatasetError(
             f"{path}: the structures carry no values to learn. Give a table with a column 'file' "

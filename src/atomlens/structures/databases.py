@@ -409,8 +409,26 @@ def _bound(connection: sqlite3.Connection, most: int) -> None:
 
 
 def _row(database: Any, row_id: int) -> "Atoms":
+    """Read a row; ase takes its numbers of atoms and directions of repetition without a look.
+
+    Raises:
+        StructureError: the directions are no three bits.
+    """
+    with database.managed_connection() as connection:
+        query = "SELECT pbc, natoms FROM systems WHERE id=?"
+        bits, n_atoms = connection.execute(query, (row_id,)).fetchone() or (0, None)
+    if not (isinstance(bits, int) and 0 <= bits <= 7):
+        raise StructureError(
+            f"its pbc is {short(str(bits))}, and three bits are a number from 0 to 7; correct it"
+        )
     row = database.get(id=row_id)
     atoms: Atoms = row.toatoms()
+    if n_atoms not in (None, len(atoms)):
+        add_warning(
+            atoms,
+            f"its natoms is {short(str(n_atoms))}, and it holds {len(atoms)} atoms, which were "
+            "taken",
+        )
     atoms.info.update(row.key_value_pairs)
     keep_results(atoms)
     return atoms
