@@ -618,14 +618,18 @@ def _is_float(text: str) -> bool:
     return True
 
 
+_DELIMITERS = ",;\t|"
+
+
 def _delimited(path: Path, text: str) -> _Content:
     """Read comma-separated values: header, rows, and lines of comment that begin with ``#``."""
     csv.field_size_limit(sys.maxsize)
     text = text.rstrip("\x1a\0")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")  # as Windows and old Macs end lines
     said = re.match(r"\ufeff?sep=([,;\t|])\r?\n", text, re.IGNORECASE)  # as Excel writes it
     text = text[said.end() :] if said else text
     start = _start(text)
-    delimiter = said[1] if said else max(",;\t", key=text[start:].partition("\n")[0].count)
+    delimiter = said[1] if said else max(_DELIMITERS, key=text[start:].partition("\n")[0].count)
     rows = [row for row in csv.reader(io.StringIO(text[start:]), delimiter=delimiter) if row]
     if not rows:
         raise DatasetError(f"{path}: this table is empty.")
@@ -663,7 +667,7 @@ def _start(text: str) -> int:
             return last
     if start:
         above, first = text[last:start], text[start:].partition("\n")[0]
-        delimiter = max(",;\t", key=above.count)
+        delimiter = max(_DELIMITERS, key=above.count)
         n = above.count(delimiter)
         if n and n == first.count(delimiter) and not any(map(_is_float, above.split(delimiter))):
             values = next(csv.reader([first], delimiter=delimiter), [])

@@ -166,6 +166,13 @@ def atoms_of_json(data: Mapping[str, Any], disorder: DisorderChoice = REFUSE) ->
     if any(entry.get("oxidation_state") for site in sites for entry in site["species"]):
         electrons = None, electrons[1]  # pymatgen writes the sum of the states
     if lattice is None:
+        if any("abc" in site for site in sites) or data.get("@class") in (
+            "Structure",
+            "IStructure",
+        ):
+            raise StructureError(
+                "it has parts of a cell for coordinates, as a crystal has, but no lattice; add it"
+            )
         positions = _coordinates(sites, "xyz")
         found = atoms_of_sites(species, positions, None, (False,) * 3, disorder)
         return _with_electrons(found, *electrons)

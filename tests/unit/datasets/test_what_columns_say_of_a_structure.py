@@ -121,3 +121,15 @@ def test_solvents_and_lengths_are_no_other_smiles(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("smiles,solvent_smiles,smiles_length\nCCO,CO,3\n")
     assert said_of(path) == [[]]
+
+
+@pytest.mark.parametrize(
+    ("separator", "ending"), [("|", "\n"), (",", "\r"), (";", "\r"), ("\t", "\r\n"), ("|", "\r\n")]
+)
+def test_tables_of_any_separator_and_end_of_line_are_read(
+    separator: str, ending: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "t.csv"
+    rows = ["smiles,gap", "CCO,1.5", "CC,2.5", "C,3.5"]
+    path.write_bytes(ending.join(row.replace(",", separator) for row in rows).encode())
+    assert al.load_dataset(path, "gap").values[:, 0].tolist() == [1.5, 2.5, 3.5]

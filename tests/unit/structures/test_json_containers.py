@@ -9,6 +9,7 @@ import pytest
 from atomlens.datasets import load_dataset
 from atomlens.errors import Failure
 from atomlens.structures import read_structures
+from atomlens.structures.databases import read_json
 
 
 def structure(a: float, *symbols: str) -> dict[str, Any]:
@@ -176,3 +177,17 @@ def test_what_json_says_twice_is_held_together(place: str, words: str, tmp_path:
     (item,) = read_structures(path).items
     said = item.message if isinstance(item, Failure) else " / ".join(item.info["warnings"])
     assert words in said
+
+
+@pytest.mark.parametrize("kept", [("abc", "xyz"), ("xyz",)])
+def test_a_crystal_without_its_lattice_is_no_molecule(kept: tuple[str, ...]) -> None:
+    from pymatgen.core import Lattice, Structure
+
+    data = Structure(Lattice.cubic(4.2), ["Cs", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]).as_dict()
+    del data["lattice"]
+    for site in data["sites"]:
+        for name in {"abc", "xyz"} - set(kept):
+            del site[name]
+    (entry,) = read_json(json.dumps(data))
+    assert entry.atoms is None
+    assert "no lattice" in entry.problem
