@@ -304,3 +304,19 @@ def test_rows_of_unusual_cells_may_hold_whole_multiples(row: str) -> None:
 def test_rows_that_no_lattice_has_are_refused(row: str) -> None:
     with pytest.raises(StructureError, match="cannot be understood"):
         parse_operations([f"{row}, y, z"])
+
+
+@pytest.mark.parametrize("tag", ["_space_group_IT_number", "_symmetry_Int_Tables_number"])
+@pytest.mark.parametrize(
+    ("said", "n_atoms"), [("Fm-3m", 8), ("'F m -3 m'", 8), ("two", 0), ("225a", 0), ("?", 2)]
+)
+def test_a_group_number_that_is_none_is_a_symbol_or_refused(
+    tag: str, said: str, n_atoms: int, tmp_path: Path
+) -> None:
+    """It was passed over in silence, and the atoms were taken as all of the cell."""
+    cell = dict.fromkeys("abc", 5.64) | dict.fromkeys(("alpha", "beta", "gamma"), 90)
+    path = tmp_path / "x.cif"
+    path.write_text(f"{HEADER.format(**cell)}{tag} {said}\n{ATOMS}Na 0 0 0\nCl .5 .5 .5\n")
+    result = read_structures(path)
+    assert [len(atoms) for atoms in result.structures] == ([n_atoms] if n_atoms else [])
+    assert all("is not known" in failure.message for failure in result.failures)

@@ -609,6 +609,9 @@ def _named(tags: Tags) -> Iterator[Group]:
     yield from _magnetic(tags)
     for tag in _NUMBERS:
         value = number(*column(tags, tag)[:1])
+        if value is None:  # a symbol, which stands in the wrong place, or what nobody knows
+            for name in _texts(tags, tag)[:1]:
+                yield _named_group(name, f"space group number {name}")
         if value:  # 0 stands for unknown
             known = 1 <= value <= 230 and value == int(value)
             yield Group(
