@@ -513,7 +513,7 @@ def _nearness(
         far, least = _a_little_more(distance), _a_little_more(SHORTEST_BOND)
         if not (heights.min() * _MOST_IMAGES_ALONG > far and abs(positions.sum()) < math.inf):
             return 2
-        compiled = worth_compiling(nearness_in_cell, len(positions) ** 2, _PLAIN_POINTS)
+        compiled = worth_compiling(nearness_in_cell, len(positions) ** 2, _PLAIN_PAIRS)
         few = nearness_in_cell if compiled else plain(nearness_in_cell)
         found = int(few(positions, cell, inverse, heights, far, _a_little_more(radii), least))
         if found < 2:
@@ -568,6 +568,8 @@ def _repeated(
 
 
 _MOST_REPEATED = 2000
+_PLAIN_PAIRS = 20_000
+"""As many pairs are looked at in plain Python before compiling that loop pays."""
 _FEW_ATOMS = 40
 """All pairs of so many are looked at in less time than it takes to sort them."""
 _MOST_IMAGES_ALONG = 10.0
