@@ -111,12 +111,33 @@ def draw_losses(candidates: Sequence[Row], limits: tuple[float, float, float], p
         for edge in (lowest, highest):
             axes.axvline(edge, color=INK, linewidth=0.8, linestyle=":")
         if (loss[known] > 0).any() and np.ptp(loss[known]) > 10:
-            axes.set_yscale("symlog", linthresh=1.0)
+            widen_small(axes, loss[known])
         axes.set_xlabel("crossover (eV)")
         axes.set_ylabel("imaginary part at the crossover")
         axes.legend(frameon=False, fontsize=9, loc="best")
         plain_axes(axes)
     return path
+
+
+def widen_small(axes: "Axes", values: Values) -> None:
+    """Make the y axis linear up to 1 and logarithmic above, with plain numbers.
+
+    The style reads no formulas, in which matplotlib would write powers of ten.
+
+    Args:
+        axes: Of the chart.
+        values: (n,) all that is drawn.
+    """
+    from matplotlib.ticker import FixedLocator, FormatStrFormatter, NullFormatter
+
+    lowest, highest = min(float(values.min()), 0.0), max(float(values.max()), 1.0)
+    decades = range(int(np.ceil(np.log10(max(highest, -lowest)))) + 1)
+    ticks = [0.5, *(float(first * 10**k) for k in decades for first in (1, 2, 5))]
+    axes.set_yscale("symlog", linthresh=1.0)
+    axes.yaxis.set_major_locator(FixedLocator([*(-t for t in ticks), 0.0, *ticks]))
+    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set_ylim(1.2 * lowest, 1.2 * highest)
 
 
 def draw_pairs(pairs: dict[Pair, int], path: Path) -> Path:

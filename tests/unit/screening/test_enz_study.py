@@ -14,10 +14,11 @@ from atomlens.errors import StudyError
 from atomlens.models import make_model
 from atomlens.neighbors import make_builder
 from atomlens.predictor import Calibration, Predictor, TrainingRecord
+from atomlens.reports.canvas import new_figure
 from atomlens.screening.candidates import read_candidates
 from atomlens.screening.claim import Screened, papers_list
 from atomlens.screening.enz import Enz, EnzSettings
-from atomlens.screening.figure import pair_layout
+from atomlens.screening.figure import pair_layout, widen_small
 from atomlens.studies import StudyInput, StudyResult
 from atomlens.targets import Target
 from atomlens.targets.scaling import TargetScaling
@@ -354,6 +355,22 @@ def test_without_frequent_pairs_there_is_no_network(tmp_path: Path) -> None:
     result = study.run(StudyInput(models=(SURE,), data=read_candidates(["AgH"])))
     names = [p.name for p in study.draw(result, tmp_path)]
     assert names == ["dispersion.png", "loss-against-crossover.png"]
+
+
+def test_the_losses_stand_on_plain_numbers(tmp_path: Path) -> None:
+    losses = np.array([-0.2, 0.3, 1.5, 40.0])
+    with new_figure(tmp_path / "axis.png", (3, 3)) as figure:
+        axes = figure.add_subplot()
+        axes.scatter(losses, losses)
+        widen_small(axes, losses)
+        figure.canvas.draw()
+        low, high = axes.get_ylim()
+        shown = [
+            label.get_text()
+            for place, label in zip(axes.get_yticks(), axes.get_yticklabels(), strict=True)
+            if low <= place <= high
+        ]
+    assert shown == ["0", "0.5", "1", "2", "5", "10", "20"]
 
 
 def test_frequent_pairs_stand_nearer() -> None:
