@@ -131,8 +131,9 @@ def trainings_part(
     """Return a number of one structure: nothing but trainings can be drawn.
 
     The interval is Student's over the trainings, that beyond a control Student's for two samples
-    of equal variance. Fewer than three trainings have no interval, and neither have trainings that
-    give the same number: copies of one, or a number of few steps, such as an order of few atoms.
+    of equal variance. Fewer than three trainings have no interval. Trainings that give the same
+    number (copies of one, or a number of few steps, such as an order of few atoms) have that of the
+    spread of the controls, and without one none.
 
     Trainings on random splits of one data set share most of their samples, so their numbers differ
     less than those of new data would: the variance of the mean is 1/k + n_test/n_train of theirs
@@ -151,15 +152,16 @@ def trainings_part(
     values = np.asarray(trained, dtype=np.float64)
     value = float(values.mean()) if len(values) else math.nan
     sign = 1.0 if above else -1.0
-    differ = len(values) > 0 and float(np.ptp(values)) > 0
-    enough = len(values) >= FEWEST_TRAININGS and math.isfinite(value) and differ
-    half = (
-        _half_width(
-            float(((values - value) ** 2).sum()), len(values) - 1, 1 / len(values) + overlap
-        )
-        if enough
-        else math.nan
-    )
+    enough = len(values) >= FEWEST_TRAININGS and math.isfinite(value)
+    own = squares = _squares(values)
+    freedom = len(values) - 1
+    if enough and not own > 0:  # one number: the spread is that of the controls
+        given = [np.asarray(found, dtype=np.float64) for found in controls.values() if len(found)]
+        squares = sum(map(_squares, given))
+        freedom += sum(len(found) - 1 for found in given)
+    half = math.nan
+    if enough and squares > 0:
+        half = _half_width(squares, freedom, 1 / len(values) + overlap)
     margins = {}
     for control, found in controls.items():
         if not len(found):
@@ -168,12 +170,13 @@ def trainings_part(
         mean = float(others.mean())
         width = math.nan
         if enough:
-            squares = float(((values - value) ** 2).sum() + ((others - mean) ** 2).sum())
-            width = _half_width(
-                squares,
-                len(values) + len(others) - 2,
-                1 / len(values) + 1 / len(others) + 2 * overlap,
-            )
+            both = own + _squares(others)
+            if both > 0:
+                width = _half_width(
+                    both,
+                    len(values) + len(others) - 2,
+                    1 / len(values) + 1 / len(others) + 2 * overlap,
+                )
         beyond = sign * (value - mean)
         margins[control] = Margin(
             value=beyond, low=beyond - width, high=beyond + width, control=mean
@@ -183,7 +186,7 @@ def trainings_part(
         why = "it cannot be measured here"
     elif len(values) < FEWEST_TRAININGS:
         why = f"one structure has an interval from {FEWEST_TRAININGS} trainings on"
-    elif not differ:
+    elif not squares > 0:
         why = f"all {len(values)} trainings give the same number, so that it has no interval"
     return Part(
         name=name,
@@ -204,6 +207,13 @@ def trainings_part(
 def trainings_beyond(parts: Sequence[Part]) -> tuple[int, int]:
     """Return in how many trainings every part is beyond its limit at least, of how many."""
     return min(p.n_beyond for p in parts), min(p.n for p in parts)
+
+
+def _squares(values: NDArray[np.float64]) -> float:
+    """Return the sum of squared deviations from the mean; exactly 0 of equal values."""
+    if not len(values) or np.ptp(values) == 0:
+        return 0.0
+    return float(((values - values.mean()) ** 2).sum())
 
 
 def _half_width(squares: float, freedom: int, factor: float) -> float:

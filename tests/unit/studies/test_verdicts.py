@@ -200,9 +200,14 @@ def test_holms_correction_is_that_of_the_textbook() -> None:
     assert holm([0.9, 0.8]).max() == 1.0
 
 
-def test_trainings_that_give_one_number_have_no_interval() -> None:
-    alike = trainings_part("x", [0.8] * 3, {"untrained": [0.1, 0.2, 0.0]}, limit=0.6)
-    assert "all 3 trainings give the same number" in alike.unjudged
-    assert judge([alike], ["untrained"]) == "not tested"
-    below = trainings_part("x", [0.5] * 3, {"untrained": [0.1, 0.2, 0.0]}, limit=0.6)
-    assert judge([below], ["untrained"]) == "fails"
+def test_trainings_that_give_one_number_have_the_spread_of_the_controls_or_none() -> None:
+    alone = trainings_part("x", [0.8] * 3, {}, limit=0.6)
+    assert "all 3 trainings give the same number" in alone.unjudged
+    assert judge([alone], []) == "not tested"
+    beside = trainings_part("x", [0.8] * 3, {"untrained": [0.1, 0.2, 0.0]}, limit=0.6)
+    assert beside.value - beside.low == pytest.approx(2.776 * (0.02 / 4 / 3) ** 0.5, rel=1e-3)
+    assert judge([beside], ["untrained"]) == "holds"
+    wild = trainings_part("x", [0.8] * 3, {"untrained": [0.1, 0.5, -0.3]}, limit=0.6)
+    assert judge([wild], ["untrained"]) == "fails"
+    both = trainings_part("x", [0.8] * 3, {"untrained": [0.1] * 3}, limit=0.6)
+    assert judge([both], ["untrained"]) == "not tested"
