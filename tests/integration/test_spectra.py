@@ -11,7 +11,7 @@ from atomlens.cli import main
 from spectrum_makers import FORMULAS, write_lines, write_table
 
 SIZES = ["--set", "model.n_features=16", "--set", "model.n_hidden=[64,64,64,64]"]
-LEARNING = ["--epochs", "25", "--batch-size", "8", "--set", "learning_rate=3e-3"]
+LEARNING = ["--epochs", "40", "--batch-size", "8", "--set", "learning_rate=3e-3"]
 
 
 @pytest.fixture(scope="module")
