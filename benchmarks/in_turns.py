@@ -10,7 +10,8 @@ median of them with the smallest and the largest. One thread; CPU seconds, not t
 
 ``steps``: one step of Adam (forward, backward, update; the least of three in a turn) on random
 graphs of the size of molecules (128 of 18 atoms with 4 neighbours) and of crystals (128 of 13 atoms
-with 13 neighbours), for each name of --models.
+with 13 neighbours), for each name of --models. The two may also be one revision that multiplies
+matrices in two ways: ``steps --old . --products highest medium``.
 
 ``reading``: all files of a folder, ``first`` in a fresh process, as after a start (imports and
 compiled code are there, spglib's tables and the symmetries of the files are not), and ``again`` in
@@ -48,6 +49,7 @@ def spent(work):
 STEPS = """
 import torch
 torch.set_num_threads(1)
+torch.set_float32_matmul_precision(sys.argv[1])
 from atomlens.graphs import collate
 from atomlens.machine import keep_freed_memory
 from atomlens.models import make_model
@@ -162,9 +164,12 @@ def ask_both(
     return found[0], found[1]
 
 
-def steps(revisions: list[Revision], models: list[str], rounds: int) -> dict[str, Rounds]:
+def steps(
+    revisions: list[Revision], models: list[str], rounds: int, products: list[str]
+) -> dict[str, Rounds]:
     """Time steps: two processes in all, the first step of each kind is not counted."""
-    processes = [one.process(STEPS) for one in revisions]
+    both_ways = zip(revisions, products, strict=True)
+    processes = [one.process(STEPS, precision) for one, precision in both_ways]
     found: dict[str, Rounds] = {}
     for model in models:
         for what in ("molecules", "crystals"):
@@ -200,6 +205,13 @@ def main() -> None:
     parser.add_argument("--new", default=".", metavar="REVISION", help="default: the working tree")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--models", default="scann-plus,cgcnn", help="for steps")
+    parser.add_argument(
+        "--products",
+        nargs=2,
+        default=["highest", "highest"],
+        metavar=("OLD", "NEW"),
+        help="for steps: how each multiplies matrices, as the setting matmul_precision says it",
+    )
     parser.add_argument("--files", type=Path, metavar="FOLDER", help="for reading")
     options = parser.parse_args()
     if options.what == "reading" and options.files is None:
@@ -208,7 +220,8 @@ def main() -> None:
         names = (options.old, options.new)
         revisions = [Revision(name, Path(place, str(i))) for i, name in enumerate(names)]
         if options.what == "steps":
-            found = steps(revisions, options.models.split(","), options.rounds)
+            models = options.models.split(",")
+            found = steps(revisions, models, options.rounds, options.products)
         else:
             found = reading(revisions, options.files.resolve(), options.rounds)
     print(f"CPU ms, medians of {options.rounds} rounds; old {options.old}, new {options.new}")

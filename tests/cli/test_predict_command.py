@@ -124,6 +124,15 @@ def test_a_remark_about_an_input_is_one_line_on_stderr(
     assert shown.err.count("\n") == 1
 
 
+def test_a_text_with_its_atoms_in_brackets_is_taken_for_no_formula(
+    model_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _predict(model_folder, "[OH2]", "--format", "json") == 0
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)[0]["formula"] == "H2O"
+    assert "as formula" not in shown.err
+
+
 def test_an_element_that_training_did_not_have_is_a_warning(
     model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

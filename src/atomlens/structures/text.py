@@ -112,7 +112,8 @@ def from_text(text: str) -> "Atoms":
     """Return a SMILES or, if it is none, a formula as ase.Atoms.
 
     A text that is valid as both, each element written once (``CO``, not ``CCO``), is read
-    as SMILES with a notice. Raises StructureError for a text that is neither.
+    as SMILES, with a notice unless atoms stand in brackets (``[CH2]``). Raises StructureError
+    for a text that is neither.
     """
     text = text.strip()
     if len(text) > LONGEST_SMILES:
@@ -124,7 +125,7 @@ def from_text(text: str) -> "Atoms":
         raise StructureError(f"{short(text)}: {NO_STDIN}")
     if is_smiles(text):
         atoms = from_smiles(text)
-        if _is_plausible_formula(text):
+        if _is_plausible_formula(text) and "[" not in text:
             add_warning(atoms, BOTH_NOTICE)
         return atoms
     if _is_meant_as_smiles(text):
