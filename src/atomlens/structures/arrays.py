@@ -70,6 +70,24 @@ class Structure(NamedTuple):
     warnings: tuple[str, ...] = ()
     """What its reader found doubtful, one sentence each; kept in ``info["warnings"]``."""
 
+    def to_atoms(self) -> "Atoms":
+        """Return it as ase.Atoms with its name in ``info``."""
+        from ase import Atoms
+
+        info: dict[str, Any] = {"name": self.name}
+        if self.is_formula:
+            info["is_formula"] = True
+        if self.warnings:
+            info["warnings"] = list(self.warnings)
+        return Atoms(
+            numbers=self.atomic_numbers.astype(int),
+            positions=self.positions,
+            cell=self.cell,
+            pbc=self.pbc,
+            info=info,
+            charges=self.charges,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StructureArrays:
@@ -143,22 +161,7 @@ class StructureArrays:
 
     def to_atoms(self, index: int) -> "Atoms":
         """Return structure ``index`` as ase.Atoms with its name in ``info``."""
-        from ase import Atoms
-
-        s = self[index]
-        info: dict[str, Any] = {"name": s.name}
-        if s.is_formula:
-            info["is_formula"] = True
-        if s.warnings:
-            info["warnings"] = list(s.warnings)
-        return Atoms(
-            numbers=s.atomic_numbers.astype(int),
-            positions=s.positions,
-            cell=s.cell,
-            pbc=s.pbc,
-            info=info,
-            charges=s.charges,
-        )
+        return self[index].to_atoms()
 
     def _repr_html_(self) -> str:
         html: str = _VIEWS["structures"](self)

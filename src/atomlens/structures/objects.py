@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
-from atomlens.structures.arrays import chemical_formula, name_of
+from atomlens.structures.arrays import Structure, chemical_formula, name_of
 from atomlens.structures.checks import check_atoms, far_fractions
 from atomlens.structures.disorder import REFUSE, DisorderChoice, PartialAtoms, models_of
 from atomlens.structures.records import (
@@ -31,7 +31,8 @@ def atoms_of(thing: Any, disorder: DisorderChoice = REFUSE) -> "list[Atoms]":
     """Return an object as a new ase.Atoms with a name, or the ordered models of a disordered one.
 
     Accepted are ase.Atoms, pymatgen Structure, Molecule and Composition (and their
-    relatives), and rdkit Mol. Raises StructureError for others and for bad structures.
+    relatives), rdkit Mol, and a structure of a data set. Raises StructureError for others and for
+    bad structures.
     """
     models = _converted(thing, disorder)
     for i, atoms in enumerate(models):
@@ -47,6 +48,8 @@ def atoms_of(thing: Any, disorder: DisorderChoice = REFUSE) -> "list[Atoms]":
 
 def _converted(thing: Any, disorder: DisorderChoice) -> "list[Atoms]":
     packages = {cls.__module__.partition(".")[0] for cls in type(thing).__mro__}
+    if isinstance(thing, Structure):
+        return [thing.to_atoms()]
     if "ase" in packages:
         from ase import Atoms
 

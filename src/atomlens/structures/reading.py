@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeGuard
 
 from atomlens.errors import Failure, StructureError
 from atomlens.printing import clean_name
-from atomlens.structures.arrays import name_of, warnings_of
+from atomlens.structures.arrays import Structure, name_of, warnings_of
 from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice, form_of
 from atomlens.structures.files import files_in, kind_of, known_kinds, numbered, read_file, stem_of
 from atomlens.structures.molecules import conformers_of
@@ -298,6 +298,8 @@ def _all_failed(failures: list[Failure]) -> str:
 
 
 def _listed(inputs: Any) -> list[Any]:
+    if isinstance(inputs, Structure):  # a tuple of arrays
+        return [inputs]
     if isinstance(inputs, (list, tuple, set, frozenset, Iterator)):
         return list(inputs)
     if hasattr(inputs, "tolist"):  # arrays of numpy, columns of pandas

@@ -102,3 +102,20 @@ def test_bad_coordinates_in_memory_are_found_too() -> None:
     water.positions[2, 1] = np.nan
     with pytest.raises(StructureError, match=r"H2O: atom 2 \(H"):
         to_atoms(water)
+
+
+def test_a_structure_of_a_data_set_is_one_alone_and_in_a_list() -> None:
+    from ase.build import bulk, molecule
+
+    from atomlens.structures.arrays import StructureArrays
+
+    crystal = bulk("NaCl", "rocksalt", a=5.64)
+    crystal.info["name"] = "salt"
+    own = StructureArrays.from_atoms([molecule("H2O"), crystal])
+    water, salt = read([own[0], own[1]])
+    assert water.get_chemical_formula() == "H2O"
+    assert salt.info["name"] == "salt"
+    assert salt.pbc.all()
+    np.testing.assert_array_equal(salt.cell[:], crystal.cell[:])
+    np.testing.assert_array_equal(salt.positions, crystal.positions)
+    assert read(own[1])[0].get_chemical_formula() == "ClNa"
