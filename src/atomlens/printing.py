@@ -130,7 +130,7 @@ def cell(text: str) -> str:
     """
     text = printable(text)
     begin = text.lstrip()
-    if begin.startswith(_FORMULA) and not _is_number(begin):
+    if begin.startswith(_FORMULA) and not is_number(begin):
         return f"'{text}"
     return text
 
@@ -140,7 +140,8 @@ def uncell(text: str) -> str:
     return text[1:] if text.startswith("'") and text[1:].lstrip().startswith(_FORMULA) else text
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Say whether a text is a number as Python writes it."""
     try:
         float(text)
     except ValueError:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from atomlens.cli.common import Several
 from atomlens.cli.reading import add_reading
+from atomlens.printing import is_number
 from atomlens.version import __version__
 
 COMMANDS: tuple[str, ...] = (
@@ -122,14 +123,6 @@ def _is_option(word: str) -> bool:
     return re.match(r"--?[A-Za-z][\w-]*(=|$)", word) is not None
 
 
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
-
-
 def _key(word: str) -> str:
     return word.lower().replace("-", "").replace("_", "")
 
@@ -192,7 +185,7 @@ class Parser(argparse.ArgumentParser):
         for place, word in enumerate(words):
             if word == "--":
                 return [*spread, *words[place:]]
-            if option and _is_number(word):
+            if option and is_number(word):
                 if spread[-1] == option:
                     spread.pop()
                 spread.append(f"{option}={word}")

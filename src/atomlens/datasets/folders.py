@@ -15,6 +15,7 @@ from atomlens.datasets.columns import TargetOptions, target_columns
 from atomlens.datasets.rows import assemble
 from atomlens.datasets.tables import RowReader
 from atomlens.errors import DatasetError, StructureError
+from atomlens.printing import is_number
 from atomlens.structures.disorder import REFUSE, DisorderChoice
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def load_id_prop(
     if not rows or max(map(len, rows)) < 2:
         raise DatasetError(f"{path}: each row must be an id and a value with a comma between.")
     files = _files(folder)
-    has_header = rows[0][0] not in files and not _is_number(rows[0][-1])
+    has_header = rows[0][0] not in files and not is_number(rows[0][-1])
     header = _header(rows[0] if has_header else None, max(map(len, rows)) - 1, wanted)
     body = rows[1:] if has_header else rows
     columns = {
@@ -93,11 +94,3 @@ def _read(identifier: str, file: Path | None, forms: DisorderChoice) -> "list[At
     if file is None:
         raise StructureError(f"there is no file {identifier}.cif in this folder; add it")
     return to_forms(file, forms)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

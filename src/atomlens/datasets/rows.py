@@ -98,17 +98,15 @@ def load_inside(
         first = read.failures[0].message if read.failures else "it is empty"
         raise DatasetError(f"{path}: no structure in it can be used; the first problem: {first}")
     headers = dict.fromkeys(key for atoms in structures for key in atoms.info)
-    held = {
-        header: [atoms.info.get(header) for atoms in structures]
-        for header in headers
-        if header not in _NOT_TARGETS or header in wanted
-    }
-    columns: Columns = {  # an array among numbers is a wrong value, and no empty cell
-        header: [v if v is None or _plain(v) is not None else shown(v) for v in cells]
-        for header, cells in held.items()
-        if any(_plain(v) is not None for v in cells)
-    }
-    columns = {h: [_plain(v) for v in c] for h, c in columns.items()}
+    columns: dict[str, list[Any]] = {}
+    for header in headers:
+        if header in _NOT_TARGETS and header not in wanted:
+            continue
+        held = [atoms.info.get(header) for atoms in structures]
+        cells = [_plain(value) for value in held]
+        if any(cell is not None for cell in cells):  # an array among numbers is a wrong value
+            both = zip(cells, held, strict=True)
+            columns[header] = [shown(v) if c is None and v is not None else c for c, v in both]
     if not columns:
         raise DatasetError(
             f"{path}: the structures carry no values to learn. Give a table with a column 'file' "

@@ -25,10 +25,11 @@ from typing import TYPE_CHECKING, Any
 from atomlens.boundary import net, parse_json, read_text, regular_size
 from atomlens.datasets.columns import is_missing
 from atomlens.errors import DatasetError, StructureError, missing_package
-from atomlens.printing import clean_name, cut, reason, uncell
+from atomlens.printing import clean_name, cut, is_number, reason, uncell
 from atomlens.structures.arrays import chemical_formula, name_of
 from atomlens.structures.disorder import REFUSE, DisorderChoice
 from atomlens.structures.formulas import amounts_in_formula
+from atomlens.structures.objects import is_object
 from atomlens.structures.records import add_warning, short
 
 if TYPE_CHECKING:
@@ -372,7 +373,7 @@ def _structures(
     header = given or next((known[t] for t in _TEXTS if t in known), None)
     if header is None:
         there = f"{path}: there is no column with structures; it has {_list(columns)}. "
-        if any(_is_float(header) for header in columns):
+        if any(is_number(header) for header in columns):
             raise DatasetError(
                 f"{there}If these are the first values, write a line of names above them, such as "
                 "smiles,value."
@@ -406,14 +407,6 @@ def _only_objects(path: Path, columns: Mapping[str, Sequence[Any]]) -> str | Non
     return found[0] if found else None
 
 
-def is_object(cell: Any) -> bool:
-    """Say whether a cell is a structure, molecule or composition of another package."""
-    return not isinstance(cell, str | float | int) and any(
-        kind.__module__.partition(".")[0] in ("ase", "pymatgen", "rdkit")
-        for kind in type(cell).__mro__
-    )
-
-
 def _are_formulas(path: Path, header: str, cells: Sequence[Any], folder: Path) -> bool:
     """Say whether a column holds formulas, some of which are SMILES as well; that is said.
 
@@ -440,8 +433,6 @@ def _from_cell(
     from atomlens.structures.reading import to_forms
     from atomlens.structures.text import is_smiles_of_formula_letters
 
-    if is_object(cell):
-        return to_forms(cell, choice)
     if _is_structure(cell):
         return _from_record({"structure": cell}, choice)
     text = str(cell).strip()
@@ -594,7 +585,7 @@ def _smiles_lines(path: Path, text: str) -> dict[str, list[Any]]:
     else:
         width = min(map(len, rows))
         n_values = 0
-        while n_values < width - 1 and all(_is_float(row[-1 - n_values]) for row in rows):
+        while n_values < width - 1 and all(is_number(row[-1 - n_values]) for row in rows):
             n_values += 1
         if n_values == width - 1 and width > 2:
             n_values -= 1  # a name that is a number
@@ -608,14 +599,6 @@ def _smiles_lines(path: Path, text: str) -> dict[str, list[Any]]:
         name: [row[i].strip() if i < len(row) else None for row in rows]
         for i, name in enumerate(header)
     }
-
-
-def _is_float(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 _DELIMITERS = ",;\t|"
@@ -669,9 +652,9 @@ def _start(text: str) -> int:
         above, first = text[last:start], text[start:].partition("\n")[0]
         delimiter = max(_DELIMITERS, key=above.count)
         n = above.count(delimiter)
-        if n and n == first.count(delimiter) and not any(map(_is_float, above.split(delimiter))):
+        if n and n == first.count(delimiter) and not any(map(is_number, above.split(delimiter))):
             values = next(csv.reader([first], delimiter=delimiter), [])
-            return last if any(map(_is_float, values)) else start
+            return last if any(map(is_number, values)) else start
     return start
 
 

@@ -245,6 +245,7 @@ def doubts(
     familiarity: Familiarity | None,
     unlike: Values | None,
     has_error: NDArray[np.bool_],
+    is_refused: NDArray[np.bool_],
 ) -> list[list[str]]:
     """(n,) sentences on each structure that is unlike the training data, else none.
 
@@ -254,6 +255,7 @@ def doubts(
         familiarity: What else is known of the training part.
         unlike: (n,) percentages, if they are known.
         has_error: (n,) an estimate of the error stands beside the value.
+        is_refused: (n,) none does, though the model makes some: `without_estimate` says so.
     """
     said = [[text] if text else [] for text in unseen_elements(structures, seen)]
     for index, sentences in enumerate(said):
@@ -268,7 +270,7 @@ def doubts(
             so = "may be larger than it says" if has_error[index] else "may be large"
             said[index].append(
                 f"it is unlike the training data (farther away than {share} of the validation "
-                f"part), so the error {so}"
+                f"part){'' if is_refused[index] else f', so the error {so}'}"
             )
     return said
 
@@ -277,5 +279,5 @@ def without_estimate(sentences: Sequence[str]) -> tuple[str, ...]:
     """Return what is said of a structure whose error a model does not estimate, though others'."""
     if not sentences:
         return ()
-    *others, last = (text.removesuffix(", so the error may be large") for text in sentences)
+    *others, last = sentences
     return (*others, f"{last}, so no error is estimated")

@@ -17,7 +17,6 @@ from atomlens.datasets.tables import (
     Table,
     frame_table,
     is_frame,
-    is_object,
     is_table,
     read_table,
 )
@@ -34,6 +33,7 @@ from atomlens.structures.arrays import (
     structure_of,
 )
 from atomlens.structures.disorder import form_of
+from atomlens.structures.objects import is_object
 from atomlens.structures.options import AS_IT_IS, FormsHeard, ReadingOptions
 
 if TYPE_CHECKING:
@@ -163,12 +163,7 @@ def read_atoms(
     See `read_inputs`.
     """
     rows = read_rows(given, options)
-    items = [
-        StructureArrays.from_structures([row.item]).to_atoms(0)
-        if isinstance(row.item, Structure)
-        else row.item
-        for row in rows
-    ]
+    items = [r.item.to_atoms() if isinstance(r.item, Structure) else r.item for r in rows]
     return items, [row.source for row in rows]
 
 

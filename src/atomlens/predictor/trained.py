@@ -204,14 +204,15 @@ class TrainedModel:
         if found is not None:
             has_error = np.asarray(np.isfinite(found.std).any(axis=1))
         unlike = None if found is None else found.unlike
-        said = doubts(structures, self.elements, self.familiarity, unlike, has_error)
+        estimates = self.std_source != "none" and any(t.kind == "regression" for t in self.targets)
+        is_refused = ~has_error & estimates
+        said = doubts(structures, self.elements, self.familiarity, unlike, has_error, is_refused)
         if self.familiarity is None and self.record.kinds:
             strange = of_another_kind(structures, self._known_kinds, self.record.kinds)
             said = [
                 [*filter(None, (first, *rest))] for first, rest in zip(strange, said, strict=True)
             ]
-        estimates = self.std_source != "none" and any(t.kind == "regression" for t in self.targets)
         return tuple(
-            without_estimate(own) if estimates and not has_one else tuple(own)
-            for own, has_one in zip(said, has_error.tolist(), strict=True)
+            without_estimate(own) if refused else tuple(own)
+            for own, refused in zip(said, is_refused.tolist(), strict=True)
         )

@@ -46,8 +46,19 @@ def atoms_of(thing: Any, disorder: DisorderChoice = REFUSE) -> "list[Atoms]":
     return models
 
 
+def is_object(thing: Any) -> bool:
+    """Say whether something is a structure, molecule or composition of another package."""
+    return not isinstance(thing, str | float | int) and bool(
+        _packages(thing) & {"ase", "pymatgen", "rdkit"}
+    )
+
+
+def _packages(thing: Any) -> set[str]:
+    return {cls.__module__.partition(".")[0] for cls in type(thing).__mro__}
+
+
 def _converted(thing: Any, disorder: DisorderChoice) -> "list[Atoms]":
-    packages = {cls.__module__.partition(".")[0] for cls in type(thing).__mro__}
+    packages = _packages(thing)
     if isinstance(thing, Structure):
         return [thing.to_atoms()]
     if "ase" in packages:

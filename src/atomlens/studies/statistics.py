@@ -44,37 +44,44 @@ def bootstrap(
     if not len(sample):
         return Interval(np.nan, np.nan, np.nan)
     value = float(statistic(sample))
-    if len(sample) < 2 or (relatives is not None and len(np.unique(relatives)) < 2):
+    if n_drawn(len(sample), relatives) < 2:
         return Interval(value, np.nan, np.nan)
     random = np.random.default_rng(seed)
     if relatives is None:
         draws = random.integers(0, len(sample), (N_RESAMPLES, len(sample)))
         found = np.array([statistic(sample[rows]) for rows in draws])
         return Interval(value, *percentiles(found))
-    families = family_numbers(relatives)
-    every = np.arange(len(sample))
+    every, draw = np.arange(len(sample)), drawing(len(sample), random, relatives=relatives)
     found = np.array(
-        [
-            statistic(sample[np.repeat(every, draw_families(families, random).astype(np.int64))])
-            for _ in range(N_RESAMPLES)
-        ]
+        [statistic(sample[np.repeat(every, draw().astype(np.int64))]) for _ in range(N_RESAMPLES)]
     )
     return Interval(value, *percentiles(found))
 
 
-def family_numbers(relatives: "NDArray[np.str_] | NDArray[np.int64]") -> NDArray[np.int64]:
-    """Return the families of units, (n,), as numbers from 0."""
-    return np.unique(relatives, return_inverse=True)[1].reshape(-1).astype(np.int64)
+def n_drawn(n_units: int, relatives: "NDArray[np.str_] | NDArray[np.int64] | None") -> int:
+    """Return how many independent things there are to draw: units, or families of them."""
+    return n_units if relatives is None else len(np.unique(relatives))
 
 
-def draw_families(families: NDArray[np.int64], random: np.random.Generator) -> Values:
-    """Return how often each unit is drawn, (n,), if families are drawn with repetition.
+def drawing(
+    n_units: int,
+    random: np.random.Generator,
+    *,
+    groups: "NDArray[np.str_] | None" = None,
+    relatives: "NDArray[np.str_] | NDArray[np.int64] | None" = None,
+) -> Callable[[], Values]:
+    """Return what draws once with repetition: how often each unit, (n_units,).
 
     Args:
-        families: (n,) as `family_numbers` returns them; all of a family are drawn as often.
-        random: Decides the draw.
+        n_units: Units.
+        random: Decides the draws.
+        groups: (n_units,) as in `draw_units`; not beside relatives.
+        relatives: (n_units,) families of units; all of a family are drawn as often.
     """
-    return draw_units(int(families.max()) + 1, random)[families]
+    if relatives is None:
+        return lambda: draw_units(n_units, random, groups)
+    names, families = np.unique(relatives, return_inverse=True)
+    return lambda: draw_units(len(names), random)[families.reshape(-1)]
 
 
 def draw_units(
@@ -119,20 +126,10 @@ def bootstrap_units(
         k numbers with percentile intervals; NaN bounds for fewer than two units.
     """
     values = statistic(np.ones(n_units))
-    if n_units < 2 or (relatives is not None and len(np.unique(relatives)) < 2):
+    if n_drawn(n_units, relatives) < 2:
         return [Interval(float(v), np.nan, np.nan) for v in values]
-    random = np.random.default_rng(seed)
-    families = None if relatives is None else family_numbers(relatives)
-    found = np.stack(
-        [
-            statistic(
-                draw_units(n_units, random, groups)
-                if families is None
-                else draw_families(families, random)
-            )
-            for _ in range(N_RESAMPLES)
-        ]
-    )
+    draw = drawing(n_units, np.random.default_rng(seed), groups=groups, relatives=relatives)
+    found = np.stack([statistic(draw()) for _ in range(N_RESAMPLES)])
     return [Interval(float(v), *percentiles(f)) for v, f in zip(values, found.T, strict=True)]
 
 

@@ -18,9 +18,8 @@ from atomlens.studies.statistics import (
     CONFIDENCE,
     N_RESAMPLES,
     Values,
-    draw_families,
-    draw_units,
-    family_numbers,
+    drawing,
+    n_drawn,
     percentiles,
 )
 
@@ -75,19 +74,15 @@ def drawn_part(
     why = ""
     if not math.isfinite(value):
         why = "it cannot be measured here"
-    elif n_units < 2 or (relatives is not None and len(np.unique(relatives)) < 2):
+    elif n_drawn(n_units, relatives) < 2:
         why = "a single unit gives no interval"
     else:
         random = np.random.default_rng(seed)
-        families = None if relatives is None else family_numbers(relatives)
+        draw = drawing(n_units, random, groups=groups, relatives=relatives)
         own = np.empty(N_RESAMPLES)
         beyond = {name: np.empty(N_RESAMPLES) for name in present}
         for i in range(N_RESAMPLES):
-            drawn = (
-                draw_units(n_units, random, groups)
-                if families is None
-                else draw_families(families, random)
-            )
+            drawn = draw()
             own[i] = trained(drawn)
             for control, networks in present.items():
                 one = networks[int(random.integers(len(networks)))]

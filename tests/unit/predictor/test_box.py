@@ -122,13 +122,13 @@ def test_doubts_speak_of_an_estimate_only_where_there_is_one() -> None:
     remote = np.array([[99.5], [100.0]])
     for unlike in remote:
         none = np.array([False])
-        said = "; ".join(doubts(structures, (1, 6, 8), model.familiarity, unlike, none)[0])
+        said = "; ".join(doubts(structures, (1, 6, 8), model.familiarity, unlike, none, none)[0])
         assert "had no N: the value cannot be trusted" in said
         assert "so the error may be large" in said
         assert "estimate" not in said
         assert "than it says" not in said
     given = np.array([True])
-    said = "; ".join(doubts(structures, (1, 6, 8), model.familiarity, remote[0], given)[0])
+    said = "; ".join(doubts(structures, (1, 6, 8), model.familiarity, remote[0], given, ~given)[0])
     assert "cannot be trusted, nor its error estimate" in said
     assert "so the error may be larger than it says" in said
     bare = replace(model, calibration=Calibration(targets=(None,)))

@@ -25,7 +25,7 @@ from atomlens.structures.checks import (
     pairs_within,
 )
 from atomlens.structures.cif.cell import CELL_TAGS, vectors
-from atomlens.structures.cif.evidence import agrees, units_in_cell
+from atomlens.structures.cif.evidence import agrees, is_part_of_a_unit
 from atomlens.structures.cif.operations import Images
 from atomlens.structures.cif.plain import plain_crystal
 from atomlens.structures.cif.sites import Sites, column, formula_amounts, number
@@ -362,8 +362,8 @@ def _compare_with_formula(atoms: "Atoms", tags: Tags, is_cut: bool, absent: floa
     """Refuse a file that breaks off after part of its atoms; mention a mismatch otherwise."""
     amounts, symbols = formula_amounts(tags), atoms.get_chemical_symbols()
     if not amounts or agrees(Counter(symbols), amounts):
-        n_formula = total_amount(amounts.values())
-        if n_formula > 1.02 * len(atoms) and units_in_cell(tags) is None:
+        if is_part_of_a_unit(len(atoms), amounts, tags):
+            n_formula = total_amount(amounts.values())
             add_warning(
                 atoms,
                 f"its sum formula has {n_formula:g} atoms and the cell only {len(atoms)}, less "

@@ -82,6 +82,11 @@ def agrees(counts: Mapping[str, float], amounts: Mapping[str, Fraction]) -> bool
     return all(abs(counts[s] / n_atoms - float(amounts[s]) / n_formula) < 1e-3 for s in counts)
 
 
+def is_part_of_a_unit(n_atoms: float, amounts: Mapping[str, Fraction], tags: Tags) -> bool:
+    """Say whether a cell has fewer atoms than the sum formula, and nothing says how often it is."""
+    return total_amount(amounts.values()) > 1.02 * n_atoms and units_in_cell(tags) is None
+
+
 Item = tuple[str, bool | None]
 """What an item says, and whether it agrees; None where it says nothing."""
 

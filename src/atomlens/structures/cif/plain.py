@@ -21,7 +21,7 @@ from atomlens.machine import compiler, worth_compiling
 from atomlens.structures.checks import nothing_to_doubt
 from atomlens.structures.cif.cell import CELL_TAGS, vectors
 from atomlens.structures.cif.elements import element_in, element_of, hydrogens_of_name
-from atomlens.structures.cif.evidence import agrees, units_in_cell, weigh
+from atomlens.structures.cif.evidence import agrees, is_part_of_a_unit, weigh
 from atomlens.structures.cif.operations import ROUNDED_TOLERANCE, SITE_TOLERANCE, Operations
 from atomlens.structures.cif.sites import (
     MULTIPLICITY_TAGS,
@@ -33,7 +33,6 @@ from atomlens.structures.cif.sites import (
 )
 from atomlens.structures.cif.symmetry import SYMMETRY_TAGS, only_reading
 from atomlens.structures.cif.tags import Tags
-from atomlens.structures.formulas import total_amount
 from atomlens.structures.kernels import images_of
 
 if TYPE_CHECKING:
@@ -312,6 +311,4 @@ def _agrees(
     amounts = formula_amounts(tags)
     if not amounts:
         return True
-    if total_amount(amounts.values()) > 1.02 * sum(counts.values()) and units_in_cell(tags) is None:
-        return False
-    return agrees(counts, amounts)
+    return agrees(counts, amounts) and not is_part_of_a_unit(sum(counts.values()), amounts, tags)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from atomlens.chemistry.material_classes import material_class
 from atomlens.datasets.splits import reduced_formulas
@@ -84,7 +85,7 @@ class Embeddings(Study):
             )
         known = [true_values(given, model, measured.rows) for model in models]
         formulas = reduced_formulas(chosen)
-        effects = self.effects(models, chosen, known)
+        effects = self.effects(models, chosen, known, formulas)
         return StudyResult(
             study=self.name,
             question=f"{self.summary[0].upper()}{self.summary[1:]}",
@@ -120,10 +121,14 @@ class Embeddings(Study):
         return pictures
 
     def effects(
-        self, models: Sequence[ModelVectors], chosen: StructureArrays, known: Sequence[Values]
+        self,
+        models: Sequence[ModelVectors],
+        chosen: StructureArrays,
+        known: Sequence[Values],
+        formulas: NDArray[np.str_],
     ) -> list[Effect]:
         """Return what two models have in common, and what each has to do with the true values."""
-        seed, formulas = self.settings.seed, reduced_formulas(chosen)
+        seed = self.settings.seed
         effects = compare(models[0], models[1], seed, formulas) if len(models) == 2 else []
         for model, values in zip(models, self.unseen(models, chosen, known), strict=True):
             effects += against_values(model, values, seed, formulas)
