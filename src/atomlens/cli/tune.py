@@ -18,7 +18,7 @@ SUMMARY = "search for settings with the smallest validation error"
 DESCRIPTION = """\
 Search for settings with optuna. Trials are judged by the validation part; the test part decides
 nothing and is not looked at. Trials that are worse than the median at the same epoch are stopped.
-Writes trials.csv, best.yaml (all settings, for `train --config`) and a figure; it is resumable by
+Writes trials.csv, best.yaml (for `train --config`) and a figure; it is resumable by
 its journal."""
 EXAMPLES = """\
 examples:

@@ -73,7 +73,7 @@ class Tuning:
         return min(done, key=lambda t: t.value if t.value is not None else np.inf)
 
     def best_settings(self) -> dict[str, dict[str, Any]]:
-        """Return all settings of the best trial in the blocks of a config file."""
+        """Return what was given, and searched (as in the best trial), in blocks of a config."""
         blocks = {group: dict(block) for group, block in self.shared.items()}
         for key, value in self.best.settings.items():
             group, _, name = key.partition(".")
