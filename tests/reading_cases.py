@@ -179,6 +179,7 @@ CASES: dict[str, list[Case]] = {
         ),
         Case("a group as type symbol", cif("N1 NH4 0 0 0\nCl1 Cl .5 .5 .5\n"), "a.cif"),
         Case("amounts in a type symbol", cif("M1 Cu0.5Au0.5 0 0 0\n"), "a.cif"),
+        Case("species without shares in a type symbol", cif("M1 Ca2+/Mg2+ 0 0 0\n"), "a.cif"),
         Case("a label alone: `Fe1`, `O2A`", LABELS.replace("L1", "Fe1"), "a.cif"),
         Case("a label alone: `Wat`", LABELS.replace("L1", "Wat"), "a.cif"),
         Case("a label alone that may be two elements: `CA1`", LABELS.replace("L1", "CA1"), "a.cif"),

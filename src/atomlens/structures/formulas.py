@@ -252,6 +252,11 @@ _PHASE = re.compile(
 )
 _DOPANT = re.compile(r"(?<=[A-Za-z\d)]):\s?(?:[A-Z][a-z]?(?:\d*[+-])?,?)+$")
 
+_STRUCTURE = re.compile(r"(?<=[A-Za-z\d)\]])[\s_]+([PIFCAR]\d{1,4}|[A-HL][1-3]?\d(?:_\d)?)$")
+"""A last word that is a space group without mirrors (P3221) or a structure type (B2, L1_2)."""
+_GRADE = re.compile(r"SS\s?\d{3}[A-Z]?|Al\s?[1-8]\d{3}(?:-?[A-Z]\d*)?")
+"""Steels and aluminium alloys by the number of their standard: SS316L, Al6061-T6."""
+
 
 def not_in_formulas(text: str) -> str:
     """Return why a text that is nearly a formula is none, part of a sentence; ``""`` for others."""
@@ -265,6 +270,12 @@ def not_in_formulas(text: str) -> str:
         return f"{found[0]!r} names a dopant without its amount; write the amounts"
     if (found := _VARIABLE.search(text)) and is_formula_but_for(text, found):
         return f"the amount {found[0]!r} is not known; write a number in its place"
+    if found := _GRADE.fullmatch(text.strip()):
+        return f"{found[0]!r} is the grade of an alloy; write its amounts"
+    if (found := _STRUCTURE.search(text)) and re.search(
+        r"[A-Z][^A-Z\s]*[A-Z]\S*$", found.string[: found.start()]
+    ):
+        return f"{found[1]!r} may be a space group, a structure type or an amount; leave it out"
     return ""
 
 
@@ -290,6 +301,10 @@ def _without_typography(text: str) -> str:
     for _ in range(3):
         plain = re.sub(r"\\(?:mathrm|ce|text|rm|mathbf)\s*\{(.*)\}", r"\1", plain)
     plain = re.sub(r"\\(cdot|bullet|times)\b", "·", plain)
+    if behind := re.search(r"(?<![_.\d])[\d.]+_\d+|_\{?[\d./]+\}?_\S*", plain):  # TiO2_136
+        _refuse(
+            text, f"{behind[0]!r} says more than an amount, perhaps the number of a space group"
+        )
     plain = re.sub(r"_\{?([\d./]+)\}?", r"\1", plain.replace("\\,", "")).replace("$", "")
     plain = re.sub(r"\s+[x×]\s+(?=[\d(\s]*[A-Z])", "·", plain)
     plain = re.sub(f"(\\d*)([{''.join(_FRACTIONS)}])", _as_fraction, plain)

@@ -225,7 +225,7 @@ def _from_block(block: str) -> "Atoms":
     if not block.strip():
         raise StructureError("the record between two lines $$$$ is empty; fill or remove it")
     _refuse_what_rdkit_misreads(block)
-    block = _with_radicals(block)
+    block, is_query = _without_hydrogen_counts(_with_radicals(block))
     with rdBase.BlockLogs():
         try:
             molecule = Chem.MolFromMolBlock(block, sanitize=False, removeHs=False)
@@ -236,6 +236,11 @@ def _from_block(block: str) -> "Atoms":
         if molecule.GetNumAtoms() == 0:
             raise StructureError("there is no atom in it; give a molecule with at least one atom")
         atoms = _with_file_geometry(molecule, block)
+    if is_query:
+        add_warning(atoms, _QUERY_NOTICE)
+    label = _label_of_group(molecule)
+    if label:
+        add_warning(atoms, label)
     unit = _repeat_unit(block)
     if unit:
         add_warning(atoms, unit)
@@ -278,6 +283,56 @@ def _with_radicals(block: str) -> str:
         return block
     said = [f"M  RAD  1 {i:3d}   2" for i in places]
     return "\n".join([*lines[:end], *said, *lines[end:]])
+
+
+_QUERY_NOTICE = (
+    "its atoms have the counts of hydrogens of a query, which say how many there are at least; "
+    "the valences were taken instead"
+)
+
+
+def _without_hydrogen_counts(block: str) -> tuple[str, bool]:
+    """Return a block without the hydrogen counts of queries, and whether it had some.
+
+    Those counts (``hhh`` in V2000, ``HCOUNT`` in V3000) are lower bounds for a search. With them
+    rdkit gives such an atom no hydrogens at all.
+    """
+    lines = block.split("\n")
+    if len(lines) < 4 or "V2000" not in lines[3][33:]:
+        plain = re.sub(r"(?m)^(M  V30 .*?) HCOUNT=-?\d+", r"\1", block)
+        return plain, plain != block
+    n = int(lines[3][:3]) if lines[3][:3].strip().isdecimal() else 0
+    counted = [i for i in range(4, 4 + n) if i < len(lines) and lines[i][42:45].strip(" 0")]
+    for i in counted:
+        lines[i] = f"{lines[i][:42]}  0{lines[i][45:]}"
+    return "\n".join(lines), bool(counted)
+
+
+def _label_of_group(molecule: Any) -> str:
+    """Return a sentence where one atom is drawn as a group, such as Ph or Boc; else nothing.
+
+    Aliases of atoms and contracted groups are text: the atoms they stand for are not in the file.
+    """
+    from rdkit import Chem
+
+    labels = {
+        atom.GetIdx(): atom.GetProp("molFileAlias").strip()
+        for atom in molecule.GetAtoms()
+        if atom.HasProp("molFileAlias")
+    }
+    for group in Chem.GetMolSubstanceGroups(molecule):
+        members = list(group.GetAtoms())
+        if group.HasProp("LABEL") and group.GetProp("TYPE") == "SUP" and len(members) == 1:
+            labels.setdefault(members[0], group.GetProp("LABEL").strip())
+    for i, label in sorted(labels.items()):
+        symbol = molecule.GetAtomWithIdx(i).GetSymbol()
+        own = rf"{symbol}[ABGDEZHX]?[\d'*A-C]*(?:H\d*)?[+-]?|H\d*{symbol}[+-]?"  # CA, C1', NH2
+        if label and not label.islower() and not re.fullmatch(own, label):
+            return (
+                f"atom {i} (counted from 0) is drawn as {short(label)}; its own element, {symbol}, "
+                "was taken and not the group; draw the group out"
+            )
+    return ""
 
 
 _FORMULA_FIELDS = re.compile(
@@ -324,6 +379,9 @@ def _with_file_geometry(molecule: Any, block: str) -> "Atoms":
     conformer = molecule.GetConformer()
     is_flat = not conformer.Is3D() and not np.any(conformer.GetPositions()[:, 2])
     if is_flat and molecule.GetNumAtoms() > 1:
+        unclear = _bond_without_order(molecule)
+        if unclear:
+            raise StructureError(f"the flat drawing: {unclear}; {_ORDERS}")
         drawn = Chem.MolFromMolBlock(block, removeHs=False)
         if drawn is None:
             raise StructureError(
@@ -338,12 +396,22 @@ def _with_file_geometry(molecule: Any, block: str) -> "Atoms":
 _UNCLEAR = ("UNSPECIFIED", "ZERO", "OTHER", "HYDROGEN")
 """Kinds of bonds that say nothing of the valences used up."""
 
+_ORDERS = "write a single, double or triple bond"
+
 
 def _bond_without_order(molecule: Any) -> str:
-    """Return which bond between nonmetals has no order, for a sentence; empty if none is so."""
+    """Return which bond between nonmetals has no order, for a sentence; empty if none is so.
+
+    An aromatic bond in no ring has none: amides, carboxylates and plain chains are written so.
+    """
+    from rdkit import Chem
+
+    Chem.FastFindRings(molecule)
     for bond in molecule.GetBonds():
         ends = (bond.GetBeginAtom(), bond.GetEndAtom())
-        if str(bond.GetBondType()) in _UNCLEAR and all(a.GetAtomicNum() in NONMETALS for a in ends):
+        kind = str(bond.GetBondType())
+        is_unclear = kind in _UNCLEAR or (kind == "AROMATIC" and not bond.IsInRing())
+        if is_unclear and all(a.GetAtomicNum() in NONMETALS for a in ends):
             one, two = (f"{a.GetIdx()} ({a.GetSymbol()})" for a in ends)
             return f"the bond between atoms {one} and {two}, counted from 0, has no order"
     return ""
@@ -449,7 +517,7 @@ def _embedded(molecule: Any, what: str, conformer: int = 0) -> "Atoms":
         )
     unclear = _bond_without_order(molecule)
     if unclear:
-        raise StructureError(f"{what}: {unclear}; write a single, double or triple bond")
+        raise StructureError(f"{what}: {unclear}; {_ORDERS}")
     if molecule.GetNumHeavyAtoms() > MOST_HEAVY_ATOMS:
         raise StructureError(
             f"{what} has {molecule.GetNumHeavyAtoms()} heavy atoms, too many to make 3D "

@@ -89,9 +89,18 @@ CIFS = {
         "4 hydrogens that belong to its atoms",
     ),
     "a group that reads like nobelium": (CELL + LOOP + "N1 NO3 0 0 0\n", "'NO3' is not an element"),
+    "two species without shares": (
+        CELL + GROUP + LOOP + "M1 Ca2+/Mg2+ 0 0 0\nO1 O .5 .5 .5\n",
+        "its type 'Ca2+/Mg2+' names several species without the share of each",
+    ),
+    "a species and a vacancy": (CELL + LOOP + "M1 'Cu, Va' 0 0 0\n", "names several species"),
+    "two species with shares": (
+        CELL + GROUP + LOOP + "T1 '0.75Si + 0.25Al' 0 0 0\nO1 O .5 .5 .5\n",
+        "is occupied by 0.75 Si and shares its place with Al: the structure is disordered",
+    ),
     "amounts in a type symbol": (
         CELL + GROUP + LOOP + "M1 Cu0.5Au0.5 0 0 0\n",
-        "'Cu0.5Au0.5' is not an element",
+        "is occupied by 0.5 Cu and shares its place with Au",
     ),
 }
 
@@ -113,6 +122,8 @@ def test_what_a_cif_says_twice_is_held_together(what: str, tmp_path: Path) -> No
         CELL + "_chemical_formula_sum 'K Cl'\n" + GROUP + LOOP + "Na1 K 0 0 0\nCl1 Cl .5 .5 .5\n",
         CELL + BOTH + "Na1 Na 0 0 0 1 1 1\nCl1 Cl .5 .5 .5 -1.82 -1.82 3.82\n",
         CELL + LOOP + "U1 U4+ 0 0 0\nPA1 PA5+ .5 .5 .5\n",
+        CELL + GROUP + LOOP + "M1 Fe3+/Fe2+ 0 0 0\nO1 'O 2-' .5 .5 .5\n",
+        CELL + GROUP + LOOP + "M1 'Pb (II)' 0 0 0\nO1 'O oct' .5 .5 .5\n",
         CELL + GROUP + SHARES + "Na1 Na 0 0 0 ?\nCl1 Cl .5 .5 .5 1.\n",
     ],
 )
@@ -329,6 +340,28 @@ def test_drawings_and_records_that_leave_something_open(tmp_path: Path) -> None:
     assert "given twice" not in said_of(tmp_path / "x.sdf", twice.format(1))
 
 
+DRAWN = (
+    "  2  1  0  0  0  0            999 V2000\n"
+    "    0.0000    0.0000    0.0000 C   0  0  0  {0}  0  0\n"
+    "    1.5000    0.0000    0.0000 C   0  0  0  0  0  0\n  1  2  {1}  0\n"
+)
+
+
+def test_what_a_drawing_says_in_words_or_for_a_search_is_told(tmp_path: Path) -> None:
+    counted = outcome(tmp_path / "x.mol", MOL.format("2D", DRAWN.format(3, 1)))
+    assert counted.get_chemical_formula() == "C2H6"
+    assert "counts of hydrogens of a query" in " / ".join(warnings_of(counted))
+    chain = said_of(tmp_path / "x.mol", MOL.format("2D", DRAWN.format(0, 4)))
+    assert "atoms 0 (C) and 1 (C), counted from 0, has no order" in chain
+    contracted = "M  STY  1   1 SUP\nM  SAL   1  1   1\nM  SMT   1 Ph\n"
+    for words in ("A    1\nPh\n", contracted):
+        drawn = said_of(tmp_path / "x.mol", MOL.format("2D", DRAWN.format(0, 1) + words))
+        assert "atom 0 (counted from 0) is drawn as 'Ph'; its own element, C" in drawn, words
+    for words in ("A    1\nCA\n", "A    1\nCH3\n", "A    1\nc3\n", "A    1\nC1'\n"):
+        drawn = said_of(tmp_path / "x.mol", MOL.format("2D", DRAWN.format(0, 1) + words))
+        assert "is drawn as" not in drawn, words
+
+
 def test_what_a_molecule_says_twice_is_held_together(tmp_path: Path) -> None:
     good = MOL.format("3D", ETHANE.format(1))
     second = said_of(tmp_path / "x.sdf", good + good)
@@ -365,6 +398,12 @@ def test_what_a_molecule_says_twice_is_held_together(tmp_path: Path) -> None:
         ("Li2O 2SiO2", "a number behind a space"),
         ("CuSO4 5H2O", "two amounts side by side"),
         ("Fe()O", "a bracket is empty"),
+        ("TiO2_136", "'2_136' says more than an amount"),
+        ("NaCl_1_2", "'_1_2' says more than an amount"),
+        ("SiO2 P3221", "'P3221' may be a space group, a structure type or an amount"),
+        ("NiTi B2", "'B2' may be a space group"),
+        ("Ni3Al_L1_2", "'L1_2' may be a space group"),
+        ("Al6061", "'Al6061' is the grade of an alloy"),
     ],
 )
 def test_a_formula_with_two_meanings_is_asked_about(text: str, words: str) -> None:
@@ -382,6 +421,9 @@ def test_a_formula_with_two_meanings_is_asked_about(text: str, words: str) -> No
         ("Pb(I)2", 3),
         ("VI3", 4),
         ("Fe 2 O 3", 5),
+        ("Mg B2", 3),
+        ("K H2 O4 P1", 8),
+        ("Fe_{2}O_3", 5),
     ],
 )
 def test_formulas_with_one_meaning_are_read(text: str, n_atoms: int) -> None:

@@ -51,6 +51,16 @@ def test_majority_takes_the_species_of_the_largest_share_and_says_so(tmp_path: P
     assert atoms.info["disorder"] == "majority"
 
 
+def test_a_type_symbol_that_mixes_species_is_a_shared_site(tmp_path: Path) -> None:
+    rows = "M1 '0.75Ni + 0.25Al' 0 0 0 1\n"
+    text = HEADER.format(a=3.57, group="F m -3 m") + rows
+    found = models(written(tmp_path, text), disorder="enumerate", n_models=2)
+    assert [a.get_chemical_formula() for a in found] == ["AlNi3"] * 2
+    half = written(tmp_path, text.replace(" 0 1\n", " 0 0.5\n"))
+    (failure,) = read_structures(half).failures
+    assert "0.375 Ni and shares its place with Al" in failure.message
+
+
 def test_models_keep_the_composition_and_differ(tmp_path: Path) -> None:
     found = models(alloy(tmp_path), disorder="enumerate", n_models=3)
     assert [a.get_chemical_formula() for a in found] == ["AlNi3"] * 3

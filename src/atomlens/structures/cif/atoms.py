@@ -28,7 +28,13 @@ from atomlens.structures.cif.cell import CELL_TAGS, vectors
 from atomlens.structures.cif.evidence import agrees, is_part_of_a_unit
 from atomlens.structures.cif.operations import Images
 from atomlens.structures.cif.plain import plain_crystal
-from atomlens.structures.cif.sites import Sites, column, formula_amounts, number
+from atomlens.structures.cif.sites import (
+    Sites,
+    column,
+    formula_amounts,
+    number,
+    with_a_row_for_each_species,
+)
 from atomlens.structures.cif.symmetry import Cell, all_atoms
 from atomlens.structures.cif.tags import MAGNETIC, Tags, first_tag, read_tags
 from atomlens.structures.disorder import (
@@ -142,6 +148,7 @@ def _is_of_atoms(tag: str, value: Any, n: int) -> bool:
 def _build(tags: Tags, is_cut: bool, disorder: DisorderChoice) -> "list[Atoms]":
     """Return the structure of a data block, or its ordered models."""
     _refuse_modulated(tags)
+    tags = with_a_row_for_each_species(tags)
     sites, cell, doubts = Sites(tags), _cell(tags), []
     if cell is None and sites.axes == "fract":
         raise StructureError(

@@ -54,6 +54,11 @@ def element_of(row: Callable[[], str], label: str, kind: str, formula: frozenset
     Raises StructureError where nothing says for certain which element it is.
     """
     if kind:
+        if species_of(kind):
+            raise StructureError(
+                f"{row()}: its type {short(kind)} names several species without the share of each; "
+                "give each a row of its own with its occupancy"
+            )
         found = _by_type(kind, formula)
         if found is not None:
             return found
@@ -61,6 +66,38 @@ def element_of(row: Callable[[], str], label: str, kind: str, formula: frozenset
             _refuse_unknown(row, kind)
         return _by_label(row, kind, formula, "_atom_site_type_symbol")
     return _by_label(row, label, formula, "the label")
+
+
+_JOINED = re.compile(r"[\s+,/&|;:-]+\(?[A-Z\d.□v]|\.\d+[A-Z]")
+_OXIDATION = re.compile(
+    r"\([IVX]+\)|\s[IVX]{2,}(?![A-Za-z])"
+    r"|(?<=[A-Za-z])\s?(?:\d?[+-](?![A-Z\d.])|[+-]\d(?![\d.]))"
+)
+_PIECE = re.compile(r"\d*\.?\d+|[A-Z][a-z]*|[^\s+,/&|;:()\d-]+")
+_VACANCY = ("Va", "Vac", "vac", "Vacancy", "vacancy", "□")
+
+
+@lru_cache(maxsize=1024)
+def species_of(kind: str) -> tuple[tuple[str, float | None], ...]:
+    """Return the elements that a type symbol names and the share of each, None where not said.
+
+    Databases of alloys and minerals write the mixture of a shared site there: ``0.75Si + 0.25Al``,
+    ``Cu0.5Au0.5``, ``Ca2+/Mg2+``, ``0.9Cu, 0.1Va``. There are none
+    where it names one element and no vacancy.
+    """
+    if not _JOINED.search(kind):
+        return ()
+    pieces = _PIECE.findall(_OXIDATION.sub(" ", kind))
+    names = [piece for piece in pieces if not piece[-1].isdigit()]
+    elements = [name for name in names if _is_element(name)]
+    if len(names) < 2 or not elements or any(n not in (*elements, *_VACANCY) for n in names):
+        return ()
+    if len(set(names)) == 1:  # of one element in two states
+        return ()
+    shares = [float(piece) for piece in pieces if piece[-1].isdigit()]
+    if len(shares) != len(names):
+        return tuple((symbol, None) for symbol in elements)
+    return tuple((n, share) for n, share in zip(names, shares, strict=True) if n in elements)
 
 
 def element_in(label: str) -> str:

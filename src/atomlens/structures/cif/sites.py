@@ -10,7 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import StructureError
-from atomlens.structures.cif.elements import Element, element_in, element_of, hydrogens_of_name
+from atomlens.structures.cif.elements import (
+    Element,
+    element_in,
+    element_of,
+    hydrogens_of_name,
+    species_of,
+)
 from atomlens.structures.cif.tags import Tags
 from atomlens.structures.formulas import amounts_in_formula
 from atomlens.structures.records import decimal_comma, short
@@ -81,6 +87,47 @@ def formula_amounts(tags: Tags, *others: str) -> dict[str, Fraction]:
         return amounts_in_formula(text, adducts=False)
     except StructureError:
         return {}
+
+
+def with_a_row_for_each_species(tags: Tags) -> Tags:
+    """Return the tags with a row for each species that a type symbol mixes (``0.8Nb + 0.2Zr``).
+
+    The first takes the row of the file, so that rows keep their numbers; its occupancy is that of
+    the site times its share. Types without shares stay, and are refused with the elements.
+    """
+    types = [known(x) for x in column(tags, "_atom_site_type_symbol")]
+    mixed = {
+        i: [(symbol, share) for symbol, share in species_of(kind) if share is not None]
+        for i, kind in enumerate(types)
+        if len(kind) > 2 and species_of(kind)
+    }
+    mixed = {i: found for i, found in mixed.items() if len(found) == len(species_of(types[i]))}
+    if not mixed:
+        return tags
+    n = len(types)
+    order = [*range(n), *(i for i, found in mixed.items() for _ in found[1:])]
+    loop = {
+        tag: [value[i] for i in order]
+        for tag, value in tags.items()
+        if tag.startswith("_atom_site_") and isinstance(value, list) and len(value) == n
+    }
+    symbols = [mixed[i][0][0] if i in mixed else kind for i, kind in enumerate(types)]
+    shares = [mixed[i][0][1] if i in mixed else 1.0 for i in range(n)]
+    for found in mixed.values():
+        symbols += [symbol for symbol, _ in found[1:]]
+        shares += [share for _, share in found[1:]]
+    written = loop.get("_atom_site_occupancy", ["1"] * len(order))
+    occupancies = [
+        text
+        if share == 1 or (own := number(text) if known(text) else 1.0) is None
+        else str(own * share)
+        for text, share in zip(written, shares, strict=True)
+    ]
+    new = {"_atom_site_type_symbol": symbols, "_atom_site_occupancy": occupancies}
+    for tag in _LABEL_TAGS:
+        if tag in loop:  # the names of the others would contradict their types
+            new[tag] = [*loop[tag][:n], *symbols[n:]]
+    return {**tags, **loop, **new}
 
 
 class Sites:
