@@ -1,6 +1,7 @@
 """An ASE calculator over a trained model of an energy: `AtomlensCalculator`."""
 
 import copy
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, final
@@ -27,6 +28,7 @@ from atomlens.graphs.store import collate
 from atomlens.machine import choose_device
 from atomlens.models.lens import Lens
 from atomlens.predictor import Predictor, load
+from atomlens.predictor.inputs import gather
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of
 from atomlens.targets import Target
 
@@ -113,7 +115,7 @@ class AtomlensCalculator(Calculator):  # type: ignore[misc]
         wanted = "forces" in properties
         if wanted:
             self._check_forces()
-        structure = structure_of(self.atoms)
+        structure = self._without_box(structure_of(self.atoms))
         energies, std = self._energies([structure])
         self.results: dict[str, Any] = {
             "energy": float(energies[0]),
@@ -123,6 +125,13 @@ class AtomlensCalculator(Calculator):  # type: ignore[misc]
             self.results["energy_std"] = float(std[0])
         if wanted:
             self.results["forces"] = self._forces(structure)
+
+    def _without_box(self, structure: Structure) -> Structure:
+        """Return what the model takes the structure for, and tell where that is another."""
+        inputs = self.model.usable(gather(structure))
+        if inputs.remarks and inputs.remarks[0]:
+            warnings.warn(f"{structure.name}: {inputs.remarks[0]}", stacklevel=4)
+        return structure if inputs.errors[0] else inputs.structures[0]
 
     def _check_forces(self) -> None:
         network = self.model.models[0]

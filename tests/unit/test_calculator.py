@@ -87,6 +87,10 @@ def test_a_model_that_jumps_has_energies_and_no_forces() -> None:
     assert atoms.get_potential_energy() == pytest.approx(value * 0.0433641, rel=1e-4)
     with pytest.raises(PropertyNotImplementedError, match="jumps where a neighbour appears"):
         atoms.get_forces()
+    boxed = molecule("H2O", cell=[9.0] * 3, pbc=True)
+    boxed.calc = atoms.calc
+    with pytest.warns(UserWarning, match="stands alone in a periodic box"):
+        assert boxed.get_potential_energy() == pytest.approx(value * 0.0433641, rel=1e-4)
 
 
 def _with_target(model: Predictor, target: Target) -> Predictor:

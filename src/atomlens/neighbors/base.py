@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 LARGEST_CUTOFF = 1e6
 """Å; the largest radius that a builder takes."""
+MOLECULE_CUTOFF, PERIODIC_CUTOFF = 4.0, 6.0
+"""Å; of builders that are told none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, init=False)
@@ -197,6 +199,11 @@ class GraphBuilder(Settings, ABC):
                 f"{self.name!r} builder needs positions. Give a structure file or a SMILES, "
                 "or use a model that reads formulas."
             )
+
+    @property
+    def molecule_reach(self) -> float:
+        """Å; atoms of a molecule that are farther apart are no neighbours."""
+        return float(self.settings().get("cutoff") or MOLECULE_CUTOFF)
 
     def settings(self) -> dict[str, Any]:
         """Return the settings as plain values, enough to make the same builder again."""

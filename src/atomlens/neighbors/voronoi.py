@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 
 from atomlens.errors import GraphError
 from atomlens.graphs import AtomGraph
-from atomlens.neighbors.base import LARGEST_CUTOFF, PackedEdges
+from atomlens.neighbors.base import (
+    LARGEST_CUTOFF,
+    MOLECULE_CUTOFF,
+    PERIODIC_CUTOFF,
+    PackedEdges,
+)
 from atomlens.neighbors.features import ring_flags, why_no_rings
 from atomlens.neighbors.kernels import Kernel, KernelBuilder
 from atomlens.settings import bounded
@@ -98,7 +103,7 @@ class VoronoiBuilder(KernelBuilder):
         from atomlens.neighbors.tessellation import Rules, empty_workspace, tessellate
 
         limits = np.ones((len(structures), 4))
-        default = np.where(structures.pbc.any(axis=1), 6.0, 4.0)
+        default = np.where(structures.pbc.any(axis=1), PERIODIC_CUTOFF, MOLECULE_CUTOFF)
         limits[:, 0] = default if self.cutoff is None else self.cutoff
         if self.mode == "box30":
             limits[:, 1:] = structures.pbc

@@ -26,7 +26,6 @@ from atomlens.predictor.inputs import (
     Inputs,
     build_graphs,
     gather,
-    refuse_elements,
     stream_inputs,
     stream_rows,
     with_readers,
@@ -114,7 +113,7 @@ class Predictor(TrainedModel):
         forms = DisorderChoice(how=disorder, n_models=n_models, conformers=conformers)
         reading = ReadingOptions(forms=forms, n_workers=n_workers)
         inputs = gather(structures, reading.for_formulas(self.reads_formulas))
-        inputs = refuse_elements(inputs, self.models[0])
+        inputs = self.usable(inputs)
         inputs, store = build_graphs(inputs, self.builder, n_workers=n_workers, progress=heard)
         found = None
         with self._seen_meanwhile(inputs.structures) as seen:
@@ -328,7 +327,7 @@ class Predictor(TrainedModel):
         said, formulas = [NO_DOUBTS] * n, [""] * n
         n_atoms = np.zeros(n, dtype=np.int64)
         n_atoms[places] = inputs.structures.n_atoms
-        doubts = with_readers(inputs.structures, self.doubts(inputs.structures, found))
+        doubts = with_readers(inputs, self.doubts(inputs.structures, found))
         shares = None
         if self.familiarity is not None:
             shares = np.full(n, np.nan) if full.unlike is None else full.unlike

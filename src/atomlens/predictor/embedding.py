@@ -11,7 +11,7 @@ from atomlens.errors import ModelError
 from atomlens.files import whole_file
 from atomlens.machine import choose_device
 from atomlens.predictor.inference import StepProgress, model_outputs
-from atomlens.predictor.inputs import build_graphs, gather, refuse_elements
+from atomlens.predictor.inputs import build_graphs, gather
 from atomlens.predictor.trained import TrainedModel
 from atomlens.structures.options import AS_IT_IS
 
@@ -49,7 +49,7 @@ def embed(
 ) -> Embeddings:
     """Return the pooled features of the structures; see `Predictor.embed`."""
     reading = AS_IT_IS.for_formulas(predictor.reads_formulas)
-    inputs = refuse_elements(gather(given, reading), predictor.models[0])
+    inputs = predictor.usable(gather(given, reading))
     inputs, store = build_graphs(inputs, predictor.builder, n_workers=1, progress=None)
     model = predictor.models_on(device)[0]
     found: list[NDArray[np.float32]] = []

@@ -25,7 +25,6 @@ from atomlens.predictor.inputs import (
     gather,
     inputs_of,
     read_rows,
-    refuse_elements,
     with_readers,
 )
 from atomlens.predictor.samples import known_part
@@ -79,7 +78,7 @@ def explain_one(
         offset=question.offset if explainer.adds_up and question.labels is None else None,
         model=predictor.model_name,
         tested=tested_sentence(predictor.metrics, question.target.name, method),
-        doubts=with_readers(structures, predictor.doubts(structures, question.estimates))[0],
+        doubts=with_readers(inputs, predictor.doubts(structures, question.estimates))[0],
         seen=known_part(predictor.seen_in(structures)[0]),
         source=inputs.sources[0] if inputs.sources else "",
     )
@@ -136,7 +135,7 @@ def _only_one(given: Any, predictor: TrainedModel) -> tuple[Inputs, Bonding | No
         given = inputs_of(rows)
         if len(rows) == 1 and not isinstance(rows[0].item, Failure | Structure):
             bonding = bonding_of(rows[0].item)
-    inputs = refuse_elements(gather(given), predictor.models[0])
+    inputs = predictor.usable(gather(given))
     for error in inputs.errors:
         if error:
             raise StructureError(error)

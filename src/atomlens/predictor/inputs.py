@@ -68,6 +68,9 @@ class Inputs:
     sources: tuple[str, ...] = ()
     """Of all inputs: path of the file, or the text, that each came from; empty for objects. Empty
     if nobody knows."""
+    remarks: tuple[str, ...] = ()
+    """Of the usable ones: what was done to it, or should be, before a model sees it. Empty if there
+    is nothing to say of any."""
 
     def without(self, bad: Sequence[int], messages: Sequence[str]) -> "Inputs":
         """Return the inputs after some of the usable ones (by number) turned out not to be."""
@@ -80,6 +83,7 @@ class Inputs:
             structures=self.structures.subset(kept),
             places=self.places[kept],
             errors=tuple(errors),
+            remarks=tuple(self.remarks[i] for i in kept.tolist()) if self.remarks else (),
         )
 
 
@@ -345,13 +349,14 @@ def _is_nested(cell: Any) -> bool:
     return isinstance(cell, dict | list | tuple | np.ndarray) or is_object(cell)
 
 
-def with_readers(
-    structures: StructureArrays, of_model: Sequence[tuple[str, ...]]
-) -> tuple[Doubts, ...]:
-    """(n,) what the readers say of each structure, and what a model finds doubtful about it."""
-    said = structures.warnings or ((),) * len(structures)
-    both = zip(said, of_model, strict=True)
-    return tuple(Doubts(of_reader=one, of_model=other) for one, other in both)
+def with_readers(inputs: Inputs, of_model: Sequence[tuple[str, ...]]) -> tuple[Doubts, ...]:
+    """(n,) what the readers say of each usable input, and what a model finds doubtful about it."""
+    n = len(inputs.structures)
+    said, remarks = inputs.structures.warnings or ((),) * n, inputs.remarks or ("",) * n
+    return tuple(
+        Doubts(of_reader=one, of_model=(remark, *other) if remark else other)
+        for one, remark, other in zip(said, remarks, of_model, strict=True)
+    )
 
 
 def from_items(items: "Sequence[Atoms | Structure | Failure]") -> Inputs:
@@ -408,6 +413,26 @@ def refuse_elements(inputs: Inputs, model: PropertyModel) -> Inputs:
                 "Train a model with another table (--set model.element_vectors)."
             )
     return inputs.without(bad, messages) if bad else inputs
+
+
+def without_boxes(inputs: Inputs, reach: float) -> Inputs:
+    """Return the inputs with molecules in periodic boxes as molecules; remarks say of which.
+
+    Args:
+        inputs: What a model of molecules is asked about.
+        reach: Å; see `atomlens.chemistry.boxes.without_box`.
+    """
+    from atomlens.chemistry.boxes import without_box
+
+    periodic = inputs.structures.pbc.any(axis=1) & ~inputs.structures.is_formula
+    if not periodic.any():
+        return inputs
+    structures, remarks = list(inputs.structures), [""] * len(inputs.structures)
+    for index in np.flatnonzero(periodic).tolist():
+        structures[index], remarks[index] = without_box(structures[index], reach)
+    return replace(
+        inputs, structures=StructureArrays.from_structures(structures), remarks=tuple(remarks)
+    )
 
 
 def build_graphs(

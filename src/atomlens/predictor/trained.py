@@ -29,6 +29,7 @@ from atomlens.predictor.familiarity import (
     without_estimate,
 )
 from atomlens.predictor.inference import RawOutputs
+from atomlens.predictor.inputs import Inputs, refuse_elements, without_boxes
 from atomlens.predictor.record import TrainingRecord
 from atomlens.predictor.samples import UNKNOWN
 from atomlens.structures.arrays import StructureArrays
@@ -124,6 +125,18 @@ class TrainedModel:
             target.kind == "regression" and bool(known[place].any())
             for target, place in zip(self.targets, places, strict=True)
         )
+
+    def usable(self, inputs: Inputs) -> Inputs:
+        """Return the inputs as it takes them.
+
+        Those with elements that it has no vector for are refused. Where it has learned of
+        molecules and of nothing periodic, molecules in periodic boxes are taken without them.
+        """
+        inputs, kinds = refuse_elements(inputs, self.models[0]), self.kinds
+        of_molecules = "molecule" in kinds and "periodic structure" not in kinds
+        if not (of_molecules and self.builder.needs_positions):
+            return inputs
+        return without_boxes(inputs, self.builder.molecule_reach)
 
     def seen_in(self, structures: StructureArrays) -> tuple[str, ...]:
         """(n,) in which part of the model's training each structure was, whatever it is called.

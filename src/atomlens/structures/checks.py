@@ -373,7 +373,7 @@ def _about_loneliness(atoms: "Atoms", cell: NDArray[np.float64], pbc: NDArray[np
     positions, n = atoms.positions, len(atoms)
     if n < 2 and not pbc.any():
         return ""
-    reach = _lonely_radii()[atoms.numbers]
+    reach = contact_radii()[atoms.numbers]
     least = min(LONGEST_TO_A_NEIGHBOUR, 2 * float(reach.min()))
     if pbc.all() and abs(np.linalg.det(cell)) < n * least**3 / 2**0.5:
         return ""
@@ -468,8 +468,8 @@ _MOST_COMPARED = 1_000_000
 
 
 @cache
-def _lonely_radii() -> NDArray[np.float64]:
-    """(n_elements,) within the sum of two of these, atoms are neighbours, Å."""
+def contact_radii() -> NDArray[np.float64]:
+    """(n_elements,) Å; within the sum of two of these, atoms of a substance touch."""
     from ase.data.vdw_alvarez import vdw_radii
 
     known = np.concatenate([vdw_radii, np.full(len(SYMBOLS) - len(vdw_radii), np.nan)])

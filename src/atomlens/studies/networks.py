@@ -13,7 +13,7 @@ from atomlens.errors import Failure, StudyError
 from atomlens.graphs import GraphStore
 from atomlens.predictor import Predictor
 from atomlens.predictor.inference import RawOutputs, model_outputs
-from atomlens.predictor.inputs import Inputs, build_graphs, gather, refuse_elements
+from atomlens.predictor.inputs import Inputs, build_graphs, gather
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import Progress, StudyInput, no_progress
 from atomlens.studies.controls import named_controls
@@ -69,7 +69,7 @@ def prepare(predictor: Predictor, structures: StructureArrays) -> Prepared:
     Raises:
         StudyError: not one structure can be used.
     """
-    inputs = refuse_elements(gather(structures), predictor.models[0])
+    inputs = predictor.usable(gather(structures))
     inputs, store = build_graphs(inputs, predictor.builder, n_workers=1, progress=None)
     failures = tuple(
         Failure(name=name, message=error)

@@ -116,6 +116,27 @@ def test_likeness_is_a_column_and_its_reasons_are_warnings(tmp_path: Path) -> No
     assert "molecules only" in model.explain(bulk("C")).warning
 
 
+def test_a_model_of_molecules_takes_a_molecule_out_of_its_box() -> None:
+    model = strange_predictor()
+    boxed = molecule("H2O", cell=[9.0] * 3, pbc=True)
+    boxed.wrap()
+    together = model.predict([molecule("H2O"), bulk("C"), boxed])
+    assert np.allclose(together.values[2], together.values[0], rtol=1e-5)
+    assert np.isfinite(together.std[2]).all()
+    assert together.warnings[2].startswith("it stands alone in a periodic box")
+    assert "box" not in together.warnings[0] + together.warnings[1]
+    explained = model.explain(boxed)
+    assert explained.prediction == pytest.approx(float(together.values[0, 0]), rel=1e-5)
+    assert "box" in explained.warning
+    assert not explained.atoms.pbc.any()
+    assert np.allclose(*model.embed([molecule("H2O"), boxed]).vectors, atol=1e-5)
+    assert model.familiarity is not None
+    knows = replace(model.familiarity, kinds=("molecule", "periodic structure"))
+    as_it_is = replace(model, familiarity=knows).predict(boxed)
+    assert "box" not in as_it_is.warnings[0]
+    assert abs(as_it_is.values - together.values[0]).max() > 1e-6
+
+
 def test_doubts_speak_of_an_estimate_only_where_there_is_one() -> None:
     model = strange_predictor()
     structures = gather([molecule("NH3")]).structures

@@ -16,7 +16,7 @@ from atomlens.errors import ExplanationError, Failure, StudyError
 from atomlens.explain import EXPLAINERS, check_method, default_method
 from atomlens.explain.question import Values
 from atomlens.predictor import Predictor
-from atomlens.predictor.inputs import build_graphs, gather, refuse_elements
+from atomlens.predictor.inputs import build_graphs, gather
 from atomlens.settings import bounded
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult, StudySettings
@@ -130,7 +130,7 @@ class Environments(Study):
 
 
 def _usable(given: StudyInput, predictor: Predictor) -> tuple[StructureArrays, tuple[Failure, ...]]:
-    inputs = refuse_elements(gather(given.data.structures), predictor.models[0])
+    inputs = predictor.usable(gather(given.data.structures))
     inputs, _ = build_graphs(inputs, predictor.builder, n_workers=1, progress=None)
     failures = tuple(
         Failure(name=name, message=error)

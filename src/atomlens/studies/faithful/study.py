@@ -16,7 +16,7 @@ from atomlens.explain import EXPLAINERS, methods_of, named_methods
 from atomlens.explain.absence import MEANINGS, Meaning
 from atomlens.explain.question import Values
 from atomlens.predictor import Predictor
-from atomlens.predictor.inputs import build_graphs, gather, refuse_elements
+from atomlens.predictor.inputs import build_graphs, gather
 from atomlens.settings import Settings, bounded
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
@@ -426,7 +426,7 @@ def _usable(
     predictor: Predictor, structures: StructureArrays
 ) -> tuple[StructureArrays, tuple[Failure, ...], dict[str, int]]:
     """Return the structures of at least two atoms that the model can take."""
-    inputs = refuse_elements(gather(structures), predictor.models[0])
+    inputs = predictor.usable(gather(structures))
     inputs, _ = build_graphs(inputs, predictor.builder, n_workers=1, progress=None)
     failures = tuple(
         Failure(name=name, message=error)

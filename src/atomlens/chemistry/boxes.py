@@ -1,0 +1,100 @@
+"""Molecules in periodic boxes: what plane-wave codes write down for a molecule that stands alone.
+
+To a graph such a box is a crystal: cells end at the images, and cutoffs are those of crystals.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.chemistry.bonds import REACH, near_pairs, radii_of
+from atomlens.structures.arrays import Structure
+from atomlens.structures.checks import contact_radii
+
+FARTHEST = 10.0
+"""Å; what is farther away than that is alone, whatever a graph could reach."""
+
+
+class Parts(NamedTuple):
+    """What hangs together in a structure, where nothing of it goes on without end."""
+
+    labels: NDArray[np.int64]
+    """(n_atoms,) number of the part that each atom belongs to"""
+    positions: NDArray[np.float64]
+    """(n_atoms, 3) Å, each part in one piece"""
+
+    @property
+    def n_parts(self) -> int:
+        """How many there are."""
+        return int(self.labels.max(initial=-1)) + 1
+
+
+def finite_parts(structure: Structure, radii: NDArray[np.float64]) -> Parts | None:
+    """Return the parts of a structure; None if one is connected to its own periodic image.
+
+    Args:
+        structure: It may repeat in any number of directions.
+        radii: (n_atoms,) Å; atoms are connected that are nearer than the sum of two of these.
+    """
+    n = len(structure.atomic_numbers)
+    pairs = near_pairs(structure.positions, structure.cell, structure.pbc, radii)
+    if bool((pairs.first == pairs.second).any()):
+        return None
+    order = np.argsort(pairs.first, kind="stable")
+    ends, images = pairs.second[order].tolist(), pairs.images[order].astype(np.int64)
+    starts = np.searchsorted(pairs.first[order], np.arange(n + 1)).tolist()
+    labels, moves = np.full(n, -1, dtype=np.int64), np.zeros((n, 3), dtype=np.int64)
+    n_parts = 0
+    for first in range(n):
+        if labels[first] >= 0:
+            continue
+        labels[first], waiting = n_parts, [first]
+        while waiting:
+            atom = waiting.pop()
+            for k in range(starts[atom], starts[atom + 1]):
+                other, move = ends[k], moves[atom] + images[k]
+                if labels[other] < 0:
+                    labels[other], moves[other] = n_parts, move
+                    waiting.append(other)
+                elif (moves[other] != move).any():
+                    return None
+        n_parts += 1
+    return Parts(labels, structure.positions + moves @ structure.cell)
+
+
+def without_box(structure: Structure, reach: float) -> tuple[Structure, str]:
+    """Return a molecule without the periodic box that it stands alone in, and what was done.
+
+    Alone is what has no periodic image within ``reach``, nor within touch: van der Waals radii
+    and a bit. Whatever else repeats stays as it is: crystals of molecules, chains, slabs, and
+    boxes of several molecules, whose places beside each other mean nothing. The sentence then
+    says what to do where a molecule was meant; it is empty where none can have been.
+
+    Args:
+        structure: One that repeats in some direction.
+        reach: Å; atoms of a molecule that are farther apart are no neighbours in its graph.
+    """
+    numbers = structure.atomic_numbers
+    parts = finite_parts(structure, np.maximum(contact_radii()[numbers], min(reach, FARTHEST) / 2))
+    if parts is None:
+        by_bonds = finite_parts(structure, REACH * radii_of(numbers))
+        if by_bonds is None or by_bonds.n_parts == len(numbers):
+            return structure, ""
+        return structure, (
+            "its molecules are near each other or their periodic images, as in a crystal; for a "
+            "molecule alone leave the cell out (pbc off)"
+        )
+    if parts.n_parts > 1:
+        return structure, (
+            f"its periodic box holds {parts.n_parts} molecules apart from each other; give each by "
+            "itself, without the cell (pbc off)"
+        )
+    alone = structure._replace(
+        positions=parts.positions,
+        cell=np.zeros((3, 3)),
+        pbc=np.zeros(3, dtype=np.bool_),
+    )
+    return alone, (
+        "it stands alone in a periodic box, which was left out; the training data had molecules"
+    )

@@ -1,0 +1,83 @@
+"""Molecules in periodic boxes, and what is no such thing."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk, graphene, molecule
+
+from atomlens.chemistry.boxes import without_box
+from atomlens.structures.arrays import structure_of
+
+REACH = 4.0
+
+
+def water(edge: float, pbc: object = True) -> Atoms:
+    atoms = molecule("H2O", cell=[edge] * 3, pbc=pbc)
+    atoms.center()
+    return atoms
+
+
+def beside(atoms: Atoms, apart: float) -> Atoms:
+    other = molecule("H2O")
+    other.translate(atoms.positions[0] - other.positions[0] + [apart, 0, 0])
+    return atoms + other
+
+
+def wrapped(atoms: Atoms) -> Atoms:
+    atoms.translate(atoms.cell.sum(axis=0) / 2 + 0.1)
+    atoms.wrap()
+    return atoms
+
+
+def in_slanted_cell() -> Atoms:
+    atoms = water(8)
+    atoms.set_cell([[8, 0, 0], [16, 8, 0], [3, 5, 8]])
+    return wrapped(atoms)
+
+
+@pytest.mark.parametrize(
+    "atoms",
+    [
+        water(6),
+        wrapped(water(8)),
+        water(20),
+        wrapped(water(8, (True, True, False))),
+        water(8, (False, False, True)),
+        in_slanted_cell(),
+        beside(water(12), 3.0),
+        Atoms("Ne", cell=[9] * 3, pbc=True),
+    ],
+)
+def test_what_stands_alone_in_a_box_is_taken_without_it(atoms: Atoms) -> None:
+    alone, said = without_box(structure_of(atoms), REACH)
+    assert "stands alone" in said
+    assert not alone.pbc.any()
+    assert not alone.cell.any()
+    found = Atoms(atoms.numbers, alone.positions)
+    shortest = atoms.get_all_distances(mic=True)
+    assert np.allclose(found.get_all_distances(), shortest, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("atoms", "part"),
+    [
+        (water(5), "near each other or their periodic images"),
+        (beside(water(7), 3.5), "near each other or their periodic images"),
+        (beside(water(20), 9.0), "holds 2 molecules"),
+        (Atoms("Ar4", bulk("Ar", "fcc", 5.3, cubic=True).positions, cell=[5.3] * 3, pbc=True), ""),
+        (bulk("NaCl", "rocksalt", 5.64), ""),
+        (graphene(vacuum=9.0), ""),
+        (Atoms("S2", [[0, 0, 0], [1, 0, 2.0]], cell=[15, 15, 4.0], pbc=True), ""),
+    ],
+)
+def test_what_goes_on_or_is_several_keeps_its_box(atoms: Atoms, part: str) -> None:
+    given = structure_of(atoms)
+    kept, said = without_box(given, REACH)
+    assert kept is given
+    assert part in said if part else not said
+
+
+def test_a_box_must_be_wider_than_the_graph_reaches() -> None:
+    assert "stands alone" in without_box(structure_of(water(9)), 7.0)[1]
+    assert "near" in without_box(structure_of(water(8)), 7.0)[1]
+    assert "stands alone" in without_box(structure_of(water(13)), 1e6)[1]
