@@ -47,6 +47,24 @@ def structure_digests(structures: StructureArrays) -> NDArray[np.uint64]:
     return Identities(structures).digests
 
 
+def composition_digests(structures: StructureArrays) -> NDArray[np.uint32]:
+    """(n,) one number of the ratio of the elements of each structure.
+
+    What has one digest (`structure_digests`) has one composition, so that this says of most
+    structures that they are none of some others, for a hundredth of the price.
+    """
+    owners = np.repeat(np.arange(len(structures)), structures.n_atoms)
+    keys, amounts = np.unique(256 * owners + structures.atomic_numbers, return_counts=True)
+    owners, numbers = np.divmod(keys, 256)
+    filled, starts = np.unique(owners, return_index=True)
+    found = np.zeros(len(structures), dtype=np.uint64)
+    if len(filled):
+        divisors = np.gcd.reduceat(amounts, starts)
+        amounts //= np.repeat(divisors, np.diff(starts, append=len(owners)))
+        found[filled] = np.add.reduceat(amounts.astype(np.uint64) * _MARKS[numbers], starts)
+    return (found >> np.uint64(32)).astype(np.uint32)
+
+
 def nearby_digests(structures: StructureArrays) -> list[list[int]]:
     """Return for each structure what `structure_digests` may say of it when it was rounded.
 
@@ -317,6 +335,12 @@ def row_digests(structures: NDArray[np.uint64], values: NDArray[np.float64]) -> 
 def _number(parts: Sequence[NDArray[Any]]) -> int:
     digest = hashlib.blake2b(b"".join([part.tobytes() for part in parts]), digest_size=8)
     return int.from_bytes(digest.digest(), "little")
+
+
+_MARKS: NDArray[np.uint64] = np.array(
+    [_number([np.array([z])]) for z in range(256)], dtype=np.uint64
+)
+"""(256,) one number of each element; their sums tell compositions apart."""
 
 
 def _steps(lengths: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -15,7 +15,12 @@ from safetensors.numpy import save as save_arrays
 
 from atomlens.datasets.base import Dataset
 from atomlens.errors import DatasetError, ModelError
-from atomlens.neighbors.identity import Identities, row_digests, structure_digests
+from atomlens.neighbors.identity import (
+    Identities,
+    composition_digests,
+    row_digests,
+    structure_digests,
+)
 from atomlens.structures.arrays import StructureArrays
 
 PARTS = ("train", "validation", "test")
@@ -45,6 +50,9 @@ class TrainingSamples:
     """(n,) number of the row in its source, from 0; -1 if unknown"""
     parts: NDArray[np.uint8]
     """(n,) place in ``PARTS``; behind them come the structures of a pretraining"""
+    compositions: NDArray[np.uint32] | None = None
+    """Digests of their compositions, each once, ascending: what has another is none of them. None
+    of folders of earlier days, which may hold digests of cells as given, too"""
 
     def __len__(self) -> int:
         return len(self.parts)
@@ -60,11 +68,13 @@ class TrainingSamples:
         rows = np.concatenate([parts[part] for part in PARTS])
         numbers = dataset.row_numbers
         sizes = [len(parts[part]) for part in PARTS]
+        structures = dataset.structures.subset(rows)
         return cls(
-            structures=structure_digests(dataset.structures.subset(rows)),
+            structures=structure_digests(structures),
             values=value_digests(dataset.values[rows]),
             row_numbers=np.full(len(rows), -1) if numbers is None else numbers[rows],
             parts=np.repeat(np.arange(len(PARTS)), sizes).astype(np.uint8),
+            compositions=np.unique(composition_digests(structures)),
         )
 
     def slim(self) -> "TrainingSamples":
@@ -73,11 +83,10 @@ class TrainingSamples:
         Of a training sample it is still known that it was one; 110,000 take 1 MB.
         """
         kept = self.parts != PARTS.index("train")
-        return TrainingSamples(
-            structures=self.structures,
+        return replace(
+            self,
             values=np.where(kept, self.values, np.uint64(0)),
             row_numbers=np.full(len(self), -1, dtype=np.int64),
-            parts=self.parts,
         )
 
     def after(self, earlier: "TrainingSamples | None") -> "TrainingSamples":
@@ -85,11 +94,15 @@ class TrainingSamples:
         if earlier is None:
             return self
         seen = earlier.parts != PARTS.index("test")
+        compositions = None
+        if self.compositions is not None and earlier.compositions is not None:
+            compositions = np.union1d(self.compositions, earlier.compositions)
         return TrainingSamples(
             structures=np.concatenate([self.structures, earlier.structures[seen]]),
             values=np.concatenate([self.values, earlier.values[seen]]),
             row_numbers=np.concatenate([self.row_numbers, np.full(int(seen.sum()), -1)]),
             parts=np.concatenate([self.parts, np.full(int(seen.sum()), len(PARTS), np.uint8)]),
+            compositions=compositions,
         )
 
     def part_of(self, structures: StructureArrays) -> tuple[str, ...]:
@@ -99,13 +112,23 @@ class TrainingSamples:
         from. Of a structure that was in several parts, the first of train, pretraining, validation
         and test is named: the one that makes a prediction look best.
         """
+        if self.compositions is None:
+            return tuple(self._part_by_digest(structures))
+        known = np.isin(composition_digests(structures), self.compositions)
+        parts = iter(self._part_by_digest(structures.subset(np.flatnonzero(known))))
+        return tuple(next(parts) if own else "" for own in known.tolist())
+
+    def _part_by_digest(self, structures: StructureArrays) -> list[str]:
         same = Identities(structures)
-        found, asked = self._digests_of(same), (same.nearby, same.nearby_in_given_cell)
+        asked = [same.nearby]
+        if self.compositions is None:
+            asked.append(same.nearby_in_given_cell)
+        found = self._digests_of(same)
         for i, digest in enumerate(found):
             if digest not in self._places:
                 others = chain.from_iterable(ask(i) for ask in asked)
                 found[i] = next((other for other in others if other in self._places), digest)
-        return tuple(_WORDS[self._places[d]] if d in self._places else "" for d in found)
+        return [_WORDS[self._places[d]] if d in self._places else "" for d in found]
 
     def digests_of(self, structures: StructureArrays) -> list[int]:
         """(n,) digests of structures as these samples hold them.
@@ -116,7 +139,7 @@ class TrainingSamples:
 
     def _digests_of(self, same: Identities) -> list[int]:
         found: list[int] = same.digests.tolist()
-        if all(digest in self._places for digest in found):
+        if self.compositions is not None or all(digest in self._places for digest in found):
             return found
         earlier = same.digests_in_given_cells.tolist()
         return [
@@ -145,6 +168,8 @@ class TrainingSamples:
             "values": np.ascontiguousarray(self.values[first:]),
             "parts": self.parts,
         }
+        if self.compositions is not None:
+            arrays["compositions"] = self.compositions
         if np.any(self.row_numbers != -1):
             arrays["row_numbers"] = self.row_numbers.astype(np.int64)
         content: bytes = save_arrays(arrays)
@@ -166,6 +191,7 @@ class TrainingSamples:
                 values=np.concatenate([missing, arrays["values"].astype(np.uint64)]),
                 row_numbers=arrays.get("row_numbers", np.full(n, -1)).astype(np.int64),
                 parts=arrays["parts"].astype(np.uint8),
+                compositions=arrays.get("compositions"),
             )
         except (SafetensorError, KeyError, TypeError, ValueError) as problem:
             raise ValueError(f"it does not hold the samples of a training ({problem!r})") from None

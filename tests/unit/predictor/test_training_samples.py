@@ -12,6 +12,7 @@ from atomlens.datasets.base import Dataset
 from atomlens.errors import DatasetError
 from atomlens.neighbors.identity import digests_in_given_cells
 from atomlens.predictor import core
+from atomlens.predictor import samples as samples_module
 from atomlens.predictor.samples import PARTS, FoundPart, TrainingSamples, find_part
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
@@ -131,7 +132,8 @@ def test_a_crystal_of_the_training_is_known_in_every_cell() -> None:
 def test_a_folder_of_earlier_days_knows_its_crystals_as_they_were_given() -> None:
     data = crystals(SALT, COPPER)
     samples = TrainingSamples.of(data, parts([0], [], [1]))
-    earlier = replace(samples, structures=digests_in_given_cells(data.structures))
+    digests = digests_in_given_cells(data.structures)
+    earlier = replace(samples, structures=digests, compositions=None)
     assert not set(earlier.structures.tolist()) & set(samples.structures.tolist())
     assert earlier.part_of(data.structures) == ("train", "test")
     assert find_part(earlier, "test", ("Cu",), data, data.values).rows == (1,)
@@ -141,8 +143,40 @@ def test_a_folder_of_earlier_days_knows_its_crystals_as_they_were_given() -> Non
     assert tuned.part_of(crystals(COPPER, rounded).structures) == ("train", "pretraining")
 
 
+def test_what_has_another_composition_is_not_looked_at_and_nothing_else_changes(
+    monkeypatch,
+) -> None:
+    """Bare formulas and molecules have one composition, as cells and supercells do."""
+    bare = replace(dataset(["CH4", "C2H6"]).structures, is_formula=np.ones(2, dtype=np.bool_))
+    looked_at = []
+
+    class Counted(samples_module.Identities):
+        def __init__(self, structures: StructureArrays) -> None:
+            looked_at.append(len(structures))
+            super().__init__(structures)
+
+    monkeypatch.setattr(samples_module, "Identities", Counted)
+    for samples, asked, n in (
+        (SAMPLES, dataset(["CH4", "C2H2", "O3", "H2O2", "SH2"]).structures, 3),
+        (SAMPLES, bare, 2),
+        (SAMPLES, dataset([]).structures, 0),
+        (
+            TrainingSamples.of(crystals(SALT), parts([0], [], [])),
+            crystals(
+                SALT.repeat((1, 2, 3)), COPPER, bulk("NaCl", "cesiumchloride", a=3.4)
+            ).structures,
+            2,
+        ),
+    ):
+        looked_at.clear()
+        same = samples.part_of(asked)
+        assert looked_at == [n]
+        assert same == replace(samples, compositions=None).part_of(asked)
+
+
 def test_a_pretraining_is_remembered() -> None:
     tuned = TrainingSamples.of(dataset(["C2H2", "H2O"]), parts([0], [], [1])).after(SAMPLES)
+    assert tuned.compositions is not None
     asked = dataset(["C2H2", "CH4", "O2", "H2O"]).structures
     assert tuned.part_of(asked) == ("train", "pretraining", "", "pretraining")
     assert tuned.n_own == 2
@@ -153,6 +187,9 @@ def test_samples_survive_a_file_and_damage_is_an_error() -> None:
     assert TrainingSamples.from_bytes(content).part_of(DATA.structures) == SAMPLES.part_of(
         DATA.structures
     )
+    again = TrainingSamples.from_bytes(content).compositions
+    assert again is not None
+    assert np.array_equal(again, SAMPLES.compositions)
     for damaged in (content[:40], b"", content[:-8]):
         with pytest.raises(ValueError, match="samples"):
             TrainingSamples.from_bytes(damaged)
