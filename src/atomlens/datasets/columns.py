@@ -32,7 +32,7 @@ from atomlens.datasets.numerals import (
 )
 from atomlens.errors import DatasetError, MissingTargetError, unknown_name
 from atomlens.printing import clean_name, cut, shown
-from atomlens.targets import Target
+from atomlens.targets import LARGEST_VALUE, Target
 
 MOST_CLASSES = 20
 _MISSING = {"", "-", "?", "na", "n/a", "nan", "none", "null"}
@@ -331,6 +331,8 @@ class _Column:
                 problems[row] = f"{said}, which is not a number; correct it"
             elif not math.isfinite(number):
                 problems[row] = f"{said}, which is not finite; correct it"
+            elif abs(number) > LARGEST_VALUE:
+                problems[row] = f"{said}, larger than any measured value; correct it"
             else:
                 found[row] = number
         if hint:
@@ -430,8 +432,13 @@ def _short(value: Any) -> str:
 
 def _no_target(values: Sequence[Any], name: str, where: str) -> str:
     texts = list(dict.fromkeys(_text(v) for v in values if not is_missing(v)))
-    if len(texts) < 2:
+    if not texts:
         return f"{where}: the column {name!r} has no values to learn; fill it or choose another."
+    if len(texts) == 1:
+        return (
+            f"{where}: the column {name!r} holds nothing but {_short(texts[0])}, so there is "
+            "nothing to learn; choose another."
+        )
     held = f"{where}: the column {name!r} holds {len(texts)} different texts, such as "
     if all(_DATE.fullmatch(text) for text in texts):
         return (

@@ -14,6 +14,9 @@ from atomlens.errors import SettingsError
 from atomlens.printing import clean_name, shown
 from atomlens.units import share_of
 
+LARGEST_VALUE = 1e30
+"""In any unit; beyond it stands no measured value, and sums of squares are no numbers."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:

@@ -14,7 +14,7 @@ from atomlens.machine import choose_device
 from atomlens.models import MODELS, ClosedFormModel, PropertyModel
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.predictor.samples import PARTS, UNKNOWN
-from atomlens.targets import value_slices
+from atomlens.targets import LARGEST_VALUE, value_slices
 from atomlens.training.data import TrainingData
 from atomlens.training.settings import TrainSettings
 from atomlens.training.transfer import Pretrained
@@ -97,9 +97,15 @@ def check_values(dataset: Dataset) -> None:
     """Refuse values that contradict what is said of their target.
 
     Raises:
-        DatasetError: a nonnegative target has values below zero.
+        DatasetError: a nonnegative target has values below zero, or one is beyond all measure.
     """
     for target, place in zip(dataset.targets, value_slices(dataset.targets), strict=True):
+        beyond = np.flatnonzero((np.abs(dataset.values[:, place]) > LARGEST_VALUE).any(axis=1))
+        if len(beyond):
+            raise DatasetError(
+                f"{dataset.name}: {target.name!r} of {dataset.structures.names[int(beyond[0])]} is "
+                f"larger than {LARGEST_VALUE:g}, which no measured value is; correct it."
+            )
         if not target.nonnegative:
             continue
         below = np.flatnonzero((dataset.values[:, place] < 0).any(axis=1))
@@ -153,6 +159,15 @@ def tell_about_data(
         remark = about_shared_formulas(dataset)
         if remark:
             said.warning(remark)
+    for target, place in zip(dataset.targets, value_slices(dataset.targets), strict=True):
+        learned = dataset.values[split.train, place.start]
+        learned = learned[np.isfinite(learned)]
+        if target.n_values == 1 and len(learned) > 1 and np.ptp(learned) == 0:
+            value = target.classes[int(learned[0])] if target.classes else f"{learned[0]:g}"
+            said.warning(
+                f"Every value of {target.name} in the training part is {value}, so there is "
+                "nothing to learn about it."
+            )
     _tell_missing_charges(dataset, config, said.warning)
     doubtful = [s for s in dataset.structures if s.warnings] if dataset.structures.warnings else []
     if doubtful:

@@ -35,7 +35,7 @@ def test_numbers_are_regression_and_missing_ones_unknown():
     assert made.problems == {}
 
 
-@pytest.mark.parametrize("bad", ["abc", "1,2,5", "1_000", "inf", "-inf", "12 eV"])
+@pytest.mark.parametrize("bad", ["abc", "1,2,5", "1_000", "inf", "-inf", "12 eV", "1e300"])
 def test_a_value_that_is_no_number_is_a_problem_of_its_row(bad):
     made = columns(y=["1", "2", bad, "4"])
     assert list(made.problems) == [2]

@@ -4,14 +4,17 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from ase import Atoms
 
 from atomlens import Predictor
-from atomlens.datasets.base import Dataset
+from atomlens.datasets.base import Dataset, Sample
+from atomlens.errors import DatasetError
 from atomlens.models.finder import Finder
 from atomlens.structures.arrays import StructureArrays
+from atomlens.structures.formulas import from_formula
 from atomlens.targets import Target
 from atomlens.training import TrainSettings, train
 from atomlens.training.run_folder import open_run
@@ -124,3 +127,14 @@ def test_finder_can_be_explained_by_element(table: Path) -> None:
     assert len(scores) == 3
     assert scores[0] == scores[1] != scores[2]
     np.testing.assert_allclose(scores.sum(), 1, rtol=1e-5)
+
+
+def test_a_target_without_spread_and_values_beyond_all_measure_are_told() -> None:
+    formulas = [f"{metal}{n}O" for metal in ("Na", "K", "Li", "Mg", "Ca") for n in range(1, 5)]
+    with pytest.warns(UserWarning, match="Every value of gap in the training part is 3"):
+        train(pd.DataFrame({"formula": formulas, "gap": 3.0}), target="gap", model="ridge")
+    samples = [
+        Sample(atoms=from_formula(f), targets={"gap": 1e200}, identifier=f) for f in formulas
+    ]
+    with pytest.raises(DatasetError, match="'gap' of Na1O is larger than 1e\\+30"):
+        train(samples, target="gap", model="ridge")
