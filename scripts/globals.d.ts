@@ -99,6 +99,10 @@ interface Payload {
   std: number | null;
   std_words: string;
   sum_words: string;
+  /** 90 % interval and `unlike`, in words */
+  beside_words: string;
+  /** as the extxyz of `explain` has them */
+  facts: Record<string, string | number>;
   seen_words: string;
   warning: string;
   baseline: number | null;

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -30,10 +31,15 @@ def test_the_test_part_is_evaluated_as_after_training(
 
 
 def test_data_seen_in_training_brings_a_warning(
-    model_folder: Path, capsys: pytest.CaptureFixture[str]
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["evaluate", str(model_folder), "toy", "--limit", "60"]) == 0
-    assert "--part test" in capsys.readouterr().err
+    out = tmp_path / "report"
+    assert main(["evaluate", str(model_folder), "toy", "--limit", "60", "--out", str(out)]) == 0
+    said = capsys.readouterr()
+    assert "--part test" in said.err
+    assert "validation part has fewer than nine values" in said.err
+    assert "validation part has fewer than nine values" in (out / "index.html").read_text()
+    assert re.search(r"values on which ± is judged +6\n", said.out)  # those of the test part
 
 
 def test_a_part_of_other_data_is_refused(

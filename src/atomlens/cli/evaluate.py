@@ -65,6 +65,8 @@ def run(options: argparse.Namespace) -> int:
         known_targets,
         matching_values,
         means_of,
+        unseen,
+        without_coverage,
     )
     from atomlens.predictor.inputs import gather
     from atomlens.predictor.metrics import without_skill
@@ -89,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
         prediction = model.predict(inputs, progress=progress)
     prediction = prediction.of_targets([t.name for t in targets])
     prediction, true = mean_of_forms(prediction, true, data)
-    metrics = score(prediction, true, means_of(model, targets))
+    metrics = score(unseen(prediction), true, means_of(model, targets))
     said = [*about_sizes(metrics)]
     if model.model_name != "mean":
         said += without_skill(metrics.to_dict()["targets"])
@@ -98,6 +100,8 @@ def run(options: argparse.Namespace) -> int:
         say(doubt)
     if len(prediction.failures) < len(prediction):
         emit(format_table(metrics.to_rows()))
+        for sentence in without_coverage(prediction, true):
+            say(sentence)
         if options.chemiscope is not None:
             from atomlens.predictor.maps import write_evaluated_map
 

@@ -336,7 +336,7 @@ def explained(
         raise
     except AtomlensError as error:
         return Failure(name=gather(item).names[0], message=str(error))
-    taken = {*explanation.atoms.info, "target", "method", explanation.target}
+    taken = {*explanation.atoms.info, *explanation.fact_names()}
     explanation.atoms.info.update(
         {(f"{k}_input" if k in taken else k): v for k, v in cells.items()}
     )

@@ -189,7 +189,9 @@ class Explanation:
     std: float | None
     """Standard deviation of the prediction, in the target's unit."""
     std_source: str
-    """Where ``std`` comes from: ensemble, heteroscedastic, validation or none."""
+    """Where ``std`` comes from: ensemble, heteroscedastic, validation; without one ``none`` (the
+    model has none), or ``none for this structure``, ``... this property``, ``... a class``, ``... a
+    mean`` (over a spectrum)."""
     scores: NDArray[np.float64]
     """(n_atoms,), mean over the members of an ensemble."""
     scores_std: NDArray[np.float64] | None = None
@@ -218,6 +220,18 @@ class Explanation:
     """Name of the model that was explained."""
     tested: str = ""
     """Whether the method has passed the test of `atomlens faithful` on this model."""
+    std_words: str = ""
+    """The same as ``std_source``, in a sentence."""
+    low: float | None = None
+    """Lower end of the interval that holds the true value in 90 % of cases, as `predict` says it;
+    None where there is none."""
+    high: float | None = None
+    """Its upper end."""
+    interval: float | None = None
+    """Which share of true values lies between the ends (0.9); None where there are none."""
+    unlike: float | None = None
+    """How unlike the training data the structure is: the share in percent of the validation part
+    that is nearer to it; None if the model cannot say."""
     doubts: Doubts = NO_DOUBTS
     """Why prediction and scores should not be trusted, if there is a reason."""
     seen: str = ""
@@ -241,13 +255,52 @@ class Explanation:
         atoms.set_array(column, np.asarray(self.scores, dtype=float))
         if self.scores_std is not None:
             atoms.set_array(f"{column}_std", np.asarray(self.scores_std, dtype=float))
-        atoms.info.update(name=self.name, target=self.target, method=self.method)
-        atoms.info[self.target] = self.prediction
-        if self.source:
-            atoms.info["source"] = self.source
-        if self.seen:
-            atoms.info["seen_in"] = self.seen
+        atoms.info.update(self.facts())
         return atoms
+
+    def facts(self, *, unknown: bool = False) -> dict[str, str | float]:
+        """Return what is said of the structure as a whole, called as the columns of `predict` are.
+
+        ``name``, ``target``, ``method``, the value under the name of its target, ``TARGET_std``,
+        ``TARGET_low`` and ``TARGET_high``, ``unit``, ``interval``, ``unlike``, ``source``,
+        ``seen_in`` and ``warning``, each where it is known. What would be called like the target
+        gets an underscore behind it. With ``unknown`` those that are not known are empty texts.
+        """
+        facts: dict[str, str | float] = {
+            "name": self.name,
+            "target": self.target,
+            "method": self.method,
+            self.target: self.prediction,
+        }
+        beside: dict[str, str | float | None] = {
+            f"{self.target}_std": self.std,
+            f"{self.target}_low": self.low,
+            f"{self.target}_high": self.high,
+            "unit": self.unit or None,
+            "interval": self.interval,
+            "unlike": self.unlike,
+            "source": self.source or None,
+            "seen_in": self.seen or None,
+            "warning": self.warning or None,
+        }
+        for key, value in beside.items():
+            if value is not None or unknown:
+                facts[f"{key}_" if key in facts else key] = "" if value is None else value
+        return facts
+
+    def fact_names(self) -> tuple[str, ...]:
+        """Return all names that `facts` can have for this target, known or not."""
+        return tuple(self.facts(unknown=True))
+
+    def remarks(self) -> dict[str, str | float]:
+        """Return what should be known beside the value, without what is empty."""
+        said = {
+            "interval": self.interval,
+            "unlike": self.unlike,
+            "seen_in": self.seen or None,
+            "warning": self.warning or None,
+        }
+        return {key: value for key, value in said.items() if value is not None}
 
     def to_dict(self) -> dict[str, object]:
         """Return plain values, ready for JSON."""
@@ -261,6 +314,9 @@ class Explanation:
             "prediction": self.prediction,
             "std": self.std,
             "std_source": self.std_source,
+            **({"std_words": self.std_words} if self.std_words else {}),
+            "low": self.low,
+            "high": self.high,
             "scores": self.scores.tolist(),
             "scores_std": None if self.scores_std is None else self.scores_std.tolist(),
             "scores_std_source": self.scores_std_source,
@@ -271,8 +327,7 @@ class Explanation:
             **({} if self.offset is None else {"offset": self.offset}),
             **({"tested": self.tested} if self.tested else {}),
             "symbols": list(self.atoms.get_chemical_symbols()),
-            **({"seen_in": self.seen} if self.seen else {}),
-            **({"warning": self.warning} if self.warning else {}),
+            **self.remarks(),
         }
 
     def _edges(self) -> dict[str, object]:
@@ -339,6 +394,12 @@ class Explanation:
             prediction=self.prediction,
             std=self.std,
             std_source=self.std_source,
+            std_words=self.std_words,
+            low=self.low,
+            high=self.high,
+            interval=self.interval,
+            unlike=self.unlike,
+            facts=self.facts(),
             scores=self.scores,
             scores_std=self.scores_std,
             scores_std_source=self.scores_std_source,

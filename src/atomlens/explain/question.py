@@ -5,6 +5,7 @@ The reader is shown what `predict` returns, so that is what is explained: with t
 atoms, the sum over the elements, and the probability of a class in it.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -153,6 +154,15 @@ class Question:
     def std(self) -> float:
         """Standard deviation of its error; NaN where nothing is known."""
         return float(self.deviations[0])
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Ends of the interval of the first structure's value; NaN where there are none."""
+        place = value_slices(self.trained.targets)[self.column]
+        if self.labels is not None or (self.target.is_spectrum and self.point is None):
+            return math.nan, math.nan
+        column = place.start + (self.point or 0)
+        return float(self.estimates.low[0, column]), float(self.estimates.high[0, column])
 
     @property
     def unit(self) -> str:

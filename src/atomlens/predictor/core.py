@@ -19,7 +19,7 @@ from atomlens.graphs import GraphStore
 from atomlens.machine import choose_device
 from atomlens.predictor.embedding import Embeddings, embed
 from atomlens.predictor.estimates import Estimates, spread_out
-from atomlens.predictor.evaluation import matching_values, score
+from atomlens.predictor.evaluation import matching_values, score, unseen
 from atomlens.predictor.explaining import explain_one
 from atomlens.predictor.inference import StepProgress, run_models
 from atomlens.predictor.inputs import (
@@ -294,6 +294,9 @@ class Predictor(TrainedModel):
     ) -> Metrics:
         """Compare predictions with the values of a data set.
 
+        Errors are of all structures, error estimates are judged on those alone that the model has
+        not learned from.
+
         Raises:
             DatasetError: a target is missing, or has another unit or other classes.
         """
@@ -302,7 +305,7 @@ class Predictor(TrainedModel):
             dataset.structures, n_workers=n_workers, device=device, progress=progress
         )
         prediction, true = mean_of_forms(prediction, true, dataset)
-        return score(prediction, true, self.record.means)
+        return score(unseen(prediction), true, self.record.means)
 
     @contextmanager
     def _seen_meanwhile(self, structures: StructureArrays) -> Iterator[Callable[[], _SeenIn]]:

@@ -1,6 +1,7 @@
 """Comparing predictions with the values of a data set."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,8 @@ def score(prediction: Prediction, true: Values, means: "Sequence[float] | Values
     """Return the metrics of predictions against true values (n, n_values); NaN is left out.
 
     Those of a spectrum are over all materials and points of the grid together. ``means`` are those
-    of the training part (`TrainingRecord.means`), with which the errors are compared.
+    of the training part (`TrainingRecord.means`), with which the errors are compared. Error
+    estimates are judged on all rows that have one; on new structures alone with `unseen`.
     """
     baseline = _baseline(prediction, means)
     targets: dict[str, RegressionMetrics | ClassificationMetrics] = {}
@@ -51,6 +53,61 @@ def score(prediction: Prediction, true: Values, means: "Sequence[float] | Values
             baseline=None if baseline is None else baseline[:, place].ravel(),
         )
     return Metrics(n_samples=len(prediction), n_failed=len(prediction.failures), targets=targets)
+
+
+LEARNED_FROM = ("train", "pretraining", "validation")
+"""Parts of a training whose structures say nothing of error estimates on new ones: weights, or
+the estimates themselves, were fitted to them."""
+
+
+def learned_from(prediction: Prediction) -> NDArray[np.bool_]:
+    """(n,) which inputs were known to the model, as far as its folder says."""
+    if not prediction.seen:
+        return np.zeros(len(prediction), dtype=np.bool_)
+    return np.isin(prediction.seen, LEARNED_FROM)
+
+
+def unseen(prediction: Prediction) -> Prediction:
+    """Return the prediction without error estimates of what the model has learned from.
+
+    With it `score` judges errors of all structures, and error estimates of new ones alone.
+    """
+    known = learned_from(prediction)[:, None]
+    if not known.any():
+        return prediction
+    return replace(
+        prediction,
+        std=np.where(known, np.nan, prediction.std),
+        interval_low=np.where(known, np.nan, prediction.interval_low),
+        interval_high=np.where(known, np.nan, prediction.interval_high),
+    )
+
+
+def without_coverage(prediction: Prediction, true: Values) -> Iterator[str]:
+    """Yield a sentence on each target of whose intervals these values say nothing, and why."""
+    known = learned_from(prediction)[:, None]
+    has = prediction.intervals or (False,) * len(prediction.targets)
+    places = zip(prediction.targets, value_slices(prediction.targets), has, strict=True)
+    for target, place, has_intervals in places:
+        values = np.isfinite(true[:, place]) & np.isfinite(prediction.values[:, place])
+        if target.kind != "regression" or not values.any():
+            continue
+        ends = np.isfinite(prediction.interval_low[:, place])
+        ends = values & ends & np.isfinite(prediction.interval_high[:, place])
+        if (ends & ~known).any():
+            continue
+        if ends.any():
+            why = (
+                "the model has learned from all structures that have one here; it takes others, "
+                "such as its test part"
+            )
+        elif has_intervals:
+            why = "all these structures are too unlike the training data for an error estimate"
+        elif np.isfinite(prediction.std[:, place]).any():
+            why = "the model has none: its validation part has fewer than nine values"
+        else:
+            why = "the model estimates no error: it had no validation part"
+        yield f"{target.name}: nothing can be said of 90 % intervals, as {why}."
 
 
 _ORDERED, _ENOUGH = 0.7, 10

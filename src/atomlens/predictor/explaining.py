@@ -20,6 +20,7 @@ from atomlens.explain import (
     default_method,
 )
 from atomlens.explain.spread import rank_stability, scores_of_thinned
+from atomlens.predictor.calibration import INTERVAL
 from atomlens.predictor.inputs import (
     Inputs,
     gather,
@@ -27,9 +28,12 @@ from atomlens.predictor.inputs import (
     read_rows,
     with_readers,
 )
+from atomlens.predictor.prediction import target_places
 from atomlens.predictor.samples import known_part
 from atomlens.predictor.tested import tested_sentence
 from atomlens.predictor.trained import TrainedModel
+from atomlens.printing import percent
+from atomlens.reports.wording import std_sentence
 from atomlens.structures.arrays import Structure, StructureArrays
 from atomlens.structures.bonding import BONDING, Bonding, bonding_of
 from atomlens.structures.options import AS_IT_IS
@@ -54,6 +58,9 @@ def explain_one(
     found = explainer.explain(question)
     spread = _spread(explainer, question, found)
     has_edges, has_std = question.nodes_are_atoms, bool(np.isfinite(question.std))
+    low, high = question.ends
+    has_ends = bool(np.isfinite(low) and np.isfinite(high))
+    unlike = question.estimates.unlike
     atoms = structures.to_atoms(0)
     if bonding is not None:
         atoms.info[BONDING] = bonding
@@ -65,7 +72,12 @@ def explain_one(
         method=method,
         prediction=question.value,
         std=question.std if has_std else None,
-        std_source=predictor.std_source if has_std else "none",
+        std_source=predictor.std_source if has_std else _why_none(predictor, question),
+        std_words=_std_words(predictor, question, has_std),
+        low=low if has_ends else None,
+        high=high if has_ends else None,
+        interval=INTERVAL if has_ends else None,
+        unlike=None if unlike is None else percent(float(unlike[0])),
         scores=found.scores,
         scores_std=spread.std,
         scores_std_source=spread.source,
@@ -81,6 +93,35 @@ def explain_one(
         doubts=with_readers(inputs, predictor.doubts(structures, question.estimates))[0],
         seen=known_part(predictor.seen_in(structures)[0]),
         source=inputs.sources[0] if inputs.sources else "",
+    )
+
+
+def _why_none(predictor: TrainedModel, question: Question) -> str:
+    """Return why no error estimate stands beside a value; see `Explanation.std_source`."""
+    if question.labels is not None:
+        return "none for a class"
+    place = target_places(predictor.targets)[question.target]
+    if predictor.std_source == "none":
+        return "none"
+    measured = any(c is not None for c in predictor.calibration.targets[place])
+    if not measured and predictor.std_source == "validation":
+        return "none for this property"
+    if np.isfinite(question.estimates.std[0, place]).any():
+        return "none for a mean"
+    return "none for this structure"
+
+
+def _std_words(predictor: TrainedModel, question: Question, has_std: bool) -> str:
+    """Return in a sentence where the error estimate comes from, or why there is none."""
+    if not has_std:
+        return std_sentence(_why_none(predictor, question))
+    place = target_places(predictor.targets)[question.target]
+    known = [c for c in predictor.calibration.targets[place] if c is not None]
+    return std_sentence(
+        predictor.std_source,
+        fitted=bool(known),
+        grows=any(c.growth > 0 for c in known),
+        per_atom=question.target.extensive,
     )
 
 

@@ -30,7 +30,9 @@ def write_explained_map(
     properties = _places(model, StructureArrays.from_atoms(structures)) | {
         "name": MapProperty(values=[e.name for e in explanations]),
         first.target: MapProperty(values=[e.prediction for e in explanations], unit=first.unit),
-        "error estimate": MapProperty(values=std, unit=first.unit),
+        "error estimate": MapProperty(values=std, unit=first.unit, description=_UNKNOWN),
+        **_unlike(np.array([np.nan if e.unlike is None else e.unlike for e in explanations])),
+        "warning": MapProperty(values=[e.warning for e in explanations]),
         first.method: MapProperty(
             values=np.concatenate([e.scores for e in explanations]),
             unit=first.score_unit,
@@ -78,16 +80,26 @@ def write_evaluated_map(
         }
         std = prediction.std[rows, column]
         if np.isfinite(std).any():
-            properties[f"{target.name} error estimate"] = MapProperty(values=std, unit=target.unit)
+            properties[f"{target.name} error estimate"] = MapProperty(
+                values=std, unit=target.unit, description=_UNKNOWN
+            )
     if prediction.unlike is not None:
-        properties["unlike"] = MapProperty(
-            values=prediction.unlike[rows],
-            unit="%",
-            description="share of the validation part that is nearer to the training data",
-        )
+        properties |= _unlike(prediction.unlike[rows])
+    properties["warning"] = MapProperty(values=[prediction.warnings[i] for i in rows.tolist()])
     atoms = [chosen.to_atoms(i) for i in range(len(chosen))]
     colour = f"{numbers[0][0].name} error" if numbers else X
     return write_map(atoms, properties, path, name=_title(model), x=X, y=Y, colour=colour)
+
+
+_UNKNOWN = "where there is none, the smallest of the others stands here; `warning` says why"
+
+
+def _unlike(values: Values) -> dict[str, MapProperty]:
+    """Return how unlike the training data structures are, if any is known."""
+    if not np.isfinite(values).any():
+        return {}
+    about = "share of the validation part that is nearer to the training data"
+    return {"unlike": MapProperty(values=values, unit="%", description=about)}
 
 
 def _places(model: Predictor, structures: StructureArrays) -> dict[str, MapProperty]:

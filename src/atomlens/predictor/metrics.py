@@ -21,6 +21,7 @@ _ROWS = (
     ("mad_mae", "MAD:MAE", False),
     ("r2", "R²", False),
     ("spearman", "Spearman", False),
+    ("n_judged", "values on which ± is judged", False),
     ("interval_coverage", "inside the 90 % interval", False),
     ("miscalibration_area", "miscalibration area", False),
     ("calibration_error", "calibration error", False),
@@ -57,6 +58,9 @@ class RegressionMetrics:
     """MAD over MAE: 1 for a mean predictor, above 5 usually called good."""
     mad_about: str = "these values"
     """Of what the mean is: ``training part`` or ``these values``."""
+    n_judged: int | None = None
+    """Values with an error estimate that was judged: of what was given (`unseen`) none that the
+    model has learned from, and none too unlike its data. None if there is no estimate."""
     coverage: dict[str, float] | None = None
     """Share of true values inside mean ± z std, by the share a normal distribution promises."""
     miscalibration_area: float | None = None
@@ -111,7 +115,7 @@ class Metrics:
         for name, figures in self.to_dict()["targets"].items():
             for field, label, has_unit in _ROWS:
                 value = figures.get(field)
-                if value is None:
+                if value is None or (field == "n_judged" and value == figures["n"]):
                     continue
                 unit = unit_text(figures.get("unit", "")) if has_unit else ""
                 text = str(value) if isinstance(value, int) else f"{value:.4g}"
@@ -228,6 +232,7 @@ def regression_metrics(
         mad=mad,
         mad_mae=mad / mae if mae > 0 else math.nan,
         mad_about="training part" if about_training else "these values",
+        n_judged=int(told.sum()) if told.any() else None,
         coverage=coverage,
         miscalibration_area=area,
         calibration_error=ence,

@@ -173,9 +173,10 @@ class Prediction:
         "<target>_high", "unit", "interval"}`` behind the cells of the table that the input came
         from; ``source`` is the file or text, ``_low`` and ``_high`` are the ends of the interval
         that holds the share ``interval`` of true values (0.9; all three only where the model has
-        calibrated intervals); ``unit`` is a dictionary by target if there are
-        several; a class is its name, with the probabilities of all classes instead of a standard
-        deviation; ``unlike`` is there if the model can say it, ``seen_in`` and ``warning`` only if
+        calibrated intervals, and None for an input that gets none); ``unit`` is a dictionary by
+        target if there are several; a class is its name, with the probabilities of all classes
+        instead of a standard deviation; ``unlike`` is there if the model can say it, ``seen_in``
+        and ``warning`` only if
         there is something to say; a failed input is ``{"name", "error"}``. A spectrum, its std and
         its ends are lists over ``grid``: ``{"name", "unit", "values"}``, by target if there are
         several grids. What would be called like a target is called differently (see
@@ -191,8 +192,8 @@ class Prediction:
         ``n_atoms``, for each target its value, ``_std`` and, where the model has calibrated
         intervals, ``_low`` and ``_high``, for a class its name and the probability of each as
         ``TARGET_CLASS``; ``unit`` (``TARGET_unit`` for several targets), ``interval`` (0.9, the
-        share of true values between the ends), ``seen_in``, ``warning`` and ``error``. Spectra have
-        one row a point of the grid.
+        share of true values between the ends, where there are ends), ``seen_in``, ``warning`` and
+        ``error``. Spectra have one row a point of the grid.
         """
         if self.has_spectra:
             return long_rows(self)
@@ -225,7 +226,7 @@ class Prediction:
         record |= self.unlike_record(i, names)
         units = {t.name: t.unit for t in self.targets}
         record[names["unit"]] = units if len(units) > 1 else self.targets[0].unit
-        record |= self.interval_cells(names)
+        record |= self.interval_cells(i, names)
         return record | self.remark_cells(i, names)
 
     def carried_cells(self, i: int, names: ColumnNames) -> dict[str, Any]:
@@ -249,9 +250,15 @@ class Prediction:
         """Return where an input came from, if that is known of any."""
         return {names["source"]: self.sources[i] or None} if self.sources else {}
 
-    def interval_cells(self, names: ColumnNames) -> dict[str, float]:
-        """Return what share of true values intervals promise to hold, if there are any."""
-        return {names["interval"]: INTERVAL} if any(self.intervals) else {}
+    def interval_cells(self, i: int, names: ColumnNames) -> dict[str, float | None]:
+        """Return what share of true values the intervals of an input promise to hold.
+
+        None for an input that has none; nothing if the model has none.
+        """
+        if not any(self.intervals):
+            return {}
+        has_one = bool(np.isfinite(self.interval_low[i]).any())
+        return {names["interval"]: INTERVAL if has_one else None}
 
     @property
     def has_ends(self) -> bool:
@@ -275,7 +282,7 @@ class Prediction:
             self.unlike_record(i, names)
             | self.ordered_cells(i, names)
             | names.units(self.targets)
-            | self.interval_cells(names)
+            | self.interval_cells(i, names)
             | {
                 names["seen_in"]: seen or None,
                 names["warning"]: str(self.doubts[i]) or None,

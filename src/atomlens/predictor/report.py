@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from atomlens.errors import ExplanationError, SettingsError
 from atomlens.explain import Explanation
 from atomlens.files import to_json, write_text
+from atomlens.predictor.evaluation import learned_from, without_coverage
 from atomlens.predictor.inference import StepProgress
 from atomlens.predictor.metrics import Metrics, normal_shares
 from atomlens.predictor.prediction import Prediction, target_places
@@ -128,7 +129,8 @@ def write_evaluation(
             std=std.ravel(),
             path=folder / f"parity{stem}.png",
         )
-        curve = calibration_curve((found - true[:, place]).ravel(), std.ravel())
+        judged = np.where(learned_from(prediction)[:, None], np.nan, std)
+        curve = calibration_curve((found - true[:, place]).ravel(), judged.ravel())
         if curve is not None:
             written.append(folder / f"calibration{stem}.png")
             draw_calibration(*curve, written[-1], title=target.name)
@@ -163,6 +165,7 @@ def _evaluation_page(
         title=f"{metrics.n_samples} structures, predicted and known",
         rows=metrics.to_rows(),
         judged=figures,
+        unjudged=tuple(without_coverage(prediction, true)),
         figures=[path for path in written if path.suffix == ".png"],
         notes=notes,
     )

@@ -1,6 +1,7 @@
 """What the reports draw: plain numbers, so that pictures know nothing of models."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,7 +39,7 @@ class ExplainedStructure:
     prediction: float
     std: float | None
     std_source: str
-    """ensemble, heteroscedastic, validation or none"""
+    """ensemble, heteroscedastic, validation, or why there is none (see `std_sentence`)"""
     scores: NDArray[np.float64]
     """(n_atoms,)"""
     scores_std: NDArray[np.float64] | None
@@ -46,6 +47,18 @@ class ExplainedStructure:
     baseline: float | None
     """what an uninformative explanation would give each atom"""
     model: str
+    std_words: str = ""
+    """where ``std`` comes from, a sentence; empty: as its source says"""
+    low: float | None = None
+    """lower end of the interval of the value"""
+    high: float | None = None
+    """upper end"""
+    interval: float | None = None
+    """share of true values between the ends"""
+    unlike: float | None = None
+    """percent of the validation part that is nearer to the training data"""
+    facts: Mapping[str, str | float] = field(default_factory=dict)
+    """what a file of the structure says of it as a whole"""
     scores_std_source: str = ""
     """ensemble, dropout, sampling, ensemble and sampling, or unknown"""
     rank_stability: float | None = None

@@ -46,10 +46,11 @@ function toExtxyz(structure) {
   if (structure.cell) facts.push(`Lattice="${structure.cell.flat().join(" ")}"`);
   const score = structure.method === "contribution" ? "contribution" : "attention"; // as `explain` writes it
   const columns = `species:S:1:pos:R:3:${score}:R:1` + (structure.scores_std ? `:${score}_std:R:1` : "");
-  facts.push(`Properties=${columns}`, `name=${quoted(structure.name)}`, `target=${quoted(structure.target)}`,
-    `method=${quoted(structure.method)}`);
-  const key = /^[A-Za-z_][\w.-]*$/.test(structure.target) ? structure.target : "prediction";
-  if (structure.prediction !== null) facts.push(`${key}=${structure.prediction}`);
+  facts.push(`Properties=${columns}`);
+  for (const [key, value] of Object.entries(structure.facts)) { // called as `explain` calls them
+    const name = /^[A-Za-z_][\w.-]*$/.test(key) ? key : key.startsWith(structure.target) ? `prediction${key.slice(structure.target.length)}` : null;
+    if (name !== null) facts.push(`${name}=${typeof value === "number" ? value : quoted(value)}`);
+  }
   if (structure.is_formula) facts.push("is_formula=T");
   facts.push(`pbc="${structure.pbc.map((p) => (p ? "T" : "F")).join(" ")}"`);
   const rows = structure.symbols.map((symbol, i) => [symbol, ...structure.positions[i], structure.scores[i],

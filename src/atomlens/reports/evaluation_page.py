@@ -10,6 +10,8 @@ from atomlens.reports.notebook import table_html
 from atomlens.reports.page import data_address, page_head, render_page, resource
 from atomlens.reports.prose import prose_html
 
+_MANY = 100
+"""Values from which on a share is taken as it is; of fewer, chance is allowed for."""
 _FAIR = 0.05
 """Difference of a share of 90 % up to which intervals are said to keep their promise."""
 
@@ -20,6 +22,7 @@ def write_evaluation_page(
     title: str,
     rows: Sequence[Mapping[str, Any]],
     judged: Sequence[Mapping[str, Any]],
+    unjudged: Sequence[str] = (),
     figures: Sequence[Path],
     notes: Sequence[str],
 ) -> Path:
@@ -29,12 +32,14 @@ def write_evaluation_page(
         path: Where to.
         title: What stands above.
         rows: The table of the figures of merit.
-        judged: Of each number that is predicted: ``target``, ``interval_coverage``,
-            ``miscalibration_area`` and ``calibration_error``, None where unknown.
+        judged: Of each number that is predicted: ``target``, ``n``, ``n_judged``,
+            ``interval_coverage``, ``miscalibration_area`` and ``calibration_error``, None where
+            unknown.
+        unjudged: Sentences on numbers of whose intervals nothing can be said.
         figures: Pictures, PNG.
         notes: Sentences below the table.
     """
-    said = [calibration_sentence(one) for one in judged]
+    said = [*(calibration_sentence(one) for one in judged), *unjudged]
     parts = [
         page_head(title, None),
         f"<section class='card'>{table_html(rows)}"
@@ -64,14 +69,17 @@ def calibration_sentence(figures: Mapping[str, Any]) -> str:
     inside, area = figures.get("interval_coverage"), figures.get("miscalibration_area")
     if inside is None or area is None:
         return ""
-    if abs(inside - 0.9) <= _FAIR:
-        word = "they keep their promise"
-    else:
-        word = "they are too narrow" if inside < 0.9 else "they are wider than they need to be"
+    n, n_judged = figures.get("n"), figures.get("n_judged")
+    of = ""
+    if n is not None and n_judged is not None and n_judged < n:
+        of = (
+            f"{n_judged} of {n} values have an error estimate and are of structures that the "
+            "model has not learned from. Of these, "
+        )
     text = (
-        f"{figures['target']}: {100 * inside:.0f} % of the true values lie inside the intervals "
-        f"that promise 90 %, so {word}. Over all levels, promised and found shares differ by "
-        f"{100 * area:.1f} % on average (miscalibration area)"
+        f"{figures['target']}: {of}{100 * inside:.0f} % of the true values lie inside the "
+        f"intervals that promise 90 %{_judgement(inside, n_judged)}. Over all levels, promised and "
+        f"found shares differ by {100 * area:.1f} % on average (miscalibration area)"
     )
     error = figures.get("calibration_error")
     if error is None:
@@ -80,6 +88,19 @@ def calibration_sentence(figures: Mapping[str, Any]) -> str:
         f"{text}; errors of structures with like ± differ from it by {100 * error:.0f} % on "
         "average (calibration error)."
     )
+
+
+def _judgement(inside: float, n: int | None) -> str:
+    """Return whether intervals keep their promise of 90 %, as far as n values tell (None: many)."""
+    from scipy.stats import binomtest
+
+    if n is not None and n < _MANY:
+        likely = binomtest(round(inside * n), n).proportion_ci(0.95)
+        if likely.low <= 0.9 <= likely.high:
+            return f"; so few values ({n}) do not tell whether they keep their promise"
+    if abs(inside - 0.9) <= _FAIR:
+        return ", so they keep their promise"
+    return ", so they are " + ("too narrow" if inside < 0.9 else "wider than they need to be")
 
 
 def _figure(picture: Path) -> str:

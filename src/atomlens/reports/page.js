@@ -61,6 +61,7 @@ class Page {
     this.$("target").textContent = `${s.target_text} =`;
     this.$("prediction").textContent = s.prediction_text;
     this.$("std-words").replaceChildren(...prose(s.sum_words ? `${s.sum_words} ${s.std_words}` : s.std_words));
+    this.$("beside").replaceChildren(...prose(s.beside_words));
     this.$("seen").textContent = s.seen_words;
     this.$("warning").replaceChildren(...prose(s.warning ? `⚠ ${s.warning}` : ""));
     for (const node of this.root.querySelectorAll("[data-score-unit], [data-unit]")) node.textContent = s.score_unit && `· scores in ${s.score_unit}`;

@@ -22,6 +22,8 @@ from atomlens.reports.drawing import drawing_payload
 from atomlens.reports.links import drawn_links
 from atomlens.reports.scene import Scene, build_scene, drawn_radius, periodicity, quaternion
 from atomlens.reports.wording import (
+    NO_STD,
+    beside_sentence,
     formula_parts,
     formula_text,
     little_difference,
@@ -72,9 +74,11 @@ def structure_payload(structure: ExplainedStructure) -> dict[str, Any]:
         "prediction": _finite(structure.prediction),
         "prediction_text": prediction_text(structure),
         "std": None if structure.std is None else _finite(structure.std),
-        "std_words": std_sentence("none" if structure.std is None else structure.std_source),
+        "std_words": structure.std_words or std_sentence(_std_source(structure)),
         "sum_words": sum_sentence(structure),
         "warning": structure.warning,
+        "beside_words": beside_sentence(structure),
+        "facts": file_facts(structure),
         "seen_words": seen_sentence(structure.seen),
         "baseline": None if baseline is None else _finite(baseline),
         "meaning": [
@@ -99,6 +103,27 @@ def structure_payload(structure: ExplainedStructure) -> dict[str, Any]:
         "drawing": drawing_payload(structure),
         "scene": None if scene is None else _scene_payload(scene),
         "links": [] if scene is None or edges is None else drawn_links(edges, scene),
+    }
+
+
+def _std_source(structure: ExplainedStructure) -> str:
+    """Return where the error estimate comes from; of what has none, that there is none."""
+    has_none = structure.std is None and structure.std_source not in NO_STD
+    return "none" if has_none else structure.std_source
+
+
+def file_facts(structure: ExplainedStructure) -> dict[str, str | float]:
+    """Return what a file of the structure says of it as a whole, numbers that are none left out."""
+    said = structure.facts or {
+        "name": structure.name,
+        "target": structure.target,
+        "method": structure.method,
+        structure.target: structure.prediction,
+    }
+    return {
+        key: value
+        for key, value in said.items()
+        if not (isinstance(value, float) and not math.isfinite(value))
     }
 
 

@@ -11,18 +11,23 @@ from atomlens.structures.arrays import chemical_formula
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
-STD_SOURCES = {
-    "ensemble": "± is how much the members of an ensemble disagree, times a factor, with a "
-    "constant part added in squares; both were fitted to the errors on validation structures.",
-    "heteroscedastic": "± is the error that the model itself expects for this structure, times a "
-    "factor, with a constant part added in squares; both were fitted to the errors on validation "
-    "structures.",
-    "ensemble + heteroscedastic": "± is how much the members of an ensemble disagree and the error "
-    "that they expect, times a factor, with a constant part added in squares; both were fitted to "
-    "the errors on validation structures.",
-    "validation": "± is the typical error on validation structures, the same for every input.",
-    "none": "This model gives no error estimate.",
+_STD_IS = {
+    "ensemble": "how much the members of an ensemble disagree",
+    "heteroscedastic": "the error that the model itself expects for this structure",
+    "ensemble + heteroscedastic": "how much the members of an ensemble disagree and the error that "
+    "they expect",
 }
+NO_STD = {
+    "none": "This model gives no error estimate.",
+    "none for this property": "This model gives no error estimate for this property: its "
+    "validation part had no value of it.",
+    "none for this structure": "The model estimates errors, but not for this structure: it is too "
+    "unlike those of the validation part, on whose errors the estimates rest.",
+    "none for a class": "A probability has no ±: it is itself what the model says of how sure it "
+    "is.",
+    "none for a mean": "A mean over a spectrum has no ±; each point of the spectrum has one.",
+}
+"""Why no ± stands beside a value, by what `std_source` says then."""
 
 _MEANINGS = {
     "attention": (
@@ -154,9 +159,51 @@ _STABLE = (
 """What orders of atoms are worth from which mean rank correlation on."""
 
 
-def std_sentence(source: str) -> str:
-    """Return in words where the error estimate comes from."""
-    return STD_SOURCES.get(source, f"± comes from: {source}.")
+def std_sentence(
+    source: str, *, fitted: bool = True, grows: bool = False, per_atom: bool = False
+) -> str:
+    """Return in words where the error estimate comes from, or why there is none.
+
+    Args:
+        source: ensemble, heteroscedastic, both with `` + ``, validation, or a key of ``NO_STD``.
+        fitted: Whether it was fitted to errors on validation structures.
+        grows: Whether it grows with the distance to the training data.
+        per_atom: Whether the property is a sum over atoms, whose error grows with their number.
+    """
+    if source in NO_STD:
+        return NO_STD[source]
+    far = "; it is larger far from the training data" if grows else ""
+    if source == "validation":
+        each = "for every atom" if per_atom else "for every input"
+        return f"± is the typical error on validation structures, the same {each}{far}."
+    if source not in _STD_IS:
+        return f"± comes from: {source}."
+    if not fitted:
+        return f"± is {_STD_IS[source]}, compared with no errors on validation structures."
+    return (
+        f"± is {_STD_IS[source]}, times a factor, with a constant part added in squares; both were "
+        f"fitted to the errors on validation structures{far}."
+    )
+
+
+def beside_sentence(structure: ExplainedStructure) -> str:
+    """Return between which ends the true value lies, and how unlike the training data it is."""
+    sentences = []
+    if structure.low is not None and structure.high is not None and structure.interval:
+        ends = [alike(end, structure.std) for end in (structure.low, structure.high)]
+        unit = f" {structure.unit}".rstrip()
+        sentences.append(f"{100 * structure.interval:.0f} % interval: {' to '.join(ends)}{unit}.")
+    if structure.unlike is not None:
+        sentences.append(
+            f"`unlike` {structure.unlike:g}: so many percent of the validation structures are "
+            "nearer to the training data."
+        )
+    return " ".join(sentences)
+
+
+def alike(value: float, std: float | None) -> str:
+    """Return a number with as many decimals as the value beside an error has."""
+    return value_with_error(value, std).split(" ± ")[0]
 
 
 def seen_sentence(part: str) -> str:

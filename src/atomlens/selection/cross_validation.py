@@ -21,7 +21,7 @@ from atomlens.datasets.splits import Split, reduced_formulas
 from atomlens.errors import Failure, SettingsError, TrainingError
 from atomlens.files import to_json, write_text
 from atomlens.predictor import Metrics, Prediction, score
-from atomlens.predictor.evaluation import counted_known
+from atomlens.predictor.evaluation import counted_known, unseen, without_coverage
 from atomlens.predictor.inputs import gather
 from atomlens.predictor.metrics import RegressionMetrics
 from atomlens.predictor.report import compared_rows, draw_targets
@@ -56,16 +56,32 @@ class CrossValidation:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What makes the errors smaller than those on new structures, a sentence each."""
+        """What must be known to read the figures, a sentence each.
+
+        What makes errors smaller than those on new structures, and why coverages are missing.
+        """
         counted = counted_known([part for p in self.predictions for part in p.seen])
+        missing = self._without_coverage()
         if not counted:
-            return ()
+            return missing
         n = sum(len(fold) for fold in self.folds)
         return (
             f"Of the {n} samples {counted} were known to the model that predicted them, so the "
             "errors are too small for new structures (column seen_in of predictions.csv). Folds by "
             "composition keep rows of one structure together; what a pretraining (--from) had is "
             "known in every fold.",
+            *missing,
+        )
+
+    def _without_coverage(self) -> tuple[str, ...]:
+        """Return why intervals are not judged in some folds, a sentence for each reason."""
+        folds: dict[str, list[str]] = {}
+        for k, (fold, prediction) in enumerate(zip(self.folds, self.predictions, strict=True)):
+            for sentence in without_coverage(prediction, self.dataset.values[fold]):
+                folds.setdefault(sentence, []).append(str(k))
+        return tuple(
+            f"interval_coverage is empty in {_called(numbers, len(self.folds))}: {sentence}"
+            for sentence, numbers in folds.items()
         )
 
     def to_rows(self) -> list[dict[str, Any]]:
@@ -169,7 +185,7 @@ def cross_validate(
         prediction = predictor.predict(
             gather(dataset.structures.subset(fold)), device=_device(settings.accelerator)
         )
-        metrics.append(score(prediction, dataset.values[fold], predictor.record.means))
+        metrics.append(score(unseen(prediction), dataset.values[fold], predictor.record.means))
         predictions.append(prediction)
         if told is not None:
             told(k + 1, len(folds))
@@ -179,7 +195,7 @@ def cross_validate(
         folds=folds,
         metrics=tuple(metrics),
         predictions=tuple(predictions),
-        overall={"pooled": score(pooled, true)},
+        overall={"pooled": score(unseen(pooled), true)},
     )
     if folder is not None:
         found.save(folder)
@@ -264,7 +280,7 @@ def _pooled(
         errors=tuple(e for p in predictions for e in p.errors),
         doubts=tuple(d for p in predictions for d in p.doubts),
         unlike=None,
-        seen=(),
+        seen=tuple(s for p in predictions for s in p.seen),
         carried=(),
         spread=None,
         ordered_models=None,
@@ -280,6 +296,13 @@ def _figures(metrics: Metrics, target: str) -> dict[str, float | None]:
         names = ("mae", "rmse", "r2", "mad", "mad_mae", "interval_coverage")
     values = {name: getattr(found, name) for name in names}
     return {n: None if v is None or not np.isfinite(v) else float(v) for n, v in values.items()}
+
+
+def _called(numbers: Sequence[str], n_folds: int) -> str:
+    """Return in words which folds are meant."""
+    if len(numbers) == n_folds:
+        return "every fold"
+    return f"fold{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
 
 
 def _spread(values: Sequence[float]) -> float:

@@ -15,7 +15,7 @@ from atomlens.predictor.prediction import target_places
 from atomlens.predictor.samples import UNKNOWN
 from atomlens.printing import percent
 from atomlens.reports.payload import page_payload
-from atomlens.reports.wording import formula_text, number, value_with_error
+from atomlens.reports.wording import alike, formula_text, number, value_with_error
 from atomlens.targets import Target
 from atomlens.units import unit_text
 from atomlens.web.jobs import Job, Jobs
@@ -210,7 +210,7 @@ def _answer(
     text = f"{value_with_error(value, std)} {unit}".rstrip()
     interval = ""
     if low is not None and high is not None:
-        interval = f"90 % interval {_alike(low, std)} to {_alike(high, std)} {unit}".rstrip()
+        interval = f"90 % interval {alike(low, std)} to {alike(high, std)} {unit}".rstrip()
     return {
         "value": value,
         "std": std,
@@ -219,11 +219,6 @@ def _answer(
         "text": text,
         "interval_text": interval,
     }
-
-
-def _alike(value: float, std: float | None) -> str:
-    """Return a number with the decimals that stand in the value before it."""
-    return value_with_error(value, std).split(" ± ")[0]
 
 
 def _finite(value: float) -> float | None:

@@ -19,6 +19,10 @@ from atomlens.errors import (
     SettingsError,
     StructureError,
 )
+from atomlens.predictor import score
+from atomlens.predictor.evaluation import unseen, without_coverage
+from atomlens.predictor.metrics import RegressionMetrics
+from atomlens.reports.payload import page_payload
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
 
@@ -46,6 +50,30 @@ def test_an_explanation_carries_the_prediction_it_explains() -> None:
     assert (explained.target, explained.unit, explained.method) == ("homo", "eV", "attention")
 
 
+@pytest.mark.parametrize("name", ["H2O", "NH3"])  # NH3: training had no nitrogen
+def test_an_explanation_says_of_a_structure_what_predict_says(name: str) -> None:
+    model = make_predictor()
+    model = replace(model, record=replace(model.record, kinds=("molecule",)))
+    row = model.predict(molecule(name)).to_records()[0]
+    explained = model.explain(molecule(name))
+    facts, content = explained.to_atoms().info, explained.to_dict()
+    for key in ("homo", "homo_std", "homo_low", "homo_high", "unit", "interval", "warning"):
+        assert facts.get(key) == (row.get(key) if key == "unit" else pytest.approx(row.get(key)))
+    for key, column in {"std": "homo_std", "low": "homo_low", "high": "homo_high"}.items():
+        assert content[key] == pytest.approx(row[column])
+    assert content.get("interval") == row["interval"]
+    (shown,) = page_payload([explained.picture()])["structures"]
+    assert shown["facts"] == explained.facts()
+    assert "no error estimate" not in shown["std_words"]
+    if name == "NH3":
+        assert content["std_source"] == "none for this structure"
+        assert "not for this structure" in shown["std_words"]
+        assert (row["interval"], row["homo_low"]) == (None, None)
+    else:
+        assert (content["std_source"], row["interval"]) == ("validation", 0.9)
+        assert shown["beside_words"].startswith("90 % interval: ")
+
+
 def test_a_bare_formula_is_explained_atom_by_atom() -> None:
     explained = make_predictor(builder="formula").explain("Fe2O3", method="occlusion")
     assert explained.scores.shape == (5,)
@@ -58,6 +86,7 @@ def test_a_class_is_explained_by_its_probability() -> None:
     metal = Target(name="metal", kind="classification", classes=("no", "yes"))
     explained = make_predictor(HOMO, metal).explain(WATER, target="metal")
     assert 0.5 <= explained.prediction <= 1
+    assert explained.std_source == "none for a class"
     assert explained.unit in ("probability of no", "probability of yes")
 
 
@@ -94,6 +123,29 @@ def test_evaluation_compares_with_the_values_of_the_data_set() -> None:
     assert metrics["homo"].mae == pytest.approx(0.2, abs=1e-5)  # type: ignore[union-attr]
     assert (metrics.n_samples, metrics.n_failed) == (3, 0)
     json.dumps(metrics.to_dict(), allow_nan=False)
+
+
+def test_error_estimates_are_judged_on_what_the_model_has_not_learned_from() -> None:
+    prediction = make_predictor().predict([WATER, METHANE, ETHANOL])
+    true = prediction.values + np.array([[0.0], [9.0], [0.0]])
+    mixed = replace(prediction, seen=("train", "test", "validation"))
+    figures = score(unseen(mixed), true)["homo"]
+    assert isinstance(figures, RegressionMetrics)
+    assert (figures.n, figures.n_judged, figures.interval_coverage) == (3, 1, 0.0)
+    assert figures.mae == pytest.approx(3.0)
+    assert list(without_coverage(mixed, true)) == []
+    known = replace(prediction, seen=("train", "pretraining", "validation"))
+    (said,) = without_coverage(known, true)
+    assert "has learned from all structures" in said
+    assert score(unseen(known), true).to_dict()["targets"]["homo"]["interval_coverage"] is None
+    empty = np.full_like(prediction.std, np.nan)
+    bare = replace(prediction, interval_low=empty, interval_high=empty, intervals=(False,))
+    (said,) = without_coverage(bare, true)
+    assert "fewer than nine values" in said
+    (said,) = without_coverage(replace(bare, intervals=(True,)), true)
+    assert "too unlike" in said
+    (said,) = without_coverage(replace(bare, std=empty), true)
+    assert "no validation part" in said
 
 
 def test_evaluation_counts_what_failed() -> None:

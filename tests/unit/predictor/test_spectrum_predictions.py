@@ -113,7 +113,7 @@ def test_rows_of_a_table_are_points() -> None:
     assert rows[5]["eps_im"] == found.spectrum("eps_im")[0, 5]
     assert {tuple(row) for row in rows} == {tuple(rows[0])}
     failed = {k: v for k, v in rows[len(GRID)].items() if v and not k.endswith("_unit")}
-    assert set(failed) == {"name", "source", "interval", "error"}
+    assert set(failed) == {"name", "source", "error"}
 
 
 def test_targets_on_other_grids_follow_one_another() -> None:

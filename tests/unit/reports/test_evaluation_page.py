@@ -20,6 +20,13 @@ def test_the_sentence_says_whether_intervals_keep_their_promise(inside: float, w
     assert "calibration error" not in said
     assert "21 %" in calibration_sentence(figures | {"calibration_error": 0.21})
     assert calibration_sentence(figures | {"interval_coverage": None}) == ""
+    some = calibration_sentence(figures | {"n": 50, "n_judged": 10})
+    assert "10 of 50 values" in some
+    assert "so few values (10) do not tell" in some
+    assert "too narrow" in calibration_sentence(
+        figures | {"interval_coverage": 0.2, "n": 10, "n_judged": 10}
+    )
+    assert word in calibration_sentence(figures | {"n": 5000, "n_judged": 5000})
 
 
 def test_the_page_holds_table_plots_and_notes_and_nothing_of_it_is_markup(tmp_path: Path) -> None:

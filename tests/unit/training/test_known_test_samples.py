@@ -89,6 +89,7 @@ def test_cross_validation_of_a_pretrained_model_says_that_it_knows_the_folds(
     with pytest.warns(UserWarning, match=BEFORE):
         found = cross_validate(samples(NAMES), n_folds=2, out=tmp_path / "cv", **given)
     assert "12 in the pretraining were known" in found.remarks[0]
+    assert found.remarks[1].startswith("interval_coverage is empty in every fold: size: ")
     summary = json.loads((tmp_path / "cv" / "summary.json").read_text())
     assert summary["remarks"] == list(found.remarks)
     for k in (0, 1):
