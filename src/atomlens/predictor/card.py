@@ -2,16 +2,17 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from atomlens.elements import SYMBOLS
-from atomlens.models import MODELS
+from atomlens.models import MODELS, ClosedFormModel
+from atomlens.predictor.calibration import TargetCalibration
 from atomlens.predictor.evaluation import about_skill
 from atomlens.predictor.tested import number, tested_methods
 from atomlens.predictor.trained import TrainedModel
 from atomlens.printing import encodable, one_line
-from atomlens.targets import Target
+from atomlens.targets import Target, value_slices
 from atomlens.units import unit_text
 
 _METRICS = {
@@ -27,6 +28,10 @@ _METRICS = {
 }
 
 
+MEAN = "mean"
+"""The model that looks at nothing."""
+
+
 def model_card(predictor: TrainedModel) -> str:
     """Return the text of ``README.md``."""
     names = ", ".join(_plain(t.name) for t in predictor.targets)
@@ -38,18 +43,32 @@ def model_card(predictor: TrainedModel) -> str:
         "## How good it is\n\n" + _metrics(predictor),
         "## What the numbers do not mean\n\n" + _limits(predictor),
         "## How it was made\n\n" + _making(predictor),
-        "## Use\n\n" + _USE,
+        "## Use\n\n" + _use(predictor),
     ]
     return encodable("\n\n".join(sections) + "\n")
 
 
-_USE = """\
-    atomlens predict THIS_FOLDER molecules/
-    atomlens explain THIS_FOLDER molecule.xyz --out pages
+_EXAMPLES = {
+    "molecule": ("molecules/", "molecule.xyz", "CCO"),
+    "periodic structure": ("crystals/", "crystal.cif", "crystal.cif"),
+    "formula": ("formulas.csv", "Fe2O3", "Fe2O3"),
+}
 
-    import atomlens
-    model = atomlens.load("THIS_FOLDER")
-    model.predict("CCO").to_frame()"""
+
+def _use(predictor: TrainedModel) -> str:
+    """Return how to use the model, with inputs of a kind that it knows."""
+    kinds = predictor.kinds or (("formula",) if predictor.reads_formulas else ("molecule",))
+    many, one, given = _EXAMPLES[kinds[0]]
+    return "\n".join(
+        [
+            f"    atomlens predict THIS_FOLDER {many}",
+            f"    atomlens explain THIS_FOLDER {one} --out pages",
+            "",
+            "    import atomlens",
+            '    model = atomlens.load("THIS_FOLDER")',
+            f'    model.predict("{given}").to_frame()',
+        ]
+    )
 
 
 def _plain(text: str) -> str:
@@ -67,10 +86,16 @@ def _what(predictor: TrainedModel) -> str:
     n_weights = sum(p.numel() for p in predictor.models[0].parameters())
     n = len(predictor.models)
     members = "One model" if n == 1 else f"An ensemble of {n} models"
+    weights = f"{_counted(n_weights, 'weight')}{' each' if n > 1 else ''}"
+    reads = f"over the neighbours that the builder `{predictor.builder.name}` finds"
+    if not predictor.builder.needs_positions:
+        reads = "which reads the composition alone and no places of atoms"
+    if predictor.model_name == MEAN:
+        reads = "which says the mean of its training part of every input"
+    has = f" with {weights}" if n_weights else ""
     paper = f" Architecture: {kind.paper}." if kind.paper else ""
     lines = [
-        f"{members} with {n_weights:,} weights each, over the neighbours that the builder "
-        f"`{predictor.builder.name}` finds.{paper}",
+        f"{members}{has}, {reads}.{paper}",
         "",
         *(f"- {_code(t.name)}{_unit(t)}: {_describe(t)}" for t in predictor.targets),
     ]
@@ -132,18 +157,35 @@ def _metrics(predictor: TrainedModel) -> str:
         for name, figures in content.get("targets", {}).items():
             unit = figures.get("unit", "")
             values = [_figure(figures[key], key, unit) for key in _METRICS if _known(figures, key)]
-            lines.append(
-                f"- {part}, {_code(name)}, {figures.get('n', 0):,} values: {', '.join(values)}"
-            )
-    lines.append(
-        "\nThe model was chosen by its validation error, which is therefore a little too good; "
-        "the test part was looked at once, after training."
-        if "test" in parts
-        else "\nThe test part has not been looked at yet."
-    )
+            n_values = _counted(figures.get("n", 0), "value")
+            lines.append(f"- {part}, {_code(name)}, {n_values}: {', '.join(values)}")
+    lines += _about_parts(predictor, parts)
     lines += [f"\n⚠ {_plain(sentence)}" for sentence in about_skill(predictor)]
     lines += [_beside_others(predictor), _agreement(predictor), _faithful(predictor)]
     return "\n".join(line for line in lines if line)
+
+
+def _about_parts(predictor: TrainedModel, parts: Sequence[str]) -> list[str]:
+    """Return what the validation part has decided, and whether the test part was looked at."""
+    said = []
+    if "validation" in parts:
+        uses = ["the epoch that was kept"] if predictor.record.history else []
+        uses += ["the intervals"] if any(predictor.intervals) else []
+        if uses:
+            said.append(
+                f"The validation part decided about {' and '.join(uses)}, so its figures are a "
+                "little too good."
+            )
+    if "test" in parts:
+        said.append("The test part was looked at once, after training.")
+    elif predictor.record.split.get("test"):
+        said.append("The test part has not been looked at yet.")
+    return [f"\n{' '.join(said)}"] if said else []
+
+
+def _counted(n: int, noun: str) -> str:
+    """Return a number and what is counted: ``1 value``, ``2 values``."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def _beside_others(predictor: TrainedModel) -> str:
@@ -226,51 +268,148 @@ def _figure(value: float, key: str, unit: str) -> str:
     return f"{label} {value:.4g}{' ' + _plain(unit_text(unit)) if has_unit and unit else ''}"
 
 
-_FITTED = ", rescaled and with a constant part added in squares, both fitted to the validation part"
 _SOURCES = {
-    "ensemble": "the spread of the ensemble's members" + _FITTED,
-    "heteroscedastic": "the noise that the model predicts" + _FITTED,
-    "ensemble + heteroscedastic": "the spread of the ensemble's members and the noise they "
-    "predict" + _FITTED,
-    "validation": "the root mean squared error on the validation part, the same for every "
-    "structure (per atom, for extensive targets)",
+    "ensemble": "the spread of the ensemble's members",
+    "heteroscedastic": "the noise that the model predicts",
+    "ensemble + heteroscedastic": "the spread of the ensemble's members and the noise they predict",
 }
 
 
 def _limits(predictor: TrainedModel) -> str:
+    others = ", sizes or kinds of bonding" if predictor.builder.needs_positions else ""
     lines = [
-        "- The errors hold for structures like the training data. For other elements, sizes or "
-        "kinds of bonding they say nothing.",
-        "- An attention score is the share of an atom in the model's readout. It says where the "
-        "model looks, not what would change if the atom were removed, and it can be compared "
-        "inside one structure only.",
+        "- The errors hold for what is like the training data. For other elements"
+        f"{others or ' or kinds of compounds'} they say nothing."
+        if _measured(predictor)
+        else "- How large its errors are has not been measured.",
+        *_about_scores(predictor),
     ]
     about = predictor.record.about
     lines += [] if about is None else [f"- {sentence}" for sentence in about.not_for]
     if predictor.familiarity is not None:
+        refused = (
+            " At 100, and for elements and kinds of structure that training had not, no error is "
+            "estimated."
+        )
         lines.append(
             "- `unlike` is the share of the validation part (in percent) that is nearer to the "
-            "training data than the input, as the network sees them. Above 99 there is a warning. "
-            "At 100, and for elements and kinds of structure that training had not, no error is "
-            "estimated. A low number is no promise: two structures may look alike and differ."
+            "training data than the input, as the network sees them. Above 99 there is a warning."
+            f"{refused if _estimated(predictor) else ''} A low number is no promise: two "
+            "structures may look alike and differ."
         )
-    source = _SOURCES.get(predictor.std_source)
-    if source:
+    return "\n".join(lines + _about_errors(predictor))
+
+
+def _measured(predictor: TrainedModel) -> bool:
+    return any(isinstance(predictor.metrics.get(p), Mapping) for p in ("validation", "test"))
+
+
+def _about_scores(predictor: TrainedModel) -> list[str]:
+    """Return what scores of atoms mean, of the methods that this model has."""
+    model, lines = predictor.models[0], []
+    if predictor.model_name == MEAN:
+        return ["- It looks at no atom, so there is nothing to explain."]
+    if model.is_additive:
+        of = "that the prediction is"
+        if all(t.kind == "classification" for t in predictor.targets):
+            of = "from which probabilities are made"
         lines.append(
-            f"- The error estimate (`_std`) is {source}. The 90 % interval is split conformal: "
-            "nine of ten new values lie inside if they come from where the validation part did. "
-            f"{_how_calibrated(predictor)}"
+            f"- A contribution is the term of an atom in the sum {of}. It says how this model "
+            "shares out its prediction, not what would change if the atom were removed."
         )
-    else:
-        lines.append("- There was no validation part, so there is no error estimate.")
-    return "\n".join(lines)
+    if model.attends_to_atoms:
+        lines.append(
+            "- An attention score is the share of an atom in the model's readout. It says where "
+            "the model looks, not what would change if the atom were removed, and it can be "
+            "compared inside one structure only."
+        )
+    if not lines:
+        lines.append(
+            "- Every atom has the same share in its readout, so there is no attention to show. "
+            "`explain` shows how the prediction changes when the model is not shown an atom; a "
+            "structure with such a hole is one that it has not been trained on."
+        )
+    return lines
 
 
-def _how_calibrated(predictor: TrainedModel) -> str:
+def _estimated(predictor: TrainedModel) -> list[Target]:
+    """Return the targets whose error the model estimates."""
+    has_spread = predictor.std_source not in ("none", "validation")
+    places = zip(predictor.targets, value_slices(predictor.targets), strict=True)
+    return [
+        target
+        for target, place in places
+        if target.kind == "regression"
+        and (has_spread or any(c is not None for c in predictor.calibration.targets[place]))
+    ]
+
+
+def _about_errors(predictor: TrainedModel) -> list[str]:
+    """Return what `_std` and intervals are, of each group of targets that have the same."""
+    found: dict[str, list[str]] = {}
+    estimated = _estimated(predictor)
+    places = zip(
+        predictor.targets, value_slices(predictor.targets), predictor.intervals, strict=True
+    )
+    for target, place, has_interval in places:
+        if target.kind == "classification":
+            said = (
+                "A class has no error estimate: beside it stand the probabilities of all classes."
+            )
+        elif target not in estimated:
+            said = "There is no error estimate: the validation part had no value of it."
+            if not predictor.record.split.get("validation"):
+                said = "There was no validation part, so there is no error estimate."
+        else:
+            known = [c for c in predictor.calibration.targets[place] if c is not None]
+            said = f"The error estimate (`_std`) is {_source(predictor, target, known)}. "
+            said += _interval(predictor, known) if has_interval else _no_interval(known)
+        found.setdefault(said, []).append(_code(target.name))
+    return [
+        f"- {said}" if len(found) == 1 else f"- {', '.join(names)}: {said}"
+        for said, names in found.items()
+    ]
+
+
+def _source(predictor: TrainedModel, target: Target, known: Sequence[TargetCalibration]) -> str:
+    """Return where the error estimate of a target comes from."""
+    spread = _SOURCES.get(predictor.std_source)
+    grows = any(c.growth > 0 for c in known)
+    far = "; it grows with the distance to the training data" if grows else ""
+    if spread is None:
+        each = "atom" if target.extensive else "structure"
+        return f"the root mean squared error on the validation part, the same for every {each}{far}"
+    if not known:
+        return f"{spread}, which no errors of a validation part were compared with"
+    return (
+        f"{spread}, rescaled and with a constant part added in squares, both fitted to the "
+        f"validation part{far}"
+    )
+
+
+def _interval(predictor: TrainedModel, known: Sequence[TargetCalibration]) -> str:
+    """Return what an interval promises."""
+    said = (
+        "The 90 % interval is split conformal: nine of ten new values lie inside if they come from "
+        "where the validation part did."
+    )
+    return f"{said} {_how_calibrated(predictor, known)}".rstrip()
+
+
+def _no_interval(known: Sequence[TargetCalibration]) -> str:
+    """Return why there is no interval."""
+    n = max((c.n for c in known), default=0)
+    return (
+        f"There is no 90 % interval: it takes nine values of the validation part or more, and "
+        f"there {'was' if n == 1 else 'were'} {n or 'none'}."
+    )
+
+
+def _how_calibrated(predictor: TrainedModel, known: Sequence[TargetCalibration]) -> str:
     """Return what the validation part was used for, beside the interval."""
     share = predictor.record.settings.get("calibration_share")
     share = share if isinstance(share, float) and 0 < share < 1 else 0  # a file may say anything
-    n_folds = max((t.n_folds for t in predictor.calibration.targets if t is not None), default=0)
+    n_folds = max((t.n_folds for t in known), default=0)
     chosen = ""
     if share:
         chosen = f"{share:.0%} of the validation part was kept for it and chose no epoch."
@@ -301,10 +440,13 @@ def _making(predictor: TrainedModel) -> str:
     if record.started_from:
         lines.append(_start(record.started_from))
     if record.seconds:
+        took = f"{record.seconds:,.0f}" if record.seconds >= 1 else "less than 1"
         lines.append(
-            f"Trained for {record.seconds:,.0f} s on {record.device or 'an unknown device'}; ended "
-            f"because {record.ended}."
+            f"Trained for {took} s on {record.device or 'an unknown device'}; ended because "
+            f"{record.ended}."
         )
+        if isinstance(predictor.models[0], ClosedFormModel):
+            lines.append("Settings of epochs, steps, rates and losses have no part in it.")
     if record.settings:
         lines.append("\n| setting | value |\n|---|---|")
         lines += [f"| {_plain(key)} | {_code(value)} |" for key, value in record.settings.items()]

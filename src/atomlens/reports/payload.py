@@ -55,7 +55,7 @@ def structure_payload(structure: ExplainedStructure) -> dict[str, Any]:
     check_content(structure)
     atoms = structure.atoms
     is_formula = bool(atoms.info.get("is_formula"))
-    means, means_not = meaning(structure.method)
+    means, means_not = meaning(structure.method, structure.score_unit)
     scores, baseline = np.asarray(structure.scores, dtype=np.float64), structure.baseline
     little = differs_little(scores, baseline)
     scene, edges = None if is_formula else build_scene(atoms), structure.edges

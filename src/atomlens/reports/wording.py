@@ -46,6 +46,14 @@ _MEANINGS = {
         "not what nature would lose without the atom. Whether terms are also effects is "
         "measured by `atomlens faithful`.",
     ),
+    "contribution to a class": (
+        "The probability is made of a sum over atoms (of the logit of this class over the mean of "
+        "the others'; for two classes that is the logarithm of the odds), and the score of an atom "
+        "is its term in that sum.",
+        "A sum can be split in many ways: a term says how this model shares out its prediction, "
+        "not what nature would lose without the atom. Whether terms are also effects is "
+        "measured by `atomlens faithful`.",
+    ),
     "gradient": (
         "The score of an atom is the strength with which the predicted value answers to a small "
         "change of that atom's features.",
@@ -122,8 +130,10 @@ _ANY_METHOD = (
 )
 
 
-def meaning(method: str) -> tuple[str, str]:
+def meaning(method: str, score_unit: str = "") -> tuple[str, str]:
     """Return what a method's score means, and what it does not mean."""
+    if method == "contribution" and score_unit.startswith("logit"):
+        method = "contribution to a class"
     return _MEANINGS.get(method, _ANY_METHOD)
 
 

@@ -152,11 +152,16 @@ def _split_names(data: TrainingData) -> dict[str, tuple[str, ...]]:
     return {part: tuple(names[i] for i in getattr(data.split, part)) for part in parts}
 
 
+def _threads() -> str:
+    n = torch.get_num_threads()
+    return f"{n} thread{'' if n == 1 else 's'}"
+
+
 def device_name(device: torch.device) -> str:
     """Return what a reader calls the device."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"CPU, {torch.get_num_threads()} threads" if device.type == "cpu" else str(device)
+    return f"CPU, {_threads()}" if device.type == "cpu" else str(device)
 
 
 def draw(predictor: Predictor, data: TrainingData, folder: Path, accelerator: str = "cpu") -> bool:

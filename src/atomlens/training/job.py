@@ -153,6 +153,6 @@ def fit_in_closed_form(job: Job) -> MemberResult:
         best=model.state_dict(),
         history=(),
         seconds=perf_counter() - start,
-        ended="its weights have a formula",
+        ended="it is fitted in one go, without epochs",
         complete=True,
     )

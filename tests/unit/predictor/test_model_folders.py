@@ -1,6 +1,7 @@
 """Saving and loading models: whole or not at all, and never by unpickling."""
 
 import json
+import math
 import pickle
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,15 @@ import torch
 from made_predictors import ETHANOL, EVERY_KIND, WATER, make_predictor
 
 from atomlens.errors import ModelError
-from atomlens.predictor import TrainingRecord, load
+from atomlens.predictor import (
+    Calibration,
+    Predictor,
+    TargetCalibration,
+    TrainingRecord,
+    load,
+)
+from atomlens.predictor.card import model_card
+from atomlens.targets import Target
 
 
 @pytest.mark.parametrize("kind", sorted(EVERY_KIND))
@@ -199,6 +208,62 @@ def test_the_card_says_what_a_score_does_not_mean(tmp_path: Path) -> None:
     assert "not what would change if the atom were removed" in card
     assert "An ensemble of 2 models" in card
     assert "MAE 0.1 eV" in card
+
+
+def calibrated(quantile: float, *, n: int, **given: Any) -> Predictor:
+    """Return a predictor with another calibration."""
+    model = make_predictor(**given)
+    one = TargetCalibration(n=n, rmse=0.5, spread_factor=0.0, floor=0.5, quantile=quantile)
+    return replace(model, calibration=Calibration(targets=(one,)))
+
+
+def of_formulas() -> Predictor:
+    """Return a ridge that has learned from formulas."""
+    model = make_predictor(builder="formula")
+    return replace(model, record=replace(model.record, kinds=("formula",)))
+
+
+@pytest.mark.parametrize(
+    ("model", "said", "unsaid"),
+    [
+        (make_predictor(), ["An attention score", "90 % interval is"], ["contribution", "There"]),
+        (calibrated(math.inf, n=5), ["There is no 90 % interval", "there were 5"], ["interval is"]),
+        (calibrated(math.inf, n=1, n_members=2), ["there was 1", "members, resc"], ["interval is"]),
+        (
+            replace(make_predictor(), calibration=Calibration.nothing(1)),
+            ["no error estimate"],
+            ["90 % interval", "rescaled"],
+        ),
+        (
+            replace(make_predictor(n_members=2), calibration=Calibration.nothing(1)),
+            ["no errors of a validation part", "There is no 90 % interval"],
+            ["rescaled"],
+        ),
+        (
+            of_formulas(),
+            ["no attention to show", "composition alone", "Settings of epochs", "Fe2O3"],
+            ["An attention score", "kinds of bonding", "neighbours", "molecules/"],
+        ),
+        (
+            make_predictor(Target(name="metal", kind="classification", classes=("no", "yes"))),
+            ["A class has no error estimate"],
+            ["interval", "`_std`"],
+        ),
+        (
+            EVERY_KIND["many"],
+            ["- `homo`: The error estimate", "same for every atom", "- `metal`: A class"],
+            [],
+        ),
+    ],
+)
+def test_every_sentence_of_a_card_follows_from_what_the_model_has(
+    model: Predictor, said: list[str], unsaid: list[str]
+) -> None:
+    card = model_card(model)
+    for words in said:
+        assert words in card
+    for words in unsaid:
+        assert words not in card
 
 
 @pytest.mark.parametrize("kinds", ["formula", ["alloy"], {"molecule": 1}, 3, [["molecule"]]])
