@@ -360,7 +360,9 @@ class Predictor(TrainedModel):
             sources=inputs.sources,
             intervals=self.intervals,
         )
-        return one_row_each(rows, inputs.forms, inputs.is_conformer) if inputs.forms else rows
+        if not inputs.forms:
+            return rows
+        return one_row_each(rows, inputs.forms, inputs.is_conformer, inputs.whole_formulas)
 
 
 def _only_numbers(inputs: Inputs, found: Estimates) -> tuple[Inputs, Estimates]:

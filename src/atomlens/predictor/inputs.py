@@ -65,6 +65,8 @@ class Inputs:
     for others. Empty if there is none."""
     is_conformer: tuple[bool, ...] = ()
     """Of all inputs: True for conformers. Empty as `forms`."""
+    whole_formulas: tuple[str, ...] = ()
+    """Of all inputs: the formula of the crystal that an ordered model is of. Empty for none."""
     sources: tuple[str, ...] = ()
     """Of all inputs: path of the file, or the text, that each came from; empty for objects. Empty
     if nobody knows."""
@@ -362,14 +364,16 @@ def with_readers(inputs: Inputs, of_model: Sequence[tuple[str, ...]]) -> tuple[D
 def from_items(items: "Sequence[Atoms | Structure | Failure]") -> Inputs:
     """Return the inputs for structures and failures in order."""
     structures: list[Structure] = []
-    places, names, errors, forms, conformers = [], [], [], [], []
+    places, names, errors, forms, conformers, formulas = [], [], [], [], [], []
     for place, item in enumerate(items):
         if isinstance(item, Failure | Structure):
             forms.append(-1)
             conformers.append(False)
+            formulas.append("")
         else:
             forms.append(form_of(item))
             conformers.append("ordered_model" not in item.info)
+            formulas.append(str(item.info.get("disordered_formula", "")))
         if isinstance(item, Failure):
             names.append(item.name)
             errors.append(item.message)
@@ -387,6 +391,7 @@ def from_items(items: "Sequence[Atoms | Structure | Failure]") -> Inputs:
         errors=tuple(errors),
         forms=tuple(forms) if max(forms, default=-1) >= 0 else (),
         is_conformer=tuple(conformers) if max(forms, default=-1) >= 0 else (),
+        whole_formulas=tuple(formulas) if any(formulas) else (),
     )
 
 

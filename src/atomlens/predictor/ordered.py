@@ -1,6 +1,6 @@
 """One answer for a structure of several forms: ordered models of a crystal, conformers."""
 
-import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,23 +10,30 @@ from numpy.typing import NDArray
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.splits import first_forms
 from atomlens.predictor.prediction import Prediction
-from atomlens.structures.arrays import NO_DOUBTS, Doubts
-from atomlens.structures.disorder import name_of_forms
-from atomlens.targets import Target, value_slices
+from atomlens.structures.arrays import Doubts, StructureArrays, amounts_in, formula_of
+from atomlens.structures.disorder import name_of_forms, said_of_models
+from atomlens.targets import value_slices
 
 
 def one_row_each(
-    prediction: Prediction, models: Sequence[int], is_conformer: Sequence[bool] = ()
+    prediction: Prediction,
+    models: Sequence[int],
+    is_conformer: Sequence[bool] = (),
+    whole_formulas: Sequence[str] = (),
 ) -> Prediction:
     """Return a prediction with one row for the forms of each structure.
 
     The value is the mean over the models, the probabilities of classes too; the standard
-    deviation holds the spread between the models, which is a column of its own as well.
+    deviation holds the spread between the models, which is a column of its own as well. The
+    formula is that of the crystal, the number of atoms the mean in whole atoms, and a row is as
+    unlike the training data as the model that is most.
 
     Args:
         prediction: One row a model.
         models: By row: which form of its structure it is, counted from 0; -1 for others.
         is_conformer: By row: whether that is a conformer; by default none is.
+        whole_formulas: By row: formula of the crystal that an ordered model is of. By default the
+            row has that of the first of them.
     """
     groups: list[list[int]] = []
     for row, number in enumerate(models):
@@ -46,7 +53,11 @@ def one_row_each(
     counts = np.zeros(len(groups), dtype=np.int64)
     shapes = np.zeros(len(groups), dtype=np.int64)
     names = [p.names[i] for i in first]
+    formulas = [p.formulas[i] for i in first]
     doubts = [p.doubts[i] for i in first]
+    n_atoms = np.array(p.n_atoms[first])
+    unlike = None if p.unlike is None else np.array(p.unlike[first])
+    seen = [p.seen[i] for i in first] if p.seen else []
     places = list(zip(p.targets, value_slices(p.targets), strict=True))
     for k, (group, own) in enumerate(zip(groups, rows, strict=True)):
         if models[group[0]] < 0:
@@ -56,24 +67,32 @@ def one_row_each(
         (shapes if conformers else counts)[k] = len(own)
         if p.errors[own[0]]:
             continue
+        if whole_formulas and whole_formulas[own[0]]:
+            formulas[k] = whole_formulas[own[0]]
+        n_atoms[k] = round(float(p.n_atoms[own].mean()))
+        if unlike is not None and p.unlike is not None:
+            unlike[k] = _most(p.unlike[own])
+        if seen:
+            seen[k] = next((p.seen[i] for i in own if p.seen[i]), "")
         values[k] = p.values[own].mean(axis=0)
         spread[k] = p.values[own].std(axis=0)
         std[k] = np.sqrt((p.std[own] ** 2).mean(axis=0) + spread[k] ** 2)
         low[k] = p.interval_low[own].mean(axis=0) - spread[k]
         high[k] = p.interval_high[own].mean(axis=0) + spread[k]
-        for index, (_, place) in enumerate(places):
+        for index, (target, place) in enumerate(places):
+            if target.nonnegative:
+                low[k, place] = np.maximum(low[k, place], 0.0)
             given, mean = p.probabilities[index], shares[index]
             if given is not None and mean is not None:
                 mean[k] = given[own].mean(axis=0)
                 values[k, place] = int(mean[k].argmax())
                 spread[k, place] = np.nan
-        if not conformers:
-            doubts[k] = _words(p, own, spread[k], places)
+        doubts[k] = _words(p, own, conformers)
     return replace(
         p,
         names=tuple(names),
-        formulas=tuple(p.formulas[i] for i in first),
-        n_atoms=p.n_atoms[first],
+        formulas=tuple(formulas),
+        n_atoms=n_atoms,
         values=values,
         std=std,
         interval_low=low,
@@ -81,8 +100,8 @@ def one_row_each(
         probabilities=tuple(shares),
         errors=tuple(p.errors[i] for i in first),
         doubts=tuple(doubts),
-        unlike=None if p.unlike is None else p.unlike[first],
-        seen=tuple(p.seen[i] for i in first) if p.seen else (),
+        unlike=unlike,
+        seen=tuple(seen),
         carried=tuple(p.carried[i] for i in first) if p.carried else (),
         sources=tuple(p.sources[i] for i in first) if p.sources else (),
         spread=spread,
@@ -107,7 +126,18 @@ def mean_of_forms(
     runs = np.diff([*firsts.tolist(), len(dataset)]).tolist()
     forms = [i if n > 1 else -1 for n in runs for i in range(n)]
     conformers = [dataset.reading.get("disorder") != "enumerate"] * len(forms)
-    return one_row_each(prediction, forms, conformers), true[firsts]
+    formulas = [
+        formula
+        for start, n in zip(firsts.tolist(), runs, strict=True)
+        for formula in [_mean_formula(dataset.structures, start, n)] * n
+    ]
+    return one_row_each(prediction, forms, conformers, formulas), true[firsts]
+
+
+def _mean_formula(structures: StructureArrays, start: int, n: int) -> str:
+    """Return what n structures, one after the other, hold on average."""
+    numbers = structures.atomic_numbers[structures.offsets[start] : structures.offsets[start + n]]
+    return formula_of(amounts_in(numbers, np.full(len(numbers), 1 / n)))
 
 
 def _usable(prediction: Prediction, group: list[int]) -> list[int]:
@@ -115,16 +145,24 @@ def _usable(prediction: Prediction, group: list[int]) -> list[int]:
     return [i for i in group if not prediction.errors[i]] or group[:1]
 
 
-def _words(
-    p: Prediction, rows: list[int], spread: NDArray[np.float64], places: list[tuple[Target, slice]]
-) -> Doubts:
-    parts = [
-        f"{target.name} {float(spread[place.start]):.3g} {target.unit}".strip()
-        for target, place in places
-        if not target.is_spectrum and np.isfinite(spread[place.start])
-    ]
-    between = f"; they spread by {', '.join(parts)}" if parts else ""
-    mean = f"the mean of {len(rows)} ordered models{between}"
-    own = next((p.doubts[i] for i in rows if p.doubts[i]), NO_DOUBTS)
-    read = [re.sub(r"ordered model \d+ of \d+", "ordered models", text) for text in own.of_reader]
-    return Doubts(of_reader=tuple(read), of_model=(mean, *own.of_model))
+def _most(shares: NDArray[np.float64]) -> float:
+    known = shares[np.isfinite(shares)]
+    return float(known.max()) if len(known) else float("nan")
+
+
+def _words(p: Prediction, rows: list[int], conformers: bool) -> Doubts:
+    """Return what is said of some of the forms, and of how many of them if not of all."""
+    kind = "conformers" if conformers else "ordered models"
+    n = len(rows)
+    mean = [] if conformers else [f"the mean of {n} ordered model{'s' if n > 1 else ''}"]
+    of_reader = [[said_of_models(text) for text in p.doubts[i].of_reader] for i in rows]
+    return Doubts(
+        of_reader=tuple(_counted(of_reader, kind)),
+        of_model=(*mean, *_counted([p.doubts[i].of_model for i in rows], kind)),
+    )
+
+
+def _counted(said: Sequence[Sequence[str]], kind: str) -> list[str]:
+    counts = Counter(text for one in said for text in dict.fromkeys(one))
+    n = len(said)
+    return [f"{text} (so for {c} of {n} {kind})" if c < n else text for text, c in counts.items()]

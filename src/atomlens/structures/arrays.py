@@ -4,7 +4,7 @@ This module needs numpy alone, so that a machine without ase can train from a pa
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -304,7 +304,26 @@ def chemical_formula(atomic_numbers: NDArray[Any]) -> str:
     the metals.
     """
     numbers, counts = np.unique(np.asarray(atomic_numbers, dtype=np.int64), return_counts=True)
-    amounts = {SYMBOLS[z]: int(n) for z, n in zip(numbers, counts, strict=True)}
+    return formula_of({SYMBOLS[z]: float(n) for z, n in zip(numbers, counts, strict=True)})
+
+
+def amounts_in(numbers: NDArray[Any], shares: NDArray[np.float64]) -> dict[str, float]:
+    """Return how much there is of each element, by its symbol.
+
+    Args:
+        numbers: (n_atoms,) elements.
+        shares: (n_atoms,) of the cells in which each atom is there.
+    """
+    found, places = np.unique(np.asarray(numbers, dtype=np.int64), return_inverse=True)
+    amounts = np.bincount(places.reshape(-1), shares, minlength=len(found))
+    return {SYMBOLS[z]: float(n) for z, n in zip(found, amounts, strict=True)}
+
+
+def formula_of(amounts: Mapping[str, float]) -> str:
+    """Return the formula of so much of each element, in the order of `chemical_formula`.
+
+    Parts of an atom are given to four digits: ``Na3.6Cl4``.
+    """
     if {"C", "H"} <= amounts.keys():
         order = ["C", "H", *sorted(amounts.keys() - {"C", "H"})]
     else:
@@ -312,7 +331,14 @@ def chemical_formula(atomic_numbers: NDArray[Any]) -> str:
         if "O" in amounts:
             ranks["H"] = _BEFORE_BORON
         order = sorted(amounts, key=lambda symbol: ranks.get(symbol, -1))
-    return "".join(s + (str(amounts[s]) if amounts[s] > 1 else "") for s in order)
+    return "".join(f"{symbol}{_amount(amounts[symbol])}" for symbol in order)
+
+
+def _amount(amount: float) -> str:
+    whole = round(amount)
+    if abs(amount - whole) < 1e-6:
+        return "" if whole == 1 else str(whole)
+    return f"{amount:.4f}".rstrip("0") if amount < 1 else f"{amount:.3f}".rstrip("0").rstrip(".")
 
 
 def _if_any(warnings: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:

@@ -159,16 +159,8 @@ def atoms_of_sites(
         sites,
         np.zeros(len(sites), dtype=int),
         [None] * len(sites),
-        _kinds(shared)[sites],
     )
     return [atoms for atoms, _ in models_of(whole, partial, disorder)]
-
-
-def _kinds(shared: list[dict[str, float]]) -> NDArray[np.int_]:
-    """(n_sites,) the same number for sites that are shared alike: these are drawn together."""
-    known: dict[tuple[tuple[str, float], ...], int] = {}
-    keys = [tuple((s, round(share, 4)) for s, share in site.items()) for site in shared]
-    return np.array([known.setdefault(key, len(known)) for key in keys], dtype=int)
 
 
 def atoms_of_json(data: Mapping[str, Any], disorder: DisorderChoice = REFUSE) -> "list[Atoms]":

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 
+from atomlens.predictor.ordered import one_row_each
 from atomlens.predictor.prediction import Prediction
 from atomlens.structures.arrays import NO_DOUBTS, Doubts
 from atomlens.targets import Target
@@ -83,3 +84,30 @@ def test_a_frame_has_one_row_per_input_with_interval() -> None:
     assert frame["gap_high"].tolist()[2] == 2.4
     assert frame["error"].tolist() == ["", "what is this?", ""]
     assert frame["gap"].isna().tolist() == [False, True, False]
+
+
+def test_the_row_of_ordered_models_is_about_the_crystal() -> None:
+    several = prediction(
+        Target(name="gap", unit="eV", nonnegative=True),
+        Target(name="energy", unit="eV"),
+        names=("x-0000", "x-0001", "x-0002"),
+        formulas=("Na4", "Na4", "Na3"),
+        n_atoms=np.array([4, 4, 3]),
+        errors=("", "", ""),
+        values=np.array([[0.0, 0.0], [0.1, 0.3], [0.5, 0.9]]),
+        interval_low=np.array([[0.0, -1.0], [0.0, -0.7], [0.3, -0.1]]),
+        std=np.ones((3, 2)),
+        interval_high=np.ones((3, 2)),
+        unlike=np.array([10.0, 99.5, NAN]),
+        doubts=(NO_DOUBTS, Doubts(of_model=("it is unlike",)), NO_DOUBTS),
+        intervals=(True, True),
+    )
+    row = one_row_each(several, [0, 1, 2], [], ["Na3.6"] * 3).to_records()[0]
+    assert (row["name"], row["formula"], row["n_atoms"], row["unlike"]) == ("x", "Na3.6", 4, 99.5)
+    assert row["warning"] == (
+        "the mean of 3 ordered models; it is unlike (so for 1 of 3 ordered models)"
+    )
+    assert row["gap_low"] == 0.0  # the mean of the lower ends less the spread is below
+    assert row["energy_low"] < 0
+    assert row["gap_spread"] == np.std([0.0, 0.1, 0.5])
+    assert row["energy_spread"] == np.std([0.0, 0.3, 0.9])

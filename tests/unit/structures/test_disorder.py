@@ -125,7 +125,8 @@ def test_half_atoms_beside_each_other_exclude_each_other(tmp_path: Path) -> None
     path = written(tmp_path, HEADER.format(a=6, group="P 1") + rows)
     (atoms,) = models(path, disorder="majority")
     assert atoms.get_scaled_positions()[1, 1] == pytest.approx(0.04)
-    assert len(models(path, disorder="enumerate")) == 2
+    found = models(path, disorder="enumerate")
+    assert sorted(bool(a.positions[1, 1] > 3) for a in found) == [False] * 3 + [True] * 2
 
 
 def test_alternative_locations_of_an_mmcif_are_alternatives(tmp_path: Path) -> None:
@@ -159,7 +160,8 @@ def test_objects_and_json_of_pymatgen_and_optimade_are_ordered_too(tmp_path: Pat
         assert "disordered" in read_structures(given).failures[0].message
         (atoms,) = models(given, disorder="majority")
         assert atoms.get_chemical_formula() == "FeO"
-        assert len(models(given, disorder="enumerate")) == 2
+        found = models(given, disorder="enumerate")
+        assert sorted(a.symbols.count("Fe") for a in found) == [0, 0, 1, 1, 1]
 
 
 def test_the_atoms_that_stay_keep_their_charges(tmp_path: Path) -> None:
@@ -174,6 +176,65 @@ def test_an_ordered_crystal_is_the_same_by_every_choice(tmp_path: Path) -> None:
     found = [read(path, disorder=choice) for choice in ("refuse", "majority", "enumerate")]
     assert all(len(f) == 1 and "warnings" not in f[0].info for f in found)
     assert all(np.array_equal(f[0].positions, found[0][0].positions) for f in found)
+
+
+FCC = ("0 0 0", "0.5 0.5 0", "0.5 0 0.5", "0 0.5 0.5")
+
+
+def without_symmetry(folder: Path, *shares: dict[str, float]) -> Path:
+    """Write rock salt in P1: what each of its cations is, the last for all that follow."""
+    own = [shares[min(i, len(shares) - 1)] for i in range(4)]
+    pairs = zip(FCC, own, strict=True)
+    rows = [f"{e} {e} {at} {share}\n" for at, one in pairs for e, share in one.items()]
+    rows += [f"Cl Cl {at} 1\n" for at in ("0.5 0 0", "0 0.5 0", "0 0 0.5", "0.5 0.5 0.5")]
+    return written(folder, HEADER.format(a=5.6, group="P 1") + "".join(rows))
+
+
+def mean_amount(found: list[Atoms], symbol: str) -> float:
+    return float(np.mean([a.symbols.count(symbol) for a in found]))
+
+
+def test_the_mean_over_the_models_is_the_mean_over_the_disorder(tmp_path: Path) -> None:
+    found = models(without_symmetry(tmp_path, {"Na": 0.9}), disorder="enumerate")
+    assert mean_amount(found, "Na") == pytest.approx(3.6)
+    assert {a.symbols.count("Na") for a in found} == {3, 4}
+    assert {a.info["disordered_formula"] for a in found} == {"Na3.6Cl4"}
+    n_different = len({a.positions.tobytes() for a in found})
+    assert 1 < n_different < len(found) <= 8
+    assert f"of {len(found)} ({n_different} different)" in found[0].info["warnings"][-1]
+
+
+def test_places_that_are_alike_share_out_the_composition_without_symmetry(tmp_path: Path) -> None:
+    found = models(without_symmetry(tmp_path, {"Na": 0.5, "K": 0.5}), disorder="enumerate")
+    assert {a.get_chemical_formula() for a in found} == {"Cl4K2Na2"}
+    assert len({a.numbers.tobytes() + a.positions.tobytes() for a in found}) == 6  # all there are
+
+
+def test_places_that_are_not_alike_hold_the_composition_together(tmp_path: Path) -> None:
+    shares = ({"Na": 0.31, "K": 0.69}, {"Na": 0.47, "K": 0.53}, {"Na": 0.52}, {"K": 0.77})
+    found = models(without_symmetry(tmp_path, *shares), disorder="enumerate")
+    for symbol, share in (("Na", 1.3), ("K", 1.99)):
+        assert mean_amount(found, symbol) == pytest.approx(share, abs=1 / len(found))
+        assert all(abs(a.symbols.count(symbol) - share) < 2 for a in found)
+
+
+def test_a_chain_of_split_places_holds_its_occupancies(tmp_path: Path) -> None:
+    rows = "".join(f"O{i} O {0.1 * i} 0 0 {share}\n" for i, share in enumerate((0.3, 0.5, 0.4)))
+    path = written(tmp_path, HEADER.format(a=8, group="P 1") + rows + "Si Si 0.5 0.5 0.5 1\n")
+    found = models(path, disorder="enumerate", n_models=20)  # the first and the last can be there
+    taken = np.array(
+        [[(np.abs(a.positions[:, 0] - x) < 0.1).any() for x in (0, 0.8, 1.6)] for a in found]
+    )
+    assert taken.mean(axis=0) == pytest.approx([0.3, 0.5, 0.4], abs=0.051)
+    assert not (taken[:, :2].all(axis=1) | taken[:, 1:].all(axis=1)).any()
+
+
+def test_majority_says_which_of_equal_shares_it_took(tmp_path: Path) -> None:
+    rows = "K K 0 0 0 0.5\nNa Na 0 0 0 0.5\nO O 0.5 0.5 0.5 0.5\n"
+    path = written(tmp_path, HEADER.format(a=5, group="P 1") + rows)
+    (atoms,) = models(path, disorder="majority")
+    assert atoms.get_chemical_formula() == "KO"
+    assert "equal shares, K and Na, O and none, the first in the file" in atoms.info["warnings"][0]
 
 
 def test_an_unknown_choice_is_an_error() -> None:
