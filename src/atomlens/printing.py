@@ -103,6 +103,12 @@ def shown(value: Any) -> str:
     return cut(one_line(_SHOWN.repr(value)), 100)
 
 
+def kind_of_object(thing: Any) -> str:
+    """Return the class of an object with its article: ``an Atoms object``."""
+    name = one_line(type(thing).__name__)
+    return f"{'an' if name[:1] in tuple('AEIOaeio') else 'a'} {name} object"
+
+
 def percent(share: float) -> float | None:
     """Return a share in percent with one digit, cut and not rounded; None if it is no number.
 

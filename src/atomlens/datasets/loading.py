@@ -5,18 +5,19 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import numpy as np
 
 from atomlens.datasets import DATASETS
-from atomlens.datasets.base import Dataset
+from atomlens.datasets.base import Dataset, Sample
 from atomlens.datasets.columns import Kind, TargetOptions, parse_header
 from atomlens.datasets.folders import load_id_prop
 from atomlens.datasets.grids import Beyond, GridOptions
+from atomlens.datasets.in_memory import Held, dataset_of_samples, held_in, held_in_frame
 from atomlens.datasets.packed import load_packed
 from atomlens.datasets.polymorphs import Polymorphs, merge_polymorphs
-from atomlens.datasets.rows import dataset_of_table, load_inside
+from atomlens.datasets.rows import dataset_of_table, load_inside, with_energies
 from atomlens.datasets.sampling import keep_rows, sample_rows, usable
 from atomlens.datasets.sources import attribution
 from atomlens.datasets.sources.optical_nk import is_optical, optical_dataset
@@ -24,9 +25,7 @@ from atomlens.datasets.tables import frame_table, is_frame, is_table, read_table
 from atomlens.errors import DatasetError, MissingTargetError, SettingsError, unknown_name
 from atomlens.printing import NO_STDIN, is_stdin
 from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice
-
-if TYPE_CHECKING:
-    import pandas as pd
+from atomlens.structures.objects import as_list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +102,7 @@ class FileOptions:
 
 
 def load_dataset(
-    source: "str | Path | Dataset | pd.DataFrame",
+    source: Any,
     target: str | Sequence[str] | None = None,
     *,
     limit: int | None = None,
@@ -117,8 +116,11 @@ def load_dataset(
             with a column ``file`` (relative to the table), ``smiles``, ``formula`` or
             ``composition`` and target columns; an extxyz file, ase database, ase or pymatgen JSON
             or packed ``.npz`` file with the targets inside; a folder with ``id_prop.csv``
-            (CGCNN's habit); a DataFrame with the columns of a table, or with one of ase,
-            pymatgen or rdkit objects; or a `Dataset`.
+            (CGCNN's habit); a DataFrame (or dictionary of lists) with the columns of a table, or
+            with one of ase, pymatgen or rdkit objects; a list of such objects that hold their
+            values (``info`` and results of a calculator, ``properties``, entries with an energy);
+            a list of records, of pairs ``(structure, value)`` or ``(structure, {name: value})``;
+            ``(structures, values)``; a list of `Sample`; or a `Dataset`.
         target: Name of the target, or names of several; all by default. A table's header may
             carry the unit, as in ``homo [eV]``.
         limit: At most this many samples, drawn at random by ``seed``; with one seed, a smaller
@@ -153,7 +155,7 @@ def load_dataset(
 
 
 def load_known_targets(
-    source: "str | Path | Dataset | pd.DataFrame",
+    source: Any,
     targets: Sequence[str],
     **options: Any,
 ) -> Dataset:
@@ -196,18 +198,15 @@ def _load(
         _check_names(options, set(), source.name)
         return _finished(source, wanted, limit, seed)
     if is_frame(source):
-        return _read(Path("DataFrame"), wanted, limit, seed, options, source)
+        held = held_in_frame(source, wanted, options.get("structure_column"))
+        return _read(Path(held.where), wanted, limit, seed, options, held)
     if isinstance(source, str) and source.startswith(attribution.PREFIX):
         _check_names(options, set(), source)
         task = attribution.read_task(source)
         rows = sample_rows(len(task.smiles), limit, seed)
         return usable(attribution.task_dataset(task, rows), wanted)
     if not isinstance(source, str | os.PathLike):
-        raise DatasetError(
-            f"A data set is a name, a path, a DataFrame or a Dataset, and this is "
-            f"{type(source).__name__}; structures in memory are learned from with "
-            "AtomlensRegressor().fit(structures, values), or from a DataFrame that holds them."
-        )
+        return _in_memory(source, wanted, limit, seed, options)
     path = Path(source).expanduser()
     if is_stdin(str(source)):
         raise DatasetError(f"{source}: {NO_STDIN}.")
@@ -217,15 +216,39 @@ def _load(
     return _read(path, wanted, limit, seed, options, None)
 
 
+def _in_memory(
+    source: Any, wanted: tuple[str, ...], limit: int | None, seed: int, options: Mapping[str, Any]
+) -> Dataset:
+    """Take samples, structures that hold their values, pairs, records or columns."""
+    if isinstance(source, Sample):
+        source = [source]
+    elif isinstance(source, Iterable) and not isinstance(source, Mapping | tuple | bytes):
+        source = as_list(source)
+    if isinstance(source, list | tuple) and source and isinstance(source[0], Sample):
+        if not all(isinstance(one, Sample) for one in source):
+            raise DatasetError(
+                "Some entries of the list are samples of a data set and others are not; give "
+                "either samples or structures with their values."
+            )
+        _check_names(options, set(), "samples")
+        return _finished(dataset_of_samples(source), wanted, limit, seed)
+    held = held_in(source, wanted)
+    if held.structure_column is not None:
+        options = {"structure_column": held.structure_column, **options}
+    if held.name_column is not None:
+        options = {"name_column": held.name_column, **options}
+    return _read(Path(held.where), wanted, limit, seed, options, held)
+
+
 def _read(
     path: Path,
     wanted: tuple[str, ...],
     limit: int | None,
     seed: int,
     options: Mapping[str, Any],
-    frame: Any,
+    frame: Held | None,
 ) -> Dataset:
-    """Read a file or folder, or a DataFrame that is called ``path``."""
+    """Read a file or folder, or what was in memory and is called ``path``."""
     _check_names(options, {f.name for f in fields(FileOptions)}, str(path))
     about = FileOptions(**options)
     if about.energy_column is not None and about.polymorphs != "lowest":
@@ -255,7 +278,7 @@ def _without_polymorphs(
     limit: int | None,
     seed: int,
     options: FileOptions,
-    frame: Any,
+    frame: Held | None,
 ) -> Dataset:
     """Load all rows, the energies beside the targets, and take one row a formula."""
     energy = options.energy_column if options.polymorphs == "lowest" else None
@@ -279,7 +302,7 @@ def _from_path(
     limit: int | None,
     seed: int,
     options: FileOptions,
-    frame: Any,
+    frame: Held | None,
 ) -> Dataset:
     if frame is None:
         _refuse_idle(path, options, options_of(path))
@@ -295,18 +318,25 @@ def _from_path(
             options.name_column,
             None if folder is None else Path(folder).expanduser(),
         )
-        table = read_table(path, *places) if frame is None else frame_table(frame, *places)
+        table = (
+            read_table(path, *places)
+            if frame is None
+            else frame_table(frame.columns, *places, where=frame.where)
+        )
         if is_optical(table.columns):
             _refuse_idle(path, options, _OF_OPTICAL)
             optical = optical_dataset(table, str(path), options.grid, path.name.partition(".")[0])
             return _finished(optical, wanted, limit, seed)
+        about = options.for_targets()
+        if frame is not None and frame.has_results:
+            about = with_energies(table.columns, wanted, about)
         return dataset_of_table(
             path,
             table,
             wanted,
             limit,
             seed,
-            options.for_targets(),
+            about,
             options.for_grid(),
             options.for_forms(),
         )

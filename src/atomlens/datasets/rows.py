@@ -112,7 +112,7 @@ def load_inside(
             f"{path}: the structures carry no values to learn. Give a table with a column 'file' "
             "and target columns, or a folder with id_prop.csv."
         )
-    chosen = target_columns(columns, wanted, _with_energies(columns, wanted, options), str(path))
+    chosen = target_columns(columns, wanted, with_energies(columns, wanted, options), str(path))
     parts = [atoms.info.get("split") for atoms in structures]
     return assemble(
         path,
@@ -247,9 +247,7 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, (str, int, float, bool, np.number, np.bool_)) else None
 
 
-def _with_energies(
-    columns: Columns, wanted: Sequence[str], options: TargetOptions
-) -> TargetOptions:
+def with_energies(columns: Columns, wanted: Sequence[str], options: TargetOptions) -> TargetOptions:
     """Say about the energies of ase that are targets what ase says about them."""
     asked = {word.strip().lower() for word in wanted} or set(columns)
     energies = [name for name in _ASE_RESULTS if name in columns and name in asked]

@@ -178,15 +178,19 @@ def frame_table(
     structure_column: str | None = None,
     name_column: str | None = None,
     structure_folder: Path | None = None,
+    *,
+    where: str = "DataFrame",
 ) -> Table:
     """Take a DataFrame of pandas as a table; files that it names are relative to this folder.
+
+    Columns by header will do in its place; ``where`` says what it is, for messages.
 
     Raises:
         DatasetError: it has no column with structures.
     """
     return _taken_apart(
-        Path("DataFrame"),
-        _of_frame(frame),
+        Path(where),
+        frame if isinstance(frame, dict) else columns_of_frame(frame),
         False,
         {},
         structure_column,
@@ -195,7 +199,12 @@ def frame_table(
     )
 
 
-def _of_frame(frame: Any) -> dict[str, list[Any]]:
+def columns_of_frame(frame: Any) -> dict[str, list[Any]]:
+    """Return the columns of a DataFrame by header, their cells as a file would hold them.
+
+    Raises:
+        DatasetError: two of them have one name.
+    """
     names = [str(name) for name in frame.columns]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
@@ -711,7 +720,7 @@ def _frame(path: Path, suffix: str) -> dict[str, list[Any]]:
         warnings.warn(
             f"{path}: its first sheet {cut(sheets[0], 60)} was read, and not {others}", stacklevel=6
         )
-    return _of_frame(frame)
+    return columns_of_frame(frame)
 
 
 def _texts(

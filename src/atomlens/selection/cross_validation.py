@@ -129,7 +129,7 @@ class CrossValidation:
 
 
 def cross_validate(
-    data: "Dataset | str | Path",
+    data: Any,
     *,
     model: str | type | Any | None = None,
     target: str | Sequence[str] | None = None,
@@ -145,7 +145,7 @@ def cross_validate(
     """Train once a fold and predict each sample with the model that did not see it.
 
     Args:
-        data: A data set, its name or path.
+        data: As for `train`.
         model: As for `train`; each fold begins anew.
         target: What to learn; may be left out if there is only one.
         n_folds: Number of folds, at least 2.

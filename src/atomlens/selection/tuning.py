@@ -109,7 +109,7 @@ class Tuning:
 
 
 def tune(
-    data: "Dataset | str | Path",
+    data: Any,
     *,
     model: str | None = None,
     target: str | Sequence[str] | None = None,
@@ -130,7 +130,7 @@ def tune(
     ``train`` with the same split, or by `cross_validate`.
 
     Args:
-        data: A data set, its name or path.
+        data: As for `train`.
         model: Name of a model.
         target: What to learn; may be left out if there is only one.
         space: What to search, see `search_space`.

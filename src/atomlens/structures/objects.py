@@ -1,7 +1,8 @@
 """Objects of ase, pymatgen and rdkit as ase.Atoms. None of the three is imported in vain."""
 
 import math
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
-from atomlens.structures.arrays import Structure, chemical_formula, name_of
+from atomlens.printing import kind_of_object
+from atomlens.structures.arrays import Structure, StructureArrays, chemical_formula, name_of
 from atomlens.structures.checks import check_atoms, far_fractions
 from atomlens.structures.disorder import REFUSE, DisorderChoice, PartialAtoms, models_of
 from atomlens.structures.records import (
@@ -30,9 +32,9 @@ if TYPE_CHECKING:
 def atoms_of(thing: Any, disorder: DisorderChoice = REFUSE) -> "list[Atoms]":
     """Return an object as a new ase.Atoms with a name, or the ordered models of a disordered one.
 
-    Accepted are ase.Atoms, pymatgen Structure, Molecule and Composition (and their
-    relatives), rdkit Mol, and a structure of a data set. Raises StructureError for others and for
-    bad structures.
+    Accepted are ase.Atoms and rows of its data bases, pymatgen Structure, Molecule, Composition
+    and entries (and their relatives), rdkit Mol, and a structure or sample of a data set. Raises
+    StructureError for others and for bad structures.
     """
     models = _converted(thing, disorder)
     for i, atoms in enumerate(models):
@@ -44,6 +46,77 @@ def atoms_of(thing: Any, disorder: DisorderChoice = REFUSE) -> "list[Atoms]":
         note_doubts(atoms)
         atoms.info["name"] = name if len(models) == 1 else f"{name}-{i:04d}"
     return models
+
+
+def as_list(given: Any) -> list[Any]:
+    """Return the inputs that are meant, one by one: those of a list, column or data set, else one.
+
+    Objects of other packages that go through their atoms, as ase.Atoms do, are one input.
+    """
+    if isinstance(given, Structure):  # a tuple of arrays
+        return [given]
+    if isinstance(given, list | tuple):
+        return list(given)
+    held = getattr(given, "structures", None)  # of a data set
+    if isinstance(given, StructureArrays) or isinstance(held, StructureArrays):
+        return list(given if isinstance(given, StructureArrays) else held)
+    if isinstance(given, str | bytes | os.PathLike | Mapping) or hasattr(given, "columns"):
+        return [given]
+    if is_object(given) and not type(given).__module__.startswith("ase.io"):  # not a trajectory
+        return [given]
+    if hasattr(given, "tolist"):  # arrays of numpy, columns of pandas
+        return list(np.atleast_1d(given).tolist() if np.ndim(given) == 0 else given.tolist())
+    return list(given) if isinstance(given, Iterable) else [given]
+
+
+def values_of(thing: Any) -> dict[str, Any]:
+    """Return what an object of another package holds beside its atoms: numbers and texts by name.
+
+    Results of a calculator that are not of the atoms as they stand now are left out; what ``info``
+    says goes before them.
+    """
+    thing = _unwrapped(thing)
+    packages = _packages(thing)
+    found: dict[str, Any] = {}
+    if "ase" in packages:
+        info, calc = getattr(thing, "info", None), getattr(thing, "calc", None)
+        results = getattr(calc, "results", None)
+        if isinstance(results, Mapping) and not _is_stale(calc, thing):
+            found |= {k: v for k, v in results.items() if isinstance(v, Real)}
+        found |= info if isinstance(info, Mapping) else {}
+    elif "pymatgen" in packages:
+        found |= {"energy": thing.energy} if hasattr(thing, "correction") else {}
+        for held in (getattr(thing, "data", None), getattr(thing, "properties", None)):
+            found |= held if isinstance(held, Mapping) else {}
+    elif "rdkit" in packages and hasattr(thing, "GetPropsAsDict"):
+        found |= thing.GetPropsAsDict(includePrivate=False, includeComputed=False)
+        name = thing.GetProp("_Name") if thing.HasProp("_Name") else ""
+        found |= {"name": name} if name else {}
+    return {str(key): value for key, value in found.items() if _is_single(value)}
+
+
+def _is_single(value: Any) -> bool:
+    """Say whether a value is a number or a text, also one of numpy."""
+    return isinstance(value, str | Real | np.bool_) or (
+        isinstance(value, np.ndarray) and value.ndim == 0
+    )
+
+
+def _is_stale(calculator: Any, atoms: Any) -> bool:
+    """Say whether atoms have changed since a calculator had its results."""
+    try:
+        return bool(calculator.check_state(atoms))
+    except Exception:  # a calculator of whatever make
+        return False
+
+
+def _unwrapped(thing: Any) -> Any:
+    """Return what a row of an ase data base or a sample of a data set holds."""
+    if "ase" in _packages(thing) and hasattr(thing, "toatoms"):
+        atoms = thing.toatoms()
+        atoms.info.update(getattr(thing, "key_value_pairs", {}))
+        return atoms
+    return thing
 
 
 def is_object(thing: Any) -> bool:
@@ -58,9 +131,14 @@ def _packages(thing: Any) -> set[str]:
 
 
 def _converted(thing: Any, disorder: DisorderChoice) -> "list[Atoms]":
-    packages = _packages(thing)
     if isinstance(thing, Structure):
         return [thing.to_atoms()]
+    if "atomlens" in _packages(thing) and hasattr(thing, "identifier"):  # a sample of a data set
+        atoms = _copy(thing.atoms)
+        atoms.info["name"] = thing.identifier
+        return [atoms]
+    thing = _unwrapped(thing)
+    packages = _packages(thing)
     if "ase" in packages:
         from ase import Atoms
 
@@ -74,7 +152,7 @@ def _converted(thing: Any, disorder: DisorderChoice) -> "list[Atoms]":
         if isinstance(thing, Mol):
             return [_from_rdkit(thing)]
     raise StructureError(
-        f"a {type(thing).__name__} object is not a structure; give a path, SMILES or formula as "
+        f"{kind_of_object(thing)} is not a structure; give a path, SMILES or formula as "
         "text, ase.Atoms, a pymatgen Structure, Molecule or Composition, or an rdkit Mol"
     )
 
@@ -89,6 +167,8 @@ def _from_pymatgen(thing: Any, disorder: DisorderChoice) -> "list[Atoms]":
     from pymatgen.core import Composition
     from pymatgen.core.structure import SiteCollection
 
+    if isinstance(getattr(thing, "structure", None), SiteCollection):
+        thing = thing.structure  # an entry with its energy
     if isinstance(thing, SiteCollection):
         try:
             return atoms_of_object(thing, disorder)

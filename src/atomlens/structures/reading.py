@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeGuard
 
 from atomlens.errors import Failure, StructureError
-from atomlens.printing import clean_name
-from atomlens.structures.arrays import Structure, name_of, warnings_of
+from atomlens.printing import clean_name, kind_of_object
+from atomlens.structures.arrays import name_of, warnings_of
 from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice, form_of
 from atomlens.structures.files import files_in, kind_of, known_kinds, numbered, read_file, stem_of
 from atomlens.structures.molecules import conformers_of
-from atomlens.structures.objects import atoms_of
+from atomlens.structures.objects import as_list, atoms_of
 from atomlens.structures.options import FormsHeard, ReadingOptions
 from atomlens.structures.parts import Part, parts_of, read_part
 from atomlens.structures.records import (
@@ -161,7 +161,7 @@ def _tell_idle(choice: DisorderChoice, items: "Iterable[Atoms | Failure]") -> No
 def read_as(inputs: Input | Iterable[Input], options: ReadingOptions) -> ReadResult:
     """Read structures like `read_structures`, with the options in one object."""
     job = _job(options)
-    pieces = [piece for one in _listed(inputs) for piece in _pieces(one, job)]
+    pieces = [piece for one in as_list(inputs) for piece in _pieces(one, job)]
     read = _read_pieces(pieces, job, options.n_workers)
     both = [(item, source) for source, found in read for item in found]
     items = [item for item, _ in both]
@@ -209,7 +209,7 @@ def stream_as(
     Beside each list stands the path, or the text, that it came from; nothing for an object.
     """
     job = _job(options)._replace(in_parts=True)
-    pieces = [piece for one in _listed(inputs) for piece in _pieces(one, job)]
+    pieces = [piece for one in as_list(inputs) for piece in _pieces(one, job)]
     names, told = _Names(pieces), _Told()
     for source, found in _read_pieces(pieces, job, options.n_workers):
         structures = [item for item in found if not isinstance(item, Failure)]
@@ -295,16 +295,6 @@ def _all_failed(failures: list[Failure]) -> str:
     return (
         f"None of {len(failures)} structures can be used; the first problem: {failures[0].message}"
     )
-
-
-def _listed(inputs: Any) -> list[Any]:
-    if isinstance(inputs, Structure):  # a tuple of arrays
-        return [inputs]
-    if isinstance(inputs, (list, tuple, set, frozenset, Iterator)):
-        return list(inputs)
-    if hasattr(inputs, "tolist"):  # arrays of numpy, columns of pandas
-        return list(inputs.tolist())
-    return [inputs]
 
 
 class _Many(NamedTuple):
@@ -617,7 +607,7 @@ def _called(one: Any) -> str:
     if isinstance(one, (str, os.PathLike)):
         line = one_line(str(one))
         return line if len(line) <= 200 else line[:197] + "..."
-    return f"a {type(one).__name__} object"
+    return kind_of_object(one)
 
 
 def _make_names_unique(structures: "list[Atoms]") -> None:

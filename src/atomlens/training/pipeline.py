@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from atomlens.datasets.base import Dataset, Sample
+from atomlens.datasets.base import Dataset
 from atomlens.datasets.splits import Split, make_split
 from atomlens.errors import SettingsError, TrainingError
 from atomlens.machine import compiler
@@ -76,7 +76,7 @@ def default_model(dataset: Dataset) -> str:
 
 
 def train(
-    data: "Dataset | str | Path | Sequence[Sample]",
+    data: Any,
     *,
     model: str | type[PropertyModel] | Any | None = None,
     target: str | Sequence[str] | None = None,
@@ -90,7 +90,8 @@ def train(
     """Train a model and return it, calibrated on the validation part.
 
     Args:
-        data: A data set, its name or path, or a list of samples.
+        data: Anything that `load_dataset` takes: a data set, its name or path, a DataFrame, a list
+            of structures that hold their values, of pairs, records or samples.
         model: Name of a model, a class, or the configuration of one; by default the one that
             suits the data.
         target: What to learn, one name or several; may be left out if there is only one.
@@ -142,7 +143,7 @@ def train(
 
 
 def _train(
-    data: "Dataset | str | Path | Sequence[Sample]",
+    data: Any,
     model: str | None,
     target: str | Sequence[str] | None,
     out: Path | None,

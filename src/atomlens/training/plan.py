@@ -1,16 +1,14 @@
 """What a training is going to do, before any of it is done: data, neighbours, model, vectors."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets import load_dataset
-from atomlens.datasets.base import Dataset, Sample
-from atomlens.datasets.tables import is_frame
+from atomlens.datasets.base import Dataset
 from atomlens.elements import SYMBOLS
 from atomlens.elements.tables import element_table
 from atomlens.errors import DatasetError, Failure, SettingsError
@@ -28,19 +26,17 @@ where the builder's own limit depends on the structure."""
 
 
 def as_dataset(
-    data: "Dataset | str | Path | Sequence[Sample]",
+    data: Any,
     target: str | Sequence[str] | None,
     settings: TrainSettings,
 ) -> Dataset:
-    """Return the data set that is meant, with the chosen targets only.
+    """Return the data set that is meant, with the chosen targets only; see `load_dataset`.
 
     Raises:
         DatasetError: there is no such data set or target, or it is not said which target.
     """
     names = [target] if isinstance(target, str) else list(target or ())
-    whole = isinstance(data, Dataset | str | Path) or is_frame(data)
-    source: Any = data if whole else _from_samples(data)
-    dataset = load_dataset(source, names or None, limit=settings.limit, seed=settings.seed)
+    dataset = load_dataset(data, names or None, limit=settings.limit, seed=settings.seed)
     if not dataset.targets:
         raise DatasetError(f"{dataset.name}: there is no target to learn. Name one.")
     if not names and len(dataset.targets) > 1:
@@ -50,40 +46,6 @@ def as_dataset(
             f"{known}."
         )
     return dataset
-
-
-def _from_samples(given: Any) -> Dataset:
-    samples: list[Sample] = list(given) if isinstance(given, Iterable) else [given]
-    for sample in samples:
-        if not isinstance(sample, Sample):
-            raise DatasetError(
-                f"The data to learn from are a {type(given).__name__} with a "
-                f"{type(sample).__name__} in it; give a Dataset, the name of one, a path, a "
-                "DataFrame or a list of atomlens.datasets.Sample."
-            )
-    if not samples:
-        raise DatasetError("The list of samples is empty; there is nothing to learn from.")
-    names = list(dict.fromkeys(name for s in samples for name in s.targets))
-    for sample in samples:
-        for name, value in sample.targets.items():
-            if np.ndim(value):
-                raise DatasetError(
-                    f"{sample.identifier}: {name!r} has several values, and a sample does not say "
-                    "on which grid; give a Dataset whose Target has the grid."
-                )
-    structures = StructureArrays.from_structures(
-        structure._replace(name=sample.identifier)
-        for structure, sample in zip(
-            StructureArrays.from_atoms([s.atoms for s in samples]), samples, strict=True
-        )
-    )
-    values = [[s.targets.get(name, np.nan) for name in names] for s in samples]
-    return Dataset(
-        name="samples",
-        structures=structures,
-        targets=tuple(Target(name=name) for name in names),
-        values=np.array(values, dtype=np.float64).reshape(len(samples), len(names)),
-    )
 
 
 def choose_builder(
