@@ -17,6 +17,8 @@ Every message names the input, says what is wrong and what to do. The command li
 the message alone and exits with 2; a traceback means a bug.
 """
 
+import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -144,3 +146,19 @@ def unknown_name(kind: str, name: object, known: Iterable[object]) -> str:
     listed = ", ".join(names[:_MOST_NAMES])
     called = repr(asked) if isinstance(name, str) else asked
     return f"There is no {kind} {called}.{hint} Known: {listed}{more}."
+
+
+_BETWEEN = frozenset((__name__.partition(".")[0], "contextlib", "concurrent", "threading"))
+"""Packages whose lines stand between a user's line and a warning."""
+
+
+def warn(text: "str | Warning", category: type[Warning] = UserWarning) -> None:
+    """Warn as of the line outside of this package from which it was called: the user's."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and _package_of(frame.f_globals) in _BETWEEN:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, category, stacklevel=level)
+
+
+def _package_of(names: "dict[str, object]") -> str:
+    return str(names.get("__name__", "")).partition(".")[0]

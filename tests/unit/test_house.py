@@ -57,6 +57,23 @@ def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
         _ = atomlens.raed
 
 
+def test_warnings_are_given_by_the_function_that_finds_the_line_of_the_user() -> None:
+    package = ROOT / "src" / "atomlens"
+    own = [
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if re.search(r"\bwarnings\.warn(_explicit)?\(", path.read_text())
+    ]
+    assert own == ["errors.py"]
+
+
+def test_a_warning_from_deep_inside_is_of_the_line_of_the_user(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("smiles,formula,y\nCCO,CH4,1\nCCC,C3H8,2\n")
+    with pytest.warns(UserWarning, match="the column formula says 'CH4'") as heard:
+        atomlens.load_dataset(tmp_path / "table.csv")
+    assert {one.filename for one in heard} == {__file__}
+
+
 def test_the_version_is_said_once() -> None:
     assert atomlens.__version__ == _project()["version"]
     assert importlib.metadata.version("atomlens") == atomlens.__version__

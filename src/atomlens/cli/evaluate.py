@@ -1,7 +1,6 @@
 """``atomlens evaluate``: how far predictions are from known values."""
 
 import argparse
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from atomlens.cli.common import (
@@ -18,7 +17,7 @@ from atomlens.cli.common import (
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit, exit_code, usable_folder
 from atomlens.cli.progress import ProgressLine
-from atomlens.cli.reading import Reads, strict_dataset
+from atomlens.cli.reading import Reads
 
 if TYPE_CHECKING:
     from atomlens.datasets.base import Dataset
@@ -59,18 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Predict, compare, print the metrics, write the report."""
-    from atomlens.predictor import score
-    from atomlens.predictor.evaluation import (
-        about_sizes,
-        known_targets,
-        matching_values,
-        means_of,
-        unseen,
-        without_coverage,
-    )
-    from atomlens.predictor.inputs import gather
+    from atomlens.predictor.evaluation import about_sizes, without_coverage
     from atomlens.predictor.metrics import without_skill
-    from atomlens.predictor.ordered import mean_of_forms
     from atomlens.predictor.report import write_evaluation
     from atomlens.reports.tables import format_table
 
@@ -83,15 +72,8 @@ def run(options: argparse.Namespace) -> int:
     for remark in remarks:
         say(remark)
     unused = data.failures
-    targets = known_targets(model, data)
-    true = matching_values(data, targets)
     with ProgressLine("predicting", quiet=options.quiet) as progress:
-        inputs = gather(data.structures)
-        inputs = replace(inputs, sources=data.sources) if data.sources else inputs
-        prediction = model.predict(inputs, progress=progress)
-    prediction = prediction.of_targets([t.name for t in targets])
-    prediction, true = mean_of_forms(prediction, true, data)
-    metrics = score(unseen(prediction), true, means_of(model, targets))
+        prediction, true, metrics = model.compare(data, progress=progress)
     said = [*about_sizes(metrics)]
     if model.model_name != "mean":
         said += without_skill(metrics.to_dict()["targets"])
@@ -117,42 +99,17 @@ def run(options: argparse.Namespace) -> int:
 def load_evaluated(
     model: "Predictor", options: argparse.Namespace
 ) -> "tuple[Dataset, tuple[str, ...]]":
-    """Return the samples to predict, and what is to be said of them.
+    """Return the samples to predict, and what is to be said of them."""
+    from atomlens.predictor.evaluation import evaluated_data
 
-    They are read as the training data were; of these the part, of that the limit.
-    """
-    from atomlens.datasets.loading import load_dataset, load_known_targets
-    from atomlens.predictor.evaluation import (
-        about_known_structures,
-        about_missing_targets,
-        choose_part,
-    )
-    from atomlens.predictor.reading import reading_for
-
-    has_part = options.part != "all"
-    reading = reading_for(model, options.data, file_options(options, ()), strictly=has_part)
-    load = load_dataset if options.target else load_known_targets  # what is named must be there
-    wanted = chosen_targets(model, options.target)
-    given = dict(reading.options)
-    for about in ("kinds", "classes"):
-        if about in given:
-            given[about] = {name: said for name, said in given[about].items() if name in wanted}
-    data = load(
+    wanted = chosen_targets(model, options.target) if options.target else ()
+    found = evaluated_data(
+        model,
         options.data,
-        list(wanted),
-        limit=None if has_part else options.limit,
-        seed=int(model.record.settings.get("seed", 0)),
-        **given,
+        targets=wanted,
+        part=options.part,
+        limit=options.limit,
+        options=file_options(options, ()),
+        strict=options.strict,
     )
-    if options.strict:
-        data = strict_dataset(data)
-    missing = "" if options.target else about_missing_targets(model, data)
-    reading = replace(
-        reading, remarks=(*reading.remarks, *([f"warning: {missing}"] if missing else []))
-    )
-    if not has_part:
-        known = about_known_structures(model, data)
-        return data, (*reading.remarks, *([f"warning: {known}"] if known else []))
-    rows, remarks = choose_part(model, data, options.part)
-    part = data.subset(rows if options.limit is None else rows[: options.limit])
-    return part, (*reading.remarks, *(f"warning: {remark}" for remark in remarks))
+    return found.data, (*found.remarks, *(f"warning: {said}" for said in found.warnings))

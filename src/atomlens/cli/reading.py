@@ -5,14 +5,13 @@ A command declares ``READS``; the parser adds the options, and `reading_options`
 
 import argparse
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from atomlens.errors import Failure, SettingsError
+from atomlens.errors import SettingsError
 
 if TYPE_CHECKING:
-    from atomlens.datasets.base import Dataset
     from atomlens.structures.options import ReadingOptions
 
 OPTIONS = (
@@ -127,32 +126,3 @@ def reading_options(
         strict=options.strict,
         **{name: getattr(options, name) for name in PLACES},
     )
-
-
-def strict_dataset(data: "Dataset") -> "Dataset":
-    """Return the data set; samples that were read with a warning as failures (``--strict``).
-
-    Raises:
-        DatasetError: no sample is left.
-    """
-    import numpy as np
-
-    from atomlens.datasets.sampling import keep_rows
-    from atomlens.errors import DatasetError
-
-    said = data.structures.warnings
-    doubtful = np.array([bool(sentences) for sentences in said], dtype=np.bool_)
-    if not doubtful.any():
-        return data
-    failures = tuple(
-        Failure(name=data.structures.names[i], message=f"{'; '.join(said[i])} (--strict)")
-        for i in np.flatnonzero(doubtful).tolist()
-    )
-    if doubtful.all():
-        first = failures[0]
-        raise DatasetError(
-            f"{data.name}: every one of {len(data)} structures was read with a warning, the first "
-            f"is {first.name}: {first.message}"
-        )
-    kept = keep_rows(data, np.flatnonzero(~doubtful).astype(np.int64))
-    return replace(kept, failures=(*data.failures, *failures))

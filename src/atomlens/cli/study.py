@@ -18,7 +18,7 @@ from atomlens.cli.common import (
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit, exit_code, failure_sentence, usable_folder
 from atomlens.cli.progress import ProgressLine
-from atomlens.cli.reading import Reads, forms_given, reading_options, strict_dataset
+from atomlens.cli.reading import Reads, forms_given, reading_options
 from atomlens.cli.settings import read_assignments
 from atomlens.errors import DatasetError, Failure, SettingsError, StudyError, unknown_name
 from atomlens.files import to_json
@@ -252,6 +252,8 @@ def load_inputs(
         reason = f" {failure_sentence(data.failures[0])}" if data.failures else ""
         raise StudyError(f"{study.name}: there is no structure to study.{reason}")
     if options.strict:
+        from atomlens.datasets.sampling import strict_dataset
+
         data = strict_dataset(data)
     if not (study.leaves_out_known or options.all):
         trained = np.zeros(len(data), dtype=np.bool_)

@@ -16,7 +16,7 @@ from atomlens.cli.common import (
 )
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import default_folder, emit, failure_sentence
-from atomlens.cli.reading import Reads, strict_dataset
+from atomlens.cli.reading import Reads
 from atomlens.cli.recipes import GROUPS, RECIPE, recipe_from
 from atomlens.cli.settings import Groups, merge, read_assignments, read_config
 from atomlens.errors import Failure, MissingTargetError, SettingsError, unknown_name
@@ -192,6 +192,8 @@ def data_and_settings(options: argparse.Namespace) -> "tuple[Dataset, TrainSetti
         options.target = names
         data = load()
     if options.strict:
+        from atomlens.datasets.sampling import strict_dataset
+
         data = strict_dataset(data)
     if not known:
         settings = settings_from(options, config, default_model(data))

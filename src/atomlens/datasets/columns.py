@@ -15,7 +15,6 @@ of classes. Among the words of classes they are a class of their own, and a warn
 
 import math
 import re
-import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -30,7 +29,7 @@ from atomlens.datasets.numerals import (
     read_numerals,
     thousands_or_decimals,
 )
-from atomlens.errors import DatasetError, MissingTargetError, unknown_name
+from atomlens.errors import DatasetError, MissingTargetError, unknown_name, warn
 from atomlens.printing import clean_name, cut, shown
 from atomlens.targets import LARGEST_VALUE, Target
 
@@ -366,10 +365,9 @@ class _Column:
             )
         _tell_odd_classes(classes, name, where)
         if asked_for and len(classes) > max(10, n_known // 2):
-            warnings.warn(
+            warn(
                 f"{where}: the column {name!r} has {len(classes)} classes in {n_known} rows, too "
-                "few of each to learn from; if these are quantities, leave --classification out",
-                stacklevel=2,
+                "few of each to learn from; if these are quantities, leave --classification out"
             )
         return cls._numbered(texts, tuple(classes))
 
@@ -466,10 +464,9 @@ def _unit(header: str, said: str | None, where: str) -> str:
     if said is None:
         return written
     if written and written != said:
-        warnings.warn(
+        warn(
             f"{where}: the header of {name!r} says {written} and the unit that was given is "
-            f"{said}; that one is taken and no number is converted: correct whichever is wrong.",
-            stacklevel=6,
+            f"{said}; that one is taken and no number is converted: correct whichever is wrong."
         )
     return said
 
@@ -481,10 +478,9 @@ def _tell_few_numbers(numbers: NDArray[np.float64], name: str, where: str) -> No
     whole = bool(np.all(different == np.round(different)))
     if whole and 2 <= len(different) <= _FEW and len(known) >= 5 * len(different):
         shown = ", ".join(f"{v:g}" for v in different)
-        warnings.warn(
+        warn(
             f"{where}: {name!r} holds only the numbers {shown} and is learned as a number; if "
-            "they are names of classes, say --classification.",
-            stacklevel=6,
+            "they are names of classes, say --classification."
         )
 
 
@@ -496,10 +492,9 @@ def _tell_sentinels(numbers: NDArray[np.float64], name: str, where: str) -> None
     if not signs.any() or not len(rest) or known[signs].max() > rest.min() - 5 * np.ptp(rest):
         return
     found = ", ".join(f"{v:g}" for v in np.unique(known[signs]))
-    warnings.warn(
+    warn(
         f"{where}: {int(signs.sum())} values of {name!r} are {found}, which many programs write "
-        "where nothing is known; leave those cells empty if it means that.",
-        stacklevel=6,
+        "where nothing is known; leave those cells empty if it means that."
     )
 
 
@@ -507,19 +502,17 @@ def _tell_odd_classes(classes: Sequence[str], name: str, where: str) -> None:
     """Warn of a class that may mean an empty cell, and of classes that differ in case only."""
     nothing = [c for c in classes if is_missing(c)]
     if nothing:
-        warnings.warn(
+        warn(
             f"{where}: {nothing[0]!r} is a class of {name!r} like the others; leave the cells "
-            "empty if it means that nothing is known.",
-            stacklevel=6,
+            "empty if it means that nothing is known."
         )
     lowered = [c.lower() for c in classes]
     often = Counter(lowered)
     alike = [c for c in classes if often[c.lower()] > 1]
     if alike:
-        warnings.warn(
+        warn(
             f"{where}: {alike[0]!r} and {alike[1]!r} are two classes of {name!r}; write them in "
-            "one way if they are one.",
-            stacklevel=6,
+            "one way if they are one."
         )
 
 

@@ -22,7 +22,7 @@ from atomlens.datasets.sampling import keep_rows, sample_rows, usable
 from atomlens.datasets.sources import attribution
 from atomlens.datasets.sources.optical_nk import is_optical, optical_dataset
 from atomlens.datasets.tables import frame_table, is_frame, is_table, read_table
-from atomlens.errors import DatasetError, MissingTargetError, SettingsError, unknown_name
+from atomlens.errors import DatasetError, MissingTargetError, SettingsError, unknown_name, warn
 from atomlens.printing import NO_STDIN, is_stdin
 from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice
 from atomlens.structures.objects import as_list
@@ -146,7 +146,7 @@ def load_dataset(
         warnings.simplefilter("ignore", DeprecationWarning)  # of other packages
         dataset = _load(source, wanted, limit, seed, options)
     for warning in heard:
-        warnings.warn(warning.message, warning.category, stacklevel=2)
+        warn(warning.message, warning.category)
     if isinstance(source, Dataset):
         return dataset
     said = [str(w.message) for w in heard if issubclass(w.category, UserWarning)]

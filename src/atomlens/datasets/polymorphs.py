@@ -1,6 +1,5 @@
 """Several rows of one reduced formula: keep them, average them, or take the most stable one."""
 
-import warnings
 from dataclasses import replace
 from typing import Literal
 
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.sampling import keep_rows
 from atomlens.datasets.splits import reduced_formulas
-from atomlens.errors import SettingsError
+from atomlens.errors import SettingsError, warn
 
 Polymorphs = Literal["keep", "mean", "lowest"]
 
@@ -87,8 +86,7 @@ def _tell(dataset: Dataset, sizes: NDArray[np.int64], how: Polymorphs) -> None:
     several = sizes[sizes > 1]
     if len(several):
         what = "their means are" if how == "mean" else "the row of lowest energy of each is"
-        warnings.warn(
+        warn(
             f"{dataset.name}: {several.sum()} rows are polymorphs of {len(several)} formulas; "
-            f"{what} kept, {len(sizes)} rows in all.",
-            stacklevel=4,
+            f"{what} kept, {len(sizes)} rows in all."
         )

@@ -16,7 +16,7 @@ from atomlens.datasets.sampling import sample_rows
 from atomlens.datasets.spectra import has_spectra, spectrum_columns
 from atomlens.datasets.splits import fold_key, part_name
 from atomlens.datasets.tables import Table
-from atomlens.errors import DatasetError, Failure, StructureError
+from atomlens.errors import DatasetError, Failure, StructureError, warn
 from atomlens.printing import reason, shown
 from atomlens.structures.arrays import Structure, StructureArrays, name_of, structure_of
 from atomlens.structures.disorder import REFUSE, DisorderChoice, form_of, name_of_forms
@@ -53,10 +53,7 @@ def dataset_of_table(
     else:
         chosen = target_columns(columns, wanted, options, str(path))
         if grid.grid is not None or grid.grid_column is not None or grid.beyond != "hold":
-            warnings.warn(
-                f"{path}: it holds no spectra, so what is said about their grid is ignored",
-                stacklevel=4,
-            )
+            warn(f"{path}: it holds no spectra, so what is said about their grid is ignored")
     chosen = replace(chosen, problems=chosen.problems | table.problems)
     return assemble(
         path,
@@ -262,4 +259,4 @@ def _tell(path: Path, remarks: list[str]) -> None:
     """Pass on in one warning what the readers remarked about many rows."""
     if remarks:
         more = f" (and {len(remarks) - 1} more remarks)" if len(remarks) > 1 else ""
-        warnings.warn(f"{path}: {remarks[0]}{more}", stacklevel=4)
+        warn(f"{path}: {remarks[0]}{more}")

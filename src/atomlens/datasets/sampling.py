@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.splits import Split, first_forms
-from atomlens.errors import DatasetError, SettingsError
+from atomlens.errors import DatasetError, Failure, SettingsError
 
 
 def sample_rows(n: int, limit: int | None, seed: int) -> NDArray[np.int64]:
@@ -132,3 +132,27 @@ def shuffle_targets(dataset: Dataset, split: Split, seed: int) -> Dataset:
     for rows in (split.train, split.validation):
         values[rows] = values[np.random.default_rng(seed).permutation(rows)]
     return replace(dataset, values=values)
+
+
+def strict_dataset(data: Dataset) -> Dataset:
+    """Return the data set; samples that were read with a warning as failures (``--strict``).
+
+    Raises:
+        DatasetError: no sample is left.
+    """
+    said = data.structures.warnings
+    doubtful = np.array([bool(sentences) for sentences in said], dtype=np.bool_)
+    if not doubtful.any():
+        return data
+    failures = tuple(
+        Failure(name=data.structures.names[i], message=f"{'; '.join(said[i])} (--strict)")
+        for i in np.flatnonzero(doubtful).tolist()
+    )
+    if doubtful.all():
+        first = failures[0]
+        raise DatasetError(
+            f"{data.name}: every one of {len(data)} structures was read with a warning, the first "
+            f"is {first.name}: {first.message}"
+        )
+    kept = keep_rows(data, np.flatnonzero(~doubtful).astype(np.int64))
+    return replace(kept, failures=(*data.failures, *failures))

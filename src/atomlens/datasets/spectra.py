@@ -3,7 +3,6 @@
 A row has an array of points (``energy``) and arrays of the same length with the values there.
 """
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,7 +18,7 @@ from atomlens.datasets.columns import (
     target_columns,
 )
 from atomlens.datasets.grids import GridOptions, Spectrum, on_grid, parse_grid, sound_spectrum
-from atomlens.errors import DatasetError, MissingTargetError, unknown_name
+from atomlens.errors import DatasetError, MissingTargetError, unknown_name, warn
 from atomlens.targets import Target, value_slices
 
 POINTS = ("energy", "energies", "photon_energy")
@@ -162,11 +161,10 @@ def _gridded(
             values[row], held[row] = on_grid(spectrum, grid, options.beyond)
     n_held = int(held.any(axis=1).sum())
     if n_held:
-        warnings.warn(
+        warn(
             f"{where}: {n_held} of {len(spectra)} spectra of {target.name!r} end before "
             f"{grid[-1]:g} {target.grid_unit}, and their last value is held up to there; with "
-            "--beyond mask nothing is learned there.",
-            stacklevel=5,
+            "--beyond mask nothing is learned there."
         )
     return TargetColumns(targets=(target,), values=values, problems=problems, held=held)
 

@@ -12,7 +12,6 @@ import csv
 import io
 import re
 import sys
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from atomlens.boundary import net, parse_json, read_text, regular_size
 from atomlens.datasets.columns import is_missing
-from atomlens.errors import DatasetError, StructureError, missing_package
+from atomlens.errors import DatasetError, StructureError, missing_package, warn
 from atomlens.printing import clean_name, cut, is_number, reason, uncell
 from atomlens.structures.arrays import chemical_formula, name_of
 from atomlens.structures.disorder import REFUSE, DisorderChoice
@@ -278,10 +277,9 @@ def _with_others(
     unread = [known[k] for k in _HOLDERS if k in known and known[k] != used[0]]
     unread = [header for header in unread if _holds(columns[header])]
     if unread:
-        warnings.warn(
+        warn(
             f"{path}: the column {cut(unread[0], 60)!r} holds structures too and is not read; "
-            f"{cut(used[0], 60)!r} is",
-            stacklevel=3,
+            f"{cut(used[0], 60)!r} is"
         )
     formula = next((known[t] for t in ("formula", "composition") if t in known), None)
     beside: list[tuple[str, Callable[[Atoms, str], str]]] = []
@@ -318,7 +316,7 @@ def _held_against(
             if taken:
                 said = f"the column {cut(header, 60)} says {short(cell)}, but {taken}"
                 add_warning(atoms, said)
-                warnings.warn(f"{name_of(atoms)}: {said}", stacklevel=2)
+                warn(f"{name_of(atoms)}: {said}")
     return found
 
 
@@ -427,10 +425,9 @@ def _are_formulas(path: Path, header: str, cells: Sequence[Any], folder: Path) -
     both = both_among_formulas(text for text in texts if not isfile(_file_called(folder, text)))
     if both is None:
         return False
-    warnings.warn(
+    warn(
         f"{path}: the column {cut(header, 60)!r} holds formulas, so what is a SMILES as well "
-        f"({short(both)}) is taken for a formula; call the column smiles if it holds molecules",
-        stacklevel=3,
+        f"({short(both)}) is taken for a formula; call the column smiles if it holds molecules"
     )
     return True
 
@@ -464,7 +461,7 @@ def _from_cell(
                 "it is one"
             )
             add_warning(found[0], said)
-            warnings.warn(said, stacklevel=2)
+            warn(said)
         return found
     beside = _file_called(folder, text)
     if word == _FORMULAS:
@@ -717,9 +714,7 @@ def _frame(path: Path, suffix: str) -> dict[str, list[Any]]:
         raise DatasetError(f"{path}: this is not a readable {what} file ({said}).") from problem
     if suffix != ".parquet" and len(sheets) > 1:
         others = cut(", ".join(sheets[1:]), 200)
-        warnings.warn(
-            f"{path}: its first sheet {cut(sheets[0], 60)} was read, and not {others}", stacklevel=6
-        )
+        warn(f"{path}: its first sheet {cut(sheets[0], 60)} was read, and not {others}")
     return columns_of_frame(frame)
 
 

@@ -8,7 +8,6 @@ leaves no half cache, and what does not fit its header is built again.
 
 import hashlib
 import json
-import warnings
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from atomlens.boundary import parse_json, read_text, regular_size
-from atomlens.errors import Failure
+from atomlens.errors import Failure, warn
 from atomlens.files import cache_folder, discard_folder, whole_folder
 from atomlens.graphs import FIELDS, GraphStore
 from atomlens.graphs.store import CORE
@@ -71,10 +70,9 @@ def cached_store(
     try:
         whole_folder(folder, lambda part: _write(part, identity, built, structures))
     except OSError as problem:
-        warnings.warn(
+        warn(
             f"{folder.parent}: the graphs cannot be kept here ({problem.strerror or problem}), so "
-            "they will be built again next time. Set ATOMLENS_CACHE to another folder.",
-            stacklevel=2,
+            "they will be built again next time. Set ATOMLENS_CACHE to another folder."
         )
         return built
     return _read_or_discard(folder, identity, structures) or built
@@ -123,10 +121,7 @@ def _read_or_discard(
     try:
         return _read(folder, identity, structures)
     except Exception as problem:  # whatever happened to the files, the graphs can be made again
-        warnings.warn(
-            f"{folder}: the cached graphs are damaged ({reason(problem)}); they are built again.",
-            stacklevel=3,
-        )
+        warn(f"{folder}: the cached graphs are damaged ({reason(problem)}); they are built again.")
         with suppress(OSError):
             discard_folder(folder)
         return None

@@ -1,25 +1,32 @@
 """A trained model in use: load, save, predict, embed, explain, evaluate."""
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
-from atomlens.errors import AtomlensError, Failure
+from atomlens.errors import AtomlensError, Failure, warn
 from atomlens.explain import Explanation
 from atomlens.graphs import GraphStore
 from atomlens.machine import choose_device
+from atomlens.predictor.columns import named_targets
 from atomlens.predictor.embedding import Embeddings, embed
 from atomlens.predictor.estimates import Estimates, spread_out
-from atomlens.predictor.evaluation import matching_values, score, unseen
+from atomlens.predictor.evaluation import (
+    evaluated_data,
+    known_targets,
+    matching_values,
+    means_of,
+    score,
+    unseen,
+)
 from atomlens.predictor.explaining import explain_one
 from atomlens.predictor.inference import StepProgress, run_models
 from atomlens.predictor.inputs import (
@@ -44,6 +51,16 @@ from atomlens.structures.options import ReadingOptions, check_places
 _MANY = 64
 """Structures that are worth a thread of their own."""
 _SeenIn = tuple[str, ...]
+
+
+class Compared(NamedTuple):
+    """Predictions beside the values of a data set."""
+
+    prediction: Prediction
+    """One row a sample, of the targets that the data have values of"""
+    true: NDArray[np.float64]
+    """(n, n_values)"""
+    metrics: Metrics
 
 
 @final
@@ -286,26 +303,84 @@ class Predictor(TrainedModel):
 
     def evaluate(
         self,
-        dataset: Dataset,
+        data: Any,
         *,
+        target: str | Sequence[str] | None = None,
+        part: str = "all",
+        limit: int | None = None,
+        batch_size: int | None = None,
         n_workers: int = 0,
         device: str = "auto",
         progress: StepProgress | bool | None = None,
+        **options: Any,
     ) -> Metrics:
         """Compare predictions with the values of a data set.
 
         Errors are of all structures, error estimates are judged on those alone that the model has
         not learned from.
 
+        Args:
+            data: Anything that `load_dataset` takes: a path, a name, a DataFrame, a `Dataset`, a
+                list of structures that hold their values ... It is read as the training data were.
+            target: Which of the model's; by default those that the data have values of.
+            part: ``train``, ``validation`` or ``test``: the samples that were in this part of the
+                model's own training; by default ``all``.
+            limit: At most so many samples.
+            batch_size: As in `predict`.
+            n_workers: As in `predict`.
+            device: As in `predict`.
+            progress: As in `predict`.
+            **options: As for `load_dataset`; they go before those of the training.
+
+        Returns:
+            The errors of each target. Targets without values, and samples that the model has
+            learned from, are warned of.
+
         Raises:
-            DatasetError: a target is missing, or has another unit or other classes.
+            DatasetError: the data have none of the targets, or one in another unit or with other
+                classes.
+            SettingsError: no such target or part.
         """
-        true = matching_values(dataset, self.targets)
-        prediction = self.predict(
-            dataset.structures, n_workers=n_workers, device=device, progress=progress
+        named = (target,) if isinstance(target, str) else tuple(target or ())
+        known = [t.name for t in self.targets]
+        targets = tuple(named_targets(named, known, "this model"))
+        found = evaluated_data(self, data, targets=targets, part=part, limit=limit, options=options)
+        for sentence in found.warnings:
+            warn(sentence)
+        prediction, _, metrics = self.compare(
+            found.data,
+            batch_size=batch_size,
+            n_workers=n_workers,
+            device=device,
+            progress=progress,
         )
-        prediction, true = mean_of_forms(prediction, true, dataset)
-        return score(unseen(prediction), true, self.record.means)
+        _tell_failed(prediction.failures, len(prediction))
+        return metrics
+
+    def compare(
+        self,
+        data: Dataset,
+        *,
+        batch_size: int | None = None,
+        n_workers: int = 0,
+        device: str = "auto",
+        progress: StepProgress | bool | None = None,
+    ) -> Compared:
+        """Predict a data set: the answers beside its values, and the errors; see `evaluate`.
+
+        Raises:
+            DatasetError: it has none of the targets, or one in another unit or with other classes.
+        """
+        targets = known_targets(self, data) or self.targets
+        true = matching_values(data, targets)
+        inputs = gather(data.structures)
+        inputs = replace(inputs, sources=data.sources) if data.sources else inputs
+        prediction = self.predict(
+            inputs, batch_size=batch_size, n_workers=n_workers, device=device, progress=progress
+        )
+        prediction = prediction.of_targets([t.name for t in targets])
+        prediction, true = mean_of_forms(prediction, true, data)
+        return Compared(prediction, true, score(unseen(prediction), true, means_of(self, targets)))
 
     @contextmanager
     def _seen_meanwhile(self, structures: StructureArrays) -> Iterator[Callable[[], _SeenIn]]:
@@ -392,10 +467,7 @@ def _tell_failed(failures: Sequence[Failure], n: int) -> None:
     """Warn of inputs without an answer, whether reading, graph or model failed."""
     if failures:
         more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-        warnings.warn(
-            f"{len(failures)} of {n} inputs could not be used: {failures[0].message}{more}",
-            stacklevel=3,
-        )
+        warn(f"{len(failures)} of {n} inputs could not be used: {failures[0].message}{more}")
 
 
 def load(path: str | Path) -> Predictor:

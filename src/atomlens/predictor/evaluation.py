@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
+from atomlens.datasets.loading import load_dataset, load_known_targets
+from atomlens.datasets.sampling import sample_rows, strict_dataset
 from atomlens.datasets.splits import distinct_names, first_forms
-from atomlens.errors import DatasetError
+from atomlens.errors import DatasetError, SettingsError, unknown_name
 from atomlens.predictor.metrics import (
     ClassificationMetrics,
     Metrics,
@@ -18,7 +21,8 @@ from atomlens.predictor.metrics import (
     without_skill,
 )
 from atomlens.predictor.prediction import Prediction
-from atomlens.predictor.samples import find_part
+from atomlens.predictor.reading import reading_for
+from atomlens.predictor.samples import PARTS, find_part
 from atomlens.predictor.trained import TrainedModel
 from atomlens.targets import Target, value_slices
 
@@ -223,6 +227,76 @@ def _together(rows: NDArray[np.int64], data: Dataset) -> NDArray[np.int64]:
     if data.row_numbers is None or first_forms(data.row_numbers) is None:
         return rows
     return rows[np.argsort(data.row_numbers[rows], kind="stable")]
+
+
+class Evaluated(NamedTuple):
+    """Samples that a model is judged by."""
+
+    data: Dataset
+    remarks: tuple[str, ...]
+    """How they were read; a sentence each."""
+    warnings: tuple[str, ...]
+    """What must be known to judge the figures; a sentence each."""
+
+
+def evaluated_data(
+    model: TrainedModel,
+    source: Any,
+    *,
+    targets: Sequence[str] = (),
+    part: str = "all",
+    limit: int | None = None,
+    options: Mapping[str, Any] | None = None,
+    strict: bool = False,
+) -> Evaluated:
+    """Return the samples to predict: read as the training data were, the part of them, the limit.
+
+    Args:
+        model: That is judged.
+        source: Anything that `load_dataset` takes.
+        targets: Which of the model's; by default those that the data have values of.
+        part: Of the model's own training, or ``all``.
+        limit: At most so many.
+        options: For `load_dataset`; they go before those of the training.
+        strict: A sample that is read with a warning is a failure.
+
+    Raises:
+        DatasetError: the data have none of the targets, or none of the samples of the part.
+        SettingsError: no such part, or options contradict the training.
+    """
+    if part not in (*PARTS, "all"):
+        raise SettingsError(unknown_name("part", part, (*PARTS, "all")))
+    if limit is not None and limit < 1:
+        raise SettingsError(f"limit {limit}: it must be 1 or more.")
+    if isinstance(source, Iterator):
+        source = list(source)
+    has_part = part != "all"
+    reading = reading_for(model, source, options or {}, strictly=has_part)
+    wanted = tuple(targets) or tuple(t.name for t in model.targets)
+    if isinstance(source, Dataset) and not options:
+        missing = not targets and not known_targets(model, source)
+        data = source.select_targets(wanted) if targets or missing else source
+        data = data if has_part else data.subset(sample_rows(len(data), limit, _seed(model)))
+    else:
+        load = load_dataset if targets else load_known_targets  # what is named must be there
+        given = dict(reading.options)
+        for about in ("kinds", "classes"):
+            if about in given:
+                given[about] = {name: said for name, said in given[about].items() if name in wanted}
+        at_most = None if has_part else limit
+        data = load(source, list(wanted), limit=at_most, seed=_seed(model), **given)
+    data = strict_dataset(data) if strict else data
+    said = [] if targets else [about_missing_targets(model, data)]
+    if not has_part:
+        said.append(about_known_structures(model, data))
+        return Evaluated(data, reading.remarks, tuple(filter(None, said)))
+    rows, remarks = choose_part(model, data, part)
+    chosen = data.subset(rows if limit is None else rows[:limit])
+    return Evaluated(chosen, reading.remarks, tuple(filter(None, (*said, *remarks))))
+
+
+def _seed(model: TrainedModel) -> int:
+    return int(model.record.settings.get("seed", 0))
 
 
 NAMES_ONLY = (

@@ -1,7 +1,6 @@
 """Whatever a user has, as structures in a row; what cannot be used keeps its place."""
 
 import os
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -21,7 +20,7 @@ from atomlens.datasets.tables import (
     read_table,
 )
 from atomlens.elements import SYMBOLS
-from atomlens.errors import AtomlensError, DatasetError, Failure, GraphError, SettingsError
+from atomlens.errors import AtomlensError, DatasetError, Failure, GraphError, SettingsError, warn
 from atomlens.graphs import GraphStore
 from atomlens.models.base import PropertyModel
 from atomlens.neighbors.base import GraphBuilder
@@ -339,7 +338,7 @@ def _rows_of(given: Any, options: ReadingOptions) -> Iterator[InputRow]:
             yield InputRow(atoms, cells, source)
     if heard:
         more = f" (and {len(heard) - 1} more remarks)" if len(heard) > 1 else ""
-        warnings.warn(f"{path}: {heard[0]}{more}", stacklevel=4)
+        warn(f"{path}: {heard[0]}{more}")
 
 
 def plain_columns(table: Table) -> dict[str, list[Any]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from atomlens.datasets import DATASETS
+from atomlens.datasets.base import Dataset, Sample
 from atomlens.datasets.loading import FileOptions, options_of
 from atomlens.datasets.tables import headers_of, is_table
 from atomlens.errors import SettingsError
@@ -30,27 +31,30 @@ class Reading:
 
 
 def reading_for(
-    model: TrainedModel, source: str | Path, given: Mapping[str, Any], *, strictly: bool = False
+    model: TrainedModel, source: Any, given: Mapping[str, Any], *, strictly: bool = False
 ) -> Reading:
     """Return the options with which data are read for a model: those of its training.
 
     Args:
         model: Whose targets, classes and reading options hold.
-        source: What is read: a name in ``DATASETS``, a file or a folder.
+        source: What is read: a name in ``DATASETS``, a file or a folder, or data in memory.
         given: Options of the user, which go first.
         strictly: The rows must be those of the training, so other options are refused.
 
     Raises:
         SettingsError: an option contradicts the training.
     """
-    named = str(source) in DATASETS
+    in_memory = not isinstance(source, str | os.PathLike)
+    if in_memory and _is_read(source):
+        return Reading(options=dict(given))
+    named = not in_memory and str(source) in DATASETS
     kept = {k: v for k, v in model.record.reading.items() if k not in _OF_TARGETS}
     known = {f.name for f in fields(FileOptions)}
-    if named or Path(source).suffix.lower() == ".npz":
+    if named or (not in_memory and Path(source).suffix.lower() == ".npz"):
         same = named and str(source) == model.record.data
         kept = {k: v for k, v in kept.items() if same and k not in known}
         return Reading(options={**kept, **given}, remarks=_told(kept, given))
-    taken = options_of(Path(source).expanduser())
+    taken = known if in_memory else options_of(Path(source).expanduser())
     kept = {k: v for k, v in kept.items() if k in known & taken and _fits(k, v, source)}
     differing = [
         name
@@ -107,11 +111,20 @@ def _told(kept: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, ...]:
     return (f"Read as the training data were: {', '.join(taken)}.",) if taken else ()
 
 
-def _fits(name: str, value: Any, source: str | Path) -> bool:
+def _is_read(source: Any) -> bool:
+    """Say whether data are a data set, or samples of one, which nobody reads any more."""
+    one = source[0] if isinstance(source, list | tuple) and source else source
+    return isinstance(one, Dataset | Sample)
+
+
+def _fits(name: str, value: Any, source: Any) -> bool:
     """Say whether an option of the training can hold for this source."""
-    path = Path(source).expanduser()
     if name == "structure_folder":
         return os.path.isdir(os.path.expanduser(str(value)))
+    if not isinstance(source, str | os.PathLike):
+        columns = source if isinstance(source, Mapping) else getattr(source, "columns", ())
+        return name not in _PLACES or str(value) in map(str, columns)
+    path = Path(source).expanduser()
     if name in _PLACES:
         return os.path.isfile(path) and is_table(path) and str(value) in headers_of(path)
     return True

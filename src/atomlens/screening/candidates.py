@@ -16,7 +16,7 @@ from atomlens.datasets.columns import is_missing, parse_header
 from atomlens.datasets.splits import reduced_formulas
 from atomlens.datasets.tables import is_table, read_table
 from atomlens.elements import SYMBOLS
-from atomlens.errors import DatasetError, Failure, StructureError, StudyError
+from atomlens.errors import DatasetError, Failure, StructureError, StudyError, warn
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of
 from atomlens.targets import Target
 
@@ -62,7 +62,7 @@ def read_candidates(inputs: Sequence[str]) -> Dataset:
                 energies.append(found[1])
     if heard:  # the readers remark on single formulas; of many, one is enough
         more = f" (and {len(heard) - 1} more remarks)" if len(heard) > 1 else ""
-        warnings.warn(f"{heard[0].message}{more}", stacklevel=2)
+        warn(f"{heard[0].message}{more}")
     known = bool(np.isfinite(energies).any())
     return Dataset(
         name="candidates",

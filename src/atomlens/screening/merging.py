@@ -1,6 +1,5 @@
 """From shards to the result: duplicates merged, filtered, the best first, a shard at a time."""
 
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.errors import warn
 from atomlens.files import discard_file
 from atomlens.reports.journal import TableJournal
 from atomlens.screening.columns import (
@@ -77,11 +77,11 @@ def write_results(
     seen = _look_through(store, n_shards, wish)
     for one in (wish.where, wish.by):
         for doubt in () if one is None else one.doubts()[:1]:
-            warnings.warn(doubt, stacklevel=2)
+            warn(doubt)
     if seen.choices is not None:
         crystals, shapes = "disorder" in seen.choices, "conformers" in seen.choices
         for doubt in idle_forms(wish.forms, has_crystals=crystals, has_shapes=shapes):
-            warnings.warn(doubt, stacklevel=2)
+            warn(doubt)
     answered = seen.digests != 0
     first = np.arange(len(answered))
     if wish.merge:

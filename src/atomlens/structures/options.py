@@ -1,12 +1,11 @@
 """How inputs are read: everything that a user may have to say about it, in one object."""
 
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from atomlens.errors import Failure, SettingsError, unknown_name
+from atomlens.errors import Failure, SettingsError, unknown_name, warn
 from atomlens.structures.arrays import Structure, said_of, source_of
 from atomlens.structures.disorder import REFUSE, DisorderChoice
 
@@ -112,7 +111,7 @@ class FormsHeard:
     def tell(self) -> None:
         """Warn of them."""
         for sentence in self.idle():
-            warnings.warn(sentence, stacklevel=3)
+            warn(sentence)
 
 
 def choices_about(item: "Atoms | Structure") -> tuple[str, ...]:

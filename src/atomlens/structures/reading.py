@@ -2,14 +2,13 @@
 
 import glob
 import os
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeGuard
 
-from atomlens.errors import Failure, StructureError
+from atomlens.errors import Failure, StructureError, warn
 from atomlens.printing import clean_name, kind_of_object
 from atomlens.structures.arrays import name_of, warnings_of
 from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice, form_of
@@ -119,10 +118,9 @@ def read(
     if failures:
         shown = "; ".join(failure.message for failure in failures[:5])
         more = f"; and {len(failures) - 5} more" if len(failures) > 5 else ""
-        warnings.warn(
+        warn(
             f"{len(failures)} of {len(result.items)} structures cannot be used and were left out: "
-            f"{shown}{more}",
-            stacklevel=2,
+            f"{shown}{more}"
         )
     return structures
 
@@ -171,7 +169,7 @@ def read_as(inputs: Input | Iterable[Input], options: ReadingOptions) -> ReadRes
     told.hear(structures)
     told.tell()
     for sentence in job.left_out:
-        warnings.warn(sentence, stacklevel=2)
+        warn(sentence)
     sources = tuple(source for _, source in both)
     return ReadResult(items=tuple(map(options.judged, items)), sources=sources)
 
@@ -218,7 +216,7 @@ def stream_as(
         yield list(map(options.judged, found)), source
     told.tell()
     for sentence in job.left_out:
-        warnings.warn(sentence, stacklevel=2)
+        warn(sentence)
 
 
 def list_pieces(
@@ -239,7 +237,7 @@ def list_pieces(
             elif not isinstance(piece, str):
                 yield piece
     for sentence in job.left_out:
-        warnings.warn(sentence, stacklevel=2)
+        warn(sentence)
 
 
 def read_piece(
@@ -690,4 +688,4 @@ class _Told:
         for sentence, names in self.names.items():
             n_more = self.counts[sentence] - len(names)
             more = f" and {n_more} more" if n_more else ""
-            warnings.warn(f"{', '.join(names)}{more}: {sentence}", stacklevel=3)
+            warn(f"{', '.join(names)}{more}: {sentence}")

@@ -22,7 +22,7 @@ from itertools import islice
 from queue import SimpleQueue
 from typing import IO, Any, NamedTuple, Self
 
-from atomlens.errors import SettingsError, StructureError
+from atomlens.errors import SettingsError, StructureError, warn
 from atomlens.machine import n_cores
 
 _WORTH_IT = 2.0
@@ -61,7 +61,7 @@ class Outcome(NamedTuple):
     def get(self) -> Any:
         """Return the value or raise the error, after passing on the warnings."""
         for text, category in self.remarks:
-            warnings.warn(text, category, stacklevel=2)
+            warn(text, category)
         if self.error is not None:
             raise self.error
         return self.value

@@ -1,9 +1,8 @@
 """What a training tells while it runs. The library itself never prints."""
 
-import sys
-import warnings
 from dataclasses import dataclass, field
 
+from atomlens.errors import warn
 from atomlens.progress import ProgressBar
 
 
@@ -56,7 +55,7 @@ class TrainingProgress:
 
     def warning(self, text: str) -> None:
         """Hear what makes errors look smaller, or the model worse; a ``UserWarning`` if unheard."""
-        warnings.warn(text, stacklevel=_level_outside())
+        warn(text)
 
     def graphs(self, done: int, total: int) -> None:
         """Hear how many structures have their neighbours."""
@@ -66,15 +65,6 @@ class TrainingProgress:
 
     def epoch(self, state: TrainingState) -> None:
         """Hear about an epoch with its validation."""
-
-
-def _level_outside() -> int:
-    """Return the stack level, for whoever calls, of the first line outside of this package."""
-    level, frame = 1, sys._getframe(1)
-    package = __name__.partition(".")[0]
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] == package:
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 class TrainingBar(TrainingProgress):

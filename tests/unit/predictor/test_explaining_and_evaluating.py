@@ -5,12 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from ase import Atoms
 from ase.build import molecule
 from made_predictors import ETHANOL, HOMO, METHANE, WATER, make_predictor
 
-from atomlens.datasets import Dataset
+from atomlens.datasets import Dataset, load_dataset
 from atomlens.errors import (
     AtomlensError,
     DatasetError,
@@ -25,6 +26,8 @@ from atomlens.predictor.metrics import RegressionMetrics
 from atomlens.reports.payload import page_payload
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
+
+pytestmark = pytest.mark.filterwarnings("ignore:The model's folder was written by atomlens 0.1")
 
 
 @pytest.mark.parametrize("n_members", [1, 3])
@@ -152,6 +155,43 @@ def test_evaluation_counts_what_failed() -> None:
     atoms = [WATER, molecule("SH2")]
     metrics = make_predictor(n_elements=10).evaluate(dataset(np.zeros((2, 1)), HOMO, atoms))
     assert (metrics.n_samples, metrics.n_failed, metrics["homo"].n) == (2, 1, 1)
+
+
+def test_whatever_holds_values_is_evaluated(tmp_path: Path) -> None:
+    rows = "smiles,homo,other\nO,1,3\nC,2,4\nCCO,3,5\n"
+    (tmp_path / "table.csv").write_text(rows)
+    table = pd.read_csv(tmp_path / "table.csv")
+    data = load_dataset(table, "homo")
+    molecules = [WATER.copy(), METHANE.copy(), ETHANOL.copy()]
+    for i, atoms in enumerate(molecules, start=1):
+        atoms.info["homo"] = i
+    model = make_predictor(HOMO, Target(name="lumo", unit="eV"))
+    given = [
+        str(tmp_path / "table.csv"),
+        tmp_path / "table.csv",
+        table,
+        table.to_dict("records"),
+        data,
+        list(data),
+        zip(["smiles:O", "smiles:C", "CCO"], [1, 2, 3], strict=True),
+    ]
+    for one in given:
+        if isinstance(one, zip):
+            figures = model.evaluate(one, target="homo")
+        else:
+            with pytest.warns(UserWarning, match="no values of lumo") as heard:
+                figures = model.evaluate(one)
+            assert heard[0].filename == __file__
+        assert figures["homo"].mae == pytest.approx(model.evaluate(data, target="homo")["homo"].mae)  # type: ignore[union-attr]
+    assert model.evaluate(molecules, target="homo", limit=2).n_samples == 2
+    with pytest.raises(DatasetError, match="no such file"):
+        model.evaluate("none.csv")
+    with pytest.raises(SettingsError, match="Did you mean 'homo'"):
+        model.evaluate(table, target="hom")
+    with pytest.raises(SettingsError, match="Did you mean 'test'"):
+        model.evaluate(table, part="tset")
+    with pytest.raises(DatasetError, match="has none of the 1 samples"):
+        model.evaluate(table, target="homo", part="test")
 
 
 def test_another_unit_is_not_compared() -> None:

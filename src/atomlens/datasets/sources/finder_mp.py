@@ -8,7 +8,6 @@ only three of the six names stand in the README.
 """
 
 import re
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from atomlens.datasets.sampling import keep_rows, sample_rows, usable
 from atomlens.datasets.sources.archives import DAMAGE, open_members
 from atomlens.datasets.sources.deposits import Deposit, DepositFile
 from atomlens.datasets.sources.downloaded import DownloadedSource
-from atomlens.errors import DatasetError, Failure, StructureError
+from atomlens.errors import DatasetError, Failure, StructureError, warn
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of
 from atomlens.structures.cif.atoms import read_cif
 from atomlens.structures.formulas import from_formula
@@ -96,11 +95,10 @@ class FinderMp(DownloadedSource):
         dataset = usable(self._parsed(), targets)
         parts, conflicts = _agreed(dataset)
         if conflicts:
-            warnings.warn(
+            warn(
                 f"{self.name}: the files of {', '.join(t.name for t in dataset.targets)} put "
                 f"{conflicts} crystals into different parts, so that together these have no split "
-                "of their own; take one target, or name a split.",
-                stacklevel=2,
+                "of their own; take one target, or name a split."
             )
         dataset = replace(dataset, splits=parts)
         rows = sample_rows(len(dataset), limit, self.seed)

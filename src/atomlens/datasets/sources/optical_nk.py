@@ -5,7 +5,6 @@ package matminer ships the part on inorganic compounds. An entry has n and k at 
 eps = (n + i k)², at the photon energy h c / wavelength.
 """
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import util
@@ -21,7 +20,7 @@ from atomlens.datasets.sampling import keep_rows, sample_rows, usable
 from atomlens.datasets.sources.archives import open_members
 from atomlens.datasets.splits import reduced_formulas
 from atomlens.datasets.tables import Table, read_table
-from atomlens.errors import DatasetError, Failure, StructureError, missing_package
+from atomlens.errors import DatasetError, Failure, StructureError, missing_package, warn
 from atomlens.files import cache_folder
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of
 from atomlens.targets import Target
@@ -200,10 +199,7 @@ def _averaged(entries: Iterable[_Entry], grid: tuple[float, ...], where: str, na
             f"{where}: no entry covers {grid[0]:g} to {grid[-1]:g} eV; the first problem: {first}"
         )
     if n_corrected:
-        warnings.warn(
-            f"{where}: {n_corrected} entries have a measured k below zero, which is taken as 0.",
-            stacklevel=3,
-        )
+        warn(f"{where}: {n_corrected} entries have a measured k below zero, which is taken as 0.")
     every = Dataset(
         name=name,
         structures=StructureArrays.from_structures(structures),
@@ -226,11 +222,10 @@ def _one_a_formula(every: Dataset, n_short: int, where: str) -> Dataset:
     kept = keep_rows(every, first[order].astype(np.int64))
     several, points = int((sizes > 1).sum()), every.targets[0].grid
     if several or n_short:
-        warnings.warn(
+        warn(
             f"{where}: {len(every)} entries of {len(sizes)} formulas cover {points[0]:g} to "
             f"{points[-1]:g} eV ({n_short} others do not and are left out); those of the "
-            f"{several} formulas with several entries are averaged.",
-            stacklevel=4,
+            f"{several} formulas with several entries are averaged."
         )
     return replace(kept, values=(sums / sizes[:, None])[order])
 
