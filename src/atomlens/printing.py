@@ -105,6 +105,8 @@ def shown(value: Any) -> str:
 
 def kind_of_object(thing: Any) -> str:
     """Return the class of an object with its article: ``an Atoms object``."""
+    if thing is None:
+        return "None"
     name = one_line(type(thing).__name__)
     return f"{'an' if name[:1] in tuple('AEIOaeio') else 'a'} {name} object"
 

@@ -11,17 +11,20 @@ import itertools
 import textwrap
 import types
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import MISSING, Field, dataclass, field, fields
+from functools import wraps
 from types import NoneType, UnionType
-from typing import Any, ClassVar, Literal, Union, get_args, get_origin
+from typing import Any, ClassVar, Literal, TypeVar, Union, cast, get_args, get_origin
 
 import numpy as np
 
 from atomlens.boundary import net, parse_json
 from atomlens.errors import SettingsError, unknown_name
 from atomlens.printing import shown
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 _WORDS: dict[Any, str] = {
     int: "a whole number",
@@ -79,6 +82,45 @@ class Names:
     table: Collection[str]
     kind: str
     """What the names are of."""
+
+
+def by_option(**words: "str | tuple[str, Callable[[Any], Any]]") -> "Callable[[_F], _F]":
+    """Return a decorator: arguments may have the names of the options of a command, too.
+
+    Args:
+        words: Name of the argument by the option's name (``workers="n_workers"``), with what makes
+            the argument's value of the option's where they differ.
+
+    An argument that does not exist is a SettingsError that offers the nearest one, and so is one
+    that is given by both names.
+    """
+
+    def decorate(function: "_F") -> "_F":
+        declared = inspect.signature(function).parameters.values()
+        kinds = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        known = [p.name for p in declared if p.kind in kinds and p.name != "self"]
+        is_open = any(p.kind is p.VAR_KEYWORD for p in declared)
+        called_as = function.__name__
+
+        @wraps(function)
+        def called(*args: Any, **given: Any) -> Any:
+            for word in [word for word in given if word in words and word not in known]:
+                meant = words[word]
+                name, value_of = (meant, None) if isinstance(meant, str) else meant
+                if name in given:
+                    raise SettingsError(
+                        f"{called_as}: {word} and {name} are two names of one thing; give one."
+                    )
+                value = given.pop(word)
+                given[name] = value if value_of is None else value_of(value)
+            for name in given:
+                if not is_open and name not in known:
+                    raise SettingsError(f"{called_as}: {unknown_name('argument', name, known)}")
+            return function(*args, **given)
+
+        return cast(_F, called)
+
+    return decorate
 
 
 def bounded(

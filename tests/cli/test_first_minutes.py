@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from atomlens.cli import main
-from atomlens.cli.parser import _SETTINGS
 from atomlens.cli.training_line import TrainingLine
 from atomlens.explain import EXPLAINERS
+from atomlens.words import SETTING_WORDS
 
 FORMULAS = [f"{a}{i}{b}{j}" for a in ("Li", "Na", "Fe") for b in "OS" for i, j in ((1, 2), (2, 3))]
 SMILES = ["C", "CC", "CCC", "CCO", "CO", "CN", "CCN", "C=C", "C#N", "CF", "CCF", "COC"]
@@ -86,7 +86,7 @@ def test_an_option_that_does_not_exist_gets_a_hint(typed: str, hint: str, capsys
 def test_the_settings_that_hints_name_exist() -> None:
     from atomlens.training import TrainSettings
 
-    named = {s for s in _SETTINGS.values() if "." not in s}
+    named = {s for s in SETTING_WORDS.values() if "." not in s}
     assert named <= set(TrainSettings.__dataclass_fields__)
 
 

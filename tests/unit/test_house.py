@@ -52,6 +52,23 @@ def test_every_public_name_can_be_reached() -> None:
         assert getattr(atomlens, name) is not None
 
 
+def test_every_command_has_its_line_in_the_table_of_functions() -> None:
+    from atomlens.cli.parser import COMMANDS
+
+    page = (ROOT / "docs" / "reference" / "index.md").read_text()
+    rows = dict(re.findall(r"^\| `([a-z]+)` \| (.*) \|$", page, re.MULTILINE))
+    assert list(rows) == list(COMMANDS)
+    without = {"demo", "explain", "view", "datasets", "models", "complete"}
+    for command, row in rows.items():
+        for name in re.findall(r"`al\.([a-z_]+)", row):
+            assert name in dir(atomlens)
+        for method in re.findall(r"`model\.([a-z_]+)", row):
+            assert hasattr(atomlens.Predictor, method)
+        is_function = f"al.{command}(" in row
+        assert is_function == (command in dir(atomlens))
+        assert is_function or command in without
+
+
 def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'raed'"):
         _ = atomlens.raed

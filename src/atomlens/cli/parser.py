@@ -12,6 +12,7 @@ from atomlens.cli.common import Several
 from atomlens.cli.reading import add_reading
 from atomlens.printing import is_number
 from atomlens.version import __version__
+from atomlens.words import SETTING_WORDS
 
 COMMANDS: tuple[str, ...] = (
     "demo",
@@ -46,58 +47,6 @@ An INPUT is a structure file, a folder, a glob, a SMILES or a formula.
 Results go to stdout or --out; progress and warnings go to stderr.
 Exit codes: 0 all good, 1 some inputs failed (listed), 2 nothing could be done.
 """
-
-
-_SETTINGS = {
-    "lr": "learning_rate",
-    "rate": "learning_rate",
-    "wd": "weight_decay",
-    "l2": "regularization",
-    "optim": "optimizer",
-    "earlystopping": "patience",
-    "ema": "ema_decay",
-    "amp": "precision",
-    "gpu": "accelerator",
-    "device": "accelerator",
-    "threads": "n_threads",
-    "workers": "n_workers",
-    "timelimit": "max_seconds",
-    "dropout": "model.dropout",
-    "layers": "model.n_layers",
-    "nlayers": "model.n_layers",
-    "hidden": "model.n_hidden",
-    "features": "model.n_features",
-    "cutoff": "builder.cutoff",
-    **{
-        name.replace("_", ""): name
-        for name in (
-            "learning_rate",
-            "min_learning_rate",
-            "schedule",
-            "warmup_epochs",
-            "plateau_patience",
-            "decay",
-            "optimizer",
-            "weight_decay",
-            "regularization",
-            "loss",
-            "clipping",
-            "clip_norm",
-            "ema_decay",
-            "patience",
-            "precision",
-            "scaling",
-            "reference",
-            "accelerator",
-            "n_workers",
-            "n_threads",
-            "max_seconds",
-            "checkpoint_seconds",
-            "cache_dir",
-        )
-    },
-}
-"""Settings by what people type as an option; a test holds them against ``TrainSettings``."""
 
 
 _LETTERS = {
@@ -227,8 +176,8 @@ class Parser(argparse.ArgumentParser):
             return ""
         word = strange[0].lstrip("-")
         has_settings = "--set" in self._option_string_actions
-        if has_settings and _key(word) in _SETTINGS:
-            return f"; did you mean --set {_SETTINGS[_key(word)]}=VALUE"
+        if has_settings and _key(word) in SETTING_WORDS:
+            return f"; did you mean --set {SETTING_WORDS[_key(word)]}=VALUE"
         known = [
             option.lstrip("-")
             for option, action in self._option_string_actions.items()
@@ -239,9 +188,9 @@ class Parser(argparse.ArgumentParser):
         close = get_close_matches(word, known, n=1, cutoff=_CLOSE)
         if close:
             return f"; did you mean --{close[0]}"
-        settings = get_close_matches(_key(word), _SETTINGS, n=1, cutoff=_CLOSE)
+        settings = get_close_matches(_key(word), SETTING_WORDS, n=1, cutoff=_CLOSE)
         if has_settings and settings:
-            return f"; did you mean --set {_SETTINGS[settings[0]]}=VALUE"
+            return f"; did you mean --set {SETTING_WORDS[settings[0]]}=VALUE"
         return ""
 
     def _get_value(self, action: argparse.Action, arg_string: str) -> Any:

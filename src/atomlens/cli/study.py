@@ -3,10 +3,8 @@
 import argparse
 import os
 import sys
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from atomlens.cli.common import (
     add_chemiscope,
@@ -16,17 +14,14 @@ from atomlens.cli.common import (
     refuse_idle_options,
 )
 from atomlens.cli.guard import say
-from atomlens.cli.outputs import emit, exit_code, failure_sentence, usable_folder
+from atomlens.cli.outputs import emit, exit_code, usable_folder
 from atomlens.cli.progress import ProgressLine
-from atomlens.cli.reading import Reads, forms_given, reading_options
+from atomlens.cli.reading import Reads, reading_options
 from atomlens.cli.settings import read_assignments
-from atomlens.errors import DatasetError, Failure, SettingsError, StudyError, unknown_name
+from atomlens.errors import SettingsError, StudyError, unknown_name
 from atomlens.files import to_json
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from atomlens.datasets.base import Dataset
     from atomlens.predictor import Predictor
     from atomlens.studies import Study, StudyResult
@@ -207,22 +202,10 @@ def refuse_named_targets(study: "Study", given: list[str]) -> None:
 
 
 def load_one(given: str) -> "Predictor":
-    """Load a model, or one target of a model of several.
+    """Load a model, or one target of a model of several; see `atomlens.studies.given`."""
+    from atomlens.studies.given import load_one as load
 
-    Raises:
-        ModelError: there is no such model.
-        StudyError: it has no such target.
-    """
-    from atomlens.predictor import load
-    from atomlens.studies.one_target import about_target, split_name
-
-    name, target = (given, "") if os.path.exists(given) else split_name(given)
-    if not target:
-        return load(given)
-    try:
-        return about_target(load(name), target)
-    except StudyError as problem:
-        raise StudyError(f"{given}: {problem}") from None
+    return load(given)
 
 
 def load_inputs(
@@ -233,110 +216,17 @@ def load_inputs(
     Raises:
         StudyError: there is no input, or nothing is left.
     """
-    import numpy as np
+    from atomlens.studies.given import study_data
 
-    from atomlens.predictor.evaluation import NAMES_ONLY
-
-    if not options.inputs:
-        if study.needs_data:
-            raise StudyError(f"{study.name}: name the structures or the data set to study.")
-        return _as_dataset([])
-    own = study.read(options.inputs)
-    if own is not None and forms_given(options):
-        raise StudyError(
-            f"{study.name}: {options.inputs[0]} is read in a way of its own; leave --disorder, "
-            "--ordered-models and --conformers out."
-        )
-    data = _read(options, models) if own is None else own
-    if not len(data):
-        reason = f" {failure_sentence(data.failures[0])}" if data.failures else ""
-        raise StudyError(f"{study.name}: there is no structure to study.{reason}")
-    if options.strict:
-        from atomlens.datasets.sampling import strict_dataset
-
-        data = strict_dataset(data)
-    if not (study.leaves_out_known or options.all):
-        trained = np.zeros(len(data), dtype=np.bool_)
-        for model in models:
-            trained |= model.was_in(data.structures, "train", "pretraining")
-            if model.record.samples is None and model.record.split:
-                say(NAMES_ONLY)
-        rows = np.flatnonzero(~_any_form(trained, data)).tolist()
-        if not rows:
-            raise StudyError(
-                f"{study.name}: the models were trained on every one of the {len(data)} "
-                "structures; give others, or use --all."
-            )
-        if len(rows) < len(data):
-            say(f"{len(data) - len(rows)} structures are left out: the models were trained on them")
-        data = _keep(data, rows)
-    if options.limit is not None:
-        from atomlens.datasets.sampling import sample_structures
-
-        data = _keep(data, sample_structures(data, options.limit, options.seed).tolist())
-    return data
-
-
-def _any_form(marked: "NDArray[np.bool_]", data: "Dataset") -> "NDArray[np.bool_]":
-    """(n,) whether a sample, or another form of its structure, is marked."""
-    import numpy as np
-
-    if data.row_numbers is None:
-        return marked
-    return np.isin(data.row_numbers, data.row_numbers[marked])
-
-
-def _keep(data: "Dataset", rows: list[int]) -> "Dataset":
-    return data if len(rows) == len(data) else data.subset(rows)
-
-
-def _read(options: argparse.Namespace, models: "tuple[Predictor, ...]") -> "Dataset":
-    """Read one data set or table with its values, or any number of structures without."""
-    from atomlens.datasets import DATASETS, load_dataset
-    from atomlens.datasets.tables import is_table
-    from atomlens.predictor.inputs import read_atoms
-    from atomlens.predictor.reading import take_formulas_first
-
-    inputs, reading = options.inputs, reading_options(options, leave_out=[options.out])
-    first = take_formulas_first(models)
-    reading = reading.for_formulas(first)
-    given = {**reading.places, **forms_given(options)}
-    if len(inputs) == 1:
-        path = Path(inputs[0])
-        if is_table(path):
-            return load_dataset(path, seed=options.seed, formulas_first=first, **given)
-        if inputs[0] in DATASETS or path.suffix.lower() == ".npz":
-            return load_dataset(inputs[0], seed=options.seed, **given)
-        if path.suffix.lower() in {".extxyz", ".db"} and path.is_file():
-            with suppress(DatasetError):  # there are no values in it
-                return load_dataset(path, seed=options.seed, **given)
-        if (path / "id_prop.csv").is_file():
-            return load_dataset(path, seed=options.seed, **given)
-    items, sources = read_atoms(inputs, reading)
-    both = [(i, s) for i, s in zip(items, sources, strict=True) if not isinstance(i, Failure)]
-    return replace(
-        _as_dataset([item for item, _ in both]),
-        sources=tuple(source for _, source in both),
-        failures=tuple(item for item in items if isinstance(item, Failure)),
-    )
-
-
-def _as_dataset(structures: Any) -> "Dataset":
-    import numpy as np
-
-    from atomlens.datasets.base import Dataset
-    from atomlens.structures.arrays import StructureArrays
-    from atomlens.structures.disorder import form_of
-
-    listed = list(structures)
-    arrays = StructureArrays.from_atoms(listed)
-    firsts = np.array([form_of(atoms) <= 0 for atoms in listed], dtype=np.int64)
-    return Dataset(
-        name="inputs",
-        structures=arrays,
-        targets=(),
-        values=np.zeros((len(arrays), 0)),
-        row_numbers=None if firsts.all() else np.cumsum(firsts) - 1,
+    return study_data(
+        study,
+        options.inputs or None,
+        models,
+        tell=say,
+        reading=reading_options(options, leave_out=[options.out]),
+        use_known=options.all,
+        limit=options.limit,
+        seed=options.seed,
     )
 
 

@@ -58,7 +58,7 @@ def held_in(given: Any, wanted: Sequence[str]) -> Held:
     if isinstance(given, str | bytes) or not (is_object(given) or isinstance(given, Iterable)):
         raise DatasetError(f"The data are {_named(given)}, which is no data set; {WAYS}.")
     two = _two_lists(given)
-    listed = as_list(given) if two is None else list(zip(*two, strict=True))
+    listed: list[Any] = as_list(given) if two is None else list(zip(*two, strict=True))
     where = "the list"
     if not listed:
         raise DatasetError("The list of structures is empty; there is nothing to learn from.")

@@ -18,7 +18,7 @@ from atomlens.datasets.in_memory import Held, dataset_of_samples, held_in, held_
 from atomlens.datasets.packed import load_packed
 from atomlens.datasets.polymorphs import Polymorphs, merge_polymorphs
 from atomlens.datasets.rows import dataset_of_table, load_inside, with_energies
-from atomlens.datasets.sampling import keep_rows, sample_rows, usable
+from atomlens.datasets.sampling import keep_rows, sample_rows, strict_dataset, usable
 from atomlens.datasets.sources import attribution
 from atomlens.datasets.sources.optical_nk import is_optical, optical_dataset
 from atomlens.datasets.tables import frame_table, is_frame, is_table, read_table
@@ -107,6 +107,7 @@ def load_dataset(
     *,
     limit: int | None = None,
     seed: int = 0,
+    strict: bool = False,
     **options: Any,
 ) -> Dataset:
     """Load a data set.
@@ -126,8 +127,11 @@ def load_dataset(
         limit: At most this many samples, drawn at random by ``seed``; with one seed, a smaller
             draw is a part of a larger one.
         seed: Decides the draw, and what generated data sets generate.
+        strict: A sample that is read with a warning is a failure.
         options: For names, the fields of the class in ``DATASETS``, and ``extensive`` and
-            ``nonnegative`` as in `FileOptions`; for files, those of `FileOptions`.
+            ``nonnegative`` as in `FileOptions`; for files, those of `FileOptions`. As on the
+            command line, ``unit="eV"``, ``classification=True``, ``extensive=True`` and
+            ``nonnegative=True`` hold for all targets that are named.
 
     Returns:
         The usable samples. Rows that cannot be used are in ``failures``, with the reason.
@@ -141,17 +145,55 @@ def load_dataset(
     twice = [name for name in wanted if wanted.count(name) > 1]
     if twice:
         raise SettingsError(f"target: {twice[0]!r} is named twice; name it once.")
+    options = _in_our_words(options, wanted)
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         warnings.simplefilter("ignore", DeprecationWarning)  # of other packages
         dataset = _load(source, wanted, limit, seed, options)
     for warning in heard:
         warn(warning.message, warning.category)
+    dataset = strict_dataset(dataset) if strict else dataset
     if isinstance(source, Dataset):
         return dataset
     said = [str(w.message) for w in heard if issubclass(w.category, UserWarning)]
     reading = {name: _plain(value) for name, value in options.items() if value is not None}
     return replace(dataset, reading=reading, remarks=tuple(dict.fromkeys(said)))
+
+
+DATA_OPTIONS = frozenset(
+    (*(f.name for f in fields(FileOptions)), "unit", "classification", "ordered_models", "strict")
+)
+"""What may be said about data that are read, by the names of Python and of the command line."""
+
+
+def _in_our_words(given: Mapping[str, Any], wanted: Sequence[str]) -> dict[str, Any]:
+    """Return options as `FileOptions` has them; those of the command line are about all targets.
+
+    Raises:
+        SettingsError: something is said about the targets and none is named, or is said twice.
+    """
+    options = dict(given)
+    about: dict[str, tuple[str, Any]] = {}
+    if "ordered_models" in options:
+        about["ordered_models"] = ("n_models", options["ordered_models"])
+    if isinstance(options.get("unit"), str):
+        about["unit"] = ("units", dict.fromkeys(wanted, options["unit"]))
+    if isinstance(options.get("classification"), bool):
+        kinds = dict.fromkeys(wanted, "classification") if options["classification"] else {}
+        about["classification"] = ("kinds", kinds)
+    for flag in _ABOUT_TARGETS:
+        if isinstance(options.get(flag), bool):
+            about[flag] = (flag, tuple(wanted) if options[flag] else ())
+        elif isinstance(options.get(flag), str):
+            about[flag] = (flag, (options[flag],))
+    for word, (name, value) in about.items():
+        if word != "ordered_models" and given[word] is not False and not wanted:
+            raise SettingsError(f"{word} says something about a target; name it with target=.")
+        if word != name and name in given:
+            raise SettingsError(f"{word} and {name} say the same thing; give one of them.")
+        options.pop(word)
+        options[name] = value
+    return options
 
 
 def load_known_targets(

@@ -44,6 +44,7 @@ from atomlens.predictor.prediction import Prediction
 from atomlens.predictor.saving import save
 from atomlens.predictor.trained import TrainedModel
 from atomlens.progress import shown
+from atomlens.settings import by_option
 from atomlens.structures.arrays import NO_DOUBTS, StructureArrays
 from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice
 from atomlens.structures.options import ReadingOptions, check_places
@@ -90,13 +91,19 @@ class Predictor(TrainedModel):
         """
         return save(self, Path(path))
 
+    @by_option(workers="n_workers", ordered_models="n_models")
     def predict(
         self,
         structures: Any,
         *,
+        target: str | Sequence[str] | None = None,
         disorder: Disorder = "refuse",
         n_models: int = N_MODELS,
         conformers: int = 1,
+        structure_column: str | None = None,
+        name_column: str | None = None,
+        structure_folder: str | Path | None = None,
+        strict: bool = False,
         batch_size: int | None = None,
         n_workers: int = 0,
         device: str = "auto",
@@ -107,13 +114,18 @@ class Predictor(TrainedModel):
         Args:
             structures: Atoms, pymatgen or rdkit objects, SMILES, formulas, paths, globs, tables
                 (CSV, TSV, JSONL, Parquet, Excel, ``.smi``; one input a row), a DataFrame (of any of
-                them in its columns), a list of any of them, or `StructureArrays`.
+                them in its columns), a `Dataset`, or any list, column or iterator of them.
+            target: Only these targets; all by default.
             disorder: What to do with a disordered crystal: ``refuse`` it, take the ``majority``
                 of each place or group, or ``enumerate`` ordered models, of which the row is
                 the mean, with their spread.
             n_models: How many models ``enumerate`` makes at most.
             conformers: If more than 1: the row of a SMILES is the mean over so many shapes of the
                 molecule at most, that of an mmCIF the mean over its models, with their spread.
+            structure_column: Column of a table with the structures.
+            name_column: Column of a table with the names.
+            structure_folder: Folder of the files that a table names.
+            strict: A structure that is read with a warning is a failure.
             batch_size: At most so many structures at a time; by default as many as suits
                 their sizes.
             n_workers: Processes that read files and SMILES, and threads that build graphs; 0: one
@@ -127,8 +139,16 @@ class Predictor(TrainedModel):
             a warning counts them.
         """
         heard: StepProgress | None = shown(progress, "predicting")
+        wanted = self._named(target)
         forms = DisorderChoice(how=disorder, n_models=n_models, conformers=conformers)
-        reading = ReadingOptions(forms=forms, n_workers=n_workers)
+        reading = ReadingOptions(
+            forms=forms,
+            structure_column=structure_column,
+            name_column=name_column,
+            structure_folder=structure_folder,
+            strict=strict,
+            n_workers=n_workers,
+        )
         inputs = gather(structures, reading.for_formulas(self.reads_formulas))
         inputs = self.usable(inputs)
         inputs, store = build_graphs(inputs, self.builder, n_workers=n_workers, progress=heard)
@@ -147,8 +167,16 @@ class Predictor(TrainedModel):
         prediction = self._prediction(inputs, found, seen())
         if not isinstance(structures, Inputs):  # else the caller has read them, and tells
             _tell_failed(prediction.failures, len(prediction))
-        return prediction
+        return prediction.of_targets(wanted) if wanted else prediction
 
+    def _named(self, target: str | Sequence[str] | None) -> tuple[str, ...]:
+        """Return the targets that were named, in the order of the model; empty if none was."""
+        named = (target,) if isinstance(target, str) else tuple(target or ())
+        known = [t.name for t in self.targets]
+        wanted = named_targets(named, known, "this model")
+        return tuple(name for name in known if name in wanted)
+
+    @by_option(workers="n_workers", ordered_models="n_models")
     def predict_stream(
         self,
         structures: Any,
@@ -216,6 +244,7 @@ class Predictor(TrainedModel):
         )
         return self._prediction(gather(chosen), self.estimate(raw, chosen))
 
+    @by_option()
     def embed(
         self, structures: Any, *, device: str = "auto", progress: StepProgress | bool | None = None
     ) -> Embeddings:
@@ -238,6 +267,7 @@ class Predictor(TrainedModel):
             _tell_failed([Failure(name=n, message=e) for n, e in pairs if e], len(found.names))
         return found
 
+    @by_option()
     def explain(
         self,
         structure: Any,
@@ -268,6 +298,7 @@ class Predictor(TrainedModel):
         """
         return explain_one(self, structure, method=method, target=target, at=at, device=device)
 
+    @by_option(workers="n_workers")
     def explain_many(
         self,
         structures: Any,
@@ -301,6 +332,7 @@ class Predictor(TrainedModel):
                 name = gather(item).names[0]
                 yield Failure(name=name, message=str(problem), source=source)
 
+    @by_option(workers="n_workers")
     def evaluate(
         self,
         data: Any,
@@ -341,9 +373,7 @@ class Predictor(TrainedModel):
                 classes.
             SettingsError: no such target or part.
         """
-        named = (target,) if isinstance(target, str) else tuple(target or ())
-        known = [t.name for t in self.targets]
-        targets = tuple(named_targets(named, known, "this model"))
+        targets = self._named(target)
         found = evaluated_data(self, data, targets=targets, part=part, limit=limit, options=options)
         for sentence in found.warnings:
             warn(sentence)

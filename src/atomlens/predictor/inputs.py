@@ -1,7 +1,7 @@
 """Whatever a user has, as structures in a row; what cannot be used keeps its place."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from os import PathLike
@@ -32,7 +32,7 @@ from atomlens.structures.arrays import (
     structure_of,
 )
 from atomlens.structures.disorder import form_of
-from atomlens.structures.objects import is_object
+from atomlens.structures.objects import as_list, is_object
 from atomlens.structures.options import AS_IT_IS, FormsHeard, ReadingOptions
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def read_rows(given: Any, options: ReadingOptions) -> list[InputRow]:
     listed = _listed(given, options)
     rows: list[InputRow] = []
     if not any(map(has_rows, listed)):
-        rows = _plain_rows(read_as(given, options))
+        rows = _plain_rows(read_as(listed, options))
     else:
         for is_one, group in groupby(listed, key=has_rows):
             if is_one:
@@ -249,7 +249,7 @@ def _listed(given: Any, options: ReadingOptions) -> list[Any]:
     Raises:
         SettingsError: something is said about tables, and none is among them.
     """
-    listed = list(given) if isinstance(given, list | tuple) else [given]
+    listed = [_as_columns(one) if isinstance(one, Mapping) else one for one in as_list(given)]
     if options.places and not any(map(_is_table, listed)):
         name, value = next(iter(options.places.items()))
         raise SettingsError(
@@ -291,19 +291,39 @@ def _unpacked(path: Any) -> Iterator[InputRow]:
         yield InputRow(structure, {}, str(path))
 
 
+def _as_columns(record: Mapping[Any, Any]) -> dict[str, list[Any]]:
+    """Return a dictionary as columns of a table: of lists they are, a record or structure is one.
+
+    A structure is told by what pymatgen, ase, JARVIS and OPTIMADE write.
+    """
+    if _OF_STRUCTURES.intersection(record):
+        return {"structure": [dict(record)]}
+    columns = {str(key): value for key, value in record.items()}
+    if all(isinstance(v, list | tuple) or hasattr(v, "tolist") for v in columns.values()):
+        lists = {key: as_list(value) for key, value in columns.items()}
+        if len(set(map(len, lists.values()))) == 1:
+            return lists
+    return {key: [value] for key, value in columns.items()}
+
+
+_OF_STRUCTURES = frozenset(("sites", "positions", "lattice_mat", "cartesian_site_positions"))
+
+
 def _is_table(given: Any) -> bool:
-    if is_frame(given):
+    if is_frame(given) or isinstance(given, Mapping):
         return True
     return isinstance(given, str | PathLike) and is_table(Path(given)) and "\0" not in str(given)
 
 
 def _rows_of(given: Any, options: ReadingOptions) -> Iterator[InputRow]:
     places = options.for_tables()
-    path = Path("DataFrame" if is_frame(given) else given).expanduser()
-    own = "" if is_frame(given) else str(path)
+    in_memory = is_frame(given) or isinstance(given, Mapping)
+    where = "DataFrame" if is_frame(given) else "the dictionary"
+    path = Path(where if in_memory else given).expanduser()
+    own = "" if in_memory else str(path)
     try:
-        if is_frame(given):
-            table = frame_table(given, *places)
+        if in_memory:
+            table = frame_table(given, *places, where=where)
         elif not os.path.isfile(path):
             raise DatasetError(f"{path}: there is no such file or folder; check the path")
         else:

@@ -32,6 +32,7 @@ from atomlens.screening.shards import (
     refuse_another,
     write_manifest,
 )
+from atomlens.settings import by_option
 from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice
 from atomlens.version import __version__
 
@@ -139,6 +140,12 @@ class ScreenSettings:
             ) from problem
 
 
+@by_option(
+    workers="n_workers",
+    target="targets",
+    ordered_models="n_models",
+    keep_duplicates=("merge_duplicates", lambda keep: not keep),
+)
 def screen(
     models: str | Path | Sequence[str | Path],
     inputs: str | Path | Sequence[str | Path],

@@ -26,8 +26,9 @@ from atomlens.predictor.inputs import gather
 from atomlens.predictor.metrics import RegressionMetrics
 from atomlens.predictor.report import compared_rows, draw_targets
 from atomlens.reports.tables import write_table
+from atomlens.settings import by_option
 from atomlens.training import TrainingProgress, TrainSettings, train
-from atomlens.training.plan import as_dataset
+from atomlens.training.plan import as_dataset, taken_apart
 
 MARK, TABLE, PREDICTIONS, REPORT = "cv.json", "folds.csv", "predictions.csv", "summary.json"
 _KINDS = ("random", "composition", "source")
@@ -128,6 +129,13 @@ class CrossValidation:
         return sorted([out / TABLE, out / PREDICTIONS, out / REPORT, *out.glob("*.png")])
 
 
+@by_option(
+    freeze="frozen_layers",
+    workers="n_workers",
+    threads="n_threads",
+    device="accelerator",
+    folds="n_folds",
+)
 def cross_validate(
     data: Any,
     *,
@@ -156,15 +164,16 @@ def cross_validate(
         resume: Go on in ``out``: finished folds are taken as they are.
         progress: As for `train`, fold by fold.
         told: Called with the number of folds that are done and in all.
-        **overrides: Fields of `TrainSettings`.
+        **overrides: Fields of `TrainSettings`, and options of `load_dataset`.
 
     Raises:
         SettingsError: impossible folds or settings.
         DatasetError: the data cannot be used.
         TrainingError: ``out`` holds something else, or a training failed.
     """
+    about_data, overrides = taken_apart(overrides)
     settings = (settings or TrainSettings()).changed(overrides)
-    dataset = as_dataset(data, target, settings)
+    dataset = as_dataset(data, target, settings, about_data)
     folds = make_folds(dataset, n_folds, by=by, seed=settings.seed)
     folder = None if out is None else Path(out)
     if folder is not None:
@@ -200,6 +209,10 @@ def cross_validate(
     if folder is not None:
         found.save(folder)
     return found
+
+
+cv = cross_validate
+"""As the command is called."""
 
 
 def make_folds(

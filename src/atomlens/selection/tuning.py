@@ -18,9 +18,10 @@ from atomlens.predictor import Predictor, load
 from atomlens.reports.tables import write_table
 from atomlens.selection.cross_validation import claim, digest
 from atomlens.selection.space import Dimension, search_space
+from atomlens.settings import by_option
 from atomlens.training import TrainingProgress, TrainingState, TrainSettings, train
 from atomlens.training.pipeline import default_model
-from atomlens.training.plan import as_dataset, choose_builder
+from atomlens.training.plan import as_dataset, choose_builder, taken_apart
 
 MARK, JOURNAL, TABLE, BEST, FIGURE = (
     "tune.json",
@@ -108,6 +109,16 @@ class Tuning:
         return [out / TABLE, out / BEST, out / FIGURE]
 
 
+@by_option(
+    freeze="frozen_layers",
+    workers="n_workers",
+    threads="n_threads",
+    device="accelerator",
+    trials="n_trials",
+    search="space",
+    max_minutes=("max_seconds", lambda minutes: 60 * minutes),
+    no_pruning=("prune", lambda no: not no),
+)
 def tune(
     data: Any,
     *,
@@ -142,7 +153,7 @@ def tune(
         resume: Go on with the search in ``out``.
         told: Called with each trial that has ended, and the number in all.
         progress: Hears what makes the errors look smaller, once; a ``UserWarning`` if left out.
-        **overrides: Fields of `TrainSettings`.
+        **overrides: Fields of `TrainSettings`, and options of `load_dataset`.
 
     Raises:
         MissingDependencyError: optuna is not installed.
@@ -152,8 +163,9 @@ def tune(
     optuna = _optuna()
     if n_trials < 1:
         raise SettingsError(f"n_trials={n_trials} must be at least 1.")
+    about_data, overrides = taken_apart(overrides)
     settings = (settings or TrainSettings()).changed(overrides)
-    dataset = as_dataset(data, target, settings)
+    dataset = as_dataset(data, target, settings, about_data)
     start_from = None
     if settings.start_from is not None:
         start_from = load(settings.start_from)

@@ -57,9 +57,9 @@ def as_list(given: Any) -> list[Any]:
         return [given]
     if isinstance(given, list | tuple):
         return list(given)
-    held = getattr(given, "structures", None)  # of a data set
-    if isinstance(given, StructureArrays) or isinstance(held, StructureArrays):
-        return list(given if isinstance(given, StructureArrays) else held)
+    held = given if isinstance(given, StructureArrays) else getattr(given, "structures", None)
+    if isinstance(held, StructureArrays):  # those of a data set, too
+        return list(held)
     if isinstance(given, str | bytes | os.PathLike | Mapping) or hasattr(given, "columns"):
         return [given]
     if is_object(given) and not type(given).__module__.startswith("ase.io"):  # not a trajectory

@@ -3,7 +3,7 @@
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from atomlens.models import MODELS, ClosedFormModel, PropertyModel, named_model
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.predictor import Predictor, load
 from atomlens.predictor.folder import TRAINING
+from atomlens.settings import by_option
 from atomlens.training.data import prepare
 from atomlens.training.finishing import draw, finish
 from atomlens.training.job import Job, MemberResult, fit_in_closed_form, read_result
@@ -26,6 +27,7 @@ from atomlens.training.plan import (
     choose_builder,
     choose_config,
     choose_element_table,
+    taken_apart,
 )
 from atomlens.training.progress import TrainingBar, TrainingProgress
 from atomlens.training.remarks import (
@@ -75,6 +77,12 @@ def default_model(dataset: Dataset) -> str:
     return _FOR_FORMULAS[any(t.kind == "classification" for t in dataset.targets)]
 
 
+@by_option(
+    freeze="frozen_layers",
+    workers="n_workers",
+    threads="n_threads",
+    device="accelerator",
+)
 def train(
     data: Any,
     *,
@@ -104,7 +112,8 @@ def train(
         resume: Go on with the training that was interrupted in ``out``. It ends with the same
             model as without the interruption, on a CPU bit for bit.
         progress: True for a progress bar, or what hears how it goes.
-        **overrides: Fields of `TrainSettings` to change, such as ``epochs=50``.
+        **overrides: Fields of `TrainSettings` to change, such as ``epochs=50``, and options of
+            `load_dataset` (``extensive=True``, ``structure_column="cif"``).
 
     Raises:
         SettingsError: a setting does not exist or is impossible.
@@ -112,6 +121,7 @@ def train(
         TrainingError: ``out`` is taken, Ctrl-C was pressed (the state is kept), or the loss
             became not a number (the best model until then is saved in ``out``).
     """
+    about_data, overrides = taken_apart(overrides)
     settings = (settings or TrainSettings()).changed(overrides)
     start_from = settings.start_from if start_from is None else start_from
     if start_from is not None:
@@ -132,7 +142,7 @@ def train(
     pretrained = find_pretrained(start_from, settings, folder)
     try:
         with _ALONE:
-            return _train(data, model, target, folder, settings, pretrained, progress)
+            return _train(data, about_data, model, target, folder, settings, pretrained, progress)
     except KeyboardInterrupt:
         if folder is None or not (folder / TRAINING).is_dir():
             raise
@@ -144,6 +154,7 @@ def train(
 
 def _train(
     data: Any,
+    about_data: Mapping[str, Any],
     model: str | None,
     target: str | Sequence[str] | None,
     out: Path | None,
@@ -152,7 +163,7 @@ def _train(
     progress: TrainingProgress,
 ) -> Predictor:
     said = _Said(progress)
-    dataset = as_dataset(data, target, settings)
+    dataset = as_dataset(data, target, settings, about_data)
     check_values(dataset)
     if pretrained is not None:
         model, settings = pretrained.adopt(model, settings, dataset)

@@ -1,6 +1,6 @@
 """What a training is going to do, before any of it is done: data, neighbours, model, vectors."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from atomlens.datasets import load_dataset
 from atomlens.datasets.base import Dataset
+from atomlens.datasets.loading import DATA_OPTIONS
 from atomlens.elements import SYMBOLS
 from atomlens.elements.tables import element_table
 from atomlens.errors import DatasetError, Failure, SettingsError
@@ -29,6 +30,7 @@ def as_dataset(
     data: Any,
     target: str | Sequence[str] | None,
     settings: TrainSettings,
+    options: Mapping[str, Any] | None = None,
 ) -> Dataset:
     """Return the data set that is meant, with the chosen targets only; see `load_dataset`.
 
@@ -36,7 +38,9 @@ def as_dataset(
         DatasetError: there is no such data set or target, or it is not said which target.
     """
     names = [target] if isinstance(target, str) else list(target or ())
-    dataset = load_dataset(data, names or None, limit=settings.limit, seed=settings.seed)
+    dataset = load_dataset(
+        data, names or None, limit=settings.limit, seed=settings.seed, **(options or {})
+    )
     if not dataset.targets:
         raise DatasetError(f"{dataset.name}: there is no target to learn. Name one.")
     if not names and len(dataset.targets) > 1:
@@ -46,6 +50,13 @@ def as_dataset(
             f"{known}."
         )
     return dataset
+
+
+def taken_apart(overrides: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what of the arguments of a training is about its data, and what about its settings."""
+    own = {f.name for f in fields(TrainSettings)}
+    about_data = {k: v for k, v in overrides.items() if k in DATA_OPTIONS and k not in own}
+    return about_data, {k: v for k, v in overrides.items() if k not in about_data}
 
 
 def choose_builder(

@@ -2,12 +2,14 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from atomlens.errors import SettingsError, unknown_name
+from atomlens.printing import shown
 from atomlens.settings import Settings, bounded
+from atomlens.words import SETTING_WORDS
 
 Schedule = Literal["cosine", "cosine-half", "restarts", "plateau", "exponential", "constant"]
 Loss = Literal["mae", "mse", "rmse", "huber", "robust-l1", "gaussian"]
@@ -194,5 +196,24 @@ class TrainSettings(Settings):
         known = [f.name for f in fields(self)]
         for name in overrides:
             if name not in known:
-                raise SettingsError(f"Training: {unknown_name('setting', name, known)}")
+                raise SettingsError(f"Training: {_elsewhere(name, overrides[name], known)}")
         return replace(self, **overrides)
+
+
+def _elsewhere(name: str, value: Any, known: Sequence[str]) -> str:
+    """Return what a setting that the training does not have may be: another word, or a model's."""
+    from atomlens.models import MODELS
+    from atomlens.neighbors import BUILDERS
+
+    meant = SETTING_WORDS.get(name.replace("_", "").replace("-", "").lower())
+    if meant is not None and "." not in meant:
+        return f"There is no setting {name!r}; it is called {meant}."
+    group, _, own = meant.partition(".") if meant else ("", "", name)
+    for where, kinds in (("model", [m.Config for m in MODELS.values()]), ("builder", BUILDERS)):
+        table = kinds if isinstance(kinds, list) else list(kinds.values())
+        if group in ("", where) and any(own in {f.name for f in fields(one)} for one in table):
+            return (
+                f"{name!r} is a setting of the {where}; give it as "
+                f"{where}_settings={{{own!r}: {shown(value)}}}."
+            )
+    return unknown_name("setting", name, known)

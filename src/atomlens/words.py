@@ -1,0 +1,52 @@
+"""What people call things, and what they are called here. Imports nothing."""
+
+SETTING_WORDS: dict[str, str] = {
+    "lr": "learning_rate",
+    "rate": "learning_rate",
+    "wd": "weight_decay",
+    "l2": "regularization",
+    "optim": "optimizer",
+    "earlystopping": "patience",
+    "ema": "ema_decay",
+    "amp": "precision",
+    "gpu": "accelerator",
+    "device": "accelerator",
+    "threads": "n_threads",
+    "workers": "n_workers",
+    "timelimit": "max_seconds",
+    "dropout": "model.dropout",
+    "layers": "model.n_layers",
+    "nlayers": "model.n_layers",
+    "hidden": "model.n_hidden",
+    "features": "model.n_features",
+    "cutoff": "builder.cutoff",
+    **{
+        name.replace("_", ""): name
+        for name in (
+            "learning_rate",
+            "min_learning_rate",
+            "schedule",
+            "warmup_epochs",
+            "plateau_patience",
+            "decay",
+            "optimizer",
+            "weight_decay",
+            "regularization",
+            "loss",
+            "clipping",
+            "clip_norm",
+            "ema_decay",
+            "patience",
+            "precision",
+            "scaling",
+            "reference",
+            "accelerator",
+            "n_workers",
+            "n_threads",
+            "max_seconds",
+            "checkpoint_seconds",
+            "cache_dir",
+        )
+    },
+}
+"""Settings by what people type as an option; a test holds them against ``TrainSettings``."""

@@ -1,0 +1,121 @@
+"""The commands as functions: models by name, inputs of any kind, names of options."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from ase.build import molecule
+from pymatgen.core import Lattice, Structure
+
+import atomlens as al
+from atomlens.errors import ExplanationError, Failure, SettingsError, StudyError
+from atomlens.settings import by_option
+
+PAIRS = [(smiles, float(i)) for i, smiles in enumerate(("CCO", "CCC", "CCN", "CCCC", "C=C", "OCO"))]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("model") / "gap"
+    al.train(PAIRS, model="mean", target="gap", unit="eV", out=out, split="random:.5/.25/.25")
+    return out
+
+
+@pytest.fixture(scope="module")
+def model(folder):
+    return al.load(folder)
+
+
+DATA = al.load_dataset(PAIRS[:2], "gap")
+SALT = Structure(Lattice.cubic(4), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+INPUTS = {
+    "a data set": (DATA, ["CCO", "CCC"]),
+    "its structures": (DATA.structures, ["CCO", "CCC"]),
+    "its samples": (list(DATA), ["CCO", "CCC"]),
+    "a sample": (DATA[0], ["CCO"]),
+    "a structure": (DATA.structures[0], ["CCO"]),
+    "records": ([{"smiles": "CCO"}, {"smiles": "CCC", "y": 1}], ["CCO", "CCC"]),
+    "columns": ({"smiles": ["CCO", "CCC"]}, ["CCO", "CCC"]),
+    "a DataFrame": (pd.DataFrame({"smiles": ["CCO", "CCC"]}), ["CCO", "CCC"]),
+    "a Series": (pd.Series(["CCO", "CCC"]), ["CCO", "CCC"]),
+    "an array": (np.array(["CCO", "CCC"]), ["CCO", "CCC"]),
+    "values of a dictionary": ({1: "CCO", 2: "CCC"}.values(), ["CCO", "CCC"]),
+    "JSON of pymatgen": (SALT.as_dict(), ["NaCl"]),
+    "Atoms": (molecule("H2O"), ["H2O"]),
+}
+
+
+@pytest.mark.parametrize(("given", "names"), INPUTS.values(), ids=list(INPUTS))
+def test_every_kind_of_input_is_read_alike(model, given, names):
+    assert list(model.predict(given).names) == names
+    assert [name for part in model.predict_stream(given) for name in part.names] == names
+    assert [one.name for one in model.explain_many(given, method="occlusion")] == names
+    assert [one.name for one in al.graph(given, builder="radius")] == names
+
+
+@pytest.mark.parametrize(
+    ("given", "said"), [(None, "None is not"), (3, "an int object"), ([("CCO", 1)], "a tuple obj")]
+)
+def test_what_is_no_structure_is_called_by_its_kind(model, given, said):
+    with pytest.warns(UserWarning, match=f"1 of 1 inputs could not be used: {said}"):
+        model.predict(given)
+
+
+def test_a_model_is_given_by_its_folder_and_options_by_their_names(folder, model):
+    assert al.predict(folder, "CCO", workers=1, target="gap").targets[0].unit == "eV"
+    assert al.evaluate(str(folder), PAIRS, part="test").n_samples == 1
+    assert al.counterfactual(model, "CCO").name == "CCO"
+    assert al.cv(PAIRS, model="mean", target="gap", folds=2).folds[1].size == 3
+    assert isinstance(al.graph("no molecule", builder="radius")[0], Failure)
+    with pytest.raises(ExplanationError, match="holds 2"):
+        al.counterfactual(model, ["CCO", "CCC"])
+    with pytest.raises(SettingsError, match="The model is None"):
+        al.predict(None, "CCO")
+
+
+def test_a_study_and_its_short_names_take_what_predict_takes(model):
+    unseen = [molecule("CH3CH2OH"), molecule("C6H6")]
+    result = al.faithful(model, unseen, methods="occlusion")
+    assert result.study == "faithful"
+    assert result.n_structures == 2
+    assert al.environments(model, unseen, least=1, all=True).n_structures == 2
+    with pytest.warns(UserWarning, match="3 structures are left out: the models were trained on"):
+        assert al.faithful(model, PAIRS).n_structures == 3
+    with pytest.raises(SettingsError, match="Did you mean 'orbits'"):
+        al.study("orbts", unseen, models=model)
+    with pytest.raises(SettingsError, match="Did you mean 'tolerance'"):
+        al.study("orbits", unseen, models=model, toleranc=1)
+    with pytest.raises(StudyError, match="name the structures"):
+        al.faithful(model, [])
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ({"lr": 1e-3}, "it is called learning_rate"),
+        ({"n_layers": 2}, r"give it as model_settings=\{'n_layers': 2\}"),
+        ({"n_neighbors": 12}, r"give it as builder_settings=\{'n_neighbors': 12\}"),
+        ({"epoch": 2}, "Did you mean 'epochs'"),
+        ({"freeze": 1, "frozen_layers": 1}, "two names of one thing"),
+        ({"unit": "eV", "units": {"gap": "eV"}}, "say the same thing"),
+    ],
+)
+def test_a_word_of_the_command_line_is_understood_or_told(said, meant):
+    with pytest.raises(SettingsError, match=meant):
+        al.train(PAIRS, target="gap", **said)
+
+
+def test_what_is_said_about_all_targets_needs_one_that_is_named():
+    assert al.load_dataset(PAIRS, "gap", extensive=True, unit="eV").targets[0].extensive
+    with pytest.raises(SettingsError, match="name it with target="):
+        al.load_dataset(PAIRS, extensive=True)
+    with pytest.raises(SettingsError, match="Did you mean 'method'"):
+        al.load("qm9").explain("CCO", methd="occlusion")
+
+
+def test_an_option_may_be_the_contrary_of_an_argument():
+    @by_option(no_rest=("rest", lambda no: not no))
+    def work(rest: bool = True) -> bool:
+        return rest
+
+    assert work()
+    assert not work(no_rest=True)
