@@ -1,7 +1,6 @@
 """An ASE calculator over a trained model of an energy: `AtomlensCalculator`."""
 
 import copy
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, final
@@ -23,6 +22,7 @@ from atomlens.errors import (
     SettingsError,
     StructureError,
     unknown_name,
+    warn,
 )
 from atomlens.graphs.store import collate
 from atomlens.machine import choose_device
@@ -130,7 +130,7 @@ class AtomlensCalculator(Calculator):  # type: ignore[misc]
         """Return what the model takes the structure for, and tell where that is another."""
         inputs = self.model.usable(gather(structure))
         if inputs.remarks and inputs.remarks[0]:
-            warnings.warn(f"{structure.name}: {inputs.remarks[0]}", stacklevel=4)
+            warn(f"{structure.name}: {inputs.remarks[0]}")
         return structure if inputs.errors[0] else inputs.structures[0]
 
     def _check_forces(self) -> None:

@@ -26,6 +26,7 @@ from atomlens.errors import DatasetError, MissingTargetError, SettingsError, unk
 from atomlens.printing import NO_STDIN, is_stdin
 from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice
 from atomlens.structures.objects import as_list
+from atomlens.structures.parts import pick_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,10 +253,27 @@ def _load(
     path = Path(source).expanduser()
     if is_stdin(str(source)):
         raise DatasetError(f"{source}: {NO_STDIN}.")
-    if not os.path.exists(path):
+    if not os.path.exists(path) and not _is_pick(path):
         hint = unknown_name("data set", str(source), DATASETS)
         raise DatasetError(f"{source}: there is no such file or folder. {hint}")
     return _read(path, wanted, limit, seed, options, None)
+
+
+def _is_pick(path: Path) -> bool:
+    """Say whether a path picks structures of a file that is there, ``FILE@CHOICE``.
+
+    Raises:
+        DatasetError: that file is a table.
+    """
+    pick = pick_of(str(path))
+    if pick is None or not os.path.isfile(pick.path):
+        return False
+    if is_table(pick.path):
+        raise DatasetError(
+            f"{path}: rows of a table are not picked with an @; give the table {pick.path.name} "
+            "(--limit draws some of its rows), or fewer rows of it."
+        )
+    return True
 
 
 def _in_memory(

@@ -385,6 +385,11 @@ def _structures(
                 f"{there}If these are the first values, write a line of names above them, such as "
                 "smiles,value."
             )
+        if any(header.startswith("Unnamed: ") for header in columns):
+            raise DatasetError(
+                f"{there}The first row of the sheet is taken for the names of the columns, and "
+                "some of its cells are empty; remove what stands above the names."
+            )
         raise DatasetError(f"{there}Name one of them file, smiles, formula or composition.")
     cells = columns[header]
     word = "file" if folder is not None else header.strip().lower()
@@ -707,6 +712,7 @@ def _frame(path: Path, suffix: str) -> dict[str, list[Any]]:
             with pandas.ExcelFile(path) as book:
                 frame = pandas.read_excel(book, sheet_name=0, keep_default_na=False, na_values=[""])
                 sheets = [str(name) for name in book.sheet_names]
+            remarks = _fill_merged(path, frame) if frame.isna().to_numpy().any() else []
     except ImportError:
         raise missing from None
     except Exception as problem:  # the packages below raise whatever they like
@@ -715,7 +721,53 @@ def _frame(path: Path, suffix: str) -> dict[str, list[Any]]:
     if suffix != ".parquet" and len(sheets) > 1:
         others = cut(", ".join(sheets[1:]), 200)
         warn(f"{path}: its first sheet {cut(sheets[0], 60)} was read, and not {others}")
+    for remark in remarks if suffix != ".parquet" else ():
+        warn(f"{path}: {remark}")
     return columns_of_frame(frame)
+
+
+_LARGEST_BOOK = 20_000_000
+"""Bytes of an Excel file in which empty cells are looked into."""
+
+
+def _fill_merged(path: Path, frame: Any) -> list[str]:
+    """Fill cells that are merged with the one above them; return what is to be said of a sheet.
+
+    Those are filled columns, and formulas that no program has calculated.
+    """
+    if path.stat().st_size > _LARGEST_BOOK:
+        return []
+    from openpyxl import load_workbook
+    from openpyxl.utils import get_column_letter
+
+    sheet = load_workbook(path).worksheets[0]
+    filled: dict[str, int] = {}
+    for merged in sheet.merged_cells.ranges:
+        first, last, column = merged.min_row - 2, merged.max_row - 2, merged.min_col - 1
+        if not 0 <= first < last < len(frame) or merged.max_col != merged.min_col:
+            continue
+        frame.isetitem(column, frame.iloc[:, column].astype(object))
+        frame.iloc[first + 1 : last + 1, column] = frame.iloc[first, column]
+        header = str(frame.columns[column])
+        filled[header] = filled.get(header, 0) + last - first
+    remarks = [
+        f"{n} cells of the column {cut(header, 60)!r} are merged with one above them, whose value "
+        "they were given"
+        for header, n in filled.items()
+    ]
+    bare = [
+        f"{get_column_letter(cell.column)}{cell.row}"
+        for row in sheet.iter_rows(min_row=2, max_row=len(frame) + 1, max_col=len(frame.columns))
+        for cell in row
+        if cell.data_type == "f" and frame.isna().iat[cell.row - 2, cell.column - 1]
+    ]
+    if bare:
+        remarks.append(
+            f"{len(bare)} cells hold a formula and no result (the first is {bare[0]}): no program "
+            "has calculated this file since it was written; open it in Excel or LibreOffice, save "
+            "it, and read it again"
+        )
+    return remarks
 
 
 def _texts(

@@ -11,6 +11,7 @@ from atomlens.datasets.base import Dataset
 from atomlens.datasets.loading import load_dataset, load_known_targets
 from atomlens.datasets.sampling import sample_rows, strict_dataset
 from atomlens.datasets.splits import distinct_names, first_forms
+from atomlens.datasets.totals import doubts_about_sizes, taken_as_totals
 from atomlens.errors import DatasetError, SettingsError, unknown_name
 from atomlens.predictor.metrics import (
     ClassificationMetrics,
@@ -287,12 +288,14 @@ def evaluated_data(
         data = load(source, list(wanted), limit=at_most, seed=_seed(model), **given)
     data = strict_dataset(data) if strict else data
     said = [] if targets else [about_missing_targets(model, data)]
+    said += doubts_about_sizes(data)
+    totals = tuple(taken_as_totals(data))
     if not has_part:
         said.append(about_known_structures(model, data))
-        return Evaluated(data, reading.remarks, tuple(filter(None, said)))
+        return Evaluated(data, (*reading.remarks, *totals), tuple(filter(None, said)))
     rows, remarks = choose_part(model, data, part)
     chosen = data.subset(rows if limit is None else rows[:limit])
-    return Evaluated(chosen, reading.remarks, tuple(filter(None, (*said, *remarks))))
+    return Evaluated(chosen, (*reading.remarks, *totals), tuple(filter(None, (*said, *remarks))))
 
 
 def _seed(model: TrainedModel) -> int:

@@ -28,6 +28,7 @@ from atomlens.structures.records import (
     add_warning,
     attempt,
     attempt_all,
+    drop_masses,
     keep_results,
     reason,
     short,
@@ -431,6 +432,7 @@ def _row(database: Any, row_id: int) -> "Atoms":
         )
     atoms.info.update(row.key_value_pairs)
     keep_results(atoms)
+    drop_masses(atoms)
     return atoms
 
 

@@ -20,6 +20,7 @@ from atomlens.structures.checks import check_atoms
 from atomlens.structures.embedding import geometry_problem, positions_of
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
+    ISOTOPE_NOTICE,
     Entry,
     add_warning,
     attempt,
@@ -43,7 +44,6 @@ ALIKE = 0.3
 
 _FLAT_NOTICE = "a flat drawing (all its heights are zero) got 3D coordinates from ETKDG"
 _HYDROGEN_NOTICE = "hydrogens that the file leaves out were added"
-_ISOTOPE_NOTICE = "isotopes are treated as their elements"
 _ABSENT_NOTICE = (
     "{n} hydrogens that its valences ask for are not in it, and it was read without them; add them "
     "unless it is a radical"
@@ -549,7 +549,7 @@ def _tell_unseen(atoms: "Atoms", molecule: Any) -> None:
     if any(a.GetAtomicNum() == 1 and a.GetIsotope() > 1 for a in molecule.GetAtoms()):
         add_warning(atoms, DEUTERIUM_NOTICE)
     if any(a.GetAtomicNum() > 1 and a.GetIsotope() for a in molecule.GetAtoms()):
-        add_warning(atoms, _ISOTOPE_NOTICE)
+        add_warning(atoms, ISOTOPE_NOTICE)
     charge = sum(a.GetFormalCharge() for a in molecule.GetAtoms())
     unpaired = sum(a.GetNumRadicalElectrons() for a in molecule.GetAtoms())
     tell_electrons(atoms, charge, unpaired)

@@ -20,6 +20,7 @@ from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
     add_warning,
     check_tritium,
+    drop_masses,
     note_doubts,
     short,
     tell_electrons,
@@ -160,6 +161,7 @@ def _converted(thing: Any, disorder: DisorderChoice) -> "list[Atoms]":
 def _copy(atoms: "Atoms") -> "Atoms":
     copy = atoms.copy()
     copy.calc = atoms.calc
+    drop_masses(copy)
     return copy
 
 
@@ -182,7 +184,10 @@ def _from_pymatgen(thing: Any, disorder: DisorderChoice) -> "list[Atoms]":
             amounts[element.symbol] = amounts.get(element.symbol, Fraction(0)) + Fraction(
                 amount
             ).limit_denominator(1000)
-        return [atoms_of_amounts(amounts, thing.formula.replace(" ", ""))]
+        found = atoms_of_amounts(amounts, thing.formula.replace(" ", ""))
+        if any(_symbol(element) in ("D", "T") for element in thing):
+            add_warning(found, DEUTERIUM_NOTICE)
+        return [found]
     raise StructureError(
         f"a pymatgen {type(thing).__name__} is not a structure; give a Structure, Molecule or "
         "Composition"
@@ -339,7 +344,7 @@ def _other_positions(positions: NDArray[np.float64], sites: Sequence[Mapping[str
 
 def atoms_of_object(structure: Any, disorder: DisorderChoice = REFUSE) -> "list[Atoms]":
     """Return a pymatgen Structure or Molecule as ase.Atoms."""
-    species = [_summed((s.symbol, n) for s, n in site.species.items()) for site in structure]
+    species = [_summed((_symbol(s), n) for s, n in site.species.items()) for site in structure]
     lattice = getattr(structure, "lattice", None)
     positions = np.array(structure.cart_coords, dtype=float).reshape(-1, 3)
     if lattice is None:
@@ -349,6 +354,13 @@ def atoms_of_object(structure: Any, disorder: DisorderChoice = REFUSE) -> "list[
     cell = np.array(lattice.matrix)
     found = atoms_of_sites(species, positions, cell, lattice.pbc, disorder)
     return _with_electrons(found, getattr(structure, "_charge", None), None)
+
+
+def _symbol(species: Any) -> str:
+    """Return the symbol of an element or species of pymatgen, which calls deuterium H there."""
+    element = getattr(species, "element", species)
+    name = getattr(element, "name", "")
+    return name if name in ("D", "T") else str(species.symbol)
 
 
 def _species_of_json(entries: Sequence[Mapping[str, Any]]) -> dict[str, float]:

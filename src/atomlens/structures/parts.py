@@ -1,6 +1,7 @@
-"""Long files, some hundred structures at a time: XYZ with many frames, and ase databases."""
+"""Parts of files: some hundred structures at a time, or those that ``FILE@CHOICE`` picks."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -35,6 +36,70 @@ class Part(NamedTuple):
     """XYZ: lines before"""
     ids: tuple[int, ...] = ()
     """Databases: the rows"""
+
+
+class Pick(NamedTuple):
+    """Some structures of a file, as ase writes it: ``FILE@3``, ``FILE@-1``, ``FILE@:10``."""
+
+    path: Path
+    choice: str
+    """What stands behind the @: a number, a slice, or ``id=N`` of a data base"""
+
+    def places(self, n: int) -> list[int]:
+        """Return which of ``n`` structures are meant.
+
+        Raises:
+            StructureError: there is none of them, or the choice is no choice.
+        """
+        called = f"@{self.choice}"
+        words = self.choice.strip().split(":")
+        if self.choice.strip().startswith("id="):
+            return [self._place_of_id(self.choice.strip()[3:])]
+        if len(words) > 3 or not all(re.fullmatch(r"\s*([+-]?\d{1,12})?\s*", w) for w in words):
+            raise StructureError(
+                f"{called} picks no structures; give a number (@0, @-1), a slice (@:10, @::5), or "
+                "for a row of an ase database @id=3"
+            )
+        if len(words) == 1:
+            if not words[0].strip():
+                raise StructureError(f"there is nothing behind the {called}; leave it out for all")
+            place = int(words[0])
+            if not -n <= place < n:
+                raise StructureError(
+                    f"{called}: it holds {n} structures, counted from 0; the last one is @{n - 1} "
+                    "or @-1"
+                )
+            return [place % n]
+        if len(words) == 3 and words[2].strip() and int(words[2]) == 0:
+            raise StructureError(f"{called}: the step of a slice is not 0; leave it out")
+        found = list(range(n)[slice(*(int(w) if w.strip() else None for w in words))])
+        if not found:
+            raise StructureError(f"{called} picks none of its {n} structures, counted from 0")
+        return found
+
+    def _place_of_id(self, text: str) -> int:
+        from atomlens.structures.databases import row_ids
+
+        kind = kind_of(self.path)
+        if kind is None or kind.label != "ase database":
+            raise StructureError(
+                f"@{self.choice}: rows are picked by their id in ase databases only; give the "
+                "number of the structure, counted from 0"
+            )
+        ids = row_ids(self.path)
+        if not re.fullmatch(r"\d{1,12}", text) or int(text) not in ids:
+            known = f"; they are {ids[0]} to {ids[-1]}" if ids else ""
+            raise StructureError(f"@{self.choice}: there is no row of this id{known}")
+        return ids.index(int(text))
+
+
+def pick_of(text: str) -> Pick | None:
+    """Return what ``FILE@CHOICE`` means; None for a text that is something else."""
+    before, at, choice = text.rpartition("@")
+    if not (at and before):
+        return None
+    path = Path(os.path.expanduser(before))
+    return Pick(path, choice) if os.path.isfile(path) or kind_of(path) is not None else None
 
 
 def parts_of(path: Path) -> Iterator[Part] | None:

@@ -122,7 +122,11 @@ def _build(frame: _Frame) -> "Atoms":
     header, has_deuterium = _without_deuterium(frame.header)
     if _CONFIGURATION.match(header[-1]):
         header = [*header[:-1], header[-1].split("=")[0]]
-    atoms: Atoms = read_vasp(StringIO("\n".join([*header, *frame.rows]) + "\n"))
+    rows = frame.rows
+    if header[-2].strip()[:1].lower() == "s":  # what may move is no part of the structure
+        header = [*header[:-2], header[-1]]
+        rows = [" ".join(row.split()[:3]) for row in rows]
+    atoms: Atoms = read_vasp(StringIO("\n".join([*header, *rows]) + "\n"))
     atoms.set_constraint()
     _doubt_names(atoms, frame)
     _check_tritium(atoms, frame)

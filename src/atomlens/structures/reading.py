@@ -16,7 +16,7 @@ from atomlens.structures.files import files_in, kind_of, known_kinds, numbered, 
 from atomlens.structures.molecules import conformers_of
 from atomlens.structures.objects import as_list, atoms_of
 from atomlens.structures.options import FormsHeard, ReadingOptions
-from atomlens.structures.parts import Part, parts_of, read_part
+from atomlens.structures.parts import Part, Pick, parts_of, pick_of, read_part
 from atomlens.structures.records import (
     Entry,
     HoldsNoStructureError,
@@ -315,11 +315,13 @@ class _Stray(NamedTuple):
 
 _END = "end of many"
 _Piece: TypeAlias = (
-    "tuple[Literal['text', 'file', 'member', 'object', 'part'], Any] | _Many | str | Failure"
+    "tuple[Literal['text', 'file', 'member', 'object', 'part', 'pick'], Any] | _Many | str "
+    "| Failure"
 )
 """What is read at a time, in this process or another, or what stands between."""
 
 _SECONDS = {"text": 0.01, "file": 0.0006, "member": 0.0006, "object": 0.0, "part": 0.1}
+_SECONDS["pick"] = 0.01
 """About how long a piece takes: most of a text's time makes a SMILES three-dimensional."""
 
 
@@ -350,9 +352,14 @@ def _of_text_or_path(one: "str | os.PathLike[str]", job: _Job) -> Iterator[_Piec
             paths, others = _glob(text, job.not_looked_at)
             if paths:
                 yield from _of_many(text, paths, others, job)
-            else:
+                return
+            if pick_of(text) is None:
                 yield "text", one
-            return
+                return
+    pick = None if _exists(os.fspath(one)) else pick_of(os.fspath(one))
+    if pick is not None:
+        yield "pick", pick
+        return
     yield from _of_path(Path(os.path.expanduser(one)), job)
 
 
@@ -396,7 +403,7 @@ def _read_pieces(
 
 def _source(what: Any) -> str:
     """Return path or text of a piece; empty for an object."""
-    if isinstance(what, Part):
+    if isinstance(what, Part | Pick):
         return str(what.path)
     return str(what).strip() if isinstance(what, (str, os.PathLike)) else ""
 
@@ -430,6 +437,8 @@ def _read_piece(kind: str, what: Any, disorder: DisorderChoice) -> "list[Atoms |
             return list(_from_file(what, disorder))
         if kind == "part":
             return list(_from_part(what))
+        if kind == "pick":
+            return _from_pick(what, disorder)
         if kind == "object":
             return list(atoms_of(what, disorder))
         text = what.strip()
@@ -581,6 +590,24 @@ def _from_part(part: Part) -> "Iterator[Atoms | Failure]":
     yield from _named(part.path, entries, part.first, True)
 
 
+def _from_pick(pick: Pick, disorder: DisorderChoice) -> "list[Atoms | Failure]":
+    """Return the structures of a file that are meant, named as among all of them."""
+    if not pick.path.is_file():
+        raise StructureError(f"{pick.path}: there is no such file; check the path")
+    if kind_of(pick.path) is None:
+        raise StructureError(
+            f"{pick.path}: an @ picks structures of a file that holds nothing but structures, and "
+            "this is none; give the whole file"
+        )
+    try:
+        entries = read_file(pick.path, disorder)
+        places = pick.places(len(entries))
+    except StructureError as error:
+        raise StructureError(f"{pick.path}: {error}") from error
+    every = list(_named(pick.path, entries, 0, len(entries) > 1))
+    return [every[place] for place in places]
+
+
 def _named(
     path: Path, entries: Sequence[Entry], first: int, many: bool
 ) -> "Iterator[Atoms | Failure]":
@@ -600,6 +627,8 @@ def _failure(name: str, message: str) -> Failure:
 
 
 def _called(one: Any) -> str:
+    if isinstance(one, Pick):
+        one = f"{one.path}@{one.choice}"
     if isinstance(one, Part):
         one = one.path
     if isinstance(one, (str, os.PathLike)):

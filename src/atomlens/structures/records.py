@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from atomlens.errors import StructureError
 from atomlens.printing import one_line as one_line
 from atomlens.printing import reason as reason
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 DEUTERIUM_NOTICE = "deuterium or tritium is treated as hydrogen"
+ISOTOPE_NOTICE = "isotopes are treated as their elements"
+_OTHER_MASS = 0.4
+"""Dalton; a mass that is so far from its element's is that of an isotope."""
 OVERLAP_NOTICE = (
     "atoms stand closer than 0.5 Å to each other, as alternatives of a disordered part do; all of "
     "them are used, so numbers for it mean little; keep one alternative"
@@ -145,6 +150,26 @@ def _doubt_electrons(atoms: "Atoms") -> None:
 
     charge, multiplicity = number(_CHARGES, 0.0), number(_MULTIPLICITIES, 1.0)
     tell_electrons(atoms, charge, max(multiplicity - 1.0, 0.0))
+
+
+def drop_masses(atoms: "Atoms") -> None:
+    """Take masses that were given for those of the elements; isotopes are told.
+
+    So that heavy water is the same whether a file writes D or hydrogen of mass 2.014.
+    """
+    if "masses" not in atoms.arrays:
+        return
+    from ase.data import atomic_masses
+
+    given = atoms.arrays["masses"]
+    numbers = atoms.numbers
+    usual = atomic_masses[np.clip(numbers, 0, len(atomic_masses) - 1)]
+    other = np.isfinite(given) & (np.abs(given - usual) > _OTHER_MASS)
+    del atoms.arrays["masses"]
+    if np.any(other & (numbers == 1)):
+        add_warning(atoms, DEUTERIUM_NOTICE)
+    if np.any(other & (numbers > 1)):
+        add_warning(atoms, ISOTOPE_NOTICE)
 
 
 def keep_results(atoms: "Atoms") -> None:

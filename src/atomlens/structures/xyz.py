@@ -20,6 +20,7 @@ from atomlens.structures.records import (
     add_warning,
     attempt,
     decimal_comma,
+    drop_masses,
     keep_results,
     reason,
     short,
@@ -153,6 +154,7 @@ def _build(frame: _Frame) -> "Atoms":
     if not comment and frame.comment.strip():
         atoms.info["comment"] = frame.comment.strip()
     keep_results(atoms)
+    drop_masses(atoms)
     _place(atoms, said)
     for doubt in said.doubts:
         add_warning(atoms, doubt)

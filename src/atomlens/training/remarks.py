@@ -9,6 +9,7 @@ import numpy as np
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.polymorphs import about_shared_formulas
 from atomlens.datasets.splits import Split
+from atomlens.datasets.totals import doubts_about_sizes, taken_as_totals
 from atomlens.errors import DatasetError, SettingsError
 from atomlens.machine import choose_device
 from atomlens.models import MODELS, ClosedFormModel, PropertyModel
@@ -159,6 +160,10 @@ def tell_about_data(
         remark = about_shared_formulas(dataset)
         if remark:
             said.warning(remark)
+    for sentence in taken_as_totals(dataset):
+        said.message(sentence)
+    for sentence in doubts_about_sizes(dataset):
+        said.warning(sentence)
     for target, place in zip(dataset.targets, value_slices(dataset.targets), strict=True):
         learned = dataset.values[split.train, place.start]
         learned = learned[np.isfinite(learned)]

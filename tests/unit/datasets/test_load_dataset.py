@@ -429,6 +429,28 @@ def test_a_table_in_utf_16_is_read(tmp_path):
     assert load_dataset(tmp_path / "t.csv").values.tolist() == [[1.0]]
 
 
+def test_cells_of_excel_that_are_merged_or_never_calculated_are_told(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in (["smiles", "y"], ["CCO", 1.0], [None, 2.0], ["CCC", "=B2+B3"]):
+        book.active.append(row)
+    book.active.merge_cells("A2:A3")
+    book.save(tmp_path / "t.xlsx")
+    with pytest.warns(UserWarning, match="t.xlsx") as heard:
+        data = load_dataset(tmp_path / "t.xlsx", "y")
+    assert data.values.tolist() == [[1.0], [2.0]]
+    assert {data.structures.formula(i) for i in range(2)} == {"C2H6O"}
+    said = " ".join(str(one.message) for one in heard)
+    assert "1 cells of the column 'smiles' are merged" in said
+    assert "1 cells hold a formula and no result (the first is B4)" in said
+    book = openpyxl.Workbook()
+    for row in (["My results", None], ["smiles", "y"], ["CCO", 1.0]):
+        book.active.append(row)
+    book.save(tmp_path / "u.xlsx")
+    with pytest.raises(DatasetError, match="remove what stands above the names"):
+        load_dataset(tmp_path / "u.xlsx", "y")
+
+
 def test_an_excel_file_is_read_or_its_package_is_named(tmp_path):
     path = tmp_path / "t.xlsx"
     try:

@@ -13,6 +13,8 @@ from pymatgen.core import Lattice, Structure
 from rdkit import Chem
 from rdkit.Chem import rdDepictor, rdDistGeom
 
+from atomlens.datasets import load_dataset
+from atomlens.errors import StructureError
 from atomlens.structures import read, read_structures, to_atoms
 
 SALT = bulk("NaCl", "rocksalt", a=5.64, cubic=True)
@@ -230,6 +232,72 @@ def test_a_negative_scale_of_a_poscar_is_the_volume(tmp_path: Path) -> None:
     text = "x\n-64\n1 0 0\n0 1 0\n0 0 1\nFe\n1\nSelective dynamics\nDirect\n0 0 0 T T F\n"
     (tmp_path / "POSCAR").write_text(text)
     assert to_atoms(tmp_path / "POSCAR").cell.lengths() == pytest.approx([4, 4, 4])
+
+
+@pytest.mark.parametrize("flags", [("", ""), (" T T F", ""), (" T F", " 1 0 1"), (" Na", " Cl")])
+def test_what_may_move_in_a_poscar_is_no_part_of_the_structure(flags, tmp_path: Path) -> None:
+    rows = f"0 0 0{flags[0]}\n2.5 2.5 2.5{flags[1]}\n"
+    head = "NaCl\n1\n5 0 0\n0 5 0\n0 0 5\nNa Cl\n1 1\nSelective dynamics\nCartesian\n"
+    (tmp_path / "POSCAR").write_text(head + rows)
+    atoms = to_atoms(tmp_path / "POSCAR")
+    assert atoms.get_distance(0, 1) == pytest.approx(2.5 * 3**0.5)
+    assert not atoms.constraints
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("several")
+    frames = [molecule(name) for name in ("H2O", "CH4", "NH3", "CO2")]
+    for i, atoms in enumerate(frames):
+        atoms.info["gap"] = float(i)
+    write(folder / "f.extxyz", frames)
+    with connect(folder / "f.db") as base:
+        for atoms in frames:
+            base.write(atoms, gap=1.0)
+        del base[1]
+    (folder / "t.csv").write_text("smiles,gap\nCCO,1\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("choice", "names"),
+    [
+        ("f.extxyz@0", ["f-0000"]),
+        ("f.extxyz@-1", ["f-0003"]),
+        ("f.extxyz@1:3", ["f-0001", "f-0002"]),
+        ("f.extxyz@::-2", ["f-0003", "f-0001"]),
+        ("f.extxyz@:", ["f-0000", "f-0001", "f-0002", "f-0003"]),
+        ("f.db@id=3", ["f-0001"]),
+        ("f.db@0", ["f-0000"]),
+    ],
+)
+def test_structures_of_a_file_are_picked_as_ase_writes_it(choice, names, several: Path) -> None:
+    assert [atoms.info["name"] for atoms in read(f"{several}/{choice}")] == names
+    assert list(load_dataset(several / choice, "gap").structures.names) == names
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        ("f.extxyz@4", "it holds 4 structures, counted from 0; the last one is @3 or @-1"),
+        ("f.extxyz@7:9", "picks none of its 4 structures"),
+        ("f.extxyz@", "nothing behind the @"),
+        ("f.extxyz@last", "give a number"),
+        ("f.extxyz@::0", "not 0"),
+        ("f.extxyz@id=1", "in ase databases only"),
+        ("f.db@id=1", "no row of this id; they are 2 to 4"),
+        ("f.db@gap=1", "for a row of an ase database @id=3"),
+        ("none.db@id=1", "no such file"),
+        ("t.csv@0", "give the whole file"),
+    ],
+)
+def test_a_choice_that_picks_nothing_is_one_sentence(choice, said, several: Path) -> None:
+    with pytest.raises(StructureError, match=said):
+        read(f"{several}/{choice}")
+
+
+def test_an_at_in_a_smiles_picks_nothing() -> None:
+    assert to_atoms("N[C@@H](C)C(=O)O").get_chemical_formula() == "C3H7NO2"
 
 
 COMPONENT = """data_comp_list

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import fcc111, molecule
 from ase.calculators.singlepoint import SinglePointCalculator
 from pymatgen.core import Composition, Lattice, Molecule, Structure
@@ -52,6 +53,24 @@ def test_a_pymatgen_composition_is_a_formula() -> None:
     assert atoms.info["is_formula"]
     assert atoms.get_chemical_symbols().count("Co") == 2
     assert len(atoms) == 7
+
+
+def test_heavy_water_is_told_in_whatever_way_it_is_heavy() -> None:
+    places = [[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]]
+    water = Atoms("OH2", places)
+    water.set_masses([15.999, 2.014, 2.014])
+    for heavy in (water, Molecule(["O", "D", "D"], places), Composition("D2O"), "[2H]O[2H]"):
+        with pytest.warns(UserWarning, match="deuterium or tritium is treated as hydrogen"):
+            atoms = to_atoms(heavy)
+        assert sum(atoms.get_masses()) == pytest.approx(18.015, abs=0.01)
+    assert water.get_masses()[1] == 2.014
+    usual = Atoms("OH2", places)
+    usual.set_masses([16, 1, 1])
+    assert "warnings" not in to_atoms(usual).info
+    carbon = molecule("CH4")
+    carbon.set_masses([13.003, 1.008, 1.008, 1.008, 1.008])
+    with pytest.warns(UserWarning, match="isotopes are treated as their elements"):
+        to_atoms(carbon)
 
 
 def test_thirds_of_a_composition_are_thirds() -> None:
