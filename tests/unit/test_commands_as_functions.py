@@ -7,6 +7,7 @@ from ase.build import molecule
 from pymatgen.core import Lattice, Structure
 
 import atomlens as al
+from atomlens.cli import main
 from atomlens.errors import ExplanationError, Failure, SettingsError, StudyError
 from atomlens.settings import by_option
 
@@ -70,6 +71,13 @@ def test_a_model_is_given_by_its_folder_and_options_by_their_names(folder, model
         al.counterfactual(model, ["CCO", "CCC"])
     with pytest.raises(SettingsError, match="The model is None"):
         al.predict(None, "CCO")
+
+
+def test_options_of_speed_are_told_to_be_idle_for_what_is_no_network(folder, capsys):
+    assert main(["predict", str(folder), "CCO", "--batch-size", "4"]) == 0
+    assert "--batch-size 4: the model 'mean' is no network" in capsys.readouterr().err
+    assert main(["predict", str(folder), "CCO"]) == 0
+    assert "no network" not in capsys.readouterr().err
 
 
 def test_a_study_and_its_short_names_take_what_predict_takes(model):

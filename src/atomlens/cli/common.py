@@ -89,6 +89,24 @@ def load_model(given: str) -> "Predictor":
     return load(given)
 
 
+def tell_idle_speed(model: "Predictor", options: argparse.Namespace) -> None:
+    """Say which options of speed change nothing worth saying, as the model is no network."""
+    from atomlens.models import MODELS
+    from atomlens.models.base import ClosedFormModel
+
+    kind = MODELS.get(model.model_name)
+    if kind is None or not issubclass(kind, ClosedFormModel):
+        return
+    given = {"--batch-size": getattr(options, "batch_size", None)}
+    given |= {"--device": None if options.device == "auto" else options.device}
+    idle = [f"{name} {value}" for name, value in given.items() if value is not None]
+    if idle:
+        say(
+            f"{' and '.join(idle)}: the model {model.model_name!r} is no network, so this makes "
+            "nothing faster."
+        )
+
+
 def add_targets(parser: argparse.ArgumentParser) -> None:
     """Add ``--target``, which may be repeated."""
     parser.add_argument(

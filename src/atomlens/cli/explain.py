@@ -14,6 +14,7 @@ from atomlens.cli.common import (
     add_out_folder,
     add_speed,
     load_model,
+    tell_idle_speed,
 )
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit, exit_code, tell_unfinished, usable_folder
@@ -130,6 +131,7 @@ def run(options: argparse.Namespace) -> int:
         check_map(options.chemiscope)
     choose_device(options.device)
     model = load_model(options.model)
+    tell_idle_speed(model, options)
     folder = usable_folder(options.out)
     tell_unfinished(options.model)
     writer = ExplanationWriter(

@@ -11,6 +11,7 @@ from atomlens.cli.common import (
     add_targets,
     chosen_targets,
     load_model,
+    tell_idle_speed,
 )
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit, exit_code, refuse_to_overwrite, tell_unfinished
@@ -92,6 +93,7 @@ def run(options: argparse.Namespace) -> int:
         check_table(options.out)
         refuse_to_overwrite(options.out, options.inputs)
     model = load_model(options.model)
+    tell_idle_speed(model, options)
     wanted = set(chosen_targets(model, options.target))
     if options.plot is not None and not any(
         t.is_spectrum for t in model.targets if t.name in wanted

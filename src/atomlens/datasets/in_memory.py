@@ -18,7 +18,7 @@ from atomlens.datasets.tables import columns_of_frame
 from atomlens.errors import DatasetError
 from atomlens.printing import cut, kind_of_object, shown
 from atomlens.structures.arrays import Structure, StructureArrays
-from atomlens.structures.objects import as_list, is_object, values_of
+from atomlens.structures.objects import as_list, is_object, is_single, values_of
 from atomlens.targets import Target
 
 _STRUCTURE, _VALUE = "structure", "value"
@@ -90,7 +90,7 @@ def held_in_frame(frame: Any, wanted: Sequence[str], structure_column: str | Non
     if missing and len(holders) == 1:
         rows = [values_of(one) if is_object(one) else {} for one in columns[holders[0]]]
         for name in missing:
-            if any(name in row for row in rows):
+            if any(is_single(row.get(name)) for row in rows):
                 columns[name] = [row.get(name) for row in rows]
                 has_results = True
     return Held(where="DataFrame", columns=columns, has_results=has_results)
@@ -201,7 +201,12 @@ def _of_structures(where: str, listed: Sequence[Any], wanted: Sequence[str]) -> 
     Raises:
         DatasetError: none of them holds a value, or a target that is asked for.
     """
-    rows = [values_of(one) for one in listed]
+    held = [values_of(one) for one in listed]
+    single = {key for row in held for key, value in row.items() if is_single(value)}
+    rows = [  # an array among numbers is a wrong value
+        {k: v if is_single(v) or v is None else shown(v) for k, v in row.items() if k in single}
+        for row in held
+    ]
     if not any(rows):
         calculated = any(getattr(one, "calc", None) is not None for one in listed)
         why = (

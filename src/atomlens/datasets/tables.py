@@ -189,7 +189,11 @@ def frame_table(
     """
     return _taken_apart(
         Path(where),
-        frame if isinstance(frame, dict) else columns_of_frame(frame),
+        (
+            {header: [*map(_cell, cells)] for header, cells in frame.items()}
+            if isinstance(frame, dict)
+            else columns_of_frame(frame)
+        ),
         False,
         {},
         structure_column,
@@ -219,6 +223,8 @@ def _cell(value: Any) -> Any:
     """Return a cell of a DataFrame as a file would hold it."""
     if type(value).__name__ == "NAType":
         return None
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):  # of numpy or torch
+        return value.item()
     return float(value) if isinstance(value, Decimal) else value
 
 

@@ -128,6 +128,8 @@ def read_file(path: Path, disorder: DisorderChoice = REFUSE) -> list[Entry]:
     content = _content(path, kind)
     if kind is None:
         looks = _looks_like(content)
+        if looks in _NOT_READ:
+            raise StructureError(_NOT_READ[looks])
         hint = f"; its content looks like {looks}" if looks else ""
         raise StructureError(
             f"this kind of file is not known{hint}; rename it or convert it to one of "
@@ -257,6 +259,13 @@ def _looks_like(content: bytes) -> str:
     head = content[:_HEAD].decode("latin-1").replace("\r\n", "\n")
     return next((label for pattern, label in _TEXTS if re.match(pattern, head, re.IGNORECASE)), "")
 
+
+_NOT_READ = {
+    "PDB": "PDB files are not read: they may hold alternative places, a part of the crystal only "
+    "and atoms without an element; give the mmCIF of the same entry (.mmcif), or choose the atoms "
+    "and write them with ase or gemmi to .extxyz or .cif"
+}
+"""What is told, and what to do about it, by what a content looks like."""
 
 _ENDINGS = {
     "CIF": ".cif",

@@ -71,7 +71,7 @@ def as_list(given: Any) -> list[Any]:
 
 
 def values_of(thing: Any) -> dict[str, Any]:
-    """Return what an object of another package holds beside its atoms: numbers and texts by name.
+    """Return what an object of another package holds beside its atoms, by name.
 
     Results of a calculator that are not of the atoms as they stand now are left out; what ``info``
     says goes before them.
@@ -83,7 +83,7 @@ def values_of(thing: Any) -> dict[str, Any]:
         info, calc = getattr(thing, "info", None), getattr(thing, "calc", None)
         results = getattr(calc, "results", None)
         if isinstance(results, Mapping) and not _is_stale(calc, thing):
-            found |= {k: v for k, v in results.items() if isinstance(v, Real)}
+            found |= {k: v for k, v in results.items() if v is not None}
         found |= info if isinstance(info, Mapping) else {}
     elif "pymatgen" in packages:
         found |= {"energy": thing.energy} if hasattr(thing, "correction") else {}
@@ -93,10 +93,10 @@ def values_of(thing: Any) -> dict[str, Any]:
         found |= thing.GetPropsAsDict(includePrivate=False, includeComputed=False)
         name = thing.GetProp("_Name") if thing.HasProp("_Name") else ""
         found |= {"name": name} if name else {}
-    return {str(key): value for key, value in found.items() if _is_single(value)}
+    return {str(key): value for key, value in found.items()}
 
 
-def _is_single(value: Any) -> bool:
+def is_single(value: Any) -> bool:
     """Say whether a value is a number or a text, also one of numpy."""
     return isinstance(value, str | Real | np.bool_) or (
         isinstance(value, np.ndarray) and value.ndim == 0

@@ -89,6 +89,15 @@ def test_results_of_atoms_that_have_moved_since_are_no_values():
         load_dataset([moved])
 
 
+def test_an_array_in_the_place_of_a_value_is_a_wrong_value_and_one_number_is_none():
+    wrong = calculated("Cu", -1.0)
+    wrong.info["gap"] = np.array([1.0, 2.0])
+    data = load_dataset([wrong, METALS[1]], "gap")
+    assert data.values.tolist() == [[-4.0]]
+    assert "is 'array([1., 2.])'" in data.failures[0].message
+    assert load_dataset([(SALT, np.array(3.0))], "gap").values.tolist() == [[3.0]]
+
+
 def test_an_entry_that_cannot_be_used_is_named_and_the_rest_goes_on():
     half = Structure(Lattice.cubic(4), [{"Na": 0.5, "K": 0.5}], [[0, 0, 0]])
     data = load_dataset([(half, 1.0), (SALT, 2.0)], "gap")
