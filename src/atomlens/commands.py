@@ -107,7 +107,7 @@ def counterfactual(
         raise StructureError(item.message)
     found = counterfactuals(
         predictor,
-        item if hasattr(item, "info") else item.to_atoms(),  # type: ignore[union-attr]
+        item if hasattr(item, "info") else item.to_atoms(),
         target=target,
         past=past,
     )
@@ -218,14 +218,8 @@ def faithful(
     """
     named = ",".join([methods] if isinstance(methods, str) else methods)
     said = {"methods": named, "target": target}
-    return study(
-        "faithful",
-        data,
-        models=model,
-        limit=limit,
-        **{name: value for name, value in said.items() if value},
-        **options,
-    )
+    options |= {name: value for name, value in said.items() if value}
+    return study("faithful", data, models=model, limit=limit, **options)
 
 
 @by_option(**_STUDY_WORDS)
@@ -247,8 +241,8 @@ def environments(
         **options: As for `study`, and ``least``: structures that an environment must occur in.
     """
     said = {"method": method, "target": target}
-    given = {name: value for name, value in said.items() if value}
-    return study("environments", data, models=model, **given, **options)
+    options |= {name: value for name, value in said.items() if value}
+    return study("environments", data, models=model, **options)
 
 
 @by_option(pressure="pressures", ordered_models="n_models")
@@ -333,7 +327,7 @@ def graph(
 def _predictors(given: Model | Sequence[Model]) -> tuple[Predictor, ...]:
     from atomlens.studies.given import load_one
 
-    listed = list(given) if isinstance(given, list | tuple) else [given]
+    listed: list[Any] = list(given) if isinstance(given, list | tuple) else [given]
     return tuple(load_one(one) if isinstance(one, str) else as_predictor(one) for one in listed)
 
 
