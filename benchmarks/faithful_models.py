@@ -124,7 +124,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         name = f"{row['model']} ({row['mae']:.3f} {row['unit']})"
         for method, own in row["methods"].items():
             cells = [cell(own["meanings"].get(meaning)) for meaning in MEANINGS]
-            verdict = "yes" if own["passes"] else "no"
+            verdict = {"passes": "yes", "does not pass": "no"}.get(own["verdict"], "undecided")
             lines.append(f"| {name} | {method} | {' | '.join(cells)} | {verdict} |")
             name = ""
     return "\n".join(lines)

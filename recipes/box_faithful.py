@@ -30,9 +30,11 @@ from atomlens.files import to_json, write_text
 from atomlens.predictor import Predictor
 from atomlens.predictor.box import BOX
 from atomlens.predictor.saving import save_metrics
+from atomlens.predictor.tested import FAILS, PASSES, UNDECIDED
 from atomlens.studies.base import StudyInput
 from atomlens.studies.faithful.study import Faithful, FaithfulSettings, as_json
 
+_WORDS = {PASSES: "yes", FAILS: "no", UNDECIDED: "undecided"}
 MEANINGS = {"mask": "element hidden", "graph": "taken from the graph", "rebuilt": "read again"}
 
 
@@ -75,9 +77,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         name = f"`{row['name']}`, {row['target']}"
         for method, own in row["methods"].items():
             cells = [cell(own["meanings"].get(meaning)) for meaning in MEANINGS]
-            lines.append(
-                f"| {name} | {method} | {' | '.join(cells)} | {'yes' if own['passes'] else 'no'} |"
-            )
+            lines.append(f"| {name} | {method} | {' | '.join(cells)} | {_WORDS[own['verdict']]} |")
             name = ""
     return "\n".join(lines)
 

@@ -9,7 +9,7 @@ from atomlens.elements import SYMBOLS
 from atomlens.models import MODELS, ClosedFormModel
 from atomlens.predictor.calibration import TargetCalibration
 from atomlens.predictor.evaluation import about_skill
-from atomlens.predictor.tested import number, tested_methods
+from atomlens.predictor.tested import number, tested_methods, verdict_of
 from atomlens.predictor.trained import TrainedModel
 from atomlens.printing import encodable, one_line
 from atomlens.targets import Target, value_slices
@@ -239,7 +239,7 @@ def _faithful(predictor: TrainedModel) -> str:
     lines = []
     for target in predictor.targets:
         for method, figures in tested_methods(predictor.metrics, target.name).items():
-            cells = [_code(target.name), _code(method), "yes" if figures["passes"] else "no"]
+            cells = [_code(target.name), _code(method), verdict_of(figures)]
             for meaning in ("mask", "graph"):
                 row = figures["meanings"].get(meaning, {})
                 cells.append(f"{number(row.get('deletion'))} ({number(row.get('table'))})")
@@ -251,7 +251,7 @@ def _faithful(predictor: TrainedModel) -> str:
             "\nDo explanations say what the prediction loses without the atoms (`atomlens "
             "faithful`)? Change over the first half of the deletions, over that of a random order; "
             "in brackets that of the best table of the same scores:\n",
-            "| target | method | passes | element hidden | atom taken out of the graph |",
+            "| target | method | verdict | element hidden | atom taken out of the graph |",
             "|---|---|---|---|---|",
             *lines,
         ]

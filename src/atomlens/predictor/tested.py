@@ -6,13 +6,24 @@ from typing import Any
 
 FAITHFUL = "faithful"
 """Under which the key figures stand in ``metrics``: by target, then by method."""
+PASSES, FAILS, UNDECIDED = "passes", "does not pass", "undecided"
+NOT_SHOWN = "not shown to pass"
+"""What is known of a method that older records call no better, which was said of two cases: that
+it is worse, and that too few structures leave it open."""
+VERDICTS = {
+    PASSES: "passes",
+    FAILS: "does not pass",
+    UNDECIDED: "neither passes nor fails (undecided)",
+    NOT_SHOWN: "is not shown to pass",
+}
+"""What can be said of a method, as it stands in a sentence."""
 _MEANINGS = {"mask": "with elements hidden", "graph": "with atoms taken from the graph"}
 
 
 def key_figures(found: Mapping[str, Any]) -> dict[str, Any]:
     """Return of ``faithful.json`` what a model keeps, by method.
 
-    Whether it passes, how many structures were used, and of the two meanings that ask the network
+    Its verdict, how many structures were used, and of the two meanings that ask the network
     itself deletion over chance with its interval and that of the best table.
     """
     kept: dict[str, Any] = {}
@@ -26,6 +37,7 @@ def key_figures(found: Mapping[str, Any]) -> dict[str, Any]:
                 meanings[meaning]["table"] = row[f"table {row['best_table']}"]
         kept[method] = {
             "passes": own["passes"],
+            "verdict": own["verdict"],
             "n": found["n_structures"],
             "meanings": meanings,
         }
@@ -48,12 +60,20 @@ def tested_methods(metrics: Mapping[str, Any], target: str) -> dict[str, Mapping
     }
 
 
+def verdict_of(figures: Mapping[str, Any]) -> str:
+    """Return the verdict on a method, a key of ``VERDICTS``; older records say less."""
+    said = figures.get("verdict")
+    if isinstance(said, str) and said in VERDICTS and (said == PASSES) == figures["passes"]:
+        return said
+    return PASSES if figures["passes"] else NOT_SHOWN
+
+
 def tested_sentence(metrics: Mapping[str, Any], target: str, method: str) -> str:
     """Return whether a method has passed the test of `atomlens faithful` on this model."""
     figures = tested_methods(metrics, target).get(method)
     if figures is None:
         return "Whether it holds for this model has not been tested: run `atomlens faithful`."
-    word = "passes" if figures["passes"] else "does not pass"
+    word = VERDICTS[verdict_of(figures)]
     rows = {words: figures["meanings"].get(meaning) for meaning, words in _MEANINGS.items()}
     parts = [
         f"{number(row.get('deletion'))} times chance {words} "

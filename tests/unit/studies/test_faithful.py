@@ -26,6 +26,8 @@ from atomlens.studies.faithful.asked import Asked
 from atomlens.studies.faithful.curves import follow, over_random
 from atomlens.studies.faithful.orders import by_size, random_orders, reversed_order, table_scores
 from atomlens.studies.faithful.study import FEW, Faithful, FaithfulSettings, as_json
+from atomlens.studies.faithful.words import judged, verdict
+from atomlens.studies.statistics import Interval
 from atomlens.targets import Target
 from atomlens.testing.questions import trained_around
 from model_makers import small_model
@@ -103,7 +105,7 @@ def test_an_exact_method_agrees_with_effects_and_attention_that_knows_nothing_do
         # an element is all that a term depends on, so no table of elements can be beaten
         assert row["table by element"] == pytest.approx(row["deletion"], rel=1e-6)
         assert row["verdict"] == "no: not better than a table"
-        assert rows["attention", meaning]["verdict"] == "no: not better than chance"
+        assert rows["attention", meaning]["verdict"] != "yes"
     sums = [c for c in result.tables["checks"] if c["check"] == "error of the promised sum"]
     assert [c["method"] for c in sums] == ["contribution"]
     assert sums[0]["value"] < 1e-6
@@ -231,6 +233,46 @@ def test_what_was_found_stands_in_the_card_and_on_every_explanation(tmp_path: Pa
     card = after["README.md"].decode()
     assert "| `y` | `contribution` | " in card
     assert "| `y` | `attention` | " in card
+
+
+@pytest.mark.parametrize(
+    ("deletion", "above", "said"),
+    [
+        ((1.5, 1.2, 1.8), (0.3, 0.1, 0.5), "yes"),
+        ((1.5, 1.2, 1.8), (0.1, -0.1, 0.3), "undecided: better than a table?"),
+        ((1.5, 1.2, 1.8), (-0.2, -0.3, -0.1), "no: not better than a table"),
+        ((1.1, 0.9, 1.3), (0.2, 0.1, 0.3), "undecided: better than chance?"),
+        ((1.5, 1.2, 1.8), (0.0, 0.0, 0.0), "no: not better than a table"),
+        ((0.7, 0.6, 0.8), (0.2, 0.1, 0.3), "no: not better than chance"),
+        ((1.5, np.nan, np.nan), (0.2, np.nan, np.nan), "undecided: no interval"),
+    ],
+)
+def test_an_interval_that_holds_both_answers_decides_nothing(
+    deletion: tuple[float, float, float], above: tuple[float, float, float], said: str
+) -> None:
+    assert verdict(Interval(*deletion), Interval(*above)) == said
+
+
+@pytest.mark.parametrize(
+    ("of_mask", "of_graph", "said", "sentence"),
+    [
+        ("yes", "yes", "passes", "this model passes: "),
+        ("yes", "undecided: ?", "undecided", "this model neither passes nor fails (undecided): "),
+        ("undecided: ?", "no: worse", "does not pass", "this model does not pass: "),
+    ],
+)
+def test_a_method_passes_fails_or_is_undecided(
+    of_mask: str, of_graph: str, said: str, sentence: str
+) -> None:
+    both = {"mask": of_mask, "graph": of_graph, "rebuilt": "no: worse than chance"}
+    rows = [{"method": "occlusion", "meaning": m, "verdict": v} for m, v in both.items()]
+    assert judged(rows, "occlusion") == said
+    figures = {"passes": said == "passes", "verdict": said, "n": 60, "meanings": {"mask": {}}}
+    known = {"faithful": {"y": {"occlusion": figures}}}
+    assert sentence in tested.tested_sentence(known, "y", "occlusion")
+    del figures["verdict"]  # as older versions have recorded it
+    older = tested.tested_sentence(known, "y", "occlusion")
+    assert ("passes: " if said == "passes" else "is not shown to pass: ") in older
 
 
 def test_a_verdict_on_few_structures_is_not_recorded(

@@ -27,6 +27,9 @@ _MARKERS = {
 }
 
 
+_COLOURS = {"yes": "#009e73", "no": "#d9a08b", "undecided": "#c9ccd1"}
+
+
 def draw_faithful(rows: Sequence[Row], path: Path) -> Path:
     """Draw one panel a meaning: a bar with interval for each method, a mark for each control.
 
@@ -60,7 +63,8 @@ def draw_faithful(rows: Sequence[Row], path: Path) -> Path:
             color=QUIET,
         )
         figure.suptitle(
-            f"{rows[0]['n']} structures · 95 % intervals · green: above chance and the best table",
+            f"{rows[0]['n']} structures · 95 % intervals · green: above chance and the best table, "
+            "reddish: below one of them, grey: undecided",
             fontsize=9,
             color=QUIET,
             y=1 - 0.1 / height,
@@ -74,8 +78,8 @@ def _draw_panel(axes: "Axes", rows: Sequence[Row], methods: Sequence[str]) -> No
     for row in rows:
         y = methods.index(str(row["method"]))
         value, low, high = (_float(row[f"deletion{e}"]) for e in ("", "_low", "_high"))
-        passed = row["verdict"] == "yes"
-        axes.barh(y, value, height=0.55, color="#009e73" if passed else "#c9ccd1", zorder=1)
+        colour = _COLOURS[str(row["verdict"]).partition(":")[0]]
+        axes.barh(y, value, height=0.55, color=colour, zorder=1)
         axes.plot([low, high], [y, y], color=INK, linewidth=1.6, zorder=3)
     for name, (marker, colour) in _MARKERS.items():
         known = [r for r in rows if np.isfinite(_float(r.get(name)))]

@@ -17,6 +17,7 @@ from atomlens.explain.absence import MEANINGS, Meaning
 from atomlens.explain.question import Values
 from atomlens.predictor import Predictor
 from atomlens.predictor.inputs import build_graphs, gather
+from atomlens.predictor.tested import PASSES
 from atomlens.settings import Settings, bounded
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
@@ -33,7 +34,7 @@ from atomlens.studies.faithful.orders import (
     reversed_order,
     tables,
 )
-from atomlens.studies.faithful.words import paragraph, passes, verdict
+from atomlens.studies.faithful.words import judged, paragraph, verdict
 from atomlens.studies.rows import as_number, within
 from atomlens.studies.statistics import Interval, bootstrap, spearman
 
@@ -510,8 +511,9 @@ def as_json(result: StudyResult) -> dict[str, Any]:
     rows, check_rows = result.tables["faithful"], result.tables["checks"]
     methods: dict[str, Any] = {}
     for row in rows:
+        said = judged(rows, str(row["method"]))
         own = methods.setdefault(
-            str(row["method"]), {"passes": passes(rows, str(row["method"])), "meanings": {}}
+            str(row["method"]), {"passes": said == PASSES, "verdict": said, "meanings": {}}
         )
         own["meanings"][str(row["meaning"])] = {
             name: _or_none(value) for name, value in row.items() if name not in _NAMES

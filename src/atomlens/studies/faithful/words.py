@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from atomlens.predictor.tested import FAILS, PASSES, UNDECIDED, VERDICTS
 from atomlens.studies.base import Row
 from atomlens.studies.faithful.asked import Asked
 from atomlens.studies.statistics import Interval
@@ -14,21 +15,39 @@ _HIDDEN = {
 }
 
 
+_SAME = 1e-6
+"""Up to this far above another order an order is the same."""
+
+
 def verdict(deletion: Interval, above: Interval) -> str:
-    """Return whether an order is better than chance and than the best table of its scores."""
+    """Return whether an order is better than chance and than the best table of its scores.
+
+    ``yes`` if both intervals say so, ``no: ...`` if one of them says that it is worse, or the same,
+    and ``undecided: ...`` if one of them holds both answers.
+    """
     if not math.isfinite(deletion.low):
-        return "not decided"
-    if deletion.low <= 1:
+        return "undecided: no interval"
+    if deletion.high < 1 + _SAME:
         return "no: not better than chance"
-    if not above.low > 0:
+    if above.high < _SAME:
         return "no: not better than a table"
+    if deletion.low <= 1:
+        return "undecided: better than chance?"
+    if not above.low > 0:
+        return "undecided: better than a table?"
     return "yes"
 
 
-def passes(rows: Sequence[Row], method: str) -> bool:
-    """Tell whether a method passes in both meanings that ask the network itself."""
+def judged(rows: Sequence[Row], method: str) -> str:
+    """Return whether a method ``passes``, ``does not pass``, or that it is ``undecided``.
+
+    It passes if both meanings that ask the network itself say yes, and does not if one says no.
+    """
     own = [r for r in rows if r["method"] == method and r["meaning"] != "rebuilt"]
-    return bool(own) and all(r["verdict"] == "yes" for r in own)
+    said = [str(r["verdict"]) for r in own]
+    if said and all(one == "yes" for one in said):
+        return PASSES
+    return FAILS if any(one.startswith("no") for one in said) else UNDECIDED
 
 
 def paragraph(rows: Sequence[Row], checks: Sequence[Row], asked: Asked) -> str:
@@ -47,8 +66,7 @@ def paragraph(rows: Sequence[Row], checks: Sequence[Row], asked: Asked) -> str:
             f"(best table {_value(row, 'table ' + str(row['best_table']))})"
             for row in own
         )
-        word = "passes" if passes(rows, method) else "does not pass"
-        sentences.append(f"The {method} of this model {word}: {parts}.")
+        sentences.append(f"The {method} of this model {VERDICTS[judged(rows, method)]}: {parts}.")
         sums = [c for c in checks if (c["method"], c["check"]) == (method, _SUM)]
         if sums:
             sentences.append(f"Its scores add up as promised to within {_value(sums[0], 'value')}.")
@@ -61,8 +79,9 @@ def paragraph(rows: Sequence[Row], checks: Sequence[Row], asked: Asked) -> str:
             )
     sentences.append(
         "To pass, an order must be better than chance and than the best of its tables, with 95 % "
-        "intervals, both with masks and in the graph. It is a statement on this model and these "
-        "structures, not on nature."
+        "intervals, both with masks and in the graph; it does not pass if it is worse than one of "
+        "them, and is undecided where an interval holds both answers, which more structures may "
+        "change. It is a statement on this model and these structures, not on nature."
     )
     return " ".join(sentences)
 
