@@ -474,4 +474,6 @@ def test_ends_of_calibrated_intervals_are_columns(
         c["name"]: c["unit"] for c in json.loads((out / "screen.json").read_text())["columns"]
     }
     assert columns["band_gap_low"] == columns["band_gap_high"] == "eV"
-    assert "band_gap_low" not in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "band_gap_low" not in shown
+    assert "band_gap (eV)  band_gap_std (eV)  " in shown

@@ -238,7 +238,18 @@ def first_rows(result: "ScreenResult") -> list[dict[str, Any]]:
     ]
     if all(row.get("n_same") in (1, "1") for row in rows):
         names = [name for name in names if name != "n_same"]
-    return [{name: row[name] for name in names} for row in rows]
+    called = with_units(names, result.folder)
+    return [{called[name]: row[name] for name in names} for row in rows]
+
+
+def with_units(names: list[str], folder: Path) -> dict[str, str]:
+    """Return what columns are called on a terminal: with their unit, as the manifest has it."""
+    from atomlens.screening.shards import read_manifest
+    from atomlens.units import unit_text
+
+    manifest = read_manifest(folder) or {}
+    units = {column["name"]: column["unit"] for column in manifest.get("columns", ())}
+    return {n: f"{n} ({unit_text(units[n])})" if units.get(n) else n for n in names}
 
 
 def _is_end(name: str, row: dict[str, Any]) -> bool:

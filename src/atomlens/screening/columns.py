@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from atomlens.predictor.calibration import INTERVAL
 from atomlens.predictor.columns import ColumnNames
 from atomlens.predictor.trained import TrainedModel
 from atomlens.targets import Target
@@ -63,6 +64,8 @@ class ScreenColumns:
     """All columns in their order, and what they hold"""
     units: dict[str, str]
     """By column with numbers of a target, where it has a unit"""
+    ends: frozenset[str]
+    """Columns with the ends of intervals"""
 
     @classmethod
     def of(
@@ -119,7 +122,28 @@ class ScreenColumns:
             for ending in ("", "_std", *ENDS)
             if target.unit and (word := ColumnNames(wanted).of(target, ending)) in found
         }
-        return cls(of_models=tuple(called), carried=carried, kinds=kinds, units=units)
+        ends = {
+            found[word]
+            for wanted, found in zip(kept.values(), called, strict=True)
+            for target in wanted
+            for ending in ENDS
+            if (word := ColumnNames(wanted).of(target, ending)) in found
+        }
+        return cls(
+            of_models=tuple(called),
+            carried=carried,
+            kinds=kinds,
+            units=units,
+            ends=frozenset(ends),
+        )
+
+    def described(self) -> list[dict[str, object]]:
+        """Return name and unit of each column of the result, and of an end what lies inside."""
+        return [
+            {"name": name, "unit": self.units.get(name, "")}
+            | ({"interval": INTERVAL} if name in self.ends else {})
+            for name in self.shown
+        ]
 
     @property
     def shown(self) -> tuple[str, ...]:

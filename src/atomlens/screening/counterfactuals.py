@@ -11,6 +11,7 @@ import numpy as np
 from atomlens.chemistry.exchanges import Exchange, Exchanges, exchanges
 from atomlens.errors import ExplanationError, SettingsError, StructureError, unknown_name
 from atomlens.predictor import Prediction, Predictor
+from atomlens.predictor.calibration import INTERVAL
 from atomlens.predictor.inputs import gather
 from atomlens.predictor.samples import known_part
 from atomlens.printing import percent
@@ -35,23 +36,37 @@ class Counterfactual:
     """standard deviation of its error; NaN where nothing is known"""
     shift: float
     """prediction less that of the structure itself"""
-    clear: bool
-    """whether the shift is larger than twice both errors together"""
+    clear: bool | None
+    """whether the shift is larger than twice both errors together; None: an error is unknown"""
     unlike: float
     """share in percent of the validation part that is nearer to the training data; NaN: unknown"""
+    low: float = math.nan
+    """lower end of the interval that holds the true value in 90 % of cases; NaN: there is none"""
+    high: float = math.nan
+    """upper end"""
+    seen: str = ""
+    """in which part of the model's training it was, if in one"""
+    warning: str = ""
+    """why its numbers should be mistrusted, if they should"""
 
-    def to_row(self, rank: int, target: str) -> dict[str, object]:
-        """Return the row of a table."""
+    def to_row(self, rank: int, target: str, unit: str = "") -> dict[str, object]:
+        """Return the row of a table; values are called as the columns of `predict` are."""
         return {
             "rank": rank,
             "change": self.change,
             "structure": self.structure,
             target: self.prediction,
             f"{target}_std": self.std,
+            f"{target}_low": self.low,
+            f"{target}_high": self.high,
+            "unit": unit,
+            "interval": INTERVAL if math.isfinite(self.low) else None,
             "shift": self.shift,
             "clear": self.clear,
             "size": self.size,
-            "unlike": self.unlike,
+            "unlike": percent(self.unlike),
+            "seen_in": self.seen or None,
+            "warning": self.warning or None,
         }
 
     @property
@@ -74,6 +89,7 @@ class Counterfactuals:
     """What it says of it with a geometry made like that of the others; shifts are to this."""
     start_atoms: "Atoms"
     std: float
+    """Standard deviation of the error of ``start``; NaN where nothing is known."""
     past: float | None
     """The value that was to be passed."""
     found: tuple[Counterfactual, ...]
@@ -85,10 +101,15 @@ class Counterfactuals:
     """In which part of the model's training the structure as given was, if in one."""
     source: str = ""
     """Path of the file, or text, that the structure was read from; empty if nobody knows."""
+    given_std: float = math.nan
+    """Standard deviation of the error of ``given``; NaN where nothing is known."""
+    unlike: float = math.nan
+    """Of the structure as given: share in percent of the validation part that is nearer to the
+    training data; NaN: unknown."""
 
     def to_rows(self) -> list[dict[str, object]]:
         """Return the ranked table."""
-        return [c.to_row(i, self.target) for i, c in enumerate(self.found, start=1)]
+        return [c.to_row(i, self.target, self.unit) for i, c in enumerate(self.found, start=1)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
@@ -102,7 +123,10 @@ class Counterfactuals:
             "target": self.target,
             "unit": self.unit,
             "given": self.given,
+            "given_std": self.given_std if math.isfinite(self.given_std) else None,
             "start": self.start,
+            "start_std": self.std if math.isfinite(self.std) else None,
+            "unlike": percent(self.unlike),
             "past": self.past,
             "tried": self.n_tried,
             "counterfactuals": rows,
@@ -147,7 +171,7 @@ def counterfactuals(
         if error:
             raise StructureError(error)
     values, std = _numbers(prediction, chosen, column)
-    found = _judged(changes, prediction, values, std)
+    found = _judged(changes, prediction, values, std, column)
     n_tried = len(found)
     if past is not None:
         above = past >= values[1]
@@ -170,6 +194,8 @@ def counterfactuals(
         notes=(*warned, *changes.notes),
         warning=prediction.warnings[0],
         seen=known_part(prediction.seen[0]) if prediction.seen else "",
+        given_std=float(std[0]),
+        unlike=math.nan if prediction.unlike is None else float(prediction.unlike[0]),
     )
 
 
@@ -205,10 +231,12 @@ def _numbers(prediction: Prediction, target: Target, column: int) -> tuple[Any, 
 
 
 def _judged(
-    changes: Exchanges, prediction: Prediction, values: Any, std: Any
+    changes: Exchanges, prediction: Prediction, values: Any, std: Any, column: int
 ) -> list[Counterfactual]:
     """Return the changes of which the model says something."""
     unlike = prediction.unlike
+    place = value_slices(prediction.targets)[column].start
+    low, high = prediction.interval_low[:, place], prediction.interval_high[:, place]
     found = []
     change: Exchange
     for row, change in enumerate(changes.found, start=2):
@@ -224,8 +252,12 @@ def _judged(
                 prediction=float(values[row]),
                 std=float(std[row]),
                 shift=shift,
-                clear=bool(abs(shift) > doubt),
+                clear=bool(abs(shift) > doubt) if math.isfinite(doubt) else None,
                 unlike=math.nan if unlike is None else float(unlike[row]),
+                low=float(low[row]),
+                high=float(high[row]),
+                seen=known_part(prediction.seen[row]) if prediction.seen else "",
+                warning=prediction.warnings[row],
             )
         )
     return found
@@ -281,7 +313,7 @@ def counterfactual_lines(found: Counterfactuals, n_shown: int) -> Sequence[dict[
             "change": c.change,
             "structure": c.structure,
             found.target: value_with_error(c.prediction, c.std),
-            "shift": signed(c.shift) + ("" if c.clear or c.std != c.std else " (unclear)"),
+            "shift": signed(c.shift) + (" (unclear)" if c.clear is False else ""),
             "size": str(c.size),
             "unlike %": "" if (share := percent(c.unlike)) is None else f"{share:g}",
         }

@@ -266,7 +266,7 @@ def run_screening(
                 _identity(one, label) for one, label in zip(asked.models, labels, strict=True)
             ]
         },
-        "columns": [{"name": name, "unit": columns.units.get(name, "")} for name in columns.shown],
+        "columns": columns.described(),
     }
     store = ShardStore(folder, asked.format, columns.kinds)
     try:

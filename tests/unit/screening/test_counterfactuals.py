@@ -118,6 +118,10 @@ def test_what_is_doubtful_in_the_structure_itself_is_said() -> None:
     trained = replace(terms_predictor(), elements=(1, 6))
     found = counterfactuals(trained, to_atoms("CCO"))
     assert found.notes[0].startswith("The structure itself: ")
+    (row, *_), (change, *_) = found.to_rows(), found.found
+    assert (row["unit"], row["warning"]) == (found.unit, change.warning or None)
+    unknown = replace(change, std=np.nan, clear=None).to_row(1, "y")
+    assert (unknown["clear"], unknown["interval"]) == (None, None)
     assert "O" in found.notes[0]
     sure = counterfactuals(terms_predictor(), to_atoms("CCO"))
     assert not any("itself:" in note for note in sure.notes)
