@@ -14,7 +14,9 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+# What is imported is compiled then, and that is kept; pip would compile all 22,000 files, for a minute.
+export PYTHONDONTWRITEBYTECODE :=
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile
 # Only what is pinned, and only with the hash that is pinned; nothing is built.
 PINNED := $(PIP) --require-hashes --no-deps --only-binary :all: $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 HAS_TORCH := import sys, importlib.util as u; sys.exit(u.find_spec("torch") is None)

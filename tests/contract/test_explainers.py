@@ -13,7 +13,7 @@ from ase import Atoms
 from ase.build import molecule
 
 from atomlens.errors import ExplanationError
-from atomlens.explain import EXPLAINERS, Question, default_method, methods_of
+from atomlens.explain import EXPLAINERS, Question, default_method, masks, methods_of
 from atomlens.explain.absence import without
 from atomlens.explain.shapley import baseline_answers
 from atomlens.explain.vectors import vector_table
@@ -82,7 +82,10 @@ def scores_of(method: str, model: PropertyModel, graph: AtomGraph, output: int =
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("check", EXPLAINER_CHECKS, ids=lambda check: check.__name__)
-def test_every_explainer(check: Callable[..., None], method: str, name: str) -> None:
+def test_every_explainer(
+    check: Callable[..., None], method: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(masks, "N_STEPS", 12)  # each step is like the one before
     skip_if_impossible(method, frozen_model(name))
     check(EXPLAINERS[method], lambda n_outputs: small_model(name, n_outputs=n_outputs))
 
@@ -219,9 +222,13 @@ def test_a_rebuilt_hole_is_what_predict_says_of_the_structure_without_the_atom(
 
 
 @pytest.mark.parametrize(("name", "kind"), CASES)
-def test_a_structure_does_not_feel_those_that_are_explained_with_it(name: str, kind: str) -> None:
+def test_a_structure_does_not_feel_those_that_are_explained_with_it(
+    name: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(masks, "N_STEPS", 3)  # each step is like the one before
     trained = two_members(name, kind)
     molecules = [molecule(m) for m in ("CH3OH", "CO", "CH3CH2OH")]
+    apart = [question(name, kind, m) for m in molecules]
     together = Question.about(
         trained, StructureArrays.from_atoms(molecules), device="cpu", dtype=torch.float64
     )
@@ -229,7 +236,7 @@ def test_a_structure_does_not_feel_those_that_are_explained_with_it(name: str, k
         if impossible(method, trained.models[0]):
             continue
         found = EXPLAINERS[method]().explain(together)
-        alone = [EXPLAINERS[method]().explain(question(name, kind, m)) for m in molecules]
+        alone = [EXPLAINERS[method]().explain(q) for q in apart]
         expected = np.concatenate([a.scores for a in alone])
         # Adam divides by the size of a gradient, so that rounding shows where it is nearly zero
         near = {"rtol": 5e-3, "atol": 1e-3} if method.startswith("learnt-mask") else NEAR
