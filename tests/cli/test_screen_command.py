@@ -124,6 +124,22 @@ def test_equal_structures_are_merged_and_named(model_folder: Path, tmp_path: Pat
     assert [(row["kept"], row["name"]) for row in rows] == [("again", "w000"), ("again", "z")]
 
 
+def test_points_of_a_fine_series_are_candidates_and_copies_are_not(tmp_path: Path) -> None:
+    for name, side in (("a", "5.600"), ("b", "5.601"), ("c", "5.602"), ("d", "5.6000")):
+        text = SALT.replace("length_a 5.6", f"length_a {side}").replace("c 5.6", f"c {side}")
+        (tmp_path / f"{name}.cif").write_text(text.replace("b 5.6", f"b {side}"))
+    mixed = SALT.replace("_fract_z\n", "_fract_z\n_atom_site_occupancy\n")
+    for share in (0.9, 0.95):  # in a cell of four the first models are equal: both are full
+        text = mixed.replace("Na 0 0 0", f"Na 0 0 0 {share}").replace(".5 .5 .5", ".5 .5 .5 1")
+        (tmp_path / f"{share}.cif").write_text(text)
+    options = ("--disorder", "enumerate", "--format", "csv", "--target", "band_gap")
+    assert run("mp", tmp_path, "--out", tmp_path / "out", *options) == 0
+    rows = csv_rows(tmp_path / "out" / "results.csv")
+    assert [row["name"] for row in rows] == ["0.9", "0.95", "a", "b", "c"]
+    assert [row["also"] for row in rows] == ["", "", "d", "", ""]
+    assert [row["formula"] for row in rows[:2]] == ["Na3.6Cl4", "Na3.8Cl4"]
+
+
 def test_mirror_images_are_two_candidates(model_folder: Path, tmp_path: Path) -> None:
     left, right = "C[C@H](N)C(=O)O", "C[C@@H](N)C(=O)O"
     words = (left, right, "OC(=O)[C@@H](N)C", "--format", "csv")

@@ -137,6 +137,10 @@ class Identities:
             return self._content(i).nearby()
         return self.nearby_in_given_cell(i)
 
+    def sides(self, i: int) -> NDArray[np.float64]:
+        """(8,) lengths of the lattice of the primitive cell, Å, as of `read_contents`; else 0."""
+        return np.asarray(self._contents.sides[i])
+
     def nearby_in_given_cell(self, i: int) -> list[int]:
         """Return of one structure what `nearby_in_given_cells` returns."""
         if self.structures.is_formula[i]:
@@ -330,6 +334,11 @@ def row_digests(structures: NDArray[np.uint64], values: NDArray[np.float64]) -> 
     plain = np.where(np.isnan(values), np.nan, values) + 0.0  # one kind of NaN, no minus zero
     pairs = zip(structures, np.ascontiguousarray(plain), strict=True)
     return np.array([_number([s.reshape(1), row]) for s, row in pairs], dtype=np.uint64)
+
+
+def joint_digest(digests: Sequence[int]) -> int:
+    """Return one number of several structures together, in whatever order."""
+    return _number([np.array(sorted(digests), dtype=np.uint64)])
 
 
 def _number(parts: Sequence[NDArray[Any]]) -> int:

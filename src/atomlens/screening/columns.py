@@ -25,6 +25,8 @@ SENTENCES = "\n"
 """Between the warnings of an input, in shards"""
 CHOICES = " forms"
 """Which choices of forms are about an input; for the screening itself, as its state"""
+FINE = " surroundings"
+"""What structures of equal digests are compared by, likewise"""
 _AFTER: dict[str, Kind] = {STRUCTURE: "text", WARNING: "text", ERROR: "text", STATE: "text"}
 
 
@@ -75,6 +77,7 @@ class ScreenColumns:
         *,
         has_forms: bool,
         has_choices: bool = False,
+        has_fine: bool = False,
         targets: Collection[str] | None = None,
         measured: Mapping[str, Kind] | None = None,
     ) -> "ScreenColumns":
@@ -115,6 +118,7 @@ class ScreenColumns:
             kinds |= {names[word]: kind for word, kind in words.items()}
         kinds |= {**(_FORMS if has_forms else {}), **(measured or {}), **_AFTER}
         kinds |= {CHOICES: "text"} if has_choices else {}
+        kinds |= {FINE: "text"} if has_fine else {}
         units = {
             found[word]: target.unit
             for wanted, found in zip(kept.values(), called, strict=True)
@@ -148,7 +152,7 @@ class ScreenColumns:
     @property
     def shown(self) -> tuple[str, ...]:
         """The columns of the result: all but what is for the screening itself."""
-        return tuple(name for name in self.kinds if name not in (STATE, CHOICES))
+        return tuple(name for name in self.kinds if name not in (STATE, CHOICES, FINE))
 
 
 def own_columns(

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from atomlens.errors import Failure
 from atomlens.machine import choose_device
 from atomlens.neighbors.handedness import handedness
-from atomlens.neighbors.identity import row_digests, structure_digests
+from atomlens.neighbors.identity import Identities, joint_digest, row_digests
+from atomlens.neighbors.surroundings import surroundings
 from atomlens.predictor import Prediction, Predictor
 from atomlens.predictor.columns import ColumnNames
 from atomlens.predictor.inputs import Inputs, from_items
@@ -24,6 +25,7 @@ from atomlens.predictor.pieces import Found, Piece, read_pieces
 from atomlens.screening.columns import (
     CHOICES,
     ERROR,
+    FINE,
     FORMULA,
     N_ATOMS,
     NAME,
@@ -104,18 +106,18 @@ def answers(job: Job, found: Sequence[Found]) -> list[Row]:
         predictions = [prediction.of_targets(job.targets) for prediction in predictions]
     if job.strict:
         predictions = [prediction.strictly() for prediction in predictions]
-    found_digests = structure_digests(inputs.structures)
-    if any(target.extensive for prediction in predictions for target in prediction.targets):
-        # two cells of one crystal have two answers
-        sizes = inputs.structures.n_atoms.astype(float)[:, None]
-        found_digests = row_digests(found_digests, sizes)
-    hands = handedness(inputs.structures)  # mirror images are two candidates, with equal answers
-    turned = np.flatnonzero(hands < 0)
-    found_digests[turned] = row_digests(found_digests[turned], hands[turned, None].astype(float))
-    digests = dict(zip(inputs.places.tolist(), found_digests.tolist(), strict=True))
+    same = Identities(inputs.structures)
+    digests = _digests(inputs, groups, same, predictions)
+    fine: dict[int, str] = {}
+    if FINE in job.columns.kinds:
+        numbers = {place: i for i, place in enumerate(inputs.places.tolist())}
+        wanted = {numbers[place]: place for place in groups if place in numbers}
+        known = surroundings(same, list(wanted)) if wanted else {}
+        fine = {wanted[i]: one.to_text() for i, one in known.items()}
     called = [ColumnNames(prediction.targets) for prediction in predictions]
     rows = [
         _row(job, place, found[place], digests.get(place), predictions, called, number)
+        | ({FINE: fine.get(place)} if FINE in job.columns.kinds else {})
         for number, place in enumerate(groups)
     ]
     places = inputs.places.tolist()
@@ -124,6 +126,29 @@ def answers(job: Job, found: Sequence[Found]) -> list[Row]:
         if row[STATE] != FAILED:
             row |= more.get(place, {})
     return rows
+
+
+def _digests(
+    inputs: Inputs, groups: Sequence[int], same: Identities, predictions: Sequence[Prediction]
+) -> dict[int, int]:
+    """Return what each structure is known by, by the place of the form that stands for it."""
+    structures = inputs.structures
+    found = same.digests.copy()
+    if any(target.extensive for prediction in predictions for target in prediction.targets):
+        # two cells of one crystal have two answers
+        found = row_digests(found, structures.n_atoms.astype(float)[:, None])
+    hands = handedness(structures)  # mirror images are two candidates, with equal answers
+    turned = np.flatnonzero(hands < 0)
+    found[turned] = row_digests(found[turned], hands[turned, None].astype(float))
+    digests: dict[int, int] = dict(zip(inputs.places.tolist(), found.tolist(), strict=True))
+    if not inputs.forms:
+        return digests
+    for place, stop in pairwise([*groups, len(inputs.names)]):
+        # crystals of other disorder may share an ordered model
+        models = [digests[p] for p in range(place, stop) if p in digests and inputs.forms[p] >= 0]
+        if len(models) > 1 and not inputs.is_conformer[place]:
+            digests[place] = joint_digest(models)
+    return digests
 
 
 def _forms_together(inputs: Inputs) -> list[int]:

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.errors import warn
+from atomlens.boundary import net
+from atomlens.errors import SettingsError, warn
 from atomlens.files import discard_file
+from atomlens.neighbors.surroundings import Surroundings
 from atomlens.reports.journal import TableJournal
 from atomlens.screening.columns import (
     CHOICES,
     ERROR,
+    FINE,
     NAME,
     SENTENCES,
     SOURCE,
@@ -86,6 +89,8 @@ def write_results(
     first = np.arange(len(answered))
     if wish.merge:
         first = _first_of_same(seen.digests)
+        if FINE in store.kinds:
+            first = _told_apart(store, n_shards, first)
     kept = answered & (first == np.arange(len(first)))
     passing = kept & seen.holds
     chosen = _best(passing, seen.values, wish)
@@ -172,6 +177,33 @@ def _first_of_same(digests: NDArray[np.uint64]) -> NDArray[np.int64]:
     _, first, inverse = np.unique(digests, return_index=True, return_inverse=True)
     found: NDArray[np.int64] = first[inverse.reshape(-1)]
     return np.where(digests == 0, np.arange(len(digests)), found)
+
+
+def _told_apart(store: ShardStore, n_shards: int, first: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n,) the same of those that agree finely too, such as not the points of a fine series.
+
+    Of equal digests one after the other is held against those before that are none of them.
+    """
+    several = np.bincount(first, minlength=len(first))[first] > 1
+    found = first.copy()
+    known: dict[int, list[tuple[int, Surroundings | None]]] = {}
+    if not several.any():
+        return found
+    for index, row in _rows(store, n_shards, [FINE]):
+        if not several[index]:
+            continue
+        text = row.get(FINE)
+        with net(SettingsError, f"{store.folder}, a shard", "delete it and start again"):
+            own = None if text is None else Surroundings.of_text(text)
+        before = known.setdefault(int(first[index]), [])
+        for leader, other in before:
+            if own is None or other is None or own.is_near(other):
+                found[index] = leader
+                break
+        else:
+            found[index] = index
+            before.append((index, own))
+    return found
 
 
 def _best(passing: NDArray[np.bool_], values: NDArray[np.float64], wish: Wish) -> NDArray[np.int64]:

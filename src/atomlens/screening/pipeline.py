@@ -235,6 +235,7 @@ def run_screening(
         carried_headers(asked.inputs),
         has_forms=has_forms,
         has_choices=has_forms or asked.disorder != "refuse",
+        has_fine=asked.merge_duplicates,
         targets=targets,
         measured=None if measure is None else measure.columns,
     )
