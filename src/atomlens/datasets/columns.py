@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets.numerals import (
+    advice_on,
     decimal_comma,
     looks_like_a_number,
     read_numerals,
@@ -305,6 +306,7 @@ class _Column:
         if n_numbers and (kind == "regression" or 2 * n_numbers >= len(truth)):
             if numerals.problem:
                 raise DatasetError(f"{where}: the column {name!r} {numerals.problem}.")
+            _tell_errors(numerals.with_error, name, where)
             return cls._of_numbers(values, numerals.numbers, name, where, hint=kind is None)
         if kind is None:
             return cls._of_classes(values, name, where)
@@ -327,7 +329,8 @@ class _Column:
                 continue
             said = f"the target {name!r} is {_short(value)}"
             if number is None:
-                problems[row] = f"{said}, which is not a number; correct it"
+                advice = advice_on(value) if isinstance(value, str) else "correct it"
+                problems[row] = f"{said}, which is not a number; {advice}"
             elif not math.isfinite(number):
                 problems[row] = f"{said}, which is not finite; correct it"
             elif abs(number) > LARGEST_VALUE:
@@ -360,8 +363,8 @@ class _Column:
         if not asked_for and 2 * len(odd) >= len(classes):
             return cls(
                 problem=f"{where}: the column {name!r} holds {odd[0]!r}, which is neither a plain "
-                "number nor the name of a class; write plain numbers with the unit in the header, "
-                "or say that these are classes (--classification)."
+                "number nor the name of a class; write plain numbers with the unit in the header "
+                f"({advice_on(odd[0])}), or say that these are classes (--classification)."
             )
         _tell_odd_classes(classes, name, where)
         if asked_for and len(classes) > max(10, n_known // 2):
@@ -469,6 +472,17 @@ def _unit(header: str, said: str | None, where: str) -> str:
             f"{said}; that one is taken and no number is converted: correct whichever is wrong."
         )
     return said
+
+
+def _tell_errors(cells: Sequence[str], name: str, where: str) -> None:
+    """Warn of the errors of values (``100 ± 2``, ``100(2)``), which nothing learns from."""
+    if cells:
+        some = "a value" if len(cells) == 1 else f"{len(cells)} values"
+        warnings.warn(
+            f"{where}: the error is left out of {some} of {name!r}, such as {cut(cells[0], 60)!r}; "
+            "the number in front of it is learned.",
+            stacklevel=6,
+        )
 
 
 def _tell_few_numbers(numbers: NDArray[np.float64], name: str, where: str) -> None:

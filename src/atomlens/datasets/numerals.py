@@ -2,7 +2,7 @@
 
 What a comma or a point means is decided for a whole column: one cell such as ``2,75`` makes every
 comma of its column a decimal comma. Where the cells contradict one another, or allow two
-readings, nothing is guessed.
+readings (``1,234`` beside ``2.345``), nothing is guessed.
 """
 
 import math
@@ -20,6 +20,7 @@ _NUMERAL = re.compile(
     r"(?P<exponent>([eE]|\s*[x×*·]\s*10\s*(\^|\*\*)?)[+-]?\d+)?"
     r"(\(\d+\)|\s*(±|\+/-|\+-)\s*[\d.,eE+-]+)?"
 )
+_ERROR = re.compile(r"\(\d+\)|±|\+/-|\+-")
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}([" + _SPACES + r"']\d{3})+(?=$|[.,])")
 _LONGEST = 100
 """Letters; no number is longer."""
@@ -40,6 +41,8 @@ class Numerals:
     """None where a cell is no number; infinite or NaN where it says so."""
     problem: str = ""
     """Why the numbers of this column cannot be told; part of a sentence, empty if they can."""
+    with_error: tuple[str, ...] = ()
+    """The cells that tell an error of their number (``1.5(2)``, ``3.5 ± 0.1``), which is left."""
 
 
 def read_numerals(values: Sequence[Any], *, comma_is_decimal: bool = False) -> Numerals:
@@ -52,7 +55,8 @@ def read_numerals(values: Sequence[Any], *, comma_is_decimal: bool = False) -> N
             separated by semicolons. Otherwise such a column is a problem.
     """
     if not any(isinstance(v, str) and ("," in v or v.count(".") > 1) for v in values):
-        return Numerals(numbers=tuple(map(_one_number, values)))
+        one = tuple(map(_one_number, values))
+        return Numerals(numbers=one, with_error=_with_error(values, one))
     bodies = [_body(v) if isinstance(v, str) else None for v in values]
     mark, problem = _decimal_mark([b for b, _ in filter(None, bodies)], comma_is_decimal)
     numbers: list[float | None] = []
@@ -61,7 +65,17 @@ def read_numerals(values: Sequence[Any], *, comma_is_decimal: bool = False) -> N
             numbers.append(_word(value) if body is None else _value(*body, mark))
         else:
             numbers.append(_plain_number(value))
-    return Numerals(numbers=tuple(numbers), problem=problem)
+    return Numerals(
+        numbers=tuple(numbers), problem=problem, with_error=_with_error(values, numbers)
+    )
+
+
+def _with_error(values: Sequence[Any], numbers: Sequence[float | None]) -> tuple[str, ...]:
+    return tuple(
+        value.strip()
+        for value, number in zip(values, numbers, strict=True)
+        if number is not None and isinstance(value, str) and _ERROR.search(value)
+    )
 
 
 def _one_number(value: Any) -> float | None:
@@ -113,6 +127,31 @@ def decimal_comma(values: Sequence[Any], *, comma_is_decimal: bool) -> str:
     if mark != "," or problem:
         return ""
     return next((text for text, _ in bodies if "," in text), "")
+
+
+_BOUND = re.compile(r"(?:[<>≤≥]=?|less than|more than|under|over|up to)\s*[+-]?[\d.,]+.*", re.I)
+_RANGE = re.compile(
+    r"(?P<low>[+-]?\d+(?:\.\d+)?)\s*(?:-|–|—|to|\.\.\.?|…)\s*(?P<high>[+-]?\d+(?:\.\d+)?)\s*\D*"
+)
+_NOTED = re.compile(
+    r"(?:~|≈|ca\.?|approx\.?|about|=)?\s*(?P<number>[+-]?\d+(?:[.,]\d+)?)\s*"
+    r"(?:\*+|[(\[][^()\[\]]*[)\]]|[a-zA-Z][a-zA-Z. ]*)?"
+)
+
+
+def advice_on(text: str) -> str:
+    """Return what to write for a cell that is not a plain number; part of a sentence."""
+    text = text.strip().replace("\u2212", "-")
+    if len(text) > _LONGEST:
+        return "correct it"
+    if _BOUND.fullmatch(text):
+        return "a bound is no value: leave the cell empty, or write the value itself"
+    if (found := _RANGE.fullmatch(text)) and float(found["low"]) < float(found["high"]):
+        middle = (float(found["low"]) + float(found["high"])) / 2
+        return f"a range is no value: write one number, such as its middle {middle:.6g}"
+    if found := _NOTED.fullmatch(text):
+        return f"write the number alone: {found['number']}"
+    return "correct it"
 
 
 def looks_like_a_number(text: str) -> bool:
@@ -172,38 +211,53 @@ def _digits(body: str, mark: str) -> str | None:
 
 
 def _decimal_mark(bodies: Sequence[str], comma_is_decimal: bool) -> tuple[str, str]:
-    """Return the decimal mark of a column, and a problem if there cannot be one."""
-    readings: dict[str, str] = {}  # decimal mark to a cell that allows no other
-    open_cells = []
+    """Return the decimal mark of a column, and a problem if there cannot be one.
+
+    A cell such as ``1,234.5`` tells of all others what their commas and points are. One such as
+    ``2.5`` does not tell that ``1,234`` beside it is more than a thousand.
+    """
+    only: dict[str, str] = {}  # decimal mark to a cell that allows no other
+    telling: dict[str, str] = {}  # the same, of cells with thousands apart
+    open_cells: dict[str, str] = {}  # mark to a cell in which it may be either
     for body in bodies:
         if "," not in body and "." not in body:
             continue
         possible = [mark for mark in ".," if _digits(body, mark) is not None]
         if len(possible) == 1:
-            readings.setdefault(possible[0], body)
-        elif "," in body:
-            open_cells.append(body)
+            only.setdefault(possible[0], body)
+            if ("." if possible[0] == "," else ",") in body:
+                telling.setdefault(possible[0], body)
         else:
-            readings.setdefault("point", body)
-    if "," in readings:
-        contrary = readings.get(".")
-        if "," in readings[","]:  # 1.234.567 says of 1.500 beside it what its point is
-            contrary = contrary or readings.get("point")
+            open_cells.setdefault("," if "," in body else ".", body)
+    for mark, other in ((",", "."), (".", ",")):
+        if mark not in only or (mark == "." and "," in only):
+            continue
+        contrary = only.get(other)
+        if contrary is None and mark not in telling:
+            contrary = open_cells.get(other)
+            if contrary is not None and mark == ".":
+                return mark, _two_readings(contrary, only[mark])
         if contrary is not None:
-            return ",", (
-                f"has decimal commas ({readings[',']!r}) and points ({contrary!r}); write all "
+            return mark, (
+                f"has decimal commas ({only[',']!r}) and points ({contrary!r}); write all "
                 "numbers in one way"
             )
-        return ",", ""
-    if open_cells and not readings:
-        if comma_is_decimal:
-            return ",", ""
-        cell = open_cells[0]
-        return ".", (
-            f"holds {cell!r}, which may be {cell.replace(',', '')} or {cell.replace(',', '.')}; "
-            "write it with a decimal point, or without a separator of thousands"
-        )
-    return ".", ""
+        return mark, ""
+    if "," not in open_cells:
+        return ".", ""
+    if "." in open_cells:
+        return ".", _two_readings(open_cells[","], open_cells["."])
+    return (",", "") if comma_is_decimal else (".", _two_readings(open_cells[","]))
+
+
+def _two_readings(cell: str, beside: str = "") -> str:
+    """Return the problem of a cell such as ``1,234``, perhaps beside one with a point."""
+    other = f" beside {beside!r}" if beside else ""
+    return (
+        f"holds {cell!r}{other}, which may be {cell.replace(',', '')} or "
+        f"{cell.replace(',', '.')}; write it with a decimal point, or without a separator of "
+        "thousands"
+    )
 
 
 def _value(body: str, exponent: int, mark: str) -> float | None:

@@ -255,6 +255,19 @@ def test_points_that_can_be_decimal_ones_alone_are_taken_as_such(columns):
     assert found.values[0, 0] == float(columns["y"][0])
 
 
+def test_errors_of_values_are_told_once_a_column():
+    with pytest.warns(UserWarning, match=r"left out of 2 values of 'y', such as '100 ± 2'") as told:
+        made = columns(y=["100 ± 2", "3", "100(2)"], z=["1", "<2", "3"])
+    assert made.values[:, 0].tolist() == [100, 3, 100]
+    assert len(told) == 1
+    assert "'<2', which is not a number; a bound is no value" in made.problems[1]
+
+
+def test_a_comma_that_may_be_either_beside_points_is_refused():
+    with pytest.raises(DatasetError, match=r"'1,234' beside '3.4', which may be 1234 or 1.234;"):
+        columns(y=["1,234", "2.345", "3.4"])
+
+
 def test_fractions_are_called_so():
     with pytest.raises(DatasetError, match="'12/7', which are fractions; write decimals"):
         columns(y=["1/3", "2/3", "12/7"])

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from atomlens.datasets.numerals import read_numerals
+from atomlens.datasets.numerals import advice_on, read_numerals
 
 
 @pytest.mark.parametrize(
@@ -29,10 +29,69 @@ def test_numbers_as_people_write_them(cells, numbers):
 
 
 @pytest.mark.parametrize(
-    "cells", [["1,234", "2,345"], ["2,75", "1.5"], ["2,75", "1.234"], ["1,500.5", "2,7"]]
+    "cells",
+    [
+        ["1,234", "2,345"],
+        ["2,75", "1.5"],
+        ["2,75", "1.234"],
+        ["1,500.5", "2,7"],
+        ["1,234", "2.345", "3.4"],
+        ["2.5", "3.5", "1,234"],
+        ["2.345", "1,234"],
+        ["1,234", "12345.5"],
+        ["1,234", 2.345, 3.4],
+        ["-1,234(5)", "2.5"],
+        ["1 500.5", "1,234"],
+    ],
 )
-def test_contradictions_and_two_readings_are_a_problem(cells):
-    assert read_numerals(cells).problem
+@pytest.mark.parametrize("comma_is_decimal", [False, True])
+def test_contradictions_and_two_readings_are_a_problem(cells, comma_is_decimal):
+    problem = read_numerals(cells, comma_is_decimal=comma_is_decimal).problem
+    alone = not any("." in str(cell) for cell in cells) or not isinstance(cells[-1], str)
+    assert bool(problem) is not (comma_is_decimal and alone)
+
+
+@pytest.mark.parametrize(
+    ("cells", "numbers"),
+    [
+        (["1,234", "2.5", "1,234.5"], [1234.0, 2.5, 1234.5]),
+        (["1,234", "2.345", "12,345,678"], [1234.0, 2.345, 12345678.0]),
+        (["1.234", "2,5", "1.234,5"], [1234.0, 2.5, 1234.5]),
+    ],
+)
+def test_a_cell_with_both_marks_tells_what_the_others_are(cells, numbers):
+    read = read_numerals(cells)
+    assert not read.problem
+    assert read.numbers == pytest.approx(numbers)
+
+
+def test_the_problem_names_both_readings():
+    problem = read_numerals(["1,234", "2.345"]).problem
+    assert "'1,234' beside '2.345', which may be 1234 or 1.234" in problem
+
+
+def test_errors_of_values_are_kept_count_of():
+    cells = ["100 ± 2", "100(2)", "1,5(2)", "3", "x(2)", "1e+5"]
+    assert read_numerals(cells).with_error == ("100 ± 2", "100(2)", "1,5(2)")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("<0.1", "a bound is no value"),
+        ("≥ 5", "a bound is no value"),
+        ("120-125", "such as its middle 122.5"),
+        ("1.2 to 1.4", "such as its middle 1.3"),
+        ("~100", "write the number alone: 100"),
+        ("150 (dec.)", "write the number alone: 150"),
+        ("ca. 3,5", "write the number alone: 3,5"),
+        ("1-2-3", "correct it"),
+        ("2024-01-02", "correct it"),
+        ("high", "correct it"),
+    ],
+)
+def test_cells_that_are_no_number_are_told_what_to_write(text, said):
+    assert said in advice_on(text)
 
 
 @pytest.mark.parametrize(
