@@ -69,6 +69,32 @@ SITES = [{"species": [{"element": "Fe", "occu": 1}], "abc": [0, 0, 0], "label": 
 STRUCTURE = {"lattice": {"matrix": [[2.87, 0, 0], [0, 2.87, 0], [0, 0, 2.87]]}, "sites": SITES}
 GROUPS = "_atom_site_occupancy\n_atom_site_disorder_group\n"
 
+XSF = (
+    "CRYSTAL\nPRIMVEC\n0 2.82 2.82\n2.82 0 2.82\n2.82 2.82 0\nPRIMCOORD\n2 1\n"
+    "11 0 0 0\n17 2.82 2.82 2.82\n"
+)
+PWI = (
+    "&CONTROL\n/\n&SYSTEM\n ibrav=0, nat=2, ntyp=2, ecutwfc=30\n/\n&ELECTRONS\n/\n"
+    "ATOMIC_SPECIES\nNa1 22.99 Na.upf\nCl 35.45 Cl.upf\nCELL_PARAMETERS bohr\n"
+    "0 5.329 5.329\n5.329 0 5.329\n5.329 5.329 0\nATOMIC_POSITIONS crystal\n"
+    "Na1 0 0 0\nCl 0.5 0.5 0.5 0 0 0\nK_POINTS gamma\n"
+)
+
+
+def trajectory() -> bytes:
+    """Two frames of ase, of a hydrogen molecule with an energy."""
+    from ase import Atoms
+    from ase.calculators.singlepoint import SinglePointCalculator
+    from ase.io import write
+
+    frames = [Atoms("H2", [[0, 0, 0], [0, 0, z]]) for z in (0.7, 0.8)]
+    for i, atoms in enumerate(frames):
+        atoms.calc = SinglePointCalculator(atoms, energy=-31.0 - i)
+    with tempfile.TemporaryDirectory() as name:
+        write(Path(name) / "a.traj", frames)
+        return (Path(name) / "a.traj").read_bytes()
+
+
 CASES: dict[str, list[Case]] = {
     "CIF: `.cif`, `.mcif`, `.mmcif`": [
         Case(
@@ -291,6 +317,23 @@ CASES: dict[str, list[Case]] = {
         Case("something else", "{}", "a.json"),
     ],
     "ase database: `.db`": [Case("another SQLite file", b"SQLite format 3\0" + bytes(100), "a.db")],
+    "ase trajectory: `.traj`": [
+        Case("frames with their energies", trajectory(), "a.traj"),
+        Case("one that is cut off", trajectory()[:300], "a.traj"),
+    ],
+    "XSF of XCrySDen: `.xsf`, `.axsf`": [
+        Case("a crystal", XSF, "a.xsf"),
+        Case("fewer atoms than it announces", XSF.replace("2 1", "3 1"), "a.xsf"),
+    ],
+    "GEN of DFTB+: `.gen`": [
+        Case("clusters (`C`), supercells (`S`, `F`)", "1 C\nHe\n1 1 0 0 0\n", "a.gen"),
+        Case("a helix", "1 H\nHe\n1 1 0 0 0\n", "a.gen"),
+    ],
+    "Input of pw.x (Quantum ESPRESSO): `.pwi`": [
+        Case("`ibrav=0`, lengths in any unit", PWI, "a.pwi"),
+        Case("another `ibrav`", PWI.replace("ibrav=0", "ibrav=2"), "a.pwi"),
+        Case("another number of atoms", PWI.replace("nat=2", "nat=4"), "a.pwi"),
+    ],
     "Any of them packed: `.gz`, `.bz2`, `.xz`": [
         Case("one file", gzip.compress(cif().encode()), "a.cif.gz"),
         Case("damaged", bz2.compress(cif().encode())[:40], "a.cif.bz2"),

@@ -30,6 +30,7 @@ from atomlens.predictor import load
 from atomlens.structures import read_structures
 from clocks import set_ticking
 from hostile import altered, answered, as_json, damaged, seeds, undate_database
+from reading_cases import PWI, XSF, trajectory
 
 WATER_XYZ = b"3\nwater\nO 0 0 0.1\nH 0 0.76 -0.5\nH 0 -0.76 -0.5\n"
 CIF = b"""data_salt
@@ -173,6 +174,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, bytes]]:
     block = Chem.MolToMolBlock(mol).encode()
     wide = Chem.MolToV3KMolBlock(mol).encode()
     made += [("a.mol", block), ("a.sdf", (block + b"> <homo>\n-7\n\n$$$$\n") * 2)]
+    made += [("a.traj", trajectory()), ("a.xsf", XSF.encode()), ("a.pwi", PWI.encode())]
     made += [("v3.mol", wide), ("v3.sdf", (wide + b"$$$$\n") * 2)]
     made += [
         ("a.pdb", PDB),
@@ -218,7 +220,7 @@ def test_a_long_line_is_no_endless_search(bit: str, tmp_path: Path) -> None:
 
 def test_readers_of_structures(files: list[tuple[str, bytes]], tmp_path: Path) -> None:
     kinds = sorted({name for name, _ in files})
-    assert len(kinds) == 16
+    assert len(kinds) == 19
     for case, rng in seeds("reader", 900):
         name = rng.choice(kinds)
         content = damaged(rng.choice([c for n, c in files if n == name]), rng)
@@ -237,6 +239,7 @@ def test_readers_of_structures(files: list[tuple[str, bytes]], tmp_path: Path) -
 def test_content_that_is_of_another_kind(files: list[tuple[str, bytes]], tmp_path: Path) -> None:
     """A file may be called anything; what is in it decides what is said."""
     names = ("a.cif", "POSCAR", "a.xyz", "a.sdf", "a.mol", "a.db", "a.json", "a.pdb", "a.csv")
+    names += ("a.traj", "a.xsf", "a.gen", "a.pwi")
     for name in names:
         for real, content in [*files, ("zeros", bytes(3000)), ("dots", b"." * 3000)]:
             path = tmp_path / name

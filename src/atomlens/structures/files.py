@@ -37,6 +37,10 @@ KINDS: tuple[Kind, ...] = (
     Kind("MOL", (".mol",), "molecules", "read_sdf"),
     Kind("ase database", (".db",), "databases", "read_database", True),
     Kind("JSON", (".json",), "databases", "read_json", takes_disorder=True),
+    Kind("ase trajectory", (".traj",), "programs", "read_trajectory", True),
+    Kind("XSF", (".xsf", ".axsf"), "programs", "read_xsf"),
+    Kind("GEN", (".gen",), "programs", "read_gen"),
+    Kind("pw.x", (".pwi",), "programs", "read_espresso"),
 )
 """Files that can be read; VASP's are also known by POSCAR, CONTCAR or XDATCAR in their name."""
 
@@ -231,6 +235,7 @@ def decoded(content: bytes) -> str:
 
 _MAGIC = (
     (b"SQLite format 3", "an ase database"),
+    (b"- of UlmASE-Trajectory", "an ase trajectory"),
     (b"\x1f\x8b", "a gzip archive (unpack it first)"),
     (b"PK\x03\x04", "a zip archive (unpack it first)"),
     (b"BZh", "a bzip2 archive (unpack it first)"),

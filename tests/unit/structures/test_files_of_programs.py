@@ -1,0 +1,101 @@
+"""Files of other programs: right elements, cell and lengths, or refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from atomlens.datasets import load_dataset
+from atomlens.structures import read_structures
+from atomlens.structures.records import quiet
+from reading_cases import PWI, XSF, trajectory
+
+SALT = 5.64
+GEN = "2 F\nNa Cl\n1 1 0 0 0\n2 2 .5 .5 .5\n0 0 0\n0 2.82 2.82\n2.82 0 2.82\n2.82 2.82 0\n"
+ALAT = PWI.replace("bohr", "alat").replace("crystal", "alat").replace("5.329", "0.5")
+ALAT = ALAT.replace("ntyp=2", "ntyp=2, celldm(1)=10.658").replace("Cl 0.5 0.5 0.5", "Cl .5 .5 .5")
+
+SALTS = {
+    "a.xsf": XSF,
+    "b.xsf": XSF.replace("PRIMCOORD", "CONVVEC\n5.64 0 0\n0 5.64 0\n0 0 5.64\nPRIMCOORD"),
+    "c.xsf": XSF.replace("\n17", " .1 .1 .1\n17").replace(
+        "2.82 2.82 2.82\n", "2.82 2.82 2.82 0 0 0\n"
+    ),
+    "a.gen": GEN,
+    "b.gen": GEN.replace("2 F", "2 S").replace(".5 .5 .5", "2.82 2.82 2.82"),
+    "a.pwi": PWI,
+    "b.pwi": ALAT,
+}
+
+
+@pytest.mark.parametrize("name", SALTS)
+def test_rock_salt_is_the_same_in_every_format_and_unit(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(SALTS[name])
+    (atoms,) = read_structures(tmp_path / name).structures
+    assert atoms.get_chemical_symbols() == ["Na", "Cl"]
+    assert atoms.pbc.all()
+    assert atoms.get_volume() == pytest.approx(SALT**3 / 4, rel=1e-4)
+    assert atoms.get_distance(0, 1, mic=True) == pytest.approx(SALT / 2, rel=1e-4)
+
+
+MOLECULES = {
+    "a.xsf": "ATOMS\n8 0 0 0\n1 .96 0 0\n1 -.24 .93 0\n",
+    "a.gen": "3 C\nO H\n1 1 0 0 0\n2 2 .96 0 0\n3 2 -.24 .93 0\n",
+}
+
+
+@pytest.mark.parametrize("name", MOLECULES)
+def test_a_molecule_has_no_cell(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(MOLECULES[name])
+    (atoms,) = read_structures(tmp_path / name).structures
+    assert atoms.get_chemical_formula() == "H2O"
+    assert not atoms.pbc.any()
+    assert atoms.cell.rank == 0
+
+
+WRONG = {
+    "few.xsf": (XSF.replace("2 1", "3 1"), "PRIMCOORD (line 7) says 3 atoms, and 2 follow"),
+    "many.xsf": (XSF.replace("2 1", "1 1"), "PRIMCOORD (line 7) says 1 atoms, and 2 follow"),
+    "huge.xsf": (XSF.replace("2 1", "1000000000 1"), "says 1000000000 atoms"),
+    "few.gen": (GEN.replace("2 F", "3 F"), "The first line (line 1) says 3 atoms, and 2 follow"),
+    "odd.gen": (GEN.replace("Na", "Nx"), "line 2: 'Nx' is not an element"),
+    "helix.gen": (GEN.replace("2 F", "2 H"), "it is a helix"),
+    "few.pwi": (PWI.replace("nat=2", "nat=3"), "&SYSTEM says 3 atoms, and 2 follow"),
+    "none.pwi": (PWI.replace("nat=2, ", ""), "does not say how many atoms"),
+    "fcc.pwi": (PWI.replace("ibrav=0", "ibrav=2"), "ibrav=2 leaves the cell to pw.x"),
+    "sg.pwi": (
+        PWI.replace("POSITIONS crystal", "POSITIONS crystal_sg"),
+        "lists a part of the atoms",
+    ),
+    "text.traj": ("hello", "it breaks off or is damaged"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_contradicts_itself_or_is_left_to_the_program_is_refused(
+    name: str, tmp_path: Path
+) -> None:
+    content, words = WRONG[name]
+    (tmp_path / name).write_text(content)
+    (failure,) = read_structures(tmp_path / name).failures
+    assert words in failure.message
+
+
+def test_frames_of_a_trajectory_are_data_to_learn_from(tmp_path: Path) -> None:
+    (tmp_path / "a.traj").write_bytes(trajectory())
+    data = load_dataset(tmp_path / "a.traj", target="energy")
+    assert data.values[:, 0].tolist() == [-31.0, -32.0]
+    assert data.targets[0].unit == "eV"
+    assert data.targets[0].extensive
+
+
+def test_a_damaged_trajectory_is_refused_and_nothing_else(tmp_path: Path) -> None:
+    whole, rng = trajectory(), np.random.default_rng(3)
+    for _ in range(60):
+        content = bytearray(whole)
+        for place in rng.integers(len(whole), size=3).tolist():
+            content[place] = int(rng.integers(256))
+        (tmp_path / "a.traj").write_bytes(content[: int(rng.integers(20, len(whole) + 1))])
+        with quiet():
+            found = read_structures(tmp_path / "a.traj")
+        assert len(found.items) >= 1
