@@ -129,10 +129,14 @@ def test_finder_can_be_explained_by_element(table: Path) -> None:
     np.testing.assert_allclose(scores.sum(), 1, rtol=1e-5)
 
 
-def test_a_target_without_spread_and_values_beyond_all_measure_are_told() -> None:
+def test_python_is_told_of_lost_rows_of_no_spread_and_of_values_beyond_all_measure() -> None:
     formulas = [f"{metal}{n}O" for metal in ("Na", "K", "Li", "Mg", "Ca") for n in range(1, 5)]
     with pytest.warns(UserWarning, match="Every value of gap in the training part is 3"):
         train(pd.DataFrame({"formula": formulas, "gap": 3.0}), target="gap", model="ridge")
+    values = {"formula": [*formulas, "Xx2", "FeO"], "gap": [*range(20), 1.0, math.inf]}
+    with pytest.warns(UserWarning, match="2 of 22 samples cannot be used and are left out") as told:
+        train(pd.DataFrame(values), target="gap", model="ridge")
+    assert sum("cannot be used" in str(w.message) for w in told) == 1
     samples = [
         Sample(atoms=from_formula(f), targets={"gap": 1e200}, identifier=f) for f in formulas
     ]
