@@ -344,7 +344,10 @@ def test_nothing_is_wider_than_the_window(
 
 
 @pytest.mark.parametrize("width", [1300, 1251, 1100, 900, 390, 340])
-def test_no_column_of_the_atoms_is_cut(browser: Chromium, address: str, width: int) -> None:
+def test_no_column_of_the_atoms_is_cut(
+    browser: Chromium, address: str, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("atomlens.explain.masks.N_STEPS", 3)
     browser.open(address, width=width, height=800)
     give(browser, "CC(=O)Oc1ccccc1C(=O)O aspirin", browser.run("app.table.rows.size") + 1)
     for method in ("contribution", "learnt-mask"):  # the second has a column more

@@ -93,7 +93,10 @@ def test_every_explainer(
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("method", sorted({*METHODS} - {"attention", "attention-rollout"}))
-def test_the_chosen_output_is_explained(name: str, method: str) -> None:
+def test_the_chosen_output_is_explained(
+    name: str, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(masks, "N_STEPS", 12)
     model, graph = frozen_model(name), random_graph(6, 4)
     first, second = (scores_of(method, model, graph, output) for output in (0, 1))
     if (name, method) != ("mean", "occlusion"):  # which no atom changes
@@ -579,7 +582,10 @@ def test_the_compiled_loops_hear_what_the_tensors_hear(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MASKED)
-def test_masks_on_edges_find_the_neighbours_that_are_needed(name: str) -> None:
+def test_masks_on_edges_find_the_neighbours_that_are_needed(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(masks, "N_STEPS", 12)
     q = question(name, "intensive", ETHANOL)
     found = EXPLAINERS["learnt-mask-edges"]().explain(q)
     assert found.joint

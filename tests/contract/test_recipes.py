@@ -1,6 +1,7 @@
 """Every recipe is a complete training: its settings exist, and its number has a source."""
 
 import argparse
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,15 @@ from atomlens.models import MODELS
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
 
 
+@cache
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser()
+    train.add_arguments(made)
+    return made
+
+
 def options_for(path: Path, *arguments: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    train.add_arguments(parser)
-    return parser.parse_args(["--config", str(path), *arguments])
+    return parser().parse_args(["--config", str(path), *arguments])
 
 
 def test_there_are_recipes() -> None:

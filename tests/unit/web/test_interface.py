@@ -296,7 +296,10 @@ def test_a_structure_that_the_model_cannot_take_says_why(page: Asker) -> None:
     assert [bool(row["error"] or row["warning"]) for row in rows] == [False, True]
 
 
-def test_the_atoms_are_scored_by_each_method_of_the_model(page: Asker) -> None:
+def test_the_atoms_are_scored_by_each_method_of_the_model(
+    page: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("atomlens.explain.masks.N_STEPS", 12)
     one = page.one("CO")
     description = page.ended(page.client.get("/api/models/qm9").json())["result"]
     assert description["methods"][0] == "contribution"
