@@ -34,6 +34,10 @@ _OVERLAP = 0.75
 """Atoms nearer than this many sums of covalent radii exclude each other."""
 _BONDED = 1.2
 """The same for atoms of different groups, which never bond."""
+_HYDROGENS = 1.3
+"""Å; hydrogens nearer than this that are bound to other atoms exclude each other."""
+_FULL = 1.015
+"""Occupancies of a place that add up to more are too much, and not rounded."""
 _SAME_SHARE = 3
 """Decimals to which the occupancies of places of one kind agree."""
 _REDRAWS = 12
@@ -141,16 +145,24 @@ def ordered_models(atoms: PartialAtoms, choice: DisorderChoice) -> list[OrderedM
     units = _units(atoms)
     clusters = _clusters(atoms, units)
     full = np.flatnonzero(units == -1)
+    beyond = max((_excess(c) for c in clusters), default=0.0)
+    too_much = f"; up to {beyond:.4g} atoms share a place of one, in these shares" if beyond else ""
     if choice.how == "majority":
         kept = np.concatenate([full, *(_atoms_of(units, c.majority()) for c in clusters)])
-        return [_model(atoms, kept, f"the majority of each place was taken{_ties(clusters)}")]
+        said = f"the majority of each place was taken{_ties(clusters)}"
+        return [_model(atoms, kept, said, too_much)]
     draws = _Draws(clusters, choice.n_models)
     drawn = [np.sort(np.append(full, _atoms_of(units, chosen))) for chosen in draws.all()]
     drawn = _in_lowest_terms(drawn)
     n, n_different = len(drawn), len({kept.tobytes() for kept in drawn})
     different = f" ({n_different} different)" if n_different < n else ""
     return [
-        _model(atoms, kept, f"ordered model {i + 1} of {n}{different}, drawn by the occupancies")
+        _model(
+            atoms,
+            kept,
+            f"ordered model {i + 1} of {n}{different}, drawn by the occupancies",
+            too_much,
+        )
         for i, kept in enumerate(drawn)
     ]
 
@@ -202,12 +214,18 @@ def models_of(
     return models
 
 
-def _model(atoms: PartialAtoms, kept: NDArray[np.int_], what: str) -> OrderedModel:
+def _model(atoms: PartialAtoms, kept: NDArray[np.int_], what: str, too_much: str) -> OrderedModel:
     kept = np.sort(kept)
     before = _formula(atoms.numbers, atoms.occupancies)
     after = _formula(atoms.numbers[kept], np.ones(len(kept)))
     change = "" if before == after else f": {after} for {before}"
-    return OrderedModel(kept, f"the structure is disordered; {what}{change}")
+    return OrderedModel(kept, f"the structure is disordered{too_much}; {what}{change}")
+
+
+def _excess(cluster: "_Cluster") -> float:
+    """Return how many atoms share a place of one, if they are clearly more than one; else 0."""
+    total = float(cluster.occupancies.sum())
+    return total if cluster.excludes_all() and total > _FULL else 0.0
 
 
 def _formula(numbers: NDArray[np.int_], weights: NDArray[np.float64]) -> str:
@@ -248,6 +266,8 @@ def _conflicts(atoms: PartialAtoms, units: NDArray[np.int_]) -> NDArray[np.bool_
         apart = one is not None and two is not None and (one != two or one[1].startswith("-"))
         if ratio < (_BONDED if apart else _OVERLAP):
             excluded[a, b] = excluded[b, a] = True
+    for i, j in _hydrogens_at_odds(atoms, members):
+        excluded[units[i], units[j]] = units[i] != units[j]
     by_assembly: dict[tuple[str, int], set[tuple[str, int]]] = {}
     for i in members.tolist():
         group = atoms.groups[i]
@@ -277,6 +297,29 @@ def _near_pairs(
     pairs = pairs_within(atoms.positions[members], cell, pbc, reach)
     sums = radii[pairs.first] + radii[pairs.second]
     return members[pairs.first], members[pairs.second], pairs.distances / sums
+
+
+def _hydrogens_at_odds(atoms: PartialAtoms, members: NDArray[np.int_]) -> list[tuple[int, int]]:
+    """Return pairs of hydrogens that are nearer than two of a water or a methyl group.
+
+    They are the two halves of one between two oxygens, as in ice, or of a group that turns. Those
+    bound to nothing else are molecules of hydrogen.
+    """
+    from atomlens.structures.checks import pairs_within
+
+    hydrogens = members[atoms.numbers[members] == 1]
+    if len(hydrogens) < 2:
+        return []
+    pbc = np.full(3, atoms.cell is not None)
+    cell = np.zeros((3, 3)) if atoms.cell is None else atoms.cell
+    pairs = pairs_within(atoms.positions, cell, pbc, _HYDROGENS)
+    is_heavy = atoms.numbers != 1
+    bound = np.zeros(len(atoms.numbers), dtype=bool)
+    bound[pairs.first[is_heavy[pairs.second]]] = True
+    usable = bound & np.isin(np.arange(len(bound)), hydrogens)
+    near = usable[pairs.first] & usable[pairs.second]
+    found = zip(pairs.first[near].tolist(), pairs.second[near].tolist(), strict=True)
+    return [(i, j) for i, j in found if i != j]
 
 
 class _Cluster(NamedTuple):
@@ -345,10 +388,11 @@ class _Cluster(NamedTuple):
 
 def _ties(clusters: list[_Cluster]) -> str:
     """Say of which equal shares the first was taken; nothing where the occupancies decide."""
-    tied = list(dict.fromkeys(tie for cluster in clusters if (tie := cluster.tie())))
+    found = dict.fromkeys(cluster.tie() for cluster in clusters)
+    tied = [tie for tie in found if len(tie) > 1]  # else the same in other places
     if not tied:
         return ""
-    words = [" and ".join(dict.fromkeys(map(_called, tie))) for tie in tied[:3]]
+    words = [" and ".join(map(_called, tie)) for tie in tied[:3]]
     more = f" and {len(tied) - 3} more" if len(tied) > 3 else ""
     return f" (of equal shares, {', '.join(words)}{more}, the first in the file)"
 

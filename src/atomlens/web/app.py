@@ -31,7 +31,7 @@ from atomlens.explain import Explanation
 from atomlens.reports.page import render_page
 from atomlens.reports.tables import to_csv, write_extxyz
 from atomlens.structures.arrays import name_of
-from atomlens.structures.options import AS_IT_IS, ReadingOptions
+from atomlens.structures.options import AS_IT_IS, FormsHeard, ReadingOptions
 from atomlens.version import __version__
 from atomlens.web.answers import Answers, Asked, explanation_payload
 from atomlens.web.edits import change_atom
@@ -117,6 +117,7 @@ class Desk:
         debug: bool = False,
     ) -> None:
         self.reading = reading
+        self.heard = FormsHeard(reading.forms)
         self.jobs = Jobs(debug=debug)
         self.library = Library(models, self.jobs.bench.watch)
         self.shelf = Shelf()
@@ -292,6 +293,7 @@ def _add_structures(app: FastAPI, desk: Desk) -> None:
             if text.strip():
                 typed = partial(read_all, [], text, job.progress, desk.reading)
                 items += desk.jobs.bench.do(job, typed)
+            desk.heard.hear(items)
             added, failures = [], []
             for item in items:
                 if isinstance(item, Failure):

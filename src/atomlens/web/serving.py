@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, final
 
 from atomlens.errors import MissingDependencyError, SettingsError
-from atomlens.structures.options import AS_IT_IS, ReadingOptions
+from atomlens.structures.options import AS_IT_IS, FormsHeard, ReadingOptions
 
 if TYPE_CHECKING:
     import uvicorn
@@ -60,13 +60,16 @@ class Running:
     address: str
     server: "uvicorn.Server"
     listening: socket.socket
+    heard: FormsHeard
+    """What was read until now"""
 
     def run(self) -> None:
-        """Serve until `stop` or an interrupt."""
+        """Serve until `stop` or an interrupt; then warn of what was asked for without effect."""
         try:
             self.server.run(sockets=[self.listening])
         finally:
             self.listening.close()
+            self.heard.tell()
 
     def stop(self) -> None:
         """End the server."""
@@ -115,7 +118,8 @@ def start_server(
     )
     desk.warm_up()
     address = f"http://{HOST}:{listening.getsockname()[1]}/?token={token}"
-    return Running(address=address, server=uvicorn.Server(config), listening=listening)
+    server = uvicorn.Server(config)
+    return Running(address=address, server=server, listening=listening, heard=desk.heard)
 
 
 def serve(

@@ -27,7 +27,8 @@ MOST_LINES = 2000
 _LONGEST_LABEL = 120
 _OPTION = (
     "with --disorder majority or --disorder enumerate",
-    "by `atomlens predict MODEL FILE --disorder majority`",
+    "by `atomlens view --disorder majority`, or their mean by `atomlens predict MODEL FILE "
+    "--disorder enumerate`",
 )
 """What readers say of an option of the command, and what it is for who sits before the page."""
 

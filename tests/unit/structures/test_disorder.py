@@ -229,6 +229,30 @@ def test_a_chain_of_split_places_holds_its_occupancies(tmp_path: Path) -> None:
     assert not (taken[:, :2].all(axis=1) | taken[:, 1:].all(axis=1)).any()
 
 
+def test_half_hydrogens_of_ice_and_of_a_turning_methyl_group_are_alternatives(
+    tmp_path: Path,
+) -> None:
+    ring = [(0.1283 * np.cos(x), 0.1283 * np.sin(x)) for x in np.arange(6) * np.pi / 3]
+    methyl = "".join(f"H{i} H {x:.4f} {y:.4f} 0.455 0.5\n" for i, (x, y) in enumerate(ring))
+    ice = "O1 O 0 0 0 1\nO2 O 0.345 0 0 1\nH8 H 0.12 0 0 0.5\nH9 H 0.225 0 0 0.5\n"
+    rows = f"C1 C 0 0 0.5 1\nC2 C 0 0 0.69 1\n{methyl}{ice}"
+    path = written(tmp_path, HEADER.format(a=8, group="P 1") + rows)
+    for choice in ("majority", "enumerate"):
+        for atoms in models(path, disorder=choice):
+            assert atoms.get_chemical_formula() == "C2H4O2"
+            hydrogens = atoms[atoms.numbers == 1]
+            distances = hydrogens.get_all_distances(mic=True) + 9 * np.eye(len(hydrogens))
+            assert distances.min() > 1.6
+
+
+def test_more_than_one_atom_at_a_place_is_told(tmp_path: Path) -> None:
+    rows = "Na Na 0 0 0 0.6\nK K 0 0 0 0.6\nCl Cl 0.5 0.5 0.5 1\n"
+    path = written(tmp_path, HEADER.format(a=5, group="P 1") + rows)
+    for choice in ("majority", "enumerate"):
+        said = models(path, disorder=choice)[0].info["warnings"][-1]
+        assert "up to 1.2 atoms share a place of one, in these shares" in said
+
+
 def test_majority_says_which_of_equal_shares_it_took(tmp_path: Path) -> None:
     rows = "K K 0 0 0 0.5\nNa Na 0 0 0 0.5\nO O 0.5 0.5 0.5 0.5\n"
     path = written(tmp_path, HEADER.format(a=5, group="P 1") + rows)

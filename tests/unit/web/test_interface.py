@@ -4,10 +4,12 @@ import io
 import json
 import math
 import re
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,12 +19,30 @@ pytest.importorskip("fastapi")
 
 from atomlens.predictor import load
 from atomlens.predictor.inputs import read_inputs
+from atomlens.structures.disorder import DisorderChoice
+from atomlens.structures.options import FormsHeard
 from atomlens.web.app import MOST_BYTES
+from atomlens.web.serving import Running
 from atomlens.web.shelf import MOST_ATOMS
 from atomlens.web.uploads import label_of
 from view_makers import Asker, hold_jobs
 
 XYZ = b"3\nwater\nO 0 0 0.12\nH 0 0.76 -0.48\nH 0 -0.76 -0.48\n"
+
+
+def test_a_choice_about_nothing_that_was_read_is_told_in_the_end(
+    page: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = FormsHeard(DisorderChoice(how="majority"))
+    monkeypatch.setattr(page.desk, "heard", heard)
+    page.give("CO")
+    server = SimpleNamespace(run=lambda sockets: None)
+    with socket.socket() as listening:
+        running = Running(address="", server=server, listening=listening, heard=heard)
+        with pytest.warns(UserWarning, match="disorder majority had no effect: none of the inputs"):
+            running.run()
+    page.give("Cu 0 0 0", **{"a.vasp": b"Cu\n1\n3 0 0\n0 3 0\n0 0 3\nCu\n1\nDirect\n0 0 0\n"})
+    assert not heard.idle()
 
 
 # ---- who may ask
