@@ -79,6 +79,11 @@ class Dataset:
     def __iter__(self) -> Iterator[Sample]:
         return (self[i] for i in range(len(self)))
 
+    def __repr__(self) -> str:
+        targets = ", ".join(map(str, self.targets)) or "no target"
+        failed = f", {len(self.failures)} failed" if self.failures else ""
+        return f"<Dataset: {self.name}, {len(self)} samples{failed}, {targets}>"
+
     def _repr_html_(self) -> str:
         from atomlens.reports.notebook import structures_html, table_html
 

@@ -65,7 +65,7 @@ class Compared(NamedTuple):
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Predictor(TrainedModel):
     """A trained model, ready for use.
 

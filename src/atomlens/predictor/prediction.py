@@ -362,6 +362,11 @@ class Prediction:
                 cells[names.of(target, ending)] = _number(number, bounds=not intervals)
         return cells
 
+    def __repr__(self) -> str:
+        targets = ", ".join(map(str, self.targets))
+        failed = f", {len(self.failures)} failed" if self.failures else ""
+        return f"<Prediction: {targets} of {len(self)} inputs{failed}>"
+
     def _repr_html_(self) -> str:
         from atomlens.reports.notebook import table_html
 

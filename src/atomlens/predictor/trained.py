@@ -66,6 +66,27 @@ class TrainedModel:
         for model in self.models:
             model.eval().requires_grad_(False)
 
+    def __repr__(self) -> str:
+        several = f"{len(self.models)} networks" if len(self.models) > 1 else ""
+        learned = f"trained on {self.record.data}" if self.record.data else ""
+        targets = ", ".join(map(str, self.targets))
+        said = ", ".join(word for word in (self.model_name, several, targets, learned) if word)
+        return f"<{type(self).__name__}: {said}>"
+
+    def _repr_html_(self) -> str:
+        from atomlens.reports.notebook import table_html
+
+        rows: list[dict[str, Any]] = []
+        for target in self.targets:
+            row: dict[str, Any] = {"target": target.name, "unit": target.unit or None}
+            for part in ("validation", "test"):
+                found = self.metrics.get(part, {}).get("targets", {}).get(target.name, {})
+                for key in ("mae", "accuracy"):
+                    if key in found:
+                        row[f"{key.replace('mae', 'MAE')}, {part}"] = found[key]
+            rows.append(row)
+        return table_html(rows, title=repr(self).strip("<>"))
+
     @property
     def targets(self) -> tuple[Target, ...]:
         """What is predicted."""

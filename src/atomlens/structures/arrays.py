@@ -163,6 +163,9 @@ class StructureArrays:
         """Return structure ``index`` as ase.Atoms with its name in ``info``."""
         return self[index].to_atoms()
 
+    def __repr__(self) -> str:
+        return f"<StructureArrays: {len(self)} structures, {self.offsets[-1]} atoms>"
+
     def _repr_html_(self) -> str:
         html: str = _VIEWS["structures"](self)
         return html

@@ -40,6 +40,9 @@ class Target:
     """What the grid is of."""
     grid_unit: str = "eV"
 
+    def __str__(self) -> str:
+        return f"{self.name} [{self.unit}]" if self.unit else self.name
+
     def __post_init__(self) -> None:
         """Make the texts fit to be shown; check that the kind agrees with classes and grid."""
         for field in ("name", "unit", "description", "grid_name", "grid_unit"):

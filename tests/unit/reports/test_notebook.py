@@ -83,6 +83,16 @@ def test_an_explanation_is_a_page_in_a_frame_that_reaches_nothing() -> None:
     assert "atomlens-data" in document
 
 
+def test_a_model_is_a_line_and_a_table_of_its_errors() -> None:
+    model = al.load("qm9")
+    found = _checked(model._repr_html_())
+    assert all(word in found.words for word in ("homo", "MAE, test", "cv"))
+    data = _data()
+    for one in (model, data, data.structures, model.predict(["CCO"])):
+        assert len(repr(one)) < 150, type(one)
+    assert "lens, 3 networks, homo [eV]" in repr(model)
+
+
 def test_metrics_show_their_figures() -> None:
     data = _data()
     metrics = al.train(data, model="mean", split="random:1./0./0.").evaluate(data)
