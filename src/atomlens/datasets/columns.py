@@ -478,10 +478,9 @@ def _tell_errors(cells: Sequence[str], name: str, where: str) -> None:
     """Warn of the errors of values (``100 ± 2``, ``100(2)``), which nothing learns from."""
     if cells:
         some = "a value" if len(cells) == 1 else f"{len(cells)} values"
-        warnings.warn(
+        warn(
             f"{where}: the error is left out of {some} of {name!r}, such as {cut(cells[0], 60)!r}; "
-            "the number in front of it is learned.",
-            stacklevel=6,
+            "the number in front of it is learned."
         )
 
 
