@@ -61,7 +61,8 @@ def last_loss(folder: Path) -> float:
 def history(folder: Path, column: str) -> list[float]:
     """One column of the epochs."""
     path = folder / "history.csv"
-    rows = list(csv.DictReader(path.open())) if path.is_file() else []
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    rows = csv.DictReader(lines)
     return [float(row[column]) for row in rows if row.get(column)]
 
 

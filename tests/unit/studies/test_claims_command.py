@@ -1,11 +1,16 @@
 """`benchmarks/claims.py` as typed: from folders of trained models to verdicts."""
 
 import csv
+import io
 import json
+import runpy
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
+
+import pytest
 
 SCRIPT = Path(__file__).parents[3] / "benchmarks" / "claims.py"
 
@@ -30,6 +35,26 @@ def trained(
 
 
 def typed(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the script in this process, from its first line to its last."""
+    command, code = [str(SCRIPT), *arguments], 0
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        chdir(folder),
+        redirect_stdout(out),
+        redirect_stderr(err),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(sys, "argv", command)
+        try:
+            runpy.run_path(str(SCRIPT), run_name="__main__")
+        except SystemExit as ended:
+            if isinstance(ended.code, str):
+                err.write(ended.code)
+            code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())
+
+
+def in_a_process(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(SCRIPT), *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
@@ -83,7 +108,7 @@ def test_a_learning_curve_that_has_not_converged_is_not_tested(tmp_path: Path) -
 
 
 def test_a_pattern_without_models_is_said(tmp_path: Path) -> None:
-    done = typed("power-law", "nothing-*", folder=tmp_path)
+    done = in_a_process("power-law", "nothing-*", folder=tmp_path)
     assert done.returncode != 0
     assert "nothing-*: there is no finished model" in done.stderr
     assert "Traceback" not in done.stderr
