@@ -298,7 +298,7 @@ class Predictor(TrainedModel):
         """
         return explain_one(self, structure, method=method, target=target, at=at, device=device)
 
-    @by_option(workers="n_workers")
+    @by_option(workers="n_workers", ordered_models="n_models")
     def explain_many(
         self,
         structures: Any,
@@ -306,19 +306,34 @@ class Predictor(TrainedModel):
         method: str | None = None,
         target: str | None = None,
         at: float | None = None,
+        disorder: Disorder = "refuse",
+        n_models: int = N_MODELS,
+        conformers: int = 1,
+        structure_column: str | None = None,
+        name_column: str | None = None,
+        structure_folder: str | Path | None = None,
+        strict: bool = False,
         device: str = "auto",
         n_workers: int = 0,
     ) -> Iterator[Explanation | Failure]:
         """Explain one input after the other; one that fails gives its `Failure` in its place.
 
         Others are read meanwhile, in ``n_workers`` processes (0: one a core, where that is worth
-        it); any number of them fits into memory.
+        it); any number of them fits into memory. The other arguments are those of `explain`, and of
+        `predict` about reading.
         """
         rows: Iterator[tuple[Any, str]]
         if isinstance(structures, StructureArrays):
             rows = ((structures.subset([i]), "") for i in range(len(structures)))
         else:
-            options = ReadingOptions(n_workers=n_workers).for_formulas(self.reads_formulas)
+            options = ReadingOptions(
+                forms=DisorderChoice(how=disorder, n_models=n_models, conformers=conformers),
+                structure_column=structure_column,
+                name_column=name_column,
+                structure_folder=structure_folder,
+                strict=strict,
+                n_workers=n_workers,
+            ).for_formulas(self.reads_formulas)
             found = stream_rows(structures, options)
             rows = ((row.item, row.source) for together in found for row in together)
         for item, source in rows:

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, final
 
-from atomlens.errors import SettingsError
+from atomlens.errors import SettingsError, unknown_name
 from atomlens.files import only_writer
 from atomlens.predictor import Predictor
 from atomlens.predictor.box import model_place
@@ -14,6 +14,7 @@ from atomlens.predictor.columns import named_targets
 from atomlens.predictor.folder import SETTINGS, checksum_of
 from atomlens.predictor.pieces import carried_headers, pieces_of
 from atomlens.predictor.reading import take_formulas_first
+from atomlens.printing import kind_of_object
 from atomlens.reports.tables import check_table, read_rows
 from atomlens.screening.columns import ScreenColumns, model_labels
 from atomlens.screening.expressions import parse
@@ -34,6 +35,7 @@ from atomlens.screening.shards import (
 )
 from atomlens.settings import by_option
 from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice
+from atomlens.structures.options import PLACES
 from atomlens.version import __version__
 
 SHARD_SIZE = 512
@@ -181,10 +183,17 @@ def screen(
         SettingsError: an expression or setting is impossible, or the folder holds something else.
         ModelError: a model cannot be loaded.
     """
-    try:
-        asked = ScreenSettings(models=_texts(models), inputs=_texts(inputs), **settings)
-    except TypeError as problem:
-        raise SettingsError(f"screen: {problem}.") from problem
+    places = {name: settings.pop(name) for name in PLACES if name in settings}
+    if places:
+        said = {k: str(v) for k, v in places.items() if v is not None}
+        settings["reading"] = {**settings.get("reading", {}), **said}
+    known = [name for name in ScreenSettings.__slots__ if name not in ("models", "inputs")]
+    for name in settings:
+        if name not in known:
+            raise SettingsError(f"screen: {unknown_name('argument', name, [*known, *PLACES])}")
+    if isinstance(settings.get("targets"), str):
+        settings["targets"] = (settings["targets"],)
+    asked = ScreenSettings(models=_texts(models), inputs=_texts(inputs), **settings)
     return run_screening(asked, Path(out), n_workers=n_workers, ray=ray, progress=progress)
 
 
@@ -193,8 +202,8 @@ def _texts(given: Any) -> tuple[str, ...]:
     for one in listed:
         if not isinstance(one, str | Path):
             raise SettingsError(
-                f"screen takes paths, SMILES and formulas, and got {type(one).__name__}; write "
-                "structures to a file first."
+                f"screen takes paths, SMILES and formulas, and got {kind_of_object(one)}; write "
+                "structures to a file first, such as ase.io.write('candidates.extxyz', structures)."
             )
     return tuple(map(str, listed))
 

@@ -68,6 +68,14 @@ def kind_of(path: Path) -> Kind | None:
     return KINDS[1]
 
 
+def is_data(path: Path) -> bool:
+    """Say whether a file's name is that of a table or of packed data."""
+    return _unpacked_name(path).suffix.lower() in _DATA
+
+
+_DATA = frozenset(".csv .tsv .jsonl .ndjson .smi .smiles .parquet .xlsx .npz".split())
+
+
 def _unpacked_name(path: Path) -> Path:
     return path.with_suffix("") if path.suffix.lower() in PACKED and path.stem else path
 
@@ -131,6 +139,11 @@ def read_file(path: Path, disorder: DisorderChoice = REFUSE) -> list[Entry]:
     kind = kind_of(path)
     content = _content(path, kind)
     if kind is None:
+        if is_data(path):
+            raise StructureError(
+                "it is a table or packed data, whose rows are inputs of predict and all that asks a "
+                "model; for its structures alone take load_dataset(...).structures"
+            )
         looks = _looks_like(content)
         if looks in _NOT_READ:
             raise StructureError(_NOT_READ[looks])

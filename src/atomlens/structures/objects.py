@@ -152,6 +152,11 @@ def _converted(thing: Any, disorder: DisorderChoice) -> "list[Atoms]":
 
         if isinstance(thing, Mol):
             return [_from_rdkit(thing)]
+    if hasattr(thing, "columns") or isinstance(thing, Mapping):
+        raise StructureError(
+            f"{kind_of_object(thing)} is a table, whose rows are inputs of predict and all that "
+            "asks a model; for its structures alone take the column that holds them"
+        )
     raise StructureError(
         f"{kind_of_object(thing)} is not a structure; give a path, SMILES or formula as "
         "text, ase.Atoms, a pymatgen Structure, Molecule or Composition, or an rdkit Mol"

@@ -12,7 +12,15 @@ from atomlens.errors import Failure, StructureError, warn
 from atomlens.printing import clean_name, kind_of_object
 from atomlens.structures.arrays import name_of, warnings_of
 from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice, form_of
-from atomlens.structures.files import files_in, kind_of, known_kinds, numbered, read_file, stem_of
+from atomlens.structures.files import (
+    files_in,
+    is_data,
+    kind_of,
+    known_kinds,
+    numbered,
+    read_file,
+    stem_of,
+)
 from atomlens.structures.molecules import conformers_of
 from atomlens.structures.objects import as_list, atoms_of
 from atomlens.structures.options import FormsHeard, ReadingOptions
@@ -526,7 +534,7 @@ def _refuse_missing_file(text: str) -> None:
     """Raise a StructureError for a text that is meant as the path of a file."""
     if text.startswith("InChI="):
         raise StructureError(f"{short(text)}: InChI is not read; give the SMILES of the molecule")
-    looks_like_path = os.sep in text or kind_of(Path(text)) is not None
+    looks_like_path = os.sep in text or kind_of(Path(text)) is not None or is_data(Path(text))
     if looks_like_path and not (is_smiles(text) or is_formula(text)):
         if glob.has_magic(text):
             raise StructureError(f"{short(text)}: no file matches this pattern; check it")
