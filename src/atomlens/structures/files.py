@@ -141,8 +141,8 @@ def read_file(path: Path, disorder: DisorderChoice = REFUSE) -> list[Entry]:
     if kind is None:
         if is_data(path):
             raise StructureError(
-                "it is a table or packed data, whose rows are inputs of predict and all that asks a "
-                "model; for its structures alone take load_dataset(...).structures"
+                "it is a table or packed data, whose rows are inputs of predict and all that asks "
+                "a model; for its structures alone take load_dataset(...).structures"
             )
         looks = _looks_like(content)
         if looks in _NOT_READ:
