@@ -15,6 +15,7 @@ from rdkit.Chem import rdDepictor, rdDistGeom
 
 from atomlens.datasets import load_dataset
 from atomlens.errors import StructureError
+from atomlens.predictor.pieces import pieces_of
 from atomlens.structures import read, read_structures, to_atoms
 
 SALT = bulk("NaCl", "rocksalt", a=5.64, cubic=True)
@@ -274,6 +275,13 @@ def several(tmp_path_factory) -> Path:
 def test_structures_of_a_file_are_picked_as_ase_writes_it(choice, names, several: Path) -> None:
     assert [atoms.info["name"] for atoms in read(f"{several}/{choice}")] == names
     assert list(load_dataset(several / choice, "gap").structures.names) == names
+
+
+def test_a_screening_knows_the_file_that_its_candidates_were_picked_from(several: Path) -> None:
+    (piece,) = pieces_of([f"{several}/f.extxyz@1:"], {})
+    assert piece.source == str(several / "f.extxyz")
+    (other,) = pieces_of([f"{several}/f.extxyz@2:"], {})
+    assert piece.mark != other.mark
 
 
 @pytest.mark.parametrize(
