@@ -357,7 +357,7 @@ def test_python_users_call_the_same(model_folder: Path, tmp_path: Path) -> None:
     assert result.table == tmp_path / "out" / "results.parquet"
     with pytest.raises(SettingsError, match="tops"):
         screen(model_folder, "CCO", tmp_path / "out", tops=3)
-    with pytest.raises(SettingsError, match="takes paths, SMILES and formulas, and got int"):
+    with pytest.raises(SettingsError, match="takes paths, SMILES and formulas, and got an int"):
         screen(model_folder, 3, tmp_path / "out")  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="parquet or csv"):
         screen(model_folder, "CCO", tmp_path / "out", format="xlsx")

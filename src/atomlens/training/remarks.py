@@ -9,7 +9,7 @@ import numpy as np
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.polymorphs import about_shared_formulas
 from atomlens.datasets.splits import Split
-from atomlens.datasets.totals import doubts_about_sizes, taken_as_totals
+from atomlens.datasets.totals import doubts_about_sizes, looks_like_totals, taken_as_totals
 from atomlens.errors import DatasetError, SettingsError
 from atomlens.machine import choose_device
 from atomlens.models import MODELS, ClosedFormModel, PropertyModel
@@ -160,7 +160,7 @@ def tell_about_data(
         remark = about_shared_formulas(dataset)
         if remark:
             said.warning(remark)
-    for sentence in taken_as_totals(dataset):
+    for sentence in (*taken_as_totals(dataset), *looks_like_totals(dataset)):
         said.message(sentence)
     for sentence in doubts_about_sizes(dataset):
         said.warning(sentence)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from atomlens.datasets import Dataset
-from atomlens.datasets.totals import doubts_about_sizes, taken_as_totals
+from atomlens.datasets.totals import doubts_about_sizes, looks_like_totals, taken_as_totals
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
 
@@ -44,6 +44,14 @@ def test_totals_that_look_like_values_per_atom_are_doubted(values, sizes, is_dou
     if said:
         assert "(1 to 8)" in said[0]
         assert "--unit eV/atom" in said[0]
+
+
+def test_values_that_grow_like_totals_are_told_where_they_are_taken_for_something_else():
+    totals = data(-3.5 * NOISE * SIZES, extensive=False)
+    assert "grow with the number of atoms (1 to 8)" in next(looks_like_totals(totals))
+    assert not list(looks_like_totals(data(-3.5 * NOISE * SIZES)))
+    assert not list(looks_like_totals(data(-3.5 * NOISE * SIZES, extensive=False, unit="eV/atom")))
+    assert not list(looks_like_totals(data(-3.5 * NOISE, extensive=False)))
 
 
 def test_what_is_taken_for_a_total_is_said():
