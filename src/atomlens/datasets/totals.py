@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
-from atomlens.targets import Target, value_slices
+from atomlens.targets import value_slices
 from atomlens.units import share_of
 
 _PROPORTIONAL = 0.95

@@ -20,6 +20,7 @@ from atomlens.structures.formulas import (
     _sum,
     amounts_in_formula,
     is_charged,
+    not_in_formulas,
 )
 
 FORMULAS = {
@@ -310,7 +311,7 @@ def test_a_plain_sum_is_read_as_any_formula_is() -> None:
         pieces = draw.choices(["H", "C", "Cl", "Si", "D", "Xx", "O2", "Fe10", "N0", " ", "1"], k=5)
         text = "".join(pieces).strip()
         quick = _plain_amounts(text) if _PLAIN.fullmatch(text) else None
-        if quick is not None:
+        if quick is not None and not not_in_formulas(text):
             taken += 1
             slow = _sum(_parts(text, adducts=False), text)
             assert list(quick.items()) == list(slow.items()), text
