@@ -55,7 +55,11 @@ def held_in(given: Any, wanted: Sequence[str]) -> Held:
     """
     if isinstance(given, Mapping):
         return _of_columns(given)
-    if isinstance(given, str | bytes) or not (is_object(given) or isinstance(given, Iterable)):
+    if (
+        hasattr(given, "readline")
+        or isinstance(given, str | bytes)
+        or not (is_object(given) or isinstance(given, Iterable))
+    ):
         raise DatasetError(f"The data are {_named(given)}, which is no data set; {WAYS}.")
     two = _two_lists(given)
     listed: list[Any] = as_list(given) if two is None else list(zip(*two, strict=True))

@@ -63,6 +63,10 @@ def as_list(given: Any) -> list[Any]:
         return list(held)
     if isinstance(given, str | bytes | os.PathLike | Mapping) or hasattr(given, "columns"):
         return [given]
+    if hasattr(given, "readline"):  # an open file, which goes through its lines
+        return [given]
+    if type(given).__module__.startswith("ase.db.") and hasattr(given, "select"):
+        return list(given.select())  # an open data base
     if is_object(given) and not type(given).__module__.startswith("ase.io"):  # not a trajectory
         return [given]
     if hasattr(given, "tolist"):  # arrays of numpy, columns of pandas
@@ -156,6 +160,10 @@ def _converted(thing: Any, disorder: DisorderChoice) -> "list[Atoms]":
         raise StructureError(
             f"{kind_of_object(thing)} is a table, whose rows are inputs of predict and all that "
             "asks a model; for its structures alone take the column that holds them"
+        )
+    if hasattr(thing, "readline"):
+        raise StructureError(
+            f"{kind_of_object(thing)} is an open file; give its path, whose ending says what it is"
         )
     raise StructureError(
         f"{kind_of_object(thing)} is not a structure; give a path, SMILES or formula as "

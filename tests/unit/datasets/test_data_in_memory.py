@@ -10,7 +10,7 @@ from pymatgen.entries.computed_entries import ComputedStructureEntry
 from rdkit import Chem
 
 from atomlens.datasets import load_dataset
-from atomlens.errors import DatasetError
+from atomlens.errors import DatasetError, StructureError
 from atomlens.structures import read
 
 
@@ -74,6 +74,12 @@ def test_rows_of_a_data_base_and_trajectories_are_lists_of_structures(tmp_path):
             base.write(atoms, gap=3.0)
     write(tmp_path / "metals.traj", METALS)
     assert load_dataset(list(base.select()), "gap").values[:, 0].tolist() == [3, 3]
+    assert load_dataset(base, "energy").values[:, 0].tolist() == [-1, -2]
+    with (tmp_path / "metals.db").open("rb") as stream:
+        with pytest.raises(DatasetError, match="a BufferedReader object"):
+            load_dataset(stream, "gap")
+        with pytest.raises(StructureError, match="is an open file; give its path"):
+            read(stream)
     with Trajectory(tmp_path / "metals.traj") as frames:
         assert load_dataset(frames, "energy").values[:, 0].tolist() == [-1, -2]
         assert len(read(frames)) == 2
