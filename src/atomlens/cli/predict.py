@@ -47,8 +47,9 @@ TARGET_high between which ends it lies in 90 % of cases (split conformal interva
 them; `interval` in files repeats the share), `source` from which file or text it comes (on a
 terminal where names leave that open), `unlike` how unlike the training data the input is (percent
 of the validation part that is nearer, if the model knows), `seen_in` whether the model was trained
-on the structure. A table (column `file`, `smiles`, `formula` or `composition`) gives one prediction
-a row, beside its own columns.
+on the structure (the same atoms at the same places; coordinates made from a SMILES are others than
+those of a calculation). A table (column `file`, `smiles`, `formula` or `composition`) gives one
+prediction a row, beside its own columns.
 """
 READS = Reads()
 SUFFIXES = (".csv", ".json", ".jsonl", ".parquet", ".xlsx")

@@ -341,7 +341,12 @@ def result_row(
     """Return one row of the table that stands at the end of a training."""
     row: dict[str, Any] = {"part": part, "target": target, counted: figures.get("n")}
     unit = figures.get("unit", "")
-    for field, label in (("mae", "MAE"), ("mad", "MAE of the mean"), ("accuracy", "accuracy")):
+    for field, label in (
+        ("mae", "MAE"),
+        ("mad", "MAE of the mean"),
+        ("accuracy", "accuracy"),
+        ("most_common", "accuracy of the most common class"),
+    ):
         if figures.get(field) is not None:
             row[label] = f"{figures[field]:.4g} {unit}".rstrip()
     return row

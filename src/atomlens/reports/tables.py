@@ -295,6 +295,8 @@ def _shown(value: Any, widest: int | None) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:.6g}"
+    if isinstance(value, dict) and value and all(isinstance(v, float) for v in value.values()):
+        return ", ".join(f"{key} {share:.3g}" for key, share in value.items())
     text = _dump_value(value) if isinstance(value, dict | list | bool) else str(value)
     text = " ".join(text.split())
     return text if widest is None else shortened(text, widest)

@@ -149,3 +149,8 @@ def test_importing_reports_loads_no_heavy_package(module: str) -> None:
         f"import sys, atomlens.reports.{module}; sys.exit(any(m in sys.modules for m in {heavy}))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_shares_of_classes_are_words_and_short_numbers_for_the_eye() -> None:
+    text = format_table([{"p": {"no": 0.0009804600551425401, "yes": 0.9990195399448575}}])
+    assert "no 0.00098, yes 0.999" in text
