@@ -36,6 +36,10 @@ MOST_DRAWN = 250
 """Atoms without hydrogens; larger molecules have no readable drawing."""
 _BOND = 38.0
 """Length of a bond, in pixels."""
+_SHORTEST, _LONGEST = 31.0, 60.0
+"""To these it is changed where a molecule is wider than ``_WIDE``, or discs would overlap."""
+_WIDE = 640.0
+"""Pixels; wider drawings are made smaller on pages, and their letters with them."""
 _DISC = 11.0
 """Radius of the disc of an atom, in pixels."""
 _MARGIN = 26.0
@@ -117,22 +121,21 @@ def _drawn(molecule: Any, members: tuple[tuple[int, ...], ...]) -> Drawing | Non
     if molecule.GetNumAtoms() > MOST_DRAWN:
         return None
     with rdBase.BlockLogs():
-        rdDepictor.SetPreferCoordGen(False)
-        rdDepictor.Compute2DCoords(molecule)
-        rdDepictor.StraightenDepiction(molecule)
+        _lay_out(molecule, rdDepictor)
         try:
             ready = rdMolDraw2D.PrepareMolForDrawing(molecule)
         except (ValueError, RuntimeError):  # rings that cannot be written with double bonds
             ready = rdMolDraw2D.PrepareMolForDrawing(molecule, kekulize=False)
         plane = ready.GetConformer().GetPositions()[:, :2]
         span = np.ptp(plane, axis=0) if len(plane) > 1 else np.zeros(2)
-        width = float(max(span[0] / 1.5 * _BOND + 2 * _MARGIN + 60, 120))
-        height = float(span[1] / 1.5 * _BOND + 2 * _MARGIN + 20)
+        bond = _bond_length(plane, float(span[0]))
+        width = float(max(span[0] / 1.5 * bond + 2 * _MARGIN + 60, 120))
+        height = float(span[1] / 1.5 * bond + 2 * _MARGIN + 20)
         pen = rdMolDraw2D.MolDraw2DSVG(round(width), round(height))
         options: Any = pen.drawOptions()
         options.clearBackground = False
         options.useBWAtomPalette()
-        options.fixedBondLength = _BOND
+        options.fixedBondLength = bond
         options.bondLineWidth = 1.7
         options.padding = 0.02
         options.prepareMolsBeforeDrawing = False
@@ -156,16 +159,124 @@ def _drawn(molecule: Any, members: tuple[tuple[int, ...], ...]) -> Drawing | Non
     )
 
 
+def _lay_out(molecule: Any, depictor: Any) -> None:
+    """Give a molecule places in the plane; of several ways that which leaves most room.
+
+    The usual one is kept where no discs overlap and no bond passes through one.
+    """
+    from rdkit import Chem
+
+    best, found = -1.0, None
+    for coordgen, templates in ((False, False), (False, True), (True, False)):
+        tried = Chem.Mol(molecule)
+        depictor.SetPreferCoordGen(coordgen)
+        try:
+            depictor.Compute2DCoords(tried, useRingTemplates=templates)
+        finally:
+            depictor.SetPreferCoordGen(False)
+        plane = tried.GetConformer().GetPositions()[:, :2]
+        ends = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in tried.GetBonds()]
+        room = min(_closest(plane), 2 * _beside_bonds(plane, np.array(ends).reshape(-1, 2)))
+        if room > best + 1e-3:
+            best, found = room, tried.GetConformer()
+        if best / 1.5 * _BOND >= 2 * _DISC:
+            break
+    if found is not None:
+        molecule.RemoveAllConformers()
+        molecule.AddConformer(found)
+    depictor.StraightenDepiction(molecule)
+
+
+def _closest(plane: NDArray[np.float64]) -> float:
+    """Return the distance of the two atoms that are nearest to each other; 1.5 for one atom."""
+    if len(plane) < 2:
+        return 1.5
+    apart = np.linalg.norm(plane[:, None] - plane[None], axis=2)
+    return float(apart[np.triu_indices(len(plane), 1)].min())
+
+
+def _beside_bonds(plane: NDArray[np.float64], ends: NDArray[np.int64]) -> float:
+    """Return the distance of the atom and the bond of others that are nearest to each other."""
+    if len(plane) < 3 or not len(ends):
+        return 1.5
+    start, along = plane[ends[:, 0]], plane[ends[:, 1]] - plane[ends[:, 0]]
+    offset = plane[None] - start[:, None]
+    length = np.maximum((along**2).sum(axis=1), 1e-12)
+    share = np.clip((offset * along[:, None]).sum(axis=2) / length[:, None], 0, 1)
+    apart = np.linalg.norm(offset - share[:, :, None] * along[:, None], axis=2)
+    own = np.arange(len(ends))
+    apart[own, ends[:, 0]] = apart[own, ends[:, 1]] = np.inf
+    return float(apart.min())
+
+
+def _bond_length(plane: NDArray[np.float64], width: float) -> float:
+    """Return how long bonds are drawn: shorter in wide molecules, longer where discs overlap."""
+    wanted = min(_BOND, max(_SHORTEST, _BOND * _WIDE / max(width / 1.5 * _BOND, 1.0)))
+    least = 2 * _DISC / max(_closest(plane) / 1.5, 1e-3)
+    return max(wanted, min(least, _LONGEST))
+
+
+_GLYPH = r"<path class='atom-(\d+)' d='([^']*)'"
+_GAP = 1.5
+"""Pixels between a disc and the letters beside it."""
+
+
 def _with_marks(lines: str, places: NDArray[np.float64]) -> str:
-    """Mark the letters that stand on the disc of their atom with the class ``on``."""
+    """Mark letters on the disc of their atom with the class ``on``, and move the others off it.
+
+    A letter half on a disc could be read on neither of two colours.
+    """
+    moves = _moves(lines, places)
 
     def marked(match: re.Match[str]) -> str:
-        numbers = np.array(re.findall(r"-?\d+\.?\d*", match[2]), dtype=float).reshape(-1, 2)
-        middle = (numbers.min(axis=0) + numbers.max(axis=0)) / 2
-        is_on = np.linalg.norm(middle - places[int(match[1])]) < 0.8 * _DISC
-        return f"<path class='atom-{match[1]}{' on' if is_on else ''}' d='{match[2]}'"
+        side = _side(_points(match[2]), places[int(match[1])])
+        if not side:
+            return f"<path class='atom-{match[1]} on' d='{match[2]}'"
+        dx, dy = moves[match[1], side]
+        moved = re.sub(
+            _PAIR, lambda m: f"{float(m[1]) + dx:.2f}{m[2]}{float(m[3]) + dy:.2f}", match[2]
+        )
+        return f"<path class='atom-{match[1]}' d='{moved}'"
 
-    return re.sub(r"<path class='atom-(\d+)' d='([^']*)'", marked, lines)
+    return re.sub(_GLYPH, marked, lines)
+
+
+_NUMBER = r"-?\d+\.?\d*"
+_PAIR = rf"({_NUMBER})([ ,]+)({_NUMBER})"
+
+
+def _points(path: str) -> NDArray[np.float64]:
+    return np.array(re.findall(_NUMBER, path), dtype=float).reshape(-1, 2)
+
+
+def _side(points: NDArray[np.float64], place: NDArray[np.float64]) -> str:
+    """Return on which side of its atom a letter stands, empty if on it."""
+    dx, dy = (points.min(axis=0) + points.max(axis=0)) / 2 - place
+    if np.hypot(dx, dy) < 0.8 * _DISC:
+        return ""
+    if abs(dx) >= 0.8 * abs(dy):
+        return "right" if dx > 0 else "left"
+    return "below" if dy > 0 else "above"
+
+
+def _moves(lines: str, places: NDArray[np.float64]) -> dict[tuple[str, str], tuple[float, float]]:
+    """Return by how much the letters on each side of each atom are moved."""
+    nearest: dict[tuple[str, str], float] = {}
+    for atom, path in re.findall(_GLYPH, lines):
+        points, place = _points(path), places[int(atom)]
+        side = _side(points, place)
+        if not side:
+            continue
+        axis = 0 if side in ("left", "right") else 1
+        own = points[:, axis] - place[axis]
+        edge = float(own.min() if side in ("right", "below") else -own.max())
+        nearest[atom, side] = min(edge, nearest.get((atom, side), np.inf))
+    signs = {"right": (1, 0), "left": (-1, 0), "below": (0, 1), "above": (0, -1)}
+    moves = {}
+    for (atom, side), edge in nearest.items():
+        step = max(_DISC + _GAP - edge, 0.0)
+        moves[atom, side] = (signs[side][0] * step, signs[side][1] * step)
+    return moves
 
 
 def drawing_payload(structure: ExplainedStructure) -> dict[str, Any] | None:
@@ -256,7 +367,7 @@ def molecule_svg(structure: ExplainedStructure) -> str:
         f"viewBox='0 0 {width:g} {height:g}' role='img'>\n"
         f"<title>{_escaped(structure.name)}: {_escaped(_value_of(structure))}</title>\n"
         f"<rect width='{width:g}' height='{height:g}' fill='#ffffff'/>\n"
-        f"{_headline(structure)}\n"
+        f"{_headline(structure, width)}\n"
         f"<g transform='translate({left:g} {top:g})'>\n"
         f"{drawing.bonds}\n{_discs(drawing, colours)}\n{_inked(drawing, colours)}\n</g>\n"
         f"{_scale(structure, scores, baseline, width, top + drawing.height + 14)}\n</svg>\n"
@@ -278,10 +389,15 @@ def _value_of(structure: ExplainedStructure) -> str:
     return f"{structure.target.replace('_', ' ')} = {prediction_text(structure)}"
 
 
-def _headline(structure: ExplainedStructure) -> str:
+_LETTER = 10.5
+"""Widest that a bold letter of the name is on average, in pixels: capitals of a SMILES."""
+
+
+def _headline(structure: ExplainedStructure, width: float) -> str:
     formula = formula_text(structure.atoms.numbers)
-    name = shortened(structure.name, 40)
-    more = "" if structure.name == formula or len(name) + len(formula) > 44 else formula
+    n_letters = int((width - 32) / _LETTER)
+    name = shortened(structure.name, n_letters)
+    more = formula if len(name) + len(formula) < n_letters and name != formula else ""
     return (
         f"<text x='16' y='26' {_FONT} font-size='15' font-weight='700' fill='{_INK}'>"
         f"{_escaped(name)}<tspan font-weight='400' fill='{_QUIET}' dx='8'>{_escaped(more)}</tspan>"

@@ -107,11 +107,12 @@ function flatFile(flat, mode, tables) {
   const { drawing } = flat;
   const safe = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
   const width = Math.max(drawing.width, 420), top = 58, height = top + drawing.height + 62, y = top + drawing.height + 14;
+  const letters = Math.floor((width - 32) / 10.5);
   const font = `font-family="DejaVu Sans, Segoe UI, Helvetica, Arial, sans-serif"`;
   const write = (x, at, size, text, more = "") => `<text x="${x}" y="${at}" ${font} font-size="${size}" fill="#1d242b" ${more}>${safe(text)}</text>`;
   const parts = [
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
-    write(16, 26, 15, flat.name.length > 44 ? `${flat.name.slice(0, 43)}…` : flat.name, `font-weight="700"`),
+    write(16, 26, 15, flat.name.length > letters ? `${flat.name.slice(0, letters - 1)}…` : flat.name, `font-weight="700"`),
     write(16, 46, 13, `${flat.target_text} = ${flat.prediction_text}`),
     `<g transform="translate(${(width - drawing.width) / 2} ${top})">${flatSvg(flat, mode, tables)}</g>`,
   ];

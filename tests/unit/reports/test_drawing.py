@@ -65,6 +65,29 @@ def test_the_file_is_whole_xml_whatever_the_name(tmp_path: Path) -> None:
     assert not list(tree.iter("{http://www.w3.org/2000/svg}script"))
 
 
+@pytest.mark.parametrize("smiles", ["CC(=O)Nc1ccc(O)cc1", "C[NH+](C)CCO", "NCC(N)=O", "OO"])
+def test_no_letter_stands_half_on_a_disc(smiles: str) -> None:
+    drawing = draw_flat(to_atoms(smiles))
+    assert drawing is not None
+    glyphs = re.findall(r"<path class='atom-(\d+)( on)?' d='([^']*)'", drawing.labels)
+    beside = [(int(atom), path) for atom, on, path in glyphs if not on]
+    assert beside
+    for atom, path in beside:
+        points = np.array(re.findall(r"-?\d+\.?\d*", path), dtype=float).reshape(-1, 2)
+        box = np.clip(drawing.places[atom], points.min(axis=0), points.max(axis=0))
+        assert np.linalg.norm(box - drawing.places[atom]) > 11.0
+        assert (points > 0).all()
+        assert (points < [drawing.width, drawing.height]).all()
+
+
+@pytest.mark.parametrize("smiles", ["C12C3C4C1C5C4C3C25", "ClC(Cl)(Cl)C(Br)(c1ccccc1)C(F)(F)F"])
+def test_discs_do_not_overlap_in_crowded_molecules(smiles: str) -> None:
+    drawing = draw_flat(to_atoms(smiles))
+    assert drawing is not None
+    apart = np.linalg.norm(drawing.places[:, None] - drawing.places[None], axis=2)
+    assert apart[np.triu_indices(len(apart), 1)].min() > 21
+
+
 def test_letters_on_a_dark_disc_are_white_and_beside_it_black() -> None:
     scores = np.zeros(9)
     scores[2], scores[0] = -1.0, 1.0

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from atomlens.elements import ATOMIC_NUMBERS
+from atomlens.explain import EXPLAINERS
 from atomlens.reports.canvas import INK, QUIET, new_figure, plain_axes
 from atomlens.reports.colours import element_colour
 from atomlens.studies.base import Row
@@ -45,18 +46,27 @@ def draw_environments(rows: Sequence[Row], settings: Mapping[str, object], path:
         names = [f"{r['environment']}  (n = {int(as_number(r['n_atoms'])):,})" for r in chosen]
         axes.set_yticks(range(len(chosen)), names, fontsize=8.5)
         axes.set_ylim(-0.8, len(chosen) - 0.2)
-        unit = f", {unit_text(str(settings['unit']))}" if settings["unit"] else ""
-        axes.set_xlabel(f"mean {settings['method']} to {settings['target']} per atom{unit}")
+        axes.set_xlabel(axis_title(settings))
         figure.text(
             0.02,
             1 - 0.3 / height,
-            f"Mean {settings['method']} of atoms by {kind}",
+            f"{settings['target']}: {settings['method']} of an atom, by {kind}",
             fontsize=12,
             fontweight="bold",
             va="center",
         )
-        words = "95 % intervals over structures; filled: differs from the element's other atoms"
+        words = "means over n atoms, 95 % intervals over structures; "
+        words += "filled: differs from the element's other atoms"
         if n_left > 0:
             words += f"; {n_left} rarer ones are in the table"
         figure.text(0.02, 1 - 0.58 / height, words, fontsize=8.5, color=QUIET, va="center")
     return path
+
+
+def axis_title(settings: Mapping[str, object]) -> str:
+    """Return what the axis of the scores is called, with its unit."""
+    method, target, unit = (str(settings[key]) for key in ("method", "target", "unit"))
+    called = f"mean {method.replace('-', ' ')} of an atom, {target}"
+    if not EXPLAINERS[method].in_target_units:
+        return f"{called} (share; those of a structure sum to 1)"
+    return f"{called} ({unit_text(unit)})" if unit else called

@@ -86,9 +86,15 @@ class Environments(Study):
         for done, structure in enumerate(structures, start=1):
             known.append(surroundings(structure, settings.tolerance))
             given.progress(done, len(structures))
-        rows = with_holm(_rows(structures, known, scores, settings))
         unit = EXPLAINERS[method]().score_unit(asked.questions[0])
-        notes = [*_notes(method, unit, rows, known, structures, settings.least), *notes]
+        rows = [
+            {**row, "unit": unit} for row in with_holm(_rows(structures, known, scores, settings))
+        ]
+        has_attention = "attention" in scores
+        notes = [
+            *_notes(method, unit, rows, known, structures, settings.least, attention=has_attention),
+            *notes,
+        ]
         self._examples = _examples(asked, method, rows, known, scores["score"])
         return StudyResult(
             study=self.name,
@@ -195,13 +201,22 @@ def _notes(
     known: list[Surroundings],
     structures: StructureArrays,
     least: int,
+    *,
+    attention: bool,
 ) -> list[str]:
+    beside = (
+        " `attention` is in even shares (1: as much as the average atom of the structure)."
+        if attention
+        else ""
+    )
+    of = f" in {unit}" if unit else ""
+    if not EXPLAINERS[method].in_target_units:
+        of = " as a share (those of a structure sum to 1)"
     n_tested = sum(bool(np.isfinite(as_number(row["p"]))) for row in rows)
     notes = [
-        f"`score` is the {method}{f' in {unit}' if unit else ''}, the mean over atoms with the "
-        "95 % interval of resampled structures; `attention` is in even shares (1: as much as the "
-        "average atom of the structure). `difference` is to the other atoms of the same element "
-        "(of an element: to all others), `cliffs_delta` its size without a unit, from -1 to 1; "
+        f"`score` is the {method}{of}, the mean over atoms with the 95 % interval of resampled "
+        f"structures.{beside} `difference` is to the other atoms of the same element (of an "
+        "element: to all others), `cliffs_delta` its size without a unit, from -1 to 1; "
         f"`p_holm` is adjusted for the {n_tested} differences that were tested (Holm).",
         f"Environments in fewer than {least} structures have no row.",
         "A mean score of an environment is a statement on this model, and on these structures.",
