@@ -48,6 +48,7 @@ from atomlens.predictor.noise import fit_noise
 from atomlens.predictor.record import About, package_versions
 from atomlens.predictor.samples import TrainingSamples
 from atomlens.predictor.saving import in_half_precision, save
+from atomlens.predictor.surroundings import Surroundings
 from atomlens.targets.scaling import TargetScaling
 from atomlens.training import TrainSettings, train
 
@@ -266,6 +267,8 @@ def finish(
         whole = data.structures.subset(data.splits["train"])
         familiarity = Familiarity.fit(vectors, raw.features, whole, seed=SEED)
         predictor = replace(predictor, familiarity=familiarity)
+        if data.structures.pbc.any():
+            predictor = with_surroundings(predictor, data)
     predictor = calibrated(predictor, raw, encoded, rest)
     prediction = predictor.predict_rows(store, inputs, np.arange(len(kept)))
     metrics: dict[str, Any] = {
@@ -350,6 +353,17 @@ def again(name: str, data: Dataset, *, place: Path | None = None) -> Path:
         say("the test part, for the share inside the intervals")
         metrics["test"] = tested(predictor, data)
     return save(replace(predictor, metrics=metrics), place or BOX / name, half=True)
+
+
+def with_surroundings(predictor: Predictor, data: Dataset) -> Predictor:
+    """Return the predictor with what it keeps of how the atoms of its crystals stand."""
+    assert predictor.familiarity is not None
+    measured = []
+    for part in ("train", "validation"):
+        kept, store = graphs(predictor, data, data.splits[part])
+        measured.append((data.structures.subset(kept), store))
+    around = Surroundings.fit(*measured)
+    return replace(predictor, familiarity=replace(predictor.familiarity, surroundings=around))
 
 
 def graphs(predictor: Predictor, data: Dataset, rows: Rows) -> tuple[Rows, GraphStore]:
@@ -442,12 +456,19 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="packed, with its own parts")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--weights", type=Path, nargs="+")
+    source.add_argument(
+        "--surroundings", action="store_true", help="measure anew how the atoms stand"
+    )
     source.add_argument("--again", action="store_true", help="calibrate what lies in the box anew")
     parser.add_argument("--builder", default="voronoi", help="formula for models of formulas")
     parser.add_argument("--full", action="store_true", help="keep 32 bits")
     parser.add_argument("--test", action="store_true", help="look at the test part")
     parser.add_argument("--out", type=Path, help="default: the box in the package")
     options = parser.parse_args()
+    if options.surroundings:
+        measured = with_surroundings(Predictor.load(BOX / options.name), load_packed(options.data))
+        say(f"written to {save(measured, options.out or BOX / options.name, half=True)}")
+        return
     if options.again:
         place = again(options.name, load_packed(options.data), place=options.out)
         say(f"written to {place}")

@@ -155,6 +155,7 @@ class Predictor(TrainedModel):
         found = None
         with self._seen_meanwhile(inputs.structures) as seen:
             if store is not None:
+                inputs = self.with_surroundings(inputs, store)
                 raw = run_models(
                     self.models_on(device),
                     store,

@@ -54,6 +54,7 @@ def explain_one(
     inputs, bonding = _only_one(given, predictor)
     structures = inputs.structures
     question = Question.about(predictor, structures, target=target, at=at, device=device)
+    inputs = predictor.with_surroundings(inputs, question.store)
     explainer = EXPLAINERS[method]()
     found = explainer.explain(question)
     spread = _spread(explainer, question, found)

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from atomlens.elements import SYMBOLS
 from atomlens.predictor.inputs import unseen_elements
+from atomlens.predictor.surroundings import Surroundings
 from atomlens.structures.arrays import StructureArrays
 
 Values = NDArray[np.float64]
@@ -49,6 +50,8 @@ class Familiarity:
     """Of the training structures."""
     most_atoms: int
     """In a training structure."""
+    surroundings: Surroundings | None = None
+    """How atoms of the training data stand; None where that was not measured."""
 
     @classmethod
     def fit(
@@ -103,13 +106,16 @@ class Familiarity:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the numbers to be stored, in 16 or 32 bits."""
-        return {
+        own = {
             name: torch.from_numpy(getattr(self, name)).to(dtype) for name, dtype in _ARRAYS.items()
         }
+        return own if self.surroundings is None else own | self.surroundings.tensors()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the rest, ready for JSON."""
-        return {"kinds": list(self.kinds), "most_atoms": self.most_atoms}
+        own: dict[str, Any] = {"kinds": list(self.kinds), "most_atoms": self.most_atoms}
+        around = self.surroundings
+        return own if around is None else own | {"surroundings": around.to_dict()}
 
     @classmethod
     def read(cls, content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> "Familiarity":
@@ -133,7 +139,9 @@ class Familiarity:
         if not set(content["kinds"]) <= set(_KINDS):
             raise ValueError("unknown kinds of structures")
         kinds, most_atoms = tuple(content["kinds"]), int(content["most_atoms"])
-        return cls(**arrays, kinds=kinds, most_atoms=most_atoms)
+        known = content.get("surroundings")
+        around = None if known is None else Surroundings.read(known, tensors)
+        return cls(**arrays, kinds=kinds, most_atoms=most_atoms, surroundings=around)
 
 
 _ARRAYS = {

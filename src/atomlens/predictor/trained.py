@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from atomlens.graphs import GraphBatch
+from atomlens.graphs import GraphBatch, GraphStore
 from atomlens.machine import choose_device
 from atomlens.models.base import ModelOutput, PropertyModel
 from atomlens.neighbors.base import GraphBuilder
@@ -158,6 +158,19 @@ class TrainedModel:
         if not (of_molecules and self.builder.needs_positions):
             return inputs
         return without_boxes(inputs, self.builder.molecule_reach)
+
+    def with_surroundings(self, inputs: Inputs, store: GraphStore) -> Inputs:
+        """Return the inputs with remarks on how their atoms stand, where that is strange to it.
+
+        ``store`` holds the graphs of the usable ones.
+        """
+        known = None if self.familiarity is None else self.familiarity.surroundings
+        if known is None:
+            return inputs
+        found = known.sentences(inputs.structures, store)
+        before = inputs.remarks or ("",) * len(found)
+        both = zip(before, found, strict=True)
+        return replace(inputs, remarks=tuple("; ".join(filter(None, pair)) for pair in both))
 
     def seen_in(self, structures: StructureArrays) -> tuple[str, ...]:
         """(n,) in which part of the model's training each structure was, whatever it is called.
