@@ -87,7 +87,7 @@ class Environments(Study):
             known.append(surroundings(structure, settings.tolerance))
             given.progress(done, len(structures))
         unit = EXPLAINERS[method]().score_unit(asked.questions[0])
-        rows = [
+        rows: list[Row] = [
             {**row, "unit": unit} for row in with_holm(_rows(structures, known, scores, settings))
         ]
         has_attention = "attention" in scores
