@@ -48,6 +48,46 @@ _OUTER_ELECTRONS = {
 _TRIANGLE = [(np.cos(a), np.sin(a), 0.0) for a in (0, 2 * np.pi / 3, 4 * np.pi / 3)]
 _PENTAGON = [(np.cos(2 * np.pi * k / 5), np.sin(2 * np.pi * k / 5), 0.0) for k in range(5)]
 _AXIS = [(0.0, 0.0, 1.0), (0.0, 0.0, -1.0)]
+_DIATOMICS = {
+    (1, 1): 0.741,
+    (1, 6): 1.120,
+    (1, 7): 1.036,
+    (1, 8): 0.970,
+    (1, 9): 0.917,
+    (1, 16): 1.341,
+    (1, 17): 1.275,
+    (1, 35): 1.414,
+    (1, 53): 1.609,
+    (6, 6): 1.243,
+    (6, 7): 1.172,
+    (6, 8): 1.128,
+    (6, 16): 1.535,
+    (7, 7): 1.098,
+    (7, 8): 1.151,
+    (8, 8): 1.208,
+    (8, 14): 1.510,
+    (8, 16): 1.481,
+    (9, 9): 1.412,
+    (9, 17): 1.628,
+    (15, 15): 1.893,
+    (16, 16): 1.889,
+    (17, 17): 1.988,
+    (17, 35): 2.136,
+    (17, 53): 2.321,
+    (34, 34): 2.166,
+    (35, 35): 2.281,
+    (53, 53): 2.666,
+}
+"""Å, equilibrium distances in the ground state by atomic numbers; K. P. Huber, G. Herzberg,
+Constants of Diatomic Molecules (1979)."""
+_DIATOMIC_IONS = {
+    (1, 8, -1): 0.964,
+    (6, 7, -1): 1.177,
+    (7, 8, 1): 1.063,
+    (8, 8, -1): 1.35,
+}
+"""Å, by atomic numbers and charge: the same, and of hydroxide and cyanide J. C. Owrutsky et al., J.
+Chem. Phys. 83, 5338 (1985), S. E. Bradforth et al., J. Chem. Phys. 98, 800 (1993)."""
 _CROSS = [(1.0, 0.0, 0.0), (-1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, -1.0, 0.0)]
 _TETRAHEDRON = [
     (x / np.sqrt(3), y / np.sqrt(3), z / np.sqrt(3))
@@ -97,6 +137,9 @@ def positions_of(molecule: Any, what: str, conformer: int = 0) -> NDArray[np.flo
     Raises:
         StructureError: no way leads to coordinates that a molecule can have.
     """
+    known = _diatomic(molecule)
+    if known is not None:
+        return known
     try:
         found = _canonical_positions(molecule, what, conformer)
         return found if found is not None else _embedded(molecule, what, conformer)
@@ -107,6 +150,22 @@ def positions_of(molecule: Any, what: str, conformer: int = 0) -> NDArray[np.flo
             f"{what}: no 3D coordinates can be made for {_odd_parts(molecule)} ({reason(error)}); "
             "give a file with coordinates"
         ) from error
+
+
+def _diatomic(molecule: Any) -> NDArray[np.float64] | None:
+    """Return measured coordinates of two atoms, however their bond is written; None if unknown.
+
+    Force fields have no such molecules in mind: they make N2 1.46 Å long. O2, with two unpaired
+    electrons, is ``O=O`` and ``[O][O]`` alike.
+    """
+    atoms = list(molecule.GetAtoms())
+    if len(atoms) != 2:
+        return None
+    charge = sum(a.GetFormalCharge() for a in atoms)
+    first, second = sorted(a.GetAtomicNum() for a in atoms)
+    known = _DIATOMIC_IONS.get((first, second, charge))
+    length = known if charge else _DIATOMICS.get((first, second))
+    return None if length is None else np.array([[0.0, 0.0, 0.0], [length, 0.0, 0.0]])
 
 
 def _odd_parts(molecule: Any) -> str:

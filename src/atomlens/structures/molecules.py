@@ -48,6 +48,10 @@ _ABSENT_NOTICE = (
     "{n} hydrogens that its valences ask for are not in it, and it was read without them; add them "
     "unless it is a radical"
 )
+_NEIGHBOURING_RADICALS = (
+    "bonded atoms that both have unpaired electrons were set as far apart as the bond is written; "
+    "write the double bond if they are paired"
+)
 _FRAGMENT_NOTICE = (
     f"the molecules of the SMILES (a salt or solvent?) were set {FRAGMENT_GAP:g} Å apart, since it "
     "does not say where they are; if one of them is meant, give it alone"
@@ -553,6 +557,10 @@ def _tell_unseen(atoms: "Atoms", molecule: Any) -> None:
     charge = sum(a.GetFormalCharge() for a in molecule.GetAtoms())
     unpaired = sum(a.GetNumRadicalElectrons() for a in molecule.GetAtoms())
     tell_electrons(atoms, charge, unpaired)
+    ends = [(bond.GetBeginAtom(), bond.GetEndAtom()) for bond in molecule.GetBonds()]
+    both = (all(a.GetNumRadicalElectrons() for a in pair) for pair in ends)
+    if any(both) and len(atoms) > 2:
+        add_warning(atoms, _NEIGHBOURING_RADICALS)
 
 
 LONGEST_BONDS = (4.5, 3.2)

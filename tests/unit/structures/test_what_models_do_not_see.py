@@ -124,3 +124,27 @@ def test_impossible_distances_of_objects_are_doubted_like_those_of_files(
 )
 def test_gases_metals_salts_and_layers_are_not(atoms: Atoms) -> None:
     assert doubtful_distance(atoms) == ""
+
+
+@pytest.mark.parametrize(
+    ("smiles", "length"),
+    [
+        ("O=O", 1.208),
+        ("[O][O]", 1.208),
+        ("[S][S]", 1.889),
+        ("N#N", 1.098),
+        ("[C-]#[O+]", 1.128),
+        ("[C]=O", 1.128),
+        ("[C-]#N", 1.177),
+    ],
+)
+def test_two_atoms_are_as_far_apart_as_was_measured(smiles: str, length: float) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        (found,) = read_structures(smiles).structures
+    assert found.get_distance(0, 1) == pytest.approx(length)
+
+
+def test_bonds_between_unpaired_electrons_are_said_to_be_as_written() -> None:
+    assert "as far apart as the bond is written" in said("[CH2][CH2]")
+    assert "as the bond is written" not in said("C[CH]C") + said("[O][O]") + said("C=C")
