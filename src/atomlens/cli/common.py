@@ -256,6 +256,7 @@ def file_options(options: argparse.Namespace, targets: Sequence[str]) -> dict[st
         "structure_column": options.structure_column,
         "structure_folder": options.structure_folder,
         "name_column": options.name_column,
+        "sheet": options.sheet,
         **forms_given(options),
         "polymorphs": options.polymorphs,
         "energy_column": options.energy_column,

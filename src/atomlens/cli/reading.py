@@ -18,6 +18,7 @@ OPTIONS = (
     "--structure-column",
     "--structure-folder",
     "--name-column",
+    "--sheet",
     "--disorder",
     "--ordered-models",
     "--conformers",
@@ -41,6 +42,10 @@ def add_reading(parser: argparse.ArgumentParser, reads: Reads) -> None:
         "--structure-column": {"metavar": "C", "help": "column of a table with the structures"},
         "--structure-folder": {"metavar": "DIR", "help": "folder of the files that a table names"},
         "--name-column": {"metavar": "C", "help": "column of a table with the names"},
+        "--sheet": {
+            "metavar": "NAME",
+            "help": "sheet of an Excel file (default: the first, or the only one with structures)",
+        },
         "--disorder": {
             "choices": ("refuse", "majority", "enumerate"),
             "help": "disordered crystals: refuse them (default), take the majority of each place, "

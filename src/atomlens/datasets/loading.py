@@ -39,6 +39,8 @@ class FileOptions:
     """Column of a table that holds the names."""
     structure_folder: str | Path | None = None
     """Folder of the files that a table names; that of the table itself by default."""
+    sheet: str | None = None
+    """Sheet of an Excel file; by default the first, or the only one with structures."""
     units: Mapping[str, str] | None = None
     """Unit by target, where the header does not say it as in ``homo [eV]``."""
     kinds: Mapping[str, Kind] | None = None
@@ -377,6 +379,7 @@ def _from_path(
             options.structure_column,
             options.name_column,
             None if folder is None else Path(folder).expanduser(),
+            options.sheet,
         )
         table = (
             read_table(path, *places)
@@ -403,7 +406,7 @@ def _from_path(
     return load_inside(path, wanted, limit, seed, options.for_targets(), options.for_forms())
 
 
-_PLACES = ("structure_column", "name_column", "structure_folder")
+_PLACES = ("structure_column", "name_column", "structure_folder", "sheet")
 _SPECTRA = ("grid", "beyond", "grid_column")
 _TARGETS = ("units", "kinds", "classes", "extensive", "nonnegative")
 _FORMS = ("disorder", "n_models", "conformers", "formulas_first")

@@ -12,6 +12,7 @@ import csv
 import io
 import re
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from atomlens.boundary import net, parse_json, read_text, regular_size
 from atomlens.datasets.columns import is_missing
-from atomlens.errors import DatasetError, StructureError, missing_package, warn
+from atomlens.errors import DatasetError, StructureError, missing_package, unknown_name, warn
 from atomlens.printing import clean_name, cut, is_number, reason, uncell
 from atomlens.structures.arrays import chemical_formula, name_of
 from atomlens.structures.disorder import REFUSE, DisorderChoice
@@ -144,13 +145,17 @@ def is_table(path: Path) -> bool:
     return _suffix(path) in SUFFIXES
 
 
-def headers_of(path: Path) -> tuple[str, ...]:
-    """Return the headers of a table.
+def headers_of(
+    path: Path, structure_column: str | None = None, sheet: str | None = None
+) -> tuple[str, ...]:
+    """Return the headers of a table; which sheet of an Excel file is read, see `read_table`.
 
     Raises:
         DatasetError: the file is no table.
     """
-    return tuple(_columns(path)[0])
+    with warnings.catch_warnings():  # who reads the table says which sheet it is
+        warnings.simplefilter("ignore")
+        return tuple(_columns(path, structure_column, sheet)[0])
 
 
 def read_table(
@@ -158,13 +163,18 @@ def read_table(
     structure_column: str | None,
     name_column: str | None,
     structure_folder: Path | None = None,
+    sheet: str | None = None,
 ) -> Table:
     """Read a table; no structure is read yet. ``structure_folder`` holds the files it names.
 
+    Of an Excel file the sheet of this name is read, else the first, or the only one with a column
+    of structures if the first has none; which one is a warning where there are several.
+
     Raises:
-        DatasetError: the file is no table, or has no column with structures.
+        DatasetError: the file is no table, or has no column with structures or no such sheet.
     """
-    return _taken_apart(path, *_columns(path), structure_column, name_column, structure_folder)
+    content = _columns(path, structure_column, sheet)
+    return _taken_apart(path, *content, structure_column, name_column, structure_folder)
 
 
 def is_frame(given: Any) -> bool:
@@ -177,6 +187,7 @@ def frame_table(
     structure_column: str | None = None,
     name_column: str | None = None,
     structure_folder: Path | None = None,
+    sheet: str | None = None,
     *,
     where: str = "DataFrame",
 ) -> Table:
@@ -187,6 +198,7 @@ def frame_table(
     Raises:
         DatasetError: it has no column with structures.
     """
+    _refuse_sheet(where, sheet)
     return _taken_apart(
         Path(where),
         (
@@ -569,12 +581,22 @@ _Content = tuple[dict[str, list[Any]], bool, dict[int, str]]
 """Columns by header, whether the separator makes commas decimal, rows with a problem."""
 
 
-def _columns(path: Path) -> _Content:
+def _refuse_sheet(where: str, sheet: str | None) -> None:
+    if sheet is not None:
+        raise DatasetError(
+            f"{where}: the sheet {cut(sheet, 60)!r} is one of an Excel file, and this is none; "
+            "leave it out."
+        )
+
+
+def _columns(path: Path, structure_column: str | None = None, sheet: str | None = None) -> _Content:
     suffix = _suffix(path)
+    if suffix != ".xlsx":
+        _refuse_sheet(str(path), sheet)
     try:
         with net(DatasetError, str(path), "get a complete copy, or save the table again"):
             if suffix in _BINARY:
-                return _frame(path, suffix), False, {}
+                return _frame(path, suffix, structure_column, sheet), False, {}
             text = read_text(path)
             if suffix in (".smi", ".smiles"):
                 return _smiles_lines(path, text), False, {}
@@ -699,8 +721,10 @@ def _lines(path: Path, text: str) -> tuple[dict[str, list[Any]], dict[int, str]]
     return {header: [record.get(header) for record in records] for header in headers}, problems
 
 
-def _frame(path: Path, suffix: str) -> dict[str, list[Any]]:
-    """Read a table that is no text, with pandas; of an Excel file the first sheet."""
+def _frame(
+    path: Path, suffix: str, structure_column: str | None, sheet: str | None
+) -> dict[str, list[Any]]:
+    """Read a table that is no text, with pandas; of an Excel file one sheet."""
     package, what = _BINARY[suffix]
     missing = missing_package(f"{path}: reading {what}", package, "tables")
     if find_spec(package) is None:
@@ -716,17 +740,25 @@ def _frame(path: Path, suffix: str) -> dict[str, list[Any]]:
                 frame = frame.reset_index()
         else:  # NaN is a formula, NA a class
             with pandas.ExcelFile(path) as book:
-                frame = pandas.read_excel(book, sheet_name=0, keep_default_na=False, na_values=[""])
                 sheets = [str(name) for name in book.sheet_names]
-            remarks = _fill_merged(path, frame) if frame.isna().to_numpy().any() else []
+                heads = {}
+                if len(sheets) > 1 and sheet is None:
+                    heads = pandas.read_excel(book, sheet_name=None, nrows=0)
+                place, said = _sheet(path, sheets, list(heads.values()), structure_column, sheet)
+                frame = pandas.read_excel(
+                    book, sheet_name=place, keep_default_na=False, na_values=[""]
+                )
+            own = sheets[place]
+            remarks = _fill_merged(path, own, frame) if frame.isna().to_numpy().any() else []
     except ImportError:
         raise missing from None
+    except DatasetError:
+        raise
     except Exception as problem:  # the packages below raise whatever they like
         said = reason(problem)
         raise DatasetError(f"{path}: this is not a readable {what} file ({said}).") from problem
-    if suffix != ".parquet" and len(sheets) > 1:
-        others = cut(", ".join(sheets[1:]), 200)
-        warn(f"{path}: its first sheet {cut(sheets[0], 60)} was read, and not {others}")
+    if suffix != ".parquet" and said:
+        warn(said)
     for remark in remarks if suffix != ".parquet" else ():
         warn(f"{path}: {remark}")
     return columns_of_frame(frame)
@@ -736,7 +768,7 @@ _LARGEST_BOOK = 20_000_000
 """Bytes of an Excel file in which empty cells are looked into."""
 
 
-def _fill_merged(path: Path, frame: Any) -> list[str]:
+def _fill_merged(path: Path, sheet_name: str, frame: Any) -> list[str]:
     """Fill cells that are merged with the one above them; return what is to be said of a sheet.
 
     Those are filled columns, and formulas that no program has calculated.
@@ -746,7 +778,7 @@ def _fill_merged(path: Path, frame: Any) -> list[str]:
     from openpyxl import load_workbook
     from openpyxl.utils import get_column_letter
 
-    sheet = load_workbook(path).worksheets[0]
+    sheet = load_workbook(path)[sheet_name]
     filled: dict[str, int] = {}
     for merged in sheet.merged_cells.ranges:
         first, last, column = merged.min_row - 2, merged.max_row - 2, merged.min_col - 1
@@ -774,6 +806,47 @@ def _fill_merged(path: Path, frame: Any) -> list[str]:
             "it, and read it again"
         )
     return remarks
+
+
+def _sheet(
+    path: Path,
+    sheets: Sequence[str],
+    heads: Sequence[Any],
+    structure_column: str | None,
+    sheet: str | None,
+) -> tuple[int, str]:
+    """Return the place of the sheet to read, and what is to be said of it.
+
+    Raises:
+        DatasetError: there is no such sheet, or only others than the first have structures.
+    """
+    if sheet is not None:
+        if sheet not in sheets:
+            raise DatasetError(f"{path}: {unknown_name('sheet', sheet, sheets)}")
+        return sheets.index(sheet), ""
+    if not heads:
+        return 0, ""
+    lowered = [[str(name).strip().lower() for name in head.columns] for head in heads]
+    wanted = {*_TEXTS, *_HOLDERS, "species"}
+    if structure_column is not None:
+        wanted = {structure_column.strip().lower()}
+    fitting = [i for i, names in enumerate(lowered) if wanted.intersection(names)]
+    others = cut(", ".join(sheets[1:]), 200)
+    if 0 in fitting:
+        return 0, f"{path}: its first sheet {cut(sheets[0], 60)} was read, and not {others}"
+    if len(fitting) == 1:
+        others = cut(", ".join(s for s in sheets if s != sheets[fitting[0]]), 200)
+        return fitting[0], (
+            f"{path}: its sheet {cut(sheets[fitting[0]], 60)} was read, the only one with a column "
+            f"of structures, and not {others}"
+        )
+    among = [sheets[i] for i in fitting] or sheets
+    column = "file, smiles, formula or composition"
+    column = column if structure_column is None else repr(cut(structure_column, 60))
+    raise DatasetError(
+        f"{path}: its first sheet {cut(sheets[0], 60)!r} has no column {column}; say which sheet "
+        f"is meant with --sheet (in Python sheet=): {cut(', '.join(among), 200)}."
+    )
 
 
 def _texts(

@@ -57,7 +57,8 @@ def pieces_of(
 
     Args:
         inputs: As typed on the command line.
-        reading: How tables are read: ``structure_column``, ``name_column``, ``structure_folder``.
+        reading: How tables are read: ``structure_column``, ``name_column``, ``structure_folder``,
+            ``sheet``.
         leave_out: Files and folders that folders and patterns pass over, such as outputs.
     """
     passed = list(leave_out)
@@ -71,13 +72,17 @@ def pieces_of(
             yield from _rows(one, reading)
 
 
-def carried_headers(inputs: Sequence[str]) -> tuple[str, ...]:
-    """Return the headers of all tables among the inputs; those that cannot be read have none."""
+def carried_headers(inputs: Sequence[str], reading: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the headers of all tables among the inputs; those that cannot be read have none.
+
+    ``reading`` is how they are read, as for `pieces_of`.
+    """
+    column, sheet = reading.get("structure_column"), reading.get("sheet")
     found: dict[str, None] = {}
     for one in inputs:
         if is_table(Path(one)) and os.path.isfile(os.path.expanduser(one)):
             try:
-                found |= dict.fromkeys(headers_of(Path(one).expanduser()))
+                found |= dict.fromkeys(headers_of(Path(one).expanduser(), column, sheet))
             except AtomlensError:
                 continue
     return tuple(found)
@@ -172,6 +177,7 @@ def _rows(given: str, reading: Mapping[str, Any]) -> Iterator[Piece]:
             reading.get("structure_column"),
             reading.get("name_column"),
             None if folder is None else Path(folder).expanduser(),
+            reading.get("sheet"),
         )
     except AtomlensError as problem:
         failure = Failure(name=path.name, message=str(problem))

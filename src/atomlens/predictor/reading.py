@@ -10,7 +10,7 @@ from atomlens.datasets import DATASETS
 from atomlens.datasets.base import Dataset, Sample
 from atomlens.datasets.loading import FileOptions, options_of
 from atomlens.datasets.tables import headers_of, is_table
-from atomlens.errors import SettingsError
+from atomlens.errors import DatasetError, SettingsError
 from atomlens.predictor.trained import TrainedModel
 from atomlens.structures.options import PLACES, ReadingOptions
 
@@ -123,10 +123,21 @@ def _fits(name: str, value: Any, source: Any) -> bool:
         return os.path.isdir(os.path.expanduser(str(value)))
     if not isinstance(source, str | os.PathLike):
         columns = source if isinstance(source, Mapping) else getattr(source, "columns", ())
-        return name not in _PLACES or str(value) in map(str, columns)
+        return name not in _PLACES or (name != "sheet" and str(value) in map(str, columns))
     path = Path(source).expanduser()
+    if name == "sheet":
+        return path.suffix.lower() == ".xlsx" and os.path.isfile(path) and _has_sheet(path, value)
     if name in _PLACES:
-        return os.path.isfile(path) and is_table(path) and str(value) in headers_of(path)
+        column = str(value) if name == "structure_column" else None
+        return os.path.isfile(path) and is_table(path) and str(value) in headers_of(path, column)
+    return True
+
+
+def _has_sheet(path: Path, sheet: Any) -> bool:
+    try:
+        headers_of(path, None, str(sheet))
+    except DatasetError:
+        return False
     return True
 
 

@@ -241,7 +241,7 @@ def run_screening(
     has_forms = asked.disorder == "enumerate" or asked.conformers > 1
     columns = ScreenColumns.of(
         models,
-        carried_headers(asked.inputs),
+        carried_headers(asked.inputs, asked.reading),
         has_forms=has_forms,
         has_choices=has_forms or asked.disorder != "refuse",
         has_fine=asked.merge_duplicates,

@@ -1,7 +1,8 @@
 """Chemical formulas as text: ``Fe2O3``, ``Ca(OH)2``, ``CuSO4·5H2O``, ``Li0.5CoO2``.
 
 A formula becomes ase.Atoms with whole numbers of atoms, all at the origin, without a cell
-and with ``info["is_formula"]``; see ``docs/decisions/0002-formulas-are-atoms.md``.
+and with ``info["is_formula"]``; weight percent of an alloy are turned into atoms behind ``wt:``
+(``wt:Ti-6Al-4V``). See ``docs/decisions/0002-formulas-are-atoms.md``.
 """
 
 import html
@@ -60,6 +61,8 @@ def from_formula(text: str) -> "Atoms":
     Raises StructureError for a text that is no formula.
     """
     name = text.strip()
+    if is_by_weight(name):
+        return atoms_of_amounts(_amounts_by_weight(name), name)
     parts = _parts(name)
     amounts = _sum(parts, name)
     if re.fullmatch(r"T\d*O\d*", name) and amounts["O"] >= 2 * amounts["H"]:
@@ -73,6 +76,12 @@ def from_formula(text: str) -> "Atoms":
         add_warning(atoms, f"it has the digit zero; if the letter is meant, write {oxide}")
     if any(_third_or_sixth(number) is not None for number in numbers):
         add_warning(atoms, THIRDS_NOTICE)
+    if _is_alloy(_ALLOY.fullmatch(name)):
+        add_warning(
+            atoms,
+            "its numbers are taken as those of atoms; if it is the name of an alloy, write "
+            f"{BY_WEIGHT}{name}",
+        )
     return atoms
 
 
@@ -126,6 +135,8 @@ def amounts_in_formula(text: str, *, adducts: bool = True) -> dict[str, Fraction
 @lru_cache(maxsize=1024)
 def _amounts(text: str, adducts: bool) -> dict[str, Fraction]:
     """Return the amounts; a file names its formula up to three times while it is read."""
+    if is_by_weight(text):
+        return _amounts_by_weight(text)
     found = _plain_amounts(text) if not adducts and _PLAIN.fullmatch(text) else None
     return _sum(_parts(text, adducts=adducts), text) if found is None else found
 
@@ -166,7 +177,7 @@ def _sum(parts: Sequence[str], text: str) -> dict[str, Fraction]:
 
 def _parts(text: str, *, adducts: bool = True) -> list[str]:
     """Return the parts that separators stand between."""
-    compact = _without_typography(text)
+    compact = _without_typography(text, adducts=adducts)
     if not compact:
         raise StructureError("the formula is empty; write one like Fe2O3")
     if adducts:
@@ -258,6 +269,113 @@ _GRADE = re.compile(r"SS\s?\d{3}[A-Z]?|Al\s?[1-8]\d{3}(?:-?[A-Z]\d*)?")
 """Steels and aluminium alloys by the number of their standard: SS316L, Al6061-T6."""
 
 
+BY_WEIGHT = "wt:"
+"""Stands in front of an alloy whose numbers are weight percent."""
+_NUMBER = r"\d+(?:\.\d+)?"
+_NOMINAL = re.compile(
+    rf"[A-Z][a-z]?(?:\s?[-–]\s?{_NUMBER}\s?[A-Z][a-z]?)+"
+    r"(?P<unit>\s*\(?\s*(?:wt|mass|weight)\.?\s*-?%\s*\)?)?"
+)
+"""An alloy by weight, the first element the rest: Fe-18Cr-8Ni."""
+_ALLOY = re.compile(rf"[A-Z][a-z]?(?:{_NUMBER}[A-Z][a-z]?){{2,}}")
+"""The same without dashes, which may also be atoms: Ti6Al4V."""
+_BASES = frozenset(("Ti", "Zr", "Mg", "Fe", "Co", "Ni", "Cu"))
+"""Elements whose alloys are named so."""
+_IN_TITANIUM = frozenset("Al V Nb Zr Mo Sn Cr Fe Ta".split())
+_ALLOYED = _IN_TITANIUM | frozenset("Ti Mg Co Ni Cu Zn Mn W Si Y Nd Gd Ce La Hf Re Be".split())
+_METALS = _ALLOYED | frozenset("Al Zn Pb Sn Ag Au Pt Pd U".split())
+"""Elements that may be the rest of an alloy written with dashes."""
+_HUNDRED = 0.5
+"""How far from 100 weight percent may add up to."""
+
+
+def is_by_weight(text: str) -> bool:
+    """Say whether a text has the prefix ``wt:``."""
+    return text.lstrip()[: len(BY_WEIGHT)].lower() == BY_WEIGHT
+
+
+def _added(text: str) -> list[tuple[str, float]]:
+    """Return the elements behind the first of an alloy's name, each with the number before it."""
+    return [(e, float(n)) for n, e in re.findall(rf"({_NUMBER})\s?([A-Z][a-z]?)", text)]
+
+
+def _is_alloy(found: re.Match[str] | None) -> bool:
+    """Say whether elements and numbers are such as the name of an alloy has."""
+    if found is None:
+        return False
+    base = re.findall(r"[A-Z][a-z]?", found[0])[0]
+    added = _added(found[0])
+    symbols = [base, *(symbol for symbol, _ in added)]
+    return (
+        base in _BASES
+        and len(set(symbols)) == len(symbols)
+        and _ALLOYED.issuperset(symbols[1:])
+        and sum(amount for _, amount in added) < 50
+    )
+
+
+def _not_by_weight(text: str) -> str:
+    """Return why a text that is the name of an alloy is no formula; ``""`` for others."""
+    stripped = text.strip()
+    found = _NOMINAL.fullmatch(stripped)
+    if found and _METALS.issuperset(re.findall(r"[A-Z][a-z]?", stripped)[:1]):
+        name = stripped.removesuffix(found["unit"] or "")
+        try:
+            amounts = _amounts_by_weight(BY_WEIGHT + name)
+        except StructureError:
+            return ""
+        whole = float(sum(amounts.values()))
+        atoms = "".join(f"{s}{float(a) / whole:.3g}" for s, a in amounts.items())
+        return (
+            f"it names an alloy in weight percent, the rest {next(iter(amounts))}; write "
+            f"{BY_WEIGHT}{name}, or the atoms, {atoms}"
+        )
+    symbols = re.findall(r"[A-Z][a-z]?", stripped)
+    is_titanium = symbols[:1] == ["Ti"] and _IN_TITANIUM.issuperset(symbols[1:])
+    if is_titanium and _is_alloy(_ALLOY.fullmatch(stripped)):
+        return (
+            f"it may name an alloy in weight percent or count atoms; write {BY_WEIGHT}{stripped}, "
+            f"or {stripped}1 for the atoms"
+        )
+    return ""
+
+
+def _amounts_by_weight(text: str) -> dict[str, Fraction]:
+    """Return the atoms of an alloy given by weight, in shares of 10,000.
+
+    In a name the first element is the rest (``wt:Ti-6Al-4V``, ``wt:Ti6Al4V``); other amounts
+    must add up to 100 (``wt:Fe74Cr18Ni8``).
+
+    Raises:
+        StructureError: the text names no alloy, or its amounts do not add up.
+    """
+    from ase.data import atomic_masses
+
+    name = text.strip()[len(BY_WEIGHT) :].strip()
+    if len(name) > LONGEST_FORMULA:
+        _refuse(text, f"it has {len(name)} letters, more than {LONGEST_FORMULA}")
+    if is_by_weight(name):
+        _refuse(text, f"{BY_WEIGHT} stands twice in front of it")
+    if _NOMINAL.fullmatch(name) or _ALLOY.fullmatch(name):
+        base = re.findall(r"[A-Z][a-z]?", name)[0]
+        added = _added(name)
+        rest = 100 - sum(weight for _, weight in added)
+        weights = {base: rest, **dict(added)}
+        if rest <= 0:
+            _refuse(text, f"{100 - rest:g} weight percent leave nothing for {base}")
+        if len(weights) <= len(added):
+            _refuse(text, "an element stands in it twice")
+        for symbol in weights:
+            _element(symbol, text)
+    else:
+        weights = {symbol: float(amount) for symbol, amount in _amounts(name, True).items()}
+        if abs(sum(weights.values()) - 100) > _HUNDRED:
+            _refuse(text, f"its weight percent add up to {sum(weights.values()):g}, not to 100")
+    moles = {s: w / float(atomic_masses[SYMBOLS.index(s)]) for s, w in weights.items() if w > 0}
+    total = sum(moles.values())
+    return {s: Fraction(max(1, round(10_000 * m / total))) for s, m in moles.items()}
+
+
 def not_in_formulas(text: str) -> str:
     """Return why a text that is nearly a formula is none, part of a sentence; ``""`` for others."""
     if len(text) > LONGEST_FORMULA or re.search(r"[A-Z]", text) is None:
@@ -270,6 +388,8 @@ def not_in_formulas(text: str) -> str:
         return f"{found[0]!r} names a dopant without its amount; write the amounts"
     if (found := _VARIABLE.search(text)) and is_formula_but_for(text, found):
         return f"the amount {found[0]!r} is not known; write a number in its place"
+    if why := _not_by_weight(text):
+        return why
     if found := _GRADE.fullmatch(text.strip()):
         return f"{found[0]!r} is the grade of an alloy; write its amounts"
     if (found := _STRUCTURE.search(text)) and re.search(
@@ -286,11 +406,14 @@ def is_formula_but_for(text: str, found: re.Match[str]) -> bool:
     return bool(words) and all(word in _ELEMENTS for word in words)
 
 
-def _without_typography(text: str) -> str:
-    """Return a formula without what only makes it look well."""
+def _without_typography(text: str, *, adducts: bool = True) -> str:
+    """Return a formula without what only makes it look well.
+
+    Without ``adducts`` it is a sum of a file, behind which no space group or grade stands.
+    """
     if len(text) > LONGEST_FORMULA:
         _refuse(text, f"it has {len(text)} letters, more than {LONGEST_FORMULA}")
-    if why := not_in_formulas(text):
+    if adducts and (why := not_in_formulas(text)):
         _refuse(text, why)
     if re.fullmatch(r"[A-Za-z\d.()]+", text):
         return text

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _Item = TypeVar("_Item")
 
-PLACES = ("structure_column", "name_column", "structure_folder")
+PLACES = ("structure_column", "name_column", "structure_folder", "sheet")
 """Options that say where in a table something stands."""
 
 
@@ -31,6 +31,8 @@ class ReadingOptions:
     """Column of a table that holds the names"""
     structure_folder: str | Path | None = None
     """Folder of the files that a table names; that of the table by default"""
+    sheet: str | None = None
+    """Sheet of an Excel file; by default the first, or the only one with structures"""
     leave_out: tuple[Path, ...] = ()
     """Files and folders that folders and patterns pass over, such as what the caller writes"""
     n_workers: int = 1
@@ -62,11 +64,11 @@ class ReadingOptions:
         said = {name: getattr(self, name) for name in PLACES}
         return {name: value for name, value in said.items() if value is not None}
 
-    def for_tables(self) -> tuple[str | None, str | None, Path | None]:
-        """Return structure column, name column and structure folder, as tables are read."""
+    def for_tables(self) -> tuple[str | None, str | None, Path | None, str | None]:
+        """Return structure column, name column, structure folder and sheet, as tables are read."""
         folder = self.structure_folder
         found = None if folder is None else Path(folder).expanduser()
-        return self.structure_column, self.name_column, found
+        return self.structure_column, self.name_column, found, self.sheet
 
 
 def check_places(given: Mapping[str, Any]) -> dict[str, Any]:

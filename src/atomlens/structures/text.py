@@ -17,6 +17,7 @@ from atomlens.structures.formulas import (
     CHARGED,
     amounts_in_formula,
     from_formula,
+    is_by_weight,
     is_charged,
     not_in_formulas,
 )
@@ -38,15 +39,17 @@ BOTH_NOTICE = (
 
 
 def is_forced(text: str) -> bool:
-    """Say whether a text has the prefix ``smiles:`` or ``formula:``."""
+    """Say whether a text has the prefix ``smiles:``, ``formula:`` or ``wt:`` (an alloy)."""
     prefix, colon, _ = text.strip().partition(":")
-    return bool(colon) and prefix.lower() in ("smiles", "formula")
+    return bool(colon) and prefix.lower() in ("smiles", "formula", "wt")
 
 
 def forced(text: str) -> "Atoms | None":
-    """Return what a text with the prefix ``smiles:`` or ``formula:`` means, else None."""
+    """Return what a text with a prefix (see `is_forced`) means, else None."""
     if not is_forced(text):
         return None
+    if is_by_weight(text):
+        return from_formula(text)
     prefix, _, rest = text.strip().partition(":")
     return from_smiles(rest) if prefix.lower() == "smiles" else from_formula(rest)
 

@@ -63,16 +63,17 @@ def read_upload(upload: Upload, reading: ReadingOptions = AS_IT_IS) -> "list[Ato
         path.write_bytes(upload.content)
         try:
             if is_table(path):
-                _refuse_table_of_files(path)
+                _refuse_table_of_files(path, reading)
             items = read_inputs([path], reading)[0]
         except AtomlensError as error:
             items = [Failure(name=label, message=str(error))]
         return [_without_folder(item, f"{folder}/") for item in items]
 
 
-def _refuse_table_of_files(path: Path) -> None:
+def _refuse_table_of_files(path: Path, reading: ReadingOptions) -> None:
     """Refuse a table whose rows name files: what a stranger's table names is never opened."""
-    if any(header.strip().lower() == "file" for header in headers_of(path)):
+    headers = headers_of(path, reading.structure_column, reading.sheet)
+    if any(header.strip().lower() == "file" for header in headers):
         raise DatasetError(
             f"{path}: its column 'file' names files, which this page does not open; drop the files "
             "themselves, or use `atomlens predict`."

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 from ase import Atoms
 
 from atomlens.datasets import load_dataset
-from atomlens.errors import Failure
+from atomlens.datasets.tables import headers_of
+from atomlens.errors import DatasetError, Failure
 from atomlens.predictor.inputs import read_inputs
+from atomlens.structures import to_atoms
 from atomlens.structures.arrays import warnings_of
 from small_cifs import SITES as LOOP
 from small_cifs import cubic
@@ -404,6 +407,14 @@ def test_what_a_molecule_says_twice_is_held_together(tmp_path: Path) -> None:
         ("NiTi B2", "'B2' may be a space group"),
         ("Ni3Al_L1_2", "'L1_2' may be a space group"),
         ("Al6061", "'Al6061' is the grade of an alloy"),
+        ("Ti6Al4V", "write wt:Ti6Al4V, or Ti6Al4V1 for the atoms"),
+        ("Ti6Al2Sn4Zr2Mo", "write wt:Ti6Al2Sn4Zr2Mo, or"),
+        ("Fe-18Cr-8Ni", "the rest Fe; write wt:Fe-18Cr-8Ni, or the atoms, Fe0.733Cr0.192Ni0.0754"),
+        ("Mg–3Al–1Zn (wt%)", "the rest Mg; write wt:Mg–3Al–1Zn, or the atoms, Mg0.969"),
+        ("wt:Fe74Cr18Ni2", "weight percent add up to 94, not to 100"),
+        ("wt:Fe-60Cr-50Ni", "110 weight percent leave nothing for Fe"),
+        ("wt:Fe-18Cr-8Cr", "an element stands in it twice"),
+        ("wt:wt:Al-4Cu", "stands twice in front of it"),
     ],
 )
 def test_a_formula_with_two_meanings_is_asked_about(text: str, words: str) -> None:
@@ -549,6 +560,24 @@ def test_the_sheets_that_are_not_read_are_named(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="sheet first was read, and not second"):
         data = load_dataset(tmp_path / "t.xlsx", "y")
     assert data.values[:, 0].tolist() == [0.5, 1.5]
+    assert load_dataset(tmp_path / "t.xlsx", "y", sheet="second").values[:, 0].tolist() == [
+        1.5,
+        2.5,
+    ]
+    with pytest.raises(DatasetError, match=r"'secnd'.* Did you mean 'second'"):
+        load_dataset(tmp_path / "t.xlsx", "y", sheet="secnd")
+    with pandas.ExcelWriter(tmp_path / "u.xlsx") as book:
+        pandas.DataFrame({"author": ["x"]}).to_excel(book, sheet_name="Info", index=False)
+        frame.to_excel(book, sheet_name="Daten", index=False)
+    with pytest.warns(UserWarning, match="its sheet Daten was read, the only one with"):
+        data = load_dataset(tmp_path / "u.xlsx", "y")
+    assert data.values[:, 0].tolist() == [1.5, 2.5]
+    assert headers_of(tmp_path / "u.xlsx") == ("smiles", "y")
+    with pytest.raises(DatasetError, match=r"'Info' has no column 'mol'; say .*: Info, Daten"):
+        load_dataset(tmp_path / "u.xlsx", "y", structure_column="mol")
+    (tmp_path / "t.csv").write_text("smiles,y\nC,1\n")
+    with pytest.raises(DatasetError, match="one of an Excel file, and this is none"):
+        load_dataset(tmp_path / "t.csv", "y", sheet="Daten")
 
 
 def test_the_index_of_a_frame_is_a_column(tmp_path: Path) -> None:
@@ -661,3 +690,24 @@ def test_an_empty_record_of_an_sdf_is_named(tmp_path: Path) -> None:
         items = read_inputs([tmp_path / "x.sdf"])[0]
     assert [isinstance(item, Failure) for item in items] == [False, True, False]
     assert "between two lines $$$$ is empty" in items[1].message  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        ("wt:Ti-6Al-4V", {"Ti": 8620, "Al": 1020, "V": 360}),
+        ("WT: Ti6Al4V", {"Ti": 8620, "Al": 1020, "V": 360}),
+        ("formula:wt:Fe74Cr18Ni8", {"Fe": 7331, "Cr": 1915, "Ni": 754}),
+        ("Ti6Al4V1", {"Ti": 6, "Al": 4, "V": 1}),
+        ("Nd2Fe14B", {"Nd": 2, "Fe": 14, "B": 1}),
+    ],
+)
+def test_alloys_by_weight_and_by_atoms(text: str, counts: dict[str, int]) -> None:
+    atoms = to_atoms(text)
+    assert dict(Counter(atoms.get_chemical_symbols())) == counts
+    assert not warnings_of(atoms)
+
+
+def test_what_may_be_the_name_of_an_alloy_is_warned_of() -> None:
+    with pytest.warns(UserWarning, match="name of an alloy, write wt:Co28Cr6Mo"):
+        assert len(to_atoms("Co28Cr6Mo")) == 35
