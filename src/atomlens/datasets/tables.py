@@ -597,7 +597,7 @@ def _columns(path: Path, structure_column: str | None = None, sheet: str | None 
         with net(DatasetError, str(path), "get a complete copy, or save the table again"):
             if suffix in _BINARY:
                 return _frame(path, suffix, structure_column, sheet), False, {}
-            text = read_text(path)
+            text = _text_of(path)
             if suffix in (".smi", ".smiles"):
                 return _smiles_lines(path, text), False, {}
             if suffix in (".csv", ".tsv"):
@@ -608,8 +608,40 @@ def _columns(path: Path, structure_column: str | None = None, sheet: str | None 
         if isinstance(problem.__cause__, FileNotFoundError):
             raise DatasetError(f"{path}: there is no such file; check the path.") from problem
         if isinstance(problem.__cause__, UnicodeDecodeError):
-            raise DatasetError(f"{path}: the text is not UTF-8; save it as UTF-8.") from problem
+            wrong = problem.__cause__
+            line = wrong.object[: wrong.start].count(b"\n") + 1
+            raise DatasetError(
+                f"{path}: the text is not UTF-8 (line {line}); save it as UTF-8."
+            ) from problem
         raise
+
+
+def _text_of(path: Path) -> str:
+    """Return the text of a table; one in Windows-1252, as older programs write it, is told.
+
+    Raises:
+        UnicodeDecodeError: it is in neither encoding, or UTF-8 that is damaged somewhere.
+    """
+    try:
+        return read_text(path)
+    except UnicodeDecodeError as problem:
+        content = problem.object
+        as_utf = content.decode("utf-8", errors="replace").replace("\ufffd", "")
+        if problem.encoding != "utf-8" or not as_utf.isascii():
+            raise
+        try:
+            text = content.decode("cp1252")
+        except UnicodeDecodeError:
+            raise problem from None
+        if re.search(r"[\x00-\x08\x0e-\x1f\x7f]", text.rstrip("\x1a\0")):
+            raise
+    words = re.split(r"[ \t\n\r,;|]+", text)  # an unbreakable space is a letter here
+    word = next(word for word in words if not word.isascii())
+    warn(
+        f"{path}: the text is not UTF-8 and was read as Windows-1252, in which it says "
+        f"{cut(word, 60)!r}; save it as UTF-8 if that is wrong"
+    )
+    return text
 
 
 def _smiles_lines(path: Path, text: str) -> dict[str, list[Any]]:

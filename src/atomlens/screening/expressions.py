@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
+from atomlens.datasets.columns import parse_header
 from atomlens.errors import SettingsError, unknown_name
 from atomlens.printing import short
 
@@ -261,6 +262,9 @@ class _Compiler:
 
     def column(self, name: str) -> _Evaluate:
         name = self.quoted.get(name, name)
+        if name not in self.columns:
+            called = [column for column in self.columns if parse_header(column)[0] == name]
+            name = called[0] if len(called) == 1 else name
         if name not in self.columns:
             raise SettingsError(f"{self.where}: {unknown_name('column', name, self.columns)}")
         if name == ELEMENTS:

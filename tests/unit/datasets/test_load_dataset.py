@@ -379,7 +379,8 @@ def test_a_name_that_is_nothing_offers_the_nearest():
         ("t.csv", b"a,b\n1,2\n", "no column with structures; it has a, b"),
         ("t.csv", b"smiles,y,y\nC,1,2\n", "'y' occurs twice"),
         ("t.csv", b"smiles,y\nC,1,2\n", "row 2 has 3 cells"),
-        ("t.csv", b"smiles,y\n\xff\xfe,2\n", "not UTF-8"),
+        ("t.csv", b"smiles,y\n\xff\x81,2\n", r"not UTF-8 \(line 2\)"),
+        ("t.csv", "smiles,h\u00e4rte\nC,2\n".encode() + b"CC\xe4,3\n", r"not UTF-8 \(line 3\)"),
         ("t.csv.gz", b"smiles,y\nC,1\n", "cannot be read"),
         ("t.jsonl", b'{"smiles": "C", "y"', "line 1 is not JSON"),
         ("t.jsonl", b"[1]\n", "line 1 is not a JSON object"),
@@ -422,6 +423,14 @@ def test_a_list_of_smiles_has_names_and_numbers(tmp_path):
     assert data.values[:, 0].tolist() == [1.5, 2.0]
     (tmp_path / "b.smi").write_text("SMILES name y\nCCO a 1\nC b 2\n")
     assert load_dataset(tmp_path / "b.smi", "y").structures.names == ("a", "b")
+
+
+def test_a_table_in_windows_1252_is_read_and_told(tmp_path):
+    (tmp_path / "t.csv").write_bytes("smiles;Härte [€]\nC;1,5\nCC;2\n".encode("cp1252"))
+    with pytest.warns(UserWarning, match="read as Windows-1252, in which it says 'Härte'"):
+        data = load_dataset(tmp_path / "t.csv")
+    assert (data.targets[0].name, data.targets[0].unit) == ("Härte", "€")
+    assert data.values[:, 0].tolist() == [1.5, 2]
 
 
 def test_a_table_in_utf_16_is_read(tmp_path):

@@ -76,6 +76,13 @@ def test_what_an_expression_asks_for_is_known() -> None:
     assert parse("gap > 1 and 'O' in elements", COLUMNS).names == {"gap", "formula"}
 
 
+def test_a_column_is_found_by_its_name_without_the_unit() -> None:
+    assert parse("Tc > 4", ["Tc (K)", "name"]).names == {"Tc (K)"}
+    assert parse("Tc > 4", ["Tc (K)"]).holds({"Tc (K)": "5"})
+    with pytest.raises(SettingsError, match="'Tc'"):
+        parse("Tc > 4", ["Tc (K)", "Tc [eV]"])
+
+
 def test_a_number_that_is_none_is_nan() -> None:
     assert math.isnan(parse("gap / 0", COLUMNS).number(ROW))
     assert math.isnan(parse("formula", COLUMNS).number(ROW))
