@@ -15,12 +15,13 @@ the cost of a step of the published head on an idle machine; if it is not given,
 run of the task in the folder counts for all that follow.
 
 Each variant writes a file. `--table` reads them all: the error with the 95 % interval of a
-bootstrap over validation molecules; the difference from `lens` on the same molecules (in other
-tasks from their published head); and for `lens` the Pearson correlation inside a molecule, mean of
-300, of an atom's term with what the prediction loses when its element is hidden (mask) or when it
-is taken out (graph). Differences say nothing of what another seed would give: "lens, second seed",
-or `--seed`, whose runs `--price` lays side by side: the additive against the published head on
-molecules, crystals and formulas.
+bootstrap over validation samples (molecules; of crystals and formulas all of one reduced formula
+together, where the run names them: those before 28 November 2026 do not); the difference from
+`lens` on the same molecules (in other tasks from their published head); and for `lens` the Pearson
+correlation inside a molecule, mean of 300, of an atom's term with what the prediction loses when
+its element is hidden (mask) or when it is taken out (graph). Differences say nothing of what
+another seed would give: "lens, second seed", or `--seed`, whose runs `--price` lays side by side:
+the additive against the published head on molecules, crystals and formulas.
 """
 
 import argparse
@@ -29,7 +30,7 @@ import math
 import re
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
@@ -42,13 +43,14 @@ from torch import Tensor, nn
 
 from atomlens.datasets import Dataset, load_dataset
 from atomlens.datasets.packed import load_packed
-from atomlens.datasets.splits import make_split
+from atomlens.datasets.splits import make_split, reduced_formulas
 from atomlens.files import write_text
 from atomlens.graphs import GraphBatch, GraphStore
 from atomlens.models import PropertyModel, make_model
 from atomlens.neighbors import make_builder
 from atomlens.neighbors.pack import build_store
 from atomlens.nn.additive import Absence
+from atomlens.studies.statistics import drawing
 
 BASE = "lens"
 SIZE = {"n_layers": 4, "n_features": 64}
@@ -165,6 +167,8 @@ class Problem:
     unit: float
     """meV of one unit of the first target's scaled values."""
     n_train: int
+    families: tuple[str, ...]
+    """Reduced formulas of the samples held out; empty for molecules, each of which is a unit."""
 
     @property
     def held(self) -> Tensor:
@@ -205,8 +209,14 @@ def make_problem(data: Dataset, variant: Variant, n_train: int) -> Problem:
         raw[:, k] = (raw[:, k] - amounts @ base) / counts
     mean, std = raw[:n_train].mean(axis=0), raw[:n_train].std(axis=0)
     values = torch.from_numpy((raw - mean) / std).float()
+    families = () if variant.task == "qm9" else reduced_formulas(structures)[n_train:].tolist()
     return Problem(
-        store=store, values=values, grows=grows, unit=1000 * float(std[0]), n_train=n_train
+        store=store,
+        values=values,
+        grows=grows,
+        unit=1000 * float(std[0]),
+        n_train=n_train,
+        families=tuple(families),
     )
 
 
@@ -403,13 +413,17 @@ def measure(
         for meaning in ("mask", "graph"):
             found = agreement(model, trainer.store, problem.held[:300], meaning)
             row[f"pearson_{meaning}"] = round(found, 3)
-    return row | {"errors": [round(float(e), 1) for e in errors]}
+    families = {"families": problem.families} if problem.families else {}
+    return row | families | {"errors": [round(float(e), 1) for e in errors]}
 
 
-def interval(values: NDArray[np.float64], draws: int = 2000) -> tuple[float, float]:
-    """95 % interval of the mean, by drawing the molecules again."""
-    rng = np.random.default_rng(0)
-    means = [values[rng.integers(0, len(values), len(values))].mean() for _ in range(draws)]
+def interval(
+    values: NDArray[np.float64], families: Sequence[str] = (), draws: int = 2000
+) -> tuple[float, float]:
+    """95 % interval of the mean, by drawing the molecules again, or families of samples."""
+    relatives = np.array(families, dtype=np.str_) if len(families) else None
+    draw = drawing(len(values), np.random.default_rng(0), relatives=relatives)
+    means = [np.average(values, weights=draw()) for _ in range(draws)]
     low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)
 
@@ -440,7 +454,7 @@ def price(folder: Path) -> str:
             means = [np.mean([pair[k] for pair in pairs], axis=0) for k in (0, 1)]
             lines_of.append(("mean", (means[0], means[1])))
         for seed, (old, new) in lines_of:
-            low, high = interval(new - old)
+            low, high = interval(new - old, rows[plain, seeds[0]].get("families", ()))
             share = 100 / old.mean()
             epochs = ""
             if seed != "mean":
@@ -463,12 +477,13 @@ def table(folder: Path) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for name in (n for n in VARIANTS if n in rows):
-        row, (low, high) = rows[name], interval(errors[name])
+        row, families = rows[name], rows[name].get("families", ())
+        low, high = interval(errors[name], families)
         base = BASE if row["task"] == "qm9" else REFERENCES[row["task"]]
         against = ""
         if base in rows and name != base:
             gaps = errors[name] - errors[base]
-            least, most = interval(gaps)
+            least, most = interval(gaps, families)
             against = f"{gaps.mean():+.1f} [{least:+.1f}, {most:+.1f}]"
         agree = [f"{row[k]:.3f}" if k in row else "" for k in ("pearson_mask", "pearson_graph")]
         lines.append(
