@@ -245,11 +245,13 @@ def by_counterfactuals(options: argparse.Namespace) -> int:
     from atomlens.predictor.reading import inputs_reading
     from atomlens.predictor.report import unique_stems
     from atomlens.reports.tables import format_table
+    from atomlens.reports.wording import value_with_error
     from atomlens.screening.counterfactuals import (
         counterfactual_lines,
         counterfactuals,
         write_counterfactuals,
     )
+    from atomlens.units import unit_text
 
     model = load_model(options.model)
     folder = usable_folder(options.out)
@@ -273,9 +275,10 @@ def by_counterfactuals(options: argparse.Namespace) -> int:
     stems = unique_stems([f.name for f in found], taken=("index",))
     for stem, own in zip(stems, found, strict=True):
         written = write_counterfactuals(own, model, folder, stem)
-        unit = f" {own.unit}".rstrip()
+        unit = f" {unit_text(own.unit)}".rstrip()
+        start = value_with_error(own.start, own.std)
         called = f"{own.name} ({own.source})" if with_source else own.name
-        emit(f"{called}: {own.target} = {own.start:.4g}{unit}; {own.n_tried} exchanges were tried.")
+        emit(f"{called}: {own.target} = {start}{unit}; {own.n_tried} exchanges were tried.")
         if own.found:
             emit(format_table(counterfactual_lines(own, _MOST_SHOWN)))
         else:

@@ -104,7 +104,8 @@ def test_an_exact_method_agrees_with_effects_and_attention_that_knows_nothing_do
         assert row["deletion_low"] > 1
         # an element is all that a term depends on, so no table of elements can be beaten
         assert row["table by element"] == pytest.approx(row["deletion"], rel=1e-6)
-        assert row["verdict"] == "no: not better than a table"
+        assert row["above_table_high"] == pytest.approx(0, abs=1e-6)
+        assert row["verdict"] == "undecided: too few structures"
         assert rows["attention", meaning]["verdict"] != "yes"
     sums = [c for c in result.tables["checks"] if c["check"] == "error of the promised sum"]
     assert [c["method"] for c in sums] == ["contribution"]
@@ -250,7 +251,9 @@ def test_what_was_found_stands_in_the_card_and_on_every_explanation(tmp_path: Pa
 def test_an_interval_that_holds_both_answers_decides_nothing(
     deletion: tuple[float, float, float], above: tuple[float, float, float], said: str
 ) -> None:
-    assert verdict(Interval(*deletion), Interval(*above)) == said
+    assert verdict(Interval(*deletion), Interval(*above), FEW) == said
+    few = verdict(Interval(*deletion), Interval(*above), FEW - 1)
+    assert few == "undecided: too few structures"
 
 
 @pytest.mark.parametrize(

@@ -34,13 +34,11 @@ from atomlens.studies.faithful.orders import (
     reversed_order,
     tables,
 )
-from atomlens.studies.faithful.words import judged, paragraph, verdict
+from atomlens.studies.faithful.words import FEW, judged, paragraph, verdict
 from atomlens.studies.rows import as_number, within
 from atomlens.studies.statistics import Interval, bootstrap, spearman
 
 _COSTLY = ("occlusion", "integrated-gradients", "expected-gradients", "shapley", "learnt-mask")
-FEW = 20
-"""With fewer structures an interval says little."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,7 +258,7 @@ class _Measured:
             "mean_difference": apart,
             "unit": self.asked.questions[0].unit,
             "n": len(self.asked.structures),
-            "verdict": verdict(deletion, above),
+            "verdict": verdict(deletion, above, len(self.asked.structures)),
         }
 
     def _remember(

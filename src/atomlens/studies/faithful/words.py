@@ -19,12 +19,18 @@ _SAME = 1e-6
 """Up to this far above another order an order is the same."""
 
 
-def verdict(deletion: Interval, above: Interval) -> str:
+FEW = 20
+"""With fewer structures an interval says little, and nothing is decided."""
+
+
+def verdict(deletion: Interval, above: Interval, n: int) -> str:
     """Return whether an order is better than chance and than the best table of its scores.
 
     ``yes`` if both intervals say so, ``no: ...`` if one of them says that it is worse, or the same,
-    and ``undecided: ...`` if one of them holds both answers.
+    and ``undecided: ...`` if one of them holds both answers or rests on ``n`` < 20 structures.
     """
+    if n < FEW:
+        return "undecided: too few structures"
     if not math.isfinite(deletion.low):
         return "undecided: no interval"
     if deletion.high < 1 + _SAME:
