@@ -127,7 +127,7 @@ def _keep(model: "Predictor", place: Path, n: int) -> None:
         StudyError: the structures are too few for a verdict.
     """
     from atomlens.predictor.saving import save_metrics
-    from atomlens.studies.faithful.study import FEW
+    from atomlens.studies.faithful.words import FEW
 
     if n < FEW:
         raise StudyError(

@@ -25,8 +25,8 @@ from atomlens.studies.faithful import checks
 from atomlens.studies.faithful.asked import Asked
 from atomlens.studies.faithful.curves import follow, over_random
 from atomlens.studies.faithful.orders import by_size, random_orders, reversed_order, table_scores
-from atomlens.studies.faithful.study import FEW, Faithful, FaithfulSettings, as_json
-from atomlens.studies.faithful.words import judged, verdict
+from atomlens.studies.faithful.study import Faithful, FaithfulSettings, as_json
+from atomlens.studies.faithful.words import FEW, judged, verdict
 from atomlens.studies.statistics import Interval
 from atomlens.targets import Target
 from atomlens.testing.questions import trained_around
