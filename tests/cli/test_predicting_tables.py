@@ -96,9 +96,12 @@ def test_a_frame_is_a_table(model: str) -> None:
     assert found["y_input"].tolist() == [1.0, 2.0]
 
 
-@pytest.mark.parametrize("data", [3, None, ["CCO"], [("CCO", 1.0)]])
-def test_something_else_is_no_data(data) -> None:
-    with pytest.raises(al.errors.DatasetError, match="DataFrame or a list of"):
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [(3, "is no data set; give"), (None, "is no data set"), (["CCO"], "without values")],
+)
+def test_something_else_is_no_data(data, words) -> None:
+    with pytest.raises(al.errors.DatasetError, match=words):
         al.train(data, model="ridge")
 
 

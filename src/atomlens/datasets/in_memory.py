@@ -263,7 +263,7 @@ def _refuse_others(where: str, listed: Sequence[Any]) -> None:
     place, one = strange[0]
     if all(isinstance(other, str | Structure) or hasattr(other, "__fspath__") for other in listed):
         raise DatasetError(
-            f"The {len(listed)} structures in {where} come without values to learn from; give "
+            f"Structures alone ({len(listed)} in {where}) come without values to learn from; give "
             "pairs of a structure and its value, or a table."
         )
     kinds = Counter(type(other).__name__ for other in listed)

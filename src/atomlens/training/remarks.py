@@ -166,11 +166,14 @@ def tell_about_data(
         said.warning(sentence)
     for target, place in zip(dataset.targets, value_slices(dataset.targets), strict=True):
         learned = dataset.values[split.train, place.start]
+        if target.extensive:
+            learned = learned / np.maximum(dataset.structures.n_atoms[split.train], 1)
         learned = learned[np.isfinite(learned)]
         if target.n_values == 1 and len(learned) > 1 and np.ptp(learned) == 0:
             value = target.classes[int(learned[0])] if target.classes else f"{learned[0]:g}"
+            each = " per atom" if target.extensive else ""
             said.warning(
-                f"Every value of {target.name} in the training part is {value}, so there is "
+                f"Every value of {target.name} in the training part is {value}{each}, so there is "
                 "nothing to learn about it."
             )
     _tell_missing_charges(dataset, config, said.warning)

@@ -47,7 +47,7 @@ def test_the_size_of_a_molecule_counts_and_so_does_that_of_a_sum() -> None:
     assert not model.config.fractions
     small, large = model.predict([molecules[1], molecules[9]]).values[:, 0]
     assert large > small + 5
-    grows = trained([f"formula:{name}" for name in SALTS], [1.0] * 12, extensive=True)
+    grows = trained([f"formula:{name}" for name in SALTS], [*map(float, range(12))], extensive=True)
     assert not grows.config.fractions
 
 
