@@ -12,6 +12,7 @@ from atomlens.cli import main
 from atomlens.datasets import load_dataset, make_split
 from atomlens.datasets.sampling import one_form_each
 from atomlens.predictor import load
+from atomlens.selection.cross_validation import make_folds, nested_split
 from atomlens.structures.records import quiet
 
 HEADER = (
@@ -54,6 +55,16 @@ def test_ordered_models_are_samples_of_one_row_that_a_split_keeps_together(alloy
         rows = [set(data.row_numbers[part].tolist()) for part in parts]
         assert [len(found) for found in rows] == [10, 5, 5]
         assert sum(map(len, parts)) == len(data)
+    assert data.row_numbers is not None
+    for by in ("random", "composition"):
+        folds = make_folds(data, 2, by=by)
+        assert sorted(np.concatenate(folds).tolist()) == list(range(len(data)))
+        for k, fold in enumerate(folds):
+            nested = nested_split(folds, k, 0, data.row_numbers)
+            pieces = [nested.train, nested.validation, fold]
+            kept = [set(data.row_numbers[piece].tolist()) for piece in pieces]
+            assert sum(map(len, kept)) == 20
+            assert sum(map(len, pieces)) == len(data)
     for part in parts:  # forms of one structure side by side
         numbers = data.row_numbers[part]
         assert np.count_nonzero(np.diff(numbers)) == len(set(numbers.tolist())) - 1

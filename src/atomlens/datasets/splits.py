@@ -130,6 +130,15 @@ def first_forms(row_numbers: Indices | None) -> Indices | None:
     return np.sort(np.unique(row_numbers, return_index=True)[1]).astype(np.int64)
 
 
+def first_form_of(row_numbers: Indices | None, n: int) -> Indices:
+    """(n,) of each of n samples the first one of its row, which is itself where rows have one."""
+    if row_numbers is None or first_forms(row_numbers) is None:
+        return np.arange(n)
+    _, firsts, places = np.unique(row_numbers, return_index=True, return_inverse=True)
+    found: Indices = firsts[places.reshape(-1)].astype(np.int64)
+    return found
+
+
 def _of_all_forms(spec: str, dataset: Dataset, seed: int, firsts: Indices) -> Split:
     """Divide the rows, and put all samples of a row into its part."""
     place = np.full(len(dataset), -1, dtype=np.int64)

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 from atomlens.boundary import net, parse_json, read_text
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.splits import Split, reduced_formulas
+from atomlens.datasets.splits import Split, first_form_of, first_forms, reduced_formulas
 from atomlens.errors import Failure, SettingsError, TrainingError
 from atomlens.files import to_json, write_text
 from atomlens.predictor import Metrics, Prediction, score
 from atomlens.predictor.evaluation import counted_known, unseen, without_coverage
 from atomlens.predictor.inputs import gather
 from atomlens.predictor.metrics import RegressionMetrics
+from atomlens.predictor.ordered import mean_of_forms
 from atomlens.predictor.report import compared_rows, draw_targets
 from atomlens.reports.tables import write_table
 from atomlens.settings import by_option
@@ -42,7 +43,7 @@ class CrossValidation:
 
     dataset: Dataset
     folds: tuple[NDArray[np.int64], ...]
-    """Rows of the data set that each fold tests."""
+    """Samples of the data set that each fold tests; of forms of one structure the first."""
     metrics: tuple[Metrics, ...]
     """Of each fold, on its test part."""
     predictions: tuple[Prediction, ...]
@@ -178,9 +179,9 @@ def cross_validate(
     folder = None if out is None else Path(out)
     if folder is not None:
         _claim(folder, _description(dataset, model, folds, by, settings), resume=resume)
-    metrics, predictions = [], []
+    metrics, predictions, tested = [], [], []
     for k, fold in enumerate(folds):
-        split = nested_split(folds, k, settings.seed)
+        split = nested_split(folds, k, settings.seed, dataset.row_numbers)
         place = None if folder is None else folder / f"fold-{k}"
         predictor = train(
             replace(dataset, splits=_parts(split)),
@@ -194,14 +195,18 @@ def cross_validate(
         prediction = predictor.predict(
             gather(dataset.structures.subset(fold)), device=_device(settings.accelerator)
         )
-        metrics.append(score(unseen(prediction), dataset.values[fold], predictor.record.means))
+        own = dataset.subset(fold)
+        prediction, true = mean_of_forms(prediction, own.values, own)
+        firsts = first_forms(own.row_numbers)
+        tested.append(fold if firsts is None else fold[firsts])
+        metrics.append(score(unseen(prediction), true, predictor.record.means))
         predictions.append(prediction)
         if told is not None:
             told(k + 1, len(folds))
-    pooled, true = _pooled(predictions, folds, dataset)
+    pooled, true = _pooled(predictions, tested, dataset)
     found = CrossValidation(
         dataset=dataset,
-        folds=folds,
+        folds=tuple(tested),
         metrics=tuple(metrics),
         predictions=tuple(predictions),
         overall={"pooled": score(unseen(pooled), true)},
@@ -218,7 +223,7 @@ cv = cross_validate
 def make_folds(
     dataset: Dataset, n_folds: int, *, by: str = "random", seed: int = 0
 ) -> tuple[NDArray[np.int64], ...]:
-    """Return the rows of each fold; every row is in one of them.
+    """Return the samples of each fold; every one is in one of them, forms of a structure together.
 
     Raises:
         SettingsError: fewer than two folds, more than there are samples or formulas, or a data set
@@ -234,7 +239,8 @@ def make_folds(
                 "use random or composition."
             )
         return tuple(np.sort(rows) for rows in known)
-    keys = reduced_formulas(dataset.structures) if by == "composition" else np.arange(len(dataset))
+    own = first_form_of(dataset.row_numbers, len(dataset))
+    keys = np.asarray(reduced_formulas(dataset.structures))[own] if by == "composition" else own
     _, groups = np.unique(keys, return_inverse=True)
     n_groups = int(groups.max()) + 1 if len(groups) else 0
     if not 2 <= n_folds <= n_groups:
@@ -252,12 +258,30 @@ def make_folds(
     return tuple(np.flatnonzero(fold_of[groups.reshape(-1)] == k) for k in range(n_folds))
 
 
-def nested_split(folds: Sequence[NDArray[np.int64]], k: int, seed: int) -> Split:
-    """Return the split that tests fold ``k``; its validation part is a tenth of the others."""
+def nested_split(
+    folds: Sequence[NDArray[np.int64]],
+    k: int,
+    seed: int,
+    row_numbers: NDArray[np.int64] | None = None,
+) -> Split:
+    """Return the split that tests fold ``k``; its validation part is a tenth of the others.
+
+    Args:
+        folds: Samples of each.
+        k: Which is tested.
+        seed: Decides which samples validate.
+        row_numbers: By sample; those of one row are forms of one structure, which stay together.
+    """
     others = np.concatenate([fold for i, fold in enumerate(folds) if i != k])
-    shuffled = np.random.default_rng([seed, k]).permutation(others)
+    own = first_form_of(row_numbers, max(int(fold.max(initial=-1)) for fold in folds) + 1)
+    firsts = others[own[others] == others]
+    shuffled = np.random.default_rng([seed, k]).permutation(firsts)
     n = len(shuffled) // _KEPT_OUT
-    return Split(train=shuffled[n:], validation=shuffled[:n], test=folds[k])
+    train, validation = shuffled[n:], shuffled[:n]
+    if len(firsts) < len(others):
+        validates = np.isin(own[others], validation)
+        train, validation = others[~validates], others[validates]
+    return Split(train=train, validation=validation, test=folds[k])
 
 
 def _parts(split: Split) -> dict[str, NDArray[np.int64]]:
