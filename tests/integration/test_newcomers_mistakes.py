@@ -205,7 +205,7 @@ MISTAKES: dict[str, Mistake] = {
         page=NO_TRAINING,
     ),
     "words among numbers": Mistake(
-        words=["row 12", "'~7'", "correct it"],
+        words=["row 12", "'~7'", "write the number alone"],
         before=cells("odd.csv", "smiles,gap", [*range(N - 1), "~7"]),
         command=learn("odd.csv"),
         python=lambda: al.load_dataset("odd.csv", "gap"),
