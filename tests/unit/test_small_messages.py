@@ -21,7 +21,7 @@ FRAME = pd.DataFrame({"smiles": SMILES, "y": range(6), "e": range(6)})
     ("call", "words"),
     [
         (lambda: al.load(None), "NoneType"),
-        (lambda: al.load_dataset([molecule("H2O")]), r"AtomlensRegressor\(\)\.fit"),
+        (lambda: al.load_dataset([molecule("H2O")]), "hold no values to learn from"),
         (
             lambda: al.load_dataset(pd.DataFrame([["C", "C"]], columns=["smiles"] * 2)),
             "two columns",

@@ -26,6 +26,12 @@ FORMULAS = [f"{metal}{n}{other}{m}" for metal in ("Na", "K", "Mg", "Al") for n i
             for other in ("Cl", "O") for m in (1, 3)]  # fmt: skip
 
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*samples cannot be used and are left out:UserWarning"
+)
+"""The table has rows that nothing can be learned from."""
+
+
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     path = tmp_path / "table.csv"
