@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -249,7 +249,7 @@ def _listed(given: Any, options: ReadingOptions) -> list[Any]:
     Raises:
         SettingsError: something is said about tables, and none is among them.
     """
-    listed = [_as_columns(one) if isinstance(one, Mapping) else one for one in as_list(given)]
+    listed = [_as_columns(one) if _is_mapping(one) else one for one in as_list(given)]
     if options.places and not any(map(_is_table, listed)):
         name, value = next(iter(options.places.items()))
         raise SettingsError(
@@ -309,8 +309,13 @@ def _as_columns(record: Mapping[Any, Any]) -> dict[str, list[Any]]:
 _OF_STRUCTURES = frozenset(("sites", "positions", "lattice_mat", "cartesian_site_positions"))
 
 
+def _is_mapping(given: Any) -> TypeGuard[Mapping[Any, Any]]:
+    """Say whether it is a dictionary; a Composition of pymatgen is a mapping, too."""
+    return isinstance(given, Mapping) and not is_object(given)
+
+
 def _is_table(given: Any) -> bool:
-    if is_frame(given) or isinstance(given, Mapping):
+    if is_frame(given) or _is_mapping(given):
         return True
     return isinstance(given, str | PathLike) and is_table(Path(given)) and "\0" not in str(given)
 
