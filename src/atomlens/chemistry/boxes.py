@@ -30,20 +30,40 @@ class Parts(NamedTuple):
         return int(self.labels.max(initial=-1)) + 1
 
 
-def finite_parts(structure: Structure, radii: NDArray[np.float64]) -> Parts | None:
+class Near(NamedTuple):
+    """Pairs of atoms that are near each other, each one twice, from either end."""
+
+    first: NDArray[np.int64]
+    """(n_pairs,)"""
+    second: NDArray[np.int64]
+    """(n_pairs,)"""
+    distances: NDArray[np.float64]
+    """(n_pairs,), Å"""
+    images: NDArray[np.int64]
+    """(n_pairs, 3) lattice translation of the second atom"""
+
+
+def finite_parts(
+    structure: Structure, radii: NDArray[np.float64], near: Near | None = None
+) -> Parts | None:
     """Return the parts of a structure; None if one is connected to its own periodic image.
 
     Args:
         structure: It may repeat in any number of directions.
         radii: (n_atoms,) Å; atoms are connected that are nearer than the sum of two of these.
+        near: Its pairs, if somebody has found all that are so near; looked for if None.
     """
     n = len(structure.atomic_numbers)
-    pairs = near_pairs(structure.positions, structure.cell, structure.pbc, radii)
-    if bool((pairs.first == pairs.second).any()):
+    if near is None:
+        found = near_pairs(structure.positions, structure.cell, structure.pbc, radii)
+        near = Near(found.first, found.second, found.distances, found.images)
+    kept = near.distances < radii[near.first] + radii[near.second]
+    ones, others, moved = near.first[kept], near.second[kept], near.images[kept]
+    if bool((ones == others).any()):
         return None
-    order = np.argsort(pairs.first, kind="stable")
-    ends, images = pairs.second[order].tolist(), pairs.images[order].astype(np.int64)
-    starts = np.searchsorted(pairs.first[order], np.arange(n + 1)).tolist()
+    order = np.argsort(ones, kind="stable")
+    ends, images = others[order].tolist(), moved[order].astype(np.int64)
+    starts = np.searchsorted(ones[order], np.arange(n + 1)).tolist()
     labels, moves = np.full(n, -1, dtype=np.int64), np.zeros((n, 3), dtype=np.int64)
     n_parts = 0
     for first in range(n):
@@ -63,7 +83,20 @@ def finite_parts(structure: Structure, radii: NDArray[np.float64]) -> Parts | No
     return Parts(labels, structure.positions + moves @ structure.cell)
 
 
-def without_box(structure: Structure, reach: float) -> tuple[Structure, str]:
+def touching_radii(numbers: NDArray[np.integer], reach: float) -> NDArray[np.float64]:
+    """(n_atoms,) Å; two atoms nearer than the sum of these stand in one molecule, or one crystal.
+
+    Args:
+        numbers: (n_atoms,) elements.
+        reach: Å; see `without_box`.
+    """
+    found: NDArray[np.float64] = np.maximum(contact_radii()[numbers], min(reach, FARTHEST) / 2)
+    return found
+
+
+def without_box(
+    structure: Structure, reach: float, near: Near | None = None
+) -> tuple[Structure, str]:
     """Return a molecule without the periodic box that it stands alone in, and what was done.
 
     Alone is what has no periodic image within ``reach``, nor within touch: van der Waals radii
@@ -74,11 +107,13 @@ def without_box(structure: Structure, reach: float) -> tuple[Structure, str]:
     Args:
         structure: One that repeats in some direction.
         reach: Å; atoms of a molecule that are farther apart are no neighbours in its graph.
+        near: All pairs nearer than the sum of their `touching_radii`, if somebody has found them.
     """
     numbers = structure.atomic_numbers
-    parts = finite_parts(structure, np.maximum(contact_radii()[numbers], min(reach, FARTHEST) / 2))
+    touching = touching_radii(numbers, reach)
+    parts = finite_parts(structure, touching, near)
     if parts is None:
-        by_bonds = finite_parts(structure, REACH * radii_of(numbers))
+        by_bonds = finite_parts(structure, np.minimum(REACH * radii_of(numbers), touching), near)
         if by_bonds is None or by_bonds.n_parts == len(numbers):
             return structure, ""
         return structure, (

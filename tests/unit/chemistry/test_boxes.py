@@ -6,6 +6,7 @@ from ase import Atoms
 from ase.build import bulk, graphene, molecule
 
 from atomlens.chemistry.boxes import without_box
+from atomlens.predictor.inputs import pairs_in_touch
 from atomlens.structures.arrays import structure_of
 
 REACH = 4.0
@@ -81,3 +82,14 @@ def test_a_box_must_be_wider_than_the_graph_reaches() -> None:
     assert "stands alone" in without_box(structure_of(water(9)), 7.0)[1]
     assert "near" in without_box(structure_of(water(8)), 7.0)[1]
     assert "stands alone" in without_box(structure_of(water(13)), 1e6)[1]
+
+
+@pytest.mark.parametrize("atoms", [water(5), water(8), in_slanted_cell(), bulk("Cs"), graphene()])
+def test_of_many_structures_the_compiled_search_says_the_same(atoms: Atoms) -> None:
+    structure = structure_of(atoms)
+    (alone, said), (same, also) = (
+        without_box(structure, REACH, near) for near in (None, pairs_in_touch(structure, REACH))
+    )
+    assert said == also
+    assert np.allclose(alone.positions, same.positions, atol=1e-9)
+    assert (alone.pbc == same.pbc).all()
