@@ -214,16 +214,22 @@ class Doubts:
     def __init__(self, most: int = 5) -> None:
         self.most = most
         self.first: list[str] = []
-        self.n = 0
+        self.n = self.n_foreign = 0
 
     def hear(self, prediction: "Prediction") -> None:
         """Take in what is doubtful about some predictions."""
+        from atomlens.predictor.familiarity import FOREIGN
+
         each = zip(prediction.names, prediction.doubts, prediction.errors, strict=True)
         for name, doubts, error in each:
-            if doubts.of_model and not error:
+            if error:
+                continue
+            said = [text for text in doubts.of_model if text != FOREIGN]
+            self.n_foreign += len(said) < len(doubts.of_model)
+            if said:
                 self.n += 1
                 if self.n <= self.most:
-                    self.first.append(f"warning: {name}: {'; '.join(doubts.of_model)}")
+                    self.first.append(f"warning: {name}: {'; '.join(said)}")
 
     def tell(self) -> None:
         """Say the first of them, and how many there are."""
@@ -231,3 +237,9 @@ class Doubts:
             say(sentence)
         if self.n > self.most:
             say(f"warning: and {self.n - self.most} more; they have a `warning` in the output")
+        if self.n_foreign:
+            of = "1 input were" if self.n_foreign == 1 else f"{self.n_foreign} inputs were"
+            say(
+                f"warning: coordinates of {of} made here, and the model learned from given ones: "
+                "errors may be larger than it says (see its card)"
+            )

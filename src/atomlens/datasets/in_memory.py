@@ -17,7 +17,7 @@ from atomlens.datasets.columns import parse_header
 from atomlens.datasets.tables import columns_of_frame
 from atomlens.errors import DatasetError
 from atomlens.printing import cut, kind_of_object, shown
-from atomlens.structures.arrays import Structure, StructureArrays
+from atomlens.structures.arrays import MADE_GEOMETRY, Structure, StructureArrays
 from atomlens.structures.objects import as_list, is_object, is_single, values_of
 from atomlens.targets import Target
 
@@ -250,7 +250,7 @@ def _with_structures(
 
 
 _NO_COLUMNS = frozenset(
-    ("source", "is_formula", "comment", "unique_id", "index", "typed", "warnings")
+    ("source", "is_formula", "comment", "unique_id", "index", "typed", "warnings", MADE_GEOMETRY)
 )
 """What a structure says of itself, which is no value of it."""
 

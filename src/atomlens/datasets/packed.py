@@ -10,6 +10,7 @@ An ``.npz`` archive of plain arrays (nothing in it can be unpickled), compressed
     positions        (n_atoms, 3) Å
     cells            (n, 3, 3) Å, left out if all are zero
     pbc, is_formula  (n, 3), (n,), left out if all are False
+    is_made          (n,) coordinates made from a SMILES or a flat drawing, left out if none are
     charges          (n_atoms,) partial charges in e, NaN where unknown, left out if none is known
     values           (n, n_values), one column a target, for a spectrum one a point of its grid
     held             (n, ⌈n_values / 8⌉) bits, where a spectrum's last value is held; if anywhere
@@ -79,6 +80,8 @@ def save_packed(
     for name in ("cells", "pbc", "is_formula"):
         if np.any(getattr(s, name)):
             arrays[name] = getattr(s, name)
+    if s.is_made is not None and s.is_made.any():
+        arrays["is_made"] = s.is_made
     for part, rows in dataset.splits.items():
         arrays[f"split_{part}"] = rows
     if dataset.held is not None:
@@ -166,6 +169,7 @@ def _dataset(arrays: dict[str, NDArray[Any]]) -> Dataset:
         is_formula=arrays.get("is_formula", np.zeros(n, dtype=np.bool_)).astype(np.bool_),
         charges=arrays["charges"].astype(np.float32) if "charges" in arrays else None,
         warnings=tuple(tuple(doubts.get(str(i), ())) for i in range(n)) if doubts else (),
+        is_made=arrays["is_made"].astype(np.bool_) if "is_made" in arrays else None,
     )
     targets = tuple(Target.from_dict(t) for t in header["targets"])
     values = arrays["values"].astype(np.float64)
@@ -209,6 +213,7 @@ def _check(
         and s.cells.shape == (n, 3, 3)
         and s.pbc.shape == (n, 3)
         and s.is_formula.shape == (n,)
+        and (s.is_made is None or s.is_made.shape == (n,))
         and (s.charges is None or s.charges.shape == (n_atoms,))
         and values.shape == (n, n_values)
         and bool(np.all((s.atomic_numbers > 0) & (s.atomic_numbers < 119)))

@@ -18,14 +18,20 @@ from atomlens.datasets.splits import fold_key, part_name
 from atomlens.datasets.tables import Table
 from atomlens.errors import DatasetError, Failure, StructureError, warn
 from atomlens.printing import reason, shown
-from atomlens.structures.arrays import Structure, StructureArrays, name_of, structure_of
+from atomlens.structures.arrays import (
+    MADE_GEOMETRY,
+    Structure,
+    StructureArrays,
+    name_of,
+    structure_of,
+)
 from atomlens.structures.disorder import REFUSE, DisorderChoice, form_of, name_of_forms
 from atomlens.structures.options import FormsHeard
 from atomlens.structures.workers import Outcome
 from atomlens.units import share_of
 
 _NOT_TARGETS = {"name", "source", "is_formula", "comment", "unique_id", "id", "split", "index"}
-_NOT_TARGETS |= {"typed"}  # a text that a structure was read from
+_NOT_TARGETS |= {"typed", MADE_GEOMETRY}  # a text that a structure was read from, and how
 _NOT_TARGETS |= {"ctime", "mtime", "user"}  # ase's own notes in its data bases and JSON
 _ASE_RESULTS = ("energy", "free_energy")
 """Total energies in eV, by the definition of ase."""

@@ -23,7 +23,7 @@ from atomlens.predictor.metrics import (
 )
 from atomlens.predictor.prediction import Prediction
 from atomlens.predictor.reading import reading_for
-from atomlens.predictor.samples import PARTS, find_part
+from atomlens.predictor.samples import PARTS, UNKNOWN, find_part
 from atomlens.predictor.trained import TrainedModel
 from atomlens.targets import Target, value_slices
 
@@ -312,13 +312,22 @@ def about_known_structures(model: TrainedModel, data: Dataset) -> str:
     """Return a sentence on samples of a data set that the model has seen; empty if it has none."""
     if model.record.samples is None:
         return NAMES_ONLY if model.record.split else ""
-    counted = counted_known(model.seen_in(data.structures))
-    if not counted:
-        return ""
-    return (
-        f"Of the {len(data)} structures {counted} were known to the model, so the error is too "
-        "small for new ones. --part test takes the test part alone."
-    )
+    seen = model.seen_in(data.structures)
+    counted, n_unknown = counted_known(seen), seen.count(UNKNOWN)
+    said = []
+    if counted:
+        said.append(
+            f"Of the {len(data)} structures {counted} were known to the model, so the error is too "
+            "small for new ones. --part test takes the test part alone."
+        )
+    if n_unknown:
+        said.append(
+            f"Whether the model has learned from {n_unknown} of the {len(data)} molecules is "
+            "unknown, as their coordinates were made here: it knows its samples by their "
+            "coordinates, and molecules of the same atoms may have been among them. If it has, the "
+            "error is too small for new ones."
+        )
+    return " ".join(said)
 
 
 _KNOWN = {

@@ -99,6 +99,9 @@ class TrainingRecord:
     kinds: tuple[str, ...] = ()
     """What the structures of the training part were: ``molecule``, ``periodic structure``,
     ``formula``; empty if unknown (folders of atomlens 0.1)."""
+    made_geometries: bool | None = None
+    """Whether coordinates of the training part were made here, from SMILES or flat drawings; None
+    if unknown."""
     about: About | None = None
     """What the makers of the model say of it; those of the box have it."""
 
@@ -124,6 +127,7 @@ class TrainingRecord:
             "means": list(self.means),
             "remarks": list(self.remarks),
             "kinds": list(self.kinds),
+            "made_geometries": self.made_geometries,
             **({} if self.about is None else {"about": asdict(self.about)}),
         }
 
@@ -144,6 +148,7 @@ class TrainingRecord:
             n_without_value=int(content.get("n_without_value", 0)),
             remarks=tuple(map(str, content.get("remarks", ()))),
             kinds=_kinds(content.get("kinds", [])),
+            made_geometries=_yes_or_no(content.get("made_geometries")),
             about=None if content.get("about") is None else About.from_dict(content["about"]),
             **rest,
         )
@@ -155,6 +160,13 @@ def _finite(value: Any) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{number} is no number")
     return number
+
+
+def _yes_or_no(content: Any) -> bool | None:
+    """Return an answer, None for none; a ValueError for anything else."""
+    if content is None or isinstance(content, bool):
+        return content
+    raise ValueError("`made_geometries` is neither true nor false")
 
 
 def _kinds(content: Any) -> tuple[str, ...]:

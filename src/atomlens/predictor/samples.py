@@ -28,7 +28,8 @@ PRETRAINING = "pretraining"
 """Part of the samples that only the model saw from which a fine-tuning started."""
 _WORDS = (*PARTS, PRETRAINING)
 UNKNOWN = "unknown"
-"""What is said of a structure if the model folder does not know its samples by content."""
+"""What is said of a structure if the model folder does not know its samples by content, and of
+made coordinates, which are not those of a training on given ones."""
 
 _NO_STRUCTURE = np.zeros(1, dtype=np.uint64)
 
@@ -114,9 +115,16 @@ class TrainingSamples:
         """
         if self.compositions is None:
             return tuple(self._part_by_digest(structures))
-        known = np.isin(composition_digests(structures), self.compositions)
+        known = self.may_hold(structures)
         parts = iter(self._part_by_digest(structures.subset(np.flatnonzero(known))))
         return tuple(next(parts) if own else "" for own in known.tolist())
+
+    def may_hold(self, structures: StructureArrays) -> NDArray[np.bool_]:
+        """(n,) whether some sample has the composition of each structure, or may have it."""
+        if self.compositions is None:
+            return np.ones(len(structures), dtype=np.bool_)
+        found: NDArray[np.bool_] = np.isin(composition_digests(structures), self.compositions)
+        return found
 
     def _part_by_digest(self, structures: StructureArrays) -> list[str]:
         same = Identities(structures)

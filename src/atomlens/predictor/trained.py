@@ -22,6 +22,7 @@ from atomlens.predictor.estimates import (
     without_errors,
 )
 from atomlens.predictor.familiarity import (
+    FOREIGN,
     Familiarity,
     doubts,
     no_estimate,
@@ -176,19 +177,32 @@ class TrainedModel:
         """(n,) in which part of the model's training each structure was, whatever it is called.
 
         ``train``, ``validation``, ``test``, ``pretraining`` or nothing; ``unknown`` if the model's
-        folder does not say (imported models, folders of atomlens 0.1). To a model that reads
-        compositions alone a crystal is its formula: what it has learned of the one it knows of
-        the other.
+        folder does not say (imported models, folders of atomlens 0.1), and of molecules whose
+        coordinates were made here if it learned from given ones, some of the same atoms. To a
+        model that reads compositions alone a crystal is its formula: what it has learned of the
+        one it knows of the other.
         """
         samples = self.record.samples
         if samples is None:
             return (UNKNOWN,) * len(structures)
         parts = samples.part_of(structures)
+        foreign = self.foreign(structures)
+        if foreign.any():
+            foreign &= samples.may_hold(structures)
+            pairs = zip(parts, foreign.tolist(), strict=True)
+            return tuple(UNKNOWN if new and not part else part for part, new in pairs)
         if self.builder.needs_positions or structures.is_formula.all():
             return parts
         bare = replace(structures, is_formula=np.ones(len(structures), dtype=np.bool_))
         of_formulas = samples.part_of(bare)
         return tuple(own or other for own, other in zip(parts, of_formulas, strict=True))
+
+    def foreign(self, structures: StructureArrays) -> NDArray[np.bool_]:
+        """(n,) whose coordinates were made here, while the model learned from given ones."""
+        given = self.builder.needs_positions and self.record.made_geometries is False
+        if structures.is_made is None or not given:
+            return np.zeros(len(structures), dtype=np.bool_)
+        return structures.is_made.copy()
 
     def models_on(self, device: str) -> tuple[PropertyModel, ...]:
         """Return the models after moving them to a device."""
@@ -259,7 +273,9 @@ class TrainedModel:
             said = [
                 [*filter(None, (first, *rest))] for first, rest in zip(strange, said, strict=True)
             ]
+        made = self.foreign(structures).tolist()
+        each = zip(said, is_refused.tolist(), made, strict=True)
         return tuple(
-            without_estimate(own) if refused else tuple(own)
-            for own, refused in zip(said, is_refused.tolist(), strict=True)
+            (*(without_estimate(own) if refused else own), *([FOREIGN] if new else []))
+            for own, refused, new in each
         )

@@ -69,6 +69,8 @@ class Structure(NamedTuple):
     """(n_atoms,) partial charges, e; None where the structure has none"""
     warnings: tuple[str, ...] = ()
     """What its reader found doubtful, one sentence each; kept in ``info["warnings"]``."""
+    is_made: bool = False
+    """True where the coordinates were made here, from a SMILES or a flat drawing."""
 
     def to_atoms(self) -> "Atoms":
         """Return it as ase.Atoms with its name in ``info``."""
@@ -79,6 +81,8 @@ class Structure(NamedTuple):
             info["is_formula"] = True
         if self.warnings:
             info["warnings"] = list(self.warnings)
+        if self.is_made:
+            info[MADE_GEOMETRY] = _extent(self.positions)
         return Atoms(
             numbers=self.atomic_numbers.astype(int),
             positions=self.positions,
@@ -110,6 +114,8 @@ class StructureArrays:
     """(n_atoms,) partial charges, e; NaN for structures without; None if no structure has any"""
     warnings: tuple[tuple[str, ...], ...] = ()
     """Sentences about each structure (see `Structure.warnings`); empty if no structure has any"""
+    is_made: NDArray[np.bool_] | None = None
+    """(n,) see `Structure.is_made`; None if no structure is"""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -126,6 +132,7 @@ class StructureArrays:
             bool(self.is_formula[index]),
             None if charges is None or np.isnan(charges).any() else charges,
             self.warnings[index] if self.warnings else (),
+            self.is_made is not None and bool(self.is_made[index]),
         )
 
     def __iter__(self) -> Iterator[Structure]:
@@ -152,6 +159,7 @@ class StructureArrays:
             is_formula=np.array([s.is_formula for s in items], dtype=np.bool_),
             charges=_joined_charges(items),
             warnings=_if_any(tuple(s.warnings for s in items)),
+            is_made=np.array([s.is_made for s in items]) if any(s.is_made for s in items) else None,
         )
 
     @classmethod
@@ -187,6 +195,7 @@ class StructureArrays:
             is_formula=self.is_formula[chosen],
             charges=None if self.charges is None else self.charges[rows],
             warnings=_if_any(tuple(self.warnings[i] for i in chosen)) if self.warnings else (),
+            is_made=None if self.is_made is None else self.is_made[chosen],
         )
 
     def keep_atoms(self, kept: NDArray[np.bool_]) -> "StructureArrays":
@@ -241,7 +250,38 @@ def structure_of(atoms: "Atoms") -> Structure:
         bool(atoms.info.get("is_formula", False)),
         charges_of(atoms),
         tuple(warnings_of(atoms)),
+        has_made_geometry(atoms),
     )
+
+
+MADE_GEOMETRY = "made_geometry"
+"""Key in ``info``: how far the atoms were from their centre when their coordinates were made."""
+
+
+def keep_made(atoms: "Atoms") -> None:
+    """Note that the coordinates were made here; no longer true once they are relaxed."""
+    atoms.info[MADE_GEOMETRY] = _extent(atoms.positions)
+
+
+def has_made_geometry(atoms: "Atoms") -> bool:
+    """Say whether the coordinates are those that were made for a SMILES or a flat drawing.
+
+    Turned and moved they still are; what has since been relaxed has a geometry of its own.
+    """
+    noted = atoms.info.get(MADE_GEOMETRY)
+    if not isinstance(noted, float) or len(atoms) < 2:
+        return False
+    return bool(abs(noted - _extent(atoms.positions)) < _SAME_EXTENT)
+
+
+_SAME_EXTENT = 1e-6
+"""Å"""
+
+
+def _extent(positions: NDArray[np.float64]) -> float:
+    """Å, root mean square distance of the atoms from their centre."""
+    away = positions - positions.mean(axis=0) if len(positions) else positions
+    return float(np.sqrt(np.square(away).sum() / max(1, len(positions))))
 
 
 def warnings_of(atoms: "Atoms") -> list[str]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from atomlens.elements import NONMETALS, SYMBOLS
 from atomlens.errors import StructureError
-from atomlens.structures.arrays import chemical_formula
+from atomlens.structures.arrays import chemical_formula, keep_made
 from atomlens.structures.bonding import BONDING, LONGEST_SMILES, keep_bonding
 from atomlens.structures.checks import check_atoms
 from atomlens.structures.embedding import geometry_problem, positions_of
@@ -76,6 +76,7 @@ def from_smiles(smiles: str, name: str | None = None, conformer: int = 0) -> "At
     atoms = _embedded(molecule, f"SMILES {short(text)}", conformer)
     del atoms.info[BONDING]  # the SMILES says as much
     atoms.info.update(name=name or text, smiles=text)
+    keep_made(atoms)
     check_atoms(atoms)
     return atoms
 
@@ -220,7 +221,9 @@ def from_molecule(molecule: Any) -> "Atoms":
             return _completed(Chem.Mol(molecule))
         copy = Chem.Mol(molecule)
         copy.UpdatePropertyCache(strict=False)
-        return _embedded(copy, "the rdkit molecule")
+        atoms = _embedded(copy, "the rdkit molecule")
+        keep_made(atoms)
+        return atoms
 
 
 def _from_block(block: str) -> "Atoms":
@@ -393,6 +396,7 @@ def _with_file_geometry(molecule: Any, block: str) -> "Atoms":
             )
         atoms = _embedded(drawn, "the flat drawing")
         add_warning(atoms, _FLAT_NOTICE)
+        keep_made(atoms)
         return atoms
     return _completed(molecule)
 

@@ -293,7 +293,7 @@ def _tell_learned_before(data: TrainingData, pretrained: Pretrained, said: Telle
     for part, known in _JUDGED.items():
         rows = getattr(data.split, part)
         seen = pretrained.predictor.seen_in(data.dataset.structures.subset(rows))
-        if UNKNOWN in seen:
+        if pretrained.predictor.record.samples is None and UNKNOWN in seen:
             said.message(
                 f"{pretrained.name} does not say which structures it learned from, so whether "
                 "some of the test part were among them is unknown."

@@ -9,12 +9,17 @@ from ase.build import bulk, molecule
 from made_predictors import make_predictor
 
 from atomlens.datasets.base import Dataset
+from atomlens.datasets.packed import load_packed, save_packed
 from atomlens.errors import DatasetError
 from atomlens.neighbors.identity import digests_in_given_cells
 from atomlens.predictor import core
 from atomlens.predictor import samples as samples_module
-from atomlens.predictor.samples import PARTS, FoundPart, TrainingSamples, find_part
+from atomlens.predictor.evaluation import about_known_structures
+from atomlens.predictor.familiarity import FOREIGN
+from atomlens.predictor.record import TrainingRecord
+from atomlens.predictor.samples import PARTS, UNKNOWN, FoundPart, TrainingSamples, find_part
 from atomlens.structures.arrays import StructureArrays
+from atomlens.structures.molecules import from_smiles
 from atomlens.targets import Target
 
 NAMES = ["H2O", "CH4", "NH3", "CO2", "C2H6", "N2", "CO", "CH3OH", "SH2", "O2"]
@@ -209,3 +214,23 @@ def test_of_many_a_thread_finds_what_is_said_of_each_alone(monkeypatch) -> None:
     prediction = predictor.predict(asked)
     assert prediction.ok.tolist() == [True, False, False, False, True]
     assert [prediction.seen[0], prediction.seen[4]] == [alone[0], alone[4]]
+
+
+def test_of_made_coordinates_it_is_unknown_whether_given_ones_were_learned(tmp_path) -> None:
+    learned = replace(make_predictor().record, samples=SAMPLES, made_geometries=False)
+    model = replace(make_predictor(), record=learned)
+    made = [from_smiles("C"), from_smiles("CCO"), molecule("CH4"), from_smiles("C")]
+    made[3].rattle(0.05, seed=0)  # a geometry of its own
+    found = model.predict(made)
+    assert found.seen == (UNKNOWN, "", "train", "")
+    assert [FOREIGN in doubts.of_model for doubts in found.doubts] == [True, True, False, False]
+    data = replace(dataset(["CH4"] * 4), structures=StructureArrays.from_atoms(made))
+    data = load_packed(save_packed(data, tmp_path / "data.npz"))
+    said = about_known_structures(model, data)
+    assert "1 in the training part" in said
+    assert "learned from 1 of the 4 molecules is unknown" in said
+    learned = replace(learned, made_geometries=True)
+    of_its_kind = replace(model, record=learned).predict(made)
+    assert UNKNOWN not in of_its_kind.seen
+    assert not any(FOREIGN in doubts.of_model for doubts in of_its_kind.doubts)
+    assert TrainingRecord.from_dict(learned.to_dict()).made_geometries is True
