@@ -148,6 +148,7 @@ def test_mixed_precision_trains(precision: str) -> None:
     assert np.isfinite(trained.metrics["test"]["targets"]["signal"]["mae"])
 
 
+@pytest.mark.filterwarnings("ignore:Every value of size in the training part")
 def test_several_targets_with_unknown_values_and_classes(tmp_path: Path) -> None:
     values = np.stack([TOY.values[:, 0], TOY.structures.n_atoms * 2.0, n_oxygen() > 0], axis=1)
     values[::3, 0] = np.nan
