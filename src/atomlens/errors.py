@@ -152,6 +152,12 @@ _BETWEEN = frozenset((__name__.partition(".")[0], "contextlib", "concurrent", "t
 """Packages whose lines stand between a user's line and a warning."""
 
 
+def first_of(failures: "Sequence[Failure]") -> str:
+    """Return what the first of some failures says, and how many more there are."""
+    more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+    return f"{failures[0].message}{more}"
+
+
 def warn(text: "str | Warning", category: type[Warning] = UserWarning) -> None:
     """Warn as of the line outside of this package from which it was called: the user's."""
     level, frame = 2, sys._getframe(1)

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
-from atomlens.errors import AtomlensError, Failure, warn
+from atomlens.errors import AtomlensError, Failure, first_of, warn
 from atomlens.explain import Explanation
 from atomlens.graphs import GraphStore
 from atomlens.machine import choose_device
@@ -512,8 +512,7 @@ def _only_numbers(inputs: Inputs, found: Estimates) -> tuple[Inputs, Estimates]:
 def _tell_failed(failures: Sequence[Failure], n: int) -> None:
     """Warn of inputs without an answer, whether reading, graph or model failed."""
     if failures:
-        more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-        warn(f"{len(failures)} of {n} inputs could not be used: {failures[0].message}{more}")
+        warn(f"{len(failures)} of {n} inputs could not be used: {first_of(failures)}")
 
 
 def load(path: str | Path) -> Predictor:

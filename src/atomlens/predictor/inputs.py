@@ -479,6 +479,8 @@ def without_boxes(inputs: Inputs, reach: float) -> Inputs:
     for index in np.flatnonzero(periodic).tolist():
         near = pairs_in_touch(structures[index], reach) if is_many else None
         structures[index], remarks[index] = without_box(structures[index], reach, near)
+    if not any(remarks):  # as of crystals, the most of what repeats: nothing to lay out anew
+        return inputs
     return replace(
         inputs, structures=StructureArrays.from_structures(structures), remarks=tuple(remarks)
     )

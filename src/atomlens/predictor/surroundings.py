@@ -185,11 +185,12 @@ class Surroundings:
         off = (atoms.nearest - usual) / spread
         apart = np.bincount(owners, off, minlength=n) / counts
         usual, spread = self._expected(atoms.pairs, self.packing)
-        weights, excess = spread**-2, np.nan_to_num(_excess(atoms, self.volumes))
-        room: Any = np.bincount(owners, (excess[owners] - usual) * weights, minlength=n)
+        weights, excess = spread**-2, _excess(atoms, self.volumes)
+        filled = np.nan_to_num(excess)[owners]
+        room: Any = np.bincount(owners, (filled - usual) * weights, minlength=n)
         room = room / np.maximum(np.bincount(owners, weights, minlength=n), 1e-9)
         room = room / np.sqrt(np.bincount(owners, spread**2, minlength=n) / counts + 1e-9)
-        apart += np.where(np.isfinite(_excess(atoms, self.volumes)), room, 0.0)
+        apart += np.where(np.isfinite(excess), room, 0.0)
         least = np.full(n, np.inf)
         np.minimum.at(least, owners, off)
         flat = atoms.layers > VACUUM  # a volume is none beside a vacuum

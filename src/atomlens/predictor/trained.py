@@ -188,8 +188,7 @@ class TrainedModel:
         parts = samples.part_of(structures)
         foreign = self.foreign(structures)
         if foreign.any():
-            foreign &= samples.may_hold(structures)
-            pairs = zip(parts, foreign.tolist(), strict=True)
+            pairs = zip(parts, (foreign & samples.may_hold(structures)).tolist(), strict=True)
             return tuple(UNKNOWN if new and not part else part for part, new in pairs)
         if self.builder.needs_positions or structures.is_formula.all():
             return parts
@@ -202,7 +201,7 @@ class TrainedModel:
         given = self.builder.needs_positions and self.record.made_geometries is False
         if structures.is_made is None or not given:
             return np.zeros(len(structures), dtype=np.bool_)
-        return structures.is_made.copy()
+        return structures.is_made
 
     def models_on(self, device: str) -> tuple[PropertyModel, ...]:
         """Return the models after moving them to a device."""

@@ -42,21 +42,28 @@ def _check_sizes(path: Path) -> None:
 
     ase makes room for what is announced before it reads (format: ase's ``ulm``, 8-byte integers).
     """
-    content = path.read_bytes()
-    size = len(content)
+    size = path.stat().st_size
 
-    def cut(start: int, n: int) -> bytes:
+    def check(start: int, n: int) -> None:
         if start < 0 or n < 0 or start + n > size:
             raise StructureError("it breaks off or is damaged; get a complete copy")
-        return content[start : start + n]
 
-    magic, _, _, n_items, place = _ULM_HEAD.unpack(cut(0, _ULM_HEAD.size))
-    if magic != b"- of Ulm":
-        raise StructureError("it is no trajectory of ase; give it the extension of its real kind")
-    for (start,) in struct.iter_unpack("<q", cut(place, 8 * min(n_items, size))):
-        (length,) = struct.unpack("<q", cut(start, 8))
-        for shape, kind, at in _arrays_in(json.loads(cut(start + 8, length))):
-            cut(int(at), math.prod(map(int, shape)) * np.dtype(kind).itemsize)
+    with path.open("rb") as stream:
+
+        def cut(start: int, n: int) -> bytes:
+            check(start, n)
+            stream.seek(start)
+            return stream.read(n)
+
+        magic, _, _, n_items, place = _ULM_HEAD.unpack(cut(0, _ULM_HEAD.size))
+        if magic != b"- of Ulm":
+            raise StructureError(
+                "it is no trajectory of ase; give it the extension of its real kind"
+            )
+        for (start,) in struct.iter_unpack("<q", cut(place, 8 * min(n_items, size))):
+            (length,) = struct.unpack("<q", cut(start, 8))
+            for shape, kind, at in _arrays_in(json.loads(cut(start + 8, length))):
+                check(int(at), math.prod(map(int, shape)) * np.dtype(kind).itemsize)
 
 
 def _arrays_in(item: Any) -> Iterator[Any]:

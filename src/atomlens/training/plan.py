@@ -12,7 +12,7 @@ from atomlens.datasets.base import Dataset
 from atomlens.datasets.loading import DATA_OPTIONS
 from atomlens.elements import SYMBOLS
 from atomlens.elements.tables import element_table
-from atomlens.errors import DatasetError, Failure, SettingsError, warn
+from atomlens.errors import DatasetError, Failure, SettingsError, first_of, warn
 from atomlens.models import MODELS, ClosedFormModel, PropertyModel, model_config
 from atomlens.neighbors import make_builder
 from atomlens.neighbors.base import GraphBuilder
@@ -50,11 +50,10 @@ def as_dataset(
             f"{known}."
         )
     if dataset.failures and not isinstance(data, Dataset):  # else whoever read it has been told
-        first, n = dataset.failures[0], len(dataset.failures)
-        more = f" (and {n - 1} more)" if n > 1 else ""
+        n = len(dataset.failures)
         warn(
             f"{n} of {n + len(dataset)} samples cannot be used and are left out: "
-            f"{first.message}{more}"
+            f"{first_of(dataset.failures)}"
         )
     return dataset
 
