@@ -160,32 +160,47 @@ def replacements(symbol: str, charge: int | None, known: Collection[str]) -> dic
     """Return the elements that may stand for another one, and by what share their radii differ.
 
     With a charge: ions of the same charge whose radii differ by less than `CLOSE`; an element that
-    is negative in other compounds takes no metal's place. Without one (alloys): elements that are
-    metals, or are none, like the first, by their covalent radii.
+    is negative in other compounds takes no metal's place. Without one (elements, alloys, compounds
+    such as GaAs): elements that are metals, or are none, like the first, by their covalent radii,
+    and of its own group those that differ by less than `CLOSE_ANIONS`. Noble gases bond to
+    nothing, so they stand for each other alone.
     """
-    limit = CLOSE
     if charge is not None:
-        own = _ions()[symbol][charge]
+        own, alike = _ions()[symbol][charge], symbol in _PULLS
         limit = CLOSE if charge > 0 else CLOSE_ANIONS
-        alike = symbol in _PULLS
         near = {
             s: r[charge] / own - 1
             for s, r in _ions().items()
-            if charge in r and (s in _PULLS) == alike
+            if charge in r and (s in _PULLS) == alike and abs(r[charge] / own - 1) < limit
         }
     else:
-        from ase.data import covalent_radii
+        near = _near_in_size(ATOMIC_NUMBERS[symbol])
+    return {s: d for s, d in near.items() if s in known and s != symbol}
 
-        from atomlens.chemistry.bonds import is_metal
 
-        z = ATOMIC_NUMBERS[symbol]
-        metal = is_metal(np.arange(len(SYMBOLS)))
-        near = {
-            s: float(covalent_radii[i] / covalent_radii[z]) - 1
-            for i, s in enumerate(SYMBOLS)
-            if 0 < i < 95 and bool(metal[i]) == bool(metal[z])
-        }
-    return {s: d for s, d in near.items() if s in known and s != symbol and abs(d) < limit}
+_NOBLE = (2, 10, 18, 36, 54, 86, 118)
+
+
+def _near_in_size(z: int) -> dict[str, float]:
+    from ase.data import covalent_radii
+
+    from atomlens.chemistry.bonds import is_metal
+
+    metal = is_metal(np.arange(len(SYMBOLS)))
+    near = {}
+    for i in range(1, 95):
+        difference = float(covalent_radii[i] / covalent_radii[z]) - 1
+        limit = CLOSE_ANIONS if _group(i) == _group(z) else CLOSE * (metal[i] == metal[z])
+        if abs(difference) < limit and (i in _NOBLE) == (z in _NOBLE):
+            near[SYMBOLS[i]] = difference
+    return near
+
+
+def _group(z: int) -> int:
+    """Return a number that the elements of one group of the periodic table share."""
+    noble = next(one for one in _NOBLE if one >= z)
+    left = z - max((one for one in _NOBLE if one < z), default=0)
+    return left if left <= 2 else z - noble
 
 
 def _charges_of(atoms: "Atoms") -> tuple[dict[str, int] | None, str]:
@@ -200,7 +215,7 @@ def _charges_of(atoms: "Atoms") -> tuple[dict[str, int] | None, str]:
     if found is None:
         return None, (
             "No charges make it neutral, so elements were exchanged by their covalent radii "
-            f"(within {CLOSE:.0%})."
+            f"(within {CLOSE:.0%}, in one group of the periodic table {CLOSE_ANIONS:.0%})."
         )
     text = ", ".join(f"{s} {q:+d}" for s, q in found.items())
     return (

@@ -179,7 +179,7 @@ def counterfactuals(
         found.sort(key=lambda c: (c.size, _far(c), -abs(c.shift)))
     else:
         found.sort(key=lambda c: (-abs(c.shift), c.size))
-    warned = [f"The structure itself: {text}" for text in prediction.warnings[:1] if text]
+    warned = [f"The structure itself: {text}." for text in prediction.warnings[:1] if text]
     return Counterfactuals(
         name=name_of(atoms),
         target=chosen.name,

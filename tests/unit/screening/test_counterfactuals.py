@@ -12,6 +12,7 @@ from ase.spacegroup import crystal
 
 from atomlens.chemistry.exchanges import charges, exchanges, ions, replacements
 from atomlens.cli import main
+from atomlens.elements import SYMBOLS
 from atomlens.errors import SettingsError, StructureError
 from atomlens.screening.counterfactuals import counterfactuals
 from atomlens.structures import to_atoms
@@ -72,6 +73,20 @@ def test_ions_are_replaced_by_their_like() -> None:
     assert "Mg" not in replacements("Sr", 2, everything)
     assert set(replacements("O", -2, everything)) == {"S", "Se"}
     assert "N" not in replacements("V", 5, everything)
+
+
+def test_without_charges_the_group_counts_and_noble_gases_stay_out():
+    def found(symbol: str) -> set[str]:
+        return set(replacements(symbol, None, list(SYMBOLS[1:])))
+
+    assert {"C", "Ge", "Sn", "P"} <= found("Si")
+    assert {"N", "P", "Sb", "Se"} <= found("As")
+    assert {"B", "Al", "In"} <= found("Ga")
+    assert found("Be") == {"Mg"}
+    assert not found("H")
+    assert found("Ar") <= {"He", "Ne", "Kr", "Xe", "Rn"}
+    gases = {"He", "Ne", "Ar", "Kr", "Xe", "Rn"}
+    assert not any(found(symbol) & gases for symbol in ("Si", "As", "C", "Cl", "Fe"))
 
 
 def test_a_crystal_changes_one_site_of_each_orbit_and_nothing_else() -> None:
