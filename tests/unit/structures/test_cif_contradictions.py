@@ -316,6 +316,30 @@ def test_two_digits_leave_an_atom_on_its_special_position(tmp_path: Path) -> Non
     assert atoms.get_scaled_positions()[0][:2] == pytest.approx([1 / 3, 2 / 3])
 
 
+@pytest.mark.parametrize(
+    ("row", "formula"),
+    [("K1 K 0.1 0.7 0.4", "K8"), ("K1 K 0.10 0.70 0.40", "K8"), ("K1 K 0.1 0.8 0.4", "K8")],
+)
+def test_one_digit_is_no_rounded_quarter(tmp_path: Path, row: str, formula: str) -> None:
+    # the mirrors of A b m 2 stand at y = 1/4 and 3/4, 0.3 Å and less beside these atoms
+    group = "_symmetry_space_group_name_H-M 'A b m 2'\n"
+    atoms, said = read_one(
+        written(tmp_path, CELL.format(4.4, 4.8, 6, 90, 90, 90) + group + SITES + row + "\n")
+    )
+    assert atoms.get_chemical_formula() == formula
+    assert atoms.get_scaled_positions()[0][1] == pytest.approx(float(row.split()[3]))
+    assert "stand closer than 0.5 Å" in said[0]
+
+
+def test_one_digit_may_be_a_third(tmp_path: Path) -> None:
+    group = "_symmetry_space_group_name_H-M 'P -3 m 1'\n"
+    rows = "Mg1 Mg 0 0 0\nF1 F 0.3 0.7 0.2\n"
+    atoms, said = read_one(
+        written(tmp_path, CELL.format(3.2, 3.2, 5, 90, 90, 120) + group + SITES + rows)
+    )
+    assert (atoms.get_chemical_formula(), said) == ("F2Mg", [])
+
+
 def test_a_multiplicity_moves_an_atom_onto_its_special_position(tmp_path: Path) -> None:
     sites = SITES + "_atom_site_symmetry_multiplicity\n"
     rows = "Zn1 Zn 0.34120 0.67110 0.21000 2\nS1 S 0.00000 0.00000 0.00000 1\n"

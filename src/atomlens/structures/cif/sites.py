@@ -72,12 +72,17 @@ def _bare(text: str) -> str:
 
 
 def last_digit(value: Any) -> float:
-    """Return the size of the last digit written; 0 for simple fractions such as 0, .5 and 0.25."""
+    """Return how far a coordinate may be from what is meant: the size of the last digit written.
+
+    0 for simple fractions such as 0, .5 and 0.25. Of one digit it is less than half of it: 0.3 may
+    be a third, but nobody writes 0.2 for a quarter.
+    """
     text = _bare(str(value).strip())
     found = number(text)
     if found is None or abs(found * 24 - round(found * 24)) < 1e-9 or "e" in text.lower():
         return 0.0
-    return 10.0 ** -len(text.partition(".")[2])
+    digits = len(text.partition(".")[2])
+    return 0.0499 if digits == 1 else 10.0**-digits
 
 
 def formula_amounts(tags: Tags, *others: str) -> dict[str, Fraction]:
