@@ -13,6 +13,7 @@ from atomlens.errors import ExplanationError
 from atomlens.explain.question import Question
 from atomlens.explain.vectors import vector_table
 from atomlens.models.base import ModelOutput, PropertyModel
+from atomlens.printing import cut
 from atomlens.structures.arrays import NO_DOUBTS, Doubts
 
 if TYPE_CHECKING:
@@ -343,6 +344,19 @@ class Explanation:
                 "scores": self.edge_scores.tolist(),
             }
         }
+
+    def __repr__(self) -> str:
+        from atomlens.reports.wording import number, top_atoms, value_with_error
+
+        symbols = self.atoms.get_chemical_symbols()
+        value = f"{value_with_error(self.prediction, self.std)} {self.unit}".rstrip()
+        top = [
+            f"{symbols[i]}{i} {number(float(self.scores[i]), 3)}"
+            for i in top_atoms(self.scores, 3, self.baseline)
+        ]
+        largest = f"{', '.join(top)} {self.score_unit}".rstrip()
+        name = cut(self.name, 40)
+        return f"<Explanation: {self.target} of {name} = {value} by {self.method}; {largest}>"
 
     def _repr_html_(self) -> str:
         from atomlens.reports.notebook import frame

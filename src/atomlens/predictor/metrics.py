@@ -129,12 +129,23 @@ class Metrics:
                 rows.setdefault(label, {"": label})[name] = f"{text} {unit}".rstrip()
         return list(rows.values())
 
+    def __repr__(self) -> str:
+        failed = f", {self.n_failed} failed" if self.n_failed else ""
+        errors = ", ".join(map(_in_short, self.targets.values()))
+        return f"<Metrics of {self.n_samples} samples{failed}: {errors}>"
+
     def _repr_html_(self) -> str:
         from atomlens.reports.notebook import table_html
 
         failed = f"{self.n_failed} could not be predicted." if self.n_failed else ""
         notes = [failed, *without_skill(self.to_dict()["targets"])]
         return table_html(self.to_rows(), title=f"{self.n_samples} samples", notes=notes)
+
+
+def _in_short(figures: RegressionMetrics | ClassificationMetrics) -> str:
+    if isinstance(figures, ClassificationMetrics):
+        return f"{figures.target} accuracy {figures.accuracy:.3g}"
+    return f"{figures.target} MAE {figures.mae:.3g} {figures.unit}".rstrip()
 
 
 def without_skill(targets: Mapping[str, Mapping[str, Any]], where: str = "") -> Iterator[str]:

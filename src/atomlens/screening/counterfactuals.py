@@ -14,7 +14,7 @@ from atomlens.predictor import Prediction, Predictor
 from atomlens.predictor.calibration import INTERVAL
 from atomlens.predictor.inputs import gather
 from atomlens.predictor.samples import known_part
-from atomlens.printing import percent
+from atomlens.printing import cut, percent
 from atomlens.structures.arrays import StructureArrays, chemical_formula, name_of
 from atomlens.targets import Target, value_slices
 
@@ -106,6 +106,18 @@ class Counterfactuals:
     unlike: float = math.nan
     """Of the structure as given: share in percent of the validation part that is nearer to the
     training data; NaN: unknown."""
+
+    def __repr__(self) -> str:
+        from atomlens.reports.wording import value_with_error
+
+        value = f"{value_with_error(self.start, self.std)} {self.unit}".rstrip()
+        counted = f"{len(self.found)} of {self.n_tried} changes"
+        return f"<Counterfactuals: {self.target} of {cut(self.name, 40)} = {value}; {counted}>"
+
+    def _repr_html_(self) -> str:
+        from atomlens.reports.notebook import table_html
+
+        return table_html(self.to_rows(), title=repr(self).strip("<>"), notes=self.notes)
 
     def to_rows(self) -> list[dict[str, object]]:
         """Return the ranked table."""

@@ -51,6 +51,15 @@ class CrossValidation:
     overall: dict[str, Metrics]
     """``pooled``: over all samples together, each predicted once."""
 
+    def __repr__(self) -> str:
+        return f"<CrossValidation: {len(self.folds)} folds, {self.overall['pooled']!r}>"
+
+    def _repr_html_(self) -> str:
+        from atomlens.reports.notebook import table_html
+
+        title = f"{len(self.folds)} folds of {self.dataset.name}"
+        return table_html(self.to_rows(), title=title, notes=self.remarks)
+
     @property
     def failures(self) -> tuple[Failure, ...]:
         """Samples that could not be predicted."""

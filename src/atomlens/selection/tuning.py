@@ -60,6 +60,16 @@ class Tuning:
     shared: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What all trials had in common and is no default, in the blocks of a config file."""
 
+    def __repr__(self) -> str:
+        done = [t.value for t in self.trials if t.state == "complete" and t.value is not None]
+        best = f"{min(done):.4g}" if done else "none was completed"
+        return f"<Tuning: {self.model}, {len(self.trials)} trials, best {self.objective}: {best}>"
+
+    def _repr_html_(self) -> str:
+        from atomlens.reports.notebook import table_html
+
+        return table_html(self.to_rows(), title=repr(self).strip("<>"))
+
     @property
     def best(self) -> Trial:
         """The trial with the smallest objective.

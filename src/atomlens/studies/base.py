@@ -182,6 +182,12 @@ class StudyResult:
         """Return the effect of a name."""
         return next(e for e in self.effects if e.name == name)
 
+    def __repr__(self) -> str:
+        verdicts = ", ".join(f"{claim.identifier} {claim.verdict}" for claim in self.claims)
+        told = verdicts or ", ".join(e.name for e in self.effects)
+        models = ", ".join(self.models)
+        return f"<StudyResult: {self.study} of {models}, {self.n_structures} structures: {told}>"
+
     def _repr_html_(self) -> str:
         from atomlens.reports.notebook import table_html
 

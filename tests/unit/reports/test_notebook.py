@@ -93,6 +93,28 @@ def test_a_model_is_a_line_and_a_table_of_its_errors() -> None:
     assert "lens, 3 networks, homo [eV]" in repr(model)
 
 
+def test_answers_print_as_a_line() -> None:
+    explanation = al.load("qm9").explain("CCO", target="homo")
+    assert re.match(
+        r"<Explanation: homo of CCO = .7\.\d+ ± 0\.0\d+ eV by contribution; O2 .0\.",
+        repr(explanation),
+    )
+    changes = al.counterfactual(al.load("qm9"), "smiles:CO", target="homo")
+    assert re.fullmatch(
+        r"<Counterfactuals: homo of CO = .\d+\.\d+ ± \S+ eV; \d+ of \d+ changes>", repr(changes)
+    )
+    found = _checked(changes._repr_html_())
+    assert "change" in found.words
+    data = _data()
+    folds = al.cv(data, model="mean", folds=2)
+    assert re.fullmatch(
+        r"<CrossValidation: 2 folds, <Metrics of \d+ samples: \w+ MAE \S+.*>>", repr(folds)
+    )
+    assert (
+        "MAE" in _checked(folds._repr_html_()).words or "mae" in _checked(folds._repr_html_()).words
+    )
+
+
 def test_metrics_show_their_figures() -> None:
     data = _data()
     metrics = al.train(data, model="mean", split="random:1./0./0.").evaluate(data)
