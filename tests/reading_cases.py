@@ -159,6 +159,22 @@ CASES: dict[str, list[Case]] = {
             "a.cif",
         ),
         Case(
+            "the same of one that begins alike, or of two nonmetals",
+            cif(rows="Cr1 Co 0 0 0\nCl1 Cl 0.5 0.5 0.5\n"),
+            "a.cif",
+        ),
+        Case(
+            "a space group under a tag of another meaning, and no symmetry",
+            cif(symmetry="_space_group_name_H-M_ref 'F m -3 m'\n"),
+            "a.cif",
+        ),
+        Case(
+            "alternatives of a residue of an mmCIF",
+            "data_x\nloop_\n_atom_site.type_symbol\n_atom_site.label_alt_id\n_atom_site.Cartn_x\n"
+            "_atom_site.Cartn_y\n_atom_site.Cartn_z\nC . 0 0 0\nO A 1.2 0 0\nO B -1.2 0 0\n",
+            "a.mmcif",
+        ),
+        Case(
             "an oxygen called `OW` or `O1W` to which no hydrogen is bound",
             cif("Na1 Na 0 0 0\nO1W O 0.5 0.5 0.5\n"),
             "a.cif",

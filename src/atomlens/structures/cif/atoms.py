@@ -171,9 +171,10 @@ def _build(tags: Tags, is_cut: bool, disorder: DisorderChoice) -> "list[Atoms]":
         images, found = all_atoms(_listed(tags, sites, kept, shares, cell))
         doubts += found + _volume_doubts(tags, cell) + _solvent_doubts(tags)
         far = far_fractions(sites.coordinates[kept]) if sites.axes == "fract" else ""
-        doubts += [said for said in (sites.other_coordinates(cell), far) if said]
+        axes = sites.odd_axes()
+        doubts += [said for said in (sites.other_coordinates(cell), far, axes) if said]
     whole = _atoms(sites, kept, images, cell)
-    for doubt in (*sites.doubts, *doubts, *_modulation_doubts(tags)):
+    for doubt in (*sites.doubts, *doubts, *_modulation_doubts(tags), *_copies_left_out(tags)):
         add_warning(whole, doubt)
     partial = PartialAtoms(
         whole.numbers,
@@ -331,6 +332,20 @@ def _solvent_doubts(tags: Tags) -> list[str]:
                 f"({tag}) and are missing"
             ]
     return []
+
+
+def _copies_left_out(tags: Tags) -> list[str]:
+    """Say how many copies of the atoms an mmCIF leaves to operations other than those of a group.
+
+    Capsids list one unit of many (``_struct_ncs_oper.code generate``).
+    """
+    n = sum(str(code).lower() == "generate" for code in column(tags, "_struct_ncs_oper_code"))
+    if not n:
+        return []
+    return [
+        f"{n} copies of its atoms, to be made by operations of its own (_struct_ncs_oper), are not "
+        "in the file and are missing"
+    ]
 
 
 def _is_dummy(cell: NDArray[np.float64]) -> bool:

@@ -25,6 +25,12 @@ _AMMONIUM = re.compile(r"N(?:H|h(?=\d))([1-4])?\+?")
 _RARE = 84
 """From polonium on, two capitals are more likely two elements (``PO4``, ``NO3``, ``CN``)."""
 
+_MADE = 98
+"""From californium on this holds without a number behind them as well (``CN``, ``CF``)."""
+
+_HEAVIEST = 104
+"""Nobody has a crystal of these (``SG``, ``OG``: atoms of proteins)."""
+_NONMETALS_OF_MOLECULES = frozenset(("H", "C", "N", "O", "F", "P", "S", "Cl", "Br"))
 _CLOSED = frozenset("HCNOFS")
 """Elements whose labels often go on with a small letter that is no part of the symbol (``Ow``)."""
 
@@ -109,6 +115,23 @@ def element_in(label: str) -> str:
     return match[1] if match and _is_element(match[1]) else ""
 
 
+_NAMED_NONMETAL = re.compile(r"([HCNOFPS])(?=\d|$)")
+
+
+def contradicted(label: str, symbol: str) -> str:
+    """Return the element that a label names where its atom is another one, else ``""``.
+
+    ``Na1`` of a chlorine, ``Cr1`` of a cobalt; ``Ca`` may be the first of the carbons. One letter
+    counts where both are nonmetals (``N1`` of a carbon): others name sites as well.
+    """
+    name = element_in(label)
+    if name:
+        return name if name[0] != symbol[0] or (len(symbol) == 2 and name != symbol) else ""
+    found = _NAMED_NONMETAL.match(label)
+    is_other = found is not None and found[1] != symbol and symbol in _NONMETALS_OF_MOLECULES
+    return found[1] if found is not None and is_other else ""
+
+
 def hydrogens_of_name(label: str, dry: bool = False) -> int:
     """Return how many hydrogens the name of an oxygen says that it has: of a water or hydroxyl.
 
@@ -143,13 +166,15 @@ def _by_type(kind: str, formula: frozenset[str]) -> Element | None:
     is_name = len(symbol) == 2 and kind[:2].isupper()  # CA and CD are names of atoms as well
     if is_name and symbol not in formula and first in formula:
         return Element(first, corrected=symbol)
-    if is_name and symbol not in formula and kind[2:] and _is_rare(symbol) and "+" not in kind:
+    least = _RARE if kind[2:] else _MADE
+    if is_name and symbol not in formula and _is_rare(symbol, least) and "+" not in kind:
         return None
     return Element(symbol, guessed=is_name and not formula and _is_element(first))
 
 
-def _is_rare(symbol: str) -> bool:
-    return SYMBOLS.index(symbol) >= _RARE and _is_element(symbol[1].upper())
+def _is_rare(symbol: str, least: int) -> bool:
+    number = SYMBOLS.index(symbol)
+    return number >= _HEAVIEST or (number >= least and _is_element(symbol[1].upper()))
 
 
 def _names_two(text: str) -> bool:

@@ -20,7 +20,7 @@ from atomlens.errors import StructureError
 from atomlens.machine import compiler, worth_compiling
 from atomlens.structures.checks import nothing_to_doubt
 from atomlens.structures.cif.cell import CELL_TAGS, vectors
-from atomlens.structures.cif.elements import element_in, element_of, hydrogens_of_name
+from atomlens.structures.cif.elements import contradicted, element_of, hydrogens_of_name
 from atomlens.structures.cif.evidence import agrees, is_part_of_a_unit, weigh
 from atomlens.structures.cif.operations import ROUNDED_TOLERANCE, SITE_TOLERANCE, Operations
 from atomlens.structures.cif.sites import (
@@ -231,7 +231,7 @@ def _plainly(label: str, kind: str, dry: bool) -> str:
     """Return the type of an atom if it is an element's symbol and its label says nothing else."""
     if kind not in ATOMIC_NUMBERS or (kind == "O" and hydrogens_of_name(label, dry)):
         return ""
-    return kind if element_in(label)[:1] in ("", kind[0]) else ""
+    return "" if contradicted(label, kind) else kind
 
 
 @lru_cache(maxsize=8192)
@@ -241,14 +241,13 @@ def _certainly(label: str, kind: str, formula: frozenset[str], has_labels: bool)
         found = element_of(lambda: "", known(label), known(kind), formula)
     except StructureError:
         return ""
-    symbol, named = found.symbol, element_in(label)
+    symbol = found.symbol
     if symbol in ("D", "T") or found.guessed or found.corrected or found.hydrogens:
         return ""
     if symbol == "O" and hydrogens_of_name(label, bool(formula) and "H" not in formula):
         return ""
-    if (symbol == "W" and not kind) or (kind and has_labels and named[:1] not in ("", symbol[0])):
-        return ""
-    return symbol
+    is_doubtful = bool(kind) and has_labels and contradicted(label, symbol) != ""
+    return "" if is_doubtful or (symbol == "W" and not kind) else symbol
 
 
 class _Images(NamedTuple):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from atomlens.errors import StructureError
 from atomlens.structures.cif.elements import (
     Element,
-    element_in,
+    contradicted,
     element_of,
     hydrogens_of_name,
     species_of,
@@ -35,6 +35,17 @@ MULTIPLICITY_TAGS = (
 )
 _WYCKOFF_TAGS = ("_atom_site_wyckoff_symbol", "_atom_site_wyckoff_letter")
 _GROUP_TAGS = ("_atom_site_disorder_group", "_atom_site_label_alt_id")
+_PLACE_TAGS = (
+    ("_atom_site_label_asym_id", "_atom_site_auth_asym_id"),
+    ("_atom_site_auth_seq_id", "_atom_site_label_seq_id"),
+)
+"""Chain of an mmCIF, and number of the residue in it: alternatives of one exclude each other."""
+_WATERS = frozenset(("HOH", "WAT", "DOD", "H2O"))
+_OF_CHAINS = frozenset(
+    "ALA ARG ASN ASP CYS GLN GLU GLY HIS ILE LEU LYS MET PHE PRO SER THR TRP TYR VAL "
+    "A C G U DA DC DG DT".split()
+)
+"""Residues of proteins and nucleic acids."""
 _LABEL_TAGS = ("_atom_site_label", "_atom_site_label_atom_id", "_atom_site_auth_atom_id")
 
 _MOST_COMPARED = 50
@@ -233,8 +244,7 @@ class Sites:
         doubtful = [
             (self.labels[i], name, e.symbol)
             for i, e in zip(self.rows, found, strict=True)
-            if (name := element_in(self.labels[i]))
-            and name[0] != e.symbol[0]
+            if (name := contradicted(self.labels[i], e.symbol))
             and not (formula and name not in formula)
         ]
         if not doubtful:
@@ -253,7 +263,20 @@ class Sites:
             max(e.hydrogens, hydrogens_of_name(self.labels[i], dry) if e.symbol == "O" else 0)
             for i, e in zip(self.rows, found, strict=True)
         ]
+        residues = [str(self._residues()[i]).upper() for i in self.rows]
+        for k, (residue, e) in enumerate(zip(residues, found, strict=True)):
+            if e.symbol == "O" and residue in _WATERS:
+                own[k] = 2
+        if _OF_CHAINS.intersection(residues) and not {"H", "D"} & {e.symbol for e in found}:
+            self.doubts.append(
+                "its residues have no hydrogens, which most files of proteins and nucleic acids "
+                "leave out; add them"
+            )
         return np.where(self.hydrogens > 0, 0, np.array(own, dtype=float))
+
+    def _residues(self) -> list[Any]:
+        """(n_listed,) names of the residues of an mmCIF, such as HOH."""
+        return self._values("_atom_site_label_comp_id", "_atom_site_auth_comp_id")
 
     def _values(self, *names: str) -> list[Any]:
         """(n_listed,) the values of a column of the atom loop; None where it has none."""
@@ -277,10 +300,14 @@ class Sites:
             return [None] * len(self.rows)
         assemblies = self._values("_atom_site_disorder_assembly")
         groups = [self._values(tag) for tag in _GROUP_TAGS]
+        chains, places = (self._values(*tags) for tags in _PLACE_TAGS)
         found: list[tuple[str, str] | None] = []
         for row in self.rows:
             group = next((g for values in groups if (g := known(values[row]))), "")
-            found.append(None if group in ("", "0") else (known(assemblies[row]), group))
+            alternative = known(groups[1][row])
+            of_residue = f"residue {chains[row]} {places[row]}" if alternative else ""
+            assembly = known(assemblies[row]) or of_residue
+            found.append(None if group in ("", "0") else (assembly, group))
         return found
 
     def name(self, row: int) -> str:
@@ -310,7 +337,23 @@ class Sites:
         """(n_sites, 3) fractional coordinates, also for a file that gives Cartesian ones."""
         if self.axes == "fract":
             return self.coordinates
+        own = _own_axes(self.tags, cell)
+        if own is not None:
+            return np.asarray(self.coordinates @ own[0].T + own[1])
         return np.asarray(np.linalg.solve(cell.T, self.coordinates.T).T)
+
+    def odd_axes(self) -> str:
+        """Return a sentence where a file describes other Cartesian axes than ours, in words."""
+        described = "_atom_sites_cartn_transform_axes"
+        said = " ".join(known(x) for x in column(self.tags, described))
+        if self.axes == "fract" or not said or re.search(_USUAL_AXES, said, re.IGNORECASE):
+            return ""
+        if any(tag.startswith(_MATRIX_TAGS) and tag != described for tag in self.tags):
+            return ""
+        return (
+            f"it describes its Cartesian axes as {short(said)}; a was taken along x and b in the "
+            "plane of x and y"
+        )
 
     def other_coordinates(self, cell: NDArray[np.float64]) -> str:
         """Return a sentence where Cartesian coordinates stand beside others and contradict them.
@@ -434,6 +477,55 @@ class Sites:
             "the structure is disordered; read ordered models of it with --disorder majority or "
             "--disorder enumerate"
         )
+
+
+_USUAL_AXES = r"(?<!\w)a\s*(?:is|axis|vector|=|:|->)?\s*(?:along|\|\||//|parallel(?: to)?)?\s*x\b"
+_MATRIX_TAGS = ("_atom_sites_fract_tran", "_atom_sites_cartn_tran")
+_MATRICES = (
+    ("_atom_sites_{}_tran_matrix_{}{}", "_atom_sites_{}_tran_vector_{}"),
+    ("_atom_sites_{}_transf_matrix[{}][{}]", "_atom_sites_{}_transf_vector[{}]"),
+    ("_atom_sites_{}_transform_mat_{}{}", "_atom_sites_{}_transform_vec_{}"),
+)
+"""As CIF, mmCIF and the newer dictionary of CIF call them."""
+
+
+def _own_axes(
+    tags: Tags, cell: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Return matrix (3, 3) and shift (3,) from a file's Cartesian axes to fractions of its cell.
+
+    None where the file gives none, or those of the usual axes.
+
+    Raises StructureError for a matrix that does not fit the cell.
+    """
+    for kind in ("fract", "cartn"):
+        for matrix_tag, vector_tag in _MATRICES:
+            rows = [
+                [number(*column(tags, matrix_tag.format(kind, i, j))[:1]) for j in "123"]
+                for i in "123"
+            ]
+            shift = [number(*column(tags, vector_tag.format(kind, i))[:1]) or 0.0 for i in "123"]
+            if all(x is not None for row in rows for x in row):
+                return _checked_axes(np.array(rows, dtype=float), np.array(shift), kind, cell)
+    return None
+
+
+def _checked_axes(
+    matrix: NDArray[np.float64], shift: NDArray[np.float64], kind: str, cell: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    back: NDArray[np.float64] = np.zeros((3, 3))
+    if abs(np.linalg.det(matrix)) > 1e-12:
+        back = np.asarray(np.linalg.inv(matrix), dtype=np.float64)
+    if kind == "cartn":
+        matrix, back, shift = back, matrix, -back @ shift
+    metric = cell @ cell.T
+    if np.abs(back.T @ back - metric).max() > 0.02 * np.abs(metric).max():
+        raise StructureError(
+            "the matrix between its Cartesian and its fractional coordinates (_atom_sites_...) "
+            "does not fit the cell; correct the one that is wrong"
+        )
+    is_usual = np.abs(back - cell.T).max() < 0.02 and np.abs(shift).max() < 1e-6
+    return None if is_usual else (matrix, shift)
 
 
 def known(value: Any) -> str:

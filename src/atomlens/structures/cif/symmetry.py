@@ -35,7 +35,7 @@ from atomlens.structures.cif.operations import (
 )
 from atomlens.structures.cif.sites import column, number
 from atomlens.structures.cif.tags import Tags
-from atomlens.structures.records import quiet
+from atomlens.structures.records import quiet, short
 
 _LISTS = (
     ("_space_group_symop_operation_xyz", ""),
@@ -79,6 +79,12 @@ _PARENTS = (
     "_parent_space_group_name_h-m_alt",
 )
 _SYSTEMS = ("_space_group_crystal_system", "_symmetry_cell_setting", "_symmetry_crystal_system")
+
+_ABOUT_GROUPS = ("_space_group_", "_symmetry_")
+_READ_OF_GROUPS = frozenset((*_SYSTEMS, *_COUNTED, *_GROUP_NAMES, *_NUMBERS, *_HALL_NAMES))
+"""Tags about the space group which are asked about by themselves."""
+_TRIVIAL = frozenset(("1", "p1", "-1", "p-1", "ap", "c1", "1p1", "a", "anorthic", "triclinic"))
+"""What such tags say of a crystal without symmetry, or of one that may have none."""
 
 SYMMETRY_TAGS = (_LISTS[0][0], _LISTS[1][0], *_HALL_NAMES, *_GROUP_NAMES, *_NUMBERS, *_SCHOENFLIES)
 """What crystals say of their symmetry that are neither magnetic nor modulated."""
@@ -352,7 +358,17 @@ def _unsaid_symmetry(tags: Tags) -> str:
         for value in _texts(tags, tag)[:1]:
             if value.strip() not in ("1", "P 1", "P1"):
                 return f"the space group {value} of its parent"
+    for tag in tags:
+        is_asked = tag in _READ_OF_GROUPS or tag.endswith(("_id", "_details"))
+        if tag.startswith(_ABOUT_GROUPS) and not is_asked:
+            for value in _texts(tags, tag)[:1]:
+                if _compact(value) not in _TRIVIAL:
+                    return f"{tag} ({short(value)})"
     return ""
+
+
+def _compact(name: str) -> str:
+    return re.sub(r"[\s_:'\"]", "", name).lower()
 
 
 def _judged(filled: Filled) -> list[str]:

@@ -1,0 +1,124 @@
+"""Inputs that other readers take for something else without a word: right, told or refused."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+from atomlens.errors import Failure
+from atomlens.predictor.inputs import read_inputs
+from atomlens.structures.arrays import warnings_of
+from small_cifs import CELL, SITES, cubic
+
+SALT = "Na1 Na 0 0 0\nCl1 Cl .5 .5 .5\n"
+F_CENTRED = "_space_group_IT_number 225\n"
+PLACES = "_atom_site.Cartn_x\n_atom_site.Cartn_y\n_atom_site.Cartn_z\n"
+
+
+def read(path: Path, content: str) -> Atoms | Failure:
+    path.write_text(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return read_inputs([path])[0][0]  # type: ignore[return-value]
+
+
+def said(path: Path, content: str) -> str:
+    """What is said of the only structure of a file: its warnings, or why it is refused."""
+    found = read(path, content)
+    return found.message if isinstance(found, Failure) else "; ".join(warnings_of(found))
+
+
+def cif(rows: str = SALT, more: str = F_CENTRED, loop: str = SITES) -> str:
+    return "data_x\n" + cubic(5.64) + more + loop + rows
+
+
+@pytest.mark.parametrize(
+    ("label", "kind"), [("Co1", "Cr"), ("Sr1", "Sm2+"), ("N1", "C"), ("O2", "F")]
+)
+def test_a_label_of_another_element_is_told(tmp_path: Path, label: str, kind: str) -> None:
+    rows = f"{label} {kind} 0 0 0\nCl1 Cl .5 .5 .5\n"
+    assert f"the label {label} names" in said(tmp_path / "a.cif", cif(rows))
+
+
+@pytest.mark.parametrize(
+    ("label", "kind"), [("Ca1", "C"), ("Cd2", "C"), ("O1", "Fe"), ("B1", "Ti"), ("C1A", "C")]
+)
+def test_a_label_that_may_be_a_name_is_not_told(tmp_path: Path, label: str, kind: str) -> None:
+    rows = f"{label} {kind} 0 0 0\nCl1 Cl .5 .5 .5\n"
+    assert "names" not in said(tmp_path / "a.cif", cif(rows))
+
+
+@pytest.mark.parametrize("kind", ["CN", "CF", "NO", "SG"])
+def test_a_type_of_two_capitals_is_no_element_that_nobody_has_in_a_crystal(
+    tmp_path: Path, kind: str
+) -> None:
+    text = cif(f"X1 {kind} 0 0 0\nNa1 Na .5 .5 .5\n")
+    assert f"'{kind}' is not an element" in said(tmp_path / "a.cif", text)
+
+
+@pytest.mark.parametrize(
+    "tag", ["_space_group_name_H-M_ref 'F m -3 m'", "_space_group_Bravais_type cF"]
+)
+def test_a_group_under_another_tag_is_told_where_no_symmetry_is_given(
+    tmp_path: Path, tag: str
+) -> None:
+    assert "no symmetry of its own" in said(tmp_path / "a.cif", cif(more=tag + "\n"))
+    assert said(tmp_path / "b.cif", cif(more=F_CENTRED + tag + "\n")) == ""
+
+
+TURNED = [[0.0, 0.0, 7.0], [5.0, 0.0, 0.0], [0.0, 6.0, 0.0]]
+"""Columns: a along y, b along z, c along x."""
+
+
+@pytest.mark.parametrize("kind", ["fract", "cartn", "mmcif"])
+def test_cartesian_coordinates_have_the_axes_of_the_file(tmp_path: Path, kind: str) -> None:
+    table = np.array(TURNED) if kind == "cartn" else np.linalg.inv(TURNED)
+    name = {
+        "fract": "_atom_sites_fract_tran_matrix_{}{}",
+        "cartn": "_atom_sites_Cartn_tran_matrix_{}{}",
+        "mmcif": "_atom_sites.fract_transf_matrix[{}][{}]",
+    }[kind]
+    more = "".join(
+        f"{name.format(i + 1, j + 1)} {table[i, j]:.8f}\n" for i in range(3) for j in range(3)
+    )
+    loop = "loop_\n_atom_site.type_symbol\n" + PLACES
+    text = "data_x\n" + CELL.format(5, 6, 7, 90, 90, 90) + more + loop + "Na 1 2 3\nCl 4.5 4.5 6\n"
+    found = read(tmp_path / "a.cif", text)
+    assert isinstance(found, Atoms)
+    np.testing.assert_allclose(found.positions, [[2, 3, 1], [4.5, 0, 4.5]], atol=1e-5)
+    wrong = text.replace("_cell_length_a 5", "_cell_length_a 9")
+    assert "does not fit the cell" in said(tmp_path / "b.cif", wrong)
+
+
+def test_axes_in_words_that_are_not_the_usual_ones_are_told(tmp_path: Path) -> None:
+    text = cif("Na 0 0 0\nCl 2.8 2.8 2.8\n", "{}", "loop_\n_atom_site.type_symbol\n" + PLACES)
+    tag = "_atom_sites_Cartn_transform_axes '{}'\n"
+    odd = text.format(tag.format("c along z, a* along x"))
+    assert "describes its Cartesian axes" in said(tmp_path / "a.cif", odd)
+    usual = text.format(tag.format("a along x, c* along z"))
+    assert said(tmp_path / "b.cif", usual) == ""
+
+
+RESIDUES = (
+    "data_x\nloop_\n_atom_site.type_symbol\n_atom_site.label_atom_id\n_atom_site.label_comp_id\n"
+    "_atom_site.label_asym_id\n_atom_site.label_seq_id\n_atom_site.label_alt_id\n"
+)
+
+
+def test_alternatives_of_a_residue_are_never_all_there(tmp_path: Path) -> None:
+    rows = "C CA GLY A 1 . 0 0 0\nO OA GLY A 1 A 1.2 0 0\nO OB GLY A 1 B -1.2 0 0\n"
+    assert "disorder group A" in said(tmp_path / "a.mmcif", RESIDUES + PLACES + rows)
+
+
+def test_an_mmcif_without_hydrogens_is_told(tmp_path: Path) -> None:
+    water = "O O HOH A 1 . 0 0 0\nO O HOH A 2 . 2.8 0 0\n"
+    assert "4 hydrogens" in said(tmp_path / "a.mmcif", RESIDUES + PLACES + water)
+    chain = "N N GLY A 1 . 0 0 0\nC CA GLY A 1 . 1.45 0 0\n"
+    assert "no hydrogens" in said(tmp_path / "b.mmcif", RESIDUES + PLACES + chain)
+
+
+def test_copies_that_an_mmcif_leaves_to_its_own_operations_are_told(tmp_path: Path) -> None:
+    copies = "loop_\n_struct_ncs_oper.id\n_struct_ncs_oper.code\n1 given\n2 generate\n3 generate\n"
+    assert "2 copies of its atoms" in said(tmp_path / "a.cif", cif(more=F_CENTRED + copies))
