@@ -297,6 +297,18 @@ CASES: dict[str, list[Case]] = {
             "a.xyz",
         ),
         Case("hydrogens far from everything, as in bohr", "2\n\nH 0 0 0\nF 1.73 0 0\n", "a.xyz"),
+        Case(
+            "a flag, an index or an atomic number behind the element",
+            "2\n\nO 0 0.0 0.0 0.0\nH -1 0.96 0.0 0.0\n",
+            "a.xyz",
+        ),
+        Case(
+            "a cell behind the atoms",
+            "2\n\nCs 0 0 0\nCl 2.06 2.06 2.06\nTv 4.12 0 0\nTv 0 4.12 0\nTv 0 0 4.12\n",
+            "a.xyz",
+        ),
+        Case("charge and multiplicity as title", WATER.format("1 2"), "a.xyz"),
+        Case("no bond, as in bohr", "2\n\nC 0 0 0\nO 2.13 0 0\n", "a.xyz"),
         Case("types of LAMMPS", "3\n\n2 0 0 0\n1 0.96 0 0\n1 -0.24 0.93 0\n", "a.xyz"),
         Case("names of atoms: `CA`", "3\n\nN 0 0 0\nCA 1.46 0 0\nC 2 1.42 0\n", "a.xyz"),
         Case("fewer rows than atoms", "5\n\nC 0 0 0\n", "a.xyz"),

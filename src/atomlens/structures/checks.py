@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from atomlens.elements import NONMETALS, SYMBOLS
 from atomlens.errors import StructureError
 from atomlens.machine import compiler, plain, worth_compiling
+from atomlens.structures.arrays import has_made_geometry
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -74,6 +75,13 @@ STRETCHED_NOTICE = (
     "no hydrogen has a neighbour within 1.4 Å, so the coordinates may be in bohr; check the unit, "
     "which must be Å"
 )
+
+UNBOUND_NOTICE = (
+    "no two of its atoms are within the length of a bond, and all would be if the coordinates were "
+    "in bohr; check the unit, which must be Å"
+)
+_NO_BOND, _BOND_IN_BOHR = 1.35, 2.3
+"""Sums of covalent radii; 0.71 to 1.2 of them in Å, if given in bohr."""
 
 LARGEST_LENGTH = 1e6
 """Å; larger coordinates are rubbish and would overflow later."""
@@ -267,7 +275,9 @@ def doubtful_distance(atoms: "Atoms") -> str:
     if near == 1:
         return _about_lone_atoms(atoms, cell, pbc)
     if near == 0:
-        said = STRETCHED_NOTICE if is_stretched(atoms) else _about_loneliness(atoms, cell, pbc)
+        said = STRETCHED_NOTICE if is_stretched(atoms) else ""
+        said = said or (UNBOUND_NOTICE if _is_stretched_without_hydrogen(atoms) else "")
+        said = said or _about_loneliness(atoms, cell, pbc)
         return said or _about_lone_atoms(atoms, cell, pbc)
     if looks_like_nm(atoms):
         return NM_NOTICE
@@ -331,6 +341,25 @@ def is_stretched(atoms: "Atoms") -> bool:
     pairs = pairs_within(atoms.positions, np.zeros((3, 3)), atoms.pbc, 3.0)
     nearest = pairs.distances[np.isin(pairs.first, hydrogens)].min(initial=np.inf)
     return bool(1.4 < nearest < 3.0)
+
+
+def _is_stretched_without_hydrogen(atoms: "Atoms") -> bool:
+    """Say whether a molecule without hydrogens has no bond, and has them if its lengths are bohr.
+
+    Parts of a salt that were set apart here are no such molecule.
+    """
+    from ase.data import covalent_radii
+
+    n = len(atoms)
+    are_bonding = np.isin(atoms.numbers, sorted(NONMETALS - {1, *_GASES})).all()
+    if not 1 < n <= _FEW_ATOMS or atoms.pbc.any() or not are_bonding or has_made_geometry(atoms):
+        return False
+    between = atoms.positions[:, None] - atoms.positions[None]
+    sums = covalent_radii[atoms.numbers][:, None] + covalent_radii[atoms.numbers][None]
+    ratios = np.linalg.norm(between, axis=2) / sums
+    np.fill_diagonal(ratios, np.inf)
+    nearest = ratios.min(axis=1)
+    return bool(nearest.min() > _NO_BOND and nearest.max() < _BOND_IN_BOHR)
 
 
 class OverlappingPairs(NamedTuple):

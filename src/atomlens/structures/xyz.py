@@ -25,7 +25,7 @@ from atomlens.structures.records import (
     reason,
     short,
 )
-from atomlens.structures.xyz_comment import Comment, read_comment
+from atomlens.structures.xyz_comment import Comment, charge_and_multiplicity, read_comment
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -106,8 +106,21 @@ def _frames(text: str, n_before: int = 0) -> Iterator[_Frame | str]:
             )
             start = end + more
             continue
+        behind = next((k for k in range(end, len(lines)) if lines[k].strip()), end)
+        if behind < len(lines) and _CELL_BEHIND.match(lines[behind]):
+            yield (
+                f"line {n_before + behind + 1} ({short(lines[behind].strip())}) begins a cell "
+                'behind the atoms; write it into the title, Lattice="..." of nine numbers'
+            )
+            return
         yield _Frame(lines[start + 1] if start + 1 < len(lines) else "", rows, number)
         start = end
+
+
+_CELL_BEHIND = re.compile(
+    r"\s*(?:tv|vec_?\d|[%#@]?\s*(?:pbc|cell|lattice|box|cryst1)|(?:lattice_)?vectors?)\b", re.I
+)
+"""Vectors of a cell as some programs write them behind the atoms."""
 
 
 def _count(line: str) -> int | None:
@@ -140,6 +153,10 @@ def _build(frame: _Frame) -> "Atoms":
     columns = _usual_columns(properties[1]) if properties else _DEFAULT_COLUMNS
     _check_columns(frame, columns)
     _check_both_elements(frame, columns)
+    if properties:
+        _check_types(frame, properties[1], columns)
+    else:
+        _refuse_a_number_before_the_positions(frame)
     names = _Names(list(frame.rows), False, False, (), ())
     if columns.startswith("species:S:1"):
         names = _with_elements(frame)
@@ -158,6 +175,10 @@ def _build(frame: _Frame) -> "Atoms":
     _place(atoms, said)
     for doubt in said.doubts:
         add_warning(atoms, doubt)
+    charge, multiplicity = charge_and_multiplicity(frame.comment, int(atoms.numbers.sum()))
+    for key, value, usual in (("charge", charge, 0), ("multiplicity", multiplicity, 1)):
+        if value != usual:
+            atoms.info.setdefault(key, value)
     if names.has_deuterium:
         add_warning(atoms, DEUTERIUM_NOTICE)
     _doubt_geometry(atoms, names, frame)
@@ -172,6 +193,46 @@ def _check_columns(frame: _Frame, columns: str) -> None:
         raise StructureError(
             f"line {frame.line + 1} announces {sum(numbers)} columns (Properties), and line "
             f"{frame.line + 2} has {n_words}; correct one of them"
+        )
+
+
+def _check_types(frame: _Frame, given: str, columns: str) -> None:
+    """Refuse types of LAMMPS in a column of whole numbers that is called ``species``."""
+    found = re.search(r"(?:^|:)(?:species|elements?|symbols?|atom):I:1", given, re.IGNORECASE)
+    if found is None:
+        return
+    words = columns.split(":")
+    before = [int(n) for name, n in zip(words[::3], words[2::3], strict=False) if name != "Z"]
+    place = sum(before[: words[::3].index("Z")])
+    cells = [row.split()[place : place + 1] for row in frame.rows]
+    _refuse_types(frame, {int(word) for cell in cells for word in cell if word.isdecimal()})
+
+
+def _refuse_a_number_before_the_positions(frame: _Frame) -> None:
+    """Refuse rows in which a flag, an index or an atomic number stands before the coordinates.
+
+    Gaussian writes a flag there (``H -1 0.96 0.0 0.0``), GAMESS the atomic number, Molden both.
+    Read as coordinates, all would be one column off.
+    """
+    rows = [row.split() for row in frame.rows]
+    if any(len(row) < 5 for row in rows):
+        return
+    seconds = [row[1] for row in rows]
+    symbols = [row[0].capitalize() for row in rows]
+    are_whole = all(re.fullmatch(r"[-+]?\d+", word) for word in seconds)
+    has_point = ["." in word for row in rows for word in row[2:5]]
+    are_flags = set(seconds) in ({"-1"}, {"0", "-1"}) and any(has_point)
+    are_counted = len(rows) > 1 and seconds == [str(i + 1) for i in range(len(rows))]
+    protons = [re.fullmatch(r"(\d+)(?:\.0*)?", word) for word in seconds]
+    are_protons = all(
+        n is not None and symbol in SYMBOLS and SYMBOLS.index(symbol) == int(n[1])
+        for n, symbol in zip(protons, symbols, strict=True)
+    )
+    if (are_whole and all(has_point)) or are_flags or are_counted or are_protons:
+        raise StructureError(
+            f"line {frame.line + 2} ({short(frame.rows[0].strip())}) has a number between the "
+            "element and the coordinates that looks like a flag, an index or an atomic number; "
+            "remove that column, or name all columns with Properties"
         )
 
 

@@ -128,13 +128,58 @@ def read_comment(text: str) -> Comment:
             f"its title gives a, b and c, which may be those of a cell ({short(text.strip())}); it "
             "was read as a molecule"
         )
-    if cell is None and re.fullmatch(
-        rf"\s*(?:{_NUMBER}[\s,]+){{5}}(?:(?:{_NUMBER}[\s,]+){{3}})?"
-        rf"{_NUMBER}\s*",
-        text,
-    ):
+    if cell is None and not doubts and _holds_numbers_of_a_cell(text):
         doubts.append("its title is a row of numbers that may be a cell; it was read as a molecule")
     return Comment(plain, cell, pbc, unit, scaled, tuple(doubts))
+
+
+_RUN = re.compile(rf"(?<![\w.=\"'{{(\[-]){_NUMBER}(?:[\s,]+{_NUMBER}){{2,}}(?![\w.])")
+_LEAST_LENGTH = 1.5
+"""Å; no cell is shorter."""
+
+
+def _holds_numbers_of_a_cell(text: str) -> bool:
+    """Say whether a title has numbers in a row such as those of a cell.
+
+    Nine, lengths and angles, or the three edges of a box if there is nothing else.
+    """
+    for run in _RUN.finditer(text):
+        numbers = [float(w.lower().replace("d", "e")) for w in re.findall(_NUMBER, run[0])]
+        if len(numbers) == 9 and "=" not in text:
+            return True
+        is_whole = run[0] == text.strip()
+        if len(numbers) == 6 and (is_whole or _are_lengths_and_angles(numbers)):
+            return True
+        is_box = len(numbers) == 3 and min(numbers) > _LEAST_LENGTH and run[0].count(".") == 3
+        if is_whole and is_box:
+            return True
+    return False
+
+
+def _are_lengths_and_angles(numbers: list[float]) -> bool:
+    return min(numbers[:3]) > _LEAST_LENGTH and all(30 <= angle <= 150 for angle in numbers[3:])
+
+
+_CHARGE = re.compile(r"(?<![\w.])(?:total|net)?[ _]?charge\s*[:= ]\s*([-+]?\d{1,2})(?![\w.])", re.I)
+_MULTIPLICITY = re.compile(
+    r"(?<![\w.])(?:spin)?[ _]?mult(?:iplicity)?\s*[:= ]\s*(\d{1,2})(?![\w.])", re.I
+)
+
+
+def charge_and_multiplicity(text: str, n_protons: int) -> tuple[int, int]:
+    """Return charge and multiplicity of a title such as ``-1 2`` or ``charge: -1``; 0 and 1 else.
+
+    Two bare numbers count if so many electrons can have that multiplicity.
+
+    Args:
+        text: The title.
+        n_protons: The atomic numbers of all atoms, added up.
+    """
+    bare = re.fullmatch(r"\s*([-+]?\d{1,2})[\s,]+([1-9])\s*", text)
+    if bare and (n_protons - int(bare[1]) - int(bare[2]) + 1) % 2 == 0:
+        return int(bare[1]), int(bare[2])
+    charge, multiplicity = _CHARGE.search(text), _MULTIPLICITY.search(text)
+    return int(charge[1]) if charge else 0, int(multiplicity[1]) if multiplicity else 1
 
 
 def _refuse_twice(text: str) -> None:

@@ -122,3 +122,65 @@ def test_an_mmcif_without_hydrogens_is_told(tmp_path: Path) -> None:
 def test_copies_that_an_mmcif_leaves_to_its_own_operations_are_told(tmp_path: Path) -> None:
     copies = "loop_\n_struct_ncs_oper.id\n_struct_ncs_oper.code\n1 given\n2 generate\n3 generate\n"
     assert "2 copies of its atoms" in said(tmp_path / "a.cif", cif(more=F_CENTRED + copies))
+
+
+def xyz(rows: str, title: str = "") -> str:
+    return f"{rows.count(chr(10))}\n{title}\n{rows}"
+
+
+PAIR = "Cs 0 0 0\nCl 2.06 2.06 2.06\n"
+WATER = "O 0 0 0\nH .96 0 0\nH -.24 .93 0\n"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "O 0 0.0 0.0 0.0\nH -1 0.96 0 0\nH -1 -0.24 0.93 0\n",  # Gaussian: frozen atoms
+        "O 8.0 0.0 0.0 0.0\nH 1.0 0.96 0.0 0.0\nH 1.0 -0.24 0.93 0.0\n",  # GAMESS
+        "O 1 8 0.0 0.0 0.0\nH 2 1 0.96 0.0 0.0\nH 3 1 -0.24 0.93 0.0\n",  # Molden
+        "O 7 0.0 0.0 0.0\nH 7 0.96 0.0 0.0\n",
+    ],
+)
+def test_a_number_before_the_positions_is_no_coordinate(tmp_path: Path, rows: str) -> None:
+    assert "between the element and the coordinates" in said(tmp_path / "a.xyz", xyz(rows))
+
+
+def test_whole_coordinates_beside_charges_are_coordinates(tmp_path: Path) -> None:
+    rows = "O 0 0 0 -0.8\nH 0 0.96 0 0.4\nH 0 -0.24 0.93 0.4\n"
+    assert said(tmp_path / "a.xyz", xyz(rows)) == ""
+
+
+@pytest.mark.parametrize("behind", ["Tv 4 0 0\nTv 0 4 0\nTv 0 0 4\n", "VEC1 4 0 0\n", "%PBC\n"])
+def test_a_cell_behind_the_atoms_is_not_passed_over(tmp_path: Path, behind: str) -> None:
+    assert "begins a cell behind the atoms" in said(tmp_path / "a.xyz", xyz(PAIR) + "\n" + behind)
+
+
+@pytest.mark.parametrize("title", ["CRYSTAL 4.12 4.12 4.12 90 90 90", "4.12 4.12 4.12"])
+def test_a_title_of_lengths_may_be_a_cell(tmp_path: Path, title: str) -> None:
+    assert "may be a cell" in said(tmp_path / "a.xyz", xyz(PAIR, title))
+
+
+@pytest.mark.parametrize("title", ["0 1", "-76.4", "3 12 5", "1 2 3 4 5", "HF -1.2 -1.3 -1.4"])
+def test_other_numbers_of_a_title_are_no_cell(tmp_path: Path, title: str) -> None:
+    assert said(tmp_path / "a.xyz", xyz(WATER, title)) == ""
+
+
+@pytest.mark.parametrize("title", ["1 2", "charge: 1, multiplicity: 2", "Charge 1 mult 2"])
+def test_charge_and_multiplicity_of_a_title_are_told(tmp_path: Path, title: str) -> None:
+    assert "charge of +1 and unpaired electrons (1)" in said(tmp_path / "a.xyz", xyz(WATER, title))
+
+
+def test_types_in_a_column_called_species_are_no_atomic_numbers(tmp_path: Path) -> None:
+    title = 'Lattice="4 0 0 0 4 0 0 0 4" Properties=tag:I:1:species:I:1:pos:R:3'
+    text = xyz("9 1 0 0 0\n9 2 2 2 2\n", title)
+    assert "types of LAMMPS" in said(tmp_path / "a.xyz", text)
+
+
+@pytest.mark.parametrize("rows", ["C 0 0 0\nO 2.13 0 0\n", "O 0 0 0\nO 2.28 0 0\n"])
+def test_a_molecule_without_hydrogen_in_bohr_is_told(tmp_path: Path, rows: str) -> None:
+    assert "were in bohr" in said(tmp_path / "a.xyz", xyz(rows))
+
+
+@pytest.mark.parametrize("rows", ["N 0 0 0\nN 1.1 0 0\n", "Ar 0 0 0\nAr 3.8 0 0\n", PAIR])
+def test_molecules_in_angstrom_are_not_told(tmp_path: Path, rows: str) -> None:
+    assert "bohr" not in said(tmp_path / "a.xyz", xyz(rows))
