@@ -4,8 +4,9 @@ Coordinates come from ETKDG (Riniker and Landrum, J. Chem. Inf. Model. 55, 2562,
 fixed seed, relaxed with MMFF94 or else UFF. They depend on the molecule alone: its canonical
 SMILES is embedded, whatever order its atoms were given in, and of two mirror images one is the
 reflection of the other. Centres with five and more neighbours, which the force fields do not
-know, get the polyhedron of VSEPR. What is made is tried before it is used: no bond is far from
-the sum of its radii, no two atoms lie on one another; else other ways are tried.
+know, and metals of few neighbours get the polyhedron of VSEPR. What is made is tried before it is
+used: no bond is far from the sum of its radii, no two atoms lie on one another, alike bonds of a
+metal are about as long; else other ways are tried.
 """
 
 from itertools import combinations
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.elements import NONMETALS, SYMBOLS
+from atomlens.elements import ATOMIC_NUMBERS, NONMETALS, SYMBOLS
 from atomlens.errors import StructureError
 from atomlens.structures.records import reason
 
@@ -33,10 +34,42 @@ _OF_MULTIPLE_BONDS = {2.0: 0.87, 3.0: 0.78}
 _SHORTEST_H_H = 1.2
 """Å"""
 
+_ALIKE = 1.12
+"""The longest bond of a metal to bare atoms of one element in its shortest."""
+
 _SQUARE_PLANAR = frozenset((46, 78, 79))
 """Pd, Pt, Au with four neighbours."""
-_LINEAR = frozenset((29, 30, 47, 48, 79, 80))
-"""Cu, Zn, Ag, Cd, Au, Hg with two neighbours that bear nothing."""
+_LINEAR = frozenset((4, 12, 29, 30, 47, 48, 79, 80))
+"""Be, Mg, Cu, Zn, Ag, Cd, Au, Hg with two neighbours."""
+_OF_FLUORIDES = {
+    ATOMIC_NUMBERS[symbol]: float(length)
+    for symbol, length in (
+        entry.split(":")
+        for entry in (
+            "Be:1.37 Mg:1.75 Al:1.63 Sc:1.84 Ti:1.75 V:1.71 Cr:1.70 Ga:1.71 Y:2.02 Zr:1.90 Nb:1.88 "
+            "Mo:1.82 Tc:1.81 In:1.87 La:2.13 Hf:1.91 Ta:1.86 W:1.83 Re:1.83 Th:2.12 Pa:2.03 U:2.00 "
+            "Np:1.98 Pu:1.97"
+        ).split()
+    )
+}
+"""Å, bonds of metals in their highest states to fluorine, to about 0.05; after M. Hargittai, Chem.
+Rev. 100, 2233 (2000). Sums of radii are 0.1 to 0.4 longer."""
+_OF_HALOGENS = {9: 0.0, 17: 0.43, 35: 0.59, 53: 0.81}
+"""Å, what other halogens add to that."""
+_OF_A_CHARGE = 0.055
+"""Å, what each negative charge adds."""
+_ELECTRONS_OF_METALS = {
+    **dict.fromkeys((4, 12), 2),
+    **dict.fromkeys((13, 21, 31, 39, 49, 57), 3),
+    **dict.fromkeys((22, 40, 72), 4),
+    **dict.fromkeys((23, 41, 73), 5),
+    **dict.fromkeys((24, 42, 74), 6),
+    **dict.fromkeys((43, 75), 7),
+}
+"""Outer ones of metals whose highest state uses them all, or all but one."""
+_ACTINIDES = frozenset(range(90, 95))
+_OF_ACTINYLS = 1.77
+"""Å, a double bond of U, Np, Pu to oxygen, of which two stand opposite to each other."""
 _OUTER_ELECTRONS = {
     **dict.fromkeys((15, 33, 51, 83), 5),
     **dict.fromkeys((16, 34, 52), 6),
@@ -254,7 +287,7 @@ def _embedded(molecule: Any, what: str, conformer: int) -> NDArray[np.float64]:
             continue
         for relaxed in (_relaxed(made, centres), made):
             positions = _snapped(relaxed, centres)
-            problem = geometry_problem(relaxed, positions)
+            problem = geometry_problem(relaxed, positions) or _uneven(relaxed, positions)
             if not problem:
                 return positions
     if not problem:
@@ -377,9 +410,29 @@ def _polyhedron(atom: Any) -> list[tuple[float, float, float]] | None:
     orders = [bond.GetBondTypeAsDouble() for bond in atom.GetBonds()]
     if n == 4 and max(orders) >= 2 and (number not in NONMETALS or number == 54):
         return _TETRAHEDRON
-    if n == 2 and number in _LINEAR and all(a.GetDegree() == 1 for a in atom.GetNeighbors()):
+    if atom.IsInRing():
+        return None
+    bare = all(a.GetDegree() == 1 for a in atom.GetNeighbors())
+    if n == 4 and (
+        (bare and _is_high(atom)) or number == 82
+    ):  # the force fields have no Pb of four
+        return _TETRAHEDRON
+    if n == 3 and bare and _is_high(atom):
+        return _TRIANGLE
+    if n == 2 and (number in _LINEAR or (number in _ACTINIDES and min(orders) >= 2)):
         return _AXIS
     return None
+
+
+def _is_high(atom: Any) -> bool:
+    """Say whether a metal uses its outer electrons, or all but one, and bonds to it are short."""
+    number = atom.GetAtomicNum()
+    bonds = sum(bond.GetBondTypeAsDouble() for bond in atom.GetBonds())
+    outer = _ELECTRONS_OF_METALS.get(number)
+    if outer is None:
+        return number in _ACTINIDES and bonds + atom.GetFormalCharge() >= 4
+    left = outer - atom.GetFormalCharge() - bonds
+    return bool(left in ((0, 1) if outer > 3 else (0,)))
 
 
 def _lone_pairs(atom: Any) -> int:
@@ -400,10 +453,28 @@ def _bond_length(atom: Any, other: Any) -> float:
     total = float(covalent_radii[one] + covalent_radii[two])
     bond = atom.GetOwningMol().GetBondBetweenAtoms(atom.GetIdx(), other.GetIdx())
     order = 1.0 if bond is None else bond.GetBondTypeAsDouble()
+    if bond is not None:
+        for metal, bare in ((atom, other), (other, atom)):
+            known = _known_length(metal, bare, order)
+            if known is not None:
+                return known
     total *= _OF_MULTIPLE_BONDS.get(order, 1.0)
     if one not in NONMETALS or two not in NONMETALS:
         return 0.96 * total
     return total - (0.05 if 9 in (one, two) else 0.0)
+
+
+def _known_length(metal: Any, bare: Any, order: float) -> float | None:
+    """Return the length of a metal's bond to a bare halogen or oxygen, Å; None if not known."""
+    number, end = metal.GetAtomicNum(), bare.GetAtomicNum()
+    if bare.GetDegree() > 1 or not _is_high(metal):
+        return None
+    if order == 2 and end == 8 and number in _ACTINIDES:
+        return _OF_ACTINYLS
+    if order == 1 and number in _OF_FLUORIDES and end in _OF_HALOGENS:
+        charge = max(0, -metal.GetFormalCharge())
+        return _OF_FLUORIDES[number] + _OF_HALOGENS[end] + _OF_A_CHARGE * charge
+    return None
 
 
 def _has_stereo(atom: Any) -> bool:
@@ -471,7 +542,51 @@ def _snapped(molecule: Any, centres: list[_Centre]) -> NDArray[np.float64]:
         for i, place in zip(centre.neighbours, ideal, strict=True):
             if molecule.GetAtomWithIdx(i).GetDegree() == 1:
                 positions[i] = place
+            elif len(centre.neighbours) == 2:
+                branch = _branch(molecule, i, centre.atom)
+                turn = _rotation(*(x - positions[centre.atom] for x in (positions[i], place)))
+                positions[branch] = place + (positions[branch] - positions[i]) @ turn.T
     return positions
+
+
+def _branch(molecule: Any, start: int, centre: int) -> list[int]:
+    """Return the atoms that hang on one neighbour of a centre, which is in no ring."""
+    found, waiting = {start}, [start]
+    while waiting:
+        for other in molecule.GetAtomWithIdx(waiting.pop()).GetNeighbors():
+            if other.GetIdx() != centre and other.GetIdx() not in found:
+                found.add(other.GetIdx())
+                waiting.append(other.GetIdx())
+    return sorted(found)
+
+
+def _rotation(before: NDArray[np.float64], after: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the matrix (3, 3) that turns one direction into another, less than half a turn."""
+    one, two = before / np.linalg.norm(before), after / np.linalg.norm(after)
+    x, y, z = np.cross(one, two)
+    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    return np.asarray(np.eye(3) + cross + cross @ cross / (1.0 + one @ two))
+
+
+def _uneven(molecule: Any, positions: NDArray[np.float64]) -> str:
+    """Say which bonds of a metal to bare atoms of one element differ as no molecule's do."""
+    for atom in molecule.GetAtoms():
+        if atom.GetAtomicNum() in NONMETALS or atom.GetDegree() in (5, 7):
+            continue
+        alike: dict[tuple[int, str, int], list[float]] = {}
+        for bond in atom.GetBonds():
+            other = bond.GetOtherAtom(atom)
+            if other.GetDegree() == 1:
+                key = (other.GetAtomicNum(), str(bond.GetBondType()), other.GetFormalCharge())
+                length = np.linalg.norm(positions[atom.GetIdx()] - positions[other.GetIdx()])
+                alike.setdefault(key, []).append(float(length))
+        for (number, _, _), lengths in alike.items():
+            if max(lengths) > _ALIKE * min(lengths):
+                return (
+                    f"bonds of {atom.GetSymbol()} to {SYMBOLS[number]} are from "
+                    f"{min(lengths):.2f} to {max(lengths):.2f} Å long"
+                )
+    return ""
 
 
 def geometry_problem(

@@ -11,7 +11,7 @@ from rdkit import Chem
 from rdkit.Chem import rdDepictor
 
 from atomlens.structures import read_structures, to_atoms
-from atomlens.structures.embedding import geometry_problem
+from atomlens.structures.embedding import _uneven, geometry_problem
 from atomlens.structures.records import quiet
 
 
@@ -90,6 +90,48 @@ def test_centres_with_many_neighbours_have_their_polyhedron(smiles: str) -> None
     assert bonds.min() > shortest
     assert bonds.max() < longest
     assert min(atoms.get_distance(i, j) for i in others for j in others if i < j) > contact
+
+
+# gas-phase bond lengths; M. Hargittai, Chem. Rev. 100, 2233 (2000), and of uranyl from crystals
+OF_METALS = {
+    "Cl[Hf](Cl)(Cl)Cl": (2.32, 109.5),
+    "F[Ta](F)(F)(F)F": (1.86, None),
+    "Cl[W](Cl)(Cl)(Cl)(Cl)Cl": (2.29, None),
+    "F[Np](F)(F)(F)(F)F": (1.98, None),
+    "Br[Al](Br)Br": (2.22, 120.0),
+    "Cl[Ga](Cl)Cl": (2.11, 120.0),
+    "F[Be]F": (1.37, 180.0),
+    "O=[Np+]=O": (1.80, 180.0),
+    "F[Zr-2](F)(F)(F)(F)F": (2.00, None),
+    "Cl[Th](Cl)(Cl)Cl": (2.57, 109.5),
+    "C[Zn]C": (1.93, 180.0),
+    "C[Hg]C": (2.08, 180.0),
+    "c1ccccc1[Hg]c1ccccc1": (2.09, 180.0),
+    "C[Mg]Cl": (2.15, 180.0),
+}
+
+
+@pytest.mark.parametrize("smiles", OF_METALS)
+def test_bonds_of_metals_are_as_long_as_measured_and_alike(smiles: str) -> None:
+    length, angle = OF_METALS[smiles]
+    atoms = made(smiles)
+    metal = np.where(np.isin(atoms.numbers, [1, 6, 8, 9, 17, 35]), 0, atoms.numbers)
+    centre = int(np.argmax(metal))
+    near = atoms.get_distances(centre, range(len(atoms))) < 2.75
+    others = [i for i, z in enumerate(atoms.numbers) if i != centre and z > 1 and near[i]]
+    bonds = atoms.get_distances(centre, others)
+    assert bonds == pytest.approx(length, abs=0.1)
+    assert np.ptp(bonds) < 0.03
+    if angle is not None:
+        assert atoms.get_angle(others[0], centre, others[1]) == pytest.approx(angle, abs=1)
+
+
+def test_bonds_of_a_metal_that_differ_without_a_reason_are_seen() -> None:
+    molecule = Chem.MolFromSmiles("Cl[Ti](Cl)(Cl)Cl")
+    positions = made("Cl[Ti](Cl)(Cl)Cl").positions
+    assert _uneven(molecule, positions) == ""
+    positions[0] = 1.2 * (positions[0] - positions[1]) + positions[1]
+    assert "bonds of Ti to Cl are from 2.18 to 2.62 Å long" in _uneven(molecule, positions)
 
 
 def test_six_neighbours_stand_at_right_angles_and_five_around_an_axis() -> None:
