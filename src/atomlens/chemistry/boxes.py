@@ -94,8 +94,21 @@ def touching_radii(numbers: NDArray[np.integer], reach: float) -> NDArray[np.flo
     return found
 
 
+def bonded_radii(numbers: NDArray[np.integer], reach: float) -> NDArray[np.float64]:
+    """(n_atoms,) Å; two atoms nearer than the sum of these are bonded, and so touch.
+
+    Args:
+        numbers: (n_atoms,) elements.
+        reach: Å; see `without_box`.
+    """
+    found: NDArray[np.float64] = np.minimum(
+        REACH * radii_of(numbers), touching_radii(numbers, reach)
+    )
+    return found
+
+
 def without_box(
-    structure: Structure, reach: float, near: Near | None = None
+    structure: Structure, reach: float, near: Near | None = None, *, is_dense: bool = False
 ) -> tuple[Structure, str]:
     """Return a molecule without the periodic box that it stands alone in, and what was done.
 
@@ -107,13 +120,15 @@ def without_box(
     Args:
         structure: One that repeats in some direction.
         reach: Å; atoms of a molecule that are farther apart are no neighbours in its graph.
-        near: All pairs nearer than the sum of their `touching_radii`, if somebody has found them.
+        near: All pairs nearer than the sum of their `touching_radii`, if somebody has found them;
+            of `bonded_radii` for what is dense.
+        is_dense: It is known that touching atoms connect it to its own periodic image.
     """
     numbers = structure.atomic_numbers
     touching = touching_radii(numbers, reach)
-    parts = finite_parts(structure, touching, near)
+    parts = None if is_dense else finite_parts(structure, touching, near)
     if parts is None:
-        by_bonds = finite_parts(structure, np.minimum(REACH * radii_of(numbers), touching), near)
+        by_bonds = finite_parts(structure, bonded_radii(numbers, reach), near)
         if by_bonds is None or by_bonds.n_parts == len(numbers):
             return structure, ""
         return structure, (

@@ -128,11 +128,7 @@ class KernelBuilder(GraphBuilder):
 
     def _sift(self, structures: StructureArrays) -> tuple[NDArray[np.int64], dict[int, str]]:
         """Return which structures the loop can take, and what is wrong with the others."""
-        odd = structures.is_formula | (structures.n_atoms == 0)
-        bad_rows = ~_in_range(structures.positions).all(axis=1)
-        odd[np.searchsorted(structures.offsets, np.flatnonzero(bad_rows), side="right") - 1] = True
-        bad_vectors = ~_in_range(structures.cells).all(axis=2)
-        odd |= (bad_vectors & structures.pbc).any(axis=1)
+        odd = ~searchable(structures)
         reasons: dict[int, str] = {}
         for index in np.flatnonzero(odd):
             structure = structures[int(index)]
@@ -211,6 +207,16 @@ def _alone(structure: Structure) -> StructureArrays:
         names=(structure.name,),
         is_formula=np.array([structure.is_formula]),
     )
+
+
+def searchable(structures: StructureArrays) -> NDArray[np.bool_]:
+    """(n,) which structures have atoms at places that a search can handle."""
+    odd = structures.is_formula | (structures.n_atoms == 0)
+    bad_rows = ~_in_range(structures.positions).all(axis=1)
+    odd[np.searchsorted(structures.offsets, np.flatnonzero(bad_rows), side="right") - 1] = True
+    bad_vectors = ~_in_range(structures.cells).all(axis=2)
+    odd |= (bad_vectors & structures.pbc).any(axis=1)
+    return ~odd
 
 
 def unusable(structure: Structure) -> str:

@@ -449,14 +449,18 @@ _MANY_PERIODIC = 20
 """From so many on the compiled search for neighbours pays, though it may have to be compiled."""
 
 
-def pairs_in_touch(structure: Structure, reach: float) -> "Near | None":
-    """Return the pairs that `without_box` asks for, a tenth as dear as it finds them by itself."""
-    from atomlens.chemistry.boxes import Near, touching_radii
+def pairs_within(structure: Structure, radii: NDArray[np.float64]) -> "Near | None":
+    """Return the pairs that `without_box` asks for, a tenth as dear as it finds them by itself.
+
+    Args:
+        structure: One that repeats in some direction.
+        radii: (n_atoms,) Å; twice the largest is how far is looked.
+    """
+    from atomlens.chemistry.boxes import Near
     from atomlens.neighbors.radius import RadiusBuilder
 
-    cutoff = 2 * float(touching_radii(structure.atomic_numbers, reach).max())
     try:
-        found = RadiusBuilder(cutoff=cutoff).edges(structure)
+        found = RadiusBuilder(cutoff=2 * float(radii.max())).edges(structure)
     except GraphError:  # it has its own words for what is wrong
         return None
     return Near(found.target, found.source, found.distances, found.images)
@@ -471,19 +475,36 @@ def without_boxes(inputs: Inputs, reach: float) -> Inputs:
     """
     from atomlens.chemistry.boxes import without_box
 
-    periodic = inputs.structures.pbc.any(axis=1) & ~inputs.structures.is_formula
-    if not periodic.any():
-        return inputs
-    structures, remarks = list(inputs.structures), [""] * len(inputs.structures)
-    is_many = periodic.sum() >= _MANY_PERIODIC
-    for index in np.flatnonzero(periodic).tolist():
-        near = pairs_in_touch(structures[index], reach) if is_many else None
-        structures[index], remarks[index] = without_box(structures[index], reach, near)
+    given = inputs.structures
+    periodic = np.flatnonzero(given.pbc.any(axis=1) & ~given.is_formula)
+    if len(periodic) < _MANY_PERIODIC:
+        found = {index: without_box(given[index], reach) for index in periodic.tolist()}
+    else:
+        found = dict(_of_many(given, periodic, reach))
+    remarks = [found[index][1] if index in found else "" for index in range(len(given))]
     if not any(remarks):  # as of crystals, the most of what repeats: nothing to lay out anew
         return inputs
+    structures = [found[index][0] if remarks[index] else one for index, one in enumerate(given)]
     return replace(
         inputs, structures=StructureArrays.from_structures(structures), remarks=tuple(remarks)
     )
+
+
+def _of_many(
+    given: StructureArrays, periodic: NDArray[np.int64], reach: float
+) -> Iterator[tuple[int, tuple[Structure, str]]]:
+    """Yield what `without_box` returns of those that bonds do not plainly make endless."""
+    from atomlens.chemistry.boxes import bonded_radii, touching_radii, without_box
+    from atomlens.neighbors.endless import plainly_endless
+
+    chosen = given.subset(periodic)
+    bonded = plainly_endless(chosen, bonded_radii(chosen.atomic_numbers, reach))
+    rest = given.subset(periodic[~bonded])
+    dense = plainly_endless(rest, touching_radii(rest.atomic_numbers, reach))
+    for index, structure, is_dense in zip(periodic[~bonded].tolist(), rest, dense, strict=True):
+        radii = (bonded_radii if is_dense else touching_radii)(structure.atomic_numbers, reach)
+        near = pairs_within(structure, radii)
+        yield index, without_box(structure, reach, near, is_dense=bool(is_dense))
 
 
 def build_graphs(

@@ -5,9 +5,9 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, graphene, molecule
 
-from atomlens.chemistry.boxes import without_box
-from atomlens.predictor.inputs import pairs_in_touch
-from atomlens.structures.arrays import structure_of
+from atomlens.chemistry.boxes import touching_radii, without_box
+from atomlens.predictor.inputs import gather, pairs_within, without_boxes
+from atomlens.structures.arrays import StructureArrays, structure_of
 
 REACH = 4.0
 
@@ -84,12 +84,45 @@ def test_a_box_must_be_wider_than_the_graph_reaches() -> None:
     assert "stands alone" in without_box(structure_of(water(13)), 1e6)[1]
 
 
-@pytest.mark.parametrize("atoms", [water(5), water(8), in_slanted_cell(), bulk("Cs"), graphene()])
+MANY = [
+    water(5),
+    water(8),
+    wrapped(water(20)),
+    in_slanted_cell(),
+    beside(water(7), 3.5),
+    beside(water(20), 9.0),
+    bulk("Cs"),
+    bulk("Ar", "fcc", 5.3),
+    graphene(vacuum=9.0),
+    molecule("CH4"),
+]
+
+
+@pytest.mark.parametrize("atoms", MANY)
 def test_of_many_structures_the_compiled_search_says_the_same(atoms: Atoms) -> None:
     structure = structure_of(atoms)
-    (alone, said), (same, also) = (
-        without_box(structure, REACH, near) for near in (None, pairs_in_touch(structure, REACH))
-    )
+    near = pairs_within(structure, touching_radii(structure.atomic_numbers, REACH))
+    (alone, said), (same, also) = (without_box(structure, REACH, one) for one in (None, near))
     assert said == also
     assert np.allclose(alone.positions, same.positions, atol=1e-9)
     assert (alone.pbc == same.pbc).all()
+
+
+def test_many_structures_are_told_what_each_is_told_alone() -> None:
+    inputs = gather(StructureArrays.from_atoms([one for one in MANY for _ in range(4)]))
+    found = without_boxes(inputs, REACH)
+    periodic = [one.pbc.any() for one in inputs.structures]
+    each = [
+        without_box(one, REACH) if repeats else (one, "")
+        for one, repeats in zip(inputs.structures, periodic, strict=True)
+    ]
+    assert found.remarks == tuple(said for _, said in each)
+    assert len({*found.remarks}) == 4
+    for one, (alone, _) in zip(found.structures, each, strict=True):
+        assert np.allclose(one.positions, alone.positions, atol=1e-9)
+        assert (one.pbc == alone.pbc).all()
+
+
+def test_many_crystals_stay_as_they_were_laid_out() -> None:
+    inputs = gather(StructureArrays.from_atoms([bulk("Cs")] * 30))
+    assert without_boxes(inputs, REACH) is inputs
