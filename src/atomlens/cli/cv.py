@@ -19,10 +19,12 @@ examples:
   atomlens cv table.csv --target gap --out runs/cv
   atomlens cv table.csv --target gap --model ridge --folds 10 --out runs/cv
   atomlens cv table.csv --target gap --by composition --out runs/cv   no formula on both sides
+  atomlens cv table.csv --target gap --by scaffold --out runs/cv      no scaffold on both sides
+  atomlens cv table.csv --target gap --by group:lab --out runs/cv     by its column `lab`
   atomlens cv table.csv --target gap --by source --out runs/cv        by its column `fold`
   atomlens cv table.csv --target gap --out runs/cv --resume           finished folds are kept
 """
-BY = ("random", "composition", "source")
+BY = "random, composition, scaffold, group:COLUMN, source"
 
 READS = training.READS
 
@@ -30,7 +32,7 @@ READS = training.READS
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this command: those of a training, and the folds."""
     parser.add_argument("--folds", type=int, default=5, metavar="K", help="default: 5")
-    parser.add_argument("--by", choices=BY, default="random", help="how folds are made")
+    parser.add_argument("--by", metavar="HOW", default="random", help=f"how folds are made: {BY}")
     training.add_training_arguments(parser)
 
 

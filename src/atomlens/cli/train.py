@@ -64,8 +64,8 @@ _HELP = {
     "epochs": "passes over the training part",
     "batch_size": "structures a step",
     "seed": "decides split, first weights and order",
-    "split": "random:.8/.1/.1, stratified:..., composition:..., source, fold:K, elements:K/N, "
-    "or a file",
+    "split": "random:.8/.1/.1, stratified:..., composition:..., scaffold:..., group:COLUMN:..., "
+    "time:COLUMN:..., source, fold:K, elements:K/N, or a file",
     "devices": "devices that share each step",
     "ensemble": "models of different seeds; their spread is the error estimate",
     "limit": "use only this many samples",

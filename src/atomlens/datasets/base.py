@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.datasets.beside import OtherColumns
 from atomlens.errors import Failure, MissingTargetError
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target, value_slices
@@ -63,6 +64,8 @@ class Dataset:
     """Options with which the source was read, as plain values; those left out are not in it."""
     remarks: tuple[str, ...] = ()
     """What was warned of while the source was read, a sentence each."""
+    columns: OtherColumns = field(default_factory=OtherColumns)
+    """All columns of a table by header, (n,) cells each: what samples may be divided by."""
 
     def __len__(self) -> int:
         return len(self.structures)
@@ -123,6 +126,7 @@ class Dataset:
             splits={},
             row_numbers=None if self.row_numbers is None else self.row_numbers[chosen],
             sources=tuple(self.sources[i] for i in chosen) if self.sources else (),
+            columns=self.columns.subset(chosen),
             node_labels=None if labels is None else tuple(labels[i] for i in chosen),
         )
 

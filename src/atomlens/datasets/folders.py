@@ -64,6 +64,7 @@ def load_id_prop(
         seed=seed,
         forms=forms,
         source_of=lambda row: str(files[names[row]]),
+        cells=columns,
     )
 
 

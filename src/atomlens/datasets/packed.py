@@ -16,6 +16,7 @@ An ``.npz`` archive of plain arrays (nothing in it can be unpickled), compressed
     held             (n, ⌈n_values / 8⌉) bits, where a spectrum's last value is held; if anywhere
     split_PART       indices of a part of the data set's own split
     node_labels      (n_atoms,), left out if there are none
+    columns          JSON as UTF-8 bytes: the other columns of a table, cells by header, if any
 """
 
 import json
@@ -28,9 +29,10 @@ from numpy.typing import NDArray
 
 from atomlens.boundary import net, parse_json, read_arrays
 from atomlens.datasets.base import Dataset
+from atomlens.datasets.beside import OtherColumns
 from atomlens.errors import AtomlensError, DatasetError, Failure, SettingsError
 from atomlens.files import whole_file
-from atomlens.printing import clean_name
+from atomlens.printing import clean_name, encodable
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
 
@@ -50,7 +52,8 @@ def save_packed(
     """Write a data set into one file, whole or not at all.
 
     Args:
-        dataset: What is written, its own splits, node labels and failures included.
+        dataset: What is written, its own splits, node labels, failures and the other columns of
+            its table included.
         path: Usually ends in ``.atomlens.npz``.
         precision: Type of the positions. ``auto`` takes float32 (about 5e-7 Å at 10 Å) for
             molecules and float64 for data with a periodic structure, whose symmetry-equal
@@ -88,6 +91,9 @@ def save_packed(
         arrays["held"] = np.packbits(dataset.held, axis=1)
     if labels is not None:
         arrays["node_labels"] = np.concatenate([np.zeros(0), *labels])
+    if dataset.columns:
+        text = json.dumps(dataset.columns.to_plain(), ensure_ascii=False)
+        arrays["columns"] = _bytes(encodable(text).encode())
     path = Path(path)
     save = np.savez_compressed if compressed else np.savez
     try:
@@ -196,7 +202,17 @@ def _dataset(arrays: dict[str, NDArray[Any]]) -> Dataset:
         held=held,
         node_labels=None if labels is None else tuple(np.split(labels, structures.offsets[1:-1])),
         failures=tuple(Failure(**f) for f in header["failures"]),
+        columns=_columns(arrays["columns"], n) if "columns" in arrays else OtherColumns(),
     )
+
+
+def _columns(content: NDArray[Any], n: int) -> OtherColumns:
+    """Return the columns of a table; raises a ValueError if they are none."""
+    cells = parse_json(content.tobytes())
+    columns = cells.values() if isinstance(cells, dict) else [None]
+    if not all(isinstance(column, list) and len(column) == n for column in columns):
+        raise ValueError("its columns do not fit its samples")
+    return OtherColumns.of(cells, range(n))
 
 
 def _check(

@@ -1,7 +1,7 @@
 """Rows with a structure and values, made into a data set; bad rows are named, not lost."""
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
+from atomlens.datasets.beside import OtherColumns
 from atomlens.datasets.columns import Columns, TargetColumns, TargetOptions, target_columns
 from atomlens.datasets.grids import GridOptions
 from atomlens.datasets.sampling import sample_rows
@@ -72,6 +73,7 @@ def dataset_of_table(
         seed=seed,
         forms=forms,
         source_of=lambda row: str(table.forms_of.file_of(row) or path),
+        cells=table.cells,
     )
 
 
@@ -130,6 +132,7 @@ def load_inside(
         failures=read.failures,
         forms=forms,
         source_of=lambda row: str(structures[row].info.get("source", path)),
+        cells={header: [_plain(one.info.get(header)) for one in structures] for header in headers},
     )
 
 
@@ -146,12 +149,14 @@ def assemble(
     failures: Iterable[Failure] = (),
     forms: DisorderChoice = REFUSE,
     source_of: Callable[[int], str],
+    cells: Mapping[str, Sequence[Any]] | None = None,
 ) -> Dataset:
     """Read the structures of the usable rows (of a random sample of them).
 
     A row of several forms (ordered models, conformers) gives a sample for each, of one name,
     value and row number. ``forms`` is what ``read`` makes of them; what of it was about no row is
-    warned of; ``source_of`` tells the file that a row's structure comes from.
+    warned of; ``source_of`` tells the file that a row's structure comes from, ``cells`` are all
+    columns of the source.
 
     Raises:
         DatasetError: no row can be used.
@@ -196,6 +201,7 @@ def assemble(
         without_value=without_value,
         row_numbers=np.array(rows, dtype=np.int64),
         sources=tuple(map(source_of, rows)),
+        columns=OtherColumns.of(cells or {}, rows),
     )
 
 

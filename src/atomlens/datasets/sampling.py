@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.splits import Split, first_forms
+from atomlens.datasets.splits import Split, first_forms, split_of
 from atomlens.errors import DatasetError, Failure, SettingsError
 
 
@@ -123,7 +123,7 @@ def take_subset(dataset: Dataset, split: Split, n_train: int, seed: int) -> tupl
         rows.append(getattr(split, part)[np.sort(order)])
         parts[part] = np.arange(first, first + size, dtype=np.int64)
         first += size
-    return dataset.subset(np.concatenate(rows)), Split(**parts)
+    return dataset.subset(np.concatenate(rows)), split_of(parts)
 
 
 def shuffle_targets(dataset: Dataset, split: Split, seed: int) -> Dataset:

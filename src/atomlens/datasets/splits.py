@@ -1,7 +1,7 @@
 """Dividing a data set into training, validation and test part.
 
 Every split is a function of the data set, the specification and the seed alone. Sizes are
-exact except for ``composition``, whose groups cannot be cut.
+exact except where relatives stay together (``composition``, ``scaffold``, ``group``, ``time``).
 """
 
 import csv
@@ -19,14 +19,17 @@ from numpy.typing import NDArray
 
 from atomlens.boundary import net, parse_json, read_text
 from atomlens.datasets.base import Dataset
-from atomlens.errors import DatasetError, SettingsError, unknown_name
+from atomlens.datasets.relatives import find_column, relatives, times_of
+from atomlens.errors import DatasetError, SettingsError, unknown_name, warn
 from atomlens.files import whole_file
 from atomlens.printing import cut, encodable, shown, uncell
 from atomlens.structures.arrays import StructureArrays
 
 MIN_GROUPS = 20
 """With fewer formulas than this, parts are not made of whole formulas."""
-_WORDS = ("random", "stratified", "composition")
+WITH_SIZES = ("random", "stratified", "composition", "scaffold", "group", "time")
+"""Kinds of splits that say how large their parts shall be."""
+_OF_COLUMNS = ("group", "time")
 
 Indices = NDArray[np.int64]
 
@@ -41,6 +44,8 @@ class Split:
     """(n_validation,)"""
     test: Indices
     """(n_test,)"""
+    remarks: tuple[str, ...] = ()
+    """What came out otherwise than one may think, a sentence each."""
 
     def __post_init__(self) -> None:
         """Check that no sample is in two parts, or twice in one."""
@@ -66,7 +71,7 @@ class Split:
         Raises:
             DatasetError: the file is not a split, or mentions a sample that is not there.
         """
-        return cls(**read_parts(path, names))
+        return split_of(read_parts(path, names))
 
 
 def make_split(spec: str, dataset: Dataset, seed: int = 0) -> Split:
@@ -75,7 +80,11 @@ def make_split(spec: str, dataset: Dataset, seed: int = 0) -> Split:
     Args:
         spec: ``random:SIZES``, ``stratified:SIZES`` (each part sees the whole range of the
             first target, or all classes in proportion), ``composition:SIZES`` (no reduced
-            formula is in two parts), ``source`` (as the data set itself says; without a
+            formula is in two parts), ``scaffold:SIZES`` (no Bemis-Murcko scaffold is in two
+            parts), ``group:COLUMN:SIZES`` (no value of a column of the table is), ``time:COLUMN:
+            SIZES`` (the newest by a column of numbers or dates are tested, those before them
+            validate, and equal moments stay together; what no part takes is the oldest),
+            ``source`` (as the data set itself says; without a
             validation part, a tenth of its training part becomes one), ``fold:K`` (tests on the
             samples that the data set puts into fold K of a cross-validation, and divides the
             others like ``source``; ``fold:K/J`` validates on fold J), ``elements:K/N`` (the rarer
@@ -94,17 +103,36 @@ def make_split(spec: str, dataset: Dataset, seed: int = 0) -> Split:
         SettingsError: the specification is not understood or asks for too much.
         DatasetError: a split file does not fit the data set.
     """
+    split = divide(spec, dataset, seed)
+    for remark in split.remarks:
+        warn(f"{dataset.name}: {remark}")
+    return split
+
+
+def divide(spec: str, dataset: Dataset, seed: int = 0) -> Split:
+    """Divide a data set as `make_split` does, and warn of nothing: what is odd is in ``remarks``.
+
+    Raises:
+        SettingsError, DatasetError: as `make_split`.
+    """
     firsts = first_forms(dataset.row_numbers)
     if firsts is not None:
         return _of_all_forms(spec, dataset, seed, firsts)
     word, _, sizes = spec.partition(":")
-    if word in _WORDS:
+    if word in WITH_SIZES:
+        column = ""
+        if word in _OF_COLUMNS:
+            column, sizes = _column_and_sizes(word, sizes, dataset)
         counts = part_sizes(sizes or ".8/.1/.1", len(dataset))
         if word == "random":
             return _random(counts, len(dataset), seed)
         if word == "stratified":
             return _stratified(counts, dataset, seed)
-        return _by_composition(counts, dataset, seed)
+        if word == "composition":
+            return _by_composition(counts, dataset, seed)
+        if word == "time":
+            return _by_time(counts, dataset, column)
+        return _by_relatives(counts, dataset, f"{word}:{column}" if column else word, seed)
     if spec == "source":
         return _from_source(dataset, seed)
     if word == "fold":
@@ -118,7 +146,7 @@ def make_split(spec: str, dataset: Dataset, seed: int = 0) -> Split:
         return Split.from_json(path, dataset.structures.names)
     raise SettingsError(
         unknown_name(
-            "split", word, [*_WORDS, "source", "fold", "elements", "FILE.json", "FILE.csv"]
+            "split", word, [*WITH_SIZES, "source", "fold", "elements", "FILE.json", "FILE.csv"]
         )
     )
 
@@ -144,9 +172,9 @@ def _of_all_forms(spec: str, dataset: Dataset, seed: int, firsts: Indices) -> Sp
     place = np.full(len(dataset), -1, dtype=np.int64)
     place[firsts] = np.arange(len(firsts))
     splits = {part: place[old][place[old] >= 0] for part, old in dataset.splits.items()}
-    split = make_split(spec, replace(dataset.subset(firsts), splits=splits), seed)
+    split = divide(spec, replace(dataset.subset(firsts), splits=splits), seed)
     numbers = np.asarray(dataset.row_numbers)
-    parts = {}
+    parts: dict[str, Indices] = {}
     for part in PARTS:
         rows = numbers[firsts[getattr(split, part)]]
         order = np.argsort(numbers, kind="stable")
@@ -154,7 +182,7 @@ def _of_all_forms(spec: str, dataset: Dataset, seed: int, firsts: Indices) -> Sp
         ends = np.searchsorted(numbers[order], rows, side="right")
         pieces = [order[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
         parts[part] = np.concatenate([np.zeros(0, dtype=np.int64), *pieces]).astype(np.int64)
-    return Split(**parts)
+    return replace(split_of(parts), remarks=split.remarks)
 
 
 def part_sizes(text: str, n: int) -> tuple[int, int, int]:
@@ -253,24 +281,93 @@ def _stratified(counts: tuple[int, int, int], dataset: Dataset, seed: int) -> Sp
 
 def _by_composition(counts: tuple[int, int, int], dataset: Dataset, seed: int) -> Split:
     """Put whole formulas into the parts, at random in proportion to the room that is left."""
-    _, group = np.unique(reduced_formulas(dataset.structures), return_inverse=True)
-    group = group.reshape(-1)
-    sizes = np.bincount(group)
-    wanted = sum(c > 0 for c in counts)
-    if len(sizes) < wanted:
+    keys = reduced_formulas(dataset.structures)
+    _refuse_few(keys, "formulas", counts, dataset)
+    return _whole_groups(keys, counts, seed)
+
+
+def _by_relatives(counts: tuple[int, int, int], dataset: Dataset, by: str, seed: int) -> Split:
+    """Put whole groups of relatives into the parts, large ones into training."""
+    found = relatives(dataset, by)
+    _refuse_few(found.keys, found.what, counts, dataset)
+    split = _whole_groups(found.keys, counts, seed, large_first=True)
+    names, sizes = np.unique(found.keys, return_counts=True)
+    largest = shown(str(names[sizes.argmax()]))
+    why = f"as {found.what} are not cut; the largest, {largest}, has {sizes.max()}"
+    return replace(split, remarks=(*found.remarks, *_other_sizes(split, counts, why)))
+
+
+def _by_time(counts: tuple[int, int, int], dataset: Dataset, column: str) -> Split:
+    """Test on the newest samples and validate on those before; equal moments stay together."""
+    times = times_of(dataset, column)
+    _refuse_few(times, f"values of {cut(column, 60)}", counts, dataset)
+    order = np.argsort(times, kind="stable").astype(np.int64)
+    _, sizes = np.unique(times, return_counts=True)
+    edges = np.concatenate([[0], np.cumsum(sizes)])  # between two moments
+    n, ends = len(order), [len(order)]
+    wanted = n
+    for place, count in enumerate((counts[2], counts[1], counts[0])):
+        wanted -= count
+        lower = sum(c > 0 for c in (counts[0], counts[1], counts[2])[: 2 - place])
+        there = int(np.searchsorted(edges, ends[-1]))
+        choices = edges[lower : there + (count == 0)]  # a moment for each part before this one
+        ends.append(int(choices[np.abs(choices - wanted).argmin()]))
+    validation, test = slice(ends[2], ends[1]), slice(ends[1], n)
+    split = Split(train=order[ends[3] : ends[2]], validation=order[validation], test=order[test])
+    why = f"as equal values of {cut(column, 60)} are not divided"
+    own = [t.name for t in dataset.targets if find_column(dataset, column) == t.name]
+    said = (
+        [
+            f"The parts are divided by {own[0]}, which is what is learned: training has its lowest "
+            "values and the test its highest."
+        ]
+        if own
+        else []
+    )
+    return replace(split, remarks=(*said, *_other_sizes(split, counts, why)))
+
+
+def _refuse_few(
+    keys: NDArray[Any], what: str, counts: tuple[int, int, int], dataset: Dataset
+) -> None:
+    """Raise a SettingsError if there are fewer groups than parts."""
+    n_groups, wanted = len(np.unique(keys)), sum(c > 0 for c in counts)
+    if n_groups < wanted:
         raise SettingsError(
-            f"{dataset.name}: {len(sizes)} different formulas cannot be divided into {wanted} "
+            f"{dataset.name}: {n_groups} different {what} cannot be divided into {wanted} "
             "parts; use random or stratified."
         )
+
+
+def _whole_groups(
+    keys: NDArray[np.str_], counts: tuple[int, int, int], seed: int, *, large_first: bool = False
+) -> Split:
+    """Put whole groups into the parts, at random in proportion to the room that is left.
+
+    With ``large_first`` those of more than half of the smallest other part go into training, if
+    they fit there: the parts that judge then have many kinds.
+    """
+    _, group = np.unique(keys, return_inverse=True)
+    group = group.reshape(-1)
+    sizes = np.bincount(group)
     generator = np.random.default_rng(seed)
-    room = np.array([*counts, len(dataset) - sum(counts)], dtype=np.float64)
+    room = np.array([*counts, len(keys) - sum(counts)], dtype=np.float64)
     part_of = np.zeros(len(sizes), dtype=np.int64)
     empty = {label for label in range(3) if counts[label] > 0}
     left = len(sizes)
-    for g in generator.permutation(len(sizes)):
+    order = generator.permutation(len(sizes))
+    bound = np.inf
+    if large_first:
+        bound = min((c for c in counts[1:] if c > 0), default=len(keys)) / 2
+        large = order[sizes[order] > bound]
+        large = large[np.argsort(-sizes[large], kind="stable")]
+        order = np.concatenate([large, order[sizes[order] <= bound]])
+    for g in order:
         fits = np.where(room >= sizes[g], room, 0.0)
-        if len(empty) >= left:  # every part gets at least one formula
+        if len(empty) >= left:  # every part gets at least one group
             label = min(empty)
+        elif sizes[g] > bound and fits[0] > 0:
+            label = 0
         elif fits.sum() > 0:
             label = int(generator.choice(4, p=fits / fits.sum()))
         else:
@@ -284,6 +381,36 @@ def _by_composition(counts: tuple[int, int, int], dataset: Dataset, seed: int) -
         for label in range(3)
     )
     return Split(train=train, validation=validation, test=test)
+
+
+def _other_sizes(split: Split, counts: tuple[int, int, int], why: str) -> tuple[str, ...]:
+    """Return a sentence if a part is a tenth larger or smaller than it was asked to be."""
+    found = [len(getattr(split, part)) for part in PARTS]
+    if all(abs(n - asked) <= 0.1 * asked for n, asked in zip(found, counts, strict=True)):
+        return ()
+    return (
+        f"Training, validation and test part have {found[0]}, {found[1]} and {found[2]} samples "
+        f"where {counts[0]}, {counts[1]} and {counts[2]} were asked for, {why}.",
+    )
+
+
+def _column_and_sizes(word: str, text: str, dataset: Dataset) -> tuple[str, str]:
+    """Take COLUMN:SIZES apart; a header may have colons itself.
+
+    Raises:
+        SettingsError: there is no name of a column.
+    """
+    column, _, sizes = text.rpartition(":")
+    is_column = find_column(dataset, text) is not None
+    is_said = sizes.count("/") == 2 or find_column(dataset, column) is not None
+    if is_column or not column or not is_said:
+        column, sizes = text, ""
+    if not column.strip() or (column.count("/") == 2 and not is_column and not sizes):
+        raise SettingsError(
+            f"The split {word}:{text} names no column; write {word}:COLUMN:.8/.1/.1 with a header "
+            "of the table."
+        )
+    return column, sizes
 
 
 def reduced_formulas(structures: StructureArrays) -> NDArray[np.str_]:
@@ -358,7 +485,7 @@ def _tenth(rows: Indices, test: Indices, dataset: Dataset, seed: int) -> tuple[I
 
 
 def take_share(
-    rows: Indices, groups: NDArray[np.str_], share: float, seed: int
+    rows: Indices, groups: NDArray[np.str_], share: float, seed: int | Sequence[int]
 ) -> tuple[Indices, Indices]:
     """Return about a share of the rows in whole groups, and the others.
 
@@ -432,6 +559,11 @@ _ALIASES = {
 
 Parts = dict[str, NDArray[np.int64]]
 """Indices of the samples by part."""
+
+
+def split_of(parts: Parts) -> Split:
+    """Return the split with these samples in its parts."""
+    return Split(train=parts["train"], validation=parts["validation"], test=parts["test"])
 
 
 def write_parts(parts: Parts, path: str | Path, names: Sequence[str]) -> None:

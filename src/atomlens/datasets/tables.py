@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atomlens.boundary import net, parse_json, read_text, regular_size
+from atomlens.datasets.beside import is_of_smiles
 from atomlens.datasets.columns import is_missing
 from atomlens.errors import DatasetError, StructureError, missing_package, unknown_name, warn
 from atomlens.printing import clean_name, cut, is_number, reason, uncell
@@ -45,21 +46,6 @@ _BINARY = {".parquet": ("pyarrow", "Parquet"), ".xlsx": ("openpyxl", "Excel")}
 _NAMES = ("name", "id", "identifier", "material_id", "mp_id", "jid", "mbid")
 _FOLDS = ("fold", "test_fold")
 _TEXTS = ("file", "smiles", "formula", "composition")
-_SAME_SMILES = frozenset(
-    f"{first}{second}"
-    for kind in (
-        "canonical",
-        "canon",
-        "isomeric",
-        "iso",
-        "rdkit",
-        "standardized",
-        "standard",
-        "std",
-    )
-    for first, second in ((kind, "smiles"), ("smiles", kind))
-) | {"smiles", "smi", "smile"}
-"""Headers of columns with the SMILES of a row's molecule, their letters alone"""
 _FORMULAS = "formulas under another name"
 _HOLDERS = ("structure", "molecule", "atoms", "cif", "poscar")
 _SITES = ("species", "coords", "frac_coords", "lattice")
@@ -233,7 +219,7 @@ def columns_of_frame(frame: Any) -> dict[str, list[Any]]:
 
 def _cell(value: Any) -> Any:
     """Return a cell of a DataFrame as a file would hold it."""
-    if type(value).__name__ == "NAType":
+    if type(value).__name__ in ("NAType", "NaTType"):  # no value, no date
         return None
     if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):  # of numpy or torch
         return value.item()
@@ -302,7 +288,7 @@ def _with_others(
     formula = next((known[t] for t in ("formula", "composition") if t in known), None)
     beside: list[tuple[str, Callable[[Atoms, str], str]]] = []
     beside += [] if formula is None else [(formula, _other_formula)]
-    same = [h for h in columns if re.sub("[^a-z]", "", h.lower()) in _SAME_SMILES]
+    same = [h for h in columns if is_of_smiles(h)]
     beside += [(header, _other_smiles) for header in same]
     checks = [(header, check) for header, check in beside if header not in used]
     if not checks:

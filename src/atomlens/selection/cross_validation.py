@@ -17,8 +17,16 @@ from numpy.typing import NDArray
 
 from atomlens.boundary import net, parse_json, read_text
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.splits import Split, first_form_of, first_forms, reduced_formulas
-from atomlens.errors import Failure, SettingsError, TrainingError
+from atomlens.datasets.relatives import Relatives, relatives
+from atomlens.datasets.splits import (
+    MIN_GROUPS,
+    Split,
+    first_form_of,
+    first_forms,
+    reduced_formulas,
+    take_share,
+)
+from atomlens.errors import Failure, SettingsError, TrainingError, warn
 from atomlens.files import to_json, write_text
 from atomlens.predictor import Metrics, Prediction, score
 from atomlens.predictor.evaluation import counted_known, unseen, without_coverage
@@ -32,7 +40,7 @@ from atomlens.training import TrainingProgress, TrainSettings, train
 from atomlens.training.plan import as_dataset, taken_apart
 
 MARK, TABLE, PREDICTIONS, REPORT = "cv.json", "folds.csv", "predictions.csv", "summary.json"
-_KINDS = ("random", "composition", "source")
+_KINDS = ("random", "composition", "scaffold", "group:COLUMN", "source")
 _KEPT_OUT = 10
 """One in so many of the samples that are no test samples is a validation sample."""
 
@@ -167,8 +175,9 @@ def cross_validate(
         model: As for `train`; each fold begins anew.
         target: What to learn; may be left out if there is only one.
         n_folds: Number of folds, at least 2.
-        by: ``random``; ``composition``: no reduced formula is in two folds; ``source``: the folds
-            of the data set itself (column ``fold``).
+        by: ``random``; ``composition``: no reduced formula is in two folds; ``scaffold``: no
+            Bemis-Murcko scaffold is; ``group:COLUMN``: no value of a column of the table is;
+            ``source``: the folds of the data set itself (column ``fold``).
         out: Folder for the models of all folds, tables and figures; also what makes it resumable.
         settings: How to train; ``split`` plays no part.
         resume: Go on in ``out``: finished folds are taken as they are.
@@ -185,12 +194,15 @@ def cross_validate(
     settings = (settings or TrainSettings()).changed(overrides)
     dataset = as_dataset(data, target, settings, about_data)
     folds = make_folds(dataset, n_folds, by=by, seed=settings.seed)
+    kin = None if by in ("random", "source") else _kin(dataset, by).keys
+    if by == "composition" and len(set(np.asarray(kin).tolist())) < MIN_GROUPS:
+        kin = None  # snapshots of few molecules
     folder = None if out is None else Path(out)
     if folder is not None:
         _claim(folder, _description(dataset, model, folds, by, settings), resume=resume)
     metrics, predictions, tested = [], [], []
     for k, fold in enumerate(folds):
-        split = nested_split(folds, k, settings.seed, dataset.row_numbers)
+        split = nested_split(folds, k, settings.seed, dataset.row_numbers, kin)
         place = None if folder is None else folder / f"fold-{k}"
         predictor = train(
             replace(dataset, splits=_parts(split)),
@@ -238,7 +250,13 @@ def make_folds(
         SettingsError: fewer than two folds, more than there are samples or formulas, or a data set
             without folds of its own.
     """
-    if by not in _KINDS:
+    word = by.partition(":")[0]
+    if word == "time":
+        raise SettingsError(
+            f"by={by!r}: folds by time would learn from the future; train once with the split "
+            f"{by}, whose newest samples are the test part."
+        )
+    if by not in _KINDS and not by.startswith("group:"):
         raise SettingsError(f"by={by!r}: folds are made {', '.join(_KINDS)}.")
     if by == "source":
         known = [rows for name, rows in dataset.splits.items() if name.startswith("fold")]
@@ -249,11 +267,16 @@ def make_folds(
             )
         return tuple(np.sort(rows) for rows in known)
     own = first_form_of(dataset.row_numbers, len(dataset))
-    keys = np.asarray(reduced_formulas(dataset.structures))[own] if by == "composition" else own
+    keys: NDArray[Any] = own
+    what = "samples"
+    if by != "random":
+        found = _kin(dataset, by)
+        keys, what = found.keys[own], f"different {found.what}"
+        for remark in found.remarks:
+            warn(f"{dataset.name}: {remark}")
     _, groups = np.unique(keys, return_inverse=True)
     n_groups = int(groups.max()) + 1 if len(groups) else 0
     if not 2 <= n_folds <= n_groups:
-        what = "different formulas" if by == "composition" else "samples"
         raise SettingsError(
             f"{n_folds} folds of {n_groups} {what}: there must be at least 2 and at most as many "
             f"as {what}."
@@ -264,7 +287,19 @@ def make_folds(
     for group in order:  # the emptiest fold next, so that all are of about one size
         fold_of[group] = int(room.argmin())
         room[fold_of[group]] += sizes[group]
+    if by != "random" and room.max() > 1.5 * max(1, room.min()):
+        warn(
+            f"{dataset.name}: the largest fold has {room.max()} samples and the smallest "
+            f"{room.min()}, as {what.removeprefix('different ')} are not cut"
+        )
     return tuple(np.flatnonzero(fold_of[groups.reshape(-1)] == k) for k in range(n_folds))
+
+
+def _kin(dataset: Dataset, by: str) -> Relatives:
+    """Return what keeps samples together in folds by composition, scaffold or column."""
+    if by == "composition":
+        return Relatives(np.asarray(reduced_formulas(dataset.structures)), "formulas")
+    return relatives(dataset, by)
 
 
 def nested_split(
@@ -272,14 +307,19 @@ def nested_split(
     k: int,
     seed: int,
     row_numbers: NDArray[np.int64] | None = None,
+    kin: NDArray[np.str_] | None = None,
 ) -> Split:
     """Return the split that tests fold ``k``; its validation part is a tenth of the others.
+
+    As the test part has no relatives in training, the validation part has none there either, by
+    which errors are estimated: it takes whole groups, of few large ones the nearest to a tenth.
 
     Args:
         folds: Samples of each.
         k: Which is tested.
         seed: Decides which samples validate.
         row_numbers: By sample; those of one row are forms of one structure, which stay together.
+        kin: By sample; those with one key are relatives. None: there are none.
     """
     others = np.concatenate([fold for i, fold in enumerate(folds) if i != k])
     own = first_form_of(row_numbers, max(int(fold.max(initial=-1)) for fold in folds) + 1)
@@ -287,10 +327,24 @@ def nested_split(
     shuffled = np.random.default_rng([seed, k]).permutation(firsts)
     n = len(shuffled) // _KEPT_OUT
     train, validation = shuffled[n:], shuffled[:n]
+    if kin is not None and n:
+        validation, train = _relatives_apart(shuffled, kin[shuffled], n, [seed, k])
     if len(firsts) < len(others):
         validates = np.isin(own[others], validation)
         train, validation = others[~validates], others[validates]
     return Split(train=train, validation=validation, test=folds[k])
+
+
+def _relatives_apart(
+    rows: NDArray[np.int64], kin: NDArray[np.str_], n: int, seed: Sequence[int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return about n of the rows in whole groups, and the others; of one group any n of them."""
+    validation, train = take_share(rows, kin, n / len(rows), seed)
+    names, sizes = np.unique(kin, return_counts=True)
+    if not len(validation) and len(names) > 1:
+        taken = kin == names[np.abs(sizes - n).argmin()]
+        validation, train = rows[taken], rows[~taken]
+    return (validation, train) if len(validation) else (rows[:n], rows[n:])
 
 
 def _parts(split: Split) -> dict[str, NDArray[np.int64]]:
@@ -370,7 +424,13 @@ def _description(
         "n_folds": len(folds),
         "by": by,
         "seed": settings.seed,
-    }
+    } | ({} if by in ("random", "composition") else {"folds": _mark(folds)})
+
+
+def _mark(folds: Sequence[NDArray[np.int64]]) -> str:
+    """Return a mark of folds that rest on more than structures, values and the seed."""
+    content = b"|".join(np.ascontiguousarray(fold).tobytes() for fold in folds)
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def _claim(folder: Path, described: Mapping[str, Any], *, resume: bool) -> None:

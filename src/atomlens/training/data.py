@@ -1,7 +1,7 @@
 """From what the user names to what a training runs on: graphs, scaled targets, parts."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from atomlens.datasets import make_split
 from atomlens.datasets.base import Dataset
+from atomlens.datasets.beside import OtherColumns
 from atomlens.datasets.sampling import shuffle_targets, take_subset
-from atomlens.datasets.splits import MIN_GROUPS, Split, reduced_formulas, take_share
+from atomlens.datasets.splits import MIN_GROUPS, Split, reduced_formulas, split_of, take_share
 from atomlens.errors import Failure, TrainingError
 from atomlens.graphs import GraphStore
 from atomlens.neighbors.base import GraphBuilder
@@ -83,7 +84,7 @@ def prepare(
     if not len(train):
         reason = f" The first reason: {failures[0].message}" if failures else ""
         raise TrainingError(f"{dataset.name}: no sample of the training part can be used.{reason}")
-    chosen = dataset.subset(kept)
+    chosen = replace(dataset.subset(kept), columns=OtherColumns())  # the parts are made
     scaling = TargetScaling.fit(
         chosen.targets,
         chosen.values[train],
@@ -94,7 +95,7 @@ def prepare(
     choosing, calibrating = _two_parts(parts["validation"], chosen, settings)
     return TrainingData(
         dataset=chosen,
-        split=Split(**parts),
+        split=split_of(parts),
         store=result.store,
         builder=builder,
         scaling=scaling,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.splits import Split, make_split
+from atomlens.datasets.splits import Split, divide
 from atomlens.errors import SettingsError, TrainingError
 from atomlens.machine import compiler
 from atomlens.models import MODELS, ClosedFormModel, PropertyModel, named_model
@@ -179,7 +179,7 @@ def _train(
     builder = choose_builder(kind, settings, dataset.structures)
     config = choose_config(model, dataset.targets, dataset.structures, builder, settings)
     check_builder(model, config, builder)
-    split = make_split(settings.split, dataset, settings.seed)
+    split = divide(settings.split, dataset, settings.seed)
     taught = _taught(settings, kind, builder, dataset, split, said)
     transfer = None
     if pretrained is not None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.polymorphs import about_shared_formulas
-from atomlens.datasets.splits import Split
+from atomlens.datasets.splits import WITH_SIZES, Split
 from atomlens.datasets.totals import doubts_about_sizes, looks_like_totals, taken_as_totals
 from atomlens.errors import DatasetError, SettingsError
 from atomlens.machine import choose_device
@@ -151,8 +151,10 @@ def tell_about_data(
             f"{n_empty} of {n_empty + len(dataset) + len(dataset.failures)} rows have no value of "
             f"{names} and are not used."
         )
+    for remark in split.remarks:
+        said.warning(remark)
     n_free = len(dataset) - sum(len(getattr(split, part)) for part in PARTS)
-    if n_free and settings.split.partition(":")[0] not in ("random", "stratified", "composition"):
+    if n_free and settings.split.partition(":")[0] not in WITH_SIZES:
         said.message(
             f"{n_free} of {len(dataset)} samples are in no part of the split and are not used."
         )

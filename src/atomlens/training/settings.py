@@ -89,8 +89,8 @@ class TrainSettings(Settings):
     seed: int = bounded(0, least=0)
     """Decides split, first weights, order of the samples and dropout."""
     split: str = "random:.8/.1/.1"
-    """The three parts: random, stratified, composition, source, fold:K, elements:K/N, or a
-    file."""
+    """The three parts: random, stratified, composition, scaffold, group:COLUMN, time:COLUMN,
+    source, fold:K, elements:K/N, or a file."""
     calibration_share: float = bounded(0.0, least=0, below=1)
     """Share of the validation part that only calibrates the error estimates: no epoch is chosen,
     and no training stopped, by it."""
