@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from atomlens.boundary import net, read_text
 from atomlens.cli.common import add_common_arguments, add_out_folder
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit
@@ -256,7 +257,8 @@ def _trained(folder: Path, form: str) -> str:
     card = folder / CARD
     if form == "json" or not card.is_file():
         return to_json({"settings": settings, "metrics": read_optional_json(folder / METRICS)})
-    return card.read_text(encoding="utf-8")
+    with net(ModelError, f"{card}, the card of the model", "ask with --format json"):
+        return read_text(card)
 
 
 def _verify(options: argparse.Namespace) -> int:

@@ -42,7 +42,7 @@ TRAINING = "training"
 
 
 _PICTURES = ("learning_curve.png", "parity*.png", "spectra*.png", "index.html")
-_RESTORE = "restore the folder from a copy, or train again"
+RESTORE = "restore the folder from a copy, or train again"
 
 
 def write_model_folder(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -166,7 +166,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
 
 def read_json(path: Path) -> Any:
     """Return the content of a JSON file of a model folder; a ModelError says what is wrong."""
-    with net(ModelError, f"{path}, a file of the model", _RESTORE):
+    with net(ModelError, f"{path}, a file of the model", RESTORE):
         content = parse_json(read_text(path))
         check_finite(content)
         return content
@@ -184,7 +184,7 @@ def read_weights(folder: Path, checksum: str, name: str = WEIGHTS) -> dict[str, 
         ModelError: the file is missing, damaged, or does not belong to the settings.
     """
     path = folder / name
-    with net(ModelError, f"{path}, the weights of the model", _RESTORE):
+    with net(ModelError, f"{path}, the weights of the model", RESTORE):
         content = read_bytes(path)
         if hashlib.sha256(content).hexdigest() != checksum:
             raise ModelError(

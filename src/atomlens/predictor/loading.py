@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from atomlens.boundary import net
+from atomlens.boundary import net, read_bytes
 from atomlens.elements import SYMBOLS
 from atomlens.errors import AtomlensError, MissingDependencyError, ModelError
 from atomlens.models import MODELS, make_model
@@ -26,6 +26,7 @@ from atomlens.predictor.folder import (
     HISTORY,
     METRICS,
     PACKED_SPLIT,
+    RESTORE,
     SAMPLES,
     SETTINGS,
     SPLIT,
@@ -134,12 +135,11 @@ def _parts(content: Any) -> dict[str, tuple[str, ...]]:
 
 def _samples(path: Path, record: TrainingRecord) -> TrainingSamples | None:
     """Return the samples of the training by content, if the folder holds them."""
-    if not path.is_file():
+    if not path.exists():
         return None
-    try:
-        samples = read_samples(path.read_bytes(), str(path))
-    except OSError as problem:
-        raise ModelError(f"{path}: this file of the model cannot be read ({problem}).") from None
+    with net(ModelError, f"{path}, a file of the model", RESTORE):
+        content = read_bytes(path)
+    samples = read_samples(content, str(path))
     counts = {part: int((samples.parts == i).sum()) for i, part in enumerate(PARTS)}
     if any(len(names) != counts.get(part) for part, names in record.split.items()):
         raise ModelError(

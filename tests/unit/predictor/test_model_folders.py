@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import pickle
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import torch
 from made_predictors import ETHANOL, EVERY_KIND, WATER, make_predictor
 
+from atomlens.cli import models
 from atomlens.errors import ModelError
 from atomlens.predictor import (
     Calibration,
@@ -188,7 +190,6 @@ def test_saving_again_replaces_the_model_whole(tmp_path: Path) -> None:
 def test_a_kill_while_saving_leaves_no_half_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import os
 
     before = os.replace
 
@@ -285,3 +286,28 @@ def test_a_card_is_written_whatever_the_settings_say(tmp_path: Path, share: obje
     (folder / "settings.json").write_text(json.dumps(content))
     again = load(folder).save(tmp_path / "again")
     assert "was kept for it" not in (again / "README.md").read_text()
+
+
+def test_samples_that_are_no_file_or_beyond_memory_are_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "m"
+    make_predictor().save(folder)
+    samples = folder / "samples.safetensors"
+    os.mkfifo(samples)
+    with pytest.raises(ModelError, match=r"samples\.safetensors, a file of the model: .*no.* file"):
+        load(folder)
+    samples.unlink()
+    with samples.open("wb") as stream:
+        stream.truncate(10**13)  # holes of a sparse file cost nothing
+    with pytest.raises(ModelError, match=r"samples\.safetensors, a file of the model: .*larger"):
+        load(folder)
+
+
+def test_a_card_that_is_no_text_is_a_sentence(tmp_path: Path) -> None:
+    folder = tmp_path / "m"
+    make_predictor().save(folder)
+    (folder / "README.md").write_bytes(b"Mod\xe8le")
+    with pytest.raises(ModelError, match=r"README\.md, the card of the model: .*--format json"):
+        models._trained(folder, "table")
+    assert '"settings"' in models._trained(folder, "json")

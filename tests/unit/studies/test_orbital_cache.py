@@ -34,8 +34,9 @@ def test_what_is_in_the_folder_is_not_calculated_again(
 def test_a_damaged_file_is_calculated_again(tmp_path: Path) -> None:
     orbitals_of_many(MOLECULES[:1], HUCKEL, folder=tmp_path)
     (kept,) = tmp_path.iterdir()
-    kept.write_text(kept.read_text()[:40])
-    assert orbitals_of_many(MOLECULES[:1], HUCKEL, folder=tmp_path).found[0].n_homo == 1
+    for damaged in (kept.read_text()[:40], "[" * 100_000):
+        kept.write_text(damaged)
+        assert orbitals_of_many(MOLECULES[:1], HUCKEL, folder=tmp_path).found[0].n_homo == 1
 
 
 def test_processes_find_the_same_as_one(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from atomlens.boundary import parse_json, read_bytes
 from atomlens.errors import Failure, StudyError
 from atomlens.files import cache_folder, whole_file
 from atomlens.structures.arrays import chemical_formula
@@ -157,7 +158,7 @@ _PLAIN = ("homo_energy", "lumo_energy", "n_homo", "n_lumo")
 def _read(path: Path, molecule: "Atoms", name: str) -> FrontierOrbitals | None:
     """Return None for a file that is not there or not whole: it will be made again."""
     try:
-        content = json.loads(path.read_bytes())
+        content = parse_json(read_bytes(path))
         found = FrontierOrbitals(
             name=name,
             atomic_numbers=np.asarray(molecule.numbers, dtype=np.int64),
