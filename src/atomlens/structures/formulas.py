@@ -15,7 +15,7 @@ from itertools import pairwise
 from math import lcm
 from typing import TYPE_CHECKING, NoReturn
 
-from atomlens.elements import SYMBOLS
+from atomlens.elements import ATOMIC_NUMBERS, NONMETALS, SYMBOLS
 from atomlens.errors import StructureError
 from atomlens.structures.records import DEUTERIUM_NOTICE, add_warning, short
 
@@ -74,6 +74,12 @@ def from_formula(text: str) -> "Atoms":
     if zero := re.fullmatch(r"([A-Z][a-z]?)(20|20[235]|304)", name):
         oxide = f"{zero[1]}{zero[2].replace('0', 'O')}"
         add_warning(atoms, f"it has the digit zero; if the letter is meant, write {oxide}")
+    if meant := _in_capitals(name, frozenset(amounts)):
+        add_warning(
+            atoms,
+            f"it is written in capitals, so {meant.upper()} was taken for {meant[0]} and "
+            f"{meant[1].upper()}; if {meant} is meant, write it so",
+        )
     if any(_third_or_sixth(number) is not None for number in numbers):
         add_warning(atoms, THIRDS_NOTICE)
     if _is_alloy(_ALLOY.fullmatch(name)):
@@ -83,6 +89,28 @@ def from_formula(text: str) -> "Atoms":
             f"{BY_WEIGHT}{name}",
         )
     return atoms
+
+
+_HEAVIEST_COMMON = 83
+
+
+def _in_capitals(text: str, elements: frozenset[str]) -> str:
+    """Return a metal, or Si, that the first two capitals of a formula may mean; else ``""``.
+
+    ``SIO2`` is sulfur, iodine and oxygen as it is written. What has carbon and hydrogen, or a metal
+    besides (``K2CO3``), is meant as it stands.
+    """
+    found = re.match(r"(?:H\d*)?([A-Z][A-Z])(?=.*[A-Z])", text)
+    if found is None or re.search(r"[a-z]", text) or {"C", "H"} <= elements:
+        return ""
+    symbol = found[1].capitalize()
+    first, second = found[1]
+    number = ATOMIC_NUMBERS.get(symbol, _HEAVIEST_COMMON + 1)
+    is_meant = number <= _HEAVIEST_COMMON and (symbol == "Si" or number not in NONMETALS)
+    others = {ATOMIC_NUMBERS[e] for e in elements} - ({92} if symbol == "Cu" else set())
+    if not is_meant or not {first, second} <= elements or not others <= NONMETALS:
+        return ""
+    return symbol if elements - {first, second} or text.count(second) > 1 else ""
 
 
 def atoms_of_amounts(amounts: Mapping[str, Fraction], name: str) -> "Atoms":
@@ -254,13 +282,15 @@ def is_charged(text: str) -> bool:
 
 _VARIABLE = re.compile(
     r"(?<=[A-Za-z)\]\d.])(\d*[+±∓−–-](?:[xyzδd]|delta)(?![a-z])|[xyzδ](?![a-z]))"
-    r"|(?<=·)[xnyz](?=[A-Z\d(])"
+    r"|(?<=·)[xnyz](?=[A-Z\d(])|(?<=[\s·*•])[xn](?=\s*[A-Z(])"
 )
 _STATE = re.compile(r"(?<=[A-Za-z\d)\]])\s*\((?:s|l|g|aq|cr|am|amorphous|liq|gas|solid)\)$")
 _PHASE = re.compile(
     r"(?i:^(?:[αβγδεθκ]|alpha|beta|gamma|delta|epsilon|theta)-|-(?:[αβγεθκ]|alpha|beta|gamma)$)"
     r"|(?<=[A-Za-z\d)])\s+\([a-z][a-z -]{2,}\)$"
 )
+_SHARED = re.compile(r"\(([A-Z][a-z]?(?:,\s?[A-Z][a-z]?)+)\)")
+"""Elements that share a place: (Mg,Fe)2SiO4."""
 _DOPANT = re.compile(r"(?<=[A-Za-z\d)]):\s?(?:[A-Z][a-z]?(?:\d*[+-])?,?)+$")
 
 _STRUCTURE = re.compile(r"(?<=[A-Za-z\d)\]])[\s_]+([PIFCAR]\d{1,4}|[A-HL][1-3]?\d(?:_\d)?)$")
@@ -386,6 +416,10 @@ def not_in_formulas(text: str) -> str:
         return f"{found[0].strip()!r} names a phase, which no formula tells; leave it out"
     if found := _DOPANT.search(text):
         return f"{found[0]!r} names a dopant without its amount; write the amounts"
+    if found := re.search(r"\d,\d+", text):
+        return f"{found[0]!r} has a comma; write a decimal point"
+    if (found := _SHARED.search(text)) and _ELEMENTS.issuperset(re.split(r"[,\s]+", found[1])):
+        return f"{found[0]!r} names elements without their amounts; write the amounts"
     if (found := _VARIABLE.search(text)) and is_formula_but_for(text, found):
         return f"the amount {found[0]!r} is not known; write a number in its place"
     if why := _not_by_weight(text):
@@ -429,7 +463,7 @@ def _without_typography(text: str, *, adducts: bool = True) -> str:
             text, f"{behind[0]!r} says more than an amount, perhaps the number of a space group"
         )
     plain = re.sub(r"_\{?([\d./]+)\}?", r"\1", plain.replace("\\,", "")).replace("$", "")
-    plain = re.sub(r"\s+[x×]\s+(?=[\d(\s]*[A-Z])", "·", plain)
+    plain = re.sub(r"\s+(?:x\s+(?=\d)|×\s+(?=[\d(\s]*[A-Z]))", "·", plain)
     plain = re.sub(f"(\\d*)([{''.join(_FRACTIONS)}])", _as_fraction, plain)
     plain = "".join(c for c in unicodedata.normalize("NFKC", plain) if c.isprintable())
     plain = re.sub(r"(?<=[A-Za-z\d])@(?=C\d{2,3}(?!\d))", "·", plain)

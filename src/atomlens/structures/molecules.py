@@ -248,6 +248,8 @@ def _from_block(block: str) -> "Atoms":
     label = _label_of_group(molecule)
     if label:
         add_warning(atoms, label)
+    if re.search(r"^M  (?:APO\s+[1-9]|V30 .* ATTCHPT=[-12])", block, re.M):
+        add_warning(atoms, _ATTACHED_NOTICE)
     unit = _repeat_unit(block)
     if unit:
         add_warning(atoms, unit)
@@ -268,11 +270,30 @@ def _refuse_what_rdkit_misreads(block: str) -> None:
     lines = before.split("\n")[3:]
     n = int(lines[0][:3]) if lines and re.match(r"[ \d]{2}\d", lines[0]) else 0
     for i, line in enumerate(lines[1 : 1 + n] if "V2000" in lines[0][33:] else ()):
+        if _straddles(line):
+            raise StructureError(
+                f"atom {i} (counted from 0, line {5 + i}): the numbers behind its element do not "
+                f"stand in the columns of the format ({short(line[31:].strip())}), so its charge "
+                "or valence would be read wrongly; correct the line"
+            )
         if "," in line[:30]:
             raise StructureError(
                 f"atom {i} (counted from 0, line {5 + i}): its coordinates have a comma "
                 f"({short(line[:30].strip())}); write decimal points"
             )
+
+
+def _straddles(line: str) -> bool:
+    """Say whether a number behind the element of a V2000 line lies across two of its columns.
+
+    They are three letters wide, from the 37th letter on; rdkit reads 15 across two as 1 and 5.
+    """
+    for edge in range(36, min(len(line), 69), 3):
+        if line[edge - 1].isdigit() and line[edge : edge + 1].isdigit():
+            both = line[edge - 3 : edge + 3]
+            if len(both) < 6 or " " in both:
+                return True
+    return False
 
 
 def _with_radicals(block: str) -> str:
@@ -295,6 +316,12 @@ def _with_radicals(block: str) -> str:
 _QUERY_NOTICE = (
     "its atoms have the counts of hydrogens of a query, which say how many there are at least; "
     "the valences were taken instead"
+)
+
+
+_ATTACHED_NOTICE = (
+    "it has points of attachment, so it is a part of a molecule; hydrogens stand in the place of "
+    "the rest"
 )
 
 
@@ -526,6 +553,7 @@ def _embedded(molecule: Any, what: str, conformer: int = 0) -> "Atoms":
     unclear = _bond_without_order(molecule)
     if unclear:
         raise StructureError(f"{what}: {unclear}; {_ORDERS}")
+    _refuse_open_dative(molecule, what)
     if molecule.GetNumHeavyAtoms() > MOST_HEAVY_ATOMS:
         raise StructureError(
             f"{what} has {molecule.GetNumHeavyAtoms()} heavy atoms, too many to make 3D "
@@ -547,19 +575,39 @@ def _embedded(molecule: Any, what: str, conformer: int = 0) -> "Atoms":
         edge = float(placed[:, 0].max())
     atoms = Atoms([a.GetAtomicNum() for a in whole.GetAtoms()], positions=positions)
     keep_bonding(atoms, whole)
-    _tell_unseen(atoms, whole)
+    _tell_unseen(atoms, whole, is_whole=True)
     if len(parts) > 1:
         add_warning(atoms, _FRAGMENT_NOTICE)
     return atoms
 
 
-def _tell_unseen(atoms: "Atoms", molecule: Any) -> None:
+def _refuse_open_dative(molecule: Any, what: str) -> None:
+    """Refuse a dative bond to an atom whose hydrogens are not written, as in ``N->B``.
+
+    rdkit takes the bond for one of the acceptor's own, so that the borane has two hydrogens.
+    """
+    for bond in molecule.GetBonds():
+        acceptor = bond.GetEndAtom()
+        if str(bond.GetBondType()) != "DATIVE" or acceptor.GetNoImplicit():
+            continue
+        if acceptor.GetNumImplicitHs():
+            ends = f"{bond.GetBeginAtom().GetSymbol()} to {acceptor.GetSymbol()}"
+            raise StructureError(
+                f"{what}: beside the dative bond from {ends} (atom {acceptor.GetIdx()}, counted "
+                "from 0) it is not known how many hydrogens there are; write charges and hydrogens "
+                "instead, as in [NH3+][BH3-]"
+            )
+
+
+def _tell_unseen(atoms: "Atoms", molecule: Any, is_whole: bool = False) -> None:
     if any(a.GetAtomicNum() == 1 and a.GetIsotope() > 1 for a in molecule.GetAtoms()):
         add_warning(atoms, DEUTERIUM_NOTICE)
     if any(a.GetAtomicNum() > 1 and a.GetIsotope() for a in molecule.GetAtoms()):
         add_warning(atoms, ISOTOPE_NOTICE)
     charge = sum(a.GetFormalCharge() for a in molecule.GetAtoms())
     unpaired = sum(a.GetNumRadicalElectrons() for a in molecule.GetAtoms())
+    if is_whole and (int(atoms.numbers.sum()) - charge - unpaired) % 2:
+        unpaired += 1  # rdkit counts none of a metal ion
     tell_electrons(atoms, charge, unpaired)
     ends = [(bond.GetBeginAtom(), bond.GetEndAtom()) for bond in molecule.GetBonds()]
     both = (all(a.GetNumRadicalElectrons() for a in pair) for pair in ends)
@@ -567,12 +615,15 @@ def _tell_unseen(atoms: "Atoms", molecule: Any) -> None:
         add_warning(atoms, _NEIGHBOURING_RADICALS)
 
 
-LONGEST_BONDS = (4.5, 3.2)
-"""Å; no bond of a metal is longer, and none between nonmetals."""
+LONGEST_BOND = 4.5
+"""Å; no bond of a metal is longer."""
+_LONGEST = 1.6
+"""Sums of covalent radii; no bond between nonmetals is longer. In bohr they have 1.9."""
 
 
 def _with_conformer(molecule: Any) -> "Atoms":
     from ase import Atoms
+    from ase.data import covalent_radii
 
     numbers = [atom.GetAtomicNum() for atom in molecule.GetAtoms()]
     positions: NDArray[np.float64] = molecule.GetConformer().GetPositions()
@@ -581,7 +632,8 @@ def _with_conformer(molecule: Any) -> "Atoms":
     pairs = np.array(listed, dtype=np.int64).reshape(-1, 2)
     lengths = np.linalg.norm(positions[pairs[:, 0]] - positions[pairs[:, 1]], axis=1)
     of_nonmetals = np.isin(numbers, list(NONMETALS))[pairs].all(axis=1)
-    beyond = lengths - np.array(LONGEST_BONDS)[of_nonmetals.astype(int)]
+    sums = covalent_radii[numbers][pairs].sum(axis=1)
+    beyond = lengths - np.where(of_nonmetals, _LONGEST * sums, LONGEST_BOND)
     if beyond.max(initial=0.0) > 0:
         longest = int(beyond.argmax())
         one, two = pairs[longest].tolist()

@@ -99,6 +99,11 @@ _CONFIGURATION = re.compile(
 """The line that begins a frame of an XDATCAR."""
 
 
+_MODE = re.compile(r"(?:[ck](?:ar\w*)?(?!\w)|d\w*|frac|fract\w*|rel\w*|s\w*)", re.IGNORECASE)
+"""Direct or Cartesian. VASP looks at the first letter alone, but nobody who writes Crystal (the
+fractions of Quantum ESPRESSO) or Angstrom means what VASP would take them for."""
+
+
 def _next_header(lines: list[str], start: int) -> int | None:
     """Return the line where another structure begins; velocities and cells of MD are none."""
     for i in range(start, len(lines) - 6):
@@ -151,9 +156,8 @@ def _doubt_names(atoms: "Atoms", frame: _Frame) -> None:
     """Note names behind the positions, and a title, that are not those of the elements' line."""
     symbols = atoms.get_chemical_symbols()
     for i, row in enumerate(frame.rows):
-        words = row.partition("!")[0].split()
-        name = words[-1] if len(words) in (4, 7) else ""
-        if name in SYMBOLS[1:] and name != symbols[i] and name not in ("T", "F"):
+        name = _name_behind(row)
+        if name and name != symbols[i]:
             add_warning(
                 atoms,
                 f"line {frame.first_row + i + 1} calls atom {i} (counted from 0) {name}, the line "
@@ -173,6 +177,27 @@ def _doubt_names(atoms: "Atoms", frame: _Frame) -> None:
             f"its title is {short(title)}, but its atoms are {chemical_formula(atoms.numbers)}; "
             "the atoms were taken",
         )
+
+
+_NAME = re.compile(r"([A-Z][a-z]?)(?:\d{0,3}[+-]{1,2}\d?|_?\d+[a-z]?|_[a-z]{1,2}\w*)?")
+"""An element, or one with an oxidation state, a number or the name of its potential."""
+
+
+def _name_behind(row: str) -> str:
+    """Return the element that is named behind a position, or behind its flags; empty without one.
+
+    Programs write ``Cl``, ``Cl1``, ``Cl-`` (pymatgen) or the same behind ``!`` and ``#``.
+    """
+    before, mark, comment = re.match(r"([^!#]*)([!#]?)\s*(.*)", row).groups()  # type: ignore[union-attr]
+    words = before.split()[3:]
+    if words[:3] and all(re.fullmatch(r"\.?[TF]\w*\.?", word, re.IGNORECASE) for word in words[:3]):
+        words = words[3:] if len(words) >= 3 else []
+    candidates = [*words[:1], *(comment.split()[:1] if mark else [])]
+    for word in candidates:
+        found = _NAME.fullmatch(word)
+        if found and found[1] in SYMBOLS[1:]:
+            return found[1]
+    return ""
 
 
 def _agrees_with_formula(counts: Counter[str], title: str) -> bool:
@@ -229,7 +254,7 @@ def _check_header(lines: list[str]) -> tuple[int, list[int]]:
     if n_header <= len(lines) and lines[n_header - 1].strip()[:1].lower() == "s":
         n_header += 1
     mode = lines[n_header - 1].strip() if n_header <= len(lines) else "x"
-    if not mode[:1].isalpha():
+    if not _MODE.match(mode) and not _CONFIGURATION.match(mode):
         raise StructureError(
             f"line {n_header} is {short(mode)} where a POSCAR says Direct or Cartesian; write one "
             "of them above the positions"

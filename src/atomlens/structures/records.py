@@ -136,16 +136,18 @@ def tell_electrons(atoms: "Atoms", charge: float, n_unpaired: float) -> None:
         add_warning(atoms, f"no model sees its {what}: only elements and places of atoms count")
 
 
-_CHARGES = ("charge", "total_charge", "net_charge")
+_CHARGES = ("charge", "total_charge", "net_charge", "formal_charge", "pubchem_total_charge")
 _MULTIPLICITIES = ("multiplicity", "spin_multiplicity")
-"""As extended XYZ files call them."""
+"""As extended XYZ and fields of SDF call them, in any case of letters."""
 
 
 def _doubt_electrons(atoms: "Atoms") -> None:
     """Note charge and multiplicity of a file that says them of a whole structure."""
 
+    called = {re.sub(r"[ -]", "_", str(key).lower()): value for key, value in atoms.info.items()}
+
     def number(names: tuple[str, ...], usual: float) -> float:
-        found = (atoms.info.get(name) for name in names)
+        found = (called.get(name) for name in names)
         return next((float(x) for x in found if isinstance(x, Real)), usual)
 
     charge, multiplicity = number(_CHARGES, 0.0), number(_MULTIPLICITIES, 1.0)

@@ -38,6 +38,10 @@ BOTH_NOTICE = (
 )
 
 
+_FULL_WIDTH = {0xFF01 + i: 0x21 + i for i in range(94)}
+"""Letters and signs of East Asian keyboards, as those they stand for."""
+
+
 def is_forced(text: str) -> bool:
     """Say whether a text has the prefix ``smiles:``, ``formula:`` or ``wt:`` (an alloy)."""
     prefix, colon, _ = text.strip().partition(":")
@@ -118,7 +122,7 @@ def from_text(text: str) -> "Atoms":
     as SMILES, with a notice unless atoms stand in brackets (``[CH2]``). Raises StructureError
     for a text that is neither.
     """
-    text = text.strip()
+    text = text.translate(_FULL_WIDTH).strip()
     if len(text) > LONGEST_SMILES:
         raise StructureError(
             f"{short(text)} has {len(text)} letters, too many for a SMILES or formula (at most "

@@ -30,6 +30,21 @@ def said(path: Path, content: str) -> str:
     return found.message if isinstance(found, Failure) else "; ".join(warnings_of(found))
 
 
+def said_of_text(text: str) -> str:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = read_inputs([text])[0][0]
+    return found.message if isinstance(found, Failure) else "; ".join(warnings_of(found))
+
+
+def formula_of(text: str) -> str:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = read_inputs([text])[0][0]
+    assert isinstance(found, Atoms)
+    return found.get_chemical_formula("hill")
+
+
 def cif(rows: str = SALT, more: str = F_CENTRED, loop: str = SITES) -> str:
     return "data_x\n" + cubic(5.64) + more + loop + rows
 
@@ -184,3 +199,133 @@ def test_a_molecule_without_hydrogen_in_bohr_is_told(tmp_path: Path, rows: str) 
 @pytest.mark.parametrize("rows", ["N 0 0 0\nN 1.1 0 0\n", "Ar 0 0 0\nAr 3.8 0 0\n", PAIR])
 def test_molecules_in_angstrom_are_not_told(tmp_path: Path, rows: str) -> None:
     assert "bohr" not in said(tmp_path / "a.xyz", xyz(rows))
+
+
+POSCAR = "x\n1.0\n4.12 0 0\n0 4.12 0\n0 0 4.12\nCs Cl\n1 1\n{}\n0 0 0{}\n.5 .5 .5{}\n"
+
+
+@pytest.mark.parametrize(
+    "names", [(" Cl-", " Cs+"), (" Cl1", " Cs1"), (" # Cl", ""), (" ! Cl1", "")]
+)
+def test_names_behind_positions_are_read_as_programs_write_them(
+    tmp_path: Path, names: tuple[str, str]
+) -> None:
+    text = POSCAR.format("Direct", *names)
+    assert "calls atom 0 (counted from 0) Cl" in said(tmp_path / "POSCAR", text)
+
+
+@pytest.mark.parametrize("names", [(" Cs+", " Cl-"), (" # a", " # b"), (" 2.0", " -1"), ("", "")])
+def test_names_behind_positions_that_fit_are_not_told(
+    tmp_path: Path, names: tuple[str, str]
+) -> None:
+    assert said(tmp_path / "POSCAR", POSCAR.format("Direct", *names)) == ""
+
+
+def test_flags_are_no_fluorine(tmp_path: Path) -> None:
+    flags = POSCAR.format("Selective dynamics\nDirect", " F F F", " T T F")
+    assert said(tmp_path / "POSCAR", flags) == ""
+
+
+@pytest.mark.parametrize("mode", ["Crystal", "Angstrom", "Bohr", "unit"])
+def test_coordinates_that_are_neither_direct_nor_cartesian_are_refused(
+    tmp_path: Path, mode: str
+) -> None:
+    text = POSCAR.format(mode, "", "")
+    assert "says Direct or Cartesian" in said(tmp_path / "POSCAR", text)
+
+
+@pytest.mark.parametrize("mode", ["direct", "D", "Fractional", "Direct lattice"])
+def test_words_for_direct_are_read(tmp_path: Path, mode: str) -> None:
+    assert said(tmp_path / "POSCAR", POSCAR.format(mode, "", "")) == ""
+
+
+def mol(rows: str, bonds: str = "", more: str = "", kind: str = "2D") -> str:
+    n_atoms, n_bonds = rows.count("\n"), bonds.count("\n")
+    counts = f"{n_atoms:3d}{n_bonds:3d}  0  0  0  0            999 V2000\n"
+    return f"x\n  test              {kind}\n\n{counts}{rows}{bonds}{more}M  END\n"
+
+
+def row(symbol: str, x: float, z: float = 0.0, behind: str = " 0  0") -> str:
+    return f"{x:10.4f}{0:10.4f}{z:10.4f} {symbol:<3}{behind}\n"
+
+
+@pytest.mark.parametrize(
+    ("behind", "is_read"),
+    [
+        (" 0  0  0  0  0 15  0", True),
+        (" 0  0  0  0  0  15  0", False),  # a blank too much: the valence is 1 and not none
+        (" 0  0  0  0  0100200", True),
+    ],
+)
+def test_numbers_across_the_columns_of_a_mol_file_are_refused(
+    tmp_path: Path, behind: str, is_read: bool
+) -> None:
+    text = mol(row("Na", 0.0, behind=behind))
+    assert ("columns of the format" in said(tmp_path / "a.mol", text)) != is_read
+
+
+@pytest.mark.parametrize("smiles", ["N->B", "B<-N", "C->O"])
+def test_hydrogens_beside_a_dative_bond_are_not_guessed(smiles: str) -> None:
+    assert "how many hydrogens there are" in said_of_text(smiles)
+
+
+def test_a_dative_bond_of_a_drawing_takes_no_hydrogen_away(tmp_path: Path) -> None:
+    text = mol(row("N", 0.0) + row("B", 1.6), "  1  2  9  0\n")
+    assert "how many hydrogens there are" in said(tmp_path / "a.mol", text)
+    assert formula_of("[NH3+][BH3-]") == "H6BN"
+
+
+def test_an_ion_with_an_odd_number_of_electrons_has_an_unpaired_one() -> None:
+    assert "unpaired electrons (1)" in said_of_text("[Fe+3]")
+    assert "unpaired" not in said_of_text("[Co+3]")
+
+
+def test_points_of_attachment_are_told(tmp_path: Path) -> None:
+    rows = row("C", 0.0) + row("O", 1.4)
+    text = mol(rows, "  1  2  1  0\n", "M  APO  1   1   1\n")
+    assert "points of attachment" in said(tmp_path / "a.mol", text)
+
+
+def test_bonds_in_bohr_are_told_in_a_mol_file(tmp_path: Path) -> None:
+    rows = row("C", 0.0) + row("O", 2.7, 0.1)
+    assert "no bond is" in said(tmp_path / "a.mol", mol(rows, "  1  2  1  0\n", kind="3D"))
+
+
+@pytest.mark.parametrize("field", ["Total Charge", "CHARGE", "PUBCHEM_TOTAL_CHARGE"])
+def test_the_charge_of_a_field_is_told_however_it_is_spelled(tmp_path: Path, field: str) -> None:
+    record = mol(row("C", 0.0) + row("O", 1.4), "  1  2  1  0\n")
+    text = f"{record}>  <{field}>\n-1\n\n$$$$\n"
+    assert "charge of -1" in said(tmp_path / "a.sdf", text)
+
+
+def test_letters_of_full_width_are_those_they_stand_for() -> None:
+    assert formula_of("ＣＣＯ") == "C2H6O"
+    assert formula_of("Ｆｅ２Ｏ３") == "Fe2O3"
+
+
+@pytest.mark.parametrize(
+    ("text", "symbol"),
+    [("SIO2", "Si"), ("HFO2", "Hf"), ("SNO2", "Sn"), ("formula:NIO", "Ni"), ("CUO", "Cu")],
+)
+def test_a_formula_in_capitals_may_mean_a_metal(text: str, symbol: str) -> None:
+    assert f"if {symbol} is meant" in said_of_text(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["K2CO3", "HNO3", "formula:CO2", "H2CO3", "CO(NH2)2", "HSCN", "YBO3", "KIO3", "UO2"]
+)
+def test_other_formulas_in_capitals_are_meant_as_they_stand(text: str) -> None:
+    assert "is meant" not in said_of_text(text)
+
+
+@pytest.mark.parametrize("text", ["CuSO4 x H2O", "MgCl2 • nH2O", "CaSO4 n H2O"])
+def test_an_unknown_amount_of_water_is_not_one(text: str) -> None:
+    assert "is not known" in said_of_text(text)
+    assert formula_of("CuSO4 x 5H2O") == formula_of("CuSO4·5H2O")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"), [("Fe0,95O", "a decimal point"), ("(Mg,Fe)2SiO4", "without their amounts")]
+)
+def test_commas_of_formulas_are_told_apart(text: str, why: str) -> None:
+    assert why in said_of_text(text)
