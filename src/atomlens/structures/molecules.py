@@ -289,10 +289,9 @@ def _straddles(line: str) -> bool:
     They are three letters wide, from the 37th letter on; rdkit reads 15 across two as 1 and 5.
     """
     for edge in range(36, min(len(line), 69), 3):
-        if line[edge - 1].isdigit() and line[edge : edge + 1].isdigit():
-            both = line[edge - 3 : edge + 3]
-            if len(both) < 6 or " " in both:
-                return True
+        both = line[edge - 1].isdigit() and line[edge : edge + 1].isdigit()
+        if both and " " in line[edge : edge + 3].ljust(3):  # else a number that fills its column
+            return True
     return False
 
 
