@@ -352,6 +352,17 @@ CASES: dict[str, list[Case]] = {
             json.dumps(STRUCTURE | {"lattice": STRUCTURE["lattice"] | {"a": 3, "b": 4, "c": 5}}),
             "a.json",
         ),
+        Case(
+            "a cell without `pbc`",
+            json.dumps(
+                {
+                    "numbers": [2],
+                    "positions": [[0, 0, 0]],
+                    "cell": [[4, 0, 0], [0, 4, 0], [0, 0, 4]],
+                }
+            ),
+            "a.json",
+        ),
         Case("something else", "{}", "a.json"),
     ],
     "ase database: `.db`": [Case("another SQLite file", b"SQLite format 3\0" + bytes(100), "a.db")],

@@ -225,7 +225,7 @@ def _atoms_of_jarvis(item: Mapping[str, Any], disorder: DisorderChoice) -> "list
     cell = np.array(item["lattice_mat"], dtype=float).reshape(3, 3)
     positions = np.array(item["coords"], dtype=float).reshape(-1, 3)
     doubts = [other_lengths(cell, item.get("abc"))]
-    if not item.get("cartesian", False):
+    if not _is_true(item.get("cartesian", False), "cartesian"):
         doubts.append(far_fractions(positions))
         positions = positions @ cell
     species = [{str(symbol).strip(): 1.0} for symbol in item["elements"]]
@@ -235,6 +235,14 @@ def _atoms_of_jarvis(item: Mapping[str, Any], disorder: DisorderChoice) -> "list
         for doubt in filter(None, doubts):
             add_warning(atoms, doubt)
     return found
+
+
+def _is_true(value: Any, key: str) -> bool:
+    """Return a flag of JSON, also of one that was written as text (``"False"``)."""
+    word = str(value).strip().lower()
+    if word not in ("true", "false", "1", "0", "none", ""):
+        raise StructureError(f"its {key!r} is {short(str(value))}; write true or false")
+    return word in ("true", "1")
 
 
 def _atoms_of_optimade(item: Mapping[str, Any], disorder: DisorderChoice) -> "list[Atoms]":
@@ -251,6 +259,11 @@ def _atoms_of_optimade(item: Mapping[str, Any], disorder: DisorderChoice) -> "li
         raise StructureError(
             f"it announces {announced} sites, but {len(positions)} positions follow; get a "
             "complete copy"
+        )
+    if any(len(one.get("sites_in_groups") or ()) > 1 for one in item.get("assemblies") or []):
+        raise StructureError(
+            "its assemblies say which of its sites exclude each other, which is not read; give an "
+            "entry with the sites of one of them"
         )
     found = _at_optimade_sites(item, species, positions, disorder)
     for doubt in _optimade_doubts(item, species, found):
@@ -339,6 +352,12 @@ def _atoms_of_ase(record: Mapping[str, Any]) -> "Atoms":
         cell=_array(record.get("cell", np.zeros((3, 3)))).astype(float).reshape(3, 3),
         pbc=np.broadcast_to(_array(record.get("pbc", False)), 3).astype(bool),
     )
+    if "pbc" not in record and atoms.cell.any():
+        add_warning(
+            atoms,
+            "it has a cell, but does not say along which of its vectors it repeats (pbc); it was "
+            "read as a molecule",
+        )
     for source in (record, record.get("key_value_pairs"), record.get("info")):
         if isinstance(source, dict):
             atoms.info.update(

@@ -636,10 +636,12 @@ def _with_conformer(molecule: Any) -> "Atoms":
     if beyond.max(initial=0.0) > 0:
         longest = int(beyond.argmax())
         one, two = pairs[longest].tolist()
+        all_are = float(np.median(lengths / sums)) > _LONGEST
+        what = "coordinates, which may be in bohr, " if all_are else "coordinates "
         add_warning(
             atoms,
             f"its bond between atoms {one} and {two}, counted from 0, is {lengths[longest]:.2f} Å "
-            "long, and no bond is; check the coordinates and their unit, which must be Å",
+            f"long, and no bond is; check the {what}and their unit, which must be Å",
         )
     keep_bonding(atoms, molecule)
     _tell_unseen(atoms, molecule)

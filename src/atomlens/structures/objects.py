@@ -15,6 +15,7 @@ from atomlens.errors import StructureError
 from atomlens.printing import kind_of_object
 from atomlens.structures.arrays import Structure, StructureArrays, chemical_formula, name_of
 from atomlens.structures.checks import check_atoms, far_fractions
+from atomlens.structures.cif.elements import contradicted
 from atomlens.structures.disorder import REFUSE, DisorderChoice, PartialAtoms, models_of
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
@@ -290,11 +291,25 @@ def atoms_of_json(data: Mapping[str, Any], disorder: DisorderChoice = REFUSE) ->
         other_lengths(cell, lengths),
         _other_positions(positions, sites),
         far_fractions(fractional),
+        _other_label(species, sites),
     ]
     for atoms in found:
         for doubt in filter(None, doubts):
             add_warning(atoms, doubt)
     return _with_electrons(found, *electrons)
+
+
+def _other_label(species: Sequence[Mapping[str, float]], sites: Sequence[Mapping[str, Any]]) -> str:
+    """Return a sentence where the label of a site names another element than its species."""
+    for i, (own, site) in enumerate(zip(species, sites, strict=True)):
+        label = str(site.get("label") or "")
+        named = [contradicted(label, symbol) for symbol in own]
+        if named and all(named):
+            return (
+                f"the label {label} of atom {i} (counted from 0) names {named[0]} and its species "
+                f"is {', '.join(own)}; the species was taken"
+            )
+    return ""
 
 
 def _coordinates(sites: Sequence[Mapping[str, Any]], key: str) -> NDArray[np.float64]:

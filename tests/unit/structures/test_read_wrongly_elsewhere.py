@@ -1,5 +1,6 @@
 """Inputs that other readers take for something else without a word: right, told or refused."""
 
+import json
 import warnings
 from pathlib import Path
 
@@ -329,3 +330,39 @@ def test_an_unknown_amount_of_water_is_not_one(text: str) -> None:
 )
 def test_commas_of_formulas_are_told_apart(text: str, why: str) -> None:
     assert why in said_of_text(text)
+
+
+VECTORS = [[4.12, 0, 0], [0, 4.12, 0], [0, 0, 4.12]]
+JARVIS = {"lattice_mat": VECTORS, "coords": [[0, 0, 0], [0.5, 0.5, 0.5]], "elements": ["Cs", "Cl"]}
+ENTRY = {
+    "lattice_vectors": VECTORS,
+    "cartesian_site_positions": [[0, 0, 0], [2.06, 2.06, 2.06], [2.06, 2.06, 0]],
+    "species_at_sites": ["Cs", "Cl", "Cl"],
+}
+
+
+def test_a_flag_of_jarvis_that_is_text_means_what_it_says(tmp_path: Path) -> None:
+    found = read(tmp_path / "a.json", json.dumps({**JARVIS, "cartesian": "False"}))
+    assert isinstance(found, Atoms)
+    np.testing.assert_allclose(found.positions[1], 2.06)
+    odd = json.dumps({**JARVIS, "cartesian": "perhaps"})
+    assert "write true or false" in said(tmp_path / "b.json", odd)
+
+
+def test_sites_of_optimade_that_exclude_each_other_are_not_all_there(tmp_path: Path) -> None:
+    assemblies = [{"sites_in_groups": [[1], [2]], "group_probabilities": [0.5, 0.5]}]
+    text = json.dumps({**ENTRY, "assemblies": assemblies})
+    assert "exclude each other" in said(tmp_path / "a.json", text)
+
+
+def test_a_cell_without_directions_is_told(tmp_path: Path) -> None:
+    record = {"numbers": [55, 17], "positions": [[0, 0, 0], [2.06] * 3], "cell": VECTORS}
+    assert "does not say along which" in said(tmp_path / "a.json", json.dumps(record))
+    whole = json.dumps({**record, "pbc": True})
+    assert said(tmp_path / "b.json", whole) == ""
+
+
+def test_the_label_of_a_site_in_json_is_held_against_its_species(tmp_path: Path) -> None:
+    site = {"species": [{"element": "Cs", "occu": 1}], "abc": [0, 0, 0], "label": "Na1"}
+    text = json.dumps({"lattice": {"matrix": VECTORS}, "sites": [site]})
+    assert "the label Na1 of atom 0" in said(tmp_path / "a.json", text)
