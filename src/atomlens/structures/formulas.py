@@ -104,7 +104,7 @@ def _in_capitals(text: str, elements: frozenset[str]) -> str:
     if found is None or re.search(r"[a-z]", text) or {"C", "H"} <= elements:
         return ""
     symbol = found[1].capitalize()
-    first, second = found[1]
+    first, second = found[1][0], found[1][1]
     number = ATOMIC_NUMBERS.get(symbol, _HEAVIEST_COMMON + 1)
     is_meant = number <= _HEAVIEST_COMMON and (symbol == "Si" or number not in NONMETALS)
     others = {ATOMIC_NUMBERS[e] for e in elements} - ({92} if symbol == "Cu" else set())

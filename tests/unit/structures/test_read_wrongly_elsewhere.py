@@ -366,3 +366,17 @@ def test_the_label_of_a_site_in_json_is_held_against_its_species(tmp_path: Path)
     site = {"species": [{"element": "Cs", "occu": 1}], "abc": [0, 0, 0], "label": "Na1"}
     text = json.dumps({"lattice": {"matrix": VECTORS}, "sites": [site]})
     assert "the label Na1 of atom 0" in said(tmp_path / "a.json", text)
+
+
+def test_a_loop_of_several_cells_is_refused(tmp_path: Path) -> None:
+    tags = [line.split()[0] for line in cubic(5.64).splitlines()]
+    loop = "loop_\n" + "\n".join(tags) + "\n5.64 5.64 5.64 90 90 90\n"
+    atoms = F_CENTRED + SITES + SALT
+    assert said(tmp_path / "a.cif", f"data_x\n{loop}{atoms}") == ""
+    assert "leave one cell" in said(tmp_path / "b.cif", f"data_x\n{loop}6 6 6 90 90 90\n{atoms}")
+
+
+def test_a_group_for_other_axes_is_not_taken_for_those_of_the_file(tmp_path: Path) -> None:
+    more = F_CENTRED + "_space_group.transform_Pp_abc {}\n"
+    assert said(tmp_path / "a.cif", cif(more=more.format("a,b,c;0,0,0"))) == ""
+    assert "another origin" in said(tmp_path / "b.cif", cif(more=more.format("a,b,c;1/4,1/4,1/4")))

@@ -360,6 +360,12 @@ def _has_cartesian(tags: Tags) -> bool:
 def _cell(tags: Tags) -> NDArray[np.float64] | None:
     """(3, 3) lattice vectors in Å, the first along x; None where the file has no cell."""
     found = [column(tags, tag) for tag in CELL_TAGS]
+    for tag, several in zip(CELL_TAGS, found, strict=True):
+        if len({number(value) for value in several}) > 1:
+            raise StructureError(
+                f"{tag} has {len(several)} values ({', '.join(map(str, several[:3]))}); leave one "
+                "cell"
+            )
     values = [number(*values[:1]) for values in found]
     if not any(values) or (not any(values[:3]) and _has_cartesian(tags)):
         return None

@@ -167,7 +167,7 @@ def _built(tags: Tags, operations: Operations) -> "Atoms | None":
 
 def _cell(tags: Tags) -> NDArray[np.float64] | None:
     """Return the lattice vectors (3, 3) of a cell that is neither flat nor of an odd size."""
-    values = [number(*column(tags, tag)[:1]) for tag in CELL_TAGS]
+    values = [number(*found) if len(found := column(tags, tag)) == 1 else None for tag in CELL_TAGS]
     given = [value for value in values if value is not None and value > 0]
     if len(given) < 6:
         return None

@@ -160,6 +160,8 @@ def all_atoms(listed: Cell) -> tuple[Images, list[str]]:
             f"{groups[0].said} is given in axes of its own, and no symmetry operations are listed; "
             f"{_ADVICE}"
         )
+    if not lists:
+        _refuse_transformed(tags)
     doubts += _other_axes(lists, groups)
     if unknown and not lists:
         doubts.append(f"{unknown[0]} is not known; {readings[0][0]} was taken")
@@ -214,6 +216,21 @@ def only_reading(said: Said) -> Operations | None:
     operations = readings[0][1][0][1]
     rows = (operations.rotations != 0).sum(axis=2)
     return operations if rows.max() < 3 else None  # sums of three depend on their order
+
+
+_TRANSFORMS = ("_space_group_transform_pp_abc", "_space_group_transform_qq_xyz")
+_NO_TRANSFORM = ("a,b,c", "x,y,z", "a,b,c;0,0,0", "x,y,z;0,0,0")
+
+
+def _refuse_transformed(tags: Tags) -> None:
+    """Raise a StructureError for a group whose tabulated axes are not those of the file."""
+    for tag in _TRANSFORMS:
+        for value in _texts(tags, tag)[:1]:
+            if re.sub(r"\s", "", value.lower()) not in _NO_TRANSFORM:
+                raise StructureError(
+                    f"its space group is given for other axes or another origin ({tag} is "
+                    f"{short(value)}), and no symmetry operations are listed; {_ADVICE}"
+                )
 
 
 def _completed(
