@@ -4,6 +4,7 @@
     python recipes/box_finish.py mp --data mp.npz --weights a/mp.safetensors b/mp.safetensors
     python recipes/box_finish.py qm9 --data qm9.npz --weights run/qm9.safetensors --test
     python recipes/box_finish.py qm9 --data qm9.npz --again
+    python recipes/box_finish.py qm9 --data qm9.npz --made
 
 Beside each file of weights lies a ``.json`` with ``config``, ``scaling``, ``history`` and
 ``seconds``. Half of the validation part teaches the layer that speaks of the noise, the other half
@@ -11,7 +12,8 @@ calibrates the intervals. The test part is looked at with ``--test`` only, once 
 weights: the numbers are kept in the folder and used again. ``--again`` takes the model that lies
 in the box and calibrates its intervals anew, as the code of today does it; the weights stay as
 they are, bit by bit, and with them the errors, but the share of the test part inside the
-intervals is counted again.
+intervals is counted again. ``--made`` measures the errors for coordinates made from SMILES: of
+molecules of the validation part for the intervals, of the test part for the card.
 """
 
 import argparse
@@ -30,16 +32,19 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 import atomlens as al
+from atomlens.chemistry.bonds import find_bonds
+from atomlens.chemistry.hybridisation import perceive_molecule
 from atomlens.datasets import load_packed
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.splits import distinct_names
-from atomlens.errors import ModelError
+from atomlens.errors import ModelError, StructureError
 from atomlens.explain.agreement import agreement
 from atomlens.graphs import GraphStore
 from atomlens.models import make_model
 from atomlens.neighbors import build_store, make_builder
 from atomlens.predictor import Calibration, Predictor, TrainingRecord, score
 from atomlens.predictor.box import BOX
+from atomlens.predictor.card import OF_MADE
 from atomlens.predictor.estimates import residuals
 from atomlens.predictor.familiarity import Familiarity, varied_rows
 from atomlens.predictor.folder import METRICS, read_optional_json
@@ -49,6 +54,8 @@ from atomlens.predictor.record import About, package_versions
 from atomlens.predictor.samples import TrainingSamples
 from atomlens.predictor.saving import in_half_precision, save
 from atomlens.predictor.surroundings import Surroundings
+from atomlens.structures.arrays import StructureArrays
+from atomlens.structures.molecules import from_smiles
 from atomlens.targets.scaling import TargetScaling
 from atomlens.training import TrainSettings, train
 
@@ -58,6 +65,8 @@ Rows = NDArray[np.int64]
 SEED = 0
 N_FAMILIAR = 12_000
 """Training structures among which landmarks are chosen."""
+N_MADE = 3_000
+"""Molecules of the validation and of the test part whose coordinates are made from SMILES."""
 N_AGREEMENT = 300
 """Validation structures on which terms are held against effects."""
 
@@ -310,7 +319,8 @@ def calibrated(predictor: Predictor, raw: RawOutputs, encoded: Values, rows: Row
     combined = predictor.combined(raw)
     far = None
     if predictor.familiarity is not None and raw.features is not None:
-        far = predictor.familiarity.remoteness(raw.features)[rows]
+        distances = predictor.familiarity.distances(raw.features[rows])
+        far = predictor.familiarity.remoteness(distances)
     calibration = Calibration.fit(
         residuals(combined, encoded, predictor.targets)[rows],
         None if combined.spread is None else combined.spread[rows],
@@ -353,6 +363,43 @@ def again(name: str, data: Dataset, *, place: Path | None = None) -> Path:
         say("the test part, for the share inside the intervals")
         metrics["test"] = tested(predictor, data)
     return save(replace(predictor, metrics=metrics), place or BOX / name, half=True)
+
+
+def with_made(predictor: Predictor, data: Dataset) -> Predictor:
+    """Return the predictor with intervals for coordinates made from SMILES.
+
+    Measured on molecules of the validation part whose bonds are plain; what the intervals are
+    worth is counted on molecules of the test part, by which nothing is chosen.
+    """
+    inputs, truth = made_again(data, data.splits["validation"])
+    say(f"made again: {len(inputs)} molecules of the validation part")
+    built = build_store(inputs, predictor.builder)
+    inputs, truth = inputs.subset(np.asarray(built.kept)), truth[np.asarray(built.kept)]
+    raw = run_models(predictor.models, built.store, features=True)
+    encoded = predictor.scaling.encode(truth, inputs)
+    fitted = calibrated(predictor, raw, encoded, np.arange(len(inputs), dtype=np.int64))
+    predictor = replace(predictor, calibration_of_made=fitted.calibration)
+    others, values = made_again(data, data.splits["test"])
+    found = score(predictor.predict(others), values).to_dict()
+    return replace(predictor, metrics={**predictor.metrics, OF_MADE: found})
+
+
+def made_again(data: Dataset, rows: Rows) -> tuple[StructureArrays, Values]:
+    """Return molecules with coordinates made from their SMILES without stereo, and their values."""
+    from rdkit import Chem
+
+    chosen = np.random.default_rng(SEED).permutation(rows)[:N_MADE]
+    found, kept = [], []
+    for row in np.sort(chosen).tolist():
+        structure = data.structures[row]
+        molecule = perceive_molecule(structure.atomic_numbers, find_bonds(structure), orders=True)
+        try:
+            bare = Chem.RemoveHs(molecule)
+            found.append(from_smiles(Chem.MolToSmiles(bare, isomericSmiles=False)))
+        except (StructureError, ValueError, TypeError):
+            continue  # bonds that nobody knows, or no geometry
+        kept.append(row)
+    return StructureArrays.from_atoms(found), data.values[kept]
 
 
 def with_surroundings(predictor: Predictor, data: Dataset) -> Predictor:
@@ -459,6 +506,7 @@ def main() -> None:
     source.add_argument(
         "--surroundings", action="store_true", help="measure anew how the atoms stand"
     )
+    source.add_argument("--made", action="store_true", help="intervals for what was a SMILES")
     source.add_argument("--again", action="store_true", help="calibrate what lies in the box anew")
     parser.add_argument("--builder", default="voronoi", help="formula for models of formulas")
     parser.add_argument("--full", action="store_true", help="keep 32 bits")
@@ -468,6 +516,11 @@ def main() -> None:
     if options.surroundings:
         measured = with_surroundings(Predictor.load(BOX / options.name), load_packed(options.data))
         say(f"written to {save(measured, options.out or BOX / options.name, half=True)}")
+        return
+    if options.made:
+        judged = with_made(Predictor.load(BOX / options.name), load_packed(options.data))
+        say(f"written to {save(judged, options.out or BOX / options.name, half=True)}")
+        print(judged.metrics[OF_MADE])
         return
     if options.again:
         place = again(options.name, load_packed(options.data), place=options.out)

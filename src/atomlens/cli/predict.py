@@ -215,6 +215,7 @@ class Doubts:
         self.most = most
         self.first: list[str] = []
         self.n = self.n_foreign = 0
+        self.foreign = ""
 
     def hear(self, prediction: "Prediction") -> None:
         """Take in what is doubtful about some predictions."""
@@ -224,8 +225,10 @@ class Doubts:
         for name, doubts, error in each:
             if error:
                 continue
-            said = [text for text in doubts.of_model if text != FOREIGN]
-            self.n_foreign += len(said) < len(doubts.of_model)
+            foreign = [text for text in doubts.of_model if text.startswith(FOREIGN)]
+            self.foreign = foreign[0].removeprefix(FOREIGN) if foreign else self.foreign
+            said = [text for text in doubts.of_model if not text.startswith(FOREIGN)]
+            self.n_foreign += bool(foreign)
             if said:
                 self.n += 1
                 if self.n <= self.most:
@@ -240,6 +243,6 @@ class Doubts:
         if self.n_foreign:
             of = "1 input were" if self.n_foreign == 1 else f"{self.n_foreign} inputs were"
             say(
-                f"warning: coordinates of {of} made here, and the model learned from given ones: "
-                "errors may be larger than it says (see its card)"
+                f"warning: coordinates of {of} made here, and the model learned from given ones"
+                f"{self.foreign} (see its card)"
             )

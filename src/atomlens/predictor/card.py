@@ -15,6 +15,9 @@ from atomlens.printing import encodable, one_line
 from atomlens.targets import Target, value_slices
 from atomlens.units import unit_text
 
+OF_MADE = "made_coordinates"
+"""Key in ``metrics.json`` of the errors for coordinates that were made from SMILES."""
+
 _METRICS = {
     "mae": ("MAE", True),
     "rmse": ("RMSE", True),
@@ -161,7 +164,12 @@ def _metrics(predictor: TrainedModel) -> str:
             lines.append(f"- {part}, {_code(name)}, {n_values}: {', '.join(values)}")
     lines += _about_parts(predictor, parts)
     lines += [f"\n⚠ {_plain(sentence)}" for sentence in about_skill(predictor)]
-    lines += [_beside_others(predictor), _agreement(predictor), _faithful(predictor)]
+    lines += [
+        _beside_others(predictor),
+        _of_made(predictor),
+        _agreement(predictor),
+        _faithful(predictor),
+    ]
     return "\n".join(line for line in lines if line)
 
 
@@ -213,6 +221,26 @@ def _beside_others(predictor: TrainedModel) -> str:
 
 def _rounded(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, int | float) else ""
+
+
+def _of_made(predictor: TrainedModel) -> str:
+    """Return the errors for coordinates that were made here; empty if nobody measured."""
+    measured = predictor.metrics.get(OF_MADE)
+    if not isinstance(measured, Mapping) or not isinstance(measured.get("targets"), Mapping):
+        return ""
+    lines = [
+        "\nFrom a SMILES alone, with coordinates made by a force field, of which the model has not "
+        f"learned ({measured.get('n_samples')} molecules of the test part):\n",
+        "| target | MAE | inside the 90 % interval |",
+        "|---|---|---|",
+    ]
+    for target in predictor.targets:
+        figures = measured["targets"].get(target.name, {})
+        inside = figures.get("interval_coverage")
+        share = f"{100 * inside:.1f} %" if isinstance(inside, int | float) else ""
+        cells = [_code(target.name) + _unit(target), _rounded(figures.get("mae")), share]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def _agreement(predictor: TrainedModel) -> str:

@@ -132,6 +132,15 @@ def estimate(
     return Estimates(values=values, std=std, low=low, high=high, probabilities=tuple(probabilities))
 
 
+def with_errors_of(found: Estimates, other: Estimates, rows: NDArray[np.bool_]) -> Estimates:
+    """Return the estimates with std and interval of other ones in some rows."""
+
+    def mixed(name: str) -> Values:
+        return np.where(rows[:, None], getattr(other, name), getattr(found, name))
+
+    return replace(found, std=mixed("std"), low=mixed("low"), high=mixed("high"))
+
+
 def without_errors(found: Estimates, rows: NDArray[np.bool_]) -> Estimates:
     """Return the estimates without std and interval in some rows."""
 

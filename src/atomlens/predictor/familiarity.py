@@ -28,10 +28,8 @@ STRANGE = 99.0
 """Above this many percent a prediction comes with a warning."""
 BEYOND = 100.0
 """Farther away than all of the validation part: nothing is known of errors there."""
-FOREIGN = (
-    "its coordinates were made here and the model learned from given ones, so errors may be larger"
-)
-"""What is said of molecules that were a SMILES or a flat drawing."""
+FOREIGN = "its coordinates were made here and the model learned from given ones"
+"""How what is said of molecules that were a SMILES or a flat drawing begins."""
 _KINDS: tuple[Kind, ...] = get_args(Kind)
 _N_MEANS, _N_FARTHEST = 256, 768
 _KEPT = 0.99

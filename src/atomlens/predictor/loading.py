@@ -152,6 +152,8 @@ def _samples(path: Path, record: TrainingRecord) -> TrainingSamples | None:
 def _without_weights(content: dict[str, Any]) -> TrainedModel:
     """Return the trained model of a settings file, its models not made yet."""
     scaling = TargetScaling.from_dict(content["scaling"])
+    n_values = sum(t.n_values for t in scaling.targets)
+    of_made = content.get("calibration_of_made")
     noise = content["noise"]
     if noise not in ("none", "laplace", "gaussian"):
         raise ValueError(f"noise {noise!r}")
@@ -160,9 +162,8 @@ def _without_weights(content: dict[str, Any]) -> TrainedModel:
         models=(),
         builder=make_builder(content["builder"]["name"], **_tuples(content["builder"]["settings"])),
         scaling=scaling,
-        calibration=Calibration.from_list(
-            content["calibration"], sum(t.n_values for t in scaling.targets)
-        ),
+        calibration=Calibration.from_list(content["calibration"], n_values),
+        calibration_of_made=None if of_made is None else Calibration.from_list(of_made, n_values),
         noise=noise,
         elements=_elements(content["elements"]),
         record=TrainingRecord.from_dict(content["training"]),

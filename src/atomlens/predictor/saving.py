@@ -134,6 +134,11 @@ def model_settings(predictor: TrainedModel, checksum: str) -> dict[str, Any]:
         "scaling": predictor.scaling.to_dict(),
         "noise": predictor.noise,
         "calibration": predictor.calibration.to_list(),
+        **(
+            {}
+            if predictor.calibration_of_made is None
+            else {"calibration_of_made": predictor.calibration_of_made.to_list()}
+        ),
         "elements": list(predictor.elements),
         "training": finite_or_none(predictor.record.to_dict()),
         "weights_sha256": checksum,

@@ -19,6 +19,7 @@ from atomlens.predictor.estimates import (
     Noise,
     combine,
     estimate,
+    with_errors_of,
     without_errors,
 )
 from atomlens.predictor.familiarity import (
@@ -52,6 +53,9 @@ class TrainedModel:
     builder: GraphBuilder
     scaling: TargetScaling
     calibration: Calibration
+    calibration_of_made: Calibration | None = None
+    """The same for molecules whose coordinates were made here, where the model learned from given
+    ones (see `foreign`); None: nobody has measured it."""
     noise: Noise = "none"
     """Distribution of the noise that the models predict, if they do."""
     elements: tuple[int, ...] = ()
@@ -233,7 +237,12 @@ class TrainedModel:
             far = self.familiarity.remoteness(distances)
             unlike = self.familiarity.percentages(distances)
         with np.errstate(over="ignore", invalid="ignore"):  # what is no number is told by input
-            found = estimate(self.combined(raw), structures, self.scaling, self.calibration, far)
+            combined = self.combined(raw)
+            found = estimate(combined, structures, self.scaling, self.calibration, far)
+            foreign = self.foreign(structures)
+            if self.calibration_of_made is not None and foreign.any():
+                made = estimate(combined, structures, self.scaling, self.calibration_of_made, far)
+                found = with_errors_of(found, made, foreign)
         found = replace(found, unlike=unlike)
         if not self._known_kinds:
             return found
@@ -273,8 +282,14 @@ class TrainedModel:
                 [*filter(None, (first, *rest))] for first, rest in zip(strange, said, strict=True)
             ]
         made = self.foreign(structures).tolist()
+        judged = self.calibration_of_made is not None
+        foreign = FOREIGN + (
+            "; the error estimate is for such coordinates"
+            if judged
+            else ", so errors may be larger"
+        )
         each = zip(said, is_refused.tolist(), made, strict=True)
         return tuple(
-            (*(without_estimate(own) if refused else own), *([FOREIGN] if new else []))
+            (*(without_estimate(own) if refused else own), *([foreign] if new else []))
             for own, refused, new in each
         )

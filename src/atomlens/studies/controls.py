@@ -29,7 +29,9 @@ def untrained(predictor: Predictor, seed: int = 0) -> Predictor:
             table = original.get_buffer("element_table")
             model.get_buffer("element_table").copy_(table)
     bare = Calibration.nothing(len(predictor.calibration.targets))
-    return replace(predictor, models=models, familiarity=None, calibration=bare)
+    return replace(
+        predictor, models=models, familiarity=None, calibration=bare, calibration_of_made=None
+    )
 
 
 def untrained_networks(predictor: Predictor) -> tuple[Predictor, ...]:

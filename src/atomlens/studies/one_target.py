@@ -123,6 +123,7 @@ def about_target(predictor: Predictor, name: str) -> Predictor:
             n_outputs=outputs.stop - outputs.start,
         )
         models.append(OneTarget(config, model))
+    of_made = predictor.calibration_of_made
     return replace(
         predictor,
         models=tuple(models),
@@ -134,6 +135,7 @@ def about_target(predictor: Predictor, name: str) -> Predictor:
             references=(scaling.references[place],),
         ),
         calibration=Calibration(targets=predictor.calibration.targets[values]),
+        calibration_of_made=of_made and Calibration(targets=of_made.targets[values]),
     )
 
 

@@ -223,7 +223,8 @@ def test_of_made_coordinates_it_is_unknown_whether_given_ones_were_learned(tmp_p
     made[3].rattle(0.05, seed=0)  # a geometry of its own
     found = model.predict(made)
     assert found.seen == (UNKNOWN, "", "train", "")
-    assert [FOREIGN in doubts.of_model for doubts in found.doubts] == [True, True, False, False]
+    told = [any(t.startswith(FOREIGN) for t in doubts.of_model) for doubts in found.doubts]
+    assert told == [True, True, False, False]
     data = replace(dataset(["CH4"] * 4), structures=StructureArrays.from_atoms(made))
     data = load_packed(save_packed(data, tmp_path / "data.npz"))
     said = about_known_structures(model, data)
@@ -232,5 +233,5 @@ def test_of_made_coordinates_it_is_unknown_whether_given_ones_were_learned(tmp_p
     learned = replace(learned, made_geometries=True)
     of_its_kind = replace(model, record=learned).predict(made)
     assert UNKNOWN not in of_its_kind.seen
-    assert not any(FOREIGN in doubts.of_model for doubts in of_its_kind.doubts)
+    assert not any(t.startswith(FOREIGN) for one in of_its_kind.doubts for t in one.of_model)
     assert TrainingRecord.from_dict(learned.to_dict()).made_geometries is True
