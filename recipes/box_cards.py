@@ -83,8 +83,8 @@ ABOUT = {
         making=_MAKING,
         not_for=(
             "It is for neutral, closed-shell molecules of H, C, N, O and F at their geometry of "
-            "minimal energy. Geometries from a force field, as SMILES get them, move HOMO and "
-            "LUMO by some hundredths to tenths of an eV.",
+            "minimal energy. Geometries from a force field, as SMILES get them, make errors "
+            "three to five times as large; the error estimates of such molecules say so.",
             "Ions, radicals, excited states, solvents, polymers, crystals and metals were never "
             "seen.",
             *_SHARED,

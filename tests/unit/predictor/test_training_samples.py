@@ -12,7 +12,7 @@ from atomlens.datasets.base import Dataset
 from atomlens.datasets.packed import load_packed, save_packed
 from atomlens.errors import DatasetError
 from atomlens.neighbors.identity import digests_in_given_cells
-from atomlens.predictor import core
+from atomlens.predictor import Calibration, Predictor, TargetCalibration, core
 from atomlens.predictor import samples as samples_module
 from atomlens.predictor.evaluation import about_known_structures
 from atomlens.predictor.familiarity import FOREIGN
@@ -216,6 +216,11 @@ def test_of_many_a_thread_finds_what_is_said_of_each_alone(monkeypatch) -> None:
     assert [prediction.seen[0], prediction.seen[4]] == [alone[0], alone[4]]
 
 
+def _calibrated(floor: float) -> Calibration:
+    one = TargetCalibration(n=50, rmse=floor, spread_factor=0.0, floor=floor, quantile=1.5)
+    return Calibration(targets=(one,))
+
+
 def test_of_made_coordinates_it_is_unknown_whether_given_ones_were_learned(tmp_path) -> None:
     learned = replace(make_predictor().record, samples=SAMPLES, made_geometries=False)
     model = replace(make_predictor(), record=learned)
@@ -225,6 +230,14 @@ def test_of_made_coordinates_it_is_unknown_whether_given_ones_were_learned(tmp_p
     assert found.seen == (UNKNOWN, "", "train", "")
     told = [any(t.startswith(FOREIGN) for t in doubts.of_model) for doubts in found.doubts]
     assert told == [True, True, False, False]
+    plain = replace(model, calibration=_calibrated(0.5)).predict(made)
+    judged = replace(model, calibration=_calibrated(0.5), calibration_of_made=_calibrated(2.0))
+    bare = replace(judged, record=replace(learned, samples=None, split={}))
+    own = Predictor.load(bare.save(tmp_path / "m")).predict(made)
+    np.testing.assert_allclose((own.std / plain.std)[:, 0], [4, 4, 1, 1], rtol=1e-6)
+    widths = [p.interval_high - p.interval_low for p in (own, plain)]
+    np.testing.assert_allclose((widths[0] / widths[1])[:, 0], [4, 4, 1, 1], rtol=1e-6)
+    assert "the error estimate is for such coordinates" in own.warnings[0]
     data = replace(dataset(["CH4"] * 4), structures=StructureArrays.from_atoms(made))
     data = load_packed(save_packed(data, tmp_path / "data.npz"))
     said = about_known_structures(model, data)
