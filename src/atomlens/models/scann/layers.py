@@ -13,6 +13,7 @@ from atomlens.models.scann.recorded import usable as can_record
 from atomlens.models.scann.tiles import EdgeInputs, EdgeWeights, attended_in_tiles, usable
 from atomlens.nn.edges import EDGES_OF_A_PART, EdgeLayout, parts_at_targets, worth_parts
 from atomlens.nn.linear import glorot_linear
+from atomlens.nn.products import product
 from atomlens.nn.segment import segment_softmax, segment_sum
 
 LAYER_NORM_EPS = 1e-6
@@ -44,8 +45,7 @@ class EdgeUpdate(nn.Module):
     ) -> tuple[Float[Tensor, "n_nodes n_features"], Float[Tensor, "n_nodes n_features"]]:
         """Return what each atom adds as target and as source of an edge."""
         w_target, _, w_source = self.linear.weight.chunk(3, dim=1)
-        at_target = functional.linear(nodes, w_target, self.linear.bias)
-        return at_target, functional.linear(nodes, w_source)
+        return product(nodes, w_target, self.linear.bias), product(nodes, w_source)
 
     def of_edges(
         self,
@@ -56,7 +56,7 @@ class EdgeUpdate(nn.Module):
         layout: EdgeLayout,
     ) -> tuple[Float[Tensor, "n_edges n_features"], Float[Tensor, "n_edges n_features"]]:
         """Return g' and the message of some edges, given what their ends add."""
-        mixed = functional.linear(geometry, self.linear.weight.chunk(3, dim=1)[1])
+        mixed = product(geometry, self.linear.weight.chunk(3, dim=1)[1])
         fused = fused_kernels(mixed, layout)
         if fused is not None:
             return fused.edge_update(

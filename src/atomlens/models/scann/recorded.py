@@ -16,6 +16,7 @@ from atomlens.models.scann.fused import by_head, use_fused
 from atomlens.models.scann.tiles import EdgeInputs, EdgeWeights
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.pieces import as_arrays, tiles_of
+from atomlens.nn.products import add_product, put_product
 
 EDGES_OF_A_TILE = 4_096
 
@@ -72,9 +73,9 @@ class _Edges(torch.autograd.Function):
         for start, stop in tiles_of(offsets, EDGES_OF_A_TILE):
             first, last = int(offsets[start]), int(offsets[stop])
             own = slice(first, last)
-            torch.mm(geometry[own], mix.t(), out=mixed[own])
+            put_product(mixed[own], geometry[own], mix)
             edge_update_forward(inputs, (source, target), eps, first, last, results)
-            torch.addmm(key_bias, message[own], key_weight.t(), out=key[own])
+            put_product(key[own], message[own], key_weight, key_bias)
             attention_forward(*heads, start, stop, *found)
         ctx.save_for_backward(*tensors, mixed, message, key, mean, inverse, attention)
         ctx.layout = layout
@@ -122,9 +123,9 @@ class _Edges(torch.autograd.Function):
                 stop - start,
                 *by_head(n_heads, d_query[start:stop], d_key),
             )
-            torch.mm(d_key, key_weight, out=d_message)
+            put_product(d_message, d_key, key_weight.t())
             if of_key:
-                d_key_weight.addmm_(d_key.t(), message[own])
+                add_product(d_key_weight, d_key.t(), message[own].t())
                 d_key_bias += d_key.sum(dim=0)
             further = nothing[:n] if d_updated is None else d_updated[own]
             now, old, ours = as_arrays(mixed[own], geometry[own], d_geometry[own])
@@ -136,9 +137,9 @@ class _Edges(torch.autograd.Function):
                 n,
                 (*as_arrays(d_mixed), ours, *sums),
             )
-            d_geometry[own].addmm_(d_mixed, mix)
+            add_product(d_geometry[own], d_mixed, mix.t())
             if of_mix:
-                d_mix.addmm_(d_mixed.t(), geometry[own])
+                add_product(d_mix, d_mixed.t(), geometry[own].t())
         d_at_target, d_at_source, d_node = d_nodes
         of_inputs = d_query, d_at_target, d_at_source, d_node, d_geometry, None, None
         return None, None, *of_inputs, *d_weights
