@@ -34,6 +34,8 @@ _OF_MULTIPLE_BONDS = {2.0: 0.87, 3.0: 0.78}
 _SHORTEST_H_H = 1.2
 """Å"""
 
+_LONGEST_MULTIPLE = 0.96
+"""The longest double bond in the sum of the radii of single ones; C=C has 0.88, S=O 0.85."""
 _ALIKE = 1.12
 """The longest bond of a metal to bare atoms of one element in its shortest."""
 
@@ -121,6 +123,23 @@ _DIATOMIC_IONS = {
 }
 """Å, by atomic numbers and charge: the same, and of hydroxide and cyanide J. C. Owrutsky et al., J.
 Chem. Phys. 83, 5338 (1985), S. E. Bradforth et al., J. Chem. Phys. 98, 800 (1993)."""
+_SMALL: dict[str, tuple[tuple[float, ...], float]] = {
+    "O=C=O": ((1.160, 1.160), 180.0),
+    "S=C=S": ((1.553, 1.553), 180.0),
+    "O=C=S": ((1.157, 1.561), 180.0),
+    "O=S=O": ((1.431, 1.431), 119.3),
+    "O=S(=O)=O": ((1.420, 1.420, 1.420), 120.0),
+    "O=[O+][O-]": ((1.272, 1.272), 116.8),
+    "N#[N+][O-]": ((1.128, 1.184), 180.0),
+    "[N-]=[N+]=O": ((1.128, 1.184), 180.0),
+    "[N-]=[N+]=[N-]": ((1.188, 1.188), 180.0),
+    "O=[N+]=O": ((1.15, 1.15), 180.0),
+    "[O]N=O": ((1.193, 1.193), 134.1),
+    "O=N[O-]": ((1.24, 1.24), 115.0),
+}
+"""Molecules of one centre that the force fields take to have single bonds: by canonical SMILES, the
+lengths of the bonds (Å) in the order of the SMILES and the angle between them; CRC Handbook of
+Chemistry and Physics, 9: structure of free molecules, and of ions from crystals."""
 _CROSS = [(1.0, 0.0, 0.0), (-1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, -1.0, 0.0)]
 _TETRAHEDRON = [
     (x / np.sqrt(3), y / np.sqrt(3), z / np.sqrt(3))
@@ -171,6 +190,8 @@ def positions_of(molecule: Any, what: str, conformer: int = 0) -> NDArray[np.flo
         StructureError: no way leads to coordinates that a molecule can have.
     """
     known = _diatomic(molecule)
+    if known is None:
+        known = _small(molecule)
     if known is not None:
         return known
     try:
@@ -199,6 +220,26 @@ def _diatomic(molecule: Any) -> NDArray[np.float64] | None:
     known = _DIATOMIC_IONS.get((first, second, charge))
     length = known if charge else _DIATOMICS.get((first, second))
     return None if length is None else np.array([[0.0, 0.0, 0.0], [length, 0.0, 0.0]])
+
+
+def _small(molecule: Any) -> NDArray[np.float64] | None:
+    """Return measured coordinates of a molecule of one centre; None if unknown."""
+    from rdkit import Chem
+
+    if not 3 <= molecule.GetNumAtoms() <= 4:
+        return None
+    known = _SMALL.get(Chem.MolToSmiles(molecule))
+    if known is None:
+        return None
+    lengths, angle = known
+    order = _output_order(molecule)
+    centre = max(order, key=lambda i: molecule.GetAtomWithIdx(i).GetDegree())
+    positions = np.zeros((len(order), 3))
+    ends = [i for i in order if i != centre]
+    for k, (i, length) in enumerate(zip(ends, lengths, strict=True)):
+        turn = np.radians(k * angle)
+        positions[i] = length * np.array([np.cos(turn), np.sin(turn), 0.0])
+    return positions
 
 
 def _odd_parts(molecule: Any) -> str:
@@ -285,9 +326,14 @@ def _embedded(molecule: Any, what: str, conformer: int) -> NDArray[np.float64]:
         made = _distance_geometry(molecule, centres, seed, random)
         if made is None:
             continue
-        for relaxed in (_relaxed(made, centres), made):
+        for how in (_relaxed, _relaxed_by_uff, lambda molecule, _: molecule):
+            relaxed = how(made, centres)
             positions = _snapped(relaxed, centres)
-            problem = geometry_problem(relaxed, positions) or _uneven(relaxed, positions)
+            problem = (
+                geometry_problem(relaxed, positions)
+                or _uneven(relaxed, positions)
+                or _too_long(relaxed, positions)
+            )
             if not problem:
                 return positions
     if not problem:
@@ -355,7 +401,12 @@ def _bind(bounds: NDArray[np.float64], centre: _Centre, molecule: Any) -> None:
         bounds[low, high], bounds[high, low] = distance + slack, distance - slack
 
 
-def _relaxed(molecule: Any, centres: list[_Centre]) -> Any:
+def _relaxed_by_uff(molecule: Any, centres: list[_Centre]) -> Any:
+    """Return a copy relaxed without MMFF94, which lacks some bonds and takes them as single."""
+    return _relaxed(molecule, centres, mmff=False)
+
+
+def _relaxed(molecule: Any, centres: list[_Centre], *, mmff: bool = True) -> Any:
     """Return a relaxed copy; the centres' polyhedra stay as they are."""
     from rdkit import Chem
     from rdkit.Chem import rdForceFieldHelpers
@@ -364,7 +415,7 @@ def _relaxed(molecule: Any, centres: list[_Centre]) -> Any:
     if copy.GetNumAtoms() < 2:
         return copy
     fixed = [i for centre in centres for i in (centre.atom, *centre.neighbours)]
-    if rdForceFieldHelpers.MMFFHasAllMoleculeParams(copy):
+    if mmff and rdForceFieldHelpers.MMFFHasAllMoleculeParams(copy):
         if not fixed:
             rdForceFieldHelpers.MMFFOptimizeMolecule(copy, maxIters=500)
             return copy
@@ -566,6 +617,25 @@ def _rotation(before: NDArray[np.float64], after: NDArray[np.float64]) -> NDArra
     x, y, z = np.cross(one, two)
     cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
     return np.asarray(np.eye(3) + cross + cross @ cross / (1.0 + one @ two))
+
+
+def _too_long(molecule: Any, positions: NDArray[np.float64]) -> str:
+    """Say which double or triple bond of C, N or O is as long as a single one."""
+    from ase.data import covalent_radii
+
+    for bond in molecule.GetBonds():
+        atoms = bond.GetBeginAtom(), bond.GetEndAtom()
+        numbers = [a.GetAtomicNum() for a in atoms]
+        if bond.GetBondTypeAsDouble() < 2 or not {6, 7, 8} & set(numbers):
+            continue
+        first, second = (a.GetIdx() for a in atoms)
+        length = float(np.linalg.norm(positions[first] - positions[second]))
+        if NONMETALS.issuperset(numbers) and length > _LONGEST_MULTIPLE * sum(
+            covalent_radii[numbers]
+        ):
+            names = f"{first} ({SYMBOLS[numbers[0]]}) and {second} ({SYMBOLS[numbers[1]]})"
+            return f"the multiple bond of atoms {names} is {length:.2f} Å long"
+    return ""
 
 
 def _uneven(molecule: Any, positions: NDArray[np.float64]) -> str:

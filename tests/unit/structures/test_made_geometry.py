@@ -11,7 +11,7 @@ from rdkit import Chem
 from rdkit.Chem import rdDepictor
 
 from atomlens.structures import read_structures, to_atoms
-from atomlens.structures.embedding import _uneven, geometry_problem
+from atomlens.structures.embedding import _too_long, _uneven, geometry_problem
 from atomlens.structures.records import quiet
 
 
@@ -123,6 +123,44 @@ def test_bonds_of_metals_are_as_long_as_measured_and_alike(smiles: str) -> None:
     assert np.ptp(bonds) < 0.03
     if angle is not None:
         assert atoms.get_angle(others[0], centre, others[1]) == pytest.approx(angle, abs=1)
+
+
+# measured: CRC Handbook of Chemistry and Physics, 9; the ranges hold substituents
+MULTIPLE = {
+    "O=C=O": (0, 1, 1.150, 1.170),
+    "S=C=S": (1, 2, 1.54, 1.57),
+    "O=S=O": (0, 1, 1.42, 1.44),
+    "O=S(=O)=O": (1, 3, 1.41, 1.43),
+    "[O-][N+]#N": (0, 1, 1.17, 1.20),
+    "[N-]=[N+]=[N-]": (0, 1, 1.17, 1.20),
+    "[O-]N=O": (1, 2, 1.22, 1.26),
+    "CCN=C=S": (3, 4, 1.54, 1.65),
+    "CC#[N+][O-]": (1, 2, 1.13, 1.20),
+    "O=I(=O)c1ccccc1": (0, 1, 1.74, 1.90),
+}
+
+
+@pytest.mark.parametrize("smiles", MULTIPLE)
+def test_multiple_bonds_are_not_as_long_as_single_ones(smiles: str) -> None:
+    # MMFF94 has no such bonds and takes them as single: CO2 was 1.405 Å
+    first, second, shortest, longest = MULTIPLE[smiles]
+    assert shortest < made(smiles).get_distance(first, second) < longest
+
+
+def test_small_molecules_have_their_angle_in_whatever_order_they_are_written() -> None:
+    assert made("O=S=O").get_angle(0, 1, 2) == pytest.approx(119.3)
+    assert made("S(=O)=O").get_angle(1, 0, 2) == pytest.approx(119.3)
+    nitrous = made("N#[N+][O-]")
+    assert str(nitrous.symbols) == "N2O"
+    assert nitrous.get_distances(1, [0, 2]) == pytest.approx([1.128, 1.184])
+    assert made("[O-][N+]#N").get_distances(1, [2, 0]) == pytest.approx([1.128, 1.184])
+
+
+def test_a_multiple_bond_as_long_as_a_single_one_is_seen() -> None:
+    molecule = Chem.MolFromSmiles("O=C=O")
+    positions = np.array([[-1.405, 0, 0], [0, 0, 0], [1.405, 0, 0]])
+    assert "the multiple bond of atoms 0 (O) and 1 (C) is 1.4" in _too_long(molecule, positions)
+    assert _too_long(molecule, positions * 0.83) == ""
 
 
 def test_bonds_of_a_metal_that_differ_without_a_reason_are_seen() -> None:
