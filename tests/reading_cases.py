@@ -81,6 +81,48 @@ PWI = (
 )
 
 
+BOX = "0 4.12 xlo xhi\n0 4.12 ylo yhi\n0 4.12 zlo zhi\n"
+DATA = (
+    f"a title\n\n2 atoms\n2 atom types\n\n{BOX}\nMasses\n\n1 132.905\n2 35.453\n\n"
+    "Atoms # atomic\n\n2 2 2.06 2.06 2.06\n1 1 0 0 0\n"
+)
+DUMP = (
+    "ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n2\nITEM: BOX BOUNDS pp pp pp\n0 4.12\n0 4.12\n"
+    "0 4.12\nITEM: ATOMS id type element x y z\n2 2 Cl 2.06 2.06 2.06\n1 1 Cs 0 0 0\n"
+)
+AIMS = (
+    "lattice_vector 4.12 0 0\nlattice_vector 0 4.12 0\nlattice_vector 0 0 4.12\n"
+    "atom_frac 0 0 0 Cs\natom 2.06 2.06 2.06 Cl  # a comment\n    initial_moment 1\n"
+)
+OUTCAR_HEAD = (
+    " vasp.5.4.4\n POTCAR:    PAW_PBE Cs_sv 08Apr2002\n POTCAR:    PAW_PBE Cl 06Sep2000\n"
+    " POTCAR:    PAW_PBE Cs_sv 08Apr2002\n POTCAR:    PAW_PBE Cl 06Sep2000\n POSCAR: CsCl\n"
+    "   ions per type =               1   1\n"
+)
+OUTCAR_END = " General timing and accounting informations for this job:\n"
+
+
+def ionic_step(energy: float, z: float = 2.06) -> str:
+    """What VASP writes of a step, as far as it is read (format: VASP 5.4)."""
+    rows = "".join(
+        f"     {v}     0.242718447  0.000000000  0.000000000\n"
+        for v in ("4.12 0.0 0.0", "0.0 4.12 0.0", "0.0 0.0 4.12")
+    )
+    return (
+        "--------- Iteration      1(   1)  ---------\n"
+        "------------ aborting loop because EDIFF is reached ------------\n"
+        f"      direct lattice vectors                 reciprocal lattice vectors\n{rows}\n"
+        " POSITION                                       TOTAL-FORCE (eV/Angst)\n ------\n"
+        f"  0.0 0.0 0.0  0.0 0.0 0.0\n  2.06 2.06 {z}  0.0 0.0 0.0\n ------\n"
+        "  FREE ENERGIE OF THE ION-ELECTRON SYSTEM (eV)\n  ------\n"
+        f"  free  energy   TOTEN  =        {energy} eV\n\n"
+        f"  energy  without entropy=  {energy}  energy(sigma->0) =  {energy}\n"
+    )
+
+
+OUTCAR = OUTCAR_HEAD + ionic_step(-6.0) + ionic_step(-6.1, 2.08) + OUTCAR_END
+
+
 def trajectory() -> bytes:
     """Two frames of ase, of a hydrogen molecule with an energy."""
     from ase import Atoms
@@ -382,6 +424,49 @@ CASES: dict[str, list[Case]] = {
         Case("`ibrav=0`, lengths in any unit", PWI, "a.pwi"),
         Case("another `ibrav`", PWI.replace("ibrav=0", "ibrav=2"), "a.pwi"),
         Case("another number of atoms", PWI.replace("nat=2", "nat=4"), "a.pwi"),
+    ],
+    "OUTCAR of VASP: `.outcar`, or in the name": [
+        Case("all ionic steps, with their energies", OUTCAR, "OUTCAR"),
+        Case(
+            "a POSCAR of another compound than the potentials make",
+            OUTCAR.replace("POSCAR: CsCl", "POSCAR: NaCl"),
+            "OUTCAR",
+        ),
+        Case("electrons that did not converge", OUTCAR.replace("EDIFF is reached", "x"), "OUTCAR"),
+        Case("a run that breaks off", OUTCAR.replace(OUTCAR_END, ""), "OUTCAR"),
+    ],
+    "FHI-aims: `geometry.in`, `.aims`": [
+        Case("`atom` and `atom_frac`, with three `lattice_vector` or none", AIMS, "geometry.in"),
+        Case("a species of control.in", AIMS.replace(" Cl", " Cl_tight"), "geometry.in"),
+        Case("sites without an atom", AIMS + "empty 1 1 1 Cl\n", "geometry.in"),
+    ],
+    "LAMMPS data: `.lmp`, `.lammps`, `.lammps-data`": [
+        Case("elements by the masses of their types", DATA, "a.lmp"),
+        Case(
+            "elements behind the masses, type labels; styles atomic, charge, molecular, full",
+            DATA.replace("132.905", "133 # Cs")
+            .replace("# atomic", "# charge")
+            .replace("2 2 2", "2 2 -1 2")
+            .replace("1 1 0", "1 1 1 0"),
+            "a.lmp",
+        ),
+        Case(
+            "types without masses", DATA.replace("Masses\n\n1 132.905\n2 35.453\n\n", ""), "a.lmp"
+        ),
+        Case("a mass that is no element's", DATA.replace("132.905", "72.0"), "a.lmp"),
+        Case("a name that is not that of the mass", DATA.replace("905", "905 # Na"), "a.lmp"),
+        Case("units of Lennard-Jones", DATA.replace("a title", "units = lj"), "a.lmp"),
+        Case(
+            "a column that may be a charge or a type",
+            DATA.replace(" # atomic", "").replace("2 2 2", "2 2 -1 2").replace("1 1 0", "1 1 1 0"),
+            "a.lmp",
+        ),
+        Case("another number of atoms", DATA.replace("2 atoms", "3 atoms"), "a.lmp"),
+    ],
+    "LAMMPS dump: `.lammpstrj`, `.lammps-dump`": [
+        Case("time steps with a column `element` or `mass`", DUMP + DUMP, "a.lammpstrj"),
+        Case("types alone", DUMP.replace("element", "mol"), "a.lammpstrj"),
+        Case("a box without `pp pp pp`", DUMP.replace(" pp pp pp", ""), "a.lammpstrj"),
     ],
     "Any of them packed: `.gz`, `.bz2`, `.xz`": [
         Case("one file", gzip.compress(cif().encode()), "a.cif.gz"),

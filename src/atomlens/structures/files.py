@@ -27,11 +27,19 @@ class Kind(NamedTuple):
     """The reader opens the file itself; others are given its text."""
     takes_disorder: bool = False
     """The reader is told what to do with a disordered crystal."""
+    names: str = ""
+    """Regular expression of names without an ending that is its own, such as POSCAR-1."""
 
 
 KINDS: tuple[Kind, ...] = (
     Kind("CIF", (".cif", ".mcif", ".mmcif"), "cif.atoms", "read_cif", takes_disorder=True),
-    Kind("POSCAR", (".vasp", ".poscar", ".contcar"), "poscar", "read_poscar"),
+    Kind(
+        "POSCAR",
+        (".vasp", ".poscar", ".contcar"),
+        "poscar",
+        "read_poscar",
+        names=r"(.*[-_. ])?(POSCAR|CONTCAR|XDATCAR)(\d.*|[-_. ].*)?",
+    ),
     Kind("XYZ", (".xyz", ".extxyz"), "xyz", "read_xyz"),
     Kind("SDF", (".sdf", ".sd"), "molecules", "read_sdf"),
     Kind("MOL", (".mol",), "molecules", "read_sdf"),
@@ -41,15 +49,30 @@ KINDS: tuple[Kind, ...] = (
     Kind("XSF", (".xsf", ".axsf"), "programs", "read_xsf"),
     Kind("GEN", (".gen",), "programs", "read_gen"),
     Kind("pw.x", (".pwi",), "programs", "read_espresso"),
+    Kind(
+        "OUTCAR",
+        (".outcar",),
+        "programs",
+        "read_outcar",
+        names=r"(.*[-_. ])?OUTCAR(\d.*|[-_. ].*)?",
+    ),
+    Kind(
+        "FHI-aims",
+        (".aims",),
+        "programs",
+        "read_aims",
+        names=r"(.*[-_. ])?geometry\.in(\.next_step)?",
+    ),
+    Kind("LAMMPS data", (".lmp", ".lammps", ".lammps-data"), "lammps", "read_lammps_data"),
+    Kind("LAMMPS dump", (".lammpstrj", ".lammps-dump"), "lammps", "read_lammps_dump"),
 )
-"""Files that can be read; VASP's are also known by POSCAR, CONTCAR or XDATCAR in their name."""
+"""Files that can be read, by their endings or by their names."""
 
 PACKED = (".gz", ".bz2", ".xz")
 """Endings of packed files, which are unpacked in memory."""
 
 _HEAD = 4000
 """Bytes that show of which kind a file is."""
-_POSCAR_NAME = re.compile(r"(.*[-_. ])?(POSCAR|CONTCAR|XDATCAR)(\d.*|[-_. ].*)?", re.IGNORECASE)
 _OTHER_SUFFIXES = frozenset(
     ".py .sh .txt .md .png .jpg .jpeg .pdf .svg .log .out .csv .html .yaml .yml .ipynb .zip .tar "
     ".pkl .npz .h5 .xml .toml".split()
@@ -63,9 +86,10 @@ def kind_of(path: Path) -> Kind | None:
     for kind in KINDS:
         if suffix in kind.suffixes:
             return kind
-    if suffix in _OTHER_SUFFIXES or not _POSCAR_NAME.fullmatch(plain.name):
+    if suffix in _OTHER_SUFFIXES:
         return None
-    return KINDS[1]
+    named = (k for k in KINDS if k.names and re.fullmatch(k.names, plain.name, re.IGNORECASE))
+    return next(named, None)
 
 
 def is_data(path: Path) -> bool:
@@ -83,7 +107,8 @@ def _unpacked_name(path: Path) -> Path:
 def known_kinds() -> str:
     """Return the list of file names that can be read, for messages."""
     suffixes = ", ".join(suffix for kind in KINDS for suffix in kind.suffixes)
-    return f"{suffixes}, POSCAR*, CONTCAR*, XDATCAR*, each also packed ({', '.join(PACKED)})"
+    names = "POSCAR*, CONTCAR*, XDATCAR*, OUTCAR*, geometry.in"
+    return f"{suffixes}, {names}, each also packed ({', '.join(PACKED)})"
 
 
 def stem_of(path: Path) -> str:

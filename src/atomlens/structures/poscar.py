@@ -165,13 +165,7 @@ def _doubt_names(atoms: "Atoms", frame: _Frame) -> None:
             )
             break
     title = frame.header[0].strip()
-    counts = Counter(symbols)
-    words = title.split()
-    if len(words) > 1 and all(word in SYMBOLS[1:] for word in words):
-        is_same = set(words) == set(counts)  # ase's title: the elements, without amounts
-    else:
-        is_same = _agrees_with_formula(counts, title)
-    if not is_same:
+    if not agrees_with_title(atoms, title):
         add_warning(
             atoms,
             f"its title is {short(title)}, but its atoms are {chemical_formula(atoms.numbers)}; "
@@ -198,6 +192,15 @@ def _name_behind(row: str) -> str:
         if found and found[1] in SYMBOLS[1:]:
             return found[1]
     return ""
+
+
+def agrees_with_title(atoms: "Atoms", title: str) -> bool:
+    """Say whether atoms are those of a title, if it is a formula or a list of elements."""
+    counts = Counter(atoms.get_chemical_symbols())
+    words = title.split()
+    if len(words) > 1 and all(word in SYMBOLS[1:] for word in words):
+        return set(words) == set(counts)  # ase's title: the elements, without amounts
+    return _agrees_with_formula(counts, title)
 
 
 def _agrees_with_formula(counts: Counter[str], title: str) -> bool:

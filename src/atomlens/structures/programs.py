@@ -1,7 +1,7 @@
-"""Files of other programs, through ase's readers: trajectories, XSF, GEN, pw.x.
+"""Files of other programs: trajectories, XSF, GEN, pw.x, OUTCAR through ase's readers, FHI-aims.
 
 All of them write elements, cell and units in full, so there is nothing to guess. Formats that
-number their kinds of atoms (LAMMPS) or leave out the cell are not among them.
+number their kinds of atoms are in ``lammps.py``.
 """
 
 import json
@@ -18,7 +18,9 @@ import numpy as np
 
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
-from atomlens.structures.records import Entry, attempt, keep_results, quiet, short
+from atomlens.structures.arrays import chemical_formula
+from atomlens.structures.poscar import agrees_with_title
+from atomlens.structures.records import Entry, add_warning, attempt, keep_results, quiet, short
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -117,6 +119,100 @@ def read_espresso(text: str) -> list[Entry]:
     rows = _rows_of_atoms(card[1].split("\n"), r"\s*[A-Za-z]\S*")
     _agree("&SYSTEM", re.search(r"\bnat\s*=\s*(\d+)", plain), rows)
     return _through_ase(text, "espresso-in")
+
+
+_ENDED = "General timing and accounting"
+_CONVERGED = "aborting loop because EDIFF is reached"
+
+
+class _Lines(StringIO):
+    """The text of an OUTCAR; ase asks for its name, to look for a POSCAR beside it."""
+
+    name = "/"
+
+
+def read_outcar(text: str) -> list[Entry]:
+    """Return one entry an ionic step of an OUTCAR of VASP, its energies in ``info``.
+
+    Elements are those of the potentials. Steps whose electrons did not converge, and a run that
+    breaks off, are doubts, and so is a POSCAR whose title is another compound.
+    """
+    from ase.io.vasp_parsers.vasp_outcar_parsers import OutcarHeaderParser, outcarchunks
+
+    with quiet():
+        steps = list(outcarchunks(_Lines(text), header_parser=OutcarHeaderParser()))
+    if not steps:
+        raise StructureError("no ionic step of it is complete; get a complete copy")
+    found = re.search(r"^\s*POSCAR\s*[:=]\s*(.*?)\s*$", text, re.MULTILINE)
+    title = found[1] if found else ""
+
+    def build(i: int) -> "Atoms":
+        atoms = _taken(steps[i].build())
+        if not agrees_with_title(atoms, title):
+            add_warning(
+                atoms,
+                f"its POSCAR is called {short(title)}, but its potentials make it "
+                f"{chemical_formula(atoms.numbers)}, which was calculated and is taken",
+            )
+        if not any(_CONVERGED in line for line in steps[i].lines):
+            add_warning(
+                atoms, "its electronic steps did not reach EDIFF, so energies are not final"
+            )
+        if i == len(steps) - 1 and _ENDED not in text:
+            add_warning(atoms, "the calculation breaks off behind this step")
+        return atoms
+
+    return [attempt("", lambda i=i: build(i), "step") for i in range(len(steps))]  # type: ignore[misc]
+
+
+def read_aims(text: str) -> list[Entry]:
+    """Return the structure of a ``geometry.in`` of FHI-aims, lengths in Å."""
+    return [attempt("", lambda: _atoms_of_aims(text), "geometry.in")]
+
+
+def _atoms_of_aims(text: str) -> "Atoms":
+    from ase import Atoms
+
+    vectors: list[list[float]] = []
+    symbols: list[str] = []
+    rows: list[tuple[bool, list[float]]] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        words = line.partition("#")[0].split()
+        keyword = words[0] if words else ""
+        if keyword == "lattice_vector":
+            vectors.append(_three(words, number))
+        elif keyword in ("atom", "atom_frac"):
+            name = words[4] if len(words) > 4 else ""
+            if name not in SYMBOLS[1:]:
+                raise StructureError(
+                    f"line {number}: {short(name)} is not an element (a species of control.in?); "
+                    "write its symbol"
+                )
+            symbols.append(name)
+            rows.append((keyword == "atom_frac", _three(words, number)))
+        elif keyword in ("empty", "pseudocore", "multipole"):
+            raise StructureError(
+                f"line {number}: {keyword} is a site without an atom, which is not read; remove it"
+            )
+    if len(vectors) not in (0, 3):
+        raise StructureError(f"it has {len(vectors)} lattice_vector lines instead of 0 or 3")
+    if any(is_part for is_part, _ in rows) and not vectors:
+        raise StructureError("it has atom_frac lines but no lattice_vector; add the cell")
+    cell = np.array(vectors) if vectors else np.zeros((3, 3))
+    positions = [np.array(row) @ cell if is_part else np.array(row) for is_part, row in rows]
+    return Atoms(symbols, positions=positions or None, cell=cell, pbc=bool(vectors))
+
+
+def _three(words: Sequence[str], number: int) -> list[float]:
+    try:
+        found = [float(word) for word in words[1:4]]
+    except ValueError:
+        found = []
+    if len(found) != 3 or not all(map(math.isfinite, found)):
+        raise StructureError(
+            f"line {number}: {short(' '.join(words))} has no three numbers; correct it"
+        )
+    return found
 
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?"

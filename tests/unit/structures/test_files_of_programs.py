@@ -8,7 +8,7 @@ import pytest
 from atomlens.datasets import load_dataset
 from atomlens.structures import read_structures
 from atomlens.structures.records import quiet
-from reading_cases import PWI, XSF, trajectory
+from reading_cases import AIMS, DATA, DUMP, OUTCAR, OUTCAR_END, OUTCAR_HEAD, PWI, XSF, ionic_step, trajectory
 
 SALT = 5.64
 GEN = "2 F\nNa Cl\n1 1 0 0 0\n2 2 .5 .5 .5\n0 0 0\n0 2.82 2.82\n2.82 0 2.82\n2.82 2.82 0\n"
@@ -99,3 +99,74 @@ def test_a_damaged_trajectory_is_refused_and_nothing_else(tmp_path: Path) -> Non
         with quiet():
             found = read_structures(tmp_path / "a.traj")
         assert len(found.items) >= 1
+
+
+LABELS = DATA.replace("Masses\n\n1", "Atom Type Labels\n\n1 Cs\n2 Cl\n\nMasses\n\n1")
+FULL = DATA.replace("atomic\n\n2 2 2", "full\n\n2 1 2 -1 2").replace("\n1 1 0 0", "\n1 1 1 1 0 0")
+CRYSTALS = {
+    "a.lmp": DATA,
+    "unnamed.lmp": DATA.replace(" # atomic", ""),
+    "labels.lmp": LABELS.replace("\n2 2 2", "\n2 Cl 2").replace("\n1 1 0", "\n1 Cs 0"),
+    "full.lmp": FULL + "\nVelocities\n\n1 0 0 0\n2 0 0 0\n\nBonds\n\n1 1 1 2\n",
+    "images.lmp": DATA.replace("2.06\n1 1 0 0 0", "2.06 0 0 1\n1 1 0 0 0 0 0 0"),
+    "bohr.lmp": DATA.replace("a title", "units = electron")
+    .replace("4.12", "7.78567")
+    .replace("2.06", "3.892836"),
+    "a.lammpstrj": DUMP,
+    "mass.lammpstrj": DUMP.replace("element", "mass").replace("Cl", "35.45").replace("Cs", "132.9"),
+    "scaled.lammpstrj": DUMP.replace("x y z", "xs ys zs").replace("2.06", "0.5"),
+    "units.lammpstrj": "ITEM: UNITS\nreal\n" + DUMP,
+    "geometry.in": AIMS,
+    "OUTCAR": OUTCAR_HEAD + ionic_step(-6.0) + OUTCAR_END,
+}
+
+
+@pytest.mark.parametrize("name", CRYSTALS)
+def test_caesium_chloride_is_the_same_of_every_program(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(CRYSTALS[name])
+    (atoms,) = read_structures(tmp_path / name).structures
+    assert atoms.get_chemical_symbols() == ["Cs", "Cl"]
+    assert atoms.pbc.all()
+    assert not {"id", "type"} & set(atoms.arrays)
+    np.testing.assert_allclose(atoms.cell.lengths(), 4.12, atol=1e-4)
+    assert atoms.get_distance(0, 1, mic=True) == pytest.approx(4.12 * 0.75**0.5, rel=1e-4)
+
+
+REFUSED = {
+    "lj.lmp": (DATA.replace("132.905", "1").replace("35.453", "1"), "in units of Lennard-Jones"),
+    "argon.lmp": (DATA.replace("132.905", "40.0"), "no element for certain"),
+    "sphere.lmp": (DATA.replace("# atomic", "# sphere"), "which is not read"),
+    "twice.lmp": (DATA.replace("\n2 2 2", "\n1 2 2"), "two of its atoms have one number"),
+    "box.lmp": (DATA.replace("0 4.12 ylo yhi\n", ""), "no line 'ylo yhi'"),
+    "cut.lammpstrj": (DUMP[: DUMP.index("1 1 Cs")], "says 2 atoms, and 1 follow"),
+    "lj.lammpstrj": ("ITEM: UNITS\nlj\n" + DUMP, "Lennard-Jones"),
+    "odd.lammpstrj": (DUMP.replace("Cl", "C1"), "'C1' is not an element"),
+    "two.aims": (AIMS.replace("lattice_vector 0 0 4.12\n", ""), "2 lattice_vector lines"),
+    "comma.aims": (AIMS.replace("atom 2.06", "atom 2,06"), "has no three numbers"),
+    "head.outcar": (OUTCAR_HEAD, "get a complete copy"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_a_program_leaves_open_is_refused(name: str, tmp_path: Path) -> None:
+    content, words = REFUSED[name]
+    (tmp_path / name).write_text(content)
+    (failure,) = read_structures(tmp_path / name).failures
+    assert words in failure.message
+
+
+def test_dysprosium_is_no_deuterium(tmp_path: Path) -> None:
+    (tmp_path / "a.lmp").write_text(DATA.replace("132.905", "162.5"))
+    assert read_structures(tmp_path / "a.lmp").structures[0].get_chemical_formula() == "ClDy"
+
+
+def test_directions_of_a_dump_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "a.lammpstrj").write_text(DUMP.replace("pp pp pp", "pp pp ff"))
+    assert read_structures(tmp_path / "a.lammpstrj").structures[0].pbc.tolist() == [1, 1, 0]
+
+
+def test_steps_of_an_outcar_are_data_to_learn_from(tmp_path: Path) -> None:
+    (tmp_path / "OUTCAR").write_text(OUTCAR)
+    (tmp_path / "POSCAR").write_text("no POSCAR at all")  # ase would look for constraints in it
+    data = load_dataset(tmp_path / "OUTCAR", target="energy")
+    assert data.values[:, 0].tolist() == [-6.0, -6.1]
