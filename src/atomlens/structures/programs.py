@@ -20,7 +20,17 @@ from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
 from atomlens.structures.arrays import chemical_formula
 from atomlens.structures.poscar import agrees_with_title
-from atomlens.structures.records import Entry, add_warning, attempt, keep_results, quiet, short
+from atomlens.structures.records import (
+    DEUTERIUM_NOTICE,
+    ISOTOPE_NOTICE,
+    Entry,
+    add_warning,
+    attempt,
+    keep_results,
+    quiet,
+    short,
+    tell_electrons,
+)
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -118,7 +128,55 @@ def read_espresso(text: str) -> list[Entry]:
         raise StructureError("there are no ATOMIC_POSITIONS; add them")
     rows = _rows_of_atoms(card[1].split("\n"), r"\s*[A-Za-z]\S*")
     _agree("&SYSTEM", re.search(r"\bnat\s*=\s*(\d+)", plain), rows)
-    return _through_ase(text, "espresso-in")
+    isotopes = _check_species(plain)
+    entries = _through_ase(text, "espresso-in")
+    alone = re.search(r"\bassume_isolated\s*=\s*['\"](?!none)(\w[^'\"]*)", plain, re.IGNORECASE)
+    charge = re.search(r"\btot_charge\s*=\s*([-+\d.]+)", plain, re.IGNORECASE)
+    for atoms in (entry.atoms for entry in entries if entry.atoms is not None):
+        for said in isotopes:
+            add_warning(atoms, said)
+        if alone:
+            add_warning(
+                atoms,
+                f"assume_isolated={short(alone[1])} says that it does not repeat in all "
+                "directions, and it was read as a crystal",
+            )
+        tell_electrons(atoms, float(charge[1]) if charge else 0.0, 0.0)
+    return entries
+
+
+_OF_POTENTIAL = re.compile(r"(?:.*/)?([A-Za-z]{1,2})[._-]")
+
+
+def _check_species(text: str) -> list[str]:
+    """Refuse a species whose label names another element than its potential; tell other masses.
+
+    Labels are free names to pw.x (``C1``), ase takes the element that they begin with.
+    """
+    from ase.data import atomic_masses
+    from ase.io.espresso import label_to_symbol
+
+    card = re.search(r"^\s*ATOMIC_SPECIES.*\n((?:.*\n?)*)", text, re.MULTILINE | re.IGNORECASE)
+    rows = [row.split() for row in card[1].split("\n")] if card else []
+    said = []
+    for label, mass, potential in takewhile(lambda row: len(row) == 3, rows):
+        symbol = label_to_symbol(label)
+        found = _OF_POTENTIAL.match(potential)
+        named = found[1].capitalize() if found else ""
+        if named in SYMBOLS[1:] and named != symbol:
+            raise StructureError(
+                f"ATOMIC_SPECIES: the label {short(label)} is read as {symbol}, and its potential "
+                f"is {short(potential)}; give it a label that begins with its element"
+            )
+        weight = float(mass.lower().replace("d", "e"))
+        own = float(atomic_masses[SYMBOLS.index(symbol)]) if symbol in SYMBOLS else weight
+        if weight > 0 and abs(weight - own) > max(_OTHER_MASS, 0.02 * own):
+            said.append(DEUTERIUM_NOTICE if symbol == "H" and weight > 1 else ISOTOPE_NOTICE)
+    return said
+
+
+_OTHER_MASS = 0.5
+"""Dalton; a mass that far from its element's is that of an isotope, or of none (1.0)."""
 
 
 _ENDED = "General timing and accounting"

@@ -7,8 +7,20 @@ import pytest
 
 from atomlens.datasets import load_dataset
 from atomlens.structures import read_structures
+from atomlens.structures.arrays import warnings_of
 from atomlens.structures.records import quiet
-from reading_cases import AIMS, DATA, DUMP, OUTCAR, OUTCAR_END, OUTCAR_HEAD, PWI, XSF, ionic_step, trajectory
+from reading_cases import (
+    AIMS,
+    DATA,
+    DUMP,
+    OUTCAR,
+    OUTCAR_END,
+    OUTCAR_HEAD,
+    PWI,
+    XSF,
+    ionic_step,
+    trajectory,
+)
 
 SALT = 5.64
 GEN = "2 F\nNa Cl\n1 1 0 0 0\n2 2 .5 .5 .5\n0 0 0\n0 2.82 2.82\n2.82 0 2.82\n2.82 2.82 0\n"
@@ -170,3 +182,20 @@ def test_steps_of_an_outcar_are_data_to_learn_from(tmp_path: Path) -> None:
     (tmp_path / "POSCAR").write_text("no POSCAR at all")  # ase would look for constraints in it
     data = load_dataset(tmp_path / "OUTCAR", target="energy")
     assert data.values[:, 0].tolist() == [-6.0, -6.1]
+
+
+def test_a_label_of_pw_x_is_no_other_element_than_its_potential(tmp_path: Path) -> None:
+    (tmp_path / "a.pwi").write_text(PWI.replace("\nCl ", "\nC1 "))
+    (failure,) = read_structures(tmp_path / "a.pwi").failures
+    assert "its potential is 'Cl.upf'" in failure.message
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [("tot_charge=1", "charge of +1"), ("assume_isolated='mt'", "does not repeat in all")],
+)
+def test_what_pw_x_is_told_besides_is_told(setting: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "a.pwi").write_text(PWI.replace("ntyp=2", f"ntyp=2, {setting}"))
+    with quiet():
+        (atoms,) = read_structures(tmp_path / "a.pwi").structures
+    assert words in "; ".join(warnings_of(atoms))
