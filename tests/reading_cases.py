@@ -502,6 +502,7 @@ CASES: dict[str, list[Case]] = {
         Case("`T` and twice as much oxygen", "formula:TO2"),
         Case("an amount that is not known", "formula:Li1-xCoO2"),
         Case("a phase or a state beside it", "formula:α-Fe2O3"),
+        Case("a letter of a phase behind it", "TiO2(B)"),
         Case("a dopant without an amount", "formula:NaCl:Tl"),
         Case("metals in capitals", "SIO2"),
         Case("a decimal comma", "Li0,5CoO2"),

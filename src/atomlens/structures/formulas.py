@@ -238,9 +238,9 @@ def _isotope_in(compact: str) -> str:
     A number in front of a formula says how often it is there (``2H2O``). About as large as the mass
     number of the element behind it, it says which isotope that is.
     """
-    water = re.fullmatch(r"[HDT]2(1[78]O)", compact)
-    if water:
-        return water[1]
+    known = re.fullmatch(r"[HDT]2(1[78]O)|([34]He)", compact)
+    if known:
+        return str(known[1] or known[2])
     match = re.match(r"(\d{1,3})([A-Z][a-z]?)", compact)
     if match is None or int(match[1]) < _LIGHTEST or match[2] not in SYMBOLS[1:]:
         return ""
@@ -295,6 +295,10 @@ _DOPANT = re.compile(r"(?<=[A-Za-z\d)]):\s?(?:[A-Z][a-z]?(?:\d*[+-])?,?)+$")
 
 _STRUCTURE = re.compile(r"(?<=[A-Za-z\d)\]])[\s_]+([PIFCAR]\d{1,4}|[A-HL][1-3]?\d(?:_\d)?)$")
 """A last word that is a space group without mirrors (P3221) or a structure type (B2, L1_2)."""
+_LETTER = re.compile(r"\d\s*\(([A-Z])\)$|^(?:[A-Z][a-z]?[\d.]*){2,}\s+([A-Z])$")
+"""A capital at the end that names a phase: TiO2(B), VO2 (B), TiO2 B."""
+_SMALL_WORD = re.compile(r"(?<=[A-Za-z\d)\]])\s+([a-wyz])$")
+"""A small letter behind a space, which would join the capital before it: BN h."""
 _GRADE = re.compile(r"SS\s?\d{3}[A-Z]?|Al\s?[1-8]\d{3}(?:-?[A-Z]\d*)?")
 """Steels and aluminium alloys by the number of their standard: SS316L, Al6061-T6."""
 
@@ -426,6 +430,12 @@ def not_in_formulas(text: str) -> str:
         return why
     if found := _GRADE.fullmatch(text.strip()):
         return f"{found[0]!r} is the grade of an alloy; write its amounts"
+    if (found := _LETTER.search(text.strip())) and (found[1] or found[2]) in _ELEMENTS:
+        return (
+            f"{found[0].strip()!r} may be a phase or an element; leave it out or write its amount"
+        )
+    if (found := _SMALL_WORD.search(text)) and not _VARIABLE.search(text):
+        return f"{found[1]!r} stands alone behind a space; leave it out"
     if (found := _STRUCTURE.search(text)) and re.search(
         r"[A-Z][^A-Z\s]*[A-Z]\S*$", found.string[: found.start()]
     ):
@@ -465,7 +475,11 @@ def _without_typography(text: str, *, adducts: bool = True) -> str:
     plain = re.sub(r"_\{?([\d./]+)\}?", r"\1", plain.replace("\\,", "")).replace("$", "")
     plain = re.sub(r"\s+(?:x\s+(?=\d)|×\s+(?=[\d(\s]*[A-Z]))", "·", plain)
     plain = re.sub(f"(\\d*)([{''.join(_FRACTIONS)}])", _as_fraction, plain)
-    plain = "".join(c for c in unicodedata.normalize("NFKC", plain) if c.isprintable())
+    plain = unicodedata.normalize("NFKC", plain)
+    for between in re.findall(r"\d(\W+)(?=\d)", plain):
+        if not between.isspace() and not any(c.isprintable() and c != " " for c in between):
+            _refuse(text, "a sign that is not seen stands between two numbers; write · or nothing")
+    plain = "".join(c for c in plain if c.isprintable())
     plain = re.sub(r"(?<=[A-Za-z\d])@(?=C\d{2,3}(?!\d))", "·", plain)
     if is_charged(plain):
         _refuse(text, CHARGED)

@@ -197,6 +197,13 @@ def read_outcar(text: str) -> list[Entry]:
     """
     from ase.io.vasp_parsers.vasp_outcar_parsers import OutcarHeaderParser, outcarchunks
 
+    counts = re.search(r"ions per type\s*=([\d ]*)", text)
+    n_atoms = sum(map(int, counts[1].split())) if counts else 0
+    if n_atoms > text.count("\n"):
+        raise StructureError(
+            f"it announces {n_atoms} atoms, more than it has lines, so it is cut off; get a complete "
+            "copy"
+        )
     with quiet():
         steps = list(outcarchunks(_Lines(text), header_parser=OutcarHeaderParser()))
     if not steps:

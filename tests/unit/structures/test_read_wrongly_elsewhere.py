@@ -380,3 +380,30 @@ def test_a_group_for_other_axes_is_not_taken_for_those_of_the_file(tmp_path: Pat
     more = F_CENTRED + "_space_group.transform_Pp_abc {}\n"
     assert said(tmp_path / "a.cif", cif(more=more.format("a,b,c;0,0,0"))) == ""
     assert "another origin" in said(tmp_path / "b.cif", cif(more=more.format("a,b,c;1/4,1/4,1/4")))
+
+
+@pytest.mark.parametrize("text", ["MgSO4\u00ad7H2O", "MgSO4\u200b 7H2O"])
+def test_signs_that_are_not_seen_join_no_numbers(text: str) -> None:
+    assert "not seen" in said_of_text(text)
+    assert formula_of("MgSO4\u200b·7H2O") == formula_of("MgSO4·7H2O")
+
+
+@pytest.mark.parametrize("text", ["TiO2(B)", "VO2 (B)", "TiO2 B", "Fe2O3 I"])
+def test_a_letter_behind_a_formula_may_be_a_phase(text: str) -> None:
+    assert "may be a phase or an element" in said_of_text(text)
+
+
+@pytest.mark.parametrize("text", ["BN h", "MoS2 h", "CaF2 s"])
+def test_a_small_letter_behind_a_space_makes_no_element(text: str) -> None:
+    assert "stands alone behind a space" in said_of_text(text)
+
+
+@pytest.mark.parametrize("text", ["Na Cl", "Fe2 O3", "Ca C O3", "Ti O2 C", "FeO(OH)", "Mg S O4"])
+def test_formulas_with_spaces_between_elements_are_read(text: str) -> None:
+    assert said_of_text(f"formula:{text}") == ""
+
+
+@pytest.mark.parametrize("text", ["3He", "4He"])
+def test_isotopes_of_helium_are_no_amounts(text: str) -> None:
+    assert "may be an isotope" in said_of_text(text)
+    assert formula_of("2H2O") == "H4O2"
