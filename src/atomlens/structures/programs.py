@@ -201,8 +201,8 @@ def read_outcar(text: str) -> list[Entry]:
     n_atoms = sum(map(int, counts[1].split())) if counts else 0
     if n_atoms > text.count("\n"):
         raise StructureError(
-            f"it announces {n_atoms} atoms, more than it has lines, so it is cut off; get a complete "
-            "copy"
+            f"it announces {n_atoms} atoms, more than it has lines, so it is cut off; get a "
+            "complete copy"
         )
     with quiet():
         steps = list(outcarchunks(_Lines(text), header_parser=OutcarHeaderParser()))
