@@ -434,6 +434,7 @@ CASES: dict[str, list[Case]] = {
         ),
         Case("electrons that did not converge", OUTCAR.replace("EDIFF is reached", "x"), "OUTCAR"),
         Case("a run that breaks off", OUTCAR.replace(OUTCAR_END, ""), "OUTCAR"),
+        Case("a run without a complete step", OUTCAR_HEAD, "OUTCAR"),
     ],
     "FHI-aims: `geometry.in`, `.aims`": [
         Case("`atom` and `atom_frac`, with three `lattice_vector` or none", AIMS, "geometry.in"),

@@ -197,6 +197,8 @@ def read_outcar(text: str) -> list[Entry]:
     """
     from ase.io.vasp_parsers.vasp_outcar_parsers import OutcarHeaderParser, outcarchunks
 
+    if "FREE ENERGIE OF THE ION-ELECTRON SYSTEM" not in text:
+        raise StructureError("no ionic step of it is complete; get a complete copy")
     counts = re.search(r"ions per type\s*=([\d ]*)", text)
     n_atoms = sum(map(int, counts[1].split())) if counts else 0
     if n_atoms > text.count("\n"):

@@ -156,7 +156,7 @@ REFUSED = {
     "two.aims": (AIMS.replace("lattice_vector 0 0 4.12\n", ""), "2 lattice_vector lines"),
     "comma.aims": (AIMS.replace("atom 2.06", "atom 2,06"), "has no three numbers"),
     "huge.outcar": (OUTCAR.replace("1   1\n", "1   1000000000\n"), "more than it has lines"),
-    "head.outcar": (OUTCAR_HEAD, "get a complete copy"),
+    "head.outcar": (OUTCAR_HEAD, "no ionic step"),
 }
 
 
