@@ -9,11 +9,13 @@ import numpy as np
 
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
+from atomlens.structures.arrays import chemical_formula
 from atomlens.structures.checks import (
     check_cell,
     impossible_neighbour,
     no_hydrogen,
 )
+from atomlens.structures.poscar import agrees_with_title
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
     Entry,
@@ -25,6 +27,7 @@ from atomlens.structures.records import (
     reason,
     short,
 )
+from atomlens.structures.text import is_smiles
 from atomlens.structures.xyz_comment import Comment, charge_and_multiplicity, read_comment
 
 if TYPE_CHECKING:
@@ -182,6 +185,7 @@ def _build(frame: _Frame) -> "Atoms":
     if names.has_deuterium:
         add_warning(atoms, DEUTERIUM_NOTICE)
     _doubt_geometry(atoms, names, frame)
+    _doubt_title(atoms, frame, columns)
     return atoms
 
 
@@ -224,15 +228,66 @@ def _refuse_a_number_before_the_positions(frame: _Frame) -> None:
     are_flags = set(seconds) in ({"-1"}, {"0", "-1"}) and any(has_point)
     are_counted = len(rows) > 1 and seconds == [str(i + 1) for i in range(len(rows))]
     protons = [re.fullmatch(r"(\d+)(?:\.0*)?", word) for word in seconds]
+    are_flagged = all(
+        len(row) >= 7 and all(w in ("0", "1", "-1", "+1", "+0") for w in row[2:7:2]) for row in rows
+    )
+    if are_flagged:
+        raise StructureError(
+            f"line {frame.line + 2} ({short(frame.rows[0].strip())}) has a flag behind each "
+            "coordinate, as MOPAC writes them; remove the flags"
+        )
     are_protons = all(
         n is not None and symbol in SYMBOLS and SYMBOLS.index(symbol) == int(n[1])
         for n, symbol in zip(protons, symbols, strict=True)
     )
-    if (are_whole and all(has_point)) or are_flags or are_counted or are_protons:
+    said_of_element = are_counted or are_protons or _are_masses(symbols, seconds)
+    if (are_whole and all(has_point)) or are_flags or said_of_element:
         raise StructureError(
             f"line {frame.line + 2} ({short(frame.rows[0].strip())}) has a number between the "
-            "element and the coordinates that looks like a flag, an index or an atomic number; "
-            "remove that column, or name all columns with Properties"
+            "element and the coordinates that looks like a flag, an index, an atomic number or a "
+            "mass; remove that column, or name all columns with Properties"
+        )
+
+
+def _are_masses(symbols: list[str], words: list[str]) -> bool:
+    """Say whether numbers are the masses of elements, Dalton."""
+    from ase.data import atomic_masses
+
+    try:
+        return all(
+            symbol in SYMBOLS and abs(float(word) - atomic_masses[SYMBOLS.index(symbol)]) < 0.1
+            for symbol, word in zip(symbols, words, strict=True)
+        )
+    except ValueError:
+        return False
+
+
+_FORMULAS = ("formula", "chemical_formula", "reduced_formula", "composition")
+_NUMBERS = ("natoms", "n_atoms", "num_atoms", "nat")
+"""Keys of extended XYZ about the atoms."""
+
+
+def _doubt_title(atoms: "Atoms", frame: _Frame, columns: str) -> None:
+    """Note a title whose formula, number of atoms or columns are not those of the rows."""
+    said = {key.lower(): value for key, value in atoms.info.items() if isinstance(key, str)}
+    title = next((str(said[key]) for key in _FORMULAS if key in said), frame.comment).strip()
+    may_be_formula = re.fullmatch(r"[A-Z][A-Za-z\d.()\[\] ]{1,100}", title) is not None
+    if may_be_formula and not agrees_with_title(atoms, title) and not is_smiles(title):
+        add_warning(
+            atoms,
+            f"its title says {short(title)}, but its atoms are {chemical_formula(atoms.numbers)}; "
+            "the atoms were taken",
+        )
+    n = next((said[key] for key in _NUMBERS if key in said), len(atoms))
+    if isinstance(n, int | np.integer) and n != len(atoms):
+        add_warning(atoms, f"its title says {n} atoms, but it has {len(atoms)}")
+    announced = sum(int(word) for word in columns.split(":")[2::3] if word.isdecimal())
+    found = len(frame.rows[0].split())
+    if "properties" in frame.comment.lower() and announced < found:
+        add_warning(
+            atoms,
+            f"its Properties name {announced} columns, and its lines have {found}; the last were "
+            "left out, so check that the others are what they are called",
         )
 
 

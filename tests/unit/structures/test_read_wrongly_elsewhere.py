@@ -155,6 +155,7 @@ WATER = "O 0 0 0\nH .96 0 0\nH -.24 .93 0\n"
         "O 8.0 0.0 0.0 0.0\nH 1.0 0.96 0.0 0.0\nH 1.0 -0.24 0.93 0.0\n",  # GAMESS
         "O 1 8 0.0 0.0 0.0\nH 2 1 0.96 0.0 0.0\nH 3 1 -0.24 0.93 0.0\n",  # Molden
         "O 7 0.0 0.0 0.0\nH 7 0.96 0.0 0.0\n",
+        "O 15.999 0.0 0.0 0.0\nH 1.008 0.96 0.0 0.0\nH 1.008 -0.24 0.93 0.0\n",
     ],
 )
 def test_a_number_before_the_positions_is_no_coordinate(tmp_path: Path, rows: str) -> None:
@@ -407,3 +408,30 @@ def test_formulas_with_spaces_between_elements_are_read(text: str) -> None:
 def test_isotopes_of_helium_are_no_amounts(text: str) -> None:
     assert "may be an isotope" in said_of_text(text)
     assert formula_of("2H2O") == "H4O2"
+
+
+def test_flags_behind_coordinates_are_no_coordinates(tmp_path: Path) -> None:
+    rows = "O 0.0 1 0.0 1 0.0 1\nH 0.96 1 0.0 1 0.0 1\nH -0.24 1 0.93 1 0.0 0\n"
+    assert "as MOPAC writes them" in said(tmp_path / "a.xyz", xyz(rows))
+
+
+@pytest.mark.parametrize(
+    ("title", "words"),
+    [
+        ("C2H6O", "but its atoms are H2O"),
+        ("formula=C2H6O energy=-1", "but its atoms are H2O"),
+        ("natoms=5", "says 5 atoms, but it has 3"),
+    ],
+)
+def test_a_title_that_is_not_of_the_atoms_is_told(tmp_path: Path, title: str, words: str) -> None:
+    assert words in said(tmp_path / "a.xyz", xyz(WATER, title))
+
+
+@pytest.mark.parametrize("title", ["H2O", "CCO", "water", "O2 in water", "formula=H4O2 natoms=3"])
+def test_a_title_that_may_be_of_the_atoms_is_not_told(tmp_path: Path, title: str) -> None:
+    assert said(tmp_path / "a.xyz", xyz(WATER, title)) == ""
+
+
+def test_columns_that_properties_leave_out_are_told(tmp_path: Path) -> None:
+    text = xyz("O 1 0 0 0\nH 1 .96 0 0\nH 1 -.24 .93 0\n", "Properties=species:S:1:pos:R:3")
+    assert "name 4 columns, and its lines have 5" in said(tmp_path / "a.xyz", text)
