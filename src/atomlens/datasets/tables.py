@@ -630,10 +630,19 @@ def _text_of(path: Path) -> str:
     return text
 
 
+def _cells_of_smiles(line: str) -> list[str]:
+    """Split a line at tabs or blanks; the extension of a SMILES (``CC |^1:0|``) stays with it."""
+    extended = re.match(r"(\S+ +\|[^|]*\|)\s*", line)
+    if extended is not None:
+        rest = line[extended.end() :]
+        return [extended[1], *(rest.split("\t") if "\t" in rest else rest.split())]
+    return line.split("\t") if "\t" in line else line.split()
+
+
 def _smiles_lines(path: Path, text: str) -> dict[str, list[Any]]:
     """Read lines of a SMILES, a name and numbers, with tabs or blanks between."""
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    rows = [line.split("\t") if "\t" in line else line.split() for line in lines]
+    rows = [_cells_of_smiles(line) for line in lines]
     if not rows:
         raise DatasetError(f"{path}: this table is empty.")
     first = [cell.strip().lower() for cell in rows[0]]

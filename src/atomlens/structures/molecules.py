@@ -174,6 +174,11 @@ def smiles_problem(text: str) -> str:
 
     if len(text) > LONGEST_SMILES:
         return f"it is longer than {LONGEST_SMILES} letters; give a file with coordinates"
+    if re.search(r"\s\|.*\|$", text):
+        return (
+            "it is an extended SMILES, and what stands between the bars is not read; write "
+            "radicals and charges in brackets, or give a file"
+        )
     with rdBase.BlockLogs():
         readable = bool(text) and text.isascii()
         molecule = Chem.MolFromSmiles(with_isotopes(text), sanitize=False) if readable else None

@@ -435,3 +435,12 @@ def test_a_title_that_may_be_of_the_atoms_is_not_told(tmp_path: Path, title: str
 def test_columns_that_properties_leave_out_are_told(tmp_path: Path) -> None:
     text = xyz("O 1 0 0 0\nH 1 .96 0 0\nH 1 -.24 .93 0\n", "Properties=species:S:1:pos:R:3")
     assert "name 4 columns, and its lines have 5" in said(tmp_path / "a.xyz", text)
+
+
+@pytest.mark.parametrize("line", ["CC |^1:0| radical", "CC |^1:0|\tradical", "CC |^1:0|"])
+def test_the_extension_of_a_smiles_is_no_name(tmp_path: Path, line: str) -> None:
+    (tmp_path / "a.smi").write_text(f"{line}\nCCO ethanol\n")
+    first, second = read_inputs([tmp_path / "a.smi"])[0]
+    assert isinstance(first, Failure)
+    assert "an extended SMILES" in first.message
+    assert isinstance(second, Atoms)
