@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from atomlens.errors import SettingsError
 from atomlens.graphs import GraphBatch
 from atomlens.models.base import ClosedFormModel, ModelOutput
 from atomlens.nn.segment import segment_sum
@@ -33,6 +34,16 @@ class RidgeConfig(BaselineConfig):
     """Whether it reads which part of the atoms an element is, and not how many atoms of it there
     are: taken for targets of crystals and formulas that do not grow with the cell, whose answer
     shall not depend on how the cell was chosen"""
+    extensive: tuple[bool, ...] = ()
+    """Which outputs are multiplied by the number of atoms afterwards; they are read from shares, so
+    that the value is a sum over the atoms. Empty: none"""
+
+    def check_together(self) -> None:
+        """Refuse a list for other outputs."""
+        if self.extensive and len(self.extensive) != self.n_outputs:
+            raise SettingsError(
+                f"extensive has {len(self.extensive)} entries for {self.n_outputs} outputs."
+            )
 
 
 def atom_counts(batch: GraphBatch, dtype: torch.dtype) -> Float[Tensor, " n_nodes"]:
@@ -92,11 +103,25 @@ class RidgeModel(ClosedFormModel[RidgeConfig]):
         amounts = atom_counts(batch, dtype)
         counts.index_put_((batch.graph_index, batch.atomic_numbers), amounts, accumulate=True)
         counts[:, -1] = counts[:, :-1].sum(dim=1)
-        return counts / counts[:, -1:] if self.config.fractions else counts
+        return counts
+
+    @staticmethod
+    def _shares(counts: Float[Tensor, "n_graphs _"]) -> Float[Tensor, "n_graphs _"]:
+        """Of all atoms; of a graph without atoms (what fills a batch) 0."""
+        return counts / counts[:, -1:].clamp_min(torch.finfo(counts.dtype).tiny)
+
+    def _by_shares(self, device: torch.device) -> Bool[Tensor, " n_outputs"]:
+        """Which outputs are read from shares, the others from counts."""
+        c = self.config
+        return torch.tensor(
+            [c.fractions or grows for grows in c.extensive or (False,) * c.n_outputs], device=device
+        )
 
     def forward(self, batch: GraphBatch) -> ModelOutput:
         """Return the linear prediction; every atom has the same share."""
-        values = self.linear(self._features(batch))
+        counts = self._features(batch)
+        by_shares = self._by_shares(counts.device)
+        values = torch.where(by_shares, self.linear(self._shares(counts)), self.linear(counts))
         return ModelOutput(values=values, node_attention=uniform_attention(batch))
 
     @torch.no_grad()
@@ -105,10 +130,14 @@ class RidgeModel(ClosedFormModel[RidgeConfig]):
 
         Outputs that are known on the same rows (the points of a spectrum) are solved at once.
         """
-        features, missing = self._features(batch).double(), targets.isnan()
-        patterns, owner = torch.unique(missing, dim=1, return_inverse=True)
+        counts, missing = self._features(batch).double(), targets.isnan()
+        shares, by_shares = self._shares(counts), self._by_shares(targets.device)
+        patterns, owner = torch.unique(
+            torch.cat([missing, by_shares[None]]), dim=1, return_inverse=True
+        )
         for pattern in range(patterns.shape[1]):
-            columns, known = torch.nonzero(owner == pattern).squeeze(1), ~patterns[:, pattern]
+            columns, known = torch.nonzero(owner == pattern).squeeze(1), ~patterns[:-1, pattern]
+            features = shares if patterns[-1, pattern] else counts
             x, y = features[known], targets[known][:, columns].double()
             x_mean, y_mean = x.mean(dim=0), y.mean(dim=0)
             xc, yc = x - x_mean, y - y_mean

@@ -127,7 +127,7 @@ def choose_config(
     grows = [t.extensive for t in targets for _ in range(t.n_outputs)]
     if "extensive" in known and any(grows):
         decided["extensive"] = tuple(grows)
-    if "fractions" in known and not any(grows):
+    if "fractions" in known:
         # a molecule has a size; the size of a crystal's cell or of a formula is a matter of choice
         decided["fractions"] = bool((structures.is_formula | structures.pbc.any(axis=1)).all())
     shares = getattr(standard, "shares", "attention")
