@@ -147,6 +147,16 @@ def test_settings_that_change_nothing_are_said(words: list[object], sentence: st
     )
 
 
+def test_what_is_about_numbers_is_not_said_of_classes(capsys) -> None:
+    table = write("t.csv", "smiles,c", [f"{s},{'abc'[i % 3]}" for i, s in enumerate(SMILES * 2)])
+    words = ["--model", "cgcnn", "--epochs", 1, "--set", "model.n_layers=1", "--out", "m"]
+    words += ["--target", "c"]
+    assert ran("train", table, *words, "--nonnegative", "--quiet") == 2
+    assert "'c': a class label is no number" in capsys.readouterr().err
+    assert ran("train", table, *words, "--set", "loss=huber", "--quiet") == 0
+    assert "loss is ignored: classes are learned by their cross" in capsys.readouterr().err
+
+
 def test_replicates_of_a_molecule_on_both_sides_are_said_and_kept(capsys) -> None:
     table = write("t.csv", "smiles,y", [f"{s},{i}" for i, s in enumerate(SMILES * 3)])
     assert ran("train", table, "--model", "ridge", "--out", "m", "--quiet") == 0

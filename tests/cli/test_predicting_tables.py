@@ -219,3 +219,21 @@ def test_explain_does_not_write_over_its_input(model: str, capsys) -> None:
     assert ran("explain", model, "s/water.extxyz", "--out", "s", "--quiet") == 2
     assert "is an input and would be overwritten" in capsys.readouterr().err
     assert Path("s/water.extxyz").read_text() == text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("predict", "m", "CCO", "--out", "m/metrics.json"),
+        ("graph", "CCO", "--out", "./m/split.json"),
+        ("evaluate", "m", "t.csv", "--out", "m"),
+        ("explain", "m", "CCO", "--method", "occlusion", "--out", "m"),
+    ],
+)
+def test_no_output_takes_the_place_of_a_file_of_a_model(
+    model: str, words: tuple[str, ...], capsys
+) -> None:
+    before = {path.name: path.read_bytes() for path in Path(model).iterdir()}
+    assert ran(*words, "--quiet") == 2
+    assert "of a trained model" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in Path(model).iterdir()} == before

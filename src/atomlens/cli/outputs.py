@@ -18,8 +18,19 @@ def usable_folder(path: Path) -> Path:
     """Return a folder for results, made if need be."""
     if path.exists() and not path.is_dir():
         raise SettingsError(f"--out {path}: this is a file, a folder is needed. Give another name.")
+    if _is_model(path):
+        raise SettingsError(
+            f"--out {path}: this is the folder of a trained model, whose files would be "
+            "overwritten. Give another folder."
+        )
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def _is_model(folder: Path) -> bool:
+    from atomlens.predictor.folder import SETTINGS, WEIGHTS
+
+    return (folder / SETTINGS).is_file() and (folder / WEIGHTS).is_file()
 
 
 def default_folder(*words: str) -> Path:
@@ -31,8 +42,14 @@ def refuse_to_overwrite(out: Path, inputs: Sequence[str]) -> None:
     """Refuse an output that is one of the inputs, before any work is done.
 
     Raises:
-        SettingsError: it is.
+        SettingsError: it is, or it is a file of a trained model.
     """
+    from atomlens.predictor.folder import is_file_of_model
+
+    if _is_model(out.parent) and is_file_of_model(out.name):
+        raise SettingsError(
+            f"--out {out}: this is a file of a trained model; give the output another name."
+        )
     for one in inputs:
         path = Path(one).expanduser()
         if path.is_file() and out.exists() and path.samefile(out):

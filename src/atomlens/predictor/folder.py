@@ -59,7 +59,7 @@ def write_model_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         raise ModelError(f"{folder}: this is a file; give the name of a folder.")
     try:
         if folder.exists():
-            exchange_folder(folder, lambda part: _write_files(part, files), is_old=_is_ours)
+            exchange_folder(folder, lambda part: _write_files(part, files), is_old=is_file_of_model)
         else:
             whole_folder(folder, lambda part: _write_files(part, files))
     except OSError as problem:
@@ -75,11 +75,11 @@ def rewrite_files(folder: Path, changed: Mapping[str, bytes]) -> None:
     Raises:
         ModelError: the folder cannot be written to; what stood there stands there still.
     """
-    own = [path for path in folder.iterdir() if path.is_file() and _is_ours(path.name)]
+    own = [path for path in folder.iterdir() if path.is_file() and is_file_of_model(path.name)]
     write_model_folder(folder, {**{path.name: read_bytes(path) for path in own}, **changed})
 
 
-def _is_ours(name: str) -> bool:
+def is_file_of_model(name: str) -> bool:
     """Say whether a file of that name belongs to the model, so that a new one replaces it."""
     ours = (SETTINGS, WEIGHTS, METRICS, SPLIT, PACKED_SPLIT, HISTORY, FAILURES, CARD)
     known = (*ours, SAMPLES, WARNINGS, FAMILIARITY, *_PICTURES)

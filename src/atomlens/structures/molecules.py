@@ -43,6 +43,10 @@ ALIKE = 0.3
 """Å; conformers whose distances differ by less are one."""
 
 _FLAT_NOTICE = "a flat drawing (all its heights are zero) got 3D coordinates from ETKDG"
+_BONDLESS_NOTICE = (
+    "it has no bonds, though its atoms stand as far apart as bonded ones; they were taken as they "
+    "stand, and no hydrogens were added"
+)
 _HYDROGEN_NOTICE = "hydrogens that the file leaves out were added"
 _ABSENT_NOTICE = (
     "{n} hydrogens that its valences ask for are not in it, and it was read without them; add them "
@@ -53,8 +57,8 @@ _NEIGHBOURING_RADICALS = (
     "write the double bond if they are paired"
 )
 _FRAGMENT_NOTICE = (
-    f"the molecules of the SMILES (a salt or solvent?) were set {FRAGMENT_GAP:g} Å apart, since it "
-    "does not say where they are; if one of them is meant, give it alone"
+    f"its molecules (a salt or solvent?) were set {FRAGMENT_GAP:g} Å apart, since it does not say "
+    "where they are; if one of them is meant, give it alone"
 )
 
 
@@ -416,6 +420,10 @@ def _with_file_geometry(molecule: Any, block: str) -> "Atoms":
 
     conformer = molecule.GetConformer()
     is_flat = not conformer.Is3D() and not np.any(conformer.GetPositions()[:, 2])
+    if not molecule.GetNumBonds() and _bonded_without_bonds(molecule):
+        atoms = _with_conformer(molecule)
+        add_warning(atoms, _BONDLESS_NOTICE)
+        return atoms
     if is_flat and molecule.GetNumAtoms() > 1:
         unclear = _bond_without_order(molecule)
         if unclear:
@@ -430,6 +438,18 @@ def _with_file_geometry(molecule: Any, block: str) -> "Atoms":
         keep_made(atoms)
         return atoms
     return _completed(molecule)
+
+
+def _bonded_without_bonds(molecule: Any) -> bool:
+    """Say whether atoms of a block without bonds stand as far apart as bonded atoms do, in Å."""
+    from ase.data import covalent_radii
+
+    positions = np.array(molecule.GetConformer().GetPositions())
+    radii = covalent_radii[[a.GetAtomicNum() for a in molecule.GetAtoms()]]
+    distances = np.linalg.norm(positions[:, None] - positions[None], axis=2)
+    np.fill_diagonal(distances, np.inf)
+    nearest = (distances / (radii[:, None] + radii[None])).min(axis=1, initial=np.inf)
+    return len(radii) > 1 and bool((np.abs(nearest - 1.0) < 0.2).all())
 
 
 _UNCLEAR = ("UNSPECIFIED", "ZERO", "OTHER", "HYDROGEN")

@@ -59,6 +59,10 @@ class Target:
             )
         if self.kind == "classification" and self.extensive:
             raise SettingsError(f"Target {self.name!r}: a class label cannot be extensive.")
+        if self.kind == "classification" and self.nonnegative:
+            raise SettingsError(
+                f"Target {self.name!r}: a class label is no number, so leave out nonnegative."
+            )
         if self.extensive and (share := share_of(self.unit)):
             raise SettingsError(
                 f"Target {self.name!r}: a value in {self.unit} is one per {share}, which does not "

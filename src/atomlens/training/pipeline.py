@@ -172,7 +172,7 @@ def _train(
         if model != DEFAULT_MODEL:
             said.message(f"There are formulas only, so the model is {model}.")
     kind = MODELS[model]
-    for remark in ignored_settings(kind, model, settings):
+    for remark in ignored_settings(kind, model, settings, dataset.targets):
         said.message(remark)
     if issubclass(kind, ClosedFormModel):
         settings = replace(settings, ensemble=1)

@@ -1,6 +1,6 @@
 """What is refused or said of data and settings before a training begins."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from atomlens.machine import choose_device
 from atomlens.models import MODELS, ClosedFormModel, PropertyModel
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.predictor.samples import PARTS, UNKNOWN
-from atomlens.targets import LARGEST_VALUE, value_slices
+from atomlens.targets import LARGEST_VALUE, Target, value_slices
 from atomlens.training.data import TrainingData
 from atomlens.training.settings import TrainSettings
 from atomlens.training.transfer import Pretrained
@@ -67,7 +67,10 @@ _ONLY_WITH: dict[str, tuple[str, tuple[Any, ...]]] = {
 
 
 def ignored_settings(
-    kind: type[PropertyModel], model: str, settings: TrainSettings
+    kind: type[PropertyModel],
+    model: str,
+    settings: TrainSettings,
+    targets: Sequence[Target] = (),
 ) -> Iterator[str]:
     """Yield a sentence on each group of settings that were given and change nothing."""
     standard = TrainSettings()
@@ -82,6 +85,8 @@ def ignored_settings(
                 f"{model!r} have a formula, so there is one member and no gradient step."
             )
         return
+    if "loss" in given and targets and all(t.kind == "classification" for t in targets):
+        yield "loss is ignored: classes are learned by their cross entropy."
     for name in given:
         if name in _ONLY_WITH:
             other, values = _ONLY_WITH[name]

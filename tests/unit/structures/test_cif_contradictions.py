@@ -534,3 +534,17 @@ def test_charges_of_the_types_go_to_their_elements_in_whatever_order(
         written(tmp_path, cubic(5.6) + types + SITES + "Na1 Na 0 0 0\nCl1 Cl 0.5 0 0\n")
     )
     assert atoms.get_initial_charges().tolist() == [0.9, -0.9]
+
+
+@pytest.mark.parametrize("start", ["data_global\n", "global_\n", "data_publ\n_journal_year 2001\n"])
+def test_symmetry_of_a_block_without_atoms_is_that_of_the_atoms(tmp_path: Path, start: str) -> None:
+    group = "_symmetry_space_group_name_H-M 'F -4 3 m'\n"
+    crystal = "data_zns\n" + cubic(5.41) + SITES + "Zn1 Zn 0 0 0\nS1 S 0.25 0.25 0.25\n"
+    atoms, said = read_one(written(tmp_path, start + group + crystal))
+    assert atoms.get_chemical_formula() == "S4Zn4"
+    assert [word for word in said if "its symmetry was taken from the data block" in word]
+    # what a block says itself is what it means
+    own = crystal.replace("data_zns\n", "data_zns\n_symmetry_space_group_name_H-M 'P 1'\n")
+    atoms, said = read_one(written(tmp_path, start + group + own))
+    assert len(atoms) == 2
+    assert not [word for word in said if "data block" in word]

@@ -711,3 +711,21 @@ def test_alloys_by_weight_and_by_atoms(text: str, counts: dict[str, int]) -> Non
 def test_what_may_be_the_name_of_an_alloy_is_warned_of() -> None:
     with pytest.warns(UserWarning, match="name of an alloy, write wt:Co28Cr6Mo"):
         assert len(to_atoms("Co28Cr6Mo")) == 35
+
+
+def test_a_flat_molecule_without_bonds_is_no_drawing_of_its_atoms(tmp_path: Path) -> None:
+    # programs that know no bonds write planar molecules so; each atom was filled up with hydrogen
+    block = (
+        "formaldehyde\n\n\n  4  0  0  0  0  0            999 V2000\n"
+        "    0.0000    0.0000    0.0000 C   0  0\n    1.2080    0.0000    0.0000 O   0  0\n"
+        "   -0.5500    0.9430    0.0000 H   0  0\n   -0.5500   -0.9430    0.0000 H   0  0\nM  END\n"
+    )
+    path = tmp_path / "f.mol"
+    atoms = outcome(path, block)
+    assert atoms.get_chemical_formula() == "CH2O"
+    assert atoms.get_distance(0, 1) == pytest.approx(1.208)
+    assert [word[:18] for word in warnings_of(atoms)] == ["it has no bonds, t"]
+    lifted = outcome(path, block.replace("0.0000 O", "0.0010 O"))
+    assert lifted.get_chemical_formula() == "CH2O"
+    drawn = outcome(path, block.replace("1.2080", "4.2080").replace("0.5500", "3.5500"))
+    assert len(drawn) > 4  # atoms far apart are a drawing of methane, water and hydrogen

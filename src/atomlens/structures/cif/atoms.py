@@ -35,7 +35,7 @@ from atomlens.structures.cif.sites import (
     number,
     with_a_row_for_each_species,
 )
-from atomlens.structures.cif.symmetry import Cell, all_atoms
+from atomlens.structures.cif.symmetry import Cell, all_atoms, said_of_symmetry
 from atomlens.structures.cif.tags import MAGNETIC, Tags, first_tag, read_tags
 from atomlens.structures.disorder import (
     REFUSE,
@@ -52,6 +52,7 @@ from atomlens.structures.records import (
     add_warning,
     attempt_all,
     decimal_comma,
+    short,
 )
 
 if TYPE_CHECKING:
@@ -77,12 +78,13 @@ def read_cif(text: str, disorder: DisorderChoice = REFUSE) -> list[Entry]:
         )
     is_cut = not text.endswith(("\n", "\r"))
     entries: list[Entry] = []
-    for block, tags in with_atoms:
+    for block, own in with_atoms:
+        tags, said = _with_symmetry_of_another(own, blocks)
         for place, (model, part) in enumerate(_models(tags)):
             if place >= disorder.conformers > 1:
                 break
             name = block + (f"-model-{model}" if model else "") if len(with_atoms) > 1 else ""
-            if not model and (plain := plain_crystal(part)) is not None:
+            if not model and not said and (plain := plain_crystal(part)) is not None:
                 entries.append(Entry(name, plain))
                 continue
             found = attempt_all(
@@ -90,10 +92,31 @@ def read_cif(text: str, disorder: DisorderChoice = REFUSE) -> list[Entry]:
                 lambda part=part: _build(part, is_cut, disorder),  # type: ignore[misc]
                 "data block",
             )
+            for entry in found if said else ():
+                if entry.atoms is not None:
+                    add_warning(entry.atoms, said)
             if model and disorder.conformers > 1 and len(found) == 1 and found[0].atoms is not None:
                 found[0].atoms.info["conformer"] = place
             entries += found
     return entries
+
+
+def _with_symmetry_of_another(tags: Tags, blocks: list[tuple[str, Tags]]) -> tuple[Tags, str]:
+    """Return the tags with the symmetry that another block gives, if this one says nothing of it.
+
+    Blocks such as ``data_global`` hold what is said of a whole file, and no atoms.
+    """
+    if len(blocks) == 1 or said_of_symmetry(tags):
+        return tags, ""
+    others = [(name, more) for name, more in blocks if not _has_atoms(more)]
+    found = [(name, given) for name, more in others if (given := said_of_symmetry(more))]
+    if len(found) != 1:
+        return tags, ""
+    name, given = found[0]
+    return {
+        **tags,
+        **given,
+    }, f"its symmetry was taken from the data block {short(name or 'global_')}"
 
 
 def _has_atoms(tags: Tags) -> bool:

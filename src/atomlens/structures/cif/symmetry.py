@@ -654,6 +654,16 @@ def _named(tags: Tags) -> Iterator[Group]:
             )
 
 
+def said_of_symmetry(tags: Tags) -> Tags:
+    """Return what a data block says of its symmetry by name, number or operations."""
+    return {
+        tag: value
+        for tag, value in tags.items()
+        if tag.startswith((*_ABOUT_GROUPS, *(name for name, _ in _LISTS)))
+        and any(map(_is_given, column(tags, tag)))
+    }
+
+
 def _first(tags: Tags, names: Sequence[str]) -> str:
     return next((tag for tag in names if column(tags, tag)), "")
 
