@@ -148,22 +148,26 @@ def about_skill(model: TrainedModel) -> tuple[str, ...]:
     return tuple(without_skill(model.metrics[part].get("targets", {}), f"on the {part} part"))
 
 
-def training_means(
+def training_figures(
     values: Values, n_atoms: NDArray[np.int64], targets: tuple[Target, ...]
-) -> Values:
-    """(n_values,) means of the training part, per atom for extensive targets; NaN for classes.
+) -> tuple[Values, Values, Values]:
+    """(n_values,) means, lowest and highest values of the training part; NaN for classes.
 
     Args:
-        values: (n, n_values) of the training part.
+        values: (n, n_values) of the training part; extensive targets count per atom.
         n_atoms: (n,)
         targets: What the values are.
     """
-    means = np.full(values.shape[1], np.nan)
+    found = [np.full(values.shape[1], np.nan) for _ in range(3)]
     for target, place in zip(targets, value_slices(targets), strict=True):
         if target.kind == "regression":
-            amounts = n_atoms[:, None] if target.extensive else 1
-            means[place] = np.nanmean(values[:, place] / amounts, axis=0)
-    return means
+            each = values[:, place] / (n_atoms[:, None] if target.extensive else 1)
+            known = np.ma.masked_invalid(each)
+            for figures, one in zip(
+                found, (known.mean(0), known.min(0), known.max(0)), strict=True
+            ):
+                figures[place] = np.ma.filled(one, np.nan)
+    return found[0], found[1], found[2]
 
 
 def means_of(model: TrainedModel, targets: Sequence[Target]) -> Values:

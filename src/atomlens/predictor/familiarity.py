@@ -249,6 +249,21 @@ def of_another_kind(
     )
 
 
+def larger_molecules(structures: StructureArrays, most_atoms: int) -> list[list[str]]:
+    """(n,) a sentence on each molecule of more than twice the atoms that training had in one.
+
+    Args:
+        structures: The n inputs; crystals and formulas have no size.
+        most_atoms: Of a molecule of the training part; 0 if that is unknown.
+    """
+    large = (structures.n_atoms > 2 * most_atoms) & (most_atoms > 0)
+    large &= ~structures.is_formula & ~structures.pbc.any(axis=1)
+    return [
+        [f"it has {n} atoms, and no molecule of the training data more than {most_atoms}"] * beyond
+        for n, beyond in zip(structures.n_atoms.tolist(), large.tolist(), strict=True)
+    ]
+
+
 def doubts(
     structures: StructureArrays,
     seen: tuple[int, ...],

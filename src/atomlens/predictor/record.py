@@ -90,6 +90,12 @@ class TrainingRecord:
     means: tuple[float, ...] = ()
     """By value: mean of the training part, per atom for extensive targets, NaN for classes; empty
     if unknown (folders of atomlens 0.1)."""
+    lowest: tuple[float, ...] = ()
+    """By value: lowest of the training part, as ``means`` has them; empty if unknown"""
+    highest: tuple[float, ...] = ()
+    """By value: highest of the training part"""
+    most_atoms: int = 0
+    """In a molecule of the training part; 0 if it has none, or if that is unknown."""
     n_without_value: int = 0
     """Rows that were left out because no value of the targets is known."""
     remarks: tuple[str, ...] = ()
@@ -125,6 +131,9 @@ class TrainingRecord:
             "n_without_value": self.n_without_value,
             "run": self.run,
             "means": list(self.means),
+            "lowest": list(self.lowest),
+            "highest": list(self.highest),
+            "most_atoms": self.most_atoms,
             "remarks": list(self.remarks),
             "kinds": list(self.kinds),
             "made_geometries": self.made_geometries,
@@ -144,7 +153,10 @@ class TrainingRecord:
             notes=str(content["notes"]),
             started_from=_start(content.get("started_from", {})),
             run=_run(content.get("run", {})),
-            means=tuple(math.nan if v is None else _finite(v) for v in content.get("means", ())),
+            means=_by_value(content.get("means", ())),
+            lowest=_by_value(content.get("lowest", ())),
+            highest=_by_value(content.get("highest", ())),
+            most_atoms=int(content.get("most_atoms", 0)),
             n_without_value=int(content.get("n_without_value", 0)),
             remarks=tuple(map(str, content.get("remarks", ()))),
             kinds=_kinds(content.get("kinds", [])),
@@ -160,6 +172,11 @@ def _finite(value: Any) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{number} is no number")
     return number
+
+
+def _by_value(content: Any) -> tuple[float, ...]:
+    """Return numbers, NaN for None; a ValueError for what no reader of JSON refuses."""
+    return tuple(math.nan if value is None else _finite(value) for value in content)
 
 
 def _yes_or_no(content: Any) -> bool | None:

@@ -26,6 +26,7 @@ from atomlens.predictor.familiarity import (
     FOREIGN,
     Familiarity,
     doubts,
+    larger_molecules,
     no_estimate,
     of_another_kind,
     without_estimate,
@@ -228,7 +229,8 @@ class TrainedModel:
     def estimate(self, raw: RawOutputs, structures: StructureArrays) -> Estimates:
         """Turn the outputs of the members into values with error estimates, in units.
 
-        Errors of what is too unlike the training data are NaN (`no_estimate`); not so those of
+        Errors of what is too unlike the training data are NaN (`no_estimate`), and so are those of
+        answers far outside of the values that it had; not so those of
         folders of atomlens 0.1 that know no kinds, whose numbers stay as they were.
         """
         far = unlike = None
@@ -247,6 +249,7 @@ class TrainedModel:
         if not self._known_kinds:
             return found
         refused = no_estimate(structures, self.elements, self._known_kinds, unlike)
+        refused |= np.array([bool(text) for text in self._far_outside(structures, found.values)])
         return without_errors(found, refused) if refused.any() else found
 
     @property
@@ -260,6 +263,34 @@ class TrainedModel:
             if "molecule" not in known:
                 known.add("periodic structure")  # the same to it, and no molecule
         return known
+
+    def _far_outside(
+        self, structures: StructureArrays, values: NDArray[np.float64]
+    ) -> list[list[str]]:
+        """(n,) sentences on answers that lie far outside of the values of the training part.
+
+        That is by more than all of those are apart.
+        """
+        said: list[list[str]] = [[] for _ in range(len(structures))]
+        lowest, highest = np.array(self.record.lowest), np.array(self.record.highest)
+        if len(lowest) != values.shape[1] or len(highest) != values.shape[1]:
+            return said
+        for target, place in zip(self.targets, value_slices(self.targets), strict=True):
+            low, high = lowest[place].min(), highest[place].max()
+            if not high > low:  # classes, constants, no value
+                continue
+            own = values[:, place]
+            each = own / structures.n_atoms[:, None] if target.extensive else own
+            beyond = (each < 2 * low - high) | (each > 2 * high - low)
+            unit = f" {target.unit}" if target.unit else ""
+            of = " per atom" if target.extensive else ""
+            for row in np.flatnonzero(beyond.any(axis=1)).tolist():
+                worst = each[row][np.abs(each[row] - (low + high) / 2).argmax()]
+                said[row].append(
+                    f"its {target.name} of {worst:.4g}{unit}{of} is far outside of what the "
+                    f"training data had ({low:.4g} to {high:.4g}{unit})"
+                )
+        return said
 
     def doubts(
         self, structures: StructureArrays, found: Estimates | None
@@ -281,6 +312,12 @@ class TrainedModel:
             said = [
                 [*filter(None, (first, *rest))] for first, rest in zip(strange, said, strict=True)
             ]
+        if self.familiarity is None:
+            larger = larger_molecules(structures, self.record.most_atoms)
+            said = [[*more, *own] for own, more in zip(said, larger, strict=True)]
+        if found is not None:
+            outside = self._far_outside(structures, found.values)
+            said = [[*own, *more] for own, more in zip(said, outside, strict=True)]
         made = self.foreign(structures).tolist()
         judged = self.calibration_of_made is not None
         foreign = FOREIGN + (

@@ -14,7 +14,7 @@ from atomlens.errors import Failure
 from atomlens.machine import choose_device
 from atomlens.predictor import Calibration, Predictor, TrainingRecord, score
 from atomlens.predictor.estimates import Noise, residuals
-from atomlens.predictor.evaluation import training_means
+from atomlens.predictor.evaluation import training_figures
 from atomlens.predictor.familiarity import kinds_of
 from atomlens.predictor.inference import run_models
 from atomlens.predictor.ordered import mean_of_forms
@@ -78,6 +78,7 @@ def _assemble(job: Job, results: Sequence[MemberResult]) -> Predictor:
         model.load_state_dict(result.best)
         models.append(model)
     data, settings = job.data, job.settings
+    means, lowest, highest = _figures(data)
     predicts_noise = bool(models[0].config.predict_scale)
     noise = _NOISES.get(HETEROSCEDASTIC.get(settings.loss, ""), "none")
     return Predictor(
@@ -94,8 +95,12 @@ def _assemble(job: Job, results: Sequence[MemberResult]) -> Predictor:
             split=_split_names(data),
             history=tuple(row for result in results for row in result.history),
             failures=data.failures,
-            means=_means(data),
+            means=means,
+            lowest=lowest,
+            highest=highest,
+            most_atoms=_most_atoms(data),
             kinds=_kinds(data),
+            made_geometries=_made_geometries(job),
             samples=data.samples.after(None if job.transfer is None else job.transfer.earlier),
             run=job.run,
             n_without_value=len(data.dataset.without_value),
@@ -116,11 +121,25 @@ def _elements(data: TrainingData) -> tuple[int, ...]:
     return tuple(int(z) for z in np.unique(numbers))
 
 
-def _means(data: TrainingData) -> tuple[float, ...]:
+def _figures(data: TrainingData) -> tuple[tuple[float, ...], ...]:
     rows = data.split.train
     n_atoms = data.dataset.structures.n_atoms[rows]
-    means = training_means(data.dataset.values[rows], n_atoms, data.scaling.targets)
-    return tuple(means.tolist())
+    figures = training_figures(data.dataset.values[rows], n_atoms, data.scaling.targets)
+    return tuple(tuple(one.tolist()) for one in figures)
+
+
+def _most_atoms(data: TrainingData) -> int:
+    """Return how many atoms the largest molecule has: cells and formulas have no size."""
+    structures = data.dataset.structures.subset(data.split.train)
+    molecules = ~structures.is_formula & ~structures.pbc.any(axis=1)
+    return int(structures.n_atoms[molecules].max(initial=0))
+
+
+def _made_geometries(job: Job) -> bool:
+    """Say whether coordinates of the training part, or of a pretraining, were made here."""
+    made = job.data.dataset.structures.is_made
+    own = made is not None and bool(made[job.data.split.train].any())
+    return own or (job.transfer is not None and bool(job.transfer.made_geometries))
 
 
 def _kinds(data: TrainingData) -> tuple[str, ...]:

@@ -167,6 +167,8 @@ class Transfer:
     n_frozen_layers: int
     earlier: TrainingSamples | None
     """What the pretrained model learned from, by content."""
+    made_geometries: bool | None
+    """Whether coordinates that it learned from were made here; None if unknown."""
     origin: dict[str, Any]
     """For the record: name, model, targets and weights_sha256 of the pretrained model, and
     ``notes``, a sentence on everything that was not simply taken."""
@@ -207,6 +209,7 @@ class Transfer:
             output_rows=output_rows,
             n_frozen_layers=frozen,
             earlier=source.record.samples,
+            made_geometries=source.record.made_geometries,
             origin={
                 "name": pretrained.name,
                 "model": source.model_name,

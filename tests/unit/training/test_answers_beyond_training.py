@@ -1,0 +1,61 @@
+"""Answers far outside of what training had are told, and so are coordinates that were made."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+from atomlens.predictor import Predictor
+from atomlens.predictor.metrics import finite_or_none
+from atomlens.predictor.record import TrainingRecord
+from atomlens.training import train
+
+
+def chain(n: int) -> Atoms:
+    return Atoms(f"H{n}", positions=np.arange(n)[:, None] * [0.8, 0, 0])
+
+
+@pytest.fixture(scope="module")
+def ridge() -> Predictor:
+    pairs = [(chain(n), float(n)) for n in range(2, 32)]
+    return train(pairs, target="y", model="ridge", extensive=False)
+
+
+def test_a_far_answer_has_a_warning_and_no_error_estimate(ridge: Predictor) -> None:
+    seen, far = ridge.predict(chain(12)), ridge.predict(chain(90))
+    assert seen.warnings == ("",)
+    assert np.isfinite(seen.std).all()
+    highest = ridge.record.highest[0]
+    assert f"is far outside of what the training data had (2 to {highest:g})" in far.warnings[0]
+    assert far.warnings[0].endswith("so no error is estimated")
+    assert "it has 90 atoms, and no molecule of the training data more than" in far.warnings[0]
+    assert np.isnan(far.std).all()
+
+
+def test_folders_of_earlier_days_know_no_range(ridge: Predictor) -> None:
+    record = replace(ridge.record, lowest=(), highest=(), most_atoms=0)
+    assert replace(ridge, record=record).predict(chain(90)).warnings == ("",)
+
+
+def test_the_range_counts_per_atom_where_a_target_grows() -> None:
+    pairs = [(chain(n), n * (1.0 + 0.1 * (n % 3))) for n in range(2, 32)]
+    model = train(pairs, target="y", model="ridge", extensive=True)
+    assert (model.record.lowest[0], model.record.highest[0]) == pytest.approx((1.0, 1.2))
+    assert "far outside" not in model.predict(chain(60)).warnings[0]
+
+
+def test_a_training_says_whether_its_coordinates_were_made(ridge: Predictor) -> None:
+    assert ridge.record.made_geometries is False
+    texts = ["C" * n for n in range(1, 11)]
+    made = train({"smiles": texts, "y": [*range(10)]}, target="y", model="ridge")
+    assert made.record.made_geometries is True
+
+
+def test_the_record_keeps_its_range() -> None:
+    record = TrainingRecord(lowest=(1.0, math.nan), highest=(2.0, math.nan), most_atoms=7)
+    again = TrainingRecord.from_dict(finite_or_none(record.to_dict()))
+    assert again.lowest[0] == 1.0
+    assert math.isnan(again.highest[1])
+    assert again.most_atoms == 7
