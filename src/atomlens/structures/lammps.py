@@ -14,7 +14,7 @@ import numpy as np
 
 from atomlens.elements import ATOMIC_NUMBERS, SYMBOLS
 from atomlens.errors import StructureError
-from atomlens.structures.checks import no_hydrogen
+from atomlens.structures.checks import impossible_neighbour, no_hydrogen
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
     Entry,
@@ -28,9 +28,11 @@ from atomlens.structures.records import (
 if TYPE_CHECKING:
     from ase import Atoms
 
-_NEAR = 0.1
-"""Dalton; a mass is that of an element if no other is as near."""
-_HEAVY_HYDROGEN = (1.9, 3.1)
+_NEAR, _NEAR_OF_LIGHT = 0.1, 0.012
+"""Dalton; a mass is that of an element if no other is as near. Those up to neon must be nearer: a
+CH2 that is one particle has 14.027, nitrogen 14.007."""
+_LIGHT = 20.5
+_HEAVY_HYDROGEN = (2.014, 3.016)
 _UNITS = {"metal", "real", "electron", "si", "cgs", "micro", "nano"}
 _COLUMNS = {
     "atomic": (5, 8),
@@ -106,13 +108,39 @@ def _atoms_of_data(text: str) -> "Atoms":
         raise StructureError("two of its atoms have one number; correct the section 'Atoms'")
     atoms = atoms[order]
     _tidy(atoms, "D" in numbers.values())
-    lonely = no_hydrogen(atoms, set(range(len(atoms)))) if set(atoms.numbers) == {1} else None
-    if lonely is not None and len(atoms) > 1:
+    if not _are_named(sections, numbers):
+        _check_places(atoms)
+    return atoms
+
+
+def _are_named(sections: dict[str, _Section], elements: dict[int, str]) -> bool:
+    """Say whether the file names all elements, and none is known by its mass alone."""
+    rows = [
+        row
+        for title in ("Atom Type Labels", "Masses")
+        for row in getattr(sections.get(title), "rows", ())
+    ]
+    words = {word for row in rows for word in re.findall(r"[A-Za-z]+", row)}
+    return words >= set(elements.values())
+
+
+def _check_places(atoms: "Atoms") -> None:
+    """Refuse elements that stand where none of them can, since a mass said something else."""
+    if len(atoms) < 2:
+        return
+    only_hydrogen = set(atoms.numbers.tolist()) == {1}
+    if only_hydrogen and no_hydrogen(atoms, set(range(len(atoms)))) is not None:
         raise StructureError(
             "all its types have the mass 1, as in units of Lennard-Jones, and no atom stands as a "
             "hydrogen does; name the elements behind the masses (# Ar)"
         )
-    return atoms
+    found = impossible_neighbour(atoms, np.arange(len(atoms)))
+    if found is not None:
+        i, why = found
+        raise StructureError(
+            f"atom {i} (counted from 0) is {atoms.symbols[i]} by its mass, but {why}; name the "
+            "elements of the types"
+        )
 
 
 def _tidy(atoms: "Atoms", has_deuterium: bool) -> None:
@@ -246,10 +274,11 @@ def elements_of_mass(mass: float) -> list[str]:
     """Return the elements that have a mass, Dalton; D for that of heavy hydrogen."""
     from ase.data import atomic_masses
 
-    if _HEAVY_HYDROGEN[0] < mass < _HEAVY_HYDROGEN[1]:
+    if any(abs(mass - heavy) < 0.0015 for heavy in _HEAVY_HYDROGEN):
         return ["D"]
     known = np.asarray(atomic_masses[1 : len(SYMBOLS)])
-    return [SYMBOLS[i + 1] for i in np.flatnonzero(np.abs(known - mass) <= _NEAR)]
+    near = _NEAR_OF_LIGHT if mass < _LIGHT else _NEAR
+    return [SYMBOLS[i + 1] for i in np.flatnonzero(np.abs(known - mass) <= near)]
 
 
 def read_lammps_dump(text: str) -> list[Entry]:
@@ -299,6 +328,8 @@ def _atoms_of_step(text: str, word: str) -> "Atoms":
         atoms = atoms[np.argsort(ids, kind="stable")]
     atoms.calc = None
     _tidy(atoms, "D" in symbols)
+    if "element" not in names:
+        _check_places(atoms)
     if not atoms.pbc.any():
         atoms.cell[:] = 0.0
     return atoms

@@ -147,6 +147,14 @@ def test_caesium_chloride_is_the_same_of_every_program(name: str, tmp_path: Path
 REFUSED = {
     "lj.lmp": (DATA.replace("132.905", "1").replace("35.453", "1"), "in units of Lennard-Jones"),
     "argon.lmp": (DATA.replace("132.905", "40.0"), "no element for certain"),
+    "united.lmp": (DATA.replace("132.905", "14.027"), "the mass 14.027, which is that of no"),
+    "methane.lmp": (DATA.replace("132.905", "16.043"), "the mass 16.043, which is that of no"),
+    "heavy.lmp": (
+        DATA.replace("132.905", "12.011")
+        .replace("35.453", "4.0")
+        .replace("2.06 2.06 2.06", "1 0 0"),
+        "is He by its mass, but",
+    ),
     "sphere.lmp": (DATA.replace("# atomic", "# sphere"), "which is not read"),
     "twice.lmp": (DATA.replace("\n2 2 2", "\n1 2 2"), "two of its atoms have one number"),
     "box.lmp": (DATA.replace("0 4.12 ylo yhi\n", ""), "no line 'ylo yhi'"),

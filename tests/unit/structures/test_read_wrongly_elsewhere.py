@@ -51,7 +51,7 @@ def cif(rows: str = SALT, more: str = F_CENTRED, loop: str = SITES) -> str:
 
 
 @pytest.mark.parametrize(
-    ("label", "kind"), [("Co1", "Cr"), ("Sr1", "Sm2+"), ("N1", "C"), ("O2", "F")]
+    ("label", "kind"), [("Co1", "Cr"), ("Sr1", "Sm2+"), ("N1", "C"), ("O2", "F"), ("Q1", "C")]
 )
 def test_a_label_of_another_element_is_told(tmp_path: Path, label: str, kind: str) -> None:
     rows = f"{label} {kind} 0 0 0\nCl1 Cl .5 .5 .5\n"

@@ -127,6 +127,8 @@ def contradicted(label: str, symbol: str) -> str:
     name = element_in(label)
     if name:
         return name if name[0] != symbol[0] or (len(symbol) == 2 and name != symbol) else ""
+    if re.fullmatch(r"Q\d+", label) and symbol in ("C", "H"):
+        return "a peak of electron density"  # as SHELX calls those that are no atoms yet
     found = _NAMED_NONMETAL.match(label)
     is_other = found is not None and found[1] != symbol and symbol in _NONMETALS_OF_MOLECULES
     return found[1] if found is not None and is_other else ""
