@@ -331,6 +331,8 @@ _Piece: TypeAlias = (
 _SECONDS = {"text": 0.01, "file": 0.0006, "member": 0.0006, "object": 0.0, "part": 0.1}
 _SECONDS["pick"] = 0.01
 """About how long a piece takes: most of a text's time makes a SMILES three-dimensional."""
+_MEANWHILE = _SECONDS | {"text": 0.0006, "pick": 0.0006}
+"""About how long whoever takes structures as they come has to do with them: a small network."""
 
 
 def _pieces(one: Any, job: _Job) -> Iterator[_Piece]:
@@ -378,14 +380,17 @@ def _read_pieces(
 
     Objects are read in this process.
     """
-    from atomlens.structures.workers import chosen_workers, outcomes
+    from atomlens.structures.workers import chosen_readers, outcomes
 
     real = [p for p in pieces if _is_read(p)]
-    n_workers = chosen_workers(n_workers, sum(_SECONDS[p[0]] for p in real))
+    seconds = sum(_SECONDS[p[0]] for p in real)
+    meanwhile = sum(_MEANWHILE[p[0]] for p in real) if job.in_parts else 0.0
+    n_readers = chosen_readers(n_workers, seconds, meanwhile)
     away = ((_read_piece, (*p, job.disorder)) for p in real if p[0] != "object")
     long = any(p[0] == "part" for p in real)  # a few of these fill the memory of many files
-    pace = {"together": 1, "ahead": 3 * n_workers} if long else {}
-    found = outcomes(away, n_workers, **pace) if n_workers > 1 else None
+    pace: dict[str, int] = {"together": 64} if seconds < 0.001 * len(real) else {}
+    pace = {"together": 1, "ahead": 3 * n_readers} if long else pace
+    found = outcomes(away, n_readers, beside=True, **pace) if n_readers else None
     around: list[_Many] = []
     try:
         for piece in pieces:

@@ -80,20 +80,44 @@ def chosen_workers(n_workers: int, seconds: float) -> int:
     return n_cores() if seconds > _WORTH_IT else 1
 
 
+def chosen_readers(n_workers: int, seconds: float, meanwhile: float) -> int:
+    """Return how many processes read beside this one, which has its own work; 0: none, it reads.
+
+    Args:
+        n_workers: As many, but for 1 none; for 0 what the work is worth: this process and the
+            readers share the cores as their work is.
+        seconds: Of reading.
+        meanwhile: Seconds of work in this process.
+
+    Raises:
+        SettingsError: as `chosen_workers`.
+    """
+    n = chosen_workers(n_workers, seconds)
+    if n <= 1:
+        return 0
+    return n if n_workers else max(1, round(n * seconds / (seconds + meanwhile)))
+
+
 def outcomes(
-    tasks: Iterable[Task], n_workers: int, *, together: int = 16, ahead: int | None = None
+    tasks: Iterable[Task],
+    n_workers: int,
+    *,
+    beside: bool = False,
+    together: int = 16,
+    ahead: int | None = None,
 ) -> Generator[Outcome, None, None]:
-    """Yield what came of each task, in order; for one worker the tasks run in this process.
+    """Yield what came of each task, in order; one worker is this process, unless it is ``beside``.
 
     Tasks are taken as the outcomes are, a few ahead, so that any number of them fits.
 
     Args:
         tasks: What to do.
         n_workers: Processes.
+        beside: A single worker is a process of its own, too.
         together: Tasks that travel to a process at a time.
         ahead: So many lots of tasks are begun or done before somebody asks for their outcome.
     """
-    if n_workers <= 1:
+    if n_workers <= 1 and not beside:
         yield from map(_outcome, tasks)
         return
     waiting: deque[Future[list[Outcome]]] = deque()
@@ -169,8 +193,8 @@ class Worker:
         assert taken is not None
         try:
             _send(given, tasks)
-            found: list[Outcome] = _receive(taken)
-            return found
+            packed: list[bytes] = _receive(taken)
+            return [pickle.loads(one) for one in packed]  # from our own process
         except (OSError, EOFError):
             process, self.process = self.process, None
             _close(process)
@@ -259,19 +283,21 @@ def serve() -> None:
     with suppress(EOFError, BrokenPipeError):
         while True:
             tasks = _receive(given)
-            _send(answers, [_picklable(_outcome(task)) for task in tasks])
+            _send(answers, [_packed(_outcome(task)) for task in tasks])
             if not gc.get_freeze_count():  # behind the first tasks all modules are there
                 gc.collect()
                 gc.freeze()
     os._exit(0)
 
 
-def _picklable(outcome: Outcome) -> Outcome:
-    """Return an outcome that can travel: an odd value or error of a package becomes a sentence."""
+def _packed(outcome: Outcome) -> bytes:
+    """Return an outcome so that it can travel: an odd value or error of a package is a sentence."""
     try:
-        pickle.loads(pickle.dumps((outcome.error, outcome.remarks)))
-        pickle.dumps(outcome.value)
+        content = pickle.dumps(outcome, protocol=pickle.HIGHEST_PROTOCOL)
+        if outcome.error is not None or outcome.remarks:
+            pickle.loads(content)
     except Exception:
         said = outcome.error or "what was read"
-        return Outcome(None, StructureError(f"{said}: it cannot be passed on; check the input"))
-    return outcome
+        error = StructureError(f"{said}: it cannot be passed on; check the input")
+        return pickle.dumps(Outcome(None, error), protocol=pickle.HIGHEST_PROTOCOL)
+    return content

@@ -14,7 +14,7 @@ from ase.build import molecule
 
 from atomlens.errors import Failure, SettingsError, StructureError
 from atomlens.structures import read_structures, stream_structures
-from atomlens.structures.workers import Outcome, chosen_workers, outcomes
+from atomlens.structures.workers import Outcome, chosen_readers, chosen_workers, outcomes
 
 ROCK_SALT = """data_NaCl
 _cell_length_a 5.64
@@ -72,6 +72,22 @@ def test_items_names_and_warnings_do_not_depend_on_the_number_of_processes(
         parts = list(stream_structures(inputs, n_workers=2))
     assert as_said([item for part in parts for item in part]) == said[0][0]
     assert len(parts) == 30  # one a file, text or object
+
+
+def test_one_process_beside_this_one_reads_what_this_one_reads(
+    inputs: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def streamed() -> list[object]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            parts = stream_structures(inputs)
+            return as_said([item for part in parts for item in part])
+
+    here = streamed()
+    monkeypatch.setattr("atomlens.structures.workers.chosen_readers", lambda *_: 1)
+    monkeypatch.setattr("atomlens.structures.reading._from_file", None)  # of this process
+    assert streamed() == here
+    assert len(here) == 32
 
 
 def test_a_script_without_a_guard_can_read_in_processes(
@@ -166,6 +182,25 @@ def is_over(process: int) -> bool:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
         return True
+
+
+def test_a_single_worker_beside_this_process_is_another_one() -> None:
+    found = outcomes([(os.getpid, ())] * 3, 1, beside=True)
+    assert os.getpid() not in {outcome.value for outcome in found}
+    assert next(outcomes([(os.getpid, ())], 1)).value == os.getpid()
+
+
+def test_readers_and_this_process_share_the_cores_as_their_work_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("atomlens.structures.workers.n_cores", lambda: 2)
+    assert chosen_readers(0, 6.0, 6.0) == 1
+    assert chosen_readers(0, 6.0, 0.0) == 2
+    assert chosen_readers(0, 6.0, 600.0) == 1
+    assert chosen_readers(0, 0.5, 0.5) == chosen_readers(1, 6.0, 6.0) == 0
+    assert chosen_readers(3, 0.0, 0.0) == 3
+    monkeypatch.setattr("atomlens.structures.workers.n_cores", lambda: 1)
+    assert chosen_readers(0, 6.0, 6.0) == 0
 
 
 def test_processes_are_started_only_where_there_is_enough_to_do() -> None:
