@@ -444,3 +444,24 @@ def test_the_extension_of_a_smiles_is_no_name(tmp_path: Path, line: str) -> None
     assert isinstance(first, Failure)
     assert "an extended SMILES" in first.message
     assert isinstance(second, Atoms)
+
+
+@pytest.mark.parametrize(
+    ("total", "label", "kind", "formula"),
+    [
+        ("NI O", "NI1", "", "Ni4O4"),
+        ("SI1 O1", "SI1", "SI", "O4Si4"),
+        ("CO O", "CO1", "", "Co4O4"),
+        ("CA O", "CA1", "CA", "Ca4O4"),
+    ],
+)
+def test_a_sum_formula_in_capitals_names_elements(
+    tmp_path: Path, total: str, label: str, kind: str, formula: str
+) -> None:
+    more = F_CENTRED + f"_chemical_formula_sum '{total}'\n"
+    loop = SITES if kind else SITES.replace("_atom_site_type_symbol\n", "")
+    rows = f"{label} {kind} 0 0 0\nO1 {'O' if kind else ''} .5 .5 .5\n"
+    found = read(tmp_path / "a.cif", cif(rows, more, loop))
+    assert isinstance(found, Atoms)
+    assert found.get_chemical_formula() == formula
+    assert warnings_of(found) == []

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
 from atomlens.structures.cif.elements import (
     Element,
@@ -100,9 +101,23 @@ def formula_amounts(tags: Tags, *others: str) -> dict[str, Fraction]:
     """Return the sum formula of the file, or that of another tag; empty if it has none."""
     text = " ".join(known(x) for x in column(tags, "_chemical_formula_sum", *others))
     try:
-        return amounts_in_formula(text, adducts=False)
+        return amounts_in_formula(_in_usual_case(text), adducts=False)
     except StructureError:
         return {}
+
+
+def _in_usual_case(text: str) -> str:
+    """Return a sum formula that was written in capitals, such as ``NI O``, as ``Ni O``.
+
+    The elements of a sum formula stand apart, so that two letters of one word are one element.
+    """
+    words = text.split()
+    if len(words) < 2 or not all(re.fullmatch(r"[A-Z]{1,2}\d*(\.\d+)?", word) for word in words):
+        return text
+    return " ".join(
+        word.capitalize() if word[:2].isalpha() and word[:2].capitalize() in SYMBOLS else word
+        for word in words
+    )
 
 
 def with_a_row_for_each_species(tags: Tags) -> Tags:
