@@ -2,11 +2,14 @@
 
 Of the vectors that a model makes of some training structures, landmarks are kept: means of
 clusters (k-means) where there are many structures, and the vectors farthest from all landmarks
-so far where there are few. The distance of a new vector to the nearest landmark is compared with
-the distances of the validation part: 97 says that 97 of 100 validation structures are nearer to
-what was seen in training.
+so far where there are few; all of them where that is no more. The distance of a new vector to the
+nearest landmark is compared with the distances of the validation part: 97 says that 97 of 100
+validation structures are nearer to what was seen in training. Of a small validation part the
+farthest is no bound: a tenth of new structures would be beyond nine others. There 100 begins where
+an exponential tail has one in a thousand left.
 """
 
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -32,6 +35,12 @@ FOREIGN = "its coordinates were made here and the model learned from given ones"
 """How what is said of molecules that were a SMILES or a flat drawing begins."""
 _KINDS: tuple[Kind, ...] = get_args(Kind)
 _N_MEANS, _N_FARTHEST = 256, 768
+_MANY = 1000
+"""With as many validation structures the farthest of them is where 100 begins."""
+_ROWS = 4096
+"""Vectors whose distances to all landmarks are in memory at once."""
+_STORED_BEST = (1e-2, 1e4)
+"""Between these, 16 bits hold landmarks well; others are stored in another unit of length."""
 _KEPT = 0.99
 """Share of the variance of the training vectors along the axes that are kept."""
 
@@ -43,7 +52,7 @@ class Familiarity:
     centre: Values
     """(n_features,) mean of the training vectors"""
     axes: Values
-    """(n_features, n_axes) principal axes of the training vectors, of length 1"""
+    """(n_features, n_axes) principal axes of the training vectors, of one length"""
     landmarks: Values
     """(n_landmarks, n_axes)"""
     levels: Values
@@ -62,30 +71,29 @@ class Familiarity:
         """Choose landmarks among training vectors, and measure the validation part.
 
         Args:
-            training: (n_train, n_features) vectors of training structures, a sample of them.
-            validation: (n, n_features)
+            training: (n_train, n_features) vectors of training structures, a sample of them, two
+                at least.
+            validation: (n, n_features) one at least
             structures: All training structures.
             seed: Of k-means.
         """
-        from scipy.cluster.vq import kmeans2
-
         centre = training.mean(axis=0)
-        spread, vectors = np.linalg.eigh(np.cov(training.T))
+        spread, vectors = np.linalg.eigh(np.cov(training.T).reshape(len(centre), -1))
         shares = np.cumsum(spread[::-1]) / max(spread.sum(), 1e-300)
         axes = vectors[:, ::-1][:, : int((shares < _KEPT).sum()) + 1]
         places = (training - centre) @ axes
-        n_means = min(_N_MEANS, max(1, len(places) // 4))
-        means, _ = kmeans2(places, n_means, minit="++", seed=seed)
-        landmarks = _with_farthest(places, means, min(_N_FARTHEST, len(places) - n_means))
+        largest = float(np.abs(places).max())
+        if largest and not _STORED_BEST[0] < largest < _STORED_BEST[1]:
+            axes, places = axes / largest, places / largest
         plain = cls(
             centre=_stored(centre),
             axes=_stored(axes, np.float16),
-            landmarks=_stored(landmarks, np.float16),
+            landmarks=_stored(_landmarks(places, seed), np.float16),
             levels=np.zeros(0),
             kinds=tuple(kind for kind in _KINDS if kind in set(kinds_of(structures))),
             most_atoms=int(structures.n_atoms.max()),
         )
-        levels = np.quantile(plain.distances(validation), np.linspace(0, 1, 1001))
+        levels = _levels(plain.distances(validation))
         return cls(**{**_fields(plain), "levels": _stored(levels)})
 
     def distances(self, vectors: Values) -> Values:
@@ -164,19 +172,53 @@ def _stored(values: Values, kind: type = np.float32) -> Values:
     return rounded
 
 
+def _landmarks(places: Values, seed: int) -> Values:
+    """(at most 1024, n_axes) what stands for all places."""
+    different = np.unique(places, axis=0)
+    if len(different) <= _N_MEANS + _N_FARTHEST:
+        return different
+    from scipy.cluster.vq import kmeans2
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a cluster that lost all its places stays
+        means, _ = kmeans2(places, _N_MEANS, minit="++", seed=seed)
+    return _with_farthest(places, means, _N_FARTHEST)
+
+
 def _with_farthest(places: Values, landmarks: Values, n_more: int) -> Values:
     """Return landmarks with ``n_more`` places, each the farthest from all that are there."""
     chosen = list(landmarks)
-    nearest = _to_nearest(places, landmarks)
+    squares, nearest = np.square(places).sum(axis=1), np.square(_to_nearest(places, landmarks))
     for _ in range(n_more):
         farthest = places[nearest.argmax()]
         chosen.append(farthest)
-        nearest = np.minimum(nearest, np.linalg.norm(places - farthest, axis=1))
+        nearest = np.minimum(nearest, squares - 2 * (places @ farthest) + farthest @ farthest)
     return np.array(chosen)
+
+
+def _levels(distances: Values) -> Values:
+    """(1001,) distances at evenly spaced percentages of the validation part, from 0 to 100.
+
+    Of n structures, fewer than a thousand, the farthest is at n / (n + 1), as a new one is beyond
+    it that often; 100 is where an exponential tail beyond the median has one in a thousand left,
+    and no nearer than the farthest.
+    """
+    wanted, n = np.linspace(0, 1, 1001), len(distances)
+    if n >= _MANY:
+        return np.quantile(distances, wanted)
+    ranked, middle = np.sort(distances), float(np.median(distances))
+    beyond = ranked[ranked > middle] - middle
+    length = float(beyond.mean()) if len(beyond) else 0.0
+    end = max(float(ranked[-1]), middle + length * float(np.log(0.5 * _MANY)))
+    known = np.arange(n + 2) / (n + 1)
+    return np.interp(wanted, known, np.concatenate([ranked[:1], ranked, [end]]))
 
 
 def _to_nearest(places: Values, landmarks: Values) -> Values:
     """(n,) distance of each place to the nearest landmark."""
+    if len(places) > _ROWS:
+        parts = range(0, len(places), _ROWS)
+        return np.concatenate([_to_nearest(places[i : i + _ROWS], landmarks) for i in parts])
     squares = np.square(places).sum(axis=1)[:, None] - 2 * places @ landmarks.T
     nearest = (squares + np.square(landmarks).sum(axis=1)).min(axis=1)
     distances: Values = np.sqrt(np.maximum(nearest, 0.0))
@@ -271,6 +313,7 @@ def doubts(
     unlike: Values | None,
     has_error: NDArray[np.bool_],
     is_refused: NDArray[np.bool_],
+    known: Collection[str] | None = None,
 ) -> list[list[str]]:
     """(n,) sentences on each structure that is unlike the training data, else none.
 
@@ -281,6 +324,7 @@ def doubts(
         unlike: (n,) percentages, if they are known.
         has_error: (n,) an estimate of the error stands beside the value.
         is_refused: (n,) none does, though the model makes some: `without_estimate` says so.
+        known: Kinds that are not new to the model, if others than those of its training part are.
     """
     said = [[text] if text else [] for text in unseen_elements(structures, seen)]
     for index, sentences in enumerate(said):
@@ -288,7 +332,8 @@ def doubts(
             sentences[0] += ", nor its error estimate"
     if familiarity is not None:
         kinds = familiarity.kinds
-        for sentences, text in zip(said, of_another_kind(structures, kinds, kinds), strict=True):
+        others = of_another_kind(structures, kinds if known is None else known, kinds)
+        for sentences, text in zip(said, others, strict=True):
             sentences += [text] if text else []
         for index in [] if unlike is None else np.flatnonzero(unlike > STRANGE).tolist():
             share = "all" if unlike is not None and unlike[index] >= BEYOND else "99 %"

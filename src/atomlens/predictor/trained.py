@@ -255,8 +255,8 @@ class TrainedModel:
     @property
     def _known_kinds(self) -> set[str]:
         """Kinds of structures that are not new to it; empty if that is unknown."""
-        if self.familiarity is not None:
-            return set(self.familiarity.kinds)
+        if not self.record.kinds:
+            return set(self.kinds)
         known = set(self.record.kinds)
         if known and not self.builder.needs_positions:
             known.add("formula")
@@ -306,7 +306,15 @@ class TrainedModel:
         unlike = None if found is None else found.unlike
         estimates = self.std_source != "none" and any(t.kind == "regression" for t in self.targets)
         is_refused = ~has_error & estimates
-        said = doubts(structures, self.elements, self.familiarity, unlike, has_error, is_refused)
+        said = doubts(
+            structures,
+            self.elements,
+            self.familiarity,
+            unlike,
+            has_error,
+            is_refused,
+            self._known_kinds,
+        )
         if self.familiarity is None and self.record.kinds:
             strange = of_another_kind(structures, self._known_kinds, self.record.kinds)
             said = [

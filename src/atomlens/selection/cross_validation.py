@@ -379,7 +379,7 @@ def _pooled(
         ),
         errors=tuple(e for p in predictions for e in p.errors),
         doubts=tuple(d for p in predictions for d in p.doubts),
-        unlike=None,
+        unlike=None if any(p.unlike is None for p in predictions) else joined("unlike"),
         seen=tuple(s for p in predictions for s in p.seen),
         carried=(),
         spread=None,

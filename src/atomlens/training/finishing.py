@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from atomlens.datasets.splits import distinct_names, reduced_formulas
 from atomlens.errors import Failure
+from atomlens.graphs import GraphStore
 from atomlens.machine import choose_device
 from atomlens.predictor import Calibration, Predictor, TrainingRecord, score
 from atomlens.predictor.estimates import Noise, residuals
 from atomlens.predictor.evaluation import training_figures
-from atomlens.predictor.familiarity import kinds_of
+from atomlens.predictor.familiarity import Familiarity, kinds_of, varied_rows
 from atomlens.predictor.inference import run_models
 from atomlens.predictor.ordered import mean_of_forms
 from atomlens.predictor.record import package_versions
@@ -30,6 +31,14 @@ _CONTROL = (
     "A control, not for use: the values of its training part were dealt out at random, so it "
     "cannot have learned anything about structures."
 )
+_N_FAMILIAR, _FEWEST_FAMILIAR = 12_000, 1_000
+"""Training structures among which landmarks are chosen: at most, and after a short training."""
+_OF_ALL_SEEN = 0.05
+"""Share of the samples of all epochs that may be looked at again for that."""
+_N_DRAWN = 100_000
+"""Training structures whose compositions are compared, so that each is among the landmarks."""
+_FEWEST_VALIDATION = 9
+"""With fewer validation structures there are no intervals, and no distance is a usual one."""
 _NOISES: dict[str, Noise] = {"laplace": "laplace", "gaussian": "gaussian"}
 
 
@@ -41,15 +50,25 @@ def finish(job: Job, results: Sequence[MemberResult]) -> Predictor:
     store = resident(data.store.select(predictor.models[0].edge_fields), device)
     rows = data.calibrating
     if len(rows):
-        raw = run_models(predictor.models_on(str(device)), store, rows=rows, device=device)
+        models = predictor.models_on(str(device))
+        raw = run_models(models, store, rows=rows, device=device, features=True)
         combined = predictor.combined(raw)
         rest = residuals(combined, data.encoded[rows], predictor.targets)
+        familiarity = None
+        if raw.features is not None:
+            chosen = _landmark_rows(data, n_epochs=len(results[0].history))
+            familiarity = _familiarity(predictor, data, store, chosen, raw.features, device)
+        far = None
+        if familiarity is not None and raw.features is not None:
+            far = familiarity.remoteness(familiarity.distances(raw.features))
         predictor = replace(
             predictor,
+            familiarity=familiarity,
             calibration=Calibration.fit(
                 rest,
                 combined.spread,
                 cut_spread=predictor.noise != "none",
+                remoteness=far,
                 groups=reduced_formulas(data.dataset.structures.subset(rows)),
             ),
         )
@@ -69,6 +88,46 @@ def finish(job: Job, results: Sequence[MemberResult]) -> Predictor:
     for model in predictor.models:
         model.to("cpu")
     return replace(predictor, metrics=metrics)
+
+
+def _landmark_rows(data: TrainingData, *, n_epochs: int) -> NDArray[np.int64]:
+    """Return training rows of every composition: 12,000, and less than the training was long."""
+    rows = np.sort(data.split.train)
+    if len(rows) > _N_DRAWN:
+        rows = np.sort(np.random.default_rng(0).permutation(rows)[:_N_DRAWN])
+    seen = int(_OF_ALL_SEEN * n_epochs * len(data.split.train))
+    n = min(_N_FAMILIAR, max(_FEWEST_FAMILIAR, seen))
+    chosen: NDArray[np.int64] = rows[varied_rows(data.dataset.structures.subset(rows), n)]
+    return chosen
+
+
+def _familiarity(
+    predictor: Predictor,
+    data: TrainingData,
+    store: GraphStore,
+    rows: NDArray[np.int64],
+    validation: Values,
+    device: torch.device,
+) -> Familiarity | None:
+    """Return what says how unlike the training data an input is; None where that has no measure.
+
+    Args:
+        predictor: Its first network makes the vectors.
+        data: What it learned from.
+        store: Their graphs.
+        rows: Of the training part, among which landmarks are chosen.
+        validation: (n, n_features) vectors of the calibrating part.
+        device: Where the network is.
+    """
+    if len(rows) < 2 or len(validation) < _FEWEST_VALIDATION:
+        return None
+    first = predictor.models[:1]
+    training = run_models(first, store, rows=rows, device=device, features=True).features
+    if training is None or not (np.isfinite(training).all() and np.isfinite(validation).all()):
+        return None
+    structures = data.dataset.structures.subset(data.split.train)
+    found = Familiarity.fit(training, validation, structures)
+    return found if found.levels[-1] > 0 else None
 
 
 def _assemble(job: Job, results: Sequence[MemberResult]) -> Predictor:
