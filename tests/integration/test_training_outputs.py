@@ -178,7 +178,9 @@ def test_a_property_that_cannot_be_negative_never_is() -> None:
     trained = train(data, **{**SMALL, "split": "random:.6/.2/.2"})  # enough for intervals
     prediction = trained.predict(data.structures)
     assert (prediction.values >= 0).all()
-    assert (prediction.interval_low >= 0).all()
+    told = np.isfinite(prediction.interval_low)  # not where a structure is too unlike the others
+    assert told.mean() > 0.9
+    assert (prediction.interval_low[told] >= 0).all()
     assert trained.config.lower_bounds == (0.0,)
 
 

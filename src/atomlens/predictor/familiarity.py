@@ -37,12 +37,14 @@ _KINDS: tuple[Kind, ...] = get_args(Kind)
 _N_MEANS, _N_FARTHEST = 256, 768
 _MANY = 1000
 """With as many validation structures the farthest of them is where 100 begins."""
+_COPY = 2e-3
+"""Of the farthest landmark's distance to the mean: nearer than this is a copy, up to 16 bits."""
 _ROWS = 4096
 """Vectors whose distances to all landmarks are in memory at once."""
-_STORED_BEST = (1e-2, 1e4)
-"""Between these, 16 bits hold landmarks well; others are stored in another unit of length."""
-_KEPT = 0.99
-"""Share of the variance of the training vectors along the axes that are kept."""
+_MOST_AXES = 128
+_FLATTEST = 1e-3
+"""Of the largest variance: with less, a direction counts no more. Nonsense changes what training
+hardly varied: along axes of one length methane in bohr was as near as methane."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,7 +54,8 @@ class Familiarity:
     centre: Values
     """(n_features,) mean of the training vectors"""
     axes: Values
-    """(n_features, n_axes) principal axes of the training vectors, of one length"""
+    """(n_features, n_axes) principal axes of the training vectors; the less these vary along one,
+    the longer it is (models of the box have all of one length)"""
     landmarks: Values
     """(n_landmarks, n_axes)"""
     levels: Values
@@ -79,12 +82,11 @@ class Familiarity:
         """
         centre = training.mean(axis=0)
         spread, vectors = np.linalg.eigh(np.cov(training.T).reshape(len(centre), -1))
-        shares = np.cumsum(spread[::-1]) / max(spread.sum(), 1e-300)
-        axes = vectors[:, ::-1][:, : int((shares < _KEPT).sum()) + 1]
+        spread, vectors = spread[::-1][:_MOST_AXES], vectors[:, ::-1][:, :_MOST_AXES]
+        least = max(_FLATTEST * float(spread[0]), 1e-300)
+        unit = max(float(spread[0]), 0.0) ** 0.25  # both axes and places fit into 16 bits
+        axes = vectors * (unit / np.sqrt(np.maximum(spread, least)))
         places = (training - centre) @ axes
-        largest = float(np.abs(places).max())
-        if largest and not _STORED_BEST[0] < largest < _STORED_BEST[1]:
-            axes, places = axes / largest, places / largest
         plain = cls(
             centre=_stored(centre),
             axes=_stored(axes, np.float16),
@@ -94,6 +96,7 @@ class Familiarity:
             most_atoms=int(structures.n_atoms.max()),
         )
         levels = _levels(plain.distances(validation))
+        levels[-1] = max(levels[-1], _COPY * float(np.linalg.norm(places, axis=1).max()))
         return cls(**{**_fields(plain), "levels": _stored(levels)})
 
     def distances(self, vectors: Values) -> Values:

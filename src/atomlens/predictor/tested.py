@@ -77,13 +77,25 @@ def tested_sentence(metrics: Mapping[str, Any], target: str, method: str) -> str
     rows = {words: figures["meanings"].get(meaning) for meaning, words in _MEANINGS.items()}
     parts = [
         f"{number(row.get('deletion'))} times chance {words} "
-        f"(best table {number(row.get('table'))})"
+        f"({_interval(row)}best table {number(row.get('table'))})"
         for words, row in rows.items()
         if row is not None
     ]
     n = figures.get("n")
     where = f" on {n} structures" if isinstance(n, int) else ""
-    return f"Tested{where}, the {method} of this model {word}: {' and '.join(parts)}."
+    return f"Tested{where}, the {method} of this model {word}: {' and '.join(parts)}. {_MEANS}"
+
+
+def _interval(row: Mapping[str, Any]) -> str:
+    ends = [number(row.get(name)) for name in ("deletion_low", "deletion_high")]
+    return "" if "unknown" in ends else f"95 % interval {ends[0]} to {ends[1]}, "
+
+
+_MEANS = (
+    "Times chance: by how much more the prediction changes when the atoms go in the order of their "
+    "scores than in a random order; a table knows the mean score of an element or surroundings, "
+    "and not this structure."
+)
 
 
 def number(value: Any) -> str:

@@ -50,13 +50,15 @@ def paint_atoms(
     radii: NDArray[np.float64],
     colours: Sequence[str],
 ) -> list[Layer]:
-    """Return each atom as a rim, its true colour, and a soft highlight."""
+    """Return each atom as a rim, its true colour, and a soft highlight.
+
+    Atoms do not fade with their depth, as bonds do: their colours stand for numbers.
+    """
     rings = _RINGS if len(positions) <= _SIMPLE_ABOVE else _RINGS[:2]
     seen = view(positions)
     grown = radii * view.enlargement(seen[:, 2])
     layers = []
-    for (x, y, depth), radius, colour in zip(seen, grown, colours, strict=True):
-        base = mix(colour, "#ffffff", view.fade(depth))
+    for (x, y, depth), radius, base in zip(seen, grown, colours, strict=True):
         for order, (size, shift, tint, share) in enumerate(rings):
             centre = np.array([x - shift * radius, y + shift * radius])
             shape = Shape(_CORNERS * size * radius + centre, _CIRCLE.codes)

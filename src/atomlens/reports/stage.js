@@ -28,7 +28,8 @@ class Stage {
     this.hot = null;
     this.chosen = null;
     this.viewer = $3Dmol.createViewer(root.querySelector(".gl"), {
-      id: `${root.id}-canvas`, backgroundColor: Colours.css("--stage") || "#ffffff", antialias: true, disableFog: false,
+      id: `${root.id}-canvas`, backgroundColor: Colours.css("--stage") || "#ffffff", antialias: true,
+      disableFog: true, // it changes the colours, and these stand for numbers
     });
     this.lighten();
     this.outline();

@@ -129,7 +129,7 @@ def _drawing(structure: ExplainedStructure, scene: Scene, n_named: int) -> list[
     shades = atom_colours(structure.scores, structure.baseline)
     for i, atom in enumerate(scene.atom_index):
         depth = float(discs.depth[i])
-        base = _faded(shades[atom], view, depth)
+        base = shades[atom]  # not faded: it stands for a number
         x, y = place(float(discs.x[i]), float(discs.y[i]))
         layers.append((depth + 1e-6, _ball(x, y, float(discs.radius[i]) * scale, base)))
     layers.sort(key=lambda layer: layer[0])

@@ -44,7 +44,7 @@ def draw_structure(
 ) -> Path:
     """Draw a structure coloured by score, with colour bar and the highest atoms named.
 
-    Atoms keep the colour of the scale; depth shows in size and a slight fading. The suffix
+    Atoms keep the colour of the scale; depth shows in size, and bonds fade slightly. The suffix
     chooses .png, .svg or .pdf. ``n_named`` atoms carry their index (from 0) and score.
     """
     check_content(structure)

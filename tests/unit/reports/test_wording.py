@@ -2,16 +2,22 @@
 
 import numpy as np
 import pytest
+from ase import Atoms
 
+from atomlens.predictor import tested
+from atomlens.reports.painting import paint_atoms, project_scene
 from atomlens.reports.payload import page_payload
+from atomlens.reports.scene import build_scene
 from atomlens.reports.still import structure_svg
 from atomlens.reports.wording import (
+    beside_sentence,
     formula_parts,
     formula_text,
     meaning,
     number,
     prediction_text,
     shortened,
+    spread_sentence,
     std_sentence,
     top_atoms,
     value_with_error,
@@ -91,3 +97,52 @@ def test_a_doubtful_prediction_is_marked_wherever_it_is_shown() -> None:
     assert "⚠" in structure_svg(doubtful)
     (shown,) = page_payload([doubtful])["structures"]
     assert shown["prediction_text"].endswith("⚠")
+
+
+@pytest.mark.parametrize(
+    ("scores", "stability", "said"),
+    [
+        ([0.1, 0.4, 0.4], 1.0, "orders of the 2 distinct sites correlate by rank with 1.0"),
+        ([0.1, 0.4, 0.4], 1.0, "which so few can do by chance."),
+        ([0.1, 0.4, 0.4], 0.1, "so trust no order of the atoms."),
+        ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], 0.9, "so the order holds."),
+    ],
+)
+def test_the_order_of_few_sites_is_not_said_to_hold(
+    scores: list[float], stability: float, said: str
+) -> None:
+    atoms = Atoms(numbers=[8, 1, 1, 1, 1, 1][: len(scores)], positions=np.eye(6, 3)[: len(scores)])
+    structure = explained(
+        atoms,
+        scores=np.array(scores),
+        scores_std_source="ensemble",
+        rank_stability=stability,
+    )
+    sentence = spread_sentence(structure)
+    assert said in sentence
+    assert ("the order holds" in sentence) == (said == "so the order holds.")
+
+
+def test_an_interval_is_said_not_to_be_made_of_the_error_beside_it() -> None:
+    structure = explained(water(), low=-1.0, high=1.0, interval=0.9)
+    assert "it is not 1.64 of ±, which is one standard deviation" in beside_sentence(structure)
+
+
+def test_what_a_test_figure_means_stands_behind_it() -> None:
+    row = {"deletion": 2.34, "deletion_low": 2.1, "deletion_high": 2.6, "table": 2.17}
+    figures = {"passes": True, "n": 60, "meanings": {"mask": row}}
+    said = tested.tested_sentence({"faithful": {"y": {"occlusion": figures}}}, "y", "occlusion")
+    assert "2.34 times chance with elements hidden (95 % interval 2.10 to 2.60, best" in said
+    assert "than in a random order; a table knows the mean score of an element" in said
+    del row["deletion_low"]
+    said = tested.tested_sentence({"faithful": {"y": {"occlusion": figures}}}, "y", "occlusion")
+    assert "2.34 times chance with elements hidden (best table 2.17)" in said
+
+
+def test_atoms_of_one_score_have_one_colour_at_any_depth() -> None:
+    deep = np.array([[0.0, 0.0, z] for z in (0.0, 4.0, 9.0)])
+    scene = build_scene(Atoms("Cu3", positions=deep))
+    painted = paint_atoms(project_scene(scene), scene.positions, np.ones(3), ["#aa3355"] * 3)
+    colours = [layer.colour for layer in painted]
+    n = len(colours) // 3
+    assert colours[:n] == colours[n : 2 * n] == colours[2 * n :]
