@@ -184,8 +184,24 @@ def _landmarks(places: Values, seed: int) -> Values:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a cluster that lost all its places stays
-        means, _ = kmeans2(places, _N_MEANS, minit="++", seed=seed)
+        means, _ = kmeans2(places, _first_means(places, _N_MEANS, seed), minit="matrix")
     return _with_farthest(places, means, _N_FARTHEST)
+
+
+def _first_means(places: Values, n: int, seed: int) -> Values:
+    """(n, n_axes) places drawn one after the other, by the square of the distance to the others.
+
+    k-means++ (Arthur and Vassilvitskii, SODA 2007), in time that grows with n and not its square.
+    """
+    random, squares = np.random.default_rng(seed), np.square(places).sum(axis=1)
+    chosen = [places[random.integers(len(places))]]
+    nearest = np.full(len(places), np.inf)
+    for _ in range(n - 1):
+        nearest = np.minimum(nearest, _squares_to(chosen[-1], places, squares))
+        ends = np.cumsum(nearest)
+        found = np.searchsorted(ends, random.random() * ends[-1])
+        chosen.append(places[min(int(found), len(places) - 1)])
+    return np.array(chosen)
 
 
 def _with_farthest(places: Values, landmarks: Values, n_more: int) -> Values:
@@ -193,10 +209,15 @@ def _with_farthest(places: Values, landmarks: Values, n_more: int) -> Values:
     chosen = list(landmarks)
     squares, nearest = np.square(places).sum(axis=1), np.square(_to_nearest(places, landmarks))
     for _ in range(n_more):
-        farthest = places[nearest.argmax()]
-        chosen.append(farthest)
-        nearest = np.minimum(nearest, squares - 2 * (places @ farthest) + farthest @ farthest)
+        chosen.append(places[nearest.argmax()])
+        nearest = np.minimum(nearest, _squares_to(chosen[-1], places, squares))
     return np.array(chosen)
+
+
+def _squares_to(place: Values, places: Values, squares: Values) -> Values:
+    """(n,) squared distances; ``squares`` are those of the places to 0."""
+    found: Values = np.maximum(squares - 2 * (places @ place) + place @ place, 0.0)
+    return found
 
 
 def _levels(distances: Values) -> Values:
@@ -214,7 +235,8 @@ def _levels(distances: Values) -> Values:
     length = float(beyond.mean()) if len(beyond) else 0.0
     end = max(float(ranked[-1]), middle + length * float(np.log(0.5 * _MANY)))
     known = np.arange(n + 2) / (n + 1)
-    return np.interp(wanted, known, np.concatenate([ranked[:1], ranked, [end]]))
+    levels: Values = np.interp(wanted, known, np.concatenate([ranked[:1], ranked, [end]]))
+    return levels
 
 
 def _to_nearest(places: Values, landmarks: Values) -> Values:
