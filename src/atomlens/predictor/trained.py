@@ -320,9 +320,8 @@ class TrainedModel:
             said = [
                 [*filter(None, (first, *rest))] for first, rest in zip(strange, said, strict=True)
             ]
-        if self.familiarity is None:
-            larger = larger_molecules(structures, self.record.most_atoms)
-            said = [[*more, *own] for own, more in zip(said, larger, strict=True)]
+        larger = larger_molecules(structures, self.record.most_atoms)
+        said = [[*more, *own] for own, more in zip(said, larger, strict=True)]
         if found is not None:
             outside = self._far_outside(structures, found.values)
             said = [[*own, *more] for own, more in zip(said, outside, strict=True)]
