@@ -249,7 +249,8 @@ class TrainedModel:
         if not self._known_kinds:
             return found
         refused = no_estimate(structures, self.elements, self._known_kinds, unlike)
-        refused |= np.array([bool(text) for text in self._far_outside(structures, found.values)])
+        outside = self._far_outside(structures, found.values)
+        refused |= np.array([bool(text) for text in outside], dtype=np.bool_)
         return without_errors(found, refused) if refused.any() else found
 
     @property

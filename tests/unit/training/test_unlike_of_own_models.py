@@ -67,6 +67,7 @@ def test_a_model_of_compositions_knows_crystals_and_formulas_alike(tmp_path: Pat
     assert model.familiarity is not None
     assert model.familiarity.kinds == ("periodic structure",)
     found = model.predict(["MgO", "CaS"])
+    assert found.errors == ("", "")
     assert not any("training data had" in said for said in found.warnings)
 
 
