@@ -59,11 +59,13 @@ def test_nothing_is_said_without_a_measure(toy: Dataset, model: str, sizes: str)
     assert trained.predict(molecule("CH4")).unlike is None
 
 
-def test_a_model_of_compositions_knows_crystals_and_formulas_alike(tmp_path: Path) -> None:
+def test_a_model_of_compositions_knows_crystals_and_formulas_alike() -> None:
     crystals = load_dataset("toy", limit=60, kind="crystals")
     small = {"n_features": 8, "n_hidden": (8, 8, 8, 8)}
     sizes = "random:35/15/10"
-    model = train(crystals, model="finder", epochs=1, split=sizes, model_settings=small)
+    model = train(
+        crystals, model="finder", builder="formula", epochs=1, split=sizes, model_settings=small
+    )
     assert model.familiarity is not None
     assert model.familiarity.kinds == ("periodic structure",)
     found = model.predict(["MgO", "CaS"])
