@@ -209,6 +209,34 @@ def test_the_published_score_is_taken_over_molecules_with_the_answer_yes(packed:
     assert "times as far in molecules without anything to find" in " ".join(result.notes)
 
 
+@pytest.mark.filterwarnings("ignore:.*(deuterium|set 3 Å apart|as SMILES and as formula)")
+def test_atoms_of_salts_and_hydrogens_that_rdkit_keeps_have_their_attributions(
+    packed: Path,
+) -> None:
+    smiles = ("[2H]OC", "[Na+].[2H]OC(C)=O", "[H][H]", "C", "[H]OCC")
+    given = [np.eye(n)[:, :2] for n in (3, 6, 2, 1, 3)]  # two ways to explain each
+    task = replace(
+        read_task(packed), smiles=smiles, y=np.ones(5), rationales=tuple(given), test=np.arange(5)
+    )
+    data = task_dataset(task)
+    assert not data.failures
+    (known,) = known_of(data, task)
+    for own, expected in zip(known.truth, given, strict=True):
+        np.testing.assert_array_equal(own, expected)
+    wrong = replace(task, rationales=(np.ones((2, 1)), *given[1:]))  # without the deuterium
+    with pytest.raises(StudyError, match=r"ketone-0 has 6 atoms.*about 2"):
+        known_of(data, wrong)
+
+
+def test_a_task_without_a_test_molecule_that_has_something_to_find_is_refused(
+    packed: Path, tmp_path: Path
+) -> None:
+    with np.load(packed) as file:
+        np.savez(tmp_path / "no.npz", **{**file, "test": np.array([1, 3, 5])})
+    with pytest.raises(StudyError, match="none of the 3 test molecules of no has the answer yes"):
+        TruthStudy().read([f"attribution-tasks:{tmp_path / 'no.npz'}"])
+
+
 def test_orbitals_are_a_truth_for_each_of_their_targets_in_a_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

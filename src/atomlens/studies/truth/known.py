@@ -19,6 +19,9 @@ from atomlens.targets import Target
 
 Truth = tuple[Values, ...]
 """For each structure (n_atoms or n_heavy_atoms, n_columns)."""
+HYDROGEN = 1
+"""Those that a task says nothing of stand behind all others. Some it says something of: rdkit keeps
+deuterium, and hydrogens that are alone or at no heavy atom, among the heavy atoms."""
 ORBITALS = "orbitals"
 """Named in the place of a data set: the orbitals that come with atomlens."""
 FORMATION = "formation_energy"
@@ -58,11 +61,11 @@ def known_of(data: Dataset, task: AttributionTask | None) -> tuple[Known, ...]:
         assert data.row_numbers is not None
         found = tuple(task.rationales[row] for row in data.row_numbers.tolist())
         for structure, truth in zip(data.structures, found, strict=True):
-            numbers = structure.atomic_numbers
-            if len(truth) not in (len(numbers), int((numbers > 1).sum())):
+            rest = structure.atomic_numbers[len(truth) :]
+            if len(truth) > len(structure.atomic_numbers) or (rest > HYDROGEN).any():
                 raise StudyError(
-                    f"truth: {structure.name} has {len(numbers)} atoms, and its attribution is "
-                    f"about {len(truth)}; the files do not belong together."
+                    f"truth: {structure.name} has {len(structure.atomic_numbers)} atoms, and its "
+                    f"attribution is about {len(truth)}; the files do not belong together."
                 )
         return (_terms(found, task.is_classification),)
     if data.name == ORBITALS and data.row_numbers is not None:

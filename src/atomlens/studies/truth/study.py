@@ -108,6 +108,11 @@ class TruthStudy(Study):
         most = self.settings.most
         if task.is_classification:  # only molecules with the answer yes have a score
             yes, no = rows[task.y[rows] == 1], rows[task.y[rows] != 1]
+            if not len(yes):
+                raise StudyError(
+                    f"truth: none of the {len(rows)} test molecules of {task.name} has the answer "
+                    "yes, so there are no atoms to find; give a task in which some have."
+                )
             n_no = min(len(no), max(1, min(len(yes), most) // 5))
             rows = np.concatenate([yes[: most - n_no], no[:n_no]])
         return attribution.task_dataset(task, np.sort(rows[:most]))
@@ -431,6 +436,12 @@ def _effect(row: Row) -> Effect:
     )
 
 
+def _with_interval(row: Row) -> str:
+    """Return a value with its interval, which a single structure does not have."""
+    value, low, high = (_number(row[key]) for key in ("value", "low", "high"))
+    return f"{value:.3f} ({low:.3f} to {high:.3f})" if np.isfinite(low) else f"{value:.3f}"
+
+
 def _shown(rows: Sequence[Row]) -> list[Row]:
     return [
         {
@@ -438,8 +449,7 @@ def _shown(rows: Sequence[Row]) -> list[Row]:
             "method": row["method"],
             "hydrogens": row["hydrogens"],
             "metric": row["metric"],
-            "value": f"{_number(row['value']):.3f} ({_number(row['low']):.3f} to "
-            f"{_number(row['high']):.3f})",
+            "value": _with_interval(row),
             **{
                 f"table {t}": f"{_number(row[f'table {t}']):.3f}"
                 if np.isfinite(_number(row[f"table {t}"]))
