@@ -21,13 +21,22 @@ Run = Callable[[Vectors], ModelOutput]
 
 def vector_table(model: PropertyModel) -> tuple[str, Float[Tensor, "n_elements _"]] | None:
     """Return name and rows of the table that atoms start from; None if the model has none."""
-    tables = {**dict(model.named_buffers()), **dict(model.named_parameters())}
-    names = [name for name in model.element_tables if name in tables]
-    if len(names) == 1:
-        return names[0], tables[names[0]].detach()
-    if isinstance(model, ClosedFormModel) or "element_table" not in tables:
-        return None
-    return "element_table", tables["element_table"]
+    found = {name: _tensor(model, name) for name in model.element_tables}
+    tables = [(name, table) for name, table in found.items() if table is not None]
+    if len(tables) == 1:
+        return tables[0][0], tables[0][1].detach()
+    fixed = _tensor(model, "element_table")
+    return None if isinstance(model, ClosedFormModel) or fixed is None else ("element_table", fixed)
+
+
+def _tensor(model: PropertyModel, name: str) -> Tensor | None:
+    """Return a parameter or buffer; by its path, as asking every module takes a millisecond."""
+    *path, last = name.split(".")
+    place: object = model
+    for part in path:
+        place = getattr(place, part, None)
+    found = getattr(place, last, None)
+    return found if isinstance(found, Tensor) else None
 
 
 def own_vectors(
@@ -53,7 +62,7 @@ def own_vectors(
     own = replace(whole, atomic_numbers=torch.arange(whole.n_nodes, device=vectors.device))
 
     # weights that ask for no gradient: nothing behind the vectors is worked out but theirs
-    fixed = {key: weight.detach() for key, weight in model.named_parameters()}
+    fixed = {k: weight.detach() for k, weight in model.named_parameters() if weight.requires_grad}
 
     def run(vectors: Vectors) -> ModelOutput:
         output: ModelOutput = functional_call(model, fixed | {name: vectors}, (own,))

@@ -95,6 +95,7 @@ class _Edges(torch.autograd.Function):
         d_updated, d_context, d_attention = gradients
         n_heads, width = mask.shape[1], geometry.shape[1]
         of_mix, _, _, of_key, _ = ctx.needs_input_grad[-5:]  # explainers ask for none of weights
+        of_geometry = ctx.needs_input_grad[6]  # nor does the first layer, of what no atom changes
         d_context = torch.zeros_like(query) if d_context is None else d_context.contiguous()
         d_query, d_geometry = torch.empty_like(query), torch.empty_like(geometry)
         d_nodes = [torch.zeros_like(t) for t in (at_target, at_source, nodes)]
@@ -137,9 +138,11 @@ class _Edges(torch.autograd.Function):
                 n,
                 (*as_arrays(d_mixed), ours, *sums),
             )
-            add_product(d_geometry[own], d_mixed, mix.t())
+            if of_geometry:
+                add_product(d_geometry[own], d_mixed, mix.t())
             if of_mix:
                 add_product(d_mix, d_mixed.t(), geometry[own].t())
         d_at_target, d_at_source, d_node = d_nodes
-        of_inputs = d_query, d_at_target, d_at_source, d_node, d_geometry, None, None
+        of_edges = d_geometry if of_geometry else None
+        of_inputs = d_query, d_at_target, d_at_source, d_node, of_edges, None, None
         return None, None, *of_inputs, *d_weights
