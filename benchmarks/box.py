@@ -3,6 +3,8 @@
     python benchmarks/box.py                  qm9 and mp: the figures of their readout
     python benchmarks/box.py --first-answer   an empty environment, `pip install .`, the answer
     python benchmarks/box.py --table          the table of docs/box.md, from the models' folders
+    python benchmarks/box.py --new FOLDER     errors on formulas that training had not; FOLDER holds
+                                              the tables of Matbench
 
 `--first-answer` makes an empty virtual environment in a temporary folder, installs this package
 with all it needs (torch's CPU build as pinned, the rest as pip finds it), and asks
@@ -29,6 +31,7 @@ from numpy.typing import NDArray
 
 import atomlens as al
 from atomlens.cli.demo import buckminsterfullerene
+from atomlens.datasets.matbench import load_matbench
 from atomlens.predictor.box import BOX, boxed_names
 
 MOLECULES = ("H2O", "CH4", "CH3CH2OH", "C6H6", "CH3COCH3", "C4H4O", "CH3CONH2", "C5H5N")
@@ -217,12 +220,43 @@ def table() -> None:
             print(f"| {' | '.join([*cells, *(last if not i else ('', ''))])} |")
 
 
+TASKS = {
+    "formula-formation-energy": ("mp_e_form",),
+    "formula-gap": ("mp_gap",),
+    "formula-moduli": ("log_kvrh", "log_gvrh"),
+    "formula-phonons": ("phonons",),
+    "formula-refractive-index": ("dielectric",),
+}
+
+
+def new_formulas(folder: Path) -> None:
+    """Print the errors on the test parts apart for formulas that training had, and had not."""
+    print("| model | target | test rows | of new formulas | all | new | known | new, in the 90 % |")
+    print("|---" * 8 + "|")
+    for name, tasks in TASKS.items():
+        data, model = load_matbench(folder, tasks), al.load(f"box:{name}")
+        rows = data.splits["test"]
+        found, true = model.predict(data.structures.subset(rows)), data.values[rows]
+        known = np.array([part in ("train", "validation") for part in found.seen])
+        error = np.abs(found.values - true)
+        inside = (found.interval_low <= true) & (true <= found.interval_high)
+        for j, target in enumerate(model.targets):
+            figures = [float(error[part, j].mean()) for part in (known | True, ~known, known)]
+            share = f"{100 * inside[~known, j].mean():.1f} %"
+            counts = f"{len(rows):,} | {(~known).sum():,}"
+            errors = " | ".join(f"{figure:.3g}" for figure in figures)
+            print(f"| `{name}` | {target.name} | {counts} | {errors} | {share} |", flush=True)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--first-answer", action="store_true")
     parser.add_argument("--table", action="store_true")
+    parser.add_argument("--new", type=Path, metavar="FOLDER", help="with matbench_*.csv.gz")
     options = parser.parse_args()
-    if options.table:
+    if options.new:
+        new_formulas(options.new)
+    elif options.table:
         table()
     elif options.first_answer:
         first_answer()

@@ -52,6 +52,9 @@ class Entry:
     """Fields of `TrainSettings`."""
     model: dict[str, Any] = field(default_factory=dict)
     """Settings of `lens`."""
+    pretraining: "Entry | None" = None
+    """From whose networks this training starts, member by member; in ``NAME-pretraining``, and not
+    shipped."""
 
 
 def matbench(*tasks: str) -> Callable[[Path], Dataset]:
@@ -111,13 +114,29 @@ QUEUE = (
         load=matbench("log_kvrh", "log_gvrh"),
         settings={
             **_COMMON,
+            "loss": "robust-l1",
             "ensemble": 3,
-            "epochs": 50,
+            "epochs": 60,
             "batch_size": 64,
             "learning_rate": 1e-3,
-            "warmup_epochs": 2.0,
+            "warmup_epochs": 1.0,
         },
-        model={**_FORMULA, "n_features": 64, "dropout": 0.1},
+        model={"dropout": 0.1},
+        pretraining=Entry(
+            name="formula-formation-energy",
+            load=matbench("mp_e_form"),
+            settings={
+                **_COMMON,
+                "loss": "robust-l1",
+                "ensemble": 3,
+                "epochs": 10,
+                "batch_size": 256,
+                "learning_rate": 1.2e-3,
+                "warmup_epochs": 1.0,
+                "reference": "elements",
+            },
+            model={**_FORMULA, "n_features": 64, "dropout": 0.05},
+        ),
     ),
     Entry(
         name="formula-phonons",
@@ -191,7 +210,20 @@ def without_test(dataset: Dataset) -> Dataset:
     )
 
 
-def train_entry(entry: Entry, dataset: Dataset, seconds: float, out: Path, **more: Any) -> bool:
+def data_of(entry: Entry, folder: Path) -> Dataset:
+    """Return what an entry learns from: its packed file, or what it is packed from."""
+    packed_file = folder / f"{entry.name}.npz"
+    return load_packed(packed_file) if packed_file.is_file() else entry.load(folder)
+
+
+def train_entry(
+    entry: Entry,
+    dataset: Dataset,
+    seconds: float,
+    out: Path,
+    start_from: Path | None = None,
+    **more: Any,
+) -> bool:
     """Train an entry for at most so many seconds; tell whether it is done."""
     settings = TrainSettings(
         **{**entry.settings, **more, "split": "source", "max_seconds": seconds},
@@ -203,6 +235,7 @@ def train_entry(entry: Entry, dataset: Dataset, seconds: float, out: Path, **mor
         target=[t.name for t in dataset.targets],
         out=out,
         settings=settings,
+        start_from=start_from,
         resume=(out / "training").exists() or (out / "settings.json").exists(),
     )
     say(f"{entry.name}: {predictor.record.ended}; validation {errors_of(predictor)}")
@@ -287,13 +320,19 @@ def main() -> None:
         if left < 1:
             break
         try:
-            packed_file = options.data / f"{entry.name}.npz"
-            found = packed_file.is_file()
-            dataset = load_packed(packed_file) if found else entry.load(options.data)
+            dataset, start = data_of(entry, options.data), None
             settings = {"n_threads": options.threads, "accelerator": options.device, **changed}
             if options.subset is not None:
                 settings["subset"] = min(options.subset, len(dataset.splits["train"]))
-            trained = is_trained(out) or train_entry(entry, dataset, left, out, **settings)
+            trained = is_trained(out)
+            if entry.pretraining is not None and not trained:
+                start, first = out.with_name(f"{entry.name}-pretraining"), entry.pretraining
+                if not is_trained(start):
+                    given = data_of(first, options.data)
+                    if not train_entry(first, given, left, start, **settings):
+                        break
+                left = end - time.monotonic()
+            trained = trained or train_entry(entry, dataset, left, out, start, **settings)
             if trained and not options.train_only:
                 finish_entry(entry, dataset, out, options.box)
         except AtomlensError as problem:
