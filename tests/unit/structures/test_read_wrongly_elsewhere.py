@@ -465,3 +465,26 @@ def test_a_sum_formula_in_capitals_names_elements(
     assert isinstance(found, Atoms)
     assert found.get_chemical_formula() == formula
     assert warnings_of(found) == []
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        ("Oct", "names no element for certain"),
+        ("RE1", "rhenium or a rare earth"),
+        ("REE", "rhenium or a rare earth"),
+        ("O_H1", "4 hydrogens that belong to its atoms"),
+        ("O-H", "4 hydrogens that belong to its atoms"),
+    ],
+)
+def test_names_of_sites_are_no_elements(tmp_path: Path, label: str, words: str) -> None:
+    loop = SITES.replace("_atom_site_type_symbol\n", "")
+    text = cif(f"{label} 0 0 0\nNa1 .5 .5 .5\n", loop=loop)
+    assert words in said(tmp_path / "a.cif", text)
+
+
+def test_rhenium_of_a_formula_is_rhenium(tmp_path: Path) -> None:
+    more = F_CENTRED + "_chemical_formula_sum 'Re O'\n"
+    found = read(tmp_path / "a.cif", cif("RE1 RE 0 0 0\nO1 O .5 .5 .5\n", more))
+    assert isinstance(found, Atoms)
+    assert found.get_chemical_formula() == "O4Re4"

@@ -14,7 +14,9 @@ from atomlens.errors import StructureError
 from atomlens.structures.records import short
 
 _WATER = re.compile(r"(wat(er)?|w?h2o|hoh|wtr|aqua?|oh2)\d*[a-z']*", re.IGNORECASE)
-_HYDROXYL = re.compile(r"(oh|hydroxyl?)\d*[a-z']*", re.IGNORECASE)
+_RARE_EARTH = re.compile(r"REE?\d*")
+"""Rhenium in capitals, or any of the rare earths."""
+_HYDROXYL = re.compile(r"(o[-_]?h|hydroxyl?)\d*[a-z']*", re.IGNORECASE)
 _WATER_OXYGEN = re.compile(r"o\d*\(?w(at(er)?)?\)?\(?\d*\)?[a-z']*", re.IGNORECASE)
 """``OW``, ``O1W``, ``Ow(2)``: the oxygen of a water."""
 _TYPE = re.compile(r"([A-Za-z]{1,2})(?:\d*(?:\.\d+)?[+-]+\d*|[+-]?\d*(?:\.\d+)?)")
@@ -59,6 +61,11 @@ def element_of(row: Callable[[], str], label: str, kind: str, formula: frozenset
 
     Raises StructureError where nothing says for certain which element it is.
     """
+    for name in (kind, "" if kind else label):
+        if _RARE_EARTH.fullmatch(name) and "Re" not in formula:
+            raise StructureError(
+                f"{row()}: {short(name)} may be rhenium or a rare earth; write Re, or the element"
+            )
     if kind:
         if species_of(kind):
             raise StructureError(
@@ -212,7 +219,8 @@ def _by_label(row: Callable[[], str], label: str, formula: frozenset[str], what:
     tail = letters[len(options[0]) :]
     if len(options) == 2 and not letters[1:2].islower():
         _refuse_two(row, one, two)
-    if (options[0] not in _CLOSED and tail[:1].islower()) or len(tail) > 3:
+    is_word = tail[:2].islower() and len(tail) > 1  # Oct: an octahedral site
+    if (options[0] not in _CLOSED and tail[:1].islower()) or is_word or len(tail) > 3:
         raise StructureError(
             f"{row()}: {what} {short(label)} names no element for certain; add the column "
             "_atom_site_type_symbol or the sum formula"
