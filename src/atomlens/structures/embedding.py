@@ -456,6 +456,8 @@ def _polyhedron(atom: Any) -> list[tuple[float, float, float]] | None:
     found = _WITH_LONE_PAIRS.get((n, _lone_pairs(atom)))
     if found is not None:
         return found
+    if n in (2, 3, 4) and any(_is_oxo(atom, other) for other in atom.GetNeighbors()):
+        return _TETRAHEDRON[:n]
     if 5 <= n <= 8 or (n == 4 and number in _SQUARE_PLANAR):
         return _POLYHEDRA[n]
     orders = [bond.GetBondTypeAsDouble() for bond in atom.GetBonds()]
@@ -486,6 +488,19 @@ def _is_high(atom: Any) -> bool:
     return bool(left in ((0, 1) if outer > 3 else (0,)))
 
 
+def _is_oxo(atom: Any, other: Any) -> bool:
+    """Say whether a bond is one of a halogen to oxygen that is written with charges, as [O-][Cl+2].
+
+    rdkit writes the double bonds of chlorates, bromates and iodates so.
+    """
+    return (
+        atom.GetAtomicNum() in (17, 35, 53)
+        and atom.GetFormalCharge() > 0
+        and other.GetAtomicNum() == 8
+        and other.GetFormalCharge() == -1
+    )
+
+
 def _lone_pairs(atom: Any) -> int:
     """Return the lone pairs of an atom by VSEPR; 0 where its electrons are none that it counts."""
     outer = _OUTER_ELECTRONS.get(atom.GetAtomicNum())
@@ -504,6 +519,8 @@ def _bond_length(atom: Any, other: Any) -> float:
     total = float(covalent_radii[one] + covalent_radii[two])
     bond = atom.GetOwningMol().GetBondBetweenAtoms(atom.GetIdx(), other.GetIdx())
     order = 1.0 if bond is None else bond.GetBondTypeAsDouble()
+    if bond is not None and (_is_oxo(atom, other) or _is_oxo(other, atom)):
+        order = 2.0
     if bond is not None:
         for metal, bare in ((atom, other), (other, atom)):
             known = _known_length(metal, bare, order)
@@ -626,7 +643,8 @@ def _too_long(molecule: Any, positions: NDArray[np.float64]) -> str:
     for bond in molecule.GetBonds():
         atoms = bond.GetBeginAtom(), bond.GetEndAtom()
         numbers = [a.GetAtomicNum() for a in atoms]
-        if bond.GetBondTypeAsDouble() < 2 or not {6, 7, 8} & set(numbers):
+        double = bond.GetBondTypeAsDouble() >= 2 or _is_oxo(*atoms) or _is_oxo(*atoms[::-1])
+        if not double or not {6, 7, 8} & set(numbers):
             continue
         first, second = (a.GetIdx() for a in atoms)
         length = float(np.linalg.norm(positions[first] - positions[second]))
