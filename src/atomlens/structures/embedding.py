@@ -69,6 +69,7 @@ _ELECTRONS_OF_METALS = {
     **dict.fromkeys((43, 75), 7),
 }
 """Outer ones of metals whose highest state uses them all, or all but one."""
+_WITH_D_OR_F = frozenset((*range(21, 31), *range(39, 49), *range(57, 81), *range(89, 104)))
 _ACTINIDES = frozenset(range(90, 95))
 _OF_ACTINYLS = 1.77
 """Å, a double bond of U, Np, Pu to oxygen, of which two stand opposite to each other."""
@@ -466,13 +467,20 @@ def _polyhedron(atom: Any) -> list[tuple[float, float, float]] | None:
     if atom.IsInRing():
         return None
     bare = all(a.GetDegree() == 1 for a in atom.GetNeighbors())
+    if n == 2 and number in _ACTINIDES and min(orders) >= 2:
+        return _AXIS
     if n == 4 and (
         (bare and _is_high(atom)) or number == 82
     ):  # the force fields have no Pb of four
         return _TETRAHEDRON
+    if bare and n in (2, 3, 4) and number in _WITH_D_OR_F:
+        bent = n == 4 or (n == 2 and max(orders) >= 2)
+        return _TETRAHEDRON[:n] if bent else {2: _AXIS, 3: _TRIANGLE}[n]
     if n == 3 and bare and _is_high(atom):
         return _TRIANGLE
-    if n == 2 and (number in _LINEAR or (number in _ACTINIDES and min(orders) >= 2)):
+    if n == 2 and bare and number == 82:
+        return _TETRAHEDRON[:2]
+    if n == 2 and number in _LINEAR:
         return _AXIS
     return None
 
@@ -541,7 +549,7 @@ def _known_length(metal: Any, bare: Any, order: float) -> float | None:
         return _OF_ACTINYLS
     if order == 1 and number in _OF_FLUORIDES and end in _OF_HALOGENS:
         charge = max(0, -metal.GetFormalCharge())
-        return _OF_FLUORIDES[number] + _OF_HALOGENS[end] + _OF_A_CHARGE * charge
+        return float(_OF_FLUORIDES[number] + _OF_HALOGENS[end] + _OF_A_CHARGE * charge)
     return None
 
 
@@ -610,7 +618,7 @@ def _snapped(molecule: Any, centres: list[_Centre]) -> NDArray[np.float64]:
         for i, place in zip(centre.neighbours, ideal, strict=True):
             if molecule.GetAtomWithIdx(i).GetDegree() == 1:
                 positions[i] = place
-            elif len(centre.neighbours) == 2:
+            elif not molecule.GetBondBetweenAtoms(centre.atom, i).IsInRing():
                 branch = _branch(molecule, i, centre.atom)
                 turn = _rotation(*(x - positions[centre.atom] for x in (positions[i], place)))
                 positions[branch] = place + (positions[branch] - positions[i]) @ turn.T

@@ -144,6 +144,27 @@ MULTIPLE = {
 }
 
 
+@pytest.mark.parametrize(
+    ("smiles", "angles"),
+    [
+        ("N[Pt](N)(Br)Br", {90, 180}),
+        ("[NH3][Co+3]([NH3])([NH3])([NH3])([NH3])Cl", {90, 180}),
+        ("Br[Fe](Br)Br", {120}),
+        ("Cl[Mn]Cl", {180}),
+        ("Cl[Co-2](Cl)(Cl)Cl", {109}),
+        ("Cl[Pb]Cl", {109}),
+        ("Br[Zn-2](Br)(Br)Br", {109}),
+    ],
+)
+def test_what_hangs_on_a_corner_does_not_bend_the_polyhedron(smiles: str, angles: set[int]) -> None:
+    atoms = made(smiles)
+    others = [i for i, z in enumerate(atoms.numbers) if z in (7, 17, 35)]
+    metal = int(np.argmax(np.isin(atoms.numbers, [25, 26, 27, 30, 78, 82])))
+    found = [atoms.get_angle(i, metal, j) for i in others for j in others if i < j]
+    assert {min(angles, key=lambda a: abs(a - x)) for x in found} == angles
+    assert max(min(abs(a - x) for a in angles) for x in found) < 2
+
+
 @pytest.mark.parametrize("smiles", MULTIPLE)
 def test_multiple_bonds_are_not_as_long_as_single_ones(smiles: str) -> None:
     # MMFF94 has no such bonds and takes them as single: CO2 was 1.405 Å
