@@ -215,8 +215,8 @@ def searchable(structures: StructureArrays) -> NDArray[np.bool_]:
     bad_rows = ~_in_range(structures.positions).all(axis=1)
     odd[np.searchsorted(structures.offsets, np.flatnonzero(bad_rows), side="right") - 1] = True
     bad_vectors = ~_in_range(structures.cells).all(axis=2)
-    odd |= (bad_vectors & structures.pbc).any(axis=1)
-    return ~odd
+    usable: NDArray[np.bool_] = ~(odd | (bad_vectors & structures.pbc).any(axis=1))
+    return usable
 
 
 def unusable(structure: Structure) -> str:

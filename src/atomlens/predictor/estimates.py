@@ -135,10 +135,15 @@ def estimate(
 def with_errors_of(found: Estimates, other: Estimates, rows: NDArray[np.bool_]) -> Estimates:
     """Return the estimates with std and interval of other ones in some rows."""
 
-    def mixed(name: str) -> Values:
-        return np.where(rows[:, None], getattr(other, name), getattr(found, name))
+    def mixed(old: Values, new: Values) -> Values:
+        return np.where(rows[:, None], new, old)
 
-    return replace(found, std=mixed("std"), low=mixed("low"), high=mixed("high"))
+    return replace(
+        found,
+        std=mixed(found.std, other.std),
+        low=mixed(found.low, other.low),
+        high=mixed(found.high, other.high),
+    )
 
 
 def without_errors(found: Estimates, rows: NDArray[np.bool_]) -> Estimates:
