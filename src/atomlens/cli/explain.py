@@ -259,13 +259,14 @@ def by_counterfactuals(options: argparse.Namespace) -> int:
     given = read_rows(options.inputs, inputs_reading(model, options.inputs, reading))
     found, failures = [], []
     with ProgressLine("exchanging", quiet=options.quiet) as progress:
-        for done, (item, _, source) in enumerate(given, start=1):
+        for done, row in enumerate(given, start=1):
+            item = row.item
             if isinstance(item, Failure):
                 failures.append(item)
                 continue
             try:
                 own = counterfactuals(model, item, target=options.target, past=options.past)
-                found.append(replace(own, source=source))
+                found.append(replace(own, source=row.source))
             except SettingsError:
                 raise
             except AtomlensError as error:

@@ -15,6 +15,7 @@ from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target, value_slices
 
 if TYPE_CHECKING:
+    import pandas as pd
     from ase import Atoms
 
 
@@ -58,6 +59,9 @@ class Dataset:
     """Names of rows that were left out because no value of the targets is known."""
     row_numbers: NDArray[np.int64] | None = None
     """(n,) number of each sample among all rows of its source, from 0; None if unknown."""
+    index: "pd.Index | None" = None
+    """(n,) what the Series or DataFrame that it was made of calls the row of each sample; None
+    for others."""
     sources: tuple[str, ...] = ()
     """File or text that each sample was read from; empty if nobody knows."""
     reading: dict[str, Any] = field(default_factory=dict)
@@ -125,6 +129,7 @@ class Dataset:
             held=None if held is None else held[chosen],
             splits={},
             row_numbers=None if self.row_numbers is None else self.row_numbers[chosen],
+            index=None if self.index is None else self.index.take(chosen),
             sources=tuple(self.sources[i] for i in chosen) if self.sources else (),
             columns=self.columns.subset(chosen),
             node_labels=None if labels is None else tuple(labels[i] for i in chosen),

@@ -21,7 +21,7 @@ from atomlens.datasets.rows import dataset_of_table, load_inside, with_energies
 from atomlens.datasets.sampling import keep_rows, sample_rows, strict_dataset, usable
 from atomlens.datasets.sources import attribution
 from atomlens.datasets.sources.optical_nk import is_optical, optical_dataset
-from atomlens.datasets.tables import frame_table, is_frame, is_table, read_table
+from atomlens.datasets.tables import frame_table, index_of_rows, is_frame, is_table, read_table
 from atomlens.errors import DatasetError, MissingTargetError, SettingsError, unknown_name, warn
 from atomlens.printing import NO_STDIN, is_stdin
 from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice
@@ -160,7 +160,11 @@ def load_dataset(
         return dataset
     said = [str(w.message) for w in heard if issubclass(w.category, UserWarning)]
     reading = {name: _plain(value) for name, value in options.items() if value is not None}
-    return replace(dataset, reading=reading, remarks=tuple(dict.fromkeys(said)))
+    dataset = replace(dataset, reading=reading, remarks=tuple(dict.fromkeys(said)))
+    index = index_of_rows(source)
+    if index is None or dataset.row_numbers is None:
+        return dataset
+    return replace(dataset, index=index.take(dataset.row_numbers))
 
 
 DATA_OPTIONS = frozenset(

@@ -34,6 +34,7 @@ from atomlens.structures.objects import is_object
 from atomlens.structures.records import add_warning, short
 
 if TYPE_CHECKING:
+    import pandas as pd
     from ase import Atoms
 
     from atomlens.structures.workers import Outcome
@@ -166,6 +167,15 @@ def read_table(
 def is_frame(given: Any) -> bool:
     """Say whether an object is a table of pandas, without importing it."""
     return type(given).__name__ == "DataFrame" and hasattr(given, "columns")
+
+
+def index_of_rows(given: Any) -> "pd.Index | None":
+    """Return what a Series or DataFrame of pandas calls its rows; None for anything else."""
+    of_pandas = any(cls.__module__.partition(".")[0] == "pandas" for cls in type(given).__mro__)
+    if not of_pandas or not (is_frame(given) or hasattr(given, "items")):
+        return None
+    index: pd.Index | None = getattr(given, "index", None)
+    return index
 
 
 def frame_table(

@@ -136,7 +136,8 @@ class Predictor(TrainedModel):
 
         Returns:
             One row per input, in order; an input that failed keeps its place and its reason, and
-            a warning counts them.
+            a warning counts them. The index of a Series or DataFrame is kept (see
+            `Prediction.to_frame`).
         """
         heard: StepProgress | None = shown(progress, "predicting")
         wanted = self._named(target)
@@ -419,7 +420,7 @@ class Predictor(TrainedModel):
         """
         targets = known_targets(self, data) or self.targets
         true = matching_values(data, targets)
-        inputs = gather(data.structures)
+        inputs = replace(gather(data.structures), index=data.index)
         inputs = replace(inputs, sources=data.sources) if data.sources else inputs
         prediction = self.predict(
             inputs, batch_size=batch_size, n_workers=n_workers, device=device, progress=progress
@@ -479,6 +480,7 @@ class Predictor(TrainedModel):
             seen=tuple(seen),
             carried=inputs.carried,
             sources=inputs.sources,
+            index=inputs.index,
             intervals=self.intervals,
         )
         if not inputs.forms:

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.datasets.base import Dataset
 from atomlens.datasets.packed import load_packed
 from atomlens.datasets.tables import (
     Table,
     frame_table,
+    index_of_rows,
     is_frame,
     is_table,
     read_table,
@@ -36,6 +38,7 @@ from atomlens.structures.objects import as_list, is_object
 from atomlens.structures.options import AS_IT_IS, FormsHeard, ReadingOptions
 
 if TYPE_CHECKING:
+    import pandas as pd
     from ase import Atoms
 
     from atomlens.chemistry.boxes import Near
@@ -70,6 +73,8 @@ class Inputs:
     sources: tuple[str, ...] = ()
     """Of all inputs: path of the file, or the text, that each came from; empty for objects. Empty
     if nobody knows."""
+    index: "pd.Index | None" = None
+    """Of all inputs: the labels of the Series or DataFrame that they came from. None without."""
     remarks: tuple[str, ...] = ()
     """Of the usable ones: what was done to it, or should be, before a model sees it. Empty if there
     is nothing to say of any."""
@@ -107,7 +112,14 @@ def gather(given: Any, options: ReadingOptions = AS_IT_IS) -> Inputs:
     if is_packed(one):
         structures = load_packed(Path(one).expanduser()).structures
         return replace(gather(structures), sources=(str(one),) * len(structures))
-    return inputs_of(read_rows(given, options))
+    return inputs_of(read_rows(given, options), index_of(given))
+
+
+def index_of(given: Any) -> "pd.Index | None":
+    """Return what a Series, a DataFrame or a data set made of one calls its rows; else None."""
+    if isinstance(given, Dataset):
+        return given.index
+    return index_of_rows(given)
 
 
 def read_inputs(
@@ -130,6 +142,9 @@ class InputRow(NamedTuple):
     """Of the row of a table that it came from"""
     source: str
     """Path of the file, or the text, that it came from; empty for an object"""
+    place: int = -1
+    """Row of the table in memory, or number of the input in a list, that it came of; -1 if of no
+    single one"""
 
 
 def read_rows(given: Any, options: ReadingOptions) -> list[InputRow]:
@@ -138,23 +153,26 @@ def read_rows(given: Any, options: ReadingOptions) -> list[InputRow]:
 
     listed = _listed(given, options)
     rows: list[InputRow] = []
-    if not any(map(has_rows, listed)):
-        rows = _plain_rows(read_as(listed, options))
-    else:
-        for is_one, group in groupby(listed, key=has_rows):
-            if is_one:
-                rows += [row for one in group for row in _rows_of_one(one, options)]
-            else:
-                rows += _plain_rows(read_as(list(group), options))
+    for is_one, group in groupby(enumerate(listed), key=lambda pair: has_rows(pair[1])):
+        pairs = list(group)
+        if is_one:
+            for number, one in pairs:
+                found = _rows_of_one(one, options)
+                rows += found if one is given else [r._replace(place=number) for r in found]
+        else:
+            rows += _plain_rows(read_as([one for _, one in pairs], options), pairs[0][0])
     heard = FormsHeard(options.forms)
     heard.hear(row.item for row in rows)
     heard.tell()
     return rows
 
 
-def _plain_rows(read: "ReadResult") -> list[InputRow]:
-    both = zip(read.items, read.sources, strict=True)
-    return [InputRow(item, {}, source or _own_source(item)) for item, source in both]
+def _plain_rows(read: "ReadResult", first: int) -> list[InputRow]:
+    """Return the rows of inputs of which the first has this number."""
+    every = zip(read.items, read.sources, read.numbers, strict=True)
+    return [
+        InputRow(i, {}, source or _own_source(i), first + number) for i, source, number in every
+    ]
 
 
 def _own_source(item: "Atoms | Structure | Failure") -> str:
@@ -187,6 +205,7 @@ def stream_inputs(
         together: Structures in each part.
     """
     waiting: list[InputRow] = []
+    index = index_of(given)
     for rows in stream_rows(given, options):
         waiting += rows
         while len(waiting) > together:
@@ -195,10 +214,10 @@ def stream_inputs(
                 n += 1
             if n == len(waiting):  # the next one may go on with the last crystal
                 break
-            yield inputs_of(waiting[:n])
+            yield inputs_of(waiting[:n], index)
             del waiting[:n]
     if waiting:
-        yield inputs_of(waiting)
+        yield inputs_of(waiting, index)
 
 
 def _goes_on(item: "Atoms | Structure | Failure") -> bool:
@@ -208,13 +227,15 @@ def _goes_on(item: "Atoms | Structure | Failure") -> bool:
     return form_of(item) > 0
 
 
-def inputs_of(rows: Sequence[InputRow]) -> Inputs:
-    """Return the inputs for rows in order."""
+def inputs_of(rows: Sequence[InputRow], index: "pd.Index | None" = None) -> Inputs:
+    """Return the inputs for rows in order; ``index`` is that of what all of them came from."""
     carried = tuple(row.cells for row in rows)
+    places = [row.place for row in rows]
     return replace(
         from_items([row.item for row in rows]),
         carried=carried if any(carried) else (),
         sources=tuple(row.source for row in rows),
+        index=None if index is None or min(places, default=-1) < 0 else index.take(places),
     )
 
 
@@ -231,16 +252,21 @@ def stream_rows(given: Any, options: ReadingOptions = AS_IT_IS) -> Iterator[list
             yield [InputRow(structure, {}, "")]
         return
     listed, heard = _listed(given, options), FormsHeard(options.forms)
-    for is_one, group in groupby(listed, key=has_rows):
+    for is_one, group in groupby(enumerate(listed), key=lambda pair: has_rows(pair[1])):
+        pairs = list(group)
         if is_one:
-            for one in group:
+            for number, one in pairs:
                 for row in _rows_of_one(one, options):
                     heard.hear([row.item])
-                    yield [row]
+                    yield [row if one is given else row._replace(place=number)]
             continue
-        for found, source in stream_as(list(group), options):
-            heard.hear(found)
-            yield [InputRow(item, {}, source or _own_source(item)) for item in found]
+        for found in stream_as([one for _, one in pairs], options):
+            heard.hear(found.items)
+            number = pairs[0][0] + found.number
+            yield [
+                InputRow(item, {}, found.source or _own_source(item), number)
+                for item in found.items
+            ]
     heard.tell()
 
 
@@ -346,7 +372,7 @@ def _rows_of(given: Any, options: ReadingOptions) -> Iterator[InputRow]:
         cells = {h: c[row] for h, c in plain.items()}
         if row in table.problems:
             message = f"{path}, {called}: {table.problems[row]}"
-            yield InputRow(Failure(name=called, message=message), cells, own)
+            yield InputRow(Failure(name=called, message=message), cells, own, row)
             continue
         outcome = next(found)
         file = table.forms_of.file_of(row)
@@ -354,14 +380,14 @@ def _rows_of(given: Any, options: ReadingOptions) -> Iterator[InputRow]:
         heard += [text for text, _ in outcome.remarks]
         if isinstance(outcome.error, AtomlensError):
             failure = Failure(name=called, message=f"{path}, {called}: {outcome.error}")
-            yield InputRow(failure, cells, source)
+            yield InputRow(failure, cells, source, row)
             continue
         if outcome.error is not None:
             raise outcome.error
         for atoms in outcome.value:
             if table.names[row]:
                 atoms.info["name"] = table.names[row]
-            yield InputRow(atoms, cells, source)
+            yield InputRow(atoms, cells, source, row)
     if heard:
         more = f" (and {len(heard) - 1} more remarks)" if len(heard) > 1 else ""
         warn(f"{path}: {heard[0]}{more}")

@@ -104,6 +104,7 @@ def one_row_each(
         seen=tuple(seen),
         carried=tuple(p.carried[i] for i in first) if p.carried else (),
         sources=tuple(p.sources[i] for i in first) if p.sources else (),
+        index=None if p.index is None else p.index.take(first),
         spread=spread,
         ordered_models=counts if counts.any() else None,
         conformers=shapes if shapes.any() else None,

@@ -74,6 +74,9 @@ class Prediction:
     sources: tuple[str, ...] = ()
     """By input: path of the file, or the text, that it was read from; empty for objects. Empty if
     nobody knows."""
+    index: "pd.Index | None" = None
+    """By input: the label of its row in the Series or DataFrame that was given, which `to_frame`
+    keeps. None if none was given."""
     intervals: tuple[bool, ...] = ()
     """By target: whether the model has calibrated 90 % intervals of it, which tables then show."""
 
@@ -397,13 +400,23 @@ class Prediction:
     def to_frame(self) -> "pd.DataFrame":
         """Return a table with one row per input, for spectra one per input and point.
 
-        The columns of `to_rows`, and for each number the ends of its 90 % interval, ``_low`` and
-        ``_high``. The points of a spectrum stand in a column called as its grid is (``energy``).
+        Its index is that of the Series or DataFrame that the model was asked about, so that
+        ``table["homo"] = model.predict(table["smiles"]).to_frame()["homo"]`` puts each value into
+        its own row, whatever the rows are called; failed ones are NaN. It counts from 0 for files,
+        lists and arrays. An input with several structures (a file of many) repeats its label, as
+        the points of a spectrum do; several forms of one (``disorder``, ``conformers``) are one
+        row.
+
+        The columns are those of `to_rows`, and for each number the ends of its 90 % interval,
+        ``_low`` and ``_high``. The points of a spectrum stand in a column called as its grid is
+        (``energy``).
         """
         import pandas as pd
 
         if self.has_spectra:
-            return pd.DataFrame(long_rows(self, intervals=True))
+            counts = [_row_count(self, i) for i in range(len(self))]
+            index = None if self.index is None else self.index.repeat(counts)
+            return pd.DataFrame(long_rows(self, intervals=True), index=index)
         names = self.columns
         rows = [
             self.carried_cells(i, names)
@@ -412,7 +425,7 @@ class Prediction:
             | self.end_cells(i, names)
             for i in range(len(self))
         ]
-        frame = pd.DataFrame(rows)
+        frame = pd.DataFrame(rows, index=self.index)
         texts = [names[word] for word in ("source", "formula", "seen_in", "warning", "error")]
         for column in (*texts, *(t.name for t in self.targets if t.classes)):
             if column in frame:
@@ -477,6 +490,13 @@ def long_rows(prediction: Prediction, *, intervals: bool = False) -> list[Row]:
             points = zip(*group.values(), strict=True)
             rows += [start | empty | dict(zip(group, point, strict=True)) | end for point in points]
     return rows
+
+
+def _row_count(prediction: Prediction, i: int) -> int:
+    """Return how many of `long_rows` are of one input."""
+    if prediction.errors[i]:
+        return 1
+    return sum(len(group[0].grid) for group in _shared_grids(prediction.targets))
 
 
 def summary_rows(prediction: Prediction) -> list[Row]:

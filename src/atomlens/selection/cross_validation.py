@@ -213,10 +213,10 @@ def cross_validate(
             resume=resume and place is not None and place.exists(),
             progress=progress,
         )
-        prediction = predictor.predict(
-            gather(dataset.structures.subset(fold)), device=_device(settings.accelerator)
-        )
         own = dataset.subset(fold)
+        prediction = predictor.predict(
+            replace(gather(own.structures), index=own.index), device=_device(settings.accelerator)
+        )
         prediction, true = mean_of_forms(prediction, own.values, own)
         firsts = first_forms(own.row_numbers)
         tested.append(fold if firsts is None else fold[firsts])
@@ -384,6 +384,7 @@ def _pooled(
         carried=(),
         spread=None,
         ordered_models=None,
+        index=None if dataset.index is None else dataset.index.take(rows),
         sources=tuple(dataset.sources[i] for i in rows) if dataset.sources else (),
     )
     return together, dataset.values[rows]

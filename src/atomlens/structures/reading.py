@@ -54,6 +54,8 @@ class ReadResult:
     """One for each structure; one Failure for a file of which nothing could be read."""
     sources: tuple[str, ...] = ()
     """Path of the file, or the text, that each came from; empty for objects."""
+    numbers: tuple[int, ...] = ()
+    """Which of the inputs each came of, from 0."""
 
     @property
     def structures(self) -> "list[Atoms]":
@@ -167,10 +169,8 @@ def _tell_idle(choice: DisorderChoice, items: "Iterable[Atoms | Failure]") -> No
 def read_as(inputs: Input | Iterable[Input], options: ReadingOptions) -> ReadResult:
     """Read structures like `read_structures`, with the options in one object."""
     job = _job(options)
-    pieces = [piece for one in as_list(inputs) for piece in _pieces(one, job)]
-    read = _read_pieces(pieces, job, options.n_workers)
-    both = [(item, source) for source, found in read for item in found]
-    items = [item for item, _ in both]
+    read = list(_read_pieces(_numbered_pieces(inputs, job), job, options.n_workers))
+    items = [item for found in read for item in found.items]
     structures = [item for item in items if not isinstance(item, Failure)]
     _make_names_unique(structures)
     told = _Told()
@@ -178,8 +178,11 @@ def read_as(inputs: Input | Iterable[Input], options: ReadingOptions) -> ReadRes
     told.tell()
     for sentence in job.left_out:
         warn(sentence)
-    sources = tuple(source for _, source in both)
-    return ReadResult(items=tuple(map(options.judged, items)), sources=sources)
+    return ReadResult(
+        items=tuple(map(options.judged, items)),
+        sources=tuple(found.source for found in read for _ in found.items),
+        numbers=tuple(found.number for found in read for _ in found.items),
+    )
 
 
 def stream_structures(
@@ -201,27 +204,25 @@ def stream_structures(
     choice = DisorderChoice(how=disorder, n_models=n_models, conformers=conformers)
     options = ReadingOptions(forms=choice, leave_out=tuple(leave_out), n_workers=n_workers)
     heard = FormsHeard(choice)
-    for found, _ in stream_as(inputs, options):
-        heard.hear(found)
-        yield found
+    for found in stream_as(inputs, options):
+        heard.hear(found.items)
+        yield found.items
     heard.tell()
 
 
-def stream_as(
-    inputs: Input | Iterable[Input], options: ReadingOptions
-) -> "Iterator[tuple[list[Atoms | Failure], str]]":
+def stream_as(inputs: Input | Iterable[Input], options: ReadingOptions) -> "Iterator[ReadPiece]":
     """Yield structures like `stream_structures`, with the options in one object.
 
-    Beside each list stands the path, or the text, that it came from; nothing for an object.
+    Beside each list stands what it came from.
     """
     job = _job(options)._replace(in_parts=True)
-    pieces = [piece for one in as_list(inputs) for piece in _pieces(one, job)]
-    names, told = _Names(pieces), _Told()
-    for source, found in _read_pieces(pieces, job, options.n_workers):
-        structures = [item for item in found if not isinstance(item, Failure)]
+    pieces = _numbered_pieces(inputs, job)
+    names, told = _Names([piece for _, piece in pieces]), _Told()
+    for found in _read_pieces(pieces, job, options.n_workers):
+        structures = [item for item in found.items if not isinstance(item, Failure)]
         names.make_unique(structures)
         told.hear(structures)
-        yield list(map(options.judged, found)), source
+        yield found._replace(items=list(map(options.judged, found.items)))
     told.tell()
     for sentence in job.left_out:
         warn(sentence)
@@ -335,6 +336,21 @@ _MEANWHILE = _SECONDS | {"text": 0.0006, "pick": 0.0006}
 """About how long whoever takes structures as they come has to do with them: a small network."""
 
 
+class ReadPiece(NamedTuple):
+    """What was read at a time."""
+
+    number: int
+    """Which of the inputs it came of, from 0"""
+    source: str
+    """Path, or text, that it came from; empty for an object"""
+    items: "list[Atoms | Failure]"
+
+
+def _numbered_pieces(inputs: Any, job: _Job) -> list[tuple[int, _Piece]]:
+    """Return what has to be read for each input, behind the number of the input."""
+    return [(i, piece) for i, one in enumerate(as_list(inputs)) for piece in _pieces(one, job)]
+
+
 def _pieces(one: Any, job: _Job) -> Iterator[_Piece]:
     """Yield what has to be read for one input; nothing is opened yet."""
     try:
@@ -374,15 +390,18 @@ def _of_text_or_path(one: "str | os.PathLike[str]", job: _Job) -> Iterator[_Piec
 
 
 def _read_pieces(
-    pieces: Sequence[_Piece], job: _Job, n_workers: int
-) -> "Iterator[tuple[str, list[Atoms | Failure]]]":
-    """Yield what each piece holds, in order, behind the path or text that it came from.
+    pieces: Sequence[tuple[int, _Piece]], job: _Job, n_workers: int
+) -> Iterator[ReadPiece]:
+    """Yield what each piece holds, in order.
 
-    Objects are read in this process.
+    Args:
+        pieces: Behind the number of the input that each is of.
+        job: How they are read.
+        n_workers: Processes; objects are read in this one.
     """
     from atomlens.structures.workers import chosen_readers, outcomes
 
-    real = [p for p in pieces if _is_read(p)]
+    real = [p for _, p in pieces if _is_read(p)]
     seconds = sum(_SECONDS[p[0]] for p in real)
     meanwhile = sum(_MEANWHILE[p[0]] for p in real) if job.in_parts else 0.0
     n_readers = chosen_readers(n_workers, seconds, meanwhile)
@@ -393,13 +412,14 @@ def _read_pieces(
     found = outcomes(away, n_readers, beside=True, **pace) if n_readers else None
     around: list[_Many] = []
     try:
-        for piece in pieces:
+        for number, piece in pieces:
             if isinstance(piece, Failure):
-                yield piece.source, [piece]
+                yield ReadPiece(number, piece.source, [piece])
             elif isinstance(piece, _Many):
                 around.append(piece)
             elif isinstance(piece, str):
-                yield from ((found[0].source, [*found]) for found in _end_of(around.pop(), job))
+                for failures in _end_of(around.pop(), job):
+                    yield ReadPiece(number, failures[0].source, [*failures])
             else:
                 if found is None or piece[0] == "object":
                     read = _read_piece(*piece, job.disorder)
@@ -408,7 +428,7 @@ def _read_pieces(
                 if isinstance(read, _Stray):
                     around[-1].strays.append(read)
                 else:
-                    yield _source(piece[1]), read
+                    yield ReadPiece(number, _source(piece[1]), read)
     finally:
         if found is not None:
             found.close()
