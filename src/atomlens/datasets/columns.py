@@ -37,10 +37,50 @@ from atomlens.targets import LARGEST_VALUE, Target
 MOST_CLASSES = 20
 _MISSING = {"", "-", "?", "na", "n/a", "nan", "none", "null"}
 _SENTINELS = (-99.0, -999.0, -9999.0, -99999.0, -999999.0)
+_ENOUGH = 12
+"""Values of which it can be said that a part of them is in another unit."""
+_FEWEST = 3
+_NEAR = 0.15
+"""How far from a factor between units a ratio may be, as a decimal logarithm."""
 _FEW = 4
 """So few different whole numbers may be names of classes."""
 _TRUTH = {"true": "True", "false": "False"}
-_UNIT = r"m?eV(/\w+)?|k?Ha|hartree|k(J|cal)/mol|[GM]Pa|Å|bohr(\^\d)?|Å\^\d|cm\^?-1"
+_UNIT = (
+    r"m?eV(/(\w+|\(\w+\)))?|m?Ry|[km]?Ha(/\w+)?|[hH]artree(/\w+)?|E_?h|k?(J|cal)/mol(/\w+)?|[GMk]Pa"
+    r"|Å|bohr(\^\d)?|Å\^\d|cm\^?-1|1/cm|nm|[dD]ebye"
+)
+_LETTER = "[KVDAJ]"
+"""Units of one letter, which stand behind a name with blanks or a comma only: ``T / K``."""
+_BEHIND = {
+    "ev": "eV",
+    "mev": "meV",
+    "ev_atom": "eV/atom",
+    "ev_per_atom": "eV/atom",
+    "mev_atom": "meV/atom",
+    "mev_per_atom": "meV/atom",
+    "ha": "Ha",
+    "hartree": "hartree",
+    "kj_mol": "kJ/mol",
+    "kj_per_mol": "kJ/mol",
+    "kcal_mol": "kcal/mol",
+    "kcal_per_mol": "kcal/mol",
+    "gpa": "GPa",
+    "nm": "nm",
+    "angstrom": "Å",
+    "debye": "debye",
+}
+"""Units as names of columns have them, in any case (``gap_eV``, ``e_kj_mol``)."""
+_FACTORS = {
+    1000.0: "meV and eV, or MPa and GPa",
+    27.211386: "eV and hartree",
+    96.485: "kJ/mol and eV",
+    23.0605: "kcal/mol and eV",
+    627.509: "kcal/mol and hartree",
+    2625.5: "kJ/mol and hartree",
+    27211.386: "meV and hartree",
+    8065.54: "cm^-1 and eV",
+}
+"""How many times larger a value is in one unit than in another."""
 _DATE = re.compile(r"(\d{4}-\d\d?-\d\d?|\d\d?[./-]\d\d?[./-]\d{2,4})([ T][\d:.]+)?")
 _WITH_UNIT = re.compile(r"[-+−]?\d[\d.,]*(?:[eE][-+]?\d+)?\s*([^\d\s.,;:+-][^\d\s]*[\d]?)")
 """A number with its unit behind it, as in ``7.1 eV``."""
@@ -84,8 +124,31 @@ def parse_header(header: str) -> tuple[str, str]:
     """Return name and unit of headers like ``homo [eV]`` or ``homo (eV)``; else unit ''.
 
     Without a space in front, parentheses must hold a usual unit: ``log10(K_VRH)`` is a name, but
-    ``homo(eV)`` has a unit.
+    ``homo(eV)`` has a unit. So must what stands behind a slash (``U0 / Ha``), a comma
+    (``gap, eV``) or an underscore (``gap_eV``).
     """
+    name, unit = _in_brackets(header)
+    return (name, unit) if unit else _behind(name)
+
+
+def _behind(header: str) -> tuple[str, str]:
+    """Return name and unit of headers without brackets: ``U0 / Ha``, ``gap, eV``, ``gap_eV``."""
+    known = rf"(?P<unit>{_UNIT})"
+    found = re.fullmatch(rf"(?P<name>.*[^\s/,])\s*[/,]\s*{known}", header) or re.fullmatch(
+        rf"(?P<name>.*[^\s/,])(\s+/\s+|\s*,\s+)(?P<unit>{_LETTER})", header
+    )
+    if found is not None and not re.fullmatch(_UNIT, header):  # eV/Å is one unit
+        return found["name"], found["unit"]
+    for place in (at.start() for at in re.finditer("_", header)):
+        unit = _BEHIND.get(header[place + 1 :].lower(), "")
+        if not unit and re.fullmatch(_UNIT, header[place + 1 :]):
+            unit = header[place + 1 :]
+        if unit and header[:place]:
+            return header[:place], unit
+    return header, ""
+
+
+def _in_brackets(header: str) -> tuple[str, str]:
     header = clean_name(header)
     name, unit = header, ""
     if header.endswith("]"):
@@ -97,6 +160,8 @@ def parse_header(header: str) -> tuple[str, str]:
         name, unit = header[:place].rstrip(), header[place + 1 : -1]
         if found is None and not re.fullmatch(_UNIT, unit):
             name = ""
+    if unit and re.search(r"\s[/,]$|[^\s],$", name):  # E / (eV/atom)
+        name = name[:-1].rstrip()
     return (name, unit.strip()) if name else (header, "")
 
 
@@ -117,7 +182,12 @@ def target_columns(
     """
     names = _names(columns)
     _refuse_missing(columns, names, wanted, where)
-    headers = list(dict.fromkeys(_find(w, names, where) for w in wanted)) or list(columns)
+    for word in wanted:  # a whole header is a name, as that of a model which learned from it
+        if word in columns and _in_brackets(word)[1] == "":
+            names[word] = word
+    beside = _unit_columns(columns, names, wanted)
+    headers = list(dict.fromkeys(_find(w, names, where) for w in wanted))
+    headers = headers or [header for header in columns if header not in beside.values()]
     options = _by_name(options, names, headers, where)
     n_rows = len(next(iter(columns.values()), ()))
     targets, values, reasons = [], [], []
@@ -135,7 +205,12 @@ def target_columns(
         targets.append(
             Target(
                 name=name,
-                unit=_unit(header, options.units.get(name), where),
+                unit=_unit(
+                    header,
+                    options.units.get(name),
+                    where,
+                    _said_beside(columns, header, beside, column, len(headers), where),
+                ),
                 kind=column.kind,
                 classes=column.classes,
                 extensive=name in options.extensive,
@@ -153,6 +228,63 @@ def target_columns(
     stacked = np.stack(values, axis=1) if n_rows else np.zeros((0, len(targets)))
     _check_options(options, [t.name for t in targets], where)
     return TargetColumns(targets=tuple(targets), values=stacked, problems=problems)
+
+
+def _unit_columns(
+    columns: Columns, names: Mapping[str, str], wanted: Sequence[str]
+) -> dict[str, str]:
+    """Return the column that says the unit of another, by the header of that one.
+
+    Those are ``gap_unit`` beside ``gap``, as a table of predictions has it; under ``""`` a column
+    ``unit``, which is of the only target.
+    """
+    known = {header.strip().lower(): header for header in columns if header not in wanted}
+    found = {}
+    for header, name in names.items():
+        for called in dict.fromkeys((name.lower(), header.strip().lower())):
+            for ending in ("_unit", " unit", "_units", " units"):
+                if called + ending in known:
+                    found[header] = known[called + ending]
+    alone = known.get("unit", known.get("units"))
+    return found | ({} if alone is None else {"": alone})
+
+
+def _said_beside(
+    columns: Columns,
+    header: str,
+    beside: Mapping[str, str],
+    column: "_Column",
+    n_targets: int,
+    where: str,
+) -> str:
+    """Return the unit that a column beside that of a target says; empty if there is none.
+
+    Raises:
+        DatasetError: it says several, or another than the header.
+    """
+    place = beside.get(header, beside.get("", "") if n_targets == 1 else "")
+    if not place or place == header or column.kind != "regression":
+        return ""
+    known = np.isfinite(column.numbers).tolist()
+    cells = [v for v, here in zip(columns[place], known, strict=True) if here]
+    units = Counter(str(v).strip() for v in cells if not is_missing(v))
+    if not units or any(_is_number(unit) for unit in units):
+        return ""  # no words, so something else of that name
+    name, written = parse_header(header)
+    if len(units) > 1:
+        said = " and ".join(f"{cut(u, 30)} ({n} rows)" for u, n in units.most_common(2))
+        more = f" and {len(units) - 2} more" if len(units) > 2 else ""
+        raise DatasetError(
+            f"{where}: the column {place!r} says that {name!r} is in {said}{more}; convert the "
+            "values into one unit."
+        )
+    (unit,) = units
+    if written and written != unit:
+        raise DatasetError(
+            f"{where}: the header {header!r} says {written} and the column {place!r} says {unit}; "
+            "correct whichever is wrong."
+        )
+    return unit
 
 
 def _refuse_two_readings(
@@ -340,6 +472,7 @@ class _Column:
         if hint:
             _tell_few_numbers(found, name, where)
         _tell_sentinels(found, name, where)
+        _tell_two_units(found, name, where)
         return cls(kind="regression", numbers=found, problems=problems)
 
     @classmethod
@@ -448,11 +581,28 @@ def _no_target(values: Sequence[Any], name: str, where: str) -> str:
         )
     if all(re.fullmatch(r"[+-]?\d+/\d+", text) for text in texts):
         return f"{held}{_short(texts[-1])}, which are fractions; write decimals."
-    units = {found[1] if (found := _WITH_UNIT.fullmatch(text)) else "" for text in texts}
-    if len(units) == 1 and "" not in units:
-        (unit,) = units
+    found = [_WITH_UNIT.fullmatch(text) for text in texts]
+    units = Counter(one[1] for one in found if one)
+    usual = all(re.fullmatch(f"{_UNIT}|{_LETTER}", unit) for unit in units)
+    if (len(units) == 1 and None not in found) or (usual and 2 * units.total() >= len(texts)):
+        with_unit = [text for text, one in zip(texts, found, strict=True) if one]
+        bare = "" if len(with_unit) == len(texts) else ", and others without a unit"
+        if len(units) == 1:
+            (unit,) = units
+            if bare:
+                held = f"{where}: the column {name!r} holds cells such as "
+            return (
+                f"{held}{_short(with_unit[-1])}{bare}; write plain numbers, and the unit in the "
+                f"header: {name} [{unit}]."
+            )
+        first, second = (
+            next(t for t, one in zip(texts, found, strict=True) if one and one[1] == unit)
+            for unit, _ in units.most_common(2)
+        )
+        unit = units.most_common(1)[0][0]
         return (
-            f"{held}{_short(texts[-1])}; write plain numbers, and the unit in the header: "
+            f"{where}: the column {name!r} holds {_short(first)} and {_short(second)}{bare}; "
+            "convert the values into one unit, write plain numbers, and the unit in the header: "
             f"{name} [{unit}]."
         )
     return (
@@ -461,14 +611,19 @@ def _no_target(values: Sequence[Any], name: str, where: str) -> str:
     )
 
 
-def _unit(header: str, said: str | None, where: str) -> str:
-    """Return the unit of a column; warn where the user and the header say different ones."""
+def _unit(header: str, said: str | None, where: str, beside: str = "") -> str:
+    """Return the unit of a column; warn where the user and the table say different ones.
+
+    The table says it in the header, or in a column ``beside``.
+    """
     name, written = parse_header(header)
+    written = written or beside
     if said is None:
         return written
     if written and written != said:
+        place = "unit column" if beside else "header"
         warn(
-            f"{where}: the header of {name!r} says {written} and the unit that was given is "
+            f"{where}: the {place} of {name!r} says {written} and the unit that was given is "
             f"{said}; that one is taken and no number is converted: correct whichever is wrong."
         )
     return said
@@ -508,6 +663,41 @@ def _tell_sentinels(numbers: NDArray[np.float64], name: str, where: str) -> None
     warn(
         f"{where}: {int(signs.sum())} values of {name!r} are {found}, which many programs write "
         "where nothing is known; leave those cells empty if it means that."
+    )
+
+
+def _tell_two_units(numbers: NDArray[np.float64], name: str, where: str) -> None:
+    """Warn of values of which a part is about 1000, 27.2 ... times the rest, with none between.
+
+    Values that span decades smoothly have no gap that is several times wider than all others.
+    """
+    known = numbers[np.isfinite(numbers) & (numbers != 0)]
+    known = known[~np.isin(known, _SENTINELS)]
+    if len(known) < _ENOUGH:
+        return
+    sizes = np.sort(np.log10(np.abs(known)))
+    gaps = np.diff(sizes)
+    place = int(gaps.argmax())
+    small, large = sizes[: place + 1], sizes[place + 1 :]
+    if gaps[place] < 3 * np.sort(gaps)[-2] or 2 * gaps[place] < max(np.ptp(small), np.ptp(large)):
+        return
+    ratio = float(np.median(large) - np.median(small))
+    factor = min(_FACTORS, key=lambda f: abs(math.log10(f) - ratio))
+    fewer = min(len(small), len(large))
+    if abs(math.log10(factor) - ratio) > _NEAR:
+        return
+    if fewer < _FEWEST and (len(small) < _FEWEST or factor < 1000):  # some are near 0 by chance
+        return
+    few_are_large = len(large) <= len(small)
+    first = float(known[np.abs(known).argmax() if few_are_large else np.abs(known).argmin()])
+    other = float(known[np.abs(known).argmin() if few_are_large else np.abs(known).argmax()])
+    times = f"{factor:.3g} times" if few_are_large else f"1/{factor:.3g} of"
+    are = "is" if fewer == 1 else "are"
+    what = f"{fewer} value{'s' if fewer > 1 else ''} of {name!r} {are}"
+    warn(
+        f"{where}: {what} about {times} the others, such "
+        f"as {first:g} beside {other:g}, with nothing between, as if two units were mixed "
+        f"({_FACTORS[factor]}); convert them into one if that is so."
     )
 
 

@@ -22,6 +22,30 @@ def columns(wanted=(), options=None, **values):
         ("log10(K_VRH)", "log10(K_VRH)", ""),
         ("log10(K_VRH) [GPa]", "log10(K_VRH)", "GPa"),
         ("[eV]", "[eV]", ""),
+        ("gap(kJ/mol)", "gap", "kJ/mol"),
+        ("U0 / Ha", "U0", "Ha"),
+        ("E / eV", "E", "eV"),
+        ("E/eV", "E", "eV"),
+        ("E / (eV/atom)", "E", "eV/atom"),
+        ("E (eV/atom)", "E", "eV/atom"),
+        ("hull / eV/atom", "hull", "eV/atom"),
+        ("T / K", "T", "K"),
+        ("gap, eV", "gap", "eV"),
+        ("gap,meV", "gap", "meV"),
+        ("mu, D", "mu", "D"),
+        ("gap_eV", "gap", "eV"),
+        ("band_gap_ev", "band_gap", "eV"),
+        ("e_form_eV_per_atom", "e_form", "eV/atom"),
+        ("dH_kJ_mol", "dH", "kJ/mol"),
+        ("K_VRH_GPa", "K_VRH", "GPa"),
+        ("nu_cm-1", "nu", "cm-1"),
+        ("K_VRH", "K_VRH", ""),
+        ("gap_K", "gap_K", ""),
+        ("Na/K", "Na/K", ""),
+        ("eV/atom", "eV/atom", ""),
+        ("kJ/mol", "kJ/mol", ""),
+        ("_eV", "_eV", ""),
+        ("mean, std", "mean, std", ""),
     ],
 )
 def test_a_header_may_carry_a_unit(header, name, unit):
@@ -212,7 +236,8 @@ def test_classes_that_differ_in_case_are_told():
             r"write plain numbers, and the unit in the header: y \[eV\]",
         ),
         (["7 kJ/mol", "6.5 kJ/mol", "8kJ/mol"], r"y \[kJ/mol\]"),
-        (["7 eV", "6 meV", "5 eV"], "choose another column"),
+        (["7 eV", "6 meV", "5 eV"], r"'7 eV' and '6 meV'; convert .* y \[eV\]"),
+        (["7 beds", "6 rooms", "5 beds"], "choose another column"),
         (["2024-01-02", "2024-02-01 00:00:00", "2024-03-01"], "which are dates"),
         (["1.2.2024", "03/04/24", "5-6-2024"], "which are dates"),
         (["a-1", "b-2", "c-3"], "choose another column"),
@@ -276,3 +301,74 @@ def test_fractions_are_called_so():
 def test_points_between_several_thousands_tell_what_the_others_are():
     found = target_columns({"y": ["1.234.567", "1.500"]}, ["y"], TargetOptions(), "t.csv")
     assert found.values[:, 0].tolist() == [1234567, 1500]
+
+
+@pytest.mark.parametrize("header", ["gap / eV", "gap, eV", "gap_eV", "gap(eV)"])
+def test_a_column_is_asked_for_by_its_name_or_whole_header(header):
+    values = {header: ["1", "2.5", "3"]}
+    (short,) = target_columns(values, ["gap"], TargetOptions(), "t.csv").targets
+    (whole,) = target_columns(values, [header], TargetOptions(), "t.csv").targets
+    assert (short.name, short.unit, whole.unit) == ("gap", "eV", "eV")
+    assert whole.name == ("gap" if header.endswith(")") else header)
+
+
+def test_one_name_with_two_units_is_two_columns():
+    made = columns(gap_eV=["1", "2.5", "3"], gap_meV=["1", "2.5", "3"])
+    assert [(t.name, t.unit) for t in made.targets] == [("gap_eV", "eV"), ("gap_meV", "meV")]
+
+
+def test_a_column_beside_says_the_unit():
+    table = {"gap": ["1", "2.5", "3", ""], "gap_unit": ["eV", "eV", "eV", "meV"]}
+    (gap,) = columns(**table).targets
+    assert (gap.name, gap.unit) == ("gap", "eV")
+    (gap,) = columns(["gap"], homo=["1", "2", "4", "5"], **table).targets
+    assert gap.unit == "eV"
+    with pytest.warns(UserWarning, match="the unit column of 'gap' says eV and the unit that was"):
+        columns(options=TargetOptions(units={"gap": "meV"}), **table)
+
+
+def test_a_column_unit_is_of_the_only_target():
+    table = {"gap": ["1", "2.5", "3"], "unit": ["eV"] * 3}
+    assert columns(["gap"], **table).targets[0].unit == "eV"
+    assert columns(["gap", "homo"], homo=["1", "2", "4"], **table).targets[0].unit == ""
+
+
+@pytest.mark.parametrize(
+    ("header", "units", "said"),
+    [
+        ("gap", ["eV", "meV", "eV"], r"says that 'gap' is in eV \(2 rows\) and meV \(1 rows\)"),
+        ("gap [meV]", ["eV"] * 3, "says meV and the column 'gap_unit' says eV"),
+    ],
+)
+def test_units_that_differ_are_refused(header, units, said):
+    with pytest.raises(DatasetError, match=said):
+        columns(["gap"], **{header: ["1", "2.5", "3"], "gap_unit": units})
+
+
+@pytest.mark.parametrize("factor", [1000, 27.2114, 96.485, 23.06, 1e-3, 1 / 27.2114])
+def test_values_in_two_units_are_told(factor):
+    values = np.random.default_rng(3).normal(-6.5, 0.6, 40)
+    values[::9] *= factor
+    with pytest.warns(UserWarning, match="5 values of 'y' are about .* as if two units were mixed"):
+        columns(y=values.tolist())
+
+
+def test_values_that_span_decades_are_not_told():
+    draw = np.random.default_rng(1)
+    for n in (8, 12, 30, 200):
+        for _ in range(40):
+            columns(y=(10 ** draw.uniform(-4, 4, n)).tolist())
+            columns(y=draw.lognormal(0, 2, n).tolist())
+            columns(y=draw.normal(0, 1, n).tolist())
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (["6408 meV", "6.4 eV", "5123 meV"], r"'6408 meV' and '6.4 eV'; convert .* y \[meV\]"),
+        (["6408 meV", "6.4", "5123 meV"], r"'5123 meV', and others without a unit; .* y \[meV\]"),
+    ],
+)
+def test_units_in_the_cells_belong_in_the_header(cells, said):
+    with pytest.raises(DatasetError, match=said):
+        columns(["y"], y=cells)
