@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from atomlens.datasets.base import Dataset
+from atomlens.datasets.geometries import in_other_geometry
 from atomlens.datasets.polymorphs import about_shared_formulas
 from atomlens.datasets.splits import WITH_SIZES, Split
 from atomlens.datasets.totals import doubts_about_sizes, looks_like_totals, taken_as_totals
@@ -286,7 +287,35 @@ def tell_about_parts(
             )
             break
 
+    _tell_other_geometries(data, said)
 
+
+def _tell_other_geometries(data: TrainingData, said: Teller) -> None:
+    """Say how many of the samples that are judged are conformers, frames or strained cells."""
+    structures, samples = data.dataset.structures, data.samples
+    train = data.split.train
+    known = samples.structures[samples.parts == 0]
+    for part in _JUDGED:
+        rows = getattr(data.split, part)
+        own = samples.structures[samples.parts == PARTS.index(part)]
+        found = in_other_geometry(structures, train, rows)
+        if len(own) == len(rows):  # the same geometry is told above
+            found &= ~np.isin(own, known)
+        if found.sum() <= _FEW_GEOMETRIES * len(rows):
+            continue
+        said.message(
+            f"{int(found.sum())} of {len(rows)} samples of the {part} part are other geometries of "
+            f"a structure in the training part, such as conformers, frames or strained cells (for "
+            f"example {structures.names[rows[int(np.flatnonzero(found)[0])]]}), so the error there "
+            "is too small for new structures. Use --split composition:.8/.1/.1 or "
+            "group:COLUMN:.8/.1/.1, which keep them together (of a cross-validation --by "
+            "composition or --by group:COLUMN)."
+        )
+        return
+
+
+_FEW_GEOMETRIES = 0.05
+"""Of a part; so many stereoisomers of known molecules do not make its error much smaller."""
 _JUDGED = {
     "test": ("train", "pretraining", "validation"),
     "validation": ("train", "pretraining"),
