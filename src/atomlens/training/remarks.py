@@ -16,6 +16,7 @@ from atomlens.machine import choose_device
 from atomlens.models import MODELS, ClosedFormModel, PropertyModel
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.predictor.samples import PARTS, UNKNOWN
+from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import LARGEST_VALUE, Target, value_slices
 from atomlens.training.data import TrainingData
 from atomlens.training.settings import TrainSettings
@@ -307,11 +308,26 @@ def _tell_other_geometries(data: TrainingData, said: Teller) -> None:
             f"{int(found.sum())} of {len(rows)} samples of the {part} part are other geometries of "
             f"a structure in the training part, such as conformers, frames or strained cells (for "
             f"example {structures.names[rows[int(np.flatnonzero(found)[0])]]}), so the error there "
-            "is too small for new structures. Use --split composition:.8/.1/.1 or "
-            "group:COLUMN:.8/.1/.1, which keep them together (of a cross-validation --by "
-            "composition or --by group:COLUMN)."
+            f"is too small for new structures. {_GEOMETRIES_TOGETHER[_is_one(structures)]}"
         )
         return
+
+
+def _is_one(structures: StructureArrays) -> bool:
+    """Say whether all structures have the same elements in the same order."""
+    if np.ptp(structures.n_atoms):
+        return False
+    numbers = structures.atomic_numbers.reshape(len(structures), -1)
+    return bool((numbers == numbers[:1]).all())
+
+
+_GEOMETRIES_TOGETHER = (
+    "Use --split composition:.8/.1/.1 or group:COLUMN:.8/.1/.1, which keep them together (of a "
+    "cross-validation --by composition or --by group:COLUMN).",
+    "All samples have the same atoms, so a split by composition cannot keep them apart: test on "
+    "frames of another time (--split time:COLUMN:.8/.1/.1) or on other structures.",
+)
+"""What to do, and what if there is but one structure."""
 
 
 _FEW_GEOMETRIES = 0.05

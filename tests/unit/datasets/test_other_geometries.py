@@ -97,3 +97,18 @@ def test_training_says_that_the_test_part_has_other_geometries_of_what_it_learns
         assert "--split composition" in said[0]
         apart = al.train(data, model="mean", split="composition:.6/.2/.2")
         assert not [one for one in apart.record.remarks if "other geometries" in one]
+
+
+def test_of_frames_of_one_molecule_no_composition_is_advised() -> None:
+    frames = [shaken(molecule("CH3CH2OH"), 0.03, seed) for seed in range(20)]
+    data = Dataset(
+        name="own",
+        structures=StructureArrays.from_atoms(frames),
+        targets=(Target(name="y"),),
+        values=np.cos(np.arange(20.0))[:, None],
+    )
+    model = al.train(data, model="mean", split="random:.6/.2/.2")
+    (said,) = [one for one in model.record.remarks if "other geometries" in one]
+    assert "4 of 4 samples of the test part" in said
+    assert "composition:" not in said
+    assert "other structures" in said
