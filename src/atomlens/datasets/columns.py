@@ -653,11 +653,14 @@ def _tell_few_numbers(numbers: NDArray[np.float64], name: str, where: str) -> No
 
 
 def _tell_sentinels(numbers: NDArray[np.float64], name: str, where: str) -> None:
-    """Warn of numbers that many programs write where they know nothing: -999, -9999 ..."""
+    """Warn of numbers that many programs write where they know nothing: -999, 9999 ..."""
     known = numbers[np.isfinite(numbers)]
-    signs = np.isin(known, _SENTINELS)
+    signs = np.isin(np.abs(known), np.abs(_SENTINELS))
     rest = known[~signs]
-    if not signs.any() or not len(rest) or known[signs].max() > rest.min() - 5 * np.ptp(rest):
+    if not signs.any() or not len(rest):
+        return
+    low, high = rest.min() - 5 * np.ptp(rest), rest.max() + 5 * np.ptp(rest)
+    if not ((known[signs] < low) | (known[signs] > high)).all():
         return
     found = ", ".join(f"{v:g}" for v in np.unique(known[signs]))
     warn(

@@ -255,6 +255,7 @@ def _taken_apart(
             raise DatasetError(f"{path}: there is no column {given!r}; it has {_list(columns)}.")
     if structure_folder is not None and not structure_folder.is_dir():
         raise DatasetError(f"{structure_folder}: there is no such folder of structures.")
+    _refuse_alike(path, columns, structure_column)
     forms_of, used = _structures(path, columns, known, structure_column, structure_folder)
     name_header = name_column or next((known[n] for n in _NAMES if n in known), None)
     split_header = known.get("split")
@@ -274,6 +275,29 @@ def _taken_apart(
         problems=problems,
         comma_is_decimal=comma_is_decimal,
     )
+
+
+_ONE_EACH = ("file", "formula", "composition", "split", *_FOLDS)
+
+
+def _refuse_alike(
+    path: Path, columns: Mapping[str, list[Any]], structure_column: str | None
+) -> None:
+    """Refuse two columns such as ``Formula`` and ``formula`` that say different things.
+
+    Raises:
+        DatasetError: there are some.
+    """
+    seen: dict[str, str] = {}
+    for header, cells in columns.items():
+        word = header.strip().lower()
+        other = seen.setdefault(word, header)
+        named = structure_column in (header, other)
+        if other != header and word in _ONE_EACH and not named and columns[other] != cells:
+            raise DatasetError(
+                f"{path}: the columns {other!r} and {header!r} differ, and both may be meant; "
+                "rename one of them."
+            )
 
 
 def _with_others(
@@ -689,7 +713,7 @@ def _delimited(path: Path, text: str) -> _Content:
     text = text[said.end() :] if said else text
     start = _start(text)
     delimiter = said[1] if said else max(_DELIMITERS, key=text[start:].partition("\n")[0].count)
-    rows = [row for row in csv.reader(io.StringIO(text[start:]), delimiter=delimiter) if row]
+    rows = _rows(path, text[start:], delimiter, text.count("\n", 0, start))
     if not rows:
         raise DatasetError(f"{path}: this table is empty.")
     header = [name.strip() if name.startswith((" ", "\t")) else name for name in rows[0]]
@@ -706,14 +730,76 @@ def _delimited(path: Path, text: str) -> _Content:
         for place, row in enumerate(body)
         if len(row) > width and any(cell.strip() for cell in row[width:])
     }
+    if problems and all(len(row) == width + 1 for row in body):
+        raise DatasetError(
+            f"{path}: row {next(iter(problems)) + 2} has {width + 1} cells where the header has "
+            f"{width}, as all rows have; if they begin with their number or name, write a comma in "
+            "front of the header, and if numbers have decimal commas, write points."
+        )
     if 2 * len(problems) >= len(body) > 0:
         first, problem = next(iter(problems.items()))
         raise DatasetError(f"{path}: row {first + 2} {problem.removeprefix('it ')}.")
+    _tell_odd_rows(path, header, body, delimiter)
     columns = {
         name: [uncell(row[i].strip()) if i < len(row) else None for row in body]
         for i, name in enumerate(header)
     }
     return columns, delimiter == ";", problems
+
+
+_END = "the end of a table"
+
+
+def _rows(path: Path, text: str, delimiter: str, n_above: int) -> list[list[str]]:
+    """Return the cells of each line that has some.
+
+    Raises:
+        DatasetError: a quotation mark is opened and never closed.
+    """
+    reader = csv.reader(io.StringIO(f"{text}\n{_END}"), delimiter=delimiter)
+    rows, begin, line = [], 0, 0
+    for row in reader:
+        begin, line = line, reader.line_num
+        if row:
+            rows.append(row)
+    if rows[-1:] != [[_END]]:
+        raise DatasetError(
+            f"{path}: a quotation mark in line {n_above + begin + 1} is not closed, so that all "
+            "lines behind it are one cell; close it, or remove it."
+        )
+    return rows[:-1]
+
+
+def _tell_odd_rows(
+    path: Path, header: Sequence[str], body: Sequence[Sequence[str]], delimiter: str
+) -> None:
+    """Warn of rows whose cells may stand in columns that are not theirs."""
+    width = max((i for i, name in enumerate(header, start=1) if name.strip()), default=0)
+    few = [i for i, row in enumerate(body) if len(row) < width and any(map(str.strip, row))]
+    if few:
+        warn(
+            f"{path}: {len(few)} rows have fewer cells than the header (the first is row "
+            f"{few[0] + 1}); what is missing is taken to be their last cells"
+        )
+    for i, row in enumerate(body):
+        for place, cell in enumerate(row):
+            if "\n" in cell and _holds_rows(cell, place, len(header), delimiter):
+                warn(
+                    f"{path}: a cell of row {i + 1} ({short(cell)}) goes on over lines that "
+                    "look like rows of their own; is a quotation mark missing or too many?"
+                )
+                return
+
+
+def _holds_rows(cell: str, place: int, width: int, delimiter: str) -> bool:
+    """Say whether a cell of several lines holds the end of its row, whole rows, a beginning."""
+    first, *between, last = cell.split("\n")
+    if width < 2 or any(line.count(delimiter) != width - 1 for line in between):
+        return False
+    if first.count(delimiter) != width - 1 - place or last.count(delimiter) != place:
+        return False
+    cells = delimiter.join([first, *between, last]).split(delimiter)
+    return any(is_number(one.strip()) for one in cells)
 
 
 def _start(text: str) -> int:
