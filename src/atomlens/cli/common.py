@@ -139,8 +139,8 @@ def add_speed(parser: argparse.ArgumentParser, *, batches: bool = True) -> None:
         type=_workers,
         default=0,
         metavar="N",
-        help="processes that read files and SMILES beside the model (default: auto, one a core "
-        "where there is enough to read); the result does not depend on it",
+        help="processes that read files and SMILES beside the model (default: auto, which "
+        "shares the cores with it where there is enough to read); the result does not depend on it",
     )
     group.add_argument(
         "--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:1 ... (default: auto)"
