@@ -19,6 +19,7 @@ from atomlens.machine import compiler, worth_compiling
 from atomlens.nn.edges import EdgeLayout, parts_at_targets, worth_parts
 from atomlens.nn.norm import RowNorm
 from atomlens.nn.pieces import as_arrays, in_pieces, tiles_of
+from atomlens.nn.products import product
 from atomlens.nn.segment import segment_max, segment_softmax, segment_sum
 
 EDGES_OF_A_PASS = 1_024
@@ -56,7 +57,7 @@ class PairLinear(nn.Module):
     ) -> tuple[Float[Tensor, "n_nodes n_out"], Float[Tensor, "n_nodes n_out"]]:
         """Return what each atom adds as target (with the bias) and as source of an edge."""
         target, source, _ = self._weights()
-        return functional.linear(nodes, target, self.linear.bias), functional.linear(nodes, source)
+        return product(nodes, target, self.linear.bias), product(nodes, source)
 
     def of_edges(
         self,
@@ -73,7 +74,7 @@ class PairLinear(nn.Module):
 
     def of_geometry(self, edges: Float[Tensor, "n_edges n_edge"]) -> Float[Tensor, "n_edges n_out"]:
         """Return what the geometry of each edge adds."""
-        return functional.linear(edges, self._weights()[2])
+        return product(edges, self._weights()[2])
 
     def _weights(self) -> tuple[Tensor, ...]:
         return self.parts_of(self.linear.weight)
@@ -186,8 +187,8 @@ class GatedConvolution(nn.Module):
         shift = norm.bias - norm.running_mean * scale
         weight, bias = self.pair.linear.weight * scale.unsqueeze(1), self.pair.linear.bias
         of_target, of_source, of_edge = self.pair.parts_of(weight)
-        at_target = functional.linear(nodes, of_target, bias * scale + shift)
-        at_source = functional.linear(nodes, of_source)
+        at_target = product(nodes, of_target, bias * scale + shift)
+        at_source = product(nodes, of_source)
         sums, of_edge = torch.empty_like(nodes), of_edge.t().contiguous()
         heard = nodes.new_empty(0) if layout.presence is None else layout.presence.to(nodes.dtype)
         offsets, source, presence = as_arrays(layout.offsets, layout.source, heard)
@@ -195,7 +196,7 @@ class GatedConvolution(nn.Module):
         for start, stop in tiles_of(offsets, EDGES_OF_A_PASS * torch.get_num_threads()):
             first, last = int(offsets[start]), int(offsets[stop])
             own = slice(first, last)
-            edge_rows = as_arrays(torch.mm(edges[own], of_edge))
+            edge_rows = as_arrays(product(edges[own], of_edge.t()))
             begins, heard_of = offsets[start : stop + 1] - first, presence[own]
             inputs = rows[0][start:stop], rows[1], *edge_rows, source[own], begins, heard_of
             in_pieces(begins, partial(_summed, inputs, found[start:stop]))

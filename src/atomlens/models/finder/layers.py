@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from atomlens.nn.edges import EdgeLayout, parts_at_targets
 from atomlens.nn.linear import glorot_linear
+from atomlens.nn.products import product
 from atomlens.nn.segment import segment_max, segment_softmax, segment_sum
 
 Aggregate = Literal["mean", "sum", "max", "min"]
@@ -119,7 +120,7 @@ class PairNetwork(nn.Module):
         at_target: Float[Tensor, "n_nodes n_hidden"] | None = None,
     ) -> tuple[Float[Tensor, "n_nodes n_hidden"], Float[Tensor, "n_nodes n_hidden"]]:
         """Return what each atom adds to the first map as target and as source of an edge."""
-        half = functional.linear(nodes, self.first.weight[:, : self.n_node]) / 2
+        half = product(nodes, self.first.weight[:, : self.n_node]) / 2
         target = half + self.first.bias
         return target if at_target is None else target + at_target, half
 
@@ -133,7 +134,7 @@ class PairNetwork(nn.Module):
         """Return one row an edge, given what `of_nodes` says of its ends."""
         rows = target.index_select(0, layout.target) + source.index_select(0, layout.source)
         if edges is not None:
-            rows = rows + functional.linear(edges, self.first.weight[:, self.n_node :])
+            rows = rows + product(edges, self.first.weight[:, self.n_node :])
         for linear in list(self.linears)[1:]:
             rows = linear(functional.relu(rows))
         return rows
@@ -154,7 +155,7 @@ class EdgeAttribute(nn.Module):
     ) -> Float[Tensor, "n_edges 1"]:
         """Return the attribute of every edge."""
         weight = self.network.first.weight[:, self.network.n_node :]
-        half = functional.linear(nodes, weight) / 2
+        half = product(nodes, weight) / 2
         around = half.index_select(0, layout.edges.source)
         if layout.edge_copies is not None:
             around = around * layout.edge_copies.unsqueeze(1)
