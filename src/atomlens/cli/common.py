@@ -89,6 +89,32 @@ def load_model(given: str) -> "Predictor":
     return load(given)
 
 
+def refuse_models(inputs: Sequence[str], command: str) -> None:
+    """Refuse inputs that are models: commands that ask one take the rest for structures.
+
+    Raises:
+        SettingsError: one is.
+    """
+    from atomlens.predictor.box import is_model
+
+    for given in inputs:
+        if is_model(given):
+            raise SettingsError(
+                f"{given}: this is a model, where a structure is expected: `atomlens {command}` "
+                "asks one model; `atomlens screen MODEL... INPUT... --out DIR` asks several."
+            )
+
+
+def tell_first_target(model: "Predictor", target: str | None) -> None:
+    """Say which property is explained if several are there and none was named."""
+    if target is None and len(model.targets) > 1:
+        first, *others = (t.name for t in model.targets)
+        say(
+            f"{first} is explained, the first property of this model; --target names another: "
+            f"{', '.join(others)}"
+        )
+
+
 def tell_idle_speed(model: "Predictor", options: argparse.Namespace) -> None:
     """Say which options of speed change nothing worth saying, as the model is no network."""
     from atomlens.models import MODELS

@@ -1,6 +1,7 @@
 """``atomlens demo``: the whole story on real molecules, in a few minutes."""
 
 import argparse
+import shlex
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -254,7 +255,10 @@ def write_demo_page(
         explained=[e.picture() for e in explanations],
         figures={caption: path for caption, path in paths.items() if path.is_file()},
         notes=NOTES,
-        commands=[(what, command.format(model=folder / "model")) for what, command in COMMANDS],
+        commands=[
+            (what, command.format(model=shlex.quote(str(folder / "model"))))
+            for what, command in COMMANDS
+        ],
     )
 
 
@@ -278,7 +282,7 @@ def story(metrics: "dict[str, Any]", explanations: "list[Explanation]", folder: 
             format_table(explanation_rows(explanations)),
             f"Everything took {clock(metrics['seconds'])} minutes. Open {folder / 'index.html'} "
             f"in a browser.\nNext, ask the model about your own molecules:\n"
-            f"  atomlens predict {folder / 'model'} CCO\n"
-            f"  atomlens explain {folder / 'model'} CCO --out pages",
+            f"  atomlens predict {shlex.quote(str(folder / 'model'))} CCO\n"
+            f"  atomlens explain {shlex.quote(str(folder / 'model'))} CCO --out pages",
         ]
     )

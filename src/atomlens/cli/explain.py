@@ -14,6 +14,8 @@ from atomlens.cli.common import (
     add_out_folder,
     add_speed,
     load_model,
+    refuse_models,
+    tell_first_target,
     tell_idle_speed,
 )
 from atomlens.cli.guard import say
@@ -111,6 +113,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Explain every input, write its files, print a table."""
     refuse_idle(options)
+    if options.by != "environment":  # that one takes names of data sets, as qm9 is
+        refuse_models(options.inputs, "explain")
     if options.method == COUNTERFACTUAL:
         return by_counterfactuals(options)
     if options.method is not None and options.method not in EXPLAINERS:
@@ -132,6 +136,7 @@ def run(options: argparse.Namespace) -> int:
     choose_device(options.device)
     model = load_model(options.model)
     tell_idle_speed(model, options)
+    tell_first_target(model, options.target)
     folder = usable_folder(options.out)
     tell_unfinished(options.model)
     writer = ExplanationWriter(
@@ -254,6 +259,7 @@ def by_counterfactuals(options: argparse.Namespace) -> int:
     from atomlens.units import unit_text
 
     model = load_model(options.model)
+    tell_first_target(model, options.target)
     folder = usable_folder(options.out)
     reading = reading_options(options, leave_out=[folder], n_workers=options.workers)
     given = read_rows(options.inputs, inputs_reading(model, options.inputs, reading))
@@ -305,6 +311,7 @@ def by_environment(options: argparse.Namespace) -> int:
         seed=options.seed,
     )
     study, model = Environments(settings), load_model(options.model)
+    tell_first_target(model, options.target)
     folder = usable_folder(options.out)
     data = load_inputs(study, options, (model,))
     with ProgressLine("explaining", quiet=options.quiet) as progress:

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,7 @@ def run(options: argparse.Namespace) -> int:
         from atomlens.predictor.hub import pull_model
 
         place = pull_model(options.repository, options.out, revision=options.revision)
-        emit(f"The model is in {place}. Next:\n  atomlens models info {place}")
+        emit(f"The model is in {place}. Next:\n  atomlens models info {shlex.quote(str(place))}")
         return 0
     text = _list(options.format) if options.action == "list" else _info(options)
     emit(text)
@@ -322,8 +323,9 @@ def _import(options: argparse.Namespace) -> int:
             neighbors=options.neighbors or "ghost",
         )
     emit(
-        f"Imported to {options.out}. Try:\n  atomlens predict {options.out} INPUT...\n"
-        f"  atomlens explain {options.out} INPUT... --out pages"
+        f"Imported to {options.out}. Try:\n"
+        f"  atomlens predict {shlex.quote(str(options.out))} INPUT...\n"
+        f"  atomlens explain {shlex.quote(str(options.out))} INPUT... --out pages"
     )
     return 0
 

@@ -11,6 +11,7 @@ from atomlens.cli.common import (
     add_targets,
     chosen_targets,
     load_model,
+    refuse_models,
     tell_idle_speed,
 )
 from atomlens.cli.guard import say
@@ -90,6 +91,7 @@ def run(options: argparse.Namespace) -> int:
     from atomlens.reports.tables import check_table
 
     choose_device(options.device)
+    refuse_models(options.inputs, "predict")
     if options.out is not None:
         check_table(options.out)
         refuse_to_overwrite(options.out, options.inputs)

@@ -1,6 +1,7 @@
 """``atomlens train``: from a data set to a model folder."""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -329,8 +330,8 @@ def summary(model: "Predictor", out: Path) -> str:
     lines += [f"⚠ {sentence}\n" for sentence in about_skill(model)]
     lines.append(
         f"The model is in {out}. Next:\n"
-        f"  atomlens predict {out} INPUT...\n"
-        f"  atomlens explain {out} INPUT... --out pages"
+        f"  atomlens predict {shlex.quote(str(out))} INPUT...\n"
+        f"  atomlens explain {shlex.quote(str(out))} INPUT... --out pages"
     )
     return "\n".join(lines)
 

@@ -261,12 +261,14 @@ def _taken_apart(
     split_header = known.get("split")
     fold_header = next((known[f] for f in _FOLDS if f in known), None)
     forms_of = _with_others(path, forms_of, columns, used, known)
+    names = _texts(columns, name_header) or (None,) * n_rows
+    _tell_shared_names(path, name_header, names)
     special = {*used, name_header, split_header, fold_header}
     special |= {known[k] for k in (*_TEXTS, *_NAMES, *_IGNORED) if k in known}
     return Table(
         n_rows=n_rows,
         forms_of=forms_of,
-        names=_texts(columns, name_header) or (None,) * n_rows,
+        names=names,
         parts=_texts(columns, split_header),
         folds=_texts(columns, fold_header),
         columns={h: v for h, v in columns.items() if h not in special},
@@ -298,6 +300,18 @@ def _refuse_alike(
                 f"{path}: the columns {other!r} and {header!r} differ, and both may be meant; "
                 "rename one of them."
             )
+
+
+def _tell_shared_names(path: Path, header: str | None, names: Sequence[str | None]) -> None:
+    """Say that rows are called the same, so that their names do not tell them apart."""
+    often = Counter(name for name in names if name is not None)
+    shared = [name for name, n in often.items() if n > 1]
+    if shared and header is not None:
+        n = sum(often[name] for name in shared)
+        warn(
+            f"{path}: {n} rows share their name in the column {cut(header, 60)!r} with another, "
+            f"such as {cut(shared[0], 60)!r}; each stays a row of its own"
+        )
 
 
 def _with_others(

@@ -55,6 +55,11 @@ def names_model(given: str) -> bool:
     return named or ("\0" not in given and _holds_model(Path(given)))
 
 
+def is_model(given: str) -> bool:
+    """Say whether a text means a model, and no file or folder of another kind."""
+    return names_model(given) and (not os.path.exists(given) or _holds_model(Path(given)))
+
+
 def _holds_model(folder: Path) -> bool:
     return os.path.isfile(folder / SETTINGS) or os.path.isdir(folder / TRAINING)
 
