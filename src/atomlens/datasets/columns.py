@@ -118,6 +118,17 @@ class TargetColumns:
     """Why a row cannot be used, by row; part of a sentence."""
     held: NDArray[np.bool_] | None = None
     """(n_rows, n_values) see `Dataset.held`"""
+    gaps: dict[int, str] = field(default_factory=dict)
+    """Why a value counts as missing in a row whose other values are used; part of a sentence."""
+
+    def with_gaps(self) -> "TargetColumns":
+        """Return the same, but rows that have another good value are used for that."""
+        good = np.isfinite(self.values).any(axis=1)
+        return replace(
+            self,
+            problems={row: why for row, why in self.problems.items() if not good[row]},
+            gaps={row: why for row, why in self.problems.items() if good[row]},
+        )
 
 
 def parse_header(header: str) -> tuple[str, str]:

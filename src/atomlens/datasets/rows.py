@@ -61,6 +61,7 @@ def dataset_of_table(
         chosen = target_columns(columns, wanted, options, str(path))
         if grid.grid is not None or grid.grid_column is not None or grid.beyond != "hold":
             warn(f"{path}: it holds no spectra, so what is said about their grid is ignored")
+    chosen = chosen.with_gaps()
     chosen = replace(chosen, problems=chosen.problems | table.problems)
     return assemble(
         path,
@@ -117,7 +118,8 @@ def load_inside(
             f"{path}: the structures carry no values to learn. Give a table with a column 'file' "
             "and target columns, or a folder with id_prop.csv."
         )
-    chosen = target_columns(columns, wanted, with_energies(columns, wanted, options), str(path))
+    options = with_energies(columns, wanted, options)
+    chosen = target_columns(columns, wanted, options, str(path)).with_gaps()
     parts = [atoms.info.get("split") for atoms in structures]
     return assemble(
         path,
@@ -184,6 +186,7 @@ def assemble(
                 rows += [row] * len(result)
                 structures += result
     _tell(path, [str(w.message) for w in heard])
+    _tell_gaps(path, chosen, names, rows)
     watched.tell()
     if not rows:
         wanted = " and ".join(t.name for t in chosen.targets)
@@ -231,6 +234,21 @@ def _bad_rows(path: Path, chosen: TargetColumns, names: Sequence[str | None]) ->
         )
         for row, why in sorted(chosen.problems.items())
     ]
+
+
+def _tell_gaps(
+    path: Path, chosen: TargetColumns, names: Sequence[str | None], rows: Sequence[int]
+) -> None:
+    """Say which values count as missing in rows that are used for their other values."""
+    used = sorted(chosen.gaps.keys() & set(rows))
+    if used:
+        row = used[0]
+        called = f"row {row + 1}" + (f" ({names[row]})" if names[row] else "")
+        others = f" (and {len(used) - 1} more rows)" if len(used) > 1 else ""
+        warn(
+            f"{path}, {called}{others}: {chosen.gaps[row]}. It counts as missing; the other "
+            "targets of the row are used."
+        )
 
 
 def _called(row: int, name: str | None) -> str:
