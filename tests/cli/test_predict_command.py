@@ -114,14 +114,15 @@ def test_a_folder_that_is_no_model_is_one_sentence(
 
 
 @pytest.mark.filterwarnings("default")
-def test_a_remark_about_an_input_is_one_line_on_stderr(
+def test_every_remark_about_an_input_is_one_line_on_stderr(
     model_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _predict(model_folder, "CO", "--format", "json") == 0
     shown = capsys.readouterr()
     assert json.loads(shown.out)[0]["formula"] == "CH4O"
-    assert shown.err.startswith("atomlens: warning: CO: valid as SMILES and as formula")
-    assert shown.err.count("\n") == 1
+    of_the_text, of_coordinates = shown.err.splitlines()
+    assert of_the_text.startswith("atomlens: warning: CO: valid as SMILES and as formula")
+    assert of_coordinates.startswith("atomlens: warning: coordinates of 1 input were made here")
 
 
 def test_a_text_with_its_atoms_in_brackets_is_taken_for_no_formula(
