@@ -388,3 +388,8 @@ def test_an_embedding_names_its_sources(
     files = [namesakes / "x/d/a.xyz", namesakes / "z/a.xyz"]
     assert _predict(model_folder, *files, "--embedding", out) == 0
     assert np.load(out)["sources"].tolist() == [str(files[0]), str(files[1]), str(files[1])]
+
+
+def test_a_second_word_behind_target_is_no_input(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", "box:qm9", "CCO", "--target", "homo", "gap"]) == 2
+    assert "for both say --target homo --target gap" in capsys.readouterr().err

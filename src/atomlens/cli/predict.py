@@ -98,6 +98,13 @@ def run(options: argparse.Namespace) -> int:
     model = load_model(options.model)
     tell_idle_speed(model, options)
     wanted = set(chosen_targets(model, options.target))
+    others = [t.name for t in model.targets if t.name in options.inputs]
+    if options.target and others and not Path(others[0]).exists():
+        raise SettingsError(
+            f"{others[0]!r} behind --target is a target of this model, too; for both say --target "
+            f"{options.target[0]} --target {others[0]}, and for an input of that name smiles: or "
+            "formula: in front of it."
+        )
     if options.plot is not None and not any(
         t.is_spectrum for t in model.targets if t.name in wanted
     ):
