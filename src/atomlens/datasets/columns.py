@@ -123,7 +123,7 @@ class TargetColumns:
 
     def with_gaps(self) -> "TargetColumns":
         """Return the same, but rows that have another good value are used for that."""
-        good = np.isfinite(self.values).any(axis=1)
+        good: NDArray[np.bool_] = np.asarray(np.isfinite(self.values).any(axis=1))
         return replace(
             self,
             problems={row: why for row, why in self.problems.items() if not good[row]},

@@ -36,7 +36,7 @@ def in_other_geometry(
     both = np.isin(group, group[~is_asked]) & np.isin(group, group[is_asked])
     both &= ~structures.is_formula[rows]
     found = np.zeros(len(rows), dtype=np.bool_)
-    has_cell = structures.pbc[rows].all(axis=1)
+    has_cell: NDArray[np.bool_] = np.asarray(structures.pbc[rows].all(axis=1))
     has_cell[has_cell] = np.abs(np.linalg.det(structures.cells[rows[has_cell]])) > 1e-6
     of_molecules = np.flatnonzero(both & ~has_cell)
     if len(of_molecules):
@@ -50,8 +50,8 @@ def in_other_geometry(
     if len(of_crystals):
         order = of_crystals[np.argsort(group[of_crystals], kind="stable")]
         for members in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
-            ours, others = members[is_asked[members]], members[~is_asked[members]]
-            found[ours] = _near_crystals(structures, rows[others], rows[ours])
+            new, old = members[is_asked[members]], members[~is_asked[members]]
+            found[new] = _near_crystals(structures, rows[old], rows[new])
     return found[is_asked]
 
 
