@@ -133,16 +133,23 @@ def tell_electrons(atoms: "Atoms", charge: float, n_unpaired: float) -> None:
     said += [f"unpaired electrons ({n_unpaired:g})"] if n_unpaired else []
     if said:
         what = " and ".join(said)
-        add_warning(atoms, f"no model sees its {what}: only elements and places of atoms count")
+        add_warning(atoms, f"{_NOT_SEEN} {what}: only elements and places of atoms count")
 
 
+_ROUNDED = 0.01
+"""Elementary charges; so far from a whole number may charges of atoms add up by rounding."""
+_NOT_SEEN = "no model sees its"
 _CHARGES = ("charge", "total_charge", "net_charge", "formal_charge", "pubchem_total_charge")
 _MULTIPLICITIES = ("multiplicity", "spin_multiplicity")
 """As extended XYZ and fields of SDF call them, in any case of letters."""
 
 
 def _doubt_electrons(atoms: "Atoms") -> None:
-    """Note charge and multiplicity of a file that says them of a whole structure."""
+    """Note charge and multiplicity that are said of a whole structure, and odd electrons.
+
+    Of molecules the charges and moments of their atoms count as well, where they are those of
+    ase and add up to a whole number (partial charges of a neutral molecule say nothing).
+    """
 
     called = {re.sub(r"[ -]", "_", str(key).lower()): value for key, value in atoms.info.items()}
 
@@ -150,8 +157,32 @@ def _doubt_electrons(atoms: "Atoms") -> None:
         found = (called.get(name) for name in names)
         return next((float(x) for x in found if isinstance(x, Real)), usual)
 
-    charge, multiplicity = number(_CHARGES, 0.0), number(_MULTIPLICITIES, 1.0)
-    tell_electrons(atoms, charge, max(multiplicity - 1.0, 0.0))
+    charge, unpaired = number(_CHARGES, 0.0), max(number(_MULTIPLICITIES, 1.0) - 1.0, 0.0)
+    is_molecule = len(atoms) > 1 and not atoms.pbc.any() and not atoms.info.get("is_formula")
+    if not is_molecule or any(said.startswith(_NOT_SEEN) for said in warnings_of(atoms)):
+        tell_electrons(atoms, charge, unpaired)
+        return
+    charge = charge or _whole_sum(atoms, "initial_charges")
+    unpaired = unpaired or abs(_whole_sum(atoms, "initial_magmoms"))
+    n_electrons = int(atoms.numbers.sum()) - round(charge)
+    if n_electrons % 2 and not charge and not unpaired:
+        add_warning(
+            atoms,
+            f"it has an odd number of electrons ({n_electrons}), so it is a radical, an ion whose "
+            "charge is not stated, or lacks an atom; no model sees which: only elements and places "
+            "of atoms count",
+        )
+        return
+    tell_electrons(atoms, charge, max(unpaired, float(n_electrons % 2)))
+
+
+def _whole_sum(atoms: "Atoms", name: str) -> float:
+    """Return what the numbers of the atoms add up to if that is a whole number, else 0."""
+    values = atoms.arrays.get(name)
+    if values is None or values.ndim != 1 or not np.isfinite(values).all():
+        return 0.0
+    total = float(values.sum())
+    return float(round(total)) if abs(total - round(total)) < _ROUNDED else 0.0
 
 
 def drop_masses(atoms: "Atoms") -> None:
