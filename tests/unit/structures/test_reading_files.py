@@ -214,6 +214,7 @@ def test_atomic_numbers_and_odd_capitals_are_elements_in_xyz(tmp_path: Path) -> 
         assert to_atoms(tmp_path / "x.xyz").get_chemical_symbols() == ["C", "Cl", "H"]
 
 
+@pytest.mark.filterwarnings("ignore:.*an odd number of electrons")
 def test_qm9s_own_xyz_files_are_read(tmp_path: Path) -> None:
     text = (
         "2\ngdb 9\t1.0\t2.0\nO\t0.0\t0.0\t0.0\t-0.2\nH\t0.0\t9.6*^-1\t0.0\t0.2\n"
