@@ -102,3 +102,16 @@ def test_a_data_set_of_a_table_remembers_its_rows() -> None:
     assert PLAIN.predict(dataset).to_frame().index.tolist() == ["a", "c", "e", "f"]
     assert PLAIN.compare(dataset.subset([3, 1])).prediction.to_frame().index.tolist() == ["f", "c"]
     assert make_predictor().predict(gather(dataset)).index.tolist() == ["a", "c", "e", "f"]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_folds_remember_the_rows_of_a_table() -> None:
+    from atomlens.selection import cross_validate
+
+    formulas = ["NaCl", "KCl", "LiF", "KF", "NaF", "MgO", "CaO", "SrO"]
+    labels = pd.MultiIndex.from_product([["x", "y"], range(4)])
+    table = pd.DataFrame({"formula": formulas, "y": np.arange(8.0) ** 2}, index=labels)
+    found = cross_validate(table, model="ridge", target="y", n_folds=2)
+    frame = pd.concat([part.to_frame() for part in found.predictions])
+    table["named"] = frame["name"]
+    assert table["named"].str[0].tolist() == [formula[0] for formula in formulas]
