@@ -113,8 +113,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Explain every input, write its files, print a table."""
     refuse_idle(options)
-    if options.by != "environment":  # that one takes names of data sets, as qm9 is
-        refuse_models(options.inputs, "explain")
     if options.method == COUNTERFACTUAL:
         return by_counterfactuals(options)
     if options.method is not None and options.method not in EXPLAINERS:
@@ -135,6 +133,7 @@ def run(options: argparse.Namespace) -> int:
         check_map(options.chemiscope)
     choose_device(options.device)
     model = load_model(options.model)
+    refuse_models(options.inputs, "explain")
     tell_idle_speed(model, options)
     tell_first_target(model, options.target)
     folder = usable_folder(options.out)
@@ -259,6 +258,7 @@ def by_counterfactuals(options: argparse.Namespace) -> int:
     from atomlens.units import unit_text
 
     model = load_model(options.model)
+    refuse_models(options.inputs, "explain")
     tell_first_target(model, options.target)
     folder = usable_folder(options.out)
     reading = reading_options(options, leave_out=[folder], n_workers=options.workers)

@@ -91,11 +91,11 @@ def run(options: argparse.Namespace) -> int:
     from atomlens.reports.tables import check_table
 
     choose_device(options.device)
-    refuse_models(options.inputs, "predict")
     if options.out is not None:
         check_table(options.out)
         refuse_to_overwrite(options.out, options.inputs)
     model = load_model(options.model)
+    refuse_models(options.inputs, "predict")
     tell_idle_speed(model, options)
     wanted = set(chosen_targets(model, options.target))
     others = [t.name for t in model.targets if t.name in options.inputs]
