@@ -65,6 +65,7 @@ def test_on_request_and_in_crystals_the_others_stay() -> None:
     assert formula.atoms.info["is_formula"]
 
 
+@pytest.mark.filterwarnings("ignore:.*an odd number of electrons")
 def test_the_structure_before_is_left_alone() -> None:
     atoms = to_atoms("smiles:CCO")
     numbers, positions = atoms.numbers.copy(), atoms.positions.copy()
