@@ -157,7 +157,7 @@ def test_other_data_or_parts_under_the_same_names_are_noticed(tmp_path, capsys) 
     assert train(*said) == 2
     assert "the parts of the split are not the same" in capsys.readouterr().err
     Path("s.json").write_text(json.dumps(parts))
-    write(tmp_path / "t.csv", "name,smiles,y", [*rows[:-1], "n11,COC,99"])
+    write(tmp_path / "t.csv", "name,smiles,y", [*rows[:-1], "n11,COC,12"])
     assert train(*said) == 2
     assert "the data are not the same" in capsys.readouterr().err
 

@@ -674,8 +674,10 @@ def _tell_sentinels(numbers: NDArray[np.float64], name: str, where: str) -> None
     if not ((known[signs] < low) | (known[signs] > high)).all():
         return
     found = ", ".join(f"{v:g}" for v in np.unique(known[signs]))
+    n = int(signs.sum())
+    counted = f"1 value of {name!r} is" if n == 1 else f"{n} values of {name!r} are"
     warn(
-        f"{where}: {int(signs.sum())} values of {name!r} are {found}, which many programs write "
+        f"{where}: {counted} {found}, which many programs write "
         "where nothing is known; leave those cells empty if it means that."
     )
 

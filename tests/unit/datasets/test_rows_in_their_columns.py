@@ -70,7 +70,7 @@ def test_two_columns_of_one_meaning_that_differ_are_refused(
 
 @pytest.mark.parametrize("sign", ["999", "-999", "9999"])
 def test_numbers_for_nothing_far_from_all_others_are_told(tmp_path: Path, sign: str) -> None:
-    with pytest.warns(UserWarning, match=f"1 values of 'y' are {sign}, which many programs write"):
+    with pytest.warns(UserWarning, match=f"1 value of 'y' is {sign}, which many programs write"):
         load_dataset(table(tmp_path, *ROWS, f"CaO,6,{sign}"), "y")
 
 

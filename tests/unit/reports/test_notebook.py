@@ -96,7 +96,7 @@ def test_a_model_is_a_line_and_a_table_of_its_errors() -> None:
 def test_answers_print_as_a_line() -> None:
     explanation = al.load("qm9").explain("CCO", target="homo")
     assert re.match(
-        r"<Explanation: homo of CCO = .7\.\d+ ± 0\.0\d+ eV by contribution; O2 .0\.",
+        r"<Explanation: homo of CCO = .7\.\d+ ± 0\.\d+ eV by contribution; O2 .0\.",
         repr(explanation),
     )
     changes = al.counterfactual(al.load("qm9"), "smiles:CO", target="homo")
