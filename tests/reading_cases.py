@@ -557,7 +557,8 @@ def page() -> str:
             lines += [f"## {title}", "", "| in the file | comes out | in words |", "|---|---|---|"]
             for case in cases:
                 kind, words = outcome(case, Path(name))
-                lines.append(f"| {case.shows} | {kind} | {words.replace('|', '¦')} |")
+                shown = words.replace("|", "¦").replace("][", "]\\[")  # no link of Markdown
+                lines.append(f"| {case.shows} | {kind} | {shown} |")
             lines.append("")
     return "\n".join(lines)
 

@@ -43,7 +43,8 @@ def expected_of(predictor: Predictor, given: list[Any]) -> dict[str, Any]:
     }
     content: dict[str, Any] = {name: _plain(values) for name, values in answer.items()}
     content["failed"] = [bool(text) for text in prediction.errors]
-    content["warnings"] = [bool(text) for text in prediction.warnings]
+    # what readers say of a structure (its charge) is not the model's
+    content["warnings"] = [bool(doubts.of_model) for doubts in prediction.doubts]
     if predictor.models[0].attends_to_atoms:
         content["attention"] = [
             None if isinstance(found, Failure) else _plain(found.scores)

@@ -333,7 +333,7 @@ def test_two_devices_learn_what_one_learns(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_command_trains_on_two_devices(tmp_path: Path) -> None:
-    rows = [f"{'C' * n}{end},{n}" for n in range(1, 9) for end in ("O", "N", "F")]
+    rows = [f"{'C' * n}{end},{3 * n % 8}.5" for n in range(1, 9) for end in ("O", "N", "F")]
     (tmp_path / "t.csv").write_text("\n".join(["smiles,y", *rows]) + "\n")
     sizes = [f"model.{name}={value}" for name, value in SMALL["model_settings"].items()]
     options = [x for size in [*sizes, "accelerator=cpu"] for x in ("--set", size)]

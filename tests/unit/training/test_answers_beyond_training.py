@@ -12,6 +12,8 @@ from atomlens.predictor.metrics import finite_or_none
 from atomlens.predictor.record import TrainingRecord
 from atomlens.training import train
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*odd number of electrons")
+
 
 def chain(n: int) -> Atoms:
     return Atoms(f"H{n}", positions=np.arange(n)[:, None] * [0.8, 0, 0])
