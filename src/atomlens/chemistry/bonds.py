@@ -70,7 +70,8 @@ def is_metal(atomic_numbers: NDArray[np.integer]) -> NDArray[np.bool_]:
 
 def radii_of(atomic_numbers: NDArray[np.integer]) -> NDArray[np.float64]:
     """Return the covalent radius of every atom, (n_atoms,), Å."""
-    return COVALENT_RADII[atomic_numbers]
+    radii: NDArray[np.float64] = COVALENT_RADII[atomic_numbers]
+    return radii
 
 
 def near_pairs(
