@@ -12,6 +12,16 @@ from atomlens.datasets import load_dataset
 from atomlens.errors import DatasetError, StructureError
 from atomlens.structures import read
 
+pytestmark = [  # of ase's connections to data bases, from Python 3.13 on
+    pytest.mark.filterwarnings("ignore:.*unclosed database:ResourceWarning"),
+    pytest.mark.filterwarnings(
+        "ignore:.*unclosed database:pytest.PytestUnraisableExceptionWarning"
+    ),
+    pytest.mark.filterwarnings(
+        "ignore:.*sqlite3.Connection:pytest.PytestUnraisableExceptionWarning"
+    ),
+]
+
 
 def calculated(symbol: str, energy: float):
     atoms = bulk(symbol)
