@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 import atomlens as al
 from atomlens.cli.demo import buckminsterfullerene
-from atomlens.datasets.matbench import load_matbench
+from atomlens.datasets.matbench import load_matbench, tasks_of
 from atomlens.predictor.box import BOX, boxed_names
 
 MOLECULES = ("H2O", "CH4", "CH3CH2OH", "C6H6", "CH3COCH3", "C4H4O", "CH3CONH2", "C5H5N")
@@ -220,21 +220,16 @@ def table() -> None:
             print(f"| {' | '.join([*cells, *(last if not i else ('', ''))])} |")
 
 
-TASKS = {
-    "formula-formation-energy": ("mp_e_form",),
-    "formula-gap": ("mp_gap",),
-    "formula-moduli": ("log_kvrh", "log_gvrh"),
-    "formula-phonons": ("phonons",),
-    "formula-refractive-index": ("dielectric",),
-}
-
-
 def new_formulas(folder: Path) -> None:
     """Print the errors on the test parts apart for formulas that training had, and had not."""
     print("| model | target | test rows | of new formulas | all | new | known | new, in the 90 % |")
     print("|---" * 8 + "|")
-    for name, tasks in TASKS.items():
-        data, model = load_matbench(folder, tasks), al.load(f"box:{name}")
+    for name in boxed_names():
+        model = al.load(f"box:{name}")
+        tasks = tasks_of(model.record.data)
+        if not tasks:
+            continue
+        data = load_matbench(folder, tasks)
         rows = data.splits["test"]
         found, true = model.predict(data.structures.subset(rows)), data.values[rows]
         known = np.array([part in ("train", "validation") for part in found.seen])

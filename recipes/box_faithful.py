@@ -19,11 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from box import QUEUE, Entry
+from box import QUEUE, Entry, data_of
 
 from atomlens.cli.faithful import record
 from atomlens.datasets import Dataset
-from atomlens.datasets.packed import load_packed
 from atomlens.datasets.sampling import sample_rows
 from atomlens.errors import AtomlensError
 from atomlens.files import to_json, write_text
@@ -38,13 +37,12 @@ _WORDS = {PASSES: "yes", FAILS: "no", UNDECIDED: "undecided"}
 MEANINGS = {"mask": "element hidden", "graph": "taken from the graph", "rebuilt": "read again"}
 
 
-def data_of(entry: Entry, folders: list[Path]) -> Dataset:
+def data_in(entry: Entry, folders: list[Path]) -> Dataset:
     """Return the data of an entry from the first folder that has them."""
     problem: AtomlensError | None = None
     for folder in folders:
-        packed = folder / f"{entry.name}.npz"
         try:
-            return load_packed(packed) if packed.is_file() else entry.load(folder)
+            return data_of(entry, folder)
         except AtomlensError as error:
             problem = error
     raise SystemExit(f"{entry.name}: {problem}")
@@ -111,7 +109,7 @@ def main() -> None:
         if (options.names and entry.name not in options.names) or not place.is_dir():
             continue
         model = Predictor.load(place)
-        data = data_of(entry, options.data or [Path("data")])
+        data = data_in(entry, options.data or [Path("data")])
         test = data.subset(data.splits["test"])
         part = test.subset(sample_rows(len(test), options.n, 0))
         for target in model.targets:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from atomlens.chemistry.bonds import find_bonds
+from atomlens.chemistry.bonds import COVALENT_RADII, find_bonds, is_metal
 from atomlens.chemistry.hybridisation import perceive_molecule
 from atomlens.chemistry.orbits import find_orbits
 from atomlens.elements import ATOMIC_NUMBERS, SYMBOLS
@@ -182,14 +182,10 @@ _NOBLE = (2, 10, 18, 36, 54, 86, 118)
 
 
 def _near_in_size(z: int) -> dict[str, float]:
-    from ase.data import covalent_radii
-
-    from atomlens.chemistry.bonds import is_metal
-
     metal = is_metal(np.arange(len(SYMBOLS)))
     near = {}
     for i in range(1, 95):
-        difference = float(covalent_radii[i] / covalent_radii[z]) - 1
+        difference = float(COVALENT_RADII[i] / COVALENT_RADII[z]) - 1
         limit = CLOSE_ANIONS if _group(i) == _group(z) else CLOSE * (metal[i] == metal[z])
         if abs(difference) < limit and (i in _NOBLE) == (z in _NOBLE):
             near[SYMBOLS[i]] = difference

@@ -8,6 +8,7 @@ coordinates alone, which do not say which bonds are double, it is elements and b
 import numpy as np
 
 from atomlens.chemistry.bonds import find_bonds
+from atomlens.chemistry.hybridisation import perceive_molecule
 from atomlens.structures.arrays import Structure
 from atomlens.structures.molecules import parse_smiles
 
@@ -45,13 +46,8 @@ def scaffold_of_structure(structure: Structure) -> str:
         bonded[ends] = False
         bonded[:, ends] = False
     kept = np.flatnonzero(bonded.any(axis=1))
-    molecule = Chem.RWMol()
-    for number in structure.atomic_numbers[kept].tolist():
-        atom = Chem.Atom(int(number))
-        atom.SetNoImplicit(True)
-        molecule.AddAtom(atom)
-    for one, other in np.argwhere(np.triu(bonded[np.ix_(kept, kept)])).tolist():
-        molecule.AddBond(one, other, Chem.BondType.SINGLE)
+    bonds = np.argwhere(bonded[np.ix_(kept, kept)])
+    molecule = perceive_molecule(structure.atomic_numbers[kept], bonds, orders=False)
     with rdBase.BlockLogs():
         molecule.UpdatePropertyCache(strict=False)
         found: str = Chem.MolToSmiles(molecule)
