@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.tables import is_frame
+from atomlens.datasets.frames import is_frame
 from atomlens.errors import DatasetError, StructureError, missing_package
 from atomlens.predictor.inputs import gather
 from atomlens.structures.arrays import StructureArrays

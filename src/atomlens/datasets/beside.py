@@ -1,7 +1,6 @@
 """The columns of a table beside structures and targets: what its rows may be divided by."""
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -12,21 +11,6 @@ from numpy.typing import NDArray
 
 _LONGEST = 1000
 """Letters of a cell; a longer one is a structure or a report and no group."""
-_SAME_SMILES = frozenset(
-    f"{first}{second}"
-    for kind in (
-        "canonical",
-        "canon",
-        "isomeric",
-        "iso",
-        "rdkit",
-        "standardized",
-        "standard",
-        "std",
-    )
-    for first, second in ((kind, "smiles"), ("smiles", kind))
-) | {"smiles", "smi", "smile"}
-"""Headers of columns with the SMILES of a row's molecule, their letters alone"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,11 +52,6 @@ class OtherColumns(Mapping[str, list[Any]]):
     def to_plain(self) -> dict[str, list[Any]]:
         """Return the cells as JSON can hold them; what is no number is None, a date is its text."""
         return {header: [_plain(cell) for cell in self[header]] for header in self}
-
-
-def is_of_smiles(header: str) -> bool:
-    """Say whether a column is headed as one of SMILES: canonical_smiles, SMILES_std."""
-    return re.sub("[^a-z]", "", header.lower()) in _SAME_SMILES
 
 
 def _is_single(cell: Any) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 
 from atomlens.datasets.base import Dataset, Sample
 from atomlens.datasets.columns import parse_header
-from atomlens.datasets.tables import columns_of_frame
+from atomlens.datasets.frames import columns_of_frame
 from atomlens.errors import DatasetError
 from atomlens.printing import cut, kind_of_object, shown
 from atomlens.structures.arrays import MADE_GEOMETRY, Structure, StructureArrays

@@ -13,6 +13,7 @@ from atomlens.datasets import DATASETS
 from atomlens.datasets.base import Dataset, Sample
 from atomlens.datasets.columns import Kind, TargetOptions, parse_header
 from atomlens.datasets.folders import load_id_prop
+from atomlens.datasets.frames import index_of_rows, is_frame
 from atomlens.datasets.grids import Beyond, GridOptions
 from atomlens.datasets.in_memory import Held, dataset_of_samples, held_in, held_in_frame
 from atomlens.datasets.packed import load_packed
@@ -21,7 +22,8 @@ from atomlens.datasets.rows import dataset_of_table, load_inside, with_energies
 from atomlens.datasets.sampling import keep_rows, sample_rows, strict_dataset, usable
 from atomlens.datasets.sources import attribution
 from atomlens.datasets.sources.optical_nk import is_optical, optical_dataset
-from atomlens.datasets.tables import frame_table, index_of_rows, is_frame, is_table, read_table
+from atomlens.datasets.table_files import is_table
+from atomlens.datasets.tables import frame_table, read_table
 from atomlens.errors import DatasetError, MissingTargetError, SettingsError, unknown_name, warn
 from atomlens.printing import NO_STDIN, is_stdin
 from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice

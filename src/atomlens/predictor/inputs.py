@@ -12,15 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
+from atomlens.datasets.frames import index_of_rows, is_frame
 from atomlens.datasets.packed import load_packed
-from atomlens.datasets.tables import (
-    Table,
-    frame_table,
-    index_of_rows,
-    is_frame,
-    is_table,
-    read_table,
-)
+from atomlens.datasets.table_files import is_table
+from atomlens.datasets.tables import Table, frame_table, read_table
 from atomlens.elements import SYMBOLS
 from atomlens.errors import AtomlensError, DatasetError, Failure, GraphError, SettingsError, warn
 from atomlens.graphs import GraphStore

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from atomlens.datasets.packed import load_packed
-from atomlens.datasets.tables import headers_of, is_table, read_table
+from atomlens.datasets.table_files import headers_of, is_table
+from atomlens.datasets.tables import read_table
 from atomlens.errors import AtomlensError, DatasetError, Failure
 from atomlens.predictor.inputs import has_rows, is_packed, plain_columns
 from atomlens.structures.arrays import Structure, StructureArrays

@@ -14,7 +14,8 @@ from atomlens.boundary import net, read_text
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.columns import is_missing, parse_header
 from atomlens.datasets.splits import reduced_formulas
-from atomlens.datasets.tables import is_table, read_table
+from atomlens.datasets.table_files import is_table
+from atomlens.datasets.tables import read_table
 from atomlens.elements import SYMBOLS
 from atomlens.errors import DatasetError, Failure, StructureError, StudyError, warn
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
-from atomlens.datasets.tables import headers_of, is_table
+from atomlens.datasets.table_files import headers_of, is_table
 from atomlens.errors import AtomlensError, DatasetError, Failure
 from atomlens.predictor.inputs import read_inputs
 from atomlens.printing import clean_name, cut, file_stem, one_line

@@ -10,7 +10,7 @@ import pytest
 from ase import Atoms
 
 from atomlens.datasets import load_dataset
-from atomlens.datasets.tables import headers_of
+from atomlens.datasets.table_files import headers_of
 from atomlens.errors import DatasetError, Failure
 from atomlens.predictor.inputs import read_inputs
 from atomlens.structures import to_atoms

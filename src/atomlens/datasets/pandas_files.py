@@ -1,0 +1,166 @@
+"""Parquet and Excel: files of tables that pandas reads."""
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from atomlens.boundary import regular_size
+from atomlens.datasets.frames import columns_of_frame
+from atomlens.datasets.headers import HOLDERS, TEXTS
+from atomlens.errors import DatasetError, missing_package, unknown_name, warn
+from atomlens.printing import cut, reason
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PACKAGES = {".parquet": ("pyarrow", "Parquet"), ".xlsx": ("openpyxl", "Excel")}
+"""By the ending of a file: what pandas needs to read it, and what it is."""
+_LARGEST_BOOK = 20_000_000
+"""Bytes of an Excel file in which empty cells are looked into."""
+
+
+def read_with_pandas(
+    path: Path, suffix: str, structure_column: str | None, sheet: str | None
+) -> dict[str, list[Any]]:
+    """Return the columns of a Parquet file, or of one sheet of an Excel file, by header.
+
+    Args:
+        path: The file.
+        suffix: One of ``PACKAGES``; behind it the name may go on, as for what is compressed.
+        structure_column: The header of the column with the structures, if somebody says so.
+        sheet: Which; otherwise the first, or the only one with structures.
+
+    Raises:
+        DatasetError: the file is damaged or has no such sheet, or a package is missing.
+    """
+    package, what = PACKAGES[suffix]
+    missing = missing_package(f"{path}: reading {what}", package, "tables")
+    if find_spec(package) is None:
+        raise missing
+    if regular_size(path) == 0:
+        raise DatasetError(f"{path}: the file is empty; get a complete copy.")
+    remarks: list[str] = []
+    try:
+        if suffix == ".parquet":
+            frame = _parquet(path)
+        else:
+            frame, remarks = _excel(path, structure_column, sheet)
+    except ImportError:
+        raise missing from None
+    except DatasetError:
+        raise
+    except Exception as problem:  # the packages below raise whatever they like
+        said = reason(problem)
+        raise DatasetError(f"{path}: this is not a readable {what} file ({said}).") from problem
+    for remark in remarks:
+        warn(f"{path}: {remark}")
+    return columns_of_frame(frame)
+
+
+def _parquet(path: Path) -> "pd.DataFrame":
+    import pandas
+
+    frame = pandas.read_parquet(path)
+    return frame.reset_index() if any(n is not None for n in frame.index.names) else frame
+
+
+def _excel(
+    path: Path, structure_column: str | None, sheet: str | None
+) -> "tuple[pd.DataFrame, list[str]]":
+    """Return a sheet of an Excel file, and what is to be said of it."""
+    import pandas
+
+    with pandas.ExcelFile(path) as book:
+        sheets = [str(name) for name in book.sheet_names]
+        heads = {}
+        if len(sheets) > 1 and sheet is None:
+            heads = pandas.read_excel(book, sheet_name=None, nrows=0)
+        place, said = _sheet(path, sheets, list(heads.values()), structure_column, sheet)
+        # NaN is a formula, NA a class
+        frame = pandas.read_excel(book, sheet_name=place, keep_default_na=False, na_values=[""])
+    remarks = [said] if said else []
+    if frame.isna().to_numpy().any():
+        remarks += _fill_merged(path, sheets[place], frame)
+    return frame, remarks
+
+
+def _fill_merged(path: Path, sheet_name: str, frame: "pd.DataFrame") -> list[str]:
+    """Fill cells that are merged with the one above them; return what is to be said of a sheet.
+
+    Those are filled columns, and formulas that no program has calculated.
+    """
+    if path.stat().st_size > _LARGEST_BOOK:
+        return []
+    from openpyxl import load_workbook
+    from openpyxl.utils import get_column_letter
+
+    sheet = load_workbook(path)[sheet_name]
+    filled: dict[str, int] = {}
+    for merged in sheet.merged_cells.ranges:
+        first, last, column = merged.min_row - 2, merged.max_row - 2, merged.min_col - 1
+        if not 0 <= first < last < len(frame) or merged.max_col != merged.min_col:
+            continue
+        frame.isetitem(column, frame.iloc[:, column].astype(object))
+        frame.iloc[first + 1 : last + 1, column] = frame.iloc[first, column]
+        header = str(frame.columns[column])
+        filled[header] = filled.get(header, 0) + last - first
+    remarks = [
+        f"{n} cells of the column {cut(header, 60)!r} are merged with one above them, whose value "
+        "they were given"
+        for header, n in filled.items()
+    ]
+    bare = [
+        f"{get_column_letter(cell.column)}{cell.row}"
+        for row in sheet.iter_rows(min_row=2, max_row=len(frame) + 1, max_col=len(frame.columns))
+        for cell in row
+        if cell.data_type == "f" and frame.isna().iat[cell.row - 2, cell.column - 1]
+    ]
+    if bare:
+        remarks.append(
+            f"{len(bare)} cells hold a formula and no result (the first is {bare[0]}): no program "
+            "has calculated this file since it was written; open it in Excel or LibreOffice, save "
+            "it, and read it again"
+        )
+    return remarks
+
+
+def _sheet(
+    path: Path,
+    sheets: Sequence[str],
+    heads: "Sequence[pd.DataFrame]",
+    structure_column: str | None,
+    sheet: str | None,
+) -> tuple[int, str]:
+    """Return the place of the sheet to read, and what is to be said of it.
+
+    Raises:
+        DatasetError: there is no such sheet, or only others than the first have structures.
+    """
+    if sheet is not None:
+        if sheet not in sheets:
+            raise DatasetError(f"{path}: {unknown_name('sheet', sheet, sheets)}")
+        return sheets.index(sheet), ""
+    if not heads:
+        return 0, ""
+    lowered = [[str(name).strip().lower() for name in head.columns] for head in heads]
+    wanted = {*TEXTS, *HOLDERS, "species"}
+    if structure_column is not None:
+        wanted = {structure_column.strip().lower()}
+    fitting = [i for i, names in enumerate(lowered) if wanted.intersection(names)]
+    others = cut(", ".join(sheets[1:]), 200)
+    if 0 in fitting:
+        return 0, f"its first sheet {cut(sheets[0], 60)} was read, and not {others}"
+    if len(fitting) == 1:
+        others = cut(", ".join(s for s in sheets if s != sheets[fitting[0]]), 200)
+        return fitting[0], (
+            f"its sheet {cut(sheets[fitting[0]], 60)} was read, the only one with a column "
+            f"of structures, and not {others}"
+        )
+    among = [sheets[i] for i in fitting] or sheets
+    column = "file, smiles, formula or composition"
+    column = column if structure_column is None else repr(cut(structure_column, 60))
+    raise DatasetError(
+        f"{path}: its first sheet {cut(sheets[0], 60)!r} has no column {column}; say which sheet "
+        f"is meant with --sheet (in Python sheet=): {cut(', '.join(among), 200)}."
+    )

@@ -1,0 +1,292 @@
+"""How the structure of a row of a table is read: a cell says or holds it, or several do.
+
+The structure of a row is, in this order of preference, in a column ``file`` (relative to the
+table), ``smiles``, ``formula`` or ``composition``; in JSONL also ``structure`` (pymatgen or
+ase), or ``species`` with ``coords`` or with ``frac_coords`` and ``lattice``.
+"""
+
+import ast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from os.path import isdir, isfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from atomlens.boundary import net
+from atomlens.datasets.columns import is_missing
+from atomlens.datasets.headers import HOLDERS, SITES, TEXTS, listed
+from atomlens.errors import DatasetError, StructureError, warn
+from atomlens.printing import cut, is_number, reason
+from atomlens.structures.arrays import chemical_formula
+from atomlens.structures.disorder import DisorderChoice
+from atomlens.structures.objects import is_object
+from atomlens.structures.records import add_warning, short
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from atomlens.structures.workers import Outcome
+
+_FORMULAS = "formulas under another name"
+
+
+def _no_file(row: int) -> None:
+    """Return the file of a row that holds its structure itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowReader:
+    """Reads the structure of a row, or its forms, in this process or, as a task, in another."""
+
+    function: "Callable[..., list[Atoms]]"
+    """Of a module; its last argument says which forms are wanted."""
+    arguments: Callable[[int], tuple[Any, ...]]
+    """What it is called with for a row."""
+    file_of: Callable[[int], Path | None] = _no_file
+    """Returns the file that holds the structure of a row; None if the row itself does."""
+    is_text: bool = False
+    """The rows are SMILES or the like, of which each takes long."""
+
+    def __call__(self, row: int, forms: DisorderChoice) -> "list[Atoms]":
+        """Return the structure of a row, or its forms; raises StructureError."""
+        return self.function(*self.arguments(row), forms)
+
+    def read(
+        self, rows: Sequence[int], forms: DisorderChoice, n_workers: int = 0
+    ) -> "Iterator[Outcome]":
+        """Yield what came of some rows, in order.
+
+        Args:
+            rows: Which.
+            forms: What is wanted of a disordered crystal or a SMILES.
+            n_workers: Processes; 0: one a core, where that is worth it.
+        """
+        from atomlens.structures.workers import chosen_workers, outcomes
+
+        seconds = len(rows) * (0.01 if self.is_text else 0.0015)
+        tasks = ((self.function, (*self.arguments(row), forms)) for row in rows)
+        return outcomes(tasks, chosen_workers(n_workers, seconds * forms.conformers))
+
+
+def structure_reader(
+    path: Path,
+    columns: Mapping[str, list[Any]],
+    known: Mapping[str, str],
+    given: str | None,
+    folder: Path | None,
+) -> tuple[RowReader, tuple[str, ...]]:
+    """Return how to read the structure of a row, and the headers that takes.
+
+    Args:
+        path: The table, for messages; files that it names are beside it.
+        columns: Cells by header.
+        known: Headers by their words in small letters.
+        given: The header of the column with the structures, if somebody says so.
+        folder: Where the files are that the cells name, if not beside the table.
+
+    Raises:
+        DatasetError: there is no column with structures, or several may be meant.
+    """
+    if given is None and "file" not in known:
+        held = [known[k] for k in HOLDERS if k in known and hold_structures(columns[known[k]])]
+        sites = [known[k] for k in SITES if k in known]
+        if "species" in known and len(sites) > 1:
+            listing = any(isinstance(cell, list) for cell in columns[known["species"]])
+            held = sites if listing else held
+        if held:
+            if folder is not None:
+                raise DatasetError(
+                    f"{path}: structure_folder {folder} is about tables that name files, and the "
+                    f"column {cut(held[0], 60)!r} of this one holds the structures; leave it out."
+                )
+            lowered = {h.strip().lower(): columns[h] for h in held}
+            reader = RowReader(_from_record, lambda row: ({k: v[row] for k, v in lowered.items()},))
+            return reader, tuple(held)
+        if not any(t in known for t in TEXTS):
+            given = _only_objects(path, columns)
+    header = given or next((known[t] for t in TEXTS if t in known), None)
+    if header is None:
+        there = f"{path}: there is no column with structures; it has {listed(columns)}. "
+        if any(is_number(header) for header in columns):
+            raise DatasetError(
+                f"{there}If these are the first values, write a line of names above them, such as "
+                "smiles,value."
+            )
+        if any(header.startswith("Unnamed: ") for header in columns):
+            raise DatasetError(
+                f"{there}The first row of the sheet is taken for the names of the columns, and "
+                "some of its cells are empty; remove what stands above the names."
+            )
+        raise DatasetError(f"{there}Name one of them file, smiles, formula or composition.")
+    cells, beside = columns[header], folder or path.parent
+    word = "file" if folder is not None else header.strip().lower()
+    if word not in TEXTS:
+        word = _FORMULAS if _are_formulas(path, header, cells, beside) else word
+    reader = RowReader(
+        _from_cell,
+        lambda row: (cells[row], header, word, beside),
+        lambda row: _file_of_cell(cells[row], word, beside),
+        is_text=word not in ("file", "formula", "composition"),
+    )
+    return reader, (header,)
+
+
+def _only_objects(path: Path, columns: Mapping[str, Sequence[Any]]) -> str | None:
+    """Return the column that holds objects of ase, pymatgen or rdkit; None if none does.
+
+    Raises:
+        DatasetError: several do.
+    """
+    found = [header for header, cells in columns.items() if any(map(is_object, cells))]
+    if len(found) > 1:
+        raise DatasetError(
+            f"{path}: the columns {' and '.join(cut(h, 60) for h in found[:3])} hold structures; "
+            "say which is meant with structure_column."
+        )
+    return found[0] if found else None
+
+
+def _are_formulas(path: Path, header: str, cells: Sequence[Any], folder: Path) -> bool:
+    """Say whether a column holds formulas, some of which are SMILES as well; that is said.
+
+    Names of files, whose ending may be missing, are none.
+    """
+    from atomlens.structures.text import both_among_formulas
+
+    texts = (cell.strip() for cell in cells if isinstance(cell, str))
+    both = both_among_formulas(text for text in texts if not isfile(_file_called(folder, text)))
+    if both is None:
+        return False
+    warn(
+        f"{path}: the column {cut(header, 60)!r} holds formulas, so what is a SMILES as well "
+        f"({short(both)}) is taken for a formula; call the column smiles if it holds molecules"
+    )
+    return True
+
+
+def _from_cell(
+    cell: Any, header: str, word: str, folder: Path, choice: DisorderChoice
+) -> "list[Atoms]":
+    """Return what the cell of a column stands for; ``word`` says how to take a text."""
+    from atomlens.structures.reading import to_forms
+    from atomlens.structures.text import is_smiles_of_formula_letters
+
+    if _is_structure(cell):
+        return _from_record({"structure": cell}, choice)
+    text = str(cell).strip()
+    sodium = text == "Na" and word in ("formula", "composition")
+    if text == "NaN" and isinstance(cell, str) and word in ("formula", "composition"):
+        raise StructureError(
+            f"'NaN' in the column {header!r} may be a missing value or sodium with nitrogen; write "
+            "Na1N1, or leave the cell empty"
+        )
+    if is_missing(cell) and not sodium:
+        raise StructureError(f"the column {header!r} is empty; fill it")
+    if word == "file":
+        file = _file_called(folder, text)
+        if isdir(file):
+            raise StructureError(f"{file}: this is a folder; name the file of one structure")
+        return to_forms(file, choice)
+    if word in TEXTS:
+        found = to_forms(f"{'smiles' if word == 'smiles' else 'formula'}:{text}", choice)
+        if word != "smiles" and is_smiles_of_formula_letters(text):
+            said = (
+                f"{short(text)} in the column {cut(header, 60)} reads like a SMILES, and was taken "
+                f"as the formula {chemical_formula(found[0].numbers)}; call the column smiles if "
+                "it is one"
+            )
+            add_warning(found[0], said)
+            warn(said)
+        return found
+    beside = _file_called(folder, text)
+    if word == _FORMULAS:
+        choice = replace(choice, formulas_first=True)
+    return to_forms(beside if isfile(beside) else text, choice)
+
+
+def _file_called(folder: Path, text: str) -> Path:
+    """Return the path that a cell means: as Windows writes it, or without its ``.cif``.
+
+    Tables made on Windows have backslashes; tables of MOFs leave the ending out.
+    """
+    asked = folder / text
+    for name in dict.fromkeys((text, text.replace("\\", "/"))):
+        for ending in ("", ".cif"):
+            path = folder / f"{name}{ending}"
+            if isfile(path):
+                return path
+    return asked
+
+
+def _file_of_cell(cell: Any, word: str, folder: Path) -> Path | None:
+    """Return the file that the cell of a column names; None if it is a structure itself."""
+    if _is_structure(cell) or (word in TEXTS and word != "file"):
+        return None
+    path = _file_called(folder, str(cell).strip())
+    return path if isfile(path) else None
+
+
+def _is_structure(cell: Any) -> bool:
+    """Say whether a cell holds a structure itself: a dictionary, or JSON or CIF as text."""
+    if isinstance(cell, str):
+        begin = cell[:200].lstrip()
+        return begin.startswith(("{", "data_")) or "_cell_length_a" in cell
+    return isinstance(cell, dict) or is_object(cell)
+
+
+def hold_structures(cells: Sequence[Any]) -> bool:
+    """Say whether a cell of a column holds a structure itself, and does not stand for one."""
+    return any(_is_structure(cell) for cell in cells)
+
+
+def _from_record(record: Mapping[str, Any], choice: DisorderChoice) -> "list[Atoms]":
+    """Return a structure that stands in the row itself."""
+    if isinstance(record.get("species"), list):
+        return [_from_sites(record)]
+    from atomlens.structures.databases import read_value
+
+    held = next((value for value in record.values() if _is_structure(value)), None)
+    if held is None:
+        raise StructureError("there is no structure in this row; add one")
+    if is_object(held):
+        from atomlens.structures.reading import to_forms
+
+        return to_forms(held, choice)
+    entries = read_value({"structure": _literal(held)}, choice)
+    found = [entry.atoms for entry in entries if entry.atoms is not None]
+    if len(found) < len(entries):
+        raise StructureError(next(entry.problem for entry in entries if entry.atoms is None))
+    return found
+
+
+def _literal(cell: Any) -> Any:
+    """Return a dictionary that was written as Python writes it, as pandas does into a CSV."""
+    if isinstance(cell, str) and cell.lstrip().startswith("{'"):
+        with net(StructureError, "the cell with the structure", "write it as JSON"):
+            return ast.literal_eval(cell.strip())
+    return cell
+
+
+def _from_sites(record: Mapping[str, Any]) -> "Atoms":
+    from ase import Atoms
+
+    from atomlens.structures import to_atoms
+
+    lattice, fractional = record.get("lattice"), record.get("frac_coords")
+    try:
+        if fractional is not None:
+            atoms = Atoms(
+                record["species"],
+                scaled_positions=fractional,
+                cell=lattice,
+                pbc=lattice is not None,
+            )
+        else:
+            cell = {} if lattice is None else {"cell": lattice, "pbc": True}
+            atoms = Atoms(record["species"], positions=record["coords"], **cell)
+    except Exception as problem:  # ase checks some things with assertions, others not at all
+        raise StructureError(
+            "species, coordinates and lattice do not fit together "
+            f"({reason(problem)}); correct the row"
+        ) from problem
+    return to_atoms(atoms)
