@@ -1,8 +1,8 @@
 """Bonds from positions alone: pairs nearer than a multiple of the sum of their covalent radii.
 
-Radii: Cordero et al., Dalton Trans. 2008, 2832. Which multiple is right depends on the question,
-and every question says it: 1.15 for molecules, 1.2 for frameworks, whose drawn C-H bonds can be
-long, and 1.25 for metals, whose bonds are longer for their radii and are kept apart.
+Which multiple is right depends on the question, and every question says it: 1.15 for molecules,
+1.2 for frameworks, whose drawn C-H bonds can be long, and 1.25 for metals, whose bonds are longer
+for their radii and are kept apart.
 """
 
 from typing import NamedTuple
@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.elements import NONMETALS, SYMBOLS
+from atomlens.elements import NONMETALS
+from atomlens.elements.radii import COVALENT_RADII
 from atomlens.structures.arrays import Structure
 
 MOLECULE_REACH = 1.15
@@ -22,21 +23,6 @@ METAL_REACH = 1.25
 """Longest bond of a metal, in sums of covalent radii: the long bonds of copper are found."""
 _LARGEST_FOR_MATRIX = 500
 """Atoms; larger molecules are searched cell by cell."""
-
-
-_RADII = (
-    "0.20 0.31 0.28 1.28 0.96 0.84 0.76 0.71 0.66 0.57 0.58 1.66 1.41 1.21 1.11 1.07 1.05 1.02 "
-    "1.06 2.03 1.76 1.70 1.60 1.53 1.39 1.39 1.32 1.26 1.24 1.32 1.22 1.22 1.20 1.19 1.20 1.20 "
-    "1.16 2.20 1.95 1.90 1.75 1.64 1.54 1.47 1.46 1.42 1.39 1.45 1.44 1.42 1.39 1.39 1.38 1.39 "
-    "1.40 2.44 2.15 2.07 2.04 2.03 2.01 1.99 1.98 1.98 1.96 1.94 1.92 1.92 1.89 1.90 1.87 1.87 "
-    "1.75 1.70 1.62 1.51 1.44 1.41 1.36 1.36 1.32 1.45 1.46 1.48 1.40 1.50 1.50 2.60 2.21 2.15 "
-    "2.06 2.00 1.96 1.90 1.87 1.80 1.69"
-)
-_UNKNOWN_RADIUS = 2.0
-"""Å, of the elements beyond curium."""
-COVALENT_RADII: NDArray[np.float64] = np.full(len(SYMBOLS), _UNKNOWN_RADIUS)
-"""Å, by atomic number, those of Cordero et al. (of Mn, Fe and Co the low-spin ones)."""
-COVALENT_RADII[: len(_RADII.split())] = [float(text) for text in _RADII.split()]
 
 
 class Bonds(NamedTuple):
@@ -68,12 +54,6 @@ def is_metal(atomic_numbers: NDArray[np.integer]) -> NDArray[np.bool_]:
     return ~np.isin(atomic_numbers, list(NONMETALS))
 
 
-def radii_of(atomic_numbers: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Return the covalent radius of every atom, (n_atoms,), Å."""
-    radii: NDArray[np.float64] = COVALENT_RADII[atomic_numbers]
-    return radii
-
-
 def near_pairs(
     positions: NDArray[np.float64],
     cell: NDArray[np.float64],
@@ -97,7 +77,7 @@ def bond_matrix(
     atomic_numbers: NDArray[np.integer], positions: NDArray[np.float64], reach: float
 ) -> NDArray[np.bool_]:
     """Tell which atoms of a molecule are bonded, (n_atoms, n_atoms), by their distance."""
-    radii = reach * radii_of(atomic_numbers)
+    radii = reach * COVALENT_RADII[atomic_numbers]
     apart = np.linalg.norm(positions[:, None] - positions, axis=2)
     near: NDArray[np.bool_] = apart < radii[:, None] + radii
     np.fill_diagonal(near, False)
@@ -108,7 +88,7 @@ def find_bonds(structure: Structure) -> NDArray[np.int64]:
     """Return bonded atoms, (n, 2); every bond twice, a bond to each periodic image."""
     numbers = structure.atomic_numbers
     if structure.pbc.any() or len(numbers) > _LARGEST_FOR_MATRIX:
-        radii = MOLECULE_REACH * radii_of(numbers)
+        radii = MOLECULE_REACH * COVALENT_RADII[numbers]
         pairs = near_pairs(structure.positions, structure.cell, structure.pbc, radii)
         return np.stack([pairs.first, pairs.second], axis=1).astype(np.int64)
     return np.argwhere(bond_matrix(numbers, structure.positions, MOLECULE_REACH))
@@ -120,7 +100,7 @@ def find_framework_bonds(structure: Structure) -> Bonds:
     Metals are not bonded to each other here: no class asks for it.
     """
     numbers = structure.atomic_numbers
-    radii, metal = radii_of(numbers), is_metal(numbers)
+    radii, metal = COVALENT_RADII[numbers], is_metal(numbers)
     pairs = near_pairs(structure.positions, structure.cell, structure.pbc, METAL_REACH * radii)
     first, second = pairs.first, pairs.second
     reach = np.where(metal[first] | metal[second], METAL_REACH, REACH)

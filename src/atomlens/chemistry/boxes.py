@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.chemistry.bonds import REACH, near_pairs, radii_of
+from atomlens.chemistry.bonds import REACH, near_pairs
+from atomlens.elements.radii import COVALENT_RADII
 from atomlens.structures.arrays import Structure
 from atomlens.structures.checks import contact_radii
 
@@ -102,7 +103,7 @@ def bonded_radii(numbers: NDArray[np.integer], reach: float) -> NDArray[np.float
         reach: Å; see `without_box`.
     """
     found: NDArray[np.float64] = np.minimum(
-        REACH * radii_of(numbers), touching_radii(numbers, reach)
+        REACH * COVALENT_RADII[numbers], touching_radii(numbers, reach)
     )
     return found
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from atomlens.chemistry.bonds import COVALENT_RADII, find_bonds, is_metal
+from atomlens.chemistry.bonds import find_bonds, is_metal
 from atomlens.chemistry.hybridisation import perceive_molecule
 from atomlens.chemistry.orbits import find_orbits
 from atomlens.elements import ATOMIC_NUMBERS, SYMBOLS
+from atomlens.elements.radii import COVALENT_RADII
 from atomlens.errors import StructureError
 from atomlens.structures.arrays import Structure, structure_of
 from atomlens.structures.bonding import molecule_of

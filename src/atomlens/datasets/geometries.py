@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.chemistry.bonds import radii_of
+from atomlens.elements.radii import COVALENT_RADII
 from atomlens.neighbors.bonded import bond_numbers
 from atomlens.structures.arrays import StructureArrays
 
@@ -40,7 +40,7 @@ def in_other_geometry(
     has_cell[has_cell] = np.abs(np.linalg.det(structures.cells[rows[has_cell]])) > 1e-6
     of_molecules = np.flatnonzero(both & ~has_cell)
     if len(of_molecules):
-        radii = _REACH * radii_of(structures.atomic_numbers)
+        radii = _REACH * COVALENT_RADII[structures.atomic_numbers]
         bonds = bond_numbers(structures, rows[of_molecules], radii)
         _, same = np.unique(bonds, return_inverse=True)
         keys = group[of_molecules] * np.int64(len(rows)) + same

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from atomlens.elements import SYMBOLS
+from atomlens.elements.radii import COVALENT_RADII
 from atomlens.graphs import GraphStore
 from atomlens.structures.arrays import StructureArrays
 from atomlens.structures.checks import atom_label
@@ -292,8 +293,6 @@ def _stored(values: Values, kind: type) -> Values:
 
 def _measured(structures: StructureArrays, store: GraphStore) -> _Measured:
     """Measure structures, whose graphs stand in the same order."""
-    from ase.data import covalent_radii
-
     numbers = structures.atomic_numbers.astype(np.int64)
     first_atoms = store.node_offsets[:-1].cpu().numpy().astype(np.int64)
     shift = np.repeat(first_atoms, store.edge_counts.cpu().numpy())
@@ -312,7 +311,7 @@ def _measured(structures: StructureArrays, store: GraphStore) -> _Measured:
     return _Measured(
         owners=np.repeat(np.arange(len(structures), dtype=np.int64), structures.n_atoms),
         pairs=numbers * _MOST + others,
-        nearest=np.log(apart / (covalent_radii[numbers] + covalent_radii[others])),
+        nearest=np.log(apart / (COVALENT_RADII[numbers] + COVALENT_RADII[others])),
         distances=apart,
         counts=structures.element_counts(_MOST),
         volumes=volumes,

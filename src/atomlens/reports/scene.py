@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.chemistry.bonds import MOLECULE_REACH, is_metal, near_pairs, radii_of
+from atomlens.chemistry.bonds import MOLECULE_REACH, is_metal, near_pairs
+from atomlens.elements.radii import COVALENT_RADII
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -77,9 +78,7 @@ def periodicity(atoms: "Atoms") -> str:
 
 def drawn_radius(atomic_number: int) -> float:
     """Return the radius of the sphere drawn for an element, in Å: larger for larger atoms."""
-    from ase.data import covalent_radii
-
-    return 0.18 + 0.36 * float(covalent_radii[atomic_number])
+    return 0.18 + 0.36 * float(COVALENT_RADII[atomic_number])
 
 
 def quaternion(rotation: NDArray[np.float64]) -> tuple[float, float, float, float]:
@@ -131,7 +130,7 @@ def _bonds(
         return none
     from scipy.spatial import cKDTree
 
-    radii = MOLECULE_REACH * radii_of(atoms.numbers) + _DRAWN_FARTHER
+    radii = MOLECULE_REACH * COVALENT_RADII[atoms.numbers] + _DRAWN_FARTHER
     repeating = np.isin(np.arange(3), repeats)
     pairs = near_pairs(atoms.positions, atoms.cell[:], repeating, radii)
     keep = _worth_drawing(atoms.numbers, pairs.first, pairs.second)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from atomlens.elements.radii import COVALENT_RADII
+
 if TYPE_CHECKING:
     from ase import Atoms
 
@@ -92,13 +94,11 @@ def _kept(atoms: "Atoms") -> Any | None:
 
 def _fits(molecule: Any, atoms: "Atoms") -> bool:
     """Say whether the atoms are those of the molecule, and those that are bonded are near."""
-    from ase.data import covalent_radii
-
     numbers = [atom.GetAtomicNum() for atom in molecule.GetAtoms()]
     if not np.array_equal(numbers, atoms.numbers):
         return False
     ends = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in molecule.GetBonds()]
     first, second = np.array(ends, dtype=np.int64).reshape(-1, 2).T
     lengths = np.linalg.norm(atoms.positions[first] - atoms.positions[second], axis=1)
-    radii = covalent_radii[atoms.numbers]
+    radii = COVALENT_RADII[atoms.numbers]
     return bool((lengths < _FARTHEST * (radii[first] + radii[second])).all())

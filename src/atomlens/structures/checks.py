@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.elements import NONMETALS, SYMBOLS
+from atomlens.elements.radii import COVALENT_RADII
 from atomlens.errors import StructureError
 from atomlens.machine import compiler, plain, worth_compiling
 from atomlens.structures.arrays import has_made_geometry
@@ -160,8 +161,6 @@ def looks_like_nm(atoms: "Atoms") -> bool:
     Nearly every atom then has a neighbour at far less than a bond, which the alternatives of a
     disordered part have not, and no two atoms are at one place, as atoms written twice are.
     """
-    from ase.data import covalent_radii
-
     cell, pbc = np.asarray(atoms.cell[:], dtype=float), np.asarray(atoms.pbc, dtype=bool)
     if pbc.all() and abs(np.linalg.det(cell)) > _LEAST_VOLUME * len(atoms):
         return False
@@ -171,7 +170,7 @@ def looks_like_nm(atoms: "Atoms") -> bool:
         return False
     if not len(pairs.distances):
         return False
-    radii = covalent_radii[atoms.numbers]
+    radii = COVALENT_RADII[atoms.numbers]
     bonds = pairs.distances / (radii[pairs.first] + radii[pairs.second])
     nearest = np.full(len(atoms), np.inf)
     np.minimum.at(nearest, pairs.first, bonds)
@@ -191,8 +190,6 @@ def impossible_neighbour(
 
     Returns (index, part of a sentence) or None.
     """
-    from ase.data import covalent_radii
-
     cell, pbc = np.asarray(atoms.cell[:], dtype=float), np.asarray(atoms.pbc, dtype=bool)
     numbers = atoms.numbers
     chosen = np.zeros(len(atoms), dtype=bool)
@@ -206,7 +203,7 @@ def impossible_neighbour(
     for i, j, d in zip(
         pairs.first.tolist(), pairs.second.tolist(), pairs.distances.tolist(), strict=True
     ):
-        limit = shortest * float(covalent_radii[numbers[i]] + covalent_radii[numbers[j]])
+        limit = shortest * float(COVALENT_RADII[numbers[i]] + COVALENT_RADII[numbers[j]])
         if (is_metal[i] and d < limit) or (is_gas[i] and d < SHORTEST_OF_GASES):
             return i, f"it is {d:.2f} Å from atom {j} ({_symbol(int(numbers[j]))}), too near for it"
         if is_hydrogen[i] and d < near[i][0]:
@@ -242,10 +239,8 @@ def nothing_to_doubt(atoms: "Atoms") -> bool:
 
     Then `doubtful_distance` has nothing to say, and no atoms overlap.
     """
-    from ase.data import covalent_radii
-
     cell, pbc = np.asarray(atoms.cell[:], dtype=float), np.asarray(atoms.pbc, dtype=bool)
-    own = _least_radii(atoms.numbers, covalent_radii)
+    own = _least_radii(atoms.numbers)
     reach = max(SHORTEST_BOND, 2 * float(own.max(initial=0)))
     near = _nearness(atoms.positions, cell, pbc, reach, own)
     if near == 2 or (near == 0 and _about_loneliness(atoms, cell, pbc)):
@@ -253,9 +248,9 @@ def nothing_to_doubt(atoms: "Atoms") -> bool:
     return not _about_lone_atoms(atoms, cell, pbc)
 
 
-def _least_radii(numbers: NDArray[np.int_], radii: NDArray[np.float64]) -> NDArray[np.float64]:
+def _least_radii(numbers: NDArray[np.int_]) -> NDArray[np.float64]:
     """(n_atoms,) Å; atoms nearer than the sum of two of these are doubted."""
-    least: NDArray[np.float64] = _NEAREST * radii[numbers]
+    least: NDArray[np.float64] = _NEAREST * COVALENT_RADII[numbers]
     return np.where(numbers > 1, np.maximum(least, _HEAVY), least)
 
 
@@ -266,10 +261,8 @@ def doubtful_distance(atoms: "Atoms") -> str:
     farther from each other than van der Waals radii reach, are signs of another unit, or of
     fractions read as Å.
     """
-    from ase.data import covalent_radii
-
     cell, pbc = np.asarray(atoms.cell[:], dtype=float), np.asarray(atoms.pbc, dtype=bool)
-    radii, own = covalent_radii[atoms.numbers], _least_radii(atoms.numbers, covalent_radii)
+    radii, own = COVALENT_RADII[atoms.numbers], _least_radii(atoms.numbers)
     reach = max(SHORTEST_BOND, 2 * float(own.max(initial=0)))
     near = _nearness(atoms.positions, cell, pbc, reach, own)
     if near == 1:
@@ -348,14 +341,12 @@ def _is_stretched_without_hydrogen(atoms: "Atoms") -> bool:
 
     Parts of a salt that were set apart here are no such molecule.
     """
-    from ase.data import covalent_radii
-
     n = len(atoms)
     are_bonding = np.isin(atoms.numbers, sorted(NONMETALS - {1, *_GASES})).all()
     if not 1 < n <= _FEW_ATOMS or atoms.pbc.any() or not are_bonding or has_made_geometry(atoms):
         return False
     between = atoms.positions[:, None] - atoms.positions[None]
-    sums = covalent_radii[atoms.numbers][:, None] + covalent_radii[atoms.numbers][None]
+    sums = COVALENT_RADII[atoms.numbers][:, None] + COVALENT_RADII[atoms.numbers][None]
     ratios = np.linalg.norm(between, axis=2) / sums
     np.fill_diagonal(ratios, np.inf)
     nearest = ratios.min(axis=1)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.elements.radii import COVALENT_RADII
 from atomlens.errors import SettingsError, unknown_name
 from atomlens.structures.arrays import amounts_in, formula_of
 
@@ -286,11 +287,9 @@ def _near_pairs(
     atoms: PartialAtoms, members: NDArray[np.int_]
 ) -> tuple[NDArray[np.int_], NDArray[np.int_], NDArray[np.float64]]:
     """Return pairs of atoms, and their distance in sums of covalent radii."""
-    from ase.data import covalent_radii
-
     from atomlens.structures.checks import pairs_within
 
-    radii = covalent_radii[atoms.numbers[members]]
+    radii = COVALENT_RADII[atoms.numbers[members]]
     reach = _BONDED * 2 * float(radii.max())
     pbc = np.full(3, atoms.cell is not None)
     cell = np.zeros((3, 3)) if atoms.cell is None else atoms.cell

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.elements import ATOMIC_NUMBERS, NONMETALS, SYMBOLS
+from atomlens.elements.radii import COVALENT_RADII
 from atomlens.errors import StructureError
 from atomlens.structures.records import reason
 
@@ -521,10 +522,8 @@ def _lone_pairs(atom: Any) -> int:
 
 def _bond_length(atom: Any, other: Any) -> float:
     """Return about how long a bond is, Å: the sum of covalent radii, less for double bonds."""
-    from ase.data import covalent_radii
-
     one, two = atom.GetAtomicNum(), other.GetAtomicNum()
-    total = float(covalent_radii[one] + covalent_radii[two])
+    total = float(COVALENT_RADII[one] + COVALENT_RADII[two])
     bond = atom.GetOwningMol().GetBondBetweenAtoms(atom.GetIdx(), other.GetIdx())
     order = 1.0 if bond is None else bond.GetBondTypeAsDouble()
     if bond is not None and (_is_oxo(atom, other) or _is_oxo(other, atom)):
@@ -646,8 +645,6 @@ def _rotation(before: NDArray[np.float64], after: NDArray[np.float64]) -> NDArra
 
 def _too_long(molecule: Any, positions: NDArray[np.float64]) -> str:
     """Say which double or triple bond of C, N or O is as long as a single one."""
-    from ase.data import covalent_radii
-
     for bond in molecule.GetBonds():
         atoms = bond.GetBeginAtom(), bond.GetEndAtom()
         numbers = [a.GetAtomicNum() for a in atoms]
@@ -657,7 +654,7 @@ def _too_long(molecule: Any, positions: NDArray[np.float64]) -> str:
         first, second = (a.GetIdx() for a in atoms)
         length = float(np.linalg.norm(positions[first] - positions[second]))
         if NONMETALS.issuperset(numbers) and length > _LONGEST_MULTIPLE * sum(
-            covalent_radii[numbers]
+            COVALENT_RADII[numbers]
         ):
             names = f"{first} ({SYMBOLS[numbers[0]]}) and {second} ({SYMBOLS[numbers[1]]})"
             return f"the multiple bond of atoms {names} is {length:.2f} Å long"
@@ -695,15 +692,13 @@ def geometry_problem(
         positions: (n_atoms, 3) Å
         only: (n_atoms,) atoms that are judged, against all; by default all of them
     """
-    from ase.data import covalent_radii
-
     if not np.isfinite(positions).all():
         return "a position is no number"
     n = len(positions)
     if n < 2:
         return ""
     numbers = np.array([a.GetAtomicNum() for a in molecule.GetAtoms()])
-    radii = covalent_radii[numbers]
+    radii = COVALENT_RADII[numbers]
     metal = ~np.isin(numbers, sorted(NONMETALS))
     bonded = np.zeros((n, n), dtype=bool)
     for bond in molecule.GetBonds():

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.elements import NONMETALS, SYMBOLS
+from atomlens.elements.radii import COVALENT_RADII
 from atomlens.errors import StructureError
 from atomlens.structures.arrays import chemical_formula, keep_made
 from atomlens.structures.bonding import BONDING, LONGEST_SMILES, keep_bonding
@@ -442,10 +443,8 @@ def _with_file_geometry(molecule: Any, block: str) -> "Atoms":
 
 def _bonded_without_bonds(molecule: Any) -> bool:
     """Say whether atoms of a block without bonds stand as far apart as bonded atoms do, in Å."""
-    from ase.data import covalent_radii
-
     positions = np.array(molecule.GetConformer().GetPositions())
-    radii = covalent_radii[[a.GetAtomicNum() for a in molecule.GetAtoms()]]
+    radii = COVALENT_RADII[[a.GetAtomicNum() for a in molecule.GetAtoms()]]
     distances = np.linalg.norm(positions[:, None] - positions[None], axis=2)
     np.fill_diagonal(distances, np.inf)
     nearest = (distances / (radii[:, None] + radii[None])).min(axis=1, initial=np.inf)
@@ -647,7 +646,6 @@ _LONGEST = 1.6
 
 def _with_conformer(molecule: Any) -> "Atoms":
     from ase import Atoms
-    from ase.data import covalent_radii
 
     numbers = [atom.GetAtomicNum() for atom in molecule.GetAtoms()]
     positions: NDArray[np.float64] = molecule.GetConformer().GetPositions()
@@ -656,7 +654,7 @@ def _with_conformer(molecule: Any) -> "Atoms":
     pairs = np.array(listed, dtype=np.int64).reshape(-1, 2)
     lengths = np.linalg.norm(positions[pairs[:, 0]] - positions[pairs[:, 1]], axis=1)
     of_nonmetals = np.isin(numbers, list(NONMETALS))[pairs].all(axis=1)
-    sums = covalent_radii[numbers][pairs].sum(axis=1)
+    sums = COVALENT_RADII[numbers][pairs].sum(axis=1)
     beyond = lengths - np.where(of_nonmetals, _LONGEST * sums, LONGEST_BOND)
     if beyond.max(initial=0.0) > 0:
         longest = int(beyond.argmax())

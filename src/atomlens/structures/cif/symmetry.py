@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.elements import ATOMIC_NUMBERS
+from atomlens.elements.radii import COVALENT_RADII
 from atomlens.errors import StructureError
 from atomlens.structures.checks import overlapping_pairs, pairs_within
 from atomlens.structures.cif.evidence import Evidence, weigh
@@ -498,11 +499,9 @@ def _overlaps(images: Images, listed: Cell) -> bool:
 
 def _closest(fractional: NDArray[np.float64], sites: NDArray[np.int_], listed: Cell) -> float:
     """Return the shortest distance between full atoms, in sums of covalent radii."""
-    from ase.data import covalent_radii
-
     full = listed.occupancies[sites] > 0.99
     numbers = [ATOMIC_NUMBERS[listed.symbols[i]] for i in sites[full]]
-    radii = covalent_radii[numbers]
+    radii = COVALENT_RADII[numbers]
     reach = 2 * _SHORTEST * float(radii.max(initial=0))
     pbc = np.ones(3, dtype=bool)
     pairs = pairs_within(fractional[full] @ listed.cell, listed.cell, pbc, reach)

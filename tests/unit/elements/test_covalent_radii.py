@@ -3,7 +3,7 @@
 import numpy as np
 from ase.data import covalent_radii
 
-from atomlens.chemistry.bonds import COVALENT_RADII
+from atomlens.elements.radii import COVALENT_RADII
 
 
 def test_radii_are_those_of_ase() -> None:
