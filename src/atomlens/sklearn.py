@@ -12,7 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from atomlens.datasets.base import Dataset
+<<<<<<< HEAD
 from atomlens.datasets.frames import is_frame
+=======
+from atomlens.datasets.tables import is_frame, refuse_other_order, refuse_set
+>>>>>>> ea3a8b7 (Pandas columns in another order, sets, numbers in split files behind bad rows and texts that were numbers: no wrong pairs, parts and classes in silence)
 from atomlens.errors import DatasetError, StructureError, missing_package
 from atomlens.predictor.inputs import gather
 from atomlens.structures.arrays import StructureArrays
@@ -168,6 +172,7 @@ class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _train(self, X: Any, values: NDArray[np.float64], target: Target) -> Self:  # noqa: N803
         settings = self._settings()
+        refuse_set(X, f"{type(self).__name__}: the structures")
         if not len(values):
             raise DatasetError(
                 f"{type(self).__name__}: X and y are empty; give structures and a value for each."
@@ -185,6 +190,7 @@ class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
         from sklearn.utils.validation import check_is_fitted
 
         check_is_fitted(self, "predictor_")
+        refuse_set(X, f"{type(self).__name__}: the structures")
         prediction = self.predictor_.predict(gather(self._structures(X)))
         if prediction.failures:
             raise StructureError(prediction.failures[0].message)
@@ -264,6 +270,7 @@ class AtomlensRegressor(RegressorMixin, _AtomlensEstimator):  # type: ignore[mis
             DatasetError: there are not as many finite values as structures.
             SettingsError: a setting is impossible.
         """
+        refuse_other_order({"X": X, "y": y})
         values = _column(y, "AtomlensRegressor")
         if np.iscomplexobj(values):
             raise DatasetError("AtomlensRegressor: y holds complex numbers; give real ones.")
@@ -318,6 +325,7 @@ class AtomlensClassifier(ClassifierMixin, _AtomlensEstimator):  # type: ignore[m
             DatasetError: there are not as many labels as structures, or one class only.
             SettingsError: a setting is impossible.
         """
+        refuse_other_order({"X": X, "y": y})
         labels = _column(y, "AtomlensClassifier")
         if any(label is None or label != label for label in labels.tolist()):
             raise DatasetError("AtomlensClassifier: y has missing labels. Give one a structure.")

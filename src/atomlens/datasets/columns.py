@@ -18,6 +18,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -28,10 +29,11 @@ from atomlens.datasets.numerals import (
     decimal_comma,
     looks_like_a_number,
     read_numerals,
+    spoilt_number,
     thousands_or_decimals,
 )
 from atomlens.errors import DatasetError, MissingTargetError, unknown_name, warn
-from atomlens.printing import clean_name, cut, shown
+from atomlens.printing import clean_name, cut, kind_of_object, shown
 from atomlens.targets import LARGEST_VALUE, Target
 
 MOST_CLASSES = 20
@@ -503,12 +505,22 @@ class _Column:
             if not asked_for and plain <= set(_TRUTH.values()) and len(plain) == 2:
                 return cls._numbered(texts, tuple(classes))
             return cls(problem=_no_target(values, name, where))
+        strange = [v for v in values if not is_missing(v) and not isinstance(v, str | Real)]
+        if not asked_for and strange:
+            return cls(
+                problem=f"{where}: the column {name!r} holds {_short(strange[0])}, "
+                f"{kind_of_object(strange[0])}, which is neither a number nor a text; give plain "
+                "numbers, or texts if they are names of classes."
+            )
         odd = [t for t in classes if looks_like_a_number(t)]
         if not asked_for and 2 * len(odd) >= len(classes):
+            what = spoilt_number(odd[0]) or (
+                "which is neither a plain number nor the name of a class; write plain numbers with "
+                f"the unit in the header ({advice_on(odd[0])})"
+            )
             return cls(
-                problem=f"{where}: the column {name!r} holds {odd[0]!r}, which is neither a plain "
-                "number nor the name of a class; write plain numbers with the unit in the header "
-                f"({advice_on(odd[0])}), or say that these are classes (--classification)."
+                problem=f"{where}: the column {name!r} holds {odd[0]!r}, {what}, or say that these "
+                "are classes (--classification)."
             )
         _tell_odd_classes(classes, name, where)
         if asked_for and len(classes) > max(10, n_known // 2):

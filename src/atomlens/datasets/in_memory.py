@@ -14,7 +14,16 @@ import numpy as np
 
 from atomlens.datasets.base import Dataset, Sample
 from atomlens.datasets.columns import parse_header
+<<<<<<< HEAD
 from atomlens.datasets.frames import columns_of_frame
+=======
+from atomlens.datasets.tables import (
+    columns_of_frame,
+    is_frame,
+    refuse_other_order,
+    refuse_set,
+)
+>>>>>>> ea3a8b7 (Pandas columns in another order, sets, numbers in split files behind bad rows and texts that were numbers: no wrong pairs, parts and classes in silence)
 from atomlens.errors import DatasetError
 from atomlens.printing import cut, kind_of_object, shown
 from atomlens.structures.arrays import MADE_GEOMETRY, Structure, StructureArrays
@@ -138,6 +147,7 @@ def _of_columns(given: Mapping[Any, Any]) -> Held:
                 f"The dictionary of data holds {kind_of_object(column)} under "
                 f"{cut(str(header), 60)!r} where a column is expected; give a list for each header."
             )
+        refuse_set(column, f"The entries under {cut(str(header), 60)!r}")
         columns[str(header)] = as_list(column)
     lengths = {header: len(column) for header, column in columns.items()}
     if len(set(lengths.values())) > 1:
@@ -146,6 +156,7 @@ def _of_columns(given: Mapping[Any, Any]) -> Held:
             f"The dictionary of data has {lengths[first]} entries under {cut(first, 60)!r} and "
             f"{lengths[other]} under {cut(other, 60)!r}; give as many of each."
         )
+    refuse_other_order({f"column {cut(str(h), 60)!r}": column for h, column in given.items()})
     return Held(where="the dictionary", columns=columns)
 
 
@@ -165,7 +176,7 @@ def _two_lists(given: Any) -> tuple[list[Any], list[Any]] | None:
         return None
     if not all(map(_is_listed, given)):
         return None
-    structures, values = map(as_list, given)
+    structures, values = (as_list(_only_column(one)) for one in given)
     if not values or not all(map(_is_value, values)) or not any(map(_is_structure, structures)):
         return None
     if _is_pair(structures) and len(values) == 2 and _is_structure(values[0]):
@@ -175,7 +186,17 @@ def _two_lists(given: Any) -> tuple[list[Any], list[Any]] | None:
             f"There are {len(structures)} structures and {len(values)} values; give one value for "
             "each structure."
         )
+    for one, what in zip(given, ("The structures", "The values"), strict=True):
+        refuse_set(one, what)
+    refuse_other_order(dict(zip(("structures", "values"), given, strict=True)))
     return structures, values
+
+
+def _only_column(given: Any) -> Any:
+    """Return the column of a table that has but one."""
+    if is_frame(given):
+        return given.iloc[:, 0] if len(given.columns) == 1 else given
+    return given[:, 0] if getattr(given, "ndim", 1) == 2 and given.shape[1] == 1 else given
 
 
 def _is_structure(one: Any) -> bool:

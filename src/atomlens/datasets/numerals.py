@@ -31,6 +31,27 @@ _DECORATED = re.compile(
     r"|[+-]?\d[\d.,]*\s*(%|\*+|m?eV(/\w+)?|k?Ha|hartree|k?(J|cal)(/mol)?|[kMG]?Pa|Å|nm|K|°C|g/cm3)"
     r"|[+-]?\d[\d.,]*\s*(-|–|to|\.\.\.?)\s*[+-]?\d[\d.,]*\s*\D*"
 )
+_PLAIN = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+_SPOILT = {
+    "a date, which spreadsheets make of numbers such as 1.2; format the column as numbers": (
+        rf"\d{{4}}-\d\d?-\d\d?([ T][\d:.]+)?|\d\d?([./-])\d\d?\2\d{{2,4}}|\d\d?-{_MONTH}(-\d+)?"
+        rf"|{_MONTH}-\d+"
+    ),
+    "a fraction; write a decimal": r"[+-]?\d+/\d+",
+    "an error of a spreadsheet; leave the cell empty": (
+        r"#(?:DIV/0|VALUE|REF|NAME|NUM|N/A|NULL|SPILL)[!?]?"
+    ),
+    "a number with what a program prints around it; write the number alone": (
+        r"(?:tensor|array|(?:np|numpy)\.\w+|float|int|Decimal|Fraction)\(.*\)"
+        rf"|\[\s*[+-]?\d*\.\d.*\]|['\"]{_PLAIN}['\"]?|b'{_PLAIN}'"
+    ),
+    "an exponent that Fortran writes; write E in place of D": r"[+-]?\d*\.\d*[dD][+-]?\d+",
+    "an amount of money; write the number alone": rf"[$€£¥]\s*{_PLAIN}.*|{_PLAIN}\s*[$€£¥]",
+    "a complex number; write a real one": rf"\(?(?:{_PLAIN})?[+-]{_PLAIN}[ij]\)?",
+    "several numbers in one cell; write one": rf"{_PLAIN}(?:\s*[,;]\s*{_PLAIN}|\s+{_PLAIN})*[,;]?",
+}
+"""Texts that were numbers once and are no names of classes, by what to say of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +156,7 @@ _RANGE = re.compile(
 )
 _NOTED = re.compile(
     r"(?:~|≈|ca\.?|approx\.?|about|=)?\s*(?P<number>[+-]?\d+(?:[.,]\d+)?)\s*"
-    r"(?:\*+|[(\[][^()\[\]]*[)\]]|[a-zA-Z][a-zA-Z. ]*)?"
+    r"(?:\*+|%|[(\[][^()\[\]]*[)\]]|[a-zA-Z][a-zA-Z. ]*)?"
 )
 
 
@@ -155,8 +176,20 @@ def advice_on(text: str) -> str:
 
 
 def looks_like_a_number(text: str) -> bool:
-    """Say whether a text is a number with something about it: ``<0.1``, ``1.5 eV``, ``12%``."""
-    return len(text) <= _LONGEST and _DECORATED.fullmatch(text.strip()) is not None
+    """Say whether a text is a number with something about it: ``<0.1``, ``1.5 eV``, ``12%``.
+
+    So are texts that were numbers once: ``2-Jan``, ``1/2``, ``[1.5]``, ``tensor(1.5)``, ``1.5D-3``.
+    """
+    text = text.strip()
+    return len(text) <= _LONGEST and bool(_DECORATED.fullmatch(text) or spoilt_number(text))
+
+
+def spoilt_number(text: str) -> str:
+    """Return what a text is that was a number once; empty if it is none, or still one."""
+    if re.fullmatch(_PLAIN, text):
+        return ""
+    found = (what for what, form in _SPOILT.items() if re.fullmatch(form, text, re.I))
+    return next(found, "")
 
 
 def _plain_number(value: Any) -> float | None:

@@ -34,7 +34,12 @@ def keep_rows(
     place[rows] = np.arange(len(rows))
     splits = {part: place[old][place[old] >= 0] for part, old in dataset.splits.items()}
     kept = dataset.subset(rows)
-    return replace(kept, splits=splits, without_value=dataset.without_value + without_value)
+    return replace(
+        kept,
+        splits=splits,
+        without_value=dataset.without_value + without_value,
+        row_numbers=rows if kept.row_numbers is None else kept.row_numbers,
+    )
 
 
 def sample_structures(dataset: Dataset, limit: int | None, seed: int) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ import io
 import json
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -62,16 +62,24 @@ class Split:
         write_parts({part: getattr(self, part) for part in PARTS}, path, names)
 
     @classmethod
-    def from_json(cls, path: str | Path, names: Sequence[str]) -> "Split":
+    def from_json(
+        cls, path: str | Path, names: Sequence[str], row_numbers: Indices | None = None
+    ) -> "Split":
         """Read a split by the names of the samples, or by their numbers from 0; names go first.
 
         A name that several samples have means all of them. A CSV file with the columns ``name``
         and ``split`` is read as well. Samples that the file does not mention are in no part.
 
+        Args:
+            path: The file.
+            names: Those of the samples.
+            row_numbers: (n,) number of each sample among all rows of its source, which the numbers
+                of the file count, also those that were left out; None if the samples are all.
+
         Raises:
             DatasetError: the file is not a split, or mentions a sample that is not there.
         """
-        return split_of(read_parts(path, names))
+        return split_of(read_parts(path, names, row_numbers))
 
 
 def make_split(spec: str, dataset: Dataset, seed: int = 0) -> Split:
@@ -143,7 +151,7 @@ def divide(spec: str, dataset: Dataset, seed: int = 0) -> Split:
     if path.suffix.lower() in {".json", ".csv", ".tsv"} or os.path.exists(path):
         if not os.path.isfile(path):
             raise SettingsError(f"The split file {path} does not exist; check the path.")
-        return Split.from_json(path, dataset.structures.names)
+        return Split.from_json(path, dataset.structures.names, dataset.row_numbers)
     raise SettingsError(
         unknown_name(
             "split", word, [*WITH_SIZES, "source", "fold", "elements", "FILE.json", "FILE.csv"]
@@ -581,8 +589,10 @@ def write_parts(parts: Parts, path: str | Path, names: Sequence[str]) -> None:
         ) from problem
 
 
-def read_parts(path: str | Path, names: Sequence[str]) -> Parts:
+def read_parts(path: str | Path, names: Sequence[str], row_numbers: Indices | None = None) -> Parts:
     """Return the indices of the samples that a JSON, CSV or TSV file puts into each part.
+
+    What is asked for is what `Split.from_json` takes.
 
     Raises:
         DatasetError: the file is not a split, or mentions a sample that is not there.
@@ -591,7 +601,7 @@ def read_parts(path: str | Path, names: Sequence[str]) -> Parts:
     with net(DatasetError, f"{path}, the split", "get a complete copy"):
         table = path.suffix.lower() in {".csv", ".tsv"}
         lists = _lists_of_table(path) if table else _lists_of_json(path)
-        return _from_lists(lists, names, path)
+        return _from_lists(lists, names, row_numbers, path)
 
 
 def distinct_names(names: Sequence[str]) -> list[str]:
@@ -653,9 +663,12 @@ def _lists_of_table(path: Path) -> dict[str, list[Any]]:
     return lists
 
 
-def _from_lists(lists: dict[str, list[Any]], names: Sequence[str], path: Path) -> Parts:
+def _from_lists(
+    lists: dict[str, list[Any]], names: Sequence[str], row_numbers: Indices | None, path: Path
+) -> Parts:
     """Return the rows of each part, whose samples are called by name or by number from 0."""
-    rows_of = _rows_by_entry(lists, names, path)
+    numbers = range(len(names)) if row_numbers is None else row_numbers.tolist()
+    rows_of = _rows_by_entry(lists, names, dict(zip(numbers, range(len(names)), strict=True)), path)
     found = {part: [row for e in lists.get(part, []) for row in rows_of(e)] for part in PARTS}
     if not found["train"]:
         raise DatasetError(f"{path}: the split has no training part.")
@@ -663,9 +676,12 @@ def _from_lists(lists: dict[str, list[Any]], names: Sequence[str], path: Path) -
 
 
 def _rows_by_entry(
-    lists: dict[str, list[Any]], names: Sequence[str], path: Path
+    lists: dict[str, list[Any]], names: Sequence[str], numbered: Mapping[int, int], path: Path
 ) -> Callable[[Any], list[int]]:
     """Return how to find the rows of an entry.
+
+    Numbers count all rows of the source: what could not be used, was not drawn or has no value
+    does not move those behind it.
 
     Names go before numbers: ``{"test": [51, 52]}`` means the samples called 51 and 52 if there
     are such. A name of several rows means all of them, unless the file tells them apart itself
@@ -694,13 +710,20 @@ def _rows_by_entry(
 
     def rows_of(entry: Any) -> list[int]:
         number = isinstance(entry, int) and not isinstance(entry, bool)
-        if number and not called and 0 <= entry < len(names):
-            return [entry]
+        if number and not called and entry in numbered:
+            return [numbered[entry]]
+        if number and not called and 0 <= entry < max(numbered, default=-1):
+            raise DatasetError(
+                f"{path}: the split mentions row {entry} (counted from 0), which is not among the "
+                "samples: it could not be used, has no value or was not drawn. Leave it out of the "
+                "split."
+            )
         name = str(entry) if isinstance(entry, str) or (number and called) else None
         if name not in place:
+            counted = " (rows are counted from 0)" if number and not called else ""
             raise DatasetError(
-                f"{path}: the split mentions {shown(entry)}, and the data set has no such sample; "
-                "use the data set (and limit) that the split was made for."
+                f"{path}: the split mentions {shown(entry)}, and the data set has no such sample"
+                f"{counted}; use the data set (and limit) that the split was made for."
             )
         rows = groups.get(name, [])
         if len(rows) < 2 or name in told_apart:

@@ -70,6 +70,8 @@ def as_list(given: Any) -> list[Any]:
         return list(given.select())  # an open data base
     if is_object(given) and not type(given).__module__.startswith("ase.io"):  # not a trajectory
         return [given]
+    if isinstance(given, np.ndarray) and given.shape[1:] == (1,):  # as scikit-learn likes them
+        given = given[:, 0]
     if hasattr(given, "tolist"):  # arrays of numpy, columns of pandas
         return list(np.atleast_1d(given).tolist() if np.ndim(given) == 0 else given.tolist())
     return list(given) if isinstance(given, Iterable) else [given]

@@ -103,6 +103,9 @@ class _CoreMof(DatasetSource, ABC):
                 f"{self.name}: no structure can be used; the first problem: "
                 f"{dataset.failures[0].message if dataset.failures else 'there is none'}"
             )
+        number = {name: row for row, name in enumerate(table.names)}
+        numbers = np.array([number[name] for name in dataset.structures.names], dtype=np.int64)
+        dataset = replace(dataset, row_numbers=numbers)
         return dataset.select_targets(targets) if targets else dataset
 
     def files(self) -> list[Path]:

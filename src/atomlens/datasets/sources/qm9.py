@@ -94,6 +94,7 @@ class Qm9(DatasetSource):
             targets=tuple(self.available_targets[c] for c in columns),
             values=(arrays.values[rows] * factors)[:, columns],
             splits=splits,
+            row_numbers=rows,
         )
 
     def files(self) -> list[Path]:
