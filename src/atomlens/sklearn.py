@@ -12,11 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from atomlens.datasets.base import Dataset
-<<<<<<< HEAD
-from atomlens.datasets.frames import is_frame
-=======
-from atomlens.datasets.tables import is_frame, refuse_other_order, refuse_set
->>>>>>> ea3a8b7 (Pandas columns in another order, sets, numbers in split files behind bad rows and texts that were numbers: no wrong pairs, parts and classes in silence)
+from atomlens.datasets.frames import is_frame, refuse_other_order, refuse_set
 from atomlens.errors import DatasetError, StructureError, missing_package
 from atomlens.predictor.inputs import gather
 from atomlens.structures.arrays import StructureArrays

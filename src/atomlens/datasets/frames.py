@@ -1,9 +1,12 @@
 """DataFrames of pandas, known without importing it."""
 
+from collections.abc import Mapping
 from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from atomlens.errors import DatasetError
+from atomlens.errors import DatasetError, warn
+from atomlens.printing import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +24,51 @@ def index_of_rows(given: Any) -> "pd.Index | None":
         return None
     index: pd.Index | None = getattr(given, "index", None)
     return index
+
+
+def refuse_other_order(parts: Mapping[str, Any]) -> None:
+    """Refuse columns of pandas whose rows have the same labels in another order; tell of others.
+
+    What is given in columns of its own is paired by place, as scikit-learn does it, and a sorted or
+    shuffled column would give each structure the value of another.
+
+    Args:
+        parts: Columns, by what a message calls them; what has no labels is passed over.
+
+    Raises:
+        DatasetError: the rows of two columns have the same labels in another order.
+    """
+    labelled = [(name, index_of_rows(given)) for name, given in parts.items()]
+    named = [(name, index) for name, index in labelled if index is not None]
+    for name, index in named[1:]:
+        first, labels = named[0]
+        if len(index) != len(labels) or index.equals(labels):
+            continue
+        place = next(i for i, (a, b) in enumerate(zip(labels, index, strict=True)) if a != b)
+        apart = (
+            f"row {place + 1} is {shown(labels.tolist()[place])} in {first} and "
+            f"{shown(index.tolist()[place])} in {name}"
+        )
+        if labels.isin(index).all() and index.isin(labels).all():
+            raise DatasetError(
+                f"{first} and {name} have the same row labels in another order ({apart}), so each "
+                "structure would get the value of another row; put both into one DataFrame, or "
+                "take the labels away with .to_numpy() if they belong together as they stand."
+            )
+        warn(
+            f"{first} and {name} have other row labels ({apart}); they are paired by their place. "
+            "One DataFrame with both pairs them by label."
+        )
+
+
+def refuse_set(given: Any, what: str) -> None:
+    """Refuse a set where the order of its entries decides which value is whose.
+
+    Raises:
+        DatasetError: it is one.
+    """
+    if isinstance(given, set | frozenset):
+        raise DatasetError(f"{what} are a set, which has no order; give a list.")
 
 
 def columns_of_frame(frame: Any) -> dict[str, list[Any]]:
@@ -46,4 +94,6 @@ def plain_cell(value: Any) -> Any:
         return None
     if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):  # of numpy or torch
         return value.item()
-    return float(value) if isinstance(value, Decimal) else value
+    if isinstance(value, bytes):  # texts of HDF5 and Parquet
+        return value.decode(errors="replace")
+    return float(value) if isinstance(value, Decimal | Fraction) else value

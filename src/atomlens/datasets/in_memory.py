@@ -14,16 +14,12 @@ import numpy as np
 
 from atomlens.datasets.base import Dataset, Sample
 from atomlens.datasets.columns import parse_header
-<<<<<<< HEAD
-from atomlens.datasets.frames import columns_of_frame
-=======
-from atomlens.datasets.tables import (
+from atomlens.datasets.frames import (
     columns_of_frame,
     is_frame,
     refuse_other_order,
     refuse_set,
 )
->>>>>>> ea3a8b7 (Pandas columns in another order, sets, numbers in split files behind bad rows and texts that were numbers: no wrong pairs, parts and classes in silence)
 from atomlens.errors import DatasetError
 from atomlens.printing import cut, kind_of_object, shown
 from atomlens.structures.arrays import MADE_GEOMETRY, Structure, StructureArrays

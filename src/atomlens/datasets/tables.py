@@ -4,22 +4,12 @@ Which column is what stands in `headers`; how the structure of a row is read in 
 """
 
 from collections import Counter
-<<<<<<< HEAD
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-=======
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from decimal import Decimal
-from fractions import Fraction
-from importlib.util import find_spec
-from os.path import isdir, isfile
->>>>>>> ea3a8b7 (Pandas columns in another order, sets, numbers in split files behind bad rows and texts that were numbers: no wrong pairs, parts and classes in silence)
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atomlens.datasets.columns import is_missing
-<<<<<<< HEAD
 from atomlens.datasets.cross_checks import held_against_others
 from atomlens.datasets.frames import columns_of_frame, plain_cell
 from atomlens.datasets.headers import FOLDS, IGNORED, NAMES, TEXTS, listed
@@ -28,15 +18,6 @@ from atomlens.datasets.table_files import Content, read_content, refuse_sheet
 from atomlens.errors import DatasetError, warn
 from atomlens.printing import clean_name, cut
 from atomlens.structures.disorder import REFUSE
-=======
-from atomlens.errors import DatasetError, StructureError, missing_package, unknown_name, warn
-from atomlens.printing import clean_name, cut, is_number, reason, shown, uncell
-from atomlens.structures.arrays import chemical_formula, name_of
-from atomlens.structures.disorder import REFUSE, DisorderChoice
-from atomlens.structures.formulas import amounts_in_formula
-from atomlens.structures.objects import is_object
-from atomlens.structures.records import add_warning, short
->>>>>>> ea3a8b7 (Pandas columns in another order, sets, numbers in split files behind bad rows and texts that were numbers: no wrong pairs, parts and classes in silence)
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -93,51 +74,6 @@ def read_table(
     return _taken_apart(path, content, structure_column, name_column, structure_folder)
 
 
-def refuse_other_order(parts: Mapping[str, Any]) -> None:
-    """Refuse columns of pandas whose rows have the same labels in another order; tell of others.
-
-    What is given in columns of its own is paired by place, as scikit-learn does it, and a sorted or
-    shuffled column would give each structure the value of another.
-
-    Args:
-        parts: Columns, by what a message calls them; what has no labels is passed over.
-
-    Raises:
-        DatasetError: the rows of two columns have the same labels in another order.
-    """
-    labelled = [(name, index_of_rows(given)) for name, given in parts.items()]
-    named = [(name, index) for name, index in labelled if index is not None]
-    for name, index in named[1:]:
-        first, labels = named[0]
-        if len(index) != len(labels) or index.equals(labels):
-            continue
-        place = next(i for i, (a, b) in enumerate(zip(labels, index, strict=True)) if a != b)
-        apart = (
-            f"row {place + 1} is {shown(labels.tolist()[place])} in {first} and "
-            f"{shown(index.tolist()[place])} in {name}"
-        )
-        if labels.isin(index).all() and index.isin(labels).all():
-            raise DatasetError(
-                f"{first} and {name} have the same row labels in another order ({apart}), so each "
-                "structure would get the value of another row; put both into one DataFrame, or "
-                "take the labels away with .to_numpy() if they belong together as they stand."
-            )
-        warn(
-            f"{first} and {name} have other row labels ({apart}); they are paired by their place. "
-            "One DataFrame with both pairs them by label."
-        )
-
-
-def refuse_set(given: Any, what: str) -> None:
-    """Refuse a set where the order of its entries decides which value is whose.
-
-    Raises:
-        DatasetError: it is one.
-    """
-    if isinstance(given, set | frozenset):
-        raise DatasetError(f"{what} are a set, which has no order; give a list.")
-
-
 def frame_table(
     frame: Any,
     structure_column: str | None = None,
@@ -160,39 +96,8 @@ def frame_table(
         if isinstance(frame, dict)
         else columns_of_frame(frame)
     )
-<<<<<<< HEAD
     content = Content(columns)
     return _taken_apart(Path(where), content, structure_column, name_column, structure_folder)
-=======
-
-
-def columns_of_frame(frame: Any) -> dict[str, list[Any]]:
-    """Return the columns of a DataFrame by header, their cells as a file would hold them.
-
-    Raises:
-        DatasetError: two of them have one name.
-    """
-    names = [str(name) for name in frame.columns]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise DatasetError(f"DataFrame: two columns are called {twice[0]!r}; rename one of them.")
-    columns = {name: frame[own] for name, own in zip(names, frame.columns, strict=True)}
-    return {
-        name: list(map(_cell, column.tolist() if hasattr(column, "tolist") else column))
-        for name, column in columns.items()
-    }
-
-
-def _cell(value: Any) -> Any:
-    """Return a cell of a DataFrame as a file would hold it."""
-    if type(value).__name__ in ("NAType", "NaTType"):  # no value, no date
-        return None
-    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):  # of numpy or torch
-        return value.item()
-    if isinstance(value, bytes):  # texts of HDF5 and Parquet
-        return value.decode(errors="replace")
-    return float(value) if isinstance(value, Decimal | Fraction) else value
->>>>>>> ea3a8b7 (Pandas columns in another order, sets, numbers in split files behind bad rows and texts that were numbers: no wrong pairs, parts and classes in silence)
 
 
 def _taken_apart(
