@@ -170,7 +170,16 @@ def without_skill(targets: Mapping[str, Mapping[str, Any]], where: str = "") -> 
             )
         right = _plain_number(figures, "accuracy")
         common = _plain_number(figures, "most_common")
-        if right is not None and common is not None and n and right <= common < 1:
+        if right is None or common is None or not n:
+            continue
+        if common == 1 == right:
+            if n == 1:
+                continue
+            yield (
+                f"{name}: all {values}{place} are of one class, so that they are right says "
+                "nothing of telling the classes apart."
+            )
+        elif right <= common:
             yield (
                 f"{name}: no better than always saying the most common class{place}: {right:.3g} "
                 f"of {values} are right, {common:.3g} are of that class."

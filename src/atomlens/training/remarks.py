@@ -5,6 +5,7 @@ from dataclasses import fields
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.geometries import in_other_geometry
@@ -173,18 +174,11 @@ def tell_about_data(
         said.message(sentence)
     for sentence in doubts_about_sizes(dataset):
         said.warning(sentence)
+    _tell_unused_split(dataset, settings, said)
     for target, place in zip(dataset.targets, value_slices(dataset.targets), strict=True):
-        learned = dataset.values[split.train, place.start]
-        if target.extensive:
-            learned = learned / np.maximum(dataset.structures.n_atoms[split.train], 1)
-        learned = learned[np.isfinite(learned)]
-        if target.n_values == 1 and len(learned) > 1 and np.ptp(learned) == 0:
-            value = target.classes[int(learned[0])] if target.classes else f"{learned[0]:g}"
-            each = " per atom" if target.extensive else ""
-            said.warning(
-                f"Every value of {target.name} in the training part is {value}{each}, so there is "
-                "nothing to learn about it."
-            )
+        if target.n_values == 1:
+            for sentence in _gaps_of_parts(dataset, split, target, place.start):
+                said.warning(sentence)
     _tell_missing_charges(dataset, config, said.warning)
     doubtful = [s for s in dataset.structures if s.warnings] if dataset.structures.warnings else []
     if doubtful:
@@ -193,6 +187,62 @@ def tell_about_data(
             f"{doubtful[0].name}: {doubtful[0].warnings[0]}. All of them are in warnings.json of "
             "the model."
         )
+
+
+def _tell_unused_split(dataset: Dataset, settings: TrainSettings, said: Teller) -> None:
+    """Say that a table has parts of its own where nobody said how to divide it."""
+    own = next((h for h in dataset.columns if h.strip().lower() == "split"), None)
+    if own is None or not dataset.splits or settings.split != TrainSettings().split:
+        return
+    said.message(
+        f"The column {own!r} says which samples are for training and testing; nobody asked for it, "
+        "so they are divided at random. --split source takes its parts."
+    )
+
+
+def _gaps_of_parts(dataset: Dataset, split: Split, target: Target, column: int) -> Iterator[str]:
+    """Yield what one part of a split lacks to learn a target, to judge it, or to tell its classes.
+
+    Args:
+        dataset: What is divided.
+        split: Its parts.
+        target: One with a single value.
+        column: Where its values stand.
+    """
+    found: dict[str, NDArray[np.float64]] = {}
+    for part in PARTS:
+        values = dataset.values[getattr(split, part), column]
+        found[part] = values[np.isfinite(values)]
+    learned = found["train"]
+    if target.extensive:
+        known = np.isfinite(dataset.values[split.train, column])
+        learned = learned / np.maximum(dataset.structures.n_atoms[split.train][known], 1)
+    if len(learned) == 1:
+        yield (
+            f"Only one value of {target.name} is in the training part, so there is nothing to "
+            "learn about it."
+        )
+    elif len(learned) and np.ptp(learned) == 0:
+        value = target.classes[int(learned[0])] if target.classes else f"{learned[0]:g}"
+        each = " per atom" if target.extensive else ""
+        yield (
+            f"Every value of {target.name} in the training part is {value}{each}, so there is "
+            "nothing to learn about it."
+        )
+    empty = [part for part in PARTS[1:] if len(getattr(split, part)) and not len(found[part])]
+    if empty and len(learned):
+        yield (
+            f"No value of {target.name} is in the {' and in the '.join(empty)} part, so nothing is "
+            "known of its error there; another --seed or a split file puts some there."
+        )
+    for number, name in enumerate(target.classes):
+        missed = sum(int((found[part] == number).sum()) for part in PARTS[1:])
+        if missed and not (learned == number).any():
+            yield (
+                f"No sample of the training part is of class {name} of {target.name}, and {missed} "
+                "of the others are: the model never says it. --split stratified:.8/.1/.1 has the "
+                "classes of the first target in all parts, where there are enough."
+            )
 
 
 def _tell_missing_charges(dataset: Dataset, config: Any, tell: Tell) -> None:

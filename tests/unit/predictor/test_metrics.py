@@ -201,6 +201,15 @@ def test_always_the_most_common_class_is_no_skill() -> None:
     assert not list(without_skill({"metal": asdict(right)}))
 
 
+def test_of_one_class_an_accuracy_says_nothing_and_a_lower_one_no_skill() -> None:
+    figures = {"n": 5, "accuracy": 1.0, "most_common": 1.0}
+    (said,) = without_skill({"metal": figures}, "on the test part")
+    assert said.startswith("metal: all 5 values on the test part are of one class")
+    (said,) = without_skill({"metal": {**figures, "accuracy": 0.2}})
+    assert "no better than always saying the most common class: 0.2 of 5 values" in said
+    assert not list(without_skill({"metal": {**figures, "n": 1}}))
+
+
 def test_figure_and_table_give_one_area(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(3)
     written: list[str] = []
