@@ -41,3 +41,58 @@ def share_of(unit: str) -> str:
         return ""
     word = found[1] or found[2]
     return "atom" if word.lower().startswith("at") else "formula unit"
+
+
+_PREFIXES = "[fpnuµμmcdkKMGT]"
+_OF_PREFIXES = "m|g|s|A|K|mol|M|N|Hz|Pa|J|W|V|C|F|S|T|L|l|eV|ev|cal|Cal|bar|Ry|Ha|Da|Ω|ohm|D|kat"
+_ALONE = (
+    "min|h|hr|hrs|hours?|d|days?|a|yr|years?|s|sec|seconds?|u|amu|Dalton|daltons?"
+    "|Å|Å|A|ang|angstr[oö]ms?|[hH]artrees?|E_?h|[bB]ohrs?|a_?0|[dD]ebyes?|e|electrons?|au|kJ|Kcal"
+    "|KJ|Kj|GPA|EV|[µμ]_?B|mu_?B|k_?B|°|°C|°F|ºC|deg|degC|degF|degrees?|[cC]elsius|[kK]elvin|rad|sr"
+    "|atm|torr|[tT]orr|mmHg|psi|emu|Oe|G|Gauss|gauss|erg|dyn|P|cP|St|cSt|ppm|ppb|ppt|dex|IU|U|eq"
+    "|equiv|[bB]arrer|Wh|mAh|Ah|px|pixels?|counts?|cps|wt|vol|mass|weight|mole|volts?|joules?"
+    "|states?|atoms?|at|fu|formula|units?|cell|site|ion|molecule|monolayer|ML|per|STP|log|ln|v|w"
+)
+_WHOLE = frozenset(
+    ("%", "‰", "-", "v/v", "w/w", "kBar",
+     "–", "a.u.", "a. u.", "arb. u.", "arb. units", "arb.u.", "arbitrary units",
+     "dimensionless", "unitless", "no unit", "none", "wt%", "at%", "vol%", "mol%", "wt.%", "at.%",
+     "vol.%", "mol.%", "wt. %", "at. %", "wt %", "at %", "mol %", "vol %", "% w/w", "% v/v", "%ee",
+     "% ee", "%v/v", "%w/w", "percent", "per cent", "fraction")
+)  # fmt: skip
+_POWER = r"(?:(?:\^|\*\*)?[-+−⁻]?\d(?:\.\d+)?|[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+|(?:\^|\*\*)\d/\d)?"
+_FACTOR = re.compile(rf"(?:{_PREFIXES}?(?:{_OF_PREFIXES})|{_ALONE}){_POWER}")
+_NUMBERS = re.compile(rf"(?:1e[-+]?\d+|10{_POWER}|1|10\d*)")
+_NEVER = frozenset(("a", "u", "v", "w", "d", "at", "per", "log", "ln", "formula", "cell", "site"))
+"""What is part of a unit and is none alone."""
+_LOGARITHM = re.compile(r"(?:log_?(?:10|2)?|lg|ln|log₁₀)\s*(?P<inside>\(.+\)|\[.+\]|\s\S+)")
+
+
+def is_unit(text: str) -> bool:
+    """Say whether a text is a unit, or composed of units: ``Å^2``, ``cal/(mol K)``, ``%``.
+
+    Words about how a value was found (``exp``, ``shake-flask``, ``298 K``) are none.
+    """
+    text = text.strip()
+    if text in _WHOLE or text.lower() in _WHOLE:
+        return True
+    logarithm = _LOGARITHM.fullmatch(text)
+    if logarithm is not None:
+        inside = logarithm["inside"].strip()
+        return is_unit(inside[1:-1] if inside[0] in "([" else inside)
+    if re.fullmatch(r"[A-Z]\d|GW|TS", text):  # S1, T1, D3, and methods
+        return False
+    if text.count("(") != text.count(")") or text.count("[") != text.count("]"):
+        return False
+    text = re.sub(r"\bf\.\s?u\.", "fu", text)
+    text = re.sub(r"(?<=\b10)\^\((-?\d+)\)", r"^\1", text)
+    factors = [f for f in re.split(r"[\s*·⋅×/()\[\]{}]+|(?<=[a-zA-Z\d])\.(?=\D)", text) if f]
+    factors = [f for f in re.split(r"\s+", " ".join(factors)) if f]
+    if "**" in text or "^(" in text:
+        factors = [f for f in re.split(r"[\s/·]+", re.sub(r"\^\((-?\d+)\)", r"^\1", text)) if f]
+    known = [_FACTOR.fullmatch(f) is not None for f in factors]
+    numbers = [_NUMBERS.fullmatch(f) is not None for f in factors]
+    percent = [f in ("%", "wt%", "mol%") for f in factors]
+    if not any(k and f not in _NEVER for k, f in zip(known, factors, strict=True)):
+        return False
+    return all(map(any, zip(known, numbers, percent, strict=True)))

@@ -35,6 +35,7 @@ from atomlens.datasets.numerals import (
 from atomlens.errors import DatasetError, MissingTargetError, unknown_name, warn
 from atomlens.printing import clean_name, cut, kind_of_object, shown
 from atomlens.targets import LARGEST_VALUE, Target
+from atomlens.units import is_unit
 
 MOST_CLASSES = 20
 _MISSING = {"", "-", "?", "na", "n/a", "nan", "none", "null"}
@@ -136,12 +137,21 @@ class TargetColumns:
 def parse_header(header: str) -> tuple[str, str]:
     """Return name and unit of headers like ``homo [eV]`` or ``homo (eV)``; else unit ''.
 
-    Without a space in front, parentheses must hold a usual unit: ``log10(K_VRH)`` is a name, but
-    ``homo(eV)`` has a unit. So must what stands behind a slash (``U0 / Ha``), a comma
-    (``gap, eV``) or an underscore (``gap_eV``).
+    What is no unit is part of the name: ``logP (shake-flask)``, ``LogP [exp]``. Without a space
+    in front, parentheses must hold a usual unit: ``log10(K_VRH)`` is a name, but ``homo(eV)`` has
+    a unit. So must what stands behind a slash (``U0 / Ha``), a comma (``gap, eV``) or an
+    underscore (``gap_eV``).
     """
     name, unit = _in_brackets(header)
+    if unit and not is_unit(unit):
+        return clean_name(header), ""
     return (name, unit) if unit else _behind(name)
+
+
+def bare_name(header: str) -> str:
+    """Return the name of a column without what stands in brackets behind it, unit or not."""
+    name, inside = _in_brackets(header)
+    return name if inside else parse_header(header)[0]
 
 
 def _behind(header: str) -> tuple[str, str]:
@@ -377,7 +387,7 @@ def _find(wanted: str, names: Mapping[str, str], where: str) -> str:
         word = same(wanted.strip())
         found = [
             h for h, n in names.items() if word in (same(n), same(h), same(parse_header(h)[0]))
-        ]
+        ] or [h for h in names if word == same(bare_name(h))]
         if len(found) == 1:
             return found[0]
         if found:

@@ -1,4 +1,7 @@
-"""Several rows of one reduced formula: keep them, average them, or take the most stable one."""
+"""Several rows of one reduced formula: keep them, average them, or take the most stable one.
+
+Molecules of one formula are isomers and no polymorphs: rows of one SMILES are one molecule.
+"""
 
 from dataclasses import replace
 from typing import Literal
@@ -7,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
+from atomlens.datasets.headers import is_of_smiles
 from atomlens.datasets.sampling import keep_rows
 from atomlens.datasets.splits import reduced_formulas
 from atomlens.errors import SettingsError, warn
@@ -20,14 +24,16 @@ def merge_polymorphs(
     """Return the data set with one row a reduced formula; says in a warning how many there were.
 
     Args:
-        dataset: Fe2O3 and Fe4O6 are one formula.
+        dataset: Fe2O3 and Fe4O6 are one formula. Of molecules, those of one SMILES are one, their
+            hand included.
         how: ``mean`` gives the first row of each formula the mean of the known values;
             ``lowest`` keeps the row of lowest energy, of equal ones the first; ``keep`` changes
             nothing.
         energies: (n,) for ``lowest``; rows without one (NaN) come last.
 
     Raises:
-        SettingsError: a mean of classes, or the lowest of nothing, is asked for.
+        SettingsError: a mean of classes, or the lowest of nothing, is asked for, or molecules
+            share their formula and no column of SMILES says whether they are one.
     """
     if how == "keep":
         return dataset
@@ -42,7 +48,7 @@ def merge_polymorphs(
             f"{dataset.name}: polymorphs=lowest needs to know the energies: name their column "
             "with energy_column (--energy-column)."
         )
-    _, group = np.unique(reduced_formulas(dataset.structures), return_inverse=True)
+    _, group = np.unique(_same(dataset, how), return_inverse=True)
     group = group.reshape(-1)
     order = np.arange(len(dataset))
     if energies is not None and how == "lowest":
@@ -55,6 +61,50 @@ def merge_polymorphs(
         dataset = replace(dataset, values=values)
     _tell(dataset, np.bincount(group), how)
     return keep_rows(dataset, np.sort(chosen).astype(np.int64))
+
+
+def _same(dataset: Dataset, how: Polymorphs) -> NDArray[np.str_]:
+    """(n,) what the rows of one material have in common: the formula, or of molecules the SMILES.
+
+    Raises:
+        SettingsError: see `merge_polymorphs`.
+    """
+    structures = dataset.structures
+    formulas = np.asarray(reduced_formulas(structures), dtype=np.str_)
+    molecules = np.flatnonzero(~structures.is_formula & ~structures.pbc.any(axis=1))
+    if not len(molecules):
+        return formulas
+    header = next((h for h in dataset.columns if is_of_smiles(h)), None)
+    cells = dataset.columns.get(header, ()) if header is not None else ()
+    keys = formulas.astype(object)
+    unknown = []
+    for row in molecules.tolist():
+        smiles = _canonical(str(cells[row])) if len(cells) else None
+        if smiles is None:
+            unknown.append(row)
+        else:
+            keys[row] = f"SMILES {smiles}"
+    for row in unknown:
+        others = np.flatnonzero(formulas == formulas[row])
+        if len(others) > 1:
+            other = int(others[others != row][0])
+            raise SettingsError(
+                f"{dataset.name}: polymorphs={how} takes the crystals of one formula together, and "
+                f"{structures.names[row]} and {structures.names[other]} are molecules, which may "
+                "be isomers. Replicates of one molecule are taken together where a column smiles "
+                "says what each is; else average them in the table, and leave --polymorphs out."
+            )
+    return np.array(keys.tolist(), dtype=np.str_)
+
+
+def _canonical(smiles: str) -> str | None:
+    """Return the one SMILES of a molecule, with its hand and isotopes; None if it is none."""
+    from rdkit import Chem
+
+    from atomlens.structures.molecules import parse_smiles
+
+    molecule = parse_smiles(smiles.strip())
+    return None if molecule is None else str(Chem.MolToSmiles(Chem.RemoveHs(molecule)))
 
 
 def about_shared_formulas(dataset: Dataset) -> str:
@@ -86,7 +136,11 @@ def _tell(dataset: Dataset, sizes: NDArray[np.int64], how: Polymorphs) -> None:
     several = sizes[sizes > 1]
     if len(several):
         what = "their means are" if how == "mean" else "the row of lowest energy of each is"
+        molecules = ~dataset.structures.is_formula & ~dataset.structures.pbc.any(axis=1)
+        are = "polymorphs of {n} formulas"
+        if molecules.any():
+            are = "replicates of {n} molecules" if molecules.all() else "others of {n} materials"
         warn(
-            f"{dataset.name}: {several.sum()} rows are polymorphs of {len(several)} formulas; "
+            f"{dataset.name}: {several.sum()} rows are {are.format(n=len(several))}; "
             f"{what} kept, {len(sizes)} rows in all."
         )

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.columns import is_missing, parse_header
+from atomlens.datasets.columns import bare_name, is_missing, parse_header
 from atomlens.datasets.headers import is_of_smiles
 from atomlens.datasets.times import read_times
 from atomlens.errors import SettingsError, unknown_name
@@ -168,6 +168,7 @@ def find_column(dataset: Dataset, column: str) -> str | None:
     for same in (str, str.lower):
         word = same(column.strip())
         found = [h for h in headers if word in (same(h.strip()), same(parse_header(h)[0]))]
+        found = found or [h for h in headers if word == same(bare_name(h))]
         found = [h for h in found if h in dataset.columns] or found
         if len(found) > 1:
             listed = ", ".join(cut(h, 60) for h in found[:5])

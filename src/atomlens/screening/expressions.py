@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
-from atomlens.datasets.columns import parse_header
+from atomlens.datasets.columns import bare_name, parse_header
 from atomlens.errors import SettingsError, unknown_name
 from atomlens.printing import short
 
@@ -264,6 +264,7 @@ class _Compiler:
         name = self.quoted.get(name, name)
         if name not in self.columns:
             called = [column for column in self.columns if parse_header(column)[0] == name]
+            called = called or [column for column in self.columns if bare_name(column) == name]
             name = called[0] if len(called) == 1 else name
         if name not in self.columns:
             raise SettingsError(f"{self.where}: {unknown_name('column', name, self.columns)}")

@@ -372,3 +372,23 @@ def test_values_that_span_decades_are_not_told():
 def test_units_in_the_cells_belong_in_the_header(cells, said):
     with pytest.raises(DatasetError, match=said):
         columns(["y"], y=cells)
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["logP (shake-flask)", "LogP [exp]", "gap (HSE06)", "homo (T1)", "pKa (25 °C)", "y [set A]"],
+)
+def test_what_is_no_unit_stays_in_the_name_and_the_short_name_still_finds_it(header: str) -> None:
+    assert parse_header(header) == (header, "")
+    short = header[:4].split()[0]
+    (target,) = target_columns({header: [1.0, 2.0]}, [short], TargetOptions(), "t").targets
+    assert (target.name, target.unit) == (header, "")
+
+
+@pytest.mark.parametrize(
+    "unit",
+    "% Å^2 kcal/mol eV/atom 1/cm log10(GPa) cm^3(STP)/g J/(mol·K) mol/L nM g/cm3 °C eV/f.u. µB "
+    "10^-6*cm/s kJ⋅mol⁻¹ a.u. Debye m²/g states/eV/atom log(mol/L) e*bohr".split(),
+)
+def test_units_in_brackets_are_known(unit: str) -> None:
+    assert parse_header(f"y ({unit})") == parse_header(f"y [{unit}]") == ("y", unit)

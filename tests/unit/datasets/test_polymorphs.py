@@ -72,3 +72,27 @@ def test_what_makes_no_sense_is_refused(table: Path) -> None:
         load_dataset(table, "metal", polymorphs="mean")
     with pytest.raises(SettingsError, match="Did you mean 'lowest'"):
         load_dataset(table, "gap", polymorphs="low")
+
+
+def test_isomers_stay_apart_and_replicates_of_one_molecule_are_averaged(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("smiles,bp\nCC(=O)C,56\nCCC=O,48\nC=CCO,97\nCCO,78\nOCC,79\nC=C,1\nCC=CC,2\n")
+    with pytest.warns(UserWarning, match="2 rows are replicates of 1 molecules"):
+        data = load_dataset(path, "bp", polymorphs="mean")
+    np.testing.assert_allclose(data.values[:, 0], [56, 48, 97, 78.5, 1, 2])
+
+
+def test_mirror_images_are_no_replicates(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("smiles,y\nC[C@H](F)O,10\nC[C@@H](F)O,-10\nO[C@@H](C)F,12\n")
+    with pytest.warns(UserWarning, match="2 rows are replicates"):
+        data = load_dataset(path, "y", polymorphs="mean")
+    assert sorted(data.values[:, 0]) == [1.0, 10.0]
+
+
+def test_molecules_whose_bonds_nobody_wrote_are_not_averaged_by_formula(tmp_path: Path) -> None:
+    frame = "2\ny={}\nH 0 0 0\nF 0 0 {}\n"
+    path = tmp_path / "two.xyz"
+    path.write_text(frame.format(1, 0.9) + frame.format(2, 0.95))
+    with pytest.raises(SettingsError, match="molecules, which may be isomers"):
+        load_dataset(path, "y", polymorphs="mean")
