@@ -127,7 +127,7 @@ def write_as_they_come(model: "Predictor", options: argparse.Namespace) -> int:
     replaced = options.out.exists()
     reading = reading_options(options, leave_out=[options.out], n_workers=options.workers)
     targets = chosen_targets(model, options.target)
-    doubts, n_inputs = Doubts(), 0
+    doubts, n_inputs = DoubtsHeard(), 0
     failures: list[Failure] = []
     with (
         TableJournal(options.out) as journal,
@@ -197,7 +197,7 @@ def predict_at_once(model: "Predictor", options: argparse.Namespace) -> int:
         plot_spectra(prediction, options.plot)
     if vectors is not None:
         vectors.save(options.embedding)
-    doubts = Doubts()
+    doubts = DoubtsHeard()
     doubts.hear(prediction)
     doubts.tell()
     return exit_code(prediction.failures, len(records))
@@ -217,7 +217,7 @@ def plot_spectra(prediction: "Prediction", path: Path) -> None:
         say(f"The picture shows the first {len(panels)} spectra and leaves out {n_left}.")
 
 
-class Doubts:
+class DoubtsHeard:
     """Says on stderr which numbers should be mistrusted, and why; the readers spoke before."""
 
     def __init__(self, most: int = 5) -> None:
@@ -228,7 +228,7 @@ class Doubts:
 
     def hear(self, prediction: "Prediction") -> None:
         """Take in what is doubtful about some predictions."""
-        from atomlens.predictor.familiarity import FOREIGN
+        from atomlens.predictor.doubts import FOREIGN
 
         each = zip(prediction.names, prediction.doubts, prediction.errors, strict=True)
         for name, doubts, error in each:

@@ -35,7 +35,6 @@ from atomlens.predictor.inputs import (
     gather,
     stream_inputs,
     stream_rows,
-    with_readers,
 )
 from atomlens.predictor.loading import load_trained
 from atomlens.predictor.metrics import Metrics
@@ -452,7 +451,7 @@ class Predictor(TrainedModel):
         said, formulas = [NO_DOUBTS] * n, [""] * n
         n_atoms = np.zeros(n, dtype=np.int64)
         n_atoms[places] = inputs.structures.n_atoms
-        doubts = with_readers(inputs, self.doubts(inputs.structures, found))
+        doubts = self.doubts(inputs, found)
         shares = None
         if self.familiarity is not None:
             shares = np.full(n, np.nan) if full.unlike is None else full.unlike

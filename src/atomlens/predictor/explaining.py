@@ -26,7 +26,6 @@ from atomlens.predictor.inputs import (
     gather,
     inputs_of,
     read_rows,
-    with_readers,
 )
 from atomlens.predictor.prediction import target_places
 from atomlens.predictor.samples import known_part
@@ -91,7 +90,7 @@ def explain_one(
         offset=question.offset if explainer.adds_up and question.labels is None else None,
         model=predictor.model_name,
         tested=tested_sentence(predictor.metrics, question.target.name, method),
-        doubts=with_readers(inputs, predictor.doubts(structures, question.estimates))[0],
+        doubts=predictor.doubts(inputs, question.estimates)[0],
         seen=known_part(predictor.seen_in(structures)[0]),
         source=inputs.sources[0] if inputs.sources else "",
     )

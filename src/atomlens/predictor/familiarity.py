@@ -10,7 +10,7 @@ an exponential tail has one in a thousand left.
 """
 
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -20,19 +20,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from atomlens.elements import SYMBOLS
-from atomlens.predictor.inputs import unseen_elements
 from atomlens.predictor.surroundings import Surroundings
 from atomlens.structures.arrays import StructureArrays
 
 Values = NDArray[np.float64]
 Kind = Literal["molecule", "periodic structure", "formula"]
 
-STRANGE = 99.0
-"""Above this many percent a prediction comes with a warning."""
-BEYOND = 100.0
-"""Farther away than all of the validation part: nothing is known of errors there."""
-FOREIGN = "its coordinates were made here and the model learned from given ones"
-"""How what is said of molecules that were a SMILES or a flat drawing begins."""
 _KINDS: tuple[Kind, ...] = get_args(Kind)
 _N_MEANS, _N_FARTHEST = 256, 768
 _MANY = 1000
@@ -275,104 +268,3 @@ def kinds_of(structures: StructureArrays) -> tuple[Kind, ...]:
         "formula" if formula else "periodic structure" if repeats else "molecule"
         for formula, repeats in zip(structures.is_formula, periodic, strict=True)
     )
-
-
-def no_estimate(
-    structures: StructureArrays,
-    seen: tuple[int, ...],
-    kinds: Collection[str],
-    unlike: Values | None,
-) -> NDArray[np.bool_]:
-    """(n,) of which structures nobody knows how large the error is.
-
-    Those with elements, or of a kind, that training had not, and those farther from the training
-    data than all of the validation part: intervals rest on that, and do not hold out there.
-
-    Args:
-        structures: The n inputs.
-        seen: Atomic numbers of the training part; empty if unknown.
-        kinds: That the model knows.
-        unlike: (n,) percentages, if they are known.
-    """
-    strange = np.array([bool(text) for text in unseen_elements(structures, seen)], dtype=np.bool_)
-    strange |= ~np.isin(kinds_of(structures), sorted(kinds))
-    return strange if unlike is None else strange | (unlike >= BEYOND)
-
-
-def of_another_kind(
-    structures: StructureArrays, known: Collection[str], learned: Sequence[str]
-) -> tuple[str, ...]:
-    """(n,) a warning for each structure of a kind that a model does not know, else nothing.
-
-    Args:
-        structures: The n inputs.
-        known: Kinds that the model knows.
-        learned: Kinds that its training part had, which is said.
-    """
-    had = " and ".join(f"{kind}s" for kind in learned)
-    return tuple(
-        "" if kind in known else f"this is a {kind}, and the training data had {had} only"
-        for kind in kinds_of(structures)
-    )
-
-
-def larger_molecules(structures: StructureArrays, most_atoms: int) -> list[list[str]]:
-    """(n,) a sentence on each molecule of more than twice the atoms that training had in one.
-
-    Args:
-        structures: The n inputs; crystals and formulas have no size.
-        most_atoms: Of a molecule of the training part; 0 if that is unknown.
-    """
-    large = (structures.n_atoms > 2 * most_atoms) & (most_atoms > 0)
-    large &= ~structures.is_formula & ~structures.pbc.any(axis=1)
-    return [
-        [f"it has {n} atoms, and no molecule of the training data more than {most_atoms}"] * beyond
-        for n, beyond in zip(structures.n_atoms.tolist(), large.tolist(), strict=True)
-    ]
-
-
-def doubts(
-    structures: StructureArrays,
-    seen: tuple[int, ...],
-    familiarity: Familiarity | None,
-    unlike: Values | None,
-    has_error: NDArray[np.bool_],
-    is_refused: NDArray[np.bool_],
-    known: Collection[str] | None = None,
-) -> list[list[str]]:
-    """(n,) sentences on each structure that is unlike the training data, else none.
-
-    Args:
-        structures: The n inputs.
-        seen: Atomic numbers of the training part; empty if unknown.
-        familiarity: What else is known of the training part.
-        unlike: (n,) percentages, if they are known.
-        has_error: (n,) an estimate of the error stands beside the value.
-        is_refused: (n,) none does, though the model makes some: `without_estimate` says so.
-        known: Kinds that are not new to the model, if others than those of its training part are.
-    """
-    said = [[text] if text else [] for text in unseen_elements(structures, seen)]
-    for index, sentences in enumerate(said):
-        if sentences and has_error[index]:
-            sentences[0] += ", nor its error estimate"
-    if familiarity is not None:
-        kinds = familiarity.kinds
-        others = of_another_kind(structures, kinds if known is None else known, kinds)
-        for sentences, text in zip(said, others, strict=True):
-            sentences += [text] if text else []
-        for index in [] if unlike is None else np.flatnonzero(unlike > STRANGE).tolist():
-            share = "all" if unlike is not None and unlike[index] >= BEYOND else "99 %"
-            so = "may be larger than it says" if has_error[index] else "may be large"
-            said[index].append(
-                f"it is unlike the training data (farther away than {share} of the validation "
-                f"part){'' if is_refused[index] else f', so the error {so}'}"
-            )
-    return said
-
-
-def without_estimate(sentences: Sequence[str]) -> tuple[str, ...]:
-    """Return what is said of a structure whose error a model does not estimate, though others'."""
-    if not sentences:
-        return ()
-    *others, last = sentences
-    return (*others, f"{last}, so no error is estimated")

@@ -22,7 +22,6 @@ from atomlens.graphs import GraphStore
 from atomlens.models.base import PropertyModel
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.structures.arrays import (
-    Doubts,
     Structure,
     StructureArrays,
     source_of,
@@ -397,16 +396,6 @@ def _is_nested(cell: Any) -> bool:
     return isinstance(cell, dict | list | tuple | np.ndarray) or is_object(cell)
 
 
-def with_readers(inputs: Inputs, of_model: Sequence[tuple[str, ...]]) -> tuple[Doubts, ...]:
-    """(n,) what the readers say of each usable input, and what a model finds doubtful about it."""
-    n = len(inputs.structures)
-    said, remarks = inputs.structures.warnings or ((),) * n, inputs.remarks or ("",) * n
-    return tuple(
-        Doubts(of_reader=one, of_model=(remark, *other) if remark else other)
-        for one, remark, other in zip(said, remarks, of_model, strict=True)
-    )
-
-
 def from_items(items: "Sequence[Atoms | Structure | Failure]") -> Inputs:
     """Return the inputs for structures and failures in order."""
     structures: list[Structure] = []
@@ -554,17 +543,3 @@ def _reason(structure: Structure, builder: GraphBuilder) -> str:
     except GraphError as problem:
         return str(problem)
     return f"{structure.name}: no neighbours were found; check the structure."
-
-
-def unseen_elements(structures: StructureArrays, seen: tuple[int, ...]) -> tuple[str, ...]:
-    """(n,) a warning for each structure with elements that were not in the training part."""
-    if not seen:
-        return ("",) * len(structures)
-    strange = ~np.isin(structures.atomic_numbers, np.array(seen))
-    owners = np.repeat(np.arange(len(structures)), structures.n_atoms)
-    sentences = [""] * len(structures)
-    for index in np.unique(owners[strange]).tolist():
-        numbers = structures[index].atomic_numbers
-        symbols = ", ".join(SYMBOLS[z] for z in np.unique(numbers) if z not in seen)
-        sentences[index] = f"the training data had no {symbols}: the value cannot be trusted"
-    return tuple(sentences)

@@ -13,6 +13,16 @@ from atomlens.machine import choose_device
 from atomlens.models.base import ModelOutput, PropertyModel
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.predictor.calibration import Calibration
+from atomlens.predictor.doubts import (
+    FOREIGN,
+    far_outside,
+    larger_molecules,
+    no_estimate,
+    of_another_kind,
+    said_of,
+    unlike_training,
+    unseen_elements,
+)
 from atomlens.predictor.estimates import (
     Combined,
     Estimates,
@@ -22,20 +32,12 @@ from atomlens.predictor.estimates import (
     with_errors_of,
     without_errors,
 )
-from atomlens.predictor.familiarity import (
-    FOREIGN,
-    Familiarity,
-    doubts,
-    larger_molecules,
-    no_estimate,
-    of_another_kind,
-    without_estimate,
-)
+from atomlens.predictor.familiarity import Familiarity
 from atomlens.predictor.inference import RawOutputs
 from atomlens.predictor.inputs import Inputs, refuse_elements, without_boxes
 from atomlens.predictor.record import TrainingRecord
 from atomlens.predictor.samples import UNKNOWN
-from atomlens.structures.arrays import StructureArrays
+from atomlens.structures.arrays import Doubts, StructureArrays
 from atomlens.targets import Target, value_slices
 from atomlens.targets.scaling import TargetScaling
 
@@ -249,8 +251,8 @@ class TrainedModel:
         if not self._known_kinds:
             return found
         refused = no_estimate(structures, self.elements, self._known_kinds, unlike)
-        outside = self._far_outside(structures, found.values)
-        refused |= np.array([bool(text) for text in outside], dtype=np.bool_)
+        for outside in self._far_outside(structures, found.values):
+            refused |= said_of(outside)
         return without_errors(found, refused) if refused.any() else found
 
     @property
@@ -267,74 +269,53 @@ class TrainedModel:
 
     def _far_outside(
         self, structures: StructureArrays, values: NDArray[np.float64]
-    ) -> list[list[str]]:
-        """(n,) sentences on answers that lie far outside of the values of the training part.
+    ) -> list[tuple[str, ...]]:
+        """Return what `far_outside` says of answers."""
+        record = self.record
+        return far_outside(structures.n_atoms, values, self.targets, record.lowest, record.highest)
 
-        That is by more than all of those are apart.
+    def doubts(self, inputs: Inputs, found: Estimates | None) -> tuple[Doubts, ...]:
+        """(n,) why the answers about the usable inputs should be mistrusted, if they should.
+
+        That is what their readers said, how they were taken and how their atoms stand (the
+        remarks), and what about them training had not. ``found`` are the answers; None where
+        there is none.
         """
-        said: list[list[str]] = [[] for _ in range(len(structures))]
-        lowest, highest = np.array(self.record.lowest), np.array(self.record.highest)
-        if len(lowest) != values.shape[1] or len(highest) != values.shape[1]:
-            return said
-        for target, place in zip(self.targets, value_slices(self.targets), strict=True):
-            low, high = lowest[place].min(), highest[place].max()
-            if not high > low:  # classes, constants, no value
-                continue
-            own = values[:, place]
-            each = own / structures.n_atoms[:, None] if target.extensive else own
-            beyond = (each < 2 * low - high) | (each > 2 * high - low)
-            unit = f" {target.unit}" if target.unit else ""
-            of = " per atom" if target.extensive else ""
-            for row in np.flatnonzero(beyond.any(axis=1)).tolist():
-                worst = each[row][np.abs(each[row] - (low + high) / 2).argmax()]
-                said[row].append(
-                    f"its {target.name} of {worst:.4g}{unit}{of} is far outside of what the "
-                    f"training data had ({low:.4g} to {high:.4g}{unit})"
-                )
-        return said
-
-    def doubts(
-        self, structures: StructureArrays, found: Estimates | None
-    ) -> tuple[tuple[str, ...], ...]:
-        """(n,) why the answers about some structures should be mistrusted, if they should.
-
-        ``found`` are the answers; None where there is none.
-        """
-        none = np.zeros(len(structures), dtype=np.bool_)
-        has_error: NDArray[np.bool_] = none
+        structures, n = inputs.structures, len(inputs.structures)
+        has_error: NDArray[np.bool_] = np.zeros(n, dtype=np.bool_)
         if found is not None:
             has_error = np.asarray(np.isfinite(found.std).any(axis=1))
-        unlike = None if found is None else found.unlike
         estimates = self.std_source != "none" and any(t.kind == "regression" for t in self.targets)
         is_refused = ~has_error & estimates
-        said = doubts(
-            structures,
-            self.elements,
-            self.familiarity,
-            unlike,
-            has_error,
-            is_refused,
-            self._known_kinds,
-        )
-        if self.familiarity is None and self.record.kinds:
-            strange = of_another_kind(structures, self._known_kinds, self.record.kinds)
-            said = [
-                [*filter(None, (first, *rest))] for first, rest in zip(strange, said, strict=True)
-            ]
-        larger = larger_molecules(structures, self.record.most_atoms)
-        said = [[*more, *own] for own, more in zip(said, larger, strict=True)]
+        elements = unseen_elements(structures, self.elements)
+        reasons = [
+            larger_molecules(structures, self.record.most_atoms),
+            tuple(
+                f"{text}, nor its error estimate" if text and stands else text
+                for text, stands in zip(elements, has_error.tolist(), strict=True)
+            ),
+            of_another_kind(structures, self._known_kinds, self.kinds),
+        ]
+        if found is not None and found.unlike is not None:
+            reasons.append(unlike_training(found.unlike, has_error, is_refused))
         if found is not None:
-            outside = self._far_outside(structures, found.values)
-            said = [[*own, *more] for own, more in zip(said, outside, strict=True)]
-        made = self.foreign(structures).tolist()
-        judged = self.calibration_of_made is not None
-        foreign = FOREIGN + (
-            "; the error estimate is for such coordinates"
-            if judged
-            else ", so errors may be larger"
+            reasons += self._far_outside(structures, found.values)
+        end = ", so errors may be larger"
+        if self.calibration_of_made is not None:
+            end = "; the error estimate is for such coordinates"
+        each = zip(
+            zip(*reasons, strict=True),
+            is_refused.tolist(),
+            self.foreign(structures).tolist(),
+            inputs.remarks or ("",) * n,
+            structures.warnings or ((),) * n,
+            strict=True,
         )
-        each = zip(said, is_refused.tolist(), made, strict=True)
-        return tuple(
-            (*(without_estimate(own) if refused else own), *([foreign] if new else []))
-            for own, refused, new in each
-        )
+        doubts = []
+        for sentences, refused, foreign, remark, of_reader in each:
+            strange = [text for text in sentences if text]
+            if strange and refused:
+                strange[-1] += ", so no error is estimated"
+            said = [*([remark] if remark else []), *strange, *([FOREIGN + end] if foreign else [])]
+            doubts.append(Doubts(of_reader=of_reader, of_model=tuple(said)))
+        return tuple(doubts)

@@ -19,7 +19,8 @@ from atomlens.neighbors import build_store
 from atomlens.predictor import Calibration, Predictor, load
 from atomlens.predictor import box as the_box
 from atomlens.predictor.box import hides_boxed, model_place
-from atomlens.predictor.familiarity import Familiarity, doubts
+from atomlens.predictor.estimates import Estimates
+from atomlens.predictor.familiarity import Familiarity
 from atomlens.predictor.inference import run_models
 from atomlens.predictor.inputs import gather
 from atomlens.predictor.metrics import regression_metrics
@@ -138,22 +139,30 @@ def test_a_model_of_molecules_takes_a_molecule_out_of_its_box() -> None:
 
 
 def test_doubts_speak_of_an_estimate_only_where_there_is_one() -> None:
-    model = strange_predictor()
-    structures = gather([molecule("NH3")]).structures
-    remote = np.array([[99.5], [100.0]])
-    for unlike in remote:
-        none = np.array([False])
-        said = "; ".join(doubts(structures, (1, 6, 8), model.familiarity, unlike, none, none)[0])
-        assert "had no N: the value cannot be trusted" in said
-        assert "so the error may be large" in said
-        assert "estimate" not in said
-        assert "than it says" not in said
-    given = np.array([True])
-    said = "; ".join(doubts(structures, (1, 6, 8), model.familiarity, remote[0], given, ~given)[0])
-    assert "cannot be trusted, nor its error estimate" in said
-    assert "so the error may be larger than it says" in said
+    model = replace(strange_predictor(), elements=(1, 6, 8))
     bare = replace(model, calibration=Calibration(targets=(None,)))
     assert bare.std_source == "none"
+
+    def said(unlike: float, std: float) -> str:
+        one = np.ones((1, 1))
+        found = Estimates(
+            values=one,
+            std=std * one,
+            low=one,
+            high=one,
+            probabilities=(None,),
+            unlike=np.array([unlike]),
+        )
+        return str(bare.doubts(gather([molecule("NH3")]), found)[0])
+
+    for unlike in (99.5, 100.0):
+        without = said(unlike, np.nan)
+        assert "had no N: the value cannot be trusted" in without
+        assert "so the error may be large" in without
+        assert "estimate" not in without
+        assert "than it says" not in without
+    assert "cannot be trusted, nor its error estimate" in said(99.5, 0.1)
+    assert "so the error may be larger than it says" in said(99.5, 0.1)
     assert "estimate" not in bare.predict(molecule("NH3")).warnings[0]
 
 

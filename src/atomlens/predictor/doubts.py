@@ -1,0 +1,163 @@
+"""Why answers should be mistrusted: what about an input the training of a model had not.
+
+Sentences on n structures are a tuple of n, with nothing where there is nothing to say. They are
+put together in one place, `TrainedModel.doubts`.
+"""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.elements import SYMBOLS
+from atomlens.predictor.familiarity import kinds_of
+from atomlens.structures.arrays import StructureArrays
+from atomlens.targets import Target, value_slices
+
+Values = NDArray[np.float64]
+Sentences = tuple[str, ...]
+
+STRANGE = 99.0
+"""Above this many percent a prediction comes with a warning."""
+BEYOND = 100.0
+"""Farther away than all of the validation part: nothing is known of errors there."""
+FOREIGN = "its coordinates were made here and the model learned from given ones"
+"""How what is said of molecules that were a SMILES or a flat drawing begins."""
+
+
+def unseen_elements(structures: StructureArrays, seen: tuple[int, ...]) -> Sentences:
+    """(n,) sentences on structures with elements that were not in the training part."""
+    if not seen:
+        return ("",) * len(structures)
+    strange = ~np.isin(structures.atomic_numbers, np.array(seen))
+    owners = np.repeat(np.arange(len(structures)), structures.n_atoms)
+    sentences = [""] * len(structures)
+    for index in np.unique(owners[strange]).tolist():
+        numbers = structures[index].atomic_numbers
+        symbols = ", ".join(SYMBOLS[z] for z in np.unique(numbers) if z not in seen)
+        sentences[index] = f"the training data had no {symbols}: the value cannot be trusted"
+    return tuple(sentences)
+
+
+def of_another_kind(
+    structures: StructureArrays, known: Collection[str], learned: Sequence[str]
+) -> Sentences:
+    """(n,) sentences on structures of a kind that a model does not know.
+
+    Args:
+        structures: The n inputs.
+        known: Kinds that the model knows.
+        learned: Kinds that its training part had, which is said; empty if that is unknown.
+    """
+    if not learned:
+        return ("",) * len(structures)
+    had = " and ".join(f"{kind}s" for kind in learned)
+    return tuple(
+        "" if kind in known else f"this is a {kind}, and the training data had {had} only"
+        for kind in kinds_of(structures)
+    )
+
+
+def larger_molecules(structures: StructureArrays, most_atoms: int) -> Sentences:
+    """(n,) sentences on molecules of more than twice the atoms that training had in one.
+
+    Args:
+        structures: The n inputs; crystals and formulas have no size.
+        most_atoms: Of a molecule of the training part; 0 if that is unknown.
+    """
+    large = (structures.n_atoms > 2 * most_atoms) & (most_atoms > 0)
+    large &= ~structures.is_formula & ~structures.pbc.any(axis=1)
+    return tuple(
+        f"it has {n} atoms, and no molecule of the training data more than {most_atoms}"
+        if beyond
+        else ""
+        for n, beyond in zip(structures.n_atoms.tolist(), large.tolist(), strict=True)
+    )
+
+
+def unlike_training(
+    unlike: Values, has_error: NDArray[np.bool_], is_refused: NDArray[np.bool_]
+) -> Sentences:
+    """(n,) sentences on structures that are far from all that the training part had.
+
+    Args:
+        unlike: (n,) percentages.
+        has_error: (n,) an estimate of the error stands beside the value.
+        is_refused: (n,) none does, though the model makes some, which is said elsewhere.
+    """
+    sentences = [""] * len(unlike)
+    for index in np.flatnonzero(unlike > STRANGE).tolist():
+        share = "all" if unlike[index] >= BEYOND else "99 %"
+        so = "may be larger than it says" if has_error[index] else "may be large"
+        sentences[index] = (
+            f"it is unlike the training data (farther away than {share} of the validation "
+            f"part){'' if is_refused[index] else f', so the error {so}'}"
+        )
+    return tuple(sentences)
+
+
+def far_outside(
+    n_atoms: NDArray[np.int64],
+    values: Values,
+    targets: tuple[Target, ...],
+    lowest: Sequence[float],
+    highest: Sequence[float],
+) -> list[Sentences]:
+    """Return (n,) sentences for each target on answers far outside of what training had.
+
+    That is by more than all of its values are apart.
+
+    Args:
+        n_atoms: (n,)
+        values: (n, n_values)
+        targets: What is predicted.
+        lowest: (n_values,) of the training part; of an extensive target per atom. Empty if unknown.
+        highest: (n_values,) likewise
+    """
+    if len(lowest) != values.shape[1] or len(highest) != values.shape[1]:
+        return []
+    said = []
+    for target, place in zip(targets, value_slices(targets), strict=True):
+        low, high = np.array(lowest[place]).min(), np.array(highest[place]).max()
+        if not high > low:  # classes, constants, no value
+            continue
+        each = values[:, place] / n_atoms[:, None] if target.extensive else values[:, place]
+        beyond = (each < 2 * low - high) | (each > 2 * high - low)
+        unit = f" {target.unit}" if target.unit else ""
+        of = " per atom" if target.extensive else ""
+        sentences = [""] * len(values)
+        for row in np.flatnonzero(beyond.any(axis=1)).tolist():
+            worst = each[row][np.abs(each[row] - (low + high) / 2).argmax()]
+            sentences[row] = (
+                f"its {target.name} of {worst:.4g}{unit}{of} is far outside of what the "
+                f"training data had ({low:.4g} to {high:.4g}{unit})"
+            )
+        said.append(tuple(sentences))
+    return said
+
+
+def no_estimate(
+    structures: StructureArrays,
+    seen: tuple[int, ...],
+    kinds: Collection[str],
+    unlike: Values | None,
+) -> NDArray[np.bool_]:
+    """(n,) of which structures nobody knows how large the error is.
+
+    Those with elements, or of a kind, that training had not, and those farther from the training
+    data than all of the validation part: intervals rest on that, and do not hold out there.
+
+    Args:
+        structures: The n inputs.
+        seen: Atomic numbers of the training part; empty if unknown.
+        kinds: That the model knows.
+        unlike: (n,) percentages, if they are known.
+    """
+    strange = said_of(unseen_elements(structures, seen))
+    strange |= ~np.isin(kinds_of(structures), sorted(kinds))
+    return strange if unlike is None else strange | (unlike >= BEYOND)
+
+
+def said_of(sentences: Sentences) -> NDArray[np.bool_]:
+    """(n,) of which structures something is said."""
+    return np.array([bool(text) for text in sentences], dtype=np.bool_)
