@@ -53,7 +53,7 @@ from atomlens.predictor.noise import fit_noise
 from atomlens.predictor.record import About, package_versions
 from atomlens.predictor.samples import TrainingSamples
 from atomlens.predictor.saving import in_half_precision, save
-from atomlens.predictor.surroundings import Surroundings
+from atomlens.predictor.usual_surroundings import UsualSurroundings
 from atomlens.structures.arrays import StructureArrays
 from atomlens.structures.molecules import from_smiles
 from atomlens.targets.scaling import TargetScaling
@@ -409,7 +409,7 @@ def with_surroundings(predictor: Predictor, data: Dataset) -> Predictor:
     for part in ("train", "validation"):
         kept, store = graphs(predictor, data, data.splits[part])
         measured.append((data.structures.subset(kept), store))
-    around = Surroundings.fit(*measured)
+    around = UsualSurroundings.fit(*measured)
     return replace(predictor, familiarity=replace(predictor.familiarity, surroundings=around))
 
 

@@ -96,7 +96,7 @@ GROUPS: tuple[tuple[str, str], ...] = (
 _OTHER = "other"
 
 
-class Surroundings(NamedTuple):
+class AtomNames(NamedTuple):
     """What is known of the atoms of one structure."""
 
     names: dict[Kind, tuple[str, ...]]
@@ -105,7 +105,7 @@ class Surroundings(NamedTuple):
     """Whether bond orders were found, so that groups are known; always false for a crystal."""
 
 
-def surroundings(structure: Structure, tolerance: float = 0.01) -> Surroundings:
+def names_of_atoms(structure: Structure, tolerance: float = 0.01) -> AtomNames:
     """Name the surroundings of every atom of a molecule, crystal or formula.
 
     Hybridisation, rings and groups are those of molecules whose bond orders make a neutral
@@ -116,7 +116,7 @@ def surroundings(structure: Structure, tolerance: float = 0.01) -> Surroundings:
     symbols = [SYMBOLS[z] for z in numbers.tolist()]
     names: dict[Kind, tuple[str, ...]] = {"element": tuple(symbols)}
     if structure.is_formula:
-        return Surroundings(names, perceived=False)
+        return AtomNames(names, perceived=False)
     bonds = find_bonds(structure)
     counts = np.bincount(bonds[:, 0], minlength=len(numbers)).tolist()
     names["coordination"] = tuple(
@@ -125,11 +125,11 @@ def surroundings(structure: Structure, tolerance: float = 0.01) -> Surroundings:
     )
     if structure.pbc.any():
         names["site symmetry"] = _sites(structure, symbols, tolerance)
-        return Surroundings(names, perceived=False)
+        return AtomNames(names, perceived=False)
     molecule = perceive_molecule(structure.atomic_numbers, bonds, orders=True)
     if molecule is None:
-        return Surroundings(names, perceived=False)
-    return Surroundings(names | _of_molecule(molecule, symbols), perceived=True)
+        return AtomNames(names, perceived=False)
+    return AtomNames(names | _of_molecule(molecule, symbols), perceived=True)
 
 
 def group_names(molecule: Any) -> tuple[str, ...]:

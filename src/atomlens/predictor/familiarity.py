@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from atomlens.elements import SYMBOLS
-from atomlens.predictor.surroundings import Surroundings
+from atomlens.predictor.usual_surroundings import UsualSurroundings
 from atomlens.structures.arrays import StructureArrays
 
 Values = NDArray[np.float64]
@@ -57,7 +57,7 @@ class Familiarity:
     """Of the training structures."""
     most_atoms: int
     """In a training structure."""
-    surroundings: Surroundings | None = None
+    surroundings: UsualSurroundings | None = None
     """How atoms of the training data stand; None where that was not measured."""
 
     @classmethod
@@ -146,7 +146,7 @@ class Familiarity:
             raise ValueError("unknown kinds of structures")
         kinds, most_atoms = tuple(content["kinds"]), int(content["most_atoms"])
         known = content.get("surroundings")
-        around = None if known is None else Surroundings.read(known, tensors)
+        around = None if known is None else UsualSurroundings.read(known, tensors)
         return cls(**arrays, kinds=kinds, most_atoms=most_atoms, surroundings=around)
 
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from atomlens.errors import Failure
 from atomlens.machine import choose_device
+from atomlens.neighbors.fingerprints import fingerprints
 from atomlens.neighbors.handedness import handedness
 from atomlens.neighbors.identity import Identities, joint_digest, row_digests
-from atomlens.neighbors.surroundings import surroundings
 from atomlens.predictor import Prediction, Predictor
 from atomlens.predictor.columns import ColumnNames
 from atomlens.predictor.inputs import Inputs, from_items
@@ -112,7 +112,7 @@ def answers(job: Job, found: Sequence[Found]) -> list[Row]:
     if FINE in job.columns.kinds:
         numbers = {place: i for i, place in enumerate(inputs.places.tolist())}
         wanted = {numbers[place]: place for place in groups if place in numbers}
-        known = surroundings(same, list(wanted)) if wanted else {}
+        known = fingerprints(same, list(wanted)) if wanted else {}
         fine = {wanted[i]: one.to_text() for i, one in known.items()}
     called = [ColumnNames(prediction.targets) for prediction in predictions]
     rows = [

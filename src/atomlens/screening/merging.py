@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from atomlens.boundary import net
 from atomlens.errors import SettingsError, warn
 from atomlens.files import discard_file
-from atomlens.neighbors.surroundings import Surroundings
+from atomlens.neighbors.fingerprints import Fingerprint
 from atomlens.reports.journal import TableJournal
 from atomlens.screening.columns import (
     CHOICES,
@@ -186,7 +186,7 @@ def _told_apart(store: ShardStore, n_shards: int, first: NDArray[np.int64]) -> N
     """
     several = np.bincount(first, minlength=len(first))[first] > 1
     found = first.copy()
-    known: dict[int, list[tuple[int, Surroundings | None]]] = {}
+    known: dict[int, list[tuple[int, Fingerprint | None]]] = {}
     if not several.any():
         return found
     for index, row in _rows(store, n_shards, [FINE]):
@@ -194,7 +194,7 @@ def _told_apart(store: ShardStore, n_shards: int, first: NDArray[np.int64]) -> N
             continue
         text = row.get(FINE)
         with net(SettingsError, f"{store.folder}, a shard", "delete it and start again"):
-            own = None if text is None else Surroundings.of_text(text)
+            own = None if text is None else Fingerprint.of_text(text)
         before = known.setdefault(int(first[index]), [])
         for leader, other in before:
             if own is None or other is None or own.is_near(other):

@@ -6,7 +6,7 @@ from ase import Atoms
 from ase.build import bulk
 
 import atomlens as al
-from atomlens.chemistry.groups import GROUPS, group_names, surroundings
+from atomlens.chemistry.groups import GROUPS, group_names, names_of_atoms
 from atomlens.structures.arrays import StructureArrays
 
 
@@ -62,7 +62,7 @@ def test_every_pattern_can_be_read_and_none_is_named_twice() -> None:
 
 def test_positions_alone_are_enough() -> None:
     structure = StructureArrays.from_atoms(al.read("CC(=O)N"))[0]
-    found = surroundings(structure)
+    found = names_of_atoms(structure)
     assert found.perceived
     assert found.names["group"][:4] == named_tuple("CC(=O)N")
     assert found.names["hybridisation"][:3] == ("C sp3", "C sp2", "O sp2")
@@ -76,7 +76,7 @@ def named_tuple(smiles: str) -> tuple[str, ...]:
 
 def test_sites_of_a_crystal_have_their_symmetry() -> None:
     salt = StructureArrays.from_atoms([bulk("NaCl", "rocksalt", a=5.64, cubic=True)])[0]
-    found = surroundings(salt)
+    found = names_of_atoms(salt)
     assert set(found.names["site symmetry"]) == {"Na at m-3m", "Cl at m-3m"}
     assert set(found.names["coordination"]) == {"Na with 6 neighbours", "Cl with 6 neighbours"}
     assert "group" not in found.names
@@ -84,6 +84,6 @@ def test_sites_of_a_crystal_have_their_symmetry() -> None:
 
 def test_a_strange_molecule_has_no_groups_but_neighbours() -> None:
     odd = Atoms("CH5", np.random.default_rng(0).normal(scale=1.2, size=(6, 3)))
-    found = surroundings(StructureArrays.from_atoms([odd])[0])
+    found = names_of_atoms(StructureArrays.from_atoms([odd])[0])
     assert found.names["element"] == ("C", *"HHHHH")
     assert not found.perceived or "group" in found.names

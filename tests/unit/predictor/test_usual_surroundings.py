@@ -8,7 +8,7 @@ from ase.build import bulk, fcc111, molecule
 from atomlens.graphs import GraphStore
 from atomlens.neighbors import build_store, make_builder
 from atomlens.predictor import load
-from atomlens.predictor.surroundings import Surroundings, empty_layers
+from atomlens.predictor.usual_surroundings import UsualSurroundings, empty_layers
 from atomlens.structures.arrays import StructureArrays
 
 SALT, SILICON = bulk("NaCl", "rocksalt", 5.64), bulk("Si", "diamond", 5.43)
@@ -43,14 +43,14 @@ def graphs(several: list[Atoms]) -> tuple[StructureArrays, GraphStore]:
 
 
 @pytest.fixture(scope="module")
-def of_mp() -> Surroundings:
+def of_mp() -> UsualSurroundings:
     familiarity = load("box:mp").familiarity
     assert familiarity is not None
     assert familiarity.surroundings is not None
     return familiarity.surroundings
 
 
-def test_what_is_ordinary_is_left_alone_and_what_is_not_is_told(of_mp: Surroundings) -> None:
+def test_what_is_ordinary_is_left_alone_and_what_is_not_is_told(of_mp: UsualSurroundings) -> None:
     ordinary = [SALT, SILICON, bulk("Cu"), bulk("MgO", "rocksalt", 4.21), bulk("Fe")]
     strange = {
         "denser": [scaled(SILICON, 0.6), scaled(SALT, 0.6)],
@@ -88,16 +88,18 @@ def test_a_layer_is_found_in_any_cell_and_molecules_have_none() -> None:
 
 
 def test_those_who_learned_of_slabs_are_not_told_of_them() -> None:
-    known = Surroundings.fit(graphs([slab()] * 3), graphs([slab()] * 3))
+    known = UsualSurroundings.fit(graphs([slab()] * 3), graphs([slab()] * 3))
     assert known.vacuum == 1.0
     assert known.sentences(*graphs([slab()])) == ("",)
     wider = slab()
     wider.center(vacuum=12.0, axis=2)
     assert "none of the training data has one above 14 Å" in known.sentences(*graphs([wider]))[0]
-    again = Surroundings.read(known.to_dict(), known.tensors())
+    again = UsualSurroundings.read(known.to_dict(), known.tensors())
     assert again.sentences(*graphs([wider])) == known.sentences(*graphs([wider]))
     with pytest.raises(ValueError, match="do not fit"):
-        Surroundings.read(known.to_dict(), known.tensors() | {"surroundings.pairs": _no_pairs()})
+        UsualSurroundings.read(
+            known.to_dict(), known.tensors() | {"surroundings.pairs": _no_pairs()}
+        )
 
 
 def _no_pairs() -> object:

@@ -11,7 +11,7 @@ from typing import Any, final
 
 import numpy as np
 
-from atomlens.chemistry.groups import KINDS, Surroundings, surroundings
+from atomlens.chemistry.groups import KINDS, AtomNames, names_of_atoms
 from atomlens.errors import ExplanationError, Failure, StudyError
 from atomlens.explain import EXPLAINERS, check_method, default_method
 from atomlens.explain.question import Values
@@ -84,7 +84,7 @@ class Environments(Study):
                 notes.append(f"attention is left out: {problem}")
         known = []
         for done, structure in enumerate(structures, start=1):
-            known.append(surroundings(structure, settings.tolerance))
+            known.append(names_of_atoms(structure, settings.tolerance))
             given.progress(done, len(structures))
         unit = EXPLAINERS[method]().score_unit(asked.questions[0])
         rows: list[Row] = [
@@ -160,7 +160,7 @@ def _owner(structures: StructureArrays) -> Any:
 
 def _rows(
     structures: StructureArrays,
-    known: list[Surroundings],
+    known: list[AtomNames],
     scores: dict[str, Values],
     settings: EnvironmentSettings,
 ) -> list[Row]:
@@ -185,7 +185,7 @@ def _rows(
     return rows
 
 
-def _names(known: list[Surroundings], kind: Any, structures: StructureArrays) -> list[str]:
+def _names(known: list[AtomNames], kind: Any, structures: StructureArrays) -> list[str]:
     counts = structures.n_atoms.tolist()
     return [
         name
@@ -198,7 +198,7 @@ def _notes(
     method: str,
     unit: str,
     rows: list[Row],
-    known: list[Surroundings],
+    known: list[AtomNames],
     structures: StructureArrays,
     least: int,
     *,
@@ -234,7 +234,7 @@ def _notes(
 
 
 def _examples(
-    asked: Asked, method: str, rows: list[Row], known: list[Surroundings], scores: Values
+    asked: Asked, method: str, rows: list[Row], known: list[AtomNames], scores: Values
 ) -> list[tuple[str, Any]]:
     """Return the environments that stand out most, each with a typical structure."""
     finest = [row for row in rows if row["kind"] in ("group", "site symmetry")] or rows

@@ -5,8 +5,8 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, make_supercell, molecule
 
+from atomlens.neighbors.fingerprints import Fingerprint, fingerprints
 from atomlens.neighbors.identity import Identities
-from atomlens.neighbors.surroundings import Surroundings, surroundings
 from atomlens.structures.arrays import StructureArrays
 
 ROCK_SALT = bulk("NaCl", "rocksalt", a=5.64, cubic=True)
@@ -18,9 +18,9 @@ SKEW = Atoms(
 )
 
 
-def of(*several: Atoms) -> list[Surroundings]:
+def of(*several: Atoms) -> list[Fingerprint]:
     structures = StructureArrays.from_atoms(several)
-    known = surroundings(Identities(structures), range(len(several)))
+    known = fingerprints(Identities(structures), range(len(several)))
     return [known[i] for i in range(len(several))]
 
 
@@ -80,13 +80,13 @@ def test_molecules_are_compared_likewise_and_formulas_not_at_all() -> None:
     assert not one.is_near(other)
     assert alone.is_near(alone)
     formula = Atoms("NaCl", info={"is_formula": True})
-    assert not surroundings(Identities(StructureArrays.from_atoms([formula])), [0])
+    assert not fingerprints(Identities(StructureArrays.from_atoms([formula])), [0])
 
 
 def test_what_was_written_is_read() -> None:
     (one,) = of(SKEW)
-    again = Surroundings.of_text(one.to_text())
+    again = Fingerprint.of_text(one.to_text())
     assert (again.slack, again.rows.tolist()) == (one.slack, one.rows.tolist())
     assert (again.cell.tolist(), again.sides.tolist()) == (one.cell.tolist(), one.sides.tolist())
     with pytest.raises(ValueError, match=r"\S"):
-        Surroundings.of_text("nothing of the kind")
+        Fingerprint.of_text("nothing of the kind")

@@ -67,7 +67,7 @@ class _Measured(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Surroundings:
+class UsualSurroundings:
     """What is kept of the surroundings of training atoms."""
 
     pairs: Whole
@@ -95,7 +95,7 @@ class Surroundings:
         cls,
         training: tuple[StructureArrays, GraphStore],
         validation: tuple[StructureArrays, GraphStore],
-    ) -> "Surroundings":
+    ) -> "UsualSurroundings":
         """Measure training and validation structures.
 
         Args:
@@ -240,7 +240,7 @@ class Surroundings:
         return {name: getattr(self, name) for name in _NUMBERS}
 
     @classmethod
-    def read(cls, content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> "Surroundings":
+    def read(cls, content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> "UsualSurroundings":
         """Take back what `to_dict` and `tensors` returned.
 
         Raises:

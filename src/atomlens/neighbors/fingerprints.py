@@ -37,7 +37,7 @@ _SIMPLE = 24
 """Fractions of this many parts are exact in every file."""
 
 
-class Surroundings(NamedTuple):
+class Fingerprint(NamedTuple):
     """What of a structure is compared finely; lengths in steps of 1e-5 Å."""
 
     slack: int
@@ -49,7 +49,7 @@ class Surroundings(NamedTuple):
     rows: NDArray[np.int32]
     """(n, 25) of atoms that differ: element, distances to the nearest neighbours"""
 
-    def is_near(self, other: "Surroundings") -> bool:
+    def is_near(self, other: "Fingerprint") -> bool:
         """Say whether the two differ by no more than rounding explains."""
         if np.abs(self.sides - other.sides).max() > _LEAST / _UNIT:
             return False
@@ -69,7 +69,7 @@ class Surroundings(NamedTuple):
         return base64.b85encode(zlib.compress(packed, 6)).decode()
 
     @classmethod
-    def of_text(cls, text: str) -> "Surroundings":
+    def of_text(cls, text: str) -> "Fingerprint":
         """Return what `to_text` wrote.
 
         Raises:
@@ -85,7 +85,7 @@ class Surroundings(NamedTuple):
         return cls(int(head[0]), head[1:7], head[7:], rows.astype(np.int32))
 
 
-def surroundings(same: Identities, wanted: Sequence[int]) -> dict[int, Surroundings]:
+def fingerprints(same: Identities, wanted: Sequence[int]) -> dict[int, Fingerprint]:
     """Return what is compared finely of some structures, by their number; of formulas nothing.
 
     Args:
@@ -113,7 +113,7 @@ def surroundings(same: Identities, wanted: Sequence[int]) -> dict[int, Surroundi
         one = structures[place]
         slack = _rounding(one.positions, one.cell, one.pbc)
         sides = np.round(same.sides(wanted[place]) / _UNIT).astype(np.int32)
-        known[wanted[place]] = Surroundings(
+        known[wanted[place]] = Fingerprint(
             round(slack / _UNIT), _shape(one.cell * one.pbc[:, None]), sides, _different(table)
         )
     return known
