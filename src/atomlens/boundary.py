@@ -211,14 +211,13 @@ def _whole_number(text: str) -> int | float:
     return int(text) if abs(number) < 9.2e18 and len(text) < 40 else number
 
 
-def check_finite(value: Any, where: str = "") -> None:
+def check_finite(value: Any) -> None:
     """Raise a ValueError that names the place of a number that is none, at any depth.
 
     Args:
         value: What `parse_json` returned.
-        where: Name of the place of ``value`` itself.
     """
-    waiting = [(where, value)]
+    waiting = [("", value)]
     while waiting:
         place, one = waiting.pop()
         if isinstance(one, float) and not math.isfinite(one):

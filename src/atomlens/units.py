@@ -1,9 +1,11 @@
-"""Conversion factors (CODATA 2014 values as used by the published QM9 work), and units in print."""
+"""Conversion factors, and units in print."""
 
 import re
 
 HARTREE_IN_EV = 27.211386
-BOHR_IN_ANGSTROM = 0.529177210903
+"""CODATA 2014, as used by the published QM9 work."""
+BOHR_IN_ANGSTROM = 0.529177210544
+"""CODATA 2022."""
 EV_NANOMETRE = 1239.841984
 """Photon energy (eV) times vacuum wavelength (nm): h c / e."""
 

@@ -196,11 +196,10 @@ def _positive(text: str, what: str = "a whole number above 0", most: int = 10**9
     return number
 
 
-def add_inputs(
-    parser: argparse.ArgumentParser, help_text: str = "file, folder, glob, table, SMILES or formula"
-) -> None:
+def add_inputs(parser: argparse.ArgumentParser) -> None:
     """Add the arguments INPUT...."""
-    parser.add_argument("inputs", metavar="INPUT", nargs="+", help=help_text)
+    what = "file, folder, glob, table, SMILES or formula"
+    parser.add_argument("inputs", metavar="INPUT", nargs="+", help=what)
 
 
 def add_set(parser: argparse.ArgumentParser, metavar: str, help_text: str) -> None:

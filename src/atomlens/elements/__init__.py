@@ -11,8 +11,6 @@ SYMBOLS: tuple[str, ...] = tuple(
 ATOMIC_NUMBERS: dict[str, int] = {symbol: z for z, symbol in enumerate(SYMBOLS) if z}
 """Atomic number of each symbol."""
 
-N_ELEMENTS = len(SYMBOLS) - 1
-
 NONMETALS = frozenset(
     [1, 2, 5, 6, 7, 8, 9, 10, 14, 15, 16, 17, 18, 32, 33, 34, 35, 36, 51, 52, 53, 54, 85, 86]
 )

@@ -44,8 +44,6 @@ class Explainer(ABC):
     in_target_units: ClassVar[bool] = False
     """Whether scores are changes of what `predict` says, in its unit; otherwise they are
     shares."""
-    cost: ClassVar[str] = "one pass"
-    """In passes of the structure through the network."""
     signed: ClassVar[bool] = False
     """Whether scores are above or below "no effect", whichever signs one structure happens to
     have."""

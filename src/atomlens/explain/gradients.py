@@ -30,7 +30,6 @@ class GradientExplainer(Explainer):
 
     name = "gradient"
     in_target_units = True
-    cost = "one pass forward and back"
     single_pass = True
 
     def explain(self, question: Question) -> AtomScores:
@@ -50,7 +49,6 @@ class GradientXInputExplainer(Explainer):
 
     name = "gradient-x-input"
     in_target_units = True
-    cost = "one pass forward and back"
     single_pass = True
 
     def explain(self, question: Question) -> AtomScores:
@@ -77,7 +75,6 @@ class IntegratedGradientsExplainer(Explainer):
 
     name = "integrated-gradients"
     in_target_units = True
-    cost = "10 to 54 passes forward and back"
 
     def explain(self, question: Question) -> AtomScores:
         """Integrate the gradients along the path, times the way."""
@@ -100,7 +97,6 @@ class MaskedIntegratedGradientsExplainer(Explainer):
 
     name = "integrated-gradients-mask"
     in_target_units = True
-    cost = "10 to 54 passes forward and back"
 
     def explain(self, question: Question) -> AtomScores:
         """Integrate the gradients from the row of the element table that stands for nobody.
@@ -139,7 +135,6 @@ class ExpectedGradientsExplainer(Explainer):
 
     name = "expected-gradients"
     in_target_units = True
-    cost = "64 passes forward and back, and one forward for each element"
 
     def explain(self, question: Question) -> AtomScores:
         """Average gradient times way over references and places."""

@@ -39,7 +39,6 @@ class LearntMaskExplainer(Explainer):
     """
 
     name = "learnt-mask"
-    cost = f"{N_STEPS} passes forward and back"
 
     def explain(self, question: Question) -> AtomScores:
         """Train the masks; the weights of the network stay.
@@ -82,7 +81,6 @@ class LearntEdgeMaskExplainer(Explainer):
     """
 
     name = "learnt-mask-edges"
-    cost = f"{N_STEPS} passes forward and back"
 
     def explain(self, question: Question) -> AtomScores:
         """Train the masks; the weights of the network stay.

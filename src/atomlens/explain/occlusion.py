@@ -24,7 +24,6 @@ class OcclusionExplainer(Explainer):
     name = "occlusion"
     in_target_units = True
     meaning: ClassVar[Meaning] = "graph"
-    cost = "one pass for each atom"
 
     def explain(self, question: Question) -> AtomScores:
         """Ask again without each atom.

@@ -11,7 +11,7 @@ from atomlens.errors import ExplanationError
 from atomlens.explain.absence import Mask, without
 from atomlens.explain.alike import alike_atoms
 from atomlens.explain.base import AtomScores, Explainer, methods_sentence
-from atomlens.explain.question import Indices, Question, Values
+from atomlens.explain.question import Indices, Question
 from atomlens.explain.vectors import vector_table
 
 _N_PAIRS = 8
@@ -35,7 +35,6 @@ class ShapleyExplainer(Explainer):
 
     name = "shapley"
     in_target_units = True
-    cost = f"{2 * _N_PAIRS} passes for each atom"
 
     def explain(self, question: Question) -> AtomScores:
         """Name the elements in several orders, or in all.
@@ -149,10 +148,3 @@ class _Walks:
         if seen is not None:
             seen[key] = number
         return number
-
-
-def baseline_answers(question: Question) -> Values:
-    """(n,) what the walks start from: every element hidden."""
-    of = np.arange(len(question.structures))
-    absent = np.ones(len(question.structures.atomic_numbers), dtype=np.bool_)
-    return without(question, of, absent, "mask").values

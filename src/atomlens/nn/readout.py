@@ -1,4 +1,4 @@
-"""Global attention: from atoms to one vector for the structure (spec section 6).
+"""Global attention: from atoms to one vector for the structure.
 
 The score of atom j is its key against the queries of the other atoms. Written as
 s_j = k_j · (Q - q_j) with Q the sum of all queries, it costs O(atoms) and never builds a

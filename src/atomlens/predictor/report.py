@@ -228,15 +228,12 @@ def write_explanations(
     explanations: Sequence[Explanation],
     folder: Path,
     progress: StepProgress | None = None,
-    *,
-    single_pages: bool = True,
 ) -> list[str]:
     """Write the files of every explanation and, for several, an index; return their names.
 
-    Without ``single_pages`` the index is the only page; the viewer alone takes 0.6 MB a page. An
-    index that an earlier call left is renewed or removed.
+    An index that an earlier call left is renewed or removed.
     """
-    writer = ExplanationWriter(folder, single_pages=single_pages)
+    writer = ExplanationWriter(folder)
     for done, explanation in enumerate(explanations, start=1):
         writer.add(explanation)
         if progress is not None:
@@ -268,7 +265,8 @@ class ExplanationWriter:
 
         Args:
             folder: Where.
-            single_pages: Whether each explanation has a page of its own, beside the index.
+            single_pages: Whether each explanation has a page of its own, beside the index; the
+                viewer alone takes 0.6 MB a page.
             drawings: Whether each molecule also has a drawing, ``NAME.svg``.
             inputs: Resolved paths of files that must not be overwritten.
         """

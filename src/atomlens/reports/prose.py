@@ -9,8 +9,3 @@ _CODE = re.compile("`([^`]+)`")
 def prose_html(text: str) -> str:
     """Return a sentence as HTML, such as ``run <code>atomlens faithful</code>``."""
     return _CODE.sub(r"<code>\1</code>", html.escape(text, quote=True))
-
-
-def plain_prose(text: str) -> str:
-    """Return a sentence without the marks of code, for what shows plain text alone."""
-    return _CODE.sub(r"\1", text)

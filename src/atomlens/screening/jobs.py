@@ -116,7 +116,7 @@ def answers(job: Job, found: Sequence[Found]) -> list[Row]:
         fine = {wanted[i]: one.to_text() for i, one in known.items()}
     called = [ColumnNames(prediction.targets) for prediction in predictions]
     rows = [
-        _row(job, place, found[place], digests.get(place), predictions, called, number)
+        _row(job, found[place], digests.get(place), predictions, called, number)
         | ({FINE: fine.get(place)} if FINE in job.columns.kinds else {})
         for number, place in enumerate(groups)
     ]
@@ -178,7 +178,6 @@ def _one_thread(on_cpu: bool) -> Iterator[None]:
 
 def _row(
     job: Job,
-    place: int,
     found: Found,
     digest: int | None,
     predictions: Sequence[Prediction],

@@ -43,7 +43,6 @@ SHARD_SIZE = 512
 
 Progress = Callable[[int], None]
 """Called with the number of inputs done."""
-Runner = Callable[[Job, Iterator[Shard], int], Iterator[Done]]
 
 
 @final

@@ -178,15 +178,13 @@ def looks_like_nm(atoms: "Atoms") -> bool:
     return bool(is_near and bonds.min() > _LEAST_IN_NM)
 
 
-def impossible_neighbour(
-    atoms: "Atoms", suspects: NDArray[np.int_], shortest: float = SHORTEST_OF_METALS
-) -> tuple[int, str] | None:
+def impossible_neighbour(atoms: "Atoms", suspects: NDArray[np.int_]) -> tuple[int, str] | None:
     """Return a suspect that stands where no atom of its element can, and why.
 
-    Metals do not come nearer to their neighbours than ``shortest`` sums of covalent radii,
-    light noble gases not nearer than `SHORTEST_OF_GASES` Å, and a hydrogen has a neighbour
-    within `LONGEST_OF_HYDROGEN` Å. Such places are signs that a name was read as another
-    element: an alpha carbon as calcium, a type of LAMMPS as helium.
+    Metals do not come nearer to their neighbours than `SHORTEST_OF_METALS` sums of covalent
+    radii, light noble gases not nearer than `SHORTEST_OF_GASES` Å, and a hydrogen has a neighbour
+    within `LONGEST_OF_HYDROGEN` Å. Such places are signs that a name was read as another element:
+    an alpha carbon as calcium, a type of LAMMPS as helium.
 
     Returns (index, part of a sentence) or None.
     """
@@ -203,7 +201,7 @@ def impossible_neighbour(
     for i, j, d in zip(
         pairs.first.tolist(), pairs.second.tolist(), pairs.distances.tolist(), strict=True
     ):
-        limit = shortest * float(COVALENT_RADII[numbers[i]] + COVALENT_RADII[numbers[j]])
+        limit = SHORTEST_OF_METALS * float(COVALENT_RADII[numbers[i]] + COVALENT_RADII[numbers[j]])
         if (is_metal[i] and d < limit) or (is_gas[i] and d < SHORTEST_OF_GASES):
             return i, f"it is {d:.2f} Å from atom {j} ({_symbol(int(numbers[j]))}), too near for it"
         if is_hydrogen[i] and d < near[i][0]:

@@ -63,7 +63,7 @@ _FRAGMENT_NOTICE = (
 )
 
 
-def from_smiles(smiles: str, name: str | None = None, conformer: int = 0) -> "Atoms":
+def from_smiles(smiles: str, conformer: int = 0) -> "Atoms":
     """Return a SMILES as ase.Atoms with hydrogens and 3D coordinates.
 
     The coordinates depend on the molecule, not on how its SMILES is written (see
@@ -80,7 +80,7 @@ def from_smiles(smiles: str, name: str | None = None, conformer: int = 0) -> "At
         raise StructureError(f"{short(text)} is not a SMILES: {smiles_problem(text)}")
     atoms = _embedded(molecule, f"SMILES {short(text)}", conformer)
     del atoms.info[BONDING]  # the SMILES says as much
-    atoms.info.update(name=name or text, smiles=text)
+    atoms.info.update(name=text, smiles=text)
     keep_made(atoms)
     check_atoms(atoms)
     return atoms

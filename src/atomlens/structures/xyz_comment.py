@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from atomlens.errors import StructureError
 from atomlens.structures.records import short
+from atomlens.units import BOHR_IN_ANGSTROM
 
-BOHR = 0.529177210544
 """Å, CODATA 2022"""
 
 _NUMBER = r"[-+]?(?:\d++\.?\d*+|\.\d++)(?:[eEdD][-+]?\d++)?"
@@ -37,14 +37,14 @@ _UNIT_WORDS = {
     "ang": 1.0,
     "å": 1.0,
     "a": 1.0,
-    "bohr": BOHR,
-    "bohrs": BOHR,
-    "au": BOHR,
-    "a.u.": BOHR,
-    "a.u": BOHR,
-    "atomic_unit": BOHR,
-    "atomic_units": BOHR,
-    "atomic": BOHR,
+    "bohr": BOHR_IN_ANGSTROM,
+    "bohrs": BOHR_IN_ANGSTROM,
+    "au": BOHR_IN_ANGSTROM,
+    "a.u.": BOHR_IN_ANGSTROM,
+    "a.u": BOHR_IN_ANGSTROM,
+    "atomic_unit": BOHR_IN_ANGSTROM,
+    "atomic_units": BOHR_IN_ANGSTROM,
+    "atomic": BOHR_IN_ANGSTROM,
     "nm": 10.0,
     "nanometer": 10.0,
     "nanometers": 10.0,
@@ -109,7 +109,7 @@ def read_comment(text: str) -> Comment:
     scaled = units.get("scaled", 0.0) > 0 or _SCALED_WORD.search(text) is not None
     if "positions" not in units and not scaled:
         if _BOHR_WORD.search(text):
-            unit = BOHR
+            unit = BOHR_IN_ANGSTROM
         elif _ATOMIC_WORD.search(text) and not _ENERGY_WORD.search(text):
             doubts.append("its title speaks of atomic units; the coordinates were taken as Å")
     plain = re.sub(r"(?<![\w.])properties\s*=\s*", "Properties=", text, flags=re.IGNORECASE)
@@ -237,7 +237,7 @@ def _units(text: str) -> dict[str, float]:
             "positions{angstrom} or positions{atomic_unit}"
         )
     if is_ipi:
-        found.setdefault("cell", BOHR)
+        found.setdefault("cell", BOHR_IN_ANGSTROM)
     return found
 
 

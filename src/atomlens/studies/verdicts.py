@@ -120,7 +120,6 @@ def trainings_part(
     limit: float = 0.0,
     above: bool = True,
     learned: bool = True,
-    unit: str = "",
     overlap: float = 0.0,
 ) -> Part:
     """Return a number of one structure: nothing but trainings can be drawn.
@@ -141,7 +140,6 @@ def trainings_part(
         limit: What the claim wants the number beyond.
         above: Whether beyond is above.
         learned: Whether it must be beyond the controls too.
-        unit: Of the number.
         overlap: n_test/n_train of random splits of one data set; 0 for independent trainings.
     """
     values = np.asarray(trained, dtype=np.float64)
@@ -192,7 +190,6 @@ def trainings_part(
         above=above,
         learned=learned,
         controls=margins,
-        unit=unit,
         n=len(values),
         n_beyond=int((sign * (values - limit) > 0).sum()),
         unjudged=why,

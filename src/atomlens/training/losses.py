@@ -5,8 +5,6 @@ have a known value in the batch, so that a rare target weighs as much as a commo
 spectrum as much as a single number; `target_weights` says otherwise by name.
 """
 
-from collections.abc import Callable
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -18,7 +16,6 @@ from atomlens.targets import Target, output_slices, value_slices
 from atomlens.training.settings import HETEROSCEDASTIC, TrainSettings
 
 _Errors = Float[Tensor, "n_graphs n_numbers"]
-Elementwise = Callable[[_Errors, _Errors], _Errors]
 
 
 def gaussian_nll(error: _Errors, log_scale: _Errors) -> _Errors:

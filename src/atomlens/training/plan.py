@@ -22,8 +22,8 @@ from atomlens.training.settings import HETEROSCEDASTIC, TrainSettings
 from atomlens.training.transfer import Pretrained
 
 CRYSTAL_CUTOFF = 6.0
-"""Å; how far the distance basis reaches for data with a periodic structure (spec 2.3 and 3),
-where the builder's own limit depends on the structure."""
+"""Å; how far the distance basis reaches for data with a periodic structure, where the builder's
+own limit depends on the structure."""
 
 
 def as_dataset(

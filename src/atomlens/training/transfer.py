@@ -4,7 +4,7 @@ The architecture and the neighbours are those of the pretrained model, and all i
 taken; the scaling of the targets is that of the new data. What cannot be taken is fresh, and
 is said: the output layer for another number of outputs, the embeddings of elements that the
 pretrained model has not learned. The pretrained model is copied into the folder of the run, so
-that a resumed run needs nothing else (spec section 10).
+that a resumed run needs nothing else.
 """
 
 import os

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from atomlens.elements import N_ELEMENTS
+from atomlens.elements import SYMBOLS
 from atomlens.reports.colours import (
     BASELINE_COLOURS,
     SCORE_COLOURS,
@@ -102,7 +102,7 @@ def test_a_position_beyond_the_scale_takes_its_end() -> None:
 
 
 def test_every_element_has_a_colour() -> None:
-    colours = [element_colour(z) for z in range(N_ELEMENTS + 1)]
+    colours = [element_colour(z) for z in range(len(SYMBOLS))]
     assert all(len(c) == 7 and c.startswith("#") and int(c[1:], 16) >= 0 for c in colours)
     assert len(set(colours)) > 100
 

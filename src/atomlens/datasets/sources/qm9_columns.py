@@ -5,7 +5,6 @@ from typing import NamedTuple
 from atomlens.targets import Target
 from atomlens.units import HARTREE_IN_EV
 
-N_MOLECULES = 130_831
 N_TRAIN, N_TEST = 110_000, 10_000
 """Of the published split; the other 10,831 are for validation."""
 

@@ -20,7 +20,7 @@ LAYER_NORM_EPS = 1e-6
 
 
 class EdgeUpdate(nn.Module):
-    """g' = LayerNorm(g + SiLU(W [c_i ; g ; c_j] + b))   (SCANN+, spec section 5).
+    """g' = LayerNorm(g + SiLU(W [c_i ; g ; c_j] + b))   (SCANN+).
 
     The product with W is split, so that the parts that depend on one atom alone are computed
     once an atom and not once an edge.
@@ -77,7 +77,7 @@ class EdgeUpdate(nn.Module):
 
 
 class LocalAttention(nn.Module):
-    """Multi-head attention of an atom over its neighbours (spec section 4).
+    """Multi-head attention of an atom over its neighbours.
 
     Query W_q c_i, key = value = W_k (c_j ⊙ g_ij), scores over √(head width), and the residual
     is the projected query. Then LayerNorm, a feed-forward part and LayerNorm again, as in the

@@ -42,7 +42,7 @@ from atomlens.nn.readout import (
 from atomlens.settings import bounded, name_of
 
 RING_FEATURES = 10
-"""Width to which the two ring flags are mapped, without activation (spec section 3)."""
+"""Width to which the two ring flags are mapped, without activation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,7 +282,7 @@ class Scann(AdditiveModel[ScannConfig]):
         return torch.mul(filtered, weights.unsqueeze(1))
 
     def regularized_parameters(self) -> list[nn.Parameter]:
-        """Return the kernels of query, key, filter, feed-forward, y and head (spec section 7)."""
+        """Return the kernels of query, key, filter, feed-forward, y and head."""
         readout = cast(AdditiveReadout | GlobalAttention, self.readout)
         linears: list[nn.Linear] = [readout.input, readout.query, readout.key]
         linears.append(readout.head if isinstance(readout, AdditiveReadout) else self.head)

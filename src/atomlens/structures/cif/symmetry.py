@@ -636,7 +636,7 @@ def _named(tags: Tags) -> Iterator[Group]:
         yield _named_group(bare, f"superspace group {name}")
     for name in _texts(tags, _first(tags, _SCHOENFLIES))[:1]:
         numbers = _schoenflies().get(re.sub(r"[\s_^{}]", "", name).lower())
-        choices = () if numbers is None else _choices("", numbers)
+        choices = () if numbers is None else _choices(numbers)
         yield Group(f"space group {name}", frozenset(() if numbers is None else [numbers]), choices)
     yield from _magnetic(tags)
     for tag in _NUMBERS:
@@ -649,7 +649,7 @@ def _named(tags: Tags) -> Iterator[Group]:
             yield Group(
                 f"space group number {value:g}",
                 frozenset([int(value)] if known else []),
-                _choices("", int(value)) if known else (),
+                _choices(int(value)) if known else (),
             )
 
 
@@ -682,8 +682,8 @@ def _same_setting(texts: tuple[tuple[str, ...], tuple[str, ...]], name: str, sai
 
 
 @lru_cache(maxsize=256)
-def _choices(name: str, group: int) -> tuple[tuple[str, Operations], ...]:
-    return tuple((s.choice, setting_operations(s)) for s in named_settings(name, group))
+def _choices(group: int) -> tuple[tuple[str, Operations], ...]:
+    return tuple((s.choice, setting_operations(s)) for s in named_settings("", group))
 
 
 @lru_cache(maxsize=1)

@@ -217,7 +217,7 @@ class _Measured:
         random, only_random = (_averaged(c, "random") for c in (curves.deletion, curves.insertion))
         for name, own in curves.deletion.items():
             if name == method or name.startswith(f"{method}: ") or ":" not in name:
-                self._remember(method, meaning, name, own, random, curves)
+                self._remember(meaning, name, own, random, curves)
         deletion = over_random(curves.deletion[method], random, seed)
         best = max(
             TABLES, key=lambda t: over_random(curves.deletion[f"{method}: {t}"], random, seed).value
@@ -263,7 +263,6 @@ class _Measured:
 
     def _remember(
         self,
-        method: str,
         meaning: str,
         name: str,
         own: Values,

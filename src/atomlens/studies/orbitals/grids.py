@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from atomlens.studies.orbitals.dft import converged_field
 from atomlens.studies.orbitals.solution import Orbital, OrbitalSettings
+from atomlens.units import BOHR_IN_ANGSTROM
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-BOHR = 0.529177210903
 """Å"""
 MARGIN = 2.8
 """Å around the outermost atoms; the orbital has faded out there."""
@@ -46,7 +46,7 @@ def orbital_grid(
     low = atoms.positions.min(axis=0) - MARGIN
     counts = np.ceil((atoms.positions.max(axis=0) + MARGIN - low) / spacing).astype(int) + 1
     steps = np.indices(tuple(counts)).reshape(3, -1).T
-    points = (low + steps * spacing) / BOHR
+    points = (low + steps * spacing) / BOHR_IN_ANGSTROM
     found = [
         molecule.eval_gto("GTOval_sph", chunk) @ field.mo_coeff[:, row]
         for chunk in np.array_split(points, len(points) // 20_000 + 1)
