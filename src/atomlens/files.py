@@ -15,6 +15,8 @@ from typing import Any, BinaryIO
 from atomlens.errors import SettingsError
 from atomlens.printing import encodable
 
+TABLE_SUFFIXES = (".csv", ".json", ".jsonl", ".parquet", ".xlsx")
+"""Of the tables that `atomlens.reports.tables` writes."""
 _STALE_SECONDS = 24 * 3600
 _MARKED = re.compile(r"\.p(\d{1,9})-([0-9a-f]{8})\.")
 """Process and machine in the name of a temporary sibling."""

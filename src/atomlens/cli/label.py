@@ -8,7 +8,13 @@ from typing import Any
 
 from atomlens.cli.common import Several, add_common_arguments, add_inputs
 from atomlens.cli.guard import say
-from atomlens.cli.outputs import emit, exit_code, refuse_to_overwrite
+from atomlens.cli.outputs import (
+    add_out_table,
+    check_table_name,
+    emit,
+    exit_code,
+    refuse_to_overwrite,
+)
 from atomlens.cli.progress import ProgressLine
 from atomlens.cli.reading import Reads, reading_options
 from atomlens.errors import SettingsError
@@ -32,7 +38,6 @@ The time grows with atoms, molecules and cycles: minutes for a crystal of 400 at
 READS = Reads(
     refused={"--conformers": "a simulation takes rigid crystals, which have one shape each"}
 )
-SUFFIXES = (".csv", ".json", ".jsonl", ".parquet", ".xlsx")
 _ON_THE_TERMINAL = {
     "name": "name",
     "gas": "gas",
@@ -67,9 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_interactions(parser)
     add_length(parser)
-    parser.add_argument(
-        "--out", type=Path, metavar="FILE", help=f"write here: {', '.join(SUFFIXES)}"
-    )
+    add_out_table(parser)
     parser.add_argument(
         "--resume", action="store_true", help="take over the finished crystals that stand in --out"
     )
@@ -167,10 +170,7 @@ def _check_outputs(options: argparse.Namespace) -> None:
     """Refuse names of files that cannot be written before hours of work."""
     if options.out is not None:
         refuse_to_overwrite(options.out, options.inputs)
-    if options.out is not None and options.out.suffix not in SUFFIXES:
-        raise SettingsError(
-            f"--out {options.out}: the name must end with one of {', '.join(SUFFIXES)}."
-        )
+    check_table_name(options.out)
     table = options.training_table
     if table is not None and table.suffix != ".csv":
         raise SettingsError(f"--training-table {table}: the name must end with .csv.")

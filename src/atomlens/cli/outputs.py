@@ -1,11 +1,13 @@
 """Where results go, and which exit code they call for."""
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from atomlens.cli.guard import say, write
 from atomlens.errors import Failure, SettingsError
+from atomlens.files import TABLE_SUFFIXES
 from atomlens.printing import file_stem, printable
 
 
@@ -38,6 +40,25 @@ def default_folder(*words: str) -> Path:
     return Path("runs") / file_stem("-".join(word.replace("/", "_") for word in words))
 
 
+def add_out_table(parser: argparse.ArgumentParser) -> None:
+    """Add ``--out FILE``."""
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help=f"write here: {', '.join(TABLE_SUFFIXES)}"
+    )
+
+
+def check_table_name(out: Path | None) -> None:
+    """Refuse an output whose name is none of a table.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    if out is not None and out.suffix not in TABLE_SUFFIXES:
+        raise SettingsError(
+            f"--out {out}: the name must end with one of {', '.join(TABLE_SUFFIXES)}."
+        )
+
+
 def refuse_to_overwrite(out: Path, inputs: Sequence[str]) -> None:
     """Refuse an output that is one of the inputs, before any work is done.
 
@@ -54,11 +75,6 @@ def refuse_to_overwrite(out: Path, inputs: Sequence[str]) -> None:
         path = Path(one).expanduser()
         if path.is_file() and out.exists() and path.samefile(out):
             raise SettingsError(f"--out {out}: this is an input; give the output another name.")
-
-
-def written(*outputs: Path | None) -> list[Path]:
-    """Return what a command writes, which it does not take for an input in the next run."""
-    return [path for path in outputs if path is not None]
 
 
 def tell_unfinished(model: str) -> None:

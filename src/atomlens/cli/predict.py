@@ -15,14 +15,24 @@ from atomlens.cli.common import (
     tell_idle_speed,
 )
 from atomlens.cli.guard import say
-from atomlens.cli.outputs import emit, exit_code, refuse_to_overwrite, tell_unfinished
+from atomlens.cli.outputs import (
+    add_out_table,
+    check_table_name,
+    emit,
+    exit_code,
+    refuse_to_overwrite,
+    tell_unfinished,
+)
 from atomlens.cli.progress import ProgressLine
 from atomlens.cli.reading import Reads, reading_options
 from atomlens.errors import SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from atomlens.errors import Failure
     from atomlens.predictor import Prediction, Predictor
+    from atomlens.reports.tables import Record
 
 SUMMARY = "predict a property of structures"
 DESCRIPTION = """\
@@ -53,16 +63,13 @@ those of a calculation). A table (column `file`, `smiles`, `formula` or `composi
 prediction a row, beside its own columns.
 """
 READS = Reads()
-SUFFIXES = (".csv", ".json", ".jsonl", ".parquet", ".xlsx")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this command."""
     add_model_and_inputs(parser)
     add_targets(parser)
-    parser.add_argument(
-        "--out", type=Path, metavar="FILE", help=f"write here: {', '.join(SUFFIXES)}"
-    )
+    add_out_table(parser)
     parser.add_argument(
         "--embedding",
         type=Path,
@@ -81,10 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Predict, print or write the rows, list the failures."""
-    if options.out is not None and options.out.suffix not in SUFFIXES:
-        raise SettingsError(
-            f"--out {options.out}: the name must end with one of {', '.join(SUFFIXES)}."
-        )
+    check_table_name(options.out)
     if options.embedding is not None and options.embedding.suffix != ".npz":
         raise SettingsError(f"--embedding {options.embedding}: the name must end with .npz.")
     from atomlens.machine import choose_device
@@ -123,7 +127,6 @@ def write_as_they_come(model: "Predictor", options: argparse.Namespace) -> int:
     from atomlens.predictor.reading import inputs_reading
     from atomlens.reports.journal import TableJournal
 
-    flat = options.out.suffix in (".csv", ".parquet", ".xlsx")
     replaced = options.out.exists()
     reading = reading_options(options, leave_out=[options.out], n_workers=options.workers)
     targets = chosen_targets(model, options.target)
@@ -144,7 +147,7 @@ def write_as_they_come(model: "Predictor", options: argparse.Namespace) -> int:
             prediction = prediction.of_targets(targets)
             if options.strict:
                 prediction = prediction.strictly()
-            journal.add(prediction.to_rows() if flat else prediction.to_records())
+            journal.add(rows_for(options.out, prediction))
             failures += prediction.failures
             n_inputs += len(prediction)
             doubts.hear(prediction)
@@ -181,9 +184,8 @@ def predict_at_once(model: "Predictor", options: argparse.Namespace) -> int:
     records = prediction.to_records()
     n_failed = len(prediction.failures)
     if options.out is not None and n_failed < len(records):
-        flat = options.out.suffix in (".csv", ".parquet", ".xlsx")
         replaced = options.out.exists()
-        write_table(prediction.to_rows() if flat else records, options.out)
+        write_table(rows_for(options.out, prediction), options.out)
         if replaced and not options.quiet:
             say(f"{options.out} stood there and was replaced.")
     if options.format == "json":
@@ -201,6 +203,12 @@ def predict_at_once(model: "Predictor", options: argparse.Namespace) -> int:
     doubts.hear(prediction)
     doubts.tell()
     return exit_code(prediction.failures, len(records))
+
+
+def rows_for(out: Path, prediction: "Prediction") -> "Sequence[Record]":
+    """Return the rows as a table of this name holds them: spectra a row a point, or in a cell."""
+    in_cells = out.suffix in (".json", ".jsonl")
+    return prediction.to_records() if in_cells else prediction.to_rows()
 
 
 def plot_spectra(prediction: "Prediction", path: Path) -> None:

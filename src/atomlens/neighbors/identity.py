@@ -39,7 +39,7 @@ def structure_digests(structures: StructureArrays) -> NDArray[np.uint64]:
 
     Equal for the same atoms in another order, turned, moved or mirrored, and for positions that
     differ by rounding, unless that carries a number over the edge of a step of 0.01 Å (see
-    `nearby_digests`). Of a crystal, a slab or a wire the choice of the cell and of its origin do
+    `Identities.nearby`). Of a crystal, a slab or a wire the choice of the cell and of its origin do
     not count: a supercell is its primitive cell (of more than 5,000 atoms, or 1,500 in the
     primitive cell, they count as in `digests_in_given_cells`). Of a bare formula the ratio of its
     elements counts.
@@ -65,17 +65,6 @@ def composition_digests(structures: StructureArrays) -> NDArray[np.uint32]:
     return (found >> np.uint64(32)).astype(np.uint32)
 
 
-def nearby_digests(structures: StructureArrays) -> list[list[int]]:
-    """Return for each structure what `structure_digests` may say of it when it was rounded.
-
-    Steps have edges: of a molecule of 18 atoms there are 54 numbers, and positions that were
-    rounded to 4 decimals carry one of them over an edge in 6 of 100 molecules. So numbers that
-    are within 8e-5 Å of an edge are tried on its other side, six of them at most.
-    """
-    same = Identities(structures)
-    return [same.nearby(i) for i in range(len(structures))]
-
-
 def digests_in_given_cells(structures: StructureArrays) -> NDArray[np.uint64]:
     """(n,) the digests of folders made before cells were folded: of crystals the cell counts too.
 
@@ -85,17 +74,11 @@ def digests_in_given_cells(structures: StructureArrays) -> NDArray[np.uint64]:
     return Identities(structures).digests_in_given_cells
 
 
-def nearby_in_given_cells(structures: StructureArrays) -> list[list[int]]:
-    """Return for each structure what `digests_in_given_cells` may say when it was rounded."""
-    same = Identities(structures)
-    return [same.nearby_in_given_cell(i) for i in range(len(structures))]
-
-
 class Identities:
     """What structures are known by, for several questions about the same ones.
 
-    Says what `structure_digests`, `nearby_digests` and their like say; what it takes is worked out
-    once, when it is asked for.
+    What it takes to say what `structure_digests` and its like say is worked out once, when it is
+    asked for.
     """
 
     def __init__(self, structures: StructureArrays) -> None:
@@ -132,7 +115,12 @@ class Identities:
         return digests
 
     def nearby(self, i: int) -> list[int]:
-        """Return of one structure what `nearby_digests` returns."""
+        """Return what `structure_digests` may say of one structure when it was rounded.
+
+        Steps have edges: of a molecule of 18 atoms there are 54 numbers, and positions that were
+        rounded to 4 decimals carry one of them over an edge in 6 of 100 molecules. So numbers that
+        are within 8e-5 Å of an edge are tried on its other side, six of them at most.
+        """
         if self._contents.counts[i]:
             return self._content(i).nearby()
         return self.nearby_in_given_cell(i)
@@ -142,7 +130,7 @@ class Identities:
         return np.asarray(self._contents.sides[i])
 
     def nearby_in_given_cell(self, i: int) -> list[int]:
-        """Return of one structure what `nearby_in_given_cells` returns."""
+        """Return what `digests_in_given_cells` may say of one structure when it was rounded."""
         if self.structures.is_formula[i]:
             return []
         own = slice(int(self.structures.offsets[i]), int(self.structures.offsets[i + 1]))

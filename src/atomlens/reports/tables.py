@@ -14,7 +14,7 @@ import numpy as np
 
 from atomlens.boundary import net, parse_json, read_text
 from atomlens.errors import SettingsError, missing_package
-from atomlens.files import replacing, write_text
+from atomlens.files import TABLE_SUFFIXES, replacing, write_text
 from atomlens.printing import cell as safe_cell
 from atomlens.printing import encodable, printable, uncell
 from atomlens.reports.wording import shortened
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 Record = Mapping[str, Any]
 """One row: column name to text, number, truth value or None."""
 
-SUFFIXES = (".csv", ".json", ".jsonl", ".parquet", ".xlsx")
 _WIDEST = 44
 """Letters; longer cells are cut in the middle on the terminal."""
 
@@ -38,13 +37,13 @@ def check_table(path: str | Path, otherwise: str = "write .csv or .jsonl") -> No
         otherwise: How to go on without the package of its format.
 
     Raises:
-        SettingsError: the ending is none of ``SUFFIXES``.
+        SettingsError: the ending is none of ``TABLE_SUFFIXES``.
         MissingDependencyError: a package for it is not installed.
     """
     suffix = Path(path).suffix.lower()
-    if suffix not in SUFFIXES:
+    if suffix not in TABLE_SUFFIXES:
         raise SettingsError(
-            f"{path}: tables are written as {', '.join(SUFFIXES)}. Change the ending."
+            f"{path}: tables are written as {', '.join(TABLE_SUFFIXES)}. Change the ending."
         )
     needed = {".parquet": ("Parquet", "pyarrow"), ".xlsx": ("Excel", "openpyxl")}
     if suffix in needed:

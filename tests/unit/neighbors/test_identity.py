@@ -8,9 +8,8 @@ from ase.build import bulk, make_supercell, molecule
 from atomlens.machine import plain
 from atomlens.neighbors import identity
 from atomlens.neighbors.identity import (
+    Identities,
     digests_in_given_cells,
-    nearby_digests,
-    nearby_in_given_cells,
     row_digests,
     structure_digests,
 )
@@ -93,7 +92,7 @@ def test_no_choice_of_cell_makes_another_structure(pbc):
     for n in (1, 2, 5, 9):
         atoms = crystal(generator, n, pbc)
         one = StructureArrays.from_atoms([other_cell(atoms, generator)])
-        assert digests(atoms)[0] in [*structure_digests(one).tolist(), *nearby_digests(one)[0]]
+        assert digests(atoms)[0] in [*structure_digests(one).tolist(), *Identities(one).nearby(0)]
 
 
 def test_a_conventional_cell_is_its_primitive_one():
@@ -118,7 +117,7 @@ def test_a_supercell_that_a_file_has_rounded_is_still_one():
         large = atoms.repeat((2, 1, 2))
         large.set_scaled_positions(np.round(large.get_scaled_positions(), 5))
         one = StructureArrays.from_atoms([large])
-        found += digests(atoms)[0] in [*structure_digests(one).tolist(), *nearby_digests(one)[0]]
+        found += digests(atoms)[0] in [*structure_digests(one).tolist(), *Identities(one).nearby(0)]
     assert found >= 18
 
 
@@ -253,7 +252,8 @@ def test_a_structure_that_was_rounded_is_found_nearby() -> None:
         molecules.append(copy)
     rounded = [Atoms(m.numbers, np.round(m.positions, 4)) for m in molecules]
     exact, found = digests(*molecules), digests(*rounded)
-    nearby = nearby_digests(StructureArrays.from_atoms(rounded))
+    same = Identities(StructureArrays.from_atoms(rounded))
+    nearby = [same.nearby(i) for i in range(len(rounded))]
     lost = [i for i in range(200) if exact[i] != found[i]]
     assert 3 < len(lost) < 30
     assert sum(exact[i] in nearby[i] for i in lost) > 0.9 * len(lost)
@@ -274,6 +274,6 @@ def test_a_rounded_crystal_is_found_nearby_as_folders_of_earlier_days_hold_it(ed
     arrays = StructureArrays.from_atoms(pair)
     below, above = digests_in_given_cells(arrays).tolist()
     assert below != above
-    nearby = nearby_in_given_cells(arrays)
+    nearby = [Identities(arrays).nearby_in_given_cell(i) for i in (0, 1)]
     assert above in nearby[0]
     assert below in nearby[1]

@@ -298,14 +298,6 @@ def _ring_above(numbers: OrbitNumbers, one: Symmetric) -> float:
     return float(numbers.scores[ring].mean() - numbers.scores[~ring].mean())
 
 
-def ring_minus_rest(one: Symmetric, label: str) -> dict[str, list[float]]:
-    """Return mean attention (times atoms) of the equatorial orbit minus that of the other atoms."""
-    return {
-        name: [_ring_above(n, one) for n in networks]
-        for name, networks in one.networks[label].items()
-    }
-
-
 def equator(one: Symmetric) -> int:
     """Return the orbit nearest to the plane through the centre, perpendicular to the main axis."""
     heights = one.heights()
