@@ -51,6 +51,8 @@ compared inside one structure only.
 """
 
 READS = Reads()
+COUNTERFACTUAL = "counterfactual"
+"""No scores of atoms, hence no entry of ``EXPLAINERS``."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -114,11 +116,15 @@ def run(options: argparse.Namespace) -> int:
     """Explain every input, write its files, print a table."""
     refuse_idle(options)
     if options.method == COUNTERFACTUAL:
+        from atomlens.cli.counterfactuals import by_counterfactuals
+
         return by_counterfactuals(options)
     if options.method is not None and options.method not in EXPLAINERS:
         message = unknown_name("explanation method", options.method, EXPLAINERS)
         raise SettingsError(f"--method: {message}")
     if options.by == "environment":
+        from atomlens.cli.environments import by_environment
+
         return by_environment(options)
     from atomlens.machine import choose_device
     from atomlens.predictor.inputs import stream_rows
@@ -235,92 +241,6 @@ def tell_undrawn(sentences: Sequence[str], most: int = 5) -> None:
         say(sentence)
     if len(sentences) > most:
         say(f"and {len(sentences) - most} more have no drawing")
-
-
-COUNTERFACTUAL = "counterfactual"
-"""No scores of atoms, hence no entry of ``EXPLAINERS``."""
-_MOST_SHOWN = 10
-
-
-def by_counterfactuals(options: argparse.Namespace) -> int:
-    """Exchange atoms, groups, sites or elements of every input, write ranked tables and pages."""
-    from atomlens.predictor.inputs import gather, read_rows
-    from atomlens.predictor.prediction import need_sources
-    from atomlens.predictor.reading import inputs_reading
-    from atomlens.predictor.report import unique_stems
-    from atomlens.reports.tables import format_table
-    from atomlens.reports.wording import value_with_error
-    from atomlens.screening.counterfactuals import (
-        counterfactual_lines,
-        counterfactuals,
-        write_counterfactuals,
-    )
-    from atomlens.units import unit_text
-
-    model = load_model(options.model)
-    refuse_models(options.inputs, "explain")
-    tell_first_target(model, options.target)
-    folder = usable_folder(options.out)
-    reading = reading_options(options, leave_out=[folder], n_workers=options.workers)
-    given = read_rows(options.inputs, inputs_reading(model, options.inputs, reading))
-    found, failures = [], []
-    with ProgressLine("exchanging", quiet=options.quiet) as progress:
-        for done, row in enumerate(given, start=1):
-            item = row.item
-            if isinstance(item, Failure):
-                failures.append(item)
-                continue
-            try:
-                own = counterfactuals(model, item, target=options.target, past=options.past)
-                found.append(replace(own, source=row.source))
-            except SettingsError:
-                raise
-            except AtomlensError as error:
-                failures.append(Failure(name=gather(item).names[0], message=str(error)))
-            progress(done, len(given))
-    with_source = need_sources([f.name for f in found], [f.source for f in found])
-    stems = unique_stems([f.name for f in found], taken=("index",))
-    for stem, own in zip(stems, found, strict=True):
-        written = write_counterfactuals(own, model, folder, stem)
-        unit = f" {unit_text(own.unit)}".rstrip()
-        start = value_with_error(own.start, own.std)
-        called = f"{own.name} ({own.source})" if with_source else own.name
-        emit(f"{called}: {own.target} = {start}{unit}; {own.n_tried} exchanges were tried.")
-        if own.found:
-            emit(format_table(counterfactual_lines(own, _MOST_SHOWN)))
-        else:
-            emit(f"None of them moves the prediction past {own.past:g}{unit}.")
-        emit(" ".join(own.notes))
-        emit(f"Written: {', '.join(str(path) for path in written)}")
-    return exit_code(failures, len(given))
-
-
-def by_environment(options: argparse.Namespace) -> int:
-    """Average the scores of each local environment over all inputs, write tables and a figure."""
-    from atomlens.cli.study import load_inputs, report
-    from atomlens.studies.base import StudyInput, answer
-    from atomlens.studies.environments.study import Environments, EnvironmentSettings
-
-    if options.limit is not None and options.limit < 1:
-        raise SettingsError(f"--limit {options.limit}: it must be 1 or more.")
-    options.seed = options.seed or 0
-    settings = EnvironmentSettings(
-        method=options.method or "",
-        target=options.target or "",
-        least=5 if options.least is None else options.least,
-        seed=options.seed,
-    )
-    study, model = Environments(settings), load_model(options.model)
-    tell_first_target(model, options.target)
-    folder = usable_folder(options.out)
-    data = load_inputs(study, options, (model,))
-    with ProgressLine("explaining", quiet=options.quiet) as progress:
-        result = answer(study, StudyInput(models=(model,), data=data, progress=progress))
-    result.save(folder)
-    study.draw(result, folder)
-    emit(report(replace(result, effects=()), folder))
-    failures = (*data.failures, *result.failures)
-    return exit_code(failures, max(len(data) + len(data.failures), len(failures) + 1))
 
 
 def explained(

@@ -21,6 +21,9 @@ from atomlens.targets import Target, value_slices
 if TYPE_CHECKING:
     from ase import Atoms
 
+_N_SHOWN = 10
+"""Changes on a page and on a terminal; tables have them all."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counterfactual:
@@ -280,7 +283,7 @@ def _far(found: Counterfactual) -> float:
 
 
 def write_counterfactuals(
-    found: Counterfactuals, predictor: Predictor, folder: Path, stem: str, n_shown: int = 10
+    found: Counterfactuals, predictor: Predictor, folder: Path, stem: str
 ) -> list[Path]:
     """Write ``STEM-counterfactuals.csv``, ``.json`` and a page of the first ones; return them.
 
@@ -303,7 +306,7 @@ def write_counterfactuals(
     titled = [("as it is", found.start_atoms)]
     titled += [
         (f"{i}: {signed(c.shift)}, {c.change}", c.atoms)
-        for i, c in enumerate(found.found[:n_shown], start=1)
+        for i, c in enumerate(found.found[:_N_SHOWN], start=1)
     ]
     pictures = [
         replace(predictor.explain(atoms, target=found.target).picture(), name=title)
@@ -314,9 +317,8 @@ def write_counterfactuals(
     return written
 
 
-def counterfactual_lines(found: Counterfactuals, n_shown: int) -> Sequence[dict[str, str]]:
+def counterfactual_lines(found: Counterfactuals) -> Sequence[dict[str, str]]:
     """Return the rows for a terminal."""
-
     from atomlens.reports.wording import signed, value_with_error
 
     return [
@@ -329,5 +331,5 @@ def counterfactual_lines(found: Counterfactuals, n_shown: int) -> Sequence[dict[
             "size": str(c.size),
             "unlike %": "" if (share := percent(c.unlike)) is None else f"{share:g}",
         }
-        for i, c in enumerate(found.found[:n_shown], start=1)
+        for i, c in enumerate(found.found[:_N_SHOWN], start=1)
     ]
