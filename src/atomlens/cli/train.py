@@ -239,10 +239,10 @@ def take_recipe(options: argparse.Namespace) -> Groups:
 
 def given_settings(options: argparse.Namespace, config: Groups) -> Groups:
     """Return what was set: in the config file, then by ``--set``, then by options."""
-    named = {name: getattr(options, name) for name in (*_NAMED, *_TRANSFER)}
     from atomlens.settings import typed_values
     from atomlens.training import TrainSettings
 
+    named = {name: getattr(options, name) for name in (*_NAMED, *_TRANSFER)}
     by_option = {name: value for name, value in named.items() if value is not None}
     assigned = read_assignments(options.assignments, GROUPS, "training")
     for layer in (config, assigned):  # what an option wins over must be a value all the same

@@ -11,7 +11,7 @@ an exponential tail has one in a thousand left.
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -90,7 +90,7 @@ class Familiarity:
         )
         levels = _levels(plain.distances(validation))
         levels[-1] = max(levels[-1], _COPY * float(np.linalg.norm(places, axis=1).max()))
-        return cls(**{**_fields(plain), "levels": _stored(levels)})
+        return replace(plain, levels=_stored(levels))
 
     def distances(self, vectors: Values) -> Values:
         """(n, n_features) -> (n,) distance to the nearest landmark."""
@@ -156,10 +156,6 @@ _ARRAYS = {
     "landmarks": torch.float16,
     "levels": torch.float32,
 }
-
-
-def _fields(familiarity: Familiarity) -> dict[str, Any]:
-    return {name: getattr(familiarity, name) for name in (*_ARRAYS, "kinds", "most_atoms")}
 
 
 def _stored(values: Values, kind: type = np.float32) -> Values:

@@ -9,7 +9,7 @@ part.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -119,9 +119,7 @@ class UsualSurroundings:
         )
         scores = plain._scores(_measured(*validation))
         limits = [np.quantile(own, 1 - rare) for own, rare in zip(scores.T, _RARE, strict=True)]
-        return cls(
-            **{**plain._fields(), "limits": _stored(np.array(limits) + _ROUNDING, np.float32)}
-        )
+        return replace(plain, limits=_stored(np.array(limits) + _ROUNDING, np.float32))
 
     def sentences(self, structures: StructureArrays, store: GraphStore) -> tuple[str, ...]:
         """(n,) what is strange about each structure; empty where nothing is.
@@ -224,9 +222,6 @@ class UsualSurroundings:
         of_pair = (squares + _SHARED * shared) / (n_pair + _SHARED)
         spread = np.sqrt(weight * of_pair + (1 - weight) * within[of_element])
         return usual, np.maximum(spread, _FINEST)
-
-    def _fields(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in (*_ARRAYS, *_NUMBERS)}
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the numbers to be stored, in few bits."""
