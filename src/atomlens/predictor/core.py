@@ -29,13 +29,8 @@ from atomlens.predictor.evaluation import (
 )
 from atomlens.predictor.explaining import explain_one
 from atomlens.predictor.inference import StepProgress, run_models
-from atomlens.predictor.inputs import (
-    Inputs,
-    build_graphs,
-    gather,
-    stream_inputs,
-    stream_rows,
-)
+from atomlens.predictor.input_rows import stream_rows
+from atomlens.predictor.inputs import Inputs, build_graphs, gather, stream_inputs
 from atomlens.predictor.loading import load_trained
 from atomlens.predictor.metrics import Metrics
 from atomlens.predictor.ordered import mean_of_forms, one_row_each

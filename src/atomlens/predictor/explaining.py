@@ -21,12 +21,8 @@ from atomlens.explain import (
 )
 from atomlens.explain.spread import rank_stability, scores_of_thinned
 from atomlens.predictor.calibration import INTERVAL
-from atomlens.predictor.inputs import (
-    Inputs,
-    gather,
-    inputs_of,
-    read_rows,
-)
+from atomlens.predictor.input_rows import read_rows
+from atomlens.predictor.inputs import Inputs, gather, inputs_of
 from atomlens.predictor.prediction import target_places
 from atomlens.predictor.samples import known_part
 from atomlens.predictor.tested import tested_sentence

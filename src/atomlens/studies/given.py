@@ -18,7 +18,7 @@ from atomlens.datasets.table_files import is_table
 from atomlens.errors import DatasetError, Failure, StudyError
 from atomlens.predictor import Predictor, load
 from atomlens.predictor.evaluation import NAMES_ONLY
-from atomlens.predictor.inputs import read_atoms
+from atomlens.predictor.input_rows import read_atoms
 from atomlens.predictor.reading import take_formulas_first
 from atomlens.structures.arrays import StructureArrays
 from atomlens.structures.disorder import REFUSE, form_of

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from atomlens.datasets.table_files import headers_of, is_table
 from atomlens.errors import AtomlensError, DatasetError, Failure
-from atomlens.predictor.inputs import read_inputs
+from atomlens.predictor.input_rows import read_inputs
 from atomlens.printing import clean_name, cut, file_stem, one_line
 from atomlens.structures.arrays import Structure, StructureArrays
 from atomlens.structures.files import content_kind
