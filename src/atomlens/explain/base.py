@@ -370,7 +370,7 @@ class Explanation:
 
     def to_png(self, path: str | Path) -> Path:
         """Write a picture of the structure coloured by score."""
-        from atomlens.reports.figures import draw_structure
+        from atomlens.reports.structure_figure import draw_structure
 
         return draw_structure(self.picture(), path)
 

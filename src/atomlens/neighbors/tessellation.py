@@ -45,9 +45,7 @@ from atomlens.neighbors.table import (
     TOO_MANY_IMAGES,
     EdgeTable,
 )
-from atomlens.neighbors.workspace import Rules, Workspace, empty_workspace
-
-__all__ = ["Rules", "empty_workspace", "tessellate"]
+from atomlens.neighbors.workspace import Rules, Workspace
 
 _FAR = 1e5
 """Å; half the width of the cube from which cells start that may stay open."""

@@ -100,7 +100,8 @@ class VoronoiBuilder(KernelBuilder):
 
     def kernel(self, structures: StructureArrays) -> Kernel:
         """Return the loop over the structures with these settings."""
-        from atomlens.neighbors.tessellation import Rules, empty_workspace, tessellate
+        from atomlens.neighbors.tessellation import tessellate
+        from atomlens.neighbors.workspace import Rules, empty_workspace
 
         limits = np.ones((len(structures), 4))
         default = np.where(structures.pbc.any(axis=1), PERIODIC_CUTOFF, MOLECULE_CUTOFF)

@@ -1,10 +1,12 @@
 """Matplotlib figures without global state and with the same bytes every time."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from atomlens.errors import SettingsError
 from atomlens.files import replacing
@@ -91,3 +93,34 @@ def plain_axes(axes: "Axes", *, grid: bool = True) -> None:
     if grid:
         axes.grid(True, color=FAINT, linewidth=0.6)
         axes.set_axisbelow(True)
+
+
+def add_colour_bar(
+    figure: "Figure",
+    place: tuple[float, float, float, float],
+    colours: Sequence[str],
+    ends: tuple[float, float] = (0.0, 1.0),
+) -> "Axes":
+    """Draw a scale of colours into a place of a figure, from left to right.
+
+    Args:
+        figure: Where.
+        place: Left, bottom, width and height, in parts of the figure.
+        colours: Of the scale.
+        ends: What stands at its ends, as x of the axes.
+
+    Returns:
+        Its axes, of height 1.
+    """
+    from matplotlib.colors import ListedColormap
+
+    bar = figure.add_axes(place)
+    bar.imshow(
+        np.linspace(0.0, 1.0, len(colours))[None, :],
+        cmap=ListedColormap(list(colours)),
+        extent=(*ends, 0.0, 1.0),
+        aspect="auto",
+        interpolation="nearest",
+    )
+    bar.set_axis_off()
+    return bar

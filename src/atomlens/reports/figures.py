@@ -1,4 +1,4 @@
-"""Figures: explained structures, parity, learning curves, calibration.
+"""Charts: parity, learning curves, calibration.
 
 Every function writes .png, .svg or .pdf by the suffix, the same bytes for the same input.
 """
@@ -13,13 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from atomlens.errors import SettingsError
 from atomlens.reports.canvas import ACCENT, INK, QUIET, WARM, new_figure, plain_axes
 from atomlens.reports.coverage import area_between
-from atomlens.reports.structure_figure import draw_structure
 from atomlens.reports.wording import number, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-__all__ = ["draw_calibration", "draw_learning_curve", "draw_parity", "draw_structure"]
 
 _MAX_BARS = 500
 """With more points than this the error bars are left out."""

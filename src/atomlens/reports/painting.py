@@ -13,22 +13,10 @@ from atomlens.reports.projection import (
     CELL_COLOUR,
     STICK,
     Projection,
-    atom_radii,
     bond_ends,
     cell_dashes,
-    project_scene,
 )
 from atomlens.reports.scene import Scene
-
-__all__ = [
-    "Layer",
-    "Projection",
-    "atom_radii",
-    "paint_atoms",
-    "paint_bonds",
-    "paint_cell",
-    "project_scene",
-]
 
 _SIMPLE_ABOVE = 400
 """With more spheres than this, each is two circles instead of twelve."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.elements import SYMBOLS
-from atomlens.reports.canvas import INK, QUIET, new_figure
+from atomlens.reports.canvas import INK, QUIET, add_colour_bar, new_figure
 from atomlens.reports.colours import (
     all_equal,
     atom_colours,
@@ -73,9 +73,10 @@ def _draw_scene(axes: "Axes", structure: ExplainedStructure, scene: Scene, n_nam
     from matplotlib.collections import PathCollection
 
     from atomlens.reports import painting
+    from atomlens.reports.projection import atom_radii, project_scene
 
-    view = painting.project_scene(scene)
-    radii = painting.atom_radii(scene, structure.atoms.numbers)
+    view = project_scene(scene)
+    radii = atom_radii(scene, structure.atoms.numbers)
     shades = atom_colours(structure.scores, structure.baseline)
     colours = [shades[i] for i in scene.atom_index]
     layers = painting.paint_cell(view, scene, radii)
@@ -171,8 +172,6 @@ def scale_title(structure: ExplainedStructure) -> tuple[str, str]:
 
 def _colour_bar(figure: "Figure", structure: ExplainedStructure) -> None:
     """Draw the scale from the lowest to the highest score, with the baseline marked on it."""
-    from matplotlib.colors import ListedColormap
-
     scores = np.asarray(structure.scores, dtype=float)
     title, more = scale_title(structure)
     figure.text(0.04, 0.068, title, fontsize=9, va="center", color=QUIET)
@@ -182,16 +181,8 @@ def _colour_bar(figure: "Figure", structure: ExplainedStructure) -> None:
         figure.text(0.96, 0.068, text, fontsize=9, va="center", ha="right")
         return
     low, high = float(scores.min()), float(scores.max())
-    bar = figure.add_axes((0.52, 0.052, 0.34, 0.032))
     colours = legend_colours(scores, structure.baseline)
-    bar.imshow(
-        np.linspace(0.0, 1.0, len(colours))[None, :],
-        cmap=ListedColormap(colours),
-        extent=(low, high, 0.0, 1.0),
-        aspect="auto",
-        interpolation="nearest",
-    )
-    bar.set_axis_off()
+    bar = add_colour_bar(figure, (0.52, 0.052, 0.34, 0.032), colours, (low, high))
     figure.text(0.508, 0.068, number(low), fontsize=9, ha="right", va="center")
     figure.text(0.872, 0.068, number(high), fontsize=9, ha="left", va="center")
     if structure.baseline is not None and low <= structure.baseline <= high:

@@ -16,9 +16,8 @@ from atomlens.reports.figures import (
     draw_calibration,
     draw_learning_curve,
     draw_parity,
-    draw_structure,
 )
-from atomlens.reports.structure_figure import scale_title
+from atomlens.reports.structure_figure import draw_structure, scale_title
 from explained_makers import explained, formula, water
 
 HISTORY = {

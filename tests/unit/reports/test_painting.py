@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from atomlens.reports import painting, structure_figure
+from atomlens.reports.projection import atom_radii, project_scene
 from atomlens.reports.scene import build_scene
 from explained_makers import explained
 
@@ -17,7 +18,7 @@ from explained_makers import explained
 def test_lines_of_the_cell_are_dashed() -> None:
     atoms = Atoms("He", cell=[6, 6, 6], positions=[(3, 3, 3)], pbc=True)
     scene = build_scene(atoms)
-    view, radii = painting.project_scene(scene), painting.atom_radii(scene, atoms.numbers)
+    view, radii = project_scene(scene), atom_radii(scene, atoms.numbers)
     dashes = painting.paint_cell(view, scene, radii)
     assert len(dashes) == 12 * 10
     lengths = [np.ptp(np.asarray(d.shape.vertices), axis=0).max() for d in dashes]
@@ -27,7 +28,7 @@ def test_lines_of_the_cell_are_dashed() -> None:
 def test_a_line_of_the_cell_does_not_show_on_a_bond() -> None:
     atoms = bulk("NaCl", "rocksalt", a=5.64, cubic=True)  # bonded all along its edges
     scene = build_scene(atoms)
-    view, radii = painting.project_scene(scene), painting.atom_radii(scene, atoms.numbers)
+    view, radii = project_scene(scene), atom_radii(scene, atoms.numbers)
     assert painting.paint_cell(view, scene, radii) == []
 
 

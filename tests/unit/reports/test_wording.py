@@ -5,8 +5,9 @@ import pytest
 from ase import Atoms
 
 from atomlens.predictor import tested
-from atomlens.reports.painting import paint_atoms, project_scene
+from atomlens.reports.painting import paint_atoms
 from atomlens.reports.payload import page_payload
+from atomlens.reports.projection import project_scene
 from atomlens.reports.scene import build_scene
 from atomlens.reports.still import structure_svg
 from atomlens.reports.wording import (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from atomlens.reports.painting import Projection
+from atomlens.reports.projection import Projection
 from atomlens.studies.orbitals.lobes import Volume, Window, render_lobes
 from atomlens.studies.orbitals.orbital_figure import OrbitalRow, draw_orbitals
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.reports.canvas import ACCENT, INK, QUIET, WARM, new_figure, plain_axes
+from atomlens.reports.canvas import ACCENT, INK, QUIET, WARM, add_colour_bar, new_figure, plain_axes
 from atomlens.reports.colours import SCORE_COLOURS, colour_at, score_positions, text_colour
 from atomlens.reports.wording import number, shortened
 from atomlens.studies.base import Effect, Row
@@ -148,16 +148,17 @@ def _draw_atoms(axes: "Axes", rows: Sequence[Row], values: Values) -> None:
     from matplotlib.collections import PathCollection
 
     from atomlens.reports import painting
+    from atomlens.reports.projection import atom_radii, project_scene
     from atomlens.reports.scene import build_scene
 
     numbers = np.array([int(str(row["atomic_number"])) for row in rows])
     positions = np.stack([numbers_of(rows, axis) for axis in "xyz"], axis=1)
     scene = _adsorbed_in_front(build_scene(Atoms(numbers=numbers, positions=positions)), numbers)
-    view = painting.project_scene(scene)
+    view = project_scene(scene)
     known = np.isfinite(values)
     colours = np.full(len(rows), _NO_VALUE, dtype=object)
     colours[known] = [colour_at(s) for s in score_positions(values[known])]
-    radii = painting.atom_radii(scene, numbers)
+    radii = atom_radii(scene, numbers)
     radii[(~known & np.isin(numbers, _NETWORK_ELEMENTS))[scene.atom_index]] *= 0.6
     layers = painting.paint_bonds(view, scene, radii)
     layers += painting.paint_atoms(view, scene.positions, radii, list(colours[scene.atom_index]))
@@ -199,16 +200,7 @@ def _write_symbol(axes: "Axes", atomic_number: int, place: Values, colour: str) 
 
 def _colour_bar(figure: "Figure", values: Values, left: float) -> None:
     """Draw the scale from the lowest to the highest atom."""
-    from matplotlib.colors import ListedColormap
-
-    bar = figure.add_axes((left + 0.085, 0.075, 0.15, 0.035))
-    bar.imshow(
-        np.linspace(0.0, 1.0, len(SCORE_COLOURS))[None, :],
-        cmap=ListedColormap(list(SCORE_COLOURS)),
-        aspect="auto",
-        interpolation="nearest",
-    )
-    bar.set_axis_off()
+    add_colour_bar(figure, (left + 0.085, 0.075, 0.15, 0.035), SCORE_COLOURS)
     for x, value, side in ((0.078, values.min(), "right"), (0.242, values.max(), "left")):
         figure.text(
             left + x, 0.092, number(float(value)), fontsize=8.5, color=INK, ha=side, va="center"

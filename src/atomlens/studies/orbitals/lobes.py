@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.reports.painting import Projection
+from atomlens.reports.projection import Projection
 
 Values = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.reports import painting
-from atomlens.reports.canvas import INK, QUIET, new_figure
+from atomlens.reports.canvas import INK, QUIET, add_colour_bar, new_figure
 from atomlens.reports.colours import (
     SCORE_COLOURS,
     all_equal,
@@ -18,6 +18,7 @@ from atomlens.reports.colours import (
     score_positions,
     text_colour,
 )
+from atomlens.reports.projection import Projection, atom_radii, project_scene
 from atomlens.reports.scene import Scene, build_scene
 from atomlens.reports.wording import shortened
 from atomlens.studies.orbitals.lobes import Volume, Window, render_lobes
@@ -95,7 +96,7 @@ def _draw_row(
     width = heading.get_window_extent().width / figure.bbox.width
     figure.text(0.035 + width, top - 0.05 * height, row.remark, color=QUIET, va="center")
     scene = _tilted(build_scene(row.atoms))
-    view = replace(painting.project_scene(scene), depth_range=_UNFADED)
+    view = replace(project_scene(scene), depth_range=_UNFADED)
     place = (0.74 * height, top - 0.86 * height)  # height and bottom of the drawings
     window = _window(scene, view, row, _COLUMN / (place[0] * figure.get_figheight()))
     elements = [element_colour(int(z)) for z in row.atoms.numbers]
@@ -122,7 +123,7 @@ def _tilted(scene: Scene) -> Scene:
     return replace(scene, rotation=tilt @ scene.rotation)
 
 
-def _window(scene: Scene, view: painting.Projection, row: OrbitalRow, ratio: float) -> Window:
+def _window(scene: Scene, view: Projection, row: OrbitalRow, ratio: float) -> Window:
     """Return the part of the paper that holds atoms and lobes, in the shape of a drawing."""
     points = [view(scene.positions)[:, :2]]
     if row.volume is not None:
@@ -140,14 +141,14 @@ def _draw_molecule(
     axes: "Axes",
     row: OrbitalRow,
     scene: Scene,
-    view: painting.Projection,
+    view: Projection,
     colours: Sequence[str],
     *,
     named: bool,
 ) -> None:
     from matplotlib.collections import PathCollection
 
-    radii = 0.9 * painting.atom_radii(scene, row.atoms.numbers)
+    radii = 0.9 * atom_radii(scene, row.atoms.numbers)
     layers = painting.paint_bonds(view, scene, radii)
     layers += painting.paint_atoms(
         view, scene.positions, radii, [colours[i] for i in scene.atom_index]
@@ -171,7 +172,7 @@ def _draw_molecule(
         )
 
 
-def _draw_lobes(axes: "Axes", row: OrbitalRow, view: painting.Projection, window: Window) -> None:
+def _draw_lobes(axes: "Axes", row: OrbitalRow, view: Projection, window: Window) -> None:
     assert row.volume is not None
     image = render_lobes(row.volume, view, window)
     axes.imshow(image, extent=(*window,), aspect="auto", zorder=3, interpolation="bilinear")
@@ -181,8 +182,6 @@ def _colour_bar(
     figure: "Figure", values: NDArray[np.float64], place: tuple[float, float, float, float]
 ) -> None:
     """Draw the scale from the lowest to the highest atom."""
-    from matplotlib.colors import ListedColormap
-
     left, bottom, width, height = place
     middle = bottom + height / 2
     if all_equal(values):
@@ -190,14 +189,7 @@ def _colour_bar(
         x = left + 0.5 * width
         figure.text(x, middle, text, fontsize=8, color=INK, ha="center", va="center")
         return
-    bar = figure.add_axes((left + 0.3 * width, bottom, 0.4 * width, height))
-    bar.imshow(
-        np.linspace(0.0, 1.0, len(SCORE_COLOURS))[None, :],
-        cmap=ListedColormap(list(SCORE_COLOURS)),
-        aspect="auto",
-        interpolation="nearest",
-    )
-    bar.set_axis_off()
+    add_colour_bar(figure, (left + 0.3 * width, bottom, 0.4 * width, height), SCORE_COLOURS)
     for x, value, side in ((0.285, values.min(), "right"), (0.715, values.max(), "left")):
         text = f"{max(float(value), 0.0):.3f}"
         figure.text(left + x * width, middle, text, fontsize=8, color=INK, ha=side, va="center")

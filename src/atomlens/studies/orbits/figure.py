@@ -141,13 +141,14 @@ def _draw_structure(axes: "Axes", rows: Sequence[Row]) -> None:
     from matplotlib.collections import PathCollection
 
     from atomlens.reports import painting
+    from atomlens.reports.projection import atom_radii, project_scene
     from atomlens.reports.scene import build_scene
 
     positions = np.array([[r["x"], r["y"], r["z"]] for r in rows], dtype=float)
     atoms = Atoms([str(r["symbol"]) for r in rows], positions=positions)
     scene = build_scene(atoms)
-    view = painting.project_scene(scene)
-    radii = painting.atom_radii(scene, atoms.numbers)
+    view = project_scene(scene)
+    radii = atom_radii(scene, atoms.numbers)
     orbits = [_number(row["orbit"]) for row in rows]
     colours = [COLOURS[orbits[i] % len(COLOURS)] for i in scene.atom_index]
     layers = painting.paint_bonds(view, scene, radii)
