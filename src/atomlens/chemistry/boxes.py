@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from atomlens.chemistry.bonds import REACH, near_pairs
 from atomlens.elements.radii import COVALENT_RADII
 from atomlens.structures.arrays import Structure
-from atomlens.structures.checks import contact_radii
+from atomlens.structures.distance_doubts import contact_radii
 
 FARTHEST = 10.0
 """Å; what is farther away than that is alone, whatever a graph could reach."""

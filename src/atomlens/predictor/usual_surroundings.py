@@ -20,8 +20,7 @@ from torch import Tensor
 from atomlens.elements import SYMBOLS
 from atomlens.elements.radii import COVALENT_RADII
 from atomlens.graphs import GraphStore
-from atomlens.structures.arrays import StructureArrays
-from atomlens.structures.checks import atom_label
+from atomlens.structures.arrays import StructureArrays, atom_label
 
 Values = NDArray[np.float64]
 Whole = NDArray[np.int64]

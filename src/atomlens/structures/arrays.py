@@ -339,6 +339,16 @@ _RANKS = {symbol: rank for rank, symbol in enumerate(_FIRST_TO_LAST)}
 _BEFORE_BORON = _RANKS["B"] - 0.5
 
 
+def atom_label(numbers: NDArray[np.int_], index: int) -> str:
+    """Return for example ``atom 3 (Fe, counted from 0)``."""
+    return f"atom {index} ({symbol_of(int(numbers[index]))}, counted from 0)"
+
+
+def symbol_of(number: int) -> str:
+    """Return the symbol of an element; ``Z=130`` for a number that none has."""
+    return SYMBOLS[number] if 0 <= number < len(SYMBOLS) else f"Z={number}"
+
+
 def chemical_formula(atomic_numbers: NDArray[Any]) -> str:
     """Return the formula as chemists order it: ``C2H6O``, ``CaBr2``, ``NaCl``, ``NH3``, ``H2SO4``.
 

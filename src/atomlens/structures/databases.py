@@ -18,8 +18,8 @@ from atomlens.boundary import parse_json
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
 from atomlens.structures.arrays import chemical_formula
-from atomlens.structures.checks import far_fractions
 from atomlens.structures.disorder import REFUSE, DisorderChoice
+from atomlens.structures.distance_doubts import far_fractions
 from atomlens.structures.formulas import amounts_in_formula
 from atomlens.structures.objects import atoms_of_json, atoms_of_sites, other_lengths
 from atomlens.structures.records import (

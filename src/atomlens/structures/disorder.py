@@ -287,7 +287,7 @@ def _near_pairs(
     atoms: PartialAtoms, members: NDArray[np.int_]
 ) -> tuple[NDArray[np.int_], NDArray[np.int_], NDArray[np.float64]]:
     """Return pairs of atoms, and their distance in sums of covalent radii."""
-    from atomlens.structures.checks import pairs_within
+    from atomlens.structures.distances import pairs_within
 
     radii = COVALENT_RADII[atoms.numbers[members]]
     reach = _BONDED * 2 * float(radii.max())
@@ -304,7 +304,7 @@ def _hydrogens_at_odds(atoms: PartialAtoms, members: NDArray[np.int_]) -> list[t
     They are the two halves of one between two oxygens, as in ice, or of a group that turns. Those
     bound to nothing else are molecules of hydrogen.
     """
-    from atomlens.structures.checks import pairs_within
+    from atomlens.structures.distances import pairs_within
 
     hydrogens = members[atoms.numbers[members] == 1]
     if len(hydrogens) < 2:

@@ -14,7 +14,7 @@ import numpy as np
 
 from atomlens.elements import ATOMIC_NUMBERS, SYMBOLS
 from atomlens.errors import StructureError
-from atomlens.structures.checks import impossible_neighbour, no_hydrogen
+from atomlens.structures.distance_doubts import impossible_neighbour, no_hydrogen
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
     Entry,

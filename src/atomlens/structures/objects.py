@@ -14,9 +14,10 @@ from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
 from atomlens.printing import kind_of_object
 from atomlens.structures.arrays import Structure, StructureArrays, chemical_formula, name_of
-from atomlens.structures.checks import check_atoms, far_fractions
+from atomlens.structures.checks import check_atoms
 from atomlens.structures.cif.elements import contradicted
 from atomlens.structures.disorder import REFUSE, DisorderChoice, PartialAtoms, models_of
+from atomlens.structures.distance_doubts import far_fractions
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
     add_warning,

@@ -12,7 +12,7 @@ import numpy as np
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
 from atomlens.structures.arrays import chemical_formula
-from atomlens.structures.checks import far_fractions
+from atomlens.structures.distance_doubts import far_fractions
 from atomlens.structures.formulas import amounts_in_formula
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,

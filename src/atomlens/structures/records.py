@@ -13,7 +13,8 @@ from atomlens.printing import one_line as one_line
 from atomlens.printing import reason as reason
 from atomlens.printing import short as short
 from atomlens.structures.arrays import warnings_of
-from atomlens.structures.checks import check_atoms, doubtful_distance, no_hydrogen
+from atomlens.structures.checks import check_atoms
+from atomlens.structures.distance_doubts import doubtful_distance, no_hydrogen
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -10,11 +10,8 @@ import numpy as np
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
 from atomlens.structures.arrays import chemical_formula
-from atomlens.structures.checks import (
-    check_cell,
-    impossible_neighbour,
-    no_hydrogen,
-)
+from atomlens.structures.checks import check_cell
+from atomlens.structures.distance_doubts import impossible_neighbour, no_hydrogen
 from atomlens.structures.poscar import agrees_with_title
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,

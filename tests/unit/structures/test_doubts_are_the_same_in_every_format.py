@@ -13,7 +13,7 @@ from ase.io import write
 
 from atomlens.structures import read_structures
 from atomlens.structures.arrays import warnings_of
-from atomlens.structures.checks import lone_atoms, pairs_within
+from atomlens.structures.distances import lone_atoms, pairs_within
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 BOX = np.eye(3) * 20
@@ -103,7 +103,7 @@ def test_lone_atoms_are_those_of_a_count_of_all_pairs() -> None:
 
 
 def test_lone_atoms_among_very_many_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("atomlens.structures.checks._MOST_COMPARED", 10)
+    monkeypatch.setattr("atomlens.structures.distances._MOST_COMPARED", 10)
     atoms = bulk("NaCl", "rocksalt", a=5.6, cubic=True).repeat(2)
     far = Atoms("Xe", [[40.0, 40, 40]])
     for pbc in (True, False):

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from atomlens.errors import StructureError
 from atomlens.machine import compiler
-from atomlens.structures import checks
-from atomlens.structures.checks import _all_apart, _heights, check_cell, doubtful_distance
+from atomlens.structures import distance_doubts
+from atomlens.structures.checks import check_cell
 from atomlens.structures.cif.cell import vectors
+from atomlens.structures.distance_doubts import doubtful_distance
+from atomlens.structures.distances import all_apart, heights_of
 
 Values = NDArray[np.float64]
 needs_compiler = pytest.mark.skipif(compiler() is None, reason="the quick answer is compiled")
@@ -41,13 +43,10 @@ def test_it_says_apart_only_where_no_pair_is_near(pbc: tuple[int, int, int]) -> 
         positions = rng.normal(0, 5, (int(rng.integers(1, 7)), 3))
         distance = float(rng.uniform(0.1, 1.2))
         true = nearest(positions, cell, periodic)
-        quick = _all_apart(positions, cell, periodic, distance)
+        quick = all_apart(positions, cell, periodic, distance)
         assert not (quick and true <= distance)
-        if (
-            true > 1.01 * distance
-            and _heights(np.where(periodic[:, None], cell, np.eye(3)))[periodic].min(initial=np.inf)
-            > 2.1 * distance
-        ):
+        heights = heights_of(np.where(periodic[:, None], cell, np.eye(3)))[periodic]
+        if true > 1.01 * distance and heights.min(initial=np.inf) > 2.1 * distance:
             said.append(quick)
     assert len(said) > 30
     assert sum(said) > 0.95 * len(said)  # it answers almost all of them
@@ -59,8 +58,8 @@ def test_atoms_on_both_sides_of_a_face_are_near() -> None:
     for axis in range(3):
         positions = np.full((2, 3), 1.0)
         positions[:, axis] = [0.02, cell[axis, axis] - 0.02]
-        assert not _all_apart(positions, cell, np.ones(3, dtype=bool), 0.1)
-        assert _all_apart(positions, cell, np.zeros(3, dtype=bool), 0.1)
+        assert not all_apart(positions, cell, np.ones(3, dtype=bool), 0.1)
+        assert all_apart(positions, cell, np.zeros(3, dtype=bool), 0.1)
 
 
 def test_heights_of_a_cell_are_those_of_its_reciprocalvectors() -> None:
@@ -68,8 +67,8 @@ def test_heights_of_a_cell_are_those_of_its_reciprocalvectors() -> None:
     for _ in range(50):
         cell = rng.normal(0, 3, (3, 3))
         expected = 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
-        np.testing.assert_allclose(_heights(cell), expected, rtol=1e-9)
-    assert not _heights(np.array([[1.0, 0, 0], [2.0, 0, 0], [0, 0, 1.0]])).all()
+        np.testing.assert_allclose(heights_of(cell), expected, rtol=1e-9)
+    assert not heights_of(np.array([[1.0, 0, 0], [2.0, 0, 0], [0, 0, 1.0]])).all()
 
 
 def test_lattice_vectors_are_those_of_ase_to_the_last_bit() -> None:
@@ -102,7 +101,7 @@ def test_a_doubt_about_distances_is_that_of_a_count_of_all_pairs(
         )
         crystals.append(atoms)
     quick = [doubtful_distance(atoms) for atoms in crystals]
-    monkeypatch.setattr(checks, "_nearness", lambda *_: 2)  # nothing is known quickly
+    monkeypatch.setattr(distance_doubts, "nearness_of", lambda *_: 2)  # nothing is known quickly
     slow = [doubtful_distance(atoms) for atoms in crystals]
     lonely = [said.startswith(("no two of its atoms", "no image of its atom")) for said in quick]
     assert [said for said, alone in zip(quick, lonely, strict=True) if not alone] == [
@@ -124,11 +123,11 @@ def test_what_was_asked_last_is_not_the_answer_for_another_structure() -> None:
     far = np.array([[1.0, 1, 1], [4, 4, 4]])
     near = np.array([[1.0, 1, 1], [1.2, 1, 1]])
     for _ in range(2):
-        assert _all_apart(far, cell, pbc, 0.5)
-        assert not _all_apart(near, cell, pbc, 0.5)
-        assert _all_apart(near, cell, pbc, 0.1)
-        assert not _all_apart(near, cell, pbc, 0.5)
-        assert not _all_apart(far, np.diag([8.0, 8.0, 0.4]), pbc, 0.5)
+        assert all_apart(far, cell, pbc, 0.5)
+        assert not all_apart(near, cell, pbc, 0.5)
+        assert all_apart(near, cell, pbc, 0.1)
+        assert not all_apart(near, cell, pbc, 0.5)
+        assert not all_apart(far, np.diag([8.0, 8.0, 0.4]), pbc, 0.5)
     for good, bad in ((cell, np.diag([8.0, 8.0, 0.0])), (cell, cell * np.nan)):
         check_cell(good, pbc)
         with pytest.raises(StructureError):

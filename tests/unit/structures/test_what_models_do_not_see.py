@@ -11,7 +11,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from atomlens.predictor.inputs import gather
 from atomlens.structures import read_structures
 from atomlens.structures.arrays import warnings_of
-from atomlens.structures.checks import doubtful_distance
+from atomlens.structures.distance_doubts import doubtful_distance
 
 
 def said(given: object) -> str:

@@ -14,16 +14,7 @@ from numpy.typing import NDArray
 
 from atomlens.errors import StructureError
 from atomlens.structures.arrays import chemical_formula
-from atomlens.structures.checks import (
-    NM_NOTICE,
-    atoms_overlap,
-    check_cell,
-    far_fractions,
-    impossible_neighbour,
-    looks_like_nm,
-    no_hydrogen,
-    pairs_within,
-)
+from atomlens.structures.checks import atoms_overlap, check_cell
 from atomlens.structures.cif.cell import CELL_TAGS, vectors
 from atomlens.structures.cif.evidence import agrees, is_part_of_a_unit
 from atomlens.structures.cif.operations import Images
@@ -44,6 +35,14 @@ from atomlens.structures.disorder import (
     is_disordered,
     models_of,
 )
+from atomlens.structures.distance_doubts import (
+    NM_NOTICE,
+    far_fractions,
+    impossible_neighbour,
+    looks_like_nm,
+    no_hydrogen,
+)
+from atomlens.structures.distances import pairs_within
 from atomlens.structures.formulas import total_amount
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,

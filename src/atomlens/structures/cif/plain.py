@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from atomlens.elements import ATOMIC_NUMBERS
 from atomlens.errors import StructureError
 from atomlens.machine import compiler, worth_compiling
-from atomlens.structures.checks import nothing_to_doubt
 from atomlens.structures.cif.cell import CELL_TAGS, vectors
 from atomlens.structures.cif.elements import contradicted, element_of, hydrogens_of_name
 from atomlens.structures.cif.evidence import agrees, is_part_of_a_unit, weigh
@@ -33,6 +32,7 @@ from atomlens.structures.cif.sites import (
 )
 from atomlens.structures.cif.symmetry import SYMMETRY_TAGS, only_reading
 from atomlens.structures.cif.tags import Tags
+from atomlens.structures.distance_doubts import nothing_to_doubt
 from atomlens.structures.kernels import images_of
 
 if TYPE_CHECKING:

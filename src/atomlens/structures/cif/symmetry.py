@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from atomlens.elements import ATOMIC_NUMBERS
 from atomlens.elements.radii import COVALENT_RADII
 from atomlens.errors import StructureError
-from atomlens.structures.checks import overlapping_pairs, pairs_within
 from atomlens.structures.cif.evidence import Evidence, weigh
 from atomlens.structures.cif.operations import (
     IDENTITY,
@@ -36,6 +35,7 @@ from atomlens.structures.cif.operations import (
 )
 from atomlens.structures.cif.sites import column, number
 from atomlens.structures.cif.tags import Tags
+from atomlens.structures.distances import overlapping_pairs, pairs_within
 from atomlens.structures.records import quiet, short
 
 _LISTS = (

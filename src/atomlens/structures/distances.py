@@ -1,0 +1,344 @@
+"""How near atoms are to each other, across the cell as well: pairs, lone atoms, quick answers."""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.errors import StructureError
+from atomlens.machine import compiler, plain, worth_compiling
+
+MINIMUM_DISTANCE = 0.1
+"""Å; two atoms closer than this are one atom written twice, or a wrong unit."""
+SHORTEST_BOND = 0.5
+"""Å; no two atoms bond at less (H2: 0.74 Å). Nearer ones are alternatives of one another."""
+LONGEST_TO_A_NEIGHBOUR = 6.0
+"""Å; the metal of the longest bond, caesium, has 5.3."""
+_PLAIN_POINTS = 500
+"""Compiling the loop over pairs takes a second."""
+_CROWD = 100
+"""Atoms; so many never fit into a box of half an ångström."""
+_MOST_IMAGES = 5_000_000
+_AT_A_TIME = 16
+_MOST_COMPARED = 1_000_000
+_MOST_REPEATED = 2000
+_PLAIN_PAIRS = 20_000
+"""As many pairs are looked at in plain Python before compiling that loop pays."""
+FEW_ATOMS = 40
+"""All pairs of so many are looked at in less time than it takes to sort them."""
+_MOST_IMAGES_ALONG = 10.0
+"""Cells to each side; a thinner cell is looked at in another way."""
+_NO_RADII = np.zeros(0)
+_last_apart: list[tuple[tuple[bytes, ...], float]] = [((), 0.0)]
+"""Positions, cell and pbc that were looked at last, and how far all of them are apart: readers ask
+for several distances of one structure in turn."""
+
+
+class CrowdError(StructureError):
+    """More atoms at one place than any structure has."""
+
+
+class ClosePairs(NamedTuple):
+    """Pairs of atoms nearer than a distance."""
+
+    first: NDArray[np.int_]
+    """(n_pairs,)"""
+    second: NDArray[np.int_]
+    """(n_pairs,)"""
+    distances: NDArray[np.float64]
+    """(n_pairs,), Å"""
+
+
+def pairs_within(
+    positions: NDArray[np.float64],
+    cell: NDArray[np.float64],
+    pbc: NDArray[np.bool_],
+    distance: float,
+) -> ClosePairs:
+    """Return all pairs nearer than ``distance``, which may be longer than the cell.
+
+    Unlike `overlapping_pairs`, each pair stands twice, as (i, j) and (j, i), and an atom may
+    meet several images of another.
+    """
+    from scipy.spatial import cKDTree
+
+    n = len(positions)
+    points, owners = positions, np.arange(n)
+    if pbc.any():
+        from ase.geometry import minkowski_reduce
+
+        basis = minkowski_reduce(periodic_basis(cell, pbc), pbc)[0]
+        heights = heights_of(basis)
+        fractional = positions @ np.linalg.inv(basis)
+        fractional[:, pbc] -= np.floor(fractional[:, pbc])
+        positions = fractional @ basis
+        reach = np.where(pbc, np.ceil(distance / heights), 0).astype(int)
+        axes = [np.arange(-k, k + 1) for k in reach]
+        n_shifts = int(np.prod(2.0 * np.minimum(reach, 1e6) + 1))
+        if n_shifts * n > _MOST_IMAGES:
+            raise StructureError(
+                f"the cell is so thin that {n_shifts} of its images lie within {distance:g} Å; "
+                "check the cell's unit (it must be Å)"
+            )
+        shifts = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+        shifts = shifts[np.argsort((shifts != 0).any(axis=1), kind="stable")]
+        margin = np.where(pbc, distance / heights, np.inf)
+        low, high = fractional.min(axis=0) - margin, fractional.max(axis=0) + margin
+        images = (fractional[None] + shifts[:, None]).reshape(-1, 3)
+        inside = ((images >= low) & (images <= high)).all(axis=1)
+        owners = np.tile(owners, len(shifts))[inside]
+        points = images[inside] @ basis
+    _refuse_crowd(points, distance)
+    found = cKDTree(positions).query_ball_point(points, distance)
+    second = np.repeat(np.arange(len(points)), [len(f) for f in found])
+    first = np.fromiter((i for f in found for i in f), dtype=int, count=len(second))
+    distances = np.linalg.norm(positions[first] - points[second], axis=1)
+    other = (first != second) if not pbc.any() else (first != owners[second]) | (distances > 1e-6)
+    return ClosePairs(first[other], owners[second[other]], distances[other])
+
+
+def overlapping_pairs(
+    positions: NDArray[np.float64],
+    cell: NDArray[np.float64],
+    pbc: NDArray[np.bool_],
+    distance: float = MINIMUM_DISTANCE,
+) -> ClosePairs:
+    """Return all pairs of atoms nearer than ``distance``, periodic images included."""
+    if all_apart(positions, cell, pbc, distance):
+        none = np.zeros(0, dtype=int)
+        return ClosePairs(none, none, np.zeros(0))
+    from scipy.spatial import cKDTree
+
+    points, owners = positions, np.arange(len(positions))
+    if pbc.any():
+        points, owners = _with_images(positions, cell, pbc, distance)
+    _refuse_crowd(points, distance)
+    found = cKDTree(points).query_pairs(distance, output_type="ndarray")
+    distances = np.linalg.norm(points[found[:, 0]] - points[found[:, 1]], axis=1)
+    return ClosePairs(owners[found[:, 0]], owners[found[:, 1]], distances)
+
+
+def all_apart(
+    positions: NDArray[np.float64],
+    cell: NDArray[np.float64],
+    pbc: NDArray[np.bool_],
+    distance: float,
+) -> bool:
+    """Say at little cost that no two atoms are near, as of most structures; False: perhaps."""
+    return nearness_of(positions, cell, pbc, distance) == 0
+
+
+def nearness_of(
+    positions: NDArray[np.float64],
+    cell: NDArray[np.float64],
+    pbc: NDArray[np.bool_],
+    distance: float,
+    radii: NDArray[np.float64] | None = None,
+) -> int:
+    """Return 0 where all atoms are farther apart than a distance, else 2; 2 also where unknown.
+
+    With ``radii`` (n,) 2 is for a pair nearer than the sum of its two or than `SHORTEST_BOND`,
+    and 1 for one that is nearer than ``distance``, which is at least the largest of these.
+    """
+    if compiler() is None or not len(positions):
+        return 2
+    content = (positions.tobytes(), cell.tobytes(), pbc.tobytes())
+    known, apart = _last_apart[0]
+    if distance <= apart and known == content:
+        return 0
+    from atomlens.structures.kernels import nearness, nearness_in_cell
+
+    if radii is not None and pbc.all() and 0 < len(positions) <= FEW_ATOMS:
+        heights, inverse = heights_and_inverse(cell)
+        far, least = _a_little_more(distance), _a_little_more(SHORTEST_BOND)
+        if not (heights.min() * _MOST_IMAGES_ALONG > far and abs(positions.sum()) < math.inf):
+            return 2
+        compiled = worth_compiling(nearness_in_cell, len(positions) ** 2, _PLAIN_PAIRS)
+        few = nearness_in_cell if compiled else plain(nearness_in_cell)
+        found = int(few(positions, cell, inverse, heights, far, _a_little_more(radii), least))
+        if found < 2:
+            _last_apart[0] = content, distance if found == 0 else SHORTEST_BOND
+        return found
+    basis = np.ascontiguousarray(periodic_basis(cell, pbc)) if pbc.any() else np.eye(3)
+    heights, inverse = heights_and_inverse(basis)
+    if not heights[pbc].min(initial=np.inf) > (2.01 * distance if radii is None else 0):
+        return 2
+    points = positions @ inverse if pbc.any() else positions
+    if pbc.any():
+        points[:, pbc] -= np.floor(points[:, pbc])
+    if radii is not None:
+        points, basis, radii = _repeated(points, basis, pbc, heights, 2.01 * distance, radii)
+        if len(points) > _MOST_REPEATED:
+            return 2
+        heights = heights_of(basis)
+    order = points[:, 0].argsort()
+    points = points[order]
+    far, least = _a_little_more(distance), _a_little_more(SHORTEST_BOND)
+    own = _NO_RADII if radii is None else _a_little_more(radii[order])
+    loop = nearness if worth_compiling(nearness, len(points), _PLAIN_POINTS) else plain(nearness)
+    found = int(loop(points, basis, pbc, far / heights, far, own, least))
+    if found < 2:
+        _last_apart[0] = content, distance if found == 0 else SHORTEST_BOND
+    return found
+
+
+def _repeated(
+    points: NDArray[np.float64],
+    basis: NDArray[np.float64],
+    pbc: NDArray[np.bool_],
+    heights: NDArray[np.float64],
+    least: float,
+    radii: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Repeat a cell until all its heights are above ``least``; far too many points stay as few."""
+    with np.errstate(divide="ignore"):
+        times = np.where(pbc, np.floor(least / heights) + 1, 1.0)
+    n_cells = float(times.prod())
+    if n_cells == 1:
+        return points, basis, radii
+    if not n_cells * len(points) <= _MOST_REPEATED:
+        return np.zeros((_MOST_REPEATED + 1, 3)), basis, radii
+    axes = [np.arange(n) for n in times]
+    shifts = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 1, 3)
+    return (
+        ((points + shifts) / times).reshape(-1, 3),
+        basis * times[:, None],
+        np.tile(radii, len(shifts)),
+    )
+
+
+def _a_little_more(distance: Any) -> Any:
+    return distance * (1 + 1e-6) + 1e-9
+
+
+def _refuse_crowd(points: NDArray[np.float64], distance: float) -> None:
+    """Raise a StructureError for atoms so many at one place that their pairs fill the memory."""
+    if len(points) <= _CROWD:
+        return
+    boxes = np.floor((points - points.min(axis=0)) / distance)
+    order = np.lexsort(boxes.T)
+    changes = np.flatnonzero(np.any(np.diff(boxes[order], axis=0) != 0, axis=1))
+    most = int(np.diff(np.concatenate([[-1], changes, [len(points) - 1]])).max())
+    if most > max(_CROWD, 2 * distance**3):
+        raise CrowdError(
+            f"{most} atoms stand within {distance:g} Å of one another; check the unit of the "
+            "coordinates (it must be Å), and remove atoms that are written more than once"
+        )
+
+
+def _with_images(
+    positions: NDArray[np.float64],
+    cell: NDArray[np.float64],
+    pbc: NDArray[np.bool_],
+    distance: float,
+) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
+    """Wrap the atoms and add an image of each that lies within ``distance`` of a face."""
+    basis = periodic_basis(cell, pbc)
+    if heights_of(basis)[pbc].min() < 2 * distance:
+        from ase.geometry import minkowski_reduce
+
+        basis = minkowski_reduce(basis, pbc)[0]
+    heights = heights_of(basis)
+    if heights[pbc].min() < 2 * distance:
+        raise StructureError(
+            f"the cell is only {heights[pbc].min():.3g} Å thick, so that atoms meet their own "
+            "periodic images; check the cell's unit (it must be Å)"
+        )
+    fractional = positions @ np.linalg.inv(basis)
+    fractional[:, pbc] -= np.floor(fractional[:, pbc])
+    owners = np.arange(len(positions))
+    for axis in np.flatnonzero(pbc):
+        margin = distance / heights[axis]
+        low = np.flatnonzero(fractional[:, axis] < margin)
+        high = np.flatnonzero(fractional[:, axis] > 1 - margin)
+        shift = np.eye(3)[axis]
+        fractional = np.concatenate([fractional, fractional[low] + shift, fractional[high] - shift])
+        owners = np.concatenate([owners, owners[low], owners[high]])
+    return fractional @ basis, owners
+
+
+def lone_atoms(
+    positions: NDArray[np.float64], cell: NDArray[np.float64], pbc: NDArray[np.bool_]
+) -> NDArray[np.int_]:
+    """Return the atoms that have no other, and no image, within `LONGEST_TO_A_NEIGHBOUR` Å.
+
+    Small cells and molecules need no search, and in others most atoms have one among a few.
+    """
+    n, reach = len(positions), LONGEST_TO_A_NEIGHBOUR
+    none = np.zeros(0, dtype=int)
+    lengths = np.sqrt((cell * cell).sum(axis=1))
+    if n < 2 or bool((lengths[pbc] < reach).any()):
+        return none
+    if pbc.all() and abs(np.linalg.det(cell)) < reach**3 / 2**0.5:  # of balls of 3 Å, packed
+        return none
+    if not pbc.any() and float(np.square(np.ptp(positions, axis=0)).sum()) < reach**2:
+        return none
+    basis = periodic_basis(cell, pbc) if pbc.any() else np.eye(3)
+    parts, left = positions @ np.linalg.inv(basis), np.arange(n)
+    n_steps = -(-n // _AT_A_TIME)
+    for step in range(n_steps):  # most atoms have a neighbour among the first few that are tried
+        others = np.arange(step, n, n_steps)
+        if len(left) * (n - step * len(others)) > _MOST_COMPARED:
+            break
+        left = left[_nearest_among(parts, basis, pbc, left, others) >= reach]
+        if not len(left):
+            return none
+    from scipy.spatial import cKDTree
+
+    points = positions
+    if pbc.any():
+        try:
+            points, _ = _with_images(positions, cell, pbc, reach)
+        except StructureError:  # a thin cell
+            return np.setdiff1d(left, pairs_within(positions, cell, pbc, reach).first)
+    nearest = cKDTree(points).query(points[left], k=2, distance_upper_bound=reach)[0][:, 1]
+    found: NDArray[np.int_] = left[np.isinf(nearest)]
+    return found
+
+
+def _nearest_among(
+    parts: NDArray[np.float64],
+    basis: NDArray[np.float64],
+    pbc: NDArray[np.bool_],
+    these: NDArray[np.int_],
+    others: NDArray[np.int_],
+) -> NDArray[np.float64]:
+    """(n_these,) a distance to the nearest of others, Å; in slanted cells it may be too long."""
+    shifts = parts[these][:, None] - parts[others][None]
+    shifts[..., pbc] -= np.round(shifts[..., pbc])
+    vectors = shifts.reshape(-1, 3) @ basis
+    squares = np.square(vectors).sum(axis=1).reshape(len(these), len(others))
+    squares[these[:, None] == others[None]] = np.inf
+    return np.asarray(np.sqrt(squares.min(axis=1)))
+
+
+def periodic_basis(cell: NDArray[np.float64], pbc: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the periodic vectors, completed by unit vectors at right angles to them."""
+    if pbc.all():
+        return cell
+    basis = np.array(cell, dtype=float)
+    _, _, directions = np.linalg.svd(basis[pbc])
+    basis[~pbc] = directions[int(pbc.sum()) :]
+    return basis
+
+
+def heights_of(basis: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(3,) distance between opposite faces, Å; zero for a cell without volume."""
+    return heights_and_inverse(basis)[0]
+
+
+def heights_and_inverse(
+    basis: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the heights, and the inverse (3, 3), which is of no use without a volume."""
+    (ax, ay, az), (bx, by, bz), (cx, cy, cz) = basis.tolist()
+    faces = (
+        (by * cz - bz * cy, bz * cx - bx * cz, bx * cy - by * cx),
+        (cy * az - cz * ay, cz * ax - cx * az, cx * ay - cy * ax),
+        (ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx),
+    )
+    signed = ax * faces[0][0] + ay * faces[0][1] + az * faces[0][2]
+    areas = [math.sqrt(x * x + y * y + z * z) for x, y, z in faces]
+    heights = np.array([abs(signed) / area if area else 0.0 for area in areas])
+    return heights, np.array(faces).T / (signed or 1.0)
