@@ -48,7 +48,7 @@ def share_of(unit: str) -> str:
 _PREFIXES = "[fpnuµμmcdkKMGT]"
 _OF_PREFIXES = "m|g|s|A|K|mol|M|N|Hz|Pa|J|W|V|C|F|S|T|L|l|eV|ev|cal|Cal|bar|Ry|Ha|Da|Ω|ohm|D|kat"
 _ALONE = (
-    "min|h|hr|hrs|hours?|d|days?|a|yr|years?|s|sec|seconds?|u|amu|Dalton|daltons?"
+    r"€|\$|£|¥|min|h|hr|hrs|hours?|d|days?|a|yr|years?|s|sec|seconds?|u|amu|Dalton|daltons?"
     "|Å|Å|A|ang|angstr[oö]ms?|[hH]artrees?|E_?h|[bB]ohrs?|a_?0|[dD]ebyes?|e|electrons?|au|kJ|Kcal"
     "|KJ|Kj|GPA|EV|[µμ]_?B|mu_?B|k_?B|°|°C|°F|ºC|deg|degC|degF|degrees?|[cC]elsius|[kK]elvin|rad|sr"
     "|atm|torr|[tT]orr|mmHg|psi|emu|Oe|G|Gauss|gauss|erg|dyn|P|cP|St|cSt|ppm|ppb|ppt|dex|IU|U|eq"

@@ -4,7 +4,7 @@ What the user says of a target (``kinds``, ``classes``) holds. Otherwise, empty 
 
 * all are true or false: classes;
 * at least half are numbers (see `numerals`): regression, and a row with anything else there is a
-  failure;
+  failure; ``50%`` is 50 under a header with a ``%``, and where every cell has one;
 * few different texts (2 to 20, each used twice on average): classes, unless they look like numbers
   with something about them (``<0.1``, ``1.5 eV``), which is an error;
 * otherwise the column is no target: an error if it was asked for by name.
@@ -217,7 +217,10 @@ def target_columns(
     problems: dict[int, str] = {}
     for header in headers:
         name = names[header]
-        column = _Column.read(columns[header], name, options, where)
+        cells, percent = columns[header], ""
+        if options.kinds.get(name) != "classification" and not options.classes.get(name):
+            cells, percent = _without_percent(cells, header, where)
+        column = _Column.read(cells, name, options, where)
         if not column.kind:
             if wanted:
                 raise DatasetError(column.problem)
@@ -232,7 +235,7 @@ def target_columns(
                     header,
                     options.units.get(name),
                     where,
-                    _said_beside(columns, header, beside, column, len(headers), where),
+                    _said_beside(columns, header, beside, column, len(headers), where) or percent,
                 ),
                 kind=column.kind,
                 classes=column.classes,
@@ -251,6 +254,36 @@ def target_columns(
     stacked = np.stack(values, axis=1) if n_rows else np.zeros((0, len(targets)))
     _check_options(options, [t.name for t in targets], where)
     return TargetColumns(targets=tuple(targets), values=stacked, problems=problems)
+
+
+_PERCENT = re.compile(r"\s*([-+−]?[\d.,]*\d[.,]?)\s*%\s*")
+
+
+def _without_percent(cells: Sequence[Any], header: str, where: str) -> tuple[Sequence[Any], str]:
+    """Return cells with ``50%`` as ``50``, and the unit ``%`` if that is what they are in.
+
+    That is so where the header has a ``%``, or every cell. Bare numbers beside them that are all
+    below one may be fractions, which is told.
+    """
+    found = [_PERCENT.fullmatch(v) if isinstance(v, str) else None for v in cells]
+    known = [not is_missing(v) for v in cells]
+    n = sum(one is not None for one in found)
+    said = "%" in header
+    if not n or not (said or (n == sum(known) and not parse_header(header)[1])):
+        return cells, ""
+    plain = [v if one is None else one[1] for v, one in zip(cells, found, strict=True)]
+    numbers = read_numerals(plain, comma_is_decimal=True).numbers
+    bare = [
+        x for x, one in zip(numbers, found, strict=True) if one is None and x is not None and x != 0
+    ]
+    shares = [x for x, one in zip(numbers, found, strict=True) if one is not None and x is not None]
+    if bare and max(map(abs, bare)) <= 1 < max(map(abs, shares), default=0):
+        warn(
+            f"{where}: {cut(header, 60)!r} has cells with a % and others such as {bare[0]:g} "
+            "without, which were taken as per cent too; if they are fractions, write them in one "
+            "way."
+        )
+    return plain, "%"
 
 
 def _unit_columns(
@@ -616,7 +649,7 @@ def _no_target(values: Sequence[Any], name: str, where: str) -> str:
         return f"{held}{_short(texts[-1])}, which are fractions; write decimals."
     found = [_WITH_UNIT.fullmatch(text) for text in texts]
     units = Counter(one[1] for one in found if one)
-    usual = all(re.fullmatch(f"{_UNIT}|{_LETTER}", unit) for unit in units)
+    usual = all(re.fullmatch(f"{_UNIT}|{_LETTER}|%", unit) for unit in units)
     if (len(units) == 1 and None not in found) or (usual and 2 * units.total() >= len(texts)):
         with_unit = [text for text, one in zip(texts, found, strict=True) if one]
         bare = "" if len(with_unit) == len(texts) else ", and others without a unit"
@@ -638,8 +671,10 @@ def _no_target(values: Sequence[Any], name: str, where: str) -> str:
             "convert the values into one unit, write plain numbers, and the unit in the header: "
             f"{name} [{unit}]."
         )
+    strange = [text for text in texts if not _is_number(text)] or texts
+    shown_texts = " and ".join(_short(text) for text in strange[:2])
     return (
-        f"{held}{_short(texts[0])}, neither numbers nor at most {MOST_CLASSES} classes that "
+        f"{held}{shown_texts}, neither numbers nor at most {MOST_CLASSES} classes that "
         "repeat; choose another column."
     )
 

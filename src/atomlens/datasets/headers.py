@@ -1,7 +1,7 @@
 """What the header of a column says that the column is, capital letters or not."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from atomlens.printing import cut
 
@@ -31,8 +31,38 @@ _SAME_SMILES = frozenset(
         "std",
     )
     for first, second in ((kind, "smiles"), ("smiles", kind))
-) | {"smiles", "smi", "smile"}
+) | {
+    *("smiles", "smi", "smile", "smilesstring", "smilesstr", "smilescode", "molsmiles"),
+    *("moleculesmiles", "compoundsmiles", "ligandsmiles", "drugsmiles"),
+}
 """Headers of columns with the SMILES of a row's molecule, their letters alone."""
+_SAME_NAME = (
+    *("compoundname", "moleculename", "compoundid", "moleculeid", "molid", "sampleid"),
+    *("moleculechemblid", "chemblid", "compoundchemblid", "cas", "casnumber", "casno", "casrn"),
+    *("compoundcid", "pubchemcid", "cid"),
+)
+"""Headers of columns with what a row's molecule is called, letters alone, the best first."""
+
+
+def known_headers(headers: Iterable[str]) -> dict[str, str]:
+    """Return headers by their words in small letters, the first of several.
+
+    ``Isomeric SMILES``, ``SMILES string`` and their kin are also ``smiles`` where nothing else of
+    `TEXTS` is there, and ``Compound ID`` is a ``name`` where nothing else of `NAMES` is.
+    """
+    known: dict[str, str] = {}
+    letters: dict[str, str] = {}
+    for header in headers:
+        known.setdefault(header.strip().lower(), header)
+        letters.setdefault(re.sub("[^a-z]", "", header.lower()), header)
+    if not any(t in known for t in TEXTS):
+        same = [header for header in letters.values() if is_of_smiles(header)]
+        same.sort(key=lambda header: "iso" not in header.lower())  # its hand is written there
+        known |= {"smiles": same[0]} if same else {}
+    if not any(n in known for n in NAMES):
+        called = [letters[n] for n in _SAME_NAME if n in letters]
+        known |= {"name": called[0]} if called else {}
+    return known
 
 
 def is_of_smiles(header: str) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from atomlens.boundary import regular_size
 from atomlens.datasets.frames import columns_of_frame
-from atomlens.datasets.headers import HOLDERS, TEXTS
+from atomlens.datasets.headers import HOLDERS, TEXTS, known_headers
 from atomlens.errors import DatasetError, missing_package, unknown_name, warn
 from atomlens.printing import cut, reason
 
@@ -143,7 +143,7 @@ def _sheet(
         return sheets.index(sheet), ""
     if not heads:
         return 0, ""
-    lowered = [[str(name).strip().lower() for name in head.columns] for head in heads]
+    lowered = [list(known_headers(map(str, head.columns))) for head in heads]
     wanted = {*TEXTS, *HOLDERS, "species"}
     if structure_column is not None:
         wanted = {structure_column.strip().lower()}

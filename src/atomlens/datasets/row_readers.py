@@ -102,7 +102,7 @@ def structure_reader(
             lowered = {h.strip().lower(): columns[h] for h in held}
             reader = RowReader(_from_record, lambda row: ({k: v[row] for k, v in lowered.items()},))
             return reader, tuple(held)
-        if not any(t in known for t in TEXTS):
+        if not any(t in known and known[t].strip().lower() == t for t in TEXTS):
             given = _only_objects(path, columns)
     header = given or next((known[t] for t in TEXTS if t in known), None)
     if header is None:
@@ -120,6 +120,7 @@ def structure_reader(
         raise DatasetError(f"{there}Name one of them file, smiles, formula or composition.")
     cells, beside = columns[header], folder or path.parent
     word = "file" if folder is not None else header.strip().lower()
+    word = "smiles" if header == known.get("smiles") and folder is None else word
     if word not in TEXTS:
         word = _FORMULAS if _are_formulas(path, header, cells, beside) else word
     reader = RowReader(

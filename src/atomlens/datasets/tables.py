@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from atomlens.datasets.columns import is_missing
 from atomlens.datasets.cross_checks import held_against_others
 from atomlens.datasets.frames import columns_of_frame, plain_cell
-from atomlens.datasets.headers import FOLDS, IGNORED, NAMES, TEXTS, listed
+from atomlens.datasets.headers import FOLDS, IGNORED, NAMES, TEXTS, known_headers, listed
 from atomlens.datasets.row_readers import RowReader, structure_reader
 from atomlens.datasets.table_files import Content, read_content, refuse_sheet
 from atomlens.errors import DatasetError, warn
@@ -112,7 +112,7 @@ def _taken_apart(
     n_rows = len(next(iter(columns.values()), []))
     if n_rows == 0:
         raise DatasetError(f"{path}: there is no row in this table; add some.")
-    known = {header.strip().lower(): header for header in reversed(columns)}
+    known = known_headers(columns)
     for given in (structure_column, name_column):
         if given is not None and given not in columns:
             raise DatasetError(f"{path}: there is no column {given!r}; it has {listed(columns)}.")

@@ -176,7 +176,7 @@ def test_a_word_for_nothing_among_truth_values_and_numbers_is_nothing():
 
 
 @pytest.mark.parametrize(
-    "odd", [["<0.1", ">10"], ["1.5 eV", "2 eV"], ["12%", "50%"], ["1-2", "3-4"]]
+    "odd", [["<0.1", ">10"], ["1.5 eV", "2 eV"], ["12%", "<50%"], ["1-2", "3-4"]]
 )
 def test_texts_that_look_like_numbers_are_no_classes_unless_the_user_says_so(odd):
     with pytest.raises(DatasetError, match="neither a plain number"):
@@ -392,3 +392,28 @@ def test_what_is_no_unit_stays_in_the_name_and_the_short_name_still_finds_it(hea
 )
 def test_units_in_brackets_are_known(unit: str) -> None:
     assert parse_header(f"y ({unit})") == parse_header(f"y [{unit}]") == ("y", unit)
+
+
+def test_per_cent_in_cells_is_read_under_a_header_of_per_cent_and_where_all_have_it() -> None:
+    cells = ["50%", "7", ">99%", "trace%", None, "12.5 %"]
+    made = target_columns({"Yield (%)": cells}, ["yield"], TargetOptions(), "t.csv")
+    np.testing.assert_allclose(made.values[:, 0], [50, 7, np.nan, np.nan, np.nan, 12.5])
+    assert sorted(made.problems) == [2, 3]
+    assert made.targets[0].unit == "%"
+    (target,) = target_columns({"ee": ["5%", "", "6 %"]}, ["ee"], TargetOptions(), "t").targets
+    assert (target.kind, target.unit) == ("regression", "%")
+    named = columns(options=TargetOptions(kinds={"y": "classification"}), y=["5%", "6%"] * 3)
+    assert named.targets[0].classes == ("5%", "6%")
+    with pytest.raises(DatasetError, match=r"'11%', and others without a unit; .* y \[%\]"):
+        target_columns({"y": ["5%", "0.2", "9%", "11%"]}, ["y"], TargetOptions(), "t.csv")
+
+
+def test_fractions_beside_per_cents_are_told() -> None:
+    with pytest.warns(UserWarning, match="others such as 0.5 without, which were taken as per"):
+        target_columns({"ee%": ["50%", "0.5", "8%"]}, [], TargetOptions(), "t.csv")
+
+
+def test_a_refused_column_shows_the_texts_that_are_no_numbers() -> None:
+    cells = ["7", "8", "traces", "9", "much", "n.d.", "lots"]
+    with pytest.raises(DatasetError, match="such as 'traces' and 'much', neither numbers"):
+        target_columns({"y": cells}, ["y"], TargetOptions(), "t.csv")

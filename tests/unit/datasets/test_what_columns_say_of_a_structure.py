@@ -133,3 +133,23 @@ def test_tables_of_any_separator_and_end_of_line_are_read(
     rows = ["smiles,gap", "CCO,1.5", "CC,2.5", "C,3.5"]
     path.write_bytes(ending.join(row.replace(",", separator) for row in rows).encode())
     assert al.load_dataset(path, "gap").values[:, 0].tolist() == [1.5, 2.5, 3.5]
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("Canonical SMILES", "Compound ID"),
+        ("Isomeric SMILES", "Compound Name"),
+        ("SMILES string", "Molecule ChEMBL ID"),
+        ("Ligand SMILES", "CAS"),
+    ],
+)
+def test_headers_of_data_bases_are_structures_and_names(
+    tmp_path: Path, header: str, name: str
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"{name},{header},y\na-1,CCO,1\na-2,CO,2\na-3,c1ccccc1,3\n")
+    data = al.load_dataset(path)
+    assert data.structures.names == ("a-1", "a-2", "a-3")
+    assert [t.name for t in data.targets] == ["y"]
+    assert data.structures.n_atoms.tolist() == [9, 6, 12]
