@@ -1,6 +1,7 @@
 """Rows with a structure and values, made into a data set; bad rows are named, not lost."""
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,7 @@ from atomlens.structures.arrays import (
 from atomlens.structures.disorder import REFUSE, DisorderChoice, form_of, name_of_forms
 from atomlens.structures.options import FormsHeard
 from atomlens.structures.workers import Outcome
+from atomlens.structures.xyz_comment import energy_of_title
 from atomlens.units import share_of
 
 _NOT_TARGETS = {"name", "source", "is_formula", "comment", "unique_id", "id", "split", "index"}
@@ -113,12 +115,20 @@ def load_inside(
         if any(cell is not None for cell in cells):  # an array among numbers is a wrong value
             both = zip(cells, held, strict=True)
             columns[header] = [shown(v) if c is None and v is not None else c for c, v in both]
+    unit = "eV"
+    if "energy" not in columns and "energy" in {
+        word.strip().lower() for word in wanted or ["energy"]
+    }:
+        energies = _energies_of_titles(path, structures)
+        if energies is not None:
+            unit = "Ha"
+            columns |= {"energy": energies, "energy_unit": [unit] * len(energies)}
     if not columns:
         raise DatasetError(
             f"{path}: the structures carry no values to learn. Give a table with a column 'file' "
             "and target columns, or a folder with id_prop.csv."
         )
-    options = with_energies(columns, wanted, options)
+    options = with_energies(columns, wanted, options, unit)
     chosen = target_columns(columns, wanted, options, str(path)).with_gaps()
     parts = [atoms.info.get("split") for atoms in structures]
     return assemble(
@@ -274,11 +284,41 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, (str, int, float, bool, np.number, np.bool_)) else None
 
 
-def with_energies(columns: Columns, wanted: Sequence[str], options: TargetOptions) -> TargetOptions:
+def _energies_of_titles(path: Path, structures: "Sequence[Atoms]") -> list[float | None] | None:
+    """Return the energies (hartree) that programs wrote into titles of XYZ; None without any.
+
+    Which programs they are is a warning. A title that is a number alone counts only if all are.
+    """
+    titles = [str(atoms.info.get("comment", "")) for atoms in structures]
+    found = [energy_of_title(title) for title in titles]
+    programs = Counter(one[0] for one in found if one is not None)
+    n_bare = programs.pop("", 0)
+    if n_bare == len(found):
+        warn(
+            f"{path}: the titles are numbers alone, such as {shown(titles[0].strip())}, and were "
+            "taken for energies in Ha, as CREST writes them; if they are something else, put the "
+            "values into a table."
+        )
+        return [None if one is None else one[1] for one in found]
+    if not programs:
+        return None
+    both = "" if len(programs) == 1 else ", which are not those of one method"
+    rest = len(found) - programs.total()
+    without = f"; {rest} of {len(found)} structures have none that says what it is" if rest else ""
+    warn(
+        f"{path}: energies in Ha were read from titles that {' and '.join(sorted(programs))} "
+        f"wrote{both}{without}."
+    )
+    return [one[1] if one is not None and one[0] else None for one in found]
+
+
+def with_energies(
+    columns: Columns, wanted: Sequence[str], options: TargetOptions, unit: str = "eV"
+) -> TargetOptions:
     """Say about the energies of ase that are targets what ase says about them."""
     asked = {word.strip().lower() for word in wanted} or set(columns)
     energies = [name for name in _ASE_RESULTS if name in columns and name in asked]
-    units = dict.fromkeys(energies, "eV") | dict(options.units)
+    units = dict.fromkeys(energies, unit) | dict(options.units)
     growing = [name for name in energies if not share_of(units[name])]
     return replace(
         options, units=units, extensive=tuple(dict.fromkeys([*options.extensive, *growing]))

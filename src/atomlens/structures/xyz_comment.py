@@ -312,3 +312,26 @@ def _means_cell(match: re.Match[str]) -> bool:
     if "super" in match["key"].lower() and all(x.lstrip("+-").isdecimal() for x in numbers):
         return False  # how often the cell is repeated
     return n in (3, 6, 9) or match["key"].lower() == "lattice"
+
+
+_ENERGY = r"(-?\d+\.\d+(?:[eE][-+]?\d+)?)"
+_ENERGIES = {
+    "xtb": re.compile(rf"\s*energy:\s*{_ENERGY}\s+(?:gnorm|xtb):.*"),
+    "ORCA": re.compile(rf"\s*Coordinates from ORCA-job\s.*?\sE\s+{_ENERGY}\s*"),
+    "": re.compile(r"\s*(-\d+\.\d{4,})(?:\s+!\S+)?\s*"),
+}
+"""Titles with a total energy in hartree, by program; a number alone, as CREST writes it, is one
+only if all structures have it."""
+
+
+def energy_of_title(text: str) -> tuple[str, float] | None:
+    """Return the program that wrote a title, and the energy (hartree) that it says; else None.
+
+    The program is empty for a title that is nothing but a negative number with four decimals or
+    more, perhaps with ``!CONF1`` behind, as CREST writes it.
+    """
+    for program, form in _ENERGIES.items():
+        found = form.fullmatch(text)
+        if found is not None:
+            return program, float(found[1])
+    return None
