@@ -52,7 +52,7 @@ def test_a_number_alone_counts_only_if_all_are(tmp_path: Path) -> None:
 def test_other_numbers_are_no_energies(tmp_path: Path, title: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with pytest.raises(DatasetError, match="no values to learn|energy"):
+        with pytest.raises(DatasetError, match=r"no values to learn|energy"):
             al.load_dataset(written(tmp_path, title, title), "energy")
 
 
