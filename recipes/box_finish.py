@@ -55,7 +55,7 @@ from atomlens.predictor.samples import TrainingSamples
 from atomlens.predictor.saving import in_half_precision, save
 from atomlens.predictor.usual_surroundings import UsualSurroundings
 from atomlens.structures.arrays import StructureArrays
-from atomlens.structures.molecules import from_smiles
+from atomlens.structures.smiles import from_smiles
 from atomlens.targets.scaling import TargetScaling
 from atomlens.training import TrainSettings, train
 

@@ -15,7 +15,7 @@ from atomlens.elements.radii import COVALENT_RADII
 from atomlens.errors import StructureError
 from atomlens.structures.arrays import Structure, structure_of
 from atomlens.structures.bonding import molecule_of
-from atomlens.structures.molecules import from_smiles
+from atomlens.structures.smiles import from_smiles
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -10,7 +10,7 @@ import numpy as np
 from atomlens.chemistry.bonds import find_bonds
 from atomlens.chemistry.hybridisation import perceive_molecule
 from atomlens.structures.arrays import Structure
-from atomlens.structures.molecules import parse_smiles
+from atomlens.structures.smiles import parse_smiles
 
 
 def scaffold_of_smiles(smiles: str) -> str | None:

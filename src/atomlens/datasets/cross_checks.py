@@ -102,7 +102,7 @@ def _other_smiles(atoms: "Atoms", smiles: str) -> str:
 
     Beside coordinates the atoms are compared; of two SMILES the bonds too, without handedness.
     """
-    from atomlens.structures.molecules import atoms_and_bonds
+    from atomlens.structures.smiles import atoms_and_bonds
 
     own = atoms.info.get("smiles")
     if own == smiles.strip():

@@ -101,7 +101,7 @@ def _canonical(smiles: str) -> str | None:
     """Return the one SMILES of a molecule, with its hand and isotopes; None if it is none."""
     from rdkit import Chem
 
-    from atomlens.structures.molecules import parse_smiles
+    from atomlens.structures.smiles import parse_smiles
 
     molecule = parse_smiles(smiles.strip())
     return None if molecule is None else str(Chem.MolToSmiles(Chem.RemoveHs(molecule)))

@@ -21,7 +21,6 @@ from atomlens.structures.files import (
     read_file,
     stem_of,
 )
-from atomlens.structures.molecules import conformers_of
 from atomlens.structures.objects import as_list, atoms_of
 from atomlens.structures.options import FormsHeard, ReadingOptions
 from atomlens.structures.parts import Part, Pick, parts_of, pick_of, read_part
@@ -33,6 +32,7 @@ from atomlens.structures.records import (
     reason,
     short,
 )
+from atomlens.structures.smiles import conformers_of
 from atomlens.structures.text import as_formula, forced, from_text, is_forced, is_formula, is_smiles
 
 if TYPE_CHECKING:

@@ -21,13 +21,8 @@ from atomlens.structures.formulas import (
     is_charged,
     not_in_formulas,
 )
-from atomlens.structures.molecules import (
-    from_smiles,
-    has_smiles_grammar,
-    parse_smiles,
-    smiles_problem,
-)
 from atomlens.structures.records import add_warning, short
+from atomlens.structures.smiles import from_smiles, has_smiles_grammar, parse_smiles, smiles_problem
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -19,7 +19,7 @@ from atomlens.predictor.evaluation import about_known_structures
 from atomlens.predictor.record import TrainingRecord
 from atomlens.predictor.samples import PARTS, UNKNOWN, FoundPart, TrainingSamples, find_part
 from atomlens.structures.arrays import StructureArrays
-from atomlens.structures.molecules import from_smiles
+from atomlens.structures.smiles import from_smiles
 from atomlens.targets import Target
 
 NAMES = ["H2O", "CH4", "NH3", "CO2", "C2H6", "N2", "CO", "CH3OH", "SH2", "O2"]

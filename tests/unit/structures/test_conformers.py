@@ -9,8 +9,8 @@ from ase import Atoms
 from atomlens.errors import SettingsError
 from atomlens.structures import read, to_atoms
 from atomlens.structures.disorder import name_of_forms
-from atomlens.structures.molecules import ALIKE, conformers_of
 from atomlens.structures.records import quiet
+from atomlens.structures.smiles import ALIKE, conformers_of
 
 
 def distances(atoms: Atoms) -> np.ndarray:

@@ -1,0 +1,317 @@
+"""Blocks of MOL and SDF files, with what their programs write into them."""
+
+import re
+from collections import Counter
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from atomlens.elements import SYMBOLS
+from atomlens.elements.radii import COVALENT_RADII
+from atomlens.errors import StructureError
+from atomlens.structures.arrays import chemical_formula, keep_made
+from atomlens.structures.molecules import (
+    ORDERS,
+    bond_without_order,
+    completed,
+    embedded,
+    valence_problem,
+    with_conformer,
+)
+from atomlens.structures.records import (
+    Entry,
+    add_warning,
+    attempt,
+    decimal_comma,
+    short,
+)
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+_FLAT_NOTICE = "a flat drawing (all its heights are zero) got 3D coordinates from ETKDG"
+_BONDLESS_NOTICE = (
+    "it has no bonds, though its atoms stand as far apart as bonded ones; they were taken as they "
+    "stand, and no hydrogens were added"
+)
+_QUERY_NOTICE = (
+    "its atoms have the counts of hydrogens of a query, which say how many there are at least; "
+    "the valences were taken instead"
+)
+_ATTACHED_NOTICE = (
+    "it has points of attachment, so it is a part of a molecule; hydrogens stand in the place of "
+    "the rest"
+)
+_FORMULA_FIELDS = re.compile(
+    r"(pubchem_)?(mol(ecular)?|chemical|sum|empirical)?[ _-]?formula", re.IGNORECASE
+)
+
+
+def read_sdf(text: str) -> list[Entry]:
+    """Return one entry a record of a MOL or SDF file, data fields in ``info``.
+
+    Where there are many, each is named by its title line.
+
+    Coordinates are kept. A flat drawing (all heights zero and not marked 3D) gets
+    hydrogens and 3D coordinates like a SMILES. A 3D molecule that lacks hydrogens gets those
+    that its valences ask for (see `completed`). Both are told with a warning.
+    """
+    records = re.split(r"^\$\$\$\$.*$", text, flags=re.MULTILINE)
+    blocks = [record.removeprefix("\n") if i else record for i, record in enumerate(records)]
+    if not blocks[-1].strip():
+        blocks.pop()
+    titles = [block.splitlines()[0] if len(blocks) > 1 and block else "" for block in blocks]
+    return [
+        attempt(title, lambda block=block: _from_block(block), "record")  # type: ignore[misc]
+        for title, block in zip(titles, blocks, strict=True)
+    ]
+
+
+def _from_block(block: str) -> "Atoms":
+    from rdkit import Chem, rdBase
+
+    if not block.strip():
+        raise StructureError("the record between two lines $$$$ is empty; fill or remove it")
+    _refuse_what_rdkit_misreads(block)
+    block, is_query = _without_hydrogen_counts(_with_radicals(block))
+    with rdBase.BlockLogs():
+        try:
+            molecule = Chem.MolFromMolBlock(block, sanitize=False, removeHs=False)
+        except RuntimeError:
+            molecule = None
+        if molecule is None:
+            raise StructureError(_block_problem(block))
+        if molecule.GetNumAtoms() == 0:
+            raise StructureError("there is no atom in it; give a molecule with at least one atom")
+        atoms = _with_file_geometry(molecule, block)
+    if is_query:
+        add_warning(atoms, _QUERY_NOTICE)
+    label = _label_of_group(molecule)
+    if label:
+        add_warning(atoms, label)
+    if re.search(r"^M  (?:APO\s+[1-9]|V30 .* ATTCHPT=[-12])", block, re.M):
+        add_warning(atoms, _ATTACHED_NOTICE)
+    unit = _repeat_unit(block)
+    if unit:
+        add_warning(atoms, unit)
+    fields = _data_fields(block)
+    _doubt_formula(atoms, fields)
+    atoms.info.update(fields)
+    return atoms
+
+
+def _refuse_what_rdkit_misreads(block: str) -> None:
+    """Raise a StructureError for a second molecule behind the end of one, and for 1,5 as 1.5."""
+    before, _, after = block.partition("\nM  END")
+    behind = re.split(r"^>", after, maxsplit=1, flags=re.MULTILINE)[0]  # a field may hold another
+    if re.search(r"V[23]000\s*$", behind, re.MULTILINE):
+        raise StructureError(
+            "a second molecule follows behind the end of the first; write a line $$$$ between them"
+        )
+    lines = before.split("\n")[3:]
+    n = int(lines[0][:3]) if lines and re.match(r"[ \d]{2}\d", lines[0]) else 0
+    for i, line in enumerate(lines[1 : 1 + n] if "V2000" in lines[0][33:] else ()):
+        if _straddles(line):
+            raise StructureError(
+                f"atom {i} (counted from 0, line {5 + i}): the numbers behind its element do not "
+                f"stand in the columns of the format ({short(line[31:].strip())}), so its charge "
+                "or valence would be read wrongly; correct the line"
+            )
+        if "," in line[:30]:
+            raise StructureError(
+                f"atom {i} (counted from 0, line {5 + i}): its coordinates have a comma "
+                f"({short(line[:30].strip())}); write decimal points"
+            )
+
+
+def _straddles(line: str) -> bool:
+    """Say whether a number behind the element of a V2000 line lies across two of its columns.
+
+    They are three letters wide, from the 37th letter on; rdkit reads 15 across two as 1 and 5.
+    """
+    for edge in range(36, min(len(line), 69), 3):
+        both = line[edge - 1].isdigit() and line[edge : edge + 1].isdigit()
+        if both and " " in line[edge : edge + 3].ljust(3):  # else a number that fills its column
+            return True
+    return False
+
+
+def _with_radicals(block: str) -> str:
+    """Return a V2000 block whose old sign of a radical (a charge of 4) is written as M  RAD.
+
+    That sign means a doublet; the properties block has the last word, as in the format.
+    """
+    lines = block.split("\n")
+    if len(lines) < 4 or "V2000" not in lines[3][33:] or re.search(r"^M  (RAD|CHG)", block, re.M):
+        return block
+    n = int(lines[3][:3]) if lines[3][:3].strip().isdecimal() else 0
+    places = [i for i, line in enumerate(lines[4 : 4 + n], start=1) if line[36:39].strip() == "4"]
+    end = next((i for i, line in enumerate(lines) if line.startswith("M  END")), None)
+    if not places or end is None:
+        return block
+    said = [f"M  RAD  1 {i:3d}   2" for i in places]
+    return "\n".join([*lines[:end], *said, *lines[end:]])
+
+
+def _without_hydrogen_counts(block: str) -> tuple[str, bool]:
+    """Return a block without the hydrogen counts of queries, and whether it had some.
+
+    Those counts (``hhh`` in V2000, ``HCOUNT`` in V3000) are lower bounds for a search. With them
+    rdkit gives such an atom no hydrogens at all.
+    """
+    lines = block.split("\n")
+    if len(lines) < 4 or "V2000" not in lines[3][33:]:
+        plain = re.sub(r"(?m)^(M  V30 .*?) HCOUNT=-?\d+", r"\1", block)
+        return plain, plain != block
+    n = int(lines[3][:3]) if lines[3][:3].strip().isdecimal() else 0
+    counted = [i for i in range(4, 4 + n) if i < len(lines) and lines[i][42:45].strip(" 0")]
+    for i in counted:
+        lines[i] = f"{lines[i][:42]}  0{lines[i][45:]}"
+    return "\n".join(lines), bool(counted)
+
+
+def _label_of_group(molecule: Any) -> str:
+    """Return a sentence where one atom is drawn as a group, such as Ph or Boc; else nothing.
+
+    Aliases of atoms and contracted groups are text: the atoms they stand for are not in the file.
+    """
+    from rdkit import Chem
+
+    labels = {
+        atom.GetIdx(): atom.GetProp("molFileAlias").strip()
+        for atom in molecule.GetAtoms()
+        if atom.HasProp("molFileAlias")
+    }
+    for group in Chem.GetMolSubstanceGroups(molecule):
+        members = list(group.GetAtoms())
+        if group.HasProp("LABEL") and group.GetProp("TYPE") == "SUP" and len(members) == 1:
+            labels.setdefault(members[0], group.GetProp("LABEL").strip())
+    for i, label in sorted(labels.items()):
+        symbol = molecule.GetAtomWithIdx(i).GetSymbol()
+        own = rf"{symbol}[ABGDEZHX]?[\d'*A-C]*(?:H\d*)?[+-]?|H\d*{symbol}[+-]?"  # CA, C1', NH2
+        if label and not label.islower() and not re.fullmatch(own, label):
+            return (
+                f"atom {i} (counted from 0) is drawn as {short(label)}; its own element, {symbol}, "
+                "was taken and not the group; draw the group out"
+            )
+    return ""
+
+
+def _doubt_formula(atoms: "Atoms", fields: dict[str, Any]) -> None:
+    """Note a data field with another sum formula than that of the atoms."""
+    from atomlens.structures.formulas import amounts_in_formula
+
+    for name, text in fields.items():
+        if not isinstance(text, str) or not _FORMULA_FIELDS.fullmatch(name.strip()):
+            continue
+        try:
+            amounts = amounts_in_formula(text)
+        except StructureError:  # a charge, a polymer, a name
+            continue
+        own = Counter(atoms.get_chemical_symbols())
+        if {s: float(n) for s, n in amounts.items()} != {s: float(n) for s, n in own.items()}:
+            add_warning(
+                atoms,
+                f"its field <{short(name)[1:-1]}> says {short(text)}, but its atoms are "
+                f"{chemical_formula(atoms.numbers)}; the atoms were taken",
+            )
+
+
+def _repeat_unit(block: str) -> str:
+    """Return a sentence where brackets of a drawing stand for a part that repeats unknown times."""
+    found = re.search(
+        r"^M  (?:STY.*\b(SRU|COP|MON|MIX)\b|V30 \d+ (SRU|COP|MON|MIX)\b)", block, re.M
+    )
+    if found is None:
+        return ""
+    return (
+        f"its brackets ({found[1] or found[2]}) stand for a polymer or mixture; the atoms were "
+        "taken once, as drawn"
+    )
+
+
+def _with_file_geometry(molecule: Any, block: str) -> "Atoms":
+    from rdkit import Chem
+
+    conformer = molecule.GetConformer()
+    is_flat = not conformer.Is3D() and not np.any(conformer.GetPositions()[:, 2])
+    if not molecule.GetNumBonds() and _bonded_without_bonds(molecule):
+        atoms = with_conformer(molecule)
+        add_warning(atoms, _BONDLESS_NOTICE)
+        return atoms
+    if is_flat and molecule.GetNumAtoms() > 1:
+        unclear = bond_without_order(molecule)
+        if unclear:
+            raise StructureError(f"the flat drawing: {unclear}; {ORDERS}")
+        drawn = Chem.MolFromMolBlock(block, removeHs=False)
+        if drawn is None:
+            raise StructureError(f"the flat drawing makes no molecule: {valence_problem(molecule)}")
+        atoms = embedded(drawn, "the flat drawing")
+        add_warning(atoms, _FLAT_NOTICE)
+        keep_made(atoms)
+        return atoms
+    return completed(molecule)
+
+
+def _bonded_without_bonds(molecule: Any) -> bool:
+    """Say whether atoms of a block without bonds stand as far apart as bonded atoms do, in Å."""
+    positions = np.array(molecule.GetConformer().GetPositions())
+    radii = COVALENT_RADII[[a.GetAtomicNum() for a in molecule.GetAtoms()]]
+    distances = np.linalg.norm(positions[:, None] - positions[None], axis=2)
+    np.fill_diagonal(distances, np.inf)
+    nearest = (distances / (radii[:, None] + radii[None])).min(axis=1, initial=np.inf)
+    return len(radii) > 1 and bool((np.abs(nearest - 1.0) < 0.2).all())
+
+
+def _data_fields(block: str) -> dict[str, Any]:
+    """Return the data fields of an SDF record; numbers as numbers."""
+    fields: dict[str, Any] = {}
+    lines = block.split("\n")
+    for line, following in pairwise(lines):
+        name = line[line.find("<") + 1 : line.find(">", line.find("<"))]
+        if not line.startswith("> ") or "<" not in line or not name or len(name) > 200:
+            continue
+        value = following.strip()
+        number: Any
+        try:
+            number = float(value) if not value.isdecimal() else int(value)
+        except ValueError:
+            number = value
+        if fields.setdefault(name, number) != number:
+            raise StructureError(
+                f"the data field <{short(name)}> is given twice in one record, as "
+                f"{short(str(fields[name]))} and as {short(value)}; remove the wrong one"
+            )
+    return fields
+
+
+def _block_problem(block: str) -> str:
+    """Say what is wrong with a MOL block that rdkit refuses."""
+    lines = block.splitlines()
+    counts = lines[3] if len(lines) > 3 else ""
+    if "V3000" in counts:
+        return "the V3000 block is incomplete or broken; get a complete copy of the file"
+    if not re.match(r"[\d ]{6}", counts):
+        return (
+            "line 4 is not the counts line of a MOL block (number of atoms and of bonds); the file "
+            "is cut off or of another kind"
+        )
+    n_atoms, n_bonds = (int(counts[i : i + 3].strip() or 0) for i in (0, 3))
+    if len(lines) < 4 + n_atoms + n_bonds:
+        return (
+            f"it announces {n_atoms} atoms and {n_bonds} bonds, but only {len(lines) - 4} lines "
+            "follow, so the file is cut off; get a complete copy"
+        )
+    for i, line in enumerate(lines[4 : 4 + n_atoms]):
+        where = f"atom {i} (counted from 0, line {5 + i})"
+        symbol = line[31:34].strip()
+        for word in (line[0:10], line[10:20], line[20:30]):
+            if not re.fullmatch(r"\s*[-+]?\d+\.\d*\s*", word):
+                advice = decimal_comma(word) or "correct it"
+                return f"{where}: the coordinate {short(word)} is not a number; {advice}"
+        if symbol not in SYMBOLS[1:]:
+            return f"{where}: {short(symbol)} is not an element; correct or remove the atom"
+    if not re.search(r"^M  END", block, flags=re.MULTILINE):
+        return "the closing line 'M  END' is missing, so the file is cut off; get a complete copy"
+    return "the bonds or properties of the MOL block are broken; get a correct copy of the file"

@@ -1,0 +1,150 @@
+"""SMILES: their grammar, what they say, and the atoms that they stand for."""
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atomlens.errors import StructureError
+from atomlens.structures.arrays import keep_made
+from atomlens.structures.bonding import BONDING, LONGEST_SMILES
+from atomlens.structures.checks import check_atoms
+from atomlens.structures.molecules import embedded, valence_problem
+from atomlens.structures.records import short
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+ALIKE = 0.3
+"""Å; conformers whose distances differ by less are one."""
+
+
+def from_smiles(smiles: str, conformer: int = 0) -> "Atoms":
+    """Return a SMILES as ase.Atoms with hydrogens and 3D coordinates.
+
+    The coordinates depend on the molecule, not on how its SMILES is written (see
+    `atomlens.structures.embedding`); atoms stand in the order of the SMILES, then the
+    hydrogens. Fragments separated by a dot are set `FRAGMENT_GAP` apart. Another number of the
+    ``conformer`` may give another shape.
+
+    Raises StructureError for a text that is no SMILES, and where no geometry can be made.
+    Remarks for the user wait in ``info``; `atomlens.structures.to_atoms` tells them.
+    """
+    text = smiles.strip()
+    molecule = parse_smiles(text)
+    if molecule is None:
+        raise StructureError(f"{short(text)} is not a SMILES: {smiles_problem(text)}")
+    atoms = embedded(molecule, f"SMILES {short(text)}", conformer)
+    del atoms.info[BONDING]  # the SMILES says as much
+    atoms.info.update(name=text, smiles=text)
+    keep_made(atoms)
+    check_atoms(atoms)
+    return atoms
+
+
+def conformers_of(smiles: str, n_most: int) -> "list[Atoms]":
+    """Return up to ``n_most`` shapes of a molecule that differ, numbered by ``info["conformer"]``.
+
+    The first is that of `from_smiles`. Twice as many are made as are asked for; two are alike if
+    no distance between heavy atoms differs by `ALIKE`, so mirror images are. They are what the
+    force field finds, not weighted by their energies.
+
+    Raises StructureError like `from_smiles`.
+    """
+    found: list[Atoms] = []
+    shapes: list[NDArray[np.float64]] = []
+    for number in range(1 if n_most == 1 else 2 * n_most):
+        if len(found) == n_most:
+            break
+        try:
+            atoms = from_smiles(smiles, conformer=number)
+        except StructureError:
+            if number == 0:
+                raise
+            continue
+        shape = _distances(atoms)
+        if all(float(np.abs(shape - other).max(initial=0.0)) > ALIKE for other in shapes):
+            shapes.append(shape)
+            found.append(atoms)
+    if n_most > 1:
+        for i, atoms in enumerate(found):
+            atoms.info["conformer"] = i
+    return found
+
+
+def _distances(atoms: "Atoms") -> NDArray[np.float64]:
+    """(n, n) distances between heavy atoms; between all of them where fewer than four are heavy."""
+    heavy = atoms.positions[atoms.numbers > 1]
+    places = heavy if len(heavy) > 3 else atoms.positions
+    return np.asarray(np.linalg.norm(places[:, None] - places[None], axis=-1))
+
+
+class AtomsAndBonds(NamedTuple):
+    """What a SMILES says a molecule is, however it is written; without stereochemistry."""
+
+    counts: Counter[str]
+    """Atoms of each element, hydrogens included; those of isotopes are ordinary ones"""
+    bonds: str
+    """The canonical SMILES"""
+
+
+def atoms_and_bonds(smiles: str) -> AtomsAndBonds | None:
+    """Return what a SMILES says, or None if it is none."""
+    from rdkit import Chem, rdBase
+
+    molecule = parse_smiles(smiles)
+    if molecule is None:
+        return None
+    with rdBase.BlockLogs():
+        for atom in molecule.GetAtoms():
+            atom.SetIsotope(0)
+            atom.SetAtomMapNum(0)
+        counts = Counter(atom.GetSymbol() for atom in Chem.AddHs(molecule).GetAtoms())
+        plain = Chem.MolToSmiles(Chem.RemoveHs(molecule), isomericSmiles=False)
+    return AtomsAndBonds(counts, plain)
+
+
+def parse_smiles(text: str) -> Any | None:
+    """Return the rdkit molecule of a SMILES, or None if the text is not one."""
+    from rdkit import Chem, rdBase
+
+    if not text or len(text) > LONGEST_SMILES or not text.isascii() or re.search(r"\s", text):
+        return None
+    with rdBase.BlockLogs():
+        return Chem.MolFromSmiles(with_isotopes(text))
+
+
+def with_isotopes(smiles: str) -> str:
+    """Return a SMILES with ``[D]`` and ``[T]``, as some programs write them, as [2H] and [3H]."""
+    return re.sub(r"\[([DT])(?=[]+:-])", lambda m: "[2H" if m[1] == "D" else "[3H", smiles)
+
+
+def has_smiles_grammar(text: str) -> bool:
+    """Say whether a text is written by the rules of SMILES, be its bonds possible or not."""
+    from rdkit import Chem, rdBase
+
+    if not text or len(text) > LONGEST_SMILES or not text.isascii() or re.search(r"\s", text):
+        return False
+    with rdBase.BlockLogs():
+        return Chem.MolFromSmiles(with_isotopes(text), sanitize=False) is not None
+
+
+def smiles_problem(text: str) -> str:
+    """Say why a text is not a SMILES and what to do."""
+    from rdkit import Chem, rdBase
+
+    if len(text) > LONGEST_SMILES:
+        return f"it is longer than {LONGEST_SMILES} letters; give a file with coordinates"
+    if re.search(r"\s\|.*\|$", text):
+        return (
+            "it is an extended SMILES, and what stands between the bars is not read; write "
+            "radicals and charges in brackets, or give a file"
+        )
+    with rdBase.BlockLogs():
+        readable = bool(text) and text.isascii()
+        molecule = Chem.MolFromSmiles(with_isotopes(text), sanitize=False) if readable else None
+        if molecule is not None:
+            return valence_problem(molecule)
+    return "brackets, ring numbers or symbols do not fit; correct it"
