@@ -5,7 +5,7 @@ module raises a MissingDependencyError.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -13,9 +13,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.frames import is_frame, refuse_other_order, refuse_set
-from atomlens.errors import DatasetError, StructureError, missing_package
-from atomlens.predictor.inputs import gather
-from atomlens.structures.arrays import StructureArrays
+from atomlens.errors import (
+    DatasetError,
+    SettingsError,
+    StructureError,
+    missing_package,
+    unknown_name,
+    warn,
+)
+from atomlens.predictor.inputs import Inputs, gather, index_of
+from atomlens.printing import cut
 from atomlens.structures.options import AS_IT_IS
 from atomlens.structures.text import both_among_formulas
 from atomlens.targets import Target
@@ -36,6 +43,7 @@ __all__ = ["AtomlensClassifier", "AtomlensRegressor"]
 _TARGET = "value"
 _SETTINGS = tuple(f.name for f in fields(TrainSettings))
 _SPLIT = "random:.9/.1/0"
+_ON_ERROR = ("raise", "nan")
 
 
 class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
@@ -48,6 +56,7 @@ class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
         model: "str | type[PropertyModel] | Any | None" = None,
         *,
         extensive: bool = False,
+        on_error: str = "raise",
         epochs: int | None = None,
         schedule_seconds: float | None = None,
         batch_size: int | None = None,
@@ -103,6 +112,7 @@ class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
         # nothing but this: `clone` and `set_params` of scikit-learn rely on it
         self.model = model
         self.extensive = extensive
+        self.on_error = on_error
         self.epochs = epochs
         self.schedule_seconds = schedule_seconds
         self.batch_size = batch_size
@@ -173,11 +183,13 @@ class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
             raise DatasetError(
                 f"{type(self).__name__}: X and y are empty; give structures and a value for each."
             )
+        found = self._structures(X, len(values))
+        self._tell_bad_rows(found, fitting=True)
         data = Dataset(
             name="scikit-learn",
-            structures=self._structures(X, len(values)),
+            structures=found.structures,
             targets=(target,),
-            values=values[:, None],
+            values=values[found.places, None],
         )
         self.predictor_ = train(data, model=self.model, target=_TARGET, settings=settings)
         return self
@@ -187,17 +199,55 @@ class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
 
         check_is_fitted(self, "predictor_")
         refuse_set(X, f"{type(self).__name__}: the structures")
-        prediction = self.predictor_.predict(gather(self._structures(X)))
-        if prediction.failures:
-            raise StructureError(prediction.failures[0].message)
+        found = self._structures(X)
+        if self._bad_rows_are_refused():
+            self._tell_bad_rows(found, fitting=False)
+        prediction = self.predictor_.predict(found)
+        self._tell_bad_rows(prediction, fitting=False)
         return prediction
 
-    def _structures(self, given: Any, n_values: int | None = None) -> StructureArrays:
-        """Return the structures, one for each row of X.
+    def _bad_rows_are_refused(self) -> bool:
+        if self.on_error not in _ON_ERROR:
+            raise SettingsError(unknown_name("choice of on_error", str(self.on_error), _ON_ERROR))
+        return self.on_error == "raise"
+
+    def _tell_bad_rows(self, found: "Inputs | Prediction", *, fitting: bool) -> None:
+        """Refuse rows whose structure cannot be used, or say which they are.
 
         Raises:
-            StructureError: one cannot be used, or there are not as many as values.
+            StructureError: there are some, and ``on_error`` is ``raise``, or nothing is left.
         """
+        refused = self._bad_rows_are_refused()
+        bad = [i for i, message in enumerate(found.errors) if message]
+        if not bad:
+            return
+        index = found.index
+        labels = [f" (index {cut(str(index[i]), 40)})" if index is not None else "" for i in bad]
+        listed = "; ".join(
+            f"row {i}{label}: {found.errors[i].rstrip('.')}"
+            for i, label in zip(bad[:5], labels, strict=False)
+        )
+        more = f"; and {len(bad) - 5} more" if len(bad) > 5 else ""
+        said = (
+            f"{type(self).__name__}: {len(bad)} of {len(found.errors)} rows of X cannot be used "
+            f"(counted from 0): {listed}{more}."
+        )
+        if refused:
+            raise StructureError(
+                f'{said} Leave them out, or say on_error="nan", which fits without them and '
+                "predicts NaN for them."
+            )
+        if len(bad) == len(found.errors):
+            raise StructureError(f"{said} No row is left.")
+        warn(f"{said} They are left out." if fitting else f"{said} They are NaN.")
+
+    def _structures(self, given: Any, n_values: int | None = None) -> Inputs:
+        """Return the inputs, one for each row of X, those that cannot be used too.
+
+        Raises:
+            StructureError: there are not as many as values.
+        """
+        index = index_of(given)
         if is_frame(given) and len(given.columns) == 1:
             given = given.iloc[:, 0]
         if is_frame(given):
@@ -206,12 +256,11 @@ class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
             rows = _rows(given, type(self).__name__)
             first = self._takes_formulas(rows, fitting=n_values is not None)
             found, n_rows = gather(rows, AS_IT_IS.for_formulas(first)), len(rows)
-        problems = [message for message in found.errors if message]
-        if problems:
-            raise StructureError(problems[0])
-        if len(found.structures) != n_rows:
+        if len(found.errors) != n_rows:
+            if any(found.errors) and self._bad_rows_are_refused():
+                self._tell_bad_rows(found, fitting=n_values is not None)
             raise StructureError(
-                f"{type(self).__name__}: {n_rows} entries of X hold {len(found.structures)} "
+                f"{type(self).__name__}: {n_rows} entries of X hold {len(found.errors)} "
                 "structures. Give exactly one structure for each value."
             )
         if n_values is not None and n_values != n_rows:
@@ -219,7 +268,7 @@ class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
                 f"{type(self).__name__}: X has {n_rows} structures and y has {n_values} values. "
                 "Give one value for each structure."
             )
-        return found.structures
+        return found if found.index is not None else replace(found, index=index)
 
     def _takes_formulas(self, rows: list[Any], *, fitting: bool) -> bool:
         """Say whether texts that are SMILES and formulas are the latter, as in the training."""
@@ -248,6 +297,8 @@ class AtomlensRegressor(RegressorMixin, _AtomlensEstimator):  # type: ignore[mis
         model: Name of a model (``atomlens models list``), a class, or the configuration of one; by
             default ``scann-plus``, or ``rf-magpie`` where there are formulas only.
         extensive: The value grows with the number of atoms; it is then learned per atom.
+        on_error: What to do where a structure cannot be used: ``raise`` an error that names the
+            rows, or ``nan``: fit without them and predict NaN for them, and say which they are.
 
     All other parameters (``epochs``, ``batch_size`` ...) are fields of `TrainSettings`; None leaves
     what stands there. ``split`` divides the data given to `fit` (``random:.9/.1/0`` by default);
@@ -303,6 +354,7 @@ class AtomlensClassifier(ClassifierMixin, _AtomlensEstimator):  # type: ignore[m
         model: As for `AtomlensRegressor`; by default ``scann-plus``, or ``finder`` where there are
             formulas only.
         extensive: Must stay False.
+        on_error: As for `AtomlensRegressor`; `predict` returns None as the label.
 
     All other parameters are fields of `TrainSettings`; None leaves what stands there.
 
@@ -355,8 +407,12 @@ class AtomlensClassifier(ClassifierMixin, _AtomlensEstimator):  # type: ignore[m
         Raises:
             StructureError: a structure cannot be used.
         """
-        chosen = self.predict_proba(X).argmax(axis=1)
-        labels: NDArray[Any] = self.classes_[chosen]
+        shares = self.predict_proba(X)
+        unknown = np.isnan(shares).any(axis=1)
+        labels: NDArray[Any] = self.classes_[np.where(np.isnan(shares), 0, shares).argmax(axis=1)]
+        if unknown.any():
+            labels = labels.astype(object)
+            labels[unknown] = None
         return labels
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
@@ -377,7 +433,8 @@ def _column(y: ArrayLike, whose: str) -> NDArray[Any]:
         values = values[:, 0]
     if values.ndim != 1:
         raise DatasetError(
-            f"{whose}: y has shape {values.shape}. Give one value for each structure, in one row."
+            f"{whose}: y has shape {values.shape}. Give one value for each structure, in one row; "
+            "of several targets fit an estimator each, or learn them together with atomlens.train."
         )
     return values
 

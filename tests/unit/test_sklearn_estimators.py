@@ -115,7 +115,7 @@ def test_every_setting_of_a_training_is_a_parameter() -> None:
     from dataclasses import fields
 
     known = {f.name for f in fields(TrainSettings)}
-    assert set(AtomlensRegressor().get_params()) == {"model", "extensive", *known}
+    assert set(AtomlensRegressor().get_params()) == {"model", "extensive", "on_error", *known}
     given = {**ALL, "batch_size": 7, "precision": "bf16-mixed"}
     settings = AtomlensRegressor(**given)._settings()
     assert (settings.batch_size, settings.precision) == (7, "bf16-mixed")

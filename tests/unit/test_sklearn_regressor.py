@@ -1,6 +1,7 @@
 """AtomlensRegressor behaves as scikit-learn expects."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 pytest.importorskip("sklearn")
@@ -70,12 +71,33 @@ def test_a_bad_structure_is_named_not_dropped() -> None:
         AtomlensRegressor("mean").fit(["smiles:C", "Xy3"], [1.0, 2.0])
 
 
+def test_bad_structures_are_named_with_their_rows_and_labels() -> None:
+    X = pd.Series(["CCC", "C(", "OCC", "Xy3Q"], index=[7, 8, 9, 10])
+    said = r"2 of 4 rows .* row 1 \(index 8\): .*; row 3 \(index 10\): .*on_error"
+    with pytest.raises(StructureError, match=said):
+        AtomlensRegressor("mean").fit(X, [1.0, 2.0, 3.0, 4.0])
+    model = AtomlensRegressor("mean", split="random:1./0./0.").fit(["CCC", "OCC"], [1.0, 3.0])
+    with pytest.raises(StructureError, match=said):
+        model.predict(X)
+
+
+def test_bad_structures_are_nan_where_that_is_asked_for() -> None:
+    X = ["CCC", "C(", "OCC"]
+    model = AtomlensRegressor("mean", on_error="nan", split="random:1./0./0.")
+    with pytest.warns(UserWarning, match=r"1 of 3 rows .* row 1: .* They are left out"):
+        model.fit(X, [1.0, 100.0, 3.0])
+    with pytest.warns(UserWarning, match=r"row 1: .* They are NaN"):
+        np.testing.assert_allclose(model.predict(X), [2.0, np.nan, 2.0])
+    with pytest.raises(SettingsError, match="on_error"):
+        AtomlensRegressor("mean", on_error="nam").fit(X, [1.0, 2.0, 3.0])
+
+
 @pytest.mark.parametrize(
     ("values", "why"),
     [
         ([1.0], "2 structures and y has 1"),
         ([1.0, np.nan], "1 values of y are not finite"),
-        ([[1.0, 2.0]], "y has shape"),
+        ([[1.0, 2.0]], "y has shape .* of several targets fit an estimator each"),
         (["a", "b"], "no number"),
     ],
 )
