@@ -31,7 +31,7 @@ class Terms(PropertyModel):
 
     def __init__(self, config: TermsConfig) -> None:
         super().__init__(config)
-        self.table = nn.Embedding(config.n_elements, 1)
+        self.table = nn.Embedding(config.n_elements, config.n_outputs)
 
     @property
     def is_additive(self) -> bool:
@@ -65,3 +65,14 @@ def lens_predictor(**target: object) -> Predictor:
         model, builder=make_builder("voronoi"), targets=(Target(name="y", unit="eV", **target),)
     )
     return replace(found, model_name="lens")
+
+
+def classes_predictor() -> Predictor:
+    """Of the classes no and yes; a carbon takes 1 from the logit of yes, an oxygen adds 2."""
+    model = Terms(TermsConfig(n_outputs=2))
+    with torch.no_grad():
+        model.table.weight.zero_()
+        for z, value in ((6, -1.0), (8, 2.0)):
+            model.table.weight[z, 1] = value
+    target = Target(name="k", kind="classification", classes=("no", "yes"))
+    return trained_around(model, builder=make_builder("voronoi"), targets=(target,))

@@ -25,17 +25,19 @@ def write_explained_map(
 ) -> Path:
     """Write explained structures with value, error estimate and the score of every atom."""
     first = explanations[0]
+    unit = " or ".join(dict.fromkeys(e.unit for e in explanations))  # one for each class
+    score_unit = " or ".join(dict.fromkeys(e.score_unit for e in explanations))
     structures = [_named(e.atoms, e.name) for e in explanations]
     std = np.array([np.nan if e.std is None else e.std for e in explanations], dtype=np.float64)
     properties = _places(model, StructureArrays.from_atoms(structures)) | {
         "name": MapProperty(values=[e.name for e in explanations]),
-        first.target: MapProperty(values=[e.prediction for e in explanations], unit=first.unit),
-        "error estimate": MapProperty(values=std, unit=first.unit, description=_UNKNOWN),
+        first.target: MapProperty(values=[e.prediction for e in explanations], unit=unit),
+        "error estimate": MapProperty(values=std, unit=unit, description=_UNKNOWN),
         **_unlike(np.array([np.nan if e.unlike is None else e.unlike for e in explanations])),
         "warning": MapProperty(values=[e.warning for e in explanations]),
         first.method: MapProperty(
             values=np.concatenate([e.scores for e in explanations]),
-            unit=first.score_unit,
+            unit=score_unit,
             description=f"score of each atom by {first.method}",
             of_atoms=True,
         ),

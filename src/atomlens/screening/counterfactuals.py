@@ -198,7 +198,7 @@ def counterfactuals(
     return Counterfactuals(
         name=name_of(atoms),
         target=chosen.name,
-        unit=chosen.unit,
+        unit=_unit(prediction, chosen, column),
         given=float(values[0]),
         start=float(values[1]),
         start_atoms=changes.start,
@@ -243,6 +243,14 @@ def _numbers(prediction: Prediction, target: Target, column: int) -> tuple[Any, 
         label = int(prediction.values[1, place])
         return shares[:, label], np.full(len(prediction), np.nan)
     return prediction.values[:, place], prediction.std[:, place]
+
+
+def _unit(prediction: Prediction, target: Target, column: int) -> str:
+    """Return the unit of `_numbers`, which of a class says whose probability they are."""
+    if not target.classes:
+        return target.unit
+    label = int(prediction.values[1, value_slices(prediction.targets)[column].start])
+    return f"probability of {target.classes[label]}"
 
 
 def _judged(

@@ -16,7 +16,7 @@ from atomlens.elements import SYMBOLS
 from atomlens.errors import SettingsError, StructureError
 from atomlens.screening.counterfactuals import counterfactuals
 from atomlens.structures import to_atoms
-from terms_makers import lens_predictor, terms_predictor
+from terms_makers import classes_predictor, lens_predictor, terms_predictor
 
 LIGHT = (1, 6, 7, 8, 9)
 
@@ -186,3 +186,11 @@ def test_the_command_writes_a_ranked_table_and_a_page(
     assert main([*command, "--method", "counterfactual", "--target", "nothing"]) == 2
     assert main([*command, "--method", "counterfactual", "--past", "1e9"]) == 0
     assert "None of them" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("text", "kind"), [("O=CO", "yes"), ("CCC", "no")])
+def test_of_a_class_they_say_whose_probability_they_move(text: str, kind: str) -> None:
+    found = counterfactuals(classes_predictor(), to_atoms(text))
+    assert found.unit == f"probability of {kind}"
+    assert found.start > 0.5
+    assert found.to_rows()[0]["unit"] == found.unit

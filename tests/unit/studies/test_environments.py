@@ -3,22 +3,33 @@
 import csv
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from ase.build import bulk, molecule
 from ase.io import write
 
 from atomlens.cli import main
 from atomlens.datasets.base import Dataset
 from atomlens.errors import SettingsError, StudyError
+from atomlens.predictor import maps
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import StudyInput, StudyResult
 from atomlens.studies.environments.numbers import Atoms, environment_row, with_holm
 from atomlens.studies.environments.study import Environments, EnvironmentSettings
+from atomlens.studies.faithful.asked import Asked
 from atomlens.studies.rows import as_number
-from terms_makers import lens_predictor, terms_predictor
+from atomlens.testing.questions import trained_around
+from terms_makers import (
+    Terms,
+    TermsConfig,
+    classes_predictor,
+    lens_predictor,
+    terms_predictor,
+)
 
 
 def molecules() -> StructureArrays:
@@ -156,3 +167,46 @@ def test_the_command_writes_a_table_a_figure_and_examples(
     assert main([*command, "--at", "3", "--out", str(out)]) == 2
     assert main([*command, "--limit", "0", "--out", str(out)]) == 2
     assert main([*command, "--target", "nothing", "--out", str(out)]) == 2
+
+
+def test_all_structures_are_asked_about_one_class() -> None:
+    predictor = classes_predictor()
+    structures = molecules()
+    said = predictor.predict(structures).values[:, 0].tolist()
+    assert set(said) == {0.0, 1.0}  # some are most probably no, others yes
+    result = studied(structures, predictor)
+    for name, value in (("C", -1.0), ("O", 2.0), ("H", 0.0)):
+        assert row(result, name)["score"] == pytest.approx(value, abs=1e-6)
+        assert row(result, name)["unit"] == "logit of yes over the others"
+
+
+def test_of_several_classes_the_one_said_most_often_is_asked_for() -> None:
+    predictor = classes_predictor()
+    (target,) = predictor.targets
+    three = replace(target, classes=("no", "yes", "never"))
+    model = Terms(TermsConfig(n_outputs=3))
+    with torch.no_grad():
+        model.table.weight.zero_()
+        model.table.weight[:, :2] = predictor.models[0].table.weight
+        model.table.weight[:, 2] = -5.0
+    several = trained_around(model, builder=predictor.builder, targets=(three,))
+    oxides = StructureArrays.from_atoms([molecule(m) for m in ("HCOOH", "CO2", "C6H6")])
+    assert several.predict(oxides).values[:, 0].tolist() == [1.0, 1.0, 0.0]
+    assert row(studied(oxides, several), "C")["unit"] == "logit of yes over the others"
+
+
+def test_a_map_and_a_question_about_several_classes_name_no_single_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor = classes_predictor()
+    structures = [molecule("HCOOH"), molecule("C6H6")]
+    asked = Asked.about(predictor, StructureArrays.from_atoms(structures), None)
+    assert asked.unit == "probability of the most probable class"
+    pytest.importorskip("chemiscope")
+    places = {name: maps.MapProperty(values=[0.0, 1.0]) for name in (maps.X, maps.Y)}
+    monkeypatch.setattr(maps, "_places", lambda *_: places)  # this model has no vectors
+    path = maps.write_explained_map(
+        predictor, [predictor.explain(one) for one in structures], tmp_path / "map.json"
+    )
+    written = json.loads(path.read_text())["properties"].values()
+    assert "probability of yes or probability of no" in [p.get("units") for p in written]

@@ -94,13 +94,13 @@ def _scores(
     model: Predictor, structures: StructureArrays, prefix: str, one_more: Callable[[int], None]
 ) -> dict[str, MapProperty]:
     """Return the score of every atom by the model's own method; nothing if it has none."""
-    method, unit = default_method(model.models[0]), ""
+    method, units = default_method(model.models[0]), dict[str, None]()
     scores: list[Values] = []
     for i, found in enumerate(model.explain_many(structures, method=method)):
         if isinstance(found, Failure):
             scores.append(np.full(int(structures.n_atoms[i]), np.nan))
         else:
-            unit = found.score_unit
+            units[found.score_unit] = None
             scores.append(found.scores)
         one_more(i + 1)
     values = np.concatenate(scores)
@@ -109,7 +109,7 @@ def _scores(
     return {
         f"{prefix}{method}": MapProperty(
             values=values,
-            unit=unit,
+            unit=" or ".join(units),
             description=f"score of each atom by {method}",
             of_atoms=True,
         )

@@ -73,7 +73,7 @@ class Environments(Study):
         method = settings.method or default_method(predictor.models[0])
         check_method(method)
         structures, failures = _usable(given, predictor)
-        asked = Asked.about(predictor, structures, settings.target or None)
+        asked = _of_one_class(Asked.about(predictor, structures, settings.target or None))
         scores = {"score": _scores(asked, method)}
         notes: list[str] = []
         if method != "attention":
@@ -147,6 +147,18 @@ def _usable(given: StudyInput, predictor: Predictor) -> tuple[StructureArrays, t
         reason = f" {failures[0].message}" if failures else ""
         raise StudyError(f"environments: no structure can be used.{reason}")
     return inputs.structures, failures
+
+
+def _of_one_class(asked: Asked) -> Asked:
+    """Ask all structures about one class, since means over several classes say nothing of any.
+
+    It is the second of two, such as yes after no, and of more the one that is said most often.
+    """
+    target, labels = asked.questions[0].target, asked.labels
+    if labels is None:
+        return asked
+    label = 1 if len(target.classes) == 2 else int(np.bincount(labels).argmax())
+    return Asked.about(asked.predictor, asked.structures, target.name, label)
 
 
 def _scores(asked: Asked, method: str) -> Values:

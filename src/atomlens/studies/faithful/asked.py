@@ -61,6 +61,20 @@ class Asked:
         """(n,) what `predict` says"""
         return np.concatenate([q.values for q in self.questions])
 
+    @property
+    def labels(self) -> Indices | None:
+        """(n,) of classes: whose probability each structure is asked for; None of other targets"""
+        found = [q.labels for q in self.questions if q.labels is not None]
+        return np.concatenate(found) if found else None
+
+    @property
+    def unit(self) -> str:
+        """Unit of the answers; of several classes none of them is named."""
+        labels = self.labels
+        if labels is not None and len(np.unique(labels)) > 1:
+            return "probability of the most probable class"
+        return self.questions[0].unit
+
     def same(self, predictor: Predictor) -> "Asked":
         """Ask another network of the same kind about the same structures."""
         target = self.questions[0].target.name

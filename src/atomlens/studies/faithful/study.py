@@ -256,7 +256,7 @@ class _Measured:
             "pearson_low": agreement.low,
             "pearson_high": agreement.high,
             "mean_difference": apart,
-            "unit": self.asked.questions[0].unit,
+            "unit": self.asked.unit,
             "n": len(self.asked.structures),
             "verdict": verdict(deletion, above, len(self.asked.structures)),
         }
