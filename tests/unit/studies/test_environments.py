@@ -190,8 +190,8 @@ def test_of_several_classes_the_one_said_most_often_is_asked_for() -> None:
         model.table.weight[:, :2] = predictor.models[0].table.weight
         model.table.weight[:, 2] = -5.0
     several = trained_around(model, builder=predictor.builder, targets=(three,))
-    oxides = StructureArrays.from_atoms([molecule(m) for m in ("HCOOH", "CO2", "C6H6")])
-    assert several.predict(oxides).values[:, 0].tolist() == [1.0, 1.0, 0.0]
+    oxides = StructureArrays.from_atoms([molecule(m) for m in ("C6H6", "HCOOH", "CO2")])
+    assert several.predict(oxides).values[:, 0].tolist() == [0.0, 1.0, 1.0]
     assert row(studied(oxides, several), "C")["unit"] == "logit of yes over the others"
 
 
