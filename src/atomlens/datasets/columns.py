@@ -2,7 +2,7 @@
 
 What the user says of a target (``kinds``, ``classes``) holds. Otherwise, empty cells left out:
 
-* all are true or false: classes;
+* all are true or false, or some of them 1 or 0 for it: classes;
 * at least half are numbers (see `numerals`): regression, and a row with anything else there is a
   failure; ``50%`` is 50 under a header with a ``%``, and where every cell has one;
 * few different texts (2 to 20, each used twice on average): classes, unless they look like numbers
@@ -16,7 +16,7 @@ of classes. Among the words of classes they are a class of their own, and a warn
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import Any, Literal
@@ -39,6 +39,10 @@ from atomlens.units import is_unit
 
 MOST_CLASSES = 20
 _MISSING = {"", "-", "?", "na", "n/a", "nan", "none", "null"}
+_NOT_KNOWN = frozenset(
+    "unknown unk undefined undetermined missing tbd tba n.a. n.d. nd nil void nothing".split()
+)
+"""Words that may mean the same where they stand among classes."""
 _SENTINELS = (-99.0, -999.0, -9999.0, -99999.0, -999999.0)
 _ENOUGH = 12
 """Values of which it can be said that a part of them is in another unit."""
@@ -48,6 +52,11 @@ _NEAR = 0.15
 _FEW = 4
 """So few different whole numbers may be names of classes."""
 _TRUTH = {"true": "True", "false": "False"}
+_DIGITS = ("0", "1")
+_SAME_AS_DIGITS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"))
+"""Words for what others of their column call 0 and 1."""
+_MOST_SPELLINGS = 8
+"""Of 0, 1 and such words, in letters of any case."""
 _UNIT = (
     r"m?eV(/(\w+|\(\w+\)))?|m?Ry|[km]?Ha(/\w+)?|[hH]artree(/\w+)?|E_?h|k?(J|cal)/mol(/\w+)?|[GMk]Pa"
     r"|Å|bohr(\^\d)?|Å\^\d|cm\^?-1|1/cm|nm|[dD]ebye"
@@ -84,7 +93,13 @@ _FACTORS = {
     8065.54: "cm^-1 and eV",
 }
 """How many times larger a value is in one unit than in another."""
-_DATE = re.compile(r"(\d{4}-\d\d?-\d\d?|\d\d?[./-]\d\d?[./-]\d{2,4})([ T][\d:.]+)?")
+_MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+_DATE = re.compile(
+    r"(\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[./-]\d\d?[./-]\d{2,4})([ T][\d:.]+(Z|[+-][\d:]+)?)?"
+    rf"|\d\d?[-. ]\s*{_MONTH}([-. ]\d{{2,4}})?|{_MONTH}[-. ]\d{{1,4}}(,? \d{{4}})?",
+    re.IGNORECASE,
+)
+_FRACTION = re.compile(r"[+-]?\d+/\d+")
 _WITH_UNIT = re.compile(r"[-+−]?\d[\d.,]*(?:[eE][-+]?\d+)?\s*([^\d\s.,;:+-][^\d\s]*[\d]?)")
 """A number with its unit behind it, as in ``7.1 eV``."""
 Kind = Literal["regression", "classification"]
@@ -479,6 +494,8 @@ class _Column:
         """
         kind = options.kinds.get(name)
         known = options.classes.get(name)
+        if not known and kind != "regression":
+            values = _with_one_word(values, name, where)
         if known:
             return cls._of_known_classes(values, name, tuple(map(_text, known)))
         if kind == "classification":
@@ -527,8 +544,8 @@ class _Column:
                 found[row] = number
         if hint:
             _tell_few_numbers(found, name, where)
-        _tell_sentinels(found, name, where)
-        _tell_two_units(found, name, where)
+        told = _tell_sentinels(found, name, where)
+        _tell_two_units(found[~told], name, where)
         return cls(kind="regression", numbers=found, problems=problems)
 
     @classmethod
@@ -548,7 +565,11 @@ class _Column:
             if not asked_for and plain <= set(_TRUTH.values()) and len(plain) == 2:
                 return cls._numbered(texts, tuple(classes))
             return cls(problem=_no_target(values, name, where))
-        strange = [v for v in values if not is_missing(v) and not isinstance(v, str | Real)]
+        if not asked_for and 2 * sum(map(_is_date_or_fraction, classes)) >= len(classes):
+            return cls(problem=_no_target(values, name, where, may_be_classes=True))
+        strange = [
+            v for v in values if not is_missing(v) and not isinstance(v, str | Real | np.bool_)
+        ]
         if not asked_for and strange:
             return cls(
                 problem=f"{where}: the column {name!r} holds {_short(strange[0])}, "
@@ -578,10 +599,15 @@ class _Column:
         cls, values: Sequence[Any], name: str, classes: tuple[str, ...]
     ) -> "_Column":
         """Take the texts as classes of a model; others are problems of their rows."""
+        digits = _as_digits(classes)
+        same = {digit: word for word, digit in digits.items()}
+        if set(classes) == set(_DIGITS):
+            same = {word: _DIGITS[i] for pair in _SAME_AS_DIGITS for i, word in enumerate(pair)}
         texts = [
             None if _is_empty(v) or (is_missing(v) and _text(v) not in classes) else _text(v)
             for v in values
         ]
+        texts = [t if t is None or t in classes else same.get(t.lower(), t) for t in texts]
         problems = {
             row: f"the class {text!r} of {name!r} is none of {', '.join(classes)}; correct it"
             for row, text in enumerate(texts)
@@ -601,6 +627,46 @@ class _Column:
 def _is_empty(value: Any) -> bool:
     """Say whether there is nothing in a cell, not even a word for nothing."""
     return is_missing(value) and not (isinstance(value, str) and value.strip())
+
+
+def _as_digits(words: Collection[str]) -> dict[str, str]:
+    """Return 0 or 1 by word, of words that mean true and false in one way; empty for others."""
+    lowered = {word.lower() for word in words}
+    for pair in _SAME_AS_DIGITS:
+        if lowered <= set(pair) and (len(pair[0]) > 1 or len(lowered) > 1):
+            return {word: _DIGITS[pair.index(word.lower())] for word in words}
+    return {}
+
+
+def _with_one_word(values: Sequence[Any], name: str, where: str) -> Sequence[Any]:
+    """Return a column of 1, 0, true and false with the words alone, which is said.
+
+    True beside 1 is no number beside another: it would be two classes, or none.
+    """
+    different: set[str] = set()
+    for value in values:
+        if not is_missing(value):
+            different.add(_text(value))
+        if len(different) > _MOST_SPELLINGS:
+            return values
+    words = sorted(different - set(_DIGITS))
+    if not words or len(words) == len(different):
+        return values
+    digits = _as_digits(words)
+    if not digits:
+        return values
+    meant = {digit: word for word, digit in digits.items()}
+    pair = next(pair for pair in _SAME_AS_DIGITS if words[0].lower() in pair)
+    for digit, word in zip(_DIGITS, pair, strict=True):
+        spelled = word.title() if words[0][0].isupper() else word
+        meant.setdefault(digit, spelled)
+    taken = " and ".join(f"{d} as {meant[d]}" for d in _DIGITS if d in different)
+    warn(f"{where}: {name!r} holds numbers beside {' and '.join(words)}; {taken} is taken")
+    return [v if is_missing(v) else meant.get(_text(v), v) for v in values]
+
+
+def _is_date_or_fraction(text: str) -> bool:
+    return bool(_DATE.fullmatch(text) or _FRACTION.fullmatch(text))
 
 
 def _is_number(text: str) -> bool:
@@ -630,7 +696,11 @@ def _short(value: Any) -> str:
     return repr(value) if isinstance(value, float) else shown(value)
 
 
-def _no_target(values: Sequence[Any], name: str, where: str) -> str:
+def _no_target(
+    values: Sequence[Any], name: str, where: str, *, may_be_classes: bool = False
+) -> str:
+    """Return why a column is no target; ``may_be_classes``: it would be one as classes."""
+    otherwise = ", or say that these are classes (--classification)" if may_be_classes else ""
     texts = list(dict.fromkeys(_text(v) for v in values if not is_missing(v)))
     if not texts:
         return f"{where}: the column {name!r} has no values to learn; fill it or choose another."
@@ -640,13 +710,15 @@ def _no_target(values: Sequence[Any], name: str, where: str) -> str:
             "nothing to learn; choose another."
         )
     held = f"{where}: the column {name!r} holds {len(texts)} different texts, such as "
-    if all(_DATE.fullmatch(text) for text in texts):
+    dates = [text for text in texts if _DATE.fullmatch(text)]
+    if len(dates) == len(texts) or (may_be_classes and dates):
         return (
-            f"{held}{_short(texts[0])}, which are dates; if they were numbers, a spreadsheet has "
-            "changed them: format the column as numbers and enter them again."
+            f"{held}{_short(dates[0])}, which {'are dates' if len(dates) > 1 else 'is a date'}; if "
+            "they were numbers, a spreadsheet has changed them: format the column as numbers and "
+            f"enter them again{otherwise}."
         )
-    if all(re.fullmatch(r"[+-]?\d+/\d+", text) for text in texts):
-        return f"{held}{_short(texts[-1])}, which are fractions; write decimals."
+    if all(_FRACTION.fullmatch(text) for text in texts):
+        return f"{held}{_short(texts[-1])}, which are fractions; write decimals{otherwise}."
     found = [_WITH_UNIT.fullmatch(text) for text in texts]
     units = Counter(one[1] for one in found if one)
     usual = all(re.fullmatch(f"{_UNIT}|{_LETTER}|%", unit) for unit in units)
@@ -720,23 +792,27 @@ def _tell_few_numbers(numbers: NDArray[np.float64], name: str, where: str) -> No
         )
 
 
-def _tell_sentinels(numbers: NDArray[np.float64], name: str, where: str) -> None:
-    """Warn of numbers that many programs write where they know nothing: -999, 9999 ..."""
-    known = numbers[np.isfinite(numbers)]
-    signs = np.isin(np.abs(known), np.abs(_SENTINELS))
-    rest = known[~signs]
+def _tell_sentinels(numbers: NDArray[np.float64], name: str, where: str) -> NDArray[np.bool_]:
+    """Warn of numbers that many programs write where they know nothing: -999, 9999 ...
+
+    Returns (n,) which of the numbers are told of: those that lie far outside of all others.
+    """
+    signs: NDArray[np.bool_] = np.isin(np.abs(numbers), np.abs(_SENTINELS))
+    rest = numbers[np.isfinite(numbers) & ~signs]
     if not signs.any() or not len(rest):
-        return
+        return np.zeros_like(signs)
     low, high = rest.min() - 5 * np.ptp(rest), rest.max() + 5 * np.ptp(rest)
-    if not ((known[signs] < low) | (known[signs] > high)).all():
-        return
-    found = ", ".join(f"{v:g}" for v in np.unique(known[signs]))
+    signs &= (numbers < low) | (numbers > high)
+    if not signs.any():
+        return signs
+    found = ", ".join(f"{v:g}" for v in np.unique(numbers[signs]))
     n = int(signs.sum())
     counted = f"1 value of {name!r} is" if n == 1 else f"{n} values of {name!r} are"
     warn(
         f"{where}: {counted} {found}, which many programs write "
         "where nothing is known; leave those cells empty if it means that."
     )
+    return signs
 
 
 def _tell_two_units(numbers: NDArray[np.float64], name: str, where: str) -> None:
@@ -745,7 +821,6 @@ def _tell_two_units(numbers: NDArray[np.float64], name: str, where: str) -> None
     Values that span decades smoothly have no gap that is several times wider than all others.
     """
     known = numbers[np.isfinite(numbers) & (numbers != 0)]
-    known = known[~np.isin(known, _SENTINELS)]
     if len(known) < _ENOUGH:
         return
     sizes = np.sort(np.log10(np.abs(known)))
@@ -776,7 +851,7 @@ def _tell_two_units(numbers: NDArray[np.float64], name: str, where: str) -> None
 
 def _tell_odd_classes(classes: Sequence[str], name: str, where: str) -> None:
     """Warn of a class that may mean an empty cell, and of classes that differ in case only."""
-    nothing = [c for c in classes if is_missing(c)]
+    nothing = [c for c in classes if is_missing(c) or c.lower() in _NOT_KNOWN]
     if nothing:
         warn(
             f"{where}: {nothing[0]!r} is a class of {name!r} like the others; leave the cells "

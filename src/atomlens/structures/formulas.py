@@ -63,6 +63,7 @@ def from_formula(text: str) -> "Atoms":
     name = text.strip()
     if is_by_weight(name):
         return atoms_of_amounts(_amounts_by_weight(name), name)
+    _refuse_nothing(name)
     parts = _parts(name)
     amounts = _sum(parts, name)
     if re.fullmatch(r"T\d*O\d*", name) and amounts["O"] >= 2 * amounts["H"]:
@@ -80,6 +81,12 @@ def from_formula(text: str) -> "Atoms":
             f"it is written in capitals, so {meant.upper()} was taken for {meant[0]} and "
             f"{meant[1].upper()}; if {meant} is meant, write it so",
         )
+    elif _is_spelled(name):
+        add_warning(
+            atoms,
+            f"it is read letter by letter, as {', '.join(name)}; if {name} is a word or an "
+            "abbreviation, write a formula, or leave the cell empty",
+        )
     if any(_third_or_sixth(number) is not None for number in numbers):
         add_warning(atoms, THIRDS_NOTICE)
     if _is_alloy(_ALLOY.fullmatch(name)):
@@ -89,6 +96,37 @@ def from_formula(text: str) -> "Atoms":
             f"{BY_WEIGHT}{name}",
         )
     return atoms
+
+
+_NOTHING = frozenset(("UNKNOWN", "UNK", "UNKN", "NaN"))
+"""What tables write where nothing is known, of letters that are elements."""
+_WORDS = frozenset(
+    "OK ON OFF FIN FOO NON NOV CIF BIN SKIP SUB SUP YBCO BSCCO BSO KNN NKN SBN KBN HBN PVC PVF CFC "
+    "HCFC HFC PFC".split()
+)
+"""Words and abbreviations that are short enough to be compounds."""
+_PLAIN_ACIDS = re.compile(
+    r"[HCNOSPFIBK]*H[HCNOSPFIBK]*|[KVWUY]?(?:[CNOS]{3}){1,2}|[CNOSFP]*C[CNOSFP]*"
+)
+"""Molecules and pseudohalides that are written without a number (HCOOH, KSCN), and what is a SMILES
+as well, of which something else is said."""
+_SHORTEST_WORD = 4
+
+
+def _refuse_nothing(name: str) -> None:
+    """Raise a StructureError for a word that says that nothing is known."""
+    if name in _NOTHING:
+        spelled = "".join(f"{symbol}1" for symbol in re.findall("[A-Z][a-z]?", name))
+        _refuse(
+            name, f"it is taken for a missing value; write {spelled} if those elements are meant"
+        )
+
+
+def _is_spelled(name: str) -> bool:
+    """Say whether a text in capitals is more likely a word, or an abbreviation, than a formula."""
+    if not re.fullmatch(r"[A-Z]{2,}", name):
+        return False
+    return name in _WORDS or (len(name) >= _SHORTEST_WORD and _PLAIN_ACIDS.fullmatch(name) is None)
 
 
 _HEAVIEST_COMMON = 83
@@ -165,6 +203,7 @@ def _amounts(text: str, adducts: bool) -> dict[str, Fraction]:
     """Return the amounts; a file names its formula up to three times while it is read."""
     if is_by_weight(text):
         return _amounts_by_weight(text)
+    _refuse_nothing(text.strip())
     found = _plain_amounts(text) if not adducts and _PLAIN.fullmatch(text) else None
     return _sum(_parts(text, adducts=adducts), text) if found is None else found
 
