@@ -406,7 +406,11 @@ def _source(predictor: TrainedModel, target: Target, known: Sequence[TargetCalib
     far = "; it grows with the distance to the training data" if grows else ""
     if spread is None:
         each = "atom" if target.extensive else "structure"
-        return f"the root mean squared error on the validation part, the same for every {each}{far}"
+        near = " near the training data" if grows else ""
+        return (
+            "the root mean squared error on the validation part, the same for every "
+            f"{each}{near}{far}"
+        )
     if not known:
         return f"{spread}, which no errors of a validation part were compared with"
     return (

@@ -202,7 +202,10 @@ def std_sentence(
     far = "; it is larger far from the training data" if grows else ""
     if source == "validation":
         each = "for every atom" if per_atom else "for every input"
-        return f"± is the typical error on validation structures, the same {each}{far}."
+        if grows:
+            where = "near the training data and larger far from it"
+            return f"± is the typical error on validation structures, the same {each} {where}."
+        return f"± is the typical error on validation structures, the same {each}."
     if source not in _STD_IS:
         return f"± comes from: {source}."
     if not fitted:

@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -118,6 +119,26 @@ def stem_of(path: Path) -> str:
     return (plain.stem if known else plain.name) or path.name
 
 
+def what_lies_there(others: Sequence[Path]) -> str:
+    """Return what files of unknown kinds are, and what to do about outputs of programs.
+
+    It is a part of a sentence, which begins with a semicolon; empty without any.
+    """
+    if not others:
+        return ""
+    endings = Counter(path.suffix.lower() or "without ending" for path in others).most_common(3)
+    said = "; it holds " + ", ".join(f"{n} {ending}" for ending, n in endings)
+    outputs = (".log", ".out", *_GAUSSIAN)
+    first = next((path for path in others if path.suffix.lower() in outputs), None)
+    if first is None:
+        return said
+    try:
+        read_file(first)
+    except StructureError as problem:
+        return f"{said} ({first.name}: {problem})"
+    return said
+
+
 class Found(NamedTuple):
     """What is in a folder and in all folders in it."""
 
@@ -172,7 +193,13 @@ def read_file(path: Path, disorder: DisorderChoice = REFUSE) -> list[Entry]:
         looks = _looks_like(content)
         if looks in _NOT_READ:
             raise StructureError(_NOT_READ[looks])
+        if path.suffix.lower() in _GAUSSIAN:
+            raise StructureError(_NOT_READ["Gaussian"])
         hint = f"; its content looks like {looks}" if looks else ""
+        if path.suffix.lower() in (".log", ".out"):
+            raise StructureError(
+                f"outputs of programs ({path.suffix}) are not read{hint}; {_BY_OTHERS}"
+            )
         raise StructureError(
             f"this kind of file is not known{hint}; rename it or convert it to one of "
             f"{known_kinds()}"
@@ -291,6 +318,8 @@ _TEXTS = (
     (r"(.*\n){3}[\d ]{6}.*V[23]000", "MOL or SDF"),
     (r".*\n[ \t]*[-+.\d]+[ \t]*\n([ \t]*+([-+.\de]++[ \t]++){2}[-+.\de]++[ \t]*+\n){3}", "POSCAR"),
     (r"(HEADER|ATOM  |HETATM|CRYST1|REMARK)", "PDB"),
+    (r"(?s).*Entering Gaussian System", "Gaussian"),
+    (r"(?s).*\*\s*O\s+R\s+C\s+A\s*\*", "ORCA"),
 )
 
 
@@ -303,10 +332,18 @@ def _looks_like(content: bytes) -> str:
     return next((label for pattern, label in _TEXTS if re.match(pattern, head, re.IGNORECASE)), "")
 
 
+_GAUSSIAN = (".gjf", ".com", ".gau", ".fchk")
+_BY_OTHERS = (
+    "write the geometry as .xyz with ase (ase convert FILE out.xyz) or with cclib (ccwrite xyz "
+    "FILE), and give that"
+)
 _NOT_READ = {
+    "Gaussian": f"inputs and outputs of Gaussian are not read; {_BY_OTHERS}",
+    "ORCA": "outputs of ORCA are not read; give the .xyz that ORCA writes beside it (NAME.xyz, all "
+    f"steps in NAME_trj.xyz), or {_BY_OTHERS}",
     "PDB": "PDB files are not read: they may hold alternative places, a part of the crystal only "
     "and atoms without an element; give the mmCIF of the same entry (.mmcif), or choose the atoms "
-    "and write them with ase or gemmi to .extxyz or .cif"
+    "and write them with ase or gemmi to .extxyz or .cif",
 }
 """What is told, and what to do about it, by what a content looks like."""
 

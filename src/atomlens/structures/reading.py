@@ -20,6 +20,7 @@ from atomlens.structures.files import (
     numbered,
     read_file,
     stem_of,
+    what_lies_there,
 )
 from atomlens.structures.objects import as_list, atoms_of
 from atomlens.structures.options import FormsHeard, ReadingOptions
@@ -580,8 +581,8 @@ def _of_path(path: Path, job: _Job, is_one_of_many: bool = False) -> Iterator[_P
             yield replace(_failure(Path(folder).name, f"{folder}: {why}"), source=folder)
         if not files and not unread:
             said = (
-                f"{path}: no structure file is in this folder; put some there or give another "
-                f"(known are {known_kinds()})"
+                f"{path}: no structure file is in this folder{what_lies_there(others)}; put some "
+                f"there or give another (known are {known_kinds()})"
             )
             yield replace(_failure(path.name, said), source=str(path))
     else:

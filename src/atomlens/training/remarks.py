@@ -16,6 +16,7 @@ from atomlens.errors import DatasetError, SettingsError
 from atomlens.machine import choose_device
 from atomlens.models import MODELS, ClosedFormModel, PropertyModel
 from atomlens.neighbors.base import GraphBuilder
+from atomlens.neighbors.handedness import handedness
 from atomlens.predictor.samples import PARTS, UNKNOWN
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import LARGEST_VALUE, Target, value_slices
@@ -292,12 +293,49 @@ def _tell_contradictions(data: TrainingData, tell: Tell) -> None:
             target.classes[int(end[worst])] if target.classes else f"{end[worst]:g} {unit}"
             for end in (lowest, highest)
         ]
-        tell(
+        said = (
             f"{int(differing.sum())} structure(s) stand in several rows with different values of "
             f"{target.name}, for example {', '.join(names)}: {shown[0].strip()} and "
-            f"{shown[1].strip()}. A model can give one of them only; keep the right row, or say "
-            "what tells them apart."
+            f"{shown[1].strip()}. "
         )
+        n_mirrored = _mirrored(dataset, rows, group, differing)
+        if n_mirrored == int(differing.sum()):
+            tell(
+                f"{said}The rows are mirror images of each other (enantiomers), and no model here "
+                "sees the hand of a molecule: it can give one value only, so keep one hand, or "
+                "learn what both have in common."
+            )
+            continue
+        tell(
+            f"{said}A model can give one of them only; keep the right row, or say "
+            "what tells them apart."
+            + (
+                f" The rows of {n_mirrored} of them are mirror images, whose hand no model here "
+                "sees."
+                if n_mirrored
+                else ""
+            )
+        )
+
+
+def _mirrored(
+    dataset: Dataset,
+    rows: NDArray[np.int64],
+    group: NDArray[np.int64],
+    chosen: NDArray[np.bool_],
+) -> int:
+    """Return how many of the chosen groups hold molecules of both hands.
+
+    Args:
+        dataset: The samples.
+        rows: (n,) which of them.
+        group: (n,) the group of each.
+        chosen: (n_groups,) those that are looked at.
+    """
+    asked = np.flatnonzero(chosen[group])
+    hands = handedness(dataset.structures.subset(rows[asked]))
+    both = [np.unique(group[asked][hands == sign]) for sign in (-1, 1)]
+    return len(np.intersect1d(*both))
 
 
 def tell_about_parts(

@@ -147,3 +147,9 @@ def test_atoms_of_one_score_have_one_colour_at_any_depth() -> None:
     colours = [layer.colour for layer in painted]
     n = len(colours) // 3
     assert colours[:n] == colours[n : 2 * n] == colours[2 * n :]
+
+
+def test_an_error_estimate_that_grows_is_not_said_to_be_the_same_everywhere() -> None:
+    said = std_sentence("validation", grows=True)
+    assert "the same for every input near the training data and larger far from it." in said
+    assert std_sentence("validation").endswith("the same for every input.")
