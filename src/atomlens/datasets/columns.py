@@ -51,6 +51,8 @@ _NEAR = 0.15
 """How far from a factor between units a ratio may be, as a decimal logarithm."""
 _FEW = 4
 """So few different whole numbers may be names of classes."""
+ABOUT_CLASSES = "is learned as a number; if they are names of classes, say --classification"
+"""Of a column of few whole numbers, said to whom learns from it."""
 _TRUTH = {"true": "True", "false": "False"}
 _DIGITS = ("0", "1")
 _SAME_AS_DIGITS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"))
@@ -786,10 +788,7 @@ def _tell_few_numbers(numbers: NDArray[np.float64], name: str, where: str) -> No
     whole = bool(np.all(different == np.round(different)))
     if whole and 2 <= len(different) <= _FEW and len(known) >= 5 * len(different):
         shown = ", ".join(f"{v:g}" for v in different)
-        warn(
-            f"{where}: {name!r} holds only the numbers {shown} and is learned as a number; if "
-            "they are names of classes, say --classification."
-        )
+        warn(f"{where}: {name!r} holds only the numbers {shown} and {ABOUT_CLASSES}.")
 
 
 def _tell_sentinels(numbers: NDArray[np.float64], name: str, where: str) -> NDArray[np.bool_]:

@@ -1,6 +1,8 @@
 """What a study is given: structures in any form, without what the models were trained on."""
 
 import os
+import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 
 from atomlens.datasets import DATASETS, load_dataset
 from atomlens.datasets.base import Dataset, Sample
+from atomlens.datasets.columns import ABOUT_CLASSES
 from atomlens.datasets.frames import is_frame
 from atomlens.datasets.sampling import sample_structures, strict_dataset
 from atomlens.datasets.table_files import is_table
@@ -134,7 +137,18 @@ def _keep(data: Dataset, rows: list[int]) -> Dataset:
 def _read(
     listed: list[Any], models: Sequence[Predictor], reading: ReadingOptions, seed: int
 ) -> Dataset:
-    """Read one data set or table with its values, or any number of structures without."""
+    """Read one data set or table with its values, or any number of structures without.
+
+    Nothing learns from the values, so what a training should know of their kind is not told.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=f".*{re.escape(ABOUT_CLASSES)}")
+        return _read_all(listed, models, reading, seed)
+
+
+def _read_all(
+    listed: list[Any], models: Sequence[Predictor], reading: ReadingOptions, seed: int
+) -> Dataset:
     first = take_formulas_first(models)
     forms = {
         name: value

@@ -110,6 +110,18 @@ def test_in_python_leaks_and_contradictions_are_warnings_once_each(tmp_path: Pat
     assert sum("stand in several rows with different" in t for t in texts(list(heard))) == 1
 
 
+def test_rows_of_mirror_images_are_called_so(tmp_path: Path) -> None:
+    pairs = ["C[C@{}H](CCC)O", "C[C@{}H](F)Cl", "CC[C@{}H](N)C(=O)O"]
+    rows = [
+        f"{one.format(hand)},{10 * (i + 1)}" for one in pairs for i, hand in enumerate(("", "@"))
+    ]
+    rows += [f"{'C' * i}O,{i}" for i in range(1, 10)]
+    path = tmp_path / "hands.csv"
+    path.write_text("\n".join(["smiles,rotation", *rows]) + "\n")
+    with pytest.warns(UserWarning, match="3 structure.* mirror images of each other .enantiomers"):
+        train(str(path), model="mean", cache_dir=str(tmp_path))
+
+
 def test_who_listens_to_warnings_hears_them_instead(tmp_path: Path) -> None:
     class Listener(TrainingProgress):
         def __init__(self) -> None:
