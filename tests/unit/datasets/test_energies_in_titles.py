@@ -58,5 +58,6 @@ def test_other_numbers_are_no_energies(tmp_path: Path, title: str) -> None:
 
 def test_another_unit_that_the_user_gives_is_told(tmp_path: Path) -> None:
     folder = written(tmp_path, XTB, XTB)
-    with pytest.warns(UserWarning, match="says Ha and the unit that was given is eV"):
+    said = "says Ha and the unit that was given is eV"
+    with pytest.warns(UserWarning, match="xtb wrote"), pytest.warns(UserWarning, match=said):
         al.load_dataset(folder, "energy", units={"energy": "eV"})
