@@ -315,9 +315,10 @@ def _limits(predictor: TrainedModel) -> str:
     about = predictor.record.about
     lines += [] if about is None else [f"- {sentence}" for sentence in about.not_for]
     if predictor.familiarity is not None:
+        sizes = f" (molecules of more than {predictor.most_atoms} atoms, too)"
         refused = (
-            " At 100, and for elements and kinds of structure that training had not, no error is "
-            "estimated."
+            f" At 100{sizes if predictor.most_atoms else ''}, and for elements and kinds of "
+            "structure that training had not, no error is estimated."
         )
         lines.append(
             "- `unlike` is the share of the validation part (in percent) that is nearer to the "

@@ -59,13 +59,16 @@ def of_another_kind(
 
 
 def larger_molecules(structures: StructureArrays, most_atoms: int) -> Sentences:
-    """(n,) sentences on molecules of more than twice the atoms that training had in one.
+    """(n,) sentences on molecules of more atoms than training had in any.
+
+    What a network makes of a structure is a mean over its atoms, in which sizes do not show: a
+    chain of forty carbons is as near as one of ten.
 
     Args:
         structures: The n inputs; crystals and formulas have no size.
         most_atoms: Of a molecule of the training part; 0 if that is unknown.
     """
-    large = (structures.n_atoms > 2 * most_atoms) & (most_atoms > 0)
+    large = (structures.n_atoms > most_atoms) & (most_atoms > 0)
     large &= ~structures.is_formula & ~structures.pbc.any(axis=1)
     return tuple(
         f"it has {n} atoms, and no molecule of the training data more than {most_atoms}"

@@ -6,7 +6,8 @@ so far where there are few; all of them where that is no more. The distance of a
 nearest landmark is compared with the distances of the validation part: 97 says that 97 of 100
 validation structures are nearer to what was seen in training. Of a small validation part the
 farthest is no bound: a tenth of new structures would be beyond nine others. There 100 begins where
-an exponential tail has one in a thousand left.
+an exponential tail has one in a thousand left. Vectors are means over atoms and do not show sizes,
+so a molecule of more atoms than any of the training part is at 100, too.
 """
 
 import warnings

@@ -14,6 +14,7 @@ from atomlens.models.base import ModelOutput, PropertyModel
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.predictor.calibration import Calibration
 from atomlens.predictor.doubts import (
+    BEYOND,
     FOREIGN,
     far_outside,
     larger_molecules,
@@ -231,15 +232,17 @@ class TrainedModel:
     def estimate(self, raw: RawOutputs, structures: StructureArrays) -> Estimates:
         """Turn the outputs of the members into values with error estimates, in units.
 
-        Errors of what is too unlike the training data are NaN (`no_estimate`), and so are those of
-        answers far outside of the values that it had; not so those of
-        folders of atomlens 0.1 that know no kinds, whose numbers stay as they were.
+        Errors of what is too unlike the training data are NaN (`no_estimate`), molecules larger
+        than all of it among them, and so are those of answers far outside of the values that it
+        had; not so those of folders of atomlens 0.1 that know no kinds, whose numbers stay as they
+        were.
         """
+        larger = said_of(larger_molecules(structures, self.most_atoms))
         far = unlike = None
         if self.familiarity is not None and raw.features is not None:
             distances = self.familiarity.distances(raw.features)
             far = self.familiarity.remoteness(distances)
-            unlike = self.familiarity.percentages(distances)
+            unlike = np.where(larger, BEYOND, self.familiarity.percentages(distances))
         with np.errstate(over="ignore", invalid="ignore"):  # what is no number is told by input
             combined = self.combined(raw)
             found = estimate(combined, structures, self.scaling, self.calibration, far)
@@ -250,10 +253,18 @@ class TrainedModel:
         found = replace(found, unlike=unlike)
         if not self._known_kinds:
             return found
-        refused = no_estimate(structures, self.elements, self._known_kinds, unlike)
+        refused = larger | no_estimate(structures, self.elements, self._known_kinds, unlike)
         for outside in self._far_outside(structures, found.values):
             refused |= said_of(outside)
         return without_errors(found, refused) if refused.any() else found
+
+    @property
+    def most_atoms(self) -> int:
+        """Atoms of the largest molecule of its training part; 0 if it had none, or if unknown."""
+        known = self.familiarity
+        if self.record.most_atoms or known is None or known.kinds != ("molecule",):
+            return self.record.most_atoms
+        return known.most_atoms  # folders of earlier days count cells and formulas in it
 
     @property
     def _known_kinds(self) -> set[str]:
@@ -288,8 +299,9 @@ class TrainedModel:
         estimates = self.std_source != "none" and any(t.kind == "regression" for t in self.targets)
         is_refused = ~has_error & estimates
         elements = unseen_elements(structures, self.elements)
+        larger = larger_molecules(structures, self.most_atoms)
         reasons = [
-            larger_molecules(structures, self.record.most_atoms),
+            larger,
             tuple(
                 f"{text}, nor its error estimate" if text and stands else text
                 for text, stands in zip(elements, has_error.tolist(), strict=True)
@@ -297,7 +309,8 @@ class TrainedModel:
             of_another_kind(structures, self._known_kinds, self.kinds),
         ]
         if found is not None and found.unlike is not None:
-            reasons.append(unlike_training(found.unlike, has_error, is_refused))
+            unlike = np.where(said_of(larger), 0.0, found.unlike)  # of those the size is told
+            reasons.append(unlike_training(unlike, has_error, is_refused))
         if found is not None:
             reasons += self._far_outside(structures, found.values)
         end = ", so errors may be larger"

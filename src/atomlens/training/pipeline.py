@@ -202,7 +202,7 @@ def _train(
                 if pretrained is not None:
                     keep_pretrained(pretrained, out)
             folder = open_run(out, run, write=is_first_process())
-        tell_about_data(dataset, split, settings, config, said)
+        tell_about_data(dataset, split, kind, settings, config, said)
         table = choose_element_table(kind, config, pretrained)
         if compiler() is None:
             progress.message(WITHOUT_NUMBA)

@@ -11,7 +11,12 @@ from atomlens.datasets.base import Dataset
 from atomlens.datasets.geometries import in_other_geometry
 from atomlens.datasets.polymorphs import about_shared_formulas
 from atomlens.datasets.splits import WITH_SIZES, Split
-from atomlens.datasets.totals import doubts_about_sizes, looks_like_totals, taken_as_totals
+from atomlens.datasets.totals import (
+    doubts_about_sizes,
+    looks_like_totals,
+    partly_sums,
+    taken_as_totals,
+)
 from atomlens.errors import DatasetError, SettingsError
 from atomlens.machine import choose_device
 from atomlens.models import MODELS, ClosedFormModel, PropertyModel
@@ -150,7 +155,12 @@ def check_builder(model: str, config: Any, builder: GraphBuilder) -> None:
 
 
 def tell_about_data(
-    dataset: Dataset, split: Split, settings: TrainSettings, config: Any, said: Teller
+    dataset: Dataset,
+    split: Split,
+    kind: type[PropertyModel],
+    settings: TrainSettings,
+    config: Any,
+    said: Teller,
 ) -> None:
     """Say what of the data is not used, or used in a way that one may not expect."""
     n_empty = len(dataset.without_value)
@@ -173,6 +183,9 @@ def tell_about_data(
             said.warning(remark)
     for sentence in (*taken_as_totals(dataset), *looks_like_totals(dataset)):
         said.message(sentence)
+    if not issubclass(kind, ClosedFormModel) and getattr(config, "shares", "") != "gates":
+        for sentence in partly_sums(dataset):
+            said.message(sentence)
     for sentence in doubts_about_sizes(dataset):
         said.warning(sentence)
     _tell_unused_split(dataset, settings, said)

@@ -5,7 +5,12 @@ import pytest
 from ase import Atoms
 
 from atomlens.datasets import Dataset
-from atomlens.datasets.totals import doubts_about_sizes, looks_like_totals, taken_as_totals
+from atomlens.datasets.totals import (
+    doubts_about_sizes,
+    looks_like_totals,
+    partly_sums,
+    taken_as_totals,
+)
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
 
@@ -130,3 +135,29 @@ def test_of_data_sets_of_the_package_it_is_known_what_grows():
     assert not list(looks_like_totals(replace(own, name="qm9")))
     a_table = replace(own, name="qm9", sources=("qm9.csv",) * len(own))
     assert list(looks_like_totals(a_table))
+
+
+def test_values_that_sizes_decide_in_part_are_told_of_molecules():
+    """As logP, of which elements take and give, and what stands beside it has a say."""
+    formulas, energies = isomers_and_others()
+    rng = np.random.default_rng(11)
+    counts = np.array([[Atoms(f).symbols.count(e) for e in "HCNO"] for f in formulas])
+    logp = counts @ [0.12, 0.3, -0.6, -0.5] + rng.normal(0, 0.5, len(formulas))
+    data = of_formulas(formulas, logp, name="logp", unit="")
+    assert not list(looks_like_totals(data))
+    (said,) = partly_sums(data)
+    assert said.startswith("logp goes by how many atoms of each element a molecule has")
+    assert "--extensive" in said
+    assert "model.shares=gates" in said
+    assert not list(partly_sums(data.subset(np.arange(29))))  # too few
+    assert not list(partly_sums(replace(data, targets=(Target(name="logp", extensive=True),))))
+    crystals = replace(data.structures, pbc=np.ones((len(data), 3), dtype=np.bool_))
+    assert not list(partly_sums(replace(data, structures=crystals)))
+    totals = of_formulas(formulas, energies)
+    assert not list(partly_sums(totals))  # `looks_like_totals` speaks of them
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    for values in (
+        shares @ [1.0, 3.0, -6.0, -5.0] + rng.normal(0, 0.1, len(formulas)),
+        rng.normal(5, 1, len(formulas)),
+    ):
+        assert not list(partly_sums(of_formulas(formulas, values)))

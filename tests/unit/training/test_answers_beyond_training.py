@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from atomlens.predictor import Predictor
+from atomlens.predictor import Predictor, load
 from atomlens.predictor.metrics import finite_or_none
 from atomlens.predictor.record import TrainingRecord
 from atomlens.training import train
@@ -34,6 +34,42 @@ def test_a_far_answer_has_a_warning_and_no_error_estimate(ridge: Predictor) -> N
     assert far.warnings[0].endswith("so no error is estimated")
     assert "it has 90 atoms, and no molecule of the training data more than" in far.warnings[0]
     assert np.isnan(far.std).all()
+
+
+def test_a_molecule_larger_than_all_of_training_has_no_error(ridge: Predictor) -> None:
+    most = ridge.record.most_atoms
+    even = most - most % 2  # an odd number of electrons is told
+    inside, beyond = ridge.predict(chain(even)), ridge.predict(chain(even + 2))
+    assert (inside.warnings, np.isfinite(inside.std).all()) == (("",), True)
+    assert beyond.warnings == (
+        f"it has {even + 2} atoms, and no molecule of the training data more than {most}, so no "
+        "error is estimated",
+    )
+    assert np.isnan([beyond.std, beyond.interval_low, beyond.interval_high]).all()
+
+
+def test_a_crystal_has_no_size(ridge: Predictor) -> None:
+    crystal = chain(90)
+    crystal.set_cell([100, 50, 50])
+    crystal.pbc = True
+    record = replace(ridge.record, kinds=("molecule", "periodic structure"))
+    assert (
+        "atoms, and no molecule" not in replace(ridge, record=record).predict(crystal).warnings[0]
+    )
+
+
+@pytest.mark.parametrize("own", [0, 29], ids=["as the landmarks say", "as the record says"])
+def test_a_size_beyond_training_is_as_unlike_as_can_be(own: int) -> None:
+    """Decane is as near to the training molecules of qm9, by its atoms, as nonane is."""
+    qm9 = load("qm9")
+    qm9 = replace(qm9, record=replace(qm9.record, most_atoms=own))
+    within, beyond = (qm9.predict("C" * n).to_records()[0] for n in (9, 10))
+    assert within["unlike"] < 100
+    assert within["homo_std"] > 0
+    assert beyond["unlike"] == 100
+    assert beyond["homo_std"] is None
+    assert "it has 32 atoms, and no molecule of the training data more than 29" in beyond["warning"]
+    assert "farther away" not in beyond["warning"]
 
 
 def test_folders_of_earlier_days_know_no_range(ridge: Predictor) -> None:
