@@ -65,7 +65,9 @@ _WHOLE = frozenset(
 _POWER = r"(?:(?:\^|\*\*)?[-+−⁻]?\d(?:\.\d+)?|[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+|(?:\^|\*\*)\d/\d)?"
 _FACTOR = re.compile(rf"(?:{_PREFIXES}?(?:{_OF_PREFIXES})|{_ALONE}){_POWER}")
 _NUMBERS = re.compile(rf"(?:1e[-+]?\d+|10{_POWER}|1|10\d*)")
-_NEVER = frozenset(("a", "u", "v", "w", "d", "at", "per", "log", "ln", "formula", "cell", "site"))
+_NEVER = frozenset(
+    "a u v w d at fu per log ln formula cell site ion molecule monolayer mass weight vol wt".split()
+)
 """What is part of a unit and is none alone."""
 _LOGARITHM = re.compile(r"(?:log_?(?:10|2)?|lg|ln|log₁₀)\s*(?P<inside>\(.+\)|\[.+\]|\s\S+)")
 
@@ -92,6 +94,7 @@ def is_unit(text: str) -> bool:
     factors = [f for f in re.split(r"\s+", " ".join(factors)) if f]
     if "**" in text or "^(" in text:
         factors = [f for f in re.split(r"[\s/·]+", re.sub(r"\^\((-?\d+)\)", r"^\1", text)) if f]
+    factors = [f.lower() if re.fullmatch(r"[A-Z][a-z]{2,}", f) else f for f in factors]
     known = [_FACTOR.fullmatch(f) is not None for f in factors]
     numbers = [_NUMBERS.fullmatch(f) is not None for f in factors]
     percent = [f in ("%", "wt%", "mol%") for f in factors]

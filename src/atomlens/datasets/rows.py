@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,9 @@ from atomlens.structures.options import FormsHeard
 from atomlens.structures.workers import Outcome
 from atomlens.structures.xyz_comment import energy_of_title
 from atomlens.units import share_of
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 _NOT_TARGETS = {"name", "source", "is_formula", "comment", "unique_id", "id", "split", "index"}
 _NOT_TARGETS |= {"typed", MADE_GEOMETRY}  # a text that a structure was read from, and how

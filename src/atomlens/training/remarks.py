@@ -347,8 +347,8 @@ def _mirrored(
     """
     asked = np.flatnonzero(chosen[group])
     hands = handedness(dataset.structures.subset(rows[asked]))
-    both = [np.unique(group[asked][hands == sign]) for sign in (-1, 1)]
-    return len(np.intersect1d(*both))
+    left, right = (set(group[asked][hands == sign].tolist()) for sign in (-1, 1))
+    return len(left & right)
 
 
 def tell_about_parts(

@@ -376,7 +376,15 @@ def test_units_in_the_cells_belong_in_the_header(cells, said):
 
 @pytest.mark.parametrize(
     "header",
-    ["logP (shake-flask)", "LogP [exp]", "gap (HSE06)", "homo (T1)", "pKa (25 °C)", "y [set A]"],
+    [
+        "logP (shake-flask)",
+        "LogP [exp]",
+        "gap (HSE06)",
+        "homo (T1)",
+        "pKa (25 °C)",
+        "y [set A]",
+        "gap (Molecule)",
+    ],
 )
 def test_what_is_no_unit_stays_in_the_name_and_the_short_name_still_finds_it(header: str) -> None:
     assert parse_header(header) == (header, "")
@@ -388,7 +396,8 @@ def test_what_is_no_unit_stays_in_the_name_and_the_short_name_still_finds_it(hea
 @pytest.mark.parametrize(
     "unit",
     "% Å^2 kcal/mol eV/atom 1/cm log10(GPa) cm^3(STP)/g J/(mol·K) mol/L nM g/cm3 °C eV/f.u. µB "
-    "10^-6*cm/s kJ⋅mol⁻¹ a.u. Debye m²/g states/eV/atom log(mol/L) e*bohr".split(),
+    "10^-6*cm/s kJ⋅mol⁻¹ a.u. Debye m²/g states/eV/atom log(mol/L) e*bohr Angstrom Kelvin "
+    "mol%".split(),
 )
 def test_units_in_brackets_are_known(unit: str) -> None:
     assert parse_header(f"y ({unit})") == parse_header(f"y [{unit}]") == ("y", unit)
