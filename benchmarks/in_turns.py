@@ -1,4 +1,4 @@
-"""Two revisions of atomlens in turns: CPU seconds of training steps, and of reading files.
+"""Two revisions of atomlens in turns: training steps, reading files, explanations.
 
 On a machine with other work a figure of this minute says little beside one of an hour ago. Here
 every round asks both revisions, one right after the other (the order changes from round to round),
@@ -7,6 +7,7 @@ median of them with the smallest and the largest. One thread; CPU seconds, not t
 
     python benchmarks/in_turns.py steps --old HEAD~10 [--new HEAD] [--rounds 9]
     python benchmarks/in_turns.py reading --files FOLDER --old HEAD~10 [--new HEAD] [--rounds 5]
+    python benchmarks/in_turns.py explaining --old HEAD~10 [--methods occlusion] [--threads 2]
 
 ``steps``: one step of Adam (forward, backward, update; the least of three in a turn) on random
 graphs of the size of molecules (128 of 18 atoms with 4 neighbours) and of crystals (128 of 13 atoms
@@ -17,6 +18,9 @@ matrices in two ways: ``steps --old . --products highest medium``.
 compiled code are there, spglib's tables and the symmetries of the files are not), and ``again`` in
 the same process. It also says whether both revisions read the same: elements, the bits of
 positions and cells, sentences of refusal and warnings.
+
+``explaining``: the scores of an ester of 59 atoms by the box's qm9, for each name of --methods, on
+so many threads; with more than one by the clock on the wall.
 
 A revision is whatever git knows by that name; ``.`` is the working tree as it is. Its sources are
 laid out in a temporary folder, so nothing is checked out, and each compiles its loops there before
@@ -96,6 +100,20 @@ def measure(what):
         return digest(read(files).items)
     return spent(lambda: read(files)) / len(files)
 turns(measure)
+"""
+EXPLAINING = """
+import torch
+import atomlens as al
+from atomlens.explain import EXPLAINERS, Question
+from atomlens.predictor.inputs import gather
+torch.set_num_threads(int(sys.argv[1]))
+ester = gather("CCCCCCCCC(=O)OCC(C)CCCCCCC").structures
+question = Question.about(al.load("qm9"), ester)
+def explain(method):
+    start = time.perf_counter()
+    of_processor = spent(lambda: EXPLAINERS[method]().explain(question))
+    return of_processor if sys.argv[1] == "1" else time.perf_counter() - start
+turns(explain)
 """
 
 
@@ -181,6 +199,21 @@ def steps(
     return found
 
 
+def explaining(
+    revisions: list[Revision], methods: list[str], rounds: int, threads: int
+) -> dict[str, Rounds]:
+    """Time explanations: two processes in all, the first one of each method is not counted."""
+    processes = [one.process(EXPLAINING, str(threads)) for one in revisions]
+    found: dict[str, Rounds] = {}
+    for method in methods:
+        for place in range(rounds + 1):
+            both = ask_both(processes, place, method)
+            if place:
+                found.setdefault(method, []).append(both)
+    end(processes)
+    return found
+
+
 def reading(revisions: list[Revision], folder: Path, rounds: int) -> dict[str, Rounds]:
     """Time reading: each round has two fresh processes; the very first ones compile."""
     end([one.process(READING, str(folder)) for one in revisions])
@@ -200,7 +233,7 @@ def reading(revisions: list[Revision], folder: Path, rounds: int) -> dict[str, R
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=("steps", "reading"))
+    parser.add_argument("what", choices=("steps", "reading", "explaining"))
     parser.add_argument("--old", required=True, metavar="REVISION")
     parser.add_argument("--new", default=".", metavar="REVISION", help="default: the working tree")
     parser.add_argument("--rounds", type=int, default=7)
@@ -212,6 +245,8 @@ def main() -> None:
         metavar=("OLD", "NEW"),
         help="for steps: how each multiplies matrices, as the setting matmul_precision says it",
     )
+    parser.add_argument("--methods", default="integrated-gradients", help="for explaining")
+    parser.add_argument("--threads", type=int, default=1, help="for explaining")
     parser.add_argument("--files", type=Path, metavar="FOLDER", help="for reading")
     options = parser.parse_args()
     if options.what == "reading" and options.files is None:
@@ -222,9 +257,13 @@ def main() -> None:
         if options.what == "steps":
             models = options.models.split(",")
             found = steps(revisions, models, options.rounds, options.products)
+        elif options.what == "explaining":
+            methods = options.methods.split(",")
+            found = explaining(revisions, methods, options.rounds, options.threads)
         else:
             found = reading(revisions, options.files.resolve(), options.rounds)
-    print(f"CPU ms, medians of {options.rounds} rounds; old {options.old}, new {options.new}")
+    clock = "CPU" if options.threads == 1 else "wall"
+    print(f"{clock} ms, medians of {options.rounds} rounds; old {options.old}, new {options.new}")
     print(f"{'':28s}{'old':>9s}{'new':>9s}{'old / new':>11s}   smallest, largest")
     for what, rows in found.items():
         old, new = (1000 * statistics.median(column) for column in zip(*rows, strict=True))

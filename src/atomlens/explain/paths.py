@@ -20,6 +20,7 @@ from atomlens.explain.base import methods_sentence
 from atomlens.explain.question import Indices, Question, Values
 from atomlens.explain.vectors import Run, Vectors, own_vectors
 from atomlens.graphs import GraphBatch
+from atomlens.nn.pieces import side_by_side
 
 N_STEPS = 32
 """Points on a path along which a network has kinks or bends sharply (midpoints)."""
@@ -54,6 +55,8 @@ _SEVEN = (
 seven or three of Gauss and Legendre (Kronrod 1965; tables of QUADPACK)."""
 _NODES_AND_EDGES = 32_768
 """Of the graphs whose gradients are taken at once."""
+_WORTH_A_THREAD = 1_024
+"""Of them, how many a thread shall have: with less it waits for Python, not for numbers."""
 
 
 class Rule(NamedTuple):
@@ -312,27 +315,39 @@ class _Paths:
         batch = question.batch if every else question.store.batch(torch.from_numpy(rows))
         nodes = slice(None) if every else self.nodes(rows)
         ways = [way[nodes] for way in self.ways]
-        parts: list[list[Tensor]] = [[] for _ in ways]
-        answers = []
-        for left in self._chunks(points, batch):
+
+        def found_at(left: Tensor) -> tuple[Tensor, list[Tensor]]:
             n = len(left)
             _, runs = by_atom(question, n, batch)
-            answer, found = answers_and_gradients(
+            answer, slopes = answers_and_gradients(
                 question, runs, self._places(left, nodes), np.tile(rows, n)
             )
-            answers.append(answer.view(n, -1))
-            for part, gradient, way in zip(parts, found, ways, strict=True):
-                part.append((gradient.view(n, *way.shape) * way).sum(dim=2))
-        products = [torch.cat(part) for part in parts]
+            pairs = zip(slopes, ways, strict=True)
+            return answer.view(n, -1), [
+                (g.view(n, *way.shape) * way).sum(dim=2) for g, way in pairs
+            ]
+
+        alone, chunks = self._chunks(points, batch)
+        found = side_by_side(found_at, chunks) if alone else [found_at(c) for c in chunks]
+        answers, parts = zip(*found, strict=True)
+        products = [torch.cat(part) for part in zip(*parts, strict=True)]
         mean = torch.stack(products).mean(dim=0).double()
         totals = mean.new_zeros(len(points), len(rows)).index_add_(1, batch.graph_index, mean)
         return _Slopes(products, torch.cat(answers), totals, batch.graph_index)
 
-    def _chunks(self, points: Values, batch: GraphBatch) -> list[Tensor]:
-        """Return how far it is to go at points, as many at once as memory is meant for."""
+    def _chunks(self, points: Values, batch: GraphBatch) -> tuple[bool, list[Tensor]]:
+        """Return how far it is to go at points, as many at once as memory is meant for.
+
+        And whether each chunk shall have one thread: on a CPU, if there is room for all of them.
+        """
         at_once = together(batch)
         left = self.own[0].new_tensor(1 - points)
-        return list(torch.split(left, at_once))
+        n_threads = torch.get_num_threads()
+        if left.device.type != "cpu" or at_once < n_threads:
+            return False, list(torch.split(left, at_once))
+        n_rows = len(left) * (batch.n_nodes + batch.n_edges)
+        n_chunks = min(n_threads, max(1, n_rows // _WORTH_A_THREAD))
+        return True, list(torch.split(left, min(at_once // n_threads, -(-len(left) // n_chunks))))
 
     def _places(self, left: Tensor, nodes: "slice | Tensor") -> list[Vectors]:
         """Return the vectors of nodes at points, end to end."""

@@ -5,12 +5,13 @@ vector of its own in its place, so that the answer to a change of this one atom 
 """
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
+from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
-from torch.func import functional_call
+from torch import Tensor, nn
 
 from atomlens.graphs import GraphBatch, copies
 from atomlens.models.base import ClosedFormModel, ModelOutput, PropertyModel
@@ -61,11 +62,27 @@ def own_vectors(
     vectors = table.index_select(0, whole.atomic_numbers)
     own = replace(whole, atomic_numbers=torch.arange(whole.n_nodes, device=vectors.device))
 
-    # weights that ask for no gradient: nothing behind the vectors is worked out but theirs
-    fixed = {k: weight.detach() for k, weight in model.named_parameters() if weight.requires_grad}
-
     def run(vectors: Vectors) -> ModelOutput:
-        output: ModelOutput = functional_call(model, fixed | {name: vectors}, (own,))
+        # weights that ask for no gradient: nothing behind the vectors is worked out but theirs
+        exchanged = {id(w): w.detach() for w in model.parameters() if w.requires_grad}
+        given = _tensor(model, name)
+        assert given is not None
+        output: ModelOutput = _twin(model, exchanged | {id(given): vectors})(own)
         return output
 
     return vectors, run
+
+
+def _twin(module: nn.Module, exchanged: dict[int, Tensor]) -> Any:
+    """Return the module with other weights, those of these identities.
+
+    All others are shared. `torch.func.functional_call` puts them into the module itself and takes
+    them out again, so that two threads could not ask the same one.
+    """
+    twin = copy(module)
+    for kind in ("_parameters", "_buffers"):
+        own = vars(module)[kind]
+        vars(twin)[kind] = {name: exchanged.get(id(value), value) for name, value in own.items()}
+    parts = module._modules.items()
+    vars(twin)["_modules"] = {k: None if m is None else _twin(m, exchanged) for k, m in parts}
+    return twin

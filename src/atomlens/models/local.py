@@ -281,20 +281,21 @@ class AdditiveReader(Reader):
     ) -> None:
         self.readout, self.noise, self.base = readout, noise, base
         self.bounds, self.largest_log_scale = bounds, largest_log_scale
-        self.key, self.query, self.parts = self._of_nodes(nodes)
-        self.total = total_of(self.query)
+        self.key, self.hidden, self.parts = self._of_nodes(nodes)
+        self.total = total_of(self.hidden)
 
     def _of_nodes(self, nodes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         hidden = functional.silu(self.readout.input(nodes))
         key = self.readout.key(hidden)
         parts = self.readout.output(functional.silu(self.readout.head(key)))
-        return key, self.readout.query(hidden), parts
+        return key, hidden, parts
 
     def outputs(self, changed: Changed) -> Outputs:
         """Return what the network says of each changed structure."""
         n, width, n_left = len(changed.gone), self.key.shape[1], len(self.key) - 1
-        key, query, parts = self._of_nodes(changed.rows)
-        mean = (changed.sums(self.query, query, self.total) / n_left).view(n, -1, width)
+        key, hidden, parts = self._of_nodes(changed.rows)
+        mean = changed.sums(self.hidden, hidden, self.total) / n_left
+        mean = self.readout.query(mean).view(n, -1, width)  # the mean of the queries
         scores = torch.matmul(mean, self.key.T) * width**-0.5
         own = torch.einsum("rtd,rd->rt", mean.index_select(0, changed.owner), key) * width**-0.5
         shares = _shares(scores, own, changed)

@@ -109,16 +109,17 @@ class AdditiveReadout(_Readout):
         """
         n_graphs, width = len(node_counts), nodes.shape[1]
         hidden = functional.silu(self.input(nodes))
-        key, query = self.key(hidden), self.query(hidden)
+        key, heard = self.key(hidden), hidden
         weights = amounts if keep is None else keep if amounts is None else keep * amounts
         if weights is None:
             counts = node_counts.to(key.dtype)
         else:
-            query = query * weights.unsqueeze(1)
+            heard = heard * weights.unsqueeze(1)
             counts = segment_sum(weights, graph_index, n_graphs)
         least = torch.finfo(key.dtype).tiny  # a graph of which nothing is left
-        mean = segment_sum(query, graph_index, n_graphs) / counts.clamp(min=least).unsqueeze(1)
-        shared = mean.index_select(0, graph_index).view(-1, self.n_outputs, width)
+        mean = segment_sum(heard, graph_index, n_graphs) / counts.clamp(min=least).unsqueeze(1)
+        # the mean of the queries is the query of the mean: one product a graph, not one an atom
+        shared = self.query(mean).index_select(0, graph_index).view(-1, self.n_outputs, width)
         scores = torch.einsum("ntd,nd->nt", shared, key) * width**-0.5
         if amounts is not None:
             scores = scores + amounts.log().unsqueeze(1)

@@ -40,22 +40,6 @@ def product(
     return by_onednn(rows, weight, bias)
 
 
-def put_product(
-    place: Float[Tensor, "n_rows n_out"],
-    rows: Float[Tensor, "n_rows n_in"],
-    weight: Float[Tensor, "n_out n_in"],
-    bias: Float[Tensor, " n_out"] | None = None,
-) -> None:
-    """Put ``rows @ weight.T + bias`` into a place; without gradients."""
-    by_onednn = _chosen(rows, weight)
-    if by_onednn is not None:
-        place.copy_(by_onednn(rows, weight, bias))
-    elif bias is None:
-        torch.mm(rows, weight.t(), out=place)
-    else:
-        torch.addmm(bias, rows, weight.t(), out=place)
-
-
 def add_product(
     place: Float[Tensor, "n_rows n_out"],
     rows: Float[Tensor, "n_rows n_in"],

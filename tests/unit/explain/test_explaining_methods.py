@@ -1,6 +1,8 @@
 """Gradients, integrated gradients and occlusion on models whose answer is known."""
 
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -9,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from atomlens.errors import ExplanationError
-from atomlens.explain import EXPLAINERS, Question
+from atomlens.explain import EXPLAINERS, Question, paths
 from atomlens.explain.paths import hermite, integrated, kronrod
+from atomlens.explain.vectors import own_vectors
 from atomlens.graphs import AtomGraph, GraphBatch, collate, keep_nodes
 from atomlens.models import ModelOutput, PropertyModel, make_model
 from atomlens.nn.segment import segment_sum
@@ -88,6 +91,60 @@ def test_integrated_gradients_add_up_to_the_difference_to_the_reference(name: st
     table = model.get_parameter(model.element_tables[0])
     table[:] = table[batch.atomic_numbers].mean(dim=0)
     assert total == pytest.approx(value - float(model(batch).values), rel=2e-3, abs=1e-5)
+
+
+@pytest.fixture
+def two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    before = torch.get_num_threads()
+    monkeypatch.setattr(paths, "_WORTH_A_THREAD", 1)
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("name", ["lens", "cgcnn"])
+def test_integrated_gradients_are_the_same_in_two_threads(
+    name: str, two_threads: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where members are one network, of which both threads ask other vectors."""
+    torch.manual_seed(0)
+    model = make_model(name, n_layers=2).eval().double()
+    question = asked(model, random_graph(8, 4))
+    question = replace(question, models=question.models * 2)
+    seen = set()
+    real = paths.answers_and_gradients
+
+    def watched(*given: Any) -> Any:
+        seen.add((threading.current_thread().name, torch.get_num_threads()))
+        return real(*given)
+
+    monkeypatch.setattr(paths, "answers_and_gradients", watched)
+    found = EXPLAINERS["integrated-gradients"]().explain(question).scores
+    assert {n for _, n in seen} == {1}
+    assert threading.current_thread().name not in {thread for thread, _ in seen}
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(1)
+    alone = EXPLAINERS["integrated-gradients"]().explain(question).scores
+    np.testing.assert_allclose(found, alone, rtol=1e-9, atol=1e-12)
+
+
+def test_other_vectors_are_not_put_into_the_network_itself() -> None:
+    """Somebody else may ask it meanwhile."""
+    model, graph, _ = known()
+    ours, seen = model.embedding.weight, []
+    monitored = type(model).forward
+
+    class Watched(SumOfAtoms):
+        def forward(self, batch: GraphBatch) -> ModelOutput:
+            seen.append(model.embedding.weight is ours)
+            return monitored(self, batch)
+
+    model.__class__ = Watched
+    pair = own_vectors(model, collate([graph], torch.float64))
+    assert pair is not None
+    vectors, run = pair
+    assert float(run(2 * vectors).values) == pytest.approx(2 * float(run(vectors).values))
+    assert seen == [True, True]
 
 
 def test_a_hole_has_no_edges_and_the_others_keep_theirs() -> None:

@@ -4,6 +4,7 @@ import math
 
 import torch
 
+from atomlens.nn.additive import AdditiveReadout
 from atomlens.nn.readout import mean_scores, paper_scores, reference_scores
 
 QUERY = torch.randn(7, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -43,3 +44,28 @@ def test_the_mean_scores_are_the_same_in_a_doubled_graph() -> None:
         QUERY[:3].repeat(2, 1), KEY[:3].repeat(2, 1), torch.zeros(6).long(), torch.tensor([6])
     )
     torch.testing.assert_close(once.repeat(2), twice)
+
+
+def test_an_additive_readout_scores_by_the_mean_of_the_queries_of_all_atoms() -> None:
+    """Of atoms that are there, as often as a node stands for some."""
+    torch.manual_seed(0)
+    readout = AdditiveReadout(6, 2).double()
+    nodes = torch.randn(5, 6, dtype=torch.float64)
+    index, counts = torch.tensor([0, 0, 0, 1, 1]), torch.tensor([3, 2])
+    keep = torch.tensor([1.0, 0, 1, 1, 1], dtype=torch.float64)
+    amounts = torch.tensor([2.0, 1, 3, 1, 4], dtype=torch.float64)
+    hidden = torch.nn.functional.silu(readout.input(nodes))
+    key, queries = readout.key(hidden), readout.query(hidden).view(5, 2, 6)
+    for given, weights in (
+        ({}, torch.ones(5)),
+        ({"keep": keep, "amounts": amounts}, keep * amounts),
+    ):
+        own = readout(nodes, index, counts, **given).scores
+        for graph in range(2):
+            here = (index == graph) & (weights > 0)
+            share = weights[here] / weights[here].sum()
+            mean = (share[:, None, None] * queries[here]).sum(dim=0)
+            scores = key[here] @ mean.T * 6**-0.5
+            if given:
+                scores = scores + amounts[here].log()[:, None]
+            torch.testing.assert_close(own[here], scores)

@@ -16,7 +16,7 @@ from atomlens.models.scann.fused import by_head, use_fused
 from atomlens.models.scann.tiles import EdgeInputs, EdgeWeights
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.pieces import as_arrays, tiles_of
-from atomlens.nn.products import add_product, put_product
+from atomlens.nn.products import add_product, product
 
 EDGES_OF_A_TILE = 4_096
 
@@ -61,23 +61,41 @@ class _Edges(torch.autograd.Function):
         query, at_target, at_source, nodes, geometry, mask, bias = tensors[:7]
         mix, scale, shift, key_weight, key_bias = tensors[7:]
         n_heads = mask.shape[1]
-        mixed, updated, message, key = (torch.empty_like(geometry) for _ in range(4))
+        updated, message = torch.empty_like(geometry), torch.empty_like(geometry)
         mean, inverse = geometry.new_empty(2, len(geometry)).unbind()
         context = torch.empty_like(query)
         attention = geometry.new_empty(len(geometry), n_heads)
         offsets, source, target = as_arrays(layout.offsets, layout.source, layout.target)
-        inputs = as_arrays(mixed, at_target, at_source, geometry, nodes, scale, shift)
-        results = as_arrays(updated, message, mean, inverse)
-        heads = (*by_head(n_heads, query, key), *as_arrays(layout.offsets, mask, bias))
-        found = (*by_head(n_heads, context), *as_arrays(attention))
+        adds, rest = as_arrays(at_target, at_source), as_arrays(nodes, scale, shift)
+        old, masks, biases = as_arrays(geometry, mask, bias)
+        results, (found,) = as_arrays(updated, message, mean, inverse), as_arrays(attention)
+        queries, contexts = by_head(n_heads, query, context)
+        mixed, keys = [], []
         for start, stop in tiles_of(offsets, EDGES_OF_A_TILE):
             first, last = int(offsets[start]), int(offsets[stop])
-            own = slice(first, last)
-            put_product(mixed[own], geometry[own], mix)
-            edge_update_forward(inputs, (source, target), eps, first, last, results)
-            put_product(key[own], message[own], key_weight, key_bias)
-            attention_forward(*heads, start, stop, *found)
-        ctx.save_for_backward(*tensors, mixed, message, key, mean, inverse, attention)
+            own, n = slice(first, last), last - first
+            mixed.append(product(geometry[own], mix))
+            edge_update_forward(
+                (*as_arrays(mixed[-1]), *adds, old[own], *rest),
+                (source[own], target[own]),
+                eps,
+                0,
+                n,
+                tuple(one[own] for one in results),
+            )
+            keys.append(product(message[own], key_weight, key_bias))
+            attention_forward(
+                queries[start:stop],
+                *by_head(n_heads, keys[-1]),
+                offsets[start : stop + 1] - first,
+                masks[own],
+                biases[own],
+                0,
+                stop - start,
+                contexts[start:stop],
+                found[own],
+            )
+        ctx.save_for_backward(*tensors, message, mean, inverse, attention, *mixed, *keys)
         ctx.layout = layout
         ctx.set_materialize_grads(False)
         return updated, context, attention
@@ -91,7 +109,7 @@ class _Edges(torch.autograd.Function):
         saved = ctx.saved_tensors
         query, at_target, at_source, nodes, geometry, mask, _ = saved[:7]
         mix, scale, shift, key_weight, _ = saved[7:12]
-        mixed, message, key, mean, inverse, attention = saved[12:]
+        message, mean, inverse, attention = saved[12:16]
         d_updated, d_context, d_attention = gradients
         n_heads, width = mask.shape[1], geometry.shape[1]
         of_mix, _, _, of_key, _ = ctx.needs_input_grad[-5:]  # explainers ask for none of weights
@@ -104,18 +122,20 @@ class _Edges(torch.autograd.Function):
         offsets, source, target = as_arrays(layout.offsets, layout.source, layout.target)
         tiles = list(tiles_of(offsets, EDGES_OF_A_TILE))
         most = max((int(offsets[b] - offsets[a]) for a, b in tiles), default=0)
-        room = geometry.new_empty(3, most, width)
+        room = geometry.new_empty(2, most, width)
         nothing = geometry.new_zeros(most if d_updated is None else 0, width)
         in_nodes, affine = as_arrays(at_target, at_source), as_arrays(scale, shift)
         (at_ends,) = as_arrays(nodes)
         sums = as_arrays(*d_nodes, d_scale, d_shift)
-        for start, stop in tiles:
+        for (start, stop), mixed, key in zip(
+            tiles, saved[16 : 16 + len(tiles)], saved[16 + len(tiles) :], strict=True
+        ):
             first, last = int(offsets[start]), int(offsets[stop])
             own, n = slice(first, last), last - first
-            d_key, d_message, d_mixed = (one[:n] for one in room)
+            d_key, d_mixed = (one[:n] for one in room)
             read = geometry.new_empty(0, n_heads) if d_attention is None else d_attention[own]
             attention_backward(
-                *by_head(n_heads, query[start:stop], key[own]),
+                *by_head(n_heads, query[start:stop], key),
                 offsets[start : stop + 1] - first,
                 *as_arrays(mask[own], attention[own]),
                 *by_head(n_heads, d_context[start:stop]),
@@ -124,12 +144,12 @@ class _Edges(torch.autograd.Function):
                 stop - start,
                 *by_head(n_heads, d_query[start:stop], d_key),
             )
-            put_product(d_message, d_key, key_weight.t())
+            d_message = product(d_key, key_weight.t())
             if of_key:
                 add_product(d_key_weight, d_key.t(), message[own].t())
                 d_key_bias += d_key.sum(dim=0)
             further = nothing[:n] if d_updated is None else d_updated[own]
-            now, old, ours = as_arrays(mixed[own], geometry[own], d_geometry[own])
+            now, old, ours = as_arrays(mixed, geometry[own], d_geometry[own])
             edge_update_backward(
                 (now, *in_nodes, old, at_ends, *affine),
                 (source[own], target[own]),

@@ -16,7 +16,7 @@ from torch import Tensor
 from atomlens.models.scann.fused import by_head, use_fused
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.pieces import as_arrays, in_pieces, tiles_of
-from atomlens.nn.products import put_product
+from atomlens.nn.products import product
 
 EDGES_OF_A_TILE = 8_192
 """Of each thread: with 128 numbers an edge, four megabytes for each of the rows."""
@@ -84,18 +84,17 @@ def attended_in_tiles(
     queries, contexts = by_head(n_heads, query, context)
     tiles = list(tiles_of(offsets, EDGES_OF_A_TILE * n_threads))
     most = max((int(offsets[b] - offsets[a]) for a, b in tiles), default=0)
-    mixed, keys = geometry.new_empty(2, most, geometry.shape[1])
     saved = as_arrays(*geometry.new_empty(2, most))
     for start, stop in tiles:
         first, last = int(offsets[start]), int(offsets[stop])
         own, begins, n = slice(first, last), offsets[start : stop + 1] - first, last - first
-        put_product(mixed[:n], geometry[own], mix)
-        old, now = as_arrays(geometry[own], mixed[:n])
+        mixed = product(geometry[own], mix)
+        old, now = as_arrays(geometry[own], mixed)
         updating = (now, *adds, old, *rest), (source[own], target[own]), eps
         updated = old, now, *(one[:n] for one in saved)
         in_pieces(begins, partial(_update, updating, updated, begins))
-        put_product(keys[:n], mixed[:n], key, key_bias)
-        asked = queries[start:stop], *by_head(n_heads, keys[:n]), begins, masks[own], biases[own]
+        keys = product(mixed, key, key_bias)
+        asked = queries[start:stop], *by_head(n_heads, keys), begins, masks[own], biases[own]
         heard = contexts[start:stop], found[own]
         in_pieces(begins, partial(_attend, asked, heard))
     return context, attention
