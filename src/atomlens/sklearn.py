@@ -197,6 +197,8 @@ class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
     def _predicted(self, X: Any) -> "Prediction":  # noqa: N803
         from sklearn.utils.validation import check_is_fitted
 
+        from atomlens.predictor.doubts import tell_doubts
+
         check_is_fitted(self, "predictor_")
         refuse_set(X, f"{type(self).__name__}: the structures")
         found = self._structures(X)
@@ -204,6 +206,7 @@ class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
             self._tell_bad_rows(found, fitting=False)
         prediction = self.predictor_.predict(found)
         self._tell_bad_rows(prediction, fitting=False)
+        tell_doubts(prediction)
         return prediction
 
     def _bad_rows_are_refused(self) -> bool:

@@ -95,11 +95,12 @@ def run(options: argparse.Namespace) -> int:
 def first_answer() -> str:
     """Return what the model `qm9` of the box says of the demo's molecules, and how to ask it."""
     from atomlens.predictor import load
+    from atomlens.predictor.inputs import gather
     from atomlens.reports.tables import format_table
 
     start = time.monotonic()
     model = load(f"box:{BOXED}")
-    prediction = model.predict(molecules())
+    prediction = model.predict(gather(molecules()))  # what is odd stands below
     rows = [
         {
             "molecule": record["name"],

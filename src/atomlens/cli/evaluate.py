@@ -58,8 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Predict, compare, print the metrics, write the report."""
-    from atomlens.predictor.evaluation import about_sizes, without_coverage
-    from atomlens.predictor.metrics import without_skill
+    from atomlens.predictor.evaluation import about_figures, without_coverage
     from atomlens.predictor.report import write_evaluation
     from atomlens.reports.tables import format_table
 
@@ -74,10 +73,7 @@ def run(options: argparse.Namespace) -> int:
     unused = data.failures
     with ProgressLine("predicting", quiet=options.quiet) as progress:
         prediction, true, metrics = model.compare(data, progress=progress)
-    said = [*about_sizes(metrics)]
-    if model.model_name != "mean":
-        said += without_skill(metrics.to_dict()["targets"])
-    doubts = tuple(f"warning: {doubt}" for doubt in said)
+    doubts = tuple(f"warning: {doubt}" for doubt in about_figures(model, metrics))
     for doubt in doubts:
         say(doubt)
     if len(prediction.failures) < len(prediction):

@@ -243,7 +243,7 @@ class DoubtsHeard:
             if error:
                 continue
             foreign = [text for text in doubts.of_model if text.startswith(FOREIGN)]
-            self.foreign = foreign[0].removeprefix(FOREIGN) if foreign else self.foreign
+            self.foreign = foreign[0] if foreign else self.foreign
             said = [text for text in doubts.of_model if not text.startswith(FOREIGN)]
             self.n_foreign += bool(foreign)
             if said:
@@ -253,13 +253,11 @@ class DoubtsHeard:
 
     def tell(self) -> None:
         """Say the first of them, and how many there are."""
+        from atomlens.predictor.doubts import about_foreign
+
         for sentence in self.first:
             say(sentence)
         if self.n > self.most:
             say(f"warning: and {self.n - self.most} more; they have a `warning` in the output")
         if self.n_foreign:
-            of = "1 input were" if self.n_foreign == 1 else f"{self.n_foreign} inputs were"
-            say(
-                f"warning: coordinates of {of} made here, and the model learned from given ones"
-                f"{self.foreign} (see its card)"
-            )
+            say(f"warning: {about_foreign(self.n_foreign, self.foreign)}")

@@ -28,6 +28,9 @@ class TrainingLine(TrainingProgress):
             self.warned.add(text)
             self.message(f"warning: {text}")
 
+    def verdict(self, text: str) -> None:
+        """Say nothing: it stands under the figures that the command shows in the end."""
+
     def graphs(self, done: int, total: int) -> None:
         """Show how many structures have their neighbours."""
         self.line(done, total)

@@ -55,6 +55,33 @@ def in_other_geometry(
     return found[is_asked]
 
 
+def lasting_numbers(structures: StructureArrays) -> NDArray[np.uint32]:
+    """(n,) one number of what of each structure stays when it is bent, strained or shaken.
+
+    Of molecules that is the elements of their atoms, in this order, and which of them are bonded;
+    of what repeats the elements alone, which other crystals may share. 0 for formulas.
+    """
+    counts = np.asarray(structures.n_atoms)
+    owners = np.repeat(np.arange(len(structures)), counts)
+    place = np.arange(len(owners)) - np.asarray(structures.offsets)[owners]
+    of_place = np.random.default_rng(len("place")).random(int(counts.max(initial=0)))
+    of_element = np.random.default_rng(len("of element")).random(256)
+    weights = of_place[place] * of_element[structures.atomic_numbers]
+    species = np.bincount(owners, weights, minlength=len(structures))
+    repeats: NDArray[np.bool_] = np.asarray(structures.pbc.any(axis=1))
+    bonds = np.where(repeats, -1.0, 0.0)
+    molecules = np.flatnonzero(~repeats & ~structures.is_formula)
+    if len(molecules):
+        radii = _REACH * COVALENT_RADII[structures.atomic_numbers]
+        bonds[molecules] = bond_numbers(structures, molecules, radii)
+    parts = [np.round(1e8 * one).astype(np.int64).view(np.uint64) for one in (species, bonds)]
+    mixed = parts[0] * np.uint64(0x9E3779B97F4A7C15) + parts[1] * np.uint64(0xC2B2AE3D27D4EB4F)
+    mixed ^= mixed >> np.uint64(29)
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    found = np.maximum(mixed >> np.uint64(32), np.uint64(1)).astype(np.uint32)
+    return np.where(structures.is_formula, np.uint32(0), found)
+
+
 def _same_species(structures: StructureArrays, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """(n_rows,) a number for each: the same for those with the same elements in the same order."""
     counts = np.asarray(structures.n_atoms)

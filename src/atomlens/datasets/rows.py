@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _NOT_TARGETS = {"name", "source", "is_formula", "comment", "unique_id", "id", "split", "index"}
 _NOT_TARGETS |= {"typed", MADE_GEOMETRY}  # a text that a structure was read from, and how
 _NOT_TARGETS |= {"ctime", "mtime", "user"}  # ase's own notes in its data bases and JSON
-_ASE_RESULTS = ("energy", "free_energy")
+ASE_RESULTS = ("energy", "free_energy")
 """Total energies in eV, by the definition of ase."""
 
 
@@ -320,7 +320,7 @@ def with_energies(
 ) -> TargetOptions:
     """Say about the energies of ase that are targets what ase says about them."""
     asked = {word.strip().lower() for word in wanted} or set(columns)
-    energies = [name for name in _ASE_RESULTS if name in columns and name in asked]
+    energies = [name for name in ASE_RESULTS if name in columns and name in asked]
     units = dict.fromkeys(energies, unit) | dict(options.units)
     growing = [name for name in energies if not share_of(units[name])]
     return replace(

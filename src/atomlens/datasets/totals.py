@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from atomlens.datasets import DATASETS
 from atomlens.datasets.base import Dataset
+from atomlens.datasets.rows import ASE_RESULTS
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target, value_slices
 from atomlens.targets.scaling import element_fractions
@@ -30,9 +31,16 @@ leave 18 and 13 %, shares 24 %); QED, numbers of donors and the share of sp3 car
 polarizability and heat capacity are; dipole, orbitals and gap are not."""
 
 
-def taken_as_totals(data: Dataset) -> Iterator[str]:
-    """Yield a sentence on each target that is taken for a total which grows with the structure."""
+def taken_as_totals(data: Dataset, *, unasked: bool = False) -> Iterator[str]:
+    """Yield a sentence on each target that is taken for a total which grows with the structure.
+
+    ``unasked``: only those that a reader takes for one, and nobody has called so.
+    """
+    asked = data.reading.get("extensive", ())
+    is_read = data.row_numbers is not None and data.name not in DATASETS
     for target in data.targets:
+        if unasked and not (is_read and target.name in ASE_RESULTS and target.name not in asked):
+            continue
         if target.extensive:
             unit = f" in {target.unit}" if target.unit else ""
             yield (
@@ -63,20 +71,25 @@ def doubts_about_sizes(data: Dataset) -> Iterator[str]:
             )
 
 
-def looks_like_totals(data: Dataset) -> Iterator[str]:
+ADVICE = (
+    "--extensive (in Python extensive=True) learns them per atom and predicts larger structures "
+    "than those of the training"
+)
+
+
+def looks_like_totals(data: Dataset, advice: str = ADVICE) -> Iterator[str]:
     """Yield a sentence on each target that grows with the structure and is not taken for a total.
 
     So close to proportional (a correlation of the logarithms above 0.95, a slope of 0.8 to 1.2), or
     to a sum of one number an atom of each element, are values per structure only. Of the data sets
-    that come with the package it is known.
+    that come with the package it is known. ``advice`` ends the sentence.
     """
     for target, place in _of_structures(data):
         sizes = _as_total(data, data.values[:, place.start])
         if sizes:
             yield (
                 f"The values of {target.name} grow with the number of atoms ({sizes}) as "
-                "totals do; --extensive (in Python extensive=True) learns them per atom and "
-                "predicts larger structures than those of the training."
+                f"totals do; {advice}."
             )
 
 

@@ -108,7 +108,8 @@ class Question:
         models = trained.models_on(device)
         store = GraphStore.from_graphs(graphs, dtype=dtype).to(choose_device(device))
         batch = store.batch()
-        found = trained.estimate(trained.raw_outputs(batch), structures)
+        beyond = trained.beyond(structures, store)
+        found = trained.estimate(trained.raw_outputs(batch), structures, beyond)
         own = value_slices(trained.targets)[column]
         classes = chosen.kind == "classification"
         labels = found.values[:, own.start].astype(np.int64) if classes else None

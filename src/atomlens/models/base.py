@@ -58,6 +58,9 @@ class ModelOutput:
     """The attention of each output, where each has its own; ``node_attention`` is their mean."""
     node_features: Float[Tensor, "n_nodes _"] | None = None
     graph_features: Float[Tensor, "n_graphs _"] | None = None
+    description: Float[Tensor, "n_graphs _"] | None = None
+    """What a model that makes no vector of a structure reads of it, in numbers of about one size,
+    by which structures are compared."""
 
 
 class PropertyModel(nn.Module, ABC, Generic[ConfigT]):

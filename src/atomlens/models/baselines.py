@@ -122,7 +122,12 @@ class RidgeModel(ClosedFormModel[RidgeConfig]):
         counts = self._features(batch)
         by_shares = self._by_shares(counts.device)
         values = torch.where(by_shares, self.linear(self._shares(counts)), self.linear(counts))
-        return ModelOutput(values=values, node_attention=uniform_attention(batch))
+        shares = self._shares(counts)
+        return ModelOutput(
+            values=values,
+            node_attention=uniform_attention(batch),
+            description=shares if by_shares.all() else torch.cat([counts, shares], dim=1),
+        )
 
     @torch.no_grad()
     def fit(self, batch: GraphBatch, targets: Float[Tensor, "n_graphs n_targets"]) -> None:

@@ -106,13 +106,22 @@ class ForestModel(ClosedFormModel[ForestConfig]):
 
     def forward(self, batch: GraphBatch) -> ModelOutput:
         """Return the mean of the trees; every atom has the same share."""
+        statistics = self.statistics(batch)
         if self.config.n_nodes == 0:  # not grown yet
             values = torch.zeros(batch.n_graphs, self.config.n_outputs, device=self.value.device)
         else:
-            values = self._walk(self.statistics(batch))
+            values = self._walk(statistics)
+        dtype = batch.distances.dtype
         return ModelOutput(
-            values=values.to(batch.distances.dtype), node_attention=uniform_attention(batch)
+            values=values.to(dtype),
+            node_attention=uniform_attention(batch),
+            description=(statistics / self._sizes().repeat(N_STATISTICS)).to(dtype),
         )
+
+    def _sizes(self) -> Float[Tensor, " n_properties"]:
+        """Return how far elements are apart in each property: densities and radii become alike."""
+        spread = self.element_table.std(dim=0)
+        return torch.where(spread > 0, spread, 1.0)
 
     def statistics(self, batch: GraphBatch) -> Float[Tensor, "n_graphs n_statistics"]:
         """Return minimum, maximum, range, mean, mean deviation and mode of each property.

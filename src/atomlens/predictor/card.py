@@ -316,15 +316,22 @@ def _limits(predictor: TrainedModel) -> str:
     lines += [] if about is None else [f"- {sentence}" for sentence in about.not_for]
     if predictor.familiarity is not None:
         sizes = f" (molecules of more than {predictor.most_atoms} atoms, too)"
+        has_vector = not isinstance(predictor.models[0], ClosedFormModel)
+        sees = "the network sees" if has_vector else "this model reads"
         refused = (
             f" At 100{sizes if predictor.most_atoms else ''}, and for elements and kinds of "
             "structure that training had not, no error is estimated."
         )
         lines.append(
             "- `unlike` is the share of the validation part (in percent) that is nearer to the "
-            "training data than the input, as the network sees them. Above 99 there is a warning."
+            f"training data than the input, as {sees} them. Above 99 there is a warning."
             f"{refused if _estimated(predictor) else ''} A low number is no promise: two "
             "structures may look alike and differ."
+        )
+    else:
+        lines.append(
+            "- It does not say how unlike its training data an input is (there is no `unlike`)"
+            + (": it looks at no atom." if predictor.model_name == MEAN else ".")
         )
     return "\n".join(lines + _about_errors(predictor))
 

@@ -17,15 +17,18 @@ from atomlens.explain import Explanation
 from atomlens.graphs import GraphStore
 from atomlens.machine import choose_device
 from atomlens.predictor.columns import named_targets
+from atomlens.predictor.doubts import tell_doubts
 from atomlens.predictor.embedding import Embeddings, embed
 from atomlens.predictor.estimates import Estimates, spread_out
 from atomlens.predictor.evaluation import (
+    about_figures,
     evaluated_data,
     known_targets,
     matching_values,
     means_of,
     score,
     unseen,
+    without_coverage,
 )
 from atomlens.predictor.explaining import explain_one
 from atomlens.predictor.inference import StepProgress, run_models
@@ -130,8 +133,8 @@ class Predictor(TrainedModel):
 
         Returns:
             One row per input, in order; an input that failed keeps its place and its reason, and
-            a warning counts them. The index of a Series or DataFrame is kept (see
-            `Prediction.to_frame`).
+            a warning counts them. Another counts answers to mistrust (``doubts``). The index of a
+            Series or DataFrame is kept (see `Prediction.to_frame`).
         """
         heard: StepProgress | None = shown(progress, "predicting")
         wanted = self._named(target)
@@ -159,10 +162,11 @@ class Predictor(TrainedModel):
                     progress=heard,
                     features=self.familiarity is not None,
                 )
-                found = self.estimate(raw, inputs.structures)
+                found = self.estimate(raw, inputs.structures, inputs.beyond)
         prediction = self._prediction(inputs, found, seen())
         if not isinstance(structures, Inputs):  # else the caller has read them, and tells
-            _tell_failed(prediction.failures, len(prediction))
+            tell_failed(prediction.failures, len(prediction))
+            tell_doubts(prediction)
         return prediction.of_targets(wanted) if wanted else prediction
 
     def _named(self, target: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -260,7 +264,7 @@ class Predictor(TrainedModel):
         found = embed(self, structures, device=device, progress=shown(progress, "embedding"))
         if not isinstance(structures, Inputs):
             pairs = zip(found.names, found.errors, strict=True)
-            _tell_failed([Failure(name=n, message=e) for n, e in pairs if e], len(found.names))
+            tell_failed([Failure(name=n, message=e) for n, e in pairs if e], len(found.names))
         return found
 
     @by_option()
@@ -376,8 +380,8 @@ class Predictor(TrainedModel):
             **options: As for `load_dataset`; they go before those of the training.
 
         Returns:
-            The errors of each target. Targets without values, and samples that the model has
-            learned from, are warned of.
+            The errors of each target. What must be known to read them is warned of: samples that
+            the model has learned from, targets without values, values in another unit ...
 
         Raises:
             DatasetError: the data have none of the targets, or one in another unit or with other
@@ -388,14 +392,17 @@ class Predictor(TrainedModel):
         found = evaluated_data(self, data, targets=targets, part=part, limit=limit, options=options)
         for sentence in found.warnings:
             warn(sentence)
-        prediction, _, metrics = self.compare(
+        prediction, true, metrics = self.compare(
             found.data,
             batch_size=batch_size,
             n_workers=n_workers,
             device=device,
             progress=progress,
         )
-        _tell_failed(prediction.failures, len(prediction))
+        tell_failed(prediction.failures, len(prediction))
+        if len(prediction.failures) < len(prediction):
+            for sentence in (*about_figures(self, metrics), *without_coverage(prediction, true)):
+                warn(sentence)
         return metrics
 
     def compare(
@@ -505,7 +512,7 @@ def _only_numbers(inputs: Inputs, found: Estimates) -> tuple[Inputs, Estimates]:
     return inputs.without(bad, messages), kept
 
 
-def _tell_failed(failures: Sequence[Failure], n: int) -> None:
+def tell_failed(failures: Sequence[Failure], n: int) -> None:
     """Warn of inputs without an answer, whether reading, graph or model failed."""
     if failures:
         warn(f"{len(failures)} of {n} inputs could not be used: {first_of(failures)}")

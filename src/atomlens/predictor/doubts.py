@@ -5,14 +5,19 @@ put together in one place, `TrainedModel.doubts`.
 """
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.elements import SYMBOLS
+from atomlens.errors import warn
 from atomlens.predictor.familiarity import kinds_of
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target, value_slices
+
+if TYPE_CHECKING:
+    from atomlens.predictor.prediction import Prediction
 
 Values = NDArray[np.float64]
 Sentences = tuple[str, ...]
@@ -164,3 +169,33 @@ def no_estimate(
 def said_of(sentences: Sentences) -> NDArray[np.bool_]:
     """(n,) of which structures something is said."""
     return np.array([bool(text) for text in sentences], dtype=np.bool_)
+
+
+def tell_doubts(prediction: "Prediction") -> None:
+    """Warn of answers to mistrust, and why the first of them is; the readers spoke before.
+
+    Of coordinates that were made here there is a warning of its own, as all may have such.
+    """
+    each = zip(prediction.names, prediction.doubts, prediction.errors, strict=True)
+    found = [(name, doubts.of_model) for name, doubts, error in each if not error]
+    mistrusted = []
+    for name, said in found:
+        own = [text for text in said if not text.startswith(FOREIGN)]
+        mistrusted += [f"{name}: {'; '.join(own)}"] if own else []
+    if mistrusted:
+        n, more = len(mistrusted), len(mistrusted) - 1
+        of = "answer" if len(prediction) == 1 else "answers"
+        others = f" (and {more} more; `doubts` has the reasons)" if more else ""
+        warn(f"{n} of {len(prediction)} {of} should be mistrusted: {mistrusted[0]}{others}")
+    foreign = [text for _, said in found for text in said if text.startswith(FOREIGN)]
+    if foreign:
+        warn(about_foreign(len(foreign), foreign[0]))
+
+
+def about_foreign(n: int, text: str) -> str:
+    """Return what is said of ``n`` inputs whose coordinates were made here, one of which has it."""
+    of = "1 input were" if n == 1 else f"{n} inputs were"
+    return (
+        f"coordinates of {of} made here, and the model learned from given ones"
+        f"{text.removeprefix(FOREIGN)} (see its card)"
+    )

@@ -11,7 +11,7 @@ from atomlens.datasets.base import Dataset
 from atomlens.datasets.loading import load_dataset, load_known_targets
 from atomlens.datasets.sampling import sample_rows, strict_dataset
 from atomlens.datasets.splits import distinct_names, first_forms
-from atomlens.datasets.totals import doubts_about_sizes, taken_as_totals
+from atomlens.datasets.totals import doubts_about_sizes, looks_like_totals, taken_as_totals
 from atomlens.errors import DatasetError, SettingsError, unknown_name
 from atomlens.predictor.metrics import (
     ClassificationMetrics,
@@ -134,6 +134,14 @@ def about_sizes(metrics: Metrics) -> Iterator[str]:
                 f"{figures.spearman:.2f}) and miss their sizes (R² {figures.r2:.3g}); the values"
                 f"{unit} may be in another unit or relative to something else."
             )
+
+
+def about_figures(model: TrainedModel, metrics: Metrics) -> tuple[str, ...]:
+    """Return what must be known to read the errors of a model on some data, a sentence each."""
+    said = [*about_sizes(metrics)]
+    if model.model_name != "mean":
+        said += without_skill(metrics.to_dict()["targets"])
+    return tuple(said)
 
 
 def about_skill(model: TrainedModel) -> tuple[str, ...]:
@@ -292,13 +300,14 @@ def evaluated_data(
         data = load(source, list(wanted), limit=at_most, seed=_seed(model), **given)
     data = strict_dataset(data) if strict else data
     said = [] if targets else [about_missing_targets(model, data)]
-    said += doubts_about_sizes(data)
+    said += [*reading.warnings, *about_totals(model, data)]
     totals = tuple(taken_as_totals(data))
     if not has_part:
-        said.append(about_known_structures(model, data))
+        said += [about_known_structures(model, data), *about_other_geometries(model, data)]
         return Evaluated(data, (*reading.remarks, *totals), tuple(filter(None, said)))
     rows, remarks = choose_part(model, data, part)
     chosen = data.subset(rows if limit is None else rows[:limit])
+    said += about_other_geometries(model, chosen) if part != "train" else ()
     return Evaluated(chosen, (*reading.remarks, *totals), tuple(filter(None, (*said, *remarks))))
 
 
@@ -332,6 +341,69 @@ def about_known_structures(model: TrainedModel, data: Dataset) -> str:
             "error is too small for new ones."
         )
     return " ".join(said)
+
+
+def about_totals(model: TrainedModel, data: Dataset) -> Iterator[str]:
+    """Yield a sentence on each target whose values grow with the structure, and the model's not.
+
+    And on each of which it is the other way round.
+    """
+    known = {t.name.lower(): t for t in model.targets if t.kind == "regression"}
+    advice = (
+        "the model has learned values that do not; if these are totals and its are values per "
+        "atom, divide them by the numbers of atoms"
+    )
+    totals: list[str] = []
+    others: list[str] = []
+    for target in data.targets:
+        own = known.get(target.name.strip().lower())
+        if own is None or target.kind != "regression":
+            continue
+        alone = data.select_targets([target.name])
+        if own.extensive:
+            as_total = replace(target, extensive=True, unit=own.unit)
+            totals += doubts_about_sizes(replace(alone, targets=(as_total,)))
+        elif target.extensive:
+            others.append(
+                f"{target.name} is taken for a total in these data, which grows with the number of "
+                f"atoms; {advice}."
+            )
+        else:
+            bare = replace(target, unit="")
+            others += looks_like_totals(replace(alone, targets=(bare,)), advice)
+    yield from (*totals, *others)
+
+
+FEW_GEOMETRIES = 0.05
+"""Of a part; so many stereoisomers of known molecules do not make its error much smaller."""
+
+
+def about_other_geometries(model: TrainedModel, data: Dataset) -> Iterator[str]:
+    """Yield a sentence on samples that are conformers, frames or strained cells of learned ones."""
+    samples = model.record.samples
+    if samples is None or not len(data):
+        return
+    found = samples.in_other_geometry(data.structures)
+    if found.sum() <= FEW_GEOMETRIES * len(data):
+        return
+    repeats = np.asarray(data.structures.pbc.any(axis=1))
+    for rows, what in (
+        (
+            np.flatnonzero(found & ~repeats),
+            "are other geometries of a structure in the training part, such as conformers and "
+            "frames",
+        ),
+        (
+            np.flatnonzero(found & repeats),
+            "have the atoms of a structure in the training part in the same order, as frames and "
+            "strained cells of it have",
+        ),
+    ):
+        if len(rows):
+            yield (
+                f"{len(rows)} of {len(data)} structures {what} (for example "
+                f"{data.structures.names[rows[0]]}), so the error is too small for new structures."
+            )
 
 
 _KNOWN = {

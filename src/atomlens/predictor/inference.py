@@ -28,7 +28,8 @@ class RawOutputs:
     log_scale: Values | None = None
     """(n_members, n_graphs, n_outputs)"""
     features: Values | None = None
-    """(n_graphs, n_features) vectors of the structures, of the first member; if asked for"""
+    """(n_graphs, n_features) vectors of the structures, of the first member; if asked for.
+    `ModelOutput.description` where it makes none"""
 
     @classmethod
     def of(cls, outputs: Sequence[ModelOutput]) -> "RawOutputs":
@@ -42,10 +43,11 @@ class RawOutputs:
 
 
 def _features(output: ModelOutput) -> Values | None:
-    """(n_graphs, n_features) vectors of the structures, if the model makes some."""
-    if output.graph_features is None:
+    """(n_graphs, n_features) vectors of the structures, or what the model reads; None: neither."""
+    found = output.description if output.graph_features is None else output.graph_features
+    if found is None:
         return None
-    features: Values = output.graph_features.detach().double().cpu().numpy()
+    features: Values = found.detach().double().cpu().numpy()
     return features
 
 

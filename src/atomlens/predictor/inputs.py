@@ -61,6 +61,8 @@ class Inputs:
     remarks: tuple[str, ...] = ()
     """Of the usable ones: what was done to it, or should be, before a model sees it. Empty if there
     is nothing to say of any."""
+    beyond: NDArray[np.bool_] | None = None
+    """(n_usable,) whose atoms stand so that nothing is known of errors. None: nobody has looked."""
 
     def without(self, bad: Sequence[int], messages: Sequence[str]) -> "Inputs":
         """Return the inputs after some of the usable ones (by number) turned out not to be."""
@@ -74,6 +76,7 @@ class Inputs:
             places=self.places[kept],
             errors=tuple(errors),
             remarks=tuple(self.remarks[i] for i in kept.tolist()) if self.remarks else (),
+            beyond=None if self.beyond is None else self.beyond[kept],
         )
 
 

@@ -27,7 +27,9 @@ class Reading:
     options: dict[str, Any]
     """For ``load_dataset``."""
     remarks: tuple[str, ...] = ()
-    """What was taken over from the training, and what differs from it; a sentence each."""
+    """What was taken over from the training, a sentence each."""
+    warnings: tuple[str, ...] = ()
+    """What differs from it; a sentence each."""
 
 
 def reading_for(
@@ -61,7 +63,7 @@ def reading_for(
         for name, value in kept.items()
         if name in given and name not in _PLACES and _plain(given[name]) != _plain(value)
     ]
-    remarks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     if differing:
         name = differing[0]
         words = (
@@ -70,7 +72,7 @@ def reading_for(
         )
         if strictly:
             raise SettingsError(f"{words}; leave it out.")
-        remarks = (f"{words}, so the rows are not comparable with its own.",)
+        warnings = (f"{words}, so the rows are not comparable with its own.",)
     options = {**kept, **given}
     if options.get("polymorphs") != "lowest" and "energy_column" not in given:
         options.pop("energy_column", None)
@@ -82,7 +84,7 @@ def reading_for(
     single = [t for t in model.targets if not t.is_spectrum]
     options.setdefault("kinds", {t.name: t.kind for t in single})
     options.setdefault("classes", {t.name: t.classes for t in single if t.classes})
-    return Reading(options=options, remarks=(*_told(kept, given), *remarks))
+    return Reading(options=options, remarks=_told(kept, given), warnings=warnings)
 
 
 def take_formulas_first(models: Iterable[TrainedModel]) -> bool:

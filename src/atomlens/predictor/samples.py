@@ -14,6 +14,7 @@ from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
 from atomlens.datasets.base import Dataset
+from atomlens.datasets.geometries import lasting_numbers
 from atomlens.errors import DatasetError, ModelError
 from atomlens.neighbors.identity import (
     Identities,
@@ -54,6 +55,9 @@ class TrainingSamples:
     compositions: NDArray[np.uint32] | None = None
     """Digests of their compositions, each once, ascending: what has another is none of them. None
     of folders of earlier days, which may hold digests of cells as given, too"""
+    lasting: NDArray[np.uint32] | None = None
+    """`lasting_numbers` of the training part and of a pretraining, each once, ascending: what has
+    another is no other geometry of one of them. None of folders of earlier days"""
 
     def __len__(self) -> int:
         return len(self.parts)
@@ -76,6 +80,7 @@ class TrainingSamples:
             row_numbers=np.full(len(rows), -1) if numbers is None else numbers[rows],
             parts=np.repeat(np.arange(len(PARTS)), sizes).astype(np.uint8),
             compositions=np.unique(composition_digests(structures)),
+            lasting=np.unique(lasting_numbers(dataset.structures.subset(parts["train"]))),
         )
 
     def slim(self) -> "TrainingSamples":
@@ -104,7 +109,25 @@ class TrainingSamples:
             row_numbers=np.concatenate([self.row_numbers, np.full(int(seen.sum()), -1)]),
             parts=np.concatenate([self.parts, np.full(int(seen.sum()), len(PARTS), np.uint8)]),
             compositions=compositions,
+            lasting=self.lasting
+            if self.lasting is None or earlier.lasting is None
+            else np.union1d(self.lasting, earlier.lasting),
         )
+
+    def in_other_geometry(self, structures: StructureArrays) -> NDArray[np.bool_]:
+        """(n,) whether each may be a structure that was learned from in another geometry.
+
+        Of molecules that is sure; crystals have the same elements in the same order. None of those
+        is that were learned from as they are; no formula is; none if the folder does not say.
+        """
+        if self.lasting is None:
+            return np.zeros(len(structures), dtype=np.bool_)
+        found: NDArray[np.bool_] = np.isin(lasting_numbers(structures), self.lasting)
+        found &= ~structures.is_formula
+        rows = np.flatnonzero(found)
+        same = self.part_of(structures.subset(rows))
+        found[rows] = [part not in ("train", PRETRAINING) for part in same]
+        return found
 
     def part_of(self, structures: StructureArrays) -> tuple[str, ...]:
         """(n,) in which part of the training each structure was; empty if in none.
@@ -178,6 +201,8 @@ class TrainingSamples:
         }
         if self.compositions is not None:
             arrays["compositions"] = self.compositions
+        if self.lasting is not None:
+            arrays["lasting"] = self.lasting
         if np.any(self.row_numbers != -1):
             arrays["row_numbers"] = self.row_numbers.astype(np.int64)
         content: bytes = save_arrays(arrays)
@@ -200,6 +225,7 @@ class TrainingSamples:
                 row_numbers=arrays.get("row_numbers", np.full(n, -1)).astype(np.int64),
                 parts=arrays["parts"].astype(np.uint8),
                 compositions=arrays.get("compositions"),
+                lasting=arrays.get("lasting"),
             )
         except (SafetensorError, KeyError, TypeError, ValueError) as problem:
             raise ValueError(f"it does not hold the samples of a training ({problem!r})") from None

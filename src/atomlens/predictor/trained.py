@@ -39,8 +39,13 @@ from atomlens.predictor.inputs import Inputs, refuse_elements, without_boxes
 from atomlens.predictor.record import TrainingRecord
 from atomlens.predictor.samples import UNKNOWN
 from atomlens.structures.arrays import Doubts, StructureArrays
+from atomlens.structures.distance_doubts import doubts_unit
 from atomlens.targets import Target, value_slices
 from atomlens.targets.scaling import TargetScaling
+
+_FEW = 0.01
+"""Of the samples of a training."""
+_DOUBTED = "the unit of its lengths is doubted by its reader"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -176,10 +181,16 @@ class TrainedModel:
         known = None if self.familiarity is None else self.familiarity.surroundings
         if known is None:
             return inputs
-        found = known.sentences(inputs.structures, store)
-        before = inputs.remarks or ("",) * len(found)
-        both = zip(before, found, strict=True)
-        return replace(inputs, remarks=tuple("; ".join(filter(None, pair)) for pair in both))
+        found = known.judge(inputs.structures, store)
+        before = inputs.remarks or ("",) * len(found.sentences)
+        both = zip(before, found.sentences, strict=True)
+        remarks = tuple("; ".join(filter(None, pair)) for pair in both)
+        return replace(inputs, remarks=remarks, beyond=found.beyond)
+
+    def beyond(self, structures: StructureArrays, store: GraphStore) -> NDArray[np.bool_] | None:
+        """(n,) whose atoms stand as in no training structure; None if it cannot say."""
+        known = None if self.familiarity is None else self.familiarity.surroundings
+        return None if known is None else known.judge(structures, store).beyond
 
     def seen_in(self, structures: StructureArrays) -> tuple[str, ...]:
         """(n,) in which part of the model's training each structure was, whatever it is called.
@@ -229,13 +240,24 @@ class TrainedModel:
         """Average the members, in scaled units."""
         return combine(raw, self.targets, self.noise)
 
-    def estimate(self, raw: RawOutputs, structures: StructureArrays) -> Estimates:
+    def estimate(
+        self,
+        raw: RawOutputs,
+        structures: StructureArrays,
+        beyond: NDArray[np.bool_] | None = None,
+    ) -> Estimates:
         """Turn the outputs of the members into values with error estimates, in units.
 
         Errors of what is too unlike the training data are NaN (`no_estimate`), molecules larger
-        than all of it among them, and so are those of answers far outside of the values that it
-        had; not so those of folders of atomlens 0.1 that know no kinds, whose numbers stay as they
-        were.
+        than all of it among them, of lengths that may be in another unit, and of answers far
+        outside of the values that training had; not so those of folders of atomlens 0.1 that know
+        no kinds, whose numbers stay as they were.
+
+        Args:
+            raw: What the members say.
+            structures: The n inputs.
+            beyond: (n,) whose atoms stand as in no training structure, where somebody has looked
+                (`with_surroundings`); they have no error either.
         """
         larger = said_of(larger_molecules(structures, self.most_atoms))
         far = unlike = None
@@ -256,7 +278,22 @@ class TrainedModel:
         refused = larger | no_estimate(structures, self.elements, self._known_kinds, unlike)
         for outside in self._far_outside(structures, found.values):
             refused |= said_of(outside)
+        refused |= self.of_doubted_unit(structures)
+        refused |= False if beyond is None else beyond
         return without_errors(found, refused) if refused.any() else found
+
+    def of_doubted_unit(self, structures: StructureArrays) -> NDArray[np.bool_]:
+        """(n,) whose reader doubts the unit of the lengths, which this model reads.
+
+        None of them where more than a few of the training structures were such.
+        """
+        none = np.zeros(len(structures), dtype=np.bool_)
+        if not structures.warnings or not self.builder.needs_positions:
+            return none
+        n_before = sum(doubts_unit((one.message,)) for one in self.record.warnings)
+        if n_before > _FEW * sum(map(len, self.record.split.values())):
+            return none
+        return np.array([doubts_unit(said) for said in structures.warnings], dtype=np.bool_)
 
     @property
     def most_atoms(self) -> int:
@@ -313,6 +350,10 @@ class TrainedModel:
             reasons.append(unlike_training(unlike, has_error, is_refused))
         if found is not None:
             reasons += self._far_outside(structures, found.values)
+        if self._known_kinds:
+            doubted = self.of_doubted_unit(structures) & is_refused
+            doubted &= True if inputs.beyond is None else ~inputs.beyond  # which its remark says
+            reasons.append(tuple(_DOUBTED if new else "" for new in doubted.tolist()))
         end = ", so errors may be larger"
         if self.calibration_of_made is not None:
             end = "; the error estimate is for such coordinates"

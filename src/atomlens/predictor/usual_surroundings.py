@@ -31,6 +31,8 @@ _MANY = 0.05
 """Share of training structures with a vacuum that makes one nothing to tell."""
 _RARE = (0.0075, 0.0075, 0.0025)
 """Share of the validation part beyond each limit."""
+_BEYOND = 4.0
+"""Limits; what is this much stranger than hardly any of the validation part is beyond all of it."""
 _LEAST_CRYSTALS = 100
 """As many show what volumes elements have."""
 _USUAL_VOLUME = 15.0
@@ -63,6 +65,15 @@ class _Measured(NamedTuple):
     """(n,) logarithm, Å3; NaN for what does not repeat in all directions or has a vacuum"""
     layers: Values
     """(n,) `empty_layers`, Å"""
+
+
+class Judged(NamedTuple):
+    """What `Surroundings` say of n structures."""
+
+    sentences: tuple[str, ...]
+    """What is strange about each; empty where nothing is"""
+    beyond: NDArray[np.bool_]
+    """(n,) which are so far from all training structures that nothing is known of errors"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -121,14 +132,20 @@ class UsualSurroundings:
         return replace(plain, limits=_stored(np.array(limits) + _ROUNDING, np.float32))
 
     def sentences(self, structures: StructureArrays, store: GraphStore) -> tuple[str, ...]:
-        """(n,) what is strange about each structure; empty where nothing is.
+        """(n,) what is strange about each structure; empty where nothing is."""
+        return self.judge(structures, store).sentences
+
+    def judge(self, structures: StructureArrays, store: GraphStore) -> "Judged":
+        """Say what is strange about structures, and which are beyond all that training had.
 
         Nothing is said of molecules where all training structures repeat: they are another kind.
         """
         atoms = _measured(structures, store)
         n_repeats = structures.pbc.sum(axis=1)
         known = (n_repeats > 0) | (self.n_repeats == 0)
-        strange = (self._scores(atoms) > self.limits) & known[:, None]
+        scores = self._scores(atoms)
+        strange = (scores > self.limits) & known[:, None]
+        beyond = (strange & (scores > _BEYOND * self.limits)).any(axis=1)
         wide = atoms.layers > max(VACUUM, 1.05 * self.widest if self.vacuum > _MANY else 0.0)
         fewer = known & (n_repeats < self.n_repeats)
         said = [""] * len(structures)
@@ -139,8 +156,9 @@ class UsualSurroundings:
                 times = f"in {n} direction{'s' if n > 1 else ''} only"
                 parts.append(f"it repeats {times}, and the training data in {self.n_repeats}")
             parts += self._of_atoms(structures, atoms, index, strange[index])
-            said[index] = f"{', and '.join(parts)}; its answers may be far off"
-        return tuple(said)
+            unknown = ", so no error is estimated" if beyond[index] else ""
+            said[index] = f"{', and '.join(parts)}; its answers may be far off{unknown}"
+        return Judged(tuple(said), beyond)
 
     def _of_vacuum(self, layer: float) -> str:
         what = f"it has a layer of {layer:.1f} Å without an atom, and"

@@ -8,8 +8,9 @@ from atomlens.datasets import DATASETS, load_dataset
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.matbench import load_matbench, tasks_of
 from atomlens.errors import MissingDependencyError, ModelError, SettingsError
-from atomlens.predictor.core import Predictor
+from atomlens.predictor.core import Predictor, tell_failed
 from atomlens.predictor.evaluation import choose_part, matching_values, score
+from atomlens.predictor.inputs import gather
 from atomlens.predictor.metrics import RegressionMetrics
 from atomlens.predictor.reading import reading_for
 
@@ -81,7 +82,8 @@ def verify(
     given = data if isinstance(data, Dataset) else _read(predictor, str(model), data)
     rows, remarks = choose_part(predictor, given, part)
     chosen = given.subset(rows)
-    prediction = predictor.predict(chosen.structures, progress=progress)
+    prediction = predictor.predict(gather(chosen.structures), progress=progress)
+    tell_failed(prediction.failures, len(prediction))
     found = score(prediction, matching_values(chosen, predictor.targets))
     figures = []
     for name, said in predictor.metrics[part]["targets"].items():

@@ -31,16 +31,18 @@ from atomlens.files import to_json, write_text
 from atomlens.predictor import Metrics, Prediction, score
 from atomlens.predictor.evaluation import counted_known, unseen, without_coverage
 from atomlens.predictor.inputs import gather
-from atomlens.predictor.metrics import RegressionMetrics
+from atomlens.predictor.metrics import RegressionMetrics, without_skill
 from atomlens.predictor.ordered import mean_of_forms
 from atomlens.predictor.report import compared_rows, draw_targets
 from atomlens.reports.tables import write_table
 from atomlens.settings import by_option
 from atomlens.training import TrainingProgress, TrainSettings, train
 from atomlens.training.plan import as_dataset, taken_apart
+from atomlens.training.progress import Relay, TrainingBar
 
 MARK, TABLE, PREDICTIONS, REPORT = "cv.json", "folds.csv", "predictions.csv", "summary.json"
 _KINDS = ("random", "composition", "scaffold", "group:COLUMN", "source")
+ALL_FOLDS = "over all folds"
 _KEPT_OUT = 10
 """One in so many of the samples that are no test samples is a validation sample."""
 
@@ -197,6 +199,9 @@ def cross_validate(
     kin = None if by in ("random", "source") else _kin(dataset, by).keys
     if by == "composition" and len(set(np.asarray(kin).tolist())) < MIN_GROUPS:
         kin = None  # snapshots of few molecules
+    if isinstance(progress, bool):
+        progress = TrainingBar() if progress else None
+    heard = _OfFolds(progress or TrainingProgress())
     folder = None if out is None else Path(out)
     if folder is not None:
         _claim(folder, _description(dataset, model, folds, by, settings), resume=resume)
@@ -211,7 +216,7 @@ def cross_validate(
             out=place,
             settings=replace(settings, split="source", limit=None),
             resume=resume and place is not None and place.exists(),
-            progress=progress,
+            progress=heard,
         )
         own = dataset.subset(fold)
         prediction = predictor.predict(
@@ -234,7 +239,32 @@ def cross_validate(
     )
     if folder is not None:
         found.save(folder)
+    if predictor.model_name != "mean":
+        for sentence in without_skill(found.overall["pooled"].to_dict()["targets"], ALL_FOLDS):
+            heard.listener.verdict(sentence)
+    for sentence in found.remarks:
+        heard.listener.verdict(sentence)
     return found
+
+
+class _OfFolds(Relay):
+    """Hands on what the trainings of folds say, each warning once.
+
+    What one fold is worth is nothing to tell: that of all folds is.
+    """
+
+    def __init__(self, listener: TrainingProgress) -> None:
+        super().__init__(listener)
+        self.texts: set[str] = set()
+
+    def warning(self, text: str) -> None:
+        """Hand a warning on unless another fold had it."""
+        if text not in self.texts:
+            self.texts.add(text)
+            super().warning(text)
+
+    def verdict(self, text: str) -> None:
+        """Say nothing."""
 
 
 cv = cross_validate

@@ -333,6 +333,9 @@ class _Pruning(TrainingProgress):
         """Hand a warning on unless another trial had it."""
         self.warned(text)
 
+    def verdict(self, text: str) -> None:
+        """Say nothing: what a trial is worth is in the table."""
+
     def epoch(self, state: TrainingState) -> None:
         """Report the best validation so far."""
         if not state.validation or state.member:

@@ -1,5 +1,6 @@
 """Signs that distances cannot be right: another unit, another element, an atom that is alone."""
 
+from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,9 @@ SHORTEST_OF_METALS = 0.72
 """Sums of covalent radii; the bonds of M=O and M≡N are longer."""
 SHORTEST_OF_GASES = 2.0
 """Å; no compound of He, Ne or Ar is nearer that anyone gives as a file."""
+_UNIT_DOUBTED = "unit, which must be Å"
+"""In every sentence that doubts the unit of lengths."""
+
 NM_NOTICE = (
     "nearly all of its atoms are about ten times nearer to each other than bonds are long, so the "
     "lengths may be in nm; check the unit, which must be Å"
@@ -136,6 +140,11 @@ def _least_radii(numbers: NDArray[np.int_]) -> NDArray[np.float64]:
     """(n_atoms,) Å; atoms nearer than the sum of two of these are doubted."""
     least: NDArray[np.float64] = _NEAREST * COVALENT_RADII[numbers]
     return np.where(numbers > 1, np.maximum(least, _HEAVY), least)
+
+
+def doubts_unit(warnings: Iterable[str]) -> bool:
+    """Say whether one of the sentences about a structure doubts the unit of its lengths."""
+    return any(_UNIT_DOUBTED in sentence for sentence in warnings)
 
 
 def looks_like_nm(atoms: "Atoms") -> bool:

@@ -13,6 +13,7 @@ from atomlens.datasets.splits import distinct_names, reduced_formulas
 from atomlens.errors import Failure
 from atomlens.graphs import GraphStore
 from atomlens.machine import choose_device
+from atomlens.models import ClosedFormModel
 from atomlens.predictor import Calibration, Predictor, TrainingRecord, score
 from atomlens.predictor.estimates import Noise, residuals
 from atomlens.predictor.evaluation import training_figures
@@ -35,6 +36,8 @@ _N_FAMILIAR, _FEWEST_FAMILIAR = 12_000, 1_000
 """Training structures among which landmarks are chosen: at most, and after a short training."""
 _OF_ALL_SEEN = 0.05
 """Share of the samples of all epochs that may be looked at again for that."""
+_AS_LONG = 1000
+"""Epochs; a model without steps has seen all, and looks at elements alone."""
 _N_DRAWN = 100_000
 """Training structures whose compositions are compared, so that each is among the landmarks."""
 _FEWEST_VALIDATION = 9
@@ -56,7 +59,9 @@ def finish(job: Job, results: Sequence[MemberResult]) -> Predictor:
         rest = residuals(combined, data.encoded[rows], predictor.targets)
         familiarity = None
         if raw.features is not None:
-            chosen = _landmark_rows(data, n_epochs=len(results[0].history))
+            n_epochs = len(results[0].history)
+            closed = isinstance(predictor.models[0], ClosedFormModel)
+            chosen = _landmark_rows(data, n_epochs=_AS_LONG if closed else n_epochs)
             familiarity = _familiarity(predictor, data, store, chosen, raw.features, device)
         far = None
         if familiarity is not None and raw.features is not None:

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from atomlens.errors import SettingsError, missing_package, unknown_name
-from atomlens.training.progress import TrainingProgress, TrainingState
+from atomlens.training.progress import Relay, TrainingProgress, TrainingState
 
 Kind = Literal["tensorboard", "mlflow", "wandb"]
 KINDS: tuple[str, ...] = get_args(Kind)
 _PROJECT = "atomlens"
 
 
-class LoggedTraining(TrainingProgress):
+class LoggedTraining(Relay):
     """Hands every epoch on to a logger, and everything to another listener.
 
     Args:
@@ -36,25 +36,9 @@ class LoggedTraining(TrainingProgress):
     ) -> None:
         if kind not in KINDS:
             raise SettingsError(f"--log: {unknown_name('logger', kind, KINDS)}")
-        self.listener = listener or TrainingProgress()
+        super().__init__(listener or TrainingProgress())
         sinks: dict[str, Any] = {"tensorboard": _TensorBoard, "mlflow": _Mlflow, "wandb": _Wandb}
         self.sink: Any = sinks[kind](folder, dict(settings or {}))
-
-    def message(self, text: str) -> None:
-        """Hand on a sentence."""
-        self.listener.message(text)
-
-    def warning(self, text: str) -> None:
-        """Hand on a warning."""
-        self.listener.warning(text)
-
-    def graphs(self, done: int, total: int) -> None:
-        """Hand on how many structures have their neighbours."""
-        self.listener.graphs(done, total)
-
-    def step(self, state: TrainingState) -> None:
-        """Hand on a step."""
-        self.listener.step(state)
 
     def epoch(self, state: TrainingState) -> None:
         """Log loss, learning rate and validation of an epoch."""

@@ -16,6 +16,7 @@ from atomlens.machine import compiler
 from atomlens.models import MODELS, ClosedFormModel, PropertyModel, named_model
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.predictor import Predictor, load
+from atomlens.predictor.evaluation import about_skill
 from atomlens.predictor.folder import TRAINING
 from atomlens.settings import by_option
 from atomlens.training.data import prepare
@@ -173,7 +174,7 @@ def _train(
             said.message(f"There are formulas only, so the model is {model}.")
     kind = MODELS[model]
     for remark in ignored_settings(kind, model, settings, dataset.targets):
-        said.message(remark)
+        said.warning(remark)
     if issubclass(kind, ClosedFormModel):
         settings = replace(settings, ensemble=1)
     builder = choose_builder(kind, settings, dataset.structures)
@@ -225,6 +226,8 @@ def _train(
         predictor = finish(job, results)
         if out is not None and is_first_process():
             _write(predictor, job, out, complete=all(r.complete for r in results))
+    for sentence in about_skill(predictor) if is_first_process() else ():
+        progress.verdict(sentence)
     problems = [r.problem for r in results if r.problem]
     if problems:
         kept = f" The best model until then is saved in {out}." if out is not None else ""

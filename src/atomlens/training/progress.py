@@ -57,6 +57,10 @@ class TrainingProgress:
         """Hear what makes errors look smaller, or the model worse; a ``UserWarning`` if unheard."""
         warn(text)
 
+    def verdict(self, text: str) -> None:
+        """Hear what the finished model is worth, if it is little; a ``UserWarning`` if unheard."""
+        warn(text)
+
     def graphs(self, done: int, total: int) -> None:
         """Hear how many structures have their neighbours."""
 
@@ -65,6 +69,37 @@ class TrainingProgress:
 
     def epoch(self, state: TrainingState) -> None:
         """Hear about an epoch with its validation."""
+
+
+class Relay(TrainingProgress):
+    """Hands everything on to another listener."""
+
+    def __init__(self, listener: TrainingProgress) -> None:
+        self.listener = listener
+
+    def message(self, text: str) -> None:
+        """Hand on a sentence."""
+        self.listener.message(text)
+
+    def warning(self, text: str) -> None:
+        """Hand on a warning."""
+        self.listener.warning(text)
+
+    def verdict(self, text: str) -> None:
+        """Hand on what the model is worth."""
+        self.listener.verdict(text)
+
+    def graphs(self, done: int, total: int) -> None:
+        """Hand on how many structures have their neighbours."""
+        self.listener.graphs(done, total)
+
+    def step(self, state: TrainingState) -> None:
+        """Hand on a step."""
+        self.listener.step(state)
+
+    def epoch(self, state: TrainingState) -> None:
+        """Hand on an epoch."""
+        self.listener.epoch(state)
 
 
 class TrainingBar(TrainingProgress):

@@ -166,7 +166,7 @@ def tell_about_data(
     n_empty = len(dataset.without_value)
     if n_empty:
         names = " and ".join(t.name for t in dataset.targets)
-        said.message(
+        said.warning(
             f"{n_empty} of {n_empty + len(dataset) + len(dataset.failures)} rows have no value of "
             f"{names} and are not used."
         )
@@ -174,19 +174,20 @@ def tell_about_data(
         said.warning(remark)
     n_free = len(dataset) - sum(len(getattr(split, part)) for part in PARTS)
     if n_free and settings.split.partition(":")[0] not in WITH_SIZES:
-        said.message(
+        said.warning(
             f"{n_free} of {len(dataset)} samples are in no part of the split and are not used."
         )
     if dataset.structures.is_formula.all() and settings.split.startswith("random"):
         remark = about_shared_formulas(dataset)
         if remark:
             said.warning(remark)
-    for sentence in (*taken_as_totals(dataset), *looks_like_totals(dataset)):
-        said.message(sentence)
+    unasked = set(taken_as_totals(dataset, unasked=True))
+    for sentence in taken_as_totals(dataset):
+        (said.warning if sentence in unasked else said.message)(sentence)
+    parts: list[str] = []
     if not issubclass(kind, ClosedFormModel) and getattr(config, "shares", "") != "gates":
-        for sentence in partly_sums(dataset):
-            said.message(sentence)
-    for sentence in doubts_about_sizes(dataset):
+        parts += partly_sums(dataset)
+    for sentence in (*looks_like_totals(dataset), *parts, *doubts_about_sizes(dataset)):
         said.warning(sentence)
     _tell_unused_split(dataset, settings, said)
     for target, place in zip(dataset.targets, value_slices(dataset.targets), strict=True):
@@ -405,7 +406,7 @@ def _tell_other_geometries(data: TrainingData, said: Teller) -> None:
             found &= ~np.isin(own, known)
         if found.sum() <= _FEW_GEOMETRIES * len(rows):
             continue
-        said.message(
+        said.warning(
             f"{int(found.sum())} of {len(rows)} samples of the {part} part are other geometries of "
             f"a structure in the training part, such as conformers, frames or strained cells (for "
             f"example {structures.names[rows[int(np.flatnonzero(found)[0])]]}), so the error there "
@@ -447,7 +448,7 @@ def _tell_learned_before(data: TrainingData, pretrained: Pretrained, said: Telle
         rows = getattr(data.split, part)
         seen = pretrained.predictor.seen_in(data.dataset.structures.subset(rows))
         if pretrained.predictor.record.samples is None and UNKNOWN in seen:
-            said.message(
+            said.warning(
                 f"{pretrained.name} does not say which structures it learned from, so whether "
                 "some of the test part were among them is unknown."
             )

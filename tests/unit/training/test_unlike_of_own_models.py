@@ -51,9 +51,12 @@ def test_nonsense_gets_a_warning_and_no_interval(folder: Path, toy: Dataset) -> 
     assert "`unlike` is the share of the validation part" in (folder / "README.md").read_text()
 
 
-@pytest.mark.parametrize(("model", "sizes"), [("scann-plus", "80/8/10"), ("ridge", "80/30/10")])
+@pytest.mark.parametrize(
+    ("model", "sizes"),
+    [("scann-plus", "80/8/10"), ("ridge", "80/8/10"), ("mean", "80/30/10")],
+)
 def test_nothing_is_said_without_a_measure(toy: Dataset, model: str, sizes: str) -> None:
-    settings = {} if model == "ridge" else {"model_settings": SMALL, "epochs": 1}
+    settings = {} if model != "scann-plus" else {"model_settings": SMALL, "epochs": 1}
     trained = train(toy, model=model, split=f"random:{sizes}", **settings)
     assert trained.familiarity is None
     assert trained.predict(molecule("CH4")).unlike is None
