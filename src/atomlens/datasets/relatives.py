@@ -1,5 +1,6 @@
 """What relates samples to each other: a scaffold, a word or a moment in a column of their table."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +14,8 @@ from atomlens.datasets.times import read_times
 from atomlens.errors import SettingsError, unknown_name
 from atomlens.printing import cut, shown
 from atomlens.targets import value_slices
+
+_NUMBER = re.compile(r"\d{1,12}(\.\d{1,3})?")
 
 
 class Relatives(NamedTuple):
@@ -92,10 +95,11 @@ def _of_column(dataset: Dataset, column: str) -> Relatives:
 
 
 def _spelled_twice(keys: set[str], name: str) -> list[str]:
-    """Return a sentence if two keys differ in blanks and large letters only."""
+    """Return a sentence if two keys differ in blanks, large letters or zeros only (01 and 1.0)."""
     alike: dict[str, str] = {}
     for key in sorted(keys):
-        other = alike.setdefault("".join(key.split()).casefold(), key)
+        plain = "".join(key.split()).casefold()
+        other = alike.setdefault(repr(float(plain)) if _NUMBER.fullmatch(plain) else plain, key)
         if other != key:
             return [
                 f"The column {cut(name, 60)!r} has {shown(other)} and {shown(key)}, which are two "

@@ -9,6 +9,7 @@ readout for this target. Samples without weights are learned from as ever.
 import csv
 import io
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,8 @@ from torch import Tensor, nn
 
 from atomlens.boundary import net, read_text
 from atomlens.datasets.base import Dataset
-from atomlens.errors import SettingsError, TrainingError, unknown_name
+from atomlens.datasets.splits import first_forms
+from atomlens.errors import SettingsError, TrainingError, unknown_name, warn
 from atomlens.graphs import GraphStore
 from atomlens.models.base import ModelOutput, PropertyModel
 from atomlens.printing import shown
@@ -43,7 +45,8 @@ def read_taught(path: str | Path, dataset: Dataset) -> TaughtAttention:
     """Read the columns sample, atom (from 0) and one or more targets from a CSV file.
 
     Args:
-        path: One row an atom; rows of samples that the data set lacks are passed over.
+        path: One row an atom; rows of samples that the data set lacks are
+            passed over, which is told.
         dataset: What will be learned.
 
     Raises:
@@ -64,11 +67,19 @@ def read_taught(path: str | Path, dataset: Dataset) -> TaughtAttention:
             f"({', '.join(t.name for t in dataset.targets)}); rename one."
         )
     sizes = dict(zip(dataset.structures.names, dataset.structures.n_atoms.tolist(), strict=True))
+    shared = _shared_names(dataset)
+    strange: dict[str, None] = {}
     found: dict[str, NDArray[np.float64]] = {}
     for number, row in enumerate(rows, start=2):
         sample = (row[_SAMPLE] or "").strip()
         if sample not in sizes:
+            strange[sample] = None
             continue
+        if sample in shared:
+            raise TrainingError(
+                f"{place}, line {number}: {shared[sample]} samples are called {shown(sample)}, and "
+                "which one's atoms are meant is open; give every row a name of its own."
+            )
         own = found.setdefault(sample, np.full((sizes[sample], len(named)), np.nan))
         atom = _atom_of(row[_ATOM], len(own), f"{place}, line {number}")
         own[atom] = [_weight_of(row.get(name), f"{place}, line {number}, {name}") for name in named]
@@ -77,8 +88,21 @@ def read_taught(path: str | Path, dataset: Dataset) -> TaughtAttention:
             f"{place}: none of its samples is in {dataset.name!r}, whose names begin with "
             f"{shown(dataset.structures.names[0])}; write the samples as they are called there."
         )
+    if strange:
+        warn(
+            f"{place}: {len(strange)} of its {len(strange) + len(found)} samples are not in "
+            f"{dataset.name!r} and teach nothing, such as {shown(next(iter(strange)))}."
+        )
     whole = {sample: _distribution(own, f"{place}: {sample}") for sample, own in found.items()}
     return TaughtAttention(targets=tuple(named), weights=whole)
+
+
+def _shared_names(dataset: Dataset) -> dict[str, int]:
+    """Return how many rows have a name, where it is not one; forms of a row are one sample."""
+    firsts = first_forms(dataset.row_numbers)
+    names = dataset.structures.names
+    counts = Counter(names if firsts is None else (names[i] for i in firsts.tolist()))
+    return {name: n for name, n in counts.items() if n > 1}
 
 
 def _atom_of(text: str | None, n_atoms: int, where: str) -> int:

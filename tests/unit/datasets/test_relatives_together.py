@@ -83,6 +83,8 @@ def test_groups_of_more_than_half_of_the_test_part_are_learned_from() -> None:
 def test_what_makes_a_group_doubtful_is_said() -> None:
     said = divide("group:lab", table(30, lab=["MIT", "mit ", "ETH"] * 10)).remarks[0]
     assert "has 'MIT' and 'mit', which are two groups" in said
+    said = divide("group:lab", table(30, lab=["01", "1.0", "2"] * 10)).remarks[0]
+    assert "has '01' and '1.0', which are two groups" in said
     said = divide("group:id", table(10, id=[f"x{i}" for i in range(10)])).remarks[0]
     assert said == "No two samples have the same id, so group:id divides like random."
 

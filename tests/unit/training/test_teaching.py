@@ -144,3 +144,27 @@ def test_samples_outside_the_training_part_are_refused(tmp_path: Path) -> None:
     data = replace(data, splits=split)
     with pytest.raises(TrainingError, match="none of its samples is in the training part"):
         al.train(data, model="lens", epochs=1, split="source", attention_labels=str(path))
+
+
+def test_a_name_that_several_samples_have_teaches_none_of_them(tmp_path: Path) -> None:
+    """C2H6O twice, with as many atoms: the weights of one were those of the other, too."""
+    isomers = {"name": ["a", "a", "b"], "smiles": ["CCO", "COC", "C"], "y": [1.0, 2.0, 3.0]}
+    path = tmp_path / "labels.csv"
+    path.write_text("sample,atom,y\n" + "".join(f"a,{i},{int(i == 0)}\n" for i in range(9)))
+    with pytest.warns(UserWarning, match="share their name"):
+        data = load_dataset(isomers, target="y")
+    with pytest.raises(TrainingError, match="line 2: 2 samples are called 'a'"):
+        read_taught(path, data)
+    conformers = load_dataset({"smiles": ["CCCCO"], "y": [1.0]}, target="y", conformers=2)
+    assert len(conformers) == 2
+    names = conformers.structures.names
+    text = "".join(f"{n},{i},1\n" for n in dict.fromkeys(names) for i in range(15))
+    path.write_text(f"sample,atom,y\n{text}")
+    assert len(read_taught(path, conformers).weights) == len(set(names))
+
+
+def test_samples_that_are_not_there_are_counted(tmp_path: Path) -> None:
+    path = labels(tmp_path / "labels.csv", toy(), range(2))
+    path.write_text(path.read_text() + "elsewhere,0,1\nelsewhere,1,0\n")
+    with pytest.warns(UserWarning, match="1 of its 3 samples are not in 'toy' .* 'elsewhere'"):
+        read_taught(path, toy())
