@@ -32,13 +32,7 @@ _DECORATED = re.compile(
     r"|[+-]?\d[\d.,]*\s*(-|–|to|\.\.\.?)\s*[+-]?\d[\d.,]*\s*\D*"
 )
 _PLAIN = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 _SPOILT = {
-    "a date, which spreadsheets make of numbers such as 1.2; format the column as numbers": (
-        rf"\d{{4}}-\d\d?-\d\d?([ T][\d:.]+)?|\d\d?([./-])\d\d?\2\d{{2,4}}|\d\d?-{_MONTH}(-\d+)?"
-        rf"|{_MONTH}-\d+"
-    ),
-    "a fraction; write a decimal": r"[+-]?\d+/\d+",
     "an error of a spreadsheet; leave the cell empty": (
         r"#(?:DIV/0|VALUE|REF|NAME|NUM|N/A|NULL|SPILL)[!?]?"
     ),
@@ -178,7 +172,7 @@ def advice_on(text: str) -> str:
 def looks_like_a_number(text: str) -> bool:
     """Say whether a text is a number with something about it: ``<0.1``, ``1.5 eV``, ``12%``.
 
-    So are texts that were numbers once: ``2-Jan``, ``1/2``, ``[1.5]``, ``tensor(1.5)``, ``1.5D-3``.
+    So are texts that were numbers once: ``[1.5]``, ``tensor(1.5)``, ``1.5D-3``, ``#DIV/0!``.
     """
     text = text.strip()
     return len(text) <= _LONGEST and bool(_DECORATED.fullmatch(text) or spoilt_number(text))

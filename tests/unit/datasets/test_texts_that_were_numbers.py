@@ -19,10 +19,10 @@ def loaded(cells, **options):
 @pytest.mark.parametrize(
     ("cells", "said"),
     [
-        (["2020-01-02", "2020-02-01"], "a date, which spreadsheets make of numbers"),
-        (["01.02.2020", "03.04.2020"], "a date"),
-        (["2-Jan", "Feb-03"], "a date"),
-        (["1/2", "3/4"], "a fraction"),
+        (["2020-01-02", "2020-02-01"], "which are dates; if they were numbers, a spreadsheet"),
+        (["01.02.2020", "03.04.2020"], "which are dates"),
+        (["2-Jan", "Feb-03"], "which are dates"),
+        (["1/2", "3/4"], "which are fractions"),
         (["#DIV/0!", "#VALUE!"], "an error of a spreadsheet"),
         (["tensor(1.5)", "tensor(2.5)"], "a number with what a program prints around it"),
         (["[1.5]", "[2.5]"], "a number with what a program prints around it"),
@@ -34,7 +34,7 @@ def loaded(cells, **options):
     ],
 )
 def test_they_are_refused_by_name_unless_they_are_said_to_be_classes(cells, said):
-    with pytest.raises(DatasetError, match=f"holds .*, {said}.* or say that these are classes"):
+    with pytest.raises(DatasetError, match=f"holds .*{said}.* or say that these are classes"):
         loaded(cells)
     assert loaded(cells, classification=True).targets[0].kind == "classification"
 
