@@ -235,12 +235,12 @@ def refuse_idle(options: argparse.Namespace) -> None:
         raise SettingsError(f"{name}: it belongs to {owner}; leave it out.")
 
 
-def tell_undrawn(sentences: Sequence[str], most: int = 5) -> None:
-    """Say which structures have no drawing, and why."""
-    for sentence in sentences[:most]:
+def tell_undrawn(sentences: Sequence[str]) -> None:
+    """Say which structures have no drawing, and why, of the first five."""
+    for sentence in sentences[:5]:
         say(sentence)
-    if len(sentences) > most:
-        say(f"and {len(sentences) - most} more have no drawing")
+    if len(sentences) > 5:
+        say(f"and {len(sentences) - 5} more have no drawing")
 
 
 def explained(

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from atomlens.graphs import GraphBatch
 from atomlens.models.base import ConfigT, ModelOutput, PropertyModel
-from atomlens.models.consistency import Meaning, consistency_loss
+from atomlens.models.consistency import Meaning, consistency_loss, mean_over_graphs
 from atomlens.nn.additive import Absence, AdditiveReadout, SelfStandingReadout
 from atomlens.nn.linear import glorot_linear
 from atomlens.nn.readout import lower_bound
@@ -127,9 +127,7 @@ class AdditiveModel(PropertyModel[ConfigT]):
         if isinstance(self.readout, SelfStandingReadout):
             all_alike = all_alike - self.readout.start
         sizes = segment_sum(all_alike.square() / counts, index, batch.n_graphs)
-        if real is None:
-            return sizes.mean()
-        return sizes.mean(dim=1).mul(real).sum() / real.sum().clamp(min=1)
+        return mean_over_graphs(sizes, real)
 
     def _consistency(
         self,

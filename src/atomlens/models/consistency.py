@@ -67,7 +67,13 @@ def consistency_loss(
     got = segment_sum(terms_of(absence), index, n_graphs)
     if intercept is not None:
         got = got - intercept
-    error = (got - expected).abs()
+    return mean_over_graphs((got - expected).abs(), real)
+
+
+def mean_over_graphs(
+    values: Float[Tensor, "n_graphs n_outputs"], real: Bool[Tensor, " n_graphs"] | None
+) -> Float[Tensor, ""]:
+    """Return the mean over the graphs that count, all by default, and over outputs."""
     if real is None:
-        return error.mean()
-    return error.mean(dim=1).mul(real).sum() / real.sum().clamp(min=1)
+        return values.mean()
+    return values.mean(dim=1).mul(real).sum() / real.sum().clamp(min=1)

@@ -132,6 +132,7 @@ class _Table:
 
         Args:
             where: Its path, of which the folder tells the property and the file's name the part.
+            rows: Its rows, with ``ID``, ``formula`` and ``target``.
         """
         folder, _, file = where.rpartition("/")
         found, part = _property(folder.rpartition("/")[2]), _PARTS.get(Path(file).stem.lower())

@@ -61,9 +61,7 @@ class OrbitalRow:
     """The orbital in space, if it is known."""
 
 
-def draw_orbitals(
-    rows: Sequence[OrbitalRow], path: str | Path, *, score_title: str, dpi: float = 150.0
-) -> Path:
+def draw_orbitals(rows: Sequence[OrbitalRow], path: str | Path, *, score_title: str) -> Path:
     """Draw molecules one below the other: orbital, its share on the atoms, score of the atoms.
 
     The surface of the orbital holds 65 % of its density; its two colours are its two signs.
@@ -76,7 +74,7 @@ def draw_orbitals(
         del titles[0]
     width = 2 * _MARGIN + _COLUMN * len(titles)
     lefts = [(_MARGIN + _COLUMN * i) / width for i in range(len(titles))]
-    with new_figure(path, (width, height), dpi=dpi) as figure:
+    with new_figure(path, (width, height), dpi=150.0) as figure:
         for left, title in zip(lefts, titles, strict=True):
             x = left + _COLUMN / width / 2
             figure.text(x, 1 - 0.20 / height, title, ha="center", va="center", color=QUIET)
