@@ -63,6 +63,7 @@ def _formulas(
 
 ABOUT = {
     "qm9": About(
+        geometries="B3LYP/6-31G(2df,p)",
         summary="Five properties of small organic molecules, learned from QM9 by an ensemble of "
         "three networks.",
         data="QM9: 130,831 molecules of up to 9 atoms of C, N, O and F with their hydrogens; "

@@ -232,20 +232,25 @@ class DoubtsHeard:
         self.most = most
         self.first: list[str] = []
         self.n = self.n_foreign = 0
-        self.foreign = ""
+        self.foreign = self.named = self.geometries = ""
+        self.n_named = 0
 
     def hear(self, prediction: "Prediction") -> None:
         """Take in what is doubtful about some predictions."""
-        from atomlens.predictor.doubts import FOREIGN
+        from atomlens.predictor.doubts import FOREIGN, NAMED
 
+        self.geometries = self.geometries or prediction.about_geometries
         each = zip(prediction.names, prediction.doubts, prediction.errors, strict=True)
         for name, doubts, error in each:
             if error:
                 continue
             foreign = [text for text in doubts.of_model if text.startswith(FOREIGN)]
             self.foreign = foreign[0] if foreign else self.foreign
-            said = [text for text in doubts.of_model if not text.startswith(FOREIGN)]
+            named = [text for text in doubts.of_model if text.startswith(NAMED)]
+            self.named = self.named or "".join(named)
+            said = [text for text in doubts.of_model if not text.startswith((FOREIGN, NAMED))]
             self.n_foreign += bool(foreign)
+            self.n_named += bool(named)
             if said:
                 self.n += 1
                 if self.n <= self.most:
@@ -253,7 +258,7 @@ class DoubtsHeard:
 
     def tell(self) -> None:
         """Say the first of them, and how many there are."""
-        from atomlens.predictor.doubts import about_foreign
+        from atomlens.predictor.doubts import about_foreign, about_named
 
         for sentence in self.first:
             say(sentence)
@@ -261,3 +266,7 @@ class DoubtsHeard:
             say(f"warning: and {self.n - self.most} more; they have a `warning` in the output")
         if self.n_foreign:
             say(f"warning: {about_foreign(self.n_foreign, self.foreign)}")
+        if self.n_named:
+            say(f"warning: {about_named(self.n_named, self.named)}")
+        if self.geometries:
+            say(f"warning: {self.geometries}")

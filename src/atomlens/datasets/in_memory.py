@@ -22,7 +22,7 @@ from atomlens.datasets.frames import (
 )
 from atomlens.errors import DatasetError
 from atomlens.printing import cut, kind_of_object, shown
-from atomlens.structures.arrays import MADE_GEOMETRY, Structure, StructureArrays
+from atomlens.structures.arrays import MADE_GEOMETRY, NAMED_GEOMETRY, Structure, StructureArrays
 from atomlens.structures.objects import as_list, is_object, is_single, values_of
 from atomlens.targets import Target
 
@@ -267,7 +267,10 @@ def _with_structures(
 
 
 _NO_COLUMNS = frozenset(
-    ("source", "is_formula", "comment", "unique_id", "index", "typed", "warnings", MADE_GEOMETRY)
+    (
+        *("source", "is_formula", "comment", "unique_id", "index", "typed", "warnings"),
+        *(MADE_GEOMETRY, NAMED_GEOMETRY),
+    )
 )
 """What a structure says of itself, which is no value of it."""
 

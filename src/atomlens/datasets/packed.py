@@ -2,7 +2,8 @@
 
 An ``.npz`` archive of plain arrays (nothing in it can be unpickled), compressed with zlib:
 
-    header           JSON as UTF-8 bytes: format, name, targets, failures
+    header           JSON as UTF-8 bytes: format, name, targets, failures, warnings and makers of
+                     coordinates by structure
     names            all names as UTF-8 bytes, one after another
     name_offsets     (n + 1,) in bytes
     offsets          (n + 1,) in atoms
@@ -32,7 +33,7 @@ from atomlens.datasets.base import Dataset
 from atomlens.datasets.beside import OtherColumns
 from atomlens.errors import AtomlensError, DatasetError, Failure, SettingsError
 from atomlens.files import whole_file
-from atomlens.printing import clean_name, encodable
+from atomlens.printing import clean_name, encodable, one_line
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
 
@@ -127,12 +128,14 @@ def load_packed(path: str | Path) -> Dataset:
 
 
 def _header(dataset: Dataset) -> dict[str, Any]:
+    makers = {str(i): maker for i, maker in enumerate(dataset.structures.makers) if maker}
     return {
         "format": FORMAT,
         "name": dataset.name,
         "targets": [t.to_dict() for t in dataset.targets],
         "failures": [f.to_dict() for f in dataset.failures],
         "warnings": {str(i): list(w) for i, w in enumerate(dataset.structures.warnings) if w},
+        **({"makers": makers} if makers else {}),
     }
 
 
@@ -165,6 +168,7 @@ def _dataset(arrays: dict[str, NDArray[Any]]) -> Dataset:
     names = tuple(clean_name(text[a:b].decode()) for a, b in pairwise(ends))
     n = len(names)
     doubts: dict[str, list[str]] = header.get("warnings", {})
+    makers: dict[str, str] = header.get("makers", {})
     structures = StructureArrays(
         offsets=arrays["offsets"].astype(np.int64),
         atomic_numbers=arrays["atomic_numbers"].astype(np.uint8),
@@ -176,6 +180,7 @@ def _dataset(arrays: dict[str, NDArray[Any]]) -> Dataset:
         charges=arrays["charges"].astype(np.float32) if "charges" in arrays else None,
         warnings=tuple(tuple(doubts.get(str(i), ())) for i in range(n)) if doubts else (),
         is_made=arrays["is_made"].astype(np.bool_) if "is_made" in arrays else None,
+        makers=tuple(one_line(str(makers.get(str(i), ""))) for i in range(n)) if makers else (),
     )
     targets = tuple(Target.from_dict(t) for t in header["targets"])
     values = arrays["values"].astype(np.float64)

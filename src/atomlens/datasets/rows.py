@@ -22,6 +22,7 @@ from atomlens.errors import DatasetError, Failure, StructureError, warn
 from atomlens.printing import reason, shown
 from atomlens.structures.arrays import (
     MADE_GEOMETRY,
+    NAMED_GEOMETRY,
     Structure,
     StructureArrays,
     name_of,
@@ -37,7 +38,11 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 _NOT_TARGETS = {"name", "source", "is_formula", "comment", "unique_id", "id", "split", "index"}
-_NOT_TARGETS |= {"typed", MADE_GEOMETRY}  # a text that a structure was read from, and how
+_NOT_TARGETS |= {
+    "typed",
+    MADE_GEOMETRY,
+    NAMED_GEOMETRY,
+}  # a text that a structure was read from, and how
 _NOT_TARGETS |= {"ctime", "mtime", "user"}  # ase's own notes in its data bases and JSON
 ASE_RESULTS = ("energy", "free_energy")
 """Total energies in eV, by the definition of ase."""

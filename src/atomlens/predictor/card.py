@@ -314,6 +314,12 @@ def _limits(predictor: TrainedModel) -> str:
     ]
     about = predictor.record.about
     lines += [] if about is None else [f"- {sentence}" for sentence in about.not_for]
+    if about is not None and about.geometries:
+        lines.append(
+            f"- The errors hold for geometries that were relaxed as those of the data were "
+            f"({_plain(about.geometries)}). Those of force fields and semi-empirical methods have "
+            "larger ones."
+        )
     if predictor.familiarity is not None:
         sizes = f" (molecules of more than {predictor.most_atoms} atoms, too)"
         has_vector = not isinstance(predictor.models[0], ClosedFormModel)

@@ -483,6 +483,7 @@ class Predictor(TrainedModel):
             sources=inputs.sources,
             index=inputs.index,
             intervals=self.intervals,
+            about_geometries=self.about_geometries(inputs.structures, known, found),
         )
         if not inputs.forms:
             return rows

@@ -28,6 +28,8 @@ BEYOND = 100.0
 """Farther away than all of the validation part: nothing is known of errors there."""
 FOREIGN = "its coordinates were made here and the model learned from given ones"
 """How what is said of molecules that were a SMILES or a flat drawing begins."""
+NAMED = "its coordinates are, as its file says, those of"
+"""How what is said of molecules begins whose file names a force field or the like."""
 
 
 def unseen_elements(structures: StructureArrays, seen: tuple[int, ...]) -> Sentences:
@@ -174,13 +176,14 @@ def said_of(sentences: Sentences) -> NDArray[np.bool_]:
 def tell_doubts(prediction: "Prediction") -> None:
     """Warn of answers to mistrust, and why the first of them is; the readers spoke before.
 
-    Of coordinates that were made here there is a warning of its own, as all may have such.
+    Of coordinates that were made here, or that a file says are those of a force field, there are
+    warnings of their own, as all may have such, and of other geometries of which nobody knows.
     """
     each = zip(prediction.names, prediction.doubts, prediction.errors, strict=True)
     found = [(name, doubts.of_model) for name, doubts, error in each if not error]
     mistrusted = []
     for name, said in found:
-        own = [text for text in said if not text.startswith(FOREIGN)]
+        own = [text for text in said if not text.startswith((FOREIGN, NAMED))]
         mistrusted += [f"{name}: {'; '.join(own)}"] if own else []
     if mistrusted:
         n, more = len(mistrusted), len(mistrusted) - 1
@@ -190,6 +193,11 @@ def tell_doubts(prediction: "Prediction") -> None:
     foreign = [text for _, said in found for text in said if text.startswith(FOREIGN)]
     if foreign:
         warn(about_foreign(len(foreign), foreign[0]))
+    named = [text for _, said in found for text in said if text.startswith(NAMED)]
+    if named:
+        warn(about_named(len(named), named[0]))
+    if prediction.about_geometries:
+        warn(prediction.about_geometries)
 
 
 def about_foreign(n: int, text: str) -> str:
@@ -199,3 +207,9 @@ def about_foreign(n: int, text: str) -> str:
         f"coordinates of {of} made here, and the model learned from given ones"
         f"{text.removeprefix(FOREIGN)} (see its card)"
     )
+
+
+def about_named(n: int, text: str) -> str:
+    """Return what is said of ``n`` inputs whose files name a force field, one of which has it."""
+    of = "1 input are, as its file says" if n == 1 else f"{n} inputs are, as their files say"
+    return f"coordinates of {of}, those of{text.removeprefix(NAMED)} (see its card)"

@@ -79,6 +79,9 @@ class Prediction:
     keeps. None if none was given."""
     intervals: tuple[bool, ...] = ()
     """By target: whether the model has calibrated 90 % intervals of it, which tables then show."""
+    about_geometries: str = ""
+    """For which geometries the error estimates are, where some of the inputs may have others; said
+    once for all of them. Empty if there is nothing to say."""
 
     def __len__(self) -> int:
         return len(self.names)

@@ -40,11 +40,16 @@ class About:
     """Mean absolute error of a published model, by target in its unit."""
     published_by: str = ""
     """Which model that is."""
+    geometries: str = ""
+    """Level of theory at which the molecules that it learned from were relaxed, if that is one:
+    errors are those of such geometries."""
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "About":
         """Take back plain values, each a text or the like; a TypeError says what is not."""
-        given = {f.name: content[f.name] for f in fields(cls)}
+        known = dict(content)
+        known.setdefault("geometries", "")  # folders of earlier days
+        given = {f.name: known[f.name] for f in fields(cls)}
         for name in ("making", "not_for"):
             given[name] = tuple(given[name])
         given["published"] = {str(k): _finite(v) for k, v in given["published"].items()}

@@ -16,6 +16,7 @@ from atomlens.predictor.calibration import Calibration
 from atomlens.predictor.doubts import (
     BEYOND,
     FOREIGN,
+    NAMED,
     far_outside,
     larger_molecules,
     no_estimate,
@@ -216,11 +217,58 @@ class TrainedModel:
         return tuple(own or other for own, other in zip(parts, of_formulas, strict=True))
 
     def foreign(self, structures: StructureArrays) -> NDArray[np.bool_]:
-        """(n,) whose coordinates were made here, while the model learned from given ones."""
+        """(n,) whose coordinates were made, while the model learned from given ones.
+
+        Made here, or by what their file names (`Structure.maker`) where the model says at which
+        level those were relaxed that it learned from. What stands in its data is none of these,
+        whichever program wrote the file.
+        """
         given = self.builder.needs_positions and self.record.made_geometries is False
-        if structures.is_made is None or not given:
-            return np.zeros(len(structures), dtype=np.bool_)
-        return structures.is_made
+        found = np.zeros(len(structures), dtype=np.bool_)
+        if not given:
+            return found
+        if structures.is_made is not None:
+            found |= structures.is_made
+        samples = self.record.samples
+        if self._level and samples is not None and structures.makers:
+            named = np.flatnonzero([bool(maker) for maker in structures.makers])
+            parts = samples.part_of(structures.subset(named))
+            found[named] |= np.array([not part for part in parts], dtype=np.bool_)
+        return found
+
+    @property
+    def _level(self) -> str:
+        """At which level the molecules were relaxed that it learned from; empty if unknown."""
+        return "" if self.record.about is None else self.record.about.geometries
+
+    def about_geometries(
+        self, structures: StructureArrays, seen: Sequence[str], found: Estimates | None
+    ) -> str:
+        """Say once for which geometries errors are, if molecules may have others.
+
+        That is of molecules with given coordinates of which nobody says how they were relaxed, and
+        which are not in the data that it learned from.
+
+        Args:
+            structures: The n inputs.
+            seen: (n,) what `seen_in` says of them.
+            found: Their answers; None where there is none.
+        """
+        if not self._level or found is None or not self.builder.needs_positions:
+            return ""
+        asked = (structures.n_atoms > 1) & ~structures.is_formula & ~structures.pbc.any(axis=1)
+        asked &= np.isfinite(found.std).any(axis=1) & np.array([not part for part in seen])
+        if structures.is_made is not None:
+            asked &= ~structures.is_made
+        if structures.makers:  # of those a warning says it
+            asked &= np.array([not maker for maker in structures.makers])
+        if not asked.any():
+            return ""
+        return (
+            f"the error estimates of molecules with given coordinates hold for those relaxed as "
+            f"the data of the model were ({self._level}), and are too small for those of force "
+            "fields and semi-empirical methods (docs/box.md has figures)"
+        )
 
     def models_on(self, device: str) -> tuple[PropertyModel, ...]:
         """Return the models after moving them to a device."""
@@ -354,22 +402,33 @@ class TrainedModel:
             doubted = self.of_doubted_unit(structures) & is_refused
             doubted &= True if inputs.beyond is None else ~inputs.beyond  # which its remark says
             reasons.append(tuple(_DOUBTED if new else "" for new in doubted.tolist()))
-        end = ", so errors may be larger"
-        if self.calibration_of_made is not None:
-            end = "; the error estimate is for such coordinates"
         each = zip(
             zip(*reasons, strict=True),
             is_refused.tolist(),
-            self.foreign(structures).tolist(),
+            self._about_made(structures),
             inputs.remarks or ("",) * n,
             structures.warnings or ((),) * n,
             strict=True,
         )
         doubts = []
-        for sentences, refused, foreign, remark, of_reader in each:
+        for sentences, refused, made, remark, of_reader in each:
             strange = [text for text in sentences if text]
             if strange and refused:
                 strange[-1] += ", so no error is estimated"
-            said = [*([remark] if remark else []), *strange, *([FOREIGN + end] if foreign else [])]
+            said = [text for text in (remark, *strange, made) if text]
             doubts.append(Doubts(of_reader=of_reader, of_model=tuple(said)))
         return tuple(doubts)
+
+    def _about_made(self, structures: StructureArrays) -> tuple[str, ...]:
+        """(n,) sentences on coordinates that were made, where the model learned from others."""
+        judged = self.calibration_of_made is not None
+        said = [""] * len(structures)
+        for index in np.flatnonzero(self.foreign(structures)).tolist():
+            here = structures.is_made is not None and bool(structures.is_made[index])
+            first, so = FOREIGN, "; the error estimate is for such coordinates"
+            if not here:
+                maker = structures.makers[index]
+                first = f"{NAMED} {maker}, and the model learned from those of {self._level}"
+                so = "; the error estimate is for coordinates of a force field"
+            said[index] = first + (so if judged else ", so errors may be larger")
+        return tuple(said)

@@ -71,6 +71,9 @@ class Structure(NamedTuple):
     """What its reader found doubtful, one sentence each; kept in ``info["warnings"]``."""
     is_made: bool = False
     """True where the coordinates were made here, from a SMILES or a flat drawing."""
+    maker: str = ""
+    """Which force field, semi-empirical method or program its file names as where the coordinates
+    come from; empty if it names none."""
 
     def to_atoms(self) -> "Atoms":
         """Return it as ase.Atoms with its name in ``info``."""
@@ -83,6 +86,8 @@ class Structure(NamedTuple):
             info["warnings"] = list(self.warnings)
         if self.is_made:
             info[MADE_GEOMETRY] = _extent(self.positions)
+        if self.maker:
+            info[NAMED_GEOMETRY] = _noted(self.maker, self.positions)
         return Atoms(
             numbers=self.atomic_numbers.astype(int),
             positions=self.positions,
@@ -116,6 +121,8 @@ class StructureArrays:
     """Sentences about each structure (see `Structure.warnings`); empty if no structure has any"""
     is_made: NDArray[np.bool_] | None = None
     """(n,) see `Structure.is_made`; None if no structure is"""
+    makers: tuple[str, ...] = ()
+    """Of each structure (see `Structure.maker`); empty if no file names any"""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -133,6 +140,7 @@ class StructureArrays:
             None if charges is None or np.isnan(charges).any() else charges,
             self.warnings[index] if self.warnings else (),
             self.is_made is not None and bool(self.is_made[index]),
+            self.makers[index] if self.makers else "",
         )
 
     def __iter__(self) -> Iterator[Structure]:
@@ -160,6 +168,7 @@ class StructureArrays:
             charges=_joined_charges(items),
             warnings=_if_any(tuple(s.warnings for s in items)),
             is_made=np.array([s.is_made for s in items]) if any(s.is_made for s in items) else None,
+            makers=tuple(s.maker for s in items) if any(s.maker for s in items) else (),
         )
 
     @classmethod
@@ -196,6 +205,7 @@ class StructureArrays:
             charges=None if self.charges is None else self.charges[rows],
             warnings=_if_any(tuple(self.warnings[i] for i in chosen)) if self.warnings else (),
             is_made=None if self.is_made is None else self.is_made[chosen],
+            makers=tuple(self.makers[i] for i in chosen) if self.makers else (),
         )
 
     def keep_atoms(self, kept: NDArray[np.bool_]) -> "StructureArrays":
@@ -251,6 +261,7 @@ def structure_of(atoms: "Atoms") -> Structure:
         charges_of(atoms),
         tuple(warnings_of(atoms)),
         has_made_geometry(atoms),
+        maker_of(atoms),
     )
 
 
@@ -272,6 +283,31 @@ def has_made_geometry(atoms: "Atoms") -> bool:
     if not isinstance(noted, float) or len(atoms) < 2:
         return False
     return bool(abs(noted - _extent(atoms.positions)) < _SAME_EXTENT)
+
+
+NAMED_GEOMETRY = "named_geometry"
+"""Key in ``info``: what a file names as where its coordinates come from, and how far the atoms were
+from their centre."""
+
+
+def keep_maker(atoms: "Atoms", maker: str) -> None:
+    """Note what a file names as where its coordinates come from."""
+    atoms.info[NAMED_GEOMETRY] = _noted(maker, atoms.positions)
+
+
+def maker_of(atoms: "Atoms") -> str:
+    """Return where the coordinates come from, if a file named it and they are still those."""
+    noted = atoms.info.get(NAMED_GEOMETRY)
+    maker, mark, extent = noted.rpartition("@") if isinstance(noted, str) else ("", "", "")
+    try:
+        same = bool(mark) and abs(float(extent) - _extent(atoms.positions)) < _SAME_EXTENT
+    except ValueError:
+        return ""
+    return one_line(maker) if same else ""
+
+
+def _noted(maker: str, positions: NDArray[np.float64]) -> str:
+    return f"{maker}@{_extent(positions):.9f}"
 
 
 _SAME_EXTENT = 1e-6

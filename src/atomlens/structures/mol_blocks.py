@@ -10,7 +10,8 @@ import numpy as np
 from atomlens.elements import SYMBOLS
 from atomlens.elements.radii import COVALENT_RADII
 from atomlens.errors import StructureError
-from atomlens.structures.arrays import chemical_formula, keep_made
+from atomlens.structures.arrays import chemical_formula, has_made_geometry, keep_made, keep_maker
+from atomlens.structures.makers import named_maker
 from atomlens.structures.molecules import (
     ORDERS,
     bond_without_order,
@@ -85,6 +86,9 @@ def _from_block(block: str) -> "Atoms":
         if molecule.GetNumAtoms() == 0:
             raise StructureError("there is no atom in it; give a molecule with at least one atom")
         atoms = _with_file_geometry(molecule, block)
+    maker = named_maker(block.partition("\n")[2].partition("\n")[0])
+    if maker and not has_made_geometry(atoms):
+        keep_maker(atoms, maker)
     if is_query:
         add_warning(atoms, _QUERY_NOTICE)
     label = _label_of_group(molecule)

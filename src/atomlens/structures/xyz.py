@@ -9,9 +9,10 @@ import numpy as np
 
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
-from atomlens.structures.arrays import chemical_formula
+from atomlens.structures.arrays import chemical_formula, keep_maker
 from atomlens.structures.checks import check_cell
 from atomlens.structures.distance_doubts import impossible_neighbour, no_hydrogen
+from atomlens.structures.makers import named_maker
 from atomlens.structures.poscar import agrees_with_title
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
@@ -183,6 +184,9 @@ def _build(frame: _Frame) -> "Atoms":
         add_warning(atoms, DEUTERIUM_NOTICE)
     _doubt_geometry(atoms, names, frame)
     _doubt_title(atoms, frame, columns)
+    maker = named_maker(frame.comment)
+    if maker:
+        keep_maker(atoms, maker)
     return atoms
 
 
