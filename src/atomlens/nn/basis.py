@@ -39,6 +39,26 @@ class GaussianBasis(nn.Module):
         return functional.threshold(falling.exp_(), _NOTHING, 0.0)
 
 
+class ShareBasis(nn.Module):
+    """Gaussians on a share x and on -log₂ x, n of each: 0 to 1 and 1 to 2⁻⁸, both ends included.
+
+    Their widths are 1.4 / n and 11 / n, a little more than the distance of two centres. The first
+    tell halves from thirds, the second one part in ten from one in a hundred.
+    """
+
+    smallest: float = 2.0**-9
+
+    def __init__(self, n_centers: int) -> None:
+        super().__init__()
+        self.linear = GaussianBasis(1.0, n_centers=n_centers, width=1.4 / n_centers)
+        self.logarithmic = GaussianBasis(8.0, n_centers=n_centers, width=11 / n_centers)
+
+    def forward(self, shares: Float[Tensor, " n_rows"]) -> Float[Tensor, "n_rows n_columns"]:
+        """Return a column for each of the 2 n centres."""
+        logarithms = shares.clamp(min=self.smallest).log2().neg()
+        return torch.cat([self.linear(shares), self.logarithmic(logarithms)], dim=1)
+
+
 class SmoothBasis(nn.Module):
     """GeoCGNN's radial functions, which fade out smoothly at the cutoff.
 

@@ -34,11 +34,12 @@ from atomlens.models.scann.layers import (
 )
 from atomlens.models.scann.local import AttentionPass
 from atomlens.nn.additive import ABSENT, Absence, AdditiveReadout, SelfStandingReadout
-from atomlens.nn.basis import GaussianBasis
+from atomlens.nn.basis import GaussianBasis, ShareBasis
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.fading import face_fading
 from atomlens.nn.linear import glorot_linear
 from atomlens.nn.readout import bounds_tensor, check_bounds
+from atomlens.nn.segment import segment_sum
 from atomlens.settings import Settings, bounded, name_of
 
 HYDROGEN = 1
@@ -73,6 +74,10 @@ class LensConfig(Settings):
     atoms: what composition alone adds needs no layers."""
     cutoff: float = bounded(4.0, above=0, unit="Å")
     """Largest distance in Å; 6 for crystals."""
+    n_amounts: int = bounded(0, least=0)
+    """Formulas: Gaussians on an element's share of the atoms, and as many on the logarithm of the
+    share, whose sum enters the element's features; training takes 8. 0: amounts weigh the
+    attention, and the layers see of them no more than that."""
     n_gaussians: int = bounded(20, least=1)
     gaussian_width: float = bounded(0.5, above=0, unit="Å")
     """Å for distances, sr for solid angles."""
@@ -127,6 +132,11 @@ class LensConfig(Settings):
                 f"extensive has {len(self.extensive)} entries for {self.n_outputs} outputs."
             )
         check_bounds(self.lower_bounds, self.n_outputs)
+        if self.n_amounts and self.mode == "structure":
+            raise SettingsError(
+                f"n_amounts={self.n_amounts}: only formulas have numbers of atoms that are not "
+                "seen as atoms; leave n_amounts out for structures."
+            )
         if self.shares == "attention" and not self.hydrogen_terms:
             raise SettingsError(
                 "hydrogen_terms=False: with shares=attention every atom has a term; choose "
@@ -191,6 +201,9 @@ class Lens(AdditiveModel[LensConfig]):
             self.angle_input = glorot_linear(c.n_gaussians, width)
         else:
             self.pair = nn.Parameter(torch.ones(width))
+            if c.n_amounts:
+                self.amounts = ShareBasis(c.n_amounts)
+                self.amount_input = glorot_linear(2 * c.n_amounts, width)
         self.edge_updates = nn.ModuleList(EdgeUpdate(width) for _ in range(c.n_layers))
         self.layers = nn.ModuleList(
             LocalAttention(width, c.n_heads, c.attention_dropout, c.dropout)
@@ -228,8 +241,10 @@ class Lens(AdditiveModel[LensConfig]):
         """Predict the properties of every graph of the batch, without the absent atoms."""
         absence = Absence() if absence is None else absence
         elements = self._elements(batch, absence)
-        nodes = functional.silu(self.input(elements))
-        nodes = functional.dropout(nodes, self.config.dropout, self.training)
+        nodes = self.input(elements)
+        if self.config.mode == "formula" and self.config.n_amounts:
+            nodes = nodes + self.amount_input(self.amounts(_shares(batch, absence)))
+        nodes = functional.dropout(functional.silu(nodes), self.config.dropout, self.training)
         layout = EdgeLayout.of(batch.edge_index, batch.n_nodes, batch.edge_presence)
         geometry, bias = self._geometry(batch, nodes), self._fading(batch, layout)
         keep = kept_edges = None
@@ -387,4 +402,18 @@ class Lens(AdditiveModel[LensConfig]):
             parts += [self.distance_input, self.angle_input]
         else:
             parts.append(self.pair)
+            if self.config.n_amounts:
+                parts.append(self.amount_input)
         return parts
+
+
+def _shares(batch: GraphBatch, absence: Absence) -> Float[Tensor, " n_nodes"]:
+    """Return the share of the atoms that each element of a formula has, without those removed."""
+    amounts = batch.distances.new_ones(batch.n_nodes)
+    if batch.node_weights is not None:
+        amounts = batch.node_weights
+    if absence.removed is not None:
+        amounts = amounts.masked_fill(absence.removed, 0.0)
+    totals = segment_sum(amounts.unsqueeze(1), batch.graph_index, batch.n_graphs).squeeze(1)
+    # a formula of which nothing is left
+    return amounts / totals.clamp(min=1.0).index_select(0, batch.graph_index)
