@@ -104,12 +104,48 @@ def test_a_face_that_appears_at_the_threshold_changes_nothing(smooth: bool) -> N
     assert jump < 1e-6 if smooth else jump > 1e-4
 
 
-def test_the_terms_of_a_formula_are_those_of_all_atoms_of_an_element() -> None:
-    model = lens(mode="formula")
+AMOUNTS = [0, 8]
+
+
+@pytest.mark.parametrize("n_amounts", AMOUNTS)
+def test_the_terms_of_a_formula_are_those_of_all_atoms_of_an_element(n_amounts: int) -> None:
+    model = lens(mode="formula", n_amounts=n_amounts)
     batch = collate([collapsed_graph([8] * 4 + [22] * 2), collapsed_graph([8] * 6 + [22] * 3)])
     output = model(batch.to(dtype=torch.float64))
     torch.testing.assert_close(output.values[0], output.values[1])  # Ti2O4 is Ti3O6
     torch.testing.assert_close(output.node_terms[:2].sum(dim=0), output.values[0])
+
+
+@pytest.mark.parametrize("n_amounts", AMOUNTS)
+def test_removing_an_element_is_the_formula_without_it(n_amounts: int) -> None:
+    model = lens(mode="formula", n_amounts=n_amounts)
+    whole = collate([collapsed_graph([3, 8, 8, 8, 22, 22]), collapsed_graph([26])], torch.float64)
+    removed = whole.atomic_numbers == 8
+    rest = collate([collapsed_graph([3, 22, 22]), collapsed_graph([26])], torch.float64)
+    marked, alone = model(whole, Absence(removed=removed)), model(rest)
+    torch.testing.assert_close(marked.values, alone.values)
+    torch.testing.assert_close(marked.node_terms[~removed], alone.node_terms)
+    nothing = model(whole, Absence(removed=torch.ones_like(removed)))
+    assert torch.isfinite(nothing.values).all()
+
+
+def test_the_layers_of_a_formula_see_how_much_of_an_element_there_is() -> None:
+    """Of a single neighbour attention says nothing: it has all of it, however much that is."""
+
+    def features_of_lithium(n_amounts: int, oxygens: int) -> torch.Tensor:
+        torch.manual_seed(0)
+        model = lens(mode="formula", n_amounts=n_amounts)
+        batch = collate([collapsed_graph([3] + [8] * oxygens)], torch.float64)
+        seen: list[torch.Tensor] = []
+        handle = model.edge_updates[0].register_forward_pre_hook(
+            lambda _, given: seen.append(given[0])
+        )
+        model(batch)
+        handle.remove()
+        return seen[0][0]
+
+    assert torch.equal(features_of_lithium(0, 1), features_of_lithium(0, 3))
+    assert not torch.equal(features_of_lithium(8, 1), features_of_lithium(8, 3))
 
 
 @pytest.mark.parametrize("meaning", [0, 4])
@@ -177,6 +213,8 @@ def test_settings_that_contradict_each_other_are_refused() -> None:
         LensConfig(n_outputs=2, extensive=(True,))
     with pytest.raises(SettingsError, match="Did you mean 'learned'"):
         LensConfig(element_vectors="lerned")
+    with pytest.raises(SettingsError, match="only formulas have numbers of atoms"):
+        LensConfig(n_amounts=8)
 
 
 def side_by_side(one: AtomGraph, other: AtomGraph) -> AtomGraph:

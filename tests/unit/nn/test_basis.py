@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from atomlens.nn.basis import GaussianBasis
+from atomlens.nn.basis import GaussianBasis, ShareBasis
 
 SUBNORMAL = torch.finfo(torch.float32).tiny
 
@@ -47,3 +47,12 @@ def test_far_out_a_gaussian_and_its_slope_are_zero(dtype: torch.dtype) -> None:
     assert not found[scaled.abs() > 7.8].any()
     found[scaled.abs() > 7.8].sum().backward()
     assert not distances.grad.any()  # type: ignore[union-attr]
+
+
+def test_shares_are_told_apart_near_one_and_near_nothing() -> None:
+    basis = ShareBasis(8)
+    shares = torch.tensor([1 / 2, 1 / 3, 0.1, 0.01])
+    rows = torch.cat([basis(shares), basis(torch.zeros(1))])
+    apart = torch.cdist(rows, rows) + torch.eye(len(rows))
+    assert rows.shape == (5, 16)
+    assert apart.min() > 0.5
