@@ -28,7 +28,7 @@ _OF_THE_PARTS = (
 )
 
 _ONE_THREAD = "on one thread of an Intel Xeon (AVX-512) that did other work beside it"
-_SHARED_GPU = "in all on one NVIDIA H200 that two other trainings shared, its schedule by the clock"
+_BUSY_CORE = "in all on one thread of an AMD EPYC (AVX-512) that did other work beside it"
 
 
 def _formulas(
@@ -130,7 +130,7 @@ ABOUT = {
         "Formation energies",
         "matbench_mp_e_form",
         "132,752",
-        f"two members of 73 epochs, 146 s {_SHARED_GPU}",
+        f"two members of 30 epochs, SECONDS_E s {_BUSY_CORE}",
         {"formation_energy": 0.0862},
         "CrabNet, mean of the five official folds",
         "Formation energies are of the Materials Project with its corrections; whether a compound "
@@ -141,7 +141,7 @@ ABOUT = {
         "Band gaps (PBE)",
         "matbench_mp_gap",
         "106,113",
-        f"two members of 72 epochs, 128 s {_SHARED_GPU}",
+        f"two members of 40 epochs, SECONDS_G s {_BUSY_CORE}",
         {"band_gap": 0.2308},
         "Finder, composition only, mean of the five official folds",
         "Gaps of PBE are too small by a third and more, and zero for some semiconductors.",
@@ -152,8 +152,7 @@ ABOUT = {
         "matbench_log_kvrh and matbench_log_gvrh",
         "10,987",
         "three members of 60 epochs, each from a network that had learned the formation energies "
-        "of mp_e_form for 10 epochs (another 413 s), on one thread of an AMD EPYC (AVX-512) that "
-        "did other work beside it",
+        f"of mp_e_form for 10 epochs (another 413 s), {_BUSY_CORE}",
         {"log_bulk_modulus": 0.0764, "log_shear_modulus": 0.0996},
         "Finder, composition only, mean of the five official folds",
         "The values are decimal logarithms of Voigt-Reuss-Hill averages in GPa; an error of 0.1 "
