@@ -107,7 +107,7 @@ QUEUE = (
             "learning_rate": 1e-3,
             "warmup_epochs": 0.5,
         },
-        model={**_FORMULA, "dropout": 0.02},
+        model={**_FORMULA, "n_amounts": 0},
     ),
     Entry(
         name="formula-moduli",

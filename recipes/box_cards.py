@@ -130,7 +130,7 @@ ABOUT = {
         "Formation energies",
         "matbench_mp_e_form",
         "132,752",
-        f"two members of 30 epochs, SECONDS_E s {_BUSY_CORE}",
+        f"two members of 30 epochs, 2,003 s {_BUSY_CORE}",
         {"formation_energy": 0.0862},
         "CrabNet, mean of the five official folds",
         "Formation energies are of the Materials Project with its corrections; whether a compound "
@@ -141,7 +141,7 @@ ABOUT = {
         "Band gaps (PBE)",
         "matbench_mp_gap",
         "106,113",
-        f"two members of 40 epochs, SECONDS_G s {_BUSY_CORE}",
+        f"two members of 40 epochs, 1,646 s {_BUSY_CORE}",
         {"band_gap": 0.2308},
         "Finder, composition only, mean of the five official folds",
         "Gaps of PBE are too small by a third and more, and zero for some semiconductors.",

@@ -19,6 +19,7 @@ molecules of the validation part for the intervals, of the test part for the car
 import argparse
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -47,7 +48,7 @@ from atomlens.predictor.box import BOX
 from atomlens.predictor.card import OF_MADE
 from atomlens.predictor.estimates import residuals
 from atomlens.predictor.familiarity import Familiarity, varied_rows
-from atomlens.predictor.folder import METRICS, read_optional_json
+from atomlens.predictor.folder import METRICS, WARNINGS, read_optional_json
 from atomlens.predictor.inference import RawOutputs, model_outputs, run_models
 from atomlens.predictor.noise import fit_noise
 from atomlens.predictor.record import About, package_versions
@@ -485,12 +486,21 @@ def add_trained(
     """
     trained = Predictor.load(folder)
     split, samples = parts_of(data)
-    record = replace(trained.record, about=ABOUT[name], split=split, samples=samples)
+    if data.structures.is_formula.all():
+        samples = replace(samples, compositions=None)  # which the digests are already
+    record = portable(replace(trained.record, about=ABOUT[name], split=split, samples=samples))
     place = BOX / name if place is None else place
     known = read_optional_json(place / METRICS) if place.is_dir() else None
     draft = replace(trained, record=record)
     has_spread = len(trained.models) > 2 or trained.noise != "none"
     return save(finish(draft, data, noise=not has_spread, test=test, known=known), place, half=True)
+
+
+def portable(record: TrainingRecord) -> TrainingRecord:
+    """Return a record that names no folder of this machine, without the list of odd samples."""
+    remarks = [re.sub(r"(?<!\S)/(?:[^\s/]+/)+", "", remark) for remark in record.remarks]
+    kept = tuple(r for r in remarks if not r.endswith(f"{WARNINGS} of the model."))
+    return replace(record, remarks=kept, warnings=())
 
 
 def say(text: str) -> None:

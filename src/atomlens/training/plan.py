@@ -102,9 +102,13 @@ def choose_config(
     closed = issubclass(kind, ClosedFormModel)
     if closed and any(t.kind == "classification" for t in targets):
         raise SettingsError(f"The model {model!r} learns numbers, not classes; choose another.")
-    standard = model_config(model, **settings.model_settings)
+    of_graphs: dict[str, Any] = {}
+    if "mode" in known:
+        of_graphs["mode"] = "formula" if builder.name == "formula" else "structure"
+    standard = model_config(model, **{**of_graphs, **settings.model_settings})
     largest = int(structures.atomic_numbers.max(initial=0)) + 1
-    decided: dict[str, Any] = {
+    decided = {
+        **of_graphs,
         "n_outputs": sum(t.n_outputs for t in targets),
         "n_elements": max(standard.n_elements, largest),
         "predict_scale": settings.loss in HETEROSCEDASTIC and not closed,
@@ -120,10 +124,8 @@ def choose_config(
     cutoff = builder.settings().get("cutoff")
     if cutoff is None and bool(structures.pbc.any()):
         cutoff = CRYSTAL_CUTOFF
-    if "mode" in known:
-        decided["mode"] = "formula" if builder.name == "formula" else "structure"
-        if "n_amounts" in known and decided["mode"] == "formula":
-            decided["n_amounts"] = N_AMOUNTS
+    if "n_amounts" in known and decided["mode"] == "formula":
+        decided["n_amounts"] = N_AMOUNTS
     if "cutoff" in known and cutoff is not None:
         decided["cutoff"] = float(cutoff)
     bounds = [0.0 if t.nonnegative else None for t in targets for _ in range(t.n_outputs)]

@@ -11,12 +11,14 @@ from ase import Atoms
 
 from atomlens import Predictor
 from atomlens.datasets.base import Dataset, Sample
-from atomlens.errors import DatasetError
+from atomlens.errors import DatasetError, SettingsError
 from atomlens.models.finder import Finder
+from atomlens.neighbors import make_builder
 from atomlens.structures.arrays import StructureArrays
 from atomlens.structures.formulas import from_formula
 from atomlens.targets import Target
 from atomlens.training import TrainSettings, train
+from atomlens.training.plan import N_AMOUNTS, choose_config
 from atomlens.training.run_folder import open_run
 from atomlens.training.schedules import Exponential
 from finder_graphs import collapsed_graph
@@ -148,3 +150,20 @@ def test_python_is_told_of_lost_rows_of_no_spread_and_of_values_beyond_all_measu
     ]
     with pytest.raises(DatasetError, match="'gap' of Na1O is larger than 1e\\+30"):
         train(samples, target="gap", model="ridge")
+
+
+def test_lens_sees_amounts_in_its_layers_unless_told_otherwise() -> None:
+    formulas = StructureArrays.from_atoms([from_formula(f) for f in FORMULAS[:2]])
+    builder = make_builder("formula")
+    targets = (Target(name="gap"),)
+
+    def amounts(**chosen: int) -> int:
+        settings = TrainSettings(model_settings=chosen)
+        return choose_config("lens", targets, formulas, builder, settings).n_amounts
+
+    assert (amounts(), amounts(n_amounts=4), amounts(n_amounts=0)) == (N_AMOUNTS, 4, 0)
+    with pytest.raises(SettingsError, match="only formulas have numbers of atoms"):
+        choose_config(
+            "lens", targets, formulas, make_builder("voronoi"),
+            TrainSettings(model_settings={"n_amounts": 4}),
+        )  # fmt: skip
