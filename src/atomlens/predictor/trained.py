@@ -257,11 +257,13 @@ class TrainedModel:
         if not self._level or found is None or not self.builder.needs_positions:
             return ""
         asked = (structures.n_atoms > 1) & ~structures.is_formula & ~structures.pbc.any(axis=1)
-        asked &= np.isfinite(found.std).any(axis=1) & np.array([not part for part in seen])
+        asked &= np.isfinite(found.std).any(axis=1) & np.array(
+            [not part for part in seen], dtype=np.bool_
+        )
         if structures.is_made is not None:
             asked &= ~structures.is_made
         if structures.makers:  # of those a warning says it
-            asked &= np.array([not maker for maker in structures.makers])
+            asked &= np.array([not maker for maker in structures.makers], dtype=np.bool_)
         if not asked.any():
             return ""
         return (

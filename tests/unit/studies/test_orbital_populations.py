@@ -8,9 +8,10 @@ from ase import Atoms
 from ase.build import bulk, molecule
 
 from atomlens.errors import MissingDependencyError, StudyError
-from atomlens.studies.orbitals.grids import BOHR, orbital_grid
+from atomlens.studies.orbitals.grids import orbital_grid
 from atomlens.studies.orbitals.populations import frontier_orbitals, frontier_rows
 from atomlens.studies.orbitals.solution import OrbitalSettings
+from atomlens.units import BOHR_IN_ANGSTROM
 
 SMALL = OrbitalSettings(basis="sto-3g")
 
@@ -77,7 +78,7 @@ class TestCalculations:
 
     def test_an_orbital_in_space_is_normalised(self) -> None:
         grid = orbital_grid(molecule("H2"), "homo", SMALL, "H2", spacing=0.2)
-        volume = (grid.spacing / BOHR) ** 3
+        volume = (grid.spacing / BOHR_IN_ANGSTROM) ** 3
         assert (grid.values**2).sum() * volume == pytest.approx(1.0, abs=0.02)
 
 
