@@ -346,13 +346,10 @@ def about_known_structures(model: TrainedModel, data: Dataset) -> str:
 def about_totals(model: TrainedModel, data: Dataset) -> Iterator[str]:
     """Yield a sentence on each target whose values grow with the structure, and the model's not.
 
-    And on each of which it is the other way round.
+    And on each of which it is the other way round. Nothing is said of values that are as large as
+    those of the training: a model may have learned totals as they are.
     """
     known = {t.name.lower(): t for t in model.targets if t.kind == "regression"}
-    advice = (
-        "the model has learned values that do not; if these are totals and its are values per "
-        "atom, divide them by the numbers of atoms"
-    )
     totals: list[str] = []
     others: list[str] = []
     for target in data.targets:
@@ -363,7 +360,17 @@ def about_totals(model: TrainedModel, data: Dataset) -> Iterator[str]:
         if own.extensive:
             as_total = replace(target, extensive=True, unit=own.unit)
             totals += doubts_about_sizes(replace(alone, targets=(as_total,)))
-        elif target.extensive:
+            continue
+        low, high = _learned_range(model, own)
+        values = alone.values[np.isfinite(alone.values)]
+        if ((values >= low) & (values <= high)).sum() >= _USUAL * len(values):
+            continue
+        learned = f"values from {low:.4g} to {high:.4g}" if low <= high else "no totals"
+        advice = (
+            f"the model has learned {learned}; if its values are per atom and these are totals, "
+            "divide these by the numbers of atoms"
+        )
+        if target.extensive:
             others.append(
                 f"{target.name} is taken for a total in these data, which grows with the number of "
                 f"atoms; {advice}."
@@ -372,6 +379,18 @@ def about_totals(model: TrainedModel, data: Dataset) -> Iterator[str]:
             bare = replace(target, unit="")
             others += looks_like_totals(replace(alone, targets=(bare,)), advice)
     yield from (*totals, *others)
+
+
+_USUAL = 0.9
+"""Of values; so many that are as large as those of the training are what it had."""
+
+
+def _learned_range(model: TrainedModel, target: Target) -> tuple[float, float]:
+    """Return the lowest and the highest value of the training part; NaN if they are unknown."""
+    place = dict(zip(model.targets, value_slices(model.targets), strict=True))[target]
+    ends = (model.record.lowest[place], model.record.highest[place])
+    low, high = (np.asarray(end, dtype=np.float64) for end in ends)
+    return (float(low.min()), float(high.max())) if low.size and high.size else (np.nan, np.nan)
 
 
 FEW_GEOMETRIES = 0.05

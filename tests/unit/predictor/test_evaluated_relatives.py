@@ -94,3 +94,21 @@ def test_totals_beside_a_model_of_values_per_atom_are_told_and_the_reverse() -> 
         said = "\n".join(heard(model, data_of(cells, values)))
         assert "total" not in said
         assert "per atom" not in said
+
+
+def test_totals_that_were_learned_as_they_are_are_no_surprise_and_others_name_the_range() -> None:
+    cells = [bulk("Cu").repeat((n, 1, 1)) for n in range(1, 21)]
+    sizes = np.arange(1.0, 21.0)
+    known = data_of(cells, -3.7 * sizes)
+    model = al.train(known, model="mean", split="random:.8/.1/.1")
+    assert not any("as totals do" in s for s in heard(model, known))
+    assert not any("in these data" in s for s in heard(model, replace(known, targets=TOTAL)))
+    larger = data_of([c.repeat((30, 1, 1)) for c in cells], -3.7 * 30 * sizes)
+    (said,) = (s for s in heard(model, larger) if "as totals do" in s)
+    assert "the model has learned values from -74 to " in said
+    earlier = replace(model, record=replace(model.record, lowest=(), highest=()))
+    assert any("has learned no totals; if its values" in s for s in heard(earlier, known))
+    assert not any("as totals do" in s for s in heard(model, data_of([])))
+
+
+TOTAL = (Target(name="y", extensive=True),)
