@@ -170,6 +170,10 @@ def looks_like_nm(atoms: "Atoms") -> bool:
     return bool(is_near and bonds.min() > _LEAST_IN_NM)
 
 
+_BOND_OF_HYDROGEN = 1.3
+"""Sums of covalent radii; in bohr all bonds are 1.8 and more."""
+
+
 def is_stretched(atoms: "Atoms") -> bool:
     """Say whether a molecule of nonmetals has hydrogens, but none near to anything.
 
@@ -181,8 +185,11 @@ def is_stretched(atoms: "Atoms") -> bool:
     if not np.isin(atoms.numbers, sorted(NONMETALS)).all():
         return False
     pairs = pairs_within(atoms.positions, np.zeros((3, 3)), atoms.pbc, 3.0)
-    nearest = pairs.distances[np.isin(pairs.first, hydrogens)].min(initial=np.inf)
-    return bool(1.4 < nearest < 3.0)
+    own = np.isin(pairs.first, hydrogens)
+    nearest = pairs.distances[own].min(initial=np.inf)
+    sums = COVALENT_RADII[atoms.numbers[pairs.first]] + COVALENT_RADII[atoms.numbers[pairs.second]]
+    is_bonded = (pairs.distances[own] < _BOND_OF_HYDROGEN * sums[own]).any()  # HI, PH3
+    return bool(1.4 < nearest < 3.0 and not is_bonded)
 
 
 def _is_stretched_without_hydrogen(atoms: "Atoms") -> bool:

@@ -8,8 +8,8 @@ _METHODS = (
 )
 _MAKER = re.compile(rf"(?<![\w/.-])(?:(?:{_METHODS})(?![\w/])|obabel|open ?babel)", re.IGNORECASE)
 _BETTER = re.compile(
-    r"(?<!\w)(?:dft|b3lyp|blyp|pbe0?|tpssh?|r2scan|m0[56]\w*|[ωw]?b97\w*|cam-\w+|hse\w*|mp2|"
-    r"ccsd\w*|casscf|hf|def2\w*|(?:aug-)?cc-p\w+|[346]-31\d?\+*g\w*)(?!\w)",
+    r"(?<!\w)(?:dft|b3lyp|blyp|bp86|pw91|(?:rev|r)?pbe\w*|tpssh?|r2?scan|m0[56]\w*|[ωw]?b97\w*|"
+    r"cam-\w+|hse\w*|g[34](?:mp2)?|mp2|ccsd\w*|casscf|hf|def2\w*|(?:aug-)?cc-p\w+|[346]-31\d?\+*g\w*)(?!\w)",
     re.IGNORECASE,
 )
 """Methods of other kinds; who names one beside may have relaxed with it."""

@@ -124,6 +124,21 @@ def test_other_units_leave_the_coordinates_alone(title: str, tmp_path: Path) -> 
     assert said == []
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "P 0 0 -0.1279\nH 0 1.191 0.6396\nH 1.0314 -0.5955 0.6396\nH -1.0314 -0.5955 0.6396",
+        "Br 0 0 0\nH 0 0 1.414",
+    ],
+)
+def test_bonds_that_are_long_in_angstrom_are_no_bohr(rows: str, tmp_path: Path) -> None:
+    n = rows.count("\n") + 1
+    assert not read_text(tmp_path, f"{n}\n\n{rows}\n")[1]
+    table = [row.split() for row in rows.splitlines()]
+    longer = "\n".join(f"{s} {' '.join(str(1.8897 * float(x)) for x in r)}" for s, *r in table)
+    assert "may be in bohr" in read_text(tmp_path, f"{n}\n\n{longer}\n")[1][0]
+
+
 def test_bohr_without_a_word_are_told_by_the_hydrogens(tmp_path: Path) -> None:
     text = METHANE.format("methane").replace("0.629", "1.188")
     assert "may be in bohr" in read_text(tmp_path, text)[1][0]
