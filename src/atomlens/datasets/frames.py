@@ -44,12 +44,16 @@ def refuse_other_order(parts: Mapping[str, Any]) -> None:
         first, labels = named[0]
         if len(index) != len(labels) or index.equals(labels):
             continue
-        place = next(i for i, (a, b) in enumerate(zip(labels, index, strict=True)) if a != b)
+        ours, others = _labels(labels), _labels(index)
+        pairs = enumerate(zip(ours, others, strict=True))
+        place = next((i for i, (a, b) in pairs if {a} != {b}), None)  # pd.NA is equal to nothing
+        if place is None:
+            continue
         apart = (
-            f"row {place + 1} is {shown(labels.tolist()[place])} in {first} and "
-            f"{shown(index.tolist()[place])} in {name}"
+            f"row {place + 1} is {shown(ours[place])} in {first} and "
+            f"{shown(others[place])} in {name}"
         )
-        if labels.isin(index).all() and index.isin(labels).all():
+        if set(ours) == set(others):
             raise DatasetError(
                 f"{first} and {name} have the same row labels in another order ({apart}), so each "
                 "structure would get the value of another row; put both into one DataFrame, or "
@@ -59,6 +63,11 @@ def refuse_other_order(parts: Mapping[str, Any]) -> None:
             f"{first} and {name} have other row labels ({apart}); they are paired by their place. "
             "One DataFrame with both pairs them by label."
         )
+
+
+def _labels(index: "pd.Index") -> list[Any]:
+    """Return labels as equal objects where they are equal, which NaN is not to itself."""
+    return [None if isinstance(x, float) and x != x else x for x in index.tolist()]
 
 
 def refuse_set(given: Any, what: str) -> None:

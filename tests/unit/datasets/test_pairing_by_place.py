@@ -1,11 +1,14 @@
 """Structures and values in columns of their own: their row labels and order must not contradict."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import atomlens as al
 from atomlens.datasets import load_dataset
+from atomlens.datasets.frames import refuse_other_order
 from atomlens.errors import DatasetError
 from atomlens.sklearn import AtomlensClassifier, AtomlensRegressor
 
@@ -36,6 +39,32 @@ def test_columns_with_other_labels_are_paired_by_place_and_it_is_said():
     assert data.values[:, 0].tolist() == [2.0, 3.0, 4.0, 5.0]
     with pytest.warns(UserWarning, match=r"other row labels \(row 1 is 0 in X and 7 in y\)"):
         AtomlensRegressor("mean", split="random:1./0./0.").fit(SMILES, ELSEWHERE)
+
+
+UTC = pd.to_datetime(["2020-01-01", "2020-01-02"]).tz_localize("UTC")
+SEVERAL = pd.MultiIndex.from_tuples([("a", 1), ("b", 2)])
+
+
+@pytest.mark.parametrize(
+    ("ours", "others", "said"),
+    [
+        (UTC, UTC.tz_convert("Europe/Berlin"), ""),
+        (SEVERAL, [0, 1], "row 1 is ('a', 1) in X and 0 in y"),
+        (pd.array([1, None], dtype="Int64"), [1, 2], "row 2 is <NA> in X and 2 in y"),
+        ([1.0, None], [None, 1.0], "the same row labels in another order"),
+    ],
+)
+def test_labels_of_all_kinds_are_compared(ours, others, said):
+    parts = {"X": pd.Series([1, 2], index=ours), "y": pd.Series([1, 2], index=others)}
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        try:
+            refuse_other_order(parts)
+            told = [str(w.message) for w in heard]
+        except DatasetError as problem:
+            told = [str(problem)]
+    assert len(told) == bool(said)
+    assert said in "".join(told)
 
 
 @pytest.mark.parametrize(
