@@ -77,7 +77,12 @@ _COMMON: dict[str, Any] = {
 }
 _LARGE: dict[str, Any] = {"learning_rate": 1.2e-3, "warmup_epochs": 4.0, "matmul_precision": "high"}
 """For a GPU; one epoch takes a second or two there and a quarter of an hour on a core."""
-_FORMULA: dict[str, Any] = {"element_vectors": "cgcnn92", "n_layers": 3, "n_features": 128}
+_FORMULA: dict[str, Any] = {
+    "element_vectors": "cgcnn92",
+    "n_layers": 3,
+    "n_features": 128,
+    "n_amounts": 0,
+}
 
 QUEUE = (
     Entry(
@@ -93,7 +98,7 @@ QUEUE = (
             "warmup_epochs": 0.5,
             "reference": "elements",
         },
-        model=_FORMULA,
+        model={**_FORMULA, "n_amounts": 8},
     ),
     Entry(
         name="formula-gap",
@@ -107,7 +112,7 @@ QUEUE = (
             "learning_rate": 1e-3,
             "warmup_epochs": 0.5,
         },
-        model={**_FORMULA, "n_amounts": 0},
+        model=_FORMULA,
     ),
     Entry(
         name="formula-moduli",
