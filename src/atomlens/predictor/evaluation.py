@@ -395,6 +395,9 @@ def _learned_range(model: TrainedModel, target: Target) -> tuple[float, float]:
 
 FEW_GEOMETRIES = 0.05
 """Of a part; so many stereoisomers of known molecules do not make its error much smaller."""
+_MANY_POLYMORPHS = 0.5
+"""Of the crystals of a part. Of 104,000 of Materials Project, divided at random, 23 % have the
+atoms of a training structure in its order; all but 0.1 % are polymorphs."""
 
 
 def about_other_geometries(model: TrainedModel, data: Dataset) -> Iterator[str]:
@@ -403,26 +406,26 @@ def about_other_geometries(model: TrainedModel, data: Dataset) -> Iterator[str]:
     if samples is None or not len(data):
         return
     found = samples.in_other_geometry(data.structures)
-    if found.sum() <= FEW_GEOMETRIES * len(data):
-        return
     repeats = np.asarray(data.structures.pbc.any(axis=1))
-    for rows, what in (
+    for kind, most, what in (
         (
-            np.flatnonzero(found & ~repeats),
+            ~repeats,
+            FEW_GEOMETRIES,
             "are other geometries of a structure in the training part, such as conformers and "
-            "frames",
+            "frames{such}, so the error is too small for new structures.",
         ),
         (
-            np.flatnonzero(found & repeats),
-            "have the atoms of a structure in the training part in the same order, as frames and "
-            "strained cells of it have",
+            repeats,
+            _MANY_POLYMORPHS,
+            "have the atoms of a structure in the training part in the same order{such}; if they "
+            "are frames or strained cells of it, and no polymorphs, the error is too small for new "
+            "structures.",
         ),
     ):
-        if len(rows):
-            yield (
-                f"{len(rows)} of {len(data)} structures {what} (for example "
-                f"{data.structures.names[rows[0]]}), so the error is too small for new structures."
-            )
+        rows = np.flatnonzero(found & kind)
+        if len(rows) > most * kind.sum():
+            such = f" (for example {data.structures.names[rows[0]]})"
+            yield f"{len(rows)} of {len(data)} structures {what.format(such=such)}"
 
 
 _KNOWN = {

@@ -69,6 +69,15 @@ def test_frames_and_strained_cells_of_learned_structures_are_told(tmp_path) -> N
     assert "geometr" not in same
 
 
+def test_polymorphs_among_other_crystals_are_not_told() -> None:
+    model = al.train(data_of(CRYSTALS), model="mean", split="random:1./0/0")
+    polymorph = bulk("NaCl", "cesiumchloride", a=3.5)
+    new = [bulk("Cu"), bulk("Ge"), bulk("LiF", "rocksalt", a=4.0)]
+    assert not any("same order" in s for s in heard(model, data_of([polymorph, *new])))
+    (said,) = (s for s in heard(model, data_of([polymorph])) if "same order" in s)
+    assert "if they are frames or strained cells of it, and no polymorphs" in said
+
+
 def test_the_test_part_of_frames_is_told_and_a_folder_of_earlier_days_says_nothing() -> None:
     frames = data_of([shaken(MOLECULES[0], seed) for seed in range(20)])
     model = al.train(frames, model="mean", split="random:.6/.2/.2")
