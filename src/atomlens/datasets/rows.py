@@ -46,6 +46,8 @@ _NOT_TARGETS |= {
 _NOT_TARGETS |= {"ctime", "mtime", "user"}  # ase's own notes in its data bases and JSON
 ASE_RESULTS = ("energy", "free_energy")
 """Total energies in eV, by the definition of ase."""
+_LEAST_OF_AN_ATOM = -0.3
+"""Ha; total energies are below, by GFN2-xTB too: -0.49 an atom in H2, -0.83 in CH4."""
 
 
 def dataset_of_table(
@@ -295,13 +297,17 @@ def _plain(value: Any) -> Any:
 def _energies_of_titles(path: Path, structures: "Sequence[Atoms]") -> list[float | None] | None:
     """Return the energies (hartree) that programs wrote into titles of XYZ; None without any.
 
-    Which programs they are is a warning. A title that is a number alone counts only if all are.
+    Which programs they are is a warning. Titles that are numbers alone count only if all are, and
+    if each is as large as the total energy of so many atoms is.
     """
     titles = [str(atoms.info.get("comment", "")) for atoms in structures]
     found = [energy_of_title(title) for title in titles]
     programs = Counter(one[0] for one in found if one is not None)
     n_bare = programs.pop("", 0)
     if n_bare == len(found):
+        bare = zip(found, structures, strict=True)
+        if any(one is None or one[1] > _LEAST_OF_AN_ATOM * len(atoms) for one, atoms in bare):
+            return None  # solubilities, orbital energies ...
         warn(
             f"{path}: the titles are numbers alone, such as {shown(titles[0].strip())}, and were "
             "taken for energies in Ha, as CREST writes them; if they are something else, put the "

@@ -56,6 +56,11 @@ def test_other_numbers_are_no_energies(tmp_path: Path, title: str) -> None:
             al.load_dataset(written(tmp_path, title, title), "energy")
 
 
+def test_numbers_alone_that_are_too_small_for_total_energies_are_none(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="no values to learn"):
+        al.load_dataset(written(tmp_path, "-1.2345", "-0.3141"), "energy")
+
+
 def test_another_unit_that_the_user_gives_is_told(tmp_path: Path) -> None:
     folder = written(tmp_path, XTB, XTB)
     said = "says Ha and the unit that was given is eV"
