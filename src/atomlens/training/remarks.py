@@ -250,14 +250,22 @@ def _gaps_of_parts(dataset: Dataset, split: Split, target: Target, column: int) 
             f"No value of {target.name} is in the {' and in the '.join(empty)} part, so nothing is "
             "known of its error there; another --seed or a split file puts some there."
         )
-    for number, name in enumerate(target.classes):
-        missed = sum(int((found[part] == number).sum()) for part in PARTS[1:])
-        if missed and not (learned == number).any():
-            yield (
-                f"No sample of the training part is of class {name} of {target.name}, and {missed} "
-                "of the others are: the model never says it. --split stratified:.8/.1/.1 has the "
-                "classes of the first target in all parts, where there are enough."
-            )
+    judged = np.concatenate([found[part] for part in PARTS[1:]])
+    unseen = [n for n in np.unique(judged[~np.isin(judged, learned)]) if target.classes]
+    if unseen:
+        n_missed = int(np.isin(judged, unseen).sum())
+        names = [target.classes[int(n)] for n in unseen]
+        classes = (
+            f"class {names[0]}"
+            if len(names) == 1
+            else f"{len(names)} classes ({', '.join(names[:3])}{' ...' if len(names) > 3 else ''})"
+        )
+        yield (
+            f"No sample of the training part is of {classes} of {target.name}, and {n_missed} of "
+            f"the others are: the model never says {'it' if len(names) == 1 else 'them'}. --split "
+            "stratified:.8/.1/.1 has the classes of the first target in all parts, where there are "
+            "enough."
+        )
 
 
 def _tell_missing_charges(dataset: Dataset, config: Any, tell: Tell) -> None:

@@ -41,6 +41,13 @@ def test_a_class_that_training_never_sees_is_told(remarks_on):
     assert "class" not in remarks_on({"k": ["a", "b"] * 5}, model="lens")
 
 
+def test_many_classes_that_training_never_sees_are_one_warning(remarks_on):
+    said = remarks_on({"k": [*"aaabbb", *"ccde"]}, model="lens")
+    assert said.count("No sample of the training part") == 1
+    assert "is of 3 classes (c, d, e) of k, and 4 of the others are" in said
+    assert "says them" in said
+
+
 def test_parts_of_the_table_that_nobody_asked_for_are_told(remarks_on):
     columns = {"y": list(range(10)), "split": ["train"] * 6 + ["val"] * 2 + ["test"] * 2}
     told = "The column 'split' says which samples are for training and testing"
