@@ -667,8 +667,11 @@ def _from_lists(
     lists: dict[str, list[Any]], names: Sequence[str], row_numbers: Indices | None, path: Path
 ) -> Parts:
     """Return the rows of each part, whose samples are called by name or by number from 0."""
+    numbered: dict[int, list[int]] = {}  # a row of several forms has them all in its part
     numbers = range(len(names)) if row_numbers is None else row_numbers.tolist()
-    rows_of = _rows_by_entry(lists, names, dict(zip(numbers, range(len(names)), strict=True)), path)
+    for row, number in enumerate(numbers):
+        numbered.setdefault(number, []).append(row)
+    rows_of = _rows_by_entry(lists, names, numbered, path)
     found = {part: [row for e in lists.get(part, []) for row in rows_of(e)] for part in PARTS}
     if not found["train"]:
         raise DatasetError(f"{path}: the split has no training part.")
@@ -676,7 +679,7 @@ def _from_lists(
 
 
 def _rows_by_entry(
-    lists: dict[str, list[Any]], names: Sequence[str], numbered: Mapping[int, int], path: Path
+    lists: dict[str, list[Any]], names: Sequence[str], numbered: Mapping[int, list[int]], path: Path
 ) -> Callable[[Any], list[int]]:
     """Return how to find the rows of an entry.
 
@@ -711,7 +714,7 @@ def _rows_by_entry(
     def rows_of(entry: Any) -> list[int]:
         number = isinstance(entry, int) and not isinstance(entry, bool)
         if number and not called and entry in numbered:
-            return [numbered[entry]]
+            return numbered[entry]
         if number and not called and 0 <= entry < max(numbered, default=-1):
             raise DatasetError(
                 f"{path}: the split mentions row {entry} (counted from 0), which is not among the "

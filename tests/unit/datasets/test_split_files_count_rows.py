@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from atomlens.datasets import load_dataset, save_packed
-from atomlens.datasets.splits import make_split
+from atomlens.datasets.splits import Split, make_split
 from atomlens.errors import DatasetError
 
 SMILES = ["CCO", "CCCO", "CCCCO", "CCN", "CCCN", "CCF", "CCCl", "COC"]
@@ -64,6 +64,14 @@ def test_conformers_of_a_row_follow_it(table):
     data = load_dataset(path, "y", conformers=2)
     assert len(data) > 8
     assert [np.unique(v).tolist() for v in values_of_parts(data, split)] == [[4, 5], [6]]
+
+
+def test_all_forms_of_a_row_are_in_its_part(tmp_path):
+    (tmp_path / "split.json").write_text(json.dumps({"train": [0, 3], "test": [1]}))
+    names, rows = ("a", "a", "b", "b", "c"), np.array([0, 0, 1, 1, 3])
+    split = Split.from_json(tmp_path / "split.json", names, rows)
+    assert split.train.tolist() == [0, 1, 4]
+    assert split.test.tolist() == [2, 3]
 
 
 def test_a_row_behind_the_last_is_told_that_rows_are_counted_from_0(table):
