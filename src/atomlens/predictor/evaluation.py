@@ -1,5 +1,6 @@
 """Comparing predictions with the values of a data set."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
+from atomlens.datasets.columns import bare_name
 from atomlens.datasets.loading import load_dataset, load_known_targets
 from atomlens.datasets.sampling import sample_rows, strict_dataset
 from atomlens.datasets.splits import distinct_names, first_forms
@@ -287,6 +289,7 @@ def evaluated_data(
     reading = reading_for(model, source, options or {}, strictly=has_part)
     wanted = tuple(targets) or tuple(t.name for t in model.targets)
     if isinstance(source, Dataset) and not options:
+        source = _called_as_learned(model, source)
         missing = not targets and not known_targets(model, source)
         data = source.select_targets(wanted) if targets or missing else source
         data = data if has_part else data.subset(sample_rows(len(data), limit, _seed(model)))
@@ -297,7 +300,8 @@ def evaluated_data(
             if about in given:
                 given[about] = {name: said for name, said in given[about].items() if name in wanted}
         at_most = None if has_part else limit
-        data = load(source, list(wanted), limit=at_most, seed=_seed(model), **given)
+        loaded = load(source, list(wanted), limit=at_most, seed=_seed(model), **given)
+        data = _called_as_learned(model, loaded)
     data = strict_dataset(data) if strict else data
     said = [] if targets else [about_missing_targets(model, data)]
     said += [*reading.warnings, *about_totals(model, data)]
@@ -309,6 +313,23 @@ def evaluated_data(
     chosen = data.subset(rows if limit is None else rows[:limit])
     said += about_other_geometries(model, chosen) if part != "train" else ()
     return Evaluated(chosen, (*reading.remarks, *totals), tuple(filter(None, (*said, *remarks))))
+
+
+def _called_as_learned(model: TrainedModel, data: Dataset) -> Dataset:
+    """Return data whose ``logS (exp)`` is the ``logS`` of a model, if nothing else of them is."""
+    learned = {t.name.lower(): t.name for t in model.targets}
+    own = {t.name.lower() for t in data.targets}
+    bare = [bare_name(t.name) for t in data.targets]
+    counts = Counter(name.lower() for name in bare)
+    targets = tuple(
+        replace(target, name=learned[name.lower()])
+        if target.name.lower() not in learned
+        and name.lower() in learned.keys() - own
+        and counts[name.lower()] == 1
+        else target
+        for target, name in zip(data.targets, bare, strict=True)
+    )
+    return data if targets == data.targets else replace(data, targets=targets)
 
 
 def _seed(model: TrainedModel) -> int:

@@ -120,4 +120,16 @@ def test_totals_that_were_learned_as_they_are_are_no_surprise_and_others_name_th
     assert not any("as totals do" in s for s in heard(model, data_of([])))
 
 
+def test_words_in_brackets_behind_a_name_do_not_hide_it(tmp_path) -> None:
+    smiles, values = ["C" * n + "O" for n in range(1, 13)], np.arange(12.0)
+    table = {"smiles": smiles, "logS": values}
+    for unit in ("", "exp"):  # folders of earlier days took the word for a unit
+        model = al.train(table, target="logS", units={"logS": unit} if unit else {}, model="mean")
+        for header in ("logS (exp)", "LogS [shake-flask]"):
+            found = model.evaluate({"smiles": smiles, header: values}).targets["logS"]
+            assert found.n == 12
+            two = {"smiles": smiles, header: values + 5, "logS": values}
+            assert model.evaluate(two).targets["logS"].mae == found.mae
+
+
 TOTAL = (Target(name="y", extensive=True),)
