@@ -51,8 +51,8 @@ _ALONE = (
     r"€|\$|£|¥|min|h|hr|hrs|hours?|d|days?|a|yr|years?|s|sec|seconds?|u|amu|Dalton|daltons?"
     "|Å|Å|A|ang|angstr[oö]ms?|[hH]artrees?|E_?h|[bB]ohrs?|a_?0|[dD]ebyes?|e|electrons?|au|kJ|Kcal"
     "|KJ|Kj|GPA|EV|[µμ]_?B|mu_?B|k_?B|°|°C|°F|ºC|deg|degC|degF|degrees?|[cC]elsius|[kK]elvin|rad|sr"
-    "|atm|torr|[tT]orr|mmHg|psi|emu|Oe|G|Gauss|gauss|erg|dyn|P|cP|St|cSt|ppm|ppb|ppt|dex|IU|U|eq"
-    "|equiv|[bB]arrer|Wh|mAh|Ah|px|pixels?|counts?|cps|wt|vol|mass|weight|mole|volts?|joules?"
+    "|atm|torr|[tT]orr|mmHg|psi|emu|k?Oe|G|Gauss|gauss|erg|dyn|P|cP|St|cSt|ppm|ppb|ppt|dex|IU|U|eq"
+    "|equiv|[bB]arrer|cc|kgf|[kM]?Wh|mAh|Ah|px|pixels?|counts?|cps|wt|vol|mass|weight|mole|volts?|joules?"
     "|states?|atoms?|at|fu|formula|units?|cell|site|ion|molecule|monolayer|ML|per|STP|log|ln|v|w"
 )
 _WHOLE = frozenset(
@@ -66,7 +66,8 @@ _POWER = r"(?:(?:\^|\*\*)?[-+−⁻]?\d(?:\.\d+)?|[⁻⁺]?[⁰¹²³⁴⁵⁶�
 _FACTOR = re.compile(rf"(?:{_PREFIXES}?(?:{_OF_PREFIXES})|{_ALONE}){_POWER}")
 _NUMBERS = re.compile(rf"(?:1e[-+]?\d+|10{_POWER}|1|10\d*)")
 _NEVER = frozenset(
-    "a u v w d at fu per log ln formula cell site ion molecule monolayer mass weight vol wt".split()
+    "a u v w d at cc fu per log ln formula cell site ion molecule monolayer mass weight vol "
+    "wt".split()
 )
 """What is part of a unit and is none alone."""
 _LOGARITHM = re.compile(r"(?:log_?(?:10|2)?|lg|ln|log₁₀)\s*(?P<inside>\(.+\)|\[.+\]|\s\S+)")
@@ -77,7 +78,7 @@ def is_unit(text: str) -> bool:
 
     Words about how a value was found (``exp``, ``shake-flask``, ``298 K``) are none.
     """
-    text = text.strip()
+    text = re.sub(r"\s+vs\.?\s+\S.*", "", text.strip())  # V vs RHE
     if text in _WHOLE or text.lower() in _WHOLE:
         return True
     logarithm = _LOGARITHM.fullmatch(text)

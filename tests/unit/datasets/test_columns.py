@@ -384,6 +384,8 @@ def test_units_in_the_cells_belong_in_the_header(cells, said):
         "pKa (25 °C)",
         "y [set A]",
         "gap (Molecule)",
+        "Etot (cc)",
+        "E (DFT vs exp)",
     ],
 )
 def test_what_is_no_unit_stays_in_the_name_and_the_short_name_still_finds_it(header: str) -> None:
@@ -397,9 +399,10 @@ def test_what_is_no_unit_stays_in_the_name_and_the_short_name_still_finds_it(hea
     "unit",
     "% Å^2 kcal/mol eV/atom 1/cm log10(GPa) cm^3(STP)/g J/(mol·K) mol/L nM g/cm3 °C eV/f.u. µB "
     "10^-6*cm/s kJ⋅mol⁻¹ a.u. Debye m²/g states/eV/atom log(mol/L) e*bohr Angstrom Kelvin "
-    "mol%".split(),
+    "mol% kWh/kg g/cc kOe kgf/mm2 V_vs_RHE mV_vs._Ag/AgCl".split(),
 )
 def test_units_in_brackets_are_known(unit: str) -> None:
+    unit = unit.replace("_", " ")
     assert parse_header(f"y ({unit})") == parse_header(f"y [{unit}]") == ("y", unit)
 
 
