@@ -232,7 +232,8 @@ class DoubtsHeard:
         self.most = most
         self.first: list[str] = []
         self.n = self.n_foreign = 0
-        self.foreign = self.named = self.geometries = ""
+        self.foreign = self.geometries = ""
+        self.named: list[str] = []
         self.n_named = 0
 
     def hear(self, prediction: "Prediction") -> None:
@@ -247,7 +248,7 @@ class DoubtsHeard:
             foreign = [text for text in doubts.of_model if text.startswith(FOREIGN)]
             self.foreign = foreign[0] if foreign else self.foreign
             named = [text for text in doubts.of_model if text.startswith(NAMED)]
-            self.named = self.named or "".join(named)
+            self.named += [text for text in named if text not in self.named]
             said = [text for text in doubts.of_model if not text.startswith((FOREIGN, NAMED))]
             self.n_foreign += bool(foreign)
             self.n_named += bool(named)

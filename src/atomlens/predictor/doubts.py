@@ -195,7 +195,7 @@ def tell_doubts(prediction: "Prediction") -> None:
         warn(about_foreign(len(foreign), foreign[0]))
     named = [text for _, said in found for text in said if text.startswith(NAMED)]
     if named:
-        warn(about_named(len(named), named[0]))
+        warn(about_named(len(named), list(dict.fromkeys(named))))
     if prediction.about_geometries:
         warn(prediction.about_geometries)
 
@@ -209,7 +209,14 @@ def about_foreign(n: int, text: str) -> str:
     )
 
 
-def about_named(n: int, text: str) -> str:
-    """Return what is said of ``n`` inputs whose files name a force field, one of which has it."""
+def about_named(n: int, texts: Sequence[str]) -> str:
+    """Return what is said of ``n`` inputs whose files name a force field or the like.
+
+    Args:
+        n: How many.
+        texts: What is said of them one by one, each once.
+    """
     of = "1 input are, as its file says" if n == 1 else f"{n} inputs are, as their files say"
-    return f"coordinates of {of}, those of{text.removeprefix(NAMED)} (see its card)"
+    program, comma, rest = texts[0].removeprefix(NAMED).partition(",")
+    others = " and others" if len(texts) > 1 else ""
+    return f"coordinates of {of}, those of{program}{others}{comma}{rest} (see its card)"

@@ -9,6 +9,7 @@ import pytest
 from ase import Atoms
 from ase.build import molecule
 
+from atomlens.cli import main
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.packed import load_packed, save_packed
 from atomlens.predictor import Predictor, load
@@ -78,6 +79,21 @@ def test_coordinates_of_xtb_have_the_errors_of_made_ones(qm9: Predictor, tmp_pat
     assert not found.about_geometries
     with pytest.warns(UserWarning, match="of 2 inputs are, as their files say, those of xtb"):
         qm9.predict([str(written(tmp_path, "xtb: 6.6.1"))] * 2)
+
+
+def test_of_two_programs_one_is_not_named_for_both(
+    qm9: Predictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = []
+    for program in ("xtb: 6.6.1", "AM1", "xtb: 6.6.1"):
+        folder = tmp_path / str(len(files))
+        folder.mkdir()
+        files.append(str(written(folder, program)))
+    words = "of 3 inputs are, as their files say, those of xtb and others, and the model"
+    with pytest.warns(UserWarning, match=words):
+        qm9.predict(files)
+    assert main(["predict", "qm9", *files]) == 0
+    assert words in capsys.readouterr().err
 
 
 def test_a_mol_file_of_rdkit_is_told_as_one(qm9: Predictor, tmp_path: Path) -> None:
