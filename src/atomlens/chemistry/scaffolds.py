@@ -10,7 +10,7 @@ import numpy as np
 from atomlens.chemistry.bonds import find_bonds
 from atomlens.chemistry.hybridisation import perceive_molecule
 from atomlens.structures.arrays import Structure
-from atomlens.structures.smiles import parse_smiles
+from atomlens.structures.smiles import parse_smiles, unlabel
 
 
 def scaffold_of_smiles(smiles: str) -> str | None:
@@ -22,9 +22,7 @@ def scaffold_of_smiles(smiles: str) -> str | None:
     if molecule is None:
         return None
     with rdBase.BlockLogs():
-        for atom in molecule.GetAtoms():
-            atom.SetIsotope(0)
-            atom.SetAtomMapNum(0)
+        unlabel(molecule)
         Chem.RemoveStereochemistry(molecule)
         found: str = MurckoScaffold.MurckoScaffoldSmiles(mol=molecule, includeChirality=False)
     return found

@@ -90,6 +90,13 @@ class AtomsAndBonds(NamedTuple):
     """The canonical SMILES"""
 
 
+def unlabel(molecule: Any) -> None:
+    """Take isotopes and atom maps off a molecule, in place."""
+    for atom in molecule.GetAtoms():
+        atom.SetIsotope(0)
+        atom.SetAtomMapNum(0)
+
+
 def atoms_and_bonds(smiles: str) -> AtomsAndBonds | None:
     """Return what a SMILES says, or None if it is none."""
     from rdkit import Chem, rdBase
@@ -98,9 +105,7 @@ def atoms_and_bonds(smiles: str) -> AtomsAndBonds | None:
     if molecule is None:
         return None
     with rdBase.BlockLogs():
-        for atom in molecule.GetAtoms():
-            atom.SetIsotope(0)
-            atom.SetAtomMapNum(0)
+        unlabel(molecule)
         counts = Counter(atom.GetSymbol() for atom in Chem.AddHs(molecule).GetAtoms())
         plain = Chem.MolToSmiles(Chem.RemoveHs(molecule), isomericSmiles=False)
     return AtomsAndBonds(counts, plain)
