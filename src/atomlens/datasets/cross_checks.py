@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from atomlens.datasets.columns import is_missing
+from atomlens.datasets.cells import is_missing
 from atomlens.datasets.headers import HOLDERS, is_of_smiles
 from atomlens.datasets.row_readers import RowReader, hold_structures
 from atomlens.errors import StructureError, warn

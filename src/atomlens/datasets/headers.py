@@ -1,9 +1,10 @@
-"""What the header of a column says that the column is, capital letters or not."""
+"""What the header of a column says: what the column is, its name and its unit."""
 
 import re
 from collections.abc import Collection, Iterable
 
-from atomlens.printing import cut
+from atomlens.printing import clean_name, cut
+from atomlens.units import is_unit
 
 TEXTS = ("file", "smiles", "formula", "composition")
 """Each cell is a text that stands for a structure; the first of them that is there counts."""
@@ -43,6 +44,33 @@ _SAME_NAME = (
 )
 """Headers of columns with what a row's molecule is called, letters alone, the best first."""
 
+UNIT = (
+    r"m?eV(/(\w+|\(\w+\)))?|m?Ry|[km]?Ha(/\w+)?|[hH]artree(/\w+)?|E_?h|k?(J|cal)/mol(/\w+)?|[GMk]Pa"
+    r"|Å|bohr(\^\d)?|Å\^\d|cm\^?-1|1/cm|nm|[dD]ebye"
+)
+"""A pattern of the usual units, which are told from a part of a name without a space in front."""
+LETTER_UNIT = "[KVDAJ]"
+"""Units of one letter, which stand behind a name with blanks or a comma only: ``T / K``."""
+_UNITS_BEHIND = {
+    "ev": "eV",
+    "mev": "meV",
+    "ev_atom": "eV/atom",
+    "ev_per_atom": "eV/atom",
+    "mev_atom": "meV/atom",
+    "mev_per_atom": "meV/atom",
+    "ha": "Ha",
+    "hartree": "hartree",
+    "kj_mol": "kJ/mol",
+    "kj_per_mol": "kJ/mol",
+    "kcal_mol": "kcal/mol",
+    "kcal_per_mol": "kcal/mol",
+    "gpa": "GPa",
+    "nm": "nm",
+    "angstrom": "Å",
+    "debye": "debye",
+}
+"""Units as names of columns have them, in any case (``gap_eV``, ``e_kj_mol``)."""
+
 
 def known_headers(headers: Iterable[str]) -> dict[str, str]:
     """Return headers by their words in small letters, the first of several.
@@ -75,3 +103,58 @@ def listed(headers: Collection[str]) -> str:
     first = [cut(header, 60) for header in list(headers)[:12]]
     more = f" and {len(headers) - len(first)} more" if len(headers) > len(first) else ""
     return (", ".join(first) or "none") + more
+
+
+def parse_header(header: str) -> tuple[str, str]:
+    """Return name and unit of headers like ``homo [eV]`` or ``homo (eV)``; else unit ''.
+
+    What is no unit is part of the name: ``logP (shake-flask)``, ``LogP [exp]``. Without a space
+    in front, parentheses must hold a usual unit: ``log10(K_VRH)`` is a name, but ``homo(eV)`` has
+    a unit. So must what stands behind a slash (``U0 / Ha``), a comma (``gap, eV``) or an
+    underscore (``gap_eV``).
+    """
+    name, unit = in_brackets(header)
+    if unit and not is_unit(unit):
+        return clean_name(header), ""
+    return (name, unit) if unit else _behind(name)
+
+
+def bare_name(header: str) -> str:
+    """Return the name of a column without what stands in brackets behind it, unit or not."""
+    name, inside = in_brackets(header)
+    return name if inside else parse_header(header)[0]
+
+
+def _behind(header: str) -> tuple[str, str]:
+    """Return name and unit of headers without brackets: ``U0 / Ha``, ``gap, eV``, ``gap_eV``."""
+    known = rf"(?P<unit>{UNIT})"
+    found = re.fullmatch(rf"(?P<name>.*[^\s/,])\s*[/,]\s*{known}", header) or re.fullmatch(
+        rf"(?P<name>.*[^\s/,])(\s+/\s+|\s*,\s+)(?P<unit>{LETTER_UNIT})", header
+    )
+    if found is not None and not re.fullmatch(UNIT, header):  # eV/Å is one unit
+        return found["name"], found["unit"]
+    for place in (at.start() for at in re.finditer("_", header)):
+        unit = _UNITS_BEHIND.get(header[place + 1 :].lower(), "")
+        if not unit and re.fullmatch(UNIT, header[place + 1 :]):
+            unit = header[place + 1 :]
+        if unit and header[:place]:
+            return header[:place], unit
+    return header, ""
+
+
+def in_brackets(header: str) -> tuple[str, str]:
+    """Return a header without the brackets at its end, and what stands in them; else ''."""
+    header = clean_name(header)
+    name, unit = header, ""
+    if header.endswith("]"):
+        place = header.find("[", header.rfind("]", 0, len(header) - 1) + 1)
+        name, unit = header[:place].rstrip(), header[place + 1 : -1]
+    elif header.endswith(")"):
+        found = re.search(r"\s\(", header)
+        place = header.rfind("(") if found is None else found.end() - 1
+        name, unit = header[:place].rstrip(), header[place + 1 : -1]
+        if found is None and not re.fullmatch(UNIT, unit):
+            name = ""
+    if unit and re.search(r"\s[/,]$|[^\s],$", name):  # E / (eV/atom)
+        name = name[:-1].rstrip()
+    return (name, unit.strip()) if name else (header, "")

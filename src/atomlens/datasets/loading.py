@@ -11,10 +11,12 @@ import numpy as np
 
 from atomlens.datasets import DATASETS
 from atomlens.datasets.base import Dataset, Sample
-from atomlens.datasets.columns import Kind, TargetOptions, parse_header
+from atomlens.datasets.column_kinds import Kind
+from atomlens.datasets.columns import TargetOptions
 from atomlens.datasets.folders import load_id_prop
 from atomlens.datasets.frames import index_of_rows, is_frame
 from atomlens.datasets.grids import Beyond, GridOptions
+from atomlens.datasets.headers import parse_header
 from atomlens.datasets.in_memory import Held, dataset_of_samples, held_in, held_in_frame
 from atomlens.datasets.packed import load_packed
 from atomlens.datasets.polymorphs import Polymorphs, merge_polymorphs

@@ -295,3 +295,8 @@ def _value(body: str, exponent: int, mark: str) -> float | None:
         return float(f"{digits}e{exponent}")
     except ValueError:
         return None
+
+
+def is_number(text: str) -> bool:
+    """Say whether a text is a number, whatever its comma is."""
+    return read_numerals([text], comma_is_decimal=True).numbers[0] is not None

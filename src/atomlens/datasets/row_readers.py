@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atomlens.boundary import net
-from atomlens.datasets.columns import is_missing
+from atomlens.datasets.cells import is_missing
 from atomlens.datasets.headers import HOLDERS, SITES, TEXTS, listed
 from atomlens.errors import DatasetError, StructureError, warn
 from atomlens.printing import cut, is_number, reason

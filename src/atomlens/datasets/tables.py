@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from atomlens.datasets.columns import is_missing
+from atomlens.datasets.cells import is_missing
 from atomlens.datasets.cross_checks import held_against_others
 from atomlens.datasets.frames import columns_of_frame, plain_cell
 from atomlens.datasets.headers import FOLDS, IGNORED, NAMES, TEXTS, known_headers, listed

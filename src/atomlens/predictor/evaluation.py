@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.columns import bare_name
+from atomlens.datasets.headers import bare_name
 from atomlens.datasets.loading import load_dataset, load_known_targets
 from atomlens.datasets.sampling import sample_rows, strict_dataset
 from atomlens.datasets.splits import distinct_names, first_forms

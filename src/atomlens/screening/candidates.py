@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from atomlens.boundary import net, read_text
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.columns import is_missing, parse_header
+from atomlens.datasets.cells import is_missing
+from atomlens.datasets.headers import parse_header
 from atomlens.datasets.splits import reduced_formulas
 from atomlens.datasets.table_files import is_table
 from atomlens.datasets.tables import read_table
