@@ -37,7 +37,7 @@ from atomlens.chemistry.bonds import find_bonds
 from atomlens.chemistry.hybridisation import perceive_molecule
 from atomlens.datasets import load_packed
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.splits import distinct_names
+from atomlens.datasets.split_files import distinct_names
 from atomlens.errors import ModelError, StructureError
 from atomlens.explain.agreement import agreement
 from atomlens.graphs import GraphStore

@@ -26,7 +26,7 @@ from atomlens.datasets import save_packed
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.grids import on_grid
 from atomlens.datasets.sources.optical_nk import over_energy
-from atomlens.datasets.splits import fold_key
+from atomlens.datasets.split_files import fold_key
 from atomlens.errors import StructureError
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of
 from atomlens.structures.formulas import from_formula

@@ -12,7 +12,7 @@ import atomlens as al
 from atomlens.cli import main
 from atomlens.datasets import save_packed
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.splits import fold_key
+from atomlens.datasets.split_files import fold_key
 from atomlens.structures.arrays import StructureArrays
 from atomlens.structures.formulas import from_formula
 from atomlens.targets import Target

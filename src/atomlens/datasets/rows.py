@@ -16,7 +16,7 @@ from atomlens.datasets.columns import Columns, TargetColumns, TargetOptions, tar
 from atomlens.datasets.grids import GridOptions
 from atomlens.datasets.sampling import sample_rows
 from atomlens.datasets.spectra import has_spectra, spectrum_columns
-from atomlens.datasets.splits import fold_key, part_name
+from atomlens.datasets.split_files import fold_key, part_name
 from atomlens.datasets.tables import Table
 from atomlens.errors import DatasetError, Failure, StructureError, warn
 from atomlens.printing import reason, shown

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from atomlens.datasets.splits import distinct_names, reduced_formulas
+from atomlens.datasets.split_files import distinct_names
+from atomlens.datasets.splits import reduced_formulas
 from atomlens.errors import Failure
 from atomlens.graphs import GraphStore
 from atomlens.machine import choose_device

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from atomlens.datasets import Dataset, Split, make_split
-from atomlens.datasets.splits import distinct_names, part_sizes
+from atomlens.datasets.split_files import distinct_names
+from atomlens.datasets.splits import part_sizes
 from atomlens.elements import ATOMIC_NUMBERS
 from atomlens.errors import DatasetError, SettingsError
 from atomlens.structures.arrays import Structure, StructureArrays
