@@ -26,7 +26,8 @@ from atomlens.structures.cif.sites import (
     number,
     with_a_row_for_each_species,
 )
-from atomlens.structures.cif.symmetry import Cell, all_atoms, said_of_symmetry
+from atomlens.structures.cif.space_groups import said_of_symmetry
+from atomlens.structures.cif.symmetry import Cell, all_atoms
 from atomlens.structures.cif.tags import MAGNETIC, Tags, first_tag, read_tags
 from atomlens.structures.disorder import (
     REFUSE,

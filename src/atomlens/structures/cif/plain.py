@@ -30,7 +30,8 @@ from atomlens.structures.cif.sites import (
     last_digit,
     number,
 )
-from atomlens.structures.cif.symmetry import SYMMETRY_TAGS, only_reading
+from atomlens.structures.cif.space_groups import SYMMETRY_TAGS
+from atomlens.structures.cif.symmetry import only_reading
 from atomlens.structures.cif.tags import Tags
 from atomlens.structures.distance_doubts import nothing_to_doubt
 from atomlens.structures.kernels import images_of

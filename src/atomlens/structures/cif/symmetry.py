@@ -6,8 +6,7 @@ each other, the side that the rest of the file supports is taken with a warning;
 decides, the file is refused with both sides named.
 """
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -22,93 +21,32 @@ from atomlens.structures.cif.operations import (
     IDENTITY,
     Images,
     Operations,
-    closure,
-    composed,
-    distinct,
     expand,
     fits_cell,
-    group_number,
-    is_group,
-    named_settings,
-    parse_operations,
-    setting_operations,
 )
-from atomlens.structures.cif.sites import column, number
+from atomlens.structures.cif.sites import column
+from atomlens.structures.cif.space_groups import (
+    ADVICE,
+    ListedGroup,
+    NamedGroup,
+    crystal_system,
+    listed_groups,
+    named_groups,
+    refuse_transformed,
+    same_setting,
+    unsaid_symmetry,
+)
 from atomlens.structures.cif.tags import Tags
 from atomlens.structures.distances import overlapping_pairs, pairs_within
-from atomlens.structures.records import quiet, short
 
-_LISTS = (
-    ("_space_group_symop_operation_xyz", ""),
-    ("_symmetry_equiv_pos_as_xyz", ""),
-    ("_space_group_symop_magn_operation_xyz", "_space_group_symop_magn_centering_xyz"),
-    (
-        "_space_group_symop_magn_ssg_operation_algebraic",
-        "_space_group_symop_magn_ssg_centering_algebraic",
-    ),
-    ("_space_group_symop_ssg_operation_algebraic", ""),
-)
-"""Tags of lists of operations, each with the tag of centrings that multiply them."""
-
-_HALL_NAMES = ("_space_group_name_hall", "_symmetry_space_group_name_hall")
-_GROUP_NAMES = (
-    "_space_group_name_h-m_alt",
-    "_symmetry_space_group_name_h-m",
-    "_space_group_name_h-m_full",
-    "_symmetry_space_group_name_h-m_full",
-    "_space_group_name_h-m",
-    "_symmetry_space_group_name_h-m_alt",
-)
-_NUMBERS = (
-    "_space_group_it_number",
-    "_symmetry_int_tables_number",
-    "_symmetry_space_group_it_number",
-)
-_SCHOENFLIES = ("_space_group_name_schoenflies", "_symmetry_space_group_name_schoenflies")
-_MAGNETIC_NUMBERS = ("_space_group_magn_number_bns", "_space_group_magn_number_og")
-_MAGNETIC_NAMES = ("_space_group_magn_name_bns", "_space_group_magn_name_og")
-_MAGNETIC_TRANSFORMS = (
-    "_space_group_magn_transform_bns_pp_abc",
-    "_space_group_magn_transform_og_pp_abc",
-)
 _WYCKOFF_TAGS = ("_atom_site_wyckoff_symbol", "_atom_site_wyckoff_letter")
-_COUNTED = ("_symmetry_equiv_pos_site_id", "_space_group_symop_id")
-"""Numbers of symmetry operations, which stand beside the operations themselves."""
-_PARENTS = (
-    "_parent_space_group_it_number",
-    "_parent_space_group_name_h-m",
-    "_parent_space_group_name_h-m_alt",
-)
-_SYSTEMS = ("_space_group_crystal_system", "_symmetry_cell_setting", "_symmetry_crystal_system")
 
-_ABOUT_GROUPS = ("_space_group_", "_symmetry_")
-_READ_OF_GROUPS = frozenset((*_SYSTEMS, *_COUNTED, *_GROUP_NAMES, *_NUMBERS, *_HALL_NAMES))
-"""Tags about the space group which are asked about by themselves."""
-_TRIVIAL = frozenset(("1", "p1", "-1", "p-1", "ap", "c1", "1p1", "a", "anorthic", "triclinic"))
-"""What such tags say of a crystal without symmetry, or of one that may have none."""
-
-SYMMETRY_TAGS = (_LISTS[0][0], _LISTS[1][0], *_HALL_NAMES, *_GROUP_NAMES, *_NUMBERS, *_SCHOENFLIES)
-"""What crystals say of their symmetry that are neither magnetic nor modulated."""
 
 _SHORTEST = 0.55
 """Sums of covalent radii; a reading that brings atoms nearer than that cannot be meant."""
 
 _MOST_COMPARED = 3_000
 """Atoms; two readings of a larger cell count as different crystals."""
-
-_ADVICE = "write the file again with its symmetry operations (_space_group_symop_operation_xyz)"
-
-
-class Group(NamedTuple):
-    """One way in which a file names its space group."""
-
-    said: str
-    numbers: frozenset[int]
-    """Space-group types that it may mean."""
-    choices: tuple[tuple[str, Operations], ...]
-    """Settings that it may mean: choice of origin or axes, and operations."""
-    name: str = ""
-    """The symbol, where it tells axes as well; empty for a number or type."""
 
 
 class Filled(NamedTuple):
@@ -145,24 +83,24 @@ def all_atoms(listed: Cell) -> tuple[Images, list[str]]:
     file and nothing says which side is right.
     """
     tags = listed.tags
-    lists, named = _lists(tags), list(_named(tags))
+    lists, named = listed_groups(tags), list(named_groups(tags))
     groups = [g for g in named if g.numbers]
     unknown = [g.said for g in named if not g.numbers]
     doubts: list[str] = []
     if not lists and not groups:
         if unknown:
             raise StructureError(
-                f"{unknown[0]} is not known, and no symmetry operations are listed; {_ADVICE}"
+                f"{unknown[0]} is not known, and no symmetry operations are listed; {ADVICE}"
             )
         return _without_symmetry(listed)
     readings = _distinct_readings(lists, groups)
     if not readings:
         raise StructureError(
             f"{groups[0].said} is given in axes of its own, and no symmetry operations are listed; "
-            f"{_ADVICE}"
+            f"{ADVICE}"
         )
     if not lists:
-        _refuse_transformed(tags)
+        refuse_transformed(tags)
     doubts += _other_axes(lists, groups)
     if unknown and not lists:
         doubts.append(f"{unknown[0]} is not known; {readings[0][0]} was taken")
@@ -178,7 +116,7 @@ def all_atoms(listed: Cell) -> tuple[Images, list[str]]:
     return filled.images, doubts
 
 
-def _other_axes(lists: "list[_List]", groups: list[Group]) -> list[str]:
+def _other_axes(lists: list[ListedGroup], groups: list[NamedGroup]) -> list[str]:
     """Say where the operations are those of a named type of group, but in other axes."""
     return [
         f"{lists[0].said} are not those of {group.said}, but of other axes or glides; the "
@@ -187,7 +125,7 @@ def _other_axes(lists: "list[_List]", groups: list[Group]) -> list[str]:
         if lists
         and group.name
         and lists[0].number in group.numbers
-        and not any(_same_setting(one.texts, group.name, group.said) for one in lists)
+        and not any(same_setting(one.texts, group.name, group.said) for one in lists)
     ][:1]
 
 
@@ -204,7 +142,7 @@ def only_reading(said: Said) -> Operations | None:
     """
     tags = {tag: list(values) for tag, values in said}
     try:
-        lists, named = _lists(tags), list(_named(tags))
+        lists, named = listed_groups(tags), list(named_groups(tags))
     except StructureError:
         return None
     if not all(group.numbers for group in named) or _other_axes(lists, named):
@@ -219,23 +157,8 @@ def only_reading(said: Said) -> Operations | None:
     return operations if rows.max() < 3 else None  # sums of three depend on their order
 
 
-_TRANSFORMS = ("_space_group_transform_pp_abc", "_space_group_transform_qq_xyz")
-_NO_TRANSFORM = ("a,b,c", "x,y,z", "a,b,c;0,0,0", "x,y,z;0,0,0")
-
-
-def _refuse_transformed(tags: Tags) -> None:
-    """Raise a StructureError for a group whose tabulated axes are not those of the file."""
-    for tag in _TRANSFORMS:
-        for value in _texts(tags, tag)[:1]:
-            if re.sub(r"\s", "", value.lower()) not in _NO_TRANSFORM:
-                raise StructureError(
-                    f"its space group is given for other axes or another origin ({tag} is "
-                    f"{short(value)}), and no symmetry operations are listed; {_ADVICE}"
-                )
-
-
 def _completed(
-    one: "_List", part: Operations, filled: Filled, groups: list[Group], listed: Cell
+    one: ListedGroup, part: Operations, filled: Filled, groups: list[NamedGroup], listed: Cell
 ) -> str:
     """Return a warning that a list lacks products, or refuse it if they make other atoms."""
     n, n_all = len(part.rotations), len(one.operations.rotations)
@@ -257,7 +180,7 @@ Reading = tuple[str, tuple[tuple[str, Operations], ...]]
 """What the file says, and the settings that it may mean."""
 
 
-def _distinct_readings(lists: "list[_List]", groups: list[Group]) -> list[Reading]:
+def _distinct_readings(lists: list[ListedGroup], groups: list[NamedGroup]) -> list[Reading]:
     """Return one reading for each space group that the file's claims disagree about.
 
     A list of operations stands for every name of the same type of group; names that agree
@@ -290,14 +213,14 @@ def _one_reading(reading: Reading, listed: Cell) -> Filled:
     if not fitting:
         raise StructureError(
             f"{said} does not fit the cell: its operations change the lengths or angles; correct "
-            f"the cell, or {_ADVICE}"
+            f"the cell, or {ADVICE}"
         )
     filled = [_filled(said, choice, operations, listed) for choice, operations in fitting]
     filled = _best(filled)
     if len({one.choice[:1] for one in filled} & {"1", "2"}) > 1 and not _same(filled, listed):
         raise StructureError(
             f"{said} has two origins that give different crystals, and no symmetry operations "
-            f"are listed; {_ADVICE}"
+            f"are listed; {ADVICE}"
         )
     return filled[0]
 
@@ -343,7 +266,7 @@ def _without_symmetry(listed: Cell) -> tuple[Images, list[str]]:
     if filled.evidence.contradicts:
         raise StructureError(
             f"it gives no symmetry and {n} atoms, but {' and '.join(filled.evidence.contradicts)}; "
-            f"{_ADVICE}"
+            f"{ADVICE}"
         )
     letters = {str(x).strip().lower()[-1:] for x in column(listed.tags, *_WYCKOFF_TAGS)}
     if letters - {"a", "?", ".", ""} and not filled.evidence.agrees:
@@ -351,42 +274,19 @@ def _without_symmetry(listed: Cell) -> tuple[Images, list[str]]:
             f"it gives Wyckoff letters but no symmetry; the {n} atoms were taken as they stand, so "
             "some may be missing"
         ]
-    unsaid = _unsaid_symmetry(listed.tags)
+    unsaid = unsaid_symmetry(listed.tags)
     if unsaid and not filled.evidence.agrees:
         return filled.images, [
             f"it gives {unsaid} but no symmetry of its own; the {n} atoms were taken as they "
             "stand, so some may be missing"
         ]
-    hints = [str(x) for x in column(listed.tags, *_SYSTEMS)[:1] if _is_given(x)]
-    if hints and hints[0].lower() != "triclinic" and not filled.evidence.agrees:
+    system = crystal_system(listed.tags)
+    if system not in ("", "triclinic") and not filled.evidence.agrees:
         return filled.images, [
-            f"it says {hints[0].lower()} but gives no symmetry; the {n} atoms were taken as they "
+            f"it says {system} but gives no symmetry; the {n} atoms were taken as they "
             "stand, so some may be missing"
         ]
     return filled.images, []
-
-
-def _unsaid_symmetry(tags: Tags) -> str:
-    """Return what shows that there is symmetry which the file does not spell out, if any."""
-    for tag in _COUNTED:
-        n = sum(map(_is_given, column(tags, tag)))
-        if n > 1:
-            return f"numbers of {n} symmetry operations ({tag})"
-    for tag in _PARENTS:
-        for value in _texts(tags, tag)[:1]:
-            if value.strip() not in ("1", "P 1", "P1"):
-                return f"the space group {value} of its parent"
-    for tag in tags:
-        is_asked = tag in _READ_OF_GROUPS or tag.endswith(("_id", "_details"))
-        if tag.startswith(_ABOUT_GROUPS) and not is_asked:
-            for value in _texts(tags, tag)[:1]:
-                if _compact(value) not in _TRIVIAL:
-                    return f"{tag} ({short(value)})"
-    return ""
-
-
-def _compact(name: str) -> str:
-    return re.sub(r"[\s_:'\"]", "", name).lower()
 
 
 def _judged(filled: Filled) -> list[str]:
@@ -506,241 +406,3 @@ def _closest(fractional: NDArray[np.float64], sites: NDArray[np.int_], listed: C
     pbc = np.ones(3, dtype=bool)
     pairs = pairs_within(fractional[full] @ listed.cell, listed.cell, pbc, reach)
     return float((pairs.distances / (radii[pairs.first] + radii[pairs.second])).min(initial=np.inf))
-
-
-class _List(NamedTuple):
-    said: str
-    operations: Operations
-    number: int | None
-    texts: tuple[tuple[str, ...], tuple[str, ...]]
-    part: Operations | None
-    """What is listed, where that is no group; ``operations`` are then all products."""
-
-
-def _lists(tags: Tags) -> list[_List]:
-    """Return the lists of operations that the file gives, one for each group."""
-    found: dict[tuple[tuple[str, ...], tuple[str, ...]], _List] = {}
-    for tag, centring in _LISTS:
-        texts, centres = _texts(tags, tag), _texts(tags, centring)
-        if texts and (texts, centres) not in found:
-            found[texts, centres] = _listed(texts, centres)
-    if not found:
-        _refuse_unread_lists(tags)
-    lists = list(found.values())
-    return [a for i, a in enumerate(lists) if not any(_same_list(a, b) for b in lists[:i])]
-
-
-def _same_list(first: _List, second: _List) -> bool:
-    return len(first.operations.rotations) == len(second.operations.rotations) and (
-        first.number == second.number
-    )
-
-
-@lru_cache(maxsize=512)
-def _listed(texts: tuple[str, ...], centres: tuple[str, ...]) -> _List:
-    operations = parse_operations(texts)
-    if centres:
-        operations = composed(parse_operations(centres), operations)
-    operations = distinct(operations)
-    kind = group_number(operations) if is_group(operations) else None
-    if kind is None:
-        whole = closure(operations)
-        kind = None if whole is None else group_number(whole)
-        if whole is None or kind is None:
-            raise StructureError(
-                f"the {len(operations.rotations)} symmetry operations that it lists are no group "
-                "(the product of two is not in the list); correct the list"
-            )
-        said = f"the operations ({len(whole.rotations)} by their products, type {kind})"
-        return _List(said, whole, kind, (texts, centres), operations)
-    said = f"the operations ({len(operations.rotations)}, a group of type {kind})"
-    return _List(said, operations, kind, (texts, centres), None)
-
-
-def _same_but_for_origin(first: Operations, second: Operations) -> bool:
-    """Say whether a shift of the origin, by 24ths of the cell, makes two lists the same.
-
-    None at all is tried first: most files have a setting as it is tabulated.
-    """
-    one, two = _by_rotation(first), _by_rotation(second)
-    if set(one) != set(two) or len(first.rotations) != len(second.rotations):
-        return False
-    shifts = _all_shifts()
-    return _some_shift_fits(one, two, shifts[:1]) or _some_shift_fits(one, two, shifts)
-
-
-_ByRotation = dict[tuple[int, ...], list[NDArray[np.float64]]]
-"""The translations of operations, by their rotation."""
-
-
-def _some_shift_fits(one: _ByRotation, two: _ByRotation, shifts: NDArray[np.float64]) -> bool:
-    """Say whether one of some shifts (n, 3) of the origin makes all operations the same."""
-    centrings = one[tuple(np.eye(3, dtype=int).ravel().tolist())]
-    for rotation, translations in one.items():
-        change = np.eye(3) - np.array(rotation).reshape(3, 3)
-        moved = shifts if change.any() else shifts[:1]  # no shift changes a pure translation
-        left = two[rotation][0] + moved @ change.T - translations[0]
-        gaps = left[:, None] - centrings
-        fits = (np.abs(gaps - np.round(gaps)).max(axis=2) < 0.01).any(axis=1)
-        if not fits.any():
-            return False
-        shifts = shifts[fits] if change.any() else shifts
-    return True
-
-
-@lru_cache(maxsize=1)
-def _all_shifts() -> NDArray[np.float64]:  # (13824, 3)
-    return np.stack(np.meshgrid(*[np.arange(24) / 24] * 3), axis=-1).reshape(-1, 3)
-
-
-def _by_rotation(operations: Operations) -> _ByRotation:
-    found: _ByRotation = {}
-    for rotation, translation in zip(*operations, strict=True):
-        key = tuple(np.round(rotation).astype(int).ravel().tolist())
-        found.setdefault(key, []).append(translation)
-    return found
-
-
-def _texts(tags: Tags, tag: str) -> tuple[str, ...]:
-    if tag not in tags:
-        return ()
-    return tuple(str(x) for x in column(tags, tag) if _is_given(x))
-
-
-def _refuse_unread_lists(tags: Tags) -> None:
-    """Refuse operations under a tag that is not known, rather than read the file as P 1."""
-    for tag, value in tags.items():
-        if re.search(r"symop|equiv_pos", tag) and isinstance(value, (str, list)):
-            shown = value[0] if isinstance(value, list) else value
-            if tag.startswith("_") and re.search(r"[-+]?[xX]1?\s*,", str(shown)):
-                raise StructureError(
-                    f"its symmetry operations stand under {tag}, which is not known; write them as "
-                    "_space_group_symop_operation_xyz"
-                )
-
-
-def _is_given(value: object) -> bool:
-    return bool(str(value).strip(" ?.'\""))
-
-
-def _named(tags: Tags) -> Iterator[Group]:
-    """Yield what the file names, the most exact first; what is not known has no numbers."""
-    for name in _texts(tags, _first(tags, _HALL_NAMES)):
-        yield _named_group(f"hall:{name}", f"space group {name}")
-    for tag in _GROUP_NAMES:
-        for name in _texts(tags, tag)[:1]:
-            yield _named_group(name, f"space group {name}")
-    ssg = _texts(tags, "_space_group_ssg_name")[:1]
-    for name in ssg:
-        bare = re.sub(r"^.*:", "", name).partition("(")[0]
-        yield _named_group(bare, f"superspace group {name}")
-    for name in _texts(tags, _first(tags, _SCHOENFLIES))[:1]:
-        numbers = _schoenflies().get(re.sub(r"[\s_^{}]", "", name).lower())
-        choices = () if numbers is None else _choices(numbers)
-        yield Group(f"space group {name}", frozenset(() if numbers is None else [numbers]), choices)
-    yield from _magnetic(tags)
-    for tag in _NUMBERS:
-        value = number(*column(tags, tag)[:1])
-        if value is None:  # a symbol, which stands in the wrong place, or what nobody knows
-            for name in _texts(tags, tag)[:1]:
-                yield _named_group(name, f"space group number {name}")
-        if value:  # 0 stands for unknown
-            known = 1 <= value <= 230 and value == int(value)
-            yield Group(
-                f"space group number {value:g}",
-                frozenset([int(value)] if known else []),
-                _choices(int(value)) if known else (),
-            )
-
-
-def said_of_symmetry(tags: Tags) -> Tags:
-    """Return what a data block says of its symmetry by name, number or operations."""
-    return {
-        tag: value
-        for tag, value in tags.items()
-        if tag.startswith((*_ABOUT_GROUPS, *(name for name, _ in _LISTS)))
-        and any(map(_is_given, column(tags, tag)))
-    }
-
-
-def _first(tags: Tags, names: Sequence[str]) -> str:
-    return next((tag for tag in names if column(tags, tag)), "")
-
-
-@lru_cache(maxsize=512)
-def _named_group(name: str, said: str) -> Group:
-    settings = named_settings(name, None)
-    choices = tuple((s.choice, setting_operations(s)) for s in settings)
-    return Group(said, frozenset(s.number for s in settings), choices, name)
-
-
-@lru_cache(maxsize=512)
-def _same_setting(texts: tuple[tuple[str, ...], tuple[str, ...]], name: str, said: str) -> bool:
-    """Say whether operations are those of a named setting, wherever its origin is."""
-    listed = _listed(*texts).operations
-    return any(_same_but_for_origin(listed, o) for _, o in _named_group(name, said).choices)
-
-
-@lru_cache(maxsize=256)
-def _choices(group: int) -> tuple[tuple[str, Operations], ...]:
-    return tuple((s.choice, setting_operations(s)) for s in named_settings("", group))
-
-
-@lru_cache(maxsize=1)
-def _schoenflies() -> dict[str, int]:
-    import spglib
-
-    with quiet():
-        types = [spglib.get_spacegroup_type(i) for i in range(1, 531)]
-    return {t.schoenflies.replace("^", "").lower(): t.number for t in types}
-
-
-def _magnetic(tags: Tags) -> Iterator[Group]:
-    """Yield what a magCIF names; time reversal does not move atoms."""
-    standard = all(
-        re.sub(r"\s", "", x).lower() == "a,b,c;0,0,0"
-        for tag in _MAGNETIC_TRANSFORMS
-        for x in _texts(tags, tag)[:1]
-    )
-    for tag in _MAGNETIC_NUMBERS:
-        for name in _texts(tags, tag)[:1]:
-            said = f"magnetic space group {name}"
-            found = _magnetic_operations(name)
-            kind = None if found is None else group_number(found)
-            if found is None or kind is None:
-                yield Group(said, frozenset(), ())
-            else:
-                yield Group(said, frozenset([kind]), (("", found),) if standard else ())
-    for tag in _MAGNETIC_NAMES:
-        for name in _texts(tags, tag)[:1]:
-            if re.match(r"\s*[A-Z]_", name):
-                continue  # the lattice loses translations: the number tells more
-            bare = re.sub(r"1'$", "", name.strip()).replace("'", "").strip(' ."')
-            group = _named_group(bare, f"magnetic space group {name}")
-            if group.numbers and standard:
-                yield group._replace(name="")  # the axes are those of the transformation
-
-
-@lru_cache(maxsize=64)
-def _magnetic_operations(name: str) -> Operations | None:
-    """Return the operations of a magnetic group by its number in the BNS or OG list."""
-    import spglib
-
-    uni = _magnetic_numbers().get(name.strip())
-    if uni is None:
-        return None
-    with quiet():
-        table = spglib.get_magnetic_symmetry_from_database(uni)
-    operations = Operations(table["rotations"].astype(float), table["translations"].astype(float))
-    return composed(operations, IDENTITY)
-
-
-@lru_cache(maxsize=1)
-def _magnetic_numbers() -> dict[str, int]:
-    """Return spglib's number by the BNS number, and by the OG number where the cell is the same."""
-    import spglib
-
-    with quiet():
-        types = [spglib.get_magnetic_spacegroup_type(i) for i in range(1, 1652)]
-    by_og = {t.og_number: t.uni_number for t in types if t.type != 4}
-    return by_og | {t.bns_number: t.uni_number for t in types}
