@@ -6,45 +6,50 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from atomlens.errors import Failure, StructureError, warn
-from atomlens.printing import clean_name, kind_of_object
-from atomlens.structures.arrays import name_of, warnings_of
+from atomlens.printing import clean_name
+from atomlens.structures.arrays import warnings_of
 from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice, form_of
 from atomlens.structures.files import (
-    files_in,
     is_data,
     kind_of,
-    known_kinds,
     numbered,
     read_file,
     stem_of,
-    what_lies_there,
 )
-from atomlens.structures.objects import as_list, atoms_of
+from atomlens.structures.inputs import (
+    FolderStart,
+    Input,
+    Piece,
+    ReadingJob,
+    Stray,
+    called,
+    failure_of,
+    is_read,
+    numbered_pieces,
+    pieces_of,
+    source_of_piece,
+)
+from atomlens.structures.objects import atoms_of
 from atomlens.structures.options import FormsHeard, ReadingOptions
-from atomlens.structures.parts import Part, Pick, parts_of, pick_of, read_part
+from atomlens.structures.parts import Part, Pick, read_part
 from atomlens.structures.records import (
     Entry,
     HoldsNoStructureError,
     add_warning,
-    one_line,
     reason,
     short,
 )
 from atomlens.structures.smiles import conformers_of
 from atomlens.structures.text import as_formula, forced, from_text, is_forced, is_formula, is_smiles
+from atomlens.structures.unique_names import UniqueNames, make_names_unique
 
 if TYPE_CHECKING:
     from ase import Atoms
 
     from atomlens.structures.workers import Outcome
-
-_LONGEST_PATTERN, _MOST_FOLDERS = 1000, 100_000
-
-Input: TypeAlias = Any
-"""Text, path, ase.Atoms, pymatgen Structure, Molecule or Composition, or rdkit Mol."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,32 +72,6 @@ class ReadResult:
     def failures(self) -> list[Failure]:
         """The bad ones: name, and a sentence that says what is wrong and what to do."""
         return [item for item in self.items if isinstance(item, Failure)]
-
-
-class _Job(NamedTuple):
-    """How one call reads, and what it leaves out."""
-
-    disorder: DisorderChoice
-    left_out: list[str]
-    """A sentence for each folder or pattern"""
-    not_looked_at: frozenset[Path]
-    """Absolute paths that folders and patterns pass over"""
-    in_parts: bool = False
-    """Long files are read some hundred structures at a time"""
-
-    def note_left_out(self, where: str, others: list[Path]) -> None:
-        """Name the files that are not read since they are of another kind."""
-        if others:
-            more = f" and {len(others) - 5} more" if len(others) > 5 else ""
-            names = ", ".join(clean_name(path.name) for path in others[:5])
-            self.left_out.append(
-                f"{one_line(where)}: left out, since they hold no structures that can be read: "
-                f"{names}{more}"
-            )
-
-
-def _job(options: ReadingOptions) -> _Job:
-    return _Job(options.forms, [], frozenset(Path(path).resolve() for path in options.leave_out))
 
 
 def read(
@@ -169,11 +148,11 @@ def _tell_idle(choice: DisorderChoice, items: "Iterable[Atoms | Failure]") -> No
 
 def read_as(inputs: Input | Iterable[Input], options: ReadingOptions) -> ReadResult:
     """Read structures like `read_structures`, with the options in one object."""
-    job = _job(options)
-    read = list(_read_pieces(_numbered_pieces(inputs, job), job, options.n_workers))
+    job = ReadingJob.of(options)
+    read = list(_read_pieces(numbered_pieces(inputs, job), job, options.n_workers))
     items = [item for found in read for item in found.items]
     structures = [item for item in items if not isinstance(item, Failure)]
-    _make_names_unique(structures)
+    make_names_unique(structures)
     told = _Told()
     told.hear(structures)
     told.tell()
@@ -216,9 +195,9 @@ def stream_as(inputs: Input | Iterable[Input], options: ReadingOptions) -> "Iter
 
     Beside each list stands what it came from.
     """
-    job = _job(options)._replace(in_parts=True)
-    pieces = _numbered_pieces(inputs, job)
-    names, told = _Names([piece for _, piece in pieces]), _Told()
+    job = ReadingJob.of(options, in_parts=True)
+    pieces = numbered_pieces(inputs, job)
+    names, told = UniqueNames([piece for _, piece in pieces]), _Told()
     for found in _read_pieces(pieces, job, options.n_workers):
         structures = [item for item in found.items if not isinstance(item, Failure)]
         names.make_unique(structures)
@@ -237,12 +216,12 @@ def list_pieces(
     `read_piece` reads each, in this process or another. What is left out of folders is told by a
     warning in the end.
     """
-    job = _job(ReadingOptions(leave_out=tuple(leave_out)))._replace(in_parts=True)
+    job = ReadingJob.of(ReadingOptions(leave_out=tuple(leave_out)), in_parts=True)
     for one in inputs:
-        for piece in _pieces(one, job):
+        for piece in pieces_of(one, job):
             if isinstance(piece, Failure):
                 yield piece
-            elif isinstance(piece, _Many):
+            elif isinstance(piece, FolderStart):
                 job.note_left_out(piece.where, sorted(piece.others))
             elif not isinstance(piece, str):
                 yield piece
@@ -259,7 +238,7 @@ def read_piece(
     structures is one failure, and the second value is True.
     """
     found = _read_piece(kind, what, choice)
-    return ([found.failure], True) if isinstance(found, _Stray) else (found, False)
+    return ([found.failure], True) if isinstance(found, Stray) else (found, False)
 
 
 def to_atoms(structure: Input, *, disorder: Disorder = "refuse") -> "Atoms":
@@ -305,31 +284,6 @@ def _all_failed(failures: list[Failure]) -> str:
     )
 
 
-class _Many(NamedTuple):
-    """Stands before the files of a folder or pattern."""
-
-    where: str
-    n: int
-    """Files and folders"""
-    others: list[Path]
-    """Those of unknown kinds"""
-    strays: "list[_Stray]"
-
-
-class _Stray(NamedTuple):
-    """A file of a folder or pattern that turned out to hold something else than structures."""
-
-    path: Path
-    failure: Failure
-
-
-_END = "end of many"
-_Piece: TypeAlias = (
-    "tuple[Literal['text', 'file', 'member', 'object', 'part', 'pick'], Any] | _Many | str "
-    "| Failure"
-)
-"""What is read at a time, in this process or another, or what stands between."""
-
 _SECONDS = {"text": 0.01, "file": 0.0006, "member": 0.0006, "object": 0.0, "part": 0.1}
 _SECONDS["pick"] = 0.01
 """About how long a piece takes: most of a text's time makes a SMILES three-dimensional."""
@@ -347,51 +301,8 @@ class ReadPiece(NamedTuple):
     items: "list[Atoms | Failure]"
 
 
-def _numbered_pieces(inputs: Any, job: _Job) -> list[tuple[int, _Piece]]:
-    """Return what has to be read for each input, behind the number of the input."""
-    return [(i, piece) for i, one in enumerate(as_list(inputs)) for piece in _pieces(one, job)]
-
-
-def _pieces(one: Any, job: _Job) -> Iterator[_Piece]:
-    """Yield what has to be read for one input; nothing is opened yet."""
-    try:
-        if isinstance(one, (str, os.PathLike)):
-            yield from _of_text_or_path(one, job)
-        else:
-            yield "object", one
-    except StructureError as error:
-        yield replace(_failure(_called(one), str(error)), source=_source(one))
-    except Exception as error:
-        what = _called(one)
-        said = f"{what}: it cannot be used ({reason(error)}); check the object"
-        yield replace(_failure(what, said), source=_source(one))
-
-
-def _of_text_or_path(one: "str | os.PathLike[str]", job: _Job) -> Iterator[_Piece]:
-    if isinstance(one, str):
-        text = one.strip()
-        if not text:
-            raise StructureError("The text is empty; give a file, a folder, a SMILES or a formula.")
-        if is_forced(text):
-            yield "text", one
-            return
-        if not _exists(text):
-            paths, others = _glob(text, job.not_looked_at)
-            if paths:
-                yield from _of_many(text, paths, others, job)
-                return
-            if pick_of(text) is None:
-                yield "text", one
-                return
-    pick = None if _exists(os.fspath(one)) else pick_of(os.fspath(one))
-    if pick is not None:
-        yield "pick", pick
-        return
-    yield from _of_path(Path(os.path.expanduser(one)), job)
-
-
 def _read_pieces(
-    pieces: Sequence[tuple[int, _Piece]], job: _Job, n_workers: int
+    pieces: Sequence[tuple[int, Piece]], job: ReadingJob, n_workers: int
 ) -> Iterator[ReadPiece]:
     """Yield what each piece holds, in order.
 
@@ -402,7 +313,7 @@ def _read_pieces(
     """
     from atomlens.structures.workers import chosen_readers, outcomes
 
-    real = [p for _, p in pieces if _is_read(p)]
+    real = [p for _, p in pieces if is_read(p)]
     seconds = sum(_SECONDS[p[0]] for p in real)
     meanwhile = sum(_MEANWHILE[p[0]] for p in real) if job.in_parts else 0.0
     n_readers = chosen_readers(n_workers, seconds, meanwhile)
@@ -411,12 +322,12 @@ def _read_pieces(
     pace: dict[str, int] = {"together": 64} if seconds < 0.001 * len(real) else {}
     pace = {"together": 1, "ahead": 3 * n_readers} if long else pace
     found = outcomes(away, n_readers, beside=True, **pace) if n_readers else None
-    around: list[_Many] = []
+    around: list[FolderStart] = []
     try:
         for number, piece in pieces:
             if isinstance(piece, Failure):
                 yield ReadPiece(number, piece.source, [piece])
-            elif isinstance(piece, _Many):
+            elif isinstance(piece, FolderStart):
                 around.append(piece)
             elif isinstance(piece, str):
                 for failures in _end_of(around.pop(), job):
@@ -426,37 +337,26 @@ def _read_pieces(
                     read = _read_piece(*piece, job.disorder)
                 else:
                     read = _away(next(found), piece[1])
-                if isinstance(read, _Stray):
+                if isinstance(read, Stray):
                     around[-1].strays.append(read)
                 else:
-                    yield ReadPiece(number, _source(piece[1]), read)
+                    yield ReadPiece(number, source_of_piece(piece[1]), read)
     finally:
         if found is not None:
             found.close()
 
 
-def _source(what: Any) -> str:
-    """Return path or text of a piece; empty for an object."""
-    if isinstance(what, Part | Pick):
-        return str(what.path)
-    return str(what).strip() if isinstance(what, (str, os.PathLike)) else ""
-
-
-def _is_read(piece: _Piece) -> "TypeGuard[tuple[str, Any]]":
-    return isinstance(piece, tuple) and not isinstance(piece, _Many)
-
-
-def _away(outcome: "Outcome", what: Any) -> "list[Atoms | Failure] | _Stray":
+def _away(outcome: "Outcome", what: Any) -> "list[Atoms | Failure] | Stray":
     """Return what another process has read."""
     try:
-        found: list[Atoms | Failure] | _Stray = outcome.get()
+        found: list[Atoms | Failure] | Stray = outcome.get()
     except StructureError as error:  # the process died
-        name = _called(what)
-        return [_failure(name, f"{name}: {error}")]
+        name = called(what)
+        return [failure_of(name, f"{name}: {error}")]
     return found
 
 
-def _end_of(many: _Many, job: _Job) -> Iterator[list[Failure]]:
+def _end_of(many: FolderStart, job: ReadingJob) -> Iterator[list[Failure]]:
     """Name the files of a folder that hold no structures; if none does, each is a failure."""
     if len(many.strays) == many.n:
         yield from ([stray.failure] for stray in many.strays)
@@ -464,7 +364,7 @@ def _end_of(many: _Many, job: _Job) -> Iterator[list[Failure]]:
         job.note_left_out(many.where, sorted([*many.others, *(s.path for s in many.strays)]))
 
 
-def _read_piece(kind: str, what: Any, disorder: DisorderChoice) -> "list[Atoms | Failure] | _Stray":
+def _read_piece(kind: str, what: Any, disorder: DisorderChoice) -> "list[Atoms | Failure] | Stray":
     """Return what one piece holds; never raises for a bad one."""
     try:
         if kind in ("file", "member"):
@@ -480,64 +380,13 @@ def _read_piece(kind: str, what: Any, disorder: DisorderChoice) -> "list[Atoms |
             _refuse_missing_file(text)
         return list(_forms_of_text(text, disorder))
     except HoldsNoStructureError as error:
-        failure = replace(_failure(what.name, f"{what}: {error}"), source=str(what))
-        return _Stray(what, failure) if kind == "member" else [failure]
+        failure = replace(failure_of(what.name, f"{what}: {error}"), source=str(what))
+        return Stray(what, failure) if kind == "member" else [failure]
     except StructureError as error:
-        return [_failure(_called(what), str(error))]
+        return [failure_of(called(what), str(error))]
     except Exception as error:  # an object that its own package would not accept
-        name = _called(what)
-        return [_failure(name, f"{name}: it cannot be used ({reason(error)}); check the object")]
-
-
-def _exists(text: str) -> bool:
-    return os.path.exists(os.path.expanduser(text))
-
-
-def _glob(text: str, not_looked_at: frozenset[Path]) -> tuple[list[Path], list[Path]]:
-    """Return the files and folders that a pattern matches, and the matches of other kinds.
-
-    If there are only others, they are what was meant. Brackets alone are more likely a SMILES
-    than a pattern.
-    """
-    if not glob.has_magic(text) or "\0" in text or len(text) > _LONGEST_PATTERN:
-        return [], []
-    if not any(sign in text for sign in "*?") and is_smiles(text):
-        return [], []
-    paths = sorted(Path(p) for p in _matches(os.path.expanduser(text)))
-    paths = [path for path in paths if path.resolve() not in not_looked_at]
-    folders = {path for path in paths if path.is_dir()}
-    paths = [path for path in paths if folders.isdisjoint(path.parents)]  # they are read by these
-    known = [path for path in paths if path in folders or kind_of(path) is not None]
-    if not known:
-        return paths, []
-    return known, sorted(set(paths) - set(known))
-
-
-def _matches(pattern: str) -> Iterator[str]:
-    """Yield what a pattern matches; ``**`` stands for folders of any depth, links not followed."""
-    parts = pattern.split(os.sep)
-    parts = [part for i, part in enumerate(parts) if part != "**" or parts[i - 1 : i] != ["**"]]
-    if "**" not in parts:
-        yield from glob.iglob(pattern)
-        return
-    place = parts.index("**")
-    before, after = os.sep.join(parts[:place]), parts[place + 1 :]
-    if "**" in after:
-        raise StructureError(f"{short(pattern)}: a pattern can have one **; leave the others out")
-    roots = [os.sep] if place and not before else glob.glob(before) if before else [""]
-    n_folders = 0
-    for root in roots:
-        for folder, folders, _ in os.walk(root or os.curdir):
-            n_folders += 1
-            if n_folders > _MOST_FOLDERS:
-                raise StructureError(
-                    f"{short(pattern)}: more than {_MOST_FOLDERS} folders would be searched; name "
-                    "the folder to begin with"
-                )
-            folders[:] = [name for name in folders if not name.startswith(".")]
-            inside = os.sep.join(after) or "*"
-            for found in glob.iglob(inside, root_dir=folder):
-                yield os.path.normpath(os.path.join(folder, found))
+        name = called(what)
+        return [failure_of(name, f"{name}: it cannot be used ({reason(error)}); check the object")]
 
 
 def _forms_of_text(text: str, forms: DisorderChoice) -> "list[Atoms]":
@@ -567,50 +416,13 @@ def _refuse_missing_file(text: str) -> None:
         raise StructureError(f"{short(text)}: there is no such file or folder; check the path")
 
 
-def _of_path(path: Path, job: _Job, is_one_of_many: bool = False) -> Iterator[_Piece]:
-    if not path.exists():
-        said = f"{path}: there is no such file or folder; check the path"
-        yield replace(_failure(path.name, said), source=str(path))
-    elif os.path.isdir(path):
-        unread: list[OSError] = []
-        files, others = files_in(path, unread.append, job.not_looked_at)
-        yield from _of_many(str(path), files, others, job)
-        for problem in unread:
-            folder = str(problem.filename)
-            why = f"this folder cannot be looked into ({problem.strerror}); change its permissions"
-            yield replace(_failure(Path(folder).name, f"{folder}: {why}"), source=folder)
-        if not files and not unread:
-            said = (
-                f"{path}: no structure file is in this folder{what_lies_there(others)}; put some "
-                f"there or give another (known are {known_kinds()})"
-            )
-            yield replace(_failure(path.name, said), source=str(path))
-    else:
-        found = parts_of(path) if job.in_parts else None
-        if found is None:
-            yield ("member" if is_one_of_many else "file"), path
-        else:
-            yield from (("part", part) for part in found)
-
-
-def _of_many(
-    where: str, paths: Sequence[Path], others: Sequence[Path], job: _Job
-) -> Iterator[_Piece]:
-    """Yield the files of a folder or pattern between the marks of its beginning and end."""
-    if paths:
-        yield _Many(where, len(paths), list(others), [])
-        for path in paths:
-            yield from _of_path(path, job, is_one_of_many=True)
-        yield _END
-
-
 def _from_file(path: Path, disorder: DisorderChoice) -> "Iterator[Atoms | Failure]":
     try:
         entries = read_file(path, disorder)
     except HoldsNoStructureError:
         raise
     except StructureError as error:
-        yield _failure(path.name, f"{path}: {error}")
+        yield failure_of(path.name, f"{path}: {error}")
         return
     yield from _named(path, entries, 0, len(entries) > 1)
 
@@ -619,7 +431,7 @@ def _from_part(part: Part) -> "Iterator[Atoms | Failure]":
     try:
         entries = read_part(part)
     except StructureError as error:
-        yield _failure(part.path.name, f"{part.path}: {error}")
+        yield failure_of(part.path.name, f"{part.path}: {error}")
         return
     yield from _named(part.path, entries, part.first, True)
 
@@ -650,86 +462,10 @@ def _named(
     for i, (name, entry) in enumerate(names, start=first):
         if entry.atoms is None:
             where = f"{path}, structure {i} (counted from 0)" if many else str(path)
-            yield _failure(name if many else path.name, f"{where}: {entry.problem}")
+            yield failure_of(name if many else path.name, f"{where}: {entry.problem}")
         else:
             entry.atoms.info.update(name=clean_name(name), source=str(path))
             yield entry.atoms
-
-
-def _failure(name: str, message: str) -> Failure:
-    return Failure(name=one_line(name), message=one_line(message))
-
-
-def _called(one: Any) -> str:
-    if isinstance(one, Pick):
-        one = f"{one.path}@{one.choice}"
-    if isinstance(one, Part):
-        one = one.path
-    if isinstance(one, (str, os.PathLike)):
-        line = one_line(str(one))
-        return line if len(line) <= 200 else line[:197] + "..."
-    return kind_of_object(one)
-
-
-def _make_names_unique(structures: "list[Atoms]") -> None:
-    """Tell equal names apart by the folders they come from, then by a number behind them."""
-    folders: dict[str, set[str]] = {}
-    for atoms in structures:
-        folders.setdefault(name_of(atoms), set()).add(_folder(atoms))
-    seen: set[str] = set()
-    numbers: dict[str, int] = {}
-    for atoms in structures:
-        given = name_of(atoms)
-        folder = _folder(atoms) if len(folders[given]) > 1 else ""
-        name = f"{folder}-{given}" if folder else given
-        unique, number = name, numbers.get(name, 1)
-        while unique in seen or (unique in folders and unique != given):
-            number += 1
-            unique = f"{name}-{number}"
-        numbers[name] = number
-        seen.add(unique)
-        atoms.info["name"] = unique
-
-
-class _Names:
-    """Gives unique names to structures that come one file after the other."""
-
-    def __init__(self, pieces: Sequence[_Piece]) -> None:
-        folders: dict[str, set[str]] = {}
-        counts: Counter[str] = Counter()
-        for piece in pieces:
-            if _is_read(piece) and piece[0] in ("file", "member"):
-                stem = clean_name(stem_of(piece[1]))
-                counts[stem] += 1
-                folders.setdefault(stem, set()).add(str(piece[1].parent))
-        self.shared = frozenset(stem for stem, own in folders.items() if len(own) > 1)
-        self.single = frozenset(stem for stem, n in counts.items() if n == 1)
-        self.seen: set[str] = set()
-        self.numbers: dict[str, int] = {}
-
-    def make_unique(self, structures: "list[Atoms]") -> None:
-        """Rename what comes from one piece where need be."""
-        for atoms in structures:
-            given = name_of(atoms)
-            if len(structures) == 1 and given in self.single and "source" in atoms.info:
-                atoms.info["name"] = given  # no other can be called so, and none is kept
-                continue
-            folder = _folder(atoms) if given in self.shared else ""
-            name = f"{folder}-{given}" if folder else given
-            unique, number = name, self.numbers.get(name, 1)
-            own = clean_name(stem_of(Path(str(atoms.info.get("source", "")))))
-            while unique in self.seen or (unique in self.single and unique != own):
-                number += 1
-                unique = f"{name}-{number}"
-            self.numbers[name] = number
-            self.seen.add(unique)
-            atoms.info["name"] = unique
-
-
-def _folder(atoms: "Atoms") -> str:
-    """Return the name of the folder that a structure was read from; empty for text."""
-    source = atoms.info.get("source")
-    return one_line(Path(source).absolute().parent.name) if isinstance(source, str) else ""
 
 
 class _Told:
