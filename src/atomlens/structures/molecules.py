@@ -15,7 +15,8 @@ from atomlens.elements.radii import COVALENT_RADII
 from atomlens.errors import StructureError
 from atomlens.structures.arrays import keep_made
 from atomlens.structures.bonding import keep_bonding
-from atomlens.structures.embedding import geometry_problem, positions_of
+from atomlens.structures.embedding import positions_of
+from atomlens.structures.geometry_checks import geometry_problem
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
     ISOTOPE_NOTICE,

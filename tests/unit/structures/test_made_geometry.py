@@ -11,7 +11,7 @@ from rdkit import Chem
 from rdkit.Chem import rdDepictor
 
 from atomlens.structures import read_structures, to_atoms
-from atomlens.structures.embedding import _too_long, _uneven, geometry_problem
+from atomlens.structures.geometry_checks import geometry_problem, long_multiple_bond, uneven_bonds
 from atomlens.structures.records import quiet
 
 
@@ -184,16 +184,18 @@ def test_small_molecules_have_their_angle_in_whatever_order_they_are_written() -
 def test_a_multiple_bond_as_long_as_a_single_one_is_seen() -> None:
     molecule = Chem.MolFromSmiles("O=C=O")
     positions = np.array([[-1.405, 0, 0], [0, 0, 0], [1.405, 0, 0]])
-    assert "the multiple bond of atoms 0 (O) and 1 (C) is 1.4" in _too_long(molecule, positions)
-    assert _too_long(molecule, positions * 0.83) == ""
+    assert "the multiple bond of atoms 0 (O) and 1 (C) is 1.4" in long_multiple_bond(
+        molecule, positions
+    )
+    assert long_multiple_bond(molecule, positions * 0.83) == ""
 
 
 def test_bonds_of_a_metal_that_differ_without_a_reason_are_seen() -> None:
     molecule = Chem.MolFromSmiles("Cl[Ti](Cl)(Cl)Cl")
     positions = made("Cl[Ti](Cl)(Cl)Cl").positions
-    assert _uneven(molecule, positions) == ""
+    assert uneven_bonds(molecule, positions) == ""
     positions[0] = 1.2 * (positions[0] - positions[1]) + positions[1]
-    assert "bonds of Ti to Cl are from 2.18 to 2.62 Å long" in _uneven(molecule, positions)
+    assert "bonds of Ti to Cl are from 2.18 to 2.62 Å long" in uneven_bonds(molecule, positions)
 
 
 def test_six_neighbours_stand_at_right_angles_and_five_around_an_axis() -> None:
