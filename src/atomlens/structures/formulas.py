@@ -16,6 +16,7 @@ from math import lcm
 from typing import TYPE_CHECKING, NoReturn
 
 from atomlens.elements import ATOMIC_NUMBERS, NONMETALS, SYMBOLS
+from atomlens.elements.masses import ATOMIC_MASSES
 from atomlens.errors import StructureError
 from atomlens.structures.records import DEUTERIUM_NOTICE, add_warning, short
 
@@ -283,9 +284,7 @@ def _isotope_in(compact: str) -> str:
     match = re.match(r"(\d{1,3})([A-Z][a-z]?)", compact)
     if match is None or int(match[1]) < _LIGHTEST or match[2] not in SYMBOLS[1:]:
         return ""
-    from ase.data import atomic_masses
-
-    mass = float(atomic_masses[SYMBOLS.index(match[2])])
+    mass = float(ATOMIC_MASSES[SYMBOLS.index(match[2])])
     return match[0] if abs(int(match[1]) - mass) <= max(2.1, 0.035 * mass) else ""
 
 
@@ -422,8 +421,6 @@ def _amounts_by_weight(text: str) -> dict[str, Fraction]:
     Raises:
         StructureError: the text names no alloy, or its amounts do not add up.
     """
-    from ase.data import atomic_masses
-
     name = text.strip()[len(BY_WEIGHT) :].strip()
     if len(name) > LONGEST_FORMULA:
         _refuse(text, f"it has {len(name)} letters, more than {LONGEST_FORMULA}")
@@ -444,7 +441,7 @@ def _amounts_by_weight(text: str) -> dict[str, Fraction]:
         weights = {symbol: float(amount) for symbol, amount in _amounts(name, True).items()}
         if abs(sum(weights.values()) - 100) > _HUNDRED:
             _refuse(text, f"its weight percent add up to {sum(weights.values()):g}, not to 100")
-    moles = {s: w / float(atomic_masses[SYMBOLS.index(s)]) for s, w in weights.items() if w > 0}
+    moles = {s: w / float(ATOMIC_MASSES[SYMBOLS.index(s)]) for s, w in weights.items() if w > 0}
     total = sum(moles.values())
     return {s: Fraction(max(1, round(10_000 * m / total))) for s, m in moles.items()}
 

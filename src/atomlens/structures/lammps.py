@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from atomlens.elements import ATOMIC_NUMBERS, SYMBOLS
+from atomlens.elements.masses import ATOMIC_MASSES
 from atomlens.errors import StructureError
 from atomlens.structures.distance_doubts import impossible_neighbour, no_hydrogen
 from atomlens.structures.records import (
@@ -272,13 +273,10 @@ def _element_of_type(kind: int, mass: float, comment: str, label: str) -> str:
 
 def elements_of_mass(mass: float) -> list[str]:
     """Return the elements that have a mass, Dalton; D for that of heavy hydrogen."""
-    from ase.data import atomic_masses
-
     if any(abs(mass - heavy) < 0.0015 for heavy in _HEAVY_HYDROGEN):
         return ["D"]
-    known = np.asarray(atomic_masses[1 : len(SYMBOLS)])
     near = _NEAR_OF_LIGHT if mass < _LIGHT else _NEAR
-    return [SYMBOLS[i + 1] for i in np.flatnonzero(np.abs(known - mass) <= near)]
+    return [SYMBOLS[i + 1] for i in np.flatnonzero(np.abs(ATOMIC_MASSES[1:] - mass) <= near)]
 
 
 def read_lammps_dump(text: str) -> list[Entry]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from atomlens.elements import SYMBOLS
+from atomlens.elements.masses import ATOMIC_MASSES
 from atomlens.errors import StructureError
 from atomlens.structures.arrays import chemical_formula
 from atomlens.structures.poscar import agrees_with_title
@@ -153,7 +154,6 @@ def _check_species(text: str) -> list[str]:
 
     Labels are free names to pw.x (``C1``), ase takes the element that they begin with.
     """
-    from ase.data import atomic_masses
     from ase.io.espresso import label_to_symbol
 
     card = re.search(r"^\s*ATOMIC_SPECIES.*\n((?:.*\n?)*)", text, re.MULTILINE | re.IGNORECASE)
@@ -169,7 +169,7 @@ def _check_species(text: str) -> list[str]:
                 f"is {short(potential)}; give it a label that begins with its element"
             )
         weight = float(mass.lower().replace("d", "e"))
-        own = float(atomic_masses[SYMBOLS.index(symbol)]) if symbol in SYMBOLS else weight
+        own = float(ATOMIC_MASSES[SYMBOLS.index(symbol)]) if symbol in SYMBOLS else weight
         if weight > 0 and abs(weight - own) > max(_OTHER_MASS, 0.02 * own):
             said.append(DEUTERIUM_NOTICE if symbol == "H" and weight > 1 else ISOTOPE_NOTICE)
     return said

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from atomlens.elements.masses import ATOMIC_MASSES
 from atomlens.errors import StructureError
 from atomlens.printing import one_line as one_line
 from atomlens.printing import reason as reason
@@ -193,11 +194,9 @@ def drop_masses(atoms: "Atoms") -> None:
     """
     if "masses" not in atoms.arrays:
         return
-    from ase.data import atomic_masses
-
     given = atoms.arrays["masses"]
     numbers = atoms.numbers
-    usual = atomic_masses[np.clip(numbers, 0, len(atomic_masses) - 1)]
+    usual = ATOMIC_MASSES[np.clip(numbers, 0, len(ATOMIC_MASSES) - 1)]
     other = np.isfinite(given) & (np.abs(given - usual) > _OTHER_MASS)
     del atoms.arrays["masses"]
     if np.any(other & (numbers == 1)):

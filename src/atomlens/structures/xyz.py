@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from atomlens.elements import SYMBOLS
+from atomlens.elements.masses import ATOMIC_MASSES
 from atomlens.errors import StructureError
 from atomlens.structures.arrays import chemical_formula, keep_maker
 from atomlens.structures.checks import check_cell
@@ -252,11 +253,9 @@ def _refuse_a_number_before_the_positions(frame: _Frame) -> None:
 
 def _are_masses(symbols: list[str], words: list[str]) -> bool:
     """Say whether numbers are the masses of elements, Dalton."""
-    from ase.data import atomic_masses
-
     try:
         return all(
-            symbol in SYMBOLS and abs(float(word) - atomic_masses[SYMBOLS.index(symbol)]) < 0.1
+            symbol in SYMBOLS and abs(float(word) - ATOMIC_MASSES[SYMBOLS.index(symbol)]) < 0.1
             for symbol, word in zip(symbols, words, strict=True)
         )
     except ValueError:

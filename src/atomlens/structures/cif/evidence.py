@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.elements import ATOMIC_NUMBERS
+from atomlens.elements.masses import ATOMIC_MASSES
 from atomlens.structures.cif.sites import column, formula_amounts, number
 from atomlens.structures.cif.tags import MAGNETIC, Tags, first_tag
 from atomlens.structures.formulas import total_amount
@@ -224,9 +225,7 @@ def _compare(said: float, ours: float) -> bool | None:
 
 
 def _mass(counts: Mapping[str, float]) -> float:
-    from ase.data import atomic_masses
-
-    return float(sum(n * atomic_masses[ATOMIC_NUMBERS[s]] for s, n in counts.items()))
+    return float(sum(n * ATOMIC_MASSES[ATOMIC_NUMBERS[s]] for s, n in counts.items()))
 
 
 def _plain(amount: Fraction) -> str:
