@@ -37,10 +37,10 @@ class Changed(NamedTuple):
 
     def sums(
         self,
-        before: Float[Tensor, "n_nodes *shape"],
-        now: Float[Tensor, "n_rows *shape"],
-        total: Float[Tensor, "1 *shape"],
-    ) -> Float[Tensor, "n *shape"]:
+        before: Float[Tensor, " n_nodes *shape"],
+        now: Float[Tensor, " n_rows *shape"],
+        total: Float[Tensor, " 1 *shape"],
+    ) -> Float[Tensor, " n *shape"]:
         """Return the sum over the atoms of each structure, given those of the whole one.
 
         ``total`` is `total_of` ``before``.
@@ -50,7 +50,7 @@ class Changed(NamedTuple):
         return found.index_add_(0, self.owner, change.double()).to(before.dtype)
 
 
-def total_of(nodes: Float[Tensor, "n_nodes *shape"]) -> Float[Tensor, "1 *shape"]:
+def total_of(nodes: Float[Tensor, " n_nodes *shape"]) -> Float[Tensor, " 1 *shape"]:
     """Return the sum over all atoms in 64 bits."""
     return nodes.double().sum(dim=0, keepdim=True)
 
