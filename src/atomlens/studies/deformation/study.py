@@ -1,7 +1,8 @@
 """Attention on carbon against the local deformation of its network.
 
-SCANN, section 11 of our notes and the paper's study of platinum on graphene (claims S8 and S9):
-does attention go to elongated bonds, and to carbons that stick out of their surface?
+After the study of platinum on graphene in the paper of SCANN (Vu et al., npj Comput. Mater. 9, 215,
+2023; claims S8 and S9): does attention go to elongated bonds, and to carbons that stick out of
+their surface?
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,8 @@
 """Attention on a substituted atom against the host's atoms, element by element.
 
-SCANN, section 11 of our notes and the paper's study of SmFe12 (claims S11 and S12): the ratio
-R = attention(X) / smallest attention of a host atom, and what it says about the energy.
+After the study of SmFe12 in the paper of SCANN (Vu et al., npj Comput. Mater. 9, 215, 2023; claims
+S11 and S12): the ratio R = attention(X) / smallest attention of a host atom, and what it says about
+the energy.
 """
 
 from collections.abc import Sequence
