@@ -37,8 +37,6 @@ _N_FAMILIAR, _FEWEST_FAMILIAR = 12_000, 1_000
 """Training structures among which landmarks are chosen: at most, and after a short training."""
 _OF_ALL_SEEN = 0.05
 """Share of the samples of all epochs that may be looked at again for that."""
-_AS_LONG = 1000
-"""Epochs; a model without steps has seen all, and looks at elements alone."""
 _N_DRAWN = 100_000
 """Training structures whose compositions are compared, so that each is among the landmarks."""
 _FEWEST_VALIDATION = 9
@@ -60,9 +58,8 @@ def finish(job: Job, results: Sequence[MemberResult]) -> Predictor:
         rest = residuals(combined, data.encoded[rows], predictor.targets)
         familiarity = None
         if raw.features is not None:
-            n_epochs = len(results[0].history)
             closed = isinstance(predictor.models[0], ClosedFormModel)
-            chosen = _landmark_rows(data, n_epochs=_AS_LONG if closed else n_epochs)
+            chosen = _landmark_rows(data, None if closed else len(results[0].history))
             familiarity = _familiarity(predictor, data, store, chosen, raw.features, device)
         far = None
         if familiarity is not None and raw.features is not None:
@@ -96,13 +93,18 @@ def finish(job: Job, results: Sequence[MemberResult]) -> Predictor:
     return replace(predictor, metrics=metrics)
 
 
-def _landmark_rows(data: TrainingData, *, n_epochs: int) -> NDArray[np.int64]:
-    """Return training rows of every composition: 12,000, and less than the training was long."""
+def _landmark_rows(data: TrainingData, n_epochs: int | None) -> NDArray[np.int64]:
+    """Return training rows of every composition: 12,000, and fewer after a short training.
+
+    ``n_epochs`` is None for a model in closed form, which has no epochs.
+    """
     rows = np.sort(data.split.train)
     if len(rows) > _N_DRAWN:
         rows = np.sort(np.random.default_rng(0).permutation(rows)[:_N_DRAWN])
-    seen = int(_OF_ALL_SEEN * n_epochs * len(data.split.train))
-    n = min(_N_FAMILIAR, max(_FEWEST_FAMILIAR, seen))
+    n = _N_FAMILIAR
+    if n_epochs is not None:
+        n_seen = n_epochs * len(data.split.train)
+        n = min(n, max(_FEWEST_FAMILIAR, int(_OF_ALL_SEEN * n_seen)))
     chosen: NDArray[np.int64] = rows[varied_rows(data.dataset.structures.subset(rows), n)]
     return chosen
 
