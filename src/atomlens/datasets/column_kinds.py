@@ -34,6 +34,8 @@ from atomlens.datasets.numerals import (
     spoilt_number,
 )
 from atomlens.datasets.target_doubts import (
+    tell_bounds,
+    tell_decades,
     tell_errors,
     tell_few_numbers,
     tell_odd_classes,
@@ -56,7 +58,20 @@ _FRACTION = re.compile(r"[+-]?\d+/\d+")
 _WITH_UNIT = re.compile(r"[-+−]?\d[\d.,]*(?:[eE][-+]?\d+)?\s*([^\d\s.,;:+-][^\d\s]*[\d]?)")
 """A number with its unit behind it, as in ``7.1 eV``."""
 _DIGITS = ("0", "1")
-_SAME_AS_DIGITS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"))
+_SAME_AS_DIGITS = (
+    ("false", "true"),
+    ("no", "yes"),
+    ("f", "t"),
+    ("n", "y"),
+    ("off", "on"),
+    ("inactive", "active"),
+    ("negative", "positive"),
+    ("neg", "pos"),
+    ("fail", "pass"),
+    ("unstable", "stable"),
+    ("nontoxic", "toxic"),
+    ("non-toxic", "toxic"),
+)
 """Words for what others of their column call 0 and 1."""
 _MOST_SPELLINGS = 8
 """Of 0, 1 and such words, in letters of any case."""
@@ -139,10 +154,12 @@ class TypedColumn:
                 problems[row] = f"{said}, larger than any measured value; correct it"
             else:
                 found[row] = number
+        tell_bounds([values[row] for row in problems], len(values), name, where)
         if hint:
             tell_few_numbers(found, name, where)
         told = tell_sentinels(found, name, where)
         tell_two_units(found[~told], name, where)
+        tell_decades(found[~told], name, where)
         return cls(kind="regression", numbers=found, problems=problems)
 
     @classmethod
@@ -174,6 +191,14 @@ class TypedColumn:
                 "numbers, or texts if they are names of classes."
             )
         odd = [t for t in classes if looks_like_a_number(t)]
+        n_numbers = sum(map(is_number, classes))
+        if not asked_for and 2 * (len(odd) + n_numbers) >= len(classes) > n_numbers:
+            often = Counter(t for t in texts if t is not None)
+            if not odd and any("." in t for t in classes if is_number(t)):
+                word = next(t for t in sorted(often, key=lambda t: -often[t]) if not is_number(t))
+                return cls(problem=_words_and_numbers(often, word, name, where))
+            if odd and n_numbers:
+                return cls(problem=_no_plain_numbers(often, odd, name, where))
         if not asked_for and 2 * len(odd) >= len(classes):
             what = spoilt_number(odd[0]) or (
                 "which is neither a plain number nor the name of a class; write plain numbers with "
@@ -219,6 +244,28 @@ class TypedColumn:
         number = {text: float(i) for i, text in enumerate(classes)}
         numbers = np.array([np.nan if t is None else number[t] for t in texts], dtype=np.float64)
         return cls(kind="classification", classes=classes, numbers=numbers)
+
+
+def _words_and_numbers(often: Counter[str], word: str, name: str, where: str) -> str:
+    """Return why a column of a word and fewer numbers is no target."""
+    number = next(t for t in often if is_number(t) and "." in t)
+    n_words = sum(n for t, n in often.items() if not is_number(t))
+    return (
+        f"{where}: the column {name!r} holds {word!r} and the like in {n_words} of "
+        f"{often.total()} cells and numbers such as {number} in the others; leave the cells "
+        "without a number empty to learn the numbers, or say that these are classes "
+        "(--classification)."
+    )
+
+
+def _no_plain_numbers(often: Counter[str], odd: Sequence[str], name: str, where: str) -> str:
+    """Return why a column of texts such as ``>10`` and fewer numbers is no target."""
+    n_odd = sum(often[t] for t in odd)
+    return (
+        f"{where}: {n_odd} of {often.total()} cells of the column {name!r} are such as "
+        f"{odd[0]!r} and no plain numbers ({advice_on(odd[0])}); or say that these are classes "
+        "(--classification)."
+    )
 
 
 def _is_date_or_fraction(text: str) -> bool:
@@ -272,6 +319,9 @@ def _no_target(
             f"{bare}; convert the values into one unit, write plain numbers, and the unit in the "
             f"header: {name} [{unit}]."
         )
+    odd = [text for text in texts if looks_like_a_number(text)]
+    if 2 * len(odd) >= len(texts):
+        return f"{held}{shown_cell(odd[0])}, which is no plain number ({advice_on(odd[0])})."
     strange = [text for text in texts if not is_number(text)] or texts
     shown_texts = " and ".join(shown_cell(text) for text in strange[:2])
     return (

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from atomlens.datasets.cells import is_missing
 from atomlens.datasets.column_kinds import Kind, TypedColumn
-from atomlens.datasets.headers import bare_name, in_brackets, parse_header
+from atomlens.datasets.headers import bare_name, in_brackets, open_unit, parse_header
 from atomlens.datasets.numerals import (
     decimal_comma,
     is_number,
@@ -121,6 +121,7 @@ def target_columns(
             continue
         if column.kind == "regression":
             _refuse_two_readings(columns, header, name, options, where)
+            _tell_relations(columns, header, column, len(headers), where)
         targets.append(
             Target(
                 name=name,
@@ -194,6 +195,11 @@ def _unit_columns(
             for ending in ("_unit", " unit", "_units", " units"):
                 if called + ending in known:
                     found[header] = known[called + ending]
+            of_value = re.fullmatch(r"(.*?)values?", called)  # Standard Value, Standard Units
+            if of_value is not None and of_value[1]:
+                for ending in ("unit", "units"):
+                    if of_value[1] + ending in known:
+                        found[header] = known[of_value[1] + ending]
     alone = known.get("unit", known.get("units"))
     return found | ({} if alone is None else {"": alone})
 
@@ -234,6 +240,35 @@ def _said_beside(
             "correct whichever is wrong."
         )
     return unit
+
+
+_RELATION = re.compile(r"(.*?)[ _]*(relations?|qualifiers?|operators?|modifiers?|censor\w*)")
+
+
+def _tell_relations(
+    columns: Columns, header: str, column: TypedColumn, n_targets: int, where: str
+) -> None:
+    """Warn of values that a column beside them (``Standard Relation``: ``>``) says are bounds."""
+    name = re.sub(r"[ _]*values?$", "", parse_header(header)[0].lower())
+    for other, cells in columns.items():
+        found = None if other == header else _RELATION.fullmatch(other.strip().lower())
+        if found is None or not (found[1] == name or n_targets == 1):
+            continue
+        signs = ["" if is_missing(v) else str(v).strip(" '\"") for v in cells]
+        if not all(re.fullmatch(r"[<>≤≥=~≈]*", sign) for sign in signs):
+            continue
+        known = np.isfinite(column.numbers).tolist()
+        bounds = [
+            s for s, here in zip(signs, known, strict=True) if here and re.search("[<>≤≥]", s)
+        ]
+        if bounds:
+            many = "1 value" if len(bounds) == 1 else f"{len(bounds)} values"
+            warn(
+                f"{where}: the column {cut(other, 60)!r} says that {many} of "
+                f"{parse_header(header)[0]!r} of {sum(known)} are bounds ({bounds[0]}); they are "
+                "learned like the others, so leave those rows out if that is wrong."
+            )
+            return
 
 
 def _refuse_two_readings(
@@ -347,6 +382,9 @@ def _unit(header: str, said: str | None, where: str, beside: str = "") -> str:
     name, written = parse_header(header)
     written = written or beside
     if said is None:
+        either = "" if written else open_unit(header)
+        if either:
+            warn(f"{where}: the header {cut(header, 60)!r} {either}.")
         return written
     if written and written != said:
         place = "unit column" if beside else "header"

@@ -58,7 +58,6 @@ _UNITS_BEHIND = {
     "ev_per_atom": "eV/atom",
     "mev_atom": "meV/atom",
     "mev_per_atom": "meV/atom",
-    "ha": "Ha",
     "hartree": "hartree",
     "kj_mol": "kJ/mol",
     "kj_per_mol": "kJ/mol",
@@ -69,7 +68,57 @@ _UNITS_BEHIND = {
     "angstrom": "Å",
     "debye": "debye",
 }
-"""Units as names of columns have them, in any case (``gap_eV``, ``e_kj_mol``)."""
+"""Units as names of columns have them (``gap_eV``, ``e_kj_mol``), in small letters.
+
+Capital letters stand for them too, unless `_BY_CASE` says otherwise.
+"""
+_BY_CASE = {
+    "mev": r"m[eE][vV]|(?P<own>MeV)",
+    "mev_atom": r"m[eE][vV]_[aA]tom",
+    "mev_per_atom": r"m[eE][vV]_[pP]er_[aA]tom",
+    "nm": r"nm|(?P<own>nM)",
+}
+"""How a unit is spelled, and another (``own``) of the same letters; else it may be either."""
+_EITHER = {
+    "mev": ("meV", "MeV"),
+    "mev_atom": ("meV/atom", "MeV/atom"),
+    "mev_per_atom": ("meV/atom", "MeV/atom"),
+    "nm": ("nm", "nM"),
+    "ha": ("Ha", "ha"),
+}
+"""Two units that the end of a header may be, by its small letters."""
+_MOLAR = re.compile(r"(.*[^a-z])?(p?[ieglatd][cd]?_?\d\d|k_?[dim]|conc\w*|affinity|potency)", re.I)
+"""Names of columns in which ``nm`` is likely nM: ``ic50_nm``, ``ki_nm`` of a lowered header."""
+_TIME = (
+    r"(?i:time|half|life|duration|retention|age|incubat|delay|period|interval)"
+    r"|t(?![a-z])|t_?[a-zR\d/]+$|tau|RT(?![a-z])"
+)
+_WORDS_THAT_ARE_UNITS = {
+    "min": _TIME,
+    "s": _TIME,
+    "h": _TIME,
+    "g": r"(?i:mass|weight|wt|dose|amount|quantity|loading|yield|m(?![a-z]))",
+    "l": r"(?i:vol)|V(?![a-z])",
+    "L": r"(?i:vol)|[VL](?![a-z])",
+    "m": (
+        r"(?i:length|distance|size|thick|width|height|depth|diam|radius|path|position|displace"
+        r"|wave|spacing|period|perimeter)|[abcdhlrxyzL](?![a-zA-Z])|lambda|λ"
+    ),
+    "S": r"(?i:\w*conduct|admit|susceptance)|[gGBY](?![a-z])|g_?m|sigma|σ",
+    "C": r"(?i:temp|\w*point|m\.?p|b\.?p|\w*therm)|[TtQq](?![a-z])|T_?[a-zA-Z\d]+",
+    "N": r"(?i:force|load|weight|thrust|tension)|F(?![a-z])",
+    "F": r"(?i:\w*capacit|temp|\w*point|m\.?p|b\.?p)|[TC](?![a-z])",
+    "P": r"(?i:viscos)|eta|η",
+    "U": r"(?i:activity|enzyme|dose|unit)",
+    "W": r"(?i:power|\w*dissipation|heat)|P(?![a-z])",
+    "e": r"(?i:\w*charge|electron|n_?e)|[qQZ](?![a-z])",
+    "T": (
+        r"(?i:field|\w*magnet|flux|remanence|coerciv|saturation|induction)"
+        r"|[BH](?![a-z])|[HB]_?c|M[sr]|mu"
+    ),
+}
+"""Units that also say which of several values a column has (S and R, min and max, gas and solid,
+an element), and what a column of the unit is called."""
 
 
 def known_headers(headers: Iterable[str]) -> dict[str, str]:
@@ -108,13 +157,14 @@ def listed(headers: Collection[str]) -> str:
 def parse_header(header: str) -> tuple[str, str]:
     """Return name and unit of headers like ``homo [eV]`` or ``homo (eV)``; else unit ''.
 
-    What is no unit is part of the name: ``logP (shake-flask)``, ``LogP [exp]``. Without a space
+    What is no unit is part of the name: ``logP (shake-flask)``, ``LogP [exp]``, ``ee (S)``,
+    ``activity (min)``, ``dHf (g)``. Without a space
     in front, parentheses must hold a usual unit: ``log10(K_VRH)`` is a name, but ``homo(eV)`` has
     a unit. So must what stands behind a slash (``U0 / Ha``), a comma (``gap, eV``) or an
-    underscore (``gap_eV``).
+    underscore (``gap_eV``, ``IC50_nM``), in letters that leave no doubt which one it is.
     """
     name, unit = in_brackets(header)
-    if unit and not is_unit(unit):
+    if unit and (not is_unit(unit) or _is_descriptor(unit, name)):
         return clean_name(header), ""
     return (name, unit) if unit else _behind(name)
 
@@ -134,12 +184,44 @@ def _behind(header: str) -> tuple[str, str]:
     if found is not None and not re.fullmatch(UNIT, header):  # eV/Å is one unit
         return found["name"], found["unit"]
     for place in (at.start() for at in re.finditer("_", header)):
-        unit = _UNITS_BEHIND.get(header[place + 1 :].lower(), "")
-        if not unit and re.fullmatch(UNIT, header[place + 1 :]):
-            unit = header[place + 1 :]
+        unit = _spelled(header[place + 1 :], header[:place])
         if unit and header[:place]:
             return header[:place], unit
     return header, ""
+
+
+def _spelled(text: str, name: str) -> str:
+    """Return the unit that stands behind a name and an underscore; empty if it is not certain."""
+    lowered = text.lower()
+    unit = _UNITS_BEHIND.get(lowered, "")
+    if not unit:
+        return text if re.fullmatch(UNIT, text) else ""
+    if text == "nm" and _MOLAR.fullmatch(name):
+        return ""
+    if lowered not in _BY_CASE:
+        return unit
+    found = re.fullmatch(_BY_CASE[lowered], text)
+    return "" if found is None else found.groupdict().get("own") or unit
+
+
+def _is_descriptor(text: str, name: str) -> bool:
+    """Say whether what could be a unit says which of several values a column has."""
+    of = _WORDS_THAT_ARE_UNITS.get(text)
+    return of is not None and re.search(rf"(?<![a-zA-Z])(?:{of})", name) is None
+
+
+def open_unit(header: str) -> str:
+    """Return what a header without a unit may end in, as part of a sentence; else ''."""
+    header = header.strip()
+    for ending, (first, second) in _EITHER.items():
+        name = header[: -len(ending) - 1]
+        if name and header.lower() == f"{name}_{ending}".lower() and not header.endswith("_HA"):
+            called = cut(name, 60)
+            return (
+                f"may end in the unit {first} or {second}, so none is taken; write it as in "
+                f"{called} [{first}]"
+            )
+    return ""
 
 
 def in_brackets(header: str) -> tuple[str, str]:

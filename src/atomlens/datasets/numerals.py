@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from atomlens.units import is_unit
+
 _SPACES = "\u00a0\u2009\u202f "
 _NUMERAL = re.compile(
     r"(?P<body>[+-]?(\d+([.,'" + _SPACES + r"]\d+)*[.,]?|[.,]\d+))"
@@ -32,6 +34,7 @@ _DECORATED = re.compile(
     r"|[+-]?\d[\d.,]*\s*(-|–|to|\.\.\.?)\s*[+-]?\d[\d.,]*\s*\D*"
 )
 _PLAIN = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_BEFORE_A_UNIT = re.compile(rf"(?P<number>{_PLAIN})(?P<blank>\s*)(?P<unit>[^\d\s.,;:+/-].*)")
 _SPOILT = {
     "an error of a spreadsheet; leave the cell empty": (
         r"#(?:DIV/0|VALUE|REF|NAME|NUM|N/A|NULL|SPILL)[!?]?"
@@ -166,6 +169,10 @@ def advice_on(text: str) -> str:
         return f"a range is no value: write one number, such as its middle {middle:.6g}"
     if found := _NOTED.fullmatch(text):
         return f"write the number alone: {found['number']}"
+    if found := _BEFORE_A_UNIT.fullmatch(text):
+        return f"write the number alone: {found['number']}"
+    if not re.search(r"\d", text):
+        return "correct it, or leave the cell empty if nothing is known"
     return "correct it"
 
 
@@ -175,7 +182,18 @@ def looks_like_a_number(text: str) -> bool:
     So are texts that were numbers once: ``[1.5]``, ``tensor(1.5)``, ``1.5D-3``, ``#DIV/0!``.
     """
     text = text.strip()
-    return len(text) <= _LONGEST and bool(_DECORATED.fullmatch(text) or spoilt_number(text))
+    if len(text) > _LONGEST:
+        return False
+    return bool(_DECORATED.fullmatch(text) or spoilt_number(text)) or _has_unit(text)
+
+
+def _has_unit(text: str) -> bool:
+    """Say whether a text is a number and a unit, as ``1e-3 M`` is; ``2D``, ``4mm`` are none."""
+    found = _BEFORE_A_UNIT.fullmatch(text)
+    if found is None or not is_unit(found["unit"]):
+        return False
+    molar = re.fullmatch("[pnuµμm]M", found["unit"])
+    return bool(molar or found["blank"] or re.search(r"[.eE]", found["number"]))
 
 
 def spoilt_number(text: str) -> str:

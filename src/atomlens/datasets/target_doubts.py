@@ -1,8 +1,10 @@
 """What is odd about the values of a target and told by a warning; they are learned as they are."""
 
 import math
-from collections import Counter
+import re
+import unicodedata
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +18,18 @@ _NOT_KNOWN = frozenset(
 )
 """Words that may mean the same where they stand among classes."""
 _SENTINELS = (-99.0, -999.0, -9999.0, -99999.0, -999999.0)
+_LIMITS = (32767.0, 32768.0, 65535.0, 2147483647.0, 2147483648.0, 4294967295.0, 1e20, 1e30)
+"""Sizes of numbers that computers write where they have none."""
+_TIMES_LARGER = 10
 _ENOUGH = 12
 """Values of which it can be said that a part of them is in another unit."""
 _FEWEST = 3
 _NEAR = 0.15
 """How far from a factor between units a ratio may be, as a decimal logarithm."""
+_FEW_BOUNDS = 0.02
+"""A smaller part of a column that is bounds is told by its rows alone."""
+_TIMES_APART = 30
+"""How far large and small values (5 in 100 each) lie from the median if a logarithm is advised."""
 _FEW = 4
 """So few different whole numbers may be names of classes."""
 ABOUT_CLASSES = "is learned as a number; if they are names of classes, say --classification"
@@ -48,6 +57,36 @@ def tell_errors(cells: Sequence[str], name: str, where: str) -> None:
         )
 
 
+_BOUND = re.compile(r"\s*([<>≤≥]|less than|more than|below|above)", re.IGNORECASE)
+
+
+def tell_bounds(cells: Sequence[Any], n_cells: int, name: str, where: str) -> None:
+    """Warn of bounds (``>10``) among values: they are left out, so that what is left is biased."""
+    bounds = [v.strip() for v in cells if isinstance(v, str) and _BOUND.match(v)]
+    if len(bounds) < max(2, _FEW_BOUNDS * n_cells):
+        return
+    warn(
+        f"{where}: {len(bounds)} of {n_cells} values of {name!r} are bounds such as "
+        f"{cut(bounds[0], 60)!r} and not learned, so values on that side are too few in what is "
+        "learned; write the values where they are known, or learn classes."
+    )
+
+
+def tell_decades(numbers: NDArray[np.float64], name: str, where: str) -> None:
+    """Warn of positive numbers over so many decades that the largest alone decide the error."""
+    known = numbers[np.isfinite(numbers)]
+    if len(known) < _ENOUGH or known.min() <= 0:
+        return
+    low, middle, high = np.quantile(known, (0.05, 0.5, 0.95))
+    if min(high / middle, middle / low) < _TIMES_APART:
+        return
+    warn(
+        f"{where}: the values of {name!r} span {math.log10(known.max() / known.min()):.0f} decades "
+        f"({known.min():.3g} to {known.max():.3g}), so errors are those of the largest; a column "
+        "of their logarithms may be learned better."
+    )
+
+
 def tell_few_numbers(numbers: NDArray[np.float64], name: str, where: str) -> None:
     """Warn of numbers that are likely the names of classes; they are learned as numbers."""
     known = numbers[np.isfinite(numbers)]
@@ -61,24 +100,73 @@ def tell_few_numbers(numbers: NDArray[np.float64], name: str, where: str) -> Non
 def tell_sentinels(numbers: NDArray[np.float64], name: str, where: str) -> NDArray[np.bool_]:
     """Warn of numbers that many programs write where they know nothing: -999, 9999 ...
 
+    So are numbers that repeat or are limits of integers, if they lie as far outside of all others,
+    and a single negative number, such as -1, in a column of others that are none.
+
     Returns (n,) which of the numbers are told of: those that lie far outside of all others.
     """
     signs: NDArray[np.bool_] = np.isin(np.abs(numbers), np.abs(_SENTINELS))
-    rest = numbers[np.isfinite(numbers) & ~signs]
-    if not signs.any() or not len(rest):
-        return np.zeros_like(signs)
-    low, high = rest.min() - 5 * np.ptp(rest), rest.max() + 5 * np.ptp(rest)
-    signs &= (numbers < low) | (numbers > high)
-    if not signs.any():
+    signs &= _outside(numbers, numbers[np.isfinite(numbers) & ~signs])
+    if signs.any():
+        _tell(numbers, signs, name, where, "which many programs write where nothing is known")
         return signs
-    found = ", ".join(f"{v:g}" for v in np.unique(numbers[signs]))
-    n = int(signs.sum())
+    strange = _strangers(numbers)
+    if strange.any():
+        _tell(numbers, strange, name, where, "far outside of all others")
+        return strange
+    minus = _minus(numbers)
+    if minus.any():
+        _tell(numbers, minus, name, where, "and no other is below zero")
+    return minus
+
+
+def _tell(
+    numbers: NDArray[np.float64], told: NDArray[np.bool_], name: str, where: str, why: str
+) -> None:
+    found = ", ".join(f"{v:.10g}" for v in np.unique(numbers[told]))
+    n = int(told.sum())
     counted = f"1 value of {name!r} is" if n == 1 else f"{n} values of {name!r} are"
-    warn(
-        f"{where}: {counted} {found}, which many programs write "
-        "where nothing is known; leave those cells empty if it means that."
-    )
-    return signs
+    such = "it means" if why.startswith("which") else "they mean" if n > 1 else "it means"
+    nothing = "that" if why.startswith("which") else "that nothing is known"
+    warn(f"{where}: {counted} {found}, {why}; leave those cells empty if {such} {nothing}.")
+
+
+def _outside(numbers: NDArray[np.float64], rest: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return (n,) which numbers lie far outside of the rest."""
+    if not len(rest):
+        return np.zeros_like(numbers, dtype=bool)
+    low, high = rest.min() - 5 * np.ptp(rest), rest.max() + 5 * np.ptp(rest)
+    outside: NDArray[np.bool_] = (numbers < low) | (numbers > high)
+    return outside
+
+
+def _strangers(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return (n,) which are one number, far larger than all others, that repeats or is a limit."""
+    found = np.zeros_like(numbers, dtype=bool)
+    known = np.isfinite(numbers)
+    if known.sum() < _ENOUGH:
+        return found
+    most = float(np.abs(numbers[known]).max())
+    signs: NDArray[np.bool_] = known & (np.abs(numbers) == most)
+    different = np.unique(numbers[signs])
+    rest = numbers[known & ~signs]
+    if len(different) > 1 or len(rest) < _ENOUGH or len(np.unique(rest)) < _ENOUGH:
+        return found
+    apart = most >= _TIMES_LARGER * float(np.abs(rest).max())
+    if not (apart and (signs.sum() > 1 or most in _LIMITS)):
+        return found
+    return signs & _outside(numbers, rest)
+
+
+def _minus(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return (n,) which are a negative whole number that repeats where no other is below zero."""
+    found = np.zeros_like(numbers, dtype=bool)
+    below: NDArray[np.bool_] = numbers < 0
+    rest = numbers[numbers >= 0]
+    if below.sum() < 2 or len(np.unique(numbers[below])) > 1 or len(np.unique(rest)) < _ENOUGH:
+        return found
+    value = float(numbers[below][0])
+    return below if value.is_integer() else found
 
 
 def tell_two_units(numbers: NDArray[np.float64], name: str, where: str) -> None:
@@ -123,11 +211,16 @@ def tell_odd_classes(classes: Sequence[str], name: str, where: str) -> None:
             f"{where}: {nothing[0]!r} is a class of {name!r} like the others; leave the cells "
             "empty if it means that nothing is known."
         )
-    lowered = [c.lower() for c in classes]
-    often = Counter(lowered)
-    alike = [c for c in classes if often[c.lower()] > 1]
-    if alike:
+    alike: dict[str, list[str]] = {}
+    for one in classes:
+        key = re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFKC", one).casefold())
+        alike.setdefault(key, []).append(one)
+    same = [group for group in alike.values() if len(group) > 1]
+    if same:
+        first = " and ".join(map(repr, same[0][:3]))
+        more = f" (and {len(same) - 1} more such groups)" if len(same) > 1 else ""
+        number = {2: "two", 3: "three"}.get(len(same[0]), str(len(same[0])))
         warn(
-            f"{where}: {alike[0]!r} and {alike[1]!r} are two classes of {name!r}; write them in "
-            "one way if they are one."
+            f"{where}: {first} are {number} classes of {name!r}{more}; write them in one way if "
+            "they are one."
         )

@@ -354,6 +354,7 @@ def test_values_in_two_units_are_told(factor):
         columns(y=values.tolist())
 
 
+@pytest.mark.filterwarnings("ignore:.*logarithms may be learned better")
 def test_values_that_span_decades_are_not_told():
     draw = np.random.default_rng(1)
     for n in (8, 12, 30, 200):
