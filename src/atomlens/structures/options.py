@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from atomlens.errors import Failure, SettingsError, unknown_name, warn
-from atomlens.structures.arrays import Structure, said_of, source_of
+from atomlens.printing import cut
+from atomlens.structures.arrays import Structure, has_made_geometry, said_of, source_of
 from atomlens.structures.disorder import REFUSE, DisorderChoice
 
 if TYPE_CHECKING:
@@ -84,7 +85,10 @@ def check_places(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class FormsHeard:
-    """Hears what is read, to say in the end which choice of forms was about none of it."""
+    """Hears what is read, to say in the end which choice of forms was about none of it.
+
+    So it says of how many SMILES one of several isomers was made.
+    """
 
     def __init__(self, forms: DisorderChoice) -> None:
         self.forms = forms
@@ -92,6 +96,8 @@ class FormsHeard:
         self.has_crystals = False
         self.has_shapes = False
         """Something was read that conformers are made of, or models taken of"""
+        self._open: dict[str, bool] = {}
+        """Whether a SMILES leaves open which isomer it is"""
 
     def hear(self, items: "Iterable[Atoms | Structure | Failure]") -> None:
         """Take in what came of some inputs."""
@@ -101,6 +107,29 @@ class FormsHeard:
                 of = choices_about(item)
                 self.has_crystals |= "disorder" in of
                 self.has_shapes |= "conformers" in of
+                self._hear_smiles(item)
+
+    def _hear_smiles(self, item: "Atoms | Structure") -> None:
+        from atomlens.structures.smiles import is_open
+
+        if isinstance(item, Structure) or not has_made_geometry(item):
+            return
+        smiles = item.info.get("smiles")
+        if isinstance(smiles, str) and smiles not in self._open:
+            self._open[smiles] = is_open(smiles)
+
+    def isomers(self) -> str:
+        """Return a sentence about SMILES of which one isomer was made; empty if there is none."""
+        found = [smiles for smiles, several in self._open.items() if several]
+        if not found:
+            return ""
+        many = len(found) > 1
+        of = f"{len(found)} SMILES, such as {cut(found[0], 60)}," if many else cut(found[0], 60)
+        return (
+            f"{of} {'leave' if many else 'leaves'} a double bond or a stereo centre open; one "
+            f"isomer{' of each' if many else ''} was made, which matters to models that see "
+            "distances: / and \\, @ and @@ say which is meant"
+        )
 
     def idle(self) -> list[str]:
         """Return a sentence for each choice that was without effect; none if nothing was read."""
@@ -111,8 +140,8 @@ class FormsHeard:
         )
 
     def tell(self) -> None:
-        """Warn of them."""
-        for sentence in self.idle():
+        """Warn of them, and of isomers."""
+        for sentence in filter(None, (*self.idle(), self.isomers())):
             warn(sentence)
 
 

@@ -111,6 +111,44 @@ def atoms_and_bonds(smiles: str) -> AtomsAndBonds | None:
     return AtomsAndBonds(counts, plain)
 
 
+def is_open(smiles: str) -> bool:
+    """Say whether a SMILES stands for several molecules with different distances.
+
+    That is so if a double bond may be E or Z, or one of several centres R or S. A single centre
+    makes mirror images, which no model tells apart; bridgeheads have no choice.
+    """
+    from rdkit import Chem
+    from rdkit.Chem import rdMolDescriptors
+
+    molecule = parse_smiles(smiles.strip())
+    if molecule is None:
+        return False
+    bridgeheads: list[int] = []
+    rdMolDescriptors.CalcNumBridgeheadAtoms(molecule, atoms=bridgeheads)
+    rings = molecule.GetRingInfo()
+    centres = []
+    for found in Chem.FindPotentialStereo(molecule):
+        undecided = found.specified == Chem.StereoSpecified.Unspecified
+        if found.type == Chem.StereoType.Bond_Double:
+            if undecided and _keeps_its_ends(molecule.GetBondWithIdx(found.centeredOn)):
+                return True
+        elif found.type == Chem.StereoType.Atom_Tetrahedral:
+            centre = found.centeredOn
+            if centre not in bridgeheads and rings.NumAtomRings(centre) < 3:  # not of a cage
+                centres.append(undecided)
+    return len(centres) > 1 and any(centres)
+
+
+def _keeps_its_ends(bond: Any) -> bool:
+    """Say whether a double bond is one by itself, and no N-H that turns over at its end."""
+    for atom in (bond.GetBeginAtom(), bond.GetEndAtom()):
+        if atom.GetAtomicNum() == 7 and atom.GetTotalNumHs():
+            return False
+        if sum(str(b.GetBondType()) == "DOUBLE" for b in atom.GetBonds()) > 1:
+            return False
+    return True
+
+
 def parse_smiles(text: str) -> Any | None:
     """Return the rdkit molecule of a SMILES, or None if the text is not one."""
     from rdkit import Chem, rdBase

@@ -76,7 +76,7 @@ def test_what_makes_no_sense_is_refused(table: Path) -> None:
 
 def test_isomers_stay_apart_and_replicates_of_one_molecule_are_averaged(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
-    path.write_text("smiles,bp\nCC(=O)C,56\nCCC=O,48\nC=CCO,97\nCCO,78\nOCC,79\nC=C,1\nCC=CC,2\n")
+    path.write_text("smiles,bp\nCC(=O)C,56\nCCC=O,48\nC=CCO,97\nCCO,78\nOCC,79\nC=C,1\nC/C=C/C,2\n")
     with pytest.warns(UserWarning, match="2 rows are replicates of 1 molecules"):
         data = load_dataset(path, "bp", polymorphs="mean")
     np.testing.assert_allclose(data.values[:, 0], [56, 48, 97, 78.5, 1, 2])
