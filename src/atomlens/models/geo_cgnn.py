@@ -103,7 +103,7 @@ class GeometricConvolution(nn.Module):
         return nodes + segment_sum(layout.heard(messages), layout.target, layout.n_nodes)
 
 
-class GatedPooling(nn.Module):
+class PoolingGate(nn.Module):
     """ELU(BN(U_1 n_i)) ⊙ (U_2 n_i), to be added up over the atoms."""
 
     def __init__(self, n_features: int) -> None:
@@ -149,7 +149,7 @@ class GeoCgnn(PropertyModel[GeoCgnnConfig]):
         self.layers = nn.ModuleList(
             GeometricConvolution(width, plane_waves=c.plane_waves) for _ in range(c.n_layers)
         )
-        self.pools = nn.ModuleList(GatedPooling(width) for _ in range(c.n_layers))
+        self.pools = nn.ModuleList(PoolingGate(width) for _ in range(c.n_layers))
         self.transitions = nn.ModuleList(
             nn.Sequential(nn.Linear(width, width, bias=False), RowNorm(width), nn.ELU())
             for _ in range(c.n_layers - 1)

@@ -14,7 +14,7 @@ from atomlens.errors import AtomlensError, DatasetError, Failure
 from atomlens.predictor.input_rows import has_rows, is_packed, plain_columns
 from atomlens.structures.arrays import Structure, StructureArrays
 from atomlens.structures.disorder import DisorderChoice
-from atomlens.structures.parts import Part, Pick
+from atomlens.structures.parts import FilePart, Pick
 from atomlens.structures.reading import list_pieces, read_piece
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _plain_piece(found: "tuple[str, Any] | Failure") -> Piece:
     if isinstance(what, Pick):
         mark = f"{kind} {stamp(what.path)} {what.choice}"
         return Piece(kind, what, str(what.path), mark)
-    if isinstance(what, Part):
+    if isinstance(what, FilePart):
         place = f"{what.first} {what.start} {what.size} {len(what.ids)}"
         mark = f"{kind} {stamp(what.path)} {place}"
         return Piece(kind, what, str(what.path), mark, what.n)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.screening.numbers import Criteria, mean_and_std
-from atomlens.screening.ranking import Reading
+from atomlens.screening.ranking import SpectrumReading
 from atomlens.studies.base import Effect, Row
 from atomlens.studies.statistics import area_under_curve, bootstrap, spearman
 
@@ -41,8 +41,8 @@ class Check:
     def of(
         cls,
         names: Sequence[str],
-        true: Sequence[Reading],
-        found: Sequence[Sequence[Reading]],
+        true: Sequence[SpectrumReading],
+        found: Sequence[Sequence[SpectrumReading]],
         criteria: Criteria,
     ) -> "Check":
         """Compare true readings with those of the members, by material."""

@@ -14,7 +14,7 @@ from atomlens.screening.candidates import formula_as_written
 from atomlens.screening.check import Check
 from atomlens.screening.members import Judge, Spectra, predict_members
 from atomlens.screening.numbers import Criteria
-from atomlens.screening.ranking import Candidate, Choice, Reading, read_spectrum
+from atomlens.screening.ranking import Candidate, Choice, SpectrumReading, read_spectrum
 from atomlens.studies.base import Progress, no_progress
 
 Values = NDArray[np.float64]
@@ -57,7 +57,7 @@ class Truth:
         inside: NDArray[np.bool_] = (energies >= place[0]) & (energies <= place[-1])
         return inside
 
-    def reading(self, row: int, energies: Values, choice: Choice) -> Reading:
+    def reading(self, row: int, energies: Values, choice: Choice) -> SpectrumReading:
         """Read the true crossing of a row, in the range of ``energies`` (those of the models)."""
         seen = (self.energies >= energies[0]) & (self.energies <= energies[-1])
         real = np.where(seen, self.eps_re[row], np.nan)
@@ -116,8 +116,8 @@ def judge_all(judges: Sequence[Judge], task: Task, progress: Progress = no_progr
     """Read the crossings that all judges predict, some formulas at a time."""
     own = [may_judge(judge, task) for judge in judges]
     done, total = 0, sum(map(len, own))
-    readings: dict[int, list[Reading]] = defaultdict(list)
-    covered: dict[int, list[Reading]] = defaultdict(list)
+    readings: dict[int, list[SpectrumReading]] = defaultdict(list)
+    covered: dict[int, list[SpectrumReading]] = defaultdict(list)
     warnings: dict[int, str] = {}
     failures: dict[str, Failure] = {}
     for judge, rows in zip(judges, own, strict=True):
@@ -148,7 +148,7 @@ def _readings(
     place: int,
     choice: Choice,
     inside: NDArray[np.bool_] | None = None,
-) -> list[Reading]:
+) -> list[SpectrumReading]:
     """Return the reading of each member for one formula, of the energies inside alone."""
     real = spectra.eps_re[:, place]
     if inside is not None:
@@ -158,7 +158,7 @@ def _readings(
 
 
 def _candidate(
-    task: Task, row: int, readings: Sequence[Reading], warnings: dict[int, str]
+    task: Task, row: int, readings: Sequence[SpectrumReading], warnings: dict[int, str]
 ) -> Candidate:
     structure = task.data.structures[row]
     return Candidate(
@@ -173,7 +173,7 @@ def _candidate(
     )
 
 
-def _check(task: Task, covered: dict[int, list[Reading]], energies: Values) -> Check | None:
+def _check(task: Task, covered: dict[int, list[SpectrumReading]], energies: Values) -> Check | None:
     """Compare the readings with the known spectra; None without any."""
     truth = task.truth
     rows = [] if truth is None else [r for r in covered if truth.known(r, energies).any()]

@@ -36,14 +36,16 @@ class Choice:
     """Of the absolute real part in the window."""
 
 
-class Reading(NamedTuple):
+class SpectrumReading(NamedTuple):
     """What is read off one spectrum; nothing where it has no crossing that counts."""
 
     crossing: Crossing | None
     window: Window | None
 
 
-def read_spectrum(energies: Values, eps_re: Values, eps_im: Values, choice: Choice) -> Reading:
+def read_spectrum(
+    energies: Values, eps_re: Values, eps_im: Values, choice: Choice
+) -> SpectrumReading:
     """Read the crossing and its window off one spectrum, each part (n_points,)."""
     crossing = choose_crossing(
         zero_crossings(energies, eps_re, eps_im),
@@ -52,8 +54,10 @@ def read_spectrum(energies: Values, eps_re: Values, eps_im: Values, choice: Choi
         pick=choice.pick,
     )
     if crossing is None:
-        return Reading(None, None)
-    return Reading(crossing, near_zero_window(energies, eps_re, crossing, limit=choice.limit))
+        return SpectrumReading(None, None)
+    return SpectrumReading(
+        crossing, near_zero_window(energies, eps_re, crossing, limit=choice.limit)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +72,7 @@ class Candidate:
     elements: tuple[str, ...]
     hull_energy: float
     """eV/atom; NaN where unknown"""
-    readings: tuple[Reading, ...]
+    readings: tuple[SpectrumReading, ...]
     """One a member that may judge it."""
     criteria: Criteria
     warning: str = ""

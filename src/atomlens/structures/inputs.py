@@ -17,7 +17,7 @@ from atomlens.structures.disorder import DisorderChoice
 from atomlens.structures.files import files_in, kind_of, known_kinds, what_lies_there
 from atomlens.structures.objects import as_list
 from atomlens.structures.options import ReadingOptions
-from atomlens.structures.parts import Part, Pick, parts_of, pick_of
+from atomlens.structures.parts import FilePart, Pick, parts_of, pick_of
 from atomlens.structures.records import one_line, reason, short
 from atomlens.structures.text import is_forced, is_smiles
 
@@ -125,7 +125,7 @@ def _of_text_or_path(one: "str | os.PathLike[str]", job: ReadingJob) -> Iterator
 
 def source_of_piece(what: Any) -> str:
     """Return path or text of a piece; empty for an object."""
-    if isinstance(what, Part | Pick):
+    if isinstance(what, FilePart | Pick):
         return str(what.path)
     return str(what).strip() if isinstance(what, (str, os.PathLike)) else ""
 
@@ -232,7 +232,7 @@ def called(one: Any) -> str:
     """Return what messages call an input or piece."""
     if isinstance(one, Pick):
         one = f"{one.path}@{one.choice}"
-    if isinstance(one, Part):
+    if isinstance(one, FilePart):
         one = one.path
     if isinstance(one, (str, os.PathLike)):
         line = one_line(str(one))

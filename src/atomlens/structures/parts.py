@@ -20,7 +20,7 @@ _MOST_BYTES = 1 << 24
 _OTHER_CODINGS = (b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")
 
 
-class Part(NamedTuple):
+class FilePart(NamedTuple):
     """Structures of a file that follow one another."""
 
     path: Path
@@ -102,7 +102,7 @@ def pick_of(text: str) -> Pick | None:
     return Pick(path, choice) if os.path.isfile(path) or kind_of(path) is not None else None
 
 
-def parts_of(path: Path) -> Iterator[Part] | None:
+def parts_of(path: Path) -> Iterator[FilePart] | None:
     """Return the parts of a long file; None for one that is read in one go, as most are.
 
     Only the places are found here. What is wrong with a file is said when it is read.
@@ -122,7 +122,7 @@ def parts_of(path: Path) -> Iterator[Part] | None:
     return None
 
 
-def _of_rows(path: Path) -> Iterator[Part] | None:
+def _of_rows(path: Path) -> Iterator[FilePart] | None:
     from atomlens.structures.databases import row_ids
 
     try:
@@ -131,10 +131,10 @@ def _of_rows(path: Path) -> Iterator[Part] | None:
         return None
     firsts = range(0, len(ids), _TOGETHER)
     chunks = ((first, tuple(ids[first : first + _TOGETHER])) for first in firsts)
-    return (Part(path, first, len(own), ids=own) for first, own in chunks) if ids else None
+    return (FilePart(path, first, len(own), ids=own) for first, own in chunks) if ids else None
 
 
-def _of_frames(path: Path) -> Iterator[Part]:
+def _of_frames(path: Path) -> Iterator[FilePart]:
     """Yield the parts of an XYZ file; where it stops making sense, the rest is the last one."""
     with path.open("rb") as stream:
         start = first = line = 0  # of this part
@@ -153,7 +153,7 @@ def _of_frames(path: Path) -> Iterator[Part]:
                     return
                 n = max(n, 1)
             if here > start:
-                yield Part(path, first, n, start=start, size=here - start, n_before=line)
+                yield FilePart(path, first, n, start=start, size=here - start, n_before=line)
             if taken is None:
                 return
             start, first, line, n, n_lines = here, first + n, line + n_lines, 0, 0
@@ -186,7 +186,7 @@ def _skip_frame(stream: IO[bytes]) -> int | None:
     return n_empty + 2 + n_atoms
 
 
-def read_part(part: Part) -> list[Entry]:
+def read_part(part: FilePart) -> list[Entry]:
     """Return one entry for each structure of a part.
 
     Raises:

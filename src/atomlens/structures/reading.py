@@ -34,7 +34,7 @@ from atomlens.structures.inputs import (
 )
 from atomlens.structures.objects import atoms_of
 from atomlens.structures.options import FormsHeard, ReadingOptions
-from atomlens.structures.parts import Part, Pick, read_part
+from atomlens.structures.parts import FilePart, Pick, read_part
 from atomlens.structures.records import (
     Entry,
     HoldsNoStructureError,
@@ -427,7 +427,7 @@ def _from_file(path: Path, disorder: DisorderChoice) -> "Iterator[Atoms | Failur
     yield from _named(path, entries, 0, len(entries) > 1)
 
 
-def _from_part(part: Part) -> "Iterator[Atoms | Failure]":
+def _from_part(part: FilePart) -> "Iterator[Atoms | Failure]":
     try:
         entries = read_part(part)
     except StructureError as error:

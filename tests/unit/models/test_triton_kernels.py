@@ -57,7 +57,7 @@ def test_triton_gives_the_values_and_gradients_of_the_plain_path(
     keep = (torch.rand(N_EDGES, generator=generator) > 0.3).float()
     given = {"plain": {}, "biased": {"bias": bias}, "kept": {"bias": bias, "keep": keep}}[edges]
     expected = results(None, monkeypatch, **given)
-    kernels = Kernels(triton_kernels.EdgeUpdate, triton_kernels.Attention)
+    kernels = Kernels(triton_kernels.EdgeUpdateFunction, triton_kernels.AttentionFunction)
     found = results(kernels, monkeypatch, **given)
     for a, b in zip(expected, found, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)

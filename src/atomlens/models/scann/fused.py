@@ -102,7 +102,7 @@ def fused_kernels(values: Tensor, layout: EdgeLayout) -> Kernels | None:
         from atomlens.models.scann import triton_kernels
 
         if triton_kernels.fits(values.shape[1]):
-            return Kernels(triton_kernels.EdgeUpdate, triton_kernels.Attention)
+            return Kernels(triton_kernels.EdgeUpdateFunction, triton_kernels.AttentionFunction)
     return None
 
 

@@ -160,7 +160,7 @@ def _attention_backward(
     tl.store(d_query + node, d_q)
 
 
-class EdgeUpdate(torch.autograd.Function):
+class EdgeUpdateFunction(torch.autograd.Function):
     """For `atomlens.models.scann.fused.Kernels`."""
 
     @staticmethod
@@ -205,7 +205,7 @@ class EdgeUpdate(torch.autograd.Function):
         return None, None, d_mixed, d_at_target, d_at_source, d_geometry, d_nodes, *sums
 
 
-class Attention(torch.autograd.Function):
+class AttentionFunction(torch.autograd.Function):
     """For `atomlens.models.scann.fused.Kernels`."""
 
     @staticmethod

@@ -17,7 +17,7 @@ from atomlens.structures.arrays import chemical_formula
 from atomlens.structures.checks import atoms_overlap, check_cell
 from atomlens.structures.cif.cell import CELL_TAGS, vectors
 from atomlens.structures.cif.evidence import agrees, is_part_of_a_unit
-from atomlens.structures.cif.operations import Images
+from atomlens.structures.cif.operations import SymmetryImages
 from atomlens.structures.cif.plain import plain_crystal
 from atomlens.structures.cif.sites import (
     Sites,
@@ -27,7 +27,7 @@ from atomlens.structures.cif.sites import (
     with_a_row_for_each_species,
 )
 from atomlens.structures.cif.space_groups import said_of_symmetry
-from atomlens.structures.cif.symmetry import Cell, all_atoms
+from atomlens.structures.cif.symmetry import AsymmetricUnit, all_atoms
 from atomlens.structures.cif.tags import MAGNETIC, Tags, first_tag, read_tags
 from atomlens.structures.disorder import (
     REFUSE,
@@ -189,7 +189,7 @@ def _build(tags: Tags, is_cut: bool, disorder: DisorderChoice) -> "list[Atoms]":
         raise StructureError(
             sites.disorder_message(int(kept[first]), float(shares[first]), places, cell)
         )
-    images = Images(places[kept], np.arange(len(kept)), np.zeros(len(kept), dtype=int))
+    images = SymmetryImages(places[kept], np.arange(len(kept)), np.zeros(len(kept), dtype=int))
     if cell is not None:
         images, found = all_atoms(_listed(tags, sites, kept, shares, cell))
         doubts += found + _volume_doubts(tags, cell) + _solvent_doubts(tags)
@@ -226,10 +226,10 @@ def _listed(
     kept: NDArray[np.int_],
     shares: NDArray[np.float64],
     cell: NDArray[np.float64],
-) -> Cell:
+) -> AsymmetricUnit:
     is_magnetic = first_tag(tags, MAGNETIC) != ""
     multiplicities = None if is_magnetic else sites.multiplicities()  # else those of the parent
-    return Cell(
+    return AsymmetricUnit(
         tags,
         [sites.symbols[i] for i in kept],
         sites.fractional(cell)[kept],
@@ -241,7 +241,7 @@ def _listed(
 
 
 def _atoms(
-    sites: Sites, kept: NDArray[np.int_], images: Images, cell: NDArray[np.float64] | None
+    sites: Sites, kept: NDArray[np.int_], images: SymmetryImages, cell: NDArray[np.float64] | None
 ) -> "Atoms":
     from ase import Atoms
 

@@ -362,7 +362,7 @@ def fits_cell(operations: Operations, cell: NDArray[np.float64]) -> bool:
     return bool(np.abs(moved - metric).max() < 0.02 * np.abs(metric).max())
 
 
-class Images(NamedTuple):
+class SymmetryImages(NamedTuple):
     """All atoms that symmetry makes of the listed ones."""
 
     positions: NDArray[np.float64]
@@ -379,7 +379,7 @@ def expand(
     cell: NDArray[np.float64],
     rounding: NDArray[np.float64] | None = None,
     multiplicities: NDArray[np.float64] | None = None,
-) -> Images:
+) -> SymmetryImages:
     """Return the images of all sites, each once.
 
     A site within `SITE_TOLERANCE` of a special position is moved onto it, by averaging over
@@ -397,7 +397,7 @@ def expand(
     if n_operations == 1:
         whole = np.zeros(len(fractional), dtype=int)
         moved = fractional + operations.translations[0]
-        return Images(_wrapped(moved), np.arange(len(fractional)), whole)
+        return SymmetryImages(_wrapped(moved), np.arange(len(fractional)), whole)
     if n_operations * len(fractional) > MOST_ATOMS:
         raise StructureError(
             f"{n_operations} symmetry operations on {len(fractional)} atoms make more than "
@@ -417,7 +417,7 @@ def expand(
     )
     images = _wrapped(_images(np.where(special[:, None], centres, fractional), operations))
     kept = _first_occurrences(images)
-    return Images(images[kept], *np.nonzero(kept))
+    return SymmetryImages(images[kept], *np.nonzero(kept))
 
 
 def _tolerances(

@@ -19,8 +19,8 @@ from atomlens.errors import StructureError
 from atomlens.structures.cif.evidence import Evidence, weigh
 from atomlens.structures.cif.operations import (
     IDENTITY,
-    Images,
     Operations,
+    SymmetryImages,
     expand,
     fits_cell,
 )
@@ -54,11 +54,11 @@ class Filled(NamedTuple):
 
     said: str
     choice: str
-    images: Images
+    images: SymmetryImages
     evidence: Evidence
 
 
-class Cell(NamedTuple):
+class AsymmetricUnit(NamedTuple):
     """The atoms as listed, and what their images are held against."""
 
     tags: Tags
@@ -76,7 +76,7 @@ class Cell(NamedTuple):
     """(3, 3) Å"""
 
 
-def all_atoms(listed: Cell) -> tuple[Images, list[str]]:
+def all_atoms(listed: AsymmetricUnit) -> tuple[SymmetryImages, list[str]]:
     """Return all atoms of the cell, each once, and sentences about contradictions.
 
     Raises StructureError where the symmetry cannot be known, or contradicts the rest of the
@@ -158,7 +158,11 @@ def only_reading(said: Said) -> Operations | None:
 
 
 def _completed(
-    one: ListedGroup, part: Operations, filled: Filled, groups: list[NamedGroup], listed: Cell
+    one: ListedGroup,
+    part: Operations,
+    filled: Filled,
+    groups: list[NamedGroup],
+    listed: AsymmetricUnit,
 ) -> str:
     """Return a warning that a list lacks products, or refuse it if they make other atoms."""
     n, n_all = len(part.rotations), len(one.operations.rotations)
@@ -176,17 +180,17 @@ def _completed(
     raise StructureError(f"{said}; complete the list")
 
 
-Reading = tuple[str, tuple[tuple[str, Operations], ...]]
+Interpretation = tuple[str, tuple[tuple[str, Operations], ...]]
 """What the file says, and the settings that it may mean."""
 
 
-def _distinct_readings(lists: list[ListedGroup], groups: list[NamedGroup]) -> list[Reading]:
+def _distinct_readings(lists: list[ListedGroup], groups: list[NamedGroup]) -> list[Interpretation]:
     """Return one reading for each space group that the file's claims disagree about.
 
     A list of operations stands for every name of the same type of group; names that agree
     stand for one another, and the most exact of them gives the settings.
     """
-    readings: list[Reading] = []
+    readings: list[Interpretation] = []
     left = list(groups)
     for listed in lists:
         numbers = listed.number
@@ -206,7 +210,7 @@ def _distinct_readings(lists: list[ListedGroup], groups: list[NamedGroup]) -> li
     return readings
 
 
-def _one_reading(reading: Reading, listed: Cell) -> Filled:
+def _one_reading(reading: Interpretation, listed: AsymmetricUnit) -> Filled:
     """Fill the cell where the file does not contradict itself about its group."""
     said, choices = reading
     fitting = _fitting(choices, listed.cell)
@@ -225,7 +229,7 @@ def _one_reading(reading: Reading, listed: Cell) -> Filled:
     return filled[0]
 
 
-def _chosen(readings: Sequence[Reading], listed: Cell) -> tuple[Filled, list[str]]:
+def _chosen(readings: Sequence[Interpretation], listed: AsymmetricUnit) -> tuple[Filled, list[str]]:
     """Choose between readings that exclude each other, or refuse the file."""
     possible: list[Filled] = []
     for said, choices in readings:
@@ -259,7 +263,7 @@ def _chosen(readings: Sequence[Reading], listed: Cell) -> tuple[Filled, list[str
     )
 
 
-def _without_symmetry(listed: Cell) -> tuple[Images, list[str]]:
+def _without_symmetry(listed: AsymmetricUnit) -> tuple[SymmetryImages, list[str]]:
     """Take the atoms as they stand, unless the file hints that they are not all."""
     filled = _filled("no symmetry", "", IDENTITY, listed)
     n = len(filled.images.sites)
@@ -314,7 +318,7 @@ def _one_of_each(filled: list[Filled]) -> list[Filled]:
     return list({one.said: one for one in filled}.values())
 
 
-def _same(filled: Sequence[Filled], listed: Cell) -> bool:
+def _same(filled: Sequence[Filled], listed: AsymmetricUnit) -> bool:
     """Say whether all make the same atoms."""
     symbols = np.array(listed.symbols)
     first = filled[0].images
@@ -330,7 +334,7 @@ def _same(filled: Sequence[Filled], listed: Cell) -> bool:
     return True
 
 
-def _only_default_names(readings: Sequence[Reading]) -> bool:
+def _only_default_names(readings: Sequence[Interpretation]) -> bool:
     """Say whether every reading but the lists is P 1."""
     named = [choices for said, choices in readings if not said.startswith("the operations")]
     return all(len(o.rotations) == 1 for choices in named for _, o in choices)
@@ -342,7 +346,7 @@ def _fitting(
     return [(choice, o) for choice, o in choices if fits_cell(o, cell)]
 
 
-def _filled(said: str, choice: str, operations: Operations, listed: Cell) -> Filled:
+def _filled(said: str, choice: str, operations: Operations, listed: AsymmetricUnit) -> Filled:
     images = _expanded(operations, listed)
     given = listed.multiplicities
     n_operations = len(operations.rotations)
@@ -362,7 +366,7 @@ def _filled(said: str, choice: str, operations: Operations, listed: Cell) -> Fil
     return Filled(said, choice, images, evidence)
 
 
-def _expanded(operations: Operations, listed: Cell) -> Images:
+def _expanded(operations: Operations, listed: AsymmetricUnit) -> SymmetryImages:
     """Return all atoms, once each even where the file lists equivalent atoms as well."""
     fractional, cell, symbols = listed.fractional, listed.cell, listed.symbols
     given, n = listed.multiplicities, len(operations.rotations)
@@ -387,17 +391,19 @@ def _expanded(operations: Operations, listed: Cell) -> Images:
         if symbols[first] == symbols[second] and (first, second) not in listed_twice:
             dropped.add(max(i, j))
     kept = np.array([i not in dropped for i in range(len(images.sites))])
-    return Images(images.positions[kept], images.sites[kept], images.operations[kept])
+    return SymmetryImages(images.positions[kept], images.sites[kept], images.operations[kept])
 
 
-def _overlaps(images: Images, listed: Cell) -> bool:
+def _overlaps(images: SymmetryImages, listed: AsymmetricUnit) -> bool:
     """Say whether symmetry brings fully occupied atoms nearer than any bond."""
     everyone = np.arange(len(listed.symbols))
     before = _closest(listed.fractional, everyone, listed)
     return _closest(images.positions, images.sites, listed) < min(_SHORTEST, before)
 
 
-def _closest(fractional: NDArray[np.float64], sites: NDArray[np.int_], listed: Cell) -> float:
+def _closest(
+    fractional: NDArray[np.float64], sites: NDArray[np.int_], listed: AsymmetricUnit
+) -> float:
     """Return the shortest distance between full atoms, in sums of covalent radii."""
     full = listed.occupancies[sites] > 0.99
     numbers = [ATOMIC_NUMBERS[listed.symbols[i]] for i in sites[full]]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 
-class Site(NamedTuple):
+class PiCentre(NamedTuple):
     """What an atom brings to the conjugated system."""
 
     h: float
@@ -29,11 +29,11 @@ class Site(NamedTuple):
     n_electrons: int
 
 
-_CARBON = Site(0.0, 1.0, 1)
-_IMINE = Site(0.5, 1.0, 1)
-_AMINE = Site(1.5, 0.8, 2)
-_CARBONYL = Site(1.0, 1.0, 1)
-_ETHER = Site(2.0, 0.8, 2)
+_CARBON = PiCentre(0.0, 1.0, 1)
+_IMINE = PiCentre(0.5, 1.0, 1)
+_AMINE = PiCentre(1.5, 0.8, 2)
+_CARBONYL = PiCentre(1.0, 1.0, 1)
+_ETHER = PiCentre(2.0, 0.8, 2)
 
 
 def solve_huckel(atoms: "Atoms", name: str) -> Solution:
@@ -64,7 +64,7 @@ def solve_huckel(atoms: "Atoms", name: str) -> Solution:
     return Solution(energies=energies, shares=shares, n_occupied=n_electrons // 2)
 
 
-def conjugated_sites(numbers: NDArray[np.int64], bonds: NDArray[np.bool_]) -> dict[int, Site]:
+def conjugated_sites(numbers: NDArray[np.int64], bonds: NDArray[np.bool_]) -> dict[int, PiCentre]:
     """Return the atoms with a p orbital in the conjugated system.
 
     Carbon with at most three neighbours, imine nitrogen and carbonyl oxygen bring one
