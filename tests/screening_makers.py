@@ -8,7 +8,7 @@ from typing import Any
 from atomlens.predictor import load
 from atomlens.predictor.pieces import Piece
 from atomlens.screening.columns import ScreenColumns
-from atomlens.screening.jobs import Job
+from atomlens.screening.jobs import ScreenJob
 from atomlens.structures.disorder import REFUSE
 
 WATER = "3\nwater\nO 0 0 0\nH 0.96 0 0\nH -0.24 {y} 0\n"
@@ -31,10 +31,10 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def job_of(model: Path) -> Job:
+def job_of(model: Path) -> ScreenJob:
     """A job with one model."""
     columns = ScreenColumns.of({"m": load(model)}, (), has_forms=False)
-    return Job(models=(("m", str(model)),), columns=columns, forms=REFUSE, device="cpu")
+    return ScreenJob(models=(("m", str(model)),), columns=columns, forms=REFUSE, device="cpu")
 
 
 def kill(*_: Any) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from atomlens.web.jobs import Job
+from atomlens.web.jobs import WebJob
 
 TOKEN = "a-token-for-tests"
 HOME = "http://127.0.0.1:8765"
@@ -12,15 +12,15 @@ HOME = "http://127.0.0.1:8765"
 
 def hold_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a job that has begun wait until it is stopped: none ends before it is looked at."""
-    progress = Job.progress
+    progress = WebJob.progress
 
-    def held(job: Job, done: int, total: int) -> None:
+    def held(job: WebJob, done: int, total: int) -> None:
         progress(job, done, total)
         if done:
             job.stop.wait(600)
             job.check()
 
-    monkeypatch.setattr(Job, "progress", held)
+    monkeypatch.setattr(WebJob, "progress", held)
 
 
 class Asker:

@@ -34,7 +34,7 @@ WAYS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class HeldTable:
     """A table that was in memory."""
 
     where: str
@@ -47,7 +47,7 @@ class Held:
     """Energies are those of ase: totals in eV."""
 
 
-def held_in(given: Any, wanted: Sequence[str]) -> Held:
+def held_in(given: Any, wanted: Sequence[str]) -> HeldTable:
     """Return data in memory as a table.
 
     Args:
@@ -76,12 +76,12 @@ def held_in(given: Any, wanted: Sequence[str]) -> Held:
     if all(isinstance(one, Mapping) for one in listed):
         headers = dict.fromkeys(str(key) for one in listed for key in one)
         by_text = [{str(key): value for key, value in one.items()} for one in listed]
-        return Held(where=where, columns={h: [one.get(h) for one in by_text] for h in headers})
+        return HeldTable(where=where, columns={h: [one.get(h) for one in by_text] for h in headers})
     _refuse_others(where, listed)
     return _of_structures(where, listed, wanted)
 
 
-def held_in_frame(frame: Any, wanted: Sequence[str], structure_column: str | None) -> Held:
+def held_in_frame(frame: Any, wanted: Sequence[str], structure_column: str | None) -> HeldTable:
     """Return a DataFrame as a table.
 
     A target that is no column of it is looked for in what the objects of one column hold.
@@ -102,7 +102,7 @@ def held_in_frame(frame: Any, wanted: Sequence[str], structure_column: str | Non
             if any(is_single(row.get(name)) for row in rows):
                 columns[name] = [row.get(name) for row in rows]
                 has_results = True
-    return Held(where="DataFrame", columns=columns, has_results=has_results)
+    return HeldTable(where="DataFrame", columns=columns, has_results=has_results)
 
 
 def dataset_of_samples(samples: Sequence[Sample]) -> Dataset:
@@ -134,7 +134,7 @@ def dataset_of_samples(samples: Sequence[Sample]) -> Dataset:
     )
 
 
-def _of_columns(given: Mapping[Any, Any]) -> Held:
+def _of_columns(given: Mapping[Any, Any]) -> HeldTable:
     """Take columns by header, as pandas.DataFrame takes them."""
     columns: dict[str, list[Any]] = {}
     for header, column in given.items():
@@ -153,7 +153,7 @@ def _of_columns(given: Mapping[Any, Any]) -> Held:
             f"{lengths[other]} under {cut(other, 60)!r}; give as many of each."
         )
     refuse_other_order({f"column {cut(str(h), 60)!r}": column for h, column in given.items()})
-    return Held(where="the dictionary", columns=columns)
+    return HeldTable(where="the dictionary", columns=columns)
 
 
 def _is_listed(given: Any) -> bool:
@@ -210,13 +210,13 @@ def _is_pair(one: Any) -> bool:
     return _is_structure(one[0]) and (isinstance(one[1], Mapping) or _is_value(one[1]))
 
 
-def _of_pairs(where: str, pairs: Sequence[Any], wanted: Sequence[str]) -> Held:
+def _of_pairs(where: str, pairs: Sequence[Any], wanted: Sequence[str]) -> HeldTable:
     alone = wanted[0] if len(wanted) == 1 else _VALUE
     rows = [dict(v) if isinstance(v, Mapping) else {alone: v} for _, v in pairs]
     return _with_structures(where, [one for one, _ in pairs], rows, ())
 
 
-def _of_structures(where: str, listed: Sequence[Any], wanted: Sequence[str]) -> Held:
+def _of_structures(where: str, listed: Sequence[Any], wanted: Sequence[str]) -> HeldTable:
     """Take structures with what they hold beside their atoms.
 
     Raises:
@@ -245,7 +245,7 @@ def _of_structures(where: str, listed: Sequence[Any], wanted: Sequence[str]) -> 
 
 def _with_structures(
     where: str, structures: Sequence[Any], rows: Sequence[Mapping[str, Any]], wanted: Sequence[str]
-) -> Held:
+) -> HeldTable:
     """Return a table of structures and their values; of a name and a split, too."""
     by_text = [{str(key): value for key, value in row.items()} for row in rows]
     headers = dict.fromkeys(key for row in by_text for key in row)
@@ -257,7 +257,7 @@ def _with_structures(
         for header in headers
         if header in wanted or header not in _NO_COLUMNS
     }
-    return Held(
+    return HeldTable(
         where=where,
         columns={own: list(structures), **columns},
         structure_column=own,

@@ -17,7 +17,7 @@ from atomlens.datasets.folders import load_id_prop
 from atomlens.datasets.frames import index_of_rows, is_frame
 from atomlens.datasets.grids import Beyond, GridOptions
 from atomlens.datasets.headers import parse_header
-from atomlens.datasets.in_memory import Held, dataset_of_samples, held_in, held_in_frame
+from atomlens.datasets.in_memory import HeldTable, dataset_of_samples, held_in, held_in_frame
 from atomlens.datasets.packed import load_packed
 from atomlens.datasets.polymorphs import Polymorphs, merge_polymorphs
 from atomlens.datasets.rows import dataset_of_table, load_inside, with_energies
@@ -316,7 +316,7 @@ def _read(
     limit: int | None,
     seed: int,
     options: Mapping[str, Any],
-    frame: Held | None,
+    frame: HeldTable | None,
 ) -> Dataset:
     """Read a file or folder, or what was in memory and is called ``path``."""
     _check_names(options, {f.name for f in fields(FileOptions)}, str(path))
@@ -348,7 +348,7 @@ def _without_polymorphs(
     limit: int | None,
     seed: int,
     options: FileOptions,
-    frame: Held | None,
+    frame: HeldTable | None,
 ) -> Dataset:
     """Load all rows, the energies beside the targets, and take one row a formula."""
     energy = options.energy_column if options.polymorphs == "lowest" else None
@@ -372,7 +372,7 @@ def _from_path(
     limit: int | None,
     seed: int,
     options: FileOptions,
-    frame: Held | None,
+    frame: HeldTable | None,
 ) -> Dataset:
     if frame is None:
         _refuse_idle(path, options, options_of(path))

@@ -56,7 +56,7 @@ class Measure(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class ScreenJob:
     """Everything that decides what comes of an input; it travels to other processes."""
 
     models: tuple[tuple[str, str], ...]
@@ -76,7 +76,7 @@ def _loaded(places: tuple[str, ...]) -> tuple[Predictor, ...]:
     return tuple(Predictor.load(place) for place in places)
 
 
-def screen_shard(job: Job, pieces: Sequence[Piece]) -> list[Row]:
+def screen_shard(job: ScreenJob, pieces: Sequence[Piece]) -> list[Row]:
     """Read the inputs of a shard and return a row for each, with what all models say of it.
 
     The rows depend on the arguments and the kind of machine alone: torch runs in one thread, and
@@ -85,12 +85,12 @@ def screen_shard(job: Job, pieces: Sequence[Piece]) -> list[Row]:
     return answers(job, read_shard(job, pieces))
 
 
-def read_shard(job: Job, pieces: Sequence[Piece]) -> list[Found]:
+def read_shard(job: ScreenJob, pieces: Sequence[Piece]) -> list[Found]:
     """Return what the pieces of a shard hold."""
     return read_pieces(pieces, job.forms)
 
 
-def answers(job: Job, found: Sequence[Found]) -> list[Row]:
+def answers(job: ScreenJob, found: Sequence[Found]) -> list[Row]:
     """Return a row for each structure that was read, and for each that was not."""
     inputs = from_items([one.item for one in found])
     groups = _forms_together(inputs)
@@ -177,7 +177,7 @@ def _one_thread(on_cpu: bool) -> Iterator[None]:
 
 
 def _row(
-    job: Job,
+    job: ScreenJob,
     found: Found,
     digest: int | None,
     predictions: Sequence[Prediction],

@@ -9,7 +9,7 @@ from typing import Any
 from atomlens.errors import SettingsError, missing_package
 from atomlens.machine import choose_device
 from atomlens.printing import reason
-from atomlens.screening.jobs import Job, screen_shard
+from atomlens.screening.jobs import ScreenJob, screen_shard
 from atomlens.screening.running import Done, settled
 from atomlens.screening.shards import Shard
 from atomlens.structures.workers import Worker
@@ -25,7 +25,7 @@ class _Screener:
     """
 
     def __init__(self, job: bytes) -> None:
-        self.job: Job = pickle.loads(job)  # from our own process
+        self.job: ScreenJob = pickle.loads(job)  # from our own process
         self.worker = Worker()
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
@@ -38,7 +38,7 @@ class _Screener:
 
 
 def run_on_ray(
-    job: Job, shards: Iterator[Shard], address: str, n_workers: int = 0
+    job: ScreenJob, shards: Iterator[Shard], address: str, n_workers: int = 0
 ) -> Iterator[Done]:
     """Yield the rows of each shard as the cluster finishes them, in any order.
 
@@ -96,7 +96,7 @@ def _connect(address: str) -> bool:
     return True
 
 
-def _wave(job: Job, wave: list[Shard], n_workers: int, n_gpus: int) -> Iterator[Done]:
+def _wave(job: ScreenJob, wave: list[Shard], n_workers: int, n_gpus: int) -> Iterator[Done]:
     import ray
 
     context = ray.data.DataContext.get_current()

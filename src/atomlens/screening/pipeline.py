@@ -18,7 +18,7 @@ from atomlens.printing import kind_of_object
 from atomlens.reports.tables import check_table, read_rows
 from atomlens.screening.columns import ScreenColumns, model_labels
 from atomlens.screening.expressions import parse
-from atomlens.screening.jobs import Job
+from atomlens.screening.jobs import ScreenJob
 from atomlens.screening.measures import make_measure
 from atomlens.screening.merging import DUPLICATES, FAILURES, RESULTS, Wish, write_results
 from atomlens.screening.running import Done, run_here
@@ -255,7 +255,7 @@ def run_screening(
         merge=asked.merge_duplicates,
         forms=forms,
     )
-    job = Job(
+    job = ScreenJob(
         models=tuple(zip(labels, map(_place, asked.models), strict=True)),
         columns=columns,
         forms=forms,
@@ -353,9 +353,9 @@ def _begin(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 def _work(
     store: ShardStore,
-    job: Job,
+    job: ScreenJob,
     asked: ScreenSettings,
-    run: Callable[[Job, Iterator[Shard]], Iterator[Done]],
+    run: Callable[[ScreenJob, Iterator[Shard]], Iterator[Done]],
     progress: Progress | None,
 ) -> tuple[int, int]:
     """Work off the shards that are not there yet; return how many there are, and how many were."""
@@ -383,7 +383,7 @@ def _work(
     return n_shards, n_reused
 
 
-def _runner(ray: str | None) -> Callable[[int, Job, Iterator[Shard]], Iterator[Done]]:
+def _runner(ray: str | None) -> Callable[[int, ScreenJob, Iterator[Shard]], Iterator[Done]]:
     if ray is None:
         return lambda n_workers, job, shards: run_here(job, shards, n_workers)
     from atomlens.screening.on_ray import run_on_ray

@@ -6,7 +6,7 @@ from itertools import chain, islice
 from typing import Any
 
 from atomlens.machine import choose_device, n_cores
-from atomlens.screening.jobs import Job, Row, answers, read_shard, rescued, screen_shard
+from atomlens.screening.jobs import Row, ScreenJob, answers, read_shard, rescued, screen_shard
 from atomlens.screening.shards import Shard
 from atomlens.structures.workers import Outcome, Task, Worker, WorkerDiedError, outcomes
 
@@ -16,7 +16,7 @@ _WORTH_IT = 1500
 Done = tuple[Shard, list[Row]]
 
 
-def run_here(job: Job, shards: Iterator[Shard], n_workers: int = 0) -> Iterator[Done]:
+def run_here(job: ScreenJob, shards: Iterator[Shard], n_workers: int = 0) -> Iterator[Done]:
     """Yield the rows of each shard, in order.
 
     On the CPU every process reads and predicts whole shards in one thread; where there is a GPU,

@@ -139,7 +139,7 @@ def what_lies_there(others: Sequence[Path]) -> str:
     return said
 
 
-class Found(NamedTuple):
+class FolderContents(NamedTuple):
     """What is in a folder and in all folders in it."""
 
     known: list[Path]
@@ -152,7 +152,7 @@ def files_in(
     folder: Path,
     unread: "Callable[[OSError], None] | None" = None,
     leave_out: frozenset[Path] = frozenset(),
-) -> Found:
+) -> FolderContents:
     """Return the files in a folder and all folders in it.
 
     Hidden files and folders are left out, and links to folders are not followed. ``unread``
@@ -166,7 +166,7 @@ def files_in(
         folders[:] = sorted(path.name for path in here)
         for path in _left(Path(place), names, leave_out):
             (others if kind_of(path) is None else known).append(path)
-    return Found(sorted(known), sorted(others))
+    return FolderContents(sorted(known), sorted(others))
 
 
 def _left(place: Path, names: list[str], leave_out: frozenset[Path]) -> list[Path]:

@@ -48,7 +48,7 @@ Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answers(Generic[Answer]):
+class NetworkAnswers(Generic[Answer]):
     """What one trained model and its controls answered, on the same structures."""
 
     label: str
@@ -59,7 +59,7 @@ class Answers(Generic[Answer]):
     """Networks of each control, such as several untrained ones."""
 
 
-Measured = Answers[Attention]
+Measured = NetworkAnswers[Attention]
 """The attention of one trained model and of its controls."""
 
 
@@ -135,7 +135,7 @@ def measure(
     ask: Callable[[Predictor, Prepared, Progress], Answer],
     graphs: Callable[[Predictor], Prepared],
     names: Sequence[str] | None = None,
-) -> tuple[Answers[Answer], ...]:
+) -> tuple[NetworkAnswers[Answer], ...]:
     """Ask every model of a study, and its controls, the same question.
 
     Args:
@@ -165,7 +165,7 @@ def measure(
         return found
 
     return tuple(
-        Answers(
+        NetworkAnswers(
             label=label,
             predictor=model,
             trained=answer(model),

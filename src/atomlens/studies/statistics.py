@@ -134,7 +134,7 @@ def bootstrap_units(
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class GroupedSample:
     """Values and the unit of each, sorted, for statistics of units drawn with repetition."""
 
     values: Values
@@ -143,7 +143,7 @@ class Sample:
     """(n,)"""
 
     @classmethod
-    def of(cls, values: Values, units: NDArray[np.int64]) -> "Sample":
+    def of(cls, values: Values, units: NDArray[np.int64]) -> "GroupedSample":
         """Sort values with their units."""
         order = np.argsort(values, kind="stable")
         return cls(np.asarray(values, dtype=np.float64)[order], units[order])
@@ -158,7 +158,7 @@ class Sample:
         return float(self.values[below] + self.values[above]) / 2
 
 
-def resampled_delta(low: Sample, high: Sample) -> Callable[[Values], float]:
+def resampled_delta(low: GroupedSample, high: GroupedSample) -> Callable[[Values], float]:
     """Return Cliff's delta as a function of how often each unit was drawn."""
     first = np.searchsorted(low.values, high.values, side="left")
     last = np.searchsorted(low.values, high.values, side="right")

@@ -18,9 +18,9 @@ from atomlens.reports.payload import page_payload
 from atomlens.reports.wording import alike, formula_text, number, value_with_error
 from atomlens.targets import Target
 from atomlens.units import unit_text
-from atomlens.web.jobs import Job, Jobs
+from atomlens.web.jobs import Jobs, WebJob
 from atomlens.web.library import Library
-from atomlens.web.shelf import Held
+from atomlens.web.shelf import ShelvedStructure
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -30,7 +30,7 @@ PIECE_ATOMS = 4000
 _KEPT = 256
 
 
-class Asked(NamedTuple):
+class ExplanationRequest(NamedTuple):
     """What an explanation is of."""
 
     model: str
@@ -41,17 +41,19 @@ class Asked(NamedTuple):
 
 
 @final
-class Answers:
+class AnswerCache:
     """Asks models, and remembers what they have said."""
 
     def __init__(self, library: Library, jobs: Jobs) -> None:
         self.library = library
         self.jobs = jobs
         self._rows: dict[tuple[str, str], dict[str, Any]] = {}
-        self._explained: OrderedDict[Asked, Explanation] = OrderedDict()
+        self._explained: OrderedDict[ExplanationRequest, Explanation] = OrderedDict()
         self._lock = threading.Lock()
 
-    def predict(self, job: Job, model_id: str, structures: Sequence[Held]) -> list[dict[str, Any]]:
+    def predict(
+        self, job: WebJob, model_id: str, structures: Sequence[ShelvedStructure]
+    ) -> list[dict[str, Any]]:
         """Return one row for each structure, in order; see `prediction_rows`.
 
         ``taken_for`` is there if a text is a formula to this model, and a molecule to others.
@@ -72,7 +74,7 @@ class Answers:
             job.progress(job.done + len(piece), len(structures))
         return [row for held in structures if (row := known[held.id]) is not None]
 
-    def _predict(self, model_id: str, piece: Sequence[Held]) -> list[dict[str, Any]]:
+    def _predict(self, model_id: str, piece: Sequence[ShelvedStructure]) -> list[dict[str, Any]]:
         model = self.library.get(model_id)
         seen = [held.seen_by(model) for held in piece]
         rows = prediction_rows(model.predict(from_items(seen)))
@@ -81,7 +83,9 @@ class Answers:
             for held, atoms, row in zip(piece, seen, rows, strict=True)
         ]
 
-    def explain(self, job: Job, asked: Asked, held: Held) -> Explanation:
+    def explain(
+        self, job: WebJob, asked: ExplanationRequest, held: ShelvedStructure
+    ) -> Explanation:
         """Explain one prediction.
 
         Raises:
@@ -100,7 +104,7 @@ class Answers:
                 self._explained.popitem(last=False)
         return found
 
-    def _explain(self, asked: Asked, held: Held) -> Explanation:
+    def _explain(self, asked: ExplanationRequest, held: ShelvedStructure) -> Explanation:
         model = self.library.get(asked.model)
         return model.explain(
             held.seen_by(model),
@@ -119,7 +123,9 @@ class Answers:
                 if structure_ids is None or asked.structure in structure_ids:
                     del self._explained[asked]
 
-    def prediction(self, job: Job, model_id: str, structures: Sequence[Held]) -> Prediction:
+    def prediction(
+        self, job: WebJob, model_id: str, structures: Sequence[ShelvedStructure]
+    ) -> Prediction:
         """Return the prediction itself, for tables."""
         self.library.check(model_id)
 
@@ -132,7 +138,7 @@ class Answers:
         return self.jobs.bench.do(job, predicted)
 
 
-def _another_meaning(held: Held, seen: "Atoms") -> dict[str, str]:
+def _another_meaning(held: ShelvedStructure, seen: "Atoms") -> dict[str, str]:
     """Return what a model took a text for that is something else on the shelf, if it did."""
     return {} if seen is held.atoms else {"taken_for": formula_text(seen.numbers)}
 
@@ -229,9 +235,9 @@ def _numbers(values: Any) -> list[float | None]:
     return [_finite(float(v)) for v in values]
 
 
-def _pieces(structures: Sequence[Held]) -> list[list[Held]]:
+def _pieces(structures: Sequence[ShelvedStructure]) -> list[list[ShelvedStructure]]:
     """Cut a list where enough atoms are together."""
-    pieces: list[list[Held]] = []
+    pieces: list[list[ShelvedStructure]] = []
     size = PIECE_ATOMS
     for held in structures:
         if size >= PIECE_ATOMS:

@@ -33,13 +33,13 @@ from atomlens.reports.tables import to_csv, write_extxyz
 from atomlens.structures.arrays import name_of
 from atomlens.structures.options import AS_IT_IS, FormsHeard, ReadingOptions
 from atomlens.version import __version__
-from atomlens.web.answers import Answers, Asked, explanation_payload
+from atomlens.web.answers import AnswerCache, ExplanationRequest, explanation_payload
 from atomlens.web.edits import change_atom
 from atomlens.web.guard import TOKEN_HEADER, Application, Guard
-from atomlens.web.jobs import Job, Jobs
+from atomlens.web.jobs import Jobs, WebJob
 from atomlens.web.library import Library
 from atomlens.web.page import application_page
-from atomlens.web.shelf import MOST_ATOMS, MOST_STRUCTURES, Held, Shelf, failure_dict
+from atomlens.web.shelf import MOST_ATOMS, MOST_STRUCTURES, Shelf, ShelvedStructure, failure_dict
 from atomlens.web.uploads import Upload, read_all
 
 if TYPE_CHECKING:
@@ -121,36 +121,36 @@ class Desk:
         self.jobs = Jobs(debug=debug)
         self.library = Library(models, self.jobs.bench.watch)
         self.shelf = Shelf()
-        self.answers = Answers(self.library, self.jobs)
+        self.answers = AnswerCache(self.library, self.jobs)
 
-    def held(self, structure_id: str) -> Held:
+    def held(self, structure_id: str) -> ShelvedStructure:
         """Return a structure, or answer 404."""
         held = self.shelf.get(structure_id)
         if held is None:
             raise HTTPException(404, "This structure is not in the table (any more).")
         return held
 
-    def chosen(self, structure_ids: Sequence[str] | None) -> list[Held]:
+    def chosen(self, structure_ids: Sequence[str] | None) -> list[ShelvedStructure]:
         """Return the structures that are meant, all by default."""
         if structure_ids is None:
             return self.shelf.all()
         return [self.held(one) for one in structure_ids]
 
-    def explain(self, job: Job, asked: Asked) -> Explanation:
+    def explain(self, job: WebJob, asked: ExplanationRequest) -> Explanation:
         """Explain one prediction."""
         return self.answers.explain(job, asked, self.held(asked.structure))
 
-    def seen(self, held: Held, model_id: str) -> "Atoms":
+    def seen(self, held: ShelvedStructure, model_id: str) -> "Atoms":
         """Return what a model sees of a structure; without a model, what was read.
 
         To be called where the model may be loaded: on the bench, or after it has answered.
         """
         return held.seen_by(self.library.get(model_id)) if model_id else held.atoms
 
-    def warm_up(self) -> Job:
+    def warm_up(self) -> WebJob:
         """Load the first model and let it answer once, so that the first user need not wait."""
 
-        def work(job: Job) -> None:
+        def work(job: WebJob) -> None:
             from atomlens.structures import to_atoms
 
             model = self.jobs.bench.do(job, lambda: self.library.get(self.library.first))
@@ -255,7 +255,7 @@ def _add_pages(app: FastAPI, desk: Desk, token: str) -> None:
         """Load a model and say what it predicts, and which methods explain it."""
         desk.library.check(model)
 
-        def work(job: Job) -> Any:
+        def work(job: WebJob) -> Any:
             job.note = f"loading {model}"
             return desk.jobs.bench.do(job, lambda: desk.library.describe(model))
 
@@ -283,7 +283,7 @@ def _add_structures(app: FastAPI, desk: Desk) -> None:
                 "There is nothing to read; drop a file, or type a SMILES or formula."
             )
 
-        def work(job: Job) -> Any:
+        def work(job: WebJob) -> Any:
             job.note = "reading"
             items: list[Atoms | Failure] = []
             for upload in uploads:
@@ -314,7 +314,7 @@ def _add_structures(app: FastAPI, desk: Desk) -> None:
         if asked.model:
             desk.library.check(asked.model)
 
-        def work(job: Job) -> Any:
+        def work(job: WebJob) -> Any:
             changed = desk.jobs.bench.do(
                 job,
                 lambda: change_atom(
@@ -356,7 +356,7 @@ def _add_answers(app: FastAPI, desk: Desk) -> None:
         desk.library.check(asked.model)
         chosen = desk.chosen(asked.structures)
 
-        def work(job: Job) -> Any:
+        def work(job: WebJob) -> Any:
             job.note = f"predicting with {asked.model}"
             return desk.answers.predict(job, asked.model, chosen)
 
@@ -367,9 +367,11 @@ def _add_answers(app: FastAPI, desk: Desk) -> None:
         """Explain one prediction. The result is what the page draws: scores, bonds, colours."""
         desk.library.check(asked.model)
         desk.held(asked.structure)
-        question = Asked(asked.model, asked.structure, asked.target, asked.method, asked.at)
+        question = ExplanationRequest(
+            asked.model, asked.structure, asked.target, asked.method, asked.at
+        )
 
-        def work(job: Job) -> Any:
+        def work(job: WebJob) -> Any:
             job.note = f"explaining with {asked.method or 'the model'}"
             found = desk.explain(job, question)
             return desk.jobs.bench.do(job, lambda: explanation_payload(found))
@@ -382,7 +384,7 @@ def _add_files(app: FastAPI, desk: Desk) -> None:
     async def table(model: Annotated[str, Query(max_length=200)]) -> Response:
         """Return the predictions of all structures, as `atomlens predict` writes them."""
 
-        def work(job: Job) -> str:
+        def work(job: WebJob) -> str:
             return to_csv(desk.answers.prediction(job, model, desk.shelf.all()).to_rows())
 
         return _file(await _finished(desk.jobs, "table", work), "text/csv", "atomlens.csv")
@@ -397,7 +399,7 @@ def _add_files(app: FastAPI, desk: Desk) -> None:
         """Return structures with their predictions; those that are named also with their scores."""
         chosen = desk.chosen(structures)
 
-        def work(job: Job) -> str:
+        def work(job: WebJob) -> str:
             if structures is None:
                 rows = desk.answers.predict(job, model, chosen)
                 found = [
@@ -406,7 +408,9 @@ def _add_files(app: FastAPI, desk: Desk) -> None:
                     if not row["error"]
                 ]
             else:
-                asked = [Asked(model, held.id, target, method, None) for held in chosen]
+                asked = [
+                    ExplanationRequest(model, held.id, target, method, None) for held in chosen
+                ]
                 found = [desk.explain(job, one).to_atoms() for one in asked]
             return _written(lambda path: write_extxyz(found, path), "structures.extxyz")
 
@@ -425,8 +429,8 @@ def _add_files(app: FastAPI, desk: Desk) -> None:
         """Return a picture of an explanation: the structure in space, or a molecule's drawing."""
         held = desk.held(structure)
 
-        def work(job: Job) -> str:
-            found = desk.explain(job, Asked(model, held.id, target, method, at))
+        def work(job: WebJob) -> str:
+            found = desk.explain(job, ExplanationRequest(model, held.id, target, method, at))
             write = found.to_drawing if draw == "2d" else found.to_png
             return desk.jobs.bench.do(job, lambda: _written(write, "picture.svg"))
 
@@ -438,11 +442,11 @@ def _add_files(app: FastAPI, desk: Desk) -> None:
         desk.library.check(asked.model)
         chosen = desk.chosen(asked.structures)
 
-        def work(job: Job) -> Any:
+        def work(job: WebJob) -> Any:
             job.note = "writing the page"
             found = []
             for held in chosen:
-                one = Asked(asked.model, held.id, asked.target, asked.method, None)
+                one = ExplanationRequest(asked.model, held.id, asked.target, asked.method, None)
                 found.append(desk.explain(job, one).picture())
                 job.progress(len(found), len(chosen))
             title = found[0].name if len(found) == 1 else "Explained predictions"
@@ -452,7 +456,7 @@ def _add_files(app: FastAPI, desk: Desk) -> None:
 
 
 def _add_jobs(app: FastAPI, desk: Desk) -> None:
-    def known(job_id: str) -> Job:
+    def known(job_id: str) -> WebJob:
         job = desk.jobs.get(job_id)
         if job is None:
             raise HTTPException(404, "There is no such job (any more).")
@@ -476,7 +480,7 @@ def _add_jobs(app: FastAPI, desk: Desk) -> None:
         return _state(found)
 
 
-async def _wait(job: Job, seconds: float) -> None:
+async def _wait(job: WebJob, seconds: float) -> None:
     if not job.is_over and seconds > 0:
         await asyncio.wait([_as_async(job.ended)], timeout=seconds)
 
@@ -498,17 +502,17 @@ def _as_async(future: "Future[None]") -> "asyncio.Future[None]":
     return mine
 
 
-async def _answered(job: Job) -> JobState:
+async def _answered(job: WebJob) -> JobState:
     """Wait a moment for a job; a failure that comes at once is the answer."""
     await _wait(job, _PATIENCE)
     return _state(job)
 
 
-def _state(job: Job) -> JobState:
+def _state(job: WebJob) -> JobState:
     return JobState(**job.to_dict())
 
 
-async def _finished(jobs: Jobs, kind: str, work: Callable[[Job], str]) -> str:
+async def _finished(jobs: Jobs, kind: str, work: Callable[[WebJob], str]) -> str:
     """Return the result of a job, waiting to its end; the sentence of a failed one is an error."""
     job = jobs.start(kind, work)
     try:

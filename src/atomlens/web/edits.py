@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 
-class Changed(NamedTuple):
+class ChangedStructure(NamedTuple):
     """A structure after a change."""
 
     atoms: "Atoms"
@@ -33,7 +33,7 @@ class Changed(NamedTuple):
 
 def change_atom(
     atoms: "Atoms", atom: int, element: str | None, *, hydrogens_follow: bool = True
-) -> Changed:
+) -> ChangedStructure:
     """Return a structure in which one atom is of another element, or absent.
 
     Args:
@@ -66,7 +66,7 @@ def change_atom(
     return _in_place(atoms, atom, element, change)
 
 
-def _in_place(atoms: "Atoms", atom: int, element: str | None, change: str) -> Changed:
+def _in_place(atoms: "Atoms", atom: int, element: str | None, change: str) -> ChangedStructure:
     changed = atoms.copy()
     changed.info.pop(BONDING, None)
     changed.info.pop("smiles", None)
@@ -78,12 +78,12 @@ def _in_place(atoms: "Atoms", atom: int, element: str | None, change: str) -> Ch
     else:
         changed.numbers[atom] = ATOMIC_NUMBERS[element]
     changed.calc = None
-    return Changed(to_atoms(changed), change, tuple(kept.tolist()))
+    return ChangedStructure(to_atoms(changed), change, tuple(kept.tolist()))
 
 
 def _followed(
     atoms: "Atoms", molecule: Any, atom: int, element: str | None, change: str
-) -> Changed:
+) -> ChangedStructure:
     from rdkit import Chem, rdBase
 
     with rdBase.BlockLogs():
@@ -138,7 +138,7 @@ def _followed(
     changed = from_molecule(whole)
     changed.info["name"] = atoms.info.get("name", "")
     changed.positions = _laid_over(changed.positions, atoms.positions, origin, changed.numbers)
-    return Changed(to_atoms(changed), change, origin)
+    return ChangedStructure(to_atoms(changed), change, origin)
 
 
 def _laid_over(

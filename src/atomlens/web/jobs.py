@@ -30,7 +30,7 @@ class Stopped(Exception):  # noqa: N818  it is no error
 
 @final
 @dataclass(slots=True, kw_only=True, eq=False)
-class Job:
+class WebJob:
     """One piece of work, as those who wait for it see it."""
 
     id: str
@@ -82,14 +82,14 @@ class Bench:
 
     def __init__(self) -> None:
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="atomlens-bench")
-        self._job: Job | None = None
+        self._job: WebJob | None = None
 
-    def do(self, job: Job, piece: Callable[[], Answer]) -> Answer:
+    def do(self, job: WebJob, piece: Callable[[], Answer]) -> Answer:
         """Do one piece of a job and return what comes of it."""
         job.check()
         return self._worker.submit(self._run, job, piece).result()
 
-    def _run(self, job: Job, piece: Callable[[], Answer]) -> Answer:
+    def _run(self, job: WebJob, piece: Callable[[], Answer]) -> Answer:
         job.check()
         self._job = job
         try:
@@ -116,17 +116,17 @@ class Jobs:
     def __init__(self, *, debug: bool = False) -> None:
         self.bench = Bench()
         self.debug = debug
-        self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._jobs: OrderedDict[str, WebJob] = OrderedDict()
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="atomlens-job")
 
-    def start(self, kind: str, work: Callable[[Job], Any]) -> Job:
+    def start(self, kind: str, work: Callable[[WebJob], Any]) -> WebJob:
         """Begin a job; its result is what ``work`` returns.
 
         Raises:
             SettingsError: too many are waiting.
         """
-        job = Job(id=secrets.token_hex(8), kind=kind)
+        job = WebJob(id=secrets.token_hex(8), kind=kind)
         with self._lock:
             if sum(not other.is_over for other in self._jobs.values()) >= MOST_JOBS:
                 raise SettingsError(
@@ -139,12 +139,12 @@ class Jobs:
         self._threads.submit(self._run, job, work)
         return job
 
-    def get(self, job_id: str) -> Job | None:
+    def get(self, job_id: str) -> WebJob | None:
         """Return a job, if it is known (still)."""
         with self._lock:
             return self._jobs.get(job_id)
 
-    def stop(self, job: Job) -> None:
+    def stop(self, job: WebJob) -> None:
         """Ask a job to end; it does so before its next step."""
         job.stop.set()
 
@@ -157,7 +157,7 @@ class Jobs:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self.bench.close()
 
-    def _run(self, job: Job, work: Callable[[Job], Any]) -> None:
+    def _run(self, job: WebJob, work: Callable[[WebJob], Any]) -> None:
         with self._told(job):
             job.check()
             job.state = "running"
@@ -165,7 +165,7 @@ class Jobs:
             job.state = "done"
 
     @contextmanager
-    def _told(self, job: Job) -> Iterator[None]:
+    def _told(self, job: WebJob) -> Iterator[None]:
         """Note how a job ends, whatever happens to it."""
         try:
             yield

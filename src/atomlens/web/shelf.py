@@ -22,7 +22,7 @@ MOST_ATOMS_OF_ALL = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class ShelvedStructure:
     """One structure on the shelf."""
 
     id: str
@@ -63,7 +63,7 @@ class Shelf:
     """All structures of an application. Safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._held: dict[str, Held] = {}
+        self._held: dict[str, ShelvedStructure] = {}
         self._names: set[str] = set()
         self._count = 0
         self._n_atoms = 0
@@ -71,7 +71,7 @@ class Shelf:
 
     def put(
         self, atoms: "Atoms", *, parent: str = "", change: str = "", origin: Sequence[int] = ()
-    ) -> Held:
+    ) -> ShelvedStructure:
         """Keep a structure.
 
         Raises:
@@ -92,7 +92,7 @@ class Shelf:
                     "or use `atomlens predict` for so many."
                 )
             self._count += 1
-            held = Held(
+            held = ShelvedStructure(
                 id=f"s{self._count}",
                 name=self._unused(name),
                 atoms=atoms,
@@ -116,12 +116,12 @@ class Shelf:
             candidate = f"{name} ({number})"
         return candidate
 
-    def get(self, structure_id: str) -> Held | None:
+    def get(self, structure_id: str) -> ShelvedStructure | None:
         """Return a structure, if it is there."""
         with self._lock:
             return self._held.get(structure_id)
 
-    def all(self) -> list[Held]:
+    def all(self) -> list[ShelvedStructure]:
         """Return everything, in the order of coming."""
         with self._lock:
             return list(self._held.values())

@@ -23,7 +23,7 @@ from atomlens.studies.embeddings.explorer import write_study_map
 from atomlens.studies.embeddings.maps import lay_out, refuse_missing_package
 from atomlens.studies.embeddings.networks import (
     ModelVectors,
-    Outputs,
+    NetworkOutputs,
     input_labels,
     usable_by_all,
 )
@@ -37,7 +37,7 @@ from atomlens.studies.embeddings.numbers import (
     squared_sums,
 )
 from atomlens.studies.embeddings.study import EmbeddingsSettings
-from atomlens.studies.networks import Answers
+from atomlens.studies.networks import NetworkAnswers
 from atomlens.studies.statistics import spearman
 from atomlens.targets import Target
 from study_makers import dataset, finder_predictor, make_predictor, trained_on_noise
@@ -186,16 +186,16 @@ def test_materials_a_model_was_validated_on_say_nothing_about_its_errors():
     assert effect.n == 30
 
 
-def foresight(correlation: float, seed: int, n: int = 200) -> Outputs:
+def foresight(correlation: float, seed: int, n: int = 200) -> NetworkOutputs:
     """A network whose errors are foreseen by so much; all true values are 0."""
     random = np.random.default_rng(seed)
     errors = np.abs(random.normal(size=n))
     std = correlation * errors + (1 - correlation) * np.abs(random.normal(size=n))
-    return Outputs(vectors=random.normal(size=(n, 3)), values=errors, std=std)
+    return NetworkOutputs(vectors=random.normal(size=(n, 3)), values=errors, std=std)
 
 
-def model_of(trained: Outputs, *others: Outputs) -> ModelVectors:
-    return Answers(
+def model_of(trained: NetworkOutputs, *others: NetworkOutputs) -> ModelVectors:
+    return NetworkAnswers(
         label="energy",
         predictor=make_predictor("energy"),
         trained=trained,
@@ -357,8 +357,8 @@ def test_materials_that_one_model_cannot_take_do_not_shift_the_map(tmp_path):
 def test_polymorphs_of_a_formula_are_drawn_together():
     trained, control = foresight(0.25, 0, 60), foresight(0.0, 1, 60)
 
-    def copied(one: Outputs) -> Outputs:
-        return Outputs(
+    def copied(one: NetworkOutputs) -> NetworkOutputs:
+        return NetworkOutputs(
             vectors=np.repeat(one.vectors, 20, axis=0),
             values=np.repeat(one.values, 20),
             std=np.repeat(one.std, 20),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from atomlens.studies.statistics import (
-    Sample,
+    GroupedSample,
     area_under_curve,
     bootstrap,
     bootstrap_units,
@@ -92,7 +92,7 @@ def test_a_constant_has_no_rank_correlation():
 @pytest.mark.parametrize("n_values", [1, 2, 7, 10])
 def test_the_median_of_units_drawn_once_is_the_median(n_values):
     values = np.random.default_rng(n_values).normal(size=n_values)
-    sample = Sample.of(values, np.arange(n_values))
+    sample = GroupedSample.of(values, np.arange(n_values))
     assert sample.median(np.ones(n_values)) == pytest.approx(np.median(values))
 
 
@@ -101,11 +101,11 @@ def test_the_median_of_units_drawn_several_times_is_that_of_repeated_values():
     values, units = random.normal(size=30), random.integers(0, 6, 30)
     drawn = np.array([0.0, 2.0, 1.0, 0.0, 3.0, 1.0])
     repeated = np.repeat(values, drawn[units].astype(int))
-    assert Sample.of(values, units).median(drawn) == pytest.approx(np.median(repeated))
+    assert GroupedSample.of(values, units).median(drawn) == pytest.approx(np.median(repeated))
 
 
 def test_units_that_were_not_drawn_have_no_median():
-    assert np.isnan(Sample.of(np.ones(3), np.zeros(3, dtype=int)).median(np.zeros(1)))
+    assert np.isnan(GroupedSample.of(np.ones(3), np.zeros(3, dtype=int)).median(np.zeros(1)))
 
 
 def test_delta_of_units_drawn_several_times_is_that_of_repeated_values():
@@ -113,7 +113,7 @@ def test_delta_of_units_drawn_several_times_is_that_of_repeated_values():
     low, high = random.integers(0, 5, (2, 20)).astype(float)  # many ties
     units = np.arange(20)
     drawn = random.integers(0, 3, 20).astype(float)
-    found = resampled_delta(Sample.of(low, units), Sample.of(high, units))(drawn)
+    found = resampled_delta(GroupedSample.of(low, units), GroupedSample.of(high, units))(drawn)
     times = drawn.astype(int)
     assert found == pytest.approx(cliffs_delta(np.repeat(low, times), np.repeat(high, times)))
 
@@ -121,8 +121,8 @@ def test_delta_of_units_drawn_several_times_is_that_of_repeated_values():
 def test_copies_of_an_atom_in_its_molecule_do_not_narrow_the_interval():
     values = np.random.default_rng(7).normal(size=40)
     units = np.arange(40)
-    alone = Sample.of(values, units)
-    copied = Sample.of(np.repeat(values, 9), np.repeat(units, 9))
+    alone = GroupedSample.of(values, units)
+    copied = GroupedSample.of(np.repeat(values, 9), np.repeat(units, 9))
     one, nine = (
         bootstrap_units(40, lambda drawn, s=s: np.array([s.median(drawn)]))[0]
         for s in (alone, copied)

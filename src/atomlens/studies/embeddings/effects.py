@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.studies.base import Claim, Effect, Judged
-from atomlens.studies.embeddings.networks import ModelVectors, Outputs
+from atomlens.studies.embeddings.networks import ModelVectors, NetworkOutputs
 from atomlens.studies.embeddings.numbers import (
     canonical_pairs,
     correlation,
@@ -152,7 +152,7 @@ def against_values(
     ]
 
 
-def first_component(network: Outputs, values: Values) -> Compared:
+def first_component(network: NetworkOutputs, values: Values) -> Compared:
     """Return the first principal component beside the true values."""
     known = np.isfinite(values)
     component = principal_components(network.vectors).scores[:, 0]
@@ -163,7 +163,7 @@ def first_component(network: Outputs, values: Values) -> Compared:
     )
 
 
-def foreseen_errors(network: Outputs, values: Values) -> Compared:
+def foreseen_errors(network: NetworkOutputs, values: Values) -> Compared:
     """Return absolute errors beside the errors that the network expects, where it expects any."""
     pairs = _errors(network, values)
     return Compared(
@@ -173,7 +173,7 @@ def foreseen_errors(network: Outputs, values: Values) -> Compared:
     )
 
 
-def _errors(network: Outputs, values: Values) -> Values:
+def _errors(network: NetworkOutputs, values: Values) -> Values:
     """(n, 2) absolute and expected errors of all materials; NaN where either is not known."""
     return np.column_stack([np.abs(network.values - values), network.std])
 

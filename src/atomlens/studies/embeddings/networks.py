@@ -10,12 +10,12 @@ from atomlens.predictor import Predictor
 from atomlens.predictor.inference import RawOutputs, model_outputs
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import Progress, StudyInput
-from atomlens.studies.networks import Answers, Prepared, graphs_of, measure, prepare
+from atomlens.studies.networks import NetworkAnswers, Prepared, graphs_of, measure, prepare
 from atomlens.studies.statistics import Values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outputs:
+class NetworkOutputs:
     """What one network says about all materials that can be used."""
 
     vectors: Values
@@ -26,7 +26,7 @@ class Outputs:
     """(n,) their predicted error; NaN where the model has none"""
 
 
-ModelVectors = Answers[Outputs]
+ModelVectors = NetworkAnswers[NetworkOutputs]
 """One trained model with its controls."""
 
 
@@ -68,7 +68,7 @@ def usable_by_all(
     return sorted(rows), tuple(failures.values())
 
 
-def outputs_of(predictor: Predictor, prepared: Prepared, progress: Progress) -> Outputs:
+def outputs_of(predictor: Predictor, prepared: Prepared, progress: Progress) -> NetworkOutputs:
     """Ask one network about all materials.
 
     Raises:
@@ -93,7 +93,7 @@ def outputs_of(predictor: Predictor, prepared: Prepared, progress: Progress) -> 
         vectors.append(features.double().cpu().numpy())
         values.append(estimates.values[:, 0])
         std.append(estimates.std[:, 0])
-    return Outputs(
+    return NetworkOutputs(
         vectors=np.concatenate(vectors), values=np.concatenate(values), std=np.concatenate(std)
     )
 

@@ -21,7 +21,7 @@ ELEMENT = "element mean"
 ENVIRONMENT = "element and neighbours"
 
 
-class Agreement(NamedTuple):
+class OrbitalAgreement(NamedTuple):
     """A score against an orbital in one molecule; NaN where the molecule allows no answer."""
 
     heavy: float
@@ -37,12 +37,12 @@ MEASURES = {
     "all_atoms": "Spearman, all atoms",
     "overlap": "overlap of the leading atoms",
 }
-"""Fields of `Agreement` as readers see them."""
+"""Fields of `OrbitalAgreement` as readers see them."""
 
 
 def agreement(
     scores: Values, shares: Values, atomic_numbers: NDArray[np.int64], k: int
-) -> Agreement:
+) -> OrbitalAgreement:
     """Compare the scores of the atoms of one molecule with their shares of an orbital.
 
     A score that is the same for all atoms ranks nothing and counts as a correlation of 0. A
@@ -51,7 +51,7 @@ def agreement(
     a = np.round(np.asarray(scores) * len(scores), _SCORE_DIGITS)
     b = np.round(shares, _DIGITS)
     heavy = atomic_numbers != 1
-    return Agreement(
+    return OrbitalAgreement(
         heavy=_rank_correlation(a[heavy], b[heavy]),
         all_atoms=_rank_correlation(a, b),
         overlap=float(np.minimum(_leading(a, k), _leading(b, k)).sum() / k),

@@ -24,8 +24,8 @@ from atomlens.studies.orbitals.numbers import (
     ELEMENT,
     ENVIRONMENT,
     MEASURES,
-    Agreement,
     ChemistryBaseline,
+    OrbitalAgreement,
     agreement,
     n_leading,
 )
@@ -46,9 +46,9 @@ class Compared(NamedTuple):
     """Molecules (of the cases) that the model could take."""
     scores: tuple[Values, ...]
     """Attention in them."""
-    found: tuple[dict[str, Agreement], ...]
+    found: tuple[dict[str, OrbitalAgreement], ...]
     """By ``attention`` and the name of each control."""
-    networks: tuple[dict[str, tuple[Agreement, ...]], ...]
+    networks: tuple[dict[str, tuple[OrbitalAgreement, ...]], ...]
     """Each network of each control."""
     control_scores: tuple[dict[str, tuple[Values, ...]], ...]
     """Attention in each network of each control, and what the table gives the atoms."""
@@ -167,7 +167,7 @@ def compare_model(measured: Measured, orbital: Orbital, cases: Cases, top_k: int
             }
         )
         for name, each in of_networks[-1].items():
-            of_molecule[name] = Agreement(*np.mean(each, axis=0).tolist())
+            of_molecule[name] = OrbitalAgreement(*np.mean(each, axis=0).tolist())
         for name, baseline in baselines.items():
             of_molecule[name] = agreement(baseline.scores(molecule), shares, numbers, k)
         of_scores[-1][ENVIRONMENT] = (baselines[ENVIRONMENT].scores(molecule),)

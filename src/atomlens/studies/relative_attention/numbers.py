@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from atomlens.studies.base import Row
 from atomlens.studies.statistics import (
+    GroupedSample,
     Interval,
-    Sample,
     Values,
     cliffs_delta,
     holm,
@@ -37,9 +37,9 @@ class NetworkNumbers:
 
     classes: tuple[str, ...]
     """Classes that occur, without ``C``, the carbons of all kinds."""
-    atoms: Mapping[str, Sample]
+    atoms: Mapping[str, GroupedSample]
     """Relative attention of the atoms of each class, and of ``C``; units are molecules."""
-    molecules: Mapping[str, Sample]
+    molecules: Mapping[str, GroupedSample]
     """The mean of each class in each molecule that has it."""
     n_units: int
     """Molecules."""
@@ -58,11 +58,11 @@ class NetworkNumbers:
         masks["C"] = np.char.startswith(kinds, "C(")
         atoms, molecules = {}, {}
         for kind, mask in masks.items():
-            atoms[kind] = Sample.of(ratios[mask], units[mask])
+            atoms[kind] = GroupedSample.of(ratios[mask], units[mask])
             counts = np.bincount(units[mask], minlength=n_units)
             sums = np.bincount(units[mask], weights=ratios[mask], minlength=n_units)
             having = np.flatnonzero(counts)
-            molecules[kind] = Sample.of(sums[having] / counts[having], having)
+            molecules[kind] = GroupedSample.of(sums[having] / counts[having], having)
         return cls(classes, atoms, molecules, n_units)
 
     @property
