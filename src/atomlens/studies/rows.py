@@ -1,4 +1,4 @@
-"""Numbers out of the rows of a study's tables, whose cells may be of any type or missing."""
+"""What is in the rows of a study's tables, whose cells may be of any type or missing."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,11 @@ def as_number(value: object) -> float:
 def numbers_of(rows: Sequence[Mapping[str, object]], name: str) -> NDArray[np.float64]:
     """Return one column, (n_rows,); NaN where a row lacks it."""
     return np.array([as_number(row.get(name)) for row in rows], dtype=np.float64)
+
+
+def control_names(rows: Sequence[Mapping[str, object]]) -> list[str]:
+    """Return the networks of the rows that are no trained ones, in order."""
+    return [n for n in dict.fromkeys(str(r["network"]) for r in rows) if n != "trained"]
 
 
 def within(row: Mapping[str, object], name: str, digits: str = ".3g") -> str:

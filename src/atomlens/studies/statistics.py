@@ -274,6 +274,12 @@ def weighted_mean(values: Values) -> Callable[[Values], float]:
     return mean
 
 
+def mean_of_known(values: Values) -> float:
+    """Return the mean of the values that are numbers; NaN where none is."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else np.nan
+
+
 def spearman(first: Values, second: Values) -> float:
     """Return Spearman's rank correlation; NaN if one of both is constant."""
     from scipy.stats import rankdata

@@ -9,7 +9,7 @@ from atomlens.reports.colours import all_equal
 from atomlens.studies.base import Claim, Effect, Part, Row
 from atomlens.studies.deformation.carbon_geometry import CarbonGeometry
 from atomlens.studies.networks import Attention, Measured
-from atomlens.studies.statistics import Values, bootstrap, spearman, weighted_mean
+from atomlens.studies.statistics import Values, bootstrap, mean_of_known, spearman, weighted_mean
 from atomlens.studies.verdicts import drawn_part, make_claim, of_training
 
 MEASURES = {"elongation": "Å", "pyramidalisation": "", "nearness": "Å"}
@@ -105,17 +105,14 @@ def effects_of(
                     unit=scale,
                     meaning="mean over structures, which were resampled",
                     controls={
-                        control: float(np.mean([_mean(getattr(n, others)[name]) for n in networks]))
+                        control: float(
+                            np.mean([mean_of_known(getattr(n, others)[name]) for n in networks])
+                        )
                         for control, networks in controls.items()
                     },
                 )
             )
     return effects
-
-
-def _mean(values: Values) -> float:
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if len(finite) else np.nan
 
 
 def claims_of(trainings: Mapping[str, Mapping[str, Trained]], seed: int = 0) -> tuple[Claim, ...]:

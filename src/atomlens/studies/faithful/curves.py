@@ -9,7 +9,7 @@ from atomlens.explain.absence import Mask, Meaning
 from atomlens.explain.question import Values
 from atomlens.studies.faithful.asked import Asked
 from atomlens.studies.faithful.orders import Order, steps
-from atomlens.studies.statistics import Interval, bootstrap
+from atomlens.studies.statistics import Interval, bootstrap, mean_of_known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,17 +69,12 @@ def follow(
     changes = np.abs(asked.values[owners] - answers)
     found: dict[str, dict[str, Values]] = {"deletion": {}, "insertion": {}}
     for (name, kind), rows in wanted.items():
-        found[kind][name] = np.array([_mean(changes[row]) for row in rows])
+        found[kind][name] = np.array([mean_of_known(changes[row]) for row in rows])
     return Curves(
         deletion=found["deletion"],
         insertion=found["insertion"],
         missing=int(np.isnan(answers).sum()),
     )
-
-
-def _mean(values: Values) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else np.nan
 
 
 def over_random(own: Values, random: Values, seed: int) -> Interval:

@@ -8,6 +8,7 @@ import numpy as np
 
 from atomlens.reports.canvas import INK, QUIET, new_figure, plain_axes
 from atomlens.studies.base import Row
+from atomlens.studies.rows import as_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,16 +78,16 @@ def _draw_panel(axes: "Axes", rows: Sequence[Row], methods: Sequence[str]) -> No
     axes.axvline(1, color=INK, linewidth=1, linestyle=(0, (3, 2)))
     for row in rows:
         y = methods.index(str(row["method"]))
-        value, low, high = (_float(row[f"deletion{e}"]) for e in ("", "_low", "_high"))
+        value, low, high = (as_number(row[f"deletion{e}"]) for e in ("", "_low", "_high"))
         colour = _COLOURS[str(row["verdict"]).partition(":")[0]]
         axes.barh(y, value, height=0.55, color=colour, zorder=1)
         axes.plot([low, high], [y, y], color=INK, linewidth=1.6, zorder=3)
     for name, (marker, colour) in _MARKERS.items():
-        known = [r for r in rows if np.isfinite(_float(r.get(name)))]
+        known = [r for r in rows if np.isfinite(as_number(r.get(name)))]
         if not known:
             continue
         axes.scatter(
-            [_float(r[name]) for r in known],
+            [as_number(r[name]) for r in known],
             [methods.index(str(r["method"])) for r in known],
             marker=marker,
             s=46,
@@ -96,7 +97,3 @@ def _draw_panel(axes: "Axes", rows: Sequence[Row], methods: Sequence[str]) -> No
             label=name,
         )
     axes.set_xlim(left=0)
-
-
-def _float(value: object) -> float:
-    return float(value) if isinstance(value, (int, float)) else np.nan

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from atomlens.predictor.tested import FAILS, PASSES, UNDECIDED, VERDICTS
 from atomlens.studies.base import Row
 from atomlens.studies.faithful.asked import Asked
+from atomlens.studies.rows import as_number
 from atomlens.studies.statistics import Interval
 
 _HIDDEN = {
@@ -76,8 +77,8 @@ def paragraph(rows: Sequence[Row], checks: Sequence[Row], asked: Asked) -> str:
         sums = [c for c in checks if (c["method"], c["check"]) == (method, _SUM)]
         if sums:
             sentences.append(f"Its scores add up as promised to within {_value(sums[0], 'value')}.")
-        best = max(own, key=lambda row: _float(row["pearson"]))
-        if math.isfinite(_float(best["pearson"])):
+        best = max(own, key=lambda row: as_number(row["pearson"]))
+        if math.isfinite(as_number(best["pearson"])):
             agreement = " and ".join(f"{_value(r, 'pearson')} ({r['meaning']})" for r in own)
             sentences.append(
                 f"Inside a structure its scores correlate with what the prediction loses without "
@@ -95,12 +96,8 @@ def paragraph(rows: Sequence[Row], checks: Sequence[Row], asked: Asked) -> str:
 _SUM = "error of the promised sum"
 
 
-def _float(value: object) -> float:
-    return float(value) if isinstance(value, (int, float)) else math.nan
-
-
 def _value(row: Row, name: str) -> str:
-    value = _float(row[name])
+    value = as_number(row[name])
     if not math.isfinite(value):
         return "unknown"
     return f"{value:.1e}" if 0 < abs(value) < 0.005 else f"{value:.2f}"

@@ -13,7 +13,7 @@ from atomlens.studies.attended_structure import atom_row, head_row
 from atomlens.studies.base import Row
 from atomlens.studies.motifs.numbers import CLASSES, METAL, Members
 from atomlens.studies.networks import Measured
-from atomlens.studies.rows import as_number
+from atomlens.studies.rows import as_number, control_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -87,7 +87,7 @@ def _draw_panel(axes: "Axes", rows: Sequence[Row], heights: dict[str, float]) ->
     axes.grid(False, axis="y")
     axes.tick_params(axis="y", length=0)
     axes.axvline(1.0, color=QUIET, linewidth=1.0, zorder=1)
-    markers = dict(zip(_controls(rows), _CONTROL_MARKERS * 2, strict=False))
+    markers = dict(zip(control_names(rows), _CONTROL_MARKERS * 2, strict=False))
     for row in rows:
         height, value = heights[str(row["class"])], max(as_number(row["enrichment"]), _LEAST)
         if row["network"] in markers:
@@ -110,10 +110,6 @@ def _draw_panel(axes: "Axes", rows: Sequence[Row], heights: dict[str, float]) ->
         )
 
 
-def _controls(rows: Sequence[Row]) -> list[str]:
-    return [n for n in dict.fromkeys(str(r["network"]) for r in rows) if n != "trained"]
-
-
 def _legend(figure: "Figure", rows: Sequence[Row]) -> None:
     from matplotlib.artist import Artist
     from matplotlib.lines import Line2D
@@ -123,7 +119,7 @@ def _legend(figure: "Figure", rows: Sequence[Row]) -> None:
         Patch(color=colour, alpha=0.8, linewidth=0) for colour in _GROUP_COLOURS.values()
     ]
     names = [f"trained, by {group}" for group in _GROUP_COLOURS]
-    for control, marker in zip(_controls(rows), _CONTROL_MARKERS * 2, strict=False):
+    for control, marker in zip(control_names(rows), _CONTROL_MARKERS * 2, strict=False):
         handles.append(Line2D([], [], marker=marker, **_HOLLOW))
         names.append(control)
     figure.legend(handles, names, loc="outside upper center", ncols=2, frameon=False, fontsize=9)

@@ -9,7 +9,7 @@ import numpy as np
 from atomlens.reports.canvas import INK, QUIET, new_figure, plain_axes
 from atomlens.reports.wording import shortened
 from atomlens.studies.base import Row
-from atomlens.studies.rows import as_number
+from atomlens.studies.rows import as_number, control_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,7 +80,7 @@ def _headings(figure: "Figure", atoms: Sequence[Row], orbits: Sequence[Row], wid
     figure.text(past + 0.1 / width, 0.92, group, fontsize=11, color=QUIET, va="center")
     below = "orbits from the equator to the poles" if orbits[0]["height"] is not None else "orbits"
     figure.text(_BEFORE / width, 0.02, below, fontsize=9, color=QUIET)
-    networks = _controls(orbits)
+    networks = control_names(orbits)
     handles = [Line2D([], [], marker="o", linestyle="none", color=INK, markersize=4)]
     for order, _ in enumerate(networks):
         marker = _CONTROL_MARKERS[order % len(_CONTROL_MARKERS)]
@@ -98,10 +98,6 @@ def _headings(figure: "Figure", atoms: Sequence[Row], orbits: Sequence[Row], wid
     )
 
 
-def _controls(orbits: Sequence[Row]) -> list[str]:
-    return [n for n in dict.fromkeys(str(r["network"]) for r in orbits) if n != "trained"]
-
-
 _HOLLOW: dict[str, Any] = {
     "linestyle": "none",
     "markerfacecolor": "white",
@@ -116,7 +112,7 @@ def _draw_panel(axes: "Axes", atoms: Sequence[Row], orbits: Sequence[Row], n_orb
     plain_axes(axes)
     axes.grid(False, axis="x")
     axes.axhline(1.0, color=QUIET, linewidth=0.8, zorder=1)
-    markers = dict(zip(_controls(orbits), _CONTROL_MARKERS * 2, strict=False))
+    markers = dict(zip(control_names(orbits), _CONTROL_MARKERS * 2, strict=False))
     names = [""] * n_orbits
     for orbit in range(n_orbits):
         scores = np.array([r["score"] for r in atoms if r["orbit"] == orbit], dtype=float)

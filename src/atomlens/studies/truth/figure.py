@@ -8,6 +8,7 @@ import numpy as np
 from atomlens.reports.canvas import INK, QUIET, new_figure, plain_axes
 from atomlens.studies.base import Row
 from atomlens.studies.faithful.orders import TABLES
+from atomlens.studies.rows import as_number
 from atomlens.studies.truth.taught import UNTRAINED
 
 _MARKERS = ("|", "x", "d")
@@ -31,13 +32,15 @@ def draw_truth(rows: Sequence[Row], path: Path) -> Path:
         axes = figure.add_axes((left / width, 0.95 / height, 4.6 / width, (height - 1.4) / height))
         plain_axes(axes)
         for y, row in zip(places, rows, strict=True):
-            value = _float(row["value"])
-            chance = not any(np.isfinite(_float(row.get(f"table {t}"))) for t in TABLES)
+            value = as_number(row["value"])
+            chance = not any(np.isfinite(as_number(row.get(f"table {t}"))) for t in TABLES)
             chance |= str(row["method"]).endswith(UNTRAINED)
             axes.barh(y, value, height=0.6, color="#c9ccd1" if chance else "#0072b2", zorder=1)
-            axes.plot([_float(row["low"]), _float(row["high"])], [y, y], color=INK, zorder=3)
+            axes.plot([as_number(row["low"]), as_number(row["high"])], [y, y], color=INK, zorder=3)
         for table, marker in zip(TABLES, _MARKERS, strict=True):
-            own = [(_float(r.get(f"table {table}")), y) for y, r in zip(places, rows, strict=True)]
+            own = [
+                (as_number(r.get(f"table {table}")), y) for y, r in zip(places, rows, strict=True)
+            ]
             points = [(x, y) for x, y in own if np.isfinite(x)]
             if points:
                 xs, ys = zip(*points, strict=True)
@@ -68,7 +71,3 @@ def _places(rows: Sequence[Row]) -> tuple[list[int], dict[int, str]]:
             headings[len(places) + len(headings)] = name
         places.append(len(places) + len(headings))
     return places, headings
-
-
-def _float(value: object) -> float:
-    return float(value) if isinstance(value, (int, float)) else np.nan

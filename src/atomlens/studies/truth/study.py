@@ -28,6 +28,7 @@ from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
 from atomlens.studies.controls import untrained
 from atomlens.studies.faithful.asked import Asked, has_method
 from atomlens.studies.faithful.orders import TABLES, Environment, environments, tables
+from atomlens.studies.rows import as_number
 from atomlens.studies.statistics import bootstrap
 from atomlens.studies.truth.known import (
     ORBITALS,
@@ -420,25 +421,21 @@ def _label(predictor: Predictor, index: int, models: Sequence[Predictor]) -> str
     return f"{predictor.model_name} {index + 1}"
 
 
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, (int, float)) else np.nan
-
-
 def _effect(row: Row) -> Effect:
     return Effect(
         name=f"{row['model']}, {row['method']}",
-        value=_number(row["value"]),
-        low=_number(row["low"]),
-        high=_number(row["high"]),
-        n=int(_number(row["n"])),
+        value=as_number(row["value"]),
+        low=as_number(row["low"]),
+        high=as_number(row["high"]),
+        n=int(as_number(row["n"])),
         meaning=f"{row['metric']} inside a structure, mean over structures",
-        controls={t: _number(row[f"table {t}"]) for t in TABLES},
+        controls={t: as_number(row[f"table {t}"]) for t in TABLES},
     )
 
 
 def _with_interval(row: Row) -> str:
     """Return a value with its interval, which a single structure does not have."""
-    value, low, high = (_number(row[key]) for key in ("value", "low", "high"))
+    value, low, high = (as_number(row[key]) for key in ("value", "low", "high"))
     return f"{value:.3f} ({low:.3f} to {high:.3f})" if np.isfinite(low) else f"{value:.3f}"
 
 
@@ -451,8 +448,8 @@ def _shown(rows: Sequence[Row]) -> list[Row]:
             "metric": row["metric"],
             "value": _with_interval(row),
             **{
-                f"table {t}": f"{_number(row[f'table {t}']):.3f}"
-                if np.isfinite(_number(row[f"table {t}"]))
+                f"table {t}": f"{as_number(row[f'table {t}']):.3f}"
+                if np.isfinite(as_number(row[f"table {t}"]))
                 else ""
                 for t in TABLES
             },
