@@ -32,7 +32,11 @@ if TYPE_CHECKING:
 
     from atomlens.errors import Failure
     from atomlens.predictor import Prediction, Predictor
+    from atomlens.predictor.doubts import DoubtsHeard
     from atomlens.reports.tables import Record
+
+_MOST_DOUBTS = 5
+"""Inputs of which it is said one by one why their answers should be mistrusted."""
 
 SUMMARY = "predict a property of structures"
 DESCRIPTION = """\
@@ -123,6 +127,7 @@ def run(options: argparse.Namespace) -> int:
 def write_as_they_come(model: "Predictor", options: argparse.Namespace) -> int:
     """Write the rows while others are still being read; memory holds some hundred at a time."""
     from atomlens.machine import long_lived
+    from atomlens.predictor.doubts import DoubtsHeard
     from atomlens.predictor.inputs import stream_inputs
     from atomlens.predictor.reading import inputs_reading
     from atomlens.reports.journal import TableJournal
@@ -130,7 +135,7 @@ def write_as_they_come(model: "Predictor", options: argparse.Namespace) -> int:
     replaced = options.out.exists()
     reading = reading_options(options, leave_out=[options.out], n_workers=options.workers)
     targets = chosen_targets(model, options.target)
-    doubts, n_inputs = DoubtsHeard(), 0
+    doubts, n_inputs = DoubtsHeard(_MOST_DOUBTS), 0
     failures: list[Failure] = []
     with (
         TableJournal(options.out) as journal,
@@ -156,12 +161,13 @@ def write_as_they_come(model: "Predictor", options: argparse.Namespace) -> int:
             journal.finish()
     if replaced and len(failures) < n_inputs and not options.quiet:
         say(f"{options.out} stood there and was replaced.")
-    doubts.tell()
+    say_doubts(doubts)
     return exit_code(failures, n_inputs)
 
 
 def predict_at_once(model: "Predictor", options: argparse.Namespace) -> int:
     """Predict all inputs, then show them."""
+    from atomlens.predictor.doubts import DoubtsHeard
     from atomlens.predictor.inputs import gather
     from atomlens.predictor.reading import inputs_reading
     from atomlens.reports.tables import format_table, to_csv, to_json, write_table
@@ -199,9 +205,9 @@ def predict_at_once(model: "Predictor", options: argparse.Namespace) -> int:
         plot_spectra(prediction, options.plot)
     if vectors is not None:
         vectors.save(options.embedding)
-    doubts = DoubtsHeard()
+    doubts = DoubtsHeard(_MOST_DOUBTS)
     doubts.hear(prediction)
-    doubts.tell()
+    say_doubts(doubts)
     return exit_code(prediction.failures, len(records))
 
 
@@ -225,49 +231,11 @@ def plot_spectra(prediction: "Prediction", path: Path) -> None:
         say(f"The picture shows the first {len(panels)} spectra and leaves out {n_left}.")
 
 
-class DoubtsHeard:
-    """Says on stderr which numbers should be mistrusted, and why; the readers spoke before."""
-
-    def __init__(self, most: int = 5) -> None:
-        self.most = most
-        self.first: list[str] = []
-        self.n = self.n_foreign = 0
-        self.foreign = self.geometries = ""
-        self.named: list[str] = []
-        self.n_named = 0
-
-    def hear(self, prediction: "Prediction") -> None:
-        """Take in what is doubtful about some predictions."""
-        from atomlens.predictor.doubts import FOREIGN, NAMED
-
-        self.geometries = self.geometries or prediction.about_geometries
-        each = zip(prediction.names, prediction.doubts, prediction.errors, strict=True)
-        for name, doubts, error in each:
-            if error:
-                continue
-            foreign = [text for text in doubts.of_model if text.startswith(FOREIGN)]
-            self.foreign = foreign[0] if foreign else self.foreign
-            named = [text for text in doubts.of_model if text.startswith(NAMED)]
-            self.named += [text for text in named if text not in self.named]
-            said = [text for text in doubts.of_model if not text.startswith((FOREIGN, NAMED))]
-            self.n_foreign += bool(foreign)
-            self.n_named += bool(named)
-            if said:
-                self.n += 1
-                if self.n <= self.most:
-                    self.first.append(f"warning: {name}: {'; '.join(said)}")
-
-    def tell(self) -> None:
-        """Say the first of them, and how many there are."""
-        from atomlens.predictor.doubts import about_foreign, about_named
-
-        for sentence in self.first:
-            say(sentence)
-        if self.n > self.most:
-            say(f"warning: and {self.n - self.most} more; they have a `warning` in the output")
-        if self.n_foreign:
-            say(f"warning: {about_foreign(self.n_foreign, self.foreign)}")
-        if self.n_named:
-            say(f"warning: {about_named(self.n_named, self.named)}")
-        if self.geometries:
-            say(f"warning: {self.geometries}")
+def say_doubts(heard: "DoubtsHeard") -> None:
+    """Say on stderr which numbers should be mistrusted, and why."""
+    for sentence in heard.first:
+        say(f"warning: {sentence}")
+    if heard.n > heard.most:
+        say(f"warning: and {heard.n - heard.most} more; they have a `warning` in the output")
+    for sentence in heard.about_geometries():
+        say(f"warning: {sentence}")

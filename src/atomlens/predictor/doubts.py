@@ -173,34 +173,65 @@ def said_of(sentences: Sentences) -> NDArray[np.bool_]:
     return np.array([bool(text) for text in sentences], dtype=np.bool_)
 
 
-def tell_doubts(prediction: "Prediction") -> None:
-    """Warn of answers to mistrust, and why the first of them is; the readers spoke before.
+class DoubtsHeard:
+    """Hears predictions, to say in the end which answers should be mistrusted, and why.
 
-    Of coordinates that were made here, or that a file says are those of a force field, there are
-    warnings of their own, as all may have such, and of other geometries of which nobody knows.
+    The readers spoke before. Of coordinates that were made here, or that a file says are those of a
+    force field, there are sentences of their own, as all may have such, and of other geometries of
+    which nobody knows.
     """
-    each = zip(prediction.names, prediction.doubts, prediction.errors, strict=True)
-    found = [(name, doubts.of_model) for name, doubts, error in each if not error]
-    mistrusted = []
-    for name, said in found:
-        own = [text for text in said if not text.startswith((FOREIGN, NAMED))]
-        mistrusted += [f"{name}: {'; '.join(own)}"] if own else []
-    if mistrusted:
-        n, more = len(mistrusted), len(mistrusted) - 1
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        """Answers whose reasons are kept"""
+        self.n = 0
+        """Answers to mistrust"""
+        self.first: list[str] = []
+        """Names and reasons of the first of them"""
+        self._n_foreign = self._n_named = 0
+        self._foreign: list[str] = []
+        self._named: list[str] = []
+        self._geometries = ""
+
+    def hear(self, prediction: "Prediction") -> None:
+        """Take in what is doubtful about some predictions."""
+        self._geometries = self._geometries or prediction.about_geometries
+        each = zip(prediction.names, prediction.doubts, prediction.errors, strict=True)
+        for name, doubts, error in each:
+            if error:
+                continue
+            foreign = [text for text in doubts.of_model if text.startswith(FOREIGN)]
+            named = [text for text in doubts.of_model if text.startswith(NAMED)]
+            said = [text for text in doubts.of_model if not text.startswith((FOREIGN, NAMED))]
+            self._n_foreign += bool(foreign)
+            self._foreign += foreign if not self._foreign else []
+            self._n_named += bool(named)
+            self._named += [text for text in named if text not in self._named]
+            if said:
+                self.n += 1
+                self.first += [f"{name}: {'; '.join(said)}"] if self.n <= self.most else []
+
+    def about_geometries(self) -> list[str]:
+        """Return what is said of geometries that are not those of the training data."""
+        said = [_about_foreign(self._n_foreign, self._foreign[0])] if self._foreign else []
+        said += [_about_named(self._n_named, self._named)] if self._named else []
+        return [*said, self._geometries] if self._geometries else said
+
+
+def tell_doubts(prediction: "Prediction") -> None:
+    """Warn of answers to mistrust, and why the first of them is."""
+    heard = DoubtsHeard(most=1)
+    heard.hear(prediction)
+    if heard.n:
         of = "answer" if len(prediction) == 1 else "answers"
+        more = heard.n - 1
         others = f" (and {more} more; `doubts` has the reasons)" if more else ""
-        warn(f"{n} of {len(prediction)} {of} should be mistrusted: {mistrusted[0]}{others}")
-    foreign = [text for _, said in found for text in said if text.startswith(FOREIGN)]
-    if foreign:
-        warn(about_foreign(len(foreign), foreign[0]))
-    named = [text for _, said in found for text in said if text.startswith(NAMED)]
-    if named:
-        warn(about_named(len(named), list(dict.fromkeys(named))))
-    if prediction.about_geometries:
-        warn(prediction.about_geometries)
+        warn(f"{heard.n} of {len(prediction)} {of} should be mistrusted: {heard.first[0]}{others}")
+    for sentence in heard.about_geometries():
+        warn(sentence)
 
 
-def about_foreign(n: int, text: str) -> str:
+def _about_foreign(n: int, text: str) -> str:
     """Return what is said of ``n`` inputs whose coordinates were made here, one of which has it."""
     of = "1 input were" if n == 1 else f"{n} inputs were"
     return (
@@ -209,7 +240,7 @@ def about_foreign(n: int, text: str) -> str:
     )
 
 
-def about_named(n: int, texts: Sequence[str]) -> str:
+def _about_named(n: int, texts: Sequence[str]) -> str:
     """Return what is said of ``n`` inputs whose files name a force field or the like.
 
     Args:
