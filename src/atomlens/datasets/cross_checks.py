@@ -10,11 +10,11 @@ from atomlens.datasets.cells import is_missing
 from atomlens.datasets.headers import HOLDERS, is_of_smiles
 from atomlens.datasets.row_readers import RowReader, hold_structures
 from atomlens.errors import StructureError, warn
-from atomlens.printing import cut
+from atomlens.printing import cut, short
 from atomlens.structures.arrays import chemical_formula, name_of
 from atomlens.structures.disorder import DisorderChoice
 from atomlens.structures.formulas import amounts_in_formula
-from atomlens.structures.records import add_warning, short
+from atomlens.structures.records import add_warning
 
 if TYPE_CHECKING:
     from ase import Atoms

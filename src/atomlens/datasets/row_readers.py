@@ -16,11 +16,11 @@ from atomlens.boundary import net
 from atomlens.datasets.cells import is_missing
 from atomlens.datasets.headers import HOLDERS, SITES, TEXTS, listed
 from atomlens.errors import DatasetError, StructureError, warn
-from atomlens.printing import cut, is_number, reason
+from atomlens.printing import cut, is_number, reason, short
 from atomlens.structures.arrays import chemical_formula
 from atomlens.structures.disorder import DisorderChoice
 from atomlens.structures.objects import is_object
-from atomlens.structures.records import add_warning, short
+from atomlens.structures.records import add_warning
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -18,8 +18,7 @@ from typing import Any
 from atomlens.boundary import net, parse_json, read_text
 from atomlens.datasets.pandas_files import PACKAGES, read_with_pandas
 from atomlens.errors import DatasetError, warn
-from atomlens.printing import cut, is_number, reason, uncell
-from atomlens.structures.records import short
+from atomlens.printing import cut, is_number, reason, short, uncell
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".smi", ".smiles", ".parquet", ".xlsx")
 """Files that are tables; the text formats may be gzipped (``.csv.gz``)."""

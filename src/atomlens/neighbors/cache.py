@@ -68,7 +68,7 @@ def cached_store(
         return found
     built = build_store(structures, builder, n_workers=n_workers, progress=progress)
     try:
-        whole_folder(folder, lambda part: _write(part, identity, built, structures))
+        whole_folder(folder, lambda part: _write(part, identity, built))
     except OSError as problem:
         warn(
             f"{folder.parent}: the graphs cannot be kept here ({problem.strerror or problem}), so "
@@ -96,9 +96,7 @@ def _key(identity: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _write(
-    folder: Path, identity: dict[str, Any], built: BuildResult, structures: StructureArrays
-) -> None:
+def _write(folder: Path, identity: dict[str, Any], built: BuildResult) -> None:
     arrays = {"kept": np.asarray(built.kept, dtype=np.int64)}
     for name, tensor in _tensors(built.store.compact()).items():
         arrays[name] = tensor.contiguous().numpy()

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from atomlens.boundary import parse_json
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
+from atomlens.printing import reason, short
 from atomlens.structures.arrays import chemical_formula
 from atomlens.structures.disorder import REFUSE, DisorderChoice
 from atomlens.structures.distance_doubts import far_fractions
@@ -30,8 +31,6 @@ from atomlens.structures.records import (
     attempt_all,
     drop_masses,
     keep_results,
-    reason,
-    short,
 )
 
 if TYPE_CHECKING:

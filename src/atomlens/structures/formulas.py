@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, NoReturn
 from atomlens.elements import ATOMIC_NUMBERS, NONMETALS, SYMBOLS
 from atomlens.elements.masses import ATOMIC_MASSES
 from atomlens.errors import StructureError
-from atomlens.structures.records import DEUTERIUM_NOTICE, add_warning, short
+from atomlens.printing import short
+from atomlens.structures.records import DEUTERIUM_NOTICE, add_warning
 
 if TYPE_CHECKING:
     from ase import Atoms

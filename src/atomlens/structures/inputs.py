@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
 
 from atomlens.errors import Failure, StructureError
-from atomlens.printing import clean_name, kind_of_object
+from atomlens.printing import clean_name, kind_of_object, one_line, reason, short
 from atomlens.structures.disorder import DisorderChoice
 from atomlens.structures.files import files_in, kind_of, known_kinds, what_lies_there
 from atomlens.structures.objects import as_list
 from atomlens.structures.options import ReadingOptions
 from atomlens.structures.parts import FilePart, Pick, parts_of, pick_of
-from atomlens.structures.records import one_line, reason, short
 from atomlens.structures.text import is_forced, is_smiles
 
 _LONGEST_PATTERN, _MOST_FOLDERS = 1000, 100_000

@@ -15,6 +15,7 @@ import numpy as np
 from atomlens.elements import ATOMIC_NUMBERS, SYMBOLS
 from atomlens.elements.masses import ATOMIC_MASSES
 from atomlens.errors import StructureError
+from atomlens.printing import short
 from atomlens.structures.distance_doubts import impossible_neighbour, no_hydrogen
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
@@ -23,7 +24,6 @@ from atomlens.structures.records import (
     attempt,
     drop_masses,
     quiet,
-    short,
 )
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import numpy as np
 from atomlens.elements import SYMBOLS
 from atomlens.elements.radii import COVALENT_RADII
 from atomlens.errors import StructureError
+from atomlens.printing import short
 from atomlens.structures.arrays import chemical_formula, has_made_geometry, keep_made, keep_maker
 from atomlens.structures.makers import named_maker
 from atomlens.structures.molecules import (
@@ -20,13 +21,7 @@ from atomlens.structures.molecules import (
     valence_problem,
     with_conformer,
 )
-from atomlens.structures.records import (
-    Entry,
-    add_warning,
-    attempt,
-    decimal_comma,
-    short,
-)
+from atomlens.structures.records import Entry, add_warning, attempt, decimal_comma
 
 if TYPE_CHECKING:
     from ase import Atoms

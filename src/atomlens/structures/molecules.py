@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from atomlens.elements import NONMETALS
 from atomlens.elements.radii import COVALENT_RADII
 from atomlens.errors import StructureError
+from atomlens.printing import one_line
 from atomlens.structures.arrays import keep_made
 from atomlens.structures.bonding import keep_bonding
 from atomlens.structures.embedding import positions_of
@@ -21,7 +22,6 @@ from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
     ISOTOPE_NOTICE,
     add_warning,
-    one_line,
     tell_electrons,
 )
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
-from atomlens.printing import kind_of_object
+from atomlens.printing import kind_of_object, short
 from atomlens.structures.arrays import Structure, StructureArrays, chemical_formula, name_of
 from atomlens.structures.checks import check_atoms
 from atomlens.structures.cif.elements import contradicted
@@ -24,7 +24,6 @@ from atomlens.structures.records import (
     check_tritium,
     drop_masses,
     note_doubts,
-    short,
     tell_electrons,
 )
 

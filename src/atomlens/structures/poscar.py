@@ -11,6 +11,7 @@ import numpy as np
 
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
+from atomlens.printing import short
 from atomlens.structures.arrays import chemical_formula
 from atomlens.structures.distance_doubts import far_fractions
 from atomlens.structures.formulas import amounts_in_formula
@@ -21,7 +22,6 @@ from atomlens.structures.records import (
     attempt,
     check_tritium,
     decimal_comma,
-    short,
 )
 
 if TYPE_CHECKING:

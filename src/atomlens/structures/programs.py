@@ -19,6 +19,7 @@ import numpy as np
 from atomlens.elements import SYMBOLS
 from atomlens.elements.masses import ATOMIC_MASSES
 from atomlens.errors import StructureError
+from atomlens.printing import short
 from atomlens.structures.arrays import chemical_formula
 from atomlens.structures.poscar import agrees_with_title
 from atomlens.structures.records import (
@@ -29,7 +30,6 @@ from atomlens.structures.records import (
     attempt,
     keep_results,
     quiet,
-    short,
     tell_electrons,
 )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from atomlens.errors import Failure, StructureError, warn
-from atomlens.printing import clean_name
+from atomlens.printing import clean_name, reason, short
 from atomlens.structures.arrays import warnings_of
 from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice, form_of
 from atomlens.structures.files import (
@@ -35,13 +35,7 @@ from atomlens.structures.inputs import (
 from atomlens.structures.objects import atoms_of
 from atomlens.structures.options import FormsHeard, ReadingOptions
 from atomlens.structures.parts import FilePart, Pick, read_part
-from atomlens.structures.records import (
-    Entry,
-    HoldsNoStructureError,
-    add_warning,
-    reason,
-    short,
-)
+from atomlens.structures.records import Entry, HoldsNoStructureError, add_warning
 from atomlens.structures.smiles import conformers_of
 from atomlens.structures.text import as_formula, forced, from_text, is_forced, is_formula, is_smiles
 from atomlens.structures.unique_names import UniqueNames, make_names_unique

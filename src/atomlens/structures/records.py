@@ -10,9 +10,7 @@ import numpy as np
 
 from atomlens.elements.masses import ATOMIC_MASSES
 from atomlens.errors import StructureError
-from atomlens.printing import one_line as one_line
-from atomlens.printing import reason as reason
-from atomlens.printing import short as short
+from atomlens.printing import reason
 from atomlens.structures.arrays import warnings_of
 from atomlens.structures.checks import check_atoms
 from atomlens.structures.distance_doubts import doubtful_distance, no_hydrogen

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import StructureError
+from atomlens.printing import short
 from atomlens.structures.arrays import keep_made
 from atomlens.structures.bonding import BONDING, LONGEST_SMILES
 from atomlens.structures.checks import check_atoms
 from atomlens.structures.molecules import embedded, valence_problem
-from atomlens.structures.records import short
 
 if TYPE_CHECKING:
     from ase import Atoms

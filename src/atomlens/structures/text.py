@@ -10,7 +10,7 @@ from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
 from atomlens.errors import StructureError
-from atomlens.printing import NO_STDIN, is_stdin
+from atomlens.printing import NO_STDIN, is_stdin, short
 from atomlens.structures.arrays import warnings_of
 from atomlens.structures.bonding import LONGEST_SMILES
 from atomlens.structures.formulas import (
@@ -21,7 +21,7 @@ from atomlens.structures.formulas import (
     is_charged,
     not_in_formulas,
 )
-from atomlens.structures.records import add_warning, short
+from atomlens.structures.records import add_warning
 from atomlens.structures.smiles import from_smiles, has_smiles_grammar, parse_smiles, smiles_problem
 
 if TYPE_CHECKING:

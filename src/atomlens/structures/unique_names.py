@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from atomlens.printing import clean_name
+from atomlens.printing import clean_name, one_line
 from atomlens.structures.arrays import name_of
 from atomlens.structures.files import stem_of
 from atomlens.structures.inputs import Piece, is_read
-from atomlens.structures.records import one_line
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -10,6 +10,7 @@ import numpy as np
 from atomlens.elements import SYMBOLS
 from atomlens.elements.masses import ATOMIC_MASSES
 from atomlens.errors import StructureError
+from atomlens.printing import reason, short
 from atomlens.structures.arrays import chemical_formula, keep_maker
 from atomlens.structures.checks import check_cell
 from atomlens.structures.distance_doubts import impossible_neighbour, no_hydrogen
@@ -23,8 +24,6 @@ from atomlens.structures.records import (
     decimal_comma,
     drop_masses,
     keep_results,
-    reason,
-    short,
 )
 from atomlens.structures.text import is_smiles
 from atomlens.structures.xyz_comment import Comment, charge_and_multiplicity, read_comment

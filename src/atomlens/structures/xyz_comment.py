@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import StructureError
-from atomlens.structures.records import short
+from atomlens.printing import short
 from atomlens.units import BOHR_IN_ANGSTROM
 
 """Å, CODATA 2022"""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import StructureError
+from atomlens.printing import short
 from atomlens.structures.arrays import chemical_formula
 from atomlens.structures.checks import atoms_overlap, check_cell
 from atomlens.structures.cif.cell import CELL_TAGS, vectors
@@ -52,7 +53,6 @@ from atomlens.structures.records import (
     add_warning,
     attempt_all,
     decimal_comma,
-    short,
 )
 
 if TYPE_CHECKING:

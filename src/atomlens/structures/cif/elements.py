@@ -11,7 +11,7 @@ from typing import NamedTuple, NoReturn
 
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
-from atomlens.structures.records import short
+from atomlens.printing import short
 
 _WATER = re.compile(r"(wat(er)?|w?h2o|hoh|wtr|aqua?|oh2)\d*[a-z']*", re.IGNORECASE)
 _RARE_EARTH = re.compile(r"REE?\d*")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
+from atomlens.printing import short
 from atomlens.structures.cif.elements import (
     Element,
     contradicted,
@@ -20,7 +21,7 @@ from atomlens.structures.cif.elements import (
 )
 from atomlens.structures.cif.tags import Tags
 from atomlens.structures.formulas import amounts_in_formula
-from atomlens.structures.records import decimal_comma, short
+from atomlens.structures.records import decimal_comma
 
 _CHARGE_OF_TYPES = "_atom_type_partial_charge"
 """Some programs write it into the loop of the atoms, as a charge of each."""

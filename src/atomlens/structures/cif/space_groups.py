@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import StructureError
+from atomlens.printing import short
 from atomlens.structures.cif.operations import (
     IDENTITY,
     Operations,
@@ -28,7 +29,7 @@ from atomlens.structures.cif.operations import (
 )
 from atomlens.structures.cif.sites import column, number
 from atomlens.structures.cif.tags import Tags
-from atomlens.structures.records import quiet, short
+from atomlens.structures.records import quiet
 
 _LISTS = (
     ("_space_group_symop_operation_xyz", ""),

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from atomlens.errors import StructureError
-from atomlens.structures.records import short
+from atomlens.printing import short
 
 Tags = Mapping[str, Any]
 """Lower-case tag, dots as underscores -> text, or list of texts for a loop."""
