@@ -304,7 +304,7 @@ def _foot(cell: Polytope, f: int, g: int) -> Vector:
 
 @inlined
 def _other_face(cell: Polytope, v: int, face: int) -> int:
-    """Return the face beyond the edge by which ``_step`` leaves ``v``."""
+    """Return the face beyond the edge by which `step_around` leaves ``v``."""
     if cell.faces[v, 0] == face:
         return whole(cell.faces[v, 1])
     if cell.faces[v, 1] == face:

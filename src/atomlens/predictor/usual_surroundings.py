@@ -68,7 +68,7 @@ class _Measured(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """What `Surroundings` say of n structures."""
+    """What `UsualSurroundings` say of n structures."""
 
     sentences: tuple[str, ...]
     """What is strange about each; empty where nothing is"""
