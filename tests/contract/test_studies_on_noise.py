@@ -18,7 +18,7 @@ from atomlens.cli.study import report
 from atomlens.models import make_model
 from atomlens.neighbors import make_builder
 from atomlens.predictor import Calibration, Predictor, TrainingRecord
-from atomlens.screening.candidates import read_candidates
+from atomlens.screening.enz.candidates import read_candidates
 from atomlens.studies import STUDIES, StudyInput, StudyResult
 from atomlens.targets import Target
 from atomlens.targets.scaling import TargetScaling

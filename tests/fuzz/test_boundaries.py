@@ -291,7 +291,7 @@ def test_sizes_that_no_reader_may_take_badly(tmp_path: Path) -> None:
 def test_odd_things_on_disk(tmp_path: Path) -> None:
     """Pipes, devices, loops of links, folders called like files, next to a good file."""
     from atomlens.datasets.splits import make_split as split_of
-    from atomlens.screening.candidates import read_candidates
+    from atomlens.screening.enz.candidates import read_candidates
 
     (tmp_path / "good.cif").write_bytes(CIF)
     os.mkfifo(tmp_path / "pipe.cif")

@@ -24,7 +24,7 @@ from atomlens.datasets.sources.attribution import read_task
 from atomlens.predictor import load
 from atomlens.predictor.inputs import gather
 from atomlens.reports.tables import read_rows, write_table
-from atomlens.screening.candidates import read_candidates
+from atomlens.screening.enz.candidates import read_candidates
 from atomlens.structures import read_structures
 from atomlens.training.checkpoint import CHECKPOINT
 from clocks import set_ticking

@@ -11,9 +11,9 @@ from atomlens.datasets.splits import reduced_formulas
 from atomlens.errors import SettingsError, unknown_name
 from atomlens.predictor import Predictor
 from atomlens.screening.columns import Kind
-from atomlens.screening.enz import EnzSettings, choice_of, criteria_of
-from atomlens.screening.judging import Task, judge_all
-from atomlens.screening.members import judges_of
+from atomlens.screening.enz.judging import Task, judge_all
+from atomlens.screening.enz.members import judges_of
+from atomlens.screening.enz.study import EnzSettings, choice_of, criteria_of
 from atomlens.settings import typed_values
 from atomlens.structures.arrays import StructureArrays
 

@@ -20,7 +20,7 @@ STUDIES: LateTable[type[Study]] = LateTable(
         "faithful": "atomlens.studies.faithful.study:Faithful",
         "truth": "atomlens.studies.truth.study:TruthStudy",
         "environments": "atomlens.studies.environments.study:Environments",
-        "enz": "atomlens.screening.enz:Enz",
+        "enz": "atomlens.screening.enz.study:Enz",
     }
 )
 """Studies by the name of ``atomlens study NAME``, imported when they are asked for."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from atomlens.screening.causality import departure, kramers_kronig
+from atomlens.screening.enz.causality import departure, kramers_kronig
 
 WIDE = np.linspace(0.05, 60.0, 4000)
 

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 from atomlens.datasets.splits import reduced_formulas
 from atomlens.errors import DatasetError, StudyError
-from atomlens.screening.candidates import (
+from atomlens.screening.enz.candidates import (
     formula_as_written,
     hull_energies,
     keys_in_file,

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from atomlens.errors import StudyError
-from atomlens.screening.numbers import (
+from atomlens.screening.enz.numbers import (
     Criteria,
     Crossing,
     choose_crossing,

@@ -15,10 +15,10 @@ from atomlens.models import make_model
 from atomlens.neighbors import make_builder
 from atomlens.predictor import Calibration, Predictor, TrainingRecord
 from atomlens.reports.canvas import new_figure
-from atomlens.screening.candidates import read_candidates
-from atomlens.screening.claim import Screened, papers_list
-from atomlens.screening.enz import Enz, EnzSettings
-from atomlens.screening.figure import pair_layout, widen_small
+from atomlens.screening.enz.candidates import read_candidates
+from atomlens.screening.enz.claim import Screened, papers_list
+from atomlens.screening.enz.figure import pair_layout, widen_small
+from atomlens.screening.enz.study import Enz, EnzSettings
 from atomlens.studies import StudyInput, StudyResult
 from atomlens.targets import Target
 from atomlens.targets.scaling import TargetScaling

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from atomlens.reports.canvas import ACCENT, INK, QUIET, WARM, new_figure, plain_axes
 from atomlens.reports.wording import shortened
-from atomlens.screening.numbers import Pair
+from atomlens.screening.enz.numbers import Pair
 from atomlens.studies.base import Row
 from atomlens.studies.rows import as_number, numbers_of
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.screening.numbers import (
+from atomlens.screening.enz.numbers import (
     Criteria,
     Crossing,
     Pick,

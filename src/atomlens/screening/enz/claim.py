@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from atomlens.predictor import Predictor
-from atomlens.screening.candidates import keys_of_names
-from atomlens.screening.members import Judge
-from atomlens.screening.numbers import Criteria, Pair, mean_and_std, spectral_range
-from atomlens.screening.ranking import Candidate
+from atomlens.screening.enz.candidates import keys_of_names
+from atomlens.screening.enz.members import Judge
+from atomlens.screening.enz.numbers import Criteria, Pair, mean_and_std, spectral_range
+from atomlens.screening.enz.ranking import Candidate
 from atomlens.studies.base import Claim
 from atomlens.studies.verdicts import make_claim, of_training, trainings_part
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.screening.numbers import Criteria, mean_and_std
-from atomlens.screening.ranking import SpectrumReading
+from atomlens.screening.enz.numbers import Criteria, mean_and_std
+from atomlens.screening.enz.ranking import SpectrumReading
 from atomlens.studies.base import Effect, Row
 from atomlens.studies.statistics import area_under_curve, bootstrap, spearman
 

@@ -16,27 +16,27 @@ from atomlens.datasets.base import Dataset
 from atomlens.datasets.splits import reduced_formulas
 from atomlens.errors import StudyError
 from atomlens.predictor import Predictor
-from atomlens.screening.candidates import (
+from atomlens.screening.enz.candidates import (
     hull_energies,
     keys_in_file,
     most_stable,
     read_candidates,
     reads_spectra,
 )
-from atomlens.screening.causality import departure
-from atomlens.screening.check import check_effects
-from atomlens.screening.claim import Screened, papers_list
-from atomlens.screening.figure import draw_check, draw_dispersion, draw_losses, draw_pairs
-from atomlens.screening.judging import Judged, Task, Truth, judge_all, may_judge, members_of
-from atomlens.screening.members import Judge, judges_of
-from atomlens.screening.numbers import (
+from atomlens.screening.enz.causality import departure
+from atomlens.screening.enz.check import check_effects
+from atomlens.screening.enz.claim import Screened, papers_list
+from atomlens.screening.enz.figure import draw_check, draw_dispersion, draw_losses, draw_pairs
+from atomlens.screening.enz.judging import Judged, Task, Truth, judge_all, may_judge, members_of
+from atomlens.screening.enz.members import Judge, judges_of
+from atomlens.screening.enz.numbers import (
     Criteria,
     Pick,
     Wanted,
     element_pairs,
     frequent_pairs,
 )
-from atomlens.screening.ranking import Candidate, Choice, band_rows, ranked
+from atomlens.screening.enz.ranking import Candidate, Choice, band_rows, ranked
 from atomlens.settings import bounded
 from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult, StudySettings
 from atomlens.studies.controls import refuse_unshuffled

@@ -13,7 +13,7 @@ from atomlens.predictor import Predictor
 from atomlens.predictor.doubts import unseen_elements
 from atomlens.predictor.inference import run_models
 from atomlens.predictor.inputs import build_graphs, gather, refuse_elements
-from atomlens.screening.candidates import keys_of_names
+from atomlens.screening.enz.candidates import keys_of_names
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target, value_slices
 

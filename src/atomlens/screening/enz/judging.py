@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from atomlens.datasets.base import Dataset
 from atomlens.elements import SYMBOLS
 from atomlens.errors import Failure
-from atomlens.screening.candidates import formula_as_written
-from atomlens.screening.check import Check
-from atomlens.screening.members import Judge, Spectra, predict_members
-from atomlens.screening.numbers import Criteria
-from atomlens.screening.ranking import Candidate, Choice, SpectrumReading, read_spectrum
+from atomlens.screening.enz.candidates import formula_as_written
+from atomlens.screening.enz.check import Check
+from atomlens.screening.enz.members import Judge, Spectra, predict_members
+from atomlens.screening.enz.numbers import Criteria
+from atomlens.screening.enz.ranking import Candidate, Choice, SpectrumReading, read_spectrum
 from atomlens.studies.base import Progress, no_progress
 
 Values = NDArray[np.float64]

@@ -1,0 +1,1 @@
+"""Epsilon near zero: formulas ranked by where their permittivity passes through zero."""
