@@ -16,7 +16,9 @@ every_builder = pytest.mark.parametrize(
 
 @every_builder
 @pytest.mark.parametrize("check", BUILDER_CHECKS, ids=lambda check: check.__name__)
-def test_every_builder(check: Callable[..., None], builder: GraphBuilder) -> None:
+def test_every_builder_keeps_what_it_promises(
+    check: Callable[..., None], builder: GraphBuilder
+) -> None:
     check(builder, example_structures())
 
 

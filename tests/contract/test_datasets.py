@@ -45,12 +45,12 @@ def test_the_table_and_the_class_agree_on_the_name(name):
 
 
 @pytest.mark.parametrize("check", SOURCE_CHECKS, ids=lambda check: check.__name__)
-def test_every_source(check, name):
+def test_every_source_keeps_what_it_promises(check, name):
     check(replace(DATASETS[name](), seed=1), LIMIT)
 
 
 @pytest.mark.parametrize("check", DATASET_CHECKS, ids=lambda check: check.__name__)
-def test_every_data_set(check, data):
+def test_every_data_set_keeps_what_it_promises(check, data):
     check(data)
 
 

@@ -93,7 +93,7 @@ def scores_of(method: str, model: PropertyModel, graph: AtomGraph, output: int =
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("check", EXPLAINER_CHECKS, ids=lambda check: check.__name__)
-def test_every_explainer(
+def test_every_explainer_keeps_what_it_promises(
     check: Callable[..., None], method: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if reason_against(method, name):

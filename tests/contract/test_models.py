@@ -19,7 +19,7 @@ NAMES = sorted([*MODELS.ours(), *ADDITIVE_HEADS])
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("check", MODEL_CHECKS, ids=lambda check: check.__name__)
-def test_every_model(check: Callable[..., None], name: str) -> None:
+def test_every_model_keeps_what_it_promises(check: Callable[..., None], name: str) -> None:
     def make(**settings: Any) -> PropertyModel:
         return small_model(name, **settings)
 

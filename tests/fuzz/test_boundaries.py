@@ -218,7 +218,9 @@ def test_a_long_line_is_no_endless_search(bit: str, tmp_path: Path) -> None:
         check_structures(answered(lambda p=path: read_structures(p), name), name)
 
 
-def test_readers_of_structures(files: list[tuple[str, bytes]], tmp_path: Path) -> None:
+def test_damaged_files_of_structures_give_structures_or_a_sentence(
+    files: list[tuple[str, bytes]], tmp_path: Path
+) -> None:
     kinds = sorted({name for name, _ in files})
     assert len(kinds) == 19
     for case, rng in seeds("reader", 900):
@@ -236,7 +238,9 @@ def test_readers_of_structures(files: list[tuple[str, bytes]], tmp_path: Path) -
         path.unlink()
 
 
-def test_content_that_is_of_another_kind(files: list[tuple[str, bytes]], tmp_path: Path) -> None:
+def test_a_file_with_the_content_of_another_kind_gives_structures_or_a_sentence(
+    files: list[tuple[str, bytes]], tmp_path: Path
+) -> None:
     """A file may be called anything; what is in it decides what is said."""
     names = ("a.cif", "POSCAR", "a.xyz", "a.sdf", "a.mol", "a.db", "a.json", "a.pdb", "a.csv")
     names += ("a.traj", "a.xsf", "a.gen", "a.pwi")
@@ -247,7 +251,7 @@ def test_content_that_is_of_another_kind(files: list[tuple[str, bytes]], tmp_pat
             check_structures(answered(lambda p=path: read_structures(p), (name, real)), real)
 
 
-def test_sizes_that_no_reader_may_take_badly(tmp_path: Path) -> None:
+def test_huge_counts_and_cells_in_files_are_answered_in_bounds(tmp_path: Path) -> None:
     """Very many rows, very long lines, very large counts: bounded time, and good ones are read."""
     n = 100_000
     places = [f"Ar {4 * x} {4 * y} {4 * z}" for x, y, z in np.ndindex(50, 50, 40)]
@@ -288,7 +292,7 @@ def test_sizes_that_no_reader_may_take_badly(tmp_path: Path) -> None:
         check_structures(found, name)
 
 
-def test_odd_things_on_disk(tmp_path: Path) -> None:
+def test_folders_links_and_pipes_in_the_place_of_files_are_a_sentence(tmp_path: Path) -> None:
     """Pipes, devices, loops of links, folders called like files, next to a good file."""
     from atomlens.datasets.splits import make_split as split_of
     from atomlens.screening.enz.candidates import read_candidates
@@ -319,7 +323,7 @@ def test_odd_things_on_disk(tmp_path: Path) -> None:
                 answered(lambda n=named: read_candidates([str(n)]), named)
 
 
-def test_structures_in_json(tmp_path: Path) -> None:
+def test_damaged_json_gives_structures_or_a_sentence(tmp_path: Path) -> None:
     for case, rng in seeds("json", 300):
         content = as_json(altered(rng.choice(JSONS), rng))
         path = tmp_path / "a.json"
@@ -327,7 +331,7 @@ def test_structures_in_json(tmp_path: Path) -> None:
         check_structures(answered(lambda path=path: read_structures(path), case), case)
 
 
-def test_texts() -> None:
+def test_damaged_smiles_and_formulas_give_structures_or_a_sentence() -> None:
     for case, rng in seeds("text", 200):
         text = damaged(rng.choice(TEXTS).encode(), rng).decode("utf-8", errors="replace")
         result = answered(lambda text=text: read_structures([text]), case)
@@ -381,7 +385,7 @@ def check_data(data: Any, case: str) -> None:
         assert failure.message.isprintable(), (case, failure)
 
 
-def test_tables(tables: dict[str, bytes], tmp_path: Path) -> None:
+def test_damaged_tables_give_rows_or_a_sentence(tables: dict[str, bytes], tmp_path: Path) -> None:
     (tmp_path / "water.xyz").write_bytes(WATER_XYZ)
     (tmp_path / "salt.cif").write_bytes(CIF)
     for case, rng in seeds("table", 500):
@@ -404,7 +408,7 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def test_configurations(tmp_path: Path) -> None:
+def test_damaged_configurations_give_options_or_a_sentence(tmp_path: Path) -> None:
     import yaml
 
     from atomlens.cli.train import add_arguments, settings_from, take_recipe
@@ -432,7 +436,7 @@ def test_configurations(tmp_path: Path) -> None:
         answered(read, case)
 
 
-def test_splits(tmp_path: Path) -> None:
+def test_damaged_split_files_give_parts_or_a_sentence(tmp_path: Path) -> None:
     data = Toy(n=6).load()
     names = list(data.structures.names)
     parts = {"train": [names[0], names[2], names[4]], "test": [1], "validation": [names[5]]}
@@ -450,7 +454,7 @@ def test_splits(tmp_path: Path) -> None:
             assert len(split.train) > 0, case
 
 
-def test_caches_of_graphs(tmp_path: Path) -> None:
+def test_damaged_caches_of_graphs_are_built_again(tmp_path: Path) -> None:
     from atomlens.neighbors.cache import cached_store
 
     structures = Toy(n=4).load().structures
@@ -505,7 +509,7 @@ def check_prediction(folder: Path, out: Path) -> bool:
     return True
 
 
-def test_model_folders(model_folder: Path, tmp_path: Path) -> None:
+def test_damaged_model_folders_load_or_give_a_sentence(model_folder: Path, tmp_path: Path) -> None:
     good = {p.name: p.read_bytes() for p in model_folder.iterdir() if p.is_file()}
     names = [n for n in sorted(good) if n.endswith((".json", ".safetensors", ".csv"))]
     folder = tmp_path / "model"
@@ -547,7 +551,7 @@ def test_weights_that_are_no_numbers_are_refused(model_folder: Path, tmp_path: P
         assert name in said, (case, said)
 
 
-def test_checkpoints_of_cgcnn(tmp_path: Path) -> None:
+def test_damaged_checkpoints_of_cgcnn_load_or_give_a_sentence(tmp_path: Path) -> None:
     from atomlens.checkpoints import import_cgcnn
     from checkpoint_makers import cgcnn_checkpoint
 
@@ -572,7 +576,7 @@ def test_checkpoints_of_cgcnn(tmp_path: Path) -> None:
         shutil.rmtree(tmp_path / "out", ignore_errors=True)
 
 
-def test_checkpoints_of_scann(tmp_path: Path) -> None:
+def test_damaged_checkpoints_of_scann_load_or_give_a_sentence(tmp_path: Path) -> None:
     pytest.importorskip("h5py")
     from atomlens.checkpoints import import_scann
     from checkpoint_makers import scann_checkpoint

@@ -78,7 +78,9 @@ def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("atomlens.training.pipeline.draw", lambda *_: True)
 
 
-def test_states_of_trainings(stopped: Path, tmp_path: Path) -> None:
+def test_damaged_states_of_trainings_go_on_or_give_a_sentence(
+    stopped: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     data = Toy(n=40).load()
 
@@ -118,7 +120,9 @@ def folder_of_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_headers_of_tensors(folder_of_model: Path, tmp_path: Path) -> None:
+def test_damaged_headers_of_tensors_load_or_give_a_sentence(
+    folder_of_model: Path, tmp_path: Path
+) -> None:
     from atomlens.predictor.folder import checksum_of
 
     folder = tmp_path / "m"
@@ -138,7 +142,7 @@ def test_headers_of_tensors(folder_of_model: Path, tmp_path: Path) -> None:
         (folder / name).write_bytes(good)
 
 
-def test_names_of_models_data_sets_splits_and_files() -> None:
+def test_odd_names_of_models_data_sets_splits_and_files_are_a_sentence() -> None:
     from atomlens.checkpoints import import_cgcnn, import_scann
 
     names = ("qm9", "box:qm9", "formula-gap", "./qm9", "toy", "random:.8/.1/.1", "a.json", "a.npz")
@@ -165,7 +169,7 @@ def test_names_of_models_data_sets_splits_and_files() -> None:
         answered(lambda what=what, text=text: asked[what](text), (case, what))
 
 
-def test_tables_of_earlier_runs(tmp_path: Path) -> None:
+def test_damaged_tables_of_earlier_runs_are_rows_or_nothing(tmp_path: Path) -> None:
     rows = [
         {"name": "a", "pressure": 5.0, "uptake": 1.25, "gas": "CH4", "error": ""},
         {"name": "b", "pressure": 1e5, "uptake": None, "gas": "CO2", "error": "=cmd()"},
@@ -181,7 +185,7 @@ def test_tables_of_earlier_runs(tmp_path: Path) -> None:
             assert all(isinstance(row, dict) for row in found), case
 
 
-def test_labels_that_are_taken_over(tmp_path: Path) -> None:
+def test_damaged_labels_are_taken_over_or_give_a_sentence(tmp_path: Path) -> None:
     """Rows of an earlier run may hold anything; what does not fit is simulated again."""
     from atomlens.labels import label_adsorption
 
@@ -200,7 +204,7 @@ def test_labels_that_are_taken_over(tmp_path: Path) -> None:
         answered(lambda known=known: label_adsorption([], (5.0,), gas="CH4", known=known), case)
 
 
-def test_lists_of_candidates(tmp_path: Path) -> None:
+def test_damaged_lists_of_candidates_are_read_or_give_a_sentence(tmp_path: Path) -> None:
     lists = {
         "l.txt": b"NaCl\nFe2O3 # rust\n\nLi0.5CoO2\n",
         "l.csv": b"formula,e_above_hull [meV/atom]\nNaCl,0\nFe2O3,25\n",
@@ -212,7 +216,7 @@ def test_lists_of_candidates(tmp_path: Path) -> None:
         answered(lambda path=path: read_candidates([str(path)]), (case, name))
 
 
-def test_tasks_of_attribution(tmp_path: Path) -> None:
+def test_damaged_tasks_of_attribution_are_read_or_give_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "task.npz"
     np.savez_compressed(
         path,
@@ -231,7 +235,7 @@ def test_tasks_of_attribution(tmp_path: Path) -> None:
         answered(lambda: read_task(path), case)
 
 
-def test_packed_files_that_announce_more_than_they_hold(tmp_path: Path) -> None:
+def test_packed_files_that_announce_more_than_they_hold_are_a_sentence(tmp_path: Path) -> None:
     import zipfile
 
     header = (
@@ -257,7 +261,7 @@ def test_packed_files_that_announce_more_than_they_hold(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["xlsx", "parquet"])
-def test_tables_that_are_no_text(ending: str, tmp_path: Path) -> None:
+def test_tables_that_are_no_text_give_rows_or_a_sentence(ending: str, tmp_path: Path) -> None:
     pytest.importorskip({"xlsx": "openpyxl", "parquet": "pyarrow"}[ending])
     frame = pandas.DataFrame({"name": ["a", "b"], "smiles": ["CCO", "C"], "y": [1.5, 2.5]})
     path = tmp_path / f"t.{ending}"
@@ -270,7 +274,7 @@ def test_tables_that_are_no_text(ending: str, tmp_path: Path) -> None:
         answered(lambda: load_dataset(path), case)
 
 
-def test_tables_with_odd_cells(tmp_path: Path) -> None:
+def test_tables_with_odd_cells_give_rows_or_a_sentence(tmp_path: Path) -> None:
     """Values that Excel and Parquet hold besides numbers and texts: dates, lists, bytes."""
     pytest.importorskip("pyarrow")
     odd = ([1], {"a": 1}, b"\xff", pandas.Timestamp("2024-01-01"), float("inf"), 10**18, True, "")
@@ -284,7 +288,7 @@ def test_tables_with_odd_cells(tmp_path: Path) -> None:
             answered(lambda path=path: load_dataset(path), (value, column))
 
 
-def test_what_a_browser_sends() -> None:
+def test_damaged_uploads_give_items_or_a_sentence() -> None:
     from atomlens.structures.options import ReadingOptions
     from atomlens.web.uploads import Upload, read_all
 
@@ -319,7 +323,7 @@ def quiet() -> Iterator[tuple[io.StringIO, io.StringIO]]:
         yield out, said
 
 
-def test_commands_as_typed(
+def test_commands_with_damaged_words_end_without_a_traceback(
     folder_of_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)  # what is typed may name an output

@@ -35,7 +35,7 @@ def _newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         write(f"new-structures/{smiles}.xyz", to_atoms(smiles), format="extxyz")
 
 
-def test_the_commands() -> None:
+def test_the_commands_of_the_readme_run() -> None:
     commands = re.findall(r"^ {4}atomlens (.*)$", README, re.MULTILINE)
     assert [c.split()[0] for c in commands] == ["train", "evaluate", "predict", "explain"]
     for command in commands:
@@ -45,7 +45,7 @@ def test_the_commands() -> None:
     assert Path("pages/index.html").is_file()
 
 
-def test_the_python_code() -> None:
+def test_the_python_code_of_the_readme_runs() -> None:
     (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert "epochs=50" in code
     small = 'epochs=1, model_settings={"n_layers": 1, "n_features": 16}'

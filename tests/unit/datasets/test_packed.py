@@ -34,7 +34,7 @@ def assert_same(a: StructureArrays, b: StructureArrays) -> None:
 
 
 @pytest.mark.parametrize("compressed", [True, False])
-def test_everything_comes_back(tmp_path, compressed):
+def test_a_data_set_comes_back_whole_from_a_packed_file(tmp_path, compressed):
     data = rich_dataset()
     again = load_packed(save_packed(data, tmp_path / "d.atomlens.npz", compressed=compressed))
     assert_same(again.structures, data.structures)

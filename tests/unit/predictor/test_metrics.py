@@ -24,7 +24,7 @@ from atomlens.reports.figures import draw_calibration
 NAN = math.nan
 
 
-def test_errors_by_hand() -> None:
+def test_errors_are_those_reckoned_by_hand() -> None:
     """True 0 1 2 3 6 (mean 2.4), predicted 1 1 2 5 4: errors 1 0 0 2 -2."""
     m = regression_metrics(np.array([0.0, 1, 2, 3, 6]), np.array([1.0, 1, 2, 5, 4]))
     assert m.n == 5

@@ -43,7 +43,7 @@ def test_a_model_that_reads_flags_says_so_where_there_are_none() -> None:
         model(collate([random_graph(5, 3)]))
 
 
-def test_the_flags_matter() -> None:
+def test_a_model_with_ring_features_feels_the_flags() -> None:
     from dataclasses import replace
 
     torch.manual_seed(0)
