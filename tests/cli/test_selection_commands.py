@@ -142,8 +142,6 @@ def test_tune_finds_the_better_setting_and_train_takes_it(table: Path) -> None:
     assert len(rows) == 8
     complete = sorted(rows, key=lambda r: float(r["MAE eV"]))
     assert float(complete[0]["model.l2"]) < float(complete[-1]["model.l2"])
-    best = Path("tune/best.yaml").read_text()
-    assert f"{float(complete[0]['model.l2']):.6g}"[:4] in best or "l2" in best
     typed = ["train", str(table), "--target", "size", "--model", "ridge", "--out", "best"]
     assert main([*typed, "--config", "tune/best.yaml", "--quiet"]) == 0
     settings = json.loads(Path("best/settings.json").read_text())

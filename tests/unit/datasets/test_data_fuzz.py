@@ -97,6 +97,6 @@ def test_damaged_splits_give_parts_or_a_sentence(tmp_path, seed):
     path.write_bytes(damaged(json.dumps(parts).encode(), generator))
     split = sentence_or(make_split, str(path), data)
     if isinstance(split, str):
-        assert str(path) in split or "split" in split
+        assert "split" in split
     else:
         assert len(split.train) > 0
