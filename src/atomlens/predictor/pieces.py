@@ -41,7 +41,7 @@ class Piece(NamedTuple):
     """The cells of the row of a table"""
 
 
-class Found(NamedTuple):
+class PieceItem(NamedTuple):
     """A structure, or why there is none, with where it comes from."""
 
     item: "Atoms | Structure | Failure"
@@ -89,12 +89,12 @@ def carried_headers(inputs: Sequence[str], reading: Mapping[str, Any]) -> tuple[
     return tuple(found)
 
 
-def read_pieces(pieces: Sequence[Piece], forms: DisorderChoice) -> list[Found]:
+def read_pieces(pieces: Sequence[Piece], forms: DisorderChoice) -> list[PieceItem]:
     """Return what some pieces hold, in order; what cannot be read keeps its place.
 
     What readers remark stays with each structure; no warning is given here.
     """
-    found: list[Found] = []
+    found: list[PieceItem] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for piece in pieces:
@@ -102,16 +102,16 @@ def read_pieces(pieces: Sequence[Piece], forms: DisorderChoice) -> list[Found]:
     return found
 
 
-def _read(piece: Piece, forms: DisorderChoice) -> list[Found]:
+def _read(piece: Piece, forms: DisorderChoice) -> list[PieceItem]:
     if piece.kind == "failed":
-        return [Found(piece.what, piece.source, piece.cells)]
+        return [PieceItem(piece.what, piece.source, piece.cells)]
     if piece.kind == "row":
         items = _of_row(*piece.what, forms=forms)
-        return [Found(item, piece.source, piece.cells) for item in items]
+        return [PieceItem(item, piece.source, piece.cells) for item in items]
     if piece.kind == "packed":
-        return [Found(item, piece.source) for item in _of_packed(*piece.what)]
+        return [PieceItem(item, piece.source) for item in _of_packed(*piece.what)]
     found, left_out = read_piece(piece.kind, piece.what, forms)
-    return [Found(item, piece.source, left_out=left_out) for item in found]
+    return [PieceItem(item, piece.source, left_out=left_out) for item in found]
 
 
 def _plain_piece(found: "tuple[str, Any] | Failure") -> Piece:

@@ -67,7 +67,7 @@ class _Measured(NamedTuple):
     """(n,) `empty_layers`, Å"""
 
 
-class Judged(NamedTuple):
+class JudgedSurroundings(NamedTuple):
     """What `UsualSurroundings` say of n structures."""
 
     sentences: tuple[str, ...]
@@ -135,7 +135,7 @@ class UsualSurroundings:
         """(n,) what is strange about each structure; empty where nothing is."""
         return self.judge(structures, store).sentences
 
-    def judge(self, structures: StructureArrays, store: GraphStore) -> "Judged":
+    def judge(self, structures: StructureArrays, store: GraphStore) -> "JudgedSurroundings":
         """Say what is strange about structures, and which are beyond all that training had.
 
         Nothing is said of molecules where all training structures repeat: they are another kind.
@@ -158,7 +158,7 @@ class UsualSurroundings:
             parts += self._of_atoms(structures, atoms, index, strange[index])
             unknown = ", so no error is estimated" if beyond[index] else ""
             said[index] = f"{', and '.join(parts)}; its answers may be far off{unknown}"
-        return Judged(tuple(said), beyond)
+        return JudgedSurroundings(tuple(said), beyond)
 
     def _of_vacuum(self, layer: float) -> str:
         what = f"it has a layer of {layer:.1f} Å without an atom, and"

@@ -21,7 +21,7 @@ from atomlens.neighbors.identity import Identities, joint_digest, row_digests
 from atomlens.predictor import Prediction, Predictor
 from atomlens.predictor.columns import ColumnNames
 from atomlens.predictor.inputs import Inputs, from_items
-from atomlens.predictor.pieces import Found, Piece, read_pieces
+from atomlens.predictor.pieces import Piece, PieceItem, read_pieces
 from atomlens.screening.columns import (
     CHOICES,
     ERROR,
@@ -85,12 +85,12 @@ def screen_shard(job: ScreenJob, pieces: Sequence[Piece]) -> list[Row]:
     return answers(job, read_shard(job, pieces))
 
 
-def read_shard(job: ScreenJob, pieces: Sequence[Piece]) -> list[Found]:
+def read_shard(job: ScreenJob, pieces: Sequence[Piece]) -> list[PieceItem]:
     """Return what the pieces of a shard hold."""
     return read_pieces(pieces, job.forms)
 
 
-def answers(job: ScreenJob, found: Sequence[Found]) -> list[Row]:
+def answers(job: ScreenJob, found: Sequence[PieceItem]) -> list[Row]:
     """Return a row for each structure that was read, and for each that was not."""
     inputs = from_items([one.item for one in found])
     groups = _forms_together(inputs)
@@ -178,7 +178,7 @@ def _one_thread(on_cpu: bool) -> Iterator[None]:
 
 def _row(
     job: ScreenJob,
-    found: Found,
+    found: PieceItem,
     digest: int | None,
     predictions: Sequence[Prediction],
     called: Sequence[ColumnNames],

@@ -115,7 +115,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class JudgedTraining:
     """A claim in one training; in several, where nothing but trainings can be drawn."""
 
     training: str
@@ -142,7 +142,7 @@ class Claim:
     """Trainings in which it holds."""
     n_trainings: int = 0
     """Trainings in which it could be tested."""
-    judged: tuple[Judged, ...] = ()
+    judged: tuple[JudgedTraining, ...] = ()
     """Every training, in the order of its label: the order of the models decides nothing."""
 
 

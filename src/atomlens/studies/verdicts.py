@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.studies.base import Claim, Judged, Margin, Part, Verdict
+from atomlens.studies.base import Claim, JudgedTraining, Margin, Part, Verdict
 from atomlens.studies.statistics import (
     CONFIDENCE,
     N_RESAMPLES,
@@ -247,16 +247,18 @@ def _beyond(value: float, part: Part) -> bool:
     return value > part.limit if part.above else value < part.limit
 
 
-def of_training(training: str, parts: Sequence[Part], needed: Iterable[str] = NEEDED) -> Judged:
+def of_training(
+    training: str, parts: Sequence[Part], needed: Iterable[str] = NEEDED
+) -> JudgedTraining:
     """Return a training with its verdict."""
-    return Judged(training=training, verdict=judge(parts, needed), parts=tuple(parts))
+    return JudgedTraining(training=training, verdict=judge(parts, needed), parts=tuple(parts))
 
 
 def make_claim(
     identifier: str,
     statement: str,
     criterion: str,
-    judged: Sequence[Judged],
+    judged: Sequence[JudgedTraining],
     *,
     chance: str,
     reason: str = "",
@@ -311,7 +313,7 @@ def make_claim(
     )
 
 
-def _training_words(one: Judged, several: bool, needed: Iterable[str]) -> str:
+def _training_words(one: JudgedTraining, several: bool, needed: Iterable[str]) -> str:
     """Return the numbers of a training, with what it lacks."""
     lacking = [
         name for name in needed if any(p.learned and name not in p.controls for p in one.parts)

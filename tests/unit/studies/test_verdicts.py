@@ -6,7 +6,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from atomlens.studies.base import Claim, Judged, Margin, Part
+from atomlens.studies.base import Claim, JudgedTraining, Margin, Part
 from atomlens.studies.statistics import holm, resampled_rank_biserial, weighted_mean, wilcoxon_p
 from atomlens.studies.verdicts import (
     FEWEST_TRAININGS,
@@ -127,7 +127,7 @@ def test_the_interval_over_trainings_is_students() -> None:
     assert (margin.low, margin.high) == pytest.approx((expected.low, expected.high))
 
 
-def claim(judged: list[Judged], **more: object) -> Claim:
+def claim(judged: list[JudgedTraining], **more: object) -> Claim:
     return make_claim("X1", "x", "x above 0", judged, chance="1 in 2", **more)
 
 

@@ -87,7 +87,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class JudgedCandidates:
     """What the judges said."""
 
     candidates: tuple[Candidate, ...]
@@ -112,7 +112,9 @@ def may_judge(judge: Judge, task: Task) -> NDArray[np.int64]:
     return np.array(unknown, dtype=np.int64)
 
 
-def judge_all(judges: Sequence[Judge], task: Task, progress: Progress = no_progress) -> Judged:
+def judge_all(
+    judges: Sequence[Judge], task: Task, progress: Progress = no_progress
+) -> JudgedCandidates:
     """Read the crossings that all judges predict, some formulas at a time."""
     own = [may_judge(judge, task) for judge in judges]
     done, total = 0, sum(map(len, own))
@@ -135,7 +137,7 @@ def judge_all(judges: Sequence[Judge], task: Task, progress: Progress = no_progr
                     covered[row] += _readings(energies, spectra, place, task.choice, inside)
             done += len(chunk)
             progress(done, total)
-    return Judged(
+    return JudgedCandidates(
         candidates=tuple(_candidate(task, row, found, warnings) for row, found in readings.items()),
         check=_check(task, covered, judges[0].energies),
         failures=tuple(failures.values()),

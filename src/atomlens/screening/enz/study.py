@@ -27,7 +27,14 @@ from atomlens.screening.enz.causality import departure
 from atomlens.screening.enz.check import check_effects
 from atomlens.screening.enz.claim import Screened, papers_list
 from atomlens.screening.enz.figure import draw_check, draw_dispersion, draw_losses, draw_pairs
-from atomlens.screening.enz.judging import Judged, Task, Truth, judge_all, may_judge, members_of
+from atomlens.screening.enz.judging import (
+    JudgedCandidates,
+    Task,
+    Truth,
+    judge_all,
+    may_judge,
+    members_of,
+)
 from atomlens.screening.enz.members import Judge, judges_of
 from atomlens.screening.enz.numbers import (
     Criteria,
@@ -164,7 +171,11 @@ class Enz(Study):
         )
 
     def _found_by(
-        self, control: Judged | None, task: Task, judges: Sequence[Judge], given: StudyInput
+        self,
+        control: JudgedCandidates | None,
+        task: Task,
+        judges: Sequence[Judge],
+        given: StudyInput,
     ) -> list[Screened]:
         """Return what models trained on shuffled labels find, if there are some."""
         if control is None:
@@ -207,7 +218,9 @@ class Enz(Study):
             )
         return task, counts
 
-    def _screening(self, judged: Judged, control: Judged | None) -> list[Effect]:
+    def _screening(
+        self, judged: JudgedCandidates, control: JudgedCandidates | None
+    ) -> list[Effect]:
         """Return how many candidates there are, and how many of them all members agree on."""
         s = self.settings
         n = len(judged.candidates)
@@ -228,7 +241,7 @@ class Enz(Study):
             for name, level in levels
         ]
 
-    def _check(self, judged: Judged, control: Judged | None) -> list[Effect]:
+    def _check(self, judged: JudgedCandidates, control: JudgedCandidates | None) -> list[Effect]:
         """Return how right the crossovers are, where spectra are known."""
         if judged.check is None:
             return []
@@ -310,7 +323,7 @@ class Enz(Study):
         return pictures
 
 
-def _refuse_nothing(judged: Judged, task: Task) -> None:
+def _refuse_nothing(judged: JudgedCandidates, task: Task) -> None:
     if not judged.candidates:
         first = f" {judged.failures[0].message}" if judged.failures else ""
         raise StudyError(f"enz: none of the {len(task.rows)} formulas can be judged.{first}")
@@ -320,11 +333,13 @@ def _called(model: Predictor) -> str:
     return f"{model.model_name} ({model.record.data or 'unknown data'})"
 
 
-def _n_passing(judged: Judged, level: float) -> float:
+def _n_passing(judged: JudgedCandidates, level: float) -> float:
     return float(sum(c.share >= level for c in judged.candidates))
 
 
-def _check_tables(judged: Judged, control: Judged | None) -> dict[str, Sequence[Row]]:
+def _check_tables(
+    judged: JudgedCandidates, control: JudgedCandidates | None
+) -> dict[str, Sequence[Row]]:
     if judged.check is None:
         return {}
     confusion = judged.check.confusion_rows("trained")

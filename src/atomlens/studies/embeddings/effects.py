@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.studies.base import Claim, Effect, Judged
+from atomlens.studies.base import Claim, Effect, JudgedTraining
 from atomlens.studies.embeddings.networks import ModelVectors, NetworkOutputs
 from atomlens.studies.embeddings.numbers import (
     canonical_pairs,
@@ -38,7 +38,7 @@ Families = NDArray[np.str_] | None
 drawn together."""
 
 
-class Compared(NamedTuple):
+class ResampledNumber(NamedTuple):
     """A number about two networks, ready to be resampled."""
 
     rows: Values
@@ -93,7 +93,7 @@ def compare(
     ]
 
 
-def compared(first: Values, second: Values, seed: int) -> dict[str, Compared]:
+def compared(first: Values, second: Values, seed: int) -> dict[str, ResampledNumber]:
     """Return all numbers about two sets of vectors (n, n_features) of the same materials."""
     a, b = (principal_components(vectors).scores for vectors in (first, second))
     folds = make_folds(len(first), seed)
@@ -105,7 +105,7 @@ def compared(first: Values, second: Values, seed: int) -> dict[str, Compared]:
     held_out = "of held-out materials, five folds; the directions come from the other four"
     by_ridge = "variance of held-out vectors that ridge regression predicts, five folds"
     found = {
-        f"{word} components": Compared(
+        f"{word} components": ResampledNumber(
             np.column_stack([a[:, place], b[:, place]]),
             correlation,
             of_components,
@@ -115,10 +115,10 @@ def compared(first: Values, second: Values, seed: int) -> dict[str, Compared]:
     }
     for k in range(_N_CANONICAL):
         pair = np.column_stack([u[:, k], v[:, k]])
-        found[f"canonical correlation {k + 1}"] = Compared(pair, correlation, held_out)
+        found[f"canonical correlation {k + 1}"] = ResampledNumber(pair, correlation, held_out)
     for name, x, y in (("second from first", first, second), ("first from second", second, first)):
         sums = squared_sums(predicted_from(x, y, folds), y)
-        found[f"R2, {name}"] = Compared(sums, explained_share, by_ridge)
+        found[f"R2, {name}"] = ResampledNumber(sums, explained_share, by_ridge)
     return found
 
 
@@ -152,21 +152,21 @@ def against_values(
     ]
 
 
-def first_component(network: NetworkOutputs, values: Values) -> Compared:
+def first_component(network: NetworkOutputs, values: Values) -> ResampledNumber:
     """Return the first principal component beside the true values."""
     known = np.isfinite(values)
     component = principal_components(network.vectors).scores[:, 0]
-    return Compared(
+    return ResampledNumber(
         np.column_stack([component, values])[known],
         correlation,
         "size of Pearson's correlation of the first component with the true value",
     )
 
 
-def foreseen_errors(network: NetworkOutputs, values: Values) -> Compared:
+def foreseen_errors(network: NetworkOutputs, values: Values) -> ResampledNumber:
     """Return absolute errors beside the errors that the network expects, where it expects any."""
     pairs = _errors(network, values)
-    return Compared(
+    return ResampledNumber(
         pairs[np.isfinite(pairs).all(axis=1)],
         lambda rows: spearman(rows[:, 0], rows[:, 1]),
         "Spearman of the absolute error with the predicted one",
@@ -186,7 +186,7 @@ def correlated_components(
     The components are found anew in every draw. ``relatives`` are the formulas, (n,).
     """
     reason = ""
-    judged: list[Judged] = []
+    judged: list[JudgedTraining] = []
     kinds = {(m.predictor.targets[0].name, m.predictor.builder.needs_positions) for m in models}
     if len(kinds) == 2 and len({target for target, _ in kinds}) == 1:
         formula, structure = sorted(models, key=lambda m: m.predictor.builder.needs_positions)
@@ -272,7 +272,7 @@ def larger_error_estimates(
         seed: Decides the draws.
         relatives: (n,) formulas of the materials.
     """
-    judged: list[Judged] = []
+    judged: list[JudgedTraining] = []
     for model, values in zip(models, known, strict=True):
         of_trained = _errors(model.trained, values)
         known_here = np.isfinite(of_trained).all(axis=1)

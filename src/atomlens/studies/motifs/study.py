@@ -23,7 +23,7 @@ from atomlens.studies.attended_structure import draw_attended
 from atomlens.studies.base import (
     Claim,
     Effect,
-    Judged,
+    JudgedTraining,
     Study,
     StudyInput,
     StudyResult,
@@ -241,7 +241,7 @@ def _effects(one: ModelShares, intervals: dict[int, Interval], seed: int) -> lis
 
 def metals_ignored(models: Mapping[str, ModelShares], suffix: str = "", seed: int = 0) -> Claim:
     """Return claim A3; every model, by label, is a training of it."""
-    judged: list[Judged] = []
+    judged: list[JudgedTraining] = []
     words = []
     for label, one in models.items():
         if METAL not in one.present:

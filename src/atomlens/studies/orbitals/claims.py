@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.chemistry.bonds import REACH, bond_matrix
-from atomlens.studies.base import Claim, Judged, Verdict
+from atomlens.studies.base import Claim, JudgedTraining, Verdict
 from atomlens.studies.orbitals.numbers import ENVIRONMENT
 from atomlens.studies.orbitals.sample import PaperMolecule
 from atomlens.studies.orbitals.solution import FrontierOrbitals, Values
@@ -53,7 +53,7 @@ def orbital_claim(paper: PaperMolecule, cases: Sequence[PaperCase], reason: str 
     criterion = f"Spearman(attention, share of the orbital) > {LEAST} over heavy atoms"
     cases = sorted(cases, key=lambda case: case.label)
     training = ", ".join(case.label for case in cases)
-    judged: list[Judged] = []
+    judged: list[JudgedTraining] = []
     chance = ""
     n_held = 0
     if cases:

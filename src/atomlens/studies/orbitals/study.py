@@ -37,7 +37,7 @@ TRAINED = "attention"
 OTHER = "the other orbital"
 
 
-class Compared(NamedTuple):
+class ComparedModel(NamedTuple):
     """One model on all molecules."""
 
     label: str
@@ -139,7 +139,7 @@ def orbital_of(predictor: Predictor) -> Orbital | None:
     return "lumo" if predicts(predictor, "lumo") else None
 
 
-def compare_model(measured: Measured, orbital: Orbital, cases: Cases, top_k: int) -> Compared:
+def compare_model(measured: Measured, orbital: Orbital, cases: Cases, top_k: int) -> ComparedModel:
     """Compare the attention of one model, and its controls, with the orbital of its target."""
     rows = tuple(int(row) for row in measured.trained.kept)
     other: Orbital = "lumo" if orbital == "homo" else "homo"
@@ -174,7 +174,7 @@ def compare_model(measured: Measured, orbital: Orbital, cases: Cases, top_k: int
         elsewhere = molecule.shares(other)
         of_molecule[OTHER] = agreement(scores, elsewhere, numbers, n_leading(elsewhere, top_k))
         found.append(of_molecule)
-    return Compared(
+    return ComparedModel(
         measured.label,
         orbital,
         rows,
@@ -189,7 +189,7 @@ def _place(attention: Attention, row: int) -> int:
     return int(np.searchsorted(attention.kept, row))
 
 
-def effects(compared: Compared, cases: Cases, seed: int) -> list[Effect]:
+def effects(compared: ComparedModel, cases: Cases, seed: int) -> list[Effect]:
     """Return the means over molecules, and by how much they are above each control."""
     inside = [i for i, row in enumerate(compared.rows) if cases.origins[row] != "paper"]
     names = list(compared.found[0]) if compared.found else []
@@ -252,7 +252,7 @@ def _frequency(label: str, names: Sequence[str], table: Values, seed: int) -> Ef
     )
 
 
-def claims(compared: Sequence[Compared], cases: Cases) -> tuple[Claim, ...]:
+def claims(compared: Sequence[ComparedModel], cases: Cases) -> tuple[Claim, ...]:
     """Judge the paper's four molecules with every model of the orbital."""
     judged = []
     for paper in PAPER_MOLECULES:
@@ -272,7 +272,7 @@ def claims(compared: Sequence[Compared], cases: Cases) -> tuple[Claim, ...]:
     return tuple(judged)
 
 
-def _molecule_rows(compared: Sequence[Compared], cases: Cases) -> list[Row]:
+def _molecule_rows(compared: Sequence[ComparedModel], cases: Cases) -> list[Row]:
     return [
         {
             "model": c.label,
@@ -292,7 +292,7 @@ def _molecule_rows(compared: Sequence[Compared], cases: Cases) -> list[Row]:
     ]
 
 
-def _atoms(compared: Sequence[Compared], cases: Cases) -> list[Row]:
+def _atoms(compared: Sequence[ComparedModel], cases: Cases) -> list[Row]:
     """Return every atom with its share and attention; the pictures are drawn from them."""
     rows: list[Row] = []
     for c in compared:

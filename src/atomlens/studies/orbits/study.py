@@ -45,7 +45,7 @@ class OrbitsSettings(StudySettings):
     """decides the resampling of the intervals"""
 
 
-class Found(NamedTuple):
+class SortedByOrbits(NamedTuple):
     """Structures sorted by what their symmetry allows."""
 
     rows: list[int]
@@ -127,9 +127,9 @@ class OrbitsStudy(Study):
         return pictures
 
 
-def sort_by_symmetry(structures: StructureArrays, tolerance: float) -> Found:
+def sort_by_symmetry(structures: StructureArrays, tolerance: float) -> SortedByOrbits:
     """Return the orbits of structures that have some symmetry, and name the others."""
-    found = Found([], [], [], [])
+    found = SortedByOrbits([], [], [], [])
     for row, structure in enumerate(structures):
         try:
             orbits = find_orbits(structure, tolerance)
@@ -155,7 +155,7 @@ def _at_larger(structure: Any, tolerance: float) -> Row:
     return {"symmetric_within": None, "group": None}
 
 
-def _nothing_found(found: Found, tolerance: float) -> str:
+def _nothing_found(found: SortedByOrbits, tolerance: float) -> str:
     if not found.without:
         return f"None of the structures can be used. The first reason: {found.failures[0].message}"
     near = next((row for row in found.without if row["group"]), None)
@@ -247,7 +247,7 @@ def _single_effects(everything: list[Symmetric]) -> list[Effect]:
     ]
 
 
-def _notes(tolerance: float, found: Found) -> tuple[str, ...]:
+def _notes(tolerance: float, found: SortedByOrbits) -> tuple[str, ...]:
     worst = max(o.deviation for o in found.orbits)
     notes = [
         "Equal attention inside an orbit follows from symmetry, also in untrained networks: it "

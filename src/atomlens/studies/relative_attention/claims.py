@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 
-from atomlens.studies.base import Claim, Effect, Judged, Part
+from atomlens.studies.base import Claim, Effect, JudgedTraining, Part
 from atomlens.studies.networks import Measured, predicts
 from atomlens.studies.relative_attention.numbers import (
     ELEMENTS,
@@ -67,7 +67,7 @@ def _sums_to_one(deviation: Effect) -> Claim:
 def homo_order(homo: Sequence[str], trained: Numbers, controls: Controls, seed: int = 0) -> Claim:
     """Return claim S6; every model of the HOMO energy is a training of it."""
     reason = "" if homo else "it needs a model of the HOMO energy"
-    judged: list[Judged] = []
+    judged: list[JudgedTraining] = []
     words = []
     for label in homo:
         numbers = trained[label]
@@ -135,7 +135,7 @@ def lumo_spread(
 ) -> Claim:
     """Return claim S7; every pair of a HOMO and a LUMO model is a training of it."""
     reason = "" if homo and lumo else "it needs a model of the HOMO and one of the LUMO energy"
-    judged: list[Judged] = []
+    judged: list[JudgedTraining] = []
     words = []
     for first, second in product(sorted(homo), sorted(lumo)):
         numbers = trained[first]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.elements import SYMBOLS
-from atomlens.studies.base import Claim, Judged, Part
+from atomlens.studies.base import Claim, JudgedTraining, Part
 from atomlens.studies.statistics import Values, area_under_curve
 from atomlens.studies.substitution.numbers import Ratios, drawn_correlation, drawn_separation
 from atomlens.studies.verdicts import drawn_part, make_claim, of_training, trainings_part
@@ -113,7 +113,7 @@ def two_groups(
     marks = {SYMBOLS[z]: group for z, group in groups.items()}
     if not reason and any(marks.get(e) != g for g, es in _GROUPS.items() for e in es):
         reason = "it needs the groups Cu, Zn, Mo and Al, Ti, Co, Ga"
-    judged: list[Judged] = []
+    judged: list[JudgedTraining] = []
     if not reason:
         for label, found in models.items():
             elements, units = np.unique([i.element for i in found.items], return_inverse=True)
