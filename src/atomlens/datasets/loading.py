@@ -3,6 +3,7 @@
 import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -26,7 +27,14 @@ from atomlens.datasets.sources import attribution
 from atomlens.datasets.sources.optical_nk import is_optical, optical_dataset
 from atomlens.datasets.table_files import is_table
 from atomlens.datasets.tables import frame_table, read_table
-from atomlens.errors import DatasetError, MissingTargetError, SettingsError, unknown_name, warn
+from atomlens.errors import (
+    AtomlensError,
+    DatasetError,
+    MissingTargetError,
+    SettingsError,
+    unknown_name,
+    warn,
+)
 from atomlens.printing import NO_STDIN, is_stdin
 from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice
 from atomlens.structures.objects import as_list
@@ -156,9 +164,16 @@ def load_dataset(
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         warnings.simplefilter("ignore", DeprecationWarning)  # of other packages
-        dataset = _load(source, wanted, limit, seed, options)
+        failed: AtomlensError | None = None
+        try:
+            dataset = _load(source, wanted, limit, seed, options)
+        except AtomlensError as problem:
+            failed = problem
     for warning in heard:
-        warn(warning.message, warning.category)
+        with suppress(Warning) if failed else nullcontext():  # warnings may be errors to the caller
+            warn(warning.message, warning.category)
+    if failed is not None:
+        raise failed
     dataset = strict_dataset(dataset) if strict else dataset
     if isinstance(source, Dataset):
         return dataset

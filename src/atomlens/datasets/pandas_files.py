@@ -1,6 +1,10 @@
 """Parquet and Excel: files of tables that pandas reads."""
 
+import re
+import zipfile
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,12 +81,78 @@ def _excel(
         if len(sheets) > 1 and sheet is None:
             heads = pandas.read_excel(book, sheet_name=None, nrows=0)
         place, said = _sheet(path, sheets, list(heads.values()), structure_column, sheet)
+        _refuse_doubled(path, pandas.read_excel(book, sheet_name=place, header=None, nrows=1))
         # NaN is a formula, NA a class
         frame = pandas.read_excel(book, sheet_name=place, keep_default_na=False, na_values=[""])
     remarks = [said] if said else []
+    remarks += _with_per_cent(path, sheets[place], frame)
     if frame.isna().to_numpy().any():
         remarks += _fill_merged(path, sheets[place], frame)
     return frame, remarks
+
+
+def _refuse_doubled(path: Path, first: "pd.DataFrame") -> None:
+    """Refuse a header that stands twice, which pandas would call ``y.1``.
+
+    Raises:
+        DatasetError: there is one.
+    """
+    names = [name for row in first.to_numpy().tolist() for name in row if isinstance(name, str)]
+    doubled = sorted(name for name, n in Counter(names).items() if n > 1 and name.strip())
+    if doubled:
+        raise DatasetError(
+            f"{path}: the column {cut(doubled[0], 60)!r} occurs twice; rename one, and give a "
+            "second table that stands beside the first a sheet of its own."
+        )
+
+
+def _with_per_cent(path: Path, sheet_name: str, frame: "pd.DataFrame") -> list[str]:
+    """Take cells that a sheet shows as per cent as they are shown, under a header with a ``%``.
+
+    Such a cell holds 0.5 and shows 50%. Returns what is to be said of them.
+    """
+    if path.stat().st_size > _LARGEST_BOOK or not _has_per_cent(path):
+        return []
+    from openpyxl import load_workbook
+
+    found: dict[int, list[int]] = {}
+    with closing(load_workbook(path, read_only=True)) as book:
+        rows = book[sheet_name].iter_rows(min_row=2, max_row=len(frame) + 1)
+        for i, row in enumerate(rows):
+            for cell in row:
+                if isinstance(cell.value, int | float) and "%" in str(cell.number_format):
+                    found.setdefault(cell.column - 1, []).append(i)
+    remarks, as_fractions = [], []
+    for column, places in found.items():
+        header = str(frame.columns[column])
+        if "%" not in header:
+            as_fractions.append(repr(cut(header, 60)))
+            continue
+        frame.isetitem(column, frame.iloc[:, column].astype(object))
+        for i in places:
+            frame.iat[i, column] = float(f"{100 * frame.iat[i, column]:.12g}")
+        remarks.append(
+            f"{len(places)} cells of the column {cut(header, 60)!r} are shown as per cent and were "
+            f"read as they are shown, such as {frame.iat[places[0], column]:g}"
+        )
+    if as_fractions:
+        remarks.append(
+            f"cells of {cut(' and '.join(as_fractions), 200)} are shown as per cent and were read "
+            "as the fractions that they hold"
+        )
+    return remarks
+
+
+def _has_per_cent(path: Path) -> bool:
+    """Say whether a format of cells in an Excel file shows per cent."""
+    with zipfile.ZipFile(path) as book:
+        if "xl/styles.xml" not in book.namelist():
+            return False
+        with book.open("xl/styles.xml") as styles:
+            text = styles.read(_LARGEST_BOOK).decode("utf-8", errors="replace")
+    of_cells = text.partition("<cellXfs")[2].partition("</cellXfs>")[0]
+    own = re.findall(r'<numFmt\b[^>]*numFmtId="(\d+)"[^>]*formatCode="[^"]*%', text)
+    return any(f'numFmtId="{number}"' in of_cells for number in ("9", "10", *own))
 
 
 def _fill_merged(path: Path, sheet_name: str, frame: "pd.DataFrame") -> list[str]:
