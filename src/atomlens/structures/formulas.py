@@ -338,9 +338,14 @@ _LETTER = re.compile(r"\d\s*\(([A-Z])\)$|^(?:[A-Z][a-z]?[\d.]*){2,}\s+([A-Z])$")
 """A capital at the end that names a phase: TiO2(B), VO2 (B), TiO2 B."""
 _SMALL_WORD = re.compile(r"(?<=[A-Za-z\d)\]])\s+([a-wyz])$")
 """A small letter behind a space, which would join the capital before it: BN h."""
-_GRADE = re.compile(r"SS\s?\d{3}[A-Z]?|Al\s?[1-8]\d{3}(?:-?[A-Z]\d*)?")
-"""Steels and aluminium alloys by the number of their standard: SS316L, Al6061-T6."""
-
+_GRADE = re.compile(
+    r"SS\s?\d{3}[A-Z]?|Al\s?[1-8]\d{3}(?:-?[A-Z]\d*)?"
+    r"|TiAl6(?:V4|Nb7)|AlSi(?:7|9|10|12)(?:Mg|Cu\d?)?|CuZn(?:[23]\d|40)(?:Pb\d?)?"
+)
+"""Alloys by the number or name of their standard: SS316L, Al6061-T6, TiAl6V4, CuZn37 (weight
+percent)."""
+_FIRST_TETRAGONAL = 75
+"""Number of a space group; no formula has so many atoms of one element beside one of another."""
 
 BY_WEIGHT = "wt:"
 """Stands in front of an alloy whose numbers are weight percent."""
@@ -505,7 +510,11 @@ def _without_typography(text: str, *, adducts: bool = True) -> str:
     for _ in range(3):
         plain = re.sub(r"\\(?:mathrm|ce|text|rm|mathbf)\s*\{(.*)\}", r"\1", plain)
     plain = re.sub(r"\\(cdot|bullet|times)\b", "·", plain)
-    if behind := re.search(r"(?<![_.\d])[\d.]+_\d+|_\{?[\d./]+\}?_\S*", plain):  # TiO2_136
+    behind = re.search(r"(?<![_.\d])[\d.]+_\d+|_\{?[\d./]+\}?_\S*", plain)  # TiO2_136
+    if behind is None and plain.count("_") == 1 and len(re.findall("[A-Z]", plain)) > 1:
+        number = re.search(r"(?<=[A-Za-z)])_(\d+)$", plain)  # NaCl_225, but YB_66
+        behind = number if number and _FIRST_TETRAGONAL <= int(number[1]) <= 230 else None
+    if behind is not None:
         _refuse(
             text, f"{behind[0]!r} says more than an amount, perhaps the number of a space group"
         )

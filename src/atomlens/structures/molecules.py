@@ -47,6 +47,8 @@ _FRAGMENT_NOTICE = (
 )
 _UNCLEAR = ("UNSPECIFIED", "ZERO", "OTHER", "HYDROGEN")
 """Kinds of bonds that say nothing of the valences used up."""
+_OF_AMMINES = frozenset((24, 27, 28, 29, 30, 44, 45, 46, 47, 48, 76, 77, 78, 79))
+"""Metals of the later groups, to which ammonia binds."""
 ORDERS = "write a single, double or triple bond"
 """What to do about a bond without order; part of a sentence."""
 LONGEST_BOND = 4.5
@@ -86,6 +88,12 @@ def completed(molecule: Any) -> "Atoms":
         said = one_line(str(problem))
         if re.search(r"# \d+ [CH], ", said):  # others may lack the charge that explains it
             add_warning(atoms, f"its bonds are odd ({said}); the atoms were taken as they stand")
+        elif _has_open_carbon(molecule):
+            add_warning(
+                atoms,
+                f"its bonds are odd ({said}), so hydrogens that may be absent were not added; "
+                "correct them, or add the hydrogens",
+            )
         return atoms
     unclear = bond_without_order(molecule)
     if unclear:
@@ -110,6 +118,16 @@ def completed(molecule: Any) -> "Atoms":
     atoms = with_conformer(molecule)
     add_warning(atoms, _ABSENT_NOTICE.format(n=absent))
     return atoms
+
+
+def _has_open_carbon(molecule: Any) -> bool:
+    """Say whether a carbon without charge has fewer bonds than four, as without its hydrogens."""
+    for atom in molecule.GetAtoms():
+        if atom.GetAtomicNum() == 6 and not atom.GetFormalCharge():
+            orders = [bond.GetBondTypeAsDouble() for bond in atom.GetBonds()]
+            if sum(orders) < 4 - len(orders) * 0.01 and atom.GetNumRadicalElectrons() == 0:
+                return True
+    return False
 
 
 def _is_placed(molecule: Any, new: NDArray[np.bool_]) -> bool:
@@ -210,6 +228,7 @@ def embedded(molecule: Any, what: str, conformer: int = 0) -> "Atoms":
         edge = float(placed[:, 0].max())
     atoms = Atoms([a.GetAtomicNum() for a in whole.GetAtoms()], positions=positions)
     keep_bonding(atoms, whole)
+    _tell_amides(atoms, molecule)
     _tell_unseen(atoms, whole, is_whole=True)
     if len(parts) > 1:
         add_warning(atoms, _FRAGMENT_NOTICE)
@@ -232,6 +251,22 @@ def _refuse_open_dative(molecule: Any, what: str) -> None:
                 "from 0) it is not known how many hydrogens there are; write charges and hydrogens "
                 "instead, as in [NH3+][BH3-]"
             )
+
+
+def _tell_amides(atoms: "Atoms", molecule: Any) -> None:
+    """Warn of ammonia at a metal that is written as NH2, as in ``Cl[Pt](Cl)(N)N``."""
+    for atom in molecule.GetAtoms():
+        if atom.GetAtomicNum() != 7 or atom.GetDegree() != 1 or atom.GetFormalCharge():
+            continue
+        (other,) = atom.GetNeighbors()
+        if other.GetAtomicNum() in _OF_AMMINES and atom.GetNumImplicitHs() == 2:
+            metal = other.GetSymbol()
+            add_warning(
+                atoms,
+                f"its N at {metal} has two hydrogens, as an amide has; if it is ammonia, write "
+                f"[NH3]->[{metal}]",
+            )
+            return
 
 
 def _tell_unseen(atoms: "Atoms", molecule: Any, is_whole: bool = False) -> None:

@@ -1,0 +1,70 @@
+"""What a text or file of a molecule or alloy says by its letters, and may not mean."""
+
+import warnings
+from pathlib import Path
+
+import pytest
+
+from atomlens.errors import StructureError
+from atomlens.structures import read_structures
+from atomlens.structures.formulas import from_formula
+from atomlens.structures.smiles import from_smiles
+
+BLOCK = """t
+
+
+  3  2  0  0  0  0  0  0  0  0999 V2000
+    0.0000    0.0000    0.0000 C   0  0
+    1.5000    0.0000    0.0000 {centre}   0  0
+    2.0000    1.3000    0.4000 O   0  0
+  1  2  1  0
+  2  3  {order}  0
+M  END
+"""
+
+
+@pytest.mark.parametrize("text", ["ZnO_186", "CsCl_221", "GaAs_216"])
+def test_the_number_of_a_space_group_is_no_amount(text: str) -> None:
+    with pytest.raises(StructureError, match="perhaps the number of a space group"):
+        from_formula(text)
+
+
+@pytest.mark.parametrize("text", ["TiAl6V4", "TiAl6Nb7", "CuZn37", "AlSi10Mg"])
+def test_standard_names_of_alloys_are_no_formulas(text: str) -> None:
+    with pytest.raises(StructureError, match="is the grade of an alloy"):
+        from_formula(text)
+
+
+@pytest.mark.parametrize("text", ["YB_66", "C_70", "Al_2O_3", "TiAl3", "CuZn5", "AlSi", "Ti3AlC2"])
+def test_compounds_that_look_alike_are_formulas(text: str) -> None:
+    assert len(from_formula(text)) > 1
+
+
+def test_ammonia_at_a_metal_is_asked_for() -> None:
+    (said,) = from_smiles("Cl[Pd](Cl)(N)N").info["warnings"]
+    assert "write [NH3]->[Pd]" in said
+    assert len(from_smiles("[NH3]->[Pd](Cl)(Cl)<-[NH3]")) == 11
+    for other in ("N[Ti](N)(N)N", "CN", "Cl[Pd](Cl)([NH2])[NH2]"):
+        assert "amide" not in str(from_smiles(other).info.get("warnings"))
+
+
+def test_hydrogens_that_odd_bonds_keep_away_are_said(tmp_path: Path) -> None:
+    path = tmp_path / "a.sdf"
+    path.write_text(BLOCK.format(centre="C", order=3))
+    with pytest.warns(UserWarning, match="bonds are odd .* hydrogens that may be absent were not"):
+        (atoms,) = read_structures([path]).structures
+    assert len(atoms) == 3
+    path.write_text(BLOCK.format(centre="C", order=2))
+    with pytest.warns(UserWarning, match="hydrogens that the file leaves out were added"):
+        assert len(read_structures([path]).structures[0]) == 7
+
+
+def test_carbons_with_all_their_bonds_are_not_doubted(tmp_path: Path) -> None:
+    path = tmp_path / "a.sdf"
+    path.write_text(  # Cl with three bonds, and no hydrogen to miss
+        BLOCK.format(centre="Cl", order=2).replace(" C  ", " F  ")
+    )
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        read_structures([path])
+    assert not [w for w in heard if "may be absent" in str(w.message)]
