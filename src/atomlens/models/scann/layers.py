@@ -193,7 +193,8 @@ def updated_and_attended(
     """
     many = use_fused(geometry, layout) or worth_parts(len(geometry))
     elsewhere = geometry.device.type != "cpu" or torch.is_autocast_enabled("cpu")
-    if not many or elsewhere or (torch.is_grad_enabled() and torch.get_num_threads() > 1):
+    trained = torch.is_grad_enabled()
+    if not many or elsewhere or (trained and not can_record(layout, nodes, geometry, bias, keep)):
         return _one_by_one(update, layer, nodes, geometry, layout, bias, keep)
     at_target, at_source = update.of_nodes(nodes)
     inputs = EdgeInputs(
@@ -205,11 +206,9 @@ def updated_and_attended(
         mask=layer.mask(geometry, layout, keep),
         bias=geometry.new_empty(0) if bias is None else bias,
     )
-    if not torch.is_grad_enabled():
+    if not trained:
         context, attention = heard_in_place(update, layer, inputs, layout)
         return layer.after(inputs.query, context), inputs.geometry, attention
-    if not can_record(inputs, layout):
-        return _one_by_one(update, layer, nodes, geometry, layout, bias, keep)
     found = recorded(layout, _weights(update, layer), inputs)
     return layer.after(inputs.query, found.context), found.geometry, found.attention
 

@@ -1,8 +1,8 @@
 """The edges of a layer of SCANN+ with gradients on one core, tile by tile; see `tiles`.
 
-Update, keys and attention as one function: on the way back the gradients on keys, messages and the
-mixed part of every edge stay near the processor, in memory that the next tile uses again, while
-as functions of their own each would go to main memory and come back.
+Update, keys and attention are one function. What it keeps for the way back are the new geometry,
+the mixed part and the key of every edge; messages are made again, and the gradients on them, on
+keys and on mixed parts stay near the processor.
 """
 
 from typing import Any, NamedTuple
@@ -12,13 +12,15 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from atomlens.models.scann.fused import by_head, use_fused
-from atomlens.models.scann.tiles import EdgeInputs, EdgeWeights
+from atomlens.models.scann.tiles import (
+    EDGES_OF_A_TILE,
+    EdgeInputs,
+    EdgeWeights,
+    laid_out,
+    multiplied_here,
+)
 from atomlens.nn.edges import EdgeLayout
-from atomlens.nn.pieces import as_arrays, tiles_of
-from atomlens.nn.products import add_product, product
-
-EDGES_OF_A_TILE = 4_096
+from atomlens.nn.pieces import as_arrays
 
 
 class Recorded(NamedTuple):
@@ -30,19 +32,23 @@ class Recorded(NamedTuple):
     attention: Float[Tensor, "n_edges n_heads"]
 
 
-def usable(inputs: EdgeInputs, layout: EdgeLayout) -> bool:
+def usable(
+    layout: EdgeLayout,
+    nodes: Float[Tensor, "n_nodes n_features"],
+    geometry: Float[Tensor, "n_edges n_features"],
+    *factors: Tensor | None,
+) -> bool:
     """Tell whether `recorded` can be asked.
 
-    That is on one core (several write to the same atoms on the way back), with 32-bit numbers, for
-    more than a few edges, and where no gradient on mask or bias is asked for.
+    That is on one core (several write to the same atoms on the way back), and where no gradient on
+    what makes mask and bias is asked for.
     """
+    given = [f for f in (*factors, layout.presence) if f is not None]
     return (
         torch.is_grad_enabled()
-        and not torch.is_autocast_enabled("cpu")
         and torch.get_num_threads() == 1
-        and use_fused(inputs.geometry, layout)
-        and all(t.dtype == torch.float32 for t in inputs)
-        and not (inputs.mask.requires_grad or inputs.bias.requires_grad)
+        and multiplied_here(layout, nodes, geometry, *given)
+        and not any(f.requires_grad for f in given)
     )
 
 
@@ -55,47 +61,27 @@ def recorded(layout: EdgeLayout, weights: EdgeWeights, inputs: EdgeInputs) -> Re
 class _Edges(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, layout: EdgeLayout, eps: float, *tensors: Tensor) -> tuple[Tensor, ...]:
-        from atomlens.models.scann.kernels import attention_forward, edge_update_forward
+        from atomlens.models.scann.layer_kernels import edges_forward
 
         tensors = tuple(t.contiguous() for t in tensors)
-        query, at_target, at_source, nodes, geometry, mask, bias = tensors[:7]
-        mix, scale, shift, key_weight, key_bias = tensors[7:]
-        n_heads = mask.shape[1]
-        updated, message = torch.empty_like(geometry), torch.empty_like(geometry)
+        query, geometry, mask = tensors[0], tensors[4], tensors[5]
+        mix, scale, shift, key, key_bias = tensors[7:]
+        updated, mixed, keys = (torch.empty_like(geometry) for _ in range(3))
         mean, inverse = geometry.new_empty(2, len(geometry)).unbind()
         context = torch.empty_like(query)
-        attention = geometry.new_empty(len(geometry), n_heads)
-        offsets, source, target = as_arrays(layout.offsets, layout.source, layout.target)
-        adds, rest = as_arrays(at_target, at_source), as_arrays(nodes, scale, shift)
-        old, masks, biases = as_arrays(geometry, mask, bias)
-        results, (found,) = as_arrays(updated, message, mean, inverse), as_arrays(attention)
-        queries, contexts = by_head(n_heads, query, context)
-        mixed, keys = [], []
-        for start, stop in tiles_of(offsets, EDGES_OF_A_TILE):
-            first, last = int(offsets[start]), int(offsets[stop])
-            own, n = slice(first, last), last - first
-            mixed.append(product(geometry[own], mix))
-            edge_update_forward(
-                (*as_arrays(mixed[-1]), *adds, old[own], *rest),
-                (source[own], target[own]),
-                eps,
-                0,
-                n,
-                tuple(one[own] for one in results),
-            )
-            keys.append(product(message[own], key_weight, key_bias))
-            attention_forward(
-                queries[start:stop],
-                *by_head(n_heads, keys[-1]),
-                offsets[start : stop + 1] - first,
-                masks[own],
-                biases[own],
-                0,
-                stop - start,
-                contexts[start:stop],
-                found[own],
-            )
-        ctx.save_for_backward(*tensors, message, mean, inverse, attention, *mixed, *keys)
+        attention = geometry.new_empty(len(geometry), mask.shape[1])
+        results = updated, context, attention, mean, inverse, mixed, keys
+        edges_forward(
+            as_arrays(*tensors[:7]),
+            (laid_out(mix), laid_out(key), *as_arrays(scale, shift, key_bias)),
+            as_arrays(layout.source, layout.target, layout.offsets),
+            eps,
+            0,
+            layout.n_nodes,
+            EDGES_OF_A_TILE,
+            as_arrays(*results),
+        )
+        ctx.save_for_backward(*tensors, updated, attention, mean, inverse, mixed, keys)
         ctx.layout = layout
         ctx.set_materialize_grads(False)
         return updated, context, attention
@@ -103,66 +89,36 @@ class _Edges(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
-        from atomlens.models.scann.kernels import attention_backward, edge_update_backward
+        from atomlens.models.scann.layer_kernels import edges_backward
 
         layout: EdgeLayout = ctx.layout
-        saved = ctx.saved_tensors
-        query, at_target, at_source, nodes, geometry, mask, _ = saved[:7]
-        mix, scale, shift, key_weight, _ = saved[7:12]
-        message, mean, inverse, attention = saved[12:16]
+        tensors, saved = ctx.saved_tensors[:12], ctx.saved_tensors[12:]
+        query, at_target, at_source, nodes, geometry, mask, _ = tensors[:7]
+        mix, scale, shift, key, key_bias = tensors[7:]
         d_updated, d_context, d_attention = gradients
-        n_heads, width = mask.shape[1], geometry.shape[1]
-        of_mix, _, _, of_key, _ = ctx.needs_input_grad[-5:]  # explainers ask for none of weights
-        of_geometry = ctx.needs_input_grad[6]  # nor does the first layer, of what no atom changes
-        d_context = torch.zeros_like(query) if d_context is None else d_context.contiguous()
-        d_query, d_geometry = torch.empty_like(query), torch.empty_like(geometry)
+        none = geometry.new_empty(0, geometry.shape[1])
+        d_context = torch.zeros_like(query) if d_context is None else d_context
+        d_attention = mask.new_empty(0, mask.shape[1]) if d_attention is None else d_attention
+        of_geometry = ctx.needs_input_grad[6]  # the first layer's does not change with the atoms
+        of_weights = any(ctx.needs_input_grad[-5:])  # explainers ask for none
+        d_geometry = torch.empty_like(geometry) if of_geometry else none
+        d_query = torch.empty_like(query)
         d_nodes = [torch.zeros_like(t) for t in (at_target, at_source, nodes)]
-        d_weights = [torch.zeros_like(t) for t in (mix, scale, shift, key_weight, scale)]
-        d_mix, d_scale, d_shift, d_key_weight, d_key_bias = d_weights
-        offsets, source, target = as_arrays(layout.offsets, layout.source, layout.target)
-        tiles = list(tiles_of(offsets, EDGES_OF_A_TILE))
-        most = max((int(offsets[b] - offsets[a]) for a, b in tiles), default=0)
-        room = geometry.new_empty(2, most, width)
-        nothing = geometry.new_zeros(most if d_updated is None else 0, width)
-        in_nodes, affine = as_arrays(at_target, at_source), as_arrays(scale, shift)
-        (at_ends,) = as_arrays(nodes)
-        sums = as_arrays(*d_nodes, d_scale, d_shift)
-        for (start, stop), mixed, key in zip(
-            tiles, saved[16 : 16 + len(tiles)], saved[16 + len(tiles) :], strict=True
-        ):
-            first, last = int(offsets[start]), int(offsets[stop])
-            own, n = slice(first, last), last - first
-            d_key, d_mixed = (one[:n] for one in room)
-            read = geometry.new_empty(0, n_heads) if d_attention is None else d_attention[own]
-            attention_backward(
-                *by_head(n_heads, query[start:stop], key),
-                offsets[start : stop + 1] - first,
-                *as_arrays(mask[own], attention[own]),
-                *by_head(n_heads, d_context[start:stop]),
-                *as_arrays(read),
-                0,
-                stop - start,
-                *by_head(n_heads, d_query[start:stop], d_key),
-            )
-            d_message = product(d_key, key_weight.t())
-            if of_key:
-                add_product(d_key_weight, d_key.t(), message[own].t())
-                d_key_bias += d_key.sum(dim=0)
-            further = nothing[:n] if d_updated is None else d_updated[own]
-            now, old, ours = as_arrays(mixed, geometry[own], d_geometry[own])
-            edge_update_backward(
-                (now, *in_nodes, old, at_ends, *affine),
-                (source[own], target[own]),
-                as_arrays(mean[own], inverse[own], further, d_message),
-                0,
-                n,
-                (*as_arrays(d_mixed), ours, *sums),
-            )
-            if of_geometry:
-                add_product(d_geometry[own], d_mixed, mix.t())
-            if of_mix:
-                add_product(d_mix, d_mixed.t(), geometry[own].t())
-        d_at_target, d_at_source, d_node = d_nodes
-        of_edges = d_geometry if of_geometry else None
-        of_inputs = d_query, d_at_target, d_at_source, d_node, of_edges, None, None
-        return None, None, *of_inputs, *d_weights
+        d_rest = [torch.zeros_like(t) for t in (scale, shift, key_bias)]
+        d_weights = [torch.zeros_like(t) if of_weights else none for t in (mix, key)]
+        edges_backward(
+            as_arrays(*tensors[:6]),
+            (laid_out(mix.t()), laid_out(key.t()), *as_arrays(scale, shift)),
+            as_arrays(layout.source, layout.target, layout.offsets),
+            0,
+            layout.n_nodes,
+            EDGES_OF_A_TILE,
+            as_arrays(*saved),
+            as_arrays(none if d_updated is None else d_updated, d_context, d_attention),
+            as_arrays(d_query, d_geometry, *d_nodes, *d_rest, *d_weights),
+        )
+        of_inputs = d_query, *d_nodes, d_geometry if of_geometry else None, None, None
+        if not of_weights:
+            return None, None, *of_inputs, *[None] * 5
+        d_scale, d_shift, d_key_bias = d_rest
+        return None, None, *of_inputs, d_weights[0], d_scale, d_shift, d_weights[1], d_key_bias

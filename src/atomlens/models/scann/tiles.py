@@ -1,25 +1,24 @@
-"""A layer of SCANN+ without gradients on a CPU, tile by tile.
+"""A layer of SCANN+ on a CPU, some hundred edges at a time; here without gradients.
 
 A layer makes three rows of every edge: its part of the update, its message and its key. Of a large
-batch each goes to main memory and comes back, which takes as long as the products. Here some
-thousand edges are taken from the first product to the last while they are near the processor, in
-memory that the next tile uses again; only the new geometry remains, in the place of the old.
+batch each would go to main memory and come back, which takes as long as the products. Here the
+edges of some atoms are taken from the first product to the last while they are near the processor;
+only the new geometry remains, in the place of the old. With gradients: `recorded`.
 """
 
-from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from atomlens.models.scann.fused import by_head, use_fused
+from atomlens.models.scann.fused import use_fused
 from atomlens.nn.edges import EdgeLayout
-from atomlens.nn.pieces import as_arrays, in_pieces, tiles_of
-from atomlens.nn.products import product
+from atomlens.nn.pieces import as_arrays, in_pieces
 
-EDGES_OF_A_TILE = 8_192
-"""Of each thread: with 128 numbers an edge, four megabytes for each of the rows."""
+EDGES_OF_A_TILE = 128
+"""With 128 numbers each, a tile of mixed rows, messages and keys takes 200 KB."""
 
 
 class EdgeWeights(NamedTuple):
@@ -53,18 +52,40 @@ class EdgeInputs(NamedTuple):
     """Added to the scores of all heads, or has no rows"""
 
 
-def usable(inputs: EdgeInputs, layout: EdgeLayout) -> bool:
-    """Tell whether `attended_in_tiles` can be asked.
+def multiplied_here(layout: EdgeLayout, *tensors: Tensor) -> bool:
+    """Tell whether the compiled loops over a whole layer apply to nodes, geometry and others.
 
-    That is on a CPU, with 32-bit numbers, for more than a few edges, and where no gradient is
-    asked for.
+    That is on a CPU of the x86 kind, with numba, 32-bit numbers that are multiplied as such, and
+    for more than a few edges.
     """
+    if (
+        torch.is_autocast_enabled("cpu")
+        or torch.get_float32_matmul_precision() != "highest"
+        or not use_fused(tensors[1], layout)
+        or any(t.dtype != torch.float32 for t in tensors)
+    ):
+        return False
+    from atomlens.models.scann.blocks import fits
+
+    return fits(tensors[1].shape[1])
+
+
+def laid_out(weight: Float[Tensor, "n_out n_in"]) -> Any:
+    """Return a weight as the loops want it."""
+    from atomlens.models.scann.blocks import COLUMNS, packed
+
+    n_out, n_in = weight.shape
+    found = np.empty((n_out // COLUMNS, n_in, COLUMNS), dtype=np.float32)
+    packed(*as_arrays(weight), found)
+    return found
+
+
+def usable(inputs: EdgeInputs, layout: EdgeLayout) -> bool:
+    """Tell whether `attended_in_tiles` can be asked; that is where no gradient is asked for."""
     return (
         not torch.is_grad_enabled()
-        and not torch.is_autocast_enabled("cpu")
-        and use_fused(inputs.geometry, layout)
         and inputs.geometry.is_contiguous()
-        and all(t.dtype == torch.float32 for t in inputs)
+        and multiplied_here(layout, inputs.nodes, inputs.geometry, *inputs)
     )
 
 
@@ -72,43 +93,20 @@ def attended_in_tiles(
     layout: EdgeLayout, weights: EdgeWeights, inputs: EdgeInputs
 ) -> tuple[Float[Tensor, "n_targets n_features"], Float[Tensor, "n_edges n_heads"]]:
     """Put the new geometry in the place of the old; return what atoms hear, and attention."""
-    query, at_target, at_source, nodes, geometry, mask, bias = inputs
-    mix, scale, shift, key, key_bias, eps = weights
-    n_heads, n_threads = mask.shape[1], torch.get_num_threads()
-    offsets, source, target = as_arrays(layout.offsets, layout.source, layout.target)
-    adds, rest = as_arrays(at_target, at_source), as_arrays(nodes, scale, shift)
-    masks, biases = as_arrays(mask, bias)
-    context = torch.empty_like(query)
-    attention = geometry.new_empty(len(geometry), n_heads)
-    (found,) = as_arrays(attention)
-    queries, contexts = by_head(n_heads, query, context)
-    tiles = list(tiles_of(offsets, EDGES_OF_A_TILE * n_threads))
-    most = max((int(offsets[b] - offsets[a]) for a, b in tiles), default=0)
-    saved = as_arrays(*geometry.new_empty(2, most))
-    for start, stop in tiles:
-        first, last = int(offsets[start]), int(offsets[stop])
-        own, begins, n = slice(first, last), offsets[start : stop + 1] - first, last - first
-        mixed = product(geometry[own], mix)
-        old, now = as_arrays(geometry[own], mixed)
-        updating = (now, *adds, old, *rest), (source[own], target[own]), eps
-        updated = old, now, *(one[:n] for one in saved)
-        in_pieces(begins, partial(_update, updating, updated, begins))
-        keys = product(mixed, key, key_bias)
-        asked = queries[start:stop], *by_head(n_heads, keys), begins, masks[own], biases[own]
-        heard = contexts[start:stop], found[own]
-        in_pieces(begins, partial(_attend, asked, heard))
+    from atomlens.models.scann.layer_kernels import edges_forward
+
+    geometry = inputs.geometry
+    context = torch.empty_like(inputs.query)
+    attention = geometry.new_empty(len(geometry), inputs.mask.shape[1])
+    spread, nothing = geometry.new_empty(2, len(geometry)), geometry.new_empty(0, geometry.shape[1])
+    given = as_arrays(*inputs)
+    of_layer = laid_out(weights.mix), laid_out(weights.key)
+    of_layer += as_arrays(weights.scale, weights.shift, weights.key_bias)
+    ends = as_arrays(layout.source, layout.target, layout.offsets)
+    results = as_arrays(geometry, context, attention, *spread, nothing, nothing)
+
+    def work(first: int, last: int) -> None:
+        edges_forward(given, of_layer, ends, weights.eps, first, last, EDGES_OF_A_TILE, results)
+
+    in_pieces(ends[2], work)
     return context, attention
-
-
-def _update(
-    inputs: tuple[Any, ...], results: tuple[Any, ...], begins: Any, first: int, last: int
-) -> None:
-    from atomlens.models.scann.kernels import edge_update_forward
-
-    edge_update_forward(*inputs, begins[first], begins[last], results)
-
-
-def _attend(inputs: tuple[Any, ...], results: tuple[Any, ...], first: int, last: int) -> None:
-    from atomlens.models.scann.kernels import attention_forward
-
-    attention_forward(*inputs, first, last, *results)
