@@ -123,7 +123,7 @@ def is_open(smiles: str) -> bool:
     molecule = parse_smiles(smiles.strip())
     if molecule is None:
         return False
-    bridgeheads: list[int] = []
+    bridgeheads: Any = []  # rdkit's stubs ask for a class that nobody can make
     rdMolDescriptors.CalcNumBridgeheadAtoms(molecule, atoms=bridgeheads)
     rings = molecule.GetRingInfo()
     centres = []
