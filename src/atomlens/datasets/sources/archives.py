@@ -105,6 +105,6 @@ def _check_path(path: Path, name: str) -> None:
 def _damaged(path: Path, problem: BaseException, n_read: int = 0) -> DatasetError:
     where = f" after {n_read} members" if n_read else ""
     return DatasetError(
-        f"{path}: this is not a whole zip or tar archive ({problem or type(problem).__name__}"
+        f"{path}: this is not a whole zip or tar archive ({str(problem) or type(problem).__name__}"
         f"{where}); remove it and get a complete copy."
     )
