@@ -110,9 +110,7 @@ def test_answers_print_as_a_line() -> None:
     assert re.fullmatch(
         r"<CrossValidation: 2 folds, <Metrics of \d+ samples: \w+ MAE \S+.*>>", repr(folds)
     )
-    assert (
-        "MAE" in _checked(folds._repr_html_()).words or "mae" in _checked(folds._repr_html_()).words
-    )
+    assert "mae" in _checked(folds._repr_html_()).words
 
 
 def test_metrics_show_their_figures() -> None:

@@ -179,7 +179,7 @@ def test_a_title_of_elements_is_no_formula(title: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("title", ["Ti N", "Ti O N", "TiO"])
 def test_a_title_of_other_elements_is_told(title: str, tmp_path: Path) -> None:
     said = said_of(tmp_path / "POSCAR", RUTILE.replace("Ti O", title, 1))
-    assert "its atoms are TiO2" in said or "its atoms are Ti2O4" in said
+    assert "its atoms are Ti2O4" in said
 
 
 def test_no_more_formula_units_than_the_atoms_can_hold(tmp_path: Path) -> None:
