@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from atomlens.datasets import load_dataset
-from atomlens.errors import TrainingError
+from atomlens.errors import ModelError, TrainingError
 from atomlens.predictor import Predictor, load
 from atomlens.training import TrainingProgress, TrainingState, train
 from atomlens.training.member import MemberTraining
@@ -146,7 +146,7 @@ def test_a_kill_while_the_model_is_written_can_be_resumed(
         patch.setattr(os, "replace", fatal)
         with pytest.raises(Killed):
             run(tmp_path / "run")
-    with pytest.raises(Exception, match="has not finished"):
+    with pytest.raises(ModelError, match="has not finished"):
         load(tmp_path / "run")
     assert same(run(), run(tmp_path / "run", resume=True))
 
