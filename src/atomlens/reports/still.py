@@ -21,7 +21,7 @@ from atomlens.reports.projection import (
     project_scene,
 )
 from atomlens.reports.scene import Scene, build_scene
-from atomlens.reports.structure_figure import DRAWING, SIZE, fitted, scale_title
+from atomlens.reports.structure_figure import DRAWING, N_NAMED, SIZE, fitted, scale_title
 from atomlens.reports.wording import formula_text, number, prediction_text, shortened
 
 MOST_DRAWN = 1500
@@ -37,7 +37,7 @@ def can_be_text(structure: ExplainedStructure) -> bool:
     return not structure.atoms.info.get("is_formula") and len(structure.atoms) <= MOST_DRAWN
 
 
-def structure_svg(structure: ExplainedStructure, *, n_named: int = 5) -> str:
+def structure_svg(structure: ExplainedStructure) -> str:
     """Return a structure coloured by score, with colour bar and the highest atoms named."""
     check_content(structure)
     parts = [
@@ -46,7 +46,7 @@ def structure_svg(structure: ExplainedStructure, *, n_named: int = 5) -> str:
         _DEFINITIONS,
         f'<rect width="{_WIDTH:g}" height="{_HEIGHT:g}" fill="#fff"/>',
         *_headline(structure),
-        *_drawing(structure, build_scene(structure.atoms), n_named),
+        *_drawing(structure, build_scene(structure.atoms)),
         *_colour_bar(structure),
         "</svg>",
     ]
@@ -98,7 +98,7 @@ def _headline(structure: ExplainedStructure) -> list[str]:
     return lines
 
 
-def _drawing(structure: ExplainedStructure, scene: Scene, n_named: int) -> list[str]:
+def _drawing(structure: ExplainedStructure, scene: Scene) -> list[str]:
     view = project_scene(scene)
     radii = atom_radii(scene, structure.atoms.numbers)
     seen = view(scene.positions)
@@ -143,7 +143,7 @@ def _drawing(structure: ExplainedStructure, scene: Scene, n_named: int) -> list[
             at = place(x, y)
             drawn.append(_text(*at, name, size=10, colour=QUIET, anchor="middle", more=style))
     if not all_equal(structure.scores):
-        for name_box in placed_names(structure, scene, discs, n_named, points, limits):
+        for name_box in placed_names(structure, scene, discs, N_NAMED, points, limits):
             i = name_box.disc
             atom_at = place(float(discs.x[i]), float(discs.y[i]))
             half = (name_box.half[0] * scale, name_box.half[1] * scale)

@@ -37,10 +37,12 @@ _LONGEST_TITLE = 36
 """Letters that have room to the left of the scale."""
 DRAWING = (0.03, 0.15, 0.94, 0.70)
 """Left, bottom, width and height of the drawing, as shares of the figure."""
+N_NAMED = 5
+"""Atoms that carry their index and score: those with the highest."""
 
 
 def draw_structure(
-    structure: ExplainedStructure, path: str | Path, *, dpi: float = 200.0, n_named: int = 5
+    structure: ExplainedStructure, path: str | Path, *, dpi: float = 200.0, n_named: int = N_NAMED
 ) -> Path:
     """Draw a structure coloured by score, with colour bar and the highest atoms named.
 

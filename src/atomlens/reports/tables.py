@@ -128,13 +128,12 @@ def to_json_lines(records: Sequence[Record]) -> str:
     return "".join(dump_record(record) + "\n" for record in records)
 
 
-def format_table(records: Sequence[Record], widest: int | None = None) -> str:
+def format_table(records: Sequence[Record]) -> str:
     """Return the rows as aligned text, numbers with six significant digits.
 
-    Texts longer than ``widest`` letters are cut in the middle; by default only on a terminal.
+    On a terminal, long texts are cut in the middle.
     """
-    if widest is None and sys.stdout.isatty():
-        widest = _WIDEST
+    widest = _WIDEST if sys.stdout.isatty() else None
     names = column_names(records)
     if not names:
         return "(no rows)\n"
