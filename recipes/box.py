@@ -1,6 +1,7 @@
 """Train the models of the box, one after another, for as long as you like.
 
     python recipes/box.py --minutes 60 --data DATA [NAME ...] [--threads N] [--device cpu]
+    python recipes/box.py --again --data DATA NAME [NAME ...]
 
 Works through QUEUE in the order of use. Each entry is trained in ``runs/box/NAME`` and goes on
 where the last call stopped, on a CPU bit for bit. What is done is finished (noise, calibration,
@@ -12,6 +13,9 @@ DATA is a folder with ``NAME.npz`` for every entry, as ``recipes/pack_box.py`` p
 place of packed formulas there may be ``matbench_*.csv.gz`` (columns ``composition``, the target,
 ``test_fold``: the tasks of Matbench v0.1 without their structures). Entries whose data are missing
 are passed over and named.
+
+``--again`` trains nothing: it calibrates the intervals of what lies in the box as the code of today
+does it.
 """
 
 import argparse
@@ -24,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from box_finish import add_trained, with_test
+from box_finish import add_trained, again, with_test
 
 from atomlens.datasets import Dataset
 from atomlens.datasets.matbench import load_matbench
@@ -303,6 +307,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto")
     parser.add_argument("--train-only", action="store_true", help="leave the finishing for later")
+    parser.add_argument("--again", action="store_true", help="calibrate what lies in the box anew")
     parser.add_argument("--subset", type=int, help="a rehearsal: so many training samples")
     parser.add_argument(
         "--set", dest="changes", action="append", default=[], metavar="FIELD=VALUE",
@@ -315,6 +320,10 @@ def main() -> None:
     if unknown:
         known = ", ".join(e.name for e in QUEUE)
         parser.error(f"no entry is called {', '.join(sorted(unknown))}; there are {known}")
+    if options.again:
+        for entry in (e for e in QUEUE if e.name in options.names):
+            say(f"calibrated: {again(options.box / entry.name, data_of(entry, options.data))}")
+        return
     end = time.monotonic() + 60 * options.minutes
     for entry in QUEUE:
         out, left = options.out / entry.name, end - time.monotonic()

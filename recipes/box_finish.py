@@ -3,17 +3,14 @@
     python recipes/box_finish.py qm9 --data qm9.npz --weights run/qm9.safetensors
     python recipes/box_finish.py mp --data mp.npz --weights a/mp.safetensors b/mp.safetensors
     python recipes/box_finish.py qm9 --data qm9.npz --weights run/qm9.safetensors --test
-    python recipes/box_finish.py qm9 --data qm9.npz --again
     python recipes/box_finish.py qm9 --data qm9.npz --made
 
 Beside each file of weights lies a ``.json`` with ``config``, ``scaling``, ``history`` and
 ``seconds``. Half of the validation part teaches the layer that speaks of the noise, the other half
 calibrates the intervals. The test part is looked at with ``--test`` only, once for each set of
-weights: the numbers are kept in the folder and used again. ``--again`` takes the model that lies
-in the box and calibrates its intervals anew, as the code of today does it; the weights stay as
-they are, bit by bit, and with them the errors, but the share of the test part inside the
-intervals is counted again. ``--made`` measures the errors for coordinates made from SMILES: of
-molecules of the validation part for the intervals, of the test part for the card.
+weights: the numbers are kept in the folder and used again. ``--made`` measures the errors for
+coordinates made from SMILES: of molecules of the validation part for the intervals, of the test
+part for the card.
 """
 
 import argparse
@@ -38,6 +35,7 @@ from atomlens.chemistry.hybridisation import perceive_molecule
 from atomlens.datasets import load_packed
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.split_files import distinct_names
+from atomlens.datasets.splits import reduced_formulas
 from atomlens.errors import ModelError, StructureError
 from atomlens.explain.agreement import agreement
 from atomlens.graphs import GraphStore
@@ -279,7 +277,7 @@ def finish(
         predictor = replace(predictor, familiarity=familiarity)
         if data.structures.pbc.any():
             predictor = with_surroundings(predictor, data)
-    predictor = calibrated(predictor, raw, encoded, rest)
+    predictor = calibrated(predictor, raw, encoded, rest, inputs)
     prediction = predictor.predict_rows(store, inputs, np.arange(len(kept)))
     metrics: dict[str, Any] = {
         "n_train": len(data.splits["train"]),
@@ -308,7 +306,13 @@ def with_test(predictor: Predictor, data: Dataset) -> Predictor:
     return replace(predictor, metrics={**predictor.metrics, **found})
 
 
-def calibrated(predictor: Predictor, raw: RawOutputs, encoded: Values, rows: Rows) -> Predictor:
+def calibrated(
+    predictor: Predictor,
+    raw: RawOutputs,
+    encoded: Values,
+    rows: Rows,
+    structures: StructureArrays,
+) -> Predictor:
     """Return the predictor with intervals measured on some rows of the validation part.
 
     Args:
@@ -316,17 +320,21 @@ def calibrated(predictor: Predictor, raw: RawOutputs, encoded: Values, rows: Row
         raw: Its outputs for the whole validation part.
         encoded: (n, n_outputs) the true values in scaled units.
         rows: Which of them were not used for the noise.
+        structures: Of the whole validation part; those of one formula are judged together.
     """
     combined = predictor.combined(raw)
+    judged = structures.subset(rows)
     far = None
     if predictor.familiarity is not None and raw.features is not None:
-        distances = predictor.familiarity.distances(raw.features[rows])
+        seen = predictor.seen_in(judged)
+        distances = predictor.familiarity.distances(raw.features[rows], seen)
         far = predictor.familiarity.remoteness(distances)
     calibration = Calibration.fit(
         residuals(combined, encoded, predictor.targets)[rows],
         None if combined.spread is None else combined.spread[rows],
         cut_spread=predictor.noise != "none",
         remoteness=far,
+        groups=reduced_formulas(judged),
     )
     return replace(predictor, calibration=calibration)
 
@@ -338,15 +346,17 @@ def tested(predictor: Predictor, data: Dataset) -> dict[str, Any]:
     return score(seen, data.values[kept]).to_dict()
 
 
-def again(name: str, data: Dataset, *, place: Path | None = None) -> Path:
+def again(folder: Path, data: Dataset) -> Path:
     """Calibrate a model of the box anew, with its weights as they are; return its folder.
 
+    The weights stay as they are, bit by bit, and with them the errors, but the share of the test
+    part inside the intervals is counted again.
+
     Args:
-        name: In the box.
+        folder: Of the model.
         data: What it was trained on, with the parts ``train``, ``validation`` and ``test``.
-        place: Where it is written, if not over the model in the box.
     """
-    predictor = Predictor.load(BOX / name)
+    predictor = Predictor.load(folder)
     kept, store = graphs(predictor, data, data.splits["validation"])
     inputs, truth = data.structures.subset(kept), data.values[kept]
     before = predictor.calibration.targets
@@ -357,13 +367,14 @@ def again(name: str, data: Dataset, *, place: Path | None = None) -> Path:
         order = np.random.default_rng(SEED).permutation(len(kept)).astype(np.int64)
         rest = np.sort(np.array_split(order, 2)[1])
     raw = run_models(predictor.models, store, features=True)
-    predictor = calibrated(predictor, raw, predictor.scaling.encode(truth, inputs), rest)
+    encoded = predictor.scaling.encode(truth, inputs)
+    predictor = calibrated(predictor, raw, encoded, rest, inputs)
     prediction = predictor.predict_rows(store, inputs, np.arange(len(kept)))
     metrics = {**predictor.metrics, "validation": score(prediction, truth).to_dict()}
     if "test" in metrics:
         say("the test part, for the share inside the intervals")
         metrics["test"] = tested(predictor, data)
-    return save(replace(predictor, metrics=metrics), place or BOX / name, half=True)
+    return save(replace(predictor, metrics=metrics), folder, half=True)
 
 
 def with_made(predictor: Predictor, data: Dataset) -> Predictor:
@@ -378,7 +389,7 @@ def with_made(predictor: Predictor, data: Dataset) -> Predictor:
     inputs, truth = inputs.subset(np.asarray(built.kept)), truth[np.asarray(built.kept)]
     raw = run_models(predictor.models, built.store, features=True)
     encoded = predictor.scaling.encode(truth, inputs)
-    fitted = calibrated(predictor, raw, encoded, np.arange(len(inputs), dtype=np.int64))
+    fitted = calibrated(predictor, raw, encoded, np.arange(len(inputs), dtype=np.int64), inputs)
     predictor = replace(predictor, calibration_of_made=fitted.calibration)
     others, values = made_again(data, data.splits["test"])
     found = score(predictor.predict(others), values).to_dict()
@@ -517,7 +528,6 @@ def main() -> None:
         "--surroundings", action="store_true", help="measure anew how the atoms stand"
     )
     source.add_argument("--made", action="store_true", help="intervals for what was a SMILES")
-    source.add_argument("--again", action="store_true", help="calibrate what lies in the box anew")
     parser.add_argument("--builder", default="voronoi", help="formula for models of formulas")
     parser.add_argument("--full", action="store_true", help="keep 32 bits")
     parser.add_argument("--test", action="store_true", help="look at the test part")
@@ -531,11 +541,6 @@ def main() -> None:
         judged = with_made(Predictor.load(BOX / options.name), load_packed(options.data))
         say(f"written to {save(judged, options.out or BOX / options.name, half=True)}")
         print(judged.metrics[OF_MADE])
-        return
-    if options.again:
-        place = again(options.name, load_packed(options.data), place=options.out)
-        say(f"written to {place}")
-        print(al.load(place).metrics["validation"]["targets"])
         return
     settings = {"reduce": True} if options.builder == "formula" else {}
     place = add(

@@ -16,6 +16,7 @@ from atomlens.predictor import Predictor, score
 from atomlens.predictor import box as the_box
 from atomlens.predictor.record import About
 from atomlens.predictor.samples import TrainingSamples
+from atomlens.predictor.saving import save
 from atomlens.structures.arrays import StructureArrays
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -137,13 +138,13 @@ def test_it_is_calibrated_anew_with_the_same_weights(
 ) -> None:
     monkeypatch.syspath_prepend(str(RECIPES))
     finishing = import_module("box_finish")
-    monkeypatch.setattr(finishing, "BOX", boxed.parent)
     data = load_packed(Path("data.npz"))
     splits = {part: np.array(rows) for part, rows in PARTS.items()}
     before = json.loads((boxed / "metrics.json").read_text())["test"]["targets"]["signal"]
+    save(Predictor.load(boxed), boxed, half=True)  # as in the box
     weights = (boxed / "model.safetensors").read_bytes()
-    place = finishing.again("small", replace(data, splits=splits), place=Path("again").absolute())
-    assert (boxed / "model.safetensors").read_bytes() == weights
+    place = finishing.again(boxed, replace(data, splits=splits))
+    assert (place / "model.safetensors").read_bytes() == weights
     made = Predictor.load(place)
     assert made.calibration.targets[0] is not None
     assert made.calibration.targets[0].n == 10

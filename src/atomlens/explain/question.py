@@ -70,6 +70,8 @@ class Question:
     """(n,) standard deviations of its error; NaN where nothing is known"""
     estimates: "Estimates"
     """All that `predict` says"""
+    seen: tuple[str, ...]
+    """(n,) in which part of the model's training each was; see `TrainedModel.seen_in`"""
 
     @classmethod
     def about(
@@ -109,7 +111,8 @@ class Question:
         store = GraphStore.from_graphs(graphs, dtype=dtype).to(choose_device(device))
         batch = store.batch()
         beyond = trained.beyond(structures, store)
-        found = trained.estimate(trained.raw_outputs(batch), structures, beyond)
+        seen = trained.seen_in(structures)
+        found = trained.estimate(trained.raw_outputs(batch), structures, beyond, seen)
         own = value_slices(trained.targets)[column]
         classes = chosen.kind == "classification"
         labels = found.values[:, own.start].astype(np.int64) if classes else None
@@ -129,6 +132,7 @@ class Question:
             values=_picked(found, trained.targets, column, point, labels),
             deviations=np.full(len(structures), np.nan) if mean else std,
             estimates=found,
+            seen=seen,
         )
 
     @property

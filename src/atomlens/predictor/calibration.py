@@ -32,8 +32,10 @@ _SHARES = np.linspace(0.0, 0.95, 20)
 """Tried shares of the squared error that follows the predicted spread."""
 _CUTS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
 """Tried shares of the validation part whose predicted spread is believed as it is."""
-_GROWTHS = np.arange(0.0, 4.1, 0.5)
+_GROWTHS = np.arange(0.0, 4.1, 0.25)
 """Tried exponents of the growth of errors with the distance to the training data."""
+_MEASURED = 0.99
+"""Share of the validation part up to whose distance errors are taken to grow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +51,16 @@ class TargetCalibration:
     floor: float
     """The part of the error that the spread does not tell; added in squares."""
     quantile: float
-    """|residual| / std below which 90 % of new values lie (split conformal); may be infinite."""
+    """|residual| / std below which 90 % of new values lie (split conformal); 1 at least but where
+    hardly any residual differs from 0, and may be infinite."""
     largest_spread: float = math.inf
     """What a predicted spread is cut to: noise heads speak of logarithms, and run away on inputs
     unlike those that they were taught on."""
     growth: float = 0.0
     """Beyond the usual distance to the training data the error grows with this power of it."""
+    largest_remoteness: float = math.inf
+    """No distance counts as more than this one, beyond which the validation part has too little
+    for the power to be believed."""
     n_folds: int = 0
     """Parts over which the quantile was fitted crosswise: no value was judged by a fit of the
     spread that had seen it or one of its group. 0 where nothing is fitted, with few values, and
@@ -72,7 +78,9 @@ class TargetCalibration:
         if spread is not None:
             known = np.minimum(spread, self.largest_spread)
             total = np.hypot(self.spread_factor * known, self.floor)
-        return total if remoteness is None else total * _grown(remoteness, self.growth)
+        if remoteness is None:
+            return total
+        return total * _grown(remoteness, self.growth, self.largest_remoteness)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +110,9 @@ class Calibration:
         Factor, floor, bound and growth are fitted on all values. The quantile comes from scores in
         which each value is judged by a fit on the other parts of five (cross-fitting), so that it
         is not too small by what the fit has seen.
+
+        Deviations have the size with which the mean of (residual / std)² is 1, but none is larger
+        than half of its 90 % interval: a few values far out would decide about all others.
 
         Args:
             residuals: True minus predicted values.
@@ -227,14 +238,17 @@ def _calibrate(
     with np.errstate(divide="ignore", invalid="ignore"):
         scores = error / std
     scores = np.where(np.isnan(scores), 0.0, scores)  # neither error nor spread
+    quantile = conformal_quantile(scores, INTERVAL)
+    size = quantile if 0 < quantile < 1 else 1.0
     return TargetCalibration(
         n=len(error),
         rmse=rmse,
-        spread_factor=fit.factor,
-        floor=fit.floor,
-        quantile=conformal_quantile(scores, INTERVAL),
+        spread_factor=fit.factor * size,
+        floor=fit.floor * size,
+        quantile=quantile / size,
         largest_spread=fit.largest,
         growth=fit.growth,
+        largest_remoteness=fit.farthest if fit.growth else math.inf,
         n_folds=n_folds,
     )
 
@@ -246,13 +260,16 @@ class _Fit(NamedTuple):
     floor: float
     largest: float
     growth: float
+    farthest: float = math.inf
 
     def std(self, spread: Values | None, remoteness: Values | None, n: int) -> Values:
         """(n,) standard deviations."""
         total: Values = np.full(n, self.floor)
         if spread is not None:
             total = np.hypot(self.factor * np.minimum(spread, self.largest), self.floor)
-        return total if remoteness is None else total * _grown(remoteness, self.growth)
+        if remoteness is None:
+            return total
+        return total * _grown(remoteness, self.growth, self.farthest)
 
 
 def _fitted(
@@ -265,7 +282,7 @@ def _fitted(
 ) -> _Fit:
     """Return what makes the errors likeliest; the root of their mean square if nothing tells."""
     if remoteness is not None or (spread is not None and cut_spread):
-        return _Fit(*_likeliest(error, spread, remoteness, cut_spread=cut_spread, enough=enough))
+        return _likeliest(error, spread, remoteness, cut_spread=cut_spread, enough=enough)
     if spread is not None:
         factor, floor = fit_spread(error, spread, enough=enough)
         return _Fit(factor, floor, math.inf, 0.0)
@@ -289,9 +306,9 @@ def _rows(values: Values | None, chosen: NDArray[np.bool_]) -> Values | None:
     return None if values is None else values[chosen]
 
 
-def _grown(remoteness: Values, growth: float) -> Values:
+def _grown(remoteness: Values, growth: float, farthest: float) -> Values:
     """Return by what errors have grown at some distances; up to the usual one not at all."""
-    grown: Values = np.maximum(remoteness, 1.0) ** growth
+    grown: Values = np.minimum(np.maximum(remoteness, 1.0), max(farthest, 1.0)) ** growth
     return grown
 
 
@@ -302,7 +319,7 @@ def _likeliest(
     *,
     cut_spread: bool,
     enough: bool,
-) -> tuple[float, float, float, float]:
+) -> _Fit:
     """Return factor, floor, largest spread and growth that make the errors likeliest.
 
     The error is taken to be Laplace-distributed here: networks that are right for most and far
@@ -313,9 +330,11 @@ def _likeliest(
     if spread is not None and cut_spread:
         bounds = np.quantile(spread, _CUTS if enough else [1.0]).tolist()
     growths = _GROWTHS if enough and remoteness is not None else np.zeros(1)
-    best, found = math.inf, (0.0, float(np.sqrt(np.square(error).mean())), bounds[-1], 0.0)
+    farthest = math.inf if remoteness is None else float(np.quantile(remoteness, _MEASURED))
+    best = math.inf
+    found = _Fit(0.0, float(np.sqrt(np.square(error).mean())), bounds[-1], 0.0, farthest)
     for growth in growths.tolist():
-        grown = np.ones(1) if remoteness is None else _grown(remoteness, growth)
+        grown = np.ones(1) if remoteness is None else _grown(remoteness, growth, farthest)
         own = error / grown
         for bound in bounds:
             kept = None if spread is None else np.minimum(spread, bound)
@@ -331,7 +350,8 @@ def _likeliest(
                 if cost < best - 1e-12:
                     scale = float((np.square(own) / shape).mean())
                     factor = math.sqrt(scale * share / mean_square) if share else 0.0
-                    best, found = cost, (factor, math.sqrt(scale * (1 - share)), bound, growth)
+                    floor = math.sqrt(scale * (1 - share))
+                    best, found = cost, _Fit(factor, floor, bound, growth, farthest)
     return found
 
 
@@ -360,10 +380,13 @@ def fit_spread(error: Values, spread: Values, *, enough: bool | None = None) -> 
 
 def _plain(target: TargetCalibration) -> dict[str, Any]:
     cut = {} if math.isinf(target.largest_spread) else {"largest_spread": target.largest_spread}
+    bound = target.largest_remoteness
+    far = {} if math.isinf(bound) else {"largest_remoteness": bound}
     crosswise = {"n_folds": target.n_folds} if target.n_folds else {}
     return {
         **cut,
         **({"growth": target.growth} if target.growth else {}),
+        **far,
         **crosswise,
         "n": target.n,
         "rmse": target.rmse,
@@ -383,10 +406,11 @@ def _read(content: Mapping[str, Any]) -> TargetCalibration:
         quantile=math.inf if quantile is None else float(quantile),
         largest_spread=float(content.get("largest_spread", math.inf)),
         growth=float(content.get("growth", 0.0)),
+        largest_remoteness=float(content.get("largest_remoteness", math.inf)),
         n_folds=int(content.get("n_folds", 0)),
     )
     sizes = (target.rmse, target.spread_factor, target.floor, target.growth)
-    bounds = (target.quantile, target.largest_spread)
+    bounds = (target.quantile, target.largest_spread, target.largest_remoteness)
     if not (all(0 <= s < math.inf for s in sizes) and all(b >= 0 for b in bounds)):
         raise ValueError("impossible numbers")
     return target

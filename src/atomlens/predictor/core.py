@@ -162,7 +162,7 @@ class Predictor(TrainedModel):
                     progress=heard,
                     features=self.familiarity is not None,
                 )
-                found = self.estimate(raw, inputs.structures, inputs.beyond)
+                found = self.estimate(raw, inputs.structures, inputs.beyond, seen())
         prediction = self._prediction(inputs, found, seen())
         if not isinstance(structures, Inputs):  # else the caller has read them, and tells
             tell_failed(prediction.failures, len(prediction))
@@ -242,7 +242,9 @@ class Predictor(TrainedModel):
         raw = run_models(
             models, store, rows=rows, device=device, features=self.familiarity is not None
         )
-        return self._prediction(gather(chosen), self.estimate(raw, chosen))
+        known = self.seen_in(chosen)
+        found = self.estimate(raw, chosen, seen=known)
+        return self._prediction(gather(chosen), found, known)
 
     @by_option()
     def embed(

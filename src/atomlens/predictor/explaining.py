@@ -87,7 +87,7 @@ def explain_one(
         model=predictor.model_name,
         tested=tested_sentence(predictor.metrics, question.target.name, method),
         doubts=predictor.doubts(inputs, question.estimates)[0],
-        seen=known_part(predictor.seen_in(structures)[0]),
+        seen=known_part(question.seen[0]),
         source=inputs.sources[0] if inputs.sources else "",
     )
 

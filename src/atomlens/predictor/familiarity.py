@@ -11,7 +11,7 @@ so a molecule of more atoms than any of the training part is at 100, too.
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
@@ -93,9 +93,15 @@ class Familiarity:
         levels[-1] = max(levels[-1], _COPY * float(np.linalg.norm(places, axis=1).max()))
         return replace(plain, levels=_stored(levels))
 
-    def distances(self, vectors: Values) -> Values:
-        """(n, n_features) -> (n,) distance to the nearest landmark."""
-        return _to_nearest((vectors - self.centre) @ self.axes, self.landmarks)
+    def distances(self, vectors: Values, seen: Sequence[str] = ()) -> Values:
+        """(n, n_features) -> (n,) distance to the nearest landmark.
+
+        Landmarks are fewer than the training structures, so ``seen``, (n,) parts of the training
+        as `TrainedModel.seen_in` names them, tells what is at none: what was learned from.
+        """
+        found = _to_nearest((vectors - self.centre) @ self.axes, self.landmarks)
+        found[[i for i, part in enumerate(seen) if part == "train"]] = 0.0
+        return found
 
     def percentages(self, distances: Values) -> Values:
         """(n,) distances -> (n,) share of the validation part that is nearer, 0 to 100."""

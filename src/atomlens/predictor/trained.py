@@ -295,6 +295,7 @@ class TrainedModel:
         raw: RawOutputs,
         structures: StructureArrays,
         beyond: NDArray[np.bool_] | None = None,
+        seen: Sequence[str] = (),
     ) -> Estimates:
         """Turn the outputs of the members into values with error estimates, in units.
 
@@ -308,11 +309,13 @@ class TrainedModel:
             structures: The n inputs.
             beyond: (n,) whose atoms stand as in no training structure, where somebody has looked
                 (`with_surroundings`); they have no error either.
+            seen: (n,) what `seen_in` says of them, where somebody has asked; see
+                `Familiarity.distances`.
         """
         larger = said_of(larger_molecules(structures, self.most_atoms))
         far = unlike = None
         if self.familiarity is not None and raw.features is not None:
-            distances = self.familiarity.distances(raw.features)
+            distances = self.familiarity.distances(raw.features, seen)
             far = self.familiarity.remoteness(distances)
             unlike = np.where(larger, BEYOND, self.familiarity.percentages(distances))
         with np.errstate(over="ignore", invalid="ignore"):  # what is no number is told by input

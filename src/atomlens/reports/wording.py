@@ -224,7 +224,8 @@ def beside_sentence(structure: ExplainedStructure) -> str:
         unit = f" {structure.unit}".rstrip()
         sentences.append(
             f"{100 * structure.interval:.0f} % interval: {' to '.join(ends)}{unit}, measured on "
-            "validation structures; it is not 1.64 of ±, which is one standard deviation."
+            "validation structures; it is not 1.64 of ±, which is one standard deviation and at "
+            "most half of the interval."
         )
     if structure.unlike is not None:
         sentences.append(

@@ -63,7 +63,8 @@ def finish(job: Job, results: Sequence[MemberResult]) -> Predictor:
             familiarity = _familiarity(predictor, data, store, chosen, raw.features, device)
         far = None
         if familiarity is not None and raw.features is not None:
-            far = familiarity.remoteness(familiarity.distances(raw.features))
+            seen = predictor.seen_in(data.dataset.structures.subset(rows))
+            far = familiarity.remoteness(familiarity.distances(raw.features, seen))
         predictor = replace(
             predictor,
             familiarity=familiarity,

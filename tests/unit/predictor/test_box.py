@@ -187,6 +187,19 @@ def test_a_warning_fits_the_answer_beside_it() -> None:
         assert "than it says" not in said
 
 
+def test_what_was_learned_from_is_not_unlike_itself() -> None:
+    """Landmarks are fewer than the training structures, and may be far from one of them."""
+    model = load("box:formula-gap")
+    formulas = ["NaCl", "HfO2", "KCl", "SiO2", "CsSnI3"]
+    prediction = model.predict(formulas)
+    assert set(prediction.seen) == {"train"}
+    assert prediction.unlike is not None
+    assert prediction.unlike.tolist() == [0.0] * len(formulas)
+    found = model.explain("NaCl", method="contribution")
+    assert found.unlike == 0.0
+    assert found.std == pytest.approx(prediction.std[0, 0])
+
+
 def test_no_error_is_made_up_for_what_is_too_unlike_the_training_data(tmp_path: Path) -> None:
     made = strange_predictor()
     assert made.familiarity is not None

@@ -141,7 +141,16 @@ def test_a_damaged_calibration_is_a_sentence(content: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["rmse", "spread_factor", "floor", "growth", "quantile", "largest_spread"]
+    "name",
+    [
+        "rmse",
+        "spread_factor",
+        "floor",
+        "growth",
+        "quantile",
+        "largest_spread",
+        "largest_remoteness",
+    ],
 )
 def test_a_calibration_with_a_text_for_nan_is_refused(name: str) -> None:
     sound = {"n": 4, "rmse": 1.0, "spread_factor": 1.0, "floor": 0.5, "quantile": 2.0}
@@ -189,8 +198,8 @@ def test_errors_that_grow_with_the_distance_are_expected_to(generator: np.random
     unknown = Calibration.fit(residuals, spread)
     assert known.targets[0] is not None
     assert known.targets[0].growth == 2.0
-    nine = np.array([[1.0]])
-    assert known.std(nine, 1, np.array([3.0])) == pytest.approx(9 * known.std(nine, 1), rel=1e-9)
+    one, far_out = np.array([[1.0]]), np.array([2.5])
+    assert known.std(one, 1, far_out) == pytest.approx(6.25 * known.std(one, 1), rel=1e-9)
     for calibration, least, most in ((known, 0.86, 0.94), (unknown, 0.0, 0.75)):
         half = calibration.quantiles * calibration.std(spread, 3000, far)
         inside = (np.abs(residuals) <= half)[far > 2.5].mean()
@@ -232,3 +241,37 @@ def test_the_parts_are_judged_by_fits_of_the_same_kind() -> None:
         std = calibration.std(spread[30:], 200)
         inside.append((np.abs(residuals[30:]) <= calibration.quantiles * std).mean())
     assert 0.88 < np.mean(inside) < 0.925  # 0.94 where the parts were judged by a fixed share
+
+
+def test_errors_do_not_grow_beyond_what_the_validation_part_shows() -> None:
+    """A power fitted where most values are says nothing of a distance that hardly any has."""
+    generator = np.random.default_rng(0)
+    far = np.exp(0.5 * generator.normal(size=4000))
+    residuals = (np.maximum(far, 1) ** 1.5)[:, None] * generator.laplace(size=(4000, 1))
+    fitted = Calibration.fit(residuals, None, remoteness=far).targets[0]
+    assert fitted is not None
+    assert fitted.growth == 1.5
+    assert fitted.largest_remoteness == pytest.approx(np.quantile(far, 0.99))
+    at = fitted.std(None, 3, np.array([1.0, fitted.largest_remoteness, 50.0]))
+    assert at[1] > 4 * at[0]
+    assert at[2] == at[1]
+    back = Calibration.from_list(
+        json.loads(json.dumps(Calibration(targets=(fitted,)).to_list())), 1
+    )
+    assert back.targets[0] == fitted
+
+
+def test_a_few_values_far_out_do_not_make_std_wider_than_the_interval(
+    generator: np.random.Generator,
+) -> None:
+    """As of refractive indices, of which one in a hundred is ten times the others."""
+    residuals = generator.normal(size=(2000, 1))
+    usual = Calibration.fit(residuals, None).targets[0]
+    residuals[::100] *= 100
+    fitted = Calibration.fit(residuals, None).targets[0]
+    assert usual is not None
+    assert fitted is not None
+    assert fitted.rmse > 5
+    assert fitted.quantile == 1.0
+    assert fitted.floor == pytest.approx(usual.floor * usual.quantile, rel=0.05)
+    assert np.mean(np.abs(residuals) <= fitted.floor) == pytest.approx(0.9, abs=0.01)
