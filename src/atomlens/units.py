@@ -28,6 +28,49 @@ def unit_text(unit: str) -> str:
     return re.sub(r"(?<=/\()([^\W\d_]+) ([^\W\d_]+)(?=\))", r"\1·\2", text)
 
 
+_SPELLED = {
+    **dict.fromkeys(("ev", "EV", "Ev"), "eV"),
+    **dict.fromkeys(("ang", "angstrom", "angstroms", "angström", "å"), "Å"),
+    **dict.fromkeys(("debye", "debyes"), "D"),
+    **dict.fromkeys(("hartree", "hartrees", "eh", "e_h"), "Ha"),
+    **dict.fromkeys(("gpa",), "GPa"),
+    **dict.fromkeys(("kj",), "kJ"),
+    **dict.fromkeys(("kcal",), "kcal"),
+    **dict.fromkeys(("kelvin",), "K"),
+    **dict.fromkeys(("celsius", "degc", "ºc", "°c"), "°C"),
+    **dict.fromkeys(("atoms", "at", "at."), "atom"),
+    **dict.fromkeys(("percent", "per cent"), "%"),
+    **dict.fromkeys(("f.u.", "fu"), "fu"),
+}
+"""Spellings of a unit in small letters, and those with capitals that leave no doubt."""
+
+
+def same_unit(one: str, other: str) -> bool:
+    """Say whether two texts are the same unit: ``ev`` and ``eV``, ``kJ mol^-1`` and ``kJ/mol``.
+
+    ``meV`` and ``MeV``, ``nm`` and ``nM`` are two.
+    """
+    return one == other or _plain_unit(one) == _plain_unit(other)
+
+
+def _plain_unit(unit: str) -> tuple[tuple[str, int], ...]:
+    """Return a unit as its factors with their powers, in order."""
+    text = unit.translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹−", "-0123456789-"))
+    text = re.sub(r"\s*\bper\b\s*", "/", re.sub(r"\*\*", "^", text))
+    powers: dict[str, int] = {}
+    below = False
+    for part in re.split(r"([/*·⋅×()\s]+)", text.strip()):
+        if not part or re.fullmatch(r"[/*·⋅×()\s]+", part):
+            below = "/" in part or (below and "(" in part) or (below and ")" not in part)
+            continue
+        found = re.fullmatch(r"(.*?[^\d^-])\^?(-?\d+)", part)
+        name, power = (found[1], int(found[2])) if found else (part, 1)
+        name = _SPELLED.get(name, _SPELLED.get(name.lower(), name) if name != "A" else "Å")
+        if name != "1":
+            powers[name] = powers.get(name, 0) + (-power if below else power)
+    return tuple(sorted(powers.items()))
+
+
 _A_SHARE = r"(atoms?|at\.?(?=$|\))|f\.?\s?u\.?|formula(?:[ _]units?)?)"
 _SHARES = re.compile(
     rf"(?:/|\bper\b)\s*(?:\([^)]*?\b)?{_A_SHARE}(?![a-z])"

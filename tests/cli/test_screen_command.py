@@ -493,3 +493,11 @@ def test_ends_of_calibrated_intervals_are_columns(
     shown = capsys.readouterr().out
     assert "band_gap_low" not in shown
     assert "band_gap (eV)  band_gap_std (eV)  " in shown
+
+
+def test_an_order_without_values_is_said(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    many = waters(tmp_path / "many", 2)
+    assert run(model_folder, many, "--out", tmp_path / "a", "--by", "log(-1 - abs(signal))") == 0
+    assert "it has no value for any of 2 candidates" in capsys.readouterr().err

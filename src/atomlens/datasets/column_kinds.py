@@ -58,11 +58,10 @@ _FRACTION = re.compile(r"[+-]?\d+/\d+")
 _WITH_UNIT = re.compile(r"[-+−]?\d[\d.,]*(?:[eE][-+]?\d+)?\s*([^\d\s.,;:+-][^\d\s]*[\d]?)")
 """A number with its unit behind it, as in ``7.1 eV``."""
 _DIGITS = ("0", "1")
+_TRUTHS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"))
+"""Words that mean 0 and 1, and one another."""
 _SAME_AS_DIGITS = (
-    ("false", "true"),
-    ("no", "yes"),
-    ("f", "t"),
-    ("n", "y"),
+    *_TRUTHS,
     ("off", "on"),
     ("inactive", "active"),
     ("negative", "positive"),
@@ -223,8 +222,13 @@ class TypedColumn:
         """Take the texts as classes of a model; others are problems of their rows."""
         digits = _as_digits(classes)
         same = {digit: word for word, digit in digits.items()}
+        truths = {word: _DIGITS[i] for pair in _TRUTHS for i, word in enumerate(pair)}
         if set(classes) == set(_DIGITS):
-            same = {word: _DIGITS[i] for pair in _SAME_AS_DIGITS for i, word in enumerate(pair)}
+            same = truths
+        elif same and truths.keys() >= {word.lower() for word in classes}:
+            same |= {word: same[digit] for word, digit in truths.items() if digit in same}
+        lowered = Counter(c.lower() for c in classes)
+        same |= {c.lower(): c for c in classes if lowered[c.lower()] == 1}
         texts = [
             None if is_empty(v) or (is_missing(v) and text_of(v) not in classes) else text_of(v)
             for v in values

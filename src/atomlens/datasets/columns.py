@@ -27,6 +27,7 @@ from atomlens.datasets.numerals import (
 from atomlens.errors import DatasetError, MissingTargetError, unknown_name, warn
 from atomlens.printing import cut
 from atomlens.targets import Target
+from atomlens.units import same_unit
 
 Columns = Mapping[str, Sequence[Any]]
 """Values by header; every column has one value a row, None where there is none."""
@@ -234,7 +235,7 @@ def _said_beside(
             "values into one unit."
         )
     (unit,) = units
-    if written and written != unit:
+    if written and not same_unit(written, unit):
         raise DatasetError(
             f"{where}: the header {header!r} says {written} and the column {place!r} says {unit}; "
             "correct whichever is wrong."
@@ -386,7 +387,7 @@ def _unit(header: str, said: str | None, where: str, beside: str = "") -> str:
         if either:
             warn(f"{where}: the header {cut(header, 60)!r} {either}.")
         return written
-    if written and written != said:
+    if written and not same_unit(written, said):
         place = "unit column" if beside else "header"
         warn(
             f"{where}: the {place} of {name!r} says {written} and the unit that was given is "

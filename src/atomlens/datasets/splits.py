@@ -206,6 +206,7 @@ def part_sizes(text: str, n: int) -> tuple[int, int, int]:
         )
     if sizes.count(None) > 1:
         raise SettingsError(f"The split {text!r} says 'rest' more than once.")
+    _doubt_counts(sizes, text, n)
     counts = _round(sizes, n)
     missing = sum(counts) - n
     if missing > 0:
@@ -223,6 +224,27 @@ def part_sizes(text: str, n: int) -> tuple[int, int, int]:
                 f"The split {text!r} of {n} samples leaves none for {part}; use more samples."
             )
     return counts[0], counts[1], counts[2]
+
+
+def _doubt_counts(sizes: Sequence[float | int | None], text: str, n: int) -> None:
+    """Refuse one training sample, and warn of counts that look like per cent: ``80/10/10``.
+
+    Raises:
+        SettingsError: ``1/0/0`` of more samples than one.
+    """
+    numbers = [size for size in sizes if isinstance(size, int)]
+    if len(numbers) < len(sizes) or sum(numbers) not in (1, 10, 100) or n <= sum(numbers):
+        return
+    shares = "/".join(f"{size / sum(numbers):g}" for size in numbers)
+    shares = shares.replace("1/0/0", "1.0/0.0/0.0")
+    if sum(numbers) == 1:
+        raise SettingsError(
+            f"The split {text!r} of {n} samples takes one sample; write {shares} for all of them."
+        )
+    warn(
+        f"The split {text!r} takes {sum(numbers)} of {n} samples; write {shares} if those are "
+        "shares of all."
+    )
 
 
 def _size(token: str, text: str) -> float | int | None:

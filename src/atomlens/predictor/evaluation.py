@@ -29,6 +29,7 @@ from atomlens.predictor.reading import reading_for
 from atomlens.predictor.samples import PARTS, UNKNOWN, find_part
 from atomlens.predictor.trained import TrainedModel
 from atomlens.targets import Target, value_slices
+from atomlens.units import same_unit
 
 Values = NDArray[np.float64]
 
@@ -494,7 +495,7 @@ def matching_values(dataset: Dataset, targets: tuple[Target, ...]) -> Values:
     places = [place.start for place in value_slices(chosen.targets)]
     for column, theirs, ours in zip(places, chosen.targets, targets, strict=True):
         _check_grid(theirs, ours, dataset.name)
-        if theirs.unit and ours.unit and theirs.unit != ours.unit:
+        if theirs.unit and ours.unit and not same_unit(theirs.unit, ours.unit):
             raise DatasetError(
                 f"{dataset.name}: {ours.name!r} is in {theirs.unit}, and the model predicts it in "
                 f"{ours.unit}. Convert the data set."

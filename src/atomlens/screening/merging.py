@@ -13,6 +13,7 @@ from atomlens.boundary import net
 from atomlens.errors import SettingsError, warn
 from atomlens.files import discard_file
 from atomlens.neighbors.fingerprints import Fingerprint
+from atomlens.printing import short
 from atomlens.reports.journal import TableJournal
 from atomlens.screening.columns import (
     CHOICES,
@@ -93,6 +94,7 @@ def write_results(
             first = _told_apart(store, n_shards, first)
     kept = answered & (first == np.arange(len(first)))
     passing = kept & seen.holds
+    _tell_without_order(seen.values[passing], wish)
     chosen = _best(passing, seen.values, wish)
     shown = [*columns.shown, N_SAME, ALSO] if wish.merge else list(columns.shown)
     merged, same = _write_duplicates(
@@ -142,6 +144,23 @@ def _rows(
         for row in store.rows(number, columns):
             yield index, row
             index += 1
+
+
+def _tell_without_order(values: NDArray[np.float64], wish: Wish) -> None:
+    """Warn of candidates that the order is not about: a logarithm of what is below zero ..."""
+    n_unknown = int(np.isnan(values).sum())
+    if wish.by is None or not n_unknown or wish.by.doubts():
+        return
+    if n_unknown == len(values):
+        warn(
+            f"--by {short(wish.by.text)}: it has no value for any of {n_unknown:,} candidates, so "
+            "they stand in the order in which they were given."
+        )
+    else:
+        warn(
+            f"--by {short(wish.by.text)}: it has no value for {n_unknown:,} of {len(values):,} "
+            "candidates; they come last."
+        )
 
 
 def _look_through(store: ShardStore, n_shards: int, wish: Wish) -> _Seen:

@@ -177,3 +177,22 @@ def test_a_column_of_relations_and_one_of_units_belong_to_the_values_beside_them
     mixed = {"standard_units": ["nM"] * 30 + ["ug.mL-1"] * 30}
     with pytest.raises(DatasetError, match="convert the values into one unit"):
         said(ORDINARY, "standard_value", **mixed)
+
+
+def test_known_classes_are_found_in_letters_of_any_case_and_as_truths():
+    options = TargetOptions(classes={"y": ("No", "Yes")})
+    for words in (("NO", "yes"), ("False", "True"), ("0", "1"), ("n", "Y")):
+        made = target_columns({"y": list(words)}, ["y"], options, "t.csv")
+        assert made.values[:, 0].tolist() == [0, 1]
+        assert made.problems == {}
+    made = target_columns({"y": ["inactive", "Yes"]}, ["y"], options, "t.csv")
+    assert list(made.problems) == [0]
+    two = TargetOptions(classes={"y": ("a", "A", "b")})
+    made = target_columns({"y": ["A", "a", "B"]}, ["y"], two, "t.csv")
+    assert made.values[:, 0].tolist() == [1, 0, 2]
+
+
+def test_a_unit_beside_the_header_may_be_spelled_otherwise():
+    made, warned = said(ORDINARY, "gap (eV)", gap_unit=["ev"] * 60)
+    assert made.targets[0].unit == "eV"
+    assert warned == []

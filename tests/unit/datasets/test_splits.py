@@ -329,3 +329,13 @@ def test_a_name_of_several_samples_means_all_of_them(tmp_path):
     assert named(tmp_path / "s.json", told, names) == ([0, 4], [2, 3])
     with pytest.raises(DatasetError, match="3 samples are called 'a'"):
         named(tmp_path / "s.json", {"train": ["a", "b"], "test": ["a"]}, names)
+
+
+def test_counts_that_may_be_shares_are_told_and_one_sample_is_refused():
+    with pytest.raises(SettingsError, match=r"takes one sample; write 1\.0/0\.0/0\.0"):
+        part_sizes("1/0/0", 50)
+    with pytest.warns(UserWarning, match=r"'80/10/10' takes 100 of 500 .* write 0\.8/0\.1/0\.1"):
+        assert part_sizes("80/10/10", 500) == (80, 10, 10)
+    assert part_sizes("80/10/10", 100) == (80, 10, 10)
+    assert part_sizes("1/0/0", 1) == (1, 0, 0)
+    assert part_sizes("300/30/30", 500) == (300, 30, 30)
