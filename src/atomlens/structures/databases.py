@@ -4,6 +4,7 @@ JSON is taken apart here instead of by the decoders of ase and monty, which buil
 object a file asks for.
 """
 
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -43,6 +44,8 @@ _TABLES = ("systems", "keys", "text_key_values", "number_key_values", "species",
 _SQLITE = b"SQLite format 3\0"
 _STEPS_A_ROW, _STEPS_OF_ALL = 20_000, 1_000_000
 """Thousands of steps of SQLite's machine; a row of ase takes a few hundred steps."""
+_BEGINNING = 100_000
+"""Letters of a JSON that show whether it is a table of texts."""
 _LARGEST_VALUE = 500_000_000
 """Bytes of one value."""
 _NO_STRUCTURE = (
@@ -69,18 +72,26 @@ def read_json(text: str, disorder: DisorderChoice = REFUSE) -> list[Entry]:
             raise StructureError(
                 f"the text breaks off or is not JSON ({reason(error)}); get a complete copy"
             ) from error
-        return _with_structures(lines)
-    return _with_structures(_json_entries(data, disorder))
+        return _with_structures(lines, text)
+    return _with_structures(_json_entries(data, disorder, text), text)
 
 
-def _with_structures(entries: list[Entry]) -> list[Entry]:
+_OF_TEXTS = re.compile(r'"[\w ]*(smiles|formula|composition)[\w ]*"', re.IGNORECASE)
+
+
+def _with_structures(entries: list[Entry], text: str) -> list[Entry]:
     """Return the entries; if not one of them is meant as a structure, the file is another."""
     if all(entry.problem == _NO_STRUCTURE for entry in entries):
-        _refuse_json()
+        _refuse_json(text)
     return entries
 
 
-def _refuse_json() -> NoReturn:
+def _refuse_json(text: str) -> NoReturn:
+    if _OF_TEXTS.search(text[:_BEGINNING]):
+        raise HoldsNoStructureError(
+            "the JSON holds a table of SMILES or formulas; save it as CSV, or as .jsonl with a "
+            "record {...} in each line"
+        )
     raise HoldsNoStructureError(
         "the JSON holds no structure; write one with ase or with pymatgen's to(fmt='json')"
     )
@@ -110,7 +121,7 @@ def _json_lines(text: str, disorder: DisorderChoice) -> list[Entry] | None:
     return entries if len(lines) > 1 else None
 
 
-def _json_entries(data: Any, disorder: DisorderChoice) -> list[Entry]:
+def _json_entries(data: Any, disorder: DisorderChoice, text: str) -> list[Entry]:
     """Return the entries of a JSON value, whatever container it is."""
     if isinstance(data, dict) and isinstance(data.get("ids"), list) and "nextid" in data:
         return [_json_row(data, row) for row in data["ids"]]
@@ -130,7 +141,7 @@ def _json_entries(data: Any, disorder: DisorderChoice) -> list[Entry]:
                 for name, value in data.items()
                 for entry in _json_entry(str(name), value, disorder)
             ]
-    _refuse_json()
+    _refuse_json(text)
 
 
 def _pandas_records(data: Mapping[str, Any]) -> list[dict[str, Any]] | None:

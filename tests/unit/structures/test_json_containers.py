@@ -191,3 +191,18 @@ def test_a_crystal_without_its_lattice_is_no_molecule(kept: tuple[str, ...]) -> 
     (entry,) = read_json(json.dumps(data))
     assert entry.atoms is None
     assert "no lattice" in entry.problem
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"smiles": "CCO", "y": 1.0}],
+        {"Canonical SMILES": ["CCO"], "y": [1.0]},
+        {"columns": ["formula", "y"], "data": [["Fe2O3", 1.0]]},
+    ],
+)
+def test_a_table_of_texts_is_told_from_a_structure(content, tmp_path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(content))
+    (failure,) = read_structures([path]).failures
+    assert "a table of SMILES or formulas; save it as CSV" in failure.message
