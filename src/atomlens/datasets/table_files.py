@@ -85,6 +85,7 @@ def read_content(
             if suffix in PACKAGES:
                 return Content(read_with_pandas(path, suffix, structure_column, sheet))
             text = _text_of(path)
+            _refuse_others(path, text)
             if suffix in (".smi", ".smiles"):
                 return Content(_smiles_lines(path, text))
             if suffix in (".csv", ".tsv"):
@@ -100,6 +101,20 @@ def read_content(
                 f"{path}: the text is not UTF-8 (line {line}); save it as UTF-8."
             ) from problem
         raise
+
+
+def _refuse_others(path: Path, text: str) -> None:
+    """Refuse what a failed download leaves in the place of a table.
+
+    Raises:
+        DatasetError: it is a web page, or a pointer of Git LFS.
+    """
+    if re.match(r"\ufeff?\s*<(!DOCTYPE|html|\?xml)", text[:200], re.IGNORECASE):
+        raise DatasetError(f"{path}: this is a web page or XML and no table; fetch the file again.")
+    if text.startswith("version https://git-lfs"):
+        raise DatasetError(
+            f"{path}: this is a pointer of Git LFS, not the table; `git lfs pull` fetches that."
+        )
 
 
 def _text_of(path: Path) -> str:

@@ -312,6 +312,7 @@ _MAGIC = (
 )
 _TEXTS = (
     (r"\s*<(!DOCTYPE|html|\?xml)", "a web page or XML"),
+    (r"version https://git-lfs", "a pointer of Git LFS (`git lfs pull` fetches the file)"),
     (r"\s*[\[{]\s*(\"|[\[{\]}])", "JSON"),
     (r"(.*\n)*?(data_\S*\s*\n|_cell_length_a|loop_\s*\n)", "CIF"),
     (r"[ \t]*\d+[ \t]*\n.*\n[ \t]*[a-z]{1,2}([ \t]+[-+.\d]+){3}", "XYZ"),

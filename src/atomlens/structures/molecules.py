@@ -121,12 +121,17 @@ def completed(molecule: Any) -> "Atoms":
 
 
 def _has_open_carbon(molecule: Any) -> bool:
-    """Say whether a carbon without charge has fewer bonds than four, as without its hydrogens."""
+    """Say whether a carbon without charge has fewer bonds than four, as without its hydrogens.
+
+    That of carbon monoxide, which many write without charges, is none.
+    """
     for atom in molecule.GetAtoms():
-        if atom.GetAtomicNum() == 6 and not atom.GetFormalCharge():
-            orders = [bond.GetBondTypeAsDouble() for bond in atom.GetBonds()]
-            if sum(orders) < 4 - len(orders) * 0.01 and atom.GetNumRadicalElectrons() == 0:
-                return True
+        if atom.GetAtomicNum() != 6 or atom.GetFormalCharge() or atom.GetNumRadicalElectrons():
+            continue
+        bonds = [(b.GetBondTypeAsDouble(), b.GetOtherAtom(atom)) for b in atom.GetBonds()]
+        is_carbonyl = any(n == 3 and a.GetAtomicNum() == 8 for n, a in bonds) and len(bonds) == 1
+        if not is_carbonyl and sum(n for n, _ in bonds) < 3.9:
+            return True
     return False
 
 

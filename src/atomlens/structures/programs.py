@@ -170,13 +170,15 @@ def _check_species(text: str) -> list[str]:
             )
         weight = float(mass.lower().replace("d", "e"))
         own = float(ATOMIC_MASSES[SYMBOLS.index(symbol)]) if symbol in SYMBOLS else weight
-        if weight > 0 and abs(weight - own) > max(_OTHER_MASS, 0.02 * own):
-            said.append(DEUTERIUM_NOTICE if symbol == "H" and weight > 1 else ISOTOPE_NOTICE)
+        if symbol == "H" and weight > own + _OTHER_MASS:
+            said.append(DEUTERIUM_NOTICE)
+        elif symbol != "H" and max(_OTHER_MASS, 0.02 * own) < abs(weight - own) < own / 2:
+            said.append(ISOTOPE_NOTICE)
     return said
 
 
 _OTHER_MASS = 0.5
-"""Dalton; a mass that far from its element's is that of an isotope, or of none (1.0)."""
+"""Dalton; a mass that far from its element's is that of an isotope. 1.0 for all is of none."""
 
 
 _ENDED = "General timing and accounting"

@@ -22,6 +22,8 @@ DEUTERIUM_NOTICE = "deuterium or tritium is treated as hydrogen"
 ISOTOPE_NOTICE = "isotopes are treated as their elements"
 _OTHER_MASS = 0.4
 """Dalton; a mass that is so far from its element's is that of an isotope."""
+_LARGEST_SHIFT = 0.5
+"""Of its element's mass, within which that of an isotope is."""
 OVERLAP_NOTICE = (
     "atoms stand closer than 0.5 Å to each other, as alternatives of a disordered part do; all of "
     "them are used, so numbers for it mean little; keep one alternative"
@@ -199,6 +201,7 @@ def drop_masses(atoms: "Atoms") -> None:
     del atoms.arrays["masses"]
     if np.any(other & (numbers == 1)):
         add_warning(atoms, DEUTERIUM_NOTICE)
+    other &= np.abs(given - usual) < _LARGEST_SHIFT * usual  # 1.0 for all is what none is given by
     if np.any(other & (numbers > 1)):
         add_warning(atoms, ISOTOPE_NOTICE)
 

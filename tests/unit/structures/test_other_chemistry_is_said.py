@@ -68,3 +68,18 @@ def test_carbons_with_all_their_bonds_are_not_doubted(tmp_path: Path) -> None:
         warnings.simplefilter("always")
         read_structures([path])
     assert not [w for w in heard if "may be absent" in str(w.message)]
+
+
+@pytest.mark.parametrize(("masses", "heard"), [("1.0 1.0", 0), ("22.99 35.45", 0), ("22.99 37", 1)])
+def test_a_mass_of_one_for_all_is_no_isotope(masses: str, heard: int, tmp_path: Path) -> None:
+    sodium, chlorine = masses.split()
+    (tmp_path / "a.pwi").write_text(
+        "&SYSTEM\n ibrav=0, nat=2, ntyp=2\n/\nATOMIC_SPECIES\n"
+        f"Na {sodium} na.upf\nCl {chlorine} cl.upf\nATOMIC_POSITIONS crystal\nNa 0 0 0\n"
+        "Cl .5 .5 .5\nCELL_PARAMETERS angstrom\n2.82 2.82 0\n2.82 0 2.82\n0 2.82 2.82\n"
+    )
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        (atoms,) = read_structures([tmp_path / "a.pwi"]).structures
+    assert len(atoms) == 2
+    assert sum("isotopes" in str(w.message) for w in said) == heard
