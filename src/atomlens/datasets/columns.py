@@ -123,6 +123,7 @@ def target_columns(
         if column.kind == "regression":
             _refuse_two_readings(columns, header, name, options, where)
             _tell_relations(columns, header, column, len(headers), where)
+            _tell_several_kinds(columns, header, column, where)
         targets.append(
             Target(
                 name=name,
@@ -270,6 +271,24 @@ def _tell_relations(
                 "learned like the others, so leave those rows out if that is wrong."
             )
             return
+
+
+def _tell_several_kinds(columns: Columns, header: str, column: TypedColumn, where: str) -> None:
+    """Warn of values of several quantities, as ``Standard Type`` beside ``Standard Value`` says."""
+    found = re.fullmatch(r"(.+?[ _]?)values?", parse_header(header)[0].lower())
+    other = found and next((h for h in columns if h.strip().lower() == f"{found[1]}type"), None)
+    if not other:
+        return
+    known = np.isfinite(column.numbers).tolist()
+    cells = [v for v, here in zip(columns[other], known, strict=True) if here and not is_missing(v)]
+    kinds = Counter(str(v).strip() for v in cells)
+    if len(kinds) > 1:
+        named = " and ".join(f"{cut(kind, 30)} ({n})" for kind, n in kinds.most_common(2))
+        more = f" and {len(kinds) - 2} more" if len(kinds) > 2 else ""
+        warn(
+            f"{where}: the column {cut(other, 60)!r} says that {parse_header(header)[0]!r} holds "
+            f"{named}{more}, which are learned as one; keep the rows of one kind."
+        )
 
 
 def _refuse_two_readings(

@@ -37,6 +37,10 @@ _SAME_SMILES = frozenset(
     *("moleculesmiles", "compoundsmiles", "ligandsmiles", "drugsmiles"),
 }
 """Headers of columns with the SMILES of a row's molecule, their letters alone."""
+_SAME_FORMULA = frozenset(
+    ("formulapretty", "prettyformula", "chemicalformula", "reducedformula", "formulareduced")
+)
+"""Headers of columns with formulas, as the Materials Project, OPTIMADE and others write them."""
 _SAME_NAME = (
     *("compoundname", "moleculename", "compoundid", "moleculeid", "molid", "sampleid"),
     *("moleculechemblid", "chemblid", "compoundchemblid", "cas", "casnumber", "casno", "casrn"),
@@ -125,7 +129,8 @@ def known_headers(headers: Iterable[str]) -> dict[str, str]:
     """Return headers by their words in small letters, the first of several.
 
     ``Isomeric SMILES``, ``SMILES string`` and their kin are also ``smiles`` where nothing else of
-    `TEXTS` is there, and ``Compound ID`` is a ``name`` where nothing else of `NAMES` is.
+    `TEXTS` is there, then ``formula_pretty`` and its kin ``formula``; ``Compound ID`` is a ``name``
+    where nothing else of `NAMES` is.
     """
     known: dict[str, str] = {}
     letters: dict[str, str] = {}
@@ -136,6 +141,9 @@ def known_headers(headers: Iterable[str]) -> dict[str, str]:
         same = [header for header in letters.values() if is_of_smiles(header)]
         same.sort(key=lambda header: "iso" not in header.lower())  # its hand is written there
         known |= {"smiles": same[0]} if same else {}
+    if not any(t in known for t in TEXTS):
+        formulas = [header for name, header in letters.items() if name in _SAME_FORMULA]
+        known |= {"formula": formulas[0]} if formulas else {}
     if not any(n in known for n in NAMES):
         called = [letters[n] for n in _SAME_NAME if n in letters]
         known |= {"name": called[0]} if called else {}

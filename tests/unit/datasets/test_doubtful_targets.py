@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from atomlens.datasets.columns import TargetOptions, target_columns
-from atomlens.datasets.headers import parse_header
+from atomlens.datasets.headers import known_headers, parse_header
 from atomlens.errors import DatasetError
 
 ORDINARY = np.round(np.random.default_rng(3).normal(5, 2, 60), 2).tolist()
@@ -196,3 +196,16 @@ def test_a_unit_beside_the_header_may_be_spelled_otherwise():
     made, warned = said(ORDINARY, "gap (eV)", gap_unit=["ev"] * 60)
     assert made.targets[0].unit == "eV"
     assert warned == []
+
+
+def test_values_of_several_kinds_are_said():
+    _, (warning,) = said(ORDINARY, "Standard Value", **{"Standard Type": ["IC50", "Ki", "Ki"] * 20})
+    assert "holds Ki (40) and IC50 (20), which are learned as one" in warning
+    assert said(ORDINARY, "Standard Value", **{"Standard Type": ["Ki"] * 60})[1] == []
+
+
+def test_formulas_are_found_as_databases_head_them():
+    assert known_headers(["material_id", "formula_pretty"])["formula"] == "formula_pretty"
+    assert known_headers(["Chemical formula", "gap"])["formula"] == "Chemical formula"
+    for beside in ("smiles", "composition", "Canonical SMILES"):
+        assert "formula" not in known_headers([beside, "formula_pretty"])
