@@ -158,7 +158,8 @@ class TypedColumn:
             tell_few_numbers(found, name, where)
         told = tell_sentinels(found, name, where)
         tell_two_units(found[~told], name, where)
-        tell_decades(found[~told], name, where)
+        if hint:
+            tell_decades(found[~told], name, where)
         return cls(kind="regression", numbers=found, problems=problems)
 
     @classmethod

@@ -268,7 +268,7 @@ def _tell_relations(
             warn(
                 f"{where}: the column {cut(other, 60)!r} says that {many} of "
                 f"{parse_header(header)[0]!r} of {sum(known)} are bounds ({bounds[0]}); they are "
-                "learned like the others, so leave those rows out if that is wrong."
+                "taken like the others, so leave those rows out if that is wrong."
             )
             return
 
@@ -287,7 +287,7 @@ def _tell_several_kinds(columns: Columns, header: str, column: TypedColumn, wher
         more = f" and {len(kinds) - 2} more" if len(kinds) > 2 else ""
         warn(
             f"{where}: the column {cut(other, 60)!r} says that {parse_header(header)[0]!r} holds "
-            f"{named}{more}, which are learned as one; keep the rows of one kind."
+            f"{named}{more}, which are taken as one; keep the rows of one kind."
         )
 
 

@@ -67,8 +67,8 @@ def tell_bounds(cells: Sequence[Any], n_cells: int, name: str, where: str) -> No
         return
     warn(
         f"{where}: {len(bounds)} of {n_cells} values of {name!r} are bounds such as "
-        f"{cut(bounds[0], 60)!r} and not learned, so values on that side are too few in what is "
-        "learned; write the values where they are known, or learn classes."
+        f"{cut(bounds[0], 60)!r} and left out, so values on that side are too few among the "
+        "others; write the values where they are known, or take classes."
     )
 
 

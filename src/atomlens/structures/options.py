@@ -125,10 +125,12 @@ class FormsHeard:
             return ""
         many = len(found) > 1
         of = f"{len(found)} SMILES, such as {cut(found[0], 60)}," if many else cut(found[0], 60)
+        made = f"one isomer{' of each' if many else ''} was made"
+        if self.forms.conformers > 1:
+            made = "the shapes may be those of several isomers"
         return (
-            f"{of} {'leave' if many else 'leaves'} a double bond or a stereo centre open; one "
-            f"isomer{' of each' if many else ''} was made, which matters to models that see "
-            "distances: / and \\, @ and @@ say which is meant"
+            f"{of} {'leave' if many else 'leaves'} a double bond or a stereo centre open; {made}, "
+            "which matters to models that see distances: / and \\, @ and @@ say which is meant"
         )
 
     def idle(self) -> list[str]:

@@ -200,7 +200,7 @@ def test_a_unit_beside_the_header_may_be_spelled_otherwise():
 
 def test_values_of_several_kinds_are_said():
     _, (warning,) = said(ORDINARY, "Standard Value", **{"Standard Type": ["IC50", "Ki", "Ki"] * 20})
-    assert "holds Ki (40) and IC50 (20), which are learned as one" in warning
+    assert "holds Ki (40) and IC50 (20), which are taken as one" in warning
     assert said(ORDINARY, "Standard Value", **{"Standard Type": ["Ki"] * 60})[1] == []
 
 

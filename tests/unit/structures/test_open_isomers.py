@@ -51,3 +51,8 @@ def test_coordinates_of_ones_own_are_not_doubted():
     heard = FormsHeard(REFUSE)
     heard.hear([atoms])
     assert heard.isomers() == ""
+
+
+def test_shapes_of_an_open_bond_may_be_of_both_isomers():
+    with pytest.warns(UserWarning, match="shapes may be those of several isomers"):
+        read_structures(["ClC=CCl"], conformers=4)
