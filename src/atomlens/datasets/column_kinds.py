@@ -59,7 +59,7 @@ _WITH_UNIT = re.compile(r"[-+−]?\d[\d.,]*(?:[eE][-+]?\d+)?\s*([^\d\s.,;:+-][^\
 """A number with its unit behind it, as in ``7.1 eV``."""
 _DIGITS = ("0", "1")
 _TRUTHS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"))
-"""Words that mean 0 and 1, and one another."""
+"""Words that mean 0 and 1."""
 _SAME_AS_DIGITS = (
     *_TRUTHS,
     ("off", "on"),
@@ -223,11 +223,8 @@ class TypedColumn:
         """Take the texts as classes of a model; others are problems of their rows."""
         digits = _as_digits(classes)
         same = {digit: word for word, digit in digits.items()}
-        truths = {word: _DIGITS[i] for pair in _TRUTHS for i, word in enumerate(pair)}
         if set(classes) == set(_DIGITS):
-            same = truths
-        elif same and truths.keys() >= {word.lower() for word in classes}:
-            same |= {word: same[digit] for word, digit in truths.items() if digit in same}
+            same = {word: _DIGITS[i] for pair in _TRUTHS for i, word in enumerate(pair)}
         lowered = Counter(c.lower() for c in classes)
         same |= {c.lower(): c for c in classes if lowered[c.lower()] == 1}
         texts = [
