@@ -130,6 +130,11 @@ def reason(problem: BaseException) -> str:
     return cut(text, 160)
 
 
+def counted(n: int, noun: str) -> str:
+    """Return a number with its noun: ``1 value``, ``1,200 values``."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
 def cell(text: str) -> str:
     """Return a text as a cell of a table that no spreadsheet runs as a formula.
 

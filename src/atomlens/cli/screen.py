@@ -19,6 +19,7 @@ from atomlens.cli.progress import ProgressLine
 from atomlens.cli.reading import Reads, reading_options
 from atomlens.cli.settings import read_assignments
 from atomlens.errors import SettingsError
+from atomlens.printing import counted
 
 if TYPE_CHECKING:
     from atomlens.screening import ScreenResult, ScreenSettings
@@ -202,8 +203,8 @@ def report(result: "ScreenResult") -> str:
         if counts["results"] > len(rows):
             lines += [f"and {counts['results'] - len(rows):,} more"]
         lines += [""]
-    said = [_counted(counts["inputs"], "input"), f"{counts['answered']:,} answered"]
-    said += [_counted(counts["duplicates"], "duplicate")] if counts["duplicates"] else []
+    said = [counted(counts["inputs"], "input"), f"{counts['answered']:,} answered"]
+    said += [counted(counts["duplicates"], "duplicate")] if counts["duplicates"] else []
     said += [f"{counts['failed']:,} failed"] if counts["failed"] else []
     said += [f"{counts['left out']:,} left out"] if counts["left out"] else []
     some = "answered by some models only"
@@ -211,10 +212,6 @@ def report(result: "ScreenResult") -> str:
     lines += [f"{', '.join(said)}; {counts['passed']:,} passed, {counts['results']:,} kept."]
     lines += [f"Results: {result.table}"]
     return "\n".join(lines)
-
-
-def _counted(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def tell_doubts(result: "ScreenResult") -> None:

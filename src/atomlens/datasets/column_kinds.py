@@ -28,7 +28,7 @@ from atomlens.datasets.cells import TRUTH_WORDS, is_empty, is_missing, shown_cel
 from atomlens.datasets.headers import LETTER_UNIT, UNIT
 from atomlens.datasets.numerals import (
     advice_on,
-    is_number,
+    is_numeral,
     looks_like_a_number,
     read_numerals,
     spoilt_number,
@@ -171,7 +171,7 @@ class TypedColumn:
         plain = {
             t for t, v in zip(texts, values, strict=True) if t is not None and not is_missing(v)
         }
-        if plain and all(t in TRUTH_WORDS.values() or is_number(t) for t in plain):
+        if plain and all(t in TRUTH_WORDS.values() or is_numeral(t) for t in plain):
             texts = [None if is_missing(v) else t for t, v in zip(texts, values, strict=True)]
         classes = sorted({t for t in texts if t is not None}, key=_class_order)
         n_known = sum(t is not None for t in texts)
@@ -191,11 +191,11 @@ class TypedColumn:
                 "numbers, or texts if they are names of classes."
             )
         odd = [t for t in classes if looks_like_a_number(t)]
-        n_numbers = sum(map(is_number, classes))
+        n_numbers = sum(map(is_numeral, classes))
         if not asked_for and 2 * (len(odd) + n_numbers) >= len(classes) > n_numbers:
             often = Counter(t for t in texts if t is not None)
-            if not odd and any("." in t for t in classes if is_number(t)):
-                word = next(t for t in sorted(often, key=lambda t: -often[t]) if not is_number(t))
+            if not odd and any("." in t for t in classes if is_numeral(t)):
+                word = next(t for t in sorted(often, key=lambda t: -often[t]) if not is_numeral(t))
                 return cls(problem=_words_and_numbers(often, word, name, where))
             if odd and n_numbers:
                 return cls(problem=_no_plain_numbers(often, odd, name, where))
@@ -250,8 +250,8 @@ class TypedColumn:
 
 def _words_and_numbers(often: Counter[str], word: str, name: str, where: str) -> str:
     """Return why a column of a word and fewer numbers is no target."""
-    number = next(t for t in often if is_number(t) and "." in t)
-    n_words = sum(n for t, n in often.items() if not is_number(t))
+    number = next(t for t in often if is_numeral(t) and "." in t)
+    n_words = sum(n for t, n in often.items() if not is_numeral(t))
     return (
         f"{where}: the column {name!r} holds {word!r} and the like in {n_words} of "
         f"{often.total()} cells and numbers such as {number} in the others; leave the cells "
@@ -324,7 +324,7 @@ def _no_target(
     odd = [text for text in texts if looks_like_a_number(text)]
     if 2 * len(odd) >= len(texts):
         return f"{held}{shown_cell(odd[0])}, which is no plain number ({advice_on(odd[0])})."
-    strange = [text for text in texts if not is_number(text)] or texts
+    strange = [text for text in texts if not is_numeral(text)] or texts
     shown_texts = " and ".join(shown_cell(text) for text in strange[:2])
     return (
         f"{held}{shown_texts}, neither numbers nor at most {MOST_CLASSES} classes that "

@@ -20,7 +20,7 @@ from atomlens.datasets.column_kinds import Kind, TypedColumn
 from atomlens.datasets.headers import bare_name, in_brackets, open_unit, parse_header
 from atomlens.datasets.numerals import (
     decimal_comma,
-    is_number,
+    is_numeral,
     read_numerals,
     thousands_or_decimals,
 )
@@ -225,7 +225,7 @@ def _said_beside(
     known = np.isfinite(column.numbers).tolist()
     cells = [v for v, here in zip(columns[place], known, strict=True) if here]
     units = Counter(str(v).strip() for v in cells if not is_missing(v))
-    if not units or any(is_number(unit) for unit in units):
+    if not units or any(is_numeral(unit) for unit in units):
         return ""  # no words, so something else of that name
     name, written = parse_header(header)
     if len(units) > 1:

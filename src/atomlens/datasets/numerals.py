@@ -315,6 +315,6 @@ def _value(body: str, exponent: int, mark: str) -> float | None:
         return None
 
 
-def is_number(text: str) -> bool:
+def is_numeral(text: str) -> bool:
     """Say whether a text is a number, whatever its comma is."""
     return read_numerals([text], comma_is_decimal=True).numbers[0] is not None

@@ -11,7 +11,7 @@ from atomlens.predictor.calibration import TargetCalibration
 from atomlens.predictor.evaluation import about_skill
 from atomlens.predictor.tested import number, tested_methods, verdict_of
 from atomlens.predictor.trained import TrainedModel
-from atomlens.printing import encodable, one_line
+from atomlens.printing import counted, encodable, one_line
 from atomlens.targets import Target, value_slices
 from atomlens.units import unit_text
 
@@ -89,7 +89,7 @@ def _what(predictor: TrainedModel) -> str:
     n_weights = sum(p.numel() for p in predictor.models[0].parameters())
     n = len(predictor.models)
     members = "One model" if n == 1 else f"An ensemble of {n} models"
-    weights = f"{_counted(n_weights, 'weight')}{' each' if n > 1 else ''}"
+    weights = f"{counted(n_weights, 'weight')}{' each' if n > 1 else ''}"
     reads = f"over the neighbours that the builder `{predictor.builder.name}` finds"
     if not predictor.builder.needs_positions:
         reads = "which reads the composition alone and no places of atoms"
@@ -160,7 +160,7 @@ def _metrics(predictor: TrainedModel) -> str:
         for name, figures in content.get("targets", {}).items():
             unit = figures.get("unit", "")
             values = [_figure(figures[key], key, unit) for key in _METRICS if _known(figures, key)]
-            n_values = _counted(figures.get("n", 0), "value")
+            n_values = counted(figures.get("n", 0), "value")
             lines.append(f"- {part}, {_code(name)}, {n_values}: {', '.join(values)}")
     lines += _about_parts(predictor, parts)
     lines += [f"\n⚠ {_plain(sentence)}" for sentence in about_skill(predictor)]
@@ -189,11 +189,6 @@ def _about_parts(predictor: TrainedModel, parts: Sequence[str]) -> list[str]:
     elif predictor.record.split.get("test"):
         said.append("The test part has not been looked at yet.")
     return [f"\n{' '.join(said)}"] if said else []
-
-
-def _counted(n: int, noun: str) -> str:
-    """Return a number and what is counted: ``1 value``, ``2 values``."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def _beside_others(predictor: TrainedModel) -> str:
