@@ -30,12 +30,12 @@ from ase import Atoms
 
 import atomlens as al
 from atomlens.chemistry.orbits import Orbits, find_orbits
+from atomlens.predictor.metrics import spearman
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.controls import untrained
 from atomlens.studies.networks import prepare
 from atomlens.studies.orbitals.cache import orbitals_of_many
 from atomlens.studies.orbitals.cases import OrbitalsSettings
-from atomlens.studies.statistics import spearman
 
 CAGES = {
     "C60": (60,),

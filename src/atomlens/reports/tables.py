@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ import numpy as np
 from atomlens.boundary import net, parse_json, read_text
 from atomlens.errors import SettingsError, missing_package
 from atomlens.files import TABLE_SUFFIXES, replacing, write_text
+from atomlens.files import to_json as json_text
 from atomlens.printing import cell as safe_cell
 from atomlens.printing import encodable, printable, uncell
 from atomlens.reports.wording import shortened
@@ -266,17 +266,13 @@ def _write_excel(records: Sequence[Record], path: str | Path) -> Path:
 def packed(value: Any) -> Any:
     """Return a value for a column of a file: lists and dictionaries as JSON."""
     if isinstance(value, dict | list):
-        return encodable(_dump_value(value))
+        return encodable(json_text(value))
     return encodable(value) if isinstance(value, str) else value
 
 
 def dump_record(record: Record) -> str:
     """Return a row as one line of JSON."""
-    return _dump_value({str(key): plain(value) for key, value in record.items()})
-
-
-def _dump_value(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return json_text({str(key): plain(value) for key, value in record.items()})
 
 
 def cell_text(value: Any) -> str:
@@ -284,7 +280,7 @@ def cell_text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, dict | list | bool):
-        return _dump_value(value)
+        return json_text(value)
     return safe_cell(value) if isinstance(value, str) else str(value)
 
 
@@ -295,6 +291,6 @@ def _shown(value: Any, widest: int | None) -> str:
         return f"{value:.6g}"
     if isinstance(value, dict) and value and all(isinstance(v, float) for v in value.values()):
         return ", ".join(f"{key} {share:.3g}" for key, share in value.items())
-    text = _dump_value(value) if isinstance(value, dict | list | bool) else str(value)
+    text = json_text(value) if isinstance(value, dict | list | bool) else str(value)
     text = " ".join(text.split())
     return text if widest is None else shortened(text, widest)

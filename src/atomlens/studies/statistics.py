@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.predictor.metrics import spearman
+
 Values = NDArray[np.float64]
 
 N_RESAMPLES = 1000
@@ -280,14 +282,11 @@ def mean_of_known(values: Values) -> float:
     return float(known.mean()) if len(known) else np.nan
 
 
-def spearman(first: Values, second: Values) -> float:
-    """Return Spearman's rank correlation; NaN if one of both is constant."""
-    from scipy.stats import rankdata
-
-    a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
+def pearson(first: Values, second: Values) -> float:
+    """Return Pearson's correlation; NaN if one of both is constant."""
+    if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return np.nan
-    return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1])
+    return float(np.corrcoef(first, second)[0, 1])
 
 
 def weighted_correlation(first: Values, second: Values, weights: Values) -> float:

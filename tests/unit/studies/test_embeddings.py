@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose
 
 from atomlens.errors import MissingDependencyError, StudyError
 from atomlens.predictor import TrainingRecord
+from atomlens.predictor.metrics import spearman
 from atomlens.studies import STUDIES, StudyInput
 from atomlens.studies.embeddings.effects import (
     SECOND,
@@ -38,7 +39,6 @@ from atomlens.studies.embeddings.numbers import (
 )
 from atomlens.studies.embeddings.study import EmbeddingsSettings
 from atomlens.studies.networks import NetworkAnswers
-from atomlens.studies.statistics import spearman
 from atomlens.targets import Target
 from study_makers import dataset, finder_predictor, make_predictor, trained_on_noise
 

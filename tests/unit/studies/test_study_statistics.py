@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from atomlens.predictor.metrics import spearman
 from atomlens.studies.statistics import (
     GroupedSample,
     area_under_curve,
@@ -12,7 +13,6 @@ from atomlens.studies.statistics import (
     draw_units,
     mann_whitney_p,
     resampled_delta,
-    spearman,
 )
 
 

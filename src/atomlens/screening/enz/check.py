@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.predictor.metrics import spearman
 from atomlens.screening.enz.numbers import Criteria, mean_and_std
 from atomlens.screening.enz.ranking import SpectrumReading
 from atomlens.studies.base import Effect, Row
-from atomlens.studies.statistics import area_under_curve, bootstrap, spearman
+from atomlens.studies.statistics import area_under_curve, bootstrap
 
 Values = NDArray[np.float64]
 

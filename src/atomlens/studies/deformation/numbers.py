@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from atomlens.predictor.metrics import spearman
 from atomlens.reports.colours import all_equal
 from atomlens.studies.base import Claim, Effect, Part, Row
 from atomlens.studies.deformation.carbon_geometry import CarbonGeometry
 from atomlens.studies.networks import Attention, Measured
-from atomlens.studies.statistics import Values, bootstrap, mean_of_known, spearman, weighted_mean
+from atomlens.studies.statistics import Values, bootstrap, mean_of_known, weighted_mean
 from atomlens.studies.verdicts import drawn_part, make_claim, of_training
 
 MEASURES = {"elongation": "Å", "pyramidalisation": "", "nearness": "Å"}

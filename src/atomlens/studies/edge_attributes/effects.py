@@ -9,6 +9,7 @@ import numpy as np
 
 from atomlens.elements import SYMBOLS
 from atomlens.predictor import Predictor
+from atomlens.predictor.metrics import spearman
 from atomlens.studies.base import Claim, Effect, Part, Row
 from atomlens.studies.edge_attributes.numbers import (
     EdgeMatrix,
@@ -25,7 +26,6 @@ from atomlens.studies.statistics import (
     bootstrap_units,
     drawn_pairs,
     partial_spearman,
-    spearman,
 )
 from atomlens.studies.verdicts import make_claim, of_training, trainings_part
 

@@ -7,9 +7,10 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.predictor.metrics import spearman
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.networks import Attention
-from atomlens.studies.statistics import Values, spearman
+from atomlens.studies.statistics import Values
 
 _FEWEST = 3
 """Materials an element must be in for its mean to be taken off."""

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.predictor.metrics import spearman
 from atomlens.studies.base import Claim, Effect, JudgedTraining
 from atomlens.studies.embeddings.networks import ModelVectors, NetworkOutputs
 from atomlens.studies.embeddings.numbers import (
@@ -17,13 +18,7 @@ from atomlens.studies.embeddings.numbers import (
     principal_components,
     squared_sums,
 )
-from atomlens.studies.statistics import (
-    Values,
-    bootstrap,
-    bootstrap_units,
-    spearman,
-    weighted_correlation,
-)
+from atomlens.studies.statistics import Values, bootstrap, bootstrap_units, weighted_correlation
 from atomlens.studies.verdicts import drawn_part, make_claim, of_training
 
 SECOND = "second components"

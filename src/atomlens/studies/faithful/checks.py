@@ -14,9 +14,10 @@ from atomlens.explain.gradients import reference_answers
 from atomlens.explain.question import Values
 from atomlens.models.base import PropertyModel
 from atomlens.predictor import Predictor
+from atomlens.predictor.metrics import spearman
 from atomlens.structures.arrays import Structure, StructureArrays
 from atomlens.studies.faithful.asked import Asked
-from atomlens.studies.statistics import Interval, bootstrap, spearman
+from atomlens.studies.statistics import Interval, bootstrap
 
 DISPLACEMENTS = (0.01, 0.02, 0.05)
 """Å; standard deviation of the displacement of each coordinate."""
@@ -29,13 +30,6 @@ class Stage(NamedTuple):
 
     name: str
     predictor: Predictor
-
-
-def pearson(first: Values, second: Values) -> float:
-    """Return Pearson's correlation; NaN if one of both is constant."""
-    if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
-        return np.nan
-    return float(np.corrcoef(first, second)[0, 1])
 
 
 def inside(

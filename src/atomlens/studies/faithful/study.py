@@ -17,6 +17,7 @@ from atomlens.explain.absence import MEANINGS, Meaning
 from atomlens.explain.question import Values
 from atomlens.predictor import Predictor
 from atomlens.predictor.inputs import build_graphs, gather
+from atomlens.predictor.metrics import spearman
 from atomlens.predictor.tested import PASSES
 from atomlens.settings import Settings, bounded
 from atomlens.structures.arrays import StructureArrays
@@ -36,7 +37,7 @@ from atomlens.studies.faithful.orders import (
 )
 from atomlens.studies.faithful.words import FEW, judged, paragraph, verdict
 from atomlens.studies.rows import as_number, within
-from atomlens.studies.statistics import Interval, bootstrap, spearman
+from atomlens.studies.statistics import Interval, bootstrap, pearson
 
 _COSTLY = ("occlusion", "integrated-gradients", "expected-gradients", "shapley", "learnt-mask")
 
@@ -298,7 +299,7 @@ class _Measured:
         signed = method in _SIGNED
         lost = losses if signed else np.abs(losses)
         units, effects = asked.by_unit(self.methods[method].scores), asked.by_unit(lost / n_atoms)
-        found = checks.inside(units, effects, checks.pearson, self.settings.seed)
+        found = checks.inside(units, effects, pearson, self.settings.seed)
         if not (explainer.in_target_units and signed):
             return found, np.nan
         apart = np.abs(np.concatenate(units) - np.concatenate(effects))

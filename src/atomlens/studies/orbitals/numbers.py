@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.chemistry.bonds import REACH, bond_matrix
+from atomlens.predictor.metrics import spearman
 from atomlens.studies.orbitals.solution import FrontierOrbitals, Orbital, Values
-from atomlens.studies.statistics import spearman
 
 FEWEST_ATOMS = 3
 """A rank correlation of fewer atoms says nothing."""

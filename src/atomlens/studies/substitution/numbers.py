@@ -7,15 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.elements import SYMBOLS
+from atomlens.predictor.metrics import spearman
 from atomlens.studies.base import Effect, Row
 from atomlens.studies.networks import Measured
-from atomlens.studies.statistics import (
-    Values,
-    area_under_curve,
-    bootstrap,
-    bootstrap_units,
-    spearman,
-)
+from atomlens.studies.statistics import Values, area_under_curve, bootstrap, bootstrap_units
 from atomlens.studies.substitution.substituted import Substituted
 
 CORRELATION = "Spearman of ratio and value"

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.explain.question import Values
-from atomlens.studies.statistics import spearman
+from atomlens.predictor.metrics import spearman
+from atomlens.studies import statistics
 
 Score = Callable[[Values, Values], float]
 """From the truth (n_atoms, n_columns) and scores (n_atoms,) to a number; NaN if undefined."""
@@ -45,10 +46,7 @@ def kendall(truth: Values, scores: Values) -> float:
 
 def pearson(truth: Values, scores: Values) -> float:
     """Return Pearson's correlation with the true terms."""
-    own = truth[:, -1]
-    if len(own) < 2 or np.ptp(own) == 0 or np.ptp(scores) == 0:
-        return np.nan
-    return float(np.corrcoef(own, scores)[0, 1])
+    return statistics.pearson(truth[:, -1], scores)
 
 
 def rank(truth: Values, scores: Values) -> float:
