@@ -22,6 +22,7 @@ from atomlens.boundary import net, read_arrays, read_text
 from atomlens.datasets.base import Dataset
 from atomlens.errors import DatasetError, Failure
 from atomlens.structures.arrays import Structure, StructureArrays
+from atomlens.structures.options import AS_IT_IS
 from atomlens.targets import Target
 
 PREFIX = "attribution-tasks:"
@@ -86,16 +87,16 @@ def task_dataset(task: AttributionTask, rows: NDArray[np.int64] | None = None) -
         task: What was read.
         rows: Of which molecules; all by default. A sample is named ``TASK-ROW``.
     """
-    from atomlens.structures import read_structures
     from atomlens.structures.arrays import structure_of
+    from atomlens.structures.reading import read_as
 
     chosen = np.arange(len(task.smiles)) if rows is None else rows
     structures: list[Structure] = []
     kept: list[int] = []
     failures: list[Failure] = []
-    for row in chosen.tolist():
+    items = read_as([f"smiles:{task.smiles[row]}" for row in chosen.tolist()], AS_IT_IS).items
+    for row, item in zip(chosen.tolist(), items, strict=True):
         name = f"{task.name}-{row}"
-        item = read_structures([task.smiles[row]]).items[0]
         if isinstance(item, Failure):
             failures.append(Failure(name=name, message=item.message))
             continue

@@ -14,6 +14,7 @@ from atomlens.datasets.base import Dataset
 from atomlens.datasets.sources.generated import GeneratedSource
 from atomlens.errors import Failure
 from atomlens.structures.arrays import StructureArrays, structure_of
+from atomlens.structures.options import AS_IT_IS
 from atomlens.targets import Target
 
 SCAFFOLDS = (
@@ -77,11 +78,12 @@ class CrippenLogp(GeneratedSource):
         from rdkit import Chem
         from rdkit.Chem import rdMolDescriptors
 
-        from atomlens.structures import read_structures
+        from atomlens.structures.reading import read_as
 
         structures, values, labels, failures = [], [], [], []
-        for smiles in _smiles(self.seed)[:n_wanted]:
-            item = read_structures([smiles]).items[0]
+        chosen = _smiles(self.seed)[:n_wanted]
+        items = read_as([f"smiles:{smiles}" for smiles in chosen], AS_IT_IS).items
+        for smiles, item in zip(chosen, items, strict=True):
             if isinstance(item, Failure):
                 failures.append(item)
                 continue
