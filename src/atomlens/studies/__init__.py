@@ -15,7 +15,7 @@ STUDIES: LateTable[type[Study]] = LateTable(
         "deformation": "atomlens.studies.deformation.study:Deformation",
         "motifs": "atomlens.studies.motifs.study:Motifs",
         "edge-attributes": "atomlens.studies.edge_attributes.study:EdgeAttributes",
-        "embeddings": "atomlens.studies.embeddings.study:Embeddings",
+        "embeddings": "atomlens.studies.embeddings.study:EmbeddingsStudy",
         "element-attention": "atomlens.studies.element_attention.study:ElementAttention",
         "faithful": "atomlens.studies.faithful.study:Faithful",
         "truth": "atomlens.studies.truth.study:TruthStudy",

@@ -38,7 +38,7 @@ class Crossing:
     """Imaginary part there, interpolated; NaN if it is unknown on one side."""
 
 
-class Window(NamedTuple):
+class EnergyWindow(NamedTuple):
     """Energies around a crossing at which the real part is near zero."""
 
     low: float
@@ -146,7 +146,7 @@ def choose_crossing(
 
 def near_zero_window(
     energies: Values, eps_re: Values, crossing: Crossing, *, limit: float = 1.0
-) -> Window:
+) -> EnergyWindow:
     """Return the contiguous energies around a crossing at which the real part is near zero.
 
     The edges are interpolated. Where the data end, or have a gap, within the window, its edge is
@@ -168,7 +168,7 @@ def near_zero_window(
     energies, real = (np.insert(a, place, v) for a, v in ((energies, crossing.energy), (real, 0.0)))
     low, cut_low = _edge(energies[place::-1], real[place::-1], limit)
     high, cut_high = _edge(energies[place:], real[place:], limit)
-    return Window(low, high, cut_low or cut_high)
+    return EnergyWindow(low, high, cut_low or cut_high)
 
 
 def _edge(energies: Values, real: Values, limit: float) -> tuple[float, bool]:

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from atomlens.screening.enz.numbers import (
     Criteria,
     Crossing,
+    EnergyWindow,
     Pick,
     Wanted,
-    Window,
     choose_crossing,
     mean_and_std,
     near_zero_window,
@@ -40,7 +40,7 @@ class SpectrumReading(NamedTuple):
     """What is read off one spectrum; nothing where it has no crossing that counts."""
 
     crossing: Crossing | None
-    window: Window | None
+    window: EnergyWindow | None
 
 
 def read_spectrum(

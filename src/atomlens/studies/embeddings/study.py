@@ -57,7 +57,7 @@ class EmbeddingsSettings(StudySettings):
 
 
 @final
-class Embeddings(Study):
+class EmbeddingsStudy(Study):
     """Do formula and structure networks arrange materials alike, and what does the map show?"""
 
     name: ClassVar[str] = "embeddings"
