@@ -206,7 +206,7 @@ class TrainedModel:
         if samples is None:
             return (UNKNOWN,) * len(structures)
         parts = samples.part_of(structures)
-        foreign = self.foreign(structures)
+        foreign = self.foreign(structures, parts)
         if foreign.any():
             pairs = zip(parts, (foreign & samples.may_hold(structures)).tolist(), strict=True)
             return tuple(UNKNOWN if new and not part else part for part, new in pairs)
@@ -216,12 +216,18 @@ class TrainedModel:
         of_formulas = samples.part_of(bare)
         return tuple(own or other for own, other in zip(parts, of_formulas, strict=True))
 
-    def foreign(self, structures: StructureArrays) -> NDArray[np.bool_]:
+    def foreign(
+        self, structures: StructureArrays, parts: Sequence[str] | None = None
+    ) -> NDArray[np.bool_]:
         """(n,) whose coordinates were made, while the model learned from given ones.
 
         Made here, or by what their file names (`Structure.maker`) where the model says at which
         level those were relaxed that it learned from. What stands in its data is none of these,
         whichever program wrote the file.
+
+        Args:
+            structures: The n inputs.
+            parts: (n,) what `TrainingSamples.part_of` says of them, if somebody has asked.
         """
         given = self.builder.needs_positions and self.record.made_geometries is False
         found = np.zeros(len(structures), dtype=np.bool_)
@@ -232,8 +238,12 @@ class TrainedModel:
         samples = self.record.samples
         if self._level and samples is not None and structures.makers:
             named = np.flatnonzero([bool(maker) for maker in structures.makers])
-            parts = samples.part_of(structures.subset(named))
-            found[named] |= np.array([not part for part in parts], dtype=np.bool_)
+            own = (
+                samples.part_of(structures.subset(named))
+                if parts is None
+                else [parts[index] for index in named.tolist()]
+            )
+            found[named] |= np.array([not part for part in own], dtype=np.bool_)
         return found
 
     @property
