@@ -118,7 +118,7 @@ def run(options: argparse.Namespace) -> int:
     if result.n_reused and not options.quiet:
         say(f"{result.n_reused} of {result.n_shards} shards were finished by an earlier run.")
     emit(report(result))
-    tell_doubts(result)
+    say_doubts(result)
     return exit_code(result)
 
 
@@ -214,7 +214,7 @@ def report(result: "ScreenResult") -> str:
     return "\n".join(lines)
 
 
-def tell_doubts(result: "ScreenResult") -> None:
+def say_doubts(result: "ScreenResult") -> None:
     """Say on stderr why the first results should be mistrusted, if they should."""
     rows = [row for row in read_first(result.table, _SHOWN) if row.get("warning")]
     for row in rows:
