@@ -347,6 +347,7 @@ def result_row(
         ("mad", "MAE of the mean"),
         ("accuracy", "accuracy"),
         ("most_common", "accuracy of the most common class"),
+        ("balanced_accuracy", "balanced accuracy"),
     ):
         if figures.get(field) is not None:
             row[label] = f"{figures[field]:.4g} {unit}".rstrip()

@@ -9,6 +9,7 @@ from atomlens.elements import SYMBOLS
 from atomlens.models import MODELS, ClosedFormModel
 from atomlens.predictor.calibration import TargetCalibration
 from atomlens.predictor.evaluation import about_skill
+from atomlens.predictor.metrics import f1_label, tables_by_class
 from atomlens.predictor.tested import number, tested_methods, verdict_of
 from atomlens.predictor.trained import TrainedModel
 from atomlens.printing import counted, encodable, one_line
@@ -26,8 +27,13 @@ _METRICS = {
     "mad_mae": ("MAD:MAE", False),
     "interval_coverage": ("inside the 90 % interval", False),
     "accuracy": ("accuracy", False),
+    "balanced_accuracy": ("balanced accuracy", False),
     "f1": ("F1", False),
     "auc": ("ROC AUC", False),
+    "cross_entropy": ("cross-entropy", False),
+    "cross_entropy_of_shares": ("that of the class shares of the training part", False),
+    "confidence": ("mean probability of the class that is said", False),
+    "class_calibration_error": ("calibration error of the probabilities", False),
 }
 
 
@@ -159,9 +165,10 @@ def _metrics(predictor: TrainedModel) -> str:
         content: Mapping[str, Any] = predictor.metrics[part]
         for name, figures in content.get("targets", {}).items():
             unit = figures.get("unit", "")
-            values = [_figure(figures[key], key, unit) for key in _METRICS if _known(figures, key)]
+            values = [_figure(figures, key, unit) for key in _METRICS if _known(figures, key)]
             n_values = counted(figures.get("n", 0), "value")
             lines.append(f"- {part}, {_code(name)}, {n_values}: {', '.join(values)}")
+    lines += _by_class(predictor.metrics[parts[-1]].get("targets", {}), parts[-1])
     lines += _about_parts(predictor, parts)
     lines += [f"\n⚠ {_plain(sentence)}" for sentence in about_skill(predictor)]
     lines += [
@@ -171,6 +178,22 @@ def _metrics(predictor: TrainedModel) -> str:
         _faithful(predictor),
     ]
     return "\n".join(line for line in lines if line)
+
+
+def _by_class(targets: Mapping[str, Any], part: str) -> list[str]:
+    """Return a table of each target that has classes: how well each one is found."""
+    lines = []
+    for name, rows in tables_by_class(targets).items():
+        heads = list(rows[0])
+        lines += [
+            f"\n{_code(name)} by class, on the {part} part:\n",
+            f"| {' | '.join(heads)} |",
+            "|---" * len(heads) + "|",
+        ]
+        for row in rows:
+            cells = ("" if value is None else _plain(str(value)) for value in row.values())
+            lines.append(f"| {' | '.join(cells)} |")
+    return lines
 
 
 def _about_parts(predictor: TrainedModel, parts: Sequence[str]) -> list[str]:
@@ -286,9 +309,10 @@ def _known(figures: Mapping[str, Any], key: str) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
-def _figure(value: float, key: str, unit: str) -> str:
+def _figure(figures: Mapping[str, Any], key: str, unit: str) -> str:
     label, has_unit = _METRICS[key]
-    return f"{label} {value:.4g}{' ' + _plain(unit_text(unit)) if has_unit and unit else ''}"
+    label = _plain(f1_label(figures)) if key == "f1" else label
+    return f"{label} {figures[key]:.4g}{' ' + _plain(unit_text(unit)) if has_unit and unit else ''}"
 
 
 _SOURCES = {

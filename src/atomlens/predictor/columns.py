@@ -60,10 +60,12 @@ class ColumnNames:
             for name in dict.fromkeys(t.grid_name for t in targets if t.is_spectrum)
         }
         self._of: dict[tuple[str, str], str] = {}
+        self._shares: dict[tuple[str, str], str] = {}
         for target in targets:
-            for ending in (*_ENDINGS, *(f"_{label}" for label in target.classes)):
-                if (target.name, ending) not in self._of:
-                    self._of[target.name, ending] = self._free(f"{target.name}{ending}")
+            for label in target.classes:  # first: a class may be called ``true`` or ``low``
+                self._shares[target.name, label] = self._free(f"{target.name}_{label}")
+            for ending in _ENDINGS:
+                self._of[target.name, ending] = self._free(f"{target.name}{ending}")
         self.carried = {header: self._free(header, "_input") for header in dict.fromkeys(carried)}
 
     def __getitem__(self, word: str) -> str:
@@ -77,6 +79,10 @@ class ColumnNames:
     def of(self, target: Target, ending: str) -> str:
         """Return what a column that belongs to a target is called."""
         return self._of[target.name, ending] if ending else target.name
+
+    def share(self, target: Target, label: str) -> str:
+        """Return what the column with the probability of a class is called."""
+        return self._shares[target.name, label]
 
     def units(self, targets: tuple[Target, ...]) -> dict[str, str]:
         """Return the units by column: ``unit`` for one target, ``TARGET_unit`` for several."""

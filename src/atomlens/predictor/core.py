@@ -430,7 +430,8 @@ class Predictor(TrainedModel):
         )
         prediction = prediction.of_targets([t.name for t in targets])
         prediction, true = mean_of_forms(prediction, true, data)
-        return Compared(prediction, true, score(unseen(prediction), true, means_of(self, targets)))
+        means, counts = means_of(self, targets), self.record.class_counts
+        return Compared(prediction, true, score(unseen(prediction), true, means, counts))
 
     @contextmanager
     def _seen_meanwhile(self, structures: StructureArrays) -> Iterator[Callable[[], _SeenIn]]:

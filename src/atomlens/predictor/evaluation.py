@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,12 +35,18 @@ from atomlens.units import same_unit
 Values = NDArray[np.float64]
 
 
-def score(prediction: Prediction, true: Values, means: "Sequence[float] | Values" = ()) -> Metrics:
+def score(
+    prediction: Prediction,
+    true: Values,
+    means: "Sequence[float] | Values" = (),
+    class_counts: Mapping[str, Sequence[int]] = MappingProxyType({}),
+) -> Metrics:
     """Return the metrics of predictions against true values (n, n_values); NaN is left out.
 
     Those of a spectrum are over all materials and points of the grid together. ``means`` are those
-    of the training part (`TrainingRecord.means`), with which the errors are compared. Error
-    estimates are judged on all rows that have one; on new structures alone with `unseen`.
+    of the training part (`TrainingRecord.means`), with which the errors are compared, and
+    ``class_counts`` the samples of its classes (`TrainingRecord.class_counts`). Error estimates are
+    judged on all rows that have one; on new structures alone with `unseen`.
     """
     baseline = _baseline(prediction, means)
     targets: dict[str, RegressionMetrics | ClassificationMetrics] = {}
@@ -47,7 +54,11 @@ def score(prediction: Prediction, true: Values, means: "Sequence[float] | Values
     for (target, place), probabilities in zip(places, prediction.probabilities, strict=True):
         if probabilities is not None:
             targets[target.name] = classification_metrics(
-                true[:, place.start], probabilities, target=target.name, classes=target.classes
+                true[:, place.start],
+                probabilities,
+                target=target.name,
+                classes=target.classes,
+                counts=class_counts.get(target.name, ()),
             )
             continue
         known_std = np.isfinite(prediction.std[prediction.ok, place]).any()
@@ -180,6 +191,21 @@ def training_figures(
             ):
                 figures[place] = np.ma.filled(one, np.nan)
     return found[0], found[1], found[2]
+
+
+def class_counts(values: Values, targets: tuple[Target, ...]) -> dict[str, tuple[int, ...]]:
+    """Return how many samples each class of each target has; of targets without classes nothing.
+
+    Args:
+        values: (n, n_values) of the training part.
+        targets: What the values are.
+    """
+    found = {}
+    for target, place in zip(targets, value_slices(targets), strict=True):
+        if target.kind == "classification":
+            known = values[np.isfinite(values[:, place.start]), place.start].astype(np.int64)
+            found[target.name] = tuple(np.bincount(known, minlength=len(target.classes)).tolist())
+    return found
 
 
 def means_of(model: TrainedModel, targets: Sequence[Target]) -> Values:

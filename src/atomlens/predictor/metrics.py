@@ -1,7 +1,7 @@
 """How good predictions are: errors, ranks, and whether the error estimates can be believed."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -28,9 +28,13 @@ _ROWS = (
     ("foreseen_errors", "Spearman of error and estimate", False),
     ("accuracy", "accuracy", False),
     ("most_common", "accuracy of the most common class", False),
+    ("balanced_accuracy", "balanced accuracy", False),
     ("f1", "F1", False),
     ("auc", "ROC AUC", False),
     ("cross_entropy", "cross-entropy", False),
+    ("cross_entropy_of_shares", "cross-entropy of the class shares of the training part", False),
+    ("confidence", "mean probability of the class that is said", False),
+    ("class_calibration_error", "calibration error of the probabilities", False),
 )
 """Field of the metrics, how it is called, and whether it carries the target's unit."""
 
@@ -75,6 +79,23 @@ class RegressionMetrics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClassFigures:
+    """How well one class is told from the others."""
+
+    label: str
+    n: int
+    """Samples that are of it."""
+    n_said: int
+    """Samples that are said to be of it."""
+    recall: float
+    """Share of those of it that are said to be; NaN where there is none."""
+    precision: float
+    """Share of those said to be of it that are; NaN where none is said to be."""
+    auc: float
+    """Area under the ROC curve of its probability; NaN where all or none are of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClassificationMetrics:
     """Errors of one classification target over the samples whose class is known."""
 
@@ -83,13 +104,32 @@ class ClassificationMetrics:
     n: int
     accuracy: float
     f1: float
-    """Of the second class if there are two, else the mean over the classes that occur."""
+    """Of the second class if there are two, else the mean over the classes that occur or are
+    said; ``f1_of`` names it."""
     auc: float
     """Area under the ROC curve (mean of one-against-rest); NaN if one class only occurs."""
     cross_entropy: float
     """Mean of -log(probability of the true class), in nats."""
     most_common: float = math.nan
     """Accuracy of always saying the class that most of these values have."""
+    f1_of: str = ""
+    """The class that ``f1`` is of, or ``mean of classes``."""
+    balanced_accuracy: float = math.nan
+    """Mean of the recalls of the classes that occur; always one class: 1 over their number."""
+    cross_entropy_of_shares: float = math.nan
+    """Cross-entropy of giving every sample the shares of the classes in the training part; NaN
+    where they are unknown, infinite where one of these classes was not among them."""
+    confidence: float = math.nan
+    """Mean probability of the class that is said; ``accuracy``, if probabilities can be believed.
+    """
+    class_calibration_error: float | None = None
+    """Mean over groups of like probability of the class that is said of |share that is right -
+    mean probability|, weighted by their sizes (expected calibration error); None for fewer than
+    20 values."""
+    by_class: tuple[ClassFigures, ...] = ()
+    """(n_classes,) in the order of ``classes``"""
+    confusion: tuple[tuple[int, ...], ...] = ()
+    """(n_classes, n_classes) samples by their class (rows) and the class that is said (columns)"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +164,8 @@ class Metrics:
                     label = (
                         f"MAE of the mean of {'the ' if about == 'training part' else ''}{about}"
                     )
+                if field == "f1":
+                    label = f1_label(figures)
                 points = field == "n" and value > self.n_samples
                 label = "values" if points else label
                 rows.setdefault(label, {"": label})[name] = f"{text} {unit}".rstrip()
@@ -139,7 +181,10 @@ class Metrics:
 
         failed = f"{self.n_failed} could not be predicted." if self.n_failed else ""
         notes = [failed, *without_skill(self.to_dict()["targets"])]
-        return table_html(self.to_rows(), title=f"{self.n_samples} samples", notes=notes)
+        tables = [table_html(self.to_rows(), title=f"{self.n_samples} samples", notes=notes)]
+        for name, rows in tables_by_class(self.to_dict()["targets"]).items():
+            tables.append(table_html(rows, title=f"{name}, by class"))
+        return "".join(tables)
 
 
 def _in_short(figures: RegressionMetrics | ClassificationMetrics) -> str:
@@ -148,8 +193,55 @@ def _in_short(figures: RegressionMetrics | ClassificationMetrics) -> str:
     return f"{figures.target} MAE {figures.mae:.3g} {figures.unit}".rstrip()
 
 
+def f1_label(figures: Mapping[str, Any]) -> str:
+    """Return what the F1 of some figures is called: ``F1 of metal``, ``F1, mean of classes``."""
+    of = figures.get("f1_of")
+    if not isinstance(of, str) or not of:
+        return "F1"
+    return f"F1, {of}" if of == MEAN_OF_CLASSES else f"F1 of {of}"
+
+
+def tables_by_class(targets: Mapping[str, Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Return a table of each target that has classes: samples, recall, precision, ROC AUC.
+
+    Args:
+        targets: Figures by target, as in ``metrics.json``; those of older versions have none.
+    """
+    found = {}
+    for name, figures in targets.items():
+        rows = []
+        for one in _by_class(figures):
+            row: dict[str, Any] = {"class": one["label"], "samples": one["n"]}
+            row["predicted"] = one["n_said"]
+            for key, label in (("recall", None), ("precision", None), ("auc", "ROC AUC")):
+                value = _plain_number(one, key)
+                row[label or key] = None if value is None else f"{value:.4g}"
+            rows.append(row)
+        if rows:
+            found[name] = rows
+    return found
+
+
+def _by_class(figures: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the figures of each class; files of a model may hold anything."""
+    rows = figures.get("by_class")
+    if not isinstance(rows, list | tuple):
+        return []
+    return [
+        one
+        for one in rows
+        if isinstance(one, Mapping)
+        and isinstance(one.get("label"), str)
+        and isinstance(one.get("n"), int)
+        and isinstance(one.get("n_said"), int)
+    ]
+
+
 def without_skill(targets: Mapping[str, Mapping[str, Any]], where: str = "") -> Iterator[str]:
     """Yield a sentence on each target that is predicted no better than by a constant.
+
+    And on each class that is never said, and on probabilities that are worse than the shares of
+    the classes in the training part.
 
     Args:
         targets: Figures by target, as in ``metrics.json``; those of older versions may lack some.
@@ -168,22 +260,75 @@ def without_skill(targets: Mapping[str, Mapping[str, Any]], where: str = "") -> 
                 f"{name}: no better than predicting the mean of {about}{place}: the mean absolute "
                 f"error is {mae:.4g}{unit}, that of the mean {mad:.4g}{unit} ({values})."
             )
-        right = _plain_number(figures, "accuracy")
-        common = _plain_number(figures, "most_common")
-        if right is None or common is None or not n:
-            continue
-        if common == 1 == right:
-            if n == 1:
-                continue
+        yield from _of_classes_without_skill(name, figures, place)
+
+
+_RANKS_WELL, _CERTAIN = 0.8, 2.5
+"""Area under the ROC curve from which classes are ranked well, and by how many standard deviations
+of a random order it must be above a half: with 3 of 120 samples one of 0.99 is, with 2 none."""
+_FEW_OF_A_CLASS = 3
+"""Samples of a class from which never saying it is worth a word."""
+
+
+def _of_classes_without_skill(name: str, figures: Mapping[str, Any], place: str) -> Iterator[str]:
+    """Yield what `without_skill` says of one target that has classes."""
+    n = figures.get("n")
+    right = _plain_number(figures, "accuracy")
+    common = _plain_number(figures, "most_common")
+    if right is None or common is None or not n:
+        return
+    values = "1 value" if n == 1 else f"{n} values"
+    if common == 1 == right:
+        if n > 1:
             yield (
                 f"{name}: all {values}{place} are of one class, so that they are right says "
                 "nothing of telling the classes apart."
             )
-        elif right <= common:
-            yield (
-                f"{name}: no better than always saying the most common class{place}: {right:.3g} "
-                f"of {values} are right, {common:.3g} are of that class."
-            )
+        return
+    classes = _by_class(figures)
+    ranked = [one for one in classes if _ranks_well(one, int(n))]
+    never = [one for one in classes if not one["n_said"] and one["n"] >= _FEW_OF_A_CLASS]
+    found = [one for one in never if one in ranked]
+    for one in found:
+        yield (
+            f"{name}: never says {one['label']}{place} ({one['n']} of {values} are), but ranks "
+            f"well (ROC AUC {one['auc']:.3g}): order by its probability, {name}_{one['label']}."
+        )
+    if right <= common and not found and ranked:
+        best = min(ranked, key=lambda one: int(one["n"]))  # which is looked for
+        yield (
+            f"{name}: right no more often than always saying the most common class{place} "
+            f"({right:.3g} and {common:.3g} of {values}), but ranks well (ROC AUC "
+            f"{best['auc']:.3g}): order by the probability {name}_{best['label']}."
+        )
+    elif right <= common and not found:
+        yield (
+            f"{name}: no better than always saying the most common class{place}: {right:.3g} "
+            f"of {values} are right, {common:.3g} are of that class."
+        )
+    elif right > common:
+        for one in never:
+            if one not in found:
+                yield (
+                    f"{name}: never says {one['label']}{place}, of which {one['n']} of {values} "
+                    "are."
+                )
+    entropy = _plain_number(figures, "cross_entropy")
+    of_shares = _plain_number(figures, "cross_entropy_of_shares")
+    if entropy is not None and of_shares is not None and entropy > of_shares:
+        yield (
+            f"{name}: its probabilities are worse{place} than always giving the shares of the "
+            f"classes in the training part: the cross-entropy is {entropy:.4g}, theirs "
+            f"{of_shares:.4g} ({values})."
+        )
+
+
+def _ranks_well(one: Mapping[str, Any], n: int) -> bool:
+    """Say whether the probability of a class orders n samples well, and not by chance."""
+    auc, own = _plain_number(one, "auc"), one["n"]
+    if auc is None or auc < _RANKS_WELL or not 0 < own < n:
+        return False
+    return (auc - 0.5) / math.sqrt((n + 1) / (12 * own * (n - own))) >= _CERTAIN
 
 
 def _plain_number(figures: Mapping[str, Any], key: str) -> float | None:
@@ -315,10 +460,22 @@ def spearman(a: Values, b: Values) -> float:
     return float(np.corrcoef(ranks_a, ranks_b)[0, 1])
 
 
+MEAN_OF_CLASSES = "mean of classes"
+
+
 def classification_metrics(
-    true: Values, probabilities: Values, *, target: str = "", classes: tuple[str, ...] = ()
+    true: Values,
+    probabilities: Values,
+    *,
+    target: str = "",
+    classes: tuple[str, ...] = (),
+    counts: Sequence[int] = (),
 ) -> ClassificationMetrics:
-    """Compare class probabilities (n, n_classes) with class numbers (n,); NaN is left out."""
+    """Compare class probabilities (n, n_classes) with class numbers (n,); NaN is left out.
+
+    ``counts`` are the samples of each class in the training part, with whose shares the
+    cross-entropy is compared.
+    """
     known = np.isfinite(true) & np.isfinite(probabilities).all(axis=1)
     labels, p = true[known].astype(np.int64), probabilities[known]
     if not len(labels):
@@ -334,6 +491,12 @@ def classification_metrics(
         )
     predicted = p.argmax(axis=1)
     n_classes = p.shape[1]
+    names = classes or tuple(map(str, range(n_classes)))
+    confusion = np.zeros((n_classes, n_classes), dtype=np.int64)
+    np.add.at(confusion, (labels, predicted), 1)
+    own, said, both = confusion.sum(axis=1), confusion.sum(axis=0), confusion.diagonal()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        recall, precision = both / own, both / said
     f1 = np.array([_f1(labels == c, predicted == c) for c in range(n_classes)])
     auc = np.array([_auc(labels == c, p[:, c]) for c in range(n_classes)])
     chosen = p[np.arange(len(labels)), labels]
@@ -346,7 +509,51 @@ def classification_metrics(
         auc=float(np.nanmean(auc)) if np.isfinite(auc).any() else math.nan,
         cross_entropy=float(-np.log(np.maximum(chosen, 1e-300)).mean()),
         most_common=float(np.bincount(labels).max() / len(labels)),
+        f1_of=names[1] if n_classes == 2 else MEAN_OF_CLASSES,
+        balanced_accuracy=float(np.nanmean(recall)),
+        cross_entropy_of_shares=_entropy_of_shares(labels, counts, n_classes),
+        confidence=float(p.max(axis=1).mean()),
+        class_calibration_error=class_calibration_error(p.max(axis=1), predicted == labels),
+        by_class=tuple(
+            ClassFigures(
+                label=label,
+                n=int(own[c]),
+                n_said=int(said[c]),
+                recall=float(recall[c]),
+                precision=float(precision[c]),
+                auc=float(auc[c]),
+            )
+            for c, label in enumerate(names)
+        ),
+        confusion=tuple(tuple(row) for row in confusion.tolist()),
     )
+
+
+def _entropy_of_shares(labels: NDArray[np.int64], counts: Sequence[int], n_classes: int) -> float:
+    """Return the cross-entropy of giving all samples the shares of the training part."""
+    known = np.asarray(counts, dtype=np.float64)
+    if len(known) != n_classes or not known.sum() > 0:
+        return math.nan
+    with np.errstate(divide="ignore"):
+        return float(-np.log(known / known.sum())[labels].mean())
+
+
+def class_calibration_error(confidence: Values, right: NDArray[np.bool_]) -> float | None:
+    """Return by how much the probability of the class that is said differs from its being right.
+
+    The expected calibration error (Naeini et al., AAAI 2015) over groups of as many samples each,
+    ten at least; None for fewer than 20.
+
+    Args:
+        confidence: (n,) probability of the class that is said.
+        right: (n,) whether that is the class.
+    """
+    n_groups = min(N_GROUPS, len(confidence) // 10)
+    if n_groups < 2:
+        return None
+    groups = np.array_split(np.argsort(confidence, kind="stable"), n_groups)
+    apart = [len(g) * abs(float(right[g].mean()) - float(confidence[g].mean())) for g in groups]
+    return float(sum(apart) / len(confidence))
 
 
 def _f1(true: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> float:

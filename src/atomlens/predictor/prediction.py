@@ -355,7 +355,7 @@ class Prediction:
                 known = math.isfinite(value)
                 cells[target.name] = target.classes[int(value)] if known else None
                 for label, share in zip(target.classes, probabilities[i].tolist(), strict=True):
-                    cells[names.of(target, f"_{label}")] = share if known else None
+                    cells[names.share(target, label)] = share if known else None
                 continue
             cells[target.name] = value if math.isfinite(value) else None
             arrays = {"_std": self.std}

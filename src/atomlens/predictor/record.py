@@ -99,6 +99,8 @@ class TrainingRecord:
     """By value: lowest of the training part, as ``means`` has them; empty if unknown"""
     highest: tuple[float, ...] = ()
     """By value: highest of the training part"""
+    class_counts: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """By target that has classes: samples of each in the training part; empty if unknown."""
     most_atoms: int = 0
     """In a molecule of the training part; 0 if it has none, or if that is unknown."""
     n_without_value: int = 0
@@ -138,6 +140,11 @@ class TrainingRecord:
             "means": list(self.means),
             "lowest": list(self.lowest),
             "highest": list(self.highest),
+            **(
+                {"class_counts": {name: list(n) for name, n in self.class_counts.items()}}
+                if self.class_counts
+                else {}
+            ),
             "most_atoms": self.most_atoms,
             "remarks": list(self.remarks),
             "kinds": list(self.kinds),
@@ -161,6 +168,7 @@ class TrainingRecord:
             means=_by_value(content.get("means", ())),
             lowest=_by_value(content.get("lowest", ())),
             highest=_by_value(content.get("highest", ())),
+            class_counts=_counts(content.get("class_counts", {})),
             most_atoms=int(content.get("most_atoms", 0)),
             n_without_value=int(content.get("n_without_value", 0)),
             remarks=tuple(map(str, content.get("remarks", ()))),
@@ -182,6 +190,14 @@ def _finite(value: Any) -> float:
 def _by_value(content: Any) -> tuple[float, ...]:
     """Return numbers, NaN for None; a ValueError for what no reader of JSON refuses."""
     return tuple(math.nan if value is None else _finite(value) for value in content)
+
+
+def _counts(content: Any) -> dict[str, tuple[int, ...]]:
+    """Return numbers of samples by target; a ValueError for anything else."""
+    found = {one_line(str(name)): tuple(numbers) for name, numbers in dict(content).items()}
+    if not all(isinstance(n, int) and n >= 0 for numbers in found.values() for n in numbers):
+        raise ValueError("`class_counts` holds something else than numbers of samples")
+    return found
 
 
 def _yes_or_no(content: Any) -> bool | None:

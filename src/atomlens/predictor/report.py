@@ -14,7 +14,7 @@ from atomlens.explain import Explanation
 from atomlens.files import to_json, write_text
 from atomlens.predictor.evaluation import learned_from, without_coverage
 from atomlens.predictor.inference import StepProgress
-from atomlens.predictor.metrics import Metrics, normal_shares
+from atomlens.predictor.metrics import Metrics, normal_shares, tables_by_class
 from atomlens.predictor.prediction import Prediction, target_places
 from atomlens.printing import file_stem
 from atomlens.reports.coverage import staircase
@@ -164,6 +164,10 @@ def _evaluation_page(
         folder / "index.html",
         title=f"{metrics.n_samples} structures, predicted and known",
         rows=metrics.to_rows(),
+        tables={
+            f"{name}, by class": rows
+            for name, rows in tables_by_class(metrics.to_dict()["targets"]).items()
+        },
         judged=figures,
         unjudged=tuple(without_coverage(prediction, true)),
         figures=[path for path in written if path.suffix == ".png"],

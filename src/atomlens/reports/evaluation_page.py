@@ -3,6 +3,7 @@
 import html
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from atomlens.files import write_text
@@ -21,6 +22,7 @@ def write_evaluation_page(
     *,
     title: str,
     rows: Sequence[Mapping[str, Any]],
+    tables: Mapping[str, Sequence[Mapping[str, Any]]] = MappingProxyType({}),
     judged: Sequence[Mapping[str, Any]],
     unjudged: Sequence[str] = (),
     figures: Sequence[Path],
@@ -32,6 +34,7 @@ def write_evaluation_page(
         path: Where to.
         title: What stands above.
         rows: The table of the figures of merit.
+        tables: Further ones, by what stands above them.
         judged: Of each number that is predicted: ``target``, ``n``, ``n_judged``,
             ``interval_coverage``, ``miscalibration_area`` and ``calibration_error``, None where
             unknown.
@@ -45,6 +48,10 @@ def write_evaluation_page(
         f"<section class='card'>{table_html(rows)}"
         + "".join(f"<p>{prose_html(note)}</p>" for note in notes)
         + "</section>",
+        *(
+            f"<section class='card'>{table_html(content, title=name)}</section>"
+            for name, content in tables.items()
+        ),
     ]
     words = "".join(f"<p>{prose_html(sentence)}</p>" for sentence in said if sentence)
     if words:

@@ -170,7 +170,7 @@ def own_columns(
             found |= dict.fromkeys((target.name, spread, *ends), "list")
         elif target.classes:
             found[target.name] = "text"
-            labels = (names.of(target, f"_{label}") for label in target.classes)
+            labels = (names.share(target, label) for label in target.classes)
             found |= dict.fromkeys(labels, "number")
         else:
             found |= dict.fromkeys((target.name, spread, *ends), "number")

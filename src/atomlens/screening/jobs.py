@@ -243,7 +243,7 @@ def _cells(prediction: Prediction, names: ColumnNames, i: int) -> Row:
         elif shares is not None:
             cells[target.name] = target.classes[int(prediction.values[i, start])]
             named = zip(target.classes, shares[i].tolist(), strict=True)
-            cells |= {names.of(target, f"_{label}"): share for label, share in named}
+            cells |= {names.share(target, label): share for label, share in named}
         else:
             cells[target.name] = _finite(prediction.values[i, start])
             cells[names.of(target, "_std")] = _finite(prediction.std[i, start])

@@ -225,7 +225,8 @@ def cross_validate(
         prediction, true = mean_of_forms(prediction, own.values, own)
         firsts = first_forms(own.row_numbers)
         tested.append(fold if firsts is None else fold[firsts])
-        metrics.append(score(unseen(prediction), true, predictor.record.means))
+        record = predictor.record
+        metrics.append(score(unseen(prediction), true, record.means, record.class_counts))
         predictions.append(prediction)
         if told is not None:
             told(k + 1, len(folds))
@@ -422,7 +423,7 @@ def _pooled(
 
 def _figures(metrics: Metrics, target: str) -> dict[str, float | None]:
     found = metrics[target]
-    names: tuple[str, ...] = ("accuracy", "f1", "auc")
+    names: tuple[str, ...] = ("accuracy", "balanced_accuracy", "f1", "auc")
     if isinstance(found, RegressionMetrics):
         names = ("mae", "rmse", "r2", "mad", "mad_mae", "interval_coverage")
     values = {name: getattr(found, name) for name in names}

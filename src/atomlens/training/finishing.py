@@ -17,7 +17,7 @@ from atomlens.machine import choose_device
 from atomlens.models import ClosedFormModel
 from atomlens.predictor import Calibration, Predictor, TrainingRecord, score
 from atomlens.predictor.estimates import Noise, residuals
-from atomlens.predictor.evaluation import training_figures
+from atomlens.predictor.evaluation import class_counts, training_figures
 from atomlens.predictor.familiarity import Familiarity, kinds_of, varied_rows
 from atomlens.predictor.inference import run_models
 from atomlens.predictor.ordered import mean_of_forms
@@ -88,7 +88,9 @@ def finish(job: Job, results: Sequence[MemberResult]) -> Predictor:
             )
             part_data = data.dataset.subset(chosen)
             prediction, true = mean_of_forms(prediction, part_data.values, part_data)
-            metrics[part] = score(prediction, true, predictor.record.means).to_dict()
+            metrics[part] = score(
+                prediction, true, predictor.record.means, predictor.record.class_counts
+            ).to_dict()
     for model in predictor.models:
         model.to("cpu")
     return replace(predictor, metrics=metrics)
@@ -166,6 +168,7 @@ def _assemble(job: Job, results: Sequence[MemberResult]) -> Predictor:
             means=means,
             lowest=lowest,
             highest=highest,
+            class_counts=class_counts(data.dataset.values[data.split.train], data.scaling.targets),
             most_atoms=_most_atoms(data),
             kinds=_kinds(data),
             made_geometries=_made_geometries(job),

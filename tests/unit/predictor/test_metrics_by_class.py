@@ -1,0 +1,156 @@
+"""What figures of classes say of each class; the numbers are those of scikit-learn."""
+
+import math
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from atomlens.predictor.columns import ColumnNames
+from atomlens.predictor.metrics import (
+    Metrics,
+    class_calibration_error,
+    classification_metrics,
+    f1_label,
+    tables_by_class,
+    without_skill,
+)
+from atomlens.targets import Target
+
+METAL = ("insulator", "metal")
+THREE = ("a", "b", "c")
+
+
+def _drawn(n: int, n_classes: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(3)
+    true = rng.integers(0, n_classes, n)
+    logits = rng.normal(size=(n, n_classes)) + 1.2 * np.eye(n_classes)[true]
+    shares = np.exp(logits)
+    return true.astype(np.float64), shares / shares.sum(axis=1, keepdims=True)
+
+
+def _rare(n: int, n_rare: int, shares_of_rare: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    true = np.zeros(n)
+    true[:n_rare] = 1
+    return true, np.stack([1 - shares_of_rare, shares_of_rare], axis=1)
+
+
+@pytest.mark.parametrize("classes", [METAL, THREE])
+def test_figures_by_class_are_those_of_scikit_learn(classes: tuple[str, ...]) -> None:
+    from sklearn import metrics as reference
+
+    true, shares = _drawn(150, len(classes))
+    found = classification_metrics(true, shares, classes=classes)
+    said = shares.argmax(axis=1)
+    precision, recall, f1, n = reference.precision_recall_fscore_support(true, said)
+    assert [one.n for one in found.by_class] == n.tolist()
+    assert [one.recall for one in found.by_class] == pytest.approx(recall)
+    assert [one.precision for one in found.by_class] == pytest.approx(precision)
+    assert np.array_equal(found.confusion, reference.confusion_matrix(true, said))
+    assert found.balanced_accuracy == pytest.approx(reference.balanced_accuracy_score(true, said))
+    assert found.cross_entropy == pytest.approx(reference.log_loss(true, shares))
+    assert found.f1 == pytest.approx(f1[1] if len(classes) == 2 else f1.mean())
+    for c, one in enumerate(found.by_class):
+        assert one.auc == pytest.approx(reference.roc_auc_score(true == c, shares[:, c]))
+    assert found.confidence == pytest.approx(shares.max(axis=1).mean())
+
+
+def test_a_class_that_nobody_has_and_nobody_says_leaves_no_number() -> None:
+    found = classification_metrics(np.array([0.0, 1]), np.eye(3)[[0, 0]], classes=THREE)
+    assert found.balanced_accuracy == 0.5
+    assert math.isnan(found.by_class[2].recall)
+    assert math.isnan(found.by_class[1].precision)
+    content = Metrics(n_samples=2, n_failed=0, targets={"k": found}).to_dict()["targets"]
+    (rows,) = tables_by_class(content).values()
+    assert rows[2] == {
+        "class": "c",
+        "samples": 0,
+        "predicted": 0,
+        "recall": None,
+        "precision": None,
+        "ROC AUC": None,
+    }
+
+
+def test_the_cross_entropy_stands_beside_that_of_the_shares_of_the_training_part() -> None:
+    true, shares = np.array([0.0, 0, 0, 1]), np.full((4, 2), 0.5)
+    found = classification_metrics(true, shares, target="k", classes=METAL, counts=(8, 2))
+    assert found.cross_entropy_of_shares == pytest.approx(-np.log([0.8, 0.8, 0.8, 0.2]).mean())
+    assert math.isnan(classification_metrics(true, shares).cross_entropy_of_shares)
+    said = list(without_skill({"k": asdict(found)}, "on the test part"))
+    assert "probabilities are worse on the test part than always giving the shares" in said[-1]
+    none = classification_metrics(true, shares, target="k", classes=METAL, counts=(8, 0))
+    assert math.isinf(none.cross_entropy_of_shares)
+    assert "worse" not in " ".join(without_skill({"k": asdict(none)}))
+
+
+def test_f1_says_of_which_class_it_is() -> None:
+    two = classification_metrics(*_drawn(30, 2), target="k", classes=METAL)
+    three = classification_metrics(*_drawn(30, 3), target="m", classes=THREE)
+    assert (two.f1_of, three.f1_of) == ("metal", "mean of classes")
+    rows = Metrics(n_samples=30, n_failed=0, targets={"k": two, "m": three}).to_rows()
+    labels = [row[""] for row in rows]
+    assert {"F1 of metal", "F1, mean of classes", "balanced accuracy"} < set(labels)
+    assert "F1" not in labels
+    assert f1_label({"f1": 0.3}) == "F1"  # of an older folder
+    assert f1_label({"f1_of": 3}) == "F1"
+
+
+def test_a_class_that_is_never_said_but_ranks_well_is_ordered_by_its_probability() -> None:
+    """As of 3 hits among 120: the order is good, and no probability is above a half."""
+    score = np.linspace(0.3, 0.01, 120)
+    true, shares = _rare(120, 3, score)
+    found = classification_metrics(true, shares, target="hit", classes=("no", "yes"))
+    assert (found.auc, found.f1) == (1, 0)
+    (said,) = without_skill({"hit": asdict(found)}, "on the test part")
+    assert said == (
+        "hit: never says yes on the test part (3 of 120 values are), but ranks well (ROC AUC 1): "
+        "order by its probability, hit_yes."
+    )
+    few = classification_metrics(*_rare(120, 2, score), target="hit", classes=("no", "yes"))
+    (said,) = without_skill({"hit": asdict(few)})
+    assert "no better than always saying the most common class" in said
+    poor = classification_metrics(true, shares[::-1], target="hit", classes=("no", "yes"))
+    (said,) = without_skill({"hit": asdict(poor)})
+    assert "no better than always saying the most common class" in said
+
+
+def test_a_good_order_beside_wrong_answers_is_told_too() -> None:
+    score = np.concatenate([np.full(10, 0.7), np.full(12, 0.6), np.full(38, 0.1)])
+    found = classification_metrics(*_rare(60, 10, score), target="hit", classes=("no", "yes"))
+    assert found.accuracy < found.most_common
+    (said,) = without_skill({"hit": asdict(found)})
+    assert said.startswith("hit: right no more often than always saying the most common class")
+    assert "order by the probability hit_yes" in said
+
+
+def test_a_class_that_a_good_model_never_says_is_named() -> None:
+    """15 a, 15 b, 4 c; c is taken for a and not ranked."""
+    true = np.repeat([0.0, 1, 2], [15, 15, 4])
+    shares = np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.8, 0.1, 0.1]])[true.astype(int)]
+    found = classification_metrics(true, shares, target="k", classes=THREE)
+    (said,) = without_skill({"k": asdict(found)}, "on the test part")
+    assert said == "k: never says c on the test part, of which 4 of 34 values are."
+
+
+def test_the_calibration_error_is_that_reckoned_by_hand() -> None:
+    """Two groups of ten: said .6, right 5; said .9, right 9."""
+    confidence = np.repeat([0.9, 0.6], 10)
+    right = np.concatenate([np.arange(10) < 9, np.arange(10) < 5])
+    assert class_calibration_error(confidence, right) == pytest.approx(0.05)
+    assert class_calibration_error(confidence[:19], right[:19]) is None
+
+
+@pytest.mark.parametrize("junk", [None, 3, [3], [{"label": "a"}], [{"label": 1, "n": 2}], {"a": 1}])
+def test_a_file_may_hold_anything_in_the_place_of_classes(junk: object) -> None:
+    figures = {"n": 9, "accuracy": 0.5, "most_common": 0.6, "by_class": junk}
+    assert not tables_by_class({"k": figures})
+    assert len(list(without_skill({"k": figures}))) == 1
+
+
+@pytest.mark.parametrize("label", ["true", "low", "std", "unit"])
+def test_a_class_shares_no_column_with_what_belongs_to_its_target(label: str) -> None:
+    target = Target(name="class", kind="classification", classes=("false", label))
+    names = ColumnNames((target,))
+    assert names.share(target, label) == f"class_{label}"
+    assert names.of(target, f"_{label}") == f"class_{label}_"
