@@ -30,6 +30,10 @@ _FEW_BOUNDS = 0.02
 """A smaller part of a column that is bounds is told by its rows alone."""
 _TIMES_APART = 30
 """How far large and small values (5 in 100 each) lie from the median if a logarithm is advised."""
+_GAPS = 3
+_OF_THE_MEDIAN = 0.25
+"""Zeros that may mean nothing lie so many of the widest gaps between other values, and such a part
+of their median, below all of them."""
 _FEW = 4
 """So few different whole numbers may be names of classes."""
 ABOUT_CLASSES = "is learned as a number; if they are names of classes, say --classification"
@@ -75,16 +79,21 @@ def tell_bounds(cells: Sequence[Any], n_cells: int, name: str, where: str) -> No
 def tell_decades(numbers: NDArray[np.float64], name: str, where: str) -> None:
     """Warn of positive numbers over so many decades that the largest alone decide the error."""
     known = numbers[np.isfinite(numbers)]
-    if len(known) < _ENOUGH or known.min() <= 0:
-        return
-    low, middle, high = np.quantile(known, (0.05, 0.5, 0.95))
-    if min(high / middle, middle / low) < _TIMES_APART:
+    if not over_decades(known):
         return
     warn(
         f"{where}: the values of {name!r} span {math.log10(known.max() / known.min()):.0f} decades "
         f"({known.min():.3g} to {known.max():.3g}), so errors are those of the largest; a column "
         "of their logarithms may be learned better."
     )
+
+
+def over_decades(known: NDArray[np.float64]) -> bool:
+    """Tell whether numbers are positive and lie on both sides of their median by large factors."""
+    if len(known) < _ENOUGH or known.min() <= 0:
+        return False
+    low, middle, high = np.quantile(known, (0.05, 0.5, 0.95))
+    return bool(min(high / middle, middle / low) >= _TIMES_APART)
 
 
 def tell_few_numbers(numbers: NDArray[np.float64], name: str, where: str) -> None:
@@ -101,7 +110,8 @@ def tell_sentinels(numbers: NDArray[np.float64], name: str, where: str) -> NDArr
     """Warn of numbers that many programs write where they know nothing: -999, 9999 ...
 
     So are numbers that repeat or are limits of integers, if they lie as far outside of all others,
-    and a single negative number, such as -1, in a column of others that are none.
+    a single negative number, such as -1, in a column of others that are none, and zeros far below
+    all others.
 
     Returns (n,) which of the numbers are told of: those that lie far outside of all others.
     """
@@ -117,7 +127,12 @@ def tell_sentinels(numbers: NDArray[np.float64], name: str, where: str) -> NDArr
     minus = _minus(numbers)
     if minus.any():
         _tell(numbers, minus, name, where, "and no other is below zero")
-    return minus
+        return minus
+    zeros = _zeros(numbers)
+    if zeros.any():
+        least = float(numbers[numbers > 0].min())
+        _tell(numbers, zeros, name, where, f"and no other is below {least:g}")
+    return zeros
 
 
 def _tell(
@@ -167,6 +182,19 @@ def _minus(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
         return found
     value = float(numbers[below][0])
     return below if value.is_integer() else found
+
+
+def _zeros(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return (n,) which are zeros, two at least, that lie far below all others.
+
+    As of pIC50 from 4 to 9. Of band gaps, yields or moments 0 is next to other values.
+    """
+    zeros: NDArray[np.bool_] = numbers == 0
+    rest = np.unique(numbers[np.isfinite(numbers) & ~zeros])
+    if zeros.sum() < 2 or len(rest) < _ENOUGH or rest[0] < 0:
+        return np.zeros_like(zeros)
+    alone = rest[0] > max(_GAPS * float(np.diff(rest).max()), _OF_THE_MEDIAN * np.median(rest))
+    return zeros if alone else np.zeros_like(zeros)
 
 
 def tell_two_units(numbers: NDArray[np.float64], name: str, where: str) -> None:

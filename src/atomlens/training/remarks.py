@@ -11,6 +11,7 @@ from atomlens.datasets.base import Dataset
 from atomlens.datasets.geometries import in_other_geometry
 from atomlens.datasets.polymorphs import about_shared_formulas
 from atomlens.datasets.splits import WITH_SIZES, Split
+from atomlens.datasets.target_doubts import over_decades
 from atomlens.datasets.totals import (
     doubts_about_sizes,
     looks_like_totals,
@@ -301,6 +302,9 @@ def _tell_contradictions(data: TrainingData, tell: Tell) -> None:
         if target.extensive:  # of two cells of one crystal the larger has more
             values = values / np.maximum(dataset.structures.n_atoms[rows], 1)
         known = np.flatnonzero(np.isfinite(values))
+        by_ratio = target.kind == "regression" and over_decades(values[known])
+        if by_ratio:  # 15 and 528 nM differ by more than 321 and 429 uM
+            values = np.log10(values)
         lowest, highest = np.full(len(sizes), np.inf), np.full(len(sizes), -np.inf)
         np.minimum.at(lowest, group[known], values[known])
         np.maximum.at(highest, group[known], values[known])
@@ -311,10 +315,8 @@ def _tell_contradictions(data: TrainingData, tell: Tell) -> None:
         worst = int(apart.argmax())
         names = [dataset.structures.names[row] for row in rows[group == worst][:3].tolist()]
         unit = f"{target.unit}/atom" if target.extensive else target.unit
-        shown = [
-            target.classes[int(end[worst])] if target.classes else f"{end[worst]:g} {unit}"
-            for end in (lowest, highest)
-        ]
+        ends = [float(10 ** end[worst] if by_ratio else end[worst]) for end in (lowest, highest)]
+        shown = [target.classes[int(e)] if target.classes else f"{e:g} {unit}" for e in ends]
         said = (
             f"{int(differing.sum())} structure(s) stand in several rows with different values of "
             f"{target.name}, for example {', '.join(names)}: {shown[0].strip()} and "
@@ -329,8 +331,8 @@ def _tell_contradictions(data: TrainingData, tell: Tell) -> None:
             )
             continue
         tell(
-            f"{said}A model can give one of them only; keep the right row, or say "
-            "what tells them apart."
+            f"{said}A model reads the structure alone and can give one of them only; keep one row "
+            "each, such as those of one temperature or method."
             + (
                 f" The rows of {n_mirrored} of them are mirror images, whose hand no model here "
                 "sees."

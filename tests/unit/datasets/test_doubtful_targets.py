@@ -122,6 +122,14 @@ def test_minus_one_among_positive_numbers_is_said():
     assert "2 values of 'y' are -1, and no other is below zero" in warning
 
 
+def test_zeros_far_below_all_others_are_said():
+    potencies = np.random.default_rng(7).uniform(4, 9, 60).tolist()
+    _, (warning,) = said([*potencies, 0, 0, 0])
+    assert "3 values of 'y' are 0, and no other is below 4.0" in warning
+    assert said([*potencies, 0])[1] == []
+    assert said([*np.linspace(0.5, 9, 60), 0, 0])[1] == []
+
+
 @pytest.mark.parametrize(
     "values",
     [

@@ -117,6 +117,21 @@ def test_in_python_leaks_and_contradictions_are_warnings_once_each(tmp_path: Pat
     assert sum("stand in several rows with different" in t for t in texts(list(heard))) == 1
 
 
+def test_values_over_decades_contradict_each_other_by_their_ratio(tmp_path: Path) -> None:
+    """15 and 528 nM differ more than 321 and 429 µM, though the difference is smaller."""
+    values = np.geomspace(1, 1e6, 40)
+    rows = [f"{'C' * (1 + i)}O,{v:g}" for i, v in enumerate(values)]
+    rows += [f"{'C' * 12}O,{values[11] * 35:g}", f"{'C' * 40}O,{values[39] * 1.3:g}"]
+    (tmp_path / "d.csv").write_text("\n".join(["smiles,ic50", *rows]) + "\n")
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        train(str(tmp_path / "d.csv"), model="ridge", cache_dir=str(tmp_path))
+    (said,) = [text for text in texts(list(heard)) if "several rows" in text]
+    assert said.startswith("2 structure(s) stand in several rows")
+    assert f": {values[11]:g} and {values[11] * 35:g}. " in said
+    assert "one temperature" in said
+
+
 def test_rows_of_mirror_images_are_called_so(tmp_path: Path) -> None:
     pairs = ["C[C@{}H](CCC)O", "C[C@{}H](F)Cl", "CC[C@{}H](N)C(=O)O"]
     rows = [
