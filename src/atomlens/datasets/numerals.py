@@ -34,7 +34,9 @@ _DECORATED = re.compile(
     r"|[+-]?\d[\d.,]*\s*(-|–|to|\.\.\.?)\s*[+-]?\d[\d.,]*\s*\D*"
 )
 _PLAIN = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_BEFORE_A_UNIT = re.compile(rf"(?P<number>{_PLAIN})(?P<blank>\s*)(?P<unit>[^\d\s.,;:+/-].*)")
+_BEFORE_A_UNIT = re.compile(
+    rf"(?P<number>{_PLAIN})(?P<blank>\s*)(?P<unit>(?![eEdD]\s?[-+]?\d)[^\d\s.,;:+/-].*)"
+)
 _SPOILT = {
     "an error of a spreadsheet; leave the cell empty": (
         r"#(?:DIV/0|VALUE|REF|NAME|NUM|N/A|NULL|SPILL)[!?]?"
@@ -169,7 +171,7 @@ def advice_on(text: str) -> str:
         return f"a range is no value: write one number, such as its middle {middle:.6g}"
     if found := _NOTED.fullmatch(text):
         return f"write the number alone: {found['number']}"
-    if found := _BEFORE_A_UNIT.fullmatch(text):
+    if (found := _BEFORE_A_UNIT.fullmatch(text)) and is_unit(found["unit"]):
         return f"write the number alone: {found['number']}"
     if not re.search(r"\d", text):
         return "correct it, or leave the cell empty if nothing is known"

@@ -217,3 +217,14 @@ def test_formulas_are_found_as_databases_head_them():
     assert known_headers(["Chemical formula", "gap"])["formula"] == "Chemical formula"
     for beside in ("smiles", "composition", "Canonical SMILES"):
         assert "formula" not in known_headers([beside, "formula_pretty"])
+
+
+@pytest.mark.parametrize(
+    "cell", ["1.5 E-3", "1.5 e3", "10^-3", "1.5 × 10³", "0x1F", "298 K: 5.2", "1_000"]
+)
+def test_no_part_of_a_number_is_advised_for_the_whole(cell):
+    assert "number alone" not in said([cell, *ORDINARY])[0].problems[0]
+
+
+def test_the_number_in_front_of_a_unit_is_advised():
+    assert "write the number alone: 1e-3" in said(["1e-3 M", *ORDINARY])[0].problems[0]
