@@ -191,14 +191,18 @@ class TrainingSamples:
     def to_bytes(self) -> bytes:
         """Return the content of the file ``samples.safetensors``.
 
-        Row numbers are left out if none is known, and the values in front that are not kept.
+        Row numbers are left out if none is known, and the values in front that are not kept. Of
+        parts one after the other there are only the sizes.
         """
         first = int(np.argmax(self.values != 0)) if np.any(self.values) else 0
         arrays = {
             "structures": self.structures,
             "values": np.ascontiguousarray(self.values[first:]),
-            "parts": self.parts,
         }
+        if np.all(np.diff(self.parts.astype(np.int64)) >= 0):
+            arrays["part_sizes"] = np.bincount(self.parts, minlength=len(_WORDS))
+        else:
+            arrays["parts"] = self.parts
         if self.compositions is not None:
             arrays["compositions"] = self.compositions
         if self.lasting is not None:
@@ -218,6 +222,11 @@ class TrainingSamples:
         try:
             arrays: dict[str, NDArray[Any]] = load_arrays(content)
             n = len(arrays["structures"])
+            if "part_sizes" in arrays:
+                sizes = arrays["part_sizes"].tolist()
+                if sum(sizes) != n or min(sizes) < 0:
+                    raise ValueError("its parts have other sizes")
+                arrays["parts"] = np.repeat(np.arange(len(sizes)), sizes)
             missing = np.zeros(max(0, n - len(arrays["values"])), dtype=np.uint64)
             samples = cls(
                 structures=arrays["structures"].astype(np.uint64),

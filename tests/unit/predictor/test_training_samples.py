@@ -7,6 +7,7 @@ import pytest
 import torch
 from ase.build import bulk, molecule
 from made_predictors import make_predictor
+from safetensors.numpy import load, save
 
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.packed import load_packed, save_packed
@@ -198,6 +199,16 @@ def test_samples_survive_a_file_and_damage_is_an_error() -> None:
     for damaged in (content[:40], b"", content[:-8]):
         with pytest.raises(ValueError, match="samples"):
             TrainingSamples.from_bytes(damaged)
+
+
+def test_parts_are_kept_in_any_order_and_sizes_that_lie_are_damage() -> None:
+    assert np.array_equal(TrainingSamples.from_bytes(SAMPLES.to_bytes()).parts, SAMPLES.parts)
+    mixed = replace(SAMPLES, parts=SAMPLES.parts[::-1].copy())
+    assert np.array_equal(TrainingSamples.from_bytes(mixed.to_bytes()).parts, mixed.parts)
+    arrays = load(SAMPLES.to_bytes())
+    for sizes in ([10**15, 0, 0, 0], [-1, len(SAMPLES) + 1, 0, 0], [1, 0, 0, 0]):
+        with pytest.raises(ValueError, match="samples of a training"):
+            TrainingSamples.from_bytes(save(arrays | {"part_sizes": np.array(sizes)}))
 
 
 def test_of_many_a_thread_finds_what_is_said_of_each_alone(monkeypatch) -> None:
