@@ -14,7 +14,7 @@ from atomlens import machine
 from small_deposits import DepositServer
 
 PACKAGE = Path(atomlens.__file__).parent
-COMPILED = {"kernels", "layer_kernels", "blocks", "assembly"}
+COMPILED = {"kernels", "layer_kernels", "node_kernels", "geometry_kernels", "blocks", "assembly"}
 """Modules of compiled loops: numba reads their source, so nothing may wrap their functions."""
 
 install_import_hook(

@@ -26,6 +26,7 @@ from atomlens.models.additive import MASK, AdditiveModel, additive_output
 from atomlens.models.base import ModelOutput
 from atomlens.models.consistency import Meaning
 from atomlens.models.local import AdditiveReader, LocalPass
+from atomlens.models.scann.geometry import embedded
 from atomlens.models.scann.layers import (
     EdgeUpdate,
     LocalAttention,
@@ -347,9 +348,9 @@ class Lens(AdditiveModel[LensConfig]):
     def _embedded(
         self, distances: Float[Tensor, " n_edges"], solid_angles: Float[Tensor, " n_edges"]
     ) -> Float[Tensor, "n_edges n_features"]:
-        by_distance = functional.silu(self.distance_input(self.distance_basis(distances)))
-        by_angle = functional.silu(self.angle_input(self.angle_basis(solid_angles)))
-        return torch.mul(by_distance, by_angle)
+        by_distance = self.distance_basis, self.distance_input
+        by_angle = self.angle_basis, self.angle_input
+        return embedded(by_distance, by_angle, distances, solid_angles)
 
     def _fading(self, batch: GraphBatch, layout: EdgeLayout) -> Float[Tensor, " n_edges"] | None:
         """Return what is added to the attention's scores.

@@ -29,7 +29,8 @@ MIN_EDGES = 512
 
 
 @cache
-def _has_numba() -> bool:
+def has_numba() -> bool:
+    """Tell whether there is a compiler of the loops."""
     return find_spec("numba") is not None
 
 
@@ -39,7 +40,7 @@ def use_fused(values: Tensor, layout: EdgeLayout) -> bool:
         values.device.type == "cpu"
         and values.dtype in (torch.float32, torch.bfloat16)
         and layout.source.shape[0] >= MIN_EDGES
-        and _has_numba()
+        and has_numba()
     )
 
 

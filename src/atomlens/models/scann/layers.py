@@ -1,6 +1,7 @@
 """SCANN's local attention over the neighbours of each atom, and its edge update."""
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -10,6 +11,8 @@ from torch.nn import functional
 from atomlens.models.scann.fused import fused_kernels, use_fused
 from atomlens.models.scann.recorded import recorded
 from atomlens.models.scann.recorded import usable as can_record
+from atomlens.models.scann.rows import behind, drop_mask, mapped
+from atomlens.models.scann.rows import usable as rows_usable
 from atomlens.models.scann.tiles import EdgeInputs, EdgeWeights, attended_in_tiles, usable
 from atomlens.nn.edges import EDGES_OF_A_PART, EdgeLayout, parts_at_targets, worth_parts
 from atomlens.nn.linear import glorot_linear
@@ -122,9 +125,23 @@ class LocalAttention(nn.Module):
         context: Float[Tensor, "n_nodes n_features"],
     ) -> Float[Tensor, "n_nodes n_features"]:
         """Return the new features of every atom, given what it hears of its neighbours."""
+        if rows_usable(query.shape[1], query, context):
+            return self._after_in_rows(query, context)
         normed = self.norm(context + query)
         found: Tensor = self.feed_forward_norm(normed + self.feed_forward(normed))
         return found
+
+    def _after_in_rows(self, query: Tensor, context: Tensor) -> Tensor:
+        """Do as `after`, some rows at a time."""
+        inner, outer = (cast(nn.Linear, self.feed_forward[i]) for i in (0, 2))
+        dropout = cast(nn.Dropout, self.feed_forward[3])
+        keep = query.new_empty(0, query.shape[1])
+        if dropout.training and dropout.p:
+            keep = drop_mask(query, query.shape[1], dropout.p)
+        norms = self.norm.weight, self.norm.bias
+        last_norms = self.feed_forward_norm.weight, self.feed_forward_norm.bias
+        vectors = inner.bias, outer.bias, *norms, *last_norms
+        return behind(context, query, keep, LAYER_NORM_EPS, (inner.weight, outer.weight), vectors)
 
     def attend(
         self,
@@ -163,8 +180,7 @@ class LocalAttention(nn.Module):
         """
         mask = rows.new_empty(0, self.n_heads)
         if self.training and self.attention_dropout > 0:
-            ones = rows.new_ones(len(rows), self.n_heads)
-            mask = functional.dropout(ones, self.attention_dropout)
+            mask = drop_mask(rows, self.n_heads, self.attention_dropout)
         if layout.presence is not None:
             keep = layout.presence if keep is None else keep * layout.presence
         if keep is not None:
@@ -196,9 +212,9 @@ def updated_and_attended(
     trained = torch.is_grad_enabled()
     if not many or elsewhere or (trained and not can_record(layout, nodes, geometry, bias, keep)):
         return _one_by_one(update, layer, nodes, geometry, layout, bias, keep)
-    at_target, at_source = update.of_nodes(nodes)
+    query, at_target, at_source = _readings(update, layer, nodes)
     inputs = EdgeInputs(
-        query=layer.query(nodes),
+        query=query,
         at_target=at_target,
         at_source=at_source,
         nodes=nodes,
@@ -211,6 +227,20 @@ def updated_and_attended(
         return layer.after(inputs.query, context), inputs.geometry, attention
     found = recorded(layout, _weights(update, layer), inputs)
     return layer.after(inputs.query, found.context), found.geometry, found.attention
+
+
+def _readings(
+    update: EdgeUpdate, layer: LocalAttention, nodes: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return queries, and what atoms add to edges as targets and as sources."""
+    if not rows_usable(nodes.shape[1], nodes):
+        return layer.query(nodes), *update.of_nodes(nodes)
+    at_target, _, at_source = update.linear.weight.chunk(3, dim=1)
+    of_query = layer.query.weight, layer.query.bias
+    query, of_target, of_source = mapped(
+        nodes, of_query, (at_target, update.linear.bias), (at_source, None)
+    )
+    return query, of_target, of_source
 
 
 def _one_by_one(

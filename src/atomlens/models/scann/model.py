@@ -20,6 +20,7 @@ from atomlens.graphs import GraphBatch
 from atomlens.models.additive import AdditiveModel, HeadSettings, additive_output
 from atomlens.models.base import ModelOutput
 from atomlens.models.local import AdditiveReader, GlobalReader, LocalPass, Reader
+from atomlens.models.scann.geometry import embedded
 from atomlens.models.scann.layers import (
     EdgeUpdate,
     LocalAttention,
@@ -247,9 +248,9 @@ class Scann(AdditiveModel[ScannConfig]):
     def _embedded(
         self, distances: Float[Tensor, " n_edges"], solid_angles: Float[Tensor, " n_edges"]
     ) -> Float[Tensor, "n_edges n_features"]:
-        by_distance = functional.silu(self.distance_input(self.distance_basis(distances)))
-        by_angle = functional.silu(self.angle_input(self.angle_basis(solid_angles)))
-        return torch.mul(by_distance, by_angle)
+        by_distance = self.distance_basis, self.distance_input
+        by_angle = self.angle_basis, self.angle_input
+        return embedded(by_distance, by_angle, distances, solid_angles)
 
     def _fading(self, batch: GraphBatch) -> Float[Tensor, " n_edges"] | None:
         """Return what is added to the scores of the local attention; None as published."""

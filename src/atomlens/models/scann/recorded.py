@@ -12,12 +12,13 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from atomlens.models.scann.fused import use_fused
 from atomlens.models.scann.tiles import (
     EDGES_OF_A_TILE,
     EdgeInputs,
     EdgeWeights,
     laid_out,
-    multiplied_here,
+    multiplied_in_loops,
 )
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.pieces import as_arrays
@@ -47,7 +48,8 @@ def usable(
     return (
         torch.is_grad_enabled()
         and torch.get_num_threads() == 1
-        and multiplied_here(layout, nodes, geometry, *given)
+        and use_fused(geometry, layout)
+        and multiplied_in_loops(geometry.shape[1], nodes, geometry, *given)
         and not any(f.requires_grad for f in given)
     )
 

@@ -52,22 +52,20 @@ class EdgeInputs(NamedTuple):
     """Added to the scores of all heads, or has no rows"""
 
 
-def multiplied_here(layout: EdgeLayout, *tensors: Tensor) -> bool:
-    """Tell whether the compiled loops over a whole layer apply to nodes, geometry and others.
+def multiplied_in_loops(width: int, *tensors: Tensor) -> bool:
+    """Tell whether compiled loops make the products of rows of this width by themselves.
 
-    That is on a CPU of the x86 kind, with numba, 32-bit numbers that are multiplied as such, and
-    for more than a few edges.
+    That is on a CPU of the x86 kind, with numba, and 32-bit numbers that are multiplied as such.
     """
     if (
         torch.is_autocast_enabled("cpu")
         or torch.get_float32_matmul_precision() != "highest"
-        or not use_fused(tensors[1], layout)
         or any(t.dtype != torch.float32 for t in tensors)
     ):
         return False
     from atomlens.models.scann.blocks import fits
 
-    return fits(tensors[1].shape[1])
+    return fits(width)
 
 
 def laid_out(weight: Float[Tensor, "n_out n_in"]) -> Any:
@@ -85,7 +83,8 @@ def usable(inputs: EdgeInputs, layout: EdgeLayout) -> bool:
     return (
         not torch.is_grad_enabled()
         and inputs.geometry.is_contiguous()
-        and multiplied_here(layout, inputs.nodes, inputs.geometry, *inputs)
+        and use_fused(inputs.geometry, layout)
+        and multiplied_in_loops(inputs.geometry.shape[1], *inputs)
     )
 
 
