@@ -282,6 +282,8 @@ def _tell_missing_charges(dataset: Dataset, config: Any, tell: Tell) -> None:
         )
 
 
+_ENOUGH = 4
+"""Structures with several values of which it can be said how far those differ."""
 _OF_THE_SPREAD = 0.01
 """Of a target's standard deviation; values of one structure that are nearer are replicates."""
 
@@ -322,6 +324,16 @@ def _tell_contradictions(data: TrainingData, tell: Tell) -> None:
             f"{target.name}, for example {', '.join(names)}: {shown[0].strip()} and "
             f"{shown[1].strip()}. "
         )
+        if int(differing.sum()) >= _ENOUGH and not target.classes:
+            half, all_of = float(np.median(apart[differing])), float(np.std(values[known]))
+            if by_ratio:
+                told = (
+                    f"a factor of {10**half:.3g} or more (that of all values is {10**all_of:.3g})"
+                )
+            else:
+                told = f"{half:.3g} {unit}".strip() + " or more"
+                told += f" (the standard deviation of all values is {all_of:.3g})"
+            said += f"Half of them differ by {told}. "
         n_mirrored = _mirrored(dataset, rows, group, differing)
         if n_mirrored == int(differing.sum()):
             tell(
