@@ -94,6 +94,8 @@ def test_equal_atoms_are_one_entry_of_the_table(model_folder: Path) -> None:
     explanation = replace(found, atoms=atoms, scores=scores)
     assert leading_atoms(explanation) == "O1 0.300, H2 (×3) 0.200, C0 0.100"
     assert leading_atoms(explanation, 1) == "O1 0.300"
+    atoms.info["is_formula"] = True
+    assert leading_atoms(explanation) == "O 0.300, H (×3) 0.200, C 0.100"
 
 
 def test_a_smiles_makes_file_names_that_every_system_takes(

@@ -303,7 +303,7 @@ def leading_atoms(explanation: "Explanation", n: int = 3) -> str:
     """Return the atoms with the largest scores, such as ``O7 0.211, C3 (×6) 0.154``.
 
     Atoms of one element whose scores read alike, as equal sites of a crystal do, are one entry
-    that names the first of them.
+    that names the first of them. Atoms of a formula have no numbers: ``O (×3) 0.178``.
     """
     from atomlens.reports.wording import number, top_atoms
 
@@ -311,8 +311,8 @@ def leading_atoms(explanation: "Explanation", n: int = 3) -> str:
     alike: dict[tuple[str, str], list[int]] = {}
     for i in top_atoms(scores, len(symbols), explanation.baseline):
         alike.setdefault((symbols[i], number(scores[i])), []).append(i)
-    entries = []
+    bare, entries = bool(explanation.atoms.info.get("is_formula")), []
     for (symbol, score), atoms in list(alike.items())[:n]:
         times = f" (×{len(atoms)})" if len(atoms) > 1 else ""
-        entries.append(f"{symbol}{min(atoms)}{times} {score}")
+        entries.append(f"{symbol}{'' if bare else min(atoms)}{times} {score}")
     return ", ".join(entries)
