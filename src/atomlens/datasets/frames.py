@@ -1,5 +1,6 @@
 """DataFrames of pandas, known without importing it."""
 
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
@@ -87,7 +88,8 @@ def columns_of_frame(frame: Any) -> dict[str, list[Any]]:
         DatasetError: two of them have one name.
     """
     names = [str(name) for name in frame.columns]
-    twice = [name for name in names if names.count(name) > 1]
+    stripped = Counter(name.strip() for name in names)
+    twice = [name for name, n in stripped.items() if n > 1]
     if twice:
         raise DatasetError(f"DataFrame: two columns are called {twice[0]!r}; rename one of them.")
     columns = {name: frame[own] for name, own in zip(names, frame.columns, strict=True)}

@@ -98,7 +98,8 @@ def _refuse_doubled(path: Path, first: "pd.DataFrame") -> None:
         DatasetError: there is one.
     """
     names = [name for row in first.to_numpy().tolist() for name in row if isinstance(name, str)]
-    doubled = sorted(name for name, n in Counter(names).items() if n > 1 and name.strip())
+    stripped = Counter(name.strip() for name in names)
+    doubled = sorted(name for name, n in stripped.items() if n > 1 and name)
     if doubled:
         raise DatasetError(
             f"{path}: the column {cut(doubled[0], 60)!r} occurs twice; rename one, and give a "

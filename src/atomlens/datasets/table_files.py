@@ -18,7 +18,7 @@ from typing import Any
 from atomlens.boundary import net, parse_json, read_text
 from atomlens.datasets.pandas_files import PACKAGES, read_with_pandas
 from atomlens.errors import DatasetError, warn
-from atomlens.printing import cut, is_number, reason, short, uncell
+from atomlens.printing import cut, is_number, reason, short, shown, uncell
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".smi", ".smiles", ".parquet", ".xlsx")
 """Files that are tables; the text formats may be gzipped (``.csv.gz``)."""
@@ -160,6 +160,12 @@ def _smiles_lines(path: Path, text: str) -> dict[str, list[Any]]:
     rows = [_cells_of_smiles(line) for line in lines]
     if not rows:
         raise DatasetError(f"{path}: this table is empty.")
+    if all(len(row) == 1 and "," in row[0] for row in rows):
+        raise DatasetError(
+            f"{path}: its lines have commas between the cells, and those of a {path.suffix} have "
+            "blanks or tabs; give it the ending .csv and a line of names above, such as "
+            "smiles,value."
+        )
     first = [cell.strip().lower() for cell in rows[0]]
     if first[0] in ("smiles", "smi"):
         header, rows = ["smiles", *(cell.strip() for cell in rows[0][1:])], rows[1:]
@@ -199,7 +205,8 @@ def _delimited(path: Path, text: str) -> Content:
     header = [uncell(name) for name in header]
     width = len(header)
     body = [r for r in rows[1:] if not (r[0].startswith("#") and len(r) != width)]
-    doubled = sorted(name for name, n in Counter(header).items() if n > 1 and name.strip())
+    stripped = Counter(name.strip() for name in header)
+    doubled = sorted(name for name, n in stripped.items() if n > 1 and name)
     if doubled:
         raise DatasetError(f"{path}: the column {doubled[0]!r} occurs twice; rename one.")
     problems = {
@@ -311,7 +318,14 @@ def _json_lines(path: Path, text: str) -> Content:
             record = {}
         for group in ("properties", "targets"):
             inner = record.pop(group, None)
-            record = (inner if isinstance(inner, dict) else {}) | record
+            inner = inner if isinstance(inner, dict) else {}
+            twice = [key for key in inner if key in record and record[key] != inner[key]]
+            if twice:
+                problems[len(records)] = (
+                    f"line {number} gives {shown(twice[0])} twice, the second time in {group!r}; "
+                    "remove the wrong one"
+                )
+            record = inner | record
         records.append(record)
     if problems and len(problems) == len(records):
         raise DatasetError(f"{path}: {problems[0]}.")
