@@ -94,8 +94,8 @@ _EITHER = {
 _MOLAR = re.compile(r"(.*[^a-z])?(p?[ieglatd][cd]?_?\d\d|k_?[dim]|conc\w*|affinity|potency)", re.I)
 """Names of columns in which ``nm`` is likely nM: ``ic50_nm``, ``ki_nm`` of a lowered header."""
 _TIME = (
-    r"(?i:time|half|life|duration|retention|age|incubat|delay|period|interval)"
-    r"|t(?![a-z])|t_?[a-zR\d/]+$|tau|RT(?![a-z])"
+    r"(?i:time|half|life|duration|retention|age(?![a-z])|incubat|delay|period|interval)"
+    r"|t(?![a-z])|t_\w+$|tau|RT(?![a-z])"
 )
 _WORDS_THAT_ARE_UNITS = {
     "min": _TIME,
@@ -109,16 +109,16 @@ _WORDS_THAT_ARE_UNITS = {
         r"|wave|spacing|period|perimeter)|[abcdhlrxyzL](?![a-zA-Z])|lambda|λ"
     ),
     "S": r"(?i:\w*conduct|admit|susceptance)|[gGBY](?![a-z])|g_?m|sigma|σ",
-    "C": r"(?i:temp|\w*point|m\.?p|b\.?p|\w*therm)|[TtQq](?![a-z])|T_?[a-zA-Z\d]+",
+    "C": r"(?i:temp|\w*point|[mb]\.?p(?![a-z])|\w*therm)|[TtQq](?![a-z])|T_\w+$|T[a-z](?![a-zA-Z])",
     "N": r"(?i:force|load|weight|thrust|tension)|F(?![a-z])",
-    "F": r"(?i:\w*capacit|temp|\w*point|m\.?p|b\.?p)|[TC](?![a-z])",
+    "F": r"(?i:\w*capacit|temp|\w*point|[mb]\.?p(?![a-z]))|[TC](?![a-z])",
     "P": r"(?i:viscos)|eta|η",
     "U": r"(?i:activity|enzyme|dose|unit)",
     "W": r"(?i:power|\w*dissipation|heat)|P(?![a-z])",
-    "e": r"(?i:\w*charge|electron|n_?e)|[qQZ](?![a-z])",
+    "e": r"(?i:\w*charge|electron|n_?e(?![a-z]))|[qQZ](?![a-z])",
     "T": (
         r"(?i:field|\w*magnet|flux|remanence|coerciv|saturation|induction)"
-        r"|[BH](?![a-z])|[HB]_?c|M[sr]|mu"
+        r"|[BH](?![a-z])|[HB]_?c(?![a-z])|M[sr](?![a-z])|mu(?![a-z])"
     ),
 }
 """Units that also say which of several values a column has (S and R, min and max, gas and solid,

@@ -37,6 +37,11 @@ def said(values, header="y", **others):
         ("t1/2 (h)", "t1/2", "h"),
         ("conductance (S)", "conductance", "S"),
         ("m.p. (C)", "m.p.", "C"),
+        ("Tg (C)", "Tg", "C"),
+        ("t_R (min)", "t_R", "min"),
+        ("tR (min)", "tR", "min"),
+        ("bp (C)", "bp", "C"),
+        ("Lifetime (s)", "Lifetime", "s"),
         ("B (T)", "B", "T"),
         ("dose (g)", "dose", "g"),
         ("dipole (D)", "dipole", "D"),
@@ -51,7 +56,8 @@ def test_a_unit_is_read_in_the_letters_that_it_is_written_with(header, name, uni
     "header",
     (
         "ee (S), ee (R), activity (min), activity [max], dHf (g), dHf (l), gap (T), shift (C), "
-        "shift (F), logP (exp), spacing (a), charge (N), E (S), dS (s)"
+        "shift (F), logP (exp), spacing (a), charge (N), E (S), dS (s), toxicity (min), "
+        "Total (C), agent (s), mutations (T), net (e), mpg (C), tests (h)"
     ).split(", "),
 )
 def test_what_says_which_of_several_values_a_column_has_is_no_unit(header):
