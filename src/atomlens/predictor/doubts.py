@@ -146,6 +146,39 @@ def far_outside(
     return said
 
 
+def below_zero(
+    values: Values, targets: tuple[Target, ...], lowest: Sequence[float], highest: Sequence[float]
+) -> list[Sentences]:
+    """Return (n,) sentences for each target on answers below 0 where no training value was.
+
+    Nothing of those that `far_outside` tells of.
+
+    Args:
+        values: (n, n_values)
+        targets: What is predicted.
+        lowest: (n_values,) of the training part. Empty if unknown.
+        highest: (n_values,) likewise
+    """
+    if len(lowest) != values.shape[1] or len(highest) != values.shape[1]:
+        return []
+    said = []
+    for target, place in zip(targets, value_slices(targets), strict=True):
+        low, high = np.array(lowest[place]).min(), np.array(highest[place]).max()
+        if target.n_values > 1 or target.extensive or not 0 < low < high:
+            continue
+        own = values[:, place.start]
+        unit = f" {target.unit}" if target.unit else ""
+        said.append(
+            tuple(
+                f"its {target.name} of {value:.4g}{unit} is below 0, and no training value was"
+                if impossible
+                else ""
+                for value, impossible in zip(own, (own < 0) & (own >= 2 * low - high), strict=True)
+            )
+        )
+    return said
+
+
 def no_estimate(
     structures: StructureArrays,
     seen: tuple[int, ...],

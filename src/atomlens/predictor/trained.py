@@ -17,6 +17,7 @@ from atomlens.predictor.doubts import (
     BEYOND,
     FOREIGN,
     NAMED,
+    below_zero,
     far_outside,
     larger_molecules,
     no_estimate,
@@ -413,6 +414,8 @@ class TrainedModel:
             reasons.append(unlike_training(unlike, has_error, is_refused))
         if found is not None:
             reasons += self._far_outside(structures, found.values)
+            record = self.record
+            reasons += below_zero(found.values, self.targets, record.lowest, record.highest)
         if self._known_kinds:
             doubted = self.of_doubted_unit(structures) & is_refused
             doubted &= True if inputs.beyond is None else ~inputs.beyond  # which its remark says

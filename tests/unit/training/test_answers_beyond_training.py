@@ -36,6 +36,21 @@ def test_a_far_answer_has_a_warning_and_no_error_estimate(ridge: Predictor) -> N
     assert np.isnan(far.std).all()
 
 
+def test_an_answer_below_zero_where_no_training_value_was_is_told() -> None:
+    """As of rates and concentrations, which a model of lines or a network may make negative."""
+    pairs = [(chain(n), n - 3.9) for n in range(4, 32, 2)]
+    model = train(pairs, target="k", model="ridge", extensive=False, units={"k": "1/s"})
+    usual, impossible = model.predict(chain(8)), model.predict(chain(2))
+    assert usual.warnings == ("",)
+    value = impossible.values[0, 0]
+    assert value < 0
+    said = f"its k of {value:.4g} 1/s is below 0, and no training value was"
+    assert impossible.warnings == (said,)
+    assert np.isfinite(impossible.std).all()
+    free = train([(a, v - 5) for a, v in pairs], target="k", model="ridge", extensive=False)
+    assert free.predict(chain(2)).warnings == ("",)
+
+
 def test_a_molecule_larger_than_all_of_training_has_no_error(ridge: Predictor) -> None:
     most = ridge.record.most_atoms
     even = most - most % 2  # an odd number of electrons is told
