@@ -29,6 +29,7 @@ from atomlens.predictor.saving import weight_bytes
 from atomlens.targets import output_slices
 from atomlens.training.run_folder import RUN
 from atomlens.training.settings import TrainSettings
+from atomlens.units import same_unit
 
 if TYPE_CHECKING:
     from atomlens.targets import Target
@@ -344,6 +345,10 @@ def _matched_outputs(
         found = {key: origin.start + i for i, key in enumerate(known)}
         taken = [(place.start + i, found[key]) for i, key in enumerate(keys) if key in found]
         pairs += taken
+        if taken and before.unit and target.unit and not same_unit(before.unit, target.unit):
+            notes.append(
+                f"{target.name} was learned in {before.unit} and is learned in {target.unit} now."
+            )
         if not taken:
             why = "classes take the place of numbers, or numbers theirs"
             if target.kind == before.kind:

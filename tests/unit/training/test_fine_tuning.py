@@ -154,6 +154,13 @@ def test_outputs_that_are_new_are_fresh_and_said_so(folder: Path, toy: Dataset) 
     )
 
 
+def test_another_unit_is_said(folder: Path, toy: Dataset) -> None:
+    listener = Listener()
+    other = replace(toy, targets=(replace(toy.targets[0], unit="MeV"),))
+    train(other, start_from=folder, progress=listener, **STILL)
+    assert f"was learned in {toy.targets[0].unit} and is learned in MeV now" in listener.heard
+
+
 def test_the_output_layer_can_be_fresh(folder: Path, toy: Dataset) -> None:
     tuned = train(toy, start_from=folder, fresh_output=True, **STILL)
     assert changed(tuned, load(folder)) == {"output.weight", "output.bias"}
