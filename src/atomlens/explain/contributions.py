@@ -22,7 +22,7 @@ class ContributionExplainer(Explainer):
     elements. Of an extensive property it has the share of its element and std n a u, and the
     terms add up to the prediction itself. What a bound (no negative gaps) changes afterwards is
     in no term. Of a class the terms are of its logit over the mean of the others', which for two
-    classes is the logarithm of the odds.
+    classes is the logarithm of the odds; both at the temperature of the probabilities.
     """
 
     name = "contribution"
@@ -62,6 +62,7 @@ def _terms(terms: Float[Tensor, "n_nodes n_outputs"] | None, question: Question)
         place = output_slices(question.trained.targets)[question.column]
         others = terms[:, place].sum(dim=1) - own
         own = own - others / (question.target.n_outputs - 1)
+        own = own / question.temperature
         return question.per_atom(own.double().cpu().numpy())
     slope = question.network_slope()[question.structure_index]
     return question.per_atom(own.double().cpu().numpy()) * slope + question.element_terms()

@@ -182,6 +182,12 @@ class Question:
         return f"{target.unit} (at {target.grid[self.point]:g} {target.grid_unit})".strip()
 
     @property
+    def temperature(self) -> float:
+        """Of classes: what logits are divided by before they are probabilities."""
+        column = value_slices(self.trained.targets)[self.column].start
+        return self.trained.calibration.temperature(column)
+
+    @property
     def nodes_are_atoms(self) -> bool:
         """Whether each node of the graphs is one atom; in a graph of a formula none is."""
         counts = self.batch.node_counts.cpu().numpy()
@@ -241,6 +247,8 @@ class Question:
         if self.labels is not None:
             labels = self.labels if of is None else self.labels[of]
             shares = own.softmax(dim=2).mean(dim=0)
+            if self.temperature != 1:
+                shares = (shares.clamp_min(1e-300).log() / self.temperature).softmax(dim=1)
             return shares.gather(1, _column(labels, shares.device)).squeeze(1)
         zeros = np.zeros((len(chosen), outputs[0].values.shape[1]))
         offset = self.trained.scaling.decode(zeros, chosen)[:, place]

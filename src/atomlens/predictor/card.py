@@ -7,7 +7,7 @@ from typing import Any
 
 from atomlens.elements import SYMBOLS
 from atomlens.models import MODELS, ClosedFormModel
-from atomlens.predictor.calibration import TargetCalibration
+from atomlens.predictor.calibration import FEWEST_FOR_TEMPERATURE, TargetCalibration
 from atomlens.predictor.evaluation import about_skill
 from atomlens.predictor.metrics import f1_label, tables_by_class
 from atomlens.predictor.tested import number, tested_methods, verdict_of
@@ -200,12 +200,15 @@ def _about_parts(predictor: TrainedModel, parts: Sequence[str]) -> list[str]:
     """Return what the validation part has decided, and whether the test part was looked at."""
     said = []
     if "validation" in parts:
+        has_temperature = any(c and c.temperature != 1 for c in predictor.calibration.classes)
         uses = ["the epoch that was kept"] if predictor.record.history else []
         uses += ["the intervals"] if any(predictor.intervals) else []
+        uses += ["the temperature of the probabilities"] if has_temperature else []
         if uses:
+            listed = (", ".join(uses[:-1]), uses[-1])
             said.append(
-                f"The validation part decided about {' and '.join(uses)}, so its figures are a "
-                "little too good."
+                f"The validation part decided about {' and '.join(filter(None, listed))}, so its "
+                "figures are a little too good."
             )
     if "test" in parts:
         said.append("The test part was looked at once, after training.")
@@ -415,7 +418,8 @@ def _about_errors(predictor: TrainedModel) -> list[str]:
     for target, place, has_interval in places:
         if target.kind == "classification":
             said = (
-                "A class has no error estimate: beside it stand the probabilities of all classes."
+                "A class has no error estimate: beside it stand the probabilities of all classes. "
+                + _about_probabilities(predictor, place.start)
             )
         elif target not in estimated:
             said = "There is no error estimate: the validation part had no value of it."
@@ -430,6 +434,29 @@ def _about_errors(predictor: TrainedModel) -> list[str]:
         f"- {said}" if len(found) == 1 else f"- {', '.join(names)}: {said}"
         for said, names in found.items()
     ]
+
+
+def _about_probabilities(predictor: TrainedModel, column: int) -> str:
+    """Return whether probabilities of classes are calibrated, and on what."""
+    known = predictor.calibration.classes
+    found = known[column] if known else None
+    if found is None:
+        return (
+            "They are as the network says them and not calibrated, which takes "
+            f"{FEWEST_FOR_TEMPERATURE} values of the validation part, of two classes or more."
+        )
+    if found.temperature == 1:
+        return (
+            f"No temperature makes them clearly better on {found.n} values of the validation part "
+            f"(cross-entropy {found.cross_entropy:.4g}), so they are as the network says them."
+        )
+    sure = "too sure" if found.temperature > 1 else "not sure enough"
+    return (
+        f"They are calibrated: the network was {sure}, so its logits are divided by a temperature "
+        f"of {found.temperature:.3g} (Guo et al. 2017), fitted to {found.n} values of the "
+        f"validation part, on which the cross-entropy went from {found.cross_entropy:.4g} to "
+        f"{found.calibrated:.4g}. The class that is said is the same with and without."
+    )
 
 
 def _source(predictor: TrainedModel, target: Target, known: Sequence[TargetCalibration]) -> str:

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.predictor.calibration import Calibration
+from atomlens.predictor.calibration import Calibration, ClassCalibration, fit_temperature
 from atomlens.predictor.inference import RawOutputs
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target, output_slices, value_slices
@@ -83,6 +83,24 @@ def softmax(logits: Values) -> Values:
     return shares
 
 
+def fit_classes(
+    combined: Combined, values: Values, targets: tuple[Target, ...]
+) -> tuple[ClassCalibration | None, ...]:
+    """(n_values,) the temperature of each target that has classes; None for others.
+
+    Args:
+        combined: Of n structures.
+        values: (n, n_values) the known ones.
+        targets: What the values are.
+    """
+    found: list[ClassCalibration | None] = [None] * values.shape[1]
+    for target, place, columns in _places(targets):
+        if target.kind == "classification":
+            labels = values[:, columns.start]
+            found[columns.start] = fit_temperature(combined.values[:, place], labels)
+    return tuple(found)
+
+
 def residuals(
     combined: Combined, encoded: NDArray[np.float32], targets: tuple[Target, ...]
 ) -> Values:
@@ -119,7 +137,7 @@ def estimate(
     for target, place, columns in places:
         shares = None
         if target.kind == "classification":
-            shares = softmax(decoded[:, place])
+            shares = softmax(decoded[:, place] / calibration.temperature(columns.start))
             values[:, columns.start] = shares.argmax(axis=1)
             std[:, columns] = np.nan
         probabilities.append(shares)

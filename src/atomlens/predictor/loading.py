@@ -162,7 +162,9 @@ def _without_weights(content: dict[str, Any]) -> TrainedModel:
         models=(),
         builder=make_builder(content["builder"]["name"], **_tuples(content["builder"]["settings"])),
         scaling=scaling,
-        calibration=Calibration.from_list(content["calibration"], n_values),
+        calibration=Calibration.from_list(
+            content["calibration"], n_values, content.get("temperatures", ())
+        ),
         calibration_of_made=None if of_made is None else Calibration.from_list(of_made, n_values),
         noise=noise,
         elements=_elements(content["elements"]),

@@ -119,6 +119,7 @@ def _origin(predictor: TrainedModel) -> dict[str, str]:
 
 def model_settings(predictor: TrainedModel, checksum: str) -> dict[str, Any]:
     """Return what ``settings.json`` holds."""
+    temperatures = predictor.calibration.classes_to_list()
     return {
         "format": "atomlens-model",
         "version": FORMAT_VERSION,
@@ -134,6 +135,7 @@ def model_settings(predictor: TrainedModel, checksum: str) -> dict[str, Any]:
         "scaling": predictor.scaling.to_dict(),
         "noise": predictor.noise,
         "calibration": predictor.calibration.to_list(),
+        **({"temperatures": temperatures} if temperatures else {}),
         **(
             {}
             if predictor.calibration_of_made is None

@@ -15,7 +15,7 @@ from atomlens.errors import StudyError, unknown_name
 from atomlens.graphs import GraphBatch
 from atomlens.models.base import ModelOutput, PropertyModel
 from atomlens.nn.additive import AdditiveReadout, SelfStandingReadout
-from atomlens.predictor import Calibration, Predictor
+from atomlens.predictor import Predictor
 from atomlens.targets import output_slices, value_slices
 
 
@@ -134,8 +134,8 @@ def about_target(predictor: Predictor, name: str) -> Predictor:
             stds=(scaling.stds[place],),
             references=(scaling.references[place],),
         ),
-        calibration=Calibration(targets=predictor.calibration.targets[values]),
-        calibration_of_made=of_made and Calibration(targets=of_made.targets[values]),
+        calibration=predictor.calibration.of_values(values),
+        calibration_of_made=of_made and of_made.of_values(values),
     )
 
 

@@ -16,7 +16,7 @@ from atomlens.graphs import GraphStore
 from atomlens.machine import choose_device
 from atomlens.models import ClosedFormModel
 from atomlens.predictor import Calibration, Predictor, TrainingRecord, score
-from atomlens.predictor.estimates import Noise, residuals
+from atomlens.predictor.estimates import Noise, fit_classes, residuals
 from atomlens.predictor.evaluation import class_counts, training_figures
 from atomlens.predictor.familiarity import Familiarity, kinds_of, varied_rows
 from atomlens.predictor.inference import run_models
@@ -65,16 +65,18 @@ def finish(job: Job, results: Sequence[MemberResult]) -> Predictor:
         if familiarity is not None and raw.features is not None:
             seen = predictor.seen_in(data.dataset.structures.subset(rows))
             far = familiarity.remoteness(familiarity.distances(raw.features, seen))
+        calibration = Calibration.fit(
+            rest,
+            combined.spread,
+            cut_spread=predictor.noise != "none",
+            remoteness=far,
+            groups=reduced_formulas(data.dataset.structures.subset(rows)),
+        )
+        classes = fit_classes(combined, data.dataset.values[rows], predictor.targets)
         predictor = replace(
             predictor,
             familiarity=familiarity,
-            calibration=Calibration.fit(
-                rest,
-                combined.spread,
-                cut_spread=predictor.noise != "none",
-                remoteness=far,
-                groups=reduced_formulas(data.dataset.structures.subset(rows)),
-            ),
+            calibration=replace(calibration, classes=classes),
         )
     metrics: dict[str, Any] = {
         "n_train": len(data.split.train),
