@@ -166,6 +166,7 @@ def test_the_output_layer_can_be_fresh(folder: Path, toy: Dataset) -> None:
     assert changed(tuned, load(folder)) == {"output.weight", "output.bias"}
 
 
+@pytest.mark.filterwarnings("ignore:.*its probabilities are worse")  # nothing is learned
 def test_classes_do_not_take_over_the_outputs_of_numbers(folder: Path, toy: Dataset) -> None:
     both = (toy.targets[0], replace(toy.targets[0], name="b"))
     two = replace(toy, targets=both, values=toy.values[:, [0, 0]])
