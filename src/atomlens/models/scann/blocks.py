@@ -122,12 +122,19 @@ _compiled: Callable[..., Callable[[Any], Any]] = partial(kept, nogil=True, error
 
 
 @_compiled()
-def packed(weight: Any, out: Any) -> None:
-    """Lay out a weight (n_out, n_in) for `rows_times`: (n_out / COLUMNS, n_in, COLUMNS)."""
+def packed(weight: Any, turned: bool, out: Any) -> None:
+    """Lay out a weight (n_out, n_in) for `rows_times`: (n_out / COLUMNS, n_in, COLUMNS).
+
+    ``turned``: of the transposed weight, which is the one of the way back.
+    """
     for panel in range(out.shape[0]):
+        first = panel * COLUMNS
         for k in range(out.shape[1]):
             for column in range(COLUMNS):
-                out[panel, k, column] = weight[panel * COLUMNS + column, k]
+                if turned:
+                    out[panel, k, column] = weight[k, first + column]
+                else:
+                    out[panel, k, column] = weight[first + column, k]
 
 
 @_compiled()

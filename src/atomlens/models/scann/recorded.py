@@ -110,7 +110,7 @@ class _Edges(torch.autograd.Function):
         d_weights = [torch.zeros_like(t) if of_weights else none for t in (mix, key)]
         edges_backward(
             as_arrays(*tensors[:6]),
-            (laid_out(mix.t()), laid_out(key.t()), *as_arrays(scale, shift)),
+            (laid_out(mix, turned=True), laid_out(key, turned=True), *as_arrays(scale, shift)),
             as_arrays(layout.source, layout.target, layout.offsets),
             0,
             layout.n_nodes,

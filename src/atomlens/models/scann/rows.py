@@ -17,7 +17,7 @@ from atomlens.models.scann.fused import has_numba
 from atomlens.models.scann.tiles import laid_out, multiplied_in_loops
 from atomlens.nn.pieces import as_arrays, in_pieces
 
-MIN_ROWS = 512
+MIN_ROWS = 128
 """Fewer rows are left to torch."""
 
 
@@ -103,7 +103,7 @@ class _Mapped(torch.autograd.Function):
         d_biases = [rows.new_zeros(width if on else 0) for on in of_biases]
         linear_backward(
             *as_arrays(rows),
-            tuple(laid_out(w.t()) for w in weights),
+            tuple(laid_out(w, turned=True) for w in weights),
             as_arrays(*gradients),
             *as_arrays(d_rows),
             as_arrays(*d_weights),
@@ -141,7 +141,7 @@ class _Behind(torch.autograd.Function):
         d_vectors = [torch.zeros_like(scale) for _ in range(6)]
         after_backward(
             *as_arrays(keep),
-            (laid_out(inner.t()), laid_out(outer.t())),
+            (laid_out(inner, turned=True), laid_out(outer, turned=True)),
             as_arrays(scale, shift, last_scale),
             as_arrays(*saved),
             *as_arrays(gradient, d_rows),

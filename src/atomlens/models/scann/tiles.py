@@ -68,13 +68,13 @@ def multiplied_in_loops(width: int, *tensors: Tensor) -> bool:
     return fits(width)
 
 
-def laid_out(weight: Float[Tensor, "n_out n_in"]) -> Any:
-    """Return a weight as the loops want it."""
+def laid_out(weight: Float[Tensor, "n_out n_in"], *, turned: bool = False) -> Any:
+    """Return a weight, or the transposed one, as the loops want it."""
     from atomlens.models.scann.blocks import COLUMNS, packed
 
-    n_out, n_in = weight.shape
+    n_out, n_in = reversed(weight.shape) if turned else weight.shape
     found = np.empty((n_out // COLUMNS, n_in, COLUMNS), dtype=np.float32)
-    packed(*as_arrays(weight), found)
+    packed(*as_arrays(weight), turned, found)
     return found
 
 
