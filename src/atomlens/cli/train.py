@@ -95,7 +95,9 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--target", metavar="T", action="append", help="what to learn; may repeat")
     parser.add_argument(
-        "--model", metavar="M", help=f"default: {DEFAULT_MODEL}; for formulas rf-magpie"
+        "--model",
+        metavar="M",
+        help=f"default: {DEFAULT_MODEL}; for formulas rf-magpie, for classes of formulas finder",
     )
     add_out_folder(parser, required=False, help_text="model folder (default: runs/DATA-TARGET)")
     for name, kind in _NAMED.items():

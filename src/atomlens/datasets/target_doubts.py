@@ -235,12 +235,14 @@ def tell_odd_classes(classes: Sequence[str], name: str, where: str) -> None:
     """Warn of a class that may mean an empty cell, and of classes that differ in case only."""
     nothing = [c for c in classes if is_missing(c) or c.lower() in _NOT_KNOWN]
     if nothing:
+        are = "are classes" if len(nothing) > 1 else "is a class"
+        mean = "they mean" if len(nothing) > 1 else "it means"
         warn(
-            f"{where}: {nothing[0]!r} is a class of {name!r} like the others; leave the cells "
-            "empty if it means that nothing is known."
+            f"{where}: {' and '.join(map(repr, nothing[:3]))} {are} of {name!r} like the others; "
+            f"leave the cells empty if {mean} that nothing is known."
         )
     alike: dict[str, list[str]] = {}
-    for one in classes:
+    for one in (c for c in classes if c not in nothing):
         key = re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFKC", one).casefold())
         alike.setdefault(key, []).append(one)
     same = [group for group in alike.values() if len(group) > 1]

@@ -523,6 +523,16 @@ def _start(origin: Mapping[str, Any]) -> str:
     return " ".join(sentences)
 
 
+def _settings_used(predictor: TrainedModel) -> dict[str, Any]:
+    """Return the settings; of classes alone with their own loss, and without scaling."""
+    settings = dict(predictor.record.settings)
+    if all(t.kind == "classification" for t in predictor.targets):
+        settings.pop("scaling", None)
+        if "loss" in settings:
+            settings["loss"] = "cross entropy"
+    return settings
+
+
 def _making(predictor: TrainedModel) -> str:
     record = predictor.record
     lines = [record.notes] if record.notes else []
@@ -541,7 +551,8 @@ def _making(predictor: TrainedModel) -> str:
             lines.append("Settings of epochs, steps, rates and losses have no part in it.")
     if record.settings:
         lines.append("\n| setting | value |\n|---|---|")
-        lines += [f"| {_plain(key)} | {_code(value)} |" for key, value in record.settings.items()]
+        used = _settings_used(predictor)
+        lines += [f"| {_plain(key)} | {_code(value)} |" for key, value in used.items()]
     if record.versions:
         lines.append(
             "\nVersions: " + ", ".join(f"{k} {v}" for k, v in record.versions.items()) + "."

@@ -101,7 +101,17 @@ def choose_config(
     known = {f.name for f in fields(kind.Config)}
     closed = issubclass(kind, ClosedFormModel)
     if closed and any(t.kind == "classification" for t in targets):
-        raise SettingsError(f"The model {model!r} learns numbers, not classes; choose another.")
+        formulas = bool(structures.is_formula.any())
+        others = [
+            name
+            for name in MODELS
+            if not issubclass(MODELS[name], ClosedFormModel)
+            and (MODELS[name].takes_formulas() or not formulas)
+        ]
+        raise SettingsError(
+            f"The model {model!r} learns numbers, not classes; those that learn classes"
+            f"{' of formulas' if formulas else ''} are {', '.join(others)}."
+        )
     of_graphs: dict[str, Any] = {}
     if "mode" in known:
         of_graphs["mode"] = "formula" if builder.name == "formula" else "structure"

@@ -24,6 +24,7 @@ from atomlens.models import MODELS, ClosedFormModel, PropertyModel
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.neighbors.handedness import handedness
 from atomlens.predictor.samples import PARTS, UNKNOWN
+from atomlens.printing import counted
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import LARGEST_VALUE, Target, value_slices
 from atomlens.training.data import TrainingData
@@ -195,6 +196,10 @@ def tell_about_data(
         if target.n_values == 1:
             for sentence in _gaps_of_parts(dataset, split, target, place.start):
                 said.warning(sentence)
+            if target.classes:
+                stratified = settings.split.startswith("stratified")
+                for sentence in _unjudged_classes(dataset, split, target, place.start, stratified):
+                    said.warning(sentence)
     _tell_missing_charges(dataset, config, said.warning)
     doubtful = [s for s in dataset.structures if s.warnings] if dataset.structures.warnings else []
     if doubtful:
@@ -256,17 +261,69 @@ def _gaps_of_parts(dataset: Dataset, split: Split, target: Target, column: int) 
     if unseen:
         n_missed = int(np.isin(judged, unseen).sum())
         names = [target.classes[int(n)] for n in unseen]
-        classes = (
-            f"class {names[0]}"
-            if len(names) == 1
-            else f"{len(names)} classes ({', '.join(names[:3])}{' ...' if len(names) > 3 else ''})"
-        )
         yield (
-            f"No sample of the training part is of {classes} of {target.name}, and {n_missed} of "
-            f"the others are: the model never says {'it' if len(names) == 1 else 'them'}. --split "
-            "stratified:.8/.1/.1 has the classes of the first target in all parts, where there are "
-            "enough."
+            f"No sample of the training part is of {_called(names)} of {target.name}, and "
+            f"{n_missed} of the others are: the model never says "
+            f"{'it' if len(names) == 1 else 'them'}. {_STRATIFIED}"
         )
+
+
+_STRATIFIED = (
+    "--split stratified:.8/.1/.1 has the classes of the first target in all parts, where there are "
+    "enough."
+)
+_FEWEST_FOR_PARTS = 3
+"""Samples of a class that a split can give to all parts."""
+
+
+def _called(names: Sequence[str]) -> str:
+    """Return which class is meant, or how many and which."""
+    if len(names) == 1:
+        return f"class {names[0]}"
+    return f"{len(names)} classes ({', '.join(names[:3])}{' ...' if len(names) > 3 else ''})"
+
+
+def _unjudged_classes(
+    dataset: Dataset, split: Split, target: Target, column: int, stratified: bool
+) -> Iterator[str]:
+    """Yield a sentence on classes that are learned and that no part, or not the test part, judges.
+
+    Args:
+        dataset: What is divided.
+        split: Its parts.
+        target: One that has classes.
+        column: Where their numbers stand.
+        stratified: Whether the split already cares for classes.
+    """
+    counts = {}
+    for part in PARTS:
+        values = dataset.values[getattr(split, part), column]
+        known = values[np.isfinite(values)].astype(np.int64)
+        counts[part] = np.bincount(known, minlength=len(target.classes))
+    learned, judged = counts["train"], counts["validation"] + counts["test"]
+    if judged.any():
+        alone = np.flatnonzero((learned > 0) & (judged == 0))
+        names = [target.classes[n] for n in alone.tolist()]
+        if names:
+            n = int(learned[alone].sum())
+            helps = not stratified and bool((learned[alone] >= _FEWEST_FOR_PARTS).any())
+            yield (
+                f"{_called(names)} of {target.name} {'have' if len(names) > 1 else 'has'} "
+                f"{counted(n, 'sample')}, none in the validation or test part: what the model says "
+                f"of {'them' if len(names) > 1 else 'it'} is not tested."
+                f"{f' {_STRATIFIED}' if helps else ''}"
+            )
+    if counts["test"].any():
+        untested = np.flatnonzero(
+            (counts["validation"] > 0) & (learned > 0) & (counts["test"] == 0)
+        )
+        names = [target.classes[n] for n in untested.tolist()]
+        if names:
+            yield (
+                f"No sample of the test part is of {_called(names)} of {target.name}, so its "
+                f"figures say nothing of finding {'them' if len(names) > 1 else 'it'}."
+                f"{'' if stratified else f' {_STRATIFIED}'}"
+            )
 
 
 def _tell_missing_charges(dataset: Dataset, config: Any, tell: Tell) -> None:

@@ -99,3 +99,11 @@ def test_dates_are_no_classes_unless_they_are_called_so(dates: list[Any]) -> Non
 def test_unknown_as_a_class_is_told() -> None:
     _, said = read(["metal", "unknown", "semiconductor"] * 5)
     assert "'unknown' is a class of 'y' like the others" in said[0]
+
+
+@pytest.mark.parametrize("words", [("N/A", "n/a"), ("Unknown", "unknown"), ("?", "unk")])
+def test_words_for_nothing_get_one_advice(words: tuple[str, str]) -> None:
+    _, said = read(["metal", *words, "insulator"] * 5)
+    (one,) = said
+    assert f"{words[0]!r} and {words[1]!r} are classes of 'y' like the others; leave" in one
+    assert "one way" not in one
