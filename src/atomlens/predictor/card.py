@@ -520,6 +520,8 @@ def _start(origin: Mapping[str, Any]) -> str:
         f"{learned}; SHA-256 of the weights {origin['weights_sha256']}).",
         *origin["notes"],
     ]
+    if origin.get("licence"):
+        sentences.append(f"Licence of what it started from: {origin['licence']}")
     return " ".join(sentences)
 
 

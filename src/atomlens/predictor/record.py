@@ -219,7 +219,7 @@ def _start(content: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(content)
     if found:
         texts = [found["name"], found["model"], found["weights_sha256"]]
-        texts += [*found["targets"], *found["notes"]]
+        texts += [*found["targets"], *found["notes"], found.get("licence", "")]
         if not all(isinstance(text, str) for text in texts):
             raise TypeError("`started_from` holds something else than texts")
     return found

@@ -188,18 +188,19 @@ class Transfer:
         present = np.unique(dataset.structures.atomic_numbers).tolist()
         new = _new_elements(source, present if learned else ())
         output_rows, about_output = _output_rows(source, config, dataset.targets, settings)
-        notes = [*_about_elements(new), *about_output]
+        notes = [*_about_elements(new), *about_output, *_about_settings(source, config)]
         frozen = settings.frozen_layers
         if frozen:
             source.models[0].frozen_parts(frozen)  # refuses too many before any work is done
             what = "The first layer" if frozen == 1 else f"The first {frozen} layers"
             rest = "everything before it" if frozen == 1 else "everything before them"
             notes.append(f"{what} and {rest} are frozen{_but_tables(new, source)}.")
-        n_given = len(source.models)
+        n_given, about = len(source.models), source.record.about
         if n_given > settings.ensemble:
             notes.append(
                 f"The pretrained model is an ensemble of {n_given}, of which the first "
-                f"{settings.ensemble} {'is' if settings.ensemble == 1 else 'are'} used."
+                f"{settings.ensemble} {'is' if settings.ensemble == 1 else 'are'} used; "
+                f"--ensemble {n_given} goes on with all."
             )
         return cls(
             weights=tuple(
@@ -211,7 +212,8 @@ class Transfer:
             n_frozen_layers=frozen,
             earlier=source.record.samples,
             made_geometries=source.record.made_geometries,
-            origin={
+            origin=({} if about is None else {"licence": about.licence})
+            | {
                 "name": pretrained.name,
                 "model": source.model_name,
                 "targets": [t.name for t in source.targets],
@@ -336,6 +338,7 @@ def _matched_outputs(
         if target.name not in named and number and len(wanted) == len(given) == len(single) == 1:
             pairs.append((0, 0))
             notes.append(f"The output of {single[0]} is taken for {target.name}.")
+            notes += _about_units(given[0], target)
             continue
         before, origin = named.get(target.name, (None, slice(0)))
         if before is None:
@@ -345,10 +348,7 @@ def _matched_outputs(
         found = {key: origin.start + i for i, key in enumerate(known)}
         taken = [(place.start + i, found[key]) for i, key in enumerate(keys) if key in found]
         pairs += taken
-        if taken and before.unit and target.unit and not same_unit(before.unit, target.unit):
-            notes.append(
-                f"{target.name} was learned in {before.unit} and is learned in {target.unit} now."
-            )
+        notes += _about_units(before, target) if taken else []
         if not taken:
             why = "classes take the place of numbers, or numbers theirs"
             if target.kind == before.kind:
@@ -361,6 +361,23 @@ def _matched_outputs(
     elif fresh:
         notes.append(f"Some outputs are fresh: {', '.join(fresh)}.")
     return pairs, notes
+
+
+def _about_units(before: "Target", now: "Target") -> list[str]:
+    """Return what is to be said of the units of an output that is taken."""
+    if not before.unit or same_unit(before.unit, now.unit):
+        return []
+    if now.unit:
+        return [f"{before.name} was learned in {before.unit} and is learned in {now.unit} now."]
+    return [f"{before.name} was learned in {before.unit}; the new data name no unit (--unit)."]
+
+
+def _about_settings(source: Predictor, config: Any) -> list[str]:
+    """Return what of the settings that may differ does, in words."""
+    free = sorted(MODELS[source.model_name].free_settings - _DECIDED_BY_DATA)
+    pairs = [(key, getattr(source.config, key), getattr(config, key)) for key in free]
+    changed = [f"{key} {now!r} ({before!r} before)" for key, before, now in pairs if now != before]
+    return [f"Other settings than before: {', '.join(changed)}."] if changed else []
 
 
 def _output_keys(target: "Target") -> list[Any]:

@@ -159,6 +159,36 @@ def test_another_unit_is_said(folder: Path, toy: Dataset) -> None:
     other = replace(toy, targets=(replace(toy.targets[0], unit="MeV"),))
     train(other, start_from=folder, progress=listener, **STILL)
     assert f"was learned in {toy.targets[0].unit} and is learned in MeV now" in listener.heard
+    listener = Listener()
+    none = replace(toy, targets=(replace(toy.targets[0], unit="", name="y"),))
+    train(none, start_from=folder, progress=listener, **STILL)
+    assert f"learned in {toy.targets[0].unit}; the new data name no unit" in listener.heard
+
+
+def test_settings_that_may_differ_are_said_if_they_do(folder: Path, toy: Dataset) -> None:
+    listener = Listener()
+    tuned = train(
+        toy, start_from=folder, progress=listener, model_settings={"dropout": 0.3}, **STILL
+    )
+    before = load(folder).models[0].config.dropout
+    said = f"Other settings than before: dropout 0.3 ({before!r} before)."
+    assert said in listener.heard
+    assert said in tuned.record.started_from["notes"]
+    plain = train(toy, start_from=folder, **STILL)
+    assert not any("Other settings" in note for note in plain.record.started_from["notes"])
+
+
+def test_the_licence_of_the_start_goes_with_what_was_made_of_it(
+    folder: Path, toy: Dataset, tmp_path: Path
+) -> None:
+    licensed = tmp_path / "licensed"
+    given = load(folder)
+    about = load("box:formula-gap").record.about
+    replace(given, record=replace(given.record, about=about)).save(licensed)
+    train(toy, start_from=licensed, out=tmp_path / "tuned", **STILL)
+    assert about is not None
+    card = (tmp_path / "tuned" / "README.md").read_text()
+    assert f"Licence of what it started from: {about.licence}" in card
 
 
 def test_the_output_layer_can_be_fresh(folder: Path, toy: Dataset) -> None:
