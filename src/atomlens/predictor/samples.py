@@ -195,7 +195,7 @@ class TrainingSamples:
         parts one after the other there are only the sizes.
         """
         first = int(np.argmax(self.values != 0)) if np.any(self.values) else 0
-        arrays = {
+        arrays: dict[str, NDArray[Any]] = {
             "structures": self.structures,
             "values": np.ascontiguousarray(self.values[first:]),
         }
