@@ -27,7 +27,8 @@ SUMMARY = "compare predictions with known values"
 DESCRIPTION = """\
 Compare a model's predictions with the values of a data set: MAE, RMSE, R², Spearman's rank
 correlation, MAD:MAE (how many times better than always saying the mean) and how far the
-error estimates can be believed."""
+error estimates can be believed; of classes accuracy, balanced accuracy, F1, ROC AUC,
+cross-entropy, each class by itself, and how far probabilities can be believed."""
 EXAMPLES = """\
 examples:
   atomlens evaluate runs/gap table.csv --part test
