@@ -95,7 +95,7 @@ QUEUE = (
         settings={
             **_COMMON,
             "loss": "robust-l1",
-            "ensemble": 2,
+            "ensemble": 3,
             "epochs": 30,
             "batch_size": 128,
             "learning_rate": 1e-3,

@@ -130,7 +130,7 @@ ABOUT = {
         "Formation energies",
         "matbench_mp_e_form",
         "132,752",
-        f"two members of 30 epochs, 2,003 s {_BUSY_CORE}",
+        f"three members of 30 epochs, 2,750 s {_BUSY_CORE}",
         {"formation_energy": 0.0862},
         "CrabNet, mean of the five official folds",
         "Formation energies are of the Materials Project with its corrections; whether a compound "

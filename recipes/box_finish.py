@@ -508,10 +508,17 @@ def add_trained(
 
 
 def portable(record: TrainingRecord) -> TrainingRecord:
-    """Return a record that names no folder of this machine, without the list of odd samples."""
+    """Return a record that names no folder of this machine, without the list of odd samples.
+
+    Its history has six digits, which a curve needs no more of.
+    """
     remarks = [re.sub(r"(?<!\S)/(?:[^\s/]+/)+", "", remark) for remark in record.remarks]
     kept = tuple(r for r in remarks if not r.endswith(f"{WARNINGS} of the model."))
-    return replace(record, remarks=kept, warnings=())
+    history = tuple(
+        {k: float(f"{v:.6g}") if isinstance(v, float) else v for k, v in row.items()}
+        for row in record.history
+    )
+    return replace(record, remarks=kept, warnings=(), history=history)
 
 
 def say(text: str) -> None:
