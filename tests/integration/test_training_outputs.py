@@ -149,6 +149,7 @@ def test_mixed_precision_trains(precision: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Every value of size in the training part")
+@pytest.mark.filterwarnings("ignore:No sample of the test part is of class no of oxide")
 def test_several_targets_with_unknown_values_and_classes(tmp_path: Path) -> None:
     values = np.stack([TOY.values[:, 0], TOY.structures.n_atoms * 2.0, n_oxygen() > 0], axis=1)
     values[::3, 0] = np.nan
