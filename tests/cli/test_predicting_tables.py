@@ -134,6 +134,7 @@ def test_targets_called_like_columns_keep_their_values(tmp_path, capsys) -> None
     assert prediction.to_frame()["gap_std"][0] == pytest.approx(prediction.values[0, 1])
 
 
+@pytest.mark.filterwarnings("ignore:No sample of the test part is of class has of c")
 def test_classes_have_a_column_each(tmp_path, capsys) -> None:
     rows = [f"{s},{'has' if 'O' in s else 'none'}" for s in SMILES * 2]
     write(tmp_path / "t.csv", "smiles,c", rows)

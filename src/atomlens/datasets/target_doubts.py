@@ -20,7 +20,7 @@ _NOT_KNOWN = frozenset(
 _SENTINELS = (-99.0, -999.0, -9999.0, -99999.0, -999999.0)
 _LIMITS = (32767.0, 32768.0, 65535.0, 2147483647.0, 2147483648.0, 4294967295.0, 1e20, 1e30)
 """Sizes of numbers that computers write where they have none."""
-_TIMES_LARGER = 10
+_TIMES_LARGER = 20
 _ENOUGH = 12
 """Values of which it can be said that a part of them is in another unit."""
 _FEWEST = 3
@@ -28,12 +28,20 @@ _NEAR = 0.15
 """How far from a factor between units a ratio may be, as a decimal logarithm."""
 _FEW_BOUNDS = 0.02
 """A smaller part of a column that is bounds is told by its rows alone."""
+_FEW_ZEROS = 0.1
+"""Such a part of positive values may be 0, rounded down."""
 _TIMES_APART = 30
 """How far large and small values (5 in 100 each) lie from the median if a logarithm is advised."""
 _GAPS = 3
-_OF_THE_MEDIAN = 0.25
-"""Zeros that may mean nothing lie so many of the widest gaps between other values, and such a part
-of their median, below all of them."""
+"""Zeros that may mean nothing lie so many of the widest gaps between other values below these."""
+_ONE_SIZE = 3
+"""The largest of the other values is so many times the smallest at most."""
+_MAY_BE_ZERO = re.compile(
+    r"gap|yield|conver|inhib|select|moment|magnet|percent|%|(?<![a-z])ee(?![a-z])", re.IGNORECASE
+)
+"""Quantities of which 0 is a result."""
+_NOTHING_BELOW_ZERO = (-1.0, -9.0)
+"""What is written for nothing where no value is below zero."""
 _FEW = 4
 """So few different whole numbers may be names of classes."""
 ABOUT_CLASSES = "is learned as a number; if they are names of classes, say --classification"
@@ -81,17 +89,22 @@ def tell_decades(numbers: NDArray[np.float64], name: str, where: str) -> None:
     known = numbers[np.isfinite(numbers)]
     if not over_decades(known):
         return
+    least = float(known[known > 0].min())
     warn(
-        f"{where}: the values of {name!r} span {math.log10(known.max() / known.min()):.0f} decades "
-        f"({known.min():.3g} to {known.max():.3g}), so errors are those of the largest; a column "
+        f"{where}: the values of {name!r} span {math.log10(known.max() / least):.0f} decades "
+        f"({least:.3g} to {known.max():.3g}), so errors are those of the largest; a column "
         "of their logarithms may be learned better."
     )
 
 
 def over_decades(known: NDArray[np.float64]) -> bool:
-    """Tell whether numbers are positive and lie on both sides of their median by large factors."""
-    if len(known) < _ENOUGH or known.min() <= 0:
+    """Tell whether numbers are positive and lie on both sides of their median by large factors.
+
+    A few may be 0.
+    """
+    if len(known) < _ENOUGH or known.min() < 0 or (known == 0).mean() > _FEW_ZEROS:
         return False
+    known = known[known > 0]
     low, middle, high = np.quantile(known, (0.05, 0.5, 0.95))
     return bool(min(high / middle, middle / low) >= _TIMES_APART)
 
@@ -128,7 +141,7 @@ def tell_sentinels(numbers: NDArray[np.float64], name: str, where: str) -> NDArr
     if minus.any():
         _tell(numbers, minus, name, where, "and no other is below zero")
         return minus
-    zeros = _zeros(numbers)
+    zeros = _zeros(numbers, name)
     if zeros.any():
         least = float(numbers[numbers > 0].min())
         _tell(numbers, zeros, name, where, f"and no other is below {least:g}")
@@ -174,27 +187,27 @@ def _strangers(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def _minus(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return (n,) which are a negative whole number that repeats where no other is below zero."""
+    """Return (n,) which are -1 or -9, two at least, where no other is below zero."""
     found = np.zeros_like(numbers, dtype=bool)
     below: NDArray[np.bool_] = numbers < 0
     rest = numbers[numbers >= 0]
     if below.sum() < 2 or len(np.unique(numbers[below])) > 1 or len(np.unique(rest)) < _ENOUGH:
         return found
-    value = float(numbers[below][0])
-    return below if value.is_integer() else found
+    return below if float(numbers[below][0]) in _NOTHING_BELOW_ZERO else found
 
 
-def _zeros(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return (n,) which are zeros, two at least, that lie far below all others.
+def _zeros(numbers: NDArray[np.float64], name: str) -> NDArray[np.bool_]:
+    """Return (n,) which are zeros, two at least, far below others that are of one size.
 
-    As of pIC50 from 4 to 9. Of band gaps, yields or moments 0 is next to other values.
+    As of pIC50 from 4 to 9. Where 0 is a result, such as of a gap or a yield, nothing is said.
     """
     zeros: NDArray[np.bool_] = numbers == 0
     rest = np.unique(numbers[np.isfinite(numbers) & ~zeros])
-    if zeros.sum() < 2 or len(rest) < _ENOUGH or rest[0] < 0:
-        return np.zeros_like(zeros)
-    alone = rest[0] > max(_GAPS * float(np.diff(rest).max()), _OF_THE_MEDIAN * np.median(rest))
-    return zeros if alone else np.zeros_like(zeros)
+    none = np.zeros_like(zeros)
+    if zeros.sum() < 2 or len(rest) < _ENOUGH or rest[0] < 0 or _MAY_BE_ZERO.search(name):
+        return none
+    apart = rest[0] > _GAPS * float(np.diff(rest).max()) and rest[-1] <= _ONE_SIZE * rest[0]
+    return zeros if apart else none
 
 
 def tell_two_units(numbers: NDArray[np.float64], name: str, where: str) -> None:
@@ -221,13 +234,13 @@ def tell_two_units(numbers: NDArray[np.float64], name: str, where: str) -> None:
     few_are_large = len(large) <= len(small)
     first = float(known[np.abs(known).argmax() if few_are_large else np.abs(known).argmin()])
     other = float(known[np.abs(known).argmin() if few_are_large else np.abs(known).argmax()])
-    times = f"{factor:.3g} times" if few_are_large else f"1/{factor:.3g} of"
+    times = f"{factor:,.4g} times" if few_are_large else f"1/{factor:,.4g} of"
     are = "is" if fewer == 1 else "are"
     what = f"{fewer} value{'s' if fewer > 1 else ''} of {name!r} {are}"
     warn(
         f"{where}: {what} about {times} the others, such "
         f"as {first:g} beside {other:g}, with nothing between, as if two units were mixed "
-        f"({_FACTORS[factor]}); convert them into one if that is so."
+        f"(such as {_FACTORS[factor]}); convert them into one if that is so."
     )
 
 

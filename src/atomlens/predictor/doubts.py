@@ -4,6 +4,7 @@ Sentences on n structures are a tuple of n, with nothing where there is nothing 
 put together in one place, `TrainedModel.doubts`.
 """
 
+import re
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,14 @@ FOREIGN = "its coordinates were made here and the model learned from given ones"
 """How what is said of molecules that were a SMILES or a flat drawing begins."""
 NAMED = "its coordinates are, as its file says, those of"
 """How what is said of molecules begins whose file names a force field or the like."""
+
+
+_OF_EITHER_SIGN = re.compile(
+    r"(?<![^\W\d_])([mk]?eV|Ha|Eh|hartree|Ry|rydberg|k?J|k?cal|m?V|ppm|%|e|°C|℃|degC|°F|℉|C|F)"
+    r"(?![^\W\d_])",
+    re.IGNORECASE,
+)
+"""Units of quantities that may be below zero."""
 
 
 def unseen_elements(structures: StructureArrays, seen: tuple[int, ...]) -> Sentences:
@@ -151,7 +160,8 @@ def below_zero(
 ) -> list[Sentences]:
     """Return (n,) sentences for each target on answers below 0 where no training value was.
 
-    Nothing of those that `far_outside` tells of.
+    Nothing of those that `far_outside` tells of, nor of quantities that may have either sign:
+    energies, potentials, temperatures in °C, shifts, and what has no unit, such as logarithms.
 
     Args:
         values: (n, n_values)
@@ -165,6 +175,8 @@ def below_zero(
     for target, place in zip(targets, value_slices(targets), strict=True):
         low, high = np.array(lowest[place]).min(), np.array(highest[place]).max()
         if target.n_values > 1 or target.extensive or not 0 < low < high:
+            continue
+        if not target.unit or _OF_EITHER_SIGN.search(target.unit):
             continue
         own = values[:, place.start]
         unit = f" {target.unit}" if target.unit else ""

@@ -86,7 +86,7 @@ def softmax(logits: Values) -> Values:
 def fit_classes(
     combined: Combined, values: Values, targets: tuple[Target, ...]
 ) -> tuple[ClassCalibration | None, ...]:
-    """(n_values,) the temperature of each target that has classes; None for others.
+    """(n_values,) the temperature of each target that has classes; None for others, empty of none.
 
     Args:
         combined: Of n structures.
@@ -98,7 +98,7 @@ def fit_classes(
         if target.kind == "classification":
             labels = values[:, columns.start]
             found[columns.start] = fit_temperature(combined.values[:, place], labels)
-    return tuple(found)
+    return tuple(found) if any(found) else ()
 
 
 def residuals(

@@ -266,6 +266,8 @@ def without_skill(targets: Mapping[str, Mapping[str, Any]], where: str = "") -> 
 _RANKS_WELL, _CERTAIN = 0.8, 2.5
 """Area under the ROC curve from which classes are ranked well, and by how many standard deviations
 of a random order it must be above a half: with 3 of 120 samples one of 0.99 is, with 2 none."""
+_FEWEST_FOR_SHARES = 10
+"""With fewer values a single one decides whether probabilities are better than shares."""
 _FEW_OF_A_CLASS = 3
 """Samples of a class from which never saying it is worth a word."""
 
@@ -315,7 +317,8 @@ def _of_classes_without_skill(name: str, figures: Mapping[str, Any], place: str)
                 )
     entropy = _plain_number(figures, "cross_entropy")
     of_shares = _plain_number(figures, "cross_entropy_of_shares")
-    if entropy is not None and of_shares is not None and entropy > of_shares:
+    enough = int(figures.get("n", 0)) >= _FEWEST_FOR_SHARES
+    if enough and entropy is not None and of_shares is not None and entropy > of_shares:
         yield (
             f"{name}: its probabilities are worse{place} than always giving the shares of the "
             f"classes in the training part: the cross-entropy is {entropy:.4g}, theirs "

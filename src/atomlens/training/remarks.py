@@ -363,7 +363,7 @@ def _tell_contradictions(data: TrainingData, tell: Tell) -> None:
         known = np.flatnonzero(np.isfinite(values))
         by_ratio = target.kind == "regression" and over_decades(values[known])
         if by_ratio:  # 15 and 528 nM differ by more than 321 and 429 uM
-            values = np.log10(values)
+            values = np.log10(np.maximum(values, np.nanmin(values[values > 0])))
         lowest, highest = np.full(len(sizes), np.inf), np.full(len(sizes), -np.inf)
         np.minimum.at(lowest, group[known], values[known])
         np.maximum.at(highest, group[known], values[known])

@@ -133,7 +133,10 @@ def test_zeros_far_below_all_others_are_said():
     _, (warning,) = said([*potencies, 0, 0, 0])
     assert "3 values of 'y' are 0, and no other is below 4.0" in warning
     assert said([*potencies, 0])[1] == []
-    assert said([*np.linspace(0.5, 9, 60), 0, 0])[1] == []
+    for smallest, largest in ((0.5, 9), (2, 8), (25, 95)):
+        assert said([*np.linspace(smallest, largest, 60), 0, 0])[1] == []
+    for name in ("band_gap", "ee", "yield", "inhibition"):
+        assert said([*np.linspace(50, 99, 60), 0, 0], name)[1] == []
 
 
 @pytest.mark.parametrize(
@@ -142,6 +145,8 @@ def test_zeros_far_below_all_others_are_said():
         ORDINARY,
         POSITIVE,
         [*POSITIVE, -1, -2.5],
+        [*np.linspace(0, 300, 60), -78, -78],
+        [*np.linspace(0.5, 9, 60), 100, 100],
         [*POSITIVE, -0.31, -0.31],
         [-1, 0, 1] * 20 + [2] * 3 + [3, 4],
         [*ORDINARY, 60],
@@ -158,6 +163,8 @@ def test_values_over_many_decades_are_advised_a_logarithm():
     values = (10 ** np.random.default_rng(6).uniform(-4, 4, 50)).tolist()
     _, (warning,) = said(values)
     assert "logarithms may be learned better" in warning
+    _, (warning,) = said([*values, 0.0])
+    assert "span 8 decades" in warning
     assert said([*values, -1.5])[1] == []
     gases = [*np.linspace(1, 20, 90), *np.geomspace(1e-4, 0.5, 10)]
     assert said(gases)[1] == []

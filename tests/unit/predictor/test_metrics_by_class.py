@@ -73,8 +73,10 @@ def test_a_class_that_nobody_has_and_nobody_says_leaves_no_number() -> None:
 
 
 def test_the_cross_entropy_stands_beside_that_of_the_shares_of_the_training_part() -> None:
-    true, shares = np.array([0.0, 0, 0, 1]), np.full((4, 2), 0.5)
+    true, shares = np.array([0.0, 0, 0, 1] * 3), np.full((12, 2), 0.5)
     found = classification_metrics(true, shares, target="k", classes=METAL, counts=(8, 2))
+    few = classification_metrics(true[:4], shares[:4], target="k", classes=METAL, counts=(8, 2))
+    assert "worse" not in " ".join(without_skill({"k": asdict(few)}))
     assert found.cross_entropy_of_shares == pytest.approx(-np.log([0.8, 0.8, 0.8, 0.2]).mean())
     assert math.isnan(classification_metrics(true, shares).cross_entropy_of_shares)
     said = list(without_skill({"k": asdict(found)}, "on the test part"))

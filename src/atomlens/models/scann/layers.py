@@ -125,19 +125,24 @@ class LocalAttention(nn.Module):
         context: Float[Tensor, "n_nodes n_features"],
     ) -> Float[Tensor, "n_nodes n_features"]:
         """Return the new features of every atom, given what it hears of its neighbours."""
-        if rows_usable(query.shape[1], query, context):
-            return self._after_in_rows(query, context)
+        dropout = cast(nn.Dropout, self.feed_forward[3])
+        in_rows = rows_usable(query.shape[1], query, context)
+        keep = query.new_empty(0, query.shape[1])
+        if dropout.training and dropout.p and (in_rows or query.device.type == "cpu"):
+            keep = drop_mask(query, query.shape[1], dropout.p)  # the same on any number of threads
+        if in_rows:
+            return self._after_in_rows(query, context, keep)
         normed = self.norm(context + query)
-        found: Tensor = self.feed_forward_norm(normed + self.feed_forward(normed))
+        found: Tensor
+        if len(keep):
+            found = self.feed_forward_norm(normed + self.feed_forward[:3](normed) * keep)
+        else:
+            found = self.feed_forward_norm(normed + self.feed_forward(normed))
         return found
 
-    def _after_in_rows(self, query: Tensor, context: Tensor) -> Tensor:
+    def _after_in_rows(self, query: Tensor, context: Tensor, keep: Tensor) -> Tensor:
         """Do as `after`, some rows at a time."""
         inner, outer = (cast(nn.Linear, self.feed_forward[i]) for i in (0, 2))
-        dropout = cast(nn.Dropout, self.feed_forward[3])
-        keep = query.new_empty(0, query.shape[1])
-        if dropout.training and dropout.p:
-            keep = drop_mask(query, query.shape[1], dropout.p)
         norms = self.norm.weight, self.norm.bias
         last_norms = self.feed_forward_norm.weight, self.feed_forward_norm.bias
         vectors = inner.bias, outer.bias, *norms, *last_norms
