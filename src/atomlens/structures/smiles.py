@@ -111,11 +111,16 @@ def atoms_and_bonds(smiles: str) -> AtomsAndBonds | None:
     return AtomsAndBonds(counts, plain)
 
 
+_SMALL_RING = 4
+"""Atoms; two rings of which one is so small are fused in one way only."""
+
+
 def is_open(smiles: str) -> bool:
     """Say whether a SMILES stands for several molecules with different distances.
 
     That is so if a double bond may be E or Z, or one of several centres R or S. A single centre
-    makes mirror images, which no model tells apart; bridgeheads have no choice.
+    makes mirror images, which no model tells apart; bridgeheads and atoms at which small rings are
+    fused have no choice, and protons of phosphates move.
     """
     from rdkit import Chem
     from rdkit.Chem import rdMolDescriptors
@@ -134,19 +139,29 @@ def is_open(smiles: str) -> bool:
                 return True
         elif found.type == Chem.StereoType.Atom_Tetrahedral:
             centre = found.centeredOn
-            if centre not in bridgeheads and rings.NumAtomRings(centre) < 3:  # not of a cage
-                centres.append(undecided)
+            n_rings = rings.NumAtomRings(centre)
+            fused = n_rings > 1 and rings.MinAtomRingSize(centre) <= _SMALL_RING
+            of_cage = centre in bridgeheads or n_rings > 2
+            if not (of_cage or molecule.GetAtomWithIdx(centre).GetAtomicNum() == 15):
+                centres.append(undecided and not fused)
     return len(centres) > 1 and any(centres)
 
 
 def _keeps_its_ends(bond: Any) -> bool:
-    """Say whether a double bond is one by itself, and no N-H that turns over at its end."""
-    for atom in (bond.GetBeginAtom(), bond.GetEndAtom()):
-        if atom.GetAtomicNum() == 7 and atom.GetTotalNumHs():
-            return False
-        if sum(str(b.GetBondType()) == "DOUBLE" for b in atom.GetBonds()) > 1:
-            return False
-    return True
+    """Say whether a double bond is one by itself, and none to N that turns over.
+
+    That is N-H, and the N of an amidine or guanidine, to which a proton moves.
+    """
+    ends = bond.GetBeginAtom(), bond.GetEndAtom()
+    if any(a.GetAtomicNum() == 7 and a.GetTotalNumHs() for a in ends):
+        return False
+    for nitrogen, other in (ends, ends[::-1]):
+        if nitrogen.GetAtomicNum() == 7 and other.GetAtomicNum() == 6:
+            beside = [a for a in other.GetNeighbors() if a.GetIdx() != nitrogen.GetIdx()]
+            if any(a.GetAtomicNum() == 7 and a.GetTotalNumHs() for a in beside):
+                return False
+    doubles = [sum(str(b.GetBondType()) == "DOUBLE" for b in a.GetBonds()) for a in ends]
+    return max(doubles) == 1
 
 
 def parse_smiles(text: str) -> Any | None:

@@ -56,3 +56,23 @@ def test_coordinates_of_ones_own_are_not_doubted():
 def test_shapes_of_an_open_bond_may_be_of_both_isomers():
     with pytest.warns(UserWarning, match="shapes may be those of several isomers"):
         read_structures(["ClC=CCl"], conformers=4)
+
+
+@pytest.mark.parametrize(
+    "smiles",
+    [
+        "C1CC2OC2C1",
+        "C1CCC2CC2C1",
+        "C1C2CC12",
+        "COP(=O)(O)OP(=O)(O)OC",
+        "Nc1ncnc2c1ncn2[C@@H]1O[C@H](COP(=O)(O)OP(=O)(O)O)[C@@H](O)[C@H]1O",
+        "CC1=C(CSCCNC(NC)=NC#N)N=CN1",
+    ],
+)
+def test_small_fused_rings_phosphates_and_guanidines_have_no_choice(smiles: str) -> None:
+    assert not is_open(smiles)
+
+
+@pytest.mark.parametrize("smiles", ["OC1CC2OC2C1", "CC1CC1C", "CC(=NO)CC", "CCC(C)=NN(C)C"])
+def test_substituents_of_small_rings_and_oximes_have_one(smiles: str) -> None:
+    assert is_open(smiles)
