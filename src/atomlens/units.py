@@ -37,17 +37,35 @@ _SPELLED = {
     **dict.fromkeys(("kj",), "kJ"),
     **dict.fromkeys(("kcal",), "kcal"),
     **dict.fromkeys(("kelvin",), "K"),
-    **dict.fromkeys(("celsius", "degc", "ºc", "°c"), "°C"),
+    **dict.fromkeys(("celsius", "degc", "ºc", "°c", "℃"), "°C"),
     **dict.fromkeys(("atoms", "at", "at."), "atom"),
-    **dict.fromkeys(("percent", "per cent"), "%"),
+    **dict.fromkeys(("percent",), "%"),
     **dict.fromkeys(("f.u.", "fu"), "fu"),
+    **dict.fromkeys(("hr", "hrs", "hour", "hours"), "h"),
+    **dict.fromkeys(("minute", "minutes", "mins"), "min"),
+    **dict.fromkeys(("sec", "secs", "second", "seconds"), "s"),
+    **dict.fromkeys(("day", "days"), "d"),
 }
 """Spellings of a unit in small letters, and those with capitals that leave no doubt."""
+
+_IN_WORDS = (
+    (r"[\u00b5\u03bc]", "µ"),
+    (r"\bu(?=(?:mol|[MmgslLAVWJFNCT])(?![A-Za-z]))", "µ"),
+    (r"(?i:\bper\s+cent\b)", "percent"),
+    (r"(?i:\bformula(?:[ _-]?units?)?\b|\bf\.\s?u\.)", "fu"),
+    (r"(?i:\bdeg(?:rees?|\.)?|[°º])\s*(?:C|[cC]elsius)\b", "°C"),
+    (r"\bdm\^?3(?!\d)|\bdm\^?\(3\)", "L"),
+    (r"\bdm\^?\(?-3\)?(?!\d)", "L^-1"),
+)
+"""Spellings of more than one word, and of prefixes, before a unit is split."""
+_MOLAR_UNIT = re.compile(r"([munpf\u00b5]?)M")
+"""Moles in a litre: M, mM, nM; not MPa."""
 
 
 def same_unit(one: str, other: str) -> bool:
     """Say whether two texts are the same unit: ``ev`` and ``eV``, ``kJ mol^-1`` and ``kJ/mol``.
 
+    So are ``µM`` with either micro sign and ``uM``, ``mol/L`` and ``M``, ``per cent`` and ``%``.
     ``meV`` and ``MeV``, ``nm`` and ``nM`` are two.
     """
     return one == other or _plain_unit(one) == _plain_unit(other)
@@ -56,7 +74,10 @@ def same_unit(one: str, other: str) -> bool:
 def _plain_unit(unit: str) -> tuple[tuple[str, int], ...]:
     """Return a unit as its factors with their powers, in order."""
     text = unit.translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹−", "-0123456789-"))
-    text = re.sub(r"\s*\bper\b\s*", "/", re.sub(r"\*\*", "^", text))
+    text = re.sub(r"\*\*", "^", text)
+    for spelled, plain in _IN_WORDS:
+        text = re.sub(spelled, plain, text)
+    text = re.sub(r"\s*\bper\b\s*", "/", text)
     powers: dict[str, int] = {}
     below = False
     for part in re.split(r"([/*·⋅×()\s]+)", text.strip()):
@@ -66,9 +87,15 @@ def _plain_unit(unit: str) -> tuple[tuple[str, int], ...]:
         found = re.fullmatch(r"(.*?[^\d^-])\^?(-?\d+)", part)
         name, power = (found[1], int(found[2])) if found else (part, 1)
         name = _SPELLED.get(name, _SPELLED.get(name.lower(), name) if name != "A" else "Å")
+        power = -power if below else power
+        if molar := _MOLAR_UNIT.fullmatch(name):
+            powers["L"] = powers.get("L", 0) - power
+            name = f"{molar[1]}mol"
+        elif name in ("l", "litre", "liter"):
+            name = "L"
         if name != "1":
-            powers[name] = powers.get(name, 0) + (-power if below else power)
-    return tuple(sorted(powers.items()))
+            powers[name] = powers.get(name, 0) + power
+    return tuple(sorted((name, power) for name, power in powers.items() if power))
 
 
 _A_SHARE = r"(atoms?|at\.?(?=$|\))|f\.?\s?u\.?|formula(?:[ _]units?)?)"

@@ -95,7 +95,8 @@ _MOLAR = re.compile(r"(.*[^a-z])?(p?[ieglatd][cd]?_?\d\d|k_?[dim]|conc\w*|affini
 """Names of columns in which ``nm`` is likely nM: ``ic50_nm``, ``ki_nm`` of a lowered header."""
 _TIME = (
     r"(?i:time|half|life|duration|retention|age(?![a-z])|incubat|delay|period|interval)"
-    r"|t(?![a-z])|t_\w+$|tau|RT(?![a-z])"
+    r"|(?i:relax|decay|gelation|dwell|delta_?t(?![a-z]))"
+    r"|[tτ](?![a-z])|t_\w+$|tau|R[Tt](?![a-z])|T_?[12]\*?(?![a-zA-Z\d])"
 )
 _WORDS_THAT_ARE_UNITS = {
     "min": _TIME,
@@ -106,10 +107,14 @@ _WORDS_THAT_ARE_UNITS = {
     "L": r"(?i:vol)|[VL](?![a-z])",
     "m": (
         r"(?i:length|distance|size|thick|width|height|depth|diam|radius|path|position|displace"
-        r"|wave|spacing|period|perimeter)|[abcdhlrxyzL](?![a-zA-Z])|lambda|λ"
+        r"|wave|spacing|period|perimeter|lattice)|[abcdhlrxyzL](?![a-zA-Z])|lambda|λ"
     ),
     "S": r"(?i:\w*conduct|admit|susceptance)|[gGBY](?![a-z])|g_?m|sigma|σ",
-    "C": r"(?i:temp|\w*point|[mb]\.?p(?![a-z])|\w*therm)|[TtQq](?![a-z])|T_\w+$|T[a-z](?![a-zA-Z])",
+    "C": (
+        r"(?i:temp|\w*point|[mb]\.?p(?![a-z])|\w*therm|melting|boiling|freezing|softening"
+        r"|annealing|sintering|glass|phase.transition|(?:transition|decomposition)$|curie|n[eé]el)"
+        r"|[TtQq](?![a-z])|T_\w+$|T(?:[a-z]|dec|deg|onset|max|min|melt|boil|sub)(?![a-zA-Z])"
+    ),
     "N": r"(?i:force|load|weight|thrust|tension)|F(?![a-z])",
     "F": r"(?i:\w*capacit|temp|\w*point|[mb]\.?p(?![a-z]))|[TC](?![a-z])",
     "P": r"(?i:viscos)|eta|η",
@@ -118,7 +123,7 @@ _WORDS_THAT_ARE_UNITS = {
     "e": r"(?i:\w*charge|electron|n_?e(?![a-z]))|[qQZ](?![a-z])",
     "T": (
         r"(?i:field|\w*magnet|flux|remanence|coerciv|saturation|induction)"
-        r"|[BH](?![a-z])|[HB]_?c(?![a-z])|M[sr](?![a-z])|mu(?![a-z])"
+        r"|[BH](?![a-z])|[HB]_?(?:c|r|s|ext|max|irr|app)(?![a-z])|M[sr](?![a-z])|mu(?![a-z])"
     ),
 }
 """Units that also say which of several values a column has (S and R, min and max, gas and solid,

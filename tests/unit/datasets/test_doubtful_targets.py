@@ -46,6 +46,17 @@ def said(values, header="y", **others):
         ("dose (g)", "dose", "g"),
         ("dipole (D)", "dipole", "D"),
         ("rate (1/min)", "rate", "1/min"),
+        *(
+            (f"{name} ({unit})", name, unit)
+            for unit, names in {
+                "s": "τ, T1, T2*, T_2, T2 relaxation, Spin relaxation, decay, PL decay",
+                "min": "Rt, R_t time, dwell",
+                "C": "glass transition, Melting, Melting range, Tdec, Tmax, Tg, Curie",
+                "T": "Br, Bmax, B_max, Hirr",
+                "m": "lattice constant, Lattice parameter",
+            }.items()
+            for name in names.split(", ")
+        ),
     ],
 )
 def test_a_unit_is_read_in_the_letters_that_it_is_written_with(header, name, unit):
@@ -57,7 +68,9 @@ def test_a_unit_is_read_in_the_letters_that_it_is_written_with(header, name, uni
     (
         "ee (S), ee (R), activity (min), activity [max], dHf (g), dHf (l), gap (T), shift (C), "
         "shift (F), logP (exp), spacing (a), charge (N), E (S), dS (s), toxicity (min), "
-        "Total (C), agent (s), mutations (T), net (e), mpg (C), tests (h)"
+        "Total (C), melting (s), T1 (S), T2 (g), transition dipole (C), T10 (s), phase (s), "
+        "decomposition energy (C), Ba (T), Hf (T), Tb (s), agent (s), "
+        "mutations (T), net (e), mpg (C), tests (h)"
     ).split(", "),
 )
 def test_what_says_which_of_several_values_a_column_has_is_no_unit(header):
