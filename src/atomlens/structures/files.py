@@ -243,10 +243,12 @@ def _refuse_other_kind(kind: Kind, content: bytes) -> None:
     """Say what a file is that is not of the kind its name announces."""
     looks = _looks_like(content)
     if looks and kind.label.split()[-1] not in looks:
-        raise StructureError(
-            f"the name says {kind.label}, but the content looks like {looks}; give the file the "
-            "extension of its real kind or convert it"
-        )
+        said = f"the name says {kind.label}, but the content looks like {looks}"
+        if looks == _POINTER:
+            raise StructureError(said)
+        if looks == _PAGE and not content.lstrip().startswith(b"<?xml"):
+            raise StructureError(f"{said}; fetch the file again")
+        raise StructureError(f"{said}; give the file the extension of its real kind or convert it")
 
 
 def _content(path: Path, kind: Kind | None) -> bytes:
@@ -310,9 +312,11 @@ _MAGIC = (
     (b"\xff\xd8\xff", "a picture"),
     (b"\x89HDF", "an HDF5 file"),
 )
+_PAGE = "a web page or XML"
+_POINTER = "a pointer of Git LFS (`git lfs pull` fetches the file)"
 _TEXTS = (
-    (r"\s*<(!DOCTYPE|html|\?xml)", "a web page or XML"),
-    (r"version https://git-lfs", "a pointer of Git LFS (`git lfs pull` fetches the file)"),
+    (r"\s*<(!DOCTYPE|html|\?xml)", _PAGE),
+    (r"version https://git-lfs", _POINTER),
     (r"\s*[\[{]\s*(\"|[\[{\]}])", "JSON"),
     (r"(.*\n)*?(data_\S*\s*\n|_cell_length_a|loop_\s*\n)", "CIF"),
     (r"[ \t]*\d+[ \t]*\n.*\n[ \t]*[a-z]{1,2}([ \t]+[-+.\d]+){3}", "XYZ"),

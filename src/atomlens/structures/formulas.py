@@ -340,12 +340,20 @@ _SMALL_WORD = re.compile(r"(?<=[A-Za-z\d)\]])\s+([a-wyz])$")
 """A small letter behind a space, which would join the capital before it: BN h."""
 _GRADE = re.compile(
     r"SS\s?\d{3}[A-Z]?|Al\s?[1-8]\d{3}(?:-?[A-Z]\d*)?"
-    r"|TiAl6(?:V4|Nb7)|AlSi(?:7|9|10|12)(?:Mg|Cu\d?)?|CuZn(?:[23]\d|40)(?:Pb\d?)?"
+    r"|TiAl6(?:V4|Nb7)|AlSi(?:7|9|10|12)(?:Mg(?:0\.\d+)?|Cu\d?)?|CuZn(?:[23]\d|40)(?:Pb\d?)?"
 )
-"""Alloys by the number or name of their standard: SS316L, Al6061-T6, TiAl6V4, CuZn37 (weight
-percent)."""
+"""Alloys by the number or name of their standard: SS316L, Al6061-T6, TiAl6V4, AlSi7Mg0.3, CuZn37
+(weight percent)."""
+_POLYTYPE = re.compile(
+    r"(?:SiC|AlN|GaN|InN|BN|BeO|Zn(?:O|S|Se|Te)|Cd(?:S|Se|Te)|(?:Ga|In)(?:S|Se|P|As|Sb)|CuI|AgI)"
+    r"_((?:2|4|6|8|10)H|(?:3|9|12|15|21)R|3C)"
+)
+"""A polytype behind a compound that has several: SiC_6H; but LaNi_5H and MgNi_3C."""
 _FIRST_TETRAGONAL = 75
-"""Number of a space group; no formula has so many atoms of one element beside one of another."""
+"""Number of a space group; a formula with so many atoms of one element and no other large number
+is rare."""
+_LARGE = 10
+"""Where another number is as large, so may the last be: C60H_122."""
 
 BY_WEIGHT = "wt:"
 """Stands in front of an alloy whose numbers are weight percent."""
@@ -472,6 +480,8 @@ def not_in_formulas(text: str) -> str:
         return why
     if found := _GRADE.fullmatch(text.strip()):
         return f"{found[0]!r} is the grade of an alloy; write its amounts"
+    if found := _POLYTYPE.fullmatch(text.strip()):
+        return f"{found[1]!r} may be a polytype, which no formula tells, or amounts; leave it out"
     if (found := _LETTER.search(text.strip())) and (found[1] or found[2]) in _ELEMENTS:
         return (
             f"{found[0].strip()!r} may be a phase or an element; leave it out or write its amount"
@@ -512,8 +522,11 @@ def _without_typography(text: str, *, adducts: bool = True) -> str:
     plain = re.sub(r"\\(cdot|bullet|times)\b", "·", plain)
     behind = re.search(r"(?<![_.\d])[\d.]+_\d+|_\{?[\d./]+\}?_\S*", plain)  # TiO2_136
     if behind is None and plain.count("_") == 1 and len(re.findall("[A-Z]", plain)) > 1:
-        number = re.search(r"(?<=[A-Za-z)])_(\d+)$", plain)  # NaCl_225, but YB_66
-        behind = number if number and _FIRST_TETRAGONAL <= int(number[1]) <= 230 else None
+        number = re.search(r"(?<=[A-Za-z])_(\d+)$", plain)  # NaCl_225, but YB_66, (CH2)_100
+        if number and _FIRST_TETRAGONAL <= int(number[1]) <= 230:
+            others = re.findall(r"\d+", plain[: number.start()])
+            is_large = any(int(other) >= _LARGE for other in others)
+            behind = None if is_large or re.match(r"C\d*H_", plain) else number
     if behind is not None:
         _refuse(
             text, f"{behind[0]!r} says more than an amount, perhaps the number of a space group"

@@ -1,12 +1,14 @@
 """What a text or file of a molecule or alloy says by its letters, and may not mean."""
 
 import warnings
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from atomlens.errors import StructureError
 from atomlens.structures import read_structures
+from atomlens.structures.files import read_file
 from atomlens.structures.formulas import from_formula
 from atomlens.structures.smiles import from_smiles
 
@@ -29,7 +31,7 @@ def test_the_number_of_a_space_group_is_no_amount(text: str) -> None:
         from_formula(text)
 
 
-@pytest.mark.parametrize("text", ["TiAl6V4", "TiAl6Nb7", "CuZn37", "AlSi10Mg"])
+@pytest.mark.parametrize("text", ["TiAl6V4", "TiAl6Nb7", "CuZn37", "AlSi10Mg", "AlSi7Mg0.3"])
 def test_standard_names_of_alloys_are_no_formulas(text: str) -> None:
     with pytest.raises(StructureError, match="is the grade of an alloy"):
         from_formula(text)
@@ -38,6 +40,51 @@ def test_standard_names_of_alloys_are_no_formulas(text: str) -> None:
 @pytest.mark.parametrize("text", ["YB_66", "C_70", "Al_2O_3", "TiAl3", "CuZn5", "AlSi", "Ti3AlC2"])
 def test_compounds_that_look_alike_are_formulas(text: str) -> None:
     assert len(from_formula(text)) > 1
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("C60H_122", {"C": 60, "H": 122}),
+        ("C20H_100", {"C": 20, "H": 100}),
+        ("CH_80", {"C": 1, "H": 80}),
+        ("(CH2)_100", {"C": 100, "H": 200}),
+        ("Na24Si_136", {"Na": 24, "Si": 136}),
+        ("LaNi_5H", {"La": 1, "Ni": 5, "H": 1}),
+        ("MgNi_3C", {"Mg": 1, "Ni": 3, "C": 1}),
+        ("NaC_2H", {"Na": 1, "C": 2, "H": 1}),
+        ("CH_3CO_2H", {"C": 2, "H": 4, "O": 2}),
+        ("AlSi0.5Mg0.3", {"Al": 10, "Si": 5, "Mg": 3}),
+        ("LiNi0.8Co0.15Al0.05O2", {"Li": 20, "Ni": 16, "Co": 3, "Al": 1, "O": 40}),
+        ("Al0.3CoCrFeNi", {"Al": 3, "Co": 10, "Cr": 10, "Fe": 10, "Ni": 10}),
+        ("La0.7Sr0.3MnO3", {"La": 7, "Sr": 3, "Mn": 10, "O": 30}),
+        ("Mg2Si0.5Sn0.5", {"Mg": 4, "Si": 1, "Sn": 1}),
+    ],
+)
+def test_numbers_that_are_amounts_stay_amounts(text: str, numbers: dict[str, int]) -> None:
+    assert Counter(from_formula(text).get_chemical_symbols()) == numbers
+
+
+@pytest.mark.parametrize("text", ["SiC_6H", "SiC_4H", "ZnS_2H", "SiC_15R", "SiC_3C", "GaSe_2H"])
+def test_a_polytype_is_no_hydrogen(text: str) -> None:
+    with pytest.raises(StructureError, match="may be a polytype"):
+        from_formula(text)
+
+
+@pytest.mark.parametrize(
+    ("content", "end"),
+    [
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "fetches the file)"),
+        ("<!DOCTYPE html><html></html>", "a web page or XML; fetch the file again"),
+        ("<?xml version='1.0'?><modeling></modeling>", "real kind or convert it"),
+    ],
+)
+def test_what_a_failed_download_left_is_not_renamed(tmp_path: Path, content: str, end: str) -> None:
+    path = tmp_path / "x.cif"
+    path.write_text(content)
+    with pytest.raises(StructureError) as refused:
+        read_file(path)
+    assert str(refused.value).endswith(end)
 
 
 def test_ammonia_at_a_metal_is_asked_for() -> None:
