@@ -120,7 +120,7 @@ _OF_PREFIXES = "m|g|s|A|K|mol|M|N|Hz|Pa|J|W|V|C|F|S|T|L|l|eV|ev|cal|Cal|bar|Ry|H
 _ALONE = (
     r"€|\$|£|¥|min|h|hr|hrs|hours?|d|days?|a|yr|years?|s|sec|seconds?|u|amu|Dalton|daltons?"
     "|Å|Å|A|ang|angstr[oö]ms?|[hH]artrees?|E_?h|[bB]ohrs?|a_?0|[dD]ebyes?|e|electrons?|au|kJ|Kcal"
-    "|KJ|Kj|GPA|EV|[µμ]_?B|mu_?B|k_?B|°|°C|°F|ºC|deg|degC|degF|degrees?|[cC]elsius|[kK]elvin|rad|sr"
+    "|KJ|Kj|GPA|EV|[µμ]_?B|mu_?B|k_?B|°|°C|°F|ºC|℃|℉|deg|degC|degF|degrees?|[cC]elsius|[kK]elvin|rad|sr"
     "|atm|torr|[tT]orr|mmHg|psi|emu|k?Oe|G|Gauss|gauss|erg|dyn|P|cP|St|cSt|ppm|ppb|ppt|dex|IU|U|eq"
     "|equiv|[bB]arrer|cc|kgf|[kM]?Wh|mAh|Ah|px|pixels?|counts?|cps|wt|vol|mass|weight|mole|volts?|joules?"
     "|states?|atoms?|at|fu|formula|units?|cell|site|ion|molecule|monolayer|ML|per|STP|log|ln|v|w"

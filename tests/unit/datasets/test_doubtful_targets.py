@@ -46,6 +46,7 @@ def said(values, header="y", **others):
         ("dose (g)", "dose", "g"),
         ("dipole (D)", "dipole", "D"),
         ("rate (1/min)", "rate", "1/min"),
+        ("T (℃)", "T", "℃"),
         *(
             (f"{name} ({unit})", name, unit)
             for unit, names in {
