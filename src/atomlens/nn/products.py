@@ -40,19 +40,6 @@ def product(
     return by_onednn(rows, weight, bias)
 
 
-def add_product(
-    place: Float[Tensor, "n_rows n_out"],
-    rows: Float[Tensor, "n_rows n_in"],
-    weight: Float[Tensor, "n_out n_in"],
-) -> None:
-    """Add ``rows @ weight.T`` to what is in a place; without gradients."""
-    by_onednn = _chosen(rows, weight)
-    if by_onednn is not None:
-        place.add_(by_onednn(rows, weight, None))
-    else:
-        place.addmm_(rows, weight.t())
-
-
 def _chosen(rows: Tensor, weight: Tensor) -> Callable[..., Tensor] | None:
     """Return oneDNN's product where it is worth it, otherwise None."""
     if (

@@ -74,13 +74,14 @@ class TargetCalibration:
             n: How many.
             remoteness: (n,) distance to the training data over the usual one; None: unknown.
         """
-        total: Values = np.full(n, self.floor)
-        if spread is not None:
-            known = np.minimum(spread, self.largest_spread)
-            total = np.hypot(self.spread_factor * known, self.floor)
-        if remoteness is None:
-            return total
-        return total * _grown(remoteness, self.growth, self.largest_remoteness)
+        fit = _Fit(
+            factor=self.spread_factor,
+            floor=self.floor,
+            largest=self.largest_spread,
+            growth=self.growth,
+            farthest=self.largest_remoteness,
+        )
+        return fit.std(spread, remoteness, n)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

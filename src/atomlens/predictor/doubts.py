@@ -179,10 +179,10 @@ def below_zero(
         if not target.unit or _OF_EITHER_SIGN.search(target.unit):
             continue
         own = values[:, place.start]
-        unit = f" {target.unit}" if target.unit else ""
         said.append(
             tuple(
-                f"its {target.name} of {value:.4g}{unit} is below 0, and no training value was"
+                f"its {target.name} of {value:.4g} {target.unit} is below 0, and no training value "
+                "was"
                 if impossible
                 else ""
                 for value, impossible in zip(own, (own < 0) & (own >= 2 * low - high), strict=True)

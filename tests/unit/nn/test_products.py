@@ -7,7 +7,7 @@ import torch
 
 from atomlens.nn import products
 from atomlens.nn.linear import RowLinear
-from atomlens.nn.products import add_product, product
+from atomlens.nn.products import product
 
 N_ROWS = 9
 
@@ -43,13 +43,6 @@ def test_a_product_and_its_gradients_are_those_of_torch() -> None:
         assert ours is not None
         assert theirs is not None
         torch.testing.assert_close(ours, theirs)
-
-
-def test_products_are_added_to_places() -> None:
-    rows, weight, _ = _matrices()
-    place = torch.full((N_ROWS, 4), 7.0)
-    add_product(place, rows, weight)
-    torch.testing.assert_close(place, 7 + rows @ weight.t())
 
 
 def test_a_matrix_is_laid_out_densely_before_onednn_sees_it(

@@ -126,18 +126,14 @@ class LocalAttention(nn.Module):
     ) -> Float[Tensor, "n_nodes n_features"]:
         """Return the new features of every atom, given what it hears of its neighbours."""
         dropout = cast(nn.Dropout, self.feed_forward[3])
-        in_rows = rows_usable(query.shape[1], query, context)
         keep = query.new_empty(0, query.shape[1])
-        if dropout.training and dropout.p and (in_rows or query.device.type == "cpu"):
+        if dropout.training and dropout.p and query.device.type == "cpu":
             keep = drop_mask(query, query.shape[1], dropout.p)  # the same on any number of threads
-        if in_rows:
+        if rows_usable(query.shape[1], query, context):
             return self._after_in_rows(query, context, keep)
         normed = self.norm(context + query)
-        found: Tensor
-        if len(keep):
-            found = self.feed_forward_norm(normed + self.feed_forward[:3](normed) * keep)
-        else:
-            found = self.feed_forward_norm(normed + self.feed_forward(normed))
+        inner = self.feed_forward[:3](normed) * keep if len(keep) else self.feed_forward(normed)
+        found: Tensor = self.feed_forward_norm(normed + inner)
         return found
 
     def _after_in_rows(self, query: Tensor, context: Tensor, keep: Tensor) -> Tensor:
