@@ -342,6 +342,8 @@ def result_row(
     part: str, target: str, figures: "Mapping[str, Any]", counted: str
 ) -> dict[str, Any]:
     """Return one row of the table that stands at the end of a training."""
+    from atomlens.predictor.metrics import figure_text
+
     row: dict[str, Any] = {"part": part, "target": target, counted: figures.get("n")}
     unit = figures.get("unit", "")
     for field, label in (
@@ -353,4 +355,6 @@ def result_row(
     ):
         if figures.get(field) is not None:
             row[label] = f"{figures[field]:.4g} {unit}".rstrip()
+        if figures.get(f"{field}_interval") is not None:
+            row["95 % interval"] = figure_text(figures[f"{field}_interval"])
     return row

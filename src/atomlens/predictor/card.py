@@ -9,7 +9,7 @@ from atomlens.elements import SYMBOLS
 from atomlens.models import MODELS, ClosedFormModel
 from atomlens.predictor.calibration import FEWEST_FOR_TEMPERATURE, TargetCalibration
 from atomlens.predictor.evaluation import about_skill
-from atomlens.predictor.metrics import f1_label, tables_by_class
+from atomlens.predictor.metrics import f1_label, figure_text, tables_by_class
 from atomlens.predictor.tested import number, tested_methods, verdict_of
 from atomlens.predictor.trained import TrainedModel
 from atomlens.printing import counted, encodable, one_line
@@ -315,7 +315,18 @@ def _known(figures: Mapping[str, Any], key: str) -> bool:
 def _figure(figures: Mapping[str, Any], key: str, unit: str) -> str:
     label, has_unit = _METRICS[key]
     label = _plain(f1_label(figures)) if key == "f1" else label
-    return f"{label} {figures[key]:.4g}{' ' + _plain(unit_text(unit)) if has_unit and unit else ''}"
+    text = f"{label} {figures[key]:.4g}{' ' + _plain(unit_text(unit)) if has_unit and unit else ''}"
+    ends = figures.get(f"{key}_interval")
+    return f"{text} (95 %: {figure_text(ends)})" if _are_ends(ends) else text
+
+
+def _are_ends(value: Any) -> bool:
+    """Say whether a figure is an interval; files of a model may hold anything."""
+    return (
+        isinstance(value, list | tuple)
+        and len(value) == 2
+        and all(isinstance(end, int | float) and math.isfinite(end) for end in value)
+    )
 
 
 _SOURCES = {

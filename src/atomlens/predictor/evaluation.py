@@ -71,6 +71,7 @@ def score(
             low=prediction.interval_low[:, place].ravel() if known_std else None,
             high=prediction.interval_high[:, place].ravel() if known_std else None,
             baseline=None if baseline is None else baseline[:, place].ravel(),
+            n_points=place.stop - place.start,
         )
     return Metrics(n_samples=len(prediction), n_failed=len(prediction.failures), targets=targets)
 

@@ -16,6 +16,7 @@ Values = NDArray[np.float64]
 _ROWS = (
     ("n", "samples", False),
     ("mae", "MAE", True),
+    ("mae_interval", "MAE, 95 % interval", True),
     ("rmse", "RMSE", True),
     ("mad", "MAE of always saying the mean", True),
     ("mad_mae", "MAD:MAE", False),
@@ -27,6 +28,7 @@ _ROWS = (
     ("calibration_error", "calibration error", False),
     ("foreseen_errors", "Spearman of error and estimate", False),
     ("accuracy", "accuracy", False),
+    ("accuracy_interval", "accuracy, 95 % interval", False),
     ("most_common", "accuracy of the most common class", False),
     ("balanced_accuracy", "balanced accuracy", False),
     ("f1", "F1", False),
@@ -76,6 +78,9 @@ class RegressionMetrics:
     """Share of true values inside the interval that promises 90 %."""
     foreseen_errors: float | None = None
     """Rank correlation of absolute and estimated error; NaN if all estimates are equal."""
+    mae_interval: tuple[float, float] | None = None
+    """Where the MAE of many more samples of this kind lies, 95 %: see `mean_interval`; None for
+    fewer than two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +135,8 @@ class ClassificationMetrics:
     """(n_classes,) in the order of ``classes``"""
     confusion: tuple[tuple[int, ...], ...] = ()
     """(n_classes, n_classes) samples by their class (rows) and the class that is said (columns)"""
+    accuracy_interval: tuple[float, float] | None = None
+    """Where the accuracy over many more samples of this kind lies, 95 %: see `share_interval`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +165,7 @@ class Metrics:
                 if value is None or (field == "n_judged" and value == figures["n"]):
                     continue
                 unit = unit_text(figures.get("unit", "")) if has_unit else ""
-                text = str(value) if isinstance(value, int) else f"{value:.4g}"
+                text = figure_text(value)
                 if field == "mad":
                     about = figures.get("mad_about", "these values")
                     label = (
@@ -185,6 +192,15 @@ class Metrics:
         for name, rows in tables_by_class(self.to_dict()["targets"]).items():
             tables.append(table_html(rows, title=f"{name}, by class"))
         return "".join(tables)
+
+
+def figure_text(value: Any) -> str:
+    """Return a figure as tables have it; of an interval both ends."""
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return " to ".join(f"{end:.3g}" for end in value)
+    return f"{value:.4g}"
 
 
 def _in_short(figures: RegressionMetrics | ClassificationMetrics) -> str:
@@ -361,11 +377,13 @@ def regression_metrics(
     low: Values | None = None,
     high: Values | None = None,
     baseline: Values | None = None,
+    n_points: int = 1,
 ) -> RegressionMetrics:
     """Compare predictions with true values, all of shape (n,); pairs with a NaN are left out.
 
-    ``baseline`` is what always saying the mean of the training part would predict. Error
-    estimates are judged where there are some: a model has none of what is too unlike its data.
+    ``n_points`` values in a row are of one sample, whose errors are not independent. ``baseline``
+    is what always saying the mean of the training part would predict. Error estimates are judged
+    where there are some: a model has none of what is too unlike its data.
     """
     known = np.isfinite(true) & np.isfinite(predicted)
     t, p = true[known], predicted[known]
@@ -389,11 +407,17 @@ def regression_metrics(
         ends = ends[np.isfinite(ends).all(axis=1)]  # without bounds there is no interval
         if len(ends):
             inside = float(((ends[:, 0] <= ends[:, 1]) & (ends[:, 1] <= ends[:, 2])).mean())
+    known_points = known.reshape(-1, n_points).sum(axis=1)
+    sizes = np.zeros(len(true))
+    sizes[known] = np.abs(error)
+    sums = sizes.reshape(-1, n_points).sum(axis=1)
+    of_samples = sums[known_points > 0] / known_points[known_points > 0]
     return RegressionMetrics(
         target=target,
         unit=unit,
         n=len(t),
         mae=mae,
+        mae_interval=mean_interval(of_samples),
         rmse=float(np.sqrt(np.square(error).mean())) if len(t) else math.nan,
         r2=1 - float(np.square(error).sum()) / total if total > 0 else math.nan,
         spearman=spearman(t, p),
@@ -407,6 +431,42 @@ def regression_metrics(
         interval_coverage=inside,
         foreseen_errors=foreseen,
     )
+
+
+_IN_95 = 0.975
+"""Share below the upper end of a central interval of 95 %."""
+
+
+def mean_interval(errors: Values) -> tuple[float, float] | None:
+    """Return the 95 % interval of the mean of positive numbers, by Student's t; not below 0.
+
+    Args:
+        errors: (n,) one a sample, taken as independent: relatives among the samples (polymorphs,
+            conformers) make it too narrow.
+
+    Returns:
+        Both ends; None for fewer than two samples.
+    """
+    from scipy.special import stdtrit
+
+    n = len(errors)
+    if n < 2:
+        return None
+    mean = float(errors.mean())
+    half = float(stdtrit(n - 1, _IN_95)) * float(errors.std(ddof=1)) / math.sqrt(n)
+    return max(mean - half, 0.0), mean + half
+
+
+def share_interval(n_right: int, n: int) -> tuple[float, float] | None:
+    """Return Wilson's 95 % interval of a share (J. Am. Stat. Assoc. 22, 209, 1927)."""
+    from scipy.special import ndtri
+
+    if not n:
+        return None
+    z2 = float(ndtri(_IN_95)) ** 2
+    middle = (n_right + z2 / 2) / (n + z2)
+    half = math.sqrt(z2 * (n_right * (n - n_right) / n + z2 / 4)) / (n + z2)
+    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def normal_shares(error: Values, std: Values) -> Values:
@@ -508,6 +568,7 @@ def classification_metrics(
         classes=classes,
         n=len(labels),
         accuracy=float((predicted == labels).mean()),
+        accuracy_interval=share_interval(int((predicted == labels).sum()), len(labels)),
         f1=float(f1[1]) if n_classes == 2 else float(np.nanmean(f1)),
         auc=float(np.nanmean(auc)) if np.isfinite(auc).any() else math.nan,
         cross_entropy=float(-np.log(np.maximum(chosen, 1e-300)).mean()),

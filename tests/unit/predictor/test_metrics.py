@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.stats import spearmanr
 
 from atomlens.predictor.metrics import (
@@ -13,8 +14,10 @@ from atomlens.predictor.metrics import (
     calibration_error,
     classification_metrics,
     finite_or_none,
+    mean_interval,
     miscalibration_area,
     regression_metrics,
+    share_interval,
     spearman,
     without_skill,
 )
@@ -221,3 +224,49 @@ def test_figure_and_table_give_one_area(tmp_path: Path, monkeypatch: pytest.Monk
         assert curve is not None
         draw_calibration(*curve, tmp_path / "calibration.png")
         assert f"area between the lines {found:.3f}" in written
+
+
+class TestIntervalsOfErrors:
+    def test_that_of_the_mae_is_student_s_over_samples(self) -> None:
+        true = np.array([1.0, 2.0, 4.0, np.nan, 7.0])
+        said = np.array([1.5, 2.1, 3.0, 3.0, 7.2])
+        errors = np.array([0.5, 0.1, 1.0, 0.2])
+        ends = stats.t.interval(0.95, 3, errors.mean(), errors.std(ddof=1) / 2)
+        found = regression_metrics(true, said).mae_interval
+        assert found == pytest.approx((max(ends[0], 0), ends[1]))
+        assert found is not None
+        assert found[0] == 0 < found[1]
+
+    def test_that_it_holds_what_it_promises(self) -> None:
+        rng = np.random.default_rng(1)
+        drawn = np.abs(rng.normal(size=(2000, 20)))
+        ends = np.array([mean_interval(row) for row in drawn])
+        mean = math.sqrt(2 / math.pi)
+        share = ((ends[:, 0] <= mean) & (mean <= ends[:, 1])).mean()
+        assert 0.925 < share < 0.965
+
+    def test_points_of_one_spectrum_are_no_samples(self) -> None:
+        errors = np.array([1.0, 1.0, 1.0, 1.0, 3.0, 3.0, 3.0, 3.0])
+        found = regression_metrics(np.zeros(8), errors, n_points=4)
+        assert found.n == 8
+        assert found.mae_interval == mean_interval(np.array([1.0, 3.0]))
+        assert regression_metrics(np.zeros(4), errors[:4], n_points=4).mae_interval is None
+
+    def test_one_sample_has_none(self) -> None:
+        assert regression_metrics(np.array([1.0]), np.array([2.0])).mae_interval is None
+        assert regression_metrics(np.zeros(0), np.zeros(0)).mae_interval is None
+
+    def test_that_of_the_accuracy_is_wilson_s(self) -> None:
+        probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.7, 0.3]])
+        found = classification_metrics(np.array([0.0, 1, 1, 0]), probabilities).accuracy_interval
+        ends = stats.binomtest(3, 4).proportion_ci(method="wilson")
+        assert found == pytest.approx((ends.low, ends.high))
+        assert share_interval(0, 0) is None
+
+    def test_tables_have_it_behind_the_figure(self) -> None:
+        figures = regression_metrics(
+            np.zeros(3), np.array([0.1, 0.2, 0.3]), target="gap", unit="eV"
+        )
+        rows = Metrics(n_samples=3, n_failed=0, targets={"gap": figures}).to_rows()
+        assert [row[""] for row in rows][:3] == ["samples", "MAE", "MAE, 95 % interval"]
+        assert rows[2]["gap"] == "0 to 0.448 eV"
