@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 import atomlens as al
 from atomlens.cli.demo import buckminsterfullerene
 from atomlens.datasets.matbench import load_matbench, tasks_of
-from atomlens.predictor.box import BOX, boxed_names
+from atomlens.predictor.folder.box import BOX, boxed_names
 
 MOLECULES = ("H2O", "CH4", "CH3CH2OH", "C6H6", "CH3COCH3", "C4H4O", "CH3CONH2", "C5H5N")
 CRYSTALS = {

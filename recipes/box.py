@@ -35,8 +35,8 @@ from atomlens.datasets.matbench import load_matbench
 from atomlens.datasets.packed import load_packed
 from atomlens.errors import AtomlensError
 from atomlens.predictor import Predictor
-from atomlens.predictor.box import BOX, boxed_names
-from atomlens.predictor.saving import save
+from atomlens.predictor.folder.box import BOX, boxed_names
+from atomlens.predictor.folder.saving import save
 from atomlens.settings import typed_values
 from atomlens.training import TrainSettings, train
 

@@ -27,9 +27,9 @@ from atomlens.datasets.sampling import sample_rows
 from atomlens.errors import AtomlensError
 from atomlens.files import to_json, write_text
 from atomlens.predictor import Predictor
-from atomlens.predictor.box import BOX
-from atomlens.predictor.saving import save_metrics
-from atomlens.predictor.tested import FAILS, PASSES, UNDECIDED
+from atomlens.predictor.folder.box import BOX
+from atomlens.predictor.folder.saving import save_metrics
+from atomlens.predictor.folder.tested import FAILS, PASSES, UNDECIDED
 from atomlens.studies.base import StudyInput
 from atomlens.studies.faithful.study import Faithful, FaithfulSettings, as_json
 

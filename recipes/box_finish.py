@@ -42,17 +42,17 @@ from atomlens.graphs import GraphStore
 from atomlens.models import make_model
 from atomlens.neighbors import build_store, make_builder
 from atomlens.predictor import Calibration, Predictor, TrainingRecord, score
-from atomlens.predictor.box import BOX
-from atomlens.predictor.card import OF_MADE
-from atomlens.predictor.estimates import residuals
-from atomlens.predictor.familiarity import Familiarity, varied_rows
 from atomlens.predictor.folder import METRICS, WARNINGS, read_optional_json
+from atomlens.predictor.folder.box import BOX
+from atomlens.predictor.folder.card import OF_MADE
+from atomlens.predictor.folder.saving import in_half_precision, save
 from atomlens.predictor.inference import RawOutputs, model_outputs, run_models
 from atomlens.predictor.noise import fit_noise
 from atomlens.predictor.record import About, package_versions
 from atomlens.predictor.samples import TrainingSamples
-from atomlens.predictor.saving import in_half_precision, save
-from atomlens.predictor.usual_surroundings import UsualSurroundings
+from atomlens.predictor.trust.estimates import residuals
+from atomlens.predictor.trust.familiarity import Familiarity, varied_rows
+from atomlens.predictor.trust.usual_surroundings import UsualSurroundings
 from atomlens.structures.arrays import StructureArrays
 from atomlens.structures.smiles import from_smiles
 from atomlens.targets.scaling import TargetScaling

@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 
 from atomlens.datasets import save_packed
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.grids import on_grid
 from atomlens.datasets.sources.optical_nk import over_energy
 from atomlens.datasets.split_files import fold_key
+from atomlens.datasets.tables.grids import on_grid
 from atomlens.errors import StructureError
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of
 from atomlens.structures.formulas import from_formula

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from atomlens.predictor import load
-from atomlens.predictor.pieces import Piece
+from atomlens.predictor.inputs.pieces import Piece
 from atomlens.screening.columns import ScreenColumns
 from atomlens.screening.jobs import ScreenJob
 from atomlens.structures.disorder import REFUSE

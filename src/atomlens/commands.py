@@ -19,7 +19,7 @@ from atomlens.errors import (
     warn,
 )
 from atomlens.predictor import Metrics, Prediction, Predictor, load
-from atomlens.predictor.input_rows import read_atoms, read_rows
+from atomlens.predictor.inputs.rows import read_atoms, read_rows
 from atomlens.printing import kind_of_object
 from atomlens.settings import by_option, typed_values
 from atomlens.structures.disorder import DisorderChoice

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.frames import is_frame, refuse_other_order, refuse_set
+from atomlens.datasets.tables.frames import is_frame, refuse_other_order, refuse_set
 from atomlens.errors import (
     DatasetError,
     SettingsError,
@@ -197,7 +197,7 @@ class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
     def _predicted(self, X: Any) -> "Prediction":  # noqa: N803
         from sklearn.utils.validation import check_is_fitted
 
-        from atomlens.predictor.doubts import tell_doubts
+        from atomlens.predictor.trust.doubts import tell_doubts
 
         check_is_fitted(self, "predictor_")
         refuse_set(X, f"{type(self).__name__}: the structures")

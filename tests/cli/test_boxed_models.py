@@ -13,10 +13,10 @@ from atomlens.cli import main
 from atomlens.datasets import load_packed, save_packed
 from atomlens.datasets.base import Dataset
 from atomlens.predictor import Predictor, score
-from atomlens.predictor import box as the_box
+from atomlens.predictor.folder import box as the_box
+from atomlens.predictor.folder.saving import save
 from atomlens.predictor.record import About
 from atomlens.predictor.samples import TrainingSamples
-from atomlens.predictor.saving import save
 from atomlens.structures.arrays import StructureArrays
 
 RECIPES = Path(__file__).parents[2] / "recipes"

@@ -380,7 +380,7 @@ def test_an_input_that_ends_its_process_is_a_failure_of_its_own(
     model_folder: Path, tmp_path: Path
 ) -> None:
     """A reader from outside that kills the process it runs in stands for a bug in a parser."""
-    from atomlens.predictor.pieces import Piece, pieces_of
+    from atomlens.predictor.inputs.pieces import Piece, pieces_of
     from atomlens.screening.jobs import screen_shard
     from atomlens.screening.running import run_here
     from atomlens.screening.shards import Shard

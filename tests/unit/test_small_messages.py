@@ -11,7 +11,7 @@ from ase.build import molecule
 
 import atomlens as al
 from atomlens.errors import AtomlensError
-from atomlens.structures.xyz import read_xyz
+from atomlens.structures.formats.xyz import read_xyz
 
 SMILES = ["CCO", "CC", "C", "O", "N", "CN"]
 FRAME = pd.DataFrame({"smiles": SMILES, "y": range(6), "e": range(6)})

@@ -76,7 +76,7 @@ def load_model(given: str) -> "Predictor":
         ModelError: there is no such model, or it is damaged.
     """
     from atomlens.predictor import load
-    from atomlens.predictor.box import PREFIX, hides_boxed, names_model
+    from atomlens.predictor.folder.box import PREFIX, hides_boxed, names_model
 
     if hides_boxed(given):
         say(f"{given}: this is the folder here; the model of the box is {PREFIX}{given}.")
@@ -95,7 +95,7 @@ def refuse_models(inputs: Sequence[str], command: str) -> None:
     Raises:
         SettingsError: one is.
     """
-    from atomlens.predictor.box import is_model
+    from atomlens.predictor.folder.box import is_model
 
     for given in inputs:
         if is_model(given):

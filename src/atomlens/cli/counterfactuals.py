@@ -8,8 +8,8 @@ from atomlens.cli.outputs import emit, exit_code, usable_folder
 from atomlens.cli.progress import ProgressLine
 from atomlens.cli.reading import reading_options
 from atomlens.errors import AtomlensError, Failure, SettingsError
-from atomlens.predictor.input_rows import read_rows
 from atomlens.predictor.inputs import gather
+from atomlens.predictor.inputs.rows import read_rows
 from atomlens.predictor.prediction import need_sources
 from atomlens.predictor.reading import inputs_reading
 from atomlens.predictor.report import unique_stems

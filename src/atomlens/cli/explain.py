@@ -127,7 +127,7 @@ def run(options: argparse.Namespace) -> int:
 
         return by_environment(options)
     from atomlens.machine import choose_device
-    from atomlens.predictor.input_rows import stream_rows
+    from atomlens.predictor.inputs.rows import stream_rows
     from atomlens.predictor.prediction import need_sources
     from atomlens.predictor.reading import inputs_reading
     from atomlens.predictor.report import MOST_IN_INDEX, ExplanationWriter

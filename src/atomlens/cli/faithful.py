@@ -109,7 +109,7 @@ def _recordable(given: str) -> Path:
     Raises:
         SettingsError: it is a model of the box, named: the package stays as it was installed.
     """
-    from atomlens.predictor.box import model_place
+    from atomlens.predictor.folder.box import model_place
 
     place = model_place(given)
     if not Path(given).is_dir():
@@ -126,7 +126,7 @@ def _keep(model: "Predictor", place: Path, n: int) -> None:
     Raises:
         StudyError: the structures are too few for a verdict.
     """
-    from atomlens.predictor.saving import save_metrics
+    from atomlens.predictor.folder.saving import save_metrics
     from atomlens.studies.faithful.words import FEW
 
     if n < FEW:
@@ -139,7 +139,7 @@ def _keep(model: "Predictor", place: Path, n: int) -> None:
 
 def record(model: "Predictor", figures: "Mapping[str, Any]") -> "Predictor":
     """Return the model with the key figures of its explanations among its metrics."""
-    from atomlens.predictor.tested import FAITHFUL, key_figures
+    from atomlens.predictor.folder.tested import FAITHFUL, key_figures
 
     earlier = model.metrics.get(FAITHFUL)
     by_target = dict(earlier) if isinstance(earlier, dict) else {}

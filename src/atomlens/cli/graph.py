@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the neighbour pairs of every input."""
     builder = _builder(options.builder, options.assignments)
     from atomlens.files import write_text
-    from atomlens.predictor.input_rows import read_atoms
+    from atomlens.predictor.inputs.rows import read_atoms
 
     reading = reading_options(options, leave_out=[options.out])
     items, sources = read_atoms(options.inputs, reading)

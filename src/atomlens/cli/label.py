@@ -129,7 +129,7 @@ def run(options: argparse.Namespace) -> int:
     """Simulate, print or write the rows, list the failures."""
     _check_outputs(options)
     from atomlens.labels import GcmcSettings, label_adsorption
-    from atomlens.predictor.input_rows import read_atoms
+    from atomlens.predictor.inputs.rows import read_atoms
 
     settings = GcmcSettings(
         temperature=options.temperature,

@@ -177,8 +177,8 @@ def _list(form: str) -> str:
 
 def boxed_rows() -> list[dict[str, Any]]:
     """Return what is known of every model in the box: what it reads and predicts, how well."""
-    from atomlens.predictor.box import boxed_names, model_place
     from atomlens.predictor.folder import METRICS, WEIGHTS, read_optional_json, read_settings
+    from atomlens.predictor.folder.box import boxed_names, model_place
 
     rows = []
     for name in boxed_names():
@@ -225,7 +225,7 @@ def _info(options: argparse.Namespace) -> str:
 
 def _trained_place(name: str) -> Path | None:
     """Return the folder of a trained model, if the name means one."""
-    from atomlens.predictor.box import PREFIX, boxed_names, model_place
+    from atomlens.predictor.folder.box import PREFIX, boxed_names, model_place
 
     if name.startswith(PREFIX) or name in boxed_names() or os.path.isdir(name):
         return model_place(name)
@@ -243,7 +243,7 @@ def _described(name: str) -> tuple[type, str]:
     if name in BUILDERS:
         return BUILDERS[name], "builder."
     if name not in MODELS:
-        from atomlens.predictor.box import boxed_names
+        from atomlens.predictor.folder.box import boxed_names
 
         known = [*MODELS, *BUILDERS, *boxed_names(), "training"]
         raise SettingsError(unknown_name("model or folder", name, known))

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from atomlens.errors import Failure
     from atomlens.predictor import Prediction, Predictor
-    from atomlens.predictor.doubts import DoubtsHeard
+    from atomlens.predictor.trust.doubts import DoubtsHeard
     from atomlens.reports.tables import Record
 
 _MOST_DOUBTS = 5
@@ -127,9 +127,9 @@ def run(options: argparse.Namespace) -> int:
 def write_as_they_come(model: "Predictor", options: argparse.Namespace) -> int:
     """Write the rows while others are still being read; memory holds some hundred at a time."""
     from atomlens.machine import long_lived
-    from atomlens.predictor.doubts import DoubtsHeard
     from atomlens.predictor.inputs import stream_inputs
     from atomlens.predictor.reading import inputs_reading
+    from atomlens.predictor.trust.doubts import DoubtsHeard
     from atomlens.reports.journal import TableJournal
 
     replaced = options.out.exists()
@@ -167,9 +167,9 @@ def write_as_they_come(model: "Predictor", options: argparse.Namespace) -> int:
 
 def predict_at_once(model: "Predictor", options: argparse.Namespace) -> int:
     """Predict all inputs, then show them."""
-    from atomlens.predictor.doubts import DoubtsHeard
     from atomlens.predictor.inputs import gather
     from atomlens.predictor.reading import inputs_reading
+    from atomlens.predictor.trust.doubts import DoubtsHeard
     from atomlens.reports.tables import format_table, to_csv, to_json, write_table
 
     outputs = [options.out, options.plot, options.embedding]

@@ -179,8 +179,8 @@ def models_and_inputs(given: list[str]) -> tuple[tuple[str, ...], tuple[str, ...
     Raises:
         ModelError: the first name is no model.
     """
-    from atomlens.predictor.box import PREFIX, hides_boxed, names_model
-    from atomlens.predictor.loading import load_trained
+    from atomlens.predictor.folder.box import PREFIX, hides_boxed, names_model
+    from atomlens.predictor.folder.loading import load_trained
 
     n = next((i for i, one in enumerate(given) if not names_model(one)), len(given))
     if given and not n:

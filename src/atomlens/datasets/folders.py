@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from atomlens.boundary import net, read_text
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.columns import TargetOptions, target_columns
-from atomlens.datasets.row_readers import RowReader
 from atomlens.datasets.rows import assemble
+from atomlens.datasets.tables.columns import TargetOptions, target_columns
+from atomlens.datasets.tables.row_readers import RowReader
 from atomlens.errors import DatasetError, StructureError
 from atomlens.printing import is_number
 from atomlens.structures.disorder import REFUSE, DisorderChoice

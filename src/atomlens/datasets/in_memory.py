@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from atomlens.datasets.base import Dataset, Sample
-from atomlens.datasets.frames import (
+from atomlens.datasets.tables.frames import (
     columns_of_frame,
     is_frame,
     refuse_other_order,
     refuse_set,
 )
-from atomlens.datasets.headers import parse_header
+from atomlens.datasets.tables.headers import parse_header
 from atomlens.errors import DatasetError
 from atomlens.printing import cut, kind_of_object, shown
 from atomlens.structures.arrays import MADE_GEOMETRY, NAMED_GEOMETRY, Structure, StructureArrays

@@ -12,12 +12,7 @@ import numpy as np
 
 from atomlens.datasets import DATASETS
 from atomlens.datasets.base import Dataset, Sample
-from atomlens.datasets.column_kinds import Kind
-from atomlens.datasets.columns import TargetOptions
 from atomlens.datasets.folders import load_id_prop
-from atomlens.datasets.frames import index_of_rows, is_frame
-from atomlens.datasets.grids import Beyond, GridOptions
-from atomlens.datasets.headers import parse_header
 from atomlens.datasets.in_memory import HeldTable, dataset_of_samples, held_in, held_in_frame
 from atomlens.datasets.packed import load_packed
 from atomlens.datasets.polymorphs import Polymorphs, merge_polymorphs
@@ -25,8 +20,13 @@ from atomlens.datasets.rows import dataset_of_table, load_inside, with_energies
 from atomlens.datasets.sampling import keep_rows, sample_rows, strict_dataset, usable
 from atomlens.datasets.sources import attribution
 from atomlens.datasets.sources.optical_nk import is_optical, optical_dataset
-from atomlens.datasets.table_files import is_table
-from atomlens.datasets.tables import frame_table, read_table
+from atomlens.datasets.tables.column_kinds import Kind
+from atomlens.datasets.tables.columns import TargetOptions
+from atomlens.datasets.tables.files import is_table
+from atomlens.datasets.tables.frames import index_of_rows, is_frame
+from atomlens.datasets.tables.grids import Beyond, GridOptions
+from atomlens.datasets.tables.headers import parse_header
+from atomlens.datasets.tables.table import frame_table, read_table
 from atomlens.errors import (
     AtomlensError,
     DatasetError,

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.headers import is_of_smiles
 from atomlens.datasets.sampling import keep_rows
 from atomlens.datasets.splits import reduced_formulas
+from atomlens.datasets.tables.headers import is_of_smiles
 from atomlens.errors import SettingsError, warn
 
 Polymorphs = Literal["keep", "mean", "lowest"]

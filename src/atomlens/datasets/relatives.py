@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.cells import is_missing
-from atomlens.datasets.headers import bare_name, is_of_smiles, parse_header
-from atomlens.datasets.times import read_times
+from atomlens.datasets.tables.cells import is_missing
+from atomlens.datasets.tables.headers import bare_name, is_of_smiles, parse_header
+from atomlens.datasets.tables.times import read_times
 from atomlens.errors import SettingsError, unknown_name
 from atomlens.printing import cut, shown
 from atomlens.targets import value_slices

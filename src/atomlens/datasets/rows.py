@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.beside import OtherColumns
-from atomlens.datasets.columns import Columns, TargetColumns, TargetOptions, target_columns
-from atomlens.datasets.grids import GridOptions
 from atomlens.datasets.sampling import sample_rows
-from atomlens.datasets.spectra import has_spectra, spectrum_columns
 from atomlens.datasets.split_files import fold_key, part_name
-from atomlens.datasets.tables import Table
+from atomlens.datasets.tables.columns import Columns, TargetColumns, TargetOptions, target_columns
+from atomlens.datasets.tables.grids import GridOptions
+from atomlens.datasets.tables.spectra import has_spectra, spectrum_columns
+from atomlens.datasets.tables.table import Table
 from atomlens.errors import DatasetError, Failure, StructureError, warn
 from atomlens.printing import reason, shown
 from atomlens.structures.arrays import (
@@ -29,9 +29,9 @@ from atomlens.structures.arrays import (
     structure_of,
 )
 from atomlens.structures.disorder import REFUSE, DisorderChoice, form_of, name_of_forms
+from atomlens.structures.formats.xyz_comment import energy_of_title
 from atomlens.structures.options import FormsHeard
 from atomlens.structures.workers import Outcome
-from atomlens.structures.xyz_comment import energy_of_title
 from atomlens.units import share_of
 
 if TYPE_CHECKING:

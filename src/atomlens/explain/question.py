@@ -24,9 +24,9 @@ from atomlens.structures.arrays import Structure, StructureArrays
 from atomlens.targets import Target, output_slices, value_slices
 
 if TYPE_CHECKING:
-    from atomlens.predictor.estimates import Estimates
     from atomlens.predictor.inference import RawOutputs
     from atomlens.predictor.trained import TrainedModel
+    from atomlens.predictor.trust.estimates import Estimates
 
 Values = NDArray[np.float64]
 Indices = NDArray[np.int64]

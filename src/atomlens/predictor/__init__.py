@@ -1,6 +1,5 @@
 """A trained model in use: load, save, predict, explain, evaluate."""
 
-from atomlens.predictor.calibration import Calibration, TargetCalibration
 from atomlens.predictor.core import Predictor, load
 from atomlens.predictor.embedding import Embeddings
 from atomlens.predictor.evaluation import score
@@ -8,6 +7,7 @@ from atomlens.predictor.metrics import ClassificationMetrics, Metrics, Regressio
 from atomlens.predictor.prediction import Prediction
 from atomlens.predictor.record import TrainingRecord
 from atomlens.predictor.trained import TrainedModel
+from atomlens.predictor.trust.calibration import Calibration, TargetCalibration
 
 __all__ = [
     "Calibration",

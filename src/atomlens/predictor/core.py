@@ -17,9 +17,7 @@ from atomlens.explain import Explanation
 from atomlens.graphs import GraphStore
 from atomlens.machine import choose_device
 from atomlens.predictor.columns import named_targets
-from atomlens.predictor.doubts import tell_doubts
 from atomlens.predictor.embedding import Embeddings, embed
-from atomlens.predictor.estimates import Estimates, spread_out
 from atomlens.predictor.evaluation import (
     about_figures,
     evaluated_data,
@@ -31,15 +29,17 @@ from atomlens.predictor.evaluation import (
     without_coverage,
 )
 from atomlens.predictor.explaining import explain_one
+from atomlens.predictor.folder.loading import load_trained
+from atomlens.predictor.folder.saving import save
 from atomlens.predictor.inference import StepProgress, run_models
-from atomlens.predictor.input_rows import stream_rows
 from atomlens.predictor.inputs import Inputs, build_graphs, gather, stream_inputs
-from atomlens.predictor.loading import load_trained
+from atomlens.predictor.inputs.rows import stream_rows
 from atomlens.predictor.metrics import Metrics
 from atomlens.predictor.ordered import mean_of_forms, one_row_each
 from atomlens.predictor.prediction import Prediction
-from atomlens.predictor.saving import save
 from atomlens.predictor.trained import TrainedModel
+from atomlens.predictor.trust.doubts import tell_doubts
+from atomlens.predictor.trust.estimates import Estimates, spread_out
 from atomlens.progress import shown
 from atomlens.settings import by_option
 from atomlens.structures.arrays import NO_DOUBTS, StructureArrays

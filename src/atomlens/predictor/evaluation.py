@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.headers import bare_name
 from atomlens.datasets.loading import load_dataset, load_known_targets
 from atomlens.datasets.sampling import sample_rows, strict_dataset
 from atomlens.datasets.split_files import distinct_names
 from atomlens.datasets.splits import first_forms
+from atomlens.datasets.tables.headers import bare_name
 from atomlens.datasets.totals import doubts_about_sizes, looks_like_totals, taken_as_totals
 from atomlens.errors import DatasetError, SettingsError, unknown_name
 from atomlens.predictor.metrics import (

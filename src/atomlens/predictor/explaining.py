@@ -20,13 +20,13 @@ from atomlens.explain import (
     default_method,
 )
 from atomlens.explain.spread import rank_stability, scores_of_thinned
-from atomlens.predictor.calibration import INTERVAL
-from atomlens.predictor.input_rows import read_rows
+from atomlens.predictor.folder.tested import tested_sentence
 from atomlens.predictor.inputs import Inputs, gather, inputs_of
+from atomlens.predictor.inputs.rows import read_rows
 from atomlens.predictor.prediction import target_places
 from atomlens.predictor.samples import known_part
-from atomlens.predictor.tested import tested_sentence
 from atomlens.predictor.trained import TrainedModel
+from atomlens.predictor.trust.calibration import INTERVAL
 from atomlens.printing import percent
 from atomlens.reports.wording import std_sentence
 from atomlens.structures.arrays import Structure, StructureArrays

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import Failure, SettingsError, unknown_name
-from atomlens.predictor.calibration import INTERVAL
 from atomlens.predictor.columns import ColumnNames
 from atomlens.predictor.samples import UNKNOWN
+from atomlens.predictor.trust.calibration import INTERVAL
 from atomlens.printing import percent
 from atomlens.structures.arrays import Doubts
 from atomlens.structures.files import stem_of

@@ -9,7 +9,7 @@ from typing import Any
 from atomlens.datasets import DATASETS
 from atomlens.datasets.base import Dataset, Sample
 from atomlens.datasets.loading import FileOptions, options_of
-from atomlens.datasets.table_files import headers_of, is_table
+from atomlens.datasets.tables.files import headers_of, is_table
 from atomlens.errors import DatasetError, SettingsError
 from atomlens.predictor.trained import TrainedModel
 from atomlens.structures.options import PLACES, ReadingOptions

@@ -12,8 +12,12 @@ from atomlens.graphs import GraphBatch, GraphStore
 from atomlens.machine import choose_device
 from atomlens.models.base import ModelOutput, PropertyModel
 from atomlens.neighbors.base import GraphBuilder
-from atomlens.predictor.calibration import Calibration
-from atomlens.predictor.doubts import (
+from atomlens.predictor.inference import RawOutputs
+from atomlens.predictor.inputs import Inputs, refuse_elements, without_boxes
+from atomlens.predictor.record import TrainingRecord
+from atomlens.predictor.samples import UNKNOWN
+from atomlens.predictor.trust.calibration import Calibration
+from atomlens.predictor.trust.doubts import (
     BEYOND,
     FOREIGN,
     NAMED,
@@ -26,7 +30,7 @@ from atomlens.predictor.doubts import (
     unlike_training,
     unseen_elements,
 )
-from atomlens.predictor.estimates import (
+from atomlens.predictor.trust.estimates import (
     Combined,
     Estimates,
     Noise,
@@ -35,11 +39,7 @@ from atomlens.predictor.estimates import (
     with_errors_of,
     without_errors,
 )
-from atomlens.predictor.familiarity import Familiarity
-from atomlens.predictor.inference import RawOutputs
-from atomlens.predictor.inputs import Inputs, refuse_elements, without_boxes
-from atomlens.predictor.record import TrainingRecord
-from atomlens.predictor.samples import UNKNOWN
+from atomlens.predictor.trust.familiarity import Familiarity
 from atomlens.structures.arrays import Doubts, StructureArrays
 from atomlens.structures.distance_doubts import doubts_unit
 from atomlens.targets import Target, value_slices

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from atomlens.predictor.calibration import INTERVAL
 from atomlens.predictor.columns import ColumnNames
 from atomlens.predictor.trained import TrainedModel
+from atomlens.predictor.trust.calibration import INTERVAL
 from atomlens.targets import Target
 
 Kind = Literal["text", "whole", "number", "list", "any"]

@@ -11,9 +11,9 @@ import numpy as np
 from atomlens.chemistry.exchanges import Exchange, Exchanges, exchanges
 from atomlens.errors import ExplanationError, SettingsError, StructureError, unknown_name
 from atomlens.predictor import Prediction, Predictor
-from atomlens.predictor.calibration import INTERVAL
 from atomlens.predictor.inputs import gather
 from atomlens.predictor.samples import known_part
+from atomlens.predictor.trust.calibration import INTERVAL
 from atomlens.printing import cut, percent
 from atomlens.structures.arrays import StructureArrays, chemical_formula, name_of
 from atomlens.targets import Target, value_slices

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
-from atomlens.datasets.headers import bare_name, parse_header
+from atomlens.datasets.tables.headers import bare_name, parse_header
 from atomlens.errors import SettingsError, unknown_name
 from atomlens.printing import short
 

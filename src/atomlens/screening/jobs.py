@@ -21,7 +21,7 @@ from atomlens.neighbors.identity import Identities, joint_digest, row_digests
 from atomlens.predictor import Prediction, Predictor
 from atomlens.predictor.columns import ColumnNames
 from atomlens.predictor.inputs import Inputs, from_items
-from atomlens.predictor.pieces import Piece, PieceItem, read_pieces
+from atomlens.predictor.inputs.pieces import Piece, PieceItem, read_pieces
 from atomlens.screening.columns import (
     CHOICES,
     ERROR,

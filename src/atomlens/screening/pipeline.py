@@ -9,10 +9,10 @@ from typing import Any, final
 from atomlens.errors import SettingsError, unknown_name
 from atomlens.files import only_writer
 from atomlens.predictor import Predictor
-from atomlens.predictor.box import model_place
 from atomlens.predictor.columns import named_targets
 from atomlens.predictor.folder import SETTINGS, checksum_of
-from atomlens.predictor.pieces import carried_headers, pieces_of
+from atomlens.predictor.folder.box import model_place
+from atomlens.predictor.inputs.pieces import carried_headers, pieces_of
 from atomlens.predictor.reading import take_formulas_first
 from atomlens.printing import kind_of_object
 from atomlens.reports.tables import check_table, read_rows

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from atomlens.boundary import net, parse_json, read_text
 from atomlens.errors import SettingsError
 from atomlens.files import to_json, whole_file
-from atomlens.predictor.pieces import Piece
+from atomlens.predictor.inputs.pieces import Piece
 from atomlens.printing import encodable, short
 from atomlens.screening.columns import Kind
 

@@ -78,7 +78,7 @@ class Pick(NamedTuple):
         return found
 
     def _place_of_id(self, text: str) -> int:
-        from atomlens.structures.databases import row_ids
+        from atomlens.structures.formats.databases import row_ids
 
         kind = kind_of(self.path)
         if kind is None or kind.label != "ase database":
@@ -123,7 +123,7 @@ def parts_of(path: Path) -> Iterator[FilePart] | None:
 
 
 def _of_rows(path: Path) -> Iterator[FilePart] | None:
-    from atomlens.structures.databases import row_ids
+    from atomlens.structures.formats.databases import row_ids
 
     try:
         ids = row_ids(path)
@@ -193,10 +193,10 @@ def read_part(part: FilePart) -> list[Entry]:
         StructureError: nothing in it can be read.
     """
     if part.ids:
-        from atomlens.structures.databases import read_database
+        from atomlens.structures.formats.databases import read_database
 
         return read_database(part.path, part.ids)
-    from atomlens.structures.xyz import read_xyz
+    from atomlens.structures.formats.xyz import read_xyz
 
     try:
         with part.path.open("rb") as stream:

@@ -25,7 +25,7 @@ def from_smiles(smiles: str, conformer: int = 0) -> "Atoms":
     """Return a SMILES as ase.Atoms with hydrogens and 3D coordinates.
 
     The coordinates depend on the molecule, not on how its SMILES is written (see
-    `atomlens.structures.embedding`); atoms stand in the order of the SMILES, then the
+    `atomlens.structures.molecules.embedding`); atoms stand in the order of the SMILES, then the
     hydrogens. Fragments separated by a dot are set `FRAGMENT_GAP` apart. Another number of the
     ``conformer`` may give another shape.
 

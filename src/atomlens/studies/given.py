@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from atomlens.datasets import DATASETS, load_dataset
 from atomlens.datasets.base import Dataset, Sample
-from atomlens.datasets.frames import is_frame
 from atomlens.datasets.sampling import sample_structures, strict_dataset
-from atomlens.datasets.table_files import is_table
-from atomlens.datasets.target_doubts import ABOUT_CLASSES
+from atomlens.datasets.tables.files import is_table
+from atomlens.datasets.tables.frames import is_frame
+from atomlens.datasets.tables.target_doubts import ABOUT_CLASSES
 from atomlens.errors import DatasetError, Failure, StudyError
 from atomlens.predictor import Predictor, load
 from atomlens.predictor.evaluation import NAMES_ONLY
-from atomlens.predictor.input_rows import read_atoms
+from atomlens.predictor.inputs.rows import read_atoms
 from atomlens.predictor.reading import take_formulas_first
 from atomlens.structures.arrays import StructureArrays
 from atomlens.structures.disorder import REFUSE, form_of

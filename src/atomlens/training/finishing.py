@@ -16,13 +16,13 @@ from atomlens.graphs import GraphStore
 from atomlens.machine import choose_device
 from atomlens.models import ClosedFormModel
 from atomlens.predictor import Calibration, Predictor, TrainingRecord, score
-from atomlens.predictor.estimates import Noise, fit_classes, residuals
 from atomlens.predictor.evaluation import class_counts, training_figures
-from atomlens.predictor.familiarity import Familiarity, kinds_of, varied_rows
 from atomlens.predictor.inference import run_models
 from atomlens.predictor.ordered import mean_of_forms
 from atomlens.predictor.record import package_versions
 from atomlens.predictor.report import draw_targets
+from atomlens.predictor.trust.estimates import Noise, fit_classes, residuals
+from atomlens.predictor.trust.familiarity import Familiarity, kinds_of, varied_rows
 from atomlens.training.data import TrainingData
 from atomlens.training.job import Job, MemberResult
 from atomlens.training.settings import HETEROSCEDASTIC

@@ -11,7 +11,7 @@ from atomlens.datasets.base import Dataset
 from atomlens.datasets.geometries import in_other_geometry
 from atomlens.datasets.polymorphs import about_shared_formulas
 from atomlens.datasets.splits import WITH_SIZES, Split
-from atomlens.datasets.target_doubts import over_decades
+from atomlens.datasets.tables.target_doubts import over_decades
 from atomlens.datasets.totals import (
     doubts_about_sizes,
     looks_like_totals,

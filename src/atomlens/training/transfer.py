@@ -24,8 +24,8 @@ from atomlens.models import MODELS, ClosedFormModel
 from atomlens.models.base import PropertyModel
 from atomlens.predictor import Predictor, load
 from atomlens.predictor.folder import SETTINGS, TRAINING, checksum_of, read_settings
+from atomlens.predictor.folder.saving import weight_bytes
 from atomlens.predictor.samples import TrainingSamples
-from atomlens.predictor.saving import weight_bytes
 from atomlens.targets import output_slices
 from atomlens.training.run_folder import RUN
 from atomlens.training.settings import TrainSettings

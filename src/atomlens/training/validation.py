@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from atomlens.graphs import GraphStore
 from atomlens.models.base import PropertyModel
-from atomlens.predictor.estimates import softmax
 from atomlens.predictor.inference import run_models
+from atomlens.predictor.trust.estimates import softmax
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import output_slices, value_slices
 from atomlens.targets.scaling import TargetScaling

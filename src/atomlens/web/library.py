@@ -9,7 +9,7 @@ from atomlens.errors import ModelError, SettingsError, unknown_name
 from atomlens.explain import EXPLAINERS, methods_of
 from atomlens.explain.masks import MASKED_EDGES
 from atomlens.predictor import Predictor, load
-from atomlens.predictor.box import PREFIX, boxed_names, model_place
+from atomlens.predictor.folder.box import PREFIX, boxed_names, model_place
 from atomlens.units import unit_text
 
 _WITH_VECTORS = (

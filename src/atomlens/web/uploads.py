@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
-from atomlens.datasets.table_files import headers_of, is_table
+from atomlens.datasets.tables.files import headers_of, is_table
 from atomlens.errors import AtomlensError, DatasetError, Failure
-from atomlens.predictor.input_rows import read_inputs
+from atomlens.predictor.inputs.rows import read_inputs
 from atomlens.printing import clean_name, cut, file_stem, one_line
 from atomlens.structures.arrays import Structure, StructureArrays
 from atomlens.structures.files import content_kind

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from atomlens.datasets.columns import TargetOptions, target_columns
-from atomlens.datasets.headers import parse_header
+from atomlens.datasets.tables.columns import TargetOptions, target_columns
+from atomlens.datasets.tables.headers import parse_header
 from atomlens.errors import DatasetError
 
 

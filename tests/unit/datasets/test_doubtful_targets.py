@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 import pytest
 
-from atomlens.datasets.columns import TargetOptions, target_columns
-from atomlens.datasets.headers import known_headers, parse_header
+from atomlens.datasets.tables.columns import TargetOptions, target_columns
+from atomlens.datasets.tables.headers import known_headers, parse_header
 from atomlens.errors import DatasetError
 
 ORDINARY = np.round(np.random.default_rng(3).normal(5, 2, 60), 2).tolist()

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from atomlens.datasets.numerals import advice_on, read_numerals
+from atomlens.datasets.tables.numerals import advice_on, read_numerals
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from atomlens.datasets.columns import TargetOptions, target_columns
+from atomlens.datasets.tables.columns import TargetOptions, target_columns
 from atomlens.errors import DatasetError
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import atomlens as al
 from atomlens.datasets import load_dataset
-from atomlens.datasets.frames import refuse_other_order
+from atomlens.datasets.tables.frames import refuse_other_order
 from atomlens.errors import DatasetError
 from atomlens.sklearn import AtomlensClassifier, AtomlensRegressor
 

@@ -11,7 +11,7 @@ from atomlens.chemistry.scaffolds import scaffold_of_smiles, scaffold_of_structu
 from atomlens.datasets import Dataset, Split, load_dataset, make_split, save_packed
 from atomlens.datasets.beside import OtherColumns
 from atomlens.datasets.splits import divide
-from atomlens.datasets.times import read_times
+from atomlens.datasets.tables.times import read_times
 from atomlens.errors import DatasetError, SettingsError
 from atomlens.selection.cross_validation import make_folds, nested_split
 from atomlens.structures.arrays import Structure, StructureArrays

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from atomlens.datasets import Dataset, load_dataset, load_packed, make_split, save_packed
-from atomlens.datasets.grids import Spectrum, on_grid, parse_grid, sound_spectrum
+from atomlens.datasets.tables.grids import Spectrum, on_grid, parse_grid, sound_spectrum
 from atomlens.errors import DatasetError, SettingsError
 from spectrum_makers import FORMULAS, oscillator, write_lines, write_table
 

@@ -8,7 +8,7 @@ import pytest
 from ase.build import bulk, molecule
 
 import atomlens as al
-from atomlens.datasets.tables import read_table
+from atomlens.datasets.tables.table import read_table
 from atomlens.errors import DatasetError
 from atomlens.structures.arrays import warnings_of
 from atomlens.structures.disorder import REFUSE

@@ -17,15 +17,15 @@ from atomlens.explain.agreement import agreement
 from atomlens.models import make_model
 from atomlens.neighbors import build_store
 from atomlens.predictor import Calibration, Predictor, load
-from atomlens.predictor import box as the_box
-from atomlens.predictor.box import hides_boxed, model_place
-from atomlens.predictor.estimates import Estimates
-from atomlens.predictor.familiarity import Familiarity
+from atomlens.predictor.folder import box as the_box
+from atomlens.predictor.folder.box import hides_boxed, model_place
+from atomlens.predictor.folder.saving import in_half_precision, save
 from atomlens.predictor.inference import run_models
 from atomlens.predictor.inputs import gather
 from atomlens.predictor.metrics import regression_metrics
 from atomlens.predictor.noise import fit_noise, laplace_scale
-from atomlens.predictor.saving import in_half_precision, save
+from atomlens.predictor.trust.estimates import Estimates
+from atomlens.predictor.trust.familiarity import Familiarity
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from atomlens.errors import ModelError
-from atomlens.predictor.calibration import (
+from atomlens.predictor.trust.calibration import (
     Calibration,
     conformal_quantile,
     deal_folds,

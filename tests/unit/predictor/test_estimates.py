@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from atomlens.graphs import cut_batches
-from atomlens.predictor.calibration import Calibration
-from atomlens.predictor.estimates import combine, estimate
 from atomlens.predictor.inference import RawOutputs
+from atomlens.predictor.trust.calibration import Calibration
+from atomlens.predictor.trust.estimates import combine, estimate
 from atomlens.structures.arrays import Structure, StructureArrays
 from atomlens.targets import Target
 from atomlens.targets.scaling import TargetScaling

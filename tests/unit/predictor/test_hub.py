@@ -11,7 +11,7 @@ import pytest
 import atomlens as al
 from atomlens.cli import main
 from atomlens.errors import MissingDependencyError, ModelError
-from atomlens.predictor.box import BOX
+from atomlens.predictor.folder.box import BOX
 from atomlens.predictor.hub import pull_model, push_model
 
 

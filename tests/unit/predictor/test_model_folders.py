@@ -22,7 +22,7 @@ from atomlens.predictor import (
     TrainingRecord,
     load,
 )
-from atomlens.predictor.card import model_card
+from atomlens.predictor.folder.card import model_card
 from atomlens.targets import Target
 
 

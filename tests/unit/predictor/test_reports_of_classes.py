@@ -9,8 +9,8 @@ import numpy as np
 from made_predictors import ETHANOL, METHANE, WATER, make_predictor
 
 from atomlens.datasets.base import Dataset
-from atomlens.predictor.card import model_card
 from atomlens.predictor.core import Compared, Predictor
+from atomlens.predictor.folder.card import model_card
 from atomlens.predictor.report import write_evaluation
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target

@@ -14,9 +14,9 @@ from scipy.special import log_softmax
 from atomlens.datasets import load_dataset
 from atomlens.errors import ModelError
 from atomlens.explain.question import Question
-from atomlens.predictor.calibration import Calibration, ClassCalibration, fit_temperature
-from atomlens.predictor.card import model_card
 from atomlens.predictor.core import Predictor
+from atomlens.predictor.folder.card import model_card
+from atomlens.predictor.trust.calibration import Calibration, ClassCalibration, fit_temperature
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
 from atomlens.training import TrainSettings, train

@@ -8,7 +8,7 @@ from ase.build import bulk, fcc111, molecule
 from atomlens.graphs import GraphStore
 from atomlens.neighbors import build_store, make_builder
 from atomlens.predictor import load
-from atomlens.predictor.usual_surroundings import UsualSurroundings, empty_layers
+from atomlens.predictor.trust.usual_surroundings import UsualSurroundings, empty_layers
 from atomlens.structures.arrays import StructureArrays
 
 SALT, SILICON = bulk("NaCl", "rocksalt", 5.64), bulk("Si", "diamond", 5.43)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from atomlens.predictor import tested
+from atomlens.predictor.folder import tested
 from atomlens.reports.painting import paint_atoms
 from atomlens.reports.payload import page_payload
 from atomlens.reports.projection import project_scene

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from atomlens.predictor.pieces import Piece
+from atomlens.predictor.inputs.pieces import Piece
 from atomlens.screening.jobs import rescued
 from atomlens.structures.workers import Outcome, Task, Worker, WorkerDiedError
 

@@ -10,9 +10,9 @@ import pytest
 from ase import Atoms
 
 from atomlens.datasets import load_dataset
-from atomlens.datasets.table_files import headers_of
+from atomlens.datasets.tables.files import headers_of
 from atomlens.errors import DatasetError, Failure
-from atomlens.predictor.input_rows import read_inputs
+from atomlens.predictor.inputs.rows import read_inputs
 from atomlens.structures import to_atoms
 from atomlens.structures.arrays import warnings_of
 from small_cifs import SITES as LOOP

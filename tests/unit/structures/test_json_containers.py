@@ -9,7 +9,7 @@ import pytest
 from atomlens.datasets import load_dataset
 from atomlens.errors import Failure
 from atomlens.structures import read_structures
-from atomlens.structures.databases import read_json
+from atomlens.structures.formats.databases import read_json
 
 
 def structure(a: float, *symbols: str) -> dict[str, Any]:

@@ -11,7 +11,11 @@ from rdkit import Chem
 from rdkit.Chem import rdDepictor
 
 from atomlens.structures import read_structures, to_atoms
-from atomlens.structures.geometry_checks import geometry_problem, long_multiple_bond, uneven_bonds
+from atomlens.structures.molecules.geometry_checks import (
+    geometry_problem,
+    long_multiple_bond,
+    uneven_bonds,
+)
 from atomlens.structures.records import quiet
 
 

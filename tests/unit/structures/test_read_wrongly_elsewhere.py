@@ -9,7 +9,7 @@ import pytest
 from ase import Atoms
 
 from atomlens.errors import Failure
-from atomlens.predictor.input_rows import read_inputs
+from atomlens.predictor.inputs.rows import read_inputs
 from atomlens.structures.arrays import warnings_of
 from small_cifs import CELL, SITES, cubic
 

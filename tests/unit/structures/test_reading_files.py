@@ -15,7 +15,7 @@ from rdkit.Chem import rdDepictor, rdDistGeom
 
 from atomlens.datasets import load_dataset
 from atomlens.errors import StructureError
-from atomlens.predictor.pieces import pieces_of
+from atomlens.predictor.inputs.pieces import pieces_of
 from atomlens.structures import read, read_structures, to_atoms
 
 SALT = bulk("NaCl", "rocksalt", a=5.64, cubic=True)

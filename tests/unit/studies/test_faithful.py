@@ -17,7 +17,8 @@ from atomlens.cli import main
 from atomlens.datasets.base import Dataset
 from atomlens.errors import SettingsError, StudyError
 from atomlens.neighbors import make_builder
-from atomlens.predictor import Predictor, load, tested
+from atomlens.predictor import Predictor, load
+from atomlens.predictor.folder import tested
 from atomlens.reports.payload import page_payload
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import StudyInput, StudyResult

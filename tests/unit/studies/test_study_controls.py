@@ -11,7 +11,7 @@ from ase.build import molecule
 
 from atomlens.errors import StudyError
 from atomlens.predictor import Calibration, Predictor, TrainingRecord
-from atomlens.predictor.familiarity import Familiarity
+from atomlens.predictor.trust.familiarity import Familiarity
 from atomlens.studies.base import StudyInput, once_each
 from atomlens.studies.controls import (
     N_UNTRAINED,

@@ -10,8 +10,8 @@ from ase.build import molecule
 from atomlens.datasets import load_dataset
 from atomlens.datasets.base import Dataset
 from atomlens.predictor import load
-from atomlens.predictor.familiarity import Familiarity
 from atomlens.predictor.inputs import gather
+from atomlens.predictor.trust.familiarity import Familiarity
 from atomlens.training import train
 
 SMALL = {"n_features": 16, "n_layers": 1, "n_heads": 2}

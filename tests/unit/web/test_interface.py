@@ -18,7 +18,7 @@ from ase.io import read
 pytest.importorskip("fastapi")
 
 from atomlens.predictor import load
-from atomlens.predictor.input_rows import read_inputs
+from atomlens.predictor.inputs.rows import read_inputs
 from atomlens.structures.disorder import DisorderChoice
 from atomlens.structures.options import FormsHeard
 from atomlens.web.app import MOST_BYTES

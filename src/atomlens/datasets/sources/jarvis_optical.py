@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset, DatasetSource
-from atomlens.datasets.grids import Beyond, on_grid, parse_grid, sound_spectrum
 from atomlens.datasets.polymorphs import merge_polymorphs
 from atomlens.datasets.sampling import keep_rows, sample_rows, usable
 from atomlens.datasets.sources.archives import DAMAGE
 from atomlens.datasets.sources.mp2018 import json_objects
+from atomlens.datasets.tables.grids import Beyond, on_grid, parse_grid, sound_spectrum
 from atomlens.elements import SYMBOLS
 from atomlens.errors import DatasetError, Failure, StructureError
 from atomlens.files import cache_folder

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset, DatasetSource
-from atomlens.datasets.grids import Spectrum, numbers_of, on_grid, parse_grid
 from atomlens.datasets.sampling import keep_rows, sample_rows, usable
 from atomlens.datasets.sources.archives import open_members
 from atomlens.datasets.splits import reduced_formulas
-from atomlens.datasets.tables import Table, read_table
+from atomlens.datasets.tables.grids import Spectrum, numbers_of, on_grid, parse_grid
+from atomlens.datasets.tables.table import Table, read_table
 from atomlens.errors import DatasetError, Failure, StructureError, missing_package, warn
 from atomlens.files import cache_folder
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of

@@ -14,7 +14,7 @@ import numpy as np
 from atomlens.datasets.sources.archives import DAMAGE, open_members
 from atomlens.errors import Failure
 from atomlens.structures.arrays import Structure, structure_of
-from atomlens.structures.xyz import read_xyz
+from atomlens.structures.formats.xyz import read_xyz
 
 Aliases = Mapping[str, tuple[str, ...]]
 """What a value may be called, by our name, in small letters and digits alone. The order is that

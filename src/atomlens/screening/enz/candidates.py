@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from atomlens.boundary import net, read_text
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.cells import is_missing
-from atomlens.datasets.headers import parse_header
 from atomlens.datasets.splits import reduced_formulas
-from atomlens.datasets.table_files import is_table
-from atomlens.datasets.tables import read_table
+from atomlens.datasets.tables.cells import is_missing
+from atomlens.datasets.tables.files import is_table
+from atomlens.datasets.tables.headers import parse_header
+from atomlens.datasets.tables.table import read_table
 from atomlens.elements import SYMBOLS
 from atomlens.errors import DatasetError, Failure, StructureError, StudyError, warn
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of

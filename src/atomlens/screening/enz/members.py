@@ -10,9 +10,9 @@ from atomlens.errors import Failure, StudyError
 from atomlens.graphs import GraphStore
 from atomlens.machine import choose_device
 from atomlens.predictor import Predictor
-from atomlens.predictor.doubts import unseen_elements
 from atomlens.predictor.inference import run_models
 from atomlens.predictor.inputs import build_graphs, gather, refuse_elements
+from atomlens.predictor.trust.doubts import unseen_elements
 from atomlens.screening.enz.candidates import keys_of_names
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target, value_slices

@@ -16,9 +16,9 @@ from atomlens.explain import EXPLAINERS, methods_of, named_methods
 from atomlens.explain.absence import MEANINGS, Meaning
 from atomlens.explain.question import Values
 from atomlens.predictor import Predictor
+from atomlens.predictor.folder.tested import PASSES
 from atomlens.predictor.inputs import build_graphs, gather
 from atomlens.predictor.metrics import spearman
-from atomlens.predictor.tested import PASSES
 from atomlens.settings import Settings, bounded
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from atomlens.predictor.tested import FAILS, PASSES, UNDECIDED, VERDICTS
+from atomlens.predictor.folder.tested import FAILS, PASSES, UNDECIDED, VERDICTS
 from atomlens.studies.base import Row
 from atomlens.studies.faithful.asked import Asked
 from atomlens.studies.rows import as_number

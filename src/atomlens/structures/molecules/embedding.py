@@ -16,9 +16,19 @@ from numpy.typing import NDArray
 from atomlens.elements import NONMETALS
 from atomlens.errors import StructureError
 from atomlens.printing import reason
-from atomlens.structures.geometry_checks import geometry_problem, long_multiple_bond, uneven_bonds
-from atomlens.structures.measured_geometries import measured_positions, output_order
-from atomlens.structures.polyhedra import Centre, bind, centres_of, lone_centre_positions, snapped
+from atomlens.structures.molecules.geometry_checks import (
+    geometry_problem,
+    long_multiple_bond,
+    uneven_bonds,
+)
+from atomlens.structures.molecules.measured_geometries import measured_positions, output_order
+from atomlens.structures.molecules.polyhedra import (
+    Centre,
+    bind,
+    centres_of,
+    lone_centre_positions,
+    snapped,
+)
 
 _SEED = 20240229
 _SECONDS = 10

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.datasets.cells import is_missing
+from atomlens.datasets.tables.cells import is_missing
 from atomlens.errors import SettingsError, unknown_name
 
 Values = NDArray[np.float64]

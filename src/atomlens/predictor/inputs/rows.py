@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 import numpy as np
 
-from atomlens.datasets.frames import is_frame
 from atomlens.datasets.packed import load_packed
-from atomlens.datasets.table_files import is_table
-from atomlens.datasets.tables import Table, frame_table, read_table
+from atomlens.datasets.tables.files import is_table
+from atomlens.datasets.tables.frames import is_frame
+from atomlens.datasets.tables.table import Table, frame_table, read_table
 from atomlens.errors import AtomlensError, DatasetError, Failure, SettingsError, warn
 from atomlens.structures.arrays import Structure, StructureArrays, source_of
 from atomlens.structures.objects import as_list, is_object

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.datasets.cells import is_missing
+from atomlens.datasets.tables.cells import is_missing
 from atomlens.errors import warn
 from atomlens.printing import cut
 

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.datasets.cells import is_missing
-from atomlens.datasets.column_kinds import Kind, TypedColumn
-from atomlens.datasets.headers import bare_name, in_brackets, open_unit, parse_header
-from atomlens.datasets.numerals import (
+from atomlens.datasets.tables.cells import is_missing
+from atomlens.datasets.tables.column_kinds import Kind, TypedColumn
+from atomlens.datasets.tables.headers import bare_name, in_brackets, open_unit, parse_header
+from atomlens.datasets.tables.numerals import (
     decimal_comma,
     is_numeral,
     read_numerals,

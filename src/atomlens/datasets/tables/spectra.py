@@ -9,10 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from atomlens.datasets.cells import is_missing
-from atomlens.datasets.columns import Columns, TargetColumns, TargetOptions, target_columns
-from atomlens.datasets.grids import GridOptions, Spectrum, on_grid, parse_grid, sound_spectrum
-from atomlens.datasets.headers import parse_header
+from atomlens.datasets.tables.cells import is_missing
+from atomlens.datasets.tables.columns import Columns, TargetColumns, TargetOptions, target_columns
+from atomlens.datasets.tables.grids import (
+    GridOptions,
+    Spectrum,
+    on_grid,
+    parse_grid,
+    sound_spectrum,
+)
+from atomlens.datasets.tables.headers import parse_header
 from atomlens.errors import DatasetError, MissingTargetError, unknown_name, warn
 from atomlens.targets import Target, value_slices
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atomlens.boundary import net
-from atomlens.datasets.cells import is_missing
-from atomlens.datasets.headers import HOLDERS, SITES, TEXTS, listed
+from atomlens.datasets.tables.cells import is_missing
+from atomlens.datasets.tables.headers import HOLDERS, SITES, TEXTS, listed
 from atomlens.errors import DatasetError, StructureError, warn
 from atomlens.printing import cut, is_number, reason, short
 from atomlens.structures.arrays import chemical_formula
@@ -244,7 +244,7 @@ def _from_record(record: Mapping[str, Any], choice: DisorderChoice) -> "list[Ato
     """Return a structure that stands in the row itself."""
     if isinstance(record.get("species"), list):
         return [_from_sites(record)]
-    from atomlens.structures.databases import read_value
+    from atomlens.structures.formats.databases import read_value
 
     held = next((value for value in record.values() if _is_structure(value)), None)
     if held is None:

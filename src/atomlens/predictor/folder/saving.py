@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from atomlens.models import MODELS
-from atomlens.predictor.card import model_card
 from atomlens.predictor.folder import (
     CARD,
     FAILURES,
@@ -29,6 +28,7 @@ from atomlens.predictor.folder import (
     tensor_bytes,
     write_model_folder,
 )
+from atomlens.predictor.folder.card import model_card
 from atomlens.predictor.metrics import finite_or_none
 from atomlens.predictor.trained import TrainedModel
 from atomlens.version import __version__

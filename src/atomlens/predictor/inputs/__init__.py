@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.frames import index_of_rows
 from atomlens.datasets.packed import load_packed
+from atomlens.datasets.tables.frames import index_of_rows
 from atomlens.elements import SYMBOLS
 from atomlens.errors import Failure, GraphError
 from atomlens.graphs import GraphStore
 from atomlens.models.base import PropertyModel
 from atomlens.neighbors.base import GraphBuilder
-from atomlens.predictor.input_rows import InputRow, is_packed, own_source, read_rows, stream_rows
+from atomlens.predictor.inputs.rows import InputRow, is_packed, own_source, read_rows, stream_rows
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of
 from atomlens.structures.disorder import form_of
 from atomlens.structures.options import AS_IT_IS, ReadingOptions

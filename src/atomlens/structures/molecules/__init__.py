@@ -16,8 +16,8 @@ from atomlens.errors import StructureError
 from atomlens.printing import one_line
 from atomlens.structures.arrays import keep_made
 from atomlens.structures.bonding import keep_bonding
-from atomlens.structures.embedding import positions_of
-from atomlens.structures.geometry_checks import geometry_problem
+from atomlens.structures.molecules.embedding import positions_of
+from atomlens.structures.molecules.geometry_checks import geometry_problem
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
     ISOTOPE_NOTICE,

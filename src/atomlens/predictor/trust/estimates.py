@@ -6,8 +6,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.predictor.calibration import Calibration, ClassCalibration, fit_temperature
 from atomlens.predictor.inference import RawOutputs
+from atomlens.predictor.trust.calibration import Calibration, ClassCalibration, fit_temperature
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target, output_slices, value_slices
 from atomlens.targets.scaling import TargetScaling

@@ -24,16 +24,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.datasets.cells import TRUTH_WORDS, is_empty, is_missing, shown_cell, text_of
-from atomlens.datasets.headers import LETTER_UNIT, UNIT
-from atomlens.datasets.numerals import (
+from atomlens.datasets.tables.cells import TRUTH_WORDS, is_empty, is_missing, shown_cell, text_of
+from atomlens.datasets.tables.headers import LETTER_UNIT, UNIT
+from atomlens.datasets.tables.numerals import (
     advice_on,
     is_numeral,
     looks_like_a_number,
     read_numerals,
     spoilt_number,
 )
-from atomlens.datasets.target_doubts import (
+from atomlens.datasets.tables.target_doubts import (
     tell_bounds,
     tell_decades,
     tell_errors,

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atomlens.boundary import regular_size
-from atomlens.datasets.frames import columns_of_frame
-from atomlens.datasets.headers import HOLDERS, TEXTS, known_headers
+from atomlens.datasets.tables.frames import columns_of_frame
+from atomlens.datasets.tables.headers import HOLDERS, TEXTS, known_headers
 from atomlens.errors import DatasetError, missing_package, unknown_name, warn
 from atomlens.printing import cut, reason
 

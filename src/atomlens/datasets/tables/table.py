@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from atomlens.datasets.cells import is_missing
-from atomlens.datasets.cross_checks import held_against_others
-from atomlens.datasets.frames import columns_of_frame, plain_cell
-from atomlens.datasets.headers import FOLDS, IGNORED, NAMES, TEXTS, known_headers, listed
-from atomlens.datasets.row_readers import RowReader, structure_reader
-from atomlens.datasets.table_files import Content, read_content, refuse_sheet
+from atomlens.datasets.tables.cells import is_missing
+from atomlens.datasets.tables.cross_checks import held_against_others
+from atomlens.datasets.tables.files import Content, read_content, refuse_sheet
+from atomlens.datasets.tables.frames import columns_of_frame, plain_cell
+from atomlens.datasets.tables.headers import FOLDS, IGNORED, NAMES, TEXTS, known_headers, listed
+from atomlens.datasets.tables.row_readers import RowReader, structure_reader
 from atomlens.errors import DatasetError, warn
 from atomlens.printing import clean_name, cut
 from atomlens.structures.disorder import REFUSE

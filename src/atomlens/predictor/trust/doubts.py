@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from atomlens.elements import SYMBOLS
 from atomlens.errors import warn
-from atomlens.predictor.familiarity import kinds_of
+from atomlens.predictor.trust.familiarity import kinds_of
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target, value_slices
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from atomlens.boundary import net, parse_json, read_text
-from atomlens.datasets.pandas_files import PACKAGES, read_with_pandas
+from atomlens.datasets.tables.pandas_files import PACKAGES, read_with_pandas
 from atomlens.errors import DatasetError, warn
 from atomlens.printing import cut, is_number, reason, short, shown, uncell
 
@@ -72,7 +72,7 @@ def refuse_sheet(where: str, sheet: str | None) -> None:
 def read_content(
     path: Path, structure_column: str | None = None, sheet: str | None = None
 ) -> Content:
-    """Read a table; which sheet of an Excel file is read, see `atomlens.datasets.tables`.
+    """Read a table; which sheet of an Excel file is read, see `atomlens.datasets.tables.table`.
 
     Raises:
         DatasetError: the file is no table, is damaged, or has no such sheet.

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from atomlens.elements import NONMETALS, SYMBOLS
 from atomlens.elements.radii import COVALENT_RADII
-from atomlens.structures.polyhedra import is_oxo
+from atomlens.structures.molecules.polyhedra import is_oxo
 
 _SHORTEST_BOND, _LONGEST_BOND = 0.65, 1.4
 """Sums of covalent radii."""

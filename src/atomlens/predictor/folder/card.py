@@ -7,11 +7,11 @@ from typing import Any
 
 from atomlens.elements import SYMBOLS
 from atomlens.models import MODELS, ClosedFormModel
-from atomlens.predictor.calibration import FEWEST_FOR_TEMPERATURE, TargetCalibration
 from atomlens.predictor.evaluation import about_skill
+from atomlens.predictor.folder.tested import number, tested_methods, verdict_of
 from atomlens.predictor.metrics import f1_label, figure_text, tables_by_class
-from atomlens.predictor.tested import number, tested_methods, verdict_of
 from atomlens.predictor.trained import TrainedModel
+from atomlens.predictor.trust.calibration import FEWEST_FOR_TEMPERATURE, TargetCalibration
 from atomlens.printing import counted, encodable, one_line
 from atomlens.targets import Target, value_slices
 from atomlens.units import unit_text

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.datasets.numerals import read_numerals
+from atomlens.datasets.tables.numerals import read_numerals
 from atomlens.printing import cut, shown
 
 _CLOCK = (

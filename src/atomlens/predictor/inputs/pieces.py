@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from atomlens.datasets.packed import load_packed
-from atomlens.datasets.table_files import headers_of, is_table
-from atomlens.datasets.tables import read_table
+from atomlens.datasets.tables.files import headers_of, is_table
+from atomlens.datasets.tables.table import read_table
 from atomlens.errors import AtomlensError, DatasetError, Failure
-from atomlens.predictor.input_rows import has_rows, is_packed, plain_columns
+from atomlens.predictor.inputs.rows import has_rows, is_packed, plain_columns
 from atomlens.structures.arrays import Structure, StructureArrays
 from atomlens.structures.disorder import DisorderChoice
 from atomlens.structures.parts import FilePart, Pick

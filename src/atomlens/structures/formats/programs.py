@@ -21,7 +21,7 @@ from atomlens.elements.masses import ATOMIC_MASSES
 from atomlens.errors import StructureError
 from atomlens.printing import short
 from atomlens.structures.arrays import chemical_formula
-from atomlens.structures.poscar import agrees_with_title
+from atomlens.structures.formats.poscar import agrees_with_title
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
     ISOTOPE_NOTICE,

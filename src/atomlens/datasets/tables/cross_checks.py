@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from atomlens.datasets.cells import is_missing
-from atomlens.datasets.headers import HOLDERS, is_of_smiles
-from atomlens.datasets.row_readers import RowReader, hold_structures
+from atomlens.datasets.tables.cells import is_missing
+from atomlens.datasets.tables.headers import HOLDERS, is_of_smiles
+from atomlens.datasets.tables.row_readers import RowReader, hold_structures
 from atomlens.errors import StructureError, warn
 from atomlens.printing import cut, short
 from atomlens.structures.arrays import chemical_formula, name_of

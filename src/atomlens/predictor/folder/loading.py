@@ -17,9 +17,6 @@ from atomlens.errors import AtomlensError, MissingDependencyError, ModelError
 from atomlens.models import MODELS, make_model
 from atomlens.models.base import PropertyModel
 from atomlens.neighbors import make_builder
-from atomlens.predictor.box import model_place
-from atomlens.predictor.calibration import Calibration
-from atomlens.predictor.familiarity import Familiarity
 from atomlens.predictor.folder import (
     FAILURES,
     FAMILIARITY,
@@ -38,9 +35,12 @@ from atomlens.predictor.folder import (
     read_settings,
     read_weights,
 )
+from atomlens.predictor.folder.box import model_place
 from atomlens.predictor.record import TrainingRecord
 from atomlens.predictor.samples import PARTS, TrainingSamples, read_samples
 from atomlens.predictor.trained import TrainedModel
+from atomlens.predictor.trust.calibration import Calibration
+from atomlens.predictor.trust.familiarity import Familiarity
 from atomlens.printing import cut, one_line, shown
 from atomlens.targets.scaling import TargetScaling
 

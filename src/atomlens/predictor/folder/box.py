@@ -11,7 +11,7 @@ from pathlib import Path
 from atomlens.errors import ModelError, unknown_name
 from atomlens.predictor.folder import SETTINGS, TRAINING
 
-BOX = Path(__file__).resolve().parent.parent / "box"
+BOX = Path(__file__).resolve().parents[2] / "box"
 """Folder of the package that holds the models."""
 PREFIX = "box:"
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from atomlens.elements import SYMBOLS
-from atomlens.predictor.usual_surroundings import UsualSurroundings
+from atomlens.predictor.trust.usual_surroundings import UsualSurroundings
 from atomlens.structures.arrays import StructureArrays
 
 Values = NDArray[np.float64]

@@ -1,0 +1,1 @@
+"""Tables of data: their files, headers, cells and columns, and the structure in each row."""
