@@ -33,6 +33,8 @@ from box_finish import add_trained, again, with_test
 from atomlens.datasets import Dataset
 from atomlens.datasets.matbench import load_matbench
 from atomlens.datasets.packed import load_packed
+from atomlens.datasets.sampling import keep_rows
+from atomlens.datasets.splits import reduced_formulas
 from atomlens.errors import AtomlensError
 from atomlens.predictor import Predictor
 from atomlens.predictor.folder.box import BOX, boxed_names
@@ -58,7 +60,7 @@ class Entry:
     """Settings of `lens`."""
     pretraining: "Entry | None" = None
     """From whose networks this training starts, member by member; in ``NAME-pretraining``, and not
-    shipped."""
+    shipped. It learns nothing of the formulas by which this training is judged (`apart_from`)."""
 
 
 def matbench(*tasks: str) -> Callable[[Path], Dataset]:
@@ -206,17 +208,20 @@ QUEUE = (
 def without_test(dataset: Dataset) -> Dataset:
     """Return training and validation part alone."""
     kept = np.sort(np.concatenate([dataset.splits["train"], dataset.splits["validation"]]))
-    place = np.full(len(dataset), -1)
-    place[kept] = np.arange(len(kept))
-    return replace(
-        dataset,
-        structures=dataset.structures.subset(kept),
-        values=dataset.values[kept],
-        held=None if dataset.held is None else dataset.held[kept],
-        splits={p: place[dataset.splits[p]] for p in ("train", "validation")}
-        | {"test": np.zeros(0, dtype=np.int64)},
-        failures=(),
-    )
+    return replace(keep_rows(dataset, kept), failures=())
+
+
+def apart_from(judges: Dataset, given: Dataset) -> Dataset:
+    """Return what may be learned before a training, of a reduced formula that judges it nothing.
+
+    Args:
+        judges: What is learned afterwards; its validation and test part judge it.
+        given: What is learned first.
+    """
+    judging = np.concatenate([judges.splits["validation"], judges.splits["test"]])
+    formulas = np.unique(reduced_formulas(judges.structures.subset(judging)))
+    apart = ~np.isin(reduced_formulas(given.structures), formulas)
+    return keep_rows(given, np.flatnonzero(apart))
 
 
 def data_of(entry: Entry, folder: Path) -> Dataset:
@@ -342,7 +347,7 @@ def main() -> None:
             if entry.pretraining is not None and not trained:
                 start, first = out.with_name(f"{entry.name}-pretraining"), entry.pretraining
                 if not is_trained(start):
-                    given = data_of(first, options.data)
+                    given = apart_from(dataset, data_of(first, options.data))
                     if not train_entry(first, given, left, start, **settings):
                         break
                 left = end - time.monotonic()

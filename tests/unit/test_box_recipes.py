@@ -1,13 +1,15 @@
 """What the recipe of the box does with networks that were trained apart."""
 
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from box import apart_from
 from box_finish import Member, assemble, in_scaling
 
-from atomlens.datasets import Dataset, Toy
+from atomlens.datasets import Dataset, Toy, load_dataset
 from atomlens.errors import ModelError
 from atomlens.models.lens import Lens, LensConfig
 from atomlens.neighbors import build_store
@@ -64,3 +66,33 @@ def test_members_of_different_scalings_say_together_what_they_say_apart(data: Da
 def test_scalings_that_no_number_an_element_can_join_are_refused(data: Dataset) -> None:
     with pytest.raises(ModelError, match="level is not learned an atom"):
         in_scaling(member(data, "none", 0), member(data, "elements", 0).scaling)
+
+
+def of_formulas(folder: Path, formulas: list[str], **parts: list[int]) -> Dataset:
+    table = folder / "formulas.csv"
+    table.write_text("formula,gap\n" + "".join(f"{f},{i}.5\n" for i, f in enumerate(formulas)))
+    splits = {part: np.array(rows, dtype=np.int64) for part, rows in parts.items()}
+    return replace(load_dataset(table, "gap"), splits=splits)
+
+
+def test_a_pretraining_has_nothing_of_the_formulas_that_judge(tmp_path: Path) -> None:
+    (tmp_path / "later").mkdir()
+    judges = of_formulas(
+        tmp_path / "later",
+        ["NaCl", "MgO", "Si2O4", "KBr"],
+        train=[0],
+        validation=[1, 2],
+        test=[3],
+    )
+    given = of_formulas(
+        tmp_path,
+        ["KBr", "NaCl", "Mg4O4", "LiF", "SiO2", "GaAs"],
+        train=[0, 1, 2, 3],
+        validation=[4, 5],
+        test=[],
+    )
+    kept = apart_from(judges, given)
+    assert kept.values.ravel().tolist() == [1.5, 3.5, 5.5]
+    assert {part: rows.tolist() for part, rows in kept.splits.items()} == {
+        "train": [0, 1], "validation": [2], "test": [],
+    }  # fmt: skip
