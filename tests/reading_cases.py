@@ -490,6 +490,7 @@ CASES: dict[str, list[Case]] = {
         Case("text that is a SMILES and a formula", "CO"),
         Case("a placeholder", "smiles:C*"),
         Case("a reaction", "CC>>CO"),
+        Case("SELFIES", "[C][C][O]"),
     ],
     "Formulas as text": [
         Case("brackets, decimals, hydrates and adducts", "formula:Al2O3.2SiO2.2H2O"),
@@ -508,6 +509,10 @@ CASES: dict[str, list[Case]] = {
         Case("metals in capitals", "SIO2"),
         Case("a decimal comma", "Li0,5CoO2"),
         Case("elements that share a place", "(Mg,Fe)2SiO4"),
+        Case("the same without a comma: alloys, solid solutions", "InGaAs"),
+        Case("amounts in front of the elements", "50Fe50Ni"),
+        Case("the amount of all that is in brackets, or of each", "(CoCrNi)96Al4"),
+        Case("a slash between compounds", "formula:CuSO4/5H2O"),
         Case("a zero for the letter O", "formula:CaC03"),
         Case("a zero that may be the letter", "formula:Fe203"),
         Case("oxidation numbers", "formula:Fe(III)O"),

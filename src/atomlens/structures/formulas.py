@@ -15,10 +15,11 @@ from itertools import pairwise
 from math import lcm
 from typing import TYPE_CHECKING, NoReturn
 
-from atomlens.elements import ATOMIC_NUMBERS, NONMETALS, SYMBOLS
+from atomlens.elements import SYMBOLS
 from atomlens.elements.masses import ATOMIC_MASSES
 from atomlens.errors import StructureError
 from atomlens.printing import short
+from atomlens.structures.formula_doubts import doubts_about
 from atomlens.structures.records import DEUTERIUM_NOTICE, add_warning
 
 if TYPE_CHECKING:
@@ -45,7 +46,13 @@ _MOST_DOTS = 8
 LONGEST_FORMULA = 3000
 """Letters; what takes off subscripts and spaces takes the square of their number."""
 _ACRONYM = re.compile(r"(?<![A-Za-z])(?=[A-Z]*[DT])(?![HDTO]+(?![A-Za-z]))[A-Z]{3,}(?![a-z\d])")
-_GROUPS = re.compile(r"OAc(?![a-z])|AcOH(?![a-z])|(?<=\()OPr(?=\))")
+_GROUPS = re.compile(
+    r"OAc(?![a-z])|AcOH(?![a-z])|(?<=\()OPr(?=\))|(?:TFSI|FSI|BOB|DFOB|BETI|OTf|OTs)(?=\d?$|\))"
+    r"|^(?:Ac2O|Ac(?:Cl|Br|I|F|NH2)|(?:Pr|Am)(?:OH|SH|Cl|Br|I|Li|NH2|2NH|2O|3N)"
+    r"|Ts(?:OH|Cl|F|N3|NH2))$|^[PF]\d[A-Z]*T\d?$|^D\d\d+$"
+)
+"""Groups (acetyl, propyl, amyl, tosyl), anions and polymers by their abbreviations: AcCl, LiTFSI,
+P3HT."""
 _NO_IODINE = re.compile(r"(?<=[A-Za-z])\((I{1,3}|I?V|VI{1,3}|I?X)\)(?!\d)|II+")
 """Oxidation numbers of names (``Fe(III)``)."""
 _LIGHTEST = 6
@@ -74,21 +81,8 @@ def from_formula(text: str) -> "Atoms":
     if re.search(r"[DT](?![a-z])", name):
         add_warning(atoms, DEUTERIUM_NOTICE)
     numbers = [number for part in parts for number in _DECIMAL.findall(part)]
-    if zero := re.fullmatch(r"([A-Z][a-z]?)(20|20[235]|304)", name):
-        oxide = f"{zero[1]}{zero[2].replace('0', 'O')}"
-        add_warning(atoms, f"it has the digit zero; if the letter is meant, write {oxide}")
-    if meant := _in_capitals(name, frozenset(amounts)):
-        add_warning(
-            atoms,
-            f"it is written in capitals, so {meant.upper()} was taken for {meant[0]} and "
-            f"{meant[1].upper()}; if {meant} is meant, write it so",
-        )
-    elif _is_spelled(name):
-        add_warning(
-            atoms,
-            f"it is read letter by letter, as {', '.join(name)}; if {name} is a word or an "
-            "abbreviation, write a formula, or leave the cell empty",
-        )
+    for said in doubts_about(name, amounts):
+        add_warning(atoms, said)
     if any(_third_or_sixth(number) is not None for number in numbers):
         add_warning(atoms, THIRDS_NOTICE)
     if _is_alloy(_ALLOY.fullmatch(name)):
@@ -102,17 +96,6 @@ def from_formula(text: str) -> "Atoms":
 
 _NOTHING = frozenset(("UNKNOWN", "UNK", "UNKN", "NaN"))
 """What tables write where nothing is known, of letters that are elements."""
-_WORDS = frozenset(
-    "OK ON OFF FIN FOO NON NOV CIF BIN SKIP SUB SUP YBCO BSCCO BSO KNN NKN SBN KBN HBN PVC PVF CFC "
-    "HCFC HFC PFC".split()
-)
-"""Words and abbreviations that are short enough to be compounds."""
-_PLAIN_ACIDS = re.compile(
-    r"[HCNOSPFIBK]*H[HCNOSPFIBK]*|[KVWUY]?(?:[CNOS]{3}){1,2}|[CNOSFP]*C[CNOSFP]*"
-)
-"""Molecules and pseudohalides that are written without a number (HCOOH, KSCN), and what is a SMILES
-as well, of which something else is said."""
-_SHORTEST_WORD = 4
 
 
 def _refuse_nothing(name: str) -> None:
@@ -122,35 +105,6 @@ def _refuse_nothing(name: str) -> None:
         _refuse(
             name, f"it is taken for a missing value; write {spelled} if those elements are meant"
         )
-
-
-def _is_spelled(name: str) -> bool:
-    """Say whether a text in capitals is more likely a word, or an abbreviation, than a formula."""
-    if not re.fullmatch(r"[A-Z]{2,}", name):
-        return False
-    return name in _WORDS or (len(name) >= _SHORTEST_WORD and _PLAIN_ACIDS.fullmatch(name) is None)
-
-
-_HEAVIEST_COMMON = 83
-
-
-def _in_capitals(text: str, elements: frozenset[str]) -> str:
-    """Return a metal, or Si, that the first two capitals of a formula may mean; else ``""``.
-
-    ``SIO2`` is sulfur, iodine and oxygen as it is written. What has carbon and hydrogen, or a metal
-    besides (``K2CO3``), is meant as it stands.
-    """
-    found = re.match(r"(?:H\d*)?([A-Z][A-Z])(?=.*[A-Z])", text)
-    if found is None or re.search(r"[a-z]", text) or {"C", "H"} <= elements:
-        return ""
-    symbol = found[1].capitalize()
-    first, second = found[1][0], found[1][1]
-    number = ATOMIC_NUMBERS.get(symbol, _HEAVIEST_COMMON + 1)
-    is_meant = number <= _HEAVIEST_COMMON and (symbol == "Si" or number not in NONMETALS)
-    others = {ATOMIC_NUMBERS[e] for e in elements} - ({92} if symbol == "Cu" else set())
-    if not is_meant or not {first, second} <= elements or not others <= NONMETALS:
-        return ""
-    return symbol if elements - {first, second} or text.count(second) > 1 else ""
 
 
 def atoms_of_amounts(amounts: Mapping[str, Fraction], name: str) -> "Atoms":
@@ -270,7 +224,27 @@ def _parts(text: str, *, adducts: bool = True) -> list[str]:
         marked = re.sub(r"(?<![.\d·]0)(?<!^0)\.(" + _SOLVATE + ")", r"·\1", marked)
     marked = re.sub(r"\.(?=[A-Z(\[{])", "·", marked)
     parts = marked.split("·")
+    if adducts:
+        for part in parts:
+            _refuse_slash(part, text)
     return [p for part in parts for p in _split(part, text)] if adducts else parts
+
+
+def _refuse_slash(part: str, text: str) -> None:
+    """Raise a StructureError for a fraction between two compounds: ``CuSO4/5H2O``.
+
+    ``La2/3Sr1/3MnO3`` is none on either side of it.
+    """
+    from atomlens.structures.valences import is_compound
+
+    for found in re.finditer(r"(?<=\d)/(?=\d)", part):
+        sides = part[: found.start()], part[found.end() :]
+        try:
+            amounts = [_unit_amounts(side, text) for side in sides]
+        except StructureError:
+            continue
+        if all(map(is_compound, amounts)):
+            _refuse(text, "its '/' may part two compounds or be a fraction; write · between parts")
 
 
 def _isotope_in(compact: str) -> str:
@@ -426,6 +400,48 @@ def _not_by_weight(text: str) -> str:
     return ""
 
 
+_BEFORE = re.compile(rf"(?:{_NUMBER}\s?[A-Z][a-z]?\s?){{2,}}")
+"""Elements behind their amounts: 50Fe50Ni."""
+_MIXED_ALLOY = re.compile(
+    rf"\((?P<group>(?:[A-Z][a-z]?(?:{_NUMBER})?){{2,}})\)(?P<much>{_NUMBER})"
+    rf"(?P<rest>(?:[A-Z][a-z]?{_NUMBER})*)"
+)
+"""An alloy whose first elements stand in brackets: (CoCrFeNi)95Al5."""
+
+
+def _other_order(text: str) -> str:
+    """Return why amounts that add up to all of an alloy are not read as they stand."""
+    stripped = text.strip()
+    if _BEFORE.fullmatch(stripped):
+        pairs = _added(stripped)
+        if _is_whole(sum(amount for _, amount in pairs)):
+            turned = "".join(f"{symbol}{amount:g}" for symbol, amount in pairs)
+            return f"its amounts stand in front of the elements; write {turned}"
+    found = _MIXED_ALLOY.fullmatch(stripped)
+    if found is None:
+        return ""
+    group = re.findall(rf"([A-Z][a-z]?)({_NUMBER})?", found["group"])
+    n_inside = sum(float(n or 1) for _, n in group)
+    around = [float(n) for n in re.findall(_NUMBER, found["rest"])]
+    metals = all(symbol not in _NO_METALS for symbol, _ in group)
+    if not metals or _is_whole(n_inside) or not _is_whole(float(found["much"]) + sum(around)):
+        return ""
+    share = float(found["much"]) / n_inside
+    meant = "".join(f"{symbol}{share * float(n or 1):.4g}" for symbol, n in group)
+    return (
+        f"{found['much']} may be the amount of all that is in brackets or of each; write "
+        f"{meant}{found['rest']} for all"
+    )
+
+
+_NO_METALS = frozenset("H C N O F P S Cl Se Br Te I".split())
+
+
+def _is_whole(total: float) -> bool:
+    """Say whether amounts are those of everything: per cent, or shares."""
+    return abs(total - 1) < 0.006 or abs(total - 100) < 0.6
+
+
 def _amounts_by_weight(text: str) -> dict[str, Fraction]:
     """Return the atoms of an alloy given by weight, in shares of 10,000.
 
@@ -476,7 +492,7 @@ def not_in_formulas(text: str) -> str:
         return f"{found[0]!r} names elements without their amounts; write the amounts"
     if (found := _VARIABLE.search(text)) and is_formula_but_for(text, found):
         return f"the amount {found[0]!r} is not known; write a number in its place"
-    if why := _not_by_weight(text):
+    if why := _not_by_weight(text) or _other_order(text):
         return why
     if found := _GRADE.fullmatch(text.strip()):
         return f"{found[0]!r} is the grade of an alloy; write its amounts"
@@ -511,7 +527,7 @@ def _without_typography(text: str, *, adducts: bool = True) -> str:
         _refuse(text, f"it has {len(text)} letters, more than {LONGEST_FORMULA}")
     if adducts and (why := not_in_formulas(text)):
         _refuse(text, why)
-    if re.fullmatch(r"[A-Za-z\d.()]+", text):
+    if re.fullmatch(r"[A-Za-z\d.()]+", text, re.ASCII):
         return text
     plain = html.unescape(text)
     if re.search(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]|<sup>|\^", plain):
@@ -535,6 +551,8 @@ def _without_typography(text: str, *, adducts: bool = True) -> str:
     plain = re.sub(r"\s+(?:x\s+(?=\d)|×\s+(?=[\d(\s]*[A-Z]))", "·", plain)
     plain = re.sub(f"(\\d*)([{''.join(_FRACTIONS)}])", _as_fraction, plain)
     plain = unicodedata.normalize("NFKC", plain)
+    if other := re.search(r"[^\D0-9]", plain):  # the Arabic zero is a dot
+        _refuse(text, f"{other[0]!r} is a digit of another script or a dot; write 0 to 9 or ·")
     for between in re.findall(r"\d(\W+)(?=\d)", plain):
         if not between.isspace() and not any(c.isprintable() and c != " " for c in between):
             _refuse(text, "a sign that is not seen stands between two numbers; write · or nothing")

@@ -125,6 +125,12 @@ def from_text(text: str) -> "Atoms":
         )
     if is_stdin(text):
         raise StructureError(f"{short(text)}: {NO_STDIN}")
+    if _is_selfies(text):
+        raise StructureError(
+            f"{short(text)} reads like SELFIES, which is not read; give the SMILES "
+            "(selfies.decoder of the package selfies makes it), or put `smiles:` in front if it is "
+            "one"
+        )
     if is_smiles(text):
         atoms = from_smiles(text)
         if _is_plausible_formula(text) and "[" not in text:
@@ -177,6 +183,22 @@ _LOOKED_UP = {
     r"[^>\s]*>[^>\s]*>[^>\s]*": "a reaction is no structure; give its molecules one by one",
 }
 """What people give in the place of a structure, and why nothing comes of it."""
+
+
+_SELFIES = re.compile(r"(?:\[[=#/\\]?[A-Z][A-Za-z0-9@+-]*\]|\.)+")
+_BARE_ATOM = re.compile(r"\[(?:Cl|Br|[BCNOPSFI])\]")
+_FEWEST_SYMBOLS = 3
+"""``[O][O]`` is oxygen and ``[N][O]`` a radical; three atoms without hydrogens are SELFIES."""
+
+
+def _is_selfies(text: str) -> bool:
+    """Say whether a text is of SELFIES' symbols: ``[C][C][O]``, ``[C][=C][Ring1][Branch1]``."""
+    if not text.startswith("[") or _SELFIES.fullmatch(text) is None:
+        return False
+    symbols = re.findall(r"\[[^\]]*\]", text)
+    if any(re.fullmatch(r"\[[=#]?(?:Ring|Branch)\d\]|\[[=#][A-Z][a-z]?\]", s) for s in symbols):
+        return True
+    return len(symbols) >= _FEWEST_SYMBOLS and all(map(_BARE_ATOM.fullmatch, symbols))
 
 
 def is_several_smiles(text: str) -> bool:

@@ -7,6 +7,7 @@ allow it. Ranges: the common states in N. N. Greenwood and A. Earnshaw, Chemistr
 
 from collections.abc import Mapping
 from fractions import Fraction
+from types import MappingProxyType
 
 Amounts = Mapping[str, Fraction]
 
@@ -65,15 +66,29 @@ def can_be_neutral(amounts: Amounts) -> bool:
     """Say whether common oxidation states can add up to zero."""
     if len(amounts) < 2:
         return False
+    low, high = charge_range(amounts)
+    return low <= 0 <= high
+
+
+def charge_range(
+    amounts: Amounts, at_least: Mapping[str, int] = MappingProxyType({})
+) -> tuple[Fraction, Fraction]:
+    """Return the smallest and the largest sum of common oxidation states.
+
+    Args:
+        amounts: Of each element.
+        at_least: Smallest states that count, where others are meant than the common ones.
+    """
     low = high = Fraction(0)
     for symbol, amount in amounts.items():
         least, most = _STATES.get(symbol, _OTHERS)
+        least = at_least.get(symbol, least)
         if symbol in _HALOGENS and "O" not in amounts and "F" not in amounts:
             most = -1
         if symbol == "H" and not (amounts.keys() & _NONMETALS - {"H", "B", "Si"}):
             least = -1
         low, high = low + least * amount, high + most * amount
-    return low <= 0 <= high
+    return low, high
 
 
 def is_molecular(amounts: Amounts) -> bool:
