@@ -283,8 +283,8 @@ def atoms_of_json(data: Mapping[str, Any], disorder: DisorderChoice = REFUSE) ->
         positions = _coordinates(sites, "xyz")
         found = atoms_of_sites(species, positions, None, (False,) * 3, disorder)
         return _with_electrons(found, *electrons)
-    cell = np.array(lattice["matrix"], dtype=float).reshape(3, 3)
-    fractional = _coordinates(sites, "abc")
+    cell = _lattice_of_json(lattice)
+    fractional = _fractional_of_json(sites, cell)
     pbc = [bool(x) for x in lattice.get("pbc", (True,) * 3)]
     positions = fractional @ cell
     found = atoms_of_sites(species, positions, cell, pbc, disorder)
@@ -299,6 +299,33 @@ def atoms_of_json(data: Mapping[str, Any], disorder: DisorderChoice = REFUSE) ->
         for doubt in filter(None, doubts):
             add_warning(atoms, doubt)
     return _with_electrons(found, *electrons)
+
+
+def _lattice_of_json(lattice: Mapping[str, Any]) -> NDArray[np.float64]:
+    """(3, 3) lattice vectors of pymatgen, in Å; those of its lengths and angles without a matrix.
+
+    Raises:
+        StructureError: there is neither.
+    """
+    if lattice.get("matrix") is not None:
+        return np.array(lattice["matrix"], dtype=float).reshape(3, 3)
+    from ase.geometry import cellpar_to_cell
+
+    given = [lattice.get(name) for name in ("a", "b", "c", "alpha", "beta", "gamma")]
+    if not all(isinstance(x, Real) and not isinstance(x, bool) for x in given):
+        raise StructureError("its lattice has neither a matrix nor six lengths and angles; add it")
+    return np.asarray(cellpar_to_cell(given), dtype=float)
+
+
+def _fractional_of_json(
+    sites: Sequence[Mapping[str, Any]], cell: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(n_sites, 3) parts of the cell, also for sites that have Cartesian coordinates alone."""
+    if any(site.get("abc") is not None for site in sites) or not sites:
+        return _coordinates(sites, "abc")
+    if not all(site.get("xyz") is not None for site in sites):
+        return _coordinates(sites, "abc")
+    return np.asarray(np.linalg.solve(cell.T, _coordinates(sites, "xyz").T).T)
 
 
 def _other_label(species: Sequence[Mapping[str, float]], sites: Sequence[Mapping[str, Any]]) -> str:

@@ -210,6 +210,13 @@ def _build(tags: Tags, is_cut: bool, disorder: DisorderChoice) -> "list[Atoms]":
     )
     guessed = sites.guessed[kept][images.sites]
     if not is_disordered(partial):
+        alternatives = sorted({group[1] for group in partial.groups if group and not group[0]})
+        if len(alternatives) > 1:
+            add_warning(
+                whole,
+                f"its disorder groups {' and '.join(alternatives)} have no shares below 1, so all "
+                "of their atoms were taken; if they exclude each other, give occupancies",
+            )
         return [_finished(whole, guessed, tags, sites, kept[images.sites], is_cut)]
     if disorder.how == "refuse":
         group = next(i for i in range(len(kept)) if sites.groups[kept[i]] is not None)

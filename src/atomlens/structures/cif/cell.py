@@ -15,6 +15,8 @@ def vectors(
     a: float, b: float, c: float, alpha: float, beta: float, gamma: float
 ) -> NDArray[np.float64]:
     """(3, 3) lattice vectors as ase lays them, the first along x; NaN where there are none."""
+    if not (0 < alpha < 180 and 0 < beta < 180 and 0 < gamma < 180):
+        return np.full((3, 3), np.nan)
     (cos_alpha, _), (cos_beta, _), (cos_gamma, sin_gamma) = map(_turn, (alpha, beta, gamma))
     if sin_gamma == 0:
         return np.full((3, 3), np.nan)

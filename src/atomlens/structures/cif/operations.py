@@ -228,13 +228,23 @@ def named_settings(name: str, number: int | None) -> list[NamedSetting]:
     A name that begins with ``hall:`` is a Hall symbol, others are Hermann-Mauguin symbols.
     """
     if name.startswith("hall:"):
-        hall = _compact_hall(name.removeprefix("hall:"))
-        return [s for s in _settings_table() if s.hall_symbol == hall]
+        return _settings_of_hall(name.removeprefix("hall:"))
     for variant in _variants(name):
         found = _settings_called(variant)
         if found:
             return found
     return [s for s in _settings_table() if s.number == number and s.choice in _STANDARD]
+
+
+def _settings_of_hall(symbol: str) -> list[NamedSetting]:
+    """Return the settings of a Hall symbol; those with its blanks, if there are any.
+
+    ``P 3 2`` has a twofold axis beside the threefold one, ``P 32`` a screw axis.
+    """
+    spaced = _spaced_hall(symbol)
+    found = [s for s in _settings_table() if s.hall_symbol == spaced]
+    bare = re.sub(r"\s", "", spaced)
+    return found or [s for s in _settings_table() if s.hall_symbol.replace(" ", "") == bare]
 
 
 def _settings_called(name: str) -> list[NamedSetting]:
@@ -338,7 +348,7 @@ def _settings_table() -> tuple[NamedSetting, ...]:
                 hall_number,
                 group.number,
                 group.choice,
-                _compact_hall(group.hall_symbol),
+                _spaced_hall(group.hall_symbol),
                 frozenset(_compact(name) for name in names),
             )
         )
@@ -349,8 +359,8 @@ def _compact(name: str) -> str:
     return re.sub(r"[\s_()'\"]", "", name).lower()
 
 
-def _compact_hall(symbol: str) -> str:
-    return re.sub(r"[\s_]", "", symbol).lower()
+def _spaced_hall(symbol: str) -> str:
+    return " ".join(symbol.replace("_", " ").lower().split())
 
 
 def fits_cell(operations: Operations, cell: NDArray[np.float64]) -> bool:

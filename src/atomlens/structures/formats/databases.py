@@ -298,6 +298,17 @@ def _optimade_doubts(
             f"{absent} atoms that are attached to its sites have no position in the file and are "
             "missing"
         )
+    features = item.get("structure_features") or ()
+    if unplaced := [one for one in _UNPLACED if one in features]:
+        doubts.append(
+            f"it has atoms without positions (structure_features: {', '.join(unplaced)}), which "
+            "are missing"
+        )
+    if item.get("lattice_vectors") is None and item.get("dimension_types") is None:
+        doubts.append(
+            "it has neither lattice_vectors nor dimension_types, so it was read as a molecule; ask "
+            "the server for them (response_fields) if it is a crystal"
+        )
     text = item.get("chemical_formula_reduced")
     whole = all(list(site.values()) == [1.0] for site in species)
     if isinstance(text, str) and whole and found and not absent:
@@ -313,6 +324,10 @@ def _optimade_doubts(
     return doubts
 
 
+_UNPLACED = ("implicit_atoms", "unknown_positions")
+"""Features of OPTIMADE by which an entry says that not all of its atoms are listed."""
+
+
 def _at_optimade_sites(
     item: Mapping[str, Any],
     species: Sequence[Mapping[str, float]],
@@ -321,6 +336,12 @@ def _at_optimade_sites(
 ) -> "list[Atoms]":
     lattice = item.get("lattice_vectors")
     if lattice is None:
+        repeats = item.get("nperiodic_dimensions") or any(item.get("dimension_types") or ())
+        if repeats:
+            raise StructureError(
+                "it says that it repeats (dimension_types), but has no lattice_vectors; ask the "
+                "server for them (response_fields)"
+            )
         return atoms_of_sites(species, positions, None, (False,) * 3, disorder)
     vectors = [[0.0 if x is None else x for x in vector] for vector in lattice]
     pbc = [bool(flag) for flag in item.get("dimension_types") or (1, 1, 1)]

@@ -114,8 +114,9 @@ def read_gen(text: str) -> list[Entry]:
 
 def read_espresso(text: str) -> list[Entry]:
     """Return the structure of an input of pw.x (Quantum ESPRESSO) with ``ibrav=0``."""
+    text = _as_ase_reads(text)
     plain = re.sub(r"[!#].*", "", text)
-    lattice = re.search(r"\bibrav\s*=\s*(-?\d+)", plain)
+    lattice = re.search(r"\bibrav\s*=\s*(-?\d+)", plain, re.IGNORECASE)
     if lattice and lattice[1] != "0":
         raise StructureError(
             f"ibrav={lattice[1]} leaves the cell to pw.x; write ibrav=0 and CELL_PARAMETERS"
@@ -127,8 +128,8 @@ def read_espresso(text: str) -> list[Entry]:
     card = re.search(r"^\s*ATOMIC_POSITIONS.*\n((?:.*\n?)*)", plain, re.MULTILINE | re.IGNORECASE)
     if card is None:
         raise StructureError("there are no ATOMIC_POSITIONS; add them")
-    rows = _rows_of_atoms(card[1].split("\n"), r"\s*[A-Za-z]\S*")
-    _agree("&SYSTEM", re.search(r"\bnat\s*=\s*(\d+)", plain), rows)
+    rows = _rows_of_atoms(card[1].split("\n"), r"\s*[A-Za-z]\S*", _EXPRESSION)
+    _agree("&SYSTEM", re.search(r"\bnat\s*=\s*(\d+)", plain, re.IGNORECASE), rows)
     isotopes = _check_species(plain)
     entries = _through_ase(text, "espresso-in")
     alone = re.search(r"\bassume_isolated\s*=\s*['\"](?!none)(\w[^'\"]*)", plain, re.IGNORECASE)
@@ -144,6 +145,31 @@ def read_espresso(text: str) -> list[Entry]:
             )
         tell_electrons(atoms, float(charge[1]) if charge else 0.0, 0.0)
     return entries
+
+
+_EXPRESSION = r"[-+(]*[\d.]\S*"
+"""A number, or what pw.x calculates one from: 1/3."""
+
+
+def _as_ase_reads(text: str) -> str:
+    """Return an input of pw.x without what ase passes over or takes for something else.
+
+    Comments behind a card may name another unit than the card does, ``A`` is the lattice parameter
+    in Å, and exponents may be written with a ``d``.
+    """
+    from ase.units import Bohr
+
+    lines = (line for line in text.split("\n") if not re.match(r"\s*[!#]", line))
+    plain = re.sub(r"!.*", "", "\n".join(lines))
+    plain = re.sub(r"(?<=[\d.])[dD](?=[-+]?\d)", "e", plain)
+    if re.search(r"celldm\s*\(\s*1\s*\)", plain, re.IGNORECASE):
+        return plain
+    return re.sub(
+        rf"(?im)(?<![^\s,])A\s*=\s*({_NUMBER})",
+        lambda found: f"celldm(1)={float(found[1]) / Bohr!r}",
+        plain,
+        count=1,
+    )
 
 
 _OF_POTENTIAL = re.compile(r"(?:.*/)?([A-Za-z]{1,2})[._-]")
@@ -287,9 +313,11 @@ def _three(words: Sequence[str], number: int) -> list[float]:
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?"
 
 
-def _rows_of_atoms(lines: Sequence[str], start: str = r"\s*\d+\s+\d+") -> int:
+def _rows_of_atoms(
+    lines: Sequence[str], start: str = r"\s*\d+\s+\d+", number: str = _NUMBER
+) -> int:
     """Return how many of the first lines are atoms: ``start`` and three numbers."""
-    row = re.compile(rf"{start}(?:\s+{_NUMBER}){{3}}(?:\s|$)")
+    row = re.compile(rf"{start}(?:\s+{number}){{3}}(?:\s|$)")
     filled = (line for line in lines if line.strip())
     return sum(1 for _ in takewhile(row.match, filled))
 
