@@ -259,3 +259,39 @@ def test_of_made_coordinates_it_is_unknown_whether_given_ones_were_learned(tmp_p
     assert UNKNOWN not in of_its_kind.seen
     assert not any(t.startswith(FOREIGN) for one in of_its_kind.doubts for t in one.of_model)
     assert TrainingRecord.from_dict(learned.to_dict()).made_geometries is True
+
+
+class TestSlim:
+    """Samples as the box keeps them: six bytes of a digest, no values of the training part."""
+
+    def test_they_know_the_same_structures_and_rows(self) -> None:
+        slim = TrainingSamples.from_bytes(SAMPLES.slim().to_bytes())
+        asked = dataset([*NAMES, "C2H2"]).structures
+        assert slim.n_bytes == 6
+        assert slim.part_of(asked) == SAMPLES.part_of(asked)
+        assert found("test", DATA, slim) == found("test", DATA)
+        assert found("train", DATA, slim, NAMES[:6]).rows == tuple(range(6))
+        assert slim.slim().to_bytes() == slim.to_bytes()
+        kept = load(slim.to_bytes())["structures"]
+        assert (kept.dtype, kept.shape) == (np.uint8, (10, 6))
+
+    def test_a_structure_that_was_rounded_is_known_to_them(self) -> None:
+        moved = [molecule(name) for name in NAMES]
+        for one in moved:
+            one.positions += 4e-5
+        rounded = StructureArrays.from_atoms(moved)
+        assert SAMPLES.slim().part_of(rounded) == SAMPLES.part_of(rounded)
+        assert set(SAMPLES.part_of(rounded)) == {"train", "validation", "test"}
+
+    def test_a_pretraining_on_them_is_remembered(self) -> None:
+        own = TrainingSamples.of(dataset(["C2H2", "H2O"]), parts([0], [], [1]))
+        asked = dataset(["C2H2", "CH4", "O2", "H2O"]).structures
+        for tuned in (own.after(SAMPLES.slim()), own.slim().after(SAMPLES)):
+            assert tuned.part_of(asked) == ("train", "pretraining", "", "pretraining")
+            assert tuned.n_bytes == 6
+
+    def test_digests_of_another_shape_are_damage(self) -> None:
+        arrays = load(SAMPLES.slim().to_bytes())
+        for wrong in (np.zeros((10, 9), np.uint8), np.zeros((10, 6), np.uint16)):
+            with pytest.raises(ValueError, match="shape"):
+                TrainingSamples.from_bytes(save(arrays | {"structures": wrong}))
