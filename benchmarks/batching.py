@@ -1,6 +1,6 @@
 """Batch assembly: our flat graph store against torch-geometric's collate.
 
-    python benchmarks/batching.py [--batch-size 128] [--rounds 15] [--step]
+    python benchmarks/batching.py [--batch-size 128] [--rounds 15] [--step] [--json FILE]
 
 Both sides hold the same graphs (about 18 atoms and 65 directed edges each, as QM9 molecules
 have with Voronoi neighbours within 4 Å), get the same random indices and make the same batch:
@@ -22,6 +22,7 @@ from statistics import median
 
 import numpy as np
 import torch
+from _ratios import Ratio, absent, add_json_option, hand_over, named, stop_without
 from torch import Tensor
 
 from atomlens.graphs import GraphBatch, GraphStore
@@ -29,6 +30,7 @@ from atomlens.graphs import GraphBatch, GraphStore
 N_GRAPHS = 20_000
 N_NODES, N_EDGES = (14, 23), (52, 79)
 FIELDS = {"edge_weights"}
+PEER, TARGET = "torch-geometric", 15.0
 
 
 def random_store() -> GraphStore:
@@ -124,12 +126,15 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--step", action="store_true", help="also time a SCANN+ training step")
+    add_json_option(parser)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    try:
-        from torch_geometric.data import Batch
-    except ImportError:
-        sys.exit('torch-geometric is missing; install it with: pip install "atomlens[peers]"')
+    what = {name: f"batch assembly, {name}" for name in ("memory-mapped", "memory")}
+    if reason := absent(PEER):
+        reason += ' (pip install "atomlens[peers]")'
+        missing = {"rival": PEER, "target": TARGET, "not_measured": reason}
+        stop_without(options.json, [Ratio(what=name, **missing) for name in what.values()])
+    from torch_geometric.data import Batch
 
     store = random_store()
     graphs = peer_graphs(store)
@@ -165,6 +170,11 @@ def main() -> None:
                 f"{name:16s} {options.batch_size / middle:10,.0f} graphs/s   {peer / middle:5.1f}x "
                 f"({ratios[0]:.1f} to {ratios[-1]:.1f} over the rounds)"
             )
+        each = {k: tuple(1e6 * s / options.batch_size for s in own) for k, own in times.items()}
+        measured = {"rival": named(PEER), "unit": "µs a graph", "theirs": each[PEER]}
+        measured |= {"target": TARGET}
+        rows = [Ratio(what=name, ours=each[k], **measured) for k, name in what.items()]
+        hand_over(options.json, rows)
         if options.step:
             step = step_seconds(ours(draws[0]))
             share = median(times["memory-mapped"]) / step

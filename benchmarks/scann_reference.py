@@ -2,6 +2,7 @@
 
     python benchmarks/scann_reference.py \
         --reference CLONE_OF_scann--material --python PYTHON_WITH_TENSORFLOW [--qm9 FILE.npz]
+        [--json FILE]
 
 Both sides get the same structures, the same neighbour lists (our Voronoi builder) and the same
 settings: 7 layers, 128 features, 8 heads, embedding 48, batches of 128, RMSE loss, L2 penalty
@@ -30,6 +31,7 @@ from statistics import median
 from typing import IO, Any
 
 import numpy as np
+from _ratios import Ratio, add_json_option, hand_over, stop_without
 from scann_workers import (
     CUTOFFS,
     MATRIX,
@@ -48,6 +50,9 @@ SMILES = (
     "Cc1nccn1CC CC(N)C(=O)N CCN(C)CC#N FC(F)(F)CCO Nc1ncccn1 OC1C2CC1C2 COCC1CC1C CCC(=O)CCO "
     "CC1(O)CC1C#N CC1CC2C1C2O N#CC1CCOC1 CC(C)OCCO O=C1CCOC1C CC1CCC=CC1 OCC#CCCO CCCC(C)CO"
 )
+RIVAL = "the authors' code"
+ACTIONS = ("training step", "inference", "making batches")
+TARGETS = {"molecules training step": 7.5, "molecules inference": 8, "crystals training step": 5}
 CONFIG = f"{N_LAYERS} layers, {WIDTH} features, {N_HEADS} heads, embedding {N_EMBEDDING}"
 
 
@@ -72,6 +77,8 @@ def smiles_molecules(n: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarra
 def qm9_molecules(file: Path, n: int) -> Iterator[tuple[np.ndarray, np.ndarray, None]]:
     """A random sample of real QM9 molecules: arrays n_atoms, Z and R laid end to end."""
     with np.load(file) as data:
+        if not {"n_atoms", "Z", "R"} <= set(data.files):
+            raise SystemExit(f"--qm9: {file} has no arrays n_atoms, Z and R, laid end to end.")
         counts, numbers, positions = data["n_atoms"].astype(int), data["Z"], data["R"]
     ends = np.cumsum(counts)
     for i in np.random.default_rng(0).choice(len(counts), n, replace=False):
@@ -234,6 +241,26 @@ def report(sides: list[Side], sets: dict[str, Arrays]) -> None:
         print("| " + " | ".join(cells) + " |")
 
 
+def tasks_of(kinds: list[str]) -> list[str]:
+    """Return what both sides do in turn."""
+    return [f"{kind} {action}" for kind in kinds for action in ACTIONS]
+
+
+def ratios(sides: list[Side], version: str, options: argparse.Namespace) -> list[Ratio]:
+    """Return CPU time a structure, ours and that of the authors' code."""
+    rows = []
+    for task in tasks_of(options.kinds):
+        n = len(options.sets[task.split()[0]]["targets"])
+        ours, theirs = (tuple(1000 * s / n for s in side.seconds[task]) for side in sides)
+        same = {
+            "what": f"SCANN+, {task}",
+            "rival": f"{RIVAL} ({version})",
+            "unit": "ms a structure",
+        }
+        rows.append(Ratio(ours=ours, theirs=theirs, target=TARGETS.get(task), **same))
+    return rows
+
+
 def run(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as name:
         sides = start_sides(options, Path(name))
@@ -243,15 +270,16 @@ def run(options: argparse.Namespace) -> None:
             print(f"{side.name}: {about['version']}, {about['parameters']} trainable numbers")
         if len(sides) == 1:
             print("No --reference given: only this package is measured, there is no ratio.")
-        actions = ("training step", "inference", "making batches")
         for _ in range(options.rounds):
             sides[0].sample("peak")
-            for task in (f"{kind} {action}" for kind in options.kinds for action in actions):
+            for task in tasks_of(options.kinds):
                 for side in sides:
                     side.sample(task)
         for side in sides:
             side.close()
         report(sides, options.sets)
+        if len(sides) > 1:
+            hand_over(options.json, ratios(sides, about["version"], options))
 
 
 def main() -> None:
@@ -263,11 +291,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, help="samples of each task and side")
     parser.add_argument("--batches", type=int, default=2, help="batches a sample")
     parser.add_argument("--batch", type=int, default=128, help="structures a batch")
+    add_json_option(parser)
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else {0}
     parser.add_argument("--core", type=int, default=max(cores))
     options = parser.parse_args()
     if options.reference and not options.python:
         parser.error("--reference needs --python, a Python that has TensorFlow 2.15.")
+    if options.json and not options.reference:
+        missing = {
+            "rival": f"{RIVAL} (TensorFlow)",
+            "not_measured": "no --reference CLONE was given",
+        }
+        tasks = tasks_of(options.kinds)
+        rows = [Ratio(what=f"SCANN+, {t}", target=TARGETS.get(t), **missing) for t in tasks]
+        stop_without(options.json, rows)
     run(options)
 
 

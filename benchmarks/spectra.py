@@ -1,6 +1,6 @@
 """What a spectrum of 3,000 points adds to a training step of Finder, against one number.
 
-    OMP_NUM_THREADS=1 python benchmarks/spectra.py [--points 3000] [--rounds 9]
+    OMP_NUM_THREADS=1 python benchmarks/spectra.py [--points 3000] [--rounds 9] [--json FILE]
 
 Both networks train on the same batch of 128 made-up formulas with everything that a step of
 `atomlens train` does: loss with unknown values left out, gradients, Adam, limits of the weights.
@@ -13,6 +13,7 @@ from statistics import median
 
 import numpy as np
 import torch
+from _ratios import Ratio, add_json_option, hand_over
 from finder import graphs_of, made_up_formulas, seconds
 
 from atomlens.graphs import GraphStore
@@ -40,7 +41,7 @@ def training_step(store: GraphStore, target: Target) -> tuple[Callable[[], None]
     rows = torch.arange(len(store))
 
     def step() -> None:
-        loss = module(rows)
+        loss = module(rows, 0)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -53,6 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--points", type=int, default=3000)
     parser.add_argument("--rounds", type=int, default=9)
+    add_json_option(parser)
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -72,6 +74,16 @@ def main() -> None:
         print(f"{name}: {1000 * median(found):.0f} ms a step")
     ratios = [s / n for s, n in zip(times["spectrum"], times["number"], strict=True)]
     print(f"ratio spectrum / number: {median(ratios):.2f}")
+    each = {name: tuple(1000 * s for s in found) for name, found in times.items()}
+    row = Ratio(
+        what=f"Finder, training step with a spectrum of {options.points:,} points",
+        rival="our own step with one number",
+        unit="ms a step",
+        ours=each["spectrum"],
+        theirs=each["number"],
+        target=1 / 1.2,
+    )
+    hand_over(options.json, [row])
 
 
 if __name__ == "__main__":
