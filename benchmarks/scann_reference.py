@@ -251,11 +251,11 @@ def ratios(sides: list[Side], version: str, options: argparse.Namespace) -> list
     rows = []
     for task in tasks_of(options.kinds):
         n = len(options.sets[task.split()[0]]["targets"])
-        ours, theirs = (tuple(1000 * s / n for s in side.seconds[task]) for side in sides)
+        ours, theirs = (tuple(1e6 * s / n for s in side.seconds[task]) for side in sides)
         same = {
             "what": f"SCANN+, {task}",
             "rival": f"{RIVAL} ({version})",
-            "unit": "ms a structure",
+            "unit": "µs a structure",
         }
         rows.append(Ratio(ours=ours, theirs=theirs, target=TARGETS.get(task), **same))
     return rows

@@ -91,6 +91,11 @@ def test_a_row_has_the_median_of_its_rounds_and_their_ends(run: Any) -> None:
     assert run.cells(replace(row, target=None))[7] == ""
 
 
+def test_figures_have_three_digits(run: Any) -> None:
+    shown = [run.figure(value) for value in (0.0006432, 0.7216, 1.0, 9.994, 54.32, 1305.4)]
+    assert shown == ["0.000643", "0.722", "1.00", "9.99", "54.3", "1,305"]
+
+
 def test_a_row_without_figures_needs_a_reason(run: Any) -> None:
     with pytest.raises(ValueError, match="or a reason"):
         run.Ratio(what="w", rival="r")
