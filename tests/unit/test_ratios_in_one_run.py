@@ -147,6 +147,23 @@ def test_another_commit_or_machine_does_not_join_a_run(
     assert asked(tmp_path, "other") == 0
 
 
+def test_bad_options_get_a_sentence(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "run.json").write_text("[]")
+    for words in (
+        ["--only", "nothing"],
+        ["--core", "-1"],
+        ["--folder", str(tmp_path / "file")],
+        ["--folder", str(tmp_path)],
+        ["--qm9", str(tmp_path / "nothing")],
+    ):
+        said = io.StringIO()
+        with redirect_stderr(said), pytest.raises(SystemExit, match="2"):
+            run.main(words)
+        assert said.getvalue().startswith(f"benchmarks/run: {words[0]}"), words
+        assert said.getvalue().count("\n") == 1
+
+
 def test_sources_that_change_during_a_run_end_it(
     run: Any, typed: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
