@@ -216,6 +216,10 @@ def read_file(path: Path, disorder: DisorderChoice = REFUSE) -> list[Entry]:
     return entries
 
 
+_MUTE = (LookupError, AssertionError, TypeError, AttributeError, RuntimeError)
+"""What a parser stumbles over, with words about its own insides if any."""
+
+
 def _read_as(kind: Kind, path: Path, content: bytes, disorder: DisorderChoice) -> list[Entry]:
     read: Callable[..., list[Entry]] = getattr(
         import_module(f"atomlens.structures.{kind.module}"), kind.reader
@@ -230,9 +234,9 @@ def _read_as(kind: Kind, path: Path, content: bytes, disorder: DisorderChoice) -
     except StructureError:
         raise
     except Exception as error:  # a third-party parser met something it did not expect
+        why = "a part of it is missing or is none" if isinstance(error, _MUTE) else reason(error)
         raise StructureError(
-            f"it cannot be read as {kind.label} ({reason(error)}); correct the file or get a "
-            "complete copy"
+            f"it cannot be read as {kind.label} ({why}); correct the file or get a complete copy"
         ) from error
     if not entries:
         raise StructureError(f"there is no structure in this {kind.label} file; add one")

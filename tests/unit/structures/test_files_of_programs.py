@@ -79,6 +79,21 @@ WRONG = {
         PWI.replace("POSITIONS crystal", "POSITIONS crystal_sg"),
         "lists a part of the atoms",
     ),
+    "bare.pwi": (
+        PWI.replace("ATOMIC_SPECIES\nNa1 22.99 Na.upf\nCl 35.45 Cl.upf\n", ""),
+        "there are no ATOMIC_SPECIES; add them",
+    ),
+    "other.pwi": (PWI.replace("\nCl 0", "\nBr 0"), "has the label 'Br', and ATOMIC_SPECIES has no"),
+    "odd.pwi": (PWI.replace("\nCl ", "\nQq "), "'Qq 35.45' does not begin with an element"),
+    "types.pwi": (PWI.replace("ntyp=2", "ntyp=3"), "has ntyp=3, and ATOMIC_SPECIES has 2 rows"),
+    "lattice.pwi": (PWI.replace("ibrav=0, ", ""), "&SYSTEM does not say ibrav"),
+    "vector.pwi": (PWI.replace("5.329 0 5.329\n", ""), "three rows of three numbers"),
+    "half.xsf": (XSF[: XSF.index("PRIMCOORD") - 5], "a part of it is missing or is none"),
+    "mass.pwi": (PWI.replace("35.45", "heavy"), "or its mass is no number"),
+    "cell.pwi": (
+        PWI.replace("CELL_PARAMETERS bohr\n0 5.329 5.329\n5.329 0 5.329\n5.329 5.329 0\n", ""),
+        "which ibrav=0 needs",
+    ),
     "text.traj": ("hello", "it breaks off or is damaged"),
 }
 

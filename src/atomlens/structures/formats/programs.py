@@ -8,7 +8,7 @@ import json
 import math
 import re
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from io import StringIO
 from itertools import takewhile
 from pathlib import Path
@@ -117,7 +117,9 @@ def read_espresso(text: str) -> list[Entry]:
     text = _as_ase_reads(text)
     plain = re.sub(r"[!#].*", "", text)
     lattice = re.search(r"\bibrav\s*=\s*(-?\d+)", plain, re.IGNORECASE)
-    if lattice and lattice[1] != "0":
+    if lattice is None:
+        raise StructureError("&SYSTEM does not say ibrav; write ibrav=0 and CELL_PARAMETERS")
+    if lattice[1] != "0":
         raise StructureError(
             f"ibrav={lattice[1]} leaves the cell to pw.x; write ibrav=0 and CELL_PARAMETERS"
         )
@@ -130,7 +132,14 @@ def read_espresso(text: str) -> list[Entry]:
         raise StructureError("there are no ATOMIC_POSITIONS; add them")
     rows = _rows_of_atoms(card[1].split("\n"), r"\s*[A-Za-z]\S*", _EXPRESSION)
     _agree("&SYSTEM", re.search(r"\bnat\s*=\s*(\d+)", plain, re.IGNORECASE), rows)
-    isotopes = _check_species(plain)
+    vectors = re.search(rf"^\s*CELL_PARAMETERS.*\n{_VECTORS}", plain, re.MULTILINE | re.IGNORECASE)
+    if vectors is None:
+        raise StructureError(
+            "there are no CELL_PARAMETERS with three rows of three numbers, which ibrav=0 needs; "
+            "add them"
+        )
+    filled = [line.split() for line in card[1].split("\n") if line.strip()]
+    isotopes = _check_species(plain, {words[0] for words in filled[:rows]})
     entries = _through_ase(text, "espresso-in")
     alone = re.search(r"\bassume_isolated\s*=\s*['\"](?!none)(\w[^'\"]*)", plain, re.IGNORECASE)
     charge = re.search(r"\btot_charge\s*=\s*([-+\d.]+)", plain, re.IGNORECASE)
@@ -149,6 +158,7 @@ def read_espresso(text: str) -> list[Entry]:
 
 _EXPRESSION = r"[-+(]*[\d.]\S*"
 """A number, or what pw.x calculates one from: 1/3."""
+_VECTORS = rf"(?:[ \t]*{_EXPRESSION}(?:[ \t]+{_EXPRESSION}){{2}}[ \t]*(?:\n\s*|\Z)){{3}}"
 
 
 def _as_ase_reads(text: str) -> str:
@@ -175,18 +185,42 @@ def _as_ase_reads(text: str) -> str:
 _OF_POTENTIAL = re.compile(r"(?:.*/)?([A-Za-z]{1,2})[._-]")
 
 
-def _check_species(text: str) -> list[str]:
+def _check_species(text: str, used: Collection[str]) -> list[str]:
     """Refuse a species whose label names another element than its potential; tell other masses.
 
-    Labels are free names to pw.x (``C1``), ase takes the element that they begin with.
+    Labels are free names to pw.x (``C1``), ase takes the element that they begin with. Those of the
+    atoms (``used``) must be among them.
     """
     from ase.io.espresso import label_to_symbol
 
     card = re.search(r"^\s*ATOMIC_SPECIES.*\n((?:.*\n?)*)", text, re.MULTILINE | re.IGNORECASE)
-    rows = [row.split() for row in card[1].split("\n")] if card else []
+    if card is None:
+        raise StructureError("there are no ATOMIC_SPECIES; add them")
+    lines = (line.split() for line in card[1].split("\n") if line.strip())
+    rows = list(takewhile(lambda row: len(row) == 3, lines))
+    known = {label.lower() for label, _, _ in rows}
+    n_said = re.search(r"\bntyp\s*=\s*(\d+)", text, re.IGNORECASE)
+    if n_said is None or int(n_said[1]) != len(rows):
+        said_by = "no ntyp" if n_said is None else f"ntyp={n_said[1]}"
+        raise StructureError(
+            f"&SYSTEM has {said_by}, and ATOMIC_SPECIES has {len(rows)} rows of label, mass and "
+            "potential; correct the one that is wrong"
+        )
+    odd = sorted(label for label in used if label.lower() not in known)
+    if odd:
+        raise StructureError(
+            f"ATOMIC_POSITIONS has the label {short(odd[0])}, and ATOMIC_SPECIES has no row of "
+            "label, mass and potential for it; add it"
+        )
     said = []
-    for label, mass, potential in takewhile(lambda row: len(row) == 3, rows):
-        symbol = label_to_symbol(label)
+    for label, mass, potential in rows:
+        try:
+            symbol, weight = label_to_symbol(label), float(mass.lower().replace("d", "e"))
+        except (KeyError, ValueError):
+            raise StructureError(
+                f"ATOMIC_SPECIES: {short(' '.join((label, mass)))} does not begin with an element, "
+                "or its mass is no number; correct it"
+            ) from None
         found = _OF_POTENTIAL.match(potential)
         named = found[1].capitalize() if found else ""
         if named in SYMBOLS[1:] and named != symbol:
@@ -194,7 +228,6 @@ def _check_species(text: str) -> list[str]:
                 f"ATOMIC_SPECIES: the label {short(label)} is read as {symbol}, and its potential "
                 f"is {short(potential)}; give it a label that begins with its element"
             )
-        weight = float(mass.lower().replace("d", "e"))
         own = float(ATOMIC_MASSES[SYMBOLS.index(symbol)]) if symbol in SYMBOLS else weight
         if symbol == "H" and weight > own + _OTHER_MASS:
             said.append(DEUTERIUM_NOTICE)
