@@ -228,6 +228,23 @@ def check_finite(value: Any) -> None:
             waiting += [(f"{place}[{i}]", v) for i, v in enumerate(one)]
 
 
+def number_in(value: Any) -> float:
+    """Return a number that a file holds; a ValueError for a text, an answer or what is no number.
+
+    JSON has numbers of its own, so "3" and true are damage, and `float` would read both.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{shown(value)} is no number")
+    return float(value)
+
+
+def count_in(value: Any, least: int = 0) -> int:
+    """Return a whole number that a file holds, at least ``least``; a ValueError for others."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{shown(value)} is no whole number of at least {least}")
+    return value
+
+
 _YAML_NUMBERS = {
     "int": re.compile(r"[-+]?(?:0|[1-9][0-9]*)$"),
     "float": re.compile(

@@ -69,10 +69,22 @@ class PropertyModel(nn.Module, ABC, Generic[ConfigT]):
     Config: ClassVar[type]
     """Frozen dataclass with every setting; has the fields ``n_outputs`` (all models),
     ``n_elements`` (size of the element table) and ``predict_scale`` (log_scale or not)."""
+    learns_in_steps: ClassVar[bool] = True
+    """Whether gradient steps find its weights, and its noise; else a formula does."""
+    learns_classes: ClassVar[bool] = True
+    """Whether it learns classes as well as numbers."""
+    makes_vectors: ClassVar[bool] = True
+    """Whether it goes from vectors of elements to one of the structure; else it reads numbers."""
+    looks_at_atoms: ClassVar[bool] = True
+    """Whether its answer depends on the structure at all."""
+    reads_neighbours: ClassVar[bool] = True
+    """Whether ``forward`` reads pairs of atoms; else which atoms there are is all it knows."""
     edge_fields: ClassVar[frozenset[str]] = frozenset()
+    """Optional fields of the batch that ``forward`` reads, of edges, atoms or the whole."""
     older_settings: ClassVar[Mapping[str, Any]] = {}
     """Values of settings that folders written before them do not name."""
-    """Optional fields of the batch that ``forward`` reads, of edges, atoms or the whole."""
+    retired_settings: ClassVar[frozenset[str]] = frozenset()
+    """Settings that earlier folders name and that never had an effect."""
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("voronoi", {})
     """Name and settings of the neighbour builder the paper used, for molecules."""
     formula_builder: ClassVar[tuple[str, dict[str, Any]] | None] = None
@@ -201,6 +213,10 @@ class PropertyModel(nn.Module, ABC, Generic[ConfigT]):
 
 class ClosedFormModel(PropertyModel[ConfigT]):
     """A model that is fitted by one formula instead of gradient steps."""
+
+    learns_in_steps = False
+    learns_classes = False
+    makes_vectors = False
 
     @property
     def attends_to_atoms(self) -> bool:

@@ -21,15 +21,14 @@ class BaselineConfig(Settings):
     n_outputs: int = bounded(1, least=1)
     n_elements: int = bounded(95, least=1)
     predict_scale: bool = False
-    nonnegative: bool = False
-    l2: float = bounded(1e-3, least=0)
-    """Ridge penalty, relative to the mean squared feature."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RidgeConfig(BaselineConfig):
     """Settings of the ridge."""
 
+    l2: float = bounded(1e-3, least=0)
+    """Ridge penalty, relative to the mean squared feature."""
     fractions: bool = False
     """Whether it reads which part of the atoms an element is, and not how many atoms of it there
     are: taken for targets of crystals and formulas that do not grow with the cell, whose answer
@@ -66,6 +65,9 @@ class MeanModel(ClosedFormModel[BaselineConfig]):
     """Predicts the mean of the training values for everything."""
 
     Config = BaselineConfig
+    retired_settings = frozenset({"nonnegative", "l2"})
+    looks_at_atoms = False
+    reads_neighbours = False
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("formula", {})
 
     def __init__(self, config: BaselineConfig) -> None:
@@ -88,6 +90,8 @@ class RidgeModel(ClosedFormModel[RidgeConfig]):
     """Ridge regression on how many atoms of each element a structure has, or on their shares."""
 
     Config = RidgeConfig
+    retired_settings = frozenset({"nonnegative"})
+    reads_neighbours = False
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("formula", {})
 
     def __init__(self, config: RidgeConfig) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from atomlens.boundary import count_in, number_in
 from atomlens.errors import Failure
 from atomlens.predictor.samples import TrainingSamples
 from atomlens.printing import one_line
@@ -52,7 +53,7 @@ class About:
         given = {f.name: known[f.name] for f in fields(cls)}
         for name in ("making", "not_for"):
             given[name] = tuple(given[name])
-        given["published"] = {str(k): _finite(v) for k, v in given["published"].items()}
+        given["published"] = {str(k): number_in(v) for k, v in given["published"].items()}
         texts = [v for v in given.values() if not isinstance(v, tuple | dict)]
         texts += [*given["making"], *given["not_for"]]
         if not all(isinstance(text, str) for text in texts):
@@ -158,7 +159,7 @@ class TrainingRecord:
         return cls(
             data=str(content["data"]),
             settings={one_line(str(k)): v for k, v in content["settings"].items()},
-            seconds=_finite(content["seconds"]),
+            seconds=number_in(content["seconds"]),
             ended=str(content["ended"]),
             device=str(content["device"]),
             versions={str(k): str(v) for k, v in content["versions"].items()},
@@ -169,8 +170,8 @@ class TrainingRecord:
             lowest=_by_value(content.get("lowest", ())),
             highest=_by_value(content.get("highest", ())),
             class_counts=_counts(content.get("class_counts", {})),
-            most_atoms=int(content.get("most_atoms", 0)),
-            n_without_value=int(content.get("n_without_value", 0)),
+            most_atoms=count_in(content.get("most_atoms", 0)),
+            n_without_value=count_in(content.get("n_without_value", 0)),
             remarks=tuple(map(str, content.get("remarks", ()))),
             kinds=_kinds(content.get("kinds", [])),
             made_geometries=_yes_or_no(content.get("made_geometries")),
@@ -179,17 +180,9 @@ class TrainingRecord:
         )
 
 
-def _finite(value: Any) -> float:
-    """Return a number; a ValueError for texts such as ``nan``, which no reader of JSON refuses."""
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError(f"{number} is no number")
-    return number
-
-
 def _by_value(content: Any) -> tuple[float, ...]:
     """Return numbers, NaN for None; a ValueError for what no reader of JSON refuses."""
-    return tuple(math.nan if value is None else _finite(value) for value in content)
+    return tuple(math.nan if value is None else number_in(value) for value in content)
 
 
 def _counts(content: Any) -> dict[str, tuple[int, ...]]:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.boundary import number_in
 from atomlens.errors import DatasetError, ModelError, SettingsError
 from atomlens.printing import reason
 from atomlens.structures.arrays import StructureArrays
@@ -151,15 +152,15 @@ class TargetScaling:
         try:
             scaling = cls(
                 targets=tuple(Target.from_dict(t) for t in content["targets"]),
-                means=tuple(float(v) for v in content["means"]),
-                stds=tuple(float(v) for v in content["stds"]),
+                means=tuple(number_in(v) for v in content["means"]),
+                stds=tuple(number_in(v) for v in content["stds"]),
                 references=tuple(
-                    {int(z): float(v) for z, v in r.items()} for r in content["references"]
+                    {int(z): number_in(v) for z, v in r.items()} for r in content["references"]
                 ),
             )
         except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as problem:
             raise ModelError(
-                f"The scaling of the targets is damaged ({reason(problem)}); restore the file."
+                f"the scaling of the targets is damaged ({reason(problem)})"
             ) from problem
         numbers = (scaling.means, scaling.stds, scaling.references)
         same_length = {len(n) for n in numbers} == {len(scaling.targets)}
@@ -173,7 +174,7 @@ class TargetScaling:
             and all(0 in r for r in scaling.references if r)
         )
         if not sound:
-            raise ModelError("The scaling of the targets has impossible numbers; restore the file.")
+            raise ModelError("the scaling of the targets has impossible numbers")
         return scaling
 
     def _columns(self) -> list[tuple[Target, slice]]:

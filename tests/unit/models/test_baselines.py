@@ -8,9 +8,11 @@ from atomlens.models.baselines import MeanModel, RidgeConfig, RidgeModel
 from graph_makers import random_graph
 
 
-def fitted(kind: type[ClosedFormModel], targets: torch.Tensor) -> tuple[ClosedFormModel, object]:
+def fitted(
+    kind: type[ClosedFormModel], targets: torch.Tensor, **settings: float
+) -> tuple[ClosedFormModel, object]:
     batch = collate([random_graph(5 + s % 7, 2, seed=s) for s in range(len(targets))])
-    model = kind(kind.Config(n_outputs=targets.shape[1], l2=1e-8)).double()
+    model = kind(kind.Config(n_outputs=targets.shape[1], **settings)).double()
     model.fit(batch, targets)
     return model, batch
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from atomlens.boundary import net, read_bytes
+from atomlens.boundary import count_in, net, read_bytes
 from atomlens.elements import SYMBOLS
 from atomlens.errors import AtomlensError, MissingDependencyError, ModelError
 from atomlens.models import MODELS, make_model
@@ -63,7 +63,8 @@ def load_trained(path: str | Path) -> TrainedModel:
     content = read_settings(folder)
     with _settings_net(folder):
         trained = _without_weights(content)
-        n_members, checksum = int(content["model"]["n_members"]), str(content["weights_sha256"])
+        n_members = count_in(content["model"]["n_members"], least=1)
+        checksum = str(content["weights_sha256"])
     _check_known(content["model"], folder)
     names = folder / (SPLIT if (folder / SPLIT).exists() else PACKED_SPLIT)
     split = read_optional_json(names) or {}
@@ -104,8 +105,13 @@ def _check_known(model: dict[str, Any], folder: Path) -> None:
 
 def _familiarity(folder: Path, content: Any) -> Familiarity | None:
     """Return what the folder keeps of its training data, if it keeps something."""
-    if content is None:
+    if content is None and not (folder / FAMILIARITY).exists():
         return None
+    if content is None:
+        raise ModelError(
+            f"{folder / SETTINGS}: it says nothing of {FAMILIARITY}, which stands beside it; "
+            f"{RESTORE}."
+        )
     where = f"{folder / FAMILIARITY}, a file of the model"
     with net(ModelError, where, "restore the folder from a copy"):
         tensors = read_weights(folder, str(content["sha256"]), FAMILIARITY)
@@ -117,13 +123,11 @@ def _settings_net(folder: Path) -> Iterator[None]:
     """Turn whatever odd settings make a class raise into one sentence about settings.json."""
     where = f"{folder / SETTINGS}, the settings of the model"
     advice = "it is damaged or not for this version of atomlens; restore it from a copy"
-    try:
-        with net(ModelError, where, advice):
+    with net(ModelError, where, advice):
+        try:
             yield
-    except ModelError:
-        raise
-    except AtomlensError as problem:
-        raise ModelError(f"{where}: {problem}; {advice}.") from problem
+        except AtomlensError as problem:
+            raise ModelError(f"{where}: {str(problem).removesuffix('.')}; {advice}.") from problem
 
 
 def _parts(content: Any) -> dict[str, tuple[str, ...]]:
@@ -157,6 +161,11 @@ def _without_weights(content: dict[str, Any]) -> TrainedModel:
     noise = content["noise"]
     if noise not in ("none", "laplace", "gaussian"):
         raise ValueError(f"noise {noise!r}")
+    record, elements = TrainingRecord.from_dict(content["training"]), _elements(content["elements"])
+    if record.kinds and not elements:
+        raise ValueError("its training had structures, but no elements")
+    if not {len(v) for v in (record.means, record.lowest, record.highest)} <= {0, n_values}:
+        raise ValueError(f"means, lowest or highest are not of {n_values} values")
     return TrainedModel(
         model_name=str(content["model"]["name"]),
         models=(),
@@ -167,8 +176,8 @@ def _without_weights(content: dict[str, Any]) -> TrainedModel:
         ),
         calibration_of_made=None if of_made is None else Calibration.from_list(of_made, n_values),
         noise=noise,
-        elements=_elements(content["elements"]),
-        record=TrainingRecord.from_dict(content["training"]),
+        elements=elements,
+        record=record,
     )
 
 
@@ -191,7 +200,7 @@ def _check_metrics(metrics: Any) -> None:
 
 def _elements(numbers: Any) -> tuple[int, ...]:
     """Return atomic numbers, checked."""
-    if not all(isinstance(z, int) and 0 < z < len(SYMBOLS) for z in numbers):
+    if not all(0 < count_in(z) < len(SYMBOLS) for z in numbers):
         raise ValueError(f"elements {shown(numbers)} are no atomic numbers")
     return tuple(numbers)
 
@@ -200,17 +209,21 @@ def _models(
     content: dict[str, Any], n_members: int, tensors: dict[str, Tensor], folder: Path
 ) -> tuple[PropertyModel, ...]:
     """Make the members and fill in their weights; every weight must be there and fit."""
-    members: list[dict[str, Tensor]] = [{} for _ in range(max(1, min(n_members, len(tensors))))]
+    members: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        member, _, rest = name.partition(".")
+        members.setdefault(member, {})[rest] = tensor
     try:
-        for name, tensor in tensors.items():
-            member, _, rest = name.partition(".")
-            members[int(member.removeprefix("member"))][rest] = tensor
+        if len(members) != n_members:
+            raise ValueError(f"it has {n_members} members, and there are {len(members)}")
+        states = [members[f"member{number}"] for number in range(n_members)]
         models = []
         name = content["model"]["name"]
-        older = dict(getattr(MODELS.get(name), "older_settings", {}))
-        config = older | _tuples(content["model"]["config"])
-        _check_sizes(name, config, members[0])
-        for state in members:
+        kind = MODELS.get(name, PropertyModel)
+        config = {**kind.older_settings, **_tuples(content["model"]["config"])}
+        config = {key: value for key, value in config.items() if key not in kind.retired_settings}
+        _check_sizes(name, config, states[0])
+        for state in states:
             model = make_model(name, **config)
             model.load_state_dict(state)
             models.append(model.eval().requires_grad_(False))

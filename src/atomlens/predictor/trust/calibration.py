@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.boundary import count_in, number_in
 from atomlens.errors import ModelError
 from atomlens.printing import reason
 
@@ -204,12 +205,12 @@ class Calibration:
             targets = tuple(None if t is None else _read(t) for t in content)
             temperatures = tuple(None if c is None else _read_classes(c) for c in classes)
         except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as problem:
-            raise ModelError(f"The calibration is damaged ({reason(problem)}).") from problem
+            raise ModelError(f"the calibration is damaged ({reason(problem)})") from problem
         if len(targets) != n_values:
-            raise ModelError(f"The calibration has {len(targets)} values instead of {n_values}.")
+            raise ModelError(f"the calibration has {len(targets)} values instead of {n_values}")
         if len(temperatures) not in (0, n_values):
             raise ModelError(
-                f"The calibration has {len(temperatures)} temperatures instead of {n_values}."
+                f"the calibration has {len(temperatures)} temperatures instead of {n_values}"
             )
         return cls(targets=targets, classes=temperatures)
 
@@ -479,10 +480,10 @@ def _plain(target: TargetCalibration) -> dict[str, Any]:
 
 def _read_classes(content: Mapping[str, Any]) -> ClassCalibration:
     found = ClassCalibration(
-        temperature=float(content["temperature"]),
-        n=int(content["n"]),
-        cross_entropy=float(content["cross_entropy"]),
-        calibrated=float(content["calibrated"]),
+        temperature=number_in(content["temperature"]),
+        n=count_in(content["n"]),
+        cross_entropy=number_in(content["cross_entropy"]),
+        calibrated=number_in(content["calibrated"]),
     )
     numbers = (found.cross_entropy, found.calibrated)
     if not (0 < found.temperature < math.inf and all(0 <= x < math.inf for x in numbers)):
@@ -493,18 +494,23 @@ def _read_classes(content: Mapping[str, Any]) -> ClassCalibration:
 def _read(content: Mapping[str, Any]) -> TargetCalibration:
     quantile = content["quantile"]
     target = TargetCalibration(
-        n=int(content["n"]),
-        rmse=float(content["rmse"]),
-        spread_factor=float(content["spread_factor"]),
-        floor=float(content["floor"]),
-        quantile=math.inf if quantile is None else float(quantile),
-        largest_spread=float(content.get("largest_spread", math.inf)),
-        growth=float(content.get("growth", 0.0)),
-        largest_remoteness=float(content.get("largest_remoteness", math.inf)),
-        n_folds=int(content.get("n_folds", 0)),
+        n=count_in(content["n"]),
+        rmse=number_in(content["rmse"]),
+        spread_factor=number_in(content["spread_factor"]),
+        floor=number_in(content["floor"]),
+        quantile=math.inf if quantile is None else number_in(quantile),
+        largest_spread=_bound(content, "largest_spread"),
+        growth=number_in(content.get("growth", 0.0)),
+        largest_remoteness=_bound(content, "largest_remoteness"),
+        n_folds=count_in(content.get("n_folds", 0)),
     )
     sizes = (target.rmse, target.spread_factor, target.floor, target.growth)
     bounds = (target.quantile, target.largest_spread, target.largest_remoteness)
     if not (all(0 <= s < math.inf for s in sizes) and all(b >= 0 for b in bounds)):
         raise ValueError("impossible numbers")
     return target
+
+
+def _bound(content: Mapping[str, Any], name: str) -> float:
+    """Return a number up to which something holds; without an end where it is left out."""
+    return number_in(content[name]) if name in content else math.inf

@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from atomlens.boundary import count_in
 from atomlens.elements import SYMBOLS
 from atomlens.predictor.trust.usual_surroundings import UsualSurroundings
 from atomlens.structures.arrays import StructureArrays
@@ -151,7 +152,7 @@ class Familiarity:
             raise ValueError("arrays that do not fit together")
         if not set(content["kinds"]) <= set(_KINDS):
             raise ValueError("unknown kinds of structures")
-        kinds, most_atoms = tuple(content["kinds"]), int(content["most_atoms"])
+        kinds, most_atoms = tuple(content["kinds"]), count_in(content["most_atoms"])
         known = content.get("surroundings")
         around = None if known is None else UsualSurroundings.read(known, tensors)
         return cls(**arrays, kinds=kinds, most_atoms=most_atoms, surroundings=around)
