@@ -97,7 +97,7 @@ def counterfactual(
     from atomlens.structures.options import AS_IT_IS
 
     predictor = as_predictor(model)
-    rows = read_rows(structure, AS_IT_IS.for_formulas(predictor.reads_formulas))
+    rows = read_rows(structure, predictor.suited(AS_IT_IS))
     if len(rows) != 1:
         raise ExplanationError(
             f"counterfactual takes one structure, and this input holds {len(rows)}; ask it of each."

@@ -147,7 +147,7 @@ class Predictor(TrainedModel):
             strict=strict,
             n_workers=n_workers,
         )
-        inputs = gather(structures, reading.for_formulas(self.reads_formulas))
+        inputs = gather(structures, self.suited(reading))
         inputs = self.usable(inputs)
         inputs, store = build_graphs(inputs, self.builder, n_workers=n_workers, progress=heard)
         found = None
@@ -211,7 +211,7 @@ class Predictor(TrainedModel):
         """
         forms = DisorderChoice(how=disorder, n_models=n_models, conformers=conformers)
         options = ReadingOptions(forms=forms, n_workers=n_workers, **check_places(reading or {}))
-        for inputs in stream_inputs(structures, options.for_formulas(self.reads_formulas)):
+        for inputs in stream_inputs(structures, self.suited(options)):
             yield self.predict(inputs, batch_size=batch_size, n_workers=n_workers, device=device)
 
     def was_in(self, structures: StructureArrays, *parts: str) -> NDArray[np.bool_]:
@@ -335,8 +335,8 @@ class Predictor(TrainedModel):
                 structure_folder=structure_folder,
                 strict=strict,
                 n_workers=n_workers,
-            ).for_formulas(self.reads_formulas)
-            found = stream_rows(structures, options)
+            )
+            found = stream_rows(structures, self.suited(options))
             rows = ((row.item, row.source) for together in found for row in together)
         for item, source in rows:
             if isinstance(item, Failure):
@@ -437,7 +437,8 @@ class Predictor(TrainedModel):
     def _seen_meanwhile(self, structures: StructureArrays) -> Iterator[Callable[[], _SeenIn]]:
         """Give what returns `seen_in` of structures; of many a thread asks it beside the models."""
         if len(structures) < _MANY:
-            yield lambda: self.seen_in(structures)
+            known = self.seen_in(structures)
+            yield lambda: known
             return
         with ThreadPoolExecutor(1, thread_name_prefix="atomlens-seen") as thread:
             yield thread.submit(self.seen_in, structures).result
@@ -456,12 +457,12 @@ class Predictor(TrainedModel):
         said, formulas = [NO_DOUBTS] * n, [""] * n
         n_atoms = np.zeros(n, dtype=np.int64)
         n_atoms[places] = inputs.structures.n_atoms
-        doubts = self.doubts(inputs, found)
+        if known is None or len(known) != len(inputs.structures):  # some had no answer
+            known = self.seen_in(inputs.structures)
+        doubts = self.doubts(inputs, found, known)
         shares = None
         if self.familiarity is not None:
             shares = np.full(n, np.nan) if full.unlike is None else full.unlike
-        if known is None or len(known) != len(inputs.structures):  # some had no answer
-            known = self.seen_in(inputs.structures)
         seen = [""] * n
         for index, place in enumerate(places.tolist()):
             formulas[place] = inputs.structures.formula(index)

@@ -48,7 +48,7 @@ def embed(
     predictor: TrainedModel, given: Any, *, device: str, progress: StepProgress | None
 ) -> Embeddings:
     """Return the pooled features of the structures; see `Predictor.embed`."""
-    reading = AS_IT_IS.for_formulas(predictor.reads_formulas)
+    reading = predictor.suited(AS_IT_IS)
     inputs = predictor.usable(gather(given, reading))
     inputs, store = build_graphs(inputs, predictor.builder, n_workers=1, progress=None)
     model = predictor.models_on(device)[0]

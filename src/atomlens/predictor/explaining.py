@@ -86,7 +86,7 @@ def explain_one(
         offset=question.offset if explainer.adds_up and question.labels is None else None,
         model=predictor.model_name,
         tested=tested_sentence(predictor.metrics, question.target.name, method),
-        doubts=predictor.doubts(inputs, question.estimates)[0],
+        doubts=predictor.doubts(inputs, question.estimates, question.seen)[0],
         seen=known_part(question.seen[0]),
         source=inputs.sources[0] if inputs.sources else "",
     )
@@ -168,7 +168,7 @@ def _only_one(given: Any, predictor: TrainedModel) -> tuple[Inputs, Bonding | No
     """
     bonding = None
     if not isinstance(given, Inputs | StructureArrays | Structure):
-        rows = read_rows(given, AS_IT_IS.for_formulas(predictor.reads_formulas))
+        rows = read_rows(given, predictor.suited(AS_IT_IS))
         given = inputs_of(rows)
         if len(rows) == 1 and not isinstance(rows[0].item, Failure | Structure):
             bonding = bonding_of(rows[0].item)

@@ -105,7 +105,7 @@ def inputs_reading(
     kept = {k: v for k, v in model.record.reading.items() if k in PLACES and k not in given}
     tables = [p for p in inputs if os.path.isfile(p) and is_table(Path(p))]
     fitting = {k: v for k, v in kept.items() if tables and all(_fits(k, v, p) for p in tables)}
-    return replace(options.for_formulas(model.reads_formulas), **fitting)
+    return replace(model.suited(options), **fitting)
 
 
 def _told(kept: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from atomlens.errors import warn
 from atomlens.graphs import GraphBatch, GraphStore
 from atomlens.machine import choose_device
 from atomlens.models.base import ModelOutput, PropertyModel
@@ -42,6 +43,7 @@ from atomlens.predictor.trust.estimates import (
 from atomlens.predictor.trust.familiarity import Familiarity
 from atomlens.structures.arrays import Doubts, StructureArrays
 from atomlens.structures.distance_doubts import doubts_unit
+from atomlens.structures.options import ReadingOptions
 from atomlens.targets import Target, value_slices
 from atomlens.targets.scaling import TargetScaling
 
@@ -124,6 +126,20 @@ class TrainedModel:
         if self.kinds:
             return "molecule" not in self.kinds
         return bool(self.builder.settings().get("reduce", False))  # an amount of one each
+
+    def suited(self, options: ReadingOptions) -> ReadingOptions:
+        """Return how inputs are read for it: formulas first, and one shape where places are unread.
+
+        That several shapes were asked for is told, then.
+        """
+        forms = options.forms
+        if forms.conformers > 1 and not self.builder.needs_positions:
+            warn(
+                f"conformers {forms.conformers} had no effect: this model reads no places of "
+                "atoms, so all shapes of a molecule are one to it; leave it out"
+            )
+            options = replace(options, forms=replace(forms, conformers=1))
+        return options.for_formulas(self.reads_formulas)
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -217,9 +233,7 @@ class TrainedModel:
         of_formulas = samples.part_of(bare)
         return tuple(own or other for own, other in zip(parts, of_formulas, strict=True))
 
-    def foreign(
-        self, structures: StructureArrays, parts: Sequence[str] | None = None
-    ) -> NDArray[np.bool_]:
+    def foreign(self, structures: StructureArrays, seen: Sequence[str] = ()) -> NDArray[np.bool_]:
         """(n,) whose coordinates were made, while the model learned from given ones.
 
         Made here, or by what their file names (`Structure.maker`) where the model says at which
@@ -228,7 +242,8 @@ class TrainedModel:
 
         Args:
             structures: The n inputs.
-            parts: (n,) what `TrainingSamples.part_of` says of them, if somebody has asked.
+            seen: (n,) what `seen_in`, or `TrainingSamples.part_of`, says of them, where somebody
+                has asked.
         """
         given = self.builder.needs_positions and self.record.made_geometries is False
         found = np.zeros(len(structures), dtype=np.bool_)
@@ -239,12 +254,9 @@ class TrainedModel:
         samples = self.record.samples
         if self._level and samples is not None and structures.makers:
             named = np.flatnonzero([bool(maker) for maker in structures.makers])
-            own = (
-                samples.part_of(structures.subset(named))
-                if parts is None
-                else [parts[index] for index in named.tolist()]
-            )
-            found[named] |= np.array([not part for part in own], dtype=np.bool_)
+            own: Sequence[str] = [seen[i] for i in named.tolist()] if seen else ()
+            own = own or samples.part_of(structures.subset(named))
+            found[named] |= np.isin(own, ("", UNKNOWN))
         return found
 
     @property
@@ -320,7 +332,7 @@ class TrainedModel:
             structures: The n inputs.
             beyond: (n,) whose atoms stand as in no training structure, where somebody has looked
                 (`with_surroundings`); they have no error either.
-            seen: (n,) what `seen_in` says of them, where somebody has asked; see
+            seen: (n,) what `seen_in` says of them, where somebody has asked; see `foreign` and
                 `Familiarity.distances`.
         """
         larger = said_of(larger_molecules(structures, self.most_atoms))
@@ -332,7 +344,7 @@ class TrainedModel:
         with np.errstate(over="ignore", invalid="ignore"):  # what is no number is told by input
             combined = self.combined(raw)
             found = estimate(combined, structures, self.scaling, self.calibration, far)
-            foreign = self.foreign(structures)
+            foreign = self.foreign(structures, seen)
             if self.calibration_of_made is not None and foreign.any():
                 made = estimate(combined, structures, self.scaling, self.calibration_of_made, far)
                 found = with_errors_of(found, made, foreign)
@@ -386,12 +398,14 @@ class TrainedModel:
         record = self.record
         return far_outside(structures.n_atoms, values, self.targets, record.lowest, record.highest)
 
-    def doubts(self, inputs: Inputs, found: Estimates | None) -> tuple[Doubts, ...]:
+    def doubts(
+        self, inputs: Inputs, found: Estimates | None, seen: Sequence[str] = ()
+    ) -> tuple[Doubts, ...]:
         """(n,) why the answers about the usable inputs should be mistrusted, if they should.
 
         That is what their readers said, how they were taken and how their atoms stand (the
         remarks), and what about them training had not. ``found`` are the answers; None where
-        there is none.
+        there is none. ``seen`` is what `seen_in` says of them, where somebody has asked.
         """
         structures, n = inputs.structures, len(inputs.structures)
         has_error: NDArray[np.bool_] = np.zeros(n, dtype=np.bool_)
@@ -423,7 +437,7 @@ class TrainedModel:
         each = zip(
             zip(*reasons, strict=True),
             is_refused.tolist(),
-            self._about_made(structures),
+            self._about_made(structures, seen),
             inputs.remarks or ("",) * n,
             structures.warnings or ((),) * n,
             strict=True,
@@ -437,11 +451,11 @@ class TrainedModel:
             doubts.append(Doubts(of_reader=of_reader, of_model=tuple(said)))
         return tuple(doubts)
 
-    def _about_made(self, structures: StructureArrays) -> tuple[str, ...]:
+    def _about_made(self, structures: StructureArrays, seen: Sequence[str]) -> tuple[str, ...]:
         """(n,) sentences on coordinates that were made, where the model learned from others."""
         judged = self.calibration_of_made is not None
         said = [""] * len(structures)
-        for index in np.flatnonzero(self.foreign(structures)).tolist():
+        for index in np.flatnonzero(self.foreign(structures, seen)).tolist():
             here = structures.is_made is not None and bool(structures.is_made[index])
             first, so = FOREIGN, "; the error estimate is for such coordinates"
             if not here:

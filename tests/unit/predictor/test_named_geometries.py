@@ -14,6 +14,7 @@ from atomlens.datasets.base import Dataset
 from atomlens.datasets.packed import load_packed, save_packed
 from atomlens.predictor import Predictor, load
 from atomlens.predictor.inputs import gather
+from atomlens.predictor.samples import TrainingSamples
 from atomlens.structures import read
 from atomlens.structures.arrays import StructureArrays, maker_of, structure_of
 from atomlens.structures.formats.makers import named_maker
@@ -157,3 +158,19 @@ def test_what_a_file_names_stays_with_the_structure_and_goes_with_its_places(
     assert load_packed(tmp_path / "two.npz").structures.makers == ("", "xtb")
     atoms.positions[0] += 0.1  # relaxed by something else
     assert maker_of(atoms) == ""
+
+
+def test_the_samples_are_asked_once_for_a_prediction(
+    qm9: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, asked, part_of = str(written(tmp_path, "xtb: 6.6.1")), [], TrainingSamples.part_of
+
+    def heard(self: TrainingSamples, structures: StructureArrays) -> tuple[str, ...]:
+        asked.append(len(structures))
+        return part_of(self, structures)
+
+    monkeypatch.setattr(TrainingSamples, "part_of", heard)
+    qm9.predict(path)
+    assert asked == [1]
+    qm9.explain(path)
+    assert asked == [1, 1]
