@@ -118,10 +118,9 @@ def tell_first_target(model: "Predictor", target: str | None) -> None:
 def tell_idle_speed(model: "Predictor", options: argparse.Namespace) -> None:
     """Say which options of speed change nothing worth saying, as the model is no network."""
     from atomlens.models import MODELS
-    from atomlens.models.base import ClosedFormModel
 
     kind = MODELS.get(model.model_name)
-    if kind is None or not issubclass(kind, ClosedFormModel):
+    if kind is None or kind.learns_in_steps:
         return
     given = {"--batch-size": getattr(options, "batch_size", None)}
     given |= {"--device": None if options.device == "auto" else options.device}

@@ -128,7 +128,7 @@ def run(options: argparse.Namespace) -> int:
 def _list(form: str) -> str:
     import torch
 
-    from atomlens.models import MODELS, PRESETS, ClosedFormModel, make_model
+    from atomlens.models import MODELS, PRESETS, make_model
 
     def n_parameters(name: str) -> int | None:
         try:
@@ -142,7 +142,7 @@ def _list(form: str) -> str:
         builders = (kind.default_builder, kind.formula_builder)
         return {
             "model": name,
-            "parameters": 0 if issubclass(kind, ClosedFormModel) else n_parameters(name),
+            "parameters": n_parameters(name) if kind.learns_in_steps else 0,
             "neighbours": " or ".join(builder[0] for builder in builders if builder),
             "presets": ", ".join(f"{k}={v}" for k, v in PRESETS.get(name, {}).items()),
             "paper": kind.paper,

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from atomlens.graphs import GraphBatch, copies
-from atomlens.models.base import ClosedFormModel, ModelOutput, PropertyModel
+from atomlens.models.base import ModelOutput, PropertyModel
 
 Vectors = Float[Tensor, "n_nodes n_features"]
 Run = Callable[[Vectors], ModelOutput]
@@ -26,8 +26,8 @@ def vector_table(model: PropertyModel) -> tuple[str, Float[Tensor, "n_elements _
     tables = [(name, table) for name, table in found.items() if table is not None]
     if len(tables) == 1:
         return tables[0][0], tables[0][1].detach()
-    fixed = _tensor(model, "element_table")
-    return None if isinstance(model, ClosedFormModel) or fixed is None else ("element_table", fixed)
+    fixed = _tensor(model, "element_table") if model.makes_vectors else None
+    return None if fixed is None else ("element_table", fixed)
 
 
 def _tensor(model: PropertyModel, name: str) -> Tensor | None:

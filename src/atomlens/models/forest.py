@@ -74,6 +74,7 @@ class ForestModel(ClosedFormModel[ForestConfig]):
     """
 
     Config = ForestConfig
+    reads_neighbours = False
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("formula", {})
     paper: ClassVar[str] = "Magpie, npj Computational Materials (2016)"
     element_table: Tensor

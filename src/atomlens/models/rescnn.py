@@ -63,6 +63,7 @@ class ResCnn(PropertyModel[ResCnnConfig]):
     """
 
     Config = ResCnnConfig
+    reads_neighbours = False
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("formula", {})
     output_layers: tuple[str, ...] = ("output",)
     free_settings: ClassVar[frozenset[str]] = frozenset({"dropout"})

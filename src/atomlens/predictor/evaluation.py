@@ -155,7 +155,7 @@ def about_sizes(metrics: Metrics) -> Iterator[str]:
 def about_figures(model: TrainedModel, metrics: Metrics) -> tuple[str, ...]:
     """Return what must be known to read the errors of a model on some data, a sentence each."""
     said = [*about_sizes(metrics)]
-    if model.model_name != "mean":
+    if model.models[0].looks_at_atoms:
         said += without_skill(metrics.to_dict()["targets"])
     return tuple(said)
 
@@ -166,7 +166,7 @@ def about_skill(model: TrainedModel) -> tuple[str, ...]:
     By its test part, else by its validation part; nothing of the model that is a mean.
     """
     parts = [p for p in ("test", "validation") if isinstance(model.metrics.get(p), Mapping)]
-    if not parts or model.model_name == "mean":
+    if not parts or not model.models[0].looks_at_atoms:
         return ()
     part = parts[0]
     return tuple(without_skill(model.metrics[part].get("targets", {}), f"on the {part} part"))

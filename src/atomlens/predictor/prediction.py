@@ -164,8 +164,7 @@ class Prediction:
         return spectra[target]
 
     def _spectrum_place(self, target: str | None) -> slice:
-        chosen = self.spectrum_target(target)
-        return dict(zip(self.targets, value_slices(self.targets), strict=True))[chosen]
+        return target_places(self.targets)[self.spectrum_target(target)]
 
     @property
     def columns(self) -> ColumnNames:
@@ -182,11 +181,10 @@ class Prediction:
         calibrated intervals, and None for an input that gets none); ``unit`` is a dictionary by
         target if there are several; a class is its name, with the probabilities of all classes
         instead of a standard deviation; ``unlike`` is there if the model can say it, ``seen_in``
-        and ``warning`` only if
-        there is something to say; a failed input is ``{"name", "error"}``. A spectrum, its std and
-        its ends are lists over ``grid``: ``{"name", "unit", "values"}``, by target if there are
-        several grids. What would be called like a target is called differently (see
-        `ColumnNames`).
+        and ``warning`` only if there is something to say; a failed input is ``{"name", "error"}``.
+        A spectrum, its std and its ends are lists over ``grid``: ``{"name", "unit", "values"}``, by
+        target if there are several grids. What would be called like a target is called differently
+        (see `ColumnNames`).
         """
         names = self.columns
         return [self._record(i, names) for i in range(len(self))]
@@ -226,7 +224,7 @@ class Prediction:
         if self.errors[i]:
             return carried | {names["name"]: self.names[i], names["error"]: self.errors[i]}
         record = carried | self.frame_cells(i, names)
-        for index, (target, place) in enumerate(self._places()):
+        for index, (target, place) in enumerate(target_places(self.targets).items()):
             record |= self.target_record(i, index, target, place, names)
         record |= _grids(self.targets, names)
         record |= self.unlike_record(i, names)
@@ -311,9 +309,6 @@ class Prediction:
             return {}
         return {names["unlike"]: percent(float(self.unlike[i]))}
 
-    def _places(self) -> list[tuple[Target, slice]]:
-        return list(zip(self.targets, value_slices(self.targets), strict=True))
-
     def target_record(
         self, i: int, index: int, target: Target, place: slice, names: ColumnNames
     ) -> dict[str, Any]:
@@ -346,7 +341,7 @@ class Prediction:
     ) -> dict[str, Any]:
         """Return the cells of the targets that are no spectra; None for a failed input."""
         cells: dict[str, Any] = {}
-        for index, (target, place) in enumerate(self._places()):
+        for index, (target, place) in enumerate(target_places(self.targets).items()):
             if target.is_spectrum:
                 continue
             column, probabilities = place.start, self.probabilities[index]
@@ -525,8 +520,7 @@ def summary_rows(prediction: Prediction) -> list[Row]:
             if target.is_spectrum:
                 row |= _shown_points(target, prediction.values[i, place].tolist())
             else:
-                cells = prediction.target_record(i, index, target, place, names)
-                row |= cells
+                row |= prediction.target_record(i, index, target, place, names)
         row |= prediction.unlike_record(i, names)
         rows.append(row | units | prediction.remark_cells(i, names))
     good = dict.fromkeys(column for row in rows if names["error"] not in row for column in row)

@@ -240,7 +240,7 @@ def cross_validate(
     )
     if folder is not None:
         found.save(folder)
-    if predictor.model_name != "mean":
+    if predictor.models[0].looks_at_atoms:
         for sentence in without_skill(found.overall["pooled"].to_dict()["targets"], ALL_FOLDS):
             heard.listener.verdict(sentence)
     for sentence in found.remarks:

@@ -9,7 +9,6 @@ import torch
 from atomlens.errors import SettingsError
 from atomlens.graphs import FIELDS, AtomGraph, GraphBatch, collate
 from atomlens.models import ClosedFormModel, ModelOutput, PropertyModel, make_model, named_model
-from atomlens.models.baselines import MeanModel
 from atomlens.neighbors import BUILDERS
 from atomlens.nn.segment import segment_sum
 from atomlens.testing.graphs import formula_graph, lone_atom, random_graph, shuffled, turned
@@ -173,7 +172,7 @@ def single_precision_is_near_double_precision(make: Make) -> None:
 def every_parameter_gets_a_gradient(make: Make) -> None:
     """No weight is without effect; models that are fitted by a formula have none to learn."""
     model = make(n_outputs=2)
-    if isinstance(model, ClosedFormModel):
+    if not model.learns_in_steps:
         return
     graphs = [random_graph(6, 3, seed=s) for s in range(4)]
     if model.default_builder[0] == "formula":  # amounts matter
@@ -194,7 +193,7 @@ def several_targets_give_one_column_each(make: Make) -> None:
     output = _single(model, random_graph(6, 3))
     assert output.values.shape == (1, 3), f"n_outputs=3 gives values {tuple(output.values.shape)}"
     assert output.log_scale is None, "predict_scale is False, but there is a log_scale"
-    if isinstance(model, ClosedFormModel):
+    if not model.learns_in_steps:
         return
     noisy = _single(make(n_outputs=3, predict_scale=True), random_graph(6, 3))
     assert noisy.log_scale is not None, "predict_scale=True, but there is no log_scale"
@@ -236,7 +235,7 @@ def a_formula_is_read_as_amounts(make: Make) -> None:
 def amounts_are_told_apart(make: Make) -> None:
     """CN is not C99N, for models that can read formulas (other than one that says one number)."""
     model = make()
-    if not model.takes_formulas() or isinstance(model, MeanModel):
+    if not (model.takes_formulas() and model.looks_at_atoms):
         return
     model = _for_formulas(make)
     graphs = [formula_graph({6: n, 7: m}) for n, m in ((1, 1), (9, 1), (1, 9), (99, 1))]

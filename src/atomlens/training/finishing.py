@@ -14,7 +14,6 @@ from atomlens.datasets.splits import reduced_formulas
 from atomlens.errors import Failure
 from atomlens.graphs import GraphStore
 from atomlens.machine import choose_device
-from atomlens.models import ClosedFormModel
 from atomlens.predictor import Calibration, Predictor, TrainingRecord, score
 from atomlens.predictor.evaluation import class_counts, training_figures
 from atomlens.predictor.inference import run_models
@@ -58,8 +57,8 @@ def finish(job: Job, results: Sequence[MemberResult]) -> Predictor:
         rest = residuals(combined, data.encoded[rows], predictor.targets)
         familiarity = None
         if raw.features is not None:
-            closed = isinstance(predictor.models[0], ClosedFormModel)
-            chosen = _landmark_rows(data, None if closed else len(results[0].history))
+            in_steps = predictor.models[0].learns_in_steps
+            chosen = _landmark_rows(data, len(results[0].history) if in_steps else None)
             familiarity = _familiarity(predictor, data, store, chosen, raw.features, device)
         far = None
         if familiarity is not None and raw.features is not None:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from atomlens.datasets.base import Dataset
 from atomlens.elements import SYMBOLS
 from atomlens.errors import ModelError, SettingsError, TrainingError
-from atomlens.models import MODELS, ClosedFormModel
+from atomlens.models import MODELS
 from atomlens.models.base import PropertyModel
 from atomlens.predictor import Predictor, load
 from atomlens.predictor.folder import SETTINGS, TRAINING, checksum_of, read_settings
@@ -63,7 +63,7 @@ class Pretrained:
         """
         given = self.predictor
         kind = MODELS[given.model_name]
-        if issubclass(kind, ClosedFormModel):
+        if not kind.learns_in_steps:
             raise SettingsError(
                 f"{self.name}: a model of kind {given.model_name!r} is solved by a formula, so "
                 "there is nothing to fine-tune; start from a model trained with gradient steps."

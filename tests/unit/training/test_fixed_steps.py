@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from atomlens.errors import TrainingError
 from atomlens.graphs import GraphStore
 from atomlens.graphs.padding import ABSENT, Capacity, counts_of
-from atomlens.models import MODELS, ClosedFormModel
+from atomlens.models import MODELS
 from atomlens.targets import Target
 from atomlens.training.losses import TargetLoss
 from atomlens.training.optimizer import WeightAverage, clip_by_norm, make_optimizer, set_rate
@@ -23,7 +23,7 @@ from graph_makers import lone_atom, random_graph
 from model_makers import small_model
 
 CPU = torch.device("cpu")
-GRADIENT_MODELS = sorted(n for n, kind in MODELS.items() if not issubclass(kind, ClosedFormModel))
+GRADIENT_MODELS = sorted(n for n, kind in MODELS.items() if kind.learns_in_steps)
 FIXED_MODELS = [name for name in GRADIENT_MODELS if "cgcnn" not in name]
 """Those of CGCNN's kind normalise over the rows of a batch, and are trained without fixed sizes."""
 

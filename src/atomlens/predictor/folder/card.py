@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from atomlens.elements import SYMBOLS
-from atomlens.models import MODELS, ClosedFormModel
+from atomlens.models import MODELS
 from atomlens.predictor.evaluation import about_skill
 from atomlens.predictor.folder.tested import number, tested_methods, verdict_of
 from atomlens.predictor.metrics import f1_label, figure_text, tables_by_class
@@ -35,10 +35,6 @@ _METRICS = {
     "confidence": ("mean probability of the class that is said", False),
     "class_calibration_error": ("calibration error of the probabilities", False),
 }
-
-
-MEAN = "mean"
-"""The model that looks at nothing."""
 
 
 def model_card(predictor: TrainedModel) -> str:
@@ -99,7 +95,7 @@ def _what(predictor: TrainedModel) -> str:
     reads = f"over the neighbours that the builder `{predictor.builder.name}` finds"
     if not predictor.builder.needs_positions:
         reads = "which reads the composition alone and no places of atoms"
-    if predictor.model_name == MEAN:
+    if not kind.looks_at_atoms:
         reads = "which says the mean of its training part of every input"
     has = f" with {weights}" if n_weights else ""
     paper = f" Architecture: {kind.paper}." if kind.paper else ""
@@ -355,8 +351,7 @@ def _limits(predictor: TrainedModel) -> str:
         )
     if predictor.familiarity is not None:
         sizes = f" (molecules of more than {predictor.most_atoms} atoms, too)"
-        has_vector = not isinstance(predictor.models[0], ClosedFormModel)
-        sees = "the network sees" if has_vector else "this model reads"
+        sees = "the network sees" if predictor.models[0].makes_vectors else "this model reads"
         refused = (
             f" At 100{sizes if predictor.most_atoms else ''}, and for elements and kinds of "
             "structure that training had not, no error is estimated."
@@ -370,7 +365,7 @@ def _limits(predictor: TrainedModel) -> str:
     else:
         lines.append(
             "- It does not say how unlike its training data an input is (there is no `unlike`)"
-            + (": it looks at no atom." if predictor.model_name == MEAN else ".")
+            + (": it looks at no atom." if not predictor.models[0].looks_at_atoms else ".")
         )
     return "\n".join(lines + _about_errors(predictor))
 
@@ -382,7 +377,7 @@ def _measured(predictor: TrainedModel) -> bool:
 def _about_scores(predictor: TrainedModel) -> list[str]:
     """Return what scores of atoms mean, of the methods that this model has."""
     model, lines = predictor.models[0], []
-    if predictor.model_name == MEAN:
+    if not model.looks_at_atoms:
         return ["- It looks at no atom, so there is nothing to explain."]
     if model.is_additive:
         of = "that the prediction is"
@@ -560,7 +555,7 @@ def _making(predictor: TrainedModel) -> str:
             f"Trained for {took} s on {record.device or 'an unknown device'}; ended because "
             f"{record.ended}."
         )
-        if isinstance(predictor.models[0], ClosedFormModel):
+        if not predictor.models[0].learns_in_steps:
             lines.append("Settings of epochs, steps, rates and losses have no part in it.")
     if record.settings:
         lines.append("\n| setting | value |\n|---|---|")

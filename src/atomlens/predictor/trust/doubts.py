@@ -5,7 +5,7 @@ put together in one place, `TrainedModel.doubts`.
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -115,6 +115,15 @@ def unlike_training(
     return tuple(sentences)
 
 
+def _ranges(
+    values: Values, targets: tuple[Target, ...], lowest: Sequence[float], highest: Sequence[float]
+) -> Iterator[tuple[Target, slice, float, float]]:
+    """Yield each target with its columns and its lowest and highest training value, if known."""
+    if len(lowest) == values.shape[1] == len(highest):
+        for target, place in zip(targets, value_slices(targets), strict=True):
+            yield target, place, float(np.min(lowest[place])), float(np.max(highest[place]))
+
+
 def far_outside(
     n_atoms: NDArray[np.int64],
     values: Values,
@@ -133,11 +142,8 @@ def far_outside(
         lowest: (n_values,) of the training part; of an extensive target per atom. Empty if unknown.
         highest: (n_values,) likewise
     """
-    if len(lowest) != values.shape[1] or len(highest) != values.shape[1]:
-        return []
     said = []
-    for target, place in zip(targets, value_slices(targets), strict=True):
-        low, high = np.array(lowest[place]).min(), np.array(highest[place]).max()
+    for target, place, low, high in _ranges(values, targets, lowest, highest):
         if not high > low:  # classes, constants, no value
             continue
         each = values[:, place] / n_atoms[:, None] if target.extensive else values[:, place]
@@ -169,11 +175,8 @@ def below_zero(
         lowest: (n_values,) of the training part. Empty if unknown.
         highest: (n_values,) likewise
     """
-    if len(lowest) != values.shape[1] or len(highest) != values.shape[1]:
-        return []
     said = []
-    for target, place in zip(targets, value_slices(targets), strict=True):
-        low, high = np.array(lowest[place]).min(), np.array(highest[place]).max()
+    for target, place, low, high in _ranges(values, targets, lowest, highest):
         if target.n_values > 1 or target.extensive or not 0 < low < high:
             continue
         if not target.unit or _OF_EITHER_SIGN.search(target.unit):
