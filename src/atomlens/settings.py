@@ -11,7 +11,7 @@ import itertools
 import textwrap
 import types
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import wraps
@@ -84,6 +84,32 @@ class Names:
     """What the names are of."""
 
 
+@dataclass(frozen=True, slots=True)
+class OnlyWith:
+    """Another setting, and those of its values with which a setting is read."""
+
+    other: str
+    values: "tuple[Any, ...] | Bounds"
+    """Some, or all in between; no values: any that is no null and no empty text."""
+
+    def why_not(self, settings: Any) -> str:
+        """Return why a setting changes nothing beside the others, as part of a sentence."""
+        value = getattr(settings, self.other)
+        if not self.values:
+            return "" if value else f"it belongs to {self.other}, and there is none"
+        if isinstance(self.values, Bounds):
+            known, is_read = f" {self.values}", self.values.hold(value)
+        else:
+            known, is_read = f"={' or '.join(map(_as_typed, self.values))}", value in self.values
+        if is_read:
+            return ""
+        return f"it belongs to {self.other}{known}, and {self.other} is {_as_typed(value)}"
+
+
+def _as_typed(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def by_option(**words: "str | tuple[str, Callable[[Any], Any]]") -> "Callable[[_F], _F]":
     """Return a decorator: arguments may have the names of the options of a command, too.
 
@@ -140,6 +166,53 @@ def bounded(
 def name_of(table: Collection[str], default: str, kind: str) -> Any:
     """Return the field of a text that must be a name in a table."""
     return field(default=default, metadata={"names": Names(table, kind)})
+
+
+def only_with(default: Any, **others: Any) -> Any:
+    """Return the field of a setting that is read only with some values of other ones.
+
+    Args:
+        default: Its default, or its field (see `bounded`).
+        others: Such values by the name of the other setting: one, a tuple of them, `Bounds` of a
+            number, or an empty tuple for whatever is no null and no empty text.
+    """
+    needs = tuple(
+        OnlyWith(name, values if isinstance(values, tuple | Bounds) else (values,))
+        for name, values in others.items()
+    )
+    made = default if isinstance(default, Field) else field(default=default)
+    return field(default=made.default, metadata={**made.metadata, "only_with": needs})
+
+
+def why_idle(settings: Any, name: str, free: Collection[str] = ()) -> str:
+    """Return why a setting changes nothing beside the others, as part of a sentence; else "".
+
+    Args:
+        settings: All of them.
+        name: Of one.
+        free: Others that may still change.
+    """
+    (one,) = (f for f in fields(settings) if f.name == name)
+    needs: tuple[OnlyWith, ...] = one.metadata.get("only_with", ())
+    reasons = (need.why_not(settings) for need in needs if need.other not in free)
+    return next((why for why in reasons if why), "")
+
+
+def told_idle(reasons: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Yield a sentence on the settings that are ignored for one reason, for each reason.
+
+    Args:
+        reasons: Name and why; an empty text if it is not.
+    """
+    by_reason: dict[str, list[str]] = {}
+    for name, why in reasons:
+        if why:
+            by_reason.setdefault(why, []).append(name)
+    for why, names in by_reason.items():
+        if len(names) > 1:
+            yield f"{', '.join(names)} are ignored: {why.replace('it belongs', 'they belong')}."
+        else:
+            yield f"{names[0]} is ignored: {why}."
 
 
 class Settings:

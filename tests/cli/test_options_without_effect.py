@@ -162,6 +162,9 @@ def test_a_training_option_that_other_data_do_not_take_is_not_taken_over(
         (["study", "list", "--model", "m"], "--model: `study list` runs no study"),
         (["study", "list", "x"], "INPUT: `study list` runs no study"),
         (["study", "info", "orbits", "--out", "x"], "--out: `study info` runs no study"),
+        (["faithful", "m", "x", "--out", "y", "--set", "seed=5"], "say --seed"),
+        (["screen", "formula-gap", "KCl", "--out", "y", "--sheet", "A"], "no table is among the"),
+        (["faithful", "m", "x", "--out", "y", "--set", "study.target=y"], "say --target"),
         (["models", "import", "cgcnn", "x", "--out", "y", "--mean", "3"], "--mean: it is about"),
         (
             ["models", "import", "cgcnn", "x", "--out", "y", "--neighbors", "box30"],
@@ -198,3 +201,15 @@ def test_controls_that_nothing_would_ask_are_refused(model_folder: Path) -> None
     other = replace(model, model_name="lens")
     with pytest.raises(StudyError, match="a control is a lens for signal"):
         answer(OrbitsStudy(), StudyInput(models=(model,), data=data, shuffled=(other,)))
+
+
+@pytest.mark.filterwarnings("always")
+def test_shapes_for_a_model_that_reads_no_places_are_said_to_be_without_effect(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["predict", "formula-moduli", "CCO", "--conformers", "3", "--format", "json"]) == 0
+    said = capsys.readouterr()
+    assert said.err.count("conformers 3 had no effect: this model reads no places") == 1
+    assert "conformers" not in said.out
+    with pytest.warns(UserWarning, match="all shapes of a molecule are one to it"):
+        load("formula-moduli").predict("CCO", conformers=3)

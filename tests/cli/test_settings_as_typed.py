@@ -58,6 +58,15 @@ def test_assignments_go_to_their_group_and_bare_names_to_the_default() -> None:
     assert groups == {"model": {"n_layers": "5"}, "training": {"epochs": "3"}}
 
 
+def test_a_value_that_a_later_one_takes_the_place_of_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    items = ["epochs=3", "training.epochs=4", "seed=1", "seed=1"]
+    assert read_assignments(items, ["training"], "training")["training"]["epochs"] == "4"
+    said = capsys.readouterr().err
+    assert said == "atomlens: --set epochs=3 is not used: a later one says 4.\n"
+
+
 @pytest.mark.parametrize("item", ["epochs", "=3", "modle.n_layers=5"])
 def test_a_malformed_assignment_is_a_sentence(item: str) -> None:
     with pytest.raises(SettingsError, match="--set"):

@@ -34,7 +34,7 @@ def test_there_are_recipes() -> None:
 def test_the_settings_of_a_recipe_exist(path: Path, arguments: tuple[str, ...]) -> None:
     options = options_for(path, *arguments)
     config = train.take_recipe(options)
-    settings = train.settings_from(options, config)
+    settings = train.settings_from(options, train.given_settings(options, config))
     assert options.data
     assert options.target
     assert options.model in MODELS

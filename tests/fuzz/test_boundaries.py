@@ -411,7 +411,7 @@ def as_list(value: Any) -> list[Any]:
 def test_damaged_configurations_give_options_or_a_sentence(tmp_path: Path) -> None:
     import yaml
 
-    from atomlens.cli.train import add_arguments, settings_from, take_recipe
+    from atomlens.cli.train import add_arguments, given_settings, settings_from, take_recipe
 
     parser = argparse.ArgumentParser()
     add_arguments(parser)
@@ -421,7 +421,7 @@ def test_damaged_configurations_give_options_or_a_sentence(tmp_path: Path) -> No
     def read() -> Any:
         options = parser.parse_args(["--config", str(path)])
         config = take_recipe(options)
-        return settings_from(options, config)
+        return settings_from(options, given_settings(options, config))
 
     for case, rng in seeds("config", 200):
         path = path.with_suffix(".yaml")

@@ -173,6 +173,8 @@ def run(options: argparse.Namespace) -> int:
                 doubts += [f"warning: {one.name}: {doubt}"] if doubt else []
                 kept += [one] if options.chemiscope is not None else []
             progress.count(n)
+    if options.index_only and n == 1:
+        say("--index-only is for several inputs; this one has a page of its own.")
     if rows:
         writer.finish()
         tell_undrawn(writer.undrawn)

@@ -150,8 +150,16 @@ def record(model: "Predictor", figures: "Mapping[str, Any]") -> "Predictor":
 
 
 def _assignments(options: argparse.Namespace) -> list[str]:
-    """Return the settings of the study, those with an option of their own among them."""
+    """Return the settings of the study, those with an option of their own among them.
+
+    Raises:
+        SettingsError: ``--set`` says what such an option says.
+    """
     given = list(options.assignments)
+    for item in given:
+        name = item.partition("=")[0].strip().removeprefix("study.")
+        if name in ("methods", "target", "seed"):
+            raise SettingsError(f"--set {item}: it has an option of its own; say --{name}.")
     if options.methods is not None:
         given.append("methods=" + ",".join(m.strip() for m in options.methods.split(",")))
     if options.target is not None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from atomlens.cli.guard import say
 from atomlens.errors import SettingsError, unknown_name
 from atomlens.printing import shown
 
@@ -41,7 +42,10 @@ def _mapping(value: Any, path: Path) -> Mapping[str, Any]:
 
 
 def read_assignments(items: Iterable[str], groups: Iterable[str], default_group: str) -> Groups:
-    """Read ``group.field=value`` (or ``field=value`` for the default group)."""
+    """Read ``group.field=value`` (or ``field=value`` for the default group).
+
+    Of a field that is set twice the later value holds, which is said.
+    """
     known = sorted(groups)
     settings: Groups = {}
     for item in items:
@@ -53,7 +57,10 @@ def read_assignments(items: Iterable[str], groups: Iterable[str], default_group:
             group, field = default_group, group
         if group not in known:
             raise SettingsError(f"--set {item}: {unknown_name('group of settings', group, known)}")
-        settings.setdefault(group, {})[field] = value.strip()
+        values, value = settings.setdefault(group, {}), value.strip()
+        if values.get(field, value) != value:
+            say(f"--set {field}={values[field]} is not used: a later one says {value}.")
+        values[field] = value
     return settings
 
 

@@ -175,7 +175,7 @@ def data_and_settings(options: argparse.Namespace) -> "tuple[Dataset, TrainSetti
     given = given_settings(options, config)
     training = training_values(options, given)
     known = options.model is not None or training.get("start_from") is not None
-    settings = settings_from(options, config) if known else TrainSettings(**training)
+    settings = settings_from(options, given) if known else TrainSettings(**training)
 
     def load() -> "Dataset":
         return load_dataset(
@@ -199,7 +199,7 @@ def data_and_settings(options: argparse.Namespace) -> "tuple[Dataset, TrainSetti
 
         data = strict_dataset(data)
     if not known:
-        settings = settings_from(options, config, default_model(data))
+        settings = settings_from(options, given, default_model(data))
     return data, settings
 
 
@@ -268,15 +268,14 @@ def training_values(options: argparse.Namespace, given: Groups) -> dict[str, Any
 
 
 def settings_from(
-    options: argparse.Namespace, config: Groups, default_model: str = DEFAULT_MODEL
+    options: argparse.Namespace, given: Groups, default_model: str = DEFAULT_MODEL
 ) -> "TrainSettings":
-    """Return the settings: defaults, then the config file, then ``--set``, then options."""
+    """Return the settings: defaults, and over them what `given_settings` has found."""
     from atomlens.models import MODELS
     from atomlens.neighbors import BUILDERS
     from atomlens.settings import typed_values
     from atomlens.training import TrainSettings
 
-    given = given_settings(options, config)
     training = training_values(options, given)
     model, default_builder = names_from(options, training.get("start_from"), default_model)
     kind = MODELS[model]

@@ -21,7 +21,7 @@ from atomlens.nn.additive import Absence, AdditiveReadout, SelfStandingReadout
 from atomlens.nn.linear import glorot_linear
 from atomlens.nn.readout import lower_bound
 from atomlens.nn.segment import segment_sum
-from atomlens.settings import Settings, bounded
+from atomlens.settings import Bounds, Settings, bounded, only_with
 
 MASK = 0
 """Row of the element table that stands for a masked atom; no element has this number."""
@@ -33,12 +33,14 @@ class HeadSettings(Settings):
 
     head: Literal["published", "additive"] = "published"
     """``additive``: the prediction is a sum of one term an atom (`atomlens.models.additive`)."""
-    consistency: float = bounded(1.2, least=0)
+    consistency: float = only_with(bounded(1.2, least=0), head="additive")
     """Additive head: weight of the loss that makes a term be what the prediction loses when the
     atom's element is hidden; 0: the terms add up and promise nothing more."""
-    consistency_every: int = bounded(4, least=1)
+    consistency_every: int = only_with(
+        bounded(4, least=1), head="additive", consistency=Bounds(above=0)
+    )
     """On every how many-th batch."""
-    small_terms: float = bounded(0.0, least=0)
+    small_terms: float = only_with(bounded(0.0, least=0), head="additive")
     """Additive head: weight of the mean square of the terms in the loss. Many ways to share a sum
     out fit it equally well; this asks for the smallest."""
 

@@ -24,7 +24,7 @@ from atomlens.nn.linear import element_embedding
 from atomlens.nn.norm import RowNorm
 from atomlens.nn.readout import bounds_tensor, check_bounds, mean_pooling, values_and_scale
 from atomlens.nn.segment import segment_sum
-from atomlens.settings import Settings, bounded
+from atomlens.settings import Settings, bounded, only_with
 
 PLANE_WAVE_STEPS = (-3 / 8, -1 / 8, 1 / 8, 3 / 8)
 """Fractions of the reciprocal vectors: a 4 x 4 x 4 Monkhorst-Pack set."""
@@ -38,7 +38,7 @@ class GeoCgnnConfig(Settings):
     n_features: int = bounded(192, least=4)
     plane_waves: bool = True
     """Also feed cos(k · r) / √V of 64 wave vectors k of the cell; off: radial functions alone."""
-    reduced_cell: bool = True
+    reduced_cell: bool = only_with(True, plane_waves=True)
     """Plane waves of the Niggli cell, the same for all cells of one lattice; off: as given."""
     output_bias: bool = False
     """A bias in the output layer, which the published head lacks."""

@@ -13,6 +13,7 @@ from atomlens.predictor.columns import named_targets
 from atomlens.predictor.folder import SETTINGS, checksum_of
 from atomlens.predictor.folder.box import model_place
 from atomlens.predictor.inputs.pieces import carried_headers, pieces_of
+from atomlens.predictor.inputs.rows import check_places_used
 from atomlens.predictor.reading import take_formulas_first
 from atomlens.printing import kind_of_object
 from atomlens.reports.tables import check_table, read_rows
@@ -222,6 +223,7 @@ def run_screening(
         ModelError: a model cannot be loaded.
     """
     asked.check()
+    check_places_used(asked.inputs, asked.reading)
     check_table(folder / f"{RESULTS}.{asked.format}", "take the format csv (--format csv)")
     labels = model_labels(asked.models)
     models = {label: Predictor.load(one) for label, one in zip(labels, asked.models, strict=True)}

@@ -1,6 +1,6 @@
 """Where settings are searched for: ranges and choices by the name of the setting."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any, Literal, get_args, get_origin
 
@@ -8,12 +8,22 @@ from atomlens.errors import SettingsError, unknown_name
 from atomlens.models import MODELS, model_config
 from atomlens.neighbors import BUILDERS
 from atomlens.printing import shown
-from atomlens.settings import Bounds, fits, type_name
+from atomlens.settings import Bounds, fits, type_name, why_idle
 from atomlens.training import TrainSettings
+from atomlens.training.remarks import why_unused
 
 _LOGARITHMIC = {"learning_rate", "regularization", "weight_decay", "consistency", "l2"}
 _SHARES = {"dropout", "attention_dropout", "ema_decay"}
-_USUAL = ("training.learning_rate", "training.batch_size", "model.n_layers", "model.dropout")
+_GROUPS = ("training", "model", "builder")
+_USUAL = (
+    "training.learning_rate",
+    "training.batch_size",
+    "model.n_layers",
+    "model.dropout",
+    "model.l2",
+    "model.min_samples_leaf",
+    "model.max_features",
+)
 _NOT_SEARCHED = {"epochs", "split", "seed", "limit", "subset", "devices", "accelerator", "ensemble"}
 """What decides the data, the cost or the machine: it is set, not searched for."""
 
@@ -50,7 +60,10 @@ class Dimension:
 
 
 def search_space(
-    model: str, builder: str, wanted: Mapping[str, Any] | Iterable[str] | None = None
+    model: str,
+    builder: str,
+    wanted: Mapping[str, Any] | Iterable[str] | None = None,
+    settings: TrainSettings | None = None,
 ) -> tuple[Dimension, ...]:
     """Return the dimensions of a search.
 
@@ -59,11 +72,15 @@ def search_space(
         builder: Name of the neighbour builder.
         wanted: ``{"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}, "model.n_layers":
             [2, 4]}``; or names alone, whose ranges lie around their defaults inside their bounds.
-            By default learning rate, batch size, layers and dropout, as far as the model has them.
+            By default learning rate, batch size, layers and dropout, as far as the model has them
+            (of a formula for the weights the penalty, or the leaves and the features of a forest).
+        settings: What all trials share; defaults if left out.
 
     Raises:
-        SettingsError: there is no such setting, or its range is impossible.
+        SettingsError: there is no such setting, its range is impossible, or it changes nothing.
     """
+    settings = settings or TrainSettings()
+    kind = MODELS[model]
     classes = {
         "training": TrainSettings,
         "model": MODELS[model].Config,
@@ -73,10 +90,16 @@ def search_space(
         known = {
             f"{group}.{f.name}" for group in ("training", "model") for f in fields(classes[group])
         }
-        wanted = [name for name in _USUAL if name in known]
+        usual = [name for name in _USUAL if name in known]
+        idle = {n for n in usual if n.startswith("training.") and not kind.learns_in_steps}
+        wanted = [name for name in usual if name not in idle]
     ranges = dict(wanted) if isinstance(wanted, Mapping) else dict.fromkeys(wanted)
     if not ranges:
-        raise SettingsError("There is no setting to search for; name one, such as learning_rate.")
+        raise SettingsError(
+            "There is no setting to search for; name one, such as learning_rate."
+            if kind.learns_in_steps
+            else f"The model {model!r} has no setting to search for; train it as it is."
+        )
     defaults = model_config(model)
     found = []
     for key, given in ranges.items():
@@ -94,7 +117,27 @@ def search_space(
             )
         default = getattr(defaults, name) if group == "model" else _default(rows[name])
         found.append(_dimension(group, rows[name], given, default))
+    _refuse_idle(found, model, builder, settings)
     return tuple(found)
+
+
+def _refuse_idle(
+    dimensions: Sequence[Dimension], model: str, builder: str, settings: TrainSettings
+) -> None:
+    """Raise a SettingsError for a setting that changes nothing, whatever the others become."""
+    free = {group: {d.name for d in dimensions if d.group == group} for group in _GROUPS}
+    of_graphs = {"mode": "formula" if builder == "formula" else "structure"}
+    known = {f.name for f in fields(MODELS[model].Config)}
+    given = {name: value for name, value in of_graphs.items() if name in known}
+    config = model_config(model, **{**given, **settings.model_settings})
+    for one in dimensions:
+        why = ""
+        if one.group == "training":
+            why = why_unused(MODELS[model], model, settings, one.name, free=free["training"])
+        elif one.group == "model":
+            why = why_idle(config, one.name, free["model"])
+        if why:
+            raise SettingsError(f"{one.key} is not searched for: {why}.")
 
 
 def _default(field: "Field[Any]") -> Any:

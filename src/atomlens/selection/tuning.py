@@ -13,7 +13,7 @@ import numpy as np
 from atomlens.datasets.base import Dataset
 from atomlens.errors import AtomlensError, SettingsError, TrainingError, missing_package
 from atomlens.files import write_text
-from atomlens.models import MODELS, ClosedFormModel, model_config
+from atomlens.models import MODELS, model_config
 from atomlens.predictor import Predictor, load
 from atomlens.reports.tables import write_table
 from atomlens.selection.cross_validation import claim, digest
@@ -182,7 +182,7 @@ def tune(
         model = start_from.model_name if model is None else model
     model = default_model(dataset) if model is None else model
     builder = choose_builder(MODELS[model], settings, dataset.structures).name
-    dimensions = search_space(model, builder, space)
+    dimensions = search_space(model, builder, space, settings)
     objective = _objective_name(dataset)
     folder = None if out is None else Path(out)
     common = json.loads(json.dumps(_blocks(settings)))
@@ -259,7 +259,7 @@ def _run(
         if "learning_rate" in given:
             given["min_learning_rate"] = min(shared.min_learning_rate, given["learning_rate"])
         settings = shared.changed(given)
-        if not issubclass(MODELS[model], ClosedFormModel):
+        if MODELS[model].learns_in_steps:
             model_config(model, **settings.model_settings)
     except SettingsError as problem:
         trial.set_user_attr("problem", str(problem))

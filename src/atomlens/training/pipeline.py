@@ -13,7 +13,7 @@ from atomlens.datasets.base import Dataset
 from atomlens.datasets.splits import Split, divide
 from atomlens.errors import SettingsError, TrainingError
 from atomlens.machine import compiler
-from atomlens.models import MODELS, ClosedFormModel, PropertyModel, named_model
+from atomlens.models import MODELS, PropertyModel, named_model
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.predictor import Predictor, load
 from atomlens.predictor.evaluation import about_skill
@@ -34,6 +34,7 @@ from atomlens.training.progress import TrainingBar, TrainingProgress
 from atomlens.training.remarks import (
     check_builder,
     check_values,
+    ignored_model_settings,
     ignored_settings,
     tell_about_data,
     tell_about_parts,
@@ -166,6 +167,7 @@ def _train(
     said = _Said(progress)
     dataset = as_dataset(data, target, settings, about_data)
     check_values(dataset)
+    asked = settings.model_settings
     if pretrained is not None:
         model, settings = pretrained.adopt(model, settings, dataset)
     if model is None:
@@ -175,11 +177,13 @@ def _train(
     kind = MODELS[model]
     for remark in ignored_settings(kind, model, settings, dataset.targets):
         said.warning(remark)
-    if issubclass(kind, ClosedFormModel):
-        settings = replace(settings, ensemble=1)
+    if not kind.learns_in_steps:
+        settings = replace(settings, ensemble=1, calibration_share=0.0)
     builder = choose_builder(kind, settings, dataset.structures)
     config = choose_config(model, dataset.targets, dataset.structures, builder, settings)
     check_builder(model, config, builder)
+    for remark in ignored_model_settings(model, config, asked):
+        said.warning(remark)
     split = divide(settings.split, dataset, settings.seed)
     taught = _taught(settings, kind, builder, dataset, split, said)
     transfer = None
@@ -222,7 +226,7 @@ def _train(
             run=rest_of(run),
             remarks=(*dataset.remarks, *said.remarks),
         )
-        results = [fit_in_closed_form(job)] if issubclass(kind, ClosedFormModel) else _fit(job)
+        results = _fit(job) if kind.learns_in_steps else [fit_in_closed_form(job)]
         predictor = finish(job, results)
         if out is not None and is_first_process():
             _write(predictor, job, out, complete=all(r.complete for r in results))
@@ -251,7 +255,7 @@ def _taught(
     """
     if settings.attention_labels is None:
         return None
-    if issubclass(kind, ClosedFormModel) or builder.name == "formula":
+    if not kind.learns_in_steps or builder.name == "formula":
         raise SettingsError(
             "attention_labels: only models of structures that are trained in steps can be taught "
             "where to attend; choose lens or scann-plus."

@@ -13,9 +13,10 @@ from atomlens.datasets.loading import DATA_OPTIONS
 from atomlens.elements import SYMBOLS
 from atomlens.elements.tables import element_table
 from atomlens.errors import DatasetError, Failure, SettingsError, first_of, warn
-from atomlens.models import MODELS, ClosedFormModel, PropertyModel, model_config
+from atomlens.models import MODELS, PropertyModel, model_config
 from atomlens.neighbors import make_builder
 from atomlens.neighbors.base import GraphBuilder
+from atomlens.printing import shown
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
 from atomlens.training.settings import HETEROSCEDASTIC, TrainSettings
@@ -99,14 +100,12 @@ def choose_config(
     """
     kind = MODELS[model] if model in MODELS else type(model_config(model))
     known = {f.name for f in fields(kind.Config)}
-    closed = issubclass(kind, ClosedFormModel)
-    if closed and any(t.kind == "classification" for t in targets):
+    if not kind.learns_classes and any(t.kind == "classification" for t in targets):
         formulas = bool(structures.is_formula.any())
         others = [
             name
             for name in MODELS
-            if not issubclass(MODELS[name], ClosedFormModel)
-            and (MODELS[name].takes_formulas() or not formulas)
+            if MODELS[name].learns_classes and (MODELS[name].takes_formulas() or not formulas)
         ]
         raise SettingsError(
             f"The model {model!r} learns numbers, not classes; those that learn classes"
@@ -121,14 +120,18 @@ def choose_config(
         **of_graphs,
         "n_outputs": sum(t.n_outputs for t in targets),
         "n_elements": max(standard.n_elements, largest),
-        "predict_scale": settings.loss in HETEROSCEDASTIC and not closed,
+        "predict_scale": settings.loss in HETEROSCEDASTIC and kind.learns_in_steps,
     }
-    n_outputs = settings.model_settings.get("n_outputs", decided["n_outputs"])
-    if n_outputs != decided["n_outputs"]:
-        raise SettingsError(
-            f"model.n_outputs={n_outputs!r}: these targets need {decided['n_outputs']} outputs; "
-            "leave it out, training fills it in."
-        )
+    reasons = {
+        "n_outputs": f"these targets need {decided['n_outputs']} outputs",
+        "predict_scale": f"loss={settings.loss} decides whether noise is learned",
+    }
+    for name, reason in reasons.items():
+        asked = settings.model_settings.get(name, decided[name])
+        if asked != decided[name]:
+            raise SettingsError(
+                f"model.{name}={shown(asked)}: {reason}; leave it out, training fills it in."
+            )
     if "shared" in known and any(t.is_spectrum for t in targets):
         decided["shared"] = True
     cutoff = builder.settings().get("cutoff")

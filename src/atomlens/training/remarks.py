@@ -1,6 +1,6 @@
 """What is refused or said of data and settings before a training begins."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Protocol
 
@@ -20,11 +20,12 @@ from atomlens.datasets.totals import (
 )
 from atomlens.errors import DatasetError, SettingsError
 from atomlens.machine import choose_device
-from atomlens.models import MODELS, ClosedFormModel, PropertyModel
+from atomlens.models import MODELS, PropertyModel, model_config
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.neighbors.handedness import handedness
 from atomlens.predictor.samples import PARTS, UNKNOWN
 from atomlens.printing import counted
+from atomlens.settings import told_idle, why_idle
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import LARGEST_VALUE, Target, value_slices
 from atomlens.training.data import TrainingData
@@ -63,18 +64,8 @@ _WITH_FORMULA = {
     "cache_dir",
 }
 """Settings that matter for a model whose weights have a formula."""
-_ONLY_WITH: dict[str, tuple[str, tuple[Any, ...]]] = {
-    "restart_epochs": ("schedule", ("restarts",)),
-    "restart_below": ("schedule", ("restarts",)),
-    "plateau_patience": ("schedule", ("plateau",)),
-    "decay": ("schedule", ("exponential",)),
-    "min_learning_rate": ("schedule", ("cosine", "cosine-half", "restarts", "plateau")),
-    "regularization": ("optimizer", ("adam",)),
-    "weight_decay": ("optimizer", ("adamw",)),
-    "huber_delta": ("loss", ("huber",)),
-    "clip_norm": ("clipping", ("norm",)),
-}
-"""Settings that are read only if another one has one of these values."""
+_OF_NUMBERS = {"loss": "classes are learned by their cross entropy", "scaling": "classes have none"}
+"""Settings that are about numbers, with the reason why they change nothing for classes."""
 
 
 def ignored_settings(
@@ -88,26 +79,55 @@ def ignored_settings(
     given = [
         f.name for f in fields(settings) if getattr(settings, f.name) != getattr(standard, f.name)
     ]
-    if issubclass(kind, ClosedFormModel):
-        idle = [name for name in given if name not in _WITH_FORMULA]
-        if idle:
-            yield (
-                f"{', '.join(idle)} {'is' if len(idle) == 1 else 'are'} ignored: the weights of "
-                f"{model!r} have a formula, so there is one member and no gradient step."
-            )
-        return
-    if "loss" in given and targets and all(t.kind == "classification" for t in targets):
-        yield "loss is ignored: classes are learned by their cross entropy."
-    for name in given:
-        if name in _ONLY_WITH:
-            other, values = _ONLY_WITH[name]
-            if getattr(settings, other) not in values:
-                yield (
-                    f"{name} is ignored: it belongs to {other}={' or '.join(map(str, values))}, "
-                    f"and {other} is {getattr(settings, other)}."
-                )
-    if settings.precision == "16-mixed" and choose_device(settings.accelerator).type == "cpu":
+    yield from told_idle((name, why_unused(kind, model, settings, name, targets)) for name in given)
+    on_cpu = kind.learns_in_steps and choose_device(settings.accelerator).type == "cpu"
+    if settings.precision == "16-mixed" and on_cpu:
         yield "precision=16-mixed is for GPUs; on a CPU the forward pass is in bf16 instead."
+
+
+def why_unused(
+    kind: type[PropertyModel],
+    model: str,
+    settings: TrainSettings,
+    name: str,
+    targets: Sequence[Target] = (),
+    free: Collection[str] = (),
+) -> str:
+    """Return why a setting changes nothing in a training, as part of a sentence; "" if it does.
+
+    Args:
+        kind: What is trained.
+        model: What that is called.
+        settings: Of the training.
+        name: Of one of them.
+        targets: What is learned.
+        free: Settings that may still change.
+    """
+    if not kind.learns_in_steps:
+        is_read = name in _WITH_FORMULA
+        formula = f"the weights of {model!r} have a formula, so there is one member and no gradient"
+        return "" if is_read else f"{formula} step"
+    if name in _OF_NUMBERS and targets and all(t.kind == "classification" for t in targets):
+        return _OF_NUMBERS[name]
+    if name == "target_weights" and len(targets) == 1:
+        return "there is one target"
+    names_none = kind.regularized_parameters is PropertyModel.regularized_parameters
+    if name == "regularization" and settings.optimizer == "adam" and names_none:
+        return f"{model!r} names no weights to penalise (optimizer=adamw has weight_decay)"
+    return why_idle(settings, name, free)
+
+
+def ignored_model_settings(model: str, config: Any, asked: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence on each group of settings of the model that were asked for and idle.
+
+    Args:
+        model: Its name.
+        config: All of its settings.
+        asked: What the user asked for.
+    """
+    usual = model_config(model)
+    changed = [name for name, value in asked.items() if value != getattr(usual, name)]
+    yield from told_idle((f"model.{name}", why_idle(config, name)) for name in changed)
 
 
 def check_values(dataset: Dataset) -> None:
@@ -140,14 +160,19 @@ def check_builder(model: str, config: Any, builder: GraphBuilder) -> None:
     """Refuse neighbours whose meaning the model does not read.
 
     Raises:
-        SettingsError: formulas for a model that knows no amounts, or ring flags that it leaves
-            unread.
+        SettingsError: formulas for a model that knows no amounts, neighbours or ring flags for one
+            that leaves them unread.
     """
     if builder.name == "formula" and not MODELS[model].takes_formulas():
         known = ", ".join(sorted(name for name, kind in MODELS.items() if kind.takes_formulas()))
         raise SettingsError(
             f"The model {model!r} does not read amounts, so Fe2O3 and Fe3O4 would be the same to "
             f"it: builder=formula is for {known}."
+        )
+    if builder.name != "formula" and not MODELS[model].reads_neighbours:
+        raise SettingsError(
+            f"builder={builder.name}: the model {model!r} reads which atoms there are and no "
+            "neighbours; leave it out."
         )
     if getattr(builder, "ring_flags", False) and not getattr(config, "ring_features", False):
         raise SettingsError(
@@ -187,7 +212,7 @@ def tell_about_data(
     for sentence in taken_as_totals(dataset):
         (said.warning if sentence in unasked else said.message)(sentence)
     parts: list[str] = []
-    if not issubclass(kind, ClosedFormModel) and getattr(config, "shares", "") != "gates":
+    if kind.learns_in_steps and getattr(config, "shares", "") != "gates":
         parts += partly_sums(dataset)
     for sentence in (*looks_like_totals(dataset), *parts, *doubts_about_sizes(dataset)):
         said.warning(sentence)
@@ -201,12 +226,24 @@ def tell_about_data(
                 for sentence in _unjudged_classes(dataset, split, target, place.start, stratified):
                     said.warning(sentence)
     _tell_missing_charges(dataset, config, said.warning)
+    _tell_doubtful(dataset, said)
+
+
+def _tell_doubtful(dataset: Dataset, said: Teller) -> None:
+    """Say how many structures were read with a warning, with an example if no reader gave one."""
     doubtful = [s for s in dataset.structures if s.warnings] if dataset.structures.warnings else []
-    if doubtful:
+    if not doubtful:
+        return
+    first = doubtful[0]
+    if not any(first.warnings[0] in remark for remark in dataset.remarks):
         said.warning(
             f"{len(doubtful)} of {len(dataset)} structures were read with a warning, for example "
-            f"{doubtful[0].name}: {doubtful[0].warnings[0]}. All of them are in warnings.json of "
-            "the model."
+            f"{first.name}: {first.warnings[0]}. All of them are in warnings.json of the model."
+        )
+    elif len(doubtful) > 1:
+        said.message(
+            f"The {len(doubtful)} structures of {len(dataset)} that were read with a warning are "
+            "in warnings.json of the model."
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from atomlens.errors import SettingsError, unknown_name
 from atomlens.printing import shown
-from atomlens.settings import Settings, bounded
+from atomlens.settings import Settings, bounded, only_with
 from atomlens.words import SETTING_WORDS
 
 Schedule = Literal["cosine", "cosine-half", "restarts", "plateau", "exponential", "constant"]
@@ -32,20 +32,22 @@ class TrainSettings(Settings):
     """Structures a step (on each device)."""
     learning_rate: float = bounded(5e-4, least=0)
     """Largest step size of the optimiser."""
-    min_learning_rate: float = bounded(1e-5, least=0)
+    min_learning_rate: float = only_with(
+        bounded(1e-5, least=0), schedule=("cosine", "cosine-half", "restarts", "plateau")
+    )
     """Step size at the end of a cosine, of a restart cycle or of all plateaus."""
     schedule: Schedule = "cosine"
     """How the step size falls: cosine, cosine-half, restarts, plateau, exponential,
     constant."""
     warmup_epochs: float = bounded(0.0, least=0)
     """Epochs over which the step size first grows from zero; may be a fraction."""
-    restart_epochs: int = bounded(50, least=1)
+    restart_epochs: int = only_with(bounded(50, least=1), schedule="restarts")
     """restarts: length of the first cycle; each cycle is twice as long as the one before."""
-    restart_below: float | None = bounded(None, least=0)
+    restart_below: float | None = only_with(bounded(None, least=0), schedule="restarts")
     """restarts: the cycles begin when the validation MAE of the first target is below this."""
-    plateau_patience: int = bounded(10, least=1)
+    plateau_patience: int = only_with(bounded(10, least=1), schedule="plateau")
     """plateau: halve the step size after this many epochs without a better validation."""
-    decay: float = bounded(0.999, least=0)
+    decay: float = only_with(bounded(0.999, least=0), schedule="exponential")
     """exponential: factor of the step size after every epoch."""
     optimizer: Literal["adam", "adamw"] = "adam"
     """adam (with `regularization`) or adamw (with `weight_decay`)."""
@@ -55,9 +57,9 @@ class TrainSettings(Settings):
     """Memory of the optimiser for squared gradients."""
     epsilon: float = bounded(1e-7, least=0)
     """Added to the root of the squared gradients, against division by zero."""
-    regularization: float = bounded(1e-5, least=0)
+    regularization: float = only_with(bounded(1e-5, least=0), optimizer="adam")
     """adam: L2 penalty, this times the sum of squares of the kernels the paper penalises."""
-    weight_decay: float = bounded(0.01, least=0)
+    weight_decay: float = only_with(bounded(0.01, least=0), optimizer="adamw")
     """adamw: share of the same kernels (of all matrices, if the model names none) removed."""
     loss: Loss = "mae"
     """What is minimised; robust-l1 and gaussian also learn the noise of every prediction."""
@@ -67,14 +69,14 @@ class TrainSettings(Settings):
     """Teach the attention of the readout where it should stand: a CSV file with the columns
     ``sample``, ``atom`` (from 0) and one or more targets, whose cells are weights of the atoms,
     for some of the samples."""
-    attention_weight: float = bounded(0.1, least=0)
+    attention_weight: float = only_with(bounded(0.1, least=0), attention_labels=())
     """How much the taught attention counts beside the loss of the values (a Kullback-Leibler
     divergence, in nats, beside scaled units)."""
-    huber_delta: float = bounded(0.1, least=0)
+    huber_delta: float = only_with(bounded(0.1, least=0), loss="huber")
     """huber: quadratic below this error, in scaled units."""
     clipping: Literal["none", "norm", "autoclip"] = "norm"
     """Limit of the gradients: none, their common norm, or autoclip (10th percentile so far)."""
-    clip_norm: float = bounded(5.0, least=0)
+    clip_norm: float = only_with(bounded(5.0, least=0), clipping="norm")
     """norm: largest norm of all gradients together, in scaled units."""
     ema_decay: float = bounded(0.0, least=0, below=1)
     """Validate and keep an exponential moving average of the weights; 0 is off, 0.999 usual."""

@@ -2,6 +2,8 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 import atomlens as al
 from atomlens.datasets import Dataset
 from atomlens.structures.arrays import StructureArrays
+from atomlens.structures.records import DEUTERIUM_NOTICE
 from atomlens.targets import Target
 from atomlens.training import TrainingProgress
 
@@ -129,3 +132,16 @@ def test_the_estimator_of_scikit_learn_tells_of_answers_to_mistrust(n: int) -> N
     smiles = [f"smiles:{one}" for one in ALKANES[:10]]
     assert of(heard(lambda: estimator.fit(smiles, LENGTHS[:10])), "epochs is ignored")
     assert of(heard(lambda: estimator.predict(["smiles:" + "C" * 40])), "1 of 1 answer should")
+
+
+def test_what_readers_remark_is_said_once(tmp_path: Path) -> None:
+    heavy = [f"[2H]{'C' * n}" for n in range(1, 13)]
+    rows = [f"{smiles},{n}" for n, smiles in enumerate([*ALKANES[:12], *heavy])]
+    (tmp_path / "t.csv").write_text("\n".join(["smiles,y", *rows]) + "\n")
+    said = heard(lambda: al.train(tmp_path / "t.csv", model="ridge", split="random:.6/.2/.2"))
+    assert "(and 11 more remarks)" in of(said, DEUTERIUM_NOTICE)
+    with pytest.warns(UserWarning, match="deuterium"):
+        data = al.load_dataset(tmp_path / "t.csv")
+    own = replace(data, remarks=())  # as where nobody has told of them
+    said = heard(lambda: al.train(own, model="ridge", split="random:.6/.2/.2"))
+    assert "12 of 24 structures were read with a warning" in of(said, DEUTERIUM_NOTICE)

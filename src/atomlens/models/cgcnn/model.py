@@ -47,7 +47,7 @@ from atomlens.nn.basis import GaussianBasis, SmoothBasis
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.linear import element_embedding
 from atomlens.nn.readout import bounds_tensor, check_bounds, mean_pooling, values_and_scale
-from atomlens.settings import bounded
+from atomlens.settings import Bounds, bounded, only_with
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"softplus": nn.Softplus, "relu": nn.ReLU}
 
@@ -64,9 +64,9 @@ class CgcnnConfig(HeadSettings):
     """Width of the edges if edges are updated; 0 feeds the distance basis as it is."""
     edge_update: bool = False
     """Ladder, step 1: edges change from layer to layer (Eqs 4 and 5)."""
-    edge_residual: bool = True
+    edge_residual: bool = only_with(True, edge_update=True)
     """Keep the old edge beside its change; without, distances fade layer by layer."""
-    edge_first: bool = False
+    edge_first: bool = only_with(False, edge_update=True)
     """Update the edges before the atoms of a layer instead of side by side with them."""
     attention: Literal["none", "channel", "scalar"] = "none"
     """Ladder, step 2: a softmax over the neighbours in place of the gate (Eq 6), one for each
@@ -76,30 +76,30 @@ class CgcnnConfig(HeadSettings):
     cell: bool = False
     """Ladder, step 3: lengths (log(1 + a / 10 Å)) and angles (over 180°) of the cell as atom
     features. A doubled cell is another material to them."""
-    reduced_cell: bool = True
+    reduced_cell: bool = only_with(True, cell=True)
     """Read the Niggli cell, the same for all cells of one lattice; off: the cell as given."""
     n_heads: int = bounded(1, least=1)
     """Ladder, step 4: heads of attention (Eq 7)."""
-    head_softmax: HeadSoftmax = "joint"
+    head_softmax: HeadSoftmax = only_with("joint", n_heads=Bounds(above=1))
     """Softmax over neighbours and heads together (as printed), or in each head by itself."""
-    combine: Combine = "mean"
+    combine: Combine = only_with("mean", n_heads=Bounds(above=1))
     """Ladder, step 5: how heads become one: mean, attention (softmax over heads), extra."""
     initial_residual: float = bounded(0.0, least=0, most=1)
     """For deep networks (GCNII): share of the first layer's input in what every layer hands on."""
     identity_mapping: float = bounded(0.0, least=0)
     """For deep networks (GCNII, λ): layer l hands on (1 - β) h + β W h, β = min(1, log(λ/l + 1));
     0: h as it is."""
-    pooling: Literal["mean", "attention", "channel-attention"] = "mean"
+    pooling: Literal["mean", "attention", "channel-attention"] = only_with("mean", head="published")
     """Ladder, step 6: mean of the atoms, or attention over them (Eq 8)."""
     activation: Literal["softplus", "relu"] = "softplus"
-    n_hidden: int = bounded(128, least=1)
+    n_hidden: int = only_with(bounded(128, least=1), head="published")
     """Width of the hidden layers of the head."""
-    n_hidden_layers: int = bounded(1, least=1)
+    n_hidden_layers: int = only_with(bounded(1, least=1), head="published")
     basis: Literal["gaussian", "smooth"] = "gaussian"
     """gaussian: CGCNN's, 41 centres for 8 Å; smooth: the 64 radial functions of GeoCGNN."""
     cutoff: float = bounded(8.0, above=0, unit="Å")
     """Å; where the distance basis ends."""
-    gaussian_step: float = bounded(0.2, above=0, unit="Å")
+    gaussian_step: float = only_with(bounded(0.2, above=0, unit="Å"), basis="gaussian")
     """Å between the centres of the Gaussian basis, and their width."""
     n_elements: int = bounded(101, least=1)
     """Rows of the element table: atomic numbers 0 (unused) to n_elements - 1."""

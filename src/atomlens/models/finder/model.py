@@ -31,7 +31,7 @@ from atomlens.nn.basis import GaussianBasis
 from atomlens.nn.edges import EdgeLayout, worth_parts
 from atomlens.nn.linear import glorot_linear
 from atomlens.nn.readout import values_and_scale
-from atomlens.settings import bounded, name_of
+from atomlens.settings import bounded, name_of, only_with
 
 _N_FILTERS = 64
 _LARGEST_LOG_SCALE = 10.0
@@ -52,11 +52,11 @@ class FinderConfig(HeadSettings):
     """Channels."""
     attention: bool = True
     """Self-attention over the neighbours; without, all messages count the same."""
-    pooling_attention: bool = True
+    pooling_attention: bool = only_with(True, head="published")
     """Attention over the atoms; without, their mean."""
-    gate: Literal["channel", "scalar"] = "channel"
+    gate: Literal["channel", "scalar"] = only_with("channel", head="published")
     """Pooling with one softmax a channel, or one for all channels."""
-    post_processing: bool = True
+    post_processing: bool = only_with(True, head="published")
     """The convolution and the dense layers before the output; without, one linear map."""
     aggregate: Aggregate = "mean"
     """How the messages of the neighbours become one."""
@@ -64,13 +64,15 @@ class FinderConfig(HeadSettings):
     """Constant factor of every message: 1/√0.501, the code's normalisation with fixed variance."""
     max_norm: bool = True
     """Keep the weight vectors of queries, keys and gates at length 1 and of values at 2."""
-    n_hidden: tuple[int, ...] = bounded((512, 1024, 1024, 256), least=1)
+    n_hidden: tuple[int, ...] = only_with(
+        bounded((512, 1024, 1024, 256), least=1), head="published"
+    )
     """Widths of the four dense layers."""
-    n_gaussians: int = bounded(20, least=1)
+    n_gaussians: int = only_with(bounded(20, least=1), mode="structure")
     """Gaussians for distances (structure mode)."""
-    gaussian_step: float = bounded(0.25, above=0)
+    gaussian_step: float = only_with(bounded(0.25, above=0), mode="structure")
     """Å between their centres, the first of which is at 0."""
-    gaussian_width: float = bounded(0.5, above=0)
+    gaussian_width: float = only_with(bounded(0.5, above=0), mode="structure")
     """Å"""
     n_elements: int = bounded(119, least=1)
     """Rows of the element table: atomic numbers 0 (unused) to n_elements - 1."""

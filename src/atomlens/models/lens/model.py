@@ -41,7 +41,7 @@ from atomlens.nn.fading import face_fading
 from atomlens.nn.linear import glorot_linear
 from atomlens.nn.readout import bounds_tensor, check_bounds
 from atomlens.nn.segment import segment_sum
-from atomlens.settings import Settings, bounded, name_of
+from atomlens.settings import Bounds, Settings, bounded, name_of, only_with
 
 HYDROGEN = 1
 LARGEST_LOG_SCALE = 5.0
@@ -73,20 +73,22 @@ class LensConfig(Settings):
     element_base: bool = False
     """Add a learned linear function of the element vector to each atom's term, over the number of
     atoms: what composition alone adds needs no layers."""
-    cutoff: float = bounded(4.0, above=0, unit="Å")
+    cutoff: float = only_with(bounded(4.0, above=0, unit="Å"), mode="structure")
     """Largest distance in Å; 6 for crystals."""
     n_amounts: int = bounded(0, least=0)
     """Formulas: Gaussians on an element's share of the atoms, and as many on the logarithm of the
     share, whose sum enters the element's features; training takes 8. 0: amounts weigh the
     attention, and the layers see of them no more than that."""
-    n_gaussians: int = bounded(20, least=1)
-    gaussian_width: float = bounded(0.5, above=0, unit="Å")
+    n_gaussians: int = only_with(bounded(20, least=1), mode="structure")
+    gaussian_width: float = only_with(bounded(0.5, above=0, unit="Å"), mode="structure")
     """Å for distances, sr for solid angles."""
-    smooth: bool = True
+    smooth: bool = only_with(True, mode="structure")
     """Let a neighbour's attention fade out towards the thresholds of the builder."""
-    smallest_angle: float = bounded(0.4, above=0, unit="sr")
+    smallest_angle: float = only_with(
+        bounded(0.4, above=0, unit="sr"), mode="structure", smooth=True
+    )
     """sr; where the fading ends: the builder's ``min_solid_angle``."""
-    smallest_weight: float = bounded(0.2, above=0, most=1)
+    smallest_weight: float = only_with(bounded(0.2, above=0, most=1), mode="structure", smooth=True)
     """The same of the share of the largest face: the builder's ``min_weight``."""
     dropout: float = bounded(0.0, least=0, below=1)
     """After the input layer and in the feed-forward parts."""
@@ -96,7 +98,7 @@ class LensConfig(Settings):
     of the structure. ``presence`` (molecules, for answers that rest on motifs): several heads,
     each a softmax over the atoms and nobody. ``gates`` (sums over atoms): a number between 0 and
     1 an atom and head, which rests on what its layers have seen and on nothing else."""
-    n_readout_heads: int = bounded(4, least=1)
+    n_readout_heads: int = only_with(bounded(4, least=1), shares=("presence", "gates"))
     """presence, gates: heads an output."""
     hydrogen_terms: bool = True
     """presence, gates: whether hydrogens have terms; if not, what they add stands with the atoms
@@ -104,9 +106,11 @@ class LensConfig(Settings):
     consistency: float = bounded(1.2, least=0)
     """Weight of the loss that makes a term be what the prediction loses without the atom; 0: the
     terms add up and promise nothing more."""
-    consistency_every: int = bounded(4, least=1)
+    consistency_every: int = only_with(bounded(4, least=1), consistency=Bounds(above=0))
     """On every how many-th batch; by default atoms are masked and taken from the graph in turns."""
-    consistency_by: Literal["both", "graph", "mask"] = "both"
+    consistency_by: Literal["both", "graph", "mask"] = only_with(
+        "both", consistency=Bounds(above=0)
+    )
     """In which meaning atoms are absent there. Where an atom is masked its place is seen, and with
     it a motif that its distances betray; taken from the graph it is gone."""
     small_terms: float = bounded(0.0, least=0)

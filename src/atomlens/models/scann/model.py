@@ -40,7 +40,7 @@ from atomlens.nn.readout import (
     check_bounds,
     values_and_scale,
 )
-from atomlens.settings import bounded, name_of
+from atomlens.settings import bounded, name_of, only_with
 
 RING_FEATURES = 10
 """Width to which the two ring flags are mapped, without activation."""
@@ -67,11 +67,11 @@ class ScannConfig(HeadSettings):
     smooth: bool = False
     """Let a neighbour's attention fade out towards the thresholds of the builder, as in lens; off,
     as published, a face that crosses a threshold changes the answer at once."""
-    smallest_angle: float = bounded(0.4, above=0, unit="sr")
+    smallest_angle: float = only_with(bounded(0.4, above=0, unit="sr"), smooth=True)
     """smooth: where the fading ends in sr, the builder's ``min_solid_angle``."""
-    smallest_weight: float = bounded(0.2, above=0, most=1)
+    smallest_weight: float = only_with(bounded(0.2, above=0, most=1), smooth=True)
     """smooth: the same of the share of the largest face, the builder's ``min_weight``."""
-    readout: str = name_of(READOUTS, "reference", "readout")
+    readout: str = only_with(name_of(READOUTS, "reference", "readout"), head="published")
     """Scores of the global attention: paper, reference (normed) or mean (supercell-proof)."""
     cutoff: float = bounded(4.0, above=0, unit="Å")
     """Largest distance of the Gaussian basis in Å; 6 for crystals."""

@@ -1,7 +1,7 @@
 """Whatever a user has, row by row: what was read, what stood beside it, where it came from."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from os import PathLike
 from pathlib import Path
@@ -137,12 +137,21 @@ def _listed(given: Any, options: ReadingOptions) -> list[Any]:
         SettingsError: something is said about tables, and none is among them.
     """
     listed = [_as_columns(one) if _is_mapping(one) else one for one in as_list(given)]
-    if options.places and not any(map(_is_table, listed)):
-        name, value = next(iter(options.places.items()))
+    check_places_used(listed, options.places)
+    return listed
+
+
+def check_places_used(listed: Iterable[Any], places: Mapping[str, Any]) -> None:
+    """Refuse what is said of the columns of tables where none is among some inputs.
+
+    Raises:
+        SettingsError: none is.
+    """
+    if places and not any(map(_is_table, listed)):
+        name, value = next(iter(places.items()))
         raise SettingsError(
             f"{name.replace('_', ' ')} {str(value)!r}: no table is among the inputs; leave it out."
         )
-    return listed
 
 
 def has_rows(given: Any) -> bool:
