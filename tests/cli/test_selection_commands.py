@@ -125,6 +125,8 @@ def test_folds_of_the_data_are_used(table: Path) -> None:
     table.write_text("\n".join(marked) + "\n")
     found = cross_validate(table, model="mean", target="size", by="source")
     assert [len(f) for f in found.folds] == [20, 20]
+    with pytest.raises(SettingsError, match="has 2 folds of its own and not 5"):
+        cross_validate(table, model="mean", target="size", by="source", n_folds=5)
 
 
 def _tune(table: Path, *more: str) -> int:

@@ -31,7 +31,7 @@ READS = training.READS
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this command: those of a training, and the folds."""
-    parser.add_argument("--folds", type=int, default=5, metavar="K", help="default: 5")
+    parser.add_argument("--folds", type=int, metavar="K", help="default: 5")
     parser.add_argument("--by", metavar="HOW", default="random", help=f"how folds are made: {BY}")
     training.add_training_arguments(parser)
 
@@ -42,6 +42,7 @@ def run(options: argparse.Namespace) -> int:
     from atomlens.predictor.metrics import without_skill
     from atomlens.reports.tables import format_table
     from atomlens.selection import cross_validate
+    from atomlens.selection.cross_validation import ALL_FOLDS
 
     if options.split is not None:
         raise SettingsError(
@@ -70,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
             told=told,
         )
     emit(format_table(found.to_rows()))
-    for sentence in without_skill(found.overall["pooled"].to_dict()["targets"], "over all folds"):
+    for sentence in without_skill(found.overall["pooled"].to_dict()["targets"], ALL_FOLDS):
         say(f"warning: {sentence}")
     emit(f"Written to {out}: folds.csv, predictions.csv, summary.json, figures, a model a fold.")
     for remark in found.remarks:

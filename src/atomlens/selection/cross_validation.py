@@ -43,6 +43,7 @@ from atomlens.training.progress import Relay, TrainingBar
 MARK, TABLE, PREDICTIONS, REPORT = "cv.json", "folds.csv", "predictions.csv", "summary.json"
 _KINDS = ("random", "composition", "scaffold", "group:COLUMN", "source")
 ALL_FOLDS = "over all folds"
+_USUAL_FOLDS = 5
 _KEPT_OUT = 10
 """One in so many of the samples that are no test samples is a validation sample."""
 
@@ -161,7 +162,7 @@ def cross_validate(
     *,
     model: str | type | Any | None = None,
     target: str | Sequence[str] | None = None,
-    n_folds: int = 5,
+    n_folds: int | None = None,
     by: str = "random",
     out: str | Path | None = None,
     settings: TrainSettings | None = None,
@@ -176,7 +177,7 @@ def cross_validate(
         data: As for `train`.
         model: As for `train`; each fold begins anew.
         target: What to learn; may be left out if there is only one.
-        n_folds: Number of folds, at least 2.
+        n_folds: At least 2; by default 5, or as many as the data have (``source``).
         by: ``random``; ``composition``: no reduced formula is in two folds; ``scaffold``: no
             Bemis-Murcko scaffold is; ``group:COLUMN``: no value of a column of the table is;
             ``source``: the folds of the data set itself (column ``fold``).
@@ -273,13 +274,13 @@ cv = cross_validate
 
 
 def make_folds(
-    dataset: Dataset, n_folds: int, *, by: str = "random", seed: int = 0
+    dataset: Dataset, n_folds: int | None = None, *, by: str = "random", seed: int = 0
 ) -> tuple[NDArray[np.int64], ...]:
     """Return the samples of each fold; every one is in one of them, forms of a structure together.
 
     Raises:
-        SettingsError: fewer than two folds, more than there are samples or formulas, or a data set
-            without folds of its own.
+        SettingsError: fewer than two folds, more than there are samples or formulas, a data set
+            without folds of its own, or another number than it has.
     """
     word = by.partition(":")[0]
     if word == "time":
@@ -296,7 +297,13 @@ def make_folds(
                 f"{dataset.name}: there are no folds in this data set; add a column `fold`, or "
                 "use random or composition."
             )
+        if n_folds not in (None, len(known)):
+            raise SettingsError(
+                f"{dataset.name}: it has {len(known)} folds of its own and not {n_folds}; leave "
+                "their number out, or use random or composition."
+            )
         return tuple(np.sort(rows) for rows in known)
+    n_folds = _USUAL_FOLDS if n_folds is None else n_folds
     own = first_form_of(dataset.row_numbers, len(dataset))
     keys: NDArray[Any] = own
     what = "samples"

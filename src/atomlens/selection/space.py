@@ -10,7 +10,7 @@ from atomlens.neighbors import BUILDERS
 from atomlens.printing import shown
 from atomlens.settings import Bounds, fits, type_name, why_idle
 from atomlens.training import TrainSettings
-from atomlens.training.remarks import why_unused
+from atomlens.training.idle import why_unused
 
 _LOGARITHMIC = {"learning_rate", "regularization", "weight_decay", "consistency", "l2"}
 _SHARES = {"dropout", "attention_dropout", "ema_decay"}

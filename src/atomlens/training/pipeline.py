@@ -21,6 +21,7 @@ from atomlens.predictor.folder import TRAINING
 from atomlens.settings import by_option
 from atomlens.training.data import prepare
 from atomlens.training.finishing import draw, finish
+from atomlens.training.idle import ignored_model_settings, ignored_settings
 from atomlens.training.job import Job, MemberResult, fit_in_closed_form, read_result
 from atomlens.training.launch import check_launch, is_first_process, train_member
 from atomlens.training.plan import (
@@ -34,8 +35,6 @@ from atomlens.training.progress import TrainingBar, TrainingProgress
 from atomlens.training.remarks import (
     check_builder,
     check_values,
-    ignored_model_settings,
-    ignored_settings,
     tell_about_data,
     tell_about_parts,
 )

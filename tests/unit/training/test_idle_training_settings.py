@@ -11,7 +11,7 @@ from atomlens.models import MODELS, model_config
 from atomlens.selection.space import search_space
 from atomlens.targets import Target
 from atomlens.training import TrainSettings
-from atomlens.training.remarks import ignored_model_settings, ignored_settings
+from atomlens.training.idle import ignored_model_settings, ignored_settings
 
 NUMBER = (Target(name="y"),)
 CLASSES = (Target(name="y", kind="classification", classes=("a", "b")),)
