@@ -165,18 +165,20 @@ class Metrics:
                 if value is None or (field == "n_judged" and value == figures["n"]):
                     continue
                 unit = unit_text(figures.get("unit", "")) if has_unit else ""
-                text = figure_text(value)
-                if field == "mad":
-                    about = figures.get("mad_about", "these values")
-                    label = (
-                        f"MAE of the mean of {'the ' if about == 'training part' else ''}{about}"
-                    )
-                if field == "f1":
-                    label = f1_label(figures)
-                points = field == "n" and value > self.n_samples
-                label = "values" if points else label
-                rows.setdefault(label, {"": label})[name] = f"{text} {unit}".rstrip()
+                called = self._label(field, figures) or label
+                rows.setdefault(called, {"": called})[name] = (
+                    f"{figure_text(value)} {unit}".rstrip()
+                )
         return list(rows.values())
+
+    def _label(self, field: str, figures: Mapping[str, Any]) -> str:
+        """Return what a figure is called that has no name for all; empty for others."""
+        if field == "mad":
+            about = figures.get("mad_about", "these values")
+            return f"MAE of the mean of {'the ' if about == 'training part' else ''}{about}"
+        if field == "f1":
+            return f1_label(figures)
+        return "values" if field == "n" and figures["n"] > self.n_samples else ""
 
     def __repr__(self) -> str:
         failed = f", {self.n_failed} failed" if self.n_failed else ""

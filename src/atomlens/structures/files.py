@@ -3,9 +3,11 @@
 import errno
 import os
 import re
+import struct
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
+from json import JSONDecodeError
 from pathlib import Path
 from typing import NamedTuple
 
@@ -216,7 +218,10 @@ def read_file(path: Path, disorder: DisorderChoice = REFUSE) -> list[Entry]:
     return entries
 
 
-_MUTE = (LookupError, AssertionError, TypeError, AttributeError, RuntimeError)
+_MUTE = (
+    *(LookupError, AssertionError, TypeError, AttributeError, RuntimeError),
+    *(JSONDecodeError, struct.error),
+)
 """What a parser stumbles over, with words about its own insides if any."""
 
 
