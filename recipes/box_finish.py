@@ -510,7 +510,8 @@ def add_trained(
 def portable(record: TrainingRecord) -> TrainingRecord:
     """Return a record that names no folder of this machine, without the list of odd samples.
 
-    Its history has six digits, which a curve needs no more of.
+    Of what it started from the last part of the name is kept. Its history has six digits, which a
+    curve needs no more of.
     """
     remarks = [re.sub(r"(?<!\S)/(?:[^\s/]+/)+", "", remark) for remark in record.remarks]
     kept = tuple(r for r in remarks if not r.endswith(f"{WARNINGS} of the model."))
@@ -518,7 +519,18 @@ def portable(record: TrainingRecord) -> TrainingRecord:
         {k: float(f"{v:.6g}") if isinstance(v, float) else v for k, v in row.items()}
         for row in record.history
     )
-    return replace(record, remarks=kept, warnings=(), history=history)
+    settings, started_from = dict(record.settings), record.started_from
+    if started_from:
+        started_from = {**started_from, "name": Path(str(started_from["name"])).name}
+        settings["start_from"] = started_from["name"]
+    return replace(
+        record,
+        remarks=kept,
+        warnings=(),
+        history=history,
+        settings=settings,
+        started_from=started_from,
+    )
 
 
 def say(text: str) -> None:

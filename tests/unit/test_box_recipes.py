@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 from box import apart_from
-from box_finish import Member, assemble, in_scaling
+from box_finish import Member, assemble, in_scaling, portable
 
 from atomlens.datasets import Dataset, Toy, load_dataset
 from atomlens.errors import ModelError
 from atomlens.models.lens import Lens, LensConfig
 from atomlens.neighbors import build_store
 from atomlens.predictor.inference import run_models
-from atomlens.predictor.record import About
+from atomlens.predictor.record import About, TrainingRecord
 from atomlens.targets import Target
 from atomlens.targets.scaling import TargetScaling
 
@@ -96,3 +96,16 @@ def test_a_pretraining_has_nothing_of_the_formulas_that_judge(tmp_path: Path) ->
     assert {part: rows.tolist() for part, rows in kept.splits.items()} == {
         "train": [0, 1], "validation": [2], "test": [],
     }  # fmt: skip
+
+
+def test_a_card_names_no_folder_of_the_machine_that_trained() -> None:
+    record = TrainingRecord(
+        settings={"start_from": "/home/me/runs/first", "seed": 0},
+        started_from={"name": "/home/me/runs/first", "model": "lens"},
+        remarks=("Fine-tuning /home/me/runs/first. It is fresh.",),
+    )
+    kept = portable(record)
+    assert kept.settings == {"start_from": "first", "seed": 0}
+    assert kept.started_from == {"name": "first", "model": "lens"}
+    assert kept.remarks == ("Fine-tuning first. It is fresh.",)
+    assert portable(TrainingRecord(settings={"start_from": None})).settings == {"start_from": None}
