@@ -111,7 +111,7 @@ def _too_large(limit: int) -> str:
 
 
 def read_text(path: str | Path, *, most: float | None = None) -> str:
-    """Return the text of a regular file: UTF-8, UTF-16 with its mark, unpacked if gzipped.
+    """Return the text of a regular file: UTF-8 or UTF-16, unpacked if it is packed.
 
     Raises:
         OSError: see `read_bytes`; or the packed data are damaged.
@@ -119,13 +119,20 @@ def read_text(path: str | Path, *, most: float | None = None) -> str:
     """
     limit = TEXT_SHARE * machine_memory() if most is None else most
     content = read_bytes(path, most=limit)
-    if content.startswith(b"\x1f\x8b"):
+    ending = next((one for one in _MAGIC if str(path).lower().endswith(one)), "")
+    if content.startswith(b"\x1f\x8b") or (ending and content.startswith(_MAGIC[ending])):
         content = unpacked(content, most=int(limit))
-    elif str(path).lower().endswith(".gz"):
-        raise OSError(errno.EIO, "it is called .gz and is not gzipped", str(path))
+    elif ending:
+        raise OSError(errno.EIO, f"it is called {ending} and is not packed so", str(path))
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16")
+    if content[1:4:2] == b"\0\0" and b"\0" not in content[0:4:2]:  # Latin letters without a mark
+        return content.decode("utf-16-le")
     return content.decode("utf-8-sig")
+
+
+_MAGIC = {".gz": b"\x1f\x8b", ".bz2": b"BZh", ".xz": b"\xfd7zXZ"}
+"""First bytes of packed files, by their endings."""
 
 
 def unpacked(content: bytes, *, most: int) -> bytes:

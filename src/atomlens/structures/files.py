@@ -202,6 +202,8 @@ def read_file(path: Path, disorder: DisorderChoice = REFUSE) -> list[Entry]:
             raise StructureError(
                 f"outputs of programs ({path.suffix}) are not read{hint}; {_BY_OTHERS}"
             )
+        if advice := next((said for ends, said in _OTHER_KINDS if _ending(path) in ends), ""):
+            raise StructureError(f"{_ending(path)} is not read{hint}; {advice}")
         raise StructureError(
             f"this kind of file is not known{hint}; rename it or convert it to one of "
             f"{known_kinds()}"
@@ -360,6 +362,37 @@ _NOT_READ = {
     "and write them with ase or gemmi to .extxyz or .cif",
 }
 """What is told, and what to do about it, by what a content looks like."""
+
+_OTHER_KINDS: tuple[tuple[tuple[str, ...], str], ...] = (
+    ((".xls", ".xlsm", ".ods", ".numbers", ".gsheet"), "save the table as .xlsx or .csv"),
+    (
+        (".pkl", ".pickle", ".joblib"),
+        "a pickle can run programs, so none is opened: save structures as .extxyz or .json, tables "
+        "as .parquet or .csv",
+    ),
+    (
+        (".h5", ".hdf5", ".lmdb", ".mdb", ".feather", ".arrow"),
+        "save structures as .extxyz or .json, a table as .parquet or .csv",
+    ),
+    (
+        (".mol2", ".cml", ".pdbqt", ".cdx", ".cdxml", ".mae"),
+        "convert it to .sdf, with Open Babel for instance (obabel FILE -O out.sdf)",
+    ),
+    (
+        (".res", ".ins", ".cell", ".fdf", ".struct", ".cssr", ".castep", ".xml", ".pwo", ".nc"),
+        "write it as .extxyz or .cif, with ase for instance (ase convert FILE out.extxyz)",
+    ),
+    (
+        (".txt", ".dat"),
+        "give a table the ending .csv, .tsv or .smi, and a structure that of its kind",
+    ),
+)
+"""Endings of files that nobody should rename, and what to do with them."""
+
+
+def _ending(path: Path) -> str:
+    return _unpacked_name(path).suffix.lower()
+
 
 _ENDINGS = {
     "CIF": ".cif",

@@ -56,3 +56,65 @@ def test_what_was_remarked_before_an_error_is_told_with_it(tmp_path: Path) -> No
         warnings.simplefilter("error")
         with pytest.raises(DatasetError, match="no values to learn"):
             load_dataset(path, "y")
+
+
+def _book(path: Path, values: list[object], sheet: str = "Sheet") -> Workbook:
+    book = Workbook()
+    book.active.title = sheet
+    book.active.append(("smiles", "y"))
+    for smiles, value in zip(SMILES, values, strict=True):
+        book.active.append((smiles, value))
+    book.save(path)
+    return book
+
+
+def test_true_among_numbers_is_no_number(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    _book(path, [0.5, True, 2.5, 3, 4.5, 5.5])
+    made = load_dataset(path, "y")
+    assert made.values[:, 0].tolist() == [0.5, 2.5, 3, 4.5, 5.5]
+    (failure,) = made.failures
+    assert "True, which is not a number" in failure.message
+
+
+def test_rows_that_a_filter_hides_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    book = _book(path, [0.5, 1.5, 2.5, 3.5, 4.5, 5.5])
+    for row in (3, 6):
+        book.active.row_dimensions[row].hidden = True
+    book.save(path)
+    with pytest.warns(UserWarning, match="2 of 6 rows are hidden"):
+        assert len(load_dataset(path, "y")) == 6
+    book.active.row_dimensions[20].hidden = True  # no row of the table
+    for row in (3, 6):
+        book.active.row_dimensions[row].hidden = False
+    book.save(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_dataset(path, "y")
+
+
+def test_the_first_sheet_that_is_shown_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    book = _book(path, [0.5, 1.5, 2.5, 3.5, 4.5, 5.5], "new")
+    old = book.create_sheet("old", 0)
+    old.append(("smiles", "y"))
+    old.append(("CCC", 99.0))
+    old.sheet_state = "hidden"
+    book.active = book["new"]
+    book.save(path)
+    with pytest.warns(UserWarning, match="old is hidden and was not read"):
+        assert load_dataset(path, "y").values[0, 0] == 0.5
+    assert load_dataset(path, "y", sheet="old").values[0, 0] == 99.0
+
+
+def test_a_unit_that_only_the_format_shows_is_told(tmp_path: Path) -> None:
+    rows = [(smiles, 10.5 + i) for i, smiles in enumerate(SMILES)]
+    shown = '0.0" kJ/mol"'
+    path = saved(tmp_path / "a.xlsx", ("smiles", "H"), rows, shown)
+    with pytest.warns(UserWarning, match="shown with 'kJ/mol' behind"):
+        load_dataset(path, "H")
+    path = saved(tmp_path / "b.xlsx", ("smiles", "H (kJ/mol)"), rows, shown)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert load_dataset(path, "H").targets[0].unit == "kJ/mol"

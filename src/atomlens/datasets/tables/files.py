@@ -21,7 +21,8 @@ from atomlens.errors import DatasetError, warn
 from atomlens.printing import cut, is_number, reason, short, shown, uncell
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".smi", ".smiles", ".parquet", ".xlsx")
-"""Files that are tables; the text formats may be gzipped (``.csv.gz``)."""
+"""Files that are tables; the text formats may be packed (``.csv.gz``)."""
+PACKED = (".gz", ".bz2", ".xz")
 _DELIMITERS = ",;\t|"
 _END = "the end of a table"
 
@@ -335,4 +336,5 @@ def _json_lines(path: Path, text: str) -> Content:
 
 
 def _suffix(path: Path) -> str:
-    return Path(path.stem if path.suffix.lower() == ".gz" else path.name).suffix.lower()
+    is_packed = path.suffix.lower() in PACKED
+    return Path(path.stem if is_packed else path.name).suffix.lower()

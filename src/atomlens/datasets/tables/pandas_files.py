@@ -1,5 +1,6 @@
 """Parquet and Excel: files of tables that pandas reads."""
 
+import html
 import re
 import zipfile
 from collections import Counter
@@ -14,6 +15,7 @@ from atomlens.datasets.tables.frames import columns_of_frame
 from atomlens.datasets.tables.headers import HOLDERS, TEXTS, known_headers
 from atomlens.errors import DatasetError, missing_package, unknown_name, warn
 from atomlens.printing import cut, reason
+from atomlens.units import is_unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,18 +79,61 @@ def _excel(
 
     with pandas.ExcelFile(path) as book:
         sheets = [str(name) for name in book.sheet_names]
-        heads = {}
-        if len(sheets) > 1 and sheet is None:
-            heads = pandas.read_excel(book, sheet_name=None, nrows=0)
-        place, said = _sheet(path, sheets, list(heads.values()), structure_column, sheet)
-        _refuse_doubled(path, pandas.read_excel(book, sheet_name=place, header=None, nrows=1))
-        # NaN is a formula, NA a class
-        frame = pandas.read_excel(book, sheet_name=place, keep_default_na=False, na_values=[""])
+        offered = sheets if sheet is not None else _shown(book, sheets)
+        heads: list[pd.DataFrame] = []
+        if len(offered) > 1 and sheet is None:
+            heads = [pandas.read_excel(book, sheet_name=name, nrows=0) for name in offered]
+        name, said = _sheet(path, offered, heads, structure_column, sheet)
+        _refuse_doubled(path, pandas.read_excel(book, sheet_name=name, header=None, nrows=1))
+        # NaN is a formula, NA a class, and of True among numbers pandas would make 1
+        frame = pandas.read_excel(
+            book, sheet_name=name, keep_default_na=False, na_values=[""], dtype=object
+        )
     remarks = [said] if said else []
-    remarks += _with_per_cent(path, sheets[place], frame)
+    if hidden := [one for one in sheets if one not in offered]:
+        remarks.append(f"{cut(', '.join(hidden), 200)} is hidden and was not read")
+    remarks += _hidden_rows(path, sheets.index(name), len(frame))
+    remarks += _units_of_formats(path, [str(column) for column in frame.columns])
+    remarks += _with_per_cent(path, name, frame)
     if frame.isna().to_numpy().any():
-        remarks += _fill_merged(path, sheets[place], frame)
+        remarks += _fill_merged(path, name, frame)
     return frame, remarks
+
+
+def _shown(book: Any, sheets: Sequence[str]) -> list[str]:
+    """Return the sheets that Excel shows; all of them if it hides each."""
+    pages = getattr(book, "book", {})
+    shown = [s for s in sheets if getattr(pages[s], "sheet_state", "visible") == "visible"]
+    return shown or list(sheets)
+
+
+def _hidden_rows(path: Path, place: int, n_rows: int) -> list[str]:
+    """Say how many rows of a table Excel does not show, by a filter or one by one; all are read."""
+    if path.stat().st_size > _LARGEST_BOOK:
+        return []
+    with zipfile.ZipFile(path) as book:
+        names = set(book.namelist())
+        wanted = ("xl/workbook.xml", "xl/_rels/workbook.xml.rels")
+        if not names.issuperset(wanted):
+            return []
+        pages, links = (book.read(name).decode("utf-8", errors="replace") for name in wanted)
+        identities = re.findall(r'<(?:\w+:)?sheet\b[^>]*\br:id="([^"]+)"', pages)
+        targets = {
+            found[1]: attributes
+            for attributes in re.findall(r"<Relationship\b([^>]*)>", links)
+            if (found := re.search(r'\bId="([^"]+)"', attributes))
+        }
+        target = re.search(r'\bTarget="([^"]+)"', targets.get("".join(identities[place:][:1]), ""))
+        inside = "" if target is None else target[1].lstrip("/")
+        inside = inside if inside.startswith("xl/") else f"xl/{inside}"
+        if inside not in names or book.getinfo(inside).file_size > 10 * _LARGEST_BOOK:
+            return []
+        rows = re.findall(rb"<row\b([^>]*)>", book.read(inside))
+    numbers = [re.search(rb'\br="(\d+)"', row) for row in rows if b'hidden="1"' in row]
+    n = sum(1 for found in numbers if found and 1 < int(found[1]) <= n_rows + 1)
+    if not n:
+        return []
+    return [f"{n} of {n_rows} rows are hidden (by a filter?) and were read all the same"]
 
 
 def _refuse_doubled(path: Path, first: "pd.DataFrame") -> None:
@@ -146,14 +191,35 @@ def _with_per_cent(path: Path, sheet_name: str, frame: "pd.DataFrame") -> list[s
 
 def _has_per_cent(path: Path) -> bool:
     """Say whether a format of cells in an Excel file shows per cent."""
+    return any("%" in form for form in _formats(path))
+
+
+def _formats(path: Path) -> list[str]:
+    """Return the formats of numbers that cells of an Excel file have."""
     with zipfile.ZipFile(path) as book:
         if "xl/styles.xml" not in book.namelist():
-            return False
+            return []
         with book.open("xl/styles.xml") as styles:
             text = styles.read(_LARGEST_BOOK).decode("utf-8", errors="replace")
     of_cells = text.partition("<cellXfs")[2].partition("</cellXfs>")[0]
-    own = re.findall(r'<numFmt\b[^>]*numFmtId="(\d+)"[^>]*formatCode="[^"]*%', text)
-    return any(f'numFmtId="{number}"' in of_cells for number in ("9", "10", *own))
+    own = re.findall(r'<numFmt\b[^>]*numFmtId="(\d+)"[^>]*formatCode="([^"]*)"', text)
+    known = [("9", "0%"), ("10", "0.00%"), *own]
+    return [html.unescape(form) for number, form in known if f'numFmtId="{number}"' in of_cells]
+
+
+def _units_of_formats(path: Path, headers: Sequence[str]) -> list[str]:
+    """Say which units stand behind numbers by the format of their cells, and in no header."""
+    if path.stat().st_size > _LARGEST_BOOK:
+        return []
+    texts = (t for form in _formats(path) for t in re.findall(r'"([^"]+)"', form))
+    said = " ".join(headers)
+    units = dict.fromkeys(t.strip() for t in texts if is_unit(t.strip()) and t.strip() not in said)
+    units.pop("%", None)
+    return [
+        f"cells are shown with {cut(unit, 40)!r} behind their numbers, which is no part of them; "
+        "write the unit into the header of the column"
+        for unit in units
+    ]
 
 
 def _fill_merged(path: Path, sheet_name: str, frame: "pd.DataFrame") -> list[str]:
@@ -202,8 +268,8 @@ def _sheet(
     heads: "Sequence[pd.DataFrame]",
     structure_column: str | None,
     sheet: str | None,
-) -> tuple[int, str]:
-    """Return the place of the sheet to read, and what is to be said of it.
+) -> tuple[str, str]:
+    """Return the name of the sheet to read, and what is to be said of it.
 
     Raises:
         DatasetError: there is no such sheet, or only others than the first have structures.
@@ -211,9 +277,9 @@ def _sheet(
     if sheet is not None:
         if sheet not in sheets:
             raise DatasetError(f"{path}: {unknown_name('sheet', sheet, sheets)}")
-        return sheets.index(sheet), ""
+        return sheet, ""
     if not heads:
-        return 0, ""
+        return sheets[0], ""
     lowered = [list(known_headers(map(str, head.columns))) for head in heads]
     wanted = {*TEXTS, *HOLDERS, "species"}
     if structure_column is not None:
@@ -221,10 +287,10 @@ def _sheet(
     fitting = [i for i, names in enumerate(lowered) if wanted.intersection(names)]
     others = cut(", ".join(sheets[1:]), 200)
     if 0 in fitting:
-        return 0, f"its first sheet {cut(sheets[0], 60)} was read, and not {others}"
+        return sheets[0], f"its first sheet {cut(sheets[0], 60)} was read, and not {others}"
     if len(fitting) == 1:
         others = cut(", ".join(s for s in sheets if s != sheets[fitting[0]]), 200)
-        return fitting[0], (
+        return sheets[fitting[0]], (
             f"its sheet {cut(sheets[fitting[0]], 60)} was read, the only one with a column "
             f"of structures, and not {others}"
         )
