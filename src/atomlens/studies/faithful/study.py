@@ -220,9 +220,11 @@ class _Measured:
             if name == method or name.startswith(f"{method}: ") or ":" not in name:
                 self._remember(meaning, name, own, random, curves)
         deletion = over_random(curves.deletion[method], random, seed)
-        best = max(
-            TABLES, key=lambda t: over_random(curves.deletion[f"{method}: {t}"], random, seed).value
-        )
+        of_tables = {
+            table: over_random(curves.deletion[f"{method}: {table}"], random, seed).value
+            for table in TABLES
+        }
+        best = max(of_tables, key=lambda table: of_tables[table])
         against = curves.deletion[f"{method}: {best}"]
         above = over_both(curves.deletion[method], against, random, seed)
         inserted = over_random(curves.insertion[method], only_random, seed)
@@ -233,10 +235,7 @@ class _Measured:
             "deletion": deletion.value,
             "deletion_low": deletion.low,
             "deletion_high": deletion.high,
-            **{
-                f"table {t}": over_random(curves.deletion[f"{method}: {t}"], random, seed).value
-                for t in TABLES
-            },
+            **{f"table {table}": value for table, value in of_tables.items()},
             "best_table": best,
             "above_table": above.value,
             "above_table_low": above.low,
