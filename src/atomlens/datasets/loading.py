@@ -38,6 +38,7 @@ from atomlens.errors import (
 from atomlens.printing import NO_STDIN, is_stdin
 from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice
 from atomlens.structures.objects import as_list
+from atomlens.structures.options import PLACES
 from atomlens.structures.parts import pick_of
 
 
@@ -207,7 +208,7 @@ def _in_our_words(given: Mapping[str, Any], wanted: Sequence[str]) -> dict[str, 
     if isinstance(options.get("classification"), bool):
         kinds = dict.fromkeys(wanted, "classification") if options["classification"] else {}
         about["classification"] = ("kinds", kinds)
-    for flag in _ABOUT_TARGETS:
+    for flag in _FLAGS:
         if isinstance(options.get(flag), bool):
             about[flag] = (flag, tuple(wanted) if options[flag] else ())
         elif isinstance(options.get(flag), str):
@@ -258,8 +259,8 @@ def _load(
     options = dict(given)
     if isinstance(source, str) and source in DATASETS:
         known = {f.name for f in fields(DATASETS[source])}  # type: ignore[arg-type]
-        said = {name: options.pop(name) for name in _ABOUT_TARGETS if name in options}
-        _check_names(options, {*known, *_ABOUT_TARGETS}, source)
+        said = {name: options.pop(name) for name in _FLAGS if name in options}
+        _check_names(options, {*known, *_FLAGS}, source)
         dataset = DATASETS[source](**{"seed": seed} | options).load(wanted, limit)
         return _declared(dataset, said)
     if isinstance(source, Dataset):
@@ -392,7 +393,7 @@ def _from_path(
     if frame is None:
         _refuse_idle(path, options, options_of(path))
     if path.suffix.lower() == ".npz":
-        said = {name: tuple(getattr(options, name)) for name in _ABOUT_TARGETS}
+        said = {name: tuple(getattr(options, name)) for name in _FLAGS}
         return _finished(_declared(load_packed(path), said), wanted, limit, seed)
     if path.is_dir() and (path / "id_prop.csv").is_file():
         return load_id_prop(path, wanted, limit, seed, options.for_targets(), options.for_forms())
@@ -429,28 +430,28 @@ def _from_path(
     return load_inside(path, wanted, limit, seed, options.for_targets(), options.for_forms())
 
 
-_PLACES = ("structure_column", "name_column", "structure_folder", "sheet")
 _SPECTRA = ("grid", "beyond", "grid_column")
-_TARGETS = ("units", "kinds", "classes", "extensive", "nonnegative")
-_FORMS = ("disorder", "n_models", "conformers", "formulas_first")
+OF_TARGETS = ("units", "kinds", "classes", "extensive", "nonnegative")
+"""Options about targets."""
+_FORMS = ("disorder", "n_models", "conformers")
 _ROWS = ("polymorphs", "energy_column")
 _IDLE = {
-    **dict.fromkeys(_PLACES, "is about tables, and this is none"),
+    **dict.fromkeys(PLACES, "is about tables, and this is none"),
     **dict.fromkeys(_SPECTRA, "is about spectra in a table, and this is none"),
-    **dict.fromkeys(_TARGETS, "is about targets that are read, and these say it themselves"),
+    **dict.fromkeys(OF_TARGETS, "is about targets that are read, and these say it themselves"),
     **dict.fromkeys(_FORMS, "is about structures that are read, and these are as they are"),
 }
 """Why an option is refused where it has no part in what is read."""
-_OF_OPTICAL = frozenset((*_PLACES, "grid", *_ROWS))
+_OF_OPTICAL = frozenset((*PLACES, "grid", *_ROWS))
 
 
 def options_of(path: Path) -> frozenset[str]:
     """Return the names of the `FileOptions` that a file or folder of this kind takes."""
     if path.suffix.lower() == ".npz":
-        return frozenset((*_ABOUT_TARGETS, *_ROWS))
+        return frozenset((*_FLAGS, *_ROWS))
     if path.is_file() and is_table(path):
         return frozenset(f.name for f in fields(FileOptions))
-    return frozenset((*_TARGETS, *_FORMS, *_ROWS))
+    return frozenset((*OF_TARGETS, *_FORMS, "formulas_first", *_ROWS))
 
 
 def _refuse_idle(path: Path, options: FileOptions, taken: frozenset[str]) -> None:
@@ -462,12 +463,7 @@ def _refuse_idle(path: Path, options: FileOptions, taken: frozenset[str]) -> Non
     usual = FileOptions()
     for name, why in _IDLE.items():
         value = getattr(options, name)
-        if (
-            name not in taken
-            and name != "formulas_first"
-            and value
-            and value != getattr(usual, name)
-        ):
+        if name not in taken and value and value != getattr(usual, name):
             raise SettingsError(f"{path}: {name} {why}; leave it out.")
 
 
@@ -478,8 +474,8 @@ def _finished(dataset: Dataset, wanted: tuple[str, ...], limit: int | None, seed
     return dataset if len(rows) == len(dataset) else keep_rows(dataset, rows)
 
 
-_ABOUT_TARGETS = ("extensive", "nonnegative")
-"""What may be said about the targets of a data set known by name, too."""
+_FLAGS = ("extensive", "nonnegative")
+"""What may be said of the targets of any data set, whatever it says itself."""
 
 
 def _declared(dataset: Dataset, said: Mapping[str, Sequence[str]]) -> Dataset:

@@ -8,7 +8,7 @@ from typing import Any
 
 from atomlens.datasets import DATASETS
 from atomlens.datasets.base import Dataset, Sample
-from atomlens.datasets.loading import FileOptions, options_of
+from atomlens.datasets.loading import OF_TARGETS, FileOptions, options_of
 from atomlens.datasets.tables.files import headers_of, is_table
 from atomlens.errors import DatasetError, SettingsError
 from atomlens.predictor.trained import TrainedModel
@@ -16,8 +16,6 @@ from atomlens.structures.options import PLACES, ReadingOptions
 
 _PLACES = (*PLACES, "energy_column", "grid_column")
 """Options that say where in a file something stands, which may differ from file to file."""
-_OF_TARGETS = ("units", "kinds", "classes", "extensive", "nonnegative")
-"""Options about targets, which the model knows itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +48,7 @@ def reading_for(
     if in_memory and _is_read(source):
         return Reading(options=dict(given))
     named = not in_memory and str(source) in DATASETS
-    kept = {k: v for k, v in model.record.reading.items() if k not in _OF_TARGETS}
+    kept = {k: v for k, v in model.record.reading.items() if k not in OF_TARGETS}
     known = {f.name for f in fields(FileOptions)}
     if named or (not in_memory and Path(source).suffix.lower() == ".npz"):
         same = named and str(source) == model.record.data
