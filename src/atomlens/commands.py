@@ -152,7 +152,8 @@ def study(
         StudyError: models or structures are missing, or nothing can be used.
     """
     from atomlens.studies import STUDIES, StudyInput
-    from atomlens.studies.base import answer, no_progress
+    from atomlens.studies.answering import answer
+    from atomlens.studies.base import no_progress
     from atomlens.studies.given import study_data
 
     if name not in STUDIES:

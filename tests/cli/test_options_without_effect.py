@@ -13,7 +13,7 @@ from atomlens.errors import DatasetError, SettingsError, StudyError
 from atomlens.predictor import load
 from atomlens.structures import read_structures
 from atomlens.studies import StudyInput
-from atomlens.studies.base import answer
+from atomlens.studies.answering import answer
 from atomlens.studies.environments.study import Environments
 from atomlens.studies.orbits.study import OrbitsStudy
 
@@ -211,5 +211,25 @@ def test_shapes_for_a_model_that_reads_no_places_are_said_to_be_without_effect(
     said = capsys.readouterr()
     assert said.err.count("conformers 3 had no effect: this model reads no places") == 1
     assert "conformers" not in said.out
-    with pytest.warns(UserWarning, match="all shapes of a molecule are one to it"):
+    with pytest.warns(UserWarning, match="all shapes of a molecule are one; leave it out"):
         load("formula-moduli").predict("CCO", conformers=3)
+
+
+@pytest.mark.filterwarnings("always")
+def test_a_screening_says_what_makes_nothing_faster_and_makes_no_shapes_in_vain(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "\n".join(f"C{'C' * n},{n}" for n in range(10))
+    (tmp_path / "t.csv").write_text(f"smiles,y\n{rows}\n")
+    bare = tmp_path / "mean"
+    assert main(["train", str(tmp_path / "t.csv"), "--model", "mean", "--out", str(bare)]) == 0
+    capsys.readouterr()
+    more = ["CCO", "--format", "csv", "--conformers", "3", "--batch-size", "2", "--quiet", "--out"]
+    assert main(["screen", str(bare), *more, str(tmp_path / "one")]) == 0
+    said = capsys.readouterr().err
+    assert "batch_size 2: no model is a network" in said
+    assert said.count("conformers 3 had no effect") == 1
+    assert main(["screen", str(bare), str(model_folder), *more, str(tmp_path / "both")]) == 0
+    said = capsys.readouterr().err
+    assert "no model is a network" not in said
+    assert "had no effect" not in said

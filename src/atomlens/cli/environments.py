@@ -8,7 +8,8 @@ from atomlens.cli.outputs import emit, exit_code, usable_folder
 from atomlens.cli.progress import ProgressLine
 from atomlens.cli.study import load_inputs, report
 from atomlens.errors import SettingsError
-from atomlens.studies.base import StudyInput, answer
+from atomlens.studies.answering import answer
+from atomlens.studies.base import StudyInput
 from atomlens.studies.environments.study import Environments, EnvironmentSettings
 
 

@@ -64,7 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Measure, write everything, print the table and what it says."""
     from atomlens.reports.tables import format_table
-    from atomlens.studies.base import StudyInput, answer
+    from atomlens.studies.answering import answer
+    from atomlens.studies.base import StudyInput
     from atomlens.studies.faithful.study import Faithful, as_json, check_table
 
     if options.limit < 1:

@@ -91,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
         )
         return describe(options)
     from atomlens.studies import STUDIES, StudyInput
-    from atomlens.studies.base import answer, independent
+    from atomlens.studies.answering import answer, independent
 
     if options.study not in STUDIES:
         raise SettingsError(unknown_name("study", options.study, STUDIES))

@@ -1,7 +1,7 @@
 """Reading data for a model in the way in which its training data were read."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -83,16 +83,6 @@ def reading_for(
     options.setdefault("kinds", {t.name: t.kind for t in single})
     options.setdefault("classes", {t.name: t.classes for t in single if t.classes})
     return Reading(options=options, remarks=_told(kept, given), warnings=warnings)
-
-
-def take_formulas_first(models: Iterable[TrainedModel]) -> bool:
-    """Say how a text that is a SMILES and a formula is read for some models, the same for all.
-
-    For the formula if each of them learned from formulas; if one of them wants atoms with places,
-    for the SMILES, which all can answer.
-    """
-    asked = [model.reads_formulas for model in models]
-    return bool(asked) and all(asked)
 
 
 def inputs_reading(

@@ -1,6 +1,6 @@
 """What a training leaves: models, neighbours, targets and scaling, and their answer in units."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -42,6 +42,7 @@ from atomlens.predictor.trust.estimates import (
 )
 from atomlens.predictor.trust.familiarity import Familiarity
 from atomlens.structures.arrays import Doubts, StructureArrays
+from atomlens.structures.disorder import DisorderChoice
 from atomlens.structures.distance_doubts import doubts_unit
 from atomlens.structures.options import ReadingOptions
 from atomlens.targets import Target, value_slices
@@ -132,14 +133,7 @@ class TrainedModel:
 
         That several shapes were asked for is told, then.
         """
-        forms = options.forms
-        if forms.conformers > 1 and not self.builder.needs_positions:
-            warn(
-                f"conformers {forms.conformers} had no effect: this model reads no places of "
-                "atoms, so all shapes of a molecule are one to it; leave it out"
-            )
-            options = replace(options, forms=replace(forms, conformers=1))
-        return options.for_formulas(self.reads_formulas)
+        return replace(options, forms=suited_forms([self], options.forms))
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -464,3 +458,25 @@ class TrainedModel:
                 so = "; the error estimate is for coordinates of a force field"
             said[index] = first + (so if judged else ", so errors may be larger")
         return tuple(said)
+
+
+def take_formulas_first(models: Iterable[TrainedModel]) -> bool:
+    """Say how a text that is a SMILES and a formula is read for some models, the same for all.
+
+    For the formula if each of them learned from formulas; if one of them wants atoms with places,
+    for the SMILES, which all can answer.
+    """
+    asked = [model.reads_formulas for model in models]
+    return bool(asked) and all(asked)
+
+
+def suited_forms(models: Sequence[TrainedModel], forms: DisorderChoice) -> DisorderChoice:
+    """Return which forms of the inputs are read for some models; see `TrainedModel.suited`."""
+    if forms.conformers > 1 and not any(model.builder.needs_positions for model in models):
+        who = "this model reads" if len(models) == 1 else "these models read"
+        warn(
+            f"conformers {forms.conformers} had no effect: {who} no places of atoms, so all shapes "
+            "of a molecule are one; leave it out"
+        )
+        forms = replace(forms, conformers=1)
+    return replace(forms, formulas_first=take_formulas_first(models))

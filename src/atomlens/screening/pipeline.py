@@ -1,12 +1,12 @@
 """Many candidates through several models: filtered, ranked, in shards that a kill leaves whole."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, final
 
-from atomlens.errors import SettingsError, unknown_name
+from atomlens.errors import SettingsError, unknown_name, warn
 from atomlens.files import only_writer
 from atomlens.predictor import Predictor
 from atomlens.predictor.columns import named_targets
@@ -14,7 +14,7 @@ from atomlens.predictor.folder import SETTINGS, checksum_of
 from atomlens.predictor.folder.box import model_place
 from atomlens.predictor.inputs.pieces import carried_headers, pieces_of
 from atomlens.predictor.inputs.rows import check_places_used
-from atomlens.predictor.reading import take_formulas_first
+from atomlens.predictor.trained import suited_forms
 from atomlens.printing import kind_of_object
 from atomlens.reports.tables import check_table, read_rows
 from atomlens.screening.columns import ScreenColumns, model_labels
@@ -227,19 +227,18 @@ def run_screening(
     check_table(folder / f"{RESULTS}.{asked.format}", "take the format csv (--format csv)")
     labels = model_labels(asked.models)
     models = {label: Predictor.load(one) for label, one in zip(labels, asked.models, strict=True)}
-    forms = DisorderChoice(
-        how=asked.disorder,
-        n_models=asked.n_models,
-        conformers=asked.conformers,
-        formulas_first=take_formulas_first(models.values()),
+    choice = DisorderChoice(
+        how=asked.disorder, n_models=asked.n_models, conformers=asked.conformers
     )
+    forms = suited_forms(tuple(models.values()), choice)
+    _tell_idle_speed(asked, models.values())
     measure = None if asked.measure is None else make_measure(asked.measure, asked.measure_settings)
     if measure is not None:
         measure.check(tuple(models.values()))
     elif asked.measure_settings:
         raise SettingsError("measure_settings: they belong to a measure; name it with --measure.")
     targets = _wanted_targets(models, asked.targets)
-    has_forms = asked.disorder == "enumerate" or asked.conformers > 1
+    has_forms = forms.how == "enumerate" or forms.conformers > 1
     columns = ScreenColumns.of(
         models,
         carried_headers(asked.inputs, asked.reading),
@@ -298,6 +297,16 @@ def run_screening(
         n_reused=n_reused,
         n_shards=n_shards,
     )
+
+
+def _tell_idle_speed(asked: ScreenSettings, models: Iterable[Predictor]) -> None:
+    """Warn of options of speed that change nothing, as none of the models is a network."""
+    if any(model.models[0].learns_in_steps for model in models):
+        return
+    given = {"batch_size": asked.batch_size, "device": asked.device}
+    idle = [f"{name} {value}" for name, value in given.items() if value not in (None, "auto")]
+    if idle:
+        warn(f"{' and '.join(idle)}: no model is a network, so this makes nothing faster")
 
 
 def _wanted_targets(

@@ -22,7 +22,7 @@ from atomlens.errors import DatasetError, Failure, StudyError
 from atomlens.predictor import Predictor, load
 from atomlens.predictor.evaluation import NAMES_ONLY
 from atomlens.predictor.inputs.rows import read_atoms
-from atomlens.predictor.reading import take_formulas_first
+from atomlens.predictor.trained import take_formulas_first
 from atomlens.structures.arrays import StructureArrays
 from atomlens.structures.disorder import REFUSE, form_of
 from atomlens.structures.objects import as_list

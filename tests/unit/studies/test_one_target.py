@@ -14,7 +14,7 @@ from atomlens.neighbors import make_builder
 from atomlens.predictor import Calibration, Predictor
 from atomlens.studies import STUDIES, StudyInput
 from atomlens.studies import networks as measuring
-from atomlens.studies.base import answer
+from atomlens.studies.answering import answer
 from atomlens.studies.controls import untrained_networks
 from atomlens.studies.networks import attention_of, predicts, prepare
 from atomlens.studies.one_target import about_target, split_name

@@ -12,7 +12,8 @@ from ase.build import molecule
 from atomlens.errors import StudyError
 from atomlens.predictor import Calibration, Predictor, TrainingRecord
 from atomlens.predictor.trust.familiarity import Familiarity
-from atomlens.studies.base import StudyInput, once_each
+from atomlens.studies.answering import once_each
+from atomlens.studies.base import StudyInput
 from atomlens.studies.controls import (
     N_UNTRAINED,
     controls_for,
