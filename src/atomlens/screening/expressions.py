@@ -23,6 +23,8 @@ _LONGEST, _DEEPEST = 2000, 40
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 ELEMENTS = "elements"
 """What stands for the list of symbols of a row's formula."""
+_NEITHER = "nothing that is true or false"
+_ONE_LETTER = frozenset("HBCNOFPSKVYIWU")
 
 
 def _mean(values: Any) -> float:
@@ -124,7 +126,10 @@ class Expression:
 
     def holds(self, row: Row) -> bool:
         """Say whether a condition is true for a row; one that is unknown does not hold."""
-        return self.value(row) is True
+        found = self.value(row)
+        if self._meetings and found is not None:
+            self._meetings[0].hear(isinstance(found, bool))
+        return found is True
 
     def number(self, row: Row) -> float:
         """Return the number for a row; NaN where it is unknown or none."""
@@ -173,8 +178,8 @@ def parse(text: str, columns: Iterable[str], option: str = "--where") -> Express
     compiler = _Compiler(where, {*columns, ELEMENTS}, quoted)
     names, evaluate = compiler.compiled(tree.body)
     meetings = compiler.meetings
-    if option == "--by":
-        meetings = [compiler.meeting(tree.body, "no number, so the order says nothing"), *meetings]
+    follows = "no number, so the order says nothing" if option == "--by" else _NEITHER
+    meetings = [compiler.meeting(tree.body, follows), *meetings]
     return Expression(text, names, evaluate, tuple(meetings))
 
 
@@ -222,10 +227,10 @@ class _Compiler:
         deeper = depth + 1
         match node:
             case ast.BoolOp():
-                parts = [self.of(value, deeper) for value in node.values]
+                parts = [self.condition(value, deeper) for value in node.values]
                 return _joined(parts, decisive=isinstance(node.op, ast.Or))
             case ast.UnaryOp(op=ast.Not()):
-                return _not(self.of(node.operand, deeper))
+                return _not(self.condition(node.operand, deeper))
             case ast.UnaryOp(op=ast.USub()):
                 return _calculated(lambda a: -a, self.heard(node), self.of(node.operand, deeper))
             case ast.UnaryOp(op=ast.UAdd()):
@@ -254,6 +259,36 @@ class _Compiler:
                     f"not, + - * / ** %, numbers, 'texts', [lists] and {', '.join(_FUNCTIONS)}."
                 )
 
+    def condition(self, node: ast.expr, depth: int) -> _Evaluate:
+        """Return what must be true or false; a column may hold that, a number is no condition.
+
+        Raises:
+            SettingsError: it can never be one.
+        """
+        evaluate = self.of(node, depth)
+        is_value = isinstance(node, ast.BinOp | ast.List | ast.Tuple) or (
+            isinstance(node, ast.UnaryOp) and not isinstance(node.op, ast.Not)
+        )
+        is_value |= isinstance(node, ast.Constant) and not isinstance(node.value, bool)
+        is_value |= isinstance(node, ast.Call) and getattr(node.func, "id", "") != "known"
+        if is_value:
+            part = short(ast.unparse(node))
+            raise SettingsError(
+                f"{self.where}: {part} is no condition; compare it with something, as in gap > 1."
+            )
+        if not isinstance(node, ast.Name):
+            return evaluate
+        met = self.meeting(node, _NEITHER)
+        self.meetings.append(met)
+
+        def heard(row: Row) -> Any:
+            found = evaluate(row)
+            if found is not None:
+                met.hear(isinstance(found, bool))
+            return found
+
+        return heard
+
     def as_float(self, value: int) -> float:
         try:
             return float(value)
@@ -275,6 +310,7 @@ class _Compiler:
         return lambda row: _cell(row.get(name))
 
     def comparison(self, node: ast.Compare, depth: int) -> _Evaluate:
+        self.refuse_letters(node)
         sides = [self.of(side, depth) for side in (node.left, *node.comparators)]
         met = self.heard(node)
         steps = [
@@ -282,6 +318,22 @@ class _Compiler:
             for op, a, b in zip(node.ops, sides, sides[1:], strict=False)
         ]
         return steps[0] if len(steps) == 1 else _joined(steps, decisive=False)
+
+    def refuse_letters(self, node: ast.Compare) -> None:
+        """Refuse to look for an element of one letter in a formula, whose S is in Si as well."""
+        for left, operation, right in zip(
+            (node.left, *node.comparators), node.ops, node.comparators, strict=False
+        ):
+            if not isinstance(operation, ast.In | ast.NotIn) or not isinstance(right, ast.Name):
+                continue
+            letter = left.value if isinstance(left, ast.Constant) else None
+            column = self.quoted.get(right.id, right.id)
+            if letter in _ONE_LETTER and re.search("formula|composition", column, re.IGNORECASE):
+                word = "in" if isinstance(operation, ast.In) else "not in"
+                raise SettingsError(
+                    f"{self.where}: {letter!r} is looked for as a letter there, with which other "
+                    f"symbols begin as well; write {letter!r} {word} {ELEMENTS}."
+                )
 
     def call(self, name: str, node: ast.Call, depth: int) -> _Evaluate:
         if name not in _FUNCTIONS:
@@ -339,12 +391,14 @@ def _compared(
         if a is None or b is None:
             return None
         if is_in:
-            if isinstance(b, list):
-                a, b = _alike_in(a, b)
             fits = isinstance(b, list) or (isinstance(a, str) and isinstance(b, str))
+            if isinstance(b, list):
+                fits = not isinstance(a, list) or any(isinstance(item, list) for item in b)
+                a, b = _alike_in(a, b)
         else:
             a, b = _alike(a, b)
-            fits = (_is_number(a) and _is_number(b)) or type(a) is type(b)
+            both_lists = isinstance(a, list) and isinstance(b, list)
+            fits = (_is_number(a) and _is_number(b)) or type(a) is type(b) or both_lists
         met.hear(fits)
         try:
             return bool(function(a, b)) if fits else None
@@ -395,6 +449,19 @@ def _not(part: _Evaluate) -> _Evaluate:
     return evaluate
 
 
+class _Elements(list[str]):
+    """The symbols of a formula, which are the same in any order."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, list) and sorted(self) == sorted(map(str, other))
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+
 def _elements(row: Row) -> list[str] | None:
     formula = row.get("formula")
-    return re.findall(r"[A-Z][a-z]?", formula) if isinstance(formula, str) else None
+    return _Elements(re.findall(r"[A-Z][a-z]?", formula)) if isinstance(formula, str) else None

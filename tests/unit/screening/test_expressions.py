@@ -177,3 +177,54 @@ def test_what_could_be_said_of_no_row_is_told() -> None:
     order = parse("price", CELLS, "--by")
     assert order.number(CELLS) == 2
     assert not order.doubts()
+
+
+@pytest.mark.parametrize(
+    "text", ["'O' in formula", "'S' not in formula", "gap > 1 and 'C' in `formula input`"]
+)
+def test_an_element_of_one_letter_is_not_looked_for_among_letters(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"write '[OSC]' (not )?in elements"):
+        parse(text, (*COLUMNS, "formula input"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("elements == ['O', 'Pb', 'Ti']", True),
+        ("['Ti', 'O', 'Pb'] == elements", True),
+        ("elements == ['Pb', 'Ti']", False),
+        ("elements != ['O', 'Ti', 'Pb']", False),
+        ("'O' not in name", True),
+    ],
+)
+def test_elements_are_the_same_in_any_order(text: str, expected: bool) -> None:
+    assert parse(text, COLUMNS).value(ROW) is expected
+
+
+@pytest.mark.parametrize(
+    "text", ["gap > 1 or 1", "gap + 1 and stable", "gap > 1 and abs(energy)", "not -gap"]
+)
+def test_what_can_never_be_true_is_no_condition(text: str) -> None:
+    with pytest.raises(SettingsError, match="is no condition; compare it"):
+        parse(text, COLUMNS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "gap",
+        "gap + 1",
+        "not energy",
+        "gap > 1 and name",
+        "['Pb'] in elements",
+        "elements in ['Pb']",
+    ],
+)
+def test_a_condition_that_holds_for_no_row_is_told(text: str) -> None:
+    asked = parse(text, COLUMNS)
+    assert not asked.holds(ROW)
+    (said,) = asked.doubts()
+    assert "in any of" in said
+    fine = parse("stable and not known(gap) or stable", COLUMNS)
+    assert fine.holds(ROW)
+    assert not fine.doubts()
