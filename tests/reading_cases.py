@@ -424,6 +424,8 @@ CASES: dict[str, list[Case]] = {
         Case("`ibrav=0`, lengths in any unit", PWI, "a.pwi"),
         Case("another `ibrav`", PWI.replace("ibrav=0", "ibrav=2"), "a.pwi"),
         Case("another number of atoms", PWI.replace("nat=2", "nat=4"), "a.pwi"),
+        Case("another number of species", PWI.replace("ntyp=2", "ntyp=3"), "a.pwi"),
+        Case("an atom of no species", PWI.replace("\nCl 0", "\nBr 0"), "a.pwi"),
     ],
     "OUTCAR of VASP: `.outcar`, or in the name": [
         Case("all ionic steps, with their energies", OUTCAR, "OUTCAR"),
