@@ -39,6 +39,10 @@ class AdsorptionLabels:
     failures: tuple[Failure, ...]
 
 
+_HIGHEST = 5000.0
+"""bar; more is a pressure in Pa."""
+
+
 def label_adsorption(
     structures: "Sequence[Atoms | Failure]",
     pressures: Sequence[float],
@@ -66,6 +70,11 @@ def label_adsorption(
             raise SettingsError(unknown_name(kind, name, table))
     if not pressures or not all(0 < p < math.inf for p in pressures):
         raise SettingsError("Pressures are given in bar, one at least, each above zero.")
+    if max(pressures) > _HIGHEST:
+        raise SettingsError(
+            f"pressure {max(pressures):g} bar: no gas is one there; pressures are given in bar "
+            f"({max(pressures):g} Pa are {max(pressures) / 1e5:g} bar)."
+        )
     import_raspalib()
     settings = settings or GcmcSettings()
     used: Charges = charges if GASES[gas].is_charged else "none"

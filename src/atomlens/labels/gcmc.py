@@ -31,6 +31,10 @@ Progress = Callable[[int, int], None]
 """Called with (cycles done, cycles in all)."""
 
 
+_COLDEST = 60.0
+"""K; nitrogen melts at 63 K. Less is a temperature in °C."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GcmcSettings:
     """How long and with which interactions a simulation runs."""
@@ -59,6 +63,11 @@ class GcmcSettings:
         """Check the ranges."""
         if not (math.isfinite(self.temperature) and self.temperature > 0):
             raise SettingsError(f"temperature {self.temperature:g} K: it must be above 0 K.")
+        if self.temperature < _COLDEST:
+            raise SettingsError(
+                f"temperature {self.temperature:g} K: the gases are solid there; it is given in K "
+                f"({self.temperature:g} °C are {self.temperature + 273.15:g} K)."
+            )
         if not 6 <= self.cutoff <= 50:
             raise SettingsError(f"cutoff {self.cutoff:g} Å: it must be between 6 and 50 Å.")
         if self.equilibration < 0:

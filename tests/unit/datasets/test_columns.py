@@ -431,3 +431,12 @@ def test_a_refused_column_shows_the_texts_that_are_no_numbers() -> None:
     cells = ["7", "8", "traces", "9", "much", "n.d.", "lots"]
     with pytest.raises(DatasetError, match="such as 'traces' and 'much', neither numbers"):
         target_columns({"y": cells}, ["y"], TargetOptions(), "t.csv")
+
+
+def test_one_value_that_stands_many_times_is_no_second_unit() -> None:
+    from atomlens.datasets.tables.target_doubts import tell_two_units
+
+    once = [78.2, -42.1, -0.5, 36.1, 80.1, 16.6, 51.0, 60.5]
+    tell_two_units(np.repeat(once, 3), "y", "t")  # a warning is an error
+    with pytest.warns(UserWarning, match="9 values of 'y'"):
+        tell_two_units(np.repeat([*once[3:], 0.37, 0.52, 0.83], 3), "y", "t")

@@ -262,3 +262,12 @@ def test_a_measured_absorption_below_zero_is_taken_as_none_and_said(tmp_path: Pa
     by_name = dict(zip(data.structures.names, data.values, strict=True))
     (alumina,) = [v for name, v in by_name.items() if "Al2O3" in name]
     assert alumina == pytest.approx([1.8**2, 2.0**2, 0.0, 0.0])  # not n² - k² = 3.75 at 0.4 µm
+
+
+def test_a_grid_known_by_name_is_in_ev(tmp_path: Path) -> None:
+    rows = [row("SiO2", [1.0, 2.0, 4.0], [2.0, 3.0, 4.0])]
+    assert load(tmp_path, rows, grid="optical-nk").targets[0].grid_unit == "eV"
+    in_nm = [{"formula": "SiO2", "energy [nm]": [400, 500, 600], "eps": [2.0, 3.0, 4.0]}]
+    with pytest.raises(SettingsError, match=r"'optical-nk' is in eV, and 'energy .nm.' is in nm"):
+        load(tmp_path, in_nm, grid="optical-nk")
+    assert load(tmp_path, in_nm, grid="400:600:5").targets[0].grid_unit == "nm"

@@ -70,6 +70,7 @@ def test_progress_rises_over_all_runs() -> None:
         ({"force_field": "ufff"}, r"no force field 'ufff'. Did you mean 'uff'"),
         ({"pressures": []}, "one at least"),
         ({"pressures": [0.0]}, "above zero"),
+        ({"pressures": [1.0, 101325.0]}, r"101325 Pa are 1.01325 bar"),
     ],
 )
 def test_what_does_not_exist_is_refused(options: dict[str, Any], message: str) -> None:

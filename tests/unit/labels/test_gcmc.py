@@ -252,6 +252,7 @@ def test_what_raspalib_refuses_is_said_with_the_name(monkeypatch: pytest.MonkeyP
     [
         ({"temperature": 0.0}, "temperature 0 K"),
         ({"temperature": math.nan}, "temperature nan K"),
+        ({"temperature": 25.0}, r"25 K: the gases are solid .*25 °C are 298.15 K"),
         ({"cutoff": 1.0}, "cutoff 1 Å"),
         ({"cycles": 10}, "cycles 10: 50 at least"),
         ({"equilibration": -1}, "equilibration -1"),

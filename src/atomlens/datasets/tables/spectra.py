@@ -12,6 +12,7 @@ import numpy as np
 from atomlens.datasets.tables.cells import is_missing
 from atomlens.datasets.tables.columns import Columns, TargetColumns, TargetOptions, target_columns
 from atomlens.datasets.tables.grids import (
+    GRIDS,
     GridOptions,
     Spectrum,
     on_grid,
@@ -19,7 +20,7 @@ from atomlens.datasets.tables.grids import (
     sound_spectrum,
 )
 from atomlens.datasets.tables.headers import parse_header
-from atomlens.errors import DatasetError, MissingTargetError, unknown_name, warn
+from atomlens.errors import DatasetError, MissingTargetError, SettingsError, unknown_name, warn
 from atomlens.targets import Target, value_slices
 
 POINTS = ("energy", "energies", "photon_energy")
@@ -48,6 +49,12 @@ def spectrum_columns(
         SettingsError: the grid is none.
     """
     points = _points_header(columns, grid.grid_column, where)
+    unit = parse_header(points)[1] or "eV"
+    if isinstance(grid.grid, str) and grid.grid in GRIDS and unit != "eV":
+        raise SettingsError(
+            f"{where}: the grid {grid.grid!r} is in eV, and {points!r} is in {unit}; give "
+            "FIRST:LAST:N in that unit, or convert the column."
+        )
     arrays = {h: c for h, c in columns.items() if h != points and _is_array(c)}
     headers = {parse_header(h)[0]: h for h in arrays} | {h: h for h in arrays}
     spectral = (

@@ -229,8 +229,9 @@ def tell_two_units(numbers: NDArray[np.float64], name: str, where: str) -> None:
     fewer = min(len(small), len(large))
     if abs(math.log10(factor) - ratio) > _NEAR:
         return
-    if fewer < _FEWEST and (len(small) < _FEWEST or factor < 1000):  # some are near 0 by chance
-        return
+    distinct = [len(np.unique(part)) for part in (small, large)]  # one row may stand many times
+    if min(distinct) < _FEWEST and (distinct[0] < _FEWEST or factor < 1000):
+        return  # some are near 0 by chance
     few_are_large = len(large) <= len(small)
     first = float(known[np.abs(known).argmax() if few_are_large else np.abs(known).argmin()])
     other = float(known[np.abs(known).argmin() if few_are_large else np.abs(known).argmax()])
