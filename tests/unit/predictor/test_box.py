@@ -197,7 +197,7 @@ def test_what_was_learned_from_is_not_unlike_itself() -> None:
     assert prediction.unlike.tolist() == [0.0] * len(formulas)
     found = model.explain("NaCl", method="contribution")
     assert found.unlike == 0.0
-    assert found.std == pytest.approx(prediction.std[0, 0])
+    assert found.std == pytest.approx(prediction.std[0, 0], rel=1e-4)  # another batch
 
 
 def test_no_error_is_made_up_for_what_is_too_unlike_the_training_data(tmp_path: Path) -> None:
