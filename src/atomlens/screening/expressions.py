@@ -453,7 +453,7 @@ class _Elements(list[str]):
     """The symbols of a formula, which are the same in any order."""
 
     __slots__ = ()
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, list) and sorted(self) == sorted(map(str, other))
