@@ -276,6 +276,43 @@ def weighted_mean(values: Values) -> Callable[[Values], float]:
     return mean
 
 
+def ratio_of_sums(numerators: Values, denominators: Values) -> Interval:
+    """Return a ratio of two sums over independent units, with Fieller's 95 % interval.
+
+    The interval holds the ratios r for which Student's paired t-test of the numerators against r
+    times the denominators does not reject. For few units of unequal size, of which some weigh much
+    in both sums, a percentile bootstrap is too narrow; this is not.
+
+    Args:
+        numerators: (n,) one for each unit.
+        denominators: (n,) none is negative.
+
+    Returns:
+        NaN bounds for fewer than two units, and where the sum of the denominators is not known to
+        differ from zero; NaN all where it is zero.
+    """
+    n, total = len(numerators), float(denominators.sum())
+    if not n or not total > 0:
+        return Interval(np.nan, np.nan, np.nan)
+    value = float(numerators.sum()) / total
+    if n < 2:
+        return Interval(value, np.nan, np.nan)
+    from scipy.stats import t
+
+    quantile = float(t.ppf((1 + CONFIDENCE) / 2, n - 1))
+    mean = total / n
+    apart = (numerators - value * denominators) / mean
+    of_mean = denominators / mean - 1
+    scale = quantile**2 / (n * (n - 1))
+    a = 1 - scale * float(of_mean @ of_mean)
+    if not a > 0:
+        return Interval(value, np.nan, np.nan)
+    # r = value + x with x**2 = scale * sum of (apart - x * of_mean)**2
+    b, c = -scale * float(apart @ of_mean), scale * float(apart @ apart)
+    half = float(np.sqrt(b**2 + a * c))
+    return Interval(value, value + (b - half) / a, value + (b + half) / a)
+
+
 def mean_of_known(values: Values) -> float:
     """Return the mean of the values that are numbers; NaN where none is."""
     known = values[np.isfinite(values)]

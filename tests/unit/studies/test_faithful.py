@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, permutations
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from ase.io import write
 from atomlens.cli import main
 from atomlens.datasets.base import Dataset
 from atomlens.errors import SettingsError, StudyError
+from atomlens.explain.absence import Meaning
 from atomlens.neighbors import make_builder
 from atomlens.predictor import Predictor, load
 from atomlens.predictor.folder import tested
@@ -24,8 +25,14 @@ from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import StudyInput, StudyResult
 from atomlens.studies.faithful import checks
 from atomlens.studies.faithful.asked import Asked
-from atomlens.studies.faithful.curves import follow, over_random
-from atomlens.studies.faithful.orders import by_size, random_orders, reversed_order, table_scores
+from atomlens.studies.faithful.curves import Curves, follow, over_both, over_chance, sets_of
+from atomlens.studies.faithful.orders import (
+    Order,
+    by_size,
+    reversed_order,
+    steps,
+    table_scores,
+)
 from atomlens.studies.faithful.study import Faithful, FaithfulSettings, as_json
 from atomlens.studies.faithful.words import FEW, judged, verdict
 from atomlens.studies.statistics import Interval
@@ -57,25 +64,107 @@ def test_the_order_of_the_true_terms_takes_away_most(meaning) -> None:
     scores, _ = asked.scores("contribution")
     best = by_size(asked.by_unit(scores))
     orders = {"best": best, "worst": reversed_order(best)}
-    orders |= {f"random {i}": o for i, o in enumerate(random_orders(asked.n_units, 5, 0))}
-    found = follow(asked, orders, meaning, n_steps=4, inserted=frozenset(orders))
+    orders |= {f"random {i}": shuffled(asked, i) for i in range(3)}
+    found = followed(asked, orders, meaning)
+    areas = {name: np.nanmean(own, axis=1) for name, own in found.deletion.items()}
+    left = {name: np.nanmean(own, axis=1) for name, own in found.insertion.items()}
     for name in orders:
-        assert (found.deletion["best"] >= found.deletion[name] - 1e-9).all()
-        assert (found.deletion["worst"] <= found.deletion[name] + 1e-9).all()
-        assert (found.insertion["best"] <= found.insertion[name] + 1e-9).all()
+        assert (areas["best"] >= areas[name] - 1e-9).all()
+        assert (areas["worst"] <= areas[name] + 1e-9).all()
+        assert (left["best"] <= left[name] + 1e-9).all()
     first = asked.by_unit(scores)[0][best[0]]
     expected = np.mean([first[:k].sum() for k in (1, 2, 3, 4)])
-    assert found.deletion["best"][0] == pytest.approx(expected, rel=1e-6)
-    ratio = over_random(found.deletion["best"], found.deletion["random 0"], 0)
-    assert ratio.low > 1
+    assert areas["best"][0] == pytest.approx(expected, rel=1e-6)
+    assert over_chance(found.deletion["best"], found.deleted_by_chance).low > 1
+
+
+def followed(asked: Asked, orders: dict[str, Order], meaning: Meaning, n_random: int = 4) -> Curves:
+    return follow(
+        asked, orders, meaning, n_steps=4, n_random=n_random, seed=0, inserted=frozenset(orders)
+    )
+
+
+def shuffled(asked: Asked, seed: int) -> Order:
+    draw = np.random.default_rng(seed)
+    return [draw.permutation(n) for n in asked.n_units.tolist()]
+
+
+@pytest.mark.parametrize("meaning", ["mask", "graph"])
+def test_chance_is_the_mean_over_all_orders_where_units_are_few(meaning: Meaning) -> None:
+    given = [molecule(m) for m in ("H2O", "CH4", "OH")]
+    asked = Asked.about(lens_predictor(), StructureArrays.from_atoms(given), None)
+    every = [[*permutations(range(n))] for n in asked.n_units.tolist()]
+    orders = {
+        str(i): [np.array(of[i % len(of)]) for of in every] for i in range(max(map(len, every)))
+    }
+    found = followed(asked, orders, meaning, n_random=1)
+    assert found.drawn == 0
+    deleted = np.mean([found.deletion[name] for name in orders], axis=0)
+    inserted = np.mean([found.insertion[name] for name in orders], axis=0)
+    np.testing.assert_allclose(found.deleted_by_chance, deleted, rtol=1e-6)
+    np.testing.assert_allclose(found.inserted_by_chance, inserted, rtol=1e-6)
+
+
+def test_what_chance_draws_has_every_unit_about_as_often_and_every_set_as_probable() -> None:
+    draw = np.random.default_rng(0)
+    assert sets_of(6, 3, 1, draw).shape == (20, 6)
+    assert sets_of(50, 1, 2, draw).shape == (50, 50)
+    found = sets_of(20, 6, 9, draw)
+    assert found.shape == (9, 20)
+    assert (found.sum(axis=1) == 6).all()
+    assert found[:3].sum(axis=0).max() == 1
+    many = np.concatenate([sets_of(8, 3, 25, draw) for _ in range(400)])
+    _, times = np.unique(many, axis=0, return_counts=True)
+    assert len(times) == 56
+    assert times.std() < 2 * np.sqrt(times.mean())
+
+
+def test_a_random_order_is_called_better_than_chance_or_another_one_in_few_cases() -> None:
+    """2.5 % of 95 % intervals lie above; also for few structures of few units, of unequal size."""
+    draw = np.random.default_rng(0)
+    n_repeats, n = 600, 20
+    for sizes, n_random in (((2, 3, 4), 1), ((9, 12), 2)):
+        above, below, apart = 0, 0, 0
+        for _ in range(n_repeats):
+            rows = [_by_chance(int(draw.choice(sizes)), n_random, draw) for _ in range(n)]
+            chance, first, second = (np.array(part) for part in zip(*rows, strict=True))
+            ratio = over_chance(first, chance)
+            above += ratio.low > 1
+            below += ratio.high < 1
+            apart += over_both(first, second, chance).low > 0
+        assert max(above, below, apart) < 0.05 * n_repeats
+        assert above + below + 2 * apart > 0.01 * n_repeats
+
+
+def _by_chance(
+    n_units: int, n_random: int, draw: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the curve of chance and of two random orders of a structure of its own size."""
+    scale = draw.lognormal(0, 1)
+    weights = draw.lognormal(0, 1, n_units)
+    changes: dict[bytes, float] = {}
+
+    def of(absent: np.ndarray) -> float:
+        own = scale * weights[absent].sum() * draw.lognormal(0, 0.3)
+        return changes.setdefault(absent.tobytes(), own)
+
+    numbers = steps(n_units, 3)
+    curves = np.full((3, 3), np.nan)
+    for column, k in enumerate(numbers.tolist()):
+        curves[0, column] = np.mean([of(s) for s in sets_of(n_units, k, n_random, draw)])
+    for row in (1, 2):
+        order = draw.permutation(n_units)
+        for column, k in enumerate(numbers.tolist()):
+            absent = np.isin(np.arange(n_units), order[:k])
+            curves[row, column] = of(absent)
+    return curves[0], curves[1], curves[2]
 
 
 def test_what_is_lost_without_each_atom_is_its_term() -> None:
     asked = Asked.about(terms_predictor(), molecules(), None)
     for meaning in ("graph", "rebuilt"):
-        np.testing.assert_allclose(
-            asked.losses(meaning), asked.scores("contribution")[0], rtol=1e-5
-        )
+        found = followed(asked, {}, meaning)
+        np.testing.assert_allclose(found.losses, asked.scores("contribution")[0], rtol=1e-5)
 
 
 def test_a_table_never_looks_at_the_structure_that_it_is_asked_about() -> None:

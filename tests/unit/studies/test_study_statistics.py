@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_rel
 
 from atomlens.predictor.metrics import spearman
 from atomlens.studies.statistics import (
@@ -12,6 +13,7 @@ from atomlens.studies.statistics import (
     cliffs_delta,
     draw_units,
     mann_whitney_p,
+    ratio_of_sums,
     resampled_delta,
 )
 
@@ -156,3 +158,22 @@ def test_one_family_has_no_interval():
     assert np.isnan(bootstrap([1.0, 2.0, 3.0], relatives=np.array(["a"] * 3)).low)
     (units,) = bootstrap_units(3, lambda drawn: drawn[:1], relatives=np.array(["a"] * 3))
     assert np.isnan(units.low)
+
+
+def test_the_interval_of_a_ratio_ends_where_a_paired_t_test_rejects():
+    random = np.random.default_rng(3)
+    below = random.lognormal(0, 1, 25)
+    above = below * random.lognormal(0.3, 0.5, 25)
+    value, low, high = ratio_of_sums(above, below)
+    assert value == pytest.approx(above.sum() / below.sum())
+    assert low < value < high
+    for end in (low, high):
+        assert ttest_rel(above, end * below).pvalue == pytest.approx(0.05, rel=1e-6)
+
+
+def test_a_ratio_without_a_known_sum_below_has_no_interval():
+    np.testing.assert_array_equal(ratio_of_sums(np.ones(4), np.zeros(4)), [np.nan] * 3)
+    alone = ratio_of_sums(np.array([2.0, 0, 0, 0]), np.array([1.0, 0, 0, 0]))
+    assert alone.value == 2
+    assert np.isnan(alone[1:]).all()
+    np.testing.assert_allclose(ratio_of_sums(np.full(4, 2.0), np.full(4, 1.0)), [2, 2, 2])

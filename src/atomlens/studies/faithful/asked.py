@@ -93,20 +93,6 @@ class Asked:
             np.concatenate([f.by_member for f in found], axis=1),
         )
 
-    def losses(self, meaning: Meaning) -> Values:
-        """(n_atoms,) what the prediction loses without each unit; NaN where nothing is left.
-
-        The loss of an element of a formula has each of its atoms' names to it.
-        """
-        sets = [
-            (index, np.arange(n_units) == unit)
-            for index, n_units in enumerate(self.n_units.tolist())
-            for unit in range(n_units)
-        ]
-        left = self.without([(i, absent) for i, absent in sets], meaning)
-        lost = self.values[[i for i, _ in sets]] - left
-        return lost[self.flat_units]
-
     @property
     def n_units(self) -> Indices:
         """(n,) how many things can be taken away from each structure"""

@@ -38,12 +38,6 @@ def reversed_order(order: Order) -> Order:
     return [units[::-1] for units in order]
 
 
-def random_orders(n_units: Indices, n_draws: int, seed: int) -> list[Order]:
-    """Return several orders by chance."""
-    draw = np.random.default_rng(seed)
-    return [[draw.permutation(n) for n in n_units.tolist()] for _ in range(n_draws)]
-
-
 def environments(structures: StructureArrays) -> list[list[Environment]]:
     """Return for each table what it knows of each atom, (n_atoms,).
 

@@ -25,13 +25,12 @@ from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
 from atomlens.studies.controls import named_controls, refuse_unshuffled
 from atomlens.studies.faithful import checks
 from atomlens.studies.faithful.asked import Asked, has_method
-from atomlens.studies.faithful.curves import Curves, follow, over_both, over_random
+from atomlens.studies.faithful.curves import Curves, follow, over_both, over_chance
 from atomlens.studies.faithful.orders import (
     TABLES,
     Order,
     by_size,
     environments,
-    random_orders,
     reversed_order,
     tables,
 )
@@ -52,12 +51,12 @@ class FaithfulSettings(Settings):
     """which property; empty: the first"""
     n_steps: int = bounded(5, least=1)
     """points of a curve, over the first half of the atoms"""
-    n_random: int = bounded(3, least=1)
-    """orders by chance that are averaged"""
+    n_random: int = bounded(10, least=1)
+    """sets of atoms drawn for each point of a curve, where there are too many to try all: chance"""
     n_checked: int = bounded(40, least=1)
     """structures on which random weights and displaced atoms are tried"""
     seed: int = bounded(0, least=0)
-    """decides random orders, weights, displacements and the resampling of intervals"""
+    """decides what is drawn: sets for chance, random weights, displacements, resampling"""
 
     def chosen(self) -> tuple[str, ...]:
         """Return the methods that are asked for.
@@ -143,7 +142,7 @@ class _Measured:
         self.settings, self.asked, self.given = settings, asked, given
         self.notes: list[str] = []
         self.curve_rows: list[Row] = []
-        self.done = 0
+        self.done = self.n_drawn = 0
         chosen = settings.chosen() or methods_of(asked.predictor.models[0])
         self.methods: dict[str, Scored] = {}
         for method in chosen:
@@ -158,14 +157,10 @@ class _Measured:
 
     def _orders(self) -> dict[str, Order]:
         """Return every order by name: methods, ``method: control``, and those of all."""
-        asked, seed = self.asked, self.settings.seed
+        asked = self.asked
         owner = np.repeat(np.arange(len(asked.structures)), asked.structures.n_atoms)
         known = environments(asked.structures)
         found: dict[str, Order] = {}
-        for number, order in enumerate(
-            random_orders(asked.n_units, self.settings.n_random, seed), start=1
-        ):
-            found[f"random {number}"] = order
         heavy = asked.by_unit(asked.structures.atomic_numbers.astype(np.float64))
         found["heavy atoms first"] = by_size(heavy)
         for method, (scores, _) in self.methods.items():
@@ -190,12 +185,13 @@ class _Measured:
         rows: list[Row] = []
         for meaning in MEANINGS:
             try:
-                losses = self.asked.losses(meaning)
                 curves = follow(
                     self.asked,
                     self.orders,
                     meaning,
                     n_steps=self.settings.n_steps,
+                    n_random=self.settings.n_random,
+                    seed=self.settings.seed,
                     inserted=frozenset(n for n in self.orders if ": untrained" not in n),
                 )
             except ExplanationError as problem:
@@ -206,29 +202,29 @@ class _Measured:
                     f"{meaning}: {curves.missing} sets of what is left have no graph and are "
                     "left out of the curves."
                 )
-            rows += [self._row(method, meaning, curves, losses) for method in self.methods]
+            self._remember_chance(meaning, curves)
+            rows += [self._row(method, meaning, curves) for method in self.methods]
             self.done += 1
             self.given.progress(self.done, len(MEANINGS) + 1)
         if not rows:
             raise StudyError(f"faithful: no meaning of absence is left. {' '.join(self.notes)}")
         return rows
 
-    def _row(self, method: str, meaning: Meaning, curves: Curves, losses: Values) -> Row:
-        seed = self.settings.seed
-        random, only_random = (_averaged(c, "random") for c in (curves.deletion, curves.insertion))
-        for name, own in curves.deletion.items():
+    def _row(self, method: str, meaning: Meaning, curves: Curves) -> Row:
+        own, chance = curves.deletion, curves.deleted_by_chance
+        for name in own:
             if name == method or name.startswith(f"{method}: ") or ":" not in name:
-                self._remember(meaning, name, own, random, curves)
-        deletion = over_random(curves.deletion[method], random, seed)
-        of_tables = {
-            table: over_random(curves.deletion[f"{method}: {table}"], random, seed).value
-            for table in TABLES
-        }
+                self._remember(meaning, name, curves)
+
+        def size(order: str) -> float:
+            return over_chance(own[order], chance).value
+
+        deletion = over_chance(own[method], chance)
+        of_tables = {table: size(f"{method}: {table}") for table in TABLES}
         best = max(of_tables, key=lambda table: of_tables[table])
-        against = curves.deletion[f"{method}: {best}"]
-        above = over_both(curves.deletion[method], against, random, seed)
-        inserted = over_random(curves.insertion[method], only_random, seed)
-        agreement, apart = self._agreement(method, losses)
+        above = over_both(own[method], own[f"{method}: {best}"], chance)
+        inserted = over_chance(curves.insertion[method], curves.inserted_by_chance)
+        agreement, apart = self._agreement(method, curves.losses)
         row: dict[str, object] = {
             "method": method,
             "meaning": meaning,
@@ -240,14 +236,14 @@ class _Measured:
             "above_table": above.value,
             "above_table_low": above.low,
             "above_table_high": above.high,
-            "reversed": over_random(curves.deletion[f"{method}: reversed"], random, seed).value,
-            "heavy_first": over_random(curves.deletion["heavy atoms first"], random, seed).value,
+            "reversed": size(f"{method}: reversed"),
+            "heavy_first": size("heavy atoms first"),
         }
         for control in ("untrained", "shuffled labels"):
-            names = [n for n in curves.deletion if n.startswith(f"{method}: {control}")]
+            names = [n for n in own if n.startswith(f"{method}: {control}")]
             if names:
-                mean = np.mean([curves.deletion[n] for n in names], axis=0)
-                row[control] = over_random(mean, random, seed).value
+                mean: Values = np.mean([own[n] for n in names], axis=0)
+                row[control] = over_chance(mean, chance).value
         return row | {
             "insertion": inserted.value,
             "insertion_low": inserted.low,
@@ -261,18 +257,27 @@ class _Measured:
             "verdict": verdict(deletion, above, len(self.asked.structures)),
         }
 
-    def _remember(
-        self,
-        meaning: str,
-        name: str,
-        own: Values,
-        random: Values,
-        curves: Curves,
-    ) -> None:
+    def _remember_chance(self, meaning: Meaning, curves: Curves) -> None:
+        """Note what the ratios are over: the mean change of chance."""
+        self.curve_rows.append(
+            {
+                "meaning": meaning,
+                "order": "chance",
+                "deletion": 1.0,
+                "deletion_low": np.nan,
+                "deletion_high": np.nan,
+                "mean_change": float(np.nanmean(curves.deleted_by_chance)),
+                "insertion": 1.0,
+            }
+        )
+        self.n_drawn = max(self.n_drawn, curves.drawn)
+
+    def _remember(self, meaning: Meaning, name: str, curves: Curves) -> None:
         known = {(r["meaning"], r["order"]) for r in self.curve_rows}
         if (meaning, name) in known:
             return
-        deletion = over_random(own, random, self.settings.seed)
+        own = curves.deletion[name]
+        deletion = over_chance(own, curves.deleted_by_chance)
         row: dict[str, object] = {
             "meaning": meaning,
             "order": name,
@@ -282,8 +287,7 @@ class _Measured:
             "mean_change": float(np.nanmean(own)),
         }
         if name in curves.insertion:
-            only_random = _averaged(curves.insertion, "random")
-            inserted = over_random(curves.insertion[name], only_random, self.settings.seed)
+            inserted = over_chance(curves.insertion[name], curves.inserted_by_chance)
             row |= {"insertion": inserted.value, "insertion_low": inserted.low}
             row |= {"insertion_high": inserted.high}
         self.curve_rows.append(row)
@@ -413,11 +417,6 @@ def _check(method: str, name: str, found: Interval, n: int) -> Row:
         "high": found.high,
         "n": n,
     }
-
-
-def _averaged(curves: Any, start: str) -> Values:
-    mean: Values = np.mean([own for name, own in curves.items() if name.startswith(start)], axis=0)
-    return mean
 
 
 def _usable(
