@@ -11,8 +11,10 @@ import pytest
 from atomlens.cli import main
 from atomlens.datasets import load_dataset
 from atomlens.errors import SettingsError, TrainingError
+from atomlens.models.baselines import RidgeConfig
 from atomlens.selection.cross_validation import cross_validate, make_folds, nested_split
 from atomlens.selection.space import parse_dimension, search_space
+from atomlens.selection.tuning import tune
 
 METALS, OTHERS = ("Li", "Na", "K", "Rb", "Cs"), ("F", "Cl", "Br", "I")
 
@@ -277,3 +279,12 @@ def test_cv_says_when_nothing_was_learned(table: Path, capsys: pytest.CaptureFix
     assert _cv(table, "--folds", "3", "--by", "composition") == 0
     shown = capsys.readouterr()
     assert "size: no better than predicting the mean" in shown.err
+
+
+def test_a_search_takes_models_as_a_training_does(table: Path) -> None:
+    pytest.importorskip("optuna")
+    with pytest.raises(SettingsError, match="Did you mean 'ridge'"):
+        tune(table, model="rigde", target="size")
+    found = tune(table, model=RidgeConfig(fractions=True), target="size", n_trials=1)
+    assert found.model == "ridge"
+    assert found.shared["model"] == {"fractions": True}

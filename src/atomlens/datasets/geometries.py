@@ -61,13 +61,7 @@ def lasting_numbers(structures: StructureArrays) -> NDArray[np.uint32]:
     Of molecules that is the elements of their atoms, in this order, and which of them are bonded;
     of what repeats the elements alone, which other crystals may share. 0 for formulas.
     """
-    counts = np.asarray(structures.n_atoms)
-    owners = np.repeat(np.arange(len(structures)), counts)
-    place = np.arange(len(owners)) - np.asarray(structures.offsets)[owners]
-    of_place = np.random.default_rng(len("place")).random(int(counts.max(initial=0)))
-    of_element = np.random.default_rng(len("of element")).random(256)
-    weights = of_place[place] * of_element[structures.atomic_numbers]
-    species = np.bincount(owners, weights, minlength=len(structures))
+    species = _species_sums(structures)
     repeats: NDArray[np.bool_] = np.asarray(structures.pbc.any(axis=1))
     bonds = np.where(repeats, -1.0, 0.0)
     molecules = np.flatnonzero(~repeats & ~structures.is_formula)
@@ -82,15 +76,21 @@ def lasting_numbers(structures: StructureArrays) -> NDArray[np.uint32]:
     return np.where(structures.is_formula, np.uint32(0), found)
 
 
-def _same_species(structures: StructureArrays, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(n_rows,) a number for each: the same for those with the same elements in the same order."""
+def _species_sums(structures: StructureArrays) -> NDArray[np.float64]:
+    """(n,) a number of the elements of each structure and of their order."""
     counts = np.asarray(structures.n_atoms)
     owners = np.repeat(np.arange(len(structures)), counts)
     place = np.arange(len(owners)) - np.asarray(structures.offsets)[owners]
-    draws = np.random.default_rng(len("atoms"))
-    of_place, of_element = draws.random(int(counts.max(initial=0))), draws.random(256)
+    of_place = np.random.default_rng(len("place")).random(int(counts.max(initial=0)))
+    of_element = np.random.default_rng(len("of element")).random(256)
     weights = of_place[place] * of_element[structures.atomic_numbers]
-    sums = np.bincount(owners, weights, minlength=len(structures))[rows]
+    sums: NDArray[np.float64] = np.bincount(owners, weights, minlength=len(structures))
+    return sums
+
+
+def _same_species(structures: StructureArrays, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n_rows,) a number for each: the same for those with the same elements in the same order."""
+    sums = _species_sums(structures)[rows]
     repeats = structures.pbc[rows].any(axis=1)
     _, group = np.unique(np.where(repeats, -1 - sums, sums), return_inverse=True)
     return group.reshape(-1).astype(np.int64)

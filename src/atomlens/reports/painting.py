@@ -1,9 +1,10 @@
 """Spheres, sticks and cell lines as flat shapes, to be painted from back to front by matplotlib."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from matplotlib.collections import PathCollection
 from matplotlib.path import Path as Shape
 from numpy.typing import NDArray
 
@@ -18,6 +19,9 @@ from atomlens.reports.projection import (
 )
 from atomlens.reports.scene import Scene
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 _SIMPLE_ABOVE = 400
 """With more spheres than this, each is two circles instead of twelve."""
 _CIRCLE = Shape.unit_circle()
@@ -30,6 +34,13 @@ class Layer(NamedTuple):
     depth: float
     shape: Shape
     colour: str
+
+
+def draw_layers(axes: "Axes", layers: Iterable[Layer]) -> None:
+    """Paint the shapes, the farthest first."""
+    ordered = sorted(layers, key=lambda layer: layer.depth)
+    shapes, fills = [layer.shape for layer in ordered], [layer.colour for layer in ordered]
+    axes.add_collection(PathCollection(shapes, facecolors=fills, edgecolors="none"))
 
 
 def paint_atoms(

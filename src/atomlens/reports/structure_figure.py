@@ -72,8 +72,6 @@ def _headline(figure: "Figure", structure: ExplainedStructure) -> None:
 
 
 def _draw_scene(axes: "Axes", structure: ExplainedStructure, scene: Scene, n_named: int) -> None:
-    from matplotlib.collections import PathCollection
-
     from atomlens.reports import painting
     from atomlens.reports.projection import atom_radii, project_scene
 
@@ -84,9 +82,7 @@ def _draw_scene(axes: "Axes", structure: ExplainedStructure, scene: Scene, n_nam
     layers = painting.paint_cell(view, scene, radii)
     layers += painting.paint_bonds(view, scene, radii)
     layers += painting.paint_atoms(view, scene.positions, radii, colours)
-    layers.sort(key=lambda layer: layer.depth)
-    shapes, fills = [layer.shape for layer in layers], [layer.colour for layer in layers]
-    axes.add_collection(PathCollection(shapes, facecolors=fills, edgecolors="none"))
+    painting.draw_layers(axes, layers)
     seen = view(scene.positions)
     grown = radii * view.enlargement(seen[:, 2])
     discs = Discs(seen[:, 0], seen[:, 1], grown, seen[:, 2])

@@ -13,7 +13,7 @@ import numpy as np
 from atomlens.datasets.base import Dataset
 from atomlens.errors import AtomlensError, SettingsError, TrainingError, missing_package
 from atomlens.files import write_text
-from atomlens.models import MODELS, model_config
+from atomlens.models import MODELS, PropertyModel, model_config, named_model
 from atomlens.predictor import Predictor, load
 from atomlens.reports.tables import write_table
 from atomlens.selection.cross_validation import claim, digest
@@ -132,7 +132,7 @@ class Tuning:
 def tune(
     data: Any,
     *,
-    model: str | None = None,
+    model: str | type[PropertyModel] | Any | None = None,
     target: str | Sequence[str] | None = None,
     space: Mapping[str, Any] | Iterable[str] | None = None,
     n_trials: int = 20,
@@ -152,7 +152,7 @@ def tune(
 
     Args:
         data: As for `train`.
-        model: Name of a model.
+        model: As for `train`.
         target: What to learn; may be left out if there is only one.
         space: What to search, see `search_space`.
         n_trials: Trials in all, those of an earlier run included.
@@ -176,6 +176,9 @@ def tune(
     about_data, overrides = taken_apart(overrides)
     settings = (settings or TrainSettings()).changed(overrides)
     dataset = as_dataset(data, target, settings, about_data)
+    if model is not None:
+        model, different = named_model(model)
+        settings = replace(settings, model_settings={**different, **settings.model_settings})
     start_from = None
     if settings.start_from is not None:
         start_from = load(settings.start_from)

@@ -51,6 +51,14 @@ class Entry(NamedTuple):
     """A sentence without the file's name."""
 
 
+def atoms_of(entries: "Sequence[Entry]") -> "list[Atoms]":
+    """Return the structures of what is one: its forms; a StructureError if one cannot be used."""
+    for entry in entries:
+        if entry.atoms is None:
+            raise StructureError(entry.problem)
+    return [entry.atoms for entry in entries if entry.atoms is not None]
+
+
 def attempt(name: str, build: "Callable[[], Atoms]", what: str = "structure") -> Entry:
     """Build and check one structure; whatever goes wrong becomes the entry's problem."""
     (entry,) = attempt_all(name, lambda: [build()], what)

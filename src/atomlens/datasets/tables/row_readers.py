@@ -20,7 +20,7 @@ from atomlens.printing import cut, is_number, reason, short
 from atomlens.structures.arrays import chemical_formula
 from atomlens.structures.disorder import DisorderChoice
 from atomlens.structures.objects import is_object
-from atomlens.structures.records import add_warning
+from atomlens.structures.records import add_warning, atoms_of
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -253,11 +253,7 @@ def _from_record(record: Mapping[str, Any], choice: DisorderChoice) -> "list[Ato
         from atomlens.structures.reading import to_forms
 
         return to_forms(held, choice)
-    entries = read_value({"structure": _literal(held)}, choice)
-    found = [entry.atoms for entry in entries if entry.atoms is not None]
-    if len(found) < len(entries):
-        raise StructureError(next(entry.problem for entry in entries if entry.atoms is None))
-    return found
+    return atoms_of(read_value({"structure": _literal(held)}, choice))
 
 
 def _literal(cell: Any) -> Any:

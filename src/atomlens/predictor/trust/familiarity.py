@@ -22,7 +22,7 @@ from torch import Tensor
 
 from atomlens.boundary import count_in
 from atomlens.elements import SYMBOLS
-from atomlens.predictor.trust.usual_surroundings import UsualSurroundings
+from atomlens.predictor.trust.usual_surroundings import UsualSurroundings, stored
 from atomlens.structures.arrays import StructureArrays
 
 Values = NDArray[np.float64]
@@ -83,16 +83,16 @@ class Familiarity:
         axes = vectors * (unit / np.sqrt(np.maximum(spread, least)))
         places = (training - centre) @ axes
         plain = cls(
-            centre=_stored(centre),
-            axes=_stored(axes, np.float16),
-            landmarks=_stored(_landmarks(places, seed), np.float16),
+            centre=stored(centre),
+            axes=stored(axes, np.float16),
+            landmarks=stored(_landmarks(places, seed), np.float16),
             levels=np.zeros(0),
             kinds=tuple(kind for kind in _KINDS if kind in set(kinds_of(structures))),
             most_atoms=int(structures.n_atoms.max()),
         )
         levels = _levels(plain.distances(validation))
         levels[-1] = max(levels[-1], _COPY * float(np.linalg.norm(places, axis=1).max()))
-        return replace(plain, levels=_stored(levels))
+        return replace(plain, levels=stored(levels))
 
     def distances(self, vectors: Values, seen: Sequence[str] = ()) -> Values:
         """(n, n_features) -> (n,) distance to the nearest landmark.
@@ -164,12 +164,6 @@ _ARRAYS = {
     "landmarks": torch.float16,
     "levels": torch.float32,
 }
-
-
-def _stored(values: Values, kind: type = np.float32) -> Values:
-    """Return numbers as they will be when they are read again."""
-    rounded: Values = values.astype(kind).astype(np.float64)
-    return rounded
 
 
 def _landmarks(places: Values, seed: int) -> Values:

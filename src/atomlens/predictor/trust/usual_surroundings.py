@@ -113,14 +113,14 @@ class UsualSurroundings:
             validation: The same.
         """
         atoms = _measured(*training)
-        volumes = _stored(_fitted_volumes(atoms), np.float32)
+        volumes = stored(_fitted_volumes(atoms), np.float32)
         found, counts, nearest = _by_pair(atoms, atoms.nearest)
         _, _, packing = _by_pair(atoms, np.nan_to_num(_excess(atoms, volumes))[atoms.owners])
         plain = cls(
             pairs=np.stack([found // _MOST, found % _MOST], axis=1),
-            counts=_stored(counts, np.float32),
-            nearest=_stored(nearest, np.float16),
-            packing=_stored(packing, np.float16),
+            counts=stored(counts, np.float32),
+            nearest=stored(nearest, np.float16),
+            packing=stored(packing, np.float16),
             volumes=volumes,
             limits=np.zeros(len(_RARE)),
             vacuum=float((atoms.layers > VACUUM).mean()),
@@ -129,7 +129,7 @@ class UsualSurroundings:
         )
         scores = plain._scores(_measured(*validation))
         limits = [np.quantile(own, 1 - rare) for own, rare in zip(scores.T, _RARE, strict=True)]
-        return replace(plain, limits=_stored(np.array(limits) + _ROUNDING, np.float32))
+        return replace(plain, limits=stored(np.array(limits) + _ROUNDING, np.float32))
 
     def sentences(self, structures: StructureArrays, store: GraphStore) -> tuple[str, ...]:
         """(n,) what is strange about each structure; empty where nothing is."""
@@ -297,7 +297,7 @@ _ARRAYS = {
 _NUMBERS = ("vacuum", "widest", "n_repeats")
 
 
-def _stored(values: Values, kind: type) -> Values:
+def stored(values: Values, kind: type = np.float32) -> Values:
     """Return numbers as they will be when they are read again."""
     rounded: Values = values.astype(kind).astype(np.float64)
     return rounded

@@ -28,6 +28,7 @@ from atomlens.structures.records import (
     Entry,
     HoldsNoStructureError,
     add_warning,
+    atoms_of,
     attempt,
     attempt_all,
     drop_masses,
@@ -223,11 +224,7 @@ def _text_builder(
 def _atoms_of_cif(text: str, disorder: DisorderChoice) -> "list[Atoms]":
     from atomlens.structures.cif.atoms import read_cif
 
-    entries = read_cif(text, disorder)
-    found = [entry.atoms for entry in entries if entry.atoms is not None]
-    if len(found) < len(entries):
-        raise StructureError(next(entry.problem for entry in entries if entry.atoms is None))
-    return found
+    return atoms_of(read_cif(text, disorder))
 
 
 def _atoms_of_jarvis(item: Mapping[str, Any], disorder: DisorderChoice) -> "list[Atoms]":

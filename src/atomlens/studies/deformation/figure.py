@@ -145,7 +145,6 @@ def draw_example(rows: Sequence[Row], path: Path, *, unit: str) -> Path:
 
 def _draw_atoms(axes: "Axes", rows: Sequence[Row], values: Values) -> None:
     from ase import Atoms
-    from matplotlib.collections import PathCollection
 
     from atomlens.reports import painting
     from atomlens.reports.projection import atom_radii, project_scene
@@ -162,9 +161,7 @@ def _draw_atoms(axes: "Axes", rows: Sequence[Row], values: Values) -> None:
     radii[(~known & np.isin(numbers, _NETWORK_ELEMENTS))[scene.atom_index]] *= 0.6
     layers = painting.paint_bonds(view, scene, radii)
     layers += painting.paint_atoms(view, scene.positions, radii, list(colours[scene.atom_index]))
-    layers.sort(key=lambda layer: layer.depth)
-    shapes, fills = [layer.shape for layer in layers], [layer.colour for layer in layers]
-    axes.add_collection(PathCollection(shapes, facecolors=fills, edgecolors="none"))
+    painting.draw_layers(axes, layers)
     seen = view(scene.positions)
     for i, atom in enumerate(scene.atom_index):
         if numbers[atom] not in _NETWORK_ELEMENTS:

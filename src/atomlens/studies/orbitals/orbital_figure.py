@@ -144,16 +144,12 @@ def _draw_molecule(
     *,
     named: bool,
 ) -> None:
-    from matplotlib.collections import PathCollection
-
     radii = 0.9 * atom_radii(scene, row.atoms.numbers)
     layers = painting.paint_bonds(view, scene, radii)
     layers += painting.paint_atoms(
         view, scene.positions, radii, [colours[i] for i in scene.atom_index]
     )
-    layers.sort(key=lambda layer: layer.depth)
-    shapes, fills = [layer.shape for layer in layers], [layer.colour for layer in layers]
-    axes.add_collection(PathCollection(shapes, facecolors=fills, edgecolors="none"))
+    painting.draw_layers(axes, layers)
     if not named or len(row.atoms) > _MAX_SYMBOLS:
         return
     seen = view(scene.positions)

@@ -134,7 +134,6 @@ def _draw_panel(axes: "Axes", atoms: Sequence[Row], orbits: Sequence[Row], n_orb
 def _draw_structure(axes: "Axes", rows: Sequence[Row]) -> None:
     """Draw the atoms in the colours of their orbits."""
     from ase import Atoms
-    from matplotlib.collections import PathCollection
 
     from atomlens.reports import painting
     from atomlens.reports.projection import atom_radii, project_scene
@@ -149,9 +148,7 @@ def _draw_structure(axes: "Axes", rows: Sequence[Row]) -> None:
     colours = [COLOURS[orbits[i] % len(COLOURS)] for i in scene.atom_index]
     layers = painting.paint_bonds(view, scene, radii)
     layers += painting.paint_atoms(view, scene.positions, radii, colours)
-    layers.sort(key=lambda layer: layer.depth)
-    shapes, fills = [layer.shape for layer in layers], [layer.colour for layer in layers]
-    axes.add_collection(PathCollection(shapes, facecolors=fills, edgecolors="none"))
+    painting.draw_layers(axes, layers)
     seen = view(scene.positions)
     half = max(float(np.ptp(seen[:, 0])), float(np.ptp(seen[:, 1]))) / 2 + 0.8
     middle = (seen[:, :2].min(axis=0) + seen[:, :2].max(axis=0)) / 2
