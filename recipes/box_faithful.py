@@ -57,14 +57,24 @@ def tested(model: Predictor, data: Dataset, target: str, methods: str) -> dict[s
 
 
 def cell(found: dict[str, Any] | None) -> str:
-    """Return one measurement: over chance with its interval, and the best table."""
+    """Return one measurement: over chance with its interval; the best table; untrained networks."""
     if found is None or found["deletion"] is None:
         return ""
-    text = f"{found['deletion']:.2f}, {found['deletion_low']:.2f} to {found['deletion_high']:.2f}"
-    text += f" ({found['table ' + found['best_table']]:.2f}"
-    low, high = found["above_table_low"], found["above_table_high"]
-    mark = " <" if high < 0 else " >" if low > 0 else ""
-    return f"{text}{mark})".replace("-", "−")
+    text = f"{found['deletion']:.2f}"
+    if found["deletion_low"] is not None:
+        text += f", {found['deletion_low']:.2f} to {found['deletion_high']:.2f}"
+    text += f" ({found['table ' + found['best_table']]:.2f}{mark(found, 'above_table')}"
+    if found.get("untrained") is not None:
+        text += f"; {found['untrained']:.2f}{mark(found, 'above_untrained')}"
+    return f"{text})".replace("-", "−")
+
+
+def mark(found: dict[str, Any], name: str) -> str:
+    """Return on which side of an order the method is, where its interval says so."""
+    low, high = found[f"{name}_low"], found[f"{name}_high"]
+    if low is None or high is None:
+        return ""
+    return " <" if high < 0 else " >" if low > 0 else ""
 
 
 def table(rows: list[dict[str, Any]]) -> str:

@@ -34,7 +34,7 @@ from atomlens.studies.faithful.orders import (
     table_scores,
 )
 from atomlens.studies.faithful.study import Faithful, FaithfulSettings, as_json
-from atomlens.studies.faithful.words import FEW, judged, verdict
+from atomlens.studies.faithful.words import FEW, judged, paragraph, verdict
 from atomlens.studies.statistics import Interval
 from atomlens.targets import Target
 from atomlens.testing.questions import trained_around
@@ -327,23 +327,71 @@ def test_what_was_found_stands_in_the_card_and_on_every_explanation(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("deletion", "above", "said"),
+    ("deletion", "above", "untrained", "said"),
     [
-        ((1.5, 1.2, 1.8), (0.3, 0.1, 0.5), "yes"),
-        ((1.5, 1.2, 1.8), (0.1, -0.1, 0.3), "undecided: better than a table?"),
-        ((1.5, 1.2, 1.8), (-0.2, -0.3, -0.1), "no: not better than a table"),
-        ((1.1, 0.9, 1.3), (0.2, 0.1, 0.3), "undecided: better than chance?"),
-        ((1.5, 1.2, 1.8), (0.0, 0.0, 0.0), "no: not better than a table"),
-        ((0.7, 0.6, 0.8), (0.2, 0.1, 0.3), "no: not better than chance"),
-        ((1.5, np.nan, np.nan), (0.2, np.nan, np.nan), "undecided: no interval"),
+        ((1.5, 1.2, 1.8), (0.3, 0.1, 0.5), (0.3, 0.1, 0.5), "yes"),
+        ((1.5, 1.2, 1.8), (0.3, 0.1, 0.5), None, "yes"),
+        (
+            (1.5, 1.2, 1.8),
+            (0.1, -0.1, 0.3),
+            (0.3, 0.1, 0.5),
+            "undecided: better than a table?",
+        ),
+        ((1.5, 1.2, 1.8), (-0.2, -0.3, -0.1), (0.3, 0.1, 0.5), "no: not better than a table"),
+        (
+            (1.5, 1.2, 1.8),
+            (0.3, 0.1, 0.5),
+            (0.0, -0.1, 0.1),
+            "undecided: better than untrained networks?",
+        ),
+        (
+            (1.5, 1.2, 1.8),
+            (0.3, 0.1, 0.5),
+            (-0.2, -0.3, -0.1),
+            "no: not better than untrained networks",
+        ),
+        ((1.1, 0.9, 1.3), (0.2, 0.1, 0.3), None, "undecided: better than chance?"),
+        ((1.5, 1.2, 1.8), (0.0, 0.0, 0.0), None, "no: not better than a table"),
+        ((0.7, 0.6, 0.8), (0.2, 0.1, 0.3), None, "no: not better than chance"),
+        ((1.5, np.nan, np.nan), (0.2, np.nan, np.nan), None, "undecided: no interval"),
     ],
 )
 def test_an_interval_that_holds_both_answers_decides_nothing(
-    deletion: tuple[float, float, float], above: tuple[float, float, float], said: str
+    deletion: tuple[float, float, float],
+    above: tuple[float, float, float],
+    untrained: tuple[float, float, float] | None,
+    said: str,
 ) -> None:
-    assert verdict(Interval(*deletion), Interval(*above), FEW) == said
-    few = verdict(Interval(*deletion), Interval(*above), FEW - 1)
+    beyond = {} if untrained is None else {"untrained": Interval(*untrained)}
+    assert verdict(Interval(*deletion), Interval(*above), beyond, FEW) == said
+    few = verdict(Interval(*deletion), Interval(*above), beyond, FEW - 1)
     assert few == "undecided: too few structures"
+
+
+def test_controls_that_do_as_well_are_said() -> None:
+    """A network of random weights explains itself as well as its untrained kin explain it."""
+    result = studied(lens_predictor(), molecules(), methods="contribution")
+    rows = [dict(row) for row in result.tables["faithful"]]
+    for row in rows:
+        low, own, high = (row[f"above_untrained{end}"] for end in ("_low", "", "_high"))
+        assert low < own < high
+        assert own == pytest.approx(row["deletion"] - row["untrained"])
+        row |= {"untrained": 1.56, "deletion": 1.53, "heavy_first": 1.2, "reversed": 0.6}
+    asked = Asked.about(lens_predictor(), molecules(), None)
+    said = paragraph(rows, [], asked)
+    assert (
+        "As much as the contribution, without knowing what was learned, reach: untrained networks "
+        "1.56 (mask) and 1.56 (graph) and 1.56 (rebuilt)." in said
+    )
+    better = [{**row, "untrained": 1.0} for row in rows]
+    assert "As much as" not in paragraph(better, [], asked)
+    assert "untrained networks 1.00)" in paragraph(better, [], asked)
+    kept = tested.key_figures(as_json(result))
+    known = {"faithful": {"y": kept}}
+    sentence = tested.tested_sentence(known, "y", "contribution")
+    assert f"untrained networks {kept['contribution']['meanings']['mask']['untrained']:.2f})" in (
+        sentence
+    )
 
 
 @pytest.mark.parametrize(

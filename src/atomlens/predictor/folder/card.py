@@ -287,7 +287,10 @@ def _faithful(predictor: TrainedModel) -> str:
             cells = [_code(target.name), _code(method), verdict_of(figures)]
             for meaning in ("mask", "graph"):
                 row = figures["meanings"].get(meaning, {})
-                cells.append(f"{number(row.get('deletion'))} ({number(row.get('table'))})")
+                beside = number(row.get("table"))
+                if "untrained" in row:
+                    beside += f"; {number(row['untrained'])}"
+                cells.append(f"{number(row.get('deletion'))} ({beside})")
             lines.append(f"| {' | '.join(cells)} |")
     if not lines:
         return ""
@@ -295,7 +298,8 @@ def _faithful(predictor: TrainedModel) -> str:
         [
             "\nDo explanations say what the prediction loses without the atoms (`atomlens "
             "faithful`)? Change over the first half of the deletions, over that of a random order; "
-            "in brackets that of the best table of the same scores:\n",
+            "in brackets that of the best table of the same scores and, behind a semicolon, of the "
+            "order that untrained networks give:\n",
             "| target | method | verdict | element hidden | atom taken out of the graph |",
             "|---|---|---|---|---|",
             *lines,

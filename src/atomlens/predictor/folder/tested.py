@@ -24,7 +24,8 @@ def key_figures(found: Mapping[str, Any]) -> dict[str, Any]:
     """Return of ``faithful.json`` what a model keeps, by method.
 
     Its verdict, how many structures were used, and of the two meanings that ask the network
-    itself deletion over chance with its interval and that of the best table.
+    itself deletion over chance with its interval, that of the best table and that of the order of
+    untrained networks.
     """
     kept: dict[str, Any] = {}
     for method, own in found["methods"].items():
@@ -32,8 +33,8 @@ def key_figures(found: Mapping[str, Any]) -> dict[str, Any]:
         for meaning in _MEANINGS:
             row = own["meanings"].get(meaning)
             if row is not None:
-                names = ("deletion", "deletion_low", "deletion_high", "pearson")
-                meanings[meaning] = {name: row[name] for name in names}
+                names = ("deletion", "deletion_low", "deletion_high", "pearson", "untrained")
+                meanings[meaning] = {name: row[name] for name in names if name in row}
                 meanings[meaning]["table"] = row[f"table {row['best_table']}"]
         kept[method] = {
             "passes": own["passes"],
@@ -77,13 +78,15 @@ def tested_sentence(metrics: Mapping[str, Any], target: str, method: str) -> str
     rows = {words: figures["meanings"].get(meaning) for meaning, words in _MEANINGS.items()}
     parts = [
         f"{number(row.get('deletion'))} times chance {words} "
-        f"({_interval(row)}best table {number(row.get('table'))})"
+        f"({_interval(row)}best table {number(row.get('table'))}{_untrained(row)})"
         for words, row in rows.items()
         if row is not None
     ]
     n = figures.get("n")
     where = f" on {n} structures" if isinstance(n, int) else ""
-    return f"Tested{where}, the {method} of this model {word}: {' and '.join(parts)}. {_MEANS}"
+    asked = any(_untrained(row) for row in rows.values() if row is not None)
+    means = _MEANS + (f"; {_MEANS_UNTRAINED}." if asked else ".")
+    return f"Tested{where}, the {method} of this model {word}: {' and '.join(parts)}. {means}"
 
 
 def _interval(row: Mapping[str, Any]) -> str:
@@ -91,10 +94,18 @@ def _interval(row: Mapping[str, Any]) -> str:
     return "" if "unknown" in ends else f"95 % interval {ends[0]} to {ends[1]}, "
 
 
+def _untrained(row: Mapping[str, Any]) -> str:
+    """Return what the order of untrained networks reaches, where it was kept."""
+    return "" if "untrained" not in row else f", untrained networks {number(row['untrained'])}"
+
+
 _MEANS = (
     "Times chance: by how much more the prediction changes when the atoms go in the order of their "
     "scores than in a random order; a table knows the mean score of an element or surroundings, "
-    "and not this structure."
+    "and not this structure"
+)
+_MEANS_UNTRAINED = (
+    "untrained networks order the atoms by what the same method says of random weights"
 )
 
 

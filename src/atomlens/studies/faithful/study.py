@@ -34,7 +34,7 @@ from atomlens.studies.faithful.orders import (
     reversed_order,
     tables,
 )
-from atomlens.studies.faithful.words import FEW, judged, paragraph, verdict
+from atomlens.studies.faithful.words import CONTROLS, FEW, judged, paragraph, verdict
 from atomlens.studies.rows import as_number, within
 from atomlens.studies.statistics import Interval, bootstrap, pearson
 
@@ -239,11 +239,15 @@ class _Measured:
             "reversed": size(f"{method}: reversed"),
             "heavy_first": size("heavy atoms first"),
         }
-        for control in ("untrained", "shuffled labels"):
+        beyond: dict[str, Interval] = {}
+        for control in CONTROLS:
             names = [n for n in own if n.startswith(f"{method}: {control}")]
-            if names:
-                mean: Values = np.mean([own[n] for n in names], axis=0)
-                row[control] = over_chance(mean, chance).value
+            if not names:
+                continue
+            mean: Values = np.mean([own[n] for n in names], axis=0)
+            row[control] = over_chance(mean, chance).value
+            found = beyond[control] = over_both(own[method], mean, chance)
+            row |= {f"above_{control}{end}": v for end, v in zip(_ENDS, found, strict=True)}
         return row | {
             "insertion": inserted.value,
             "insertion_low": inserted.low,
@@ -254,7 +258,7 @@ class _Measured:
             "mean_difference": apart,
             "unit": self.asked.unit,
             "n": len(self.asked.structures),
-            "verdict": verdict(deletion, above, len(self.asked.structures)),
+            "verdict": verdict(deletion, above, beyond, len(self.asked.structures)),
         }
 
     def _remember_chance(self, meaning: Meaning, curves: Curves) -> None:
@@ -452,7 +456,7 @@ def _plain_settings(settings: FaithfulSettings, asked: Asked) -> dict[str, objec
 def _effects(rows: list[Row]) -> list[Effect]:
     effects = []
     for row in rows:
-        controls = {n: as_number(row[n]) for n in ("untrained", "shuffled labels") if n in row}
+        controls = {n: as_number(row[n]) for n in CONTROLS if n in row}
         controls |= {"table": as_number(row[_best(row)])}
         interval = Interval(*(as_number(row[f"deletion{e}"]) for e in ("", "_low", "_high")))
         effects.append(
@@ -536,6 +540,7 @@ def as_json(result: StudyResult) -> dict[str, Any]:
 
 
 _NAMES = ("method", "meaning")
+_ENDS = ("", "_low", "_high")
 
 
 def _or_none(value: object) -> object:

@@ -1,7 +1,7 @@
 """What the numbers of `faithful` say, in plain words."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from atomlens.predictor.folder.tested import FAILS, PASSES, UNDECIDED, VERDICTS
 from atomlens.studies.base import Row
@@ -24,11 +24,21 @@ FEW = 20
 """With fewer structures an interval says little, and nothing is decided."""
 
 
-def verdict(deletion: Interval, above: Interval, n: int) -> str:
-    """Return whether an order is better than chance and than the best table of its scores.
+CONTROLS = {"untrained": "untrained networks", "shuffled labels": "networks of shuffled labels"}
+"""Columns of the networks that learned nothing of the data, and what they are called."""
 
-    ``yes`` if both intervals say so, ``no: ...`` if one of them says that it is worse, or the same,
+
+def verdict(deletion: Interval, above: Interval, beyond: Mapping[str, Interval], n: int) -> str:
+    """Return whether an order is better than chance, tables and networks that learned nothing.
+
+    ``yes`` if all intervals say so, ``no: ...`` if one of them says that it is worse, or the same,
     and ``undecided: ...`` if one of them holds both answers or rests on ``n`` < 20 structures.
+
+    Args:
+        deletion: Over chance.
+        above: Difference from the best table of its scores.
+        beyond: Differences from the orders of ``CONTROLS``, as far as there are any.
+        n: Structures.
     """
     if n < FEW:
         return "undecided: too few structures"
@@ -36,12 +46,15 @@ def verdict(deletion: Interval, above: Interval, n: int) -> str:
         return "undecided: no interval"
     if deletion.high < 1 + _SAME:
         return "no: not better than chance"
-    if above.high < _SAME:
-        return "no: not better than a table"
+    margins = {"a table": above, **{CONTROLS[name]: own for name, own in beyond.items()}}
+    for name, margin in margins.items():
+        if margin.high < _SAME:
+            return f"no: not better than {name}"
     if deletion.low <= 1:
         return "undecided: better than chance?"
-    if not above.low > 0:
-        return "undecided: better than a table?"
+    for name, margin in margins.items():
+        if not margin.low > 0:
+            return f"undecided: better than {name}?"
     return "yes"
 
 
@@ -70,10 +83,11 @@ def paragraph(rows: Sequence[Row], checks: Sequence[Row], asked: Asked) -> str:
         own = [row for row in rows if row["method"] == method]
         parts = ", ".join(
             f"{_value(row, 'deletion')} {_HIDDEN[str(row['meaning'])]} "
-            f"(best table {_value(row, 'table ' + str(row['best_table']))})"
+            f"(best table {_value(row, 'table ' + str(row['best_table']))}{_networks(row)})"
             for row in own
         )
         sentences.append(f"The {method} of this model {VERDICTS[judged(rows, method)]}: {parts}.")
+        sentences += _as_good(method, own)
         sums = [c for c in checks if (c["method"], c["check"]) == (method, _SUM)]
         if sums:
             sentences.append(f"Its scores add up as promised to within {_value(sums[0], 'value')}.")
@@ -85,12 +99,32 @@ def paragraph(rows: Sequence[Row], checks: Sequence[Row], asked: Asked) -> str:
                 f"each atom: {agreement}."
             )
     sentences.append(
-        "To pass, an order must be better than chance and than the best of its tables, with 95 % "
-        "intervals, both with masks and in the graph; it does not pass if it is worse than one of "
-        "them, and is undecided where an interval holds both answers, which more structures may "
+        "To pass, an order must be better than chance, than the best of its tables and than the "
+        "orders that networks give which learned nothing of the data, with 95 % intervals, both "
+        "with masks and in the graph; it does not pass if it is worse than one of them, and is "
+        "undecided where an interval holds both answers, which more structures may "
         "change. It is a statement on this model and these structures, not on nature."
     )
     return " ".join(sentences)
+
+
+def _networks(row: Row) -> str:
+    """Return what orders of networks reach that learned nothing, as far as they were asked."""
+    return "".join(f", {words} {_value(row, n)}" for n, words in CONTROLS.items() if n in row)
+
+
+def _as_good(method: str, rows: Sequence[Row]) -> list[str]:
+    """Return a sentence on the controls that do as well as a method in some meaning."""
+    found: dict[str, list[str]] = {}
+    listed = {**CONTROLS, "heavy_first": "the order of atomic numbers", "reversed": "its reverse"}
+    for row in rows:
+        for name, words in listed.items():
+            if name in row and as_number(row[name]) >= as_number(row["deletion"]) - _SAME:
+                found.setdefault(words, []).append(f"{_value(row, name)} ({row['meaning']})")
+    if not found:
+        return []
+    parts = "; ".join(f"{words} {' and '.join(given)}" for words, given in found.items())
+    return [f"As much as the {method}, without knowing what was learned, reach: {parts}."]
 
 
 _SUM = "error of the promised sum"
