@@ -278,6 +278,42 @@ def far_fractions(fractions: NDArray[np.float64]) -> str:
     )
 
 
+_ACROSS, _MOST_IN_A_CELL = 1.15, 3000
+
+
+def unused_cell(atoms: "Atoms") -> str:
+    """Return a sentence where a cell that does not repeat (pbc) is that of a crystal, else ``""``.
+
+    Atoms are bonded across the faces of a crystal's cell, and not across those of a box around a
+    molecule; in a box that is too small they overlap.
+    """
+    cell = np.asarray(atoms.cell[:], dtype=float)
+    if atoms.pbc.any() or not 0 < len(atoms) <= _MOST_IN_A_CELL or not np.isfinite(cell).all():
+        return ""
+    if abs(np.linalg.det(cell)) < _LEAST_VOLUME * len(atoms):
+        return ""
+    radii = COVALENT_RADII[atoms.numbers]
+    try:
+        pairs = pairs_within(
+            atoms.positions, cell, np.ones(3, dtype=bool), 2 * _ACROSS * float(radii.max())
+        )
+    except (StructureError, ValueError):
+        return ""
+    direct = np.linalg.norm(atoms.positions[pairs.first] - atoms.positions[pairs.second], axis=1)
+    inside = (pairs.first != pairs.second) & (np.abs(direct - pairs.distances) < 0.01)
+    places = np.flatnonzero(inside)  # of images that are as near, all but one are across a face
+    keys = pairs.first[places] * len(atoms) + pairs.second[places]
+    across = np.ones(len(direct), dtype=bool)
+    across[places[np.unique(keys, return_index=True)[1]]] = False
+    ratios = pairs.distances[across] / (radii[pairs.first] + radii[pairs.second])[across]
+    if not len(ratios) or not _NEAREST <= ratios.min() < _ACROSS:
+        return ""
+    return (
+        "it has a cell across whose faces its atoms are bonded, but pbc is off, so it was read as "
+        "a molecule; set pbc if it is a crystal"
+    )
+
+
 def impossible_neighbour(atoms: "Atoms", suspects: NDArray[np.int_]) -> tuple[int, str] | None:
     """Return a suspect that stands where no atom of its element can, and why.
 

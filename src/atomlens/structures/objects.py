@@ -17,7 +17,7 @@ from atomlens.structures.arrays import Structure, StructureArrays, chemical_form
 from atomlens.structures.checks import check_atoms
 from atomlens.structures.cif.elements import contradicted
 from atomlens.structures.disorder import REFUSE, DisorderChoice, PartialAtoms, models_of
-from atomlens.structures.distance_doubts import far_fractions
+from atomlens.structures.distance_doubts import far_fractions, unused_cell
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
     add_warning,
@@ -178,6 +178,8 @@ def _copy(atoms: "Atoms") -> "Atoms":
     copy = atoms.copy()
     copy.calc = atoms.calc
     drop_masses(copy)
+    if said := unused_cell(copy):
+        add_warning(copy, said)
     return copy
 
 
@@ -213,7 +215,16 @@ def _from_pymatgen(thing: Any, disorder: DisorderChoice) -> "list[Atoms]":
 def _from_rdkit(molecule: Any) -> "Atoms":
     from atomlens.structures.molecules import from_molecule
 
+    queries = [atom.HasQuery() for atom in molecule.GetAtoms()]
+    if queries and all(queries):
+        raise StructureError(
+            "the rdkit molecule is a pattern (SMARTS), which leaves hydrogens open; make it with "
+            "MolFromSmiles"
+        )
     atoms = from_molecule(molecule)
+    n = molecule.GetNumConformers()
+    if n > 1:
+        add_warning(atoms, f"the first of its {n} conformers was taken")
     title = molecule.GetProp("_Name") if molecule.HasProp("_Name") else ""
     atoms.info["name"] = title or chemical_formula(atoms.numbers)
     return atoms

@@ -13,7 +13,8 @@ from atomlens.errors import StructureError
 from atomlens.printing import reason
 from atomlens.structures.arrays import warnings_of
 from atomlens.structures.checks import check_atoms
-from atomlens.structures.distance_doubts import doubtful_distance, no_hydrogen
+from atomlens.structures.distance_doubts import doubtful_distance, no_hydrogen, unused_cell
+from atomlens.structures.hydrogen_doubts import absent_hydrogens
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -90,6 +91,8 @@ def attempt_all(
 def note_doubts(atoms: "Atoms") -> None:
     """Note what cannot be right, and what no model sees, whoever gave the structure."""
     _doubt_distances(atoms)
+    if not atoms.info.get("is_formula") and (absent := absent_hydrogens(atoms)):
+        add_warning(atoms, absent)
     _doubt_electrons(atoms)
 
 
@@ -120,6 +123,15 @@ def add_warning(atoms: "Atoms", sentence: str) -> None:
     """Note on a structure something doubtful, in ``info["warnings"]``, without failing."""
     known = warnings_of(atoms)
     atoms.info["warnings"] = known if sentence in known else [*known, sentence]
+
+
+def without_unused_cell(atoms: "Atoms") -> None:
+    """Take the cell of what does not repeat for none; one that looks like a crystal's is told."""
+    if atoms.pbc.any():
+        return
+    if said := unused_cell(atoms):
+        add_warning(atoms, said)
+    atoms.cell[:] = 0.0
 
 
 def check_tritium(atoms: "Atoms", symbols: Sequence[str], advice: str) -> None:

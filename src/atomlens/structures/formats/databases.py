@@ -21,7 +21,7 @@ from atomlens.errors import StructureError
 from atomlens.printing import reason, short
 from atomlens.structures.arrays import chemical_formula
 from atomlens.structures.disorder import REFUSE, DisorderChoice
-from atomlens.structures.distance_doubts import far_fractions
+from atomlens.structures.distance_doubts import far_fractions, unused_cell
 from atomlens.structures.formulas import amounts_in_formula
 from atomlens.structures.objects import atoms_of_json, atoms_of_sites, other_lengths
 from atomlens.structures.records import (
@@ -478,6 +478,8 @@ def _row(database: Any, row_id: int) -> "Atoms":
             "taken",
         )
     atoms.info.update(row.key_value_pairs)
+    if said := unused_cell(atoms):
+        add_warning(atoms, said)
     keep_results(atoms)
     drop_masses(atoms)
     return atoms

@@ -31,6 +31,7 @@ from atomlens.structures.records import (
     keep_results,
     quiet,
     tell_electrons,
+    without_unused_cell,
 )
 
 if TYPE_CHECKING:
@@ -378,6 +379,5 @@ def _through_ase(text: str, format_name: str, index: str | int = 0) -> list[Entr
 def _taken(atoms: "Atoms") -> "Atoms":
     keep_results(atoms)
     atoms.set_constraint()
-    if not atoms.pbc.any():
-        atoms.cell[:] = 0.0
+    without_unused_cell(atoms)
     return atoms

@@ -25,6 +25,7 @@ from atomlens.structures.records import (
     decimal_comma,
     drop_masses,
     keep_results,
+    without_unused_cell,
 )
 from atomlens.structures.text import is_smiles
 
@@ -306,8 +307,7 @@ def _place(atoms: "Atoms", said: Comment) -> None:
         atoms.positions = atoms.positions @ said.cell
     elif said.unit != 1.0:
         atoms.positions *= said.unit
-    if not atoms.pbc.any():
-        atoms.cell[:] = 0.0
+    without_unused_cell(atoms)
 
 
 def _check_both_elements(frame: _Frame, columns: str) -> None:
@@ -400,6 +400,12 @@ def _refuse_types(frame: _Frame, numbers: set[int]) -> None:
     """Refuse the numbers of LAMMPS's types; nobody has hydrogen, helium, lithium in a row."""
     is_dump = re.search(r"timestep|item:", frame.comment, re.IGNORECASE) is not None
     in_a_row = len(numbers) > 1 and numbers == set(range(1, len(numbers) + 1))
+    second = [row.split()[1:2] for row in frame.rows]
+    if in_a_row and all(word and word[0] in SYMBOLS[1:] for word in second):
+        raise StructureError(
+            "the first column holds the numbers of the atoms, and the second their elements; "
+            "remove the first"
+        )
     if is_dump or in_a_row:
         shown = ", ".join(str(n) for n in sorted(numbers)[:5])
         raise StructureError(
