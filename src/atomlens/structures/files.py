@@ -292,7 +292,10 @@ def _content(path: Path, kind: Kind | None) -> bytes:
 
 
 def decoded(content: bytes) -> str:
-    """Return the text of a file: UTF-8, UTF-16 with its mark, or else Latin-1."""
+    """Return the text of a file: UTF-8, UTF-16 with its mark, or else Latin-1.
+
+    The minus of typesetters is that of a keyboard in it.
+    """
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = content.decode("utf-16", errors="replace")
     else:
@@ -308,7 +311,7 @@ def decoded(content: bytes) -> str:
         raise StructureError(
             "it holds binary data where text is expected; get a correct copy of the file"
         )
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2212", "-")
 
 
 _MAGIC = (

@@ -295,15 +295,19 @@ def is_charged(text: str) -> bool:
 
 _VARIABLE = re.compile(
     r"(?<=[A-Za-z)\]\d.])(\d*[+±∓−–-](?:[xyzδd]|delta)(?![a-z])|[xyzδ](?![a-z]))"
-    r"|(?<=·)[xnyz](?=[A-Z\d(])|(?<=[\s·*•])[xn](?=\s*[A-Z(])"
+    r"|(?<=·)[xnyz](?=[A-Z\d(])|(?<=[\s·*•])[xn](?=\s*[A-Z(])|(?<=[)\]])_?n$"
 )
 _STATE = re.compile(r"(?<=[A-Za-z\d)\]])\s*\((?:s|l|g|aq|cr|am|amorphous|liq|gas|solid)\)$")
 _PHASE = re.compile(
     r"(?i:^(?:[αβγδεθκ]|alpha|beta|gamma|delta|epsilon|theta)-|-(?:[αβγεθκ]|alpha|beta|gamma)$)"
-    r"|(?<=[A-Za-z\d)])\s+\([a-z][a-z -]{2,}\)$"
+    r"|(?<=[A-Za-z\d)])\s+\([a-z][a-z -]{2,}\)$|(?<=[A-Za-z\d)])\s+[a-z]{3,}$"
+    r"|^[a-z]{4,}[\s-]+(?=[A-Z])"
 )
 _SHARED = re.compile(r"\(([A-Z][a-z]?(?:,\s?[A-Z][a-z]?)+)\)")
 """Elements that share a place: (Mg,Fe)2SiO4."""
+_BY_ATOMS = re.compile(r"\s*\(?\s*(?:at|atom|atomic|mol|mole)\.?\s*-?%\s*\)?$")
+"""Behind amounts that count atoms or formula units, as all of them do: Fe40Ni40B20 (at.%)."""
+_OF_WEIGHT = re.compile(r"\s*\(?\s*(?:wt|mass|weight)\.?\s*-?%\s*\)?$")
 _DOPANT = re.compile(r"(?<=[A-Za-z\d)]):\s?(?:[A-Z][a-z]?(?:\d*[+-])?,?)+$")
 
 _STRUCTURE = re.compile(r"(?<=[A-Za-z\d)\]])[\s_]+([PIFCAR]\d{1,4}|[A-HL][1-3]?\d(?:_\d)?)$")
@@ -480,6 +484,8 @@ def not_in_formulas(text: str) -> str:
     """Return why a text that is nearly a formula is none, part of a sentence; ``""`` for others."""
     if len(text) > LONGEST_FORMULA or re.search(r"[A-Z]", text) is None:
         return ""
+    if (found := _OF_WEIGHT.search(text)) and not _NOMINAL.fullmatch(text.strip()):
+        return f"its amounts are of weight; write {BY_WEIGHT}{text[: found.start()].strip()}"
     if found := _STATE.search(text):
         return f"{found[0].strip()!r} is a state of matter, which no formula tells; leave it out"
     if found := _PHASE.search(text):
@@ -527,6 +533,7 @@ def _without_typography(text: str, *, adducts: bool = True) -> str:
         _refuse(text, f"it has {len(text)} letters, more than {LONGEST_FORMULA}")
     if adducts and (why := not_in_formulas(text)):
         _refuse(text, why)
+    text = _BY_ATOMS.sub("", text)
     if re.fullmatch(r"[A-Za-z\d.()]+", text, re.ASCII):
         return text
     plain = html.unescape(text)

@@ -49,3 +49,21 @@ def test_files_that_nobody_should_rename_are_told_what_to_do(
     (tmp_path / name).write_text(TABLE)
     with pytest.raises(AtomlensError, match=advice):
         load_dataset(tmp_path / name, "y")
+
+
+def test_dashes_before_numbers_are_minus_signs(tmp_path: Path) -> None:
+    cells = ["\u22121.5", "\u20132.5", "\uff0d3.5", "4.5", "5.5"]
+    rows = "".join(f"{'C' * (i + 1)},{cell}\n" for i, cell in enumerate([*cells, "1\u20132"]))
+    (tmp_path / "a.csv").write_text(f"smiles,y\n{rows}", encoding="utf-8")
+    made = load_dataset(tmp_path / "a.csv", "y")
+    assert made.values[:, 0].tolist() == [-1.5, -2.5, -3.5, 4.5, 5.5]
+    assert "a range is no value" in made.failures[0].message
+
+
+def test_keys_of_json_lines_that_differ_in_case_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"smiles": "CCO", "gap": 1.5}\n{"smiles": "CCN", "Gap": 2.5}\n' * 3)
+    with pytest.warns(UserWarning, match="'gap' and 'Gap' are of different lines"):
+        load_dataset(path, "gap")
+    path.write_text('{"smiles": "CCO", "gap": 1.5, "Gap": 2}\n{"smiles": "CCN", "gap": 2.5}\n' * 3)
+    load_dataset(path, "gap")

@@ -124,3 +124,10 @@ def test_units_of_pwx_are_those_of_its_cards(tmp_path: Path, content: str, lengt
         (atoms,) = read_structures(path).structures
     assert np.allclose(atoms.cell.lengths(), length, rtol=1e-3)
     assert np.allclose(atoms.get_scaled_positions()[1], 0.5)
+
+
+def test_the_minus_of_typesetters_is_a_minus(tmp_path: Path) -> None:
+    path = tmp_path / "a.xyz"
+    path.write_text("3\n\nO 0 0 0\nH 0.96 0 0\nH \u22120.24 0.93 0\n", encoding="utf-8")
+    (atoms,) = read_structures(path).structures
+    assert atoms.positions[2].tolist() == [-0.24, 0.93, 0]

@@ -138,3 +138,23 @@ def test_selfies_are_named(text: str) -> None:
 def test_radicals_in_brackets_are_smiles() -> None:
     assert from_text("[O][O]").get_chemical_formula() == "O2"
     assert len(forced("smiles:[C][C][O]") or "") == 3
+
+
+@pytest.mark.parametrize("text", ["Fe30Ni50B20 at.%", "Fe30Ni50B20 (at%)", "Fe30Ni50B20 atomic %"])
+def test_per_cent_of_atoms_are_amounts(text: str) -> None:
+    assert from_formula(text).get_chemical_formula("hill") == "B20Fe30Ni50"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("Fe70Ni30 wt%", "write wt:Fe70Ni30"),
+        ("Fe70Cr20Ni10 (mass %)", "write wt:Fe70Cr20Ni10"),
+        ("(C3H6)n", "'n' is not known"),
+        ("brookite TiO2", "'brookite' names a phase"),
+        ("ZnO wurtzite", "'wurtzite' names a phase"),
+    ],
+)
+def test_what_stands_beside_a_formula_is_named(text: str, why: str) -> None:
+    with pytest.raises(StructureError, match=why):
+        from_formula(text)

@@ -332,7 +332,23 @@ def _json_lines(path: Path, text: str) -> Content:
         raise DatasetError(f"{path}: {problems[0]}.")
     headers = dict.fromkeys(header for record in records for header in record)
     columns = {header: [record.get(header) for record in records] for header in headers}
+    _tell_other_case(path, columns)
     return Content(columns, problems=problems)
+
+
+def _tell_other_case(path: Path, columns: dict[str, list[Any]]) -> None:
+    """Warn of keys that differ in case alone, of which no line has both, such as y and Y."""
+    by_name: dict[str, list[str]] = {}
+    for header in columns:
+        by_name.setdefault(header.lower(), []).append(header)
+    for first, *others in (headers for headers in by_name.values() if len(headers) > 1):
+        for other in others:
+            pairs = zip(columns[first], columns[other], strict=True)
+            if not any(a is not None and b is not None for a, b in pairs):
+                warn(
+                    f"{path}: the keys {cut(first, 60)!r} and {cut(other, 60)!r} are of different "
+                    "lines; if they are one, write them alike, since each is a column of its own"
+                )
 
 
 def _suffix(path: Path) -> str:

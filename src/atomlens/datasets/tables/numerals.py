@@ -161,7 +161,7 @@ _NOTED = re.compile(
 
 def advice_on(text: str) -> str:
     """Return what to write for a cell that is not a plain number; part of a sentence."""
-    text = text.strip().replace("\u2212", "-")
+    text = _with_minus(text)
     if len(text) > _LONGEST:
         return "correct it"
     if _BOUND.fullmatch(text):
@@ -225,7 +225,7 @@ def _body(text: str) -> tuple[str, int] | None:
     """Return the digits of a numeral with their marks, and its power of ten."""
     if len(text) > _LONGEST:
         return None
-    found = _NUMERAL.fullmatch(text.strip().replace("\u2212", "-"))
+    found = _NUMERAL.fullmatch(_with_minus(text))
     if found is None:
         return None
     body = found["body"]
@@ -239,6 +239,12 @@ def _body(text: str) -> tuple[str, int] | None:
         0 if power is None else int(re.sub(r"^([eE]|\s*[x×*·]\s*10\s*(\^|\*\*)?)", "", power))
     )
     return (body, exponent) if _is_number(body) else None
+
+
+def _with_minus(text: str) -> str:
+    """Return a text with the signs of a keyboard for a minus; a dash between numbers is a range."""
+    text = text.strip().replace("\u2212", "-")
+    return f"-{text[1:]}" if re.match("[\u2010-\u2015\ufe63\uff0d][\\d.,]", text) else text
 
 
 def _is_number(body: str) -> bool:
