@@ -84,8 +84,8 @@ def _species_sums(structures: StructureArrays) -> NDArray[np.float64]:
     of_place = np.random.default_rng(len("place")).random(int(counts.max(initial=0)))
     of_element = np.random.default_rng(len("of element")).random(256)
     weights = of_place[place] * of_element[structures.atomic_numbers]
-    sums: NDArray[np.float64] = np.bincount(owners, weights, minlength=len(structures))
-    return sums
+    sums = np.bincount(owners, weights, minlength=len(structures))
+    return np.asarray(sums, dtype=np.float64)
 
 
 def _same_species(structures: StructureArrays, rows: NDArray[np.int64]) -> NDArray[np.int64]:
