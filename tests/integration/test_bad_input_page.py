@@ -12,7 +12,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "bad-input.md").read_text
 FILES = {
     "empty.cif": "",
     "wrong.cif": "3\nwater\nO 0 0 0\nH 0.96 0 0\nH -0.24 0.93 0\n",
-    "notes.txt": "hello",
+    "notes.xyzzy": "hello",
     "truncated.xyz": "5\nmethane\nC 0 0 0\nH 0.63 0.63 0.63\n",
     "cut.cif": CRYSTAL[:150],
     "nan.xyz": "2\nx\nO 0 0 0\nH nan 0 0\n",

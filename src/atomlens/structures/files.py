@@ -202,6 +202,10 @@ def read_file(path: Path, disorder: DisorderChoice = REFUSE) -> list[Entry]:
             raise StructureError(
                 f"outputs of programs ({path.suffix}) are not read{hint}; {_BY_OTHERS}"
             )
+        if looks in _ENDINGS and _ending(path) in _OF_ANY_TEXT:
+            raise StructureError(
+                f"this kind of file is not known{hint}; give it the ending {_ENDINGS[looks]}"
+            )
         if advice := next((said for ends, said in _OTHER_KINDS if _ending(path) in ends), ""):
             raise StructureError(f"{_ending(path)} is not read{hint}; {advice}")
         raise StructureError(
@@ -366,6 +370,7 @@ _NOT_READ = {
 }
 """What is told, and what to do about it, by what a content looks like."""
 
+_OF_ANY_TEXT = (".txt", ".dat")
 _OTHER_KINDS: tuple[tuple[tuple[str, ...], str], ...] = (
     ((".xls", ".xlsm", ".ods", ".numbers", ".gsheet"), "save the table as .xlsx or .csv"),
     (
@@ -386,7 +391,7 @@ _OTHER_KINDS: tuple[tuple[tuple[str, ...], str], ...] = (
         "write it as .extxyz or .cif, with ase for instance (ase convert FILE out.extxyz)",
     ),
     (
-        (".txt", ".dat"),
+        _OF_ANY_TEXT,
         "give a table the ending .csv, .tsv or .smi, and a structure that of its kind",
     ),
 )
