@@ -130,9 +130,15 @@ def reason(problem: BaseException) -> str:
     return cut(text, 160)
 
 
-def counted(n: int, noun: str) -> str:
-    """Return a number with its noun: ``1 value``, ``1,200 values``."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+_OF_ONE = {"are": "is", "were": "was", "have": "has", "do": "does"}
+
+
+def counted(n: int, noun: str, verb: str = "") -> str:
+    """Return a number with its noun, maybe with a verb: ``1 line follows``, ``20 lines follow``."""
+    said = f"{n:,} {noun}{'' if n == 1 else 's'}"
+    if not verb:
+        return said
+    return f"{said} {_OF_ONE.get(verb, f'{verb}s') if n == 1 else verb}"
 
 
 def cell(text: str) -> str:

@@ -1,6 +1,8 @@
 """``atomlens models`` and ``atomlens datasets``."""
 
+import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,44 @@ def test_a_trained_model_tells_what_it_is(
 ) -> None:
     assert main(["models", "info", str(model_folder)]) == 0
     assert "signal" in capsys.readouterr().out
+
+
+def test_a_folder_without_its_card_is_told_what_it_is_all_the_same(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = tmp_path / "bare"
+    shutil.copytree(model_folder, bare)
+    (bare / "README.md").unlink()
+    assert main(["models", "info", str(model_folder)]) == 0
+    card = capsys.readouterr().out
+    assert main(["models", "info", str(bare)]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == card
+    assert "no card (README.md)" in shown.err
+
+
+def test_the_card_and_verify_name_the_file_of_the_data(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = [f"2\ny={i}\nH 0 0 0\nF 0 0 0.{80 + i}\n" for i in range(12)]
+    data, model = tmp_path / "small.extxyz", tmp_path / "model"
+    data.write_text("".join(frames))
+    words = ["--target", "y", "--unit", "eV", "--model", "mean", "--quiet"]
+    assert main(["train", str(data), *words, "--out", str(model)]) == 0
+    digest = hashlib.sha256(data.read_bytes()).hexdigest()
+    card = (model / "README.md").read_text()
+    assert f"`small.extxyz` (SHA-256 `{digest}`); its structures carry the values." in card
+    capsys.readouterr()
+    assert main(["models", "verify", str(model)]) == 2
+    assert f"the file small.extxyz (SHA-256 {digest[:12]}...)" in capsys.readouterr().err
+    assert main(["train", str(data), *words, "--out", str(model), "--resume"]) == 0
+
+
+def test_the_table_of_models_has_short_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) < 160
+    assert any(" and " in line and " more" in line for line in lines)
 
 
 def test_an_unknown_model_is_offered_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:

@@ -122,6 +122,68 @@ def test_equal_structures_are_merged_and_named(model_folder: Path, tmp_path: Pat
     assert found["also"].tolist()[0] == "w000, z"
     rows = csv_rows(tmp_path / "out" / "duplicates.csv")
     assert [(row["kept"], row["name"]) for row in rows] == [("again", "w000"), ("again", "z")]
+    assert {row["kept_source"] for row in rows} == {str(many / "again.xyz")}
+
+
+def test_equal_names_are_told_apart_by_their_sources(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = waters(tmp_path / "a", 2), waters(tmp_path / "b", 1)
+    (first / "w001.xyz").rename(tmp_path / "w000.xyz")
+    assert run(model_folder, tmp_path / "w000.xyz", first, "--out", tmp_path / "two") == 0
+    shown = capsys.readouterr().out
+    assert str(first / "w000.xyz") in shown
+    assert str(tmp_path / "w000.xyz") in shown
+    assert run(model_folder, first, second, "--out", tmp_path / "out", "--format", "csv") == 0
+    assert str(first) not in capsys.readouterr().out.split("Results")[0]
+    (row,) = csv_rows(tmp_path / "out" / "results.csv")
+    assert row["also"] == f"w000 ({second / 'w000.xyz'})"
+    (row,) = csv_rows(tmp_path / "out" / "duplicates.csv")
+    assert (row["kept"], row["kept_source"]) == ("w000", str(first / "w000.xyz"))
+    assert (row["name"], row["source"]) == ("w000", str(second / "w000.xyz"))
+
+
+def test_a_dead_link_keeps_its_folder(model_folder: Path, tmp_path: Path) -> None:
+    many = waters(tmp_path / "many", 1)
+    (many / "dead.xyz").symlink_to(tmp_path / "nowhere")
+    assert run(model_folder, many, "--out", tmp_path / "out", "--format", "csv") == 1
+    (row,) = csv_rows(tmp_path / "out" / "failures.csv")
+    assert (row["name"], row["source"]) == ("dead.xyz", str(many / "dead.xyz"))
+    table = tmp_path / "t.csv"
+    assert main(["predict", str(model_folder), str(many), "--out", str(table), "--quiet"]) == 1
+    assert {row["source"] for row in csv_rows(table)} == set(map(str, many.iterdir()))
+
+
+def test_a_whole_command_with_resume_begins_where_nothing_was_begun(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    words = (model_folder, "CCO", "--format", "csv", "--out", out, "--resume")
+    assert run(*words) == 0
+    assert "no screening was begun here, so it begins now" in capsys.readouterr().err
+    assert run(*words) == 0
+    assert "1 of 1 shard" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_shards_hold_what_is_for_readers_and_nothing_else(
+    kind: str, model_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert run(model_folder, "CCO", "CC", "OCC", "--out", out, "--format", kind) == 0
+    if kind == "parquet":
+        found = pandas.read_parquet(out / "shards")
+    else:
+        found = pandas.read_json(out / "shards" / "000000.jsonl", lines=True)
+    assert found["name"].tolist() == ["CCO", "CC", "OCC"]
+    columns = [c["name"] for c in json.loads((out / "screen.json").read_text())["columns"]]
+    assert set(found) == {*columns, "state"}
+    before = contents(out)
+    assert json.loads((out / "screen.json").read_text())["counts"]["duplicates"] == 1
+    beside = out / "shards" / ".000000.json"
+    beside.write_text("{}")
+    assert run("--out", out, "--resume") == 0
+    assert contents(out) == before
 
 
 def test_points_of_a_fine_series_are_candidates_and_copies_are_not(tmp_path: Path) -> None:
@@ -149,19 +211,25 @@ def test_mirror_images_are_two_candidates(model_folder: Path, tmp_path: Path) ->
     assert rows[0]["signal"][:6] == rows[1]["signal"][:6]
 
 
+@pytest.mark.filterwarnings("always:.*left out, since their names")
 def test_failures_are_listed_and_the_others_go_on(
     model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     many = waters(tmp_path / "many", 3)
     (many / "broken.xyz").write_text("3\nbroken\nO 0 0 0\n")
     (many / "metrics.json").write_text("{}")
+    (many / "old.cif.bak").write_text(SALT)
     assert run(model_folder, many, "nothing.cif", "--out", tmp_path / "out") == 1
     said = capsys.readouterr().err
-    assert "2 of 6 inputs could not be used" in said
+    assert "2 of 7 inputs could not be used" in said
     assert "only 1 lines follow" in said
     assert "there is no such file" in said
     rows = csv_rows(tmp_path / "out" / "failures.csv")
-    assert [row["state"] for row in rows] == ["failed", "left out", "failed"]
+    assert [row["state"] for row in rows] == ["failed", "left out", "failed", "left out"]
+    assert "looks like CIF; to have it used" in rows[3]["error"]
+    assert (rows[3]["name"], rows[3]["source"]) == ("old.cif.bak", str(many / "old.cif.bak"))
+    counts = json.loads((tmp_path / "out" / "screen.json").read_text())["counts"]
+    assert (counts["inputs"], counts["answered"], counts["left out"]) == (7, 3, 2)
     assert len(frame(tmp_path / "out")) == 3
 
 
@@ -237,7 +305,7 @@ def test_long_files_are_read_in_parts_with_the_same_rows(
     pandas.testing.assert_frame_equal(frame(tmp_path / "whole"), frame(tmp_path / "parts"))
     for name in ("failures.csv",):
         assert (tmp_path / "whole" / name).read_text() == (tmp_path / "parts" / name).read_text()
-    assert len(list((tmp_path / "parts" / "shards").iterdir())) == 3
+    assert len(list((tmp_path / "parts" / "shards").glob("*.parquet"))) == 3
 
 
 def test_the_number_of_workers_changes_nothing(model_folder: Path, tmp_path: Path) -> None:
@@ -313,12 +381,13 @@ def test_another_command_in_the_same_folder_is_refused(
         ((), "needs a model"),
         (("formula-gap",), "nothing to screen"),
         (("formula-gap", "TiO2", "--where", "gap > 1"), "Did you mean 'band_gap'"),
+        (("formula-gap", "TiO2", "--where", "band_gap"), "band_gap is a number and no condition"),
         (("formula-gap", "TiO2", "--by", "nonsense("), "no expression"),
         (("formula-gap", "TiO2", "--top", "3"), "`top` needs an order"),
         (("formula-gap", "TiO2", "--lowest"), "--by"),
         (("formula-gap", "TiO2", "--top", "0", "--by", "band_gap"), "top must be 1 or more"),
         (("formula-gap", "TiO2", "--shard-size", "0"), "shard_size must be 1 or more"),
-        (("formula-gap", "TiO2", "--resume"), "no screening here"),
+        (("--resume",), "no screening here that could go on; give the whole command"),
         (("formula-gap", "TiO2", "--device", "cuda:93"), "cannot be used"),
         (("formula-gap", "TiO2", "--workers", "-1"), "auto or a whole number"),
     ],
@@ -408,6 +477,8 @@ def test_two_models_say_a_sentence_once(two: tuple[str, str], tmp_path: Path) ->
     assert run(*two, path, "--out", tmp_path / "out") == 0
     said = frame(tmp_path / "out")["warning"][0]
     assert said.count("deuterium") == 1
+    assert "first: " not in said.split("; ")[0]
+    assert "; second_one: the training data had no" in said
     assert said.count("had no Au") == said.count("had no") - 1 == 1
 
 
@@ -502,3 +573,15 @@ def test_an_order_without_values_is_said(
     many = waters(tmp_path / "many", 2)
     assert run(model_folder, many, "--out", tmp_path / "a", "--by", "log(-1 - abs(signal))") == 0
     assert "it has no value for any of 2 candidates" in capsys.readouterr().err
+
+
+def test_warnings_of_several_models_say_whose_they_are(
+    two: tuple[str, str], tmp_path: Path
+) -> None:
+    assert run(*two, "smiles:[Au]", "--out", tmp_path / "out", "--format", "csv") == 0
+    (row,) = csv_rows(tmp_path / "out" / "results.csv")
+    assert "first, second_one: the training data had no Au" in row["warning"]
+    assert run(two[0], "smiles:[Au]", "--out", tmp_path / "one", "--format", "csv") == 0
+    (row,) = csv_rows(tmp_path / "one" / "results.csv")
+    assert "first: " not in row["warning"]
+    assert "the training data had no Au" in row["warning"]

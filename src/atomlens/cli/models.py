@@ -144,7 +144,7 @@ def _list(form: str) -> str:
             "model": name,
             "parameters": n_parameters(name) if kind.learns_in_steps else 0,
             "neighbours": " or ".join(builder[0] for builder in builders if builder),
-            "presets": ", ".join(f"{k}={v}" for k, v in PRESETS.get(name, {}).items()),
+            "presets": _presets(PRESETS.get(name, {}), form),
             "paper": kind.paper,
         }
 
@@ -173,6 +173,20 @@ def _list(form: str) -> str:
     shown = f"Trained, ready for `atomlens predict NAME`:\n\n{_show(ready, form)}\n"
     untrained = f"To be trained (`atomlens train --model NAME`):\n\n{_show(rows, form)}"
     return f"{shown if ready else ''}{untrained}"
+
+
+_MOST_PRESETS = 30
+"""Letters of the settings of a model in the table; all stand in `models info` and in JSON."""
+
+
+def _presets(settings: dict[str, Any], form: str) -> str:
+    """Return the settings that a name stands for; in the table the first of many."""
+    said = [f"{name}={value}" for name, value in settings.items()]
+    n = len(said)
+    while form == "table" and n > 1 and len(", ".join(said[:n])) > _MOST_PRESETS:
+        n -= 1
+    more = f" and {len(said) - n} more" if n < len(said) else ""
+    return f"{', '.join(said[:n])}{more}"
 
 
 def boxed_rows() -> list[dict[str, Any]]:
@@ -256,7 +270,13 @@ def _trained(folder: Path, form: str) -> str:
 
     settings = read_settings(folder)
     card = folder / CARD
-    if form == "json" or not card.is_file():
+    if form != "json" and not card.is_file():
+        from atomlens.predictor.folder.card import model_card
+        from atomlens.predictor.folder.loading import load_trained
+
+        say(f"{folder}: there is no card (README.md) here; this one is made from what is there.")
+        return model_card(load_trained(folder))
+    if form == "json":
         return to_json({"settings": settings, "metrics": read_optional_json(folder / METRICS)})
     with net(ModelError, f"{card}, the card of the model", "ask with --format json"):
         return read_text(card)

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", choices=("parquet", "csv"), default="parquet", help="default: parquet"
     )
     parser.add_argument(
-        "--resume", action="store_true", help="go on with the screening that was begun in DIR"
+        "--resume",
+        action="store_true",
+        help="go on with the screening that was begun in DIR; alone, or behind its whole command",
     )
     parser.add_argument(
         "--ray",
@@ -131,17 +134,18 @@ def settings_of(options: argparse.Namespace) -> "ScreenSettings":
     from atomlens.screening import ScreenSettings
     from atomlens.screening.shards import read_manifest
 
-    if options.resume:
+    if options.resume and not options.given:
         before = ScreenSettings.of_manifest(options.out)
-        if not options.given:
-            refuse_idle_options(
-                options,
-                sys.modules[__name__],
-                ("given", "out", "resume", "ray", "workers", "quiet", "debug"),
-                "`--resume` alone goes on as it was asked for then; leave {option} out, or begin "
-                "in another folder.",
-            )
-            return before
+        refuse_idle_options(
+            options,
+            sys.modules[__name__],
+            ("given", "out", "resume", "ray", "workers", "quiet", "debug"),
+            "`--resume` alone goes on as it was asked for then; leave {option} out, or begin "
+            "in another folder.",
+        )
+        return before
+    if options.resume and read_manifest(options.out) is None:
+        say(f"{options.out}: no screening was begun here, so it begins now.")
     elif not options.given and read_manifest(options.out) is not None:
         raise SettingsError(
             f"{options.out}: name the models and inputs, or go on with what was begun: --resume."
@@ -216,9 +220,11 @@ def report(result: "ScreenResult") -> str:
 
 def say_doubts(result: "ScreenResult") -> None:
     """Say on stderr why the first results should be mistrusted, if they should."""
-    rows = [row for row in read_first(result.table, _SHOWN) if row.get("warning")]
+    shown = read_first(result.table, _SHOWN)
+    rows = [row for row in shown if row.get("warning")]
     for row in rows:
-        say(f"warning: {row['name']}: {row['warning']}")
+        where = f" ({row['source']})" if row["name"] in shared_names(shown) else ""
+        say(f"warning: {row['name']}{where}: {row['warning']}")
     if rows and result.counts["results"] > _SHOWN:
         say("warning: others may have one as well, in the column `warning` of the table")
 
@@ -226,7 +232,8 @@ def say_doubts(result: "ScreenResult") -> None:
 def first_rows(result: "ScreenResult") -> list[dict[str, Any]]:
     """Return the first results with the columns that fit on a terminal."""
     rows = read_first(result.table, _SHOWN)
-    hidden = ("source", "structure", "state", "warning", "error", "also")
+    hidden = ["structure", "state", "warning", "error", "also"]
+    hidden += [] if shared_names(rows) else ["source"]
     filled = {name for row in rows for name, cell in row.items() if cell not in (None, "")}
     names = [
         name
@@ -241,6 +248,12 @@ def first_rows(result: "ScreenResult") -> list[dict[str, Any]]:
         names = [name for name in names if name != "n_same"]
     called = with_units(names, result.folder)
     return [{called[name]: row[name] for name in names} for row in rows]
+
+
+def shared_names(rows: list[dict[str, Any]]) -> set[str]:
+    """Return the names that several of some rows have."""
+    names = Counter(row["name"] for row in rows)
+    return {name for name, n in names.items() if n > 1}
 
 
 def with_units(names: list[str], folder: Path) -> dict[str, str]:

@@ -64,6 +64,9 @@ class Dataset:
     for others."""
     sources: tuple[str, ...] = ()
     """File or text that each sample was read from; empty if nobody knows."""
+    file: str = ""
+    """Path of the one file that it was read from; empty for a folder, what was in memory, and what
+    has a name."""
     reading: dict[str, Any] = field(default_factory=dict)
     """Options with which the source was read, as plain values; those left out are not in it."""
     remarks: tuple[str, ...] = ()

@@ -180,7 +180,9 @@ def load_dataset(
         return dataset
     said = [str(w.message) for w in heard if issubclass(w.category, UserWarning)]
     reading = {name: _plain(value) for name, value in options.items() if value is not None}
-    dataset = replace(dataset, reading=reading, remarks=tuple(dict.fromkeys(said)))
+    dataset = replace(
+        dataset, file=_file_of(source), reading=reading, remarks=tuple(dict.fromkeys(said))
+    )
     index = index_of_rows(source)
     if index is None or dataset.row_numbers is None:
         return dataset
@@ -283,6 +285,16 @@ def _load(
         hint = unknown_name("data set", str(source), DATASETS)
         raise DatasetError(f"{source}: there is no such file or folder. {hint}")
     return _read(path, wanted, limit, seed, options, None)
+
+
+def _file_of(source: Any) -> str:
+    """Return the path of the file that a data set was read from; empty if it was none."""
+    if not isinstance(source, str | os.PathLike) or str(source) in DATASETS:
+        return ""
+    path = Path(source).expanduser()
+    pick = None if path.exists() else pick_of(str(path))
+    path = path if pick is None else pick.path
+    return str(path) if path.is_file() else ""
 
 
 def _is_pick(path: Path) -> bool:

@@ -67,6 +67,10 @@ class TrainingRecord:
 
     data: str = ""
     """Name of the data set."""
+    file: str = ""
+    """Name of the file that it was read from, without its folder; empty if it was none."""
+    file_sha256: str = ""
+    """SHA-256 of that file, as it was when the training began."""
     settings: dict[str, Any] = field(default_factory=dict)
     """Every setting of the training that was really used."""
     split: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -128,6 +132,7 @@ class TrainingRecord:
         """Return the part that goes into ``settings.json``: all but split and history."""
         return {
             "data": self.data,
+            **({"file": self.file, "file_sha256": self.file_sha256} if self.file else {}),
             "settings": self.settings,
             "seconds": self.seconds,
             "ended": self.ended,
@@ -158,6 +163,8 @@ class TrainingRecord:
         """Take back what `to_dict` returned; ``rest`` are the parts kept in other files."""
         return cls(
             data=str(content["data"]),
+            file=one_line(str(content.get("file", ""))),
+            file_sha256=one_line(str(content.get("file_sha256", ""))),
             settings={one_line(str(k)): v for k, v in content["settings"].items()},
             seconds=number_in(content["seconds"]),
             ended=str(content["ended"]),

@@ -111,7 +111,9 @@ def _read(predictor: Predictor, model: str, data: str | Path | None) -> Dataset:
     source = record.data if data is None else data
     if data is None and source not in DATASETS:
         about = record.about
-        needs = f"the data {record.data!r}" if about is None else about.needs
+        digest = f" (SHA-256 {record.file_sha256[:12]}...)" if record.file_sha256 else ""
+        needs = f"the file {record.file}{digest}" if record.file else f"the data {record.data!r}"
+        needs = needs if about is None else about.needs
         raise SettingsError(
             f"{model}: to repeat its test, verify needs {needs}. Name them with --data (in "
             "Python data=)."

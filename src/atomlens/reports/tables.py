@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 Record = Mapping[str, Any]
 """One row: column name to text, number, truth value or None."""
 
+_NARROWEST = 12
+"""Letters that a column of texts keeps where the terminal is narrow."""
 _WIDEST = 44
 """Letters; longer cells are cut in the middle on the terminal."""
 
@@ -131,7 +134,7 @@ def to_json_lines(records: Sequence[Record]) -> str:
 def format_table(records: Sequence[Record]) -> str:
     """Return the rows as aligned text, numbers with six significant digits.
 
-    On a terminal, long texts are cut in the middle.
+    On a terminal, texts are cut in the middle where they are long, or the table is wider than it.
     """
     widest = _WIDEST if sys.stdout.isatty() else None
     names = column_names(records)
@@ -145,6 +148,10 @@ def format_table(records: Sequence[Record]) -> str:
         and any(row[j] is not None for row in values)
         for j in range(len(names))
     ]
+    if widest is not None:
+        widths = _fitted(widths, numeric, get_terminal_size().columns)
+        names = [shortened(name, width) for name, width in zip(names, widths, strict=True)]
+        cells = [[shortened(c, w) for c, w in zip(row, widths, strict=True)] for row in cells]
     lines = [names, ["─" * width for width in widths], *cells]
     return "".join(
         "  ".join(
@@ -154,6 +161,18 @@ def format_table(records: Sequence[Record]) -> str:
         + "\n"
         for line in lines
     )
+
+
+def _fitted(widths: list[int], numeric: Sequence[bool], room: int) -> list[int]:
+    """Return widths of columns that fit into a line: the widest texts give way, numbers do not."""
+    found = list(widths)
+    texts = [j for j, is_number in enumerate(numeric) if not is_number]
+    while sum(found) + 2 * (len(found) - 1) > room:
+        j = max(texts, key=lambda j: found[j], default=None)
+        if j is None or found[j] <= _NARROWEST:
+            break
+        found[j] -= 1
+    return found
 
 
 def column_names(records: Sequence[Record]) -> list[str]:

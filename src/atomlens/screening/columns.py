@@ -27,6 +27,8 @@ CHOICES = " forms"
 """Which choices of forms are about an input; for the screening itself, as its state"""
 FINE = " surroundings"
 """What structures of equal digests are compared by, likewise"""
+INTERNAL = (CHOICES, FINE)
+"""What is kept beside a shard, and not in it, since it says nothing to those who read shards"""
 _AFTER: dict[str, Kind] = {STRUCTURE: "text", WARNING: "text", ERROR: "text", STATE: "text"}
 
 
@@ -152,7 +154,7 @@ class ScreenColumns:
     @property
     def shown(self) -> tuple[str, ...]:
         """The columns of the result: all but what is for the screening itself."""
-        return tuple(name for name in self.kinds if name not in (STATE, CHOICES, FINE))
+        return tuple(name for name in self.kinds if name not in (STATE, *INTERNAL))
 
 
 def own_columns(

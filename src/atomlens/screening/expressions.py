@@ -9,12 +9,12 @@ import math
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, final
 
 from atomlens.datasets.tables.headers import bare_name, parse_header
 from atomlens.errors import SettingsError, unknown_name
-from atomlens.printing import short
+from atomlens.printing import counted, cut, one_line, short
 
 Row = Mapping[str, Any]
 _Evaluate = Callable[[Row], Any]
@@ -60,6 +60,15 @@ _ARITHMETIC: dict[type, Callable[[float, float], float]] = {
 }
 
 
+_AS_CONDITION = {
+    "number": ("a number", "{} > 1"),
+    "whole": ("a number", "{} > 1"),
+    "text": ("a text", "{} == 'x'"),
+    "list": ("a list", "'O' in {}"),
+}
+"""What stands where a condition is wanted, and how one is made of it, by what it holds."""
+
+
 class _NumberText(str):
     """A cell of a table without types that reads as a number."""
 
@@ -87,6 +96,7 @@ class _Meeting:
     where: str
     columns: str
     follows: str
+    advice: str
     n_fits: int = 0
     n_misfits: int = 0
 
@@ -98,9 +108,23 @@ class _Meeting:
 
     def said(self) -> str:
         return (
-            f"{self.columns} has {self.follows} in any of {self.n_misfits:,} rows; look at what "
-            "the column holds."
+            f"{self.columns} has {self.follows} in any of {counted(self.n_misfits, 'row')}; "
+            f"{self.advice}."
         )
+
+
+@dataclass(slots=True)
+class _Known:
+    """Of how many rows a condition is true or false, or something else, and of how many nothing."""
+
+    n_known: int = 0
+    n_unknown: int = 0
+
+    def hear(self, is_known: bool) -> None:
+        if is_known:
+            self.n_known += 1
+        else:
+            self.n_unknown += 1
 
 
 @final
@@ -113,6 +137,7 @@ class Expression:
     """The columns that it asks for."""
     _evaluate: _Evaluate
     _meetings: tuple["_Meeting", ...] = ()
+    _known: "_Known" = field(default_factory=_Known)
 
     def value(self, row: Row) -> Any:
         """Return the value for a row: a number, a truth value, a text or a list.
@@ -127,6 +152,7 @@ class Expression:
     def holds(self, row: Row) -> bool:
         """Say whether a condition is true for a row; one that is unknown does not hold."""
         found = self.value(row)
+        self._known.hear(found is not None)
         if self._meetings and found is not None:
             self._meetings[0].hear(isinstance(found, bool))
         return found is True
@@ -140,11 +166,21 @@ class Expression:
 
     def doubts(self) -> list[str]:
         """Return what was asked of the rows so far and could be said of none: a sentence each."""
-        return [f"{m.where}: {m.said()}" for m in self._meetings if m.n_misfits and not m.n_fits]
+        said = [f"{m.where}: {m.said()}" for m in self._meetings if m.n_misfits and not m.n_fits]
+        if not said and self._known.n_unknown and not self._known.n_known:
+            n = counted(self._known.n_unknown, "row")
+            where = f"--where {short(self.text)}"
+            said = [f"{where}: it is neither true nor false of any of {n}, so none passes."]
+        return said
 
 
-def parse(text: str, columns: Iterable[str], option: str = "--where") -> Expression:
-    """Return an expression that was typed.
+def parse(
+    text: str,
+    columns: Iterable[str],
+    option: str = "--where",
+    kinds: Mapping[str, str] | None = None,
+) -> Expression:
+    """Return an expression that was typed: with ``--where`` a condition, else a value.
 
     There are ``and or not``, ``< <= > >= == != in``, ``+ - * / % **``, numbers, texts in quotation
     marks, ``[lists]``, the functions ``abs sqrt log log10 exp min max mean known``, the columns,
@@ -155,9 +191,12 @@ def parse(text: str, columns: Iterable[str], option: str = "--where") -> Express
         text: The expression.
         columns: What a row has.
         option: Where it was typed; begins the sentence about what is wrong.
+        kinds: What columns hold, where that is known: ``number``, ``whole``, ``text``, ``list``,
+            ``any``. What can be no condition is then refused as the whole of one, too.
 
     Raises:
-        SettingsError: it is none, or asks for a column that is not there.
+        SettingsError: it is none, asks for a column that is not there, or has something as a
+            condition that is neither true nor false.
     """
     where = f"{option} {short(text)}"
     if not text.strip():
@@ -175,11 +214,17 @@ def parse(text: str, columns: Iterable[str], option: str = "--where") -> Express
             f'{where}: this is no expression ({said}); write it as in "gap > 1 and '
             'formation_energy < 0".'
         ) from problem
-    compiler = _Compiler(where, {*columns, ELEMENTS}, quoted)
+    held = {**dict.fromkeys(columns, "any"), **(kinds or {}), ELEMENTS: "list"}
+    compiler = _Compiler(where, held, quoted)
     names, evaluate = compiler.compiled(tree.body)
+    if option != "--by" and kinds is not None:
+        compiler.check_condition(tree.body)
     meetings = compiler.meetings
     follows = "no number, so the order says nothing" if option == "--by" else _NEITHER
-    meetings = [compiler.meeting(tree.body, follows), *meetings]
+    advice = "look at what the column holds"
+    if isinstance(tree.body, ast.Name) and follows == _NEITHER:
+        advice = compiler.comparing(tree.body)
+    meetings = [compiler.meeting(tree.body, follows, advice), *meetings]
     return Expression(text, names, evaluate, tuple(meetings))
 
 
@@ -199,17 +244,19 @@ def _without_backticks(text: str, quoted: dict[str, str]) -> str:
 class _Compiler:
     """Makes a function of rows from a syntax tree, node by node."""
 
-    def __init__(self, where: str, columns: set[str], quoted: Mapping[str, str]) -> None:
+    def __init__(self, where: str, columns: Mapping[str, str], quoted: Mapping[str, str]) -> None:
         self.where, self.columns, self.quoted = where, columns, quoted
         self.names: set[str] = set()
         self.meetings: list[_Meeting] = []
 
-    def meeting(self, node: ast.expr, follows: str) -> _Meeting:
+    def meeting(
+        self, node: ast.expr, follows: str, advice: str = "look at what the column holds"
+    ) -> _Meeting:
         """Return what hears of the columns of a part of the expression."""
         named = [n.id for n in ast.walk(node) if isinstance(n, ast.Name)]
         called = dict.fromkeys(self.quoted.get(name, name) for name in named)
         columns = [name for name in called if name in self.columns]
-        return _Meeting(self.where, " and ".join(map(repr, columns)) or "it", follows)
+        return _Meeting(self.where, " and ".join(map(repr, columns)) or "it", follows, advice)
 
     def heard(self, node: ast.expr) -> _Meeting:
         """Return such a one, and keep it."""
@@ -266,19 +313,10 @@ class _Compiler:
             SettingsError: it can never be one.
         """
         evaluate = self.of(node, depth)
-        is_value = isinstance(node, ast.BinOp | ast.List | ast.Tuple) or (
-            isinstance(node, ast.UnaryOp) and not isinstance(node.op, ast.Not)
-        )
-        is_value |= isinstance(node, ast.Constant) and not isinstance(node.value, bool)
-        is_value |= isinstance(node, ast.Call) and getattr(node.func, "id", "") != "known"
-        if is_value:
-            part = short(ast.unparse(node))
-            raise SettingsError(
-                f"{self.where}: {part} is no condition; compare it with something, as in gap > 1."
-            )
-        if not isinstance(node, ast.Name):
+        self.check_condition(node)
+        if self.holding(node) == "truth":
             return evaluate
-        met = self.meeting(node, _NEITHER)
+        met = self.meeting(node, _NEITHER, self.comparing(node))
         self.meetings.append(met)
 
         def heard(row: Row) -> Any:
@@ -289,13 +327,60 @@ class _Compiler:
 
         return heard
 
+    def check_condition(self, node: ast.expr) -> None:
+        """Raise a SettingsError for a number, text or list in the place of a condition."""
+        what = _AS_CONDITION.get(self.holding(node))
+        if what is not None:
+            part = self.typed(node)
+            raise SettingsError(
+                f"{self.where}: {part} is {what[0]} and is no condition; compare it, as in "
+                f"`{what[1].format(part)}`."
+            )
+
+    def comparing(self, node: ast.expr) -> str:
+        """Return how a condition is made of a column."""
+        part = self.typed(node)
+        return f"compare it, as in `{part} > 1` or `{part} == 'x'`"
+
+    def typed(self, node: ast.expr) -> str:
+        """Return a part of the expression as it was typed, cut where it is long."""
+        text = ast.unparse(node)
+        for plain, name in self.quoted.items():
+            text = text.replace(plain, f"`{name}`")
+        return cut(one_line(text), 60)
+
+    def holding(self, node: ast.expr) -> str:
+        """Return what a part of the expression is: ``truth``, or what a column can hold."""
+        match node:
+            case ast.BoolOp() | ast.Compare() | ast.UnaryOp(op=ast.Not()):
+                return "truth"
+            case ast.UnaryOp(op=ast.UAdd()):
+                return self.holding(node.operand)
+            case ast.Call(func=ast.Name(id=name)):
+                return "truth" if name == "known" else "number"
+            case ast.Constant(value=bool()):
+                return "truth"
+            case ast.Constant(value=str()):
+                return "text"
+            case ast.List() | ast.Tuple():
+                return "list"
+            case ast.Name():
+                return self.columns[self.column_of(node.id)]
+            case _:
+                return "number"
+
     def as_float(self, value: int) -> float:
         try:
             return float(value)
         except OverflowError:
             raise SettingsError(f"{self.where}: a number in it is too large.") from None
 
-    def column(self, name: str) -> _Evaluate:
+    def column_of(self, name: str) -> str:
+        """Return the column that a name means.
+
+        Raises:
+            SettingsError: there is none.
+        """
         name = self.quoted.get(name, name)
         if name not in self.columns:
             called = [column for column in self.columns if parse_header(column)[0] == name]
@@ -303,6 +388,10 @@ class _Compiler:
             name = called[0] if len(called) == 1 else name
         if name not in self.columns:
             raise SettingsError(f"{self.where}: {unknown_name('column', name, self.columns)}")
+        return name
+
+    def column(self, name: str) -> _Evaluate:
+        name = self.column_of(name)
         if name == ELEMENTS:
             self.names.add("formula")
             return _elements
@@ -340,7 +429,7 @@ class _Compiler:
             raise SettingsError(f"{self.where}: {unknown_name('function', name, _FUNCTIONS)}")
         given = [self.of(argument, depth) for argument in node.args]
         if name in _OF_LISTS:
-            return _over_list(_OF_LISTS[name], given)
+            return _over_list(_OF_LISTS[name], given, self.heard(node))
         if len(given) != 1:
             raise SettingsError(f"{self.where}: {name} takes one value, {len(given)} are given.")
         if name == "known":
@@ -368,12 +457,14 @@ def _calculated(function: Callable[..., Any], met: _Meeting, *arguments: _Evalua
     return evaluate
 
 
-def _over_list(function: Callable[[Any], Any], given: list[_Evaluate]) -> _Evaluate:
+def _over_list(function: Callable[[Any], Any], given: list[_Evaluate], met: _Meeting) -> _Evaluate:
     def evaluate(row: Row) -> Any:
         values = [one(row) for one in given]
         if len(values) == 1 and isinstance(values[0], list):
             values = values[0]
         values = [_plain(value) for value in values]
+        if values and not any(value is None for value in values):
+            met.hear(all(map(_is_number, values)))
         return function(values) if values and all(map(_is_number, values)) else None
 
     return evaluate

@@ -204,8 +204,8 @@ def _row(
         return row
     row |= {FORMULA: first.formulas[i], N_ATOMS: int(first.n_atoms[i])}
     row[STRUCTURE] = None if digest is None else f"{digest:016x}"
-    doubts = Doubts.joined(p.doubts[i] for p in predictions)
-    row[WARNING] = SENTENCES.join((*doubts.of_reader, *doubts.of_model)) or None
+    labels = [label for label, _ in job.models]
+    row[WARNING] = SENTENCES.join(_doubts(labels, [p.doubts[i] for p in predictions])) or None
     for word, counts in (
         ("ordered_models", first.ordered_models),
         ("conformers", first.conformers),
@@ -217,6 +217,19 @@ def _row(
             said = _cells(prediction, own, i)
             row |= {names[word]: value for word, value in said.items() if word in names}
     return row
+
+
+def _doubts(labels: Sequence[str], each: Sequence[Doubts]) -> list[str]:
+    """Return what is doubtful about a structure; of several models with the names of those."""
+    of_models: dict[str, list[str]] = {}
+    for label, doubts in zip(labels, each, strict=True):
+        for sentence in doubts.of_model:
+            of_models.setdefault(sentence, []).append(label)
+    said = [
+        f"{', '.join(whose)}: {sentence}" if len(labels) > 1 else sentence
+        for sentence, whose in of_models.items()
+    ]
+    return [*Doubts.joined(each).of_reader, *said]
 
 
 def _joined_errors(labels: Sequence[str], errors: Sequence[str]) -> str | None:

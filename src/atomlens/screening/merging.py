@@ -180,8 +180,11 @@ def _look_through(store: ShardStore, n_shards: int, wish: Wish) -> _Seen:
                 choices = (choices or set()).union(of.split())
         numbers = [int(row[STRUCTURE], 16) or 1 if row[STRUCTURE] else 0 for row in rows]
         digests.append(np.array(numbers, dtype=np.uint64))
-        holds.append(np.array([wish.where is None or wish.where.holds(row) for row in rows], bool))
-        values.append(np.array([0.0 if wish.by is None else wish.by.number(r) for r in rows]))
+        own = [row if row[STRUCTURE] else None for row in rows]  # of the others nothing is asked
+        where, by = wish.where, wish.by
+        passing = [r is not None and (where is None or where.holds(r)) for r in own]
+        holds.append(np.array(passing, dtype=bool))
+        values.append(np.array([np.nan if r is None or by is None else by.number(r) for r in own]))
     return _Seen(
         digests=np.concatenate([np.zeros(0, np.uint64), *digests]),
         holds=np.concatenate([np.zeros(0, bool), *holds]),
@@ -249,30 +252,38 @@ class _Merged:
     """What is said of the duplicates of one structure beside it."""
 
     kept: str = ""
-    names: list[str] = field(default_factory=list)
-    doubts: dict[str, str] = field(default_factory=dict)
+    kept_source: str = ""
+    first: list[tuple[str, str]] = field(default_factory=list)
+    """Name and source of the first duplicates"""
+    doubts: dict[str, tuple[str, str]] = field(default_factory=dict)
     """What readers found doubtful, with the first duplicate of which they did"""
 
-    def add(self, name: str, warning: str | None) -> None:
+    def add(self, name: str, source: str, warning: str | None) -> None:
         """Hear of a duplicate."""
-        if len(self.names) < _NAMED:
-            self.names.append(name)
+        if len(self.first) < _NAMED:
+            self.first.append((name, source))
         if warning and len(self.doubts) < _NAMED:
-            self.doubts.setdefault(warning, name)
+            self.doubts.setdefault(warning, (name, source))
+
+    def called(self, name: str, source: str) -> str:
+        """Return the name of a duplicate, with its source where another has the same name."""
+        names = [self.kept, *(own for own, _ in self.first)]
+        return f"{name} ({source})" if source and names.count(name) > 1 else name
 
     def said(self, n_same: int) -> str:
         """Return the names of the duplicates, so many as are shown."""
-        n_more = n_same - 1 - len(self.names)
-        return ", ".join(self.names) + (f" and {n_more} more" if n_more else "")
+        n_more = n_same - 1 - len(self.first)
+        names = ", ".join(self.called(*one) for one in self.first)
+        return names + (f" and {n_more:,} more" if n_more else "")
 
     def warned(self, own: str | None) -> str | None:
         """Return the warning of the structure with what only its duplicates were warned of."""
         known = _sentences(own)
         said = list(known)
-        for warning, name in self.doubts.items():
+        for warning, duplicate in self.doubts.items():
             news = [one for one in _sentences(warning) if one not in known]
             if news:
-                said.append(f"{name}, the same structure: {'; '.join(news)}")
+                said.append(f"{self.called(*duplicate)}, the same structure: {'; '.join(news)}")
         return SENTENCES.join(said) or None
 
 
@@ -299,13 +310,14 @@ def _write_duplicates(
     with TableJournal(path) as journal:
         for index, row in _rows(store, n_shards, [*beside, *carried]):
             if index in merged:
-                merged[index].kept = row[NAME]
+                merged[index].kept, merged[index].kept_source = row[NAME], row[SOURCE]
             elif again[index]:
                 leader = merged[int(first[index])]
-                leader.add(row[NAME], row[WARNING])
+                leader.add(row[NAME], row[SOURCE], row[WARNING])
                 own = {name: row[name] for name in (*beside, *carried)}
                 own[WARNING] = _shown(own[WARNING])
-                journal.add([{"kept": leader.kept, **own}])
+                kept = {"kept": leader.kept, "kept_source": leader.kept_source}
+                journal.add([{**kept, **own}])
         journal.finish()
     return merged, same
 

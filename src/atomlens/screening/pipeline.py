@@ -128,7 +128,10 @@ class ScreenSettings:
         """
         content = read_manifest(folder)
         if content is None:
-            raise SettingsError(f"{folder}: there is no screening here that could go on.")
+            raise SettingsError(
+                f"{folder}: there is no screening here that could go on; give the whole command, "
+                "with models and inputs."
+            )
         said = dict(content["settings"])
         try:
             given = {name: said[name] for name in cls.__slots__}
@@ -249,7 +252,9 @@ def run_screening(
         measured=None if measure is None else measure.columns,
     )
     wish = Wish(
-        where=None if asked.where is None else parse(asked.where, columns.kinds),
+        where=None
+        if asked.where is None
+        else parse(asked.where, columns.kinds, kinds=columns.kinds),
         by=None if asked.by is None else parse(asked.by, columns.kinds, "--by"),
         top=asked.top,
         lowest=asked.lowest,

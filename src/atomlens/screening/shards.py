@@ -13,7 +13,7 @@ from atomlens.errors import SettingsError
 from atomlens.files import to_json, whole_file
 from atomlens.predictor.inputs.pieces import Piece
 from atomlens.printing import encodable, short
-from atomlens.screening.columns import Kind
+from atomlens.screening.columns import INTERNAL, Kind
 
 Row = Mapping[str, Any]
 Format = Literal["parquet", "csv"]
@@ -57,7 +57,9 @@ def cut_shards(pieces: Iterable[Piece], size: int) -> Iterator[Shard]:
 class ShardStore:
     """Reads and writes the shards of a screening.
 
-    Parquet keeps them small and open to other programs; without pyarrow they are JSON lines.
+    Parquet keeps them small and open to other programs; without pyarrow they are JSON lines. What
+    only the screening itself needs (which inputs a shard is of, and columns such as what structures
+    are compared by) is beside each, in a hidden file that readers of tables pass over.
     """
 
     folder: Path
@@ -76,17 +78,30 @@ class ShardStore:
             OSError: the disk is full, or the folder cannot be written to.
         """
         path = self.path(shard.number)
+        inner = {name: [row.get(name) for row in rows] for name in INTERNAL if name in self.kinds}
+        path.unlink(missing_ok=True)  # what is beside a shard is never that of another one
+        with whole_file(self._beside(shard.number)) as stream:
+            stream.write(f"{encodable(to_json({'inputs': shard.mark, **inner}))}\n".encode())
+        kinds = {name: kind for name, kind in self.kinds.items() if name not in INTERNAL}
         if self.format == "parquet":
             from pyarrow import parquet
 
-            table = _arrow_table(rows, self.kinds, shard.mark)
+            table = _arrow_table(rows, kinds, shard.mark)
             with whole_file(path) as stream:
                 parquet.write_table(table, stream)
             return
         with whole_file(path) as stream:
-            stream.write(f"{to_json({'inputs': shard.mark})}\n".encode())
             for row in rows:
-                stream.write(f"{encodable(to_json(dict(row)))}\n".encode())
+                own = {name: value for name, value in row.items() if name not in INTERNAL}
+                stream.write(f"{encodable(to_json(own))}\n".encode())
+
+    def _beside(self, number: int) -> Path:
+        """Return the file with what belongs to a shard and is not for its readers."""
+        return self.folder / SHARDS / f".{number:06d}.json"
+
+    def _inner(self, number: int) -> dict[str, Any]:
+        found: dict[str, Any] = parse_json(read_text(self._beside(number)))
+        return found
 
     def mark(self, number: int) -> str | None:
         """Return the mark of the inputs that a shard on disk is of; None if it is not there.
@@ -97,13 +112,14 @@ class ShardStore:
         if not path.is_file():
             return None
         with suppress(Exception):
+            mark = str(self._inner(number)["inputs"])
             if self.format == "parquet":
                 from pyarrow import parquet
 
                 found = (parquet.read_schema(path).metadata or {}).get(_MARK)
-                return None if found is None else found.decode()
+                return mark if found == mark.encode() else None
             with path.open(encoding="utf-8", newline="\n") as lines:
-                return str(json.loads(next(lines))["inputs"])
+                return mark if isinstance(json.loads(next(lines)), dict) else None
         return None
 
     def rows(self, number: int, columns: Iterable[str] | None = None) -> list[dict[str, Any]]:
@@ -114,21 +130,30 @@ class ShardStore:
         """
         path = self.path(number)
         wanted = None if columns is None else list(columns)
+        inner = [name for name in INTERNAL if wanted is not None and name in wanted]
+        outer = None if wanted is None else [name for name in wanted if name not in INTERNAL]
         with net(SettingsError, f"{path}, a shard", "delete it and give the command again"):
             if self.format == "parquet":
                 from pyarrow import parquet
 
-                found: list[dict[str, Any]] = parquet.ParquetFile(path).read(wanted).to_pylist()
-                return found
-            with path.open(encoding="utf-8", newline="\n") as lines:
-                next(lines)
-                read = [json.loads(line) for line in lines]
-            return read if wanted is None else [{c: r.get(c) for c in wanted} for r in read]
+                found: list[dict[str, Any]] = parquet.ParquetFile(path).read(outer).to_pylist()
+            else:
+                with path.open(encoding="utf-8", newline="\n") as lines:
+                    found = [json.loads(line) for line in lines]
+                if outer is not None:
+                    found = [{name: row.get(name) for name in outer} for row in found]
+            if inner:
+                beside = self._inner(number)
+                for name in inner:
+                    for row, value in zip(found, beside[name], strict=True):
+                        row[name] = value
+            return found
 
     def forget_from(self, number: int) -> None:
         """Remove the shards from a number on, which an earlier, longer list of inputs left."""
         for path in (self.folder / SHARDS).glob("*.*"):
-            if path.stem.isdecimal() and int(path.stem) >= number:
+            stem = path.stem.removeprefix(".")
+            if stem.isdecimal() and int(stem) >= number:
                 path.unlink()
 
 

@@ -128,8 +128,7 @@ def what_lies_there(others: Sequence[Path]) -> str:
     """
     if not others:
         return ""
-    endings = Counter(path.suffix.lower() or "without ending" for path in others).most_common(3)
-    said = "; it holds " + ", ".join(f"{n} {ending}" for ending, n in endings)
+    said = f"; it holds {endings_of(others, 3)}"
     outputs = (".log", ".out", *_GAUSSIAN)
     first = next((path for path in others if path.suffix.lower() in outputs), None)
     if first is None:
@@ -139,6 +138,51 @@ def what_lies_there(others: Sequence[Path]) -> str:
     except StructureError as problem:
         return f"{said} ({first.name}: {problem})"
     return said
+
+
+def endings_of(paths: Sequence[Path], most: int | None = None) -> str:
+    """Return how many files have which ending, the most common ones first: ``8 .zip, 2 .bak``."""
+    endings = Counter(path.suffix.lower() or "without ending" for path in paths).most_common(most)
+    return ", ".join(f"{n:,} {ending}" for ending, n in endings)
+
+
+def why_not_read(path: Path) -> str:
+    """Return why a file whose name is of no known kind is not read, and what could be done.
+
+    It is a sentence without the name of the file. Of the file the first bytes are read.
+    """
+    if is_data(path):
+        return (
+            "it is a table or packed data, whose rows are inputs of their own; name it beside the "
+            "folder to have them used"
+        )
+    said = "its name is of no kind that is read"
+    looks = _looks_like(_head_of(path))
+    if looks in _NOT_READ:
+        return _NOT_READ[looks]
+    if looks in _ENDINGS:
+        return (
+            f"{said}, but the content looks like {looks}; to have it used, give it a name that "
+            f"ends with {_ENDINGS[looks]}"
+        )
+    return f"{said}; it is {looks}" if looks else said
+
+
+def content_said(path: Path) -> str:
+    """Return in brackets what a file whose name is of no known kind seems to hold, or nothing."""
+    looks = "" if kind_of(path) is not None else _looks_like(_head_of(path))
+    return f" (its content looks like {looks})" if looks in _ENDINGS else ""
+
+
+def _head_of(path: Path) -> bytes:
+    """Return the first bytes of a file; none of what is no file, or cannot be opened."""
+    try:
+        if not os.path.isfile(path):
+            return b""
+        with path.open("rb") as stream:
+            return stream.read(_HEAD)
+    except OSError:
+        return b""
 
 
 class FolderContents(NamedTuple):

@@ -14,13 +14,22 @@ from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
 from atomlens.errors import Failure, StructureError
 from atomlens.printing import clean_name, kind_of_object, one_line, reason, short
 from atomlens.structures.disorder import DisorderChoice
-from atomlens.structures.files import files_in, kind_of, known_kinds, what_lies_there
+from atomlens.structures.files import (
+    content_said,
+    endings_of,
+    files_in,
+    kind_of,
+    known_kinds,
+    what_lies_there,
+)
 from atomlens.structures.objects import as_list
 from atomlens.structures.options import ReadingOptions
 from atomlens.structures.parts import FilePart, Pick, parts_of, pick_of
 from atomlens.structures.text import is_forced, is_smiles
 
 _LONGEST_PATTERN, _MOST_FOLDERS = 1000, 100_000
+_MOST_NAMED, _FIRST = 20, 5
+"""So many files that are left out are all named; of more, the first ones."""
 
 Input: TypeAlias = Any
 """Text, path, ase.Atoms, pymatgen Structure, Molecule or Composition, or rdkit Mol."""
@@ -44,14 +53,23 @@ class ReadingJob(NamedTuple):
         return cls(options.forms, [], not_looked_at, in_parts)
 
     def note_left_out(self, where: str, others: list[Path]) -> None:
-        """Name the files that are not read since they are of another kind."""
+        """Name the files that are not read since their names are of no known kind."""
         if others:
-            more = f" and {len(others) - 5} more" if len(others) > 5 else ""
-            names = ", ".join(clean_name(path.name) for path in others[:5])
-            self.left_out.append(
-                f"{one_line(where)}: left out, since they hold no structures that can be read: "
-                f"{names}{more}"
-            )
+            self._note(where, "their names are of no kind that is read", others)
+
+    def note_strays(self, where: str, strays: list[Path]) -> None:
+        """Name the files of known kinds that turned out to hold something else."""
+        if strays:
+            self._note(where, "they hold no structures", strays)
+
+    def _note(self, where: str, why: str, paths: list[Path]) -> None:
+        """Say which files are left out: all of some, else the first ones and kinds of the rest."""
+        first, rest = paths, paths[:0]
+        if len(paths) > _MOST_NAMED:
+            first, rest = paths[:_FIRST], paths[_FIRST:]
+        names = [clean_name(path.name) + content_said(path) for path in first]
+        more = f", and {len(rest):,} more ({endings_of(rest)})" if rest else ""
+        self.left_out.append(f"{one_line(where)}: left out, since {why}: {', '.join(names)}{more}")
 
 
 class FolderStart(NamedTuple):

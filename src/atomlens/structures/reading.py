@@ -18,6 +18,7 @@ from atomlens.structures.files import (
     numbered,
     read_file,
     stem_of,
+    why_not_read,
 )
 from atomlens.structures.inputs import (
     FolderStart,
@@ -208,7 +209,7 @@ def list_pieces(
     """Yield what there is to be read for texts and paths, in order, before anything is opened.
 
     `read_piece` reads each, in this process or another. What is left out of folders is told by a
-    warning in the end.
+    warning in the end; each such file is a piece of the kind ``other``, too.
     """
     job = ReadingJob.of(ReadingOptions(leave_out=tuple(leave_out)), in_parts=True)
     for one in inputs:
@@ -217,6 +218,7 @@ def list_pieces(
                 yield piece
             elif isinstance(piece, FolderStart):
                 job.note_left_out(piece.where, sorted(piece.others))
+                yield from (("other", path) for path in sorted(piece.others))
             elif not isinstance(piece, str):
                 yield piece
     for sentence in job.left_out:
@@ -231,6 +233,9 @@ def read_piece(
     Never raises for a bad one. A file of a folder that turns out to hold something else than
     structures is one failure, and the second value is True.
     """
+    if kind == "other":
+        failure = failure_of(what.name, f"{what}: {why_not_read(what)}")
+        return [replace(failure, source=str(what))], True
     found = _read_piece(kind, what, choice)
     return ([found.failure], True) if isinstance(found, Stray) else (found, False)
 
@@ -355,7 +360,8 @@ def _end_of(many: FolderStart, job: ReadingJob) -> Iterator[list[Failure]]:
     if len(many.strays) == many.n:
         yield from ([stray.failure] for stray in many.strays)
     else:
-        job.note_left_out(many.where, sorted([*many.others, *(s.path for s in many.strays)]))
+        job.note_left_out(many.where, sorted(many.others))
+        job.note_strays(many.where, sorted(stray.path for stray in many.strays))
 
 
 def _read_piece(kind: str, what: Any, disorder: DisorderChoice) -> "list[Atoms | Failure] | Stray":

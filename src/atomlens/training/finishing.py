@@ -162,6 +162,8 @@ def _assemble(job: Job, results: Sequence[MemberResult]) -> Predictor:
         elements=_elements(data),
         record=TrainingRecord(
             data=data.dataset.name,
+            file=Path(data.dataset.file).name if job.file_sha256 else "",
+            file_sha256=job.file_sha256,
             settings=_plain_settings(job),
             split=_split_names(data),
             history=tuple(row for result in results for row in result.history),

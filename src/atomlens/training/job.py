@@ -42,6 +42,8 @@ class Job:
     """Where the attention should stand in some samples, if that is said."""
     run: dict[str, Any] = field(default_factory=dict)
     """What the model folder keeps of the description of the run (see `run_folder.rest_of`)."""
+    file_sha256: str = ""
+    """Of the file that the data were read from; empty if it was none."""
     remarks: tuple[str, ...] = ()
     """What was said before the first step."""
 

@@ -44,6 +44,7 @@ from atomlens.training.run_folder import (
     claimed,
     close_run,
     describe_run,
+    digest_of_file,
     is_finished,
     open_run,
     rest_of,
@@ -190,6 +191,7 @@ def _train(
         transfer = Transfer.plan(pretrained, config, dataset, settings)
     described = {"name": builder.name, "settings": builder.settings()}
     checksum = "" if pretrained is None else pretrained.checksum
+    file_sha256 = digest_of_file(dataset.file)
     run = describe_run(model, config, described, dataset, settings, split, checksum)
     if out is not None and is_finished(out):
         predictor = load(out)
@@ -223,6 +225,7 @@ def _train(
             element_table=table,
             taught=taught,
             run=rest_of(run),
+            file_sha256=file_sha256,
             remarks=(*dataset.remarks, *said.remarks),
         )
         results = _fit(job) if kind.learns_in_steps else [fit_in_closed_form(job)]

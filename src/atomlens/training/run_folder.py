@@ -202,6 +202,14 @@ def _decisive(settings: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in settings.items() if k not in _MAY_CHANGE | _ELSEWHERE}
 
 
+def digest_of_file(path: str) -> str:
+    """Return the SHA-256 of a file; empty if there is none."""
+    if not path or not Path(path).is_file():
+        return ""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def _sha256(*arrays: Any) -> str:
     """Return a digest of arrays; empty if they are None."""
     if any(a is None for a in arrays):

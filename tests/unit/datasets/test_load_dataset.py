@@ -501,3 +501,14 @@ def test_nan_as_a_formula_is_refused_with_both_readings(tmp_path: Path) -> None:
     first, second = data.failures
     assert "may be a missing value or sodium" in first.message
     assert "is empty" in second.message
+
+
+@pytest.mark.parametrize(("column", "word"), [("formula", "None"), ("smiles", "n/a")])
+def test_a_word_for_nothing_in_the_column_of_structures_is_not_called_empty(
+    column: str, word: str, tmp_path: Path
+) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text(f"name,{column},y\na,{word},1\nb,CO,2\nc,,3\n")
+    first, second = load_dataset(table, "y").failures
+    assert f"'{word}' in the column '{column}' stands for a missing value" in first.message
+    assert "is empty; fill it" in second.message

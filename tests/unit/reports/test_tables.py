@@ -113,6 +113,20 @@ def test_tables_keep_one_line_a_row_and_cut_long_texts_on_a_terminal_only(monkey
     assert max(map(len, format_table(rows).splitlines())) <= 44
 
 
+def test_tables_fit_into_the_terminal_and_keep_their_numbers(monkeypatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    rows = [{"model": "scann", "n": 1234567, "presets": "p" * 80, "paper": "q" * 80}]
+    head, _, line = format_table(rows).splitlines()
+    assert len(line) == 60
+    assert line.startswith("scann  1234567  p")
+    assert head.split() == ["model", "n", "presets", "paper"]
+    monkeypatch.setenv("COLUMNS", "20")
+    narrow = format_table(rows).splitlines()[2]
+    assert narrow.startswith("scann  1234567  p")
+    assert len(narrow.split("  ")[2]) == 12
+
+
 def test_extxyz_keeps_attention_cell_and_partial_periodicity(tmp_path: Path) -> None:
     atoms = bulk("NaCl", "rocksalt", a=5.64)
     atoms.pbc = (True, True, False)

@@ -167,7 +167,7 @@ def test_what_could_be_said_of_no_row_is_told() -> None:
         one = parse(text, CELLS)
         assert not one.holds(CELLS)
         assert name in one.doubts()[0]
-    for text in ("price < 3", "none < 3", "note == 'x'"):
+    for text in ("price < 3", "none < 3 or price < 3", "note == 'x'"):
         one = parse(text, CELLS)
         one.holds(CELLS)
         assert not one.doubts()
@@ -228,3 +228,52 @@ def test_a_condition_that_holds_for_no_row_is_told(text: str) -> None:
     fine = parse("stable and not known(gap) or stable", COLUMNS)
     assert fine.holds(ROW)
     assert not fine.doubts()
+
+
+KINDS = {"gap": "number", "n_atoms": "whole", "formula": "text", "dos": "list", "cheap": "any"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("gap", "gap is a number and is no condition; compare it, as in `gap > 1`"),
+        ("1 < cheap < 20 and gap", "gap is a number"),
+        ("cheap or (gap > 1 and not n_atoms)", "n_atoms is a number"),
+        ("abs(gap - 1)", r"abs\(gap - 1\) is a number"),
+        ("+gap", "is a number"),
+        ("3", "3 is a number"),
+        ("'Pb'", "'Pb' is a text"),
+        ("formula or gap > 1", "formula is a text and is no condition; compare it, as in `formula"),
+        ("elements", "elements is a list"),
+        ("not dos", "dos is a list"),
+        ("['Pb', 'O'] and gap > 1", "is a list"),
+    ],
+)
+def test_what_columns_are_known_to_hold_is_no_condition(text: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        parse(text, KINDS, kinds=KINDS)
+
+
+def test_cells_that_are_no_conditions_are_told_with_what_to_do() -> None:
+    for text in ("price", "price < 3 and note", "not `note`"):
+        one = parse(text, CELLS, kinds=dict.fromkeys(CELLS, "any"))
+        assert not one.holds(CELLS)
+        (said,) = one.doubts()
+        assert "true or false in any of 1 row; compare it, as in `" in said
+    one = parse("stable", COLUMNS)
+    assert one.holds(ROW)
+    assert not one.doubts()
+
+
+def test_a_condition_that_is_unknown_of_every_row_is_told() -> None:
+    one = parse("none < 3 and log(-1) < 0", CELLS)
+    assert not one.holds(CELLS)
+    assert not one.holds(CELLS)
+    assert "neither true nor false of any of 2 rows, so none passes" in one.doubts()[0]
+    one = parse("none < 3", CELLS)
+    assert one.holds({"none": "2"})
+    assert not one.holds(CELLS)
+    assert not one.doubts()
+    one = parse("mean(note) > 1", CELLS)
+    one.holds(CELLS)
+    assert "'note' has nothing" in one.doubts()[0]

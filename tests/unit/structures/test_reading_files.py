@@ -170,7 +170,7 @@ def test_a_folder_is_searched_in_depth_and_in_order(tmp_path: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text("1\n\nHe 0 0 0\n")
     (tmp_path / "README.md").write_text("not a structure")
-    with pytest.warns(UserWarning, match=r"left out, .* no structures .*: README.md"):
+    with pytest.warns(UserWarning, match=r"left out, .* no kind that is read: README.md"):
         sources = [Path(atoms.info["source"]) for atoms in read(tmp_path)]
     assert [p.relative_to(tmp_path).as_posix() for p in sources] == [
         "a/one.xyz",

@@ -181,6 +181,11 @@ def _from_cell(
             f"'NaN' in the column {header!r} may be a missing value or sodium with nitrogen; write "
             "Na1N1, or leave the cell empty"
         )
+    if is_missing(cell) and text and isinstance(cell, str) and not sodium:
+        raise StructureError(
+            f"{short(text)} in the column {header!r} stands for a missing value; write what it "
+            "should be, or leave the row out"
+        )
     if is_missing(cell) and not sodium:
         raise StructureError(f"the column {header!r} is empty; fill it")
     if word == "file":

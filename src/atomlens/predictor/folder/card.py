@@ -3,16 +3,20 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from atomlens.datasets.tables.files import is_table
 from atomlens.elements import SYMBOLS
 from atomlens.models import MODELS
 from atomlens.predictor.evaluation import about_skill
 from atomlens.predictor.folder.tested import number, tested_methods, verdict_of
 from atomlens.predictor.metrics import f1_label, figure_text, tables_by_class
+from atomlens.predictor.record import TrainingRecord
 from atomlens.predictor.trained import TrainedModel
 from atomlens.predictor.trust.calibration import FEWEST_FOR_TEMPERATURE, TargetCalibration
 from atomlens.printing import counted, encodable, one_line
+from atomlens.structures.files import kind_of
 from atomlens.targets import Target, value_slices
 from atomlens.units import unit_text
 
@@ -124,7 +128,9 @@ def _describe(target: Target) -> str:
 def _data(predictor: TrainedModel) -> str:
     record = predictor.record
     about = record.about
-    lines = [f"`{record.data}`." if record.data else "Not recorded."]
+    lines = [
+        _file(record) if record.file else f"`{record.data}`." if record.data else "Not recorded."
+    ]
     if about is not None:
         lines += [f"{about.data}\n", f"Licence: {about.licence}\n", f"Split: {about.split}\n"]
     elif record.split:
@@ -150,6 +156,15 @@ def _data(predictor: TrainedModel) -> str:
     if predictor.elements:
         lines.append("Elements: " + ", ".join(SYMBOLS[z] for z in predictor.elements) + ".")
     return "\n".join(lines)
+
+
+def _file(record: TrainingRecord) -> str:
+    """Return which file the data are, and where in it the values stand."""
+    held = "its columns hold the values" if is_table(Path(record.file)) else ""
+    if kind_of(Path(record.file)) is not None:
+        held = "its structures carry the values"
+    more = f"; {held}" if held else ""
+    return f"{_code(record.file)} (SHA-256 `{record.file_sha256}`){more}."
 
 
 def _metrics(predictor: TrainedModel) -> str:

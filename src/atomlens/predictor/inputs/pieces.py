@@ -29,7 +29,7 @@ class Piece(NamedTuple):
 
     kind: str
     """text, file, member (a file of a folder), part (of a long file), row (of a table), packed,
-    or failed"""
+    other (a file of a folder whose name is of no known kind), or failed"""
     what: Any
     source: str
     """Path, or the text itself; what failures and rows name"""
@@ -56,21 +56,27 @@ def pieces_of(
 ) -> Iterator[Piece]:
     """Yield the pieces of texts, files, folders, patterns and tables, in order.
 
+    Files of folders that are of no known kind come last.
+
     Args:
         inputs: As typed on the command line.
         reading: How tables are read: ``structure_column``, ``name_column``, ``structure_folder``,
             ``sheet``.
         leave_out: Files and folders that folders and patterns pass over, such as outputs.
     """
-    passed = list(leave_out)
+    passed, others = list(leave_out), []
     for one in inputs:
         if not has_rows(one):
             for found in list_pieces([one], passed):
-                yield _plain_piece(found)
+                if isinstance(found, Failure) or found[0] != "other":
+                    yield _plain_piece(found)
+                else:
+                    others.append(_plain_piece(found))
         elif is_packed(one):
             yield from _packed_pieces(one)
         else:
             yield from _rows(one, reading)
+    yield from others
 
 
 def carried_headers(inputs: Sequence[str], reading: Mapping[str, Any]) -> tuple[str, ...]:
@@ -116,8 +122,10 @@ def _read(piece: Piece, forms: DisorderChoice) -> list[PieceItem]:
 
 def _plain_piece(found: "tuple[str, Any] | Failure") -> Piece:
     if isinstance(found, Failure):
-        return Piece("failed", found, found.name, f"failed {found.message}")
+        return Piece("failed", found, found.source or found.name, f"failed {found.message}")
     kind, what = found
+    if kind == "other":
+        return Piece(kind, what, str(what), f"{kind} {stamp(what)}", 0)
     if isinstance(what, Pick):
         mark = f"{kind} {stamp(what.path)} {what.choice}"
         return Piece(kind, what, str(what.path), mark)
