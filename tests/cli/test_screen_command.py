@@ -381,7 +381,10 @@ def test_another_command_in_the_same_folder_is_refused(
         ((), "needs a model"),
         (("formula-gap",), "nothing to screen"),
         (("formula-gap", "TiO2", "--where", "gap > 1"), "Did you mean 'band_gap'"),
-        (("formula-gap", "TiO2", "--where", "band_gap"), "band_gap is a number and no condition"),
+        (
+            ("formula-gap", "TiO2", "--where", "band_gap"),
+            "band_gap is a number and is no condition",
+        ),
         (("formula-gap", "TiO2", "--by", "nonsense("), "no expression"),
         (("formula-gap", "TiO2", "--top", "3"), "`top` needs an order"),
         (("formula-gap", "TiO2", "--lowest"), "--by"),
