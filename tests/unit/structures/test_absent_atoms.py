@@ -86,10 +86,10 @@ def test_a_pattern_is_no_molecule() -> None:
 
 def test_the_first_of_several_conformers_is_told() -> None:
     from rdkit import Chem
-    from rdkit.Chem import AllChem
+    from rdkit.Chem.rdDistGeom import EmbedMultipleConfs
 
     mol = Chem.AddHs(Chem.MolFromSmiles("CCCN"))
-    AllChem.EmbedMultipleConfs(mol, 4, randomSeed=7)
+    EmbedMultipleConfs(mol, 4, randomSeed=7)
     (atoms,) = atoms_of(mol)
     assert warnings_of(atoms) == ["the first of its 4 conformers was taken"]
     assert np.allclose(atoms.positions, mol.GetConformer(0).GetPositions())

@@ -131,3 +131,13 @@ def test_the_minus_of_typesetters_is_a_minus(tmp_path: Path) -> None:
     path.write_text("3\n\nO 0 0 0\nH 0.96 0 0\nH \u22120.24 0.93 0\n", encoding="utf-8")
     (atoms,) = read_structures(path).structures
     assert atoms.positions[2].tolist() == [-0.24, 0.93, 0]
+
+
+def test_a_data_field_of_several_lines_is_no_number(tmp_path: Path) -> None:
+    block = "\n  x\n\n  1  0  0  0  0  0            999 V2000\n"
+    block += "    0.0000    0.0000    0.0000 Ar  0  0\nM  END\n"
+    fields = "> <one>\n2.5\n\n> <two>\n1.5\n2.5\n\n> <none>\n\n> <last>\n7\n\n$$$$\n"
+    path = tmp_path / "a.sdf"
+    path.write_text(block + fields)
+    (atoms,) = read_structures(path).structures
+    assert [atoms.info[name] for name in ("one", "two", "last")] == [2.5, "1.5\n2.5", 7]

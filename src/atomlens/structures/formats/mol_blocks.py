@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -264,14 +263,17 @@ def _bonded_without_bonds(molecule: Any) -> bool:
 
 
 def _data_fields(block: str) -> dict[str, Any]:
-    """Return the data fields of an SDF record; numbers as numbers."""
+    """Return the data fields of an SDF record; numbers as numbers, several lines as one text."""
     fields: dict[str, Any] = {}
     lines = block.split("\n")
-    for line, following in pairwise(lines):
+    for place, line in enumerate(lines[:-1]):
         name = line[line.find("<") + 1 : line.find(">", line.find("<"))]
         if not line.startswith("> ") or "<" not in line or not name or len(name) > 200:
             continue
-        value = following.strip()
+        end = place + 1
+        while end < len(lines) and lines[end].strip() and not lines[end].startswith("> "):
+            end += 1
+        value = "\n".join(one.strip() for one in lines[place + 1 : end])
         number: Any
         try:
             number = float(value) if not value.isdecimal() else int(value)
