@@ -12,6 +12,8 @@
     ├── StudyError              a study without the models or structures that it needs
     ├── LabelError              a structure for which a simulation cannot give a label
     └── MissingDependencyError  an optional package that is not installed
+    KeyboardInterrupt
+    └── TrainingStopped         Ctrl-C during a training whose state is kept
 
 Every message names the input, says what is wrong and what to do. The command line prints
 the message alone and exits with 2; a traceback means a bug.
@@ -71,6 +73,14 @@ class ModelError(AtomlensError):
 
 class TrainingError(AtomlensError):
     """A training that cannot start or go on."""
+
+
+class TrainingStopped(KeyboardInterrupt):
+    """Ctrl-C during a training whose state is kept; says how to go on.
+
+    It is Ctrl-C as Python knows it and no `AtomlensError`: a loop over trainings that goes on after
+    an ``except Exception`` shall end.
+    """
 
 
 class ExplanationError(AtomlensError):

@@ -104,6 +104,7 @@ def test_training_leaves_the_random_numbers_of_the_caller_alone() -> None:
     assert np.array_equal(before[1], np.random.get_state()[1])  # type: ignore[index] # noqa: NPY002
 
 
+@pytest.mark.filterwarnings("ignore:warmup_epochs=8 is as long as the training")
 def test_the_best_epoch_is_kept_not_the_last() -> None:
     """A rate that grows to absurd size spoils the model; the kept one was measured before."""
     growing = {"epochs": 8, "schedule": "constant", "warmup_epochs": 8.0, "learning_rate": 3.0}

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from atomlens.datasets import load_dataset
-from atomlens.errors import ModelError, TrainingError
+from atomlens.errors import ModelError, TrainingError, TrainingStopped
 from atomlens.predictor import Predictor, load
 from atomlens.training import TrainingProgress, TrainingState, train
 from atomlens.training.member import MemberTraining
@@ -169,8 +169,10 @@ def keyboard() -> Iterator[None]:
 def test_ctrl_c_says_how_to_resume_and_loses_nothing(tmp_path: Path) -> None:
     out = tmp_path / "run"
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(TrainingError, match="--resume"):
+    with pytest.raises(TrainingStopped, match="--resume") as stopped:
         run(out, checkpoint_seconds=1000.0, progress=PressCtrlC())
+    assert isinstance(stopped.value, KeyboardInterrupt)
+    assert not isinstance(stopped.value, Exception), "a loop that skips failures would go on"
     assert signal.getsignal(signal.SIGINT) is before
     assert same(run(), run(out, checkpoint_seconds=1000.0, resume=True))
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from atomlens.errors import AtomlensError
+from atomlens.errors import AtomlensError, TrainingStopped
 from atomlens.printing import origin_of, printable
 
 INTERRUPTED = 130
@@ -21,6 +21,9 @@ def run_guarded(command: Callable[[argparse.Namespace], int], options: argparse.
         with warnings_as_lines(), compilation_told(quiet=getattr(options, "quiet", False)):
             code = command(options)
             sys.stdout.flush()
+    except TrainingStopped as stopped:
+        say(str(stopped))
+        return INTERRUPTED
     except KeyboardInterrupt:
         say("stopped by you. Finished files are whole; nothing half-written is left behind.")
         return INTERRUPTED

@@ -38,7 +38,7 @@ from atomlens.reports.tables import write_table
 from atomlens.settings import by_option
 from atomlens.training import TrainingProgress, TrainSettings, train
 from atomlens.training.plan import as_dataset, taken_apart
-from atomlens.training.progress import Relay, TrainingBar
+from atomlens.training.progress import Relay, listener
 
 MARK, TABLE, PREDICTIONS, REPORT = "cv.json", "folds.csv", "predictions.csv", "summary.json"
 _KINDS = ("random", "composition", "scaffold", "group:COLUMN", "source")
@@ -167,7 +167,7 @@ def cross_validate(
     out: str | Path | None = None,
     settings: TrainSettings | None = None,
     resume: bool = False,
-    progress: TrainingProgress | bool | None = None,
+    progress: TrainingProgress | Callable[[int, int], None] | bool | None = None,
     told: Callable[[int, int], None] | None = None,
     **overrides: Any,
 ) -> CrossValidation:
@@ -200,9 +200,7 @@ def cross_validate(
     kin = None if by in ("random", "source") else _kin(dataset, by).keys
     if by == "composition" and len(set(np.asarray(kin).tolist())) < MIN_GROUPS:
         kin = None  # snapshots of few molecules
-    if isinstance(progress, bool):
-        progress = TrainingBar() if progress else None
-    heard = _OfFolds(progress or TrainingProgress())
+    heard = _OfFolds(listener(progress))
     folder = None if out is None else Path(out)
     if folder is not None:
         _claim(folder, _description(dataset, model, folds, by, settings), resume=resume)

@@ -6,6 +6,7 @@ from typing import Any
 
 from atomlens.machine import choose_device
 from atomlens.models import PropertyModel, model_config
+from atomlens.printing import counted
 from atomlens.settings import told_idle, why_idle
 from atomlens.targets import Target
 from atomlens.training.settings import TrainSettings
@@ -44,10 +45,31 @@ def ignored_settings(
     given = [
         f.name for f in fields(settings) if getattr(settings, f.name) != getattr(standard, f.name)
     ]
+    if settings.min_learning_rate == settings.learning_rate < standard.min_learning_rate:
+        given.remove("min_learning_rate")  # it follows from the other
     yield from told_idle((name, why_unused(kind, model, settings, name, targets)) for name in given)
     on_cpu = kind.learns_in_steps and choose_device(settings.accelerator).type == "cpu"
     if settings.precision == "16-mixed" and on_cpu:
         yield "precision=16-mixed is for GPUs; on a CPU the forward pass is in bf16 instead."
+
+    if kind.learns_in_steps:
+        yield from _beyond_the_end(settings)
+
+
+def _beyond_the_end(settings: TrainSettings) -> Iterator[str]:
+    """Yield a sentence on what would only come after the last epoch."""
+    epochs = counted(settings.epochs, "epoch")
+    if settings.warmup_epochs >= settings.epochs:
+        yield (
+            f"warmup_epochs={settings.warmup_epochs:g} is as long as the training ({epochs}), so "
+            "the step size never reaches learning_rate; give fewer, or more epochs."
+        )
+    if settings.schedule == "plateau" and settings.plateau_patience >= settings.epochs:
+        yield (
+            f"schedule=plateau has no effect: the step size falls after plateau_patience="
+            f"{settings.plateau_patience} epochs without a better validation, and the training is "
+            f"over after {epochs}."
+        )
 
 
 def why_unused(
@@ -76,6 +98,10 @@ def why_unused(
         return _OF_NUMBERS[name]
     if name == "target_weights" and len(targets) == 1:
         return "there is one target"
+    by_time = settings.schedule_seconds is not None  # how many epochs that are is unknown
+    if name == "patience" and settings.patience >= settings.epochs and not by_time:
+        if "epochs" not in free:
+            return f"the training is over after {counted(settings.epochs, 'epoch')}"
     names_none = kind.regularized_parameters is PropertyModel.regularized_parameters
     if name == "regularization" and settings.optimizer == "adam" and names_none:
         return f"{model!r} names no weights to penalise (optimizer=adamw has weight_decay)"

@@ -3,7 +3,7 @@
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.splits import Split, divide
-from atomlens.errors import SettingsError, TrainingError
+from atomlens.errors import SettingsError, TrainingError, TrainingStopped
 from atomlens.machine import compiler
 from atomlens.models import MODELS, PropertyModel, named_model
 from atomlens.neighbors.base import GraphBuilder
@@ -31,7 +31,7 @@ from atomlens.training.plan import (
     choose_element_table,
     taken_apart,
 )
-from atomlens.training.progress import TrainingBar, TrainingProgress
+from atomlens.training.progress import TrainingProgress, listener
 from atomlens.training.remarks import (
     check_builder,
     check_values,
@@ -94,7 +94,7 @@ def train(
     settings: TrainSettings | None = None,
     start_from: "Predictor | str | Path | None" = None,
     resume: bool = False,
-    progress: TrainingProgress | bool | None = None,
+    progress: TrainingProgress | Callable[[int, int], None] | bool | None = None,
     **overrides: Any,
 ) -> Predictor:
     """Train a model and return it, calibrated on the validation part.
@@ -113,15 +113,17 @@ def train(
             what of it shall stay, and what shall not be taken.
         resume: Go on with the training that was interrupted in ``out``. It ends with the same
             model as without the interruption, on a CPU bit for bit.
-        progress: True for a progress bar, or what hears how it goes.
+        progress: True for a progress bar, a function that is called with the number of steps done
+            and in all, or a `TrainingProgress`, which hears all of how it goes.
         **overrides: Fields of `TrainSettings` to change, such as ``epochs=50``, and options of
             `load_dataset` (``extensive=True``, ``structure_column="cif"``).
 
     Raises:
         SettingsError: a setting does not exist or is impossible.
         DatasetError: the data cannot be used.
-        TrainingError: ``out`` is taken, Ctrl-C was pressed (the state is kept), or the loss
-            became not a number (the best model until then is saved in ``out``).
+        TrainingError: ``out`` is taken, or the loss became not a number (the best model until then
+            is saved in ``out``).
+        TrainingStopped: Ctrl-C was pressed, a KeyboardInterrupt; the state is kept in ``out``.
     """
     about_data, overrides = taken_apart(overrides)
     settings = (settings or TrainSettings()).changed(overrides)
@@ -132,9 +134,7 @@ def train(
         model, different = named_model(model)
         chosen = {**different, **settings.model_settings}
         settings = replace(settings, model_settings=chosen)
-    if isinstance(progress, bool):
-        progress = TrainingBar() if progress else None
-    progress = progress or TrainingProgress()
+    heard = listener(progress)
     folder = None if out is None else Path(out)
     if folder is None and resume:
         raise TrainingError("resume needs the folder `out` in which the training began.")
@@ -144,11 +144,11 @@ def train(
     pretrained = find_pretrained(start_from, settings, folder)
     try:
         with _ALONE:
-            return _train(data, about_data, model, target, folder, settings, pretrained, progress)
+            return _train(data, about_data, model, target, folder, settings, pretrained, heard)
     except KeyboardInterrupt:
         if folder is None or not (folder / TRAINING).is_dir():
             raise
-        raise TrainingError(
+        raise TrainingStopped(
             f"The training was stopped; its state is kept in {folder}. Go on with the same "
             "command and --resume (in Python: resume=True)."
         ) from None
@@ -198,7 +198,9 @@ def _train(
         progress.message(check_finished(out, predictor, run))
         return predictor
     if pretrained is not None and transfer is not None:
-        said.message(" ".join([f"Fine-tuning {pretrained.name}.", *transfer.origin["notes"]]))
+        said.message(" ".join([f"Fine-tuning {pretrained.name}.", *transfer.as_asked]))
+        for sentence in transfer.doubts:
+            said.warning(sentence)
     with ExitStack() as stack:
         if out is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="atomlens-")))
@@ -211,7 +213,7 @@ def _train(
         tell_about_data(dataset, split, kind, settings, config, said)
         table = choose_element_table(kind, config, pretrained)
         if compiler() is None:
-            progress.message(WITHOUT_NUMBA)
+            progress.warning(WITHOUT_NUMBA)
         prepared = prepare(dataset, builder, settings, progress.graphs, table, split)
         tell_about_parts(prepared, len(dataset.failures), settings, pretrained, said)
         job = Job(

@@ -1,8 +1,10 @@
 """What a training tells while it runs. The library itself never prints."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from atomlens.errors import warn
+from atomlens.errors import SettingsError, warn
+from atomlens.printing import shown
 from atomlens.progress import ProgressBar
 
 
@@ -128,3 +130,41 @@ class TrainingBar(TrainingProgress):
             name, value = next(iter(state.validation.items()))
             self.best = f"epoch {state.epoch}, validation MAE {name} {value:.4g}"
         self.step(state)
+
+
+class _Steps(TrainingProgress):
+    """Tells a function how many steps are done, of how many, and nothing else."""
+
+    def __init__(self, told: Callable[[int, int], None]) -> None:
+        self.told = told
+
+    def step(self, state: TrainingState) -> None:
+        """Hand on how far the training is."""
+        self.told(state.n_done, max(1, state.n_total))
+
+    def epoch(self, state: TrainingState) -> None:
+        """Hand on how far the training is."""
+        self.step(state)
+
+
+def listener(
+    given: TrainingProgress | Callable[[int, int], None] | bool | None,
+) -> TrainingProgress:
+    """Return what hears of a training: a bar for True, nothing for False, else what was given.
+
+    Raises:
+        SettingsError: it is neither a `TrainingProgress` nor a function.
+    """
+    if given is None or given is False:
+        return TrainingProgress()
+    if given is True:
+        return TrainingBar()
+    if isinstance(given, TrainingProgress):
+        return given
+    if isinstance(given, type) or not callable(given):
+        raise SettingsError(
+            f"progress is {shown(given)}; give True for a progress bar, a function that is called "
+            "with the number of steps done and in all, or an instance of a class that derives from "
+            "TrainingProgress."
+        )
+    return _Steps(given)

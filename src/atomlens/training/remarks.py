@@ -164,9 +164,9 @@ def _tell_unused_split(dataset: Dataset, settings: TrainSettings, said: Teller) 
     own = next((h for h in dataset.columns if h.strip().lower() == "split"), None)
     if own is None or not dataset.splits or settings.split != TrainSettings().split:
         return
-    said.message(
+    said.warning(
         f"The column {own!r} says which samples are for training and testing; nobody asked for it, "
-        "so they are divided at random. --split source takes its parts."
+        'so they are divided at random. --split source (in Python split="source") takes its parts.'
     )
 
 

@@ -15,6 +15,7 @@ Schedule = Literal["cosine", "cosine-half", "restarts", "plateau", "exponential"
 Loss = Literal["mae", "mse", "rmse", "huber", "robust-l1", "gaussian"]
 HETEROSCEDASTIC: dict[str, str] = {"robust-l1": "laplace", "gaussian": "gaussian"}
 """Losses for which the model also predicts its noise, and the noise they assume."""
+_LOWEST_RATE = 1e-5
 BY_TIME = ("cosine", "cosine-half", "exponential", "constant")
 """Schedules that can run over seconds instead of epochs."""
 
@@ -33,9 +34,11 @@ class TrainSettings(Settings):
     learning_rate: float = bounded(5e-4, least=0)
     """Largest step size of the optimiser."""
     min_learning_rate: float = only_with(
-        bounded(1e-5, least=0), schedule=("cosine", "cosine-half", "restarts", "plateau")
+        bounded(_LOWEST_RATE, least=0),
+        schedule=("cosine", "cosine-half", "restarts", "plateau", "exponential"),
     )
-    """Step size at the end of a cosine, of a restart cycle or of all plateaus."""
+    """Step size at the end of a cosine, of a restart cycle or of all plateaus; by default no larger
+    than `learning_rate`."""
     schedule: Schedule = "cosine"
     """How the step size falls: cosine, cosine-half, restarts, plateau, exponential,
     constant."""
@@ -150,6 +153,8 @@ class TrainSettings(Settings):
                 "elements:NAME,NAME with names of targets."
             )
         self.weight_by_target()
+        if self.min_learning_rate == _LOWEST_RATE > self.learning_rate:
+            object.__setattr__(self, "min_learning_rate", self.learning_rate)  # nobody chose it
         if self.min_learning_rate > self.learning_rate:
             raise SettingsError(
                 f"min_learning_rate={self.min_learning_rate:g} is above "

@@ -170,6 +170,10 @@ class Transfer:
     """What the pretrained model learned from, by content."""
     made_geometries: bool | None
     """Whether coordinates that it learned from were made here; None if unknown."""
+    as_asked: tuple[str, ...]
+    """Sentences on what somebody asked for."""
+    doubts: tuple[str, ...]
+    """Sentences on all else that is fresh, left out or taken for something else."""
     origin: dict[str, Any]
     """For the record: name, model, targets and weights_sha256 of the pretrained model, and
     ``notes``, a sentence on everything that was not simply taken."""
@@ -188,19 +192,21 @@ class Transfer:
         present = np.unique(dataset.structures.atomic_numbers).tolist()
         new = _new_elements(source, present if learned else ())
         output_rows, about_output = _output_rows(source, config, dataset.targets, settings)
-        notes = [*_about_elements(new), *about_output, *_about_settings(source, config)]
+        asked = [*(about_output if settings.fresh_output else ()), *_about_settings(source, config)]
+        doubts = [*_about_elements(new), *(() if settings.fresh_output else about_output)]
         frozen = settings.frozen_layers
         if frozen:
             source.models[0].frozen_parts(frozen)  # refuses too many before any work is done
             what = "The first layer" if frozen == 1 else f"The first {frozen} layers"
             rest = "everything before it" if frozen == 1 else "everything before them"
-            notes.append(f"{what} and {rest} are frozen{_but_tables(new, source)}.")
+            but = _but_tables(new, source)
+            (doubts if but else asked).append(f"{what} and {rest} are frozen{but}.")
         n_given, about = len(source.models), source.record.about
         if n_given > settings.ensemble:
-            notes.append(
-                f"The pretrained model is an ensemble of {n_given}, of which the first "
-                f"{settings.ensemble} {'is' if settings.ensemble == 1 else 'are'} used; "
-                f"--ensemble {n_given} goes on with all."
+            used = "is" if settings.ensemble == 1 else f"{settings.ensemble} are"
+            doubts.append(
+                f"The pretrained model is an ensemble of {n_given}, of which the first {used} "
+                f"used; --ensemble {n_given} (in Python ensemble={n_given}) goes on with all."
             )
         return cls(
             weights=tuple(
@@ -212,13 +218,15 @@ class Transfer:
             n_frozen_layers=frozen,
             earlier=source.record.samples,
             made_geometries=source.record.made_geometries,
+            as_asked=tuple(asked),
+            doubts=tuple(doubts),
             origin=({} if about is None else {"licence": about.licence})
             | {
                 "name": pretrained.name,
                 "model": source.model_name,
                 "targets": [t.name for t in source.targets],
                 "weights_sha256": pretrained.checksum,
-                "notes": notes,
+                "notes": [*doubts, *asked],
             },
         )
 
@@ -289,7 +297,8 @@ def _about_elements(new: tuple[int, ...]) -> list[str]:
     if not new:
         return []
     symbols = ", ".join(SYMBOLS[z] for z in new)
-    return [f"The pretrained model has not learned {symbols}, which get fresh embeddings."]
+    gets = "gets a fresh embedding" if len(new) == 1 else "get fresh embeddings"
+    return [f"The pretrained model has not learned {symbols}, which {gets}."]
 
 
 def _but_tables(new: tuple[int, ...], source: Predictor) -> str:
@@ -369,7 +378,10 @@ def _about_units(before: "Target", now: "Target") -> list[str]:
         return []
     if now.unit:
         return [f"{before.name} was learned in {before.unit} and is learned in {now.unit} now."]
-    return [f"{before.name} was learned in {before.unit}; the new data name no unit (--unit)."]
+    return [
+        f"{before.name} was learned in {before.unit}; the new data name no unit (--unit, in Python "
+        "unit)."
+    ]
 
 
 def _about_settings(source: Predictor, config: Any) -> list[str]:
