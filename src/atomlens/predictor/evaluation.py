@@ -24,6 +24,7 @@ from atomlens.predictor.metrics import (
     classification_metrics,
     regression_metrics,
     without_skill,
+    wrong_coverage,
 )
 from atomlens.predictor.prediction import Prediction
 from atomlens.predictor.reading import reading_for
@@ -157,19 +158,32 @@ def about_figures(model: TrainedModel, metrics: Metrics) -> tuple[str, ...]:
     said = [*about_sizes(metrics)]
     if model.models[0].looks_at_atoms:
         said += without_skill(metrics.to_dict()["targets"])
-    return tuple(said)
+    return (*said, *wrong_coverage(_numbers_of(model, metrics.to_dict()["targets"]), own=False))
 
 
 def about_skill(model: TrainedModel) -> tuple[str, ...]:
     """Return a sentence on each target that a trained model predicts no better than its mean.
 
-    By its test part, else by its validation part; nothing of the model that is a mean.
+    And on each whose intervals do not hold what they promise. By its test part, else by its
+    validation part, of which intervals are made; nothing of the skill of the model that is a mean.
     """
     parts = [p for p in ("test", "validation") if isinstance(model.metrics.get(p), Mapping)]
-    if not parts or not model.models[0].looks_at_atoms:
+    if not parts:
         return ()
     part = parts[0]
-    return tuple(without_skill(model.metrics[part].get("targets", {}), f"on the {part} part"))
+    figures, where = model.metrics[part].get("targets", {}), f"on the {part} part"
+    said = [*without_skill(figures, where)] if model.models[0].looks_at_atoms else []
+    if part == "test":
+        said += wrong_coverage(_numbers_of(model, figures), where)
+    return tuple(said)
+
+
+def _numbers_of(
+    model: TrainedModel, figures: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Mapping[str, Any]]:
+    """Return the figures of targets with one value a structure: points are not independent."""
+    spectra = {t.name for t in model.targets if t.is_spectrum}
+    return {name: own for name, own in figures.items() if name not in spectra}
 
 
 def training_figures(

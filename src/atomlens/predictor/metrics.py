@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.predictor.trust.calibration import INTERVAL
 from atomlens.reports.coverage import area_between, staircase
 from atomlens.units import unit_text
 
@@ -279,6 +280,51 @@ def without_skill(targets: Mapping[str, Mapping[str, Any]], where: str = "") -> 
                 f"error is {mae:.4g}{unit}, that of the mean {mad:.4g}{unit} ({values})."
             )
         yield from _of_classes_without_skill(name, figures, place)
+
+
+_FEWEST_FOR_COVERAGE = 20
+"""Values with an interval from which the share inside says something."""
+_BY_CHANCE, _OFF = 0.005, 0.02
+"""So seldom a share this far away from what was promised is chance; less than 2 % is no matter."""
+
+
+def wrong_coverage(
+    targets: Mapping[str, Mapping[str, Any]], where: str = "", *, own: bool = True
+) -> Iterator[str]:
+    """Yield a sentence on each target whose 90 % intervals do not hold what they promise.
+
+    That is where so many values are outside (or inside) as chance leaves once in 200 times, by the
+    binomial distribution: values count as independent, so give no spectra.
+
+    Args:
+        targets: Figures by target, as in ``metrics.json``.
+        where: What the figures are of, ``on the test part``.
+        own: They are of the data that the model was trained with.
+    """
+    from scipy.special import bdtr, bdtrc
+
+    place = f" {where}" if where else ""
+    for name, figures in targets.items():
+        inside, n = _plain_number(figures, "interval_coverage"), figures.get("n_judged")
+        n = figures.get("n") if n is None else n
+        if inside is None or not isinstance(n, int) or n < _FEWEST_FOR_COVERAGE:
+            continue
+        n_inside = round(inside * n)
+        if abs(inside - INTERVAL) <= _OFF:
+            continue
+        said = f"{n_inside} of {n:,} values{place} are inside ({inside:.1%})".replace("%)", " %)")
+        if inside > INTERVAL:
+            if float(bdtrc(n_inside - 1, n, INTERVAL)) < _BY_CHANCE:
+                yield f"{name}: its 90 % intervals are wider than they need be: {said}."
+            continue
+        if float(bdtr(n_inside, n, INTERVAL)) >= _BY_CHANCE:
+            continue
+        other = "" if own else "These data may be of another kind than the training's. If not, what"
+        yield (
+            f"{name}: its 90 % intervals are too narrow: {said}, fewer than chance leaves. "
+            f"{other or 'What'} helps: a larger validation part (split=random:.6/.3/.1), half of "
+            "it for the intervals alone (calibration_share=0.5), or an ensemble (ensemble=5)."
+        )
 
 
 _RANKS_WELL, _CERTAIN = 0.8, 2.5

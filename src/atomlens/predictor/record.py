@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from atomlens.boundary import count_in, number_in
+from atomlens.elements import SYMBOLS
 from atomlens.errors import Failure
 from atomlens.predictor.samples import TrainingSamples
 from atomlens.printing import one_line
@@ -106,6 +107,8 @@ class TrainingRecord:
     """By value: highest of the training part"""
     class_counts: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """By target that has classes: samples of each in the training part; empty if unknown."""
+    rare_elements: dict[int, int] = field(default_factory=dict)
+    """By atomic number: structures of the training part that have it, of elements that few have."""
     most_atoms: int = 0
     """In a molecule of the training part; 0 if it has none, or if that is unknown."""
     n_without_value: int = 0
@@ -151,6 +154,11 @@ class TrainingRecord:
                 if self.class_counts
                 else {}
             ),
+            **(
+                {"rare_elements": {str(z): n for z, n in self.rare_elements.items()}}
+                if self.rare_elements
+                else {}
+            ),
             "most_atoms": self.most_atoms,
             "remarks": list(self.remarks),
             "kinds": list(self.kinds),
@@ -177,6 +185,7 @@ class TrainingRecord:
             lowest=_by_value(content.get("lowest", ())),
             highest=_by_value(content.get("highest", ())),
             class_counts=_counts(content.get("class_counts", {})),
+            rare_elements=_numbers_of_elements(content.get("rare_elements", {})),
             most_atoms=count_in(content.get("most_atoms", 0)),
             n_without_value=count_in(content.get("n_without_value", 0)),
             remarks=tuple(map(str, content.get("remarks", ()))),
@@ -197,6 +206,14 @@ def _counts(content: Any) -> dict[str, tuple[int, ...]]:
     found = {one_line(str(name)): tuple(numbers) for name, numbers in dict(content).items()}
     if not all(isinstance(n, int) and n >= 0 for numbers in found.values() for n in numbers):
         raise ValueError("`class_counts` holds something else than numbers of samples")
+    return found
+
+
+def _numbers_of_elements(content: Any) -> dict[int, int]:
+    """Return numbers of structures by atomic number; a ValueError for anything else."""
+    found = {int(z): count_in(n, 1) for z, n in dict(content).items()}
+    if not all(0 < z < len(SYMBOLS) for z in found):
+        raise ValueError("`rare_elements` holds something else than elements")
     return found
 
 

@@ -30,6 +30,7 @@ from atomlens.predictor.trust.doubts import (
     said_of,
     unlike_training,
     unseen_elements,
+    with_rare_elements,
 )
 from atomlens.predictor.trust.estimates import (
     Combined,
@@ -410,6 +411,7 @@ class TrainedModel:
         elements = unseen_elements(structures, self.elements)
         larger = larger_molecules(structures, self.most_atoms)
         reasons = [
+            with_rare_elements(structures, self.record.rare_elements, has_error),
             larger,
             tuple(
                 f"{text}, nor its error estimate" if text and stands else text

@@ -14,12 +14,14 @@ from atomlens.datasets.splits import reduced_formulas
 from atomlens.errors import Failure
 from atomlens.graphs import GraphStore
 from atomlens.machine import choose_device
+from atomlens.models import MODELS
 from atomlens.predictor import Calibration, Predictor, TrainingRecord, score
 from atomlens.predictor.evaluation import class_counts, training_figures
 from atomlens.predictor.inference import run_models
 from atomlens.predictor.ordered import mean_of_forms
 from atomlens.predictor.record import package_versions
 from atomlens.predictor.report import draw_targets
+from atomlens.predictor.trust.doubts import rare_elements
 from atomlens.predictor.trust.estimates import Noise, fit_classes, residuals
 from atomlens.predictor.trust.familiarity import Familiarity, kinds_of, varied_rows
 from atomlens.training.data import TrainingData
@@ -172,6 +174,7 @@ def _assemble(job: Job, results: Sequence[MemberResult]) -> Predictor:
             lowest=lowest,
             highest=highest,
             class_counts=class_counts(data.dataset.values[data.split.train], data.scaling.targets),
+            rare_elements=_rare_elements(job),
             most_atoms=_most_atoms(data),
             kinds=_kinds(data),
             made_geometries=_made_geometries(job),
@@ -193,6 +196,16 @@ def _assemble(job: Job, results: Sequence[MemberResult]) -> Predictor:
 def _elements(data: TrainingData) -> tuple[int, ...]:
     numbers = data.dataset.structures.subset(data.split.train).atomic_numbers
     return tuple(int(z) for z in np.unique(numbers))
+
+
+def _rare_elements(job: Job) -> dict[int, int]:
+    """Return the elements of which little could be learned; of a fine-tuning the fresh ones."""
+    if not MODELS[job.model_name].looks_at_atoms:
+        return {}
+    found = rare_elements(job.data.dataset.structures.subset(job.data.split.train))
+    if job.transfer is None:
+        return found
+    return {z: n for z, n in found.items() if z in job.transfer.new_elements}
 
 
 def _figures(data: TrainingData) -> tuple[tuple[float, ...], ...]:

@@ -215,7 +215,7 @@ def _train(
         if compiler() is None:
             progress.warning(WITHOUT_NUMBA)
         prepared = prepare(dataset, builder, settings, progress.graphs, table, split)
-        tell_about_parts(prepared, len(dataset.failures), settings, pretrained, said)
+        tell_about_parts(prepared, kind, len(dataset.failures), settings, pretrained, said)
         job = Job(
             model_name=model,
             config=config,

@@ -25,6 +25,7 @@ from atomlens.predictor.samples import PARTS, UNKNOWN
 from atomlens.printing import counted
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import LARGEST_VALUE, Target, value_slices
+from atomlens.targets.scaling import TargetScaling
 from atomlens.training.data import TrainingData
 from atomlens.training.settings import TrainSettings
 from atomlens.training.transfer import Pretrained
@@ -380,8 +381,12 @@ def _mirrored(
     return len(left & right)
 
 
+_ROWS_FOR_SUMS = 30
+
+
 def tell_about_parts(
     data: TrainingData,
+    kind: type[PropertyModel],
     n_failed_before: int,
     settings: TrainSettings,
     pretrained: Pretrained | None,
@@ -419,6 +424,47 @@ def tell_about_parts(
             break
 
     _tell_other_geometries(data, said)
+    if kind.learns_in_steps and settings.reference == "none":
+        for sentence in sums_over_elements(data.dataset, data.split):
+            said.warning(sentence)
+
+
+_NEARLY_ALL, _ROWS_AN_ELEMENT = 0.96, 5
+"""Share of the variance of values per atom, and training rows that an element's number takes."""
+
+
+def sums_over_elements(dataset: Dataset, split: Split) -> Iterator[str]:
+    """Yield a sentence on each extensive target that is nearly a sum over its elements.
+
+    A network learns such sums slowly, and all else in their shadow.
+    """
+    structures = dataset.structures.subset(split.train)
+    n_elements = len(np.unique(structures.atomic_numbers))
+    if len(structures) < max(_ROWS_AN_ELEMENT * n_elements, _ROWS_FOR_SUMS):
+        return
+    for target, place in zip(dataset.targets, value_slices(dataset.targets), strict=True):
+        if not target.extensive or target.nonnegative or target.n_values > 1:
+            continue
+        values = dataset.values[split.train][:, place]
+        if not np.isfinite(values).any():
+            continue
+        plain, rest = (
+            TargetScaling.fit((target,), values, structures, reference=reference).stds[0]
+            for reference in ("none", "elements")
+        )
+        explained = 1 - (rest / plain) ** 2
+        if explained > _NEARLY_ALL:
+            yield (
+                f"{target.name}: a sum over elements explains {_per_cent(explained)} of its "
+                "variance, which would be learned slowly; reference=elements (--set "
+                'reference=elements, in Python reference="elements") takes it away first, and '
+                "errors are often half as large."
+            )
+
+
+def _per_cent(share: float) -> str:
+    """Return a share near one without calling it all."""
+    return f"{min(100 * share, 99.9):.1f} %"
 
 
 def _tell_other_geometries(data: TrainingData, said: Teller) -> None:

@@ -16,8 +16,8 @@ from atomlens.models import MODELS
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
 from atomlens.training import TrainingProgress, TrainSettings
-from atomlens.training.progress import TrainingBar, listener
 from atomlens.training.idle import ignored_settings
+from atomlens.training.progress import TrainingBar, listener
 
 TINY: dict[str, Any] = {"n_layers": 1, "n_features": 8, "n_heads": 1, "n_embedding": 4}
 QUICK: dict[str, Any] = {"epochs": 1, "batch_size": 16, "n_threads": 1, "split": "random:.6/.2/.2"}

@@ -155,6 +155,9 @@ def _data(predictor: TrainedModel) -> str:
     lines += [f"- {_plain(remark)}" for remark in record.remarks]
     if predictor.elements:
         lines.append("Elements: " + ", ".join(SYMBOLS[z] for z in predictor.elements) + ".")
+    if record.rare_elements:
+        rare = [f"{SYMBOLS[z]} in {n}" for z, n in sorted(record.rare_elements.items())]
+        lines.append(f"Few structures of the training part have some: {', '.join(rare)}.")
     return "\n".join(lines)
 
 
@@ -531,11 +534,21 @@ def _how_calibrated(predictor: TrainedModel, known: Sequence[TargetCalibration])
     if share:
         chosen = f"{share:.0%} of the validation part was kept for it and chose no epoch."
     elif predictor.record.history:
-        chosen = "The same part chose the epoch that was kept: it may be a little too narrow."
+        chosen = f"The same part chose the epoch that was kept: {_how_narrow(predictor)}."
     if not n_folds:
         return chosen
     said = f"No value was judged by a fit of the spread that had seen it ({n_folds} parts)."
     return f"{chosen} {said}".strip()
+
+
+def _how_narrow(predictor: TrainedModel) -> str:
+    """Return what is known of an interval that may be too narrow: what the test part has shown."""
+    test = predictor.metrics.get("test")
+    targets = test.get("targets") if isinstance(test, Mapping) else None
+    figures = targets.values() if isinstance(targets, Mapping) else ()
+    if any(isinstance(one, Mapping) and _known(one, "interval_coverage") for one in figures):
+        return "what it holds of the test part stands above"
+    return "it may be a little too narrow"
 
 
 def _start(origin: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ put together in one place, `TrainedModel.doubts`.
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from atomlens.elements import SYMBOLS
 from atomlens.errors import warn
 from atomlens.predictor.trust.familiarity import kinds_of
+from atomlens.printing import counted
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target, value_slices
 
@@ -52,6 +53,50 @@ def unseen_elements(structures: StructureArrays, seen: tuple[int, ...]) -> Sente
         numbers = structures[index].atomic_numbers
         symbols = ", ".join(SYMBOLS[z] for z in np.unique(numbers) if z not in seen)
         sentences[index] = f"the training data had no {symbols}: the value cannot be trusted"
+    return tuple(sentences)
+
+
+_FEW, _SHARE, _OF_USUAL = 30, 0.05, 0.25
+"""Structures that an element is rare with fewer of, the share of all that they must be below, and
+the share of what the elements of the training have in the middle: of sets with eighty elements
+most have few structures each."""
+
+
+def rare_elements(structures: StructureArrays) -> dict[int, int]:
+    """Return the elements that few structures of a training have, and how many have them.
+
+    Args:
+        structures: Those of the training part.
+    """
+    owners = np.repeat(np.arange(len(structures)), structures.n_atoms)
+    pairs = np.unique(np.stack([owners, structures.atomic_numbers]), axis=1)
+    numbers, counts = np.unique(pairs[1], return_counts=True)
+    if not len(numbers):
+        return {}
+    most = min(_FEW, _SHARE * len(structures), _OF_USUAL * float(np.median(counts)))
+    return {int(z): int(n) for z, n in zip(numbers, counts, strict=True) if n < most}
+
+
+def with_rare_elements(
+    structures: StructureArrays, rare: Mapping[int, int], has_error: NDArray[np.bool_]
+) -> Sentences:
+    """(n,) sentences on structures with elements that few structures of the training had.
+
+    Args:
+        structures: The n inputs.
+        rare: How many had it, by atomic number.
+        has_error: (n,) an estimate of the error stands beside the value.
+    """
+    if not rare:
+        return ("",) * len(structures)
+    owners = np.repeat(np.arange(len(structures)), structures.n_atoms)
+    sentences = [""] * len(structures)
+    found = np.isin(structures.atomic_numbers, np.array(list(rare)))
+    for index in np.unique(owners[found]).tolist():
+        own = [z for z in np.unique(structures[index].atomic_numbers).tolist() if z in rare]
+        had = " and ".join(f"{SYMBOLS[z]} in {counted(rare[z], 'structure')}" for z in own)
+        so = "may be larger than it says" if has_error[index] else "may be large"
+        sentences[index] = f"the training data had {had} only, so the error {so}"
     return tuple(sentences)
 
 
