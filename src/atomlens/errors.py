@@ -6,6 +6,7 @@
     ├── DatasetError            a data set that is missing, damaged or lacks a target
     │   └── MissingTargetError  a data set without some of the targets that were asked for
     ├── SettingsError           a setting that does not exist or has an impossible value
+    │   └── WriteError          a place that cannot be written to; an OSError, too
     ├── ModelError              a model folder or checkpoint that cannot be used
     ├── TrainingError           a training that cannot start or go on
     ├── ExplanationError        an explanation that this model or structure does not admit
@@ -65,6 +66,19 @@ class MissingTargetError(DatasetError):
 
 class SettingsError(AtomlensError):
     """A setting that does not exist or has an impossible value."""
+
+
+class WriteError(SettingsError, OSError):
+    """A place that cannot be written to, or not to the end; an OSError with its number, too."""
+
+    def __init__(self, message: str = "", problem: OSError | None = None) -> None:
+        super().__init__(message)
+        if problem is not None:
+            self.errno, self.strerror = problem.errno, problem.strerror
+
+    def __str__(self) -> str:
+        """Return the sentence: what OSError makes of a number is none."""
+        return str(self.args[0])
 
 
 class ModelError(AtomlensError):

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from atomlens.errors import SettingsError
+from atomlens.errors import SettingsError, WriteError
 from atomlens.printing import encodable
 
 TABLE_SUFFIXES = (".csv", ".json", ".jsonl", ".parquet", ".xlsx")
@@ -55,16 +55,49 @@ def _folder_without_home() -> Path:
 
 
 @contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what a system says of a place that cannot be written to into one sentence.
+
+    Raises:
+        WriteError: instead of an OSError of the block.
+    """
+    try:
+        yield
+    except WriteError:
+        raise
+    except OSError as problem:
+        said = problem.strerror or str(problem)
+        raise WriteError(
+            f"{path}: this cannot be written ({said}). Choose another place.", problem
+        ) from problem
+
+
+def make_folder(folder: Path) -> Path:
+    """Make a folder, and those that it stands in, unless it is there.
+
+    Raises:
+        WriteError: it cannot be made.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """Open a temporary sibling of ``path`` that takes its place only if the block succeeds.
 
     A reader sees the old file or the new one; a kill leaves at most a hidden leftover.
+
+    Raises:
+        WriteError: the place cannot be written to, or is full.
     """
     import tempfile
 
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     _remove_leftovers(path.parent)
-    handle, name = tempfile.mkstemp(prefix=_mark(path.name), suffix=".part", dir=path.parent)
+    with writing(path):
+        handle, name = tempfile.mkstemp(prefix=_mark(path.name), suffix=".part", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
             yield stream
@@ -74,8 +107,10 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         os.replace(name, path)
     except BaseException as problem:
         Path(name).unlink(missing_ok=True)
-        if isinstance(problem, OSError) and problem.errno and problem.filename is None:
-            problem.filename = str(path)  # a full disk does not say what was being written
+        of_this = isinstance(problem, OSError) and problem.filename in (None, name, str(path))
+        if of_this and problem.errno:  # a full disk does not say what was being written
+            with writing(path):
+                raise
         raise
 
 
@@ -299,9 +334,11 @@ def only_writer(path: Path) -> Iterator[None]:
     except ImportError:  # not on this system
         yield
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     lock = path.with_name(f".{path.stem.encode()[:60].decode(errors='ignore')}.lock")
-    with lock.open("ab") as stream:
+    with writing(path):
+        held = lock.open("ab")
+    with held as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from atomlens.cli.guard import say, write
 from atomlens.errors import Failure, SettingsError
-from atomlens.files import TABLE_SUFFIXES
+from atomlens.files import TABLE_SUFFIXES, make_folder
 from atomlens.printing import file_stem, printable
 
 
@@ -25,8 +25,7 @@ def usable_folder(path: Path) -> Path:
             f"--out {path}: this is the folder of a trained model, whose files would be "
             "overwritten. Give another folder."
         )
-    path.mkdir(parents=True, exist_ok=True)
-    return path
+    return make_folder(path)
 
 
 def _is_model(folder: Path) -> bool:

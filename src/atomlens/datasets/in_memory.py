@@ -27,6 +27,13 @@ from atomlens.structures.objects import as_list, is_object, is_single, values_of
 from atomlens.targets import Target
 
 _STRUCTURE, _VALUE = "structure", "value"
+_LIST, _COLUMNS, _FRAME = "the list", "the dictionary", "DataFrame"
+IN_MEMORY = {
+    _LIST: "a list in memory",
+    _COLUMNS: "a dictionary in memory",
+    _FRAME: "a DataFrame in memory",
+}
+"""What data without a name are called in messages, and what by those who were not there."""
 WAYS = (
     "give a list of structures that hold their values, pairs of a structure and its value, a "
     "DataFrame, a Dataset, the name of one, or a path"
@@ -68,7 +75,7 @@ def held_in(given: Any, wanted: Sequence[str]) -> HeldTable:
         raise DatasetError(f"The data are {_named(given)}, which is no data set; {WAYS}.")
     two = _two_lists(given)
     listed: list[Any] = as_list(given) if two is None else list(zip(*two, strict=True))
-    where = "the list"
+    where = _LIST
     if not listed:
         raise DatasetError("The list of structures is empty; there is nothing to learn from.")
     if all(map(_is_pair, listed)):
@@ -102,7 +109,7 @@ def held_in_frame(frame: Any, wanted: Sequence[str], structure_column: str | Non
             if any(is_single(row.get(name)) for row in rows):
                 columns[name] = [row.get(name) for row in rows]
                 has_results = True
-    return HeldTable(where="DataFrame", columns=columns, has_results=has_results)
+    return HeldTable(where=_FRAME, columns=columns, has_results=has_results)
 
 
 def dataset_of_samples(samples: Sequence[Sample]) -> Dataset:
@@ -153,7 +160,7 @@ def _of_columns(given: Mapping[Any, Any]) -> HeldTable:
             f"{lengths[other]} under {cut(other, 60)!r}; give as many of each."
         )
     refuse_other_order({f"column {cut(str(h), 60)!r}": column for h, column in given.items()})
-    return HeldTable(where="the dictionary", columns=columns)
+    return HeldTable(where=_COLUMNS, columns=columns)
 
 
 def _is_listed(given: Any) -> bool:

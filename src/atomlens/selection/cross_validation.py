@@ -27,7 +27,7 @@ from atomlens.datasets.splits import (
     take_share,
 )
 from atomlens.errors import Failure, SettingsError, TrainingError, warn
-from atomlens.files import to_json, write_text
+from atomlens.files import make_folder, to_json, write_text
 from atomlens.predictor import Metrics, Prediction, score
 from atomlens.predictor.evaluation import counted_known, unseen, without_coverage
 from atomlens.predictor.inputs import gather
@@ -516,5 +516,5 @@ def claim(
         return
     if folder.is_dir() and any(folder.iterdir()):
         raise TrainingError(f"{folder}: this folder is not empty; give another folder.")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_text(to_json(dict(described)) + "\n", path)

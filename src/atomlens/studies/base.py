@@ -217,11 +217,10 @@ class StudyResult:
 
     def save(self, folder: str | Path) -> list[Path]:
         """Write ``study.json`` and a CSV file for each table; return what was written."""
-        from atomlens.files import write_text
+        from atomlens.files import make_folder, write_text
         from atomlens.reports.tables import write_table
 
-        out = Path(folder)
-        out.mkdir(parents=True, exist_ok=True)
+        out = make_folder(Path(folder))
         written = []
         for name, rows in self.tables.items():
             if rows:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from atomlens.errors import SettingsError, TrainingError
+from atomlens.files import make_folder, writing
 from atomlens.machine import choose_device, keep_freed_memory
 from atomlens.training.job import Job
 from atomlens.training.settings import TrainSettings
@@ -77,8 +78,9 @@ def _check_shared(fabric: Any, job: Job) -> None:
         return
     mark = job.folder / fabric.broadcast(f"seen-{os.getpid()}-{os.urandom(4).hex()}")
     if fabric.global_rank == 0:
-        mark.parent.mkdir(parents=True, exist_ok=True)
-        mark.touch()
+        make_folder(mark.parent)
+        with writing(mark):
+            mark.touch()
     fabric.barrier()
     n_seeing = fabric.all_reduce(
         torch.tensor(float(mark.exists()), device=fabric.device), reduce_op="sum"

@@ -12,6 +12,7 @@ from typing import Any
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.splits import Split, divide
 from atomlens.errors import SettingsError, TrainingError, TrainingStopped
+from atomlens.files import make_folder
 from atomlens.machine import compiler
 from atomlens.models import MODELS, PropertyModel, named_model
 from atomlens.neighbors.base import GraphBuilder
@@ -316,7 +317,7 @@ def _fit(job: Job) -> list[MemberResult]:
 
 def _write(predictor: Predictor, job: Job, out: Path, *, complete: bool) -> None:
     """Write model and pictures; the states go once everything else is there."""
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     predictor.save(out)
     if not draw(predictor, job.data, out, job.settings.accelerator):
         job.progress.message("There are no pictures, as matplotlib is not installed.")

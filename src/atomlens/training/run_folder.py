@@ -21,7 +21,7 @@ from atomlens.boundary import parse_json, read_text
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.splits import Split
 from atomlens.errors import AtomlensError, TrainingError
-from atomlens.files import discard_folder, whole_file
+from atomlens.files import discard_folder, make_folder, whole_file, writing
 from atomlens.models import MODELS, model_config
 from atomlens.neighbors import BUILDERS, make_builder
 from atomlens.predictor import Predictor
@@ -56,9 +56,13 @@ def check_out(out: Path, *, resume: bool) -> None:
     Raises:
         TrainingError: the folder is not empty and shall not or cannot be resumed.
     """
-    if out.exists() and not out.is_dir():
+    with writing(out):  # os.access is no test: it says little of network drives
+        is_there = out.exists()
+        is_folder = is_there and out.is_dir()
+        is_empty = not is_folder or not any(out.iterdir())
+    if is_there and not is_folder:
         raise TrainingError(f"{out}: this is a file; give the name of a folder.")
-    if not out.is_dir() or not any(out.iterdir()):
+    if is_empty:
         return
     ours = (out / SETTINGS).is_file() or (out / TRAINING).is_dir()
     if not resume and [p.name for p in out.iterdir()] == [TRAINING] and not _has_state(out):
@@ -67,11 +71,25 @@ def check_out(out: Path, *, resume: bool) -> None:
         return
     if not resume:
         hint = "go on with what is there (--resume, in Python resume=True), or " if ours else ""
-        raise TrainingError(f"{out}: this folder is not empty; {hint}give another folder.")
+        raise TrainingError(
+            f"{out}: this folder is not empty; {hint}give another folder, such as {_free(out)}."
+        )
     if not ours:
         raise TrainingError(
             f"{out}: there is no training to resume in this folder; give the folder of one."
         )
+
+
+def _free(out: Path) -> Path:
+    """Return the first name beside a folder that is not taken: ``runs/gap-2``."""
+    stem, _, number = out.name.rpartition("-")
+    first = 2
+    if stem and number.isdecimal() and len(number) < 4:
+        first = int(number) + 1
+    else:
+        stem = out.name
+    names = (out.with_name(f"{stem}-{n}") for n in range(first, first + 1000))
+    return next((path for path in names if not path.exists()), out.with_name(f"{stem}-new"))
 
 
 def is_finished(out: Path) -> bool:
@@ -109,8 +127,10 @@ def _lock(out: Path) -> Iterator[None]:
         yield
         return
     path = out / TRAINING / LOCK
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as stream:
+    make_folder(path.parent)
+    with writing(path):
+        held = path.open("ab")
+    with held as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

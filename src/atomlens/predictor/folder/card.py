@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from atomlens.datasets.in_memory import IN_MEMORY
 from atomlens.datasets.tables.files import is_table
 from atomlens.elements import SYMBOLS
 from atomlens.models import MODELS
@@ -129,7 +130,7 @@ def _data(predictor: TrainedModel) -> str:
     record = predictor.record
     about = record.about
     lines = [
-        _file(record) if record.file else f"`{record.data}`." if record.data else "Not recorded."
+        _file(record) if record.file else f"{_named(record)}." if record.data else "Not recorded."
     ]
     if about is not None:
         lines += [f"{about.data}\n", f"Licence: {about.licence}\n", f"Split: {about.split}\n"]
@@ -168,6 +169,15 @@ def _file(record: TrainingRecord) -> str:
         held = "its structures carry the values"
     more = f"; {held}" if held else ""
     return f"{_code(record.file)} (SHA-256 `{record.file_sha256}`){more}."
+
+
+def _named(record: TrainingRecord) -> str:
+    """Return the name of the data, or what they were where they had none."""
+    if record.data not in IN_MEMORY:
+        return f"`{record.data}`"
+    n, what = sum(map(len, record.split.values())), IN_MEMORY[record.data]
+    of = f", {counted(n, 'structure')}" if n else ""
+    return f"{what[0].upper()}{what[1:]}{of}"
 
 
 def _metrics(predictor: TrainedModel) -> str:
