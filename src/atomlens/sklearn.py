@@ -4,6 +4,7 @@ scikit-learn is optional (``pip install "atomlens[sklearn]"``); without it, impo
 module raises a MissingDependencyError.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Self
@@ -26,7 +27,7 @@ from atomlens.printing import cut
 from atomlens.structures.options import AS_IT_IS
 from atomlens.structures.text import both_among_formulas
 from atomlens.targets import Target
-from atomlens.training import TrainSettings, train
+from atomlens.training import TrainingProgress, TrainSettings, train
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -44,12 +45,15 @@ _TARGET = "value"
 _SETTINGS = tuple(f.name for f in fields(TrainSettings))
 _SPLIT = "random:.9/.1/0"
 _ON_ERROR = ("raise", "nan")
+_BLOCKS = ("model_settings", "builder_settings")
+"""Parameters that hold settings of their own, which a search names ``model_settings__l2``."""
 
 
 class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
     """What both estimators share: their parameters, and structures out of ``X``."""
 
     predictor_: "Predictor"
+    _told: set[str]
 
     def __init__(
         self,
@@ -165,6 +169,46 @@ class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
         self.checkpoint_seconds = checkpoint_seconds
         self.cache_dir = cache_dir
 
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; ``model_settings__n_layers=3`` sets one inside of ``model_settings``."""
+        inside: dict[str, dict[str, Any]] = {}
+        for name in list(params):
+            block, _, own = name.partition("__")
+            if block in _BLOCKS and own:
+                inside.setdefault(block, {})[own] = params.pop(name)
+        super().set_params(**params)
+        for block, values in inside.items():
+            setattr(self, block, {**(getattr(self, block) or {}), **values})
+        return self
+
+    def __sklearn_clone__(self) -> Self:
+        """Return a fresh estimator; those of one search say the same things once."""
+        clone: Self = super().__sklearn_clone__()
+        clone._told = self._told = getattr(self, "_told", None) or set()
+        return clone
+
+    def _refuse(self, others: Mapping[str, Any]) -> None:
+        """Refuse what fit does not take; None is nothing.
+
+        Raises:
+            SettingsError: there is something.
+        """
+        given = [name for name, value in others.items() if value is not None]
+        if not given:
+            return
+        whose = type(self).__name__
+        if given[0] == "sample_weight":
+            raise SettingsError(
+                f"{whose}: fit takes no sample_weight, as every sample counts the same; leave it "
+                "out, or leave out samples that count little."
+            )
+        where = f"it is a parameter of {whose} itself" if given[0] in _SETTINGS else "leave it out"
+        raise SettingsError(f"{whose}: fit takes X and y, and no {given[0]!r}; {where}.")
+
+    def _listener(self) -> "TrainingProgress | None":
+        """Return what hears a training: in a search of scikit-learn each warning is told once."""
+        return _OfFolds(self._told) if _in_search() and hasattr(self, "_told") else None
+
     def _settings(self) -> TrainSettings:
         """Return the settings that were given, over the defaults.
 
@@ -191,7 +235,9 @@ class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
             targets=(target,),
             values=values[found.places, None],
         )
-        self.predictor_ = train(data, model=self.model, target=_TARGET, settings=settings)
+        self.predictor_ = train(
+            data, model=self.model, target=_TARGET, settings=settings, progress=self._listener()
+        )
         return self
 
     def _predicted(self, X: Any) -> "Prediction":  # noqa: N803
@@ -206,7 +252,12 @@ class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
             self._tell_bad_rows(found, fitting=False)
         prediction = self.predictor_.predict(found)
         self._tell_bad_rows(prediction, fitting=False)
-        tell_doubts(prediction)
+        told: set[str] = getattr(self, "_told", set())
+        if not _in_search():
+            tell_doubts(prediction)
+        elif _DOUBTS not in told and any(doubts.of_model for doubts in prediction.doubts):
+            told.add(_DOUBTS)
+            tell_doubts(prediction)
         return prediction
 
     def _bad_rows_are_refused(self) -> bool:
@@ -289,6 +340,39 @@ class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
         return tags
 
 
+_DOUBTS = "answers of a fold should be mistrusted"
+"""Stands among what was told in a search, once it was."""
+
+
+class _OfFolds(TrainingProgress):
+    """Tells what the trainings of a search say, each warning once.
+
+    What one fold is worth is nothing to tell: the search says it of all.
+    """
+
+    def __init__(self, told: set[str]) -> None:
+        self.told = told
+
+    def warning(self, text: str) -> None:
+        """Tell a warning unless another fold had it."""
+        if text not in self.told:
+            self.told.add(text)
+            super().warning(text)
+
+    def verdict(self, text: str) -> None:
+        """Say nothing."""
+
+
+def _in_search() -> bool:
+    """Say whether scikit-learn's cross-validation or search is what calls."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if str(frame.f_globals.get("__name__", "")).startswith("sklearn.model_selection"):
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
+
+
 class AtomlensRegressor(RegressorMixin, _AtomlensEstimator):  # type: ignore[misc]
     """Regression on structures, for scikit-learn's tools.
 
@@ -312,14 +396,15 @@ class AtomlensRegressor(RegressorMixin, _AtomlensEstimator):  # type: ignore[mis
         predictor_: The trained `Predictor`; it can also explain and save.
     """
 
-    def fit(self, X: Any, y: ArrayLike) -> Self:  # noqa: N803
-        """Train on structures and their values.
+    def fit(self, X: Any, y: ArrayLike, **others: Any) -> Self:  # noqa: N803
+        """Train on structures and their values; every sample counts the same.
 
         Raises:
             StructureError: a structure cannot be used; nothing is left out silently.
             DatasetError: there are not as many finite values as structures.
-            SettingsError: a setting is impossible.
+            SettingsError: a setting is impossible, or there is a ``sample_weight``.
         """
+        self._refuse(others)
         refuse_other_order({"X": X, "y": y})
         values = _column(y, "AtomlensRegressor")
         if np.iscomplexobj(values):
@@ -368,14 +453,15 @@ class AtomlensClassifier(ClassifierMixin, _AtomlensEstimator):  # type: ignore[m
 
     classes_: NDArray[Any]
 
-    def fit(self, X: Any, y: ArrayLike) -> Self:  # noqa: N803
-        """Train on structures and their labels.
+    def fit(self, X: Any, y: ArrayLike, **others: Any) -> Self:  # noqa: N803
+        """Train on structures and their labels; every sample counts the same.
 
         Raises:
             StructureError: a structure cannot be used; nothing is left out silently.
             DatasetError: there are not as many labels as structures, or one class only.
-            SettingsError: a setting is impossible.
+            SettingsError: a setting is impossible, or there is a ``sample_weight``.
         """
+        self._refuse(others)
         refuse_other_order({"X": X, "y": y})
         labels = _column(y, "AtomlensClassifier")
         if any(label is None or label != label for label in labels.tolist()):

@@ -6,6 +6,7 @@ as formulas.
 """
 
 import pickle
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -19,12 +20,12 @@ pytest.importorskip("sklearn")
 import joblib
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError, SkipTestWarning
-from sklearn.model_selection import GridSearchCV, cross_val_predict
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import estimator_checks as checks
 
-from atomlens.errors import DatasetError, StructureError
+from atomlens.errors import DatasetError, SettingsError, StructureError
 from atomlens.sklearn import AtomlensClassifier, AtomlensRegressor
 from atomlens.training import TrainSettings
 
@@ -225,3 +226,59 @@ def test_a_list_of_formulas_is_read_as_formulas_in_fit_and_predict() -> None:
     assert both == pytest.approx(model.predict(["formula:BN", "formula:C"]))
     chains = ["C" * n for n in range(1, 13)]
     assert not AtomlensRegressor(model="ridge").fit(chains, values).predictor_.reads_formulas
+
+
+def test_settings_inside_a_block_can_be_searched_for() -> None:
+    made = AtomlensRegressor("ridge", model_settings={"l2": 1.0})
+    made.set_params(model_settings__element_vectors="magpie", epochs=3)
+    assert made.model_settings == {"l2": 1.0, "element_vectors": "magpie"}
+    assert made.epochs == 3
+    smiles = ["smiles:" + "C" * n for n in range(1, 13)]
+    search = GridSearchCV(
+        AtomlensRegressor("ridge"), {"model_settings__l2": [1e-3, 1e3]}, cv=2, error_score="raise"
+    )
+    search.fit(smiles, np.arange(12.0))
+    found = search.best_params_["model_settings__l2"]
+    assert search.best_estimator_.predictor_.config.l2 == found
+
+
+def test_weights_of_samples_are_refused_in_a_sentence() -> None:
+    smiles, values = ["NaCl", "KCl", "LiF"], [1.0, 2.0, 3.0]
+    for kind in (AtomlensRegressor, AtomlensClassifier):
+        with pytest.raises(SettingsError, match="fit takes no sample_weight, as every sample"):
+            kind("mean").fit(smiles, values, sample_weight=[1, 1, 1])
+        with pytest.raises(SettingsError, match="'epochs'; it is a parameter of Atomlens"):
+            kind("mean").fit(smiles, values, epochs=3)
+    AtomlensRegressor("mean", split="random:3/0/0").fit(smiles, values, sample_weight=None)
+
+
+def test_a_search_says_the_same_once() -> None:
+    smiles = ["smiles:" + "C" * n for n in range(1, 19)] + ["smiles:Cl", "smiles:Br"] * 3
+    values = np.arange(24.0)
+    folds = KFold(3, shuffle=True, random_state=0)
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        ridge = AtomlensRegressor("ridge", epochs=3)
+        cross_val_score(ridge, smiles, values, cv=GroupedLast(folds))
+    said = [str(w.message) for w in found]
+    assert len([text for text in said if "should be mistrusted" in text]) == 1
+    assert len([text for text in said if "epochs is ignored" in text]) == 1
+    fitted = AtomlensRegressor("ridge").fit(smiles[:18], values[:18])
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="should be mistrusted"):
+            fitted.predict(["smiles:Cl", "smiles:CC"])
+
+
+class GroupedLast:
+    """Folds that each test an element which the others lack."""
+
+    def __init__(self, folds: KFold) -> None:
+        self.folds = folds
+
+    def split(self, *_: Any) -> Any:
+        every = np.arange(18)
+        for train, test in self.folds.split(every):
+            yield train, np.concatenate([test, np.arange(18, 24)])
+
+    def get_n_splits(self, *_: Any) -> int:
+        return 3
