@@ -196,7 +196,7 @@ def test_a_format_wins_over_the_name_of_the_file(tmp_path: Path) -> None:
 def test_controls_that_nothing_would_ask_are_refused(model_folder: Path) -> None:
     model = load(model_folder)
     data = al.load_dataset("toy", limit=3)
-    with pytest.raises(StudyError, match="leave --shuffled out"):
+    with pytest.raises(StudyError, match="leave `shuffled` out"):
         answer(Environments(), StudyInput(models=(model,), data=data, shuffled=(model,)))
     other = replace(model, model_name="lens")
     with pytest.raises(StudyError, match="a control is a lens for signal"):

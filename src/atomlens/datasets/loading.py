@@ -309,7 +309,7 @@ def _is_pick(path: Path) -> bool:
     if is_table(pick.path):
         raise DatasetError(
             f"{path}: rows of a table are not picked with an @; give the table {pick.path.name} "
-            "(--limit draws some of its rows), or fewer rows of it."
+            "(--limit, in Python limit, draws some of its rows), or fewer rows of it."
         )
     return True
 
@@ -352,7 +352,7 @@ def _read(
     if about.energy_column is not None and about.polymorphs != "lowest":
         raise SettingsError(
             f"energy_column {about.energy_column!r} decides which polymorph is the lowest; say "
-            'polymorphs="lowest" (--polymorphs lowest), or leave it out.'
+            'polymorphs="lowest" in Python (--polymorphs lowest), or leave it out.'
         )
     if about.polymorphs == "keep":
         return _from_path(path, wanted, limit, seed, about, frame)

@@ -46,7 +46,7 @@ def merge_polymorphs(
     if how == "lowest" and energies is None:
         raise SettingsError(
             f"{dataset.name}: polymorphs=lowest needs to know the energies: name their column "
-            "with energy_column (--energy-column)."
+            "with energy_column (--energy-column, in Python energy_column=)."
         )
     _, group = np.unique(_same(dataset, how), return_inverse=True)
     group = group.reshape(-1)
@@ -92,7 +92,8 @@ def _same(dataset: Dataset, how: Polymorphs) -> NDArray[np.str_]:
                 f"{dataset.name}: polymorphs={how} takes the crystals of one formula together, and "
                 f"{structures.names[row]} and {structures.names[other]} are molecules, which may "
                 "be isomers. Replicates of one molecule are taken together where a column smiles "
-                "says what each is; else average them in the table, and leave --polymorphs out."
+                "says what each is; else average them in the table, and leave --polymorphs (in "
+                "Python polymorphs) out."
             )
     return np.array(keys.tolist(), dtype=np.str_)
 
@@ -116,7 +117,7 @@ def about_shared_formulas(dataset: Dataset) -> str:
     return (
         f"{several.sum()} of {len(dataset)} rows share their formula with another row, so that a "
         "random split puts some formulas on both sides. Use --split composition:.8/.1/.1, or "
-        "--polymorphs mean."
+        '--polymorphs mean (in Python split="composition:.8/.1/.1" or polymorphs="mean").'
     )
 
 

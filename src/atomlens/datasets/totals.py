@@ -138,7 +138,7 @@ def partly_sums(data: Dataset) -> Iterator[str]:
             f"their shares ({found.sizes} atoms), as sums over atoms do. A model that averages "
             "over atoms cannot grow beyond the sizes that it has learned: for larger molecules "
             "learn a sum, with --extensive (in Python extensive=True) or, with lens, --set "
-            "model.shares=gates."
+            'model.shares=gates (in Python model_settings={"shares": "gates"}).'
         )
 
 

@@ -30,7 +30,10 @@ _FACTS = (
 ).split()
 """Properties that pymatgen knows of an element; valence electrons come on top."""
 _LAST_FACT = 103
-_WITHOUT = "do without it: --set model.element_vectors=cgcnn92"
+_WITHOUT = (
+    "do without it: --set model.element_vectors=cgcnn92 (in Python "
+    'model_settings={"element_vectors": "cgcnn92"})'
+)
 _SHELLS = {"s": 2, "p": 6, "d": 10, "f": 14}
 
 

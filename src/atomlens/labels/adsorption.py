@@ -167,7 +167,7 @@ def _refuse_missing_ions(item: "Atoms | Failure") -> None:
         raise LabelError(
             f"{name_of(item)}: its partial charges add up to {ions} in the cell, as if "
             "counter-ions were missing, in whose place the gas would go; add them, or say "
-            "--charges none to take the crystal as it stands."
+            '--charges none (in Python charges="none") to take the crystal as it stands.'
         )
 
 

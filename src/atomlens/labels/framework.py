@@ -112,8 +112,8 @@ def _neutral_charges(atoms: "Atoms", name: str) -> NDArray[np.float64]:
     if found is None or not np.abs(found).max() > 1e-6:
         raise LabelError(
             f"{name}: it has no partial charges of all atoms, which this gas feels; add or "
-            "complete the column _atom_site_charge of the CIF, or say --charges none to leave them "
-            "out (the uptake is then too low)."
+            "complete the column _atom_site_charge of the CIF, or say --charges none (in Python "
+            'charges="none") to leave them out (the uptake is then too low).'
         )
     values = np.asarray(found, dtype=np.float64)
     net = float(values.sum())

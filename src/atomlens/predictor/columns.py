@@ -39,7 +39,7 @@ def named_targets(given: Sequence[str], known: Collection[str], of: str) -> tupl
     names = taken_apart(given, known)
     for name in names:
         if name not in known:
-            raise SettingsError(f"--target: {unknown_name(f'target of {of}', name, known)}")
+            raise SettingsError(f"target: {unknown_name(f'target of {of}', name, known)}")
     return tuple(names)
 
 

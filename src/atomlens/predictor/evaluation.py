@@ -262,8 +262,8 @@ def choose_part(
     names = model.record.split.get(part, ())
     if not names:
         raise DatasetError(
-            f"--part {part}: the model does not know which samples its {part} part had. Use "
-            "--part all on data that it was not trained on."
+            f"part {part}: the model does not know which samples its {part} part had. Use "
+            '--part all (in Python part="all") on data that it was not trained on.'
         )
     if model.record.samples is not None:
         has_all = len(known_targets(model, data)) == len(model.targets)
@@ -274,8 +274,9 @@ def choose_part(
     rows = [i for i, n in enumerate(distinct_names(data.structures.names)) if n in wanted]
     if not rows:
         raise DatasetError(
-            f"--part {part}: {data.name} has none of the {len(names)} samples of the model's "
-            f"{part} part. Give the data it was trained on, or use --part all."
+            f"part {part}: {data.name} has none of the {len(names)} samples of the model's "
+            f"{part} part. Give the data it was trained on, or use --part all (in "
+            'Python part="all").'
         )
     return _together(np.array(rows, dtype=np.int64), data), (NAMES_ONLY,)
 
@@ -395,7 +396,7 @@ def about_known_structures(model: TrainedModel, data: Dataset) -> str:
     if counted:
         said.append(
             f"Of the {len(data)} structures {counted} were known to the model, so the error is too "
-            "small for new ones. --part test takes the test part alone."
+            'small for new ones. --part test (in Python part="test") takes the test part alone.'
         )
     if n_unknown:
         said.append(

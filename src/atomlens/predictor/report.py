@@ -327,7 +327,7 @@ class ExplanationWriter:
             path = self.folder / f"{stem}.{ending}"
             if path.resolve() in self.inputs:
                 raise SettingsError(
-                    f"--out {self.folder}: {path.name} is an input and would be overwritten; give "
+                    f"{self.folder}: {path.name} is an input and would be overwritten; give "
                     "another folder."
                 )
 

@@ -418,9 +418,9 @@ class _Search:
                 else ""
             )
             raise DatasetError(
-                f"--part {self.part}: {self.dataset.name} has none of the {n} samples of the "
+                f"part {self.part}: {self.dataset.name} has none of the {n} samples of the "
                 f"model's {self.part} part.{hint} Give the data it was trained on, read in the "
-                "same way, or use --part all."
+                'same way, or use --part all (in Python part="all").'
             )
         remarks = []
         if n_other_values:

@@ -62,7 +62,7 @@ def refuse_bare(names: Sequence[str], is_formula: Iterable[bool], path: str | Pa
     if bare:
         raise SettingsError(
             f"{path}: {bare[0]} is a bare formula without positions, which a map of structures "
-            "cannot show; leave --chemiscope out, or give structures."
+            "cannot show; leave the map (--chemiscope) out, in Python as well, or give structures."
         )
 
 

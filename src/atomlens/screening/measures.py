@@ -91,5 +91,5 @@ def make_measure(name: str, settings: dict[str, Any]) -> EnzMeasure:
         SettingsError: there is no such measure or setting.
     """
     if name != EnzMeasure.name:
-        raise SettingsError(f"--measure: {unknown_name('measure', name, [EnzMeasure.name])}")
+        raise SettingsError(f"measure: {unknown_name('measure', name, [EnzMeasure.name])}")
     return EnzMeasure(settings=EnzSettings(**typed_values(EnzSettings, settings, name)))

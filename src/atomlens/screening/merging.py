@@ -153,12 +153,12 @@ def _tell_without_order(values: NDArray[np.float64], wish: Wish) -> None:
         return
     if n_unknown == len(values):
         warn(
-            f"--by {short(wish.by.text)}: it has no value for any of {n_unknown:,} candidates, so "
+            f"by {short(wish.by.text)}: it has no value for any of {n_unknown:,} candidates, so "
             "they stand in the order in which they were given."
         )
     else:
         warn(
-            f"--by {short(wish.by.text)}: it has no value for {n_unknown:,} of {len(values):,} "
+            f"by {short(wish.by.text)}: it has no value for {n_unknown:,} of {len(values):,} "
             "candidates; they come last."
         )
 

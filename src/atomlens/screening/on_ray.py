@@ -57,7 +57,7 @@ def run_on_ray(
         SettingsError: there is no cluster at the address.
     """
     if find_spec("ray") is None:
-        raise missing_package("--ray", "ray", "scale", "leave --ray out to use this machine alone")
+        raise missing_package("ray=", "ray", "scale", "leave it out to use this machine alone")
     import ray
 
     started = _connect(address)
@@ -90,8 +90,8 @@ def _connect(address: str) -> bool:
             ray.init(address=address, **options)
     except (ConnectionError, ValueError, RuntimeError) as problem:
         raise SettingsError(
-            f"--ray {address}: there is no cluster that can be joined ({reason(problem)}). Start "
-            "one with `ray start --head`, or use --ray local."
+            f"ray {address}: there is no cluster that can be joined ({reason(problem)}). Start "
+            'one with `ray start --head`, or use --ray local (in Python ray="local").'
         ) from problem
     return True
 

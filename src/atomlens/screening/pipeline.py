@@ -108,9 +108,9 @@ class ScreenSettings:
             if value is not None and value < 1:
                 raise SettingsError(f"{name} must be 1 or more, got {value}.")
         if self.lowest and self.by is None:
-            raise SettingsError("`lowest` says which end comes first: name a column with --by.")
+            raise SettingsError("`lowest` says which end comes first: name a column with `by`.")
         if self.top is not None and self.by is None:
-            raise SettingsError("`top` needs an order: name a column with --by.")
+            raise SettingsError("`top` needs an order: name a column with `by`.")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings for JSON."""
@@ -227,7 +227,10 @@ def run_screening(
     """
     asked.check()
     check_places_used(asked.inputs, asked.reading)
-    check_table(folder / f"{RESULTS}.{asked.format}", "take the format csv (--format csv)")
+    check_table(
+        folder / f"{RESULTS}.{asked.format}",
+        'take the format csv (--format csv, in Python format="csv")',
+    )
     labels = model_labels(asked.models)
     models = {label: Predictor.load(one) for label, one in zip(labels, asked.models, strict=True)}
     choice = DisorderChoice(
@@ -239,7 +242,7 @@ def run_screening(
     if measure is not None:
         measure.check(tuple(models.values()))
     elif asked.measure_settings:
-        raise SettingsError("measure_settings: they belong to a measure; name it with --measure.")
+        raise SettingsError("measure_settings: they belong to a measure; name it with `measure`.")
     targets = _wanted_targets(models, asked.targets)
     has_forms = forms.how == "enumerate" or forms.conformers > 1
     columns = ScreenColumns.of(
@@ -330,7 +333,7 @@ def _wanted_targets(
         own = [t.name for t in model.targets]
         if not set(own) & set(wanted):
             raise SettingsError(
-                f"--target: the model {label} has none of {', '.join(wanted)}; leave the model "
+                f"target: the model {label} has none of {', '.join(wanted)}; leave the model "
                 f"out, or name one of its own as well ({', '.join(own)})."
             )
     return wanted

@@ -230,5 +230,5 @@ def refuse_another(folder: Path, before: Mapping[str, Any], now: Mapping[str, An
                 said = f"`{name}` {short(to_json(old))} and not {short(to_json(new))}"
             raise SettingsError(
                 f"{folder}: another screening is in this folder ({said}). Give the same command "
-                "as then, `--resume` alone, or another folder."
+                "as then, `--resume` alone (in Python the same arguments), or another folder."
             )

@@ -90,8 +90,8 @@ class CrossValidation:
         return (
             f"Of the {n} samples {counted} were known to the model that predicted them, so the "
             "errors are too small for new structures (column seen_in of predictions.csv). Folds by "
-            "composition keep rows of one structure together; what a pretraining (--from) had is "
-            "known in every fold.",
+            "composition keep rows of one structure together; what a pretraining (--from, in "
+            "Python start_from) had is known in every fold.",
             *missing,
         )
 

@@ -113,7 +113,8 @@ def search_space(
             raise SettingsError(f"{group}: {unknown_name('setting', name, rows)}")
         if group == "training" and name in _NOT_SEARCHED:
             raise SettingsError(
-                f"{name} decides data, cost or machine and is not searched for; set it with --set."
+                f"{name} decides data, cost or machine and is not searched for; set it with --set "
+                "(in Python an argument)."
             )
         default = getattr(defaults, name) if group == "model" else _default(rows[name])
         found.append(_dimension(group, rows[name], given, default))

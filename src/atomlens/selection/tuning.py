@@ -365,7 +365,7 @@ def _objective(metrics: Mapping[str, Any], dataset: Dataset) -> float:
     if not found:
         raise TrainingError(
             "There is no validation part to judge the settings by; give a split with one "
-            "(--split random:.8/.1/.1)."
+            '(--split random:.8/.1/.1, in Python split="random:.8/.1/.1").'
         )
     several = len(dataset.targets) > 1
     errors = []

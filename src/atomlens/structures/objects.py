@@ -467,7 +467,7 @@ def _elements(index: int, site: dict[str, float], disorder: DisorderChoice) -> d
         raise StructureError(
             f"atom {index} ({first}, counted from 0) is occupied by {shown or 'nothing'}: the "
             "structure is disordered; read ordered models of it with --disorder majority or "
-            "--disorder enumerate"
+            '--disorder enumerate (in Python disorder="majority" or "enumerate")'
         )
     else:
         site = {s: share for s, share in site.items() if s not in _EMPTY and share > 0}

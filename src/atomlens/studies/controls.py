@@ -54,8 +54,8 @@ def refuse_unshuffled(controls: Sequence[Predictor]) -> None:
     """Raise a StudyError if a model given as this control was not trained on shuffled labels."""
     if not all(control.record.settings.get("shuffle_targets") for control in controls):
         raise StudyError(
-            "A model given with --shuffled was not trained on shuffled labels; train it with "
-            "--set training.shuffle_targets=true."
+            "A model given as `shuffled` was not trained on shuffled labels; train it with "
+            "--set training.shuffle_targets=true (in Python shuffle_targets=True)."
         )
 
 

@@ -85,7 +85,7 @@ def study_data(
     if own is not None and reading.forms != REFUSE:
         raise StudyError(
             f"{study.name}: {texts[0]} is read in a way of its own; leave --disorder, "
-            "--ordered-models and --conformers out."
+            "--ordered-models and --conformers out (in Python disorder, n_models, conformers)."
         )
     data = _read(listed, models, reading, seed) if own is None else own
     if not len(data):

@@ -151,7 +151,8 @@ def mixed_attention(predictor: Predictor) -> str:
     names = ", ".join(t.name for t in predictor.targets)
     return (
         f"{predictor.model_name}: each of its targets ({names}) has an attention of its own, and "
-        "what is shown is their mean; --model MODEL:TARGET asks about one."
+        'what is shown is their mean; --model MODEL:TARGET (in Python models="MODEL:TARGET") asks '
+        "about one."
     )
 
 

@@ -72,6 +72,11 @@ def _beyond_the_end(settings: TrainSettings) -> Iterator[str]:
         )
 
 
+def _is_over_before(settings: TrainSettings) -> bool:
+    """Say whether a training ends before its patience does; by the clock that is unknown."""
+    return settings.schedule_seconds is None and settings.patience >= settings.epochs
+
+
 def why_unused(
     kind: type[PropertyModel],
     model: str,
@@ -98,10 +103,8 @@ def why_unused(
         return _OF_NUMBERS[name]
     if name == "target_weights" and len(targets) == 1:
         return "there is one target"
-    by_time = settings.schedule_seconds is not None  # how many epochs that are is unknown
-    if name == "patience" and settings.patience >= settings.epochs and not by_time:
-        if "epochs" not in free:
-            return f"the training is over after {counted(settings.epochs, 'epoch')}"
+    if name == "patience" and "epochs" not in free and _is_over_before(settings):
+        return f"the training is over after {counted(settings.epochs, 'epoch')}"
     names_none = kind.regularized_parameters is PropertyModel.regularized_parameters
     if name == "regularization" and settings.optimizer == "adam" and names_none:
         return f"{model!r} names no weights to penalise (optimizer=adamw has weight_decay)"

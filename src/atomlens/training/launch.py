@@ -136,7 +136,8 @@ def _n_nodes(settings: TrainSettings) -> int:
     if here != settings.devices:
         raise SettingsError(
             f"devices={settings.devices}, but {here} processes were started on this machine. "
-            f"Give --devices {here}, or torchrun --nproc-per-node {settings.devices}."
+            f"Give --devices {here} (in Python devices={here}), or torchrun --nproc-per-node "
+            f"{settings.devices}."
         )
     if world % here:
         raise SettingsError(

@@ -194,6 +194,7 @@ def without_vectors(
         failures[row] = Failure(
             name=structure.name,
             message=f"{structure.name}: the table of element vectors has none for {symbols}; "
-            "choose another table with --set model.element_vectors, or drop this row.",
+            "choose another table with --set model.element_vectors=NAME (in Python "
+            'model_settings={"element_vectors": "NAME"}), or drop this row.',
         )
     return failures

@@ -65,7 +65,7 @@ def check_values(dataset: Dataset) -> None:
                 f"{dataset.name}: {target.name!r} is said to be never below zero, but "
                 f"{len(below)} of {len(dataset)} values are, for example that of "
                 f"{dataset.structures.names[row]} ({np.nanmin(dataset.values[row, place]):g}); "
-                "correct them, or leave out --nonnegative."
+                "correct them, or leave out --nonnegative (in Python nonnegative)."
             )
 
 
@@ -204,7 +204,8 @@ def _gaps_of_parts(dataset: Dataset, split: Split, target: Target, column: int) 
     if empty and len(learned):
         yield (
             f"No value of {target.name} is in the {' and in the '.join(empty)} part, so nothing is "
-            "known of its error there; another --seed or a split file puts some there."
+            "known of its error there; another --seed (in Python seed) or a split file puts some "
+            "there."
         )
     judged = np.concatenate([found[part] for part in PARTS[1:]])
     unseen = [n for n in np.unique(judged[~np.isin(judged, learned)]) if target.classes]
@@ -219,8 +220,8 @@ def _gaps_of_parts(dataset: Dataset, split: Split, target: Target, column: int) 
 
 
 _STRATIFIED = (
-    "--split stratified:.8/.1/.1 has the classes of the first target in all parts, where there are "
-    "enough."
+    '--split stratified:.8/.1/.1 (in Python split="stratified:.8/.1/.1") has the classes of the '
+    "first target in all parts, where there are enough."
 )
 _FEWEST_FOR_PARTS = 3
 """Samples of a class that a split can give to all parts."""
@@ -419,7 +420,8 @@ def tell_about_parts(
                 f"structure in the training part too, in another row (for example "
                 f"{data.dataset.structures.names[row]}), so the error there is too small for new "
                 "structures. Use --split composition:.8/.1/.1, which keeps them together (of a "
-                "cross-validation --by composition)."
+                'cross-validation --by composition; in Python split="composition:.8/.1/.1" and '
+                'by="composition").'
             )
             break
 
@@ -499,9 +501,11 @@ def _is_one(structures: StructureArrays) -> bool:
 
 _GEOMETRIES_TOGETHER = (
     "Use --split composition:.8/.1/.1 or group:COLUMN:.8/.1/.1, which keep them together (of a "
-    "cross-validation --by composition or --by group:COLUMN).",
+    "cross-validation --by composition or --by group:COLUMN; in Python the words are the same, "
+    'split="composition:.8/.1/.1" and by="composition").',
     "All samples have the same atoms, so a split by composition cannot keep them apart: test on "
-    "frames of another time (--split time:COLUMN:.8/.1/.1) or on other structures.",
+    "frames of another time (--split time:COLUMN:.8/.1/.1, in Python "
+    'split="time:COLUMN:.8/.1/.1") or on other structures.',
 )
 """What to do, and what if there is but one structure."""
 
@@ -535,6 +539,6 @@ def _tell_learned_before(data: TrainingData, pretrained: Pretrained, said: Telle
             f"pretraining too (for example {data.dataset.structures.names[rows[shared[0]]]}): "
             f"{pretrained.name} learned from it, so the error there is too small for new "
             "structures. Test with structures that it did not have, such as the test part of its "
-            "own training (the same data, --split and --seed)."
+            "own training (the same data, --split and --seed, in Python split and seed)."
         )
         return

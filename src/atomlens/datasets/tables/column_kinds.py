@@ -206,13 +206,14 @@ class TypedColumn:
             )
             return cls(
                 problem=f"{where}: the column {name!r} holds {odd[0]!r}, {what}, or say that these "
-                "are classes (--classification)."
+                "are classes (--classification, in Python classification=True)."
             )
         tell_odd_classes(classes, name, where)
         if asked_for and len(classes) > max(10, n_known // 2):
             warn(
                 f"{where}: the column {name!r} has {len(classes)} classes in {n_known} rows, too "
-                "few of each to learn from; if these are quantities, leave --classification out"
+                "few of each to learn from; if these are quantities, leave --classification (in "
+                "Python classification) out"
             )
         return cls._numbered(texts, tuple(classes))
 
@@ -256,7 +257,7 @@ def _words_and_numbers(often: Counter[str], word: str, name: str, where: str) ->
         f"{where}: the column {name!r} holds {word!r} and the like in {n_words} of "
         f"{often.total()} cells and numbers such as {number} in the others; leave the cells "
         "without a number empty to learn the numbers, or say that these are classes "
-        "(--classification)."
+        "(--classification, in Python classification=True)."
     )
 
 
@@ -266,7 +267,7 @@ def _no_plain_numbers(often: Counter[str], odd: Sequence[str], name: str, where:
     return (
         f"{where}: {n_odd} of {often.total()} cells of the column {name!r} are such as "
         f"{odd[0]!r} and no plain numbers ({advice_on(odd[0])}); or say that these are classes "
-        "(--classification)."
+        "(--classification, in Python classification=True)."
     )
 
 
@@ -278,7 +279,8 @@ def _no_target(
     values: Sequence[Any], name: str, where: str, *, may_be_classes: bool = False
 ) -> str:
     """Return why a column is no target; ``may_be_classes``: it would be one as classes."""
-    otherwise = ", or say that these are classes (--classification)" if may_be_classes else ""
+    advice = ", or say that these are classes (--classification, in Python classification=True)"
+    otherwise = advice if may_be_classes else ""
     texts = list(dict.fromkeys(text_of(v) for v in values if not is_missing(v)))
     if not texts:
         return f"{where}: the column {name!r} has no values to learn; fill it or choose another."

@@ -96,7 +96,7 @@ def _points_header(columns: Columns, given: str | None, where: str) -> str:
             return header
     raise DatasetError(
         f"{where}: there are arrays, but no column {POINTS[0]!r} that says where their values "
-        "stand; add one, or name it with grid_column (--grid-column)."
+        "stand; add one, or name it with grid_column (--grid-column, in Python grid_column=)."
     )
 
 
@@ -147,7 +147,8 @@ def _common_grid(
     covered = f"all cover {low:g} to {high:g}" if low < high else "no range is covered by all"
     raise DatasetError(
         f"{where}: the spectra stand on different points, from {min(starts):g} to {max(ends):g} "
-        f"({covered}); choose the grid to learn with grid (--grid FIRST:LAST:N)."
+        f"({covered}); choose the grid to learn with grid (--grid FIRST:LAST:N, in Python "
+        'grid="FIRST:LAST:N").'
     )
 
 
@@ -172,7 +173,7 @@ def _gridded(
         warn(
             f"{where}: {n_held} of {len(spectra)} spectra of {target.name!r} end before "
             f"{grid[-1]:g} {target.grid_unit}, and their last value is held up to there; with "
-            "--beyond mask nothing is learned there."
+            '--beyond mask (in Python beyond="mask") nothing is learned there.'
         )
     return TargetColumns(targets=(target,), values=values, problems=problems, held=held)
 

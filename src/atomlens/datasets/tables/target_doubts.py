@@ -44,7 +44,10 @@ _NOTHING_BELOW_ZERO = (-1.0, -9.0)
 """What is written for nothing where no value is below zero."""
 _FEW = 4
 """So few different whole numbers may be names of classes."""
-ABOUT_CLASSES = "is learned as a number; if they are names of classes, say --classification"
+ABOUT_CLASSES = (
+    "is learned as a number; if they are names of classes, say --classification (in Python "
+    "classification=True)"
+)
 """Of a column of few whole numbers, said to whom learns from it."""
 _FACTORS = {
     1000.0: "meV and eV, or MPa and GPa",

@@ -210,7 +210,8 @@ def refuse_elements(inputs: Inputs, model: PropertyModel) -> Inputs:
             bad.append(index)
             messages.append(
                 f"{structure.name}: the model's table of element vectors has none for {symbols}. "
-                "Train a model with another table (--set model.element_vectors)."
+                "Train a model with another table (--set model.element_vectors=NAME, in Python "
+                'model_settings={"element_vectors": "NAME"}).'
             )
     return inputs.without(bad, messages) if bad else inputs
 

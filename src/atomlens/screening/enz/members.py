@@ -86,7 +86,7 @@ def judges_of(models: Sequence[Predictor], real: str, imaginary: str) -> tuple[J
             raise StudyError(
                 f"enz: a model of {', '.join(t.name for t in model.targets)} has neither {real!r} "
                 f"nor {imaginary!r} as a spectrum; train one that has, or name its targets with "
-                "--set real=NAME --set imaginary=NAME."
+                "--set real=NAME --set imaginary=NAME (in Python real= and imaginary=)."
             )
     if len(parts[0]) != len(parts[1]):
         raise StudyError(
@@ -123,7 +123,8 @@ def _judge(first: Predictor, second: Predictor, names: tuple[str, str]) -> Judge
     if len(first.models) != len(second.models):
         raise StudyError(
             f"enz: the ensemble of {names[0]!r} has {len(first.models)} members and that of "
-            f"{names[1]!r} {len(second.models)}; train both with the same --ensemble."
+            f"{names[1]!r} {len(second.models)}; train both with the same --ensemble "
+            "(in Python ensemble)."
         )
     samples = frozenset(
         name for m in (first, second) for p in _KNOWN_PARTS for name in m.record.split.get(p, ())

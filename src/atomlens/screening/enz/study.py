@@ -214,7 +214,8 @@ class Enz(Study):
         if not n_left:
             raise StudyError(
                 f"enz: none of the {len(data)} formulas is left to judge: the models were trained "
-                "on them, or they are in the list to exclude; give others, or use --all."
+                "on them, or they are in the list to exclude; give others, or use --all (in Python "
+                "use_known=True)."
             )
         return task, counts
 
@@ -360,8 +361,11 @@ def _notes(judges: Sequence[Judge], order: Sequence[Candidate], data: Dataset) -
     if any(j.n_unknown or not j.samples for j in judges if not j.samples & names):
         notes.append(
             "A model does not say all formulas that it was trained on (samples named otherwise): "
-            "list them in a file and give --set exclude=FILE."
+            "list them in a file and give --set exclude=FILE (in Python exclude=)."
         )
     if max(members) == 1:
-        notes.append("One member alone says nothing about how sure it is: train with --ensemble 5.")
+        notes.append(
+            "One member alone says nothing about how sure it is: train with --ensemble 5 (in "
+            "Python ensemble=5)."
+        )
     return tuple(notes)

@@ -491,7 +491,7 @@ class Sites:
         return (
             f"{self.name(self.rows[i])} is occupied by {total:g} {self.symbols[i]}{shared}{which}: "
             "the structure is disordered; read ordered models of it with --disorder majority or "
-            "--disorder enumerate"
+            '--disorder enumerate (in Python disorder="majority" or "enumerate")'
         )
 
 

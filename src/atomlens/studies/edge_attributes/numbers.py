@@ -64,7 +64,8 @@ def refuse_other_models(models: Sequence[Predictor], study: str) -> None:
         if not isinstance(network, Finder) or network.config.mode != "formula":
             raise StudyError(
                 f"{study}: edge attributes are what `finder` predicts from formulas; train one "
-                "with --model finder --builder formula."
+                'with --model finder --builder formula (in Python model="finder", '
+                'builder="formula").'
             )
 
 

@@ -140,7 +140,7 @@ def chosen_formulas(given: StudyInput) -> StructureArrays:
     if not 2 <= len(rows) <= MOST_FORMULAS:
         raise StudyError(
             f"edge-attributes: {len(rows)} formulas cannot be compared in pairs; give 2 to "
-            f"{MOST_FORMULAS}, or draw some of them with --limit."
+            f"{MOST_FORMULAS}, or draw some of them with --limit (in Python limit)."
         )
     return structures.subset(sorted(rows.values()))
 

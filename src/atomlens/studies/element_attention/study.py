@@ -134,7 +134,7 @@ def formula_first(given: StudyInput) -> StudyInput:
     if [m.builder.needs_positions for m in models] != [False, True]:
         raise StudyError(
             "element-attention: give two models, one of formulas and one of structures, such as "
-            "`finder` trained with and without --builder formula."
+            '`finder` trained with and without --builder formula (in Python builder="formula").'
         )
     for label, model in zip(input_labels(models), models, strict=True):
         if not model.models[0].attends_to_atoms:

@@ -20,7 +20,9 @@ def refuse_missing_package(method: MapMethod) -> None:
     """Raise a MissingDependencyError if a map needs a package that is not installed."""
     module, package = _PACKAGES.get(method, ("", ""))
     if module and find_spec(module) is None:
-        raise missing_package(f"map={method}", package, "explain", "use --set map=pca")
+        raise missing_package(
+            f"map={method}", package, "explain", 'use --set map=pca (in Python map="pca")'
+        )
 
 
 def lay_out(vectors: Values, method: MapMethod, seed: int) -> Values:

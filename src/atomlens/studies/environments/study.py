@@ -192,7 +192,8 @@ def _rows(
     if not rows:
         raise StudyError(
             f"environments: none occurs in {settings.least} structures ({len(structures)} given); "
-            "give more structures, or lower `least` (--least N of explain, --set least=N of study)."
+            "give more structures, or lower `least` (--least N of explain, --set least=N of study, "
+            "in Python least=N)."
         )
     return rows
 

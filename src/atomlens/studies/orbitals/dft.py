@@ -40,7 +40,7 @@ def converged_field(atoms: "Atoms", settings: OrbitalSettings, name: str) -> tup
         elements = ", ".join(sorted(set(atoms.get_chemical_symbols())))
         raise StudyError(
             f"{name}: pyscf has no basis {settings.basis!r} for all of {elements}; choose another "
-            "with --set basis=def2-svp."
+            'with --set basis=def2-svp (in Python basis="def2-svp").'
         ) from error
     return molecule, _converge(dft, molecule, settings, name)
 
@@ -93,6 +93,6 @@ def _pyscf() -> tuple[Any, Any, Any]:
             "The calculation of orbitals",
             "pyscf",
             "qm",
-            "use --set method=huckel for conjugated molecules",
+            'use --set method=huckel (in Python method="huckel") for conjugated molecules',
         ) from error
     return dft, gto, lib

@@ -48,12 +48,13 @@ def solve_huckel(atoms: "Atoms", name: str) -> Solution:
     n_electrons = sum(sites[i].n_electrons for i in members)
     if len(members) < 2:
         raise StudyError(
-            f"{name}: it has no conjugated atoms for Hückel's model; use --set method=dft."
+            f"{name}: it has no conjugated atoms for Hückel's model; use --set method=dft (in "
+            'Python method="dft").'
         )
     if n_electrons % 2:
         raise StudyError(
             f"{name}: Hückel's model finds {n_electrons} π electrons, an odd number; leave this "
-            "molecule out or use --set method=dft."
+            'molecule out or use --set method=dft (in Python method="dft").'
         )
     strengths = np.array([sites[i].k for i in members])
     matrix = bonds[np.ix_(members, members)] * np.minimum.outer(strengths, strengths)

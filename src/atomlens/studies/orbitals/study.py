@@ -90,7 +90,8 @@ class Orbitals(Study):
         if not any(orbital_of(m) for m in given.models):
             raise StudyError(
                 "orbitals: none of the models has the single target homo or lumo; name one target "
-                "of a larger model (--model qm9:homo), or train one on qm9 with --target homo."
+                "of a larger model (--model qm9:homo), or train one on qm9 with --target homo (in "
+                'Python models="qm9:homo", target="homo").'
             )
         cases = gather_cases(given, self.settings)
         measured = measure_attention(given, cases.structures())

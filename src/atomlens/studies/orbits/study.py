@@ -167,7 +167,8 @@ def _nothing_found(found: SortedByOrbits, tolerance: float) -> str:
     return (
         f"None of the {len(found.without)} structures has atoms that symmetry exchanges within "
         f"{tolerance:g} Å; {near['name']} has the symmetry {near['group']} within "
-        f"{near['symmetric_within']:g} Å, so try --set tolerance={near['symmetric_within']:g}."
+        f"{near['symmetric_within']:g} Å, so try --set tolerance={near['symmetric_within']:g} "
+        f"(in Python tolerance={near['symmetric_within']:g})."
     )
 
 

@@ -83,7 +83,7 @@ def known_of(data: Dataset, task: AttributionTask | None) -> tuple[Known, ...]:
         raise StudyError(
             f"truth: nothing is known of the atoms of {data.name!r}; use toy, crippen-logp, "
             "emt-alloys, orbitals or attribution-tasks:PATH; or, of crystals, --set "
-            "potential=chgnet."
+            'potential=chgnet (in Python potential="chgnet").'
         )
     labels = tuple(np.asarray(own, dtype=np.float64)[:, None] for own in data.node_labels)
     return (_terms(labels, all(bool(np.isin(own, (0, 1)).all()) for own in labels)),)
