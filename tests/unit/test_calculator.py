@@ -53,6 +53,19 @@ def test_forces_are_the_slope_of_the_energy(crystals: Predictor) -> None:
     assert energies[0] - energies[-1] == pytest.approx(work, rel=0.02, abs=1e-5)
 
 
+def test_forces_add_up_to_nothing_where_atoms_have_different_neighbours(
+    crystals: Predictor,
+) -> None:
+    atoms = bulk("ZnO", "wurtzite", a=3.25, c=5.2)
+    atoms.rattle(0.1, seed=3)
+    left = {}
+    for step in (0.005, None):
+        atoms.calc = AtomlensCalculator(crystals, **({} if step is None else {"step": step}))
+        left[step] = float(np.abs(atoms.get_forces().sum(axis=0)).max())
+    assert left[None] < 1e-5
+    assert left[None] < 0.01 * left[0.005]
+
+
 def test_several_energies_must_be_named_and_other_targets_refused(crystals: Predictor) -> None:
     with pytest.raises(ModelError, match="predicts no energy"):
         AtomlensCalculator("box:qm9")

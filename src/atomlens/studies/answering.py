@@ -97,7 +97,7 @@ def answer(study: Study, given: StudyInput) -> StudyResult:
     """
     if given.shuffled and not study.takes_shuffled:
         raise StudyError(
-            f"{study.name}: shuffled labels are no control of it; leave --shuffled out."
+            f"{study.name}: shuffled labels are no control of it; leave `shuffled` out."
         )
     if not study.takes_spectra or hasattr(study.settings, "target"):
         refuse_strangers(given.models, given.shuffled, any_target=hasattr(study.settings, "target"))
