@@ -62,10 +62,10 @@ class AtomlensCalculator(Calculator):  # type: ignore[misc]
     Args:
         model: A `Predictor`, its folder, or the name of a model in the box.
         target: Which energy; by default the only one that the model predicts.
-        step: Å by which each atom is moved to either side. The forces on a molecule should add up to
-            nothing; of rattled acetamide and ethanol they left 0.002 to 0.06 eV/Å at 0.005 Å (and
-            0.001 to 0.08 eV of torque), and at most 0.00003 of both at 0.0001 Å. Rounding, in 64
-            bits, shows below 0.00001 Å.
+        step: Å by which each atom is moved to either side. The forces on a molecule should add up
+            to nothing; of rattled acetamide and ethanol they left 0.002 to 0.06 eV/Å at 0.005 Å
+            (and 0.001 to 0.08 eV of torque), and less than 0.00004 of both at 0.0001 Å. Rounding,
+            in 64 bits, shows below 0.00001 Å.
         device: As in `Predictor.predict`.
 
     Results are in eV and eV/Å. Energies per atom are multiplied by the number of atoms. An energy
