@@ -25,12 +25,6 @@ QUICK: dict[str, Any] = {"epochs": 1, "batch_size": 16, "n_threads": 1}
 STILL: dict[str, Any] = {**QUICK, "learning_rate": 1e-30, "min_learning_rate": 0.0}
 """A step of this size changes no number in 32 bits."""
 
-pytestmark = [
-    pytest.mark.filterwarnings(f"ignore:{said}:UserWarning")
-    for said in ("The pretrained model has not", "The output", "Some outputs", ".* was learned in ")
-]
-"""What is fresh or taken for something else; that it is told is asked for below."""
-
 
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
