@@ -107,8 +107,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         os.replace(name, path)
     except BaseException as problem:
         Path(name).unlink(missing_ok=True)
-        of_this = isinstance(problem, OSError) and problem.filename in (None, name, str(path))
-        if of_this and problem.errno:  # a full disk does not say what was being written
+        of_this = (None, name, str(path))  # a full disk does not say what was being written
+        if isinstance(problem, OSError) and problem.errno and problem.filename in of_this:
             with writing(path):
                 raise
         raise

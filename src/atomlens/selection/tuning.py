@@ -22,6 +22,7 @@ from atomlens.settings import by_option
 from atomlens.training import TrainingProgress, TrainingState, TrainSettings, train
 from atomlens.training.pipeline import default_model
 from atomlens.training.plan import as_dataset, choose_builder, taken_apart
+from atomlens.training.progress import listener
 
 MARK, JOURNAL, TABLE, BEST, FIGURE = (
     "tune.json",
@@ -218,7 +219,7 @@ def tune(
             if prune and len(dataset.targets) == 1
             else optuna.pruners.NopPruner()
         )
-        start, warned = time.monotonic(), _Warned(progress or TrainingProgress())
+        start, warned = time.monotonic(), _Warned(listener(progress))
         while len(study.trials) < n_trials:
             if max_seconds is not None and time.monotonic() - start > max_seconds:
                 break
