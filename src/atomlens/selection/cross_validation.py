@@ -31,7 +31,7 @@ from atomlens.files import make_folder, to_json, write_text
 from atomlens.predictor import Metrics, Prediction, score
 from atomlens.predictor.evaluation import counted_known, unseen, without_coverage
 from atomlens.predictor.inputs import gather
-from atomlens.predictor.metrics import RegressionMetrics, without_skill
+from atomlens.predictor.metrics import RegressionMetrics, without_skill, wrong_coverage
 from atomlens.predictor.ordered import mean_of_forms
 from atomlens.predictor.report import compared_rows, draw_targets
 from atomlens.reports.tables import write_table
@@ -80,10 +80,10 @@ class CrossValidation:
     def remarks(self) -> tuple[str, ...]:
         """What must be known to read the figures, a sentence each.
 
-        What makes errors smaller than those on new structures, and why coverages are missing.
+        What makes errors smaller than those on new structures, and why coverages are missing or wrong.
         """
         counted = counted_known([part for p in self.predictions for part in p.seen])
-        missing = self._without_coverage()
+        missing = (*self._without_coverage(), *self._wrong_coverage())
         if not counted:
             return missing
         n = sum(len(fold) for fold in self.folds)
@@ -105,6 +105,13 @@ class CrossValidation:
             f"interval_coverage is empty in {_called(numbers, len(self.folds))}: {sentence}"
             for sentence, numbers in folds.items()
         )
+
+    def _wrong_coverage(self) -> tuple[str, ...]:
+        """Return a sentence on each target whose intervals do not hold what they promise."""
+        figures = self.overall["pooled"].to_dict()["targets"]
+        spectra = {t.name for t in self.dataset.targets if t.is_spectrum}
+        numbers = {name: own for name, own in figures.items() if name not in spectra}
+        return tuple(wrong_coverage(numbers, ALL_FOLDS))
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Return one row a fold and target, then mean and standard deviation over the folds."""
