@@ -80,7 +80,7 @@ class CrossValidation:
     def remarks(self) -> tuple[str, ...]:
         """What must be known to read the figures, a sentence each.
 
-        What makes errors smaller than those on new structures, and why coverages are missing or wrong.
+        What makes errors smaller than those on new structures, and what is wrong with coverages.
         """
         counted = counted_known([part for p in self.predictions for part in p.seen])
         missing = (*self._without_coverage(), *self._wrong_coverage())
