@@ -7,6 +7,7 @@ module raises a MissingDependencyError.
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -365,11 +366,11 @@ class _OfFolds(TrainingProgress):
 
 def _in_search() -> bool:
     """Say whether scikit-learn's cross-validation or search is what calls."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         if str(frame.f_globals.get("__name__", "")).startswith("sklearn.model_selection"):
             return True
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return False
 
 
