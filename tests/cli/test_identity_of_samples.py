@@ -43,7 +43,7 @@ def test_the_test_part_is_what_it_was_in_the_training(tmp_path, capsys, fewer) -
     there = json.loads(Path("m/metrics.json").read_text())["test"]["targets"]["y"]["mae"]
     here = json.loads(Path("e/metrics.json").read_text())["targets"]["y"]["mae"]
     assert here == pytest.approx(there)
-    assert "were in the training part too" in capsys.readouterr().err
+    assert "in the training part too, so the error" in capsys.readouterr().err
 
 
 def test_other_names_and_another_order_change_nothing(tmp_path) -> None:

@@ -222,7 +222,7 @@ def test_failures_are_listed_and_the_others_go_on(
     assert run(model_folder, many, "nothing.cif", "--out", tmp_path / "out") == 1
     said = capsys.readouterr().err
     assert "2 of 7 inputs could not be used" in said
-    assert "only 1 lines follow" in said
+    assert "only 1 line follows" in said
     assert "there is no such file" in said
     rows = csv_rows(tmp_path / "out" / "failures.csv")
     assert [row["state"] for row in rows] == ["failed", "left out", "failed", "left out"]

@@ -196,7 +196,7 @@ BAD_FILES: dict[str, tuple[str, str | bytes, tuple[str, ...]]] = {
     "truncated POSCAR": (
         "POSCAR_cut",
         POSCAR[:-12],
-        ("announces 2 atoms", "only 1 positions", "cut off"),
+        ("announces 2 atoms", "only 1 position follows", "cut off"),
     ),
     "POSCAR cut in its header": ("POSCAR_head", POSCAR[:20], ("cut off",)),
     "truncated MOL": ("cut.mol", MOL[:140], ("announces 2 atoms", "cut off")),

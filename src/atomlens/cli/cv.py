@@ -7,6 +7,7 @@ from atomlens.cli import train as training
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import default_folder, emit, exit_code
 from atomlens.errors import SettingsError
+from atomlens.printing import counted
 
 SUMMARY = "cross-validate a model: k folds, a table and a figure"
 DESCRIPTION = """\
@@ -78,5 +79,5 @@ def run(options: argparse.Namespace) -> int:
         say(f"warning: {remark}")
     failures = [*data.failures, *found.failures]
     if failures:
-        say(f"{len(failures)} samples are in no figure:")
+        say(f"{counted(len(failures), 'sample', 'are')} in no figure:")
     return exit_code(failures, len(data) + len(data.failures))

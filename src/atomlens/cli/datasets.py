@@ -9,6 +9,7 @@ from atomlens.cli.outputs import emit
 from atomlens.cli.progress import ProgressLine
 from atomlens.errors import AtomlensError, DatasetError, unknown_name
 from atomlens.files import to_json
+from atomlens.printing import counted
 
 if TYPE_CHECKING:
     from atomlens.datasets import DatasetSource
@@ -110,7 +111,7 @@ def _fetch(options: argparse.Namespace) -> int:
         say(f"reading {options.name}; this is done once.")
     read = source.load()
     lost = f" ({len(read.failures)} more cannot be used)" if read.failures else ""
-    emit(f"{options.name}: {len(read)} samples{lost}, in {files[0].parent}.")
+    emit(f"{options.name}: {counted(len(read), 'sample')}{lost}, in {files[0].parent}.")
     return 0
 
 

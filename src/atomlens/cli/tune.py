@@ -10,6 +10,7 @@ from atomlens.cli.common import data_options
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import default_folder, emit
 from atomlens.errors import SettingsError
+from atomlens.printing import counted
 
 if TYPE_CHECKING:
     from atomlens.selection.tuning import Trial
@@ -87,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
     rows = [r for r in found.to_rows() if r["state"] == "complete"]
     emit(format_table(sorted(rows, key=lambda row: row[found.objective])[:5]))
     emit(
-        f"{len(found.trials)} trials are in {out}/trials.csv. Next:\n"
+        f"{counted(len(found.trials), 'trial', 'are')} in {out}/trials.csv. Next:\n"
         f"  {_training(options, names, found.model, out)}"
     )
     return 1 if data.failures else 0

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from atomlens.datasets.beside import OtherColumns
 from atomlens.errors import Failure, MissingTargetError
+from atomlens.printing import counted
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target, value_slices
 
@@ -92,13 +93,15 @@ class Dataset:
     def __repr__(self) -> str:
         targets = ", ".join(map(str, self.targets)) or "no target"
         failed = f", {len(self.failures)} failed" if self.failures else ""
-        return f"<Dataset: {self.name}, {len(self)} samples{failed}, {targets}>"
+        return f"<Dataset: {self.name}, {counted(len(self), 'sample')}{failed}, {targets}>"
 
     def _repr_html_(self) -> str:
         from atomlens.reports.notebook import structures_html, table_html
 
-        left_out = [f"{len(self.failures)} rows could not be used."] if self.failures else []
-        title = f"{self.name}: {len(self)} samples"
+        left_out = (
+            [f"{counted(len(self.failures), 'row')} could not be used."] if self.failures else []
+        )
+        title = f"{self.name}: {counted(len(self), 'sample')}"
         return table_html(self._summary(), title=title, notes=left_out) + structures_html(
             self.structures
         )

@@ -21,7 +21,7 @@ from atomlens.datasets.tables.frames import (
 )
 from atomlens.datasets.tables.headers import parse_header
 from atomlens.errors import DatasetError
-from atomlens.printing import cut, kind_of_object, shown
+from atomlens.printing import counted, cut, kind_of_object, shown
 from atomlens.structures.arrays import MADE_GEOMETRY, NAMED_GEOMETRY, Structure, StructureArrays
 from atomlens.structures.objects import as_list, is_object, is_single, values_of
 from atomlens.targets import Target
@@ -186,7 +186,8 @@ def _two_lists(given: Any) -> tuple[list[Any], list[Any]] | None:
         return None  # two pairs
     if len(structures) != len(values):
         raise DatasetError(
-            f"There are {len(structures)} structures and {len(values)} values; give one value for "
+            f"There are {counted(len(structures), 'structure')} and "
+            f"{counted(len(values), 'value')}; give one value for "
             "each structure."
         )
     for one, what in zip(given, ("The structures", "The values"), strict=True):

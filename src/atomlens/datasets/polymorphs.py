@@ -14,6 +14,7 @@ from atomlens.datasets.sampling import keep_rows
 from atomlens.datasets.splits import reduced_formulas
 from atomlens.datasets.tables.headers import is_of_smiles
 from atomlens.errors import SettingsError, warn
+from atomlens.printing import counted
 
 Polymorphs = Literal["keep", "mean", "lowest"]
 
@@ -143,5 +144,5 @@ def _tell(dataset: Dataset, sizes: NDArray[np.int64], how: Polymorphs) -> None:
             are = "replicates of {n} molecules" if molecules.all() else "others of {n} materials"
         warn(
             f"{dataset.name}: {several.sum()} rows are {are.format(n=len(several))}; "
-            f"{what} kept, {len(sizes)} rows in all."
+            f"{what} kept, {counted(len(sizes), 'row')} in all."
         )

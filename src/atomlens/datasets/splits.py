@@ -18,7 +18,7 @@ from atomlens.datasets.base import Dataset
 from atomlens.datasets.relatives import find_column, relatives, times_of
 from atomlens.datasets.split_files import PARTS, Indices, Parts, fold_key, read_parts, write_parts
 from atomlens.errors import DatasetError, SettingsError, unknown_name, warn
-from atomlens.printing import cut, shown
+from atomlens.printing import counted, cut, shown
 from atomlens.structures.arrays import StructureArrays
 
 MIN_GROUPS = 20
@@ -549,8 +549,8 @@ def _by_elements(dataset: Dataset, text: str) -> Split:
     rare = np.flatnonzero((counts > 0) & (counts <= len(dataset) // 10))
     if len(rare) < n_groups:
         raise SettingsError(
-            f"{dataset.name}: {len(rare)} elements are in at most a tenth of the samples, too few "
-            f"for {n_groups} groups; use composition or random."
+            f"{dataset.name}: {counted(len(rare), 'element', 'are')} in at most a tenth of the "
+            f"samples, too few for {counted(n_groups, 'group')}; use composition or random."
         )
     sizes = np.zeros(n_groups, dtype=np.int64)
     group_of = np.full(present.shape[1], -1)

@@ -22,6 +22,7 @@ from atomlens.neighbors.identity import (
     row_digests,
     structure_digests,
 )
+from atomlens.printing import counted
 from atomlens.structures.arrays import StructureArrays
 
 PARTS = ("train", "validation", "test")
@@ -445,8 +446,9 @@ class _Search:
                 leaked = shared_with & set(trained.tolist())
                 if leaked:
                     remarks.append(
-                        f"{len(leaked)} structures of the {self.part} part were in the {what} too, "
-                        "so the error is too small."
+                        f"{counted(len(leaked), 'structure')} of the {self.part} part "
+                        f"{'was' if len(leaked) == 1 else 'were'} in the {what} too, so the error "
+                        "is too small."
                     )
         return FoundPart(rows=tuple(sorted(self.row_of.values())), remarks=tuple(remarks))
 

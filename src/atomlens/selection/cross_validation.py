@@ -34,6 +34,7 @@ from atomlens.predictor.inputs import gather
 from atomlens.predictor.metrics import RegressionMetrics, without_skill, wrong_coverage
 from atomlens.predictor.ordered import mean_of_forms
 from atomlens.predictor.report import compared_rows, draw_targets
+from atomlens.printing import counted
 from atomlens.reports.tables import write_table
 from atomlens.settings import by_option
 from atomlens.training import TrainingProgress, TrainSettings, train
@@ -63,12 +64,12 @@ class CrossValidation:
     """``pooled``: over all samples together, each predicted once."""
 
     def __repr__(self) -> str:
-        return f"<CrossValidation: {len(self.folds)} folds, {self.overall['pooled']!r}>"
+        return f"<CrossValidation: {counted(len(self.folds), 'fold')}, {self.overall['pooled']!r}>"
 
     def _repr_html_(self) -> str:
         from atomlens.reports.notebook import table_html
 
-        title = f"{len(self.folds)} folds of {self.dataset.name}"
+        title = f"{counted(len(self.folds), 'fold')} of {self.dataset.name}"
         return table_html(self.to_rows(), title=title, notes=self.remarks)
 
     @property
@@ -151,7 +152,10 @@ class CrossValidation:
         write_table(rows, out / PREDICTIONS)
         pooled, true = _pooled(self.predictions, self.folds, self.dataset)
         draw_targets(
-            pooled, true, out, title=f"{len(self.folds)} folds, each sample predicted once"
+            pooled,
+            true,
+            out,
+            title=f"{counted(len(self.folds), 'fold')}, each sample predicted once",
         )
         write_text(json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n", out / REPORT)
         return sorted([out / TABLE, out / PREDICTIONS, out / REPORT, *out.glob("*.png")])
@@ -321,8 +325,8 @@ def make_folds(
     n_groups = int(groups.max()) + 1 if len(groups) else 0
     if not 2 <= n_folds <= n_groups:
         raise SettingsError(
-            f"{n_folds} folds of {n_groups} {what}: there must be at least 2 and at most as many "
-            f"as {what}."
+            f"{counted(n_folds, 'fold')} of {n_groups} {what}: there must be at least 2 and at "
+            f"most as many as {what}."
         )
     order = np.random.default_rng(seed).permutation(n_groups)
     sizes = np.bincount(groups, minlength=n_groups)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from atomlens.errors import StructureError
+from atomlens.printing import counted
 from atomlens.structures.files import PACKED, decoded, kind_of
 from atomlens.structures.records import Entry
 
@@ -66,8 +67,8 @@ class Pick(NamedTuple):
             place = int(words[0])
             if not -n <= place < n:
                 raise StructureError(
-                    f"{called}: it holds {n} structures, counted from 0; the last one is @{n - 1} "
-                    "or @-1"
+                    f"{called}: it holds {counted(n, 'structure')}, counted from 0; the last one "
+                    f"is @{n - 1} or @-1"
                 )
             return [place % n]
         if len(words) == 3 and words[2].strip() and int(words[2]) == 0:

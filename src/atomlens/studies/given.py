@@ -23,6 +23,7 @@ from atomlens.predictor import Predictor, load
 from atomlens.predictor.evaluation import NAMES_ONLY
 from atomlens.predictor.inputs.rows import read_atoms
 from atomlens.predictor.trained import take_formulas_first
+from atomlens.printing import counted
 from atomlens.structures.arrays import StructureArrays
 from atomlens.structures.disorder import REFUSE, form_of
 from atomlens.structures.objects import as_list
@@ -119,7 +120,11 @@ def _without_known(
             "structures; give others, or use --all (in Python use_known=True)."
         )
     if len(rows) < len(data):
-        tell(f"{len(data) - len(rows)} structures are left out: the models were trained on them")
+        n_known = len(data) - len(rows)
+        tell(
+            f"{counted(n_known, 'structure', 'are')} left out: the models were trained on "
+            f"{'it' if n_known == 1 else 'them'}"
+        )
     return _keep(data, rows)
 
 

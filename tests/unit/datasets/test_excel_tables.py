@@ -26,7 +26,9 @@ def saved(path: Path, header: tuple[str, ...], rows, formats: str = "General") -
 def test_cells_shown_as_per_cent_are_per_cent_under_a_header_of_per_cent(tmp_path: Path) -> None:
     rows = [(smiles, 0.125 + i / 10) for i, smiles in enumerate(SMILES)]
     path = saved(tmp_path / "a.xlsx", ("smiles", "Yield (%)"), rows, "0.0%")
-    with pytest.warns(UserWarning, match=r"6 cells of the column 'Yield \(%\)' .* such as 12.5"):
+    with pytest.warns(
+        UserWarning, match=r"the column 'Yield \(%\)' 6 cells are shown .* such as 12.5"
+    ):
         made = load_dataset(path, "Yield")
     assert made.targets[0].unit == "%"
     assert made.values[:, 0].tolist() == pytest.approx([12.5, 22.5, 32.5, 42.5, 52.5, 62.5])

@@ -450,8 +450,8 @@ def test_cells_of_excel_that_are_merged_or_never_calculated_are_told(tmp_path):
     assert data.values.tolist() == [[1.0], [2.0]]
     assert {data.structures.formula(i) for i in range(2)} == {"C2H6O"}
     said = " ".join(str(one.message) for one in heard)
-    assert "1 cells of the column 'smiles' are merged" in said
-    assert "1 cells hold a formula and no result (the first is B4)" in said
+    assert "in the column 'smiles' 1 cell is merged with one above, and has its value" in said
+    assert "1 cell holds a formula and no result (the first is B4)" in said
     book = openpyxl.Workbook()
     for row in (["My results", None], ["smiles", "y"], ["CCO", 1.0]):
         book.active.append(row)

@@ -39,7 +39,7 @@ def test_a_cell_of_several_lines_is_none_of_it(tmp_path: Path) -> None:
 
 
 def test_rows_that_are_too_short_are_told(tmp_path: Path) -> None:
-    with pytest.warns(UserWarning, match=r"1 rows have fewer cells than the header .*is row 6"):
+    with pytest.warns(UserWarning, match=r"1 row has fewer cells than the header .*is row 6"):
         found = load_dataset(table(tmp_path, *ROWS, "CaO,9.5"), "x")
     assert found.values[-1, 0] == 9.5
     bare = table(tmp_path, *ROWS, header="formula,x,y,")  # a comma behind the header alone

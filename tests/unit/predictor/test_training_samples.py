@@ -67,7 +67,7 @@ def test_a_row_of_the_training_part_is_never_a_row_of_the_test_part() -> None:
     samples = TrainingSamples.of(repeated, parts([0, 3], [], [2]))
     result = found("test", repeated, samples, ["H2O#2"])
     assert result.rows == (2,)
-    assert "were in the training part too" in result.remarks[0]
+    assert "1 structure of the test part was in the training part too" in result.remarks[0]
 
 
 def test_equal_rows_are_counted() -> None:

@@ -228,7 +228,7 @@ def _single() -> Predictor:
 
 
 def test_one_part_alone_is_refused() -> None:
-    with pytest.raises(StudyError, match="1 models of 'eps_re' and 0 of 'eps_im'"):
+    with pytest.raises(StudyError, match="1 model of 'eps_re' and 0 of 'eps_im'"):
         run("Ag", models=(predictor({}, names=("eps_re",)),))
 
 

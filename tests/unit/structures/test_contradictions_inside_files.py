@@ -50,7 +50,7 @@ CIFS = {
     ),
     "two loops of atoms": (
         CELL + GROUP + LOOP + SALT + LOOP + "K1 K 0 0 0\n",
-        "(2 rows before, 1 rows now)",
+        "(2 rows before, 1 row now)",
     ),
     "the group of a parent alone": (
         CELL + "_parent_space_group.IT_number 225\n" + LOOP + SALT,

@@ -100,7 +100,7 @@ def test_a_mixture_of_optimade_is_refused_and_missing_positions_are_named(tmp_pa
     path.write_text(json.dumps({"data": [{"attributes": mixed}, {"attributes": short}]}))
     first, second = read_structures(path).failures
     assert "disordered" in first.message
-    assert "2 elements and 1 positions" in second.message
+    assert "2 elements and 1 position" in second.message
 
 
 def test_tables_of_windows_with_comments_and_bad_rows(tmp_path: Path) -> None:

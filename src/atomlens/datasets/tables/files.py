@@ -18,7 +18,7 @@ from typing import Any
 from atomlens.boundary import net, parse_json, read_text
 from atomlens.datasets.tables.pandas_files import PACKAGES, read_with_pandas
 from atomlens.errors import DatasetError, warn
-from atomlens.printing import cut, is_number, reason, short, shown, uncell
+from atomlens.printing import counted, cut, is_number, reason, short, shown, uncell
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".smi", ".smiles", ".parquet", ".xlsx")
 """Files that are tables; the text formats may be packed (``.csv.gz``)."""
@@ -261,8 +261,8 @@ def _tell_odd_rows(
     few = [i for i, row in enumerate(body) if len(row) < width and any(map(str.strip, row))]
     if few:
         warn(
-            f"{path}: {len(few)} rows have fewer cells than the header (the first is row "
-            f"{few[0] + 1}); what is missing is taken to be their last cells"
+            f"{path}: {counted(len(few), 'row', 'have')} fewer cells than the header (the first "
+            f"is row {few[0] + 1}); what is missing is taken to be their last cells"
         )
     for i, row in enumerate(body):
         for place, cell in enumerate(row):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from atomlens.datasets.tables.cells import is_missing
 from atomlens.errors import SettingsError, unknown_name
+from atomlens.printing import counted
 
 Values = NDArray[np.float64]
 Beyond = Literal["hold", "mask"]
@@ -107,10 +108,13 @@ def sound_spectrum(points: Any, values: Any, names: tuple[str, str]) -> Spectrum
     x, y = (numbers_of(a, name) for a, name in zip((points, values), names, strict=True))
     if len(x) != len(y):
         raise ValueError(
-            f"{names[0]!r} has {len(x)} points and {names[1]!r} {len(y)}; give as many of both"
+            f"{names[0]!r} has {counted(len(x), 'point')} and {names[1]!r} {len(y)}; give as many "
+            "of both"
         )
     if len(x) < 2:
-        raise ValueError(f"{names[1]!r} has {len(x)} points; a spectrum needs at least 2")
+        raise ValueError(
+            f"{names[1]!r} has {counted(len(x), 'point')}; a spectrum needs at least 2"
+        )
     steps = np.diff(x)
     if np.all(steps < 0):
         return Spectrum(points=x[::-1], values=y[::-1])

@@ -14,7 +14,7 @@ from atomlens.boundary import regular_size
 from atomlens.datasets.tables.frames import columns_of_frame
 from atomlens.datasets.tables.headers import HOLDERS, TEXTS, known_headers
 from atomlens.errors import DatasetError, missing_package, unknown_name, warn
-from atomlens.printing import cut, reason
+from atomlens.printing import counted, cut, reason
 from atomlens.units import is_unit
 
 if TYPE_CHECKING:
@@ -178,8 +178,8 @@ def _with_per_cent(path: Path, sheet_name: str, frame: "pd.DataFrame") -> list[s
         for i in places:
             frame.iat[i, column] = float(f"{100 * frame.iat[i, column]:.12g}")
         remarks.append(
-            f"{len(places)} cells of the column {cut(header, 60)!r} are shown as per cent and were "
-            f"read as they are shown, such as {frame.iat[places[0], column]:g}"
+            f"in the column {cut(header, 60)!r} {counted(len(places), 'cell', 'are')} shown as per "
+            f"cent and read as shown, such as {frame.iat[places[0], column]:g}"
         )
     if as_fractions:
         remarks.append(
@@ -243,8 +243,8 @@ def _fill_merged(path: Path, sheet_name: str, frame: "pd.DataFrame") -> list[str
         header = str(frame.columns[column])
         filled[header] = filled.get(header, 0) + last - first
     remarks = [
-        f"{n} cells of the column {cut(header, 60)!r} are merged with one above them, whose value "
-        "they were given"
+        f"in the column {cut(header, 60)!r} {counted(n, 'cell', 'are')} merged with one above, and "
+        f"{'has' if n == 1 else 'have'} its value"
         for header, n in filled.items()
     ]
     bare = [
@@ -255,9 +255,9 @@ def _fill_merged(path: Path, sheet_name: str, frame: "pd.DataFrame") -> list[str
     ]
     if bare:
         remarks.append(
-            f"{len(bare)} cells hold a formula and no result (the first is {bare[0]}): no program "
-            "has calculated this file since it was written; open it in Excel or LibreOffice, save "
-            "it, and read it again"
+            f"{counted(len(bare), 'cell', 'hold')} a formula and no result (the first "
+            f"is {bare[0]}): no program has calculated this file since it was written; open it in "
+            "Excel or LibreOffice, save it, and read it again"
         )
     return remarks
 

@@ -140,15 +140,17 @@ def _data(predictor: TrainedModel) -> str:
         lines.append(f"Split {_code(how)}: {sizes} (names in `split.json`).")
     if record.failures:
         lines.append(
-            f"{len(record.failures)} samples could not be used (names and reasons in "
+            f"{counted(len(record.failures), 'sample')} could not be used (names and reasons in "
             "`failures.json`)."
         )
     if record.n_without_value:
-        lines.append(f"{record.n_without_value} rows have no value and were not used.")
+        lines.append(
+            f"{counted(record.n_without_value, 'row', 'have')} no value, and cannot be used."
+        )
     if record.warnings:
         lines.append(
-            f"{len(record.warnings)} samples were read with a warning (names and sentences in "
-            "`warnings.json`)."
+            f"{counted(len(record.warnings), 'sample', 'were')} read with a warning (names and "
+            "sentences in `warnings.json`)."
         )
     if record.reading:
         said = ", ".join(f"{_plain(k)} {_code(v)}" for k, v in record.reading.items())

@@ -132,7 +132,7 @@ def larger_molecules(structures: StructureArrays, most_atoms: int) -> Sentences:
     large = (structures.n_atoms > most_atoms) & (most_atoms > 0)
     large &= ~structures.is_formula & ~structures.pbc.any(axis=1)
     return tuple(
-        f"it has {n} atoms, and no molecule of the training data more than {most_atoms}"
+        f"it has {counted(n, 'atom')}, and no molecule of the training data more than {most_atoms}"
         if beyond
         else ""
         for n, beyond in zip(structures.n_atoms.tolist(), large.tolist(), strict=True)

@@ -13,6 +13,7 @@ from atomlens.predictor import Predictor
 from atomlens.predictor.inference import run_models
 from atomlens.predictor.inputs import build_graphs, gather, refuse_elements
 from atomlens.predictor.trust.doubts import unseen_elements
+from atomlens.printing import counted
 from atomlens.screening.enz.candidates import keys_of_names
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target, value_slices
@@ -90,8 +91,8 @@ def judges_of(models: Sequence[Predictor], real: str, imaginary: str) -> tuple[J
             )
     if len(parts[0]) != len(parts[1]):
         raise StudyError(
-            f"enz: {len(parts[0])} models of {real!r} and {len(parts[1])} of {imaginary!r} do not "
-            "pair; give one of each, or models of both."
+            f"enz: {counted(len(parts[0]), 'model')} of {real!r} and {len(parts[1])} of "
+            f"{imaginary!r} do not pair; give one of each, or models of both."
         )
     judges = tuple(
         _judge(first, second, (real, imaginary))
@@ -122,8 +123,8 @@ def _judge(first: Predictor, second: Predictor, names: tuple[str, str]) -> Judge
         raise StudyError(f"enz: {names[0]!r} and {names[1]!r} have different grids of energies.")
     if len(first.models) != len(second.models):
         raise StudyError(
-            f"enz: the ensemble of {names[0]!r} has {len(first.models)} members and that of "
-            f"{names[1]!r} {len(second.models)}; train both with the same --ensemble "
+            f"enz: the ensemble of {names[0]!r} has {counted(len(first.models), 'member')} and "
+            f"that of {names[1]!r} {len(second.models)}; train both with the same --ensemble "
             "(in Python ensemble)."
         )
     samples = frozenset(

@@ -16,6 +16,7 @@ from atomlens.datasets.base import Dataset
 from atomlens.datasets.splits import reduced_formulas
 from atomlens.errors import StudyError
 from atomlens.predictor import Predictor
+from atomlens.printing import counted
 from atomlens.screening.enz.candidates import (
     hull_energies,
     keys_in_file,
@@ -354,8 +355,9 @@ def _notes(judges: Sequence[Judge], order: Sequence[Candidate], data: Dataset) -
     members = {len(c.readings) for c in order}
     n_members = " or ".join(map(str, sorted(members)))
     notes = [
-        f"Each formula is judged by {n_members} members; the models see {energies[0]:g} to "
-        f"{energies[-1]:g} eV in {len(energies)} points, and no crossing outside."
+        f"Each formula is judged by {n_members} members; the models see "
+        f"{energies[0]:g} to {energies[-1]:g} eV in {counted(len(energies), 'point')}, and no "
+        "crossing outside."
     ]
     names = set(data.structures.names)
     if any(j.n_unknown or not j.samples for j in judges if not j.samples & names):

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from atomlens.errors import StructureError
-from atomlens.printing import short
+from atomlens.printing import counted, short
 
 Tags = Mapping[str, Any]
 """Lower-case tag, dots as underscores -> text, or list of texts for a loop."""
@@ -206,13 +206,13 @@ class _Reader:
         elif loop[0].startswith("_atom_site_") and "aniso" not in loop[0]:
             raise StructureError(
                 f"the loop of atoms ends within a row in line {rows[-1][0]} ({len(flat)} "
-                f"values for {n} columns), so the file is cut off or a value is missing; get a "
-                "complete copy"
+                f"values for {counted(n, 'column')}), so the file is cut off or a value is "
+                "missing; get a complete copy"
             )
 
 
 def _shown(value: Any) -> str:
-    return f"{len(value)} rows" if isinstance(value, list) else short(value)
+    return counted(len(value), "row") if isinstance(value, list) else short(value)
 
 
 def _is_value(word: str) -> bool:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from atomlens.boundary import parse_json
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
-from atomlens.printing import reason, short
+from atomlens.printing import counted, reason, short
 from atomlens.structures.arrays import chemical_formula
 from atomlens.structures.disorder import REFUSE, DisorderChoice
 from atomlens.structures.distance_doubts import far_fractions, unused_cell
@@ -264,7 +264,8 @@ def _atoms_of_optimade(item: Mapping[str, Any], disorder: DisorderChoice) -> "li
     announced = item.get("nsites")
     if isinstance(announced, int) and announced != len(positions):
         raise StructureError(
-            f"it announces {announced} sites, but {len(positions)} positions follow; get a "
+            f"it announces {counted(announced, 'site')}, but "
+            f"{counted(len(positions), 'position', 'follow')}; get a "
             "complete copy"
         )
     if any(len(one.get("sites_in_groups") or ()) > 1 for one in item.get("assemblies") or []):
@@ -349,7 +350,8 @@ def _at_optimade_sites(
 def _check_number(n_species: int, positions: NDArray[np.float64]) -> None:
     if n_species != len(positions):
         raise StructureError(
-            f"there are {n_species} elements and {len(positions)} positions; correct the entry"
+            f"there are {counted(n_species, 'element')} and "
+            f"{counted(len(positions), 'position')}; correct the entry"
         )
 
 
@@ -474,8 +476,8 @@ def _row(database: Any, row_id: int) -> "Atoms":
     if n_atoms not in (None, len(atoms)):
         add_warning(
             atoms,
-            f"its natoms is {short(str(n_atoms))}, and it holds {len(atoms)} atoms, which were "
-            "taken",
+            f"its natoms is {short(str(n_atoms))}, and it holds {counted(len(atoms), 'atom')}, "
+            "which were taken",
         )
     atoms.info.update(row.key_value_pairs)
     if said := unused_cell(atoms):

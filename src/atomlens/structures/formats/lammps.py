@@ -15,7 +15,7 @@ import numpy as np
 from atomlens.elements import ATOMIC_NUMBERS, SYMBOLS
 from atomlens.elements.masses import ATOMIC_MASSES
 from atomlens.errors import StructureError
-from atomlens.printing import short
+from atomlens.printing import counted, short
 from atomlens.structures.distance_doubts import impossible_neighbour, no_hydrogen
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
@@ -178,8 +178,8 @@ def _check_header(rows: Sequence[str], section: _Section) -> None:
         raise StructureError("it does not say how many atoms there are (N atoms); add their number")
     if int(announced) != len(section.rows):
         raise StructureError(
-            f"it says {announced} atoms, and {len(section.rows)} follow behind 'Atoms' (line "
-            f"{section.line}); correct the one that is wrong"
+            f"it says {announced} atoms, and {len(section.rows)} follow behind 'Atoms' "
+            f"(line {section.line}); correct the one that is wrong"
         )
     text = "\n".join(plain)
     if re.search(r"\bavec\b", text) and all(re.search(rf"\b{x}vec\b", text) for x in "bc"):
@@ -199,8 +199,8 @@ def _style(section: _Section) -> str:
     if named:
         if n not in _COLUMNS.get(named[0], ()):
             raise StructureError(
-                f"its atoms are called {short(named[0])} and have {n} columns, which is not read; "
-                f"write one of the styles {', '.join(_COLUMNS)}"
+                f"its atoms are called {short(named[0])} and have {counted(n, 'column')}, which "
+                f"is not read; write one of the styles {', '.join(_COLUMNS)}"
             )
         return named[0]
     if n in (6, 9):
@@ -215,8 +215,8 @@ def _style(section: _Section) -> str:
     if n in (7, 10) and is_full:
         return "full"
     raise StructureError(
-        f"its atoms have {n} columns, and nothing says what they are; write the style behind "
-        "'Atoms', such as 'Atoms # full'"
+        f"its atoms have {counted(n, 'column')}, and nothing says what they are; write the style "
+        "behind 'Atoms', such as 'Atoms # full'"
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from atomlens.elements import SYMBOLS
 from atomlens.elements.radii import COVALENT_RADII
 from atomlens.errors import StructureError
-from atomlens.printing import short
+from atomlens.printing import counted, short
 from atomlens.structures.arrays import chemical_formula, has_made_geometry, keep_made, keep_maker
 from atomlens.structures.formats.makers import named_maker
 from atomlens.structures.molecules import (
@@ -301,8 +301,9 @@ def _block_problem(block: str) -> str:
     n_atoms, n_bonds = (int(counts[i : i + 3].strip() or 0) for i in (0, 3))
     if len(lines) < 4 + n_atoms + n_bonds:
         return (
-            f"it announces {n_atoms} atoms and {n_bonds} bonds, but only {len(lines) - 4} lines "
-            "follow, so the file is cut off; get a complete copy"
+            f"it announces {counted(n_atoms, 'atom')} and {counted(n_bonds, 'bond')}, but only "
+            f"{counted(len(lines) - 4, 'line', 'follow')}, so the file is cut off; get a complete "
+            "copy"
         )
     for i, line in enumerate(lines[4 : 4 + n_atoms]):
         where = f"atom {i} (counted from 0, line {5 + i})"

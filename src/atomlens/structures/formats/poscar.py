@@ -11,7 +11,7 @@ import numpy as np
 
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
-from atomlens.printing import short
+from atomlens.printing import counted, short
 from atomlens.structures.arrays import chemical_formula
 from atomlens.structures.distance_doubts import far_fractions
 from atomlens.structures.formulas import amounts_in_formula
@@ -71,7 +71,8 @@ def _frames(lines: list[str]) -> Iterator["_Frame | Entry"]:
             yield Entry(
                 "",
                 None,
-                f"it announces {n_atoms} atoms, but {n_rows} positions follow; correct the "
+                f"it announces {counted(n_atoms, 'atom')}, but "
+                f"{counted(n_rows, 'position', 'follow')}; correct the "
                 "numbers of atoms",
             )
             return
@@ -219,8 +220,8 @@ def _check_header(lines: list[str]) -> tuple[int, list[int]]:
     """Return the number of lines before the coordinates, and the atoms of each element."""
     if len(lines) < 7:
         raise StructureError(
-            f"it has {len(lines)} lines, fewer than the header of a POSCAR, so the file is cut off "
-            "or of another kind; get a complete copy"
+            f"it has {counted(len(lines), 'line')}, fewer than the header of a POSCAR, so the "
+            "file is cut off or of another kind; get a complete copy"
         )
     if len(_numbers(lines[1])) not in (1, 3):
         raise StructureError(
@@ -240,14 +241,14 @@ def _check_header(lines: list[str]) -> tuple[int, list[int]]:
     counts = _counts(lines, 6 if has_symbols else 5)
     if len(symbols) < len(counts):
         raise StructureError(
-            f"it names {len(symbols)} elements for {len(counts)} numbers of atoms; write one "
-            "element for each number in the line above the numbers"
+            f"it names {counted(len(symbols), 'element')} for {len(counts)} numbers of atoms; "
+            "write one element for each number in the line above the numbers"
         )
     more = [word for word in symbols[len(counts) :] if word in SYMBOLS[1:]]
     if more and len(more) == len(symbols) - len(counts):
         raise StructureError(
-            f"it names {len(symbols)} elements for {len(counts)} numbers of atoms; write a number "
-            f"for {more[0]}, or remove it"
+            f"it names {counted(len(symbols), 'element')} for {len(counts)} numbers of atoms; "
+            f"write a number for {more[0]}, or remove it"
         )
     for word in symbols[: len(counts)]:
         symbol = word.split("/")[0].split("_")[0]
@@ -297,7 +298,8 @@ def _check_rows(rows: list[str], n_atoms: int, n_header: int) -> None:
     filled = next((i for i, row in enumerate(rows) if not row.strip()), len(rows))
     if filled < n_atoms:
         raise StructureError(
-            f"it announces {n_atoms} atoms, but only {filled} positions follow, so the file is cut "
+            f"it announces {counted(n_atoms, 'atom')}, but only "
+            f"{counted(filled, 'position', 'follow')}, so the file is cut "
             "off; get a complete copy"
         )
     for i, row in enumerate(rows):

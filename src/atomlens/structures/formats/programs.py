@@ -19,7 +19,7 @@ import numpy as np
 from atomlens.elements import SYMBOLS
 from atomlens.elements.masses import ATOMIC_MASSES
 from atomlens.errors import StructureError
-from atomlens.printing import short
+from atomlens.printing import counted, short
 from atomlens.structures.arrays import chemical_formula
 from atomlens.structures.formats.poscar import agrees_with_title
 from atomlens.structures.records import (
@@ -204,8 +204,8 @@ def _check_species(text: str, used: Collection[str]) -> list[str]:
     if n_said is None or int(n_said[1]) != len(rows):
         said_by = "no ntyp" if n_said is None else f"ntyp={n_said[1]}"
         raise StructureError(
-            f"&SYSTEM has {said_by}, and ATOMIC_SPECIES has {len(rows)} rows of label, mass and "
-            "potential; correct the one that is wrong"
+            f"&SYSTEM has {said_by}, and ATOMIC_SPECIES has {counted(len(rows), 'row')} of label, "
+            "mass and potential; correct the one that is wrong"
         )
     odd = sorted(label for label in used if label.lower() not in known)
     if odd:

@@ -10,7 +10,7 @@ import numpy as np
 from atomlens.elements import SYMBOLS
 from atomlens.elements.masses import ATOMIC_MASSES
 from atomlens.errors import StructureError
-from atomlens.printing import reason, short
+from atomlens.printing import counted, reason, short
 from atomlens.structures.arrays import chemical_formula, keep_maker
 from atomlens.structures.checks import check_cell
 from atomlens.structures.distance_doubts import impossible_neighbour, no_hydrogen
@@ -92,8 +92,9 @@ def _frames(text: str, n_before: int = 0) -> Iterator[_Frame | str]:
         rows = [_FORTRAN.sub(r"\1e\2", row) for row in lines[start + 2 : start + 2 + count]]
         if len(rows) < count:
             yield (
-                f"line {number} announces {count} atoms, but only {len(rows)} lines follow, so "
-                "the file is cut off; get a complete copy"
+                f"line {number} announces {counted(count, 'atom')}, but only "
+                f"{counted(len(rows), 'line', 'follow')}, so the file is cut off; get a complete "
+                "copy"
             )
             return
         end = start + 2 + count
@@ -103,8 +104,8 @@ def _frames(text: str, n_before: int = 0) -> Iterator[_Frame | str]:
                 len(lines) - end,
             )
             yield (
-                f"line {number} announces {count} atoms, but {count + more} lines of atoms "
-                "follow; correct the number"
+                f"line {number} announces {counted(count, 'atom')}, but "
+                f"{counted(count + more, 'line')} of atoms follow; correct the number"
             )
             start = end + more
             continue
@@ -147,8 +148,8 @@ def _build(frame: _Frame) -> "Atoms":
         raise StructureError("there is no atom in it; give a structure with at least one atom")
     if len(frame.comment) > _LONGEST_COMMENT:
         raise StructureError(
-            f"the comment line {frame.line + 1} has {len(frame.comment)} letters, more than "
-            f"{_LONGEST_COMMENT}; shorten it"
+            f"the comment line {frame.line + 1} has {counted(len(frame.comment), 'letter')}, more "
+            f"than {_LONGEST_COMMENT}; shorten it"
         )
     said = read_comment(frame.comment)
     properties = re.search(r'Properties=\s*"?([^\s"]+)', said.plain)
@@ -280,14 +281,14 @@ def _doubt_title(atoms: "Atoms", frame: _Frame, columns: str) -> None:
         )
     n = next((said[key] for key in _NUMBERS if key in said), len(atoms))
     if isinstance(n, int | np.integer) and n != len(atoms):
-        add_warning(atoms, f"its title says {n} atoms, but it has {len(atoms)}")
+        add_warning(atoms, f"its title says {counted(int(n), 'atom')}, but it has {len(atoms)}")
     announced = sum(int(word) for word in columns.split(":")[2::3] if word.isdecimal())
     found = len(frame.rows[0].split())
     if "properties" in frame.comment.lower() and announced < found:
         add_warning(
             atoms,
-            f"its Properties name {announced} columns, and its lines have {found}; the last were "
-            "left out, so check that the others are what they are called",
+            f"its Properties name {counted(announced, 'column')}, and its lines have {found}; the "
+            "last were left out, so check that the others are what they are called",
         )
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from atomlens.elements import SYMBOLS
 from atomlens.predictor.metrics import spearman
+from atomlens.printing import counted
 from atomlens.studies.base import Effect, Row
 from atomlens.studies.networks import Measured
 from atomlens.studies.statistics import Values, area_under_curve, bootstrap, bootstrap_units
@@ -86,7 +87,7 @@ def effects_of(one: Measured, found: Ratios, groups: Mapping[int, str], seed: in
             separation,
             n=int((group != "").sum()),
             meaning=f"0.5 if the ratio does not tell the groups apart, 1 if it always does; "
-            f"{n_marked} structures, their elements were resampled inside the groups",
+            f"{counted(n_marked, 'structure')}, their elements were resampled inside the groups",
             controls={name: float(values[1]) for name, values in beside.items()},
         ),
     ]

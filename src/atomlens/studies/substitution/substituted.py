@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from atomlens.chemistry.orbits import Orbits, find_orbits
 from atomlens.elements import ATOMIC_NUMBERS, SYMBOLS
 from atomlens.errors import Failure, SettingsError, StructureError, StudyError, unknown_name
+from atomlens.printing import counted
 from atomlens.structures.arrays import Structure, StructureArrays
 from atomlens.studies.base import Row
 
@@ -205,8 +206,9 @@ def _find_sites(
     atoms = np.flatnonzero(numbers == site_element)
     if len(atoms) < 2:
         raise StudyError(
-            f"{host.name}: its cell has {len(atoms)} atoms of {symbol}, and two are needed, one to "
-            "replace and one to compare with; take a larger cell or set site_element."
+            f"{host.name}: its cell has {counted(len(atoms), 'atom')} of {symbol}, and two are "
+            "needed, one to replace and one to compare with; take a larger cell or set "
+            "site_element."
         )
     orbits = find_orbits(host, tolerance)
     if all_sites:
