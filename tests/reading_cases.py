@@ -362,6 +362,12 @@ CASES: dict[str, list[Case]] = {
         Case("charge and multiplicity as title", WATER.format("1 2"), "a.xyz"),
         Case("no bond, as in bohr", "2\n\nC 0 0 0\nO 2.13 0 0\n", "a.xyz"),
         Case("types of LAMMPS", "3\n\n2 0 0 0\n1 0.96 0 0\n1 -0.24 0.93 0\n", "a.xyz"),
+        Case("a skeleton without hydrogens", "3\n\nC 0 0 0\nC 1.52 0 0\nO 2 1.35 0\n", "a.xyz"),
+        Case(
+            "a crystal whose pbc is off",
+            '2\nLattice="4.12 0 0 0 4.12 0 0 0 4.12" pbc="F F F"\nCs 0 0 0\nCl 2.06 2.06 2.06\n',
+            "a.xyz",
+        ),
         Case("names of atoms: `CA`", "3\n\nN 0 0 0\nCA 1.46 0 0\nC 2 1.42 0\n", "a.xyz"),
         Case("fewer rows than atoms", "5\n\nC 0 0 0\n", "a.xyz"),
     ],
