@@ -18,6 +18,7 @@ from atomlens.errors import (
     unknown_name,
     warn,
 )
+from atomlens.files import place_of
 from atomlens.predictor import Metrics, Prediction, Predictor, load
 from atomlens.predictor.inputs.rows import read_atoms, read_rows
 from atomlens.printing import kind_of_object
@@ -193,7 +194,7 @@ def study(
     result = answer(asked, given)
     if out is not None:
         result.save(out)
-        asked.draw(result, Path(out))
+        asked.draw(result, place_of(out))
     return result
 
 

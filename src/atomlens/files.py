@@ -25,6 +25,11 @@ _HERE, _RENAME_EXCHANGE = -100, 2
 """Constants of Linux: paths are relative to the working folder; exchange two names."""
 
 
+def place_of(given: str | os.PathLike[str]) -> Path:
+    """Return a path that a user gave, ``~`` as the home folder; it is where it is written to."""
+    return Path(os.path.expanduser(given))
+
+
 def cache_folder() -> Path:
     """Return the folder for files that can be made again.
 
@@ -303,7 +308,7 @@ def replacing(path: str | Path, *, keep: bool = True) -> Iterator[Path]:
     by it. Raises `SettingsError` if the place cannot be written to. Without ``keep`` the sibling
     is for what is needed in between, and removed in the end.
     """
-    target = Path(path)
+    target = place_of(path)
     kind = "part" if keep else "rows.part"
     draft = target.with_name(f"{_mark(target.stem)}{kind}{target.suffix}")
     try:
@@ -358,7 +363,7 @@ def write_text(text: str, path: str | Path) -> Path:
     """Write text as UTF-8, whole or not at all."""
     with replacing(path) as draft:
         draft.write_text(encodable(text), encoding="utf-8", newline="\n")
-    return Path(path)
+    return place_of(path)
 
 
 def to_json(value: Any) -> str:

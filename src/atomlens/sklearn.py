@@ -7,6 +7,7 @@ module raises a MissingDependencyError.
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from datetime import date, time, timedelta
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.tables.frames import is_frame, refuse_other_order, refuse_set
+from atomlens.datasets.tables.frames import as_frame, is_frame, refuse_other_order, refuse_set
 from atomlens.errors import (
     DatasetError,
     SettingsError,
@@ -24,7 +25,7 @@ from atomlens.errors import (
     warn,
 )
 from atomlens.predictor.inputs import Inputs, gather, index_of
-from atomlens.printing import cut
+from atomlens.printing import cut, shown
 from atomlens.structures.options import AS_IT_IS
 from atomlens.structures.text import both_among_formulas
 from atomlens.targets import Target
@@ -302,7 +303,7 @@ class _AtomlensEstimator(BaseEstimator):  # type: ignore[misc]
         Raises:
             StructureError: there are not as many as values.
         """
-        index = index_of(given)
+        index, given = index_of(given), as_frame(given)
         if is_frame(given) and len(given.columns) == 1:
             given = given.iloc[:, 0]
         if is_frame(given):
@@ -411,11 +412,14 @@ class AtomlensRegressor(RegressorMixin, _AtomlensEstimator):  # type: ignore[mis
         if np.iscomplexobj(values):
             raise DatasetError("AtomlensRegressor: y holds complex numbers; give real ones.")
         try:
+            if values.dtype.kind in "mM" or any(map(_is_time, values.tolist())):
+                raise TypeError
             numbers = values.astype(np.float64)
         except (TypeError, ValueError):
             raise DatasetError(
-                "AtomlensRegressor: y holds something that is no number. Give one finite number "
-                "for each structure; classes are for AtomlensClassifier."
+                f"AtomlensRegressor: y holds {_odd(values)}, which is no number. Give one finite "
+                "number for each structure, of durations those in a unit (.dt.total_seconds()); "
+                "classes are for AtomlensClassifier."
             ) from None
         if not np.isfinite(numbers).all():
             raise DatasetError(
@@ -527,6 +531,27 @@ def _column(y: ArrayLike, whose: str) -> NDArray[Any]:
             "of several targets fit an estimator each, or learn them together with atomlens.train."
         )
     return values
+
+
+def _is_time(value: Any) -> bool:
+    """Say whether a value is a date, a time of day or a duration, also one of pandas or numpy."""
+    times = (date, time, timedelta, np.datetime64, np.timedelta64)
+    return isinstance(value, times) or hasattr(value, "start_time")  # a period of pandas
+
+
+def _odd(values: NDArray[Any]) -> str:
+    """Return the first value that is no number, in words."""
+    if values.dtype.kind in "mM":
+        return f"the {'duration' if values.dtype.kind == 'm' else 'date'} {values[0]}"
+
+    def is_odd(value: Any) -> bool:
+        try:
+            float(value)
+        except (TypeError, ValueError):
+            return True
+        return _is_time(value)
+
+    return shown(next(filter(is_odd, values.tolist()), values.dtype.name))
 
 
 def _rows(given: Any, whose: str) -> list[Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from atomlens.checkpoints.cgcnn_torch import UNITS, CgcnnCheckpoint, read_cgcnn_checkpoint
 from atomlens.checkpoints.scann_keras import ScannCheckpoint, read_scann_checkpoint
 from atomlens.errors import ModelError
+from atomlens.files import place_of
 from atomlens.neighbors import make_builder
 from atomlens.predictor import Calibration, Predictor, TrainingRecord
 from atomlens.targets import Target
@@ -106,7 +107,7 @@ def import_scann(
         MissingDependencyError: h5py is not installed.
     """
     _check_free(out)
-    checkpoint = read_scann_checkpoint(Path(weights), Path(settings))
+    checkpoint = read_scann_checkpoint(place_of(weights), place_of(settings))
     mean = checkpoint.mean or 0.0 if mean is None else mean
     std = checkpoint.std or 1.0 if std is None else std
     config = checkpoint.model.config
@@ -129,9 +130,9 @@ def import_scann(
 
 def _check_free(out: str | Path | None) -> None:
     """Refuse to write over a model, or into a folder that holds something else."""
-    if out is None or not os.path.exists(out):
+    if out is None or not os.path.exists(place_of(out)):
         return
-    if not Path(out).is_dir() or any(Path(out).iterdir()):
+    if not place_of(out).is_dir() or any(place_of(out).iterdir()):
         raise ModelError(
             f"{out}: something stands there already, and importing would replace it; choose "
             "another folder, or remove it first."

@@ -3,12 +3,12 @@
 import argparse
 import os
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atomlens.cli.guard import say
 from atomlens.cli.reading import Reads, add_reading, forms_given
 from atomlens.errors import SettingsError
+from atomlens.files import place_of
 
 if TYPE_CHECKING:
     from atomlens.predictor import Predictor
@@ -210,14 +210,14 @@ def add_set(parser: argparse.ArgumentParser, metavar: str, help_text: str) -> No
 
 def add_out_folder(parser: argparse.ArgumentParser, *, required: bool, help_text: str) -> None:
     """Add ``--out DIR``."""
-    parser.add_argument("--out", type=Path, metavar="DIR", required=required, help=help_text)
+    parser.add_argument("--out", type=place_of, metavar="DIR", required=required, help=help_text)
 
 
 def add_chemiscope(parser: argparse.ArgumentParser) -> None:
     """Add ``--chemiscope FILE``."""
     parser.add_argument(
         "--chemiscope",
-        type=Path,
+        type=place_of,
         metavar="FILE",
         help="also write a map for chemiscope (.json, .json.gz)",
     )

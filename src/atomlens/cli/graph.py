@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atomlens.cli.common import (
@@ -15,7 +14,7 @@ from atomlens.cli.progress import ProgressLine
 from atomlens.cli.reading import Reads, reading_options
 from atomlens.cli.settings import read_assignments
 from atomlens.errors import AtomlensError, Failure, SettingsError, unknown_name
-from atomlens.files import to_json
+from atomlens.files import place_of, to_json
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -48,7 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=("table", "json"), help="default: table, json in a file NAME.json"
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write here instead of to stdout")
+    parser.add_argument(
+        "--out", type=place_of, metavar="FILE", help="write here instead of to stdout"
+    )
     add_common_arguments(parser)
 
 

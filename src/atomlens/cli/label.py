@@ -3,7 +3,6 @@
 import argparse
 from collections.abc import Sequence
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
 from atomlens.cli.common import Several, add_common_arguments, add_inputs
@@ -18,7 +17,7 @@ from atomlens.cli.outputs import (
 from atomlens.cli.progress import ProgressLine
 from atomlens.cli.reading import Reads, reading_options
 from atomlens.errors import SettingsError
-from atomlens.files import only_writer
+from atomlens.files import only_writer, place_of
 
 SUMMARY = "compute an uptake of gas by Monte Carlo"
 DESCRIPTION = """\
@@ -78,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--training-table",
-        type=Path,
+        type=place_of,
         metavar="FILE.csv",
         help="also write one row a structure and one column a pressure, for atomlens train",
     )

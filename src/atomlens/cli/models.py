@@ -12,7 +12,7 @@ from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit
 from atomlens.cli.progress import ProgressLine
 from atomlens.errors import MissingDependencyError, ModelError, SettingsError, unknown_name
-from atomlens.files import to_json
+from atomlens.files import place_of, to_json
 
 SUMMARY = "list, describe, verify and import models"
 DESCRIPTION = """\
@@ -58,10 +58,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     importing = actions.add_parser("import", help="turn the checkpoint of another code into ours")
     importing.add_argument("kind", metavar="KIND", help=", ".join(IMPORTERS))
     importing.add_argument(
-        "weights", type=Path, metavar="FILE", help="Keras .h5 (scann) or .pth.tar (cgcnn)"
+        "weights", type=place_of, metavar="FILE", help="Keras .h5 (scann) or .pth.tar (cgcnn)"
     )
     importing.add_argument(
-        "--settings", type=Path, metavar="FILE.json", help="scann: settings of that model"
+        "--settings", type=place_of, metavar="FILE.json", help="scann: settings of that model"
     )
     add_out_folder(importing, required=True, help_text="folder to write")
     importing.add_argument("--target", metavar="T", help="name of the property")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from atomlens.cli.guard import say, write
 from atomlens.errors import Failure, SettingsError
-from atomlens.files import TABLE_SUFFIXES, make_folder
+from atomlens.files import TABLE_SUFFIXES, make_folder, place_of
 from atomlens.printing import file_stem, printable
 
 
@@ -42,7 +42,7 @@ def default_folder(*words: str) -> Path:
 def add_out_table(parser: argparse.ArgumentParser) -> None:
     """Add ``--out FILE``."""
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help=f"write here: {', '.join(TABLE_SUFFIXES)}"
+        "--out", type=place_of, metavar="FILE", help=f"write here: {', '.join(TABLE_SUFFIXES)}"
     )
 
 

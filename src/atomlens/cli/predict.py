@@ -26,6 +26,7 @@ from atomlens.cli.outputs import (
 from atomlens.cli.progress import ProgressLine
 from atomlens.cli.reading import Reads, reading_options
 from atomlens.errors import SettingsError
+from atomlens.files import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,12 +77,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_out_table(parser)
     parser.add_argument(
         "--embedding",
-        type=Path,
+        type=place_of,
         metavar="FILE.npz",
         help="also write the vector that the model makes of each structure",
     )
     parser.add_argument(
-        "--plot", type=Path, metavar="FILE", help="draw predicted spectra: .png, .svg or .pdf"
+        "--plot", type=place_of, metavar="FILE", help="draw predicted spectra: .png, .svg or .pdf"
     )
     parser.add_argument(
         "--format", choices=("table", "json", "csv"), help="on stdout (default: table)"

@@ -21,6 +21,7 @@ from atomlens.cli.reading import Reads
 from atomlens.cli.recipes import GROUPS, RECIPE, recipe_from
 from atomlens.cli.settings import Groups, merge, read_assignments, read_config
 from atomlens.errors import Failure, MissingTargetError, SettingsError, unknown_name
+from atomlens.files import place_of
 
 if TYPE_CHECKING:
     from atomlens.datasets.base import Dataset
@@ -105,7 +106,7 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
         metavar = "N" if kind is int else name.upper()
         parser.add_argument(option, type=kind, metavar=metavar, help=_HELP[name])
     parser.add_argument(
-        "--config", type=Path, metavar="FILE.yaml", help="settings in blocks, or a recipe"
+        "--config", type=place_of, metavar="FILE.yaml", help="settings in blocks, or a recipe"
     )
     parser.add_argument(
         "--from", dest="start_from", metavar="MODEL", help="fine-tune this trained model"

@@ -10,6 +10,7 @@ from atomlens.cli.common import data_options
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import default_folder, emit
 from atomlens.errors import SettingsError
+from atomlens.files import place_of
 from atomlens.printing import counted
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--search", action="append", metavar="NAME[=VALUES]", help="a setting; may repeat"
     )
-    parser.add_argument("--space", type=Path, metavar="FILE.yaml", help="ranges in blocks")
+    parser.add_argument("--space", type=place_of, metavar="FILE.yaml", help="ranges in blocks")
     parser.add_argument(
         "--max-minutes", type=float, metavar="M", help="begin no trial after so long"
     )

@@ -23,7 +23,7 @@ from atomlens.datasets.tables.headers import parse_header
 from atomlens.errors import DatasetError
 from atomlens.printing import counted, cut, kind_of_object, shown
 from atomlens.structures.arrays import MADE_GEOMETRY, NAMED_GEOMETRY, Structure, StructureArrays
-from atomlens.structures.objects import as_list, is_object, is_single, values_of
+from atomlens.structures.objects import as_list, is_amounts, is_object, is_single, values_of
 from atomlens.targets import Target
 
 _STRUCTURE, _VALUE = "structure", "value"
@@ -204,7 +204,12 @@ def _only_column(given: Any) -> Any:
 
 
 def _is_structure(one: Any) -> bool:
-    return isinstance(one, str | Structure) or hasattr(one, "__fspath__") or is_object(one)
+    return isinstance(one, str | Structure) or hasattr(one, "__fspath__") or _is_held(one)
+
+
+def _is_held(one: Any) -> bool:
+    """Say whether something is a structure of another package, or a formula as a dictionary."""
+    return is_object(one) or is_amounts(one)
 
 
 def _is_value(one: Any) -> bool:

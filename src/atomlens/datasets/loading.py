@@ -23,7 +23,7 @@ from atomlens.datasets.sources.optical_nk import is_optical, optical_dataset
 from atomlens.datasets.tables.column_kinds import Kind
 from atomlens.datasets.tables.columns import TargetOptions
 from atomlens.datasets.tables.files import is_table
-from atomlens.datasets.tables.frames import index_of_rows, is_frame
+from atomlens.datasets.tables.frames import as_frame, index_of_rows, is_frame
 from atomlens.datasets.tables.grids import Beyond, GridOptions
 from atomlens.datasets.tables.headers import parse_header
 from atomlens.datasets.tables.table import frame_table, read_table
@@ -258,7 +258,7 @@ def _load(
     seed: int,
     given: Mapping[str, Any],
 ) -> Dataset:
-    options = dict(given)
+    options, source = dict(given), as_frame(source)
     if isinstance(source, str) and source in DATASETS:
         known = {f.name for f in fields(DATASETS[source])}  # type: ignore[arg-type]
         said = {name: options.pop(name) for name in _FLAGS if name in options}

@@ -32,7 +32,7 @@ from atomlens.boundary import net, parse_json, read_arrays
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.beside import OtherColumns
 from atomlens.errors import AtomlensError, DatasetError, Failure, SettingsError
-from atomlens.files import whole_file
+from atomlens.files import place_of, whole_file
 from atomlens.printing import clean_name, encodable, one_line
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
@@ -95,7 +95,7 @@ def save_packed(
     if dataset.columns:
         text = json.dumps(dataset.columns.to_plain(), ensure_ascii=False)
         arrays["columns"] = _bytes(encodable(text).encode())
-    path = Path(path)
+    path = place_of(path)
     save = np.savez_compressed if compressed else np.savez
     try:
         with whole_file(path) as stream:
@@ -114,7 +114,7 @@ def load_packed(path: str | Path) -> Dataset:
     Raises:
         DatasetError: the file is missing, damaged or of another kind.
     """
-    path = Path(path)
+    path = place_of(path)
     if not path.exists():
         raise DatasetError(f"{path}: there is no such file; check the path.")
     where = f"{path}: this is not an undamaged packed data set of atomlens"

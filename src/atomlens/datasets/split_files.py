@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from atomlens.boundary import net, parse_json, read_text
 from atomlens.errors import DatasetError, unknown_name
-from atomlens.files import whole_file
+from atomlens.files import place_of, whole_file
 from atomlens.printing import cut, encodable, shown, uncell
 
 Indices = NDArray[np.int64]
@@ -35,7 +35,7 @@ def write_parts(parts: Parts, path: str | Path, names: Sequence[str]) -> None:
     labels = distinct_names(names)
     content = {part: [labels[i] for i in rows] for part, rows in parts.items()}
     try:
-        with whole_file(Path(path)) as stream:
+        with whole_file(place_of(path)) as stream:
             text = json.dumps(content, indent=1, ensure_ascii=False)
             stream.write(encodable(text).encode())
     except OSError as problem:
@@ -53,7 +53,7 @@ def read_parts(path: str | Path, names: Sequence[str], row_numbers: Indices | No
     Raises:
         DatasetError: the file is not a split, or mentions a sample that is not there.
     """
-    path = Path(path)
+    path = place_of(path)
     with net(DatasetError, f"{path}, the split", "get a complete copy"):
         table = path.suffix.lower() in {".csv", ".tsv"}
         lists = _lists_of_table(path) if table else _lists_of_json(path)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from atomlens.datasets.base import Dataset
 from atomlens.errors import AtomlensError, Failure, first_of, warn
 from atomlens.explain import Explanation
+from atomlens.files import place_of
 from atomlens.graphs import GraphStore
 from atomlens.machine import choose_device
 from atomlens.predictor.columns import named_targets
@@ -86,7 +87,7 @@ class Predictor(TrainedModel):
         Raises:
             ModelError: the folder holds something else.
         """
-        return save(self, Path(path))
+        return save(self, place_of(path))
 
     @by_option(workers="n_workers", ordered_models="n_models")
     def predict(
@@ -118,7 +119,8 @@ class Predictor(TrainedModel):
                 the mean, with their spread.
             n_models: How many models ``enumerate`` makes at most.
             conformers: If more than 1: the row of a SMILES is the mean over so many shapes of the
-                molecule at most, that of an mmCIF the mean over its models, with their spread.
+                molecule at most, that of an mmCIF the mean over its models and that of an rdkit
+                molecule the mean over its conformers, with their spread.
             structure_column: Column of a table with the structures.
             name_column: Column of a table with the names.
             structure_folder: Folder of the files that a table names.

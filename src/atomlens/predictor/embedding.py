@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import ModelError
-from atomlens.files import whole_file
+from atomlens.files import place_of, whole_file
 from atomlens.machine import choose_device
 from atomlens.predictor.inference import StepProgress, model_outputs
 from atomlens.predictor.inputs import build_graphs, gather
@@ -33,7 +33,7 @@ class Embeddings:
 
         Sources are empty texts where nobody knows them.
         """
-        with whole_file(Path(path)) as stream:
+        with whole_file(place_of(path)) as stream:
             np.savez(
                 stream,
                 names=np.array(self.names, dtype=np.str_),
@@ -41,7 +41,7 @@ class Embeddings:
                 vectors=self.vectors,
                 errors=np.array(self.errors, dtype=np.str_),
             )
-        return Path(path)
+        return place_of(path)
 
 
 def embed(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from atomlens.errors import ModelError, missing_package
-from atomlens.files import whole_folder
+from atomlens.files import place_of, whole_folder
 from atomlens.predictor.core import Predictor
 from atomlens.printing import reason
 
@@ -30,7 +30,7 @@ def push_model(
         MissingDependencyError: huggingface_hub is not installed.
     """
     hub = _hub()
-    path = Path(folder)
+    path = place_of(folder)
     Predictor.load(path)
     _check_name(repository)
     try:
@@ -61,7 +61,7 @@ def pull_model(repository: str, out: str | Path, *, revision: str | None = None)
         MissingDependencyError: huggingface_hub is not installed.
     """
     hub = _hub()
-    place = Path(out)
+    place = place_of(out)
     _check_name(repository)
     if place.exists():
         raise ModelError(f"{place}: this exists already; give another folder.")

@@ -111,6 +111,9 @@ class TrainingRecord:
     """By atomic number: structures of the training part that have it, of elements that few have."""
     most_atoms: int = 0
     """In a molecule of the training part; 0 if it has none, or if that is unknown."""
+    least_shares: dict[str, float] = field(default_factory=dict)
+    """By symbol: the smallest share of the atoms that an element has in a structure of the training
+    part that has it; of models that look at no places of atoms. Empty if unknown."""
     n_without_value: int = 0
     """Rows that were left out because no value of the targets is known."""
     remarks: tuple[str, ...] = ()
@@ -160,6 +163,7 @@ class TrainingRecord:
                 else {}
             ),
             "most_atoms": self.most_atoms,
+            **({"least_shares": dict(self.least_shares)} if self.least_shares else {}),
             "remarks": list(self.remarks),
             "kinds": list(self.kinds),
             "made_geometries": self.made_geometries,
@@ -187,6 +191,7 @@ class TrainingRecord:
             class_counts=_counts(content.get("class_counts", {})),
             rare_elements=_numbers_of_elements(content.get("rare_elements", {})),
             most_atoms=count_in(content.get("most_atoms", 0)),
+            least_shares=_shares(content.get("least_shares", {})),
             n_without_value=count_in(content.get("n_without_value", 0)),
             remarks=tuple(map(str, content.get("remarks", ()))),
             kinds=_kinds(content.get("kinds", [])),
@@ -199,6 +204,14 @@ class TrainingRecord:
 def _by_value(content: Any) -> tuple[float, ...]:
     """Return numbers, NaN for None; a ValueError for what no reader of JSON refuses."""
     return tuple(math.nan if value is None else number_in(value) for value in content)
+
+
+def _shares(content: Any) -> dict[str, float]:
+    """Return shares by element; a ValueError for anything else."""
+    found = {one_line(str(symbol)): number_in(share) for symbol, share in dict(content).items()}
+    if not all(0 <= share <= 1 for share in found.values()):
+        raise ValueError("`least_shares` holds something else than shares of the atoms")
+    return found
 
 
 def _counts(content: Any) -> dict[str, tuple[int, ...]]:

@@ -28,6 +28,7 @@ from atomlens.predictor.trust.doubts import (
     no_estimate,
     of_another_kind,
     said_of,
+    traces,
     unlike_training,
     unseen_elements,
     with_rare_elements,
@@ -350,6 +351,7 @@ class TrainedModel:
         for outside in self._far_outside(structures, found.values):
             refused |= said_of(outside)
         refused |= self.of_doubted_unit(structures)
+        refused |= said_of(self._traces(structures))
         refused |= False if beyond is None else beyond
         return without_errors(found, refused) if refused.any() else found
 
@@ -365,6 +367,16 @@ class TrainedModel:
         if n_before > _FEW * sum(map(len, self.record.split.values())):
             return none
         return np.array([doubts_unit(said) for said in structures.warnings], dtype=np.bool_)
+
+    def _traces(self, structures: StructureArrays) -> tuple[str, ...]:
+        """(n,) what `traces` says of what the model has not learned from, if it sees shares."""
+        if self.builder.needs_positions or not self._known_kinds:
+            return ("",) * len(structures)
+        found = list(traces(structures, self.record.least_shares))
+        rows = np.flatnonzero(said_of(tuple(found))).tolist()
+        for row, part in zip(rows, self.seen_in(structures.subset(rows)), strict=True):
+            found[row] = "" if part == "train" else found[row]
+        return tuple(found)
 
     @property
     def most_atoms(self) -> int:
@@ -418,6 +430,7 @@ class TrainedModel:
                 for text, stands in zip(elements, has_error.tolist(), strict=True)
             ),
             of_another_kind(structures, self._known_kinds, self.kinds),
+            self._traces(structures),
         ]
         if found is not None and found.unlike is not None:
             unlike = np.where(said_of(larger), 0.0, found.unlike)  # of those the size is told
@@ -443,6 +456,8 @@ class TrainedModel:
             strange = [text for text in sentences if text]
             if strange and refused:
                 strange[-1] += ", so no error is estimated"
+            if refused and self.calibration_of_made is not None:
+                made = made.partition("; the error estimate is for")[0]  # there is none
             said = [text for text in (remark, *strange, made) if text]
             doubts.append(Doubts(of_reader=of_reader, of_model=tuple(said)))
         return tuple(doubts)

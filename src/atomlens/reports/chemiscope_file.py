@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import SettingsError, missing_package
-from atomlens.files import whole_file
+from atomlens.files import place_of, whole_file
 from atomlens.printing import encodable
 from atomlens.units import unit_text
 
@@ -146,9 +146,9 @@ def write_map(
         )
     text = encodable(json.dumps(content, ensure_ascii=False, allow_nan=False)).encode()
     data = gzip.compress(text, mtime=0) if str(path).lower().endswith(".gz") else text
-    with whole_file(Path(path)) as stream:
+    with whole_file(place_of(path)) as stream:
         stream.write(data)
-    return Path(path)
+    return place_of(path)
 
 
 def _bare(atoms: "Atoms") -> "Atoms":

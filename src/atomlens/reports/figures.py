@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from atomlens.errors import SettingsError
+from atomlens.files import place_of
 from atomlens.reports.canvas import ACCENT, INK, QUIET, WARM, new_figure, plain_axes
 from atomlens.reports.coverage import area_between
 from atomlens.reports.wording import number, shortened
@@ -61,7 +62,7 @@ def draw_parity(
         axes.set_title(shortened(title, 44))
         note = _error_note(x, y, unit, n_left_out)
         axes.text(0.03, 0.97, note, transform=axes.transAxes, va="top", linespacing=1.5)
-    return Path(path)
+    return place_of(path)
 
 
 def draw_learning_curve(
@@ -87,7 +88,7 @@ def draw_learning_curve(
             _draw_curves(axes, epochs, panel)
         grid[0, 0].set_title(shortened(title, 60))
         grid[-1, 0].set_xlabel("epoch")
-    return Path(path)
+    return place_of(path)
 
 
 def draw_calibration(
@@ -129,7 +130,7 @@ def draw_calibration(
         axes.set_xlabel("stated coverage")
         axes.set_ylabel("observed coverage")
         axes.set_title(shortened(title, 44))
-    return Path(path)
+    return place_of(path)
 
 
 _TIME = ("epoch", "step", "time", "seconds")

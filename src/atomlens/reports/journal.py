@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from atomlens.errors import SettingsError
-from atomlens.files import only_writer, replacing
+from atomlens.files import only_writer, place_of, replacing
 from atomlens.printing import cell as safe_cell
 from atomlens.printing import encodable
 from atomlens.reports.tables import (
@@ -38,7 +38,7 @@ class TableJournal:
 
     def __init__(self, path: str | Path) -> None:
         check_table(path)
-        self.path = Path(path)
+        self.path = place_of(path)
         self.columns: dict[str, set[type]] = {}
         """Every column that some row has, in the order of first mention, and what it holds."""
         self.n_rows = 0

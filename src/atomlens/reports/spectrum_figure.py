@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import SettingsError
+from atomlens.files import place_of
 from atomlens.reports.canvas import ACCENT, INK, QUIET, WARM, new_figure, plain_axes
 from atomlens.reports.wording import shortened
 
@@ -84,7 +85,7 @@ def draw_spectra(
         if title:
             figure.suptitle(shortened(title, 80), fontsize=11, fontweight="bold", x=0.02, ha="left")
         grid[0, 0].legend(frameon=False, fontsize=8)
-    return Path(path)
+    return place_of(path)
 
 
 def _draw_panel(axes: "Axes", panel: SpectrumPanel) -> None:

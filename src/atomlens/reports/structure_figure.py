@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.elements import SYMBOLS
+from atomlens.files import place_of
 from atomlens.reports.canvas import INK, QUIET, add_colour_bar, new_figure
 from atomlens.reports.colours import (
     all_equal,
@@ -57,7 +58,7 @@ def draw_structure(
         else:
             _draw_scene(figure.add_axes(DRAWING), structure, build_scene(structure.atoms), n_named)
         _colour_bar(figure, structure)
-    return Path(path)
+    return place_of(path)
 
 
 def _headline(figure: "Figure", structure: ExplainedStructure) -> None:

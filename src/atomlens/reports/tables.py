@@ -14,7 +14,7 @@ import numpy as np
 
 from atomlens.boundary import net, parse_json, read_text
 from atomlens.errors import SettingsError, missing_package
-from atomlens.files import TABLE_SUFFIXES, replacing, write_text
+from atomlens.files import TABLE_SUFFIXES, place_of, replacing, write_text
 from atomlens.files import to_json as json_text
 from atomlens.printing import cell as safe_cell
 from atomlens.printing import encodable, printable, uncell
@@ -212,7 +212,7 @@ def write_extxyz(atoms: "Atoms | Sequence[Atoms]", path: str | Path) -> Path:
         raise SettingsError(f"{path}: there is no structure to write.")
     with replacing(path) as draft:
         write(draft, frames, format="extxyz")
-    return Path(path)
+    return place_of(path)
 
 
 def _writable(atoms: "Atoms") -> "Atoms":
@@ -243,7 +243,7 @@ def _write_parquet(records: Sequence[Record], path: str | Path) -> Path:
     )
     with replacing(path) as draft:
         frame.to_parquet(draft, index=False)
-    return Path(path)
+    return place_of(path)
 
 
 _MOST_ROWS, _LONGEST_CELL = 1_048_575, 32_767
@@ -279,7 +279,7 @@ def _write_excel(records: Sequence[Record], path: str | Path) -> Path:
         sheet.append([cell(record.get(name)) for name in names])
     with replacing(path) as draft:
         book.save(draft)
-    return Path(path)
+    return place_of(path)
 
 
 def packed(value: Any) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, final
 
 from atomlens.errors import SettingsError, unknown_name, warn
-from atomlens.files import only_writer
+from atomlens.files import only_writer, place_of
 from atomlens.predictor import Predictor
 from atomlens.predictor.columns import named_targets
 from atomlens.predictor.folder import SETTINGS, checksum_of
@@ -197,7 +197,7 @@ def screen(
     if isinstance(settings.get("targets"), str):
         settings["targets"] = (settings["targets"],)
     asked = ScreenSettings(models=_texts(models), inputs=_texts(inputs), **settings)
-    return run_screening(asked, Path(out), n_workers=n_workers, ray=ray, progress=progress)
+    return run_screening(asked, place_of(out), n_workers=n_workers, ray=ray, progress=progress)
 
 
 def _texts(given: Any) -> tuple[str, ...]:

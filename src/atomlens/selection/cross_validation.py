@@ -27,7 +27,7 @@ from atomlens.datasets.splits import (
     take_share,
 )
 from atomlens.errors import Failure, SettingsError, TrainingError, warn
-from atomlens.files import make_folder, to_json, write_text
+from atomlens.files import make_folder, place_of, to_json, write_text
 from atomlens.predictor import Metrics, Prediction, score
 from atomlens.predictor.evaluation import counted_known, unseen, without_coverage
 from atomlens.predictor.inputs import gather
@@ -143,7 +143,7 @@ class CrossValidation:
 
     def save(self, folder: str | Path) -> list[Path]:
         """Write folds.csv, predictions.csv, summary.json and a parity plot of every number."""
-        out = Path(folder)
+        out = place_of(folder)
         rows: list[dict[str, Any]] = []
         for k, (fold, prediction) in enumerate(zip(self.folds, self.predictions, strict=True)):
             compared = compared_rows(prediction, self.dataset.values[fold])
@@ -212,7 +212,7 @@ def cross_validate(
     if by == "composition" and len(set(np.asarray(kin).tolist())) < MIN_GROUPS:
         kin = None  # snapshots of few molecules
     heard = _OfFolds(listener(progress))
-    folder = None if out is None else Path(out)
+    folder = None if out is None else place_of(out)
     if folder is not None:
         _claim(folder, _description(dataset, model, folds, by, settings), resume=resume)
     metrics, predictions, tested = [], [], []

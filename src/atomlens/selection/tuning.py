@@ -12,7 +12,7 @@ import numpy as np
 
 from atomlens.datasets.base import Dataset
 from atomlens.errors import AtomlensError, SettingsError, TrainingError, missing_package
-from atomlens.files import write_text
+from atomlens.files import place_of, write_text
 from atomlens.models import MODELS, PropertyModel, model_config, named_model
 from atomlens.predictor import Predictor, load
 from atomlens.reports.tables import write_table
@@ -110,7 +110,7 @@ class Tuning:
         """Write trials.csv, best.yaml (for ``atomlens train --config``) and a figure."""
         import yaml
 
-        out = Path(folder)
+        out = place_of(folder)
         write_table(self.to_rows(), out / TABLE)
         text = yaml.safe_dump(self.best_settings(), sort_keys=False, allow_unicode=True)
         best = self.best
@@ -188,7 +188,7 @@ def tune(
     builder = choose_builder(MODELS[model], settings, dataset.structures).name
     dimensions = search_space(model, builder, space, settings)
     objective = _objective_name(dataset)
-    folder = None if out is None else Path(out)
+    folder = None if out is None else place_of(out)
     common = json.loads(json.dumps(_blocks(settings)))
     storage = None
     if folder is not None:

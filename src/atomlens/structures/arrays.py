@@ -277,6 +277,8 @@ def keep_made(atoms: "Atoms") -> None:
 def has_made_geometry(atoms: "Atoms") -> bool:
     """Say whether the coordinates are those that were made for a SMILES or a flat drawing.
 
+    Those of a molecule whose hydrogens were added here are, too: most of its atoms are hydrogens.
+
     Turned and moved they still are; what has since been relaxed has a geometry of its own.
     """
     noted = atoms.info.get(MADE_GEOMETRY)
@@ -393,7 +395,8 @@ def chemical_formula(atomic_numbers: NDArray[Any]) -> str:
     the metals.
     """
     numbers, counts = np.unique(np.asarray(atomic_numbers, dtype=np.int64), return_counts=True)
-    return formula_of({SYMBOLS[z]: float(n) for z, n in zip(numbers, counts, strict=True)})
+    pairs = zip(numbers.tolist(), counts.tolist(), strict=True)
+    return formula_of({symbol_of(z): float(n) for z, n in pairs})
 
 
 def amounts_in(numbers: NDArray[Any], shares: NDArray[np.float64]) -> dict[str, float]:
@@ -405,7 +408,8 @@ def amounts_in(numbers: NDArray[Any], shares: NDArray[np.float64]) -> dict[str, 
     """
     found, places = np.unique(np.asarray(numbers, dtype=np.int64), return_inverse=True)
     amounts = np.bincount(places.reshape(-1), shares, minlength=len(found))
-    return {SYMBOLS[z]: float(n) for z, n in zip(found, amounts, strict=True)}
+    pairs = zip(found.tolist(), amounts.tolist(), strict=True)
+    return {symbol_of(z): n for z, n in pairs}
 
 
 def formula_of(amounts: Mapping[str, float]) -> str:

@@ -83,6 +83,11 @@ def atoms_overlap(atoms: "Atoms") -> bool:
 
 def _check_elements(atoms: "Atoms") -> None:
     bad = np.flatnonzero((atoms.numbers < 1) | (atoms.numbers >= len(SYMBOLS)))
+    if len(bad) and atoms.numbers[bad[0]]:
+        raise StructureError(
+            f"atom {bad[0]} (counted from 0) has the atomic number {atoms.numbers[bad[0]]}, and "
+            f"those of elements are 1 to {len(SYMBOLS) - 1}; correct it"
+        )
     if len(bad):
         raise StructureError(
             f"{atom_label(atoms.numbers, int(bad[0]))} is a dummy atom, not an element; "

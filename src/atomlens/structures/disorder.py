@@ -49,6 +49,8 @@ _MOST_CHOICES = 200_000
 """Choices times atoms that are tried in all."""
 _COMPOSITION = 2.0
 """How much more what is owed of an element in the whole crystal counts than at places of a kind."""
+_DECIMALS = 6
+"""Of the atoms of an element in a cell; more are rounding of the occupancies' sum."""
 _EXACT = 1e-3
 """Atoms a cell by which the mean of the models may miss the occupancies and be called exact."""
 
@@ -64,10 +66,11 @@ class DisorderChoice:
     n_models: int = N_MODELS
     """Ordered models of ``enumerate``; less where fewer hold the same in the same shares"""
     conformers: int = 1
-    """Shapes made of each SMILES, and models taken of an mmCIF, at most, if more than 1; they
-    stand for one structure"""
+    """Shapes made of each SMILES, models taken of an mmCIF and conformers of an rdkit molecule, at
+    most, if more than 1; they stand for one structure"""
     formulas_first: bool = False
-    """A text that is a SMILES and a formula, such as ``BN``, is taken for the formula"""
+    """Compositions are all that counts: a text that is a SMILES and a formula, such as ``BN``, is
+    taken for the formula, and a disordered crystal for its own"""
 
     def __post_init__(self) -> None:
         if self.how not in get_args(Disorder):
@@ -213,6 +216,27 @@ def models_of(
         add_warning(one, model.said)
         models.append((one, model.kept))
     return models
+
+
+def composition_of(whole: "Atoms", atoms: PartialAtoms) -> "Atoms | None":
+    """Return a disordered crystal as its formula, by the occupancies.
+
+    None where these add up to more than one atom a place, so that the formula is not known.
+    """
+    from atomlens.structures.formulas import from_amounts
+    from atomlens.structures.records import add_warning
+
+    if max((_excess(c) for c in _clusters(atoms, _units(atoms))), default=0.0):
+        return None
+    amounts = amounts_in(atoms.numbers, atoms.occupancies)
+    found = from_amounts(
+        ((symbol, round(n, _DECIMALS)) for symbol, n in amounts.items() if n > 0),
+        formula_of(amounts),
+    )
+    found.info["disorder"] = "composition"
+    for sentence in whole.info.get("warnings", []):
+        add_warning(found, sentence)
+    return found
 
 
 def _model(atoms: PartialAtoms, kept: NDArray[np.int_], what: str, too_much: str) -> OrderedModel:

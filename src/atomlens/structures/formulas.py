@@ -6,6 +6,7 @@ and with ``info["is_formula"]``; weight percent of an alloy are turned into atom
 """
 
 import html
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +20,7 @@ from atomlens.elements import SYMBOLS
 from atomlens.elements.masses import ATOMIC_MASSES
 from atomlens.errors import StructureError
 from atomlens.printing import short
+from atomlens.structures.arrays import formula_of
 from atomlens.structures.formula_doubts import doubts_about
 from atomlens.structures.records import DEUTERIUM_NOTICE, add_warning
 
@@ -118,6 +120,73 @@ def atoms_of_amounts(amounts: Mapping[str, Fraction], name: str) -> "Atoms":
     if _is_rounded(counts, amounts):
         add_warning(atoms, ROUNDED_NOTICE)
     return atoms
+
+
+_NEAR = 1e-9
+"""Of an amount: so near to a fraction of a small denominator is what it stands for."""
+_SMALL_DENOMINATOR = 1000
+_LONGEST_AMOUNT = 12
+"""Digits and a point; a number with more decimals than fit is what was computed, not written."""
+_KEY = re.compile(r"([A-Z][a-z]?)(?:\d*(?:\.\d+)?[+-])?(?:,.*)?")
+"""An element as others call it in a dictionary: Fe, Fe3+, Fe3+,spin=5."""
+
+
+def symbol_of_key(key: object) -> str:
+    """Return the element that a key of a dictionary of amounts names; empty if it names none."""
+    found = _KEY.fullmatch(key) if isinstance(key, str) else None
+    symbol = found[1] if found else ""
+    return symbol if symbol in _ELEMENTS or symbol in ("D", "T") else ""
+
+
+def from_amounts(amounts: Iterable[tuple[str, float]], name: str) -> "Atoms":
+    """Return amounts of elements, as other packages hold them, as ase.Atoms like `from_formula`.
+
+    Decimals are read as those of a text; what is a fraction to all the digits of a number is that
+    fraction.
+
+    Args:
+        amounts: Symbols of elements and numbers; a symbol that stands there twice is added up.
+        name: What messages call it; its formula where it is empty.
+
+    Raises:
+        StructureError: there is none, an amount is not above zero, or a symbol is no element.
+    """
+    total: dict[str, Fraction] = {}
+    has_thirds = has_heavy = False
+    for symbol, amount in amounts:
+        if not (symbol in _ELEMENTS or symbol in ("D", "T")):
+            raise StructureError(f"{short(symbol)} is not an element; leave it out or replace it")
+        if not 0 < amount < math.inf:
+            raise StructureError(
+                f"the amount of {symbol} is {float(amount):g}; give one above zero, or leave the "
+                "element out"
+            )
+        has_heavy |= symbol in ("D", "T")
+        exact, is_third = _amount_of_number(amount)
+        has_thirds |= is_third
+        own = "H" if symbol in ("D", "T") else symbol
+        total[own] = total.get(own, Fraction(0)) + exact
+    if not total:
+        raise StructureError("there is no element in it; give a formula of one at least")
+    atoms = atoms_of_amounts(total, name or formula_of({s: float(n) for s, n in total.items()}))
+    if has_heavy:
+        add_warning(atoms, DEUTERIUM_NOTICE)
+    if has_thirds:
+        add_warning(atoms, THIRDS_NOTICE)
+    return atoms
+
+
+def _amount_of_number(amount: float) -> tuple[Fraction, bool]:
+    """Return what a number stands for, and whether decimals were taken as a third or sixth."""
+    exact = Fraction(amount)
+    near = exact.limit_denominator(_SMALL_DENOMINATOR)
+    if near and abs(near - exact) > _NEAR * exact:
+        near = Fraction(0)
+    written = f"{float(amount):.12f}".rstrip("0")
+    third = _third_or_sixth(written) if len(written) < _LONGEST_AMOUNT else None
+    if third is not None:
+        return third, True
+    return near or Fraction(repr(float(amount))), False
 
 
 def _is_rounded(counts: Mapping[str, int], amounts: Mapping[str, Fraction]) -> bool:

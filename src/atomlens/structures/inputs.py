@@ -22,7 +22,7 @@ from atomlens.structures.files import (
     known_kinds,
     what_lies_there,
 )
-from atomlens.structures.objects import as_list
+from atomlens.structures.objects import as_list, is_nothing
 from atomlens.structures.options import ReadingOptions
 from atomlens.structures.parts import FilePart, Pick, parts_of, pick_of
 from atomlens.structures.text import is_forced, is_smiles
@@ -97,9 +97,20 @@ Piece: TypeAlias = "tuple[PieceKind, Any] | FolderStart | str | Failure"
 """What is read at a time, in this process or another, or what stands between."""
 
 
-def numbered_pieces(inputs: Any, job: ReadingJob) -> list[tuple[int, Piece]]:
-    """Return what has to be read for each input, behind the number of the input."""
-    return [(i, piece) for i, one in enumerate(as_list(inputs)) for piece in pieces_of(one, job)]
+def numbered_pieces(inputs: Any, job: ReadingJob, first: int = 0) -> list[tuple[int, Piece]]:
+    """Return what has to be read for each input, behind the number of the input.
+
+    A message calls the first of them ``first``.
+    """
+    pieces: list[tuple[int, Piece]] = []
+    for i, one in enumerate(as_list(inputs)):
+        if is_nothing(one):
+            name = f"entry {first + i}"
+            said = f"{name} (counted from 0) is empty; fill it, or leave it out"
+            pieces.append((i, failure_of(name, said)))
+        else:
+            pieces += [(i, piece) for piece in pieces_of(one, job)]
+    return pieces
 
 
 def pieces_of(one: Any, job: ReadingJob) -> Iterator[Piece]:

@@ -3,7 +3,6 @@
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from fractions import Fraction
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,13 @@ from atomlens.printing import kind_of_object, short
 from atomlens.structures.arrays import Structure, StructureArrays, chemical_formula, name_of
 from atomlens.structures.checks import check_atoms
 from atomlens.structures.cif.elements import contradicted
-from atomlens.structures.disorder import REFUSE, DisorderChoice, PartialAtoms, models_of
+from atomlens.structures.disorder import (
+    REFUSE,
+    DisorderChoice,
+    PartialAtoms,
+    composition_of,
+    models_of,
+)
 from atomlens.structures.distance_doubts import far_fractions, unused_cell
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
@@ -34,9 +39,10 @@ if TYPE_CHECKING:
 def atoms_of(thing: Any, disorder: DisorderChoice = REFUSE) -> "list[Atoms]":
     """Return an object as a new ase.Atoms with a name, or the ordered models of a disordered one.
 
-    Accepted are ase.Atoms and rows of its data bases, pymatgen Structure, Molecule, Composition
-    and entries (and their relatives), rdkit Mol, and a structure or sample of a data set. Raises
-    StructureError for others and for bad structures.
+    Accepted are ase.Atoms, Symbols, Formula and rows of its data bases, pymatgen Structure,
+    Molecule, Composition, Element and entries (and their relatives), rdkit Mol, a dictionary of
+    amounts, and a structure or sample of a data set. Raises StructureError for others and for bad
+    structures.
     """
     models = _converted(thing, disorder)
     for i, atoms in enumerate(models):
@@ -152,13 +158,20 @@ def _converted(thing: Any, disorder: DisorderChoice) -> "list[Atoms]":
 
         if isinstance(thing, Atoms):
             return [_copy(thing)]
+        counts = _counts_of_ase(thing)
+        if counts:
+            return [_of_amounts(counts.items(), "")]
     if "pymatgen" in packages:
         return _from_pymatgen(thing, disorder)
     if "rdkit" in packages:
         from rdkit.Chem import Mol
 
         if isinstance(thing, Mol):
-            return [_from_rdkit(thing)]
+            return _from_rdkit(thing, disorder.conformers)
+    if is_nothing(thing):
+        raise StructureError("a structure is missing here; fill it, or leave the entry out")
+    if is_amounts(thing):
+        return [_of_dictionary(thing)]
     if hasattr(thing, "columns") or isinstance(thing, Mapping):
         raise StructureError(
             f"{kind_of_object(thing)} is a table, whose rows are inputs of predict and all that "
@@ -174,6 +187,16 @@ def _converted(thing: Any, disorder: DisorderChoice) -> "list[Atoms]":
     )
 
 
+def _counts_of_ase(thing: Any) -> dict[str, float]:
+    """Return the elements of a formula of ase, or of the symbols of atoms; empty of others."""
+    from ase.formula import Formula
+    from ase.symbols import Symbols
+
+    if isinstance(thing, Symbols):
+        thing = thing.formula
+    return dict(thing.count()) if isinstance(thing, Formula) else {}
+
+
 def _copy(atoms: "Atoms") -> "Atoms":
     copy = atoms.copy()
     copy.calc = atoms.calc
@@ -184,7 +207,7 @@ def _copy(atoms: "Atoms") -> "Atoms":
 
 
 def _from_pymatgen(thing: Any, disorder: DisorderChoice) -> "list[Atoms]":
-    from pymatgen.core import Composition
+    from pymatgen.core import Composition, Element, Species
     from pymatgen.core.structure import SiteCollection
 
     if isinstance(getattr(thing, "structure", None), SiteCollection):
@@ -195,24 +218,63 @@ def _from_pymatgen(thing: Any, disorder: DisorderChoice) -> "list[Atoms]":
         except StructureError as error:
             raise StructureError(f"{thing.formula}: {error}") from error
     if isinstance(thing, Composition):
-        from atomlens.structures.formulas import atoms_of_amounts
-
-        amounts: dict[str, Fraction] = {}
-        for element, amount in thing.items():
-            amounts[element.symbol] = amounts.get(element.symbol, Fraction(0)) + Fraction(
-                amount
-            ).limit_denominator(1000)
-        found = atoms_of_amounts(amounts, thing.formula.replace(" ", ""))
-        if any(_symbol(element) in ("D", "T") for element in thing):
-            add_warning(found, DEUTERIUM_NOTICE)
-        return [found]
+        return [_of_composition(thing)]
+    if isinstance(thing, Element | Species):  # also a dummy, which is refused by its symbol
+        return [_of_amounts([(_symbol(thing), 1.0)], "")]
+    if isinstance(getattr(thing, "composition", None), Composition):  # an entry without places
+        return [_of_composition(thing.composition)]
     raise StructureError(
         f"a pymatgen {type(thing).__name__} is not a structure; give a Structure, Molecule or "
         "Composition"
     )
 
 
-def _from_rdkit(molecule: Any) -> "Atoms":
+def _of_composition(composition: Any) -> "Atoms":
+    name = composition.formula.replace(" ", "") or kind_of_object(composition)
+    return _of_amounts([(_symbol(one), amount) for one, amount in composition.items()], name)
+
+
+def _of_amounts(amounts: Iterable[tuple[str, float]], name: str) -> "Atoms":
+    """Return amounts of elements as ase.Atoms; a formula that nobody wrote as a text."""
+    from atomlens.structures.formulas import from_amounts
+
+    try:
+        return from_amounts(amounts, name)
+    except StructureError as error:
+        raise StructureError(f"{name}: {error}" if name else str(error)) from error
+
+
+def is_nothing(thing: Any) -> bool:
+    """Say whether something stands for a missing value: None, NaN, or those of pandas."""
+    is_nan = isinstance(thing, float) and math.isnan(thing)
+    return thing is None or is_nan or type(thing).__name__ in ("NAType", "NaTType")
+
+
+def is_amounts(given: Any) -> bool:
+    """Say whether a dictionary is a formula: ``{"Na": 1, "Cl": 1}``, ``{"Fe3+": 2, "O2-": 3}``.
+
+    Its keys are all elements, its values all numbers.
+    """
+    from atomlens.structures.formulas import symbol_of_key
+
+    return (
+        isinstance(given, Mapping)
+        and len(given) > 0
+        and all(map(symbol_of_key, given))
+        and all(isinstance(n, Real) and not isinstance(n, bool) for n in given.values())
+    )
+
+
+def _of_dictionary(given: Mapping[str, float]) -> "Atoms":
+    from atomlens.structures.formulas import symbol_of_key
+
+    return _of_amounts([(symbol_of_key(key), amount) for key, amount in given.items()], "")
+
+
+def _from_rdkit(molecule: Any, n_most: int) -> "list[Atoms]":
+    """Return the shapes of a molecule that are wanted, numbered if more than one is."""
+    from rdkit.Chem import Mol
+
     from atomlens.structures.molecules import from_molecule
 
     queries = [atom.HasQuery() for atom in molecule.GetAtoms()]
@@ -221,13 +283,21 @@ def _from_rdkit(molecule: Any) -> "Atoms":
             "the rdkit molecule is a pattern (SMARTS), which leaves hydrogens open; make it with "
             "MolFromSmiles"
         )
-    atoms = from_molecule(molecule)
-    n = molecule.GetNumConformers()
-    if n > 1:
-        add_warning(atoms, f"the first of its {n} conformers was taken")
+    places = [one.GetId() for one in molecule.GetConformers() if one.Is3D()]
+    chosen = [Mol(molecule, False, place) for place in places[:n_most]] or [molecule]
+    found = [from_molecule(one) for one in chosen]
     title = molecule.GetProp("_Name") if molecule.HasProp("_Name") else ""
-    atoms.info["name"] = title or chemical_formula(atoms.numbers)
-    return atoms
+    for i, atoms in enumerate(found):
+        atoms.info["name"] = title or chemical_formula(atoms.numbers)
+        if n_most > 1 and len(places) > 1:
+            atoms.info["conformer"] = i
+        elif len(places) > 1:
+            add_warning(
+                atoms,
+                f"the first of its {len(places)} conformers was taken; conformers={len(places)} "
+                "takes the mean over all of them",
+            )
+    return found
 
 
 def atoms_of_sites(
@@ -272,6 +342,13 @@ def atoms_of_sites(
         np.zeros(len(sites), dtype=int),
         [None] * len(sites),
     )
+    if disorder.formulas_first and (found := composition_of(whole, partial)) is not None:
+        return [found]
+    if disorder.how == "refuse":
+        raise StructureError(
+            "occupancies of one place add up to more than one atom, so its formula is not known; "
+            "correct them"
+        )
     return [atoms for atoms, _ in models_of(whole, partial, disorder)]
 
 
@@ -462,7 +539,7 @@ def _elements(index: int, site: dict[str, float], disorder: DisorderChoice) -> d
         )
     if len(site) == 1 and abs(total - 1) <= 1.5e-3:
         site = dict.fromkeys(site, 1.0)
-    elif disorder.how == "refuse":
+    elif disorder.how == "refuse" and not disorder.formulas_first:
         first = next(iter(site), "empty")
         raise StructureError(
             f"atom {index} ({first}, counted from 0) is occupied by {shown or 'nothing'}: the "

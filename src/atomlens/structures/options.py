@@ -167,8 +167,8 @@ def idle_forms(forms: DisorderChoice, *, has_crystals: bool, has_shapes: bool) -
         )
     if forms.conformers > 1 and not has_shapes:
         said.append(
-            f"conformers {forms.conformers} had no effect: shapes are made of SMILES and models "
-            "taken of an mmCIF of several, and none is among the inputs; leave it out"
+            f"conformers {forms.conformers} had no effect: shapes are made of SMILES and taken of "
+            "an mmCIF or an rdkit molecule of several, and none is among the inputs; leave it out"
         )
     return said
 

@@ -84,8 +84,9 @@ def read(
         disorder: What to do with a disordered crystal: ``refuse`` it, take the ``majority`` of
             each place or group, or ``enumerate`` ordered models drawn by the occupancies.
         n_models: How many models ``enumerate`` makes at most.
-        conformers: How many shapes are made of each SMILES, or models taken of an mmCIF, at most;
-            if more than 1, ``info["conformer"]`` numbers those of one molecule.
+        conformers: How many shapes are made of each SMILES, models taken of an mmCIF and conformers
+            of an rdkit molecule, at most; if more than 1, ``info["conformer"]`` numbers those of
+            one molecule.
         n_workers: Processes that read files and SMILES side by side; 0: one a core, where that
             is worth it. The result does not depend on it.
 
@@ -141,10 +142,14 @@ def _tell_idle(choice: DisorderChoice, items: "Iterable[Atoms | Failure]") -> No
     heard.tell()
 
 
-def read_as(inputs: Input | Iterable[Input], options: ReadingOptions) -> ReadResult:
-    """Read structures like `read_structures`, with the options in one object."""
+def read_as(inputs: Input | Iterable[Input], options: ReadingOptions, first: int = 0) -> ReadResult:
+    """Read structures like `read_structures`, with the options in one object.
+
+    A message calls the first input ``first``.
+    """
     job = ReadingJob.of(options)
-    read = list(_read_pieces(numbered_pieces(inputs, job), job, options.n_workers))
+    pieces = numbered_pieces(inputs, job, first)
+    read = list(_read_pieces(pieces, job, options.n_workers))
     items = [item for found in read for item in found.items]
     structures = [item for item in items if not isinstance(item, Failure)]
     make_names_unique(structures)
@@ -185,13 +190,15 @@ def stream_structures(
     heard.tell()
 
 
-def stream_as(inputs: Input | Iterable[Input], options: ReadingOptions) -> "Iterator[ReadPiece]":
+def stream_as(
+    inputs: Input | Iterable[Input], options: ReadingOptions, first: int = 0
+) -> "Iterator[ReadPiece]":
     """Yield structures like `stream_structures`, with the options in one object.
 
-    Beside each list stands what it came from.
+    Beside each list stands what it came from. A message calls the first input ``first``.
     """
     job = ReadingJob.of(options, in_parts=True)
-    pieces = numbered_pieces(inputs, job)
+    pieces = numbered_pieces(inputs, job, first)
     names, told = UniqueNames([piece for _, piece in pieces]), _Told()
     for found in _read_pieces(pieces, job, options.n_workers):
         structures = [item for item in found.items if not isinstance(item, Failure)]

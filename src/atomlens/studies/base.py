@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from atomlens.datasets.base import Dataset
 from atomlens.errors import Failure, SettingsError, StudyError, StudySettingsError
+from atomlens.files import place_of
 from atomlens.settings import Settings
 from atomlens.studies.statistics import Interval
 
@@ -220,7 +221,7 @@ class StudyResult:
         from atomlens.files import make_folder, write_text
         from atomlens.reports.tables import write_table
 
-        out = make_folder(Path(folder))
+        out = make_folder(place_of(folder))
         written = []
         for name, rows in self.tables.items():
             if rows:

@@ -16,7 +16,7 @@ from atomlens.datasets import DATASETS, load_dataset
 from atomlens.datasets.base import Dataset, Sample
 from atomlens.datasets.sampling import sample_structures, strict_dataset
 from atomlens.datasets.tables.files import is_table
-from atomlens.datasets.tables.frames import is_frame
+from atomlens.datasets.tables.frames import as_frame, is_frame
 from atomlens.datasets.tables.target_doubts import ABOUT_CLASSES
 from atomlens.errors import DatasetError, Failure, StudyError
 from atomlens.predictor import Predictor, load
@@ -154,7 +154,7 @@ def _read(
 def _read_all(
     listed: list[Any], models: Sequence[Predictor], reading: ReadingOptions, seed: int
 ) -> Dataset:
-    first = take_formulas_first(models)
+    listed, first = [*map(as_frame, listed)], take_formulas_first(models)
     forms = {
         name: value
         for name, value, usual in (

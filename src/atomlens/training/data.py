@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from atomlens.datasets.beside import OtherColumns
 from atomlens.datasets.sampling import shuffle_targets, take_subset
 from atomlens.datasets.splits import MIN_GROUPS, Split, reduced_formulas, split_of, take_share
 from atomlens.errors import Failure, TrainingError
+from atomlens.files import place_of
 from atomlens.graphs import GraphStore
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.neighbors.cache import cached_store
@@ -72,7 +72,7 @@ def prepare(
     result = cached_store(
         dataset.structures,
         builder,
-        cache_dir=None if settings.cache_dir is None else Path(settings.cache_dir),
+        cache_dir=None if settings.cache_dir is None else place_of(settings.cache_dir),
         n_workers=settings.n_workers,
         progress=progress,
     )

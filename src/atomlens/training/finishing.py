@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from atomlens.datasets.split_files import distinct_names
 from atomlens.datasets.splits import reduced_formulas
+from atomlens.elements import SYMBOLS
 from atomlens.errors import Failure
 from atomlens.graphs import GraphStore
 from atomlens.machine import choose_device
@@ -176,6 +177,7 @@ def _assemble(job: Job, results: Sequence[MemberResult]) -> Predictor:
             class_counts=class_counts(data.dataset.values[data.split.train], data.scaling.targets),
             rare_elements=_rare_elements(job),
             most_atoms=_most_atoms(data),
+            least_shares=_least_shares(data),
             kinds=_kinds(data),
             made_geometries=_made_geometries(job),
             samples=data.samples.after(None if job.transfer is None else job.transfer.earlier),
@@ -220,6 +222,21 @@ def _most_atoms(data: TrainingData) -> int:
     structures = data.dataset.structures.subset(data.split.train)
     molecules = ~structures.is_formula & ~structures.pbc.any(axis=1)
     return int(structures.n_atoms[molecules].max(initial=0))
+
+
+def _least_shares(data: TrainingData) -> dict[str, float]:
+    """Return the smallest share of the atoms of each element, where compositions are all it sees.
+
+    By symbol, in structures that have the element.
+    """
+    if data.builder.needs_positions:
+        return {}
+    structures = data.dataset.structures.subset(data.split.train)
+    owners = np.repeat(np.arange(len(structures)), structures.n_atoms)
+    keys, counts = np.unique(owners * len(SYMBOLS) + structures.atomic_numbers, return_counts=True)
+    least = np.full(len(SYMBOLS), np.inf)
+    np.minimum.at(least, keys % len(SYMBOLS), counts / structures.n_atoms[keys // len(SYMBOLS)])
+    return {SYMBOLS[z]: float(f"{least[z]:.3g}") for z in np.flatnonzero(np.isfinite(least))}
 
 
 def _made_geometries(job: Job) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.splits import Split, divide
 from atomlens.errors import SettingsError, TrainingError, TrainingStopped
-from atomlens.files import make_folder
+from atomlens.files import make_folder, place_of
 from atomlens.machine import compiler
 from atomlens.models import MODELS, PropertyModel, named_model
 from atomlens.neighbors.base import GraphBuilder
@@ -55,6 +55,7 @@ from atomlens.training.teaching import TaughtAttention, read_taught
 from atomlens.training.transfer import (
     Pretrained,
     Transfer,
+    about_kinds,
     find_pretrained,
     keep_pretrained,
     name_of,
@@ -136,7 +137,7 @@ def train(
         chosen = {**different, **settings.model_settings}
         settings = replace(settings, model_settings=chosen)
     heard = listener(progress)
-    folder = None if out is None else Path(out)
+    folder = None if out is None else place_of(out)
     if folder is None and resume:
         raise TrainingError("resume needs the folder `out` in which the training began.")
     check_launch(settings, has_folder=folder is not None)
@@ -200,7 +201,7 @@ def _train(
         return predictor
     if pretrained is not None and transfer is not None:
         said.message(" ".join([f"Fine-tuning {pretrained.name}.", *transfer.as_asked]))
-        for sentence in transfer.doubts:
+        for sentence in (*transfer.doubts, *about_kinds(pretrained, dataset)):
             said.warning(sentence)
     with ExitStack() as stack:
         if out is None:

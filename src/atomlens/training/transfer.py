@@ -26,6 +26,7 @@ from atomlens.predictor import Predictor, load
 from atomlens.predictor.folder import SETTINGS, TRAINING, checksum_of, read_settings
 from atomlens.predictor.folder.saving import weight_bytes
 from atomlens.predictor.samples import TrainingSamples
+from atomlens.predictor.trust.familiarity import kinds_of
 from atomlens.targets import output_slices
 from atomlens.training.run_folder import RUN
 from atomlens.training.settings import TrainSettings
@@ -291,6 +292,30 @@ def _new_elements(source: Predictor, present: Iterable[int]) -> tuple[int, ...]:
     known = set(source.elements) or set(range(source.config.n_elements))
     known &= set(range(source.config.n_elements))
     return tuple(z for z in present if z not in known)
+
+
+def about_kinds(pretrained: Pretrained, dataset: Dataset) -> list[str]:
+    """Return what of the structures a pretrained model does not see, or has not learned of."""
+    source, new = pretrained.predictor, set(kinds_of(dataset.structures))
+    if not source.builder.needs_positions:
+        n = int((~dataset.structures.is_formula).sum())
+        if not n or "formula" not in source.kinds:
+            return []
+        return [
+            f"{pretrained.name} looks at formulas alone, so of {n} structures with places of atoms "
+            "nothing else is learned from, and two of one formula are the same to it; start from a "
+            "model of structures if the places matter."
+        ]
+    known = source.kinds
+    strange = sorted(new - set(known) - {"formula"})
+    if not known or not strange:
+        return []
+    had = " and ".join(f"{kind}s" for kind in known)
+    return [
+        f"{pretrained.name} has learned from {had} only, and the data have "
+        f"{' and '.join(f'{kind}s' for kind in strange)}: what it knows may help little; compare "
+        "with a training from scratch."
+    ]
 
 
 def _about_elements(new: tuple[int, ...]) -> list[str]:

@@ -261,6 +261,18 @@ def test_of_made_coordinates_it_is_unknown_whether_given_ones_were_learned(tmp_p
     assert TrainingRecord.from_dict(learned.to_dict()).made_geometries is True
 
 
+def test_what_has_no_error_estimate_is_not_said_to_have_one() -> None:
+    learned = replace(make_predictor().record, made_geometries=False, kinds=("molecule",))
+    model = replace(make_predictor(), record=learned, elements=(1, 6))
+    judged = replace(model, calibration=_calibrated(0.5), calibration_of_made=_calibrated(2.0))
+    with pytest.warns(UserWarning, match="for such coordinates") as heard:
+        found = judged.predict([from_smiles("C"), from_smiles("O")])
+    assert np.isfinite(found.std[:, 0]).tolist() == [True, False]
+    assert [str(said).count("error estimate is") for said in found.doubts] == [1, 0]
+    assert "no error is estimated" in str(found.doubts[1])
+    assert len(heard) == 2
+
+
 class TestSlim:
     """Samples as the box keeps them: six bytes of a digest, no values of the training part."""
 

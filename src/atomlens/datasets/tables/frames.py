@@ -18,6 +18,12 @@ def is_frame(given: Any) -> bool:
     return type(given).__name__ == "DataFrame" and hasattr(given, "columns")
 
 
+def as_frame(given: Any) -> Any:
+    """Return a table of Arrow as a DataFrame, anything else as it is."""
+    of_arrow = type(given).__module__.partition(".")[0] == "pyarrow"
+    return given.to_pandas() if of_arrow and hasattr(given, "column_names") else given
+
+
 def index_of_rows(given: Any) -> "pd.Index | None":
     """Return what a Series or DataFrame of pandas calls its rows; None for anything else."""
     of_pandas = any(cls.__module__.partition(".")[0] == "pandas" for cls in type(given).__mro__)

@@ -19,7 +19,7 @@ from atomlens.errors import DatasetError, StructureError, warn
 from atomlens.printing import cut, is_number, reason, short
 from atomlens.structures.arrays import chemical_formula
 from atomlens.structures.disorder import DisorderChoice
-from atomlens.structures.objects import is_object
+from atomlens.structures.objects import is_amounts, is_object
 from atomlens.structures.records import add_warning, atoms_of
 
 if TYPE_CHECKING:
@@ -254,11 +254,12 @@ def _from_record(record: Mapping[str, Any], choice: DisorderChoice) -> "list[Ato
     held = next((value for value in record.values() if _is_structure(value)), None)
     if held is None:
         raise StructureError("there is no structure in this row; add one")
-    if is_object(held):
+    held = _literal(held)
+    if is_object(held) or is_amounts(held):
         from atomlens.structures.reading import to_forms
 
         return to_forms(held, choice)
-    return atoms_of(read_value({"structure": _literal(held)}, choice))
+    return atoms_of(read_value({"structure": held}, choice))
 
 
 def _literal(cell: Any) -> Any:

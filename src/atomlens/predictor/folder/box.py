@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from atomlens.errors import ModelError, unknown_name
+from atomlens.files import place_of
 from atomlens.predictor.folder import SETTINGS, TRAINING
 
 BOX = Path(__file__).resolve().parents[2] / "box"
@@ -28,14 +29,14 @@ def model_place(given: str | Path) -> Path:
         ModelError: there is neither; the message offers the nearest name.
     """
     if isinstance(given, Path):
-        return given
+        return place_of(given)
     names = boxed_names()
     if given.startswith(PREFIX):
         name = given.removeprefix(PREFIX)
         if name not in names:
             raise ModelError(unknown_name("model in the box", name, names))
         return BOX / name
-    folder = Path(given)
+    folder = place_of(given)
     if given in names and not _holds_model(folder):
         return BOX / given
     if _is_bare_name(given) and not os.path.exists(folder):
@@ -46,18 +47,20 @@ def model_place(given: str | Path) -> Path:
 
 def hides_boxed(given: str | Path) -> bool:
     """Say whether a name means a folder here although the box has a model of that name."""
-    return isinstance(given, str) and given in boxed_names() and _holds_model(Path(given))
+    return isinstance(given, str) and given in boxed_names() and _holds_model(place_of(given))
 
 
 def names_model(given: str) -> bool:
     """Say whether a text is the name of a model of the box, or a folder that holds a model."""
     named = given.startswith(PREFIX) or given in boxed_names()
-    return named or ("\0" not in given and _holds_model(Path(given)))
+    return named or ("\0" not in given and _holds_model(place_of(given)))
 
 
 def is_model(given: str) -> bool:
     """Say whether a text means a model, and no file or folder of another kind."""
-    return names_model(given) and (not os.path.exists(given) or _holds_model(Path(given)))
+    return names_model(given) and (
+        not os.path.exists(place_of(given)) or _holds_model(place_of(given))
+    )
 
 
 def _holds_model(folder: Path) -> bool:

@@ -11,11 +11,11 @@ import numpy as np
 
 from atomlens.datasets.packed import load_packed
 from atomlens.datasets.tables.files import is_table
-from atomlens.datasets.tables.frames import is_frame
+from atomlens.datasets.tables.frames import as_frame, is_frame
 from atomlens.datasets.tables.table import Table, frame_table, read_table
 from atomlens.errors import AtomlensError, DatasetError, Failure, SettingsError, warn
 from atomlens.structures.arrays import Structure, StructureArrays, source_of
-from atomlens.structures.objects import as_list, is_object
+from atomlens.structures.objects import as_list, is_amounts, is_object
 from atomlens.structures.options import AS_IT_IS, FormsHeard, ReadingOptions
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ def read_rows(given: Any, options: ReadingOptions) -> list[InputRow]:
                 found = _rows_of_one(one, options)
                 rows += found if one is given else [r._replace(place=number) for r in found]
         else:
-            rows += _plain_rows(read_as([one for _, one in pairs], options), pairs[0][0])
+            first = pairs[0][0]
+            rows += _plain_rows(read_as([one for _, one in pairs], options, first), first)
     heard = FormsHeard(options.forms)
     heard.hear(row.item for row in rows)
     heard.tell()
@@ -121,7 +122,7 @@ def stream_rows(given: Any, options: ReadingOptions = AS_IT_IS) -> Iterator[list
                     heard.hear([row.item])
                     yield [row if one is given else row._replace(place=number)]
             continue
-        for found in stream_as([one for _, one in pairs], options):
+        for found in stream_as([one for _, one in pairs], options, pairs[0][0]):
             heard.hear(found.items)
             number = pairs[0][0] + found.number
             yield [
@@ -136,7 +137,8 @@ def _listed(given: Any, options: ReadingOptions) -> list[Any]:
     Raises:
         SettingsError: something is said about tables, and none is among them.
     """
-    listed = [_as_columns(one) if _is_mapping(one) else one for one in as_list(given)]
+    every = map(as_frame, as_list(given))
+    listed = [_as_columns(one) if _is_mapping(one) else one for one in every]
     check_places_used(listed, options.places)
     return listed
 
@@ -200,8 +202,11 @@ def _as_columns(record: Mapping[Any, Any]) -> dict[str, list[Any]]:
 
 
 def _is_mapping(given: Any) -> TypeGuard[Mapping[Any, Any]]:
-    """Say whether it is a dictionary; a Composition of pymatgen is a mapping, too."""
-    return isinstance(given, Mapping) and not is_object(given)
+    """Say whether it is a dictionary of a table; a Composition of pymatgen is a mapping, too.
+
+    That of a formula, by the amounts of its elements, is none.
+    """
+    return isinstance(given, Mapping) and not is_object(given) and not is_amounts(given)
 
 
 def _is_table(given: Any) -> bool:

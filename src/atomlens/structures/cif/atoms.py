@@ -34,6 +34,7 @@ from atomlens.structures.disorder import (
     REFUSE,
     DisorderChoice,
     PartialAtoms,
+    composition_of,
     is_disordered,
     models_of,
 )
@@ -184,8 +185,9 @@ def _build(tags: Tags, is_cut: bool, disorder: DisorderChoice) -> "list[Atoms]":
         cell = None
     places = sites.coordinates if cell is None else sites.fractional(cell)
     kept, shares = sites.occupied(places)
-    if disorder.how == "refuse" and (shares < 1).any():
-        first = int(np.flatnonzero(shares < 1)[0])
+    in_part = np.flatnonzero(shares < 1)
+    if disorder.how == "refuse" and len(in_part) and not disorder.formulas_first:
+        first = int(in_part[0])
         raise StructureError(
             sites.disorder_message(int(kept[first]), float(shares[first]), places, cell)
         )
@@ -218,9 +220,16 @@ def _build(tags: Tags, is_cut: bool, disorder: DisorderChoice) -> "list[Atoms]":
                 "of their atoms were taken; if they exclude each other, give occupancies",
             )
         return [_finished(whole, guessed, tags, sites, kept[images.sites], is_cut)]
+    if disorder.formulas_first and len(in_part):
+        found_formula = composition_of(whole, partial)
+        if found_formula is not None:
+            return [found_formula]
     if disorder.how == "refuse":
-        group = next(i for i in range(len(kept)) if sites.groups[kept[i]] is not None)
-        raise StructureError(sites.disorder_message(int(kept[group]), 1.0, places, cell))
+        grouped = [i for i in range(len(kept)) if sites.groups[kept[i]] is not None]
+        group = [*in_part.tolist(), *grouped][0]
+        raise StructureError(
+            sites.disorder_message(int(kept[group]), float(shares[group]), places, cell)
+        )
     return [
         _finished(atoms, guessed[own], None, sites, kept[images.sites[own]], is_cut)
         for atoms, own in models_of(whole, partial, disorder)

@@ -112,6 +112,7 @@ def completed(molecule: Any) -> "Atoms":
             if _is_placed(with_hydrogens, new):
                 atoms = with_conformer(with_hydrogens)
                 add_warning(atoms, _HYDROGEN_NOTICE)
+                keep_made(atoms)  # the added ones are, and most of its atoms are hydrogens
                 return atoms
         except (ValueError, RuntimeError):  # bonds that the tables do not know
             pass

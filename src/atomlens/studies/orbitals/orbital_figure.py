@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.files import place_of
 from atomlens.reports import painting
 from atomlens.reports.canvas import INK, QUIET, add_colour_bar, new_figure
 from atomlens.reports.colours import (
@@ -81,7 +82,7 @@ def draw_orbitals(rows: Sequence[OrbitalRow], path: str | Path, *, score_title: 
         for order, row in enumerate(rows):
             top = 1 - (_HEAD + order * ROW_HEIGHT) / height
             _draw_row(figure, row, lefts, top, ROW_HEIGHT / height)
-    return Path(path)
+    return place_of(path)
 
 
 def _draw_row(
