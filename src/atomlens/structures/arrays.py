@@ -70,7 +70,8 @@ class Structure(NamedTuple):
     warnings: tuple[str, ...] = ()
     """What its reader found doubtful, one sentence each; kept in ``info["warnings"]``."""
     is_made: bool = False
-    """True where the coordinates were made here, from a SMILES or a flat drawing."""
+    """True where the coordinates were made here, from a SMILES or a flat drawing, or those of the
+    hydrogens were."""
     maker: str = ""
     """Which force field, semi-empirical method or program its file names as where the coordinates
     come from; empty if it names none."""

@@ -239,10 +239,17 @@ def _least_shares(data: TrainingData) -> dict[str, float]:
     return {SYMBOLS[z]: float(f"{least[z]:.3g}") for z in np.flatnonzero(np.isfinite(least))}
 
 
+_FEW_MADE = 0.01
+"""Of the training part."""
+
+
 def _made_geometries(job: Job) -> bool:
-    """Say whether coordinates of the training part, or of a pretraining, were made here."""
+    """Say whether coordinates of the training part, or of a pretraining, were made here.
+
+    A few among many teach nothing about such coordinates: files without hydrogens are anywhere.
+    """
     made = job.data.dataset.structures.is_made
-    own = made is not None and bool(made[job.data.split.train].any())
+    own = made is not None and bool(made[job.data.split.train].mean() > _FEW_MADE)
     return own or (job.transfer is not None and bool(job.transfer.made_geometries))
 
 
