@@ -27,6 +27,7 @@ from atomlens.predictor.folder import SETTINGS, TRAINING, checksum_of, read_sett
 from atomlens.predictor.folder.saving import weight_bytes
 from atomlens.predictor.samples import TrainingSamples
 from atomlens.predictor.trust.familiarity import kinds_of
+from atomlens.printing import counted
 from atomlens.targets import output_slices
 from atomlens.training.run_folder import RUN
 from atomlens.training.settings import TrainSettings
@@ -302,9 +303,9 @@ def about_kinds(pretrained: Pretrained, dataset: Dataset) -> list[str]:
         if not n or "formula" not in source.kinds:
             return []
         return [
-            f"{pretrained.name} looks at formulas alone, so of {n} structures with places of atoms "
-            "nothing else is learned from, and two of one formula are the same to it; start from a "
-            "model of structures if the places matter."
+            f"{pretrained.name} looks at formulas alone, so of {counted(n, 'structure')} with places "
+            "of atoms nothing else is learned from, and two of one formula are the same to it; start "
+            "from a model of structures if the places matter."
         ]
     known = source.kinds
     strange = sorted(new - set(known) - {"formula"})
