@@ -305,8 +305,8 @@ def about_kinds(pretrained: Pretrained, dataset: Dataset) -> list[str]:
         of = counted(n, "structure")
         return [
             f"{pretrained.name} looks at formulas alone, so of {of} with places of atoms nothing "
-            "else is learned from, and two of one formula are the same to it; start from a model of "
-            "structures if the places matter."
+            "else is learned from, and two of one formula are the same to it; start from a "
+            "model of structures if the places matter."
         ]
     known = source.kinds
     strange = sorted(new - set(known) - {"formula"})
