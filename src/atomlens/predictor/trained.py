@@ -374,7 +374,8 @@ class TrainedModel:
             return ("",) * len(structures)
         found = list(traces(structures, self.record.least_shares))
         rows = np.flatnonzero(said_of(tuple(found))).tolist()
-        for row, part in zip(rows, self.seen_in(structures.subset(rows)), strict=True):
+        parts = self.seen_in(structures.subset(rows)) if rows else ()
+        for row, part in zip(rows, parts, strict=True):
             found[row] = "" if part == "train" else found[row]
         return tuple(found)
 
