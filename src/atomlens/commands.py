@@ -173,7 +173,7 @@ def study(
     asked = kind(kind.Settings(**typed_values(kind.Settings, own, name)))
     predictors = _predictors(models)
     asked.check_models(predictors)
-    structures = study_data(
+    found = study_data(
         asked,
         data,
         predictors,
@@ -185,7 +185,8 @@ def study(
     )
     given = StudyInput(
         models=predictors,
-        data=structures,
+        data=found.data,
+        left_out=found.left_out,
         shuffled=_predictors(shuffled),
         use_known=use_known,
         progress=progress or no_progress,

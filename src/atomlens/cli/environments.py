@@ -27,11 +27,13 @@ def by_environment(options: argparse.Namespace) -> int:
     study, model = Environments(settings), load_model(options.model)
     tell_first_target(model, options.target)
     folder = usable_folder(options.out)
-    data = load_inputs(study, options, (model,))
+    data, left_out = load_inputs(study, options, (model,))
     with ProgressLine("explaining", quiet=options.quiet) as progress:
-        result = answer(study, StudyInput(models=(model,), data=data, progress=progress))
+        result = answer(
+            study, StudyInput(models=(model,), data=data, left_out=left_out, progress=progress)
+        )
     result.save(folder)
     study.draw(result, folder)
     emit(report(replace(result, effects=()), folder))
-    failures = (*data.failures, *result.failures)
-    return exit_code(failures, max(len(data) + len(data.failures), len(failures) + 1))
+    n_given = len(data) + len(data.failures)
+    return exit_code(result.failures, max(n_given, len(result.failures) + 1))

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atomlens.cli.common import add_common_arguments, add_out_folder, add_set
+from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit, exit_code, usable_folder
 from atomlens.cli.progress import ProgressLine
 from atomlens.cli.reading import Reads
 from atomlens.cli.study import load_all, load_inputs, make_study
-from atomlens.errors import SettingsError, StudyError
+from atomlens.errors import SettingsError
 from atomlens.files import to_json, write_text
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
     study = make_study(Faithful, _assignments(options))
     place = _recordable(options.model) if options.record else None
     models = load_all([options.model])
-    data = load_inputs(study, options, models)
+    data, left_out = load_inputs(study, options, models)
     folder = usable_folder(options.out)
     with ProgressLine("faithful", quiet=options.quiet) as progress:
         shuffled = load_all(options.shuffled)
@@ -84,6 +85,7 @@ def run(options: argparse.Namespace) -> int:
             use_known=options.all,
             progress=progress,
             seed=options.seed,
+            left_out=left_out,
         )
         result = answer(study, given)
     figures = as_json(result)
@@ -98,10 +100,10 @@ def run(options: argparse.Namespace) -> int:
         emit("\n" + format_table(check_table(result)))
         emit("\n" + "\n\n".join(result.notes))
         emit(f"\nFigure, tables and faithful.json are in {folder}.")
-    if place is not None:
-        _keep(record(models[0], figures), place, result.n_structures)
-    failures = (*data.failures, *result.failures)
-    return exit_code(failures, max(len(data) + len(data.failures), len(failures) + 1))
+    kept = place is None or _keep(record(models[0], figures), place, result.n_structures)
+    n_given = len(data) + len(data.failures)
+    code = exit_code(result.failures, max(n_given, len(result.failures) + 1))
+    return code if kept else max(code, 1)
 
 
 def _recordable(given: str) -> Path:
@@ -121,21 +123,20 @@ def _recordable(given: str) -> Path:
     return place
 
 
-def _keep(model: "Predictor", place: Path, n: int) -> None:
-    """Write what was found to the model's folder.
-
-    Raises:
-        StudyError: the structures are too few for a verdict.
-    """
+def _keep(model: "Predictor", place: Path, n: int) -> bool:
+    """Write what was found to the model's folder if it is a verdict; say whether it is."""
     from atomlens.predictor.folder.saving import save_metrics
     from atomlens.studies.faithful.words import FEW
 
     if n < FEW:
-        raise StudyError(
-            f"--record: {n} structures are too few for a verdict that the model's card could "
-            f"repeat; use {FEW} or more. Everything else was written."
+        few = "1 structure is" if n == 1 else f"{n} structures are"
+        say(
+            f"--record: {few} too few for a verdict that the model's card could repeat, so it "
+            f"stays as it was; use {FEW} or more. Everything else was written."
         )
+        return False
     save_metrics(model, place)
+    return True
 
 
 def record(model: "Predictor", figures: "Mapping[str, Any]") -> "Predictor":

@@ -22,9 +22,9 @@ from atomlens.errors import SettingsError, StudyError, unknown_name
 from atomlens.files import to_json
 
 if TYPE_CHECKING:
-    from atomlens.datasets.base import Dataset
     from atomlens.predictor import Predictor
     from atomlens.studies import Study, StudyResult
+    from atomlens.studies.given import StudyData
 
 SUMMARY = "measure a claim about attention, with controls"
 DESCRIPTION = """\
@@ -106,7 +106,7 @@ def run(options: argparse.Namespace) -> int:
     refuse_named_targets(study, [*options.model, *options.shuffled])
     models = load_all(options.model)
     study.check_models(models)
-    data = load_inputs(study, options, models)
+    data, left_out = load_inputs(study, options, models)
     if options.chemiscope is not None:
         from atomlens.reports.chemiscope_file import refuse_bare
 
@@ -121,6 +121,7 @@ def run(options: argparse.Namespace) -> int:
                 use_known=options.all,
                 progress=progress,
                 seed=options.seed,
+                left_out=left_out,
             )
         )
         result = answer(study, given)
@@ -130,8 +131,8 @@ def run(options: argparse.Namespace) -> int:
         with ProgressLine("explaining", quiet=options.quiet) as progress:
             study.write_map(result, given, options.chemiscope, progress)
     emit(to_json(result.to_dict()) if options.format == "json" else report(result, folder))
-    failures = (*data.failures, *result.failures)
-    return exit_code(failures, max(len(data) + len(data.failures), len(failures) + 1))
+    n_given = len(data) + len(data.failures)
+    return exit_code(result.failures, max(n_given, len(result.failures) + 1))
 
 
 def describe(options: argparse.Namespace) -> int:
@@ -210,7 +211,7 @@ def load_one(given: str) -> "Predictor":
 
 def load_inputs(
     study: "Study", options: argparse.Namespace, models: "tuple[Predictor, ...]"
-) -> "Dataset":
+) -> "StudyData":
     """Return the structures of the inputs, without what the models were trained on.
 
     Raises:

@@ -115,8 +115,8 @@ def about_inputs(result: StudyResult, given: StudyInput) -> StudyResult:
     """Return the result with what is known of the structures: what readers found, who knows them.
 
     Table ``inputs``: of each structure that was given its name, the file or text it comes from, its
-    formula, number of atoms, in which part of the training of each model it was, and what its
-    reader found doubtful.
+    formula, number of atoms, in which part of the training of each model it was, what its reader
+    found doubtful, and why it could not be used; of what could not be read its name and the reason.
     """
     structures = given.data.structures
     if not len(structures):
@@ -124,15 +124,22 @@ def about_inputs(result: StudyResult, given: StudyInput) -> StudyResult:
     seen = _labelled([(m.model_name, m.seen_in(structures)) for m in given.models])
     said = structures.warnings or ((),) * len(structures)
     one = len(seen) == 1
+    unused = {failure.name: failure.message for failure in result.failures}
     sources = given.data.sources or (given.data.name,) * len(structures)
     rows = [
         {"name": name, "source": sources[i]}
         | {"formula": structures.formula(i), "n_atoms": int(structures.n_atoms[i])}
         | {"seen_in" if one else f"seen_in {m}": parts[i] or None for m, parts in seen.items()}
-        | {"warning": "; ".join(said[i]) or None}
+        | {"warning": "; ".join(said[i]) or None, "problem": unused.get(name)}
         for i, name in enumerate(structures.names)
     ]
+    unread = given.data.failures
+    rows += [
+        dict.fromkeys(rows[0]) | {"name": f.name, "source": f.source or None, "problem": f.message}
+        for f in unread
+    ]
     doubtful = {n: "; ".join(s) for n, s in zip(structures.names, said, strict=True) if s}
+    before = {**given.left_out, **({"could not be read": len(unread)} if unread else {})}
     notes = []
     if doubtful:
         name, first = next(iter(doubtful.items()))
@@ -141,6 +148,8 @@ def about_inputs(result: StudyResult, given: StudyInput) -> StudyResult:
     return replace(
         result,
         tables={**result.tables, "inputs": rows},
+        failures=(*unread, *result.failures),
+        counts={**before, **result.counts} if any(before.values()) else result.counts,
         seen_in={m: dict(Counter(part or "none" for part in parts)) for m, parts in seen.items()},
         warnings=doubtful,
         notes=(*notes, *result.notes),

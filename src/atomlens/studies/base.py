@@ -262,6 +262,9 @@ class StudyInput:
     """Draws which form of a structure is taken, where it has several (`answering.independent`)."""
     notes: tuple[str, ...] = ()
     """What was done to the structures before; stands in the result."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Structures that were read and are not in the data, by the reason; stands in the result's
+    counts."""
 
 
 class StudySettings(Settings):
@@ -281,6 +284,9 @@ class Study(ABC):
     """Frozen dataclass of the settings, each with a default and a line of explanation."""
     needs_data: ClassVar[bool] = True
     """Whether structures must be given."""
+    reads_values: ClassVar[bool] = True
+    """Whether values that stand beside the structures are used; else nothing is read of them, and
+    a cell that is no number leaves no structure out."""
     leaves_out_known: ClassVar[bool] = False
     """Whether it finds out by itself what the models were trained on, unless `use_known`."""
 

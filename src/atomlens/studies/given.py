@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,14 @@ from atomlens.studies.base import Study
 from atomlens.studies.one_target import about_target, split_name
 
 _VALUES_INSIDE = {".extxyz", ".db"}
+
+
+class StudyData(NamedTuple):
+    """What a study is given to work on."""
+
+    data: Dataset
+    left_out: dict[str, int]
+    """Structures that were read and are not in the data, by the reason."""
 
 
 def load_one(given: str) -> Predictor:
@@ -60,7 +68,7 @@ def study_data(
     use_known: bool = False,
     limit: int | None = None,
     seed: int = 0,
-) -> Dataset:
+) -> StudyData:
     """Return the structures to study, without what the models were trained on.
 
     Args:
@@ -80,7 +88,7 @@ def study_data(
     if not listed:
         if study.needs_data:
             raise StudyError(f"{study.name}: name the structures or the data set to study.")
-        return as_dataset([])
+        return StudyData(as_dataset([]), {})
     texts = [str(one) for one in listed if isinstance(one, str | os.PathLike)]
     own = study.read(texts) if len(texts) == len(listed) else None
     if own is not None and reading.forms != REFUSE:
@@ -88,7 +96,8 @@ def study_data(
             f"{study.name}: {texts[0]} is read in a way of its own; leave --disorder, "
             "--ordered-models and --conformers out (in Python disorder, n_models, conformers)."
         )
-    data = _read(listed, models, reading, seed) if own is None else own
+    values = study.reads_values
+    data = _read(listed, models, reading, seed, values=values) if own is None else own
     if not len(data):
         first = ""
         if data.failures:
@@ -97,11 +106,16 @@ def study_data(
         raise StudyError(f"{study.name}: there is no structure to study.{first}")
     if reading.strict:
         data = strict_dataset(data)
+    left_out: dict[str, int] = {}
     if not (study.leaves_out_known or use_known):
+        n_read = len(data)
         data = _without_known(study, data, models, tell)
+        left_out["left out: the model was trained on them"] = n_read - len(data)
     if limit is not None:
+        n_left = len(data)
         data = _keep(data, sample_structures(data, limit, seed).tolist())
-    return data
+        left_out[f"left out: beyond the limit of {limit}"] = n_left - len(data)
+    return StudyData(data, {reason: n for reason, n in left_out.items() if n})
 
 
 def _without_known(
@@ -140,19 +154,30 @@ def _keep(data: Dataset, rows: list[int]) -> Dataset:
 
 
 def _read(
-    listed: list[Any], models: Sequence[Predictor], reading: ReadingOptions, seed: int
+    listed: list[Any],
+    models: Sequence[Predictor],
+    reading: ReadingOptions,
+    seed: int,
+    *,
+    values: bool = True,
 ) -> Dataset:
     """Read one data set or table with its values, or any number of structures without.
 
-    Nothing learns from the values, so what a training should know of their kind is not told.
+    Nothing learns from the values, so what a training should know of their kind is not told. Where
+    they are not wanted, tables are read as `predict` reads them.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=f".*{re.escape(ABOUT_CLASSES)}")
-        return _read_all(listed, models, reading, seed)
+        return _read_all(listed, models, reading, seed, values=values)
 
 
 def _read_all(
-    listed: list[Any], models: Sequence[Predictor], reading: ReadingOptions, seed: int
+    listed: list[Any],
+    models: Sequence[Predictor],
+    reading: ReadingOptions,
+    seed: int,
+    *,
+    values: bool,
 ) -> Dataset:
     listed, first = [*map(as_frame, listed)], take_formulas_first(models)
     forms = {
@@ -172,16 +197,16 @@ def _read_all(
         one = listed[0]
         if isinstance(one, Dataset):
             return one
-        if is_frame(one):
+        if values and is_frame(one):
             with suppress(DatasetError):  # there are no values in it
                 return load_dataset(one, formulas_first=first, **given)
         if isinstance(one, str | os.PathLike):
             path = Path(one)
-            if is_table(path):
+            if values and is_table(path):
                 return load_dataset(path, formulas_first=first, **given)
             if str(one) in DATASETS or path.suffix.lower() == ".npz":
                 return load_dataset(str(one), **given)
-            if path.suffix.lower() in _VALUES_INSIDE and path.is_file():
+            if values and path.suffix.lower() in _VALUES_INSIDE and path.is_file():
                 with suppress(DatasetError):  # there are no values in it
                     return load_dataset(path, **given)
             if (path / "id_prop.csv").is_file():

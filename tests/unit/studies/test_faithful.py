@@ -1,6 +1,7 @@
 """Deletion, tables and sanity checks on models whose answers are known."""
 
 import json
+from copy import deepcopy
 from dataclasses import replace
 from itertools import pairwise, permutations
 from pathlib import Path
@@ -34,7 +35,7 @@ from atomlens.studies.faithful.orders import (
     table_scores,
 )
 from atomlens.studies.faithful.study import Faithful, FaithfulSettings, as_json
-from atomlens.studies.faithful.words import FEW, judged, paragraph, verdict
+from atomlens.studies.faithful.words import CUT, FEW, SUM, judged, paragraph, verdict
 from atomlens.studies.statistics import Interval
 from atomlens.targets import Target
 from atomlens.testing.questions import trained_around
@@ -421,7 +422,7 @@ def test_a_verdict_on_few_structures_is_not_recorded(
 ) -> None:
     folder = lens_predictor().save(tmp_path / "model")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert main([*_recorded(folder, tmp_path, n=4), "--methods", "attention"]) == 2
+    assert main([*_recorded(folder, tmp_path, n=4), "--methods", "attention"]) == 1
     assert "4 structures are too few for a verdict" in capsys.readouterr().err
     assert (tmp_path / "out" / "faithful.json").is_file()
     assert before == {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -448,3 +449,64 @@ def _recorded(folder: Path, tmp_path: Path, *, n: int) -> list[str]:
 @pytest.mark.parametrize("odd", [None, 3, {"y": 1}, {"y": {"contribution": {"passes": "yes"}}}])
 def test_odd_figures_of_a_folder_are_no_test(odd: object) -> None:
     assert "has not been tested" in tested.tested_sentence({"faithful": odd}, "y", "contribution")
+
+
+def test_what_a_bound_cuts_is_no_sum_and_is_said() -> None:
+    predictor = lens_predictor()
+    (target,) = predictor.targets
+    bounded = Target(name=target.name, unit="eV", nonnegative=True)
+    scaling = replace(predictor.scaling, targets=(bounded,), means=np.zeros(1))
+    below = deepcopy(predictor.models[0])
+    with torch.no_grad():
+        for weights in below.readout.parameters():
+            weights.neg_()
+    both = replace(predictor, models=(predictor.models[0], below), scaling=scaling)
+    asked = Asked.about(both, molecules(), None)
+    question = asked.questions[0]
+    said = question.answers(question.batch, question.structures).by_member
+    n_cut = int((said <= 0).any(axis=0).sum())
+    assert n_cut
+    found = checks.completeness(asked, "contribution", asked.scores("contribution")[0])
+    assert (found.n_cut, found.n_whole) == (n_cut, len(MOLECULES) - n_cut)
+    assert not found.error > 1e-4
+    rows = [
+        {"method": "contribution", "check": SUM, "value": 2e-4, "unit": "eV", "n": 22},
+        {"method": "contribution", "check": CUT, "value": 8.0, "unit": "", "n": 30},
+    ]
+    row = {"method": "contribution", "meaning": "mask", "deletion": 1.5, "best_table": "by element"}
+    row |= {"table by element": 1.0, "pearson": np.nan, "verdict": "yes"}
+    text = paragraph([row], rows, asked)
+    assert "as promised, to within 2.0e-04 eV in 22 structures. In 8 structures a network" in text
+
+
+def test_equal_atoms_have_no_order() -> None:
+    silicon = bulk("Si", "diamond", a=5.43)
+    with pytest.raises(StudyError, match="equal atoms have no order"):
+        studied(lens_predictor(), StructureArrays.from_atoms([silicon]))
+    both = StructureArrays.from_atoms([silicon, molecule("CH3OH"), molecule("H2O")])
+    result = studied(lens_predictor(), both, methods="contribution")
+    assert result.counts == {"given": 3, "used": 2, "left out: all atoms equal": 1}
+
+
+def test_what_was_left_out_is_named_and_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = lens_predictor().save(tmp_path / "model")
+    table = "smiles,amount\nCO,1\nCN,n/a?\nCF,3\nnonsense(,4\nCC,5\n"
+    (tmp_path / "t.csv").write_text(table)
+    out = tmp_path / "out"
+    given = ["faithful", str(folder), str(tmp_path / "t.csv"), "--out", str(out), "--quiet"]
+    given += ["--methods", "contribution", "--set", "n_checked=1", "--set", "n_steps=1"]
+    assert main([*given, "--limit", "3"]) == 1
+    assert "1 of 4 inputs could not be used" in capsys.readouterr().err
+    found = json.loads((out / "faithful.json").read_text())
+    assert found["counts"] == {
+        "left out: beyond the limit of 3": 1,
+        "could not be read": 1,
+        "given": 3,
+        "used": 3,
+    }
+    (failure,) = found["failures"]
+    assert "nonsense(" in failure["message"]
+    assert json.loads((out / "study.json").read_text())["failures"][0]["name"] == failure["name"]
+    assert "nonsense(" in (out / "inputs.csv").read_text().splitlines()[-1]

@@ -70,6 +70,7 @@ class Deformation(Study):
     name: ClassVar[str] = "deformation"
     summary: ClassVar[str] = "does attention on carbon follow stretched bonds and curvature?"
     Settings: ClassVar[type] = DeformationSettings
+    reads_values = False
     asks_attention: ClassVar[bool] = True
 
     def run(self, given: StudyInput) -> StudyResult:

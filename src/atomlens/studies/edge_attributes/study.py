@@ -72,6 +72,7 @@ class EdgeAttributes(Study):
     name: ClassVar[str] = "edge-attributes"
     summary: ClassVar[str] = "are the edge attribute matrices of alike materials alike?"
     Settings: ClassVar[type] = EdgeAttributesSettings
+    reads_values = False
     needs_data: ClassVar[bool] = False
 
     def run(self, given: StudyInput) -> StudyResult:

@@ -56,6 +56,7 @@ class ElementAttention(Study):
     name: ClassVar[str] = "element-attention"
     summary: ClassVar[str] = "do formula and structure networks attend to the same elements?"
     Settings: ClassVar[type] = ElementAttentionSettings
+    reads_values = False
     asks_attention: ClassVar[bool] = True
 
     def run(self, given: StudyInput) -> StudyResult:

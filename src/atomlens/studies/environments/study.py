@@ -54,6 +54,7 @@ class Environments(Study):
     name = "environments"
     summary = "which surroundings of an atom go with which score?"
     Settings = EnvironmentSettings
+    reads_values = False
     takes_spectra = True
     takes_shuffled = False
 

@@ -170,12 +170,20 @@ def orbit_spread(structures: StructureArrays, scores: Values) -> tuple[float, in
     return (worst, n) if n else (np.nan, 0)
 
 
-def completeness(asked: Asked, method: str, scores: Values) -> float:
-    """Return the largest error of a sum that a method promises, over the sum of sizes.
+class Promised(NamedTuple):
+    """How well a promised sum holds."""
 
-    NaN for methods that promise none.
-    """
-    worst = np.nan
+    error: float
+    """The largest, in the unit of the property; NaN where no sum is promised, or none could hold"""
+    n_whole: int
+    """Structures whose prediction is the sum"""
+    n_cut: int
+    """Structures of which a network says less than 0, which counts as 0: no sum knows of that"""
+
+
+def completeness(asked: Asked, method: str, scores: Values) -> Promised:
+    """Return the largest error of the sum that a method promises, where nothing was cut."""
+    worst, n_whole, n_cut = np.nan, 0, 0
     starts = np.concatenate([[0], np.cumsum([len(q.structure_index) for q in asked.questions])])
     for question, a, b in zip(asked.questions, starts[:-1], starts[1:], strict=True):
         index, own = question.structure_index, scores[a:b]
@@ -184,14 +192,25 @@ def completeness(asked: Asked, method: str, scores: Values) -> float:
         elif method == "integrated-gradients":
             expected = question.values - reference_answers(question)
         else:
-            return np.nan
-        sums = np.bincount(index, weights=own)
-        sizes = np.bincount(index, weights=np.abs(own)) + np.abs(question.offset)
-        off = np.abs(sums - expected) / np.maximum(sizes, 1e-300)
-        if question.target.nonnegative:  # the terms add up to the value before the bound
-            off = off[question.values > 0]
-        worst = float(np.nanmax(np.append(off, worst)))
-    return worst
+            return Promised(np.nan, 0, 0)
+        off = np.abs(np.bincount(index, weights=own) - expected)
+        whole = np.ones(len(off), dtype=np.bool_)
+        if question.target.nonnegative:  # each member is cut at 0 before their mean is taken
+            said = question.answers(question.batch, question.structures)
+            whole = (said.by_member > 0).all(axis=0)
+        n_whole, n_cut = n_whole + int(whole.sum()), n_cut + int((~whole).sum())
+        worst = float(np.fmax.reduce(np.append(off[whole], worst)))
+    return Promised(worst, n_whole, n_cut)
+
+
+def all_equal(structure: Structure) -> bool:
+    """Say whether symmetry makes all atoms of a structure equal, so that they have no order."""
+    if structure.is_formula or len(np.unique(structure.atomic_numbers)) > 1:
+        return False
+    try:
+        return len(np.unique(find_orbits(structure, _TOLERANCE).labels)) == 1
+    except AtomlensError:
+        return False
 
 
 def between_members(by_member: Values, split: Callable[[Values], list[Values]]) -> list[float]:

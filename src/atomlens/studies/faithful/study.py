@@ -34,7 +34,16 @@ from atomlens.studies.faithful.orders import (
     reversed_order,
     tables,
 )
-from atomlens.studies.faithful.words import CONTROLS, FEW, judged, paragraph, verdict
+from atomlens.studies.faithful.words import (
+    CONTROLS,
+    CUT,
+    FEW,
+    SUM,
+    counted,
+    judged,
+    paragraph,
+    verdict,
+)
 from atomlens.studies.rows import as_number, within
 from atomlens.studies.statistics import Interval, bootstrap, pearson
 
@@ -83,6 +92,7 @@ class Faithful(Study):
     name = "faithful"
     summary = "do the scores of a method say what the model would lose without the atoms?"
     Settings = FaithfulSettings
+    reads_values = False
     takes_spectra = True
 
     def run(self, given: StudyInput) -> StudyResult:
@@ -105,12 +115,25 @@ class Faithful(Study):
                 raise StudyError("faithful: no formula of two elements is left to study.")
             structures = structures.subset(several)
             asked = Asked.about(predictor, structures, self.settings.target or None)
+        equal = np.array([checks.all_equal(structure) for structure in structures])
+        if equal.any():
+            counts["left out: all atoms equal"] = int(equal.sum())
+            if equal.all():
+                raise StudyError(
+                    f"faithful: {counted(len(structures), 'structure')} to study, and symmetry "
+                    "makes all atoms of each equal: equal atoms have no order that could be "
+                    "tested. Give others."
+                )
+            structures = structures.subset(np.flatnonzero(~equal))
+            asked = Asked.about(predictor, structures, self.settings.target or None)
+        counts["used"] = len(structures)
         measured = _Measured(self.settings, asked, given)
         rows = measured.rows()
         check_rows = measured.check_rows()
         notes = [*measured.notes, paragraph(rows, check_rows, asked)]
         if len(structures) < FEW:
-            notes.insert(0, f"{len(structures)} structures are too few for a useful interval.")
+            few = "1 structure is" if len(structures) == 1 else f"{len(structures)} structures are"
+            notes.insert(0, f"{few} too few for a useful interval.")
         return StudyResult(
             study=self.name,
             question=_QUESTION,
@@ -383,12 +406,14 @@ class _Measured:
         }.items():
             if n:
                 rows.append(_check(method, name, Interval(value, np.nan, np.nan), n))
-        error = checks.completeness(self.asked, method, scores)
-        if np.isfinite(error):
-            interval = Interval(error, np.nan, np.nan)
-            rows.append(
-                _check(method, "error of the promised sum", interval, len(self.asked.structures))
-            )
+        found_sum = checks.completeness(self.asked, method, scores)
+        if np.isfinite(found_sum.error):
+            interval = Interval(found_sum.error, np.nan, np.nan)
+            unit = self.asked.unit
+            rows.append(_check(method, SUM, interval, found_sum.n_whole, unit))
+        if found_sum.n_cut:
+            n_cut = Interval(float(found_sum.n_cut), np.nan, np.nan)
+            rows.append(_check(method, CUT, n_cut, len(self.asked.structures)))
         return rows
 
 
@@ -412,13 +437,14 @@ def _rank(first: Values, second: Values) -> float:
     return spearman(np.abs(first), np.abs(second))
 
 
-def _check(method: str, name: str, found: Interval, n: int) -> Row:
+def _check(method: str, name: str, found: Interval, n: int, unit: str = "") -> Row:
     return {
         "method": method,
         "check": name,
         "value": found.value,
         "low": found.low,
         "high": found.high,
+        "unit": unit,
         "n": n,
     }
 
@@ -438,11 +464,12 @@ def _usable(
     counts = {"given": len(structures), "used": len(rows)}
     if len(rows) < len(inputs.structures):
         counts["left out: one atom only"] = len(inputs.structures) - len(rows)
+    if not len(inputs.structures) and failures:
+        raise StudyError(f"faithful: no structure can be used. {failures[0].message}")
     if not len(rows):
-        reason = f" {failures[0].message}" if failures else ""
         raise StudyError(
             "faithful: no structure of at least two atoms is left, and with one atom there is "
-            f"nothing to compare.{reason}"
+            "nothing to compare."
         )
     return inputs.structures.subset(rows), failures, counts
 
@@ -501,7 +528,10 @@ def check_table(result: StudyResult) -> list[dict[str, str]]:
     for check in result.tables["checks"]:
         row = rows.setdefault(str(check["check"]), {"check": str(check["check"])})
         row |= {m: row.get(m, "") for m in methods}
-        row[str(check["method"])] = f"{as_number(check['value']):.2g}"
+        value = as_number(check["value"])
+        row[str(check["method"])] = (
+            f"{value:.2g} {check['unit']}".rstrip() if value == value else ""
+        )
     return list(rows.values())
 
 
@@ -521,7 +551,7 @@ def as_json(result: StudyResult) -> dict[str, Any]:
     for check in check_rows:
         own = methods[str(check["method"])].setdefault("checks", {})
         own[str(check["check"])] = {
-            name: _or_none(check[name]) for name in ("value", "low", "high", "n")
+            name: _or_none(check[name]) for name in ("value", "low", "high", "unit", "n")
         }
     return {
         "study": result.study,

@@ -74,10 +74,10 @@ def paragraph(rows: Sequence[Row], checks: Sequence[Row], asked: Asked) -> str:
     """Return what was found, for readers who have not seen such a table before."""
     n, target = len(asked.structures), asked.questions[0].target.name
     sentences = [
-        f"For {n} structures and the property {target!r}, the most important half of the atoms was "
-        "taken away step by step, and the change of the prediction was compared with that of a "
-        "random order (1) and of orders from tables that know an atom's element, neighbours or "
-        "environment only."
+        f"For {counted(n, 'structure')} and the property {target!r}, the most important half of "
+        "the atoms was taken away step by step, and the change of the prediction was compared with "
+        "that of a random order (1) and of orders from tables that know an atom's element, "
+        "neighbours or environment only."
     ]
     for method in dict.fromkeys(str(row["method"]) for row in rows):
         own = [row for row in rows if row["method"] == method]
@@ -88,9 +88,7 @@ def paragraph(rows: Sequence[Row], checks: Sequence[Row], asked: Asked) -> str:
         )
         sentences.append(f"The {method} of this model {VERDICTS[judged(rows, method)]}: {parts}.")
         sentences += _as_good(method, own)
-        sums = [c for c in checks if (c["method"], c["check"]) == (method, _SUM)]
-        if sums:
-            sentences.append(f"Its scores add up as promised to within {_value(sums[0], 'value')}.")
+        sentences += _promised({str(c["check"]): c for c in checks if c["method"] == method})
         best = max(own, key=lambda row: as_number(row["pearson"]))
         if math.isfinite(as_number(best["pearson"])):
             agreement = " and ".join(f"{_value(r, 'pearson')} ({r['meaning']})" for r in own)
@@ -127,7 +125,33 @@ def _as_good(method: str, rows: Sequence[Row]) -> list[str]:
     return [f"As much as the {method}, without knowing what was learned, reach: {parts}."]
 
 
-_SUM = "error of the promised sum"
+SUM = "error of the promised sum"
+CUT = "structures cut at zero"
+
+
+def counted(n: int, noun: str) -> str:
+    """Return a number of things, as in "1 structure"."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def _promised(checks: Mapping[str, Row]) -> list[str]:
+    """Return to what the scores of a method add up, if it promises a sum."""
+    found, cut = checks.get(SUM), checks.get(CUT)
+    sentences = []
+    if found is not None:
+        unit = f" {found['unit']}" if found["unit"] else ""
+        where = "" if cut is None else f" in {counted(int(as_number(found['n'])), 'structure')}"
+        sentences.append(
+            f"Its scores add up to the prediction as promised, to within {_value(found, 'value')}"
+            f"{unit}{where}."
+        )
+    if cut is not None:
+        sentences.append(
+            f"In {counted(int(as_number(cut['value'])), 'structure')} a network of the model says "
+            "less than zero, which this property cannot be and which counts as 0: there the "
+            "scores add up to what was said before it was cut, and not to the prediction."
+        )
+    return sentences
 
 
 def _value(row: Row, name: str) -> str:

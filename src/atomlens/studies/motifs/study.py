@@ -77,6 +77,7 @@ class Motifs(Study):
     name: ClassVar[str] = "motifs"
     summary: ClassVar[str] = "does attention go to metals, rings, chains or leaves of frameworks?"
     Settings: ClassVar[type] = MotifsSettings
+    reads_values = False
     asks_attention: ClassVar[bool] = True
 
     def run(self, given: StudyInput) -> StudyResult:

@@ -76,6 +76,7 @@ class Orbitals(Study):
     name: ClassVar[str] = "orbitals"
     summary: ClassVar[str] = "does attention stand where the frontier orbital stands?"
     Settings: ClassVar[type] = OrbitalsSettings
+    reads_values = False
     needs_data: ClassVar[bool] = False
 
     def run(self, given: StudyInput) -> StudyResult:

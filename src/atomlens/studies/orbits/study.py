@@ -64,6 +64,7 @@ class OrbitsStudy(Study):
     name: ClassVar[str] = "orbits"
     summary: ClassVar[str] = "does attention follow the symmetry orbits of molecules and crystals?"
     Settings: ClassVar[type] = OrbitsSettings
+    reads_values = False
     asks_attention: ClassVar[bool] = True
 
     def run(self, given: StudyInput) -> StudyResult:

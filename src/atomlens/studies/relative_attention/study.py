@@ -54,6 +54,7 @@ class RelativeAttention(Study):
     name: ClassVar[str] = "relative-attention"
     summary: ClassVar[str] = "which kinds of atoms get more attention than an sp3 carbon?"
     Settings: ClassVar[type] = RelativeAttentionSettings
+    reads_values = False
     asks_attention: ClassVar[bool] = True
 
     def run(self, given: StudyInput) -> StudyResult:
