@@ -26,7 +26,8 @@ MOST_LINES = 2000
 """Of a pasted text."""
 _LONGEST_LABEL = 120
 _OPTION = (
-    "with --disorder majority or --disorder enumerate",
+    "with --disorder majority or --disorder enumerate (in Python "
+    'disorder="majority" or "enumerate")',
     "by `atomlens view --disorder majority`, or their mean by `atomlens predict MODEL FILE "
     "--disorder enumerate`",
 )
