@@ -190,6 +190,8 @@ def test_a_value_that_a_bound_has_changed_is_told(structures: Path, tmp_path: Pa
     explained = load(model).explain(structures / "water.xyz")
     below = replace(explained, prediction=0.0, scores=-np.abs(explained.scores))
     assert "0 is predicted" in sum_sentence(below.picture())
+    mean = sum_sentence(replace(below, prediction=0.25).picture())
+    assert "counts as 0 before their mean is taken, so 0.2" in mean
     assert "0 is predicted" not in sum_sentence(
         replace(explained, prediction=float(explained.scores.sum())).picture()
     )

@@ -118,6 +118,10 @@ BASELINE_COLOURS = _steps(_COLD_TO_WARM)
 """Below the baseline blue, at the baseline grey, above it orange and crimson."""
 
 
+FULL_FROM = 2.0
+"""How many times its error a score must be to have the full colour of the scale."""
+
+
 def score_positions(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return where each score stands between the lowest (0) and the highest (1), shape (n,).
 
@@ -132,25 +136,35 @@ def score_positions(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return (values - low) / (high - low)
 
 
-def scale_ends(scores: NDArray[np.float64], baseline: float | None) -> tuple[float, float]:
+def scale_ends(
+    scores: NDArray[np.float64], baseline: float | None, noise: float = 0.0
+) -> tuple[float, float]:
     """Return the scores at both ends of the scale: the lowest and, as a rule, the highest.
 
     The scale of shares that differ little reaches beyond the highest. That of changes of the
     prediction (``baseline`` 0) is alike on both sides of "no effect".
+
+    Args:
+        scores: (n,)
+        baseline: What an uninformative explanation would give each atom; None: nothing.
+        noise: The error of a score. Full colour is for what is twice as large: scores within
+            their own error stay pale.
     """
     values = np.asarray(scores, dtype=np.float64)
     low, high = float(values.min(initial=np.inf)), float(values.max(initial=-np.inf))
     if baseline == 0:
-        half = max(abs(low), abs(high))
+        half = max(abs(low), abs(high), FULL_FROM * noise)
         return -half, half
     size = float(np.abs(values).mean()) if baseline is None else abs(baseline)
-    return low, max(high, low + LEAST_WIDTH * size)
+    return low, max(high, low + LEAST_WIDTH * size, low + FULL_FROM * noise)
 
 
-def around_baseline(scores: NDArray[np.float64], baseline: float) -> tuple[float, float]:
+def around_baseline(
+    scores: NDArray[np.float64], baseline: float, noise: float = 0.0
+) -> tuple[float, float]:
     """Return both ends of the scale that is alike on both sides of the baseline."""
     half = float(np.abs(np.asarray(scores) - baseline).max(initial=0.0))
-    half = max(half, LEAST_WIDTH / 2 * abs(baseline))
+    half = max(half, LEAST_WIDTH / 2 * abs(baseline), FULL_FROM * noise)
     return baseline - half, baseline + half
 
 
@@ -161,21 +175,26 @@ def differs_little(scores: NDArray[np.float64], baseline: float | None) -> bool:
     return scale_ends(scores, baseline)[1] > float(np.max(scores))
 
 
-def atom_colours(scores: NDArray[np.float64], baseline: float | None) -> list[str]:
+def atom_colours(
+    scores: NDArray[np.float64], baseline: float | None, noise: float = 0.0
+) -> list[str]:
     """Return the colour of each atom, shape (n,).
 
     Shares run from the lowest to the highest; changes of the prediction (``baseline`` 0) from
-    blue (it is lowered) over grey (no effect) to red (it is raised), alike on both sides.
+    blue (it is lowered) over grey (no effect) to red (it is raised), alike on both sides. Scores
+    within their ``noise`` stay pale (`scale_ends`).
     """
     if all_equal(scores):
         return [SCORE_COLOURS[0]] * len(scores)
-    return _between(np.asarray(scores), scale_ends(scores, baseline), baseline)
+    return _between(np.asarray(scores), scale_ends(scores, baseline, noise), baseline)
 
 
-def legend_colours(scores: NDArray[np.float64], baseline: float | None) -> list[str]:
+def legend_colours(
+    scores: NDArray[np.float64], baseline: float | None, noise: float = 0.0
+) -> list[str]:
     """Return the colours of a legend that runs from the lowest to the highest score."""
     steps = np.linspace(float(np.min(scores)), float(np.max(scores)), N_STEPS)
-    return _between(steps, scale_ends(scores, baseline), baseline)
+    return _between(steps, scale_ends(scores, baseline, noise), baseline)
 
 
 def _between(

@@ -80,6 +80,13 @@ class ExplainedStructure:
         for name in ("unit", "score_unit"):
             object.__setattr__(self, name, unit_text(getattr(self, name)))
 
+    @property
+    def noise(self) -> float:
+        """The median error of the scores; 0 where none is known."""
+        known = np.asarray([] if self.scores_std is None else self.scores_std, dtype=np.float64)
+        known = known[np.isfinite(known)]
+        return float(np.median(known)) if known.size else 0.0
+
 
 def check_content(structure: ExplainedStructure) -> None:
     """Raise `ExplanationError` unless there is one finite score for each atom."""

@@ -289,7 +289,7 @@ def drawing_payload(structure: ExplainedStructure) -> dict[str, Any] | None:
     return {
         "scores": scores.tolist(),
         "all_equal": all_equal(scores),
-        "scale_ends": [float(end) for end in scale_ends(scores, baseline)],
+        "scale_ends": [float(end) for end in scale_ends(scores, baseline, structure.noise)],
         "width": drawing.width,
         "height": drawing.height,
         "radius": _DISC,
@@ -357,7 +357,7 @@ def molecule_svg(structure: ExplainedStructure) -> str:
         raise ExplanationError(no_drawing(structure))
     scores = fold(drawing, np.asarray(structure.scores, dtype=np.float64))
     baseline = 0.0 if structure.baseline == 0 else None
-    colours = atom_colours(scores, baseline)
+    colours = atom_colours(scores, baseline, structure.noise)
     width = max(drawing.width, _LEAST_WIDTH)
     left, top = (width - drawing.width) / 2, 58.0
     height = top + drawing.height + 62
@@ -445,7 +445,7 @@ def _scale(
         )
     low, high = float(scores.min()), float(scores.max())
     left, right = 70.0, width - 70.0
-    colours = legend_colours(scores, baseline)
+    colours = legend_colours(scores, baseline, structure.noise)
     step = (right - left) / len(colours)
     cells = "".join(
         f"<rect x='{left + k * step:.2f}' y='{y + 18:g}' width='{step + 0.6:.2f}' height='11' "

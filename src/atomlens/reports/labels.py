@@ -51,7 +51,7 @@ def placed_symbols(
     symbols = structure.atoms.get_chemical_symbols()
     if len(scene.atom_index) > _MAX_SYMBOLS:
         return
-    colours = atom_colours(structure.scores, structure.baseline)
+    colours = atom_colours(structure.scores, structure.baseline, structure.noise)
     for i, atom in enumerate(scene.atom_index):
         size = min(1.0 * discs.radius[i] * points, 12.0)
         plain = symbols[atom] == "H" and set(symbols) != {"H"}

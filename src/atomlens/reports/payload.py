@@ -33,6 +33,7 @@ from atomlens.reports.wording import (
     spread_sentence,
     std_sentence,
     sum_sentence,
+    within_error,
 )
 from atomlens.structures.arrays import chemical_formula
 
@@ -96,10 +97,20 @@ def structure_payload(structure: ExplainedStructure) -> dict[str, Any]:
         "score_unit": structure.score_unit,
         "all_equal": all_equal(scores),
         "scale_ends": {
-            "range": _ends(scale_ends(scores, baseline or None)),
-            "baseline": None if baseline is None else _ends(around_baseline(scores, baseline)),
+            "range": _ends(scale_ends(scores, baseline or None, structure.noise)),
+            "baseline": None
+            if baseline is None
+            else _ends(around_baseline(scores, baseline, structure.noise)),
         },
-        "little_difference": little_difference(scores, baseline) if little else "",
+        "little_difference": " ".join(
+            filter(
+                None,
+                [
+                    little_difference(scores, baseline) if little else "",
+                    within_error(structure),
+                ],
+            )
+        ),
         "drawing": drawing_payload(structure),
         "scene": None if scene is None else _scene_payload(scene),
         "links": [] if scene is None or edges is None else drawn_links(edges, scene),

@@ -126,7 +126,7 @@ def _drawing(structure: ExplainedStructure, scene: Scene) -> list[str]:
             for share, colour in STICK
         ]
         layers.append((depth, "".join(line)))
-    shades = atom_colours(structure.scores, structure.baseline)
+    shades = atom_colours(structure.scores, structure.baseline, structure.noise)
     for i, atom in enumerate(scene.atom_index):
         depth = float(discs.depth[i])
         base = shades[atom]  # not faded: it stands for a number
@@ -210,7 +210,7 @@ def _colour_bar(structure: ExplainedStructure) -> list[str]:
         return [*parts, _text(0.96 * _WIDTH, y, text, size=9, anchor="end")]
     low, high = float(scores.min()), float(scores.max())
     left, width, tall = 0.52 * _WIDTH, 0.34 * _WIDTH, 0.032 * _HEIGHT
-    colours = legend_colours(scores, structure.baseline)
+    colours = legend_colours(scores, structure.baseline, structure.noise)
     step = width / len(colours)
     parts += [
         f'<rect x="{left + i * step:.2f}" y="{y - tall / 2:.1f}" width="{step:.2f}" '

@@ -26,6 +26,7 @@ from atomlens.reports.wording import (
     number,
     prediction_text,
     shortened,
+    within_error,
 )
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _draw_scene(axes: "Axes", structure: ExplainedStructure, scene: Scene, n_nam
 
     view = project_scene(scene)
     radii = atom_radii(scene, structure.atoms.numbers)
-    shades = atom_colours(structure.scores, structure.baseline)
+    shades = atom_colours(structure.scores, structure.baseline, structure.noise)
     colours = [shades[i] for i in scene.atom_index]
     layers = painting.paint_cell(view, scene, radii)
     layers += painting.paint_bonds(view, scene, radii)
@@ -132,7 +133,7 @@ def _draw_composition(axes: "Axes", structure: ExplainedStructure) -> None:
     axes.set_ylim(0.0, 1.0)
     numbers, scores = structure.atoms.numbers, np.asarray(structure.scores)
     elements = [int(z) for z in dict.fromkeys(numbers)]
-    shades = atom_colours(scores, structure.baseline)
+    shades = atom_colours(scores, structure.baseline, structure.noise)
     highest = max(float(np.abs(scores).max()), 1e-12)
     left, row = 0.0, min(0.13, 0.62 / len(elements))
     for order, z in enumerate(elements):
@@ -166,6 +167,9 @@ def scale_title(structure: ExplainedStructure) -> tuple[str, str]:
             more.append(shortened(long.format(fact), 48))
     if differs_little(structure.scores, structure.baseline):
         more.append(little_difference(structure.scores, structure.baseline).rstrip("."))
+    doubted = within_error(structure)
+    if doubted:
+        more.append(doubted.partition(" (")[0].lower())
     return shortened(title, _LONGEST_TITLE), "; ".join(more)
 
 
@@ -180,7 +184,7 @@ def _colour_bar(figure: "Figure", structure: ExplainedStructure) -> None:
         figure.text(0.96, 0.068, text, fontsize=9, va="center", ha="right")
         return
     low, high = float(scores.min()), float(scores.max())
-    colours = legend_colours(scores, structure.baseline)
+    colours = legend_colours(scores, structure.baseline, structure.noise)
     bar = add_colour_bar(figure, (0.52, 0.052, 0.34, 0.032), colours, (low, high))
     figure.text(0.508, 0.068, number(low), fontsize=9, ha="right", va="center")
     figure.text(0.872, 0.068, number(high), fontsize=9, ha="left", va="center")

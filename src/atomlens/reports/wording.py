@@ -312,7 +312,15 @@ def sum_sentence(structure: ExplainedStructure) -> str:
         atoms = f"{mean} {sign} {shown(size)} (sum of the atoms)"
     text = f"{atoms} = {shown(structure.offset + total)} {structure.unit}".rstrip() + "."
     if abs(structure.prediction - structure.offset - total) > 1e-3 * scale:
-        text += " A value of this property cannot be below zero, so 0 is predicted."
+        if structure.prediction > 0:
+            text += (
+                " A value of this property cannot be below zero: what one network of the model "
+                "says below it counts as 0 before their mean is taken, so "
+                f"{shown(structure.prediction)} {structure.unit}".rstrip()
+                + " is predicted."
+            )
+        else:
+            text += " A value of this property cannot be below zero, so 0 is predicted."
     return text
 
 
@@ -322,6 +330,18 @@ def little_difference(scores: NDArray[np.float64], baseline: float | None) -> st
     if not baseline:
         return f"The scores differ little: {number(low)} to {number(high)}."
     return f"The scores differ little: {low / baseline:.2f} to {high / baseline:.2f} even shares."
+
+
+def within_error(structure: ExplainedStructure) -> str:
+    """Return a sentence on scores that their own errors exceed; empty where none is so."""
+    if structure.scores_std is None or structure.baseline != 0:
+        return ""
+    sizes, errors = np.abs(structure.scores), np.asarray(structure.scores_std, dtype=np.float64)
+    n, n_atoms = int((errors > sizes).sum()), len(sizes)
+    if not n:
+        return ""
+    whose = "all scores are" if n == n_atoms else f"{n} of {n_atoms} scores are"
+    return f"Smaller than their own ±: {whose} (a colour is full from twice the median ± on)."
 
 
 def formula_parts(atomic_numbers: NDArray[np.int64]) -> list[tuple[str, int]]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from atomlens.chemistry.orbits import find_orbits
 from atomlens.errors import AtomlensError
@@ -194,10 +195,10 @@ def completeness(asked: Asked, method: str, scores: Values) -> Promised:
         else:
             return Promised(np.nan, 0, 0)
         off = np.abs(np.bincount(index, weights=own) - expected)
-        whole = np.ones(len(off), dtype=np.bool_)
+        whole: NDArray[np.bool_] = np.ones(len(off), dtype=np.bool_)
         if question.target.nonnegative:  # each member is cut at 0 before their mean is taken
             said = question.answers(question.batch, question.structures)
-            whole = (said.by_member > 0).all(axis=0)
+            whole = np.logical_and.reduce(said.by_member > 0, axis=0)
         n_whole, n_cut = n_whole + int(whole.sum()), n_cut + int((~whole).sum())
         worst = float(np.fmax.reduce(np.append(off[whole], worst)))
     return Promised(worst, n_whole, n_cut)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from atomlens.predictor.folder.tested import FAILS, PASSES, UNDECIDED, VERDICTS
+from atomlens.printing import counted
 from atomlens.studies.base import Row
 from atomlens.studies.faithful.asked import Asked
 from atomlens.studies.rows import as_number
@@ -127,11 +128,6 @@ def _as_good(method: str, rows: Sequence[Row]) -> list[str]:
 
 SUM = "error of the promised sum"
 CUT = "structures cut at zero"
-
-
-def counted(n: int, noun: str) -> str:
-    """Return a number of things, as in "1 structure"."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _promised(checks: Mapping[str, Row]) -> list[str]:
