@@ -569,7 +569,7 @@ def test_ends_of_calibrated_intervals_are_columns(
     assert "band_gap (eV)  band_gap_std (eV)  " in shown
 
 
-@pytest.mark.filterwarnings("always:--by")
+@pytest.mark.filterwarnings("always:by ")
 def test_an_order_without_values_is_said(
     model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
