@@ -19,6 +19,7 @@ from atomlens.predictor import Predictor
 from atomlens.predictor.folder.tested import PASSES
 from atomlens.predictor.inputs import build_graphs, gather
 from atomlens.predictor.metrics import spearman
+from atomlens.printing import counted
 from atomlens.settings import Settings, bounded
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
@@ -39,7 +40,6 @@ from atomlens.studies.faithful.words import (
     CUT,
     FEW,
     SUM,
-    counted,
     judged,
     paragraph,
     verdict,
