@@ -62,6 +62,7 @@ def run(options: argparse.Namespace) -> int:
     from atomlens.predictor.evaluation import about_figures, without_coverage
     from atomlens.predictor.report import write_evaluation
     from atomlens.reports.tables import format_table
+    from atomlens.reports.wording import identity_sentence
 
     if options.chemiscope is not None:
         from atomlens.reports.chemiscope_file import check_map
@@ -87,7 +88,16 @@ def run(options: argparse.Namespace) -> int:
             write_evaluated_map(model, data.structures, prediction, true, options.chemiscope)
         if options.out is not None:
             folder = usable_folder(options.out)
-            written = write_evaluation(prediction, true, metrics, folder, (*remarks, *doubts))
+            about = {"made_by": model.identity, "data": options.data, "part": options.part}
+            of_data = f"Data: {options.data}, part: {options.part}."
+            written = write_evaluation(
+                prediction,
+                true,
+                metrics,
+                folder,
+                (f"{identity_sentence(model.identity)} {of_data}", *remarks, *doubts),
+                about,
+            )
             emit(f"Written to {options.out}: {', '.join(p.name for p in written)}.")
     failures = [*unused, *prediction.failures]
     return exit_code(failures, len(prediction) + len(unused))

@@ -14,6 +14,7 @@ from atomlens.cli.reading import Reads
 from atomlens.cli.study import load_all, load_inputs, make_study
 from atomlens.errors import SettingsError
 from atomlens.files import to_json, write_text
+from atomlens.printing import counted
 
 if TYPE_CHECKING:
     from atomlens.predictor import Predictor
@@ -129,7 +130,7 @@ def _keep(model: "Predictor", place: Path, n: int) -> bool:
     from atomlens.studies.faithful.words import FEW
 
     if n < FEW:
-        few = "1 structure is" if n == 1 else f"{n} structures are"
+        few = counted(n, "structure", "are")
         say(
             f"--record: {few} too few for a verdict that the model's card could repeat, so it "
             f"stays as it was; use {FEW} or more. Everything else was written."

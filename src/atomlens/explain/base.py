@@ -1,7 +1,8 @@
 """Explanations: a score for each atom, and how it was obtained."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, final
 
@@ -219,6 +220,8 @@ class Explanation:
     """Name of the model that was explained."""
     tested: str = ""
     """Whether the method has passed the test of `atomlens faithful` on this model."""
+    made_by: Mapping[str, str] = field(default_factory=dict)
+    """What tells the model from others: `Predictor.identity`."""
     std_words: str = ""
     """The same as ``std_source``, in a sentence."""
     low: float | None = None
@@ -325,6 +328,7 @@ class Explanation:
             **self._edges(),
             **({} if self.offset is None else {"offset": self.offset}),
             **({"tested": self.tested} if self.tested else {}),
+            **({"made_by": dict(self.made_by)} if self.made_by else {}),
             "symbols": list(self.atoms.get_chemical_symbols()),
             **self.remarks(),
         }
@@ -421,6 +425,7 @@ class Explanation:
             score_unit=self.score_unit,
             offset=self.offset,
             tested=self.tested,
+            made_by=self.made_by,
             model=self.model,
             warning=self.warning,
             seen=self.seen,

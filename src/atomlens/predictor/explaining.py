@@ -85,6 +85,7 @@ def explain_one(
         score_unit=explainer.score_unit(question),
         offset=question.offset if explainer.adds_up and question.labels is None else None,
         model=predictor.model_name,
+        made_by=predictor.identity if predictor.weights_sha256 else {},
         tested=tested_sentence(predictor.metrics, question.target.name, method),
         doubts=predictor.doubts(inputs, question.estimates, question.seen)[0],
         seen=known_part(question.seen[0]),

@@ -1,7 +1,7 @@
 """What is written and drawn of predictions, evaluations and explanations."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -94,10 +94,12 @@ def write_evaluation(
     metrics: Metrics,
     folder: Path,
     remarks: Sequence[str] = (),
+    about: Mapping[str, Any] | None = None,
 ) -> list[Path]:
     """Write metrics.json, predictions.csv, figures of each number that is predicted, and a page.
 
-    ``remarks`` are sentences that the page repeats.
+    ``remarks`` are sentences that the page repeats; ``about`` stands in metrics.json: ``made_by``
+    (`Predictor.identity`), ``data`` and ``part``.
 
     Returns the files that were written, in the order of their names.
     """
@@ -134,7 +136,8 @@ def write_evaluation(
         if curve is not None:
             written.append(folder / f"calibration{stem}.png")
             draw_calibration(*curve, written[-1], title=target.name)
-    write_text(to_json(metrics.to_dict()) + "\n", folder / "metrics.json")
+    content = {**metrics.to_dict(), **(about or {})}
+    write_text(to_json(content) + "\n", folder / "metrics.json")
     written.append(_evaluation_page(prediction, true, metrics, written, folder, remarks))
     return sorted(written)
 

@@ -49,6 +49,7 @@ from atomlens.structures.distance_doubts import doubts_unit
 from atomlens.structures.options import ReadingOptions
 from atomlens.targets import Target, value_slices
 from atomlens.targets.scaling import TargetScaling
+from atomlens.version import __version__
 
 _FEW = 0.01
 """Of the samples of a training."""
@@ -81,6 +82,10 @@ class TrainedModel:
     metrics: dict[str, Any] = field(default_factory=dict)
     """Errors on validation and test part, as in ``metrics.json``."""
     record: TrainingRecord = field(default_factory=TrainingRecord)
+    loaded_from: str = ""
+    """Its folder, or its name in the box, as it was asked for; empty for a model in memory."""
+    weights_sha256: str = ""
+    """Of the weights, as its ``settings.json`` has it; empty for a model in memory."""
 
     def __post_init__(self) -> None:
         """Switch training behaviour (dropout) off, and gradients of the weights."""
@@ -112,6 +117,17 @@ class TrainedModel:
     def targets(self) -> tuple[Target, ...]:
         """What is predicted."""
         return self.scaling.targets
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What tells the model from others, for the files that are made with it.
+
+        ``name`` (folder or name in the box) and ``weights_sha256`` where it was loaded, ``model``
+        (kind) and the version of ``atomlens``.
+        """
+        found = {"name": self.loaded_from, "model": self.model_name}
+        found |= {"weights_sha256": self.weights_sha256, "atomlens": __version__}
+        return {key: value for key, value in found.items() if value}
 
     @property
     def has_spectra(self) -> bool:

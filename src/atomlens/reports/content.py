@@ -71,6 +71,8 @@ class ExplainedStructure:
     """what the scores start from, where offset and scores add up to the prediction"""
     tested: str = ""
     """whether the method has been tested on this model, a sentence"""
+    made_by: Mapping[str, str] = field(default_factory=dict)
+    """what tells the model from others, see `Predictor.identity`"""
     warning: str = ""
     """why prediction and scores should not be trusted, if there is a reason"""
     seen: str = ""

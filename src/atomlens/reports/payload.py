@@ -26,6 +26,7 @@ from atomlens.reports.wording import (
     beside_sentence,
     formula_parts,
     formula_text,
+    identity_sentence,
     little_difference,
     meaning,
     prediction_text,
@@ -84,7 +85,9 @@ def structure_payload(structure: ExplainedStructure) -> dict[str, Any]:
         "baseline": None if baseline is None else _finite(baseline),
         "meaning": [
             f"{means} {spread_sentence(structure)}".rstrip(),
-            f"{means_not} {structure.tested}".rstrip(),
+            " ".join(
+                filter(None, [means_not, structure.tested, identity_sentence(structure.made_by)])
+            ),
         ],
         "symbols": atoms.get_chemical_symbols(),
         "positions": _rounded(atoms.positions),

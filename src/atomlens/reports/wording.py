@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -330,6 +331,17 @@ def little_difference(scores: NDArray[np.float64], baseline: float | None) -> st
     if not baseline:
         return f"The scores differ little: {number(low)} to {number(high)}."
     return f"The scores differ little: {low / baseline:.2f} to {high / baseline:.2f} even shares."
+
+
+def identity_sentence(made_by: Mapping[str, str]) -> str:
+    """Return a sentence on which model it was; empty for a model in memory."""
+    if "weights_sha256" not in made_by:
+        return ""
+    name, kind = made_by.get("name", ""), made_by.get("model", "")
+    return (
+        f"Model: {name} ({kind}; SHA-256 of its weights {made_by['weights_sha256']}), atomlens "
+        f"{made_by.get('atomlens', '')}."
+    )
 
 
 def within_error(structure: ExplainedStructure) -> str:

@@ -108,7 +108,8 @@ def answer(study: Study, given: StudyInput) -> StudyResult:
     said = dict.fromkeys(map(mixed_attention, given.models)) if study.asks_attention else ()
     mixed = (words for words in said if words)
     less = unlike(given.models, given.shuffled)
-    return about_inputs(study.run(given), given).noted(*given.notes, *mixed, *less)
+    result = replace(study.run(given), made_by=tuple(m.identity for m in given.models))
+    return about_inputs(result, given).noted(*given.notes, *mixed, *less)
 
 
 def about_inputs(result: StudyResult, given: StudyInput) -> StudyResult:

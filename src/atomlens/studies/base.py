@@ -169,6 +169,8 @@ class StudyResult:
     ``none``: in no part, ``unknown``: its folder does not say."""
     warnings: Mapping[str, str] = field(default_factory=dict)
     """By name: what the readers found doubtful about a structure."""
+    made_by: tuple[Mapping[str, str], ...] = ()
+    """What tells each model from others: `Predictor.identity`."""
 
     def noted(self, *notes: str) -> "StudyResult":
         """Return the result with more notes."""

@@ -30,7 +30,13 @@ def untrained(predictor: Predictor, seed: int = 0) -> Predictor:
             model.get_buffer("element_table").copy_(table)
     bare = Calibration.nothing(len(predictor.calibration.targets))
     return replace(
-        predictor, models=models, familiarity=None, calibration=bare, calibration_of_made=None
+        predictor,
+        models=models,
+        familiarity=None,
+        calibration=bare,
+        calibration_of_made=None,
+        loaded_from="",
+        weights_sha256="",
     )
 
 

@@ -39,6 +39,7 @@ from atomlens.studies.faithful.words import CUT, FEW, SUM, judged, paragraph, ve
 from atomlens.studies.statistics import Interval
 from atomlens.targets import Target
 from atomlens.testing.questions import trained_around
+from atomlens.version import __version__
 from model_makers import small_model
 from terms_makers import lens_predictor, terms_predictor
 
@@ -306,6 +307,14 @@ def test_the_command_writes_its_numbers_and_a_figure(
     assert "It is a statement on this model" in shown
     found = json.loads((out / "faithful.json").read_text())
     assert found["target"] == "y"
+    settings = json.loads((folder / "settings.json").read_text())
+    assert found["made_by"] == {
+        "name": str(folder),
+        "model": "lens",
+        "weights_sha256": settings["weights_sha256"],
+        "atomlens": __version__,
+    }
+    assert json.loads((out / "study.json").read_text())["made_by"] == [found["made_by"]]
 
 
 def test_what_was_found_stands_in_the_card_and_on_every_explanation(tmp_path: Path) -> None:
@@ -321,6 +330,12 @@ def test_what_was_found_stands_in_the_card_and_on_every_explanation(tmp_path: Pa
     explained = load(folder).explain("CCO")
     assert "Tested on 20 structures, the contribution of this model" in explained.tested
     assert explained.to_dict()["tested"] == explained.tested
+    of_model = explained.to_dict()["made_by"]
+    assert of_model["name"] == str(folder)
+    assert (
+        of_model["weights_sha256"]
+        in (page_payload([explained.picture()])["structures"][0]["meaning"][1])
+    )
     assert explained.tested in page_payload([explained.picture()])["structures"][0]["meaning"][1]
     card = after["README.md"].decode()
     assert "| `y` | `contribution` | " in card

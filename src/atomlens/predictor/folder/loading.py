@@ -77,6 +77,8 @@ def load_trained(path: str | Path) -> TrainedModel:
     return replace(
         trained,
         models=models,
+        loaded_from=str(path),
+        weights_sha256=checksum,
         familiarity=_familiarity(folder, content.get("familiarity")),
         metrics=metrics if isinstance(metrics, dict) else {},
         record=replace(

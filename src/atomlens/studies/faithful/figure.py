@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from atomlens.reports.canvas import INK, QUIET, new_figure, plain_axes
+from atomlens.reports.wording import shortened
 from atomlens.studies.base import Row
 from atomlens.studies.rows import as_number
 
@@ -31,12 +32,13 @@ _MARKERS = {
 _COLOURS = {"yes": "#009e73", "no": "#d9a08b", "undecided": "#c9ccd1"}
 
 
-def draw_faithful(rows: Sequence[Row], path: Path) -> Path:
+def draw_faithful(rows: Sequence[Row], path: Path, about: str = "") -> Path:
     """Draw one panel a meaning: a bar with interval for each method, a mark for each control.
 
     Args:
         rows: Of ``faithful.csv``.
         path: .png, .svg or .pdf.
+        about: Model and property, such as ``qm9, homo``.
     """
     meanings = list(dict.fromkeys(str(row["meaning"]) for row in rows))
     methods = list(dict.fromkeys(str(row["method"]) for row in rows))
@@ -64,8 +66,9 @@ def draw_faithful(rows: Sequence[Row], path: Path) -> Path:
             color=QUIET,
         )
         figure.suptitle(
-            f"{rows[0]['n']} structures · 95 % intervals · green: above chance and the best table, "
-            "reddish: below one of them, grey: undecided",
+            f"{shortened(about, 60)} · {rows[0]['n']} structures · 95 % intervals\n"
+            "green: above chance, the best table and untrained networks; reddish: below one of "
+            "them; grey: undecided",
             fontsize=9,
             color=QUIET,
             y=1 - 0.1 / height,

@@ -132,7 +132,7 @@ class Faithful(Study):
         check_rows = measured.check_rows()
         notes = [*measured.notes, paragraph(rows, check_rows, asked)]
         if len(structures) < FEW:
-            few = "1 structure is" if len(structures) == 1 else f"{len(structures)} structures are"
+            few = counted(len(structures), "structure", "are")
             notes.insert(0, f"{few} too few for a useful interval.")
         return StudyResult(
             study=self.name,
@@ -152,7 +152,9 @@ class Faithful(Study):
         """Draw deletion over chance of every method, beside the controls."""
         from atomlens.studies.faithful.figure import draw_faithful
 
-        return [draw_faithful(result.tables["faithful"], folder / "faithful.png")]
+        name = next((one["name"] for one in result.made_by if "name" in one), result.models[0])
+        about = f"{name}, {result.settings['target']}"
+        return [draw_faithful(result.tables["faithful"], folder / "faithful.png", about)]
 
 
 _QUESTION = "Do the scores of atoms say what the model would lose without them?"
@@ -556,6 +558,7 @@ def as_json(result: StudyResult) -> dict[str, Any]:
     return {
         "study": result.study,
         "model": result.models[0],
+        "made_by": dict(result.made_by[0]) if result.made_by else {},
         "target": result.settings["target"],
         "n_structures": result.n_structures,
         "settings": content["settings"],
