@@ -70,7 +70,7 @@ class DisorderChoice:
     most, if more than 1; they stand for one structure"""
     formulas_first: bool = False
     """Compositions are all that counts: a text that is a SMILES and a formula, such as ``BN``, is
-    taken for the formula, and a disordered crystal for its own"""
+    taken for the formula, and a disordered crystal for its own, where ``how`` is ``refuse``"""
 
     def __post_init__(self) -> None:
         if self.how not in get_args(Disorder):

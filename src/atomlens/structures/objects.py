@@ -342,9 +342,10 @@ def atoms_of_sites(
         np.zeros(len(sites), dtype=int),
         [None] * len(sites),
     )
-    if disorder.formulas_first and (found := composition_of(whole, partial)) is not None:
-        return [found]
     if disorder.how == "refuse":
+        found = composition_of(whole, partial) if disorder.formulas_first else None
+        if found is not None:
+            return [found]
         raise StructureError(
             "occupancies of one place add up to more than one atom, so its formula is not known; "
             "correct them"

@@ -220,7 +220,7 @@ def _build(tags: Tags, is_cut: bool, disorder: DisorderChoice) -> "list[Atoms]":
                 "of their atoms were taken; if they exclude each other, give occupancies",
             )
         return [_finished(whole, guessed, tags, sites, kept[images.sites], is_cut)]
-    if disorder.formulas_first and len(in_part):
+    if disorder.how == "refuse" and disorder.formulas_first and len(in_part):
         found_formula = composition_of(whole, partial)
         if found_formula is not None:
             return [found_formula]
