@@ -311,7 +311,7 @@ def test_another_sqlite_file_is_refused_and_left_as_it_was(tmp_path: Path) -> No
 def test_an_object_that_is_no_structure_is_answered_with_what_is(
     make: Callable[[], object],
 ) -> None:
-    with pytest.raises(StructureError, match=r"ase\.Atoms|is a table"):
+    with pytest.raises(StructureError, match=r"ase\.Atoms|is a table|is empty; fill it"):
         read(make())
 
 

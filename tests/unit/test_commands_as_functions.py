@@ -54,7 +54,8 @@ def test_every_kind_of_input_is_read_alike(model, given, names):
 
 
 @pytest.mark.parametrize(
-    ("given", "said"), [(None, "None is not"), (3, "an int object"), ([("CCO", 1)], "a tuple obj")]
+    ("given", "said"),
+    [(None, "entry 0 .* is empty"), (3, "an int object"), ([("CCO", 1)], "a tuple obj")],
 )
 def test_what_is_no_structure_is_called_by_its_kind(model, given, said):
     with pytest.warns(UserWarning, match=f"1 of 1 inputs could not be used: {said}"):

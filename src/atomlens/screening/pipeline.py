@@ -108,7 +108,9 @@ class ScreenSettings:
             if value is not None and value < 1:
                 raise SettingsError(f"{name} must be 1 or more, got {value}.")
         if self.lowest and self.by is None:
-            raise SettingsError("`lowest` says which end comes first: name a column with `by`.")
+            raise SettingsError(
+                "`lowest` says which end comes first: name a column with --by (in Python by=...)."
+            )
         if self.top is not None and self.by is None:
             raise SettingsError("`top` needs an order: name a column with `by`.")
 
@@ -242,7 +244,9 @@ def run_screening(
     if measure is not None:
         measure.check(tuple(models.values()))
     elif asked.measure_settings:
-        raise SettingsError("measure_settings: they belong to a measure; name it with `measure`.")
+        raise SettingsError(
+            "Settings of a measure belong to one; name it with --measure (in Python measure=...)."
+        )
     targets = _wanted_targets(models, asked.targets)
     has_forms = forms.how == "enumerate" or forms.conformers > 1
     columns = ScreenColumns.of(

@@ -105,9 +105,9 @@ def test_files_named_like_poscar_are_read(tmp_path: Path) -> None:
 
 def test_what_a_pattern_matches_and_is_of_no_known_kind_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.cif").write_text(CIF)
-    for i in range(7):
-        (tmp_path / f"a{i}.dat").write_text("1 2 3")
-    with pytest.warns(UserWarning, match=r"a0.dat, .* and 2 more"):
+    for i in range(21):
+        (tmp_path / f"a{i:02}.dat").write_text("1 2 3")
+    with pytest.warns(UserWarning, match=r"a00.dat, .* and 16 more"):
         assert len(read(str(tmp_path / "a*"))) == 1
 
 
