@@ -334,13 +334,16 @@ def little_difference(scores: NDArray[np.float64], baseline: float | None) -> st
 
 
 def identity_sentence(made_by: Mapping[str, str]) -> str:
-    """Return a sentence on which model it was; empty for a model in memory."""
+    """Return a sentence on which model it was; empty for a model in memory.
+
+    Of the digest it has the first twelve digits; the JSON beside a page has all.
+    """
     if "weights_sha256" not in made_by:
         return ""
     name, kind = made_by.get("name", ""), made_by.get("model", "")
     return (
-        f"Model: {name} ({kind}; SHA-256 of its weights {made_by['weights_sha256']}), atomlens "
-        f"{made_by.get('atomlens', '')}."
+        f"Model: {name} ({kind}; SHA-256 of its weights {made_by['weights_sha256'][:12]}...), "
+        f"atomlens {made_by.get('atomlens', '')}."
     )
 
 
