@@ -320,16 +320,36 @@ def read_arrays(path: str | Path) -> "dict[str, NDArray[Any]]":
         OSError: see `read_bytes`.
         ValueError: the file is damaged, or announces more than it holds.
     """
-    import zipfile
-
     import numpy as np
 
+    try:
+        return {
+            name.removesuffix(".npy"): _array(content, np)
+            for name, content in read_members(path).items()
+        }
+    except (EOFError, RuntimeError, OverflowError, struct_error) as problem:
+        raise ValueError(reason(problem)) from None
+
+
+def read_members(path: str | Path, endings: tuple[str, ...] = ("",)) -> dict[str, bytes]:
+    """Return the files in a zip, whose sizes are held against the bytes there are.
+
+    Args:
+        path: The zip.
+        endings: Of the names of those that are read; of the others there are no bytes.
+
+    Raises:
+        OSError: see `read_bytes`.
+        ValueError: the zip is damaged, or announces more than it holds.
+    """
+    import zipfile
+
     content = read_bytes(path)
-    arrays: dict[str, NDArray[Any]] = {}
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            files = [info for info in archive.infolist() if not info.is_dir()]
             total = 0
-            for info in archive.infolist():
+            for info in files:
                 total += info.file_size
                 if info.file_size > _PACKING * info.compress_size + 1024 or (
                     info.compress_size > len(content)
@@ -337,9 +357,10 @@ def read_arrays(path: str | Path) -> "dict[str, NDArray[Any]]":
                     raise ValueError(f"{shown(info.filename)} announces more than it holds")
                 if total > BINARY_SHARE * machine_memory():
                     raise ValueError("its arrays are too large for this machine")
-            for info in archive.infolist():
-                with archive.open(info) as stream:
-                    arrays[info.filename.removesuffix(".npy")] = _array(stream.read(), np)
+            return {
+                info.filename: archive.read(info) if info.filename.endswith(endings) else b""
+                for info in files
+            }
     except (
         zipfile.BadZipFile,
         zlib.error,
@@ -350,7 +371,6 @@ def read_arrays(path: str | Path) -> "dict[str, NDArray[Any]]":
         struct_error,
     ) as problem:
         raise ValueError(reason(problem)) from None
-    return arrays
 
 
 def _array(content: bytes, np: Any) -> Any:

@@ -9,7 +9,14 @@ from torch import Tensor
 from atomlens.errors import ExplanationError
 from atomlens.explain.absence import mean_vectors
 from atomlens.explain.base import AtomScores, Explainer, methods_sentence
-from atomlens.explain.paths import answers_from, by_atom, gradients, integrated, together
+from atomlens.explain.paths import (
+    answers_from,
+    by_atom,
+    gradients,
+    gradients_here,
+    integrated,
+    shared_out,
+)
 from atomlens.explain.question import Indices, Question, Values
 from atomlens.explain.vectors import Vectors, vector_table
 
@@ -34,9 +41,8 @@ class GradientExplainer(Explainer):
 
     def explain(self, question: Question) -> AtomScores:
         """Take the length of the gradient of each atom."""
-        vectors, runs = by_atom(question)
-        lengths = [g.norm(dim=1) for g in gradients(question, runs, vectors)]
-        return _scores(question, lengths)
+        _, found = gradients_here(question)
+        return _scores(question, [g.norm(dim=1) for g in found])
 
 
 @final
@@ -53,8 +59,7 @@ class GradientXInputExplainer(Explainer):
 
     def explain(self, question: Question) -> AtomScores:
         """Take the product of each atom's gradient with its vector."""
-        vectors, runs = by_atom(question)
-        found = gradients(question, runs, vectors)
+        vectors, found = gradients_here(question)
         return _scores(question, [(g * v).sum(dim=1) for g, v in zip(found, vectors, strict=True)])
 
 
@@ -178,22 +183,21 @@ def _sampled(question: Question, elements: Indices) -> list[Tensor]:
     n_places = N_REFERENCES // _N_GROUPS
     strata = np.concatenate([draw.permutation(n_places) for _ in range(_N_GROUPS)])
     places = own[0].new_tensor((strata + draw.random(N_REFERENCES)) / n_places)
-    parts: list[list[Tensor]] = [[] for _ in own]
-    at_once = together(question.batch)
-    for chosen, at in zip(torch.split(others, at_once), torch.split(places, at_once), strict=True):
-        n = len(chosen)
-        ways = [v - table[chosen, None] for v, table in zip(own, tables, strict=True)]
-        there = [
-            (v - at[:, None, None] * way).flatten(0, 1) for v, way in zip(own, ways, strict=True)
-        ]
+
+    def found_at(samples: Tensor) -> list[Tensor]:
+        n, at = len(samples), places[samples, None, None]
+        ways = [v - t[others[samples], None] for v, t in zip(own, tables, strict=True)]
+        there = [(v - at * way).flatten(0, 1) for v, way in zip(own, ways, strict=True)]
         _, runs = by_atom(question, n)
-        found = gradients(question, runs, there, np.tile(np.arange(len(question.structures)), n))
-        for part, gradient, way in zip(parts, found, ways, strict=True):
-            part.append((gradient.view_as(way) * way).sum(dim=2))
-    return [torch.cat(part) for part in parts]
+        slopes = gradients(question, runs, there, np.tile(np.arange(len(question.structures)), n))
+        pairs = zip(slopes, ways, strict=True)
+        return [(slope.view_as(way) * way).sum(dim=2) for slope, way in pairs]
+
+    samples = torch.arange(N_REFERENCES, device=own[0].device)
+    found = shared_out(found_at, samples, question.batch)
+    return [torch.cat(part) for part in zip(*found, strict=True)]
 
 
-@torch.no_grad()
 def element_answers(question: Question, elements: Indices) -> Values:
     """(n_elements, n) what `predict` says where the vectors of all atoms are those of one element.
 
@@ -201,17 +205,20 @@ def element_answers(question: Question, elements: Indices) -> Values:
     """
     tables = _rows(question, elements)
     n_nodes, n_structures = question.batch.n_nodes, len(question.structures)
-    answers = []
-    for chosen in torch.split(torch.arange(len(elements)), together(question.batch)):
+
+    @torch.no_grad()
+    def answers_of(chosen: Tensor) -> Tensor:
         n = len(chosen)
         _, runs = by_atom(question, n)
         outputs = [
-            run(table[chosen.to(table.device)].repeat_interleave(n_nodes, dim=0))
+            run(table[chosen].repeat_interleave(n_nodes, dim=0))
             for run, table in zip(runs, tables, strict=True)
         ]
         answer = question.answer_to(outputs, np.tile(np.arange(n_structures), n))
-        answers.append(answer.view(n, n_structures))
-    found: Values = torch.cat(answers).cpu().numpy()
+        return answer.view(n, n_structures)
+
+    every = torch.arange(len(elements), device=tables[0].device)
+    found: Values = torch.cat(shared_out(answers_of, every, question.batch)).cpu().numpy()
     return found
 
 

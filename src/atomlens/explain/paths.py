@@ -6,9 +6,10 @@ small differences. So the path is cut in two, with more points on the first piec
 that come with the gradients say of each piece how far its integral is from what it should be.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -20,8 +21,10 @@ from atomlens.explain.base import methods_sentence
 from atomlens.explain.question import Indices, Question, Values
 from atomlens.explain.vectors import Run, Vectors, own_vectors
 from atomlens.graphs import GraphBatch
+from atomlens.models.base import ModelOutput
 from atomlens.nn.pieces import side_by_side
 
+_Found = TypeVar("_Found")
 N_STEPS = 32
 """Points on a path along which a network has kinks or bends sharply (midpoints)."""
 CUT = 0.4
@@ -327,27 +330,12 @@ class _Paths:
                 (g.view(n, *way.shape) * way).sum(dim=2) for g, way in pairs
             ]
 
-        alone, chunks = self._chunks(points, batch)
-        found = side_by_side(found_at, chunks) if alone else [found_at(c) for c in chunks]
-        answers, parts = zip(*found, strict=True)
+        left = self.own[0].new_tensor(1 - points)
+        answers, parts = zip(*shared_out(found_at, left, batch), strict=True)
         products = [torch.cat(part) for part in zip(*parts, strict=True)]
         mean = torch.stack(products).mean(dim=0).double()
         totals = mean.new_zeros(len(points), len(rows)).index_add_(1, batch.graph_index, mean)
         return _Slopes(products, torch.cat(answers), totals, batch.graph_index)
-
-    def _chunks(self, points: Values, batch: GraphBatch) -> tuple[bool, list[Tensor]]:
-        """Return how far it is to go at points, as many at once as memory is meant for.
-
-        And whether each chunk shall have one thread: on a CPU, if there is room for all of them.
-        """
-        at_once = together(batch)
-        left = self.own[0].new_tensor(1 - points)
-        n_threads = torch.get_num_threads()
-        if left.device.type != "cpu" or at_once < n_threads:
-            return False, list(torch.split(left, at_once))
-        n_rows = len(left) * (batch.n_nodes + batch.n_edges)
-        n_chunks = min(n_threads, max(1, n_rows // _WORTH_A_THREAD))
-        return True, list(torch.split(left, min(at_once // n_threads, -(-len(left) // n_chunks))))
 
     def _places(self, left: Tensor, nodes: "slice | Tensor") -> list[Vectors]:
         """Return the vectors of nodes at points, end to end."""
@@ -357,7 +345,34 @@ class _Paths:
 
 def together(batch: GraphBatch) -> int:
     """Return how many copies of a batch gradients are taken of at once."""
-    return max(1, _NODES_AND_EDGES // (batch.n_nodes + batch.n_edges))
+    return max(1, _NODES_AND_EDGES // _size(batch))
+
+
+def shared_out(work: Callable[[Tensor], _Found], points: Tensor, batch: GraphBatch) -> list[_Found]:
+    """Return what is found at points, for as many of them at once as memory is meant for.
+
+    On a CPU each chunk has one thread, if there is room for all of them.
+
+    Args:
+        work: Of some of the points.
+        points: Each stands for one copy of the batch.
+        batch: What is copied.
+    """
+    at_once, n_threads = together(batch), torch.get_num_threads()
+    if points.device.type != "cpu" or at_once < n_threads:
+        return [work(chunk) for chunk in torch.split(points, at_once)]
+    n_chunks = _worth(len(points) * _size(batch))
+    size = min(at_once // n_threads, -(-len(points) // n_chunks))
+    return side_by_side(work, torch.split(points, size))
+
+
+def _size(batch: GraphBatch) -> int:
+    return batch.n_nodes + batch.n_edges
+
+
+def _worth(n_rows: int) -> int:
+    """Return for how many threads there is something to do."""
+    return min(torch.get_num_threads(), max(1, n_rows // _WORTH_A_THREAD))
 
 
 def by_atom(
@@ -417,6 +432,52 @@ def gradients(
 ) -> list[Vectors]:
     """Return the gradients alone; see `answers_and_gradients`."""
     return answers_and_gradients(question, runs, vectors, of)[1]
+
+
+def gradients_here(question: Question) -> tuple[list[Vectors], list[Vectors]]:
+    """Return the vector of each atom and the gradient there, for each member.
+
+    On a CPU the threads share out the structures, or the members where one structure is all.
+    """
+    batch = question.batch
+    own, runs = by_atom(question)
+    on_cpu = own[0].device.type == "cpu"
+    n_parts = min(_worth(_size(batch)), len(question.structures)) if on_cpu else 1
+    if n_parts > 1:
+
+        def of_rows(rows: Indices) -> list[Vectors]:
+            part = question.store.batch(torch.from_numpy(rows))
+            vectors, networks = by_atom(question, 1, part)
+            return gradients(question, networks, vectors, rows)
+
+        ends = np.cumsum(batch.node_counts.cpu().numpy())
+        cuts = np.searchsorted(ends, ends[-1] * np.arange(1, n_parts) / n_parts)
+        rows = np.split(np.arange(len(ends)), np.unique(cuts.clip(1, len(ends) - 1)))
+        return own, [torch.cat(part) for part in zip(*side_by_side(of_rows, rows), strict=True)]
+    if on_cpu and _worth(len(runs) * _size(batch)) > 1 and len(runs) > 1:
+        return own, _by_member(question, runs, own)
+    return own, gradients(question, runs, own)
+
+
+def _by_member(question: Question, runs: Sequence[Run], own: Sequence[Vectors]) -> list[Vectors]:
+    """Return the gradients, with each member in a thread: forward, and back from the answer."""
+    varied = [v.detach().clone().requires_grad_() for v in own]
+
+    def forward(member: int) -> ModelOutput:
+        with torch.enable_grad():
+            return runs[member](varied[member])
+
+    outputs = side_by_side(forward, range(len(runs)))
+    ends = [replace(o, values=o.values.detach().requires_grad_()) for o in outputs]
+    with torch.enable_grad():
+        answers = question.answer_to(ends).sum()
+    slopes = torch.autograd.grad(answers, [end.values for end in ends])
+
+    def back(member: int) -> Vectors:
+        (found,) = torch.autograd.grad(outputs[member].values, varied[member], slopes[member])
+        return len(runs) * found
+
+    return side_by_side(back, range(len(runs)))
 
 
 @torch.no_grad()

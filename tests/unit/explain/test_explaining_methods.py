@@ -17,8 +17,9 @@ from atomlens.explain.vectors import own_vectors
 from atomlens.graphs import AtomGraph, GraphBatch, collate, keep_nodes
 from atomlens.models import ModelOutput, PropertyModel, make_model
 from atomlens.nn.segment import segment_sum
+from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
-from atomlens.testing.questions import asked
+from atomlens.testing.questions import GivenGraph, asked, structures_of, trained_around
 from graph_makers import lone_atom, random_graph
 
 
@@ -102,30 +103,46 @@ def two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.mark.parametrize("n_structures", [1, 5])
 @pytest.mark.parametrize("name", ["lens", "cgcnn"])
-def test_integrated_gradients_are_the_same_in_two_threads(
-    name: str, two_threads: None, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "method", ["integrated-gradients", "expected-gradients", "gradient", "gradient-x-input"]
+)
+def test_gradients_are_the_same_in_two_threads(
+    method: str,
+    name: str,
+    n_structures: int,
+    two_threads: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Also where members are one network, of which both threads ask other vectors."""
     torch.manual_seed(0)
     model = make_model(name, n_layers=2).eval().double()
-    question = asked(model, random_graph(8, 4))
+    graphs = [random_graph(4 + 2 * i, 3, seed=i) for i in range(n_structures)]
+    question = Question.about(
+        trained_around(model, builder=GivenGraph(graph=graphs[0]), targets=(Target(name="y"),)),
+        StructureArrays.from_structures([structures_of(graph)[0] for graph in graphs]),
+        device="cpu",
+        dtype=torch.float64,
+        graphs=graphs,
+    )
     question = replace(question, models=question.models * 2)
     seen = set()
-    real = paths.answers_and_gradients
+    real = type(model).forward
 
     def watched(*given: Any) -> Any:
         seen.add((threading.current_thread().name, torch.get_num_threads()))
         return real(*given)
 
-    monkeypatch.setattr(paths, "answers_and_gradients", watched)
-    found = EXPLAINERS["integrated-gradients"]().explain(question).scores
+    monkeypatch.setattr(type(model), "forward", watched)
+    found = EXPLAINERS[method]().explain(question)
     assert {n for _, n in seen} == {1}
     assert threading.current_thread().name not in {thread for thread, _ in seen}
     assert torch.get_num_threads() == 2
     torch.set_num_threads(1)
-    alone = EXPLAINERS["integrated-gradients"]().explain(question).scores
-    np.testing.assert_allclose(found, alone, rtol=1e-9, atol=1e-12)
+    alone = EXPLAINERS[method]().explain(question)
+    np.testing.assert_allclose(found.scores, alone.scores, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(found.by_member, alone.by_member, rtol=1e-9, atol=1e-12)
 
 
 def test_other_vectors_are_not_put_into_the_network_itself() -> None:

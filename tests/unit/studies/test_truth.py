@@ -41,7 +41,7 @@ RATIONALES = (
     np.zeros((3, 1)),
 )
 METALS = ("Li", "Be", "Na", "Mg", "K", "Ca", "Sc", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Zn")
-TRAIN, TEST = np.array([0, 1, 2]), np.array([2, 3, 4, 5])
+TRAIN, TEST = np.array([0, 1]), np.array([2, 3, 4, 5])
 
 
 @pytest.fixture
@@ -232,7 +232,10 @@ def test_a_task_without_a_test_molecule_that_has_something_to_find_is_refused(
     packed: Path, tmp_path: Path
 ) -> None:
     with np.load(packed) as file:
-        np.savez(tmp_path / "no.npz", **{**file, "test": np.array([1, 3, 5])})
+        np.savez(
+            tmp_path / "no.npz",
+            **{**file, "train": np.array([0, 2]), "test": np.array([1, 3, 5])},
+        )
     with pytest.raises(StudyError, match="none of the 3 test molecules of no has the answer yes"):
         TruthStudy().read([f"attribution-tasks:{tmp_path / 'no.npz'}"])
 

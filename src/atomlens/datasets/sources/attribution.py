@@ -2,8 +2,10 @@
 
 Sanchez-Lengeling et al., "Evaluating attribution for graph neural networks", NeurIPS 2020. A task
 is read from one packed file (smiles, y, train, test, n_atoms, n_rationales, attribution), or from
-the folder ``data/TASK`` of the authors' repository. Those keep attributions pickled: they are read
-by a reader that knows arrays, lists and dictionaries, and runs nothing.
+a folder of the authors' repository, as it is or in a zip: ``data/TASK`` (benzene, logic7, logic8,
+logic10, crippen), which keeps attributions pickled, or ``data/dataset_bias/TASK``, which says in
+SMARTS what to find. Pickles are read by a reader that knows arrays, lists and dictionaries, and
+runs nothing.
 """
 
 import csv
@@ -11,16 +13,22 @@ import io
 import os
 import pickle
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from functools import reduce
+from itertools import chain, combinations, product
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.boundary import net, read_arrays, read_text
+from atomlens.boundary import net, read_arrays, read_members, read_text
 from atomlens.datasets.base import Dataset
 from atomlens.errors import DatasetError, Failure
+from atomlens.printing import counted, shown
 from atomlens.structures.arrays import Structure, StructureArrays
 from atomlens.structures.options import AS_IT_IS
 from atomlens.targets import Target
@@ -63,20 +71,25 @@ def read_task(path: str | Path) -> AttributionTask:
     """Read a task.
 
     Args:
-        path: A packed file, a folder of the repository, or either with the prefix
-            ``attribution-tasks:``.
+        path: A packed file, a folder of the repository, a zip of one or ``FILE.zip/TASK``; with
+            the prefix ``attribution-tasks:`` or without.
 
     Raises:
         DatasetError: there is none, or its files do not belong together.
     """
     place = Path(str(path).removeprefix(PREFIX)).expanduser()
     if os.path.isdir(place):
-        return _checked(_from_repository(place), place)
+        return _checked(_from_folder(place, place), place)
     if place.suffix.lower() == ".npz" and os.path.isfile(place):
         return _checked(_from_packed(place), place)
+    for archive in (place, *place.parents):
+        if archive.suffix.lower() == ".zip" and os.path.isfile(archive):
+            inside = place.relative_to(archive).as_posix()
+            with _unpacked(archive, "" if inside == "." else inside) as folder:
+                return _checked(_from_folder(folder, place), place)
     raise DatasetError(
-        f"{place}: there is no attribution task; give a packed file TASK.npz, or the folder "
-        "data/TASK of the repository graph-attribution."
+        f"{place}: there is no attribution task; give a packed file TASK.npz, the folder "
+        "data/TASK of the repository graph-attribution, or a zip of it."
     )
 
 
@@ -134,6 +147,12 @@ def _checked(task: AttributionTask, place: Path) -> AttributionTask:
             f"{place}: {n} molecules, {len(task.y)} answers, {len(task.rationales)} attributions "
             "and the rows of the split do not belong together; fetch the files again."
         )
+    both = np.intersect1d(task.train, task.test)
+    if len(both):
+        raise DatasetError(
+            f"{place}: {counted(len(both), 'test molecule', 'are')} in the training part as well, "
+            f"row {both[0]} (the first is 0) among them; fetch the files again."
+        )
     return task
 
 
@@ -157,36 +176,150 @@ def _from_packed(path: Path) -> AttributionTask:
         )
 
 
-def _from_repository(folder: Path) -> AttributionTask:
-    name = folder.name
-    files = {
-        "smiles": folder / f"{name}_smiles.csv",
-        "split": folder / f"{name}_traintest_indices.npz",
-        "y": folder / "y_true.npz",
-        "attribution": folder / "true_raw_attribution_datadicts.npz",
-    }
-    for file in files.values():
-        if not file.is_file():
+_SMILES, _SPLIT, _SMARTS = "_smiles.csv", "_traintest_indices.npz", "_smarts.csv"
+_ANSWERS, _ATTRIBUTIONS = "y_true.npz", "true_raw_attribution_datadicts.npz"
+_NEEDED = (_SMILES, _SPLIT, _SMARTS, _ANSWERS, _ATTRIBUTIONS)
+_GRAPHS = ("bashapes", "treegrid", "bacommunity")
+"""Tasks of the benchmark that are about nodes of a made graph."""
+
+
+def _from_folder(folder: Path, place: Path) -> AttributionTask:
+    """Read a folder of the repository; sentences call it by the place that was given."""
+    tables = sorted(p.name for p in folder.glob(f"*{_SMILES}"))
+    if not tables:
+        raise DatasetError(f"{place}: {_why_no_task(folder, place)}")
+    own = f"{folder.name}{_SMILES}"
+    name = (own if own in tables else tables[0]).removesuffix(_SMILES)
+    by_smarts = (folder / f"{name}{_SMARTS}").is_file() and not (folder / _ATTRIBUTIONS).is_file()
+    others = (f"{name}{_SMARTS}",) if by_smarts else (_ANSWERS, _ATTRIBUTIONS)
+    for file in (f"{name}{_SPLIT}", *others):
+        if not (folder / file).is_file():
             raise DatasetError(
-                f"{folder}: there is no {file.name}; give a folder data/TASK of the repository "
+                f"{place}: there is no {file}; give a folder data/TASK of the repository "
                 "graph-attribution with all of its files."
             )
-    with net(DatasetError, str(folder), "fetch the files again"):
-        rows = list(csv.DictReader(io.StringIO(read_text(files["smiles"]))))
-        split = read_arrays(files["split"])
-        train, test = split["train_index"], split["test_index"]
-        y = read_arrays(files["y"])["y"].astype(np.float64)
+    with net(DatasetError, str(place), "fetch the files again"):
+        rows = list(csv.DictReader(io.StringIO(read_text(folder / f"{name}{_SMILES}"))))
+        if rows and "smiles" not in rows[0]:
+            raise DatasetError(f"{place}: {name}{_SMILES} has no column smiles")
+        smiles = tuple(row["smiles"] for row in rows)
+        split = read_arrays(folder / f"{name}{_SPLIT}")
+        if by_smarts:
+            y, rationales = _by_smarts(smiles, folder / f"{name}{_SMARTS}")
+        else:
+            y = read_arrays(folder / _ANSWERS)["y"].astype(np.float64)
+            rationales = tuple(
+                np.asarray(one["nodes"], dtype=np.float64).reshape(len(one["nodes"]), -1)
+                for one in read_dictionaries(folder / _ATTRIBUTIONS, "datadict_list")
+            )
         return AttributionTask(
             name=name,
-            smiles=tuple(row["smiles"] for row in rows),
+            smiles=smiles,
             y=y.reshape(len(y), -1)[:, -1],
-            train=train.astype(np.int64).ravel(),
-            test=test.astype(np.int64).ravel(),
-            rationales=tuple(
-                np.asarray(one["nodes"], dtype=np.float64).reshape(len(one["nodes"]), -1)
-                for one in read_dictionaries(files["attribution"], "datadict_list")
-            ),
+            train=split["train_index"].astype(np.int64).ravel(),
+            test=split["test_index"].astype(np.int64).ravel(),
+            rationales=rationales,
         )
+
+
+def _why_no_task(folder: Path, place: Path) -> str:
+    """Return why a folder without a table of molecules is no task, and what to do."""
+    within = sorted(p.parent for p in folder.rglob(f"*{_SMILES}"))
+    if within:
+        names = ", ".join(p.relative_to(folder).as_posix() for p in within)
+        return f"it holds the tasks {names}; name one, {place / within[0].relative_to(folder)}."
+    labelled = sorted(p.name for p in folder.rglob("logic_*_train.csv"))
+    if labelled:
+        return (
+            f"{labelled[0]} and its like have molecules with labels and no attributions of atoms, "
+            "so there is nothing to hold an explanation against; use them as tables to train on, "
+            "and logic7, logic8 or logic10 here."
+        )
+    if place.name in _GRAPHS or any(folder.glob("*_nxgraph.pkl")):
+        return (
+            "it is about the nodes of a made graph, which has no atoms; give a task of molecules, "
+            "benzene, logic7, logic8, logic10 or crippen."
+        )
+    return (
+        f"there is no {folder.name}{_SMILES}; give a folder data/TASK of the repository "
+        "graph-attribution with all of its files."
+    )
+
+
+@contextmanager
+def _unpacked(archive: Path, inside: str) -> Iterator[Path]:
+    """Lay out the files of a zip, or of the one folder in it whose path ends as named.
+
+    Raises:
+        DatasetError: it is damaged, holds more than it says, or has no such folder.
+    """
+    with TemporaryDirectory() as folder:
+        with net(DatasetError, str(archive), "fetch it again"):
+            for name, content in read_members(archive, _NEEDED).items():
+                path = PurePosixPath(name)
+                if path.is_absolute() or ".." in path.parts:
+                    raise DatasetError(f"{archive}: {shown(name)} would lie outside of the folder")
+                target = Path(folder, path)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
+        top = Path(folder)
+        tables = sorted(p.parent for p in top.rglob(f"*{_SMILES}"))
+        if inside:
+            wanted = PurePosixPath(inside).parts
+            ends = [p for p in tables if p.relative_to(top).parts[-len(wanted) :] == wanted]
+            if not ends:
+                raise DatasetError(f"{archive}: {_why_not_inside(tables, top, inside)}")
+            yield ends[0]
+        else:
+            yield tables[0] if len(tables) == 1 else top
+
+
+def _why_not_inside(tables: list[Path], top: Path, inside: str) -> str:
+    names = ", ".join(p.relative_to(top).as_posix() for p in tables)
+    return f"there is no task {inside} in it" + (f", but {names}." if names else ".")
+
+
+_MOST_PLACES = 12
+"""Of one motif in a molecule, whose choices are all taken as rationales of their own."""
+
+
+def _by_smarts(
+    smiles: tuple[str, ...], file: Path
+) -> tuple[NDArray[np.float64], tuple[NDArray[np.float64], ...]]:
+    """Return whether molecules have all motifs of a table of SMARTS, and the atoms of these.
+
+    As published for several motifs: of each, one place or any union of places is a rationale.
+    """
+    from rdkit import Chem
+
+    motifs = [
+        Chem.MolFromSmarts(row["smarts"]) for row in csv.DictReader(io.StringIO(read_text(file)))
+    ]
+    if not motifs or None in motifs:
+        raise DatasetError(f"{file.name} has no SMARTS that can be read in its column smarts")
+    y = np.zeros(len(smiles))
+    rationales = []
+    for row, text in enumerate(smiles):
+        molecule = Chem.MolFromSmiles(text)
+        places = [molecule.GetSubstructMatches(m) if molecule is not None else () for m in motifs]
+        n_atoms = 0 if molecule is None else molecule.GetNumAtoms()
+        found = [
+            np.isin(np.arange(n_atoms), list(chain(*chosen)))
+            for chosen in product(*(_unions(own) for own in places))
+        ]
+        y[row] = bool(found)
+        rationales.append(np.array(found, dtype=np.float64).T if found else np.zeros((n_atoms, 1)))
+    return y, tuple(rationales)
+
+
+def _unions(places: tuple[tuple[int, ...], ...]) -> list[frozenset[int]]:
+    """Return the atoms of each place and of each union of places."""
+    sizes = range(1, len(places) + 1) if len(places) <= _MOST_PLACES else (1, len(places))
+    return [
+        reduce(frozenset.union, map(frozenset, chosen), frozenset())
+        for size in sizes
+        for chosen in combinations(places, size)
+    ]
 
 
 _ARRAYS = {
@@ -203,9 +336,17 @@ class _ArraysOnly(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         """Return what an array is made with."""
+        if (module, name) == ("_codecs", "encode"):  # what bytes are written as in old pickles
+            return _latin_1
         if (module, name) not in _ARRAYS:
             raise DatasetError(f"it holds {module}.{name}, which is no array")
         return super().find_class(module, name)
+
+
+def _latin_1(text: str, encoding: str) -> bytes:
+    if encoding != "latin1":
+        raise DatasetError("it holds text in another encoding than that of old pickles")
+    return text.encode(encoding)
 
 
 def read_dictionaries(path: Path, key: str) -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from atomlens.explain.question import Values
 from atomlens.predictor.metrics import spearman
@@ -18,20 +17,16 @@ def auroc(truth: Values, scores: Values) -> float:
 
     As published (Sanchez-Lengeling et al. 2020): for each column alone, and then the largest.
     """
-    found = [_auroc_of(column > 0, scores) for column in truth.T]
-    known = [value for value in found if np.isfinite(value)]
-    return max(known) if known else np.nan
-
-
-def _auroc_of(positive: NDArray[np.bool_], scores: Values) -> float:
     from scipy.stats import rankdata
 
-    n_positive = int(positive.sum())
-    n_negative = len(positive) - n_positive
-    if not n_positive or not n_negative:
+    positive = truth > 0
+    n_positive = positive.sum(axis=0)
+    n_negative = len(truth) - n_positive
+    known = (n_positive > 0) & (n_negative > 0)
+    if not known.any():
         return np.nan
-    above = rankdata(scores)[positive].sum() - n_positive * (n_positive + 1) / 2
-    return float(above / (n_positive * n_negative))
+    above = rankdata(scores) @ positive - n_positive * (n_positive + 1) / 2
+    return float((above[known] / (n_positive * n_negative)[known]).max())
 
 
 def kendall(truth: Values, scores: Values) -> float:
