@@ -7,9 +7,9 @@ the same numbers.
 Compiled code is kept on disk beside the sources (or where ``NUMBA_CACHE_DIR`` says), so only the
 first run pays for it. numba by itself notices a change in the file of an entry point, not in
 those of the functions that it calls: a kernel could be broken, and every test pass on what was
-compiled before. Here the key of what is kept is a digest of all sources in the folder of the
-entry point, of this file, and of the versions of numba and numpy. Functions that an entry point
-calls therefore stand in its folder.
+compiled before. Here the key of what is kept is a digest of all sources in the folders of the
+entry point and of the compiled functions that it calls, of this file, and of the versions of numba
+and numpy.
 """
 
 import ctypes
@@ -248,15 +248,30 @@ def _uncompiled(loop: Any, known: dict[str, dict[str, Any]]) -> Any:
 
 
 def _keep_by_digest(dispatcher: Any) -> None:
-    """Let numba keep the code of a function under a digest of its folder, not of its file's age."""
+    """Let numba keep the code of a function under a digest of sources, not of its file's age."""
     from numba.core.caching import FunctionCache
 
     found = FunctionCache(dispatcher.py_func)
-    folder = Path(dispatcher.py_func.__code__.co_filename).parent
     if not hasattr(found._cache_file, "_source_stamp"):
         raise AttributeError("numba keeps its compiled code in another way")
-    found._cache_file._source_stamp = folder_digest(folder)
+    folders = sorted(source_folders(dispatcher))
+    found._cache_file._source_stamp = " ".join(map(folder_digest, folders))
     dispatcher._cache = found
+
+
+def source_folders(dispatcher: Any) -> set[Path]:
+    """Return the folders of a compiled function and of all compiled ones that it calls."""
+    folders: set[Path] = set()
+    seen, ahead = set(), [dispatcher.py_func]
+    while ahead:
+        python = ahead.pop()
+        if python in seen:
+            continue
+        seen.add(python)
+        folders.add(Path(python.__code__.co_filename).parent)
+        called = (python.__globals__.get(name) for name in python.__code__.co_names)
+        ahead += [one.py_func for one in called if hasattr(one, "py_func")]
+    return folders
 
 
 @cache

@@ -1,5 +1,6 @@
 """Normalisation over the rows of a batch."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
@@ -19,3 +20,20 @@ class RowNorm(nn.BatchNorm1d):
             return normed
         mean, variance = self.running_mean, self.running_var
         return functional.batch_norm(rows, mean, variance, self.weight, self.bias, eps=self.eps)
+
+    @torch.no_grad()
+    def remember(
+        self,
+        mean: Float[Tensor, " n_features"],
+        variance: Float[Tensor, " n_features"],
+        n_rows: int,
+    ) -> None:
+        """Take mean and (biased) variance of a batch into the running ones, as `forward` does."""
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        assert self.momentum is not None
+        self.num_batches_tracked.add_(1)
+        unbiased = variance * (n_rows / (n_rows - 1))
+        for running, of_batch in ((self.running_mean, mean), (self.running_var, unbiased)):
+            running.mul_(1 - self.momentum).add_(of_batch, alpha=self.momentum)

@@ -9,7 +9,7 @@ from atomlens.models import make_model
 from atomlens.models.scann import fused, geometry, layers, recorded, rows, tiles
 from atomlens.testing.graphs import lone_atom, random_graph
 
-blocks = pytest.importorskip("atomlens.models.scann.blocks", exc_type=ImportError)
+blocks = pytest.importorskip("atomlens.nn.blocks", exc_type=ImportError)
 pytestmark = pytest.mark.skipif(not blocks.fits(64), reason="a processor without AVX2")
 
 

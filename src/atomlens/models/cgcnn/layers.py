@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from atomlens.machine import compiler, worth_compiling
+from atomlens.models.cgcnn import recorded
 from atomlens.nn.edges import EdgeLayout, parts_at_targets, worth_parts
 from atomlens.nn.norm import RowNorm
 from atomlens.nn.pieces import as_arrays, in_pieces, tiles_of
@@ -147,6 +148,9 @@ class GatedConvolution(nn.Module):
         geometry: Float[Tensor, "n_edges _"] | None = None,
     ) -> Float[Tensor, "n_nodes n_features"]:
         """Return what each atom hears, before any normalisation: a plain sum over its edges."""
+        linear, norm = self.pair.linear, self.edge_norm
+        if geometry is None and self._soft and recorded.usable(nodes, edges, layout, linear, norm):
+            return recorded.gated(nodes, edges, layout, linear, norm)
         if geometry is None and self._in_one_pass(nodes, layout):
             return self._sums_in_one_pass(nodes, edges, layout)
         return _joined(
@@ -156,15 +160,18 @@ class GatedConvolution(nn.Module):
             ]
         )
 
+    @property
+    def _soft(self) -> bool:
+        """Whether the activation is the one that the compiled loops know."""
+        return type(self.activation) is nn.Softplus and self.activation.beta == 1
+
     def _in_one_pass(self, nodes: Float[Tensor, "n_nodes _"], layout: EdgeLayout) -> bool:
         """Say whether the compiled loop applies: on a CPU, in 32 bits, and nobody trains."""
         if self.training or torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
             return False
         if nodes.device.type != "cpu" or nodes.dtype != torch.float32 or compiler() is None:
             return False
-        if type(self.activation) is not nn.Softplus or self.activation.beta != 1:
-            return False
-        if self.edge_norm.running_mean is None or not self.edge_norm.affine:
+        if not self._soft or self.edge_norm.running_mean is None or not self.edge_norm.affine:
             return False
         from atomlens.models.cgcnn.kernels import gated_sums
 
@@ -263,18 +270,41 @@ class AttentionConvolution(nn.Module):
         geometry: Float[Tensor, "n_edges _"] | None = None,
     ) -> Convolved:
         """Refine the atoms by what their neighbours say."""
-        heads, shares, combined = self.n_heads, [], []
+        if geometry is None and self._is_recorded(nodes, edges, layout):
+            n_joint = self.n_heads if self.joint else 1
+            linear, norm = self.pair.linear, self.edge_norm
+            found = recorded.attended(nodes, edges, layout, linear, norm, n_joint)
+            heard = found.view(len(nodes), self.n_heads, self.n_features)
+            shared = self.combine == "attention" and self.n_heads > 1
+            combined = recorded.combined(heard) if shared else self._combined(heard)
+            return self._after(nodes, combined, None)
+        heads, shares, parts = self.n_heads, [], []
         for rows, part in self.pair.in_parts(nodes, edges, layout, geometry):
             z = self.edge_norm(rows)
             scores, core = z.split([heads * self.n_scores, heads * self.n_features], dim=1)
             weights, totals = self._weights(scores.reshape(len(z), heads, self.n_scores), part)
             core = part.heard(self.activation(core)).reshape(len(z), heads, self.n_features)
             summed = segment_sum(weights * core, part.target, part.n_nodes) / totals
-            combined.append(self._combined(summed))
+            parts.append(self._combined(summed))
             if not self.training:
                 shares.append(self._attention(weights, totals, part))
-        aggregated = self.node_norm(_joined(combined))
-        attention = _joined(shares) if shares else None
+        return self._after(nodes, _joined(parts), _joined(shares) if shares else None)
+
+    def _is_recorded(self, nodes: Tensor, edges: Tensor, layout: EdgeLayout) -> bool:
+        """Say whether the compiled loops for training apply; they know ReLU alone."""
+        return (
+            type(self.activation) is nn.ReLU
+            and self.n_scores == self.n_features
+            and recorded.usable(nodes, edges, layout, self.pair.linear, self.edge_norm)
+        )
+
+    def _after(
+        self,
+        nodes: Float[Tensor, "n_nodes n_features"],
+        combined: Float[Tensor, "n_nodes n_features"],
+        attention: Float[Tensor, "n_edges n_heads"] | None,
+    ) -> Convolved:
+        aggregated = self.node_norm(combined)
         return Convolved(self.activation(nodes + aggregated), aggregated, attention)
 
     def _weights(
@@ -334,6 +364,9 @@ class EdgeConvolution(nn.Module):
         layout: EdgeLayout,
     ) -> Float[Tensor, "n_edges n_edge"]:
         """Refine the edges by the atoms at their ends."""
+        linear, norm = self.pair.linear, self.norm
+        if recorded.usable(nodes, edges, layout, linear, norm):
+            return recorded.changed(nodes, edges, layout, linear, norm, residual=self.residual)
         changed = _joined(
             [
                 functional.relu(self.norm(rows))

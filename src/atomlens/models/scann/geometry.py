@@ -78,6 +78,6 @@ def _given(widths: tuple[float, float], tensors: tuple[Tensor, ...]) -> tuple[An
 
 def _wide(weight: Float[Tensor, "n_out n_in"]) -> Float[Tensor, "n_out n_columns"]:
     """Return a weight with columns of zeros, for blocks."""
-    from atomlens.models.scann.blocks import COLUMNS
+    from atomlens.nn.blocks import COLUMNS
 
     return functional.pad(weight.detach(), (0, -weight.shape[1] % COLUMNS))

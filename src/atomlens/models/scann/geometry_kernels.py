@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.machine import kept
-from atomlens.models.scann.blocks import add_outer, rows_times
 from atomlens.models.scann.kernels import _exp
+from atomlens.nn.blocks import add_outer, rows_times
 
 PAIRS_OF_A_TILE = 64
 

@@ -12,33 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.machine import kept
-from atomlens.models.scann.blocks import add_outer, rows_times
 from atomlens.models.scann.kernels import (
     attention_backward,
     attention_forward,
     edge_update_backward,
     edge_update_forward,
 )
+from atomlens.nn.blocks import add_outer, most_edges, rows_times, tile_behind
 
 _Floats = NDArray[np.float32]
 _Ints = NDArray[np.int64]
 _compiled: Callable[..., Callable[[Any], Any]] = partial(kept, nogil=True, error_model="numpy")
-
-
-@_compiled()
-def _tile_behind(offsets: _Ints, start: int, last_node: int, most: int) -> int:
-    """Return the node behind a tile that begins at one; a node with many edges is one alone."""
-    stop = start + 1
-    while stop < last_node and offsets[stop + 1] - offsets[start] <= most:
-        stop += 1
-    return stop
-
-
-@_compiled()
-def _most_edges(offsets: _Ints, first_node: int, last_node: int, most: int) -> int:
-    for node in range(first_node, last_node):
-        most = max(most, offsets[node + 1] - offsets[node])
-    return most
 
 
 @_compiled()
@@ -76,13 +60,13 @@ def edges_forward(
     updated, context, attention, mean, inverse, all_mixed, all_keys = results
     n_heads, width = attention.shape[1], geometry.shape[1]
     heads, kept = width // n_heads, all_mixed.shape[0] > 0
-    most = _most_edges(offsets, first_node, last_node, n_edges)
+    most = most_edges(offsets, first_node, last_node, n_edges)
     room = np.empty((1 if kept else 3, most, width), dtype=np.float32)
     zero = np.zeros((1, width), dtype=np.float32)
     key_begins = key_bias.reshape((1, width))
     start = first_node
     while start < last_node:
-        stop = _tile_behind(offsets, start, last_node, n_edges)
+        stop = tile_behind(offsets, start, last_node, n_edges)
         first, last = offsets[start], offsets[stop]
         n = last - first
         message = room[0, :n]
@@ -150,13 +134,13 @@ def edges_backward(
     d_scale, d_shift, d_key_bias, d_mix, d_key_weight = results[5:]
     n_heads, width = attention.shape[1], geometry.shape[1]
     heads = width // n_heads
-    most = _most_edges(offsets, first_node, last_node, n_edges)
+    most = most_edges(offsets, first_node, last_node, n_edges)
     room = np.empty((5, most, width), dtype=np.float32)
     nothing = np.zeros((1 if d_updated.shape[0] else most, width), dtype=np.float32)
     zero = np.zeros((1, width), dtype=np.float32)
     start = first_node
     while start < last_node:
-        stop = _tile_behind(offsets, start, last_node, n_edges)
+        stop = tile_behind(offsets, start, last_node, n_edges)
         first, last = offsets[start], offsets[stop]
         n = last - first
         n_targets = stop - start

@@ -63,14 +63,14 @@ def multiplied_in_loops(width: int, *tensors: Tensor) -> bool:
         or any(t.dtype != torch.float32 for t in tensors)
     ):
         return False
-    from atomlens.models.scann.blocks import fits
+    from atomlens.nn.blocks import fits
 
     return fits(width)
 
 
 def laid_out(weight: Float[Tensor, "n_out n_in"], *, turned: bool = False) -> Any:
     """Return a weight, or the transposed one, as the loops want it."""
-    from atomlens.models.scann.blocks import COLUMNS, packed
+    from atomlens.nn.blocks import COLUMNS, packed
 
     n_out, n_in = reversed(weight.shape) if turned else weight.shape
     found = np.empty((n_out // COLUMNS, n_in, COLUMNS), dtype=np.float32)

@@ -138,10 +138,11 @@ def packed(weight: Any, turned: bool, out: Any) -> None:
 def rows_times(rows: Any, weight: Any, begin: Any, out: Any) -> None:
     """out = begin + rows @ weight.T, with a weight laid out by `packed`.
 
-    ``begin`` has a row for each, or a single one for all; it is not ``out``.
+    ``begin`` has a row for each, or a single one for all; it is not ``out``. Columns of ``rows``
+    beyond those of the weight are left out.
     """
-    n_rows, n_in = rows.shape
-    n_out = out.shape[1]
+    n_rows, apart_in = rows.shape
+    n_in, n_out = weight.shape[1], out.shape[1]
     apart = n_out if begin.shape[0] > 1 else 0
     for panel in range(weight.shape[0]):
         b, c = panel * n_in * COLUMNS, panel * COLUMNS
@@ -149,27 +150,46 @@ def rows_times(rows: Any, weight: Any, begin: Any, out: Any) -> None:
             for row in range(0, n_rows, ROWS):
                 r = min(row, n_rows - ROWS)  # the last block takes some rows once more
                 _rows_of_a_block(
-                    rows, r * n_in, n_in, 1, weight, b, COLUMNS,
+                    rows, r * apart_in, apart_in, 1, weight, b, COLUMNS,
                     begin, r * apart + c, apart, out, r * n_out + c, n_out, n_in,
                 )  # fmt: skip
         else:
             for r in range(n_rows):
                 _one_row(
-                    rows, r * n_in, n_in, 1, weight, b, COLUMNS,
+                    rows, r * apart_in, apart_in, 1, weight, b, COLUMNS,
                     begin, r * apart + c, apart, out, r * n_out + c, n_out, n_in,
                 )  # fmt: skip
 
 
 @_compiled()
 def add_outer(left: Any, right: Any, out: Any) -> None:
-    """Add left.T @ right to ``out``; columns of ``left`` are a multiple of `ROWS`."""
+    """Add left.T @ right to ``out``; columns of ``left`` are a multiple of `ROWS`.
+
+    Columns of ``right`` beyond those of ``out`` are left out. Many rows a power of two apart fall
+    into few places of a cache: such a tile is better made somewhat wider.
+    """
     n, n_left = left.shape
-    n_right = right.shape[1]
+    apart, n_out = right.shape[1], out.shape[1]
     if n == 0:
         return
-    for c in range(0, n_right, COLUMNS):
+    for c in range(0, n_out, COLUMNS):
         for r in range(0, n_left, ROWS):
-            at = r * n_right + c
-            _rows_of_a_block(
-                left, r, 1, n_left, right, c, n_right, out, at, n_right, out, at, n_right, n
-            )
+            at = r * n_out + c
+            _rows_of_a_block(left, r, 1, n_left, right, c, apart, out, at, n_out, out, at, n_out, n)
+
+
+@_compiled()
+def tile_behind(offsets: Any, start: int, last_node: int, most: int) -> int:
+    """Return the node behind a tile that begins at one; a node with many edges is one alone."""
+    stop = start + 1
+    while stop < last_node and offsets[stop + 1] - offsets[start] <= most:
+        stop += 1
+    return stop
+
+
+@_compiled()
+def most_edges(offsets: Any, first_node: int, last_node: int, most: int) -> int:
+    """Return the edges of the node with the most of them, at least ``most``."""
+    for node in range(first_node, last_node):
+        most = max(most, offsets[node + 1] - offsets[node])
+    return most

@@ -1,0 +1,452 @@
+"""Layers of CGCNN and AE-CGCNN that are trained on a CPU, in compiled loops; see `layer_kernels`.
+
+Each is one function of atoms, edges, the map of both and the batch normalisation behind it. What it
+keeps for the way back is the row of every edge and some sums of every atom. Any number of threads
+gives the same numbers whenever it is asked: each has atoms of its own, and sums of its own for
+weights and sources, which are added up in order.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+from atomlens.nn.edges import EdgeLayout
+from atomlens.nn.norm import RowNorm
+from atomlens.nn.pieces import as_arrays, in_pieces
+from atomlens.nn.products import product
+
+MIN_EDGES = 512
+"""Below this many edges the plain path costs no more, and spares loading the compiled code."""
+WIDEST = 1_024
+"""Columns of a row for which the loops have room."""
+
+
+@cache
+def _can_multiply() -> bool:
+    """Tell whether there is a compiler, and a processor for which it makes products."""
+    if find_spec("numba") is None:
+        return False
+    from atomlens.nn.blocks import COLUMNS, fits
+
+    return fits(COLUMNS)
+
+
+def usable(
+    nodes: Float[Tensor, "n_nodes _"],
+    edges: Float[Tensor, "n_edges _"],
+    layout: EdgeLayout,
+    linear: nn.Linear,
+    norm: RowNorm,
+) -> bool:
+    """Tell whether the loops apply: while a layer is trained in 32 bits on a CPU."""
+    numbers = [nodes, edges, linear.weight, norm.weight]
+    presence = layout.presence
+    return (
+        norm.training
+        and len(edges) >= max(MIN_EDGES, 2)
+        and len(linear.weight) <= WIDEST
+        and all(t.device.type == "cpu" and t.dtype == torch.float32 for t in numbers)
+        and norm.affine
+        and norm.track_running_stats
+        and norm.momentum is not None
+        and (presence is None or not presence.requires_grad)
+        and not torch.is_autocast_enabled("cpu")
+        and torch.get_float32_matmul_precision() == "highest"
+        and _can_multiply()
+    )
+
+
+def gated(
+    nodes: Float[Tensor, "n_nodes n_node"],
+    edges: Float[Tensor, "n_edges n_edge"],
+    layout: EdgeLayout,
+    linear: nn.Linear,
+    norm: RowNorm,
+) -> Float[Tensor, "n_nodes n_features"]:
+    """Return Σ_j sigmoid(gate_ij) softplus(core_ij) of the normalised rows of the map."""
+    return _recorded(_Gated, (layout, norm.eps), nodes, edges, linear, norm)
+
+
+def attended(
+    nodes: Float[Tensor, "n_nodes n_node"],
+    edges: Float[Tensor, "n_edges n_edge"],
+    layout: EdgeLayout,
+    linear: nn.Linear,
+    norm: RowNorm,
+    n_joint: int,
+) -> Float[Tensor, "n_nodes n_columns"]:
+    """Return Σ_j S_ij ReLU(core_ij) of the normalised rows, S the softmax of their first half.
+
+    ``n_joint`` heads share one softmax.
+    """
+    return _recorded(_Attended, (layout, norm.eps, n_joint), nodes, edges, linear, norm)
+
+
+def combined(
+    heard: Float[Tensor, "n_nodes n_heads n_features"],
+) -> Float[Tensor, "n_nodes n_features"]:
+    """Return Σ_m softmax_m(h_m) h_m over the heads of what `attended` gives."""
+    found: Tensor = _Combined.apply(heard)  # type: ignore[no-untyped-call]
+    return found
+
+
+def changed(
+    nodes: Float[Tensor, "n_nodes n_node"],
+    edges: Float[Tensor, "n_edges n_edge"],
+    layout: EdgeLayout,
+    linear: nn.Linear,
+    norm: RowNorm,
+    *,
+    residual: bool,
+) -> Float[Tensor, "n_edges n_edge"]:
+    """Return ReLU of the normalised rows, with ``residual`` added to the edges."""
+    return _recorded(_Changed, (layout, norm.eps, residual), nodes, edges, linear, norm)
+
+
+def _recorded(
+    function: type[torch.autograd.Function],
+    settings: tuple[Any, ...],
+    nodes: Tensor,
+    edges: Tensor,
+    linear: nn.Linear,
+    norm: RowNorm,
+) -> Tensor:
+    tensors = nodes, edges, linear.weight, linear.bias, norm.weight, norm.bias
+    found: Tensor
+    found, mean, variance = function.apply(*settings, *tensors)  # type: ignore[no-untyped-call]
+    norm.remember(mean, variance, len(edges))
+    return found
+
+
+class _Rows(NamedTuple):
+    """One row an edge, and what the normalisation does to its columns."""
+
+    rows: Float[Tensor, "n_edges n_padded"]
+    inverse: NDArray[np.float64]
+    """(n_columns,) 1/σ"""
+    norm: NDArray[np.float32]
+    """(3, n_columns) mean, scale and shift"""
+
+
+def _laid_out(weight: Tensor, n_in: int) -> NDArray[np.float32]:
+    """Return a weight (n_out, at most n_in) as `blocks.packed` lays it out, with zeros behind."""
+    from atomlens.nn.blocks import COLUMNS
+
+    n_out, n_own = weight.shape
+    n_panels = -(-n_out // COLUMNS)
+    padded = np.zeros((n_panels * COLUMNS, n_in), dtype=np.float32)
+    padded[:n_out, :n_own] = weight.detach().numpy()
+    return np.ascontiguousarray(padded.reshape(n_panels, COLUMNS, n_in).transpose(0, 2, 1))
+
+
+def _parts(weight: Tensor, n_node: int) -> tuple[Tensor, ...]:
+    return torch.split(weight, [n_node, n_node, weight.shape[1] - 2 * n_node], dim=1)
+
+
+def _rows_of(
+    layout: EdgeLayout,
+    eps: float,
+    nodes: Tensor,
+    edges: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    scale: Tensor,
+    shift: Tensor,
+) -> tuple[_Rows, Tensor, Tensor]:
+    """Return the rows of a map, and mean and variance of their columns."""
+    from atomlens.models.cgcnn.layer_kernels import pair_forward
+
+    of_target, of_source, of_edge = _parts(weight, nodes.shape[1])
+    at_target, at_source = product(nodes, of_target, bias), product(nodes, of_source)
+    laid_out = _laid_out(of_edge, edges.shape[1])
+    n_columns, n_padded = len(weight), laid_out.shape[0] * laid_out.shape[2]
+    rows = edges.new_empty(len(edges), n_padded)
+    arrays = *as_arrays(at_target, at_source, edges), laid_out
+    ends, (found,) = as_arrays(layout.source, layout.offsets), as_arrays(rows)
+    offsets = ends[1]
+    parts: dict[int, tuple[int, NDArray[np.float64]]] = {}
+
+    def work(first: int, last: int) -> None:
+        sums = np.empty((2, n_columns))
+        pair_forward(*arrays, *ends, first, last, found, sums)
+        parts[first] = int(offsets[last] - offsets[first]), sums
+
+    in_pieces(offsets, work)
+    mean, squares = _together(parts, offsets, found)
+    variance = squares / len(edges)
+    inverse = 1 / np.sqrt(variance + eps)
+    gain, offset = as_arrays(scale, shift)
+    norm = np.empty((3, n_columns), dtype=np.float32)
+    norm[0], norm[1], norm[2] = mean, inverse * gain, offset
+    return _Rows(rows, inverse, norm), torch.from_numpy(mean), torch.from_numpy(variance)
+
+
+def _together(
+    parts: dict[int, tuple[int, NDArray[np.float64]]],
+    offsets: NDArray[np.int64],
+    rows: NDArray[np.float32],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean and sum of squared distances from it of all rows, given those of some targets.
+
+    Chan, Golub and LeVeque, The American Statistician 37, 242 (1983), with the first row of each
+    part for where its sums begin.
+    """
+    n_columns = next(iter(parts.values()))[1].shape[1]
+    n, mean, squares = 0, np.zeros(n_columns), np.zeros(n_columns)
+    for first in sorted(parts):
+        more, (moved, apart) = parts[first]
+        if more:
+            own = moved / more
+            step = rows[offsets[first], :n_columns] + own - mean
+            squares += apart - moved * own + step * step * (n * more / (n + more))
+            n += more
+            mean += step * (more / n)
+    return mean, squares
+
+
+def _back(
+    layout: EdgeLayout,
+    of_columns: tuple[NDArray[np.float64], NDArray[np.float64]],
+    given: _Rows,
+    tensors: list[Tensor],
+    needed: tuple[bool, ...],
+    loop: Callable[..., None],
+) -> tuple[Tensor | None, ...]:
+    """Return the gradients on atoms, edges, weight, bias, and scale and shift of the norm.
+
+    Args:
+        layout: The edges.
+        of_columns: Sums over all edges of the gradient on normalised rows, and of it times
+            (row - mean), in 64 bits.
+        given: What the way there has made.
+        tensors: Atoms, edges, weight, bias, scale and shift.
+        needed: Which of the six gradients is asked for.
+        loop: ``loop(norm, weight, source, offsets, first, last, first_source, *results)`` goes
+            back over the edges of some targets.
+    """
+    from atomlens.nn.blocks import ROWS
+
+    nodes, edges, weight, _, scale, _ = tensors
+    at_all, at_apart = of_columns
+    of_nodes, of_edges, of_weight, of_bias = needed[:4]
+    n_columns, n_padded = len(weight), given.rows.shape[1]
+    slope = given.inverse * as_arrays(scale)[0] / len(edges)
+    norm = np.empty((5, n_columns), dtype=np.float32)
+    norm[:3], norm[3] = given.norm, slope * at_all
+    norm[4] = slope * given.inverse**2 * at_apart
+    by_target, by_source, by_edge = _parts(weight, nodes.shape[1])
+    turned = _laid_out(by_edge.t() if of_edges else by_edge.t()[:0], n_padded)
+    d_target, d_edges = nodes.new_empty(len(nodes), n_columns), torch.empty_like(edges)
+    d_edges = d_edges if of_edges else d_edges[:0]
+    n_rows = -(-edges.shape[1] // ROWS) * ROWS if of_weight else 0
+    source, offsets, on_targets, on_edges = as_arrays(
+        layout.source, layout.offsets, d_target, d_edges
+    )
+    parts: dict[int, tuple[int, Tensor, Tensor]] = {}
+
+    def work(first: int, last: int) -> None:
+        own = source[offsets[first] : offsets[last]]
+        least, most = (int(own.min()), int(own.max()) + 1) if len(own) else (0, 0)
+        d_source = nodes.new_zeros(most - least, n_columns)
+        d_weight = nodes.new_zeros(n_rows, n_padded)
+        results = on_targets, *as_arrays(d_source, d_weight), on_edges
+        loop(norm, turned, source, offsets, first, last, least, *results)
+        parts[first] = least, d_source, d_weight
+
+    in_pieces(offsets, work)
+    least, d_source, d_weight = parts.pop(0)
+    if len(d_source) < len(nodes):
+        d_source = functional.pad(d_source, (0, 0, least, len(nodes) - least - len(d_source)))
+    for first in sorted(parts):
+        least, on_sources, on_weight = parts[first]
+        d_source[least : least + len(on_sources)] += on_sources
+        d_weight += on_weight
+    d_nodes = d_map = None
+    if of_nodes:
+        d_nodes = product(d_target, by_target.t()).add_(product(d_source, by_source.t()))
+    if of_weight:
+        of_ends = [product(d.t(), nodes.t()) for d in (d_target, d_source)]
+        d_map = torch.cat([*of_ends, d_weight[: edges.shape[1], :n_columns].t()], dim=1)
+    return (
+        d_nodes,
+        d_edges if of_edges else None,
+        d_map,
+        d_target.sum(dim=0) if of_bias else None,
+        torch.from_numpy((given.inverse * at_apart).astype(np.float32)),
+        torch.from_numpy(at_all.astype(np.float32)),
+    )
+
+
+class _Gated(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, layout: EdgeLayout, eps: float, *tensors: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        from atomlens.models.cgcnn.layer_kernels import gated_forward
+
+        given, mean, variance = _rows_of(layout, eps, *tensors)
+        rows, n_features = given.rows, given.norm.shape[1] // 2
+        sums = rows.new_empty(layout.n_nodes, n_features)
+        slopes = rows.new_empty(layout.n_nodes, 4, n_features)
+        presence, (offsets,) = _presence(layout, rows), as_arrays(layout.offsets)
+        arrays = (*as_arrays(rows), given.norm, presence, offsets)
+        results = as_arrays(sums, slopes)
+        in_pieces(offsets, lambda first, last: gated_forward(*arrays, first, last, *results))
+        _let_nan_through(given.norm, sums)
+        ctx.save_for_backward(*tensors, rows, slopes)
+        ctx.layout, ctx.norm, ctx.presence = layout, given[1:], presence
+        ctx.mark_non_differentiable(mean, variance)
+        return sums, mean, variance
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+        from atomlens.models.cgcnn.layer_kernels import gated_backward, weighed_sums
+
+        *tensors, rows, slopes = ctx.saved_tensors
+        all_rows, edges, own, of_atoms = as_arrays(rows, tensors[1], gradient, slopes)
+        on_rows = np.empty((4, own.shape[1]))
+        weighed_sums(of_atoms, own, on_rows)
+        of_columns = on_rows[::2].ravel(), on_rows[1::2].ravel()
+
+        def loop(norm: Any, weight: Any, *rest: Any) -> None:
+            gated_backward(all_rows, norm, ctx.presence, edges, weight, own, *rest)
+
+        given = _Rows(rows, *ctx.norm)
+        needed = ctx.needs_input_grad[2:]
+        return None, None, *_back(ctx.layout, of_columns, given, tensors, needed, loop)
+
+
+class _Attended(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, layout: EdgeLayout, eps: float, n_joint: int, *tensors: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        from atomlens.models.cgcnn.layer_kernels import attended_forward
+
+        given, mean, variance = _rows_of(layout, eps, *tensors)
+        rows, n_columns = given.rows, given.norm.shape[1] // 2
+        sums = rows.new_empty(layout.n_nodes, n_columns)
+        slopes = rows.new_empty(layout.n_nodes, 7, n_columns)
+        presence, (offsets,) = _presence(layout, rows), as_arrays(layout.offsets)
+        arrays = (*as_arrays(rows), given.norm, presence, offsets, n_joint)
+        results = as_arrays(sums, slopes)
+        in_pieces(offsets, lambda first, last: attended_forward(*arrays, first, last, *results))
+        _let_nan_through(given.norm, sums)
+        ctx.save_for_backward(*tensors, rows, slopes, sums)
+        ctx.layout, ctx.norm, ctx.presence, ctx.n_joint = layout, given[1:], presence, n_joint
+        ctx.mark_non_differentiable(mean, variance)
+        return sums, mean, variance
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+        from atomlens.models.cgcnn.layer_kernels import attended_backward, weighed_sums
+
+        *tensors, rows, slopes, sums = ctx.saved_tensors
+        together = (gradient * sums).view(len(sums), ctx.n_joint, -1)
+        level = together.sum(dim=1, keepdim=True).expand_as(together).reshape(sums.shape)
+        all_rows, edges, *own = as_arrays(rows, tensors[1], gradient, level, slopes)
+        by_gradient, by_level = np.empty((2, 7, sums.shape[1]))
+        weighed_sums(own[2], own[0], by_gradient)
+        weighed_sums(own[2], own[1], by_level)
+        heard = together.sum(dim=0, dtype=torch.float64).flatten().numpy()
+        at_all = np.concatenate([heard - by_level[2], by_gradient[5]])
+        of_columns = at_all, np.concatenate([by_gradient[4] - by_level[3], by_gradient[6]])
+
+        def loop(norm: Any, weight: Any, *rest: Any) -> None:
+            attended_backward(all_rows, norm, ctx.presence, edges, weight, *own, *rest)
+
+        given = _Rows(rows, *ctx.norm)
+        needed = ctx.needs_input_grad[3:]
+        return None, None, None, *_back(ctx.layout, of_columns, given, tensors, needed, loop)
+
+
+class _Combined(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, heard: Tensor) -> Tensor:
+        from atomlens.models.cgcnn.layer_kernels import combined_forward
+
+        combined = torch.empty_like(heard[:, 0])
+        combined_forward(*as_arrays(heard, combined))
+        ctx.save_for_backward(heard, combined)
+        return combined
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        from atomlens.models.cgcnn.layer_kernels import combined_backward
+
+        heard, combined = ctx.saved_tensors
+        d_heard = torch.empty_like(heard)
+        combined_backward(*as_arrays(heard, combined, gradient, d_heard))
+        return d_heard
+
+
+class _Changed(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, layout: EdgeLayout, eps: float, residual: bool, *tensors: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        from atomlens.models.cgcnn.layer_kernels import changed_forward
+
+        given, mean, variance = _rows_of(layout, eps, *tensors)
+        edges = tensors[1]
+        changed = torch.empty_like(edges)
+        before, results = edges if residual else edges[:0], as_arrays(changed)
+        arrays = as_arrays(given.rows)[0], given.norm, *as_arrays(before)
+        offsets = layout.offsets.numpy()
+
+        def work(first: int, last: int) -> None:
+            changed_forward(*arrays, offsets[first], offsets[last], *results)
+
+        in_pieces(offsets, work)
+        ctx.save_for_backward(*tensors, given.rows)
+        ctx.layout, ctx.norm, ctx.residual = layout, given[1:], residual
+        ctx.mark_non_differentiable(mean, variance)
+        return changed, mean, variance
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+        from atomlens.models.cgcnn.layer_kernels import changed_backward, changed_sums
+
+        *tensors, rows = ctx.saved_tensors
+        all_rows, edges, own = as_arrays(rows, tensors[1], gradient)
+        offsets = ctx.layout.offsets.numpy()
+        parts: dict[int, NDArray[np.float64]] = {}
+
+        def work(first: int, last: int) -> None:
+            found = parts[first] = np.empty((2, edges.shape[1]))
+            changed_sums(all_rows, ctx.norm[1], own, offsets[first], offsets[last], found)
+
+        in_pieces(offsets, work)
+        on_normed, apart = np.sum([parts[first] for first in sorted(parts)], axis=0)
+
+        def loop(norm: Any, weight: Any, *rest: Any) -> None:
+            changed_backward(all_rows, norm, edges, weight, own, ctx.residual, *rest)
+
+        given, of_columns = _Rows(rows, *ctx.norm), (on_normed, apart)
+        needed = ctx.needs_input_grad[3:]
+        return None, None, None, *_back(ctx.layout, of_columns, given, tensors, needed, loop)
+
+
+def _presence(layout: EdgeLayout, like: Tensor) -> NDArray[np.float32]:
+    heard = like.new_empty(0) if layout.presence is None else layout.presence.to(like.dtype)
+    return as_arrays(heard)[0]
+
+
+def _let_nan_through(norm: NDArray[np.float32], sums: Tensor) -> None:
+    """Make columns NaN whose mean or spread is none: minima and maxima in loops may drop it."""
+    bad = np.flatnonzero(~np.isfinite(norm).all(axis=0))
+    if len(bad):
+        sums[:, torch.from_numpy(bad % sums.shape[1])] = torch.nan
