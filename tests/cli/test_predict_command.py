@@ -37,7 +37,7 @@ def test_json_is_one_array_with_a_failed_input_in_its_place(
     assert records[0]["n_atoms"] == 3
     assert records[0]["unit"] == "eV"
     assert records[0]["signal_std"] > 0
-    assert set(records[1]) == {"name", "error"}
+    assert set(records[1]) == {"name", "source", "error"}
     assert records[3]["formula"] == "C2H6O"
     assert "1 of 4 inputs could not be used" in shown.err
 

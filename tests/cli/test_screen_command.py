@@ -588,3 +588,55 @@ def test_warnings_of_several_models_say_whose_they_are(
     (row,) = csv_rows(tmp_path / "one" / "results.csv")
     assert "first: " not in row["warning"]
     assert "the training data had no Au" in row["warning"]
+
+
+def test_a_column_of_a_table_says_what_its_commas_mean(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, out = tmp_path / "t.csv", tmp_path / "out"
+
+    def kept(text: str) -> list[str]:
+        table.write_text(text)
+        wish = {"where": "price < 3", "format": "csv", "shard_size": 1, "n_workers": 1}
+        screen(model_folder, table, out, **wish)
+        return [row["price"] for row in csv_rows(out / "results.csv")]
+
+    table_with_semicolons = "id;smiles;price\na;CCO;1,500\nb;CC;2,5\nc;C;10\nd;CCC;9\n"
+    assert kept(table_with_semicolons) == ["1,500", "2,5"]
+    first = 'id,smiles,price\na,CCO,"1,500"\n'
+    with pytest.warns(UserWarning, match="'price' is no number in 1 of 4 rows"):
+        assert kept(f'{first}b,CC,"1,500.5"\nc,C,2\nd,CCC,x\n') == ["2"]
+    assert kept(f'{first}b,CC,"1,5"\nc,C,2\n') == ["1,500", "1,5", "2"]  # of the same row
+    table.write_text(f'{first}b,CC,"2,500"\n')
+    wish = ("--where", "price < 3", "--workers", 2, "--out", tmp_path / "two")
+    assert run(model_folder, table, *wish) == 2
+    assert "may be 1500 or 1.500" in capsys.readouterr().err
+    assert run(model_folder, table, "--where", "id == 'a'", "--out", tmp_path / "text") == 0
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_of_equal_structures_one_that_passes_stands_for_all(
+    kind: str, model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("smiles,id,price\nCCO,a,1\nCC,b,4\nOCC,d,9\nC(O)C,e,9\nCCC,f,5\n")
+
+    def kept(*wish: object) -> list[str]:
+        out = tmp_path / f"{len(list(tmp_path.iterdir()))}"
+        options = ("--format", kind, "--out", out, "--shard-size", 2)
+        assert run(model_folder, table, *options, *wish) == 0
+        rows = csv_rows(out / "results.csv") if kind == "csv" else frame(out).to_dict("records")
+        for row in rows:
+            assert str(row["n_same"]) == ("3" if row["id"] in "ade" else "1")
+        for row in csv_rows(out / "duplicates.csv"):
+            assert row["kept"] in {"a", "d"}
+        return [row["id"] for row in rows]
+
+    assert kept("--where", "price > 3") == ["b", "d", "f"]
+    assert "1 result is not the first of its duplicates" in capsys.readouterr().out
+    assert kept("--where", "price < 4.5") == ["a", "b"]
+    assert "not the first" not in capsys.readouterr().out
+    assert kept("--by", "price", "--top", 1) == ["d"]
+    assert kept("--by", "price", "--lowest", "--top", 2) == ["a", "b"]
+    assert kept("--where", "price > 3", "--by", "price", "--lowest") == ["b", "f", "d"]
+    assert sorted(kept("--by", "signal")) == ["a", "b", "f"]  # equal but for rounding

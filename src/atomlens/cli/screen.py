@@ -214,6 +214,12 @@ def report(result: "ScreenResult") -> str:
     some = "answered by some models only"
     said += [f"{counts[some]:,} {some}"] if counts[some] else []
     lines += [f"{', '.join(said)}; {counts['passed']:,} passed, {counts['results']:,} kept."]
+    if n_others := counts["not the first"]:
+        are = "result is not the first of its" if n_others == 1 else "results are not the first of"
+        lines += [
+            f"{n_others:,} {are} duplicates, since the first does not pass or comes later in the "
+            "order."
+        ]
     lines += [f"Results: {result.table}"]
     return "\n".join(lines)
 

@@ -181,10 +181,10 @@ class Prediction:
         calibrated intervals, and None for an input that gets none); ``unit`` is a dictionary by
         target if there are several; a class is its name, with the probabilities of all classes
         instead of a standard deviation; ``unlike`` is there if the model can say it, ``seen_in``
-        and ``warning`` only if there is something to say; a failed input is ``{"name", "error"}``.
-        A spectrum, its std and its ends are lists over ``grid``: ``{"name", "unit", "values"}``, by
-        target if there are several grids. What would be called like a target is called differently
-        (see `ColumnNames`).
+        and ``warning`` only if there is something to say; a failed input is ``{"name", "source",
+        "error"}``. A spectrum, its std and its ends are lists over ``grid``: ``{"name", "unit",
+        "values"}``, by target if there are several grids. What would be called like a target is
+        called differently (see `ColumnNames`).
         """
         names = self.columns
         return [self._record(i, names) for i in range(len(self))]
@@ -222,7 +222,8 @@ class Prediction:
     def _record(self, i: int, names: ColumnNames) -> dict[str, Any]:
         carried = self.carried_cells(i, names)
         if self.errors[i]:
-            return carried | {names["name"]: self.names[i], names["error"]: self.errors[i]}
+            failed = {names["name"]: self.names[i]} | self.source_cells(i, names)
+            return carried | failed | {names["error"]: self.errors[i]}
         record = carried | self.frame_cells(i, names)
         for index, (target, place) in enumerate(target_places(self.targets).items()):
             record |= self.target_record(i, index, target, place, names)

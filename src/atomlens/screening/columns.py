@@ -27,7 +27,9 @@ CHOICES = " forms"
 """Which choices of forms are about an input; for the screening itself, as its state"""
 FINE = " surroundings"
 """What structures of equal digests are compared by, likewise"""
-INTERNAL = (CHOICES, FINE)
+NUMBERS = " numbers"
+"""What texts of a table are as numbers, by column, where an expression asks for them; likewise"""
+INTERNAL = (CHOICES, FINE, NUMBERS)
 """What is kept beside a shard, and not in it, since it says nothing to those who read shards"""
 _AFTER: dict[str, Kind] = {STRUCTURE: "text", WARNING: "text", ERROR: "text", STATE: "text"}
 

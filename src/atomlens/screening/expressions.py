@@ -10,17 +10,21 @@ import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, final
 
+from atomlens.datasets.tables.cells import is_empty, is_missing, shown_cell
 from atomlens.datasets.tables.headers import bare_name, parse_header
+from atomlens.datasets.tables.numerals import advice_on, read_numerals
+from atomlens.elements import ATOMIC_NUMBERS, symbols_meant
 from atomlens.errors import SettingsError, unknown_name
 from atomlens.printing import counted, cut, one_line, short
+from atomlens.screening.columns import FORMULA, NUMBERS
 
 Row = Mapping[str, Any]
 _Evaluate = Callable[[Row], Any]
 
 _LONGEST, _DEEPEST = 2000, 40
-_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 ELEMENTS = "elements"
 """What stands for the list of symbols of a row's formula."""
 _NEITHER = "nothing that is true or false"
@@ -76,17 +80,49 @@ class _NumberText(str):
     number: float
 
 
-def _cell(value: Any) -> Any:
-    """Return the cell of a row, told apart from other texts if it reads as a number."""
-    if not isinstance(value, str) or not _NUMBER.fullmatch(value):
+class _NothingText(str):
+    """A cell with a word for nothing: ``NA``, ``nan``; the text where it meets such a word."""
+
+    __slots__ = ()
+
+
+def _cell(row: Row, name: str) -> Any:
+    """Return a cell, None if it is empty; texts that read as numbers or as nothing told apart.
+
+    What a text is as a number depends on the others of its column, so it was found where the table
+    was read. A cell alone is read by itself.
+    """
+    value = row.get(name)
+    if is_empty(value):
+        return None
+    if not isinstance(value, str):
+        return value
+    if is_missing(value) and value.strip() != "Na":
+        return _NothingText(value)
+    known = row.get(NUMBERS) or {}
+    number = known.get(name) if name in known else _number_alone(value)
+    if number is None or not math.isfinite(number):
         return value
     found = _NumberText(value)
-    found.number = float(value)
-    return found if math.isfinite(found.number) else value
+    found.number = number
+    return found
+
+
+def _number_alone(text: str) -> float | None:
+    found = read_numerals([text])
+    return None if found.problem else found.numbers[0]
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, _NothingText):
+        return None
     return value.number if isinstance(value, _NumberText) else value
+
+
+def _is_word_for_nothing(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(map(_is_word_for_nothing, value))
+    return isinstance(value, str) and is_missing(value)
 
 
 @dataclass(slots=True)
@@ -127,6 +163,35 @@ class _Known:
             self.n_unknown += 1
 
 
+@dataclass(slots=True)
+class _Cells:
+    """How many cells of a column that is asked for as a number are numbers, and how many not."""
+
+    where: str
+    column: str
+    n_numbers: int = 0
+    n_others: int = 0
+    example: Any = None
+
+    def hear(self, cell: Any) -> None:
+        if cell is None or is_missing(cell):
+            return
+        if _is_number(_plain(cell)):
+            self.n_numbers += 1
+            return
+        self.example = cell if self.n_others == 0 else self.example
+        self.n_others += 1
+
+    def said(self) -> str:
+        n = counted(self.n_numbers + self.n_others, "row")
+        advice = advice_on(self.example) if isinstance(self.example, str) else "correct it"
+        return (
+            f"{self.where}: {self.column!r} is no number in {self.n_others:,} of {n} that have "
+            f"something there, such as {shown_cell(self.example)}, and counts as unknown in "
+            f"{'it' if self.n_others == 1 else 'them'}; {advice}."
+        )
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Expression:
@@ -135,8 +200,11 @@ class Expression:
     text: str
     names: frozenset[str]
     """The columns that it asks for."""
+    as_numbers: frozenset[str]
+    """Those of them whose cells may have to be numbers"""
     _evaluate: _Evaluate
     _meetings: tuple["_Meeting", ...] = ()
+    _cells: tuple["_Cells", ...] = ()
     _known: "_Known" = field(default_factory=_Known)
 
     def value(self, row: Row) -> Any:
@@ -146,11 +214,13 @@ class Expression:
         is compared with a number. What is compared with it is unknown too; ``False and unknown``
         is False and ``True or unknown`` is True. The cells of a CSV file are texts: one that reads
         as a number is that number where it meets one, and stays the text where it meets a text.
+        ``row`` has under `NUMBERS` which numbers those are by the convention of their column.
         """
         return self._evaluate(row)
 
     def holds(self, row: Row) -> bool:
         """Say whether a condition is true for a row; one that is unknown does not hold."""
+        self._hear_cells(row)
         found = self.value(row)
         self._known.hear(found is not None)
         if self._meetings and found is not None:
@@ -159,19 +229,34 @@ class Expression:
 
     def number(self, row: Row) -> float:
         """Return the number for a row; NaN where it is unknown or none."""
+        self._hear_cells(row)
         found = _plain(self.value(row))
         if self._meetings and found is not None:
             self._meetings[0].hear(_is_number(found))
         return float(found) if _is_number(found) else math.nan
 
+    def _hear_cells(self, row: Row) -> None:
+        for one in self._cells:
+            one.hear(_cell(row, one.column))
+
     def doubts(self) -> list[str]:
-        """Return what was asked of the rows so far and could be said of none: a sentence each."""
-        said = [f"{m.where}: {m.said()}" for m in self._meetings if m.n_misfits and not m.n_fits]
+        """Return what was asked of the rows so far and could not be said of them.
+
+        That is the first of what could be said of none, and each column that is no number in some.
+        """
+        some = [one for one in self._cells if one.n_others and one.n_numbers]
+        told = {repr(one.column) for one in some}
+        said = [
+            f"{m.where}: {m.said()}"
+            for m in self._meetings
+            if m.n_misfits and not m.n_fits and m.columns not in told
+        ]
         if not said and self._known.n_unknown and not self._known.n_known:
             n = counted(self._known.n_unknown, "row")
             where = f"--where {short(self.text)}"
             said = [f"{where}: it is neither true nor false of any of {n}, so none passes."]
-        return said
+        none = [one for one in self._cells if one.n_others and not one.n_numbers]
+        return [*said[:1], *(one.said() for one in [*some, *([] if said else none)])]
 
 
 def parse(
@@ -225,7 +310,9 @@ def parse(
     if isinstance(tree.body, ast.Name) and follows == _NEITHER:
         advice = compiler.comparing(tree.body)
     meetings = [compiler.meeting(tree.body, follows, advice), *meetings]
-    return Expression(text, names, evaluate, tuple(meetings))
+    numbers, texts, either = compiler.uses(tree.body, is_number=option == "--by")
+    cells = tuple(_Cells(where, name) for name in sorted(numbers - texts))
+    return Expression(text, names, numbers | either, evaluate, tuple(meetings), cells)
 
 
 def _without_backticks(text: str, quoted: dict[str, str]) -> str:
@@ -248,6 +335,7 @@ class _Compiler:
         self.where, self.columns, self.quoted = where, columns, quoted
         self.names: set[str] = set()
         self.meetings: list[_Meeting] = []
+        self.only_numbers: frozenset[str] = frozenset()
 
     def meeting(
         self, node: ast.expr, follows: str, advice: str = "look at what the column holds"
@@ -267,6 +355,47 @@ class _Compiler:
     def compiled(self, node: ast.expr) -> tuple[frozenset[str], _Evaluate]:
         evaluate = self.of(node, 0)
         return frozenset(self.names), evaluate
+
+    def uses(
+        self, tree: ast.expr, *, is_number: bool
+    ) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+        """Return the columns that meet numbers, those that meet texts, and that meet columns.
+
+        ``is_number``: the whole expression is wanted as a number.
+        """
+        numbers: set[str] = set()
+        texts: set[str] = set()
+        either: set[str] = set()
+
+        def note(node: ast.expr, met: str) -> None:
+            if not isinstance(node, ast.Name) or self.holding(node) not in ("any", "text"):
+                return
+            into = {"number": numbers, "whole": numbers, "text": texts, "any": either}.get(met)
+            if into is not None:
+                into.add(self.column_of(node.id))
+
+        if is_number:
+            note(tree, "number")
+        for node in ast.walk(tree):
+            match node:
+                case ast.BinOp():
+                    note(node.left, "number")
+                    note(node.right, "number")
+                case ast.UnaryOp(op=ast.USub() | ast.UAdd()):
+                    note(node.operand, "number")
+                case ast.Call(func=ast.Name(id=name)) if name != "known":
+                    for argument in node.args:
+                        note(argument, "number")
+                case ast.Compare():
+                    for left, right in pairwise((node.left, *node.comparators)):
+                        for one, other in ((left, right), (right, left)):
+                            listed = other.elts if isinstance(other, ast.List | ast.Tuple) else ()
+                            for item in (other, *listed):
+                                note(one, self.holding(item))
+                            for item in listed:
+                                note(item, self.holding(one))
+        self.only_numbers = frozenset(numbers - texts)
+        return frozenset(numbers), frozenset(texts), frozenset(either)
 
     def of(self, node: ast.expr, depth: int) -> _Evaluate:
         if depth > _DEEPEST:
@@ -321,6 +450,7 @@ class _Compiler:
 
         def heard(row: Row) -> Any:
             found = evaluate(row)
+            found = None if isinstance(found, _NothingText) else found
             if found is not None:
                 met.hear(isinstance(found, bool))
             return found
@@ -396,10 +526,11 @@ class _Compiler:
             self.names.add("formula")
             return _elements
         self.names.add(name)
-        return lambda row: _cell(row.get(name))
+        return lambda row: _cell(row, name)
 
     def comparison(self, node: ast.Compare, depth: int) -> _Evaluate:
         self.refuse_letters(node)
+        self.refuse_no_symbols(node)
         sides = [self.of(side, depth) for side in (node.left, *node.comparators)]
         met = self.heard(node)
         steps = [
@@ -423,6 +554,34 @@ class _Compiler:
                     f"{self.where}: {letter!r} is looked for as a letter there, with which other "
                     f"symbols begin as well; write {letter!r} {word} {ELEMENTS}."
                 )
+            if column == FORMULA and isinstance(letter, str) and _is_in_no_formula(letter):
+                word = "in" if isinstance(operation, ast.In) else "not in"
+                meant = symbols_meant(letter)
+                advice = (
+                    f"write {meant[0]!r} {word} {ELEMENTS}" if len(meant) == 1 else "correct it"
+                )
+                raise SettingsError(f"{self.where}: no formula has {letter!r} in it; {advice}.")
+
+    def refuse_no_symbols(self, node: ast.Compare) -> None:
+        """Refuse what is compared with the elements of a formula and is the symbol of none."""
+        for left, right in pairwise((node.left, *node.comparators)):
+            for one, other in ((left, right), (right, left)):
+                if not isinstance(one, ast.Name) or self.column_of(one.id) != ELEMENTS:
+                    continue
+                for part in ast.walk(other):
+                    if not isinstance(part, ast.Constant) or part.value in ATOMIC_NUMBERS:
+                        continue
+                    meant = symbols_meant(str(part.value))
+                    advice = "write one such as 'Pb'"
+                    if len(meant) == 1:
+                        advice = f"did you mean {meant[0]!r}?"
+                    elif meant:
+                        each = " and ".join(f"{symbol!r} in {ELEMENTS}" for symbol in meant)
+                        advice = f"ask for one at a time, as in {each}"
+                    raise SettingsError(
+                        f"{self.where}: {part.value!r} is no symbol of an element; {advice}"
+                        f"{'' if advice.endswith('?') else '.'}"
+                    )
 
     def call(self, name: str, node: ast.Call, depth: int) -> _Evaluate:
         if name not in _FUNCTIONS:
@@ -433,8 +592,28 @@ class _Compiler:
         if len(given) != 1:
             raise SettingsError(f"{self.where}: {name} takes one value, {len(given)} are given.")
         if name == "known":
-            return lambda row: given[0](row) is not None
+            return self.known(node.args[0], given[0])
         return _calculated(_OF_NUMBERS[name], self.heard(node), given[0])
+
+    def known(self, node: ast.expr, given: _Evaluate) -> _Evaluate:
+        """Return whether something is known: no cell is that is empty or says ``NA``.
+
+        In a column that is asked for as a number and as nothing else, a number is wanted.
+        """
+        column = self.column_of(node.id) if isinstance(node, ast.Name) else ""
+
+        def evaluate(row: Row) -> bool:
+            found = _plain(given(row))
+            return found is not None and not (
+                isinstance(found, str) and column in self.only_numbers
+            )
+
+        return evaluate
+
+
+def _is_in_no_formula(letters: str) -> bool:
+    """Say whether letters cannot stand in a formula one behind the other."""
+    return letters.isalpha() and not re.fullmatch(r"[a-z]?([A-Z][a-z]?)*", letters)
 
 
 def _is_number(value: Any) -> bool:
@@ -481,6 +660,10 @@ def _compared(
         a, b = left(row), right(row)
         if a is None or b is None:
             return None
+        for one, other in ((a, b), (b, a)):
+            if isinstance(one, _NothingText) and not _is_word_for_nothing(other):
+                return None
+        a, b = (str(one) if isinstance(one, _NothingText) else one for one in (a, b))
         if is_in:
             fits = isinstance(b, list) or (isinstance(a, str) and isinstance(b, str))
             if isinstance(b, list):

@@ -29,6 +29,7 @@ from atomlens.screening.columns import (
     FORMULA,
     N_ATOMS,
     NAME,
+    NUMBERS,
     SENTENCES,
     SOURCE,
     STATE,
@@ -188,6 +189,9 @@ def _row(
     row: Row = dict.fromkeys(columns.kinds)
     cells = found.cells or {}
     row |= {called: cells.get(header) for header, called in columns.carried.items()}
+    if NUMBERS in columns.kinds:
+        numbers = found.numbers or {}
+        row[NUMBERS] = {columns.carried[header]: number for header, number in numbers.items()}
     errors = [prediction.errors[i] for prediction in predictions]
     first = next((p for p in predictions if not p.errors[i]), predictions[0])
     row |= {NAME: first.names[i], SOURCE: found.source}

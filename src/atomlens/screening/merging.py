@@ -20,6 +20,7 @@ from atomlens.screening.columns import (
     ERROR,
     FINE,
     NAME,
+    NUMBERS,
     SENTENCES,
     SOURCE,
     STATE,
@@ -50,7 +51,9 @@ class Wish:
     top: int | None = None
     lowest: bool = False
     merge: bool = True
-    """Of equal structures the first one stands for all."""
+    """Of equal structures one stands for all: of those that pass the first, or the best"""
+    rounded: bool = False
+    """Whether ``by`` is about columns of models alone, which only rounding tells apart in equals"""
     forms: DisorderChoice = REFUSE
     """What was wanted of inputs of several forms"""
 
@@ -80,7 +83,7 @@ def write_results(
     """
     seen = _look_through(store, n_shards, wish)
     for one in (wish.where, wish.by):
-        for doubt in () if one is None else one.doubts()[:1]:
+        for doubt in () if one is None else one.doubts():
             warn(doubt)
     if seen.choices is not None:
         crystals, shapes = "disorder" in seen.choices, "conformers" in seen.choices
@@ -92,13 +95,14 @@ def write_results(
         first = _first_of_same(seen.digests)
         if FINE in store.kinds:
             first = _told_apart(store, n_shards, first)
-    kept = answered & (first == np.arange(len(first)))
+    stands = _stand_ins(first, answered, seen, wish)
+    kept = answered & (stands == np.arange(len(stands)))
     passing = kept & seen.holds
     _tell_without_order(seen.values[passing], wish)
     chosen = _best(passing, seen.values, wish)
     shown = [*columns.shown, N_SAME, ALSO] if wish.merge else list(columns.shown)
     merged, same = _write_duplicates(
-        store, n_shards, first, answered, list(columns.carried.values())
+        store, n_shards, stands, answered, list(columns.carried.values())
     )
     path = store.folder / f"{RESULTS}.{store.format}"
     kinds: dict[str, str] = {**columns.kinds, N_SAME: "whole", ALSO: "text"}
@@ -131,6 +135,7 @@ def write_results(
         "left out": 0 if n_failed > seen.states[FAILED] else seen.states[LEFT_OUT],
         "duplicates": int(answered.sum() - kept.sum()),
         "passed": int(passing.sum()),
+        "not the first": int((first[chosen] != chosen).sum()),
         "results": len(chosen),
     }
 
@@ -166,7 +171,7 @@ def _tell_without_order(values: NDArray[np.float64], wish: Wish) -> None:
 def _look_through(store: ShardStore, n_shards: int, wish: Wish) -> _Seen:
     asked = [one for one in (wish.where, wish.by) if one is not None]
     wanted = sorted({STRUCTURE, STATE}.union(*(one.names for one in asked)))
-    wanted += [CHOICES] if CHOICES in store.kinds else []
+    wanted += [name for name in (CHOICES, NUMBERS) if name in store.kinds]
     digests: list[NDArray[np.uint64]] = []
     holds: list[NDArray[np.bool_]] = []
     values: list[NDArray[np.float64]] = []
@@ -226,6 +231,28 @@ def _told_apart(store: ShardStore, n_shards: int, first: NDArray[np.int64]) -> N
             found[index] = index
             before.append((index, own))
     return found
+
+
+def _stand_ins(
+    first: NDArray[np.int64], answered: NDArray[np.bool_], seen: _Seen, wish: Wish
+) -> NDArray[np.int64]:
+    """(n,) of each structure the number of the one that stands for it and all that are the same.
+
+    Of those that pass the first one, or the one that comes first in the order; if none passes,
+    the first one.
+    """
+    passing = np.flatnonzero(answered & seen.holds)
+    own = seen.values[passing] if wish.by is not None else np.zeros(len(passing))
+    own = own if wish.lowest else -own
+    own = np.where(np.isnan(own), np.inf, own)
+    best = np.full(len(first), np.inf)
+    np.minimum.at(best, first[passing], own)
+    reached = best[first[passing]]
+    close = np.isclose(own, reached, rtol=1e-4, atol=1e-6) if wish.rounded else own == reached
+    found = np.arange(len(first))
+    good = passing[close][::-1]
+    found[first[good]] = good  # the first of them is written last
+    return found[first]
 
 
 def _best(passing: NDArray[np.bool_], values: NDArray[np.float64], wish: Wish) -> NDArray[np.int64]:
@@ -290,29 +317,32 @@ class _Merged:
 def _write_duplicates(
     store: ShardStore,
     n_shards: int,
-    first: NDArray[np.int64],
+    stands: NDArray[np.int64],
     answered: NDArray[np.bool_],
     carried: list[str],
 ) -> tuple[dict[int, _Merged], NDArray[np.int64]]:
     """Write which inputs are the same; return what stands beside each result, and how many.
 
+    ``stands`` is the number of the one that stands for each.
+
     Returns:
         By number of a result, its duplicates; and (n,) how many inputs are the same.
     """
-    again = answered & (first != np.arange(len(first)))
-    same = np.bincount(first[answered], minlength=len(first))
+    again = answered & (stands != np.arange(len(stands)))
+    same = np.bincount(stands[answered], minlength=len(stands))
     path = store.folder / DUPLICATES
     if not again.any():
         discard_file(path)
         return {}, same
     beside = (NAME, SOURCE, WARNING)
-    merged = {leader: _Merged() for leader in np.unique(first[again]).tolist()}
+    merged = {leader: _Merged() for leader in np.unique(stands[again]).tolist()}
+    for index, row in _rows(store, n_shards, [NAME, SOURCE]):
+        if index in merged:
+            merged[index].kept, merged[index].kept_source = row[NAME], row[SOURCE]
     with TableJournal(path) as journal:
         for index, row in _rows(store, n_shards, [*beside, *carried]):
-            if index in merged:
-                merged[index].kept, merged[index].kept_source = row[NAME], row[SOURCE]
-            elif again[index]:
-                leader = merged[int(first[index])]
+            if again[index]:
+                leader = merged[int(stands[index])]
                 leader.add(row[NAME], row[SOURCE], row[WARNING])
                 own = {name: row[name] for name in (*beside, *carried)}
                 own[WARNING] = _shown(own[WARNING])

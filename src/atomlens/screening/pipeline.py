@@ -1,7 +1,7 @@
 """Many candidates through several models: filtered, ranked, in shards that a kill leaves whole."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, final
@@ -17,7 +17,7 @@ from atomlens.predictor.inputs.rows import check_places_used
 from atomlens.predictor.trained import suited_forms
 from atomlens.printing import kind_of_object
 from atomlens.reports.tables import check_table, read_rows
-from atomlens.screening.columns import ScreenColumns, model_labels
+from atomlens.screening.columns import NUMBERS, ScreenColumns, model_labels
 from atomlens.screening.expressions import parse
 from atomlens.screening.jobs import ScreenJob
 from atomlens.screening.measures import make_measure
@@ -56,7 +56,8 @@ class ScreenResult:
     """Parquet or CSV: the structures that passed, the best first if an order was asked for"""
     counts: Mapping[str, int]
     """``inputs``, ``answered``, ``failed``, ``answered by some models only``, ``left out``,
-    ``duplicates``, ``passed`` and ``results``"""
+    ``duplicates``, ``passed``, ``not the first`` (results that are not the first of their
+    duplicates, since that one does not pass or comes later in the order) and ``results``"""
     n_reused: int
     """Shards that an earlier run had finished"""
     n_shards: int
@@ -187,6 +188,7 @@ def screen(
     Raises:
         SettingsError: an expression or setting is impossible, or the folder holds something else.
         ModelError: a model cannot be loaded.
+        DatasetError: a column that an expression asks for as numbers can be read in two ways.
     """
     places = {name: settings.pop(name) for name in PLACES if name in settings}
     if places:
@@ -268,6 +270,14 @@ def run_screening(
         merge=asked.merge_duplicates,
         forms=forms,
     )
+    of_models = {name for own in columns.of_models for name in own.values()}
+    wish = replace(wish, rounded=wish.by is not None and wish.by.names <= of_models)
+    asked_for = [one.as_numbers for one in (wish.where, wish.by) if one is not None]
+    as_numbers = {
+        header for header, name in columns.carried.items() if name in set().union(*asked_for)
+    }
+    if as_numbers:
+        columns = replace(columns, kinds={**columns.kinds, NUMBERS: "any"})
     job = ScreenJob(
         models=tuple(zip(labels, map(_place, asked.models), strict=True)),
         columns=columns,
@@ -294,7 +304,9 @@ def run_screening(
     try:
         with only_writer(folder / MANIFEST):
             _begin(folder, manifest)
-            n_shards, n_reused = _work(store, job, asked, partial(runner, n_workers), progress)
+            n_shards, n_reused = _work(
+                store, job, asked, as_numbers, partial(runner, n_workers), progress
+            )
             counts = write_results(store, n_shards, columns, wish)
             write_manifest(folder, manifest | {"shards": n_shards, "counts": counts})
     except OSError as problem:
@@ -378,6 +390,7 @@ def _work(
     store: ShardStore,
     job: ScreenJob,
     asked: ScreenSettings,
+    as_numbers: Collection[str],
     run: Callable[[ScreenJob, Iterator[Shard]], Iterator[Done]],
     progress: Progress | None,
 ) -> tuple[int, int]:
@@ -386,7 +399,7 @@ def _work(
 
     def missing() -> Iterator[Shard]:
         nonlocal n_shards, n_reused, n_done
-        pieces = pieces_of(asked.inputs, asked.reading, [store.folder])
+        pieces = pieces_of(asked.inputs, asked.reading, [store.folder], as_numbers)
         for shard in cut_shards(pieces, asked.shard_size):
             n_shards = shard.number + 1
             if store.mark(shard.number) != shard.mark:

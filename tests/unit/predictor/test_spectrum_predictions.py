@@ -82,7 +82,7 @@ def test_a_record_has_lists_and_their_grid() -> None:
     assert len(record["eps_re"]) == len(record["eps_im_std"]) == len(GRID)
     assert record["eps_re_low"][3] < record["eps_re"][3] < record["eps_re_high"][3]
     assert record["grid"] == {"name": "energy", "unit": "eV", "values": list(GRID)}
-    assert set(failed) == {"name", "error"}
+    assert set(failed) == {"name", "source", "error"}
 
 
 def test_grids_that_differ_are_said_by_target() -> None:

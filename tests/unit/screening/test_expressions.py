@@ -1,6 +1,7 @@
 """Conditions over columns: what they mean, what they refuse, and that nothing else is run."""
 
 import math
+import re
 from contextlib import suppress
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from atomlens.errors import SettingsError
+from atomlens.screening.columns import NUMBERS
 from atomlens.screening.expressions import parse
 
 COLUMNS = ("gap", "energy", "formula", "name", "my col", "dos", "stable")
@@ -277,3 +279,121 @@ def test_a_condition_that_is_unknown_of_every_row_is_told() -> None:
     one = parse("mean(note) > 1", CELLS)
     one.holds(CELLS)
     assert "'note' has nothing" in one.doubts()[0]
+
+
+def test_a_column_says_what_its_texts_are_as_numbers() -> None:
+    row = {"price": "1,500", NUMBERS: {"price": 1.5}}
+    assert parse("price < 3", ["price"]).holds(row)
+    assert parse("price == '1,500'", ["price"]).holds(row)
+    assert not parse("price < 3", ["price"]).holds({"price": "1,500", NUMBERS: {"price": 1500.0}})
+    for text in ("1,5", "1.5(2)", "1.5 ± 0.1", "\u22121.5", "1.5e0"):
+        assert parse("price < 3", ["price"]).holds({"price": text}), text
+    assert parse("price < 3", ["price"]).value({"price": "1,500"}) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("a > 1", {"a"}),
+        ("a == 'x'", set()),
+        ("a in [1, 2] and b in ['x']", {"a"}),
+        ("1 in [a, b]", {"a", "b"}),
+        ("known(a)", set()),
+        ("-a < 0 and log(b) < 1", {"a", "b"}),
+        ("a < b", {"a", "b"}),
+        ("a < model", {"a"}),
+        ("'x' in a", set()),
+    ],
+)
+def test_which_columns_are_wanted_as_numbers(text: str, numbers: set[str]) -> None:
+    asked = parse(text, ["a", "b", "model"], kinds={"model": "number"})
+    assert asked.as_numbers == numbers
+
+
+def doubts_of(text: str, cells: list[object]) -> list[str]:
+    asked = parse(text, ["price"])
+    for cell in cells:
+        asked.holds({"price": cell})
+    return asked.doubts()
+
+
+def test_cells_that_are_no_numbers_are_told_with_an_example() -> None:
+    (said,) = doubts_of("price < 3", ["2", "about 4", "5 eV", "", None])
+    assert "'price' is no number in 2 of 3 rows" in said
+    assert "'about 4'" in said
+    (said,) = doubts_of("price < 3 and price > 1", ["9", "5 eV"])
+    assert "counts as unknown in it; write the number alone: 5" in said
+    asked = parse("price", ["price"], "--by")
+    assert [asked.number({"price": cell}) for cell in ("1", "x")] == pytest.approx(
+        [1.0, math.nan], nan_ok=True
+    )
+    assert "'price' is no number in 1 of 2 rows" in asked.doubts()[0]
+
+
+@pytest.mark.parametrize(
+    "text", ["price < 3", "price == 'high' or price < 3", "known(price)", "price != 'x'"]
+)
+def test_nothing_is_told_of_empty_cells_and_of_words_that_are_asked_for(text: str) -> None:
+    cells = ["1", "", "NA", "nan", None, math.nan]
+    assert not doubts_of(text, [*cells, "high"] if "'" in text or "known" in text else cells)
+
+
+@pytest.mark.parametrize("cell", ["", " ", None, math.nan, "nan", "NA", "n/a", "-", "null"])
+def test_what_tables_have_for_nothing_is_not_known(cell: object) -> None:
+    asked = parse("known(price)", ["price"])
+    assert asked.value({"price": cell}) is False
+    assert parse("not known(price) or price < 3", ["price"]).value({"price": cell}) is True
+    assert parse("price != 'cheap'", ["price"]).value({"price": cell}) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "cell", "expected"),
+    [
+        ("known(price)", "abc", True),
+        ("known(price)", "Na", True),
+        ("price == 'Na'", "Na", True),
+        ("price == 'none'", "none", True),
+        ("price in ['-', '+']", "-", True),
+        ("price == 'x'", "none", None),
+        ("known(price) and price < 3", "abc", False),
+        ("not known(price) or price < 3", "abc", True),
+        ("known(price) and (price == 'abc' or price < 3)", "abc", True),
+    ],
+)
+def test_known_in_columns_of_words_and_of_numbers(
+    text: str, cell: str, expected: bool | None
+) -> None:
+    assert parse(text, ["price"]).value({"price": cell}) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("'pb' not in elements", "did you mean 'Pb'"),
+        ("'Lead' not in elements", "did you mean 'Pb'"),
+        ("not ('na' in elements)", "did you mean 'Na'"),
+        ("'Pb2+' in elements", "did you mean 'Pb'"),
+        ("'aluminum' in elements", "did you mean 'Al'"),
+        ("82 in elements", "did you mean 'Pb'"),
+        ("'D' in elements", "did you mean 'H'"),
+        ("elements == ['Na', 'CL']", "did you mean 'Cl'"),
+        ("['na', 'Cl'] != elements", "did you mean 'Na'"),
+        ("elements in [['Na', 'Cl'], ['k', 'Cl']]", "did you mean 'K'"),
+        ("'PbTe' in elements", "'Pb' in elements and 'Te' in elements"),
+        ("'X' in elements", "no symbol of an element"),
+        ("gap > 1 or 'quux' in elements", "write one such as 'Pb'"),
+        ("'pb' not in formula", "write 'Pb' not in elements"),
+        ("'Lead' in formula", "write 'Pb' in elements"),
+    ],
+)
+def test_what_is_no_symbol_is_not_looked_for_among_elements(text: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(said)):
+        parse(text, COLUMNS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["'PbTi' in formula", "'O3' in formula", "'b' in name", "name in elements", "'Ti' in formula"],
+)
+def test_parts_of_formulas_and_other_columns_may_be_looked_for(text: str) -> None:
+    parse(text, COLUMNS).holds(ROW)

@@ -152,6 +152,26 @@ def target_columns(
     return TargetColumns(targets=tuple(targets), values=stacked, problems=problems)
 
 
+def read_numbers(
+    columns: Columns, header: str, where: str, *, comma_is_decimal: bool
+) -> list[float | None]:
+    """Return the cells of a column as the numbers that they would be as a target; None if none.
+
+    Raises:
+        DatasetError: they may be read in two ways.
+    """
+    cells, _ = _without_percent(columns[header], header, where)
+    name = parse_header(header)[0]
+    found = read_numerals(
+        [None if is_missing(v) else v for v in cells], comma_is_decimal=comma_is_decimal
+    )
+    if found.problem:
+        raise DatasetError(f"{where}: the column {name!r} {found.problem}.")
+    options = TargetOptions(comma_is_decimal=comma_is_decimal)
+    _refuse_two_readings(columns, header, name, options, where)
+    return list(found.numbers)
+
+
 _PERCENT = re.compile(r"\s*([-+−]?[\d.,]*\d[.,]?)\s*%\s*")
 
 

@@ -2,12 +2,13 @@
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from atomlens.datasets.packed import load_packed
+from atomlens.datasets.tables.columns import read_numbers
 from atomlens.datasets.tables.files import headers_of, is_table
 from atomlens.datasets.tables.table import read_table
 from atomlens.errors import AtomlensError, DatasetError, Failure
@@ -39,6 +40,8 @@ class Piece(NamedTuple):
     """About how many structures it holds"""
     cells: Mapping[str, Any] | None = None
     """The cells of the row of a table"""
+    numbers: Mapping[str, float | None] | None = None
+    """What texts among them are as numbers, by header, where that is wanted"""
 
 
 class PieceItem(NamedTuple):
@@ -49,10 +52,15 @@ class PieceItem(NamedTuple):
     cells: Mapping[str, Any] | None = None
     left_out: bool = False
     """A file of a folder that holds something else than structures"""
+    numbers: Mapping[str, float | None] | None = None
+    """What texts among the cells are as numbers, where that is wanted"""
 
 
 def pieces_of(
-    inputs: Sequence[str], reading: Mapping[str, Any], leave_out: Iterable[Path] = ()
+    inputs: Sequence[str],
+    reading: Mapping[str, Any],
+    leave_out: Iterable[Path] = (),
+    as_numbers: Collection[str] = (),
 ) -> Iterator[Piece]:
     """Yield the pieces of texts, files, folders, patterns and tables, in order.
 
@@ -63,6 +71,10 @@ def pieces_of(
         reading: How tables are read: ``structure_column``, ``name_column``, ``structure_folder``,
             ``sheet``.
         leave_out: Files and folders that folders and patterns pass over, such as outputs.
+        as_numbers: Headers of tables whose texts are wanted as numbers, too.
+
+    Raises:
+        DatasetError: such a column can be read in two ways.
     """
     passed, others = list(leave_out), []
     for one in inputs:
@@ -75,7 +87,7 @@ def pieces_of(
         elif is_packed(one):
             yield from _packed_pieces(one)
         else:
-            yield from _rows(one, reading)
+            yield from _rows(one, reading, as_numbers)
     yield from others
 
 
@@ -113,7 +125,7 @@ def _read(piece: Piece, forms: DisorderChoice) -> list[PieceItem]:
         return [PieceItem(piece.what, piece.source, piece.cells)]
     if piece.kind == "row":
         items = _of_row(*piece.what, forms=forms)
-        return [PieceItem(item, piece.source, piece.cells) for item in items]
+        return [PieceItem(item, piece.source, piece.cells, numbers=piece.numbers) for item in items]
     if piece.kind == "packed":
         return [PieceItem(item, piece.source) for item in _of_packed(*piece.what)]
     found, left_out = read_piece(piece.kind, piece.what, forms)
@@ -174,7 +186,7 @@ def _of_packed(path: str, stamped: str, start: int, stop: int) -> "list[Structur
     return [structures[i] for i in range(start, min(stop, len(structures)))]
 
 
-def _rows(given: str, reading: Mapping[str, Any]) -> Iterator[Piece]:
+def _rows(given: str, reading: Mapping[str, Any], as_numbers: Collection[str]) -> Iterator[Piece]:
     """Yield the rows of a table."""
     path = Path(given).expanduser()
     folder = reading.get("structure_folder")
@@ -193,6 +205,9 @@ def _rows(given: str, reading: Mapping[str, Any]) -> Iterator[Piece]:
         yield Piece("failed", failure, str(path), f"failed {failure.message}")
         return
     columns = plain_columns(table)
+    texts = [h for h in columns if h in as_numbers and any(isinstance(v, str) for v in columns[h])]
+    decimal = table.comma_is_decimal
+    numbers = {h: read_numbers(columns, h, str(path), comma_is_decimal=decimal) for h in texts}
     for row in range(table.n_rows):
         called = table.names[row] or f"row {row + 1}"
         cells = {header: column[row] for header, column in columns.items()}
@@ -205,8 +220,10 @@ def _rows(given: str, reading: Mapping[str, Any]) -> Iterator[Piece]:
         arguments = reader.arguments(row)
         what = (reader.function, arguments, str(path), called, table.names[row])
         source = str(path) if file is None else str(file)
+        own = {header: column[row] for header, column in numbers.items()}
         mark = f"row {arguments} {called} {cells} {'' if file is None else stamp(file)}"
-        yield Piece("row", what, source, mark, 1, cells)
+        mark += f" {own}" if own else ""  # another row may tell what a comma means
+        yield Piece("row", what, source, mark, 1, cells, own or None)
 
 
 def _of_row(
