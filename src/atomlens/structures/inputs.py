@@ -15,9 +15,11 @@ from atomlens.errors import Failure, StructureError
 from atomlens.printing import clean_name, kind_of_object, one_line, reason, short
 from atomlens.structures.disorder import DisorderChoice
 from atomlens.structures.files import (
+    KINDS,
     content_said,
     endings_of,
     files_in,
+    is_data,
     kind_of,
     known_kinds,
     what_lies_there,
@@ -25,7 +27,12 @@ from atomlens.structures.files import (
 from atomlens.structures.objects import as_list, is_nothing
 from atomlens.structures.options import ReadingOptions
 from atomlens.structures.parts import FilePart, Pick, parts_of, pick_of
-from atomlens.structures.text import is_forced, is_smiles
+from atomlens.structures.text import (
+    is_forced,
+    is_formula,
+    is_smiles,
+    is_smiles_of_formula_letters,
+)
 
 _LONGEST_PATTERN, _MOST_FOLDERS = 1000, 100_000
 _MOST_NAMED, _FIRST = 20, 5
@@ -40,7 +47,7 @@ class ReadingJob(NamedTuple):
 
     disorder: DisorderChoice
     left_out: list[str]
-    """A sentence for each folder or pattern"""
+    """A sentence for each folder or pattern, and for each that a text could mean as well"""
     not_looked_at: frozenset[Path]
     """Absolute paths that folders and patterns pass over"""
     in_parts: bool = False
@@ -51,6 +58,11 @@ class ReadingJob(NamedTuple):
         """Return the job of a call with these options."""
         not_looked_at = frozenset(Path(path).resolve() for path in options.leave_out)
         return cls(options.forms, [], not_looked_at, in_parts)
+
+    def note_both(self, sentence: str) -> None:
+        """Say what was taken of a text that is a path or pattern as well."""
+        if sentence not in self.left_out:
+            self.left_out.append(sentence)
 
     def note_left_out(self, where: str, others: list[Path]) -> None:
         """Name the files that are not read since their names are of no known kind."""
@@ -133,7 +145,7 @@ def _of_text_or_path(one: "str | os.PathLike[str]", job: ReadingJob) -> Iterator
         text = one.strip()
         if not text:
             raise StructureError("The text is empty; give a file, a folder, a SMILES or a formula.")
-        if is_forced(text):
+        if is_forced(text) or _is_text_all_the_same(text, job):
             yield "text", one
             return
         if not _exists(text):
@@ -149,6 +161,53 @@ def _of_text_or_path(one: "str | os.PathLike[str]", job: ReadingJob) -> Iterator
         yield "pick", pick
         return
     yield from _of_path(Path(os.path.expanduser(one)), job)
+
+
+_ENDINGS = {suffix.removeprefix(".") for kind in KINDS for suffix in kind.suffixes}
+"""Folders are called so, and CIF is a formula."""
+
+
+def _is_text_all_the_same(text: str, job: ReadingJob) -> bool:
+    """Say whether a text means a formula or SMILES though there is a file, folder or match.
+
+    A file or folder that holds structures comes first, a pattern (``C*``) last. What was taken is
+    said, with how to ask for the other. What has a separator or ``~`` in it is a path.
+    """
+    exists = _exists(text)
+    if not (exists or glob.has_magic(text)) or os.sep in text or text.startswith("~"):
+        return False
+    can_be_formula = is_formula(text) and not is_smiles_of_formula_letters(text)
+    meanings = [("SMILES", is_smiles(text)), ("formula", can_be_formula)]
+    words = [word for word, is_one in meanings if is_one]
+    if not words or text.lower() in _ENDINGS:
+        return False
+    meant, here = " or ".join(words), one_line(f".{os.sep}{text}")
+    if not exists:
+        if kind_of(Path(text)) is not None or is_data(Path(text)):
+            return False
+        paths, _ = _glob(text, job.not_looked_at)
+        if paths:
+            job.note_both(
+                f"{one_line(text)}: taken for a {meant}, and not for a pattern, though "
+                f"{paths[0].name} matches it; write {here} for the pattern"
+            )
+        return True
+    path = Path(text)
+    what = "folder" if path.is_dir() else "file"
+    holds = files_in(path, leave_out=job.not_looked_at).known if path.is_dir() else kind_of(path)
+    if not holds:
+        why = "holds no structure file" if what == "folder" else "is of no kind that is read"
+        job.note_both(
+            f"{one_line(text)}: taken for a {meant}, as the {what} of this name {why}; write "
+            f"{here} for the {what}"
+        )
+        return True
+    forced = " or ".join(f"{word.lower()}:{one_line(text)}" for word in words)
+    job.note_both(
+        f"{one_line(text)}: the {what} of this name was read; write {forced} for the {meant}, or "
+        f"{here} to silence this"
+    )
+    return False
 
 
 def source_of_piece(what: Any) -> str:
