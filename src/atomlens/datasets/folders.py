@@ -13,7 +13,8 @@ from atomlens.boundary import net, read_text
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.rows import assemble
 from atomlens.datasets.tables.columns import TargetOptions, target_columns
-from atomlens.datasets.tables.row_readers import RowReader
+from atomlens.datasets.tables.row_readers import RowReader, forms_of_files, structure_files
+from atomlens.datasets.tables.table import tell_shared_names
 from atomlens.errors import DatasetError, StructureError
 from atomlens.printing import is_number
 from atomlens.structures.disorder import REFUSE, DisorderChoice
@@ -54,7 +55,8 @@ def load_id_prop(
     }
     chosen = target_columns(columns, wanted, options, str(path))
     names = [row[0] for row in body]
-    reader = RowReader(_read, lambda row: (names[row], files.get(names[row])))
+    tell_shared_names(path, "id", names)
+    reader = RowReader(_read, lambda row: (names[row], files.get(names[row], [])))
     return assemble(
         path=folder,
         chosen=chosen,
@@ -63,7 +65,7 @@ def load_id_prop(
         limit=limit,
         seed=seed,
         forms=forms,
-        source_of=lambda row: str(files[names[row]]),
+        source_of=lambda row: str(files[names[row]][0]),
         cells=columns,
     )
 
@@ -76,22 +78,19 @@ def _header(first: list[str] | None, n: int, wanted: Sequence[str]) -> list[str]
     return ["value"] if n == 1 else [f"value_{i}" for i in range(1, n + 1)]
 
 
-def _files(folder: Path) -> dict[str, Path]:
+def _files(folder: Path) -> dict[str, list[Path]]:
     """Return the structure files by id: with and without suffix, a CIF before others."""
-    from atomlens.structures.files import kind_of
-
-    known = sorted(p for p in folder.iterdir() if p.is_file() and kind_of(p) is not None)
-    known.sort(key=lambda p: p.suffix.lower() != ".cif")
-    files: dict[str, Path] = {}
-    for path in known:
-        files.setdefault(path.stem, path)
-        files.setdefault(path.name, path)
+    files: dict[str, list[Path]] = {}
+    alike = structure_files(str(folder), folder.stat().st_mtime_ns)
+    for stem, paths in alike.items():
+        files.setdefault(stem, paths)
+        for path in paths:
+            files.setdefault(path.stem, [path])
+            files[path.name] = [path]
     return files
 
 
-def _read(identifier: str, file: Path | None, forms: DisorderChoice) -> "list[Atoms]":
-    from atomlens.structures.reading import to_forms
-
-    if file is None:
+def _read(identifier: str, files: Sequence[Path], forms: DisorderChoice) -> "list[Atoms]":
+    if not files:
         raise StructureError(f"there is no file {identifier}.cif in this folder; add it")
-    return to_forms(file, forms)
+    return forms_of_files(files, forms)

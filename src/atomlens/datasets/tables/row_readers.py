@@ -6,19 +6,25 @@ ase), or ``species`` with ``coords`` or with ``frac_coords`` and ``lattice``.
 """
 
 import ast
+import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from os.path import isdir, isfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from atomlens.boundary import net
 from atomlens.datasets.tables.cells import is_missing
 from atomlens.datasets.tables.headers import HOLDERS, SITES, TEXTS, listed
 from atomlens.errors import DatasetError, StructureError, warn
 from atomlens.printing import cut, is_number, reason, short
-from atomlens.structures.arrays import chemical_formula
+from atomlens.structures.arrays import StructureArrays, chemical_formula, structure_of
 from atomlens.structures.disorder import DisorderChoice
+from atomlens.structures.files import kind_of, stem_of
 from atomlens.structures.objects import is_amounts, is_object
 from atomlens.structures.records import add_warning, atoms_of
 
@@ -192,7 +198,7 @@ def _from_cell(
         file = _file_called(folder, text)
         if isdir(file):
             raise StructureError(f"{file}: this is a folder; name the file of one structure")
-        return to_forms(file, choice)
+        return forms_of_files([file, *_others_called(file, text)], choice)
     if word in TEXTS:
         found = to_forms(f"{'smiles' if word == 'smiles' else 'formula'}:{text}", choice)
         if word != "smiles" and is_smiles_of_formula_letters(text):
@@ -207,7 +213,9 @@ def _from_cell(
     beside = _file_called(folder, text)
     if word == _FORMULAS:
         choice = replace(choice, formulas_first=True)
-    return to_forms(beside if isfile(beside) else text, choice)
+    if isfile(beside):
+        return forms_of_files([beside, *_others_called(beside, text)], choice)
+    return to_forms(text, choice)
 
 
 def _file_called(folder: Path, text: str) -> Path:
@@ -222,6 +230,72 @@ def _file_called(folder: Path, text: str) -> Path:
             if isfile(path):
                 return path
     return asked
+
+
+def _others_called(file: Path, text: str) -> list[Path]:
+    """Return the files of other kinds that a name without its ending may mean as well."""
+    if file.name in (text, text.replace("\\", "/").rpartition("/")[2]):
+        return []
+    alike = structure_files(str(file.parent), file.parent.stat().st_mtime_ns)
+    return [path for path in alike.get(stem_of(file), ()) if path != file]
+
+
+@lru_cache(maxsize=4)
+def structure_files(folder: str, _changed: int) -> dict[str, list[Path]]:
+    """Return the structure files of a folder by their name without its ending, CIF first."""
+    found: dict[str, list[Path]] = {}
+    with os.scandir(folder) as entries:
+        paths = sorted(Path(entry.path) for entry in entries if entry.is_file())
+    for path in sorted(paths, key=lambda path: path.suffix.lower() != ".cif"):
+        if kind_of(path) is not None:
+            found.setdefault(stem_of(path), []).append(path)
+    return found
+
+
+def forms_of_files(files: Sequence[Path], choice: DisorderChoice) -> "list[Atoms]":
+    """Return the structure of the first of some files that one name may mean.
+
+    Raises:
+        StructureError: it cannot be read, or another of them is of other elements or ratios.
+    """
+    from atomlens.structures.reading import to_forms
+
+    found = to_forms(files[0], choice)
+    for other in files[1:]:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                held = to_forms(other, choice)[0]
+        except StructureError:
+            continue  # something else that is called so, such as notes in JSON
+        both = f"{files[0].name} and {other.name}"
+        formulas = [_reduced_formula(atoms) for atoms in (found[0], held)]
+        if formulas[0] != formulas[1]:
+            raise StructureError(
+                f"{both} may be meant, and one holds {formulas[0]}, the other {formulas[1]}; write "
+                "the ending, too"
+            )
+        if not _is_same(found[0], held):
+            said = (
+                f"{both} have the same name and formula, and other atoms; {files[0].name} was "
+                "taken, so write the ending if that is wrong"
+            )
+            add_warning(found[0], said)
+            warn(said)
+    return found
+
+
+def _reduced_formula(atoms: "Atoms") -> str:
+    numbers, counts = np.unique(atoms.numbers, return_counts=True)
+    return chemical_formula(np.repeat(numbers, counts // np.gcd.reduce(counts)))
+
+
+def _is_same(one: "Atoms", other: "Atoms") -> bool:
+    from atomlens.neighbors.identity import Identities
+
+    same = Identities(StructureArrays.from_structures([structure_of(one), structure_of(other)]))
+    first, second = same.digests.tolist()
+    return first == second or second in same.nearby(0) or first in same.nearby(1)
 
 
 def _file_of_cell(cell: Any, word: str, folder: Path) -> Path | None:

@@ -125,7 +125,7 @@ def _taken_apart(
     fold_header = next((known[f] for f in FOLDS if f in known), None)
     forms_of = held_against_others(path, forms_of, columns, used, known)
     names = _texts(columns, name_header) or (None,) * n_rows
-    _tell_shared_names(path, name_header, names)
+    tell_shared_names(path, name_header, names)
     special = {*used, name_header, split_header, fold_header}
     special |= {known[k] for k in (*TEXTS, *NAMES, *IGNORED) if k in known}
     return Table(
@@ -162,7 +162,7 @@ def _refuse_alike(
             )
 
 
-def _tell_shared_names(path: Path, header: str | None, names: Sequence[str | None]) -> None:
+def tell_shared_names(path: Path, header: str | None, names: Sequence[str | None]) -> None:
     """Say that rows are called the same, so that their names do not tell them apart."""
     often = Counter(name for name in names if name is not None)
     shared = [name for name, n in often.items() if n > 1]
