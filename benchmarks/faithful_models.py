@@ -117,7 +117,7 @@ def measured(name: str, data: Dataset, options: argparse.Namespace) -> dict[str,
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Return the rows as a table in Markdown: method against chance, in brackets its best table."""
+    """Return the rows as a table in Markdown; see `cell`."""
     lines = ["| model (MAE) | method | " + " | ".join(MEANINGS.values()) + " | passes |"]
     lines.append("|" + "---|" * (len(MEANINGS) + 3))
     for row in rows:
@@ -131,13 +131,17 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def cell(found: dict[str, Any] | None) -> str:
-    """Return one measurement: over chance with its interval, best table, and how far above it."""
+    """Return one measurement: over chance, best table and how far above it, untrained networks."""
     if found is None or found["deletion"] is None:
         return ""
     own = f"{found['deletion']:.2f}, {found['deletion_low']:.2f} to {found['deletion_high']:.2f}"
     above = f"{found['above_table']:+.2f}, {found['above_table_low']:+.2f} to "
     above += f"{found['above_table_high']:+.2f}"
     best = found[f"table {found['best_table']}"]
+    if found.get("untrained") is not None:
+        low, high = found["above_untrained_low"], found["above_untrained_high"]
+        side = " <" if high < 0 else " >" if low > 0 else ""
+        above += f"; {found['untrained']:.2f}{side}"
     return f"{own} ({best:.2f}: {above})".replace("-", "−")
 
 

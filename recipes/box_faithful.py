@@ -1,6 +1,7 @@
 """Hold the models of the box against themselves: `faithful` on their test parts, into their cards.
 
     python recipes/box_faithful.py --data FOLDER [--data FOLDER] [NAME ...] [--n 100] [--out F.json]
+        [--figures FOLDER]
     python recipes/box_faithful.py --table F.json
     python recipes/box_faithful.py --again F.json
 
@@ -8,7 +9,7 @@ For every model and each of its targets: deletion and insertion of the basic met
 of the test part, over chance and beside tables (`atomlens faithful`), kept in the model's folder
 (``metrics.json`` and the card) and in F.json. To be run again whenever a model was exchanged. The
 folders hold ``NAME.npz`` or what else `recipes/box.py` trains on. --table prints docs/faithful.md's
-tables from F.json; --again puts its figures into the folders once more, after a model was only
+tables from F.json, --figures draws one of each target; --again puts its figures into the folders once more, after a model was only
 calibrated anew (which leaves what it predicts as it was).
 """
 
@@ -48,12 +49,19 @@ def data_in(entry: Entry, folders: list[Path]) -> Dataset:
     raise SystemExit(f"{entry.name}: {problem}")
 
 
-def tested(model: Predictor, data: Dataset, target: str, methods: str) -> dict[str, Any]:
+def tested(
+    model: Predictor, data: Dataset, target: str, methods: str, figures: Path | None
+) -> dict[str, Any]:
     """Return what `faithful` finds for one target."""
     start = time.process_time()
     study = Faithful(FaithfulSettings(target=target, methods=methods))
-    found = as_json(study.run(StudyInput(models=(model,), data=data)))
-    return {**found, "cpu_seconds": round(time.process_time() - start, 1)}
+    found = study.run(StudyInput(models=(model,), data=data))
+    seconds = time.process_time() - start
+    if figures:
+        figures.mkdir(parents=True, exist_ok=True)
+        (drawn,) = study.draw(found, figures)
+        drawn.replace(figures / f"{found.models[0]}-{target}.png")
+    return {**as_json(found), "cpu_seconds": round(seconds, 1)}
 
 
 def cell(found: dict[str, Any] | None) -> str:
@@ -101,6 +109,7 @@ def main() -> None:
     parser.add_argument("--box", type=Path, default=BOX)
     parser.add_argument("--no-record", action="store_true", help="leave the models as they are")
     parser.add_argument("--out", type=Path, default=Path("box-faithful.json"))
+    parser.add_argument("--figures", type=Path, help="folder of figures, NAME-TARGET.png")
     parser.add_argument("--table", type=Path, metavar="F.json")
     parser.add_argument("--again", type=Path, metavar="F.json")
     options = parser.parse_args()
@@ -125,7 +134,8 @@ def main() -> None:
         for target in model.targets:
             if options.targets and target.name not in options.targets.split(","):
                 continue
-            found = {"name": entry.name, **tested(model, part, target.name, options.methods)}
+            own = tested(model, part, target.name, options.methods, options.figures)
+            found = {"name": entry.name, **own}
             same = (entry.name, target.name)
             rows = [r for r in rows if (r["name"], r["target"]) != same] + [found]
             write_text(to_json(rows) + "\n", options.out)
