@@ -9,8 +9,8 @@ For every model and each of its targets: deletion and insertion of the basic met
 of the test part, over chance and beside tables (`atomlens faithful`), kept in the model's folder
 (``metrics.json`` and the card) and in F.json. To be run again whenever a model was exchanged. The
 folders hold ``NAME.npz`` or what else `recipes/box.py` trains on. --table prints docs/faithful.md's
-tables from F.json, --figures draws one of each target; --again puts its figures into the folders once more, after a model was only
-calibrated anew (which leaves what it predicts as it was).
+tables from F.json, --figures draws one of each target; --again puts its figures into the folders
+once more, after a model was only calibrated anew (which leaves what it predicts as it was).
 """
 
 import argparse
