@@ -42,6 +42,12 @@ Input: TypeAlias = Any
 """Text, path, ase.Atoms, pymatgen Structure, Molecule or Composition, or rdkit Mol."""
 
 
+class CellText(str):
+    """The cell of a table, which is no path from here if it is a formula or SMILES."""
+
+    __slots__ = ()
+
+
 class ReadingJob(NamedTuple):
     """How one call reads, and what it leaves out."""
 
@@ -145,7 +151,7 @@ def _of_text_or_path(one: "str | os.PathLike[str]", job: ReadingJob) -> Iterator
         text = one.strip()
         if not text:
             raise StructureError("The text is empty; give a file, a folder, a SMILES or a formula.")
-        if is_forced(text) or _is_text_all_the_same(text, job):
+        if is_forced(text) or _is_text_all_the_same(one, job):
             yield "text", one
             return
         if not _exists(text):
@@ -167,12 +173,13 @@ _ENDINGS = {suffix.removeprefix(".") for kind in KINDS for suffix in kind.suffix
 """Folders are called so, and CIF is a formula."""
 
 
-def _is_text_all_the_same(text: str, job: ReadingJob) -> bool:
+def _is_text_all_the_same(one: str, job: ReadingJob) -> bool:
     """Say whether a text means a formula or SMILES though there is a file, folder or match.
 
     A file or folder that holds structures comes first, a pattern (``C*``) last. What was taken is
     said, with how to ask for the other. What has a separator or ``~`` in it is a path.
     """
+    text = one.strip()
     exists = _exists(text)
     if not (exists or glob.has_magic(text)) or os.sep in text or text.startswith("~"):
         return False
@@ -181,6 +188,8 @@ def _is_text_all_the_same(text: str, job: ReadingJob) -> bool:
     words = [word for word, is_one in meanings if is_one]
     if not words or text.lower() in _ENDINGS:
         return False
+    if isinstance(one, CellText):
+        return True
     meant, here = " or ".join(words), one_line(f".{os.sep}{text}")
     if not exists:
         if kind_of(Path(text)) is not None or is_data(Path(text)):

@@ -7,6 +7,8 @@ import pytest
 from ase import Atoms
 
 from atomlens.predictor.inputs.pieces import pieces_of
+from atomlens.predictor.inputs.rows import read_inputs
+from atomlens.structures.options import ReadingOptions
 from atomlens.structures.reading import read_structures
 
 WATER = "3\nwater\nO 0 0 0\nH 0.96 0 0\nH -0.24 0.93 0\n"
@@ -91,3 +93,17 @@ def test_a_folder_called_cif_is_no_formula(here: Path) -> None:
     (here / "CIF").mkdir()
     (here / "CIF" / "w.xyz").write_text(WATER)
     assert read("CIF") == (["H2O"], [])
+
+
+@pytest.mark.filterwarnings("ignore:.*valid as SMILES")
+def test_a_cell_of_a_table_is_no_folder_of_the_working_directory(here: Path) -> None:
+    (here / "tables").mkdir()
+    table = here / "tables" / "t.csv"
+    table.write_text("compound,y\nCCO,1\nC*,2\nruns/w.xyz,3\n")
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        items, _ = read_inputs(table, ReadingOptions(structure_column="compound"))
+    assert not heard
+    assert items[0].get_chemical_formula() == "C2H6O"
+    assert "is a placeholder" in items[1].message
+    assert items[2].get_chemical_formula() == "H2O"

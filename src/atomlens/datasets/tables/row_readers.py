@@ -25,6 +25,7 @@ from atomlens.printing import cut, is_number, reason, short
 from atomlens.structures.arrays import StructureArrays, chemical_formula, structure_of
 from atomlens.structures.disorder import DisorderChoice
 from atomlens.structures.files import kind_of, stem_of
+from atomlens.structures.inputs import CellText
 from atomlens.structures.objects import is_amounts, is_object
 from atomlens.structures.records import add_warning, atoms_of
 
@@ -215,7 +216,7 @@ def _from_cell(
         choice = replace(choice, formulas_first=True)
     if isfile(beside):
         return forms_of_files([beside, *_others_called(beside, text)], choice)
-    return to_forms(text, choice)
+    return to_forms(CellText(text), choice)
 
 
 def _file_called(folder: Path, text: str) -> Path:
