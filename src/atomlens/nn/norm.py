@@ -36,4 +36,4 @@ class RowNorm(nn.BatchNorm1d):
         self.num_batches_tracked.add_(1)
         unbiased = variance * (n_rows / (n_rows - 1))
         for running, of_batch in ((self.running_mean, mean), (self.running_var, unbiased)):
-            running.mul_(1 - self.momentum).add_(of_batch, alpha=self.momentum)
+            running.lerp_(of_batch.to(running.dtype), self.momentum)

@@ -11,6 +11,7 @@ from atomlens.graphs import collate
 from atomlens.models import make_model
 from atomlens.models.cgcnn import recorded
 from atomlens.models.cgcnn.layers import AttentionConvolution, EdgeConvolution, GatedConvolution
+from atomlens.nn.basis import GaussianBasis
 from atomlens.nn.edges import EdgeLayout
 from atomlens.testing.graphs import lone_atom, random_graph
 
@@ -171,6 +172,45 @@ def test_what_is_no_number_is_heard(what: str, place: str) -> None:
     found = layer(nodes, torch.randn(len(layout.source), N_EDGE), layout)
     out = found if isinstance(found, Tensor) else found.nodes
     assert out.isnan().any()
+
+
+def test_distances_become_the_same_gaussians(monkeypatch: pytest.MonkeyPatch) -> None:
+    basis = GaussianBasis(8.0, n_centers=41, width=0.2).train()
+    ends = torch.tensor([torch.nan, torch.inf, -1.0, 0.0, 1e20])
+    distances = torch.cat([torch.linspace(0, 12, 701), ends])
+    expected = basis(distances)
+    for n_threads in (1, 3):
+        monkeypatch.setattr(torch, "get_num_threads", lambda n=n_threads: n)
+        found = recorded.basis_of(basis, distances)
+        assert found is not None
+        torch.testing.assert_close(found, expected, atol=2e-6, rtol=0, equal_nan=True)
+        assert found[701].isnan().all()
+        assert (found[(distances - 4.0).abs() > 6.0] == 0).any()
+    assert recorded.basis_of(basis, distances.clone().requires_grad_()) is None
+    assert recorded.basis_of(basis, distances.double()) is None
+    assert recorded.basis_of(basis.eval(), distances) is None
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_a_network_learns_what_it_learned(n_threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: n_threads)
+    batch = collate([random_graph(13, 9, seed=s) for s in range(8)]).to("cpu", torch.float32)
+    losses: list[list[float]] = []
+    for fewest in (0, 10**9):
+        monkeypatch.setattr(recorded, "MIN_EDGES", fewest)
+        torch.manual_seed(0)
+        model = make_model("cgcnn", n_layers=2).train()
+        optimiser = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
+        targets = torch.randn(8, 1, generator=torch.Generator().manual_seed(1))
+        losses.append([])
+        for _ in range(12):
+            optimiser.zero_grad()
+            loss = nn.functional.mse_loss(model(batch).values, targets)
+            loss.backward()
+            optimiser.step()
+            losses[-1].append(loss.item())
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    assert losses[0][-1] < 0.5 * losses[0][0]
 
 
 def test_one_edge_has_no_spread(monkeypatch: pytest.MonkeyPatch) -> None:

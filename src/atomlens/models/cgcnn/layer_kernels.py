@@ -24,17 +24,61 @@ from atomlens.machine import kept
 from atomlens.models.cgcnn.kernels import _falling
 from atomlens.nn.blocks import add_outer, most_edges, rows_times, tile_behind
 
-EDGES_OF_A_TILE = 96
+EDGES_OF_A_TILE = 48
+"""With 128 numbers each they stay in the first-level cache."""
 _WIDER = 16
 """Columns of a tile behind the last, see `blocks.add_outer`."""
-_APART = 528
-"""Numbers from one scratch row to the next, which holds half of the columns of `recorded.WIDEST`:
-no power of two, which the cache would take badly."""
+_APART = 1_216
+"""Numbers from one scratch row to the next, at least `recorded.WIDEST`. Cache lines have 16 of them
+and their places return after 64 lines: with 76 lines from row to row, rows of 64 or 192 numbers
+take turns in all places."""
 
 _Floats = NDArray[np.float32]
 _Ints = NDArray[np.int64]
 _compiled: Callable[..., Callable[[Any], Any]] = partial(kept, nogil=True, error_model="numpy")
 _REASSOCIATE = {"reassoc", "contract", "nsz", "arcp"}
+
+
+@_compiled(fastmath=_REASSOCIATE)
+def gaussians(values: _Floats, centers: _Floats, width: float, rows: _Floats) -> None:
+    """Fill rows (n, n_centers) with exp(-((value - center) / width)²), as `nn.basis` does."""
+    inverse, farthest = np.float32(1.0 / width), np.float32(60.0)
+    for r in range(values.shape[0]):
+        for c in range(centers.shape[0]):
+            scaled = (values[r] - centers[c]) * inverse
+            exponent = scaled * scaled
+            fallen = _falling(exponent)
+            # what is no number is heard: it is not above
+            rows[r, c] = np.float32(0.0) if exponent >= farthest else fallen + (exponent - exponent)
+
+
+@_compiled(fastmath=_REASSOCIATE)
+def softened_forward(nodes: _Floats, added: _Floats, softened: _Floats) -> None:
+    """softened = softplus(nodes + added), all (n_nodes, n_features)."""
+    one, two, zero = np.float32(1.0), np.float32(2.0), np.float32(0.0)
+    third, fifth, seventh = np.float32(1 / 3), np.float32(1 / 5), np.float32(1 / 7)
+    ninth, eleventh, thirteenth = np.float32(1 / 9), np.float32(1 / 11), np.float32(1 / 13)
+    for i in range(nodes.shape[0]):
+        for f in range(nodes.shape[1]):
+            x = nodes[i, f] + added[i, f]
+            t = _falling(abs(x))
+            s = t / (two + t)
+            q = s * s
+            low = (one + q * third) + q * q * (fifth + q * seventh)
+            high = (ninth + q * eleventh) + q * q * thirteenth
+            value = max(x, zero) + two * s * (low + q * q * q * q * high)
+            softened[i, f] = value if x == x else x
+
+
+@_compiled(fastmath=_REASSOCIATE)
+def softened_backward(nodes: _Floats, added: _Floats, gradient: _Floats, d_both: _Floats) -> None:
+    """Fill the gradient of `softened_forward` on either of what is added."""
+    one, zero = np.float32(1.0), np.float32(0.0)
+    for i in range(nodes.shape[0]):
+        for f in range(nodes.shape[1]):
+            x = nodes[i, f] + added[i, f]
+            t = _falling(abs(x))
+            d_both[i, f] = gradient[i, f] * (one if x >= zero else t) / (one + t)
 
 
 @_compiled(fastmath=_REASSOCIATE)
@@ -456,6 +500,56 @@ def attended_forward(
         for k in range(11, 14):
             for f in range(width):
                 slopes[i, k - 7, f] = own[k * _APART + f] * own[7 * _APART + f]
+
+
+@_compiled(fastmath=_REASSOCIATE)
+def attended_sums(
+    slopes: _Floats,
+    heard: _Floats,
+    gradient: _Floats,
+    n_heads: int,
+    level: _Floats,
+    sums: NDArray[np.float64],
+) -> None:
+    """Sums over all edges of the gradient on normalised rows, for the way back of a norm.
+
+    Args:
+        slopes: as `attended_forward` fills them.
+        heard: (n_nodes, n_columns) what it gives.
+        gradient: (n_nodes, n_columns) on that.
+        n_heads: that share one softmax.
+        level: (n_nodes, n_columns), filled with gradient times ``heard``, added up over these
+            heads.
+        sums: (4, n_columns), filled: of scores, and times (score - mean); of cores likewise.
+    """
+    n_nodes, width = heard.shape
+    features = width // n_heads
+    own = np.empty(5 * _APART, dtype=np.float32)
+    sums[:] = 0.0
+    for start in range(0, n_nodes, EDGES_OF_A_TILE):
+        own[: 4 * _APART] = np.float32(0.0)
+        for i in range(start, min(start + EDGES_OF_A_TILE, n_nodes)):
+            for f in range(features):
+                own[4 * _APART + f] = gradient[i, f] * heard[i, f]
+            for head in range(1, n_heads):
+                at = head * features
+                for f in range(features):
+                    own[4 * _APART + f] += gradient[i, f + at] * heard[i, f + at]
+            for head in range(n_heads):
+                at = head * features
+                for f in range(features):
+                    level[i, f + at] = own[4 * _APART + f]
+            for f in range(width):
+                d, all_heads = gradient[i, f], level[i, f]
+                own[f] += d * heard[i, f] - all_heads * slopes[i, 2, f]
+                own[2 * _APART + f] += d * slopes[i, 5, f]
+            for f in range(width):
+                d, all_heads = gradient[i, f], level[i, f]
+                own[_APART + f] += d * slopes[i, 4, f] - all_heads * slopes[i, 3, f]
+                own[3 * _APART + f] += d * slopes[i, 6, f]
+        for k in range(4):
+            for f in range(width):
+                sums[k, f] += own[k * _APART + f]
 
 
 @_compiled(fastmath=_REASSOCIATE)

@@ -137,8 +137,11 @@ class GatedConvolution(nn.Module):
         geometry: Float[Tensor, "n_edges _"] | None = None,
     ) -> Convolved:
         """Refine the atoms by what their neighbours say."""
-        sums = self.sums(nodes, edges, layout, geometry)
-        return self.after(nodes, sums)
+        linear, norm = self.pair.linear, self.edge_norm
+        if geometry is None and self._soft and recorded.usable(nodes, edges, layout, linear, norm):
+            aggregated = self.node_norm(recorded.gated(nodes, edges, layout, linear, norm))
+            return Convolved(recorded.softened(nodes, aggregated), aggregated, None)
+        return self.after(nodes, self.sums(nodes, edges, layout, geometry))
 
     def sums(
         self,
@@ -148,9 +151,6 @@ class GatedConvolution(nn.Module):
         geometry: Float[Tensor, "n_edges _"] | None = None,
     ) -> Float[Tensor, "n_nodes n_features"]:
         """Return what each atom hears, before any normalisation: a plain sum over its edges."""
-        linear, norm = self.pair.linear, self.edge_norm
-        if geometry is None and self._soft and recorded.usable(nodes, edges, layout, linear, norm):
-            return recorded.gated(nodes, edges, layout, linear, norm)
         if geometry is None and self._in_one_pass(nodes, layout):
             return self._sums_in_one_pass(nodes, edges, layout)
         return _joined(

@@ -33,6 +33,7 @@ from atomlens.models.cgcnn.layers import (
     GatedConvolution,
     HeadSoftmax,
 )
+from atomlens.models.cgcnn.recorded import basis_of
 from atomlens.models.local import (
     AddingPass,
     AdditiveReader,
@@ -287,7 +288,11 @@ class Cgcnn(AdditiveModel[CgcnnConfig]):
         return torch.add(nodes, self.extra(torch.cat(extra, dim=1).to(nodes.dtype)))
 
     def _edges(self, batch: GraphBatch) -> Float[Tensor, "n_edges _"]:
-        basis: Tensor = self.basis(batch.distances)
+        basis: Tensor | None = None
+        if isinstance(self.basis, GaussianBasis):
+            basis = basis_of(self.basis, batch.distances)
+        if basis is None:
+            basis = self.basis(batch.distances)
         edges: Tensor = basis if self.edge_input is None else self.edge_input(basis)
         return edges
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from atomlens.nn.basis import GaussianBasis
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.norm import RowNorm
 from atomlens.nn.pieces import as_arrays, in_pieces
@@ -97,6 +98,38 @@ def combined(
     """Return Σ_m softmax_m(h_m) h_m over the heads of what `attended` gives."""
     found: Tensor = _Combined.apply(heard)  # type: ignore[no-untyped-call]
     return found
+
+
+def softened(
+    nodes: Float[Tensor, "n_nodes n_features"], added: Float[Tensor, "n_nodes n_features"]
+) -> Float[Tensor, "n_nodes n_features"]:
+    """Return softplus(nodes + added)."""
+    found: Tensor = _Softened.apply(nodes, added)  # type: ignore[no-untyped-call]
+    return found
+
+
+def basis_of(
+    basis: GaussianBasis, distances: Float[Tensor, " n_edges"]
+) -> Float[Tensor, "n_edges n_centers"] | None:
+    """Return the Gaussians of distances where the loops make them: a model is trained on them."""
+    if not (
+        basis.training
+        and len(distances) >= MIN_EDGES
+        and distances.device.type == "cpu"
+        and distances.dtype == torch.float32
+        and not distances.requires_grad
+        and _can_multiply()
+    ):
+        return None
+    from atomlens.models.cgcnn.layer_kernels import gaussians
+
+    rows = distances.new_empty(len(distances), len(basis.centers))
+    given, centers, found = as_arrays(distances, basis.centers.float(), rows)
+    in_pieces(
+        np.arange(len(given) + 1),
+        lambda first, last: gaussians(given[first:last], centers, basis.width, found[first:last]),
+    )
+    return rows
 
 
 def changed(
@@ -207,7 +240,9 @@ def _together(
         if more:
             own = moved / more
             step = rows[offsets[first], :n_columns] + own - mean
-            squares += apart - moved * own + step * step * (n * more / (n + more))
+            squares += apart - moved * own
+            if n:
+                squares += step * step * (n * more / (n + more))
             n += more
             mean += step * (more / n)
     return mean, squares
@@ -350,25 +385,44 @@ class _Attended(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
-        from atomlens.models.cgcnn.layer_kernels import attended_backward, weighed_sums
+        from atomlens.models.cgcnn.layer_kernels import attended_backward, attended_sums
 
         *tensors, rows, slopes, sums = ctx.saved_tensors
-        together = (gradient * sums).view(len(sums), ctx.n_joint, -1)
-        level = together.sum(dim=1, keepdim=True).expand_as(together).reshape(sums.shape)
-        all_rows, edges, *own = as_arrays(rows, tensors[1], gradient, level, slopes)
-        by_gradient, by_level = np.empty((2, 7, sums.shape[1]))
-        weighed_sums(own[2], own[0], by_gradient)
-        weighed_sums(own[2], own[1], by_level)
-        heard = together.sum(dim=0, dtype=torch.float64).flatten().numpy()
-        at_all = np.concatenate([heard - by_level[2], by_gradient[5]])
-        of_columns = at_all, np.concatenate([by_gradient[4] - by_level[3], by_gradient[6]])
+        level, found = torch.empty_like(sums), np.empty((4, sums.shape[1]))
+        all_rows, edges, own, of_atoms, heard, levels = as_arrays(
+            rows, tensors[1], gradient, slopes, sums, level
+        )
+        attended_sums(of_atoms, heard, own, ctx.n_joint, levels, found)
+        of_columns = found[::2].ravel(), found[1::2].ravel()
 
         def loop(norm: Any, weight: Any, *rest: Any) -> None:
-            attended_backward(all_rows, norm, ctx.presence, edges, weight, *own, *rest)
+            attended_backward(
+                all_rows, norm, ctx.presence, edges, weight, own, levels, of_atoms, *rest
+            )
 
         given = _Rows(rows, *ctx.norm)
         needed = ctx.needs_input_grad[3:]
         return None, None, None, *_back(ctx.layout, of_columns, given, tensors, needed, loop)
+
+
+class _Softened(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, nodes: Tensor, added: Tensor) -> Tensor:
+        from atomlens.models.cgcnn.layer_kernels import softened_forward
+
+        softened = torch.empty_like(added)
+        softened_forward(*as_arrays(nodes, added, softened))
+        ctx.save_for_backward(nodes, added)
+        return softened
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        from atomlens.models.cgcnn.layer_kernels import softened_backward
+
+        d_both = torch.empty_like(gradient)
+        softened_backward(*as_arrays(*ctx.saved_tensors, gradient, d_both))
+        return d_both, d_both
 
 
 class _Combined(torch.autograd.Function):
