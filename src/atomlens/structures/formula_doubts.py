@@ -5,23 +5,29 @@ refused by ``formulas.py``.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 
 from atomlens.elements import ATOMIC_NUMBERS, NONMETALS, SYMBOLS
-from atomlens.structures.valences import can_be_neutral, charge_range
+from atomlens.errors import StructureError
+from atomlens.structures.valences import can_be_neutral, charge_range, is_compound
 
 Amounts = Mapping[str, Fraction]
 
 _HEAVIEST_COMMON = 83
 
 
-def doubts_about(name: str, amounts: Amounts) -> list[str]:
-    """Return what else a formula may mean, a sentence for each, as they stand behind its name."""
+def doubts_about(name: str, amounts: Amounts, read: Callable[[str], Amounts]) -> list[str]:
+    """Return what else a formula may mean, a sentence for each, as they stand behind its name.
+
+    Args:
+        name: The formula.
+        amounts: Of its elements.
+        read: Returns the amounts of other formulas.
+    """
     said = []
-    if zero := re.fullmatch(r"([A-Z][a-z]?)(20|20[235]|304)", name):
-        oxide = f"{zero[1]}{zero[2].replace('0', 'O')}"
-        said.append(f"it has the digit zero; if the letter is meant, write {oxide}")
+    if meant := _with_letter(name, read):
+        said.append(f"it has the digit zero; if the letter is meant, write {meant}")
     if meant := _in_capitals(name, amounts):
         said.append(
             f"it is written in capitals, so {meant.upper()} was taken for {meant[0]} and "
@@ -38,6 +44,42 @@ def doubts_about(name: str, amounts: Amounts) -> list[str]:
             "of them share a place, write the amounts"
         )
     return said
+
+
+_ZERO = re.compile(r"(?<=[A-Za-z)])[2-9]0[1-9]\d?(?!\d)|(?<=H)[2-9]0(?=H(?![a-z\d]))")
+"""A count in which the letter O may stand as the digit: 203, 304, 5012, and 30 in CH30H."""
+_OTHER_COUNTS = 20
+"""What has another count as large may be a large cluster or cage."""
+_OXIDE = re.compile(r"([A-Z][a-z]?)(?:20|20[235]|304|308)")
+
+
+def _with_letter(name: str, read: Callable[[str], Amounts]) -> str:
+    """Return the formula that is meant if one of its zeros is the letter O; else ``""``.
+
+    ``LiMn204`` has a count like no other, and with the letter it is a compound.
+    """
+    parts = re.split(r"([·•⋅∙‧・*])", name)
+    for k, part in enumerate(parts):
+        bare = re.sub(r"^\d+(?=[A-Z(\[])", "", part)
+        zeros = list(_ZERO.finditer(bare))
+        if _OXIDE.fullmatch(bare):
+            meant = bare.replace("0", "O")
+        elif len(zeros) == 1:
+            zero = zeros[0]
+            before, behind = bare[: zero.start()], bare[zero.end() :]
+            meant = before + zero[0].replace("0", "O", 1) + behind
+            others = (int(n) for n in re.findall(r"\d+", f"{before} {behind}"))
+            try:
+                is_meant = max(others, default=0) <= _OTHER_COUNTS and is_compound(read(meant))
+            except StructureError:
+                continue
+            if not is_meant:
+                continue
+        else:
+            continue
+        parts[k] = part.removesuffix(bare) + meant
+    changed = "".join(parts)
+    return "" if changed == name else changed
 
 
 _WORDS = frozenset(

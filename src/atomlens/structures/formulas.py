@@ -10,11 +10,15 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
-from math import lcm
+from math import gcd, lcm
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, NoReturn
+
+import numpy as np
 
 from atomlens.elements import SYMBOLS
 from atomlens.elements.masses import ATOMIC_MASSES
@@ -66,8 +70,9 @@ def from_formula(text: str) -> "Atoms":
     """Return a formula as ase.Atoms; its positions mean nothing.
 
     Fractions become whole numbers: ``Li0.5CoO2`` is LiCo2O4. Decimals cut or rounded from
-    thirds and sixths (0.33, 0.667) are taken as such. Where exact whole numbers need more
-    than 10,000 atoms (steels), each share is rounded to the nearest of 10,000. Either is noted.
+    thirds and sixths (0.33, 0.667) are taken as such, and so are rounded per cent of a compound
+    (``Ti33.3O66.7``). Where exact whole numbers need more than 10,000 atoms (steels), each share
+    is rounded to the nearest of 10,000. All this is noted.
 
     Raises StructureError for a text that is no formula.
     """
@@ -79,14 +84,16 @@ def from_formula(text: str) -> "Atoms":
     amounts = _sum(parts, name)
     if re.fullmatch(r"T\d*O\d*", name) and amounts["O"] >= 2 * amounts["H"]:
         _refuse(name, "'T' may be tritium or stand for the silicon and aluminium of a zeolite")
-    atoms = atoms_of_amounts(amounts, name)
+    shares = _shares_in(parts, amounts)
+    atoms = atoms_of_amounts(shares or amounts, name)
     if re.search(r"[DT](?![a-z])", name):
         add_warning(atoms, DEUTERIUM_NOTICE)
-    numbers = [number for part in parts for number in _DECIMAL.findall(part)]
-    for said in doubts_about(name, amounts):
+    for said in doubts_about(name, amounts, amounts_in_formula):
         add_warning(atoms, said)
-    if any(_third_or_sixth(number) is not None for number in numbers):
+    if any(_has_thirds(part) for part in parts):
         add_warning(atoms, THIRDS_NOTICE)
+    if shares:
+        add_warning(atoms, _shares_notice(amounts, shares))
     if _is_alloy(_ALLOY.fullmatch(name)):
         add_warning(
             atoms,
@@ -125,6 +132,7 @@ def atoms_of_amounts(amounts: Mapping[str, Fraction], name: str) -> "Atoms":
 _NEAR = 1e-9
 """Of an amount: so near to a fraction of a small denominator is what it stands for."""
 _SMALL_DENOMINATOR = 1000
+_BYTES_OF_DOUBLES = 8
 _LONGEST_AMOUNT = 12
 """Digits and a point; a number with more decimals than fit is what was computed, not written."""
 _KEY = re.compile(r"([A-Z][a-z]?)(?:\d*(?:\.\d+)?[+-])?(?:,.*)?")
@@ -136,6 +144,31 @@ def symbol_of_key(key: object) -> str:
     found = _KEY.fullmatch(key) if isinstance(key, str) else None
     symbol = found[1] if found else ""
     return symbol if symbol in _ELEMENTS or symbol in ("D", "T") else ""
+
+
+def number_in(thing: object) -> Fraction | float | None:
+    """Return a single number of Python, numpy or torch; None for all else, such as true and false.
+
+    What has fewer digits than a float of Python (``float32``) is the shortest decimal that it can
+    be.
+    """
+    detach = getattr(thing, "detach", None)
+    if detach is not None and getattr(thing, "ndim", 1) == 0:  # a tensor of torch
+        whole = not thing.dtype.is_floating_point  # type: ignore[attr-defined]
+        is_double = getattr(thing, "element_size", lambda: 0)() == _BYTES_OF_DOUBLES
+        item = detach().item()
+        thing = item if whole or is_double else np.float32(item)
+    elif isinstance(thing, np.ndarray) and not thing.ndim:
+        thing = thing[()]
+    if isinstance(thing, bool | np.bool_):
+        return None
+    if isinstance(thing, Decimal):
+        return Fraction(thing) if thing.is_finite() else float(thing)
+    if isinstance(thing, np.floating):
+        return float(str(thing))
+    if isinstance(thing, Integral | Fraction):
+        return Fraction(int(thing)) if isinstance(thing, Integral) else thing
+    return float(thing) if isinstance(thing, Real) else None
 
 
 def from_amounts(amounts: Iterable[tuple[str, float]], name: str) -> "Atoms":
@@ -151,42 +184,53 @@ def from_amounts(amounts: Iterable[tuple[str, float]], name: str) -> "Atoms":
     Raises:
         StructureError: there is none, an amount is not above zero, or a symbol is no element.
     """
-    total: dict[str, Fraction] = {}
-    has_thirds = has_heavy = False
+    symbols, numbers = [], []
     for symbol, amount in amounts:
         if not (symbol in _ELEMENTS or symbol in ("D", "T")):
             raise StructureError(f"{short(symbol)} is not an element; leave it out or replace it")
-        if not 0 < amount < math.inf:
+        number = number_in(amount)
+        if number is None or not 0 < number < math.inf:
+            shown = repr(amount) if number is None else f"{float(number):g}"
             raise StructureError(
-                f"the amount of {symbol} is {float(amount):g}; give one above zero, or leave the "
-                "element out"
+                f"the amount of {symbol} is {shown}; give one above zero, or leave the element out"
             )
-        has_heavy |= symbol in ("D", "T")
-        exact, is_third = _amount_of_number(amount)
-        has_thirds |= is_third
-        own = "H" if symbol in ("D", "T") else symbol
-        total[own] = total.get(own, Fraction(0)) + exact
-    if not total:
+        symbols.append(symbol)
+        numbers.append(number)
+    if not symbols:
         raise StructureError("there is no element in it; give a formula of one at least")
-    atoms = atoms_of_amounts(total, name or formula_of({s: float(n) for s, n in total.items()}))
-    if has_heavy:
+    decimals = [_decimals_of(number) for number in numbers]
+    exact = _meant([_exact(number) for number in numbers], decimals)
+    total: dict[str, Fraction] = {}
+    for symbol, share in zip(symbols, exact, strict=True):
+        own = "H" if symbol in ("D", "T") else symbol
+        total[own] = total.get(own, Fraction(0)) + share
+    is_third = any(a != _exact(number) for a, number in zip(exact, numbers, strict=True))
+    shares = _rounded_shares(total, max(len(d.partition(".")[2]) for d in decimals))
+    atoms = atoms_of_amounts(
+        shares or total, name or formula_of({s: float(n) for s, n in total.items()})
+    )
+    if {"D", "T"}.intersection(symbols):
         add_warning(atoms, DEUTERIUM_NOTICE)
-    if has_thirds:
+    if is_third:
         add_warning(atoms, THIRDS_NOTICE)
+    if shares:
+        add_warning(atoms, _shares_notice(total, shares))
     return atoms
 
 
-def _amount_of_number(amount: float) -> tuple[Fraction, bool]:
-    """Return what a number stands for, and whether decimals were taken as a third or sixth."""
-    exact = Fraction(amount)
+def _exact(number: Fraction | float) -> Fraction:
+    """Return the fraction that a number stands for."""
+    exact = Fraction(number)
     near = exact.limit_denominator(_SMALL_DENOMINATOR)
-    if near and abs(near - exact) > _NEAR * exact:
-        near = Fraction(0)
-    written = f"{float(amount):.12f}".rstrip("0")
-    third = _third_or_sixth(written) if len(written) < _LONGEST_AMOUNT else None
-    if third is not None:
-        return third, True
-    return near or Fraction(repr(float(amount))), False
+    if near and abs(near - exact) <= _NEAR * exact:
+        return near
+    return exact if isinstance(number, Fraction) else Fraction(repr(number))
+
+
+def _decimals_of(number: Fraction | float) -> str:
+    """Return a number as a text would have it; empty if it has more digits than anybody writes."""
+    written = f"{float(number):.12f}".rstrip("0")
+    return written if len(written) < _LONGEST_AMOUNT else ""
 
 
 def _is_rounded(counts: Mapping[str, int], amounts: Mapping[str, Fraction]) -> bool:
@@ -230,7 +274,11 @@ def _amounts(text: str, adducts: bool) -> dict[str, Fraction]:
         return _amounts_by_weight(text)
     _refuse_nothing(text.strip())
     found = _plain_amounts(text) if not adducts and _PLAIN.fullmatch(text) else None
-    return _sum(_parts(text, adducts=adducts), text) if found is None else found
+    if found is not None:
+        return found
+    parts = _parts(text, adducts=adducts)
+    amounts = _sum(parts, text)
+    return _shares_in(parts, amounts) or amounts
 
 
 def total_amount(amounts: Iterable[Fraction]) -> float:
@@ -275,6 +323,9 @@ def _parts(text: str, *, adducts: bool = True) -> list[str]:
     if adducts:
         if zero := re.search(r"(?<![\d.])0\d+", compact):
             _refuse(text, f"the amount {zero[0]!r} begins with a zero, which may be the letter O")
+        if water := _ZERO_WATER.search(re.sub(f"[{_DOTS}]", "·", compact)):
+            meant = water[0].replace("20", "2O")
+            _refuse(text, f"its part {water[0]!r} has the digit zero; write {meant} for water")
         acronym = _ACRONYM.search(re.sub(r"[\d.·]+", "·", compact)) or _GROUPS.search(compact)
         if acronym and compact not in ("DTO",):
             _refuse(text, f"{acronym[0]!r} looks like an abbreviation, not like elements")
@@ -290,13 +341,29 @@ def _parts(text: str, *, adducts: bool = True) -> list[str]:
         _refuse(text, "a bracket is empty")
     marked = re.sub(f"[{_DOTS}]", "·", compact)
     if adducts:
-        marked = re.sub(r"(?<![.\d·]0)(?<!^0)\.(" + _SOLVATE + ")", r"·\1", marked)
+        marked = "·".join(map(_with_marked_solvates, marked.split("·")))
     marked = re.sub(r"\.(?=[A-Z(\[{])", "·", marked)
     parts = marked.split("·")
     if adducts:
         for part in parts:
             _refuse_slash(part, text)
     return [p for part in parts for p in _split(part, text)] if adducts else parts
+
+
+_ZERO_WATER = re.compile(r"(?<=[·.])(?:\d+(?:[./]\d+)?)?\(?[HD]20\)?(?=$|[·.])|\([HD]20\)")
+"""Water with the digit zero: CaCl2·2H20, [Fe(H20)6]Cl3."""
+_IN_FRONT = re.compile(r"\d+\.(?=\d)")
+
+
+def _with_marked_solvates(part: str) -> str:
+    """Return a part with · for the dots before water and the like: ``CaSO4.2H2O``.
+
+    A number in front of the part keeps its decimal point: ``2.5H2O``.
+    """
+    front = _IN_FRONT.match(part)
+    begin = front.end() if front else 0
+    behind = re.sub(rf"(?<![.\d]0)\.({_SOLVATE})", r"·\1", part[begin:])
+    return part[:begin] + behind
 
 
 def _refuse_slash(part: str, text: str) -> None:
@@ -541,7 +608,7 @@ def _amounts_by_weight(text: str) -> dict[str, Fraction]:
         for symbol in weights:
             _element(symbol, text)
     else:
-        weights = {symbol: float(amount) for symbol, amount in _amounts(name, True).items()}
+        weights = {symbol: float(amount) for symbol, amount in _sum(_parts(name), name).items()}
         if abs(sum(weights.values()) - 100) > _HUNDRED:
             _refuse(text, f"its weight percent add up to {sum(weights.values()):g}, not to 100")
     moles = {s: w / float(ATOMIC_MASSES[SYMBOLS.index(s)]) for s, w in weights.items() if w > 0}
@@ -632,6 +699,12 @@ def _without_typography(text: str, *, adducts: bool = True) -> str:
     for between in re.findall(r"\d(\W+)(?=\d)", plain):
         if not between.isspace() and not any(c.isprintable() and c != " " for c in between):
             _refuse(text, "a sign that is not seen stands between two numbers; write · or nothing")
+    if adducts and (compounds := _side_by_side(plain, text)):
+        _refuse(
+            text,
+            f"{' and '.join(compounds)} stand side by side; give them one by one, or write "
+            f"{'·'.join(compounds)} if they are one compound",
+        )
     plain = "".join(c for c in plain if c.isprintable())
     plain = re.sub(r"(?<=[A-Za-z\d])@(?=C\d{2,3}(?!\d))", "·", plain)
     if is_charged(plain):
@@ -642,6 +715,30 @@ def _without_typography(text: str, *, adducts: bool = True) -> str:
     if re.search(r"[A-Za-z]\s+\d+(\.\d+)?[A-Z(\[]", plain):  # Li2O 2SiO2
         _refuse(text, "a number behind a space may belong to what stands before it or behind it")
     return re.sub(r"\s+", "", plain)
+
+
+def _side_by_side(plain: str, text: str) -> list[str]:
+    """Return the compounds that spaces or line breaks part; none where the words are not all such.
+
+    In ``Fe 2 O 3``, ``Al2 O3``, ``Ca (OH)2`` and ``NH4 NO3`` some word is no compound of its own.
+    """
+    from atomlens.structures.valences import is_compound, is_molecular
+
+    words = plain.split()
+    if len(words) < 2:
+        return []
+    for word in words:
+        if not re.match(r"[A-Z\[(]", word) or re.fullmatch(r"[\[(][^\])]*[\])][\d.]*", word):
+            return []
+        try:
+            amounts = _part_amounts(word, text)
+        except StructureError:
+            return []
+        has_decimals = any(amount.denominator > 1 for amount in amounts.values())
+        stands = is_molecular(amounts) if {"C", "H"} == amounts.keys() else is_compound(amounts)
+        if has_decimals or len(amounts) < 2 or not stands:
+            return []
+    return words
 
 
 def _as_fraction(match: re.Match[str]) -> str:
@@ -703,9 +800,12 @@ def _stands(piece: str, amounts: Mapping[str, Fraction], is_whole: bool) -> bool
 def _part_amounts(part: str, text: str) -> dict[str, Fraction]:
     """Return the amounts of one part, such as the ``5H2O`` of ``CuSO4·5H2O``."""
     tokens = list(_TOKEN.finditer(part))
+    numbers = [token["number"] for token in tokens if token["number"]]
+    meant = iter(_meant([_amount(number, text) for number in numbers], numbers))
     factor = Fraction(1)
     if tokens and tokens[0]["number"]:
-        factor = _amount(tokens.pop(0)[0], text)
+        factor = next(meant)
+        del tokens[0]
     stack: list[tuple[str, list[tuple[str, Fraction]]]] = [("", [])]
     position = 0
     while position < len(tokens):
@@ -721,7 +821,7 @@ def _part_amounts(part: str, text: str) -> dict[str, Fraction]:
         else:
             _refuse(text, _unexpected(token[0]))
         if position < len(tokens) and tokens[position]["number"]:
-            multiple = _amount(tokens[position][0], text)
+            multiple = next(meant)
             position += 1
             group = [(symbol, amount * multiple) for symbol, amount in group]
             if group and max(amount for _, amount in group) > 10**15:
@@ -746,7 +846,7 @@ def _element(symbol: str, text: str) -> str:
 
 
 def _amount(number: str, text: str) -> Fraction:
-    """Return a written amount; decimals that stand for thirds or sixths become exact."""
+    """Return an amount as it is written."""
     if len(number) > 15:
         _refuse(text, f"the amount {number[:12]}... is too long")
     try:
@@ -755,7 +855,62 @@ def _amount(number: str, text: str) -> Fraction:
         value = Fraction(0)
     if value == 0:
         _refuse(text, f"an amount is zero ({number})")
-    return _third_or_sixth(number) or value
+    return value
+
+
+def _meant(amounts: Sequence[Fraction], written: Sequence[str]) -> list[Fraction]:
+    """Return amounts in which decimals that stand for thirds or sixths are exact.
+
+    They are judged together. Neighbours that add up to a whole number stay as they are written
+    unless their thirds do so, too: 0.34 and 0.66. All others are thirds, or none of them is.
+
+    Args:
+        amounts: As they are written, in their order.
+        written: The texts of the same; empty where there is none.
+    """
+    thirds = [_third_or_sixth(number) if "." in number else None for number in written]
+    if not any(thirds):
+        return list(amounts)
+    meant = list(amounts)
+    open_places = [k for k, amount in enumerate(amounts) if amount.denominator > 1]
+    others: list[int] = []
+    while open_places:
+        group = _whole_neighbours(open_places, amounts)
+        if group and sum(thirds[k] or amounts[k] for k in group).denominator == 1:
+            for k in group:
+                meant[k] = thirds[k] or amounts[k]
+        if not group:
+            others += open_places
+            break
+        before = open_places.index(group[0])
+        others += open_places[:before]
+        open_places = open_places[before + len(group) :]
+    if all(thirds[k] or amounts[k].denominator <= _COARSEST for k in others):
+        for k in others:
+            meant[k] = thirds[k] or amounts[k]
+    return meant
+
+
+_COARSEST = 10
+"""Amounts such as 0.5, 0.2 and 0.7 may stand beside thirds of two and more decimals."""
+
+
+def _whole_neighbours(places: Sequence[int], amounts: Sequence[Fraction]) -> list[int]:
+    """Return the first run of places, and the shortest, that adds up to a whole number."""
+    for end in range(1, len(places) + 1):
+        total = Fraction(0)
+        for begin in range(end - 1, -1, -1):
+            total += amounts[places[begin]]
+            if total.denominator == 1:
+                return list(places[begin:end])
+    return []
+
+
+def _has_thirds(part: str) -> bool:
+    """Say whether decimals of a part are taken as thirds or sixths."""
+    numbers = [token["number"] for token in _TOKEN.finditer(part) if token["number"]]
+    amounts = [Fraction(number) for number in numbers]
+    return _meant(amounts, numbers) != amounts
 
 
 def _third_or_sixth(number: str) -> Fraction | None:
@@ -768,6 +923,66 @@ def _third_or_sixth(number: str) -> Fraction | None:
         if value in (Fraction(int(exact * steps), steps), Fraction(round(exact * steps), steps)):
             return exact
     return None
+
+
+_SHARES = re.compile(rf"(?:[A-Z][a-z]?{_NUMBER}){{2,}}")
+_FINE = 1000
+"""Shares with so many steps, per cent with one decimal, tell a compound."""
+_FEW_ATOMS, _MANY_ATOMS = 6, 20
+
+
+def _shares_in(parts: Sequence[str], amounts: Mapping[str, Fraction]) -> dict[str, Fraction] | None:
+    """Return the compound of which a formula gives rounded per cent; None if it does not."""
+    if len(parts) != 1 or "." not in parts[0] or not _SHARES.fullmatch(parts[0]):
+        return None
+    return _rounded_shares(
+        amounts, max(len(n.partition(".")[2]) for n in _DECIMAL.findall(parts[0]))
+    )
+
+
+def _rounded_shares(amounts: Mapping[str, Fraction], decimals: int) -> dict[str, Fraction] | None:
+    """Return the exact shares of the compound that amounts are the rounded shares of, or None.
+
+    ``Ti33.3O66.7`` are those of TiO2. Amounts must add up to 100 or 1 but for what rounding does,
+    and have a thousand steps. Up to 6 atoms may be any, and the last digits may be cut; up to 20
+    must be those of a salt.
+
+    Args:
+        amounts: Of each element.
+        decimals: How many the finest amount has.
+    """
+    from atomlens.structures.valences import can_be_neutral
+
+    step = Fraction(1, 10**decimals)
+    total = Fraction(100 if sum(amounts.values()) > 10 else 1)
+    if not decimals or total / step < _FINE or len(amounts) < 2:
+        return None
+    for n_atoms in range(len(amounts), _MANY_ATOMS + 1):
+        counts = {symbol: round(amount * n_atoms / total) for symbol, amount in amounts.items()}
+        off = max(abs(amounts[s] - total * count / n_atoms) for s, count in counts.items())
+        if sum(counts.values()) != n_atoms or min(counts.values()) < 1:
+            continue
+        if not off:
+            return None
+        if off < step if n_atoms <= _FEW_ATOMS else off <= step / 2:
+            whole = {symbol: Fraction(count) for symbol, count in counts.items()}
+            if n_atoms <= _FEW_ATOMS or can_be_neutral(whole):
+                return {symbol: total * count / n_atoms for symbol, count in whole.items()}
+    return None
+
+
+def _shares_notice(amounts: Mapping[str, Fraction], shares: Mapping[str, Fraction]) -> str:
+    """Return what is said of amounts that are taken as the shares of a compound."""
+    smallest = lcm(*(share.denominator for share in shares.values()))
+    counts = {symbol: int(share * smallest) for symbol, share in shares.items()}
+    common = gcd(*counts.values())
+    compound = "".join(
+        f"{symbol}{count // common if count > common else ''}" for symbol, count in counts.items()
+    )
+    return (
+        f"its amounts add up to {round(float(sum(amounts.values())), 3):g} and are taken as the "
+        f"rounded shares of {compound}"
+    )
 
 
 def _unexpected(sign: str) -> str:

@@ -255,13 +255,13 @@ def is_amounts(given: Any) -> bool:
 
     Its keys are all elements, its values all numbers.
     """
-    from atomlens.structures.formulas import symbol_of_key
+    from atomlens.structures.formulas import number_in, symbol_of_key
 
     return (
         isinstance(given, Mapping)
         and len(given) > 0
         and all(map(symbol_of_key, given))
-        and all(isinstance(n, Real) and not isinstance(n, bool) for n in given.values())
+        and all(number_in(n) is not None for n in given.values())
     )
 
 
