@@ -50,17 +50,17 @@ def data_in(entry: Entry, folders: list[Path]) -> Dataset:
 
 
 def tested(
-    model: Predictor, data: Dataset, target: str, methods: str, figures: Path | None
+    model: Predictor, data: Dataset, target: str, methods: str, figure: Path | None
 ) -> dict[str, Any]:
     """Return what `faithful` finds for one target."""
     start = time.process_time()
     study = Faithful(FaithfulSettings(target=target, methods=methods))
     found = study.run(StudyInput(models=(model,), data=data))
     seconds = time.process_time() - start
-    if figures:
-        figures.mkdir(parents=True, exist_ok=True)
-        (drawn,) = study.draw(found, figures)
-        drawn.replace(figures / f"{found.models[0]}-{target}.png")
+    if figure:
+        figure.parent.mkdir(parents=True, exist_ok=True)
+        (drawn,) = study.draw(found, figure.parent)
+        drawn.replace(figure)
     return {**as_json(found), "cpu_seconds": round(seconds, 1)}
 
 
@@ -134,7 +134,8 @@ def main() -> None:
         for target in model.targets:
             if options.targets and target.name not in options.targets.split(","):
                 continue
-            own = tested(model, part, target.name, options.methods, options.figures)
+            figure = options.figures and options.figures / f"{entry.name}-{target.name}.png"
+            own = tested(model, part, target.name, options.methods, figure)
             found = {"name": entry.name, **own}
             same = (entry.name, target.name)
             rows = [r for r in rows if (r["name"], r["target"]) != same] + [found]
