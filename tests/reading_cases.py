@@ -490,6 +490,7 @@ CASES: dict[str, list[Case]] = {
         Case("molecules; the coordinates do not depend on the spelling", "smiles:CCO"),
         Case("salts and solvates", "smiles:CC(=O)[O-].[Na+]"),
         Case("five to eight neighbours: PF6-, SF6, metals", "smiles:F[P-](F)(F)(F)(F)F"),
+        Case("which ligand stands where: `@SP1`, `@OH5`, `@TB7`", "smiles:F[Xe@SP1](F)(F)F"),
         Case("a dative bond to an atom whose hydrogens are not written", "N->B"),
         Case("deuterium", "smiles:[2H]O[2H]"),
         Case("a ring that does not close", "C1CCO"),

@@ -130,7 +130,8 @@ class FormsHeard:
             made = "the shapes may be those of several isomers"
         return (
             f"{of} {'leave' if many else 'leaves'} a double bond or a stereo centre open; {made}, "
-            "which matters to models that see distances: / and \\, @ and @@ say which is meant"
+            "which matters to models that see distances: / and \\, @ and @@ (@SP1, @OH1 of squares "
+            "and octahedra) say which is meant"
         )
 
     def idle(self) -> list[str]:

@@ -13,6 +13,7 @@ from atomlens.structures.arrays import keep_made
 from atomlens.structures.bonding import BONDING, LONGEST_SMILES
 from atomlens.structures.checks import check_atoms
 from atomlens.structures.molecules import embedded, valence_problem
+from atomlens.structures.molecules.polyhedra import SQUARE_PLANAR, branch, has_stated_corners
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -118,9 +119,10 @@ _SMALL_RING = 4
 def is_open(smiles: str) -> bool:
     """Say whether a SMILES stands for several molecules with different distances.
 
-    That is so if a double bond may be E or Z, or one of several centres R or S. A single centre
-    makes mirror images, which no model tells apart; bridgeheads and atoms at which small rings are
-    fused have no choice, and protons of phosphates move.
+    That is so if a double bond may be E or Z, one of several centres R or S, or the ligands of a
+    square or an octahedron cis or trans. A single centre makes mirror images, which no model tells
+    apart; bridgeheads and atoms at which small rings are fused have no choice, and protons of
+    phosphates move.
     """
     from rdkit import Chem
     from rdkit.Chem import rdMolDescriptors
@@ -128,6 +130,8 @@ def is_open(smiles: str) -> bool:
     molecule = parse_smiles(smiles.strip())
     if molecule is None:
         return False
+    if any(_has_open_corners(atom) for atom in molecule.GetAtoms()):
+        return True
     bridgeheads: Any = []  # rdkit's stubs ask for a class that nobody can make
     rdMolDescriptors.CalcNumBridgeheadAtoms(molecule, atoms=bridgeheads)
     rings = molecule.GetRingInfo()
@@ -145,6 +149,29 @@ def is_open(smiles: str) -> bool:
             if not (of_cage or molecule.GetAtomWithIdx(centre).GetAtomicNum() == 15):
                 centres.append(undecided and not fused)
     return len(centres) > 1 and any(centres)
+
+
+def _has_open_corners(atom: Any) -> bool:
+    """Say whether the ligands of a square or an octahedron may be cis or trans to each other.
+
+    All alike, or one unlike the others, they have no choice; rings may leave them none.
+    """
+    from rdkit import Chem
+
+    n = atom.GetDegree()
+    is_square = n == _SQUARE and atom.GetAtomicNum() in SQUARE_PLANAR
+    if not (is_square or n == _OCTAHEDRON) or has_stated_corners(atom):
+        return False
+    ends = [other.GetIdx() for other in atom.GetNeighbors()]
+    for end in ends:  # rdkit's rings leave out dative bonds
+        if len(set(ends).intersection(branch(atom.GetOwningMol(), end, atom.GetIdx()))) > 1:
+            return False
+    ranks = Chem.CanonicalRankAtoms(atom.GetOwningMol(), breakTies=False)
+    kinds = Counter(ranks[end] for end in ends)
+    return bool(max(kinds.values()) < n - 1)
+
+
+_SQUARE, _OCTAHEDRON = 4, 6
 
 
 def _keeps_its_ends(bond: Any) -> bool:

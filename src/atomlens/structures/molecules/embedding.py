@@ -26,6 +26,8 @@ from atomlens.structures.molecules.polyhedra import (
     Centre,
     bind,
     centres_of,
+    has_stated_corners,
+    is_mirrored,
     lone_centre_positions,
     snapped,
 )
@@ -185,7 +187,25 @@ def _distance_geometry(molecule: Any, centres: list[Centre], seed: int, random: 
         parameters.SetBoundsMat(bounds)
     if rdDistGeom.EmbedMolecule(copy, parameters) < 0:
         return None
-    return copy
+    return _right_handed(copy, centres)
+
+
+def _right_handed(molecule: Any, centres: list[Centre]) -> Any | None:
+    """Return a molecule whose stated corners are not mirrored, reflected if need be and possible.
+
+    None if that cannot be: distances are bound, and a mirror keeps them.
+    """
+    positions = np.array(molecule.GetConformer().GetPositions())
+    stated = [c for c in centres if has_stated_corners(molecule.GetAtomWithIdx(c.atom))]
+    if not any(is_mirrored(positions, centre) for centre in stated):
+        return molecule
+    positions[:, 0] *= -1
+    tags = (str(atom.GetChiralTag()) for atom in molecule.GetAtoms())
+    has_others = any(tag.startswith("CHI_TETRAHEDRAL") for tag in tags)
+    if has_others or any(is_mirrored(positions, centre) for centre in stated):
+        return None
+    molecule.GetConformer().SetPositions(positions)
+    return molecule
 
 
 def _relaxed_by_uff(molecule: Any, centres: list[Centre]) -> Any:

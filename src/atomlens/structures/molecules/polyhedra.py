@@ -15,7 +15,7 @@ from atomlens.elements.radii import COVALENT_RADII
 
 _OF_MULTIPLE_BONDS = {2.0: 0.87, 3.0: 0.78}
 """Their length in that of a single bond."""
-_SQUARE_PLANAR = frozenset((46, 78, 79))
+SQUARE_PLANAR = frozenset((46, 78, 79))
 """Pd, Pt, Au with four neighbours."""
 _LINEAR = frozenset((4, 12, 29, 30, 47, 48, 79, 80))
 """Be, Mg, Cu, Zn, Ag, Cd, Au, Hg with two neighbours."""
@@ -85,6 +85,24 @@ _POLYHEDRA: dict[int, list[tuple[float, float, float]]] = {
 }
 
 
+_PERMUTATIONS = {
+    "CHI_SQUAREPLANAR": "0213 0123 0312".split(),
+    "CHI_TRIGONALBIPYRAMIDAL": (
+        "04123 04132 03124 03142 02134 02143 01234 01243 14023 13024 14032 13042 12034 "
+        "12043 24013 23014 34012 34021 23041 24031"
+    ).split(),
+    "CHI_OCTAHEDRAL": (
+        "051324 051342 041325 051423 041523 031425 031524 051234 041235 051243 041253 "
+        "031245 031254 051432 041532 041352 031542 031452 021435 021534 021345 021354 "
+        "021543 021453 012435 012534 012345 012354 012543 012453"
+    ).split(),
+}
+"""Which neighbours, counted from 0, stand on the corners of `_POLYHEDRA` for @SP1 and so on.
+
+As rdkit perceives them in coordinates, which is as the OpenSMILES specification has them.
+"""
+
+
 class Centre(NamedTuple):
     """An atom whose neighbours stand on a polyhedron."""
 
@@ -127,15 +145,35 @@ def centres_of(molecule: Any) -> list[Centre]:
     """Return the atoms whose neighbours need a polyhedron, with its corners given out."""
     centres = []
     for atom in molecule.GetAtoms():
-        polyhedron = None if _has_stereo(atom) else _polyhedron(atom)
+        neighbours = [bond.GetOtherAtomIdx(atom.GetIdx()) for bond in atom.GetBonds()]
+        order = _stated_order(atom)
+        polyhedron = _POLYHEDRA[len(order)] if order else _polyhedron(atom)
         if polyhedron is None:
             continue
         corners = np.array(polyhedron)
-        neighbours = [a.GetIdx() for a in atom.GetNeighbors()]
-        neighbours = _given_out(molecule, neighbours, corners)
+        if order:
+            neighbours = [neighbours[k] for k in order]
+        else:
+            neighbours = _given_out(molecule, neighbours, corners)
         lengths = [_bond_length(atom, molecule.GetAtomWithIdx(i)) for i in neighbours]
         centres.append(Centre(atom.GetIdx(), neighbours, corners * np.array(lengths)[:, None]))
     return centres
+
+
+def is_mirrored(positions: NDArray[np.float64], centre: Centre) -> bool:
+    """Say whether the neighbours of a centre stand as in a mirror; never where they lie in a plane.
+
+    Args:
+        positions: (n_atoms, 3) of the molecule, Å.
+        centre: With its polyhedron.
+    """
+    corners = positions[centre.neighbours] - positions[centre.atom]
+    turn = centre.places.T @ corners
+    strengths = np.linalg.svd(turn, compute_uv=False)
+    return bool(strengths[-1] > _FLAT * strengths[0] and np.linalg.det(turn) < 0)
+
+
+_FLAT = 0.1
 
 
 def _polyhedron(atom: Any) -> list[tuple[float, float, float]] | None:
@@ -146,7 +184,7 @@ def _polyhedron(atom: Any) -> list[tuple[float, float, float]] | None:
         return found
     if n in (2, 3, 4) and any(is_oxo(atom, other) for other in atom.GetNeighbors()):
         return _TETRAHEDRON[:n]
-    if 5 <= n <= 8 or (n == 4 and number in _SQUARE_PLANAR):
+    if 5 <= n <= 8 or (n == 4 and number in SQUARE_PLANAR):
         return _POLYHEDRA[n]
     orders = [bond.GetBondTypeAsDouble() for bond in atom.GetBonds()]
     if n == 4 and max(orders) >= 2 and (number not in NONMETALS or number == 54):
@@ -238,13 +276,21 @@ def _known_length(metal: Any, bare: Any, order: float) -> float | None:
     return None
 
 
-def _has_stereo(atom: Any) -> bool:
-    """Say whether the SMILES itself gives the corners (``@OH1``, ``@SP2``): rdkit knows them."""
-    return str(atom.GetChiralTag()) in (
-        "CHI_OCTAHEDRAL",
-        "CHI_SQUAREPLANAR",
-        "CHI_TRIGONALBIPYRAMIDAL",
-    )
+def _stated_order(atom: Any) -> list[int]:
+    """Return which neighbour stands on each corner as a SMILES says (``@OH1``); empty if not."""
+    written = _PERMUTATIONS.get(str(atom.GetChiralTag()), [])
+    number = atom.GetIntProp(_PERMUTATION) if atom.HasProp(_PERMUTATION) else 0
+    if not 0 < number <= len(written) or len(written[0]) != atom.GetDegree():
+        return []
+    return [int(k) for k in written[number - 1]]
+
+
+_PERMUTATION = "_chiralPermutation"
+
+
+def has_stated_corners(atom: Any) -> bool:
+    """Say whether a SMILES says which neighbour stands on which corner."""
+    return bool(_stated_order(atom))
 
 
 def _given_out(molecule: Any, neighbours: list[int], corners: NDArray[np.float64]) -> list[int]:
@@ -304,13 +350,13 @@ def snapped(molecule: Any, centres: list[Centre]) -> NDArray[np.float64]:
             if molecule.GetAtomWithIdx(i).GetDegree() == 1:
                 positions[i] = place
             elif not molecule.GetBondBetweenAtoms(centre.atom, i).IsInRing():
-                branch = _branch(molecule, i, centre.atom)
+                moved = branch(molecule, i, centre.atom)
                 turn = _rotation(*(x - positions[centre.atom] for x in (positions[i], place)))
-                positions[branch] = place + (positions[branch] - positions[i]) @ turn.T
+                positions[moved] = place + (positions[moved] - positions[i]) @ turn.T
     return positions
 
 
-def _branch(molecule: Any, start: int, centre: int) -> list[int]:
+def branch(molecule: Any, start: int, centre: int) -> list[int]:
     """Return the atoms that hang on one neighbour of a centre, which is in no ring."""
     found, waiting = {start}, [start]
     while waiting:
