@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 
 from atomlens.elements import ATOMIC_NUMBERS, NONMETALS, SYMBOLS
+from atomlens.elements.radii import COVALENT_RADII
 from atomlens.errors import StructureError
 from atomlens.structures.valences import can_be_neutral, charge_range, is_compound
 
@@ -179,7 +180,26 @@ def _without_shares(text: str, amounts: Amounts) -> str:
     if anion == "N" and not _HARD.intersection(metals):
         return ""
     least = charge_range(amounts, _FULL if len(metals) > 2 else {})[0]
-    return _listed(metals) if least > 0 else ""
+    can_share = len(metals) > 2 or all(
+        _can_stand_for(*pair, anion, amounts) for pair in (metals, metals[::-1])
+    )
+    return _listed(metals) if least > 0 and can_share else ""
+
+
+_LIKE = 1.5
+"""Between covalent radii: those of Al and Sc are as near, Be and Tc are not."""
+
+
+def _can_stand_for(metal: str, other: str, anion: str, amounts: Amounts) -> bool:
+    """Say whether a metal alone makes a salt with the anions, and is not much larger than another.
+
+    ``CeO2`` and ``ZrO2`` are salts, so ``CeZrO2`` may be both in one. ``ZnO2`` is none, so
+    ``ZnWO2`` is a compound.
+    """
+    least, most = charge_range({metal: amounts[metal]})
+    charge = -charge_range({anion: amounts[anion]})[0]
+    size, room = (COVALENT_RADII[ATOMIC_NUMBERS[symbol]] for symbol in (metal, other))
+    return bool(least <= charge <= most and size < _LIKE * room)
 
 
 def _listed(symbols: list[str]) -> str:

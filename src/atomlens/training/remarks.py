@@ -117,7 +117,9 @@ def tell_about_data(
         said.warning(
             f"{n_free} of {len(dataset)} samples are in no part of the split and are not used."
         )
-    if dataset.structures.is_formula.all() and settings.split.startswith("random"):
+    is_judged = any(len(getattr(split, part)) for part in _JUDGED)
+    is_random = settings.split.startswith("random") and is_judged
+    if is_random and dataset.structures.is_formula.all():
         remark = about_shared_formulas(dataset)
         if remark:
             said.warning(remark)

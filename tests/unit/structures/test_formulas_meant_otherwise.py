@@ -110,6 +110,10 @@ def test_short_abbreviations_are_told(text: str) -> None:
         ("BaCaTiO3", "Ba, Ca and Ti"),
         ("CuInAlS2", "Cu, In and Al"),
         ("CrAlN", "Cr and Al"),
+        ("TiAlN", "Ti and Al"),
+        ("ScAlN", "Sc and Al"),
+        ("CeZrO2", "Ce and Zr"),
+        ("NiMgO", "Ni and Mg"),
         ("(FeMg)2SiO4", "Fe and Mg"),
         ("Pb(ZrTi)O3", "Zr and Ti"),
     ],
@@ -121,7 +125,8 @@ def test_elements_without_amounts_are_told(text: str, elements: str) -> None:
 @pytest.mark.parametrize(
     "text",
     "GaAs CdTe MgO LiCoO2 BaTiO3 SrFeO3 LaCuO3 CuInSe2 CuFeS2 LiFeAs ZrRuP TiNiSn CoCrFeMnNi BiOCl "
-    "LaFeAsO Ba(FeAs)2 (NH4)2SO4 Ca(OH)2 K2NaAlF6 In0.5Ga0.5As CsPbI3 MoSSe SnSSe".split(),
+    "LaFeAsO Ba(FeAs)2 (NH4)2SO4 Ca(OH)2 K2NaAlF6 In0.5Ga0.5As CsPbI3 MoSSe SnSSe "
+    "BeTcSe ZnWO2 TaGaS2 SrUS2 YScO2 LaZrO3 LaNiO2 CaGdS2 ZrFeSe".split(),
 )
 def test_compounds_without_numbers_are_what_they_say(text: str) -> None:
     assert "how much" not in _said(text)

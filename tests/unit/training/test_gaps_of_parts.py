@@ -55,3 +55,15 @@ def test_parts_of_the_table_that_nobody_asked_for_are_told(remarks_on):
     for asked_for in ("source", "random:.6/.2/.2"):
         assert told not in remarks_on(columns, split=asked_for)
     assert told not in remarks_on({"y": list(range(10))}, split=TrainSettings().split)
+
+
+def test_a_random_split_with_one_side_has_no_formulas_on_both():
+    def said(split):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            data = load_dataset({"formula": ["NaCl", "MgO"] * 5, "y": list(range(10))}, target="y")
+            trained = train(data, model="mean", settings=TrainSettings(split=split, epochs=1))
+        return " ".join(trained.record.remarks)
+
+    assert "on both sides" in said("random:.6/.2/.2")
+    assert "on both sides" not in said("random:1./0./0.")
