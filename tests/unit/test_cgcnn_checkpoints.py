@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from atomlens import load
 from atomlens.checkpoints import import_cgcnn, read_cgcnn_checkpoint
 from atomlens.cli import main
 from atomlens.elements.vectors import CGCNN_BLOCKS, cgcnn_vectors
@@ -89,3 +90,10 @@ def test_the_vector_of_an_element_has_one_class_a_known_property() -> None:
     assert (blocks[1] == 1).all()  # every element has a period
     assert vectors[8, 16] == 1  # oxygen: group 16
     assert vectors[26, 19 + 3] == 1  # iron: period 4
+
+
+def test_a_model_of_crystals_knows_that_it_is_one(tmp_path: Path) -> None:
+    import_cgcnn(checkpoint(tmp_path / "a.tar"), tmp_path / "m")
+    assert "crystals/" in (tmp_path / "m" / "README.md").read_text()
+    with pytest.warns(UserWarning, match="this is a molecule, and the training data had periodic"):
+        load(tmp_path / "m").predict("CCO")

@@ -21,6 +21,9 @@ __all__ = [
     "read_scann_checkpoint",
 ]
 
+_QM9_ROWS = 10
+"""Of the table of elements of models of QM9: up to fluorine."""
+
 
 def import_cgcnn(
     weights: str | Path,
@@ -67,6 +70,7 @@ def import_cgcnn(
         ),
         calibration=Calibration.nothing(1),
         record=TrainingRecord(
+            kinds=("periodic structure",),
             notes=f"Imported from the published checkpoint {Path(weights).name}.",
         ),
     )
@@ -112,6 +116,7 @@ def import_scann(
     std = checkpoint.std or 1.0 if std is None else std
     config = checkpoint.model.config
     flags = {"ring_flags": True} if config.ring_features else {}
+    of_molecules = config.ring_features or neighbors != "ghost" or config.n_elements <= _QM9_ROWS
     learned = Target(name=target or checkpoint.target, unit=unit)
     predictor = Predictor(
         model_name="scann-plus" if config.edge_update else "scann",
@@ -120,6 +125,7 @@ def import_scann(
         scaling=TargetScaling(targets=(learned,), means=(mean,), stds=(std,), references=({},)),
         calibration=Calibration.nothing(1),
         record=TrainingRecord(
+            kinds=("molecule",) if of_molecules else (),
             notes=f"Imported from the published checkpoint {Path(weights).name}.",
         ),
     )

@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Predict, compare, print the metrics, write the report."""
-    from atomlens.predictor.evaluation import about_figures, without_coverage
+    from atomlens.predictor.evaluation import about_figures, about_neighbors, without_coverage
     from atomlens.predictor.report import write_evaluation
     from atomlens.reports.tables import format_table
     from atomlens.reports.wording import identity_sentence
@@ -82,6 +82,8 @@ def run(options: argparse.Namespace) -> int:
         emit(format_table(metrics.to_rows()))
         for sentence in without_coverage(prediction, true):
             say(sentence)
+        for sentence in about_neighbors(prediction):
+            say(f"warning: {sentence}")
         if options.chemiscope is not None:
             from atomlens.predictor.maps import write_evaluated_map
 

@@ -131,6 +131,7 @@ def run(options: argparse.Namespace) -> int:
     from atomlens.predictor.prediction import need_sources
     from atomlens.predictor.reading import inputs_reading
     from atomlens.predictor.report import MOST_IN_INDEX, ExplanationWriter
+    from atomlens.predictor.trust.doubts import CUT, about_cut_shells
     from atomlens.reports.tables import format_table
 
     if options.chemiscope is not None:
@@ -157,7 +158,7 @@ def run(options: argparse.Namespace) -> int:
     rows: list[dict[str, str]] = []
     sources: list[str] = []
     doubts: list[str] = []
-    n = 0
+    n = n_cut = 0
     with ProgressLine("explaining", quiet=options.quiet) as progress:
         for row in (row for together in found for row in together):
             n += 1
@@ -169,7 +170,9 @@ def run(options: argparse.Namespace) -> int:
                 writer.add(one)
                 rows += explanation_rows([one])
                 sources.append(one.source)
-                doubt = "; ".join(one.doubts.of_model)  # the reader's were told when it was read
+                own = one.doubts.of_model  # the reader's were told when it was read
+                doubt = "; ".join(text for text in own if not text.startswith(CUT))
+                n_cut += any(text.startswith(CUT) for text in own)
                 doubts += [f"warning: {one.name}: {doubt}"] if doubt else []
                 kept += [one] if options.chemiscope is not None else []
             progress.count(n)
@@ -193,6 +196,8 @@ def run(options: argparse.Namespace) -> int:
         emit(f"Open {folder / first}.html in a browser.{most if len(rows) > MOST_IN_INDEX else ''}")
         for sentence in doubts:
             say(sentence)
+        if n_cut:
+            say(f"warning: {about_cut_shells(n_cut)}")
     return exit_code(failures, n)
 
 

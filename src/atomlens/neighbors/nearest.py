@@ -1,12 +1,18 @@
 """The nearest neighbours of each atom."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from atomlens.neighbors.base import LARGEST_CUTOFF
 from atomlens.neighbors.kernels import Kernel, KernelBuilder
 from atomlens.settings import bounded
 from atomlens.structures.arrays import StructureArrays
+
+_UNLIKE = 1e-2
+"""Between what atoms of one site have in common, more than rounding makes of it."""
 
 
 @final
@@ -52,3 +58,31 @@ class NearestBuilder(KernelBuilder):
             make_room=empty_pair_workspace,
             n_edges=(self.n_neighbors + 2) * int(structures.offsets[-1]),
         )
+
+    def cut_shells(self, structures: StructureArrays) -> NDArray[np.bool_]:
+        """(n,) whether an atom has some of several neighbours equally far, which are unlike.
+
+        Alike are atoms of one element with the same neighbours, as all are of bcc iron: which of
+        them are taken changes nothing. False where there is no graph.
+        """
+        cut = np.zeros(len(structures), dtype=np.bool_)
+        if self.keep_shell:
+            return cut
+        found = replace(self, keep_shell=True, pad=False).pack(structures)
+        n_atoms = int(found.node_counts.sum())
+        starts = np.repeat(np.cumsum(found.node_counts) - found.node_counts, found.edge_counts)
+        source, target = found.source + starts, found.target + starts
+        distances = found.distances.astype(np.float64)
+        per_atom = np.bincount(target, minlength=n_atoms)
+        more = np.flatnonzero(per_atom > self.n_neighbors)
+        last = np.full(n_atoms, np.inf)
+        last[more] = distances[(np.cumsum(per_atom) - per_atom)[more] + self.n_neighbors - 1]
+        tied = distances >= (last - self.tie_tolerance)[target]
+        around = found.atomic_numbers[source] * np.exp(-distances)
+        site = 1e4 * found.atomic_numbers + np.bincount(target, around, minlength=n_atoms)
+        least, most = np.full(n_atoms, np.inf), np.full(n_atoms, -np.inf)
+        np.minimum.at(least, target[tied], site[source[tied]])
+        np.maximum.at(most, target[tied], site[source[tied]])
+        owners = np.repeat(found.kept, found.node_counts)
+        cut[owners[most - least > _UNLIKE]] = True
+        return cut

@@ -21,6 +21,7 @@ from atomlens.predictor.columns import named_targets
 from atomlens.predictor.embedding import Embeddings, embed
 from atomlens.predictor.evaluation import (
     about_figures,
+    about_neighbors,
     evaluated_data,
     known_targets,
     matching_values,
@@ -405,7 +406,11 @@ class Predictor(TrainedModel):
         )
         tell_failed(prediction.failures, len(prediction))
         if len(prediction.failures) < len(prediction):
-            for sentence in (*about_figures(self, metrics), *without_coverage(prediction, true)):
+            for sentence in (
+                *about_figures(self, metrics),
+                *without_coverage(prediction, true),
+                *about_neighbors(prediction),
+            ):
                 warn(sentence)
         return metrics
 

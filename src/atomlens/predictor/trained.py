@@ -23,6 +23,7 @@ from atomlens.predictor.trust.doubts import (
     FOREIGN,
     NAMED,
     below_zero,
+    cut_shells,
     far_outside,
     larger_molecules,
     no_estimate,
@@ -465,17 +466,18 @@ class TrainedModel:
             is_refused.tolist(),
             self._about_made(structures, seen),
             inputs.remarks or ("",) * n,
+            cut_shells(structures, self.builder),
             structures.warnings or ((),) * n,
             strict=True,
         )
         doubts = []
-        for sentences, refused, made, remark, of_reader in each:
+        for sentences, refused, made, remark, cut, of_reader in each:
             strange = [text for text in sentences if text]
             if strange and refused:
                 strange[-1] += ", so no error is estimated"
             if refused and self.calibration_of_made is not None:
                 made = made.partition("; the error estimate is for")[0]  # there is none
-            said = [text for text in (remark, *strange, made) if text]
+            said = [text for text in (remark, *strange, made, cut) if text]
             doubts.append(Doubts(of_reader=of_reader, of_model=tuple(said)))
         return tuple(doubts)
 

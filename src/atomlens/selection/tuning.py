@@ -21,7 +21,7 @@ from atomlens.selection.space import Dimension, search_space
 from atomlens.settings import by_option
 from atomlens.training import TrainingProgress, TrainingState, TrainSettings, train
 from atomlens.training.pipeline import default_model
-from atomlens.training.plan import as_dataset, choose_builder, taken_apart
+from atomlens.training.plan import as_dataset, check_learns, choose_builder, taken_apart
 from atomlens.training.progress import listener
 
 MARK, JOURNAL, TABLE, BEST, FIGURE = (
@@ -185,6 +185,7 @@ def tune(
         start_from = load(settings.start_from)
         model = start_from.model_name if model is None else model
     model = default_model(dataset) if model is None else model
+    check_learns(model, MODELS[model], dataset.targets, dataset.structures)
     builder = choose_builder(MODELS[model], settings, dataset.structures).name
     dimensions = search_space(model, builder, space, settings)
     objective = _objective_name(dataset)

@@ -129,7 +129,7 @@ def what_lies_there(others: Sequence[Path]) -> str:
     if not others:
         return ""
     said = f"; it holds {endings_of(others, 3)}"
-    outputs = (".log", ".out", *_GAUSSIAN)
+    outputs = (".log", ".out", ".xml", *_GAUSSIAN)
     first = next((path for path in others if path.suffix.lower() in outputs), None)
     if first is None:
         return said
@@ -246,7 +246,7 @@ def read_file(path: Path, disorder: DisorderChoice = REFUSE) -> list[Entry]:
             raise StructureError(
                 f"outputs of programs ({path.suffix}) are not read{hint}; {_BY_OTHERS}"
             )
-        if looks in _ENDINGS and _ending(path) in _OF_ANY_TEXT:
+        if looks in _ENDINGS and _ending(path) in (*_OF_ANY_TEXT, ".in", ".inp"):
             raise StructureError(
                 f"this kind of file is not known{hint}; give it the ending {_ENDINGS[looks]}"
             )
@@ -377,6 +377,7 @@ _MAGIC = (
 _PAGE = "a web page or XML"
 _POINTER = "a pointer of Git LFS (`git lfs pull` fetches the file)"
 _TEXTS = (
+    (r"\s*(<\?xml[^>]*>\s*)?<modeling>", "vasprun.xml of VASP"),
     (r"\s*<(!DOCTYPE|html|\?xml)", _PAGE),
     (r"version https://git-lfs", _POINTER),
     (r"\s*[\[{]\s*(\"|[\[{\]}])", "JSON"),
@@ -385,6 +386,7 @@ _TEXTS = (
     (r"(.*\n){3}[\d ]{6}.*V[23]000", "MOL or SDF"),
     (r".*\n[ \t]*[-+.\d]+[ \t]*\n([ \t]*+([-+.\de]++[ \t]++){2}[-+.\de]++[ \t]*+\n){3}", "POSCAR"),
     (r"(HEADER|ATOM  |HETATM|CRYST1|REMARK)", "PDB"),
+    (r"(?ms).*?^[ \t]*&system\b.*?\bibrav\s*=", "input of pw.x"),
     (r"(?s).*Entering Gaussian System", "Gaussian"),
     (r"(?s).*\*\s*O\s+R\s+C\s+A\s*\*", "ORCA"),
 )
@@ -405,6 +407,9 @@ _BY_OTHERS = (
     "FILE), and give that"
 )
 _NOT_READ = {
+    "vasprun.xml of VASP": "vasprun.xml of VASP is not read; give the OUTCAR of the same run (all "
+    "steps) or its CONTCAR (the last one), or write it as .extxyz, with ase for instance (ase "
+    "convert vasprun.xml out.extxyz)",
     "Gaussian": f"inputs and outputs of Gaussian are not read; {_BY_OTHERS}",
     "ORCA": "outputs of ORCA are not read; give the .xyz that ORCA writes beside it (NAME.xyz, all "
     f"steps in NAME_trj.xyz), or {_BY_OTHERS}",
@@ -452,6 +457,7 @@ _ENDINGS = {
     "MOL or SDF": ".sdf",
     "POSCAR": ".vasp",
     "JSON": ".json",
+    "input of pw.x": ".pwi",
 }
 
 

@@ -27,6 +27,7 @@ from atomlens.training.job import Job, MemberResult, fit_in_closed_form, read_re
 from atomlens.training.launch import check_launch, is_first_process, train_member
 from atomlens.training.plan import (
     as_dataset,
+    check_learns,
     choose_builder,
     choose_config,
     choose_element_table,
@@ -177,6 +178,7 @@ def _train(
         if model != DEFAULT_MODEL:
             said.message(f"There are formulas only, so the model is {model}.")
     kind = MODELS[model]
+    check_learns(model, kind, dataset.targets, dataset.structures)
     for remark in ignored_settings(kind, model, settings, dataset.targets):
         said.warning(remark)
     if not kind.learns_in_steps:

@@ -86,6 +86,28 @@ def choose_builder(
     return make_builder(name, **{**chosen, **settings.builder_settings})
 
 
+def check_learns(
+    model: str, kind: type[PropertyModel], targets: tuple[Target, ...], structures: StructureArrays
+) -> None:
+    """Refuse a model of numbers where there are classes to learn.
+
+    Raises:
+        SettingsError: the model cannot learn these targets; others are named.
+    """
+    if kind.learns_classes or all(t.kind != "classification" for t in targets):
+        return
+    formulas = bool(structures.is_formula.any())
+    others = [
+        name
+        for name in MODELS
+        if MODELS[name].learns_classes and (MODELS[name].takes_formulas() or not formulas)
+    ]
+    raise SettingsError(
+        f"The model {model!r} learns numbers, not classes; those that learn classes"
+        f"{' of formulas' if formulas else ''} are {', '.join(others)}."
+    )
+
+
 def choose_config(
     model: str,
     targets: tuple[Target, ...],
@@ -99,18 +121,8 @@ def choose_config(
         SettingsError: no such model or setting, or a model that cannot learn these targets.
     """
     kind = MODELS[model] if model in MODELS else type(model_config(model))
+    check_learns(model, kind, targets, structures)
     known = {f.name for f in fields(kind.Config)}
-    if not kind.learns_classes and any(t.kind == "classification" for t in targets):
-        formulas = bool(structures.is_formula.any())
-        others = [
-            name
-            for name in MODELS
-            if MODELS[name].learns_classes and (MODELS[name].takes_formulas() or not formulas)
-        ]
-        raise SettingsError(
-            f"The model {model!r} learns numbers, not classes; those that learn classes"
-            f"{' of formulas' if formulas else ''} are {', '.join(others)}."
-        )
     of_graphs: dict[str, Any] = {}
     if "mode" in known:
         of_graphs["mode"] = "formula" if builder.name == "formula" else "structure"

@@ -7,6 +7,7 @@ from ase.build import bulk, make_supercell
 
 from atomlens.graphs import AtomGraph
 from atomlens.neighbors import NearestBuilder
+from atomlens.structures.arrays import StructureArrays, structure_of
 
 IRON, COPPER = 2.866, 3.615
 
@@ -75,3 +76,26 @@ def test_twelve_of_fcc_are_one_whole_shell(turn) -> None:
     assert shells(graph)[0] == pytest.approx([COPPER / 2**0.5] * 12, abs=1e-5)
     assert graph.edge_vectors is not None
     np.testing.assert_allclose(graph.edge_vectors.sum(dim=0).numpy(), 0.0, atol=1e-5)
+
+
+def perovskite(order: list[int]) -> Atoms:
+    """SrTiO3, whose oxygens have two Ti and, equally far, four Sr and eight O."""
+    places = [(0, 0, 0), (0.5, 0.5, 0.5), (0.5, 0.5, 0), (0.5, 0, 0.5), (0, 0.5, 0.5)]
+    atoms = Atoms("SrTiO3", scaled_positions=places, cell=[3.905] * 3, pbc=True)
+    return atoms[order]
+
+
+def test_a_shell_of_unlike_neighbours_that_is_cut_is_found() -> None:
+    crystals = [
+        perovskite([0, 1, 2, 3, 4]),
+        perovskite([4, 2, 0, 3, 1]),
+        bulk("Fe", "bcc", a=IRON),
+        bulk("NaCl", "rocksalt", a=5.64),
+        bulk("Cu", "fcc", a=COPPER),
+        Atoms("Sr"),
+    ]
+    arrays = StructureArrays.from_structures([structure_of(one) for one in crystals])
+    cut = [True, True, False, False, False, False]
+    assert NearestBuilder().cut_shells(arrays).tolist() == cut
+    assert not NearestBuilder(keep_shell=True).cut_shells(arrays).any()
+    assert not NearestBuilder(n_neighbors=14).cut_shells(arrays).any()

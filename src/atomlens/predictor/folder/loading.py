@@ -164,7 +164,7 @@ def _without_weights(content: dict[str, Any]) -> TrainedModel:
     if noise not in ("none", "laplace", "gaussian"):
         raise ValueError(f"noise {noise!r}")
     record, elements = TrainingRecord.from_dict(content["training"]), _elements(content["elements"])
-    if record.kinds and not elements:
+    if record.kinds and record.means and not elements:
         raise ValueError("its training had structures, but no elements")
     if not {len(v) for v in (record.means, record.lowest, record.highest)} <= {0, n_values}:
         raise ValueError(f"means, lowest or highest are not of {n_values} values")

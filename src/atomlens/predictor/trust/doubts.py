@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from atomlens.elements import SYMBOLS
 from atomlens.errors import warn
+from atomlens.neighbors import NearestBuilder
+from atomlens.neighbors.base import GraphBuilder
 from atomlens.predictor.trust.familiarity import kinds_of
 from atomlens.printing import counted
 from atomlens.structures.arrays import StructureArrays
@@ -32,6 +34,9 @@ FOREIGN = "its coordinates were made here and the model learned from given ones"
 """How what is said of molecules that were a SMILES or a flat drawing begins."""
 NAMED = "its coordinates are, as its file says, those of"
 """How what is said of molecules begins whose file names a force field or the like."""
+CUT = "the last of its nearest neighbours are some of several equally far, which are unlike"
+"""How what is said of structures begins whose neighbours the builder `nearest` has to choose."""
+_OF_ORDER = "depends on the order of the atoms and on the choice of the cell"
 
 
 _OF_EITHER_SIGN = re.compile(
@@ -305,6 +310,16 @@ def no_estimate(
     return strange if unlike is None else strange | (unlike >= BEYOND)
 
 
+def cut_shells(structures: StructureArrays, builder: GraphBuilder) -> Sentences:
+    """(n,) sentences on structures whose graph depends on the order of their atoms."""
+    if not isinstance(builder, NearestBuilder):
+        return ("",) * len(structures)
+    return tuple(
+        f"{CUT}, so the answer {_OF_ORDER}" if cut else ""
+        for cut in builder.cut_shells(structures).tolist()
+    )
+
+
 def said_of(sentences: Sentences) -> NDArray[np.bool_]:
     """(n,) of which structures something is said."""
     return np.array([bool(text) for text in sentences], dtype=np.bool_)
@@ -314,8 +329,8 @@ class DoubtsHeard:
     """Hears predictions, to say in the end which answers should be mistrusted, and why.
 
     The readers spoke before. Of coordinates that were made here, or that a file says are those of a
-    force field, there are sentences of their own, as all may have such, and of other geometries of
-    which nobody knows.
+    force field, there are sentences of their own, as all may have such, of other geometries of
+    which nobody knows, and of neighbours that the builder chose among equals.
     """
 
     def __init__(self, most: int) -> None:
@@ -325,7 +340,7 @@ class DoubtsHeard:
         """Answers to mistrust"""
         self.first: list[str] = []
         """Names and reasons of the first of them"""
-        self._n_foreign = self._n_named = 0
+        self._n_foreign = self._n_named = self._n_cut = 0
         self._foreign: list[str] = []
         self._named: list[str] = []
         self._geometries = ""
@@ -339,7 +354,8 @@ class DoubtsHeard:
                 continue
             foreign = [text for text in doubts.of_model if text.startswith(FOREIGN)]
             named = [text for text in doubts.of_model if text.startswith(NAMED)]
-            said = [text for text in doubts.of_model if not text.startswith((FOREIGN, NAMED))]
+            self._n_cut += any(text.startswith(CUT) for text in doubts.of_model)
+            said = [text for text in doubts.of_model if not text.startswith((FOREIGN, NAMED, CUT))]
             self._n_foreign += bool(foreign)
             self._foreign = max(self._foreign, foreign, key=lambda said: len("".join(said)))
             self._n_named += bool(named)
@@ -352,6 +368,7 @@ class DoubtsHeard:
         """Return what is said of geometries that are not those of the training data."""
         said = [_about_foreign(self._n_foreign, self._foreign[0])] if self._foreign else []
         said += [_about_named(self._n_named, self._named)] if self._named else []
+        said += [about_cut_shells(self._n_cut)] if self._n_cut else []
         return [*said, self._geometries] if self._geometries else said
 
 
@@ -366,6 +383,16 @@ def tell_doubts(prediction: "Prediction") -> None:
         warn(f"{heard.n} of {len(prediction)} {of} should be mistrusted: {heard.first[0]}{others}")
     for sentence in heard.about_geometries():
         warn(sentence)
+
+
+def about_cut_shells(n: int) -> str:
+    """Return what is said of ``n`` structures whose neighbours were chosen among equals."""
+    of = "1 structure" if n == 1 else f"{n} structures"
+    return (
+        f"in {of} the last nearest neighbours are some of several equally far, which are unlike: "
+        f"which of them are taken {_OF_ORDER}, and so does what the model says "
+        "(docs/cells-and-jumps.md has sizes)"
+    )
 
 
 def _about_foreign(n: int, text: str) -> str:
