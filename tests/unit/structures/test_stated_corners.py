@@ -78,3 +78,9 @@ def test_cis_and_trans_differ_whatever_the_order_of_the_ligands() -> None:
 )
 def test_squares_and_octahedra_may_leave_cis_and_trans_open(smiles: str, several: bool) -> None:
     assert is_open(smiles) is several
+
+
+@pytest.mark.parametrize("number", [1, 8, 10, 19, 24])
+def test_rings_at_a_centre_stand_on_the_stated_side_of_a_mirror(number: int) -> None:
+    written, seen, _ = _perceived(f"O1CCO[Ge@OH{number}-2]12(F)(Cl)OCCO2")
+    assert seen == written
