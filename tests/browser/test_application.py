@@ -401,3 +401,182 @@ def test_the_table_says_that_a_text_is_a_formula_to_this_model(page: Chromium) -
     )
     assert page.run("app.a.view.structure.symbols.join('')") == "CO"
     assert text(page, "#facts").startswith("2 atoms")
+
+
+@pytest.mark.parametrize("width", [1300, 1000, 390])
+def test_warnings_and_the_ends_of_long_names_are_seen(page: Chromium, width: int) -> None:
+    page.resize(width, 900)
+    strange = XYZ.replace("O ", "Se ")
+    drop(page, **{f"a_long_name_of_a_run_at_300_kelvin-{i:04d}.xyz": strange for i in range(2)})
+    page.wait("document.querySelectorAll('#rows .doubt').length === 2 && !!app.a.view")
+    for row, end in ((1, "0000"), (2, "0001")):
+        told = page.run(
+            f"(() => {{ const cell = document.querySelector('#rows tbody tr:nth-child({row}) td'), "
+            "name = cell.querySelector('b'), own = cell.getBoundingClientRect(), range = "
+            "document.createRange(); range.selectNode(name.lastChild); return [own.right, "
+            "cell.querySelector('.doubt').getBoundingClientRect().right, "
+            "range.getBoundingClientRect().right, name.textContent, name.title, "
+            "name.lastChild.textContent]; })()"
+        )
+        assert max(told[1:3]) <= told[0], (width, told)
+        assert told[3] == told[4] == f"a_long_name_of_a_run_at_300_kelvin-{end}"
+        assert told[5].endswith(end)
+
+
+def name_and_answer(page: Chromium) -> str:
+    """Return who answers in the bar, in the table and in the view, and about what."""
+    words = page.run(
+        "[document.getElementById('model').value, document.getElementById('shelf-unit').innerText, "
+        "app.a.view.structure.model, document.getElementById('target').innerText, "
+        "document.documentElement.dataset.panelA.split('|')[1]].join('; ')"
+    )
+    return str(words)
+
+
+def both_are(page: Chromium, model: str, words: str) -> bool:
+    """Say whether bar, table and view are of one model, whose property has these words."""
+    bar, table, view, target, panel = name_and_answer(page).split("; ")
+    return (
+        {bar, table.rpartition("model ")[2], view, panel} == {model}
+        and words in table
+        and words in target
+    )
+
+
+def hold(page: Chromium, path: str) -> None:
+    """Let answers of the server to one kind of question wait in `window.held`."""
+    page.run(
+        "(() => { const real = app.work.result.bind(app.work); window.held = []; "
+        "app.work.result = async (path, ...rest) => { const found = await real(path, ...rest); "
+        f"if (path === {json.dumps(path)}) await new Promise((go) => window.held.push(go)); "
+        "return found; }; })()"
+    )
+
+
+def release(page: Chromium, which: str = "while (held.length) held.shift()()") -> None:
+    """Let what waits go on, and everything after it end."""
+    page.run(f"delete app.work.result; {which}")
+    page.wait("app.work.running.size === 0 && !document.querySelector('[aria-busy]')")
+
+
+GAP, FORMATION = "formula-gap", "formula-formation-energy"
+
+
+def open_formula(page: Chromium, model: str = GAP) -> None:
+    choose(page, "#model", model)
+    page.wait(f"app.model === '{model}'")
+    give(page, "formula:TiO2", 1)
+
+
+@pytest.mark.parametrize("how", ["#clear", "#rows [data-act=remove]"])
+def test_a_view_that_was_emptied_forgets_its_model(page: Chromium, how: str) -> None:
+    open_formula(page)
+    click(page, how)
+    page.wait("document.getElementById('shelf').hidden")
+    assert not page.run("document.getElementById('welcome').hidden")
+    open_formula(page, FORMATION)
+    assert both_are(page, FORMATION, "formation"), name_and_answer(page)
+    choose(page, "#model", GAP)
+    page.wait("!document.body.classList.contains('choosing')")
+    assert both_are(page, GAP, "gap"), name_and_answer(page)
+
+
+def test_the_bar_names_the_model_of_the_only_view(page: Chromium) -> None:
+    open_formula(page)
+    click(page, "[data-part=compare]")
+    page.wait("document.documentElement.dataset.panels === '2'")
+    choose(page, "#panel-b [data-part=model]", FORMATION)
+    page.wait(f"document.documentElement.dataset.panelB?.includes('{FORMATION}')")
+    click(page, "#panel-a [data-part=close]")
+    page.wait(f"app.model === '{FORMATION}' && !document.body.classList.contains('choosing')")
+    assert shown(page)["panels"] == "1"
+    assert both_are(page, FORMATION, "formation"), name_and_answer(page)
+
+
+def test_a_structure_that_comes_during_a_choice_is_answered_by_the_new_model(
+    page: Chromium,
+) -> None:
+    open_formula(page)
+    page.run("app.describe('formula-formation-energy')")
+    hold(page, "api/explanations")
+    choose(page, "#model", FORMATION)
+    page.wait("held.length === 1")
+    page.run("void app.give([], 'formula:MgO')")
+    page.wait("held.length === 2")
+    release(page)
+    page.wait("document.getElementById('name').innerText.includes('MgO')")
+    assert both_are(page, FORMATION, "formation"), name_and_answer(page)
+
+
+def test_the_last_choice_counts_whichever_answer_comes_last(page: Chromium) -> None:
+    open_formula(page)
+    hold(page, "api/explanations")
+    choose(page, "#model", FORMATION)
+    page.wait("held.length === 1")
+    choose(page, "#model", GAP)
+    page.wait("held.length === 2")
+    release(page, "held[1](); held[0]()")
+    page.wait("!document.body.classList.contains('choosing')")
+    assert both_are(page, GAP, "gap"), name_and_answer(page)
+
+
+def test_nothing_of_a_structure_that_is_gone_comes_late(page: Chromium) -> None:
+    open_formula(page)
+    hold(page, "api/explanations")
+    page.run("void app.give([], 'formula:MgO')")
+    page.wait("held.length === 1")
+    page.run("app.remove(app.a.wanted.structure)")
+    release(page)
+    assert text(page, "#name") == "TiO2"
+    assert page.run("app.a.wanted.structure === app.a.structure.id")
+    hold(page, "api/explanations")
+    choose(page, "#method", "occlusion")
+    page.wait("held.length === 1")
+    page.run("app.clear()")
+    release(page)
+    assert shown(page)["panels"] == "0"
+    assert "panelA" not in shown(page)
+    assert page.run("document.querySelector('.message')") is None
+
+
+def test_a_row_that_goes_while_all_are_asked_about_takes_no_other_with_it(page: Chromium) -> None:
+    hold(page, "api/explanations")
+    page.run("void app.give([], 'CCO\\nCCN\\nCCC')")
+    page.wait("held.length === 1")
+    click(page, "#rows tr:nth-child(2) [data-act=remove]")
+    release(page)
+    page.wait("![...document.querySelectorAll('#rows td')].some((c) => c.innerText === '…')")
+    assert page.run("document.querySelectorAll('#rows tbody tr').length") == 2
+    assert page.run("document.querySelector('.message')") is None
+
+
+def test_where_a_model_has_no_answer_the_one_of_another_gives_way(page: Chromium) -> None:
+    choose(page, "#model", GAP)
+    page.wait(f"app.model === '{GAP}'")
+    give(page, "formula:TiO2", 1)
+    choose(page, "#model", "qm9")
+    page.wait("app.model === 'qm9' && !document.body.classList.contains('choosing')")
+    assert page.run("document.getElementById('panels').hidden")
+    assert text(page, "#unanswered h2") == "qm9 has no answer about TiO2"
+    choose(page, "#model", GAP)
+    page.wait("!document.body.classList.contains('choosing')")
+    assert page.run("document.getElementById('unanswered').hidden")
+    assert both_are(page, GAP, "gap"), name_and_answer(page)
+
+
+@pytest.mark.parametrize("path", ["api/predictions", "api/explanations"])
+def test_a_choice_that_is_stopped_is_taken_back_everywhere(page: Chromium, path: str) -> None:
+    open_formula(page)
+    value = text(page, "#rows tbody td:nth-child(2)")
+    page.run(
+        "(() => { const real = window.fetch; window.fetch = (path, options) => { "
+        f"if (path !== {json.dumps(path)}) return real(path, options); window.fetch = real; "
+        "return Promise.resolve(new Response(JSON.stringify({ id: 'x', state: 'stopped' }))); }; "
+        "})()"
+    )
+    choose(page, "#model", FORMATION)
+    page.wait("!!document.querySelector('.message')")
+    page.wait("!document.body.classList.contains('choosing')")
+    assert text(page, ".message p") == "Stopped."
+    assert both_are(page, GAP, "gap"), name_and_answer(page)
+    assert text(page, "#rows tbody td:nth-child(2)") == value

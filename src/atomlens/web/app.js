@@ -10,6 +10,9 @@ class App {
     this.turning = false;
     this.model = start.first;
     this.target = this.method = "";
+    this.chosen = 0; // number of the last choice of model, property and method
+    this.settled = null; // the last choice that the whole table has answers of
+    this.cleared = 0; // how often
     this.table = new ShelfTable({
       open: (id) => this.show(this.a, { structure: id }),
       compare: (id) => this.compare(id),
@@ -42,6 +45,7 @@ class App {
     try {
       const [structures] = await Promise.all([ask("api/structures"), this.describe(this.model)]);
       this.fillChoices();
+      this.settled = this.choice();
       if (structures.length) await this.take(structures, false);
     } catch (error) {
       tell(error.message);
@@ -97,7 +101,7 @@ class App {
 
   async predict(model, ids) {
     if (!this.answers.has(model)) this.answers.set(model, new Map());
-    const known = this.answers.get(model), missing = ids.filter((id) => !known.has(id));
+    const known = this.answers.get(model), missing = ids.filter((id) => !known.has(id) && this.table.rows.has(id));
     if (missing.length) {
       const rows = await this.work.result("api/predictions", { model, structures: missing });
       for (const row of rows) known.set(row.structure, row);
@@ -105,24 +109,60 @@ class App {
     return known;
   }
 
+  choice() { return { model: this.model, target: this.target, method: this.method }; }
+
   /** @param {{ model?: string, target?: string, method?: string }} what */
-  async choose({ model = this.model, target, method }) {
+  async choose({ model = $("model").value, target, method }) {
+    const turn = ++this.chosen;
+    $("model").value = model;
+    document.body.classList.add("choosing");
+    if (this.a.isOpen) this.a.node.setAttribute("aria-busy", "true");
     try {
       const description = await this.describe(model);
-      const changed = model !== this.model;
-      const before = this.model;
+      if (turn !== this.chosen) return;
+      const follows = this.follows();
       this.model = model;
       if (target && description.targets.some((t) => t.name === target)) this.target = target;
       if (method && description.methods.includes(method)) this.method = method;
-      $("model").value = model;
       this.fillChoices();
-      if (changed) await this.predictAll();
       this.fillRows();
-      if (this.a.isOpen) await this.show(this.a, { model: this.a.model === before ? model : this.a.model });
-      if (this.b.isOpen) await this.show(this.b, { model: this.b.model });
+      await this.showAgain(follows);
+      await this.predictAll();
+      if (turn !== this.chosen) return;
+      this.fillRows();
+      this.settled = this.choice();
     } catch (error) {
+      if (turn !== this.chosen) return;
       tell(error.message);
-      $("model").value = this.model;
+      await this.takeBack();
+    } finally {
+      if (turn === this.chosen) document.body.classList.remove("choosing");
+    }
+  }
+
+  // the last choice that came to an end, in the bar, the table and the views
+  async takeBack() {
+    const follows = this.follows();
+    if (this.settled) {
+      Object.assign(this, this.settled);
+      this.fillChoices();
+    }
+    $("model").value = this.model;
+    this.fillRows();
+    await this.showAgain(follows).catch((error) => tell(error.message));
+  }
+
+  // whether the first view has the model of the bar, and not one of its own beside a second view
+  follows() { return !this.b.isOpen || this.a.wanted?.model === this.model; }
+
+  async showAgain(follows) {
+    for (const panel of [this.a, this.b]) {
+      try {
+        if (panel.wanted) await this.ask(panel, { model: panel === this.a && follows ? this.model : panel.wanted.model });
+      } catch (error) {
+        if (error instanceof Stopped) throw error;
+        tell(error.message);
+      }
     }
   }
 
@@ -153,11 +193,12 @@ class App {
     }
     if (text.trim()) batches.push(null);
     for (const batch of batches) {
-      const form = new FormData();
+      const cleared = this.cleared, form = new FormData();
       if (batch === null) form.append("text", text);
       else for (const file of batch) form.append("files", file, file.webkitRelativePath || file.name);
       try {
-        const { added, failures } = await this.work.result("api/structures", form);
+        const { added: read, failures } = await this.work.result("api/structures", form);
+        const added = await this.stillThere(read, cleared);
         if (failures.length === 1) tell(failures[0].message);
         else if (failures.length) tell(`${failures.length} could not be read:`, { names: failures.slice(0, 8).map((f) => f.message).concat(failures.length > 8 ? [`and ${failures.length - 8} more`] : []) });
         if (added.length) await this.take(added, true);
@@ -166,6 +207,13 @@ class App {
         tell(error.message);
       }
     }
+  }
+
+  // those of the structures that the server holds (still), if the table was cleared while they were read
+  async stillThere(structures, cleared) {
+    if (cleared === this.cleared) return structures;
+    const held = new Set((await ask("api/structures")).map((s) => s.id));
+    return structures.filter((s) => held.has(s.id));
   }
 
   async take(structures, isNew) {
@@ -189,22 +237,24 @@ class App {
     for (const panel of [this.a, this.b]) {
       const select = panel.part("structure"), at = select.value;
       select.replaceChildren(...shown.map((s) => element("option", { value: s.id }, s.name)));
-      select.value = panel.structure?.id ?? at;
+      select.value = panel.wanted?.structure ?? at;
     }
   }
 
   async remove(id) {
+    this.table.rows.delete(id); // at once, so that nothing more is asked about it
+    this.table.fill();
+    for (const panel of [this.b, this.a]) {
+      if (panel.wanted?.structure !== id) continue;
+      if (panel.isOpen && panel.structure.id !== id) panel.keep();
+      else this.close(panel);
+    }
+    this.fillStructures();
     try {
       await ask(`api/structures/${id}`, { method: "DELETE" });
     } catch (error) {
       tell(error.message);
     }
-    this.table.rows.delete(id);
-    for (const panel of [this.b, this.a]) if (panel.isOpen && panel.structure.id === id) this.close(panel);
-    this.table.fill();
-    this.fillStructures();
-    $("panels").hidden = !this.a.isOpen;
-    $("welcome").hidden = this.a.isOpen;
   }
 
   async clear() {
@@ -214,10 +264,12 @@ class App {
       tell(error.message);
       return;
     }
+    this.cleared += 1;
     this.table.rows.clear();
     this.answers.clear();
     this.table.fill();
-    for (const panel of [this.b, this.a]) panel.node.hidden = true;
+    for (const panel of [this.b, this.a]) panel.forget();
+    this.fillStructures();
     this.arrange();
     $("messages").replaceChildren();
     $("text").focus();
@@ -225,42 +277,73 @@ class App {
 
   // ---- views
 
-  async show(panel, { structure = panel.structure?.id, model = panel.model ?? this.model }) {
+  async show(panel, what) {
+    try {
+      await this.ask(panel, what);
+    } catch (error) {
+      tell(error.message);
+    }
+  }
+
+  // one view stands under the model of the bar; two have models of their own
+  modelFor(panel) {
+    return panel === this.a && !this.b.isOpen ? this.model : panel.wanted?.model ?? this.model;
+  }
+
+  async ask(panel, { structure = panel.wanted?.structure, model = this.modelFor(panel) }) {
     const held = this.structure(structure);
     if (!held) return;
     const turn = ++panel.asked;
+    panel.wanted = { structure, model };
     panel.node.setAttribute("aria-busy", "true");
     try {
       const description = await this.describe(model);
       const target = description.targets.some((t) => t.name === this.target) ? this.target : description.targets[0].name;
       const method = description.methods.includes(this.method) ? this.method : description.methods[0];
       const rows = await this.predict(model, [structure, ...(held.parent && this.structure(held.parent) ? [held.parent] : [])]);
+      if (turn !== panel.asked) return;
       const answer = rows.get(structure);
       if (answer.error) throw new Refused(answer.error);
       const data = await this.work.result("api/explanations", { model, structure, target, method, at: this.at() });
       if (turn !== panel.asked) return;
-      $("welcome").hidden = true;
-      $("panels").hidden = false;
+      $("welcome").hidden = $("unanswered").hidden = true;
+      $("panels").hidden = false; // before anything is drawn, which needs its width
       panel.showExplanation(data, { structure: held, model, answer, description });
-      panel.part("structure").value = structure;
-      panel.part("model").value = model;
       const parent = held.parent ? this.structure(held.parent) : null;
       panel.showMoved(parent, parent && rows.get(parent.id));
       this.arrange();
     } catch (error) {
-      if (turn === panel.asked) tell(error.message);
+      if (turn === panel.asked) this.refuse(panel, error);
     } finally {
       if (turn === panel.asked) panel.node.removeAttribute("aria-busy");
       this.table.mark();
     }
   }
 
+  // no answer: what stands there may stay where it is named as what it is, and else gives way to the reason
+  refuse(panel, error) {
+    const { wanted } = panel, alone = panel === this.a && !this.b.isOpen;
+    if (alone && !(error instanceof Stopped)) {
+      panel.forget();
+      Object.assign(panel, { wanted, refusal: error.message });
+      this.arrange();
+      return;
+    }
+    if (panel.isOpen && this.structure(panel.structure.id)) panel.keep();
+    else panel.forget();
+    this.arrange();
+    throw error;
+  }
+
   // which parts are there with one view and with two
   arrange() {
     const two = this.a.isOpen && this.b.isOpen;
     $("panels").classList.toggle("two", two);
+    const { wanted, refusal } = this.a;
     $("panels").hidden = !this.a.isOpen;
-    $("welcome").hidden = this.a.isOpen;
+    $("unanswered").hidden = refusal === null;
+    if (refusal !== null) $("unanswered").replaceChildren(element("h2", {}, `${wanted.model} has no answer about ${this.structure(wanted.structure).name}`), element("p", {}, ...prose(refusal)));
+    $("welcome").hidden = this.a.isOpen || refusal !== null;
     document.body.classList.toggle("comparing", two);
     for (const panel of [this.a, this.b]) {
       panel.node.querySelector(".beside").hidden = !two;
@@ -277,11 +360,12 @@ class App {
 
   compare(id) {
     if (!this.a.isOpen || this.a.structure.id === id) return this.show(this.a, { structure: id }).then(() => this.compareWith(this.a));
-    return this.show(this.b, { structure: id, model: this.b.isOpen ? this.b.model : this.a.model });
+    return this.show(this.b, { structure: id, model: (this.b.isOpen ? this.b : this.a).wanted.model });
   }
 
   // beside a change stands what it was; else another model, or another structure
   compareWith(panel) {
+    if (!panel.isOpen) return undefined;
     const { structure, model } = panel;
     if (structure.parent && this.structure(structure.parent)) return this.show(this.b, { structure: structure.parent, model });
     const other = this.structures().find((s) => s.id !== structure.id);
@@ -290,12 +374,17 @@ class App {
     return this.show(this.b, { structure: structure.id, model: likely?.id ?? model });
   }
 
+  // the view that remains is the first one, and the bar names its model
   close(panel) {
-    if (panel === this.a && this.b.isOpen) {
-      const { structure, model } = this.b;
-      this.b.node.hidden = true;
-      this.show(this.a, { structure: structure.id, model });
-    } else panel.node.hidden = true;
+    const next = (panel === this.a ? this.b : this.a).wanted;
+    this.b.forget();
+    if (!next) this.a.forget();
+    else {
+      const isShown = panel === this.b;
+      this.a.wanted = next;
+      if (next.model !== this.model) this.choose({ model: next.model });
+      else if (!isShown) this.show(this.a, next);
+    }
     this.arrange();
   }
 
@@ -333,13 +422,15 @@ class App {
 
   async change(panel, { atom, element: symbol, hydrogens_follow }) {
     try {
-      const made = await this.work.result(`api/structures/${panel.structure.id}/changes`, { atom, element: symbol, hydrogens_follow, model: panel.model });
+      const { model } = panel, cleared = this.cleared;
+      const [made] = await this.stillThere([await this.work.result(`api/structures/${panel.structure.id}/changes`, { atom, element: symbol, hydrogens_follow, model })], cleared);
+      if (!made) return;
       this.table.rows.set(made.id, { structure: { ...made, order: this.count++ }, answer: null });
       this.fillStructures();
-      await this.predict(panel.model, [made.id]);
-      await this.show(panel, { structure: made.id });
+      if (panel.wanted) await this.show(panel, { structure: made.id });
       await this.predict(this.model, [made.id]);
       this.fillRows();
+      if (panel.structure?.id !== made.id) return;
       panel.part("element").value = "";
       panel.view.$("stage").focus({ preventScroll: true });
       panel.view.$("live").textContent = panel.part("moved").textContent;

@@ -4,6 +4,8 @@ const start = JSON.parse(document.getElementById("start").textContent);
 
 class Refused extends Error {}
 
+class Stopped extends Refused {}
+
 /** @param {string} path @param {{ method?: string, body?: any, signal?: AbortSignal }} options */
 async function request(path, { method = "GET", body, signal } = {}) {
   const headers = { "x-atomlens-token": start.token };
@@ -53,7 +55,7 @@ class Work {
       this.running.delete(job.id);
       this.show();
     }
-    if (job.state === "stopped") throw new Refused("Stopped.");
+    if (job.state === "stopped") throw new Stopped("Stopped.");
     if (job.state === "failed") throw new Refused(job.error);
     return job.result;
   }

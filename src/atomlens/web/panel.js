@@ -9,6 +9,10 @@ class Panel {
     this.events = events;
     /** @type {LinkedPage | null} */
     this.view = null;
+    /** @type {{ structure: string, model: string } | null} what was asked last; what is shown may be older */
+    this.wanted = null;
+    /** @type {string | null} why there is no answer to it */
+    this.refusal = null;
     /** @type {HeldStructure | null} */
     this.structure = null;
     /** @type {string | undefined} */
@@ -42,10 +46,32 @@ class Panel {
 
   get isOpen() { return !this.node.hidden; }
 
+  // nothing is shown, nothing is kept for the next structure, and no answer on its way is shown
+  forget() {
+    this.asked += 1;
+    this.wanted = this.structure = this.answer = this.description = this.refusal = null;
+    this.model = undefined;
+    this.node.hidden = true;
+    this.node.removeAttribute("aria-busy");
+    delete document.documentElement.dataset[`panel${this.id.toUpperCase()}`];
+  }
+
+  // what is shown is what is wanted again
+  keep() {
+    this.asked += 1;
+    this.wanted = { structure: this.structure.id, model: this.model };
+    this.part("structure").value = this.structure.id;
+    this.part("model").value = this.model;
+    this.node.removeAttribute("aria-busy");
+  }
+
   // a new explanation, in the view that stands there
   showExplanation(data, { structure, model, answer, description }) {
     const before = this.structure, kept = before?.id === structure.id && this.answer.taken_for === answer.taken_for;
-    Object.assign(this, { structure, model, answer, description });
+    Object.assign(this, { structure, model, answer, description, refusal: null });
+    data.structures[0].model = model; // its name here, in place of that of its kind
+    this.part("structure").value = structure.id;
+    this.part("model").value = model;
     this.node.hidden = false;
     if (this.view === null) {
       this.view = new LinkedPage(data, this.suffix, this);
@@ -87,7 +113,7 @@ class Panel {
 
   showEdit() {
     const s = this.view?.structure, atom = this.view?.chosen ?? null;
-    if (!s) return;
+    if (!s || !this.structure) return;
     this.part("edit-hint").hidden = atom !== null;
     this.part("edit-tools").hidden = atom === null;
     const formula = this.structure.kind === "formula" || Boolean(this.answer.taken_for);

@@ -82,11 +82,13 @@ class ShelfTable {
   line(row, columns, k) {
     const { structure: s, answer } = row;
     const doubt = plainProse(answer?.error || answer?.warning || "");
-    const name = element("td", { class: "called" }, element("b", { title: s.name }, s.name),
+    const [head, tail] = inTwo(s.name);
+    const name = element("td", { class: "called" }, element("div", {},
+      element("div", {}, element("b", { title: s.name }, element("span", {}, head), tail),
+        ...(doubt ? [element("span", { class: "doubt", title: doubt, role: "img", "aria-label": `warning: ${doubt}` }, "⚠")] : [])),
       answer?.taken_for
         ? element("span", { class: "quiet", title: `A formula to this model; smiles:${s.name} is the molecule` }, `formula ${answer.taken_for}`)
-        : element("span", { class: "quiet" }, s.name === s.formula || s.name === s.formula_plain ? `${s.n_atoms} atoms` : s.formula),
-      ...(doubt ? [element("span", { class: "doubt", title: doubt, role: "img", "aria-label": `warning: ${doubt}` }, "⚠")] : []));
+        : element("span", { class: "quiet" }, s.name === s.formula || s.name === s.formula_plain ? `${s.n_atoms} atoms` : s.formula)));
     return element("tr", { tabindex: k === 0 ? 0 : -1, "data-id": s.id, class: answer?.error ? "failed" : false },
       name, ...columns.slice(1).map(([key]) => element("td", {}, this.text(key, row))),
       element("td", { class: "acts" },
@@ -122,4 +124,11 @@ class ShelfTable {
     } else return;
     event.preventDefault();
   }
+}
+
+// a name whose end stays visible where there is no room for all of it: frames and files of one folder differ there
+/** @param {string} name */
+function inTwo(name) {
+  const letters = [...name], n = Math.min(9, Math.floor(letters.length / 2));
+  return letters.length < 12 ? [name, ""] : [letters.slice(0, -n).join(""), letters.slice(-n).join("")];
 }
