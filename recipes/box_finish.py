@@ -331,8 +331,7 @@ def calibrated(
         far = predictor.familiarity.remoteness(distances)
     calibration = Calibration.fit(
         residuals(combined, encoded, predictor.targets)[rows],
-        None if combined.spread is None else combined.spread[rows],
-        cut_spread=predictor.noise != "none",
+        None if combined.spread is None else combined.spread.rows(rows),
         remoteness=far,
         groups=reduced_formulas(judged),
     )

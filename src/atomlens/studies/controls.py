@@ -18,7 +18,7 @@ def untrained(predictor: Predictor, seed: int = 0) -> Predictor:
 
     Fixed element vectors are no weights: the network keeps them. How unlike its training data an
     input is was measured on the vectors of the trained network, and says nothing of this one. The
-    same holds for the calibration: cut to the largest spread of the trained network, all spreads of
+    same holds for the calibration: cut to the largest noise of the trained network, all noises of
     an untrained one may be equal, and it would be no control of errors that are foreseen.
     """
     with torch.random.fork_rng(devices=[]):

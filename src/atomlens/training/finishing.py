@@ -70,7 +70,6 @@ def finish(job: Job, results: Sequence[MemberResult]) -> Predictor:
         calibration = Calibration.fit(
             rest,
             combined.spread,
-            cut_spread=predictor.noise != "none",
             remoteness=far,
             groups=reduced_formulas(data.dataset.structures.subset(rows)),
         )

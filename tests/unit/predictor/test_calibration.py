@@ -9,6 +9,7 @@ import pytest
 from atomlens.errors import ModelError
 from atomlens.predictor.trust.calibration import (
     Calibration,
+    Spread,
     conformal_quantile,
     deal_folds,
     fit_spread,
@@ -47,7 +48,7 @@ def test_members_that_agree_by_chance_do_not_blow_the_interval_up(
     """Spreads of two members are now and then almost zero; their errors are not."""
     spread = np.abs(generator.normal(size=(300, 1)))
     residuals = generator.normal(size=(300, 1))
-    target = Calibration.fit(residuals, spread).targets[0]
+    target = Calibration.fit(residuals, Spread(members=spread)).targets[0]
     assert target is not None
     assert target.quantile < 2.5
 
@@ -56,14 +57,14 @@ def test_members_that_agree_by_chance_do_not_blow_the_interval_up(
 def test_squared_errors_over_std_average_to_one(generator: np.random.Generator, n: int) -> None:
     spread = generator.uniform(0.5, 2, (n, 1))
     residuals = generator.normal(size=(n, 1)) * spread
-    calibration = Calibration.fit(residuals, spread)
-    z = residuals / calibration.std(spread, n)
+    calibration = Calibration.fit(residuals, Spread(members=spread))
+    z = residuals / calibration.std(Spread(members=spread), n)
     assert np.square(z).mean() == pytest.approx(1)
 
 
 def test_an_ensemble_that_always_agrees_falls_back_to_the_rmse() -> None:
-    calibration = Calibration.fit(np.array([[1.0], [3.0]]), np.zeros((2, 1)))
-    assert calibration.std(np.zeros((1, 1)), 1) == pytest.approx(math.sqrt(5))
+    calibration = Calibration.fit(np.array([[1.0], [3.0]]), Spread(members=np.zeros((2, 1))))
+    assert calibration.std(Spread(members=np.zeros((1, 1))), 1) == pytest.approx(math.sqrt(5))
 
 
 def test_the_quantile_is_the_conformal_one() -> None:
@@ -97,7 +98,7 @@ def test_no_value_is_judged_by_a_fit_that_has_seen_it(generator: np.random.Gener
         std = np.log(np.hypot(factor * spread[:, 0], floor))
         std = np.exp(std + (whole - std).mean())  # of the common size
         scores[own] = np.abs(residuals[own, 0]) / std[own]
-    target = Calibration.fit(residuals, spread).targets[0]
+    target = Calibration.fit(residuals, Spread(members=spread)).targets[0]
     assert target is not None
     assert target.n_folds == 5
     assert target.quantile == pytest.approx(conformal_quantile(scores, 0.9), rel=1e-12)
@@ -115,7 +116,9 @@ def test_snapshots_of_one_molecule_are_dealt_one_by_one() -> None:
 
 
 def test_few_values_are_fitted_together(generator: np.random.Generator) -> None:
-    target = Calibration.fit(generator.normal(size=(12, 1)), np.ones((12, 1))).targets[0]
+    target = Calibration.fit(
+        generator.normal(size=(12, 1)), Spread(members=np.ones((12, 1)))
+    ).targets[0]
     assert target is not None
     assert target.n_folds == 0
 
@@ -124,11 +127,13 @@ def test_without_validation_nothing_is_claimed() -> None:
     nothing = Calibration.nothing(2)
     assert np.isnan(nothing.std(None, 3)).all()
     assert np.isnan(nothing.quantiles).all()
-    assert (nothing.std(np.ones((3, 2)), 3) == 1).all()
+    assert (nothing.std(Spread(members=np.ones((3, 2))), 3) == 1).all()
 
 
 def test_json_and_back_changes_no_bit(generator: np.random.Generator) -> None:
-    fitted = Calibration.fit(generator.normal(size=(5, 2)), generator.uniform(size=(5, 2)))
+    fitted = Calibration.fit(
+        generator.normal(size=(5, 2)), Spread(members=generator.uniform(size=(5, 2)))
+    )
     both = Calibration(targets=(*fitted.targets, None))
     text = json.dumps(both.to_list(), allow_nan=False)
     assert Calibration.from_list(json.loads(text), 3) == both
@@ -148,6 +153,7 @@ def test_a_damaged_calibration_is_a_sentence(content: object) -> None:
         "floor",
         "growth",
         "quantile",
+        "largest_noise",
         "largest_spread",
         "largest_remoteness",
     ],
@@ -163,12 +169,14 @@ def test_a_spread_that_runs_away_is_cut() -> None:
     generator = np.random.default_rng(0)
     spread = np.exp(generator.normal(size=(1000, 1)))
     residuals = spread * generator.normal(size=(1000, 1))
-    free = Calibration.fit(residuals, spread)
-    cut = Calibration.fit(residuals, spread, cut_spread=True)
+    free = Calibration.fit(residuals, Spread(members=spread))
+    cut = Calibration.fit(residuals, Spread(noise=spread))
     usual, wild = np.array([[1.0]]), np.array([[1e6]])
-    assert cut.std(usual, 1) == pytest.approx(free.std(usual, 1), rel=0.05)
-    assert free.std(wild, 1) > 1e5
-    assert cut.std(wild, 1) <= cut.std(spread, 1000).max()
+    assert cut.std(Spread(noise=usual), 1) == pytest.approx(
+        free.std(Spread(members=usual), 1), rel=0.05
+    )
+    assert free.std(Spread(members=wild), 1) > 1e5
+    assert cut.std(Spread(noise=wild), 1) <= cut.std(Spread(noise=spread), 1000).max()
     back = Calibration.from_list(cut.to_list(), 1)
     assert back == cut
 
@@ -179,29 +187,53 @@ def test_spreads_that_say_nothing_above_a_bound_are_believed_up_to_it() -> None:
     spread = np.exp(0.5 * generator.normal(size=(2000, 1)))
     residuals = np.minimum(spread, 2.0) * generator.laplace(size=(2000, 1))
     spread[:40] *= 1000
-    free = Calibration.fit(residuals, spread)
-    cut = Calibration.fit(residuals, spread, cut_spread=True)
+    free = Calibration.fit(residuals, Spread(members=spread))
+    cut = Calibration.fit(residuals, Spread(noise=spread))
     assert free.targets[0] is not None
     assert cut.targets[0] is not None
     assert free.targets[0].spread_factor < 0.02  # a few spreads have spoilt all others
     assert cut.targets[0].spread_factor == pytest.approx(math.sqrt(2), rel=0.15)
-    assert 1.0 < cut.targets[0].largest_spread < 4.0
-    scaled = residuals / cut.std(spread, 2000)
+    assert 1.0 < cut.targets[0].largest_noise < 4.0
+    scaled = residuals / cut.std(Spread(noise=spread), 2000)
     assert np.square(scaled).mean() == pytest.approx(1)
+
+
+def test_that_members_disagree_is_believed_where_noise_runs_away() -> None:
+    """Networks that answer 0.4, 0.6 and 3.1 are not sure, whatever their noise heads say."""
+    generator = np.random.default_rng(0)
+    members, noise = np.exp(generator.normal(size=(2, 2000, 1)))
+    residuals = np.hypot(members, np.minimum(noise, 2.0)) * generator.normal(size=(2000, 1))
+    noise[:40] *= 1000
+    fitted = Calibration.fit(residuals, Spread(members=members, noise=noise))
+    assert fitted.targets[0] is not None
+    assert 1.0 < fitted.targets[0].largest_noise < 4.0
+    one, far = np.array([[1.0]]), np.array([[50.0]])
+    assert fitted.std(Spread(members=far, noise=one), 1) == pytest.approx(50.0, rel=0.2)
+    assert fitted.std(Spread(members=one, noise=far), 1) < 5.0
+    assert Calibration.from_list(json.loads(json.dumps(fitted.to_list())), 1) == fitted
+
+
+def test_an_older_calibration_cuts_both_together() -> None:
+    older = {"n": 99, "rmse": 1.0, "spread_factor": 1.0, "floor": 0.0, "quantile": 2.0}
+    found = Calibration.from_list([{**older, "largest_spread": 3.0}], 1)
+    wild = np.array([[1e6]])
+    assert found.std(Spread(members=wild, noise=wild), 1) == pytest.approx(3.0)
 
 
 def test_errors_that_grow_with_the_distance_are_expected_to(generator: np.random.Generator) -> None:
     far = generator.uniform(0.3, 3.0, size=3000)
     spread = generator.uniform(0.5, 1.5, size=(3000, 1))
     residuals = spread * np.maximum(far, 1)[:, None] ** 2 * generator.normal(size=(3000, 1))
-    known = Calibration.fit(residuals, spread, remoteness=far)
-    unknown = Calibration.fit(residuals, spread)
+    known = Calibration.fit(residuals, Spread(members=spread), remoteness=far)
+    unknown = Calibration.fit(residuals, Spread(members=spread))
     assert known.targets[0] is not None
     assert known.targets[0].growth == 2.0
     one, far_out = np.array([[1.0]]), np.array([2.5])
-    assert known.std(one, 1, far_out) == pytest.approx(6.25 * known.std(one, 1), rel=1e-9)
+    assert known.std(Spread(members=one), 1, far_out) == pytest.approx(
+        6.25 * known.std(Spread(members=one), 1), rel=1e-9
+    )
     for calibration, least, most in ((known, 0.86, 0.94), (unknown, 0.0, 0.75)):
-        half = calibration.quantiles * calibration.std(spread, 3000, far)
+        half = calibration.quantiles * calibration.std(Spread(members=spread), 3000, far)
         inside = (np.abs(residuals) <= half)[far > 2.5].mean()
         assert least < inside < most
     assert Calibration.from_list(json.loads(json.dumps(known.to_list())), 1) == known
@@ -224,8 +256,8 @@ def test_one_value_far_out_does_not_widen_all_intervals() -> None:
         spread = generator.lognormal(0, 0.3, (2400, 1))
         errors = generator.laplace(size=(2400, 1)) * spread
         errors[0] = 500.0
-        calibration = Calibration.fit(errors[:400], spread[:400], cut_spread=True)
-        half = calibration.quantiles * calibration.std(spread[400:], 2000)
+        calibration = Calibration.fit(errors[:400], Spread(noise=spread[:400]))
+        half = calibration.quantiles * calibration.std(Spread(noise=spread[400:]), 2000)
         covered.append(float((np.abs(errors[400:]) < half).mean()))
     assert np.mean(covered) == pytest.approx(0.9, abs=0.015)
 
@@ -237,8 +269,8 @@ def test_the_parts_are_judged_by_fits_of_the_same_kind() -> None:
     for _ in range(300):
         spread = generator.lognormal(0, 0.7, (230, 1))
         residuals = generator.normal(size=(230, 1)) * spread
-        calibration = Calibration.fit(residuals[:30], spread[:30])
-        std = calibration.std(spread[30:], 200)
+        calibration = Calibration.fit(residuals[:30], Spread(members=spread[:30]))
+        std = calibration.std(Spread(members=spread[30:]), 200)
         inside.append((np.abs(residuals[30:]) <= calibration.quantiles * std).mean())
     assert 0.88 < np.mean(inside) < 0.925  # 0.94 where the parts were judged by a fixed share
 

@@ -39,7 +39,7 @@ def test_the_spread_of_members_is_their_standard_deviation() -> None:
     combined = combine(RawOutputs(values=values), ONE, "none")
     assert combined.values[0, 0] == 3.0
     assert combined.spread is not None
-    assert combined.spread[0, 0] == pytest.approx(np.sqrt(7))
+    assert combined.spread.total()[0, 0] == pytest.approx(np.sqrt(7))
 
 
 @pytest.mark.parametrize(("noise", "variance"), [("gaussian", 4.0), ("laplace", 8.0)])
@@ -49,7 +49,7 @@ def test_noise_and_members_add_in_squares(noise: str, variance: float) -> None:
     raw = RawOutputs(values=values, log_scale=np.full((2, 1, 1), np.log(2.0)))
     combined = combine(raw, ONE, noise)  # type: ignore[arg-type]
     assert combined.spread is not None
-    assert combined.spread[0, 0] == pytest.approx(np.sqrt(2 + variance))
+    assert combined.spread.total()[0, 0] == pytest.approx(np.sqrt(2 + variance))
 
 
 def test_class_probabilities_are_averaged_not_logits() -> None:

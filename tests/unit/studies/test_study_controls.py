@@ -11,6 +11,7 @@ from ase.build import molecule
 
 from atomlens.errors import StudyError
 from atomlens.predictor import Calibration, Predictor, TrainingRecord
+from atomlens.predictor.trust.calibration import Spread
 from atomlens.predictor.trust.familiarity import Familiarity
 from atomlens.studies.answering import once_each
 from atomlens.studies.base import StudyInput
@@ -194,7 +195,7 @@ def test_a_control_that_had_less_to_learn_with_is_told():
 def test_the_spread_of_an_untrained_network_is_its_own():
     model = finder_predictor("formula")
     calibration = Calibration.fit(
-        np.linspace(-1, 1, 60)[:, None], np.full((60, 1), 1e-6), cut_spread=True
+        np.linspace(-1, 1, 60)[:, None], Spread(noise=np.full((60, 1), 1e-6))
     )
     trained = replace(model, calibration=calibration)
     materials = dataset(*[molecule(m) for m in ("H2O", "CO2", "CH4")]).structures

@@ -6,7 +6,7 @@ calibration of its own, as each single number has: errors differ along the grid.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -32,11 +32,44 @@ _FEWEST_FOR_FOLDS = 20
 _SHARES = np.linspace(0.0, 0.95, 20)
 """Tried shares of the squared error that follows the predicted spread."""
 _CUTS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
-"""Tried shares of the validation part whose predicted spread is believed as it is."""
+"""Tried shares of the validation part whose predicted noise is believed as it is."""
 _GROWTHS = np.arange(0.0, 4.1, 0.25)
 """Tried exponents of the growth of errors with the distance to the training data."""
 _MEASURED = 0.99
 """Share of the validation part up to whose distance errors are taken to grow."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """What a model says of its own errors, in scaled units; each (n,) or (n, n_values)."""
+
+    members: Values | None = None
+    """Standard deviation over the members of an ensemble; None for one network."""
+    noise: Values | None = None
+    """Root of the mean noise variance that the members predict; None where they predict none."""
+
+    def total(self, largest_noise: float = math.inf) -> Values:
+        """Return both together, added as squares, the noise up to a bound."""
+        noise = None if self.noise is None else np.minimum(self.noise, largest_noise)
+        if self.members is None or noise is None:
+            only = self.members if noise is None else noise
+            assert only is not None
+            return only
+        return np.hypot(self.members, noise)
+
+    def rows(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> "Spread":
+        """Return the spread of some rows."""
+        return self._each(lambda values: values[chosen])
+
+    def column(self, column: int) -> "Spread":
+        """Return the spread of one value."""
+        return self._each(lambda values: values[:, column])
+
+    def _each(self, taken: Callable[[Values], Values]) -> "Spread":
+        return Spread(
+            members=None if self.members is None else taken(self.members),
+            noise=None if self.noise is None else taken(self.noise),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +87,11 @@ class TargetCalibration:
     quantile: float
     """|residual| / std below which 90 % of new values lie (split conformal); 1 at least but where
     hardly any residual differs from 0, and may be infinite."""
+    largest_noise: float = math.inf
+    """What a predicted noise is cut to: noise heads speak of logarithms, and run away on inputs
+    unlike those that they were taught on. That members disagree is believed as it is."""
     largest_spread: float = math.inf
-    """What a predicted spread is cut to: noise heads speak of logarithms, and run away on inputs
-    unlike those that they were taught on."""
+    """What noise and disagreement together are cut to, in models of before ``largest_noise``."""
     growth: float = 0.0
     """Beyond the usual distance to the training data the error grows with this power of it."""
     largest_remoteness: float = math.inf
@@ -67,18 +102,19 @@ class TargetCalibration:
     spread that had seen it or one of its group. 0 where nothing is fitted, with few values, and
     for spectra."""
 
-    def std(self, spread: Values | None, n: int, remoteness: Values | None = None) -> Values:
+    def std(self, spread: Spread | None, n: int, remoteness: Values | None = None) -> Values:
         """(n,) root of (factor x spread)² + floor², times the growth with the distance.
 
         Args:
-            spread: (n,) what the model says; None: nothing, and the floor is all there is.
+            spread: What the model says of each; None: nothing, and the floor is all there is.
             n: How many.
             remoteness: (n,) distance to the training data over the usual one; None: unknown.
         """
         fit = _Fit(
             factor=self.spread_factor,
             floor=self.floor,
-            largest=self.largest_spread,
+            largest=self.largest_noise,
+            largest_in_all=self.largest_spread,
             growth=self.growth,
             farthest=self.largest_remoteness,
         )
@@ -127,9 +163,8 @@ class Calibration:
     def fit(
         cls,
         residuals: Values,
-        spread: Values | None,
+        spread: Spread | None,
         *,
-        cut_spread: bool = False,
         remoteness: Values | None = None,
         groups: "NDArray[np.str_] | NDArray[np.int64] | None" = None,
     ) -> "Calibration":
@@ -144,9 +179,9 @@ class Calibration:
 
         Args:
             residuals: True minus predicted values.
-            spread: What ensemble and noise heads say; None where a model says nothing.
-            cut_spread: Believe spreads up to a bound only, the one that makes these residuals
-                likeliest; no later spread counts as more than the largest of these.
+            spread: What ensemble and noise heads say, (n, n_values) each; None where a model says
+                nothing. Noise is believed up to a bound only, the one that makes these residuals
+                likeliest; no later noise counts as more than the largest of these.
             remoteness: (n,) distance of each to the training data over the usual one. Where it is
                 known, so is how errors grow with it.
             groups: (n,) values of one group, such as a formula, are in one part.
@@ -159,24 +194,23 @@ class Calibration:
             targets=tuple(
                 _calibrate(
                     residuals[:, c],
-                    None if spread is None else spread[:, c],
+                    None if spread is None else spread.column(c),
                     remoteness,
                     folds,
-                    cut_spread=cut_spread,
                 )
                 for c in columns
             )
         )
 
-    def std(self, spread: Values | None, n: int, remoteness: Values | None = None) -> Values:
+    def std(self, spread: Spread | None, n: int, remoteness: Values | None = None) -> Values:
         """(n, n_values) standard deviations in scaled units; NaN where nothing is known."""
         std = np.full((n, len(self.targets)), np.nan)
         for column, target in enumerate(self.targets):
-            own = None if spread is None else spread[:, column]
+            own = None if spread is None else spread.column(column)
             if target is not None:
                 std[:, column] = target.std(own, n, remoteness)
             elif own is not None:
-                std[:, column] = own
+                std[:, column] = own.total()
         return std
 
     @property
@@ -285,21 +319,19 @@ def deal_folds(groups: "NDArray[np.str_] | NDArray[np.int64]") -> NDArray[np.int
 
 def _calibrate(
     residuals: Values,
-    spread: Values | None,
+    spread: Spread | None,
     remoteness: Values | None,
     folds: NDArray[np.int64],
-    *,
-    cut_spread: bool,
 ) -> TargetCalibration | None:
     known = np.isfinite(residuals)
     if not known.any():
         return None
     error = np.abs(residuals[known])
-    own = None if spread is None else spread[known]
+    own = None if spread is None else spread.rows(known)
     far = None if remoteness is None else remoteness[known]
     rmse = float(np.sqrt(np.square(error).mean()))
     enough = len(error) >= _ENOUGH  # for the parts too, or other shapes would be judged
-    fit = _fitted(error, own, far, cut_spread=cut_spread, enough=enough)
+    fit = _fitted(error, own, far, enough=enough)
     whole = fit.std(own, far, len(error))
     std, n_folds = whole.copy(), 0
     parts = np.unique(folds[known])
@@ -310,9 +342,8 @@ def _calibrate(
             inside = folds[known] == part
             others = _fitted(
                 error[~inside],
-                _rows(own, ~inside),
-                _rows(far, ~inside),
-                cut_spread=cut_spread,
+                None if own is None else own.rows(~inside),
+                None if far is None else far[~inside],
                 enough=enough,
             )
             judged = others.std(own, far, len(error))
@@ -328,7 +359,7 @@ def _calibrate(
         spread_factor=fit.factor * size,
         floor=fit.floor * size,
         quantile=quantile / size,
-        largest_spread=fit.largest,
+        largest_noise=fit.largest,
         growth=fit.growth,
         largest_remoteness=fit.farthest if fit.growth else math.inf,
         n_folds=n_folds,
@@ -343,30 +374,27 @@ class _Fit(NamedTuple):
     largest: float
     growth: float
     farthest: float = math.inf
+    largest_in_all: float = math.inf
 
-    def std(self, spread: Values | None, remoteness: Values | None, n: int) -> Values:
+    def std(self, spread: Spread | None, remoteness: Values | None, n: int) -> Values:
         """(n,) standard deviations."""
         total: Values = np.full(n, self.floor)
         if spread is not None:
-            total = np.hypot(self.factor * np.minimum(spread, self.largest), self.floor)
+            believed = np.minimum(spread.total(self.largest), self.largest_in_all)
+            total = np.hypot(self.factor * believed, self.floor)
         if remoteness is None:
             return total
         return total * _grown(remoteness, self.growth, self.farthest)
 
 
 def _fitted(
-    error: Values,
-    spread: Values | None,
-    remoteness: Values | None,
-    *,
-    cut_spread: bool,
-    enough: bool,
+    error: Values, spread: Spread | None, remoteness: Values | None, *, enough: bool
 ) -> _Fit:
     """Return what makes the errors likeliest; the root of their mean square if nothing tells."""
-    if remoteness is not None or (spread is not None and cut_spread):
-        return _likeliest(error, spread, remoteness, cut_spread=cut_spread, enough=enough)
+    if remoteness is not None or (spread is not None and spread.noise is not None):
+        return _likeliest(error, spread, remoteness, enough=enough)
     if spread is not None:
-        factor, floor = fit_spread(error, spread, enough=enough)
+        factor, floor = fit_spread(error, spread.total(), enough=enough)
         return _Fit(factor, floor, math.inf, 0.0)
     return _Fit(0.0, float(np.sqrt(np.square(error).mean())), math.inf, 0.0)
 
@@ -384,10 +412,6 @@ def _same_size(wanted: Values, std: Values) -> float:
     return float(np.exp(np.log(wanted[both] / std[both]).mean()))
 
 
-def _rows(values: Values | None, chosen: NDArray[np.bool_]) -> Values | None:
-    return None if values is None else values[chosen]
-
-
 def _grown(remoteness: Values, growth: float, farthest: float) -> Values:
     """Return by what errors have grown at some distances; up to the usual one not at all."""
     grown: Values = np.minimum(np.maximum(remoteness, 1.0), max(farthest, 1.0)) ** growth
@@ -395,22 +419,17 @@ def _grown(remoteness: Values, growth: float, farthest: float) -> Values:
 
 
 def _likeliest(
-    error: Values,
-    spread: Values | None,
-    remoteness: Values | None,
-    *,
-    cut_spread: bool,
-    enough: bool,
+    error: Values, spread: Spread | None, remoteness: Values | None, *, enough: bool
 ) -> _Fit:
-    """Return factor, floor, largest spread and growth that make the errors likeliest.
+    """Return factor, floor, largest noise and growth that make the errors likeliest.
 
     The error is taken to be Laplace-distributed here: networks that are right for most and far
     out for a few would let these few decide about all. The size of everything is that with which
     the mean of (error / std)² is 1, as in `fit_spread`.
     """
     bounds = [math.inf]
-    if spread is not None and cut_spread:
-        bounds = np.quantile(spread, _CUTS if enough else [1.0]).tolist()
+    if spread is not None and spread.noise is not None:
+        bounds = np.quantile(spread.noise, _CUTS if enough else [1.0]).tolist()
     growths = _GROWTHS if enough and remoteness is not None else np.zeros(1)
     farthest = math.inf if remoteness is None else float(np.quantile(remoteness, _MEASURED))
     best = math.inf
@@ -419,7 +438,7 @@ def _likeliest(
         grown = np.ones(1) if remoteness is None else _grown(remoteness, growth, farthest)
         own = error / grown
         for bound in bounds:
-            kept = None if spread is None else np.minimum(spread, bound)
+            kept = None if spread is None else spread.total(bound)
             mean_square = 0.0 if kept is None else float(np.square(kept).mean())
             shares = _SHARES if enough else np.array([0.5])
             for share in shares.tolist() if mean_square > 0 else [0.0]:
@@ -460,15 +479,17 @@ def fit_spread(error: Values, spread: Values, *, enough: bool | None = None) -> 
     return math.sqrt(scale * chosen / mean_square), math.sqrt(scale * (1 - chosen))
 
 
+_BOUNDS = ("largest_noise", "largest_spread", "largest_remoteness")
+"""Fields that are left out of what is stored where they are without an end."""
+
+
 def _plain(target: TargetCalibration) -> dict[str, Any]:
-    cut = {} if math.isinf(target.largest_spread) else {"largest_spread": target.largest_spread}
-    bound = target.largest_remoteness
-    far = {} if math.isinf(bound) else {"largest_remoteness": bound}
+    bounds = {name: getattr(target, name) for name in _BOUNDS}
+    bounded = {name: bound for name, bound in bounds.items() if not math.isinf(bound)}
     crosswise = {"n_folds": target.n_folds} if target.n_folds else {}
     return {
-        **cut,
+        **bounded,
         **({"growth": target.growth} if target.growth else {}),
-        **far,
         **crosswise,
         "n": target.n,
         "rmse": target.rmse,
@@ -499,13 +520,12 @@ def _read(content: Mapping[str, Any]) -> TargetCalibration:
         spread_factor=number_in(content["spread_factor"]),
         floor=number_in(content["floor"]),
         quantile=math.inf if quantile is None else number_in(quantile),
-        largest_spread=_bound(content, "largest_spread"),
         growth=number_in(content.get("growth", 0.0)),
-        largest_remoteness=_bound(content, "largest_remoteness"),
+        **{name: _bound(content, name) for name in _BOUNDS},
         n_folds=count_in(content.get("n_folds", 0)),
     )
     sizes = (target.rmse, target.spread_factor, target.floor, target.growth)
-    bounds = (target.quantile, target.largest_spread, target.largest_remoteness)
+    bounds = (target.quantile, *(getattr(target, name) for name in _BOUNDS))
     if not (all(0 <= s < math.inf for s in sizes) and all(b >= 0 for b in bounds)):
         raise ValueError("impossible numbers")
     return target

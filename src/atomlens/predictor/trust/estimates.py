@@ -7,7 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.predictor.inference import RawOutputs
-from atomlens.predictor.trust.calibration import Calibration, ClassCalibration, fit_temperature
+from atomlens.predictor.trust.calibration import (
+    Calibration,
+    ClassCalibration,
+    Spread,
+    fit_temperature,
+)
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target, output_slices, value_slices
 from atomlens.targets.scaling import TargetScaling
@@ -23,9 +28,9 @@ class Combined:
 
     values: Values
     """(n, n_outputs) mean over the members; logarithms of the mean probabilities for classes."""
-    spread: Values | None
-    """(n, n_values) root of (variance over the members + mean noise variance), NaN for
-    classes; None if the model says nothing about its error."""
+    spread: Spread | None
+    """(n, n_values) what members and noise heads say, NaN for classes; None if the model says
+    nothing about its error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,21 +59,24 @@ def combine(raw: RawOutputs, targets: tuple[Target, ...], noise: Noise) -> Combi
     """
     n_members, n = raw.values.shape[:2]
     mean = raw.values.mean(axis=0)
-    has_spread = n_members > 1 or raw.log_scale is not None
-    variance = np.zeros((n, sum(t.n_values for t in targets)))
+    shape = n, sum(t.n_values for t in targets)
+    disagreement = np.full(shape, np.nan) if n_members > 1 else None
+    variance = np.full(shape, np.nan) if raw.log_scale is not None else None
     for target, place, columns in _places(targets):
         members = raw.values[:, :, place]
         if target.kind == "classification":
             mean[:, place] = np.log(np.maximum(softmax(members).mean(axis=0), 1e-300))
-            variance[:, columns] = np.nan
             continue
-        if n_members > 1:
-            variance[:, columns] += members.var(axis=0, ddof=1)
-        if raw.log_scale is not None:
+        if disagreement is not None:
+            disagreement[:, columns] = members.std(axis=0, ddof=1)
+        if variance is not None and raw.log_scale is not None:
             factor = 2.0 if noise == "laplace" else 1.0
             log_scale = np.clip(raw.log_scale[:, :, place], -50, 50)
-            variance[:, columns] += factor * np.exp(2 * log_scale).mean(axis=0)
-    return Combined(values=mean, spread=np.sqrt(variance) if has_spread else None)
+            variance[:, columns] = factor * np.exp(2 * log_scale).mean(axis=0)
+    if disagreement is None and variance is None:
+        return Combined(values=mean, spread=None)
+    own_noise = None if variance is None else np.sqrt(variance)
+    return Combined(values=mean, spread=Spread(members=disagreement, noise=own_noise))
 
 
 def _places(targets: tuple[Target, ...]) -> list[tuple[Target, slice, slice]]:
