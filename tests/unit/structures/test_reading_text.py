@@ -239,7 +239,8 @@ def test_an_existing_file_goes_before_a_smiles(
     monkeypatch.chdir(tmp_path)
     Path("CCO").mkdir()
     Path("CCO/helium.xyz").write_text("1\n\nHe 0 0 0\n")
-    assert to_atoms("CCO").get_chemical_symbols() == ["He"]
+    with pytest.warns(UserWarning, match="CCO: the folder of this name was read"):
+        assert to_atoms("CCO").get_chemical_symbols() == ["He"]
 
 
 def test_deuterium_is_hydrogen_and_the_user_is_told() -> None:
