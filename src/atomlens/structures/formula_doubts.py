@@ -7,6 +7,7 @@ refused by ``formulas.py``.
 import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from itertools import permutations
 
 from atomlens.elements import ATOMIC_NUMBERS, NONMETALS, SYMBOLS
 from atomlens.elements.radii import COVALENT_RADII
@@ -181,7 +182,7 @@ def _without_shares(text: str, amounts: Amounts) -> str:
         return ""
     least = charge_range(amounts, _FULL if len(metals) > 2 else {})[0]
     can_share = len(metals) > 2 or all(
-        _can_stand_for(*pair, anion, amounts) for pair in (metals, metals[::-1])
+        _can_stand_for(metal, other, anion, amounts) for metal, other in permutations(metals, 2)
     )
     return _listed(metals) if least > 0 and can_share else ""
 
