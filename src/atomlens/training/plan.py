@@ -27,7 +27,7 @@ CRYSTAL_CUTOFF = 6.0
 own limit depends on the structure."""
 N_AMOUNTS = 8
 """Of a formula's amounts, which the features of its elements see. Of 24 networks fit the training
-part better and the rest worse (docs/benchmarks.md)."""
+part better and the rest worse (docs/accuracy.md)."""
 
 
 def as_dataset(
