@@ -7,24 +7,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from jaxtyping import install_import_hook
 
 import atomlens
 from atomlens import machine
+from shapes import check_shapes_of
 from small_deposits import DepositServer
 
 PACKAGE = Path(atomlens.__file__).parent
 COMPILED = {"kernels", "layer_kernels", "node_kernels", "geometry_kernels", "blocks", "assembly"}
 """Modules of compiled loops: numba reads their source, so nothing may wrap their functions."""
 
-install_import_hook(
+check_shapes_of(
     [
         ".".join(("atomlens", *file.relative_to(PACKAGE).with_suffix("").parts))
         for package in ("graphs", "models", "nn")
         for file in (PACKAGE / package).rglob("*.py")
         if file.stem not in COMPILED
-    ],
-    "beartype.beartype",
+    ]
 )
 
 os.environ["no_proxy"] = (
