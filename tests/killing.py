@@ -5,6 +5,7 @@ the start of Python, and a hundred of them cost little.
 """
 
 import ctypes
+import gc
 import os
 import resource
 import signal
@@ -44,6 +45,7 @@ def start(work: Callable[[], int], said: int, before: Callable[[], None] | None 
     if child:
         return child
     code = 70
+    gc.freeze()  # a round of the garbage collector would copy all memory of the process before
     try:
         os.setsid()
         for stream in (1, 2):

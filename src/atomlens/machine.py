@@ -292,9 +292,9 @@ def long_lived() -> Iterator[None]:
     """Spare the garbage collector what is there already, such as all modules, while much is made.
 
     Each of its larger rounds looks at every object, and 2,000 crystals make for 400 rounds: a tenth
-    of what reading and predicting them takes.
+    of what reading and predicting them takes. No round goes before, which would look at all of this
+    once more.
     """
-    gc.collect()
     gc.freeze()
     try:
         yield

@@ -285,7 +285,6 @@ def serve() -> None:
             tasks = _receive(given)
             _send(answers, [_packed(_outcome(task)) for task in tasks])
             if not gc.get_freeze_count():  # behind the first tasks all modules are there
-                gc.collect()
                 gc.freeze()
     os._exit(0)
 
