@@ -34,9 +34,10 @@ UNKNOWN = "unknown"
 made coordinates, which are not those of a training on given ones."""
 
 _NO_STRUCTURE = np.zeros(1, dtype=np.uint64)
-_ALL_BYTES, _SLIM_BYTES = 8, 6
-"""Of a digest that are known. Six tell 100,000 structures from another one but in one case of three
-thousand millions."""
+_ALL_BYTES, _SLIM_BYTES, _SLIM_VALUE_BYTES = 8, 5, 4
+"""Of a digest that are known. Five tell 100,000 structures from another one but in one case of ten
+millions; folders of earlier days have six. Of values four tell a sample from another of the same
+structure but in one case of four thousand millions."""
 
 
 def known_part(part: str) -> str:
@@ -64,6 +65,8 @@ class TrainingSamples:
     another is no other geometry of one of them. None of folders of earlier days"""
     n_bytes: int = _ALL_BYTES
     """Of the digests of structures that are known."""
+    n_value_bytes: int = _ALL_BYTES
+    """Of the digests of values that are known: 8 or 4."""
 
     def __len__(self) -> int:
         return len(self.parts)
@@ -92,15 +95,17 @@ class TrainingSamples:
     def slim(self) -> "TrainingSamples":
         """Return the samples without the values and rows of the training part.
 
-        Of a training sample it is still known that it was one; 110,000 take 0.7 MB.
+        Of a training sample it is still known that it was one; 110,000 take 0.6 MB.
         """
         kept = self.parts != PARTS.index("train")
         n_bytes = min(self.n_bytes, _SLIM_BYTES)
+        values = _first_bytes(self.values, _SLIM_VALUE_BYTES)
         return replace(
             self,
             structures=_first_bytes(self.structures, n_bytes),
             n_bytes=n_bytes,
-            values=np.where(kept, self.values, np.uint64(0)),
+            values=np.where(kept, values, np.uint64(0)),
+            n_value_bytes=_SLIM_VALUE_BYTES,
             row_numbers=np.full(len(self), -1, dtype=np.int64),
         )
 
@@ -114,10 +119,13 @@ class TrainingSamples:
             compositions = np.union1d(self.compositions, earlier.compositions)
         n_bytes = min(self.n_bytes, earlier.n_bytes)
         structures = np.concatenate([self.structures, earlier.structures[seen]])
+        n_value_bytes = min(self.n_value_bytes, earlier.n_value_bytes)
+        values = np.concatenate([self.values, earlier.values[seen]])
         return TrainingSamples(
             structures=_first_bytes(structures, n_bytes),
             n_bytes=n_bytes,
-            values=np.concatenate([self.values, earlier.values[seen]]),
+            values=_first_bytes(values, n_value_bytes),
+            n_value_bytes=n_value_bytes,
             row_numbers=np.concatenate([self.row_numbers, np.full(int(seen.sum()), -1)]),
             parts=np.concatenate([self.parts, np.full(int(seen.sum()), len(PARTS), np.uint8)]),
             compositions=compositions,
@@ -214,7 +222,7 @@ class TrainingSamples:
         first = int(np.argmax(self.values != 0)) if np.any(self.values) else 0
         arrays: dict[str, NDArray[Any]] = {
             "structures": _packed(self.structures, self.n_bytes),
-            "values": np.ascontiguousarray(self.values[first:]),
+            "values": _packed_values(self.values[first:], self.n_value_bytes),
         }
         if np.all(np.diff(self.parts.astype(np.int64)) >= 0):
             arrays["part_sizes"] = np.bincount(self.parts, minlength=len(_WORDS))
@@ -245,11 +253,13 @@ class TrainingSamples:
                 if sum(sizes) != n or min(sizes) < 0:
                     raise ValueError("its parts have other sizes")
                 arrays["parts"] = np.repeat(np.arange(len(sizes)), sizes)
-            missing = np.zeros(max(0, n - len(arrays["values"])), dtype=np.uint64)
+            values, n_value_bytes = _unpacked_values(arrays["values"])
+            missing = np.zeros(max(0, n - len(values)), dtype=np.uint64)
             samples = cls(
                 structures=structures,
                 n_bytes=n_bytes,
-                values=np.concatenate([missing, arrays["values"].astype(np.uint64)]),
+                values=np.concatenate([missing, values]),
+                n_value_bytes=n_value_bytes,
                 row_numbers=arrays.get("row_numbers", np.full(n, -1)).astype(np.int64),
                 parts=arrays["parts"].astype(np.uint8),
                 compositions=arrays.get("compositions"),
@@ -291,6 +301,20 @@ def _unpacked(kept: NDArray[Any]) -> tuple[NDArray[np.uint64], int]:
     whole = np.zeros((len(kept), _ALL_BYTES), dtype=np.uint8)
     whole[:, : kept.shape[1]] = kept
     return whole.view(">u8").ravel().astype(np.uint64), kept.shape[1]
+
+
+def _packed_values(digests: NDArray[np.uint64], n_bytes: int) -> NDArray[Any]:
+    """(n,) whole digests as they are, or the first four bytes as numbers of 32 bits."""
+    if n_bytes == _ALL_BYTES:
+        return np.ascontiguousarray(digests)
+    return (digests >> np.uint64(8 * _SLIM_VALUE_BYTES)).astype(np.uint32)
+
+
+def _unpacked_values(kept: NDArray[Any]) -> tuple[NDArray[np.uint64], int]:
+    """Return what `_packed_values` was given."""
+    if kept.dtype == np.uint32:
+        return kept.astype(np.uint64) << np.uint64(8 * _SLIM_VALUE_BYTES), _SLIM_VALUE_BYTES
+    return kept.astype(np.uint64), _ALL_BYTES
 
 
 def value_digests(values: NDArray[np.float64]) -> NDArray[np.uint64]:
@@ -337,7 +361,7 @@ def find_part(
     if values is None:
         search.match(wanted_structures, structures)
         return search.result(0, 0, shared_with=set(wanted_structures))
-    digests = value_digests(values).tolist()
+    digests = _first_bytes(value_digests(values), samples.n_value_bytes).tolist()
     wanted_values = samples.values[own].tolist()
     pairs = list(zip(structures, digests, strict=True))
     search.match(list(zip(wanted_structures, wanted_values, strict=True)), pairs)

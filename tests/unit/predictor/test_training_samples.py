@@ -274,18 +274,35 @@ def test_what_has_no_error_estimate_is_not_said_to_have_one() -> None:
 
 
 class TestSlim:
-    """Samples as the box keeps them: six bytes of a digest, no values of the training part."""
+    """Samples as the box keeps them: five bytes of a digest, no values of the training part."""
 
     def test_they_know_the_same_structures_and_rows(self) -> None:
         slim = TrainingSamples.from_bytes(SAMPLES.slim().to_bytes())
         asked = dataset([*NAMES, "C2H2"]).structures
-        assert slim.n_bytes == 6
+        assert slim.n_bytes == 5
         assert slim.part_of(asked) == SAMPLES.part_of(asked)
         assert found("test", DATA, slim) == found("test", DATA)
         assert found("train", DATA, slim, NAMES[:6]).rows == tuple(range(6))
         assert slim.slim().to_bytes() == slim.to_bytes()
-        kept = load(slim.to_bytes())["structures"]
-        assert (kept.dtype, kept.shape) == (np.uint8, (10, 6))
+        kept = load(slim.to_bytes())
+        assert (kept["structures"].dtype, kept["structures"].shape) == (np.uint8, (10, 5))
+        assert kept["values"].dtype == np.uint32
+
+    def test_rows_of_one_structure_are_told_apart_by_their_values(self) -> None:
+        twice = dataset(["CH4", "CH4", "H2O", "H2O"])
+        samples = TrainingSamples.of(twice, parts([0], [2], [1, 3])).slim()
+        kept = TrainingSamples.from_bytes(samples.to_bytes())
+        assert kept.values.tolist() == samples.values.tolist()
+        assert found("test", twice, kept, ["", ""]).rows == (1, 3)
+        assert found("validation", twice, kept, [""]).rows == (2,)
+
+    def test_six_bytes_of_folders_of_earlier_days_are_read(self) -> None:
+        arrays = load(SAMPLES.to_bytes())
+        six = arrays["structures"].astype(">u8").view(np.uint8).reshape(-1, 8)[:, :6]
+        earlier = TrainingSamples.from_bytes(save(arrays | {"structures": six.copy()}))
+        asked = dataset([*NAMES, "C2H2"]).structures
+        assert earlier.n_bytes == 6
+        assert earlier.part_of(asked) == SAMPLES.part_of(asked)
 
     def test_a_structure_that_was_rounded_is_known_to_them(self) -> None:
         moved = [molecule(name) for name in NAMES]
@@ -300,7 +317,7 @@ class TestSlim:
         asked = dataset(["C2H2", "CH4", "O2", "H2O"]).structures
         for tuned in (own.after(SAMPLES.slim()), own.slim().after(SAMPLES)):
             assert tuned.part_of(asked) == ("train", "pretraining", "", "pretraining")
-            assert tuned.n_bytes == 6
+            assert tuned.n_bytes == 5
 
     def test_digests_of_another_shape_are_damage(self) -> None:
         arrays = load(SAMPLES.slim().to_bytes())
