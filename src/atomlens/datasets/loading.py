@@ -428,7 +428,7 @@ def _from_path(
             return _finished(optical, wanted, limit, seed)
         about = options.for_targets()
         if frame is not None and frame.has_results:
-            about = with_energies(table.columns, wanted, about)
+            about = with_energies(table.columns, wanted, about, str(path))
         return dataset_of_table(
             path,
             table,

@@ -4,6 +4,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ from atomlens.structures.arrays import (
 )
 from atomlens.structures.disorder import REFUSE, DisorderChoice, form_of, name_of_forms
 from atomlens.structures.formats.xyz_comment import energy_of_title
+from atomlens.structures.objects import UNCORRECTED
 from atomlens.structures.options import FormsHeard
 from atomlens.structures.workers import Outcome
 from atomlens.units import share_of
@@ -44,8 +46,10 @@ _NOT_TARGETS |= {
     NAMED_GEOMETRY,
 }  # a text that a structure was read from, and how
 _NOT_TARGETS |= {"ctime", "mtime", "user"}  # ase's own notes in its data bases and JSON
-ASE_RESULTS = ("energy", "free_energy")
-"""Total energies in eV, by the definition of ase."""
+ASE_RESULTS = ("energy", "free_energy", UNCORRECTED)
+"""Total energies in eV, by the definition of ase; the last is of entries of pymatgen."""
+_A_CORRECTION = 1e-6
+"""eV; smaller ones are rounding."""
 _LEAST_OF_AN_ATOM = -0.3
 """Ha; total energies are below, by GFN2-xTB too: -0.49 an atom in H2, -0.83 in CH4."""
 
@@ -138,7 +142,7 @@ def load_inside(
             f"{path}: the structures carry no values to learn. Give a table with a column 'file' "
             "and target columns, or a folder with id_prop.csv."
         )
-    options = with_energies(columns, wanted, options, unit)
+    options = with_energies(columns, wanted, options, str(path), unit)
     chosen = target_columns(columns, wanted, options, str(path)).with_gaps()
     parts = [atoms.info.get("split") for atoms in structures]
     return assemble(
@@ -327,10 +331,25 @@ def _energies_of_titles(path: Path, structures: "Sequence[Atoms]") -> list[float
 
 
 def with_energies(
-    columns: Columns, wanted: Sequence[str], options: TargetOptions, unit: str = "eV"
+    columns: Columns,
+    wanted: Sequence[str],
+    options: TargetOptions,
+    where: str,
+    unit: str = "eV",
 ) -> TargetOptions:
-    """Say about the energies of ase that are targets what ase says about them."""
+    """Say about the energies of ase that are targets what ase says about them.
+
+    Corrections that energies of pymatgen hold are warned of.
+    """
     asked = {word.strip().lower() for word in wanted} or set(columns)
+    if "energy" in asked and "energy" in columns and UNCORRECTED in columns:
+        both = zip(columns["energy"], columns[UNCORRECTED], strict=True)
+        added = [abs(a - b) for a, b in both if isinstance(a, Real) and isinstance(b, Real)]
+        if max(added, default=0.0) > _A_CORRECTION:
+            warn(
+                f"{where}: energy is with the corrections of the entries (up to {max(added):.3g} "
+                f"eV), as pymatgen's entry.energy is; {UNCORRECTED} is without them."
+            )
     energies = [name for name in ASE_RESULTS if name in columns and name in asked]
     units = dict.fromkeys(energies, unit) | dict(options.units)
     growing = [name for name in energies if not share_of(units[name])]

@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 
+UNCORRECTED = "uncorrected_energy"
+"""Of a pymatgen entry: without what was added to energies of different methods or phases."""
+
+
 def atoms_of(thing: Any, disorder: DisorderChoice = REFUSE) -> "list[Atoms]":
     """Return an object as a new ase.Atoms with a name, or the ordered models of a disordered one.
 
@@ -99,7 +103,10 @@ def values_of(thing: Any) -> dict[str, Any]:
             found |= {k: v for k, v in results.items() if v is not None}
         found |= info if isinstance(info, Mapping) else {}
     elif "pymatgen" in packages:
-        found |= {"energy": thing.energy} if hasattr(thing, "correction") else {}
+        own = getattr(getattr(thing, "structure", None), "properties", None)
+        found |= own if isinstance(own, Mapping) else {}
+        if hasattr(thing, "correction"):
+            found |= entry_energies(thing.energy, thing.energy - thing.correction)
         for held in (getattr(thing, "data", None), getattr(thing, "properties", None)):
             found |= held if isinstance(held, Mapping) else {}
     elif "rdkit" in packages and hasattr(thing, "GetPropsAsDict"):
@@ -107,6 +114,11 @@ def values_of(thing: Any) -> dict[str, Any]:
         name = thing.GetProp("_Name") if thing.HasProp("_Name") else ""
         found |= {"name": name} if name else {}
     return {str(key): value for key, value in found.items()}
+
+
+def entry_energies(corrected: float, uncorrected: float) -> dict[str, float]:
+    """Return the energies of a pymatgen entry by name, eV; ``energy`` is what its object says."""
+    return {"energy": corrected, UNCORRECTED: uncorrected}
 
 
 def is_single(value: Any) -> bool:

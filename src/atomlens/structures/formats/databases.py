@@ -9,6 +9,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -23,7 +24,12 @@ from atomlens.structures.arrays import chemical_formula
 from atomlens.structures.disorder import REFUSE, DisorderChoice
 from atomlens.structures.distance_doubts import far_fractions, unused_cell
 from atomlens.structures.formulas import amounts_in_formula
-from atomlens.structures.objects import atoms_of_json, atoms_of_sites, other_lengths
+from atomlens.structures.objects import (
+    atoms_of_json,
+    atoms_of_sites,
+    entry_energies,
+    other_lengths,
+)
 from atomlens.structures.records import (
     Entry,
     HoldsNoStructureError,
@@ -188,7 +194,7 @@ def _builder(
     if not isinstance(item, dict) or depth > _DEEPEST:
         return None
     if isinstance(item.get("sites"), list):
-        return lambda: atoms_of_json(item, disorder)
+        return lambda: _with_values(atoms_of_json(item, disorder), item.get("properties"))
     if "positions" in item and "numbers" in item:
         return lambda: [_atoms_of_ase(item)]
     if "lattice_mat" in item and "coords" in item:
@@ -355,9 +361,21 @@ def _check_number(n_species: int, positions: NDArray[np.float64]) -> None:
         )
 
 
-def _with_values(models: "list[Atoms]", record: Mapping[str, Any]) -> "list[Atoms]":
+def _with_values(models: "list[Atoms]", record: Any) -> "list[Atoms]":
+    """Note the numbers and texts of a record beside its structure; of an entry its energies."""
+    if not isinstance(record, Mapping):
+        return models
+    if isinstance(record.get("energy"), Real) and isinstance(record.get("correction"), Real):
+        data = record.get("data")
+        rest = {key: record[key] for key in record if key != "correction"}
+        record = {
+            **rest,
+            **entry_energies(record["energy"] + record["correction"], record["energy"]),
+        } | (data if isinstance(data, Mapping) else {})
+    kept = {key: value for key, value in record.items() if _is_plain(value) and key[:1] != "@"}
+    kept.pop("warnings", None)
     for atoms in models:
-        atoms.info.update({k: v for k, v in record.items() if _is_plain(v) and k != "warnings"})
+        atoms.info.update(kept)
     return models
 
 
