@@ -59,6 +59,21 @@ class ShareBasis(nn.Module):
         return torch.cat([self.linear(shares), self.logarithmic(logarithms)], dim=1)
 
 
+class SignedBasis(nn.Module):
+    """Gaussians on numbers of either sign, from -largest to largest; beyond, as at the ends."""
+
+    def __init__(self, largest: float, n_centers: int) -> None:
+        super().__init__()
+        self.largest = largest
+        width = 1.4 * 2 * largest / max(1, n_centers - 1)
+        self.basis = GaussianBasis(2 * largest, n_centers=n_centers, width=width)
+
+    def forward(self, values: Float[Tensor, " n_rows"]) -> Float[Tensor, "n_rows n_centers"]:
+        """Return one column a centre."""
+        found: Tensor = self.basis(values.clamp(-self.largest, self.largest) + self.largest)
+        return found
+
+
 class SmoothBasis(nn.Module):
     """GeoCGNN's radial functions, which fade out smoothly at the cutoff.
 

@@ -104,21 +104,24 @@ def test_a_face_that_appears_at_the_threshold_changes_nothing(smooth: bool) -> N
     assert jump < 1e-6 if smooth else jump > 1e-4
 
 
-AMOUNTS = [0, 8]
+SEEN = [{}, {"n_amounts": 8}, {"n_charges": 17}]
+"""What the layers of a formula see of amounts."""
 
 
-@pytest.mark.parametrize("n_amounts", AMOUNTS)
-def test_the_terms_of_a_formula_are_those_of_all_atoms_of_an_element(n_amounts: int) -> None:
-    model = lens(mode="formula", n_amounts=n_amounts)
+@pytest.mark.parametrize("seen", SEEN)
+def test_the_terms_of_a_formula_are_those_of_all_atoms_of_an_element(
+    seen: dict[str, object],
+) -> None:
+    model = lens(mode="formula", **seen)
     batch = collate([collapsed_graph([8] * 4 + [22] * 2), collapsed_graph([8] * 6 + [22] * 3)])
     output = model(batch.to(dtype=torch.float64))
     torch.testing.assert_close(output.values[0], output.values[1])  # Ti2O4 is Ti3O6
     torch.testing.assert_close(output.node_terms[:2].sum(dim=0), output.values[0])
 
 
-@pytest.mark.parametrize("n_amounts", AMOUNTS)
-def test_removing_an_element_is_the_formula_without_it(n_amounts: int) -> None:
-    model = lens(mode="formula", n_amounts=n_amounts)
+@pytest.mark.parametrize("seen", SEEN)
+def test_removing_an_element_is_the_formula_without_it(seen: dict[str, object]) -> None:
+    model = lens(mode="formula", **seen)
     whole = collate([collapsed_graph([3, 8, 8, 8, 22, 22]), collapsed_graph([26])], torch.float64)
     removed = whole.atomic_numbers == 8
     rest = collate([collapsed_graph([3, 22, 22]), collapsed_graph([26])], torch.float64)
@@ -127,6 +130,33 @@ def test_removing_an_element_is_the_formula_without_it(n_amounts: int) -> None:
     torch.testing.assert_close(marked.node_terms[~removed], alone.node_terms)
     nothing = model(whole, Absence(removed=torch.ones_like(removed)))
     assert torch.isfinite(nothing.values).all()
+
+
+def test_charges_tell_what_an_atom_must_have_to_balance_the_others() -> None:
+    model = Lens(LensConfig(mode="formula", n_charges=17)).double()
+    batch = collate([collapsed_graph([3, 3, 25, 8, 8, 8]), collapsed_graph([8, 16])], torch.float64)
+
+    def nearest(**absence: torch.Tensor) -> list[list[int]]:
+        """By the typical states, to the next whole number: what is needed, 4 times the mean."""
+        columns = model._balance(batch, Absence(**absence))[:, 4:].view(-1, 8, 17)
+        found: list[list[int]] = (columns.argmax(dim=2) - 8)[:, [0, 4]].tolist()
+        return found
+
+    lithium, oxygen, manganese, another, sulfur = nearest()  # with Mn 2+, and twice 2-
+    assert (lithium, oxygen, manganese) == ([2, -1], [-1, -1], [4, -1])
+    assert (another, sulfur) == ([2, -8], [2, -8])
+    gone = batch.atomic_numbers == 8
+    for left in (nearest(removed=gone), nearest(masked=gone)):
+        assert (left[0][0], left[2][0]) == (-1, -2)
+
+
+def test_charges_add_nothing_before_the_first_step() -> None:
+    batch = collate([collapsed_graph([3, 25, 8, 8])], torch.float64)
+    plain = Lens(LensConfig(mode="formula")).double()
+    charged = Lens(LensConfig(mode="formula", n_charges=17)).double()
+    left = charged.load_state_dict(plain.state_dict(), strict=False)
+    assert set(left.missing_keys) == {"charges", "charge_input.weight"}
+    torch.testing.assert_close(charged(batch).values, plain(batch).values)
 
 
 def test_the_layers_of_a_formula_see_how_much_of_an_element_there_is() -> None:
@@ -215,6 +245,8 @@ def test_settings_that_contradict_each_other_are_refused() -> None:
         LensConfig(element_vectors="lerned")
     with pytest.raises(SettingsError, match="only formulas have numbers of atoms"):
         LensConfig(n_amounts=8)
+    with pytest.raises(SettingsError, match="n_charges=17: only formulas have numbers of atoms"):
+        LensConfig(n_charges=17)
 
 
 def side_by_side(one: AtomGraph, other: AtomGraph) -> AtomGraph:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from atomlens.nn.basis import GaussianBasis, ShareBasis
+from atomlens.nn.basis import GaussianBasis, ShareBasis, SignedBasis
 
 SUBNORMAL = torch.finfo(torch.float32).tiny
 
@@ -56,3 +56,9 @@ def test_shares_are_told_apart_near_one_and_near_nothing() -> None:
     apart = torch.cdist(rows, rows) + torch.eye(len(rows))
     assert rows.shape == (5, 16)
     assert apart.min() > 0.5
+
+
+def test_numbers_of_either_sign_have_their_gaussian_and_those_beyond_the_last() -> None:
+    rows = SignedBasis(8.0, 17)(torch.tensor([-20.0, -8.0, -1.0, 0.0, 8.0, 90.0]))
+    assert rows.argmax(dim=1).tolist() == [0, 0, 7, 8, 16, 16]
+    assert torch.equal(rows[0], rows[1])

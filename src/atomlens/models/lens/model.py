@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from atomlens.elements.charges import first_charges
 from atomlens.elements.vectors import ELEMENT_VECTORS, first_vectors
 from atomlens.errors import SettingsError
 from atomlens.graphs import GraphBatch
@@ -35,7 +36,7 @@ from atomlens.models.scann.layers import (
 )
 from atomlens.models.scann.local import AttentionPass
 from atomlens.nn.additive import ABSENT, Absence, AdditiveReadout, SelfStandingReadout
-from atomlens.nn.basis import GaussianBasis, ShareBasis
+from atomlens.nn.basis import GaussianBasis, ShareBasis, SignedBasis
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.fading import face_fading
 from atomlens.nn.linear import glorot_linear
@@ -44,6 +45,7 @@ from atomlens.nn.segment import segment_sum
 from atomlens.settings import Bounds, Settings, bounded, name_of, only_with
 
 HYDROGEN = 1
+LARGEST_CHARGE = 8.0
 LARGEST_LOG_SCALE = 5.0
 """Values that are met exactly (gaps of metals) would make a learned noise vanish, and the next
 one that is missed explode."""
@@ -79,6 +81,10 @@ class LensConfig(Settings):
     """Formulas: Gaussians on an element's share of the atoms, and as many on the logarithm of the
     share, whose sum enters the element's features; training takes 8. 0: amounts weigh the
     attention, and the layers see of them no more than that."""
+    n_charges: int = bounded(0, least=0)
+    """Formulas: Gaussians on the charge that an atom must have to balance all others, and on the
+    sum of all charges, by four learned tables of charges that start from common oxidation states.
+    0: no charges; 17 puts one on each whole charge from -8 to 8."""
     n_gaussians: int = only_with(bounded(20, least=1), mode="structure")
     gaussian_width: float = only_with(bounded(0.5, above=0, unit="Å"), mode="structure")
     """Å for distances, sr for solid angles."""
@@ -137,11 +143,12 @@ class LensConfig(Settings):
                 f"extensive has {len(self.extensive)} entries for {self.n_outputs} outputs."
             )
         check_bounds(self.lower_bounds, self.n_outputs)
-        if self.n_amounts and self.mode == "structure":
-            raise SettingsError(
-                f"n_amounts={self.n_amounts}: only formulas have numbers of atoms that are not "
-                "seen as atoms; leave n_amounts out for structures."
-            )
+        for name in ("n_amounts", "n_charges"):
+            if getattr(self, name) and self.mode == "structure":
+                raise SettingsError(
+                    f"{name}={getattr(self, name)}: only formulas have numbers of atoms that are "
+                    f"not seen as atoms; leave {name} out for structures."
+                )
         if self.shares == "attention" and not self.hydrogen_terms:
             raise SettingsError(
                 "hydrogen_terms=False: with shares=attention every atom has a term; choose "
@@ -209,6 +216,12 @@ class Lens(AdditiveModel[LensConfig]):
             if c.n_amounts:
                 self.amounts = ShareBasis(c.n_amounts)
                 self.amount_input = glorot_linear(2 * c.n_amounts, width)
+            if c.n_charges:
+                self.charges = nn.Parameter(torch.from_numpy(first_charges()))
+                self.charge_basis = SignedBasis(LARGEST_CHARGE, c.n_charges)
+                n_columns = (2 * c.n_charges + 1) * self.charges.shape[1]
+                self.charge_input = nn.Linear(n_columns, width, bias=False)
+                nn.init.zeros_(self.charge_input.weight)
         self.edge_updates = nn.ModuleList(EdgeUpdate(width) for _ in range(c.n_layers))
         self.layers = nn.ModuleList(
             LocalAttention(width, c.n_heads, c.attention_dropout, c.dropout)
@@ -249,6 +262,8 @@ class Lens(AdditiveModel[LensConfig]):
         nodes = self.input(elements)
         if self.config.mode == "formula" and self.config.n_amounts:
             nodes = nodes + self.amount_input(self.amounts(_shares(batch, absence)))
+        if self.config.mode == "formula" and self.config.n_charges:
+            nodes = nodes + self.charge_input(self._balance(batch, absence))
         nodes = functional.dropout(functional.silu(nodes), self.config.dropout, self.training)
         layout = EdgeLayout.of(batch.edge_index, batch.n_nodes, batch.edge_presence)
         geometry, bias = self._geometry(batch, nodes), self._fading(batch, layout)
@@ -337,6 +352,27 @@ class Lens(AdditiveModel[LensConfig]):
             return learned
         return self.element_table.index_select(0, numbers)
 
+    def _balance(self, batch: GraphBatch, absence: Absence) -> Float[Tensor, "n_nodes _"]:
+        """Return the charges of each element, and as Gaussians what balances all others and theirs.
+
+        In each column of the table: q, -Σ_others n q / n, and 4 Σ n q / Σ n over the formula.
+        """
+        numbers, amounts = batch.atomic_numbers, _amounts(batch)
+        if absence.masked is not None:
+            numbers = numbers.masked_fill(absence.masked, MASK)
+        own = self.charges.index_select(0, numbers)
+        there = amounts
+        if absence.removed is not None:
+            there = amounts.masked_fill(absence.removed, 0.0)
+        held = torch.cat([own, torch.ones_like(own[:, :1])], dim=1) * there.unsqueeze(1)
+        sums = segment_sum(held, batch.graph_index, batch.n_graphs)
+        sums = sums.index_select(0, batch.graph_index)
+        needed = (held - sums)[:, :-1] / amounts.unsqueeze(1)
+        # a formula of which nothing is left has no mean
+        mean = sums[:, :-1] / sums[:, -1:].clamp(min=1.0)
+        spread = self.charge_basis(torch.cat([needed, 4 * mean], dim=1).flatten())
+        return torch.cat([own, spread.view(batch.n_nodes, -1)], dim=1)
+
     def _geometry(
         self, batch: GraphBatch, nodes: Float[Tensor, "n_nodes _"]
     ) -> Float[Tensor, "n_edges _"]:
@@ -409,16 +445,23 @@ class Lens(AdditiveModel[LensConfig]):
             parts.append(self.pair)
             if self.config.n_amounts:
                 parts.append(self.amount_input)
+            if self.config.n_charges:
+                parts += [self.charges, self.charge_input]
         return parts
 
 
 def _shares(batch: GraphBatch, absence: Absence) -> Float[Tensor, " n_nodes"]:
     """Return the share of the atoms that each element of a formula has, without those removed."""
-    amounts = batch.distances.new_ones(batch.n_nodes)
-    if batch.node_weights is not None:
-        amounts = batch.node_weights
+    amounts = _amounts(batch)
     if absence.removed is not None:
         amounts = amounts.masked_fill(absence.removed, 0.0)
     totals = segment_sum(amounts.unsqueeze(1), batch.graph_index, batch.n_graphs).squeeze(1)
     # a formula of which nothing is left
     return amounts / totals.clamp(min=1.0).index_select(0, batch.graph_index)
+
+
+def _amounts(batch: GraphBatch) -> Float[Tensor, " n_nodes"]:
+    """Return how many atoms of a formula each node stands for; one each where nobody says."""
+    given = batch.node_weights
+    amounts: Tensor = batch.distances.new_ones(batch.n_nodes) if given is None else given
+    return amounts
