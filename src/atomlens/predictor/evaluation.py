@@ -48,7 +48,8 @@ def score(
     Those of a spectrum are over all materials and points of the grid together. ``means`` are those
     of the training part (`TrainingRecord.means`), with which the errors are compared, and
     ``class_counts`` the samples of its classes (`TrainingRecord.class_counts`). Error estimates are
-    judged on all rows that have one; on new structures alone with `unseen`.
+    judged on all rows that have one; on new structures alone with `unseen`. Whether probabilities
+    can be believed is judged on new structures alone.
     """
     baseline = _baseline(prediction, means)
     targets: dict[str, RegressionMetrics | ClassificationMetrics] = {}
@@ -61,6 +62,7 @@ def score(
                 target=target.name,
                 classes=target.classes,
                 counts=class_counts.get(target.name, ()),
+                judged=~learned_from(prediction),
             )
             continue
         known_std = np.isfinite(prediction.std[prediction.ok, place]).any()

@@ -10,9 +10,17 @@ from numpy.typing import NDArray
 
 from atomlens.predictor.trust.calibration import INTERVAL
 from atomlens.reports.coverage import area_between, staircase
+from atomlens.reports.probabilities import (
+    LikeProbability,
+    average_precision,
+    brier_score,
+    expected_calibration_error,
+    like_probability,
+)
 from atomlens.units import unit_text
 
 Values = NDArray[np.float64]
+Numbers = NDArray[np.float64] | NDArray[np.int64]
 
 _ROWS = (
     ("n", "samples", False),
@@ -36,6 +44,7 @@ _ROWS = (
     ("auc", "ROC AUC", False),
     ("cross_entropy", "cross-entropy", False),
     ("cross_entropy_of_shares", "cross-entropy of the class shares of the training part", False),
+    ("brier", "Brier score", False),
     ("confidence", "mean probability of the class that is said", False),
     ("class_calibration_error", "calibration error of the probabilities", False),
 )
@@ -99,6 +108,9 @@ class ClassFigures:
     """Share of those said to be of it that are; NaN where none is said to be."""
     auc: float
     """Area under the ROC curve of its probability; NaN where all or none are of it."""
+    average_precision: float = math.nan
+    """Precision, averaged over the recall, by its probability; by chance the share of samples that
+    are of it. NaN where none are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,10 +140,19 @@ class ClassificationMetrics:
     confidence: float = math.nan
     """Mean probability of the class that is said; ``accuracy``, if probabilities can be believed.
     """
+    n_judged: int | None = None
+    """Values on which probabilities are judged: of structures that the model has not learned from
+    (`unseen`)."""
+    brier: float = math.nan
+    """Mean squared error of the probabilities (`brier_score`): of two classes 0 to 1, of more,
+    added up over them, 0 to 2."""
     class_calibration_error: float | None = None
-    """Mean over groups of like probability of the class that is said of |share that is right -
-    mean probability|, weighted by their sizes (expected calibration error); None for fewer than
-    20 values."""
+    """Expected calibration error: the mean over ``reliability`` of |share - probability|, weighted
+    by the sizes; None for fewer than 20 values. Of two classes as in Naeini et al., AAAI 2015; of
+    more as in Guo et al., ICML 2017."""
+    reliability: tuple[LikeProbability, ...] = ()
+    """Groups of like probability and how often it is so: of two classes the probability of the
+    second, of more that of the class that is said, which is so where it is right."""
     by_class: tuple[ClassFigures, ...] = ()
     """(n_classes,) in the order of ``classes``"""
     confusion: tuple[tuple[int, ...], ...] = ()
@@ -179,6 +200,8 @@ class Metrics:
             return f"MAE of the mean of {'the ' if about == 'training part' else ''}{about}"
         if field == "f1":
             return f1_label(figures)
+        if field == "n_judged" and "accuracy" in figures:
+            return "values on which probabilities are judged"
         return "values" if field == "n" and figures["n"] > self.n_samples else ""
 
     def __repr__(self) -> str:
@@ -220,8 +243,17 @@ def f1_label(figures: Mapping[str, Any]) -> str:
     return f"F1, {of}" if of == MEAN_OF_CLASSES else f"F1 of {of}"
 
 
+_OF_A_CLASS = {
+    "recall": "recall",
+    "precision": "precision",
+    "auc": "ROC AUC",
+    "average_precision": "average precision",
+}
+"""Figure of a class, and what its column is called."""
+
+
 def tables_by_class(targets: Mapping[str, Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """Return a table of each target that has classes: samples, recall, precision, ROC AUC.
+    """Return a table of each target that has classes: samples, recall, precision, ...
 
     Args:
         targets: Figures by target, as in ``metrics.json``; those of older versions have none.
@@ -232,9 +264,9 @@ def tables_by_class(targets: Mapping[str, Mapping[str, Any]]) -> dict[str, list[
         for one in _by_class(figures):
             row: dict[str, Any] = {"class": one["label"], "samples": one["n"]}
             row["predicted"] = one["n_said"]
-            for key, label in (("recall", None), ("precision", None), ("auc", "ROC AUC")):
+            for key, label in _OF_A_CLASS.items():
                 value = _plain_number(one, key)
-                row[label or key] = None if value is None else f"{value:.4g}"
+                row[label] = None if value is None else f"{value:.4g}"
             rows.append(row)
         if rows:
             found[name] = rows
@@ -581,11 +613,13 @@ def classification_metrics(
     target: str = "",
     classes: tuple[str, ...] = (),
     counts: Sequence[int] = (),
+    judged: NDArray[np.bool_] | None = None,
 ) -> ClassificationMetrics:
     """Compare class probabilities (n, n_classes) with class numbers (n,); NaN is left out.
 
     ``counts`` are the samples of each class in the training part, with whose shares the
-    cross-entropy is compared.
+    cross-entropy is compared. ``judged`` (n,) tells on which samples the calibration of the
+    probabilities is judged: all by default.
     """
     known = np.isfinite(true) & np.isfinite(probabilities).all(axis=1)
     labels, p = true[known].astype(np.int64), probabilities[known]
@@ -603,14 +637,19 @@ def classification_metrics(
     predicted = p.argmax(axis=1)
     n_classes = p.shape[1]
     names = classes or tuple(map(str, range(n_classes)))
-    confusion = np.zeros((n_classes, n_classes), dtype=np.int64)
-    np.add.at(confusion, (labels, predicted), 1)
+    confusion = confusion_matrix(labels, predicted, n_classes)
     own, said, both = confusion.sum(axis=1), confusion.sum(axis=0), confusion.diagonal()
     with np.errstate(divide="ignore", invalid="ignore"):
         recall, precision = both / own, both / said
     f1 = np.array([_f1(labels == c, predicted == c) for c in range(n_classes)])
     auc = np.array([_auc(labels == c, p[:, c]) for c in range(n_classes)])
     chosen = p[np.arange(len(labels)), labels]
+    new = np.ones(len(labels), dtype=np.bool_) if judged is None else judged[known]
+    groups = (
+        like_probability(p[new, 1], labels[new] == 1)
+        if n_classes == 2
+        else like_probability(p[new].max(axis=1), predicted[new] == labels[new])
+    )
     return ClassificationMetrics(
         target=target,
         classes=classes,
@@ -625,7 +664,10 @@ def classification_metrics(
         balanced_accuracy=float(np.nanmean(recall)),
         cross_entropy_of_shares=_entropy_of_shares(labels, counts, n_classes),
         confidence=float(p.max(axis=1).mean()),
-        class_calibration_error=class_calibration_error(p.max(axis=1), predicted == labels),
+        n_judged=int(new.sum()),
+        brier=brier_score(labels, p),
+        class_calibration_error=expected_calibration_error(groups),
+        reliability=groups,
         by_class=tuple(
             ClassFigures(
                 label=label,
@@ -634,11 +676,26 @@ def classification_metrics(
                 recall=float(recall[c]),
                 precision=float(precision[c]),
                 auc=float(auc[c]),
+                average_precision=average_precision(labels == c, p[:, c]),
             )
             for c, label in enumerate(names)
         ),
         confusion=tuple(tuple(row) for row in confusion.tolist()),
     )
+
+
+def confusion_matrix(true: Numbers, said: Numbers, n_classes: int) -> NDArray[np.int64]:
+    """(n_classes, n_classes) samples by their class (rows) and the class that is said (columns).
+
+    Args:
+        true: (n,) numbers of the classes; samples with a NaN in either are left out.
+        said: (n,)
+        n_classes: How many there are.
+    """
+    known = np.isfinite(true) & np.isfinite(said)
+    counts = np.zeros((n_classes, n_classes), dtype=np.int64)
+    np.add.at(counts, (true[known].astype(np.int64), said[known].astype(np.int64)), 1)
+    return counts
 
 
 def _entropy_of_shares(labels: NDArray[np.int64], counts: Sequence[int], n_classes: int) -> float:
@@ -648,24 +705,6 @@ def _entropy_of_shares(labels: NDArray[np.int64], counts: Sequence[int], n_class
         return math.nan
     with np.errstate(divide="ignore"):
         return float(-np.log(known / known.sum())[labels].mean())
-
-
-def class_calibration_error(confidence: Values, right: NDArray[np.bool_]) -> float | None:
-    """Return by how much the probability of the class that is said differs from its being right.
-
-    The expected calibration error (Naeini et al., AAAI 2015) over groups of as many samples each,
-    ten at least; None for fewer than 20.
-
-    Args:
-        confidence: (n,) probability of the class that is said.
-        right: (n,) whether that is the class.
-    """
-    n_groups = min(N_GROUPS, len(confidence) // 10)
-    if n_groups < 2:
-        return None
-    groups = np.array_split(np.argsort(confidence, kind="stable"), n_groups)
-    apart = [len(g) * abs(float(right[g].mean()) - float(confidence[g].mean())) for g in groups]
-    return float(sum(apart) / len(confidence))
 
 
 def _f1(true: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> float:

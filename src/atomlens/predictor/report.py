@@ -14,7 +14,14 @@ from atomlens.explain import Explanation
 from atomlens.files import to_json, write_text
 from atomlens.predictor.evaluation import learned_from, without_coverage
 from atomlens.predictor.inference import StepProgress
-from atomlens.predictor.metrics import Metrics, normal_shares, tables_by_class
+from atomlens.predictor.metrics import (
+    ClassificationMetrics,
+    Metrics,
+    confusion_matrix,
+    normal_shares,
+    share_interval,
+    tables_by_class,
+)
 from atomlens.predictor.prediction import Prediction, target_places
 from atomlens.printing import file_stem
 from atomlens.reports.coverage import staircase
@@ -111,10 +118,17 @@ def write_evaluation(
     write_table(compared_rows(prediction, true), written[0])
     targets = prediction.targets
     stems = unique_stems([target.name for target in targets])
-    for target, place, name in zip(targets, value_slices(targets), stems, strict=True):
-        if target.kind != "regression" or not metrics[target.name].n:
+    captions: dict[Path, str] = {}
+    for i, (target, place) in enumerate(zip(targets, value_slices(targets), strict=True)):
+        figures = metrics[target.name]
+        if not figures.n:
             continue
-        stem = "" if len(targets) == 1 else f"-{name}"
+        stem = "" if len(targets) == 1 else f"-{stems[i]}"
+        if isinstance(figures, ClassificationMetrics):
+            shares = prediction.probabilities[i]
+            assert shares is not None
+            captions |= _draw_classes(figures, shares, true[:, place.start], folder, stem)
+            continue
         found, std = prediction.values[:, place], prediction.std[:, place]
         if target.is_spectrum:
             panels = compared_spectra(prediction, true[:, place], target.name)
@@ -136,10 +150,86 @@ def write_evaluation(
         if curve is not None:
             written.append(folder / f"calibration{stem}.png")
             draw_calibration(*curve, written[-1], title=target.name)
+    written += captions
     content = {**metrics.to_dict(), **(about or {})}
     write_text(to_json(content) + "\n", folder / "metrics.json")
-    written.append(_evaluation_page(prediction, true, metrics, written, folder, remarks))
+    written.append(_evaluation_page(prediction, true, metrics, written, captions, folder, remarks))
     return sorted(written)
+
+
+def _draw_classes(
+    figures: ClassificationMetrics, probabilities: Values, true: Values, folder: Path, stem: str
+) -> dict[Path, str]:
+    """Draw what there is of a target that has classes; return what each figure shows.
+
+    Args:
+        figures: Its metrics.
+        probabilities: (n, n_classes)
+        true: (n,) numbers of the classes, NaN where unknown.
+        folder: Where to.
+        stem: What the files' names end with.
+    """
+    from atomlens.reports.class_figures import (
+        MOST_CURVES,
+        draw_confusion,
+        draw_ranking,
+        draw_reliability,
+    )
+
+    target, classes = figures.target, figures.classes
+    path = folder / f"confusion{stem}.png"
+    draw_confusion(figures.confusion, classes, path, target=target, title=target)
+    captions = {
+        path: f"{target}: confusion matrix. Samples of each class (row) by the class that is "
+        "said (column), and per cent of the row."
+    }
+    known = np.isfinite(true) & np.isfinite(probabilities).all(axis=1)
+    drawn = draw_ranking(
+        true[known].astype(np.int64), probabilities[known], classes, folder, stem=stem, title=target
+    )
+    if drawn:
+        whose = f"the probability of {classes[1]}"
+        if len(classes) > 2:
+            whose = "the probability of each class, against all others"
+            if len(classes) > MOST_CURVES:
+                whose += f" (the {MOST_CURVES} most frequent classes)"
+        captions[drawn[0]] = (
+            f"{target}: ROC curve of {whose}. The straight line is chance (area 0.5)."
+        )
+        captions[drawn[1]] = (
+            f"{target}: precision over recall by {whose}. The thin line is chance; the mean is the "
+            "average precision."
+        )
+    error, groups = figures.class_calibration_error, figures.reliability
+    if error is not None:
+        path = folder / f"reliability{stem}.png"
+        intervals = [share_interval(round(one.share * one.n), one.n) for one in groups]
+        draw_reliability(
+            groups,
+            path,
+            of=probability_of(classes),
+            share_of=so(classes),
+            error=error,
+            brier=figures.brier,
+            intervals=[ends for ends in intervals if ends is not None],
+            title=target,
+        )
+        captions[path] = (
+            f"{target}: share that is {so(classes)}, over the probability of "
+            f"{probability_of(classes)}, in groups of like probability. Lines: 95 % interval "
+            "(Wilson); below: samples of each group."
+        )
+    return captions
+
+
+def probability_of(classes: Sequence[str]) -> str:
+    """Return what the groups of `ClassificationMetrics.reliability` are of."""
+    return classes[1] if len(classes) == 2 else "the class that is said"
+
+
+def so(classes: Sequence[str]) -> str:
+    """Return what the samples of these groups are that the share counts."""
+    return classes[1] if len(classes) == 2 else "right"
 
 
 UNLIKE = 99.0
@@ -151,6 +241,7 @@ def _evaluation_page(
     true: Values,
     metrics: Metrics,
     written: list[Path],
+    captions: Mapping[Path, str],
     folder: Path,
     remarks: Sequence[str],
 ) -> Path:
@@ -162,18 +253,32 @@ def _evaluation_page(
     failed = metrics.n_failed
     if failed:
         notes.append(f"{failed} structures could not be predicted and are in no figure.")
-    figures = [figures for figures in metrics.to_dict()["targets"].values() if "mae" in figures]
+    targets = metrics.to_dict()["targets"]
     return write_evaluation_page(
         folder / "index.html",
         title=f"{metrics.n_samples} structures, predicted and known",
         rows=metrics.to_rows(),
-        tables={
-            f"{name}, by class": rows
-            for name, rows in tables_by_class(metrics.to_dict()["targets"]).items()
+        tables={f"{name}, by class": rows for name, rows in tables_by_class(targets).items()}
+        | {
+            f"{name}, by the probability of {probability_of(figures['classes'])}": [
+                {
+                    "mean probability": f"{one['probability']:.3g}",
+                    f"share that is {so(figures['classes'])}": f"{one['share']:.3g}",
+                    "samples": one["n"],
+                }
+                for one in figures["reliability"]
+            ]
+            for name, figures in targets.items()
+            if figures.get("reliability")
         },
-        judged=figures,
+        judged=[figures for figures in targets.values() if "mae" in figures],
+        classified=[figures for figures in targets.values() if "accuracy" in figures],
         unjudged=tuple(without_coverage(prediction, true)),
-        figures=[path for path in written if path.suffix == ".png"],
+        figures={
+            path: captions.get(path, path.stem.replace("-", " ").replace("_", " "))
+            for path in written
+            if path.suffix == ".png"
+        },
         notes=notes,
     )
 
@@ -372,7 +477,8 @@ class Stems:
 
 
 def draw_targets(prediction: Prediction, true: Values, folder: Path, title: str) -> None:
-    """Draw a parity plot of every number, and the best to worst spectra."""
+    """Draw a parity plot of every number, a confusion matrix of classes, best to worst spectra."""
+    from atomlens.reports.class_figures import draw_confusion
     from atomlens.reports.figures import draw_parity
     from atomlens.reports.spectrum_figure import draw_spectra
 
@@ -380,9 +486,16 @@ def draw_targets(prediction: Prediction, true: Values, folder: Path, title: str)
     stems = unique_stems([target.name for target in targets])
     for target, place, stem in zip(targets, value_slices(targets), stems, strict=True):
         known = np.isfinite(true[:, place])
-        if target.kind == "classification" or not known.any():
+        if not known.any():
             continue
         suffix = f"_{stem}" if len(targets) > 1 else ""
+        if target.kind == "classification":
+            counts = confusion_matrix(
+                true[:, place.start], prediction.values[:, place.start], len(target.classes)
+            )
+            path = folder / f"confusion{suffix}.png"
+            draw_confusion(counts.tolist(), target.classes, path, target=target.name, title=title)
+            continue
         if target.is_spectrum:
             panels = compared_spectra(prediction, true[:, place], target.name)
             x_label, y_label = axis_labels(target)

@@ -16,6 +16,9 @@ _MANY = 100
 _FAIR = 0.05
 """Difference of a share of 90 % up to which intervals are said to keep their promise."""
 
+_WIDE = 1300
+"""Pixels: a picture that has more across has a row of its own."""
+
 
 def write_evaluation_page(
     path: Path,
@@ -25,7 +28,8 @@ def write_evaluation_page(
     tables: Mapping[str, Sequence[Mapping[str, Any]]] = MappingProxyType({}),
     judged: Sequence[Mapping[str, Any]],
     unjudged: Sequence[str] = (),
-    figures: Sequence[Path],
+    classified: Sequence[Mapping[str, Any]] = (),
+    figures: Mapping[Path, str],
     notes: Sequence[str],
 ) -> Path:
     """Write the page; everything is inside the one file.
@@ -39,7 +43,9 @@ def write_evaluation_page(
             ``interval_coverage``, ``miscalibration_area`` and ``calibration_error``, None where
             unknown.
         unjudged: Sentences on numbers of whose intervals nothing can be said.
-        figures: Pictures, PNG.
+        classified: Of each target that has classes: ``target``, ``n``, ``n_judged``, ``classes``,
+            ``accuracy``, ``confidence``, ``brier`` and ``class_calibration_error``.
+        figures: Pictures, PNG, and what stands under each.
         notes: Sentences below the table.
     """
     said = [*(calibration_sentence(one) for one in judged), *unjudged]
@@ -53,21 +59,32 @@ def write_evaluation_page(
             for name, content in tables.items()
         ),
     ]
-    words = "".join(f"<p>{prose_html(sentence)}</p>" for sentence in said if sentence)
-    if words:
-        parts.append(f"<section class='card'><h2>Can ± be believed?</h2>{words}</section>")
-    pictures = "".join(_figure(picture) for picture in figures)
+    believed = {
+        "±": said,
+        "probabilities": [probability_sentence(one) for one in classified],
+    }
+    for what, sentences in believed.items():
+        words = "".join(f"<p>{prose_html(sentence)}</p>" for sentence in sentences if sentence)
+        if words:
+            parts.append(f"<section class='card'><h2>Can {what} be believed?</h2>{words}</section>")
+    pictures = "".join(_figure(picture, caption) for picture, caption in figures.items())
     style = resource("demo.css") + _STYLE
     body = f"<main class='evaluation'>{''.join(parts)}<div class='pictures'>{pictures}</div></main>"
     return write_text(render_page([], title=title, before=body, style=style), path)
 
 
 _STYLE = """
-.evaluation { display: grid; gap: 1rem; }
+.evaluation { display: grid; gap: 1rem; grid-template-columns: minmax(0, 1fr); }
+.evaluation section { overflow-x: auto; }
 .evaluation h2 { font-size: 1.1rem; margin: 0 0 .4rem; }
 .evaluation p + p { margin-top: .4rem; }
-.pictures { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); }
+.pictures {
+  display: grid; gap: 1rem;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr));
+}
 .pictures figure { margin: 0; }
+.pictures .wide { grid-column: 1 / -1; }
+.pictures .wide img { max-height: 46rem; }
 """
 
 
@@ -97,6 +114,34 @@ def calibration_sentence(figures: Mapping[str, Any]) -> str:
     )
 
 
+def probability_sentence(figures: Mapping[str, Any]) -> str:
+    """Return in words how far the probabilities of one target's classes can be believed."""
+    right, confidence, brier = (figures.get(key) for key in ("accuracy", "confidence", "brier"))
+    if right is None or confidence is None or brier is None:
+        return ""
+    n, n_judged = figures["n"], figures.get("n_judged")
+    text = (
+        f"{figures['target']}: the class that is said has a probability of {100 * confidence:.1f} "
+        f"% on average, and is right for {100 * right:.1f} % of {n} samples. The Brier score (mean "
+        "squared error of the probabilities"
+        + (", added up over the classes" if len(figures["classes"]) > 2 else "")
+        + f"; 0 is perfect; Brier 1950) is {brier:.3g}."
+    )
+    if n_judged is not None and n_judged < n:
+        text += (
+            f" {n - n_judged} of the {n} samples are of structures that the model has learned "
+            "from, whose probabilities say nothing of those of new ones."
+        )
+    error = figures.get("class_calibration_error")
+    if error is None:
+        return f"{text} Fewer than 20 new samples: of groups of like probability nothing is said."
+    source = "Naeini et al. 2015" if len(figures["classes"]) == 2 else "Guo et al. 2017"
+    return (
+        f"{text} In groups of like probability the share that is so differs from it by "
+        f"{100 * error:.1f} % on average (expected calibration error; {source})."
+    )
+
+
 def _judgement(inside: float, n: int | None) -> str:
     """Return whether intervals keep their promise of 90 %, as far as n values tell (None: many)."""
     from scipy.stats import binomtest
@@ -110,9 +155,10 @@ def _judgement(inside: float, n: int | None) -> str:
     return ", so they are " + ("too narrow" if inside < 0.9 else "wider than they need to be")
 
 
-def _figure(picture: Path) -> str:
-    name = html.escape(picture.stem.replace("-", " ").replace("_", " "))
+def _figure(picture: Path, caption: str) -> str:
+    words, content = html.escape(caption, quote=True), picture.read_bytes()
+    wide = " wide" if int.from_bytes(content[16:20], "big") > _WIDE else ""  # IHDR of PNG
     return (
-        f"<figure class='card'><img src='{data_address(picture.read_bytes())}' alt='{name}'>"
-        f"<figcaption>{name}</figcaption></figure>"
+        f"<figure class='card{wide}'><img src='{data_address(content)}' alt='{words}'>"
+        f"<figcaption>{words}</figcaption></figure>"
     )

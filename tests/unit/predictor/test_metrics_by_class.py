@@ -9,11 +9,16 @@ import pytest
 from atomlens.predictor.columns import ColumnNames
 from atomlens.predictor.metrics import (
     Metrics,
-    class_calibration_error,
     classification_metrics,
     f1_label,
     tables_by_class,
     without_skill,
+)
+from atomlens.reports.probabilities import (
+    area_under,
+    average_precision,
+    precision_recall_curve,
+    roc_curve,
 )
 from atomlens.targets import Target
 
@@ -52,6 +57,9 @@ def test_figures_by_class_are_those_of_scikit_learn(classes: tuple[str, ...]) ->
     assert found.f1 == pytest.approx(f1[1] if len(classes) == 2 else f1.mean())
     for c, one in enumerate(found.by_class):
         assert one.auc == pytest.approx(reference.roc_auc_score(true == c, shares[:, c]))
+        assert one.average_precision == pytest.approx(
+            reference.average_precision_score(true == c, shares[:, c])
+        )
     assert found.confidence == pytest.approx(shares.max(axis=1).mean())
 
 
@@ -69,6 +77,7 @@ def test_a_class_that_nobody_has_and_nobody_says_leaves_no_number() -> None:
         "recall": None,
         "precision": None,
         "ROC AUC": None,
+        "average precision": None,
     }
 
 
@@ -136,11 +145,76 @@ def test_a_class_that_a_good_model_never_says_is_named() -> None:
 
 
 def test_the_calibration_error_is_that_reckoned_by_hand() -> None:
-    """Two groups of ten: said .6, right 5; said .9, right 9."""
+    """Three classes, two groups of ten: said .6, right 5; said .9, right 9."""
     confidence = np.repeat([0.9, 0.6], 10)
-    right = np.concatenate([np.arange(10) < 9, np.arange(10) < 5])
-    assert class_calibration_error(confidence, right) == pytest.approx(0.05)
-    assert class_calibration_error(confidence[:19], right[:19]) is None
+    shares = np.stack([confidence, 1 - confidence, 0 * confidence], axis=1)
+    true = np.where(np.concatenate([np.arange(10) < 9, np.arange(10) < 5]), 0.0, 1.0)
+    found = classification_metrics(true, shares, classes=THREE)
+    assert found.class_calibration_error == pytest.approx(0.05)
+    assert [(one.share, one.n) for one in found.reliability] == [(0.5, 10), (0.9, 10)]
+    few = classification_metrics(true[:19], shares[:19], classes=THREE)
+    assert few.class_calibration_error is None
+    assert few.reliability == ()
+
+
+def test_of_two_classes_the_probability_of_the_second_is_judged() -> None:
+    """A coin of which both sides are said too seldom is not off where groups fold together."""
+    second = np.repeat([0.3, 0.7], 20)
+    true = np.tile(np.repeat([1.0, 0.0], 10), 2)  # half of both groups
+    found = classification_metrics(true, np.stack([1 - second, second], axis=1), classes=METAL)
+    assert [round(one.probability, 6) for one in found.reliability] == [0.3, 0.7]
+    assert found.class_calibration_error == pytest.approx(0.2)
+
+
+def test_equal_probabilities_stay_together_whatever_their_order() -> None:
+    true, p = np.repeat([1.0, 0.0], 50), np.full(100, 0.5)
+    p[:3] = 0.9
+    shares = np.stack([1 - p, p], axis=1)
+    found = classification_metrics(true, shares, classes=METAL)
+    again = classification_metrics(true[::-1], shares[::-1], classes=METAL)
+    assert found.reliability == again.reliability
+    assert found.class_calibration_error == pytest.approx(abs(50 - 97 * 0.5 - 2.7) / 100)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_brier_score_is_that_of_brier(n_classes: int) -> None:
+    true, shares = _drawn(90, n_classes)
+    found = classification_metrics(true, shares)
+    by_hand = np.mean(
+        [np.sum((p - np.eye(n_classes)[int(t)]) ** 2) for t, p in zip(true, shares, strict=True)]
+    )
+    assert found.brier == pytest.approx(by_hand / (2 if n_classes == 2 else 1))
+
+
+def test_probabilities_are_judged_on_new_samples_alone() -> None:
+    true, shares = _drawn(150, 2)
+    known = np.arange(150) < 50
+    found = classification_metrics(true, shares, classes=METAL, judged=~known)
+    alone = classification_metrics(true[50:], shares[50:], classes=METAL)
+    assert found.reliability == alone.reliability
+    assert (found.n, found.n_judged) == (150, 100)
+    rows = Metrics(n_samples=150, n_failed=0, targets={"k": found}).to_rows()
+    assert {"": "values on which probabilities are judged", "k": "100"} in rows
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_the_curves_are_those_of_scikit_learn(ties: bool) -> None:
+    from sklearn import metrics as reference
+
+    true, shares = _drawn(200, 2)
+    positive, score = true == 1, shares[:, 1].round(1) if ties else shares[:, 1]
+    x, y = roc_curve(positive, score)
+    wrong, right, _ = reference.roc_curve(positive, score, drop_intermediate=False)
+    assert np.allclose([x, y], [wrong, right])
+    assert area_under(x, y) == pytest.approx(reference.roc_auc_score(positive, score))
+    recall, precision = precision_recall_curve(positive, score)
+    theirs, of_theirs, _ = reference.precision_recall_curve(positive, score)
+    assert np.allclose(recall, of_theirs[-2::-1])
+    assert np.allclose(precision, theirs[-2::-1])
+    assert average_precision(positive, score) == pytest.approx(
+        reference.average_precision_score(positive, score)
+    )
+    assert math.isnan(average_precision(np.zeros(3, dtype=np.bool_), score[:3]))
 
 
 @pytest.mark.parametrize("junk", [None, 3, [3], [{"label": "a"}], [{"label": 1, "n": 2}], {"a": 1}])

@@ -59,3 +59,29 @@ def test_the_counts_of_the_classes_are_kept_with_the_model(tmp_path: Path) -> No
     model, _ = _compared({"metal": (6, 2)})
     model.save(tmp_path / "model")
     assert Predictor.load(tmp_path / "model").record.class_counts == {"metal": (6, 2)}
+
+
+def test_the_page_has_the_figures_of_a_classification(tmp_path: Path) -> None:
+    _, found = _compared({"metal": (6, 2)})
+    written = write_evaluation(found.prediction, found.true, found.metrics, tmp_path)
+    pictures = [path.name for path in written if path.suffix == ".png"]
+    assert pictures == ["confusion.png", "precision-recall.png", "roc.png"]
+    page = (tmp_path / "index.html").read_text()
+    assert page.count("data:image/png;base64,") == 3
+    assert "Can probabilities be believed?" in page
+    assert "metal: confusion matrix." in page
+
+
+def test_twenty_samples_have_a_reliability_diagram_and_its_numbers(tmp_path: Path) -> None:
+    model = make_predictor(TRUE)
+    structures = StructureArrays.from_atoms([WATER, METHANE, ETHANOL] * 10)
+    values = np.tile([[0.0], [1], [1]], (10, 1))
+    data = Dataset(name="thirty", structures=structures, targets=(TRUE,), values=values)
+    found = model.compare(data)
+    written = write_evaluation(found.prediction, found.true, found.metrics, tmp_path)
+    assert tmp_path / "reliability.png" in written
+    groups = json.loads((tmp_path / "metrics.json").read_text())["targets"]["metal"]["reliability"]
+    assert sum(group["n"] for group in groups) == 30
+    page = (tmp_path / "index.html").read_text()
+    assert "metal, by the probability of true" in page
+    assert "share that is true" in page

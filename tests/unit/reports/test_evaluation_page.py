@@ -4,7 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from atomlens.reports.evaluation_page import calibration_sentence, write_evaluation_page
+from atomlens.reports.evaluation_page import (
+    calibration_sentence,
+    probability_sentence,
+    write_evaluation_page,
+)
 from atomlens.reports.figures import draw_calibration
 
 
@@ -36,7 +40,7 @@ def test_the_page_holds_table_plots_and_notes_and_nothing_of_it_is_markup(tmp_pa
         title="<i>12 structures",
         rows=[{"": "MAE", "<script>": "0.1 eV"}],
         judged=[{"target": "<u>", "interval_coverage": 0.8, "miscalibration_area": 0.1}],
-        figures=[plot],
+        figures={plot: "calibration <b>"},
         notes=["see `--all` & <b>"],
     )
     text = page.read_text()
@@ -49,3 +53,28 @@ def test_the_page_holds_table_plots_and_notes_and_nothing_of_it_is_markup(tmp_pa
         assert part in text
     assert text.count("data:image/png;base64,") == 1
     assert "too narrow" in text
+    assert "calibration &lt;b&gt;" in text
+    assert "<b>" not in text.split("pictures'>")[1].split("</figcaption>")[0]
+
+
+def test_the_sentence_on_probabilities_names_its_measures_and_their_sources() -> None:
+    figures = {
+        "target": "metal",
+        "classes": ["no", "yes"],
+        "n": 60,
+        "n_judged": 60,
+        "accuracy": 0.8,
+        "confidence": 0.9,
+        "brier": 0.1234,
+        "class_calibration_error": 0.05,
+    }
+    said = probability_sentence(figures)
+    for part in ("90.0 %", "80.0 % of 60", "0.123", "Brier 1950", "5.0 %", "Naeini et al. 2015"):
+        assert part in said
+    assert "learned from" not in said
+    several = probability_sentence(figures | {"classes": ["a", "b", "c"], "n_judged": 40})
+    assert "Guo et al. 2017" in several
+    assert "added up over the classes" in several
+    assert "20 of the 60 samples are of structures that the model has learned from" in several
+    assert "nothing is said" in probability_sentence(figures | {"class_calibration_error": None})
+    assert probability_sentence(figures | {"brier": None}) == ""

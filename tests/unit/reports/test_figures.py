@@ -11,12 +11,15 @@ from ase.build import bulk, molecule
 from matplotlib import image
 
 from atomlens.errors import ExplanationError, SettingsError
+from atomlens.reports.canvas import ACCENT
+from atomlens.reports.class_figures import draw_confusion, draw_ranking, draw_reliability
 from atomlens.reports.colours import SCORE_COLOURS
 from atomlens.reports.figures import (
     draw_calibration,
     draw_learning_curve,
     draw_parity,
 )
+from atomlens.reports.probabilities import LikeProbability
 from atomlens.reports.structure_figure import draw_structure, scale_title
 from explained_makers import explained, formula, water
 
@@ -33,10 +36,25 @@ def parity(path: Path) -> Path:
     return draw_parity(true, true**3, std=0.1 + 0 * true, target="gap", unit="eV", path=path)
 
 
+def reliability(path: Path) -> Path:
+    groups = [LikeProbability(probability=p, share=p**2, n=20) for p in (0.1, 0.12, 0.7)]
+    return draw_reliability(
+        groups,
+        path,
+        of="metal",
+        share_of="metal",
+        error=0.1,
+        brier=0.2,
+        intervals=[(0.0, 0.3), (0.0, 0.3), (0.4, 0.7)],
+    )
+
+
 DRAWERS: dict[str, Callable[[Path], Path]] = {
     "structure": lambda path: draw_structure(explained(water()), path),
     "parity": parity,
     "learning": lambda path: draw_learning_curve(HISTORY, path, title="a run"),
+    "confusion": lambda path: draw_confusion([[8, 2], [1, 9]], ["no", "yes"], path),
+    "reliability": reliability,
     "calibration": lambda path: draw_calibration([0.5, 0.9], [0.4, 0.8], path),
 }
 
@@ -177,3 +195,26 @@ def test_what_stands_beside_the_scale_has_room_there() -> None:
     assert more == "scores in probability of yes; model cgcnn-charge-geometry"
     little = explained(water(), scores=np.array([0.94, 1.02, 1.04]) / 3)
     assert scale_title(little)[1] == "The scores differ little: 0.94 to 1.04 even shares"
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 20, 60])
+def test_curves_and_matrices_of_any_number_of_classes_are_drawn(
+    n_classes: int, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, n_classes - 1, 80)  # nothing is of the last class
+    shares = rng.dirichlet(np.ones(n_classes), 80)
+    names = [f"<class> {k} $x_1$" for k in range(n_classes)]
+    counts = np.zeros((n_classes, n_classes), dtype=int)
+    np.add.at(counts, (labels, shares.argmax(axis=1)), 1)
+    path = draw_confusion(counts.tolist(), names, tmp_path / "confusion.png", target="k")
+    assert path.exists()
+    drawn = draw_ranking(labels, shares, names, tmp_path, stem="-k")
+    assert bool(drawn) == (n_classes > 2)  # of two classes one is all there is
+    for one in drawn:
+        assert one.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_share_of_a_row_decides_the_colour_of_a_cell(tmp_path: Path) -> None:
+    rare = draw_confusion([[980, 20], [0, 10]], ["no", "yes"], tmp_path / "a.png")
+    assert has_colour(rare, ACCENT)

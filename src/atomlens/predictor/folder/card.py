@@ -37,6 +37,7 @@ _METRICS = {
     "auc": ("ROC AUC", False),
     "cross_entropy": ("cross-entropy", False),
     "cross_entropy_of_shares": ("that of the class shares of the training part", False),
+    "brier": ("Brier score", False),
     "confidence": ("mean probability of the class that is said", False),
     "class_calibration_error": ("calibration error of the probabilities", False),
 }
