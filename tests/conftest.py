@@ -50,8 +50,10 @@ OF_PROCESSES = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Ask such a test once more if it fails, and tell of it (docs/decisions/0035)."""
     places = [Path(__file__).parent / one for one in OF_PROCESSES]
+    files = {item.path for item in items}
+    again = {path for path in files if any(path.is_relative_to(place) for place in places)}
     for item in items:
-        if any(item.path.is_relative_to(place) for place in places):
+        if item.path in again:
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 
