@@ -1,11 +1,6 @@
 """``predict --out`` writes while it reads: any number of inputs, the same rows."""
 
 import csv
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +10,7 @@ from atomlens.cli import main
 from atomlens.predictor import inputs as module
 from atomlens.predictor.inputs import stream_inputs
 from atomlens.reports.tables import read_rows
+from killing import run
 
 WATER = "3\nwater\nO 0 0 0\nH 0.96 0 0\nH -0.24 {y} 0\n"
 
@@ -94,15 +90,18 @@ def test_killed_at_any_moment_it_leaves_no_half_table(
     model_folder: Path, many: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out" / "rows.jsonl"
-    command = [sys.executable, "-m", "atomlens", "predict", str(model_folder), str(many)]
-    command += ["--out", str(out), "--workers", "2"]
-    for seconds in (1.0, 2.0, 3.0):
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+
+    def work() -> int:
+        words = ["predict", str(model_folder), str(many), "--out", str(out), "--workers", "2"]
+        return main(words)
+
+    first = run(work)
+    assert first.code == 1, first.said
+    out.unlink()
+    for share in (0.3, 0.6, 0.9):
+        run(work, kill_after=share * first.seconds)
         if out.exists():
             assert len(read_rows(out)) == 40
-    assert subprocess.run(command, capture_output=True, env=os.environ).returncode == 1
+    assert run(work).code == 1
     assert len(read_rows(out)) == 40
     assert [p.name for p in out.parent.iterdir()] == ["rows.jsonl"]

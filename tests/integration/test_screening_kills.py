@@ -7,9 +7,9 @@ import os
 import random
 import signal
 import subprocess
-import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import pytest
 from atomlens.cli import main
 from atomlens.screening import screen
 from atomlens.screening.shards import ShardStore
+from killing import Running, run, small_files
 from screening_makers import contents, waters
 
 pytest.importorskip("pyarrow")
@@ -35,9 +36,10 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def command(model: Path, many: Path, out: Path, *more: str) -> list[str]:
+def screening(model: Path, many: Path, out: Path, *more: str) -> Callable[[], int]:
+    """Return what the command does when it is typed."""
     words = ["screen", str(model), str(many), "--out", str(out), "--shard-size", "4"]
-    return [sys.executable, "-m", "atomlens", *words, "--by", "signal", "--top", "9", *more]
+    return lambda: main([*words, "--by", "signal", "--top", "9", *more])
 
 
 def tidy(folder: Path) -> dict[str, bytes]:
@@ -52,24 +54,21 @@ def test_killed_again_and_again_a_screening_ends_as_the_undisturbed_one(
     many = waters(tmp_path / "many", 60)
     (many / "w003.xyz").write_text("3\nbroken\nO 0 0 0\n")
     whole, out = tmp_path / "whole", tmp_path / "killed"
-    started = time.monotonic()
-    assert subprocess.run(command(model, many, whole), capture_output=True).returncode == 1
-    seconds = time.monotonic() - started
+    first = run(screening(model, many, whole, "--workers", workers))
+    assert first.code == 1, first.said
     draws = random.Random(7)
     for number in range(N_KILLS):
-        process = subprocess.Popen(
-            command(model, many, out, "--workers", workers), stderr=subprocess.PIPE, text=True
-        )
-        with suppress(subprocess.TimeoutExpired):  # else it has ended by itself
-            process.wait(timeout=draws.uniform(0.2, 1.0) * seconds)
-        process.send_signal(signal.SIGKILL)
-        _, said = process.communicate()
+        running = Running(screening(model, many, out, "--workers", workers))
+        time.sleep(draws.uniform(0.1, 1.0) * first.seconds)
+        with suppress(ProcessLookupError):  # it has ended by itself
+            os.kill(running.child, signal.SIGKILL)  # not those that it started
+        said = running.wait().said
         assert "Traceback" not in said
         assert "bug" not in said
         if number % 5 == 4:  # begin anew now and then, or all is done after a few
             subprocess.run(["rm", "-rf", str(out)], check=True)
-    done = subprocess.run(command(model, many, out, "--workers", workers), capture_output=True)
-    assert done.returncode == 1, done.stderr
+    done = run(screening(model, many, out, "--workers", workers))
+    assert done.code == 1, done.said
     assert tidy(out) == tidy(whole)
     assert not [name for name in contents(out) if ".part" in name]
 
@@ -78,25 +77,32 @@ def test_workers_that_are_killed_cost_nothing(model: Path, tmp_path: Path) -> No
     """The processes beside ours, not ours."""
     many = waters(tmp_path / "many", 60)
     whole, out = tmp_path / "whole", tmp_path / "killed"
-    assert subprocess.run(command(model, many, whole), capture_output=True).returncode == 0
-    process = subprocess.Popen(
-        command(model, many, out, "--workers", "2"), stderr=subprocess.PIPE, text=True
-    )
-    killed, draws = 0, random.Random(11)
-    while process.poll() is None and killed < N_KILLS:
-        workers = workers_of(process.pid)
-        if not workers:
-            time.sleep(0.01)
-            continue
-        with suppress(ProcessLookupError):
-            os.kill(draws.choice(workers), signal.SIGKILL)
-            killed += 1
-        time.sleep(draws.uniform(0.05, 0.4))
-    _, said = process.communicate()
-    assert process.returncode in (0, 1), said
+    assert run(screening(model, many, whole)).code == 0
+    running = Running(screening(model, many, out, "--workers", "2"))
+    killed: list[int] = []
+
+    def kill_some() -> None:
+        draws = random.Random(11)
+        while len(killed) < N_KILLS and not ended.is_set():
+            workers = workers_of(running.child)
+            if not workers:
+                time.sleep(0.01)
+                continue
+            with suppress(ProcessLookupError):
+                os.kill(draws.choice(workers), signal.SIGKILL)
+                killed.append(1)
+            time.sleep(draws.uniform(0.05, 0.4))
+
+    ended = threading.Event()
+    killer = threading.Thread(target=kill_some)
+    killer.start()
+    done = running.wait()
+    ended.set()
+    killer.join()
+    assert done.code in (0, 1), done.said
     assert killed
-    if process.returncode == 1:  # a shard's worker was killed again and again
-        assert "ended the process" in said
+    if done.code == 1:  # a shard's worker was killed again and again
+        assert "ended the process" in done.said
         return
     assert tidy(out) == tidy(whole)
 
@@ -147,16 +153,12 @@ def test_a_file_that_may_not_grow_is_one_sentence_and_can_go_on(
 ) -> None:
     """The limit of a process on the size of its files stands for a full disk that is real."""
     many, out = waters(tmp_path / "many", 12), tmp_path / "out"
-    words = command(model, many, out)
-    limit = "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-    limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); "
-    limit += "from atomlens.__main__ import run; sys.argv[0] = 'atomlens'; sys.exit(run())"
-    done = subprocess.run([sys.executable, "-c", limit, *words[3:]], capture_output=True, text=True)
-    assert done.returncode == 2
-    assert "File too large" in done.stderr
-    assert "bug" not in done.stderr
+    done = run(screening(model, many, out), before=small_files(3000))
+    assert done.code == 2
+    assert "File too large" in done.said
+    assert "bug" not in done.said
     assert not [name for name in contents(out) if ".part" in name]
-    assert subprocess.run(words, capture_output=True).returncode == 0
+    assert run(screening(model, many, out)).code == 0
 
 
 def test_a_folder_that_cannot_be_written_to_is_one_sentence(
