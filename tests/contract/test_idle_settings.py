@@ -23,7 +23,7 @@ OF_DATA = {"n_outputs", "n_elements", "n_nodes", "mode", "predict_scale", "ring_
 def _with_other_cell(seed: int) -> AtomGraph:
     graph = random_graph(6, 3, seed=seed, dtype=torch.float32)
     sheared = graph.cell + torch.tensor([[0.0, 0, 0], [3, 0, 0], [0, 2, 0]])
-    return replace(graph, fields={**graph.fields, "cell": sheared})
+    return graph.with_fields(cell=sheared)
 
 
 def _batch(config: Any, kind: type) -> GraphBatch:

@@ -1,4 +1,6 @@
-from dataclasses import replace
+import copy
+import pickle
+from dataclasses import fields, replace
 
 import pytest
 import torch
@@ -120,3 +122,34 @@ def test_a_compact_store_gives_the_same_batches_and_is_smaller(store):
     small = store.compact()
     assert small.edge_source.element_size() < store.edge_source.element_size()
     assert_equal(small.batch(torch.tensor([4, 0])), store.batch(torch.tensor([4, 0])))
+
+
+def test_a_graph_built_anew_from_what_dataclasses_list_keeps_everything():
+    graph = random_graph(3, 6, 0, weighted=True)
+    values = {f.name: getattr(graph, f.name) for f in fields(graph)}
+    tensors = {name: v for name, v in values.items() if torch.is_tensor(v)}
+    assert {"edge_vectors", "node_weights", "solid_angles"} <= tensors.keys()
+    again = AtomGraph(**tensors)
+    assert again.parts().keys() == graph.parts().keys()
+    assert_equal(collate([graph, again]), collate([graph, AtomGraph(**values)]))
+    batch = collate([graph])
+    listed = {f.name: getattr(batch, f.name) for f in fields(batch)}
+    assert_equal(batch, GraphBatch(**listed))
+    assert_equal(batch, GraphBatch(**{n: v for n, v in listed.items() if torch.is_tensor(v)}))
+
+
+def test_replace_changes_one_field_and_keeps_the_others():
+    graph = random_graph(3, 6, 0)
+    turned = replace(graph, edge_vectors=-graph.edge_vectors)
+    assert torch.equal(turned.edge_vectors, -graph.edge_vectors)
+    assert torch.equal(turned.solid_angles, graph.solid_angles)
+    assert replace(graph, edge_weights=None).edge_weights is None
+    assert replace(graph, name="x").parts().keys() == graph.parts().keys()
+
+
+def test_graphs_and_batches_are_copied_and_pickled():
+    graph = random_graph(3, 6, 0)
+    for made in (copy.copy(graph), copy.deepcopy(graph), pickle.loads(pickle.dumps(graph))):
+        assert_equal(collate([graph]), collate([made]))
+    batch = collate([graph])
+    assert_equal(batch, pickle.loads(pickle.dumps(batch)))

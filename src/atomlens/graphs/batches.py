@@ -9,15 +9,16 @@ What they hold besides atoms and pairs stands in ``FIELDS`` and is had as an att
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from atomlens.graphs.fields import Counts, HasFields, given_fields
+from atomlens.graphs.fields import Counts, HasFields, given_fields, names_its_fields
 
 
+@names_its_fields
 @dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class AtomGraph(HasFields):
     """One system: atoms and neighbour pairs. Lengths in Å, solid angles in sr."""
@@ -64,6 +65,7 @@ class AtomGraph(HasFields):
         return int(self.edge_index.shape[1])
 
 
+@names_its_fields
 @dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class GraphBatch(HasFields):
     """Several graphs end to end."""
@@ -126,8 +128,7 @@ class GraphBatch(HasFields):
         def moved(value: Tensor) -> Tensor:
             return value.to(device=device, dtype=dtype if value.is_floating_point() else None)
 
-        return replace(
-            self,
+        return GraphBatch(
             atomic_numbers=moved(self.atomic_numbers),
             graph_index=moved(self.graph_index),
             node_counts=moved(self.node_counts),

@@ -7,7 +7,8 @@ between has to know of it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import Field, dataclass
 from dataclasses import fields as fields_of
 from typing import Any, Literal, TypeVar
 
@@ -110,17 +111,57 @@ class HasFields:
 
     def with_fields(self: Holder, **fields: Any) -> Holder:
         """Return the same with more fields, or with none where one is None."""
-        return replace(self, fields={**self.fields, **fields})  # type: ignore[type-var]
+        return type(self)(**self._own(), fields={**self.fields, **fields})  # type: ignore[call-arg]
 
     def parts(self) -> dict[str, Any]:
         """Return everything it holds by name, fields included."""
-        own = {f.name: getattr(self, f.name) for f in fields_of(self) if f.name != "fields"}  # type: ignore[arg-type]
-        return own | dict(self.fields)
+        return self._own() | dict(self.fields)
+
+    def _own(self) -> dict[str, Any]:
+        names = [f.name for f in fields_of(self)]  # type: ignore[arg-type]
+        return {n: getattr(self, n) for n in names if n != "fields" and n not in FIELDS}
 
     def fill(self, **values: object) -> None:
         """Set the attributes of a frozen object that is being made."""
         for name, value in values.items():
             object.__setattr__(self, name, value)
+
+
+class _AllFields:
+    """Rows of a dataclass that names each of ``FIELDS`` beside its own."""
+
+    def __init__(self, own: dict[str, Field[Any]]) -> None:
+        own["fields"].init = False
+        self.own = own
+
+    def __get__(self, instance: object, kind: type | None = None) -> dict[str, Field[Any]]:
+        more = {}
+        for name in FIELDS:
+            row = more[name] = copy(self.own["fields"])
+            row.name, row.init, row.default = name, True, None
+        return self.own | more
+
+
+def names_its_fields(kind: type[Holder]) -> type[Holder]:
+    """Let ``dataclasses.fields`` and ``replace`` see all that an object of this class holds.
+
+    So a script that builds a graph anew from ``dataclasses.fields`` keeps all of it, and
+    ``replace(graph, edge_vectors=...)`` works as for its own parts.
+    """
+
+    def state(self: Holder) -> dict[str, Any]:
+        return self._own() | {"fields": self.fields}
+
+    def restore(self: Holder, state: dict[str, Any]) -> None:
+        self.fill(**state)
+
+    for name, value in {
+        "__dataclass_fields__": _AllFields(kind.__dataclass_fields__),  # type: ignore[attr-defined]
+        "__getstate__": state,
+        "__setstate__": restore,
+    }.items():
+        setattr(kind, name, value)
+    return kind
 
 
 def given_fields(

@@ -31,7 +31,7 @@ class ResCnnConfig(Settings):
     n_features: int = bounded(64, least=1)
     """Filters of the first convolution; the next ones have 2, 4 and 4 times as many."""
     n_hidden: tuple[int, ...] = bounded((1024, 1024, 2048, 512), least=1)
-    """Widths of the four dense layers."""
+    """Widths of the four dense layers, or one for all of them."""
     finder_tail: bool = False
     """Dense layers as wide as Finder's (512, 1024, 1024, 256) instead of ``n_hidden``."""
     dropout: float = bounded(0.2, least=0, below=1)
@@ -44,13 +44,15 @@ class ResCnnConfig(Settings):
 
     def check_together(self) -> None:
         """Refuse another number of widths."""
-        if len(self.n_hidden) != 4:
-            raise SettingsError(f"n_hidden={list(self.n_hidden)} must be four widths.")
+        if len(self.n_hidden) not in (1, 4):
+            raise SettingsError(f"n_hidden={list(self.n_hidden)} must be four widths, or one.")
 
     @property
     def widths(self) -> tuple[int, ...]:
         """Widths of the dense layers."""
-        return (512, 1024, 1024, 256) if self.finder_tail else self.n_hidden
+        if self.finder_tail:
+            return (512, 1024, 1024, 256)
+        return self.n_hidden if len(self.n_hidden) == 4 else self.n_hidden * 4
 
 
 @final

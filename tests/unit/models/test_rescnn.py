@@ -1,7 +1,9 @@
 """ResCNN: sizes of the published network, fractions as input."""
 
+import pytest
 import torch
 
+from atomlens.errors import SettingsError
 from atomlens.graphs import collate
 from atomlens.models import make_model
 from finder_graphs import collapsed_graph, naive_graph
@@ -41,3 +43,12 @@ def test_noise_can_be_predicted() -> None:
     output = model(collate([collapsed_graph([8, 8, 22])]))
     assert output.log_scale is not None
     assert output.log_scale.shape == output.values.shape == (1, 2)
+
+
+@pytest.mark.parametrize("name", ["rescnn", "finder"])
+def test_one_width_stands_for_all_four_dense_layers(name: str) -> None:
+    with torch.device("meta"):
+        one, four = (make_model(name, n_features=4, n_hidden=(8,) * n) for n in (1, 4))
+    assert [p.shape for p in one.parameters()] == [p.shape for p in four.parameters()]
+    with pytest.raises(SettingsError, match="must be four widths, or one"):
+        make_model(name, n_hidden=(8, 8))

@@ -67,7 +67,7 @@ class FinderConfig(HeadSettings):
     n_hidden: tuple[int, ...] = only_with(
         bounded((512, 1024, 1024, 256), least=1), head="published"
     )
-    """Widths of the four dense layers."""
+    """Widths of the four dense layers, or one for all of them."""
     n_gaussians: int = only_with(bounded(20, least=1), mode="structure")
     """Gaussians for distances (structure mode)."""
     gaussian_step: float = only_with(bounded(0.25, above=0), mode="structure")
@@ -82,8 +82,13 @@ class FinderConfig(HeadSettings):
 
     def check_together(self) -> None:
         """Refuse another number of widths."""
-        if len(self.n_hidden) != 4:
-            raise SettingsError(f"n_hidden={list(self.n_hidden)} must be four widths.")
+        if len(self.n_hidden) not in (1, 4):
+            raise SettingsError(f"n_hidden={list(self.n_hidden)} must be four widths, or one.")
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Widths of the four dense layers."""
+        return self.n_hidden if len(self.n_hidden) == 4 else self.n_hidden * 4
 
 
 @final
@@ -145,8 +150,8 @@ class Finder(AdditiveModel[FinderConfig]):
             for _ in range(c.n_layers if c.post_processing else 1)
         )
         if c.post_processing:
-            self.tail = PostProcessing(width, c.n_layers, c.n_hidden)
-        n_last = c.n_hidden[-1] if c.post_processing else width
+            self.tail = PostProcessing(width, c.n_layers, c.widths)
+        n_last = c.widths[-1] if c.post_processing else width
         self.output = glorot_linear(n_last, c.n_outputs * (2 if c.predict_scale else 1))
 
     @classmethod
