@@ -1,7 +1,9 @@
 """Test set-up: shapes are checked, files of other people's code are found or skipped."""
 
+import fcntl
 import os
 import random
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ from atomlens import machine
 from shapes import check_shapes_of
 from small_deposits import DepositServer
 
+ROOT = Path(__file__).parents[1]
 PACKAGE = Path(atomlens.__file__).parent
 COMPILED = {"kernels", "layer_kernels", "node_kernels", "geometry_kernels", "blocks", "assembly"}
 """Modules of compiled loops: numba reads their source, so nothing may wrap their functions."""
@@ -84,3 +87,27 @@ def deposit_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
     monkeypatch.setattr("atomlens.datasets.sources.download.WAITS", (0.0, 0.0, 0.0))
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The documentation as a site, built by one worker for all.
+
+    It is built in strict mode: a link to nowhere or a name that is gone is an error.
+    """
+    pytest.importorskip("material")
+    pytest.importorskip("mkdocstrings")
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    out = folder / "site"
+    with (folder / "site.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (out / "index.html").exists():
+            making = folder / "site.part"
+            typed = [sys.executable, "-m", "mkdocs", "build", "--strict"]
+            typed += ["--site-dir", str(making)]
+            done = subprocess.run(typed, cwd=ROOT, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr[-3000:]
+            making.rename(out)
+    return out

@@ -1,25 +1,9 @@
 """The documentation, opened as files without a server: search, looks, and nothing complains."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from chromium import Chromium
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site, as `make docs` builds it."""
-    pytest.importorskip("material")
-    pytest.importorskip("mkdocstrings")
-    out = tmp_path_factory.mktemp("site")
-    typed = [sys.executable, "-m", "mkdocs", "build", "--site-dir", str(out)]
-    done = subprocess.run(typed, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return out
 
 
 @pytest.mark.slow
