@@ -273,11 +273,6 @@ def test_what_cannot_be_trained_is_said_before_any_work(tmp_path: Path) -> None:
         train(TOY, target="homo")
     with pytest.raises(DatasetError, match="empty"):
         train([])
-    classes = with_targets(
-        np.zeros((60, 1)), Target(name="c", kind="classification", classes=("a", "b"))
-    )
-    with pytest.raises(SettingsError, match="not classes"):
-        train(classes, model="ridge")
     two = with_targets(np.zeros((60, 2)), Target(name="a"), Target(name="b"))
     with pytest.raises(DatasetError, match="a, b"):
         train(two)

@@ -18,7 +18,12 @@ from atomlens.elements.vectors import ELEMENT_VECTORS
 from atomlens.errors import SettingsError, missing_package
 from atomlens.graphs import GraphBatch
 from atomlens.models.base import ClosedFormModel, ModelOutput
-from atomlens.models.baselines import atom_counts, uniform_attention
+from atomlens.models.baselines import (
+    atom_counts,
+    check_classes,
+    output_places,
+    uniform_attention,
+)
 from atomlens.nn.segment import segment_sum
 from atomlens.settings import Settings, bounded, name_of
 
@@ -49,6 +54,17 @@ class ForestConfig(Settings):
     predict_scale: bool = False
     n_nodes: int = bounded(0, least=0)
     """Nodes of all trees; filled in when the forest is grown."""
+    n_classes: tuple[int, ...] = ()
+    """Of each column of values how many classes it has, 0 for a number; empty: numbers alone"""
+
+    def check_together(self) -> None:
+        """Refuse classes that do not add up to the outputs, or in a shared forest."""
+        check_classes(self)
+        if self.shared and self.n_classes:
+            raise SettingsError(
+                "rf-magpie grows one forest for all points of a spectrum, and classes need one of "
+                "their own; train it on the spectrum and on the classes apart."
+            )
 
 
 class _Trees(NamedTuple):
@@ -61,7 +77,8 @@ class _Trees(NamedTuple):
     threshold: NDArray[np.float32]
     """Left if the feature is at most this."""
     value: NDArray[np.float32]
-    """(n_nodes, 1), (n_nodes, n_outputs) in a shared forest"""
+    """(n_nodes, 1), (n_nodes, n_outputs) in a shared forest; (n_nodes, n_classes) shares of the
+    classes, as many as the target with most of them has"""
     roots: NDArray[np.int32]
     """(n_trees,)"""
 
@@ -70,10 +87,13 @@ class _Trees(NamedTuple):
 class ForestModel(ClosedFormModel[ForestConfig]):
     """Random forest on Magpie statistics.
 
-    One forest for each output, on its known rows; or one for all, on the rows without a gap.
+    One forest for each target, on its known rows; or one for all, on the rows without a gap. Of
+    classes each tree says the shares in its leaf; to their mean comes one tree more that says all
+    classes alike, so that none is impossible.
     """
 
     Config = ForestConfig
+    learns_classes = True
     reads_neighbours = False
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("formula", {})
     paper: ClassVar[str] = "Magpie, npj Computational Materials (2016)"
@@ -95,8 +115,9 @@ class ForestModel(ClosedFormModel[ForestConfig]):
         self.register_buffer("feature", torch.zeros(n, dtype=torch.int16))
         self.register_buffer("threshold", torch.zeros(n))
         shape = (n, config.n_outputs) if config.shared else (n,)
+        shape = (n, max(config.n_classes)) if config.n_classes else shape
         self.register_buffer("value", torch.zeros(shape))
-        n_forests = 1 if config.shared else config.n_outputs
+        n_forests = 1 if config.shared else len(output_places(config))
         roots = torch.zeros(n_forests, config.n_trees, dtype=torch.int32)
         self.register_buffer("roots", roots)
 
@@ -167,32 +188,46 @@ class ForestModel(ClosedFormModel[ForestConfig]):
             goes_left = features.gather(1, feature[node]) <= self.threshold[node]
             node = torch.where(inner, torch.where(goes_left, left[node], right[node]), node)
         if self.config.shared:
-            return self._mean_leaf(node)
+            return self._mean_leaf(node, self.config.n_outputs)
+        if self.config.n_classes:
+            return self._shares(node)
         values = self.value[node].double().view(n_graphs, *self.roots.shape)
         return values.mean(dim=2)
 
-    def _mean_leaf(self, leaf: Int[Tensor, "n_graphs n_trees"]) -> Float[Tensor, "n_graphs _"]:
+    def _mean_leaf(
+        self, leaf: Int[Tensor, "n_graphs n_trees"], width: int
+    ) -> Float[Tensor, "n_graphs _"]:
         """Average the rows of the leaves, one tree after the other: they may be long."""
-        total = self.value.new_zeros(len(leaf), self.config.n_outputs, dtype=torch.float64)
+        total = self.value.new_zeros(len(leaf), width, dtype=torch.float64)
         for tree in leaf.T:
-            total += self.value[tree]
+            total += self.value[tree, :width]
         return total / leaf.shape[1]
 
+    def _shares(self, leaf: Int[Tensor, "n_graphs n_trees"]) -> Float[Tensor, "n_graphs _"]:
+        """Return the logarithms of the shares of a target's classes, the mean of a number."""
+        n_trees, outputs = self.config.n_trees, []
+        for column, _, n in output_places(self.config):
+            mean = self._mean_leaf(leaf[:, column * n_trees : (column + 1) * n_trees], max(n, 1))
+            outputs.append(((n_trees * mean + 1 / n) / (n_trees + 1)).log() if n else mean)
+        return torch.cat(outputs, dim=1)
+
     def fit(self, batch: GraphBatch, targets: Float[Tensor, "n_graphs n_targets"]) -> None:
-        """Grow the trees of each output on the rows where it is known.
+        """Grow the trees of each target on the rows where it is known.
 
         Raises:
             MissingDependencyError: scikit-learn is not installed.
             SettingsError: a shared forest has no row without a gap, or takes too much memory.
         """
         features, values = self.statistics(batch).numpy(), targets.double().numpy()
-        grown: list[Any] = []
-        for columns in [values] if self.config.shared else values.T:
+        grown: list[_Grown] = []
+        for place in [None] if self.config.shared else output_places(self.config):
+            columns = values if place is None else values[:, place.column]
             known = ~np.isnan(columns) if columns.ndim == 1 else ~np.isnan(columns).any(axis=1)
             _check_size(self.config, int(known.sum()))
-            grown += _grown(self.config, features[known], columns[known])
-        starts = np.cumsum([0, *(tree.node_count for tree in grown)])
-        trees = [_tree(tree, int(start)) for tree, start in zip(grown, starts, strict=False)]
+            n_classes = 0 if place is None else place.n_classes
+            grown += _grown(self.config, features[known], columns[known], n_classes)
+        starts = np.cumsum([0, *(one.tree.node_count for one in grown)])
+        trees = [_tree(one, int(start)) for one, start in zip(grown, starts, strict=False)]
         arrays = _Trees(*(np.concatenate(parts) for parts in zip(*trees, strict=True)))
         state = {name: torch.from_numpy(array) for name, array in arrays._asdict().items()}
         state["roots"] = state["roots"].view(-1, self.config.n_trees)
@@ -209,13 +244,16 @@ class ForestModel(ClosedFormModel[ForestConfig]):
         """Make room for as many nodes as there are, and refuse trees that cannot be walked."""
         state = {n: state_dict[prefix + n] for n in _Trees._fields if prefix + n in state_dict}
         if len(state) == len(_Trees._fields):
-            _check(state, N_STATISTICS * self.element_table.shape[1])
+            _check(state, N_STATISTICS * self.element_table.shape[1], self.config)
             self._take({name: torch.empty_like(tensor) for name, tensor in state.items()})
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 
-def _check(state: dict[str, Tensor], n_features: int) -> None:
+def _check(state: dict[str, Tensor], n_features: int, config: ForestConfig) -> None:
     """Raise a ValueError for trees with ends or features that do not exist."""
+    width = max(config.n_classes, default=0)
+    if width and state["value"].shape[1:] != (width,):
+        raise ValueError("the leaves of the forest are of other classes")
     n = len(state["left"])
     place = torch.arange(n)
     leaf = state["left"] < 0
@@ -248,30 +286,55 @@ def _check_size(config: ForestConfig, n_rows: int) -> None:
         )
 
 
+class _Grown(NamedTuple):
+    """A tree of scikit-learn, and what its leaves say."""
+
+    tree: Any
+    value: NDArray[np.float32]
+    """(n_nodes, width)"""
+
+
 def _grown(
     config: ForestConfig,
     features: NDArray[np.float32],
     values: NDArray[np.float64],
-) -> list[Any]:
+    n_classes: int,
+) -> list[_Grown]:
     """Grow a forest, and return its trees as scikit-learn has them.
 
     Args:
         config: How many trees, and how large.
         features: (n_rows, n_features)
         values: (n_rows, ...)
+        n_classes: 0 for numbers, else the values are numbers of classes.
     """
     try:
-        from sklearn.ensemble import RandomForestRegressor
+        from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
     except ImportError:
         raise missing_package("The model rf-magpie", "scikit-learn", "sklearn") from None
-    forest = RandomForestRegressor(
+    forest = (RandomForestClassifier if n_classes else RandomForestRegressor)(
         n_estimators=config.n_trees,
         max_depth=config.max_depth or None,
         min_samples_leaf=config.min_samples_leaf,
         max_features=config.max_features,
         random_state=config.seed,
     ).fit(features, values)
-    return [tree.tree_ for tree in forest.estimators_]
+    trees = [one.tree_ for one in forest.estimators_]
+    if not n_classes:
+        return [_Grown(one, _padded(one.value[:, :, 0], config)) for one in trees]
+    there = forest.classes_.astype(np.int64)  # training may have none of a class
+    grown = []
+    for one in trees:
+        shares = np.zeros((one.node_count, n_classes))
+        shares[:, there] = one.value[:, 0] / one.value[:, 0].sum(axis=1, keepdims=True)
+        grown.append(_Grown(one, _padded(shares, config)))
+    return grown
+
+
+def _padded(values: NDArray[np.float64], config: ForestConfig) -> NDArray[np.float32]:
+    """(n_nodes, width) as wide as those of the target with most classes; the rest is never read."""
+    missing = max(config.n_classes, default=0) - values.shape[1]
+    return np.pad(values, ((0, 0), (0, max(missing, 0)))).astype(np.float32)
 
 
 def _leaf_values(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -279,8 +342,9 @@ def _leaf_values(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return values[:, 0] if values.shape[1] == 1 else values
 
 
-def _tree(tree: Any, start: int) -> _Trees:
+def _tree(grown: _Grown, start: int) -> _Trees:
     """Return one tree of scikit-learn, its first node being number ``start``."""
+    tree = grown.tree
     inner = tree.children_left >= 0
     # features are float32: x <= t for the float64 t is x <= the nearest float32 not above t
     threshold = tree.threshold.astype(np.float32)
@@ -290,6 +354,6 @@ def _tree(tree: Any, start: int) -> _Trees:
         right=np.where(inner, tree.children_right + start, -1).astype(np.int32),
         feature=np.where(inner, tree.feature, 0).astype(np.int16),
         threshold=np.where(threshold > tree.threshold, below, threshold),
-        value=_leaf_values(tree.value[:, :, 0].astype(np.float32)),
+        value=_leaf_values(grown.value),
         roots=np.array([start], dtype=np.int32),
     )

@@ -28,6 +28,7 @@ from atomlens.datasets.splits import (
 )
 from atomlens.errors import Failure, SettingsError, TrainingError, warn
 from atomlens.files import make_folder, place_of, to_json, write_text
+from atomlens.models import MODELS, named_model
 from atomlens.predictor import Metrics, Prediction, score
 from atomlens.predictor.evaluation import counted_known, unseen, without_coverage
 from atomlens.predictor.inputs import gather
@@ -38,7 +39,7 @@ from atomlens.printing import counted
 from atomlens.reports.tables import write_table
 from atomlens.settings import by_option
 from atomlens.training import TrainingProgress, TrainSettings, train
-from atomlens.training.plan import as_dataset, taken_apart
+from atomlens.training.plan import as_dataset, check_asked, check_learns, taken_apart
 from atomlens.training.progress import Relay, listener
 
 MARK, TABLE, PREDICTIONS, REPORT = "cv.json", "folds.csv", "predictions.csv", "summary.json"
@@ -206,7 +207,11 @@ def cross_validate(
     """
     about_data, overrides = taken_apart(overrides)
     settings = (settings or TrainSettings()).changed(overrides)
+    check_asked(model, about_data)
     dataset = as_dataset(data, target, settings, about_data)
+    if model is not None:
+        name, _ = named_model(model)
+        check_learns(name, MODELS[name], dataset.targets, dataset.structures)
     folds = make_folds(dataset, n_folds, by=by, seed=settings.seed)
     kin = None if by in ("random", "source") else _kin(dataset, by).keys
     if by == "composition" and len(set(np.asarray(kin).tolist())) < MIN_GROUPS:

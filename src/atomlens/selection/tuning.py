@@ -21,7 +21,13 @@ from atomlens.selection.space import Dimension, search_space
 from atomlens.settings import by_option
 from atomlens.training import TrainingProgress, TrainingState, TrainSettings, train
 from atomlens.training.pipeline import default_model
-from atomlens.training.plan import as_dataset, check_learns, choose_builder, taken_apart
+from atomlens.training.plan import (
+    as_dataset,
+    check_asked,
+    check_learns,
+    choose_builder,
+    taken_apart,
+)
 from atomlens.training.progress import listener
 
 MARK, JOURNAL, TABLE, BEST, FIGURE = (
@@ -176,6 +182,7 @@ def tune(
         raise SettingsError(f"n_trials={n_trials} must be at least 1.")
     about_data, overrides = taken_apart(overrides)
     settings = (settings or TrainSettings()).changed(overrides)
+    check_asked(model, about_data)
     dataset = as_dataset(data, target, settings, about_data)
     if model is not None:
         model, different = named_model(model)

@@ -27,6 +27,7 @@ from atomlens.training.job import Job, MemberResult, fit_in_closed_form, read_re
 from atomlens.training.launch import check_launch, is_first_process, train_member
 from atomlens.training.plan import (
     as_dataset,
+    check_asked,
     check_learns,
     choose_builder,
     choose_config,
@@ -141,6 +142,7 @@ def train(
     folder = None if out is None else place_of(out)
     if folder is None and resume:
         raise TrainingError("resume needs the folder `out` in which the training began.")
+    check_asked(model, about_data)
     check_launch(settings, has_folder=folder is not None)
     if folder is not None and is_first_process():
         check_out(folder, resume=resume)

@@ -13,7 +13,7 @@ from atomlens.datasets.loading import DATA_OPTIONS
 from atomlens.elements import SYMBOLS
 from atomlens.elements.tables import element_table
 from atomlens.errors import DatasetError, Failure, SettingsError, first_of, warn
-from atomlens.models import MODELS, PropertyModel, model_config
+from atomlens.models import MODELS, PropertyModel, model_config, named_model
 from atomlens.neighbors import make_builder
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.printing import shown
@@ -96,16 +96,33 @@ def check_learns(
     """
     if kind.learns_classes or all(t.kind != "classification" for t in targets):
         return
-    formulas = bool(structures.is_formula.any())
+    raise _learns_numbers(model, formulas=bool(structures.is_formula.any()))
+
+
+def _learns_numbers(model: str, *, formulas: bool) -> SettingsError:
     others = [
         name
         for name in MODELS
         if MODELS[name].learns_classes and (MODELS[name].takes_formulas() or not formulas)
     ]
-    raise SettingsError(
+    return SettingsError(
         f"The model {model!r} learns numbers, not classes; those that learn classes"
         f"{' of formulas' if formulas else ''} are {', '.join(others)}."
     )
+
+
+def check_asked(model: Any, about_data: Mapping[str, Any]) -> None:
+    """Refuse a model of numbers before anything is read, where classes are asked for.
+
+    Raises:
+        SettingsError: the model cannot learn them.
+    """
+    asked = about_data.get("classification") or about_data.get("classes")
+    if model is None or not (asked or "classification" in (about_data.get("kinds") or {}).values()):
+        return
+    name, _ = named_model(model)
+    if not MODELS[name].learns_classes:
+        raise _learns_numbers(name, formulas=False)
 
 
 def choose_config(
@@ -146,6 +163,8 @@ def choose_config(
             )
     if "shared" in known and any(t.is_spectrum for t in targets):
         decided["shared"] = True
+    if "n_classes" in known and any(t.classes for t in targets):
+        decided["n_classes"] = tuple(len(t.classes) for t in targets for _ in range(t.n_values))
     cutoff = builder.settings().get("cutoff")
     if cutoff is None and bool(structures.pbc.any()):
         cutoff = CRYSTAL_CUTOFF

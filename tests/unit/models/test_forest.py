@@ -70,6 +70,51 @@ def test_trees_predict_what_scikit_learn_predicts() -> None:
         np.testing.assert_allclose(found[:, column], forest.predict(features), rtol=1e-5, atol=1e-6)
 
 
+def test_trees_of_classes_say_what_scikit_learn_says_and_one_tree_that_knows_nothing() -> None:
+    model, batch = filled_forest(n_outputs=5, n_classes=(2, 3)), many_formulas()
+    targets = torch.randint(0, 2, (60, 2), generator=torch.Generator().manual_seed(2)).double()
+    targets[targets[:, 1] == 1, 1] = 2  # nothing is of the second of three classes
+    targets[:20, 1] = torch.nan
+    model.fit(batch, targets)
+    features = model.statistics(batch).numpy()
+    found = model(batch).values.exp().numpy()
+    for column, place in enumerate((slice(0, 2), slice(2, 5))):
+        known = ~np.isnan(targets[:, column].numpy())
+        forest = ensemble.RandomForestClassifier(n_estimators=7, max_features=1.0, random_state=0)
+        forest.fit(features[known], targets[:, column].numpy()[known])
+        n_classes = place.stop - place.start
+        shares = np.zeros((60, n_classes))
+        shares[:, forest.classes_.astype(int)] = forest.predict_proba(features)
+        expected = (7 * shares + 1 / n_classes) / 8
+        np.testing.assert_allclose(found[:, place], expected, rtol=1e-5)
+    again = make_model("rf-magpie", n_trees=7, n_outputs=5, n_classes=(2, 3))
+    again.load_state_dict(model.state_dict())
+    assert torch.equal(again(batch).values, model(batch).values)
+    with pytest.raises(ValueError, match="other classes"):
+        make_model("rf-magpie", n_trees=7, n_outputs=4, n_classes=(4,)).load_state_dict(
+            model.state_dict()
+        )
+
+
+def test_a_number_beside_classes_has_the_forest_that_it_has_alone() -> None:
+    both, alone, batch = (
+        filled_forest(n_outputs=4, n_classes=(3, 0)),
+        filled_forest(),
+        many_formulas(),
+    )
+    generator = torch.Generator().manual_seed(2)
+    numbers = torch.randn(60, 1, generator=generator)
+    classes = torch.randint(0, 3, (60, 1), generator=generator)
+    both.fit(batch, torch.cat([classes, numbers], dim=1))
+    alone.fit(batch, numbers)
+    assert torch.equal(both(batch).values[:, 3:], alone(batch).values)
+
+
+def test_a_forest_of_spectra_and_classes_is_refused() -> None:
+    with pytest.raises(SettingsError, match="train it on the spectrum and on the classes apart"):
+        filled_forest(n_outputs=5, n_classes=(2, 3), shared=True)
+
+
 def test_saved_trees_predict_the_same() -> None:
     model, batch = filled_forest(), many_formulas()
     model.fit(batch, torch.randn(60, 1, generator=torch.Generator().manual_seed(2)))
