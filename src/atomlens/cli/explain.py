@@ -131,7 +131,7 @@ def run(options: argparse.Namespace) -> int:
     from atomlens.predictor.prediction import need_sources
     from atomlens.predictor.reading import inputs_reading
     from atomlens.predictor.report import MOST_IN_INDEX, ExplanationWriter
-    from atomlens.predictor.trust.doubts import CUT, about_cut_shells
+    from atomlens.predictor.trust.doubts import about_cut_shells
     from atomlens.reports.tables import format_table
 
     if options.chemiscope is not None:
@@ -170,9 +170,9 @@ def run(options: argparse.Namespace) -> int:
                 writer.add(one)
                 rows += explanation_rows([one])
                 sources.append(one.source)
-                own = one.doubts.of_model  # the reader's were told when it was read
-                doubt = "; ".join(text for text in own if not text.startswith(CUT))
-                n_cut += any(text.startswith(CUT) for text in own)
+                # the reader's were told when it was read
+                doubt = "; ".join(one.doubts.about("", "made", "named"))
+                n_cut += bool(one.doubts.about("cut shell"))
                 doubts += [f"warning: {one.name}: {doubt}"] if doubt else []
                 kept += [one] if options.chemiscope is not None else []
             progress.count(n)
@@ -260,12 +260,14 @@ def explained(
 
     ``cells`` are those of the table that the structure came from; they go with it.
     """
+    from atomlens.predictor.explaining import explain_one
     from atomlens.predictor.inputs import gather
 
     if isinstance(item, Failure):
         return item
     try:
-        explanation = model.explain(
+        explanation = explain_one(
+            model,
             item,
             method=options.method,
             target=options.target,

@@ -93,6 +93,11 @@ FIELDS: dict[str, GraphField] = {
         meaning="Niggli cell of what repeats in all directions, Å; else as the cell",
         cached=False,
     ),
+    "cut_shell": GraphField(
+        scope="graph",
+        dtype="bool",
+        meaning="whether an atom has some of several neighbours equally far, which are unlike",
+    ),
 }
 """Every field by name. Plain: whoever has one more puts it in."""
 

@@ -69,6 +69,8 @@ class KernelBuilder(GraphBuilder):
 
     has_faces: ClassVar[bool] = False
     """Whether the pairs share a face, so that there are solid angles and weights."""
+    cuts_shells: ClassVar[bool] = False
+    """Whether an atom may be given some of several neighbours equally far."""
 
     @abstractmethod
     def kernel(self, structures: StructureArrays) -> Kernel:
@@ -96,6 +98,7 @@ class KernelBuilder(GraphBuilder):
             images=ends[2:].T.astype(np.int64, order="C"),
             solid_angles=values[4].copy() if self.has_faces else None,
             edge_weights=values[5].copy() if self.has_faces else np.ones(n),
+            cut_shell=np.array(table.is_cut[0]) if self.cuts_shells else None,
         )
 
     def pack(self, structures: StructureArrays) -> PackedEdges:
@@ -121,6 +124,7 @@ class KernelBuilder(GraphBuilder):
             edge_vectors=values[:3].T.astype(np.float32, order="C"),
             solid_angles=values[4].astype(np.float32) if self.has_faces else None,
             edge_weights=values[5].astype(np.float32) if self.has_faces else np.ones(n, np.float32),
+            cut_shell=table.is_cut[fine] if self.cuts_shells else None,
             failures=tuple(
                 Failure(name=structures.names[i], message=reasons[i]) for i in sorted(reasons)
             ),
@@ -165,7 +169,7 @@ def run(kernel: Kernel) -> EdgeTable:
         if status == outcome.FINE:
             return table
         if status == outcome.MORE_EDGES:
-            done, n_pairs = table.progress.tolist()
+            done, n_pairs, _ = table.progress.tolist()
             if table.values.shape[1] - n_pairs >= MOST_PAIRS:
                 table.status[done, 0] = outcome.TOO_MANY_PAIRS
                 table.progress[0] = done + 1

@@ -1,18 +1,14 @@
 """The nearest neighbours of each atom."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from atomlens.neighbors.base import LARGEST_CUTOFF
 from atomlens.neighbors.kernels import Kernel, KernelBuilder
 from atomlens.settings import bounded
 from atomlens.structures.arrays import StructureArrays
-
-_UNLIKE = 1e-2
-"""Between what atoms of one site have in common, more than rounding makes of it."""
 
 
 @final
@@ -27,6 +23,7 @@ class NearestBuilder(KernelBuilder):
     """
 
     name: ClassVar[str] = "nearest"
+    cuts_shells: ClassVar[bool] = True
 
     n_neighbors: int = bounded(12, least=1, most=100_000)
     """k"""
@@ -44,9 +41,10 @@ class NearestBuilder(KernelBuilder):
         """Return the loop over the structures with these settings."""
         from atomlens.neighbors.pairs import PairRules, empty_pair_workspace, find_pairs
 
+        k = int(self.n_neighbors)
         rules = PairRules(
             cutoff=float(self.cutoff),
-            n_neighbors=int(self.n_neighbors),
+            n_neighbors=k,
             tie_tolerance=float(self.tie_tolerance),
             keep_shell=bool(self.keep_shell),
             pad=bool(self.pad),
@@ -54,35 +52,8 @@ class NearestBuilder(KernelBuilder):
         return Kernel(
             loop=find_pairs,
             structures=structures,
-            rules=(rules,),
+            rules=(rules, np.ascontiguousarray(structures.atomic_numbers, dtype=np.uint8)),
             make_room=empty_pair_workspace,
-            n_edges=(self.n_neighbors + 2) * int(structures.offsets[-1]),
+            n_edges=(k + 2) * int(structures.offsets[-1])
+            + k * int(structures.n_atoms.max(initial=0)),
         )
-
-    def cut_shells(self, structures: StructureArrays) -> NDArray[np.bool_]:
-        """(n,) whether an atom has some of several neighbours equally far, which are unlike.
-
-        Alike are atoms of one element with the same neighbours, as all are of bcc iron: which of
-        them are taken changes nothing. False where there is no graph.
-        """
-        cut = np.zeros(len(structures), dtype=np.bool_)
-        if self.keep_shell:
-            return cut
-        found = replace(self, keep_shell=True, pad=False).pack(structures)
-        n_atoms = int(found.node_counts.sum())
-        starts = np.repeat(np.cumsum(found.node_counts) - found.node_counts, found.edge_counts)
-        source, target = found.source + starts, found.target + starts
-        distances = found.distances.astype(np.float64)
-        per_atom = np.bincount(target, minlength=n_atoms)
-        more = np.flatnonzero(per_atom > self.n_neighbors)
-        last = np.full(n_atoms, np.inf)
-        last[more] = distances[(np.cumsum(per_atom) - per_atom)[more] + self.n_neighbors - 1]
-        tied = distances >= (last - self.tie_tolerance)[target]
-        around = found.atomic_numbers[source] * np.exp(-distances)
-        site = 1e4 * found.atomic_numbers + np.bincount(target, around, minlength=n_atoms)
-        least, most = np.full(n_atoms, np.inf), np.full(n_atoms, -np.inf)
-        np.minimum.at(least, target[tied], site[source[tied]])
-        np.maximum.at(most, target[tied], site[source[tied]])
-        owners = np.repeat(found.kept, found.node_counts)
-        cut[owners[most - least > _UNLIKE]] = True
-        return cut

@@ -33,6 +33,8 @@ from atomlens.neighbors.table import (
 
 _TOLERANCE = 1e-8
 """Å; neighbours exactly at the cutoff are in, however their distance was rounded."""
+_UNLIKE = 1e-2
+"""Between what atoms of one site have in common, more than rounding makes of it."""
 
 
 class PairRules(NamedTuple):
@@ -52,12 +54,17 @@ class PairWorkspace(NamedTuple):
     lattice: Lattice
     images: Images
     candidates: Candidates
+    surroundings: NDArray[np.float64]
+    """(n_atoms or more,) the same number for atoms of one element with the same neighbours"""
 
 
 def empty_pair_workspace(n_atoms: int, n_images: int, _capacity: int) -> PairWorkspace:
     """Return room for so many atoms a structure, and images."""
     return PairWorkspace(
-        empty_lattice(), empty_images(n_atoms, n_images), empty_candidates(n_images)
+        empty_lattice(),
+        empty_images(n_atoms, n_images),
+        empty_candidates(n_images),
+        np.empty(n_atoms),
     )
 
 
@@ -68,6 +75,7 @@ def find_pairs(
     cells: NDArray[np.float64],
     pbc: NDArray[np.bool_],
     rules: PairRules,
+    numbers: NDArray[np.uint8],
     work: PairWorkspace,
     table: EdgeTable,
 ) -> int:
@@ -79,6 +87,7 @@ def find_pairs(
     for s in range(table.progress[0], offsets.size - 1):
         points = positions[offsets[s] : offsets[s + 1]]
         first = table.progress[1]
+        table.progress[2] = 0
         rank = reduce_lattice(cells[s], pbc[s], work.lattice)
         outcome = DEGENERATE_CELL
         if rank >= 0:
@@ -93,6 +102,9 @@ def find_pairs(
             table.progress[1] = first
         if outcome < FINE:
             return outcome
+        if outcome == FINE and table.progress[2] > 0:
+            own = numbers[offsets[s] : offsets[s + 1]]
+            table.is_cut[s] = _is_cut_unlike(first, own, rules, work.surroundings, table)
         table.status[s, 0] = outcome
         table.counts[s] = table.progress[1] - first
         table.progress[0] = s + 1
@@ -152,7 +164,9 @@ def _neighbors_of(
     if count > 1 and squares[1, 1] < SHORTEST * SHORTEST:
         return CLOSE_ATOMS
     if k > 0 and count > k + 1:
-        count = _choose(i, rank, count, rules, work)
+        count = _choose(i, rank, count, rules, work, table)
+        if count == MORE_EDGES:
+            return MORE_EDGES
     return _write(i, points, vectors, count, rules, work, table)
 
 
@@ -169,10 +183,13 @@ def _sort_within_shells(candidates: Candidates, count: int) -> None:
 
 
 @compiled
-def _choose(i: int, rank: int, count: int, rules: PairRules, work: PairWorkspace) -> int:
+def _choose(
+    i: int, rank: int, count: int, rules: PairRules, work: PairWorkspace, table: EdgeTable
+) -> int:
     """Decide which of the neighbours at the last distance belong to the nearest ones.
 
-    Candidate 0 is the atom itself. Returns how many candidates are left, itself included.
+    Candidate 0 is the atom itself. Returns how many candidates are left, itself included, or
+    MORE_EDGES.
     """
     squares, k = work.candidates.squares, rules.n_neighbors
     last = math.sqrt(squares[1, k])
@@ -183,14 +200,60 @@ def _choose(i: int, rank: int, count: int, rules: PairRules, work: PairWorkspace
         stop += 1
     if rules.keep_shell:
         return stop
+    if stop == k + 1:
+        return stop
     found = work.candidates.found
-    for p in range(start + 1, stop if stop > k + 1 else start):
+    for p in range(start + 1, stop):
         square, m, place = squares[1, p], found[1, p], p
         while place > start and _precedes(m, found[1, place - 1], i, rank, work):
             squares[1, place], found[1, place] = squares[1, place - 1], found[1, place - 1]
             place -= 1
         squares[1, place], found[1, place] = square, m
+    last_row = table.values.shape[1] - 1 - table.progress[2]
+    if last_row - (stop - start) < table.progress[1]:
+        return MORE_EDGES
+    for p in range(start, stop):
+        row = last_row - (p - start)
+        table.ends[0, row], table.ends[1, row] = i, work.images.owners[found[1, p], 0]
+        table.ends[2, row] = 1 if p > k else 0
+        table.values[3, row] = math.sqrt(squares[1, p])
+    table.progress[2] += stop - start
     return k + 1
+
+
+@compiled
+def _is_cut_unlike(
+    first: int,
+    numbers: NDArray[np.uint8],
+    rules: PairRules,
+    surroundings: NDArray[np.float64],
+    table: EdgeTable,
+) -> bool:
+    """Say whether a shell was cut whose atoms are unlike.
+
+    Alike are atoms of one element with the same neighbours, as all are of bcc iron: which of
+    them are taken changes nothing. The shells stand in the last rows of the table, those that
+    were left out included.
+    """
+    ends, distances = table.ends, table.values[3]
+    room = distances.size
+    for i in range(numbers.size):
+        surroundings[i] = 1e4 * numbers[i]
+    for row in range(first, table.progress[1]):
+        if distances[row] <= rules.cutoff + _TOLERANCE:  # else it was made up
+            surroundings[ends[0, row]] += numbers[ends[1, row]] * math.exp(-distances[row])
+    for row in range(room - table.progress[2], room):
+        if ends[2, row]:
+            surroundings[ends[0, row]] += numbers[ends[1, row]] * math.exp(-distances[row])
+    least = most = surroundings[ends[1, room - 1]]
+    for row in range(room - 2, room - 1 - table.progress[2], -1):
+        value = surroundings[ends[1, row]]
+        if ends[0, row] != ends[0, row + 1]:
+            least = most = value
+        least, most = min(least, value), max(most, value)
+        if most - least > _UNLIKE:
+            return True
+    return False
 
 
 @compiled
@@ -228,7 +291,7 @@ def _write(
     first = table.progress[1]
     ends, values, found = table.ends, table.values, work.candidates.found
     owners, moves, transform = work.images.owners, work.images.moves, work.lattice.transform
-    if first + max(count, rules.n_neighbors) > values.shape[1]:
+    if first + max(count, rules.n_neighbors) > values.shape[1] - table.progress[2]:
         return MORE_EDGES
     row = first
     for p in range(1, count):

@@ -71,7 +71,7 @@ class RadiusBuilder(KernelBuilder):
         return Kernel(
             loop=find_pairs,
             structures=structures,
-            rules=(rules,),
+            rules=(rules, np.ascontiguousarray(structures.atomic_numbers, dtype=np.uint8)),
             make_room=empty_pair_workspace,
             # room that is not used is never touched, and costs nothing
             n_edges=int(min(structures.offsets[-1] * 0.8 * self.cutoff**3, 1e9)),

@@ -34,7 +34,10 @@ class EdgeTable(NamedTuple):
     status: NDArray[np.int64]
     """(n_structures, 3) FINE or what happened, and to which atoms"""
     progress: NDArray[np.int64]
-    """(2,) number of structures done, number of pairs so far"""
+    """(3,) number of structures done, number of pairs so far, and of rows at the end that hold
+    the cut shells of the structure at hand"""
+    is_cut: NDArray[np.bool_]
+    """(n_structures,) see `graphs.FIELDS`, ``cut_shell``"""
 
 
 def empty_table(n_structures: int, room: int) -> EdgeTable:
@@ -44,7 +47,8 @@ def empty_table(n_structures: int, room: int) -> EdgeTable:
         np.empty((6, room)),
         np.zeros(n_structures, np.int64),
         np.zeros((n_structures, 3), np.int64),
-        np.zeros(2, np.int64),
+        np.zeros(3, np.int64),
+        np.zeros(n_structures, np.bool_),
     )
 
 

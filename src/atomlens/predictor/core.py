@@ -40,7 +40,7 @@ from atomlens.predictor.metrics import Metrics
 from atomlens.predictor.ordered import mean_of_forms, one_row_each
 from atomlens.predictor.prediction import Prediction
 from atomlens.predictor.trained import TrainedModel
-from atomlens.predictor.trust.doubts import tell_doubts
+from atomlens.predictor.trust.doubts import tell_cut_shells, tell_doubts
 from atomlens.predictor.trust.estimates import Estimates, spread_out
 from atomlens.progress import shown
 from atomlens.settings import by_option
@@ -301,7 +301,9 @@ class Predictor(TrainedModel):
             ExplanationError: the input is not one structure.
             SettingsError: no such method, target or point of its grid.
         """
-        return explain_one(self, structure, method=method, target=target, at=at, device=device)
+        one = explain_one(self, structure, method=method, target=target, at=at, device=device)
+        tell_cut_shells(len(one.doubts.about("cut shell")))
+        return one
 
     @by_option(workers="n_workers", ordered_models="n_models")
     def explain_many(
@@ -341,16 +343,19 @@ class Predictor(TrainedModel):
             )
             found = stream_rows(structures, self.suited(options))
             rows = ((row.item, row.source) for together in found for row in together)
+        n_cut = 0
         for item, source in rows:
             if isinstance(item, Failure):
                 yield item
                 continue
             try:
-                one = self.explain(item, method=method, target=target, at=at, device=device)
+                one = explain_one(self, item, method=method, target=target, at=at, device=device)
+                n_cut += len(one.doubts.about("cut shell"))
                 yield replace(one, source=source)
             except AtomlensError as problem:
                 name = gather(item).names[0]
                 yield Failure(name=name, message=str(problem), source=source)
+        tell_cut_shells(n_cut)
 
     @by_option(workers="n_workers")
     def evaluate(

@@ -30,7 +30,7 @@ from atomlens.predictor.prediction import Prediction
 from atomlens.predictor.reading import reading_for
 from atomlens.predictor.samples import PARTS, UNKNOWN, find_part
 from atomlens.predictor.trained import TrainedModel
-from atomlens.predictor.trust.doubts import CUT, about_cut_shells
+from atomlens.predictor.trust.doubts import about_cut_shells
 from atomlens.targets import Target, value_slices
 from atomlens.units import same_unit
 
@@ -137,9 +137,9 @@ def without_coverage(prediction: Prediction, true: Values) -> Iterator[str]:
 
 def about_neighbors(prediction: Prediction) -> Iterator[str]:
     """Yield a sentence if answers depend on the order of the atoms."""
-    cut = [any(text.startswith(CUT) for text in doubts.of_model) for doubts in prediction.doubts]
-    if any(cut):
-        yield f"{about_cut_shells(sum(cut))}."
+    n_cut = sum(bool(doubts.about("cut shell")) for doubts in prediction.doubts)
+    if n_cut:
+        yield f"{about_cut_shells(n_cut)}."
 
 
 _ORDERED, _ENOUGH = 0.7, 10

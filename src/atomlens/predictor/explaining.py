@@ -38,12 +38,12 @@ def explain_one(
     predictor: TrainedModel,
     given: Any,
     *,
-    method: str | None,
-    target: str | None,
-    at: float | None,
-    device: str,
+    method: str | None = None,
+    target: str | None = None,
+    at: float | None = None,
+    device: str = "auto",
 ) -> Explanation:
-    """Explain the prediction for one structure; see `Predictor.explain`."""
+    """Explain the prediction for one structure; see `Predictor.explain`. Nobody is warned."""
     method = default_method(predictor.models[0]) if method is None else method
     check_method(method)
     inputs, bonding = _only_one(given, predictor)

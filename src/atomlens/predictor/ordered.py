@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.splits import first_forms
 from atomlens.predictor.prediction import Prediction
-from atomlens.structures.arrays import Doubts, StructureArrays, amounts_in, formula_of
+from atomlens.structures.arrays import (
+    Doubt,
+    Doubts,
+    StructureArrays,
+    amounts_in,
+    formula_of,
+    kind_of_doubt,
+)
 from atomlens.structures.disorder import name_of_forms, said_of_models
 from atomlens.targets import value_slices
 
@@ -166,4 +173,7 @@ def _words(p: Prediction, rows: list[int], conformers: bool) -> Doubts:
 def _counted(said: Sequence[Sequence[str]], kind: str) -> list[str]:
     counts = Counter(text for one in said for text in dict.fromkeys(one))
     n = len(said)
-    return [f"{text} (so for {c} of {n} {kind})" if c < n else text for text, c in counts.items()]
+    return [
+        Doubt(f"{text} (so for {c} of {n} {kind})", kind_of_doubt(text)) if c < n else text
+        for text, c in counts.items()
+    ]

@@ -22,8 +22,8 @@ from atomlens.predictor.trust.doubts import (
     BEYOND,
     FOREIGN,
     NAMED,
+    OF_CUT_SHELL,
     below_zero,
-    cut_shells,
     far_outside,
     larger_molecules,
     no_estimate,
@@ -44,7 +44,13 @@ from atomlens.predictor.trust.estimates import (
     without_errors,
 )
 from atomlens.predictor.trust.familiarity import Familiarity
-from atomlens.structures.arrays import Doubts, StructureArrays
+from atomlens.structures.arrays import (
+    Doubt,
+    DoubtKind,
+    Doubts,
+    StructureArrays,
+    kind_of_doubt,
+)
 from atomlens.structures.disorder import DisorderChoice
 from atomlens.structures.distance_doubts import doubts_unit
 from atomlens.structures.options import ReadingOptions
@@ -209,6 +215,8 @@ class TrainedModel:
 
         ``store`` holds the graphs of the usable ones.
         """
+        if store.cut_shell is not None:
+            inputs = replace(inputs, cut_shell=store.cut_shell.cpu().numpy())
         known = None if self.familiarity is None else self.familiarity.surroundings
         if known is None:
             return inputs
@@ -466,18 +474,20 @@ class TrainedModel:
             is_refused.tolist(),
             self._about_made(structures, seen),
             inputs.remarks or ("",) * n,
-            cut_shells(structures, self.builder),
+            [False] * n if inputs.cut_shell is None else inputs.cut_shell.tolist(),
             structures.warnings or ((),) * n,
             strict=True,
         )
         doubts = []
-        for sentences, refused, made, remark, cut, of_reader in each:
+        for sentences, refused, made, remark, is_cut, of_reader in each:
             strange = [text for text in sentences if text]
             if strange and refused:
                 strange[-1] += ", so no error is estimated"
             if refused and self.calibration_of_made is not None:
-                made = made.partition("; the error estimate is for")[0]  # there is none
-            said = [text for text in (remark, *strange, made, cut) if text]
+                text = made.partition("; the error estimate is for")[0]  # there is none
+                made = Doubt(text, kind_of_doubt(made))
+            said = [text for text in (remark, *strange, made) if text]
+            said += [OF_CUT_SHELL] if is_cut else []
             doubts.append(Doubts(of_reader=of_reader, of_model=tuple(said)))
         return tuple(doubts)
 
@@ -487,12 +497,13 @@ class TrainedModel:
         said = [""] * len(structures)
         for index in np.flatnonzero(self.foreign(structures, seen)).tolist():
             here = structures.is_made is not None and bool(structures.is_made[index])
+            kind: DoubtKind = "made" if here else "named"
             first, so = FOREIGN, "; the error estimate is for such coordinates"
             if not here:
                 maker = structures.makers[index]
                 first = f"{NAMED} {maker}, and the model learned from those of {self._level}"
                 so = "; the error estimate is for coordinates of a force field"
-            said[index] = first + (so if judged else ", so errors may be larger")
+            said[index] = Doubt(first + (so if judged else ", so errors may be larger"), kind)
         return tuple(said)
 
 

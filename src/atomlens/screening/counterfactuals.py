@@ -11,6 +11,7 @@ import numpy as np
 from atomlens.chemistry.exchanges import Exchange, Exchanges, exchanges
 from atomlens.errors import ExplanationError, SettingsError, StructureError, unknown_name
 from atomlens.predictor import Prediction, Predictor
+from atomlens.predictor.explaining import explain_one
 from atomlens.predictor.inputs import gather
 from atomlens.predictor.samples import known_part
 from atomlens.predictor.trust.calibration import INTERVAL
@@ -317,7 +318,7 @@ def write_counterfactuals(
         for i, c in enumerate(found.found[:_N_SHOWN], start=1)
     ]
     pictures = [
-        replace(predictor.explain(atoms, target=found.target).picture(), name=title)
+        replace(explain_one(predictor, atoms, target=found.target).picture(), name=title)
         for title, atoms in titled
     ]
     pictures[0] = replace(pictures[0], warning=found.warning, seen=found.seen)

@@ -6,7 +6,7 @@ This module needs numpy alone, so that a machine without ase can train from a pa
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,24 @@ if TYPE_CHECKING:
 
 _VIEWS: LateTable[Any] = LateTable({"structures": "atomlens.reports.notebook:structures_html"})
 """What stands above this room: how structures show themselves in a notebook."""
+
+
+DoubtKind = Literal["", "made", "named", "cut shell"]
+"""What a sentence is about: coordinates that were made here, coordinates that a file says are those
+of a force field or the like, neighbours chosen among equals; anything else."""
+
+
+class Doubt(str):
+    """A sentence on why an answer should be mistrusted, which knows its kind."""
+
+    __slots__ = ("kind",)
+    kind: DoubtKind
+
+    def __new__(cls, text: str, kind: DoubtKind = "") -> "Doubt":
+        """Return the sentence."""
+        made = super().__new__(cls, text)
+        made.kind = kind
+        return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +56,10 @@ class Doubts:
     def __str__(self) -> str:
         return "; ".join((*self.of_reader, *self.of_model))
 
+    def about(self, *kinds: DoubtKind) -> tuple[str, ...]:
+        """Return what a model finds strange, of these kinds alone."""
+        return tuple(text for text in self.of_model if kind_of_doubt(text) in kinds)
+
     @classmethod
     def joined(cls, several: "Iterable[Doubts]") -> "Doubts":
         """Return all that is said, each sentence once."""
@@ -49,6 +71,11 @@ class Doubts:
 
 
 NO_DOUBTS = Doubts()
+
+
+def kind_of_doubt(text: str) -> DoubtKind:
+    """Return what a sentence is about."""
+    return text.kind if isinstance(text, Doubt) else ""
 
 
 class Structure(NamedTuple):

@@ -1,5 +1,7 @@
 """Small graphs made by hand, for checks that need no structure."""
 
+from types import EllipsisType
+
 import torch
 from torch import Tensor
 
@@ -70,10 +72,10 @@ def shuffled(graph: AtomGraph, order: Tensor) -> AtomGraph:
     place = torch.empty_like(order)
     place[order] = torch.arange(len(order))
     edges = place[graph.edge_index]
-    rows: dict[str, Tensor | slice] = {
+    rows: dict[str, Tensor | EllipsisType] = {
         "node": order,
         "edge": torch.argsort(edges[1], stable=True),
-        "graph": slice(None),
+        "graph": ...,
     }
     return AtomGraph(
         atomic_numbers=graph.atomic_numbers[order],

@@ -1,12 +1,14 @@
 """Crystals whose 12th and 13th neighbour are equally far: bcc (8 + 6), and fcc, where 12 fit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, make_supercell
 
 from atomlens.graphs import AtomGraph
-from atomlens.neighbors import NearestBuilder
+from atomlens.neighbors import NearestBuilder, kernels
 from atomlens.structures.arrays import StructureArrays, structure_of
 
 IRON, COPPER = 2.866, 3.615
@@ -94,8 +96,54 @@ def test_a_shell_of_unlike_neighbours_that_is_cut_is_found() -> None:
         bulk("Cu", "fcc", a=COPPER),
         Atoms("Sr"),
     ]
-    arrays = StructureArrays.from_structures([structure_of(one) for one in crystals])
     cut = [True, True, False, False, False, False]
-    assert NearestBuilder().cut_shells(arrays).tolist() == cut
-    assert not NearestBuilder(keep_shell=True).cut_shells(arrays).any()
-    assert not NearestBuilder(n_neighbors=14).cut_shells(arrays).any()
+    assert cut_shells(NearestBuilder(), crystals) == cut
+    assert not any(cut_shells(NearestBuilder(keep_shell=True), crystals))
+    assert not any(cut_shells(NearestBuilder(n_neighbors=14), crystals))
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_single_graphs_and_padded_ones_know_of_cut_shells_too(
+    compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernels, "worth_compiling", lambda *_: compiled)
+    crystals = [perovskite([0, 1, 2, 3, 4]), bulk("Fe", "bcc", a=IRON)]
+    for builder in (NearestBuilder(), NearestBuilder(pad=True, cutoff=2.5)):
+        expected = [builder.cutoff > 4, False]
+        assert [bool(builder.build(one).fields["cut_shell"]) for one in crystals] == expected
+        assert cut_shells(builder, crystals) == expected
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_a_cut_shell_is_found_where_the_room_for_pairs_must_grow(n: int) -> None:
+    """Of k = 3 an atom of rocksalt leaves out 3 of 6 alike, and k = 1 leaves out more than k."""
+    large = perovskite([0, 1, 2, 3, 4]).repeat(n)
+    twisted = large.copy()
+    twisted.symbols[-1] = "F"
+    salt = bulk("NaCl", "rocksalt", a=5.64, cubic=True).repeat(n)
+    for k in (1, 3, 12):
+        builder = NearestBuilder(n_neighbors=k)
+        expected = [one_by_one_is_cut(builder, one) for one in (large, twisted, salt)]
+        assert cut_shells(builder, [large, twisted, salt]) == expected
+        assert not expected[2]
+
+
+def one_by_one_is_cut(builder: NearestBuilder, atoms: Atoms) -> bool:
+    """The same from the graph with whole shells, in numpy: some at the last distance are unlike."""
+    graph = replace(builder, keep_shell=True).build(atoms)
+    (source, target), lengths = graph.edge_index.numpy(), graph.distances.numpy()
+    numbers = graph.atomic_numbers.numpy()
+    around = np.bincount(target, numbers[source] * np.exp(-lengths), minlength=len(numbers))
+    for i in range(len(numbers)):
+        own = np.flatnonzero(target == i)
+        if len(own) > builder.n_neighbors:
+            tied = source[own[lengths[own] > lengths[own].max() - 2e-5]]
+            if np.ptp(1e4 * numbers[tied] + around[tied]) > 1e-2:
+                return True
+    return False
+
+
+def cut_shells(builder: NearestBuilder, crystals: list[Atoms]) -> list[bool]:
+    arrays = StructureArrays.from_structures([structure_of(one) for one in crystals])
+    found = builder.pack(arrays).fields["cut_shell"]
+    return [bool(one) for one in found]

@@ -63,6 +63,8 @@ class Inputs:
     is nothing to say of any."""
     beyond: NDArray[np.bool_] | None = None
     """(n_usable,) whose atoms stand so that nothing is known of errors. None: nobody has looked."""
+    cut_shell: NDArray[np.bool_] | None = None
+    """(n_usable,) see `graphs.FIELDS`. None: graphs do not say."""
 
     def without(self, bad: Sequence[int], messages: Sequence[str]) -> "Inputs":
         """Return the inputs after some of the usable ones (by number) turned out not to be."""
@@ -77,6 +79,7 @@ class Inputs:
             errors=tuple(errors),
             remarks=tuple(self.remarks[i] for i in kept.tolist()) if self.remarks else (),
             beyond=None if self.beyond is None else self.beyond[kept],
+            cut_shell=None if self.cut_shell is None else self.cut_shell[kept],
         )
 
 

@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 
 from atomlens.elements import SYMBOLS
 from atomlens.errors import warn
-from atomlens.neighbors import NearestBuilder
-from atomlens.neighbors.base import GraphBuilder
 from atomlens.predictor.trust.familiarity import kinds_of
 from atomlens.printing import counted
-from atomlens.structures.arrays import StructureArrays
+from atomlens.structures.arrays import Doubt, StructureArrays
 from atomlens.targets import Target, value_slices
 
 if TYPE_CHECKING:
@@ -34,8 +32,6 @@ FOREIGN = "its coordinates were made here and the model learned from given ones"
 """How what is said of molecules that were a SMILES or a flat drawing begins."""
 NAMED = "its coordinates are, as its file says, those of"
 """How what is said of molecules begins whose file names a force field or the like."""
-CUT = "the last of its nearest neighbours are some of several equally far, which are unlike"
-"""How what is said of structures begins whose neighbours the builder `nearest` has to choose."""
 _OF_ORDER = "depends on the order of the atoms and on the choice of the cell"
 
 
@@ -310,14 +306,12 @@ def no_estimate(
     return strange if unlike is None else strange | (unlike >= BEYOND)
 
 
-def cut_shells(structures: StructureArrays, builder: GraphBuilder) -> Sentences:
-    """(n,) sentences on structures whose graph depends on the order of their atoms."""
-    if not isinstance(builder, NearestBuilder):
-        return ("",) * len(structures)
-    return tuple(
-        f"{CUT}, so the answer {_OF_ORDER}" if cut else ""
-        for cut in builder.cut_shells(structures).tolist()
-    )
+OF_CUT_SHELL = Doubt(
+    "the last of its nearest neighbours are some of several equally far, which are unlike, so the "
+    f"answer {_OF_ORDER}",
+    "cut shell",
+)
+"""On a structure whose graph depends on the order of its atoms."""
 
 
 def said_of(sentences: Sentences) -> NDArray[np.bool_]:
@@ -341,7 +335,7 @@ class DoubtsHeard:
         self.first: list[str] = []
         """Names and reasons of the first of them"""
         self._n_foreign = self._n_named = self._n_cut = 0
-        self._foreign: list[str] = []
+        self._foreign: tuple[str, ...] = ()
         self._named: list[str] = []
         self._geometries = ""
 
@@ -352,10 +346,9 @@ class DoubtsHeard:
         for name, doubts, error in each:
             if error:
                 continue
-            foreign = [text for text in doubts.of_model if text.startswith(FOREIGN)]
-            named = [text for text in doubts.of_model if text.startswith(NAMED)]
-            self._n_cut += any(text.startswith(CUT) for text in doubts.of_model)
-            said = [text for text in doubts.of_model if not text.startswith((FOREIGN, NAMED, CUT))]
+            foreign, named = doubts.about("made"), doubts.about("named")
+            said = doubts.about("")
+            self._n_cut += bool(doubts.about("cut shell"))
             self._n_foreign += bool(foreign)
             self._foreign = max(self._foreign, foreign, key=lambda said: len("".join(said)))
             self._n_named += bool(named)
@@ -383,6 +376,12 @@ def tell_doubts(prediction: "Prediction") -> None:
         warn(f"{heard.n} of {len(prediction)} {of} should be mistrusted: {heard.first[0]}{others}")
     for sentence in heard.about_geometries():
         warn(sentence)
+
+
+def tell_cut_shells(n: int) -> None:
+    """Warn if there are structures whose neighbours were chosen among equals."""
+    if n:
+        warn(about_cut_shells(n))
 
 
 def about_cut_shells(n: int) -> str:

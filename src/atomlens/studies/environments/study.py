@@ -16,6 +16,7 @@ from atomlens.errors import ExplanationError, Failure, StudyError
 from atomlens.explain import EXPLAINERS, check_method, default_method
 from atomlens.explain.question import Values
 from atomlens.predictor import Predictor
+from atomlens.predictor.explaining import explain_one
 from atomlens.predictor.inputs import build_graphs, gather
 from atomlens.settings import bounded
 from atomlens.structures.arrays import StructureArrays
@@ -263,7 +264,7 @@ def _examples(
         index = int(np.searchsorted(asked.structures.offsets, typical, side="right")) - 1
         one = asked.structures.subset([index])
         target = asked.questions[0].target.name
-        picture = asked.predictor.explain(one, method=method, target=target).picture()
+        picture = explain_one(asked.predictor, one, method=method, target=target).picture()
         atom = int(typical - asked.structures.offsets[index])
         title = f"{row['environment']} (atom {atom} of {picture.name})"
         found.append((str(row["environment"]), replace(picture, name=title)))
