@@ -94,6 +94,13 @@ BOHR_TITLES = [
     "length_unit = 'bohr'",
     "# positions{atomic_unit}",
     "positions in atomic units",
+    "methane (bohr)",
+    "methane, bohr",
+    "Bohr",
+    "a.u.",
+    "methane in a.u.",
+    "geometry in Bohr from a scan",
+    "methane, bohr units",
 ]
 
 
@@ -104,7 +111,8 @@ def test_bohr_become_angstrom(title: str, tmp_path: Path) -> None:
     scaled = [" ".join([s, *(str(float(x) / 0.529177) for x in xyz)]) for s, *xyz in rows]
     atoms, said = read_text(tmp_path, "\n".join([*lines[:2], *scaled, ""]))
     assert atoms.get_distance(0, 1) == pytest.approx(1.0895, abs=1e-3)
-    assert [s for s in said if "cell" not in s] == []
+    (line,) = said
+    assert "says that 1 is 0.5292 Å; the coordinates were converted" in line
 
 
 @pytest.mark.parametrize(
@@ -116,12 +124,46 @@ def test_bohr_become_angstrom(title: str, tmp_path: Path) -> None:
         "units=metal",
         "dipole 0.1 e*bohr",
         "Au surface",
+        "Niels Bohr Institute, run 5",
+        "after Bohr and Mottelson",
+        "as in Bohr and Mottelson",
+        "no bohr units here: angstrom",
+        "coordinates not in bohr",
+        "converted from bohr",
+        "dipole moment (a.u.) 0.1",
+        "energy units: au",
+        "coordinates: Au surface",
+        "xyz: Au2 on methane",
     ],
 )
 def test_other_units_leave_the_coordinates_alone(title: str, tmp_path: Path) -> None:
     atoms, said = read_text(tmp_path, METHANE.format(title))
     assert atoms.get_distance(0, 1) == pytest.approx(1.0895, abs=1e-3)
     assert said == []
+
+
+@pytest.mark.parametrize("title", ["r = 7 bohr", "scan at 7 Bohr", "run of the bohr queue"])
+def test_a_mention_that_is_no_unit_of_the_coordinates_is_told(title: str, tmp_path: Path) -> None:
+    atoms, said = read_text(tmp_path, METHANE.format(title))
+    assert atoms.get_distance(0, 1) == pytest.approx(1.0895, abs=1e-3)
+    assert "taken as Å; write units=bohr" in said[0]
+
+
+def test_a_cell_is_left_alone_by_a_name_in_the_title(tmp_path: Path) -> None:
+    title = f'Lattice="{CUBE}" title="after Bohr and Mottelson" pbc="T T T"'
+    atoms, said = read_text(tmp_path, DIMER.format(title, x=1.4545))
+    assert atoms.cell.lengths() == pytest.approx([2.909] * 3)
+    assert said == []
+
+
+def test_a_group_that_looks_like_picometres_is_no_unit(tmp_path: Path) -> None:
+    title = f'cell: Pm-3m Lattice="{CUBE}"'
+    atoms, _ = read_text(tmp_path, DIMER.format(title, x=1.4545))
+    assert atoms.cell.lengths() == pytest.approx([2.909] * 3)
+
+
+def test_two_units_are_refused(tmp_path: Path) -> None:
+    assert "two units" in problem(tmp_path, METHANE.format("units=bohr, coordinates in angstrom"))
 
 
 @pytest.mark.parametrize(

@@ -64,11 +64,34 @@ _UNIT = re.compile(
     r"(?<![\w/*])(?P<what>(?:length|position|coordinate|coord|distance|cell|lattice|xyz)?s?"
     r"[_ ]?(?:units?)|positions?|coordinates?|coords?|cell|xyz)"
     r"\s*(?:=|:|\bin\b|\bare\b|[{(\[])+\s*[\"'{(\[]*(?:units? of\s+)?"
-    r"(?P<unit>atomic[_ ]units?|[a-zå][a-zå._]*)",
+    r"(?P<unit>atomic[_ ]units?|[a-zå][a-zå._]*)(?![\w*/^-])",
     re.IGNORECASE,
 )
-_BOHR_WORD = re.compile(r"(?<![\w/*^.])bohrs?(?![\w^*/-])", re.IGNORECASE)
-_ATOMIC_WORD = re.compile(r"(?<!\w)(?:a\.\s?u\.|atomic[ _]units?)", re.IGNORECASE)
+_LONG_UNIT = r"(?:bohrs?(?:[ ](?:units?|radii))?|a\.\s?u\.|atomic[ _]units?)(?![\w*/^-])"
+_GEOMETRY = r"(?:(?:the[ ])?(?:cartesian[ ])?(?:coordinates|coords|positions|geometry|units?|xyz))"
+_PLAIN_UNIT = re.compile(
+    rf"(?:^|[,;|])\s*(?:{_GEOMETRY}\s+)?(?:in\s+)?(?P<alone>{_LONG_UNIT})(?:\s+{_GEOMETRY})?\s*(?=$|[,;|])"
+    rf"|[({{\[]\s*(?:in\s+|units?\s*[:=]?\s*)?(?P<inside>{_LONG_UNIT})\s*[)}}\]](?!\s*[=:]|\s*-?\d)"
+    rf"|(?<!\w)in\s+(?P<behind>{_LONG_UNIT})(?=\s*(?:$|[,;|.)\]]|(?:from|for|by|with|at|as)\s+[a-z\d]))",
+    re.IGNORECASE,
+)
+"""Bohr as the unit of all there is: alone between commas, in brackets, or behind ``in``."""
+_LONG_WORD = re.compile(
+    r"(?<![\w/*^.-])(?:(?-i:bohrs?)(?![\w*/^-])|(?<=\d )bohrs?(?![\w*/^-])"
+    r"|a\.\s?u\.|atomic[ _]units?)",
+    re.IGNORECASE,
+)
+"""A mention: a capital letter without a number before it is the name of a person."""
+_NEGATED = re.compile(
+    r"\b(?:no|not|non|never|without|instead of|rather than|than|from)\W+(?:\w+\W+)?$", re.IGNORECASE
+)
+_OTHER_QUANTITY = re.compile(
+    r"(?:energ\w*|forc\w*|gradients?|dipol\w*|charges?|stress\w*|time|mass\w*|velocit\w*|"
+    r"frequenc\w*|distances?|separation|radius|radii|length|moments?)\W*$",
+    re.IGNORECASE,
+)
+_ELEMENTS = ("Au", "Pm")
+"""Symbols that are units in other letters."""
 _ENERGY_WORD = re.compile(r"energ|force|dipole|charge|grad|(?<!\w)E\s*[=:]|gnorm", re.IGNORECASE)
 _SCALED_WORD = re.compile(
     r"(?<!\w)(?:fractional|scaled|reduced|crystal|direct)[_ ](?:coordinates|coords|positions)"
@@ -108,10 +131,17 @@ def read_comment(text: str) -> Comment:
     unit = units.get("positions", 1.0)
     scaled = units.get("scaled", 0.0) > 0 or _SCALED_WORD.search(text) is not None
     if "positions" not in units and not scaled:
-        if _BOHR_WORD.search(text):
-            unit = BOHR_IN_ANGSTROM
-        elif _ATOMIC_WORD.search(text) and not _ENERGY_WORD.search(text):
-            doubts.append("its title speaks of atomic units; the coordinates were taken as Å")
+        unit = _plainly_said(text)
+        if unit == 1.0 and _mentions_bohr(text):
+            doubts.append(
+                f"its title speaks of bohr or atomic units ({short(text.strip())}), but not as the "
+                "unit of the coordinates, which were taken as Å; write units=bohr if they are not"
+            )
+    if unit != 1.0 and not scaled:
+        doubts.append(
+            f"its title ({short(text.strip())}) says that 1 is {unit:.4g} Å; the coordinates were "
+            "converted"
+        )
     plain = re.sub(r"(?<![\w.])properties\s*=\s*", "Properties=", text, flags=re.IGNORECASE)
     plain, pbc = _without_flags(plain)
     plain, cell = _without_cell(plain, units.get("cell", unit if unit != 1.0 else 1.0))
@@ -212,18 +242,52 @@ def _refuse_twice(text: str) -> None:
             )
 
 
+def _plainly_said(text: str) -> float:
+    """Return the Å in the unit that a title states without saying of what, as ``(bohr)``; 1 else.
+
+    ``Niels Bohr``, ``no bohr here``, ``dipole (a.u.)`` and ``hartree/bohr`` state nothing.
+    """
+    for match in _PLAIN_UNIT.finditer(text):
+        before = text[: match.start()]
+        is_atomic = match[match.lastgroup or 0].lower().startswith("a")
+        if _NEGATED.search(before) or _OTHER_QUANTITY.search(before):
+            continue
+        if is_atomic and _ENERGY_WORD.search(text):
+            continue
+        return BOHR_IN_ANGSTROM
+    return 1.0
+
+
+def _mentions_bohr(text: str) -> bool:
+    return not _ENERGY_WORD.search(text) and any(
+        not _NEGATED.search(text[: match.start()]) for match in _LONG_WORD.finditer(text)
+    )
+
+
 def _units(text: str) -> dict[str, float]:
     """Return what the line says of units: ``positions``, ``cell`` (Å), ``scaled``."""
     found: dict[str, float] = {}
     is_ipi = re.search(r"#?\s*CELL\s*[({\[](abcABC|H|GENH)[)}\]]", text) is not None
     for match in _UNIT.finditer(text):
+        asked_for_units = match["what"].lower().endswith(("unit", "units"))
+        if match["unit"] in _ELEMENTS and not asked_for_units:
+            continue  # "coordinates: Au surface"
+        before = text[: match.start()]
+        if match["what"].lower() in ("unit", "units") and _OTHER_QUANTITY.search(before):
+            continue
+        if _NEGATED.search(before):
+            continue
         word = match["unit"].lower().replace(" ", "_").rstrip(".,;")
         word = word if word in _UNIT_WORDS else f"{word}."
         what = "cell" if match["what"].lower().startswith(("cell", "lattice")) else "positions"
         if word.rstrip(".") in _SCALED:
             found["scaled"] = 1.0
         elif word in _UNIT_WORDS:
-            found[what] = _UNIT_WORDS[word]
+            if found.setdefault(what, _UNIT_WORDS[word]) != _UNIT_WORDS[word]:
+                raise StructureError(
+                    f"its title ({short(text.strip())}) gives two units of the {what}; remove the "
+                    "wrong one"
+                )
         elif re.search(r"units$|length.?unit$", match["what"], re.IGNORECASE) and (
             "=" in match[0] and word.rstrip(".") not in _OTHER_UNITS
         ):
