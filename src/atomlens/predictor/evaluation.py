@@ -23,6 +23,7 @@ from atomlens.predictor.metrics import (
     RegressionMetrics,
     classification_metrics,
     regression_metrics,
+    spearman,
     without_skill,
     wrong_coverage,
 )
@@ -32,7 +33,7 @@ from atomlens.predictor.samples import PARTS, UNKNOWN, find_part
 from atomlens.predictor.trained import TrainedModel
 from atomlens.predictor.trust.doubts import about_cut_shells
 from atomlens.targets import Target, value_slices
-from atomlens.units import same_unit
+from atomlens.units import HARTREE_IN_EV, same_unit
 
 Values = NDArray[np.float64]
 
@@ -161,6 +162,64 @@ def about_sizes(metrics: Metrics) -> Iterator[str]:
                 f"{figures.spearman:.2f}) and miss their sizes (R² {figures.r2:.3g}); the values"
                 f"{unit} may be in another unit or relative to something else."
             )
+
+
+_IN_ONE = (
+    ("eV", "Ha", HARTREE_IN_EV),
+    ("kcal/mol", "Ha", 627.5095),
+    ("kJ/mol", "Ha", 2625.5),
+    ("kcal/mol", "eV", 23.0605),
+    ("kJ/mol", "eV", 96.4853),
+    ("1/cm", "eV", 8065.54),
+    ("kJ/mol", "kcal/mol", 4.184),
+    ("eV", "Ry", HARTREE_IN_EV / 2),
+)
+"""How many of the first unit are one of the second; CODATA 2018."""
+_NEAR = 1.15
+"""So far from a known factor the middle one of many may be."""
+
+
+def about_factor(true: Values, predicted: Values) -> str:
+    """Return a sentence on values that are ordered as predicted, with other sizes; empty if not.
+
+    Their factor is the median of the ratios: above 2.5, or below 0.4, as none but other units
+    (or other zeros) give.
+
+    Args:
+        true: (n,) values of one target; NaN where unknown.
+        predicted: (n,) what a model says of them in its unit.
+    """
+    known = np.isfinite(true) & np.isfinite(predicted) & (predicted != 0)
+    if known.sum() < _ENOUGH:
+        return ""
+    t, p = true[known], predicted[known]
+    deviation = float(np.square(t - t.mean()).sum())
+    ordered, factor = spearman(t, p), float(np.median(t / p))
+    misses = float(np.square(p - t).sum()) > 2 * deviation
+    if not (ordered > _ORDERED and (misses or abs(factor) > _FAR)):
+        return ""
+    size = abs(factor)
+    if _SMALL <= size <= 1 / _SMALL:
+        return ""
+    whole = max(size, 1 / size)
+    number = f"{whole:,.0f}" if whole >= 100 else f"{whole:.3g}"
+    times = f"{number} times" if size >= 1 else f"1/{number} of"
+    units = [
+        f"{count:.4g} {unit} are one {other}"
+        for unit, other, count in _IN_ONE
+        if 1 / _NEAR < whole / count < _NEAR
+    ]
+    thousand = "1000 meV are one eV, 1000 mHa one Ha" if 1 / _NEAR < whole / 1000 < _NEAR else ""
+    hint = " or ".join(filter(None, (*units, thousand)))
+    return (
+        f"the predictions order these values well (rank correlation {ordered:.2f}) and miss their "
+        f"sizes: the values are about {times} what is predicted{f' ({hint})' if hint else ''}, so "
+        "they may be in another unit or relative to something else"
+    )
+
+
+_FAR, _SMALL = 100, 0.4
+"""Beyond the first factor even a model that says little more than a mean is in another unit."""
 
 
 def about_figures(model: TrainedModel, metrics: Metrics) -> tuple[str, ...]:
@@ -409,13 +468,18 @@ def about_known_structures(model: TrainedModel, data: Dataset) -> str:
             'small for new ones. --part test (in Python part="test") takes the test part alone.'
         )
     if n_unknown:
-        said.append(
-            f"Whether the model has learned from {n_unknown} of the {len(data)} molecules is "
-            "unknown, as their coordinates were made here: it knows its samples by their "
-            "coordinates, and molecules of the same atoms may have been among them. If it has, the "
-            "error is too small for new ones."
-        )
+        so = " If it has, the error is too small for new ones."
+        said.append(f"{about_unknown('the model', n_unknown, len(data))}{so}")
     return " ".join(said)
+
+
+def about_unknown(model: str, n_unknown: int, n: int) -> str:
+    """Return a sentence on molecules of which a model cannot say whether it learned from them."""
+    return (
+        f"Whether {model} has learned from {n_unknown} of the {n} molecules is unknown, as their "
+        "coordinates were made here: it knows its samples by their coordinates, and molecules of "
+        "the same atoms may have been among them."
+    )
 
 
 def about_totals(model: TrainedModel, data: Dataset) -> Iterator[str]:

@@ -10,6 +10,8 @@ from atomlens.chemistry.bonds import find_bonds
 from atomlens.datasets.sampling import keep_rows, one_form_each, sample_rows
 from atomlens.errors import StudyError
 from atomlens.neighbors.identity import digests_in_given_cells
+from atomlens.predictor.evaluation import about_unknown
+from atomlens.predictor.samples import UNKNOWN
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import Study, StudyInput, StudyResult
 from atomlens.studies.controls import refuse_strangers, refuse_twins, unlike
@@ -146,6 +148,10 @@ def about_inputs(result: StudyResult, given: StudyInput) -> StudyResult:
         name, first = next(iter(doubtful.items()))
         n = sum(map(bool, said))
         notes.append(f"{n} of {len(said)} structures were read with a warning: {name}: {first}.")
+    for (label, parts), model in zip(seen.items(), given.models, strict=True):
+        n_unknown = parts.count(UNKNOWN)
+        if n_unknown and model.record.samples is not None:  # else it is said before
+            notes.append(about_unknown(label, n_unknown, len(parts)))
     return replace(
         result,
         tables={**result.tables, "inputs": rows},

@@ -58,6 +58,7 @@ from atomlens.training.transfer import (
     Pretrained,
     Transfer,
     about_kinds,
+    about_sizes,
     find_pretrained,
     keep_pretrained,
     name_of,
@@ -205,7 +206,8 @@ def _train(
         return predictor
     if pretrained is not None and transfer is not None:
         said.message(" ".join([f"Fine-tuning {pretrained.name}.", *transfer.as_asked]))
-        for sentence in (*transfer.doubts, *about_kinds(pretrained, dataset)):
+        doubts = (*transfer.doubts, *about_kinds(pretrained, dataset))
+        for sentence in (*doubts, *about_sizes(pretrained, dataset)):
             said.warning(sentence)
     with ExitStack() as stack:
         if out is None:

@@ -21,6 +21,7 @@ from atomlens.errors import DatasetError, SettingsError
 from atomlens.models import MODELS, PropertyModel
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.neighbors.handedness import handedness
+from atomlens.predictor.evaluation import about_unknown
 from atomlens.predictor.samples import PARTS, UNKNOWN
 from atomlens.printing import counted
 from atomlens.structures.arrays import StructureArrays
@@ -533,7 +534,15 @@ def _tell_learned_before(data: TrainingData, pretrained: Pretrained, said: Telle
                 "some of the test part were among them is unknown."
             )
             return
+        n_unknown = seen.count(UNKNOWN)
+        if n_unknown:
+            said.warning(
+                f"{part} part: {about_unknown(pretrained.name, n_unknown, len(rows))} If it has, "
+                "the error there is too small for new ones."
+            )
         shared = np.flatnonzero(np.isin(seen, known))
+        if n_unknown and not len(shared):
+            return
         if not len(shared):
             continue
         said.warning(

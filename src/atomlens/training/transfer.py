@@ -8,7 +8,8 @@ that a resumed run needs nothing else.
 """
 
 import os
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -18,17 +19,19 @@ import torch
 from torch import Tensor, nn
 
 from atomlens.datasets.base import Dataset
+from atomlens.datasets.sampling import sample_rows
 from atomlens.elements import SYMBOLS
 from atomlens.errors import ModelError, SettingsError, TrainingError
 from atomlens.models import MODELS
 from atomlens.models.base import PropertyModel
 from atomlens.predictor import Predictor, load
+from atomlens.predictor.evaluation import about_factor
 from atomlens.predictor.folder import SETTINGS, TRAINING, checksum_of, read_settings
 from atomlens.predictor.folder.saving import weight_bytes
 from atomlens.predictor.samples import TrainingSamples
 from atomlens.predictor.trust.familiarity import kinds_of
 from atomlens.printing import counted
-from atomlens.targets import output_slices
+from atomlens.targets import output_slices, value_slices
 from atomlens.training.run_folder import RUN
 from atomlens.training.settings import TrainSettings
 from atomlens.units import same_unit
@@ -318,6 +321,53 @@ def about_kinds(pretrained: Pretrained, dataset: Dataset) -> list[str]:
         f"{' and '.join(f'{kind}s' for kind in strange)}: what it knows may help little; compare "
         "with a training from scratch."
     ]
+
+
+_ASKED = 64
+"""Structures that a pretrained model predicts to see whether values are in the unit it knows."""
+
+
+def about_sizes(pretrained: Pretrained, dataset: Dataset) -> Iterator[str]:
+    """Yield a sentence on each target whose values have other sizes than the model predicts.
+
+    Asked are targets of one number that are called the same in both, in the same unit as far as
+    both name one.
+    """
+    source = pretrained.predictor
+    known = {t.name.lower(): t for t in source.targets if _is_number(t)}
+    pairs = [
+        (own, known[own.name.lower()])
+        for own in dataset.targets
+        if own.name.lower() in known and _is_number(own)
+    ]
+    pairs = [
+        (own, before)
+        for own, before in pairs
+        if own.extensive == before.extensive
+        and (not own.unit or not before.unit or same_unit(own.unit, before.unit))
+    ]
+    if not pairs:
+        return
+    asked = dataset.subset(sample_rows(len(dataset), _ASKED, 0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what may be wrong with each is no matter here
+        prediction = source.predict(asked.structures)
+    theirs = dict(zip(source.targets, value_slices(source.targets), strict=True))
+    ours = dict(zip(dataset.targets, value_slices(dataset.targets), strict=True))
+    for own, before in pairs:
+        said = about_factor(
+            asked.values[:, ours[own].start], prediction.values[:, theirs[before].start]
+        )
+        if said:
+            yield (
+                f"{own.name}: {pretrained.name} predicts it"
+                f"{f' in {before.unit}' if before.unit else ''} before any training here, and "
+                f"{said}. Errors of the fine-tuned model are in whatever unit these are."
+            )
+
+
+def _is_number(target: "Target") -> bool:
+    return target.kind == "regression" and not target.is_spectrum
 
 
 def _about_elements(new: tuple[int, ...]) -> list[str]:
