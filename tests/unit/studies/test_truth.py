@@ -171,7 +171,7 @@ def lens_predictor(**target: object) -> Predictor:
     found = trained_around(
         small_model("lens", n_outputs=n_outputs).float(),
         builder=make_builder("voronoi"),
-        targets=(Target(name="y", **target),),
+        targets=(Target(**{"name": "y", **target}),),
     )
     return replace(found, model_name="lens")
 
@@ -183,7 +183,9 @@ def test_a_model_that_says_the_true_terms_scores_one(monkeypatch: pytest.MonkeyP
     truth = np.concatenate(data.node_labels)
     monkeypatch.setattr(Asked, "scores", lambda self, method: (2 * truth + 1, truth[None]))
     study = TruthStudy(TruthSettings(methods="contribution"))
-    result = study.run(StudyInput(models=(lens_predictor(extensive=True),), data=data))
+    result = study.run(
+        StudyInput(models=(lens_predictor(name="energy", extensive=True),), data=data)
+    )
     rows = {
         (r["method"], r["metric"]): r for r in result.tables["truth"] if r["method"] != "random"
     }
@@ -199,7 +201,7 @@ def test_the_published_score_is_taken_over_molecules_with_the_answer_yes(packed:
     study = TruthStudy(TruthSettings(methods="contribution,attention"))
     data = study.read([f"attribution-tasks:{packed}"])
     assert data is not None
-    model = lens_predictor(kind="classification", classes=("no", "yes"))
+    model = lens_predictor(name="ketone", kind="classification", classes=("no", "yes"))
     result = study.run(StudyInput(models=(model,), data=data))
     rows = [r for r in result.tables["truth"] if r["method"] == "contribution"]
     assert {r["hydrogens"] for r in rows} == {"as they are", "folded"}
@@ -398,7 +400,9 @@ def test_what_totals_determine_is_judged_beside_all_of_it(monkeypatch: pytest.Mo
     rest = Transfers(data.structures).aside(np.concatenate(data.node_labels))
     monkeypatch.setattr(Asked, "scores", lambda self, method: (rest, rest[None]))
     study = TruthStudy(TruthSettings(methods="contribution"))
-    result = study.run(StudyInput(models=(lens_predictor(extensive=True),), data=data))
+    result = study.run(
+        StudyInput(models=(lens_predictor(name="energy", extensive=True),), data=data)
+    )
     rows = {r["metric"]: r for r in result.tables["truth"] if r["method"] == "contribution"}
     assert rows[ASIDE]["value"] == pytest.approx(1)
     assert rows["pearson"]["value"] < 0.9
@@ -430,10 +434,36 @@ def test_data_of_which_nothing_is_known_is_refused() -> None:
         TruthStudy().run(StudyInput(models=(lens_predictor(),), data=data))
 
 
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ({"name": "gap", "unit": "eV"}, r"lens predicts gap \(eV\), and .* toy is about signal"),
+        ({"name": "signal", "unit": "meV"}, r"predicts signal \(meV\), .* signal \(eV\); give a"),
+        ({"name": "signal", "kind": "classification", "classes": ("no", "yes")}, "2 classes"),
+    ],
+)
+def test_the_truth_of_another_property_than_the_model_predicts_is_refused(target, words) -> None:
+    data = load_dataset("toy", limit=3)
+    with pytest.raises(StudyError, match=words):
+        TruthStudy().run(StudyInput(models=(lens_predictor(**target),), data=data))
+
+
+def test_of_a_model_of_several_targets_the_one_that_is_known_is_asked() -> None:
+    model = trained_around(
+        small_model("lens", n_outputs=2).float(),
+        builder=make_builder("voronoi"),
+        targets=(Target(name="gap", unit="K"), Target(name="signal", unit="eV")),
+    )
+    data = load_dataset("toy", limit=3)
+    study = TruthStudy(TruthSettings(methods="contribution"))
+    result = study.run(StudyInput(models=(replace(model, model_name="lens"),), data=data))
+    assert {row["model"] for row in result.tables["truth"]} == {"lens, signal"}
+
+
 def test_the_command_scores_a_model_on_toy_data(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = lens_predictor().save(tmp_path / "model")
+    folder = lens_predictor(name="Signal").save(tmp_path / "model")
     given = ["study", "truth", "toy", "--limit", "6", "--model", str(folder)]
     assert main([*given, "--out", str(tmp_path / "out"), "--quiet"]) == 0
     assert {p.name for p in (tmp_path / "out").iterdir()} == {

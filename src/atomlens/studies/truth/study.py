@@ -7,7 +7,7 @@ atom's element, neighbours or environment only.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, final
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from atomlens.chemistry.bonds import find_bonds
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.sources import attribution
+from atomlens.datasets.tables.headers import bare_name
 from atomlens.errors import Failure, StudyError
 from atomlens.explain import methods_of, named_methods
 from atomlens.explain.question import Indices, Values
@@ -47,6 +48,8 @@ from atomlens.studies.truth.taught import (
     taught_on_the_others,
 )
 from atomlens.studies.truth.transfers import LEAST_ATOMS, Transfers
+from atomlens.targets import Target
+from atomlens.units import same_unit
 
 YES = 1
 TAUGHT = "read-out taught on the others"
@@ -149,7 +152,8 @@ class TruthStudy(Study):
                     continue
             structures, values = given.data.structures.subset(kept), given.data.values[kept]
             targets = {t.name for t in predictor.targets}
-            about = [k for k in known if k.target is None or k.target in targets]
+            own_known = [_of_target(k, given.data, predictor, name) for k in known]
+            about = [k for k in own_known if k.target is None or k.target in targets]
             if not about:
                 wanted = " or ".join(str(k.target) for k in known)
                 notes.append(f"{name} is left out: it has no target {wanted}.")
@@ -183,6 +187,39 @@ class TruthStudy(Study):
 
         rows = [row for row in result.tables["truth"] if row["main"]]
         return [draw_truth(rows, folder / "truth.png")]
+
+
+def _of_target(known: Known, data: Dataset, predictor: Predictor, model: str) -> Known:
+    """Return the truth with the name of the model's target that it is about, if it has several.
+
+    Raises:
+        StudyError: the model does not predict what the data hold.
+    """
+    if known.target is not None or not data.targets:
+        return known
+    theirs, names = data.targets[0], {t.name.lower(): t for t in predictor.targets}
+    ours = names.get(theirs.name.lower(), names.get(bare_name(theirs.name).lower()))
+    if ours is None:
+        raise StudyError(
+            f"truth: {model} predicts {_listed(predictor.targets)}, and what is known of the atoms "
+            f"of {data.name} is about {_listed([theirs])}; train a model on {data.name} first, and "
+            "give that."
+        )
+    if ours.kind != theirs.kind or (
+        theirs.unit and ours.unit and not same_unit(theirs.unit, ours.unit)
+    ):
+        raise StudyError(
+            f"truth: {model} predicts {_listed([ours])}, and what is known of the atoms of "
+            f"{data.name} is about {_listed([theirs])}; give a model of the same unit and kind."
+        )
+    return replace(known, target=ours.name) if len(names) > 1 else known
+
+
+def _listed(targets: Sequence[Target]) -> str:
+    """Return names of targets with their units, or how many classes they have."""
+    about = [f"{len(t.classes)} classes" if t.classes else t.unit for t in targets]
+    pairs = zip(targets, about, strict=True)
+    return ", ".join(f"{t.name} ({said})" if said else t.name for t, said in pairs)
 
 
 class _Judged:
@@ -227,7 +264,8 @@ class _Judged:
             self.notes.append(f"{name} is right on {100 * right:.1f} % of these structures.")
         elif np.isfinite(values[:, 0]).all():
             self.error = float(np.mean(np.abs(said - values[:, 0])))
-            self.notes.append(f"{name} has a mean absolute error of {self.error:.3g} on these.")
+            size = f"{self.error:.3g} {target.unit}".rstrip()
+            self.notes.append(f"{name} has a mean absolute error of {size} on these.")
 
     def rows(self, methods: Sequence[str]) -> list[Row]:
         """Return a row for each method, metric and way to treat hydrogens."""
