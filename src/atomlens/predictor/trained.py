@@ -29,6 +29,7 @@ from atomlens.predictor.trust.doubts import (
     no_estimate,
     of_another_kind,
     said_of,
+    spectra_below_zero,
     traces,
     unlike_training,
     unseen_elements,
@@ -465,6 +466,7 @@ class TrainedModel:
             reasons += self._far_outside(structures, found.values)
             record = self.record
             reasons += below_zero(found.values, self.targets, record.lowest, record.highest)
+            reasons += spectra_below_zero(found.values, self.targets, record.lowest, record.means)
         if self._known_kinds:
             doubted = self.of_doubted_unit(structures) & is_refused
             doubted &= True if inputs.beyond is None else ~inputs.beyond  # which its remark says

@@ -1,5 +1,6 @@
 """What is refused or said of the data before a training begins; of idle settings, `idle`."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
@@ -141,8 +142,39 @@ def tell_about_data(
                 stratified = settings.split.startswith("stratified")
                 for sentence in _unjudged_classes(dataset, split, target, place.start, stratified):
                     said.warning(sentence)
+    _tell_signs(dataset, kind, said)
     _tell_missing_charges(dataset, config, said.warning)
     _tell_doubtful(dataset, said)
+
+
+_LOSS = re.compile(
+    r"(eps|epsilon|permittivity|dielectric).*im|im.*(eps|epsilon|permittivity|dielectric)"
+    r"|^k$|kappa|extinction|absor",
+    re.IGNORECASE,
+)
+"""Names of what says how much light is lost, which is not below zero in a passive material."""
+
+
+def _tell_signs(dataset: Dataset, kind: type[PropertyModel], said: Teller) -> None:
+    """Say where losses of light have the other sign, or could be kept from getting it."""
+    for target, place in zip(dataset.targets, value_slices(dataset.targets), strict=True):
+        if target.nonnegative or target.classes or not _LOSS.search(target.name):
+            continue
+        values = dataset.values[:, place]
+        known = values[np.isfinite(values)]
+        if not len(known) or not known.any():
+            continue
+        if known.max() <= 0:
+            said.warning(
+                f"Every value of {target.name} is below zero or zero. If it is a loss, it was "
+                "written with the other sign of time (exp(+iωt)): change the sign of the column, "
+                "as `study enz` and the other tables take losses as positive."
+            )
+        elif known.min() >= 0 and target.is_spectrum and kind.learns_in_steps:
+            said.message(
+                f"No value of {target.name} is below zero; --nonnegative (for all targets; in "
+                f"Python nonnegative=[{target.name!r}]) keeps the predictions so."
+            )
 
 
 def _tell_doubtful(dataset: Dataset, said: Teller) -> None:

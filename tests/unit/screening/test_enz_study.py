@@ -1,5 +1,6 @@
 """The screening: who judges what, how members agree, known spectra, figures, the claim."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from atomlens.reports.canvas import new_figure
 from atomlens.screening.enz.candidates import read_candidates
 from atomlens.screening.enz.claim import Screened, papers_list
 from atomlens.screening.enz.figure import pair_layout, widen_small
+from atomlens.screening.enz.numbers import Crossing, choose_crossing
 from atomlens.screening.enz.study import Enz, EnzSettings
 from atomlens.studies import StudyInput, StudyResult
 from atomlens.targets import Target
@@ -440,3 +442,57 @@ def test_a_compound_of_the_paper_is_found_under_another_spelling() -> None:
     result = run("V2Mg2O7", "Ag")
     assert "Mg2V2O7: no" in result.claims[0].evidence
     assert result.claims[0].verdict == "not tested"
+
+
+def test_an_imaginary_part_below_zero_is_no_low_loss() -> None:
+    gains = predictor({"Ag": (3.0, -1.0), "Au": (2.0, 1.5), "Na": (2.5, -0.01)})
+    result = run("Ag", "Au", "Na", models=(gains,))
+    found = rows(result)
+    assert [found[f]["passes"] for f in ("Ag", "Au", "Na")] == [0, 1, 1]
+    assert list(found) == ["Na", "Au", "Ag"]
+    assert "below zero at 1 of 1 crossing that" in str(found["Ag"]["warning"])
+    assert found["Na"]["warning"] == ""
+    assert any("For 1 of 3 formulas a member predicts" in note for note in result.notes)
+    assert not any("a member predicts" in note for note in run("Ag").notes)
+
+
+def test_of_several_crossings_the_smallest_loss_of_either_sign_is_the_lowest() -> None:
+    crossings = [Crossing(energy=e, direction="down", loss=x) for e, x in ((2, -3.0), (3, 0.2))]
+    chosen = choose_crossing(crossings, pick="lowest-loss")
+    assert chosen is not None
+    assert chosen.energy == 3
+
+
+def test_known_spectra_of_a_table_stand_beside_the_predictions(tmp_path: Path) -> None:
+    rows = [
+        {
+            "formula": formula,
+            "energy": GRID.tolist(),
+            "eps_re": (zero - GRID).tolist(),
+            "eps_im": [0.5] * len(GRID),
+            "e_above_hull": 0.01,
+        }
+        for formula, zero in (("Ag", 3.3), ("Au", 2.2))
+    ]
+    path = tmp_path / "known.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data = Enz(EnzSettings()).read([str(path)])
+    assert data is not None
+    result = run(data=data)
+    truth = {row["formula"]: row["true [eV]"] for row in result.tables["check"]}
+    assert truth == {"Ag": pytest.approx(3.3), "Au": pytest.approx(2.2)}
+    assert rows_of_hull(result) == {"Ag": 0.01, "Au": 0.01}
+    rows[1]["energy"] = (GRID + 0.01).tolist()
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.warns(UserWarning, match="judged without their known spectra"):
+        data = Enz(EnzSettings()).read([str(path)])
+    assert data is not None
+    assert "check" not in run(data=data).tables
+
+
+def rows_of_hull(result: StudyResult) -> dict[str, object]:
+    return {f: row["e_above_hull [eV/atom]"] for f, row in rows(result).items()}
+
+
+def test_the_papers_claim_is_left_out_where_none_of_its_compounds_is_judged() -> None:
+    assert run("Ag", "Au").claims == ()

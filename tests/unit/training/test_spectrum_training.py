@@ -7,17 +7,19 @@ import numpy as np
 import pytest
 import torch
 
-from atomlens.datasets.base import Sample
+from atomlens.datasets.base import Dataset, Sample
 from atomlens.errors import DatasetError, SettingsError
-from atomlens.models import make_model
+from atomlens.models import MODELS, make_model
 from atomlens.models.base import ModelOutput
+from atomlens.predictor.trust.doubts import spectra_below_zero
 from atomlens.structures.arrays import StructureArrays
 from atomlens.structures.formulas import from_formula
 from atomlens.targets import Target, output_slices, value_slices
 from atomlens.targets.scaling import TargetScaling
-from atomlens.training import TrainSettings, train
+from atomlens.training import TrainingProgress, TrainSettings, train
 from atomlens.training.job import begin_alike
 from atomlens.training.losses import TargetLoss
+from atomlens.training.remarks import _tell_signs
 from spectrum_makers import oscillators
 
 NAN = math.nan
@@ -156,3 +158,48 @@ def test_a_forest_of_spectra_needs_some_without_a_gap() -> None:
     data.values[1::2, 1] = NAN
     with pytest.raises(SettingsError, match="without gaps only"):
         train(data, model="rf-magpie", split="random:.7/.2/.1")
+
+
+class Told(TrainingProgress):
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+        self.warnings: list[str] = []
+
+    def message(self, text: str) -> None:
+        self.messages.append(text)
+
+    def warning(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+def losses(sign: float, **changes: object) -> Dataset:
+    data = oscillators().select_targets(["eps_im"])
+    target = replace(data.targets[0], **{"nonnegative": False, **changes})
+    return replace(data, targets=(target,), values=sign * np.abs(data.values))
+
+
+def test_losses_of_the_other_sign_and_those_that_could_be_kept_above_zero_are_told() -> None:
+    for data, n_warnings, n_messages in (
+        (losses(-1), 1, 0),
+        (losses(1), 0, 1),
+        (losses(-1, name="shift"), 0, 0),
+        (losses(1, name="shift"), 0, 0),
+        (losses(1, nonnegative=True), 0, 0),
+    ):
+        told = Told()
+        _tell_signs(data, MODELS["finder"], told)
+        assert (len(told.warnings), len(told.messages)) == (n_warnings, n_messages)
+    told = Told()
+    _tell_signs(losses(-1), MODELS["finder"], told)
+    assert "change the sign of the column" in told.warnings[0]
+
+
+def test_a_spectrum_below_zero_where_no_training_value_was_is_told() -> None:
+    grid = Target(name="eps_im", grid=(1.0, 2.0, 3.0))
+    values = np.array([[1.0, 2, 3], [-0.01, 2, 3], [1, -2.5, -0.5]])
+    (said,) = spectra_below_zero(values, (grid,), [0, 0, 0], [1, 2, 3])
+    assert said[:2] == ("", "")
+    assert said[2].startswith("its eps_im is below 0 at 2 of 3 points (-2.5 at 2 eV)")
+    (free,) = spectra_below_zero(values, (replace(grid),), [-1, 0, 0], [1, 2, 3]) or ((),)
+    assert not any(free)
+    assert spectra_below_zero(values, (grid,), (), ()) == []

@@ -284,6 +284,43 @@ def below_zero(
     return said
 
 
+_OF_THE_MEAN = 0.05
+"""Of the mean of the training at a point; a curve that is less far below zero is at zero."""
+
+
+def spectra_below_zero(
+    values: Values,
+    targets: tuple[Target, ...],
+    lowest: Sequence[float],
+    means: Sequence[float],
+) -> list[Sentences]:
+    """Return (n,) sentences for each spectrum on answers below 0 where no training value was.
+
+    Args:
+        values: (n, n_values)
+        targets: What is predicted.
+        lowest: (n_values,) of the training part. Empty if unknown.
+        means: (n_values,) likewise
+    """
+    said = []
+    for target, place, low, _ in _ranges(values, targets, lowest, means):
+        if not target.is_spectrum or not low >= 0:
+            continue
+        own = values[:, place]
+        below = own < -_OF_THE_MEAN * np.asarray(means)[place]
+        sentences = [""] * len(values)
+        for row in np.flatnonzero(below.any(axis=1)).tolist():
+            worst = int(own[row].argmin())
+            unit = f" {target.unit}".rstrip()
+            sentences[row] = (
+                f"its {target.name} is below 0 at {int(below[row].sum())} of {own.shape[1]} points "
+                f"({own[row, worst]:.3g}{unit} at {target.grid[worst]:g} {target.grid_unit}), and "
+                "no training value was"
+            )
+        said.append(tuple(sentences))
+    return said
+
+
 def no_estimate(
     structures: StructureArrays,
     seen: tuple[int, ...],

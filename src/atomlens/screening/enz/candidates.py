@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from atomlens.boundary import net, read_text
 from atomlens.datasets.base import Dataset
+from atomlens.datasets.loading import load_dataset
 from atomlens.datasets.splits import reduced_formulas
 from atomlens.datasets.tables.cells import is_missing
 from atomlens.datasets.tables.files import is_table
 from atomlens.datasets.tables.headers import parse_header
+from atomlens.datasets.tables.spectra import has_spectra
 from atomlens.datasets.tables.table import read_table
 from atomlens.elements import SYMBOLS
-from atomlens.errors import DatasetError, Failure, StructureError, StudyError, warn
+from atomlens.errors import AtomlensError, DatasetError, Failure, StructureError, StudyError, warn
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of
 from atomlens.targets import Target
 
@@ -35,6 +37,28 @@ _LISTS = {".txt", ".list"}
 def reads_spectra(inputs: Sequence[str]) -> bool:
     """Say whether the inputs are one packed data set, which may hold known spectra."""
     return len(inputs) == 1 and Path(inputs[0]).suffix.lower() == ".npz"
+
+
+def read_known(inputs: Sequence[str], real: str, imaginary: str) -> Dataset | None:
+    """Return a table of formulas with their known spectra; None if it is none, or has others.
+
+    Args:
+        inputs: What the study was given.
+        real: Column of the real part.
+        imaginary: Column of the imaginary part.
+    """
+    if len(inputs) != 1 or not is_table(Path(inputs[0])):
+        return None
+    columns = read_table(Path(inputs[0]), None, None).columns
+    if not has_spectra(columns):
+        return None
+    names = {parse_header(header)[0]: header for header in columns}
+    hull = [HULL] if HULL in names else []
+    try:
+        return load_dataset(inputs[0], [real, imaginary, *hull], formulas_first=True)
+    except AtomlensError as problem:
+        warn(f"{problem} So its formulas are judged without their known spectra.")
+        return None
 
 
 def read_candidates(inputs: Sequence[str]) -> Dataset:

@@ -19,6 +19,8 @@ from atomlens.units import EV_NANOMETRE
 Values = NDArray[np.float64]
 Direction = Literal["down", "up"]
 Wanted = Literal["down", "up", "both"]
+GAIN = 0.05
+"""An imaginary part below zero by more is no loss but a gain, which nothing passive has."""
 Pick = Literal["first", "lowest-loss"]
 Pair = tuple[str, str]
 
@@ -134,14 +136,15 @@ def choose_crossing(
         crossings: By rising energy, from `zero_crossings`.
         direction: Which ones count.
         above: eV; those at or below it do not count.
-        pick: The first one, or the one of lowest loss (crossings of unknown loss come last).
+        pick: The first one, or the one of lowest loss, by its size (crossings of unknown loss
+            come last).
     """
     known = [c for c in crossings if c.energy > above and direction in ("both", c.direction)]
     if not known:
         return None
     if pick == "first":
         return known[0]
-    return min(known, key=lambda c: np.inf if np.isnan(c.loss) else c.loss)
+    return min(known, key=lambda c: np.inf if np.isnan(c.loss) else abs(c.loss))
 
 
 def near_zero_window(
@@ -198,7 +201,7 @@ class Criteria:
     highest: float = 12.4
     """eV; the crossing is not above it"""
     largest_loss: float = 2.0
-    """the imaginary part at the crossing is below it"""
+    """the imaginary part at the crossing is below it, and not below zero by more than `GAIN`"""
     largest_hull_energy: float = 0.025
     """eV/atom; the energy above the convex hull is below it"""
 
@@ -207,7 +210,7 @@ class Criteria:
         return (
             crossing is not None
             and self.lowest <= crossing.energy <= self.highest
-            and crossing.loss < self.largest_loss
+            and -GAIN <= crossing.loss < self.largest_loss
             and not hull_energy >= self.largest_hull_energy
         )
 

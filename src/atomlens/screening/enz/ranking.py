@@ -7,7 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.printing import counted
 from atomlens.screening.enz.numbers import (
+    GAIN,
     Criteria,
     Crossing,
     EnergyWindow,
@@ -85,6 +87,17 @@ class Candidate:
         return float(np.mean(passed))
 
     @property
+    def gain(self) -> str:
+        """A sentence where members predict an imaginary part below zero at the crossing."""
+        n = sum(loss < -GAIN for loss in self.losses)
+        if not n:
+            return ""
+        return (
+            f"the imaginary part is below zero at {n} of {counted(len(self.losses), 'crossing')} "
+            "that the members see: a gain, which no passive material has, and no low loss"
+        )
+
+    @property
     def energies(self) -> list[float]:
         """Energies of the crossing, eV, of the members that see one."""
         return [r.crossing.energy for r in self.readings if r.crossing is not None]
@@ -116,17 +129,22 @@ class Candidate:
             "window_width [nm]": mean_and_std([w.width_nm for w in windows])[0],
             "window_cut": sum(w.is_cut for w in windows) / len(windows) if windows else None,
             "e_above_hull [eV/atom]": self.hull_energy,
-            "warning": self.warning,
+            "warning": "; ".join(filter(None, (self.warning, self.gain))),
         }
 
 
 def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return the candidates by the share of members that they pass in, then by their loss."""
+    """Return the candidates by the share of members that they pass in, then by |loss|."""
 
     def place(candidate: Candidate) -> tuple[float, float, float, str]:
         loss, _ = mean_and_std(candidate.losses)
         crosses = len(candidate.energies) / len(candidate.readings)
-        return -candidate.share, -crosses, float(np.nan_to_num(loss, nan=np.inf)), candidate.formula
+        return (
+            -candidate.share,
+            -crosses,
+            float(np.nan_to_num(abs(loss), nan=np.inf)),
+            candidate.formula,
+        )
 
     return sorted(candidates, key=place)
 

@@ -22,6 +22,7 @@ from atomlens.screening.enz.candidates import (
     keys_in_file,
     most_stable,
     read_candidates,
+    read_known,
     reads_spectra,
 )
 from atomlens.screening.enz.causality import departure
@@ -125,7 +126,11 @@ class Enz(Study):
 
     def read(self, inputs: Sequence[str]) -> Dataset | None:
         """Read formulas, lists and tables of them; data with known spectra are read as usual."""
-        return None if reads_spectra(inputs) else read_candidates(inputs)
+        if reads_spectra(inputs):
+            return None
+        s = self.settings
+        known = read_known(inputs, s.real, s.imaginary)
+        return read_candidates(inputs) if known is None else known
 
     def run(self, given: StudyInput) -> StudyResult:
         """Judge every formula that the models do not know.
@@ -158,7 +163,9 @@ class Enz(Study):
                 *self._check(judged, control),
                 *self._causality(order, judges, task),
             ),
-            claims=(papers_list(found, self._found_by(control, task, shuffled, given)),),
+            claims=(papers_list(found, self._found_by(control, task, shuffled, given)),)
+            if found.ranges  # else none of the compounds that it is about was judged
+            else (),
             tables={
                 "candidates": rows,
                 "pairs": [{"first": a, "second": b, "n": n} for (a, b), n in pairs.items()],
@@ -364,6 +371,15 @@ def _notes(judges: Sequence[Judge], order: Sequence[Candidate], data: Dataset) -
         notes.append(
             "A model does not say all formulas that it was trained on (samples named otherwise): "
             "list them in a file and give --set exclude=FILE (in Python exclude=)."
+        )
+    n_gain = sum(bool(c.gain) for c in order)
+    if n_gain:
+        notes.append(
+            f"For {n_gain} of {counted(len(order), 'formula')} a member predicts an imaginary part "
+            "below zero at the crossing, which no passive material has: such a member does not "
+            "count as passing. A model of the imaginary part that was trained with --nonnegative "
+            "(in Python nonnegative) predicts none; where the data write losses as negative, "
+            "change their sign."
         )
     if max(members) == 1:
         notes.append(
