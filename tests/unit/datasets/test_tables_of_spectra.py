@@ -271,3 +271,28 @@ def test_a_grid_known_by_name_is_in_ev(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"'optical-nk' is in eV, and 'energy .nm.' is in nm"):
         load(tmp_path, in_nm, grid="optical-nk")
     assert load(tmp_path, in_nm, grid="400:600:5").targets[0].grid_unit == "nm"
+
+
+@pytest.mark.parametrize("fill", [1e30, -9999.0, 9.969209968386869e36])
+@pytest.mark.parametrize("n_points", [1, 8])
+def test_numbers_that_stand_for_nothing_in_a_spectrum_are_told_with_their_row(
+    tmp_path: Path, fill: float, n_points: int
+) -> None:
+    energy = np.linspace(1, 3, 8)
+    rows = [row(f, energy.tolist(), (i + energy**2).tolist()) for i, f in enumerate(FORMULAS)]
+    rows[2]["eps"] = [fill] * n_points + rows[2]["eps"][n_points:]
+    if n_points == 1 and fill > 1e36:
+        rows[3]["eps"][0] = fill  # a number of no known meaning stands more than once
+    with pytest.warns(UserWarning, match=r"'eps' of row 3.* is .* at \d points?, far outside"):
+        load(tmp_path, rows)
+
+
+def test_peaks_of_a_spectrum_are_no_numbers_that_stand_for_nothing(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    energy = np.linspace(1, 3, 40)
+    rows = [row(f, energy.tolist(), (1 / energy).tolist()) for f in FORMULAS]
+    rows[1]["eps"] = (300 * np.exp(-(((energy - 2) / 0.02) ** 2))).tolist()
+    rows[2]["eps"] = (-80 / energy**2).tolist()
+    load(tmp_path, rows)
+    assert not [w for w in recwarn if "far outside" in str(w.message)]

@@ -20,6 +20,7 @@ from atomlens.datasets.tables.grids import (
     sound_spectrum,
 )
 from atomlens.datasets.tables.headers import parse_header
+from atomlens.datasets.tables.target_doubts import tell_fill_values
 from atomlens.errors import DatasetError, MissingTargetError, SettingsError, unknown_name, warn
 from atomlens.targets import Target, value_slices
 
@@ -168,6 +169,7 @@ def _gridded(
             )
         else:
             values[row], held[row] = on_grid(spectrum, grid, options.beyond)
+    tell_fill_values({row: one.values for row, one in spectra.items()}, target.name, where)
     n_held = int(held.any(axis=1).sum())
     if n_held:
         warn(

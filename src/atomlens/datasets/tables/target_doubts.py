@@ -3,7 +3,7 @@
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -149,6 +149,34 @@ def tell_sentinels(numbers: NDArray[np.float64], name: str, where: str) -> NDArr
         least = float(numbers[numbers > 0].min())
         _tell(numbers, zeros, name, where, f"and no other is below {least:g}")
     return zeros
+
+
+def tell_fill_values(curves: Mapping[int, NDArray[np.float64]], name: str, where: str) -> None:
+    """Warn of spectra with a number that programs write where they know nothing: 1e30, -9999.
+
+    Args:
+        curves: (n_points,) values by row, before they are brought onto a grid.
+        name: Of the target.
+        where: The table.
+    """
+    if not curves:
+        return
+    flat = np.concatenate(list(curves.values()))
+    rows = np.repeat(list(curves), [len(curve) for curve in curves.values()])
+    signs: NDArray[np.bool_] = np.isin(np.abs(flat), np.abs(_SENTINELS))
+    signs &= _outside(flat, flat[np.isfinite(flat) & ~signs])
+    signs |= _strangers(flat)
+    if not signs.any():
+        return
+    told = np.unique(rows[signs])
+    numbers = ", ".join(f"{v:.10g}" for v in np.unique(flat[signs]))
+    more = f" and of {len(told) - 1} more" if len(told) > 1 else ""
+    n = int(signs.sum())
+    warn(
+        f"{where}: {name!r} of row {told[0] + 1}{more} is {numbers} at {n} "
+        f"{'point' if n == 1 else 'points'}, far outside of all other values; if it means that "
+        "nothing is known there, leave the row out, or let the spectrum end before."
+    )
 
 
 def _tell(
