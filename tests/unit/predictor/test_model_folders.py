@@ -14,6 +14,7 @@ import torch
 from made_predictors import ETHANOL, EVERY_KIND, WATER, make_predictor
 
 from atomlens.cli import models
+from atomlens.datasets import load_dataset
 from atomlens.errors import ModelError
 from atomlens.predictor import (
     Calibration,
@@ -23,6 +24,7 @@ from atomlens.predictor import (
     load,
 )
 from atomlens.predictor.folder.card import model_card
+from atomlens.predictor.samples import TrainingSamples
 from atomlens.targets import Target
 
 
@@ -125,6 +127,7 @@ def changed_settings(folder: Path, change: dict[str, Any]) -> None:
     [
         ({"version": 99}, "Upgrade atomlens"),
         ({"version": "1"}, "Upgrade atomlens"),
+        ({"version": None}, "does not say in which version"),
         ({"format": "other"}, "not the settings file of a model"),
         ({"builder": {"name": "voronoy", "settings": {}}}, "Did you mean 'voronoi'"),
         ({"model": {"name": "skann", "config": {}, "n_members": 1}}, "Did you mean 'scann'"),
@@ -311,3 +314,53 @@ def test_a_card_that_is_no_text_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"README\.md, the card of the model: .*--format json"):
         models._trained(folder, "table")
     assert '"settings"' in models._trained(folder, "json")
+
+
+def test_settings_that_decide_answers_and_were_changed_are_refused(tmp_path: Path) -> None:
+    folder = make_predictor().save(tmp_path / "m")
+    path = folder / "settings.json"
+    saved = json.loads(path.read_text())
+
+    def changed(*keys: Any, value: Any) -> dict[str, Any]:
+        content = json.loads(json.dumps(saved))
+        place = content
+        for key in keys[:-1]:
+            place = place[key]
+        place[keys[-1]] = value
+        return content
+
+    scaling = saved["scaling"]
+    for content in (
+        changed("scaling", "targets", 0, "unit", value="THz"),
+        changed("scaling", "means", value=[3 * x + 1 for x in scaling["means"]]),
+        changed("scaling", "stds", value=[3 * x for x in scaling["stds"]]),
+        changed("calibration", 0, "quantile", value=0.001),
+        changed("elements", value=saved["elements"][:-1]),
+    ):
+        path.write_text(json.dumps(content))
+        with pytest.raises(ModelError, match=r"settings\.json: units.* not those that were saved"):
+            load(folder)
+        del content["answers_sha256"]
+        path.write_text(json.dumps(content))
+        load(folder)  # as folders of earlier days
+    path.write_text(json.dumps(changed("training", "data", value="my data"), sort_keys=True))
+    assert load(folder).record.data == "my data"
+
+
+def test_samples_that_are_missing_or_changed_are_told(tmp_path: Path) -> None:
+    data = load_dataset("toy", limit=6)
+    parts = {name: np.arange(2) + 2 * i for i, name in enumerate(("train", "validation", "test"))}
+    record = TrainingRecord(samples=TrainingSamples.of(data, parts))
+    folder = replace(make_predictor(), record=record).save(tmp_path / "m")
+    path = folder / "samples.safetensors"
+    content = path.read_bytes()
+    load(folder)
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(ModelError, match=r"samples\.safetensors: this file .* is damaged"):
+        load(folder)
+    path.unlink()
+    with pytest.warns(UserWarning, match="does not know what it was trained on"):
+        assert load(folder).record.samples is None
+    with pytest.warns(UserWarning, match="does not know"):
+        again = load(folder).save(tmp_path / "again")
+    load(again)  # it says itself that it has none

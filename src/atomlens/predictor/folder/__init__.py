@@ -156,6 +156,11 @@ def read_settings(folder: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("format") != "atomlens-model":
         raise ModelError(f"{folder / SETTINGS}: this is not the settings file of a model.")
     version = content.get("version")
+    if version is None:
+        raise ModelError(
+            f"{folder / SETTINGS}: it does not say in which version of the format it is written, "
+            f"as every model does; {RESTORE}."
+        )
     if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
         raise ModelError(
             f"{folder}: this model is written in version {version} of the format, and this "
@@ -220,6 +225,19 @@ def read_failures(path: Path) -> tuple[Failure, ...]:
     content = read_optional_json(path) or []
     with net(ModelError, f"{path}, a file of the model", "delete it; the model works without"):
         return tuple(Failure(name=str(f["name"]), message=str(f["message"])) for f in content)
+
+
+_DECIDING = (
+    *("model", "builder", "scaling", "noise", "calibration", "temperatures"),
+    *("calibration_of_made", "elements", "familiarity", "weights_sha256"),
+)
+"""What of the settings decides the answers, with their units and errors."""
+
+
+def answers_digest(settings: Mapping[str, Any]) -> str:
+    """Return a digest of what of a ``settings.json`` decides the answers, however it is spaced."""
+    deciding = {key: settings[key] for key in _DECIDING if key in settings}
+    return checksum_of(json.dumps(deciding, sort_keys=True, ensure_ascii=True).encode())
 
 
 def checksum_of(content: bytes) -> str:

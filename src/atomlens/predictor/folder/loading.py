@@ -13,7 +13,7 @@ from torch import Tensor
 
 from atomlens.boundary import count_in, net, read_bytes
 from atomlens.elements import SYMBOLS
-from atomlens.errors import AtomlensError, MissingDependencyError, ModelError
+from atomlens.errors import AtomlensError, MissingDependencyError, ModelError, warn
 from atomlens.models import MODELS, make_model
 from atomlens.models.base import PropertyModel
 from atomlens.neighbors import make_builder
@@ -29,6 +29,8 @@ from atomlens.predictor.folder import (
     SPLIT,
     WARNINGS,
     WEIGHTS,
+    answers_digest,
+    checksum_of,
     read_failures,
     read_history,
     read_optional_json,
@@ -74,19 +76,26 @@ def load_trained(path: str | Path) -> TrainedModel:
     metrics = read_optional_json(folder / METRICS)
     with net(ModelError, f"{folder / METRICS}, a file of the model", "delete it; the model works"):
         _check_metrics(metrics)
+    samples = _samples(folder / SAMPLES, record, str(content.get("samples_sha256", "")))
+    familiarity = _familiarity(folder, content.get("familiarity"))
+    if content.get("answers_sha256", "") not in ("", answers_digest(content)):
+        raise ModelError(
+            f"{folder / SETTINGS}: units, scaling, error estimates or other settings that decide "
+            f"the answers are not those that were saved, so the answers would be wrong; {RESTORE}."
+        )
     return replace(
         trained,
         models=models,
         loaded_from=str(path),
         weights_sha256=checksum,
-        familiarity=_familiarity(folder, content.get("familiarity")),
+        familiarity=familiarity,
         metrics=metrics if isinstance(metrics, dict) else {},
         record=replace(
             record,
             history=read_history(folder / HISTORY),
             failures=read_failures(folder / FAILURES),
             warnings=read_failures(folder / WARNINGS),
-            samples=_samples(folder / SAMPLES, record),
+            samples=samples,
         ),
     )
 
@@ -139,9 +148,21 @@ def _parts(content: Any) -> dict[str, tuple[str, ...]]:
     return {str(part): tuple(map(str, names)) for part, names in content.items()}
 
 
-def _samples(path: Path, record: TrainingRecord) -> TrainingSamples | None:
-    """Return the samples of the training by content, if the folder holds them."""
+def _samples(path: Path, record: TrainingRecord, checksum: str) -> TrainingSamples | None:
+    """Return the samples of the training by content, if the folder holds them.
+
+    Args:
+        path: The file.
+        record: Of the training.
+        checksum: SHA-256 of the file as it was saved; empty of folders that do not say.
+    """
     if not path.exists():
+        if checksum:
+            warn(
+                f"{path}: this file of the model is missing, so the model does not know what it "
+                "was trained on (seen_in, --part); restore the folder from a copy, or take "
+                f"samples_sha256 out of {SETTINGS} if it is left out on purpose."
+            )
         return None
     with net(ModelError, f"{path}, a file of the model", RESTORE):
         content = read_bytes(path)
@@ -151,6 +172,12 @@ def _samples(path: Path, record: TrainingRecord) -> TrainingSamples | None:
         raise ModelError(
             f"{path}: this file of the model and {SPLIT} are of two trainings. Restore the folder "
             "from a copy, or delete this file; the model works without."
+        )
+    if checksum and checksum_of(content) != checksum:
+        raise ModelError(
+            f"{path}: this file of the model is damaged (its content is not what was saved). "
+            "Restore the folder from a copy, or delete this file; the model works without, but "
+            "does not know what it was trained on."
         )
     return samples
 

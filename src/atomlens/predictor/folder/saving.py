@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from atomlens.boundary import parse_json
 from atomlens.models import MODELS
 from atomlens.predictor.folder import (
     CARD,
@@ -19,6 +20,7 @@ from atomlens.predictor.folder import (
     SPLIT,
     WARNINGS,
     WEIGHTS,
+    answers_digest,
     check_weights,
     check_writable,
     checksum_of,
@@ -82,12 +84,14 @@ def model_files(predictor: TrainedModel, *, half: bool = False) -> dict[str, byt
         files[FAMILIARITY] = tensor_bytes(familiarity.tensors())
         checksum = checksum_of(files[FAMILIARITY])
         settings["familiarity"] = {**familiarity.to_dict(), "sha256": checksum}
+    if record.samples is not None:
+        files[SAMPLES] = record.samples.to_bytes()
+        settings["samples_sha256"] = checksum_of(files[SAMPLES])
+    settings["answers_sha256"] = answers_digest(parse_json(json_bytes(settings).decode()))
     files[SETTINGS] = json_bytes(settings)
     if record.split:
         names = json_bytes({part: list(names) for part, names in record.split.items()})
         files |= {PACKED_SPLIT: gzip.compress(names, mtime=0)} if half else {SPLIT: names}
-    if record.samples is not None:
-        files[SAMPLES] = record.samples.to_bytes()
     if record.warnings:
         files[WARNINGS] = json_bytes([warning.to_dict() for warning in record.warnings])
     if record.history:
