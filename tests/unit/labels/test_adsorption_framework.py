@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
+from ase.data import atomic_numbers
 
 from atomlens.errors import LabelError
 from atomlens.labels import FORCE_FIELDS, make_framework
-from atomlens.labels.framework import Framework, replicas_for, rounding_of_the_sum
+from atomlens.labels.framework import Framework, most_charge, replicas_for, rounding_of_the_sum
 
 UFF = FORCE_FIELDS["uff"]
 
@@ -65,13 +66,13 @@ def test_a_large_cell_with_a_whole_charge_too_many_is_refused_as_short_of_ions()
     charges = np.where(atoms.numbers == 11, 0.9, -0.9)
     charges[:4] += 0.5
     atoms.set_initial_charges(charges)
-    with pytest.raises(LabelError, match=r"add up to \+2 e.*about \+2 e, as if counter-ions"):
+    with pytest.raises(LabelError, match=r"add up to \+2 e in the cell, as if counter-ions"):
         _framework(atoms)
 
 
 def test_charges_that_do_not_cancel_are_refused() -> None:
     with pytest.raises(
-        LabelError, match=r"salt: its partial charges add up to \+1 e in the cell, about \+1 e"
+        LabelError, match=r"salt: its partial charges add up to \+1 e in the cell, as if counter"
     ):
         _framework(_charged([1.0, 0.0]))
 
@@ -99,3 +100,30 @@ def test_a_molecule_is_refused() -> None:
 def test_an_element_without_parameters_is_refused_by_name() -> None:
     with pytest.raises(LabelError, match=r"salt: the force field trappe-zeo has no.* for Cl"):
         make_framework(_charged([1, -1]), FORCE_FIELDS["trappe-zeo"], cutoff=12.8)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "lowest", "highest"),
+    [
+        *(("H", -2, 2), ("C", -5, 5), ("N", -4, 6), ("O", -3, 7), ("F", -2, 8), ("Na", -5, 2)),
+        *(("Zn", -5, 9), ("Zr", -5, 5), ("Ge", -5, 5), ("Br", -2, 8), ("Pb", -5, 5)),
+        ("Xe", -1, 9),
+    ],
+)
+def test_what_an_element_can_bear(symbol: str, lowest: float, highest: float) -> None:
+    assert most_charge(atomic_numbers[symbol]) == (lowest, highest)
+
+
+def test_every_element_can_bear_its_oxidation_states() -> None:
+    pymatgen = pytest.importorskip("pymatgen.core")
+    for number in range(1, 104):
+        low, high = most_charge(number)
+        states = pymatgen.Element.from_Z(number).oxidation_states
+        assert all(low <= state <= high for state in states), number
+
+
+def test_charges_that_no_atom_bears_are_refused() -> None:
+    atoms = _charged([9.0, -9.0])
+    with pytest.raises(LabelError, match=r"partial charge of atom 0 \(Na.*is \+9 e, more"):
+        _framework(atoms)
+    assert not _framework(atoms, charges="none").charges.any()
