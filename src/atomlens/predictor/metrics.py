@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.predictor.trust.calibration import INTERVAL
+from atomlens.printing import counted
 from atomlens.reports.coverage import area_between, staircase
 from atomlens.reports.probabilities import (
     LikeProbability,
@@ -77,6 +78,11 @@ class RegressionMetrics:
     n_judged: int | None = None
     """Values with an error estimate that was judged: of what was given (`unseen`) none that the
     model has learned from, and none too unlike its data. None if there is no estimate."""
+    n_structures: int | None = None
+    """Of spectra: structures that the ``n`` values belong to, those of one being no independent
+    ones; None of single numbers."""
+    n_judged_structures: int | None = None
+    """Of spectra: those of ``n_judged``."""
     coverage: dict[str, float] | None = None
     """Share of true values inside mean ± z std, by the share a normal distribution promises."""
     miscalibration_area: float | None = None
@@ -188,6 +194,9 @@ class Metrics:
                     continue
                 unit = unit_text(figures.get("unit", "")) if has_unit else ""
                 called = self._label(field, figures) or label
+                if field in ("n", "n_judged"):
+                    rows.setdefault(called, {"": called})[name] = values_of(figures, field)
+                    continue
                 rows.setdefault(called, {"": called})[name] = (
                     f"{figure_text(value)} {unit}".rstrip()
                 )
@@ -218,6 +227,24 @@ class Metrics:
         for name, rows in tables_by_class(self.to_dict()["targets"]).items():
             tables.append(table_html(rows, title=f"{name}, by class"))
         return "".join(tables)
+
+
+def values_of(figures: Mapping[str, Any], field: str = "n") -> str:
+    """Return how many values there are; of spectra also of how many structures.
+
+    Args:
+        figures: Of one target, as in ``metrics.json``.
+        field: ``n``, or ``n_judged``.
+    """
+    n, n_structures = figures.get(field), figures.get(f"{field}_structures")
+    if field == "n":
+        n_structures = figures.get("n_structures")
+    if not isinstance(n, int) or not isinstance(n_structures, int) or not n_structures:
+        return str(n)
+    whole = n % n_structures == 0
+    what = f" x {counted(n // n_structures, 'point')}" if whole else ""
+    of = "" if whole else "of "
+    return f"{n} ({of}{counted(n_structures, 'structure')}{what})"
 
 
 def figure_text(value: Any) -> str:
@@ -303,7 +330,7 @@ def without_skill(targets: Mapping[str, Mapping[str, Any]], where: str = "") -> 
         n = figures.get("n")
         values = "1 value" if n == 1 else f"{n} values"
         mae, mad = _plain_number(figures, "mae"), _plain_number(figures, "mad")
-        if mae is not None and mad is not None and n and mae >= mad:
+        if mae is not None and mad is not None and n and mae >= mad and mae > 0:
             unit = f" {unit_text(figures.get('unit') or '')}".rstrip()
             about = figures.get("mad_about", "these values")
             about = "the training part" if about == "training part" else about
@@ -505,12 +532,27 @@ def regression_metrics(
         mad_mae=mad / mae if mae > 0 else math.nan,
         mad_about="training part" if about_training else "these values",
         n_judged=int(told.sum()) if told.any() else None,
+        n_structures=int((known_points > 0).sum()) if n_points > 1 else None,
+        n_judged_structures=_structures_of(known, told, n_points),
         coverage=coverage,
         miscalibration_area=area,
         calibration_error=ence,
         interval_coverage=inside,
         foreseen_errors=foreseen,
     )
+
+
+def _structures_of(known: NDArray[np.bool_], told: NDArray[np.bool_], n_points: int) -> int | None:
+    """Return how many spectra have error estimates.
+
+    Args:
+        known: (n * n_points,) which values are known.
+        told: (n_known,) which of those have an estimate.
+        n_points: Of a spectrum; 1 of numbers.
+    """
+    if n_points == 1 or not told.any():
+        return None
+    return len(np.unique(np.flatnonzero(known)[told] // n_points))
 
 
 _IN_95 = 0.975

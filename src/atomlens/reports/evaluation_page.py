@@ -39,7 +39,8 @@ def write_evaluation_page(
         title: What stands above.
         rows: The table of the figures of merit.
         tables: Further ones, by what stands above them.
-        judged: Of each number that is predicted: ``target``, ``n``, ``n_judged``,
+        judged: Of each number that is predicted: ``target``, ``n``, ``n_judged`` (of spectra
+            ``n_judged_structures``),
             ``interval_coverage``, ``miscalibration_area`` and ``calibration_error``, None where
             unknown.
         unjudged: Sentences on numbers of whose intervals nothing can be said.
@@ -94,16 +95,19 @@ def calibration_sentence(figures: Mapping[str, Any]) -> str:
     if inside is None or area is None:
         return ""
     n, n_judged = figures.get("n"), figures.get("n_judged")
-    of = ""
+    n_structures, of = figures.get("n_judged_structures"), ""
     if n is not None and n_judged is not None and n_judged < n:
         of = (
             f"{n_judged} of {n} values have an error estimate and are of structures that the "
             "model has not learned from. Of these, "
         )
+    if n_structures is not None and n_judged:
+        of += f"which are points of {n_structures} structure{'s'[: n_structures != 1]}, "
     text = (
         f"{figures['target']}: {of}{100 * inside:.0f} % of the true values lie inside the "
-        f"intervals that promise 90 %{_judgement(inside, n_judged)}. Over all levels, promised and "
-        f"found shares differ by {100 * area:.1f} % on average (miscalibration area)"
+        f"intervals that promise 90 %{_judgement(inside, n_judged, n_structures)}. Over all "
+        f"levels, promised and found shares differ by {100 * area:.1f} % on average "
+        "(miscalibration area)"
     )
     error = figures.get("calibration_error")
     if error is None:
@@ -142,14 +146,19 @@ def probability_sentence(figures: Mapping[str, Any]) -> str:
     )
 
 
-def _judgement(inside: float, n: int | None) -> str:
-    """Return whether intervals keep their promise of 90 %, as far as n values tell (None: many)."""
+def _judgement(inside: float, n: int | None, n_structures: int | None) -> str:
+    """Return whether intervals keep their promise of 90 %, as far as n values tell (None: many).
+
+    Points of one spectrum are no independent values, so there the structures count.
+    """
     from scipy.stats import binomtest
 
-    if n is not None and n < _MANY:
-        likely = binomtest(round(inside * n), n).proportion_ci(0.95)
+    independent = n if n_structures is None else n_structures
+    if independent is not None and independent < _MANY:
+        likely = binomtest(round(inside * independent), independent).proportion_ci(0.95)
         if likely.low <= 0.9 <= likely.high:
-            return f"; so few values ({n}) do not tell whether they keep their promise"
+            what = f"values ({n})" if n_structures is None else f"structures ({n_structures})"
+            return f"; so few {what} do not tell whether they keep their promise"
     if abs(inside - 0.9) <= _FAIR:
         return ", so they keep their promise"
     return ", so they are " + ("too narrow" if inside < 0.9 else "wider than they need to be")

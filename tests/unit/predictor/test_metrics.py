@@ -186,6 +186,7 @@ def test_what_a_constant_does_as_well_is_no_skill() -> None:
         "gap: no better than predicting the mean of the training part on the test part: the mean "
         "absolute error is 1 eV, that of the mean 1 eV (20 values)."
     )
+    assert not list(without_skill({"gap": {**good, "mae": 0.0, "mad": 0.0}}))  # a constant
     assert not list(without_skill({"gap": {"n": 0, "mae": None, "mad": None}}))
     assert not list(without_skill({"metal": {"n": 9, "accuracy": 0.5}}))  # of an older version
     assert not list(without_skill({"gap": {**good, "mae": "2"}}))  # a file may hold anything

@@ -13,7 +13,10 @@ from atomlens.models import make_model
 from atomlens.neighbors import make_builder
 from atomlens.predictor import Calibration, score
 from atomlens.predictor.evaluation import matching_values
+from atomlens.predictor.folder.card import model_card
+from atomlens.predictor.metrics import Metrics, regression_metrics, values_of
 from atomlens.predictor.report import compared_spectra
+from atomlens.reports.evaluation_page import calibration_sentence
 from atomlens.reports.spectrum_figure import MOST_PANELS, draw_spectra
 from atomlens.targets import Target
 from atomlens.targets.scaling import TargetScaling
@@ -221,3 +224,39 @@ def test_too_many_or_no_spectra_are_not_drawn(tmp_path: Path) -> None:
     for panels in ([], [panel] * (MOST_PANELS + 1)):
         with pytest.raises(SettingsError, match=f"1 to {MOST_PANELS} spectra"):
             draw_spectra(panels, tmp_path / "x.png", x_label="", y_label="")
+
+
+def test_points_of_a_spectrum_are_no_independent_values() -> None:
+    rng = np.random.default_rng(0)
+    true = rng.normal(size=(15, 61))
+    true[3, :5], true[4] = np.nan, np.nan
+    std = np.full(true.shape, 1.0)
+    std[:2] = np.nan
+    figures = regression_metrics(
+        true.ravel(),
+        np.zeros(true.size),
+        std=std.ravel(),
+        low=-1.2 * std.ravel(),
+        high=1.2 * std.ravel(),
+        n_points=61,
+    )
+    assert (figures.n, figures.n_structures) == (14 * 61 - 5, 14)
+    assert (figures.n_judged, figures.n_judged_structures) == (12 * 61 - 5, 12)
+    content = Metrics(n_samples=15, n_failed=0, targets={"eps": figures}).to_dict()
+    own = content["targets"]["eps"]
+    assert values_of(own) == "849 (of 14 structures)"
+    assert values_of({"n": 915, "n_structures": 15}) == "915 (15 structures x 61 points)"
+    assert values_of({"n": 7}) == "7"
+    said = calibration_sentence(own | {"target": "eps"})
+    assert "so few structures (12) do not tell" in said
+    assert "which are points of 12 structures" in said
+    many = own | {"target": "eps", "n_judged": 12_000, "n_judged_structures": 200}
+    assert "too narrow" in calibration_sentence(many)
+    single = regression_metrics(np.zeros(4), np.ones(4), std=np.ones(4))
+    assert (single.n_structures, single.n_judged_structures) == (None, None)
+
+
+def test_the_card_says_where_the_points_of_a_spectrum_stand() -> None:
+    card = model_card(predictor(GAP, OTHER))
+    assert "a spectrum of 2 points from 1 to 2 THz (frequency)" in card
+    assert card.count("one value a structure") == 1

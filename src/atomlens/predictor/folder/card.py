@@ -12,7 +12,7 @@ from atomlens.elements import SYMBOLS
 from atomlens.models import MODELS
 from atomlens.predictor.evaluation import about_skill
 from atomlens.predictor.folder.tested import number, tested_methods, verdict_of
-from atomlens.predictor.metrics import f1_label, figure_text, tables_by_class
+from atomlens.predictor.metrics import f1_label, figure_text, tables_by_class, values_of
 from atomlens.predictor.record import TrainingRecord
 from atomlens.predictor.trained import TrainedModel
 from atomlens.predictor.trust.calibration import FEWEST_FOR_TEMPERATURE, TargetCalibration
@@ -121,7 +121,12 @@ def _describe(target: Target) -> str:
     if target.kind == "classification":
         return "one of " + ", ".join(map(_plain, target.classes))
     words = [_plain(target.description)] if target.description else []
-    words.append("extensive, learned per atom" if target.extensive else "one value a structure")
+    if target.is_spectrum:
+        ends = f"{target.grid[0]:g} to {target.grid[-1]:g} {target.grid_unit}".rstrip()
+        n_points = counted(len(target.grid), "point")
+        words.append(f"a spectrum of {n_points} from {ends} ({_plain(target.grid_name)})")
+    else:
+        words.append("extensive, learned per atom" if target.extensive else "one value a structure")
     if target.nonnegative:
         words.append("never below zero")
     return "; ".join(words)
@@ -194,6 +199,8 @@ def _metrics(predictor: TrainedModel) -> str:
             unit = figures.get("unit", "")
             values = [_figure(figures, key, unit) for key in _METRICS if _known(figures, key)]
             n_values = counted(figures.get("n", 0), "value")
+            if figures.get("n_structures"):
+                n_values = f"values {values_of(figures)}"
             lines.append(f"- {part}, {_code(name)}, {n_values}: {', '.join(values)}")
     lines += _by_class(predictor.metrics[parts[-1]].get("targets", {}), parts[-1])
     lines += _about_parts(predictor, parts)
