@@ -330,7 +330,7 @@ def part_words(part: Part) -> str:
     """Return a number with its interval, and how far it is beyond each control."""
     unit = f" {part.unit}" if part.unit else ""
     text = f"{part.name} {part.value:.3g}{unit}"
-    if math.isfinite(part.low):
+    if math.isfinite(part.low) and part.low < part.high:  # a maximum has no interval
         text += f" (95 % {part.low:.3g} to {part.high:.3g})"
     if not part.controls:
         return text
