@@ -36,7 +36,7 @@ from atomlens.studies.faithful.orders import (
 )
 from atomlens.studies.faithful.study import Faithful, FaithfulSettings, as_json
 from atomlens.studies.faithful.words import CUT, FEW, SUM, judged, paragraph, verdict
-from atomlens.studies.statistics import Interval
+from atomlens.studies.statistics import Interval, pearson
 from atomlens.targets import Target
 from atomlens.testing.questions import trained_around
 from atomlens.version import __version__
@@ -525,3 +525,11 @@ def test_what_was_left_out_is_named_and_counted(
     assert "nonsense(" in failure["message"]
     assert json.loads((out / "study.json").read_text())["failures"][0]["name"] == failure["name"]
     assert "nonsense(" in (out / "inputs.csv").read_text().splitlines()[-1]
+
+
+def test_so_few_parts_that_every_order_agrees_say_nothing() -> None:
+    two, three, four = (np.arange(n, dtype=float) for n in (2, 3, 4))
+    assert np.isnan(checks.inside([two], [two[::-1]], pearson, 0).value)
+    assert checks.inside([two, three], [two[::-1], three], pearson, 0).value == pytest.approx(1)
+    assert np.isnan(checks.inside([three], [three], checks.top_overlap, 0, fewest=4).value)
+    assert checks.inside([four], [four], checks.top_overlap, 0, fewest=4).value == 1

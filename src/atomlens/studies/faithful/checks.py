@@ -38,12 +38,16 @@ def inside(
     second: Sequence[Values],
     measure: Callable[[Values, Values], float],
     seed: int,
+    fewest: int = 3,
 ) -> Interval:
-    """Return the mean of a measure over structures, with an interval; NaN values are left out."""
+    """Return the mean of a measure over structures, with an interval; NaN values are left out.
+
+    So are structures of fewer than ``fewest`` parts: two correlate with 1 or -1 whatever they are.
+    """
     found = []
     for a, b in zip(first, second, strict=True):
         known = np.isfinite(a) & np.isfinite(b)
-        found.append(measure(a[known], b[known]))
+        found.append(measure(a[known], b[known]) if known.sum() >= fewest else np.nan)
     values = np.array(found)
     return bootstrap(values[np.isfinite(values)], seed=seed)
 
