@@ -61,13 +61,17 @@ def own_vectors(
     whole = copies(batch, n_copies)
     vectors = table.index_select(0, whole.atomic_numbers)
     own = replace(whole, atomic_numbers=torch.arange(whole.n_nodes, device=vectors.device))
+    tables = [_tensor(model, other) for other in model.fixed_tables]
+    others = {
+        id(t): t.detach().index_select(0, whole.atomic_numbers) for t in tables if t is not None
+    }
 
     def run(vectors: Vectors) -> ModelOutput:
         # weights that ask for no gradient: nothing behind the vectors is worked out but theirs
         exchanged = {id(w): w.detach() for w in model.parameters() if w.requires_grad}
         given = _tensor(model, name)
         assert given is not None
-        output: ModelOutput = _twin(model, exchanged | {id(given): vectors})(own)
+        output: ModelOutput = _twin(model, exchanged | others | {id(given): vectors})(own)
         return output
 
     return vectors, run

@@ -93,6 +93,9 @@ class PropertyModel(nn.Module, ABC, Generic[ConfigT]):
     """Where the architecture was published."""
     element_tables: ClassVar[tuple[str, ...]] = ()
     """Names of the parameters that have one learned row per atomic number."""
+    fixed_tables: ClassVar[tuple[str, ...]] = ()
+    """Names of tables with a row an element besides, which are no vectors that an atom starts from:
+    where the vector of one atom is changed, it keeps its row of these."""
     output_layers: tuple[str, ...] = ()
     """Names of the linear layers that make the outputs: their rows are the values and then,
     with ``predict_scale``, the logarithms of the noise (if these have no layer of their own)."""

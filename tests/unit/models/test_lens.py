@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from atomlens.errors import SettingsError
+from atomlens.explain.vectors import own_vectors
 from atomlens.graphs import FIELDS, AtomGraph, collate
 from atomlens.models.lens import Lens, LensConfig
 from atomlens.nn.additive import Absence
@@ -148,6 +149,16 @@ def test_charges_tell_what_an_atom_must_have_to_balance_the_others() -> None:
     gone = batch.atomic_numbers == 8
     for left in (nearest(removed=gone), nearest(masked=gone)):
         assert (left[0][0], left[2][0]) == (-1, -2)
+
+
+@pytest.mark.parametrize("vectors", ["learned", "cgcnn92"])
+def test_an_atom_whose_vector_is_changed_keeps_its_charges(vectors: str) -> None:
+    model = lens(mode="formula", n_charges=17, element_vectors=vectors)
+    batch = collate([collapsed_graph([92, 92, 8]), collapsed_graph([3, 25, 8, 8])], torch.float64)
+    found = own_vectors(model, batch)
+    assert found is not None
+    own, run = found
+    torch.testing.assert_close(run(own).values, model(batch).values)
 
 
 def test_charges_add_nothing_before_the_first_step() -> None:

@@ -181,6 +181,7 @@ class Lens(AdditiveModel[LensConfig]):
     default_builder: ClassVar[tuple[str, dict[str, Any]]] = ("voronoi", {})
     formula_builder: ClassVar[tuple[str, dict[str, Any]] | None] = ("formula", {"reduce": True})
     element_tables: ClassVar[tuple[str, ...]] = ("embedding.weight",)
+    fixed_tables: ClassVar[tuple[str, ...]] = ("charges",)
     free_settings: ClassVar[frozenset[str]] = (
         frozenset({"dropout", "attention_dropout", "extensive"}) | AdditiveModel.free_settings
     )
