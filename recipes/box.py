@@ -97,14 +97,14 @@ QUEUE = (
         settings={
             **_COMMON,
             "loss": "robust-l1",
-            "ensemble": 3,
+            "ensemble": 4,
             "epochs": 30,
             "batch_size": 128,
             "learning_rate": 1e-3,
             "warmup_epochs": 0.5,
             "reference": "elements",
         },
-        model={**_FORMULA, "n_amounts": 8},
+        model={**_FORMULA, "n_amounts": 8, "n_charges": 17},
     ),
     Entry(
         name="formula-gap",

@@ -509,13 +509,13 @@ def add_trained(
 def portable(record: TrainingRecord) -> TrainingRecord:
     """Return a record that names no folder of this machine, without the list of odd samples.
 
-    Of what it started from the last part of the name is kept. Its history has six digits, which a
+    Of what it started from the last part of the name is kept. Its history has five digits, which a
     curve needs no more of.
     """
     remarks = [re.sub(r"(?<!\S)/(?:[^\s/]+/)+", "", remark) for remark in record.remarks]
     kept = tuple(r for r in remarks if not r.endswith(f"{WARNINGS} of the model."))
     history = tuple(
-        {k: float(f"{v:.6g}") if isinstance(v, float) else v for k, v in row.items()}
+        {k: float(f"{v:.5g}") if isinstance(v, float) else v for k, v in row.items()}
         for row in record.history
     )
     settings, started_from = dict(record.settings), record.started_from

@@ -1,6 +1,7 @@
 """From a `TrainedModel` to a model folder."""
 
 import gzip
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -90,8 +91,11 @@ def model_files(predictor: TrainedModel, *, half: bool = False) -> dict[str, byt
     settings["answers_sha256"] = answers_digest(parse_json(json_bytes(settings).decode()))
     files[SETTINGS] = json_bytes(settings)
     if record.split:
-        names = json_bytes({part: list(names) for part, names in record.split.items()})
-        files |= {PACKED_SPLIT: gzip.compress(names, mtime=0)} if half else {SPLIT: names}
+        names = {part: list(names) for part, names in record.split.items()}
+        packed = json.dumps(names, ensure_ascii=False, separators=(",", ":")).encode()
+        files |= (
+            {PACKED_SPLIT: gzip.compress(packed, mtime=0)} if half else {SPLIT: json_bytes(names)}
+        )
     if record.warnings:
         files[WARNINGS] = json_bytes([warning.to_dict() for warning in record.warnings])
     if record.history:
