@@ -43,8 +43,8 @@ class Explainer(ABC):
     name: ClassVar[str]
     """Key in ``EXPLAINERS``."""
     in_target_units: ClassVar[bool] = False
-    """Whether scores are changes of what `predict` says, in its unit; otherwise they are
-    shares."""
+    """Whether scores are changes of what `predict` says, in its unit (of classes in log odds);
+    otherwise they are shares."""
     signed: ClassVar[bool] = False
     """Whether scores are above or below "no effect", whichever signs one structure happens to
     have."""

@@ -133,9 +133,18 @@ _ANY_METHOD = (
 
 def meaning(method: str, score_unit: str = "") -> tuple[str, str]:
     """Return what a method's score means, and what it does not mean."""
-    if method == "contribution" and score_unit.startswith("logit"):
-        method = "contribution to a class"
-    return _MEANINGS.get(method, _ANY_METHOD)
+    of_class = score_unit.startswith(("logit of ", "log odds of "))
+    if method == "contribution" and of_class:
+        return _MEANINGS["contribution to a class"]
+    means, means_not = _MEANINGS.get(method, _ANY_METHOD)
+    return (f"{means} {_OF_A_CLASS}" if of_class else means), means_not
+
+
+_OF_A_CLASS = (
+    "Of a class what changes is not its probability p, which hardly moves near 0 and 1, but its "
+    "logit: for two classes the logarithm of the odds, log p/(1 − p), for more log p less the mean "
+    "of the others'."
+)
 
 
 _SPREADS = {
