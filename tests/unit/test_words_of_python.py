@@ -17,7 +17,7 @@ KNOWN = {
     "training/loggers.py": {"log"},  # for Python a class, which the command makes
     "studies/controls.py": {"model", "shuffled"},  # begins the sentence about what was given
     "studies/base.py": {"chemiscope"},  # of the command alone
-    "screening/expressions.py": {"where", "by"},  # begins the sentence about what was typed
+    "screening/expressions/parsing.py": {"where", "by"},  # begins the sentence about what was typed
     "screening/pipeline.py": {"by"},  # what such a sentence begins with
     "predictor/folder/card.py": {"out"},  # commands in the card, above the lines of Python
     "structures/options.py": {"strict"},  # behind a sentence: why it is an error

@@ -1,7 +1,7 @@
 """What a text that reads as a formula may mean besides: words, capitals, shares that it leaves out.
 
 The text is read all the same, with a sentence; what has two readings that are equally likely is
-refused by ``formulas.py``.
+refused by ``formulas``.
 """
 
 import re

@@ -397,3 +397,39 @@ def test_what_is_no_symbol_is_not_looked_for_among_elements(text: str, said: str
 )
 def test_parts_of_formulas_and_other_columns_may_be_looked_for(text: str) -> None:
     parse(text, COLUMNS).holds(ROW)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("formula == 'O3PbTi'", True),
+        ("'O3TiPb' == formula", True),
+        ("formula != 'TiPbO3'", False),
+        ("formula == 'Pb2Ti2O6'", False),
+        ("formula in ['NaCl', 'TiO3Pb']", True),
+        ("formula not in ['NaCl', 'TiO3Pb']", False),
+        ("formula == name", False),
+        ("formula == 'NA'", False),
+        ("formula in ['PbTiO3', name]", True),
+    ],
+)
+def test_formulas_are_the_same_in_any_order(text: str, found: bool | None) -> None:
+    assert parse(text, COLUMNS).value(ROW) is found
+    assert parse(text, COLUMNS).value({**ROW, "formula": ""}) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("formula == 'nacl'", "'nacl' is no formula; did you mean 'NaCl'?"),
+        ("formula != 'tio2'", "did you mean 'TiO2'?"),
+        ("formula in ['NaCl', 'FE2O3']", "did you mean 'Fe2O3'?"),
+        ("'cube' == formula", "'cube' is no formula"),
+        ("formula == 'x'", "write one such as 'Fe2O3'"),
+    ],
+)
+def test_what_is_no_formula_is_compared_with_none(text: str, meant: str) -> None:
+    with pytest.raises(SettingsError) as problem:
+        parse(text, COLUMNS)
+    assert meant in str(problem.value)
+    parse(text.replace("formula", "name"), COLUMNS)

@@ -68,6 +68,14 @@ def test_zeros_of_real_counts_are_not_told(text: str) -> None:
         ("Y2O3 ZrO2 MgO", "Y2O3 and ZrO2 and MgO"),
         ("[Co(NH3)6]Cl3 KCl", r"\[Co\(NH3\)6\]Cl3 and KCl"),
         ("WS2 WSe2", "WS2 and WSe2"),
+        ("SnO2 Ag", "SnO2 and Ag"),
+        ("C LiFePO4", "C and LiFePO4"),
+        ("Al2O3 ZrO2 Ni", "Al2O3 and ZrO2 and Ni"),
+        ("LiFePO4/C", "LiFePO4 and C"),
+        ("Si/SiO2", "Si and SiO2"),
+        ("TiO2@Ag", "TiO2 and Ag"),
+        ("TiO2 - SiO2", "TiO2 and SiO2"),
+        ("CuO/ZnO/Al2O3", "CuO and ZnO and Al2O3"),
     ],
 )
 def test_two_compounds_in_one_cell_are_not_added_up(text: str, words: str) -> None:
@@ -96,6 +104,12 @@ def test_two_compounds_in_one_cell_are_not_added_up(text: str, words: str) -> No
         "La Al O3",
         "NaF · KF",
         "Fe Ni",
+        "Li FePO4",
+        "Cs PbI3",
+        "Mg Al2O4",
+        "Fe3Al Ni",
+        "Sr1/2 Ba1/2 TiO3",
+        "La2/3Sr1/3MnO3",
     ],
 )
 def test_one_formula_with_spaces_is_one(text: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NoReturn
 
-from atomlens.elements import SYMBOLS
+from atomlens.elements import NONMETALS, SYMBOLS
 from atomlens.errors import StructureError
 from atomlens.printing import short
 from atomlens.structures.formulas.judging import meant_amounts
@@ -15,6 +15,7 @@ LONGEST_FORMULA = 3000
 """Letters; what takes off subscripts and spaces takes the square of their number."""
 TOKEN = re.compile(r"(?P<number>\d+/\d+|\d+(?:\.\d+)?|\.\d+)|(?P<element>[A-Z][a-z]?)|(?P<sign>.)")
 ELEMENTS = frozenset(SYMBOLS[1:])
+NO_METALS = frozenset(SYMBOLS[z] for z in NONMETALS)
 
 
 def sum_of(parts: Sequence[str], text: str) -> dict[str, Fraction]:

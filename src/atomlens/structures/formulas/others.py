@@ -2,9 +2,11 @@
 
 import html
 import re
+from fractions import Fraction
 
+from atomlens.errors import StructureError
 from atomlens.structures.formulas.alloys import BY_WEIGHT, NOMINAL, not_by_weight, other_order
-from atomlens.structures.formulas.grammar import ELEMENTS, LONGEST_FORMULA
+from atomlens.structures.formulas.grammar import ELEMENTS, LONGEST_FORMULA, part_amounts
 
 CHARGED = "charges of ions are not written in formulas here; leave them out"
 _SMALL = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻−", "0123456789+--")
@@ -87,6 +89,8 @@ def not_in_formulas(text: str) -> str:
         return f"the amount {found[0]!r} is not known; write a number in its place"
     if why := not_by_weight(text) or other_order(text):
         return why
+    if materials := _materials_in(text):
+        return two_in_one(materials)
     if found := _GRADE.fullmatch(text.strip()):
         return f"{found[0]!r} is the grade of an alloy; write its amounts"
     if found := _POLYTYPE.fullmatch(text.strip()):
@@ -102,6 +106,44 @@ def not_in_formulas(text: str) -> str:
     ):
         return f"{found[1]!r} may be a space group, a structure type or an amount; leave it out"
     return ""
+
+
+_BETWEEN = re.compile(
+    r"\s*[/|](?=\s*[A-Z(\[])\s*|\s*@(?!C\d{2})\s*|\s*[-–—](?=\s*[A-Z(\[])\s*|\s\+\s"
+)
+"""Between the parts of a composite, a support and an interface: LiFePO4/C, TiO2@Ag, TiO2-SiO2."""
+
+
+def _materials_in(text: str) -> list[str]:
+    """Return the materials between which a sign stands, one of them a compound; else nothing."""
+    words = _BETWEEN.split(text.strip())
+    if len(words) < 2 or not all(words):
+        return []
+    compounds = [word for word in words if word not in ELEMENTS]
+    if not compounds or any(compound_in(word, text) is None for word in compounds):
+        return []
+    return words
+
+
+def two_in_one(materials: list[str]) -> str:
+    """Return why several materials in one text are no formula, part of a sentence."""
+    return (
+        f"{' and '.join(materials)} stand side by side; give them one by one, or write "
+        f"{'·'.join(materials)} if they are one compound"
+    )
+
+
+def compound_in(word: str, text: str) -> dict[str, Fraction] | None:
+    """Return the amounts of a word that can be a compound of its own; None for others."""
+    from atomlens.structures.valences import is_compound, is_molecular
+
+    try:
+        amounts = part_amounts(word, text)
+    except StructureError:
+        return None
+    has_decimals = any(amount.denominator > 1 for amount in amounts.values())
+    stands = is_molecular(amounts) if {"C", "H"} == amounts.keys() else is_compound(amounts)
+    return None if has_decimals or len(amounts) < 2 or not stands else amounts
 
 
 def is_formula_but_for(text: str, found: re.Match[str]) -> bool:

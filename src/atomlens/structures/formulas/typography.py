@@ -5,9 +5,14 @@ import re
 import unicodedata
 from fractions import Fraction
 
-from atomlens.errors import StructureError
-from atomlens.structures.formulas.grammar import LONGEST_FORMULA, part_amounts, refuse
-from atomlens.structures.formulas.others import CHARGED, is_charged, not_in_formulas
+from atomlens.structures.formulas.grammar import ELEMENTS, LONGEST_FORMULA, NO_METALS, refuse
+from atomlens.structures.formulas.others import (
+    CHARGED,
+    compound_in,
+    is_charged,
+    not_in_formulas,
+    two_in_one,
+)
 
 _FRACTIONS = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅙": "1/6", "⅚": "5/6"}
 _BY_ATOMS = re.compile(r"\s*\(?\s*(?:at|atom|atomic|mol|mole)\.?\s*-?%\s*\)?$")
@@ -57,11 +62,7 @@ def without_typography(text: str, *, adducts: bool = True) -> str:
         if not between.isspace() and not any(c.isprintable() and c != " " for c in between):
             refuse(text, "a sign that is not seen stands between two numbers; write · or nothing")
     if adducts and (compounds := _side_by_side(plain, text)):
-        refuse(
-            text,
-            f"{' and '.join(compounds)} stand side by side; give them one by one, or write "
-            f"{'·'.join(compounds)} if they are one compound",
-        )
+        refuse(text, two_in_one(compounds))
     plain = "".join(c for c in plain if c.isprintable())
     plain = re.sub(r"(?<=[A-Za-z\d])@(?=C\d{2,3}(?!\d))", "·", plain)
     if is_charged(plain):
@@ -78,24 +79,23 @@ def _side_by_side(plain: str, text: str) -> list[str]:
     """Return the compounds that spaces or line breaks part; none where the words are not all such.
 
     In ``Fe 2 O 3``, ``Al2 O3``, ``Ca (OH)2`` and ``NH4 NO3`` some word is no compound of its own.
+    Behind a salt, a metal alone is another material (``SnO2 Ag``), as carbon is anywhere beside
+    one; in front it may be a part of it (``Li FePO4``).
     """
-    from atomlens.structures.valences import is_compound, is_molecular
-
     words = plain.split()
     if len(words) < 2:
         return []
-    for word in words:
+    salts = 0
+    for place, word in enumerate(words):
         if not re.match(r"[A-Z\[(]", word) or re.fullmatch(r"[\[(][^\])]*[\])][\d.]*", word):
             return []
-        try:
-            amounts = part_amounts(word, text)
-        except StructureError:
+        if word == "C" or (place and word in ELEMENTS - NO_METALS):
+            continue
+        amounts = compound_in(word, text)
+        if amounts is None:
             return []
-        has_decimals = any(amount.denominator > 1 for amount in amounts.values())
-        stands = is_molecular(amounts) if {"C", "H"} == amounts.keys() else is_compound(amounts)
-        if has_decimals or len(amounts) < 2 or not stands:
-            return []
-    return words
+        salts += bool(NO_METALS & amounts.keys() and amounts.keys() - NO_METALS)
+    return words if salts or not ELEMENTS.intersection(words) else []
 
 
 def _as_fraction(match: re.Match[str]) -> str:
