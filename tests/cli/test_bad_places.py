@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def typed(material: dict[str, str]) -> Callable[[str, Path], Callable[[], int]]:
     """Return what a command does when it is typed with an output in some folder."""
 
@@ -78,6 +79,24 @@ def typed(material: dict[str, str]) -> Callable[[str, Path], Callable[[], int]]:
         return lambda: main([*words, *quiet])
 
     return command
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    typed: Callable[[str, Path], Callable[[], int]], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], dict[str, bytes]]:
+    """Return what a command writes where nothing is in its way.
+
+    Each is typed once, in this process: what it imports is there in those that are forked later.
+    """
+
+    @cache
+    def written(name: str) -> dict[str, bytes]:
+        out = tmp_path_factory.mktemp("good") / "out"
+        assert typed(name, out)() == 0
+        return seen(out)
+
+    return written
 
 
 def seen(folder: Path) -> dict[str, bytes]:
@@ -116,11 +135,12 @@ def check_whole(found: dict[str, bytes], reference: dict[str, bytes]) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(
-    name: str, typed: Callable[[str, Path], Callable[[], int]], tmp_path: Path
+    name: str,
+    typed: Callable[[str, Path], Callable[[], int]],
+    undisturbed: Callable[[str], dict[str, bytes]],
+    tmp_path: Path,
 ) -> None:
-    good = run(typed(name, tmp_path / "good"))
-    assert good.code == 0, good.said
-    reference = seen(tmp_path / "good")
+    reference = undisturbed(name)
     assert reference
     largest = max(map(len, reference.values()))
     for n_bytes in (0, max(largest - play(largest) - 1, 0)):
@@ -145,9 +165,12 @@ def test_a_closed_folder_is_one_sentence(
 
 @pytest.mark.parametrize("name", [one for one in COMMANDS if one != "faithful"])  # half a minute
 def test_two_of_a_kind_on_one_output_leave_one_whole_output(
-    name: str, typed: Callable[[str, Path], Callable[[], int]], tmp_path: Path
+    name: str,
+    typed: Callable[[str, Path], Callable[[], int]],
+    undisturbed: Callable[[str], dict[str, bytes]],
+    tmp_path: Path,
 ) -> None:
-    assert run(typed(name, tmp_path / "good")).code == 0
+    reference = undisturbed(name)
     both = [Running(typed(name, tmp_path / "out")) for _ in range(2)]
     ended = [one.wait() for one in both]
     assert 0 in [one.code for one in ended], ended
@@ -156,7 +179,7 @@ def test_two_of_a_kind_on_one_output_leave_one_whole_output(
             assert one.code == 2
             check_refused(one.said)
         assert "bug" not in one.said
-    found, reference = seen(tmp_path / "out"), seen(tmp_path / "good")
+    found = seen(tmp_path / "out")
     assert set(found) == set(reference)
     check_whole(found, reference)
 

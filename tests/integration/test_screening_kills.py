@@ -33,6 +33,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model") / "m"
     arguments = ["train", "toy", "--limit", "40", "--model", "cgcnn", "--epochs", "1", "--quiet"]
     assert main([*arguments, "--set", "model.n_features=8", "--out", str(folder)]) == 0
+    # so that all is imported and compiled when processes are forked
+    assert main(["screen", str(folder), "CCO", "--out", str(folder.parent / "warm")]) == 0
     return folder
 
 
