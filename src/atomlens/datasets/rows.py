@@ -344,7 +344,8 @@ def with_energies(
     asked = {word.strip().lower() for word in wanted} or set(columns)
     if "energy" in asked and "energy" in columns and UNCORRECTED in columns:
         both = zip(columns["energy"], columns[UNCORRECTED], strict=True)
-        added = [abs(a - b) for a, b in both if isinstance(a, Real) and isinstance(b, Real)]
+        known = [(a, b) for a, b in both if isinstance(a, Real) and isinstance(b, Real)]
+        added = [abs(float(a) - float(b)) for a, b in known]
         if max(added, default=0.0) > _A_CORRECTION:
             warn(
                 f"{where}: energy is with the corrections of the entries (up to {max(added):.3g} "
