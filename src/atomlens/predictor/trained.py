@@ -1,5 +1,6 @@
 """What a training leaves: models, neighbours, targets and scaling, and their answer in units."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -23,6 +24,7 @@ from atomlens.predictor.trust.doubts import (
     FOREIGN,
     NAMED,
     OF_CUT_SHELL,
+    Sentences,
     below_zero,
     far_outside,
     larger_molecules,
@@ -33,6 +35,7 @@ from atomlens.predictor.trust.doubts import (
     traces,
     unlike_training,
     unseen_elements,
+    with_new_electrons,
     with_rare_elements,
 )
 from atomlens.predictor.trust.estimates import (
@@ -55,6 +58,7 @@ from atomlens.structures.arrays import (
 from atomlens.structures.disorder import DisorderChoice
 from atomlens.structures.distance_doubts import doubts_unit
 from atomlens.structures.options import ReadingOptions
+from atomlens.structures.records import unseen_electrons
 from atomlens.targets import Target, value_slices
 from atomlens.targets.scaling import TargetScaling
 from atomlens.version import __version__
@@ -345,9 +349,9 @@ class TrainedModel:
         """Turn the outputs of the members into values with error estimates, in units.
 
         Errors of what is too unlike the training data are NaN (`no_estimate`), molecules larger
-        than all of it among them, of lengths that may be in another unit, and of answers far
-        outside of the values that training had; not so those of folders of atomlens 0.1 that know
-        no kinds, whose numbers stay as they were.
+        than all of it among them, of ions and radicals where it had none, of lengths that may be
+        in another unit, and of answers far outside of the values that training had; not so those
+        of folders of atomlens 0.1 that know no kinds, whose numbers stay as they were.
 
         Args:
             raw: What the members say.
@@ -377,7 +381,7 @@ class TrainedModel:
         for outside in self._far_outside(structures, found.values):
             refused |= said_of(outside)
         refused |= self.of_doubted_unit(structures)
-        refused |= said_of(self._traces(structures))
+        refused |= said_of(self._traces(structures)) | said_of(self._electrons(structures, seen))
         refused |= False if beyond is None else beyond
         return without_errors(found, refused) if refused.any() else found
 
@@ -404,6 +408,21 @@ class TrainedModel:
         for row, part in zip(rows, parts, strict=True):
             found[row] = "" if part == "train" else found[row]
         return tuple(found)
+
+    def _electrons(self, structures: StructureArrays, seen: Sequence[str]) -> Sentences:
+        """(n,) what `with_new_electrons` says; nothing where nobody knows what training had."""
+        if not structures.warnings or self.record.samples is None or not self._known_kinds:
+            return ("",) * len(structures)
+        before = Counter(
+            what for one in self.record.warnings for what in unseen_electrons(one.message)
+        )
+        few = _FEW * sum(map(len, self.record.split.values()))
+        known = {what for what, n in before.items() if n > few}
+        found = with_new_electrons(structures, known, before)
+        own = seen or ("",) * len(structures)
+        return tuple(
+            "" if part not in ("", UNKNOWN) else text for text, part in zip(found, own, strict=True)
+        )
 
     @property
     def most_atoms(self) -> int:
@@ -458,6 +477,7 @@ class TrainedModel:
             ),
             of_another_kind(structures, self._known_kinds, self.kinds),
             self._traces(structures),
+            self._electrons(structures, seen),
         ]
         if found is not None and found.unlike is not None:
             unlike = np.where(said_of(larger), 0.0, found.unlike)  # of those the size is told

@@ -158,6 +158,19 @@ def tell_electrons(atoms: "Atoms", charge: float, n_unpaired: float) -> None:
         add_warning(atoms, f"{_NOT_SEEN} {what}: only elements and places of atoms count")
 
 
+ELECTRONS = ("a charge", "unpaired electrons", "an odd number of electrons")
+"""What `unseen_electrons` finds."""
+_OF_SENTENCES = ("charge of ", "unpaired electrons (", "it has an odd number of electrons (")
+
+
+def unseen_electrons(sentences: str) -> tuple[str, ...]:
+    """Return which of `ELECTRONS` the sentences of a reader tell of a structure."""
+    found = zip(ELECTRONS, _OF_SENTENCES, strict=True)
+    return tuple(
+        what for what, words in found if words in sentences and "no model sees" in sentences
+    )
+
+
 _ROUNDED = 0.01
 """Elementary charges; so far from a whole number may charges of atoms add up by rounding."""
 _NOT_SEEN = "no model sees its"
@@ -190,7 +203,7 @@ def _doubt_electrons(atoms: "Atoms") -> None:
     if n_electrons % 2 and not charge and not unpaired:
         add_warning(
             atoms,
-            f"it has an odd number of electrons ({n_electrons}), so it is a radical, an ion whose "
+            f"{_OF_SENTENCES[-1]}{n_electrons}), so it is a radical, an ion whose "
             "charge is not stated, or lacks an atom; no model sees which: only elements and places "
             "of atoms count",
         )

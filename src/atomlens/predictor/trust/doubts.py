@@ -16,6 +16,7 @@ from atomlens.errors import warn
 from atomlens.predictor.trust.familiarity import kinds_of
 from atomlens.printing import counted
 from atomlens.structures.arrays import Doubt, StructureArrays
+from atomlens.structures.records import ELECTRONS, unseen_electrons
 from atomlens.targets import Target, value_slices
 
 if TYPE_CHECKING:
@@ -118,6 +119,35 @@ def of_another_kind(
         "" if kind in known else f"this is a {kind}, and the training data had {had} only"
         for kind in kinds_of(structures)
     )
+
+
+def with_new_electrons(
+    structures: StructureArrays, known: Collection[str], before: Mapping[str, int]
+) -> Sentences:
+    """(n,) sentences on ions and radicals, as their readers tell them, that training had not.
+
+    Unpaired electrons of crystals are magnetism, and ordinary. An odd number of electrons is that
+    of an ion or of a radical, so who knows one of them knows it.
+
+    Args:
+        structures: The n inputs.
+        known: Which of `ELECTRONS` the model knows.
+        before: How many structures of its data were such.
+    """
+    odd = ELECTRONS[-1]
+    said = [""] * len(structures)
+    for index, (kind, told) in enumerate(
+        zip(kinds_of(structures), structures.warnings, strict=True)
+    ):
+        new = [what for what in unseen_electrons("; ".join(told)) if what not in known]
+        if kind != "molecule":
+            new = [what for what in new if what == ELECTRONS[0] and kind != "formula"]
+        if odd in known or (odd in new and known):
+            continue
+        if new:
+            any_had = "hardly any" if any(before.get(what) for what in new) else "no"
+            said[index] = f"the training data had {any_had} structure with {' or '.join(new)}"
+    return tuple(said)
 
 
 def larger_molecules(structures: StructureArrays, most_atoms: int) -> Sentences:
