@@ -35,7 +35,7 @@ def _newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         write(f"new-structures/{smiles}.xyz", to_atoms(smiles), format="extxyz")
 
 
-def test_the_commands_of_the_readme_run() -> None:
+def test_the_readme_runs_from_top_to_bottom() -> None:
     commands = re.findall(r"^ {4}atomlens (.*)$", README, re.MULTILINE)
     assert [c.split()[0] for c in commands] == ["train", "evaluate", "predict", "explain"]
     for command in commands:
@@ -43,9 +43,6 @@ def test_the_commands_of_the_readme_run() -> None:
         assert main([*arguments, *(SMALL if arguments[0] == "train" else [])]) == 0, command
     assert Path("predictions.csv").read_text().count("\n") == 3
     assert Path("pages/index.html").is_file()
-
-
-def test_the_python_code_of_the_readme_runs() -> None:
     (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert "epochs=50" in code
     small = 'epochs=1, model_settings={"n_layers": 1, "n_features": 16}'
