@@ -96,17 +96,19 @@ def check_learns(
     """
     if kind.learns_classes or all(t.kind != "classification" for t in targets):
         return
-    raise _learns_numbers(model, formulas=bool(structures.is_formula.any()))
+    first = next(t for t in targets if t.kind == "classification")
+    held = f" such as {shown(first.classes[0])}, which the target {first.name!r} holds"
+    raise _learns_numbers(model, held, formulas=bool(structures.is_formula.any()))
 
 
-def _learns_numbers(model: str, *, formulas: bool) -> SettingsError:
+def _learns_numbers(model: str, held: str = "", *, formulas: bool) -> SettingsError:
     others = [
         name
         for name in MODELS
         if MODELS[name].learns_classes and (MODELS[name].takes_formulas() or not formulas)
     ]
     return SettingsError(
-        f"The model {model!r} learns numbers, not classes; those that learn classes"
+        f"The model {model!r} learns numbers, not classes{held}; those that learn classes"
         f"{' of formulas' if formulas else ''} are {', '.join(others)}."
     )
 

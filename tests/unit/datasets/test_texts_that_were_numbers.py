@@ -28,6 +28,9 @@ def loaded(cells, **options):
         (["[1.5]", "[2.5]"], "a number with what a program prints around it"),
         (["b'1.5'", "b'2.5'"], "a number with what a program prints around it"),
         (["1.5D-3", "2.5D-3"], "an exponent that Fortran writes"),
+        (["0x10", "0x11", "0X1f"], "a number as programs write it"),
+        (["0b10", "0b11"], "a number as programs write it"),
+        (["1_000", "2_000"], "a number as programs write it"),
         (["$1.5", "$2"], "an amount of money"),
         (["1+2j", "(2+1j)"], "a complex number"),
         (["1.5 2.5", "2.5 1.5"], "several numbers in one cell"),
@@ -40,7 +43,8 @@ def test_they_are_refused_by_name_unless_they_are_said_to_be_classes(cells, said
 
 
 @pytest.mark.parametrize(
-    "cells", [["4/mmm", "m-3m"], ["2D", "3D"], ["Cu(111)", "Cu(100)"], ["[111]", "[001]"]]
+    "cells",
+    [["4/mmm", "m-3m"], ["2D", "3D"], ["Cu(111)", "Cu(100)"], ["[111]", "[001]"], ["1_2", "2_1"]],
 )
 def test_names_with_digits_are_classes(cells):
     assert loaded(cells).targets[0].classes == tuple(sorted(cells))

@@ -46,6 +46,9 @@ _SPOILT = {
         rf"|\[\s*[+-]?\d*\.\d.*\]|['\"]{_PLAIN}['\"]?|b'{_PLAIN}'"
     ),
     "an exponent that Fortran writes; write E in place of D": r"[+-]?\d*\.\d*[dD][+-]?\d+",
+    "a number as programs write it; write its decimal digits alone": (
+        r"[+-]?0(?:x[\da-f]+|o[0-7]+|b[01]+)|[+-]?\d{1,3}(?:_\d{3})+(?:\.\d*)?"
+    ),
     "an amount of money; write the number alone": rf"[$€£¥]\s*{_PLAIN}.*|{_PLAIN}\s*[$€£¥]",
     "a complex number; write a real one": rf"\(?(?:{_PLAIN})?[+-]{_PLAIN}[ij]\)?",
     "several numbers in one cell; write one": rf"{_PLAIN}(?:\s*[,;]\s*{_PLAIN}|\s+{_PLAIN})*[,;]?",
