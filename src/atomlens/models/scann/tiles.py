@@ -18,8 +18,8 @@ from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.pieces import as_arrays, in_pieces
 
 EDGES_OF_A_TILE = 128 if torch.backends.cpu.get_cpu_capability() == "AVX512" else 48
-"""With 128 numbers each, 48 rows stay in a first-level cache of 32 KB. Processors with AVX-512 have
-a larger one."""
+"""With 128 numbers each, 48 rows stay in a first-level cache of 32 KB. With AVX-512 fewer
+than 128 were not measured."""
 
 
 class EdgeWeights(NamedTuple):
