@@ -306,6 +306,9 @@ class Explanation:
 
     def to_dict(self) -> dict[str, object]:
         """Return plain values, ready for JSON."""
+        from atomlens.reports.wording import cell_sentence
+
+        note = cell_sentence(self.method, self.atoms)
         return {
             "name": self.name,
             **({"source": self.source} if self.source else {}),
@@ -324,6 +327,7 @@ class Explanation:
             "scores_std_source": self.scores_std_source,
             "rank_stability": self.rank_stability,
             "score_unit": self.score_unit,
+            **({"scores_note": note} if note else {}),
             "baseline": self.baseline,
             **self._edges(),
             **({} if self.offset is None else {"offset": self.offset}),

@@ -82,17 +82,22 @@ def _has_dropout(module: nn.Module) -> bool:
     return own or hasattr(getattr(module, "config", None), _SETTINGS[0])
 
 
-def rank_stability(scores: NDArray[np.float64]) -> float:
+def rank_stability(scores: NDArray[np.float64], sites: NDArray[np.int64]) -> float:
     """Return the mean rank correlation of the sizes of scores over all pairs of networks.
 
-    ``scores`` are (n_networks, n_atoms).
+    1: all order the sites alike; 0: by chance. NaN where there is nothing to order: a single
+    network, fewer than three atoms, one site, or no different scores.
 
-    1: all order the atoms alike; 0: by chance. NaN where there is nothing to order: a single
-    network, or fewer than three atoms or different scores.
+    Args:
+        scores: (n_networks, n_atoms)
+        sites: (n_atoms,) atoms that symmetry makes equal have one number (`sites_of`), and one
+            rank: their differences are noise.
     """
     if len(scores) < 2 or scores.shape[1] < 3:
         return np.nan
-    ranks = np.stack([_ranks(np.abs(own)) for own in scores])
+    members = np.bincount(sites)
+    means = [np.bincount(sites, np.abs(own)) / members for own in scores]
+    ranks = np.stack([_ranks(own) for own in means])
     ranks = ranks[np.ptp(ranks, axis=1) > 0]
     if len(ranks) < 2:
         return np.nan
@@ -100,11 +105,31 @@ def rank_stability(scores: NDArray[np.float64]) -> float:
     return float(np.clip(pairs.mean(), -1, 1))
 
 
+def sites_of(scores: NDArray[np.float64], numbers: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return (n_atoms,) which site each atom is on, from 0: by element and size of the score.
+
+    Args:
+        scores: (n_atoms,) of all networks together.
+        numbers: (n_atoms,) elements.
+    """
+    pairs = np.stack([numbers.astype(np.float64), _shares(np.abs(scores))])
+    found = np.unique(pairs, axis=1, return_inverse=True)[1]
+    return np.asarray(found, dtype=np.int64).reshape(-1)
+
+
+_DIGITS = 4
+"""Of the largest score; what differs less is equal up to rounding."""
+
+
+def _shares(values: Values) -> Values:
+    """Return what share of the largest each value is, rounded."""
+    largest = values.max(initial=0.0)
+    return np.round(values / largest, _DIGITS) if largest > 0 else values
+
+
 def _ranks(values: Values) -> Values:
     """Return ranks; equal values, up to rounding, share the mean of theirs."""
-    largest = values.max(initial=0.0)
-    rounded = np.round(values / largest, 6) if largest > 0 else values
-    _, place, counts = np.unique(rounded, return_inverse=True, return_counts=True)
+    _, place, counts = np.unique(_shares(values), return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
     ranks: Values = (ends - (counts - 1) / 2)[place]
     return ranks

@@ -19,7 +19,7 @@ from atomlens.explain import (
     check_method,
     default_method,
 )
-from atomlens.explain.spread import rank_stability, scores_of_thinned
+from atomlens.explain.spread import rank_stability, scores_of_thinned, sites_of
 from atomlens.predictor.folder.tested import tested_sentence
 from atomlens.predictor.inputs import Inputs, gather, inputs_of
 from atomlens.predictor.inputs.rows import read_rows
@@ -148,7 +148,8 @@ def _spread(explainer: Explainer, question: Question, found: AtomScores) -> _Spr
         return _Spread()
     if len(networks) == 1:
         return _Spread(errors, "sampling")
-    stability = rank_stability(networks)
+    sites = sites_of(found.scores, question.structures.atomic_numbers)
+    stability = rank_stability(networks, sites)
     return _Spread(
         np.hypot(networks.std(axis=0, ddof=1), errors),
         " and ".join(sources),

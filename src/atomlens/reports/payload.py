@@ -24,6 +24,7 @@ from atomlens.reports.scene import Scene, build_scene, drawn_radius, periodicity
 from atomlens.reports.wording import (
     NO_STD,
     beside_sentence,
+    cell_sentence,
     formula_parts,
     formula_text,
     identity_sentence,
@@ -86,7 +87,15 @@ def structure_payload(structure: ExplainedStructure) -> dict[str, Any]:
         "meaning": [
             f"{means} {spread_sentence(structure)}".rstrip(),
             " ".join(
-                filter(None, [means_not, structure.tested, identity_sentence(structure.made_by)])
+                filter(
+                    None,
+                    [
+                        cell_sentence(structure.method, atoms),
+                        means_not,
+                        structure.tested,
+                        identity_sentence(structure.made_by),
+                    ],
+                )
             ),
         ],
         "symbols": atoms.get_chemical_symbols(),

@@ -3,12 +3,16 @@
 import math
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.reports.content import ExplainedStructure
 from atomlens.structures.arrays import chemical_formula
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -147,6 +151,29 @@ _OF_A_CLASS = (
 )
 
 
+_OF_THE_CELL = frozenset(
+    (
+        "occlusion",
+        "occlusion-mask",
+        "occlusion-rebuilt",
+        "shapley",
+        "learnt-mask",
+        "learnt-mask-edges",
+    )
+)
+"""Methods that take atoms away or hide them."""
+
+
+def cell_sentence(method: str, atoms: "Atoms") -> str:
+    """Return what the cell does to the scores of a crystal; empty where it does nothing."""
+    if method not in _OF_THE_CELL or not atoms.pbc.any():
+        return ""
+    return (
+        "An atom is taken away with all its periodic copies, so these scores are those of the cell "
+        "as it is written: another cell of the same crystal gives others."
+    )
+
+
 _SPREADS = {
     "ensemble": "± beside a score is how far the members of the ensemble differ",
     "dropout": "± beside a score is how far networks differ that dropout thins out of this one",
@@ -161,11 +188,10 @@ def spread_sentence(structure: ExplainedStructure) -> str:
     words = _SPREADS.get(structure.scores_std_source)
     if words is None:
         return ""
-    stable = structure.rank_stability
-    if stable is None:
+    stable, n = structure.rank_stability, distinct_sites(structure)
+    if stable is None or n < 2:
         return f"{words}."
     least, trust = next(pair for pair in _STABLE if stable >= pair[0])
-    n = distinct_sites(structure)
     if n < _FEW_SITES and least == _STABLE[0][0]:
         trust = "which so few can do by chance"
     else:
@@ -232,10 +258,12 @@ def beside_sentence(structure: ExplainedStructure) -> str:
     if structure.low is not None and structure.high is not None and structure.interval:
         ends = [alike(end, structure.std) for end in (structure.low, structure.high)]
         unit = f" {structure.unit}".rstrip()
+        beside = " and at most half of the interval"
+        if structure.low == 0:
+            beside = "; the interval ends at 0, the bound of the property"
         sentences.append(
             f"{100 * structure.interval:.0f} % interval: {' to '.join(ends)}{unit}, measured on "
-            "validation structures; it is not 1.64 of ±, which is one standard deviation and at "
-            "most half of the interval."
+            f"validation structures; it is not 1.64 of ±, which is one standard deviation{beside}."
         )
     if structure.unlike is not None:
         sentences.append(

@@ -11,7 +11,7 @@ from ase.build import molecule
 from torch import nn
 
 from atomlens.explain import EXPLAINERS, Question
-from atomlens.explain.spread import N_THINNED, drops, rank_stability, scores_of_thinned
+from atomlens.explain.spread import N_THINNED, drops, rank_stability, scores_of_thinned, sites_of
 from atomlens.graphs import GraphBatch
 from atomlens.models import ModelOutput, PropertyModel
 from atomlens.neighbors import make_builder
@@ -121,15 +121,28 @@ def test_statistics_of_a_batch_do_not_move() -> None:
 
 
 def test_the_order_of_atoms_is_stable_if_all_networks_have_it() -> None:
-    order = np.array([0.4, -0.1, 0.2, 0.05])
-    assert rank_stability(np.stack([order, 2 * order, -order])) == pytest.approx(1)
+    order, apart = np.array([0.4, -0.1, 0.2, 0.05]), np.arange(4)
+    assert rank_stability(np.stack([order, 2 * order, -order]), apart) == pytest.approx(1)
     reverse = np.array([1.0, 3.0, 2.0, 4.0])
-    assert rank_stability(np.stack([order, reverse])) == pytest.approx(-1)
-    assert np.isnan(rank_stability(order[None]))
-    assert np.isnan(rank_stability(np.ones((3, 5))))
-    assert np.isnan(rank_stability(np.ones((3, 2))))
+    assert rank_stability(np.stack([order, reverse]), apart) == pytest.approx(-1)
+    assert np.isnan(rank_stability(order[None], apart))
+    assert np.isnan(rank_stability(np.ones((3, 5)), np.arange(5)))
+    assert np.isnan(rank_stability(np.ones((3, 2)), np.arange(2)))
     draws = np.random.default_rng(0).random((40, 30))
-    assert abs(rank_stability(draws)) < 0.05
+    assert abs(rank_stability(draws, np.arange(30))) < 0.05
+
+
+def test_equal_atoms_have_one_rank_whatever_rounding_makes_of_them() -> None:
+    water = np.array([[0.5, 0.2, 0.2], [0.5, 0.2, 0.2 + 1e-7], [0.4, 0.1 + 1e-7, 0.1]])
+    sites = sites_of(water.mean(axis=0), np.array([8, 1, 1], dtype=np.uint8))
+    assert sites[1] == sites[2] != sites[0]
+    assert rank_stability(water, sites) == pytest.approx(1)
+    fullerene = 1 + 1e-7 * np.random.default_rng(0).random((3, 60))
+    one = sites_of(fullerene.mean(axis=0), np.full(60, 6, dtype=np.uint8))
+    assert one.max() == 0
+    assert np.isnan(rank_stability(fullerene, one))
+    thinned = np.random.default_rng(0).random((16, 60))  # dropout makes equal atoms differ
+    assert np.isnan(rank_stability(thinned, one))
 
 
 def test_explanations_say_over_what_scores_vary(tmp_path: object) -> None:

@@ -12,6 +12,7 @@ from atomlens.reports.scene import build_scene
 from atomlens.reports.still import structure_svg
 from atomlens.reports.wording import (
     beside_sentence,
+    cell_sentence,
     formula_parts,
     formula_text,
     meaning,
@@ -124,6 +125,14 @@ def test_the_order_of_few_sites_is_not_said_to_hold(
     assert ("the order holds" in sentence) == (said == "so the order holds.")
 
 
+def test_of_one_site_no_order_is_said() -> None:
+    atoms = Atoms("C3", positions=np.eye(3))
+    structure = explained(
+        atoms, scores=np.full(3, 0.2), scores_std_source="ensemble", rank_stability=0.001
+    )
+    assert "order" not in spread_sentence(structure)
+
+
 def test_an_interval_is_said_not_to_be_made_of_the_error_beside_it() -> None:
     structure = explained(water(), low=-1.0, high=1.0, interval=0.9)
     assert "it is not 1.64 of ±, which is one standard deviation" in beside_sentence(structure)
@@ -153,3 +162,22 @@ def test_an_error_estimate_that_grows_is_not_said_to_be_the_same_everywhere() ->
     said = std_sentence("validation", grows=True)
     assert "the same for every input near the training data and larger far from it." in said
     assert std_sentence("validation").endswith("the same for every input.")
+
+
+@pytest.mark.parametrize("method", ["occlusion", "occlusion-mask", "occlusion-rebuilt"])
+def test_what_the_cell_does_to_scores_of_absence_is_said(method: str) -> None:
+    crystal = Atoms("NaCl", positions=2.82 * np.eye(2, 3), cell=[5.64] * 3, pbc=True)
+    said = "another cell of the same crystal gives others"
+    for atoms, is_said in ((crystal, True), (water(), False)):
+        structure = explained(atoms, method=method)
+        (shown,) = page_payload([structure])["structures"]
+        assert (said in shown["meaning"][1]) == is_said
+    assert cell_sentence("contribution", crystal) == ""
+
+
+def test_an_interval_that_is_cut_at_zero_is_not_said_to_be_twice_the_error() -> None:
+    cut = explained(water(), std=0.0647, low=0.0, high=0.0994, interval=0.9)
+    assert "half of the interval" not in beside_sentence(cut)
+    assert "ends at 0, the bound of the property" in beside_sentence(cut)
+    whole = explained(water(), std=0.06, low=0.1, high=0.3, interval=0.9)
+    assert "at most half of the interval." in beside_sentence(whole)
