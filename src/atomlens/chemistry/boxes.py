@@ -84,6 +84,27 @@ def finite_parts(
     return Parts(labels, structure.positions + moves @ structure.cell)
 
 
+_LONGEST = 1.6
+"""Sums of covalent radii; no bond is longer, and hydrogen bonds of water have 1.9."""
+_MOST_IN_MOLECULES = 2000
+
+
+def n_molecules(structure: Structure) -> int:
+    """Return of how many molecules a structure consists that does not repeat.
+
+    Lone atoms (of a stretched bond, noble gases) are none; 1 of very large structures.
+    """
+    n = len(structure.atomic_numbers)
+    if n < _FEWEST_IN_TWO or n > _MOST_IN_MOLECULES or structure.pbc.any() or structure.is_formula:
+        return 1
+    parts = finite_parts(structure, _LONGEST * COVALENT_RADII[structure.atomic_numbers])
+    return 1 if parts is None else max(1, int((np.bincount(parts.labels) > 1).sum()))
+
+
+_FEWEST_IN_TWO = 4
+"""Atoms of two molecules."""
+
+
 def touching_radii(numbers: NDArray[np.integer], reach: float) -> NDArray[np.float64]:
     """(n_atoms,) Å; two atoms nearer than the sum of these stand in one molecule, or one crystal.
 

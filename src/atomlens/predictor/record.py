@@ -126,6 +126,9 @@ class TrainingRecord:
     made_geometries: bool | None = None
     """Whether coordinates of the training part were made here, from SMILES or flat drawings; None
     if unknown."""
+    single_molecules: bool | None = None
+    """Whether hardly any structure of the training part is several molecules; None if unknown, or
+    if it had no molecules."""
     about: About | None = None
     """What the makers of the model say of it; those of the box have it."""
 
@@ -167,6 +170,9 @@ class TrainingRecord:
             "remarks": list(self.remarks),
             "kinds": list(self.kinds),
             "made_geometries": self.made_geometries,
+            **(
+                {} if self.single_molecules is None else {"single_molecules": self.single_molecules}
+            ),
             **({} if self.about is None else {"about": asdict(self.about)}),
         }
 
@@ -195,7 +201,8 @@ class TrainingRecord:
             n_without_value=count_in(content.get("n_without_value", 0)),
             remarks=tuple(map(str, content.get("remarks", ()))),
             kinds=_kinds(content.get("kinds", [])),
-            made_geometries=_yes_or_no(content.get("made_geometries")),
+            made_geometries=_yes_or_no(content, "made_geometries"),
+            single_molecules=_yes_or_no(content, "single_molecules"),
             about=None if content.get("about") is None else About.from_dict(content["about"]),
             **rest,
         )
@@ -230,11 +237,12 @@ def _numbers_of_elements(content: Any) -> dict[int, int]:
     return found
 
 
-def _yes_or_no(content: Any) -> bool | None:
+def _yes_or_no(content: Mapping[str, Any], name: str) -> bool | None:
     """Return an answer, None for none; a ValueError for anything else."""
-    if content is None or isinstance(content, bool):
-        return content
-    raise ValueError("`made_geometries` is neither true nor false")
+    found = content.get(name)
+    if found is None or isinstance(found, bool):
+        return found
+    raise ValueError(f"`{name}` is neither true nor false")
 
 
 def _kinds(content: Any) -> tuple[str, ...]:

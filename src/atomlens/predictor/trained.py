@@ -24,6 +24,7 @@ from atomlens.predictor.trust.doubts import (
     FOREIGN,
     NAMED,
     OF_CUT_SHELL,
+    TAKEN,
     Sentences,
     below_zero,
     far_outside,
@@ -31,6 +32,7 @@ from atomlens.predictor.trust.doubts import (
     no_estimate,
     of_another_kind,
     said_of,
+    several_molecules,
     spectra_below_zero,
     traces,
     unlike_training,
@@ -49,6 +51,7 @@ from atomlens.predictor.trust.estimates import (
 )
 from atomlens.predictor.trust.familiarity import Familiarity
 from atomlens.structures.arrays import (
+    OF_RDKIT,
     Doubt,
     DoubtKind,
     Doubts,
@@ -479,6 +482,8 @@ class TrainedModel:
             self._traces(structures),
             self._electrons(structures, seen),
         ]
+        if self.record.single_molecules:
+            reasons.insert(0, several_molecules(structures))
         if found is not None and found.unlike is not None:
             unlike = np.where(said_of(larger), 0.0, found.unlike)  # of those the size is told
             reasons.append(unlike_training(unlike, has_error, is_refused))
@@ -523,7 +528,8 @@ class TrainedModel:
             first, so = FOREIGN, "; the error estimate is for such coordinates"
             if not here:
                 maker = structures.makers[index]
-                first = f"{NAMED} {maker}, and the model learned from those of {self._level}"
+                begins = TAKEN if maker == OF_RDKIT else NAMED
+                first = f"{begins} {maker}, and the model learned from those of {self._level}"
                 so = "; the error estimate is for coordinates of a force field"
             said[index] = Doubt(first + (so if judged else ", so errors may be larger"), kind)
         return tuple(said)

@@ -319,6 +319,9 @@ NAMED_GEOMETRY = "named_geometry"
 """Key in ``info``: what a file names as where its coordinates come from, and how far the atoms were
 from their centre."""
 
+OF_RDKIT = "RDKit (whose object it is)"
+"""Maker of the conformers of rdkit molecules that were not read from a MOL file."""
+
 
 def keep_maker(atoms: "Atoms", maker: str) -> None:
     """Note what a file names as where its coordinates come from."""

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
 from atomlens.printing import kind_of_object, short
-from atomlens.structures.arrays import Structure, StructureArrays, chemical_formula, name_of
+from atomlens.structures.arrays import (
+    OF_RDKIT,
+    Structure,
+    StructureArrays,
+    chemical_formula,
+    has_made_geometry,
+    keep_maker,
+    name_of,
+)
 from atomlens.structures.checks import check_atoms
 from atomlens.structures.cif.elements import contradicted
 from atomlens.structures.disorder import (
@@ -23,6 +31,7 @@ from atomlens.structures.disorder import (
     models_of,
 )
 from atomlens.structures.distance_doubts import far_fractions, unused_cell
+from atomlens.structures.formats.makers import named_maker
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
     add_warning,
@@ -34,6 +43,9 @@ from atomlens.structures.records import (
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+_FILE_INFO = "_MolFileInfo"
+"""Property in which rdkit keeps the second line of a MOL file: its program."""
 
 
 UNCORRECTED = "uncorrected_energy"
@@ -298,6 +310,8 @@ def _from_rdkit(molecule: Any, n_most: int) -> "list[Atoms]":
     places = [one.GetId() for one in molecule.GetConformers() if one.Is3D()]
     chosen = [Mol(molecule, False, place) for place in places[:n_most]] or [molecule]
     found = [from_molecule(one) for one in chosen]
+    for atoms in found:
+        _keep_maker_of(molecule, atoms)
     title = molecule.GetProp("_Name") if molecule.HasProp("_Name") else ""
     for i, atoms in enumerate(found):
         atoms.info["name"] = title or chemical_formula(atoms.numbers)
@@ -310,6 +324,19 @@ def _from_rdkit(molecule: Any, n_most: int) -> "list[Atoms]":
                 "takes the mean over all of them",
             )
     return found
+
+
+def _keep_maker_of(molecule: Any, atoms: "Atoms") -> None:
+    """Note where the conformer of a molecule comes from, as a MOL file of it would.
+
+    What was read from such a file has its second line; rdkit made the others, or nobody knows.
+    """
+    if has_made_geometry(atoms):
+        return
+    was_read = molecule.HasProp(_FILE_INFO)
+    maker = named_maker(molecule.GetProp(_FILE_INFO)) if was_read else OF_RDKIT
+    if maker:
+        keep_maker(atoms, maker)
 
 
 def atoms_of_sites(

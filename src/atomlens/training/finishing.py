@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from atomlens.chemistry.boxes import n_molecules
 from atomlens.datasets.split_files import distinct_names
 from atomlens.datasets.splits import reduced_formulas
 from atomlens.elements import SYMBOLS
@@ -179,6 +180,7 @@ def _assemble(job: Job, results: Sequence[MemberResult]) -> Predictor:
             least_shares=_least_shares(data),
             kinds=_kinds(data),
             made_geometries=_made_geometries(job),
+            single_molecules=_single_molecules(data),
             samples=data.samples.after(None if job.transfer is None else job.transfer.earlier),
             run=job.run,
             n_without_value=len(data.dataset.without_value),
@@ -250,6 +252,24 @@ def _made_geometries(job: Job) -> bool:
     made = job.data.dataset.structures.is_made
     own = made is not None and bool(made[job.data.split.train].mean() > _FEW_MADE)
     return own or (job.transfer is not None and bool(job.transfer.made_geometries))
+
+
+_ASKED = 2000
+
+
+def _single_molecules(data: TrainingData) -> bool | None:
+    """Say whether hardly any structure of the training part is several molecules; None of none.
+
+    Of many, some are asked, evenly spaced.
+    """
+    structures = data.dataset.structures
+    molecules = data.split.train[
+        ~structures.is_formula[data.split.train] & ~structures.pbc[data.split.train].any(axis=1)
+    ]
+    if not len(molecules):
+        return None
+    asked = molecules[:: -(-len(molecules) // _ASKED)].tolist()
+    return sum(n_molecules(structures[i]) > 1 for i in asked) <= _FEW_MADE * len(asked)
 
 
 def _kinds(data: TrainingData) -> tuple[str, ...]:

@@ -111,6 +111,29 @@ def test_a_mol_file_of_rdkit_is_told_as_one(qm9: Predictor, tmp_path: Path) -> N
     assert "as its file says" not in qm9.predict(str(path)).warnings[0]
 
 
+def test_an_object_of_rdkit_has_the_errors_of_its_mol_file(qm9: Predictor, tmp_path: Path) -> None:
+    from rdkit import Chem
+    from rdkit.Chem import AllChem
+
+    made = Chem.AddHs(Chem.MolFromSmiles("CCO"))
+    AllChem.EmbedMultipleConfs(made, 2, randomSeed=1)
+    AllChem.MMFFOptimizeMoleculeConfs(made)
+    path = tmp_path / "molecule.mol"
+    path.write_text(Chem.MolToMolBlock(made))
+    with pytest.warns(UserWarning, match="1 input are taken to be those of RDKit"):
+        found = qm9.predict(made)
+    of_file = qm9.predict(str(path))
+    assert found.std == pytest.approx(of_file.std, rel=1e-2)
+    assert found.seen == of_file.seen == ("unknown",)
+    assert "those of RDKit (whose object it is), and the model learned" in found.warnings[0]
+    several = qm9.predict(made, conformers=2)
+    assert "those of RDKit" in several.warnings[0]
+    given = Chem.MolFromMolBlock(Chem.MolToMolBlock(made).replace("RDKit", "     "), removeHs=False)
+    assert "RDKit" not in qm9.predict(given).warnings[0]
+    of_rdkit = Chem.MolFromMolFile(str(path), removeHs=False)
+    assert "as its file says, those of RDKit" in qm9.predict(of_rdkit).warnings[0]
+
+
 def test_other_geometries_are_told_once_a_call(qm9: Predictor, tmp_path: Path) -> None:
     given = [str(written(tmp_path, ""))] * 3
     with warnings.catch_warnings(record=True) as heard:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.chemistry.boxes import n_molecules
 from atomlens.elements import SYMBOLS
 from atomlens.errors import warn
 from atomlens.predictor.trust.familiarity import kinds_of
 from atomlens.printing import counted
 from atomlens.structures.arrays import Doubt, StructureArrays
+from atomlens.structures.distance_doubts import doubts_unit
 from atomlens.structures.records import ELECTRONS, unseen_electrons
 from atomlens.targets import Target, value_slices
 
@@ -33,6 +35,8 @@ FOREIGN = "its coordinates were made here and the model learned from given ones"
 """How what is said of molecules that were a SMILES or a flat drawing begins."""
 NAMED = "its coordinates are, as its file says, those of"
 """How what is said of molecules begins whose file names a force field or the like."""
+TAKEN = "its coordinates are taken to be those of"
+"""How what is said of objects of rdkit begins that were not read from a file."""
 _OF_ORDER = "depends on the order of the atoms and on the choice of the cell"
 
 
@@ -147,6 +151,24 @@ def with_new_electrons(
         if new:
             any_had = "hardly any" if any(before.get(what) for what in new) else "no"
             said[index] = f"the training data had {any_had} structure with {' or '.join(new)}"
+    return tuple(said)
+
+
+def several_molecules(structures: StructureArrays) -> Sentences:
+    """(n,) sentences on structures of several molecules, for a model that learned from single ones.
+
+    Of a SMILES its reader says it, and of lengths in another unit nobody knows the bonds.
+    """
+    said = [""] * len(structures)
+    for index, one in enumerate(structures):
+        if any("its molecules (" in text for text in one.warnings) or doubts_unit(one.warnings):
+            continue
+        n = n_molecules(one)
+        if n > 1:
+            said[index] = (
+                f"it consists of {n} molecules that no bond joins, and the model learned from "
+                "single ones; if one of them is meant, give it alone"
+            )
     return tuple(said)
 
 
@@ -471,13 +493,15 @@ def _about_foreign(n: int, text: str) -> str:
 
 
 def _about_named(n: int, texts: Sequence[str]) -> str:
-    """Return what is said of ``n`` inputs whose files name a force field or the like.
+    """Return what is said of ``n`` inputs whose makers are known: a force field or the like.
 
     Args:
         n: How many.
         texts: What is said of them one by one, each once.
     """
-    of = "1 input are, as its file says" if n == 1 else f"{n} inputs are, as their files say"
-    program, comma, rest = texts[0].removeprefix(NAMED).partition(",")
+    named = [text for text in texts if text.startswith(NAMED)]
+    how = "as its file says," if n == 1 else "as their files say,"
+    of = f"{counted(n, 'input')} are{f', {how}' if named else ' taken to be'}"
+    program, comma, rest = (named or texts)[0].partition(" those of ")[2].partition(",")
     others = " and others" if len(texts) > 1 else ""
-    return f"coordinates of {of}, those of{program}{others}{comma}{rest} (see its card)"
+    return f"coordinates of {of} those of {program}{others}{comma}{rest} (see its card)"
