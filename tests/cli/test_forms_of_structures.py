@@ -2,6 +2,7 @@
 
 import csv
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from atomlens.datasets import load_dataset, make_split
 from atomlens.datasets.sampling import one_form_each
 from atomlens.predictor import load
 from atomlens.selection.cross_validation import make_folds, nested_split
+from atomlens.structures import read_structures
 from atomlens.structures.records import quiet
 
 HEADER = (
@@ -193,3 +195,13 @@ def test_one_form_each_is_drawn_by_the_seed_and_each_may_be(alloys: Path) -> Non
     whose = {b"".join(s.positions.tobytes() for s in one.structures) for one in drawn}
     assert len(whose) > 1
     assert one_form_each(drawn[0], 1) is drawn[0]
+
+
+def test_ordered_models_of_a_crystal_are_told_in_one_line(alloys: Path) -> None:
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        read_structures(alloys.parent / "a1.cif", disorder="enumerate", n_models=4)
+    said = [str(one.message) for one in heard]
+    (line,) = [text for text in said if "drawn by the occupancies" in text]
+    assert line.startswith("a1-0000, a1-0001, ")
+    assert "ordered models" in line

@@ -165,8 +165,8 @@ def _words(p: Prediction, rows: list[int], conformers: bool) -> Doubts:
     mean = [] if conformers else [f"the mean of {n} ordered model{'s' if n > 1 else ''}"]
     of_reader = [[said_of_models(text) for text in p.doubts[i].of_reader] for i in rows]
     return Doubts(
-        of_reader=tuple(_counted(of_reader, kind)),
-        of_model=(*mean, *_counted([p.doubts[i].of_model for i in rows], kind)),
+        of_reader=(*_counted(of_reader, kind), *mean),  # which was asked for
+        of_model=tuple(_counted([p.doubts[i].of_model for i in rows], kind)),
     )
 
 

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from atomlens.errors import Failure, StructureError, warn
 from atomlens.printing import clean_name, reason, short
 from atomlens.structures.arrays import warnings_of
-from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice, form_of
+from atomlens.structures.disorder import (
+    N_MODELS,
+    Disorder,
+    DisorderChoice,
+    form_of,
+    said_of_models,
+)
 from atomlens.structures.files import (
     is_data,
     kind_of,
@@ -484,7 +490,7 @@ class _Told:
 
     def hear(self, structures: "list[Atoms]") -> None:
         for atoms in structures:
-            for sentence in warnings_of(atoms):
+            for sentence in map(said_of_models, warnings_of(atoms)):
                 self.counts[sentence] += 1
                 first = self.names.setdefault(sentence, [])
                 if len(first) < 5:

@@ -120,18 +120,21 @@ def test_an_object_of_rdkit_has_the_errors_of_its_mol_file(qm9: Predictor, tmp_p
     AllChem.MMFFOptimizeMoleculeConfs(made)
     path = tmp_path / "molecule.mol"
     path.write_text(Chem.MolToMolBlock(made))
-    with pytest.warns(UserWarning, match="1 input are taken to be those of RDKit"):
-        found = qm9.predict(made)
-    of_file = qm9.predict(str(path))
+    given = Chem.MolFromMolBlock(Chem.MolToMolBlock(made).replace("RDKit", "     "), removeHs=False)
+    of_rdkit = Chem.MolFromMolFile(str(path), removeHs=False)
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        found, of_file = qm9.predict(made), qm9.predict(str(path))
+        several = qm9.predict(made, conformers=2)
+        of_nobody, read_again = qm9.predict(given), qm9.predict(of_rdkit)
+    told = "coordinates of 1 input are taken to be those of RDKit (whose object it is), and the"
+    assert any(str(one.message).startswith(told) for one in heard)
     assert found.std == pytest.approx(of_file.std, rel=1e-2)
     assert found.seen == of_file.seen == ("unknown",)
     assert "those of RDKit (whose object it is), and the model learned" in found.warnings[0]
-    several = qm9.predict(made, conformers=2)
     assert "those of RDKit" in several.warnings[0]
-    given = Chem.MolFromMolBlock(Chem.MolToMolBlock(made).replace("RDKit", "     "), removeHs=False)
-    assert "RDKit" not in qm9.predict(given).warnings[0]
-    of_rdkit = Chem.MolFromMolFile(str(path), removeHs=False)
-    assert "as its file says, those of RDKit" in qm9.predict(of_rdkit).warnings[0]
+    assert "RDKit" not in of_nobody.warnings[0]
+    assert "as its file says, those of RDKit" in read_again.warnings[0]
 
 
 def test_other_geometries_are_told_once_a_call(qm9: Predictor, tmp_path: Path) -> None:

@@ -102,7 +102,9 @@ def test_the_row_of_ordered_models_is_about_the_crystal() -> None:
         doubts=(NO_DOUBTS, Doubts(of_model=("it is unlike",)), NO_DOUBTS),
         intervals=(True, True),
     )
-    row = one_row_each(several, [0, 1, 2], [], ["Na3.6"] * 3).to_records()[0]
+    joined = one_row_each(several, [0, 1, 2], [], ["Na3.6"] * 3)
+    assert joined.doubts[0].of_reader == ("the mean of 3 ordered models",)  # no reason to mistrust
+    row = joined.to_records()[0]
     assert (row["name"], row["formula"], row["n_atoms"], row["unlike"]) == ("x", "Na3.6", 4, 99.5)
     assert row["warning"] == (
         "the mean of 3 ordered models; it is unlike (so for 1 of 3 ordered models)"

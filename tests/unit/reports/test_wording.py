@@ -149,6 +149,27 @@ def test_what_a_test_figure_means_stands_behind_it() -> None:
     assert "2.34 times chance with elements hidden (best table 2.17)" in said
 
 
+@pytest.mark.parametrize(
+    ("deletion", "beside", "verdict", "words"),
+    [
+        (1.81, {"table": 1.80, "untrained": 1.5}, "passes", "passes by a hair"),
+        (1.81, {"table": 1.50, "untrained": 1.79}, "passes", "passes by a hair"),
+        (2.37, {"table": 2.21, "untrained": 1.08}, "passes", "passes"),
+        (2.37, {}, "passes", "passes"),
+        (1.81, {"table": 1.80}, "undecided", "undecided"),
+    ],
+)
+def test_a_lead_without_size_passes_by_a_hair(
+    deletion: float, beside: dict[str, float], verdict: str, words: str
+) -> None:
+    far = {"deletion": 3.0, "table": 1.0}
+    meanings = {"mask": far, "graph": {"deletion": deletion, **beside}}
+    figures = {"passes": verdict == "passes", "verdict": verdict, "meanings": meanings}
+    assert tested.verdict_words(figures) == words
+    said = tested.tested_sentence({"faithful": {"y": {"occlusion": figures}}}, "y", "occlusion")
+    assert ("by a hair" in said) == ("hair" in words)
+
+
 def test_atoms_of_one_score_have_one_colour_at_any_depth() -> None:
     deep = np.array([[0.0, 0.0, z] for z in (0.0, 4.0, 9.0)])
     scene = build_scene(Atoms("Cu3", positions=deep))

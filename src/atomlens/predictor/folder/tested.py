@@ -1,7 +1,7 @@
 """What `atomlens faithful` has found about a model, as its card and its explanations say it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 FAITHFUL = "faithful"
@@ -69,12 +69,42 @@ def verdict_of(figures: Mapping[str, Any]) -> str:
     return PASSES if figures["passes"] else NOT_SHOWN
 
 
+HAIR = 0.02
+"""Of the best that passes without this model: a lead below that is real, and of no size."""
+BY_A_HAIR = " by a hair"
+
+
+def by_a_hair(verdict: str, rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return `BY_A_HAIR` where a method passes and hardly leads in one meaning, else nothing.
+
+    Args:
+        verdict: A key of ``VERDICTS``.
+        rows: Of each meaning ``deletion``, and ``table`` and ``untrained`` where they are known.
+    """
+    if verdict != PASSES:
+        return ""
+    for row in rows:
+        beside = [row.get(name) for name in ("table", "untrained")]
+        known = [float(x) for x in beside if isinstance(x, int | float) and math.isfinite(x)]
+        own = row.get("deletion")
+        if known and isinstance(own, int | float) and own < (1 + HAIR) * max(known):
+            return BY_A_HAIR
+    return ""
+
+
+def verdict_words(figures: Mapping[str, Any]) -> str:
+    """Return the verdict on a method as a table has it: ``passes by a hair``."""
+    verdict = verdict_of(figures)
+    return verdict + by_a_hair(verdict, figures["meanings"].values())
+
+
 def tested_sentence(metrics: Mapping[str, Any], target: str, method: str) -> str:
     """Return whether a method has passed the test of `atomlens faithful` on this model."""
     figures = tested_methods(metrics, target).get(method)
     if figures is None:
         return "Whether it holds for this model has not been tested: run `atomlens faithful`."
-    word = VERDICTS[verdict_of(figures)]
+    verdict = verdict_of(figures)
+    word = VERDICTS[verdict] + by_a_hair(verdict, figures["meanings"].values())
     rows = {words: figures["meanings"].get(meaning) for meaning, words in _MEANINGS.items()}
     parts = [
         f"{number(row.get('deletion'))} times chance {words} "

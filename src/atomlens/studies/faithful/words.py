@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from atomlens.predictor.folder.tested import FAILS, PASSES, UNDECIDED, VERDICTS
+from atomlens.predictor.folder.tested import FAILS, PASSES, UNDECIDED, VERDICTS, by_a_hair
 from atomlens.printing import counted
 from atomlens.studies.base import Row
 from atomlens.studies.faithful.asked import Asked
@@ -87,7 +87,14 @@ def paragraph(rows: Sequence[Row], checks: Sequence[Row], asked: Asked) -> str:
             f"(best table {_value(row, 'table ' + str(row['best_table']))}{_networks(row)})"
             for row in own
         )
-        sentences.append(f"The {method} of this model {VERDICTS[judged(rows, method)]}: {parts}.")
+        verdict = judged(rows, method)
+        asked_itself = [
+            {**row, "table": row[f"table {row['best_table']}"]}
+            for row in own
+            if row["meaning"] != "rebuilt"
+        ]
+        word = VERDICTS[verdict] + by_a_hair(verdict, asked_itself)
+        sentences.append(f"The {method} of this model {word}: {parts}.")
         sentences += _as_good(method, own)
         sentences += _promised({str(c["check"]): c for c in checks if c["method"] == method})
         best = max(own, key=lambda row: as_number(row["pearson"]))
