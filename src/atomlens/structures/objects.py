@@ -31,7 +31,7 @@ from atomlens.structures.disorder import (
     models_of,
 )
 from atomlens.structures.distance_doubts import far_fractions, unused_cell
-from atomlens.structures.formats.makers import named_maker
+from atomlens.structures.makers import named_maker
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
     add_warning,

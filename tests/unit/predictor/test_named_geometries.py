@@ -17,7 +17,7 @@ from atomlens.predictor.inputs import gather
 from atomlens.predictor.samples import TrainingSamples
 from atomlens.structures import read
 from atomlens.structures.arrays import StructureArrays, maker_of, structure_of
-from atomlens.structures.formats.makers import named_maker
+from atomlens.structures.makers import named_maker
 
 REMARK = "hold for those relaxed as the data of the model were (B3LYP/6-31G(2df,p))"
 

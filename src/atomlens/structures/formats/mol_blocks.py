@@ -11,7 +11,7 @@ from atomlens.elements.radii import COVALENT_RADII
 from atomlens.errors import StructureError
 from atomlens.printing import counted, short
 from atomlens.structures.arrays import chemical_formula, has_made_geometry, keep_made, keep_maker
-from atomlens.structures.formats.makers import named_maker
+from atomlens.structures.makers import named_maker
 from atomlens.structures.molecules import (
     ORDERS,
     bond_without_order,

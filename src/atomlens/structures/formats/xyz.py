@@ -14,9 +14,9 @@ from atomlens.printing import counted, reason, short
 from atomlens.structures.arrays import chemical_formula, keep_maker
 from atomlens.structures.checks import check_cell
 from atomlens.structures.distance_doubts import impossible_neighbour, no_hydrogen
-from atomlens.structures.formats.makers import named_maker
 from atomlens.structures.formats.poscar import agrees_with_title
 from atomlens.structures.formats.xyz_comment import Comment, charge_and_multiplicity, read_comment
+from atomlens.structures.makers import named_maker
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
     Entry,
