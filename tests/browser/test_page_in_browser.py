@@ -96,6 +96,32 @@ def test_the_first_view_is_that_of_the_picture(browser: Chromium, methanol_page:
         assert np.corrcoef(on_paper[:, axis], on_screen[:, axis])[0, 1] > 0.99
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (1000, 700), (420, 800)])
+def test_the_first_view_holds_all_atoms_however_tall_the_stage_has_become(
+    browser: Chromium, tmp_path: Path, width: int, height: int
+) -> None:
+    atoms = molecule("C6H6")
+    ends = np.stack([np.arange(12), np.roll(np.arange(12), 1)], axis=1)
+    edges = ScoredEdges(
+        ends=ends,
+        lengths=np.linalg.norm(atoms.positions[ends[:, 0]] - atoms.positions[ends[:, 1]], axis=1),
+        scores=np.arange(12.0),
+    )
+    page = write_page([explained(atoms, edges=edges), explained(atoms)], tmp_path / "page.html")
+    browser.open(page, width=width, height=height)
+    inside = (
+        "(() => { const {clientWidth: w, clientHeight: h} = atomlens.stage.root; return "
+        "atomlens.stage.seen().every((s) => s.x > s.r && s.x + s.r < w && s.y > s.r && "
+        "s.y + s.r < h); })()"
+    )
+    browser.wait(f"document.getElementById('links').children.length && {inside}", 20)
+    browser.run("void atomlens.stage.viewer.rotate(30, 'y')")
+    turned = browser.run("String(atomlens.stage.viewer.getView())")
+    browser.resize(width, height + 200)
+    browser.run("new Promise((seen) => setTimeout(seen, 300))")
+    assert browser.run("String(atomlens.stage.viewer.getView())") == turned
+
+
 def test_atoms_have_the_colours_of_the_scale(
     browser: Chromium, methanol_page: Path, tmp_path: Path
 ) -> None:

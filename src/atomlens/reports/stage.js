@@ -35,7 +35,7 @@ class Stage {
     this.outline();
     this.viewer.setViewChangeCallback(() => this.drawOverlay());
     this.listen();
-    new ResizeObserver(() => this.drawOverlay()).observe(root);
+    new ResizeObserver(() => this.refit()).observe(root);
   }
 
   // 3Dmol.js has one lamp and no light from elsewhere, which turns every colour black at the rim;
@@ -167,7 +167,14 @@ class Stage {
     const [x, y, z] = turn([-q[0], -q[1], -q[2], q[3]], ...middle);
     this.quietly(() => this.viewer.zoomTo()); // sets the clipping planes
     this.viewer.setView([-x, -y, -z, CAMERA_DISTANCE - distance, ...q]);
+    this.fitted = String(this.viewer.getView());
     this.drawOverlay();
+  }
+
+  // the stage grows and shrinks with what stands beside it: what nobody has turned fills it again
+  refit() {
+    if (this.structure && String(this.viewer.getView()) === this.fitted) this.resetView();
+    else this.drawOverlay();
   }
 
   /**
