@@ -196,8 +196,8 @@ def test_losses_of_the_other_sign_and_those_that_could_be_kept_above_zero_are_to
 
 def test_a_spectrum_below_zero_where_no_training_value_was_is_told() -> None:
     grid = Target(name="eps_im", grid=(1.0, 2.0, 3.0))
-    values = np.array([[1.0, 2, 3], [-0.01, 2, 3], [1, -2.5, -0.5]])
-    (said,) = spectra_below_zero(values, (grid,), [0, 0, 0], [1, 2, 3])
+    values = np.array([[1.0, 2, 3], [-0.05, 2, 3], [1, -2.5, -0.5]])
+    (said,) = spectra_below_zero(values, (grid,), [0, 0, 0], [0.001, 2, 4])
     assert said[:2] == ("", "")
     assert said[2].startswith("its eps_im is below 0 at 2 of 3 points (-2.5 at 2 eV)")
     (free,) = spectra_below_zero(values, (replace(grid),), [-1, 0, 0], [1, 2, 3]) or ((),)

@@ -337,7 +337,7 @@ def below_zero(
 
 
 _OF_THE_MEAN = 0.05
-"""Of the mean of the training at a point; a curve that is less far below zero is at zero."""
+"""Of the mean of the training over all points; a curve that is less far below zero is at zero."""
 
 
 def spectra_below_zero(
@@ -359,7 +359,7 @@ def spectra_below_zero(
         if not target.is_spectrum or not low >= 0:
             continue
         own = values[:, place]
-        below = own < -_OF_THE_MEAN * np.asarray(means)[place]
+        below = own < -_OF_THE_MEAN * float(np.mean(np.asarray(means)[place]))
         sentences = [""] * len(values)
         for row in np.flatnonzero(below.any(axis=1)).tolist():
             worst = int(own[row].argmin())
