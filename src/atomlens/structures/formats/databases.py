@@ -368,10 +368,8 @@ def _with_values(models: "list[Atoms]", record: Any) -> "list[Atoms]":
     if isinstance(record.get("energy"), Real) and isinstance(record.get("correction"), Real):
         data = record.get("data")
         rest = {key: record[key] for key in record if key != "correction"}
-        record = {
-            **rest,
-            **entry_energies(record["energy"] + record["correction"], record["energy"]),
-        } | (data if isinstance(data, Mapping) else {})
+        energies = entry_energies(record["energy"] + record["correction"], record["energy"])
+        record = {**rest, **energies, **(data if isinstance(data, Mapping) else {})}
     kept = {key: value for key, value in record.items() if _is_plain(value) and key[:1] != "@"}
     kept.pop("warnings", None)
     for atoms in models:
