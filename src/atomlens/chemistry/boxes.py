@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.chemistry.bonds import REACH, near_pairs
+from atomlens.chemistry.bonds import REACH, bond_matrix, near_pairs
 from atomlens.elements.radii import COVALENT_RADII
 from atomlens.structures.arrays import Structure
 from atomlens.structures.distance_doubts import contact_radii
@@ -86,7 +86,7 @@ def finite_parts(
 
 _LONGEST = 1.6
 """Sums of covalent radii; no bond is longer, and hydrogen bonds of water have 1.9."""
-_MOST_IN_MOLECULES = 2000
+_MOST_IN_MOLECULES = 1000
 
 
 def n_molecules(structure: Structure) -> int:
@@ -94,11 +94,15 @@ def n_molecules(structure: Structure) -> int:
 
     Lone atoms (of a stretched bond, noble gases) are none; 1 of very large structures.
     """
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
     n = len(structure.atomic_numbers)
     if n < _FEWEST_IN_TWO or n > _MOST_IN_MOLECULES or structure.pbc.any() or structure.is_formula:
         return 1
-    parts = finite_parts(structure, _LONGEST * COVALENT_RADII[structure.atomic_numbers])
-    return 1 if parts is None else max(1, int((np.bincount(parts.labels) > 1).sum()))
+    joined = csr_array(bond_matrix(structure.atomic_numbers, structure.positions, _LONGEST))
+    labels = connected_components(joined, directed=False)[1]
+    return max(1, int((np.bincount(labels) > 1).sum()))
 
 
 _FEWEST_IN_TWO = 4

@@ -25,7 +25,7 @@ class BaselineConfig(Settings):
     n_outputs: int = bounded(1, least=1)
     n_elements: int = bounded(95, least=1)
     predict_scale: bool = False
-    n_classes: tuple[int, ...] = ()
+    n_classes: tuple[int, ...] = bounded((), least=0)
     """Of each column of values how many classes it has, 0 for a number; empty: numbers alone"""
 
     def check_together(self) -> None:

@@ -54,7 +54,7 @@ class ForestConfig(Settings):
     predict_scale: bool = False
     n_nodes: int = bounded(0, least=0)
     """Nodes of all trees; filled in when the forest is grown."""
-    n_classes: tuple[int, ...] = ()
+    n_classes: tuple[int, ...] = bounded((), least=0)
     """Of each column of values how many classes it has, 0 for a number; empty: numbers alone"""
 
     def check_together(self) -> None:

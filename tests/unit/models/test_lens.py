@@ -268,7 +268,7 @@ def side_by_side(one: AtomGraph, other: AtomGraph) -> AtomGraph:
         edge_index=torch.cat([one.edge_index, other.edge_index + one.n_nodes], dim=1),
         distances=torch.cat([one.distances, other.distances]),
         images=torch.cat([one.images, other.images]),
-        fields={
+        **{
             name: values
             if FIELDS[name].scope == "graph"
             else torch.cat([values, other.fields[name]])
@@ -345,7 +345,7 @@ def test_terms_that_are_effects_cost_nothing_whatever_the_intercept() -> None:
         edge_index=graph.edge_index[:, :0],
         distances=graph.distances[:0],
         images=graph.images[:0],
-        fields={
+        **{
             name: values[:0] if FIELDS[name].scope == "edge" else values
             for name, values in graph.fields.items()
         },

@@ -13,15 +13,10 @@ from ase.formula import Formula
 from atomlens.datasets import load_dataset
 from atomlens.errors import DatasetError, StructureError
 from atomlens.structures import read, read_structures, to_atoms
-from atomlens.structures.formulas import (
-    _PLAIN,
-    _parts,
-    _plain_amounts,
-    _sum,
-    amounts_in_formula,
-    is_charged,
-    not_in_formulas,
-)
+from atomlens.structures.formulas import amounts_in_formula, is_charged, not_in_formulas
+from atomlens.structures.formulas.adducts import parts_of
+from atomlens.structures.formulas.grammar import sum_of
+from atomlens.structures.formulas.reading import _PLAIN, _plain_amounts
 
 FORMULAS = {
     "Fe2O3": {"Fe": 2, "O": 3},
@@ -314,7 +309,7 @@ def test_a_plain_sum_is_read_as_any_formula_is() -> None:
         quick = _plain_amounts(text) if _PLAIN.fullmatch(text) else None
         if quick is not None and not not_in_formulas(text):
             taken += 1
-            slow = _sum(_parts(text, adducts=False), text)
+            slow = sum_of(parts_of(text, adducts=False), text)
             assert list(quick.items()) == list(slow.items()), text
             assert quick == amounts_in_formula(text, adducts=False)
     assert taken > 100

@@ -5,11 +5,9 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from atomlens.datasets import load_dataset
 from atomlens.datasets.base import Dataset
-from atomlens.errors import SettingsError
 from atomlens.predictor import Predictor
 from atomlens.training import TrainSettings, train
 
@@ -51,16 +49,6 @@ def test_a_class_that_the_test_part_lacks_is_told_with_the_split_that_has_it(
     assert "No sample of the test part is of class class-b of k" in said
     assert "--split stratified:.8/.1/.1" in said
     assert "class-a" not in " ".join(_trained("ab" * 10, tmp_path).record.remarks)
-
-
-def test_a_model_of_numbers_names_those_that_learn_classes() -> None:
-    with pytest.raises(SettingsError, match=r"learn classes are lens, .*cgcnn.*"):
-        train(_data("ab" * 10), model="ridge", target=["k"])
-    formulas = load_dataset({"formula": ["NaCl", "KCl", "MgO", "CaO"] * 3, "k": ["a", "b"] * 6})
-    with pytest.raises(SettingsError, match=r"classes of formulas are lens, .*finder") as told:
-        train(formulas, model="rf-magpie", target=["k"])
-    assert "cgcnn" not in str(told.value)
-    assert "ridge," not in str(told.value)
 
 
 def test_the_card_of_classes_shows_the_loss_that_was_used(tmp_path: Path) -> None:

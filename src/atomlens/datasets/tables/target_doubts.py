@@ -194,7 +194,8 @@ def _outside(numbers: NDArray[np.float64], rest: NDArray[np.float64]) -> NDArray
     """Return (n,) which numbers lie far outside of the rest."""
     if not len(rest):
         return np.zeros_like(numbers, dtype=bool)
-    low, high = rest.min() - 5 * np.ptp(rest), rest.max() + 5 * np.ptp(rest)
+    low, high = float(rest.min()), float(rest.max())
+    low, high = low - 5 * (high - low), high + 5 * (high - low)
     outside: NDArray[np.bool_] = (numbers < low) | (numbers > high)
     return outside
 

@@ -160,8 +160,8 @@ def _samples(path: Path, record: TrainingRecord, checksum: str) -> TrainingSampl
         if checksum:
             warn(
                 f"{path}: this file of the model is missing, so the model does not know what it "
-                "was trained on (seen_in, --part); restore the folder from a copy, or take "
-                f"samples_sha256 out of {SETTINGS} if it is left out on purpose."
+                "was trained on (seen_in; --part, in Python part=...); restore the folder from a "
+                f"copy, or take samples_sha256 out of {SETTINGS} if it is left out on purpose."
             )
         return None
     with net(ModelError, f"{path}, a file of the model", RESTORE):

@@ -92,7 +92,7 @@ def model_files(predictor: TrainedModel, *, half: bool = False) -> dict[str, byt
     files[SETTINGS] = json_bytes(settings)
     if record.split:
         names = {part: list(names) for part, names in record.split.items()}
-        packed = json.dumps(names, ensure_ascii=False, separators=(",", ":")).encode()
+        packed = json.dumps(names, separators=(",", ":")).encode()
         files |= (
             {PACKED_SPLIT: gzip.compress(packed, mtime=0)} if half else {SPLIT: json_bytes(names)}
         )
