@@ -48,8 +48,9 @@ def add_reading(parser: argparse.ArgumentParser, reads: Reads) -> None:
         },
         "--disorder": {
             "choices": ("refuse", "majority", "enumerate"),
-            "help": "disordered crystals: refuse them (default), take the majority of each place, "
-            "or enumerate ordered models drawn by the occupancies",
+            "help": "disordered crystals: refuse them (default; a model reads them as its "
+            "training data were read), take the majority of each place, or enumerate ordered "
+            "models drawn by the occupancies",
         },
         "--ordered-models": {
             "type": int,
@@ -120,12 +121,14 @@ def reading_options(
     Raises:
         SettingsError: a number is out of bounds.
     """
-    from atomlens.structures.disorder import DisorderChoice
+    from atomlens.structures.disorder import N_MODELS, DisorderChoice
     from atomlens.structures.options import PLACES, ReadingOptions
 
     forms = forms_given(options)
     return ReadingOptions(
-        forms=DisorderChoice(how=forms.pop("disorder", "refuse"), **forms),
+        forms=DisorderChoice.asked(
+            forms.get("disorder"), forms.get("n_models", N_MODELS), forms.get("conformers", 1)
+        ),
         leave_out=tuple(path for path in leave_out if path is not None),
         n_workers=n_workers,
         strict=options.strict,

@@ -96,7 +96,7 @@ class Predictor(TrainedModel):
         structures: Any,
         *,
         target: str | Sequence[str] | None = None,
-        disorder: Disorder = "refuse",
+        disorder: Disorder | None = None,
         n_models: int = N_MODELS,
         conformers: int = 1,
         structure_column: str | None = None,
@@ -117,7 +117,7 @@ class Predictor(TrainedModel):
             target: Only these targets; all by default.
             disorder: What to do with a disordered crystal: ``refuse`` it, take the ``majority``
                 of each place or group, or ``enumerate`` ordered models, of which the row is
-                the mean, with their spread.
+                the mean, with their spread. By default as the training data were read, or refuse.
             n_models: How many models ``enumerate`` makes at most.
             conformers: If more than 1: the row of a SMILES is the mean over so many shapes of the
                 molecule at most, that of an mmCIF the mean over its models and that of an rdkit
@@ -141,7 +141,7 @@ class Predictor(TrainedModel):
         """
         heard: StepProgress | None = shown(progress, "predicting")
         wanted = self._named(target)
-        forms = DisorderChoice(how=disorder, n_models=n_models, conformers=conformers)
+        forms = DisorderChoice.asked(disorder, n_models, conformers)
         reading = ReadingOptions(
             forms=forms,
             structure_column=structure_column,
@@ -185,7 +185,7 @@ class Predictor(TrainedModel):
         structures: Any,
         reading: Mapping[str, Any] | None = None,
         *,
-        disorder: Disorder = "refuse",
+        disorder: Disorder | None = None,
         n_models: int = N_MODELS,
         conformers: int = 1,
         batch_size: int | None = None,
@@ -212,7 +212,7 @@ class Predictor(TrainedModel):
             The predictions part by part, in the order of the inputs. Which structures share a
             part depends on the inputs alone, so the numbers do not depend on ``n_workers``.
         """
-        forms = DisorderChoice(how=disorder, n_models=n_models, conformers=conformers)
+        forms = DisorderChoice.asked(disorder, n_models, conformers)
         options = ReadingOptions(forms=forms, n_workers=n_workers, **check_places(reading or {}))
         for inputs in stream_inputs(structures, self.suited(options)):
             yield self.predict(inputs, batch_size=batch_size, n_workers=n_workers, device=device)
@@ -313,7 +313,7 @@ class Predictor(TrainedModel):
         method: str | None = None,
         target: str | None = None,
         at: float | None = None,
-        disorder: Disorder = "refuse",
+        disorder: Disorder | None = None,
         n_models: int = N_MODELS,
         conformers: int = 1,
         structure_column: str | None = None,
@@ -334,7 +334,7 @@ class Predictor(TrainedModel):
             rows = ((structures.subset([i]), "") for i in range(len(structures)))
         else:
             options = ReadingOptions(
-                forms=DisorderChoice(how=disorder, n_models=n_models, conformers=conformers),
+                forms=DisorderChoice.asked(disorder, n_models, conformers),
                 structure_column=structure_column,
                 name_column=name_column,
                 structure_folder=structure_folder,

@@ -164,9 +164,25 @@ class TrainedModel:
     def suited(self, options: ReadingOptions) -> ReadingOptions:
         """Return how inputs are read for it: formulas first, and one shape where places are unread.
 
-        That several shapes were asked for is told, then.
+        Disorder is read as in the training data, unless it is said otherwise. That several
+        shapes were asked for is told, then.
         """
-        return replace(options, forms=suited_forms([self], options.forms))
+        return replace(options, forms=suited_forms([self], self._as_trained(options.forms)))
+
+    def _as_trained(self, forms: DisorderChoice) -> DisorderChoice:
+        """Return the forms with disorder as in the training data, where nobody chose otherwise."""
+        kept = self.record.reading.get("disorder", "refuse")
+        if kept == "refuse":
+            return forms
+        if forms.said_by == "nobody" and forms.how == "refuse":
+            n_models = self.record.reading.get("n_models", forms.n_models)
+            return replace(forms, how=kept, n_models=n_models, said_by="model")
+        if forms.said_by == "user" and forms.how not in ("refuse", kept):
+            warn(
+                f"disorder {forms.how} is not how the model's training data were read ({kept}), so "
+                "the answers are not comparable with them"
+            )
+        return forms
 
     @property
     def kinds(self) -> tuple[str, ...]:

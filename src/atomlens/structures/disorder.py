@@ -71,6 +71,19 @@ class DisorderChoice:
     formulas_first: bool = False
     """Compositions are all that counts: a text that is a SMILES and a formula, such as ``BN``, is
     taken for the formula, and a disordered crystal for its own, where ``how`` is ``refuse``"""
+    said_by: Literal["nobody", "user", "model"] = "nobody"
+    """Who chose ``how``: what a user refuses is refused, what nobody chose follows the model"""
+
+    @classmethod
+    def asked(cls, how: Disorder | None, n_models: int, conformers: int) -> "DisorderChoice":
+        """Return what a user asks for; without ``how`` disorder is refused or follows a model."""
+        said_by: Literal["nobody", "user"] = "nobody" if how is None else "user"
+        return cls(how=how or "refuse", n_models=n_models, conformers=conformers, said_by=said_by)
+
+    @property
+    def takes_compositions(self) -> bool:
+        """Whether the composition of a disordered crystal is all that is read of it."""
+        return self.how == "refuse" and self.formulas_first and self.said_by != "user"
 
     def __post_init__(self) -> None:
         if self.how not in get_args(Disorder):

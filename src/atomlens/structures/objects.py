@@ -382,7 +382,7 @@ def atoms_of_sites(
         [None] * len(sites),
     )
     if disorder.how == "refuse":
-        found = composition_of(whole, partial) if disorder.formulas_first else None
+        found = composition_of(whole, partial) if disorder.takes_compositions else None
         if found is not None:
             return [found]
         raise StructureError(
@@ -579,7 +579,7 @@ def _elements(index: int, site: dict[str, float], disorder: DisorderChoice) -> d
         )
     if len(site) == 1 and abs(total - 1) <= 1.5e-3:
         site = dict.fromkeys(site, 1.0)
-    elif disorder.how == "refuse" and not disorder.formulas_first:
+    elif disorder.how == "refuse" and not disorder.takes_compositions:
         first = next(iter(site), "empty")
         raise StructureError(
             f"atom {index} ({first}, counted from 0) is occupied by {shown or 'nothing'}: the "

@@ -162,7 +162,7 @@ def choices_about(item: "Atoms | Structure") -> tuple[str, ...]:
 def idle_forms(forms: DisorderChoice, *, has_crystals: bool, has_shapes: bool) -> list[str]:
     """Return a sentence for each choice of forms that no input is of the kind for."""
     said = []
-    if forms.how != "refuse" and not has_crystals:
+    if forms.how != "refuse" and forms.said_by != "model" and not has_crystals:
         said.append(
             f"disorder {forms.how} had no effect: none of the inputs is a crystal; leave it out"
         )

@@ -186,7 +186,7 @@ def _build(tags: Tags, is_cut: bool, disorder: DisorderChoice) -> "list[Atoms]":
     places = sites.coordinates if cell is None else sites.fractional(cell)
     kept, shares = sites.occupied(places)
     in_part = np.flatnonzero(shares < 1)
-    if disorder.how == "refuse" and len(in_part) and not disorder.formulas_first:
+    if disorder.how == "refuse" and len(in_part) and not disorder.takes_compositions:
         first = int(in_part[0])
         raise StructureError(
             sites.disorder_message(int(kept[first]), float(shares[first]), places, cell)
@@ -220,7 +220,7 @@ def _build(tags: Tags, is_cut: bool, disorder: DisorderChoice) -> "list[Atoms]":
                 "of their atoms were taken; if they exclude each other, give occupancies",
             )
         return [_finished(whole, guessed, tags, sites, kept[images.sites], is_cut)]
-    if disorder.how == "refuse" and disorder.formulas_first and len(in_part):
+    if disorder.takes_compositions and len(in_part):
         found_formula = composition_of(whole, partial)
         if found_formula is not None:
             return [found_formula]
