@@ -340,7 +340,7 @@ def only_writer(path: Path) -> Iterator[None]:
         yield
         return
     make_folder(path.parent)
-    lock = path.with_name(f".{path.stem.encode()[:60].decode(errors='ignore')}.lock")
+    lock = lock_of(path)
     with writing(path):
         held = lock.open("ab")
     with held as stream:
@@ -357,6 +357,11 @@ def only_writer(path: Path) -> Iterator[None]:
         finally:
             with suppress(OSError):
                 lock.unlink()
+
+
+def lock_of(path: Path) -> Path:
+    """Return the file beside another that is locked while that one is written."""
+    return path.with_name(f".{path.stem.encode()[:60].decode(errors='ignore')}.lock")
 
 
 def write_text(text: str, path: str | Path) -> Path:

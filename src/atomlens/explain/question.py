@@ -125,6 +125,10 @@ class Question:
         labels = found.values[:, own.start].astype(np.int64) if classes else None
         if labels is not None and label is not None:
             labels = np.full_like(labels, label)
+        values = predictions = _picked(found, trained.targets, column, point, labels)
+        shares = found.probabilities[column]
+        if labels is not None and shares is not None:
+            predictions = shares[np.arange(len(labels)), labels]
         std = found.std[:, own][:, point or 0]
         mean = chosen.is_spectrum and point is None
         return cls(
@@ -136,8 +140,8 @@ class Question:
             column=column,
             point=point,
             labels=labels,
-            values=_picked(found, trained.targets, column, point, labels),
-            predictions=_said(found, trained.targets, column, point, labels),
+            values=values,
+            predictions=predictions,
             deviations=np.full(len(structures), np.nan) if mean else std,
             estimates=found,
             seen=seen,
@@ -371,21 +375,6 @@ _LEAST = 1e-300
 def log_odds(target: Target, of: str) -> str:
     """Return the unit of what is explained of a target that has classes, for one of them."""
     return f"log odds of {of}" if len(target.classes) == 2 else f"logit of {of} over the others"
-
-
-def _said(
-    found: "Estimates",
-    targets: tuple[Target, ...],
-    column: int,
-    point: int | None,
-    labels: Indices | None,
-) -> Values:
-    """(n,) What `predict` says."""
-    probabilities = found.probabilities[column]
-    if labels is None or probabilities is None:
-        return _picked(found, targets, column, point, labels)
-    chosen: Values = probabilities[np.arange(len(labels)), labels]
-    return chosen
 
 
 def _picked(

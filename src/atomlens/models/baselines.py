@@ -69,7 +69,7 @@ def output_places(config: _WithClasses) -> list[OutputPlace]:
 def check_classes(config: _WithClasses) -> None:
     """Raise a SettingsError for classes that do not add up to the outputs."""
     n = config.n_classes
-    if n and (min(n) < 0 or 1 in n or sum(k or 1 for k in n) != config.n_outputs):
+    if n and (1 in n or sum(k or 1 for k in n) != config.n_outputs):
         raise SettingsError(
             f"n_classes={list(n)} does not make {config.n_outputs} outputs; leave it out, training "
             "fills it in."

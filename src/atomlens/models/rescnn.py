@@ -13,11 +13,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from atomlens.errors import SettingsError
 from atomlens.graphs import GraphBatch
 from atomlens.models.base import ModelOutput, PropertyModel
 from atomlens.models.baselines import atom_counts, uniform_attention
-from atomlens.nn.linear import glorot_linear
+from atomlens.nn.linear import four_widths, glorot_linear
 from atomlens.nn.readout import values_and_scale
 from atomlens.settings import Settings, bounded
 
@@ -44,15 +43,12 @@ class ResCnnConfig(Settings):
 
     def check_together(self) -> None:
         """Refuse another number of widths."""
-        if len(self.n_hidden) not in (1, 4):
-            raise SettingsError(f"n_hidden={list(self.n_hidden)} must be four widths, or one.")
+        four_widths(self.n_hidden)
 
     @property
     def widths(self) -> tuple[int, ...]:
         """Widths of the dense layers."""
-        if self.finder_tail:
-            return (512, 1024, 1024, 256)
-        return self.n_hidden if len(self.n_hidden) == 4 else self.n_hidden * 4
+        return (512, 1024, 1024, 256) if self.finder_tail else four_widths(self.n_hidden)
 
 
 @final

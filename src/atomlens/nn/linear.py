@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from atomlens.errors import SettingsError
 from atomlens.machine import has_triton
 from atomlens.nn.products import product
 
@@ -77,3 +78,14 @@ def element_embedding(n_elements: int, n_features: int) -> nn.Embedding:
     bound = n_elements**-0.5
     rows = torch.empty(n_elements, n_features).uniform_(-bound, bound)
     return nn.Embedding(n_elements, n_features, _weight=rows)
+
+
+def four_widths(n_hidden: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the widths of four dense layers; one stands for all of them.
+
+    Raises:
+        SettingsError: there are neither four nor one.
+    """
+    if len(n_hidden) not in (1, 4):
+        raise SettingsError(f"n_hidden={list(n_hidden)} must be four widths, or one.")
+    return n_hidden * (4 // len(n_hidden))

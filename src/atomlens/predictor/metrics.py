@@ -13,10 +13,12 @@ from atomlens.printing import counted
 from atomlens.reports.coverage import area_between, staircase
 from atomlens.reports.probabilities import (
     LikeProbability,
+    area_under,
     average_precision,
     brier_score,
     expected_calibration_error,
     like_probability,
+    roc_curve,
 )
 from atomlens.units import unit_text
 
@@ -756,10 +758,6 @@ def _f1(true: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> float:
 
 def _auc(positive: NDArray[np.bool_], score: Values) -> float:
     """Probability that a positive has a higher score than a negative, ties counting half."""
-    from scipy.stats import rankdata
-
-    n_positive, n_negative = int(positive.sum()), int((~positive).sum())
-    if not n_positive or not n_negative:
+    if positive.all() or not positive.any():
         return math.nan
-    rank_sum = float(rankdata(score)[positive].sum())
-    return (rank_sum - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative)
+    return area_under(*roc_curve(positive, score))

@@ -38,6 +38,8 @@ _ALL_BYTES, _SLIM_BYTES, _SLIM_VALUE_BYTES = 8, 5, 4
 """Of a digest that are known. Five tell 100,000 structures from another one but in one case of ten
 millions; folders of earlier days have six. Of values four tell a sample from another of the same
 structure but in one case of four thousand millions."""
+_AS_NUMBERS = (_ALL_BYTES, _SLIM_VALUE_BYTES)
+"""How many bytes of a digest are a number of numpy."""
 
 
 def known_part(part: str) -> str:
@@ -222,7 +224,7 @@ class TrainingSamples:
         first = int(np.argmax(self.values != 0)) if np.any(self.values) else 0
         arrays: dict[str, NDArray[Any]] = {
             "structures": _packed(self.structures, self.n_bytes),
-            "values": _packed_values(self.values[first:], self.n_value_bytes),
+            "values": _packed(self.values[first:], self.n_value_bytes),
         }
         if np.all(np.diff(self.parts.astype(np.int64)) >= 0):
             arrays["part_sizes"] = np.bincount(self.parts, minlength=len(_WORDS))
@@ -253,7 +255,7 @@ class TrainingSamples:
                 if sum(sizes) != n or min(sizes) < 0:
                     raise ValueError("its parts have other sizes")
                 arrays["parts"] = np.repeat(np.arange(len(sizes)), sizes)
-            values, n_value_bytes = _unpacked_values(arrays["values"])
+            values, n_value_bytes = _unpacked(arrays["values"])
             missing = np.zeros(max(0, n - len(values)), dtype=np.uint64)
             samples = cls(
                 structures=structures,
@@ -282,9 +284,10 @@ def _first_bytes(digests: NDArray[np.uint64], n_bytes: int) -> NDArray[np.uint64
 
 
 def _packed(digests: NDArray[np.uint64], n_bytes: int) -> NDArray[Any]:
-    """(n,) whole digests as they are, (n, n_bytes) the first bytes of others."""
-    if n_bytes == _ALL_BYTES:
-        return digests
+    """(n,) whole digests, or their first four bytes as numbers; (n, n_bytes) those of others."""
+    if n_bytes in _AS_NUMBERS:
+        shift = np.uint64(8 * (_ALL_BYTES - n_bytes))
+        return np.ascontiguousarray((digests >> shift).astype(f"u{n_bytes}"))
     return np.ascontiguousarray(digests.astype(">u8").view(np.uint8).reshape(-1, 8)[:, :n_bytes])
 
 
@@ -295,26 +298,13 @@ def _unpacked(kept: NDArray[Any]) -> tuple[NDArray[np.uint64], int]:
         ValueError: it is something else.
     """
     if kept.ndim == 1:
-        return kept.astype(np.uint64), _ALL_BYTES
+        n_bytes = _SLIM_VALUE_BYTES if kept.dtype == np.uint32 else _ALL_BYTES
+        return kept.astype(np.uint64) << np.uint64(8 * (_ALL_BYTES - n_bytes)), n_bytes
     if kept.ndim != 2 or kept.dtype != np.uint8 or not 0 < kept.shape[1] <= _ALL_BYTES:
         raise ValueError("its digests have another shape")
     whole = np.zeros((len(kept), _ALL_BYTES), dtype=np.uint8)
     whole[:, : kept.shape[1]] = kept
     return whole.view(">u8").ravel().astype(np.uint64), kept.shape[1]
-
-
-def _packed_values(digests: NDArray[np.uint64], n_bytes: int) -> NDArray[Any]:
-    """(n,) whole digests as they are, or the first four bytes as numbers of 32 bits."""
-    if n_bytes == _ALL_BYTES:
-        return np.ascontiguousarray(digests)
-    return (digests >> np.uint64(8 * _SLIM_VALUE_BYTES)).astype(np.uint32)
-
-
-def _unpacked_values(kept: NDArray[Any]) -> tuple[NDArray[np.uint64], int]:
-    """Return what `_packed_values` was given."""
-    if kept.dtype == np.uint32:
-        return kept.astype(np.uint64) << np.uint64(8 * _SLIM_VALUE_BYTES), _SLIM_VALUE_BYTES
-    return kept.astype(np.uint64), _ALL_BYTES
 
 
 def value_digests(values: NDArray[np.float64]) -> NDArray[np.uint64]:

@@ -413,9 +413,13 @@ class TrainedModel:
         if not structures.warnings or not self.builder.needs_positions:
             return none
         n_before = sum(doubts_unit((one.message,)) for one in self.record.warnings)
-        if n_before > _FEW * sum(map(len, self.record.split.values())):
+        if self._are_many(n_before):
             return none
         return np.array([doubts_unit(said) for said in structures.warnings], dtype=np.bool_)
+
+    def _are_many(self, n: int) -> bool:
+        """Say whether ``n`` of its samples are more than a few of them."""
+        return n > _FEW * sum(map(len, self.record.split.values()))
 
     def _traces(self, structures: StructureArrays) -> tuple[str, ...]:
         """(n,) what `traces` says of what the model has not learned from, if it sees shares."""
@@ -435,8 +439,7 @@ class TrainedModel:
         before = Counter(
             what for one in self.record.warnings for what in unseen_electrons(one.message)
         )
-        few = _FEW * sum(map(len, self.record.split.values()))
-        known = {what for what, n in before.items() if n > few}
+        known = {what for what, n in before.items() if self._are_many(n)}
         found = with_new_electrons(structures, known, before)
         own = seen or ("",) * len(structures)
         return tuple(

@@ -7,7 +7,8 @@ anything about the model that it tests.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from atomlens.datasets.splits import (
     take_share,
 )
 from atomlens.errors import Failure, SettingsError, TrainingError, warn
-from atomlens.files import make_folder, place_of, to_json, write_text
+from atomlens.files import lock_of, only_writer, place_of, to_json, write_text
 from atomlens.models import MODELS, named_model
 from atomlens.predictor import Metrics, Prediction, score
 from atomlens.predictor.evaluation import counted_known, unseen, without_coverage
@@ -218,43 +219,47 @@ def cross_validate(
         kin = None  # snapshots of few molecules
     heard = _OfFolds(listener(progress))
     folder = None if out is None else place_of(out)
+    holding: AbstractContextManager[None] = nullcontext()
     if folder is not None:
-        _claim(folder, _description(dataset, model, folds, by, settings), resume=resume)
-    metrics, predictions, tested = [], [], []
-    for k, fold in enumerate(folds):
-        split = nested_split(folds, k, settings.seed, dataset.row_numbers, kin)
-        place = None if folder is None else folder / f"fold-{k}"
-        predictor = train(
-            replace(dataset, splits=_parts(split)),
-            model=model,
-            target=[t.name for t in dataset.targets],
-            out=place,
-            settings=replace(settings, split="source", limit=None),
-            resume=resume and place is not None and place.exists(),
-            progress=heard,
+        described = _description(dataset, model, folds, by, settings)
+        holding = claimed(folder, MARK, described, resume=resume, what="cross-validation")
+    with holding:
+        metrics, predictions, tested = [], [], []
+        for k, fold in enumerate(folds):
+            split = nested_split(folds, k, settings.seed, dataset.row_numbers, kin)
+            place = None if folder is None else folder / f"fold-{k}"
+            predictor = train(
+                replace(dataset, splits=_parts(split)),
+                model=model,
+                target=[t.name for t in dataset.targets],
+                out=place,
+                settings=replace(settings, split="source", limit=None),
+                resume=resume and place is not None and place.exists(),
+                progress=heard,
+            )
+            own = dataset.subset(fold)
+            prediction = predictor.predict(
+                replace(gather(own.structures), index=own.index),
+                device=_device(settings.accelerator),
+            )
+            prediction, true = mean_of_forms(prediction, own.values, own)
+            firsts = first_forms(own.row_numbers)
+            tested.append(fold if firsts is None else fold[firsts])
+            record = predictor.record
+            metrics.append(score(unseen(prediction), true, record.means, record.class_counts))
+            predictions.append(prediction)
+            if told is not None:
+                told(k + 1, len(folds))
+        pooled, true = _pooled(predictions, tested, dataset)
+        found = CrossValidation(
+            dataset=dataset,
+            folds=tuple(tested),
+            metrics=tuple(metrics),
+            predictions=tuple(predictions),
+            overall={"pooled": score(unseen(pooled), true)},
         )
-        own = dataset.subset(fold)
-        prediction = predictor.predict(
-            replace(gather(own.structures), index=own.index), device=_device(settings.accelerator)
-        )
-        prediction, true = mean_of_forms(prediction, own.values, own)
-        firsts = first_forms(own.row_numbers)
-        tested.append(fold if firsts is None else fold[firsts])
-        record = predictor.record
-        metrics.append(score(unseen(prediction), true, record.means, record.class_counts))
-        predictions.append(prediction)
-        if told is not None:
-            told(k + 1, len(folds))
-    pooled, true = _pooled(predictions, tested, dataset)
-    found = CrossValidation(
-        dataset=dataset,
-        folds=tuple(tested),
-        metrics=tuple(metrics),
-        predictions=tuple(predictions),
-        overall={"pooled": score(unseen(pooled), true)},
-    )
-    if folder is not None:
-        found.save(folder)
+        if folder is not None:
+            found.save(folder)
     if predictor.models[0].looks_at_atoms:
         for sentence in without_skill(found.overall["pooled"].to_dict()["targets"], ALL_FOLDS):
             heard.listener.verdict(sentence)
@@ -486,15 +491,6 @@ def _mark(folds: Sequence[NDArray[np.int64]]) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-def _claim(folder: Path, described: Mapping[str, Any], *, resume: bool) -> None:
-    """Make the folder ours, or see that what is there is the same cross-validation.
-
-    Raises:
-        TrainingError: it holds something else, or shall not be resumed.
-    """
-    claim(folder, MARK, described, resume=resume, what="cross-validation")
-
-
 def digest(dataset: Dataset) -> str:
     """Return a mark of structures and values."""
     values = np.ascontiguousarray(dataset.values).tobytes()
@@ -502,35 +498,50 @@ def digest(dataset: Dataset) -> str:
     return mark.hexdigest()[:16]
 
 
-def claim(
+@contextmanager
+def claimed(
     folder: Path, mark: str, described: Mapping[str, Any], *, resume: bool, what: str
-) -> None:
-    """Make a folder that of one piece of work, or see that it is already.
+) -> Iterator[None]:
+    """Make a folder that of one piece of work, or see that it is; no other process has it then.
+
+    Raises:
+        SettingsError: another process works in it.
+        TrainingError: it holds something else, or shall not be resumed.
+    """
+    path = folder / mark
+    _check_claim(path, described, resume=resume, what=what)
+    with only_writer(path):
+        if not _check_claim(path, described, resume=resume, what=what):
+            write_text(to_json(dict(described)) + "\n", path)
+        yield
+
+
+def _check_claim(path: Path, described: Mapping[str, Any], *, resume: bool, what: str) -> bool:
+    """Return whether the folder of a file is that of the same work; False if it is nobody's.
 
     Raises:
         TrainingError: it holds something else, or shall not be resumed.
     """
+    folder = path.parent
     if folder.exists() and not folder.is_dir():
         raise TrainingError(f"{folder}: this is a file; give the name of a folder.")
-    path = folder / mark
-    if path.is_file():
-        if not resume:
-            raise TrainingError(
-                f"{folder}: there is a {what} in this folder; go on with it (--resume, in Python "
-                "resume=True), or give another folder."
-            )
-        with net(TrainingError, f"{path}", "give another folder"):
-            known = parse_json(read_text(path))
-            if not isinstance(known, dict):
-                raise ValueError("it is no description")
-        different = [k for k in described if known.get(k) != described[k]]
-        if different:
-            raise TrainingError(
-                f"{folder}: the {what} in this folder has another {', '.join(different)}; give "
-                "the same, or another folder."
-            )
-        return
-    if folder.is_dir() and any(folder.iterdir()):
-        raise TrainingError(f"{folder}: this folder is not empty; give another folder.")
-    make_folder(folder)
-    write_text(to_json(dict(described)) + "\n", path)
+    if not path.is_file():
+        if folder.is_dir() and any(one != lock_of(path) for one in folder.iterdir()):
+            raise TrainingError(f"{folder}: this folder is not empty; give another folder.")
+        return False
+    if not resume:
+        raise TrainingError(
+            f"{folder}: there is a {what} in this folder; go on with it (--resume, in Python "
+            "resume=True), or give another folder."
+        )
+    with net(TrainingError, f"{path}", "give another folder"):
+        known = parse_json(read_text(path))
+        if not isinstance(known, dict):
+            raise ValueError("it is no description")
+    different = [k for k in described if known.get(k) != described[k]]
+    if different:
+        raise TrainingError(
+            f"{folder}: the {what} in this folder has another {', '.join(different)}; give "
+            "the same, or another folder."
+        )
+    return True

@@ -4,6 +4,7 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from atomlens.files import place_of, write_text
 from atomlens.models import MODELS, PropertyModel, model_config, named_model
 from atomlens.predictor import Predictor, load
 from atomlens.reports.tables import write_table
-from atomlens.selection.cross_validation import claim, digest
+from atomlens.selection.cross_validation import claimed, digest
 from atomlens.selection.space import Dimension, search_space
 from atomlens.settings import by_option
 from atomlens.training import TrainingProgress, TrainingState, TrainSettings, train
@@ -198,7 +199,7 @@ def tune(
     objective = _objective_name(dataset)
     folder = None if out is None else place_of(out)
     common = json.loads(json.dumps(_blocks(settings)))
-    storage = None
+    holding: AbstractContextManager[None] = nullcontext()
     if folder is not None:
         ranges = [dimension.to_dict() for dimension in dimensions]
         described = {
@@ -210,12 +211,14 @@ def tune(
             "epochs": settings.epochs,
             "shared": common,
         }
-        claim(folder, MARK, described, resume=resume, what="search")
-        backend = optuna.storages.journal.JournalFileBackend(str(folder / JOURNAL))
-        storage = optuna.storages.JournalStorage(backend)
+        holding = claimed(folder, MARK, described, resume=resume, what="search")
     shared = replace(settings, limit=None)
-    with warnings.catch_warnings():
+    with holding, warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        storage = None
+        if folder is not None:
+            backend = optuna.storages.journal.JournalFileBackend(str(folder / JOURNAL))
+            storage = optuna.storages.JournalStorage(backend)
         study = optuna.create_study(
             study_name="atomlens", storage=storage, direction="minimize", load_if_exists=True
         )
@@ -235,15 +238,15 @@ def tune(
             _run(study, trial, optuna, dimensions, dataset, model, shared, start_from, warned)
             if told is not None:
                 told(_of(study.trials[-1]), n_trials)
-    found = Tuning(
-        model=model,
-        objective=objective,
-        trials=tuple(_of(t) for t in study.trials),
-        space=dimensions,
-        shared=common,
-    )
-    if folder is not None:
-        found.save(folder)
+        found = Tuning(
+            model=model,
+            objective=objective,
+            trials=tuple(_of(t) for t in study.trials),
+            space=dimensions,
+            shared=common,
+        )
+        if folder is not None:
+            found.save(folder)
     return found
 
 

@@ -87,10 +87,18 @@ def test_a_number_beside_classes_is_what_it_is_alone() -> None:
     torch.testing.assert_close(together(batch).values[:, 3:], alone(batch).values)
 
 
-@pytest.mark.parametrize("n_classes", [(2,), (3, 1), (-1, 4), (1, 1, 1)])
+@pytest.mark.parametrize("n_classes", [(2,), (3, 1), (1, 1, 1)])
 def test_classes_that_do_not_make_the_outputs_are_refused(n_classes: tuple[int, ...]) -> None:
     from atomlens.models import make_model
 
     for name in ("mean", "ridge", "rf-magpie"):
         with pytest.raises(SettingsError, match="does not make 3 outputs"):
             make_model(name, n_outputs=3, n_classes=n_classes)
+
+
+def test_a_negative_number_of_classes_is_refused() -> None:
+    from atomlens.models import make_model
+
+    for name in ("mean", "ridge", "rf-magpie"):
+        with pytest.raises(SettingsError, match="must be at least 0"):
+            make_model(name, n_outputs=3, n_classes=(-1, 4))

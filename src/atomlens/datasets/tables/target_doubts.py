@@ -131,8 +131,7 @@ def tell_sentinels(numbers: NDArray[np.float64], name: str, where: str) -> NDArr
 
     Returns (n,) which of the numbers are told of: those that lie far outside of all others.
     """
-    signs: NDArray[np.bool_] = np.isin(np.abs(numbers), np.abs(_SENTINELS))
-    signs &= _outside(numbers, numbers[np.isfinite(numbers) & ~signs])
+    signs = _sentinels(numbers)
     if signs.any():
         _tell(numbers, signs, name, where, "which many programs write where nothing is known")
         return signs
@@ -163,9 +162,7 @@ def tell_fill_values(curves: Mapping[int, NDArray[np.float64]], name: str, where
         return
     flat = np.concatenate(list(curves.values()))
     rows = np.repeat(list(curves), [len(curve) for curve in curves.values()])
-    signs: NDArray[np.bool_] = np.isin(np.abs(flat), np.abs(_SENTINELS))
-    signs &= _outside(flat, flat[np.isfinite(flat) & ~signs])
-    signs |= _strangers(flat)
+    signs = _sentinels(flat) | _strangers(flat)
     if not signs.any():
         return
     told = np.unique(rows[signs])
@@ -188,6 +185,12 @@ def _tell(
     such = "it means" if why.startswith("which") else "they mean" if n > 1 else "it means"
     nothing = "that" if why.startswith("which") else "that nothing is known"
     warn(f"{where}: {counted} {found}, {why}; leave those cells empty if {such} {nothing}.")
+
+
+def _sentinels(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return (n,) which are -999, 9999 and the like, far outside of all others."""
+    signs: NDArray[np.bool_] = np.isin(np.abs(numbers), np.abs(_SENTINELS))
+    return signs & _outside(numbers, numbers[np.isfinite(numbers) & ~signs])
 
 
 def _outside(numbers: NDArray[np.float64], rest: NDArray[np.float64]) -> NDArray[np.bool_]:

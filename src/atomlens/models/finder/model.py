@@ -29,7 +29,7 @@ from atomlens.models.finder.layers import (
 from atomlens.nn.additive import AdditiveReadout
 from atomlens.nn.basis import GaussianBasis
 from atomlens.nn.edges import EdgeLayout, worth_parts
-from atomlens.nn.linear import glorot_linear
+from atomlens.nn.linear import four_widths, glorot_linear
 from atomlens.nn.readout import values_and_scale
 from atomlens.settings import bounded, name_of, only_with
 
@@ -82,13 +82,7 @@ class FinderConfig(HeadSettings):
 
     def check_together(self) -> None:
         """Refuse another number of widths."""
-        if len(self.n_hidden) not in (1, 4):
-            raise SettingsError(f"n_hidden={list(self.n_hidden)} must be four widths, or one.")
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        """Widths of the four dense layers."""
-        return self.n_hidden if len(self.n_hidden) == 4 else self.n_hidden * 4
+        four_widths(self.n_hidden)
 
 
 @final
@@ -150,8 +144,8 @@ class Finder(AdditiveModel[FinderConfig]):
             for _ in range(c.n_layers if c.post_processing else 1)
         )
         if c.post_processing:
-            self.tail = PostProcessing(width, c.n_layers, c.widths)
-        n_last = c.widths[-1] if c.post_processing else width
+            self.tail = PostProcessing(width, c.n_layers, four_widths(c.n_hidden))
+        n_last = c.n_hidden[-1] if c.post_processing else width
         self.output = glorot_linear(n_last, c.n_outputs * (2 if c.predict_scale else 1))
 
     @classmethod

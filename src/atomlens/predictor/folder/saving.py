@@ -92,10 +92,11 @@ def model_files(predictor: TrainedModel, *, half: bool = False) -> dict[str, byt
     files[SETTINGS] = json_bytes(settings)
     if record.split:
         names = {part: list(names) for part, names in record.split.items()}
-        packed = json.dumps(names, separators=(",", ":")).encode()
-        files |= (
-            {PACKED_SPLIT: gzip.compress(packed, mtime=0)} if half else {SPLIT: json_bytes(names)}
-        )
+        if half:
+            packed = json.dumps(names, separators=(",", ":")).encode()
+            files[PACKED_SPLIT] = gzip.compress(packed, mtime=0)
+        else:
+            files[SPLIT] = json_bytes(names)
     if record.warnings:
         files[WARNINGS] = json_bytes([warning.to_dict() for warning in record.warnings])
     if record.history:

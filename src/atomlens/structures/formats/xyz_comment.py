@@ -15,8 +15,6 @@ from atomlens.errors import StructureError
 from atomlens.printing import short
 from atomlens.units import BOHR_IN_ANGSTROM
 
-"""Å, CODATA 2022"""
-
 _NUMBER = r"[-+]?(?:\d++\.?\d*+|\.\d++)(?:[eEdD][-+]?\d++)?"
 _KEY = (
     r"(?<![\w.])(?P<key>lattice(?:[_ ]?vectors?)?|(?:unit|super|simulation|sim)?[_ ]?cell"
