@@ -99,6 +99,8 @@ interface Payload {
   std: number | null;
   std_words: string;
   sum_words: string;
+  links_words: string;
+  made_by: string;
   /** 90 % interval and `unlike`, in words */
   beside_words: string;
   /** as the extxyz of `explain` has them */

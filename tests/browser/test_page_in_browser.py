@@ -70,7 +70,7 @@ def test_code_in_sentences_is_code_and_nothing_is_in_backticks(
     browser.open(write_page([structure], tmp_path / "page.html", extra={"made by": "`atomlens x`"}))
     assert "`" not in browser.run("document.body.innerText")
     found = browser.run("[...document.querySelectorAll('p code')].map((c) => c.textContent)")
-    assert {"cutoff", "--help", "atomlens faithful", "atomlens x"} == set(found)
+    assert {"cutoff", "--help", "atomlens x"} == set(found)
     assert "& <b>read</b>" in browser.run("document.getElementById('warning').textContent")
 
 
@@ -100,21 +100,22 @@ def test_the_first_view_is_that_of_the_picture(browser: Chromium, methanol_page:
 def test_the_first_view_holds_all_atoms_however_tall_the_stage_has_become(
     browser: Chromium, tmp_path: Path, width: int, height: int
 ) -> None:
-    atoms = molecule("C6H6")
-    ends = np.stack([np.arange(12), np.roll(np.arange(12), 1)], axis=1)
+    atoms = molecule("trans-butane")
+    atoms.numbers[:6] = [6, 7, 8, 9, 16, 17]  # rows of the chart, which the stage grows with
+    ends = np.stack([np.arange(14), np.roll(np.arange(14), 1)], axis=1)
     edges = ScoredEdges(
         ends=ends,
         lengths=np.linalg.norm(atoms.positions[ends[:, 0]] - atoms.positions[ends[:, 1]], axis=1),
-        scores=np.arange(12.0),
+        scores=np.arange(14.0),
     )
     page = write_page([explained(atoms, edges=edges), explained(atoms)], tmp_path / "page.html")
     browser.open(page, width=width, height=height)
-    inside = (
+    browser.run("new Promise((seen) => setTimeout(seen, 400))")
+    assert browser.run(
         "(() => { const {clientWidth: w, clientHeight: h} = atomlens.stage.root; return "
         "atomlens.stage.seen().every((s) => s.x > s.r && s.x + s.r < w && s.y > s.r && "
         "s.y + s.r < h); })()"
     )
-    browser.wait(f"document.getElementById('links').children.length && {inside}", 20)
     browser.run("void atomlens.stage.viewer.rotate(30, 'y')")
     turned = browser.run("String(atomlens.stage.viewer.getView())")
     browser.resize(width, height + 200)
@@ -157,6 +158,30 @@ def test_a_click_chooses_an_atom_and_a_click_beside_it_lets_go(
     )
     browser.click(left + 6, top + 6)
     assert shown(browser)["chosen"] == ""
+
+
+def test_what_raises_and_lowers_the_value_stands_by_size_and_adds_up_above_the_table(
+    browser: Chromium, tmp_path: Path
+) -> None:
+    scores = np.array([0.1, -0.5, 0.02, 0.3, -0.01, 0.0])
+    structure = explained(
+        molecule("CH3OH"),
+        method="contribution",
+        baseline=0.0,
+        scores=scores,
+        offset=-6.5,
+        prediction=-6.5 + scores.sum(),
+    )
+    browser.open(write_page([structure], tmp_path / "page.html"))
+    heading = "document.querySelector('th[data-key=score]')"
+    assert rows(browser) == [1, 3, 0, 2, 4, 5]
+    assert browser.run(f"{heading}.ariaSort") == "other"
+    assert browser.run("document.getElementById('sum').textContent") == (
+        "−6.500 (mean of the training values) − 0.090 (sum of the atoms) = −6.590 eV."
+    )
+    for order in ([3, 0, 2, 5, 4, 1], [1, 4, 5, 2, 0, 3], [1, 3, 0, 2, 4, 5]):
+        browser.run(f"{heading}.querySelector('button').click()")
+        assert rows(browser) == order
 
 
 def test_the_table_sorts_by_any_column(browser: Chromium, methanol_page: Path) -> None:

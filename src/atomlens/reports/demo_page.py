@@ -60,7 +60,7 @@ def _opening(
     blocks = [
         f"<header class='page-head'><h1>{escape(title)}</h1><p class='lead'>{_lead(metrics)}</p>"
         "</header>",
-        f"<div class='story'>{_errors(metrics)}<div>{_commands(commands)}{_notes(notes)}</div>"
+        f"<div class='story'><div>{_errors(metrics)}{_notes(notes)}</div>{_commands(commands)}"
         "</div>",
         f"<div class='figures'>{pictures}</div>" if pictures else "",
     ]

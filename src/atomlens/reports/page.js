@@ -60,16 +60,20 @@ class Page {
     this.$("facts").textContent = `${named ? "" : "· "}${facts(s)}`;
     this.$("target").textContent = `${s.target_text} =`;
     this.$("prediction").textContent = s.prediction_text;
-    this.$("std-words").replaceChildren(...prose(s.sum_words ? `${s.sum_words} ${s.std_words}` : s.std_words));
+    this.$("std-words").replaceChildren(...prose(s.std_words));
+    this.$("sum").replaceChildren(...prose(s.sum_words));
+    this.$("sum").hidden = !s.sum_words;
     this.$("beside").replaceChildren(...prose(s.beside_words));
     this.$("seen").textContent = s.seen_words;
     this.$("warning").replaceChildren(...prose(s.warning ? `⚠ ${s.warning}` : ""));
     for (const node of this.root.querySelectorAll("[data-score-unit], [data-unit]")) node.textContent = s.score_unit && `· scores in ${s.score_unit}`;
     this.$("means").replaceChildren(...prose(s.meaning[0]));
     this.$("means-not").replaceChildren(...prose(s.meaning[1]));
+    this.$("made-by").textContent = s.made_by;
     this.$("live").textContent = `${s.name}: ${s.target_text} ${s.prediction_text}`;
     this.links = s.method === LINKS_FIRST;
     this.$("links-card").hidden = s.links.length === 0;
+    this.$("links-words").textContent = s.links_words;
     listLinks(this.$("links"), s, this.data.scales, this.events);
     this.showDrawing();
     this.table.show(s, (atom) => this.colourOf(atom));
@@ -113,7 +117,7 @@ class Page {
     around.disabled = s.baseline === null || (paper && s.baseline !== 0);
     around.textContent = s.baseline === 0 ? "Around no effect" : "Around even share";
     this.$("save-png").hidden = !drawn && !paper && this.renderer !== "picture";
-    this.$("stage").setAttribute("aria-label", `${s.name}, ${s.symbols.length} atoms, coloured by ${s.method}; highest: ${s.order.slice(0, 3).map((i) => s.symbols[i] + i).join(", ")}`);
+    this.$("stage").setAttribute("aria-label", `${s.name}, ${s.symbols.length} atoms, coloured by ${s.method}; ${s.baseline === 0 ? "largest" : "highest"}: ${s.order.slice(0, 3).map((i) => s.symbols[i] + i).join(", ")}`);
     if (drawn) {
       Object.assign(this.stage.options, { mode: this.mode, labels: this.$("labels").value, links: this.links });
       if (this.stage.structure === s) this.stage.paint();
@@ -346,9 +350,16 @@ function drawnMode(structure) {
 
 /** @param {Payload} structure */
 function prepare(structure) {
-  const order = structure.scores.map((_, i) => i).sort((i, j) => structure.scores[j] - structure.scores[i] || i - j);
-  const range = [structure.scores[order[order.length - 1]], structure.scores[order[0]]];
+  const { scores } = structure, atoms = scores.map((_, i) => i);
+  const order = atoms.sort((i, j) => sizeOf(structure, j) - sizeOf(structure, i) || i - j);
+  const range = scores.reduce(([low, high], score) => [Math.min(low, score), Math.max(high, score)], [Infinity, -Infinity]);
   return { ...structure, order, scores_range: range };
+}
+
+// by what the atoms stand in order: of what raises and lowers the value the size
+/** @param {Payload} structure @param {number} atom */
+function sizeOf(structure, atom) {
+  return structure.baseline === 0 ? Math.abs(structure.scores[atom]) : structure.scores[atom];
 }
 
 /** @param {Structure} structure */

@@ -30,6 +30,7 @@ from atomlens.reports.wording import (
     identity_sentence,
     little_difference,
     meaning,
+    pairs_sentence,
     prediction_text,
     seen_sentence,
     spread_sentence,
@@ -87,17 +88,10 @@ def structure_payload(structure: ExplainedStructure) -> dict[str, Any]:
         "meaning": [
             f"{means} {spread_sentence(structure)}".rstrip(),
             " ".join(
-                filter(
-                    None,
-                    [
-                        cell_sentence(structure.method, atoms),
-                        means_not,
-                        structure.tested,
-                        identity_sentence(structure.made_by),
-                    ],
-                )
+                filter(None, [cell_sentence(structure.method, atoms), means_not, structure.tested])
             ),
         ],
+        "made_by": identity_sentence(structure.made_by),
         "symbols": atoms.get_chemical_symbols(),
         "positions": _rounded(atoms.positions),
         "cell": _rounded(atoms.cell[:]) if atoms.pbc.any() else None,
@@ -125,6 +119,7 @@ def structure_payload(structure: ExplainedStructure) -> dict[str, Any]:
         ),
         "drawing": drawing_payload(structure),
         "scene": None if scene is None else _scene_payload(scene),
+        "links_words": pairs_sentence(structure.method),
         "links": [] if scene is None or edges is None else drawn_links(edges, scene),
     }
 

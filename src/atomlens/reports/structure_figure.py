@@ -169,7 +169,7 @@ def scale_title(structure: ExplainedStructure) -> tuple[str, str]:
         more.append(little_difference(structure.scores, structure.baseline).rstrip("."))
     doubted = within_error(structure)
     if doubted:
-        more.append(doubted.partition(" (")[0].lower())
+        more.append(doubted.partition(";")[0].lower())
     return shortened(title, _LONGEST_TITLE), "; ".join(more)
 
 

@@ -8,7 +8,7 @@ class AtomTable {
     this.table = table;
     this.more = more;
     this.events = events;
-    this.sort = { key: "score", down: true };
+    this.sort = { key: "size", down: true };
     const body = table.tBodies[0];
     const atomOf = (event) => {
       const row = event.target.closest("tr");
@@ -40,6 +40,7 @@ class AtomTable {
     const s = this.structure;
     if (key === "index") return atom;
     if (key === "symbol") return s.symbols[atom];
+    if (key === "size") return sizeOf(s, atom);
     if (key === "score") return s.scores[atom];
     if (key === "std") return s.scores_std[atom];
     if (key === "ratio") return s.scores[atom] / s.baseline;
@@ -57,15 +58,18 @@ class AtomTable {
     return fixed(value, 2);
   }
 
+  // scores stand by size first, then from the highest, then from the lowest
   sortBy(key) {
-    const down = this.sort.key === key ? !this.sort.down : key === "score" || key === "std" || key === "ratio";
-    this.sort = { key, down };
+    const falls = key === "score" || key === "std" || key === "ratio", signed = this.structure.baseline === 0;
+    const now = this.sort.key === "size" && !signed ? "score" : this.sort.key;
+    const down = now === key ? !this.sort.down : falls;
+    this.sort = { key: signed && key === "score" && now === key && down ? "size" : key, down };
     this.fill();
   }
 
   ordered() {
     const { key, down } = this.sort;
-    const usable = this.columns.some(([name]) => name === key) ? key : "score";
+    const usable = this.columns.some(([name]) => name === key) ? key : "size";
     const sign = down ? -1 : 1;
     return this.structure.symbols.map((_, i) => i).sort((i, j) => {
       const a = this.value(usable, i), b = this.value(usable, j);
@@ -75,8 +79,10 @@ class AtomTable {
 
   fill() {
     this.table.tHead.replaceChildren(element("tr", {}, ...this.columns.map(([key, title]) => {
-      const sorted = this.sort.key === key && (this.sort.down ? "descending" : "ascending");
-      const button = element("button", { type: "button" }, title);
+      const bySize = this.sort.key === "size" && key === "score" && this.structure.baseline === 0;
+      const here = this.sort.key === key || (this.sort.key === "size" && key === "score");
+      const sorted = here && (bySize ? "other" : this.sort.down ? "descending" : "ascending");
+      const button = element("button", { type: "button", title: bySize && "Largest first, whatever the sign" }, title);
       button.addEventListener("click", () => this.sortBy(key));
       return element("th", { scope: "col", "aria-sort": sorted, "data-key": key, class: isPlace(key) && "place" }, button);
     })));

@@ -39,25 +39,21 @@ _MEANINGS = {
         "The score of an atom is its share in the model's readout: how much of the number above "
         "is gathered from that atom's site. The shares of one structure add up to 1, so an atom "
         "that stands out from no other gets one part in the number of atoms (the even share).",
-        "It says where this model looks. It does not say how the value would change if the atom "
-        "were removed or replaced, it is no charge and no orbital population, and it cannot be "
-        "compared between structures of different size. Trust a pattern that stays the same for "
-        "models trained from other seeds and that survives a deletion test.",
+        "It says where this model looks, not how the value would change without the atom. It is "
+        "no charge and no orbital population, and structures of different size cannot be compared.",
     ),
     "contribution": (
-        "The prediction of this model is a sum over atoms, and the score of an atom is its term "
-        "in that sum: by how much it raises (or, if negative, lowers) the value.",
+        "The score of an atom is its term in the sum that makes up the prediction (written out "
+        "above the table of atoms): by how much it raises or, if negative, lowers the value.",
         "A sum can be split in many ways: a term says how this model shares out its prediction, "
-        "not what nature would lose without the atom. Whether terms are also effects is "
-        "measured by `atomlens faithful`.",
+        "not what nature would lose without the atom.",
     ),
     "contribution to a class": (
         "The probability is made of a sum over atoms (of the logit of this class over the mean of "
         "the others'; for two classes that is the logarithm of the odds), and the score of an atom "
         "is its term in that sum.",
         "A sum can be split in many ways: a term says how this model shares out its prediction, "
-        "not what nature would lose without the atom. Whether terms are also effects is "
-        "measured by `atomlens faithful`.",
+        "not what nature would lose without the atom.",
     ),
     "gradient": (
         "The score of an atom is the strength with which the predicted value answers to a small "
@@ -133,6 +129,18 @@ _ANY_METHOD = (
     "It describes the model, not nature: check it against models trained from other seeds and "
     "with a deletion test before drawing a conclusion.",
 )
+
+
+_PAIRS = {
+    "attention": "How much two atoms attend to each other, both ways added. Each atom shares out 1 "
+    "among its neighbours, so a pair has 2 at most.",
+    "learnt-mask-edges": "Shares of all pairs, which add up to 1.",
+}
+
+
+def pairs_sentence(method: str) -> str:
+    """Return what the scores of pairs of neighbours are, of a method that has them."""
+    return _PAIRS.get(method, "")
 
 
 def meaning(method: str, score_unit: str = "") -> tuple[str, str]:
@@ -392,8 +400,8 @@ def within_error(structure: ExplainedStructure) -> str:
     n, n_atoms = int((errors > sizes).sum()), len(sizes)
     if not n:
         return ""
-    whose = "all scores are" if n == n_atoms else f"{n} of {n_atoms} scores are"
-    return f"Smaller than their own ±: {whose} (a colour is full from twice the median ± on)."
+    whose = "All scores are" if n == n_atoms else f"{n} of {n_atoms} scores are"
+    return f"{whose} smaller than their own ±; a colour is full from twice the median ± on."
 
 
 def formula_parts(atomic_numbers: NDArray[np.int64]) -> list[tuple[str, int]]:

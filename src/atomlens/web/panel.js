@@ -104,8 +104,7 @@ class Panel {
       this.part("unlike").querySelector("i").style.left = `${unlike}%`;
     }
     this.part("seen").textContent = answer.seen_in ? `This structure was in the model's ${answer.seen_in.replace(/^train$/, "training")} part.` : "";
-    const { sum_words: sum, std_words: words } = this.view.structure;
-    this.part("about-text").replaceChildren(...prose([sum, words].filter(Boolean).join(" ")));
+    this.part("about-text").replaceChildren(...prose(this.view.structure.std_words));
     drawSpectrum(this.part("spectrum"), given, description.targets.find((t) => t.name === target));
   }
 

@@ -129,6 +129,6 @@ class ShelfTable {
 // a name whose end stays visible where there is no room for all of it: frames and files of one folder differ there
 /** @param {string} name */
 function inTwo(name) {
-  const letters = [...name], n = Math.min(9, Math.floor(letters.length / 2));
+  const letters = [...name], n = 5;
   return letters.length < 12 ? [name, ""] : [letters.slice(0, -n).join(""), letters.slice(-n).join("")];
 }

@@ -53,7 +53,7 @@ def test_scores_within_their_errors_stay_pale_and_are_told() -> None:
     assert drawn.noise == 0.05
     payload = page_payload([drawn])["structures"][0]
     assert payload["scale_ends"]["baseline"] == [-0.1, 0.1]
-    assert payload["little_difference"].startswith("Smaller than their own ±: all scores are")
-    assert "smaller than their own ±: all scores are" in scale_title(drawn)[1]
+    assert payload["little_difference"].startswith("All scores are smaller than their own ±")
+    assert "all scores are smaller than their own ±" in scale_title(drawn)[1]
     sure = replace(drawn, scores_std=np.full(3, 0.001))
     assert page_payload([sure])["structures"][0]["little_difference"] == ""

@@ -138,15 +138,29 @@ def test_an_interval_is_said_not_to_be_made_of_the_error_beside_it() -> None:
     assert "it is not 1.64 of ±, which is one standard deviation" in beside_sentence(structure)
 
 
-def test_what_a_test_figure_means_stands_behind_it() -> None:
+def test_the_figures_of_a_test_are_said_in_one_sentence() -> None:
     row = {"deletion": 2.34, "deletion_low": 2.1, "deletion_high": 2.6, "table": 2.17}
     figures = {"passes": True, "n": 60, "meanings": {"mask": row}}
     said = tested.tested_sentence({"faithful": {"y": {"occlusion": figures}}}, "y", "occlusion")
-    assert "2.34 times chance with elements hidden (95 % interval 2.10 to 2.60, best" in said
-    assert "than in a random order; a table knows the mean score of an element" in said
-    del row["deletion_low"]
+    assert said == (
+        "Tested on 60 structures, the occlusion of this model passes: atoms in the order of their "
+        "scores change the prediction 2.34 times (elements hidden) what a random order does (a "
+        "table of mean scores 2.17). `atomlens models info` has the figures."
+    )
+    figures["meanings"]["graph"] = {"deletion": 1.95, "table": 1.8, "untrained": 1.05}
     said = tested.tested_sentence({"faithful": {"y": {"occlusion": figures}}}, "y", "occlusion")
-    assert "2.34 times chance with elements hidden (best table 2.17)" in said
+    assert "2.34 times (elements hidden) and 1.95 times (atoms taken out) what" in said
+    assert "(a table of mean scores 2.17 and 1.80; untrained networks unknown and 1.05)" in said
+
+
+@pytest.mark.parametrize("method", ["attention", "contribution", "occlusion", "shapley"])
+def test_what_a_score_does_not_mean_is_read_at_a_glance(method: str) -> None:
+    row = {"deletion": 2.34, "table": 2.17, "untrained": 1.05}
+    figures = {"passes": True, "n": 300, "meanings": {"mask": row, "graph": row}}
+    said = tested.tested_sentence({"faithful": {"y": {method: figures}}}, "y", method)
+    structure = explained(water(), method=method, tested=said)
+    (payload,) = page_payload([structure])["structures"]
+    assert len(payload["meaning"][1].split()) <= 90
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ VERDICTS = {
     NOT_SHOWN: "is not shown to pass",
 }
 """What can be said of a method, as it stands in a sentence."""
-_MEANINGS = {"mask": "with elements hidden", "graph": "with atoms taken from the graph"}
+_MEANINGS = {"mask": "(elements hidden)", "graph": "(atoms taken out)"}
 
 
 def key_figures(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,38 +105,28 @@ def tested_sentence(metrics: Mapping[str, Any], target: str, method: str) -> str
         return "Whether it holds for this model has not been tested: run `atomlens faithful`."
     verdict = verdict_of(figures)
     word = VERDICTS[verdict] + by_a_hair(verdict, figures["meanings"].values())
-    rows = {words: figures["meanings"].get(meaning) for meaning, words in _MEANINGS.items()}
-    parts = [
-        f"{number(row.get('deletion'))} times chance {words} "
-        f"({_interval(row)}best table {number(row.get('table'))}{_untrained(row)})"
-        for words, row in rows.items()
-        if row is not None
-    ]
+    rows = {
+        words: figures["meanings"][meaning]
+        for meaning, words in _MEANINGS.items()
+        if meaning in figures["meanings"]
+    }
+    own = " and ".join(
+        f"{number(row.get('deletion'))} times {words}" for words, row in rows.items()
+    )
+    controls = [f"a table of mean scores {_both(rows.values(), 'table')}"]
+    if any("untrained" in row for row in rows.values()):
+        controls.append(f"untrained networks {_both(rows.values(), 'untrained')}")
     n = figures.get("n")
     where = f" on {n} structures" if isinstance(n, int) else ""
-    asked = any(_untrained(row) for row in rows.values() if row is not None)
-    means = _MEANS + (f"; {_MEANS_UNTRAINED}." if asked else ".")
-    return f"Tested{where}, the {method} of this model {word}: {' and '.join(parts)}. {means}"
+    return (
+        f"Tested{where}, the {method} of this model {word}: atoms in the order of their scores "
+        f"change the prediction {own} what a random order does ({'; '.join(controls)}). "
+        "`atomlens models info` has the figures."
+    )
 
 
-def _interval(row: Mapping[str, Any]) -> str:
-    ends = [number(row.get(name)) for name in ("deletion_low", "deletion_high")]
-    return "" if "unknown" in ends else f"95 % interval {ends[0]} to {ends[1]}, "
-
-
-def _untrained(row: Mapping[str, Any]) -> str:
-    """Return what the order of untrained networks reaches, where it was kept."""
-    return "" if "untrained" not in row else f", untrained networks {number(row['untrained'])}"
-
-
-_MEANS = (
-    "Times chance: by how much more the prediction changes when the atoms go in the order of their "
-    "scores than in a random order; a table knows the mean score of an element or surroundings, "
-    "and not this structure"
-)
-_MEANS_UNTRAINED = (
-    "untrained networks order the atoms by what the same method says of random weights"
-)
+def _both(rows: Iterable[Mapping[str, Any]], name: str) -> str:
+    return " and ".join(number(row.get(name)) for row in rows)
 
 
 def number(value: Any) -> str:
