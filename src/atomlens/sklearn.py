@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import date, time, timedelta
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -428,14 +428,31 @@ class AtomlensRegressor(RegressorMixin, _AtomlensEstimator):  # type: ignore[mis
             )
         return self._train(X, numbers, Target(name=_TARGET, extensive=self.extensive))
 
-    def predict(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
-        """(n,) one value per structure.
+    @overload
+    def predict(self, X: Any) -> NDArray[np.float64]: ...  # noqa: N803
+    @overload
+    def predict(
+        self,
+        X: Any,  # noqa: N803
+        return_std: Literal[True],
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+    @overload
+    def predict(self, X: Any, return_std: Literal[False]) -> NDArray[np.float64]: ...  # noqa: N803
+    def predict(
+        self,
+        X: Any,  # noqa: N803
+        return_std: bool = False,
+    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(n,) one value per structure; with ``return_std`` also (n,) the standard deviations.
+
+        They are NaN for structures of which the model gives no error estimate.
 
         Raises:
             StructureError: a structure cannot be used.
         """
-        values: NDArray[np.float64] = self._predicted(X).values[:, 0]
-        return values
+        found = self._predicted(X)
+        values, std = found.values[:, 0], found.std[:, 0]
+        return (values, std) if return_std else values
 
 
 class AtomlensClassifier(ClassifierMixin, _AtomlensEstimator):  # type: ignore[misc]
@@ -527,8 +544,9 @@ def _column(y: ArrayLike, whose: str) -> NDArray[Any]:
         values = values[:, 0]
     if values.ndim != 1:
         raise DatasetError(
-            f"{whose}: y has shape {values.shape}. Give one value for each structure, in one row; "
-            "of several targets fit an estimator each, or learn them together with atomlens.train."
+            f"{whose}: y has shape {values.shape}. Give one value for each structure, in one "
+            "column; of several targets fit an estimator each, or learn them together with "
+            "atomlens.train."
         )
     return values
 

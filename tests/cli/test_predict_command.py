@@ -323,7 +323,13 @@ def test_a_line_of_several_targets_leaves_the_ends_of_intervals_to_files(
     model = Path("box:qm9")
     assert _predict(model, "CCO") == 0
     shown = capsys.readouterr().out
-    assert "_low" not in shown.splitlines()[0]
+    heading, _, row, *_ = shown.splitlines()
+    assert "_low" not in heading
+    assert heading.split("  ")[-1] == "warning"
+    assert "homo (eV)" in heading
+    assert "±" in row
+    assert max(map(len, (heading, row))) < 150
+    assert row.endswith("coordinates made here")
     assert "here if one target is asked for" in shown
     assert _predict(model, "CCO", "--target", "homo") == 0
     assert "homo_low" in capsys.readouterr().out.splitlines()[0]

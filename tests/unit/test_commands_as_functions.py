@@ -8,7 +8,13 @@ from pymatgen.core import Lattice, Structure
 
 import atomlens as al
 from atomlens.cli import main
-from atomlens.errors import ExplanationError, Failure, SettingsError, StudyError
+from atomlens.errors import (
+    ExplanationError,
+    Failure,
+    SettingsError,
+    StudyError,
+)
+from atomlens.explain import AtomScores, Explainer
 from atomlens.settings import by_option
 
 PAIRS = [(smiles, float(i)) for i, smiles in enumerate(("CCO", "CCC", "CCN", "CCCC", "C=C", "OCO"))]
@@ -128,3 +134,83 @@ def test_an_option_may_be_the_contrary_of_an_argument():
 
     assert work()
     assert not work(no_rest=True)
+
+
+class Even(Explainer):
+    """The same share for every atom."""
+
+    name = "even"
+    n_members = 1
+
+    def explain(self, question):
+        n = len(question.structures.atomic_numbers)
+        scores = np.full(n, 1 / n)
+        return AtomScores(scores=scores, by_member=np.tile(scores, (self.n_members, 1)))
+
+
+def test_an_explainer_of_ones_own_is_given_as_class_or_instance(model):
+    for method in (Even, Even()):
+        found = model.explain("CCO", method=method)
+        assert found.method == "even"
+        assert found.scores == pytest.approx(np.full(9, 1 / 9))
+        assert "has not been tested" in found.tested
+
+
+def test_an_explainer_that_cannot_be_used_is_refused_in_a_sentence(model):
+    class Taken(Even):
+        name = "occlusion"
+
+    class Wrong(Even):
+        n_members = 2
+
+    for method, said in (
+        (Taken, "called 'occlusion' like one of atomlens"),
+        (3, "The method is an int object"),
+        (dict, "The method is a type object"),
+        ("evn", "no explanation method"),
+    ):
+        with pytest.raises(SettingsError, match=said):
+            model.explain("CCO", method=method)
+    with pytest.raises(ExplanationError, match=r"by_member of the shape \(2, 9\)"):
+        model.explain("CCO", method=Wrong)
+
+
+def test_a_prediction_is_a_list_of_rows(model):
+    found = al.predict(model, ["CCO", "CCC"])
+    assert list(found) == found.to_records()
+    assert found[-1] == found.to_records()[1]
+    with pytest.raises(IndexError):
+        found[2]
+    with pytest.raises(SettingsError, match="by its number, and this is a slice object"):
+        found[:1]
+
+
+@pytest.mark.parametrize("batch_size", ["a", 0, -1, 2.5, True])
+def test_a_batch_size_is_a_whole_number(model, batch_size):
+    with pytest.raises(SettingsError, match="it must be a whole number from 1 on"):
+        model.predict("CCO", batch_size=batch_size)
+
+
+def test_a_slice_of_a_data_set_is_a_data_set():
+    data = al.load_dataset(PAIRS, "gap")
+    assert [one.identifier for one in data[1:3]] == ["CCC", "CCN"]
+    assert data[1:3].values[:, 0].tolist() == [1.0, 2.0]
+    assert data[-1].identifier == "OCO"
+
+
+def test_molecules_of_rdkit_are_called_by_their_title_or_smiles(model):
+    from rdkit import Chem
+
+    named = Chem.MolFromSmiles("CCO")
+    named.SetProp("_Name", "ethanol")
+    given = [Chem.MolFromSmiles("OCC"), Chem.AddHs(Chem.MolFromSmiles("COC")), named]
+    assert al.predict(model, given).names == ("CCO", "COC", "ethanol")
+
+
+def test_a_list_of_smiles_leaves_no_doubt_about_one_that_is_a_formula_too(model, recwarn):
+    both = "valid as SMILES and as formula"
+    assert both not in str(model.predict(["CCO", "CO", "C"]).warnings)
+    assert not any(both in str(w.message) for w in recwarn)
+    for alone in ("CO", ["CO", "C"], ["CO", "SiO2"]):
+        with pytest.warns(UserWarning, match=both):
+            model.predict(alone)

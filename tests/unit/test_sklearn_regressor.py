@@ -28,6 +28,13 @@ def test_a_linear_property_is_learned_by_ridge() -> None:
     assert model.score(_smiles(), SIZES) > 0.99
 
 
+def test_a_prediction_comes_with_its_standard_deviation_where_it_is_asked_for() -> None:
+    model = AtomlensRegressor("ridge", split="random:.5/.5/0.").fit(_smiles(), SIZES)
+    values, std = model.predict(["smiles:CC", "smiles:CCO"], return_std=True)
+    assert values == pytest.approx(model.predict(["smiles:CC", "smiles:CCO"]))
+    assert std == pytest.approx(model.predictor_.predict(["smiles:CC", "smiles:CCO"]).std[:, 0])
+
+
 def test_a_clone_has_the_same_settings_and_no_model() -> None:
     model = AtomlensRegressor("ridge", epochs=3, model_settings={"l2": 0.1})
     model.fit(_smiles(), SIZES)

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,7 +78,14 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.structures)
 
-    def __getitem__(self, index: int) -> Sample:
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Dataset": ...
+    def __getitem__(self, index: int | slice) -> "Sample | Dataset":
+        """Return one sample, or of a slice the data set of its samples, as `subset` does."""
+        if isinstance(index, slice):
+            return self.subset(range(len(self))[index])
         row = self.values[index]
         places = zip(self.targets, value_slices(self.targets), strict=True)
         return Sample(

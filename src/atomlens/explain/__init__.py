@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from atomlens.explain.base import AttentionExplainer as AttentionExplainer
     from atomlens.explain.base import Explainer as Explainer
     from atomlens.explain.base import Explanation as Explanation
+    from atomlens.explain.base import Method as Method
     from atomlens.explain.base import default_method as default_method
+    from atomlens.explain.base import explainer_of as explainer_of
     from atomlens.explain.base import methods_of as methods_of
     from atomlens.explain.contributions import ContributionExplainer as ContributionExplainer
     from atomlens.explain.gradients import GradientExplainer as GradientExplainer
@@ -74,6 +76,8 @@ _WHERE = {
     "Explainer": "base",
     "Explanation": "base",
     "GradientExplainer": "gradients",
+    "Method": "base",
+    "explainer_of": "base",
     "IntegratedGradientsExplainer": "gradients",
     "OcclusionExplainer": "occlusion",
     "Question": "question",

@@ -4,17 +4,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, TypeAlias, final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from atomlens.errors import ExplanationError
+from atomlens.errors import ExplanationError, SettingsError
+from atomlens.explain import EXPLAINERS, check_method
 from atomlens.explain.question import Question
 from atomlens.explain.vectors import vector_table
 from atomlens.models.base import ModelOutput, PropertyModel
-from atomlens.printing import cut
+from atomlens.printing import cut, kind_of_object
 from atomlens.structures.arrays import NO_DOUBTS, Doubts
 
 if TYPE_CHECKING:
@@ -65,6 +66,37 @@ class Explainer(ABC):
     def score_unit(self, question: Question) -> str:
         """Return the unit of the scores; empty for shares."""
         return question.unit if self.in_target_units else ""
+
+
+Method: TypeAlias = str | type[Explainer] | Explainer
+"""Name of a method, or an explainer of one's own: its class, or an instance of it."""
+
+
+def explainer_of(method: Method) -> Explainer:
+    """Return the explainer that is meant.
+
+    Raises:
+        SettingsError: there is no such method, or an explainer of somebody's own is called like
+            one of those here, whose tests and sentences are not about it.
+    """
+    if isinstance(method, str):
+        check_method(method)
+        return EXPLAINERS[method]()
+    made = method() if isinstance(method, type) and issubclass(method, Explainer) else method
+    if not isinstance(made, Explainer):
+        raise SettingsError(
+            f"The method is {kind_of_object(method)}; give the name of one ("
+            f"{', '.join(EXPLAINERS)}), or a subclass of atomlens.explain.Explainer."
+        )
+    name = getattr(made, "name", "")
+    if not isinstance(name, str) or not name:
+        raise SettingsError(f"The explainer {type(made).__name__} has no name; set `name`.")
+    if name in EXPLAINERS and type(made) is not EXPLAINERS[name]:
+        raise SettingsError(
+            f"The explainer {type(made).__name__} is called {name!r} like one of atomlens; give "
+            "it another `name`."
+        )
+    return made
 
 
 def methods_of(model: PropertyModel) -> tuple[str, ...]:

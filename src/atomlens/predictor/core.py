@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
 from atomlens.errors import AtomlensError, Failure, first_of, warn
-from atomlens.explain import Explanation
+from atomlens.explain import Explanation, Method
 from atomlens.files import place_of
 from atomlens.graphs import GraphStore
 from atomlens.machine import choose_device
@@ -33,7 +33,7 @@ from atomlens.predictor.evaluation import (
 from atomlens.predictor.explaining import explain_one
 from atomlens.predictor.folder.loading import load_trained
 from atomlens.predictor.folder.saving import save
-from atomlens.predictor.inference import StepProgress, run_models
+from atomlens.predictor.inference import StepProgress, check_batch_size, run_models
 from atomlens.predictor.inputs import Inputs, build_graphs, gather, stream_inputs
 from atomlens.predictor.inputs.rows import stream_rows
 from atomlens.predictor.metrics import Metrics
@@ -140,6 +140,7 @@ class Predictor(TrainedModel):
             Series or DataFrame is kept (see `Prediction.to_frame`).
         """
         heard: StepProgress | None = shown(progress, "predicting")
+        check_batch_size(batch_size)
         wanted = self._named(target)
         forms = DisorderChoice.asked(disorder, n_models, conformers)
         reading = ReadingOptions(
@@ -277,7 +278,7 @@ class Predictor(TrainedModel):
         self,
         structure: Any,
         *,
-        method: str | None = None,
+        method: Method | None = None,
         target: str | None = None,
         at: float | None = None,
         device: str = "auto",
@@ -286,8 +287,9 @@ class Predictor(TrainedModel):
 
         Args:
             structure: Anything that `predict` takes and that is one structure.
-            method: A key of ``EXPLAINERS``; by default contribution, attention or occlusion, the
-                first that the model has.
+            method: A key of ``EXPLAINERS``, or an `Explainer` of your own, its class or an
+                instance; by default contribution, attention or occlusion, the first that the
+                model has.
             target: Which property; the first by default.
             at: For a spectrum, the energy (or other point of the grid) whose value is explained;
                 by default its mean over the grid.
@@ -310,7 +312,7 @@ class Predictor(TrainedModel):
         self,
         structures: Any,
         *,
-        method: str | None = None,
+        method: Method | None = None,
         target: str | None = None,
         at: float | None = None,
         disorder: Disorder | None = None,
@@ -536,7 +538,12 @@ def tell_failed(failures: Sequence[Failure], n: int) -> None:
 
 
 def load(path: str | Path) -> Predictor:
-    """Load a model folder. No code in it is executed, nothing is unpickled.
+    """Load a model: one of the box by its name (``qm9``, ``mp``), or a folder.
+
+    ``atomlens models list`` shows the box. No code in a folder is executed, nothing is unpickled.
+
+    Args:
+        path: The name, or the folder of a trained model.
 
     Raises:
         ModelError: there is no model, or it is damaged or of a newer version; the message

@@ -11,13 +11,13 @@ from atomlens.errors import (
     StructureError,
 )
 from atomlens.explain import (
-    EXPLAINERS,
     AtomScores,
     Explainer,
     Explanation,
+    Method,
     Question,
-    check_method,
     default_method,
+    explainer_of,
 )
 from atomlens.explain.spread import rank_stability, scores_of_thinned, sites_of
 from atomlens.predictor.folder.tested import tested_sentence
@@ -38,20 +38,20 @@ def explain_one(
     predictor: TrainedModel,
     given: Any,
     *,
-    method: str | None = None,
+    method: Method | None = None,
     target: str | None = None,
     at: float | None = None,
     device: str = "auto",
 ) -> Explanation:
     """Explain the prediction for one structure; see `Predictor.explain`. Nobody is warned."""
-    method = default_method(predictor.models[0]) if method is None else method
-    check_method(method)
+    explainer = explainer_of(default_method(predictor.models[0]) if method is None else method)
+    method = explainer.name
     inputs, bonding = _only_one(given, predictor)
     structures = inputs.structures
     question = Question.about(predictor, structures, target=target, at=at, device=device)
     inputs = predictor.with_surroundings(inputs, question.store)
-    explainer = EXPLAINERS[method]()
     found = explainer.explain(question)
+    _check_scores(found, explainer, len(structures.atomic_numbers), len(predictor.models))
     spread = _spread(explainer, question, found)
     has_edges, has_std = question.nodes_are_atoms, bool(np.isfinite(question.std))
     low, high = question.ends
@@ -120,6 +120,19 @@ def _std_words(predictor: TrainedModel, question: Question, has_std: bool) -> st
         grows=any(c.growth > 0 for c in known),
         per_atom=question.target.extensive,
     )
+
+
+def _check_scores(found: AtomScores, explainer: Explainer, n_atoms: int, n_members: int) -> None:
+    """Refuse what an explainer of somebody's own gives in another form."""
+    forms = {"scores": (n_atoms,), "by_member": (n_members, n_atoms)}
+    for name, expected in forms.items():
+        shape = np.shape(getattr(found, name))
+        if shape != expected and not (name == "by_member" and found.joint):
+            raise ExplanationError(
+                f"The explainer {explainer.name} gives {name} of the shape {shape}, and for this "
+                f"structure and model it must be {expected}; try it with "
+                "atomlens.testing.check_explainer."
+            )
 
 
 class _Spread(NamedTuple):

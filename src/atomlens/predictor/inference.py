@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from atomlens.errors import SettingsError
 from atomlens.graphs import GraphStore, cut_batches
 from atomlens.machine import keep_freed_memory
 from atomlens.models.base import ModelOutput, PropertyModel
@@ -17,6 +19,19 @@ StepProgress = Callable[[int, int], None]
 
 _EDGES_IN_A_BATCH = {"cpu": 32_768, "cuda": 524_288}
 """Nodes plus edges; a single larger structure makes a batch of its own."""
+
+
+def check_batch_size(batch_size: Any) -> None:
+    """Refuse a size of batches that is no whole number from 1 on; None is by the structures.
+
+    Raises:
+        SettingsError: it is something else.
+    """
+    whole = isinstance(batch_size, int | np.integer) and not isinstance(batch_size, bool)
+    if batch_size is not None and not (whole and batch_size > 0):
+        raise SettingsError(
+            f"batch_size={batch_size!r}: it must be a whole number from 1 on, or None."
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

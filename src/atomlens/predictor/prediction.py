@@ -1,7 +1,7 @@
 """Numbers with names, units and an error estimate."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -14,7 +14,8 @@ from atomlens.errors import Failure, SettingsError, unknown_name
 from atomlens.predictor.columns import ColumnNames
 from atomlens.predictor.samples import UNKNOWN
 from atomlens.predictor.trust.calibration import INTERVAL
-from atomlens.printing import percent
+from atomlens.printing import kind_of_object, percent
+from atomlens.reports.wording import value_with_error
 from atomlens.structures.arrays import Doubts
 from atomlens.structures.files import stem_of
 from atomlens.structures.text import is_forced
@@ -85,6 +86,18 @@ class Prediction:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """Return the row of one input, as `to_records` has it."""
+        if not isinstance(index, int | np.integer):
+            raise SettingsError(
+                f"A prediction is asked for a row by its number, and this is "
+                f"{kind_of_object(index)}; `to_frame` gives a table to choose rows of."
+            )
+        return self._record(range(len(self))[index], self.columns)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self.to_records())
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -502,8 +515,11 @@ def summary_rows(prediction: Prediction) -> list[Row]:
     """Return one row per input for the terminal, of each spectrum a few points.
 
     Where each came from is said if the names do not tell, the ends of intervals if there is one
-    target: a line that no terminal holds is not read.
+    target; of several targets each has one column, value and error in it and the unit above. What
+    is said once for all inputs has a few words: a line that no terminal holds is not read.
     """
+    several = len(prediction.targets) > 1
+    prediction = replace(prediction, doubts=tuple(map(_in_few_words, prediction.doubts)))
     rows: list[Row] = []
     places, names = target_places(prediction.targets), prediction.columns
     units = names.units(prediction.targets)
@@ -517,15 +533,45 @@ def summary_rows(prediction: Prediction) -> list[Row]:
             rows.append(failed | {names["error"]: prediction.errors[i]})
             continue
         row = prediction.frame_cells(i, names)
+        if several:
+            del row[names["n_atoms"]]
         for index, (target, place) in enumerate(places.items()):
             if target.is_spectrum:
                 row |= _shown_points(target, prediction.values[i, place].tolist())
+            elif several and prediction.probabilities[index] is None:
+                row |= _in_one_cell(
+                    target, *(float(v[i, place.start]) for v in (prediction.values, prediction.std))
+                )
             else:
                 row |= prediction.target_record(i, index, target, place, names)
         row |= prediction.unlike_record(i, names)
-        rows.append(row | units | prediction.remark_cells(i, names))
+        rows.append(row | ({} if several else units) | prediction.remark_cells(i, names))
     good = dict.fromkeys(column for row in rows if names["error"] not in row for column in row)
     return [good | row if names["error"] in row else row for row in rows]
+
+
+def _in_one_cell(target: Target, value: float, std: float) -> Row:
+    """Return value and error as one cell, with the unit in the name of its column."""
+    unit = f" ({target.unit})" if target.unit else ""
+    return {f"{target.name}{unit}": value_with_error(value, std)}
+
+
+def _in_few_words(doubts: Doubts) -> Doubts:
+    """Return doubts of which those that are said once for all inputs are short."""
+    from atomlens.predictor.trust.doubts import FOREIGN, NAMED, TAKEN
+
+    short = {
+        FOREIGN: "coordinates made here",
+        NAMED: "coordinates of another method",
+        TAKEN: "coordinates of another method",
+    }
+    return replace(
+        doubts,
+        of_model=tuple(
+            next((words for start, words in short.items() if text.startswith(start)), text)
+            for text in doubts.of_model
+        ),
+    )
 
 
 def need_sources(names: Sequence[str], sources: Sequence[str]) -> bool:

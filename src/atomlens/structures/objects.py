@@ -314,7 +314,7 @@ def _from_rdkit(molecule: Any, n_most: int) -> "list[Atoms]":
         _keep_maker_of(molecule, atoms)
     title = molecule.GetProp("_Name") if molecule.HasProp("_Name") else ""
     for i, atoms in enumerate(found):
-        atoms.info["name"] = title or chemical_formula(atoms.numbers)
+        atoms.info["name"] = title or _smiles_of(molecule) or chemical_formula(atoms.numbers)
         if n_most > 1 and len(places) > 1:
             atoms.info["conformer"] = i
         elif len(places) > 1:
@@ -337,6 +337,20 @@ def _keep_maker_of(molecule: Any, atoms: "Atoms") -> None:
     maker = named_maker(molecule.GetProp(_FILE_INFO)) if was_read else OF_RDKIT
     if maker:
         keep_maker(atoms, maker)
+
+
+_LONGEST_NAME = 100
+"""Letters of a SMILES that is to be a name."""
+
+
+def _smiles_of(molecule: Any) -> str:
+    """Return the canonical SMILES of a molecule; empty if it has no bonds or is too long a name."""
+    from rdkit import Chem
+
+    if not molecule.GetNumBonds():
+        return ""
+    text = str(Chem.MolToSmiles(Chem.RemoveHs(molecule, sanitize=False)))
+    return text if len(text) <= _LONGEST_NAME else ""
 
 
 def atoms_of_sites(

@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -44,7 +45,16 @@ from atomlens.structures.options import FormsHeard, ReadingOptions
 from atomlens.structures.parts import FilePart, Pick, read_part
 from atomlens.structures.records import Entry, HoldsNoStructureError, add_warning
 from atomlens.structures.smiles import conformers_of
-from atomlens.structures.text import as_formula, forced, from_text, is_forced, is_formula, is_smiles
+from atomlens.structures.text import (
+    BOTH_NOTICE,
+    are_smiles,
+    as_formula,
+    forced,
+    from_text,
+    is_forced,
+    is_formula,
+    is_smiles,
+)
 from atomlens.structures.unique_names import UniqueNames, make_names_unique
 
 if TYPE_CHECKING:
@@ -158,6 +168,7 @@ def read_as(inputs: Input | Iterable[Input], options: ReadingOptions, first: int
     read = list(_read_pieces(pieces, job, options.n_workers))
     items = [item for found in read for item in found.items]
     structures = [item for item in items if not isinstance(item, Failure)]
+    _Texts(pieces).settle(structures)
     make_names_unique(structures)
     told = _Told()
     told.hear(structures)
@@ -206,8 +217,10 @@ def stream_as(
     job = ReadingJob.of(options, in_parts=True)
     pieces = numbered_pieces(inputs, job, first)
     names, told = UniqueNames([piece for _, piece in pieces]), _Told()
+    texts = _Texts(pieces)
     for found in _read_pieces(pieces, job, options.n_workers):
         structures = [item for item in found.items if not isinstance(item, Failure)]
+        texts.settle(structures)
         names.make_unique(structures)
         told.hear(structures)
         yield found._replace(items=list(map(options.judged, found.items)))
@@ -301,6 +314,26 @@ _SECONDS["pick"] = 0.01
 """About how long a piece takes: most of a text's time makes a SMILES three-dimensional."""
 _MEANWHILE = _SECONDS | {"text": 0.0006, "pick": 0.0006}
 """About how long whoever takes structures as they come has to do with them: a small network."""
+
+
+class _Texts:
+    """What the texts among the inputs say of those that are a SMILES and a formula."""
+
+    def __init__(self, pieces: Sequence[tuple[int, Piece]]) -> None:
+        self._pieces = pieces
+
+    @cached_property
+    def _are_smiles(self) -> bool:
+        return are_smiles(p[1] for _, p in self._pieces if is_read(p) and p[0] == "text")
+
+    def settle(self, structures: "Iterable[Atoms]") -> None:
+        """Take away the notice of both meanings where the others of the list are SMILES."""
+        for atoms in structures:
+            noted = warnings_of(atoms)
+            if BOTH_NOTICE in noted and self._are_smiles:
+                atoms.info["warnings"] = [said for said in noted if said != BOTH_NOTICE]
+                if len(noted) == 1:
+                    del atoms.info["warnings"]
 
 
 class ReadPiece(NamedTuple):

@@ -91,6 +91,23 @@ def both_among_formulas(texts: Iterable[str]) -> str | None:
     return both if has_formulas else None
 
 
+def are_smiles(texts: Iterable[str]) -> bool:
+    """Say whether a list holds SMILES, so that those that are formulas as well are none.
+
+    Some of its texts are SMILES that nobody writes as a formula (``CCO``), and none is a formula
+    that is no SMILES (``SiO2``).
+    """
+    some = False
+    for text in map(str.strip, islice(texts, _LOOKED_AT)):
+        if is_forced(text) or len(text) > LONGEST_SMILES:
+            continue
+        smiles, formula = is_smiles(text), _is_plausible_formula(text)
+        if formula and not smiles:
+            return False
+        some = some or (smiles and not formula)
+    return some
+
+
 def is_smiles(text: str) -> bool:
     """Say whether rdkit accepts a text as SMILES."""
     return parse_smiles(text.strip()) is not None
