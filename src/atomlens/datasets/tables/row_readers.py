@@ -1,8 +1,8 @@
 """How the structure of a row of a table is read: a cell says or holds it, or several do.
 
 The structure of a row is, in this order of preference, in a column ``file`` (relative to the
-table), ``smiles``, ``formula`` or ``composition``; in JSONL also ``structure`` (pymatgen or
-ase), or ``species`` with ``coords`` or with ``frac_coords`` and ``lattice``.
+table), in JSONL ``species`` with ``coords`` or with ``frac_coords`` and ``lattice``, or
+``structure`` (pymatgen or ase), in ``smiles``, ``formula`` or ``composition``.
 """
 
 import ast
@@ -94,24 +94,21 @@ def structure_reader(
     Raises:
         DatasetError: there is no column with structures, or several may be meant.
     """
-    if given is None and "file" not in known:
-        held = [known[k] for k in HOLDERS if k in known and hold_structures(columns[known[k]])]
-        sites = [known[k] for k in SITES if k in known]
-        if "species" in known and len(sites) > 1:
-            listing = any(isinstance(cell, list) for cell in columns[known["species"]])
-            held = sites if listing else held
-        if held:
+    header = given
+    if given is None:
+        used = _filled_columns(path, columns, known, folder)
+        if used and not set(used) <= {known.get(t) for t in TEXTS}:
             if folder is not None:
                 raise DatasetError(
                     f"{path}: structure_folder {folder} is about tables that name files, and the "
-                    f"column {cut(held[0], 60)!r} of this one holds the structures; leave it out."
+                    f"column {cut(used[0], 60)!r} of this one holds the structures; leave it out."
                 )
-            lowered = {h.strip().lower(): columns[h] for h in held}
+            lowered = {h.strip().lower(): columns[h] for h in used}
             reader = RowReader(_from_record, lambda row: ({k: v[row] for k, v in lowered.items()},))
-            return reader, tuple(held)
+            return reader, used
+        header = used[0] if used else None
         if not any(t in known and known[t].strip().lower() == t for t in TEXTS):
-            given = _only_objects(path, columns)
-    header = given or next((known[t] for t in TEXTS if t in known), None)
+            header = _only_objects(path, columns) or header
     if header is None:
         there = f"{path}: there is no column with structures; it has {listed(columns)}. "
         if any(is_number(header) for header in columns):
@@ -137,6 +134,46 @@ def structure_reader(
         is_text=word not in ("file", "formula", "composition"),
     )
     return reader, (header,)
+
+
+def _filled_columns(
+    path: Path, columns: Mapping[str, list[Any]], known: Mapping[str, str], folder: Path | None
+) -> tuple[str, ...]:
+    """Return the columns that hold the structures together; none if there are none.
+
+    Of several that may, the first in order of preference is taken that is filled in half as many
+    rows as the others or more: a cell of one row does not decide over all of them. One that is
+    passed over is told.
+    """
+    if "file" in known and folder is not None:
+        return (known["file"],)
+    held = tuple(known[k] for k in HOLDERS if k in known and hold_structures(columns[known[k]]))
+    sites = tuple(known[k] for k in SITES if k in known)
+    in_rows = zip(*(columns[h] for h in held), strict=True)
+    listing = [isinstance(cell, list) for cell in columns[sites[0]]] if "species" in known else []
+    choices = [
+        (sites if len(sites) > 1 else (), sum(listing)),
+        (held, sum(any(map(_is_structure, cells)) for cells in in_rows)),
+    ]
+    texts = [((known[t],), sum(map(_is_filled, columns[known[t]]))) for t in TEXTS if t in known]
+    choices = [choice for choice in choices if choice[0] and choice[1]]
+    n_files = "file" in known
+    choices = [*texts[:n_files], *choices, *texts[n_files:]]
+    most = max((n for _, n in choices), default=0)
+    place = next((i for i, (_, n) in enumerate(choices) if 2 * n >= most), None)
+    if place is None:
+        return ()
+    for others, n in choices[:place]:
+        if n and others != held:  # of those that hold structures `held_against_others` tells
+            warn(
+                f"{path}: the column {cut(others[0], 60)!r} is filled in {n} of "
+                f"{len(columns[others[0]])} rows and not read; {cut(choices[place][0][0], 60)!r} is"
+            )
+    return choices[place][0]
+
+
+def _is_filled(cell: Any) -> bool:
+    return not is_missing(cell) or (isinstance(cell, str) and cell.strip() == "Na")
 
 
 def _only_objects(path: Path, columns: Mapping[str, Sequence[Any]]) -> str | None:

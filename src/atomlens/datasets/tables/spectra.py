@@ -82,9 +82,11 @@ def spectrum_columns(
 
 
 def _is_array(cells: Sequence[Any]) -> bool:
-    """Say whether a column holds lists that begin with a number."""
+    """Say whether a column holds lists that begin with a number, in half of its cells or more."""
     lists = [c for c in cells if isinstance(c, list | tuple | np.ndarray) and len(c)]
-    return any(isinstance(c[0], int | float | np.number) for c in lists)
+    n = sum(isinstance(c[0], int | float | np.number) for c in lists)
+    others = sum(not isinstance(c, list | tuple | np.ndarray) and not is_missing(c) for c in cells)
+    return n > 0 and 2 * n >= len(lists) + others
 
 
 def _points_header(columns: Columns, given: str | None, where: str) -> str:
