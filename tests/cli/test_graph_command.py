@@ -104,6 +104,21 @@ def test_the_graph_can_go_to_a_file(
     assert json.loads(out.read_text())[0]["name"] == "water"
 
 
+def test_a_file_that_stood_there_is_told_and_one_of_another_ending_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("keep.csv").write_text("mine")
+    assert main(["graph", "CCO", "--out", "keep.csv"]) == 2
+    assert "must end with .json or .txt" in capsys.readouterr().err
+    assert Path("keep.csv").read_text() == "mine"
+    assert main(["graph", "CCO", "--out", "pairs.txt"]) == 0
+    assert "stood there" not in capsys.readouterr().err
+    assert main(["graph", "CCO", "--out", "pairs.txt"]) == 0
+    assert "pairs.txt stood there and was replaced" in capsys.readouterr().err
+    assert Path("pairs.txt").read_text().startswith("CCO: 9 atoms")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

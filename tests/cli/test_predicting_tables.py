@@ -9,6 +9,7 @@ import pytest
 
 import atomlens as al
 from atomlens.cli import main
+from atomlens.datasets import save_packed
 
 SMILES = ["C", "CC", "CCC", "CCO", "CO", "CN", "CCN", "C=C", "C#N", "CF", "CCF", "COC"]
 
@@ -157,6 +158,27 @@ def test_an_input_is_not_overwritten_and_a_replaced_file_is_said(model: str, cap
     Path("p.csv").write_text("mine")
     assert ran("predict", model, "in.csv", "--out", "p.csv") == 0
     assert "p.csv stood there and was replaced" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--embedding", "--plot", "--out"])
+def test_no_output_takes_the_place_of_an_input(model: str, option: str, capsys) -> None:
+    save_packed(al.load_dataset("toy", limit=3), "in.npz")
+    Path("in.csv").write_text("smiles\nCO\n")
+    given = "in.npz" if option == "--embedding" else "in.csv"
+    before = Path(given).read_bytes()
+    assert ran("predict", model, given, option, given, "--quiet") == 2
+    assert "this is an input" in capsys.readouterr().err
+    assert Path(given).read_bytes() == before
+
+
+def test_every_file_that_is_replaced_is_said(model_folder: Path, capsys) -> None:
+    for name in ("v.npz", "p.csv"):
+        Path(name).write_text("mine")
+    words = ("predict", model_folder, "CCO", "--embedding", "v.npz", "--out", "p.csv")
+    assert ran(*words) == 0
+    said = capsys.readouterr().err
+    assert "v.npz stood there and was replaced" in said
+    assert "p.csv stood there and was replaced" in said
 
 
 def test_a_missing_package_is_said_before_the_work(model: str, monkeypatch, capsys) -> None:

@@ -1,6 +1,7 @@
 """The command line: one file a command, and `main`, which runs them."""
 
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 
 __all__ = ["main"]
@@ -21,6 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(argv: Sequence[str] | None) -> int:
     from atomlens.cli.guard import run_guarded
+    from atomlens.cli.outputs import replaced_files_told
     from atomlens.cli.parser import as_options, build_parser
 
     words = as_options(sys.argv[1:] if argv is None else argv)
@@ -32,4 +34,9 @@ def _main(argv: Sequence[str] | None) -> int:
     if options.command is None:
         parser.print_help()
         return 0
-    return run_guarded(options.run, options)
+
+    def command(options: Namespace) -> int:
+        with replaced_files_told(options):
+            return int(options.run(options))
+
+    return run_guarded(command, options)

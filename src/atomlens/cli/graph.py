@@ -9,7 +9,7 @@ from atomlens.cli.common import (
     add_inputs,
     add_set,
 )
-from atomlens.cli.outputs import emit, exit_code, refuse_to_overwrite
+from atomlens.cli.outputs import emit, exit_code
 from atomlens.cli.progress import ProgressLine
 from atomlens.cli.reading import Reads, reading_options
 from atomlens.cli.settings import read_assignments
@@ -48,29 +48,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", choices=("table", "json"), help="default: table, json in a file NAME.json"
     )
     parser.add_argument(
-        "--out", type=place_of, metavar="FILE", help="write here instead of to stdout"
+        "--out", type=place_of, metavar="FILE", help="write here instead of to stdout: .json, .txt"
     )
     add_common_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the neighbour pairs of every input."""
+    out = options.out
+    if out is not None and out.suffix not in (".json", ".txt"):
+        raise SettingsError(f"--out {out}: the name must end with .json or .txt (the table).")
     builder = _builder(options.builder, options.assignments)
     from atomlens.files import write_text
     from atomlens.predictor.inputs.rows import read_atoms
 
-    reading = reading_options(options, leave_out=[options.out])
+    reading = reading_options(options, leave_out=[out])
     items, sources = read_atoms(options.inputs, reading)
     records, failures = describe_graphs(builder, items, sources, quiet=options.quiet)
-    named_json = options.out is not None and options.out.suffix == ".json"
+    named_json = out is not None and out.suffix == ".json"
     as_json = options.format == "json" or (options.format is None and named_json)
     if as_json or len(failures) < len(items):
         text = f"{to_json(records) if as_json else _table(records)}\n"
-        if options.out is None:
+        if out is None:
             emit(text)
         else:
-            refuse_to_overwrite(options.out, options.inputs)
-            write_text(text, options.out)
+            write_text(text, out)
     return exit_code(failures, len(items))
 
 

@@ -12,7 +12,6 @@ from atomlens.cli.outputs import (
     check_table_name,
     emit,
     exit_code,
-    refuse_to_overwrite,
 )
 from atomlens.cli.progress import ProgressLine
 from atomlens.cli.reading import Reads, reading_options
@@ -167,8 +166,6 @@ def run(options: argparse.Namespace) -> int:
 
 def _check_outputs(options: argparse.Namespace) -> None:
     """Refuse names of files that cannot be written before hours of work."""
-    if options.out is not None:
-        refuse_to_overwrite(options.out, options.inputs)
     check_table_name(options.out)
     table = options.training_table
     if table is not None and table.suffix != ".csv":

@@ -2,13 +2,17 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from atomlens.cli.guard import say, write
 from atomlens.errors import Failure, SettingsError
 from atomlens.files import TABLE_SUFFIXES, make_folder, place_of
 from atomlens.printing import file_stem, printable
+
+_FILES = ("out", "plot", "embedding", "chemiscope", "training_table")
+"""Options that may name a file to write, of any command."""
 
 
 def emit(text: str) -> None:
@@ -71,9 +75,33 @@ def refuse_to_overwrite(out: Path, inputs: Sequence[str]) -> None:
             f"--out {out}: this is a file of a trained model; give the output another name."
         )
     for one in inputs:
-        path = Path(one).expanduser()
+        path = place_of(one)
         if path.is_file() and out.exists() and path.samefile(out):
             raise SettingsError(f"--out {out}: this is an input; give the output another name.")
+
+
+@contextmanager
+def replaced_files_told(options: argparse.Namespace) -> Iterator[None]:
+    """Refuse files to write that are inputs; say in the end which of them replaced another."""
+    given = vars(options)
+    inputs = [one for one in (*(given.get("inputs") or ()), given.get("data")) if one]
+    outs = [out for name in _FILES if (out := given.get(name)) is not None and not out.is_dir()]
+    for out in outs:
+        refuse_to_overwrite(out, inputs)
+    before = {out: _file_at(out) for out in outs}
+    yield
+    for out, old in before.items():
+        if old and _file_at(out) != old and not given.get("quiet") and not given.get("resume"):
+            say(f"{out} stood there and was replaced.")
+
+
+def _file_at(path: Path) -> tuple[int, ...]:
+    """Return what is another where a file was written anew; nothing where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def tell_unfinished(model: str) -> None:

@@ -20,7 +20,6 @@ from atomlens.cli.outputs import (
     check_table_name,
     emit,
     exit_code,
-    refuse_to_overwrite,
     tell_unfinished,
 )
 from atomlens.cli.progress import ProgressLine
@@ -102,7 +101,6 @@ def run(options: argparse.Namespace) -> int:
     choose_device(options.device)
     if options.out is not None:
         check_table(options.out)
-        refuse_to_overwrite(options.out, options.inputs)
     model = load_model(options.model)
     refuse_models(options.inputs, "predict")
     tell_idle_speed(model, options)
@@ -133,7 +131,6 @@ def write_as_they_come(model: "Predictor", options: argparse.Namespace) -> int:
     from atomlens.predictor.trust.doubts import DoubtsHeard
     from atomlens.reports.journal import TableJournal
 
-    replaced = options.out.exists()
     reading = reading_options(options, leave_out=[options.out], n_workers=options.workers)
     targets = chosen_targets(model, options.target)
     doubts, n_inputs = DoubtsHeard(_MOST_DOUBTS), 0
@@ -160,8 +157,6 @@ def write_as_they_come(model: "Predictor", options: argparse.Namespace) -> int:
             progress.count(n_inputs)
         if len(failures) < n_inputs:
             journal.finish()
-    if replaced and len(failures) < n_inputs and not options.quiet:
-        say(f"{options.out} stood there and was replaced.")
     say_doubts(doubts)
     return exit_code(failures, n_inputs)
 
@@ -191,10 +186,7 @@ def predict_at_once(model: "Predictor", options: argparse.Namespace) -> int:
     records = prediction.to_records()
     n_failed = len(prediction.failures)
     if options.out is not None and n_failed < len(records):
-        replaced = options.out.exists()
         write_table(rows_for(options.out, prediction), options.out)
-        if replaced and not options.quiet:
-            say(f"{options.out} stood there and was replaced.")
     if options.format == "json":
         emit(to_json(records))
     elif n_failed < len(records) and (options.format or options.out is None):
