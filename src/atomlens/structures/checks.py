@@ -18,6 +18,7 @@ from atomlens.structures.distances import (
     SHORTEST_BOND,
     CrowdError,
     heights_of,
+    is_dense,
     overlapping_pairs,
     pairs_within,
     periodic_basis,
@@ -42,6 +43,13 @@ def check_atoms(atoms: "Atoms") -> None:
     _check_positions(atoms)
     cell, pbc = np.asarray(atoms.cell[:], dtype=float), np.asarray(atoms.pbc, dtype=bool)
     check_cell(cell, pbc)
+    if is_dense(atoms.positions, cell, pbc):
+        raise StructureError(
+            NM_NOTICE
+            if looks_like_nm(atoms)
+            else f"its {len(atoms)} atoms stand far more densely than in any matter; check the "
+            "unit of the coordinates and of the cell, which must be Å"
+        )
     pair = closest_overlap(atoms.positions, cell, pbc)
     if pair is not None and looks_like_nm(atoms):
         raise StructureError(NM_NOTICE)

@@ -19,6 +19,11 @@ _PLAIN_POINTS = 500
 """Compiling the loop over pairs takes a second."""
 _CROWD = 100
 """Atoms; so many never fit into a box of half an ångström."""
+_DENSEST = 2.0
+"""Atoms in an Å3; diamond has 0.18, hydrogen under the pressures of planets 0.8."""
+_REACH_OF_PAIRS = 5.0
+"""Å; bonds and neighbours are looked for about that far."""
+_MOST_DENSE_PAIRS = 5_000_000
 _MOST_IMAGES = 5_000_000
 _AT_A_TIME = 16
 _MOST_COMPARED = 1_000_000
@@ -256,6 +261,35 @@ def _with_images(
         fractional = np.concatenate([fractional, fractional[low] + shift, fractional[high] - shift])
         owners = np.concatenate([owners, owners[low], owners[high]])
     return fractional @ basis, owners
+
+
+def is_dense(
+    positions: NDArray[np.float64], cell: NDArray[np.float64], pbc: NDArray[np.bool_]
+) -> bool:
+    """Say whether atoms are so many in so little room that their pairs would take minutes.
+
+    Pairs within `_REACH_OF_PAIRS` are estimated where atoms are denser than `_DENSEST`: from the
+    volume of the cell (and of what the atoms fill where it does not repeat), and from the boxes
+    of that width that they fill.
+    """
+    n, reach = len(positions), _REACH_OF_PAIRS
+    if n < _CROWD / 2:
+        return False
+    basis = periodic_basis(cell, pbc) if pbc.any() else np.eye(3)
+    sphere, parts = 4.19 * reach**3, positions @ np.linalg.inv(basis)
+    thickness = np.ptp(parts[:, ~pbc], axis=0) + reach
+    volume = abs(float(np.linalg.det(basis))) * float(thickness.prod())
+    if n > _DENSEST * volume and n * n * sphere > _MOST_DENSE_PAIRS * volume:
+        return True
+    if n * n * sphere < _MOST_DENSE_PAIRS * reach**3:
+        return False
+    parts[:, pbc] -= np.floor(parts[:, pbc])
+    boxes = np.floor(parts @ basis / reach).astype(np.int64)
+    boxes -= boxes.min(axis=0)
+    keys = np.ravel_multi_index(tuple(boxes.T), tuple(boxes.max(axis=0) + 1))
+    counts = np.unique(keys, return_counts=True)[1].astype(float)
+    crowded = counts[counts > _DENSEST * reach**3]
+    return float((crowded * crowded).sum()) * sphere > _MOST_DENSE_PAIRS * reach**3
 
 
 def lone_atoms(
