@@ -85,6 +85,10 @@ class ModelError(AtomlensError):
     """A model folder or checkpoint that cannot be used."""
 
 
+class ForeignModelError(ModelError):
+    """A trained model whose class is that of another package, which is not imported."""
+
+
 class TrainingError(AtomlensError):
     """A training that cannot start or go on."""
 

@@ -11,7 +11,13 @@ from atomlens.cli.common import add_common_arguments, add_out_folder
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import emit
 from atomlens.cli.progress import ProgressLine
-from atomlens.errors import MissingDependencyError, ModelError, SettingsError, unknown_name
+from atomlens.errors import (
+    ForeignModelError,
+    MissingDependencyError,
+    ModelError,
+    SettingsError,
+    unknown_name,
+)
 from atomlens.files import place_of, to_json
 
 SUMMARY = "list, describe, verify and import models"
@@ -267,15 +273,19 @@ def _described(name: str) -> tuple[type, str]:
 def _trained(folder: Path, form: str) -> str:
     """Return the model card, or for scripts the settings and metrics."""
     from atomlens.predictor.folder import CARD, METRICS, read_optional_json, read_settings
+    from atomlens.predictor.folder.loading import load_trained
 
-    settings = read_settings(folder)
+    settings, trained = read_settings(folder), None
+    try:
+        trained = load_trained(folder)  # what no command can use is not described
+    except (ForeignModelError, MissingDependencyError) as problem:
+        say(str(problem))
     card = folder / CARD
-    if form != "json" and not card.is_file():
+    if form != "json" and trained is not None and not card.is_file():
         from atomlens.predictor.folder.card import model_card
-        from atomlens.predictor.folder.loading import load_trained
 
         say(f"{folder}: there is no card (README.md) here; this one is made from what is there.")
-        return model_card(load_trained(folder))
+        return model_card(trained)
     if form == "json":
         return to_json({"settings": settings, "metrics": read_optional_json(folder / METRICS)})
     with net(ModelError, f"{card}, the card of the model", "ask with --format json"):

@@ -43,6 +43,7 @@ TRAINING = "training"
 
 _PICTURES = ("learning_curve.png", "parity*.png", "spectra*.png", "index.html")
 RESTORE = "restore the folder from a copy, or train again"
+WITHOUT = "the model works without; restore it from a copy, or delete it"
 
 
 def write_model_folder(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -215,7 +216,7 @@ def read_history(path: Path) -> tuple[dict[str, float], ...]:
     """Return the rows of a ``history.csv``; empty if there is none."""
     if not os.path.exists(path):
         return ()
-    with net(ModelError, f"{path}, a file of the model", "delete it; the model works without"):
+    with net(ModelError, f"{path}, a file of the model", WITHOUT):
         rows = csv.DictReader(io.StringIO(read_text(path)))
         return tuple({str(k): float(v) for k, v in row.items()} for row in rows)
 

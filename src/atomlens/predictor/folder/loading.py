@@ -1,19 +1,25 @@
 """From a model folder to a `TrainedModel`. Text and tensors are read; nothing is executed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from types import NoneType
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from atomlens.boundary import count_in, net, read_bytes
 from atomlens.elements import SYMBOLS
-from atomlens.errors import AtomlensError, MissingDependencyError, ModelError, warn
+from atomlens.errors import (
+    AtomlensError,
+    ForeignModelError,
+    MissingDependencyError,
+    ModelError,
+    warn,
+)
 from atomlens.models import MODELS, make_model
 from atomlens.models.base import PropertyModel
 from atomlens.neighbors import make_builder
@@ -29,6 +35,7 @@ from atomlens.predictor.folder import (
     SPLIT,
     WARNINGS,
     WEIGHTS,
+    WITHOUT,
     answers_digest,
     checksum_of,
     read_failures,
@@ -45,6 +52,12 @@ from atomlens.predictor.trust.calibration import Calibration
 from atomlens.predictor.trust.familiarity import Familiarity
 from atomlens.printing import cut, one_line, shown
 from atomlens.targets.scaling import TargetScaling
+
+Content = TypeVar("Content")
+_UNKNOWING = (
+    "The model works without it, but does not know what it was trained on (seen_in; --part, in "
+    "Python part=...); restore the folder from a copy, or delete this file."
+)
 
 
 def load_trained(path: str | Path) -> TrainedModel:
@@ -76,7 +89,8 @@ def load_trained(path: str | Path) -> TrainedModel:
     metrics = read_optional_json(folder / METRICS)
     with net(ModelError, f"{folder / METRICS}, a file of the model", "delete it; the model works"):
         _check_metrics(metrics)
-    samples = _samples(folder / SAMPLES, record, str(content.get("samples_sha256", "")))
+    of_samples = str(content.get("samples_sha256", ""))
+    samples = _spare(folder / SAMPLES, lambda path: _samples(path, record, of_samples), None)
     familiarity = _familiarity(folder, content.get("familiarity"))
     if content.get("answers_sha256", "") not in ("", answers_digest(content)):
         raise ModelError(
@@ -92,7 +106,7 @@ def load_trained(path: str | Path) -> TrainedModel:
         metrics=metrics if isinstance(metrics, dict) else {},
         record=replace(
             record,
-            history=read_history(folder / HISTORY),
+            history=_spare(folder / HISTORY, read_history, ()),
             failures=read_failures(folder / FAILURES),
             warnings=read_failures(folder / WARNINGS),
             samples=samples,
@@ -101,13 +115,13 @@ def load_trained(path: str | Path) -> TrainedModel:
 
 
 def _check_known(model: dict[str, Any], folder: Path) -> None:
-    """Raise a ModelError for a model from outside whose class is not at hand.
+    """Raise a ForeignModelError for a model from outside whose class is not at hand.
 
     Where it was defined is told, not imported: a model folder must not choose what is run.
     """
     if model["name"] in MODELS or "class" not in model:
         return
-    raise ModelError(
+    raise ForeignModelError(
         f"{folder}: this model is of the kind {shown(model['name'])}, which is not known here. "
         f"Import the module that defines its class ({shown(model['class'])}) first, or install "
         "the package that offers it."
@@ -141,6 +155,16 @@ def _settings_net(folder: Path) -> Iterator[None]:
             raise ModelError(f"{where}: {str(problem).removesuffix('.')}; {advice}.") from problem
 
 
+def _spare(path: Path, read: Callable[[Path], Content], otherwise: Content) -> Content:
+    """Return what a file holds without which a model works; one that is damaged is told."""
+    try:
+        with net(ModelError, f"{path}, a file of the model", WITHOUT):
+            return read(path)
+    except ModelError as problem:
+        warn(str(problem))
+        return otherwise
+
+
 def _parts(content: Any) -> dict[str, tuple[str, ...]]:
     """Return the names of the samples of each part, as ``split.json`` holds them."""
     if not all(isinstance(names, list) for names in content.values()):
@@ -164,20 +188,17 @@ def _samples(path: Path, record: TrainingRecord, checksum: str) -> TrainingSampl
                 f"copy, or take samples_sha256 out of {SETTINGS} if it is left out on purpose."
             )
         return None
-    with net(ModelError, f"{path}, a file of the model", RESTORE):
-        content = read_bytes(path)
+    content = read_bytes(path)
     samples = read_samples(content, str(path))
     counts = {part: int((samples.parts == i).sum()) for i, part in enumerate(PARTS)}
     if any(len(names) != counts.get(part) for part, names in record.split.items()):
         raise ModelError(
-            f"{path}: this file of the model and {SPLIT} are of two trainings. Restore the folder "
-            "from a copy, or delete this file; the model works without."
+            f"{path}: this file of the model and {SPLIT} are of two trainings. {_UNKNOWING}"
         )
     if checksum and checksum_of(content) != checksum:
         raise ModelError(
             f"{path}: this file of the model is damaged (its content is not what was saved). "
-            "Restore the folder from a copy, or delete this file; the model works without, but "
-            "does not know what it was trained on."
+            f"{_UNKNOWING}"
         )
     return samples
 
@@ -249,7 +270,10 @@ def _models(
         models = []
         name = content["model"]["name"]
         kind = MODELS.get(name, PropertyModel)
-        config = {**kind.older_settings, **_tuples(content["model"]["config"])}
+        settings = content["model"]["config"]
+        if not isinstance(settings, dict):
+            raise ValueError(f"its config is {shown(settings)}, no table of settings")
+        config = {**kind.older_settings, **_tuples(settings)}
         config = {key: value for key, value in config.items() if key not in kind.retired_settings}
         _check_sizes(name, config, states[0])
         for state in states:

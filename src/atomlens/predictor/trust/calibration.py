@@ -35,6 +35,8 @@ _CUTS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
 """Tried shares of the validation part whose predicted noise is believed as it is."""
 _GROWTHS = np.arange(0.0, 4.1, 0.25)
 """Tried exponents of the growth of errors with the distance to the training data."""
+_LARGEST = 1e12
+"""In scaled units, in which training values differ by about 1; a larger error is damage."""
 _MEASURED = 0.99
 """Share of the validation part up to whose distance errors are taken to grow."""
 
@@ -526,7 +528,7 @@ def _read(content: Mapping[str, Any]) -> TargetCalibration:
     )
     sizes = (target.rmse, target.spread_factor, target.floor, target.growth)
     bounds = (target.quantile, *(getattr(target, name) for name in _BOUNDS))
-    if not (all(0 <= s < math.inf for s in sizes) and all(b >= 0 for b in bounds)):
+    if not (all(0 <= s < _LARGEST for s in sizes) and all(b >= 0 for b in bounds)):
         raise ValueError("impossible numbers")
     return target
 
