@@ -44,8 +44,8 @@ class Explainer(ABC):
     name: ClassVar[str]
     """Key in ``EXPLAINERS``."""
     in_target_units: ClassVar[bool] = False
-    """Whether scores are changes of what `predict` says, in its unit (of classes in log odds);
-    otherwise they are shares."""
+    """Whether scores are changes of what `predict` says, in its unit; otherwise they are
+    shares."""
     signed: ClassVar[bool] = False
     """Whether scores are above or below "no effect", whichever signs one structure happens to
     have."""
@@ -338,9 +338,9 @@ class Explanation:
 
     def to_dict(self) -> dict[str, object]:
         """Return plain values, ready for JSON."""
-        from atomlens.reports.wording import cell_sentence
+        from atomlens.reports.wording import scores_note
 
-        note = cell_sentence(self.method, self.atoms)
+        note = scores_note(self)
         return {
             "name": self.name,
             **({"source": self.source} if self.source else {}),

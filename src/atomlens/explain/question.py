@@ -2,12 +2,7 @@
 
 A network speaks in scaled units: of energy per atom, say, less what the elements alone explain.
 The reader is shown what `predict` returns, so that is what is explained: with the number of
-atoms and the sum over the elements in it.
-
-Of a class `predict` returns its probability p, which saturates: where it is 0.999, an atom without
-which it is 0.98 would score 0.02. What is explained is the logarithm of its odds, log p/(1 - p),
-here from 6.9 to 3.9; of more than two classes log p less the mean log p of the others. It is what a
-model that is a sum over atoms adds up (`contribution`).
+atoms, the sum over the elements, and the probability of a class in it.
 """
 
 import math
@@ -41,7 +36,7 @@ class Answers(NamedTuple):
     """What a trained model says of several structures, in the unit of the question."""
 
     values: Values
-    """(n,) as `predict` says it; of classes the log odds of that"""
+    """(n,) as `predict` says it"""
     by_member: Values
     """(n_members, n) what each member of the ensemble would say alone"""
 
@@ -50,8 +45,8 @@ class Answers(NamedTuple):
 class Question:
     """One number that a trained model says of each of n structures.
 
-    Of several classes it is the log odds of the most probable one, of a spectrum the value at one
-    point of its grid, or the mean over all of them.
+    Of several classes it is the probability of the most probable one, of a spectrum the value at
+    one point of its grid, or the mean over all of them.
     """
 
     trained: "TrainedModel"
@@ -68,10 +63,8 @@ class Question:
     point: int | None
     """Of a spectrum: which point of the grid; None: the mean over it."""
     labels: Indices | None
-    """(n,) of classes: whose log odds"""
+    """(n,) of classes: whose probability"""
     values: Values
-    """(n,) what is explained: what `predict` says, of classes the log odds of that"""
-    predictions: Values
     """(n,) what `predict` says"""
     deviations: Values
     """(n,) standard deviations of its error; NaN where nothing is known"""
@@ -103,7 +96,7 @@ class Question:
             device: Where the models run: ``auto``, ``cpu``, ``cuda`` ...
             dtype: Of the graphs; that of the models.
             graphs: Those of the structures, where they are at hand.
-            label: Of classes: whose log odds; those of the most probable one by default.
+            label: Of classes: whose probability; the most probable one by default.
 
         Raises:
             GraphError: a structure has no graph.
@@ -125,10 +118,6 @@ class Question:
         labels = found.values[:, own.start].astype(np.int64) if classes else None
         if labels is not None and label is not None:
             labels = np.full_like(labels, label)
-        values = predictions = _picked(found, trained.targets, column, point, labels)
-        shares = found.probabilities[column]
-        if labels is not None and shares is not None:
-            predictions = shares[np.arange(len(labels)), labels]
         std = found.std[:, own][:, point or 0]
         mean = chosen.is_spectrum and point is None
         return cls(
@@ -140,8 +129,7 @@ class Question:
             column=column,
             point=point,
             labels=labels,
-            values=values,
-            predictions=predictions,
+            values=_picked(found, trained.targets, column, point, labels),
             deviations=np.full(len(structures), np.nan) if mean else std,
             estimates=found,
             seen=seen,
@@ -159,18 +147,13 @@ class Question:
 
     @property
     def label(self) -> int | None:
-        """Of classes: whose log odds are asked for, of the first structure."""
+        """Of classes: whose probability is asked for, of the first structure."""
         return None if self.labels is None else int(self.labels[0])
 
     @property
     def value(self) -> float:
-        """What is explained of the first structure."""
-        return float(self.values[0])
-
-    @property
-    def prediction(self) -> float:
         """What `predict` says of the first structure."""
-        return float(self.predictions[0])
+        return float(self.values[0])
 
     @property
     def std(self) -> float:
@@ -191,19 +174,12 @@ class Question:
         """Unit of the answers, and which class or point of a spectrum they are of."""
         target = self.target
         if self.label is not None:
-            return log_odds(target, target.classes[self.label])
+            return f"probability of {target.classes[self.label]}"
         if not target.is_spectrum:
             return target.unit
         if self.point is None:
             return f"{target.unit} (mean over {target.grid_name})".strip()
         return f"{target.unit} (at {target.grid[self.point]:g} {target.grid_unit})".strip()
-
-    @property
-    def prediction_unit(self) -> str:
-        """Unit of what `predict` says."""
-        if self.label is None:
-            return self.unit
-        return f"probability of {self.target.classes[self.label]}"
 
     @property
     def temperature(self) -> float:
@@ -259,7 +235,7 @@ class Question:
     ) -> Float[Tensor, " n_graphs"]:
         """Return the answers, given what each member returns for these structures.
 
-        It is what is explained, as a function whose gradient can be taken.
+        It is what `predict` says, as a function whose gradient can be taken.
 
         Args:
             outputs: Of each member.
@@ -270,11 +246,10 @@ class Question:
         chosen = self.structures if of is None else self.structures.subset(of)
         if self.labels is not None:
             labels = self.labels if of is None else self.labels[of]
-            logs = own.log_softmax(dim=2).logsumexp(dim=0) - math.log(len(outputs))
-            logs = logs.clamp_min(math.log(_LEAST)) / self.temperature
-            chosen_logs = logs.gather(1, _column(labels, logs.device)).squeeze(1)
-            others = (logs.sum(dim=1) - chosen_logs) / (logs.shape[1] - 1)
-            return chosen_logs - others
+            shares = own.softmax(dim=2).mean(dim=0)
+            if self.temperature != 1:
+                shares = (shares.clamp_min(1e-300).log() / self.temperature).softmax(dim=1)
+            return shares.gather(1, _column(labels, shares.device)).squeeze(1)
         zeros = np.zeros((len(chosen), outputs[0].values.shape[1]))
         offset = self.trained.scaling.decode(zeros, chosen)[:, place]
         slope = self.trained.scaling.decode(zeros + 1, chosen)[:, place] - offset
@@ -368,15 +343,6 @@ def _member(raw: "RawOutputs", index: int) -> "RawOutputs":
     return replace(raw, values=raw.values[own], log_scale=scale)
 
 
-_LEAST = 1e-300
-"""Probability below which none is told from another"""
-
-
-def log_odds(target: Target, of: str) -> str:
-    """Return the unit of what is explained of a target that has classes, for one of them."""
-    return f"log odds of {of}" if len(target.classes) == 2 else f"logit of {of} over the others"
-
-
 def _picked(
     found: "Estimates",
     targets: tuple[Target, ...],
@@ -387,10 +353,8 @@ def _picked(
     """(n,) The number that is asked for."""
     probabilities = found.probabilities[column]
     if labels is not None and probabilities is not None:
-        logs = np.log(np.maximum(probabilities, _LEAST))
-        own: Values = logs[np.arange(len(labels)), labels]
-        others: Values = (logs.sum(axis=1) - own) / (logs.shape[1] - 1)
-        return own - others
+        chosen: Values = probabilities[np.arange(len(labels)), labels]
+        return chosen
     values = found.values[:, value_slices(targets)[column]]
     mean: Values = values.mean(axis=1) if point is None else values[:, point]
     return mean

@@ -24,7 +24,6 @@ from atomlens.reports.scene import Scene, build_scene, drawn_radius, periodicity
 from atomlens.reports.wording import (
     NO_STD,
     beside_sentence,
-    cell_sentence,
     formula_parts,
     formula_text,
     identity_sentence,
@@ -32,6 +31,7 @@ from atomlens.reports.wording import (
     meaning,
     pairs_sentence,
     prediction_text,
+    scores_note,
     seen_sentence,
     spread_sentence,
     std_sentence,
@@ -87,9 +87,7 @@ def structure_payload(structure: ExplainedStructure) -> dict[str, Any]:
         "baseline": None if baseline is None else _finite(baseline),
         "meaning": [
             f"{means} {spread_sentence(structure)}".rstrip(),
-            " ".join(
-                filter(None, [cell_sentence(structure.method, atoms), means_not, structure.tested])
-            ),
+            " ".join(filter(None, [scores_note(structure), means_not, structure.tested])),
         ],
         "made_by": identity_sentence(structure.made_by),
         "symbols": atoms.get_chemical_symbols(),

@@ -12,7 +12,7 @@ from atomlens.reports.content import ExplainedStructure
 from atomlens.structures.arrays import chemical_formula
 
 if TYPE_CHECKING:
-    from ase import Atoms
+    pass
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -145,18 +145,9 @@ def pairs_sentence(method: str) -> str:
 
 def meaning(method: str, score_unit: str = "") -> tuple[str, str]:
     """Return what a method's score means, and what it does not mean."""
-    of_class = score_unit.startswith(("logit of ", "log odds of "))
-    if method == "contribution" and of_class:
-        return _MEANINGS["contribution to a class"]
-    means, means_not = _MEANINGS.get(method, _ANY_METHOD)
-    return (f"{means} {_OF_A_CLASS}" if of_class else means), means_not
-
-
-_OF_A_CLASS = (
-    "Of a class what changes is not its probability p, which hardly moves near 0 and 1, but its "
-    "logit: for two classes the logarithm of the odds, log p/(1 − p), for more log p less the mean "
-    "of the others'."
-)
+    if method == "contribution" and score_unit.startswith("logit"):
+        method = "contribution to a class"
+    return _MEANINGS.get(method, _ANY_METHOD)
 
 
 _OF_THE_CELL = frozenset(
@@ -172,15 +163,24 @@ _OF_THE_CELL = frozenset(
 """Methods that take atoms away or hide them."""
 
 
-def cell_sentence(method: str, atoms: "Atoms") -> str:
-    """Return what the cell does to the scores of a crystal; empty where it does nothing."""
-    if method not in _OF_THE_CELL or not atoms.pbc.any():
-        return ""
-    return (
-        "An atom is taken away with all its periodic copies, so these scores are those of the cell "
-        "as it is written: another cell of the same crystal gives others."
-    )
+def scores_note(structure: ExplainedStructure) -> str:
+    """Return what to beware of in the scores of one structure; empty where there is nothing."""
+    notes = []
+    if structure.method in _OF_THE_CELL and structure.atoms.pbc.any():
+        notes.append(
+            "An atom is taken away with all its periodic copies, so these scores are those of the "
+            "cell as it is written: another cell of the same crystal gives others."
+        )
+    if structure.score_unit.startswith("probability of ") and structure.prediction > _NEARLY_SURE:
+        notes.append(
+            f"The probability is above {_NEARLY_SURE:g}, where it hardly moves: small scores do "
+            "not mean that the atoms hardly matter."
+        )
+    return " ".join(notes)
 
+
+_NEARLY_SURE = 0.98
+"""Probability from which a change of the logit by 1 is one of less than 0.035"""
 
 _SPREADS = {
     "ensemble": "± beside a score is how far the members of the ensemble differ",

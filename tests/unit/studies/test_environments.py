@@ -177,7 +177,7 @@ def test_all_structures_are_asked_about_one_class() -> None:
     result = studied(structures, predictor)
     for name, value in (("C", -1.0), ("O", 2.0), ("H", 0.0)):
         assert row(result, name)["score"] == pytest.approx(value, abs=1e-6)
-        assert row(result, name)["unit"] == "log odds of yes"
+        assert row(result, name)["unit"] == "logit of yes over the others"
 
 
 def test_of_several_classes_the_one_said_most_often_is_asked_for() -> None:
@@ -201,7 +201,7 @@ def test_a_map_and_a_question_about_several_classes_name_no_single_one(
     predictor = classes_predictor()
     structures = [molecule("HCOOH"), molecule("C6H6")]
     asked = Asked.about(predictor, StructureArrays.from_atoms(structures), None)
-    assert asked.unit == "log odds of the most probable class"
+    assert asked.unit == "probability of the most probable class"
     pytest.importorskip("chemiscope")
     places = {name: maps.MapProperty(values=[0.0, 1.0]) for name in (maps.X, maps.Y)}
     monkeypatch.setattr(maps, "_places", lambda *_: places)  # this model has no vectors

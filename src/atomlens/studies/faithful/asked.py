@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from atomlens.errors import ExplanationError
 from atomlens.explain import EXPLAINERS, Question
 from atomlens.explain.absence import Mask, Meaning, without
-from atomlens.explain.question import Indices, Values, log_odds
+from atomlens.explain.question import Indices, Values
 from atomlens.graphs import cut_batches
 from atomlens.predictor import Predictor
 from atomlens.structures.arrays import StructureArrays
@@ -58,17 +58,12 @@ class Asked:
 
     @property
     def values(self) -> Values:
-        """(n,) what is explained: what `predict` says, of classes the log odds of that"""
+        """(n,) what `predict` says"""
         return np.concatenate([q.values for q in self.questions])
 
     @property
-    def predictions(self) -> Values:
-        """(n,) what `predict` says"""
-        return np.concatenate([q.predictions for q in self.questions])
-
-    @property
     def labels(self) -> Indices | None:
-        """(n,) of classes: whose log odds each structure is asked for; None of other targets"""
+        """(n,) of classes: whose probability each structure is asked for; None of other targets"""
         found = [q.labels for q in self.questions if q.labels is not None]
         return np.concatenate(found) if found else None
 
@@ -77,7 +72,7 @@ class Asked:
         """Unit of the answers; of several classes none of them is named."""
         labels = self.labels
         if labels is not None and len(np.unique(labels)) > 1:
-            return log_odds(self.questions[0].target, "the most probable class")
+            return "probability of the most probable class"
         return self.questions[0].unit
 
     def same(self, predictor: Predictor) -> "Asked":
@@ -117,7 +112,7 @@ class Asked:
         return np.split(flat, np.cumsum(self.n_units)[:-1])
 
     def without(self, sets: Sequence[tuple[int, Mask]], meaning: Meaning) -> Values:
-        """Return what is answered without sets of units.
+        """Return what `predict` says without sets of units.
 
         Args:
             sets: Of each one its structure, and a flag for every unit of it.

@@ -256,7 +256,7 @@ class _Judged:
                     f"{ASIDE!r} is left out: there are fewer than {LEAST_ATOMS} atoms for each "
                     "kind of transfer between neighbours."
                 )
-        said = self.asked.predictions
+        said = self.asked.values
         self.error = np.nan
         if classes:
             right = np.mean((said > 0.5) == (values[:, 0] == YES))
