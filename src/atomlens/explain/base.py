@@ -340,7 +340,7 @@ class Explanation:
         """Return plain values, ready for JSON."""
         from atomlens.reports.wording import scores_note
 
-        note = scores_note(self)
+        note = scores_note(self.method, self.atoms, self.score_unit, self.prediction)
         return {
             "name": self.name,
             **({"source": self.source} if self.source else {}),

@@ -59,7 +59,9 @@ def structure_payload(structure: ExplainedStructure) -> dict[str, Any]:
     check_content(structure)
     atoms = structure.atoms
     is_formula = bool(atoms.info.get("is_formula"))
-    means, means_not = meaning(structure.method, structure.score_unit)
+    method, score_unit = structure.method, structure.score_unit
+    means, means_not = meaning(method, score_unit)
+    note = scores_note(method, atoms, score_unit, structure.prediction)
     scores, baseline = np.asarray(structure.scores, dtype=np.float64), structure.baseline
     little = differs_little(scores, baseline)
     scene, edges = None if is_formula else build_scene(atoms), structure.edges
@@ -87,7 +89,7 @@ def structure_payload(structure: ExplainedStructure) -> dict[str, Any]:
         "baseline": None if baseline is None else _finite(baseline),
         "meaning": [
             f"{means} {spread_sentence(structure)}".rstrip(),
-            " ".join(filter(None, [scores_note(structure), means_not, structure.tested])),
+            " ".join(filter(None, [note, means_not, structure.tested])),
         ],
         "made_by": identity_sentence(structure.made_by),
         "symbols": atoms.get_chemical_symbols(),

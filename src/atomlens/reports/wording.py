@@ -12,7 +12,7 @@ from atomlens.reports.content import ExplainedStructure
 from atomlens.structures.arrays import chemical_formula
 
 if TYPE_CHECKING:
-    pass
+    from ase import Atoms
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -163,15 +163,15 @@ _OF_THE_CELL = frozenset(
 """Methods that take atoms away or hide them."""
 
 
-def scores_note(structure: ExplainedStructure) -> str:
+def scores_note(method: str, atoms: "Atoms", score_unit: str, prediction: float) -> str:
     """Return what to beware of in the scores of one structure; empty where there is nothing."""
     notes = []
-    if structure.method in _OF_THE_CELL and structure.atoms.pbc.any():
+    if method in _OF_THE_CELL and atoms.pbc.any():
         notes.append(
             "An atom is taken away with all its periodic copies, so these scores are those of the "
             "cell as it is written: another cell of the same crystal gives others."
         )
-    if structure.score_unit.startswith("probability of ") and structure.prediction > _NEARLY_SURE:
+    if score_unit.startswith("probability of ") and prediction > _NEARLY_SURE:
         notes.append(
             f"The probability is above {_NEARLY_SURE:g}, where it hardly moves: small scores do "
             "not mean that the atoms hardly matter."
