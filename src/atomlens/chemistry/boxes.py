@@ -94,15 +94,20 @@ def n_molecules(structure: Structure) -> int:
 
     Lone atoms (of a stretched bond, noble gases) are none; 1 of very large structures.
     """
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import connected_components
-
     n = len(structure.atomic_numbers)
     if n < _FEWEST_IN_TWO or n > _MOST_IN_MOLECULES or structure.pbc.any() or structure.is_formula:
         return 1
-    joined = csr_array(bond_matrix(structure.atomic_numbers, structure.positions, _LONGEST))
-    labels = connected_components(joined, directed=False)[1]
-    return max(1, int((np.bincount(labels) > 1).sum()))
+    bonds = np.argwhere(bond_matrix(structure.atomic_numbers, structure.positions, _LONGEST))
+    neighbours: dict[int, list[int]] = {}
+    for atom, other in bonds.tolist():
+        neighbours.setdefault(atom, []).append(other)
+    n_found = 0
+    while neighbours:  # those of a molecule are taken out with it
+        n_found += 1
+        _, waiting = neighbours.popitem()
+        while waiting:
+            waiting += neighbours.pop(waiting.pop(), ())
+    return max(1, n_found)
 
 
 _FEWEST_IN_TWO = 4

@@ -2,8 +2,10 @@
 
 import math
 import platform
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -12,6 +14,8 @@ from atomlens.elements import SYMBOLS
 from atomlens.errors import Failure
 from atomlens.predictor.samples import TrainingSamples
 from atomlens.printing import one_line
+from atomlens.structures.distance_doubts import doubts_unit
+from atomlens.structures.records import unseen_electrons
 
 _KINDS = {"molecule", "periodic structure", "formula"}
 
@@ -62,7 +66,7 @@ class About:
         return cls(**given)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainingRecord:
     """Where a model comes from. Everything is empty for a model that was not trained here."""
 
@@ -136,6 +140,16 @@ class TrainingRecord:
     def reading(self) -> dict[str, Any]:
         """Options with which the data were read, as plain values; those left out are not in it."""
         return dict(self.run.get("reading", {}))
+
+    @cached_property
+    def n_of_doubted_unit(self) -> int:
+        """Structures that were used of which a reader doubted the unit of the lengths."""
+        return sum(doubts_unit((one.message,)) for one in self.warnings)
+
+    @cached_property
+    def electrons_told(self) -> Counter[str]:
+        """Structures that were used whose readers told of charges and the like (`ELECTRONS`)."""
+        return Counter(what for one in self.warnings for what in unseen_electrons(one.message))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the part that goes into ``settings.json``: all but split and history."""

@@ -1,6 +1,5 @@
 """What a training leaves: models, neighbours, targets and scaling, and their answer in units."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -61,7 +60,6 @@ from atomlens.structures.arrays import (
 from atomlens.structures.disorder import DisorderChoice
 from atomlens.structures.distance_doubts import doubts_unit
 from atomlens.structures.options import ReadingOptions
-from atomlens.structures.records import unseen_electrons
 from atomlens.targets import Target, value_slices
 from atomlens.targets.scaling import TargetScaling
 from atomlens.version import __version__
@@ -412,8 +410,7 @@ class TrainedModel:
         none = np.zeros(len(structures), dtype=np.bool_)
         if not structures.warnings or not self.builder.needs_positions:
             return none
-        n_before = sum(doubts_unit((one.message,)) for one in self.record.warnings)
-        if self._are_many(n_before):
+        if self._are_many(self.record.n_of_doubted_unit):
             return none
         return np.array([doubts_unit(said) for said in structures.warnings], dtype=np.bool_)
 
@@ -436,9 +433,7 @@ class TrainedModel:
         """(n,) what `with_new_electrons` says; nothing where nobody knows what training had."""
         if not structures.warnings or self.record.samples is None or not self._known_kinds:
             return ("",) * len(structures)
-        before = Counter(
-            what for one in self.record.warnings for what in unseen_electrons(one.message)
-        )
+        before = self.record.electrons_told
         known = {what for what, n in before.items() if self._are_many(n)}
         found = with_new_electrons(structures, known, before)
         own = seen or ("",) * len(structures)

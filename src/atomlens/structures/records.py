@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -156,6 +156,23 @@ def tell_electrons(atoms: "Atoms", charge: float, n_unpaired: float) -> None:
     if said:
         what = " and ".join(said)
         add_warning(atoms, f"{_NOT_SEEN} {what}: only elements and places of atoms count")
+
+
+_SET_APART = "its molecules (a salt or solvent?) were set "
+
+
+def tell_set_apart(atoms: "Atoms", gap: float) -> None:
+    """Note that several molecules stand ``gap`` Å apart because nobody said where they are."""
+    add_warning(
+        atoms,
+        f"{_SET_APART}{gap:g} Å apart, since it does not say where they are; if one of them is "
+        "meant, give it alone",
+    )
+
+
+def were_set_apart(sentences: Iterable[str]) -> bool:
+    """Say whether one of the sentences of a reader tells of several molecules that it set apart."""
+    return any(_SET_APART in sentence for sentence in sentences)
 
 
 ELECTRONS = ("a charge", "unpaired electrons", "an odd number of electrons")

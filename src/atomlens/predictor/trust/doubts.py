@@ -18,7 +18,7 @@ from atomlens.predictor.trust.familiarity import kinds_of
 from atomlens.printing import counted
 from atomlens.structures.arrays import Doubt, StructureArrays
 from atomlens.structures.distance_doubts import doubts_unit
-from atomlens.structures.records import ELECTRONS, unseen_electrons
+from atomlens.structures.records import ELECTRONS, unseen_electrons, were_set_apart
 from atomlens.targets import Target, value_slices
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def several_molecules(structures: StructureArrays) -> Sentences:
     """
     said = [""] * len(structures)
     for index, one in enumerate(structures):
-        if any("its molecules (" in text for text in one.warnings) or doubts_unit(one.warnings):
+        if were_set_apart(one.warnings) or doubts_unit(one.warnings):
             continue
         n = n_molecules(one)
         if n > 1:

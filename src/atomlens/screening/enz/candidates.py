@@ -52,8 +52,7 @@ def read_known(inputs: Sequence[str], real: str, imaginary: str) -> Dataset | No
     columns = read_table(Path(inputs[0]), None, None).columns
     if not has_spectra(columns):
         return None
-    names = {parse_header(header)[0]: header for header in columns}
-    hull = [HULL] if HULL in names else []
+    hull = [HULL] if HULL in {parse_header(header)[0] for header in columns} else []
     try:
         return load_dataset(inputs[0], [real, imaginary, *hull], formulas_first=True)
     except AtomlensError as problem:

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
+from itertools import groupby, product
 from typing import Any
 
 from atomlens.datasets.tables.cells import is_empty, is_missing
@@ -124,24 +125,27 @@ _LONGEST_GUESSED = 24
 
 
 def formula_meant(text: str) -> str:
-    """Return the formula that ``nacl`` or ``TIO2`` means, the one of fewest elements; or ``""``."""
-    found: dict[str, int] = {}
+    """Return the formula that ``nacl`` or ``TIO2`` means, the one of fewest elements; or ``""``.
 
-    def spell(rest: str, parts: tuple[str, ...]) -> None:
-        if not rest:
-            formula = "".join(parts)
-            amounts = amounts_key(formula)
-            if amounts is not None and len(parts) > 1:
-                found[formula] = len(amounts.split())
-            return
-        for size in (2, 1):
-            symbol = rest[:size].capitalize()
-            if len(symbol) == size and symbol in ATOMIC_NUMBERS:
-                number = re.match(r"[\d.]*", rest[size:])
-                behind = number[0] if number else ""
-                spell(rest[size + len(behind) :], (*parts, symbol + behind))
-
-    if len(text) <= _LONGEST_GUESSED and text.isascii():
-        spell(text, ())
-    fewest = [formula for formula, n in found.items() if n == min(found.values())]
-    return fewest[0] if len(fewest) == 1 else ""
+    Of spellings up to some place that have the same elements two are kept: more than one is no
+    answer, and all of ``ininininin`` would be very many.
+    """
+    if len(text) > _LONGEST_GUESSED or not text.isascii():
+        return ""
+    spelled: list[dict[frozenset[str], list[str]]] = [{} for _ in range(len(text) + 1)]
+    spelled[0][frozenset()] = [""]
+    for start, size in product(range(len(text)), (2, 1)):
+        part = re.compile(rf"[A-Za-z]{{{size}}}[\d.]*").match(text, start)
+        if part is None or (symbol := part[0][:size].capitalize()) not in ATOMIC_NUMBERS:
+            continue
+        for elements, formulas in spelled[start].items():
+            longer = spelled[part.end()].setdefault(elements | {symbol}, [])
+            longer += [f"{before}{symbol}{part[0][size:]}" for before in formulas]
+            del longer[2:]
+    by_number = sorted(spelled[-1].items(), key=lambda pair: len(pair[0]))
+    for _, group in groupby(by_number, key=lambda pair: len(pair[0])):
+        meant = [formula for _, formulas in group for formula in formulas]
+        meant = [f for f in meant if sum(map(str.isupper, f)) > 1 and amounts_key(f) is not None]
+        if meant:
+            return meant[0] if len(meant) == 1 else ""
+    return ""

@@ -23,6 +23,7 @@ from atomlens.structures.records import (
     ISOTOPE_NOTICE,
     add_warning,
     tell_electrons,
+    tell_set_apart,
 )
 
 if TYPE_CHECKING:
@@ -40,10 +41,6 @@ _ABSENT_NOTICE = (
 _NEIGHBOURING_RADICALS = (
     "bonded atoms that both have unpaired electrons were set as far apart as the bond is written; "
     "write the double bond if they are paired"
-)
-_FRAGMENT_NOTICE = (
-    f"its molecules (a salt or solvent?) were set {FRAGMENT_GAP:g} Å apart, since it does not say "
-    "where they are; if one of them is meant, give it alone"
 )
 _UNCLEAR = ("UNSPECIFIED", "ZERO", "OTHER", "HYDROGEN")
 """Kinds of bonds that say nothing of the valences used up."""
@@ -237,7 +234,7 @@ def embedded(molecule: Any, what: str, conformer: int = 0) -> "Atoms":
     _tell_amides(atoms, molecule)
     _tell_unseen(atoms, whole, is_whole=True)
     if len(parts) > 1:
-        add_warning(atoms, _FRAGMENT_NOTICE)
+        tell_set_apart(atoms, FRAGMENT_GAP)
     return atoms
 
 
